@@ -1,8 +1,10 @@
 """Shared fixtures: real data, and the command line in this process. Skips may count as failures."""
 
+import gc
 import os
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Hashable, Iterator
+from contextlib import ExitStack
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,10 +17,10 @@ from hypothesis import settings
 from reassess.cli import main
 from reassess.cli.screen import format_message
 from reassess.core import LabelSets, Leaderboard, Scores, Votes
-from reassess.data import read_labels, read_original, read_scores
+from reassess.data import loading, read_labels, read_original, read_scores
 from reassess.errors import MissingPackageError, ReassessError, ReassessWarning
 from reassess.formats import read_leaderboard, read_vote_file
-from tests.helpers import Run, print_fitting
+from tests.helpers import Run, chromium, print_fitting
 
 # Doctests of these modules are not collected if the package is missing; their other tests are skipped with a reason.
 _NEEDED_PACKAGES = {
@@ -62,6 +64,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path.name != "test_examples.py")
 
 
+def pytest_collection_finish() -> None:
+    """Collect garbage less often: the objects of modules and tests are many, and stay until the end."""
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, None]:
     """Turn skipped tests into failures if REASSESS_REQUIRE_ALL is set."""
@@ -70,6 +78,35 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, None]:
     if _REQUIRE_ALL and report.skipped and not hasattr(report, "wasxfail"):
         report.outcome = "failed"
         report.longrepr = f"{item.nodeid} was skipped, and REASSESS_REQUIRE_ALL is set: {report.longrepr}"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _read_published_files_once() -> Iterator[None]:
+    """Let the commands and functions of a process share what they read from a published file.
+
+    What a reader returns cannot be changed. Tables are read each time: one of them is joined to other labels.
+    """
+    with ExitStack() as stack:
+        for name in ("read_label_file", "read_original_file", "read_score_file", "read_vote_file"):
+            stack.enter_context(patch.object(loading, name, _reading_published_once(getattr(loading, name))))
+        yield
+
+
+def _reading_published_once(read: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap a reader; files outside the folders of published data are read each time."""
+    folders = {Path(folder) for folder in os.environ.get("REASSESS_DATA", "").split(os.pathsep) if folder}
+    results: dict[Hashable, Any] = {}
+
+    def call(path: str | Path, *, answers: Any = None, classes: Any = None, **options: Any) -> Any:
+        options |= {name: value for name, value in (("answers", answers), ("classes", classes)) if value is not None}
+        if Path(path).parent not in folders or Path(path).suffix not in (".json", ".npz", ".txt"):
+            return read(path, **options)
+        key = str(path), classes, None if answers is None else tuple(answers), options.get("once")
+        if key not in results:
+            results[key] = read(path, **options)
+        return results[key]
+
+    return call
 
 
 @pytest.fixture(scope="session")
@@ -142,6 +179,15 @@ def needs() -> Callable[[str], None]:
 
 
 @pytest.fixture(scope="session")
+def browser(needs: Callable[[str], None]) -> Iterator[Any]:
+    """A browser for all tests of a process, which can have only one."""
+    for package in ("playwright", "axe_playwright_python"):
+        needs(package)
+    with chromium() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
 def report_extra(needs: Callable[[str], None]) -> None:
     """Skip the test if the packages for reports are not installed."""
     for package in ("matplotlib", "jinja2", "PIL"):
@@ -164,7 +210,7 @@ def run(capsys: pytest.CaptureFixture[str], needs: Callable[[str], None]) -> Cal
             return format_message(message)
 
         capsys.readouterr()
-        with patch("reassess.cli.format_message", record), patch("reassess.cli.screen._print", print_fitting):
+        with patch("reassess.cli.format_message", record), patch("reassess.cli.screen._print_rendered", print_fitting):
             code = main([str(arg) for arg in argv])
         captured = capsys.readouterr()
         error = errors[-1] if errors else None

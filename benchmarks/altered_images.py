@@ -16,7 +16,13 @@ import skimage.data
 from PIL import Image, ImageEnhance, ImageOps
 
 from reassess.data import open_images
-from reassess.data.near_duplicates import MOST_BITS, Fingerprint, FingerprintReader, ImageBatch, near_groups
+from reassess.data.near_duplicates import (
+    MAX_DIFFERENT_BITS,
+    Fingerprint,
+    FingerprintReader,
+    ImageBatch,
+    find_near_groups,
+)
 
 Alteration = Callable[[Image.Image], Image.Image]
 CIFAR_IMAGES, PARTS_PER_PHOTOGRAPH = 3_000, 20
@@ -100,7 +106,7 @@ def fingerprint(images: list[Image.Image]) -> list[Fingerprint | str]:
             file = io.BytesIO()
             image.save(file, "PNG")
             pack.writestr(f"{number:05d}.png", file.getvalue())
-    return FingerprintReader([open_images(path)], near=True)(ImageBatch(0, range(len(images))))
+    return FingerprintReader([open_images(path)], has_hashes=True)(ImageBatch(0, range(len(images))))
 
 
 def recall(originals: list[Fingerprint | str], altered: list[Fingerprint | str]) -> tuple[float, float]:
@@ -109,16 +115,16 @@ def recall(originals: list[Fingerprint | str], altered: list[Fingerprint | str])
     for before, after in zip(originals, altered, strict=True):
         assert isinstance(before, Fingerprint)
         assert isinstance(after, Fingerprint)
-        near += before.digest == after.digest or bool(near_groups([before, after], lambda *_: None))
+        near += before.digest == after.digest or bool(find_near_groups([before, after], lambda *_: None))
         hashes = (int.from_bytes(fingerprint.hashes[:8]) for fingerprint in (before, after))
-        by_hash += (next(hashes) ^ next(hashes)).bit_count() <= MOST_BITS
+        by_hash += (next(hashes) ^ next(hashes)).bit_count() <= MAX_DIFFERENT_BITS
     return 100 * near / len(originals), 100 * by_hash / len(originals)
 
 
 if __name__ == "__main__":
     sets = {"CIFAR-10": draw_cifar(), "photographs": draw_parts()}
     originals = {name: fingerprint(images) for name, images in sets.items()}
-    print(f"| alteration | {' | '.join(sets)} | only by pHash, at most {MOST_BITS} bits |\n|---|---|---|---|")
+    print(f"| alteration | {' | '.join(sets)} | only by pHash, at most {MAX_DIFFERENT_BITS} bits |\n|---|---|---|---|")
     for title, alter in ALTERATIONS.items():
         recalls = [
             recall(originals[name], fingerprint([alter(image) for image in images])) for name, images in sets.items()

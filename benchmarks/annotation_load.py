@@ -35,7 +35,7 @@ from functools import partial
 from reassess import annotation
 
 campaign = annotation.open_campaign(sys.argv[1])
-annotation.serve(annotation.make_app(campaign), port=0, started=partial(print, flush=True))
+annotation.serve(annotation.make_app(campaign), port=0, report_address=partial(print, flush=True))
 """
 
 

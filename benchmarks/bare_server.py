@@ -73,4 +73,4 @@ def make_app(address: str) -> Starlette:
 
 
 if __name__ == "__main__":
-    serve(make_app(sys.argv[1]), port=0, started=partial(print, flush=True))
+    serve(make_app(sys.argv[1]), port=0, report_address=partial(print, flush=True))

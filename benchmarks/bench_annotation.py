@@ -26,17 +26,17 @@ from reassess.annotation import (
     TaskRow,
     add_person,
     create_campaign,
+    create_sign_in_token,
     last_turn,
-    make_link,
+    lock_campaign_file,
     next_turn,
-    only_process,
     open_campaign,
     save_answers,
     skip_task,
-    suggest,
+    suggest_class,
 )
 from reassess.annotation.store.log_file import LogFile
-from reassess.annotation.store.shown_items import golden_truths, image_addresses
+from reassess.annotation.store.shown_items import image_names_by_address, read_golden_truths
 from reassess.core import KNOWN_ANSWERS, StopRule
 from tests.annotation.postgresql import new_database, running_server
 
@@ -65,7 +65,7 @@ def make_plan(tasks: int = _TASKS) -> CampaignPlan:
     answers = np.array([2 * is_valid("", class_id) for class_id in questions.class_ids.tolist()])
     items, eve = np.arange(len(questions)), np.zeros(len(questions), int)
     experts = Votes.from_columns(questions, items, eve, answers, ("eve",), KNOWN_ANSWERS)
-    rules = Rules(per_question=5, stop=StopRule(0.01, 0.99))
+    rules = Rules(votes_per_question=5, stop_rule=StopRule(0.01, 0.99))
     return CampaignPlan(make_tasks(tasks), rules=rules, golden_tasks=golden, experts=experts)
 
 
@@ -81,7 +81,7 @@ def rate_campaign(address: str, raters: int, think: float) -> Load:
     """Let programs rate in a new campaign."""
     create_campaign(address, make_plan())
     campaign, now = open_campaign(address), time.time()
-    tokens = [make_link(campaign, add_person(campaign, f"rater {number}"), now) for number in range(raters)]
+    tokens = [create_sign_in_token(campaign, add_person(campaign, f"rater {number}"), now) for number in range(raters)]
     campaign.close()
     with serve_campaign(address) as pages:
         return run_raters(pages, tokens, think)
@@ -148,7 +148,7 @@ def test_check_of_the_log_file_is_a_small_part_of_each_change(
         return result
 
     create_campaign(tmp_path / "c.db", make_plan(1_000))
-    with only_process(tmp_path / "c.db"):
+    with lock_campaign_file(tmp_path / "c.db"):
         campaign = open_campaign(tmp_path / "c.db")
         person = add_person(campaign, "ann")
         question = next_turn(campaign, person, time.time()).rows[0].question
@@ -187,11 +187,11 @@ def test_response_times_do_not_reveal_golden_tasks(row: Any, tmp_path: Path, whe
         address = str(tmp_path / "c.db")
         if where == "PostgreSQL":
             address = new_database(stack.enter_context(running_server()))
-        rules = Rules(per_question=5, stop=StopRule(0.01, 0.99), golden_share=0.5)
+        rules = Rules(votes_per_question=5, stop_rule=StopRule(0.01, 0.99), golden_share=0.5)
         create_campaign(address, replace(make_plan(2_000), rules=rules))
         campaign = open_campaign(address)
-        addresses = {name: address for address, name in image_addresses(campaign).items()}
-        golden = {addresses[image] for image, _ in golden_truths(campaign)}
+        addresses = {name: address for address, name in image_names_by_address(campaign).items()}
+        golden = {addresses[image] for image, _ in read_golden_truths(campaign)}
         durations: dict[str, dict[bool, list[float]]] = {}
         for number in range(5):
             person = add_person(campaign, f"rater {number}")
@@ -220,7 +220,7 @@ def time_turn(campaign: Campaign, person: int, step: int, *, changes: int) -> di
 
     def answer(rows: Sequence[TaskRow], revision: int = 0) -> list[GivenAnswer]:
         answers = [2 * is_valid("", row.class_id) if chance.random() < 0.9 else 1 for row in rows]
-        return [GivenAnswer(row.question, answer, 1.0, revision) for row, answer in zip(rows, answers, strict=True)]
+        return [GivenAnswer(row.question_id, answer, 1.0, revision) for row, answer in zip(rows, answers, strict=True)]
 
     turn = request("next", lambda: next_turn(campaign, person, time.time()))
     first, *rest = turn.rows
@@ -233,7 +233,7 @@ def time_turn(campaign: Campaign, person: int, step: int, *, changes: int) -> di
     seconds = [times.pop(f"change {revision}") for revision in range(1, changes + 1)]
     times["change an answer"], times[f"{changes} changes"] = seconds[-1], sum(seconds)
     request("back", lambda: last_turn(campaign, person))
-    request("suggest", lambda: suggest(campaign, person, turn.task, 999 - step % 7, time.time()))
+    request("suggest", lambda: suggest_class(campaign, person, turn.task, 999 - step % 7, time.time()))
     if step % 2 == 0:
         request("skip", lambda: skip_task(campaign, person, turn.task, time.time()))
     return times | {"image": turn.image}
@@ -248,7 +248,7 @@ def load_first_page(command: Sequence[str]) -> None:
 def test_first_page_comes_soon_after_start(row: Any, tmp_path: Path) -> None:
     """Each task has an image file, since `serve` checks that they exist."""
     (tmp_path / "images").mkdir()
-    plan = replace(make_plan(), images=str(tmp_path / "images"))
+    plan = replace(make_plan(), images_path=str(tmp_path / "images"))
     for part in (plan.tasks, plan.golden_tasks):
         for name in dict.fromkeys(part.questions.images):
             (tmp_path / "images" / name).touch()

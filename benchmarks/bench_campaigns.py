@@ -31,7 +31,7 @@ def plan() -> annotation.CampaignPlan:
     golden = draw_tasks(GOLDEN, "g")
     rows, eve = np.arange(GOLDEN), np.zeros(GOLDEN, int)
     experts = Votes.from_columns(golden.questions, rows, eve, 2 * (rows % 3 == 0), ("eve",), ("no", "maybe", "yes"))
-    rules = annotation.Rules(per_question=6)
+    rules = annotation.Rules(votes_per_question=6)
     return annotation.CampaignPlan(draw_tasks(QUESTIONS, ""), rules=rules, golden_tasks=golden, experts=experts)
 
 
@@ -85,8 +85,8 @@ def test_creation_takes_at_most_20_seconds(row: Any, plan: annotation.CampaignPl
 
 
 def test_status_takes_at_most_5_seconds(row: Any, campaign: annotation.Campaign) -> None:
-    annotation.progress_of(campaign, NOW)  # compiles the SQL statements
-    seconds = measure_seconds(lambda: annotation.progress_of(campaign, NOW))
+    annotation.measure_progress(campaign, NOW)  # compiles the SQL statements
+    seconds = measure_seconds(lambda: annotation.measure_progress(campaign, NOW))
     row(f"status of {VOTES:,} votes", seconds, "5 s", 5.0, "<= 1")
 
 

@@ -93,5 +93,5 @@ if __name__ == "__main__":
     labels, scores = read_inputs(Path(sys.argv[1]))
     begin = time.perf_counter()
     with warnings.catch_warnings(action="ignore", category=ReassessWarning):
-        find_label_errors(HeldOutPredictions.of({"scores.npy": scores}, labels), sys.argv[2])
+        find_label_errors(HeldOutPredictions.from_predictions({"scores.npy": scores}, labels), sys.argv[2])
     print(json.dumps({"seconds": time.perf_counter() - begin, "peak_mib": peak_mib()}))

@@ -15,7 +15,7 @@ import pytest
 from memory import anonymous_mib, peak_mib
 
 from reassess.aggregation import fit_dawid_skene
-from reassess.aggregation.em_inputs import POOLING
+from reassess.aggregation.em_inputs import DEFAULT_POOLING
 from reassess.core import Votes
 from reassess.data import fetch
 from reassess.errors import ConvergenceWarning
@@ -80,7 +80,7 @@ def test_iteration_is_faster_than_crowd_kit(row: Any, votes: Votes, crowd_kit: f
     row(f"one EM iteration, {SIZE}, {THREADS} threads", ours, "crowd-kit DawidSkene", crowd_kit, ">= 100")
 
 
-@pytest.mark.parametrize("pooling", [0, POOLING])
+@pytest.mark.parametrize("pooling", [0, DEFAULT_POOLING])
 def test_em_converges_fast(row: Any, votes: Votes, crowd_kit: float, pooling: float) -> None:
     """With pooling, EM first fits one matrix for all raters; those iterations are timed, but not counted."""
 

@@ -35,7 +35,7 @@ from reassess import (
     read_votes,
 )
 from reassess.aggregation import agreement as checks
-from reassess.aggregation.methods import by_em
+from reassess.aggregation.methods import aggregate_by_em
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -195,7 +195,7 @@ def crowd_kit(votes: Votes) -> Floats:
 
 
 METHODS: dict[str, Callable[[Votes], Floats]] = {
-    "majority": lambda votes: votes.fractions(),
+    "majority": lambda votes: votes.answer_shares(),
     "em": lambda votes: fit_dawid_skene(votes, **STOP).posterior.values,
     "em, pooling 0, smoothing 1": lambda votes: fit_dawid_skene(votes, pooling=0, smoothing=1, **STOP).posterior.values,
     "crowd-kit DawidSkene": crowd_kit,
@@ -266,11 +266,11 @@ def try_methods(votes: Votes, truth: Ints, experts: Votes | None, judged: npt.ND
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         default = aggregate(votes, experts=experts)
-    em = by_em(votes, experts=experts)
+    em = aggregate_by_em(votes, experts=experts)
     calibrated = em if experts is None else aggregate(votes, "calibrated", experts=experts)
     posteriors = (result.posterior.values for result in (em, calibrated, default))
     warned = any(w.category is ReassessWarning and "do not support" in str(w.message) for w in caught)
-    accuracies = [accuracy(values[judged], truth[judged]) for values in (votes.fractions(), *posteriors)]
+    accuracies = [accuracy(values[judged], truth[judged]) for values in (votes.answer_shares(), *posteriors)]
     return [*accuracies, default.facts.get("choice", "").startswith("calibrated:"), warned]
 
 
@@ -341,8 +341,8 @@ def check_pairs(design: tuple[int, int, int, int, int, float], hard: str) -> Ite
     """Yield per repeat: independent raters are listed; if some copy, exactly these are listed; others are listed."""
     raters, *_, group, copied = design
     for seed in range(REPEATS):
-        independent = checks.dependence(simulate_copiers(seed, *design[:5], 0.0, hard=hard)).pairs
-        dependent = checks.dependence(simulate_copiers(seed, *design[:5], copied, hard=hard)).pairs
+        independent = checks.find_dependent_raters(simulate_copiers(seed, *design[:5], 0.0, hard=hard)).pairs
+        dependent = checks.find_dependent_raters(simulate_copiers(seed, *design[:5], copied, hard=hard)).pairs
         listed = {pair.raters for pair in dependent}
         copiers = {(a, b) for b in range(raters - group, raters) for a in range(raters - group, b)}
         yield bool(independent), listed == copiers, bool(listed - copiers)
@@ -353,12 +353,12 @@ def print_dependence() -> None:
     headings = ("independent raters listed", "exactly the copiers listed", "others listed")
     print("\n| raters, items, votes, classes, copied | hard items | " + " | ".join(headings) + " |")
     print("|---|---|---|---|---|")
-    null = checks._null
+    null = checks._empirical_null
     for design in DESIGNS:
         for hard in ("no", "some", "all"):
             shares = []
             for estimate in (lambda _: (0.0, 1.0), null):
-                checks._null = estimate  # type: ignore[assignment]
+                checks._empirical_null = estimate  # type: ignore[assignment]
                 shares.append(np.mean(list(check_pairs(design, hard)), axis=0))
             sizes = ", ".join(f"{size:,}" for size in design[:4])
             cells = [f"{raw:.0%} without null, {corrected:.0%} with" for raw, corrected in zip(*shares, strict=True)]
@@ -373,7 +373,7 @@ def print_copies() -> None:
             copiers_listed, others_listed = 0, 0
             for seed in range(COPY_REPEATS):
                 votes = simulate_copiers(seed, 20, items, 10, 2, 2, COPIED, hard=hard)
-                listed = {pair.raters for pair in checks.dependence(votes).pairs}
+                listed = {pair.raters for pair in checks.find_dependent_raters(votes).pairs}
                 copiers_listed += (18, 19) in listed
                 others_listed += bool(listed - {(18, 19)})
             print(f"| {common} | {hard} | {copiers_listed} | {others_listed} |", flush=True)

@@ -33,7 +33,7 @@ from reassess import (
 )
 from reassess.cleaning import CleaningMethod
 from reassess.cleaning import noise_model as posterior
-from reassess.cleaning.checked_labels import DrawnLabels, correct_share, known_labels
+from reassess.cleaning.checked_labels import DrawnLabels, correct_wrong_share, find_label_verdicts
 from reassess.cleaning.class_candidates import ClassCandidates
 from reassess.core import Cleaning, Sample
 from tests.cleaning.simulated import held_out_of, matrix_of, simulate, wrong_labels
@@ -82,19 +82,19 @@ def print_people() -> None:
     truth = own.indices[own.find(labels.images)].astype(np.int64)
     wrong = truth != labels.indices
     predictions = read_predictions(find_file("heldout-first-rater.npz"), labels.classes)
-    held_out = HeldOutPredictions.of({"held-out": predictions}, labels)
-    exchanged = HeldOutPredictions.of({"exchanged": exchange_images(predictions)}, labels)
+    held_out = HeldOutPredictions.from_predictions({"held-out": predictions}, labels)
+    exchanged = HeldOutPredictions.from_predictions({"exchanged": exchange_images(predictions)}, labels)
     cleaning = find_label_errors(held_out)
     assert cleaning.noise is not None
     is_wrong = wrong[np.argsort(cleaning.label_quality, kind="stable")]
     matrix_error = np.abs(cleaning.noise.matrix - matrix_of(truth, labels.indices.astype(np.int64), 10)).mean()
     ranking = f"{average_precision(is_wrong):.4f} | {best_f1(is_wrong):.4f}"
-    shares = f"{100 * cleaning.noise.share:.2f} % | {100 * wrong.mean():.2f} %"
+    shares = f"{100 * cleaning.noise.wrong_share:.2f} % | {100 * wrong.mean():.2f} %"
     print("| average precision | F1 at the best threshold | matrix error | wrong, estimated | wrong |")
     print(f"|---|---|---|---|---|\n| {ranking} | {matrix_error:.4f} | {shares} |\n")
     print("| method | F1 | wrong labels dropped % | dropped labels wrong % |\n|---|---|---|---|")
     for name in METHODS:
-        recall, precision = recall_and_precision(~find_label_errors(held_out, name).kept, wrong)
+        recall, precision = recall_and_precision(~find_label_errors(held_out, name).is_kept, wrong)
         print(
             f"| {name} | {2 * recall * precision / (recall + precision) / 100:.4f} | {recall:.1f} | {precision:.1f} |"
         )
@@ -110,7 +110,7 @@ def print_pulls(held_out: HeldOutPredictions) -> None:
         with patch.object(posterior, "PULL", pull):
             noise = find_label_errors(held_out).noise
         assert noise is not None
-        print(f"| {pull} | {100 * noise.share:.2f} |", flush=True)
+        print(f"| {pull} | {100 * noise.wrong_share:.2f} |", flush=True)
 
 
 def exchange_images(predictions: Predictions) -> Predictions:
@@ -126,9 +126,9 @@ def exchange_images(predictions: Predictions) -> Predictions:
 def print_samples(model: str, held_out: HeldOutPredictions, cleaning: Cleaning, wrong: _Bools) -> None:
     """Print the error of the share of wrong labels when random labels are checked, and its interval's coverage."""
     labels, share = held_out.labels, wrong.mean()
-    agree = (held_out.top1()[0] == labels.indices).mean()
+    agree = (held_out.top1_ids()[0] == labels.indices).mean()
     assert cleaning.noise is not None
-    estimate = f"{100 * cleaning.noise.share:.2f} % wrong, estimated without checked labels"
+    estimate = f"{100 * cleaning.noise.wrong_share:.2f} % wrong, estimated without checked labels"
     print(f"\n{model}: agrees with {100 * agree:.1f} % of the labels; {estimate}")
     print("| checked labels | error below 1.5 points % | rms error, points | 95 % interval contains the share % |")
     print("|---|---|---|---|")
@@ -138,10 +138,10 @@ def print_samples(model: str, held_out: HeldOutPredictions, cleaning: Cleaning, 
             rows = np.sort(np.random.default_rng(seed).permutation(len(labels))[:count])
             images = [labels.images[row] for row in rows.tolist()]
             pairs = Questions.from_columns(images, labels.indices[rows], labels.classes)
-            known = known_labels(held_out, Golden(pairs, ~wrong[rows]))
+            known = find_label_verdicts(held_out, Golden(pairs, ~wrong[rows]))
             sample = Sample(tuple(images), np.full(count, count / len(labels)), ("",) * count)
-            drawn = DrawnLabels.of(held_out, known, sample)
-            label_quality, checked = correct_share(cleaning.label_quality, known, drawn)
+            drawn = DrawnLabels.from_sample(held_out, known, sample)
+            label_quality, checked = correct_wrong_share(cleaning.label_quality, known, drawn)
             assert checked.interval is not None
             error = float(1 - label_quality.mean() - share)
             near, squares = near + (abs(error) <= 0.015), squares + error**2
@@ -158,10 +158,10 @@ def print_few_images() -> None:
     own = read_original(find_file("train-original.csv"), classes=labels.classes)
     truth = own.indices[own.find(labels.images)].astype(np.int64)
     predictions = read_predictions(find_file("heldout-first-rater.npz"), labels.classes)
-    held_out = HeldOutPredictions.of({"held-out": predictions}, labels)
+    held_out = HeldOutPredictions.from_predictions({"held-out": predictions}, labels)
     print_errors("first rater of CIFAR-10N", held_out, truth)
     assert predictions.scores is not None
-    scores = predictions.scores[np.argsort(held_out.files[0].rows)]
+    scores = predictions.scores[np.argsort(held_out.files[0].label_rows)]
     for name, changed in change_labels(labels.indices.astype(np.int64), truth):
         print_errors(f"the same network, {name}", held_out_of(scores, changed), truth)
     for model in ("simulated", "nearest neighbours", "forest"):
@@ -188,7 +188,7 @@ def print_drawn_labels() -> None:
     labels = (rng.random((POINTS, 1)) > np.cumsum(scores, axis=1)[:, :-1]).sum(axis=1)
     noise = find_label_errors(held_out_of(scores, labels), threshold=0).noise
     assert noise is not None
-    wrong = f"{100 * (labels != truth).mean():.1f} % wrong, {100 * noise.share:.1f} % estimated"
+    wrong = f"{100 * (labels != truth).mean():.1f} % wrong, {100 * noise.wrong_share:.1f} % estimated"
     print(f"\nlabels drawn from the model: {wrong}")
 
 
@@ -216,16 +216,16 @@ def simulate_kind(model: str, kind: str, share: float) -> tuple[Any, Any, Any]:
 
 def print_errors(name: str, held_out: HeldOutPredictions, truth: npt.NDArray[np.int64]) -> None:
     """Print a row of `print_few_images`."""
-    images, wrong = ClassCandidates.of(held_out), truth != held_out.labels.indices
+    images, wrong = ClassCandidates.from_held_out(held_out), truth != held_out.labels.indices
     cells = []
     for size in SIZES:
         errors = []
         for seed in range(SAMPLES):
             rows = np.sort(np.random.default_rng(seed).permutation(len(images))[:size])
-            _, fitted = posterior.fit_noise(images.of_rows(rows))
-            errors.append(100 * float(1 - fitted.correct.mean() - wrong[rows].mean()))
+            _, fitted = posterior.fit_noise_model(images.select_rows(rows))
+            errors.append(100 * float(1 - fitted.label_quality.mean() - wrong[rows].mean()))
         cells.append(f"{np.mean(errors):+.1f} ({np.abs(errors).mean():.1f})")
-    correct = 100 * (held_out.top1()[0] == truth).mean()
+    correct = 100 * (held_out.top1_ids()[0] == truth).mean()
     print(f"| {name} | {correct:.0f} | {' | '.join(cells)} |", flush=True)
 
 
@@ -242,7 +242,7 @@ def print_many_classes() -> None:
         assert noise is not None
         in_16 = np.sort(scores, axis=1)[:, -16:].sum(axis=1).mean()
         correct, wrong = (scores.argmax(axis=1) == truth).mean(), (labels != truth).mean()
-        print("| " + " | ".join(f"{100 * share:.1f}" for share in (in_16, correct, wrong, noise.share)) + " |")
+        print("| " + " | ".join(f"{100 * share:.1f}" for share in (in_16, correct, wrong, noise.wrong_share)) + " |")
 
 
 def print_digits(model: str) -> None:
@@ -270,7 +270,9 @@ def print_digits(model: str) -> None:
             ]
             noise = cleanings["posterior"].noise
             assert noise is not None
-            print(f"| {100 * share:.0f} %, {kind} | {' | '.join(cells)} | {100 * noise.share:.1f} % |", flush=True)
+            print(
+                f"| {100 * share:.0f} %, {kind} | {' | '.join(cells)} | {100 * noise.wrong_share:.1f} % |", flush=True
+            )
 
 
 if __name__ == "__main__":

@@ -16,8 +16,8 @@ import numpy.typing as npt
 from reassess import LabelSets, Predictions, choose_models, propose
 from reassess.aggregation import Golden
 from reassess.core import ProposalResult, Questions
-from reassess.proposals.proposed_pairs import GoldenPairs, Pairs, golden_pairs
-from reassess.proposals.subset_search import _measure_all, _measure_greedy, find_subsets
+from reassess.proposals.proposed_pairs import GoldenPairs, ProposedPairs, find_golden_pairs
+from reassess.proposals.subset_search import _measure_all_subsets, _measure_greedy_search, find_subsets
 
 CASES, RECALLS = 160, (0.8, 0.9, 0.95, 0.99)
 FEWEST_MODELS, MODELS_AND_MORE = 15, 4
@@ -31,7 +31,7 @@ TARGETS = ((0.6, False, 0.9), (0.6, True, 0.9))
 CLASSES = 10  # possible classes per image; the first is the original label
 
 
-def simulate_pairs(seed: int, models: int, images: int, copies: int, noisy: int) -> tuple[Pairs, Pairs]:
+def simulate_pairs(seed: int, models: int, images: int, copies: int, noisy: int) -> tuple[ProposedPairs, ProposedPairs]:
     """Simulate models; return all pairs, and the valid golden pairs, for half of the images.
 
     Some models are near copies of others, and some propose many invalid classes.
@@ -55,16 +55,18 @@ def simulate_pairs(seed: int, models: int, images: int, copies: int, noisy: int)
     golden = valid & (rng.random(images) < 0.5)[image]
     has_question = members.any(axis=1) & sends.any(axis=1)
     original = is_original[:, None]  # an image without questions keeps its original label
-    return Pairs(members, sends).take(has_question), Pairs(members | original, sends | original).take(golden)
+    return ProposedPairs(members, sends).take_rows(has_question), ProposedPairs(
+        members | original, sends | original
+    ).take_rows(golden)
 
 
 def candidate_ratios(case: int) -> list[float]:
     """Return the candidates of the greedy order divided by the fewest with the same recall, for each recall."""
     models = FEWEST_MODELS + case % MODELS_AND_MORE
     pairs, valid = simulate_pairs(case, models, 200, copies=case % COPIES, noisy=case % NOISY)
-    best, greedy = _measure_all(pairs, valid), _measure_greedy(pairs, valid)
-    targets = [math.ceil(recall * int(best.hits.max())) for recall in RECALLS]
-    fewest = [[int(search.candidates[search.hits >= hits].min()) for hits in targets] for search in (greedy, best)]
+    best, greedy = _measure_all_subsets(pairs, valid), _measure_greedy_search(pairs, valid)
+    targets = [math.ceil(recall * int(best.n_hits.max())) for recall in RECALLS]
+    fewest = [[int(search.n_candidates[search.n_hits >= hits].min()) for hits in targets] for search in (greedy, best)]
     return [greedy_fewest / best_fewest for greedy_fewest, best_fewest in zip(*fewest, strict=True)]
 
 
@@ -112,16 +114,16 @@ class Population:
 
     def recall(self, models: tuple[str, ...], all_pairs: GoldenPairs) -> float:
         """Return the true recall of some models."""
-        return float(all_pairs.pairs.proposed_by(np.isin(self.result.names, models)).mean())
+        return float(all_pairs.pairs.are_proposed_by(np.isin(self.result.model_names, models)).mean())
 
 
 def choose_without_check(population: Population, golden: Golden, target: float) -> tuple[str, ...] | None:
     """Return the models with the fewest candidates and the target recall, both on the same golden images."""
-    pairs = golden_pairs(population.result, golden)
-    needed_hits = math.ceil(target * len(pairs.valid) - 1e-9)
+    pairs = find_golden_pairs(population.result, golden)
+    needed_hits = math.ceil(target * len(pairs.is_valid) - 1e-9)
     subsets = find_subsets(population.result, pairs)
-    rows = [row for row in subsets.frontier.tolist() if subsets.hits[row] >= needed_hits]
-    return tuple(np.array(population.result.names)[subsets.subset(rows[0])]) if rows else None
+    rows = [row for row in subsets.frontier_rows.tolist() if subsets.n_hits[row] >= needed_hits]
+    return tuple(np.array(population.result.model_names)[subsets.subset_of_row(rows[0])]) if rows else None
 
 
 def print_recalls() -> None:
@@ -136,8 +138,8 @@ def print_recalls() -> None:
             populations = {(several_share, is_hard): Population.draw(several_share, is_hard)}
         (population,) = populations.values()
         result = population.result
-        all_pairs = golden_pairs(result, population.golden(np.arange(IMAGES)))
-        recall_of_all = population.recall(result.names, all_pairs)
+        all_pairs = find_golden_pairs(result, population.golden(np.arange(IMAGES)))
+        recall_of_all = population.recall(result.model_names, all_pairs)
         for size in GOLDEN:
             rng = np.random.default_rng(size)
             choices, unchecked = [], []
@@ -146,12 +148,12 @@ def print_recalls() -> None:
                 choices.append(choose_models(result, golden, recall=target))
                 unchecked.append(choose_without_check(population, golden, target))
             chosen = [choice.chosen for choice in choices if choice.chosen is not None]
-            fewer = [subset for subset in chosen if subset.models != result.names]
+            fewer = [subset for subset in chosen if subset.models != result.model_names]
             below = [population.recall(subset.models, all_pairs) < target for subset in chosen]
             unchecked_below = [
                 population.recall(models, all_pairs) < target for models in unchecked if models is not None
             ]
-            shares = [100 * subset.candidates / choices[0].all_models.candidates for subset in chosen]
+            shares = [100 * subset.n_candidates / choices[0].all_models.n_candidates for subset in chosen]
             cells = [
                 f"{recall_of_all:.3f}",
                 f"{target}",

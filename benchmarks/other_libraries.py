@@ -32,15 +32,18 @@ def list_methods(votes: Votes) -> Iterator[tuple[str, Callable[[], Values]]]:
     original = read_original()
     yield "the recipe", lambda: real_scores(votes, experts, golden, original).values
     yield "the recipe without the original label", lambda: real_scores(votes, experts, golden, None).values
-    yield "EM, valid or not", lambda: fit_dawid_skene(votes).posterior.of("valid")
-    yield "EM, valid or not, without pooling", lambda: fit_dawid_skene(votes, pooling=0).posterior.of("valid")
-    yield "EM, three answers", lambda: fit_dawid_skene(votes, truths=votes.answers).posterior.of("yes")
+    yield "EM, valid or not", lambda: fit_dawid_skene(votes).posterior.probabilities_of("valid")
+    yield (
+        "EM, valid or not, without pooling",
+        lambda: fit_dawid_skene(votes, pooling=0).posterior.probabilities_of("valid"),
+    )
+    yield "EM, three answers", lambda: fit_dawid_skene(votes, truths=votes.answers).posterior.probabilities_of("yes")
     yield (
         "EM, three answers, without pooling",
-        lambda: fit_dawid_skene(votes, truths=votes.answers, pooling=0).posterior.of("yes"),
+        lambda: fit_dawid_skene(votes, truths=votes.answers, pooling=0).posterior.probabilities_of("yes"),
     )
     yield "mean of 0, 0.5, 1", lambda: aggregate(votes, "mean").scores.values
-    yield "share of yes", lambda: votes.fractions()[:, votes.answers.index("yes")]
+    yield "share of yes", lambda: votes.answer_shares()[:, votes.answers.index("yes")]
     yield "crowd-kit MajorityVote", lambda: crowd_kit(MajorityVote(), votes)
     yield "crowd-kit DawidSkene", lambda: crowd_kit(DawidSkene(), votes)
     yield "crowd-kit DawidSkene, 300 iterations", lambda: crowd_kit(DawidSkene(n_iter=300, tol=-np.inf), votes)

@@ -29,7 +29,7 @@ def lite0() -> ImageModel:
 
     def scores(pixels: np.ndarray) -> torch.Tensor:
         with torch.inference_mode():
-            return net(torch.from_numpy(TRANSFORM.scaled(pixels).transpose(0, 3, 1, 2).copy()))
+            return net(torch.from_numpy(TRANSFORM.normalize(pixels).transpose(0, 3, 1, 2).copy()))
 
     return ImageModel("EfficientNet-Lite0", scores, TRANSFORM)
 
@@ -41,7 +41,7 @@ def main() -> None:
     photographs.mkdir()
     for name in CLASS_IDS:
         shutil.copy(Path(skimage.__file__).parent / "data" / name, photographs)
-    (run,) = predict([lite0()], folder / "lite0.npy", images=photographs, tell=print)
+    (run,) = predict([lite0()], folder / "lite0.npy", images=photographs, report=print)
     names, classes = run.file.with_suffix(".txt").read_text().splitlines(), read_classes()
     for name, row in zip(names, np.load(run.file), strict=True):
         top3 = [classes.short_name(class_id) for class_id in np.argsort(-row, kind="stable")[:3].tolist()]

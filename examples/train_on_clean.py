@@ -107,7 +107,7 @@ for fold in folds.distinct_numbers:
     images = folds.images_of(fold)
     logits = compute_logits(net, pixels[[row_of[image] for image in images]]).numpy()
     predictions[f"fold {fold}"] = Predictions.from_scores(logits, images, classes=classes)
-cleaning = find_label_errors(HeldOutPredictions.of(predictions, labels, folds=[folds]))
+cleaning = find_label_errors(HeldOutPredictions.from_predictions(predictions, labels, folds=[folds]))
 print(cleaning)
 truth = np.array([NAMES.index(image.split("/")[1]) for image in cleaning.images])
 wrong, dropped = cleaning.class_ids != truth, ~cleaning.is_kept

@@ -7,24 +7,22 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers import Needs, RealFile, python
+from tests.helpers import Needs, RealFile
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 EXPECTED = {
     "digits_loop.py": " ambiguous questions, ",
     "huggingface_labels.py": "42,164 of 46,837, 90.02 %",
     "jax_accuracy.py": "42,164 of 46,837",
-    "keras_metric.py": "42,164 of 46,837",
     "photographs.py": "coffee.png: espresso",
     "tensorflow_labels.py": "42,164 of 46,837, 90.02 %",
     "tfds_build.py": "27 of 265 answers are yes",
     "timm_validate.py": "top-1 90.023 %, top-5 90.055 %",
-    "torchmetrics_distributed.py": "5,000 images, ReaL top-1 0.904276 of 9,402",
+    "torchmetrics_distributed.py": "process 1: 5,000 images, ReaL top-1 0.904276 of 9,402",
     "torchvision_evaluate.py": "'real_n': 7",
 }
-# These need a new process: Keras sets its backend only once, and child processes import the example as main module.
-IN_NEW_PROCESS = ("keras_metric.py", "torchmetrics_distributed.py")
-TESTED_ELSEWHERE = ("demo.py",)  # test_docs.py compares its whole output with docs/python.md
+# Its test is in test_docs.py, which compares its whole output with docs/python.md, or in keras_on_a_backend.py.
+TESTED_ELSEWHERE = ("demo.py", "keras_metric.py")
 LONG = ("cifar10_proposals.py", "train_on_clean.py")  # train for minutes; docs show their output
 DATA = ("real.json", "validation_labels.txt", "scores.npz", "raters.npz")
 
@@ -41,19 +39,15 @@ def test_example_prints_its_main_result(
     real_file: RealFile,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     for package in re.findall(r"^(?:import|from) ([a-z_0-9]+)", (EXAMPLES / name).read_text(), re.MULTILINE):
         needs(package)
     for file in DATA:
         real_file(file)
-    variables = {"CUDA_VISIBLE_DEVICES": "", "TF_CPP_MIN_LOG_LEVEL": "3"}
-    if name in IN_NEW_PROCESS:
-        assert EXPECTED[name] in python(EXAMPLES / name, cwd=tmp_path, **variables).out
-        return
-    for variable, value in variables.items():
+    for variable, value in (("CUDA_VISIBLE_DEVICES", ""), ("TF_CPP_MIN_LOG_LEVEL", "3")):
         monkeypatch.setenv(variable, value)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", [name])
     runpy.run_path(str(EXAMPLES / name), run_name="__main__")
-    assert EXPECTED[name] in capsys.readouterr().out
+    assert EXPECTED[name] in capfd.readouterr().out  # also what child processes print

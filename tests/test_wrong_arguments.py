@@ -231,7 +231,7 @@ def test_numpy_numbers_are_accepted() -> None:
 # --- folds, cleaning and training ------------------------------------------------------------------------------------
 
 ONE_OF_THREE = LabelSets.from_lists([f"{row}.png" for row in range(12)], [[row % 3] for row in range(12)], Classes(3))
-HELD_OUT = HeldOutPredictions.of(
+HELD_OUT = HeldOutPredictions.from_predictions(
     {"model": Predictions.from_scores(np.eye(3)[np.arange(12) % 3], ONE_OF_THREE.images)}, ONE_OF_THREE
 )
 TARGETS = training_targets(ONE_OF_THREE, "uniform")
@@ -263,7 +263,7 @@ def targets(**parts: Any) -> TrainingTargets:
             for method in ("posterior", "consistent", "confident")
         ),
         lambda: evaluate(MODEL, LABELS, exclude="a.png"),
-        lambda: HeldOutPredictions.of({"model": MODEL}, None),
+        lambda: HeldOutPredictions.from_predictions({"model": MODEL}, None),
         lambda: checked_truth({"a.png": "yes"}),
         lambda: write_clean_list("any.txt", FOLDS),
         lambda: write_cleaning_details("any.csv", FOLDS),
@@ -306,26 +306,30 @@ def test_wrong_numbers_raise(make: Callable[[], object], code: str) -> None:
         (
             lambda: make_folds(ONE_OF_THREE, k=3, duplicates=None),
             "not groups of images",
-            "groups_within(DUPLICATES, SET)",
+            "duplicate_groups(DUPLICATES, SET)",
         ),
         (
             lambda: make_folds(ONE_OF_THREE, k=3, duplicates=DUPLICATES),
             "not groups of images",
-            "groups_within(DUPLICATES, SET)",
+            "duplicate_groups(DUPLICATES, SET)",
         ),
-        (lambda: find_label_errors(MODEL), "wrong type of held-out predictions", "HeldOutPredictions.of(...)"),
+        (
+            lambda: find_label_errors(MODEL),
+            "wrong type of held-out predictions",
+            "HeldOutPredictions.from_predictions(...)",
+        ),
         (
             lambda: find_label_errors(HELD_OUT, checked={"0.png": True}),
             "wrong type of checked labels",
             "checked_truth(ANSWERS)",
         ),
         (
-            lambda: HeldOutPredictions.of({"model": np.eye(3)}, ONE_OF_THREE),
+            lambda: HeldOutPredictions.from_predictions({"model": np.eye(3)}, ONE_OF_THREE),
             "wrong type of predictions of model",
             "read_predictions(FILE)",
         ),
         (
-            lambda: HeldOutPredictions.of({"model": MODEL}, ONE_OF_THREE, folds=["folds.csv"]),
+            lambda: HeldOutPredictions.from_predictions({"model": MODEL}, ONE_OF_THREE, folds=["folds.csv"]),
             "wrong type of folds of a repetition",
             "read_folds(FILE)",
         ),

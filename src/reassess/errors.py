@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-_LONG_WORD = re.compile(r"(\S{100})\S{2,}(\S{100})")
+_LONG_WORD_PATTERN = re.compile(r"(\S{100})\S{2,}(\S{100})")
 
 
 class Fix:
-    """A fix that contains Python arguments, which the command line rewrites as options.
+    """Advice on how to fix an error; the command line rewrites its Python arguments as options.
 
     The text has the name of each argument in braces. Values are written as in Python. If a value is None, only the name
     is written, for example the name of a function.
@@ -27,7 +27,7 @@ class Fix:
         self.arguments = arguments
 
     def render(self, format_argument: Callable[[str, object], str]) -> str:
-        """Return the text, with each argument formatted by `format_argument(name, value)`."""
+        """Return the text, with each Python argument formatted by `format_argument(name, value)`."""
         if not self.arguments:
             return self.text
         names = "|".join(self.arguments)
@@ -35,7 +35,7 @@ class Fix:
 
     @classmethod
     def join(cls, separator: str, *fixes: "Fix | str | None") -> "Fix":
-        """Join fixes with a separator, without the empty ones."""
+        """Join fixes with a separator; empty fixes are skipped."""
         typed_fixes = [fix if isinstance(fix, Fix) else cls(fix) for fix in fixes if fix]
         arguments = {name: value for fix in typed_fixes for name, value in fix.arguments.items()}
         return cls(separator.join(fix.text for fix in typed_fixes), **arguments)
@@ -89,25 +89,25 @@ class ReassessError(Exception):
         self.fix = fix
         super().__init__(problem)
 
-    def add_place(self, where: object) -> None:
-        """Put a place, such as a file, in front of the error's place, unless it is already part of it."""
+    def add_place(self, place: object) -> None:
+        """Put a place, such as a file, in front of `where`, unless `where` contains it."""
         if self.where is None:
-            self.where = where
-        elif str(where) not in str(self.where):
-            self.where = f"{where}, {self.where}"
+            self.where = place
+        elif str(place) not in str(self.where):
+            self.where = f"{place}, {self.where}"
 
     def __str__(self) -> str:
         parts = {"where": self.where, "allowed": self.allowed, "found": self.found, "fix": self.fix}
         width = max(map(len, parts)) + 1
         fields = {name: str(part) for name, part in parts.items() if part is not None}
-        lines = [f"  {name + ':':{width}} {_shorten_long_words(name, part)}" for name, part in fields.items()]
+        lines = [f"  {name + ':':{width}} {_shorten_field(name, part)}" for name, part in fields.items()]
         text = "\n".join([self.problem, *(line.replace("\n", "\n" + " " * (width + 3)) for line in lines)])
         return text.encode(errors="backslashreplace").decode()  # a file may contain a lone surrogate
 
 
-def _shorten_long_words(field: str, text: str) -> str:
-    """Shorten words of over 200 letters, except in a fix, which may be a command to copy."""
-    return text if field == "fix" else _LONG_WORD.sub(r"\1…\2", text)
+def _shorten_field(field: str, text: str) -> str:
+    """Shorten words of over 200 letters in a field of an error; a fix stays, since it may be a command."""
+    return text if field == "fix" else _LONG_WORD_PATTERN.sub(r"\1…\2", text)
 
 
 class DataError(ReassessError, ValueError):
@@ -140,7 +140,7 @@ class MissingPackageError(ReassessError, ImportError):
 
 
 @contextmanager
-def importing(package: str, *, extra: str, purpose: str) -> Iterator[None]:
+def require_package(package: str, *, extra: str, purpose: str) -> Iterator[None]:
     """Raise `MissingPackageError` if an import in the block fails."""
     try:
         yield
@@ -177,29 +177,29 @@ class DependenceWarning(ReassessWarning):
 
 
 @contextmanager
-def add_place_to_errors(where: object) -> Iterator[None]:
-    """Add a place, such as a file, to errors raised in the block; see `ReassessError.at`."""
+def add_error_place(place: object) -> Iterator[None]:
+    """Add a place, such as a file, to errors raised in the block; see `ReassessError.add_place`."""
     try:
         yield
     except ReassessError as error:
-        error.add_place(where)
+        error.add_place(place)
         raise
 
 
 @dataclass(frozen=True)
 class Missing:
-    """A missing result, and the reason."""
+    """The value of a result that cannot be computed, with the reason."""
 
-    reason: str  # the reason, in a few words
+    reason: str  # in a few words
 
     def __str__(self) -> str:
         return self.reason
 
     @classmethod
-    def because(cls, error: DataError) -> "Missing":
-        """Create a missing result whose reason is an error, in a few words.
+    def from_error(cls, error: DataError) -> "Missing":
+        """Create a missing result whose reason is the text of an error.
 
-        >>> Missing.because(DataError("missing-golden", "no golden question is valid", found="3 questions"))
+        >>> Missing.from_error(DataError("missing-golden", "no golden question is valid", found="3 questions"))
         Missing(reason='no golden question is valid: 3 questions')
         """
         return cls(error.problem if error.found is None else f"{error.problem}: {error.found}")

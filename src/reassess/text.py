@@ -11,12 +11,12 @@ from itertools import islice
 from typing import NamedTuple
 
 _MIN_NAME_WIDTH = 16  # least width of the column of names
-_MAX_ENTRIES, _MAX_LETTERS = 8, 200  # most entries and letters of a short text
-_MAX_TABLE_ROWS = 60  # rows of a table in a notebook
-_MAX_ITEM_LENGTH = 190  # letters of a list item, so that a line also has space for other text
+_MAX_REPR_ITEMS, _MAX_REPR_LETTERS = 8, 200  # most entries and letters of a short text
+_MAX_NOTEBOOK_ROWS = 60  # rows of a table in a notebook
+_MAX_ITEM_LETTERS = 190  # letters of a list item, so that a line also has space for other text
 
 # C0 (except tab and newline), C1, marks that change the writing direction, and lone surrogates.
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def escape_controls(text: str) -> str:
@@ -25,7 +25,7 @@ def escape_controls(text: str) -> str:
     >>> print(escape_controls("a\x1b[2Jb"))
     a\x1b[2Jb
     """
-    return _CONTROL.sub(lambda match: repr(match[0])[1:-1], text)
+    return _CONTROL_CHARACTERS.sub(lambda match: repr(match[0])[1:-1], text)
 
 
 # Convert to Unicode NFC, where a letter and its accent are one character; some systems write two.
@@ -33,7 +33,7 @@ to_nfc = partial(unicodedata.normalize, "NFC")
 
 
 def align_lines(rows: Iterable[tuple[str, str]]) -> list[str]:
-    """Format names and texts as aligned lines.
+    """Format pairs of name and text as lines with aligned texts.
 
     >>> align_lines([("scored", "2 of 3"), ("not scored", "1")])
     ['scored           2 of 3', 'not scored       1']
@@ -53,7 +53,7 @@ def count_noun(count: int, noun: str, plural: str | None = None) -> str:
 
 
 def format_expected(count: float) -> str:
-    """Format an expected number: with one decimal if it is about 1 or more.
+    """Format an expected number: with one decimal, or with one digit if it is well below 1.
 
     >>> format_expected(1234.4), format_expected(0.97), format_expected(0.034)
     ('1,234.4', '1.0', '0.03')
@@ -73,14 +73,14 @@ def format_bytes(count: int) -> str:
     return f"{count / 1000**power:.1f} {' kMGT'[power]}B"
 
 
-def shorten(text: str, max_length: int) -> str:
+def shorten(text: str, max_letters: int) -> str:
     """Replace the middle of a long text by an ellipsis, if that makes it shorter.
 
     >>> shorten("vit_large_patch16_384.augreg_in21k_ft_in1k", 20), shorten("abcde", 4)
     ('vit_large_…1k_ft_in1k', 'abcde')
     """
-    half = max_length // 2
-    return text if len(text) <= max(max_length, 2 * half + 1) else f"{text[:half]}…{text[-half:]}"
+    half = max_letters // 2
+    return text if len(text) <= max(max_letters, 2 * half + 1) else f"{text[:half]}…{text[-half:]}"
 
 
 def join_first(items: Sequence[object], *, max_items: int = 5) -> str:
@@ -89,7 +89,7 @@ def join_first(items: Sequence[object], *, max_items: int = 5) -> str:
     >>> join_first(["a.png", "b.png", "c.png"], max_items=2)
     'a.png, b.png and 1 more'
     """
-    text = ", ".join(shorten(str(item), _MAX_ITEM_LENGTH) for item in items[:max_items])
+    text = ", ".join(shorten(str(item), _MAX_ITEM_LETTERS) for item in items[:max_items])
     return text if len(items) <= max_items else f"{text} and {len(items) - max_items:,} more"
 
 
@@ -101,7 +101,7 @@ def join_and(items: Sequence[object], *, max_items: int = 5) -> str:
     """
     if len(items) > max_items:
         return join_first(items, max_items=max_items)
-    *first, last = (shorten(str(item), _MAX_ITEM_LENGTH) for item in items)
+    *first, last = (shorten(str(item), _MAX_ITEM_LETTERS) for item in items)
     return f"{', '.join(first)} and {last}" if first else last
 
 
@@ -132,22 +132,24 @@ def format_percent_value(value: float) -> str:
     return f"{value:.2f}".replace("100.00", "100.0")
 
 
-def suggest_name(name: object, known: Iterable[object]) -> str | None:
-    """Suggest the known name that is most similar to an unknown one; None if no name is similar.
+def suggest_name(name: object, known_names: Iterable[object]) -> str | None:
+    """Ask "did you mean …?" with the most similar known name; None if no name is similar.
 
     >>> suggest_name("imagenet-rael", ["imagenet-real", "imagenet-classes"])
     'did you mean imagenet-real?'
     """
-    close = get_close_matches(str(name), list(map(str, known)), n=1)
+    close = get_close_matches(str(name), list(map(str, known_names)), n=1)
     return f"did you mean {close[0]}?" if close else None
 
 
-def merge_equal(texts: Mapping[str, str]) -> Iterator[str]:
-    """Merge equal texts about several files into one line; empty texts are skipped.
+def merge_equal_texts(texts: Mapping[str, str]) -> Iterator[str]:
+    """Yield one line for each different text, with the names of its files; empty texts are skipped.
 
-    >>> list(merge_equal({"a": "ids", "b": "ids"})), list(merge_equal({"a": "ids", "b": "scores", "c": "ids"}))
-    (['all files: ids'], ['a, c: ids', 'b: scores'])
-    >>> list(merge_equal({"a": "ids", "b": "ids", "c": ""}))
+    >>> list(merge_equal_texts({"a": "ids", "b": "ids"}))
+    ['all files: ids']
+    >>> list(merge_equal_texts({"a": "ids", "b": "scores", "c": "ids"}))
+    ['a, c: ids', 'b: scores']
+    >>> list(merge_equal_texts({"a": "ids", "b": "ids", "c": ""}))
     ['a, b: ids']
     """
     for text in filter(None, dict.fromkeys(texts.values())):
@@ -159,7 +161,7 @@ class ListTable(NamedTuple):
     """A result as a table: headings, total number of rows, and the cells of each row."""
 
     headings: Sequence[str]
-    total: int
+    n_rows: int
     rows: Iterable[Sequence[str]]
 
 
@@ -168,8 +170,8 @@ class Printable:
 
     The text depends on what the class defines:
 
-    - `_summary`: the `_headline`, if there is one, and the lines of the summary;
-    - `_table`: the `_headline`, and in a notebook also the table;
+    - `_summary_lines`: the `_headline`, if there is one, and these lines;
+    - `_list_table`: the `_headline`, and in a notebook also the table;
     - ``__str__``: its text;
     - otherwise, for a dataclass with ``repr=False``: the fields, with short forms of long values.
     """
@@ -178,47 +180,49 @@ class Printable:
     def _headline(self) -> str:
         return ""
 
-    def _summary(self) -> Iterable[tuple[str, str]]:
-        """The lines of the short text: (name, text) pairs."""
+    def _summary_lines(self) -> Iterable[tuple[str, str]]:
+        """Return the lines of the printed summary: pairs of a name and a text."""
         fields = getattr(self, "__dataclass_fields__", {}).values()
         return [(field.name, _short_repr(getattr(self, field.name))) for field in fields if field.init]
 
     def __str__(self) -> str:
-        if type(self)._summary is Printable._summary:
-            fields = ", ".join(f"{name}={text}" for name, text in self._summary())
+        if type(self)._summary_lines is Printable._summary_lines:
+            fields = ", ".join(f"{name}={text}" for name, text in self._summary_lines())
             return self._headline or f"{type(self).__name__}({fields})"
-        return "\n".join([*([self._headline] if self._headline else []), *align_lines(self._summary())])
+        return "\n".join([*([self._headline] if self._headline else []), *align_lines(self._summary_lines())])
 
     def __repr__(self) -> str:
         return str(self)
 
-    def _table(self) -> ListTable | None:
-        """The table of a result that is a list."""
+    def _list_table(self) -> ListTable | None:
+        """Return the table of a result that is a list; None for other results."""
         return None
 
     def _repr_html_(self) -> str:
         above = f"<p>{escape(self._headline)}</p>" if self._headline else ""
-        table = self._table()
+        table = self._list_table()
         if table is not None:
-            more = f"<p>and {table.total - _MAX_TABLE_ROWS:,} more</p>" if table.total > _MAX_TABLE_ROWS else ""
-            body = "".join(map(_html_row, islice(table.rows, _MAX_TABLE_ROWS)))
-            return f"{above}<table>{_html_row(table.headings, 'th')}{body}</table>{more}"
-        if type(self).__str__ is not Printable.__str__ and type(self)._summary is Printable._summary:
+            more = f"<p>and {table.n_rows - _MAX_NOTEBOOK_ROWS:,} more</p>" if table.n_rows > _MAX_NOTEBOOK_ROWS else ""
+            body = "".join(map(_format_html_row, islice(table.rows, _MAX_NOTEBOOK_ROWS)))
+            return f"{above}<table>{_format_html_row(table.headings, 'th')}{body}</table>{more}"
+        if type(self).__str__ is not Printable.__str__ and type(self)._summary_lines is Printable._summary_lines:
             return f"<p>{escape(str(self))}</p>"
-        fields = "".join(f"<tr><th>{escape(name)}</th><td>{escape(text)}</td></tr>" for name, text in self._summary())
+        fields = "".join(
+            f"<tr><th>{escape(name)}</th><td>{escape(text)}</td></tr>" for name, text in self._summary_lines()
+        )
         return f"{above}<table>{fields}</table>"
 
 
-def _html_row(texts: Iterable[str], tag: str = "td") -> str:
+def _format_html_row(texts: Iterable[str], tag: str = "td") -> str:
     return f"<tr>{''.join(f'<{tag}>{escape(text)}</{tag}>' for text in texts)}</tr>"
 
 
 def _short_repr(value: object) -> str:
-    """Return the repr of a value, or the type and size of a long value."""
+    """Return the repr of a value; of a long value, its type and size."""
     kind, shape = type(value).__name__, getattr(value, "shape", None)
-    if shape is not None and math.prod(shape) > _MAX_ENTRIES:
+    if shape is not None and math.prod(shape) > _MAX_REPR_ITEMS:
         return f"<{getattr(value, 'dtype', kind)} of {' x '.join(f'{n:,}' for n in shape)}>"
-    if isinstance(value, Collection) and not isinstance(value, str) and shape is None and len(value) > _MAX_ENTRIES:
+    if isinstance(value, Collection) and not isinstance(value, str) and shape is None and len(value) > _MAX_REPR_ITEMS:
         return f"<{kind} of {len(value):,}>"
     text = repr(value)
-    return text if len(text) <= _MAX_LETTERS or isinstance(value, str) else f"<{kind}>"
+    return text if len(text) <= _MAX_REPR_LETTERS or isinstance(value, str) else f"<{kind}>"

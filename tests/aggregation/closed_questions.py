@@ -49,5 +49,5 @@ def count_closed_golden(votes: Votes, experts: Votes, rater_golden: Votes, *, or
         model = aggregate(votes, "calibrated", experts=others, rater_golden=rater_golden).model
         models.append((np.flatnonzero(questions.image_ids == image), model))
     return count_closed_by_truth(
-        votes, golden.valid[golden.questions.find(rows, questions.class_ids)], models, orders=orders
+        votes, golden.is_valid[golden.questions.find(rows, questions.class_ids)], models, orders=orders
     )

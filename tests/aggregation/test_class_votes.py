@@ -186,8 +186,8 @@ def test_golden_questions_are_every_class_of_golden_images() -> None:
         Questions.from_columns(["0.png", "0.png", "1.png", "9.png"], np.array([0, 1, 1, 0]), CLASSES),
         np.array([0.6, 0.4, 1.0, 1.0]),
     )
-    golden = golden_truth(expert({"0.png": "cow", "1.png": "bee"}), among=[scores.questions])
-    values = precision_recall(scores, golden).values
+    golden = golden_truth(expert({"0.png": "cow", "1.png": "bee"}), scored_questions=[scores.questions])
+    values = precision_recall(scores, golden).golden_scores
     assert probabilities(Scores(golden.questions, values)) == {
         ("0.png", "ant"): 0.6,
         ("0.png", "bee"): 0.4,
@@ -196,9 +196,9 @@ def test_golden_questions_are_every_class_of_golden_images() -> None:
         ("1.png", "bee"): 1.0,
         ("1.png", "cow"): 0.0,
     }
-    assert golden.valid.tolist() == [False, False, True, False, True, False]
-    assert golden.exclusive
-    elsewhere = golden_truth(expert({"0.png": "ant", "7.png": "bee"}), among=[scores.questions])
+    assert golden.is_valid.tolist() == [False, False, True, False, True, False]
+    assert golden.is_exclusive
+    elsewhere = golden_truth(expert({"0.png": "ant", "7.png": "bee"}), scored_questions=[scores.questions])
     assert message(precision_recall, scores, elsewhere) == (
         "golden images are not in the scores\n  found:   1 of 2: image 7.png\n"
         "  fix:     use files from the same release, or remove these golden images"
@@ -208,9 +208,9 @@ def test_golden_questions_are_every_class_of_golden_images() -> None:
 def test_without_class_list_golden_questions_use_named_classes() -> None:
     ids = Classes()
     experts = votes_of([(0, 0, 0), (1, 0, 1)], ("0.png", "1.png"), ("eve",), (7, 3), classes=ids)
-    golden = golden_truth(experts, among=[Questions.from_columns(["0.png"], np.array([5]), ids)])
+    golden = golden_truth(experts, scored_questions=[Questions.from_columns(["0.png"], np.array([5]), ids)])
     assert golden.questions.class_ids.tolist() == [3, 5, 7, 3, 5, 7]
-    assert golden.valid.tolist() == [False, False, True, True, False, False]
+    assert golden.is_valid.tolist() == [False, False, True, True, False, False]
     assert golden_truth(experts).questions.class_ids.tolist() == [3, 7, 3, 7]
 
 
@@ -219,8 +219,8 @@ def test_class_without_votes_scores_0() -> None:
     scores = aggregate(votes, "majority").scores
     asked = Questions.from_columns(["0.png", "0.png", "1.png"], np.array([0, 2, 0]), CLASSES)
     golden = golden_truth(votes_of([(0, 0, 2), (1, 0, 0), (2, 0, 2)], asked, ("eve",)))
-    assert precision_recall(scores, golden).values.tolist() == [1.0, 0.0, 0.0]
-    assert simple_rules(golden, votes=votes)[0].points == (Point(1.0, hits=1, kept=1, valid=2),)
+    assert precision_recall(scores, golden).golden_scores.tolist() == [1.0, 0.0, 0.0]
+    assert simple_rules(golden, votes=votes)[0].points == (Point(1.0, n_hits=1, n_kept=1, n_valid=2),)
     elsewhere = golden_truth(votes_of([(0, 0, 2)], Questions.from_columns(["7.png"], np.array([0]), CLASSES), ("eve",)))
     assert fault_of(precision_recall, scores, elsewhere) == ("wrong-items", "1 of 1: image 7.png, class ant")
 
@@ -228,7 +228,7 @@ def test_class_without_votes_scores_0() -> None:
 @given(ROWS)
 def test_rules_of_class_votes_equal_rules_of_questions(rows: Any) -> None:
     votes, experts = chosen(rows), expert({IMAGES[i]: NAMES[TRUTH[i]] for i in {row[0] for row in rows}})
-    golden = golden_truth(experts, among=[count_votes_by_class(votes)[0]])
+    golden = golden_truth(experts, scored_questions=[count_votes_by_class(votes)[0]])
     on_pairs = votes_on_questions(votes, golden.questions)
     expected = simple_rules(golden, votes=on_pairs, rater_golden=on_pairs)
     for rule, plainly in zip(simple_rules(golden, votes=votes, rater_golden=votes), expected, strict=True):
@@ -240,8 +240,8 @@ def test_image_without_expert_majority_is_not_golden() -> None:
     rows = [(0, 0, 0), (0, 1, 0), (0, 2, 1), (1, 0, 0), (1, 1, 1), (1, 2, 2), (2, 0, 2), (2, 1, 2)]
     golden = golden_truth(chosen(rows))
     assert golden.questions.images == ("0.png", "2.png")
-    assert golden.questions.class_ids[golden.valid].tolist() == [0, 2]
-    assert golden.by_experts.undecided == ("image 1.png",)
+    assert golden.questions.class_ids[golden.is_valid].tolist() == [0, 2]
+    assert golden.expert_truth.undecided_items == ("image 1.png",)
     assert golden_truth(chosen(rows), at_least=1).questions.images == ("0.png", "2.png")  # all three differ on 1.png
     assert fault_of(golden_truth, chosen(rows), at_least=4) == ("out-of-range", "4")
 
@@ -263,9 +263,9 @@ def test_scores_record_which_questions_are_golden() -> None:
         scores = result.scores
         on_golden = [scores.images[i] in golden_images for i in scores.questions.image_ids]
         assert scores.is_golden.tolist() == on_golden
-        golden = golden_truth(experts, among=[scores.questions])
+        golden = golden_truth(experts, scored_questions=[scores.questions])
         assert golden.is_in_sample(scores) is True
-        elsewhere = golden_truth(expert({IMAGES[8]: NAMES[TRUTH[8]]}), among=[scores.questions])
+        elsewhere = golden_truth(expert({IMAGES[8]: NAMES[TRUTH[8]]}), scored_questions=[scores.questions])
         assert elsewhere.is_in_sample(scores) is False
     for result in (aggregate(ALL, "majority"), aggregate(ALL, "mean"), aggregate(ALL, "em")):
         assert result.scores.is_golden is None

@@ -39,18 +39,18 @@ def test_points_match_loop_over_distinct_scores(pairs: list[Any], threshold: flo
     thresholds = sorted({value for _, _, value in pairs}, reverse=True)
     assert curve.thresholds.tolist() == thresholds
     expected = [counted(pairs, each) for each in thresholds]
-    assert list(zip(curve.hits.tolist(), curve.kept.tolist(), strict=True)) == expected
+    assert list(zip(curve.n_hits.tolist(), curve.n_kept.tolist(), strict=True)) == expected
     valid = sum(valid for _, valid, _ in pairs)
     assert curve.precision.tolist() == [hits / kept for hits, kept in expected]
     assert curve.recall.tolist() == [hits / valid for hits, _ in expected]
     assert points_of(curve) == [
         Point(each, hits, kept, valid) for each, (hits, kept) in zip(thresholds, expected, strict=True)
     ]
-    assert curve.at(threshold) == Point(threshold, *counted(pairs, threshold), valid)
+    assert curve.point_at_threshold(threshold) == Point(threshold, *counted(pairs, threshold), valid)
 
 
 def points_of(curve: Curve) -> list[Point]:
-    return [curve.point(row) for row in range(curve.thresholds.size)]
+    return [curve.point_at_row(row) for row in range(curve.thresholds.size)]
 
 
 @given(PAIRS)
@@ -68,12 +68,12 @@ def test_chosen_point_is_best_that_reaches_goal(pairs: list[Any], least: float) 
     curve = curve_of(pairs)
     points = points_of(curve)
     reaching = [point for point in points if point.recall.value >= least]
-    assert curve.best_at_recall(least) == max(reaching, key=lambda point: (point.precision.value, point.hits))
-    f1 = {point: Fraction(2 * point.hits, point.kept + point.valid) for point in points}
-    assert curve.best_by_f1() == max(points, key=lambda point: (f1[point], point.hits))
+    assert curve.best_at_recall(least) == max(reaching, key=lambda point: (point.precision.value, point.n_hits))
+    f1 = {point: Fraction(2 * point.n_hits, point.n_kept + point.n_valid) for point in points}
+    assert curve.best_by_f1() == max(points, key=lambda point: (f1[point], point.n_hits))
     reaching = [point for point in points if point.precision.value >= least]
     if reaching:
-        assert curve.best_at_precision(least) == max(reaching, key=lambda point: (point.hits, -point.kept))
+        assert curve.best_at_precision(least) == max(reaching, key=lambda point: (point.n_hits, -point.n_kept))
         return
     best = max(points, key=lambda point: (point.precision.value, point.threshold))
     assert message(curve.best_at_precision, least) == (
@@ -83,14 +83,14 @@ def test_chosen_point_is_best_that_reaches_goal(pairs: list[Any], least: float) 
 
 
 @pytest.mark.parametrize("bad", [-0.1, 1.5, math.nan, math.inf])
-@pytest.mark.parametrize("method", ["at", "best_at_precision", "best_at_recall"])
+@pytest.mark.parametrize("method", ["point_at_threshold", "best_at_precision", "best_at_recall"])
 def test_goals_and_scores_outside_0_to_1_raise(method: str, bad: float) -> None:
     assert code_of(getattr(curve_of([("a", True, 0.5)]), method), bad) == "out-of-range"
     assert code_of(curve_of, [("a", True, 0.5), ("b", True, bad)]) == "out-of-range"
 
 
 def test_nothing_kept_has_no_precision_and_recall_0() -> None:
-    point = curve_of([("a", True, 0.5)]).at(0.9)
+    point = curve_of([("a", True, 0.5)]).point_at_threshold(0.9)
     assert (point.precision, point.recall) == (Proportion(0, 0), Proportion(0, 1))
     assert point.to_json() == {"threshold": 0.9, "precision": None, "recall": 0.0}
 
@@ -116,6 +116,6 @@ def test_intervals_do_not_depend_on_block_size(monkeypatch: pytest.MonkeyPatch) 
     rng = np.random.default_rng(3)
     pairs = [(f"{i % 31}", bool(rng.integers(2)), float(rng.random())) for i in range(120)]
     whole = curve_of(pairs).bands(np.array([0.2, 0.5, 0.9]), replicates=500)
-    monkeypatch.setattr("reassess.aggregation.curves._BLOCK", 31 * 7)
+    monkeypatch.setattr("reassess.aggregation.curves._IMAGES_PER_BLOCK", 31 * 7)
     parts = curve_of(pairs).bands(np.array([0.2, 0.5, 0.9]), replicates=500)
     assert (whole.precision, whole.recall) == (parts.precision, parts.recall)

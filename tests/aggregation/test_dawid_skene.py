@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reassess.aggregation import Pinned, fit_dawid_skene, posterior
+from reassess.aggregation import PinnedItems, fit_dawid_skene, posterior
 from reassess.aggregation.em_inputs import answer_weights
 from reassess.core import VALIDITY, Questions, Votes
 from reassess.errors import ConvergenceWarning
@@ -130,7 +130,7 @@ def fit_quietly(votes: Votes, **options: Any) -> Any:
 @pytest.mark.parametrize("pooling", [0, 2.5])
 def test_em_matches_reference(smoothing: int, answers: int, truths: int, seeds: int, pin: bool, pooling: float) -> None:
     pins = {0: [1.0] + [0.0] * (truths - 1), 7: [0.5, 0.5] + [0.0] * (truths - 2), 11: [1 / truths] * truths}
-    pinned = Pinned(np.array(list(pins)), np.array(list(pins.values()))) if pin else None
+    pinned = PinnedItems(np.array(list(pins)), np.array(list(pins.values()))) if pin else None
     fixed_prior = [1 / truths] * truths if truths == 2 else None
     for seed in range(seeds):
         votes = random_votes(seed, answers=answers)
@@ -202,7 +202,7 @@ def test_em_on_released_votes_gives_known_numbers(real_file: RealFile, real_vote
     assert round(jaccard(plain.posterior.probabilities_of("valid")), 3) == 0.906
     three = fit_dawid_skene(votes, truths=WORDS, smoothing=0, pooling=0)
     assert round(jaccard(three.posterior.probabilities_of("yes")), 3) == 0.474
-    assert three.converged
+    assert three.has_converged
     assert (np.diff(three.history) >= -1e-9 * abs(three.objective)).all()
 
 
@@ -237,7 +237,7 @@ POOLINGS = st.sampled_from([0.0, 0.3, 4.0, 100.0])
 @settings(max_examples=100)
 def test_objective_never_decreases(seed: Any, smoothing: float, pooling: float, pin: bool, fixed_prior: bool) -> None:
     votes = random_votes(seed, most=4)
-    pinned = Pinned.to_truths(np.arange(6), np.array([0, 1, 2, 0, -1, 1]), truths=3) if pin else None
+    pinned = PinnedItems.from_truths(np.arange(6), np.array([0, 1, 2, 0, -1, 1]), n_truths=3) if pin else None
     prior = [0.5, 0.3, 0.2] if fixed_prior else None
     options = {"smoothing": smoothing, "pooling": pooling, "pinned": pinned, "prior": prior}
     history = fit_quietly(votes, max_iterations=40, **options).history
@@ -334,7 +334,7 @@ def test_degenerate_votes_give_finite_numbers(votes: Votes, pooling: int) -> Non
 
 def test_empty_row_is_uniform() -> None:
     """Ann never met a dog."""
-    pinned = Pinned.to_truths(np.array([0, 1]), np.array([0, 1]), truths=2)
+    pinned = PinnedItems.from_truths(np.array([0, 1]), np.array([0, 1]), n_truths=2)
     votes = on_two([(0, 0, 0), (1, 1, 1), (1, 1, 1)], answers=("cat", "dog"))
     result = fit_dawid_skene(votes, pooling=0, pinned=pinned)
     assert result.model.matrices[0].tolist() == [[1, 0], [0.5, 0.5]]
@@ -355,8 +355,8 @@ def test_unconverged_fit_warns_and_is_marked() -> None:
     )
 
 
-def pin(*rows: int, truths: int = 3) -> dict[str, Pinned]:
-    return {"pinned": Pinned.to_truths(np.array(rows), np.zeros(len(rows), int), truths=truths)}
+def pin(*rows: int, truths: int = 3) -> dict[str, PinnedItems]:
+    return {"pinned": PinnedItems.from_truths(np.array(rows), np.zeros(len(rows), int), n_truths=truths)}
 
 
 MANY = Votes.from_columns(("x",), np.array([0]), np.array([0]), np.array([0]), ("ann",), tuple(range(300)))
@@ -379,7 +379,10 @@ BAD = {
     "pinned twice": (pin(1, 1), "duplicate-item"),
     "pinned unknown": (pin(1, 2), "out-of-range"),
     "pinned to other truths": (pin(1, truths=2), "wrong-shape"),
-    "pinned to no distribution": ({"pinned": Pinned(np.array([1]), np.array([[0.5, 0.1, 0.1]]))}, "not-a-distribution"),
+    "pinned to no distribution": (
+        {"pinned": PinnedItems(np.array([1]), np.array([[0.5, 0.1, 0.1]]))},
+        "not-a-distribution",
+    ),
     "too many truths": ({"votes": MANY}, "too-many"),
 }
 
@@ -403,7 +406,7 @@ def test_messages_name_fault_and_fix() -> None:
         "  fix:     give the weight of each answer"
     )
     assert message(fit_dawid_skene, votes, **pin(1, 1)) == "item is pinned twice\n  where:   item y"
-    assert message(Pinned.to_truths, np.array([1]), np.array([4]), truths=3) == (
+    assert message(PinnedItems.from_truths, np.array([1]), np.array([4]), n_truths=3) == (
         "truth out of range\n  where:   pinned item 1\n  allowed: -1 to 2\n  found:   4"
     )
     assert message(fit_dawid_skene, MANY) == (

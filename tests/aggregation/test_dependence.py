@@ -12,7 +12,7 @@ import pytest
 
 from reassess.aggregation import Dependence, fit_dawid_skene
 from reassess.aggregation import agreement as module
-from reassess.aggregation.agreement import dependence
+from reassess.aggregation.agreement import find_dependent_raters
 from reassess.core import Questions, Votes
 from tests.helpers import WORDS
 
@@ -32,19 +32,19 @@ def simulate(
 
 
 def test_copying_pair_is_reported_with_counts() -> None:
-    result = dependence(simulate(np.random.default_rng(0), copied=1))
+    result = find_dependent_raters(simulate(np.random.default_rng(0), copied=1))
     pair = result.pairs[0]
     assert [pair.raters for pair in result.pairs] == [(18, 19)]
-    assert pair.agreed == pair.common == pair.clusters
-    assert 0.4 * pair.common < pair.expected < 0.8 * pair.common
+    assert pair.n_agreements == pair.n_common == pair.n_clusters
+    assert 0.4 * pair.n_common < pair.expected_agreements < 0.8 * pair.n_common
     assert pair.z > 5
-    assert (result.tested, result.untested) == (190, 0)
+    assert (result.n_tested, result.n_untested) == (190, 0)
 
 
 def test_independent_raters_are_rarely_reported() -> None:
-    alarms = [bool(dependence(simulate(np.random.default_rng(seed), items=800)).pairs) for seed in range(40)]
+    alarms = [bool(find_dependent_raters(simulate(np.random.default_rng(seed), items=800)).pairs) for seed in range(40)]
     assert sum(alarms) <= 5  # with a false alarm rate of 5 %, the probability of at most 5 in 40 is 98.6 %
-    half = dependence(simulate(np.random.default_rng(1), items=8_000, copied=0.5))
+    half = find_dependent_raters(simulate(np.random.default_rng(1), items=8_000, copied=0.5))
     assert [pair.raters for pair in half.pairs] == [(18, 19)]
 
 
@@ -64,12 +64,12 @@ def test_hard_items_neither_raise_alarms_nor_hide_copiers(
 ) -> None:
     seeds = range(12)
     # With a false alarm rate of 5 %, the probability of at most 2 alarms is 98 %.
-    assert sum(bool(dependence(hard_items(seed)).pairs) for seed in seeds) <= 2
-    copied = [dependence(hard_items(seed, copied=0.5)) for seed in seeds]
+    assert sum(bool(find_dependent_raters(hard_items(seed)).pairs) for seed in seeds) <= 2
+    copied = [find_dependent_raters(hard_items(seed, copied=0.5)) for seed in seeds]
     assert [[pair.raters for pair in result.pairs] for result in copied].count([(13, 14)]) >= 11
-    assert all(result.median > 0.3 for result in copied)
-    monkeypatch.setattr(module, "_null", lambda _: (0.0, 1.0))
-    assert sum(bool(dependence(hard_items(seed)).pairs) for seed in seeds) >= 8
+    assert all(result.median_excess > 0.3 for result in copied)
+    monkeypatch.setattr(module, "_empirical_null", lambda _: (0.0, 1.0))
+    assert sum(bool(find_dependent_raters(hard_items(seed)).pairs) for seed in seeds) >= 8
 
 
 def reference(votes: Votes, model: Any) -> Iterator[tuple[Any, ...]]:
@@ -104,9 +104,9 @@ def test_pairs_match_loop_over_votes(monkeypatch: pytest.MonkeyPatch, shuffled: 
     images = rng.permutation(np.arange(120) // 3) if shuffled else np.arange(120) // 3
     questions = Questions.from_columns([f"{i}.png" for i in images], np.arange(120))
     votes = Votes(questions, votes.indptr, votes.rater_ids, votes.answer_ids, votes.raters, WORDS)
-    monkeypatch.setattr(module, "_significant", tuple)
+    monkeypatch.setattr(module, "_select_significant", tuple)
     model = fit_dawid_skene(votes, truths=WORDS, weights=np.eye(3), smoothing=0.1, pooling=0, tolerance=1e-4).model
-    pairs = {pair.raters: pair for pair in dependence(votes).pairs}
+    pairs = {pair.raters: pair for pair in find_dependent_raters(votes).pairs}
     expected = dict(reference(votes, model))
     assert pairs.keys() == expected.keys()
     excesses = {raters: (row[1] - row[2]) / math.sqrt(max(row[3:5])) for raters, row in expected.items()}
@@ -114,14 +114,14 @@ def test_pairs_match_loop_over_votes(monkeypatch: pytest.MonkeyPatch, shuffled: 
     spread = 1.4826 * statistics.median(abs(z - median) for z in excesses.values())
     for raters, (common, agreed, e, _, _, clusters) in expected.items():
         pair = pairs[raters]
-        assert (pair.common, pair.agreed, pair.clusters) == (common, agreed, clusters)
-        assert pair.expected == pytest.approx(e)
+        assert (pair.n_common, pair.n_agreements, pair.n_clusters) == (common, agreed, clusters)
+        assert pair.expected_agreements == pytest.approx(e)
         assert pair.z == pytest.approx((excesses[raters] - median) / max(spread, 1))
 
 
 def test_first_vote_of_rater_on_item_counts() -> None:
     votes = simulate(np.random.default_rng(5), copied=1)
-    assert dependence(votes.append(votes)) == dependence(votes)
+    assert find_dependent_raters(votes.append(votes)) == find_dependent_raters(votes)
 
 
 def test_fewer_than_three_pairs_are_not_tested() -> None:
@@ -132,7 +132,7 @@ def test_fewer_than_three_pairs_are_not_tested() -> None:
     answers[1] = answers[0]
     raters = np.stack([0 * items, 1 + 0 * items, 2 + items % 30])
     votes = Votes.from_columns(items, np.tile(items, 3), raters.ravel(), answers.ravel(), range(32), ("no", "yes"))
-    assert dependence(votes) == Dependence(pairs=(), tested=0, untested=61)
+    assert find_dependent_raters(votes) == Dependence(pairs=(), n_tested=0, n_untested=61)
 
 
 @pytest.mark.parametrize(
@@ -142,13 +142,13 @@ def test_fewer_than_three_pairs_are_not_tested() -> None:
 def test_few_raters_and_pairs_with_few_common_items_are_not_tested(
     raters: int, items: int, tested: int, untested: int
 ) -> None:
-    result = dependence(simulate(np.random.default_rng(7), raters=raters, items=items, each=raters))
-    assert (result.tested, result.untested) == (tested, untested)
+    result = find_dependent_raters(simulate(np.random.default_rng(7), raters=raters, items=items, each=raters))
+    assert (result.n_tested, result.n_untested) == (tested, untested)
 
 
 def test_too_many_raters_are_not_tested(monkeypatch: pytest.MonkeyPatch) -> None:
     votes = simulate(np.random.default_rng(0), raters=4, items=100, each=4)
-    result = dependence(replace(votes, answer_ids=0 * votes.answer_ids))  # all answers are equal
-    assert (result.pairs, result.tested) == ((), 6)
-    monkeypatch.setattr(module, "_MOST_CELLS", 4**2 * 3 - 1)
-    assert dependence(votes).tested == 0
+    result = find_dependent_raters(replace(votes, answer_ids=0 * votes.answer_ids))  # all answers are equal
+    assert (result.pairs, result.n_tested) == ((), 6)
+    monkeypatch.setattr(module, "_MAX_CELLS", 4**2 * 3 - 1)
+    assert find_dependent_raters(votes).n_tested == 0

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reassess.aggregation import GoldenVotes, aggregate, golden_votes
-from reassess.annotation.running_posterior import truth_of
+from reassess.annotation.running_posterior import decide_truth
 from reassess.core import Classes, Questions
 from tests.helpers import fault_of, votes_of
 
@@ -28,15 +28,15 @@ def truth_by(by_item: Sequence[Sequence[int]], items: Any = QUESTIONS, at_least:
     """The experts' truth, if the experts are the raters too."""
     votes = cast(by_item, items, **options)
     golden: GoldenVotes = golden_votes(votes, votes, at_least=at_least)
-    assert golden.by_experts.values.tolist() == golden.truth.tolist()
-    return golden.by_experts
+    assert golden.expert_truth.truth_ids.tolist() == golden.truth.tolist()
+    return golden.expert_truth
 
 
 @given(ANSWERS)
 def test_question_is_valid_if_more_than_half_of_experts_say_yes(answers: list[list[int]]) -> None:
     expected = [(1 if of_item.count(2) > len(of_item) / 2 else 0) if of_item else -1 for of_item in answers]
     truth = truth_by(answers)
-    assert (truth.values.tolist(), truth.undecided) == (expected, ())
+    assert (truth.truth_ids.tolist(), truth.undecided_items) == (expected, ())
 
 
 def test_at_least_applies_to_every_item() -> None:
@@ -44,13 +44,13 @@ def test_at_least_applies_to_every_item() -> None:
     answers = [[2, 2, 2, 0, 0], [2, 2, 0, 0, 0], [2]]
     for at_least, expected in ((None, [1, 0, 1]), (3, [1, 0, -1]), (2, [1, 1, -1])):
         truth = truth_by(answers, at_least=at_least)
-        assert truth.values.tolist() == expected
-        by_campaign = [truth_of(each, at_least) for each in answers]
+        assert truth.truth_ids.tolist() == expected
+        by_campaign = [decide_truth(each, at_least) for each in answers]
         assert [-1 if value is None else value for value in by_campaign] == expected
         assert (truth.note is None) is (at_least is None)
     assert truth.note == "1 golden item undecided (too few experts): image c, class 1"
     assert truth_by(answers, at_least=2).rule == "valid: at least 2 of 5 experts said yes"
-    assert truth_by([[0], [0, 0], []], answers=("no",)).values.tolist() == [0, 0, -1]
+    assert truth_by([[0], [0, 0], []], answers=("no",)).truth_ids.tolist() == [0, 0, -1]
 
 
 @given(ANSWERS, st.sampled_from([None, 1, 2]))
@@ -65,8 +65,8 @@ def test_answer_needs_most_experts_and_enough(answers: list[list[int]], at_least
         is_unique = counts.count(max(counts)) == 1
         expected.append(counts.index(max(counts)) if of_item and enough and is_unique else -1)
     truth = truth_by(answers, ("x", "y", "z"), at_least)
-    assert truth.values.tolist() == expected
-    assert truth.undecided == tuple(
+    assert truth.truth_ids.tolist() == expected
+    assert truth.undecided_items == tuple(
         f"item {name}" for name, value, size in zip("xyz", expected, sizes, strict=True) if size and value < 0
     )
 
@@ -75,7 +75,7 @@ def test_undecided_items_are_counted_and_named() -> None:
     classes = Classes.from_texts(["cat", "dog", "eel"])
     answers, items = [[0, 1], [2, 2], [0, 1, 2]], ("a.png", "b.png", "c.png")
     truth = truth_by(answers, items, answers=classes.texts, classes=classes)
-    assert truth.values.tolist() == [-1, 2, -1]
+    assert truth.truth_ids.tolist() == [-1, 2, -1]
     assert truth.note == (
         "2 golden items undecided (no answer of more than half of the experts): image a.png, image c.png"
     )
@@ -92,7 +92,7 @@ def test_undecided_items_are_counted_and_named() -> None:
 )
 def test_experts_may_answer_on_any_scale(answers: tuple[Any, Any], yes: Any) -> None:
     truth = truth_by([[1, 1, 0], [1, 0], [0]], answers=answers)
-    assert truth.values.tolist() == [1, 0, 0]
+    assert truth.truth_ids.tolist() == [1, 0, 0]
     assert truth.rule == f"valid: more than half of its experts said {yes}"
 
 

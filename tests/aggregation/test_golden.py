@@ -9,10 +9,10 @@ from reassess.aggregation import (
     Golden,
     GoldenVotes,
     golden_answers,
-    golden_part,
     golden_truth,
     golden_votes,
     rater_reliability,
+    select_golden_votes,
     with_golden_votes,
 )
 from reassess.aggregation.golden_items import golden_sources
@@ -60,16 +60,16 @@ def test_golden_answers_are_those_of_raters() -> None:
     assert golden_answers(votes_of([(0, 0, 0)], PAIRS, (1,), ("cat", "dog"))) == ("cat", "dog")
 
 
-def test_golden_part_defaults_to_golden_items_among_votes() -> None:
+def test_golden_votes_default_to_golden_items_among_votes() -> None:
     votes = votes_of([(0, 0, 0), (1, 1, 2), (2, 0, 1)])
     expert = votes_of([(0, 0, 2), (1, 0, 2), (2, 0, 2)], ("z", "y", "w", "open"))
     with pytest.warns(ReassessWarning, match="^1 of 4 golden items have no votes and are not used: item w$"):
-        golden = golden_part(votes, expert)
+        golden = select_golden_votes(votes, expert)
     assert [(golden.items[row], golden.votes_on(row)) for row in range(2)] == [
         ("z", (("ann", "maybe"),)),
         ("y", (("bo", "yes"),)),
     ]
-    assert golden_part(votes, expert, expert) is expert
+    assert select_golden_votes(votes, expert, expert) is expert
 
 
 def test_rater_golden_votes_of_benchmark_need_its_own_experts() -> None:
@@ -82,8 +82,8 @@ def test_rater_golden_votes_of_benchmark_need_its_own_experts() -> None:
 def test_questions_are_valid_if_enough_experts_agree() -> None:
     golden = golden_truth(HALF)
     assert (golden.questions.images, golden.questions.class_ids.tolist()) == (("a",), [1, 2])
-    assert golden.valid.tolist() == [False, True]
-    assert golden_truth(HALF, at_least=2).valid.tolist() == [True, True]
+    assert golden.is_valid.tolist() == [False, True]
+    assert golden_truth(HALF, at_least=2).is_valid.tolist() == [True, True]
     assert golden_votes(ALL_NO, HALF).truth.tolist() == [0, -1, -1]
 
 
@@ -158,10 +158,10 @@ def test_golden_questions_without_votes_and_scores_are_removed() -> None:
     voted = votes_of([(0, 0, 0)], Questions.from_columns(["b"], np.array([1])))
     kept = golden.without_unrated(voted, [scores])
     assert (kept.questions.images, kept.questions.class_ids.tolist()) == (("a", "b"), [1, 1])
-    assert (kept.valid.tolist(), kept.unrated, kept.to_json()["unrated"]) == ([True, True], 1, 1)
+    assert (kept.is_valid.tolist(), kept.n_unrated, kept.to_json()["unrated"]) == ([True, True], 1, 1)
     other = scores_of({("a", 1): 0.5, ("a", 2): 0.5, ("b", 1): 0.5})
     assert golden.without_unrated(voted, [other]) is golden
     assert len(golden.without_unrated(voted, [other, scores])) == 2  # a question must be in all scores
-    image = Golden(PAIRS, np.array([True, False, True]), exclusive=True)
+    image = Golden(PAIRS, np.array([True, False, True]), is_exclusive=True)
     assert len(image.without_unrated(voted, [scores])) == 3  # all classes of a rated image stay
     assert len(image.without_unrated(votes_of([], ()), [scores])) == 2

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reassess.aggregation import agreement as krippendorff
-from reassess.aggregation.agreement import alpha, coincidences, default_metric
+from reassess.aggregation.agreement import count_coincidences, default_metric, krippendorff_alpha
 from reassess.core import Classes, Votes
 from tests.helpers import votes_of
 
@@ -50,13 +50,13 @@ def numbered_votes(rows: Sequence[Sequence[int]], *, items: int, raters: int, an
     ],
 )
 def test_alpha_equals_published_examples(text: Any, metric: str, published: float) -> None:
-    assert alpha(parse(text), metric=metric) == pytest.approx(published, abs=5e-4)
+    assert krippendorff_alpha(parse(text), metric=metric) == pytest.approx(published, abs=5e-4)
 
 
 def test_coincidences_equal_published_table() -> None:
     expected = [[7, 4 / 3, 1 / 3, 1 / 3, 0], [4 / 3, 10, 4 / 3, 1 / 3, 0], [1 / 3, 4 / 3, 8, 1 / 3, 0]]
     expected += [[1 / 3, 1 / 3, 1 / 3, 4, 0], [0, 0, 0, 0, 3]]
-    np.testing.assert_allclose(coincidences(parse(FOUR_OBSERVERS)), expected)
+    np.testing.assert_allclose(count_coincidences(parse(FOUR_OBSERVERS)), expected)
 
 
 def reference(rows: Sequence[Sequence[int]], metric: str) -> Fraction | None:
@@ -85,7 +85,7 @@ ROWS = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 3), st.integers(0, 3
 @given(ROWS, st.sampled_from(["nominal", "ordinal"]))
 def test_alpha_matches_reference_with_missing_and_repeated_votes(rows: Any, metric: str) -> None:
     expected = reference(rows, metric)
-    result = alpha(numbered_votes(rows, items=6, raters=4, answers=4), metric=metric)
+    result = krippendorff_alpha(numbered_votes(rows, items=6, raters=4, answers=4), metric=metric)
     assert result == (None if expected is None else pytest.approx(float(expected), abs=1e-12))
 
 
@@ -93,11 +93,11 @@ def test_alpha_matches_reference_with_missing_and_repeated_votes(rows: Any, metr
 def test_alpha_does_not_depend_on_block_size_or_item_order(rows: Any, order: list[int]) -> None:
     votes = numbered_votes(rows, items=6, raters=4, answers=4)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(krippendorff, "_COUNTS_A_BLOCK", 4)
-        small = coincidences(votes)
-    np.testing.assert_array_equal(small, coincidences(votes))
+        patch.setattr(krippendorff, "_COUNTS_PER_BLOCK", 4)
+        small = count_coincidences(votes)
+    np.testing.assert_array_equal(small, count_coincidences(votes))
     moved = [(order[item], rater, answer) for item, rater, answer in rows]
-    assert alpha(numbered_votes(moved, items=6, raters=4, answers=4)) == alpha(votes)
+    assert krippendorff_alpha(numbered_votes(moved, items=6, raters=4, answers=4)) == krippendorff_alpha(votes)
 
 
 def test_metric_is_ordinal_only_for_known_words_and_numbers() -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reassess.aggregation import Pinned, aggregate, calibrate, fit_dawid_skene, posterior
+from reassess.aggregation import PinnedItems, aggregate, calibrate, fit_dawid_skene, posterior
 from reassess.aggregation.candidate_classes import CandidateFit, calibrate_on_candidates, fit_many_classes
 from reassess.aggregation.em import row_shares
 from reassess.aggregation.em_inputs import has_many_classes
@@ -71,18 +71,18 @@ def test_fit_equals_full_model_if_every_class_is_a_candidate(
         votes,
         smoothing=smoothing,
         pooling=pooling,
-        pinned=Pinned.to_truths(np.arange(60), pinned, truths=3) if pin else None,
+        pinned=PinnedItems.from_truths(np.arange(60), pinned, n_truths=3) if pin else None,
     )
     many = fit_quietly(votes, pinned, smoothing=smoothing, pooling=pooling)
-    np.testing.assert_allclose(many.of(votes).values, few.posterior.values, atol=1e-5)
+    np.testing.assert_allclose(many.to_posterior(votes).values, few.posterior.values, atol=1e-5)
     np.testing.assert_allclose(many.prior, few.model.prior, atol=1e-5)
     assert many.history[-1] == pytest.approx(few.objective, abs=1e-4)
-    assert many.converged
+    assert many.has_converged
 
 
 def objective(votes: Votes, fit: CandidateFit, added: float) -> float:
     """Compute the objective of the model that an M-step makes from a posterior, without pooling."""
-    pairs = zip(fit.candidates.items.tolist(), fit.candidates.classes.tolist(), strict=True)
+    pairs = zip(fit.candidates.pair_items.tolist(), fit.candidates.pair_classes.tolist(), strict=True)
     q = dict(zip(pairs, fit.posterior.tolist(), strict=True))
     row_of, code = votes.raters.index, votes.answers.index
     votes_of_item = [[(row_of(r), code(a)) for r, a in votes.votes_on(i)] for i in range(len(votes.items))]
@@ -118,7 +118,7 @@ def test_objective_never_decreases_and_truths_are_candidates(
     fit = fit_quietly(votes, pinned, smoothing=smoothing, pooling=pooling, max_iterations=40)
     assert np.isfinite(fit.history).all()
     assert (np.diff(fit.history) >= -1e-9 * np.abs(fit.history[1:])).all()
-    values = fit.of(votes).values
+    values = fit.to_posterior(votes).values
     np.testing.assert_allclose(values.sum(axis=1), 1)
     assert not (values[pinned < 0] > 0)[votes.counts()[pinned < 0] == 0].any()
     assert values[pinned >= 0].tolist() == np.eye(12)[truth[pinned >= 0]].tolist()
@@ -135,7 +135,7 @@ def test_calibration_equals_full_model_among_candidates() -> None:
         model = calibrate(golden, golden_truth, truths=votes.answers, smoothing=smoothing, pooling=3)
         expected = posterior(cast, model).values * (cast.counts() > 0)
         expected[cast.sizes == 0] = fit.prior
-        np.testing.assert_allclose(fit.of(cast).values, row_shares(expected, 0.0), atol=1e-12)
+        np.testing.assert_allclose(fit.to_posterior(cast).values, row_shares(expected, 0.0), atol=1e-12)
 
 
 def test_rater_with_only_golden_votes_counts_in_mean_matrix() -> None:
@@ -146,8 +146,8 @@ def test_rater_with_only_golden_votes_counts_in_mean_matrix() -> None:
     fit = calibrate_on_candidates(later, golden, truth[:20], smoothing=0, pooling=3)
     model = calibrate(golden, truth[:20], truths=votes.answers, smoothing=0, pooling=3)
     expected = (posterior(later, model).values * (later.counts() > 0))[20:]
-    np.testing.assert_allclose(fit.of(later).values[20:], row_shares(expected, 0.0), atol=1e-12)
-    np.testing.assert_allclose(fit.of(later).values[:20], np.tile(fit.prior, (20, 1)))  # items without votes
+    np.testing.assert_allclose(fit.to_posterior(later).values[20:], row_shares(expected, 0.0), atol=1e-12)
+    np.testing.assert_allclose(fit.to_posterior(later).values[:20], np.tile(fit.prior, (20, 1)))  # items without votes
 
 
 def chosen_images(seed: int, *, classes: int, **options: Any) -> tuple[Votes, Ints]:
@@ -201,4 +201,4 @@ def test_errors_name_class_limit_and_required_pooling() -> None:
     more, _ = cast_votes(0, items=40, raters=6, classes=12, each=2)
     with pytest.warns(ConvergenceWarning, match="EM did not converge: after 2 iterations"):
         fit = fit_many_classes(more, np.full(40, -1), smoothing=0, pooling=0, max_iterations=2)
-    assert (fit.converged, fit.history.size) == (False, 2)
+    assert (fit.has_converged, fit.history.size) == (False, 2)

@@ -21,7 +21,7 @@ from reassess.aggregation import (
     measure_curves,
     operating_point,
 )
-from reassess.aggregation.golden_items import image_folds
+from reassess.aggregation.golden_items import split_into_folds
 from reassess.core import Classes, LabelSets, Questions, Scores, Votes
 from tests.helpers import CURVE, WORDS, code_of, votes_of
 
@@ -30,12 +30,12 @@ OF_TWO = Curve(Golden(TWO, np.array([True, False])), np.array([0.9, 0.25]), in_s
 
 
 def chosen(goal: str) -> MeasuredCurve:
-    point = operating_point(OF_TWO, Goal.parse(goal), Scores(TWO, OF_TWO.values))
-    return MeasuredCurve(file="s.npz", curve=OF_TWO, left_out="each image left out", chosen=point)
+    point = operating_point(OF_TWO, Goal.parse(goal), Scores(TWO, OF_TWO.golden_scores))
+    return MeasuredCurve(file="s.npz", curve=OF_TWO, held_out_name="each image left out", operating_point=point)
 
 
 def test_columns_have_an_entry_for_each_point() -> None:
-    point = Point(threshold=None, hits=0, kept=0, valid=1)
+    point = Point(threshold=None, n_hits=0, n_kept=0, n_valid=1)
     rule = Rule(name="one rater: yes", variants=(7,), points=(point,), file="rg.npz")
     columns = curve_points([chosen("f1")], [rule])
     assert {name: column.tolist() for name, column in columns.items() if column.dtype != np.float64} == {
@@ -76,7 +76,7 @@ def test_chosen_threshold_between_scores_has_own_row(threshold: float, row: int)
 def test_golden_record_of_scores_decides_in_sample(
     golden: list[bool] | None, in_sample: bool | None, expected: bool | None
 ) -> None:
-    scores = Scores(CURVE.golden.questions, CURVE.values, is_golden=None if golden is None else np.array(golden))
+    scores = Scores(CURVE.golden.questions, CURVE.golden_scores, is_golden=None if golden is None else np.array(golden))
     (curve,) = measure_curves("mine", scores, CURVE.golden, in_sample=in_sample)
     assert curve.curve.in_sample is expected
 
@@ -124,7 +124,7 @@ ON_QUESTIONS = (on_questions(CHOICES, range(16), RATERS), expert_on_questions)
 OF_IMAGES = LabelSets.from_lists(IMAGES, [[int(t)] for t in np.roll(TRUTH, 1)], CLASSES)
 OTHERS = {name: method for name, method in aggregation.METHODS.items() if name != "imagenet-real"}
 METHODS: Mapping[str, tuple[str, dict[str, Any]]] = {
-    **{name: (name, {"at_least": 1} if method.needs else {}) for name, method in OTHERS.items()},
+    **{name: (name, {"at_least": 1} if method.required_options else {}) for name, method in OTHERS.items()},
     "calibrated, other numbers": ("calibrated", {"pooling": 1.5, "smoothing": 0.25}),
     "calibrated, original labels": ("calibrated", {"original": OF_IMAGES}),
     "em with golden items": ("em", {"at_least": 1}),
@@ -158,11 +158,11 @@ def test_left_out_scores_equal_scores_from_other_golden_answers(world: Any, name
         return numbers
 
     parts = {"votes": votes, "experts": experts, "original": options.get("original"), "track": track}
-    for leave_out, fold_of in (("image", np.arange(9)), (3, image_folds(9, 3))):
+    for leave_out, fold_of in (("image", np.arange(9)), (3, split_into_folds(9, 3))):
         folds.clear()
         first, *second = measure_curves("mine", scores, golden, leave_out=leave_out, **parts)
         if name not in BY_GOLDEN:
-            assert (second, first.left_out, first.curve.in_sample) == ([], None, False)
+            assert (second, first.held_out_name, first.curve.in_sample) == ([], None, False)
             continue
         assert folds == list(range(fold_of.max() + 1))
         expected = np.empty(len(golden))
@@ -170,8 +170,8 @@ def test_left_out_scores_equal_scores_from_other_golden_answers(world: Any, name
             others = [row for row, number in zip(GOLDEN, fold_of, strict=True) if number != fold]
             is_in_fold = fold_of[golden.questions.image_ids] == fold
             expected[is_in_fold] = golden.values_of(score(others))[is_in_fold]
-        assert second[0].curve.values == pytest.approx(expected, abs=1e-12)
-        assert second[0].curve.values != pytest.approx(first.curve.values, abs=1e-9)
+        assert second[0].curve.golden_scores == pytest.approx(expected, abs=1e-12)
+        assert second[0].curve.golden_scores != pytest.approx(first.curve.golden_scores, abs=1e-9)
 
 
 def test_second_curve_names_what_is_left_out() -> None:
@@ -181,9 +181,9 @@ def test_second_curve_names_what_is_left_out() -> None:
     goal = Goal("threshold", 0.5)
     first, each = measure_curves("mine", scores, golden, votes=votes, experts=experts, leave_out="image", goal=goal)
     assert (first.name, each.name) == ("mine, in-sample", "mine, each image left out")
-    assert first.chosen.point.threshold == 0.5
+    assert first.operating_point.point.threshold == 0.5
     _, halves = measure_curves("mine", scores, golden, votes=votes, experts=experts, leave_out=2)
-    assert (halves.left_out, halves.chosen) == ("2 folds left out", None)
+    assert (halves.held_out_name, halves.operating_point) == ("2 folds left out", None)
 
 
 @pytest.mark.parametrize(
@@ -223,13 +223,13 @@ def test_class_named_only_by_left_out_expert_stays_a_class() -> None:
     golden = golden_truth(experts)
     parts = {"votes": votes, "experts": experts, "rater_golden": votes}
     _, second = measure_curves("mine", scores, golden, leave_out="image", **parts)
-    values = second.curve.values[golden.questions.image_ids == 0]
+    values = second.curve.golden_scores[golden.questions.image_ids == 0]
     assert golden.questions.images[0] == IMAGES[0]
     assert 0 < values[2] < 0.02  # no other golden image has this class, so only pseudo-items support it
     assert values.sum() == pytest.approx(1)
 
 
 def test_folds_are_even_and_seeded() -> None:
-    folds = image_folds(155, 10)
+    folds = split_into_folds(155, 10)
     assert sorted(np.bincount(folds).tolist()) == [15] * 5 + [16] * 5
-    assert (folds != image_folds(155, 10, seed=1)).any()
+    assert (folds != split_into_folds(155, 10, seed=1)).any()

@@ -14,7 +14,7 @@ from reassess.aggregation import (
     measure_curves,
     real_scores,
 )
-from reassess.aggregation.baselines import by_majority
+from reassess.aggregation.baselines import aggregate_by_majority
 from reassess.core import KNOWN_ANSWERS, REAL_RECIPE, Items, LabelSets, Questions, Recipe, Votes
 from reassess.errors import ReassessWarning
 from tests.helpers import code_of, votes_of, warned
@@ -111,7 +111,9 @@ def test_em_keeps_experts_truth_of_golden_items() -> None:
 
 def test_new_method_is_a_row_of_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(
-        METHODS, "share", Method("as the majority", by_majority, uses_all_votes=False, is_biased_by_stop=False)
+        METHODS,
+        "share",
+        Method("as the majority", aggregate_by_majority, uses_all_votes=False, is_biased_by_stop=False),
     )
     scores = aggregate(VOTES, "share").scores
     assert scores.method == "share"

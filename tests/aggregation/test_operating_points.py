@@ -15,7 +15,7 @@ SCORES = Scores(QUESTIONS, np.array([0.9, 0.6, 0.7, 0.2]))
     ("text", "threshold"), [("precision=0.9", 0.7), ("recall=0.4", 0.7), ("f1", 0.7), ("threshold=0.65", 0.65)]
 )
 def test_goal_is_read_and_reached(text: str, threshold: float) -> None:
-    assert Goal.parse(text).on(CURVE).threshold == threshold
+    assert Goal.parse(text).find_point(CURVE).threshold == threshold
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,7 @@ def test_operating_point_counts_labels_and_empty_images() -> None:
     original = LabelSets.from_lists(["a", "d"], [[5], [6]])
     for originals, labels in ((None, 2), (original, 3)):
         chosen = operating_point(CURVE, Goal("recall", 1.0), SCORES, original=originals)
-        assert (chosen.point, chosen.labels, chosen.empty_images) == (Point(0.7, 2, 2, 2), labels, 1)
+        assert (chosen.point, chosen.n_labels, chosen.n_empty_images) == (Point(0.7, 2, 2, 2), labels, 1)
         sets = label_sets(SCORES, 0.7, original=originals)
         assert (sets.indices.size, sets.n_empty_images) == (labels, 1)
 

@@ -45,7 +45,7 @@ def test_average_precision_on_golden_questions_is_reproduced(
         published = read_score_file(real_file("scores.npz"))
         assert np.count_nonzero((scores.values >= 0.8) != (published.values >= 0.8)) == 1_585
         for threshold, precision, recall in ((0.5, 0.842, 0.819), (0.95, 0.922, 0.714)):
-            point = precision_recall(published, golden_truth(experts, at_least=3)).at(threshold)
+            point = precision_recall(published, golden_truth(experts, at_least=3)).point_at_threshold(threshold)
             assert (round(point.precision.value or 0, 3), round(point.recall.value or 0, 3)) == (precision, recall)
 
 
@@ -68,7 +68,7 @@ def test_original_label_votes_yes_on_its_class_and_no_on_others() -> None:
     assert [votes.votes_on(row) for row in range(4)] == [
         (("original label", word),) for word in ("yes", "no", "no", "yes")
     ]
-    below = original_votes(PAIRS, ORIGINAL, below=2)
+    below = original_votes(PAIRS, ORIGINAL, below_class_id=2)
     assert below.sizes.tolist() == [1, 0, 1, 0]
     unknown = original_votes(PAIRS, LabelSets.from_lists(["a"], [[7]]))
     assert unknown.sizes.tolist() == [1, 1, 0, 0]

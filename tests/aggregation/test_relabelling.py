@@ -98,10 +98,10 @@ def test_reweighted_raters_match_loop(seed: int, times: list[int], threshold: fl
     votes, experts, rater_golden, original = world
     labels = label_sets(real_scores(votes, experts, rater_golden, original, recipe=PLAIN), threshold)
     again = relabel(labels, votes, experts, rater_golden, original, threshold=threshold, recipes=[PLAIN])
-    assert again.raters == 4
+    assert again.n_raters == 4
     expected = np.array(odds(world, dict(zip(RATERS, times, strict=True)), PLAIN))
     clear = np.abs(expected - threshold) > 1e-9
-    assert (again.reweight(np.array([times]))[clear, 0] == (expected >= threshold)[clear]).all()
+    assert (again.reweight_raters(np.array([times]))[clear, 0] == (expected >= threshold)[clear]).all()
 
 
 def test_question_without_counted_votes_keeps_prior() -> None:
@@ -112,7 +112,7 @@ def test_question_without_counted_votes_keeps_prior() -> None:
         quarter = Votes(experts.items, experts.indptr, experts.rater_ids, answers, experts.raters, WORDS)
         labels = label_sets(real_scores(votes, quarter, rater_golden, None, recipe=PLAIN), threshold)
         again = relabel(labels, votes, quarter, rater_golden, None, threshold=threshold, recipes=[PLAIN])
-        assert (again.reweight(np.zeros((1, 4), int)) == kept).all()
+        assert (again.reweight_raters(np.zeros((1, 4), int)) == kept).all()
 
 
 def test_raters_with_only_golden_votes_are_included() -> None:
@@ -122,15 +122,15 @@ def test_raters_with_only_golden_votes_are_included() -> None:
     renamed = Votes(few.items, few.indptr, few.rater_ids, few.answer_ids, names, WORDS)
     labels = label_sets(real_scores(renamed, experts, rater_golden, original, recipe=PLAIN), 0.8)
     again = relabel(labels, renamed, experts, rater_golden, original, threshold=0.8, recipes=[REAL_RECIPE, PLAIN])
-    assert again.raters == 5
-    assert again.measured.tolist() == [True, True, False, False, True]
+    assert again.n_raters == 5
+    assert again.has_own_matrix.tolist() == [True, True, False, False, True]
 
 
 def test_recipe_and_original_vote_are_found_from_label_sets() -> None:
     votes, experts, rater_golden, original = case(2)
     labels = label_sets(real_scores(votes, experts, rater_golden, None, recipe=PLAIN), 0.5)
     again = relabel(labels, votes, experts, rater_golden, original, threshold=0.5, recipes=[REAL_RECIPE, PLAIN])
-    assert len(set(again.base.tolist())) == 1, "only the prior: the original label has no vote"
+    assert len(set(again.base_log_odds.tolist())) == 1, "only the prior: the original label has no vote"
 
 
 def test_recipe_with_too_many_experts_is_skipped() -> None:
@@ -144,7 +144,7 @@ def test_recipe_with_too_many_experts_is_skipped() -> None:
     scores = real_scores(votes, one_expert, rater_golden, None, recipe=rules)
     labels = label_sets(scores, 0.5)
     again = relabel(labels, votes, one_expert, rater_golden, None, threshold=0.5, recipes=[REAL_RECIPE, rules])
-    assert (again.reweight(np.ones((1, 4), int))[:, 0] == (scores.values >= 0.5)).all()
+    assert (again.reweight_raters(np.ones((1, 4), int))[:, 0] == (scores.values >= 0.5)).all()
     assert code_of(relabel, labels, votes, one_expert, rater_golden, None, threshold=0.5) == "out-of-range"
 
 
@@ -178,8 +178,8 @@ def test_published_labels_follow_from_published_votes(
 ) -> None:
     answers = [real_votes(f"{name}.npz") for name in ("raters", "golden", "raters_golden")]
     again = relabel(real_labels, *answers, real_original, threshold=0.8)
-    assert (again.raters, int(again.measured.sum())) == (85, 78)
-    assert int(again.reweight(np.ones((1, 85), int)).sum()) == 57_553 - 25_111
+    assert (again.n_raters, int(again.has_own_matrix.sum())) == (85, 78)
+    assert int(again.reweight_raters(np.ones((1, 85), int)).sum()) == 57_553 - 25_111
     recipes = [REAL_RECIPE, replace(REAL_RECIPE, min_experts=2)]
     with pytest.raises(DataError, match=r"[\d,]+ of 24,889 rated images differ"):
         relabel(real_labels, *answers, None, threshold=0.8, recipes=recipes)

@@ -77,12 +77,12 @@ def test_interval_covers_true_information_on_golden_items() -> None:
 
 def test_em_flags_same_raters_and_recovers_matrices() -> None:
     result = rater_reliability(simulated()[0])
-    assert not result.golden
+    assert not result.has_golden_truth
     assert result.prior[1] == pytest.approx(0.25, abs=0.03)
     raters = by_name(result)
     assert {name for name, rater in raters.items() if "uninformative" in rater.flags} == {"random", "constant"}
     for name, rater in raters.items():
-        np.testing.assert_allclose(rater.matrix, MATRICES[name.split()[0]], atol=0.08)
+        np.testing.assert_allclose(rater.confusion_matrix, MATRICES[name.split()[0]], atol=0.08)
         assert rater.correct is None
 
 
@@ -90,12 +90,12 @@ def test_worst_rater_comes_first_and_unmeasured_last() -> None:
     votes, golden = simulated(main=500)
     silent = Votes.from_columns(questions_of(1), *np.zeros((3, 1), np.int64), ("silent",), WORDS)
     result = rater_reliability(votes.append(silent), golden)
-    assert {rater.rater for rater in result.ranked[:2]} == {"random", "constant"}
-    bits = [rater.information.bits for rater in result.ranked[:-1]]
+    assert {rater.rater for rater in result.raters_by_information[:2]} == {"random", "constant"}
+    bits = [rater.information.bits for rater in result.raters_by_information[:-1]]
     assert bits == sorted(bits)
-    last = result.ranked[-1]
-    assert (last.rater, last.information, last.correct, last.matrix) == ("silent", None, None, [None, None])
-    assert last.votes == 1
+    last = result.raters_by_information[-1]
+    assert (last.rater, last.information, last.correct, last.confusion_matrix) == ("silent", None, None, [None, None])
+    assert last.n_votes == 1
 
 
 def test_copying_pair_warns() -> None:
@@ -109,7 +109,8 @@ def test_copying_pair_warns() -> None:
     assert (pair.raters, len(caught)) == (("good 0", "good 11"), 1)
     assert str(caught[0].message) == (
         "raters are not independent given the truth: in the votes, 1 of 66 pairs agree more often than their confusion "
-        f"matrices and the other pairs explain: good 0 and good 11 (900 of 900, {pair.expected:.0f} expected)"
+        "matrices and the other pairs explain: good 0 and good 11 (900 of 900, "
+        f"{pair.expected_agreements:.0f} expected)"
     )
 
 
@@ -128,18 +129,23 @@ def test_answers_of_a_rater_are_counted() -> None:
     rows = [(0, 0, 2), (1, 0, 0), (1, 0, 1), (2, 0, 1), (0, 1, 0)]
     votes = votes_of(rows, questions, seconds=np.array([1.0, 2.0, 4.0, 9.0, np.nan]))
     golden = [(0, 0, 2), (1, 0, 1), (1, 0, 0), (2, 0, 0), (0, 2, 2)]
-    golden_part = votes_of(golden, questions, raters=("ann", "cy", "di"))
-    result = rater_reliability(votes, GoldenVotes(golden_part, np.array([1, 0, -1])))
+    golden_votes = votes_of(golden, questions, raters=("ann", "cy", "di"))
+    result = rater_reliability(votes, GoldenVotes(golden_votes, np.array([1, 0, -1])))
     ann, bo, di = (by_name(result)[name] for name in ("ann", "bo", "di"))
-    assert ann.answers.tolist() == [1, 2, 1]
-    assert ann.shares == pytest.approx([1 / 4, 1 / 2, 1 / 4])
-    assert ann.confusion.tolist() == [[1, 1, 0], [0, 0, 1]]  # the truth of z is unknown
-    assert ann.matrix == [[0.5, 0.5, 0], [0, 0, 1]]
+    assert ann.answer_counts.tolist() == [1, 2, 1]
+    assert ann.answer_shares == pytest.approx([1 / 4, 1 / 2, 1 / 4])
+    assert ann.confusion_counts.tolist() == [[1, 1, 0], [0, 0, 1]]  # the truth of z is unknown
+    assert ann.confusion_matrix == [[0.5, 0.5, 0], [0, 0, 1]]
     assert (ann.correct, ann.self_agreement, ann.seconds) == (Proportion(2, 3), Proportion(1, 3), (4, 3))
     assert (bo.seconds, bo.correct, bo.information, bo.self_agreement) == (None, None, None, None)
-    assert bo.matrix == [None, None]
+    assert bo.confusion_matrix == [None, None]
     assert bo.flags == ()
-    assert (di.votes, di.shares, di.correct, di.matrix) == (0, None, Proportion(1, 1), [None, [0, 0, 1]])
+    assert (di.n_votes, di.answer_shares, di.correct, di.confusion_matrix) == (
+        0,
+        None,
+        Proportion(1, 1),
+        [None, [0, 0, 1]],
+    )
     assert di.flags == ("uninformative", "few")
     assert [rater.rater for rater in result.raters] == ["ann", "bo", "di"]
     assert result.prior.tolist() == [0.5, 0.5]
@@ -150,8 +156,8 @@ def test_answers_only_in_golden_votes_are_added_in_order() -> None:
     golden = votes_of([(0, 0, 1), (1, 0, 2)], questions_of(3))
     result = rater_reliability(votes, GoldenVotes(golden, np.array([0, 1, 0])))
     assert result.answers == WORDS
-    assert result.raters[0].answers.tolist() == [1, 0, 1]
-    assert result.raters[0].confusion.tolist() == [[0, 1, 0], [0, 0, 1]]
+    assert result.raters[0].answer_counts.tolist() == [1, 0, 1]
+    assert result.raters[0].confusion_counts.tolist() == [[0, 1, 0], [0, 0, 1]]
 
 
 @pytest.mark.parametrize(
@@ -173,7 +179,7 @@ def test_few_votes_on_a_truth_and_few_images_are_flagged(items: int, per_image: 
     result = rater_reliability(votes, GoldenVotes(votes, truth))
     assert ("few" in result.raters[0].flags) == few
     assert (result.golden_dependence, result.raters[0].self_agreement) == (None, None)
-    assert (result.alpha, result.dependence.tested) == (None, 0)
+    assert (result.alpha, result.dependence.n_tested) == (None, 0)
 
 
 def test_plain_items_have_answers_as_truths() -> None:

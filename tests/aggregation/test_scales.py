@@ -33,7 +33,9 @@ def cast(answers: Any, *, never: int | None = None) -> Votes:
     return votes_of(rows, QUESTIONS, ("ann", "bo", "cy", "eve"), answers)
 
 
-METHODS = {name: (name, bool(row.needs)) for name, row in aggregation.METHODS.items() if name != "imagenet-real"}
+METHODS = {
+    name: (name, bool(row.required_options)) for name, row in aggregation.METHODS.items() if name != "imagenet-real"
+}
 METHODS["em, with golden items"] = ("em", True)
 
 
@@ -59,7 +61,7 @@ def test_results_are_the_same_for_every_scale(scale: str) -> None:
         with warnings.catch_warnings(action="ignore", category=ReassessWarning):
             result = rater_reliability(raters, golden_votes(experts, raters), resamples=20)
         rules = simple_rules(golden_truth(experts), votes=raters, rater_golden=raters)
-        measures = [(rater.correct, rater.confusion.tolist()) for rater in result.ranked]
+        measures = [(rater.correct, rater.confusion_counts.tolist()) for rater in result.raters_by_information]
         points = [(rule.points, rule.average_precision) for rule in rules]
         return scores, measures, result.metric, result.alpha, points
 
@@ -70,7 +72,7 @@ def test_results_are_the_same_for_every_scale(scale: str) -> None:
 def test_experts_may_use_another_scale(scale: str) -> None:
     raters, experts = by_rater(cast(WORDS), [0, 1, 2]), by_rater(cast(WORDS), [3])
     others = by_rater(cast(SCALES[scale]), [3])
-    assert golden_truth(others).valid.tolist() == golden_truth(experts).valid.tolist()
+    assert golden_truth(others).is_valid.tolist() == golden_truth(experts).is_valid.tolist()
     assert golden_votes(others, raters).truth.tolist() == golden_votes(experts, raters).truth.tolist()
     same = aggregate(raters, "calibrated", experts=others).scores.values.tolist()
     assert same == aggregate(raters, "calibrated", experts=experts).scores.values.tolist()

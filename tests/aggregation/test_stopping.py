@@ -38,7 +38,7 @@ bounds = st.tuples(st.floats(0.001, 0.4), st.floats(0.6, 0.999), st.integers(1, 
 
 
 def replay(votes: Votes, *rules: StopRule, **options: object) -> tuple[StopReplay, ...]:
-    return replay_stops(votes, MODEL, rules, **({"threshold": 0.8, "orders": 3} | options))
+    return replay_stops(votes, MODEL, rules, **({"threshold": 0.8, "n_orders": 3} | options))
 
 
 @given(rows, bounds, st.none() | st.integers(1, 6))
@@ -50,10 +50,10 @@ def test_equal_votes_stop_when_posterior_leaves_bounds(
     same = [(item, *of_item[item]) for item, _, _ in random_rows]
     taken, is_kept = slow_replay(votes_of(same, QUESTIONS, RATERS), rule, at_most)
     by_all = posterior(votes_of(same, QUESTIONS, RATERS), MODEL).probabilities_of("valid") >= 0.8
-    (result,) = replay(votes_of(same, QUESTIONS, RATERS), rule, at_most=at_most)
-    assert result.taken.tolist() == [taken] * 3
-    assert result.changed.tolist() == [int((by_all != is_kept).sum())] * 3
-    assert result.kept.tolist() == [int((by_all & is_kept).sum())] * 3
+    (result,) = replay(votes_of(same, QUESTIONS, RATERS), rule, max_votes=at_most)
+    assert result.n_used_votes.tolist() == [taken] * 3
+    assert result.n_changed.tolist() == [int((by_all != is_kept).sum())] * 3
+    assert result.n_labels_in_common.tolist() == [int((by_all & is_kept).sum())] * 3
 
 
 def slow_replay(votes: Votes, rule: StopRule, at_most: int | None) -> tuple[int, np.ndarray]:
@@ -75,12 +75,12 @@ def slow_replay(votes: Votes, rule: StopRule, at_most: int | None) -> tuple[int,
 def test_stricter_rule_uses_at_least_as_many_votes(random_rows: list[tuple[int, int, int]], seed: int) -> None:
     votes = votes_of(random_rows, QUESTIONS, RATERS)
     rules = [StopRule(0.2, 0.7), StopRule(0.05, 0.95), StopRule(0.001, 0.999), StopRule(0, 1)]
-    taken = np.array([each.taken for each in replay(votes, *rules, seed=seed)])
+    taken = np.array([each.n_used_votes for each in replay(votes, *rules, seed=seed)])
     assert (np.diff(taken, axis=0) >= 0).all()
     never = replay(votes, rules[-1], seed=seed)[0]
-    assert (never.taken == len(votes)).all()
-    assert not never.changed.any()
-    assert never.share_taken == never.labels_in_common == 1
+    assert (never.n_used_votes == len(votes)).all()
+    assert not never.n_changed.any()
+    assert never.share_of_votes_used == never.label_jaccard_index == 1
 
 
 @given(rows)
@@ -90,16 +90,18 @@ def test_first_votes_act_as_prior(random_rows: list[tuple[int, int, int]]) -> No
     prior = posterior(first.restrict(np.array([0])), MODEL).values[0]
     as_prior = RaterModel(RATERS[:4], VALIDITY, WORDS, MODEL.matrices, MODEL.fallback_matrix, prior)
     rule = StopRule(0.05, 0.95)
-    (result,) = replay(votes, rule, first=first)
-    (expected,) = replay_stops(votes, as_prior, [rule], threshold=0.8, orders=3)
-    assert result.taken.tolist() == expected.taken.tolist()
+    (result,) = replay(votes, rule, initial_votes=first)
+    (expected,) = replay_stops(votes, as_prior, [rule], threshold=0.8, n_orders=3)
+    assert result.n_used_votes.tolist() == expected.n_used_votes.tolist()
 
 
 def test_orders_are_random_and_the_same_for_a_seed() -> None:
     rng = np.random.default_rng(0)
     cast = [(item, rater, int(rng.integers(3))) for item in range(ITEMS) for rater in range(5)]
     votes = votes_of(cast, QUESTIONS, RATERS)
-    one, again, other = (replay(votes, StopRule(0.1, 0.9), orders=20, seed=seed)[0].taken for seed in (0, 0, 1))
+    one, again, other = (
+        replay(votes, StopRule(0.1, 0.9), n_orders=20, seed=seed)[0].n_used_votes for seed in (0, 0, 1)
+    )
     assert one.tolist() == again.tolist() != other.tolist()
     assert len(set(one.tolist())) > 1
 
@@ -114,8 +116,8 @@ ONE_VOTE = votes_of([(0, 0, 0)], QUESTIONS, RATERS)
         (votes_of([], QUESTIONS, RATERS), MODEL, {}, ("missing-votes", None)),
         (votes_of([(0, 0, 0)]), MODEL, {}, ("not-on-questions", None)),
         (ONE_VOTE, MODEL, {"threshold": 2}, ("out-of-range", "2")),
-        (ONE_VOTE, MODEL, {"orders": 0}, ("out-of-range", "0")),
-        (ONE_VOTE, MODEL, {"at_most": 0}, ("out-of-range", "0")),
+        (ONE_VOTE, MODEL, {"n_orders": 0}, ("out-of-range", "0")),
+        (ONE_VOTE, MODEL, {"max_votes": 0}, ("out-of-range", "0")),
         (ONE_VOTE, OTHER, {}, ("wrong-model", "cat, dog")),
     ],
 )
@@ -136,12 +138,12 @@ def test_replay_of_real_votes_is_reproduced(real_votes: RealVotes, real_original
         (0.05, 0.498, 1938, 0.942),
     ]
     rules = [StopRule(low, 1 - low) for low, *_ in table]
-    replays = replay_stops(votes, model, rules, threshold=0.8, first=labels)
+    replays = replay_stops(votes, model, rules, threshold=0.8, initial_votes=labels)
     for result, (_, share, changed, common) in zip(replays, table, strict=True):
-        assert result.share_taken == pytest.approx(share, abs=0.0006)
-        assert result.changed.mean() == pytest.approx(changed, abs=3 * result.changed.std() + 1)
-        assert result.labels_in_common == pytest.approx(common, abs=0.002)
-        assert (result.votes, result.questions) == (924_810, 184_962)
+        assert result.share_of_votes_used == pytest.approx(share, abs=0.0006)
+        assert result.n_changed.mean() == pytest.approx(changed, abs=3 * result.n_changed.std() + 1)
+        assert result.label_jaccard_index == pytest.approx(common, abs=0.002)
+        assert (result.n_votes, result.n_questions) == (924_810, 184_962)
 
 
 def test_some_closed_questions_are_wrong_by_experts(real_votes: RealVotes) -> None:

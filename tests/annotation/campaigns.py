@@ -23,7 +23,7 @@ from reassess.annotation import (
     open_campaign,
     save_answers,
 )
-from reassess.annotation.store.database import reading
+from reassess.annotation.store.database import connect_for_reading
 from reassess.core import Classes, Questions, Tasks, Votes
 from tests.helpers import WORDS
 
@@ -93,7 +93,7 @@ def give(
     """Answer the first rows of a turn (a single answer is for all rows); return the revealed truths."""
     answers = values * len(turn.rows) if len(values) == 1 else values
     rows = zip(turn.rows, answers, strict=False)
-    new_answers = [GivenAnswer(row.question, answer, 2.0, revision) for row, answer in rows]
+    new_answers = [GivenAnswer(row.question_id, answer, 2.0, revision) for row, answer in rows]
     return save_answers(campaign, person, new_answers, now, **options)
 
 
@@ -105,7 +105,7 @@ def answer_all(
     while isinstance(turn := next_turn(campaign, person, now), Turn):
         values = [say(row) if callable(say) else say for row in turn.rows]
         new_answers = [
-            GivenAnswer(row.question, answer, seconds) for row, answer in zip(turn.rows, values, strict=True)
+            GivenAnswer(row.question_id, answer, seconds) for row, answer in zip(turn.rows, values, strict=True)
         ]
         save_answers(campaign, person, new_answers, now)
         turns.append(turn)
@@ -120,7 +120,7 @@ def vote_on_all(campaign: Campaign, *, raters: int, now: float = NOW, seconds: f
 
 def votes_of(campaign: Campaign) -> list[tuple[str, int, list[tuple[str, str]]]]:
     """Return image, class and votes of each question with votes."""
-    votes = export_votes(campaign, names=True).votes
+    votes = export_votes(campaign, with_names=True).votes
     pairs = zip(votes.items.image_ids.tolist(), votes.items.class_ids.tolist(), strict=True)
     return [(votes.items.images[i], c, list(votes.votes_on(row))) for row, (i, c) in enumerate(pairs)]
 
@@ -129,7 +129,7 @@ def waiting(campaign: Campaign, count: int) -> None:
     """Wait until this number of transactions waits for a lock."""
     is_blocked = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
     for _ in range(1000):
-        with reading(campaign.engine, once=True) as connection:
+        with connect_for_reading(campaign.engine, is_single_statement=True) as connection:
             if connection.scalar(is_blocked) >= count:
                 return
         sleep(0.01)

@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine
@@ -14,6 +15,19 @@ from tests.annotation.postgresql import clear_database, new_database, running_se
 _MEMORY = Path("/dev/shm")
 
 
+class _Statements(dict[tuple[Any, ...], Any]):
+    """Compiled statements of all engines for a kind of database; else each engine compiles its own."""
+
+    def get(self, key: tuple[Any, ...], default: Any = None) -> Any:
+        return super().get((key[0].name, *key[1:]), default)
+
+    def __setitem__(self, key: tuple[Any, ...], value: Any) -> None:
+        super().__setitem__((key[0].name, *key[1:]), value)
+
+
+_STATEMENTS = _Statements()
+
+
 @pytest.fixture(autouse=True)
 def closed_campaigns(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Close all campaigns that a test has left open."""
@@ -21,6 +35,7 @@ def closed_campaigns(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
     def open_noted(where: str | Path) -> Engine:
         opened.append(open_engine(where))
+        opened[-1].update_execution_options(compiled_cache=_STATEMENTS)
         return opened[-1]
 
     monkeypatch.setattr(campaigns, "open_engine", open_noted)

@@ -8,10 +8,10 @@ from typing import Any
 
 from sqlalchemy import Row, select
 
-from reassess.annotation import Campaign, Rules, export_votes, progress_of
-from reassess.annotation.running_posterior import truth_of
-from reassess.annotation.store.database import reading
-from reassess.annotation.store.owner_lists import split_golden
+from reassess.annotation import Campaign, Rules, export_votes, measure_progress
+from reassess.annotation.running_posterior import decide_truth
+from reassess.annotation.store.database import connect_for_reading
+from reassess.annotation.store.owner_lists import list_golden_without_majority
 from reassess.annotation.store.schema import (
     WITHDRAWN,
     Kind,
@@ -53,7 +53,7 @@ class Stored:
 
     @classmethod
     def of(cls, campaign: Campaign) -> "Stored":
-        with reading(campaign.engine) as connection:
+        with connect_for_reading(campaign.engine) as connection:
             return cls(
                 campaign.rules,
                 connection.execute(select(settings)).one(),
@@ -158,12 +158,14 @@ def _no_question_has_too_many_votes(state: Stored) -> None:
     counted = Counter(row.question for row in state.answers if row.counted)
     countable = Counter(row.question for row in state.countable)
     waits = {row.question for row in state.answers if row.counted and state.needs_recount(row)}
-    most = state.rules.per_question
+    most = state.rules.votes_per_question
     for row in state.questions.values():
         assert row.votes == counted[row.id] <= most
         assert not (row.golden and row.ended)
         assert row.ended != WITHDRAWN or not row.votes + row.reserved
-        assert row.ended != "rule" or (state.rules.stop is not None and row.votes >= state.rules.stop.min_votes)
+        assert row.ended != "rule" or (
+            state.rules.stop_rule is not None and row.votes >= state.rules.stop_rule.min_votes
+        )
         assert (row.ended == "votes") <= (row.votes == most)
         assert (row.ended is None) <= (row.votes < most)
         assert row.ended is not None or row.golden or row.id in waits or row.votes == countable[row.id]
@@ -180,14 +182,16 @@ def _places_are_those_of_turns(state: Stored) -> None:
     for row in state.questions.values():
         assert row.reserved == (0 if row.golden else places[row.id])
         if row.ended is None and not row.golden:
-            places_left = state.rules.free(row.votes, row.reserved)
+            places_left = state.rules.count_free_places(row.votes, row.reserved)
             free[row.task] = min(free.get(row.task, places_left), places_left)
     assert all(task.free == free.get(task.id, 0) for task in state.tasks.values())
 
 
 def _truths_are_what_experts_say(state: Stored) -> None:
     golden = [row for row in state.questions.values() if row.golden]
-    assert all(row.truth == truth_of(state.expert_answers.get(row.id, []), state.settings.at_least) for row in golden)
+    assert all(
+        row.truth == decide_truth(state.expert_answers.get(row.id, []), state.settings.at_least) for row in golden
+    )
     truths = Counter(row.truth for row in golden if state.kind(row) == Kind.GOLDEN)
     assert (state.settings.golden_invalid, state.settings.golden_valid) == (truths[0], truths[1])
 
@@ -235,43 +239,45 @@ def check_end(state: Stored, at_work: Sequence[int]) -> None:
 
 def check_progress(state: Stored, campaign: Campaign, now: float) -> None:
     """The progress for owners follows from the stored rows."""
-    progress, most = progress_of(campaign, now), state.rules.per_question
+    progress, most = measure_progress(campaign, now), state.rules.votes_per_question
     ended = Counter(row.ended for row in state.main)
     counted = [row for row in state.answers if row.counted and not state.people[row.person].excluded]
     on_open = sum(state.questions[row.question].ended is None for row in counted)
-    assert (progress.open, progress.closed_by_rule, progress.closed_by_votes) == (
+    assert (progress.n_open, progress.n_closed_by_rule, progress.n_closed_by_votes) == (
         *(ended[None], ended["rule"], ended["votes"]),
     )
-    assert (progress.votes, progress.votes_needed) == (len(counted), most * progress.open - on_open)
+    assert (progress.n_votes, progress.max_votes_needed) == (len(counted), most * progress.n_open - on_open)
     can_rate = [person.id for person in state.people.values() if _can_rate(person)]
     is_open = [row for row in state.main if row.ended is None]
-    assert progress.waiting == sum(all(state.is_done(one, row) for one in can_rate) for row in is_open)
-    assert progress.ends is None or not progress.waiting
+    assert progress.n_questions_without_rater == sum(
+        all(state.is_done(one, row) for one in can_rate) for row in is_open
+    )
+    assert progress.expected_end is None or not progress.n_questions_without_rater
     truths = Counter(row.truth for row in state.questions.values() if row.golden)
-    assert (progress.golden_invalid, progress.golden_valid, progress.golden_unknown) == tuple(
+    assert (progress.n_golden_invalid, progress.n_golden_valid, progress.n_golden_unknown) == tuple(
         truths[truth] for truth in (0, 1, None)
     )
-    _experts_disagree(state, campaign, progress.golden_split)
+    _experts_disagree(state, campaign, progress.n_golden_without_majority)
     skipped = Counter(
         state.tasks[turn.task].image
         for turn in state.turns.values()
         if turn.state == State.SKIPPED and not state.people[turn.person].excluded
     )
     by_number = sorted(skipped.items(), key=lambda one: (-one[1], one[0]))
-    assert progress.skipped == tuple((state.images[image], times) for image, times in by_number)
+    assert progress.skipped_images == tuple((state.images[image], times) for image, times in by_number)
     votes, n_answers = Counter(row.person for row in counted), Counter(row.person for row in state.answers)
     points, golden = Counter[tuple[int, int]](), Counter[tuple[int, int]]()
     for row in state.golden_counts:
         golden[row.person, row.truth] += row.n
         points[row.person, row.truth] += row.n * (2 - abs(row.answer - 2 * row.truth))
-    for rater in progress.raters:
-        assert (rater.votes, rater.n_answers, rater.excluded) == (
+    for rater in progress.people:
+        assert (rater.n_votes, rater.n_answers, rater.is_excluded) == (
             votes[rater.id],
             n_answers[rater.id],
             state.people[rater.id].excluded,
         )
         halves = [points[rater.id, truth] / 2 for truth in (0, 1)]
-        assert rater.golden == BalancedAccuracy(*halves, *(golden[rater.id, truth] for truth in (0, 1)))
+        assert rater.golden_accuracy == BalancedAccuracy(*halves, *(golden[rater.id, truth] for truth in (0, 1)))
 
 
 def _can_rate(person: Row[Any]) -> bool:
@@ -291,7 +297,9 @@ def _experts_disagree(state: Stored, campaign: Campaign, count: int) -> None:
                 (2 * agree - len(expert_answers), row.truth, tuple(expert_answers.count(answer) for answer in range(3)))
             )
     expected.sort(key=lambda one: one[0])
-    assert [(row.truth, row.counts) for row in split_golden(campaign)] == [one[1:] for one in expected]
+    assert [(row.truth, row.answer_counts) for row in list_golden_without_majority(campaign)] == [
+        one[1:] for one in expected
+    ]
     assert count == len(expected)
 
 
@@ -303,25 +311,31 @@ def check_export(state: Stored, campaign: Campaign) -> None:
     for golden in filter(None, (exported.golden, exported.rater_golden)):
         assert (exported.votes.find(golden.items) < 0).all()
     why = Counter(_why_not_exported(state, row) for row in state.answers)
-    assert [why[name] for name in _NOT_EXPORTED] == [getattr(exported, name) for name in _NOT_EXPORTED]
+    assert [why[name] for name in _NOT_EXPORTED] == [getattr(exported, field) for field in _NOT_EXPORTED.values()]
     people = Counter(
         (state.tasks[row.task].image, row.class_id)
         for row in state.suggestions
         if not state.people[row.person].excluded
     )
-    assert [(suggestion.image, suggestion.class_id, suggestion.people) for suggestion in exported.suggestions] == [
-        (state.images[image], class_id, count) for (image, class_id), count in sorted(people.items())
-    ]
     assert [
-        (question.image, question.class_id, question.votes, question.ended, question.valid)
-        for question in exported.questions
+        (suggestion.image_name, suggestion.class_id, suggestion.n_people) for suggestion in exported.suggestions
+    ] == [(state.images[image], class_id, count) for (image, class_id), count in sorted(people.items())]
+    assert [
+        (question.image_name, question.class_id, question.n_votes, question.close_reason, question.valid_probability)
+        for question in exported.question_states
     ] == [
         (state.images[state.image(row)], row.class_id, row.votes, row.ended, row.valid)
         for row in sorted(state.main, key=lambda row: (state.image(row), row.class_id))
     ]
 
 
-_NOT_EXPORTED = ("excluded", "practice", "skipped", "withdrawn", "not_needed")
+_NOT_EXPORTED = {  # field of the export, by reason
+    "excluded": "n_excluded",
+    "practice": "n_practice_votes",
+    "skipped": "n_skipped",
+    "withdrawn": "n_withdrawn",
+    "not_needed": "n_not_needed",
+}
 
 
 def _why_not_exported(state: Stored, answer: Row[Any]) -> str | None:

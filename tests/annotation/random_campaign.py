@@ -17,24 +17,24 @@ from reassess.annotation import (
     Rules,
     Turn,
     add_person,
-    admit,
+    admit_rater,
     create_campaign,
+    create_sign_in_token,
     delete_person,
     exclude_rater,
     include_rater,
     last_turn,
-    make_link,
+    list_people,
     next_turn,
     open_campaign,
     pause,
-    people_of,
     resume,
     save_answers,
     skip_task,
-    suggest,
+    suggest_class,
 )
-from reassess.annotation.store.database import reading
-from reassess.annotation.store.given_answers import finish_counting
+from reassess.annotation.store.database import connect_for_reading
+from reassess.annotation.store.given_answers import finish_recounting
 from reassess.annotation.store.schema import Kind, Role, Stage, State, questions, tasks, turns
 from reassess.core import LabelSets, StopRule
 from reassess.errors import DataError
@@ -58,10 +58,10 @@ def plan_by(random: Random) -> CampaignPlan:
     images = tuple(dict.fromkeys((*tasks.questions.images, *golden.questions.images)))
     labels = np.array([random.randrange(CLASSES.count) for _ in images])
     rules = Rules(
-        per_question=random.randint(1, 7),
-        stop=None if random.random() < 0.3 else StopRule(0.1, 0.9),
+        votes_per_question=random.randint(1, 7),
+        stop_rule=None if random.random() < 0.3 else StopRule(0.1, 0.9),
         golden_share=0.2,
-        lease=60.0,
+        lease_seconds=60.0,
         seed=random.randrange(1 << 32),
     )
     return CampaignPlan(
@@ -70,10 +70,10 @@ def plan_by(random: Random) -> CampaignPlan:
         golden_tasks=golden,
         experts=golden_of(2, 3)[1] if is_answered else None,
         at_least=random.choice([None, 1]) if is_answered else None,
-        practice=int(random.random() < 0.5),
+        n_practice_tasks=int(random.random() < 0.5),
         bar=random.choice([None, 0.5]),
         original=LabelSets(images, np.arange(len(images) + 1), labels, CLASSES),
-        original_votes=random.random() < 0.5,
+        has_original_votes=random.random() < 0.5,
     )
 
 
@@ -109,11 +109,11 @@ class Simulation:
             add_person(campaign, f"expert {number}", Role.EXPERT)
         for number in range(random.randint(2, 7)):
             add_person(campaign, f"rater {number}")
-        for person in people_of(campaign):
+        for person in list_people(campaign):
             if random.random() < 0.8:
-                make_link(campaign, person.id, 0.0)
+                create_sign_in_token(campaign, person.id, 0.0)
         of_role = {
-            role: [person.id for person in people_of(campaign) if person.role == role]
+            role: [person.id for person in list_people(campaign) if person.role == role]
             for role in (Role.RATER, Role.EXPERT)
         }
         return cls(address, random, campaign, of_role[Role.RATER], of_role[Role.EXPERT])
@@ -133,7 +133,7 @@ class Simulation:
         except KilledError:
             self.restart(0)
             self.excluded = {
-                person.id for person in people_of(self.campaign) if person.excluded
+                person.id for person in list_people(self.campaign) if person.is_excluded
             }  # they may be saved or not
 
     @contextmanager
@@ -160,12 +160,12 @@ class Simulation:
 
     def go_on(self, _: int) -> None:
         """Finish the work of a killed process."""
-        finish_counting(self.campaign)
+        finish_recounting(self.campaign)
 
     def ask(self, person: int) -> None:
         """Request the next task of a person; the response may be lost."""
         turns = self.turns_of.setdefault(person, [])
-        turn = next_turn(self.campaign, person, self.now, held=[turn.task for turn in turns])
+        turn = next_turn(self.campaign, person, self.now, held_task_ids=[turn.task_id for turn in turns])
         if isinstance(turn, Turn):
             assert not self.paused
             assert person not in self.excluded
@@ -182,14 +182,18 @@ class Simulation:
         """Let a person suggest a class."""
         if turns := self.turns_of.get(person):
             with suppress(DataError):  # the campaign is paused, or the rater is excluded
-                suggest(self.campaign, person, turns[0].task, self.random.randrange(len(CLASSES.names)), self.now)
+                suggest_class(
+                    self.campaign, person, turns[0].task_id, self.random.randrange(len(CLASSES.names)), self.now
+                )
 
     def answer(self, person: int) -> None:
         """Let a person answer some rows, without sending them."""
         if turns := self.turns_of.get(person):
             rows = turns[0].rows
             some = rows if self.random.random() < 0.7 else rows[: self.random.randint(0, len(rows))]
-            new_answers = [GivenAnswer(row.question, self.random.randrange(3), revision=row.revision) for row in some]
+            new_answers = [
+                GivenAnswer(row.question_id, self.random.randrange(3), revision=row.revision) for row in some
+            ]
             self.waiting.setdefault(person, []).extend(new_answers)
             if some == rows:
                 turns.pop(0)
@@ -202,7 +206,7 @@ class Simulation:
         truths = save_answers(self.campaign, person, sent, self.now, reveal=self.random.random() < 0.7)
         if self.random.random() < 0.8:
             for answer in sent:
-                own = person, answer.question
+                own = person, answer.question_id
                 before = self.acknowledged.get(own)
                 if own not in self.revealed and (before is None or before[0] < answer.revision):
                     self.acknowledged[own] = answer.revision, answer.answer
@@ -215,7 +219,7 @@ class Simulation:
         """Return questions of finished practice tasks, whose answers cannot be changed."""
         own = turns.c.person == person, turns.c.state == State.DONE, tasks.c.kind == Kind.PRACTICE
         query = select(questions.c.id).select_from(turns.join(tasks).join(questions)).where(*own)
-        with reading(self.campaign.engine) as connection:
+        with connect_for_reading(self.campaign.engine) as connection:
             return set(connection.scalars(query)) if person in self.raters else set()
 
     def reload(self, person: int) -> None:
@@ -225,7 +229,7 @@ class Simulation:
     def skip(self, person: int) -> None:
         """Let a person skip an image."""
         if turns := self.turns_of.get(person):
-            skip_task(self.campaign, person, turns.pop(0).task, self.now)
+            skip_task(self.campaign, person, turns.pop(0).task_id, self.now)
 
     def jump(self, _: int) -> None:
         """Move the clock forwards or back."""
@@ -251,9 +255,9 @@ class Simulation:
 
     def admit(self, _: int) -> None:
         """Admit raters who have failed or still practise."""
-        for person in people_of(self.campaign):
+        for person in list_people(self.campaign):
             if person.role == Role.RATER and person.stage in (Stage.FAILED, Stage.PRACTICE):
-                admit(self.campaign, person.id, self.now)
+                admit_rater(self.campaign, person.id, self.now)
 
     def delete(self, person: int) -> None:
         """Delete a rater, who can no longer sign in; their unsent answers are lost."""
@@ -275,7 +279,7 @@ class Simulation:
                     idle += 1
                     continue
                 new_answers = [
-                    GivenAnswer(row.question, self.random.randrange(3), revision=row.revision) for row in turn.rows
+                    GivenAnswer(row.question_id, self.random.randrange(3), revision=row.revision) for row in turn.rows
                 ]
                 save_answers(self.campaign, person, new_answers, self.now)
 

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from reassess.annotation import create_campaign, open_campaign, shown_address
-from reassess.annotation.addresses import is_server
+from reassess.annotation import create_campaign, hide_password, open_campaign
+from reassess.annotation.addresses import is_server_address
 from tests.helpers import message
 
 
@@ -28,12 +28,12 @@ from tests.helpers import message
     ],
 )
 def test_password_is_hidden(address: str, shown: str) -> None:
-    assert shown_address(address) == shown
+    assert hide_password(address) == shown
 
 
 @pytest.mark.parametrize("scheme", ["postgres", "mysql", "postgresql+psycopg", "sqlite"])
 def test_address_with_other_scheme_raises(scheme: str) -> None:
-    assert message(is_server, f"{scheme}://eve:secret@h/d") == (
+    assert message(is_server_address, f"{scheme}://eve:secret@h/d") == (
         "not an address of a campaign\n"
         f"  where:   {scheme}://eve:***@h/d\n"
         "  allowed: a file, or an address that begins with postgresql://\n"

@@ -20,27 +20,27 @@ from reassess.annotation import (
     Turn,
     add_people,
     add_person,
-    admit,
+    admit_rater,
     backup_campaign,
     create_campaign,
     end_expired_turns,
     exclude_rater,
     export_votes,
-    image_addresses,
+    image_names_by_address,
     include_rater,
     last_turn,
+    measure_progress,
     next_turn,
     open_campaign,
     pause,
-    progress_of,
     resume,
     save_answers,
     skip_task,
 )
 from reassess.annotation.store import campaigns as campaigns_module
 from reassess.annotation.store import given_answers as votes_module
-from reassess.annotation.store.database import reading
-from reassess.annotation.store.owner_lists import last_entries
+from reassess.annotation.store.database import connect_for_reading
+from reassess.annotation.store.owner_lists import list_log_entries
 from reassess.annotation.store.schema import images, tasks
 from reassess.core import StopRule, Votes
 from tests.annotation.campaigns import (
@@ -66,53 +66,55 @@ CLOSING = StopRule(0.1, 0.9)
 
 def addresses_of(campaign: Campaign, letter: str) -> set[str]:
     """Return the addresses of golden images (g) or of main images (m)."""
-    with reading(campaign.engine) as connection:
+    with connect_for_reading(campaign.engine) as connection:
         return set(connection.scalars(select(images.c.address).where(images.c.name.startswith(letter))))
 
 
 def test_place_is_reserved_until_lease_ends(address: str | Path) -> None:
-    campaign = campaign_at(address, (1,), raters=2, per_question=1, golden_share=0, lease=60.0)
+    campaign = campaign_at(address, (1,), raters=2, votes_per_question=1, golden_share=0, lease_seconds=60.0)
     turn = turn_of(campaign, 2)
     assert [why(campaign, 3, NOW + seconds) for seconds in (59, -30)] == ["waiting"] * 2
     assert next_turn(campaign, 2, NOW + 59) == turn
     assert (
-        turn_of(campaign, 3, NOW - 3600).task == turn.task
+        turn_of(campaign, 3, NOW - 3600).task_id == turn.task_id
     )  # the clock was set back, but no place is reserved forever
     give(campaign, 3, turn_of(campaign, 3, LATER), NO, now=LATER)
     give(campaign, 2, turn, YES, now=LATER)  # late: saved, but not counted
-    assert last_turn(campaign, 2).task == turn.task
+    assert last_turn(campaign, 2).task_id == turn.task_id
     result = export_votes(campaign)
-    assert (votes_of(campaign), result.not_needed) == ([("m0.png", 0, [("rater 3", "no")])], 1)
+    assert (votes_of(campaign), result.n_not_needed) == ([("m0.png", 0, [("rater 3", "no")])], 1)
 
 
 def test_page_gets_one_task_ahead_and_no_task_twice(address: str | Path) -> None:
-    campaign = campaign_at(address, (1, 1, 1), raters=1, per_question=1, golden_share=0, lease=60.0)
+    campaign = campaign_at(address, (1, 1, 1), raters=1, votes_per_question=1, golden_share=0, lease_seconds=60.0)
     first = turn_of(campaign, 2)
-    second = turn_of(campaign, 2, held=[first.task])
-    assert second.task != first.task
-    assert why(campaign, 2, held=[first.task, second.task]) == "waiting"
+    second = turn_of(campaign, 2, held_task_ids=[first.task_id])
+    assert second.task_id != first.task_id
+    assert why(campaign, 2, held_task_ids=[first.task_id, second.task_id]) == "waiting"
     give(campaign, 2, first, YES)
-    third = turn_of(campaign, 2, LATER, held=[second.task])  # its lease has ended
-    assert third.task not in (first.task, second.task)
+    third = turn_of(campaign, 2, LATER, held_task_ids=[second.task_id])  # its lease has ended
+    assert third.task_id not in (first.task_id, second.task_id)
     give(campaign, 2, third, YES, now=LATER)
-    assert turn_of(campaign, 2, LATER).task == second.task  # for example after the page was closed
+    assert turn_of(campaign, 2, LATER).task_id == second.task_id  # for example after the page was closed
 
 
 def test_question_closes_when_probability_leaves_thresholds(address: str | Path) -> None:
     """Two raters who know all golden questions agree on one class only; the other class stays open."""
-    campaign = campaign_at(address, (2,), raters=4, per_question=4, golden_share=0.9, stop=CLOSING)
+    campaign = campaign_at(address, (2,), raters=4, votes_per_question=4, golden_share=0.9, stop_rule=CLOSING)
     (main,) = addresses_of(campaign, "m")
     turns: dict[int, Turn] = {}
     for person, second in ((2, NO), (3, YES)):
         while isinstance(turn := next_turn(campaign, person, NOW), Turn):
-            values = (YES, second) if turn.image == main else (NO, YES, NO)
+            values = (YES, second) if turn.image_address == main else (NO, YES, NO)
             give(campaign, person, turn, *(values[row.class_id] for row in turn.rows))
-            turns |= {person: turn} if turn.image == main else {}
-    open_turns = [turn for turn in answer_all(campaign, 4, NO) if turn.image == main]
+            turns |= {person: turn} if turn.image_address == main else {}
+    open_turns = [turn for turn in answer_all(campaign, 4, NO) if turn.image_address == main]
     assert [[row.class_id for row in turn.rows] for turn in open_turns] == [[1]]
-    new_answers = [GivenAnswer(row.question, NO, revision=1) for row in turns[3].rows if row.class_id == 0]
+    new_answers = [GivenAnswer(row.question_id, NO, revision=1) for row in turns[3].rows if row.class_id == 0]
     save_answers(campaign, 3, new_answers, NOW)  # a changed answer reopens its question
-    class_ids = [row.class_id for turn in answer_all(campaign, 5, NO) if turn.image == main for row in turn.rows]
+    class_ids = [
+        row.class_id for turn in answer_all(campaign, 5, NO) if turn.image_address == main for row in turn.rows
+    ]
     assert 0 in class_ids
 
 
@@ -140,9 +142,9 @@ def test_exclusion_is_immediate_and_finished_after_a_kill(
     request: pytest.FixtureRequest,
 ) -> None:
     """A few questions are recounted per transaction; all numbers are correct meanwhile."""
-    monkeypatch.setattr(votes_module, "_MAX_COUNTED", 2)
-    monkeypatch.setattr(campaigns_module, "_CHUNK", 1)  # so that one statement is not enough
-    campaign = campaign_at(request.getfixturevalue(place), (3, 3), raters=4, per_question=2, golden_share=0)
+    monkeypatch.setattr(votes_module, "_MAX_QUESTIONS", 2)
+    monkeypatch.setattr(campaigns_module, "_MAX_STATEMENT_VALUES", 1)  # so that one statement is not enough
+    campaign = campaign_at(request.getfixturevalue(place), (3, 3), raters=4, votes_per_question=2, golden_share=0)
     for person in (2, 3):
         answer_all(campaign, person, YES)
     if change is include_rater:
@@ -152,21 +154,21 @@ def test_exclusion_is_immediate_and_finished_after_a_kill(
     check(state, {})
     is_excluded = state.people[2].excluded
     assert is_excluded == ((transaction > 0) == (change is exclude_rater))
-    progress = progress_of(campaign, NOW)
-    votes = {rater.id: rater.votes for rater in progress.raters}
+    progress = measure_progress(campaign, NOW)
+    votes = {rater.id: rater.n_votes for rater in progress.people}
     assert votes[3] == 6
     assert (votes[2] == 0) or not is_excluded
     is_open = {row.id for row in state.questions.values() if row.ended is None and not row.golden}
     counted = [row for row in state.answers if row.counted and row.question in is_open]
     on_open = sum(not state.people[row.person].excluded for row in counted)
-    assert progress.votes_needed == 2 * progress.open - on_open
+    assert progress.max_votes_needed == 2 * progress.n_open - on_open
     answer_all(campaign, 4, NO)  # the open questions at this point
     check(Stored.of(campaign), {})
     exported = export_votes(campaign)  # the export finishes the recount
     check(Stored.of(campaign), {})
     assert not any(row.recounted for row in Stored.of(campaign).people.values())
-    assert sum(row.votes for row in exported.questions) == len(exported.votes)
-    assert exported.excluded == (6 if is_excluded else 0)
+    assert sum(row.n_votes for row in exported.question_states) == len(exported.votes)
+    assert exported.n_excluded == (6 if is_excluded else 0)
     assert all(("rater 2", "yes") in rater_votes for _, _, rater_votes in votes_of(campaign)) == (not is_excluded)
     answer_all(campaign, 5, NO)
     assert {len(rater_votes) for _, _, rater_votes in votes_of(campaign)} == {2}
@@ -176,15 +178,15 @@ def test_answer_to_unshown_question_raises_and_saves_nothing(address: str | Path
     campaign = campaign_at(address, (1, 1), raters=2, golden_share=0)
     turn = turn_of(campaign, 2)
     turn_of(campaign, 3)
-    (row,), (other,) = turn.rows, turn_of(campaign, 3, held=[turn.task]).rows
-    new_answers = [GivenAnswer(row.question, YES), GivenAnswer(other.question, YES)]
+    (row,), (other,) = turn.rows, turn_of(campaign, 3, held_task_ids=[turn.task_id]).rows
+    new_answers = [GivenAnswer(row.question_id, YES), GivenAnswer(other.question_id, YES)]
     assert message(save_answers, campaign, 2, new_answers, NOW).startswith("rater was not shown this question\n")
     assert message(save_answers, campaign, 2, [new_answers[0], GivenAnswer(99, YES)], NOW) == (
         "unknown question\n  found:   question 99"
     )
     assert len(export_votes(campaign).votes) == 0
-    assert code_of(GivenAnswer, row.question, 3) == "out-of-range"
-    assert message(skip_task, campaign, 1, turn.task, NOW).startswith("rater was not shown this task\n")
+    assert code_of(GivenAnswer, row.question_id, 3) == "out-of-range"
+    assert message(skip_task, campaign, 1, turn.task_id, NOW).startswith("rater was not shown this task\n")
 
 
 def test_huge_revision_raises(
@@ -192,21 +194,21 @@ def test_huge_revision_raises(
 ) -> None:
     campaign = campaign_at(address, (2,), raters=1, golden_share=0)
     row, other = turn_of(campaign, 2).rows
-    new_answers = [GivenAnswer(other.question, YES), GivenAnswer(row.question, YES, revision=1001)]
+    new_answers = [GivenAnswer(other.question_id, YES), GivenAnswer(row.question_id, YES, revision=1001)]
     assert message(save_answers, campaign, 2, new_answers, NOW) == (
-        f"revision out of range\n  where:   question {row.question}\n  allowed: 0 to 1000\n  found:   1001"
+        f"revision out of range\n  where:   question {row.question_id}\n  allowed: 0 to 1000\n  found:   1001"
     )
     assert votes_of(campaign) == []
     for revision, answer in ((1000, YES), (3, NO), (2000, NO), (1999, YES)):  # and an answer that was on its way
-        save_answers(campaign, 2, [GivenAnswer(row.question, answer, revision=revision)], NOW)
+        save_answers(campaign, 2, [GivenAnswer(row.question_id, answer, revision=revision)], NOW)
     assert [votes for _, _, votes in votes_of(campaign)] == [[("rater 2", "no")]]
-    assert message(save_answers, campaign, 2, [GivenAnswer(row.question, YES, revision=3001)], NOW).endswith("3001")
+    assert message(save_answers, campaign, 2, [GivenAnswer(row.question_id, YES, revision=3001)], NOW).endswith("3001")
 
 
 @pytest.mark.parametrize("lapses", [False, True])
 def test_skipped_image_is_logged_once_and_its_answers_do_not_count(address: str | Path, lapses: bool) -> None:
     """Also after the lease. The turn ends by one statement, answered or not."""
-    campaign = campaign_at(address, (2,), raters=2, per_question=1, golden_share=0, lease=60.0)
+    campaign = campaign_at(address, (2,), raters=2, votes_per_question=1, golden_share=0, lease_seconds=60.0)
     turn = turn_of(campaign, 2)
     give(campaign, 2, turn, *[YES] * (1 + lapses))
     if lapses:
@@ -214,12 +216,12 @@ def test_skipped_image_is_logged_once_and_its_answers_do_not_count(address: str 
     statements: list[str] = []
     event.listen(campaign.engine, "before_cursor_execute", lambda *given: statements.append(given[2].split(" SET")[0]))
     for _ in range(2):  # the second request was sent because the response was lost
-        skip_task(campaign, 2, turn.task, LATER)
+        skip_task(campaign, 2, turn.task_id, LATER)
     assert statements.count("UPDATE turns") == 1
     give(campaign, 2, turn, YES)  # the answer was on its way
-    assert [entry.what for entry in last_entries(campaign, 9)].count("skip") == 1
-    assert progress_of(campaign, NOW).skipped == (("m0.png", 1),)
-    assert (votes_of(campaign), export_votes(campaign).skipped) == ([], 2)
+    assert [entry.action for entry in list_log_entries(campaign, 9)].count("skip") == 1
+    assert measure_progress(campaign, NOW).skipped_images == (("m0.png", 1),)
+    assert (votes_of(campaign), export_votes(campaign).n_skipped) == ([], 2)
     assert last_turn(campaign, 2) is None
     assert why(campaign, 2, LATER) == "finished"
     give(campaign, 3, turn_of(campaign, 3, LATER), NO)
@@ -227,17 +229,17 @@ def test_skipped_image_is_logged_once_and_its_answers_do_not_count(address: str 
 
 
 def test_excluded_rater_gets_no_task_but_can_skip(address: str | Path) -> None:
-    campaign = campaign_at(address, (2,), raters=1, per_question=1, golden_share=0)
+    campaign = campaign_at(address, (2,), raters=1, votes_per_question=1, golden_share=0)
     turn = turn_of(campaign, 2)
     give(campaign, 2, turn, YES)
     assert last_turn(campaign, 2) is not None
     exclude_rater(campaign, 2, NOW)
     assert last_turn(campaign, 2) is None
-    skip_task(campaign, 2, turn.task, NOW)
-    assert last_entries(campaign, 1)[0].what == "skip"
+    skip_task(campaign, 2, turn.task_id, NOW)
+    assert list_log_entries(campaign, 1)[0].action == "skip"
     include_rater(campaign, 2, NOW)
     assert votes_of(campaign) == []
-    assert progress_of(campaign, NOW).skipped == (("m0.png", 1),)
+    assert measure_progress(campaign, NOW).skipped_images == (("m0.png", 1),)
 
 
 def test_duplicate_expert_answer_counts_once_and_contradicting_answers_raise(address: str | Path) -> None:
@@ -253,9 +255,9 @@ def test_duplicate_expert_answer_counts_once_and_contradicting_answers_raise(add
         "  found:   x: no, then yes\n"
         "  fix:     keep one of them"
     )
-    assert plan.truth == (0,)
+    assert plan.truths == (0,)
     create_campaign(address, plan)
-    golden_votes_ = export_votes(open_campaign(address), names=True).golden
+    golden_votes_ = export_votes(open_campaign(address), with_names=True).golden
     assert sorted(golden_votes_.votes_on(0)) == [("x", "no"), ("y", "no"), ("z", "yes")]
 
 
@@ -287,14 +289,14 @@ def test_open_campaign_is_not_replaced(force: bool, path: Path) -> None:
 def test_golden_task_shows_as_many_questions_as_replaced_main_task(address: str | Path) -> None:
     """Two raters who know the golden questions agree on two of three classes; others get only the third."""
     golden = [6] * 20
-    campaign = campaign_at(address, (3,), golden=golden, per_question=4, stop=CLOSING, golden_share=0.9)
+    campaign = campaign_at(address, (3,), golden=golden, votes_per_question=4, stop_rule=CLOSING, golden_share=0.9)
     (main,) = addresses_of(campaign, "m")
     class_ids: list[list[int]] = []
     for third in (NO, YES, NO):
         person, sizes = add_person(campaign, f"rater {len(class_ids)}"), []
         while isinstance(turn := next_turn(campaign, person, NOW), Turn):
             sizes.append(len(turn.rows))
-            values = (NO, YES, third) if turn.image == main else (NO, YES) * 3
+            values = (NO, YES, third) if turn.image_address == main else (NO, YES) * 3
             give(campaign, person, turn, *(values[row.class_id] for row in turn.rows))
         class_ids.append(sizes)
     assert [set(sizes) for sizes in class_ids] == [{3}, {3}, {1}]
@@ -311,21 +313,24 @@ def test_golden_task_of_same_size_is_preferred_then_largest(path: Path) -> None:
         while len(turns) < len(golden):
             turn = turn_of(campaign, rater)
             give(campaign, rater, turn, YES)
-            turns += [turn] if turn.image in golden else []
+            turns += [turn] if turn.image_address in golden else []
         assert [len(turn.rows) for turn in turns] == [3, 3, 3, 2, 2, 1]
-        first.add(turns[0].image)
-    names = image_addresses(campaign)
+        first.add(turns[0].image_address)
+    names = image_names_by_address(campaign)
     assert {names[image] for image in first} == {"g2.png", "g3.png", "g5.png"}
 
 
 def test_golden_tasks_are_first_for_equally_many_raters(path: Path) -> None:
     """Also if practice tasks have positions between them."""
-    campaign, first = campaign_at(path, (2,) * 300, golden=[2] * 30, golden_share=0.9, practice=20), Counter[str]()
+    campaign, first = (
+        campaign_at(path, (2,) * 300, golden=[2] * 30, golden_share=0.9, n_practice_tasks=20),
+        Counter[str](),
+    )
     golden = addresses_of(campaign, "g")
     for rater in add_people(campaign, [f"rater {number}" for number in range(120)]):
-        admit(campaign, rater, NOW)
+        admit_rater(campaign, rater, NOW)
         turn = turn_of(campaign, rater)
-        first[turn.image] += turn.image in golden
+        first[turn.image_address] += turn.image_address in golden
     first = +first
     assert len(first) == 10
     assert chisquare(list(first.values())).pvalue > 0.01
@@ -354,7 +359,7 @@ def lapse_while_paused(campaign: Campaign, person: int, task: int, now: float) -
 
 def lapse_on_two_pages(campaign: Campaign, person: int, task: int, now: float) -> float:
     """Give the page the next task, too, and let both leases end."""
-    assert turn_of(campaign, person, now, held=[task]).task != task
+    assert turn_of(campaign, person, now, held_task_ids=[task]).task_id != task
     return now + 100
 
 
@@ -390,27 +395,27 @@ def test_begun_image_is_shown_again_golden_or_not(
     path: Path, end: Callable[[Campaign, int, int, float], float], answered: int
 ) -> None:
     """However its turn ended, so that this does not reveal golden tasks. Skipped images do not come again."""
-    rules = {"per_question": 2, "stop": CLOSING, "golden_share": 0.5, "lease": 60.0}
+    rules = {"votes_per_question": 2, "stop_rule": CLOSING, "golden_share": 0.5, "lease_seconds": 60.0}
     campaign = campaign_at(path, (3,) * 90, raters=3, golden=[6] * 20, **rules)
     golden, seen, now = addresses_of(campaign, "g"), Counter[bool](), NOW
     for _ in range(12):
         turn = turn_of(campaign, 2, now)
         give(campaign, 2, turn, *[YES] * answered, now=now)
-        now = end(campaign, 2, turn.task, now)
+        now = end(campaign, 2, turn.task_id, now)
         again = turn_of(campaign, 2, now)
-        assert (again.task == turn.task) == (end is not skip)
-        if again.task == turn.task:
+        assert (again.task_id == turn.task_id) == (end is not skip)
+        if again.task_id == turn.task_id:
             assert [row.answer for row in again.rows] == [YES] * answered + [None] * (3 - answered)
-            assert replace(again, number=0, rows=()) == replace(turn, number=0, rows=())
-        seen[turn.image in golden] += 1
-        new_answers = [GivenAnswer(row.question, YES) for row in again.rows if row.answer is None]
+            assert replace(again, turn_number=0, rows=()) == replace(turn, turn_number=0, rows=())
+        seen[turn.image_address in golden] += 1
+        new_answers = [GivenAnswer(row.question_id, YES) for row in again.rows if row.answer is None]
         save_answers(campaign, 2, new_answers, now)
     assert min(seen.values()) > 2
 
 
 @pytest.mark.parametrize("lapses", [False, True])
 def test_late_answers_do_not_change_share_of_golden_tasks(path: Path, lapses: bool) -> None:
-    campaign = campaign_at(path, (3,) * 60, raters=1, golden=[3] * 40, golden_share=0.3, lease=60.0)
+    campaign = campaign_at(path, (3,) * 60, raters=1, golden=[3] * 40, golden_share=0.3, lease_seconds=60.0)
     golden, n_golden = addresses_of(campaign, "g"), 0
     for number in range(30):
         now = NOW + 1000 * number
@@ -418,15 +423,15 @@ def test_late_answers_do_not_change_share_of_golden_tasks(path: Path, lapses: bo
         if lapses:
             end_expired_turns(campaign, now + 100)
         give(campaign, 2, turn, YES, now=now + 100)
-        assert turn.number == number
-        n_golden += turn.image in golden
+        assert turn.turn_number == number
+        n_golden += turn.image_address in golden
     assert n_golden == 7
 
 
 @pytest.mark.parametrize("stop", [None, StopRule(0.01, 0.99)])
 def test_begun_questions_are_asked_first(path: Path, stop: StopRule | None) -> None:
     """In a random order of raters, nobody begins a new task while a begun task has a place for them."""
-    campaign = campaign_at(path, (2,) * 12, raters=5, per_question=4, stop=stop, golden_share=0)
+    campaign = campaign_at(path, (2,) * 12, raters=5, votes_per_question=4, stop_rule=stop, golden_share=0)
     rng, begun = np.random.default_rng(0), dict[int, set[int]]()
     open_turns: dict[int, Turn] = {}
     for person in rng.integers(2, 7, 400).tolist():
@@ -435,10 +440,10 @@ def test_begun_questions_are_asked_first(path: Path, stop: StopRule | None) -> N
             continue
         if not isinstance(turn := next_turn(campaign, person, NOW), Turn):
             continue
-        if turn.task not in begun:
-            with reading(campaign.engine) as connection:
+        if turn.task_id not in begun:
+            with connect_for_reading(campaign.engine) as connection:
                 free = set(connection.scalars(select(tasks.c.id).where(tasks.c.free > 0)))
             assert not [task for task, had in begun.items() if task in free and person not in had]
-        begun.setdefault(turn.task, set()).add(person)
+        begun.setdefault(turn.task_id, set()).add(person)
         open_turns[person] = turn
     assert len(begun) == 12

@@ -5,7 +5,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from reassess.annotation import GivenAnswer, Turn, next_turn, open_campaign, people_of, save_answers
+from reassess.annotation import GivenAnswer, Turn, list_people, next_turn, open_campaign, save_answers
 from reassess.data import read_labels
 from tests.helpers import Run, Runner, document_of, write_files
 
@@ -38,9 +38,9 @@ def test_campaign_on_server_works_from_create_to_labels(
     assert output.out.startswith(f"{database}: 2 tasks, 4 questions, 8 votes (2 per question)\n")
     annotate("invite", "ann", "bob")
     campaign = open_campaign(database)
-    for person in people_of(campaign):
+    for person in list_people(campaign):
         while person.role == "rater" and isinstance(turn := next_turn(campaign, person.id, 1e9), Turn):
-            new_answers = [GivenAnswer(row.question, 0 if row.class_id else 2, 3.0) for row in turn.rows]
+            new_answers = [GivenAnswer(row.question_id, 0 if row.class_id else 2, 3.0) for row in turn.rows]
             save_answers(campaign, person.id, new_answers, 1e9)
     campaign.close()
     assert run("status", database).out.startswith(
@@ -66,7 +66,7 @@ def test_campaign_on_server_works_from_create_to_labels(
     assert document["results"]["raters"] == 1
     for copy, people in (("copy.db", 3), ("tried.db", 4)):
         campaign = open_campaign(copy)
-        assert len(people_of(campaign)) == people
+        assert len(list_people(campaign)) == people
         campaign.close()
 
 

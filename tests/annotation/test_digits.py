@@ -18,10 +18,10 @@ from reassess.annotation import (
     Turn,
     add_person,
     create_campaign,
-    image_addresses,
+    image_names_by_address,
+    measure_progress,
     next_turn,
     open_campaign,
-    progress_of,
     save_answers,
 )
 from reassess.core import Classes, Questions, Tasks, Votes
@@ -84,7 +84,7 @@ def rated(path: Path, seed: int) -> Rated:
     experts = Votes.from_columns(
         questions, rows, np.zeros(rows.size, int), np.where(digits == questions.class_ids, 2, 0), ("eve",), WORDS
     )
-    rules = Rules(per_question=7, golden_share=0.6, seed=seed)
+    rules = Rules(votes_per_question=7, golden_share=0.6, seed=seed)
     create_campaign(path, CampaignPlan(main, rules=rules, golden_tasks=golden, experts=experts))
     campaign = open_campaign(path)
     done, own = Rated(campaign, truth), set(main.questions.images)
@@ -92,7 +92,7 @@ def rated(path: Path, seed: int) -> Rated:
         (questions.images[image], _DIGITS.names[class_id], "eve", "yes" if digit == class_id else "no")
         for image, class_id, digit in zip(questions.image_ids, questions.class_ids, digits, strict=True)
     ]
-    address = image_addresses(campaign)
+    address = image_names_by_address(campaign)
     raters = {add_person(campaign, f"rater {number}"): m for number, m in enumerate(_MATRICES, 1)}
     number_of = {person: number for number, person in enumerate(raters, 1)}
     working = list(raters)
@@ -102,14 +102,14 @@ def rated(path: Path, seed: int) -> Rated:
             if not isinstance(turn, Turn):
                 working.remove(person)
                 continue
-            name, matrix = address[turn.image], raters[person]
+            name, matrix = address[turn.image_address], raters[person]
             values = [
                 Random(f"{seed} {number_of[person]} {name} {row.class_id}").choices(
                     range(3), matrix[row.class_id == truth[int(name[:4])]]
                 )[0]
                 for row in turn.rows
             ]
-            new_answers = [GivenAnswer(row.question, answer) for row, answer in zip(turn.rows, values, strict=True)]
+            new_answers = [GivenAnswer(row.question_id, answer) for row, answer in zip(turn.rows, values, strict=True)]
             save_answers(campaign, person, new_answers, 1e9)
             votes = done.main if name in own else done.golden
             for row, answer in zip(turn.rows, values, strict=True):
@@ -177,7 +177,7 @@ def test_confusion_matrix_intervals_cover_truth(memory_folder: Path) -> None:
     covered = []
     for seed in range(_RUNS):
         campaign = rated(memory_folder / f"{seed}.db", seed).campaign
-        raters = {rater.name: rater for rater in progress_of(campaign, 1e9).raters}
+        raters = {rater.name: rater for rater in measure_progress(campaign, 1e9).people}
         assert ("uninformative" in raters[_RANDOM].flags) or seed
         assert sum("uninformative" in one.flags for one in raters.values()) == 1 or seed
         for number, matrix in enumerate(_MATRICES, 1):

@@ -16,11 +16,11 @@ from reassess.annotation import (
     export_campaign,
     export_votes,
     open_campaign,
-    suggest,
+    suggest_class,
 )
-from reassess.annotation.store.campaigns import changing
+from reassess.annotation.store.campaigns import open_transaction
 from reassess.annotation.store.database import open_engine
-from reassess.annotation.store.owner_lists import LogEntry, last_entries
+from reassess.annotation.store.owner_lists import LogEntry, list_log_entries
 from reassess.annotation.store.schema import questions
 from reassess.core import LabelSets, Questions, StopRule, Tasks
 from reassess.data import open_benchmark, read_original, read_votes, update_benchmark
@@ -37,12 +37,12 @@ def campaign(path: Path) -> Campaign:
         path,
         (3,),
         raters=1,
-        stop=StopRule(0.01, 0.99),
+        stop_rule=StopRule(0.01, 0.99),
         golden_share=0.9,
         original=LabelSets.from_lists(["m0.png", "unasked.png"], [[1], [2]], CLASSES),
         settings={"name": "letters", "threshold": 0.7, "match": "name"},
     )
-    suggest(campaign, 2, turn_of(campaign, 2).task, 5, NOW)
+    suggest_class(campaign, 2, turn_of(campaign, 2).task_id, 5, NOW)
     vote_on_all(campaign, raters=1)
     return campaign
 
@@ -92,10 +92,12 @@ def test_states_of_questions_are_exported_as_table(campaign: Campaign, tmp_path:
     cells = [row.split(",") for row in rows]
     assert [row[:4] for row in cells[:3]] == [["m0.png", name, "1", "open"] for name in "abc"]
     assert [row[1:4] for row in cells[3:]] == [["f", "0", "open"]]
-    assert [float(row[4]) for row in cells] == [question.valid for question in export_votes(campaign).questions]
+    assert [float(row[4]) for row in cells] == [
+        question.valid_probability for question in export_votes(campaign).question_states
+    ]
     no, yes, other, suggested = (float(row[4]) for row in cells)
     assert no == other < suggested < yes
-    with changing(campaign) as change:
+    with open_transaction(campaign) as change:
         change.connection.execute(update(questions).where(questions.c.class_id == 0).values(ended="rule"))
         change.connection.execute(update(questions).where(questions.c.class_id == 1).values(ended="votes"))
     export(campaign, tmp_path / "rated", force=True)
@@ -104,19 +106,19 @@ def test_states_of_questions_are_exported_as_table(campaign: Campaign, tmp_path:
 
 
 def test_export_is_logged_unless_campaign_is_read_only(campaign: Campaign, tmp_path: Path) -> None:
-    export(campaign, tmp_path / "one", now=NOW, by=2, names=True)
-    assert last_entries(campaign, 1) == [LogEntry(NOW, 2, "export", {"names": True})]
+    export(campaign, tmp_path / "one", now=NOW, actor_id=2, with_names=True)
+    assert list_log_entries(campaign, 1) == [LogEntry(NOW, 2, "export", {"names": True})]
     event.listen(campaign.engine, "checkout", lambda connection, *_: connection.execute("PRAGMA query_only=ON"))
     assert export(campaign, tmp_path / "two") == export(campaign, tmp_path / "three")
     with pytest.raises(OperationalError):  # an export by an owner must be logged
-        export(campaign, tmp_path / "four", now=NOW, by=2)
-    assert last_entries(campaign, 1)[0].detail == {"names": True}
+        export(campaign, tmp_path / "four", now=NOW, actor_id=2)
+    assert list_log_entries(campaign, 1)[0].detail == {"names": True}
 
 
 def test_export_by_owner_fails_if_it_cannot_be_logged(campaign: Campaign, path: Path, tmp_path: Path) -> None:
     event.listen(campaign.engine, "checkout", lambda connection, *_: connection.execute("PRAGMA busy_timeout=1"))
     with open_engine(path).begin(), pytest.raises(OperationalError, match="is locked"):
-        export_campaign(campaign, tmp_path / "rated", names=True)
+        export_campaign(campaign, tmp_path / "rated", with_names=True)
     assert not (tmp_path / "rated").exists()
 
 
@@ -133,9 +135,9 @@ def test_read_only_campaign_on_server_is_exported(database: str, tmp_path: Path,
     event.listen(campaign.engine, "connect", forbid_writing)
     campaign.engine.dispose()
     export_campaign(campaign, tmp_path / "rated")
-    assert [entry.what for entry in last_entries(campaign, 9)] == ["create"]
+    assert [entry.action for entry in list_log_entries(campaign, 9)] == ["create"]
     with pytest.raises(ProgrammingError if "ROLE" in forbid else InternalError):
-        export_campaign(campaign, tmp_path / "given", by=1)
+        export_campaign(campaign, tmp_path / "given", actor_id=1)
 
 
 def test_campaign_with_only_ids_has_no_class_list(path: Path, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from benchmarks.annotation_load import LoadRater, rate
 from reassess.annotation import Campaign, Rules
-from reassess.annotation.store.database import reading
+from reassess.annotation.store.database import connect_for_reading
 from reassess.annotation.store.schema import answers, images, questions, tasks
 from tests.annotation.app.serving import Server
 from tests.annotation.app.sites import make_site
@@ -24,14 +24,14 @@ def saved(campaign: Campaign, ids: dict[str, int], names: tuple[str, ...]) -> li
     place = {ids[name]: number for number, name in enumerate(names)}
     found = select(answers.c.person, images.c.address, questions.c.class_id, answers.c.answer).select_from(answers)
     found = found.join(questions, questions.c.id == answers.c.question).join(tasks, tasks.c.id == questions.c.task)
-    with reading(campaign.engine) as connection:
+    with connect_for_reading(campaign.engine) as connection:
         rows = connection.execute(found.join(images, images.c.id == tasks.c.image)).all()
     return [(place[person], *rest) for person, *rest in rows if person in place]
 
 
 def test_acknowledged_answers_survive_kills(tmp_path: Path) -> None:
     """The server is killed after about every hundred answers, while raters work."""
-    rules = Rules(per_question=8, golden_share=0, lease=5.0)
+    rules = Rules(votes_per_question=8, golden_share=0, lease_seconds=5.0)
     site = make_site(tmp_path, sizes=(4,) * 6 * _KILLS, raters=_RATERS, rules=rules)
     server = Server(tmp_path)
     server.start()

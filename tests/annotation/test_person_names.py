@@ -2,7 +2,7 @@
 
 import pytest
 
-from reassess.annotation.person_names import check_name, refuse_similar
+from reassess.annotation.person_names import check_name, refuse_similar_name
 from tests.helpers import code_of, message
 
 
@@ -47,12 +47,12 @@ def test_name_is_one_line_of_visible_text(name: str, expected: str) -> None:
     ],
 )
 def test_similar_names_raise(name: str, other: str) -> None:
-    assert message(refuse_similar, other, [name]) == (
+    assert message(refuse_similar_name, other, [name]) == (
         "name is too similar to another name\n"
         f"  found:   {other!r}, like {name!r}\n"
         f"  fix:     write {name!r} if both are one person"
     )
-    refuse_similar(name, [name, "another"])
+    refuse_similar_name(name, [name, "another"])
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_similar_names_raise(name: str, other: str) -> None:
     ],
 )
 def test_word_in_several_scripts_raises(name: str, scripts: str) -> None:
-    assert message(refuse_similar, name, []) == (
+    assert message(refuse_similar_name, name, []) == (
         "name mixes letters of different scripts in one word; some of them look the same\n"
         "  allowed: words of one script each\n"
         f"  found:   {name!a}: {scripts}\n"
@@ -84,8 +84,8 @@ def test_word_in_several_scripts_raises(name: str, scripts: str) -> None:
 )
 def test_name_can_be_in_any_script_and_have_200_letters(name: str) -> None:
     check_name(name)
-    refuse_similar(name, ["ann"])
+    refuse_similar_name(name, ["ann"])
 
 
 def test_both_checks_apply_to_the_same_name() -> None:
-    assert code_of(check_name, "\n") == code_of(refuse_similar, "\u0430nn", []) == "invalid-name"
+    assert code_of(check_name, "\n") == code_of(refuse_similar_name, "\u0430nn", []) == "invalid-name"

@@ -23,7 +23,7 @@ def plan_of_cut_images(practice: int, **options: Any) -> CampaignPlan:
     golden = Tasks(questions, np.arange(0, 13, 2), np.arange(6), ["some"] * 6)
     answered = np.arange(0, 12, 2)
     experts = Votes.from_columns(questions, answered, np.zeros(6, int), np.full(6, YES), ("eve",), WORDS)
-    return CampaignPlan(tasks_of(2), golden_tasks=golden, experts=experts, practice=practice, **options)
+    return CampaignPlan(tasks_of(2), golden_tasks=golden, experts=experts, n_practice_tasks=practice, **options)
 
 
 def test_practice_takes_all_golden_tasks_of_an_image_or_none() -> None:
@@ -32,7 +32,7 @@ def test_practice_takes_all_golden_tasks_of_an_image_or_none() -> None:
     draws = set()
     for seed in range(20):
         for practice in range(4):
-            is_practice = plan_of_cut_images(practice, rules=Rules(seed=seed)).is_practice
+            is_practice = plan_of_cut_images(practice, rules=Rules(seed=seed)).is_practice_task
             chosen = np.unique(image_of[is_practice])
             assert is_practice.tolist() == np.isin(image_of, chosen).tolist()
             assert is_practice.sum() >= practice
@@ -47,10 +47,13 @@ def test_practice_prefers_images_with_known_truths() -> None:
     experts = plan.experts.restrict(np.array([0, 1, 3]))  # all tasks of the first two images except their last tasks
     for seed in range(10):
         seeded_plan = replace(plan, experts=experts, rules=Rules(seed=seed))
-        assert seeded_plan.is_practice.tolist() == [True, *[False] * 5]
-        assert seeded_plan.practice_round.waits_for is None
-        more = replace(seeded_plan, practice=2)
-        assert (more.is_practice[0], more.practice_round.unanswered) == (True, 2 if more.is_practice[1] else 3)
+        assert seeded_plan.is_practice_task.tolist() == [True, *[False] * 5]
+        assert seeded_plan.practice_round.reason_to_wait is None
+        more = replace(seeded_plan, n_practice_tasks=2)
+        assert (more.is_practice_task[0], more.practice_round.n_unanswered) == (
+            True,
+            2 if more.is_practice_task[1] else 3,
+        )
 
 
 def test_practice_with_bar_has_valid_and_invalid_questions() -> None:
@@ -58,11 +61,11 @@ def test_practice_with_bar_has_valid_and_invalid_questions() -> None:
     experts = replace(SINGLE_EXPERTS, answer_ids=np.array([0, 2, 0, 0], np.uint8))
     for seed in range(10):
         plan = CampaignPlan(
-            tasks_of(1), golden_tasks=SINGLE, experts=experts, practice=1, bar=0.7, rules=Rules(seed=seed)
+            tasks_of(1), golden_tasks=SINGLE, experts=experts, n_practice_tasks=1, bar=0.7, rules=Rules(seed=seed)
         )
-        assert plan.is_practice[1]
+        assert plan.is_practice_task[1]
         assert (plan.practice_round.n_valid, plan.practice_round.n_invalid) == (1, 1)
-        assert plan.is_practice[replace(plan, bar=None).is_practice].all()
+        assert plan.is_practice_task[replace(plan, bar=None).is_practice_task].all()
 
 
 def test_images_with_main_tasks_are_not_for_practice() -> None:
@@ -70,22 +73,22 @@ def test_images_with_main_tasks_are_not_for_practice() -> None:
     golden, experts = golden_of(1, 1, 1, 1)
     questions = Questions.from_columns(["g1.png", "g2.png"], np.array([5, 5]), CLASSES)
     tasks = Tasks(questions, np.arange(3), np.arange(2), ["all"] * 2)
-    plan = CampaignPlan(tasks, golden_tasks=golden, experts=experts, practice=2)
-    assert plan.is_practice.tolist() == [True, False, False, True]
-    assert "\n  allowed: up to 2 practice tasks\n  found:   3\n" in message(replace, plan, practice=3)
+    plan = CampaignPlan(tasks, golden_tasks=golden, experts=experts, n_practice_tasks=2)
+    assert plan.is_practice_task.tolist() == [True, False, False, True]
+    assert "\n  allowed: up to 2 practice tasks\n  found:   3\n" in message(replace, plan, n_practice_tasks=3)
 
 
 def test_practice_questions_do_not_measure_original_labels() -> None:
     """One golden image is for practice, and only its label is wrong."""
     golden, experts = golden_of(*[2] * 9)
     names = golden.questions.images
-    plan = CampaignPlan(tasks_of(1), golden_tasks=golden, experts=experts, practice=1)
-    practised = int(np.flatnonzero(plan.is_practice)[0])
+    plan = CampaignPlan(tasks_of(1), golden_tasks=golden, experts=experts, n_practice_tasks=1)
+    practised = int(np.flatnonzero(plan.is_practice_task)[0])
     priors = []
     for label in (0, 1):
         labels = [[label] if image == practised else [1] for image in range(9)]
         original = LabelSets.from_lists([*names, "m0.png"], [*labels, [0]], CLASSES)
-        priors.append(replace(plan, original=original, original_votes=True).priors(plan.tasks.questions))
+        priors.append(replace(plan, original=original, has_original_votes=True).estimate_priors(plan.tasks.questions))
     assert priors[0] == priors[1]
 
 
@@ -98,9 +101,9 @@ ORIGINAL = LabelSets(("m0.png",), np.array([0, 1]), np.array([0]), CLASSES)
 @pytest.mark.parametrize(
     ("options", "what"),
     [
-        ({"rules": Rules(stop=StopRule(0.1, 0.9))}, "a stop rule"),
-        ({"practice": 1}, "a practice round"),
-        ({"original": ORIGINAL, "original_votes": True}, "a vote of original labels"),
+        ({"rules": Rules(stop_rule=StopRule(0.1, 0.9))}, "a stop rule"),
+        ({"n_practice_tasks": 1}, "a practice round"),
+        ({"original": ORIGINAL, "has_original_votes": True}, "a vote of original labels"),
     ],
 )
 def test_features_that_need_golden_questions_raise_without_them(options: dict[str, Any], what: str) -> None:
@@ -129,13 +132,18 @@ def test_features_that_need_golden_questions_raise_without_them(options: dict[st
             "  fix:     make the tasks again, without the golden questions; or use golden questions about other images",
         ),
         (
-            {"golden_tasks": GOLDEN, "experts": EXPERTS, "practice": 1},
+            {"golden_tasks": GOLDEN, "experts": EXPERTS, "n_practice_tasks": 1},
             "no golden task is left for raters who passed practice\n"
             "  allowed: up to 0 practice tasks: 2 golden questions are 1 task, and 1 must remain\n  found:   1\n"
             "  fix:     use golden questions on more images, or fewer practice tasks",
         ),
         (
-            {"golden_tasks": SINGLE, "experts": SINGLE_EXPERTS.restrict(np.array([1, 3])), "practice": 1, "bar": 0.7},
+            {
+                "golden_tasks": SINGLE,
+                "experts": SINGLE_EXPERTS.restrict(np.array([1, 3])),
+                "n_practice_tasks": 1,
+                "bar": 0.7,
+            },
             "a bar needs valid and invalid practice questions, and other golden questions\n"
             "  found:   1 valid and 0 invalid practice questions\n"
             "  fix:     add golden questions with the other truth, or remove the bar",
@@ -146,7 +154,7 @@ def test_features_that_need_golden_questions_raise_without_them(options: dict[st
             "  found:   9 classes; 2 of 3 tasks are too large\n  fix:     reassess tasks --per-task 8",
         ),
         (
-            {"golden_tasks": GOLDEN, "original_votes": True},
+            {"golden_tasks": GOLDEN, "has_original_votes": True},
             "original labels are missing, so they cannot count as votes\n"
             "  fix:     add original labels, or do not count them as votes",
         ),
@@ -161,7 +169,13 @@ def test_invalid_numbers_and_outputs_raise(path: Path) -> None:
         plan_of_cut_images, 4
     )
     two = LabelSets.from_lists(["m0.png", "x.png"], [[0], [1, 2]], CLASSES)
-    for wrong in ({"practice": -1}, {"practice": 0.5}, {"at_least": 10**30}, {"at_least": 0}, {"original": two}):
+    for wrong in (
+        {"n_practice_tasks": -1},
+        {"n_practice_tasks": 0.5},
+        {"at_least": 10**30},
+        {"at_least": 0},
+        {"original": two},
+    ):
         code_of(CampaignPlan, tasks_of(1), golden_tasks=GOLDEN, **wrong)
     create_campaign(path, CampaignPlan(tasks_of(1)))
     assert code_of(create_campaign, path, CampaignPlan(tasks_of(1))) == "output-exists"
@@ -181,15 +195,15 @@ def test_practice_that_is_easy_to_pass_names_how_much_would_be_enough(
 ) -> None:
     tasks = 12 if questions == (18, 18) else 1
     practice = PracticeRound(tasks, 0, *questions, bar)
-    assert practice.easiest == easiest
-    assert practice.enough_tasks == enough
+    assert practice.easiest_blind_strategy == easiest
+    assert practice.n_tasks_needed == enough
     if enough and bar is not None:
         q = sum(questions) // tasks
-        assert practice.questions_for == 2 * enough * q  # half of them are left for raters who passed
+        assert practice.n_golden_needed == 2 * enough * q  # half of them are left for raters who passed
 
 
 def test_enough_practice_is_found_fast() -> None:
     start = time.perf_counter()
     for bar, enough in ((0.5, None), (0.52, 400)):
-        assert PracticeRound(200, 0, 600, 600, bar).enough_tasks == enough
+        assert PracticeRound(200, 0, 600, 600, bar).n_tasks_needed == enough
     assert time.perf_counter() - start < 2

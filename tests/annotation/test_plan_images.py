@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from reassess.annotation import hash_images, read_examples, stored_names
+from reassess.annotation import find_stored_names, hash_images, read_example_images
 from reassess.core import Classes, Match
 from reassess.data import open_images
 from tests.helpers import code_of, message, number_of, picture, write_files
@@ -29,11 +29,11 @@ def folder(tmp_path: Path) -> Path:
     ("names", "match"), [(["dog/2.png", "cat/1.png"], "path"), (["2.png", "x/1.png"], "name"), (["2", "1.jpg"], "stem")]
 )
 def test_images_are_joined_by_match(folder: Path, names: list[str], match: Match) -> None:
-    assert stored_names(open_images(folder), names, match=match) == ("dog/2.png", "cat/1.png")
+    assert find_stored_names(open_images(folder), names, match=match) == ("dog/2.png", "cat/1.png")
 
 
 def test_missing_images_are_named(folder: Path) -> None:
-    assert message(stored_names, open_images(folder), ["cat/1.png", "cat/2.png", "fox.png"]) == (
+    assert message(find_stored_names, open_images(folder), ["cat/1.png", "cat/2.png", "fox.png"]) == (
         "images of the campaign are missing\n"
         f"  where:   {folder}\n"
         "  found:   2 images missing: cat/2.png, fox.png\n"
@@ -48,7 +48,9 @@ def test_hashes_equal_hashes_of_files(folder: Path) -> None:
     for place in (folder, folder.with_suffix(".zip")):
         steps: list[tuple[str, int, int]] = []
         hashes = hash_images(
-            open_images(place), ["dog/2.png", "cat/1.png"], progress=lambda *step, steps=steps: steps.append(step)
+            open_images(place),
+            ["dog/2.png", "cat/1.png"],
+            report_progress=lambda *step, steps=steps: steps.append(step),
         )
         assert hashes == {"dog/2.png": hashlib.sha256(DOG).hexdigest(), "cat/1.png": hashlib.sha256(CAT).hexdigest()}
         assert steps == [("hashing images", 1, 2), ("hashing images", 2, 2)]
@@ -88,7 +90,7 @@ def test_all_unreadable_images_are_named_at_once(folder: Path) -> None:
 
 def examples_of(folder: Path, images: tuple[str, ...] = (), **hashes: str) -> list[tuple[int, int]]:
     """Return class and number of each example."""
-    found = read_examples(folder, CLASSES, images=images, hashes=hashes)
+    found = read_example_images(folder, CLASSES, images=images, hashes=hashes)
     return [(one.class_id, number_of(Image.open(BytesIO(one.content)))) for one in found]
 
 
@@ -97,7 +99,9 @@ def test_examples_are_the_first_three_images_of_each_class(tmp_path: Path) -> No
     write_files(tmp_path, {**files, "n01/a.jpg": picture(7), "cat/b.JPG": picture(8), "2/c.jpeg": picture(9)})
     assert sorted(examples_of(tmp_path)) == [(0, 7), (0, 8), (1, 3), (1, 4), (1, 5), (2, 9)]
     write_files(tmp_path / "ids", {"7/a.png": picture(1, "PNG")})
-    assert [example.class_id for example in read_examples(tmp_path / "ids", Classes(8), images=(), hashes={})] == [7]
+    assert [
+        example.class_id for example in read_example_images(tmp_path / "ids", Classes(8), images=(), hashes={})
+    ] == [7]
 
 
 def test_examples_are_small_upright_and_without_metadata(tmp_path: Path) -> None:
@@ -105,7 +109,7 @@ def test_examples_are_small_upright_and_without_metadata(tmp_path: Path) -> None
     exif = Image.Exif()
     exif[0x0112], exif[0x010E] = 6, "cat/1.jpg"  # EXIF orientation and description
     Image.new("RGB", (800, 400)).save(tmp_path / "cat/a.jpg", exif=exif, comment=b"cat/1.jpg", icc_profile=b"cat/1.jpg")
-    (one,) = read_examples(tmp_path, CLASSES, images=(), hashes={})
+    (one,) = read_example_images(tmp_path, CLASSES, images=(), hashes={})
     image = Image.open(BytesIO(one.content))
     assert (one.media_type, image.format, image.size) == ("image/jpeg", "JPEG", (160, 320))
     assert b"cat" not in one.content

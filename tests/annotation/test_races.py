@@ -22,7 +22,7 @@ from reassess.annotation import (
     open_campaign,
     save_answers,
     skip_task,
-    suggest,
+    suggest_class,
 )
 from reassess.core import StopRule
 from reassess.errors import DataError
@@ -44,18 +44,18 @@ def rate(address: str | Path, rater: int) -> dict[tuple[int, int], tuple[int, in
             time.sleep(0.02)
             continue
         rows = turn.rows if chance.random() < 0.8 else turn.rows[:1]
-        new_answers = [GivenAnswer(row.question, chance.randrange(3)) for row in rows if row.answer is None]
+        new_answers = [GivenAnswer(row.question_id, chance.randrange(3)) for row in rows if row.answer is None]
         for _ in range(chance.choice([1, 1, 2])):
             save_answers(campaign, rater, new_answers, time.time())
         for answer in new_answers:
-            acknowledged.setdefault((rater, answer.question), (0, answer.answer))
+            acknowledged.setdefault((rater, answer.question_id), (0, answer.answer))
         if chance.random() < 0.2:
             with suppress(DataError):  # the rater is excluded
-                suggest(campaign, rater, turn.task, chance.randrange(len(CLASSES.names)), time.time())
+                suggest_class(campaign, rater, turn.task_id, chance.randrange(len(CLASSES.names)), time.time())
         if chance.random() < 0.2 and (undone := last_turn(campaign, rater)) is not None:
             revise(campaign, rater, undone, chance, acknowledged)
         if chance.random() < 0.1:
-            skip_task(campaign, rater, turn.task, time.time())
+            skip_task(campaign, rater, turn.task_id, time.time())
         if chance.random() < 0.1:
             change = chance.choice([exclude_rater, include_rater, include_rater])
             change(campaign, chance.choice(raters_of(_RATERS)), time.time())
@@ -65,9 +65,9 @@ def rate(address: str | Path, rater: int) -> dict[tuple[int, int], tuple[int, in
 
 def revise(campaign: Campaign, person: int, turn: Turn, chance: random.Random, acknowledged: dict[Any, Any]) -> None:
     """Let a person change answers."""
-    new_answers = [GivenAnswer(row.question, chance.randrange(3), revision=row.revision) for row in turn.rows]
+    new_answers = [GivenAnswer(row.question_id, chance.randrange(3), revision=row.revision) for row in turn.rows]
     save_answers(campaign, person, new_answers, time.time())
-    acknowledged |= {(person, answer.question): (answer.revision, answer.answer) for answer in new_answers}
+    acknowledged |= {(person, answer.question_id): (answer.revision, answer.answer) for answer in new_answers}
 
 
 def answer_as_expert(address: str | Path, expert: int) -> dict[tuple[int, int], tuple[int, int]]:
@@ -96,7 +96,13 @@ def test_racing_processes_keep_invariants(where: str, tmp_path: Path, request: p
     address = request.getfixturevalue("database") if where == "server" else tmp_path / "campaign.db"
     sizes = tuple(random.Random(0).randint(1, 5) for _ in range(40))
     campaign = campaign_at(
-        address, sizes, _RATERS, per_question=3, stop=StopRule(0.05, 0.95), golden_share=0.1, lease=60.0
+        address,
+        sizes,
+        _RATERS,
+        votes_per_question=3,
+        stop_rule=StopRule(0.05, 0.95),
+        golden_share=0.1,
+        lease_seconds=60.0,
     )
     expert = add_person(campaign, "kim", "expert")
     with multiprocessing.get_context("spawn").Pool(_RATERS + 1) as pool:

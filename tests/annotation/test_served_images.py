@@ -85,7 +85,7 @@ def test_large_image_is_scaled_down() -> None:
     for kind, mode in (("JPEG", "RGB"), ("JPEG", "L"), ("PNG", "RGBA"), ("PNG", "P"), ("PNG", "1")):
         bare, _ = strip_metadata(file_of(Image.new(mode, (5000, 2500)), kind), "a")
         assert opened(bare).size == (2048, 1024)
-    bare, _ = strip_metadata(file_of(Image.new("RGB", (500, 250)), "JPEG", comment=SECRET), "a", side=320)
+    bare, _ = strip_metadata(file_of(Image.new("RGB", (500, 250)), "JPEG", comment=SECRET), "a", max_side=320)
     assert opened(bare).size == (320, 160)
     assert SECRET not in bare
 
@@ -138,14 +138,16 @@ def test_images_are_read_from_folders_and_archives(folder: Path) -> None:
     with zipfile.ZipFile(folder.with_suffix(".zip"), "w") as archive:
         archive.write(folder / "cat" / "1.jpg", "cat/1.jpg")
     digest = sha256((folder / "cat" / "1.jpg").read_bytes()).hexdigest()
-    expected = CampaignImages(open_images(folder)).load("cat/1.jpg", digest)
+    expected = CampaignImages(open_images(folder)).load_without_metadata("cat/1.jpg", digest)
     assert expected[2] == digest
-    assert CampaignImages(open_images(folder.with_suffix(".zip"))).load("cat/1.jpg", digest) == expected
+    assert (
+        CampaignImages(open_images(folder.with_suffix(".zip"))).load_without_metadata("cat/1.jpg", digest) == expected
+    )
 
 
 def test_changed_image_raises(folder: Path) -> None:
     found = sha256((folder / "cat" / "1.jpg").read_bytes()).hexdigest()
-    assert message(CampaignImages(open_images(folder)).load, "cat/1.jpg", "0" * 64) == (
+    assert message(CampaignImages(open_images(folder)).load_without_metadata, "cat/1.jpg", "0" * 64) == (
         "image has changed since the campaign was created\n"
         "  where:   cat/1.jpg\n"
         f"  allowed: SHA-256 {'0' * 64}\n"
@@ -157,7 +159,7 @@ def test_changed_image_raises(folder: Path) -> None:
 @pytest.mark.parametrize("name", ["cat/2.jpg", "../secret.jpg", "/etc/passwd", "cat", ""])
 def test_only_images_of_the_source_are_read(folder: Path, name: str) -> None:
     scene(2).save(folder.parent / "secret.jpg")
-    assert message(CampaignImages(open_images(folder)).load, name) == (
+    assert message(CampaignImages(open_images(folder)).load_without_metadata, name) == (
         f"unknown image\n  where:   {folder}\n  found:   {name}\n  fix:     use the folder, zip or tar with this image"
     )
 
@@ -172,9 +174,9 @@ def test_links_and_paths_out_of_folder_raise(folder: Path) -> None:
     (folder / "cat" / "4.jpg").symlink_to(folder / "cat" / "1.jpg")
     images = CampaignImages(open_images(folder))
     for name in ("cat/2.jpg", "dogs/3.jpg"):
-        assert code_of(images.load, name) == "outside-folder"
-    assert images.load("cat/4.jpg") == images.load("cat/1.jpg")
+        assert code_of(images.load_without_metadata, name) == "outside-folder"
+    assert images.load_without_metadata("cat/4.jpg") == images.load_without_metadata("cat/1.jpg")
     (folder / "list.txt").write_text("cat/1.jpg\n../secret.jpg\n")
     images_ = CampaignImages(open_images(folder / "list.txt"))
-    assert images_.load("cat/1.jpg")[1] == "image/jpeg"
-    assert code_of(images_.load, "../secret.jpg") == "outside-folder"
+    assert images_.load_without_metadata("cat/1.jpg")[1] == "image/jpeg"
+    assert code_of(images_.load_without_metadata, "../secret.jpg") == "outside-folder"

@@ -24,7 +24,7 @@ def labels_of_classes(class_ids: npt.ArrayLike, classes: int, images: list[str] 
 def held_out_of(scores: Floats, class_ids: npt.ArrayLike, *, images: list[str] | None = None) -> HeldOutPredictions:
     """Make held-out predictions: one file with the scores of all images."""
     labels = labels_of_classes(class_ids, scores.shape[1], images)
-    return HeldOutPredictions.of({"heldout.npz": Predictions.from_scores(scores, labels.images)}, labels)
+    return HeldOutPredictions.from_predictions({"heldout.npz": Predictions.from_scores(scores, labels.images)}, labels)
 
 
 def candidates_of(scores: Floats, class_ids: npt.ArrayLike) -> ClassCandidates:

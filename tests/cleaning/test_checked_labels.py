@@ -8,7 +8,7 @@ import pytest
 
 from reassess.aggregation import Golden
 from reassess.cleaning import checked_truth
-from reassess.cleaning.checked_labels import DrawnLabels, correct_share, known_labels
+from reassess.cleaning.checked_labels import DrawnLabels, correct_wrong_share, find_label_verdicts
 from reassess.core import Classes, Questions, Sample, Votes
 from reassess.errors import ReassessWarning
 from tests.cleaning.simulated import held_out_of
@@ -44,7 +44,7 @@ def test_interval_covers_the_share_of_wrong_labels(shift: float, size: int) -> N
     covered, off = 0, []
     for seed in range(200):
         known = known_of(wrong, size, seed)
-        shifted, checked = correct_share(label_quality, known, simple_sample(known))
+        shifted, checked = correct_wrong_share(label_quality, known, simple_sample(known))
         assert checked.interval is not None
         assert checked.corrected_share is not None
         low, high = checked.interval
@@ -68,7 +68,7 @@ def test_interval_covers_the_share_of_wrong_labels(shift: float, size: int) -> N
 def test_probabilities_have_the_corrected_mean_and_checked_ones_are_certain() -> None:
     label_quality, wrong = population(1.0)
     known = known_of(wrong, 2_000, 1)
-    shifted, checked = correct_share(label_quality, known, simple_sample(known))
+    shifted, checked = correct_wrong_share(label_quality, known, simple_sample(known))
     assert not checked.is_model_share_plausible
     assert 1 - shifted.mean() == pytest.approx(checked.corrected_share, abs=1e-9)
     assert (shifted[known > 0] == 1).all()
@@ -81,7 +81,7 @@ def test_probabilities_have_the_corrected_mean_and_checked_ones_are_certain() ->
 def test_share_is_exact_if_all_labels_are_checked() -> None:
     label_quality, wrong = population(0.0, count=500)
     known = known_of(wrong, 500, 0)
-    shifted, checked = correct_share(label_quality, known, simple_sample(known))
+    shifted, checked = correct_wrong_share(label_quality, known, simple_sample(known))
     assert shifted.tolist() == (~wrong).astype(float).tolist()
     assert checked.interval == (pytest.approx(wrong.mean()), pytest.approx(wrong.mean()))
 
@@ -91,7 +91,7 @@ def test_one_checked_label_gives_a_wide_interval(is_correct: bool) -> None:
     label_quality, _ = population(0.0, count=50)
     known = np.zeros(50, np.int8)
     known[7] = 1 if is_correct else -1
-    shifted, checked = correct_share(label_quality, known, simple_sample(known))
+    shifted, checked = correct_wrong_share(label_quality, known, simple_sample(known))
     assert shifted[7] == is_correct
     assert ((shifted >= 0) & (shifted <= 1)).all()
     assert checked.interval[1] - checked.interval[0] > 0.5
@@ -103,17 +103,17 @@ HELD_OUT = held_out_of(np.eye(3)[[0, 1, 2, 0]] * 0.7 + 0.1, [0, 1, 2, 0], images
 def test_only_questions_about_the_label_of_an_image_are_used() -> None:
     pairs = Questions.from_columns(["a.png", "b.png", "b.png", "c.png", "x.png"], np.array([0, 0, 1, 0, 0]))
     with pytest.warns(ReassessWarning, match="^3 of 5 checked questions not used: not about an image's label$"):
-        known = known_labels(HELD_OUT, Golden(pairs, np.array([True, True, False, True, True])))
+        known = find_label_verdicts(HELD_OUT, Golden(pairs, np.array([True, True, False, True, True])))
     assert known.tolist() == [1, -1, 0, 0]
-    assert known_labels(HELD_OUT, None).tolist() == [0, 0, 0, 0]
+    assert find_label_verdicts(HELD_OUT, None).tolist() == [0, 0, 0, 0]
 
 
 def test_classes_of_checked_questions_are_matched_by_name() -> None:
     labels = HELD_OUT.labels.in_classes(Classes(3, names=("dog", "cat", "eel")))
-    held_out = replace(HELD_OUT, labels=labels, classes=3)
+    held_out = replace(HELD_OUT, labels=labels, n_classes=3)
     pairs = Questions.from_columns(["a.png", "a.png"], np.array([0, 1]), Classes.from_texts(["cat", "dog"]))
     with pytest.warns(ReassessWarning, match="^1 of 2 checked questions not used"):
-        known = known_labels(held_out, Golden(pairs, np.array([False, True])))
+        known = find_label_verdicts(held_out, Golden(pairs, np.array([False, True])))
     assert known.tolist() == [1, 0, 0, 0]
 
 
@@ -122,7 +122,7 @@ def test_checked_images_without_a_label_are_counted() -> None:
         ("a.png", "x.png"), np.array([0, 1]), np.zeros(2, int), np.array([0, 1]), "e", (0, 1), classes=Classes(3)
     )
     with pytest.warns(ReassessWarning, match="^1 of 2 checked images not used: no label$"):
-        assert known_labels(HELD_OUT, checked_truth(chosen)).tolist() == [1, 0, 0, 0]
+        assert find_label_verdicts(HELD_OUT, checked_truth(chosen)).tolist() == [1, 0, 0, 0]
 
 
 def test_ties_of_answers_are_not_used() -> None:
@@ -131,12 +131,12 @@ def test_ties_of_answers_are_not_used() -> None:
     answers = Votes.from_columns(pairs, np.repeat([0, 1, 2], 2), np.tile([0, 1], 3), answer_ids, "xy", ("no", "yes"))
     with pytest.warns(ReassessWarning, match="^1 checked label not used: as many answers are yes as not$"):
         checked = checked_truth(answers)
-    assert known_labels(HELD_OUT, checked).tolist() == [1, 0, -1, 0]
+    assert find_label_verdicts(HELD_OUT, checked).tolist() == [1, 0, -1, 0]
 
 
 def test_answers_without_any_label_raise() -> None:
     golden = Golden(Questions.from_columns(["a.png", "x.png"], np.array([1, 0])), np.array([True, False]))
-    assert fault_of(known_labels, HELD_OUT, golden) == ("missing-golden", "2 questions on 2 images")
+    assert fault_of(find_label_verdicts, HELD_OUT, golden) == ("missing-golden", "2 questions on 2 images")
 
 
 @pytest.mark.parametrize("checked", [3, 40, 400])
@@ -146,7 +146,7 @@ def test_share_is_inside_its_interval(checked: int) -> None:
         label_quality = np.clip(1 - rng.exponential(0.02, 4_000), 0, 1)  # an overconfident model
         known = np.zeros(4_000, np.int8)
         known[:checked] = np.where(rng.random(checked) < wrong, -1, 1)
-        shifted, result = correct_share(label_quality, known, simple_sample(known))
+        shifted, result = correct_wrong_share(label_quality, known, simple_sample(known))
         low, high = result.interval
         assert low - 1e-6 <= 1 - shifted.mean() <= high + 1e-6
 
@@ -154,7 +154,7 @@ def test_share_is_inside_its_interval(checked: int) -> None:
 def test_interval_is_wide_if_few_checked_labels_are_all_correct() -> None:
     known = np.zeros(4_000, np.int8)
     known[:36] = 1
-    _, result = correct_share(np.full(4_000, 0.999), known, simple_sample(known))
+    _, result = correct_wrong_share(np.full(4_000, 0.999), known, simple_sample(known))
     assert result.interval[1] > 0.05  # the rule of three gives 3 / 36
 
 
@@ -175,14 +175,14 @@ def test_share_needs_a_sample_of_all_labels(
     sample = Sample(images[:4], np.repeat([2 / size for size in sizes], 2), ("large", "large", "small", "small"))
     known = np.zeros(100, np.int8)
     known[:4] = np.repeat(is_known, 2)
-    drawn = DrawnLabels.of(held_out, known, sample)
+    drawn = DrawnLabels.from_sample(held_out, known, sample)
     known_sizes = [size for size, has_label in zip(sizes, is_known, strict=True) if has_label]
-    assert drawn.covered == pytest.approx(sum(known_sizes) / 100)
-    _, checked = correct_share(np.full(100, 0.9), known, drawn)
+    assert drawn.covered_share == pytest.approx(sum(known_sizes) / 100)
+    _, checked = correct_wrong_share(np.full(100, 0.9), known, drawn)
     assert (checked.corrected_share is not None) is gives_share
     for chance, found in ((0.001, "4,000 labels"), (1e-300, "4e+300 labels")):
         too_low = replace(sample, probabilities=np.full(4, chance))
-        assert fault_of(DrawnLabels.of, held_out, known, too_low) == ("out-of-range", found)
+        assert fault_of(DrawnLabels.from_sample, held_out, known, too_low) == ("out-of-range", found)
 
 
 def test_answers_only_about_other_classes_are_not_missing_at_random() -> None:
@@ -190,7 +190,7 @@ def test_answers_only_about_other_classes_are_not_missing_at_random() -> None:
     images = HELD_OUT.labels.images
     sample = Sample(images, np.ones(4), ("",) * 4)
     for answered, others in ((images[:2], 0), ((*images[:2], "d.png", "x.png"), 1)):
-        drawn = DrawnLabels.of(HELD_OUT, np.array([1, -1, 0, 0], np.int8), sample, answered)
-        assert (drawn.covered, drawn.other_answers) == (1.0, others)
-        _, checked = correct_share(np.full(4, 0.9), np.array([1, -1, 0, 0], np.int8), drawn)
+        drawn = DrawnLabels.from_sample(HELD_OUT, np.array([1, -1, 0, 0], np.int8), sample, answered)
+        assert (drawn.covered_share, drawn.n_other_answers) == (1.0, others)
+        _, checked = correct_wrong_share(np.full(4, 0.9), np.array([1, -1, 0, 0], np.int8), drawn)
         assert (checked.corrected_share is None, checked.n_other_answers) == (others > 0, others)

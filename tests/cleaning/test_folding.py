@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.cleaning import groups_within, make_folds
+from reassess.cleaning import duplicate_groups, make_folds
 from reassess.core import Classes, Duplicates, Folds, LabelSets
 from reassess.errors import ReassessWarning
 from tests.helpers import code_of, fault_of
@@ -146,11 +146,11 @@ def test_groups_contain_only_images_of_one_set() -> None:
         [1, 1, 1, 2, 2, 3, 3, 0, 0],
         [*["exact"] * 5, "near", "near", "unreadable", "tiny"],
     )
-    assert groups_within(duplicates, "t") == [("a", "b"), ("a", "e")]
-    assert groups_within(duplicates, "v") == []
-    folds = folds_of(labels_of([0] * 6).with_images("abcdef"), k=2, duplicates=groups_within(duplicates, "t"))
+    assert duplicate_groups(duplicates, "t") == [("a", "b"), ("a", "e")]
+    assert duplicate_groups(duplicates, "v") == []
+    folds = folds_of(labels_of([0] * 6).with_images("abcdef"), k=2, duplicates=duplicate_groups(duplicates, "t"))
     assert len({by_name(folds)[name] for name in "abe"}) == 1
-    assert code_of(groups_within, duplicates, "x") == "unknown-name"
+    assert code_of(duplicate_groups, duplicates, "x") == "unknown-name"
 
 
 @pytest.mark.parametrize(

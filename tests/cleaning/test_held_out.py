@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from reassess.cleaning import HeldOutPredictions
-from reassess.cleaning.class_candidates import CANDIDATES, ClassCandidates
+from reassess.cleaning.class_candidates import MAX_CANDIDATES, ClassCandidates
 from reassess.core import Classes, Folds, LabelSets, Predictions
 from reassess.errors import ReassessWarning
 from tests.cleaning.simulated import held_out_of, labels_of_classes, simulate
@@ -32,27 +32,27 @@ def scores(*rows: int, columns: int = 2) -> Predictions:
 def held_out_from(
     labels: LabelSets = LABELS, *, folds: Sequence[Folds] = (), **files: Predictions
 ) -> HeldOutPredictions:
-    return HeldOutPredictions.of(files, labels, folds=folds)
+    return HeldOutPredictions.from_predictions(files, labels, folds=folds)
 
 
 def test_files_of_folds_are_one_repetition_and_whole_files_one_each() -> None:
     files = {"a": ids(0, 2, 4), "b": ids(5, 3, 1), "c": ids(5, 4, 3, 2, 1, 0), "d": ids(*range(6), constant=1)}
-    assert held_out_from(a=files["a"], b=files["b"]).top1().tolist() == [[0, 1, 0, 1, 0, 1]]
+    assert held_out_from(a=files["a"], b=files["b"]).top1_ids().tolist() == [[0, 1, 0, 1, 0, 1]]
     held_out = held_out_from(**files)
-    assert held_out.repetitions == 3
+    assert held_out.n_repetitions == 3
     reordered = held_out_from(**{name: files[name] for name in "dbca"})
     assert (
-        np.sort(held_out.top1(), axis=0).tolist()
-        == np.sort(reordered.top1(), axis=0).tolist()
+        np.sort(held_out.top1_ids(), axis=0).tolist()
+        == np.sort(reordered.top1_ids(), axis=0).tolist()
         == [[0, 1, 0, 1, 0, 1], [0, 1, 0, 1, 0, 1], [1, 1, 1, 1, 1, 1]]
     )
 
 
 def test_names_are_joined_by_match() -> None:
     with_folders = ids(*range(6), folder="some/where/")
-    assert HeldOutPredictions.of({"a": with_folders}, LABELS, match="name").repetitions == 1
+    assert HeldOutPredictions.from_predictions({"a": with_folders}, LABELS, match="name").n_repetitions == 1
     assert (
-        held_out_from(a=ids(0, 1, 2), x=ids(0, 3, 4), b=ids(3, 4, 5), y=ids(1, 2, 5)).repetitions == 2
+        held_out_from(a=ids(0, 1, 2), x=ids(0, 3, 4), b=ids(3, 4, 5), y=ids(1, 2, 5)).n_repetitions == 2
     )  # files of two repetitions, in mixed order
 
 
@@ -70,7 +70,7 @@ TWICE = {"a": Predictions.from_ids([0] * 7, images=[*LABELS.images, "x/0.png"])}
     ],
 )
 def test_wrong_options_raise(files: Any, options: dict[str, Any], expected: tuple[str, str]) -> None:
-    assert fault_of(HeldOutPredictions.of, files, LABELS, **options) == expected
+    assert fault_of(HeldOutPredictions.from_predictions, files, LABELS, **options) == expected
 
 
 FOLDS = Folds(LABELS.images, np.array([0, 0, 0, 1, 1, 1]))
@@ -108,11 +108,14 @@ ONE_OUTPUT = Predictions.from_scores(np.ones((6, 2)), LABELS.images, output_clas
 def test_wrong_files_raise(
     files: dict[str, Predictions], labels: LabelSets, folds: Folds | None, code: str, found: str | None
 ) -> None:
-    assert fault_of(HeldOutPredictions.of, files, labels, folds=[] if folds is None else [folds]) == (code, found)
+    assert fault_of(HeldOutPredictions.from_predictions, files, labels, folds=[] if folds is None else [folds]) == (
+        code,
+        found,
+    )
 
 
 def test_fold_can_be_in_any_order_beside_a_file_of_all_images() -> None:
-    assert held_out_from(folds=[FOLDS], a=ids(2, 0, 1), b=ids(5, 4, 3), c=ids(*range(6))).repetitions == 2
+    assert held_out_from(folds=[FOLDS], a=ids(2, 0, 1), b=ids(5, 4, 3), c=ids(*range(6))).n_repetitions == 2
 
 
 SPLIT = (
@@ -125,21 +128,21 @@ def test_duplicates_in_several_folds_warn() -> None:
     groups = [("0.png", "1.png"), ("2.png", "4.png"), ("5.png", "unknown.png"), ("3.png", "0.png", "unknown.png")]
     parts = {"a": ids(0, 2, 4), "b": ids(1, 3, 5)}
     with warned(SPLIT):
-        HeldOutPredictions.of(parts, LABELS, duplicates=groups)
+        HeldOutPredictions.from_predictions(parts, LABELS, duplicates=groups)
     folds = Folds(LABELS.images, np.arange(6) % 2)
     with warned(SPLIT):
-        HeldOutPredictions.of({"all": ids(*range(6))}, LABELS, folds=[folds], duplicates=groups)
+        HeldOutPredictions.from_predictions({"all": ids(*range(6))}, LABELS, folds=[folds], duplicates=groups)
 
 
 def test_duplicates_in_one_fold_do_not_warn() -> None:
     parts = {"a": ids(0, 2, 4), "b": ids(1, 3, 5), "c": ids(*range(6))}
-    HeldOutPredictions.of(parts, LABELS, duplicates=[("0.png", "2.png", "4.png"), ("1.png", "5.png")])
+    HeldOutPredictions.from_predictions(parts, LABELS, duplicates=[("0.png", "2.png", "4.png"), ("1.png", "5.png")])
 
 
 def test_repetitions_with_different_folds_need_the_folds_of_each() -> None:
     second = Folds(LABELS.images, np.array([0, 1, 0, 1, 0, 1]))
     files = {"a": ids(2, 0, 1), "b": ids(5, 4, 3), "x": ids(0, 2, 4), "y": ids(1, 3, 5)}
-    assert held_out_from(folds=[FOLDS, second], **files).repetitions == 2
+    assert held_out_from(folds=[FOLDS, second], **files).n_repetitions == 2
     assert fault_of(held_out_from, folds=[FOLDS], **files) == ("wrong-fold", "images of fold 0 and images of fold 1")
 
 
@@ -153,7 +156,7 @@ def test_fold_with_two_exchanged_classes_raises() -> None:
         for number, (rows, order) in enumerate(zip(parts, orders, strict=True))
     }
     found = "most images of 1 are predicted as 4, most images of 4 are predicted as 1"
-    assert fault_of(HeldOutPredictions.of, files, labels) == ("different-classes", found)
+    assert fault_of(HeldOutPredictions.from_predictions, files, labels) == ("different-classes", found)
 
 
 def test_constant_predictions_raise() -> None:
@@ -190,18 +193,22 @@ def test_candidates_are_the_most_probable_classes_and_the_label() -> None:
     labels = rng.integers(0, 40, 400)
     labels[: truth.size // 2] = truth[: truth.size // 2]
     labels[:40] = np.arange(40)
-    images = ClassCandidates.of(held_out_of(values, labels))
-    assert images.ids.shape == (400, CANDIDATES)
-    for row, (candidates, logs, place) in enumerate(zip(images.ids, images.logs, images.place, strict=True)):
+    images = ClassCandidates.from_held_out(held_out_of(values, labels))
+    assert images.class_ids.shape == (400, MAX_CANDIDATES)
+    for row, (candidates, logs, place) in enumerate(
+        zip(images.class_ids, images.log_probabilities, images.label_columns, strict=True)
+    ):
         best = np.argsort(-values[row], kind="stable")
         expected = (
-            set(best[:CANDIDATES]) if labels[row] in best[:CANDIDATES] else {*best[: CANDIDATES - 1], labels[row]}
+            set(best[:MAX_CANDIDATES])
+            if labels[row] in best[:MAX_CANDIDATES]
+            else {*best[: MAX_CANDIDATES - 1], labels[row]}
         )
         assert set(candidates.tolist()) == expected
         assert candidates[place] == labels[row]
         assert logs == pytest.approx(np.log(np.maximum(values[row, candidates], 1e-6)), rel=1e-5)
         rest = np.maximum(np.delete(values[row], candidates), 1e-6)
-        assert images.tails[row] == pytest.approx(np.log([rest.sum(), (rest**2).sum()]), rel=1e-5)
+        assert images.tail_logs[row] == pytest.approx(np.log([rest.sum(), (rest**2).sum()]), rel=1e-5)
 
 
 @pytest.mark.parametrize("sharpening", [0.25, 0.7, 1.0, 2.0, 4.0])
@@ -210,16 +217,16 @@ def test_probabilities_account_for_classes_that_are_not_candidates(sharpening: f
     values, truth = simulate(400, 40, 2.0, np.random.default_rng(3))
     truth[:40] = np.arange(40)
     powers = np.maximum(values, 1e-6) ** sharpening
-    certain = ClassCandidates.of(held_out_of(values, truth)).probabilities(sharpening).max(axis=1)
+    certain = ClassCandidates.from_held_out(held_out_of(values, truth)).calibrate(sharpening).max(axis=1)
     is_exact = sharpening in (1.0, 2.0)
     assert certain == pytest.approx(powers.max(axis=1) / powers.sum(axis=1), rel=1e-5 if is_exact else 0.1)
 
 
 def test_candidates_with_equal_probability_have_the_lowest_ids() -> None:
     labels = np.r_[np.full(1, 29), np.arange(30)]
-    images = ClassCandidates.of(held_out_of(np.full((31, 30), 1 / 30), labels))
-    assert images.ids[0].tolist() == [*range(CANDIDATES - 1), 29]
-    assert images.ids[1].tolist() == [*range(CANDIDATES)]
+    images = ClassCandidates.from_held_out(held_out_of(np.full((31, 30), 1 / 30), labels))
+    assert images.class_ids[0].tolist() == [*range(MAX_CANDIDATES - 1), 29]
+    assert images.class_ids[1].tolist() == [*range(MAX_CANDIDATES)]
 
 
 def test_logits_equal_their_softmax_and_can_be_infinite() -> None:
@@ -227,5 +234,7 @@ def test_logits_equal_their_softmax_and_can_be_infinite() -> None:
     with np.errstate(invalid="ignore"):
         soft = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     soft[1] = [1.0, 0.0, 0.0]
-    logs, expected = (ClassCandidates.of(held_out_of(values, [0, 0, 1, 2])).logs for values in (logits, soft))
+    logs, expected = (
+        ClassCandidates.from_held_out(held_out_of(values, [0, 0, 1, 2])).log_probabilities for values in (logits, soft)
+    )
     assert logs == pytest.approx(expected, abs=1e-6)

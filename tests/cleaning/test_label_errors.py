@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from reassess.aggregation import Golden
 from reassess.cleaning import CleaningMethod, HeldOutPredictions, find_label_errors, noise_model
-from reassess.cleaning.noise_model import fit_noise
+from reassess.cleaning.noise_model import fit_noise_model
 from reassess.core import Cleaning, Predictions, Questions, Sample, UnknownClasses
 from reassess.errors import ReassessWarning
 from tests.cleaning.simulated import candidates_of, held_out_of, labels_of_classes, simulate, wrong_labels
@@ -56,7 +56,7 @@ def test_consistent_equals_counting(seed: int, repetitions: int, data: st.DataOb
     sets = labels_of_classes(labels, 3)
     files = {f"{row}": Predictions.from_ids(ids, sets.images) for row, ids in enumerate(predicted)}
     at_least = data.draw(st.none() | st.integers(1, repetitions))
-    cleaning = find_label_errors(HeldOutPredictions.of(files, sets), "consistent", at_least=at_least)
+    cleaning = find_label_errors(HeldOutPredictions.from_predictions(files, sets), "consistent", at_least=at_least)
     for column, label in enumerate(labels.tolist()):
         votes = Counter(predicted[:, column].tolist())
         needed = at_least or repetitions // 2 + 1
@@ -72,7 +72,7 @@ def test_prediction_without_a_class_is_not_the_label() -> None:
     labels = labels_of_classes([0, 1, 0, 1], 2)
     unknown = UnknownClasses(1, ("x",))
     model = Predictions.from_ids([0, 1, -1, 1], labels.images, unknown_classes=unknown)
-    cleaning = find_label_errors(HeldOutPredictions.of({"a": model}, labels), "consistent")
+    cleaning = find_label_errors(HeldOutPredictions.from_predictions({"a": model}, labels), "consistent")
     assert cleaning.is_kept.tolist() == [True, True, False, True]
     assert cleaning.suggested_class_ids.tolist() == [0, 1, -1, 1]
 
@@ -96,7 +96,7 @@ def test_order_of_images_files_and_rows_does_not_matter(
         for name, values in (("a", scores), ("b", second), ("c", third))
         for part in range(3)
     }
-    first = find_label_errors(HeldOutPredictions.of(files, sets), method)
+    first = find_label_errors(HeldOutPredictions.from_predictions(files, sets), method)
     order = rng.permutation(IMAGES)
     shuffled_sets = labels_of_classes(labels[order], CLASSES, images[order].tolist())
     shuffled = {}
@@ -104,7 +104,7 @@ def test_order_of_images_files_and_rows_does_not_matter(
         rows = rng.permutation(len(files[name]))
         shuffled[name] = Predictions.from_scores(files[name].scores[rows], np.array(files[name].images)[rows])
     monkeypatch.setattr(noise_model, "thread_count", lambda: 5)
-    assert_same(first, find_label_errors(HeldOutPredictions.of(shuffled, shuffled_sets), method))
+    assert_same(first, find_label_errors(HeldOutPredictions.from_predictions(shuffled, shuffled_sets), method))
 
 
 @METHODS
@@ -112,7 +112,7 @@ def test_repeating_each_repetition_changes_nothing(method: CleaningMethod) -> No
     scores, _, labels = noisy()
     sets = labels_of_classes(labels, CLASSES)
     model = Predictions.from_scores(scores, sets.images)
-    once, twice = (HeldOutPredictions.of(dict.fromkeys(names, model), sets) for names in ("a", "ab"))
+    once, twice = (HeldOutPredictions.from_predictions(dict.fromkeys(names, model), sets) for names in ("a", "ab"))
     result, result_of_twice = find_label_errors(once, method), find_label_errors(twice, method)
     assert_same(replace(result, reasons=result_of_twice.reasons), result_of_twice)
 
@@ -131,7 +131,7 @@ def test_renumbered_classes_give_the_same_result() -> None:
 def test_calibration_uses_a_sample_of_a_large_set(monkeypatch: pytest.MonkeyPatch) -> None:
     scores, _, labels = noisy(count=3_000)
     whole = find_label_errors(held_out_of(scores, labels))
-    monkeypatch.setattr(noise_model, "_SAMPLE", 1_500)
+    monkeypatch.setattr(noise_model, "_SAMPLE_SIZE", 1_500)
     sampled = find_label_errors(held_out_of(scores, labels))
     assert not np.array_equal(whole.label_quality, sampled.label_quality)
     assert sampled.label_quality == pytest.approx(whole.label_quality, abs=0.2)
@@ -191,7 +191,7 @@ def test_wrong_options_raise(options: dict[str, Any], code: str) -> None:
 
 def ids_of(predicted: list[int], labels: list[int]) -> HeldOutPredictions:
     sets = labels_of_classes(labels, max(labels) + 1)
-    return HeldOutPredictions.of({"ids.csv": Predictions.from_ids(predicted, sets.images)}, sets)
+    return HeldOutPredictions.from_predictions({"ids.csv": Predictions.from_ids(predicted, sets.images)}, sets)
 
 
 def test_predictions_that_do_not_fit_the_method_raise(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -338,7 +338,9 @@ def test_share_is_near_the_true_share_if_mistakes_depend_only_on_the_class(kind:
     off = []
     for seed in range(4):
         rows = np.random.default_rng(seed).permutation(truth.size)[:1_000]
-        off.append(1 - fit_noise(images.of_rows(rows))[1].correct.mean() - (labels != truth)[rows].mean())
+        off.append(
+            1 - fit_noise_model(images.select_rows(rows))[1].label_quality.mean() - (labels != truth)[rows].mean()
+        )
     assert np.abs(off).mean() <= 0.02
 
 
@@ -409,7 +411,7 @@ def untrusted(digits: Digits, name: str) -> HeldOutPredictions:
     if name == "sigmoids":
         return held_out_of((scores * 0.98 + 0.002) / (scores * 0.98 + 0.302), labels)
     if name == "best class":
-        return held_out_of(np.eye(10)[held_out.top1()[0]], labels)
+        return held_out_of(np.eye(10)[held_out.top1_ids()[0]], labels)
     if name == "tree":
         return held_out_digits(images, labels, DecisionTreeClassifier(min_samples_leaf=5, random_state=0))
     if name == "bayes":
@@ -435,7 +437,7 @@ def test_models_that_cannot_be_trusted_warn(digits: Digits, name: str) -> None:
 def test_each_file_with_only_the_best_class_warns(digits: Digits) -> None:
     held_out = untrusted(digits, "best class")
     model = held_out.files[0].predictions
-    texts = warnings_of(HeldOutPredictions.of({"a.npz": model, "b.npz": model}, held_out.labels))
+    texts = warnings_of(HeldOutPredictions.from_predictions({"a.npz": model, "b.npz": model}, held_out.labels))
     assert texts[:2] == [f"{name}.npz: {CERTAIN}" for name in "ab"]
 
 

@@ -26,7 +26,7 @@ def some_case(seed: int, count: int = 30, classes: int = 4) -> tuple[ClassCandid
     if seed % 2:
         width = classes - 1 - seed % 3 % 2
         order = np.stack([rng.permutation(classes) for _ in range(count)]).astype(np.int32)
-        logs = np.take_along_axis(images.logs, order, axis=1)
+        logs = np.take_along_axis(images.log_probabilities, order, axis=1)
         others = np.exp(logs[:, width:].astype(np.float64))
         tails = np.log(np.stack([others.sum(axis=1), (others**2).sum(axis=1)], axis=1)).astype(np.float32)
         place = rng.integers(0, width, count).astype(np.int32)
@@ -35,7 +35,7 @@ def some_case(seed: int, count: int = 30, classes: int = 4) -> tuple[ClassCandid
         sharpening=float(rng.uniform(0.5, 2)),
         pull=float(rng.choice([0.0, 0.15, 0.6])),
         biases=rng.normal(0, 0.5, classes),
-        noise=rng.dirichlet(np.ones(classes), classes),
+        mistake_matrix=rng.dirichlet(np.ones(classes), classes),
         smoothing=float(rng.choice([1.0, 10.0])),
     )
     return images, model
@@ -43,7 +43,7 @@ def some_case(seed: int, count: int = 30, classes: int = 4) -> tuple[ClassCandid
 
 def slow_expectation(images: ClassCandidates, model: NoiseModel) -> dict[str, list[object]]:
     """Compute the expectation with loops over images, true classes and labels."""
-    classes = images.classes
+    classes = images.n_classes
     floor = 0.01 / classes
     counts = [[0.0] * classes for _ in range(classes)]
     exposure = [[0.0] * classes for _ in range(classes)]
@@ -51,9 +51,15 @@ def slow_expectation(images: ClassCandidates, model: NoiseModel) -> dict[str, li
     logs: list[object] = []
     correct: list[object] = []
     likeliest: list[object] = []
-    others = classes - images.ids.shape[1]
-    elsewhere = [np.mean([model.noise[t, j] for t in range(classes) if t != j]) for j in range(classes)]
-    rows = zip(images.ids.tolist(), images.logs.tolist(), images.place.tolist(), images.tails.tolist(), strict=True)
+    others = classes - images.class_ids.shape[1]
+    elsewhere = [np.mean([model.mistake_matrix[t, j] for t in range(classes) if t != j]) for j in range(classes)]
+    rows = zip(
+        images.class_ids.tolist(),
+        images.log_probabilities.tolist(),
+        images.label_columns.tolist(),
+        images.tail_logs.tolist(),
+        strict=True,
+    )
     for ids, q, place, (first, second) in rows:
         weights = {
             t: math.exp(model.sharpening * log) * math.exp(model.biases[t]) for t, log in zip(ids, q, strict=True)
@@ -67,9 +73,9 @@ def slow_expectation(images: ClassCandidates, model: NoiseModel) -> dict[str, li
         s = {t: weight / total for t, weight in weights.items()}
         of_each = rest / total / others if others else 0.0
         draw = [max(s.get(j, of_each), floor) ** model.pull for j in range(classes)]
-        seen = {t: sum(model.noise[t, k] * draw[k] for k in range(classes)) for t in ids}
+        seen = {t: sum(model.mistake_matrix[t, k] * draw[k] for k in range(classes)) for t in ids}
         label = ids[place]
-        joint = {t: s[t] * model.noise[t, label] * draw[label] / seen[t] for t in ids}
+        joint = {t: s[t] * model.mistake_matrix[t, label] * draw[label] / seen[t] for t in ids}
         drawn = max(of_each, floor) ** model.pull
         drawn += sum(elsewhere[j] * (draw[j] - max(of_each, floor) ** model.pull) for j in ids)
         of_rest = rest / total * elsewhere[label] * draw[label] / drawn
@@ -94,19 +100,19 @@ def slow_expectation(images: ClassCandidates, model: NoiseModel) -> dict[str, li
         likeliest.append(max(sorted(ids), key=posterior.__getitem__))
     return {
         "counts": counts,
-        "exposure": exposure,
-        "chances": chances,
-        "truths": truths,
-        "logs": logs,
-        "correct": correct,
-        "likeliest": likeliest,
+        "divisors": exposure,
+        "probability_sums": chances,
+        "posterior_sums": truths,
+        "label_log_probabilities": logs,
+        "label_quality": correct,
+        "likeliest_ids": likeliest,
     }
 
 
 @pytest.mark.parametrize("seed", range(8))
 def test_expectation_equals_the_slow_reference(seed: int) -> None:
     images, model = some_case(seed)
-    found = model.expect(images)
+    found = model.compute_expected_truths(images)
     for name, expected in slow_expectation(images, model).items():
         assert getattr(found, name) == pytest.approx(np.array(expected), rel=1e-6), name
 
@@ -118,25 +124,25 @@ def test_only_negligible_true_classes_are_left_out(seed: int) -> None:
     images = candidates_of(rng.dirichlet(np.full(12, 0.1), 300), rng.integers(0, 12, 300))
     noise = rng.dirichlet(np.full(12, 0.3), 12) + 1e-5
     model = NoiseModel(2.0, 0.6, np.zeros(12), noise / noise.sum(axis=1, keepdims=True), 1.0)
-    found, expected = model.expect(images), slow_expectation(images, model)
-    for name in ("correct", "counts", "truths"):
+    found, expected = model.compute_expected_truths(images), slow_expectation(images, model)
+    for name in ("label_quality", "counts", "posterior_sums"):
         off = np.abs(getattr(found, name) - np.array(expected[name]))
-        assert off.max() <= 12 * NEGLIGIBLE * (1 if name == "correct" else len(images)), name
-    single = images.of_rows(np.arange(1))
-    pruned, whole = model.expect(single).counts, np.array(slow_expectation(single, model)["counts"])
+        assert off.max() <= 12 * NEGLIGIBLE * (1 if name == "label_quality" else len(images)), name
+    single = images.select_rows(np.arange(1))
+    pruned, whole = model.compute_expected_truths(single).counts, np.array(slow_expectation(single, model)["counts"])
     assert ((pruned == 0) & (whole > 0)).sum() >= 1
     assert not (whole[pruned == 0] > NEGLIGIBLE).any()
-    assert (found.correct > 0).all()
+    assert (found.label_quality > 0).all()
 
 
 def test_chunks_and_threads_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     images, model = some_case(0, count=500)
-    whole = model.expect(images)
-    monkeypatch.setattr(noise_model, "_CHUNK", 7)
+    whole = model.compute_expected_truths(images)
+    monkeypatch.setattr(noise_model, "_CHUNK_SIZE", 7)
     results = []
     for threads in (1, 3):
         monkeypatch.setattr(noise_model, "thread_count", lambda threads=threads: threads)
-        results.append(model.expect(images))
+        results.append(model.compute_expected_truths(images))
     for name in vars(whole):
         assert np.array_equal(getattr(results[0], name), getattr(results[1], name))
         assert getattr(results[0], name) == pytest.approx(getattr(whole, name), rel=1e-12)
@@ -145,12 +151,12 @@ def test_chunks_and_threads_change_nothing(monkeypatch: pytest.MonkeyPatch) -> N
 def test_ties_go_to_the_lower_id_and_no_label_is_certain() -> None:
     ids, no_tails = np.array([[2, 0, 1]], np.int32), np.full((1, 2), -np.inf, np.float32)
     images = ClassCandidates(ids, np.zeros((1, 3), np.float32), np.zeros(1, np.int32), no_tails, 3)
-    even = replace(NoiseModel.start(3, pull=0.0), noise=np.full((3, 3), 1 / 3))
-    assert even.expect(images).likeliest.tolist() == [0]
+    even = replace(NoiseModel.from_pull(3, pull=0.0), mistake_matrix=np.full((3, 3), 1 / 3))
+    assert even.compute_expected_truths(images).likeliest_ids.tolist() == [0]
     sure = candidates_of(np.array([[1.0, 0.0, 0.0]]), [0])
-    found = replace(NoiseModel.start(3, pull=0.15), sharpening=2.0).expect(sure)
+    found = replace(NoiseModel.from_pull(3, pull=0.15), sharpening=2.0).compute_expected_truths(sure)
     assert np.count_nonzero(found.counts) == 1
-    assert 0 < 1 - found.correct[0] < NEGLIGIBLE
+    assert 0 < 1 - found.label_quality[0] < NEGLIGIBLE
 
 
 cases = st.integers(0, 10_000)
@@ -161,14 +167,14 @@ cases = st.integers(0, 10_000)
 @settings(max_examples=30, deadline=None)
 def test_posteriors_and_rows_of_the_matrix_add_up_to_one(seed: int) -> None:
     images, model = some_case(seed)
-    found = model.expect(images)
+    found = model.compute_expected_truths(images)
     assert found.counts.sum() == pytest.approx(len(images))
-    assert found.truths.sum() == pytest.approx(len(images))
-    assert found.counts.sum(axis=1) == pytest.approx(found.truths)
-    assert ((found.correct >= 0) & (found.correct <= 1)).all()
-    improved = model.maximize(found)
-    assert improved.noise.sum(axis=1) == pytest.approx(np.ones(4))
-    assert (improved.noise > 0).all()
+    assert found.posterior_sums.sum() == pytest.approx(len(images))
+    assert found.counts.sum(axis=1) == pytest.approx(found.posterior_sums)
+    assert ((found.label_quality >= 0) & (found.label_quality <= 1)).all()
+    improved = model.update_parameters(found)
+    assert improved.mistake_matrix.sum(axis=1) == pytest.approx(np.ones(4))
+    assert (improved.mistake_matrix > 0).all()
 
 
 @given(seed=cases, biases=st.booleans())
@@ -182,12 +188,12 @@ def test_likelihood_never_falls(seed: int, biases: bool) -> None:
     model = replace(model, smoothing=1e-12, pull=0.0 if biases else model.pull)
     level = -np.inf
     for _ in range(15):
-        found = model.expect(images)
-        assert found.logs.sum() >= level - 1e-9
-        level = found.logs.sum()
-        model = replace(model.maximize(found), biases=model.biases)
+        found = model.compute_expected_truths(images)
+        assert found.label_log_probabilities.sum() >= level - 1e-9
+        level = found.label_log_probabilities.sum()
+        model = replace(model.update_parameters(found), biases=model.biases)
         if biases:  # without the 1 that `maximize` adds to the sums
-            model = replace(model, biases=model.biases + np.log(found.truths / found.chances))
+            model = replace(model, biases=model.biases + np.log(found.posterior_sums / found.probability_sums))
 
 
 @pytest.mark.parametrize(("kind", "share"), [("uniform", 0.2), ("pairs", 0.3), ("uniform", 0.0)])
@@ -195,9 +201,9 @@ def test_known_matrix_is_found_with_a_calibrated_model(kind: str, share: float) 
     rng = np.random.default_rng(1)
     scores, truth = simulate(20_000, 5, 3.0, rng)
     labels = wrong_labels(truth, 5, share, kind, rng)
-    model, found = NoiseModel.start(5, pull=0.0).fit(candidates_of(scores, labels))
-    assert np.abs(model.noise - matrix_of(truth, labels, 5)).mean() < 0.008
-    assert 1 - found.correct.mean() == pytest.approx(share, abs=0.012)
+    model, found = NoiseModel.from_pull(5, pull=0.0).fit(candidates_of(scores, labels))
+    assert np.abs(model.mistake_matrix - matrix_of(truth, labels, 5)).mean() < 0.008
+    assert 1 - found.label_quality.mean() == pytest.approx(share, abs=0.012)
 
 
 def test_model_with_the_pull_of_the_labels_finds_the_share() -> None:
@@ -212,8 +218,8 @@ def test_model_with_the_pull_of_the_labels_finds_the_share() -> None:
     images = candidates_of(scores, labels)
     shares = {}
     for pull in (0.0, 0.5):
-        model, found = NoiseModel.start(4, pull=pull).fit(images)
-        shares[pull] = 1 - found.correct.mean()
+        model, found = NoiseModel.from_pull(4, pull=pull).fit(images)
+        shares[pull] = 1 - found.label_quality.mean()
     assert shares[0.5] == pytest.approx(share, abs=0.015)
-    assert np.abs(model.noise - matrix).max() < 0.04
+    assert np.abs(model.mistake_matrix - matrix).max() < 0.04
     assert shares[0.0] < share - 0.02

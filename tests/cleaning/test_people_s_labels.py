@@ -10,9 +10,9 @@ import pytest
 
 from reassess.aggregation import Golden
 from reassess.cleaning import HeldOutPredictions, find_label_errors
-from reassess.cleaning.checked_labels import correct_share, known_labels
+from reassess.cleaning.checked_labels import correct_wrong_share, find_label_verdicts
 from reassess.cleaning.class_candidates import ClassCandidates
-from reassess.cleaning.noise_model import fit_noise
+from reassess.cleaning.noise_model import fit_noise_model
 from reassess.core import Cleaning, Questions
 from reassess.data import read_original
 from reassess.formats import read_predictions
@@ -35,7 +35,7 @@ class MeasuredLabels(NamedTuple):
 def _measure(scores: Path, labels: Path, original: Path) -> MeasuredLabels:
     rater = read_original(labels)
     predictions = read_predictions(scores, rater.classes)
-    held_out = HeldOutPredictions.of({"heldout": predictions}, rater)
+    held_out = HeldOutPredictions.from_predictions({"heldout": predictions}, rater)
     true = read_original(original, classes=rater.classes)
     return MeasuredLabels(held_out, find_label_errors(held_out), true.indices[true.find(rater.images)].astype(np.int64))
 
@@ -91,8 +91,8 @@ def test_500_checked_labels_correct_the_share(measured: MeasuredLabels) -> None:
         rows = np.sort(np.random.default_rng(seed).permutation(len(labels))[:500])
         images = [labels.images[row] for row in rows.tolist()]
         pairs = Questions.from_columns(images, labels.indices[rows], labels.classes)
-        known = known_labels(measured.held_out, Golden(pairs, ~measured.wrong[rows]))
-        label_quality, checked = correct_share(measured.cleaning.label_quality, known, simple_sample(known))
+        known = find_label_verdicts(measured.held_out, Golden(pairs, ~measured.wrong[rows]))
+        label_quality, checked = correct_wrong_share(measured.cleaning.label_quality, known, simple_sample(known))
         near += abs(1 - label_quality.mean() - share) <= 0.015
         covered += checked.interval[0] <= share <= checked.interval[1]
     assert near >= 36
@@ -102,12 +102,12 @@ def test_500_checked_labels_correct_the_share(measured: MeasuredLabels) -> None:
 @pytest.mark.filterwarnings("ignore:classes where more than a third")
 def test_share_is_near_the_true_share_with_few_images(measured: MeasuredLabels) -> None:
     """The limit is on the mean absolute error over 10 random parts of 1,000 images."""
-    images = ClassCandidates.of(measured.held_out)
+    images = ClassCandidates.from_held_out(measured.held_out)
     off = []
     for seed in range(10):
         rows = np.sort(np.random.default_rng(seed).permutation(len(images))[:1_000])
-        _, found = fit_noise(images.of_rows(rows))
-        off.append(1 - found.correct.mean() - measured.wrong[rows].mean())
+        _, found = fit_noise_model(images.select_rows(rows))
+        off.append(1 - found.label_quality.mean() - measured.wrong[rows].mean())
     assert np.abs(off).mean() <= 0.02
 
 

@@ -3,7 +3,7 @@
 import ast
 from pathlib import Path
 
-from reassess.cli.screen import OPTIONS
+from reassess.cli.screen import OPTION_TEMPLATES
 
 SOURCE = Path(__file__).parents[2] / "src" / "reassess"
 
@@ -18,5 +18,5 @@ def test_arguments_of_fixes_have_options() -> None:
         for keyword in node.keywords
         if keyword.arg
     }
-    assert {name for name, _ in fix_arguments} <= OPTIONS.keys()
+    assert {name for name, _ in fix_arguments} <= OPTION_TEMPLATES.keys()
     assert len(fix_arguments) > 20

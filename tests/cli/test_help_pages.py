@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from reassess.cli import app, main
-from reassess.cli.help_pages import OPTIONS, Command
+from reassess.cli.help_pages import COMMON_OPTIONS, Command
 from reassess.core import LabelSets
 from reassess.report import CHARTS
 from tests.helpers import RealFile, Runner, in_one_line, leaves, message_of, picture, write_csv, write_files
@@ -159,7 +159,7 @@ def test_help_has_ordered_sections_and_two_examples(name: str, command: click.Co
     assert text.endswith(f"Examples:\n{examples}\n\nDocs:\n  {command.docs}")
     assert Path(command.docs).is_file()
     for option in command.params:
-        if isinstance(option, click.Option) and option.name not in OPTIONS:
+        if isinstance(option, click.Option) and option.name not in COMMON_OPTIONS:
             assert option.opts[-1] in text
 
 

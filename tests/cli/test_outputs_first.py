@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reassess.cli.packages import MODULES
+from reassess.cli.packages import EXTRA_MODULES
 from tests.helpers import Needs, Runner, message_of, picture, write_csv, write_files
 
 ROOT = Path(__file__).parents[2]
@@ -27,7 +27,7 @@ COMMANDS: dict[str, tuple[str, str, str, str, str]] = {
     "clean": (f"clean {MODELS}", "-o", ".txt", "two.npz", PREDICTIONS),
     "clean --details": (f"clean {MODELS} -o c.txt", "--details", ".csv", "two.npz", PREDICTIONS),
     "clean --page": (f"clean {MODELS} -o c.txt --images pets/images", "--page", ".html", "two.npz", PREDICTIONS),
-    "curve": ("curve s.csv --benchmark pets", "-o", ".svg", "s.csv", "commands.curve_command.measure"),
+    "curve": ("curve s.csv --benchmark pets", "-o", ".svg", "s.csv", "commands.curve_command.measure_scores"),
     "leaderboard": ("leaderboard t.csv", "-o", ".svg", "t.csv", "commands.leaderboard_command.fit_trend"),
     "labels": ("labels s.csv --threshold 0.5", "-o", ".csv", "s.csv", "commands.labels_command.label_sets"),
     "labels of sets": ("labels l.csv m.csv", "-o", ".csv", "l.csv", "commands.labels_command.label_agreement"),
@@ -185,7 +185,7 @@ def test_missing_package_is_named_before_a_missing_input(
     needs: Needs,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    for other in {*MODULES[extra]} - {module}:
+    for other in {*EXTRA_MODULES[extra]} - {module}:
         needs(other)
     monkeypatch.setitem(sys.modules, module, None)
     error = message_of(run(*argv.split()))
@@ -195,7 +195,7 @@ def test_missing_package_is_named_before_a_missing_input(
 
 def test_checked_packages_equal_the_extras() -> None:
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-    for extra, modules in MODULES.items():
+    for extra, modules in EXTRA_MODULES.items():
         named = " ".join([*extras[extra], *extras["torch"]]).replace("pillow", "PIL")
         assert [module for module in modules if module not in named and module != "PIL"] == []
 

@@ -58,12 +58,13 @@ def answer_truly(truth: dict[str, str]) -> None:
     """Let the raters of wrong.db answer all questions correctly."""
     classes = sorted(PHOTOGRAPHS)
     with annotation.using_campaign("wrong.db") as campaign:
-        image_names = annotation.image_addresses(campaign)
-        for person in annotation.people_of(campaign):
+        image_names = annotation.image_names_by_address(campaign)
+        for person in annotation.list_people(campaign):
             while isinstance(turn := annotation.next_turn(campaign, person.id, 1e9), annotation.Turn):
-                image = truth[image_names[turn.image]]
+                image = truth[image_names[turn.image_address]]
                 turn_answers = [
-                    annotation.GivenAnswer(row.question, 2 * (classes[row.class_id] == image), 3.0) for row in turn.rows
+                    annotation.GivenAnswer(row.question_id, 2 * (classes[row.class_id] == image), 3.0)
+                    for row in turn.rows
                 ]
                 annotation.save_answers(campaign, person.id, turn_answers, 1e9)
 

@@ -134,7 +134,7 @@ def test_next_command_can_be_copied(capsys: pytest.CaptureFixture[str], monkeypa
     name = "it's a\n new\\\u202e \udcff file.csv"
     for words in ([name, "x y z"], ["a b c d e f g h i j k l", "it's"]):
         call = Call()
-        call.suggest(*words)
+        call.suggest_command(*words)
         call.print_notes()
         line = capsys.readouterr().out.removeprefix("next: reassess")
         printed = subprocess.run(["bash", "-c", f"printf '%s\\0' {line}"], capture_output=True, check=True).stdout
@@ -162,7 +162,7 @@ def test_first_five_notes_are_printed_without_repeats(
 ) -> None:
     call = Call(verbose=verbose)
     for text in "11234567":
-        call.note(text)
+        call.add_note(text)
     call.print_notes()
     lines = capsys.readouterr().out.splitlines()
     assert (lines[0], lines[1], lines[-2:]) == ("1", "2", last)
@@ -170,8 +170,8 @@ def test_first_five_notes_are_printed_without_repeats(
 
 def test_quiet_hides_notes(capsys: pytest.CaptureFixture[str]) -> None:
     call = Call(quiet=True)
-    call.note("a")
-    call.info("b")
+    call.add_note("a")
+    call.print_line("b")
     call.print_notes()
     assert capsys.readouterr().out == ""
 
@@ -179,7 +179,7 @@ def test_quiet_hides_notes(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(("verbose", "expected"), [(False, 2), (True, 3)])
 def test_hidden_rows_are_counted(verbose: bool, expected: int, capsys: pytest.CaptureFixture[str]) -> None:
     call = Call(verbose=verbose)
-    assert (call.row_limit(3, 2, "classes"), call.row_limit(2, 2, "classes")) == (expected, 2)
+    assert (call.limit_rows(3, 2, "classes"), call.limit_rows(2, 2, "classes")) == (expected, 2)
     assert capsys.readouterr().out == ("" if verbose else "the first 2 of 3 classes (--verbose shows all)\n")
 
 
@@ -203,7 +203,7 @@ def test_best_number_is_bold_on_a_terminal(
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(screen, "is_terminal", lambda **_: terminal)
     monkeypatch.setattr(click.utils, "should_strip_ansi", lambda *_: False)
-    screen.print_table(["x", "n"], [["a", "1"], ["b", "22"]], best=["n"])
+    screen.print_table(["x", "n"], [["a", "1"], ["b", "22"]], best_columns=["n"])
     assert [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()[2:]] == [
         " ".join(line.split()) for line in expected
     ]

@@ -108,7 +108,7 @@ def test_golden_votes_are_not_replayed(rated_folder: Path, run: Runner, original
     labels = read_original("rated/original.csv", classes=Classes.from_texts(CLASSES)) if is_original else None
     _, model, first = score_by_recipe(votes, experts, golden, labels, recipe=calibrated_recipe())
     rules = [StopRule(one["low"], one["high"]) for one in told]
-    replays = replay_stops(votes, model, rules, threshold=0.8, first=first)
+    replays = replay_stops(votes, model, rules, threshold=0.8, initial_votes=first)
     assert told == [replay.to_json() for replay in replays]
     assert told[0]["votes"] == len(votes)
     assert "golden votes are not replayed: golden questions are never closed\n" in run(*argv).out
@@ -124,9 +124,9 @@ def test_tasks_ignore_golden_votes(rated_folder: Path, run: Runner) -> None:
     rated_votes = with_golden_votes(votes, golden, experts)
     model = aggregate(rated_votes, experts=experts, rater_golden=golden).model
     (replay,) = replay_stops(
-        votes.restrict(np.flatnonzero(votes.sizes >= 3)), model, [StopRule(0.2, 0.8)], threshold=0.8, at_most=3
+        votes.restrict(np.flatnonzero(votes.sizes >= 3)), model, [StopRule(0.2, 0.8)], threshold=0.8, max_votes=3
     )
-    assert with_golden["votes_per_question"] == pytest.approx(replay.taken.mean() / MAIN)
+    assert with_golden["votes_per_question"] == pytest.approx(replay.n_used_votes.mean() / MAIN)
 
 
 def test_findings_include_golden_images(rated_folder: Path) -> None:
@@ -145,7 +145,7 @@ def test_findings_include_golden_images(rated_folder: Path) -> None:
     assert not isinstance(findings.curves, Missing)
     given, out_of_sample = findings.curves
     assert (given.curve.in_sample, out_of_sample.curve.in_sample) == (True, False)
-    assert given.curve.golden.unrated == len(golden_truth(experts)) - 2 * GOLDEN
+    assert given.curve.golden.n_unrated == len(golden_truth(experts)) - 2 * GOLDEN
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,8 @@ def test_pairs_do_not_depend_on_order_of_images(sets: Any, random: Random) -> No
     expected = count_pairs(sets)
     assert dict(zip(pairs, counts.image_counts.tolist(), strict=True)) == expected
     assert pairs == sorted(expected, key=lambda pair: (-expected[pair], pair))
-    assert [tuple(p) for p in counts.pairs_on_at_least(2).tolist()] == [pair for pair in pairs if expected[pair] >= 2]
+    frequent_pairs = [tuple(p) for p in counts.select_frequent_pairs(2).tolist()]
+    assert frequent_pairs == [pair for pair in pairs if expected[pair] >= 2]
     random.shuffle(sets)
     assert co_occurrence(numbered_labels(sets)).class_pairs.tolist() == counts.class_pairs.tolist()
 
@@ -44,7 +45,7 @@ def test_most_frequent_pair_of_real_is_desktop_computer_and_monitor(real_labels:
     counts = co_occurrence(real_labels)
     assert counts.class_pairs[:3].tolist() == [[527, 664], [836, 837], [526, 664]]
     assert counts.image_counts[:3].tolist() == [155, 153, 148]
-    assert (len(counts), counts.image_counts.sum(), len(counts.pairs_on_at_least(MIN_CO_OCCURRENCES))) == (
+    assert (len(counts), counts.image_counts.sum(), len(counts.select_frequent_pairs(MIN_CO_OCCURRENCES))) == (
         5_883,
         16_058,
         1_060,

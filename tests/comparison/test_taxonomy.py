@@ -62,7 +62,7 @@ def test_kinds_match_reference_in_any_order_of_images(seed: int) -> None:
     labels = LabelSets.from_lists(IMAGES, [sorted(sets[image]) for image in IMAGES], Classes(CLASSES))
     shuffled = Predictions.from_ids([predicted[i] for i in reversed(IMAGES)], images=IMAGES[::-1])
     panel = Panel.from_predictions({"one": shuffled}, labels)
-    options = {"collapsed": collapsed.reshape(-1, 2), "groups": groups, "often": 2}
+    options = {"collapsed": collapsed.reshape(-1, 2), "groups": groups, "min_images": 2}
     (taxonomy,) = taxonomies(panel, labels, scores=scores_of(dict.fromkeys(rated, 0.1)), **options)
     expected = slow_kinds(
         predicted, sets, rated=set(rated), collapsed={tuple(p) for p in collapsed.tolist()}, groups=groups, often=2

@@ -35,5 +35,5 @@ def test_arrays_are_read_only(instance: Any) -> None:
 
 def test_reason_of_missing_result_comes_from_error() -> None:
     error = DataError("code", "no golden question is valid", where="golden.csv", found="3 pairs", fix="judge more")
-    assert str(Missing.because(error)) == "no golden question is valid: 3 pairs"
-    assert str(Missing.because(DataError("code", "votes are missing"))) == "votes are missing"
+    assert str(Missing.from_error(error)) == "no golden question is valid: 3 pairs"
+    assert str(Missing.from_error(DataError("code", "votes are missing"))) == "votes are missing"

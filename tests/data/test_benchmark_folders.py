@@ -11,10 +11,10 @@ from reassess.core import IMAGENET, Benchmark, Classes, StopRule
 from reassess.core.class_names import parse_class_id
 from reassess.core.classes import ADD_CLASS_LIST
 from reassess.data import (
+    find_part_path,
     has_class_folders,
     labels_from_folders,
     open_benchmark,
-    part_path,
     update_benchmark,
 )
 from reassess.formats import read_groups
@@ -186,7 +186,7 @@ def test_named_groups_and_collapsed_classes_use_the_classes_of_the_labels(
     files = {"groups.csv": "class,group\ndog,big\n", "collapsed.csv": "class,also\nhound,dog\n"}
     benchmark = open_benchmark(write_files(tmp_path / "pets", files))
     assert benchmark.groups == {}
-    groups = part_path(benchmark, "groups")
+    groups = find_part_path(benchmark, "groups")
     assert read_groups(groups, Classes.from_texts(["cat", "dog"])) == {1: "big"}
     assert refused(read_groups, groups, Classes.from_texts(["cat"])) == "unknown-class at pets/groups.csv"
     assert benchmark.find_class_groups(Classes.from_texts(["cat", "dog"])) == {1: "big"}
@@ -265,12 +265,12 @@ def test_missing_benchmark_raises_with_a_suggestion(
 
 def test_missing_part_is_named_with_a_fix(refused_text: Refused, pets: Path) -> None:
     benchmark = open_benchmark(pets)
-    assert part_path(benchmark, "images", needed_by="predict") == pets / "images"
-    assert refused_text(part_path, benchmark, "scores", needed_by="labels") == (
+    assert find_part_path(benchmark, "images", command="predict") == pets / "images"
+    assert refused_text(find_part_path, benchmark, "scores", command="labels") == (
         "benchmark has no scores, which reassess labels needs\n  where:   DIR/pets\n  fix:     run reassess aggregate"
     )
     (pets / "scores.xlsx").write_text("")
-    assert refused_text(part_path, benchmark, "scores") == (
+    assert refused_text(find_part_path, benchmark, "scores") == (
         "benchmark has no scores\n  where:   DIR/pets\n"
         "  allowed: a file scores, with one of the suffixes .json, .npz, .txt, .csv, .tsv, .jsonl, .parquet\n"
         "  found:   scores.xlsx\n  fix:     run reassess aggregate"
@@ -278,8 +278,8 @@ def test_missing_part_is_named_with_a_fix(refused_text: Refused, pets: Path) -> 
 
 
 def test_part_of_a_known_benchmark_is_its_known_source(refused_text: Refused, real_file: object) -> None:
-    assert part_path(IMAGENET, "collapsed").name == "imagenet_collapsed.csv"
-    assert refused_text(part_path, Benchmark(), "labels") == (
+    assert find_part_path(IMAGENET, "collapsed").name == "imagenet_collapsed.csv"
+    assert refused_text(find_part_path, Benchmark(), "labels") == (
         "benchmark has no labels\n"
         "  fix:     run reassess aggregate and reassess labels; "
         "or write labels.csv, with the columns image and class"

@@ -70,7 +70,7 @@ def test_every_part_is_counted(tmp_path: Path) -> None:
         "collapsed": {"pairs": 1},
     }
     assert (result.name, result.settings, result.errors) == ("animals", {"name": "animals", "threshold": 0.5}, ())
-    assert (result.repeated_names, result.mismatches, result.others) == ((), (), ("notes.txt", "old"))
+    assert (result.repeated_names, result.mismatches, result.other_names) == ((), (), ("notes.txt", "old"))
     assert not any(result.missing_parts.values())
     assert repr(result) == "BenchmarkCheck(animals, 11 parts, 0 errors)"
 
@@ -304,7 +304,7 @@ def test_repeated_names_differ_in_case_slashes_or_suffix(
         "twice in labels, with different case or slashes": len(spelt),
         "in labels with two suffixes": len(suffixed),
     }
-    assert {problem.what: problem.count for problem in result.repeated_names} == {
+    assert {problem.description: problem.count for problem in result.repeated_names} == {
         what: n for what, n in expected.items() if n
     }
 

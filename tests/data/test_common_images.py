@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from reassess.core import Benchmark, DataWithClasses, LabelSets, Questions, Scores
-from reassess.data import check_common_images, warn_of_unknown_images
+from reassess.data import check_common_images, warn_about_unknown_images
 from tests.helpers import Refused, message, votes_of, warned
 
 PART_PAIRS = (
@@ -35,7 +35,7 @@ def noun(part: str, *images: str) -> DataWithClasses:
 
 def check(parts: dict[str, DataWithClasses], benchmark: Benchmark | None = None) -> None:
     files = {part: f"{part.replace(' ', '')}.csv" for part in parts}
-    check_common_images(parts, files, benchmark or Benchmark(), with_one_another="labels 2" in parts)
+    check_common_images(parts, files, benchmark or Benchmark(), all_files_overlap="labels 2" in parts)
 
 
 @pytest.mark.parametrize(("first", "second"), PART_PAIRS)
@@ -111,6 +111,6 @@ def test_images_missing_from_the_folder_are_counted_and_named(tmp_path: Path) ->
     benchmark = Benchmark(name="pets", folder=tmp_path, load_images=lambda: names)
     parts = {"votes": noun("votes", "0.png", "a.png", "b.png", "c.png", "d.png"), "labels": noun("labels", *names)}
     with warned("pets/votes.csv: 4 of 5 images not in the image folder of pets: a.png, b.png, c.png and 1 more"):
-        warn_of_unknown_images(parts, {"votes": "pets/votes.csv", "labels": "pets/labels.csv"}, benchmark)
-    warn_of_unknown_images(parts, {}, Benchmark(folder=tmp_path))  # the folder has no images
-    warn_of_unknown_images(parts, {}, Benchmark(load_images=lambda: names))
+        warn_about_unknown_images(parts, {"votes": "pets/votes.csv", "labels": "pets/labels.csv"}, benchmark)
+    warn_about_unknown_images(parts, {}, Benchmark(folder=tmp_path))  # the folder has no images
+    warn_about_unknown_images(parts, {}, Benchmark(load_images=lambda: names))

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reassess.data.image_decoding import MOST_PIXELS, TooLargeError, open_image, to_rgb
+from reassess.data.image_decoding import MAX_PIXELS, TooLargeError, open_image, to_rgb
 from tests.helpers import Refused
 from tests.pictures import claim, save
 
@@ -30,7 +30,7 @@ def test_too_large_image_raises_before_it_is_decoded(tmp_path: Path, side: int) 
     message = "image is too large\n  allowed: at most 100,000,000 pixels"
     with pytest.raises(TooLargeError, match=message), open_image(claim(tmp_path / "x.png", side, side)):
         pass
-    assert MOST_PIXELS == 100_000_000
+    assert MAX_PIXELS == 100_000_000
 
 
 def pixel(path: Path) -> Any:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reassess.data import list_images
-from reassess.data.image_decoding import _FORMATS
+from reassess.data.image_decoding import _IMAGE_FORMATS
 from reassess.data.image_folders import _UNSUPPORTED_SUFFIXES, IMAGE_SUFFIXES, find_image_files
 from tests.helpers import Refused, warned, write_files, write_tar
 
@@ -81,7 +81,7 @@ def test_images_in_unsupported_formats_are_counted(tmp_path: Path, write: Callab
 def test_all_suffixes_of_supported_formats_are_known(report_extra: None) -> None:
     from PIL import Image
 
-    kinds = {suffix for suffix, kind in Image.registered_extensions().items() if kind in (*_FORMATS, "MPO")}
+    kinds = {suffix for suffix, kind in Image.registered_extensions().items() if kind in (*_IMAGE_FORMATS, "MPO")}
     assert kinds == set(IMAGE_SUFFIXES)
     assert not {*IMAGE_SUFFIXES} & {*_UNSUPPORTED_SUFFIXES}
 
@@ -89,7 +89,7 @@ def test_all_suffixes_of_supported_formats_are_known(report_extra: None) -> None
 def test_zip_member_with_a_damaged_name_raises(refused: Refused, tmp_path: Path) -> None:
     place = to_zip(tmp_path / "images", ["täg.jpg"])
     place.write_bytes(place.read_bytes().replace("täg".encode(), b"t\xff\xfeg", 1))  # in the header of the member
-    assert refused(find_image_files(place).source, 0) == "unreadable-image at images.zip, täg.jpg"
+    assert refused(find_image_files(place).image_file, 0) == "unreadable-image at images.zip, täg.jpg"
 
 
 @pytest.mark.parametrize("write", [to_zip, to_tar])
@@ -122,7 +122,7 @@ def test_members_of_every_tar_format_are_found(tmp_path: Path, form: int) -> Non
     members = {path: random.Random(0).randbytes(size) for path, size in sizes.items()}
     images = find_image_files(write_tar(tmp_path / "a.tar", members, form))
     assert images.paths == ("b.jpg", "é.png", "a/a.jpeg", "a/b.JPEG", f"{'d' * 90}/{'n' * 90}.png")
-    assert [images.source(row).read() for row in range(5)] == [members[path] for path in images.paths]
+    assert [images.image_file(row).read() for row in range(5)] == [members[path] for path in images.paths]
 
 
 def test_link_to_a_folder_is_followed(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from reassess.data import open_images
 from reassess.data.image_decoding import EMPTY_FILE
-from reassess.data.image_sources import names_of_sets, open_sets, read_image
+from reassess.data.image_sources import name_image_sets, open_image_sets, process_image
 from tests.helpers import Refused, message, number_of, picture, write_csv, write_files
 
 FILES = {"b/1.png": b"b1", "a/1.png": b"a1", "a b/ü.JPG": b"u", "c.txt": b"no picture"}
@@ -34,11 +34,11 @@ def read(place: Path) -> dict[str, bytes]:
     """Read the content of each image, from the source and from a pickled copy of it."""
     source = open_images(place)
     assert repr(source) == f"ImageSource({place}, 3 images)"
-    source.file(0)
+    source.image_file(0)
     copy = pickle.loads(pickle.dumps(source))
     contents = {}
     for row, name in enumerate(source.names):
-        file, copied_file = source.file(row), copy.file(row)
+        file, copied_file = source.image_file(row), copy.image_file(row)
         if isinstance(file, str):
             contents[name] = Path(file).read_bytes()
         else:
@@ -73,21 +73,21 @@ def test_backslashes_in_a_list_become_slashes(images: Path, tmp_path: Path) -> N
 
 
 def test_stamp_changes_with_the_image(images: Path) -> None:
-    before = [open_images(images).stamp(row) for row in range(3)]
+    before = [open_images(images).size_and_mtime(row) for row in range(3)]
     (images / "a/1.png").write_bytes(b"longer")
-    after = [open_images(images).stamp(row) for row in range(3)]
+    after = [open_images(images).size_and_mtime(row) for row in range(3)]
     assert [old == new for old, new in zip(before, after, strict=True)] == [True, False, True]
     assert after[1][0] == 6
     (images / "gone.png").symlink_to("nowhere")
-    assert open_images(images).stamp(3) == (-1, -1)
+    assert open_images(images).size_and_mtime(3) == (-1, -1)
 
 
 def test_stamp_of_an_archived_image_is_the_stamp_of_the_archive(images: Path) -> None:
     for place in pack(images):
-        before = open_images(place).stamp(1)
+        before = open_images(place).size_and_mtime(1)
         assert before[0] == place.stat().st_size
         place.touch()
-        assert open_images(place).stamp(1) != before
+        assert open_images(place).size_and_mtime(1) != before
 
 
 def test_place_without_images_raises(refused: Refused, refused_text: Refused, tmp_path: Path) -> None:
@@ -171,14 +171,14 @@ def test_list_with_missing_or_repeated_images_raises(refused: Refused, refused_t
 def test_set_is_named_after_the_fewest_last_parts_that_make_names_unique(
     paths: list[str], names: tuple[str, ...]
 ) -> None:
-    assert names_of_sets(paths) == names
+    assert name_image_sets(paths) == names
 
 
 def test_set_is_named_after_the_link_not_its_target(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_files(tmp_path, {"2012/a.png": b"", "new/b.png": b""})
     (tmp_path / "val").symlink_to("2012")
     monkeypatch.chdir(tmp_path)
-    assert {name: images.names for name, images in open_sets(["val", "./new"]).items()} == {
+    assert {name: images.names for name, images in open_image_sets(["val", "./new"]).items()} == {
         "new": ("b.png",),
         "val": ("a.png",),
     }
@@ -198,7 +198,7 @@ def test_image_is_read_or_the_reason_is_returned(tmp_path: Path, packed: bool) -
             for name, content in files().items():
                 pack.writestr(name, content)
     images = open_images(place)
-    assert [read_image(images, row, number_of) for row in range(3)] == [
+    assert [process_image(images, row, number_of) for row in range(3)] == [
         4,
         EMPTY_FILE,
         "not an image in a known format",
@@ -212,10 +212,10 @@ def test_decoding_error_is_returned_but_memory_error_is_raised(tmp_path: Path) -
     def fail(_: object) -> int:
         raise IndexError("beyond the end")
 
-    assert read_image(images, 0, fail) == "image is damaged: beyond the end"
+    assert process_image(images, 0, fail) == "image is damaged: beyond the end"
 
     def no_memory(_: object) -> int:
         raise MemoryError
 
     with pytest.raises(MemoryError):
-        read_image(images, 0, no_memory)
+        process_image(images, 0, no_memory)

@@ -13,9 +13,9 @@ from reassess.core.classes import ADD_CLASS_LIST
 from reassess.core.image_names import validation_names
 from reassess.data import (
     benchmark_classes,
-    in_benchmark_classes,
-    known_in_sample,
+    is_known_in_sample,
     label_set_name,
+    map_to_benchmark_classes,
     read_labels,
     read_original,
     read_scores,
@@ -50,7 +50,7 @@ def test_file_with_all_1000_wnids_needs_no_class_list(tmp_path: Path, no_known_d
     content = {FIRST: WNIDS[::-1], SECOND: [WNIDS[7]]}
     labels = read_labels(write(tmp_path / "labels.json", content))
     assert labels.classes_by_image() == {FIRST: frozenset(range(1000)), SECOND: {7}}
-    assert labels.classes == in_benchmark_classes(labels, IMAGENET).classes == Classes(1000, wnids=tuple(WNIDS))
+    assert labels.classes == map_to_benchmark_classes(labels, IMAGENET).classes == Classes(1000, wnids=tuple(WNIDS))
     original = read_original(write(tmp_path / "o.txt", "\n".join(WNIDS[i % 1000] for i in range(50_000))))
     assert original.indices.tolist() == [i % 1000 for i in range(50_000)]
 
@@ -231,10 +231,10 @@ def test_only_known_files_are_known_to_be_in_sample(real_file: RealFile, tmp_pat
     scores, golden = real_file("scores.npz"), real_file("golden.npz")
     copy = tmp_path / "mine.npz"
     copy.write_bytes(golden.read_bytes())
-    assert known_in_sample(scores, copy) is True
+    assert is_known_in_sample(scores, copy) is True
     copy.write_bytes(golden.read_bytes() + b" ")
-    assert known_in_sample(scores, copy) is None
-    assert known_in_sample(copy, golden) is None
-    assert known_in_sample(scores, golden, benchmark=Benchmark()) is None
+    assert is_known_in_sample(scores, copy) is None
+    assert is_known_in_sample(copy, golden) is None
+    assert is_known_in_sample(scores, golden, benchmark=Benchmark()) is None
     own = replace(IMAGENET, sources={"scores": "/mine/scores.npz", "golden": "imagenet-real-golden"})
-    assert known_in_sample(scores, golden, benchmark=own) is None
+    assert is_known_in_sample(scores, golden, benchmark=own) is None

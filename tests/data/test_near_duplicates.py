@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from reassess.data.near_duplicates import (
-    LEAST_CORRELATION,
-    MOST_BITS,
+    MAX_DIFFERENT_BITS,
+    MIN_CORRELATION,
     Fingerprint,
-    exact_groups,
-    near_groups,
-    perceptual_hashes,
-    thumbnails,
+    compute_perceptual_hashes,
+    find_exact_groups,
+    find_near_groups,
+    shrink_to_thumbnails,
 )
 from tests.helpers import Needs
 from tests.pictures import scene
@@ -28,11 +28,11 @@ def fingerprint_of(
 
 
 def near(fingerprints: list[Fingerprint]) -> list[list[int]]:
-    return near_groups(fingerprints, lambda *_: None)
+    return find_near_groups(fingerprints, lambda *_: None)
 
 
 BASE = np.random.default_rng(0).integers(0, 256, 256, np.uint8)
-CHAIN = [(1 << MOST_BITS * k) - 1 for k in range(4)]  # each hash is near only to its neighbours
+CHAIN = [(1 << MAX_DIFFERENT_BITS * k) - 1 for k in range(4)]  # each hash is near only to its neighbours
 
 
 def test_chain_of_near_images_is_one_group() -> None:
@@ -43,8 +43,8 @@ def test_chain_of_near_images_is_one_group() -> None:
 
 def test_near_images_need_similar_hash_and_thumbnail() -> None:
     assert near([fingerprint_of(0, BASE, "a"), fingerprint_of(0, 255 - BASE, "b")]) == []
-    assert near([fingerprint_of(0, BASE, "a"), fingerprint_of((1 << MOST_BITS) - 1, BASE, "b")]) == [[0, 1]]
-    assert near([fingerprint_of(0, BASE, "a"), fingerprint_of((1 << MOST_BITS + 1) - 1, BASE, "b")]) == []
+    assert near([fingerprint_of(0, BASE, "a"), fingerprint_of((1 << MAX_DIFFERENT_BITS) - 1, BASE, "b")]) == [[0, 1]]
+    assert near([fingerprint_of(0, BASE, "a"), fingerprint_of((1 << MAX_DIFFERENT_BITS + 1) - 1, BASE, "b")]) == []
 
 
 def test_image_is_near_to_the_middle_of_another_image() -> None:
@@ -63,8 +63,8 @@ def test_image_is_near_to_the_middle_of_another_image() -> None:
 def test_near_group_contains_exact_copies_but_copies_are_not_a_near_group() -> None:
     a, b, c = (fingerprint_of(bits, BASE, name) for bits, name in ((0, "a"), (1, "b"), (~0, "c")))
     assert near([a, c, a, b, c]) == [[0, 2, 3]]
-    assert exact_groups([a, c, a, b, c]) == [[0, 2], [1, 4]]
-    assert near([]) == exact_groups([]) == []
+    assert find_exact_groups([a, c, a, b, c]) == [[0, 2], [1, 4]]
+    assert near([]) == find_exact_groups([]) == []
 
 
 def test_images_of_one_grey_value_are_not_near() -> None:
@@ -84,7 +84,7 @@ def test_groups_equal_those_from_all_pairs(seed: int) -> None:
     for i, j in combinations(range(40), 2):
         for a, b in ((0, 0), (0, 1), (1, 0)):
             differ = bin((int(hashes[i, a]) ^ int(hashes[j, b])) & (2**64 - 1)).count("1")
-            if differ <= MOST_BITS and np.corrcoef(small[i, a], small[j, b])[0, 1] >= LEAST_CORRELATION:
+            if differ <= MAX_DIFFERENT_BITS and np.corrcoef(small[i, a], small[j, b])[0, 1] >= MIN_CORRELATION:
                 group = [group[i] if each == group[j] else each for each in group]
     expected = [[i for i in range(40) if group[i] == name] for name in dict.fromkeys(group)]
     assert near(fingerprints) == [members for members in expected if len(members) > 1]
@@ -101,15 +101,15 @@ def test_hash_equals_package_imagehash(needs: Needs) -> None:
     images = [scene(number, (40 + 5 * number, 90)) for number in range(30)]
     greys = np.stack([np.asarray(image.convert("L").resize((32, 32), Image.Resampling.LANCZOS)) for image in images])
     expected = [imagehash.phash(image).hash for image in images]
-    bits = np.unpackbits(perceptual_hashes(greys).view(np.uint8).reshape(30, 8), axis=1)
+    bits = np.unpackbits(compute_perceptual_hashes(greys).view(np.uint8).reshape(30, 8), axis=1)
     np.testing.assert_array_equal(bits.astype(bool), np.stack(expected).reshape(30, 64))
 
 
 @pytest.mark.usefixtures("report_extra")
 def test_thumbnail_has_rounded_means_of_four_pixels() -> None:
     grey = np.random.default_rng(0).integers(0, 256, (3, 32, 32), np.uint8)
-    found = thumbnails(grey).reshape(3, 16, 16)
+    found = shrink_to_thumbnails(grey).reshape(3, 16, 16)
     for n, y, x in ((0, 0, 0), (1, 5, 9), (2, 15, 15)):
         mean = grey[n, 2 * y : 2 * y + 2, 2 * x : 2 * x + 2].mean()
         assert abs(float(found[n, y, x]) - mean) <= 0.5
-    assert (thumbnails(np.full((1, 32, 32), 255, np.uint8)) == 255).all()
+    assert (shrink_to_thumbnails(np.full((1, 32, 32), 255, np.uint8)) == 255).all()

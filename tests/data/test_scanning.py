@@ -67,7 +67,7 @@ def test_equal_pixels_are_exact_duplicates_whatever_the_format(sets: Path) -> No
     scan = scan_images([sets / "train", sets / "val"])
     assert rows(scan) == [*EXACT, *UNUSABLE]
     assert scan.duplicates.images_duplicated_elsewhere("val") == ("cat/x.tiff", "dog/y.webp")
-    assert [(each.name, each.images, each.classes is not None) for each in scan.sets] == [
+    assert [(each.name, each.n_images, each.classes is not None) for each in scan.sets] == [
         ("train", 7, True),
         ("val", 7, True),
     ]
@@ -75,7 +75,8 @@ def test_equal_pixels_are_exact_duplicates_whatever_the_format(sets: Path) -> No
     assert (image, reason.partition(" (")[0]) == ("dog/cut.jpg", "image file is truncated")
     assert repr(scan) == "Scan(14 images in 2 sets, 2 groups)"
     counts = {
-        (each.set_name, each.other_set_name): (each.n_exact, each.n_near, each.n_other_label) for each in scan.counts
+        (each.set_name, each.other_set_name): (each.n_exact, each.n_near, each.n_other_label)
+        for each in scan.duplicate_counts
     }
     assert counts == {
         ("train", "train"): (2, 0, 2),
@@ -100,9 +101,9 @@ def test_near_duplicates_are_listed_after_exact_duplicates(sets: Path) -> None:
 
 def test_result_does_not_depend_on_order_processes_or_archives(sets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     expected = rows(scan_images([sets / "train", sets / "val"], near=True))
-    monkeypatch.setattr("reassess.data.scanning._FEW", 0)
-    monkeypatch.setattr("reassess.data.scanning._BATCH", 3)
-    monkeypatch.setattr("reassess.data.near_duplicates._BLOCK", 2)
+    monkeypatch.setattr("reassess.data.scanning._MAX_IMAGES_WITHOUT_WORKERS", 0)
+    monkeypatch.setattr("reassess.data.scanning._BATCH_SIZE", 3)
+    monkeypatch.setattr("reassess.data.near_duplicates._BLOCK_SIZE", 2)
     assert rows(scan_images([sets / "val", sets / "train"], near=True, workers=2)) == expected
     with zipfile.ZipFile(sets / "val.zip", "w") as pack, tarfile.open(sets / "train.tar", "w") as tape:
         for path in sorted((sets / "val").rglob("*.*"), reverse=True):

@@ -13,8 +13,8 @@ def double(part: int) -> int:
 
 @pytest.mark.parametrize("ahead", [1, 3, 50])
 def test_results_have_the_order_of_the_parts(ahead: int) -> None:
-    assert list(map_in_processes(double, range(20), 2, ahead=ahead)) == [2 * part for part in range(20)]
-    assert list(map_in_processes(double, [], 2, ahead=ahead)) == []
+    assert list(map_in_processes(double, range(20), 2, max_pending=ahead)) == [2 * part for part in range(20)]
+    assert list(map_in_processes(double, [], 2, max_pending=ahead)) == []
 
 
 @pytest.mark.parametrize(("workers", "started"), [(0, 1), (1, 4)])
@@ -27,7 +27,7 @@ def test_parts_start_at_most_ahead_of_results(workers: int, started: int) -> Non
                 started_parts.append(part)
                 yield part
 
-    results = map_in_processes(double, Parts(), workers, ahead=4)
+    results = map_in_processes(double, Parts(), workers, max_pending=4)
     assert next(results) == 0
     assert len(started_parts) == started
     results.close()

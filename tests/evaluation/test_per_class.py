@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core import Classes, LabelSets, Predictions
-from reassess.evaluation import PerClass
+from reassess.evaluation import CountsByClass
 from reassess.evaluation.outcomes import join_and_rank
 from reassess.evaluation.per_class import count_by_class
 
@@ -15,7 +15,7 @@ IMAGES = [f"{i}.png" for i in range(7)]
 LABELS = LabelSets.from_lists(IMAGES, [[0], [0, 1], [], [0], [0], [0, 2], [2]], NAMES)
 
 
-def count(ids: list[int], labels: LabelSets = LABELS, **options: npt.NDArray[Any]) -> PerClass:
+def count(ids: list[int], labels: LabelSets = LABELS, **options: npt.NDArray[Any]) -> CountsByClass:
     return count_by_class(join_and_rank(Predictions.from_ids(ids, list(labels.images), **options), labels), labels)
 
 

@@ -62,7 +62,7 @@ def _campaign() -> bytes:
         with using_campaign(path) as campaign:
             rater = add_person(campaign, "bob")
             turn = next_turn(campaign, rater, 1e9)
-            save_answers(campaign, rater, [GivenAnswer(turn.rows[0].question, 2, 1.5)], 1e9)
+            save_answers(campaign, rater, [GivenAnswer(turn.rows[0].question_id, 2, 1.5)], 1e9)
         return path.read_bytes()
 
 

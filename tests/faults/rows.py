@@ -81,7 +81,7 @@ FUNCTIONS = (
     "write_chart out.pdf",
     "write_clean_list out.txt",
     "write_noise out.csv",
-    "write_details out.parquet",
+    "write_cleaning_details out.parquet",
     "write_folds out.csv",
     "write_label_errors out.csv",
     "write_posterior out.csv",
@@ -170,7 +170,7 @@ def _make_deterministic() -> None:
     from reassess.annotation.store import creation, export, people, schema
 
     # An export would log itself in its campaign, but its rows are only about the folder.
-    _replace(export, "note_export", lambda *_, **__: None)
+    _replace(export, "log_export", lambda *_, **__: None)
     for table in schema.metadata.tables.values():
         table.indexes = sorted(table.indexes, key=lambda index: str(index.name))
     numbers = count()

@@ -20,7 +20,7 @@ import pytest
 
 import reassess
 from reassess.cli import app
-from reassess.cli.call import OUTPUT
+from reassess.cli.call import OUTPUT_PATH_TYPE
 from reassess.formats.files import sha256
 from tests.faults.children import Child, ForkServer
 from tests.faults.inputs import INPUTS
@@ -125,7 +125,7 @@ def test_every_command_and_output_is_a_row() -> None:
         del words[name]
     assert {name for name in words for row in COMMANDS if row.startswith(f"{name} ") or row == name} == set(words)
     for name, command in words.items():
-        outputs = [param for param in command.params if param.type is OUTPUT]
+        outputs = [param for param in command.params if param.type is OUTPUT_PATH_TYPE]
         rows = [row.split() for row in COMMANDS if row.startswith(f"{name} ")]
         for output in outputs:
             assert any(set(output.opts) & set(row) for row in rows), f"{name} {output.opts}"

@@ -107,7 +107,9 @@ READERS: Mapping[str, Target] = {
     "read_duplicates": _reader(reassess.read_duplicates, "duplicates", check=check_duplicates),
     "read_predictions": _reader(reassess.read_predictions, "predictions", _CLASSES, _OUTPUTS, check=check_predictions),
     "read_scores": _reader(reassess.read_scores, "scores", _CLASSES, check=check_scores),
-    "read_table": _reader(read_table, "table", {"text": ((), (), ("image",), ("image", "class"))}, check=check_table),
+    "read_table": _reader(
+        read_table, "table", {"text_columns": ((), (), ("image",), ("image", "class"))}, check=check_table
+    ),
     "read_tasks": _reader(reassess.read_tasks, "tasks", _CLASSES, check=check_tasks),
     "read_transform": _reader(read_transform, "transform"),
     "read_votes": _reader(reassess.read_votes, "votes", _CLASSES, _ANSWERS, check=check_votes),

@@ -1,5 +1,6 @@
 """The Keras metric: counts equal a plain sort; test_keras.py runs this file once for each backend."""
 
+import runpy
 import sys
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -21,6 +22,7 @@ from tests.helpers import bits_of_bfloat16, code_of, fault_of, message
 from tests.integrations.batches import CLASSES, expected_counts, forms_of, sets_of, values_of
 from tests.integrations.compiled_laws import IDS, ZEROS, CompiledLaws, Counts
 
+EXAMPLE = Path(__file__).parents[2] / "examples" / "keras_metric.py"
 BACKEND = keras.backend.backend()
 COMPILED = {"torch": [False], "jax": [True], "tensorflow": [False, True]}[BACKEND]
 ONE_MODE = COMPILED[-1:]  # for tests that need only one mode
@@ -230,6 +232,13 @@ def test_saved_model_keeps_its_metric(tmp_path: Path) -> None:
     loaded = keras.saving.load_model(tmp_path / "model.keras")
     assert loaded.evaluate(points, hot, verbose=0, return_dict=True) == before
     assert 0 < before["real_top2"] < 1
+
+
+def test_example_prints_its_main_result(real_labels: LabelSets, capsys: pytest.CaptureFixture[str]) -> None:
+    if BACKEND != "tensorflow":  # the backend unless KERAS_BACKEND is set
+        return
+    runpy.run_path(str(EXAMPLE), run_name="__main__")
+    assert capsys.readouterr().out.startswith("real_top1: 42,164 of 46,837, 90.02 %\nreal_top5: ")
 
 
 def test_targets_of_unknown_width_are_padded_ids() -> None:

@@ -14,7 +14,7 @@ from reassess.aggregation import Golden
 from reassess.core import Benchmark, Candidates, ModelSubset, Predictions, ProposalResult, Questions, UnknownClasses
 from reassess.numeric import Proportion
 from reassess.proposals import choose_models, propose, subset_search
-from reassess.proposals.proposed_pairs import golden_pairs
+from reassess.proposals.proposed_pairs import find_golden_pairs
 from tests.helpers import fault_of, labels_of
 
 IMAGES = [f"{number:02}.png" for number in range(18)]
@@ -151,7 +151,7 @@ def subsets(models: str) -> list[tuple[str, ...]]:
 def test_subset_proposes_as_its_models_with_same_n(seed: int) -> None:
     case = drawn(seed)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("reassess.proposals.proposing._most_probable", lambda *_: case.result.n_pairs_per_model)
+        patch.setattr("reassess.proposals.proposing._choose_most_probable", lambda *_: case.result.n_pairs_per_model)
         for models in subsets(MODELS):
             of_models = case.result.candidates_of_models(models)
             alone = proposed_for({m: case.models[m] for m in models}, case.original, CLASSES + 1.0).candidates
@@ -257,7 +257,7 @@ def frontier(every: list[ModelSubset]) -> list[tuple[int, int]]:
 def test_greedy_search_is_named_and_measures_correctly(seed: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         case = drawn(seed)
-        patch.setattr(subset_search, "MOST_EXACT", 3)
+        patch.setattr(subset_search, "MAX_EXACT_MODELS", 3)
         every, _ = slow(case, tuple(MODELS))
         if not every.recall.hits:
             return
@@ -285,7 +285,7 @@ def test_model_without_further_hits_is_dropped(monkeypatch: pytest.MonkeyPatch) 
     models = {"good": [1, 2, 0] * 20, "noisy": [3, 3, 0] * 20, "same": [1, 2, 0] * 20}
     case = made_of(models, [1, 2, 0] * 20)
     assert choose_models(*case, recall=0.9).chosen.models == ("good",)
-    monkeypatch.setattr(subset_search, "MOST_EXACT", 1)
+    monkeypatch.setattr(subset_search, "MAX_EXACT_MODELS", 1)
     assert choose_models(*case, recall=0.9).chosen.models == ("good",)
 
 
@@ -318,7 +318,7 @@ def test_true_recall_is_rarely_below_target(size: int, target: float) -> None:
         models[f"m{number}"] = Predictions.from_ids(np.where(is_right, truth, rng.integers(0, 6, images)), names)
     labels = labels_of({name: [c] for name, c in zip(names, original.tolist(), strict=True)})
     result = propose(models, labels, per_image=6)
-    everything = golden_pairs(result, Golden(Questions.from_columns(names, truth), np.ones(images, bool)))
+    everything = find_golden_pairs(result, Golden(Questions.from_columns(names, truth), np.ones(images, bool)))
     below, found = 0, set()
     for _ in range(60):
         rows = rng.choice(images, size, replace=False)
@@ -326,7 +326,7 @@ def test_true_recall_is_rarely_below_target(size: int, target: float) -> None:
         chosen = choose_models(result, golden, recall=target).chosen
         if chosen is not None:
             found.add(chosen.models)
-            below += everything.pairs.proposed_by(np.isin(sorted(models), chosen.models)).mean() < target
+            below += everything.pairs.are_proposed_by(np.isin(sorted(models), chosen.models)).mean() < target
     assert below <= 6
     assert len(found) > 1 or size == 40  # too few to show this recall
 
@@ -334,10 +334,10 @@ def test_true_recall_is_rarely_below_target(size: int, target: float) -> None:
 @pytest.mark.parametrize("images", [1, 2])
 @pytest.mark.parametrize("most", [1, 22])
 def test_one_or_two_golden_images_find_no_subset(images: int, most: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(subset_search, "MOST_EXACT", most)
+    monkeypatch.setattr(subset_search, "MAX_EXACT_MODELS", most)
     result, golden = made_of({"one": [1, 0], "two": [1, 1]}, [1, 1])
     pairs = golden.questions
-    golden = Golden(Questions.from_columns(pairs.images[:images], pairs.class_ids[:images]), golden.valid[:images])
+    golden = Golden(Questions.from_columns(pairs.images[:images], pairs.class_ids[:images]), golden.is_valid[:images])
     choice = choose_models(result, golden, recall=0.05)
     assert (choice.n_search_images, choice.n_check_images) == (0, images)
     assert choose_models(result, golden).chosen is None

@@ -23,8 +23,8 @@ from reassess import Benchmark, Classes, ImageModel, predict, read_predictions
 from reassess.errors import DataError, ReassessWarning
 from reassess.formats import files
 from reassess.proposals import ImagePredictions
-from reassess.proposals.model_runs import Opener
-from reassess.proposals.run_files import files_of
+from reassess.proposals.model_runs import ModelOpener
+from reassess.proposals.run_files import list_output_files
 from tests.helpers import code_of, fault_of, message, number_of, picture, write_files
 
 pytestmark = pytest.mark.usefixtures("report_extra")
@@ -73,13 +73,13 @@ def test_images_have_their_own_scores(
     assert {name: row.tolist() for name, row in zip(names, scores, strict=True)} == {
         name: [number, -number, 0.5] for name, number in NUMBERS.items()
     }
-    assert (result.images, result.unreadable, result.outputs) == (5, (), 3)
+    assert (result.n_images, result.unreadable, result.n_outputs) == (5, (), 3)
     assert names_in(tmp_path) == ["images", "out.npy", "out.txt"]
 
 
 def test_folder_and_archives_give_equal_files(images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("reassess.proposals.shard_scoring._MIN_SECONDS", 0)
-    monkeypatch.setattr("reassess.proposals.shard_scoring._PART", 2)
+    monkeypatch.setattr("reassess.proposals.shard_scoring._IMAGES_PER_PART", 2)
     with zipfile.ZipFile(tmp_path / "i.zip", "w") as pack, tarfile.open(tmp_path / "i.tar", "w") as tape:
         for path in sorted(images.rglob("*.*"), reverse=True):
             pack.write(path, path.relative_to(images))
@@ -137,14 +137,17 @@ def test_outputs_are_sorted_by_class(
 ) -> None:
     result = run(images, tmp_path / "out.npy", tiled(scores, outputs=outputs), benchmark=NAMED)
     assert np.load(tmp_path / "out.npy")[0].tolist() == expected
-    assert (result.outputs, (result.without_class, result.without_output)) == (len(scores), without)
+    assert (result.n_outputs, (result.n_outputs_without_class, result.n_classes_without_output)) == (
+        len(scores),
+        without,
+    )
 
 
 def test_probabilities_add_up_to_1_without_unknown_outputs(images: Path, tmp_path: Path) -> None:
     rows = np.array([[0.5, 0.125, 0.375], [0.0, 1.0, 0.0], [3.0, 1.0, 2.0], [0.25, 0.5, 0.25], [0.0, 0.0, 1.0]])
     model = ImageModel("sure", lambda pictures: rows[: len(pictures)], outputs=["dog", "-", "cat"])
     result = run(images, tmp_path / "out.npy", model, benchmark=Benchmark(classes=Classes(2, names=("cat", "dog"))))
-    assert result.moved == 0
+    assert result.n_changed_by_rounding == 0
     written = np.load(tmp_path / "out.npy").astype(float)
     expected = [[3 / 7, 4 / 7], [0.5, 0.5], [2, 3], [0.5, 0.5], [1, 0]]
     assert written == pytest.approx(np.array(expected), abs=5e-4)
@@ -184,8 +187,8 @@ def test_probabilities_of_outputs_with_same_class_are_summed(
         "fine", lambda pictures: np.array([rows[number_of(picture)] for picture in pictures]), outputs=outputs
     )
     result = run(images, tmp_path / "out.npy", model, benchmark=Benchmark(classes=CLASSES), batch_size=batch)
-    assert (result.summed, result.outputs, result.without_output) == (True, 40, 1)
-    assert result.without_class == classes.count(-1)
+    assert (result.has_summed_outputs, result.n_outputs, result.n_classes_without_output) == (True, 40, 1)
+    assert result.n_outputs_without_class == classes.count(-1)
     best = scores_[:, np.array(classes) >= 0].max(axis=1, keepdims=True)
     weights = scores_ if kind == "probabilities" else np.exp(np.clip(scores_ - best, -1000, 0).astype(np.float32))
     expected = np.array([summed_one_by_one(row, classes, 3) for row in weights])
@@ -209,14 +212,14 @@ def test_first_image_decides_for_all_scores_of_summed_outputs(images: Path, tmp_
         )
 
     softmax = run(images, tmp_path / "logits.npy", model([3, 1, 2], [0.5, 0.25, 0.25]), **summed)
-    assert softmax.softmax
+    assert softmax.has_softmax_sums
     assert np.load(tmp_path / "logits.npy")[-1] == pytest.approx([0.6953, 0.3047, 0], abs=1e-3), (
         "no row is an exception"
     )
     with pytest.warns(ReassessWarning, match="^odd: scores are in .0, 1. and do not add up to 1, as of sigmoids"):
         run(images, tmp_path / "sigmoid.npy", model([0.9, 0.8, 0.1], [0.5, 0.25, 0.25]), **summed)
     sure = run(images, tmp_path / "sure.npy", model([0.5, 0.25, 0.25], [0.5, 0.2, 0.2]), **summed)
-    assert not sure.softmax
+    assert not sure.has_softmax_sums
     assert np.load(tmp_path / "sure.npy")[-1] == pytest.approx([7 / 9, 2 / 9, 0], abs=1e-3)
     assert code_of(run, images, tmp_path / "out.npy", model([0.5, 0.25, 0.25], [3, 1, 2]), **summed) == (
         "not-a-distribution"
@@ -228,7 +231,7 @@ def test_output_list_is_part_of_interrupted_run(images: Path, tmp_path: Path, mo
         if done > 2:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr("reassess.proposals.model_runs._SHARD", 1)
+    monkeypatch.setattr("reassess.proposals.model_runs._IMAGES_PER_SHARD", 1)
     of: dict[str, Any] = {"benchmark": Benchmark(classes=CLASSES), "batch_size": 1}
     with pytest.raises(KeyboardInterrupt):
         run(images, tmp_path / "out.npy", tiled([1, 2, 3], outputs=["cat", "cat", "dog"]), progress=stop, **of)
@@ -267,7 +270,7 @@ def test_images_with_another_best_class_in_float16_are_counted(
     images: Path, tmp_path: Path, scores: list[float], outputs: list[str], moved: int
 ) -> None:
     result = run(images, tmp_path / "out.npy", tiled(scores, outputs=outputs), benchmark=NAMED)
-    assert result.moved == moved
+    assert result.n_changed_by_rounding == moved
     best = np.load(tmp_path / "out.npy").argmax(axis=1)
     of_classes = [value for value, name in zip(scores, outputs, strict=True) if name != "-"]
     model_says = [name for name in outputs if name != "-"][int(np.argmax(of_classes))]
@@ -278,13 +281,13 @@ def test_outputs_with_unknown_names_are_named(images: Path, tmp_path: Path) -> N
     names = ["dog", "dogg", "background", "-", "pencil", "cow", "dogg"]
     model = ImageModel("six", lambda pictures: np.zeros((len(pictures), 7)), outputs=names)
     lines: list[str] = []
-    result = run(images, tmp_path / "out.npy", model, benchmark=Benchmark(classes=CLASSES), tell=lines.append)
+    result = run(images, tmp_path / "out.npy", model, benchmark=Benchmark(classes=CLASSES), report=lines.append)
     assert lines[1] == (
         "six: 4 names of outputs are not classes, so these outputs are not used: "
         "'dogg' (did you mean dog?), 'background', 'pencil' and 1 more"
     )
     assert result.unknown_outputs == ("dogg", "background", "pencil", "cow")
-    assert (result.without_class, result.without_output) == (6, 2)
+    assert (result.n_outputs_without_class, result.n_classes_without_output) == (6, 2)
 
 
 def test_unreadable_images_are_listed(images: Path, tmp_path: Path) -> None:
@@ -388,7 +391,7 @@ def test_device_is_for_models_that_take_one(monkeypatch: pytest.MonkeyPatch, mod
     monkeypatch.setattr(
         "reassess.proposals.model_runs.open_model", lambda source, *, device: devices.update({source: device})
     )
-    opener = Opener([*models, MODEL], device="cuda")
+    opener = ModelOpener([*models, MODEL], device="cuda")
     for model in models:
         opener(model)
     assert devices == {model: "cuda" if model == takes else None for model in models}
@@ -400,7 +403,7 @@ def test_disk_space_is_checked_before_any_work(images: Path, tmp_path: Path, mon
     assert fault_of(run, images, tmp_path / "out.npy") == ("disk-full", "59 bytes")
     free.free = 60  # 5 images x 3 outputs x 2 bytes, in shards and in the file
     lines: list[str] = []
-    run(images, tmp_path / "out.npy", tell=lines.append)
+    run(images, tmp_path / "out.npy", report=lines.append)
     assert lines == ["5 images; the run needs 60 bytes of disk space, with temporary files"]
 
 
@@ -421,7 +424,7 @@ def test_output_without_name_raises(images: Path, output: str, models: list[Imag
 
 def test_onnx_files_with_same_name_have_separate_outputs(tmp_path: Path) -> None:
     def named(*models: str) -> list[str]:
-        return [path.name for path in files_of(models, tmp_path / "out")]
+        return [path.name for path in list_output_files(models, tmp_path / "out")]
 
     assert named("onnx:a/m.onnx", "onnx:b/m.onnx") == ["onnx-a-m.npy", "onnx-b-m.npy"]
     assert named("onnx:m.onnx", "onnx:b/m.onnx", "timm:m.a1") == ["onnx-m.npy", "onnx-b-m.npy", "timm-m.a1.npy"]
@@ -435,14 +438,14 @@ def test_two_paths_of_onnx_file_are_one_model(tmp_path: Path, monkeypatch: pytes
     write_files(tmp_path, {"a/m.onnx": b""})
     (tmp_path / "link.onnx").symlink_to("a/m.onnx")
     for other in ("a/../a/m.onnx", f"{tmp_path}/a/m.onnx", "link.onnx"):
-        found = fault_of(files_of, ["onnx:a/m.onnx", "timm:m", f"onnx:{other}"], tmp_path / "out")
+        found = fault_of(list_output_files, ["onnx:a/m.onnx", "timm:m", f"onnx:{other}"], tmp_path / "out")
         assert found == ("two-outputs-one-file", f"onnx:a/m.onnx and onnx:{other}")
 
 
 @pytest.fixture
 def interrupted(images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
     """Interrupt a run after this number of shards of two images."""
-    monkeypatch.setattr("reassess.proposals.model_runs._SHARD", 2)
+    monkeypatch.setattr("reassess.proposals.model_runs._IMAGES_PER_SHARD", 2)
 
     def make(shards: int, model: ImageModel = MODEL, **options: Any) -> Path:
         def progress(_: str, done: int, total: int) -> None:
@@ -470,7 +473,7 @@ def test_finished_shards_are_not_computed_again(images: Path, tmp_path: Path, in
         counts.append((done, total))
 
     counts: list[tuple[int, int]] = []
-    run(images, output, ImageModel("colours", function), batch_size=2, tell=lines.append, progress=progress)
+    run(images, output, ImageModel("colours", function), batch_size=2, report=lines.append, progress=progress)
     assert seen == [1, 3, 4, 5], "the first again, which tells the number of outputs, then those of the other shards"
     assert lines[1:] == [f"{output}.unfinished: continues after 1 of 3 shards"]
     assert counts == [(4, 5), (5, 5)]
@@ -482,7 +485,7 @@ def test_finished_shards_are_not_computed_again(images: Path, tmp_path: Path, in
 def test_batches_do_not_depend_on_interruption(
     images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shard: int
 ) -> None:
-    monkeypatch.setattr("reassess.proposals.model_runs._SHARD", shard)
+    monkeypatch.setattr("reassess.proposals.model_runs._IMAGES_PER_SHARD", shard)
     seen: list[list[int]] = []
 
     def function(pictures: list[Any]) -> npt.NDArray[np.float64]:
@@ -542,8 +545,8 @@ def test_unreadable_image_can_be_replaced(images: Path, tmp_path: Path, interrup
     output = interrupted(2)
     write_files(images, {"a/2.jpg": picture(2), "b/1.png": picture(3, "PNG")})
     lines: list[str] = []
-    result = run(images, output, batch_size=2, tell=lines.append)
-    assert (len(lines), result.images, result.unreadable) == (1, 5, ()), "both shards are made anew"
+    result = run(images, output, batch_size=2, report=lines.append)
+    assert (len(lines), result.n_images, result.unreadable) == (1, 5, ()), "both shards are made anew"
     run(images, tmp_path / "whole.npy", batch_size=2)
     assert output.read_bytes() == (tmp_path / "whole.npy").read_bytes()
     assert output.with_suffix(".txt").read_bytes() == (tmp_path / "whole.txt").read_bytes()
@@ -552,7 +555,7 @@ def test_unreadable_image_can_be_replaced(images: Path, tmp_path: Path, interrup
 def test_image_fixed_for_one_model_only_raises(images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An image that one model cannot crop can have scores of another model."""
     write_files(images, {"a/1.jpg": b""})
-    monkeypatch.setattr("reassess.proposals.model_runs.write_shards", interrupt)
+    monkeypatch.setattr("reassess.proposals.model_runs.write_output_file", interrupt)
     with pytest.raises(KeyboardInterrupt):
         predict(TWO, tmp_path / "out", images=images, batch_size=2)
     (shard,) = (tmp_path / "out.unfinished/shards/other").iterdir()
@@ -571,7 +574,7 @@ def test_image_fixed_and_changed_again_raises(
     output = interrupted(1)
     write_files(images, {"a/2.jpg": picture(2)})
     with monkeypatch.context() as patched:
-        patched.setattr("reassess.proposals.model_runs.write_shards", interrupt)
+        patched.setattr("reassess.proposals.model_runs.write_output_file", interrupt)
         with pytest.raises(KeyboardInterrupt):
             run(images, output, batch_size=2)
     write_files(images, {"a/2.jpg": picture(7)})
@@ -643,7 +646,7 @@ def test_damaged_shard_is_computed_again(
     output = interrupted(2)
     damage(Path(f"{output}.unfinished/shards/out/000000.npz"))
     lines: list[str] = []
-    run(images, output, batch_size=2, tell=lines.append)
+    run(images, output, batch_size=2, report=lines.append)
     assert lines[1:] == [
         f"{output}.unfinished: 1 damaged shard computed again: shards/out/000000.npz",
         f"{output}.unfinished: continues after 1 of 3 shards",
@@ -731,7 +734,7 @@ def test_run_interrupted_while_moving_files_continues(
     lines: list[str] = []
     own = {".reassess-mine.csv": b"", "mine.npy": b""}
     write_files(tmp_path / "out", own)
-    predict(TWO, tmp_path / "out", images=images, tell=lines.append)
+    predict(TWO, tmp_path / "out", images=images, report=lines.append)
     assert lines[1:] == [f"{tmp_path}/out.unfinished: continues after 2 of 2 shards"]
     assert contents_of(tmp_path / "out") == half_placed | own
     assert not (tmp_path / "out.unfinished").exists()

@@ -8,7 +8,7 @@ import pytest
 
 from reassess import ModelSource, predict
 from reassess.proposals import open_model
-from reassess.proposals.onnx_models import _hash
+from reassess.proposals.onnx_models import _hash_model_files
 from tests.helpers import Needs, code_of, fault_of, python, write_files
 
 pytestmark = pytest.mark.usefixtures("report_extra")
@@ -177,7 +177,7 @@ def test_nested_weights_distinguish_models(tmp_path: Path) -> None:
         hashes = []
         for content in (b"0123", b"4567"):
             (tmp_path / "deep.bin").write_bytes(content)
-            hashes.append(_hash(tmp_path / "m.onnx"))
+            hashes.append(_hash_model_files(tmp_path / "m.onnx"))
         assert hashes[0] != hashes[1]
 
 

@@ -42,7 +42,7 @@ def test_pixels_equal_pixels_of_torchvision(
     steps = [t.Resize(size, t.InterpolationMode(interpolation)), t.CenterCrop(crop), t.ToTensor()]
     expected = t.Compose([*steps, t.Normalize(MEAN, DEVIATION)])(image).permute(1, 2, 0).numpy()
     transform = Transform(size, crop, MEAN, DEVIATION, interpolation)
-    np.testing.assert_array_equal(transform.scaled(transform.cut(image)), expected)
+    np.testing.assert_array_equal(transform.normalize(transform.resize_and_crop(image)), expected)
 
 
 def test_too_large_resized_image_raises(needs: Needs) -> None:
@@ -50,8 +50,8 @@ def test_too_large_resized_image_raises(needs: Needs) -> None:
     from PIL import Image
 
     transform = Transform(1000, (224, 224), MEAN, DEVIATION)
-    assert fault_of(transform.cut, Image.new("RGB", (1, 101))) == ("too-long", "1 x 101 pixels")
-    assert transform.cut(Image.new("RGB", (1, 100))).shape == (224, 224, 3)
+    assert fault_of(transform.resize_and_crop, Image.new("RGB", (1, 101))) == ("too-long", "1 x 101 pixels")
+    assert transform.resize_and_crop(Image.new("RGB", (1, 100))).shape == (224, 224, 3)
 
 
 def write(path: Path, document: Any) -> Path:

@@ -5,15 +5,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reassess.proposals import subset_search
-from reassess.proposals.proposed_pairs import Pairs
-from reassess.proposals.subset_search import SubsetSearch, subset_sums
+from reassess.proposals.proposed_pairs import ProposedPairs
+from reassess.proposals.subset_search import SubsetSearch, sum_over_subsets
 
 
 @given(st.integers(0, 6), st.integers(0, 2**32 - 1))
 def test_subset_sums_equal_a_loop(models: int, seed: int) -> None:
     counts = np.random.default_rng(seed).integers(-5, 9, 2**models)
     expected = [sum(int(counts[t]) for t in range(2**models) if t & ~s == 0) for s in range(2**models)]
-    assert subset_sums(counts).tolist() == expected
+    assert sum_over_subsets(counts).tolist() == expected
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 7), st.booleans())
@@ -21,25 +21,28 @@ def test_subset_sums_equal_a_loop(models: int, seed: int) -> None:
 def test_counts_by_subset_equal_single_counts(seed: int, models: int, exact: bool) -> None:
     rng = np.random.default_rng(seed)
     members, sends = rng.random((2, 60, models)) < rng.random((2, 1, models))
-    pairs = Pairs(members, sends)
-    valid = pairs.take(rng.random(60) < 0.5)
+    pairs = ProposedPairs(members, sends)
+    valid = pairs.take_rows(rng.random(60) < 0.5)
     found = found_in(pairs, valid, exact)
-    assert (len(found.hits), found.exact) == (2**models - 1 if exact else models, exact)
-    for row in range(len(found.hits)):
-        subset = found.subset(row)
-        assert (found.candidates[row], found.hits[row], found.sizes[row]) == (
-            pairs.count(subset),
-            valid.count(subset),
+    assert (len(found.n_hits), found.is_exact) == (2**models - 1 if exact else models, exact)
+    for row in range(len(found.n_hits)):
+        subset = found.subset_of_row(row)
+        assert (found.n_candidates[row], found.n_hits[row], found.subset_sizes[row]) == (
+            pairs.count_proposed_by(subset),
+            valid.count_proposed_by(subset),
             subset.sum(),
         )
-    assert found.subset(len(found.hits) - 1).all()
-    candidates, hits = found.candidates[found.frontier].tolist(), found.hits[found.frontier].tolist()
+    assert found.subset_of_row(len(found.n_hits) - 1).all()
+    candidates, hits = found.n_candidates[found.frontier_rows].tolist(), found.n_hits[found.frontier_rows].tolist()
     assert (candidates, hits) == (sorted(set(candidates)), sorted(set(hits)))
-    assert (candidates[-1], hits[-1]) == (found.candidates[found.hits == found.hits.max()].min(), found.hits.max())
+    assert (candidates[-1], hits[-1]) == (
+        found.n_candidates[found.n_hits == found.n_hits.max()].min(),
+        found.n_hits.max(),
+    )
 
 
-def found_in(pairs: Pairs, valid: Pairs, exact: bool) -> SubsetSearch:
-    return (subset_search._measure_all if exact else subset_search._measure_greedy)(pairs, valid)
+def found_in(pairs: ProposedPairs, valid: ProposedPairs, exact: bool) -> SubsetSearch:
+    return (subset_search._measure_all_subsets if exact else subset_search._measure_greedy_search)(pairs, valid)
 
 
 def test_greedy_order_takes_copies_and_noisy_models_last() -> None:
@@ -50,6 +53,6 @@ def test_greedy_order_takes_copies_and_noisy_models_last() -> None:
     copies = [right | (rng.random(2_000) < 0.01) for _ in range(3)]
     noisy = [rng.random(2_000) < rng.uniform(0.5, 0.9) for _ in range(20)]
     members = np.column_stack([*noisy, *copies, right])
-    pairs = Pairs(members, np.ones_like(members))
-    found = found_in(pairs, pairs.take(valid), False)
-    assert np.flatnonzero(found.subset(int(found.frontier[-1]))).tolist() == [23]
+    pairs = ProposedPairs(members, np.ones_like(members))
+    found = found_in(pairs, pairs.take_rows(valid), False)
+    assert np.flatnonzero(found.subset_of_row(int(found.frontier_rows[-1]))).tolist() == [23]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from reassess.core import Classes, Hierarchy, Questions, Tasks, Votes
 from reassess.proposals import make_tasks, seconds_per_vote
-from reassess.proposals.task_grouping import _exchange, _split_leaves
+from reassess.proposals.task_grouping import _exchange_classes, _split_leaves
 from tests.helpers import code_of, fault_of, votes_of
 
 NAMES = ("tabby", "poodle", "mug", "cup", "collie", "vase")
@@ -96,7 +96,7 @@ def test_no_exchange_reduces_distances(seed: int, n: int, tasks: int) -> None:
     distances = np.triu(distances, 1) + np.triu(distances, 1).T
     task = rng.integers(0, tasks, n)
     before, sizes = within(task, distances), np.bincount(task)
-    _exchange(task, distances)
+    _exchange_classes(task, distances)
     assert np.bincount(task).tolist() == sizes.tolist()
     assert within(task, distances) <= before
     for first, second in combinations(range(n), 2):
@@ -161,7 +161,7 @@ def test_reasons_of_tasks_are_correct(seed: int, size: int) -> None:
 
 def test_sparse_table_gives_same_tasks_and_no_questions_give_none(monkeypatch: pytest.MonkeyPatch) -> None:
     few = listed(make_tasks(drawn(3)))
-    monkeypatch.setattr("reassess.proposals.task_grouping._DENSE_CLASSES", 3)
+    monkeypatch.setattr("reassess.proposals.task_grouping._MAX_DENSE_CLASSES", 3)
     assert listed(make_tasks(drawn(3))) == few
     assert fault_of(make_tasks, drawn(0), size=0) == ("out-of-range", "0")
     nothing = make_tasks(Questions.from_columns([], np.zeros(0, int)))

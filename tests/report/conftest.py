@@ -11,6 +11,6 @@ from reassess.report import figures
 def drawings(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """All drawings of the test, with their labels placed."""
     drawings: list[Any] = []
-    describe = figures._describe
-    monkeypatch.setattr(figures, "_describe", lambda drawing: drawings.append(drawing) or describe(drawing))
+    describe = figures._describe_figure
+    monkeypatch.setattr(figures, "_describe_figure", lambda drawing: drawings.append(drawing) or describe(drawing))
     return drawings

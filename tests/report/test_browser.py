@@ -15,22 +15,13 @@ import pytest
 from reassess.comparison import Findings
 from reassess.core import Classes
 from reassess.report import CHARTS, write_report
-from reassess.report.sections import sections
-from tests.helpers import Needs, chromium
+from reassess.report.sections import make_sections
 from tests.report.cases import HOSTILE, IMAGES, findings, leaderboard
 from tests.report.test_page import page
 
 Open = Callable[..., Any]
 WIDTHS = (1366, 360)
 NAMES = ("cat", "dog", "=1+1", "eel", "newt", f"owl {HOSTILE}")
-
-
-@pytest.fixture(scope="module")
-def browser(needs: Needs) -> Iterator[Any]:
-    for package in ("playwright", "axe_playwright_python"):
-        needs(package)
-    with chromium() as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +82,7 @@ def test_table_of_accuracies_fits_a_laptop_and_has_the_best_numbers_in_bold(open
     assert table.evaluate("(box) => box.scrollWidth <= box.clientWidth")
     script = "(cells) => cells.map((cell) => Number(getComputedStyle(cell).fontWeight) > 500)"
     bold = table.locator("td").evaluate_all(script)
-    accuracies = next(section for section in sections(results) if section.key == "headline").wide_table
+    accuracies = next(section for section in make_sections(results) if section.key == "headline").wide_table
     width = len(accuracies.columns) - 1
     assert {(i // width, i % width + 1) for i, is_bold in enumerate(bold) if is_bold} == accuracies.best_cells
 

@@ -17,19 +17,19 @@ from reassess.errors import Missing
 from reassess.report import CHARTS, write_chart
 from reassess.report.accuracy_figures import ModelPoint, plot_scatter
 from reassess.report.chart_figures import (
-    SQUARE,
+    SQUARE_SIZE,
     Intervals,
     Mark,
     Stacks,
+    compute_intervals_size,
+    compute_stacks_size,
     plot_intervals,
     plot_stacks,
-    size_of_intervals,
-    size_of_stacks,
 )
 from reassess.report.charts import taxonomy_chart
 from reassess.report.figures import save_figure
-from reassess.report.inline_svg import darken, inline_figure
-from reassess.report.sections import sections
+from reassess.report.inline_svg import invert_lightness, render_inline_svg
+from reassess.report.sections import make_sections
 from tests.helpers import message, numbered_labels
 from tests.report.cases import findings, leaderboard
 
@@ -98,7 +98,7 @@ def test_heading_shortens_names_but_no_other_words(a: str, b: str, words: str, d
 def test_line_of_equal_accuracies_goes_from_edge_to_edge(draw_figure: DrawFigure) -> None:
     """The level of the original labels extends the axes first."""
     points = [ModelPoint("one", Mark(70.0, (69.0, 71.0)), Mark(68.0, (67.0, 69.0)))]
-    axes = draw_figure(partial(plot_scatter, points=points, level=95.0, label_set="x"), SQUARE)
+    axes = draw_figure(partial(plot_scatter, points=points, original_percent=95.0, label_set="x"), SQUARE_SIZE)
     (diagonal,) = [line.get_xdata() for line in axes.lines if line.get_linestyle() == ":"]
     (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
     assert (left, right) == pytest.approx((69 - 0.1, 71 + 0.1))
@@ -107,19 +107,19 @@ def test_line_of_equal_accuracies_goes_from_edge_to_edge(draw_figure: DrawFigure
 
 def make_scatter(count: int) -> Any:
     points = [ModelPoint(f"model {i}", Mark(70.0 + 2 * i), Mark(60.0 + i)) for i in range(count)]
-    return partial(plot_scatter, points=points, level=None, label_set="x")
+    return partial(plot_scatter, points=points, original_percent=None, label_set="x")
 
 
 @pytest.mark.parametrize(("models", "name"), [(6, "model 5\n80.00, x 65.00"), (7, "model 6"), (11, "model 9")])
 def test_scatter_names_ten_models(models: int, name: str, draw_figure: DrawFigure) -> None:
-    axes = draw_figure(make_scatter(models), SQUARE)
+    axes = draw_figure(make_scatter(models), SQUARE_SIZE)
     names = [text.get_text() for text in axes.texts if text.get_text().startswith("model")]
     assert len(names) == min(models, 10)
     assert name in names
 
 
 def test_leader_line_starts_at_the_label(draw_figure: DrawFigure) -> None:
-    axes = draw_figure(make_scatter(5), SQUARE)
+    axes = draw_figure(make_scatter(5), SQUARE_SIZE)
     to_pixels = axes.transData.transform
     texts = [text for text in axes.texts if text.get_text().startswith("model")]
     leaders = [line for line in axes.lines if line.get_linewidth() == 0.6 and line.get_zorder() == 6]
@@ -133,7 +133,7 @@ def test_leader_line_starts_at_the_label(draw_figure: DrawFigure) -> None:
 
 def test_inline_figures_have_unique_ids() -> None:
     """Text is not outlined and uses the fonts of the page; a style element would apply to the whole page."""
-    svgs = [inline_figure(CHARTS["scatter"](THREE).draw, key=key, title="T", size=(4, 4)) for key in ("a", "b")]
+    svgs = [render_inline_svg(CHARTS["scatter"](THREE).draw, key=key, title="T", size=(4, 4)) for key in ("a", "b")]
     first, second = (set(re.findall('id="(.*?)"', svg)) for svg in svgs)
     assert first
     assert not first & second
@@ -146,7 +146,7 @@ def test_intervals_are_drawn_to_their_ends_and_bars_from_0(draw_figure: DrawFigu
 
     def draw_mark(mark: Mark, form: str, **options: Any) -> Any:
         intervals = Intervals(["g"], {"s": [mark]}, "x", form, **options)
-        return draw_figure(partial(plot_intervals, intervals=intervals), size_of_intervals(intervals))
+        return draw_figure(partial(plot_intervals, intervals=intervals), compute_intervals_size(intervals))
 
     axes = draw_mark(Mark(2.0, (1.0, 4.0)), ".1f", reference=(0.0, "none"))
     assert [1.0, 4.0] in [np.asarray(line.get_xdata()).tolist() for line in axes.lines]
@@ -157,7 +157,7 @@ def test_intervals_are_drawn_to_their_ends_and_bars_from_0(draw_figure: DrawFigu
     assert [text.get_text() for text in axes.texts] == ["g", "\N{MINUS SIGN}5.97"]
     assert "\N{MINUS SIGN}" in "".join(text.get_text() for text in axes.get_xticklabels())
     stacks = Stacks(["one", "two"], {"a": [900, 1000], "b": [100, 50]}, "images")
-    axes = draw_figure(partial(plot_stacks, stacks=stacks), size_of_stacks(stacks))
+    axes = draw_figure(partial(plot_stacks, stacks=stacks), compute_stacks_size(stacks))
     assert (axes.get_xlim()[0], sorted(bar.get_width() for bar in axes.patches)) == (0, [50, 100, 900, 1000])
 
 
@@ -229,7 +229,7 @@ def test_charts_without_values_are_not_drawn_but_a_leaderboard_of_one_row_is(tmp
         "taxonomy": "no image is scored",
         "labelling-bias": "no model picks a valid class where the original label is one of several valid classes",
     }
-    assert all("Not shown" in section.notes[0] for section in sections(unscored) if section.key != "headline")
+    assert all("Not shown" in section.notes[0] for section in make_sections(unscored) if section.key != "headline")
     chart = CHARTS["leaderboard"](findings("one", board=Leaderboard(leaderboard().entries[:1])))
     save_figure(tmp_path / "f.svg", chart.draw, title=chart.title, size=chart.size)
     assert chart.table.rows[0][-1] is None
@@ -241,11 +241,11 @@ def test_dark_page_has_bright_colours_of_the_same_hue() -> None:
         linear = [share / 12.92 if share <= 0.04045 else ((share + 0.055) / 1.055) ** 2.4 for share in shares]
         return float(np.dot([0.2126, 0.7152, 0.0722], linear))
 
-    background = luminance(darken("#ffffff"))
+    background = luminance(invert_lightness("#ffffff"))
     for colour in ("#222222", "#666666", "#0060a0", "#b34700", "#000000", "#7b3294", "#a00000"):
-        contrast = (luminance(darken(colour)) + 0.05) / (background + 0.05)
+        contrast = (luminance(invert_lightness(colour)) + 0.05) / (background + 0.05)
         assert contrast >= 4.5, colour
-    blue = darken("#0060a0")
+    blue = invert_lightness("#0060a0")
     assert int(blue[5:], 16) > int(blue[1:3], 16)
 
 

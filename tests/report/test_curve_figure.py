@@ -29,7 +29,7 @@ def measure(file: str, seed: int, *, in_sample: bool | None = None, goal: str | 
     values = np.clip(0.4 * valid + 0.6 * rng.random(200), 0, 1)
     curve = Curve(Golden(questions, valid), values, in_sample)
     chosen = None if goal is None else operating_point(curve, Goal.parse(goal), Scores(questions, values))
-    return MeasuredCurve(file, curve, chosen=chosen)
+    return MeasuredCurve(file, curve, operating_point=chosen)
 
 
 CLOUD = Rule("one rater: yes", tuple(range(20)), tuple(Point(None, 10 + i, 20 + i, 60) for i in range(20)))
@@ -41,8 +41,8 @@ CURVES = [measure("one.npz", 0, in_sample=True, goal="f1"), measure("two.csv", 1
 def test_figures_are_reproducible_in_each_format(tmp_path: Path, suffix: str) -> None:
     first, second = paths = [tmp_path / f"{i}{suffix}" for i in range(2)]
     for draw in (
-        partial(draw_curves, lines=CURVES, rules=[CLOUD, SHARES]),
-        partial(draw_leaderboard, trend=TREND, placements=[MINE], level=90.02),
+        partial(draw_curves, curves=CURVES, rules=[CLOUD, SHARES]),
+        partial(draw_leaderboard, trend=TREND, placements=[MINE], original_percent=90.02),
         partial(draw_choice, choice=choice()),
     ):
         for path in paths:
@@ -66,7 +66,7 @@ def test_curves_points_and_rules_have_labels_that_do_not_overlap(tmp_path: Path,
     draw_curves(tmp_path / "f.png", CURVES, [CLOUD, SHARES])
     texts = drawings[0].axes.texts
     first, second = (f"average precision {line.curve.average_precision:.3f}" for line in CURVES)
-    point = CURVES[0].chosen.point
+    point = CURVES[0].operating_point.point
     chosen = f"threshold {point.threshold:.3g}\nprecision {point.precision.value:.3f}\nrecall {point.recall.value:.3f}"
     rules = ["one rater: yes (20 raters)", "2 of 2 yes", "1 of 2 yes"]
     labels = {text.get_text() for text in texts}

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from reassess.errors import ReassessWarning
-from reassess.report.chart_figures import Stacks, plot_stacks, size_of_stacks
-from reassess.report.figures import _characters_in, figure_as_svg, save_figure
+from reassess.report.chart_figures import Stacks, compute_stacks_size, plot_stacks
+from reassess.report.figures import _font_characters, render_svg, save_figure
 
 pytestmark = pytest.mark.usefixtures("report_extra")
 
@@ -17,7 +17,7 @@ CHINESE = "模型一二三四五六七"
 
 def remove_from_fonts(letters: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Pretend that no font has these letters."""
-    monkeypatch.setattr("reassess.report.figures._characters_in", lambda path: _characters_in(path) - set(letters))
+    monkeypatch.setattr("reassess.report.figures._font_characters", lambda path: _font_characters(path) - set(letters))
 
 
 def save(path: Path, name: str) -> list[str]:
@@ -25,7 +25,7 @@ def save(path: Path, name: str) -> list[str]:
     stacks = Stacks([name, f"{name} again"], {"a": [900, 1000]}, "images")
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        save_figure(path, partial(plot_stacks, stacks=stacks), title=name, size=size_of_stacks(stacks))
+        save_figure(path, partial(plot_stacks, stacks=stacks), title=name, size=compute_stacks_size(stacks))
     assert all(warning.category is ReassessWarning for warning in caught)
     return [str(warning.message) for warning in caught]
 
@@ -48,7 +48,7 @@ def test_other_installed_font_is_used_for_missing_characters(tmp_path: Path, mon
     """STIX, which comes with matplotlib, has mathematical letters that are missing from DejaVu Sans."""
     from matplotlib.font_manager import findfont
 
-    (letter,) = sorted(_characters_in(findfont("STIXGeneral")) - _characters_in(findfont("DejaVu Sans")))[-1:]
+    (letter,) = sorted(_font_characters(findfont("STIXGeneral")) - _font_characters(findfont("DejaVu Sans")))[-1:]
     assert letter.isprintable()
     assert save(tmp_path / "letter.svg", letter) == []
     remove_from_fonts(letter, monkeypatch)
@@ -60,5 +60,5 @@ def test_other_installed_font_is_used_for_missing_characters(tmp_path: Path, mon
 def test_page_uses_the_fonts_of_the_browser(monkeypatch: pytest.MonkeyPatch) -> None:
     remove_from_fonts(CHINESE, monkeypatch)
     stacks = Stacks([CHINESE], {"a": [900]}, "images")
-    svg, _ = figure_as_svg(partial(plot_stacks, stacks=stacks), size=size_of_stacks(stacks))
+    svg, _ = render_svg(partial(plot_stacks, stacks=stacks), size=compute_stacks_size(stacks))
     assert CHINESE in svg

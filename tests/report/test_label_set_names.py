@@ -6,8 +6,8 @@ import pytest
 
 from reassess.comparison import Findings
 from reassess.report import CHARTS, Chart
-from reassess.report.figures import figure_as_svg
-from reassess.report.sections import sections
+from reassess.report.figures import render_svg
+from reassess.report.sections import make_sections
 from tests.report.cases import findings, leaderboard
 
 
@@ -17,14 +17,14 @@ def with_label_sets(name: str) -> Findings:
 
 def texts(results: Findings) -> Iterator[str]:
     """Yield all texts of the page, including headings of tables and descriptions of charts."""
-    for section in sections(results):
+    for section in make_sections(results):
         yield from (section.title, *section.paragraphs, *section.notes)
         for table in (*section.tables, *(chart.table for chart in section.charts), section.wide_table):
             if table is not None:
                 yield from (table.title, *table.csv_columns)
                 yield from (cell for row in table.rows for cell in row if isinstance(cell, str))
         for chart in section.charts:
-            yield from (chart.title, chart.note, *figure_as_svg(chart.draw, size=chart.size))
+            yield from (chart.title, chart.note, *render_svg(chart.draw, size=chart.size))
 
 
 @pytest.mark.parametrize("name", ["", "original", "95"])
@@ -69,7 +69,7 @@ def test_headings_of_tables_contain_the_name(name: str, heading: str) -> None:
         *("model", f"{heading} %", "rank", "original %", "original rank", "of"),
         *("expected ReaL %", "95 %", "above expected, points"),
     ]
-    accuracy, comparison = sections(results)[:2]
+    accuracy, comparison = make_sections(results)[:2]
     wide = [column.name for column in accuracy.wide_table.columns]
     assert wide[:4] == ["model", f"{heading} top-1 %", f"{heading} top-1 95 %", "original top-1 %"]
     assert accuracy.paragraphs[0].startswith(f"Top-k accuracy by the {results.labels.title} labels: ")
@@ -87,7 +87,7 @@ def test_headings_of_tables_contain_the_name(name: str, heading: str) -> None:
 )
 def test_titles_of_axes_contain_the_name(name: str, axis: str, report_extra: None) -> None:
     charts = {kind: CHARTS[kind](with_label_sets(name)) for kind in ("scatter", "label-count")}
-    words = {kind: figure_as_svg(chart.draw, size=chart.size)[1] for kind, chart in charts.items()}
+    words = {kind: render_svg(chart.draw, size=chart.size)[1] for kind, chart in charts.items()}
     assert f"Vertical axis: {axis}. " in words["scatter"]
     name_on_axis = {"": "reassessed", "ReaL": "ReaL"}.get(name, r"pe\x1bts")
     assert f"Horizontal axis: {name_on_axis} top-1 accuracy, %. " in words["label-count"]

@@ -16,26 +16,26 @@ def test_requested_number_of_mistakes_is_drawn() -> None:
     panel = TWO.panel
     for i, model in enumerate(panel.models):
         wrong = panel.is_scored & ~panel.is_valid[i]
-        assert choice.mistakes[model] == wrong.sum()
-        assert choice.shown[model] == 10
+        assert choice.n_mistakes[model] == wrong.sum()
+        assert choice.n_shown[model] == 10
         assert sum(bool(wrong[row]) for row in choice.rows) >= 10
-    assert {name: n for name, (n, _) in choice.label_errors.items()} == {"one": 10, "two": 10}
-    assert {name: n for name, (n, _) in choice.about_labels.items()} == {"wrong_label": 10, "empty": 10}
+    assert {name: n for name, (n, _) in choice.label_error_counts.items()} == {"one": 10, "two": 10}
+    assert {name: n for name, (n, _) in choice.label_reason_counts.items()} == {"wrong_label": 10, "empty": 10}
     for card in make_cards(TWO, choice.rows):
         row = panel.images.index(card.image)
         mistakes = panel.is_scored[row] & ~panel.is_valid[:, row]
         assert card.mistakes.keys() == {model for model, wrong in zip(panel.models, mistakes, strict=True) if wrong}
         errors = panel.is_valid[:, row] & panel.has_original[row] & ~panel.is_original_hit[:, row]
         assert set(card.label_errors) == {model for model, error in zip(panel.models, errors, strict=True) if error}
-        assert card.mistakes or card.about_labels or card.label_errors
+        assert card.mistakes or card.label_reasons or card.label_errors
 
 
 def test_common_mistakes_of_models_are_drawn_once() -> None:
     """The draw depends only on the seed."""
     panel, choice = TWO.panel, draw_images(TWO, 10_000)
     rows = [row for row in choice.rows if panel.is_scored[row] and not panel.is_valid[:, row].all()]
-    assert len(rows) < sum(choice.mistakes.values())
-    assert choice.shown == choice.mistakes
+    assert len(rows) < sum(choice.n_mistakes.values())
+    assert choice.n_shown == choice.n_mistakes
     assert draw_images(TWO, 10).rows == draw_images(TWO, 10).rows != draw_images(TWO, 10, seed=1).rows
 
 
@@ -43,8 +43,8 @@ def test_empty_original_labels_are_never_wrong() -> None:
     labels = LabelSets.from_lists(["a.png", "b.png"], [[0], [1]])
     model = Predictions.from_ids([1, 1], images=labels.images)
     findings = Findings.from_predictions({"one": model}, labels, original=LabelSets.from_lists([], []))
-    assert draw_images(findings, 5).about_labels == {"wrong_label": (0, 0), "empty": (0, 0)}
-    assert [card.about_labels for card in make_cards(findings, [0])] == [()]
+    assert draw_images(findings, 5).label_reason_counts == {"wrong_label": (0, 0), "empty": (0, 0)}
+    assert [card.label_reasons for card in make_cards(findings, [0])] == [()]
 
 
 def test_card_has_predictions_scores_and_votes() -> None:
@@ -85,8 +85,8 @@ def test_kinds_of_predictions_on_cards_are_those_of_evaluate() -> None:
 def test_cards_mark_wrong_labels_empty_label_sets_and_disputed_votes() -> None:
     for card in make_cards(TWO, range(len(TWO.panel.images))):
         valid, (original,) = TWO.labels[card.image], TWO.original[card.image]
-        assert ("empty" in card.about_labels) == (not valid)
-        assert ("wrong_label" in card.about_labels) == (bool(valid) and original not in valid)
+        assert ("empty" in card.label_reasons) == (not valid)
+        assert ("wrong_label" in card.label_reasons) == (bool(valid) and original not in valid)
         class_ids = {*card.sheet.valid, card.sheet.original, *(class_id for _, class_id, _ in card.predictions)}
         votes = [candidate.votes for candidate in card.sheet.candidates if candidate.class_id in class_ids]
-        assert card.disputed == any(len({answer for _, answer in answers}) > 1 for answers in votes)
+        assert card.is_disputed == any(len({answer for _, answer in answers}) > 1 for answers in votes)

@@ -16,9 +16,9 @@ from reassess.comparison.summary import summarize_findings
 from reassess.core import Classes
 from reassess.report import CHARTS
 from reassess.report.gallery import Thumbnail, Thumbnails
-from reassess.report.mistake_gallery import draw_images, make_cards, mistake_gallery
-from reassess.report.page import Page, ReportSources, bind_units, explorers, render
-from reassess.report.sections import sections
+from reassess.report.mistake_gallery import draw_images, make_cards, make_mistake_gallery
+from reassess.report.page import Page, ReportSources, bind_units, make_explorers, render_page
+from reassess.report.sections import make_sections
 from tests.report.cases import HOSTILE, IMAGES, findings, leaderboard
 
 pytestmark = pytest.mark.usefixtures("report_extra")
@@ -65,17 +65,17 @@ def page(results: Findings, *, gallery: bool = True, command: str = "reassess re
     choice = draw_images(results, 5)
     cards = make_cards(results, choice.rows)
     thumbnails = Thumbnails({card.image: Thumbnail(PICTURE, 8, 8) for card in cards[1:]}, 1, 0)
-    return render(
+    return render_page(
         Page(
             title="2 models, reassessed",
             subtitle="Judged by reassessed labels.",
             summary=summarize_findings(results),
-            sections=sections(results),
-            explorers=explorers(results),
-            gallery=mistake_gallery(results, choice, cards, thumbnails) if gallery else None,
+            sections=make_sections(results),
+            explorers=make_explorers(results),
+            gallery=make_mistake_gallery(results, choice, cards, thumbnails) if gallery else None,
             sources=ReportSources(command, [{"name": "labels", "path": "l.json", "sha256": "00ff"}], {"reassess": "0"}),
             classes=results.classes,
-            detected={"one": "npy of ids"},
+            file_readings={"one": "npy of ids"},
         )
     )
 

@@ -50,7 +50,7 @@ def test_checked_and_uncertain_labels_have_their_own_texts(write_html: Callable[
 
 
 def test_number_of_labels_is_limited(write_html: Callable[..., str]) -> None:
-    html = write_html(cleaning([False] * 3, [0.3, 0.2, 0.1], [1, 1, 1]), most=1)
+    html = write_html(cleaning([False] * 3, [0.3, 0.2, 0.1], [1, 1, 1]), max_images=1)
     assert "1 of 3 wrong labels" in html
     assert ("c.png" in html, "a.png" in html) == (True, False)
 
@@ -69,7 +69,7 @@ def test_page_contains_images_and_counts_missing_ones(tmp_path: Path) -> None:
 
     Image.new("RGB", (8, 8), "red").save(tmp_path / "a.png")
     counts = write_wrong_labels(tmp_path / "page.html", cleaning([False] * 2, [0.1, 0.2], [1, 1]), tmp_path)
-    assert counts == ShownMistakes(images=2, pictures=1, missing=1, unreadable=0)
+    assert counts == ShownMistakes(n_images=2, n_thumbnails=1, n_missing=1, n_unreadable=0)
     html = (tmp_path / "page.html").read_text()
     assert html.count("<img src=") == 1
     assert "Images not shown: 1 missing from the image folder." in html

@@ -10,38 +10,48 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation.baselines import by_majority, by_mean
+from reassess.aggregation.baselines import aggregate_by_majority, aggregate_by_mean
 from reassess.aggregation.calibration import posterior
-from reassess.aggregation.em_inputs import POOLING, default_truths
+from reassess.aggregation.em_inputs import DEFAULT_POOLING, default_truths
 from reassess.aggregation.golden import expert_truth
-from reassess.aggregation.methods import Aggregation, by_calibration, by_em, by_real_recipe, prepare
-from reassess.aggregation.support import GoldenTrial, try_on_golden, warn_of_doubt
+from reassess.aggregation.methods import (
+    Aggregation,
+    aggregate_by_calibration,
+    aggregate_by_em,
+    aggregate_by_real_recipe,
+    align_with_golden,
+)
+from reassess.aggregation.support import GoldenCrossValidation, cross_validate_on_golden, warn_if_unreliable
 from reassess.core import REAL_RECIPE, VALIDITY, LabelSets, Posterior, RaterModel, Votes
 from reassess.core.checks import check_known, check_type
 from reassess.errors import DataError
 from reassess.text import count_noun, join_first
 
 AUTO = "auto"
-_GOLDEN = ("experts", "rater_golden", "at_least")
-_MATRICES = ("smoothing", "pooling")
-_WITHOUT_DEFAULT = {"experts", "rater_golden", "truths_are_answers"}  # they depend on the files, see `_record`
+_GOLDEN_OPTIONS = ("experts", "rater_golden", "at_least")
+_MATRIX_OPTIONS = ("smoothing", "pooling")
+_OPTIONS_WITHOUT_DEFAULT = {
+    "experts",
+    "rater_golden",
+    "truths_are_answers",
+}  # they depend on the files, see `_format_method`
 
 
 @dataclass(frozen=True)
 class Method:
-    """A row of `METHODS`. `Scores.method` records its name, and the options that differ from `defaults`."""
+    """A method that computes scores from votes, with its options; a row of `METHODS`."""
 
     summary: str  # a few words, for help pages
     compute: Callable[..., Aggregation]  # takes votes, and options as keywords
     uses_all_votes: bool  # whether the scores of a golden image depend on votes on other images
     is_biased_by_stop: bool  # whether the scores are biased if a stop rule ended the voting
     options: tuple[str, ...] = ()  # the arguments of `aggregate` that it takes
-    needs: tuple[str, ...] = ()  # required options
+    required_options: tuple[str, ...] = ()  # required options
     defaults: Mapping[str, Any] = field(default_factory=dict)  # the default of each recorded option
 
     def __post_init__(self) -> None:
         """Raise `ValueError` if the recorded method would not reproduce the scores."""
-        missing = set(self.options) - set(self.defaults) - _WITHOUT_DEFAULT
+        missing = set(self.options) - set(self.defaults) - _OPTIONS_WITHOUT_DEFAULT
         if missing:
             raise ValueError(f"options without a default cannot be recorded: {', '.join(sorted(missing))}")
         arguments = {name: each.default for name, each in signature(self.compute).parameters.items()}
@@ -58,30 +68,34 @@ class Method:
 METHODS: Mapping[str, Method] = {
     "calibrated": Method(
         "raters measured on golden answers",
-        by_calibration,
+        aggregate_by_calibration,
         uses_all_votes=False,
         is_biased_by_stop=False,
-        options=(*_GOLDEN, "original", "truths_are_answers", *_MATRICES),
-        needs=("experts",),
-        defaults={"original": False, "at_least": None, "smoothing": 0.0, "pooling": POOLING},
+        options=(*_GOLDEN_OPTIONS, "original", "truths_are_answers", *_MATRIX_OPTIONS),
+        required_options=("experts",),
+        defaults={"original": False, "at_least": None, "smoothing": 0.0, "pooling": DEFAULT_POOLING},
     ),
     "em": Method(
         "Dawid and Skene's EM",
-        by_em,
+        aggregate_by_em,
         uses_all_votes=True,
         is_biased_by_stop=False,
-        options=(*_GOLDEN, "truths_are_answers", *_MATRICES),
-        defaults={"at_least": None, "smoothing": 0.0, "pooling": POOLING},
+        options=(*_GOLDEN_OPTIONS, "truths_are_answers", *_MATRIX_OPTIONS),
+        defaults={"at_least": None, "smoothing": 0.0, "pooling": DEFAULT_POOLING},
     ),
-    "mean": Method("average of no 0, maybe 0.5, yes 1", by_mean, uses_all_votes=False, is_biased_by_stop=True),
-    "majority": Method("share of each answer, or class", by_majority, uses_all_votes=False, is_biased_by_stop=True),
+    "mean": Method(
+        "average of no 0, maybe 0.5, yes 1", aggregate_by_mean, uses_all_votes=False, is_biased_by_stop=True
+    ),
+    "majority": Method(
+        "share of each answer, or class", aggregate_by_majority, uses_all_votes=False, is_biased_by_stop=True
+    ),
     "imagenet-real": Method(
         "the recipe of the ReaL scores",
-        by_real_recipe,
+        aggregate_by_real_recipe,
         uses_all_votes=False,
         is_biased_by_stop=False,
-        options=(*_GOLDEN, "original", *_MATRICES),
-        needs=("experts",),
+        options=(*_GOLDEN_OPTIONS, "original", *_MATRIX_OPTIONS),
+        required_options=("experts",),
         defaults={
             "original": True,
             "at_least": REAL_RECIPE.min_experts,
@@ -195,41 +209,42 @@ def aggregate(
             "original labels, votes on golden items and a number of experts need golden answers",
             fix="give the experts' votes, or remove the other options",
         )
-    result = _run_auto(votes, **options) if method == AUTO else _run(method, votes, options)
-    result.check()
+    result = _run_default_method(votes, **options) if method == AUTO else _run_method(method, votes, options)
+    result.warn_if_unreliable()
     return result
 
 
-def _check_options(name: str, options: Mapping[str, Any]) -> None:
-    method = METHODS[name]
+def _check_options(method_name: str, options: Mapping[str, Any]) -> None:
+    """Raise `DataError` if a method does not take an option, or if a required option is missing."""
+    method = METHODS[method_name]
     unused = [option for option in options if option not in method.options]
     if unused:
         raise DataError(
             "unused-option",
-            f"method {name} does not use {unused[0]}",
+            f"method {method_name} does not use {unused[0]}",
             allowed=join_first(method.options, max_items=9) or "votes",
             fix=f"remove {unused[0]}, or choose another method",
         )
-    if any(need not in options for need in method.needs):
+    if any(need not in options for need in method.required_options):
         raise DataError(
             "missing-golden",
-            f"method {name} needs golden answers",
+            f"method {method_name} needs golden answers",
             fix="give the experts' votes on golden items, or choose another method",
         )
 
 
-def _record(name: str, options: Mapping[str, Any], votes: Votes) -> str:
-    """Record a method and its non-default options, as `parse_method` reads them."""
+def _format_method(method_name: str, options: Mapping[str, Any], votes: Votes) -> str:
+    """Format a method and its non-default options as the text that `parse_method` reads."""
     values = {**options, "original": "original" in options}
-    defaults = {**METHODS[name].defaults, "truths_are_answers": default_truths(votes) != VALIDITY}
+    defaults = {**METHODS[method_name].defaults, "truths_are_answers": default_truths(votes) != VALIDITY}
     changes = {key: values[key] for key in defaults if key in values and values[key] != defaults[key]}
-    return ", ".join([name, *(f"{key}={json.dumps(value)}" for key, value in changes.items())])
+    return ", ".join([method_name, *(f"{key}={json.dumps(value)}" for key, value in changes.items())])
 
 
 # --- the default method -----------------------------------------------------------------------------------------------
 
 
-def _run_auto(
+def _run_default_method(
     votes: Votes,
     *,
     experts: Votes | None = None,
@@ -237,74 +252,91 @@ def _run_auto(
     original: LabelSets | None = None,
     truths_are_answers: bool | None = None,
     at_least: int | None = None,
-    **matrices: float,
+    **matrix_options: float,
 ) -> Aggregation:
-    """Choose the method, compute scores, and record the reason."""
-    options: dict[str, Any] = matrices | (
+    """Choose the method ``auto``, compute scores with it, and record the reason for the choice."""
+    options: dict[str, Any] = matrix_options | (
         {} if truths_are_answers is None else {"truths_are_answers": truths_are_answers}
     )
     if experts is None:
-        return _run("majority", votes, {}) if votes.is_anonymous else _run("em", votes, options)
+        return _run_method("majority", votes, {}) if votes.is_anonymous else _run_method("em", votes, options)
     votes.require_raters("a rater model")
-    votes, experts, golden, are_answers = prepare(votes, experts, rater_golden, truths_are_answers)
+    votes, experts, golden, are_answers = align_with_golden(votes, experts, rater_golden, truths_are_answers)
     options |= {"rater_golden": golden, "at_least": at_least, "truths_are_answers": are_answers}
     if original is not None:
         reason = "only calibrated takes original labels as votes"
-        return _run("calibrated", votes, options | {"experts": experts, "original": original}, reason)
+        return _run_method("calibrated", votes, options | {"experts": experts, "original": original}, reason)
     if not (votes.sizes[experts.find(votes.items) < 0] > 0).any():
         reason = "all items with votes are golden, and em would repeat the golden answers"
-        return _run("calibrated", votes, options | {"experts": experts}, reason)
+        return _run_method("calibrated", votes, options | {"experts": experts}, reason)
     truths = votes.answers if are_answers else VALIDITY
-    truth = expert_truth(experts, truths, at_least=at_least).values
+    truth = expert_truth(experts, truths, at_least=at_least).truth_ids
     methods: dict[str, Callable[[Votes, Votes], Posterior]] = {
-        "em": lambda _, others: by_em(votes, experts=others, **options).posterior,
-        "calibrated": lambda fold, others: by_calibration(fold, experts=others, **options).posterior,
+        "em": lambda _, others: aggregate_by_em(votes, experts=others, **options).posterior,
+        "calibrated": lambda fold, others: aggregate_by_calibration(fold, experts=others, **options).posterior,
     }
-    trial = try_on_golden(votes, experts, golden, truths, truth, methods)
-    method = "calibrated" if trial.is_better("calibrated", "em", errors=1) else "em"
-    result = _run(method, votes, options | {"experts": experts}, _reason(trial, method))
+    cross_validation = cross_validate_on_golden(votes, experts, golden, truths, truth, methods)
+    method = "calibrated" if cross_validation.is_better("calibrated", "em", n_standard_errors=1) else "em"
+    result = _run_method(method, votes, options | {"experts": experts}, _explain_choice(cross_validation, method))
     if method == "em":
-        return replace(result, check=partial(result.check, lambda: trial))
+        return replace(result, warn_if_unreliable=partial(result.warn_if_unreliable, lambda: cross_validation))
     item_truth = np.append(truth, -1)[experts.find(votes.items)]
-    return replace(result, check=partial(_check_calibrated, result, votes, item_truth, trial))
+    return replace(
+        result,
+        warn_if_unreliable=partial(_warn_if_calibrated_is_unreliable, result, votes, item_truth, cross_validation),
+    )
 
 
-def _run(name: str, votes: Votes, options: Mapping[str, Any], reason: str = "") -> Aggregation:
-    result = METHODS[name].compute(votes, **options)
-    facts = {"choice": f"{name}: {reason}"} if reason else {}
-    return replace(result, method=_record(name, options, votes), facts=facts | result.facts)
+def _run_method(method_name: str, votes: Votes, options: Mapping[str, Any], reason: str = "") -> Aggregation:
+    """Compute scores with a method, and record the method, its options and the reason."""
+    result = METHODS[method_name].compute(votes, **options)
+    facts = {"choice": f"{method_name}: {reason}"} if reason else {}
+    return replace(result, method=_format_method(method_name, options, votes), facts=facts | result.facts)
 
 
-def _check_calibrated(result: Aggregation, votes: Votes, item_truth: npt.NDArray[np.int64], trial: GoldenTrial) -> None:
-    """Warn as calibrated does, and also if it decides against the majority without support."""
-    result.check()
+def _warn_if_calibrated_is_unreliable(
+    result: Aggregation, votes: Votes, item_truth: npt.NDArray[np.int64], cross_validation: GoldenCrossValidation
+) -> None:
+    """Warn if golden items have one truth, or if scores contradict the majority without support."""
+    result.warn_if_unreliable()
     if result.model is not None:
         model = result.model
 
-        def apply(votes: Votes) -> tuple[RaterModel, Posterior]:
+        def apply_model(votes: Votes) -> tuple[RaterModel, Posterior]:
+            """Compute the posterior of some votes with the fixed rater model."""
             return model, posterior(votes, model)
 
-        warn_of_doubt(votes, apply(votes)[1], item_truth, apply, method="calibrated", trial=lambda: trial)
+        warn_if_unreliable(
+            votes,
+            apply_model(votes)[1],
+            item_truth,
+            apply_model,
+            method="calibrated",
+            cross_validate=lambda: cross_validation,
+        )
 
 
-def _reason(trial: GoldenTrial, method: str) -> str:
-    """Explain why ``auto`` chose this method."""
-    if not trial.folds:
-        noun = "golden image" if trial.has_images else "golden item"
-        return f"{count_noun(np.unique(trial.unit).size, noun)} cannot show which method is better"
+def _explain_choice(cross_validation: GoldenCrossValidation, method: str) -> str:
+    """Explain why ``auto`` chose this method, as a sentence with counts of correct golden items."""
+    if not cross_validation.n_folds:
+        noun = "golden image" if cross_validation.has_images else "golden item"
+        return f"{count_noun(np.unique(cross_validation.cluster_ids).size, noun)} cannot show which method is better"
     loser = "em" if method == "calibrated" else "calibrated"
-    first, second = (f"{trial.correct[each].sum():,.0f}" for each in (method, loser))
-    setting = f"in {trial.folds}-fold cross-validation on {count_noun(trial.unit.size, 'golden item')}"
+    first, second = (f"{cross_validation.correctness[each].sum():,.0f}" for each in (method, loser))
+    setting = (
+        f"in {cross_validation.n_folds}-fold cross-validation on "
+        f"{count_noun(cross_validation.cluster_ids.size, 'golden item')}"
+    )
     result = f"{setting}, {method} is correct on {first} and {loser} on {second}"
     if method == "calibrated":
         return f"{result}, a difference of more than one standard error"
-    if trial.correct["calibrated"].sum() > trial.correct["em"].sum():
+    if cross_validation.correctness["calibrated"].sum() > cross_validation.correctness["em"].sum():
         return f"{result}, a difference of at most one standard error"
     return result
 
 
 def parse_method(text: str) -> tuple[str, dict[str, Any]]:
-    """Read a recorded method: its name, and the options that differ from the defaults."""
+    """Parse a recorded method into its name and its non-default options."""
     name, *parts = text.split(", ")
     check_known([name], METHODS, value_name="method")
     options: dict[str, Any] = {}

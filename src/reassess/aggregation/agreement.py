@@ -16,18 +16,18 @@ from reassess.text import Printable
 Metric = Literal["nominal", "ordinal"]
 Floats = npt.NDArray[np.float64]
 
-_COUNTS_A_BLOCK = 1 << 20
-_LEVEL = 0.05  # familywise error rate of the test of rater pairs
-_FEWEST_CLUSTERS = 20  # a sum over fewer images is not close to a normal distribution
-_FEWEST_RATERS = 3  # with two raters, the model can explain any agreement
-_FEWEST_PAIRS = 3  # with one or two pairs, none can differ from the median pair
-_MOST_CELLS = 1 << 24  # raters x raters x truths
+_COUNTS_PER_BLOCK = 1 << 20
+_SIGNIFICANCE_LEVEL = 0.05  # familywise error rate of the test of rater pairs
+_MIN_CLUSTERS = 20  # a sum over fewer images is not close to a normal distribution
+_MIN_RATERS = 3  # with two raters, the model can explain any agreement
+_MIN_PAIRS = 3  # with one or two pairs, none can differ from the median pair
+_MAX_CELLS = 1 << 24  # raters x raters x truths
 _SMOOTHING = 0.1  # more would flatten matrices from few votes, so that they predict too little agreement
-_NORMAL = 1.4826  # standard deviation of a normal distribution, over its median distance from the median
+_NORMAL_SPREAD_RATIO = 1.4826  # standard deviation of a normal distribution, over its median distance from the median
 _TOLERANCE = 1e-4  # of posteriors; enough for expected agreements
 
 
-def alpha(votes: Votes, *, metric: Metric = "ordinal") -> float | None:
+def krippendorff_alpha(votes: Votes, *, metric: Metric = "ordinal") -> float | None:
     """Compute Krippendorff's alpha: 1 minus observed over expected disagreement.
 
     Items may have any number of votes; items with fewer than two votes are ignored. Two votes by the same rater on an
@@ -35,16 +35,16 @@ def alpha(votes: Votes, *, metric: Metric = "ordinal") -> float | None:
 
     Source: Krippendorff, "Computing Krippendorff's alpha-reliability" (2011), sections C and E.
     """
-    pairs = coincidences(votes)
+    pairs = count_coincidences(votes)
     totals = pairs.sum(axis=0)
-    distance = _distance(totals, metric)
+    distance = _squared_distances(totals, metric)
     expected = float(totals @ distance @ totals)
     if expected == 0:
         return None
     return 1 - (float(totals.sum()) - 1) * float((pairs * distance).sum()) / expected
 
 
-def coincidences(votes: Votes) -> Floats:
+def count_coincidences(votes: Votes) -> Floats:
     """Count ordered pairs of votes on the same item, by both answers; shape (answers, answers).
 
     Each pair on an item with m votes has weight 1 / (m - 1), so that each vote counts once. The pairs are counted as
@@ -52,19 +52,19 @@ def coincidences(votes: Votes) -> Floats:
     """
     width = len(votes.answers)
     pairs: dict[int, Floats] = {}
-    block = max(1, _COUNTS_A_BLOCK // max(width, 1))
+    block = max(1, _COUNTS_PER_BLOCK // max(width, 1))
     for start in range(0, len(votes.items), block):
-        counts = _counts(votes, start, min(start + block, len(votes.items)))
+        counts = _count_answers(votes, start, min(start + block, len(votes.items)))
         sizes = counts.sum(axis=1)
         for size in np.unique(sizes[sizes > 1]).tolist():
             part = counts[sizes == size]
-            of_part = part.T @ part - np.diag(part.sum(axis=0))  # without pairs of a vote with itself
-            pairs[size] = pairs.get(size, 0) + of_part
+            part_pairs = part.T @ part - np.diag(part.sum(axis=0))  # without pairs of a vote with itself
+            pairs[size] = pairs.get(size, 0) + part_pairs
     return sum((pairs[size] / (size - 1) for size in sorted(pairs)), np.zeros((width, width)))
 
 
 def default_metric(votes: Votes) -> Metric:
-    """Return ordinal for answers to questions, no/maybe/yes, and numbers; nominal otherwise."""
+    """Return the metric for alpha: ordinal for questions, no/maybe/yes and numbers; else nominal."""
     if votes.classes is not None:
         return "nominal"
     if isinstance(votes.items, Questions):
@@ -73,68 +73,74 @@ def default_metric(votes: Votes) -> Metric:
     return "ordinal" if set(words) <= set(KNOWN_ANSWERS) else "nominal"
 
 
-def _counts(votes: Votes, start: int, stop: int) -> Floats:
-    """Votes per item and answer, as floats: their products are fast, and exact for counts below 2^26."""
+def _count_answers(votes: Votes, start: int, stop: int) -> Floats:
+    """Count votes per item and answer for the items from `start` to `stop`, as floats."""
     width = len(votes.answers)
     answer_ids = votes.answer_ids[votes.indptr[start] : votes.indptr[stop]]
     cells = np.repeat(np.arange(stop - start) * width, np.diff(votes.indptr[start : stop + 1])) + answer_ids
     return np.bincount(cells, minlength=(stop - start) * width).reshape(-1, width).astype(np.float64)
 
 
-def _distance(totals: Floats, metric: Metric) -> Floats:
-    """Squared distance between answers; `totals` is the number of votes for each."""
+def _squared_distances(vote_counts: Floats, metric: Metric) -> Floats:
+    """Compute the squared distance of each pair of answers; `vote_counts` counts the votes per answer."""
     if metric == "nominal":
-        return 1 - np.eye(totals.size)
-    middle = np.cumsum(totals) - totals / 2  # the mean rank of the votes for each answer
+        return 1 - np.eye(vote_counts.size)
+    middle = np.cumsum(vote_counts) - vote_counts / 2  # the mean rank of the votes for each answer
     squared: Floats = np.subtract.outer(middle, middle) ** 2
     return squared
 
 
 @dataclass(frozen=True)
 class RaterPair:
-    """A pair of raters, and how often they agree."""
+    """How often two raters agree, and how often they were expected to."""
 
     raters: tuple[Id, Id]
-    common: int  # items with votes by both
-    clusters: int  # images of these items; for plain items the same number
-    agreed: int  # items where they agree
-    expected: float  # expected number of agreements, if they were independent given the truth
-    z: float  # agreements beyond the expected ones, compared with the other pairs: see `dependence`
+    n_common: int  # items with votes by both
+    n_clusters: int  # images of these items; for plain items the same number
+    n_agreements: int  # items where they agree
+    expected_agreements: float  # expected number of agreements, if they were independent given the truth
+    z: float  # agreements beyond the expected ones, compared with the other pairs: see `find_dependent_raters`
 
     def to_json(self) -> dict[str, Any]:
-        """The object that JSON documents hold."""
+        """Return a dict for JSON output."""
         return {
             "raters": list(self.raters),
-            "common": self.common,
-            "images": self.clusters,
-            "agreed": self.agreed,
-            "expected": self.expected,
+            "common": self.n_common,
+            "images": self.n_clusters,
+            "agreed": self.n_agreements,
+            "expected": self.expected_agreements,
             "z": self.z,
         }
 
 
 @dataclass(frozen=True, repr=False)
 class Dependence(Printable):
-    """Pairs of raters who are not independent."""
+    """Results of the test for dependent raters: pairs that agree too often, and counts of tests."""
 
     pairs: tuple[RaterPair, ...]  # pairs that agree too often, the highest z first
     # Number of tested pairs: pairs with at least 20 common images, if there are at least three such pairs. 0 if there
     # are fewer than three raters, or too many for the test.
-    tested: int
-    untested: int  # number of other pairs with a common item
+    n_tested: int
+    n_untested: int  # number of other pairs with a common item
     # Excess agreement of the median tested pair, in standard errors. All raters share it, for example because some
     # items are hard for everyone.
-    median: float = 0.0
-    spread: float = 1.0  # robust standard deviation of the pairs' excess agreement, at least 1
+    median_excess: float = 0.0
+    excess_spread: float = 1.0  # robust standard deviation of the pairs' excess agreement, at least 1
 
     def to_json(self) -> dict[str, Any]:
-        """The object that JSON documents hold."""
+        """Return a dict for JSON output."""
         pairs = [pair.to_json() for pair in self.pairs]
-        counts = {"tested": self.tested, "untested": self.untested}
-        return {"level": _LEVEL, **counts, "median": self.median, "spread": self.spread, "pairs": pairs}
+        counts = {"tested": self.n_tested, "untested": self.n_untested}
+        return {
+            "level": _SIGNIFICANCE_LEVEL,
+            **counts,
+            "median": self.median_excess,
+            "spread": self.excess_spread,
+            "pairs": pairs,
+        }
 
 
-def dependence(votes: Votes) -> Dependence:
+def find_dependent_raters(votes: Votes) -> Dependence:
     """Find pairs of raters who agree more than their confusion matrices and other pairs explain.
 
     Matrices and prior come from EM on the votes, with one truth per answer. For each item with votes by both raters,
@@ -143,7 +149,8 @@ def dependence(votes: Votes) -> Dependence:
     error. The squared standard error is the larger of two values: the variance if all items were independent, and the
     sum over images of the squared excess, because questions about the same image are dependent.
 
-    Some items are harder than others for everyone, so all pairs agree more than the matrices predict. Therefore
+    Some items are harder than others for everyone, so all pairs agree more than the matrices predict. So each excess is
+    compared with the median excess:
 
         z = (excess - median excess of all pairs) / spread,
 
@@ -162,29 +169,35 @@ def dependence(votes: Votes) -> Dependence:
     other raters, who agree more than this wrong truth explains.
     """
     raters, answers = len(votes.raters), len(votes.answers)
-    if raters < _FEWEST_RATERS or not len(votes) or raters**2 * answers > _MOST_CELLS:
-        return Dependence(pairs=(), tested=0, untested=0)
-    votes = _first_votes(votes)
-    sums = _compare(votes, _model(votes))
-    first, second = np.nonzero(sums[..., 5] >= _FEWEST_CLUSTERS)
-    if first.size < _FEWEST_PAIRS:
+    if raters < _MIN_RATERS or not len(votes) or raters**2 * answers > _MAX_CELLS:
+        return Dependence(pairs=(), n_tested=0, n_untested=0)
+    votes = _keep_first_votes(votes)
+    sums = _sum_agreements(votes, _fit_rater_model(votes))
+    first, second = np.nonzero(sums[..., 5] >= _MIN_CLUSTERS)
+    if first.size < _MIN_PAIRS:
         first, second = first[:0], second[:0]
-    excesses = [_pair(votes, r, s, sums[r, s]) for r, s in zip(first.tolist(), second.tolist(), strict=True)]
+    excesses = [_make_rater_pair(votes, r, s, sums[r, s]) for r, s in zip(first.tolist(), second.tolist(), strict=True)]
     untested = int(np.count_nonzero(sums[..., 0])) - len(excesses)
-    median, spread = _null([pair.z for pair in excesses])
+    median, spread = _empirical_null([pair.z for pair in excesses])
     pairs = [replace(pair, z=(pair.z - median) / spread) for pair in excesses]
-    return Dependence(pairs=_significant(pairs), tested=len(pairs), untested=untested, median=median, spread=spread)
+    return Dependence(
+        pairs=_select_significant(pairs),
+        n_tested=len(pairs),
+        n_untested=untested,
+        median_excess=median,
+        excess_spread=spread,
+    )
 
 
 def cluster_ids(votes: Votes) -> npt.NDArray[np.int64]:
-    """Return the independent unit of each item: its image, or the plain item itself; int64, shape (items,)."""
+    """Return the cluster of each item: its image, or the plain item itself; int64, shape (items,)."""
     if isinstance(votes.items, Questions):
         return votes.items.image_ids.astype(np.int64)
     return np.arange(len(votes.items))
 
 
-def _first_votes(votes: Votes) -> Votes:
-    """The first vote of each rater on each item."""
+def _keep_first_votes(votes: Votes) -> Votes:
+    """Keep only the first vote of each rater on each item."""
     keys = votes.item_ids * len(votes.raters) + votes.rater_ids
     _, kept = np.unique(keys, return_index=True)
     if kept.size == len(votes):
@@ -200,8 +213,9 @@ def _first_votes(votes: Votes) -> Votes:
     )
 
 
-def _model(votes: Votes) -> RaterModel:
+def _fit_rater_model(votes: Votes) -> RaterModel:
     # Expected agreements hardly change after thousands of slow EM steps, so convergence does not matter.
+    """Fit confusion matrices by EM, with one truth per answer."""
     with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):
         return fit_dawid_skene(
             votes,
@@ -213,7 +227,8 @@ def _model(votes: Votes) -> RaterModel:
         ).model
 
 
-def _compare(votes: Votes, model: RaterModel) -> Floats:
+def _sum_agreements(votes: Votes, model: RaterModel) -> Floats:
+    """Sum observed and expected agreements for each pair of raters; shape (raters, raters, 6)."""
     from reassess.numeric.vote_kernels import compare_raters
 
     matrices = model.matrices_of(votes.raters)
@@ -235,32 +250,33 @@ def _compare(votes: Votes, model: RaterModel) -> Floats:
     return sums
 
 
-def _pair(votes: Votes, first: int, second: int, sums: Floats) -> RaterPair:
+def _make_rater_pair(votes: Votes, first_rater: int, second_rater: int, sums: Floats) -> RaterPair:
+    """Create a `RaterPair` from its sums; its z is the excess agreement in standard errors."""
     common, agreed, expected, variance, clustered, clusters = sums.tolist()
     error = max(variance, clustered) ** 0.5
     z = (agreed - expected) / error if error > 0 else 0.0
     return RaterPair(
-        raters=(votes.raters[first], votes.raters[second]),
-        common=int(common),
-        clusters=int(clusters),
-        agreed=int(agreed),
-        expected=expected,
+        raters=(votes.raters[first_rater], votes.raters[second_rater]),
+        n_common=int(common),
+        n_clusters=int(clusters),
+        n_agreements=int(agreed),
+        expected_agreements=expected,
         z=z,
     )
 
 
-def _null(excesses: list[float]) -> tuple[float, float]:
-    """Median and robust standard deviation of the pairs' excesses; the latter is at least 1."""
+def _empirical_null(excesses: list[float]) -> tuple[float, float]:
+    """Compute the median of the excesses, and their robust standard deviation, at least 1."""
     if not excesses:
         return 0.0, 1.0
     median = float(np.median(excesses))
-    return median, max(1.0, _NORMAL * float(np.median(np.abs(np.array(excesses) - median))))
+    return median, max(1.0, _NORMAL_SPREAD_RATIO * float(np.median(np.abs(np.array(excesses) - median))))
 
 
-def _significant(pairs: list[RaterPair]) -> tuple[RaterPair, ...]:
-    """The pairs with a significant z, by Holm's step-down method; the highest z first."""
+def _select_significant(pairs: list[RaterPair]) -> tuple[RaterPair, ...]:
+    """Select the pairs with a significant z by Holm's method, the highest z first."""
     from scipy.special import ndtr
 
     ranked = sorted(pairs, key=lambda pair: -pair.z)
     p_values = adjust_p_values([float(ndtr(-pair.z)) for pair in ranked])
-    return tuple(pair for pair, p_value in zip(ranked, p_values, strict=True) if p_value <= _LEVEL)
+    return tuple(pair for pair, p_value in zip(ranked, p_values, strict=True) if p_value <= _SIGNIFICANCE_LEVEL)

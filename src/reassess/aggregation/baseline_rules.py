@@ -22,7 +22,7 @@ from reassess.text import Printable
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Rule(Printable):
-    """Precision and recall of a rule, in each of its variants."""
+    """Precision and recall of a rule that keeps labels, for each variant of the rule."""
 
     name: str
     variants: tuple[Id, ...]  # a rater's id, or a share of yes votes, for each point
@@ -31,7 +31,7 @@ class Rule(Printable):
     file: str = ""  # the file of the votes, or of the original labels
 
     def to_json(self) -> dict[str, Any]:
-        """The object that JSON documents hold."""
+        """Return a dict for JSON output."""
         points = zip(self.variants, self.points, strict=True)
         return {
             "file": self.file,
@@ -51,40 +51,43 @@ def simple_rules(
     original: LabelSets | None = None,
     files: Mapping[str, str] | None = None,
 ) -> tuple[Rule, ...]:
-    """Measure every rule that the votes and labels allow."""
+    """Measure the precision and recall of rules without a rater model."""
     rules: list[tuple[str, Rule]] = []
     if rater_golden is not None and not rater_golden.is_anonymous:
-        pair_votes = _on_golden_pairs(rater_golden, golden)
-        rules.append(("rater_golden", rater_rule(golden, pair_votes, pair_votes.answers[-1:])))
+        pair_votes = _select_votes_on_golden(rater_golden, golden)
+        rules.append(("rater_golden", measure_rater_rule(golden, pair_votes, pair_votes.answers[-1:])))
         if pair_votes.counts_by_rater()[:, 1:-1].any():
-            rules.append(("rater_golden", rater_rule(golden, pair_votes, pair_votes.answers[:0:-1])))
+            rules.append(("rater_golden", measure_rater_rule(golden, pair_votes, pair_votes.answers[:0:-1])))
     if votes is not None:
-        rules.append(("votes", share_rule(golden, votes)))
+        rules.append(("votes", measure_share_rule(golden, votes)))
     if original is not None:
-        rules.append(("original", original_rule(golden, original)))
+        rules.append(("original", measure_original_rule(golden, original)))
     return tuple(replace(rule, file=(files or {}).get(source, "")) for source, rule in rules)
 
 
-def _on_golden_pairs(votes: Votes, golden: Golden) -> Votes:
-    """Votes on golden pairs, with all answers of their scale; without invalid pairs that nobody voted for."""
+def _select_votes_on_golden(votes: Votes, golden: Golden) -> Votes:
+    """Select votes on golden pairs; without invalid pairs that no rater voted for."""
     if votes.classes is not None:
         on_golden = votes.restrict(np.flatnonzero(match_images(votes.images, golden.questions.images) >= 0))
         voted, _ = count_votes_by_class(on_golden)
-        pairs, _ = merge_items(voted, take_items(golden.questions, np.flatnonzero(golden.valid)))
+        pairs, _ = merge_items(voted, take_items(golden.questions, np.flatnonzero(golden.is_valid)))
         votes = votes_on_questions(votes, require_questions(pairs))
     return votes.with_full_scale()
 
 
-def rater_rule(golden: Golden, votes: Votes, answers: Collection[Id]) -> Rule:
-    """Measure the rule that keeps a pair if one rater gave one of `answers`; one point per rater."""
+def measure_rater_rule(golden: Golden, votes: Votes, answers: Collection[Id]) -> Rule:
+    """Measure the rule "keep a pair if one rater gave one of `answers`", with a point per rater."""
     rows = find_items(golden.questions, votes.items)[votes.item_ids]
-    judged = rows >= 0
-    raters, valid = votes.rater_ids[judged], golden.valid[rows[judged]]
-    kept = np.isin(votes.answer_ids[judged], [votes.answer_id(answer) for answer in answers])
+    is_on_golden = rows >= 0
+    raters, is_valid = votes.rater_ids[is_on_golden], golden.is_valid[rows[is_on_golden]]
+    is_kept = np.isin(votes.answer_ids[is_on_golden], [votes.answer_id(answer) for answer in answers])
 
-    counts = (np.bincount(raters[part], minlength=len(votes.raters)).tolist() for part in (kept & valid, kept, valid))
+    counts = (
+        np.bincount(raters[part], minlength=len(votes.raters)).tolist()
+        for part in (is_kept & is_valid, is_kept, is_valid)
+    )
     points = {
-        rater: Point(threshold=None, hits=n_hits, kept=n_kept, valid=n_valid)
+        rater: Point(threshold=None, n_hits=n_hits, n_kept=n_kept, n_valid=n_valid)
         for rater, n_hits, n_kept, n_valid in zip(votes.raters, *counts, strict=True)
         if n_kept and n_valid
     }
@@ -99,8 +102,8 @@ def rater_rule(golden: Golden, votes: Votes, answers: Collection[Id]) -> Rule:
     )
 
 
-def share_curve(golden: Golden, votes: Votes) -> Curve:
-    """Measure the curve of the share of yes votes (or of the last answer, or for a class) as a score.
+def measure_share_curve(golden: Golden, votes: Votes) -> Curve:
+    """Measure the curve whose score of a pair is its share of yes votes (or of the last answer).
 
     Raises `DataError` if a golden pair has no votes.
     """
@@ -110,26 +113,26 @@ def share_curve(golden: Golden, votes: Votes) -> Curve:
     check_all_valid(
         votes.sizes[rows] > 0, value_name="golden questions without votes", name_of=golden.questions.describe_question
     )
-    return Curve(golden=golden, values=votes.count_support()[rows] / votes.sizes[rows], in_sample=False)
+    return Curve(golden=golden, golden_scores=votes.count_support()[rows] / votes.sizes[rows], in_sample=False)
 
 
-def share_rule(golden: Golden, votes: Votes) -> Rule:
-    """Measure the rule that keeps a pair above a share of yes votes; one point per observed share above 0."""
-    curve = share_curve(golden, votes)
-    points = tuple(curve.point(row) for row in np.flatnonzero(curve.thresholds > 0).tolist())
+def measure_share_rule(golden: Golden, votes: Votes) -> Rule:
+    """Measure the rule "keep a pair from a share of yes votes on", with a point per share above 0."""
+    curve = measure_share_curve(golden, votes)
+    points = tuple(curve.point_at_row(row) for row in np.flatnonzero(curve.thresholds > 0).tolist())
     rows = votes.find(golden.questions if votes.classes is None else golden.questions.images)
     sizes = np.unique(votes.sizes[rows]).tolist()
     yes = most_supporting_answer(votes.answers) if votes.classes is None else "yes"
 
-    def variant(share: float) -> str:
+    def describe_share(share: float) -> str:
         return f"{share * sizes[0]:.0f} of {sizes[0]} {yes}" if len(sizes) == 1 else f"{100 * share:.3g} % {yes}"
 
-    names = tuple(variant(float(share)) for share in curve.thresholds[: len(points)])
+    names = tuple(describe_share(float(share)) for share in curve.thresholds[: len(points)])
     return Rule(name=f"share of {yes}", variants=names, points=points, average_precision=curve.average_precision)
 
 
-def original_rule(golden: Golden, original: LabelSets) -> Rule:
-    """Measure the rule that keeps a pair if its class is the image's original label."""
+def measure_original_rule(golden: Golden, original: LabelSets) -> Rule:
+    """Measure the rule "keep a pair if its class is the image's original label"."""
     votes = original_votes(golden.questions, original)
     check_all_valid(
         votes.sizes > 0,
@@ -137,11 +140,11 @@ def original_rule(golden: Golden, original: LabelSets) -> Rule:
         name_of=votes.describe_item,
         fix="give the original label of every golden image",
     )
-    own = votes.count_support() > 0
+    is_original = votes.count_support() > 0
     point = Point(
         threshold=None,
-        hits=int(np.count_nonzero(own & golden.valid)),
-        kept=int(np.count_nonzero(own)),
-        valid=golden.positives,
+        n_hits=int(np.count_nonzero(is_original & golden.is_valid)),
+        n_kept=int(np.count_nonzero(is_original)),
+        n_valid=golden.n_valid,
     )
     return Rule(name="original label", variants=("original label",), points=(point,))

@@ -5,15 +5,15 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation.em import code_table, fallback_of, row_shares, typical_matrix, vote_codes
+from reassess.aggregation.em import fallback_matrix, row_shares, to_kernel_layout, typical_confusion_matrix, vote_codes
 from reassess.aggregation.em_inputs import (
-    POOLING,
+    DEFAULT_POOLING,
     Floats,
-    as_prior,
+    check_prior,
     check_pseudo_votes,
-    check_truths,
+    check_truth_count,
     default_answer_weights,
-    no_golden_votes,
+    no_golden_votes_error,
 )
 from reassess.core import VALIDITY, Id, Posterior, RaterModel, Votes
 from reassess.core.checks import check_range, check_shape, check_type
@@ -27,63 +27,64 @@ def calibrate(
     *,
     truths: Sequence[Id] = VALIDITY,
     smoothing: float = 0.0,
-    pooling: float = POOLING,
+    pooling: float = DEFAULT_POOLING,
 ) -> RaterModel:
     """Estimate each rater's confusion matrix on golden items.
 
     `truth`, shape (items,), is the position of each item's truth among `truths`, or -1 if it is unknown. Each row of a
     rater's counts gets `pooling` pseudo-votes, distributed as in the mean matrix, the matrix of all raters' votes
     together. So a rater with few golden answers has about the mean matrix, and a rater with many answers has their own.
-    The counts of the mean matrix get the same number of pseudo-votes per row, distributed as in `typical_matrix`.
+    The counts of the mean matrix get the same number of pseudo-votes per row, distributed as in
+    `typical_confusion_matrix`.
     """
     check_pseudo_votes(smoothing, pooling)
     golden_votes.require_raters("a rater model")
     truth = np.asarray(truth)
     check_shape(truth, (len(golden_votes.items),), value_name="truth")
     check_range(truth, -1, len(truths) - 1, value_name="truth", where=golden_votes.describe_item)
-    known = truth >= 0
+    is_known = truth >= 0
     shape = len(golden_votes.raters), len(truths) + 1, len(golden_votes.answers)
     rows = golden_votes.rater_ids * np.int64(shape[1]) + np.repeat(truth, golden_votes.sizes) + 1
     cells = np.bincount(rows * shape[2] + golden_votes.answer_ids, minlength=int(np.prod(shape)))
     counts = cells.reshape(shape)[:, 1:]  # without votes on items whose truth is unknown
     if not counts.any():
-        raise no_golden_votes()
-    return model_of_counts(
+        raise no_golden_votes_error()
+    return model_from_counts(
         counts,
-        np.bincount(truth[known], minlength=len(truths)),
+        np.bincount(truth[is_known], minlength=len(truths)),
         raters=golden_votes.raters,
         truths=truths,
         answers=golden_votes.answers,
-        typical=typical_matrix(default_answer_weights(golden_votes, truths)),
+        base_matrix=typical_confusion_matrix(default_answer_weights(golden_votes, truths)),
         smoothing=smoothing,
         pooling=pooling,
     )
 
 
-def model_of_counts(
+def model_from_counts(
     counts: npt.NDArray[np.integer],
-    items: npt.NDArray[np.integer],
+    item_counts: npt.NDArray[np.integer],
     *,
     raters: Sequence[Id],
     truths: Sequence[Id],
     answers: Sequence[Id],
-    typical: Floats,
+    base_matrix: Floats,
     smoothing: float = 0.0,
-    pooling: float = POOLING,
+    pooling: float = DEFAULT_POOLING,
 ) -> RaterModel:
     """Estimate the rater model of `calibrate` from counts, shape (raters, truths, answers)."""
     measured = np.flatnonzero(counts.any(axis=(1, 2)))
     pseudo_votes = np.full(counts.shape[1:], float(smoothing))
     if pooling:
-        pseudo_votes += pooling * row_shares(counts.sum(axis=0) + pooling * typical, smoothing)
+        pseudo_votes += pooling * row_shares(counts.sum(axis=0) + pooling * base_matrix, smoothing)
     matrices = row_shares(counts[measured], pseudo_votes)
     return RaterModel(
         raters=tuple(raters[row] for row in measured.tolist()),
         truths=tuple(truths),
         answers=tuple(answers),
         matrices=matrices,
-        fallback_matrix=fallback_of(matrices, pseudo_votes, is_pooled=pooling > 0),
-        prior=row_shares(items, pooling / len(truths)),
+        fallback_matrix=fallback_matrix(matrices, pseudo_votes, is_pooled=pooling > 0),
+        prior=row_shares(item_counts, pooling / len(truths)),
     )
 
 
@@ -94,7 +95,7 @@ def posterior(
     prior: npt.ArrayLike | None = None,
     extra: tuple[Votes, RaterModel] | None = None,
 ) -> Posterior:
-    """Compute the probability of each truth given the votes, by Bayes' rule.
+    """Compute the probability of each truth from the votes, by Bayes' rule.
 
     With posterior q[i, t], prior p[t] and the raters' confusion matrices pi[r, t, a], q[i, t] is p[t] times the product
     of pi[r, t, a] over the votes on item i, normalised over t.
@@ -133,9 +134,9 @@ def posterior(
     """
     check_type(Votes, votes)
     check_type(RaterModel, model)
-    check_truths(model.truths)
-    start = as_prior(model.prior if prior is None else prior, len(model.truths))
-    values = np.tile(start, (len(votes.items), 1))
+    check_truth_count(model.truths)
+    start_prior = check_prior(model.prior if prior is None else prior, len(model.truths))
+    values = np.tile(start_prior, (len(votes.items), 1))
     for rater_votes, rater_model in ((votes, model), *((extra,) if extra else ())):
         rows = np.arange(len(votes.items))
         if len(rater_votes.items) != len(votes.items) or (rater_votes.find(votes.items) != rows).any():
@@ -147,15 +148,16 @@ def posterior(
                 allowed=join_first(model.truths),
                 found=join_first(rater_model.truths),
             )
-        _multiply(values, rater_votes.with_answers(rater_model.answers), rater_model)
+        _multiply_by_likelihood(values, rater_votes.with_answers(rater_model.answers), rater_model)
     classes = votes.classes if model.truths == model.answers else None
     return Posterior(items=votes.items, truths=model.truths, values=values, classes=classes)
 
 
-def _multiply(values: Floats, votes: Votes, model: RaterModel) -> None:
+def _multiply_by_likelihood(values: Floats, votes: Votes, model: RaterModel) -> None:
+    """Multiply `values`, shape (items, truths), by the likelihood of the votes, in place."""
     from reassess.numeric.em_kernels import multiply_by_likelihood, zeros_per_truth
 
-    table = code_table(model.matrices_of(votes.raters))
+    table = to_kernel_layout(model.matrices_of(votes.raters))
     truths = len(model.truths)
     row = multiply_by_likelihood(
         votes.indptr, vote_codes(votes), table, values, np.empty(truths), zeros_per_truth(truths)

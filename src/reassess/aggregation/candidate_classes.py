@@ -17,12 +17,12 @@ from reassess.aggregation.em import (
     MAX_ITERATIONS,
     TOLERANCE,
     ExpectedCounts,
-    iterate,
     row_shares,
-    typical_matrix,
+    run_em,
+    typical_confusion_matrix,
     warn_unless_converged,
 )
-from reassess.aggregation.em_inputs import Floats, check_fit, no_golden_votes
+from reassess.aggregation.em_inputs import Floats, check_em_inputs, no_golden_votes_error
 from reassess.core import VALIDITY, Posterior, Questions, Votes
 from reassess.core.items import take_items
 from reassess.errors import DataError
@@ -38,26 +38,26 @@ class CandidateVotes:
     each vote and each candidate of its item.
     """
 
-    items: Ints  # item of each pair, shape (P,), ascending
-    classes: Ints  # class of each pair, shape (P,), ascending within an item
-    starts: Ints  # first pair of each item with candidates
-    pair: npt.NDArray[np.int32]  # pair of each entry, shape (E,)
-    cell: npt.NDArray[np.int32]  # cell of each entry, shape (E,)
-    cells: Ints  # (rater * A + class) * A + answer of each cell, shape (C,), ascending
-    rows: Ints  # rater * A + class of each matrix row with a cell, ascending
-    row: Ints  # row of each cell, as a position in `rows`, shape (C,)
-    answers: int  # A
-    raters: int
+    pair_items: Ints  # item of each pair, shape (P,), ascending
+    pair_classes: Ints  # class of each pair, shape (P,), ascending within an item
+    item_starts: Ints  # first pair of each item with candidates
+    entry_pairs: npt.NDArray[np.int32]  # pair of each entry, shape (E,)
+    entry_cells: npt.NDArray[np.int32]  # cell of each entry, shape (E,)
+    cell_codes: Ints  # (rater * A + class) * A + answer of each cell, shape (C,), ascending
+    row_codes: Ints  # rater * A + class of each matrix row with a cell, ascending
+    cell_rows: Ints  # row of each cell, as a position in `rows`, shape (C,)
+    n_answers: int  # A
+    n_raters: int
 
     @classmethod
-    def of(cls, votes: Votes, pinned: Ints) -> "CandidateVotes":
-        """Find the candidates of each item; `pinned`, shape (N,), is the class of a pinned item, or -1."""
+    def from_votes(cls, votes: Votes, pinned: Ints) -> "CandidateVotes":
+        """Find the candidates of each item; `pinned`, shape (N,), is a pinned item's class, or -1."""
         answers, item_ids = len(votes.answers), votes.item_ids
         is_free = pinned[item_ids] < 0
         pinned_items = np.flatnonzero(pinned >= 0)
-        from_votes = item_ids[is_free] * answers + votes.answer_ids[is_free]
-        from_pins = pinned_items * answers + pinned[pinned_items]
-        items, classes = np.divmod(np.unique(np.concatenate([from_votes, from_pins])), answers)
+        voted_pairs = item_ids[is_free] * answers + votes.answer_ids[is_free]
+        pinned_pairs = pinned_items * answers + pinned[pinned_items]
+        items, classes = np.divmod(np.unique(np.concatenate([voted_pairs, pinned_pairs])), answers)
         indptr = np.searchsorted(items, np.arange(len(votes.items) + 1))
         sizes = np.diff(indptr)[item_ids]
         ends = np.cumsum(sizes)
@@ -67,146 +67,160 @@ class CandidateVotes:
         cells, cell = np.unique(codes, return_inverse=True)
         rows, row = np.unique(cells // answers, return_inverse=True)
         return cls(
-            items=items,
-            classes=classes,
-            starts=np.flatnonzero(np.diff(items, prepend=-1)),
-            pair=pair,
-            cell=cell.astype(np.int32),
-            cells=cells,
-            rows=rows,
-            row=row,
-            answers=answers,
-            raters=len(votes.raters),
+            pair_items=items,
+            pair_classes=classes,
+            item_starts=np.flatnonzero(np.diff(items, prepend=-1)),
+            entry_pairs=pair,
+            entry_cells=cell.astype(np.int32),
+            cell_codes=cells,
+            row_codes=rows,
+            cell_rows=row,
+            n_answers=answers,
+            n_raters=len(votes.raters),
         )
 
-    def shares(self) -> Floats:
-        """Compute the share of the item's votes for the class of each pair, 1 if pinned; shape (P,)."""
-        agree = self.cells // self.answers % self.answers == self.cells % self.answers
-        votes = _sums(self.pair, agree[self.cell], len(self.items))
-        votes[self.spread(self._sizes) == 1] = 1
-        shares: Floats = votes / self.spread(np.add.reduceat(votes, self.starts))
+    def vote_shares(self) -> Floats:
+        """Compute the share of the item's votes for each pair's class, 1 if pinned; shape (P,)."""
+        is_agreement = self.cell_codes // self.n_answers % self.n_answers == self.cell_codes % self.n_answers
+        votes = _sum_by_id(self.entry_pairs, is_agreement[self.entry_cells], len(self.pair_items))
+        votes[self.repeat_for_pairs(self._pairs_per_item) == 1] = 1
+        shares: Floats = votes / self.repeat_for_pairs(np.add.reduceat(votes, self.item_starts))
         return shares
 
-    def counts(self, posterior: Floats) -> ExpectedCounts:
+    def expected_counts(self, posterior: Floats) -> ExpectedCounts:
         """Compute expected votes per cell and expected items per class, from the posterior of each pair."""
-        votes = _sums(self.cell, posterior[self.pair], len(self.cells))
-        items = _sums(self.classes, posterior, self.answers)
+        votes = _sum_by_id(self.entry_cells, posterior[self.entry_pairs], len(self.cell_codes))
+        items = _sum_by_id(self.pair_classes, posterior, self.n_answers)
         return ExpectedCounts(votes[None], items[None], np.zeros(1), np.zeros(1))
 
-    def highest(self, values: Floats) -> Floats:
-        """Return the highest value among the pairs of the same item, for each pair."""
-        return self.spread(np.maximum.reduceat(values, self.starts))
+    def item_maximum(self, values: Floats) -> Floats:
+        """Return, for each pair, the highest value among the pairs of the same item; shape (P,)."""
+        return self.repeat_for_pairs(np.maximum.reduceat(values, self.item_starts))
 
-    def spread(self, of_items: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """Repeat the value of each item for all its pairs."""
-        return np.repeat(of_items, self._sizes)
+    def repeat_for_pairs(self, item_values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Repeat the value of each item for all pairs of the item; shape (P,)."""
+        return np.repeat(item_values, self._pairs_per_item)
 
     @property
-    def _sizes(self) -> Ints:
+    def _pairs_per_item(self) -> Ints:
         """Number of pairs of each item with candidates."""
-        return np.diff(self.starts, append=len(self.items))
+        return np.diff(self.item_starts, append=len(self.pair_items))
 
 
 @dataclass(frozen=True, eq=False)
 class _CellParameters:
-    """The parameters: log probability and expected votes of each cell, and the prior."""
+    """The parameters of EM: log probability and expected votes of each cell, and the prior."""
 
-    logs: Floats
-    counts: Floats
+    log_probabilities: Floats
+    expected_votes: Floats
     prior: Floats
 
 
 @dataclass(frozen=True, eq=False)
-class CellSteps:
-    """The EM steps for cells; the only block is the posterior of each pair, shape (P,)."""
+class CandidateSteps:
+    """The EM steps for the cells that votes use; the only block is the posterior of each pair."""
 
-    pairs: CandidateVotes
+    candidate_votes: CandidateVotes
     pseudo_votes: Floats  # shape (A, A)
     pseudo_items: float
 
-    def expect(self, block: Floats, parameters: _CellParameters) -> ExpectedCounts:
-        """Run the E-step."""
-        posterior, log_likelihood = self.posterior(parameters)
+    def run_e_step(self, block: Floats, parameters: _CellParameters) -> ExpectedCounts:
+        """Run the E-step: update the posterior of each pair, and return the expected counts."""
+        posterior, log_likelihood = self.compute_posterior(parameters)
         change = np.abs(posterior - block).max()
         block[:] = posterior
-        return replace(self.pairs.counts(block), log_likelihood=np.array([log_likelihood]), change=np.array([change]))
+        return replace(
+            self.candidate_votes.expected_counts(block),
+            log_likelihood=np.array([log_likelihood]),
+            largest_change=np.array([change]),
+        )
 
-    def maximize(self, votes: Floats, items: Floats) -> _CellParameters:
-        """Run the M-step."""
-        return self.parameters(votes, self._row_counts(votes), row_shares(items, self.pseudo_items))
+    def run_m_step(self, expected_votes: Floats, expected_items: Floats) -> _CellParameters:
+        """Run the M-step: estimate the parameters from expected votes per cell and items per class."""
+        return self.estimate_parameters(
+            expected_votes, self._sum_by_row(expected_votes), row_shares(expected_items, self.pseudo_items)
+        )
 
-    def parameters(self, counts: Floats, row_counts: Floats, prior: Floats) -> _CellParameters:
-        """Estimate parameters from counts per cell and per row; a row may have votes outside these cells."""
-        added, added_to_row = self._added
+    def estimate_parameters(self, cell_counts: Floats, row_counts: Floats, prior: Floats) -> _CellParameters:
+        """Estimate the parameters from counts per cell and per row of the matrices."""
+        added, added_to_row = self._cell_and_row_pseudo_votes
         with np.errstate(divide="ignore", invalid="ignore"):
-            logs: Floats = np.log(counts + added) - np.log(row_counts + added_to_row)[self.pairs.row]
-        logs[np.isnan(logs)] = -np.log(self.pairs.answers)  # an empty row is uniform
-        return _CellParameters(logs, counts, prior)
+            logs: Floats = (
+                np.log(cell_counts + added) - np.log(row_counts + added_to_row)[self.candidate_votes.cell_rows]
+            )
+        logs[np.isnan(logs)] = -np.log(self.candidate_votes.n_answers)  # an empty row is uniform
+        return _CellParameters(logs, cell_counts, prior)
 
-    def bound(self, parameters: _CellParameters) -> float:
+    def log_prior_density(self, parameters: _CellParameters) -> float:
         """Compute the log density of the priors, up to a constant."""
         density = 0.0
         if self.pseudo_votes.any():  # sum over all raters and cells, also cells without an entry
-            added, added_to_row = self._added
-            empty = float((self.pseudo_votes * np.log(row_shares(self.pseudo_votes, 0.0))).sum())
-            of_cells = float((added * np.log1p(parameters.counts / added)).sum())
-            of_rows = float((added_to_row * np.log1p(self._row_counts(parameters.counts) / added_to_row)).sum())
-            density = self.pairs.raters * empty + of_cells - of_rows
+            added, added_to_row = self._cell_and_row_pseudo_votes
+            empty_density = float((self.pseudo_votes * np.log(row_shares(self.pseudo_votes, 0.0))).sum())
+            cell_density = float((added * np.log1p(parameters.expected_votes / added)).sum())
+            row_density = float(
+                (added_to_row * np.log1p(self._sum_by_row(parameters.expected_votes) / added_to_row)).sum()
+            )
+            density = self.candidate_votes.n_raters * empty_density + cell_density - row_density
         if self.pseudo_items:
             density += self.pseudo_items * float(np.log(parameters.prior).sum())
         return density
 
-    def posterior(self, parameters: _CellParameters) -> tuple[Floats, float]:
+    def compute_posterior(self, parameters: _CellParameters) -> tuple[Floats, float]:
         """Compute the posterior of each pair, shape (P,), and the log likelihood of the votes."""
-        pairs = self.pairs
+        pairs = self.candidate_votes
         with np.errstate(divide="ignore"):
-            weights = np.log(parameters.prior)[pairs.classes]
-        weights += _sums(pairs.pair, parameters.logs[pairs.cell], len(pairs.items))
-        highest = np.maximum.reduceat(weights, pairs.starts)
-        weights = np.exp(weights - pairs.spread(highest))
-        totals = np.add.reduceat(weights, pairs.starts)
-        return weights / pairs.spread(totals), float((np.log(totals) + highest).sum())
+            weights = np.log(parameters.prior)[pairs.pair_classes]
+        weights += _sum_by_id(pairs.entry_pairs, parameters.log_probabilities[pairs.entry_cells], len(pairs.pair_items))
+        highest = np.maximum.reduceat(weights, pairs.item_starts)
+        weights = np.exp(weights - pairs.repeat_for_pairs(highest))
+        totals = np.add.reduceat(weights, pairs.item_starts)
+        return weights / pairs.repeat_for_pairs(totals), float((np.log(totals) + highest).sum())
 
     def mean_matrix(self, posterior: Floats) -> Floats:
         """Compute the confusion matrix of all raters together, with pseudo-votes; shape (A, A)."""
-        counts = self.pairs.counts(posterior).votes[0]
-        totals = _sums(self.pairs.cells % self.pairs.answers**2, counts, self.pairs.answers**2)
+        counts = self.candidate_votes.expected_counts(posterior).expected_votes[0]
+        totals = _sum_by_id(
+            self.candidate_votes.cell_codes % self.candidate_votes.n_answers**2,
+            counts,
+            self.candidate_votes.n_answers**2,
+        )
         return row_shares(totals.reshape(self.pseudo_votes.shape), self.pseudo_votes)
 
-    def _row_counts(self, counts: Floats) -> Floats:
-        """Expected votes of each row, as the sum over its cells."""
-        return _sums(self.pairs.row, counts, len(self.pairs.rows))
+    def _sum_by_row(self, cell_counts: Floats) -> Floats:
+        """Sum the votes of the cells in each row."""
+        return _sum_by_id(self.candidate_votes.cell_rows, cell_counts, len(self.candidate_votes.row_codes))
 
     @cached_property
-    def _added(self) -> tuple[Floats, Floats]:
+    def _cell_and_row_pseudo_votes(self) -> tuple[Floats, Floats]:
         """Pseudo-votes of each cell, and of each row."""
-        answers = self.pairs.answers
-        cells = self.pseudo_votes.ravel()[self.pairs.cells % answers**2]
-        return cells, self.pseudo_votes.sum(axis=1)[self.pairs.rows % answers]
+        answers = self.candidate_votes.n_answers
+        cells = self.pseudo_votes.ravel()[self.candidate_votes.cell_codes % answers**2]
+        return cells, self.pseudo_votes.sum(axis=1)[self.candidate_votes.row_codes % answers]
 
 
 @dataclass(frozen=True, eq=False)
 class CandidateFit:
-    """The final posterior and prior of EM; shapes as for `CandidateVotes`."""
+    """The result of EM: the posterior of each candidate, and the prior."""
 
     candidates: CandidateVotes
     posterior: Floats  # shape (P,)
     prior: Floats  # shape (A,)
     history: Floats  # as for `DawidSkeneFit`
-    converged: bool
+    has_converged: bool
 
-    def of(self, votes: Votes) -> Posterior:
-        """Return the posterior of each item; for images, the probability that each candidate is valid."""
-        rows = self.candidates.items[self.candidates.starts]
+    def to_posterior(self, votes: Votes) -> Posterior:
+        """Convert to the posterior of each item; for images, P(valid) of each candidate class."""
+        rows = self.candidates.pair_items[self.candidates.item_starts]
         if votes.classes is None:
             values = np.tile(self.prior, (len(votes.items), 1))
             values[rows] = 0
-            values[self.candidates.items, self.candidates.classes] = self.posterior
+            values[self.candidates.pair_items, self.candidates.pair_classes] = self.posterior
             return Posterior(items=votes.items, truths=votes.answers, values=values)
         questions = Questions(
             images=cast("tuple[str, ...]", take_items(votes.items, rows)),
-            image_ids=np.searchsorted(rows, self.candidates.items).astype(np.int32),
-            class_ids=votes.classes.ids_of_answers(votes.answers)[self.candidates.classes].astype(np.int32),
+            image_ids=np.searchsorted(rows, self.candidates.pair_items).astype(np.int32),
+            class_ids=votes.classes.ids_of_answers(votes.answers)[self.candidates.pair_classes].astype(np.int32),
             classes=votes.classes,
         )
         values = np.stack([1 - self.posterior, self.posterior], axis=1)
@@ -216,34 +230,36 @@ class CandidateFit:
 def fit_many_classes(
     votes: Votes, pinned: Ints, *, smoothing: float, pooling: float, max_iterations: int = MAX_ITERATIONS
 ) -> CandidateFit:
-    """Fit Dawid and Skene's model as `fit_dawid_skene` does, with the candidates of each item as its truths."""
-    check_fit(votes, smoothing, pooling)
+    """Fit Dawid and Skene's model by EM, with only the candidates of an item as its truths."""
+    check_em_inputs(votes, smoothing, pooling)
     answers = len(votes.answers)
     added, start = np.full((answers, answers), float(smoothing)), None
     if pooling:
         one_rater = replace(votes, rater_ids=np.zeros_like(votes.rater_ids), raters=("all raters",))
-        typical = added + pooling * typical_matrix(np.eye(answers))
-        mean_steps = CellSteps(CandidateVotes.of(one_rater, pinned), typical, pooling / answers)
-        start = _fit(mean_steps, None, max_iterations).posterior
+        typical = added + pooling * typical_confusion_matrix(np.eye(answers))
+        mean_steps = CandidateSteps(CandidateVotes.from_votes(one_rater, pinned), typical, pooling / answers)
+        start = _run_em_on_candidates(mean_steps, None, max_iterations).posterior
         added = added + pooling * mean_steps.mean_matrix(start)
-    fit = _fit(CellSteps(CandidateVotes.of(votes, pinned), added, pooling / answers), start, max_iterations)
-    warn_unless_converged(fit.converged, max_iterations, TOLERANCE, "use more pooling")
+    fit = _run_em_on_candidates(
+        CandidateSteps(CandidateVotes.from_votes(votes, pinned), added, pooling / answers), start, max_iterations
+    )
+    warn_unless_converged(fit.has_converged, max_iterations, TOLERANCE, "use more pooling")
     return fit
 
 
-def _fit(steps: CellSteps, start: Floats | None, max_iterations: int) -> CandidateFit:
-    """Run EM from a posterior, by default from the shares of the votes."""
-    posterior = steps.pairs.shares() if start is None else start.copy()
-    first = steps.pairs.counts(posterior)
-    parameters = steps.maximize(first.votes[0], first.items[0])
-    parameters, _, history, converged = iterate(steps, [posterior], parameters, max_iterations=max_iterations)
-    return CandidateFit(steps.pairs, posterior, parameters.prior, history, converged)
+def _run_em_on_candidates(steps: CandidateSteps, start_posterior: Floats | None, max_iterations: int) -> CandidateFit:
+    """Run EM from a posterior of the pairs, by default from the shares of the votes."""
+    posterior = steps.candidate_votes.vote_shares() if start_posterior is None else start_posterior.copy()
+    first_counts = steps.candidate_votes.expected_counts(posterior)
+    parameters = steps.run_m_step(first_counts.expected_votes[0], first_counts.expected_items[0])
+    parameters, _, history, converged = run_em(steps, [posterior], parameters, max_iterations=max_iterations)
+    return CandidateFit(steps.candidate_votes, posterior, parameters.prior, history, converged)
 
 
 def calibrate_on_candidates(
     votes: Votes, golden_votes: Votes, truth: Ints, *, smoothing: float, pooling: float
 ) -> CandidateFit:
-    """Compute `calibrate` and then `posterior`, with the candidates of each item as its truths."""
+    """Measure raters on golden items, and compute posteriors over the candidates of each item."""
     if not pooling > 0:
         raise DataError(
             "missing-option",
@@ -254,28 +270,33 @@ def calibrate_on_candidates(
         )
     answers, has_truth = len(votes.answers), truth[golden_votes.item_ids] >= 0
     if not has_truth.any():
-        raise no_golden_votes()
+        raise no_golden_votes_error()
     row_of = {name: row for row, name in enumerate(votes.raters)}
     raters = np.array([row_of.get(name, -1) for name in golden_votes.raters], np.int64)
     raters = raters[golden_votes.rater_ids[has_truth]]
     cells = truth[golden_votes.item_ids[has_truth]] * answers + golden_votes.answer_ids[has_truth]
     totals = np.bincount(cells, minlength=answers**2).reshape(answers, answers)
-    added = smoothing + pooling * row_shares(totals + pooling * typical_matrix(np.eye(answers)), smoothing)
-    pairs = CandidateVotes.of(votes, np.full(len(votes.items), -1))
-    own = (raters * answers**2 + cells)[raters >= 0]
+    added = smoothing + pooling * row_shares(totals + pooling * typical_confusion_matrix(np.eye(answers)), smoothing)
+    pairs = CandidateVotes.from_votes(votes, np.full(len(votes.items), -1))
+    own_cells = (raters * answers**2 + cells)[raters >= 0]
     prior = row_shares(np.bincount(truth[truth >= 0], minlength=answers), pooling / answers)
-    steps = CellSteps(pairs, added, 0.0)
-    parameters = steps.parameters(_count_each(pairs.cells, own), _count_each(pairs.rows, own // answers), prior)
-    values, likelihood = steps.posterior(parameters)
-    return CandidateFit(pairs, values, prior, np.array([likelihood]), converged=True)
+    steps = CandidateSteps(pairs, added, 0.0)
+    parameters = steps.estimate_parameters(
+        _count_occurrences(pairs.cell_codes, own_cells),
+        _count_occurrences(pairs.row_codes, own_cells // answers),
+        prior,
+    )
+    values, likelihood = steps.compute_posterior(parameters)
+    return CandidateFit(pairs, values, prior, np.array([likelihood]), has_converged=True)
 
 
-def _count_each(ids: Ints, values: Ints) -> Floats:
-    """How often each id occurs in `values`."""
+def _count_occurrences(ids: Ints, values: Ints) -> Floats:
+    """Count how often each id occurs in `values`."""
     unique, counts = np.unique(values, return_counts=True)
     rows = np.searchsorted(unique, ids)
     return np.where(np.append(unique, -1)[rows] == ids, np.append(counts, 0)[rows], 0).astype(np.float64)
 
 
-def _sums(ids: npt.NDArray[np.integer], weights: npt.NDArray[Any], size: int) -> Floats:
-    return np.bincount(ids, weights, size).astype(np.float64, copy=False)
+def _sum_by_id(ids: npt.NDArray[np.integer], weights: npt.NDArray[Any], n_ids: int) -> Floats:
+    """Sum the weights of each id from 0 to `n_ids`; float64, shape (n_ids,)."""
+    return np.bincount(ids, weights, n_ids).astype(np.float64, copy=False)

@@ -18,31 +18,31 @@ from reassess.numeric import Proportion
 from reassess.numeric.bootstrap import draw_replicate_counts, percentile_bounds
 from reassess.text import Printable
 
-REPLICATES = 10_000
-_BLOCK = 1 << 20  # number of images drawn at a time
+N_REPLICATES = 10_000
+_IMAGES_PER_BLOCK = 1 << 20  # number of images drawn at a time
 
 
 @dataclass(frozen=True)
 class Point:
-    """Counts at one threshold, or of a rule without a threshold: `hits` are pairs that are kept and valid."""
+    """Counts and precision and recall at one threshold, or of a rule without a threshold."""
 
     threshold: float | None
-    hits: int
-    kept: int
-    valid: int
+    n_hits: int
+    n_kept: int
+    n_valid: int
 
     @property
     def precision(self) -> Proportion:
-        """Hits among kept pairs; without a value if nothing is kept."""
-        return Proportion(self.hits, self.kept)
+        """Share of kept pairs that are valid; without a value if nothing is kept."""
+        return Proportion(self.n_hits, self.n_kept)
 
     @property
     def recall(self) -> Proportion:
-        """Hits among valid pairs."""
-        return Proportion(self.hits, self.valid)
+        """Share of valid pairs that are kept."""
+        return Proportion(self.n_hits, self.n_valid)
 
     def to_json(self) -> dict[str, float | None]:
-        """The object that JSON documents hold."""
+        """Return a dict for JSON output."""
         return {"threshold": self.threshold, "precision": self.precision.value, "recall": self.recall.value}
 
 
@@ -57,15 +57,15 @@ class Bands(Printable):
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """Precision and recall at every threshold."""
+    """Precision and recall of scores on golden pairs, at every threshold."""
 
     golden: Golden
-    values: npt.NDArray[np.float64]  # the score of each golden pair, in [0, 1]
+    golden_scores: npt.NDArray[np.float64]  # the score of each golden pair, in [0, 1]
     # Whether the scores were made from the same golden answers, which makes the curve too good; None if unknown.
     in_sample: bool | None = None
 
     def __post_init__(self) -> None:
-        Scores(self.golden.questions, self.values)  # checks shape and range
+        Scores(self.golden.questions, self.golden_scores)  # checks shape and range
 
     def __repr__(self) -> str:
         return f"Curve({self.thresholds.size:,} thresholds, average precision {self.average_precision:.4f})"
@@ -73,94 +73,97 @@ class Curve:
     @property
     def thresholds(self) -> npt.NDArray[np.float64]:
         """The distinct scores, highest first; float64, shape (points,)."""
-        return self._steps[0]
+        return self._point_columns[0]
 
     @property
-    def kept(self) -> npt.NDArray[np.int64]:
+    def n_kept(self) -> npt.NDArray[np.int64]:
         """Number of kept pairs at each threshold; int64, shape (points,)."""
-        return self._steps[1]
+        return self._point_columns[1]
 
     @property
-    def hits(self) -> npt.NDArray[np.int64]:
-        """Number of kept valid pairs at each threshold; int64, shape (points,)."""
-        return self._steps[2]
+    def n_hits(self) -> npt.NDArray[np.int64]:
+        """Number of kept pairs that are valid, at each threshold; int64, shape (points,)."""
+        return self._point_columns[2]
 
     @property
     def precision(self) -> npt.NDArray[np.float64]:
         """Precision at each threshold, in [0, 1]; shape (points,)."""
-        return self.hits / self.kept
+        return self.n_hits / self.n_kept
 
     @property
     def recall(self) -> npt.NDArray[np.float64]:
         """Recall at each threshold, in [0, 1]; shape (points,)."""
-        return self.hits / self.golden.positives
+        return self.n_hits / self.golden.n_valid
 
     @property
     def average_precision(self) -> float:
-        """Sum over thresholds of (gain in recall) * precision, without interpolation."""
+        """Average precision: sum over thresholds of (gain in recall) * precision."""
         return float(np.diff(self.recall, prepend=0.0) @ self.precision)
 
-    def point(self, row: int) -> Point:
+    def point_at_row(self, row: int) -> Point:
         """Return the point at `thresholds[row]`."""
-        threshold, kept, hits = (column[row].item() for column in self._steps)
-        return Point(threshold, hits, kept, valid=self.golden.positives)
+        threshold, kept, hits = (column[row].item() for column in self._point_columns)
+        return Point(threshold, hits, kept, n_valid=self.golden.n_valid)
 
-    def at(self, threshold: float) -> Point:
-        """Return the point at any threshold in [0, 1]; it may keep nothing."""
+    def point_at_threshold(self, threshold: float) -> Point:
+        """Return the point at any threshold in [0, 1]; it may keep no pair."""
         check_range(threshold, 0, 1, value_name="threshold")
         row = int(np.count_nonzero(self.thresholds >= threshold)) - 1
-        kept = self.point(row) if row >= 0 else Point(threshold, hits=0, kept=0, valid=self.golden.positives)
-        return replace(kept, threshold=threshold)
+        point = (
+            self.point_at_row(row) if row >= 0 else Point(threshold, n_hits=0, n_kept=0, n_valid=self.golden.n_valid)
+        )
+        return replace(point, threshold=threshold)
 
-    def best_at_precision(self, least: float) -> Point:
+    def best_at_precision(self, min_precision: float) -> Point:
         """Find the point of highest recall with at least this precision; ties go to the higher precision."""
-        check_range(least, 0, 1, value_name="precision to reach")
-        rows = np.flatnonzero(self.precision >= least)
+        check_range(min_precision, 0, 1, value_name="precision to reach")
+        rows = np.flatnonzero(self.precision >= min_precision)
         if not rows.size:
             best = int(np.argmax(self.precision))
             raise DataError(
                 "not-reached",
                 "no threshold reaches this precision",
                 allowed=f"up to {self.precision[best]!s}, at threshold {self.thresholds[best]!s}",
-                found=least,
+                found=min_precision,
             )
-        most = self.hits[rows[-1]]
-        return self.point(int(rows[np.argmax(self.hits[rows] == most)]))
+        max_hits = self.n_hits[rows[-1]]
+        return self.point_at_row(int(rows[np.argmax(self.n_hits[rows] == max_hits)]))
 
-    def best_at_recall(self, least: float) -> Point:
+    def best_at_recall(self, min_recall: float) -> Point:
         """Find the point of highest precision with at least this recall; ties go to the higher recall.
 
         The lowest threshold keeps everything, so such a point always exists.
         """
-        check_range(least, 0, 1, value_name="recall to reach")
-        return self.point(_last_best(np.where(self.recall >= least, self.precision, -1.0)))
+        check_range(min_recall, 0, 1, value_name="recall to reach")
+        return self.point_at_row(_last_argmax(np.where(self.recall >= min_recall, self.precision, -1.0)))
 
     def best_by_f1(self) -> Point:
         """Find the point of highest F1 = 2 hits / (kept + valid); ties go to the higher recall."""
-        return self.point(_last_best(2 * self.hits / (self.kept + self.golden.positives)))
+        return self.point_at_row(_last_argmax(2 * self.n_hits / (self.n_kept + self.golden.n_valid)))
 
-    def bands(self, thresholds: npt.NDArray[np.floating], *, replicates: int = REPLICATES, seed: int = 0) -> Bands:
+    def bands(self, thresholds: npt.NDArray[np.floating], *, replicates: int = N_REPLICATES, seed: int = 0) -> Bands:
         """Compute 95 % intervals by percentile bootstrap over images; all pairs of an image are drawn together.
 
         Precision is undefined in a replicate without kept pairs, and recall in a replicate without valid pairs. The
-        interval is then that of the other replicates.
+        interval then uses only the other replicates.
         """
         check_number(seed, 0, value_name="seed", is_whole=True)
         levels, questions = np.asarray(thresholds, np.float64), self.golden.questions
-        keeps = self.values >= levels[:, None]
-        pairs = np.concatenate([keeps, keeps & self.golden.valid, self.golden.valid[None]])
-        counts = [np.bincount(questions.image_ids, of_pairs, len(questions.images)) for of_pairs in pairs]
-        sums = _resampled_sums(np.array(counts), replicates, seed)
+        is_kept = self.golden_scores >= levels[:, None]
+        pairs = np.concatenate([is_kept, is_kept & self.golden.is_valid, self.golden.is_valid[None]])
+        counts = [np.bincount(questions.image_ids, is_counted, len(questions.images)) for is_counted in pairs]
+        sums = _resample_sums(np.array(counts), replicates, seed)
         kept, hits = sums[: levels.size], sums[levels.size : -1]
         valid = np.broadcast_to(sums[-1], (levels.size, replicates))
-        return Bands(thresholds=levels, precision=_intervals(hits, kept), recall=_intervals(hits, valid))
+        return Bands(thresholds=levels, precision=_share_intervals(hits, kept), recall=_share_intervals(hits, valid))
 
     @cached_property
-    def _steps(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-        order = np.argsort(-self.values, kind="stable")
-        ranked = self.values[order]
+    def _point_columns(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """The threshold, number of kept pairs and number of hits of each point."""
+        order = np.argsort(-self.golden_scores, kind="stable")
+        ranked = self.golden_scores[order]
         last = np.append(np.flatnonzero(np.diff(ranked)), ranked.size - 1)  # last pair of each run of equal scores
-        steps = ranked[last], last + 1, np.cumsum(self.golden.valid[order])[last]
+        steps = ranked[last], last + 1, np.cumsum(self.golden.is_valid[order])[last]
         for column in steps:
             column.flags.writeable = False
         return steps
@@ -181,30 +184,33 @@ def precision_recall(scores: Scores, golden: Golden, *, in_sample: bool | None =
     """
     check_type(Scores, scores)
     check_type(Golden, golden, value_name="golden answers", fix="golden_truth(EXPERTS)")
-    return Curve(golden=golden, values=golden.values_of(scores), in_sample=in_sample)
+    return Curve(golden=golden, golden_scores=golden.values_of(scores), in_sample=in_sample)
 
 
-def _last_best(values: npt.NDArray[np.float64]) -> int:
+def _last_argmax(values: npt.NDArray[np.float64]) -> int:
+    """Return the last position of the highest value."""
     return values.size - 1 - int(np.argmax(values[::-1]))
 
 
-def _resampled_sums(counts: npt.NDArray[np.float64], replicates: int, seed: int) -> npt.NDArray[np.float64]:
+def _resample_sums(counts: npt.NDArray[np.float64], n_replicates: int, seed: int) -> npt.NDArray[np.float64]:
     """Sum counts (rows, images) over images drawn with replacement; shape (rows, replicates)."""
-    images = counts.shape[1]
+    n_images = counts.shape[1]
     rng = np.random.default_rng(seed)
-    sums = np.empty((len(counts), replicates))
-    step = max(1, _BLOCK // images)
-    for start in range(0, replicates, step):
+    sums = np.empty((len(counts), n_replicates))
+    step = max(1, _IMAGES_PER_BLOCK // n_images)
+    for start in range(0, n_replicates, step):
         part = sums[:, start : start + step]
         # Counts are whole numbers, so the products are exact, whatever the order of summation.
-        part[:] = counts @ draw_replicate_counts(rng, images, part.shape[1]).T.astype(np.float64)
+        part[:] = counts @ draw_replicate_counts(rng, n_images, part.shape[1]).T.astype(np.float64)
     return sums
 
 
-def _intervals(hits: npt.NDArray[np.float64], n: npt.NDArray[np.float64]) -> tuple[tuple[float, float] | None, ...]:
-    """Percentile interval of hits / n over replicates (columns) for each threshold (row)."""
+def _share_intervals(
+    n_hits: npt.NDArray[np.float64], n: npt.NDArray[np.float64]
+) -> tuple[tuple[float, float] | None, ...]:
+    """Compute percentile intervals of `n_hits` / `n` over replicates (columns), one per row."""
     intervals: list[tuple[float, float] | None] = []
-    for hits_at, n_at in zip(hits, n, strict=True):
+    for hits_at, n_at in zip(n_hits, n, strict=True):
         is_defined = n_at > 0
         shares = hits_at[is_defined] / n_at[is_defined]
         low, high = percentile_bounds(shares) if shares.size else (np.nan, np.nan)

@@ -11,25 +11,25 @@ import numpy.typing as npt
 from reassess.aggregation.em import (
     MAX_ITERATIONS,
     TOLERANCE,
+    MatrixParameters,
     MatrixSteps,
-    MatrixTable,
-    code_table,
-    fallback_of,
-    in_threads,
-    iterate,
-    matrix_blocks,
-    sum_in_order,
-    typical_matrix,
+    fallback_matrix,
+    open_thread_map,
+    run_em,
+    split_into_blocks,
+    sum_parts_in_order,
+    to_kernel_layout,
+    typical_confusion_matrix,
     warn_unless_converged,
 )
 from reassess.aggregation.em_inputs import (
-    POOLING,
+    DEFAULT_POOLING,
     Floats,
-    Pinned,
+    PinnedItems,
     answer_weights,
-    as_prior,
-    check_fit,
-    check_truths,
+    check_em_inputs,
+    check_prior,
+    check_truth_count,
     default_answer_weights,
     default_truths,
 )
@@ -38,9 +38,9 @@ from reassess.core.checks import check_range, check_type
 from reassess.errors import DataError
 from reassess.text import ListTable, Printable
 
-_ONE_RATER = ("all raters",)  # all raters, as one rater
-_ONE_ACCURACY_TOLERANCE, _ONE_ACCURACY_ITERATIONS = 1e-4, 300  # coarse, because this fit only checks another fit
-_LOWEST_START = 1e-6  # lowest probability in a model to start from
+_POOLED_RATERS = ("all raters",)  # all raters, as one rater
+_ONE_ACCURACY_TOLERANCE, _ONE_ACCURACY_MAX_ITERATIONS = 1e-4, 300  # coarse, because this fit only checks another fit
+_MIN_START_PROBABILITY = 1e-6  # lowest probability in a model to start from
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -50,7 +50,7 @@ class DawidSkeneFit(Printable):
     model: RaterModel  # matrices of the raters with votes, and the prior
     posterior: Posterior  # equals `posterior(votes, model)`, except for pinned items
     history: Floats  # objective at each E-step, shape (iterations,); it never decreases
-    converged: bool  # whether the largest change of a posterior fell below the tolerance
+    has_converged: bool  # whether the largest change of a posterior fell below the tolerance
 
     @property
     def iterations(self) -> int:
@@ -64,10 +64,10 @@ class DawidSkeneFit(Printable):
 
     @property
     def _headline(self) -> str:
-        end = "converged" if self.converged else "not converged"
+        end = "converged" if self.has_converged else "not converged"
         return f"DawidSkeneFit({self.model}, {self.iterations:,} iterations, {end}, objective {self.objective:,.5f})"
 
-    def _table(self) -> ListTable:
+    def _list_table(self) -> ListTable:
         model = self.model
         rows = (
             (str(rater), str(truth), ", ".join(f"{answer} {row[i]:.3f}" for i, answer in enumerate(model.answers)))
@@ -83,10 +83,10 @@ def fit_dawid_skene(
     truths: Sequence[Id] | None = None,
     weights: npt.ArrayLike | None = None,
     start: RaterModel | None = None,
-    pinned: Pinned | None = None,
+    pinned: PinnedItems | None = None,
     prior: npt.ArrayLike | None = None,
     smoothing: float = 0.0,
-    pooling: float = POOLING,
+    pooling: float = DEFAULT_POOLING,
     tolerance: float = TOLERANCE,
     max_iterations: int = MAX_ITERATIONS,
     threads: int | None = None,
@@ -158,7 +158,7 @@ def fit_dawid_skene(
     [[0.5, 0.5], [0.5, 0.5]]
     """
     check_type(Votes, votes)
-    check_fit(votes, smoothing, pooling)
+    check_em_inputs(votes, smoothing, pooling)
     if not tolerance > 0:
         raise DataError("out-of-range", "tolerance out of range", allowed="above 0", found=tolerance)
     check_range(max_iterations, 1, value_name="max_iterations")
@@ -167,17 +167,17 @@ def fit_dawid_skene(
     if start is not None:
         votes, truths = votes.with_answers(start.answers), truths or start.truths
     names = tuple(truths or default_truths(votes))
-    check_truths(names)
-    fixed_prior = None if prior is None else as_prior(prior, len(names))
+    check_truth_count(names)
+    fixed_prior = None if prior is None else check_prior(prior, len(names))
     if fixed_prior is not None and (fixed_prior <= 0).any():
         raise DataError(
             "out-of-range", "EM cannot use a prior of 0", found=fixed_prior.tolist(), fix="remove the impossible truth"
         )
     needs_weights = start is None or weights is not None
-    fitting = _Fitting(
+    fitting = _Fitter(
         truths=names,
-        shares=answer_weights(votes, names, weights) if needs_weights else default_answer_weights(votes, names),
-        may_swap=len(names) == len(VALIDITY) and start is None and fixed_prior is None and pinned is None,
+        answer_weights=answer_weights(votes, names, weights) if needs_weights else default_answer_weights(votes, names),
+        may_swap_truths=len(names) == len(VALIDITY) and start is None and fixed_prior is None and pinned is None,
         prior=fixed_prior,
         pinned=pinned,
         smoothing=smoothing,
@@ -187,81 +187,90 @@ def fit_dawid_skene(
         threads=threads,
     )
     fit = fitting.fit(votes, start)
-    warn_unless_converged(fit.converged, max_iterations, tolerance, "allow more iterations, or more pooling")
+    warn_unless_converged(fit.has_converged, max_iterations, tolerance, "allow more iterations, or more pooling")
     return fit
 
 
-def fit_one_accuracy(votes: Votes, truths: tuple[Id, ...], pinned: Pinned | None) -> DawidSkeneFit:
-    """Fit the simpler model where each rater has one accuracy for all truths; answers need known weights."""
-    fitting = _Fitting(
+def fit_one_accuracy(votes: Votes, truths: tuple[Id, ...], pinned_items: PinnedItems | None) -> DawidSkeneFit:
+    """Fit the simpler model by EM, where each rater has one accuracy for all truths."""
+    fitting = _Fitter(
         truths=truths,
-        shares=answer_weights(votes, truths),
-        pinned=pinned,
+        answer_weights=answer_weights(votes, truths),
+        pinned=pinned_items,
         tolerance=_ONE_ACCURACY_TOLERANCE,
-        max_iterations=_ONE_ACCURACY_ITERATIONS,
+        max_iterations=_ONE_ACCURACY_MAX_ITERATIONS,
         has_one_accuracy=True,
     )
     return fitting.fit(votes, None)
 
 
 @dataclass(frozen=True, eq=False)
-class _Fitting:
-    """The options that two EM runs share: a run for the mean matrix, and a run for all raters."""
+class _Fitter:
+    """EM with its options: a run for the mean matrix, then a run for separate raters."""
 
     truths: tuple[Id, ...]
-    shares: Floats
-    may_swap: bool = False
+    answer_weights: Floats
+    may_swap_truths: bool = False
     prior: Floats | None = None
-    pinned: Pinned | None = None
+    pinned: PinnedItems | None = None
     smoothing: float = 0.0
-    pooling: float = POOLING
+    pooling: float = DEFAULT_POOLING
     tolerance: float = TOLERANCE
     max_iterations: int = MAX_ITERATIONS
     threads: int | None = None
     has_one_accuracy: bool = False
 
-    def fit(self, votes: Votes, start: RaterModel | None) -> DawidSkeneFit:
-        """Run EM with all raters as one if there is pooling, then with separate raters."""
+    def fit(self, votes: Votes, start_model: RaterModel | None) -> DawidSkeneFit:
+        """Run EM with all raters as one rater if there is pooling, then with separate raters."""
         pseudo_votes = np.zeros((len(self.truths), len(votes.answers)))
         if self.pooling:
-            one_rater = replace(votes, rater_ids=np.zeros_like(votes.rater_ids), raters=_ONE_RATER)
-            mean_start = None if start is None else _with_one_matrix(start, start.fallback_matrix)
-            mean_model = self._fit(one_rater, self.pooling * typical_matrix(self.shares), mean_start).model
-            mean = mean_model.matrices_of(_ONE_RATER)[0]
+            one_rater = replace(votes, rater_ids=np.zeros_like(votes.rater_ids), raters=_POOLED_RATERS)
+            mean_start = None if start_model is None else _with_one_matrix(start_model, start_model.fallback_matrix)
+            mean_model = self._run_em(
+                one_rater, self.pooling * typical_confusion_matrix(self.answer_weights), mean_start
+            ).model
+            mean = mean_model.matrices_of(_POOLED_RATERS)[0]
             pseudo_votes = self.pooling * mean
-            start = start or _with_one_matrix(mean_model, mean)
-        fit = self._fit(votes, pseudo_votes, start)
+            start_model = start_model or _with_one_matrix(mean_model, mean)
+        fit = self._run_em(votes, pseudo_votes, start_model)
         # A few pinned items can reverse two truths, and no EM step swaps them back, so the other order is tried too.
-        if self.pinned is not None and self.prior is None and start is not None and self._is_reversed(pseudo_votes):
-            reversed_fit = self._fit(votes, pseudo_votes[::-1].copy(), _reverse(start))
+        if (
+            self.pinned is not None
+            and self.prior is None
+            and start_model is not None
+            and self._are_truths_reversed(pseudo_votes)
+        ):
+            reversed_fit = self._run_em(votes, pseudo_votes[::-1].copy(), _swap_truths(start_model))
             return max(fit, reversed_fit, key=lambda each: each.objective)
         return fit
 
-    def _fit(self, votes: Votes, pseudo_votes: Floats, start: RaterModel | None) -> DawidSkeneFit:
-        """Run EM once, from a model or from the weights; `pseudo_votes` come from pooling only."""
+    def _run_em(self, votes: Votes, pseudo_votes: Floats, start_model: RaterModel | None) -> DawidSkeneFit:
+        """Run EM once, from a model or from the answers' weights."""
         from reassess.numeric.em_kernels import write_mean_shares
 
         steps = MatrixSteps(
-            raters=len(votes.raters),
+            n_raters=len(votes.raters),
             pseudo_votes=pseudo_votes + self.smoothing,
             pseudo_items=self.pooling / len(self.truths),
             prior=self.prior,
             has_one_accuracy=self.has_one_accuracy,
-            is_scale=self.truths != votes.answers,
+            has_answer_scale=self.truths != votes.answers,
         )
         posterior = np.zeros((len(votes.items), len(self.truths)))
-        if start is None:
-            write_mean_shares(votes.indptr, votes.answer_ids, self.shares, posterior)
-        blocks = matrix_blocks(votes, posterior, self.pinned, self.threads)
-        if start is None:
-            first_votes, items, *_ = sum_in_order(map(steps.count, blocks))
-            parameters = steps.maximize(first_votes, items)
+        if start_model is None:
+            write_mean_shares(votes.indptr, votes.answer_ids, self.answer_weights, posterior)
+        blocks = split_into_blocks(votes, posterior, self.pinned, self.threads)
+        if start_model is None:
+            first_votes, items, *_ = sum_parts_in_order(map(steps.count_expected, blocks))
+            parameters = steps.run_m_step(first_votes, items)
         else:
-            prior = _raise_floor(start.prior) if self.prior is None else self.prior
-            parameters = MatrixTable(code_table(_raise_floor(start.matrices_of(votes.raters))), prior)
-        with in_threads(len(blocks)) as run:
-            parameters, expected, history, converged = iterate(
-                steps, blocks, parameters, tolerance=self.tolerance, max_iterations=self.max_iterations, run=run
+            prior = _raise_low_probabilities(start_model.prior) if self.prior is None else self.prior
+            parameters = MatrixParameters(
+                to_kernel_layout(_raise_low_probabilities(start_model.matrices_of(votes.raters))), prior
+            )
+        with open_thread_map(len(blocks)) as run:
+            parameters, expected, history, converged = run_em(
+                steps, blocks, parameters, tolerance=self.tolerance, max_iterations=self.max_iterations, map_blocks=run
             )
         expected = expected.reshape(len(votes.raters), len(votes.answers), -1)
         measured = np.flatnonzero(expected.any(axis=(1, 2)))
@@ -271,43 +280,43 @@ class _Fitting:
             truths=self.truths,
             answers=votes.answers,
             matrices=matrices,
-            fallback_matrix=fallback_of(matrices, steps.pseudo_votes, is_pooled=self.pooling > 0),
+            fallback_matrix=fallback_matrix(matrices, steps.pseudo_votes, is_pooled=self.pooling > 0),
             prior=parameters.prior.copy(),
         )
-        if self.may_swap and _is_swapped(expected, self.shares[:, 1]):
-            model, posterior = _reverse(model), posterior[:, ::-1].copy()
+        if self.may_swap_truths and _are_truths_swapped(expected, self.answer_weights[:, 1]):
+            model, posterior = _swap_truths(model), posterior[:, ::-1].copy()
         classes = votes.classes if self.truths == votes.answers else None
         result = Posterior(items=votes.items, truths=self.truths, values=posterior, classes=classes)
-        return DawidSkeneFit(model=model, posterior=result, history=history, converged=converged)
+        return DawidSkeneFit(model=model, posterior=result, history=history, has_converged=converged)
 
-    def _is_reversed(self, pseudo_votes: Floats) -> bool:
-        """Whether there are two truths, and answers for the first are more frequent on the second."""
+    def _are_truths_reversed(self, pseudo_votes: Floats) -> bool:
+        """Return whether answers for the first of two truths are more frequent on the second."""
         if len(self.truths) != len(VALIDITY):
             return False
-        first, second = pseudo_votes @ self.shares[:, 1]
+        first, second = pseudo_votes @ self.answer_weights[:, 1]
         return bool(first > second)
 
 
-def _is_swapped(expected: Floats, weights: Floats) -> bool:
-    """Whether the mean weight of votes is higher for the first of two truths."""
-    votes = expected.sum(axis=0)
+def _are_truths_swapped(expected_votes: Floats, weights: Floats) -> bool:
+    """Return whether the mean weight of votes is higher for the first of two truths."""
+    votes = expected_votes.sum(axis=0)
     first, second = weights @ votes / np.maximum(votes.sum(axis=0), np.finfo(float).tiny)
     return bool(first > second)
 
 
-def _reverse(model: RaterModel) -> RaterModel:
+def _swap_truths(model: RaterModel) -> RaterModel:
     """Swap the two truths of a model."""
     matrices, fallback = model.matrices[:, ::-1].copy(), model.fallback_matrix[::-1].copy()
     return replace(model, matrices=matrices, fallback_matrix=fallback, prior=model.prior[::-1].copy())
 
 
 def _with_one_matrix(model: RaterModel, matrix: Floats) -> RaterModel:
-    """A model where all raters have the same matrix."""
+    """Return a copy of the model where all raters have the same matrix."""
     return replace(model, raters=(), matrices=model.matrices[:0], fallback_matrix=matrix)
 
 
-def _raise_floor(shares: Floats) -> Floats:
-    """Raise tiny probabilities, so that EM can recover from them; distributions are on the last axis."""
-    raised = np.maximum(shares, _LOWEST_START)
+def _raise_low_probabilities(probabilities: Floats) -> Floats:
+    """Raise tiny probabilities to 1e-6, because EM cannot recover from them."""
+    raised = np.maximum(probabilities, _MIN_START_PROBABILITY)
     raised /= raised.sum(axis=-1, keepdims=True)
     return raised

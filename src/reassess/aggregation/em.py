@@ -10,8 +10,9 @@ matrices, m[t, a] the mean matrix, K the pooling, s the smoothing.
   (K / T) log p[t]. The two sums are the log density of Dirichlet priors, up to a constant. The objective never
   decreases. The likelihood term of a pinned item is the mean of log(p times pi) over its fixed posterior. If the prior
   is fixed, the last sum is omitted.
-- Mean matrix: the same EM fits it first, with all votes as votes of one rater, and `typical_matrix` in place of m. Then
-  m is fixed, and EM for separate raters starts from it. So the priors do not change while the objective is maximized.
+- Mean matrix: the same EM fits it first, with all votes as votes of one rater, and `typical_confusion_matrix` in place
+  of m. Then m is fixed, and EM for separate raters starts from it. So the priors do not change while the objective is
+  maximized.
 
 With K = 0 and s = 0 this is the published method. It overfits small data: with only a few votes per cell of a matrix,
 it may assign most items to one truth. Pooling prevents this. It gives each row of a rater's matrix K votes before the
@@ -38,14 +39,14 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation.em_inputs import Floats, Pinned
+from reassess.aggregation.em_inputs import Floats, PinnedItems
 from reassess.core import Votes
 from reassess.errors import ConvergenceWarning
 
 TOLERANCE = 1e-6  # of posteriors
 MAX_ITERATIONS = 2_000
-_MOST_PARTS = 64
-_VOTES_PER_SUM = 4  # a part has at least this number of votes for each of its sums
+_MAX_PARTS = 64
+_MIN_VOTES_PER_SUM = 4  # a part has at least this number of votes for each of its sums
 
 Block = TypeVar("Block")
 Parameters = TypeVar("Parameters")
@@ -57,43 +58,48 @@ _Block = TypeVar("_Block", contravariant=True)
 
 @dataclass(frozen=True, eq=False)
 class ExpectedCounts:
-    """Sufficient statistics from an E-step, for each part of a block; the sum over parts is used."""
+    """Results of an E-step, which the M-step needs: expected votes and items, per part of a block."""
 
-    votes: Floats  # expected votes, shape (parts, raters * answers, truths), or (parts, cells) for `candidate_classes`
-    items: Floats  # expected items of each truth, shape (parts, T)
+    expected_votes: (
+        Floats  # expected votes, shape (parts, raters * answers, truths), or (parts, cells) for `candidate_classes`
+    )
+    expected_items: Floats  # expected items of each truth, shape (parts, T)
     log_likelihood: Floats  # shape (parts,)
-    change: Floats  # largest change of a posterior, shape (parts,)
+    largest_change: Floats  # largest change of a posterior, shape (parts,)
 
 
 class Steps(Protocol[_Block, Parameters]):
     """The EM steps of a rater model. A block is a run of parts, and parts depend only on the votes."""
 
-    def expect(self, block: _Block, parameters: Parameters) -> ExpectedCounts:
+    def run_e_step(self, block: _Block, parameters: Parameters) -> ExpectedCounts:
         """Run the E-step: replace the posteriors of a block, and return the expected counts."""
 
-    def maximize(self, votes: Floats, items: Floats) -> Parameters:
+    def run_m_step(self, expected_votes: Floats, expected_items: Floats) -> Parameters:
         """Run the M-step: return the parameters that maximize the objective, given expected votes and items."""
 
-    def bound(self, parameters: Parameters) -> float:
+    def log_prior_density(self, parameters: Parameters) -> float:
         """Compute the log density of the priors, which the objective adds to the log likelihood."""
 
 
-def sum_in_order(counts: Iterable[ExpectedCounts]) -> tuple[Floats, Floats, float, float]:
-    """Sum the parts in their order, so that the result does not depend on threads or the machine."""
-    columns = zip(*((each.votes, each.items, each.log_likelihood, each.change) for each in counts), strict=True)
+def sum_parts_in_order(counts: Iterable[ExpectedCounts]) -> tuple[Floats, Floats, float, float]:
+    """Sum expected counts over all parts in their order, so that threads do not change the result."""
+    columns = zip(
+        *((each.expected_votes, each.expected_items, each.log_likelihood, each.largest_change) for each in counts),
+        strict=True,
+    )
     votes, items, log_likelihood, change = (np.concatenate(part) if len(part) > 1 else part[0] for part in columns)
     # np.sum uses pairwise summation; a running sum of log likelihoods would differ in the last digit.
     return votes.sum(axis=0), items.sum(axis=0), float(log_likelihood.sum()), float(change.max())
 
 
-def iterate(
+def run_em(
     steps: Steps[Block, Parameters],
     blocks: Sequence[Block],
     parameters: Parameters,
     *,
     tolerance: float = TOLERANCE,
     max_iterations: int = MAX_ITERATIONS,
-    run: Callable[[Callable[[Block], ExpectedCounts], Sequence[Block]], Iterable[ExpectedCounts]] = map,
+    map_blocks: Callable[[Callable[[Block], ExpectedCounts], Sequence[Block]], Iterable[ExpectedCounts]] = map,
 ) -> tuple[Parameters, Floats, Floats, bool]:
     """Run EM; return parameters, expected votes, the objective at each E-step, and whether EM converged.
 
@@ -101,17 +107,17 @@ def iterate(
     """
     history: list[float] = []
     while True:
-        counts = run(partial(steps.expect, parameters=parameters), blocks)
-        votes, items, log_likelihood, change = sum_in_order(counts)
-        history.append(log_likelihood + steps.bound(parameters))
+        counts = map_blocks(partial(steps.run_e_step, parameters=parameters), blocks)
+        votes, items, log_likelihood, change = sum_parts_in_order(counts)
+        history.append(log_likelihood + steps.log_prior_density(parameters))
         if change < tolerance or len(history) == max_iterations:
             return parameters, votes, np.array(history), change < tolerance
-        parameters = steps.maximize(votes, items)
+        parameters = steps.run_m_step(votes, items)
 
 
-def warn_unless_converged(converged: bool, max_iterations: int, tolerance: float, fix: str) -> None:
+def warn_unless_converged(has_converged: bool, max_iterations: int, tolerance: float, fix: str) -> None:
     """Warn that EM stopped before it converged; the warning points to the caller of the calling function."""
-    if not converged:
+    if not has_converged:
         warnings.warn(
             f"EM did not converge: after {max_iterations:,} iterations, posteriors still change by {tolerance:g} or "
             f"more: {fix}",
@@ -124,7 +130,7 @@ def warn_unless_converged(converged: bool, max_iterations: int, tolerance: float
 
 
 def row_shares(counts: npt.NDArray[np.floating | np.integer], pseudo_votes: Floats | float) -> Floats:
-    """Compute shares along the last axis, with `pseudo_votes` added; uniform where all counts are 0."""
+    """Normalize counts with pseudo-votes along the last axis; uniform where all counts are 0."""
     smoothed = counts + pseudo_votes
     sums = smoothed.sum(axis=-1, keepdims=True)
     # A uniform row has no information, and is the limit of equal pseudo-votes that go to 0.
@@ -133,29 +139,30 @@ def row_shares(counts: npt.NDArray[np.floating | np.integer], pseudo_votes: Floa
     return shares
 
 
-def typical_matrix(shares: Floats) -> Floats:
+def typical_confusion_matrix(answer_weights: Floats) -> Floats:
     """Return the matrix of a rater who gives half of the answers by the truth, and half at random.
 
-    `shares` is the weight of each answer for each truth, shape (answers, truths); the matrix is (truths, answers).
+    `answer_weights`, shape (answers, truths), is the weight of each answer for each truth. The matrix has shape
+    (truths, answers).
 
-    >>> typical_matrix(np.eye(2)).tolist()
+    >>> typical_confusion_matrix(np.eye(2)).tolist()
     [[0.75, 0.25], [0.25, 0.75]]
     """
-    return (row_shares(shares.T, 0.0) + 1 / len(shares)) / 2
+    return (row_shares(answer_weights.T, 0.0) + 1 / len(answer_weights)) / 2
 
 
-def fallback_of(matrices: Floats, pseudo_votes: Floats, *, is_pooled: bool) -> Floats:
-    """Return the matrix of a rater without votes: from pseudo-votes with pooling, else the mean of the matrices."""
+def fallback_matrix(matrices: Floats, pseudo_votes: Floats, *, is_pooled: bool) -> Floats:
+    """Return the confusion matrix of a rater without votes."""
     return row_shares(pseudo_votes, 0.0) if is_pooled else matrices.mean(axis=0)
 
 
-def code_table(matrices: Floats) -> Floats:
-    """Convert matrices (raters, truths, answers) to the layout of the kernels, (raters * answers, truths)."""
+def to_kernel_layout(matrices: Floats) -> Floats:
+    """Convert matrices (raters, truths, answers) to the kernels' layout (raters * answers, truths)."""
     return np.ascontiguousarray(matrices.transpose(0, 2, 1)).reshape(-1, matrices.shape[1])
 
 
 def vote_codes(votes: Votes) -> npt.NDArray[Any]:
-    """Return rater * answers + answer for each vote, in the smallest type that fits; votes need raters."""
+    """Return rater * answers + answer for each vote, the row of the vote in `to_kernel_layout`."""
     votes.require_raters("a rater model")
     cells = len(votes.raters) * len(votes.answers)
     codes: npt.NDArray[Any] = votes.rater_ids.astype(np.uint16 if cells <= 1 << 16 else np.int64)
@@ -166,9 +173,9 @@ def vote_codes(votes: Votes) -> npt.NDArray[Any]:
 
 @dataclass(frozen=True, eq=False)
 class MatrixBlock:
-    """A run of parts of the items, with their votes and posteriors."""
+    """Consecutive parts of the items, with their votes and posteriors; a thread computes one block."""
 
-    edges: npt.NDArray[np.int64]  # first item of each part, and the end of the last part
+    part_edges: npt.NDArray[np.int64]  # first item of each part, and the end of the last part
     indptr: npt.NDArray[np.int64]
     codes: npt.NDArray[Any]
     posterior: Floats
@@ -176,8 +183,8 @@ class MatrixBlock:
 
 
 @dataclass(frozen=True, eq=False)
-class MatrixTable:
-    """The parameters: pi in the layout of `code_table`, and p."""
+class MatrixParameters:
+    """The parameters of EM: confusion matrices in the layout of `to_kernel_layout`, and the prior."""
 
     cells: Floats
     prior: Floats
@@ -185,17 +192,17 @@ class MatrixTable:
 
 @dataclass(frozen=True, eq=False)
 class MatrixSteps:
-    """The EM steps for full matrices, or with one accuracy per rater, see `_share_accuracy`."""
+    """The EM steps for full confusion matrices, or for one accuracy per rater."""
 
-    raters: int
+    n_raters: int
     pseudo_votes: Floats  # s + K m, shape (truths, answers)
     pseudo_items: float  # K / T
     prior: Floats | None  # None: estimated
     has_one_accuracy: bool
-    is_scale: bool  # whether answers are a scale from invalid to valid, and not the truths
+    has_answer_scale: bool  # whether answers are a scale from invalid to valid, and not the truths
 
-    def expect(self, block: MatrixBlock, parameters: MatrixTable) -> ExpectedCounts:
-        """Run the E-step: the kernel multiplies p by the cells of each item's votes."""
+    def run_e_step(self, block: MatrixBlock, parameters: MatrixParameters) -> ExpectedCounts:
+        """Run the E-step: update the posteriors of a block, and return the expected counts."""
         from reassess.numeric.em_kernels import (
             MAX_UNROLLED_TRUTHS,
             run_e_step_few_truths,
@@ -203,70 +210,79 @@ class MatrixSteps:
             zeros_per_truth,
         )
 
-        counts, truths = self._empty(block), parameters.prior.size
+        counts, truths = self._empty_counts(block), parameters.prior.size
         kernel, more = (
             (run_e_step_few_truths, (zeros_per_truth(truths),))
             if truths <= MAX_UNROLLED_TRUTHS
             else (run_e_step_many_truths, ())
         )
         kernel(
-            block.edges,
+            block.part_edges,
             block.indptr,
             block.codes,
             parameters.cells,
             parameters.prior,
             block.posterior,
             block.is_pinned,
-            counts.votes,
-            counts.items,
+            counts.expected_votes,
+            counts.expected_items,
             counts.log_likelihood,
-            counts.change,
+            counts.largest_change,
             *more,
         )
         return counts
 
-    def count(self, block: MatrixBlock) -> ExpectedCounts:
+    def count_expected(self, block: MatrixBlock) -> ExpectedCounts:
         """Compute expected votes and items from the current posteriors of a block."""
         from reassess.numeric.em_kernels import count_expected_votes
 
-        counts = self._empty(block)
+        counts = self._empty_counts(block)
         count_expected_votes(
-            block.edges, block.indptr, block.codes, block.posterior, block.is_pinned, counts.votes, counts.items
+            block.part_edges,
+            block.indptr,
+            block.codes,
+            block.posterior,
+            block.is_pinned,
+            counts.expected_votes,
+            counts.expected_items,
         )
         return counts
 
-    def maximize(self, votes: Floats, items: Floats) -> MatrixTable:
-        """Run the M-step."""
+    def run_m_step(self, expected_votes: Floats, expected_items: Floats) -> MatrixParameters:
+        """Run the M-step: estimate matrices and prior from expected votes and items."""
         truths, answers = self.pseudo_votes.shape
-        expected = votes.reshape(self.raters, answers, truths)
+        expected = expected_votes.reshape(self.n_raters, answers, truths)
         if self.has_one_accuracy:
-            expected = _share_accuracy(expected, is_scale=self.is_scale)
-        cells = code_table(row_shares(expected.transpose(0, 2, 1), self.pseudo_votes))
-        return MatrixTable(cells, row_shares(items, self.pseudo_items) if self.prior is None else self.prior)
+            expected = _pool_over_truths(expected, has_answer_scale=self.has_answer_scale)
+        cells = to_kernel_layout(row_shares(expected.transpose(0, 2, 1), self.pseudo_votes))
+        return MatrixParameters(
+            cells, row_shares(expected_items, self.pseudo_items) if self.prior is None else self.prior
+        )
 
-    def bound(self, parameters: MatrixTable) -> float:
+    def log_prior_density(self, parameters: MatrixParameters) -> float:
         """Compute the log density of the priors, up to a constant."""
         density = 0.0
         if self.pseudo_votes.any():
-            sums = np.log(parameters.cells).reshape(self.raters, *self.pseudo_votes.T.shape).sum(axis=0)
+            sums = np.log(parameters.cells).reshape(self.n_raters, *self.pseudo_votes.T.shape).sum(axis=0)
             density += float((self.pseudo_votes.T * sums).sum())
         if self.prior is None and self.pseudo_items:
             density += self.pseudo_items * float(np.log(parameters.prior).sum())
         return density
 
-    def _empty(self, block: MatrixBlock) -> ExpectedCounts:
-        parts, (truths, answers) = block.edges.size - 1, self.pseudo_votes.shape
-        votes = np.zeros((parts, self.raters * answers, truths))
+    def _empty_counts(self, block: MatrixBlock) -> ExpectedCounts:
+        """Create expected counts of 0 for each part of a block."""
+        parts, (truths, answers) = block.part_edges.size - 1, self.pseudo_votes.shape
+        votes = np.zeros((parts, self.n_raters * answers, truths))
         return ExpectedCounts(votes, np.zeros((parts, truths)), np.zeros(parts), np.zeros(parts))
 
 
-def _share_accuracy(counts: Floats, *, is_scale: bool) -> Floats:
-    """Pool counts (raters, answers, truths) over truths, so that a rater has the same accuracy for each truth.
+def _pool_over_truths(counts: Floats, *, has_answer_scale: bool) -> Floats:
+    """Pool counts (raters, answers, truths) over truths: each rater then has one accuracy.
 
     If the truths are the answers, each rater has one probability of a correct answer, and wrong answers are equally
     likely. On a scale, a rater answers no to valid items as often as yes to invalid items.
     """
-    if is_scale:
+    if has_answer_scale:
         return np.asarray(counts + counts[:, ::-1, ::-1])
     correct = np.trace(counts, axis1=1, axis2=2)[:, None, None]
     wrong = counts.sum(axis=(1, 2))[:, None, None] - correct
@@ -274,38 +290,43 @@ def _share_accuracy(counts: Floats, *, is_scale: bool) -> Floats:
     return np.asarray(correct * same + wrong * (1 - same) / (counts.shape[-1] - 1))
 
 
-def matrix_blocks(votes: Votes, posterior: Floats, pinned: Pinned | None, threads: int | None) -> list[MatrixBlock]:
+def split_into_blocks(
+    votes: Votes, posterior: Floats, pinned_items: PinnedItems | None, n_threads: int | None
+) -> list[MatrixBlock]:
     """Split the items into one block per thread; pinned items get their fixed posterior."""
     from reassess.numeric.jit import thread_count
 
-    is_pinned = np.zeros(0 if pinned is None else len(votes.items), np.bool_)
-    if pinned is not None:
-        pinned.check(votes, posterior.shape[1])
-        is_pinned[pinned.rows] = True
-        posterior[pinned.rows] = pinned.values
-    codes, edges = vote_codes(votes), _part_edges(votes, len(votes.raters) * len(votes.answers) * posterior.shape[1])
+    is_pinned = np.zeros(0 if pinned_items is None else len(votes.items), np.bool_)
+    if pinned_items is not None:
+        pinned_items.check(votes, posterior.shape[1])
+        is_pinned[pinned_items.item_rows] = True
+        posterior[pinned_items.item_rows] = pinned_items.probabilities
+    codes, edges = (
+        vote_codes(votes),
+        _find_part_edges(votes, len(votes.raters) * len(votes.answers) * posterior.shape[1]),
+    )
     parts = edges.size - 1
-    threads = min(threads or thread_count(), parts)
-    bounds = [parts * thread // threads for thread in range(threads + 1)]
+    n_threads = min(n_threads or thread_count(), parts)
+    bounds = [parts * thread // n_threads for thread in range(n_threads + 1)]
     return [
         MatrixBlock(edges[first : last + 1], votes.indptr, codes, posterior, is_pinned)
         for first, last in pairwise(bounds)
     ]
 
 
-def _part_edges(votes: Votes, sums: int) -> npt.NDArray[np.int64]:
-    """Edges of the parts. They depend only on the votes, so the results do not depend on threads."""
-    parts = int(np.clip(len(votes) // (_VOTES_PER_SUM * sums), 1, _MOST_PARTS))
+def _find_part_edges(votes: Votes, n_sums: int) -> npt.NDArray[np.int64]:
+    """Return the first item of each part, and the end; they depend only on the votes."""
+    parts = int(np.clip(len(votes) // (_MIN_VOTES_PER_SUM * n_sums), 1, _MAX_PARTS))
     edges = np.searchsorted(votes.indptr, np.linspace(0, votes.indptr[-1], parts + 1).astype(np.int64))
     edges[0], edges[-1] = 0, votes.indptr.size - 1
     return edges
 
 
 @contextmanager
-def in_threads(threads: int) -> Iterator[Any]:
+def open_thread_map(n_threads: int) -> Iterator[Any]:
     """Yield a function like `map` that runs in a pool of threads."""
-    if threads == 1:
+    if n_threads == 1:
         yield map
         return
-    with ThreadPoolExecutor(threads) as pool:
+    with ThreadPoolExecutor(n_threads) as pool:
         yield pool.map

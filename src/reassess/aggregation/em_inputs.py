@@ -11,58 +11,59 @@ from reassess.core.checks import check_distribution, check_range, check_shape
 from reassess.errors import DataError
 from reassess.text import Printable, join_first
 
-POOLING = 4.0
-_LEAST_PSEUDO_VOTES, _MOST_PSEUDO_VOTES = 1e-9, 10**12
-_MOST_CELLS = 1 << 24  # cells of all raters' matrices: 128 MiB per copy
-_MOST_CLASSES = 4_096  # a single matrix for all raters still fits easily
-_MOST_TRUTHS = 256  # a matrix per rater is still small
+DEFAULT_POOLING = 4.0
+_MIN_PSEUDO_VOTES, _MAX_PSEUDO_VOTES = 1e-9, 10**12
+_MAX_CELLS = 1 << 24  # cells of all raters' matrices: 128 MiB per copy
+_MAX_CLASSES = 4_096  # a single matrix for all raters still fits easily
+_MAX_TRUTHS = 256  # a matrix per rater is still small
 
 Floats = npt.NDArray[np.float64]
 
 # --- limits -----------------------------------------------------------------------------------------------------------
 
 
-def check_truths(truths: Sequence[Id]) -> None:
+def check_truth_count(truths: Sequence[Id]) -> None:
     """Raise `DataError` if there are too many truths for a matrix per rater."""
-    if len(truths) > _MOST_TRUTHS:
-        raise _too_many("truths", _MOST_TRUTHS, len(truths))
+    if len(truths) > _MAX_TRUTHS:
+        raise _too_many_error("truths", _MAX_TRUTHS, len(truths))
 
 
 def has_many_classes(votes: Votes) -> bool:
     """Return whether there are too many answers for a matrix per rater; `DataError` if too many for one matrix."""
     classes = len(votes.answers)
-    if classes > _MOST_CLASSES:
-        raise _too_many("classes", _MOST_CLASSES, classes)
-    return classes > _MOST_TRUTHS or len(votes.raters) * classes**2 > _MOST_CELLS
+    if classes > _MAX_CLASSES:
+        raise _too_many_error("classes", _MAX_CLASSES, classes)
+    return classes > _MAX_TRUTHS or len(votes.raters) * classes**2 > _MAX_CELLS
 
 
-def _too_many(noun: str, most: int, count: int) -> DataError:
+def _too_many_error(noun: str, limit: int, count: int) -> DataError:
+    """Create the error for more truths or classes than a rater model takes."""
     return DataError(
         "too-many",
         f"too many {noun} for a rater model",
-        allowed=f"up to {most:,}",
+        allowed=f"up to {limit:,}",
         found=f"{count:,}",
         fix="use majority, or split the items into groups with fewer answers",
     )
 
 
 def check_pseudo_votes(smoothing: float, pooling: float) -> None:
-    """Raise `DataError` if a value could underflow or overflow: each is 0, or from 1e-9 to 1e12."""
-    for value, what in ((smoothing, "smoothing"), (pooling, "pooling")):
-        check_range(value, 0, _MOST_PSEUDO_VOTES, value_name=what)
-        if 0 < value < _LEAST_PSEUDO_VOTES:
+    """Raise `DataError` unless smoothing and pooling are each 0, or from 1e-9 to 1e12."""
+    for value, name in ((smoothing, "smoothing"), (pooling, "pooling")):
+        check_range(value, 0, _MAX_PSEUDO_VOTES, value_name=name)
+        if 0 < value < _MIN_PSEUDO_VOTES:
             raise DataError(
-                "out-of-range", f"{what} out of range", allowed=f"0, or {_LEAST_PSEUDO_VOTES} or more", found=value
+                "out-of-range", f"{name} out of range", allowed=f"0, or {_MIN_PSEUDO_VOTES} or more", found=value
             )
 
 
-def no_golden_votes() -> DataError:
+def no_golden_votes_error() -> DataError:
     """Create the error for golden votes that measure no rater."""
     text, fix = "no golden item with a known truth has a vote", "use the same item names in both files"
     return DataError("missing-golden", text, fix=fix)
 
 
-def check_fit(votes: Votes, smoothing: float, pooling: float) -> None:
+def check_em_inputs(votes: Votes, smoothing: float, pooling: float) -> None:
     """Raise `DataError` unless EM can run on the votes with these pseudo-votes."""
     if not len(votes):
         raise DataError("missing-votes", "votes are missing", fix="give votes, or use only the prior")
@@ -74,31 +75,33 @@ def check_fit(votes: Votes, smoothing: float, pooling: float) -> None:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Pinned(Printable):
-    """Items with a fixed truth, or a fixed distribution of it."""
+class PinnedItems(Printable):
+    """Items whose truth, or whose distribution over truths, is fixed during EM."""
 
-    rows: npt.NDArray[np.int64]  # positions of the items, without duplicates
-    values: Floats  # shape (pinned, truths); each row adds up to 1
+    item_rows: npt.NDArray[np.int64]  # positions of the items, without duplicates
+    probabilities: Floats  # shape (pinned, truths); each row adds up to 1
 
     @classmethod
-    def to_truths(cls, rows: npt.NDArray[np.integer], truth: npt.NDArray[np.integer], *, truths: int) -> "Pinned":
-        """Pin each item to the truth at position `truth`; an item whose truth is -1 stays free."""
-        check_range(truth, -1, truths - 1, value_name="truth", where=lambda position: f"pinned item {rows[position]}")
+    def from_truths(
+        cls, rows: npt.NDArray[np.integer], truth: npt.NDArray[np.integer], *, n_truths: int
+    ) -> "PinnedItems":
+        """Pin each item to the truth at position `truth`; an item with truth -1 is not pinned."""
+        check_range(truth, -1, n_truths - 1, value_name="truth", where=lambda position: f"pinned item {rows[position]}")
         has_truth = np.asarray(truth) >= 0
-        return cls(rows=np.asarray(rows, np.int64)[has_truth], values=np.eye(truths)[truth[has_truth]])
+        return cls(item_rows=np.asarray(rows, np.int64)[has_truth], probabilities=np.eye(n_truths)[truth[has_truth]])
 
-    def check(self, votes: Votes, truths: int) -> None:
+    def check(self, votes: Votes, n_truths: int) -> None:
         """Raise `DataError` unless the pinned items fit the votes and the number of truths."""
-        check_shape(self.rows, ("pinned",), value_name="the pinned rows")
-        check_shape(self.values, (self.rows.size, truths), value_name="the pinned values")
-        check_range(self.rows, 0, len(votes.items) - 1, value_name="pinned row", where="position {}".format)
-        if np.unique(self.rows).size < self.rows.size:
-            row = int(np.argmax(np.bincount(self.rows)))
+        check_shape(self.item_rows, ("pinned",), value_name="the pinned rows")
+        check_shape(self.probabilities, (self.item_rows.size, n_truths), value_name="the pinned values")
+        check_range(self.item_rows, 0, len(votes.items) - 1, value_name="pinned row", where="position {}".format)
+        if np.unique(self.item_rows).size < self.item_rows.size:
+            row = int(np.argmax(np.bincount(self.item_rows)))
             raise DataError("duplicate-item", "item is pinned twice", where=votes.describe_item(row))
         check_distribution(
-            self.values,
+            self.probabilities,
             value_name="a pinned item",
-            where=lambda position: votes.describe_item(int(self.rows[position])),
+            where=lambda position: votes.describe_item(int(self.item_rows[position])),
         )
 
 
@@ -108,10 +111,10 @@ def default_truths(votes: Votes) -> tuple[Id, ...]:
 
 
 def answer_weights(votes: Votes, truths: Sequence[Id], weights: npt.ArrayLike | None = None) -> Floats:
-    """Return the weight of each answer for each truth, shape (answers, truths), see `fit_dawid_skene`."""
+    """Return the weight of each answer for each truth, shape (answers, truths)."""
     answers = votes.answers
     if weights is None:
-        weights = _default_weights(votes, tuple(truths))
+        weights = _default_answer_weights(votes, tuple(truths))
     if weights is None:
         raise DataError(
             "unknown-answer-order",
@@ -134,21 +137,22 @@ def answer_weights(votes: Votes, truths: Sequence[Id], weights: npt.ArrayLike | 
 
 def default_answer_weights(votes: Votes, truths: Sequence[Id]) -> Floats:
     """Return the default of `answer_weights`; without a default, equal weights for all truths."""
-    weights = _default_weights(votes, tuple(truths))
+    weights = _default_answer_weights(votes, tuple(truths))
     if weights is None:
         return np.full((len(votes.answers), len(truths)), 1 / len(truths))
     return answer_weights(votes, truths, weights)
 
 
-def _default_weights(votes: Votes, truths: tuple[Id, ...]) -> npt.ArrayLike | None:
+def _default_answer_weights(votes: Votes, truths: tuple[Id, ...]) -> npt.ArrayLike | None:
+    """Return default weights of the answers; None unless they are the truths, or no, maybe, yes."""
     if truths == votes.answers:
         return np.eye(len(truths))
     return votes.answer_weights if len(truths) == len(VALIDITY) else None
 
 
-def as_prior(prior: npt.ArrayLike, truths: int) -> Floats:
+def check_prior(prior: npt.ArrayLike, n_truths: int) -> Floats:
     """Check a prior, and return it as float64, shape (truths,)."""
     values = np.array(prior, np.float64)
-    check_shape(values, (truths,), value_name="the prior")
+    check_shape(values, (n_truths,), value_name="the prior")
     check_distribution(values, value_name="the prior")
     return values

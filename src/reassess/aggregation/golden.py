@@ -17,33 +17,37 @@ from reassess.errors import DataError, Fix
 from reassess.numeric.arrays import concatenate_runs, freeze
 from reassess.text import Printable, count_noun, join_first
 
-_MOST_NAMED = 3
-_VALID = "valid: "  # the start of a rule for questions
+_MAX_NAMED_ITEMS = 3
+_VALIDITY_RULE_START = "valid: "  # the start of a rule for questions
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ExpertTruth(Printable):
-    """The truth of golden items."""
+    """The truth of golden items, as the experts' votes decide it."""
 
-    values: npt.NDArray[np.int64]  # position of each item's truth among the truths; -1 if unknown
+    truth_ids: npt.NDArray[np.int64]  # position of each item's truth among the truths; -1 if unknown
     rule: str  # how the experts' votes decide the truth
-    undecided: tuple[str, ...] = ()  # items whose experts' answers do not decide the truth
+    undecided_items: tuple[str, ...] = ()  # items whose experts' answers do not decide the truth
 
     def __post_init__(self) -> None:
-        freeze(self, "values")
+        freeze(self, "truth_ids")
 
     @property
     def note(self) -> str | None:
-        """A sentence about undecided items; None without such items."""
-        if not self.undecided:
+        """A sentence about undecided items; None if all items are decided."""
+        if not self.undecided_items:
             return None
-        count = count_noun(len(self.undecided), "golden item")
-        why = "too few experts" if self.rule.startswith(_VALID) else f"no {self.rule}"
-        return f"{count} undecided ({why}): {join_first(self.undecided, max_items=_MOST_NAMED)}"
+        count = count_noun(len(self.undecided_items), "golden item")
+        why = "too few experts" if self.rule.startswith(_VALIDITY_RULE_START) else f"no {self.rule}"
+        return f"{count} undecided ({why}): {join_first(self.undecided_items, max_items=_MAX_NAMED_ITEMS)}"
 
     def to_json(self) -> dict[str, Any]:
-        """The object that JSON documents hold."""
-        return {"rule": self.rule, "items": int(np.count_nonzero(self.values >= 0)), "undecided": len(self.undecided)}
+        """Return a dict for JSON output."""
+        return {
+            "rule": self.rule,
+            "items": int(np.count_nonzero(self.truth_ids >= 0)),
+            "undecided": len(self.undecided_items),
+        }
 
 
 def expert_truth(experts: Votes, truths: Sequence[Id] = VALIDITY, *, at_least: int | None = None) -> ExpertTruth:
@@ -53,13 +57,13 @@ def expert_truth(experts: Votes, truths: Sequence[Id] = VALIDITY, *, at_least: i
     experts. Otherwise it is invalid; or unknown, if fewer experts answered. If the truths are answers, the truth is the
     most frequent answer, if at least this number of experts gave it. It is unknown if two answers are equally frequent.
     """
-    most = int(experts.sizes.max(initial=0))
+    max_experts = int(experts.sizes.max(initial=0))
     if tuple(truths) == VALIDITY:
         yes = most_supporting_answer(experts.answers) if isinstance(experts.items, Questions) else "yes"
-        rule = f"at least {at_least} of {most} experts" if at_least else "more than half of its experts"
-        values, rule = expert_validity(experts, at_least=at_least), f"{_VALID}{rule} said {yes}"
+        rule = f"at least {at_least} of {max_experts} experts" if at_least else "more than half of its experts"
+        values, rule = expert_validity(experts, at_least=at_least), f"{_VALIDITY_RULE_START}{rule} said {yes}"
     else:
-        values = expert_answer(experts.with_answers(tuple(truths)), at_least=at_least)
+        values = expert_answers(experts.with_answers(tuple(truths)), at_least=at_least)
         majority = f"most experts, and of at least {at_least}" if at_least else "more than half of the experts"
         rule = f"answer of {majority}"
     undecided = np.flatnonzero((values < 0) & (experts.sizes > 0))
@@ -68,31 +72,33 @@ def expert_truth(experts: Votes, truths: Sequence[Id] = VALIDITY, *, at_least: i
 
 def expert_validity(experts: Votes, *, at_least: int | None = None) -> npt.NDArray[np.int64]:
     """Return 1 for items that enough experts call valid, 0 for other items, and -1 for items with too few experts."""
-    is_valid = _is_enough(experts.count_support(), experts, at_least)
+    is_valid = _has_enough_experts(experts.count_support(), experts, at_least)
     return np.where(experts.sizes >= (at_least or 1), is_valid.astype(np.int64), -1)
 
 
-def expert_answer(experts: Votes, *, at_least: int | None = None) -> npt.NDArray[np.int64]:
-    """Return the position of each item's most frequent answer; -1 for a tie, or without enough experts."""
+def expert_answers(experts: Votes, *, at_least: int | None = None) -> npt.NDArray[np.int64]:
+    """Return the position of each item's most frequent answer; -1 for ties or too few experts."""
     counts = experts.counts()
-    most = counts.max(axis=1, initial=0)
-    is_unique = np.count_nonzero(counts == most[:, None], axis=1) == 1
-    return np.where(is_unique & _is_enough(most, experts, at_least), np.argmax(counts, axis=1), -1)
+    highest_counts = counts.max(axis=1, initial=0)
+    is_unique = np.count_nonzero(counts == highest_counts[:, None], axis=1) == 1
+    return np.where(is_unique & _has_enough_experts(highest_counts, experts, at_least), np.argmax(counts, axis=1), -1)
 
 
-def _is_enough(counts: npt.NDArray[np.int64], experts: Votes, at_least: int | None) -> npt.NDArray[np.bool_]:
-    """Whether the number of experts who agree on each item is high enough."""
+def _has_enough_experts(
+    n_agreeing: npt.NDArray[np.int64], experts: Votes, at_least: int | None
+) -> npt.NDArray[np.bool_]:
+    """Return whether enough experts agree on each item; bool, shape (items,)."""
     if at_least is None:
-        return np.asarray(2 * counts > experts.sizes)
-    most = int(experts.sizes.max(initial=0))
-    fix = Fix("ask for fewer: {at_least}", at_least=most)
-    check_number(at_least, 1, most, value_name="number of experts", is_whole=True, fix=fix)
-    return np.asarray(counts >= at_least)
+        return np.asarray(2 * n_agreeing > experts.sizes)
+    max_experts = int(experts.sizes.max(initial=0))
+    fix = Fix("ask for fewer: {at_least}", at_least=max_experts)
+    check_number(at_least, 1, max_experts, value_name="number of experts", is_whole=True, fix=fix)
+    return np.asarray(n_agreeing >= at_least)
 
 
 @dataclass(frozen=True, eq=False)
 class Golden:
-    """The truth of (image, class) questions.
+    """The truth of golden (image, class) questions.
 
     Parameters
     ----------
@@ -121,106 +127,111 @@ class Golden:
     """
 
     questions: Questions
-    valid: npt.NDArray[np.bool_]
-    exclusive: bool = False
-    by_experts: ExpertTruth | None = None
-    unrated: int = 0
+    is_valid: npt.NDArray[np.bool_]
+    is_exclusive: bool = False
+    expert_truth: ExpertTruth | None = None
+    n_unrated: int = 0
 
     def __post_init__(self) -> None:
-        check_shape(self.valid, (len(self.questions),), value_name="the truth of golden questions")
-        if not self.valid.size:
+        check_shape(self.is_valid, (len(self.questions),), value_name="the truth of golden questions")
+        if not self.is_valid.size:
             raise DataError(
                 "missing-golden",
                 "golden questions are missing",
                 fix="give golden questions with their truth",
             )
-        if not self.valid.any():
+        if not self.is_valid.any():
             raise DataError(
                 "missing-golden",
                 "no golden question is valid",
                 found=count_noun(len(self), "invalid question"),
                 fix="require fewer experts to agree, or let experts answer more questions",
             )
-        freeze(self, "valid")
+        freeze(self, "is_valid")
 
     def __len__(self) -> int:
-        return self.valid.size
+        return self.is_valid.size
 
     def __repr__(self) -> str:
         images = len(self.questions.images)
-        return f"Golden({len(self):,} questions on {images:,} images, {self.positives:,} valid)"
+        return f"Golden({len(self):,} questions on {images:,} images, {self.n_valid:,} valid)"
 
     @property
-    def positives(self) -> int:
+    def n_valid(self) -> int:
         """Number of valid questions, at least 1."""
-        return int(np.count_nonzero(self.valid))
+        return int(np.count_nonzero(self.is_valid))
 
     def to_json(self) -> dict[str, Any]:
-        """The object that JSON documents hold."""
-        source = {"rule": None, "undecided": 0} if self.by_experts is None else self.by_experts.to_json()
-        counts = {"questions": len(self), "valid": self.positives}
-        return {**counts, "rule": source["rule"], "undecided": source["undecided"], "unrated": self.unrated}
+        """Return a dict for JSON output."""
+        source = {"rule": None, "undecided": 0} if self.expert_truth is None else self.expert_truth.to_json()
+        counts = {"questions": len(self), "valid": self.n_valid}
+        return {**counts, "rule": source["rule"], "undecided": source["undecided"], "unrated": self.n_unrated}
 
     def without_unrated(self, votes: Votes, scores: Sequence[Scores]) -> "Golden":
-        """Keep the questions that raters voted on, or that are in all of the scores, but not by experts' answers."""
-        has_scores = np.logical_and.reduce([self._is_in(each) & ~self._is_golden(each) for each in scores])
-        rows = np.flatnonzero(has_scores | self._is_in(votes))
+        """Keep the questions with raters' votes, or with scores that are not from experts' answers."""
+        has_scores = np.logical_and.reduce(
+            [self._are_contained_in(each) & ~self._are_scored_by_experts(each) for each in scores]
+        )
+        rows = np.flatnonzero(has_scores | self._are_contained_in(votes))
         if rows.size == len(self):
             return self
         questions = require_questions(take_items(self.questions, rows))
-        return replace(self, questions=questions, valid=self.valid[rows], unrated=len(self) - rows.size)
+        return replace(self, questions=questions, is_valid=self.is_valid[rows], n_unrated=len(self) - rows.size)
 
-    def _is_in(self, data: Votes | Scores) -> npt.NDArray[np.bool_]:
-        """Which questions votes or scores contain; if classes are exclusive, which images."""
+    def _are_contained_in(self, data: Votes | Scores) -> npt.NDArray[np.bool_]:
+        """Return whether votes or scores contain each question (or its image, if exclusive)."""
         questions = self.questions.in_classes(self.questions.classes.merge(classes_of(data)))
         rows = match_images(questions.images, data.images)[questions.image_ids]
-        return rows >= 0 if self.exclusive else data.in_classes(questions.classes).is_asked(rows, questions.class_ids)
+        return (
+            rows >= 0 if self.is_exclusive else data.in_classes(questions.classes).is_asked(rows, questions.class_ids)
+        )
 
-    def _is_golden(self, scores: Scores) -> npt.NDArray[np.bool_]:
-        """Which questions have a score that was made with experts' answers."""
+    def _are_scored_by_experts(self, scores: Scores) -> npt.NDArray[np.bool_]:
+        """Return whether each question has a score that was made from experts' answers."""
         rows = find_items(scores.questions, self.questions)
         return (rows >= 0) & (False if scores.is_golden is None else np.append(scores.is_golden, False)[rows])
 
-    def rows_in(self, items: Items, what: str) -> npt.NDArray[np.int64]:
+    def rows_in(self, items: Items, items_name: str) -> npt.NDArray[np.int64]:
         """Return the position of each golden question in `items`, int64, shape (questions,)."""
         rows = find_items(items, self.questions)
-        self._check_all_in(rows >= 0, what)
+        self._check_none_missing(rows >= 0, items_name)
         return rows
 
-    def _check_all_in(self, is_in: npt.NDArray[np.bool_], what: str) -> None:
+    def _check_none_missing(self, is_in: npt.NDArray[np.bool_], items_name: str) -> None:
+        """Raise `DataError` if a golden question is missing from votes or scores."""
         check_all_valid(
             is_in,
-            value_name=f"golden questions are not in {what}",
+            value_name=f"golden questions are not in {items_name}",
             name_of=self.questions.describe_question,
             fix="use files from the same release, or remove these golden questions",
         )
 
-    def values_of(self, scores: Scores, what: str = "the scores") -> npt.NDArray[np.float64]:
-        """Return the score of each golden question, float64, shape (questions,); see `exclusive`."""
+    def values_of(self, scores: Scores, scores_name: str = "the scores") -> npt.NDArray[np.float64]:
+        """Return the score of each golden question, float64, shape (questions,); see `is_exclusive`."""
         classes = self.questions.classes.merge(scores.questions.classes)
         questions, scores = self.questions.in_classes(classes), scores.in_classes(classes)
         image_rows = scores.questions.rows_of(questions.images)
         values = scores.scores_of(image_rows[questions.image_ids], questions.class_ids)
-        if not self.exclusive:
-            self._check_all_in(~np.isnan(values), what)
+        if not self.is_exclusive:
+            self._check_none_missing(~np.isnan(values), scores_name)
             return values
         check_all_valid(
             image_rows >= 0,
-            value_name=f"golden images are not in {what}",
+            value_name=f"golden images are not in {scores_name}",
             name_of=lambda row: f"image {questions.images[row]}",
             fix="use files from the same release, or remove these golden images",
         )
         return np.nan_to_num(values)
 
     def is_in_sample(self, scores: Scores) -> bool | None:
-        """Return whether experts' answers to golden questions made their scores; None if that is not recorded."""
+        """Return whether scores were made from experts' answers to golden questions; None if unknown."""
         if scores.is_golden is None:
             return None
         rows = find_items(scores.questions, self.questions)
         return bool(scores.is_golden[rows[rows >= 0]].any())
 
 
-def golden_truth(experts: Votes, *, at_least: int | None = None, among: Sequence[Questions] = ()) -> Golden:
+def golden_truth(experts: Votes, *, at_least: int | None = None, scored_questions: Sequence[Questions] = ()) -> Golden:
     """Decide which golden questions are valid, from the experts' votes.
 
     Parameters
@@ -260,22 +271,22 @@ def golden_truth(experts: Votes, *, at_least: int | None = None, among: Sequence
     if not len(experts):
         raise DataError("missing-votes", "experts have no votes", fix="give the golden answers")
     if experts.classes is not None:
-        return _golden_classes(experts, among, at_least)
+        return _golden_from_classes(experts, scored_questions, at_least)
     truth = expert_truth(experts, at_least=at_least)
-    rows = np.flatnonzero(truth.values >= 0)
-    return Golden(require_questions(take_items(experts.items, rows)), truth.values[rows] == 1, by_experts=truth)
+    rows = np.flatnonzero(truth.truth_ids >= 0)
+    return Golden(require_questions(take_items(experts.items, rows)), truth.truth_ids[rows] == 1, expert_truth=truth)
 
 
-def _golden_classes(experts: Votes, among: Sequence[Questions], at_least: int | None) -> Golden:
-    """Each golden image with every class; only the class that the experts chose is valid."""
+def _golden_from_classes(experts: Votes, scored_questions: Sequence[Questions], at_least: int | None) -> Golden:
+    """Create questions of each golden image with every class; the experts' class is valid."""
     truth = expert_truth(experts, experts.answers, at_least=at_least)
-    rows = np.flatnonzero(truth.values >= 0)
-    classes = reduce(Classes.merge, [experts.classes or Classes(), *(each.classes for each in among)])
+    rows = np.flatnonzero(truth.truth_ids >= 0)
+    classes = reduce(Classes.merge, [experts.classes or Classes(), *(each.classes for each in scored_questions)])
     experts = experts.in_classes(classes)
-    valid_class = experts.class_ids[truth.values[rows]]
+    valid_class = experts.class_ids[truth.truth_ids[rows]]
     if classes.count is None:
         class_ids = np.unique(
-            np.concatenate([experts.class_ids, *(each.in_classes(classes).class_ids for each in among)])
+            np.concatenate([experts.class_ids, *(each.in_classes(classes).class_ids for each in scored_questions)])
         )
     else:
         class_ids = np.arange(classes.count)
@@ -285,7 +296,9 @@ def _golden_classes(experts: Votes, among: Sequence[Questions], at_least: int | 
         class_ids=np.tile(class_ids.astype(np.int32), rows.size),
         classes=classes,
     )
-    return Golden(questions, questions.class_ids == valid_class[questions.image_ids], exclusive=True, by_experts=truth)
+    return Golden(
+        questions, questions.class_ids == valid_class[questions.image_ids], is_exclusive=True, expert_truth=truth
+    )
 
 
 def votes_on_questions(votes: Votes, questions: Questions) -> Votes:

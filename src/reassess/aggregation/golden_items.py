@@ -26,7 +26,7 @@ class GoldenVotes(Printable):
 
     votes: Votes
     truth: npt.NDArray[np.integer]  # position of each item's truth among the truths; -1 if unknown
-    by_experts: ExpertTruth | None = None  # None if the truth has another source
+    expert_truth: ExpertTruth | None = None  # None if the truth has another source
     truths: tuple[Id, ...] = ()  # the possible truths of an item; empty if the caller chooses them
 
 
@@ -56,7 +56,7 @@ def golden_votes(experts: Votes, raters: Votes, *, at_least: int | None = None) 
     >>> item, answers = np.zeros(3, int), ("no", "yes")
     >>> experts = Votes.from_columns(("x",), item, np.arange(3), np.array([0, 0, 1]), (1, 2, 3), answers)
     >>> golden = golden_votes(experts, experts)
-    >>> golden.truth, golden.truths, golden.by_experts.rule
+    >>> golden.truth, golden.truths, golden.expert_truth.rule
     (array([0]), ('no', 'yes'), 'answer of more than half of the experts')
     """
     check_type(Votes, experts, raters)
@@ -64,11 +64,11 @@ def golden_votes(experts: Votes, raters: Votes, *, at_least: int | None = None) 
     experts, raters = align_votes(experts, raters)
     truths = default_truths(raters)
     truth = expert_truth(experts, truths, at_least=at_least)
-    return GoldenVotes(raters, np.where(rows >= 0, truth.values[rows], -1), by_experts=truth, truths=truths)
+    return GoldenVotes(raters, np.where(rows >= 0, truth.truth_ids[rows], -1), expert_truth=truth, truths=truths)
 
 
 def golden_answers(votes: Votes) -> tuple[Id, ...] | None:
-    """Return the answers that votes on golden items may have, in order: the raters', and all of no, maybe, yes.
+    """Return the answers that golden votes may have: the raters', and all of no, maybe, yes.
 
     Golden votes are read with these answers, so experts who never say maybe or yes have the same answers as the raters.
     Votes for classes return None, because an expert may choose a class that no rater chose.
@@ -78,7 +78,7 @@ def golden_answers(votes: Votes) -> tuple[Id, ...] | None:
     return extend_to_full_scale(votes.answers) if isinstance(votes.items, Questions) else votes.answers
 
 
-def golden_part(votes: Votes, experts: Votes, rater_golden: Votes | None = None) -> Votes:
+def select_golden_votes(votes: Votes, experts: Votes, rater_golden: Votes | None = None) -> Votes:
     """Return the raters' votes on golden items: `rater_golden`, or the golden items among `votes`."""
     if rater_golden is not None:
         return rater_golden
@@ -101,11 +101,12 @@ def golden_part(votes: Votes, experts: Votes, rater_golden: Votes | None = None)
 def with_golden_votes(votes: Votes, rater_golden: Votes | None, experts: Votes | None = None) -> Votes:
     """Add golden votes to the votes, for golden items without other votes.
 
-    A campaign asks golden questions only as golden questions. With their golden votes, they are scored like all other
-    questions. A golden item with votes in the main job keeps only these. An image has no votes if a golden question has
-    none at all, and none of its golden questions has votes in the main job: its label set would be missing classes that
-    nobody was asked about. This is so even if the image has votes on classes that raters suggested. Without such votes,
-    experts' answers may decide, see `Aggregation.scores_with_experts`.
+    A campaign asks its golden questions apart from the main job, so the raters' votes on them may be in a separate
+    file. With these votes, golden questions are scored like all other questions. If a golden item has votes in the main
+    job, only these votes are used. All votes on an image are removed if one of its golden questions has no votes, and
+    none of its golden questions has votes in the main job: otherwise its label set would be missing classes that nobody
+    was asked about. Votes on classes that raters suggested are then removed too. The experts' answers may still decide
+    the image, see `Aggregation.scores_with_experts`.
 
     Parameters
     ----------
@@ -140,19 +141,19 @@ def with_golden_votes(votes: Votes, rater_golden: Votes | None, experts: Votes |
     if rater_golden is None or rater_golden.is_anonymous != votes.is_anonymous:
         return votes
     if experts is not None and isinstance(rater_golden.items, Questions):
-        incomplete = _incomplete_images(votes, rater_golden, experts)
-        if unrated := sorted(set(incomplete).intersection(votes.images)):
+        incomplete_images = _find_incomplete_images(votes, rater_golden, experts)
+        if unrated := sorted(set(incomplete_images).intersection(votes.images)):
             text = (
                 f"golden questions have no raters' votes, so other votes on their images are not used "
                 f"({len(unrated):,}): {join_first(unrated, max_items=3)}"
             )
             warnings.warn(text, ReassessWarning, stacklevel=2)
-        votes, rater_golden = (_without_images(each, incomplete) for each in (votes, rater_golden))
-    is_new = (votes_on(rater_golden.items, votes) == 0) & (rater_golden.sizes > 0)
+        votes, rater_golden = (_remove_images(each, incomplete_images) for each in (votes, rater_golden))
+    is_new = (count_votes_on(rater_golden.items, votes) == 0) & (rater_golden.sizes > 0)
     return votes.append(rater_golden.restrict(np.flatnonzero(is_new))) if is_new.any() else votes
 
 
-def with_more_votes(votes: Votes, golden: Votes, rows: npt.NDArray[np.integer]) -> Votes:
+def add_golden_votes(votes: Votes, golden: Votes, rows: npt.NDArray[np.integer]) -> Votes:
     """Add golden votes on the items at `rows`, by raters without another vote on the item."""
     if golden.is_anonymous or not len(golden):
         return votes
@@ -161,37 +162,37 @@ def with_more_votes(votes: Votes, golden: Votes, rows: npt.NDArray[np.integer]) 
     items = votes.find(golden.items)[golden.item_ids]
     pairs = votes.item_ids * np.int64(len(votes.raters)) + votes.rater_ids
     is_new = (raters < 0) | ~np.isin(items * np.int64(len(votes.raters)) + raters, pairs)
-    kept = np.flatnonzero(np.isin(items, rows) & is_new)
-    if not kept.size:
+    added_rows = np.flatnonzero(np.isin(items, rows) & is_new)
+    if not added_rows.size:
         return votes
-    columns = golden.item_ids[kept], golden.rater_ids[kept], golden.answer_ids[kept]
-    more = Votes.from_columns(golden.items, *columns, golden.raters, golden.answers, classes=golden.classes)
-    return votes.append(more.restrict(np.flatnonzero(more.sizes)))
+    columns = golden.item_ids[added_rows], golden.rater_ids[added_rows], golden.answer_ids[added_rows]
+    added_votes = Votes.from_columns(golden.items, *columns, golden.raters, golden.answers, classes=golden.classes)
+    return votes.append(added_votes.restrict(np.flatnonzero(added_votes.sizes)))
 
 
-def votes_on(items: Items, votes: Votes) -> npt.NDArray[np.int64]:
+def count_votes_on(items: Items, votes: Votes) -> npt.NDArray[np.int64]:
     """Count the votes on each item."""
     return np.append(votes.sizes, 0)[votes.find(items)]
 
 
-def _incomplete_images(votes: Votes, rater_golden: Votes, experts: Votes) -> list[str]:
-    """Images with an unanswered golden question, and without golden questions in the main job."""
+def _find_incomplete_images(votes: Votes, rater_golden: Votes, experts: Votes) -> list[str]:
+    """Find images with an unanswered golden question, and none in the main job."""
     questions = require_questions(experts.items)
-    is_in_main = votes_on(questions, votes) > 0
-    is_unanswered = ~is_in_main & (votes_on(questions, rater_golden) == 0)
+    is_in_main = count_votes_on(questions, votes) > 0
+    is_unanswered = ~is_in_main & (count_votes_on(questions, rater_golden) == 0)
     image_ids = np.setdiff1d(questions.image_ids[is_unanswered], questions.image_ids[is_in_main])
     return [questions.images[image] for image in image_ids.tolist()]
 
 
-def _without_images(votes: Votes, images: list[str]) -> Votes:
-    """Remove the votes on some images."""
+def _remove_images(votes: Votes, images: list[str]) -> Votes:
+    """Remove the votes on questions about some images."""
     questions = require_questions(votes.items)
     is_kept = (match_images(questions.images, images) < 0)[questions.image_ids]
     return votes if is_kept.all() else votes.restrict(np.flatnonzero(is_kept))
 
 
 def golden_sources(benchmark: Benchmark, golden: str | None = None) -> dict[str, str]:
-    """Return the names or paths of the golden votes, by part as in `Benchmark.sources`.
+    """Return the names or paths of the golden votes, by benchmark part.
 
     The benchmark's golden votes by raters are used only with the benchmark's own experts. With other experts, golden
     votes are taken from the raters' votes.
@@ -201,7 +202,7 @@ def golden_sources(benchmark: Benchmark, golden: str | None = None) -> dict[str,
     return {part: benchmark.sources[part] for part in ("golden", "rater-golden") if part in benchmark.sources}
 
 
-def image_folds(images: int, folds: int, *, seed: int = 0) -> npt.NDArray[np.int64]:
-    """Split images into random folds of equal size, or sizes that differ by one."""
-    check_range(folds, 2, images, value_name="number of folds", high_meaning="the number of images")
-    return np.random.default_rng(seed).permutation(np.arange(images) % folds)
+def split_into_folds(n_images: int, n_folds: int, *, seed: int = 0) -> npt.NDArray[np.int64]:
+    """Split images into random folds of equal size; return the fold of each image."""
+    check_range(n_folds, 2, n_images, value_name="number of folds", high_meaning="the number of images")
+    return np.random.default_rng(seed).permutation(np.arange(n_images) % n_folds)

@@ -12,7 +12,7 @@ from reassess.aggregation.aggregate import METHODS, parse_method
 from reassess.aggregation.baseline_rules import Rule
 from reassess.aggregation.curves import Curve, Point, precision_recall
 from reassess.aggregation.golden import Golden
-from reassess.aggregation.golden_items import golden_part, image_folds
+from reassess.aggregation.golden_items import select_golden_votes, split_into_folds
 from reassess.aggregation.methods import Aggregation
 from reassess.aggregation.thresholds import Goal, OperatingPoint, operating_point
 from reassess.core import Items, LabelSets, Questions, Scores, Votes
@@ -23,7 +23,7 @@ from reassess.core.scores import UNKNOWN_METHOD
 from reassess.errors import DataError, Fix, ReassessWarning
 from reassess.text import Printable, join_first
 
-_TYPES = {
+_COLUMN_TYPES = {
     "file": object,
     "rule": object,
     "variant": object,
@@ -41,28 +41,28 @@ _TYPES = {
 
 @dataclass(frozen=True, eq=False, repr=False)
 class MeasuredCurve(Printable):
-    """The curve of a file of scores."""
+    """The precision-recall curve of a file of scores, and the threshold chosen on it."""
 
     file: str
     curve: Curve
-    left_out: str | None = None  # how golden answers were left out, for example "each image left out"
-    chosen: OperatingPoint | None = None  # the threshold chosen on the curve
+    held_out_name: str | None = None  # how golden answers were left out, for example "each image left out"
+    operating_point: OperatingPoint | None = None  # the threshold chosen on the curve
 
     @property
     def name(self) -> str:
         """The name of the file, and whether the curve is in-sample."""
-        mark = "in-sample" if self.curve.in_sample else self.left_out
+        mark = "in-sample" if self.curve.in_sample else self.held_out_name
         return self.file if mark is None else f"{self.file}, {mark}"
 
     def to_json(self) -> dict[str, Any]:
-        """The object that JSON documents hold."""
+        """Return a dict for JSON output."""
         return {
             "file": self.file,
             "rule": None,
             "average_precision": self.curve.average_precision,
             "in_sample": self.curve.in_sample,
-            "points": [self.curve.point(row).to_json() for row in range(self.curve.thresholds.size)],
-            "chosen": None if self.chosen is None else self.chosen.to_json(),
+            "points": [self.curve.point_at_row(row).to_json() for row in range(self.curve.thresholds.size)],
+            "chosen": None if self.operating_point is None else self.operating_point.to_json(),
             "golden": self.curve.golden.to_json(),
         }
 
@@ -81,7 +81,7 @@ def measure_curves(
     goal: Goal | None = None,
     track: Callable[[Sequence[int]], Iterable[int]] = iter,
 ) -> tuple[MeasuredCurve, ...]:
-    """Measure precision and recall of scores, and with `leave_out` of the same scores made out-of-sample.
+    """Measure the precision and recall of scores; with `leave_out`, also out-of-sample.
 
     Parameters
     ----------
@@ -146,10 +146,12 @@ def measure_curves(
     if out_of_sample is not None:
         left_out = "each image left out" if leave_out == "image" else f"{leave_out} folds left out"
         curve = precision_recall(out_of_sample, golden, in_sample=False)
-        curves.append(MeasuredCurve(name, curve, left_out=left_out))
+        curves.append(MeasuredCurve(name, curve, held_out_name=left_out))
     if goal is None:
         return tuple(curves)
-    return tuple(replace(each, chosen=operating_point(each.curve, goal, scores, original=original)) for each in curves)
+    return tuple(
+        replace(each, operating_point=operating_point(each.curve, goal, scores, original=original)) for each in curves
+    )
 
 
 def out_of_sample_scores(
@@ -162,7 +164,7 @@ def out_of_sample_scores(
     *,
     track: Callable[[Sequence[int]], Iterable[int]] = iter,
 ) -> Scores | None:
-    """Compute the scores of each golden image without its golden answers; None if golden answers made no score.
+    """Compute the scores of each golden image without its golden answers; None without golden answers.
 
     The raters' votes on the image are still used. Golden items that are not among the votes have no scores.
     """
@@ -170,10 +172,10 @@ def out_of_sample_scores(
         return None
     images = len(experts.images)
     check_range(images, 2, value_name="number of golden images, or folds")
-    fold_of = np.arange(images) if leave_out == "image" else image_folds(images, leave_out)
+    fold_of = np.arange(images) if leave_out == "image" else split_into_folds(images, leave_out)
     # The warning of golden items without votes was shown when the scores were made.
     with warnings.catch_warnings(action="ignore", category=ReassessWarning):
-        votes_on_golden = golden_part(votes, experts)
+        votes_on_golden = select_golden_votes(votes, experts)
     items = experts.items
     golden = votes_on_golden if rater_golden is None else rater_golden
     fold = fold_of[items.image_ids] if isinstance(items, Questions) else fold_of
@@ -182,16 +184,16 @@ def out_of_sample_scores(
     rows = votes.find(items)
     parts = []
     for number in track(np.unique(fold_of).tolist()):
-        out = np.flatnonzero(fold == number)
-        of_fold = remake(
-            scores, votes, experts=experts.without_items(out), rater_golden=golden, original=original
+        out_rows = np.flatnonzero(fold == number)
+        fold_scores = recompute_scores(
+            scores, votes, experts=experts.without_items(out_rows), rater_golden=golden, original=original
         ).scores
-        parts.append(_scores_of(of_fold, take_items(votes.items, rows[out][rows[out] >= 0])))
-    return _concatenate(parts, experts.images)
+        parts.append(_select_scores(fold_scores, take_items(votes.items, rows[out_rows][rows[out_rows] >= 0])))
+    return _concatenate_scores(parts, experts.images)
 
 
-def _scores_of(scores: Scores, items: Items) -> Scores:
-    """The scores of some questions, or of all questions about some images."""
+def _select_scores(scores: Scores, items: Items) -> Scores:
+    """Select the scores of some questions, or of all questions about some images."""
     questions = scores.questions
     if isinstance(items, Questions):
         rows = find_items(questions, items)
@@ -200,7 +202,7 @@ def _scores_of(scores: Scores, items: Items) -> Scores:
     return Scores(require_questions(take_items(questions, rows)), scores.values[rows], is_exclusive=scores.is_exclusive)
 
 
-def _concatenate(parts: list[Scores], images: Sequence[str]) -> Scores:
+def _concatenate_scores(parts: list[Scores], images: Sequence[str]) -> Scores:
     """Concatenate scores of different images, in the order of `images`."""
     names = [part.images[image] for part in parts for image in part.questions.image_ids.tolist()]
     class_ids = np.concatenate([part.questions.class_ids for part in parts])
@@ -216,27 +218,29 @@ def curve_points(curves: Sequence[MeasuredCurve], rules: Sequence[Rule] = ()) ->
     Each curve starts at its highest threshold; the rules come last. A chosen threshold has its own row, also if it is
     not the score of a golden question. Unknown values are None or NaN.
     """
-    rows = [row for curve in curves for row in _rows_of_curve(curve)]
+    rows = [row for curve in curves for row in _curve_rows(curve)]
     for rule in rules:
         columns = {"file": rule.file, "rule": rule.name, "in_sample": False, "chosen": False}
         points = zip(rule.variants, rule.points, strict=True)
-        rows += [columns | {"variant": str(variant)} | _counts_of(point) for variant, point in points]
-    return {name: np.array([row.get(name) for row in rows], dtype) for name, dtype in _TYPES.items()}
+        rows += [columns | {"variant": str(variant)} | _point_columns(point) for variant, point in points]
+    return {name: np.array([row.get(name) for row in rows], dtype) for name, dtype in _COLUMN_TYPES.items()}
 
 
-def _rows_of_curve(measured: MeasuredCurve) -> Iterator[dict[str, Any]]:
-    curve = measured.curve
-    points = [curve.point(row) for row in range(curve.thresholds.size)]
-    chosen = None if measured.chosen is None else measured.chosen.point
+def _curve_rows(measured_curve: MeasuredCurve) -> Iterator[dict[str, Any]]:
+    """Yield a row of columns for each point of a curve, and for the chosen threshold."""
+    curve = measured_curve.curve
+    points = [curve.point_at_row(row) for row in range(curve.thresholds.size)]
+    chosen = None if measured_curve.operating_point is None else measured_curve.operating_point.point
     if chosen is not None and chosen not in points:
         points = sorted([*points, chosen], key=lambda point: -(point.threshold or 0.0))
     for point in points:
-        row = {"file": measured.file, "left_out": measured.left_out, "in_sample": curve.in_sample}
-        yield row | {"chosen": point == chosen} | _counts_of(point)
+        row = {"file": measured_curve.file, "left_out": measured_curve.held_out_name, "in_sample": curve.in_sample}
+        yield row | {"chosen": point == chosen} | _point_columns(point)
 
 
-def _counts_of(point: Point) -> dict[str, Any]:
-    return point.to_json() | {"hits": point.hits, "kept": point.kept, "valid": point.valid}
+def _point_columns(point: Point) -> dict[str, Any]:
+    """Return the counts, precision and recall of a point, by column."""
+    return point.to_json() | {"hits": point.n_hits, "kept": point.n_kept, "valid": point.n_valid}
 
 
 def _is_method_known(scores: Scores) -> bool:
@@ -245,15 +249,15 @@ def _is_method_known(scores: Scores) -> bool:
 
 
 def _uses_golden(scores: Scores) -> bool:
-    """Return whether the recorded method used experts' answers; the scores must record one."""
+    """Return whether the recorded method of the scores used experts' answers."""
     method = METHODS[parse_method(scores.method)[0]]
-    return "experts" in method.needs or ("experts" in method.options and scores.is_golden is not None)
+    return "experts" in method.required_options or ("experts" in method.options and scores.is_golden is not None)
 
 
-def remake(
+def recompute_scores(
     scores: Scores, votes: Votes, *, experts: Votes, rater_golden: Votes | None, original: LabelSets | None
 ) -> Aggregation:
-    """Compute scores again by their recorded method, without warnings, for example with fewer golden answers."""
+    """Compute scores again by their recorded method, without warnings."""
     if not _is_method_known(scores):
         raise DataError(
             "unknown-method",

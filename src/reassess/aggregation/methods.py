@@ -15,11 +15,16 @@ import numpy.typing as npt
 from reassess.aggregation.calibration import calibrate, posterior
 from reassess.aggregation.candidate_classes import CandidateFit, calibrate_on_candidates, fit_many_classes
 from reassess.aggregation.dawid_skene import fit_dawid_skene
-from reassess.aggregation.em_inputs import POOLING, Pinned, default_truths, has_many_classes
+from reassess.aggregation.em_inputs import DEFAULT_POOLING, PinnedItems, default_truths, has_many_classes
 from reassess.aggregation.golden import ExpertTruth, expert_truth
-from reassess.aggregation.golden_items import golden_part, with_more_votes
+from reassess.aggregation.golden_items import add_golden_votes, select_golden_votes
 from reassess.aggregation.recipe import calibrated_recipe, score_by_recipe
-from reassess.aggregation.support import GoldenTrial, try_on_golden, warn_of_doubt, warn_unless_clear
+from reassess.aggregation.support import (
+    GoldenCrossValidation,
+    cross_validate_on_golden,
+    warn_if_unreliable,
+    warn_unless_better_on_golden,
+)
 from reassess.core import REAL_RECIPE, VALIDITY, Id, LabelSets, Posterior, Questions, RaterModel, Recipe, Scores, Votes
 from reassess.core.checks import check_type
 from reassess.core.image_names import match_images
@@ -29,20 +34,20 @@ from reassess.core.votes import align_votes
 from reassess.errors import DataError, ReassessWarning
 from reassess.text import Printable, join_first
 
-_CONTRADICTED = 0.2  # warn if em decides against this share of the clear majorities, with many classes
-_CHECK_TOLERANCE, _CHECK_ITERATIONS = 1e-4, 300  # for fits that only check the result
-_HALF_ITEM = 0.5  # EM has dropped a truth if it expects fewer items with it
+_MIN_CONTRADICTED_SHARE = 0.2  # warn if em decides against this share of the clear majorities, with many classes
+_CHECK_TOLERANCE, _CHECK_MAX_ITERATIONS = 1e-4, 300  # for fits that only check the result
+_MIN_EXPECTED_ITEMS = 0.5  # EM has dropped a truth if it expects fewer items with it
 
-Trial = Callable[[], GoldenTrial]
+CrossValidate = Callable[[], GoldenCrossValidation]
 
 
-def _check_nothing(_: Trial | None = None) -> None:
-    """The check of a method without warnings."""
+def _warn_of_nothing(_: CrossValidate | None = None) -> None:
+    """Do nothing: the warnings of a method that has none."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Aggregation(Printable):
-    """The result of a method.
+    """The scores of a method, with the raters' matrices and other results.
 
     For votes for one class per image, the truths are invalid and valid. The items are the (image, class) questions of
     classes with a vote, or with a probability of at least 1e-6.
@@ -51,13 +56,13 @@ class Aggregation(Printable):
     posterior: Posterior  # probability of each truth, or answer, for each item
     model: RaterModel | None = None  # the raters' matrices and the prior, if the method has them
     facts: dict[str, Any] = field(default_factory=dict)  # other results, by name
-    golden: Votes | None = None  # the experts' answers used
-    by_experts: ExpertTruth | None = None  # the truth of golden items used
+    expert_votes: Votes | None = None  # the experts' answers used
+    expert_truth: ExpertTruth | None = None  # the truth of golden items used
     label_votes: Votes | None = None  # votes of the original labels, on the same items
     method: str = UNKNOWN_METHOD  # as `Scores.method`
     # Warns if the scores cannot be trusted; may take longer than the scores. An optional argument is a trial on golden
     # items, if there is one already.
-    check: Callable[..., None] = _check_nothing
+    warn_if_unreliable: Callable[..., None] = _warn_of_nothing
 
     @property
     def _headline(self) -> str:
@@ -65,30 +70,30 @@ class Aggregation(Printable):
 
     @property
     def scores(self) -> Scores:
-        """Scores: the probability of the last truth, or answer; `DataError` for plain items.
+        """Scores of the questions: the probability of the last truth or answer.
 
-        They record the method, and the questions or images with experts' answers.
+        The scores record the method, and which questions or images have experts' answers.
         """
         scores = replace(self.posterior.to_scores(self.posterior.truths[-1]), method=self.method)
-        if self.golden is None:
+        if self.expert_votes is None:
             return scores
-        if self.golden.classes is None:
-            return replace(scores, is_golden=self.golden.find(scores.questions) >= 0)
-        on_images = self.golden.find(scores.images) >= 0
+        if self.expert_votes.classes is None:
+            return replace(scores, is_golden=self.expert_votes.find(scores.questions) >= 0)
+        on_images = self.expert_votes.find(scores.images) >= 0
         return replace(scores, is_golden=on_images[scores.questions.image_ids])
 
     def scores_with_experts(self, votes: Votes) -> Scores:
-        """Scores, and the experts' truth of golden images without raters' votes: 0 or 1.
+        """Return scores, with the experts' 0 or 1 for golden images without raters' votes.
 
         An image has them only if each of its golden questions is decided: experts who agree on it, or enough of them.
         `votes` are all votes of the main job, before `with_golden_votes` removes any.
         """
-        scores, experts, truth = self.scores, self.golden, self.by_experts
+        scores, experts, truth = self.scores, self.expert_votes, self.expert_truth
         if experts is None or truth is None or experts.classes is not None:
             return scores
         questions = require_questions(experts.items)
-        is_tie = (truth.values == 0) & (2 * experts.count_support() == experts.sizes)
-        is_open = is_tie | (truth.values < 0)
+        is_tie = (truth.truth_ids == 0) & (2 * experts.count_support() == experts.sizes)
+        is_open = is_tie | (truth.truth_ids < 0)
         is_decided = (match_images(questions.images, scores.images) < 0) & (
             match_images(questions.images, votes.images) < 0
         )
@@ -98,7 +103,7 @@ class Aggregation(Printable):
         return replace(
             scores,
             questions=require_questions(united),
-            values=np.append(scores.values, truth.values[rows] == len(self.posterior.truths) - 1),
+            values=np.append(scores.values, truth.truth_ids[rows] == len(self.posterior.truths) - 1),
             is_golden=None if scores.is_golden is None else np.append(scores.is_golden, np.ones(rows.size, np.bool_)),
         )
 
@@ -106,18 +111,18 @@ class Aggregation(Printable):
 # --- with golden answers ----------------------------------------------------------------------------------------------
 
 
-def prepare(
+def align_with_golden(
     votes: Votes, experts: Votes, rater_golden: Votes | None, truths_are_answers: bool | None
 ) -> tuple[Votes, Votes, Votes, bool]:
-    """Align the answers and classes of votes, experts and golden votes; also return whether truths are answers."""
+    """Align the answers and classes of votes, experts and golden votes."""
     check_type(Votes, votes, experts)
     are_answers = default_truths(votes) != VALIDITY if truths_are_answers is None else truths_are_answers
-    golden = golden_part(votes, experts, rater_golden).with_full_scale()
+    golden = select_golden_votes(votes, experts, rater_golden).with_full_scale()
     votes, experts, golden = align_votes(votes.with_full_scale(), experts, golden)
     return votes, experts, golden, are_answers
 
 
-def by_real_recipe(
+def aggregate_by_real_recipe(
     votes: Votes,
     *,
     experts: Votes,
@@ -129,22 +134,25 @@ def by_real_recipe(
 ) -> Aggregation:
     """Compute scores as ImageNet ReaL did, or by the same recipe with other options."""
     recipe = replace(REAL_RECIPE, min_experts=at_least, smoothing=smoothing, pooling=pooling)
-    return _by_recipe(votes, experts, golden_part(votes, experts, rater_golden), original, recipe)
+    return _aggregate_by_recipe(votes, experts, select_golden_votes(votes, experts, rater_golden), original, recipe)
 
 
-def _by_recipe(
+def _aggregate_by_recipe(
     votes: Votes, experts: Votes, rater_golden: Votes, original: LabelSets | None, recipe: Recipe
 ) -> Aggregation:
+    """Compute scores by a recipe for (image, class) questions."""
     check_type(Votes, votes, experts, rater_golden)
     scores, model, label_votes = score_by_recipe(votes, experts, rater_golden, original, recipe=recipe)
     values = np.stack([1 - scores.values, scores.values], axis=1)
     result = Posterior(items=scores.questions, truths=VALIDITY, values=values)
     truth = expert_truth(experts, at_least=recipe.min_experts)
-    check = partial(_warn_of_one_truth, truth)
-    return Aggregation(result, model, golden=experts, by_experts=truth, label_votes=label_votes, check=check)
+    check = partial(_warn_if_one_truth, truth)
+    return Aggregation(
+        result, model, expert_votes=experts, expert_truth=truth, label_votes=label_votes, warn_if_unreliable=check
+    )
 
 
-def by_calibration(
+def aggregate_by_calibration(
     votes: Votes,
     *,
     experts: Votes,
@@ -153,13 +161,13 @@ def by_calibration(
     truths_are_answers: bool | None = None,
     at_least: int | None = None,
     smoothing: float = 0.0,
-    pooling: float = POOLING,
+    pooling: float = DEFAULT_POOLING,
 ) -> Aggregation:
     """Measure each rater on golden items, then compute posteriors by Bayes' rule."""
-    votes, experts, golden, truths_are_answers = prepare(votes, experts, rater_golden, truths_are_answers)
+    votes, experts, golden, truths_are_answers = align_with_golden(votes, experts, rater_golden, truths_are_answers)
     if isinstance(votes.items, Questions) and not truths_are_answers:
         recipe = calibrated_recipe(at_least=at_least, smoothing=smoothing, pooling=pooling)
-        return _by_recipe(votes, experts, golden, original, recipe)
+        return _aggregate_by_recipe(votes, experts, golden, original, recipe)
     if original is not None:
         raise DataError(
             "not-on-questions", "original labels can vote only on (image, class) questions", fix="remove them"
@@ -167,21 +175,21 @@ def by_calibration(
     truths = votes.answers if truths_are_answers else VALIDITY
     truth = expert_truth(experts, truths, at_least=at_least)
     rows = experts.find(golden.items)
-    item_truth = np.where(rows >= 0, truth.values[rows], -1)
+    item_truth = np.where(rows >= 0, truth.truth_ids[rows], -1)
     if truths_are_answers and has_many_classes(votes):
         fit = calibrate_on_candidates(votes, golden, item_truth, smoothing=smoothing, pooling=pooling)
-        facts = _count_without_votes(votes, fit)
-        return Aggregation(posterior=fit.of(votes), facts=facts, golden=experts, by_experts=truth)
+        facts = _without_votes_fact(votes, fit)
+        return Aggregation(posterior=fit.to_posterior(votes), facts=facts, expert_votes=experts, expert_truth=truth)
     model = calibrate(golden, item_truth, truths=truths, smoothing=smoothing, pooling=pooling)
-    values, facts = _by_class(votes, posterior(votes, model))
-    result = Aggregation(posterior=values, model=model, facts=facts, golden=experts, by_experts=truth)
-    return replace(result, check=partial(_warn_of_one_truth, truth)) if truths == VALIDITY else result
+    values, facts = _convert_to_questions(votes, posterior(votes, model))
+    result = Aggregation(posterior=values, model=model, facts=facts, expert_votes=experts, expert_truth=truth)
+    return replace(result, warn_if_unreliable=partial(_warn_if_one_truth, truth)) if truths == VALIDITY else result
 
 
 # --- em ---------------------------------------------------------------------------------------------------------------
 
 
-def by_em(
+def aggregate_by_em(
     votes: Votes,
     *,
     experts: Votes | None = None,
@@ -189,96 +197,128 @@ def by_em(
     truths_are_answers: bool | None = None,
     at_least: int | None = None,
     smoothing: float = 0.0,
-    pooling: float = POOLING,
+    pooling: float = DEFAULT_POOLING,
 ) -> Aggregation:
     """Estimate matrices, prior and posteriors from the votes by EM; golden items keep the experts' truth.
 
     Separate golden votes are added to the votes on golden items, unless the rater already has a vote on the item.
     """
-    item_truth, truth, try_em = np.full(len(votes.items), -1), None, None
+    item_truth, truth, cross_validate_em = np.full(len(votes.items), -1), None, None
     if experts is None:
         votes = votes.with_full_scale()
         if truths_are_answers is None:
             truths_are_answers = default_truths(votes) != VALIDITY
     else:
-        votes, experts, golden, truths_are_answers = prepare(votes, experts, rater_golden, truths_are_answers)
+        votes, experts, golden, truths_are_answers = align_with_golden(votes, experts, rater_golden, truths_are_answers)
     truths = votes.answers if truths_are_answers else VALIDITY
     if experts is not None:
         truth = expert_truth(experts, truths, at_least=at_least)
         rows = votes.find(experts.items)
-        item_truth[rows[rows >= 0]] = truth.values[rows >= 0]
+        item_truth[rows[rows >= 0]] = truth.truth_ids[rows >= 0]
         options: dict[str, Any] = {"smoothing": smoothing, "pooling": pooling, "at_least": at_least}
-        em = partial(by_em, votes, rater_golden=golden, truths_are_answers=truths_are_answers, **options)
+        em = partial(aggregate_by_em, votes, rater_golden=golden, truths_are_answers=truths_are_answers, **options)
         methods = {"em": lambda _, others: em(experts=others).posterior}
-        try_em = partial(try_on_golden, votes, experts, golden, truths, truth.values, methods)
-        votes = with_more_votes(votes, golden, np.flatnonzero(item_truth >= 0))
+        cross_validate_em = partial(cross_validate_on_golden, votes, experts, golden, truths, truth.truth_ids, methods)
+        votes = add_golden_votes(votes, golden, np.flatnonzero(item_truth >= 0))
     if truths_are_answers and has_many_classes(votes):
         candidate_fit = fit_many_classes(votes, item_truth, smoothing=smoothing, pooling=pooling)
-        facts = _facts(candidate_fit.history, candidate_fit.converged) | _count_without_votes(votes, candidate_fit)
-        check_candidates = partial(_check_candidates, votes, candidate_fit, item_truth, try_em)
-        return Aggregation(
-            candidate_fit.of(votes), facts=facts, golden=experts, by_experts=truth, check=check_candidates
+        facts = _em_facts(candidate_fit.history, candidate_fit.has_converged) | _without_votes_fact(
+            votes, candidate_fit
         )
-    pinned = None if experts is None else Pinned.to_truths(np.arange(item_truth.size), item_truth, truths=len(truths))
+        check_candidates = partial(
+            _warn_if_candidates_are_unreliable, votes, candidate_fit, item_truth, cross_validate_em
+        )
+        return Aggregation(
+            candidate_fit.to_posterior(votes),
+            facts=facts,
+            expert_votes=experts,
+            expert_truth=truth,
+            warn_if_unreliable=check_candidates,
+        )
+    pinned = (
+        None
+        if experts is None
+        else PinnedItems.from_truths(np.arange(item_truth.size), item_truth, n_truths=len(truths))
+    )
     fit_votes = partial(fit_dawid_skene, truths=truths, smoothing=smoothing, pooling=pooling, pinned=pinned)
     fit = fit_votes(votes)
-    values, counts = _by_class(votes, fit.posterior, experts)
-    facts = _facts(fit.history, fit.converged) | counts
+    values, counts = _convert_to_questions(votes, fit.posterior, experts)
+    facts = _em_facts(fit.history, fit.has_converged) | counts
 
-    def check(trial: Trial | None = None) -> None:
+    def warn_if_em_is_unreliable(cross_validate: CrossValidate | None = None) -> None:
+        """Warn if EM dropped a truth, or decides against the majority without support."""
         _warn_of_lost_truths(truths, fit.posterior.values[votes.sizes > 0].sum(axis=0))
 
         def fit_coarsely(votes: Votes) -> tuple[RaterModel, Posterior]:
-            coarse = fit_votes(votes, tolerance=_CHECK_TOLERANCE, max_iterations=_CHECK_ITERATIONS)
+            """Fit the model to some of the votes with a coarse tolerance."""
+            coarse = fit_votes(votes, tolerance=_CHECK_TOLERANCE, max_iterations=_CHECK_MAX_ITERATIONS)
             return coarse.model, coarse.posterior
 
-        warn_of_doubt(votes, fit.posterior, item_truth, fit_coarsely, method="em", trial=trial or try_em)
+        warn_if_unreliable(
+            votes,
+            fit.posterior,
+            item_truth,
+            fit_coarsely,
+            method="em",
+            cross_validate=cross_validate or cross_validate_em,
+        )
 
-    return Aggregation(values, fit.model, facts, golden=experts, by_experts=truth, check=check)
+    return Aggregation(
+        values, fit.model, facts, expert_votes=experts, expert_truth=truth, warn_if_unreliable=warn_if_em_is_unreliable
+    )
 
 
-def _check_candidates(
-    votes: Votes, fit: CandidateFit, item_truth: npt.NDArray[np.int64], try_em: Trial | None, trial: Trial | None = None
+def _warn_if_candidates_are_unreliable(
+    votes: Votes,
+    fit: CandidateFit,
+    item_truth: npt.NDArray[np.int64],
+    cross_validate_em: CrossValidate | None,
+    cross_validate: CrossValidate | None = None,
 ) -> None:
-    classes = np.unique(fit.candidates.classes)
+    """Warn if EM dropped a class, or decides against many clear majorities."""
+    classes = np.unique(fit.candidates.pair_classes)
     names = [votes.answers[i] for i in classes.tolist()]
-    _warn_of_lost_truths(names, fit.candidates.counts(fit.posterior).items[0][classes])
-    against, clear = _count_contradictions(votes, fit, item_truth)
-    if against and against >= _CONTRADICTED * clear:
+    _warn_of_lost_truths(names, fit.candidates.expected_counts(fit.posterior).expected_items[0][classes])
+    n_against, n_clear = _count_contradictions(votes, fit, item_truth)
+    if n_against and n_against >= _MIN_CONTRADICTED_SHARE * n_clear:
         doubt = (
-            f"em decides against more than half of the votes on {against:,} of the {clear:,} items with such a "
+            f"em decides against more than half of the votes on {n_against:,} of the {n_clear:,} items with such a "
             "majority: look at some of these items; if em is wrong there, use majority or more pooling"
         )
-        warn_unless_clear(doubt, "em", trial or try_em)
+        warn_unless_better_on_golden(doubt, "em", cross_validate or cross_validate_em)
 
 
-def _facts(history: npt.NDArray[np.float64], converged: bool) -> dict[str, Any]:
-    return {"iterations": history.size, "converged": converged, "objective": float(history[-1])}
+def _em_facts(history: npt.NDArray[np.float64], has_converged: bool) -> dict[str, Any]:
+    """Return iterations, convergence and objective of EM as facts."""
+    return {"iterations": history.size, "converged": has_converged, "objective": float(history[-1])}
 
 
-def _count_without_votes(votes: Votes, fit: CandidateFit) -> dict[str, int]:
-    """Count the images without candidates."""
-    return {} if votes.classes is None else {"without_votes": len(votes.items) - fit.candidates.starts.size}
+def _without_votes_fact(votes: Votes, fit: CandidateFit) -> dict[str, int]:
+    """Return the fact "without_votes", the number of images without votes; {} for other items."""
+    return {} if votes.classes is None else {"without_votes": len(votes.items) - fit.candidates.item_starts.size}
 
 
 # --- both -------------------------------------------------------------------------------------------------------------
 
 
-def _by_class(votes: Votes, result: Posterior, golden: Votes | None = None) -> tuple[Posterior, dict[str, int]]:
-    """Convert a posterior over classes to questions, without unrated images; and count these images."""
+def _convert_to_questions(
+    votes: Votes, result: Posterior, experts: Votes | None = None
+) -> tuple[Posterior, dict[str, int]]:
+    """Convert a posterior over classes to (image, class) questions, and count unrated images."""
     if result.classes is None:
         return result, {}
     has_vote = votes.counts() > 0
     is_rated = votes.sizes > 0
-    if golden is not None:
-        is_rated |= golden.find(votes.items) >= 0
+    if experts is not None:
+        is_rated |= experts.find(votes.items) >= 0
     rows = np.flatnonzero(is_rated)
     rated = replace(result, items=take_items(result.items, rows), values=result.values[rows])
     return rated.to_questions(is_always_asked=has_vote[rows]), {"without_votes": is_rated.size - rows.size}
 
 
-def _warn_of_one_truth(truth: ExpertTruth, _: Trial | None = None) -> None:
-    values = np.unique(truth.values[truth.values >= 0])
+def _warn_if_one_truth(truth: ExpertTruth, _: CrossValidate | None = None) -> None:
+    """Warn if all golden items have the same truth."""
+    values = np.unique(truth.truth_ids[truth.truth_ids >= 0])
     if values.size == 1:
         present, missing = VALIDITY[values[0]], VALIDITY[1 - values[0]]
         warnings.warn(
@@ -289,9 +329,11 @@ def _warn_of_one_truth(truth: ExpertTruth, _: Trial | None = None) -> None:
         )
 
 
-def _warn_of_lost_truths(truths: Sequence[Id], items: npt.NDArray[np.float64]) -> None:
-    """Warn of truths with almost no expected items."""
-    lost = [str(truth) for truth, count in zip(truths, items.tolist(), strict=True) if count < _HALF_ITEM]
+def _warn_of_lost_truths(truths: Sequence[Id], expected_items: npt.NDArray[np.float64]) -> None:
+    """Warn of truths that have almost no expected items."""
+    lost = [
+        str(truth) for truth, count in zip(truths, expected_items.tolist(), strict=True) if count < _MIN_EXPECTED_ITEMS
+    ]
     if lost:
         warnings.warn(
             f"em leaves no item to {join_first(lost)}: it explains all votes for this truth as mistakes. Golden items "
@@ -302,8 +344,8 @@ def _warn_of_lost_truths(truths: Sequence[Id], items: npt.NDArray[np.float64]) -
 
 
 def _count_contradictions(votes: Votes, fit: CandidateFit, item_truth: npt.NDArray[np.int64]) -> tuple[int, int]:
-    """Count items where EM decides against more than half of at least two votes, and items with such a majority."""
+    """Count items where EM contradicts a clear majority, and items with a clear majority."""
     pairs = fit.candidates
-    clear = (pairs.shares() > 1 / 2) & (votes.sizes[pairs.items] > 1) & (item_truth[pairs.items] < 0)
-    against = clear & (fit.posterior < pairs.highest(fit.posterior))
-    return int(np.count_nonzero(against)), int(np.count_nonzero(clear))
+    is_clear = (pairs.vote_shares() > 1 / 2) & (votes.sizes[pairs.pair_items] > 1) & (item_truth[pairs.pair_items] < 0)
+    is_against = is_clear & (fit.posterior < pairs.item_maximum(fit.posterior))
+    return int(np.count_nonzero(is_against)), int(np.count_nonzero(is_clear))

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from reassess.aggregation.calibration import calibrate, posterior
 from reassess.aggregation.em import row_shares
-from reassess.aggregation.em_inputs import POOLING
+from reassess.aggregation.em_inputs import DEFAULT_POOLING
 from reassess.aggregation.golden import expert_validity
 from reassess.core import (
     KNOWN_ANSWERS,
@@ -45,19 +45,24 @@ def score_by_recipe(
     Source: Beyer et al., arXiv 2006.07159, section 3. The paper leaves some details open; they were found by
     reproducing the published scores.
     """
-    measured = measure_by_recipe(experts, rater_golden, original, recipe)
-    label, extra = None, None
-    if original is not None and measured.label is not None:
-        answers = measured.raters.answers
-        label = original_votes(
-            require_questions(votes.items), original, below=recipe.n_classes_with_original_vote, answers=answers
+    recipe_models = measure_by_recipe(experts, rater_golden, original, recipe)
+    label_votes, extra = None, None
+    if original is not None and recipe_models.label_model is not None:
+        answers = recipe_models.rater_model.answers
+        label_votes = original_votes(
+            require_questions(votes.items),
+            original,
+            below_class_id=recipe.n_classes_with_original_vote,
+            answers=answers,
         )
-        extra = label, measured.label
-    scores = posterior(votes, measured.raters, prior=measured.prior, extra=extra).to_scores()
-    return scores, measured.model, label
+        extra = label_votes, recipe_models.label_model
+    scores = posterior(votes, recipe_models.rater_model, prior=recipe_models.prior, extra=extra).to_scores()
+    return scores, recipe_models.combined_model, label_votes
 
 
-def calibrated_recipe(*, at_least: int | None = None, smoothing: float = 0.0, pooling: float = POOLING) -> Recipe:
+def calibrated_recipe(
+    *, at_least: int | None = None, smoothing: float = 0.0, pooling: float = DEFAULT_POOLING
+) -> Recipe:
     """Return the recipe of the method calibrated, for (image, class) questions."""
     return Recipe(
         min_experts=at_least,
@@ -69,16 +74,20 @@ def calibrated_recipe(*, at_least: int | None = None, smoothing: float = 0.0, po
 
 
 def original_votes(
-    questions: Questions, original: LabelSets, *, below: int | None = None, answers: tuple[Id, ...] = KNOWN_ANSWERS
+    questions: Questions,
+    original: LabelSets,
+    *,
+    below_class_id: int | None = None,
+    answers: tuple[Id, ...] = KNOWN_ANSWERS,
 ) -> Votes:
-    """Return original labels as votes: yes for the label, no for other classes; with `below`, only on lower ids."""
+    """Return original labels as votes of one rater: yes for the label, no for other classes."""
     rows = original.find(questions.images)[questions.image_ids]
     original = original.in_classes(questions.classes)
     check_one_label_each(original)
-    has_vote = rows >= 0 if below is None else (rows >= 0) & (questions.class_ids < below)
+    has_vote = rows >= 0 if below_class_id is None else (rows >= 0) & (questions.class_ids < below_class_id)
     item_ids = np.flatnonzero(has_vote)
-    own = questions.class_ids[item_ids] == original.indices[rows[item_ids]]
-    answer_ids = np.where(own, len(answers) - 1, 0)
+    is_label = questions.class_ids[item_ids] == original.indices[rows[item_ids]]
+    answer_ids = np.where(is_label, len(answers) - 1, 0)
     return Votes.from_columns(
         items=questions,
         item_ids=item_ids,
@@ -91,16 +100,16 @@ def original_votes(
 
 @dataclass(frozen=True)
 class RecipeModels:
-    """Models measured on golden questions: the prior, the raters' matrices, and the original label's matrix, if any."""
+    """Models measured on golden questions: the prior, the raters' and the original label's matrix."""
 
     prior: npt.NDArray[np.float64]
-    raters: RaterModel
-    label: RaterModel | None
+    rater_model: RaterModel
+    label_model: RaterModel | None
 
     @property
-    def model(self) -> RaterModel:
-        """A single model, with the original label as the last rater."""
-        raters, label = self.raters, self.label
+    def combined_model(self) -> RaterModel:
+        """The rater model with the original label as the last rater."""
+        raters, label = self.rater_model, self.label_model
         return replace(
             raters,
             raters=raters.raters if label is None else (*raters.raters, *label.raters),
@@ -123,7 +132,7 @@ def measure_by_recipe(experts: Votes, rater_golden: Votes, original: LabelSets |
     measure = partial(calibrate, smoothing=recipe.smoothing, pooling=recipe.pooling)
     raters = measure(golden, truth[experts.find(golden.items)])
     if original is None:
-        return RecipeModels(prior, raters, label=None)
+        return RecipeModels(prior, raters, label_model=None)
     label_truth = expert_validity(experts, at_least=recipe.min_experts_on_original)
     label_votes = original_votes(questions, original, answers=golden.answers)
     return RecipeModels(prior, raters, measure(label_votes, label_truth))

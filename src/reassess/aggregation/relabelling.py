@@ -20,83 +20,104 @@ from reassess.text import Printable
 
 _Ints = npt.NDArray[np.int64]
 _Floats = npt.NDArray[np.float64]
-_ROUNDING = 1e-9  # tolerance for log odds
+_LOG_ODDS_TOLERANCE = 1e-9  # tolerance for log odds
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Relabelling(Printable):
-    """Votes on (image, class) questions, the raters' matrices, and the threshold of the label sets.
+    """Votes, raters' matrices and a threshold, to make label sets again with other weights.
 
     Symbols: R raters, A answers.
     """
 
     questions: Questions
     item_ids: npt.NDArray[np.int64]  # position of each vote's question
-    codes: npt.NDArray[np.int64]  # rater * A + answer of each vote
+    vote_codes: npt.NDArray[np.int64]  # rater * A + answer of each vote
     matrices: _Floats  # probability of each answer, for invalid and valid questions; shape (R, 2, A)
-    measured: npt.NDArray[np.bool_]  # whether a rater has an own matrix; other raters have the mean of these
-    base: _Floats  # log odds of "valid" of each question, from the prior and the original label's vote
+    has_own_matrix: npt.NDArray[np.bool_]  # whether a rater has an own matrix; other raters have the mean of these
+    base_log_odds: _Floats  # log odds of "valid" of each question, from the prior and the original label's vote
     threshold: float  # classes with at least this probability are in the label set
 
     def __post_init__(self) -> None:
-        freeze(self, "item_ids", "codes", "matrices", "measured", "base")
+        freeze(self, "item_ids", "vote_codes", "matrices", "has_own_matrix", "base_log_odds")
 
     @property
-    def raters(self) -> int:
+    def n_raters(self) -> int:
         """Number of raters."""
         return len(self.matrices)
 
-    def reweight(self, times: npt.NDArray[np.integer]) -> npt.NDArray[np.bool_]:
-        """Return which questions reach the threshold, if each rater's votes count a number of times.
+    def reweight_raters(self, rater_weights: npt.NDArray[np.integer]) -> npt.NDArray[np.bool_]:
+        """Return which questions reach the threshold if each rater's votes have another weight.
 
-        `times` has shape (B, R), for B replicates; the result has shape (questions, B).
+        `rater_weights` has shape (B, R), for B replicates; the result has shape (questions, B).
         """
         from reassess.numeric.resampling_kernels import write_is_kept
 
-        weights = np.stack([self._ratios(of_raters) * of_raters[:, None] for of_raters in times], axis=-1)
-        kept = np.empty((len(self.base), len(times)), bool)
-        write_is_kept(*self._by_question, weights.reshape(-1, len(times)), self.base, self._least_log_odds, kept)
-        return kept
+        weights = np.stack(
+            [self._log_likelihood_ratios(of_raters) * of_raters[:, None] for of_raters in rater_weights], axis=-1
+        )
+        is_kept = np.empty((len(self.base_log_odds), len(rater_weights)), bool)
+        write_is_kept(
+            *self._codes_by_question,
+            weights.reshape(-1, len(rater_weights)),
+            self.base_log_odds,
+            self._min_log_odds,
+            is_kept,
+        )
+        return is_kept
 
-    def redraw(self, truths: npt.NDArray[np.bool_], replicates: int, rng: np.random.Generator) -> npt.NDArray[np.bool_]:
+    def redraw_answers(
+        self, is_valid: npt.NDArray[np.bool_], n_replicates: int, rng: np.random.Generator
+    ) -> npt.NDArray[np.bool_]:
         """Return which questions reach the threshold, if the same raters answer again.
 
-        `truths`, shape (questions,), says which questions are valid. Answers are drawn independently from the raters'
+        `is_valid`, shape (questions,), says which questions are valid. Answers are drawn independently from the raters'
         matrices. The result has shape (questions, replicates).
         """
         from reassess.numeric.resampling_kernels import redraw_answers_and_write_is_kept
 
-        indptr, codes = self._by_question
+        indptr, codes = self._codes_by_question
         raters = (codes // self.matrices.shape[-1]).astype(np.uint32)
-        cumulative, weights = self.matrices.cumsum(axis=-1), self._ratios(np.ones(self.raters, np.int64))
-        draws, kept = np.empty(len(codes)), np.empty((len(self.base), replicates), bool)
-        for of_replicate in kept.T:
+        cumulative, weights = (
+            self.matrices.cumsum(axis=-1),
+            self._log_likelihood_ratios(np.ones(self.n_raters, np.int64)),
+        )
+        draws, is_kept = np.empty(len(codes)), np.empty((len(self.base_log_odds), n_replicates), bool)
+        for replicate_column in is_kept.T:
             rng.random(out=draws)
             redraw_answers_and_write_is_kept(
-                indptr, raters, cumulative, weights, self.base, self._least_log_odds, truths, draws, of_replicate
+                indptr,
+                raters,
+                cumulative,
+                weights,
+                self.base_log_odds,
+                self._min_log_odds,
+                is_valid,
+                draws,
+                replicate_column,
             )
-        return kept
+        return is_kept
 
-    def _ratios(self, times: npt.NDArray[np.integer]) -> _Floats:
-        """Log likelihood ratio of each rater's answers, shape (R, A)."""
+    def _log_likelihood_ratios(self, rater_weights: npt.NDArray[np.integer]) -> _Floats:
+        """Compute log P(answer | valid) - log P(answer | invalid), shape (R, A)."""
         matrices = self.matrices
-        own = times * self.measured
-        if own.any() and not self.measured.all():
-            mean = np.tensordot(own / own.sum(), matrices, axes=1)
-            matrices = np.where(self.measured[:, None, None], matrices, mean)
+        own_weights = rater_weights * self.has_own_matrix
+        if own_weights.any() and not self.has_own_matrix.all():
+            mean = np.tensordot(own_weights / own_weights.sum(), matrices, axes=1)
+            matrices = np.where(self.has_own_matrix[:, None, None], matrices, mean)
         return np.asarray(np.log(matrices[:, 1] / matrices[:, 0]))
 
     @cached_property
-    def _by_question(self) -> tuple[_Ints, _Ints]:
-        """The codes of votes in order of questions, and where the votes on each question start."""
+    def _codes_by_question(self) -> tuple[_Ints, _Ints]:
+        """The positions where the votes on each question start, and their codes in this order."""
         from reassess.numeric.vote_kernels import group_by_id
 
-        indptr, order = np.zeros(len(self.base) + 1, np.int64), np.empty(len(self.codes), np.int64)
+        indptr, order = np.zeros(len(self.base_log_odds) + 1, np.int64), np.empty(len(self.vote_codes), np.int64)
         group_by_id(self.item_ids, indptr, order)
-        return indptr, self.codes[order]
+        return indptr, self.vote_codes[order]
 
     @cached_property
-    def _least_log_odds(self) -> float:
+    def _min_log_odds(self) -> float:
         """The lowest log odds whose score reaches the threshold in floating point."""
         low, high = -800.0, 800.0
         with np.errstate(over="ignore"):
@@ -117,8 +138,8 @@ def relabel(
 ) -> Relabelling:
     """Find the recipe that makes the label sets from the votes.
 
-    It tries each recipe with the original label as one more rater, and without. `label_uncertainty` can then make the
-    label sets again from resampled votes.
+    Each recipe is tried with the original label as one more rater, and without. `label_uncertainty` can then resample
+    the votes, and make label sets from them.
 
     Parameters
     ----------
@@ -163,7 +184,7 @@ def relabel(
     >>> minimums = {"min_experts": 1, "min_experts_on_original": 1}
     >>> rules = Recipe(**minimums, n_classes_with_original_vote=None, smoothing=1.0, pooling=0.0)
     >>> relabelling = relabel(labels, votes, experts, rated, None, threshold=0.6, recipes=[rules])
-    >>> relabelling.reweight(np.array([[1, 1], [0, 0]]))
+    >>> relabelling.reweight_raters(np.array([[1, 1], [0, 0]]))
     array([[ True, False],
            [False, False]])
 
@@ -173,17 +194,17 @@ def relabel(
     """
     check_range(threshold, 0, 1, value_name="threshold")
     labels = labels.in_classes(require_questions(votes.items).classes)
-    differing = []
-    for recipe, original_labels in _candidates(recipes, experts, original):
-        relabelling = _prepare(votes, experts, rater_golden, original_labels, recipe, threshold)
-        differing.append(_count_differing(labels, relabelling))
-        if not differing[-1]:
+    differing_counts = []
+    for recipe, original_labels in _applicable_recipes(recipes, experts, original):
+        relabelling = _make_relabelling(votes, experts, rater_golden, original_labels, recipe, threshold)
+        differing_counts.append(_count_differing_images(labels, relabelling))
+        if not differing_counts[-1]:
             return relabelling
     raise DataError(
         "different-labels",
         "label sets do not follow from the votes by method calibrated or the benchmark's recipe",
         allowed=f"label sets of the ReaL recipe at threshold {threshold:g}",
-        found=f"{min(differing):,} of {len(relabelling.questions.images):,} rated images differ",
+        found=f"{min(differing_counts):,} of {len(relabelling.questions.images):,} rated images differ",
         fix=Fix(
             "use the votes, golden answers, original labels and threshold that made the label sets, or make scores "
             "with {method}",
@@ -193,7 +214,7 @@ def relabel(
 
 
 def likely_recipes(published: Recipe | None = None, method: str = UNKNOWN_METHOD) -> tuple[Recipe, ...]:
-    """Return the recipes that may have made label sets: the published one, and calibrated, as recorded or usual."""
+    """Return the recipes that may have made label sets: the published one, and calibrated."""
     recipes = [] if published is None else [published]
     if method.partition(", ")[0] == "calibrated":
         options = parse_method(method)[1]
@@ -201,50 +222,54 @@ def likely_recipes(published: Recipe | None = None, method: str = UNKNOWN_METHOD
     return tuple(dict.fromkeys([*recipes, calibrated_recipe()]))
 
 
-def _candidates(
+def _applicable_recipes(
     recipes: Sequence[Recipe], experts: Votes, original: LabelSets | None
 ) -> Iterator[tuple[Recipe, LabelSets | None]]:
-    """Each recipe with enough experts, with and without original labels; all recipes if none has enough."""
-    most = int(experts.sizes.max(initial=0))
-    for recipe in [recipe for recipe in recipes if (recipe.min_experts or 1) <= most] or recipes:
+    """Yield each recipe that has enough experts, with and without original labels."""
+    max_experts = int(experts.sizes.max(initial=0))
+    for recipe in [recipe for recipe in recipes if (recipe.min_experts or 1) <= max_experts] or recipes:
         if original is not None:
             yield recipe, original
         yield recipe, None
 
 
-def _prepare(
+def _make_relabelling(
     votes: Votes, experts: Votes, rater_golden: Votes, original: LabelSets | None, recipe: Recipe, threshold: float
 ) -> Relabelling:
+    """Measure the raters by a recipe, and create the relabelling."""
     questions = require_questions(votes.items)
-    model = measure_by_recipe(experts, rater_golden, original, recipe).model
-    cast = votes.with_answers(model.answers)
+    model = measure_by_recipe(experts, rater_golden, original, recipe).combined_model
+    model_votes = votes.with_answers(model.answers)
     measured_raters = model.raters if original is None else model.raters[:-1]
     raters = tuple(dict.fromkeys((*votes.raters, *measured_raters)))
     with np.errstate(divide="ignore"):  # all golden questions may be valid
         base = np.full(len(questions), np.log(model.prior[1] / model.prior[0]))
     if original is not None:
         label_votes = original_votes(
-            questions, original, below=recipe.n_classes_with_original_vote, answers=model.answers
+            questions, original, below_class_id=recipe.n_classes_with_original_vote, answers=model.answers
         )
         ratios = np.log(model.matrices[-1, 1] / model.matrices[-1, 0])
         base += np.bincount(label_votes.item_ids, ratios[label_votes.answer_ids], len(questions))
     return Relabelling(
         questions=questions,
         item_ids=votes.item_ids,
-        codes=cast.rater_ids.astype(np.int64) * len(model.answers) + cast.answer_ids,
+        vote_codes=model_votes.rater_ids.astype(np.int64) * len(model.answers) + model_votes.answer_ids,
         matrices=model.matrices_of(raters),
-        measured=np.isin(raters, measured_raters) | (recipe.pooling > 0),
-        base=base,
+        has_own_matrix=np.isin(raters, measured_raters) | (recipe.pooling > 0),
+        base_log_odds=base,
         threshold=threshold,
     )
 
 
-def _count_differing(labels: LabelSets, relabelling: Relabelling) -> int:
-    """Count rated images whose label set is missing, or differs from the votes' at equal weights."""
-    once, questions = np.ones((1, relabelling.raters), np.int64), relabelling.questions
+def _count_differing_images(labels: LabelSets, relabelling: Relabelling) -> int:
+    """Count rated images whose label set differs from the relabelling with equal weights."""
+    equal_weights, questions = np.ones((1, relabelling.n_raters), np.int64), relabelling.questions
     # Scores that equal the threshold within rounding may be in the label set or not.
-    shifted = (replace(relabelling, base=relabelling.base + shift) for shift in (-_ROUNDING, _ROUNDING))
-    (is_certain,), (is_possible,) = (each.reweight(once).T for each in shifted)
+    shifted = (
+        replace(relabelling, base_log_odds=relabelling.base_log_odds + shift)
+        for shift in (-_LOG_ODDS_TOLERANCE, _LOG_ODDS_TOLERANCE)
+    )
+    (is_certain,), (is_possible,) = (each.reweight_raters(equal_weights).T for each in shifted)
     rows = match_images(questions.images, labels.images, where="the votes")
     is_in = rows >= 0
     classes, sizes = labels.classes_of_rows(rows[is_in])

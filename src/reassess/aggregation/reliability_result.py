@@ -20,13 +20,13 @@ FLAGS = ("uninformative", "one answer", "few")
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Rater(Printable):
-    """The answers of a rater, and their accuracy and information; an entry of `Reliability.raters`."""
+    """The reliability of one rater: counts of answers, accuracy, information and flags."""
 
     rater: Id
-    answers: npt.NDArray[np.int64]  # number of votes for each answer in the main job, shape (answers,)
+    answer_counts: npt.NDArray[np.int64]  # number of votes for each answer in the main job, shape (answers,)
     # Number of votes by truth and answer, shape (truths, answers). Whole numbers if the truth comes from golden
     # answers, expected numbers if it comes from EM.
-    confusion: npt.NDArray[np.float64]
+    confusion_counts: npt.NDArray[np.float64]
     # Correct answers among votes on golden items; None without such votes, or if a truth has no correct answer.
     correct: Proportion | None
     information: Information | None  # bits per vote; None without votes on items whose truth is known
@@ -40,31 +40,31 @@ class Rater(Printable):
     flags: tuple[str, ...]
 
     @property
-    def votes(self) -> int:
-        """Number of votes in the main job."""
-        return int(self.answers.sum())
+    def n_votes(self) -> int:
+        """Number of the rater's votes in the main job."""
+        return int(self.answer_counts.sum())
 
     @property
-    def shares(self) -> list[float] | None:
-        """Share of each answer in the main votes; None without votes."""
-        return (self.answers / self.votes).tolist() if self.votes else None
+    def answer_shares(self) -> list[float] | None:
+        """Share of each answer among the rater's main votes; None without votes."""
+        return (self.answer_counts / self.n_votes).tolist() if self.n_votes else None
 
     @property
-    def matrix(self) -> list[list[float] | None]:
+    def confusion_matrix(self) -> list[list[float] | None]:
         """Share of each answer, for each truth; None for a truth without votes."""
-        return [(row / row.sum()).tolist() if row.sum() else None for row in self.confusion]
+        return [(row / row.sum()).tolist() if row.sum() else None for row in self.confusion_counts]
 
     def to_json(self) -> dict[str, Any]:
-        """The object that JSON documents hold."""
+        """Return a dict for JSON output."""
         mean, median = self.seconds or (None, None)
         return {
             "rater": self.rater,
-            "votes": self.votes,
-            "answers": self.answers.tolist(),
-            "shares": self.shares,
+            "votes": self.n_votes,
+            "answers": self.answer_counts.tolist(),
+            "shares": self.answer_shares,
             "golden": self.correct and self.correct.to_json(),
-            "confusion": self.confusion.tolist(),
-            "matrix": self.matrix,
+            "confusion": self.confusion_counts.tolist(),
+            "matrix": self.confusion_matrix,
             "information": self.information and self.information.to_json(),
             "self_agreement": self.self_agreement and self.self_agreement.to_json(),
             "seconds": self.seconds and {"mean": mean, "median": median},
@@ -80,7 +80,7 @@ class Reliability(Printable):
     truths: tuple[Id, ...]  # rows of the confusion matrices
     answers: tuple[Id, ...]  # columns of the confusion matrices
     prior: npt.NDArray[np.float64]  # prior for the information
-    golden: bool  # True if the truth comes from golden answers, False if it comes from EM on the votes
+    has_golden_truth: bool  # True if the truth comes from golden answers, False if it comes from EM on the votes
     metric: Metric  # how alpha measures the distance between answers
     alpha: float | None  # Krippendorff's alpha of the main votes, if defined
     dependence: Dependence  # dependent pairs of raters in the main votes
@@ -92,49 +92,49 @@ class Reliability(Printable):
         value = "not defined" if self.alpha is None else f"{self.alpha:.3f}"
         return f"Reliability({len(self.raters):,} raters, {flagged:,} flagged, {self.metric} alpha {value})"
 
-    def _table(self) -> ListTable:
+    def _list_table(self) -> ListTable:
         rows = (
             (
                 str(rater.rater),
-                f"{rater.votes:,}",
+                f"{rater.n_votes:,}",
                 "-" if rater.information is None else f"{rater.information.bits:.3f}",
                 "-" if rater.correct is None or rater.correct.value is None else f"{100 * rater.correct.value:.4g}",
                 ", ".join(rater.flags),
             )
-            for rater in self.ranked
+            for rater in self.raters_by_information
         )
         return ListTable(("rater", "votes", "bits per vote", "correct %", "flags"), len(self.raters), rows)
 
     @property
-    def ranked(self) -> list[Rater]:
+    def raters_by_information(self) -> list[Rater]:
         """The raters, sorted by information, lowest first; raters without a measure come last."""
         return sorted(self.raters, key=lambda r: (r.information is None, r.information and r.information.bits))
 
     def to_json(self) -> dict[str, Any]:
-        """The object that JSON documents hold."""
+        """Return a dict for JSON output."""
         return {
             "truths": list(self.truths),
             "answers": list(self.answers),
             "prior": self.prior.tolist(),
-            "truth_from": "golden" if self.golden else "em",
+            "truth_from": "golden" if self.has_golden_truth else "em",
             "alpha": {"metric": self.metric, "value": self.alpha},
-            "raters": [rater.to_json() for rater in self.ranked],
+            "raters": [rater.to_json() for rater in self.raters_by_information],
             "dependence": self.dependence.to_json(),
             "golden_dependence": self.golden_dependence and self.golden_dependence.to_json(),
         }
 
 
 def reliability_table(result: Reliability) -> "pl.DataFrame":
-    """Create a table with a row per rater, sorted by information, lowest first."""
+    """Create a data frame with a row per rater, sorted by information, lowest first."""
     import polars as pl
 
     rows = []
-    for rater in result.ranked:
+    for rater in result.raters_by_information:
         bits, correct, same = rater.information, rater.correct, rater.self_agreement
         seconds = rater.seconds or (None, None)
         row: dict[str, Any] = {
             "rater": str(rater.rater),
-            "votes": rater.votes,
+            "votes": rater.n_votes,
             "flags": "; ".join(rater.flags),
             "bits": bits and bits.bits,
             "low": bits and bits.low,
@@ -147,8 +147,10 @@ def reliability_table(result: Reliability) -> "pl.DataFrame":
             "median_seconds": seconds[1],
         }
         missing = [None] * len(result.answers)
-        row |= {f"{answer}": share for answer, share in zip(result.answers, rater.shares or missing, strict=True)}
-        for truth, matrix_row in zip(result.truths, rater.matrix, strict=True):
+        row |= {
+            f"{answer}": share for answer, share in zip(result.answers, rater.answer_shares or missing, strict=True)
+        }
+        for truth, matrix_row in zip(result.truths, rater.confusion_matrix, strict=True):
             shares = zip(result.answers, matrix_row or missing, strict=True)
             row |= {f"{answer} if {truth}": share for answer, share in shares}
         rows.append(row)

@@ -9,15 +9,15 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.aggregation.calibration import posterior
-from reassess.aggregation.em import code_table, vote_codes
+from reassess.aggregation.em import to_kernel_layout, vote_codes
 from reassess.core import VALIDITY, RaterModel, StopRule, Votes
 from reassess.core.checks import check_range
 from reassess.core.items import require_questions
 from reassess.errors import DataError, ReassessWarning
 from reassess.text import Printable, join_first
 
-DEFAULT_RULES = tuple(StopRule(low, 1 - low) for low in (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1))
-_ORDERS = 10
+DEFAULT_STOP_RULES = tuple(StopRule(low, 1 - low) for low in (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1))
+_N_ORDERS = 10
 _Counts = npt.NDArray[np.int64]
 
 
@@ -27,43 +27,50 @@ class StopReplay(Printable):
 
     rule: StopRule
     threshold: float  # a class with at least this probability is valid
-    votes: int  # all votes
-    questions: int  # questions with votes
-    taken: _Counts  # votes used before the rule stops, shape (orders,)
-    changed: _Counts  # questions decided differently by all votes and by the used votes, shape (orders,)
-    kept: _Counts  # labels kept by all votes and by the used votes, shape (orders,)
-    images_changed: _Counts  # images whose label set differs, shape (orders,)
+    n_votes: int  # all votes
+    n_questions: int  # questions with votes
+    n_used_votes: _Counts  # votes used before the rule stops, shape (orders,)
+    n_changed: _Counts  # questions decided differently by all votes and by the used votes, shape (orders,)
+    n_labels_in_common: _Counts  # labels kept by all votes and by the used votes, shape (orders,)
+    n_changed_images: _Counts  # images whose label set differs, shape (orders,)
 
     @property
-    def share_taken(self) -> float:
-        """Share of votes used, the mean over orders."""
-        return float(self.taken.mean()) / self.votes
+    def share_of_votes_used(self) -> float:
+        """Share of the votes that are used before the rule stops, the mean over orders."""
+        return float(self.n_used_votes.mean()) / self.n_votes
 
     @property
-    def labels_in_common(self) -> float:
-        """Jaccard index of the labels from all votes and from the used votes, the mean over orders."""
-        either = self.kept + self.changed
-        return float(np.divide(self.kept, either, out=np.ones(either.shape), where=either > 0).mean())
+    def label_jaccard_index(self) -> float:
+        """Jaccard index of the labels from all votes and from used votes, the mean over orders."""
+        n_in_either = self.n_labels_in_common + self.n_changed
+        return float(
+            np.divide(
+                self.n_labels_in_common, n_in_either, out=np.ones(n_in_either.shape), where=n_in_either > 0
+            ).mean()
+        )
 
     def to_json(self) -> dict[str, Any]:
-        """The object that JSON documents hold."""
+        """Return a dict for JSON output."""
         return {
             "low": self.rule.low,
             "high": self.rule.high,
             "at_least": self.rule.min_votes,
             "threshold": self.threshold,
-            "votes": self.votes,
-            "questions": self.questions,
-            "share_taken": self.share_taken,
-            "labels_in_common": self.labels_in_common,
-            **{name: getattr(self, name).tolist() for name in ("taken", "changed", "kept", "images_changed")},
+            "votes": self.n_votes,
+            "questions": self.n_questions,
+            "share_taken": self.share_of_votes_used,
+            "labels_in_common": self.label_jaccard_index,
+            "taken": self.n_used_votes.tolist(),
+            "changed": self.n_changed.tolist(),
+            "kept": self.n_labels_in_common.tolist(),
+            "images_changed": self.n_changed_images.tolist(),
         }
 
 
-def warn_of_stop(rule: StopRule, consequence: str) -> None:
-    """Warn that voting stopped early, and name the consequence.
+def warn_of_early_stop(rule: StopRule, consequence: str) -> None:
+    """Warn that a stop rule ended the voting early, and name the consequence.
 
-    The bias: questions where the first raters agreed have few votes, and questions where they disagreed have many.
+    This biases scores: questions where the first raters agreed have few votes, and other questions have many.
     """
     warnings.warn(
         f"votes stopped early (stop {rule.low:g}, {rule.high:g}): {consequence}",
@@ -75,12 +82,12 @@ def warn_of_stop(rule: StopRule, consequence: str) -> None:
 def replay_stops(
     votes: Votes,
     model: RaterModel,
-    rules: Sequence[StopRule] = DEFAULT_RULES,
+    rules: Sequence[StopRule] = DEFAULT_STOP_RULES,
     *,
     threshold: float,
-    first: Votes | None = None,
-    at_most: int | None = None,
-    orders: int = _ORDERS,
+    initial_votes: Votes | None = None,
+    max_votes: int | None = None,
+    n_orders: int = _N_ORDERS,
     seed: int = 0,
     track: Callable[[Sequence[int]], Iterable[int]] = iter,
 ) -> tuple[StopReplay, ...]:
@@ -113,46 +120,62 @@ def replay_stops(
     >>> questions = Questions.from_columns(["a.png", "b.png"], np.array([0, 0]))
     >>> item, rater, answer = np.repeat([0, 1], 4), np.tile(np.arange(4), 2), np.repeat([1, 0], 4)
     >>> votes = Votes.from_columns(questions, item, rater, answer, ("ann", "bo", "cy", "di"), ("no", "yes"))
-    >>> (replay,) = replay_stops(votes, model, [StopRule.parse("0.05,0.95")], threshold=0.8, orders=1)
-    >>> replay.share_taken, replay.changed
+    >>> (replay,) = replay_stops(votes, model, [StopRule.parse("0.05,0.95")], threshold=0.8, n_orders=1)
+    >>> replay.share_of_votes_used, replay.n_changed
     (0.5, array([0]))
     """
     from reassess.numeric.vote_kernels import apply_stop_rule, shuffle_votes
 
     questions = require_questions(votes.items)
     check_range(threshold, 0, 1, value_name="threshold")
-    check_range(orders, 1, value_name="number of orders")
+    check_range(n_orders, 1, value_name="number of orders")
     if model.truths != VALIDITY:
         raise DataError(
             "wrong-model", "stop rule needs a model of valid and invalid classes", found=join_first(model.truths)
         )
     if not len(votes):
         raise DataError("missing-votes", "votes to replay are missing")
-    most = int(votes.sizes.max()) if at_most is None else at_most
-    check_range(most, 1, value_name="most votes of a question")
-    start = (
+    max_used = int(votes.sizes.max()) if max_votes is None else max_votes
+    check_range(max_used, 1, value_name="most votes of a question")
+    start_probabilities = (
         np.full(len(questions), model.prior[1])
-        if first is None
-        else posterior(first, model).probabilities_of(VALIDITY[1])
+        if initial_votes is None
+        else posterior(initial_votes, model).probabilities_of(VALIDITY[1])
     )
-    cast = votes.with_answers(model.answers)
-    codes, table = vote_codes(cast), code_table(model.matrices_of(cast.raters))
-    by_all = posterior(votes, model, extra=None if first is None else (first, model)).probabilities_of(VALIDITY[1])
-    path, taken, valid = np.empty(len(cast)), np.empty(len(questions), np.int64), np.empty(len(questions))
-    counts = np.empty((len(rules), 4, orders), np.int64)
-    for order in track(range(orders)):
-        draws = np.random.default_rng((seed, order)).random(len(cast))
-        shuffle_votes(cast.indptr, codes, table, start, draws, path)
+    model_votes = votes.with_answers(model.answers)
+    codes, table = vote_codes(model_votes), to_kernel_layout(model.matrices_of(model_votes.raters))
+    final_probabilities = posterior(
+        votes, model, extra=None if initial_votes is None else (initial_votes, model)
+    ).probabilities_of(VALIDITY[1])
+    running_probabilities, n_used, stopped_probabilities = (
+        np.empty(len(model_votes)),
+        np.empty(len(questions), np.int64),
+        np.empty(len(questions)),
+    )
+    counts = np.empty((len(rules), 4, n_orders), np.int64)
+    for order in track(range(n_orders)):
+        draws = np.random.default_rng((seed, order)).random(len(model_votes))
+        shuffle_votes(model_votes.indptr, codes, table, start_probabilities, draws, running_probabilities)
         for row, rule in enumerate(rules):
-            apply_stop_rule(cast.indptr, path, start, rule.low, rule.high, rule.min_votes, most, taken, valid)
+            apply_stop_rule(
+                model_votes.indptr,
+                running_probabilities,
+                start_probabilities,
+                rule.low,
+                rule.high,
+                rule.min_votes,
+                max_used,
+                n_used,
+                stopped_probabilities,
+            )
             # If all votes were used, take their exact result: another order of multiplication rounds differently.
-            final = np.where(taken < cast.sizes, valid, by_all)
-            is_valid, is_valid_by_all = final >= threshold, by_all >= threshold
+            final = np.where(n_used < model_votes.sizes, stopped_probabilities, final_probabilities)
+            is_valid, is_valid_by_all = final >= threshold, final_probabilities >= threshold
             is_changed = is_valid != is_valid_by_all
             images = np.unique(questions.image_ids[is_changed]).size
-            counts[row, :, order] = taken.sum(), is_changed.sum(), (is_valid & is_valid_by_all).sum(), images
-    n_questions = int(np.count_nonzero(cast.sizes))
+            counts[row, :, order] = n_used.sum(), is_changed.sum(), (is_valid & is_valid_by_all).sum(), images
+    n_questions = int(np.count_nonzero(model_votes.sizes))
     return tuple(
-        StopReplay(rule, threshold, len(cast), n_questions, *of_rule)
+        StopReplay(rule, threshold, len(model_votes), n_questions, *of_rule)
         for rule, of_rule in zip(rules, counts, strict=True)
     )

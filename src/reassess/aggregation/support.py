@@ -25,236 +25,274 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.aggregation.dawid_skene import fit_one_accuracy
-from reassess.aggregation.em_inputs import Pinned, answer_weights
-from reassess.aggregation.golden_items import image_folds, votes_on
+from reassess.aggregation.em_inputs import PinnedItems, answer_weights
+from reassess.aggregation.golden_items import count_votes_on, split_into_folds
 from reassess.core import Id, Posterior, Questions, RaterModel, Votes
 from reassess.core.items import find_items, take_items
 from reassess.errors import ReassessWarning
 
-_AGAINST = 0.02  # decisions against the majority on a smaller share of items are not checked
-_AGAINST_OTHERS = 0.3  # if a larger share is against the raters who do not mislead, these do not support the method
-_LOST, _LEAST_LOST = 0.01, 1.5  # share and number of lost items; the simpler model is too uncertain about fewer
-_NATS = 9.0  # required gain in predicting the votes, per lost item
-_NATS_OF_SCALE = 2.0  # the same if there are more answers than truths, because one accuracy is then a poor model
-_NATS_OF_CELL = 2.0  # gain per free cell of a matrix that overfitting can explain
-_MOST = 0.5  # if a larger share of items has one vote, good and bad raters cannot be distinguished
-_FOLDS = 5
-_GOLDEN_FOLDS = 10  # one fit of em per fold; a fold per golden image would need hundreds of fits
-_FEWEST = 2  # golden images, or plain items, needed to leave one out
-_CLEAR = 3  # a lead on golden items above this number of standard errors outweighs the votes
-_ROUNDING = 1e-9
-_MOST_CELLS = 1 << 22  # matrix cells in memory at a time
+_MIN_SHARE_AGAINST = 0.02  # decisions against the majority on a smaller share of items are not checked
+_MIN_SHARE_WITH_OTHERS = 0.5  # if fewer items have votes by raters who do not mislead, these votes do not count
+_MAX_SHARE_AGAINST_OTHERS = (
+    0.3  # if a larger share is against the raters who do not mislead, these do not support the method
+)
+_MIN_LOST_SHARE, _MIN_LOST_ITEMS = (
+    0.01,
+    1.5,
+)  # share and number of lost items; the simpler model is too uncertain about fewer
+_MIN_NATS_PER_ITEM = 9.0  # required gain in predicting the votes, per lost item
+_MIN_NATS_PER_ITEM_ON_SCALE = (
+    2.0  # the same if there are more answers than truths, because one accuracy is then a poor model
+)
+_NATS_PER_FREE_CELL = 2.0  # gain per free cell of a matrix that overfitting can explain
+_MAX_SINGLE_VOTE_SHARE = 0.5  # if a larger share of items has one vote, good and bad raters cannot be distinguished
+_N_FOLDS = 5
+_MAX_GOLDEN_FOLDS = 10  # one fit of em per fold; a fold per golden image would need hundreds of fits
+_MIN_GOLDEN_UNITS = 2  # golden images, or plain items, needed to leave one out
+_MIN_STANDARD_ERRORS = 3  # a lead on golden items above this number of standard errors outweighs the votes
+_ROUNDING_TOLERANCE = 1e-9
+_MAX_CELLS = 1 << 22  # matrix cells in memory at a time
 _TINY = np.finfo(float).tiny
 
-Floats = npt.NDArray[np.float64]
-Fit = Callable[[Votes], tuple[RaterModel, Posterior]]
+_Floats = npt.NDArray[np.float64]
+FitModel = Callable[[Votes], tuple[RaterModel, Posterior]]
 
 
 @dataclass(frozen=True)
-class GoldenTrial:
-    """Results of cross-validation on golden items."""
+class GoldenCrossValidation:
+    """Results of a cross-validation of methods on golden items."""
 
-    correct: Mapping[str, Floats]  # by method: whether each golden item is correct, 0 to 1, shape (golden items,)
-    unit: npt.NDArray[np.int64]  # image of each golden item, or the plain item itself, shape (golden items,)
-    folds: int  # 0 if there are too few images or items
+    correctness: Mapping[str, _Floats]  # by method: whether each golden item is correct, 0 to 1, shape (golden items,)
+    cluster_ids: npt.NDArray[np.int64]  # image of each golden item, or the plain item itself, shape (golden items,)
+    n_folds: int  # 0 if there are too few images or items
     has_images: bool
 
-    def is_better(self, method: str, baseline: str, *, errors: int) -> bool:
-        """Return whether a method leads the baseline by more than `errors` standard errors.
+    def is_better(self, method: str, baseline: str, *, n_standard_errors: int) -> bool:
+        """Return whether a method leads the baseline by more than some standard errors.
 
         The lead is the number of correct items, and the standard error is that of paired differences over images.
         """
-        differences = np.bincount(self.unit, self.correct[method] - self.correct[baseline])
+        differences = np.bincount(self.cluster_ids, self.correctness[method] - self.correctness[baseline])
         lead, units = differences.sum(), differences.size
         # The sample variance has n - 1 in its denominator. Squared on both sides, so that integers stay exact.
-        return bool(lead > 0 and lead**2 * (units - 1 + errors**2) > errors**2 * units * (differences**2).sum())
+        return bool(
+            lead > 0
+            and lead**2 * (units - 1 + n_standard_errors**2) > n_standard_errors**2 * units * (differences**2).sum()
+        )
 
 
-def try_on_golden(
+def cross_validate_on_golden(
     votes: Votes,
     experts: Votes,
     golden: Votes,
     truths: Sequence[Id],
     truth: npt.NDArray[np.int64],
     methods: Mapping[str, Callable[[Votes, Votes], Posterior]],
-) -> GoldenTrial:
+) -> GoldenCrossValidation:
     """Cross-validate methods and the majority on golden items.
 
-    `truth` is the truth of each item of `experts`, or -1. A method takes the votes on the golden items of a fold, and
-    the golden answers of the other folds.
+    A method is a function of the votes on a fold's golden items, and of the experts' votes on the other folds. `truth`
+    is the position of each item's truth, or -1 if it is unknown.
     """
-    rows = np.flatnonzero((truth >= 0) & (votes_on(experts.items, votes) > 0) & (votes_on(experts.items, golden) > 0))
-    units = _ranks_by_name(experts)
-    numbers, unit = np.unique(units[rows], return_inverse=True)
+    rows = np.flatnonzero(
+        (truth >= 0) & (count_votes_on(experts.items, votes) > 0) & (count_votes_on(experts.items, golden) > 0)
+    )
+    units = _rank_clusters_by_name(experts)
+    distinct_units, cluster_ids = np.unique(units[rows], return_inverse=True)
     correct = {method: np.zeros(rows.size) for method in (*methods, "majority")}
-    folds = min(_GOLDEN_FOLDS, numbers.size)
-    if folds < _FEWEST:
-        return GoldenTrial(correct, unit, 0, bool(experts.images))
-    fold = image_folds(numbers.size, folds)
+    folds = min(_MAX_GOLDEN_FOLDS, distinct_units.size)
+    if folds < _MIN_GOLDEN_UNITS:
+        return GoldenCrossValidation(correct, cluster_ids, 0, bool(experts.images))
+    fold = split_into_folds(distinct_units.size, folds)
     with warnings.catch_warnings(action="ignore", category=ReassessWarning):
         for number in range(folds):
-            others = experts.without_items(np.flatnonzero(np.isin(units, numbers[fold == number])))
-            out = np.flatnonzero(fold[unit] == number)
-            fold_votes = votes.restrict(votes.find(take_items(experts.items, rows[out])))
-            fold_truth = truth[rows[out]]
+            others = experts.without_items(np.flatnonzero(np.isin(units, distinct_units[fold == number])))
+            out_positions = np.flatnonzero(fold[cluster_ids] == number)
+            fold_votes = votes.restrict(votes.find(take_items(experts.items, rows[out_positions])))
+            fold_truth = truth[rows[out_positions]]
             for name, method in methods.items():
-                correct[name][out] = _is_correct(method(fold_votes, others), fold_votes, fold_truth)
-            correct["majority"][out] = _by_votes(fold_votes, truths)[np.arange(out.size), fold_truth]
-    return GoldenTrial(correct, unit, folds, bool(experts.images))
+                correct[name][out_positions] = _find_correct_items(method(fold_votes, others), fold_votes, fold_truth)
+            correct["majority"][out_positions] = _majority_truths(fold_votes, truths)[
+                np.arange(out_positions.size), fold_truth
+            ]
+    return GoldenCrossValidation(correct, cluster_ids, folds, bool(experts.images))
 
 
-def warn_of_doubt(
+def warn_if_unreliable(
     votes: Votes,
     result: Posterior,
     item_truth: npt.NDArray[np.integer],
-    fit: Fit,
+    fit: FitModel,
     *,
     method: str,
-    trial: Callable[[], GoldenTrial] | None,
+    cross_validate: Callable[[], GoldenCrossValidation] | None,
 ) -> None:
-    """Warn if a method decides against the majority, and neither votes nor golden answers support this.
+    """Warn if a method contradicts the majority without support by votes or golden answers.
 
     `item_truth`, shape (items,), is the truth of golden items, and -1 for other items. `fit` applies the method to some
-    of the votes. `trial` cross-validates it on golden items; it runs only if the votes do not support the method.
+    of the votes. `cross_validate` compares the method with the majority on golden items; it runs only if the votes do
+    not support the method.
     """
-    warn_unless_clear(_doubt(votes, result, item_truth, fit, method), method, trial)
+    warn_unless_better_on_golden(
+        _describe_missing_support(votes, result, item_truth, fit, method), method, cross_validate
+    )
 
 
-def warn_unless_clear(doubt: str, method: str, trial: Callable[[], GoldenTrial] | None) -> None:
-    """Warn of a doubt, unless it is empty or golden answers clearly show that the method beats the majority."""
-    if doubt and (trial is None or not trial().is_better(method, "majority", errors=_CLEAR)):
-        warnings.warn(doubt, ReassessWarning, stacklevel=5)
+def warn_unless_better_on_golden(
+    warning: str, method: str, cross_validate: Callable[[], GoldenCrossValidation] | None
+) -> None:
+    """Warn with `warning`, unless it is empty or the method beats the majority on golden items."""
+    if warning and (
+        cross_validate is None
+        or not cross_validate().is_better(method, "majority", n_standard_errors=_MIN_STANDARD_ERRORS)
+    ):
+        warnings.warn(warning, ReassessWarning, stacklevel=5)
 
 
-def _doubt(votes: Votes, result: Posterior, item_truth: npt.NDArray[np.integer], fit: Fit, method: str) -> str:
-    """The text of the warning; empty if the votes support the method."""
-    free, against = _count_against(votes, result, item_truth)
-    if against <= _AGAINST * free.size:
+def _describe_missing_support(
+    votes: Votes, result: Posterior, item_truth: npt.NDArray[np.integer], fit: FitModel, method: str
+) -> str:
+    """Return the text of the warning; empty if the votes support the method."""
+    rated_rows, n_against = _count_against_majority(votes, result, item_truth)
+    if n_against <= _MIN_SHARE_AGAINST * rated_rows.size:
         return ""
-    start = f"the votes do not support {method}: it decides against their majority on {against:,.0f} of"
-    if np.count_nonzero(votes.sizes[free] == 1) > _MOST * free.size:
+    start = f"the votes do not support {method}: it decides against their majority on {n_against:,.0f} of"
+    if np.count_nonzero(votes.sizes[rated_rows] == 1) > _MAX_SINGLE_VOTE_SHARE * rated_rows.size:
         return (
-            f"{start} {free.size:,} items, and most items have one vote, so votes cannot be compared. Use majority, "
+            f"{start} {rated_rows.size:,} items, and most items have one vote, so votes cannot be compared. Use "
+            "majority, "
             "or get more votes per item"
         )
-    needed = _NATS if len(votes.answers) == len(result.truths) else _NATS_OF_SCALE
-    lost, gain = _compare(votes, result, item_truth, fit)
-    if gain >= needed * lost:
+    needed = _MIN_NATS_PER_ITEM if len(votes.answers) == len(result.truths) else _MIN_NATS_PER_ITEM_ON_SCALE
+    n_lost, gain = _compare_with_simple_model(votes, result, item_truth, fit)
+    if gain >= needed * n_lost:
         return ""
-    if gain >= _NATS and _is_supported_by_others(votes, result, item_truth, fit, needed):
+    if gain >= _MIN_NATS_PER_ITEM and _is_supported_by_others(votes, result, item_truth, fit, needed):
         return ""
     return (
-        f"{start} {free.size:,} items. By a simpler model, with one accuracy per rater, {lost:,.0f} fewer items are "
+        f"{start} {rated_rows.size:,} items. By a simpler model, with one accuracy per rater, {n_lost:,.0f} fewer "
+        "items are "
         f"correct than by majority, and {method} does not predict the votes much better. Use majority, or get more "
         "votes per item"
     )
 
 
 def _is_supported_by_others(
-    votes: Votes, result: Posterior, item_truth: npt.NDArray[np.integer], fit: Fit, needed: float
+    votes: Votes, result: Posterior, item_truth: npt.NDArray[np.integer], fit: FitModel, min_nats: float
 ) -> bool:
-    """Whether raters who do not mislead voted on most items, and their votes support the result."""
-    is_misleading = _is_misleading(votes, result)
+    """Return whether the votes of raters who do not mislead support the result."""
+    is_misleading = _find_misleading_raters(votes, result)
     if not is_misleading.any():
         return False
     others = _select_votes(votes, ~is_misleading[votes.rater_ids])
-    free, against = _count_against(others, result, item_truth)
+    rated_rows, n_against = _count_against_majority(others, result, item_truth)
     n_items = np.count_nonzero((item_truth < 0) & (votes.sizes > 0))
-    if free.size <= _MOST * n_items or against > _AGAINST_OTHERS * free.size:
+    if rated_rows.size <= _MIN_SHARE_WITH_OTHERS * n_items or n_against > _MAX_SHARE_AGAINST_OTHERS * rated_rows.size:
         return False
-    lost, gain = _compare(others, result, item_truth, fit)
-    return gain >= needed * lost
+    n_lost, gain = _compare_with_simple_model(others, result, item_truth, fit)
+    return gain >= min_nats * n_lost
 
 
-def _count_against(
+def _count_against_majority(
     votes: Votes, result: Posterior, item_truth: npt.NDArray[np.integer]
 ) -> tuple[npt.NDArray[np.int64], float]:
-    """The rows of items that have votes and are not golden, and the number decided against the majority."""
-    free = np.flatnonzero((item_truth < 0) & (votes.sizes > 0))
-    return free, free.size - float(_by_votes(votes, result.truths)[free, result.most_likely()[free]].sum())
+    """Return the rows of rated items that are not golden, and count those against the majority."""
+    rated_rows = np.flatnonzero((item_truth < 0) & (votes.sizes > 0))
+    return rated_rows, rated_rows.size - float(
+        _majority_truths(votes, result.truths)[rated_rows, result.most_likely()[rated_rows]].sum()
+    )
 
 
-def _compare(votes: Votes, result: Posterior, item_truth: npt.NDArray[np.integer], fit: Fit) -> tuple[float, float]:
-    """The lost items by the simpler model, and the gain in nats over it; both 0 if there is nothing to check."""
-    free, against = _count_against(votes, result, item_truth)
-    if against <= _AGAINST * free.size:
+def _compare_with_simple_model(
+    votes: Votes, result: Posterior, item_truth: npt.NDArray[np.integer], fit: FitModel
+) -> tuple[float, float]:
+    """Return the lost items by the simpler model, and the gain in nats over it; or 0, 0."""
+    rated_rows, n_against = _count_against_majority(votes, result, item_truth)
+    if n_against <= _MIN_SHARE_AGAINST * rated_rows.size:
         return 0.0, 0.0
-    pinned = Pinned.to_truths(np.arange(item_truth.size), item_truth, truths=len(result.truths))
+    pinned = PinnedItems.from_truths(np.arange(item_truth.size), item_truth, n_truths=len(result.truths))
 
     def fit_simple(votes: Votes) -> tuple[RaterModel, Posterior]:
+        """Fit the model with one accuracy per rater."""
         simple = fit_one_accuracy(votes, result.truths, pinned)
         return simple.model, simple.posterior
 
-    expected = fit_simple(votes)[1].values[free]
-    leading, best = _by_votes(votes, result.truths)[free], result.most_likely()[free]
-    lost = float((expected * leading).sum() - expected[np.arange(free.size), best].sum())
-    if lost <= max(_LOST * free.size, _LEAST_LOST):
+    expected = fit_simple(votes)[1].values[rated_rows]
+    leading, best = _majority_truths(votes, result.truths)[rated_rows], result.most_likely()[rated_rows]
+    n_lost = float((expected * leading).sum() - expected[np.arange(rated_rows.size), best].sum())
+    if n_lost <= max(_MIN_LOST_SHARE * rated_rows.size, _MIN_LOST_ITEMS):
         return 0.0, 0.0
-    return lost, _cross_validated_log_likelihood(votes, fit) - _cross_validated_log_likelihood(votes, fit_simple)
+    return n_lost, _cross_validated_log_likelihood(votes, fit) - _cross_validated_log_likelihood(votes, fit_simple)
 
 
-def _is_misleading(votes: Votes, result: Posterior) -> npt.NDArray[np.bool_]:
-    """Whether each rater is misleading: votes independent of the truth, and worse than chance."""
-    step = max(1, _MOST_CELLS // (len(result.truths) * len(votes.answers)))
+def _find_misleading_raters(votes: Votes, result: Posterior) -> npt.NDArray[np.bool_]:
+    """Return whether each rater is misleading: no information, and worse than chance."""
+    step = max(1, _MAX_CELLS // (len(result.truths) * len(votes.answers)))
     by_rater = np.argsort(votes.rater_ids, kind="stable")
     edges = np.searchsorted(votes.rater_ids[by_rater], np.arange(0, len(votes.raters) + step, step))
     shares = answer_weights(votes, result.truths)
     raters = [min(step, len(votes.raters) - first) for first in range(0, len(votes.raters), step)]
     parts = [
-        _are_misleading(votes, result, by_rater[start:end], first * step, count, shares)
+        _find_misleading_in_block(votes, result, by_rater[start:end], first * step, count, shares)
         for first, (start, end, count) in enumerate(zip(edges[:-1], edges[1:], raters, strict=True))
     ]
     return np.concatenate(parts)
 
 
-def _are_misleading(
-    votes: Votes, result: Posterior, rows: npt.NDArray[np.int64], first: int, raters: int, shares: Floats
+def _find_misleading_in_block(
+    votes: Votes,
+    result: Posterior,
+    rows: npt.NDArray[np.int64],
+    first_rater: int,
+    n_raters: int,
+    weights_by_truth: _Floats,
 ) -> npt.NDArray[np.bool_]:
-    """`_is_misleading` for a block of raters from `first` on, whose votes are at `rows`."""
+    """Find misleading raters in a block of raters, whose votes are at `rows`."""
     truths, answers = len(result.truths), len(votes.answers)
-    counts = np.empty((raters, truths, answers))
-    cells = (votes.rater_ids[rows] - np.int64(first)) * answers + votes.answer_ids[rows]
+    counts = np.empty((n_raters, truths, answers))
+    cells = (votes.rater_ids[rows] - np.int64(first_rater)) * answers + votes.answer_ids[rows]
     for truth in range(truths):
         weights = result.values[votes.item_ids[rows], truth]
-        counts[:, truth] = np.bincount(cells, weights, minlength=raters * answers).reshape(raters, answers)
+        counts[:, truth] = np.bincount(cells, weights, minlength=n_raters * answers).reshape(n_raters, answers)
     sizes = counts.sum(axis=(1, 2))
     # Log likelihood of the rater's votes by their own matrix, and by the overall shares of their answers.
     by_matrix = (_sum_n_log_n(counts) - _sum_n_log_n(counts.sum(axis=2)[..., None])).sum(axis=1)
     by_shares = _sum_n_log_n(counts.sum(axis=1)) - _sum_n_log_n(sizes[:, None])
-    nats = _NATS_OF_CELL * (truths - 1) * (answers - 1)
-    correct = (counts * shares.T).sum(axis=(1, 2))
-    return np.asarray((by_matrix - by_shares < nats) & (correct * truths < sizes - _ROUNDING))
+    nats = _NATS_PER_FREE_CELL * (truths - 1) * (answers - 1)
+    correct = (counts * weights_by_truth.T).sum(axis=(1, 2))
+    return np.asarray((by_matrix - by_shares < nats) & (correct * truths < sizes - _ROUNDING_TOLERANCE))
 
 
-def _by_votes(votes: Votes, truths: Sequence[Id]) -> Floats:
-    """1 for the truth with the most votes on each item, divided equally among ties; shape (items, truths)."""
+def _majority_truths(votes: Votes, truths: Sequence[Id]) -> _Floats:
+    """Return 1 for each item's truth with most votes, shared among ties; shape (items, truths)."""
     from reassess.numeric.em_kernels import write_mean_shares
 
     shares = np.empty((len(votes.items), len(truths)))
     write_mean_shares(votes.indptr, votes.answer_ids, answer_weights(votes, truths), shares)
-    leading = shares >= shares.max(axis=1, keepdims=True) - _ROUNDING
+    leading = shares >= shares.max(axis=1, keepdims=True) - _ROUNDING_TOLERANCE
     return np.asarray(leading / leading.sum(axis=1, keepdims=True))
 
 
-def _ranks_by_name(votes: Votes) -> npt.NDArray[np.int64]:
-    """The rank of each item's image (or plain item) by name, so that the order of rows does not matter."""
+def _rank_clusters_by_name(votes: Votes) -> npt.NDArray[np.int64]:
+    """Return the rank by name of each item's image (or plain item), which ignores row order."""
     if isinstance(votes.items, Questions):
-        return _ranks(votes.items.images)[votes.items.image_ids]
-    return _ranks(votes.items)
+        return _rank_names(votes.items.images)[votes.items.image_ids]
+    return _rank_names(votes.items)
 
 
-def _ranks(names: Sequence[Id]) -> npt.NDArray[np.int64]:
+def _rank_names(names: Sequence[Id]) -> npt.NDArray[np.int64]:
+    """Return the rank of each name."""
     return np.argsort(np.argsort(np.array([str(name) for name in names], object), kind="stable"))
 
 
-def _cross_validated_log_likelihood(votes: Votes, fit: Fit) -> float:
-    """The cross-validated log likelihood of the votes, summed over folds."""
+def _cross_validated_log_likelihood(votes: Votes, fit: FitModel) -> float:
+    """Compute the cross-validated log likelihood of the votes, summed over folds."""
     rng = np.random.default_rng(0)
-    of_items = rng.integers(0, _FOLDS, len(votes.items))[_ranks_by_name(votes)]
-    of_raters = rng.integers(0, _FOLDS, len(votes.raters))[_ranks(votes.raters)]
-    folds = (of_items[votes.item_ids] + of_raters[votes.rater_ids]) % _FOLDS
+    item_folds = rng.integers(0, _N_FOLDS, len(votes.items))[_rank_clusters_by_name(votes)]
+    rater_folds = rng.integers(0, _N_FOLDS, len(votes.raters))[_rank_names(votes.raters)]
+    folds = (item_folds[votes.item_ids] + rater_folds[votes.rater_ids]) % _N_FOLDS
     log_sum = 0.0
-    for fold in range(_FOLDS):
+    for fold in range(_N_FOLDS):
         is_out = folds == fold
         items, raters, answers = votes.item_ids[is_out], votes.rater_ids[is_out], votes.answer_ids[is_out]
         with warnings.catch_warnings(action="ignore", category=ReassessWarning):
@@ -267,7 +305,7 @@ def _cross_validated_log_likelihood(votes: Votes, fit: Fit) -> float:
 
 
 def _select_votes(votes: Votes, is_kept: npt.NDArray[np.bool_]) -> Votes:
-    """Some of the votes, with all items and raters."""
+    """Select some of the votes, and keep all items and raters."""
     return replace(
         votes,
         indptr=np.concatenate([[0], np.cumsum(is_kept)])[votes.indptr],
@@ -277,13 +315,13 @@ def _select_votes(votes: Votes, is_kept: npt.NDArray[np.bool_]) -> Votes:
     )
 
 
-def _sum_n_log_n(counts: Floats) -> Floats:
-    """The sum of n log n over the last axis."""
+def _sum_n_log_n(counts: _Floats) -> _Floats:
+    """Compute the sum of n log n over the last axis."""
     return np.asarray((counts * np.log(np.maximum(counts, _TINY))).sum(axis=-1))
 
 
-def _is_correct(result: Posterior, votes: Votes, truth: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-    """Whether the most likely truth of each item of `votes` is its truth."""
+def _find_correct_items(result: Posterior, votes: Votes, truth: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """Return whether the most likely truth of each item is its truth; bool, shape (items,)."""
     if votes.classes is None:
         best = result.most_likely()[find_items(result.items, votes.items)]
         return np.asarray(best == truth)

@@ -13,7 +13,7 @@ from reassess.text import Printable
 
 
 def label_sets(scores: Scores, threshold: float, *, original: LabelSets | None = None) -> LabelSets:
-    """Make label sets of the classes whose score reaches a threshold.
+    """Make label sets from the classes whose score reaches a threshold.
 
     Parameters
     ----------
@@ -53,14 +53,14 @@ def label_sets(scores: Scores, threshold: float, *, original: LabelSets | None =
         parts: dict[str, Any] = {"the scores": scores, "the original labels": original}
         scores, original = align_classes(parts).values()
     questions = scores.questions
-    kept = scores.values >= threshold
-    image_ids, class_ids = questions.image_ids[kept].astype(np.int64), questions.class_ids[kept]
+    is_label = scores.values >= threshold
+    image_ids, class_ids = questions.image_ids[is_label].astype(np.int64), questions.class_ids[is_label]
     if original is None:
         return LabelSets.from_pairs(questions.images, image_ids, class_ids, questions.classes)
     row_of = original.find(questions.images)
-    new = np.flatnonzero(row_of < 0)
-    row_of[new] = len(original) + np.arange(new.size)
-    images = (*original.images, *(questions.images[row] for row in new.tolist()))
+    new_images = np.flatnonzero(row_of < 0)
+    row_of[new_images] = len(original) + np.arange(new_images.size)
+    images = (*original.images, *(questions.images[row] for row in new_images.tolist()))
     is_unrated = np.ones(len(images), bool)
     is_unrated[row_of] = False
     is_kept = is_unrated[original.image_ids]
@@ -74,7 +74,7 @@ def label_sets(scores: Scores, threshold: float, *, original: LabelSets | None =
 
 @dataclass(frozen=True)
 class Goal:
-    """The criterion that chooses a threshold."""
+    """The criterion that chooses a threshold, such as precision=0.9."""
 
     # precision: the highest recall with at least this precision; recall: the reverse; f1: the highest F1; threshold: a
     # fixed threshold
@@ -83,7 +83,7 @@ class Goal:
 
     @classmethod
     def parse(cls, text: str) -> "Goal":
-        """Read a goal, written as ``precision=0.9``, ``recall=0.8``, ``f1`` or ``threshold=0.8``."""
+        """Parse a goal, written as ``precision=0.9``, ``recall=0.8``, ``f1`` or ``threshold=0.8``."""
         kind, sign, number = text.partition("=")
         try:
             value = float(number) if sign else None
@@ -103,53 +103,57 @@ class Goal:
     def __str__(self) -> str:
         return self.kind if self.value is None else f"{self.kind}={self.value:g}"
 
-    def on(self, curve: Curve) -> Point:
+    def find_point(self, curve: Curve) -> Point:
         """Return the point of a curve that reaches the goal; `DataError` if no point does."""
         if self.value is None:
             return curve.best_by_f1()
-        choose = {"precision": curve.best_at_precision, "recall": curve.best_at_recall, "threshold": curve.at}
+        choose = {
+            "precision": curve.best_at_precision,
+            "recall": curve.best_at_recall,
+            "threshold": curve.point_at_threshold,
+        }
         return choose[self.kind](self.value)
 
 
 @dataclass(frozen=True, repr=False)
 class OperatingPoint(Printable):
-    """A chosen threshold, its precision and recall, and the labels it gives."""
+    """A chosen threshold, its precision and recall, and the number of labels at it."""
 
     point: Point
     # 95 %, bootstrap over images, at the chosen threshold; None if nothing is kept
     precision_interval: tuple[float, float] | None
     recall_interval: tuple[float, float] | None
-    labels: int  # number of labels at the threshold
-    empty_images: int  # number of rated images without a label
+    n_labels: int  # number of labels at the threshold
+    n_empty_images: int  # number of rated images without a label
 
     def to_json(self) -> dict[str, Any]:
-        """The object that JSON documents hold."""
+        """Return a dict for JSON output."""
         bounds = {"precision": self.precision_interval or (None, None), "recall": self.recall_interval or (None, None)}
         return self.point.to_json() | {
             "low": {name: interval[0] for name, interval in bounds.items()},
             "high": {name: interval[1] for name, interval in bounds.items()},
-            "hits": self.point.hits,
-            "kept": self.point.kept,
-            "valid": self.point.valid,
-            "labels": self.labels,
-            "empty_images": self.empty_images,
+            "hits": self.point.n_hits,
+            "kept": self.point.n_kept,
+            "valid": self.point.n_valid,
+            "labels": self.n_labels,
+            "empty_images": self.n_empty_images,
         }
 
 
 def operating_point(
     curve: Curve, goal: Goal, scores: Scores, *, original: LabelSets | None = None, seed: int = 0
 ) -> OperatingPoint:
-    """Choose the threshold of a curve that reaches a goal, and count the labels it gives on all images.
+    """Choose the threshold of a curve that reaches a goal, and count labels on all images.
 
     `scores` are the scores of all questions. Unrated images keep their original labels, which are counted too.
     """
-    point = goal.on(curve)
+    point = goal.find_point(curve)
     bands = curve.bands(np.array([point.threshold], np.float64), seed=seed)
     labels = label_sets(scores, float(bands.thresholds[0]), original=original)
     return OperatingPoint(
         point=point,
         precision_interval=bands.precision[0],
         recall_interval=bands.recall[0],
-        labels=labels.indices.size,
-        empty_images=labels.n_empty_images,
+        n_labels=labels.indices.size,
+        n_empty_images=labels.n_empty_images,
     )

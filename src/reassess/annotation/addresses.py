@@ -1,32 +1,32 @@
-"""Addresses of campaigns and of pages."""
+"""Addresses of campaigns, which are files or databases, and URL paths of pages."""
 
 import re
 from pathlib import Path
 
 from reassess.errors import DataError
 
-_SCHEME = "postgresql"
+_SERVER_SCHEME = "postgresql"
 _ROOT_PATH = re.compile(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*/?")
-_SECRETS = ("password", "sslpassword")  # query parameters of an address
+_SECRET_PARAMETERS = ("password", "sslpassword")  # query parameters of an address
 
 
-def is_server(campaign: str | Path) -> bool:
-    """Return whether a campaign is in a database on a server; `DataError` for an unknown scheme."""
-    scheme, separator, _ = str(campaign).partition("://")
-    if separator and scheme != _SCHEME:
+def is_server_address(address: str | Path) -> bool:
+    """Return whether an address is a database server, not a file; raise `DataError` for an unknown scheme."""
+    scheme, separator, _ = str(address).partition("://")
+    if separator and scheme != _SERVER_SCHEME:
         raise DataError(
             "wrong-address",
             "not an address of a campaign",
-            where=shown_address(campaign),
-            allowed=f"a file, or an address that begins with {_SCHEME}://",
+            where=hide_password(address),
+            allowed=f"a file, or an address that begins with {_SERVER_SCHEME}://",
             found=f"{scheme}://",
         )
     return bool(separator)
 
 
-def shown_address(campaign: str | Path) -> str:
-    """Format a path or an address for messages, without its password."""
-    text = str(campaign)
+def hide_password(address: str | Path) -> str:
+    """Return a path or a database address for messages, with its password replaced by ***."""
+    text = str(address)
     scheme, separator, _ = text.partition("://")
     if not separator:
         return text
@@ -39,21 +39,21 @@ def shown_address(campaign: str | Path) -> str:
         return masked
     if text.count("@") > 1:  # a password may contain an @, and then other parts of the URL contain the rest of it
         return masked
-    public = url.difference_update_query(_SECRETS)
+    public = url.difference_update_query(_SECRET_PARAMETERS)
     return text if public == url and url.password is None else public.render_as_string(hide_password=True)
 
 
-def root_path_of(text: str) -> str:
-    """Check the path of the pages behind a proxy; return it without a slash at the end.
+def parse_root_path(path: str) -> str:
+    """Check the URL path of the pages behind a proxy; return it without a slash at the end.
 
-    >>> root_path_of("/rating/"), root_path_of("/")
+    >>> parse_root_path("/rating/"), parse_root_path("/")
     ('/rating', '')
     """
-    if not _ROOT_PATH.fullmatch(text):
+    if not _ROOT_PATH.fullmatch(path):
         raise DataError(
             "wrong-address",
             "not a path of a site",
             allowed="a path such as /rating: letters, digits and -._~ after each slash, no dot directly after a slash",
-            found=repr(text),
+            found=repr(path),
         )
-    return text.rstrip("/")
+    return path.rstrip("/")

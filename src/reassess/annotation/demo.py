@@ -12,7 +12,7 @@ import numpy as np
 from reassess.annotation.assignment import Rules
 from reassess.annotation.plan import CampaignPlan, ExampleImage
 from reassess.core import KNOWN_ANSWERS, Classes, Hierarchy, Questions, Tasks, Votes
-from reassess.errors import importing
+from reassess.errors import require_package
 
 if TYPE_CHECKING:
     from PIL import Image, ImageDraw
@@ -35,7 +35,7 @@ CLASSES = Classes(  # images show the first five, and tasks ask about them; rate
         "two bars that cross",
     ),
 )
-_DRAWN_CLASSES = 5
+_N_DRAWN_CLASSES = 5
 _HIERARCHY = Hierarchy(
     {
         class_id: ("shape", family, CLASSES.names[class_id])
@@ -43,30 +43,33 @@ _HIERARCHY = Hierarchy(
         for class_id in members
     }
 )
-_SIDE = 480  # pixels
-_PAPER = ("#f3ead9", "#dfe9ef", "#e8eee0", "#efe3ea")
-_INKS = ("#a8402a", "#22618f", "#3f7a31", "#7a4a94", "#8f6a14")
-_GOLDEN, _PRACTICE = 8, 2  # golden images, and how many of them are for practice
+_IMAGE_SIDE = 480  # pixels
+_PAPER_COLORS = ("#f3ead9", "#dfe9ef", "#e8eee0", "#efe3ea")
+_INK_COLORS = ("#a8402a", "#22618f", "#3f7a31", "#7a4a94", "#8f6a14")
+_N_GOLDEN_IMAGES, _N_PRACTICE_TASKS = 8, 2  # golden images, and how many of them are for practice
 
 
-def draw_images(folder: Path, count: int) -> list[set[int]]:
-    """Draw images with one to three shapes into an existing folder; return the class ids in each image."""
-    chance = Random(0)
-    shapes = [set(chance.sample(range(_DRAWN_CLASSES), chance.randint(1, 3))) for _ in range(count)]
-    for number, class_ids in enumerate(shapes):
-        _draw_image(sorted(class_ids), chance).save(folder / f"{number:03}.png")
-    return shapes
+def draw_images(folder: Path, n_images: int) -> list[set[int]]:
+    """Draw images with one to three shapes each into a folder; return the class ids of each image."""
+    rng = Random(0)
+    class_ids_by_image = [set(rng.sample(range(_N_DRAWN_CLASSES), rng.randint(1, 3))) for _ in range(n_images)]
+    for number, class_ids in enumerate(class_ids_by_image):
+        _draw_image(sorted(class_ids), rng).save(folder / f"{number:03}.png")
+    return class_ids_by_image
 
 
-def demo_plan(shapes: Sequence[set[int]]) -> CampaignPlan:
-    """Plan a campaign on the images of `draw_images`.
+def demo_plan(class_ids_by_image: Sequence[set[int]]) -> CampaignPlan:
+    """Plan the demo campaign, given the class ids of each image from `draw_images`.
 
     Each image has one task with all five drawn classes. The first images are golden.
     """
-    golden = _tasks(range(_GOLDEN))
+    golden = _make_tasks(range(_N_GOLDEN_IMAGES))
     questions = golden.questions
     numbers = [int(questions.images[image].partition(".")[0]) for image in questions.image_ids]
-    valid = [class_id in shapes[number] for number, class_id in zip(numbers, questions.class_ids.tolist(), strict=True)]
+    valid = [
+        class_id in class_ids_by_image[number]
+        for number, class_id in zip(numbers, questions.class_ids.tolist(), strict=True)
+    ]
     experts = Votes.from_columns(
         questions,
         np.arange(len(questions)),
@@ -76,51 +79,52 @@ def demo_plan(shapes: Sequence[set[int]]) -> CampaignPlan:
         KNOWN_ANSWERS,
     )
     return CampaignPlan(
-        tasks=_tasks(range(_GOLDEN, len(shapes))),
+        tasks=_make_tasks(range(_N_GOLDEN_IMAGES, len(class_ids_by_image))),
         name="Which shapes are there?",
-        rules=Rules(per_question=3, golden_share=0.2),
+        rules=Rules(votes_per_question=3, golden_share=0.2),
         golden_tasks=golden,
         experts=experts,
-        practice=_PRACTICE,
-        examples=list(_examples()),
+        n_practice_tasks=_N_PRACTICE_TASKS,
+        examples=list(_draw_examples()),
         hierarchy=_HIERARCHY,
     )
 
 
-def _tasks(images: Sequence[int]) -> Tasks:
-    size = _DRAWN_CLASSES
-    names = [f"{number:03}.png" for number in images for _ in range(size)]
-    questions = Questions.from_columns(names, np.tile(np.arange(size), len(images)), CLASSES)
-    reasons = ["all of the image"] * len(images)
-    return Tasks(questions, np.arange(0, size * len(images) + 1, size), np.arange(len(images)), reasons)
+def _make_tasks(image_numbers: Sequence[int]) -> Tasks:
+    size = _N_DRAWN_CLASSES
+    names = [f"{number:03}.png" for number in image_numbers for _ in range(size)]
+    questions = Questions.from_columns(names, np.tile(np.arange(size), len(image_numbers)), CLASSES)
+    reasons = ["all of the image"] * len(image_numbers)
+    return Tasks(questions, np.arange(0, size * len(image_numbers) + 1, size), np.arange(len(image_numbers)), reasons)
 
 
-def _examples() -> Iterator[ExampleImage]:
-    for class_id in range(_DRAWN_CLASSES):
+def _draw_examples() -> Iterator[ExampleImage]:
+    """Draw an example image of each drawn class."""
+    for class_id in range(_N_DRAWN_CLASSES):
         file = BytesIO()
         _draw_image([class_id], Random(f"example {class_id}")).resize((160, 160)).save(file, "PNG")
         yield ExampleImage(class_id, file.getvalue(), "image/png")
 
 
-def _draw_image(class_ids: Sequence[int], chance: Random) -> "Image.Image":
-    with importing("pillow", extra="annotate", purpose="the demo"):
+def _draw_image(class_ids: Sequence[int], rng: Random) -> "Image.Image":
+    with require_package("pillow", extra="annotate", purpose="the demo"):
         from PIL import Image, ImageDraw
-    paper = chance.choice(_PAPER)
-    image = Image.new("RGB", (_SIDE, _SIDE), paper)
+    paper = rng.choice(_PAPER_COLORS)
+    image = Image.new("RGB", (_IMAGE_SIDE, _IMAGE_SIDE), paper)
     pen = ImageDraw.Draw(image)
-    places = chance.sample([(x, y) for x in (0.28, 0.72) for y in (0.28, 0.72)], len(class_ids))
+    places = rng.sample([(x, y) for x in (0.28, 0.72) for y in (0.28, 0.72)], len(class_ids))
     for class_id, (x, y) in zip(class_ids, places, strict=True):
-        _draw_shape(pen, class_id, x * _SIDE, y * _SIDE, chance.uniform(0.1, 0.18) * _SIDE, paper, chance)
+        _draw_shape(pen, class_id, x * _IMAGE_SIDE, y * _IMAGE_SIDE, rng.uniform(0.1, 0.18) * _IMAGE_SIDE, paper, rng)
     return image
 
 
 def _draw_shape(
-    pen: "ImageDraw.ImageDraw", class_id: int, x: float, y: float, size: float, paper: str, chance: Random
+    pen: "ImageDraw.ImageDraw", class_id: int, x: float, y: float, size: float, paper_color: str, rng: Random
 ) -> None:
-    ink, turn = chance.choice(_INKS), chance.uniform(0, pi)
+    ink, rotation = rng.choice(_INK_COLORS), rng.uniform(0, pi)
 
-    def corners(count: int, *radii: float) -> list[tuple[float, float]]:
-        angles = [turn + 2 * pi * corner / count for corner in range(count)]
+    def corners(n_corners: int, *radii: float) -> list[tuple[float, float]]:
+        angles = [rotation + 2 * pi * corner / n_corners for corner in range(n_corners)]
         return [
             (x + radii[i % len(radii)] * size * cos(angle), y + radii[i % len(radii)] * size * sin(angle))
             for i, angle in enumerate(angles)
@@ -130,7 +134,7 @@ def _draw_shape(
     if name in ("circle", "ring"):
         pen.ellipse((x - size, y - size, x + size, y + size), fill=ink)
         if name == "ring":
-            pen.ellipse((x - size / 2, y - size / 2, x + size / 2, y + size / 2), fill=paper)
+            pen.ellipse((x - size / 2, y - size / 2, x + size / 2, y + size / 2), fill=paper_color)
     else:
         points = {"square": corners(4, 1), "triangle": corners(3, 1.1), "star": corners(10, 1.2, 0.5)}
         pen.polygon(points[name], fill=ink)

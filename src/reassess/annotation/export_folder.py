@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from reassess.core import KNOWN_ANSWERS, USUAL_THRESHOLD, Benchmark, Classes
-from reassess.data import check_place
-from reassess.data.benchmark_folders import places_of_parts, single_place
+from reassess.data import check_output_path
+from reassess.data.benchmark_folders import find_part_paths, require_single_path
 from reassess.data.benchmark_settings import SETTINGS_FILE, read_settings, write_settings
 from reassess.errors import Fix, OutputError, ReassessWarning
 from reassess.formats import write_classes, write_labels, write_votes
@@ -25,49 +25,64 @@ if TYPE_CHECKING:
     import polars as pl
 
     from reassess.annotation.store.campaigns import Campaign
-    from reassess.annotation.store.export import Exported, QuestionState, Suggestion
+    from reassess.annotation.store.export import CampaignExport, QuestionState, Suggestion
     from reassess.core import Questions
 
 
-_CLASSES, _ORIGINAL, _SUGGESTIONS, _QUESTIONS = "classes.csv", "original.csv", "suggestions.csv", "question-states.csv"
-_VOTES, _GOLDEN, _RATER_GOLDEN = "votes.parquet", "golden.parquet", "rater-golden.parquet"
-_FROM_VOTES = ("scores", "labels")
-_FILES = frozenset({_CLASSES, _ORIGINAL, _SUGGESTIONS, _QUESTIONS, _VOTES, _GOLDEN, _RATER_GOLDEN})
-_STATES = {None: "open", "rule": "closed by the stop rule", "votes": "has all votes"}
+_CLASSES_FILE, _ORIGINAL_FILE, _SUGGESTIONS_FILE, _QUESTION_STATES_FILE = (
+    "classes.csv",
+    "original.csv",
+    "suggestions.csv",
+    "question-states.csv",
+)
+_VOTES_FILE, _GOLDEN_FILE, _RATER_GOLDEN_FILE = "votes.parquet", "golden.parquet", "rater-golden.parquet"
+_PARTS_FROM_VOTES = ("scores", "labels")
+_EXPORTED_FILES = frozenset(
+    {
+        _CLASSES_FILE,
+        _ORIGINAL_FILE,
+        _SUGGESTIONS_FILE,
+        _QUESTION_STATES_FILE,
+        _VOTES_FILE,
+        _GOLDEN_FILE,
+        _RATER_GOLDEN_FILE,
+    }
+)
+_STATE_TEXTS = {None: "open", "rule": "closed by the stop rule", "votes": "has all votes"}
 
 
 def export_campaign(
     campaign: "Campaign",
     folder: str | Path,
     *,
-    names: bool = False,
+    with_names: bool = False,
     force: bool = False,
     now: float | None = None,
-    by: int | None = None,
-) -> "Exported":
-    """Write the votes of a campaign as a benchmark folder, and note the export in the log.
+    actor_id: int | None = None,
+) -> "CampaignExport":
+    """Write the votes of a campaign into a benchmark folder, and log the export.
 
     All files are written, or none. They are benchmark.json, question-states.csv, and the other parts that the campaign
     has. With `force`, the folder may contain other files, which stay; a warning names scores and labels made from
-    earlier votes. With `names`, raters keep their names. `by` is the number of the owner who exports; None for the
-    command line.
+    earlier votes. With `with_names`, raters keep their names. `actor_id` is the id of the owner who exports; None
+    for the command line.
     """
-    from reassess.annotation.store.export import export_votes, note_export
+    from reassess.annotation.store.export import export_votes, log_export
 
     folder = Path(folder)
-    _check_folder(folder, force=force)
-    exported = export_votes(campaign, names=names)
-    parts = _parts(exported, campaign, folder, read_settings(folder))
-    _check_other_parts(folder, parts)
+    _check_output_folder(folder, force=force)
+    exported = export_votes(campaign, with_names=with_names)
+    parts = _collect_parts(exported, campaign, folder, read_settings(folder))
+    _refuse_other_parts(folder, parts)
     is_new = not exists(folder)
     if not is_new:
-        _warn_of_older_parts(folder)
+        _warn_about_older_parts(folder)
     try:
         folder.mkdir(exist_ok=True)
         with write_atomically():
             for name, (write, content) in parts.items():
                 write(folder / name, content, force=force)
-            note_export(campaign, time.time() if now is None else now, by, names=names)
+            log_export(campaign, time.time() if now is None else now, actor_id, with_names=with_names)
     except BaseException:
         if is_new:
             with suppress(OSError):  # the folder may contain a file of a killed process
@@ -76,9 +91,9 @@ def export_campaign(
     return exported
 
 
-def _check_other_parts(folder: Path, parts: Collection[str]) -> None:
-    """Raise if the folder contains another part, which would seem to belong to this export."""
-    surplus = sorted(name for name in _FILES.difference(parts) if exists(folder / name))
+def _refuse_other_parts(folder: Path, parts: Collection[str]) -> None:
+    """Raise `OutputError` if the folder contains a part that the campaign does not have."""
+    surplus = sorted(name for name in _EXPORTED_FILES.difference(parts) if exists(folder / name))
     if surplus:
         raise OutputError(
             "output-has-other-part",
@@ -89,48 +104,48 @@ def _check_other_parts(folder: Path, parts: Collection[str]) -> None:
         )
 
 
-def _warn_of_older_parts(folder: Path) -> None:
+def _warn_about_older_parts(folder: Path) -> None:
     """Warn about scores and labels in the folder that were made from earlier votes."""
-    places = places_of_parts(folder)
-    if earlier := [path.name for part in _FROM_VOTES for path in places.get(part, [])]:
+    places = find_part_paths(folder)
+    if earlier := [path.name for part in _PARTS_FROM_VOTES for path in places.get(part, [])]:
         warnings.warn(
             f"{folder} contains parts made from earlier votes: {', '.join(earlier)}", ReassessWarning, stacklevel=3
         )
 
 
-def _parts(
-    exported: "Exported", campaign: "Campaign", folder: Path, settings: Mapping[str, Any]
+def _collect_parts(
+    exported: "CampaignExport", campaign: "Campaign", folder: Path, settings: Mapping[str, Any]
 ) -> dict[str, tuple[Callable[..., None], Any]]:
-    """Return the writer and content of each file."""
+    """Return the function that writes each file, and its content, by file name."""
     # The folder keeps its own settings, except settings of the votes. A new folder gets the usual threshold. If the
     # images are elsewhere, the folder stores their place.
     classes = cast("Questions", exported.votes.items).classes
-    stop = campaign.rules.stop
+    stop = campaign.rules.stop_rule
     vote_settings = {"answers": list(KNOWN_ANSWERS), "stop": None if stop is None else [stop.low, stop.high]}
-    images = {"images": _place_of_images(campaign.images, folder)}
+    images = {"images": _relative_images_path(campaign.images_path, folder)}
     new_settings = {"threshold": USUAL_THRESHOLD, **campaign.settings, **images, **settings, **vote_settings}
     suggestions = exported.suggestions
-    people = {"people": [suggestion.people for suggestion in suggestions]}
+    people = {"people": [suggestion.n_people for suggestion in suggestions]}
     states: dict[str, list[Any]] = {
-        "votes": [question.votes for question in exported.questions],
-        "state": [_STATES[question.ended] for question in exported.questions],
-        "probability": [question.valid for question in exported.questions],
+        "votes": [question.n_votes for question in exported.question_states],
+        "state": [_STATE_TEXTS[question.close_reason] for question in exported.question_states],
+        "probability": [question.valid_probability for question in exported.question_states],
     }
     parts: dict[str, tuple[Callable[..., None], Any]] = {
         SETTINGS_FILE: (write_settings, {key: value for key, value in new_settings.items() if value is not None}),
-        _CLASSES: (write_classes, classes if classes.texts else None),
-        _VOTES: (write_votes, exported.votes if len(exported.votes) else None),
-        _GOLDEN: (partial(write_votes, sample=exported.sample), exported.golden),
-        _RATER_GOLDEN: (write_votes, exported.rater_golden),
-        _ORIGINAL: (write_labels, exported.original),
-        _SUGGESTIONS: (write_table, _table(suggestions, classes, people) if suggestions else None),
-        _QUESTIONS: (write_table, _table(exported.questions, classes, states)),
+        _CLASSES_FILE: (write_classes, classes if classes.texts else None),
+        _VOTES_FILE: (write_votes, exported.votes if len(exported.votes) else None),
+        _GOLDEN_FILE: (partial(write_votes, sample=exported.sample), exported.golden),
+        _RATER_GOLDEN_FILE: (write_votes, exported.rater_golden),
+        _ORIGINAL_FILE: (write_labels, exported.original),
+        _SUGGESTIONS_FILE: (write_table, _make_table(suggestions, classes, people) if suggestions else None),
+        _QUESTION_STATES_FILE: (write_table, _make_table(exported.question_states, classes, states)),
     }
     return {name: (write, content) for name, (write, content) in parts.items() if content is not None}
 
 
-def _place_of_images(images: str | None, folder: Path) -> str | None:
-    """Return the path from a folder to images outside it (absolute if on another drive), or None."""
+def _relative_images_path(images: str | None, folder: Path) -> str | None:
+    """Return the path of the images relative to a folder; None if they are in the folder or unknown."""
     if images is None or Path(images).is_relative_to(folder.resolve()):
         return None
     try:
@@ -139,18 +154,18 @@ def _place_of_images(images: str | None, folder: Path) -> str | None:
         return images
 
 
-def _table(
+def _make_table(
     rows: "Sequence[Suggestion | QuestionState]", classes: Classes, columns: Mapping[str, Sequence[Any]]
 ) -> "pl.DataFrame":
-    """Make a table with the columns image and class, and further columns."""
+    """Make a table with the columns `image` and `class`, and with further columns."""
     import polars as pl
 
     class_ids = classes.to_column(np.array([row.class_id for row in rows]))
-    return pl.DataFrame({"image": [row.image for row in rows], "class": class_ids, **columns})
+    return pl.DataFrame({"image": [row.image_name for row in rows], "class": class_ids, **columns})
 
 
-def _check_folder(folder: Path, *, force: bool) -> None:
-    """Raise if the files cannot be written into a folder."""
+def _check_output_folder(folder: Path, *, force: bool) -> None:
+    """Raise `OutputError` if the export cannot be written into a folder."""
     if not exists(folder):
         check_output(folder)
         return
@@ -167,7 +182,7 @@ def _check_folder(folder: Path, *, force: bool) -> None:
             found=join_first(names, max_items=3),
             fix=Fix("choose another name, or replace files in it with {force}", force=True),
         )
-    sources = {part: str(single_place(folder, part, places)) for part, places in places_of_parts(folder).items()}
-    for name in sorted(_FILES):
+    sources = {part: str(require_single_path(folder, part, places)) for part, places in find_part_paths(folder).items()}
+    for name in sorted(_EXPORTED_FILES):
         check_output(folder / name, force=force)
-        check_place(folder / name, Benchmark(sources=sources, folder=folder), Path(name).stem)
+        check_output_path(folder / name, Benchmark(sources=sources, folder=folder), Path(name).stem)

@@ -6,27 +6,30 @@ from unicodedata import name as name_of_letter
 
 from reassess.errors import DataError
 
-_LONGEST_NAME = 200
-_FORBIDDEN = ("Cc", "Cf", "Cs", "Zl", "Zp")  # controls, invisible characters, lone surrogates, line ends
-_EAST_ASIAN = ("CJK", "IDEOGRAPHIC", "HIRAGANA", "KATAKANA", "HANGUL", "BOPOMOFO")
+_MAX_NAME_LENGTH = 200
+_FORBIDDEN_CATEGORIES = ("Cc", "Cf", "Cs", "Zl", "Zp")  # controls, invisible characters, lone surrogates, line ends
+_EAST_ASIAN_SCRIPTS = ("CJK", "IDEOGRAPHIC", "HIRAGANA", "KATAKANA", "HANGUL", "BOPOMOFO")
 _JOINERS = "\u200c\u200d"  # needed between letters of some scripts
 # Cyrillic and Greek letters that look like Latin ones, by Unicode's confusables data (UTS 39), and Greek kappa, tau and
 # chi, which look like k, t and x in many fonts.
-_LATIN_LOOKS = str.maketrans(
+_LATIN_LOOKALIKES = str.maketrans(
     "аеорсухіѕјԁԛԝһАВЕІЈКМНОРСТУХЅԚԜαικνορτυχγσΑΒΕΖΗΙΚΜΝΟΡΤΥΧ",
     "aeopcyxisjdqwhABEIJKMHOPCTYXSQWaikvoptuxyoABEZHIKMNOPTYX",
 )
 
 
 def check_name(name: str) -> None:
-    """Raise `DataError` unless a name is one line of visible text."""
+    """Raise `DataError` unless a name of a person or campaign is one line of visible text."""
     if all(category(letter)[0] in "CZ" for letter in name):
         raise DataError("invalid-name", "name has no visible letter", found=ascii(name))
-    if len(name) > _LONGEST_NAME:
+    if len(name) > _MAX_NAME_LENGTH:
         raise DataError(
-            "invalid-name", "name is too long", allowed=f"up to {_LONGEST_NAME} letters", found=f"{len(name)} letters"
+            "invalid-name",
+            "name is too long",
+            allowed=f"up to {_MAX_NAME_LENGTH} letters",
+            found=f"{len(name)} letters",
         )
-    if wrong := [letter for letter in name if category(letter) in _FORBIDDEN and letter not in _JOINERS]:
+    if wrong := [letter for letter in name if category(letter) in _FORBIDDEN_CATEGORIES and letter not in _JOINERS]:
         raise DataError(
             "invalid-name",
             "name contains an unusual character",
@@ -37,13 +40,13 @@ def check_name(name: str) -> None:
         raise DataError("invalid-name", "name starts or ends with a space", found=repr(name), fix=f"{name.strip()!r}")
 
 
-def refuse_similar(name: str, existing_names: Iterable[str]) -> None:
+def refuse_similar_name(name: str, existing_names: Iterable[str]) -> None:
     """Raise `DataError` for a name that is too similar to another name, or mixes scripts within a word.
 
     A word may mix Latin with Chinese, Japanese or Korean letters, which look different.
     """
     for word in normalize("NFKC", name).split():
-        scripts = sorted({script for letter in word for script in _script(letter)})
+        scripts = sorted({script for letter in word for script in _scripts_of_letter(letter)})
         if len(scripts) > 1 and scripts != ["East Asian", "Latin"]:
             raise DataError(
                 "invalid-name",
@@ -52,9 +55,9 @@ def refuse_similar(name: str, existing_names: Iterable[str]) -> None:
                 found=f"{name!a}: {' and '.join(scripts)}",
                 fix="write each word in one script",
             )
-    key, latin_key = _fold(name), _fold_to_latin(name)
+    key, latin_key = _fold_name(name), _fold_name_to_latin(name)
     for existing in existing_names:
-        if existing != name and (_fold(existing) == key or _fold_to_latin(existing) == latin_key):
+        if existing != name and (_fold_name(existing) == key or _fold_name_to_latin(existing) == latin_key):
             raise DataError(
                 "similar-name",
                 "name is too similar to another name",
@@ -63,24 +66,24 @@ def refuse_similar(name: str, existing_names: Iterable[str]) -> None:
             )
 
 
-def _script(letter: str) -> list[str]:
-    """Return the script of a letter by its Unicode name, or nothing; East Asian scripts count as one."""
+def _scripts_of_letter(letter: str) -> list[str]:
+    """Return the script of a letter, as a list of at most one name; East Asian scripts count as one."""
     if category(letter)[0] != "L" or category(letter) == "Lm":
         return []
-    script = name_of_letter(letter, "unknown").split()[0]
-    return ["East Asian" if script in _EAST_ASIAN else script.capitalize()]
+    script_name = name_of_letter(letter, "unknown").split()[0]
+    return ["East Asian" if script_name in _EAST_ASIAN_SCRIPTS else script_name.capitalize()]
 
 
-def _fold(name: str) -> str:
-    """Remove details that are hard to see: capitals, joiners, width and other forms of a letter."""
+def _fold_name(name: str) -> str:
+    """Remove differences that are hard to see in a name, such as capitals and the width of letters."""
     if name.isascii():
         return name.lower()
     plain = normalize("NFKC", name.translate(dict.fromkeys(map(ord, _JOINERS))))
     return normalize("NFKC", plain.casefold())
 
 
-def _fold_to_latin(name: str) -> str:
-    """Replace letters that look like Latin letters, then fold the name."""
+def _fold_name_to_latin(name: str) -> str:
+    """Replace letters that look like Latin letters, then remove differences as `_fold_name` does."""
     if name.isascii():
-        return _fold(name)
-    return _fold(normalize("NFKD", name).translate(_LATIN_LOOKS))
+        return _fold_name(name)
+    return _fold_name(normalize("NFKD", name).translate(_LATIN_LOOKALIKES))

@@ -11,8 +11,8 @@ import numpy.typing as npt
 from reassess.aggregation import original_votes
 from reassess.annotation.assignment import Rules
 from reassess.annotation.person_names import check_name
-from reassess.annotation.practice_round import PracticeRound, draw_practice
-from reassess.annotation.running_posterior import probability_by_label, truth_of
+from reassess.annotation.practice_round import PracticeRound, draw_practice_tasks
+from reassess.annotation.running_posterior import decide_truth, estimate_priors_by_label
 from reassess.core import KNOWN_ANSWERS, Hierarchy, LabelSets, Questions, Tasks, Votes
 from reassess.core.checks import check_number, check_range, check_text
 from reassess.core.labels import check_one_label_each
@@ -25,7 +25,7 @@ _MAX_CLASSES = 8  # per task; the page has a key for each class
 
 @dataclass(frozen=True)
 class ExampleImage:
-    """An image that shows raters an example of a class."""
+    """An example image of a class, shown to raters."""
 
     class_id: int
     content: bytes  # a PNG or JPEG file
@@ -34,7 +34,7 @@ class ExampleImage:
 
 @dataclass(frozen=True, eq=False)
 class CampaignPlan:
-    """The plan of a campaign; `DataError` if its parts contradict each other."""
+    """The tasks and settings of a new campaign; `DataError` if they contradict each other."""
 
     tasks: Tasks  # for raters to vote on
     name: str = ""  # shown at the top of the rating page
@@ -42,30 +42,30 @@ class CampaignPlan:
     golden_tasks: Tasks | None = None
     experts: Votes | None = None
     at_least: int | None = None  # experts who must agree; None: more than half of those who answered
-    practice: int = 0
-    bar: float | None = None
+    n_practice_tasks: int = 0
+    bar: float | None = None  # balanced accuracy needed to pass practice; None: everybody passes
     original: LabelSets | None = None
-    original_votes: bool = False  # whether each original label counts as one vote
-    consent: str = ""  # text that people must agree to first
+    has_original_votes: bool = False  # whether each original label counts as one vote
+    consent_text: str = ""  # text that people must agree to first
     examples: Sequence[ExampleImage] = ()
     hierarchy: Hierarchy | None = None  # to offer similar classes to raters who suggest a class
-    hashes: Mapping[str, str] = field(default_factory=dict)  # SHA-256 of image files, by image name
-    images: str | None = None  # folder or archive of the images; None if unknown
+    image_hashes: Mapping[str, str] = field(default_factory=dict)  # SHA-256 of image files, by image name
+    images_path: str | None = None  # folder or archive of the images; None if unknown
     settings: Mapping[str, Any] = field(default_factory=dict)  # settings of the benchmark, as in its benchmark.json
 
     def __post_init__(self) -> None:
-        check_number(self.practice, 0, is_whole=True, value_name="number of practice tasks")
+        check_number(self.n_practice_tasks, 0, is_whole=True, value_name="number of practice tasks")
         if self.at_least is not None:
             check_number(self.at_least, 1, _MAX_EXPERTS, is_whole=True, value_name="number of experts")
         for tasks in filter(None, (self.tasks, self.golden_tasks)):
-            _check_sizes(tasks)
+            _check_task_sizes(tasks)
         check_text([self.name], value_name="the name of the campaign")
         if self.name:
             check_name(self.name)
-        check_text([self.images or ""], value_name="the path of the images")
+        check_text([self.images_path or ""], value_name="the path of the images")
         if self.bar is not None:
             check_range(self.bar, 0, 1, value_name="share of practice questions")
-        if self.original_votes and self.original is None:
+        if self.has_original_votes and self.original is None:
             raise DataError(
                 "missing-original",
                 "original labels are missing, so they cannot count as votes",
@@ -83,7 +83,7 @@ class CampaignPlan:
                 "golden tasks and tasks have different class lists",
                 fix="use one class list for both",
             )
-        elif (common := _common(golden, self.tasks)).size:
+        elif (common := _find_common_questions(golden, self.tasks)).size:
             raise DataError(
                 "duplicate-question",
                 "question is both golden and in the tasks",
@@ -91,25 +91,27 @@ class CampaignPlan:
                 found=f"{common.size:,} of {count_noun(len(golden.questions), 'golden question')}",
                 fix="make the tasks again, without the golden questions; or use golden questions about other images",
             )
-        elif self.practice > (limit := len(golden) - (kept := int(_tasks_of_images(golden).max(initial=0)))):
+        elif self.n_practice_tasks > (
+            limit := len(golden) - (kept := int(_count_tasks_by_image(golden).max(initial=0)))
+        ):
             golden_tasks = f"{count_noun(len(golden.questions), 'golden question is', 'golden questions are')} "
             golden_tasks += f"{count_noun(len(golden), 'task')}, and {kept:,} must remain"
             raise DataError(
                 "missing-golden",
                 "no golden task is left for raters who passed practice",
                 allowed=f"up to {count_noun(limit, 'practice task')}: {golden_tasks}",
-                found=self.practice,
+                found=self.n_practice_tasks,
                 fix="use golden questions on more images, or fewer practice tasks",
             )
-        elif self.practice > (free := int(self.is_practice.sum())):
+        elif self.n_practice_tasks > (free := int(self.is_practice_task.sum())):
             raise DataError(
                 "missing-golden",
                 "too few golden images for practice",
                 allowed=f"up to {count_noun(free, 'practice task')}",
-                found=self.practice,
+                found=self.n_practice_tasks,
                 fix="add golden questions on images without other tasks, or use fewer practice tasks",
             )
-        elif self.practice_round.has_one_truth or (self.practice and self.is_practice.all()):
+        elif self.practice_round.has_one_truth or (self.n_practice_tasks and self.is_practice_task.all()):
             practice = self.practice_round
             raise DataError(
                 "missing-golden",
@@ -120,9 +122,9 @@ class CampaignPlan:
 
     def _check_without_golden(self) -> None:
         for is_wanted, feature in (
-            (self.rules.stop is not None, "a stop rule"),
-            (self.practice > 0, "a practice round"),
-            (self.original_votes, "a vote of original labels"),
+            (self.rules.stop_rule is not None, "a stop rule"),
+            (self.n_practice_tasks > 0, "a practice round"),
+            (self.has_original_votes, "a vote of original labels"),
         ):
             if is_wanted:
                 raise DataError(
@@ -133,7 +135,7 @@ class CampaignPlan:
                 )
 
     @cached_property
-    def truth(self) -> tuple[int | None, ...]:
+    def truths(self) -> tuple[int | None, ...]:
         """Truth of each golden question: 1 valid, 0 invalid, None if unknown."""
         if self.golden_tasks is None:
             return ()
@@ -141,23 +143,26 @@ class CampaignPlan:
             return (None,) * len(self.golden_tasks.questions)
         if self.at_least is not None:
             check_range(
-                self.at_least, 1, max(map(len, self._answers_by_question), default=0), value_name="number of experts"
+                self.at_least,
+                1,
+                max(map(len, self._expert_answers_by_question), default=0),
+                value_name="number of experts",
             )
-        return tuple(truth_of(answers, self.at_least) for answers in self._answers_by_question)
+        return tuple(decide_truth(answers, self.at_least) for answers in self._expert_answers_by_question)
 
     @cached_property
-    def golden_split(self) -> int:
-        """Number of golden questions whose truth at most half of the experts answered."""
+    def n_golden_without_majority(self) -> int:
+        """Number of golden questions where no majority of the experts agrees with the truth."""
         if self.experts is None:
             return 0
         return sum(
             truth is not None and 2 * answers.count(truth * (len(KNOWN_ANSWERS) - 1)) <= len(answers)
-            for truth, answers in zip(self.truth, self._answers_by_question, strict=True)
+            for truth, answers in zip(self.truths, self._expert_answers_by_question, strict=True)
         )
 
     @cached_property
-    def _answers_by_question(self) -> list[list[int]]:
-        """The experts' answers to each golden question."""
+    def _expert_answers_by_question(self) -> list[list[int]]:
+        """A list of the experts' answers (0 no, 1 maybe, 2 yes) per golden question."""
         answers: list[list[int]] = [
             [] for _ in range(0 if self.golden_tasks is None else len(self.golden_tasks.questions))
         ]
@@ -167,68 +172,77 @@ class CampaignPlan:
 
     @cached_property
     def expert_answers(self) -> dict[tuple[int, str], int]:
-        """Answer (0 no, 1 maybe, 2 yes) by golden question and expert; `DataError` for contradicting answers."""
+        """Answers (0 no, 1 maybe, 2 yes) by position of the golden question and name of the expert."""
         if self.golden_tasks is None or self.experts is None:
             return {}
         experts = self.experts.with_answers(KNOWN_ANSWERS)
         rows = experts.find(self.golden_tasks.questions).tolist()
         answers: dict[tuple[int, str], int] = {}
-        for place, row in enumerate(rows):
+        for position, row in enumerate(rows):
             for expert, answer in experts.votes_on(row) if row >= 0 else ():
                 number = KNOWN_ANSWERS.index(str(answer))
-                if (before := answers.setdefault((place, str(expert)), number)) != number:
+                if (first_answer := answers.setdefault((position, str(expert)), number)) != number:
                     raise DataError(
                         "two-answers",
                         "expert gives two answers to a golden question",
-                        where=self.golden_tasks.questions.describe_question(place),
-                        found=f"{expert}: {KNOWN_ANSWERS[before]}, then {answer}",
+                        where=self.golden_tasks.questions.describe_question(position),
+                        found=f"{expert}: {KNOWN_ANSWERS[first_answer]}, then {answer}",
                         fix="keep one of them",
                     )
         return answers
 
     @cached_property
-    def is_practice(self) -> npt.NDArray[np.bool_]:
-        """Whether each golden task is for practice, drawn by the seed."""
+    def is_practice_task(self) -> npt.NDArray[np.bool_]:
+        """Whether each golden task is for practice; bool, shape (golden tasks,)."""
         golden = self.golden_tasks
         if golden is None:
             return np.zeros(0, bool)
         is_asked = self.tasks.questions.rows_of(golden.questions.images) >= 0
-        both = self.bar is not None
-        return draw_practice(golden, self.truth, is_asked, self.practice, seed=self.rules.seed, both_truths=both)
+        needs_both_truths = self.bar is not None
+        return draw_practice_tasks(
+            golden,
+            self.truths,
+            is_asked,
+            self.n_practice_tasks,
+            seed=self.rules.seed,
+            needs_both_truths=needs_both_truths,
+        )
 
     @property
     def practice_round(self) -> PracticeRound:
-        """The practice round, before experts answer in the campaign."""
+        """The practice round, with the truths that are known before the campaign starts."""
         truths: list[int | None] = []
         unanswered = 0
         if self.golden_tasks is not None:
             ends = self.golden_tasks.indptr.tolist()
-            for task in np.flatnonzero(self.is_practice).tolist():
-                task_truths = self.truth[ends[task] : ends[task + 1]]
+            for task in np.flatnonzero(self.is_practice_task).tolist():
+                task_truths = self.truths[ends[task] : ends[task + 1]]
                 truths += task_truths
                 unanswered += task_truths.count(None) == len(task_truths)
-        return PracticeRound(int(self.is_practice.sum()), unanswered, truths.count(0), truths.count(1), self.bar)
+        return PracticeRound(int(self.is_practice_task.sum()), unanswered, truths.count(0), truths.count(1), self.bar)
 
-    def golden_counts(self) -> tuple[int, int]:
-        """Count the invalid and the valid golden questions, without practice."""
-        return self._measuring_truths.count(0), self._measuring_truths.count(1)
+    def count_golden_questions(self) -> tuple[int, int]:
+        """Return the numbers of invalid and of valid golden questions, without practice."""
+        return self._rater_test_truths.count(0), self._rater_test_truths.count(1)
 
     @property
-    def _measuring_truths(self) -> list[int | None]:
-        """Truth of each golden question that measures raters; None for practice questions and unknown truths."""
-        practice = () if self.golden_tasks is None else np.repeat(self.is_practice, self.golden_tasks.sizes).tolist()
-        return [None if is_practice else t for t, is_practice in zip(self.truth, practice, strict=True)]
+    def _rater_test_truths(self) -> list[int | None]:
+        """Truth of each golden question; None if it is unknown, or the question is for practice."""
+        practice = (
+            () if self.golden_tasks is None else np.repeat(self.is_practice_task, self.golden_tasks.sizes).tolist()
+        )
+        return [None if is_practice else t for t, is_practice in zip(self.truths, practice, strict=True)]
 
-    def priors(self, questions: Questions) -> list[float | None]:
-        """Estimate the probability of valid before any vote, from the original label; None without a label."""
-        if not self.original_votes or self.original is None or self.golden_tasks is None:
+    def estimate_priors(self, questions: Questions) -> list[float | None]:
+        """Estimate from original labels how probably each class is valid; None without an original label."""
+        if not self.has_original_votes or self.original is None or self.golden_tasks is None:
             return [None] * len(questions)
-        golden_labels = _label_answers(self.golden_tasks.questions, self.original)
-        valid = probability_by_label(zip(self._measuring_truths, golden_labels, strict=True))
-        return [None if label is None else valid[label] for label in _label_answers(questions, self.original)]
+        golden_labels = _match_original_labels(self.golden_tasks.questions, self.original)
+        valid = estimate_priors_by_label(zip(self._rater_test_truths, golden_labels, strict=True))
+        return [None if label is None else valid[label] for label in _match_original_labels(questions, self.original)]
 
 
-def _check_sizes(tasks: Tasks) -> None:
+def _check_task_sizes(tasks: Tasks) -> None:
     if (large := np.flatnonzero(tasks.sizes > _MAX_CLASSES)).size:
         raise DataError(
             "too-many",
@@ -240,13 +254,13 @@ def _check_sizes(tasks: Tasks) -> None:
         )
 
 
-def _tasks_of_images(golden: Tasks) -> npt.NDArray[np.int64]:
-    """Count the tasks of each image."""
+def _count_tasks_by_image(golden: Tasks) -> npt.NDArray[np.int64]:
+    """Return the number of golden tasks of each image."""
     return np.bincount(golden.questions.image_ids[golden.indptr[:-1]], minlength=len(golden.questions.images))
 
 
-def _label_answers(questions: Questions, original: LabelSets) -> list[int | None]:
-    """Return 1 for each question whose class is the original label, 0 for others, None without a label."""
+def _match_original_labels(questions: Questions, original: LabelSets) -> list[int | None]:
+    """Return per question: 1 if its class is the original label, 0 if not, None without a label."""
     votes = original_votes(questions, original)
     labels: list[int | None] = [None] * len(questions)
     for row, answer in zip(votes.item_ids.tolist(), votes.answer_ids.tolist(), strict=True):
@@ -254,8 +268,8 @@ def _label_answers(questions: Questions, original: LabelSets) -> list[int | None
     return labels
 
 
-def _common(golden: Tasks, tasks: Tasks) -> npt.NDArray[np.int64]:
-    """Find golden questions that are also in other tasks."""
+def _find_common_questions(golden: Tasks, tasks: Tasks) -> npt.NDArray[np.int64]:
+    """Return the positions of golden questions that are also in the main tasks."""
     questions = tasks.questions
     rows = questions.rows_of(golden.questions.images)[golden.questions.image_ids]
     return np.flatnonzero(questions.find(rows, golden.questions.class_ids) >= 0)

@@ -14,11 +14,11 @@ from reassess.errors import DataError, Fix
 from reassess.text import count_noun, join_first
 
 _MAX_EXAMPLES = 3  # per class
-_SIDE = 320  # pixels, at most
-_SUFFIXES = (".jpg", ".jpeg", ".png")
+_MAX_SIDE = 320  # pixels, at most
+_EXAMPLE_SUFFIXES = (".jpg", ".jpeg", ".png")
 
 
-def read_examples(
+def read_example_images(
     folder: str | Path, classes: Classes, *, images: Collection[str], hashes: Mapping[str, str]
 ) -> list[ExampleImage]:
     """Read example images from a folder with one folder per class.
@@ -28,20 +28,20 @@ def read_examples(
     """
     require_pillow("example images")
     files = CampaignImages(open_images(folder))
-    rated = set(image_keys(list(images))), set(hashes.values())
+    campaign_keys = set(image_keys(list(images))), set(hashes.values())
     return [
-        _example(files, name, class_id, rated)
-        for class_id, names in _names_by_class(files.source, classes).items()
+        _read_example(files, name, class_id, campaign_keys)
+        for class_id, names in _group_names_by_class(files.source, classes).items()
         for name in names[:_MAX_EXAMPLES]
     ]
 
 
-def _names_by_class(source: ImageSource, classes: Classes) -> dict[int, list[str]]:
-    """Group file names by the class of their folder."""
+def _group_names_by_class(source: ImageSource, classes: Classes) -> dict[int, list[str]]:
+    """Group the names of image files by class id; the folder of a file is its class."""
     names: dict[int, list[str]] = {}
     for name in source.names:
         folder, _, file = name.rpartition("/")
-        if not file.lower().endswith(_SUFFIXES):
+        if not file.lower().endswith(_EXAMPLE_SUFFIXES):
             continue
         class_id = classes.id_of(folder, where=f"{source.place}/{folder}")
         if class_id < 0:
@@ -57,9 +57,11 @@ def _names_by_class(source: ImageSource, classes: Classes) -> dict[int, list[str
     return names
 
 
-def _example(files: CampaignImages, name: str, class_id: int, rated: tuple[set[str], set[str]]) -> ExampleImage:
-    place, content = files.source.place, files.read(name)
-    names, hashes = rated
+def _read_example(
+    files: CampaignImages, name: str, class_id: int, campaign_keys: tuple[set[str], set[str]]
+) -> ExampleImage:
+    place, content = files.source.place, files.read_file(name)
+    names, hashes = campaign_keys
     if image_keys([name])[0] in names or hashlib.sha256(content).hexdigest() in hashes:
         raise DataError(
             "example-is-asked",
@@ -68,11 +70,11 @@ def _example(files: CampaignImages, name: str, class_id: int, rated: tuple[set[s
             found=name,
             fix="use an image without questions",
         )
-    return ExampleImage(class_id, *strip_metadata(content, f"{place}/{name}", side=_SIDE))
+    return ExampleImage(class_id, *strip_metadata(content, f"{place}/{name}", max_side=_MAX_SIDE))
 
 
-def stored_names(images: ImageSource, names: Sequence[str], *, match: Match = "path") -> tuple[str, ...]:
-    """Find images in a folder or archive and return their names there; `DataError` if one is missing."""
+def find_stored_names(images: ImageSource, names: Sequence[str], *, match: Match = "path") -> tuple[str, ...]:
+    """Find images in a folder or archive, and return their names there; raise `DataError` if one is missing."""
     rows = match_images(names, images.names, match=match, where="the tasks", known_place=str(images.place)).tolist()
     missing = [name for name, row in zip(names, rows, strict=True) if row < 0]
     if missing:
@@ -87,17 +89,17 @@ def stored_names(images: ImageSource, names: Sequence[str], *, match: Match = "p
 
 
 def hash_images(
-    images: ImageSource, names: Sequence[str], *, progress: Callable[[str, int, int], object] = lambda *_: None
+    images: ImageSource, names: Sequence[str], *, report_progress: Callable[[str, int, int], object] = lambda *_: None
 ) -> dict[str, str]:
-    """Hash image files with SHA-256; `DataError` for files that `CampaignImages.digest` cannot read."""
+    """Compute the SHA-256 of image files, by name; raise `DataError` if some cannot be read."""
     files = CampaignImages(images)
     hashes, faults = {}, []
     for done, name in enumerate(names, 1):
         try:
-            hashes[name] = files.digest(name)
+            hashes[name] = files.hash_file(name)
         except DataError as error:
             faults.append(f"{name}: {describe_error(error, 0)}")
-        progress("hashing images", done, len(names))
+        report_progress("hashing images", done, len(names))
     if faults:
         raise DataError(
             "unreadable-image",

@@ -17,37 +17,37 @@ from reassess.core import VALIDITY, Tasks
 from reassess.numeric import BLIND_ANSWERS, chance_to_reach
 from reassess.text import count_noun
 
-_OFTEN = 0.05  # probability to pass without looking
-_MOST_TIMES = 12
-_OF_ONE_ANSWER = 0.5  # balanced accuracy of people who always give the same answer
+_MAX_BLIND_PROBABILITY = 0.05  # probability to pass without looking
+_MAX_FACTOR = 12
+_ONE_ANSWER_ACCURACY = 0.5  # balanced accuracy of people who always give the same answer
 
 
 @dataclass(frozen=True)
 class PracticeRound:
-    """The practice tasks of a campaign, and the truths of their questions so far."""
+    """Numbers of practice tasks, and of their questions by truth, as far as experts have answered."""
 
-    tasks: int
-    unanswered: int  # tasks that no expert has answered or skipped
+    n_tasks: int
+    n_unanswered: int  # tasks that no expert has answered or skipped
     n_invalid: int  # questions with the truth invalid
     n_valid: int  # questions with the truth valid
     bar: float | None
 
     @property
     def has_one_truth(self) -> bool:
-        """Whether experts found only valid or only invalid questions, so that nobody can reach the bar."""
+        """Whether all practice questions have the same truth, so that nobody can reach the bar."""
         has_one = not self.n_invalid or not self.n_valid
-        return self.bar is not None and self.tasks > 0 and not self.unanswered and has_one
+        return self.bar is not None and self.n_tasks > 0 and not self.n_unanswered and has_one
 
     @property
     def is_skipped(self) -> bool:
-        """Whether experts skipped all tasks; without a bar, raters then begin without practice."""
-        return self.tasks > 0 and not self.unanswered and not self.n_invalid + self.n_valid
+        """Whether experts skipped all practice tasks, so that there is no practice without a bar."""
+        return self.n_tasks > 0 and not self.n_unanswered and not self.n_invalid + self.n_valid
 
     @property
-    def waits_for(self) -> str | None:
-        """Why raters cannot begin practice yet; None if they can."""
-        if self.unanswered:
-            return f"experts have not answered {self.unanswered:,} of {count_noun(self.tasks, 'practice task')}"
+    def reason_to_wait(self) -> str | None:
+        """The reason why raters cannot begin practice yet; None if they can."""
+        if self.n_unanswered:
+            return f"experts have not answered {self.n_unanswered:,} of {count_noun(self.n_tasks, 'practice task')}"
         if not self.has_one_truth:
             return None
         truths = [name for name, n in zip(VALIDITY, (self.n_invalid, self.n_valid), strict=True) if not n]
@@ -55,9 +55,12 @@ class PracticeRound:
         return f"{none}; an owner can admit raters on the owner page"
 
     @property
-    def blind_chances(self) -> dict[str, float] | None:
-        """Probability to pass without looking, by way to answer; None without a bar, or while raters wait."""
-        if self.bar is None or not self.tasks or self.waits_for is not None:
+    def blind_pass_probabilities(self) -> dict[str, float] | None:
+        """Probabilities to pass practice without looking at images, by name of the strategy.
+
+        None without a bar, or while raters cannot begin practice.
+        """
+        if self.bar is None or not self.n_tasks or self.reason_to_wait is not None:
             return None
         return {
             name: chance_to_reach(self.bar, self.n_invalid, self.n_valid, [answers] * len(VALIDITY))
@@ -65,59 +68,68 @@ class PracticeRound:
         }
 
     @property
-    def easiest(self) -> tuple[str, float] | None:
-        """The way to answer without looking that passes most often; None if it passes in at most 5 % of the rounds."""
-        name, chance = max((self.blind_chances or {}).items(), key=itemgetter(1), default=("", 0.0))
-        return (name, chance) if chance > _OFTEN else None
+    def easiest_blind_strategy(self) -> tuple[str, float] | None:
+        """The strategy that passes most often without looking, and its probability; None if it is at most 5 %."""
+        name, probability = max((self.blind_pass_probabilities or {}).items(), key=itemgetter(1), default=("", 0.0))
+        return (name, probability) if probability > _MAX_BLIND_PROBABILITY else None
 
     @property
-    def enough_tasks(self) -> int | None:
-        """About how many practice tasks would not be easy to pass; None if only a higher bar helps."""
+    def n_tasks_needed(self) -> int | None:
+        """About how many tasks make practice hard to pass without looking; None if only a higher bar helps."""
 
         def is_enough(times: int) -> bool:
-            names = ("tasks", "n_invalid", "n_valid")
-            return replace(self, **{name: times * getattr(self, name) for name in names}).easiest is None
+            names = ("n_tasks", "n_invalid", "n_valid")
+            return replace(self, **{name: times * getattr(self, name) for name in names}).easiest_blind_strategy is None
 
-        if self.bar is not None and self.bar <= _OF_ONE_ANSWER:
+        if self.bar is not None and self.bar <= _ONE_ANSWER_ACCURACY:
             return None
-        times = bisect_left(range(_MOST_TIMES), True, lo=2, key=is_enough)
-        return times * self.tasks if times < _MOST_TIMES or is_enough(times) else None
+        times = bisect_left(range(_MAX_FACTOR), True, lo=2, key=is_enough)
+        return times * self.n_tasks if times < _MAX_FACTOR or is_enough(times) else None
 
     @property
-    def questions_for(self) -> int:
-        """About how many golden questions `enough_tasks` need, with as many left for raters who passed."""
-        return math.ceil(2 * (self.enough_tasks or 0) * (self.n_invalid + self.n_valid) / self.tasks)
+    def n_golden_needed(self) -> int:
+        """About how many golden questions a campaign needs for `n_tasks_needed`, half of them for practice."""
+        return math.ceil(2 * (self.n_tasks_needed or 0) * (self.n_invalid + self.n_valid) / self.n_tasks)
 
     def to_json(self) -> dict[str, Any]:
-        """Convert to an object for JSON documents."""
-        return {**vars(self), "waits_for": self.waits_for, "blind_chances": self.blind_chances}
+        """Return the practice round as a dict for JSON output."""
+        return {
+            "tasks": self.n_tasks,
+            "unanswered": self.n_unanswered,
+            "n_invalid": self.n_invalid,
+            "n_valid": self.n_valid,
+            "bar": self.bar,
+            "waits_for": self.reason_to_wait,
+            "blind_chances": self.blind_pass_probabilities,
+        }
 
 
-def draw_practice(
+def draw_practice_tasks(
     golden: Tasks,
-    truth: Sequence[int | None],
-    is_asked: npt.NDArray[np.bool_],
-    count: int,
+    truths: Sequence[int | None],
+    has_main_tasks: npt.NDArray[np.bool_],
+    n_tasks: int,
     *,
     seed: int,
-    both_truths: bool,
+    needs_both_truths: bool,
 ) -> npt.NDArray[np.bool_]:
-    """Draw golden images for practice, with at least `count` tasks; return whether each task is drawn.
+    """Draw the golden tasks for practice, at least `n_tasks`; return whether each golden task is drawn.
 
-    With `both_truths`, the drawn images have valid and invalid questions, if possible. Images with main tasks are not
-    drawn (`is_asked`, by golden image). Images with a known truth in each of their tasks come first. Practice takes all
-    tasks of an image or no task of it: a rater who has seen the experts' answers about an image is not blind to it.
+    Images are drawn, and practice takes all tasks of an image or no task of it: a rater who has seen the experts'
+    answers about an image is not blind to it. With `needs_both_truths`, the drawn images have valid and invalid
+    questions, if possible. Images with main tasks are not drawn (`has_main_tasks`, by golden image). Images with a
+    known truth in each of their tasks come first.
     """
-    values = np.array([-1 if value is None else value for value in truth])
+    values = np.array([-1 if value is None else value for value in truths])
     begins, image_of = golden.indptr[:-1], golden.questions.image_ids[golden.indptr[:-1]]
     is_known = np.logical_or.reduceat(values >= 0, begins)
-    free = image_of[~is_asked[image_of]]
+    free = image_of[~has_main_tasks[image_of]]
     preferred = np.setdiff1d(free, image_of[~is_known])
     rng = np.random.default_rng(seed)
     order = np.concatenate([rng.permutation(preferred), rng.permutation(np.setdiff1d(free, preferred))])
     sizes = np.bincount(image_of, minlength=len(golden.questions.images))
-    chosen = order[np.cumsum(sizes[order]) - sizes[order] < count]
-    if both_truths and count and np.isin(chosen, preferred).all():
+    chosen = order[np.cumsum(sizes[order]) - sizes[order] < n_tasks]
+    if needs_both_truths and n_tasks and np.isin(chosen, preferred).all():
         for value in range(len(VALIDITY)):
             with_value = np.unique(golden.questions.image_ids[values == value])
             if not np.isin(chosen, with_value).any():

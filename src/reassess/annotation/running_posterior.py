@@ -4,20 +4,23 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from reassess.aggregation.calibration import model_of_counts
-from reassess.aggregation.em import typical_matrix
+from reassess.aggregation.calibration import model_from_counts
+from reassess.aggregation.em import typical_confusion_matrix
 from reassess.core import KNOWN_ANSWERS, VALIDITY, RaterModel
 
 # Weights of no, maybe and yes for invalid and valid.
-_SHARES = np.array([[1.0, 0.0], [0.5, 0.5], [0.0, 1.0]])
+_ANSWER_WEIGHTS = np.array([[1.0, 0.0], [0.5, 0.5], [0.0, 1.0]])
 
 
-def current_model(
-    counts: Iterable[tuple[int, int, int, int]], golden: tuple[int, int], raters: Sequence[int]
+def estimate_rater_model(
+    counts: Iterable[tuple[int, int, int, int]], n_golden: tuple[int, int], raters: Sequence[int]
 ) -> RaterModel:
-    """Estimate the rater model from the golden answers so far, as `calibrate` does.
+    """Estimate confusion matrices of raters from their golden answers so far, as `calibrate` does.
 
-    >>> model = current_model([(7, 0, 0, 8), (7, 1, 2, 9)], (10, 10), [7, 8])
+    `counts` has rows of rater, truth, answer and number of answers; `n_golden` is the number of golden questions by
+    truth.
+
+    >>> model = estimate_rater_model([(7, 0, 0, 8), (7, 1, 2, 9)], (10, 10), [7, 8])
     >>> model.matrices_of([7, 8]).round(2).tolist()
     [[[0.94, 0.04, 0.02], [0.02, 0.03, 0.95]], [[0.83, 0.11, 0.06], [0.05, 0.1, 0.85]]]
     """
@@ -25,13 +28,18 @@ def current_model(
     table = np.zeros((len(raters), len(VALIDITY), len(KNOWN_ANSWERS)), np.int64)
     for rater, truth, answer, n in counts:
         table[row_of[rater], truth, answer] += n
-    return model_of_counts(
-        table, np.array(golden), raters=raters, truths=VALIDITY, answers=KNOWN_ANSWERS, typical=typical_matrix(_SHARES)
+    return model_from_counts(
+        table,
+        np.array(n_golden),
+        raters=raters,
+        truths=VALIDITY,
+        answers=KNOWN_ANSWERS,
+        base_matrix=typical_confusion_matrix(_ANSWER_WEIGHTS),
     )
 
 
-def probability_by_label(pairs: Iterable[tuple[int | None, int | None]]) -> tuple[float, float]:
-    """Estimate the probability of valid for classes that are not the original label, and that are.
+def estimate_priors_by_label(pairs: Iterable[tuple[int | None, int | None]]) -> tuple[float, float]:
+    """Estimate the probabilities that a class is valid: if it is not the original label, and if it is.
 
     `pairs` has the truth of each golden question, and 1 if its class is the original label, otherwise 0.
     """
@@ -39,22 +47,22 @@ def probability_by_label(pairs: Iterable[tuple[int | None, int | None]]) -> tupl
     for truth, label in pairs:
         if truth is not None and label is not None:
             table[0, truth, label] += 1
-    typical = typical_matrix(np.eye(2))
-    model = model_of_counts(
-        table, table[0].sum(axis=1), raters=("label",), truths=VALIDITY, answers=("no", "yes"), typical=typical
+    typical = typical_confusion_matrix(np.eye(2))
+    model = model_from_counts(
+        table, table[0].sum(axis=1), raters=("label",), truths=VALIDITY, answers=("no", "yes"), base_matrix=typical
     )
     weights = model.prior[:, None] * model.matrices_of(["label"])[0]
     no, yes = weights[1] / weights.sum(axis=0)
     return float(no), float(yes)
 
 
-def probability_valid(votes: Iterable[tuple[int, int]], model: RaterModel, prior: float | None = None) -> float:
-    """Compute the probability that a class is valid from votes, which are pairs of rater and answer.
+def compute_valid_probability(votes: Iterable[tuple[int, int]], model: RaterModel, prior: float | None = None) -> float:
+    """Compute the probability that a class is valid; `votes` are pairs of rater and answer.
 
     The default of `prior` is the share of valid golden questions.
 
-    >>> model = current_model([(7, 0, 0, 8), (7, 1, 2, 9)], (10, 10), [7])
-    >>> round(probability_valid([(7, 2)], model), 3), probability_valid([], model)
+    >>> model = estimate_rater_model([(7, 0, 0, 8), (7, 1, 2, 9)], (10, 10), [7])
+    >>> round(compute_valid_probability([(7, 2)], model), 3), compute_valid_probability([], model)
     (0.981, 0.5)
     """
     votes = list(votes)
@@ -67,13 +75,15 @@ def probability_valid(votes: Iterable[tuple[int, int]], model: RaterModel, prior
     return float(valid)
 
 
-def truth_of(answers: Sequence[int], at_least: int | None) -> int | None:
+def decide_truth(answers: Sequence[int], at_least: int | None) -> int | None:
     """Decide the truth of a golden question: 1 valid, 0 invalid, None if too few experts answered.
 
     It is valid if `at_least` experts answered yes; by default, if more than half of the experts did.
 
-    >>> truth_of([2, 2, 0], None), truth_of([2, 0], None), truth_of([2, 0], 1), truth_of([2], 2), truth_of([], None)
-    (1, 0, 1, None, None)
+    >>> decide_truth([2, 2, 0], None), decide_truth([2, 0], None), decide_truth([], None)
+    (1, 0, None)
+    >>> decide_truth([2, 0], 1), decide_truth([2], 2)
+    (1, None)
     """
     if len(answers) < (at_least or 1):
         return None

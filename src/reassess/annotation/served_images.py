@@ -13,27 +13,27 @@ from typing import TYPE_CHECKING
 from reassess.data import ImageSource
 from reassess.data.image_decoding import check_pixel_values, describe_error, open_image, to_rgb
 from reassess.data.image_folders import FolderImages
-from reassess.errors import DataError, add_place_to_errors, importing
+from reassess.errors import DataError, add_error_place, require_package
 
 if TYPE_CHECKING:
     from PIL import Image
 
 
-_SIDE = 2048  # pixels, at most
-_QUALITY = 95
-_ORIENTATION = 0x0112  # tag in EXIF data
+_MAX_SIDE = 2048  # pixels, at most
+_JPEG_QUALITY = 95
+_ORIENTATION_TAG = 0x0112  # tag in EXIF data
 _PNG_MODES = ("1", "L", "LA", "P", "RGB", "RGBA")  # modes that a PNG can store
 
 
 def require_pillow(purpose: str) -> None:
     """Raise `MissingPackageError` if Pillow is not installed."""
-    with importing("pillow", extra="annotate", purpose=purpose):
+    with require_package("pillow", extra="annotate", purpose=purpose):
         import PIL  # noqa: F401
 
 
 @dataclass(frozen=True, eq=False)
 class CampaignImages:
-    """The image files of a campaign."""
+    """The image files of a campaign, as raters see them."""
 
     source: ImageSource
 
@@ -41,41 +41,43 @@ class CampaignImages:
         require_pillow("showing images")
 
     @cached_property
-    def _rows(self) -> Mapping[str, int]:
+    def _rows_by_name(self) -> Mapping[str, int]:
         return {name: row for row, name in enumerate(self.source.names)}
 
-    def load(self, name: str, digest: str | None = None, *, side: int = _SIDE) -> tuple[bytes, str, str]:
-        """Read an image without metadata; return its bytes, its media type and the SHA-256 of its file.
+    def load_without_metadata(
+        self, name: str, expected_hash: str | None = None, *, max_side: int = _MAX_SIDE
+    ) -> tuple[bytes, str, str]:
+        """Read an image without its metadata; return its bytes, its media type and the SHA-256 of its file.
 
-        It is scaled down to `side` pixels. `DataError` if `digest` is not the SHA-256 of the file.
+        It is scaled down to `max_side` pixels. `DataError` if `hash_file` is not the SHA-256 of the file.
         """
-        content = self.read(name)
-        file_digest = sha256(content).hexdigest()
-        if digest not in (None, file_digest):
+        content = self.read_file(name)
+        file_hash = sha256(content).hexdigest()
+        if expected_hash not in (None, file_hash):
             raise DataError(
                 "changed-image",
                 "image has changed since the campaign was created",
                 where=name,
-                allowed=f"SHA-256 {digest}",
-                found=f"SHA-256 {file_digest}",
+                allowed=f"SHA-256 {expected_hash}",
+                found=f"SHA-256 {file_hash}",
                 fix="restore the file, or create a new campaign",
             )
-        return *strip_metadata(content, name, side=side), file_digest
+        return *strip_metadata(content, name, max_side=max_side), file_hash
 
-    def digest(self, name: str) -> str:
-        """Compute the SHA-256 of an image file, in hexadecimal; `DataError` if the file is visibly damaged.
+    def hash_file(self, name: str) -> str:
+        """Compute the SHA-256 of an image file, in hexadecimal; raise `DataError` if the file is damaged.
 
         Only the header of the file and the checksums of a PNG are checked, so some damage is not found.
         """
-        content = self.read(name)
-        with _open(content, name) as picture:
-            check_pixel_values(picture)
-            picture.verify()
+        content = self.read_file(name)
+        with _open_image(content, name) as image:
+            check_pixel_values(image)
+            image.verify()
         return sha256(content).hexdigest()
 
-    def read(self, name: str) -> bytes:
-        """Read the bytes of an image file; `DataError` if it is missing, unreadable, or outside the folder."""
-        row = self._rows.get(name)
+    def read_file(self, name: str) -> bytes:
+        """Read the bytes of an image file; raise `DataError` if it is missing, unreadable, or outside the folder."""
+        row = self._rows_by_name.get(name)
         if row is None:
             raise DataError(
                 "unknown-image",
@@ -84,8 +86,8 @@ class CampaignImages:
                 found=name,
                 fix="use the folder, zip or tar with this image",
             )
-        self._check_link(row)
-        file = self.source.file(row)
+        self._check_inside_folder(row)
+        file = self.source.image_file(row)
         if isinstance(file, BytesIO):
             return file.getvalue()
         try:
@@ -93,8 +95,8 @@ class CampaignImages:
         except OSError as error:
             raise DataError("unreadable-image", "image cannot be read", where=file, found=error.strerror) from error
 
-    def _check_link(self, row: int) -> None:
-        """Raise if the real path of a file is outside the image folder."""
+    def _check_inside_folder(self, row: int) -> None:
+        """Raise `DataError` if a file is a link to a place outside the image folder."""
         files = self.source.files
         if isinstance(files, FolderImages):
             folder = os.path.realpath(files.place)
@@ -109,18 +111,18 @@ class CampaignImages:
                 )
 
 
-def strip_metadata(content: bytes, name: str, *, side: int = _SIDE) -> tuple[bytes, str]:
-    """Remove the metadata of an image; return it and its media type."""
-    with _open(content, name) as picture:
-        return (_as_jpeg if picture.format in ("JPEG", "MPO") else _as_png)(picture, side)
+def strip_metadata(content: bytes, name: str, *, max_side: int = _MAX_SIDE) -> tuple[bytes, str]:
+    """Return an image file without metadata, at most `max_side` pixels per side, and its media type."""
+    with _open_image(content, name) as image:
+        return (_encode_jpeg if image.format in ("JPEG", "MPO") else _encode_png)(image, max_side)
 
 
 @contextmanager
-def _open(content: bytes, name: str) -> "Iterator[Image.Image]":
-    """Open an image; any error in the block becomes a `DataError`."""
+def _open_image(content: bytes, name: str) -> "Iterator[Image.Image]":
+    """Open an image for a block, and turn all errors in the block into `DataError`."""
     try:
-        with add_place_to_errors(name), open_image(BytesIO(content)) as picture:
-            yield picture
+        with add_error_place(name), open_image(BytesIO(content)) as image:
+            yield image
     except DataError:
         raise
     except Exception as error:
@@ -130,22 +132,22 @@ def _open(content: bytes, name: str) -> "Iterator[Image.Image]":
         ) from error
 
 
-def _as_jpeg(picture: "Image.Image", side: int) -> tuple[bytes, str]:
-    picture.draft(None, (side, side))
-    result = _prepare(picture, side)
+def _encode_jpeg(image: "Image.Image", max_side: int) -> tuple[bytes, str]:
+    image.draft(None, (max_side, max_side))
+    result = _prepare_image(image, max_side)
     # An unchanged JPEG keeps its quantization tables, so almost nothing is lost.
-    is_same = result is picture and picture.format == "JPEG" and picture.mode in ("L", "RGB")
+    is_same = result is image and image.format == "JPEG" and image.mode in ("L", "RGB")
     result.info = {}
     file = BytesIO()
     if is_same:
         result.save(file, "JPEG", quality="keep")
     else:
-        to_rgb(result).save(file, "JPEG", quality=_QUALITY, subsampling=0)
+        to_rgb(result).save(file, "JPEG", quality=_JPEG_QUALITY, subsampling=0)
     return file.getvalue(), "image/jpeg"
 
 
-def _as_png(picture: "Image.Image", side: int) -> tuple[bytes, str]:
-    result = _prepare(picture, side)
+def _encode_png(image: "Image.Image", max_side: int) -> tuple[bytes, str]:
+    result = _prepare_image(image, max_side)
     if result.mode not in _PNG_MODES:
         result = to_rgb(result)
     transparency = result.info.get("transparency")
@@ -155,37 +157,37 @@ def _as_png(picture: "Image.Image", side: int) -> tuple[bytes, str]:
     return file.getvalue(), "image/png"
 
 
-def _prepare(picture: "Image.Image", side: int) -> "Image.Image":
+def _prepare_image(image: "Image.Image", max_side: int) -> "Image.Image":
     """Apply the EXIF rotation, convert to sRGB and scale down; return the same object if unchanged."""
     from PIL import Image, ImageOps
 
-    picture.load()
+    image.load()
     try:
-        is_turned = picture.getexif().get(_ORIENTATION, 1) != 1
-        result = ImageOps.exif_transpose(picture) if is_turned else picture
+        is_turned = image.getexif().get(_ORIENTATION_TAG, 1) != 1
+        result = ImageOps.exif_transpose(image) if is_turned else image
     except Exception:  # damaged EXIF data; the image can still be shown
-        result = picture
-    result = _in_srgb(result)
-    if max(result.size) > side:
+        result = image
+    result = _convert_to_srgb(result)
+    if max(result.size) > max_side:
         if result.mode not in ("L", "RGB", "RGBA"):
             result = to_rgb(result)
-        result = ImageOps.contain(result, (side, side), Image.Resampling.LANCZOS)
+        result = ImageOps.contain(result, (max_side, max_side), Image.Resampling.LANCZOS)
     return result
 
 
-def _in_srgb(picture: "Image.Image") -> "Image.Image":
+def _convert_to_srgb(image: "Image.Image") -> "Image.Image":
     """Convert an image to sRGB, if it has another colour profile."""
     from PIL import ImageCms
 
-    profile = picture.info.get("icc_profile")
-    if not profile or picture.mode not in ("RGB", "RGBA", "CMYK", "L"):
-        return picture
-    mode = "RGBA" if picture.mode == "RGBA" else "RGB"
+    profile = image.info.get("icc_profile")
+    if not profile or image.mode not in ("RGB", "RGBA", "CMYK", "L"):
+        return image
+    mode = "RGBA" if image.mode == "RGBA" else "RGB"
     try:
         source = ImageCms.ImageCmsProfile(BytesIO(profile))
         if "srgb" in ImageCms.getProfileDescription(source).lower():
-            return picture
-        converted = ImageCms.profileToProfile(picture, source, ImageCms.createProfile("sRGB"), outputMode=mode)
+            return image
+        converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode=mode)
     except (ImageCms.PyCMSError, OSError, ValueError):  # a damaged profile; the image can still be shown
-        return picture
-    return picture if converted is None else converted
+        return image
+    return image if converted is None else converted

@@ -13,235 +13,251 @@ from sqlalchemy import event, update
 
 from reassess.aggregation import aggregate
 from reassess.annotation.store import schema
-from reassess.annotation.store.campaigns import Campaign, changing
-from reassess.annotation.store.export import Exported, export_votes
+from reassess.annotation.store.campaigns import Campaign, open_transaction
+from reassess.annotation.store.export import CampaignExport, export_votes
 from reassess.annotation.store.given_answers import GivenAnswer, save_answers
-from reassess.annotation.store.people import add_people, consent
-from reassess.annotation.store.progress import Progress, progress_of
+from reassess.annotation.store.people import add_people, save_consent
+from reassess.annotation.store.progress import Progress, measure_progress
 from reassess.annotation.store.schema import Role
-from reassess.annotation.store.shown_items import golden_truths, image_addresses
+from reassess.annotation.store.shown_items import image_names_by_address, read_golden_truths
 from reassess.annotation.store.turns import Turn, next_turn
 from reassess.core import KNOWN_ANSWERS, USUAL_THRESHOLD, VALIDITY, LabelSets, Scores, Votes
 from reassess.errors import DataError
 
-Matrix = Sequence[Sequence[float]]  # probabilities of no, maybe and yes, for invalid and for valid classes
-Truth = Callable[[str, int], bool]  # returns whether a class is valid, by image name and class id
-_CORRECT = (1.0, 0.0, 0.0), (0.0, 0.0, 1.0)
-_RETRY = 30.0  # seconds until a page asks for a task again
+ConfusionMatrix = Sequence[Sequence[float]]  # probabilities of no, maybe and yes, for invalid and for valid classes
+TruthFunction = Callable[[str, int], bool]  # returns whether a class is valid, by image name and class id
+_PERFECT_MATRIX = (1.0, 0.0, 0.0), (0.0, 0.0, 1.0)
+_RETRY_SECONDS = 30.0  # seconds until a page asks for a task again
 
 
 @dataclass(frozen=True, eq=False)
 class Simulation:
-    """The result of a simulation: work, votes, and the accuracy of the labels made from them."""
+    """The work of simulated raters, and the accuracy of the labels made from their votes."""
 
-    raters: int
-    failed: int  # raters below the bar in practice
-    tasks: int
-    answers: int  # answers of the simulated raters, also to golden questions
-    expert_answers: int  # correct answers of a simulated expert, if golden questions waited for experts
+    n_raters: int
+    n_failed: int  # raters below the bar in practice
+    n_tasks: int
+    n_answers: int  # answers of the simulated raters, also to golden questions
+    n_expert_answers: int  # correct answers of a simulated expert, if golden questions waited for experts
     hours: float  # total working time of all raters
     elapsed_hours: float  # time until the last answer
     progress: Progress
-    votes_at_most: int
-    not_needed: int  # answers to questions that had enough votes
+    max_votes: int  # if each question gets all its votes
+    n_not_needed: int  # answers to questions that had enough votes
     threshold: float  # classes with at least this score are valid
-    correct: int  # correct labels; here and below, of questions that had no votes before
-    valid_missed: int
-    invalid_kept: int
+    n_correct: int  # correct labels; here and below, of questions that had no votes before
+    n_valid_missed: int  # valid classes that are not labels
+    n_invalid_kept: int  # invalid classes that are labels
 
     @property
-    def voted(self) -> int:
+    def n_voted(self) -> int:
         """Number of questions that had no votes before, and have votes now."""
-        return self.correct + self.valid_missed + self.invalid_kept
+        return self.n_correct + self.n_valid_missed + self.n_invalid_kept
 
     def to_json(self) -> dict[str, Any]:
-        """Convert to an object for JSON documents."""
-        counts = (
-            "raters",
-            "failed",
-            "tasks",
-            "answers",
-            "expert_answers",
-            "hours",
-            "elapsed_hours",
-            "votes_at_most",
-            "not_needed",
-        )
-        states = ("questions", "open", "closed_by_rule", "closed_by_votes", "votes")
-        labels = ("threshold", "voted", "correct", "valid_missed", "invalid_kept")
+        """Return the simulation as a dict for JSON output."""
         return {
-            **{name: getattr(self, name) for name in counts},
-            **{name: getattr(self.progress, name) for name in states},
-            "labels": {name: getattr(self, name) for name in labels},
+            "raters": self.n_raters,
+            "failed": self.n_failed,
+            "tasks": self.n_tasks,
+            "answers": self.n_answers,
+            "expert_answers": self.n_expert_answers,
+            "hours": self.hours,
+            "elapsed_hours": self.elapsed_hours,
+            "votes_at_most": self.max_votes,
+            "not_needed": self.n_not_needed,
+            "questions": self.progress.n_questions,
+            "open": self.progress.n_open,
+            "closed_by_rule": self.progress.n_closed_by_rule,
+            "closed_by_votes": self.progress.n_closed_by_votes,
+            "votes": self.progress.n_votes,
+            "labels": {
+                "threshold": self.threshold,
+                "voted": self.n_voted,
+                "correct": self.n_correct,
+                "valid_missed": self.n_valid_missed,
+                "invalid_kept": self.n_invalid_kept,
+            },
         }
 
 
 def simulate(
     campaign: Campaign,
-    matrices: Sequence[Matrix],
-    truth: Truth,
+    matrices: Sequence[ConfusionMatrix],
+    is_valid: TruthFunction,
     *,
     now: float,
-    seconds: float,
+    seconds_per_vote: float,
     seed: int = 0,
-    progress: Callable[[int], None] = lambda _: None,
+    report_answers: Callable[[int], None] = lambda _: None,
 ) -> Simulation:
-    """Simulate one rater per confusion matrix, until no task is left for them.
+    """Simulate raters, one per confusion matrix, until no task is left for them.
 
-    `truth` returns whether a class is valid. A vote takes `seconds` on average (exponential distribution). The answer
-    to a question depends only on the seed, the rater and the question. The campaign must be a copy: changes are not
-    synced to the disk, so a crash may damage the file.
+    `is_valid` returns whether a class is valid. The time of a vote has an exponential distribution with the mean
+    `seconds_per_vote`. The answer to a question depends only on the seed, the rater and the question. The campaign must
+    be a copy: changes are not synced to the disk, so a crash may damage the file.
     """
-    before = export_votes(campaign).votes
+    votes_before = export_votes(campaign).votes
     names = [f"simulated {number}" for number in range(1, len(matrices) + 1)]
-    people = add_people(campaign, names, now=now, simulated=True)
+    people = add_people(campaign, names, now=now, is_simulated=True)
     name = f"{campaign.name}, simulated"  # exports have this name too
-    with changing(campaign) as change:
-        change.connection.execute(
+    with open_transaction(campaign) as transaction:
+        transaction.connection.execute(
             update(schema.campaign).values(name=name, settings={**campaign.settings, "name": name})
         )
     event.listen(campaign.engine, "checkout", lambda connection, *_: connection.execute("PRAGMA synchronous=OFF"))
     raters = [
-        _Rater(campaign, number, person, matrix, truth, seed, seconds)
+        _SimulatedRater(campaign, number, person, matrix, is_valid, seed, seconds_per_vote)
         for number, (person, matrix) in enumerate(zip(people, matrices, strict=True))
     ]
     for person in people:
-        consent(campaign, person, now)
-    expert_answers = _answer_for_experts(campaign, truth, now) if progress_of(campaign, now).golden_unknown else 0
+        save_consent(campaign, person, now)
+    n_expert_answers = (
+        _answer_golden_questions(campaign, is_valid, now) if measure_progress(campaign, now).n_golden_unknown else 0
+    )
     queue = [(now, rater.number) for rater in raters]  # when each rater continues
     blocked: set[int] = set()  # raters without a task since the last answer
     while len(blocked) < len(queue):
         time, number = heapq.heappop(queue)
-        answers_before = raters[number].answers
-        next_time = raters[number].work(time)
-        new_answers = raters[number].answers - answers_before
+        answers_before = raters[number].n_answers
+        next_time = raters[number].save_and_continue(time)
+        new_answers = raters[number].n_answers - answers_before
         blocked = set() if new_answers else blocked - {number}
         if next_time is not None:
             heapq.heappush(queue, (next_time, number))
             if raters[number].turn is None:
                 blocked.add(number)
-        progress(new_answers)
-    end = max(now, *(rater.last for rater in raters))
-    return _result(campaign, raters, before, truth, start=now, end=end, expert_answers=expert_answers)
+        report_answers(new_answers)
+    end = max(now, *(rater.last_answer_time for rater in raters))
+    return _make_result(campaign, raters, votes_before, is_valid, start=now, end=end, n_expert_answers=n_expert_answers)
 
 
-def _answer_for_experts(campaign: Campaign, truth: Truth, now: float) -> int:
-    """Let a simulated expert answer golden questions correctly; return the number of answers."""
-    (person,) = add_people(campaign, ["simulated expert"], Role.EXPERT, now=now, simulated=True)
-    consent(campaign, person, now)
-    expert = _Rater(campaign, 0, person, _CORRECT, truth, 0, 0.0)
-    while expert.work(now) is not None:
+def _answer_golden_questions(campaign: Campaign, is_valid: TruthFunction, now: float) -> int:
+    """Let a simulated expert answer the golden questions correctly; return the number of answers."""
+    (person,) = add_people(campaign, ["simulated expert"], Role.EXPERT, now=now, is_simulated=True)
+    save_consent(campaign, person, now)
+    expert = _SimulatedRater(campaign, 0, person, _PERFECT_MATRIX, is_valid, 0, 0.0)
+    while expert.save_and_continue(now) is not None:
         pass
-    return expert.answers
+    return expert.n_answers
 
 
-class _Rater:
-    """A simulated rater."""
+class _SimulatedRater:
+    """A rater who answers by a confusion matrix."""
 
     def __init__(
         self,
         campaign: Campaign,
         number: int,
-        person: int,
-        matrix: Matrix,
-        truth: Truth,
+        person_id: int,
+        matrix: ConfusionMatrix,
+        is_valid: TruthFunction,
         seed: int,
-        seconds: float,
+        seconds_per_vote: float,
     ) -> None:
-        self.campaign, self.number, self.person, self.matrix = campaign, number, person, matrix
-        self.truth, self.seed, self.seconds = truth, seed, seconds
-        self.image_names = image_addresses(campaign)
-        self.chance = Random(f"{seed} {number}")
+        self.campaign, self.number, self.person_id, self.matrix = campaign, number, person_id, matrix
+        self.is_valid, self.seed, self.seconds_per_vote = is_valid, seed, seconds_per_vote
+        self.image_names = image_names_by_address(campaign)
+        self.rng = Random(f"{seed} {number}")
         self.turn: Turn | None = None  # the turn on the screen
-        self.held: Turn | None = None  # the next turn, which a page fetches in advance
+        self.next_turn: Turn | None = None  # the next turn, which a page fetches in advance
         self.turn_answers: list[GivenAnswer] = []
-        self.tasks, self.answers, self.worked, self.last = 0, 0, 0.0, 0.0
+        self.n_tasks, self.n_answers, self.seconds_worked, self.last_answer_time = 0, 0, 0.0, 0.0
 
-    def work(self, now: float) -> float | None:
-        """Save the answers to a task and begin the next task; return when to continue, or None at the end."""
+    def save_and_continue(self, now: float) -> float | None:
+        """Save the answers to the current task, and begin the next one; return when it ends, None without a task."""
         if self.turn is not None:
-            save_answers(self.campaign, self.person, self.turn_answers, now)
-            self.tasks, self.answers, self.last = self.tasks + 1, self.answers + len(self.turn_answers), now
-        turn, self.turn, self.held = self.held or next_turn(self.campaign, self.person, now), None, None
+            save_answers(self.campaign, self.person_id, self.turn_answers, now)
+            self.n_tasks, self.n_answers, self.last_answer_time = (
+                self.n_tasks + 1,
+                self.n_answers + len(self.turn_answers),
+                now,
+            )
+        turn, self.turn, self.next_turn = self.next_turn or next_turn(self.campaign, self.person_id, now), None, None
         if not isinstance(turn, Turn):
-            return now + _RETRY if turn in ("experts", "waiting", "paused") else None
-        if not turn.practice:
-            following = next_turn(self.campaign, self.person, now, held=[turn.task])
-            self.held = following if isinstance(following, Turn) else None
+            return now + _RETRY_SECONDS if turn in ("experts", "waiting", "paused") else None
+        if not turn.is_practice:
+            following = next_turn(self.campaign, self.person_id, now, held_task_ids=[turn.task_id])
+            self.next_turn = following if isinstance(following, Turn) else None
         # The order of rows differs between equal campaigns, so sort them.
         rows = sorted((row for row in turn.rows if row.answer is None), key=attrgetter("class_id"))
-        times = [self.chance.expovariate(1 / self.seconds) if self.seconds else 0.0 for _ in rows]
-        self.turn, self.worked = turn, self.worked + sum(times)
+        times = [self.rng.expovariate(1 / self.seconds_per_vote) if self.seconds_per_vote else 0.0 for _ in rows]
+        self.turn, self.seconds_worked = turn, self.seconds_worked + sum(times)
         self.turn_answers = [
-            GivenAnswer(row.question, self._answer(self.image_names[turn.image], row.class_id), took, row.revision)
-            for row, took in zip(rows, times, strict=True)
+            GivenAnswer(
+                row.question_id,
+                self._draw_answer(self.image_names[turn.image_address], row.class_id),
+                seconds,
+                row.revision,
+            )
+            for row, seconds in zip(rows, times, strict=True)
         ]
         return now + sum(times)
 
-    def _answer(self, image: str, class_id: int) -> int:
-        chance = Random(f"{self.seed} {self.number} {image} {class_id}")
-        return chance.choices(range(len(KNOWN_ANSWERS)), self.matrix[self.truth(image, class_id)])[0]
+    def _draw_answer(self, image: str, class_id: int) -> int:
+        rng = Random(f"{self.seed} {self.number} {image} {class_id}")
+        return rng.choices(range(len(KNOWN_ANSWERS)), self.matrix[self.is_valid(image, class_id)])[0]
 
 
-def _result(
+def _make_result(
     campaign: Campaign,
-    raters: Sequence[_Rater],
-    before: Votes,
-    truth: Truth,
+    raters: Sequence[_SimulatedRater],
+    votes_before: Votes,
+    is_valid: TruthFunction,
     *,
     start: float,
     end: float,
-    expert_answers: int,
+    n_expert_answers: int,
 ) -> Simulation:
-    people = {rater.person for rater in raters}
-    progress, exported = progress_of(campaign, end), export_votes(campaign)
+    people = {rater.person_id for rater in raters}
+    progress, exported = measure_progress(campaign, end), export_votes(campaign)
     threshold = campaign.settings.get("threshold", USUAL_THRESHOLD)
     label = valid = np.zeros(0, bool)
     if len(exported.votes):
-        is_measured = any(rater.confusion.any() for rater in progress.raters)
-        scores = _scores(campaign, exported, is_measured=is_measured)
+        is_measured = any(rater.confusion.any() for rater in progress.people)
+        scores = _compute_scores(campaign, exported, is_measured=is_measured)
         # People answered by another truth, and experts alone decide other questions.
-        is_new = (before.find(scores.questions) < 0) & (exported.votes.find(scores.questions) >= 0)
-        label, valid = (scores.values >= threshold)[is_new], _truths(scores, truth)[is_new]
+        is_new = (votes_before.find(scores.questions) < 0) & (exported.votes.find(scores.questions) >= 0)
+        label, valid = (scores.values >= threshold)[is_new], _evaluate_truths(scores, is_valid)[is_new]
     return Simulation(
-        raters=len(raters),
-        failed=sum(rater.stage == "failed" and rater.id in people for rater in progress.raters),
-        tasks=sum(rater.tasks for rater in raters),
-        answers=sum(rater.answers for rater in raters),
-        expert_answers=expert_answers,
-        hours=sum(rater.worked for rater in raters) / 3600,
+        n_raters=len(raters),
+        n_failed=sum(rater.stage == "failed" and rater.id in people for rater in progress.people),
+        n_tasks=sum(rater.n_tasks for rater in raters),
+        n_answers=sum(rater.n_answers for rater in raters),
+        n_expert_answers=n_expert_answers,
+        hours=sum(rater.seconds_worked for rater in raters) / 3600,
         elapsed_hours=(end - start) / 3600,
         progress=progress,
-        votes_at_most=campaign.rules.per_question * progress.questions,
-        not_needed=exported.not_needed,
+        max_votes=campaign.rules.votes_per_question * progress.n_questions,
+        n_not_needed=exported.n_not_needed,
         threshold=threshold,
-        correct=int(np.count_nonzero(label == valid)),
-        valid_missed=int(np.count_nonzero(valid & ~label)),
-        invalid_kept=int(np.count_nonzero(label & ~valid)),
+        n_correct=int(np.count_nonzero(label == valid)),
+        n_valid_missed=int(np.count_nonzero(valid & ~label)),
+        n_invalid_kept=int(np.count_nonzero(label & ~valid)),
     )
 
 
-def _scores(campaign: Campaign, exported: Exported, *, is_measured: bool) -> Scores:
-    """Compute scores with the default method, with golden answers if raters are measured on them."""
+def _compute_scores(campaign: Campaign, exported: CampaignExport, *, is_measured: bool) -> Scores:
+    """Compute scores from the votes, and from golden answers if raters are measured on them."""
     if not is_measured or exported.golden is None or exported.rater_golden is None:
         return aggregate(exported.votes, "em").scores
     return aggregate(
         exported.votes,
         experts=exported.golden,
         rater_golden=exported.rater_golden,
-        original=exported.original if campaign.original_votes else None,
+        original=exported.original if campaign.has_original_votes else None,
         at_least=campaign.at_least,
     ).scores
 
 
-def _truths(scores: Scores, truth: Truth) -> npt.NDArray[np.bool_]:
-    """Return whether each class with a score is valid."""
+def _evaluate_truths(scores: Scores, is_valid: TruthFunction) -> npt.NDArray[np.bool_]:
+    """Return whether the class of each question is valid; bool, shape (questions,)."""
     questions = scores.questions
     columns = zip(questions.image_ids.tolist(), questions.class_ids.tolist(), strict=True)
-    return np.array([truth(questions.images[image], class_id) for image, class_id in columns], bool)
+    return np.array([is_valid(questions.images[image], class_id) for image, class_id in columns], bool)
 
 
-def check_matrix(matrix: Matrix) -> None:
+def check_confusion_matrix(matrix: ConfusionMatrix) -> None:
     """Raise `DataError` unless a matrix has two rows of three probabilities that add up to 1."""
     sizes = [len(row) for row in matrix]
     if sizes != [len(KNOWN_ANSWERS)] * len(VALIDITY) or not all(
@@ -255,19 +271,19 @@ def check_matrix(matrix: Matrix) -> None:
         )
 
 
-def truth_of_campaign(campaign: Campaign, labels: LabelSets | None = None, *, seed: int = 0) -> Truth:
-    """Return the truth of a simulation: by labels, or by golden questions.
+def make_truth_function(campaign: Campaign, labels: LabelSets | None = None, *, seed: int = 0) -> TruthFunction:
+    """Return a function that says whether a class of an image is valid, by labels or golden questions.
 
-    Without labels, other questions are valid at random, as often as golden questions.
+    Without labels, questions that are not golden are valid at random, as often as golden questions.
     """
-    golden = golden_truths(campaign)
+    golden = read_golden_truths(campaign)
     share = sum(golden.values()) / len(golden) if golden else 0.5
     if labels is None:
         return lambda image, class_id: golden.get(
             (image, class_id), Random(f"{seed} {image} {class_id}").random() < share
         )
     valid = {}
-    names = tuple(image_addresses(campaign).values())
+    names = tuple(image_names_by_address(campaign).values())
     for name, row in zip(names, labels.find(names).tolist(), strict=True):
         if row < 0:
             raise DataError(

@@ -1,10 +1,10 @@
 from .checked_labels import checked_truth as checked_truth
 from .folding import USUAL_FOLDS as USUAL_FOLDS
-from .folding import groups_within as groups_within
+from .folding import duplicate_groups as duplicate_groups
 from .folding import make_folds as make_folds
 from .held_out import HeldOutPredictions as HeldOutPredictions
 from .held_out_files import HeldOutFile as HeldOutFile
-from .label_errors import LEAST_QUALITY as LEAST_QUALITY
+from .label_errors import MIN_LABEL_QUALITY as MIN_LABEL_QUALITY
 from .label_errors import CleaningMethod as CleaningMethod
 from .label_errors import find_label_errors as find_label_errors
 from .targets import training_targets as training_targets

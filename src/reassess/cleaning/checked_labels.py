@@ -19,26 +19,28 @@ from reassess.errors import DataError, ReassessWarning
 from reassess.text import count_noun
 
 _Floats = npt.NDArray[np.float64]
-_BY_MODEL = 0.01  # standard error of the share by the model: its error on data where the wrong labels are known
-_EDGE = 1e-9  # probabilities keep this distance from 0 and 1 before they are shifted
-_FAR = 40.0  # largest shift, in log-odds
-_MANY = 1e9  # labels; larger counts are printed with few digits
-_ALL = 0.95  # a sample of all labels must represent this share of them, by its weights
+_MODEL_SHARE_ERROR = (
+    0.01  # standard error of the share by the model: its error on data where the wrong labels are known
+)
+_PROBABILITY_MARGIN = 1e-9  # probabilities keep this distance from 0 and 1 before they are shifted
+_MAX_SHIFT = 40.0  # largest shift, in log-odds
+_MAX_EXACT_COUNT = 1e9  # labels; larger counts are printed with few digits
+_MIN_COVERED_SHARE = 0.95  # a sample of all labels must represent this share of them, by its weights
 
 
-def known_labels(held_out: HeldOutPredictions, checked: Golden | None) -> npt.NDArray[np.int8]:
-    """Return 1 for each label that is checked and correct, -1 if it is wrong, else 0; int8, (images,)."""
-    known = np.zeros(len(held_out.labels), np.int8)
-    if checked is None:
-        return known
-    classes = held_out.labels.classes.merge(checked.questions.classes)
-    labels, pairs = held_out.labels.in_classes(classes), checked.questions.in_classes(classes)
+def find_label_verdicts(held_out: HeldOutPredictions, golden: Golden | None) -> npt.NDArray[np.int8]:
+    """Return 1 for labels checked as correct, -1 for wrong ones, 0 for unchecked ones; int8, (images,)."""
+    verdicts = np.zeros(len(held_out.labels), np.int8)
+    if golden is None:
+        return verdicts
+    classes = held_out.labels.classes.merge(golden.questions.classes)
+    labels, pairs = held_out.labels.in_classes(classes), golden.questions.in_classes(classes)
     rows = match_images(pairs.images, labels.images, where="the checked labels", known_place="the labels")[
         pairs.image_ids
     ]
     is_label = (rows >= 0) & (labels.indices[rows] == pairs.class_ids)
-    known[rows[is_label]] = np.where(checked.valid[is_label], 1, -1)
-    if not known.any():
+    verdicts[rows[is_label]] = np.where(golden.is_valid[is_label], 1, -1)
+    if not verdicts.any():
         raise DataError(
             "missing-golden",
             "no label was checked",
@@ -46,12 +48,12 @@ def known_labels(held_out: HeldOutPredictions, checked: Golden | None) -> npt.ND
             found=f"{len(pairs):,} questions on {len(pairs.images):,} images",
             fix="check the labels of a random sample of the images",
         )
-    _warn_of_unused(checked, rows, is_label)
-    return known
+    _warn_about_unused_answers(golden, rows, is_label)
+    return verdicts
 
 
 def checked_truth(answers: Votes) -> Golden:
-    """Compute which labels are correct, by more than half of their answers; ties are not used.
+    """Decide which labels are correct, by the majority of their answers; ties are not used.
 
     Parameters
     ----------
@@ -87,11 +89,11 @@ def checked_truth(answers: Votes) -> Golden:
     return golden_truth(answers)
 
 
-def _warn_of_unused(checked: Golden, rows: npt.NDArray[np.int64], is_label: npt.NDArray[np.bool_]) -> None:
-    """Warn about answers that are not about the label of an image."""
-    if checked.exclusive:  # the questions are all classes of each image
-        unused = np.unique(checked.questions.image_ids[rows < 0]).size
-        text = f"{unused:,} of {count_noun(len(checked.questions.images), 'checked image')} not used: no label"
+def _warn_about_unused_answers(golden: Golden, rows: npt.NDArray[np.int64], is_label: npt.NDArray[np.bool_]) -> None:
+    """Warn about unused answers, which are not about the label of an image."""
+    if golden.is_exclusive:  # the questions are all classes of each image
+        unused = np.unique(golden.questions.image_ids[rows < 0]).size
+        text = f"{unused:,} of {count_noun(len(golden.questions.images), 'checked image')} not used: no label"
     else:
         unused = int(np.count_nonzero(~is_label))
         text = f"{unused:,} of {count_noun(is_label.size, 'checked question')} not used: not about an image's label"
@@ -105,48 +107,48 @@ class DrawnLabels:
 
     weights: _Floats  # (images,): number of labels that each checked label represents; 0 if it was not drawn
     strata: npt.NDArray[np.int64]  # (images,)
-    covered: float  # share of all labels that the drawn labels represent
+    covered_share: float  # share of all labels that the drawn labels represent
     has_all_strata: bool = True  # whether a label of each stratum is known
-    other_answers: int = 0  # drawn images that have answers, but none about their label
+    n_other_answers: int = 0  # drawn images that have answers, but none about their label
 
     @classmethod
-    def of(
+    def from_sample(
         cls,
         held_out: HeldOutPredictions,
-        known: npt.NDArray[np.int8],
+        verdicts: npt.NDArray[np.int8],
         sample: Sample | None,
-        answered: Sequence[str] = (),
+        answered_images: Sequence[str] = (),
     ) -> "DrawnLabels":
-        """Find the known labels in a sample; they also represent drawn images that are not among `answered`."""
-        weights, strata = np.zeros(known.size), np.zeros(known.size, np.int64)
+        """Find the checked labels of a random sample, and the number of labels that each represents."""
+        weights, strata = np.zeros(verdicts.size), np.zeros(verdicts.size, np.int64)
         if sample is None:
             return cls(weights, strata, 0.0)
         rows = match_images(sample.images, held_out.labels.images, where="the sample", known_place="the labels")
         represented = float(sample.weights[rows >= 0].sum())
-        if represented > known.size / _ALL:
+        if represented > verdicts.size / _MIN_COVERED_SHARE:
             raise DataError(
                 "out-of-range",
                 "probabilities of being drawn are too low",
                 where="the checked labels",
-                allowed=f"the {count_noun(known.size, 'label')}, as the sum of 1 / probability",
-                found=f"{represented:{',.0f' if represented < _MANY else '.3g'}} labels",
+                allowed=f"the {count_noun(verdicts.size, 'label')}, as the sum of 1 / probability",
+                found=f"{represented:{',.0f' if represented < _MAX_EXACT_COUNT else '.3g'}} labels",
                 fix="use the probabilities of the draw",
             )
-        is_used = (rows >= 0) & (known[rows] != 0)
-        drawn = sample.restrict(is_used, population=rows >= 0)
-        weights[rows[is_used]] = drawn.weights
-        _, strata[rows[is_used]] = np.unique(np.array(drawn.strata, np.str_), return_inverse=True)
-        covered = float(drawn.weights.sum()) / known.size  # lower if a stratum has no known label
-        has_all_strata = {*drawn.strata} == {sample.strata[row] for row in np.flatnonzero(rows >= 0).tolist()}
-        is_answered = np.isin(np.arange(rows.size), sample.rows_of(answered))
+        is_used = (rows >= 0) & (verdicts[rows] != 0)
+        drawn_sample = sample.restrict(is_used, population=rows >= 0)
+        weights[rows[is_used]] = drawn_sample.weights
+        _, strata[rows[is_used]] = np.unique(np.array(drawn_sample.strata, np.str_), return_inverse=True)
+        covered = float(drawn_sample.weights.sum()) / verdicts.size  # lower if a stratum has no known label
+        has_all_strata = {*drawn_sample.strata} == {sample.strata[row] for row in np.flatnonzero(rows >= 0).tolist()}
+        is_answered = np.isin(np.arange(rows.size), sample.rows_of(answered_images))
         other_answers = int(np.count_nonzero(is_answered & (rows >= 0) & ~is_used))
         return cls(weights, strata, min(1.0, covered), has_all_strata, other_answers)
 
 
-def correct_share(
-    label_quality: _Floats, known: npt.NDArray[np.int8], drawn: DrawnLabels
+def correct_wrong_share(
+    label_quality: _Floats, verdicts: npt.NDArray[np.int8], drawn_labels: DrawnLabels
 ) -> tuple[_Floats, CheckedLabels]:
-    """Correct the share of wrong labels by checked labels, and shift the probabilities to it.
+    """Correct the estimated share of wrong labels by checked labels, and shift the probabilities to it.
 
     The error of the share by the model is estimated by the weighted mean of (wrong - probability of wrong), over the
     checked labels that were drawn at random. If the 99 % interval of the corrected share contains the share by the
@@ -158,39 +160,53 @@ def correct_share(
     This is a difference estimator with Hajek's weights. Cochran, "Sampling Techniques" (1977), section 7; Saerndal,
     Swensson and Wretman, "Model Assisted Survey Sampling" (1992), section 6.
     """
-    wrong, expected = known < 0, 1 - label_quality
+    wrong, expected = verdicts < 0, 1 - label_quality
     by_model = float(expected.mean())
     checked = CheckedLabels(
-        n_checked=int(np.count_nonzero(known)),
+        n_checked=int(np.count_nonzero(verdicts)),
         n_wrong=int(np.count_nonzero(wrong)),
-        n_drawn=int(np.count_nonzero(drawn.weights)),
+        n_drawn=int(np.count_nonzero(drawn_labels.weights)),
         model_share=by_model,
-        covered_share=drawn.covered,
-        n_other_answers=drawn.other_answers,
+        covered_share=drawn_labels.covered_share,
+        n_other_answers=drawn_labels.n_other_answers,
     )
-    if drawn.covered < _ALL or not drawn.has_all_strata or drawn.other_answers or not checked.n_drawn:
-        return np.where(known == 0, label_quality, known > 0), checked
-    off, error, freedom = _weighted_mean(wrong - expected, expected, drawn)
-    half, far = (error * float(stdtrit(freedom, level)) for level in (0.975, 0.995))
-    corrected_share = float(np.clip(by_model + off, 0, 1))
-    interval = max(0.0, corrected_share - half), min(1.0, corrected_share + half)
+    if (
+        drawn_labels.covered_share < _MIN_COVERED_SHARE
+        or not drawn_labels.has_all_strata
+        or drawn_labels.n_other_answers
+        or not checked.n_drawn
+    ):
+        return np.where(verdicts == 0, label_quality, verdicts > 0), checked
+    model_error, error, degrees_of_freedom = _weighted_mean(wrong - expected, expected, drawn_labels)
+    half_width, max_model_error = (error * float(stdtrit(degrees_of_freedom, level)) for level in (0.975, 0.995))
+    corrected_share = float(np.clip(by_model + model_error, 0, 1))
+    interval = max(0.0, corrected_share - half_width), min(1.0, corrected_share + half_width)
     checked = replace(
-        checked, corrected_share=corrected_share, interval=interval, is_model_share_plausible=abs(off) <= far
+        checked,
+        corrected_share=corrected_share,
+        interval=interval,
+        is_model_share_plausible=abs(model_error) <= max_model_error,
     )
-    weight = _BY_MODEL**2 / (_BY_MODEL**2 + error**2) if checked.is_model_share_plausible else 1.0
-    share = float(np.clip(by_model + weight * off, *interval))
-    return _shift_to_mean(label_quality, known, 1 - share), checked
+    weight = _MODEL_SHARE_ERROR**2 / (_MODEL_SHARE_ERROR**2 + error**2) if checked.is_model_share_plausible else 1.0
+    share = float(np.clip(by_model + weight * model_error, *interval))
+    return _shift_to_mean(label_quality, verdicts, 1 - share), checked
 
 
-def _weighted_mean(off: _Floats, expected: _Floats, drawn: DrawnLabels) -> tuple[float, float, float]:
-    """Compute the weighted mean, its standard error, and its degrees of freedom (Satterthwaite)."""
+def _weighted_mean(
+    model_errors: _Floats, probabilities: _Floats, drawn_labels: DrawnLabels
+) -> tuple[float, float, float]:
+    """Compute the weighted mean of model errors, its standard error and its degrees of freedom."""
     # A small sample can be without a wrong label. Therefore, the variance of each stratum is that of the sample plus
     # one wrong label, weighted by the share of the stratum, and it is at least the variance that the model expects.
-    rows = np.flatnonzero(drawn.weights)
-    total, mean, variances, freedom = float(drawn.weights.sum()), 0.0, [], []
-    for stratum in np.unique(drawn.strata[rows]).tolist():
-        in_stratum = rows[drawn.strata[rows] == stratum]
-        weights, values, probable = drawn.weights[in_stratum], off[in_stratum], expected[in_stratum]
+    rows = np.flatnonzero(drawn_labels.weights)
+    total, mean, variances, freedom = float(drawn_labels.weights.sum()), 0.0, [], []
+    for stratum in np.unique(drawn_labels.strata[rows]).tolist():
+        in_stratum = rows[drawn_labels.strata[rows] == stratum]
+        weights, values, probable = (
+            drawn_labels.weights[in_stratum],
+            model_errors[in_stratum],
+            probabilities[in_stratum],
+        )
         relative = weights / weights.mean()
         share = float(weights.sum()) / total
         mean += share * float((relative * values).mean())
@@ -207,14 +223,14 @@ def _weighted_mean(off: _Floats, expected: _Floats, drawn: DrawnLabels) -> tuple
     return mean, math.sqrt(variance), variance**2 / parts if parts else float(rows.size)
 
 
-def _shift_to_mean(label_quality: _Floats, known: npt.NDArray[np.int8], mean: float) -> _Floats:
-    """Shift the log-odds of unchecked labels so that all probabilities have a mean."""
-    odds = logit(np.clip(label_quality, _EDGE, 1 - _EDGE))
+def _shift_to_mean(label_quality: _Floats, verdicts: npt.NDArray[np.int8], mean: float) -> _Floats:
+    """Shift the log-odds of unchecked labels so that the mean of all probabilities equals `mean`."""
+    odds = logit(np.clip(label_quality, _PROBABILITY_MARGIN, 1 - _PROBABILITY_MARGIN))
 
-    def shifted(shift: float) -> _Floats:
-        return np.where(known == 0, expit(odds + shift), known > 0)
+    def shift_probabilities(shift: float) -> _Floats:
+        return np.where(verdicts == 0, expit(odds + shift), verdicts > 0)
 
-    low, high = -_FAR, _FAR
-    if not shifted(low).mean() < mean < shifted(high).mean():
-        return shifted(low if shifted(low).mean() >= mean else high)
-    return shifted(float(brentq(lambda shift: shifted(shift).mean() - mean, low, high)))
+    low, high = -_MAX_SHIFT, _MAX_SHIFT
+    if not shift_probabilities(low).mean() < mean < shift_probabilities(high).mean():
+        return shift_probabilities(low if shift_probabilities(low).mean() >= mean else high)
+    return shift_probabilities(float(brentq(lambda shift: shift_probabilities(shift).mean() - mean, low, high)))

@@ -21,7 +21,7 @@ _Ints = npt.NDArray[np.int64]
 def make_folds(
     labels: LabelSets, *, k: int = USUAL_FOLDS, duplicates: Sequence[Sequence[str]] = (), seed: int = 0
 ) -> Folds:
-    """Split images into folds, at random within each class.
+    """Split images into folds at random, stratified by class.
 
     The folds depend on the names, the classes, the duplicates and the seed, but not on the order of the images. Without
     duplicates, the number of images of a class differs by at most 1 between folds, and so does the number of images.
@@ -33,8 +33,8 @@ def make_folds(
     k
         Number of folds, 2 or more.
     duplicates
-        Groups of image names, as from `groups_within`. Each group is in one fold, so that no model is trained on a copy
-        of an image that it predicts. Groups that share an image are merged. Images without a label are ignored.
+        Groups of image names, as from `duplicate_groups`. Each group is in one fold, so that no model is trained on a
+        copy of an image that it predicts. Groups that share an image are merged. Images without a label are ignored.
     seed
         Seed of the random order.
 
@@ -69,11 +69,11 @@ def make_folds(
     check_type(LabelSets, labels)
     check_number(k, 2, value_name="number of folds", is_whole=True)
     check_number(seed, 0, value_name="seed", is_whole=True)
-    check_is_collection(duplicates, value_name="groups of images", fix="groups_within(DUPLICATES, SET)")
+    check_is_collection(duplicates, value_name="groups of images", fix="duplicate_groups(DUPLICATES, SET)")
     for group in duplicates:
         check_is_collection(group, value_name="names of images")
-    class_ids = single_classes(labels)
-    order, starts = _units(labels.images, duplicates)
+    class_ids = single_class_ids(labels)
+    order, starts = _group_into_units(labels.images, duplicates)
     if starts.size < k:
         raise DataError(
             "too-many",
@@ -82,24 +82,26 @@ def make_folds(
             found=f"{starts.size:,}",
             fix="use fewer folds",
         )
-    _warn_of_small_classes(labels, class_ids, k)
+    _warn_about_small_classes(labels, class_ids, k)
     numbers = np.empty(len(labels), np.int64)
     numbers[order] = _assign_folds(class_ids[order], starts, k, np.random.default_rng(seed))
     return Folds(labels.images, numbers)
 
 
-def groups_within(duplicates: Duplicates, name: str) -> list[tuple[str, ...]]:
-    """List the groups of duplicates in one set; raise `DataError` if the table has no row of the set."""
+def duplicate_groups(duplicates: Duplicates, set_name: str) -> list[tuple[str, ...]]:
+    """List the groups of duplicates in one set of images; raise `DataError` for an unknown set."""
     check_type(Duplicates, duplicates, value_name="duplicates")
-    duplicates.images_of(name)  # raises for a set without a row
+    duplicates.images_of(set_name)  # raises for a set without a row
     groups: dict[int, list[str]] = defaultdict(list)
-    for row in np.flatnonzero((duplicates.set_ids == duplicates.sets.index(name)) & (duplicates.groups > 0)).tolist():
+    for row in np.flatnonzero(
+        (duplicates.set_ids == duplicates.sets.index(set_name)) & (duplicates.groups > 0)
+    ).tolist():
         groups[int(duplicates.groups[row])].append(duplicates.images[row])
     return [tuple(images) for images in groups.values() if len(images) > 1]
 
 
-def single_classes(labels: LabelSets) -> npt.NDArray[np.int32]:
-    """Return the only class of each image, int32; raise `DataError` if an image has no class or several."""
+def single_class_ids(labels: LabelSets) -> npt.NDArray[np.int32]:
+    """Return the id of each image's only class; raise `DataError` if an image has none or several."""
     is_wrong = labels.sizes != 1
     if is_wrong.any():
         row = int(np.argmax(is_wrong))
@@ -114,79 +116,82 @@ def single_classes(labels: LabelSets) -> npt.NDArray[np.int32]:
     return labels.indices
 
 
-def _units(images: tuple[str, ...], duplicates: Sequence[Sequence[str]]) -> tuple[_Ints, _Ints]:
+def _group_into_units(images: tuple[str, ...], duplicates: Sequence[Sequence[str]]) -> tuple[_Ints, _Ints]:
     """Group duplicates into units; return image positions sorted by unit, and the start of each unit."""
     # Units, and the images of a unit, are sorted by image key, so that the order of `images` does not matter.
     keys = image_keys(images)
     by_key = np.array(sorted(range(len(keys)), key=keys.__getitem__), np.int64)
     rank_of = {keys[row]: rank for rank, row in enumerate(by_key.tolist())} if duplicates else {}
-    first = np.arange(by_key.size)  # for each rank, the rank of the first image of its unit
+    first_ranks = np.arange(by_key.size)  # for each rank, the rank of the first image of its unit
     flat = iter(image_keys(tuple(chain.from_iterable(duplicates))))
     links = [[rank_of[key] for key in islice(flat, len(group)) if key in rank_of] for group in duplicates]
     if any(len(group) > 1 for group in links):
-        first = _first_connected(links, by_key.size)
-    by_unit = np.lexsort((np.arange(by_key.size), first))
-    return by_key[by_unit], np.flatnonzero(np.diff(first[by_unit], prepend=-1))
+        first_ranks = _find_first_linked_position(links, by_key.size)
+    by_unit = np.lexsort((np.arange(by_key.size), first_ranks))
+    return by_key[by_unit], np.flatnonzero(np.diff(first_ranks[by_unit], prepend=-1))
 
 
-def _first_connected(groups: Sequence[Sequence[int]], count: int) -> _Ints:
-    """Find, for each number below `count`, the smallest number that groups connect it with."""
+def _find_first_linked_position(groups: Sequence[Sequence[int]], n_positions: int) -> _Ints:
+    """Return, for each position, the lowest position that is connected with it by shared groups."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
     heads = np.repeat([group[0] for group in groups if group], [len(group) for group in groups if group])
     members = np.fromiter(chain.from_iterable(groups), np.int64)
-    links = coo_array((np.ones(members.size, np.int8), (heads, members)), shape=(count, count))
+    links = coo_array((np.ones(members.size, np.int8), (heads, members)), shape=(n_positions, n_positions))
     component = connected_components(links, directed=False)[1]
-    first: _Ints = np.unique(component, return_index=True)[1][component]
-    return first
+    first_positions: _Ints = np.unique(component, return_index=True)[1][component]
+    return first_positions
 
 
-def _assign_folds(class_ids: npt.NDArray[np.integer], starts: _Ints, k: int, generator: np.random.Generator) -> _Ints:
-    """Assign folds: first to duplicates, the largest units first, then to the other images by class."""
-    sizes = np.diff(starts, append=class_ids.size)
-    shuffled = generator.permutation(sizes.size)
+def _assign_folds(
+    class_ids: npt.NDArray[np.integer], unit_starts: _Ints, n_folds: int, rng: np.random.Generator
+) -> _Ints:
+    """Return the fold of each image; duplicates stay together, and folds are balanced by class."""
+    sizes = np.diff(unit_starts, append=class_ids.size)
+    shuffled = rng.permutation(sizes.size)
     single, several = shuffled[sizes[shuffled] == 1], shuffled[sizes[shuffled] > 1]
-    folds, totals = np.empty(class_ids.size, np.int64), np.zeros(k, np.int64)
-    class_totals: dict[int, _Ints] = defaultdict(lambda: np.zeros(k, np.int64))  # images of a class in each fold
+    folds, fold_sizes = np.empty(class_ids.size, np.int64), np.zeros(n_folds, np.int64)
+    class_totals: dict[int, _Ints] = defaultdict(lambda: np.zeros(n_folds, np.int64))  # images of a class in each fold
     for unit in several[np.argsort(-sizes[several], kind="stable")].tolist():
-        rows = slice(starts[unit], starts[unit] + sizes[unit])
+        rows = slice(unit_starts[unit], unit_starts[unit] + sizes[unit])
         present, counts = np.unique(class_ids[rows], return_counts=True)
         same_classes = np.sum([class_totals[class_id] for class_id in present.tolist()], axis=0)
-        fold = int(np.lexsort((totals, same_classes))[0])
+        fold = int(np.lexsort((fold_sizes, same_classes))[0])
         for class_id, count in zip(present.tolist(), counts.tolist(), strict=True):
             class_totals[class_id][fold] += count
         folds[rows] = fold
-        totals[fold] += sizes[unit]
-    rows = starts[single]
+        fold_sizes[fold] += sizes[unit]
+    rows = unit_starts[single]
     rows = rows[np.argsort(class_ids[rows], kind="stable")]  # within a class, the order stays random
     for class_rows in np.split(rows, np.flatnonzero(np.diff(class_ids[rows])) + 1):
         if class_rows.size:
-            duplicates = class_totals.pop(int(class_ids[class_rows[0]]), np.zeros(k, np.int64))
-            folds[class_rows] = _fill_folds(duplicates, totals, class_rows.size)
-            totals += np.bincount(folds[class_rows], minlength=k)
+            duplicates = class_totals.pop(int(class_ids[class_rows[0]]), np.zeros(n_folds, np.int64))
+            folds[class_rows] = _fill_folds(duplicates, fold_sizes, class_rows.size)
+            fold_sizes += np.bincount(folds[class_rows], minlength=n_folds)
     return folds
 
 
-def _fill_folds(class_totals: _Ints, totals: _Ints, count: int) -> _Ints:
-    """Assign images of a class to the folds with the fewest images of the class, then of all classes."""
-    low, high = 0, count  # search the level that all folds reach; the remaining images are then one per fold
+def _fill_folds(class_totals: _Ints, fold_sizes: _Ints, n_images: int) -> _Ints:
+    """Return folds for images of one class: folds with the fewest images of the class are filled first."""
+    low, high = 0, n_images  # search the level that all folds reach; the remaining images are then one per fold
     while low < high:
         level = (low + high + 1) // 2
-        is_reached = int(np.maximum(class_totals.min() + level - class_totals, 0).sum()) <= count
+        is_reached = int(np.maximum(class_totals.min() + level - class_totals, 0).sum()) <= n_images
         low, high = (level, high) if is_reached else (low, level - 1)
     added = np.maximum(class_totals.min() + low - class_totals, 0)
-    remaining = count - int(added.sum())
-    added[np.lexsort((totals + added, class_totals + added))[:remaining]] += 1
+    remaining = n_images - int(added.sum())
+    added[np.lexsort((fold_sizes + added, class_totals + added))[:remaining]] += 1
     return np.repeat(np.arange(class_totals.size), added)
 
 
-def _warn_of_small_classes(labels: LabelSets, class_ids: npt.NDArray[np.int32], k: int) -> None:
+def _warn_about_small_classes(labels: LabelSets, class_ids: npt.NDArray[np.int32], n_folds: int) -> None:
+    """Warn about classes with fewer images than folds."""
     present, counts = np.unique(class_ids, return_counts=True)
-    small = [labels.classes.short_name(class_id) for class_id in present[counts < k].tolist()]
+    small = [labels.classes.short_name(class_id) for class_id in present[counts < n_folds].tolist()]
     if small:
         text = (
-            f"{count_noun(len(small), 'class has', 'classes have')} fewer images than the {k} folds: "
+            f"{count_noun(len(small), 'class has', 'classes have')} fewer images than the {n_folds} folds: "
             f"{join_first(small, max_items=3)}"
         )
         warnings.warn(text, ReassessWarning, stacklevel=3)

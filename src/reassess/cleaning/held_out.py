@@ -7,17 +7,17 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from reassess.cleaning.folding import single_classes
-from reassess.cleaning.held_out_checks import check_models, common_count
-from reassess.cleaning.held_out_files import HeldOutFile, join_files, warn_split_duplicates
+from reassess.cleaning.folding import single_class_ids
+from reassess.cleaning.held_out_checks import check_top1_classes, find_common_class_count
+from reassess.cleaning.held_out_files import HeldOutFile, join_held_out_files, warn_about_split_duplicates
 from reassess.core import Cleaning, Folds, LabelNoise, LabelSets, Match, Predictions
 from reassess.core.checks import check_is_collection, check_type
-from reassess.errors import DataError, ReassessWarning, add_place_to_errors
+from reassess.errors import DataError, ReassessWarning, add_error_place
 from reassess.evaluation.class_ranks import ranks_and_top1
 from reassess.numeric.arrays import release_memory
 from reassess.text import count_noun, join_first
 
-_PART = 1 << 16  # rows after which the memory of a mapped file is released
+_BLOCK_SIZE = 1 << 16  # rows after which the memory of a mapped file is released
 
 
 @dataclass(frozen=True)
@@ -30,11 +30,11 @@ class HeldOutPredictions:
         The label of each image.
     files
         Files that together contain each image equally often. Results do not depend on their order.
-    classes
+    n_classes
         Number of classes.
-    repetitions
+    n_repetitions
         Number of predictions of each image.
-    best
+    top1_by_file
         The most probable class of each row of each file; int32, shape (N,), -1 for no class.
 
     Examples
@@ -44,19 +44,19 @@ class HeldOutPredictions:
     ...     "fold-0": Predictions.from_ids([0], images=["a.png"]),
     ...     "fold-1": Predictions.from_ids([0], images=["b.png"]),
     ... }
-    >>> held_out = HeldOutPredictions.of(folds, labels)
-    >>> held_out.repetitions, held_out.top1().tolist()
+    >>> held_out = HeldOutPredictions.from_predictions(folds, labels)
+    >>> held_out.n_repetitions, held_out.top1_ids().tolist()
     (1, [[0, 0]])
     """
 
     labels: LabelSets
     files: tuple[HeldOutFile, ...]
-    classes: int
-    repetitions: int
-    best: tuple[npt.NDArray[np.int32], ...]
+    n_classes: int
+    n_repetitions: int
+    top1_by_file: tuple[npt.NDArray[np.int32], ...]
 
     @classmethod
-    def of(
+    def from_predictions(
         cls,
         predictions: Mapping[str, Predictions],
         labels: LabelSets,
@@ -65,7 +65,7 @@ class HeldOutPredictions:
         duplicates: Sequence[Sequence[str]] = (),
         match: Match = "path",
     ) -> "HeldOutPredictions":
-        """Join held-out predictions, by the name of their file, with the labels.
+        """Join held-out predictions with the labels; `predictions` has the name of each file as key.
 
         Parameters
         ----------
@@ -96,10 +96,10 @@ class HeldOutPredictions:
             all files; or duplicates are in several folds.
         """
         check_type(LabelSets, labels)
-        single_classes(labels)
+        single_class_ids(labels)
         check_type(Mapping, predictions, value_name="held-out predictions", fix="{name of the file: Predictions}")
         check_type(Sequence, folds, value_name="folds", fix="[folds], a list")
-        check_is_collection(duplicates, value_name="groups of images", fix="groups_within(DUPLICATES, SET)")
+        check_is_collection(duplicates, value_name="groups of images", fix="duplicate_groups(DUPLICATES, SET)")
         for name, model in predictions.items():
             check_type(Predictions, model, value_name=f"predictions of {name}", fix="read_predictions(FILE)")
         for repetition in folds:
@@ -110,34 +110,36 @@ class HeldOutPredictions:
                 "held-out predictions are missing",
                 found=f"{count_noun(len(predictions), 'file')}, {count_noun(len(labels), 'label')}",
             )
-        files = join_files(predictions, labels, folds, match)
-        warn_split_duplicates(duplicates, labels, files, folds)
-        classes = common_count(files, labels)
-        best = tuple(_top1(file, labels) for file in files)
-        check_models(files, best, labels, classes)
-        repetitions = sum(file.rows.size for file in files) // len(labels)
+        files = join_held_out_files(predictions, labels, folds, match)
+        warn_about_split_duplicates(duplicates, labels, files, folds)
+        classes = find_common_class_count(files, labels)
+        best = tuple(_find_top1(file, labels) for file in files)
+        check_top1_classes(files, best, labels, classes)
+        repetitions = sum(file.label_rows.size for file in files) // len(labels)
         return cls(labels, files, classes, repetitions, best)
 
-    def top1(self) -> npt.NDArray[np.int32]:
-        """Return the top-1 of each image: int32, shape (repetitions, images), -1 for no class."""
-        best = np.empty((self.repetitions, len(self.labels)), np.int32)
-        for file, file_best in zip(self.files, self.best, strict=True):
-            best[file.repetitions, file.rows] = file_best
+    def top1_ids(self) -> npt.NDArray[np.int32]:
+        """Return the top-1 class of each image: int32, shape (repetitions, images), -1 for no class."""
+        best = np.empty((self.n_repetitions, len(self.labels)), np.int32)
+        for file, file_best in zip(self.files, self.top1_by_file, strict=True):
+            best[file.repetition_numbers, file.label_rows] = file_best
         return best
 
 
 def make_cleaning(
     held_out: HeldOutPredictions,
     *,
-    kept: npt.NDArray[np.bool_],
+    is_kept: npt.NDArray[np.bool_],
     label_quality: npt.NDArray[np.float64],
-    suggested: npt.NDArray[np.int32],
+    suggested_ids: npt.NDArray[np.int32],
     reasons: tuple[str, ...],
     noise: LabelNoise | None = None,
 ) -> Cleaning:
-    """Make the result of a method; raise if it drops a whole class, warn if it drops more than a third."""
+    """Create a `Cleaning`; raise if it drops a whole class, warn if it drops over a third of a class."""
     labels = held_out.labels
-    cleaning = Cleaning(labels.images, labels.indices, kept, label_quality, suggested, reasons, labels.classes, noise)
+    cleaning = Cleaning(
+        labels.images, labels.indices, is_kept, label_quality, suggested_ids, reasons, labels.classes, noise
+    )
     dropped_names = [
         labels.classes.short_name(class_id) for class_id, count, dropped in cleaning.by_class() if dropped == count
     ]
@@ -147,28 +149,28 @@ def make_cleaning(
             "no image of a class is kept",
             allowed="some of each class",
             found=f"none of {join_first(dropped_names, max_items=3)} "
-            f"({count_noun(len(dropped_names), 'class', 'classes')} of {held_out.classes:,})",
+            f"({count_noun(len(dropped_names), 'class', 'classes')} of {held_out.n_classes:,})",
             fix="keep less certain labels, or remove such classes from the labels and the predictions",
         )
-    many = [
+    many_dropped = [
         f"{labels.classes.short_name(class_id)} ({dropped:,} of {count:,})"
         for class_id, count, dropped in cleaning.classes_with_many_dropped()
     ]
-    if many:
+    if many_dropped:
         classes = "classes where more than a third of the labels seem wrong"
-        text = f"{classes}: {join_first(many, max_items=3)}; look at these images before you drop them"
+        text = f"{classes}: {join_first(many_dropped, max_items=3)}; look at these images before you drop them"
         warnings.warn(text, ReassessWarning, stacklevel=3)
     return cleaning
 
 
-def _top1(file: HeldOutFile, labels: LabelSets) -> npt.NDArray[np.int32]:
-    """Find the most probable class of each row; raise `DataError` if a score is NaN."""
+def _find_top1(file: HeldOutFile, labels: LabelSets) -> npt.NDArray[np.int32]:
+    """Return the most probable class of each row; raise `DataError` if a score is NaN."""
     predictions = file.predictions
     best = np.empty(len(predictions), np.int32)
-    for start in range(0, best.size, _PART):
-        rows = np.arange(start, min(start + _PART, best.size))
-        targets = labels.indices[file.rows[rows]]
-        with add_place_to_errors(file.name):
+    for start in range(0, best.size, _BLOCK_SIZE):
+        rows = np.arange(start, min(start + _BLOCK_SIZE, best.size))
+        targets = labels.indices[file.label_rows[rows]]
+        with add_error_place(file.name):
             _, best[rows] = ranks_and_top1(predictions, rows, np.arange(rows.size + 1), targets)
         if predictions.scores is not None:
             release_memory(predictions.scores)

@@ -11,92 +11,98 @@ from scipy import sparse
 
 from reassess.cleaning.held_out_files import HeldOutFile
 from reassess.core import LabelSets
-from reassess.errors import DataError, Fix, ReassessWarning, add_place_to_errors
+from reassess.errors import DataError, Fix, ReassessWarning, add_error_place
 from reassess.evaluation.order_checks import check_agreement
 from reassess.evaluation.outcomes import find_class_count, join_and_rank
 from reassess.evaluation.probabilities import output_classes
 from reassess.numeric.proportions import mcnemar_p_value
 from reassess.text import count_noun, join_first
 
-_LEVEL = 1e-6  # significance level of a sign test on exchanged classes; files have thousands of class pairs
+_SIGNIFICANCE_LEVEL = (
+    1e-6  # significance level of a sign test on exchanged classes; files have thousands of class pairs
+)
 _SparseCounts = Any  # a sparse array: scipy has no types
-_MOST_CHECKED = 5_000  # largest number of rows of a file that are compared with the labels
-_EXAMPLES = 3  # classes without a label in a message
-_MANY = 100  # images; a trained model does not predict the same class for this many
+_MAX_CHECKED_ROWS = 5_000  # largest number of rows of a file that are compared with the labels
+_MAX_EXAMPLES = 3  # classes without a label in a message
+_MIN_IMAGES = 100  # images; a trained model does not predict the same class for this many
 
 
-def exchanged_classes(
-    labels: Sequence[npt.NDArray[np.integer]], predicted: Sequence[npt.NDArray[np.integer]], classes: int
+def find_exchanged_classes(
+    label_ids: Sequence[npt.NDArray[np.integer]], top1_ids: Sequence[npt.NDArray[np.integer]], n_classes: int
 ) -> tuple[int | None, dict[int, int]] | None:
-    """Find a file with exchanged classes: its position, and the predicted class for each exchanged class.
+    """Find a file that exchanges classes; return its position, and the predicted class of each of them.
 
     In such a file, most images of a class are predicted as a second class, most images of the second class as a third
     one, and so on in a cycle. In the other files together, these classes are mostly predicted correctly. Both are
     tested for significance. If the classes are exchanged in all files together, the labels could be wrong instead of
     the outputs, and the position is None.
     """
-    file_counts = [_counts(*columns, classes) for columns in zip(labels, predicted, strict=True)]
+    file_counts = [_count_confusions(*columns, n_classes) for columns in zip(label_ids, top1_ids, strict=True)]
     total = sum(file_counts[1:], start=file_counts[0])
     for position, counts in enumerate(file_counts):
-        rest = total - counts
-        for cycle in _cycles(_exchanged(counts)):
+        other_counts = total - counts
+        for cycle in _find_cycles(_find_main_confusions(counts)):
             if _is_significant(_count_exchanged(counts, cycle), _count_correct(counts, cycle)) and _is_significant(
-                _count_correct(rest, cycle), _count_exchanged(rest, cycle)
+                _count_correct(other_counts, cycle), _count_exchanged(other_counts, cycle)
             ):
                 return position, cycle
-    cycles = _cycles(_exchanged(total))
+    cycles = _find_cycles(_find_main_confusions(total))
     in_all = (
         cycle for cycle in cycles if _is_significant(_count_exchanged(total, cycle), _count_correct(total, cycle))
     )
     return next(((None, cycle) for cycle in in_all), None)
 
 
-def _counts(labels: npt.NDArray[np.integer], predicted: npt.NDArray[np.integer], classes: int) -> _SparseCounts:
-    """Count images by label, the row, and predicted class, the column."""
-    has_class = predicted >= 0
-    pairs = (labels[has_class], predicted[has_class])
-    return sparse.csr_array((np.ones(len(pairs[0]), np.int64), pairs), shape=(classes, classes))
+def _count_confusions(
+    label_ids: npt.NDArray[np.integer], top1_ids: npt.NDArray[np.integer], n_classes: int
+) -> _SparseCounts:
+    """Count images in a sparse matrix: a row for each label, a column for each predicted class."""
+    has_class = top1_ids >= 0
+    pairs = (label_ids[has_class], top1_ids[has_class])
+    return sparse.csr_array((np.ones(len(pairs[0]), np.int64), pairs), shape=(n_classes, n_classes))
 
 
-def _exchanged(counts: _SparseCounts) -> dict[int, int]:
-    """Return the other class for each class whose images are mostly predicted as another class."""
+def _find_main_confusions(counts: _SparseCounts) -> dict[int, int]:
+    """Map each class that is mostly predicted as another class to that other class."""
     most_frequent = np.asarray(counts.argmax(axis=1)).ravel()
-    highest = counts[np.arange(most_frequent.size), most_frequent]
-    return {a: int(most_frequent[a]) for a in np.flatnonzero(highest > counts.diagonal()).tolist()}
+    max_counts = counts[np.arange(most_frequent.size), most_frequent]
+    return {a: int(most_frequent[a]) for a in np.flatnonzero(max_counts > counts.diagonal()).tolist()}
 
 
-def _cycles(exchanged: Mapping[int, int]) -> list[dict[int, int]]:
-    """Find cycles of classes, where each class is predicted as the next."""
+def _find_cycles(confusions: Mapping[int, int]) -> list[dict[int, int]]:
+    """Find cycles of classes, where each class is mostly predicted as the next one."""
     cycles, visited = [], set[int]()
-    for start in exchanged:
+    for start in confusions:
         path: list[int] = []
         current: int | None = start
         while current is not None and current not in visited:
             visited.add(current)
             path.append(current)
-            current = exchanged.get(current)
+            current = confusions.get(current)
         if current in path:
-            cycles.append({a: exchanged[a] for a in path[path.index(current) :]})
+            cycles.append({a: confusions[a] for a in path[path.index(current) :]})
     return cycles
 
 
 def _count_exchanged(counts: _SparseCounts, cycle: Mapping[int, int]) -> int:
+    """Count images of the cycle's classes that are predicted as the next class."""
     return sum(int(counts[a, b]) for a, b in cycle.items())
 
 
 def _count_correct(counts: _SparseCounts, cycle: Iterable[int]) -> int:
+    """Count images of the cycle's classes that are predicted correctly."""
     return sum(int(counts[a, a]) for a in cycle)
 
 
-def _is_significant(more: int, fewer: int) -> bool:
-    return more > fewer and mcnemar_p_value(more, fewer) < _LEVEL
+def _is_significant(n_more: int, n_fewer: int) -> bool:
+    return n_more > n_fewer and mcnemar_p_value(n_more, n_fewer) < _SIGNIFICANCE_LEVEL
 
 
-def common_count(files: Sequence[HeldOutFile], labels: LabelSets) -> int:
-    """Return the number of classes, which labels and all outputs must share."""
+def find_common_class_count(files: Sequence[HeldOutFile], labels: LabelSets) -> int:
+    """Return the number of classes; raise `DataError` if files or labels do not agree on it."""
     counts, outputs = [], {}
     for file in files:
-        with add_place_to_errors(file.name):
+        with add_error_place(file.name):
             counts.append(find_class_count(file.predictions, labels, None))
         if file.predictions.scores is not None:
             outputs[file.name] = counts[-1]
@@ -111,31 +117,32 @@ def common_count(files: Sequence[HeldOutFile], labels: LabelSets) -> int:
     return max(counts)
 
 
-def _check_classes(labels: LabelSets, files: Sequence[HeldOutFile], classes: int) -> None:
-    """Raise for a class without a label, which no model can learn, or without an output."""
+def _check_classes(labels: LabelSets, files: Sequence[HeldOutFile], n_classes: int) -> None:
+    """Raise if a class has no label, so that no model can learn it, or no output."""
     used = np.unique(labels.indices)
-    if used.size < classes:
+    if used.size < n_classes:
         # Class ids can be as large as 2^31 - 1, so only the first few are searched.
-        unused = np.setdiff1d(np.arange(min(classes, used.size + _EXAMPLES)), used)[:_EXAMPLES].tolist()
+        unused = np.setdiff1d(np.arange(min(n_classes, used.size + _MAX_EXAMPLES)), used)[:_MAX_EXAMPLES].tolist()
         raise DataError(
             "missing-classes",
             "classes have no label",
-            allowed=f"each of the {classes:,} classes is the label of an image",
+            allowed=f"each of the {n_classes:,} classes is the label of an image",
             found=(
-                f"{join_first([labels.classes.short_name(class_id) for class_id in unused])} ({classes - used.size:,})"
+                f"{join_first([labels.classes.short_name(class_id) for class_id in unused])} "
+                f"({n_classes - used.size:,})"
             ),
             fix="remove such classes from the class list and the predictions",
         )
     for file in files:
         if file.predictions.output_class_ids is None or file.predictions.scores is None:
             continue
-        without_output = np.setdiff1d(np.arange(classes), output_classes(file.predictions)).tolist()
+        without_output = np.setdiff1d(np.arange(n_classes), output_classes(file.predictions)).tolist()
         if without_output:
             raise DataError(
                 "missing-classes",
                 "classes have no output",
                 where=file.name,
-                allowed=f"an output for each of the {classes:,} classes",
+                allowed=f"an output for each of the {n_classes:,} classes",
                 found=(
                     f"{join_first([labels.classes.short_name(i) for i in without_output], max_items=3)} "
                     f"({len(without_output):,})"
@@ -144,21 +151,21 @@ def _check_classes(labels: LabelSets, files: Sequence[HeldOutFile], classes: int
             )
 
 
-def check_models(
-    files: Sequence[HeldOutFile], best: tuple[npt.NDArray[np.int32], ...], labels: LabelSets, classes: int
+def check_top1_classes(
+    files: Sequence[HeldOutFile], top1_by_file: tuple[npt.NDArray[np.int32], ...], labels: LabelSets, n_classes: int
 ) -> None:
     """Raise if the top-1 classes of a file do not match the labels."""
-    _check_not_constant(best, labels)
-    for file, top1 in zip(files, best, strict=True):
-        with add_place_to_errors(file.name):
+    _check_not_constant(top1_by_file, labels)
+    for file, top1 in zip(files, top1_by_file, strict=True):
+        with add_error_place(file.name):
             _check_agreement(file, top1, labels)
-    _check_exchanged(files, best, labels, classes)
+    _check_exchanged(files, top1_by_file, labels, n_classes)
 
 
-def _check_not_constant(best: tuple[npt.NDArray[np.int32], ...], labels: LabelSets) -> None:
+def _check_not_constant(top1_by_file: tuple[npt.NDArray[np.int32], ...], labels: LabelSets) -> None:
     """Raise if the models predict the same class for all images."""
-    predicted, used = np.unique(np.concatenate(best)), np.unique(labels.indices)
-    if predicted.size == 1 and used.size > 1 and len(labels) >= _MANY:
+    predicted, used = np.unique(np.concatenate(top1_by_file)), np.unique(labels.indices)
+    if predicted.size == 1 and used.size > 1 and len(labels) >= _MIN_IMAGES:
         name = labels.classes.short_name(int(predicted[0])) if predicted[0] >= 0 else "none"
         raise DataError(
             "constant-predictions",
@@ -170,10 +177,10 @@ def _check_not_constant(best: tuple[npt.NDArray[np.int32], ...], labels: LabelSe
 
 
 def _check_exchanged(
-    files: Sequence[HeldOutFile], best: tuple[npt.NDArray[np.int32], ...], labels: LabelSets, classes: int
+    files: Sequence[HeldOutFile], top1_by_file: tuple[npt.NDArray[np.int32], ...], labels: LabelSets, n_classes: int
 ) -> None:
-    """Raise for a file with exchanged classes; warn if they are exchanged in all files."""
-    result = exchanged_classes([labels.indices[file.rows] for file in files], best, classes)
+    """Raise if one file exchanges classes; warn if all files do."""
+    result = find_exchanged_classes([labels.indices[file.label_rows] for file in files], top1_by_file, n_classes)
     if result is None:
         return
     position, exchanged = result
@@ -195,11 +202,11 @@ def _check_exchanged(
     )
 
 
-def _check_agreement(file: HeldOutFile, best: npt.NDArray[np.int32], labels: LabelSets) -> None:
-    """Raise if classes or rows are in another order, by the top-1 classes of a part of the rows."""
-    rows = np.unique(np.linspace(0, best.size, _MOST_CHECKED, endpoint=False).astype(np.int64))[: best.size]
-    images = tuple(labels.images[row] for row in file.rows[rows].tolist())
-    part = replace(file.predictions, ids=best[rows, None], scores=None, output_class_ids=None, images=images)
+def _check_agreement(file: HeldOutFile, top1_ids: npt.NDArray[np.int32], labels: LabelSets) -> None:
+    """Raise if the classes or rows of a file are in another order than the labels."""
+    rows = np.unique(np.linspace(0, top1_ids.size, _MAX_CHECKED_ROWS, endpoint=False).astype(np.int64))[: top1_ids.size]
+    images = tuple(labels.images[row] for row in file.label_rows[rows].tolist())
+    part = replace(file.predictions, ids=top1_ids[rows, None], scores=None, output_class_ids=None, images=images)
     outcomes = join_and_rank(part, labels, original=labels)
     try:
         check_agreement(outcomes, labels, labels, name=file.name)

@@ -1,4 +1,4 @@
-"""Files of held-out predictions, joined with the labels; each image must be held out equally often."""
+"""Files of held-out predictions, joined with the labels."""
 
 import warnings
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ import numpy.typing as npt
 from reassess.core import Folds, LabelSets, Match, Predictions
 from reassess.core.checks import check_is_collection
 from reassess.core.image_names import match_images
-from reassess.errors import DataError, Fix, ReassessWarning, add_place_to_errors
+from reassess.errors import DataError, Fix, ReassessWarning, add_error_place
 from reassess.evaluation.probabilities import ScoreKind, score_kind
 from reassess.text import count_noun, join_and, join_first
 
@@ -24,44 +24,46 @@ class HeldOutFile:
 
     name: str  # name of the file, for messages
     predictions: Predictions  # predictions in the classes of the labels
-    rows: _Ints  # (N,): position of each row's image in the labels
-    repetitions: _Ints  # (N,): number of earlier files with the image
+    label_rows: _Ints  # (N,): position of each row's image in the labels
+    repetition_numbers: _Ints  # (N,): number of earlier files with the image
 
     @cached_property
-    def kind(self) -> ScoreKind | None:
+    def score_kind(self) -> ScoreKind | None:
         """Kind of the scores; None for ids."""
-        with add_place_to_errors(self.name):
+        with add_error_place(self.name):
             return None if self.predictions.scores is None else score_kind(self.predictions, raise_if_mixed=True)
 
 
-def join_files(
+def join_held_out_files(
     predictions: Mapping[str, Predictions], labels: LabelSets, folds: Sequence[Folds], match: Match
 ) -> tuple[HeldOutFile, ...]:
-    """Join the images of each file with the labels; each image must be in equally many files."""
+    """Join the images of each file with the labels; raise if images are in different numbers of files."""
     fold_numbers = [(repetition, repetition.fold_numbers_of(labels.images)) for repetition in folds]
     files: list[HeldOutFile] = []
-    held_out = np.zeros(len(labels), np.int64)  # number of files with each image
+    file_counts = np.zeros(len(labels), np.int64)  # number of files with each image
     for name, model in predictions.items():
-        rows = _rows(name, model, labels, match)
+        rows = _match_label_rows(name, model, labels, match)
         if fold_numbers and rows.size < len(labels):
-            problems = [_fold_problem(name, numbers[rows], repetition) for repetition, numbers in fold_numbers]
+            problems = [_find_fold_error(name, numbers[rows], repetition) for repetition, numbers in fold_numbers]
             if None not in problems:
                 raise next(problem for problem in problems if problem is not None)
-        with add_place_to_errors(name):
-            files.append(HeldOutFile(name, model.in_classes(labels.classes), rows, held_out[rows]))
-        held_out[rows] += 1
-    if held_out.min() != held_out.max():
-        raise _uneven_error(labels, files, held_out)
+        with add_error_place(name):
+            files.append(HeldOutFile(name, model.in_classes(labels.classes), rows, file_counts[rows]))
+        file_counts[rows] += 1
+    if file_counts.min() != file_counts.max():
+        raise _uneven_repetitions_error(labels, files, file_counts)
     return tuple(files)
 
 
-def warn_split_duplicates(
+def warn_about_split_duplicates(
     duplicates: Sequence[Sequence[str]], labels: LabelSets, files: Sequence[HeldOutFile], folds: Sequence[Folds]
 ) -> None:
-    """Warn about groups of duplicates in several folds."""
+    """Warn about groups of duplicates whose images are in several folds."""
     if not duplicates:
         return
-    repetitions = [repetition.fold_numbers_of(labels.images) for repetition in folds] or _files_of_images(files, labels)
+    repetitions = [repetition.fold_numbers_of(labels.images) for repetition in folds] or _file_numbers_by_repetition(
+        files, labels
+    )
     split = []
     for group in duplicates:
         check_is_collection(group, value_name="names of images")
@@ -77,9 +79,9 @@ def warn_split_duplicates(
         warnings.warn(ReassessWarning(f"{text}; {advice}", fix), stacklevel=3)
 
 
-def _files_of_images(files: Sequence[HeldOutFile], labels: LabelSets) -> list[_Ints]:
-    """Return the number of the file with each image, for each repetition."""
-    if all(file.rows.size == len(labels) for file in files):
+def _file_numbers_by_repetition(files: Sequence[HeldOutFile], labels: LabelSets) -> list[_Ints]:
+    """Return, for each repetition, the number of the file that has each image."""
+    if all(file.label_rows.size == len(labels) for file in files):
         raise DataError(
             "missing-folds",
             "folds are unknown",
@@ -87,13 +89,14 @@ def _files_of_images(files: Sequence[HeldOutFile], labels: LabelSets) -> list[_I
             found="files with all images",
             fix="pass the folds",
         )
-    numbers = np.zeros((1 + max(int(file.repetitions.max(initial=0)) for file in files), len(labels)), np.int64)
+    numbers = np.zeros((1 + max(int(file.repetition_numbers.max(initial=0)) for file in files), len(labels)), np.int64)
     for number, file in enumerate(files):
-        numbers[file.repetitions, file.rows] = number
+        numbers[file.repetition_numbers, file.label_rows] = number
     return list(numbers)
 
 
-def _rows(name: str, predictions: Predictions, labels: LabelSets, match: Match) -> _Ints:
+def _match_label_rows(name: str, predictions: Predictions, labels: LabelSets, match: Match) -> _Ints:
+    """Return the position of each predicted image in the labels; raise if an image has no label."""
     if predictions.images is None:
         raise DataError(
             "missing-image-names",
@@ -101,7 +104,7 @@ def _rows(name: str, predictions: Predictions, labels: LabelSets, match: Match) 
             where=name,
             fix="write an npz with the array names, or a table with a column of image names",
         )
-    with add_place_to_errors(name):
+    with add_error_place(name):
         rows = match_images(predictions.images, labels.images, match=match, where=None, known_place="the labels")
     unlabelled = [image for image, row in zip(predictions.images, rows.tolist(), strict=True) if row < 0]
     if unlabelled:
@@ -116,11 +119,11 @@ def _rows(name: str, predictions: Predictions, labels: LabelSets, match: Match) 
     return rows
 
 
-def _fold_problem(name: str, numbers: _Ints, folds: Folds) -> DataError | None:
-    """Return an error unless the fold numbers of images, -1 for no fold, are exactly one fold."""
-    present = np.unique(numbers)
+def _find_fold_error(name: str, fold_numbers: _Ints, folds: Folds) -> DataError | None:
+    """Return an error unless images with these fold numbers, -1 for no fold, are exactly one fold."""
+    present = np.unique(fold_numbers)
     fold_size = int(np.count_nonzero(folds.numbers == present[0])) if present.size else 0
-    if present.size == 1 and present[0] >= 0 and numbers.size == fold_size:
+    if present.size == 1 and present[0] >= 0 and fold_numbers.size == fold_size:
         return None
     parts = ["images in no fold" if number < 0 else f"images of fold {number}" for number in present[:3].tolist()]
     is_part = present.size == 1 and present[0] >= 0
@@ -129,33 +132,34 @@ def _fold_problem(name: str, numbers: _Ints, folds: Folds) -> DataError | None:
         "file does not contain exactly one fold",
         where=name,
         allowed="all images of one fold, and no others",
-        found=f"{numbers.size:,} of the {fold_size:,} {parts[0]}" if is_part else join_and(parts),
+        found=f"{fold_numbers.size:,} of the {fold_size:,} {parts[0]}" if is_part else join_and(parts),
         fix="predict each fold with the model that was trained on the other folds; pass these folds",
     )
 
 
-def _uneven_error(labels: LabelSets, files: list[HeldOutFile], held_out: _Ints) -> DataError:
-    fewest, most = int(held_out.min()), int(held_out.max())
-    rare, often = np.flatnonzero(held_out == fewest), int(np.argmax(held_out))
-    found = f"{join_first([labels.images[row] for row in rare[:3].tolist()])} ({count_noun(rare.size, 'image')})"
-    if most == 1:
+def _uneven_repetitions_error(labels: LabelSets, files: list[HeldOutFile], file_counts: _Ints) -> DataError:
+    """Create an error about images that are in more or fewer files than others."""
+    min_count, max_count = int(file_counts.min()), int(file_counts.max())
+    rare, often = np.flatnonzero(file_counts == min_count), int(np.argmax(file_counts))
+    examples = f"{join_first([labels.images[row] for row in rare[:3].tolist()])} ({count_noun(rare.size, 'image')})"
+    if max_count == 1:
         return DataError(
             "missing-images",
             "images are not in any file",
             allowed=f"held-out predictions of all {len(labels):,} images",
-            found=found,
+            found=examples,
             fix="pass the files of all folds, or remove images without predictions from the labels",
         )
-    files_with_image = [file.name for file in files if often in file.rows]
+    files_with_image = [file.name for file in files if often in file.label_rows]
     return DataError(
         "duplicate-image",
         "image is held out more often than others",
         where=join_and(files_with_image[:3]),
         allowed="each image once, or once per repetition",
-        found=f"image {labels.images[often]} {_times(most)}; {found} {_times(fewest)}",
+        found=f"image {labels.images[often]} {_format_times(max_count)}; {examples} {_format_times(min_count)}",
         fix="remove one of the files, or add the missing ones",
     )
 
 
-def _times(count: int) -> str:
-    return ("never", "once", "twice")[count] if count < 3 else f"{count} times"
+def _format_times(n_times: int) -> str:
+    return ("never", "once", "twice")[n_times] if n_times < 3 else f"{n_times} times"

@@ -8,13 +8,13 @@ import numpy.typing as npt
 from reassess.aggregation import Golden
 from reassess.cleaning.class_candidates import ClassCandidates
 from reassess.cleaning.held_out import HeldOutPredictions, make_cleaning
-from reassess.cleaning.posterior_rule import by_posterior
+from reassess.cleaning.posterior_rule import clean_by_posterior
 from reassess.core import Cleaning, Sample
 from reassess.core.checks import check_known, check_number, check_type
-from reassess.errors import DataError, importing
+from reassess.errors import DataError, require_package
 
 CleaningMethod = Literal["posterior", "consistent", "confident"]
-LEAST_QUALITY = 0.5  # lowest quality of a kept label
+MIN_LABEL_QUALITY = 0.5  # lowest quality of a kept label
 
 
 def find_label_errors(
@@ -77,7 +77,8 @@ def find_label_errors(
     >>> labels = LabelSets.from_lists([f"{i}.png" for i in range(300)], [[i % 3] for i in range(300)])
     >>> scores = np.eye(3)[np.arange(300) % 3] * 0.9 + 0.1 / 3
     >>> scores[0] = [0.01, 0.01, 0.98]  # its label is 0
-    >>> held_out = HeldOutPredictions.of({"model": Predictions.from_scores(scores, labels.images)}, labels)
+    >>> predictions = {"model": Predictions.from_scores(scores, labels.images)}
+    >>> held_out = HeldOutPredictions.from_predictions(predictions, labels)
     >>> cleaning = find_label_errors(held_out)
     >>> np.flatnonzero(~cleaning.is_kept), cleaning.suggested_class_ids[0]
     (array([0]), np.int32(2))
@@ -91,22 +92,26 @@ def find_label_errors(
     Beyer et al., arXiv 2006.07159, section 6, with one repetition of ten folds. confident: Northcutt, Jiang and Chuang,
     "Confident Learning: Estimating Uncertainty in Dataset Labels", JAIR 70 (2021).
     """
-    check_type(HeldOutPredictions, held_out, value_name="held-out predictions", fix="HeldOutPredictions.of(...)")
+    check_type(
+        HeldOutPredictions, held_out, value_name="held-out predictions", fix="HeldOutPredictions.from_predictions(...)"
+    )
     check_known([method], get_args(CleaningMethod), value_name="method")
     _check_options(method, threshold=threshold, precision=precision, checked=checked, sample=sample, at_least=at_least)
     if method == "consistent":
-        return _by_consistency(held_out, at_least=at_least)
+        return _clean_by_consistency(held_out, min_repetitions=at_least)
     if method == "confident":
-        return _by_confident_learning(held_out)
-    least = LEAST_QUALITY if threshold is None else threshold
-    check_number(least, 0, 1, value_name="threshold of label quality")
+        return _clean_by_confident_learning(held_out)
+    min_quality = MIN_LABEL_QUALITY if threshold is None else threshold
+    check_number(min_quality, 0, 1, value_name="threshold of label quality")
     if precision is not None:
         check_number(precision, 0, 1, value_name="precision of kept labels")
     if checked is not None:
         check_type(Golden, checked, value_name="checked labels", fix="checked_truth(ANSWERS)")
     check_type(Sample, sample, is_optional=True)
     check_number(seed, 0, value_name="seed", is_whole=True)
-    return by_posterior(held_out, threshold=least, precision=precision, checked=checked, sample=sample, seed=seed)
+    return clean_by_posterior(
+        held_out, threshold=min_quality, precision=precision, golden=checked, sample=sample, seed=seed
+    )
 
 
 def _check_options(method: CleaningMethod, **options: object) -> None:
@@ -117,48 +122,52 @@ def _check_options(method: CleaningMethod, **options: object) -> None:
             raise DataError("unused-option", f"{name} belongs to the method {owner}", found=f"method {method}")
 
 
-def _by_consistency(held_out: HeldOutPredictions, *, at_least: int | None) -> Cleaning:
-    """Keep an image if the held-out top-1 is its label in enough repetitions."""
-    repetitions = held_out.repetitions
-    needed = repetitions // 2 + 1 if at_least is None else at_least
+def _clean_by_consistency(held_out: HeldOutPredictions, *, min_repetitions: int | None) -> Cleaning:
+    """Keep images whose held-out top-1 class is the label in enough repetitions."""
+    repetitions = held_out.n_repetitions
+    needed = repetitions // 2 + 1 if min_repetitions is None else min_repetitions
     check_number(needed, 1, repetitions, value_name="number of repetitions", is_whole=True)
-    best, labels = held_out.top1(), held_out.labels.indices
-    agreements = (best == labels).sum(axis=0)
+    top1_ids, labels = held_out.top1_ids(), held_out.labels.indices
+    agreements = (top1_ids == labels).sum(axis=0)
     words = [f"{n} of {repetitions} held-out predictions are the label" for n in range(repetitions + 1)]
     return make_cleaning(
         held_out,
-        kept=agreements >= needed,
+        is_kept=agreements >= needed,
         label_quality=np.full(labels.size, np.nan),
-        suggested=_most_frequent(best, labels, held_out.classes),
+        suggested_ids=_most_frequent_top1(top1_ids, labels, held_out.n_classes),
         reasons=tuple(words[n] for n in agreements.tolist()),
     )
 
 
-def _most_frequent(best: npt.NDArray[np.int32], labels: npt.NDArray[np.int32], classes: int) -> npt.NDArray[np.int32]:
-    """Return the most frequent top-1 of each image; ties go to the label, or else to the lowest id."""
-    counts = np.stack([(best == row).sum(axis=0) for row in best])
-    counts = np.where(best < 0, 0, 2 * counts + (best == labels))
-    rank = counts.astype(np.int64) * (classes + 1) + (classes - best)
-    chosen = np.take_along_axis(best, np.argmax(np.where(best < 0, -1, rank), axis=0)[None], axis=0)[0]
-    return np.asarray(chosen, np.int32)
+def _most_frequent_top1(
+    top1_ids: npt.NDArray[np.int32], label_ids: npt.NDArray[np.int32], n_classes: int
+) -> npt.NDArray[np.int32]:
+    """Return the most frequent top-1 class of each image; ties go to the label, else to the lowest id."""
+    counts = np.stack([(top1_ids == row).sum(axis=0) for row in top1_ids])
+    counts = np.where(top1_ids < 0, 0, 2 * counts + (top1_ids == label_ids))
+    rank = counts.astype(np.int64) * (n_classes + 1) + (n_classes - top1_ids)
+    most_frequent_ids = np.take_along_axis(top1_ids, np.argmax(np.where(top1_ids < 0, -1, rank), axis=0)[None], axis=0)[
+        0
+    ]
+    return np.asarray(most_frequent_ids, np.int32)
 
 
-def _by_confident_learning(held_out: HeldOutPredictions) -> Cleaning:
-    """Keep an image if cleanlab's confident learning finds no issue with its label."""
-    with importing("cleanlab", extra="confident", purpose="confident learning"):
+def _clean_by_confident_learning(held_out: HeldOutPredictions) -> Cleaning:
+    """Keep images whose labels have no issue by cleanlab's confident learning."""
+    with require_package("cleanlab", extra="confident", purpose="confident learning"):
         from cleanlab.filter import find_label_issues
-    probabilities = ClassCandidates.of(held_out, most=held_out.classes)
-    rows = np.exp(probabilities.logs.astype(np.float64))
+    probabilities = ClassCandidates.from_held_out(held_out, max_candidates=held_out.n_classes)
+    rows = np.exp(probabilities.log_probabilities.astype(np.float64))
     rows /= rows.sum(axis=1, keepdims=True)
     labels = held_out.labels.indices
-    if held_out.classes == 1:  # cleanlab raises for one class
-        kept = np.ones(labels.size, np.bool_)
+    if held_out.n_classes == 1:  # cleanlab raises for one class
+        is_kept = np.ones(labels.size, np.bool_)
     else:
-        kept = ~find_label_issues(labels.astype(np.int64), rows, n_jobs=1)
+        is_kept = ~find_label_issues(labels.astype(np.int64), rows, n_jobs=1)
     return make_cleaning(
         held_out,
-        kept=kept,
+        is_kept=is_kept,
         label_quality=np.full(labels.size, np.nan),
-        suggested=np.argmax(rows, axis=1).astype(np.int32),
-        reasons=tuple("no issue by confident learning" if k else "an issue by confident learning" for k in kept),
+        suggested_ids=np.argmax(rows, axis=1).astype(np.int32),
+        reasons=tuple("no issue by confident learning" if k else "an issue by confident learning" for k in is_kept),
     )

@@ -9,9 +9,9 @@ EM estimates A and c for given b and g. Each row of A is smoothed by as many lab
 average share of correct labels, so that the number of estimated parameters is never much larger than the number of
 labels.
 
-**Sharpening.** `fit_noise` runs EM for each sharpening it tries, and chooses the sharpening with the highest likelihood
-of the labels. Both steps use all images. If some images were held out of EM, each mistake that occurs only a few times
-would make a sharpening look worse, and with few images, most mistakes are of this kind.
+**Sharpening.** `fit_noise_model` runs EM for each sharpening it tries, and chooses the sharpening with the highest
+likelihood of the labels. Both steps use all images. If some images were held out of EM, each mistake that occurs only a
+few times would make a sharpening look worse, and with few images, most mistakes are of this kind.
 
 **Pull.** The labels do not show how strong the pull is, because a wrong shape of the calibration has the same effect.
 They do show whether there is a pull. People confuse the same classes as the model, and their mistakes have the pull
@@ -45,76 +45,87 @@ from reassess.numeric.jit import thread_count
 from reassess.numeric.label_noise_kernels import run_e_step
 
 _Floats = npt.NDArray[np.float64]
-_FLOOR = 0.01  # lowest probability in the pull, as a multiple of 1 / classes
-_CHUNK, _CHUNKS = 1 << 14, 16  # images per chunk, and the largest number of chunks
+_MIN_PULL_PROBABILITY = 0.01  # lowest probability in the pull, as a multiple of 1 / classes
+_CHUNK_SIZE, _MAX_CHUNKS = 1 << 14, 16  # images per chunk, and the largest number of chunks
 _TOLERANCE = 1e-6  # EM stops if the mean log-likelihood grows by less
-_MOST_STEPS = 200  # of EM
-_START = 0.8  # share of correct labels at the start of EM
+_MAX_STEPS = 200  # of EM
+_START_CORRECT_SHARE = 0.8  # share of correct labels at the start of EM
 PULL = 0.15  # with the true classes known, 0.15 to 0.2 fits the answers of CIFAR-10N best
 # Shares of labels that are mistakes between confused classes: below the first, the pull is 0; above the second, `PULL`.
-_FEW_CONFUSED, _MANY_CONFUSED = 0.02, 0.03
-_HALF_PULL = -3.0  # log-likelihood ratio of the pull that halves it
-_LEAST_SHARPENING, _MOST_SHARPENING = 0.25, 8.0  # range of the search
-_ANCHORS, _CERTAIN = 0.03, 0.99  # this share of the images has at least this certainty
-_SAMPLE, _SAMPLE_PER_CLASS = 50_000, 100  # images for the calibration: the larger number, in total or per class
-_STEPS = 20  # largest number of EM steps for each sharpening that is tried; all have the same start
+_MIN_CONFUSED_SHARE, _MAX_CONFUSED_SHARE = 0.02, 0.03
+_HALF_PULL_LOG_RATIO = -3.0  # log-likelihood ratio of the pull that halves it
+_MIN_SHARPENING, _MAX_SHARPENING = 0.25, 8.0  # range of the search
+_ANCHOR_SHARE, _MIN_ANCHOR_CERTAINTY = 0.03, 0.99  # this share of the images has at least this certainty
+_SAMPLE_SIZE, _SAMPLE_SIZE_PER_CLASS = (
+    50_000,
+    100,
+)  # images for the calibration: the larger number, in total or per class
+_MAX_SEARCH_STEPS = 20  # largest number of EM steps for each sharpening that is tried; all have the same start
 
 
 @dataclass(frozen=True)
 class ExpectedTruths:
-    """The result of an E-step: counts over images, and the posterior of each image."""
+    """Result of an E-step of EM: sums over all images, and the posterior of each image."""
 
     counts: _Floats  # (classes, classes): expected number of images by true class, the row, and label, the column
-    exposure: _Floats  # (classes, classes): divisor of the counts for the next matrix
-    chances: _Floats  # (classes,): sums of calibrated probabilities
-    truths: _Floats  # (classes,): sums of posteriors
-    logs: _Floats  # (images,): log-probability of the label
-    correct: _Floats  # (images,): probability that the label is correct
-    likeliest: npt.NDArray[np.int32]  # (images,): the most probable class
+    divisors: _Floats  # (classes, classes): divisor of the counts for the next matrix
+    probability_sums: _Floats  # (classes,): sums of calibrated probabilities
+    posterior_sums: _Floats  # (classes,): sums of posteriors
+    label_log_probabilities: _Floats  # (images,): log-probability of the label
+    label_quality: _Floats  # (images,): probability that the label is correct
+    likeliest_ids: npt.NDArray[np.int32]  # (images,): the most probable class
 
-    def of_rows(self, rows: npt.NDArray[np.integer]) -> "ExpectedTruths":
-        """Select the posteriors of images; the counts still include all images."""
-        return replace(self, logs=self.logs[rows], correct=self.correct[rows], likeliest=self.likeliest[rows])
+    def select_rows(self, rows: npt.NDArray[np.integer]) -> "ExpectedTruths":
+        """Return the posteriors of some images; the sums still include all images."""
+        return replace(
+            self,
+            label_log_probabilities=self.label_log_probabilities[rows],
+            label_quality=self.label_quality[rows],
+            likeliest_ids=self.likeliest_ids[rows],
+        )
 
 
 @dataclass(frozen=True)
 class NoiseModel:
-    """The parameters of the model, see the module."""
+    """Parameters of the model of label noise: sharpening, pull, class biases and matrix of mistakes."""
 
     sharpening: float  # b
     pull: float  # g
     biases: _Floats  # (classes,): c
-    noise: _Floats  # (classes, classes): A; rows add up to 1
+    mistake_matrix: _Floats  # (classes, classes): A; rows add up to 1
     # Number of labels that are added to each true class to estimate A, with the average share of correct labels; the
     # wrong labels are spread over all other classes.
     smoothing: float
 
     @classmethod
-    def start(cls, classes: int, *, pull: float) -> "NoiseModel":
-        """Make the start of EM: mostly correct labels, and a calibrated model."""
-        noise = np.full((classes, classes), (1 - _START) / max(1, classes - 1))
-        np.fill_diagonal(noise, _START if classes > 1 else 1.0)
-        return cls(1.0, pull, np.zeros(classes), noise, float(classes))
+    def from_pull(cls, n_classes: int, *, pull: float) -> "NoiseModel":
+        """Create the start of EM: a calibrated model, and labels that are mostly correct."""
+        noise = np.full((n_classes, n_classes), (1 - _START_CORRECT_SHARE) / max(1, n_classes - 1))
+        np.fill_diagonal(noise, _START_CORRECT_SHARE if n_classes > 1 else 1.0)
+        return cls(1.0, pull, np.zeros(n_classes), noise, float(n_classes))
 
-    def expect(self, images: ClassCandidates) -> ExpectedTruths:
-        """Compute the posterior of each image, and the sums for the next parameters: the E-step.
+    def compute_expected_truths(self, images: ClassCandidates) -> ExpectedTruths:
+        """Compute the posterior of each image, and the sums for the next parameters: the E-step of EM.
 
         The images are split into chunks, whose sums are added in order, so that the result does not depend on the
         number of threads.
         """
-        count, classes = len(images), images.classes
-        others = classes - images.ids.shape[1]
-        elsewhere = (self.noise.sum(axis=0) - self.noise.diagonal()) / max(1, classes - 1)
+        count, classes = len(images), images.n_classes
+        n_other_classes = classes - images.class_ids.shape[1]
+        elsewhere = (self.mistake_matrix.sum(axis=0) - self.mistake_matrix.diagonal()) / max(1, classes - 1)
         logs, correct, likeliest = np.empty(count), np.empty(count), np.empty(count, np.int32)
-        chunks = min(_CHUNKS, -(-count // _CHUNK))
+        chunks = min(_MAX_CHUNKS, -(-count // _CHUNK_SIZE))
         edges = [count * chunk // chunks for chunk in range(chunks + 1)]  # of equal size, so that no thread waits
 
         def step(part: slice) -> tuple[_Floats, _Floats, _Floats]:
             pairs = np.zeros((classes, classes, 2))
-            pairs[:, :, 0] = self.noise
+            pairs[:, :, 0] = self.mistake_matrix
             counts, image = np.zeros((classes, classes)), np.zeros((4, classes))
-            arrays = (array[part] for array in (images.ids, images.logs, images.place, images.tails))
-            model = self.sharpening, self.biases, pairs, elsewhere, self.pull, _FLOOR / classes
+            arrays = (
+                array[part]
+                for array in (images.class_ids, images.log_probabilities, images.label_columns, images.tail_logs)
+            )
+            model = self.sharpening, self.biases, pairs, elsewhere, self.pull, _MIN_PULL_PROBABILITY / classes
             run_e_step(*arrays, *model, counts, image, logs[part], correct[part], likeliest[part])
             return counts, pairs[:, :, 1], image
 
@@ -125,7 +136,7 @@ class NoiseModel:
                 exposure += chunk_exposure
                 per_class += image
         chances, truths, shared, not_candidates = per_class
-        if others:  # a true class that is not a candidate can be any class except the label
+        if n_other_classes:  # a true class that is not a candidate can be any class except the label
             spread = not_candidates / (classes - 1)
             counts += spread
             counts[np.diag_indices(classes)] -= spread
@@ -135,112 +146,123 @@ class NoiseModel:
         exposure += (shared if self.pull else truths)[:, None]
         return ExpectedTruths(counts, exposure, chances, truths, logs, correct, likeliest)
 
-    def maximize(self, expected: ExpectedTruths) -> "NoiseModel":
-        """Compute the next parameters from an expectation: the M-step. Sharpening and pull do not change."""
+    def update_parameters(self, expected: ExpectedTruths) -> "NoiseModel":
+        """Compute the next matrix of mistakes and biases from expected truths: the M-step of EM."""
         classes = self.biases.size
         wrong = 1 - np.trace(expected.counts) / expected.counts.sum()
         wrong_per_class = wrong / max(1, classes - 1)
         noise = expected.counts + self.smoothing * wrong_per_class
         noise[np.diag_indices(classes)] += self.smoothing * (1 - wrong - wrong_per_class)
-        noise /= expected.exposure + self.smoothing
+        noise /= expected.divisors + self.smoothing
         noise /= noise.sum(axis=1, keepdims=True)
-        change = np.log((expected.truths + 1) / (expected.chances + 1))
-        return replace(self, noise=noise, biases=self.biases + change)
+        change = np.log((expected.posterior_sums + 1) / (expected.probability_sums + 1))
+        return replace(self, mistake_matrix=noise, biases=self.biases + change)
 
-    def fit(self, images: ClassCandidates, *, most: int = _MOST_STEPS) -> tuple["NoiseModel", ExpectedTruths]:
-        """Estimate the matrix of mistakes and the biases by EM; return also the last expectation."""
-        model, before = self, -np.inf
-        for _ in range(most):
-            expected = model.expect(images)
-            level = float(expected.logs.mean())
-            if level - before < _TOLERANCE:
+    def fit(self, images: ClassCandidates, *, max_steps: int = _MAX_STEPS) -> tuple["NoiseModel", ExpectedTruths]:
+        """Estimate the matrix of mistakes and the biases by EM; return also the last expected truths."""
+        model, last_level = self, -np.inf
+        for _ in range(max_steps):
+            expected = model.compute_expected_truths(images)
+            level = float(expected.label_log_probabilities.mean())
+            if level - last_level < _TOLERANCE:
                 break
-            model, before = model.maximize(expected), level
+            model, last_level = model.update_parameters(expected), level
         return model, expected
 
 
-def fit_noise(images: ClassCandidates, *, seed: int = 0) -> tuple[NoiseModel, ExpectedTruths]:
-    """Fit the calibration and the matrix of mistakes; return also the posterior of each image."""
+def fit_noise_model(images: ClassCandidates, *, seed: int = 0) -> tuple[NoiseModel, ExpectedTruths]:
+    """Fit the model of label noise to all images; return also the posterior of each image."""
     by_label = np.argsort(images.labels(), kind="stable")  # faster: images of one label read one column of the matrix
-    back = np.argsort(by_label)
-    ordered = images.of_rows(by_label)
-    most = max(_SAMPLE, _SAMPLE_PER_CLASS * images.classes)
-    sample = ordered.of_rows(np.sort(back[np.random.default_rng(seed).permutation(len(images))[:most]]))
-    model, expected = _calibrate(sample, pull=PULL)
-    if images.classes > 2 and len(sample) >= images.classes**2:
-        no_pull, expected_no_pull = _calibrate(sample, pull=0.0)
-        weight = _weight_of_pull(sample, no_pull, expected_no_pull)
-        ratio = float(expected.logs.sum() - expected_no_pull.logs.sum())
-        weight *= float(expit(ratio - _HALF_PULL))
+    original_order = np.argsort(by_label)
+    ordered = images.select_rows(by_label)
+    sample_size = max(_SAMPLE_SIZE, _SAMPLE_SIZE_PER_CLASS * images.n_classes)
+    sample = ordered.select_rows(
+        np.sort(original_order[np.random.default_rng(seed).permutation(len(images))[:sample_size]])
+    )
+    model, expected = _fit_with_pull(sample, pull=PULL)
+    if images.n_classes > 2 and len(sample) >= images.n_classes**2:
+        no_pull, expected_no_pull = _fit_with_pull(sample, pull=0.0)
+        weight = _estimate_pull_weight(sample, no_pull, expected_no_pull)
+        ratio = float(expected.label_log_probabilities.sum() - expected_no_pull.label_log_probabilities.sum())
+        weight *= float(expit(ratio - _HALF_PULL_LOG_RATIO))
         sharpening = no_pull.sharpening ** (1 - weight) * model.sharpening**weight
         start = model if weight > 0.5 else no_pull
         model = replace(start, pull=weight * PULL, sharpening=sharpening)
     model, expected = model.fit(ordered)
-    return model, expected.of_rows(back)
+    return model, expected.select_rows(original_order)
 
 
-def _calibrate(images: ClassCandidates, *, pull: float) -> tuple[NoiseModel, ExpectedTruths]:
-    """Fit the sharpening and the matrix for a pull."""
-    start = NoiseModel.start(images.classes, pull=pull)
-    sharpening = max(_least_sharpening(images, start), _likeliest_sharpening(images, start))
+def _fit_with_pull(images: ClassCandidates, *, pull: float) -> tuple[NoiseModel, ExpectedTruths]:
+    """Fit the sharpening, the biases and the matrix of mistakes with a fixed pull."""
+    start = NoiseModel.from_pull(images.n_classes, pull=pull)
+    sharpening = max(_find_min_sharpening(images, start), _find_likeliest_sharpening(images, start))
     return replace(start, sharpening=sharpening).fit(images)
 
 
-def _weight_of_pull(images: ClassCandidates, model: NoiseModel, expected: ExpectedTruths) -> float:
-    """Return the weight of the pull: 1 if enough mistakes are between classes the model confuses."""
+def _estimate_pull_weight(images: ClassCandidates, model: NoiseModel, expected: ExpectedTruths) -> float:
+    """Return the weight of the pull, 0 to 1: high if labels confuse the same classes as the model."""
     # The mistakes of each true class are a mixture: some are distributed like the model's probabilities, the rest
     # uniformly. The share of the first kind is squared, because this separates people's mistakes from random mistakes
     # best.
-    chances = images.probabilities(model.sharpening, model.biases)
-    starts = np.arange(0, images.ids.size + 1, images.ids.shape[1])
-    by_image = csr_array((chances.ravel(), images.ids.ravel(), starts), shape=(len(images), images.classes))
+    chances = images.calibrate(model.sharpening, model.biases)
+    starts = np.arange(0, images.class_ids.size + 1, images.class_ids.shape[1])
+    by_image = csr_array((chances.ravel(), images.class_ids.ravel(), starts), shape=(len(images), images.n_classes))
     confused = (by_image.T @ by_image).toarray()
     np.fill_diagonal(confused, 0)
     confused /= np.maximum(confused.sum(axis=1, keepdims=True), np.finfo(float).tiny)
     mistakes = expected.counts.copy()
     np.fill_diagonal(mistakes, 0)
     has_mistakes = mistakes > 0
-    counts, ratios = mistakes[has_mistakes], confused[has_mistakes] * (images.classes - 1)
+    counts, ratios = mistakes[has_mistakes], confused[has_mistakes] * (images.n_classes - 1)
 
-    def unlikelihood(share: float) -> float:
+    def negative_log_likelihood(share: float) -> float:
         return -float(counts @ np.log1p(share * (ratios - 1)))
 
-    share = minimize_scalar(unlikelihood, bounds=(0, 1 - 1e-6), method="bounded").x
+    share = minimize_scalar(negative_log_likelihood, bounds=(0, 1 - 1e-6), method="bounded").x
     confused_share = share**2 * counts.sum() / len(images)
-    return float(np.clip((confused_share - _FEW_CONFUSED) / (_MANY_CONFUSED - _FEW_CONFUSED), 0, 1))
+    return float(np.clip((confused_share - _MIN_CONFUSED_SHARE) / (_MAX_CONFUSED_SHARE - _MIN_CONFUSED_SHARE), 0, 1))
 
 
-def _likeliest_sharpening(images: ClassCandidates, start: NoiseModel) -> float:
-    """Find the sharpening that makes the labels most likely."""
+def _find_likeliest_sharpening(images: ClassCandidates, start: NoiseModel) -> float:
+    """Find the sharpening with the highest likelihood of the labels."""
 
-    def unlikelihood(log_sharpening: float) -> float:
-        _, expected = replace(start, sharpening=math.exp(log_sharpening)).fit(images, most=_STEPS)
-        return -float(expected.logs.mean())
+    def negative_log_likelihood(log_sharpening: float) -> float:
+        _, expected = replace(start, sharpening=math.exp(log_sharpening)).fit(images, max_steps=_MAX_SEARCH_STEPS)
+        return -float(expected.label_log_probabilities.mean())
 
-    bounds = math.log(_LEAST_SHARPENING), math.log(_MOST_SHARPENING)
-    return math.exp(minimize_scalar(unlikelihood, bounds=bounds, method="bounded", options={"xatol": 0.01}).x)
+    bounds = math.log(_MIN_SHARPENING), math.log(_MAX_SHARPENING)
+    return math.exp(
+        minimize_scalar(negative_log_likelihood, bounds=bounds, method="bounded", options={"xatol": 0.01}).x
+    )
 
 
-def _least_sharpening(images: ClassCandidates, start: NoiseModel) -> float:
+def _find_min_sharpening(images: ClassCandidates, start: NoiseModel) -> float:
     """Find the lowest sharpening that makes enough images certain, unless their labels contradict it."""
 
-    def missing(log_sharpening: float) -> float:
-        certainty = images.probabilities(math.exp(log_sharpening)).max(axis=1)
-        return _CERTAIN - float(np.quantile(certainty, 1 - _ANCHORS))
+    def missing_certainty(log_sharpening: float) -> float:
+        certainty = images.calibrate(math.exp(log_sharpening)).max(axis=1)
+        return _MIN_ANCHOR_CERTAINTY - float(np.quantile(certainty, 1 - _ANCHOR_SHARE))
 
-    low, high = math.log(_LEAST_SHARPENING), math.log(_MOST_SHARPENING)
-    if missing(low) <= 0:
-        return _LEAST_SHARPENING
-    sharpening = math.exp(high if missing(high) >= 0 else brentq(missing, low, high, xtol=0.01))
-    certainty = images.probabilities(sharpening).max(axis=1)
-    anchors = images.of_rows(np.flatnonzero(certainty >= np.quantile(certainty, 1 - _ANCHORS)))
-    model, _ = replace(start, sharpening=sharpening, smoothing=1.0).fit(images, most=_STEPS)
-    return sharpening if _explains(model, anchors) else _LEAST_SHARPENING
+    low, high = math.log(_MIN_SHARPENING), math.log(_MAX_SHARPENING)
+    if missing_certainty(low) <= 0:
+        return _MIN_SHARPENING
+    sharpening = math.exp(high if missing_certainty(high) >= 0 else brentq(missing_certainty, low, high, xtol=0.01))
+    certainty = images.calibrate(sharpening).max(axis=1)
+    anchors = images.select_rows(np.flatnonzero(certainty >= np.quantile(certainty, 1 - _ANCHOR_SHARE)))
+    model, _ = replace(start, sharpening=sharpening, smoothing=1.0).fit(images, max_steps=_MAX_SEARCH_STEPS)
+    return sharpening if _has_expected_mistakes(model, anchors) else _MIN_SHARPENING
 
 
-def _explains(model: NoiseModel, anchors: ClassCandidates) -> bool:
-    """Return whether the labels of anchors have at least the mistakes that the model expects."""
-    first = np.argmax(anchors.logs, axis=1).astype(np.int32)
-    differ = int(np.count_nonzero(anchors.place != first))
-    expected = float((1 - np.exp(model.expect(replace(anchors, place=first)).logs)).sum())
-    return expected <= differ + math.sqrt(differ + 1)  # the count may be low by a standard error
+def _has_expected_mistakes(model: NoiseModel, anchors: ClassCandidates) -> bool:
+    """Return whether labels of certain images have at least as many mistakes as the model expects."""
+    first_columns = np.argmax(anchors.log_probabilities, axis=1).astype(np.int32)
+    n_different = int(np.count_nonzero(anchors.label_columns != first_columns))
+    expected = float(
+        (
+            1
+            - np.exp(
+                model.compute_expected_truths(replace(anchors, label_columns=first_columns)).label_log_probabilities
+            )
+        ).sum()
+    )
+    return expected <= n_different + math.sqrt(n_different + 1)  # the count may be low by a standard error

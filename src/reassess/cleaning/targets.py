@@ -12,7 +12,7 @@ from reassess.errors import DataError, ReassessWarning
 from reassess.text import count_noun, join_first
 
 TargetKind = Literal["multi-hot", "uniform", "scores"]
-_LOSS_OF: dict[TargetKind, Loss] = {"multi-hot": "sigmoid", "uniform": "soft-max"}
+_REQUIRED_LOSSES: dict[TargetKind, Loss] = {"multi-hot": "sigmoid", "uniform": "soft-max"}
 
 
 def training_targets(
@@ -75,12 +75,12 @@ def training_targets(
     loss = _choose_loss(kind, loss)
     check_number(smoothing, 0, 1, value_name="smoothing")
     if isinstance(labels, Scores):
-        known = labels.questions.classes
-        images, indptr, ids, values = _of_scores(labels)
+        class_list = labels.questions.classes
+        images, indptr, ids, values = _sort_scores(labels)
     else:
-        known, images, indptr, ids = labels.classes, labels.images, labels.indptr, labels.indices
+        class_list, images, indptr, ids = labels.classes, labels.images, labels.indptr, labels.indices
         values = np.ones(ids.size)
-    classes = known.count if classes is None else classes
+    classes = class_list.count if classes is None else classes
     if classes is None:
         raise DataError(
             "missing-class-count", "labels do not declare the number of classes", fix="pass the number of classes"
@@ -110,12 +110,12 @@ def training_targets(
     )
 
 
-def _choose_loss(kind: TargetKind, option: Loss | None) -> Loss:
-    """Return the loss for a kind of targets; raise `DataError` if the option contradicts it."""
-    if option is not None:
-        check_known([option], get_args(Loss), value_name="loss")
-    needed = _LOSS_OF.get(kind)
-    loss = needed or option
+def _choose_loss(kind: TargetKind, requested_loss: Loss | None) -> Loss:
+    """Return the loss for a kind of targets; raise `DataError` if `requested_loss` does not fit."""
+    if requested_loss is not None:
+        check_known([requested_loss], get_args(Loss), value_name="loss")
+    needed = _REQUIRED_LOSSES.get(kind)
+    loss = needed or requested_loss
     if loss is None:
         raise DataError(
             "missing-option",
@@ -123,15 +123,15 @@ def _choose_loss(kind: TargetKind, option: Loss | None) -> Loss:
             allowed=" or ".join(f"loss={loss!r}" for loss in get_args(Loss)),
             fix="choose the loss",
         )
-    if needed is not None and option not in (None, needed):
-        raise DataError("wrong-loss", f"{kind} targets need another loss", allowed=needed, found=option)
+    if needed is not None and requested_loss not in (None, needed):
+        raise DataError("wrong-loss", f"{kind} targets need another loss", allowed=needed, found=requested_loss)
     return loss
 
 
-def _of_scores(
+def _sort_scores(
     scores: Scores,
 ) -> tuple[tuple[str, ...], npt.NDArray[np.int64], npt.NDArray[np.int32], npt.NDArray[np.float64]]:
-    """Return images, indptr, class ids and scores, sorted by image and class."""
+    """Return the images, indptr, class ids and values of scores, sorted by image and class."""
     questions = scores.questions
     order = np.lexsort((questions.class_ids, questions.image_ids))
     sizes = np.bincount(questions.image_ids, minlength=len(questions.images))

@@ -13,7 +13,7 @@ from typing import TextIO
 import click
 
 from reassess import __version__
-from reassess.cli.help_pages import COMMANDS, ENVIRONMENT, OPTIONS, LazyGroup
+from reassess.cli.help_pages import COMMANDS, COMMON_OPTIONS, ENVIRONMENT_VARIABLES, LazyGroup
 from reassess.cli.screen import format_message, print_text
 from reassess.errors import DataError, OutputError, ReassessError, ReassessWarning
 
@@ -23,8 +23,8 @@ from reassess.errors import DataError, OutputError, ReassessError, ReassessWarni
     package="reassess.cli.commands",
     sections=COMMANDS,
     notes={
-        "Common options": {**{f"--{name}": line for name, line in OPTIONS.items()}, "-h, --help": "Show help."},
-        "Environment": ENVIRONMENT,
+        "Common options": {**{f"--{name}": line for name, line in COMMON_OPTIONS.items()}, "-h, --help": "Show help."},
+        "Environment": ENVIRONMENT_VARIABLES,
     },
     docs="README.md",
     examples=["reassess fetch imagenet-real imagenet-original", "reassess evaluate a.npz b.npz"],
@@ -36,7 +36,7 @@ def app() -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command."""
+    """Run a command, and return its exit code."""
     with warnings.catch_warnings():
         warnings.showwarning = partial(_show_warning, set())
         warnings.simplefilter("always", ReassessWarning)
@@ -60,13 +60,13 @@ def main(argv: Sequence[str] | None = None) -> int:
             print_text(f"Error: {error.format_message()}", err=True)
             return error.exit_code
         except (ReassessError, MemoryError, OSError) as error:
-            print_text(f"Error: {format_message(_convert_error(error))}", err=True)
+            print_text(f"Error: {format_message(_to_reassess_error(error))}", err=True)
             _print_error_notes(error)
             return 1
     return result if isinstance(result, int) else 0
 
 
-def _convert_error(error: ReassessError | MemoryError | OSError) -> ReassessError:
+def _to_reassess_error(error: ReassessError | MemoryError | OSError) -> ReassessError:
     """Convert an error to an error of this package."""
     if isinstance(error, ReassessError):
         return error
@@ -74,8 +74,8 @@ def _convert_error(error: ReassessError | MemoryError | OSError) -> ReassessErro
         fix = "use a machine with more memory, or less data at a time"
         return DataError("out-of-memory", "not enough memory", fix=fix)
     # Standard output was closed, or a file disappeared while it was read.
-    where, why = error.filename or "standard output", error.strerror or error
-    return OutputError("file-error", "file cannot be read or written", where=where, found=why)
+    place, reason = error.filename or "standard output", error.strerror or error
+    return OutputError("file-error", "file cannot be read or written", where=place, found=reason)
 
 
 def _print_error_notes(error: BaseException | None) -> None:
@@ -85,7 +85,7 @@ def _print_error_notes(error: BaseException | None) -> None:
 
 
 def _show_warning(
-    printed: set[str],
+    printed_texts: set[str],
     message: Warning | str,
     category: type[Warning],
     filename: str,
@@ -95,10 +95,10 @@ def _show_warning(
 ) -> None:
     """Print a warning. Equal warnings of this package, such as one per label set, are printed once."""
     if issubclass(category, ReassessWarning):
-        if str(message) not in printed:
+        if str(message) not in printed_texts:
             text = format_message(message) if isinstance(message, ReassessWarning) else message
             print_text(f"Warning: {text}", err=True)
-            printed.add(str(message))
+            printed_texts.add(str(message))
     else:
         text = warnings.formatwarning(message, category, filename, lineno, line)
         click.echo(text, err=True, nl=False)

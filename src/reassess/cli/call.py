@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from reassess import __version__, annotation
-from reassess.cli.help_pages import OPTIONS, in_general
-from reassess.cli.screen import in_shell, is_terminal, print_command, print_text
+from reassess.cli.help_pages import COMMON_OPTIONS, general_section_option
+from reassess.cli.screen import is_terminal, join_shell_words, print_command, print_text
 from reassess.errors import DataError, OutputError
 from reassess.formats.files import check_output, check_suffix, exists, sha256
 from reassess.formats.result_files import PrintedNumber
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
     from reassess.numeric import Proportion
 
 
-_MOST_NOTES = 5
-_DIGITS = 12  # printed digits of a hash, enough to distinguish files
-_FIGURES_AND_PAGES = (".svg", ".png", ".pdf", ".html", ".htm")  # outputs that need optional packages
+_MAX_PRINTED_NOTES = 5
+_N_HASH_DIGITS = 12  # printed digits of a hash, enough to distinguish files
+_FIGURE_AND_PAGE_SUFFIXES = (".svg", ".png", ".pdf", ".html", ".htm")  # outputs that need optional packages
 _Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True)
-class Reading:
+class ReadingOptions:
     """The options for reading files; `row_names` is --names, and `output_classes` is --classes."""
 
     match: "Match | None" = None
@@ -47,13 +47,13 @@ class Reading:
 
 @dataclass
 class Call:
-    """A call of a command: its common options, its input and output files, and its notes."""
+    """A running command: its common options, input and output files, and notes."""
 
     json: bool = False
     force: bool = False
     quiet: bool = False
     verbose: bool = False
-    reading: Reading = field(default_factory=Reading)
+    reading_options: ReadingOptions = field(default_factory=ReadingOptions)
     inputs: list[dict[str, str | None]] = field(default_factory=list)
     input_states: dict[str, tuple[int, int] | None] = field(default_factory=dict)  # size and time when read
     outputs: list[Path] = field(default_factory=list)
@@ -61,35 +61,37 @@ class Call:
     notes: list[str] = field(default_factory=list)
     next_command: str | None = None
 
-    def resolve(self, name: str, source: str) -> Path:
+    def resolve_source(self, name: str, source: str) -> Path:
         """Return the file at a path or of a known source, downloaded if needed, and add it as an input."""
         if exists(source):
             return self.add_input(name, Path(source))
-        from reassess.data import SOURCES, resolve
+        from reassess.data import SOURCES, resolve_path_or_source
 
-        return self.add_input(source if source in SOURCES else name, resolve(source, progress=not self.quiet))
+        return self.add_input(
+            source if source in SOURCES else name, resolve_path_or_source(source, progress=not self.quiet)
+        )
 
-    def find(self, name: str) -> Path | None:
+    def find_source_file(self, name: str) -> Path | None:
         """Return the local file of a known source, and add it as an input; None if it is missing."""
-        from reassess.data import find
+        from reassess.data import find_source_file
 
-        path = find(name)
+        path = find_source_file(name)
         return None if path is None else self.add_input(name, path)
 
-    def find_all(self, name: str) -> tuple[Path, ...] | None:
+    def find_source_files(self, name: str) -> tuple[Path, ...] | None:
         """Return the local files of a known source, and add them as inputs; None if one is missing."""
-        from reassess.data import find_all
+        from reassess.data import find_source_files
 
-        paths = find_all(name)
+        paths = find_source_files(name)
         return None if paths is None else tuple(self.add_input(name, path) for path in paths)
 
     def print_inputs(self, *names: str) -> None:
         """Print how inputs were read, and the input files called `names` with their hashes."""
         for text in self.explanations:
-            self.info(text)
-        digits = None if self.verbose else _DIGITS
+            self.print_line(text)
+        digits = None if self.verbose else _N_HASH_DIGITS
         entries = [entry for entry in self.inputs if entry["name"] in names]
-        printed = entries if self.verbose else entries[:_MOST_NOTES]
+        printed = entries if self.verbose else entries[:_MAX_PRINTED_NOTES]
         files = []
         for entry in printed:
             path = Path(str(entry["path"]))
@@ -97,7 +99,7 @@ class Call:
         if hidden := len(entries) - len(printed):
             files.append(f"and {count_noun(hidden, 'more file')} (--verbose)")
         if files:
-            self.info(f"inputs: {'; '.join(files)}")
+            self.print_line(f"inputs: {'; '.join(files)}")
 
     def add_input(self, name: str, path: Path) -> Path:
         """Add the file at `path` as the input `name`, and return the path; `OutputError` if it is an output."""
@@ -105,27 +107,27 @@ class Call:
         entry: dict[str, str | None] = {"name": name, "path": str(path)}
         if entry not in self.inputs:
             self.inputs.append(entry)
-            self.input_states.setdefault(str(path), _file_state(path))
+            self.input_states.setdefault(str(path), _read_file_state(path))
         return path
 
     def check_output(
         self,
         path: Path | None,
         suffixes: Collection[str],
-        thing: str,
+        content_name: str,
         *,
         benchmark: "Benchmark | None",
         part: str | None = None,
     ) -> None:
         """Check, before any work, that an output can be written and does not replace a part of the benchmark."""
-        from reassess.data import check_place
+        from reassess.data import check_output_path
 
         if path is not None:
-            suffix = check_suffix(path, suffixes, thing)
+            suffix = check_suffix(path, suffixes, content_name)
             if benchmark is not None:
-                check_place(path, benchmark, part)
+                check_output_path(path, benchmark, part)
             check_output(path, force=self.force)
-            if suffix in _FIGURES_AND_PAGES:
+            if suffix in _FIGURE_AND_PAGE_SUFFIXES:
                 from reassess.report.figures import check_packages
 
                 check_packages(suffix)
@@ -152,67 +154,67 @@ class Call:
                     "output-is-input", "output file is also an input", where=output, fix="choose another name"
                 )
 
-    def info(self, text: str) -> None:
+    def print_line(self, text: str) -> None:
         """Print a line, except with --quiet."""
         if not self.quiet:
             print_text(text)
 
     def announce(self, text: str) -> None:
-        """Print what the command is about to do, except with --quiet or --json."""
+        """Print a line about what the command will do, except with --quiet or --json."""
         if not self.json:
-            self.info(text)
+            self.print_line(text)
 
-    def note(self, text: str) -> None:
+    def add_note(self, text: str) -> None:
         """Add a note for the end of the output, unless an equal note was added before."""
         if text not in self.notes:
             self.notes.append(text)
 
-    def suggest(self, *words: object) -> None:
+    def suggest_command(self, *words: object) -> None:
         """Suggest the next command, in the last line of the output or as "next" in JSON."""
-        self.next_command = in_shell(["reassess", *map(str, words)])
+        self.next_command = join_shell_words(["reassess", *map(str, words)])
 
     def print_notes(self) -> None:
         """Print the first notes, or all with --verbose, and then the next command; nothing with --json."""
         if self.json:
             return
-        printed = self.notes if self.verbose else self.notes[:_MOST_NOTES]
+        printed = self.notes if self.verbose else self.notes[:_MAX_PRINTED_NOTES]
         for text in printed:
-            self.info(text)
+            self.print_line(text)
         if hidden := len(self.notes) - len(printed):
-            self.info(f"and {count_noun(hidden, 'more note')} (--verbose)")
+            self.print_line(f"and {count_noun(hidden, 'more note')} (--verbose)")
         if self.next_command is not None and not self.quiet:
             print_command(f"next: {self.next_command}")
 
-    def row_limit(self, count: int, limit: int, things: str) -> int:
+    def limit_rows(self, n_rows: int, limit: int, rows_name: str) -> int:
         """Return how many rows to print, and tell the user if some are hidden."""
-        if self.verbose or count <= limit:
-            return count
-        self.info(f"the first {limit} of {count:,} {things} (--verbose shows all)")
+        if self.verbose or n_rows <= limit:
+            return n_rows
+        self.print_line(f"the first {limit} of {n_rows:,} {rows_name} (--verbose shows all)")
         return limit
 
-    def record(self) -> dict[str, Any]:
-        """The command line and the hashed inputs, for pages that show how they were made."""
-        return {"command": shlex.join(self._words()), "inputs": self.hashed_inputs()}
+    def describe_command(self) -> dict[str, Any]:
+        """Return the command line and the hashed inputs, for pages that show how they were made."""
+        return {"command": shlex.join(self._command_words()), "inputs": self.hash_inputs()}
 
-    def _words(self) -> list[str]:
+    def _command_words(self) -> list[str]:
         """Return the words of the command line, without the password in the address of a campaign."""
-        return ["reassess", *map(annotation.shown_address, click.get_current_context().find_root().obj)]
+        return ["reassess", *map(annotation.hide_password, click.get_current_context().find_root().obj)]
 
-    def hashed_inputs(self) -> list[dict[str, str | None]]:
+    def hash_inputs(self) -> list[dict[str, str | None]]:
         """Return the input files with their SHA-256; `DataError` if a file has changed since it was read."""
         for path, state in self.input_states.items():
-            if _file_state(Path(path)) != state:
+            if _read_file_state(Path(path)) != state:
                 raise DataError("changed-input", "file changed while it was in use", where=path, fix="try again")
         return [entry | {"sha256": sha256(Path(str(entry["path"])))} for entry in self.inputs]
 
-    def print_document(self, command: str, results: Any, **extra: Any) -> None:
+    def print_json(self, command: str, results: Any, **extra: Any) -> None:
         """Print the JSON document of a command: schema, command line, hashed inputs, results and further keys."""
         document = {
             "schema": f"reassess/{command}",
             "version": 1,
-            "command": self._words(),
+            "command": self._command_words(),
             "reassess": __version__,
-            "inputs": self.hashed_inputs(),
+            "inputs": self.hash_inputs(),
             "results": results,
             **extra,
         }
@@ -234,11 +236,11 @@ class _OutputType(_PathType):
     is_output = True  # so the command has --force
 
 
-FILE = _PathType(path_type=Path)  # an input
-OUTPUT = _OutputType(path_type=Path)
+INPUT_PATH_TYPE = _PathType(path_type=Path)  # an input
+OUTPUT_PATH_TYPE = _OutputType(path_type=Path)
 
 
-class Range(click.FloatRange):
+class FiniteRange(click.FloatRange):
     """A finite number between two bounds."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
@@ -249,12 +251,14 @@ class Range(click.FloatRange):
         return number
 
 
-def call_options(function: Callable[..., Any]) -> Callable[..., Any]:
+def add_call_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add the common options to a command, and pass them as its first argument, a `Call`."""
 
     def command(**options: Any) -> Any:
-        reading = {each.name: options.pop(each.name) for each in fields(Reading) if each.name in options}
-        call = Call(**{name: options.pop(name, False) for name in OPTIONS}, reading=Reading(**reading))
+        reading = {option.name: options.pop(option.name) for option in fields(ReadingOptions) if option.name in options}
+        call = Call(
+            **{name: options.pop(name, False) for name in COMMON_OPTIONS}, reading_options=ReadingOptions(**reading)
+        )
         result = function(call, **options)
         call.print_notes()
         return result
@@ -262,23 +266,23 @@ def call_options(function: Callable[..., Any]) -> Callable[..., Any]:
     command.__doc__ = function.__doc__
     command.__name__ = function.__name__
     command.__click_params__ = getattr(function, "__click_params__", [])  # type: ignore[attr-defined]
-    for name in reversed(list(OPTIONS)):
-        command = in_general(f"--{name}", is_flag=True, help=OPTIONS[name])(command)
+    for name in reversed(list(COMMON_OPTIONS)):
+        command = general_section_option(f"--{name}", is_flag=True, help=COMMON_OPTIONS[name])(command)
     return command
 
 
-def with_progress(call: Call, items: Sequence[_Item], what: str) -> Iterable[_Item]:
+def with_progress(call: Call, items: Sequence[_Item], label: str) -> Iterable[_Item]:
     """Iterate over items, with a progress bar if standard error is a terminal and there are several items."""
     if call.quiet or len(items) < 2 or not is_terminal(err=True) or os.environ.get("TERM") == "dumb":
         return items
     from rich.console import Console
     from rich.progress import track
 
-    return track(items, description=what, console=Console(stderr=True), transient=True)
+    return track(items, description=label, console=Console(stderr=True), transient=True)
 
 
 @contextmanager
-def progress_bars(call: Call) -> Iterator[Callable[[str, int, int], None]]:
+def show_progress_bars(call: Call) -> Iterator[Callable[[str, int, int], None]]:
     """Yield a function that updates a progress bar: it takes a task name, the images done and the total.
 
     Bars are only shown on a terminal. A bar shows the images per second and the remaining time. A total of 0 means
@@ -295,41 +299,43 @@ def progress_bars(call: Call) -> Iterator[Callable[[str, int, int], None]]:
     bars: dict[str, TaskID] = {}
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
 
-        def show(name: str, done: int, total: int) -> None:
-            if name not in bars:  # images of an earlier run do not count for the rate
-                bars[name] = progress.add_task(escape_controls(name), total=total or None, completed=done, rate="")
-            progress.update(bars[name], completed=done)
-            speed = progress.tasks[bars[name]].speed
-            progress.update(bars[name], rate="" if speed is None else f"{speed:,.1f} per second")
+        def update_bar(task_name: str, n_done: int, total: int) -> None:
+            if task_name not in bars:  # images of an earlier run do not count for the rate
+                bars[task_name] = progress.add_task(
+                    escape_controls(task_name), total=total or None, completed=n_done, rate=""
+                )
+            progress.update(bars[task_name], completed=n_done)
+            speed = progress.tasks[bars[task_name]].speed
+            progress.update(bars[task_name], rate="" if speed is None else f"{speed:,.1f} per second")
 
-        yield show
+        yield update_bar
 
 
-def benchmark_arguments(benchmark: "Benchmark | None") -> list[str]:
+def make_benchmark_arguments(benchmark: "Benchmark | None") -> list[str]:
     """Return the --benchmark option for a suggested command."""
     source = None if benchmark is None else benchmark.folder or benchmark.name
     return [] if source is None else ["--benchmark", str(source)]
 
 
-def free_name(path: str | Path) -> Path:
-    """Return the path, with a number if the file exists: an output for a suggested command."""
-    first = Path(path)
-    names = (first.with_stem(f"{first.stem}-{number}") for number in count(2))
-    return first if not exists(first) else next(name for name in names if not exists(name))
+def find_unused_path(path: str | Path) -> Path:
+    """Return a path without a file, for a suggested command: this path, or the path with a number."""
+    first_path = Path(path)
+    names = (first_path.with_stem(f"{first_path.stem}-{number}") for number in count(2))
+    return first_path if not exists(first_path) else next(name for name in names if not exists(name))
 
 
-def _file_state(path: Path) -> tuple[int, int] | None:
+def _read_file_state(path: Path) -> tuple[int, int] | None:
     """Return the size and modification time of a file."""
     return (path.stat().st_size, path.stat().st_mtime_ns) if exists(path) else None
 
 
-def percent_cell(share: "Proportion | float | None") -> PrintedNumber | None:
+def format_percent_cell(share: "Proportion | float | None") -> PrintedNumber | None:
     """Format a share in percent for a table."""
     value = share if share is None or isinstance(share, int | float) else share.value
     return None if value is None else PrintedNumber(format_percent(value), 100 * value)
 
 
-def interval_cell(interval: "Proportion | tuple[float, float] | None") -> PrintedNumber | None:
+def format_interval_cell(interval: "Proportion | tuple[float, float] | None") -> PrintedNumber | None:
     """Format an interval of a share in percent for a table."""
     bounds = interval if interval is None or isinstance(interval, tuple) else interval.interval
     return (
@@ -337,7 +343,7 @@ def interval_cell(interval: "Proportion | tuple[float, float] | None") -> Printe
     )
 
 
-def reject_repeated(files: Iterable[str | Path]) -> None:
+def reject_repeated_files(files: Iterable[str | Path]) -> None:
     """Raise a usage error if a name is repeated, or if two paths lead to the same file."""
     seen: dict[str, str | Path] = {}
     for file in files:

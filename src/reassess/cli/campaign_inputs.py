@@ -13,9 +13,9 @@ import click
 import numpy as np
 
 from reassess import annotation
-from reassess.cli.call import FILE, Call
+from reassess.cli.call import INPUT_PATH_TYPE, Call
 from reassess.cli.options import ParsedType
-from reassess.cli.part_inputs import NONE, PartReader, find_part
+from reassess.cli.part_inputs import NO_SOURCE, PartReader, find_part
 from reassess.core import (
     KNOWN_ANSWERS,
     Benchmark,
@@ -27,8 +27,8 @@ from reassess.core import (
     Tasks,
     Votes,
 )
-from reassess.data import benchmark_names, open_images, read_votes
-from reassess.errors import DataError, ReassessWarning, add_place_to_errors
+from reassess.data import open_images, read_votes, to_benchmark_names
+from reassess.errors import DataError, ReassessWarning, add_error_place
 from reassess.formats import read_candidates, read_sample, read_tasks
 from reassess.formats.files import exists
 from reassess.formats.task_files import TASK_SUFFIXES
@@ -58,18 +58,18 @@ class CampaignParts:
         golden = () if self.golden_tasks is None else self.golden_tasks.questions.images
         return tuple(dict.fromkeys((*self.tasks.questions.images, *golden)))
 
-    def rename_images(self, names: Mapping[str, str]) -> "CampaignParts":
+    def rename_images(self, new_names: Mapping[str, str]) -> "CampaignParts":
         """Rename images; names that are not in the mapping stay."""
 
         def rename_part(part: _Part) -> _Part:
-            return part if part is None else part.with_images([names.get(name, name) for name in part.images])
+            return part if part is None else part.with_images([new_names.get(name, name) for name in part.images])
 
         def rename_tasks(part: Tasks) -> Tasks:
             part_sample = part.sample
             sample = (
                 None
                 if part_sample is None
-                else part_sample.with_images([names.get(name, name) for name in part_sample.images])
+                else part_sample.with_images([new_names.get(name, name) for name in part_sample.images])
             )
             return replace(part, questions=rename_part(part.questions), sample=sample)
 
@@ -83,21 +83,21 @@ def load_campaign_parts(
 ) -> CampaignParts:
     """Read the parts of a campaign; `golden` is a number of questions to draw, or a source of questions."""
     reader = PartReader(call, benchmark)
-    source_tasks = _read_tasks(call.add_input("tasks", tasks), reader.classes)
+    source_tasks = _read_tasks_or_candidates(call.add_input("tasks", tasks), reader.classes)
     reader.parts["tasks"] = tasks, source_tasks.questions
-    reader.recognize(reader.images, with_classes=True)
-    reader.find_original(original)
+    reader.recognize_benchmark(reader.images, needs_classes=True)
+    reader.read_original_labels(original)
     samples: list[Sample] = []  # the first is used
     # Questions of the option are added to the answers of the benchmark, so both sources are read.
     for source in (golden if isinstance(golden, str) else None, None):
-        if "golden" in reader.parts or golden == NONE:
+        if "golden" in reader.parts or golden == NO_SOURCE:
             break
         if (path := find_part(call, reader.benchmark, "golden", source)) is not None:
-            golden_read = read_golden(reader, path, once=True)
+            golden_read = read_golden_votes_or_questions(reader, path, one_answer_only=True)
             reader.parts["golden" if isinstance(golden_read, Votes) else "questions"] = path, golden_read
             samples += filter(None, [read_sample(path)])
-    parts = reader.join(share_images=False)
-    experts = _join_experts(parts, reader.files)
+    parts = reader.join_parts(must_share_images=False)
+    experts = _join_expert_votes(parts, reader.files)
     if isinstance(source_tasks, Candidates):
         tasks_to_rate = make_tasks(parts["tasks"], golden=experts)
         source_tasks = replace(source_tasks, questions=parts["tasks"])
@@ -105,22 +105,27 @@ def load_campaign_parts(
         tasks_to_rate = replace(source_tasks, questions=parts["tasks"])
         samples[:0] = filter(None, [source_tasks.sample])
         source_tasks = Candidates.from_questions(parts["tasks"])
-        if golden == NONE:
+        if golden == NO_SOURCE:
             tasks_to_rate = replace(tasks_to_rate, is_golden=None)
-    samples = [one.with_images(benchmark_names(one.images, reader.benchmark)) for one in samples]
+    samples = [sample.with_images(to_benchmark_names(sample.images, reader.benchmark)) for sample in samples]
     if isinstance(golden, int):
         if tasks_to_rate.is_golden is not None:
             raise click.UsageError(f"{tasks} has golden questions already: remove --golden {golden}.")
         samples.insert(0, draw_golden(source_tasks, golden, original=parts.get("original"), seed=seed))
         tasks_to_rate = tasks_to_rate.with_golden(samples[0])
     sample = samples[0] if samples else None
-    if lost := {image for one in samples[1:] for image in one.images}.difference(sample.images if sample else ()):
-        text = f"{count_noun(len(lost), 'image')} drawn earlier lose their probability: two draws are not one sample"
+    if lost_images := {image for sample in samples[1:] for image in sample.images}.difference(
+        sample.images if sample else ()
+    ):
+        text = (
+            f"{count_noun(len(lost_images), 'image')} drawn earlier lose their probability: two draws are not one "
+            "sample"
+        )
         warnings.warn(text, ReassessWarning, stacklevel=2)
     is_golden = tasks_to_rate.golden_mask
     golden_tasks, tasks_to_rate = tasks_to_rate.select(is_golden), tasks_to_rate.select(~is_golden)
     if len(golden_tasks):
-        experts = with_unanswered(experts, golden_tasks.questions)
+        experts = add_unanswered_golden(experts, golden_tasks.questions)
     if not len(tasks_to_rate):
         raise DataError(
             "all-golden",
@@ -149,33 +154,37 @@ def _make_golden_tasks(experts: Votes, golden_tasks: Tasks, tasks_to_rate: Tasks
     return replace(golden, sample=sample.select_rows(np.flatnonzero(is_golden)) if is_golden.any() else None)
 
 
-def _read_tasks(path: Path, classes: Classes | None) -> Tasks | Candidates:
+def _read_tasks_or_candidates(path: Path, classes: Classes | None) -> Tasks | Candidates:
     return read_tasks(path, classes) if path.suffix.lower() in TASK_SUFFIXES else read_candidates(path, classes)
 
 
-_MOST_GOLDEN = 10**9
+_MAX_GOLDEN_QUESTIONS = 10**9
 
 
-def _parse_golden(text: str) -> int | str:
+def _parse_golden_option(text: str) -> int | str:
     try:
         number = float(text)
     except ValueError:
         return text
     if exists(text) and Path(text).is_file():
         return text
-    if not (text.isascii() and text.isdigit() and 1 <= number <= _MOST_GOLDEN):
-        raise click.BadParameter(f"{shorten(text, 60)} is not a whole number from 1 to {_MOST_GOLDEN:,}, or a file.")
+    if not (text.isascii() and text.isdigit() and 1 <= number <= _MAX_GOLDEN_QUESTIONS):
+        raise click.BadParameter(
+            f"{shorten(text, 60)} is not a whole number from 1 to {_MAX_GOLDEN_QUESTIONS:,}, or a file."
+        )
     return int(text)
 
 
-GOLDEN_OPTION = ParsedType("golden", _parse_golden)
-NOT_IN_TASKS = "golden images are not in the raters' tasks: answers to golden questions decide their labels"
+GOLDEN_TYPE = ParsedType("golden", _parse_golden_option)
+GOLDEN_NOT_IN_TASKS_NOTE = "golden images are not in the raters' tasks: answers to golden questions decide their labels"
 
 
-def read_golden(reader: PartReader, path: Path, *, once: bool = False) -> Votes | Questions:
-    """Read experts' votes, or golden questions without answers; `once` as for `read_votes`."""
+def read_golden_votes_or_questions(
+    reader: PartReader, path: Path, *, one_answer_only: bool = False
+) -> Votes | Questions:
+    """Read experts' votes, or golden questions without answers; `one_answer_only` rejects repeated votes."""
     try:
-        return read_votes(path, answers=reader.benchmark.answers, classes=reader.classes, once=once)
+        return read_votes(path, answers=reader.benchmark.answers, classes=reader.classes, once=one_answer_only)
     except DataError as error:
         try:
             return read_candidates(path, reader.classes).questions
@@ -183,25 +192,25 @@ def read_golden(reader: PartReader, path: Path, *, once: bool = False) -> Votes 
             raise error from None
 
 
-def sample_in_words(sample: Sample, questions: int) -> str:
+def describe_sample(sample: Sample, n_questions: int) -> str:
     """Describe a sample: its golden questions, and its images per stratum."""
     strata = Counter(name for _, name in sorted(zip(-sample.probabilities, sample.strata, strict=True)))
-    each = "" if len(strata) == 1 else f" ({', '.join(f'{n:,} {name}' for name, n in strata.items())})"
-    return f"{count_noun(questions, 'question')} on {count_noun(len(sample), 'image')}{each}"
+    strata_text = "" if len(strata) == 1 else f" ({', '.join(f'{n:,} {name}' for name, n in strata.items())})"
+    return f"{count_noun(n_questions, 'question')} on {count_noun(len(sample), 'image')}{strata_text}"
 
 
-def _join_experts(parts: Mapping[str, Any], files: Mapping[str, Path]) -> Votes | None:
+def _join_expert_votes(parts: Mapping[str, Any], files: Mapping[str, Path]) -> Votes | None:
     """Return experts' votes, with all golden questions as items; None without golden questions."""
     experts = None
     if "golden" in parts:
-        with add_place_to_errors(files["golden"]):
+        with add_error_place(files["golden"]):
             experts = _restrict_to_questions(parts["golden"])
     if "questions" in parts:
-        return with_unanswered(experts, parts["questions"])
+        return add_unanswered_golden(experts, parts["questions"])
     return experts
 
 
-def with_unanswered(experts: Votes | None, questions: Questions) -> Votes:
+def add_unanswered_golden(experts: Votes | None, questions: Questions) -> Votes:
     """Add golden questions without votes to experts' votes."""
     none = np.zeros(0, np.int64)
     answers = KNOWN_ANSWERS if experts is None else experts.answers
@@ -225,21 +234,21 @@ class _CampaignType(click.ParamType[str | Path]):
     name = "place"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str | Path:
-        return str(value) if "://" in str(value) else Path(FILE.convert(value, param, ctx))
+        return str(value) if "://" in str(value) else Path(INPUT_PATH_TYPE.convert(value, param, ctx))
 
 
-class _WrittenCampaignType(_CampaignType):
+class _WritableCampaignType(_CampaignType):
     is_output = True  # so the command has --force
 
 
-CAMPAIGN = _CampaignType()
-campaign_argument = click.argument("campaign", type=CAMPAIGN, metavar="CAMPAIGN")
-changed_campaign_argument = click.argument("campaign", type=_WrittenCampaignType(), metavar="CAMPAIGN")
+CAMPAIGN_TYPE = _CampaignType()
+campaign_argument = click.argument("campaign", type=CAMPAIGN_TYPE, metavar="CAMPAIGN")
+writable_campaign_argument = click.argument("campaign", type=_WritableCampaignType(), metavar="CAMPAIGN")
 
 
-def images_of(campaign: "Campaign", place: str | Path | None) -> "ImageSource":
+def open_campaign_images(campaign: "Campaign", place: str | Path | None) -> "ImageSource":
     """Open the images of a campaign; `DataError` if one is missing."""
-    source_place = place or campaign.images
+    source_place = place or campaign.images_path
     if source_place is None:
         raise DataError("missing-images", "image folder of the campaign is unknown", fix="--images FOLDER")
     try:
@@ -248,57 +257,57 @@ def images_of(campaign: "Campaign", place: str | Path | None) -> "ImageSource":
         if place is None:
             error.fix = "move them back, or give their new place: --images FOLDER"
         raise
-    annotation.stored_names(source, tuple(annotation.image_addresses(campaign).values()))
+    annotation.find_stored_names(source, tuple(annotation.image_names_by_address(campaign).values()))
     return source
 
 
-_SCHEMES = ("http", "https")
-_LOCAL = ("127.0.0.1", "localhost", "::1")
-_PORT = 8000  # default of `serve`
-USUAL_ADDRESS = f"http://127.0.0.1:{_PORT}"  # default of `invite`
+_URL_SCHEMES = ("http", "https")
+_LOCAL_HOSTS = ("127.0.0.1", "localhost", "::1")
+_DEFAULT_PORT = 8000  # default of `serve`
+DEFAULT_ADDRESS = f"http://127.0.0.1:{_DEFAULT_PORT}"  # default of `invite`
 
 
-def needs_expert(campaign: "Campaign") -> bool:
+def has_no_linked_expert(campaign: "Campaign") -> bool:
     """Return whether no expert of a campaign has a link."""
-    return not any(person.role == "expert" and person.linked for person in annotation.people_of(campaign))
+    return not any(person.role == "expert" and person.has_link for person in annotation.list_people(campaign))
 
 
 def _parse_address(text: str) -> str:
-    if not _is_address(text):
-        with_scheme = f"{'http' if text.startswith(_LOCAL) else 'https'}://{text}"
-        if "://" not in text and _is_address(with_scheme):
+    if not _is_page_address(text):
+        with_scheme = f"{'http' if text.startswith(_LOCAL_HOSTS) else 'https'}://{text}"
+        if "://" not in text and _is_page_address(with_scheme):
             raise click.BadParameter(f"{text!r} has no scheme: write {with_scheme}.")
         raise click.BadParameter(f"{text!r} is not an address of pages, such as https://rate.example.org/rating.")
     return text.rstrip("/")
 
 
-PAGES_ADDRESS = ParsedType("address", _parse_address)
+ADDRESS_TYPE = ParsedType("address", _parse_address)
 
 
-def serve_command_of(campaign: str | Path, address: str) -> str:
-    """Return the command that serves the pages at an address, or behind a proxy at that address.
+def make_serve_command(campaign: str | Path, address: str) -> str:
+    """Return the command that serves the rating pages at an address, or behind a proxy there.
 
-    >>> serve_command_of("pets.db", "http://127.0.0.1:9000")
+    >>> make_serve_command("pets.db", "http://127.0.0.1:9000")
     'reassess annotate serve pets.db --address 127.0.0.1:9000'
-    >>> serve_command_of("pets.db", "https://rate.example.org/rating")
+    >>> make_serve_command("pets.db", "https://rate.example.org/rating")
     'reassess annotate serve pets.db --address 127.0.0.1:8000/rating'
     """
     parts = urlsplit(address)
-    serve = ["reassess", "annotate", "serve", annotation.shown_address(campaign)]
-    if parts.scheme != "http" or parts.hostname not in _LOCAL or parts.path:
-        return shlex.join([*serve, "--address", f"127.0.0.1:{_PORT}{parts.path or '/'}"])
+    serve = ["reassess", "annotate", "serve", annotation.hide_password(campaign)]
+    if parts.scheme != "http" or parts.hostname not in _LOCAL_HOSTS or parts.path:
+        return shlex.join([*serve, "--address", f"127.0.0.1:{_DEFAULT_PORT}{parts.path or '/'}"])
     port = parts.port or 80
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    usual = port == _PORT and host == "127.0.0.1"
+    usual = port == _DEFAULT_PORT and host == "127.0.0.1"
     return shlex.join(serve if usual else [*serve, "--address", f"{host}:{port}"])
 
 
 def is_on_this_machine(address: str) -> bool:
     """Return whether an address can be opened only on this machine."""
-    return (urlsplit(address).hostname or "") in _LOCAL
+    return (urlsplit(address).hostname or "") in _LOCAL_HOSTS
 
 
-def _is_address(text: str) -> bool:
+def _is_page_address(text: str) -> bool:
     """Return whether a text is a web address without query, fragment and user name."""
     try:
         parts = urlsplit(text)
@@ -306,4 +315,4 @@ def _is_address(text: str) -> bool:
     except ValueError:  # such as an invalid port
         return False
     is_plain = text.isprintable() and not set(text) & set("?#@\\ ")
-    return is_plain and at_port and parts.scheme in _SCHEMES and bool(parts.hostname)
+    return is_plain and at_port and parts.scheme in _URL_SCHEMES and bool(parts.hostname)

@@ -7,10 +7,10 @@ from typing import Any
 import click
 
 from reassess.aggregation import Golden
-from reassess.cleaning import LEAST_QUALITY, CleaningMethod, HeldOutPredictions, find_label_errors
+from reassess.cleaning import MIN_LABEL_QUALITY, CleaningMethod, HeldOutPredictions, find_label_errors
 from reassess.cli.call import Call, with_progress
 from reassess.cli.packages import check_packages
-from reassess.cli.part_inputs import images_path
+from reassess.cli.part_inputs import find_images_path
 from reassess.core import Benchmark, Cleaning, Match, Sample
 from reassess.errors import DataError
 from reassess.formats import write_clean_list, write_cleaning_details, write_label_errors
@@ -31,7 +31,7 @@ class CleaningOutputs:
     images: Path | None  # the images on the page
 
     @classmethod
-    def create(
+    def check_and_create(
         cls,
         call: Call,
         output: Path,
@@ -40,7 +40,7 @@ class CleaningOutputs:
         images: Path | None,
         benchmark: Benchmark | None,
     ) -> "CleaningOutputs":
-        """Check, before any work, that all outputs can be written."""
+        """Create the outputs, after checking that all of them can be written."""
         if page is None and images is not None:
             raise click.UsageError("--images goes with --page.")
         if page is not None:
@@ -48,7 +48,7 @@ class CleaningOutputs:
         if page is not None and images is None:
             if benchmark is None:
                 raise click.UsageError("--page needs --images, or --benchmark FOLDER with images.")
-            images = images_path(call, benchmark, needed_by="clean --page")
+            images = find_images_path(call, benchmark, needed_by="clean --page")
         for path, suffixes, thing in (
             (output, (*CLEAN_LIST_SUFFIXES, *TABLE_SUFFIXES), "wrong labels or kept images"),
             (details, TABLE_SUFFIXES, "details of cleaning"),
@@ -58,23 +58,23 @@ class CleaningOutputs:
         return cls(output, details, page, images)
 
     @property
-    def lists_kept(self) -> bool:
+    def is_list_of_kept_images(self) -> bool:
         """Whether the output lists the kept images instead of the wrong labels."""
         return self.output.suffix.lower() in CLEAN_LIST_SUFFIXES
 
-    def write(self, call: Call, cleaning: Cleaning, match: Match) -> ShownMistakes | None:
+    def write_files(self, call: Call, cleaning: Cleaning, match: Match) -> ShownMistakes | None:
         """Write all files or none, and return the contents of the page; None without a page."""
         with write_atomically():
-            write = write_clean_list if self.lists_kept else write_label_errors
+            write = write_clean_list if self.is_list_of_kept_images else write_label_errors
             write(self.output, cleaning, force=call.force)
             if self.details is not None:
                 write_cleaning_details(self.details, cleaning, force=call.force)
             if self.page is None or self.images is None:
                 return None
             if cleaning.is_kept.all():
-                call.info(f"{self.page}: not written, since no label is wrong")
+                call.print_line(f"{self.page}: not written, since no label is wrong")
                 return None
-            record = call.record()
+            record = call.describe_command()
             places = {"images": str(self.images)}
             if not any(str(entry["name"]).endswith("original") for entry in record["inputs"]):
                 places = {"labels": f"{self.images}, by its folders", **places}
@@ -96,18 +96,18 @@ class CleaningOutputs:
 
 
 @dataclass(frozen=True)
-class KeptLabels:
-    """The value of --choose: which labels to keep. Both fields are None without the option.
+class ChooseOption:
+    """The value of --choose: a threshold or a precision for the labels to keep; without it, both are None.
 
-    >>> KeptLabels.parse("precision=0.9"), KeptLabels.parse("threshold=0.5")
-    (KeptLabels(threshold=None, precision=0.9), KeptLabels(threshold=0.5, precision=None))
+    >>> ChooseOption.parse("precision=0.9"), ChooseOption.parse("threshold=0.5")
+    (ChooseOption(threshold=None, precision=0.9), ChooseOption(threshold=0.5, precision=None))
     """
 
     threshold: float | None = None
     precision: float | None = None
 
     @classmethod
-    def parse(cls, text: str) -> "KeptLabels":
+    def parse(cls, text: str) -> "ChooseOption":
         """Read ``threshold=P`` or ``precision=P``."""
         name, _, share = text.partition("=")
         try:
@@ -119,16 +119,16 @@ class KeptLabels:
             raise DataError("wrong-syntax", "not a rule for kept labels", allowed=allowed)
         return cls(**{name: value})
 
-    def find(
-        self, held_out: HeldOutPredictions, method: CleaningMethod, checked: Golden | None, sample: Sample | None
+    def find_wrong_labels(
+        self, held_out: HeldOutPredictions, method: CleaningMethod, checked_labels: Golden | None, sample: Sample | None
     ) -> Cleaning:
-        """Find wrong labels by a method; `checked` are labels that people checked."""
+        """Find wrong labels by a method; `checked_labels` are labels that people have checked."""
         return find_label_errors(
-            held_out, method, threshold=self.threshold, precision=self.precision, checked=checked, sample=sample
+            held_out, method, threshold=self.threshold, precision=self.precision, checked=checked_labels, sample=sample
         )
 
     def to_json(self, method: CleaningMethod) -> dict[str, Any]:
         """Return the method, its threshold and its precision for JSON."""
-        default = LEAST_QUALITY if method == "posterior" and self.precision is None else None
+        default = MIN_LABEL_QUALITY if method == "posterior" and self.precision is None else None
         threshold = default if self.threshold is None else self.threshold
         return {"method": method, "threshold": threshold, "precision": self.precision}

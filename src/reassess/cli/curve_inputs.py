@@ -9,18 +9,18 @@ import click
 from reassess.aggregation import (
     Golden,
     Rule,
-    golden_part,
     golden_truth,
+    select_golden_votes,
     simple_rules,
     with_golden_votes,
 )
 from reassess.aggregation.golden_items import golden_sources
-from reassess.cli.aggregate_inputs import has_separate_golden
+from reassess.cli.aggregate_inputs import is_golden_unanswered_by_raters
 from reassess.cli.call import Call
 from reassess.cli.part_inputs import PartReader, find_part, require_part
 from reassess.core import Benchmark, LabelSets, Scores, Votes
 from reassess.core.scores import UNKNOWN_METHOD
-from reassess.data import part_path
+from reassess.data import find_part_path
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def load_curve_parts(
     golden: str | None = None,
     *,
     at_least: int | None = None,
-    votes_needed_by: str | None = None,
+    option_that_needs_votes: str | None = None,
     method: str | None = None,
 ) -> tuple[dict[str, tuple[Path, Scores]], CurveParts]:
     """Read the scores of each file, with their path, and the parts to measure them with."""
@@ -56,9 +56,9 @@ def load_curve_parts(
         require_part(call, benchmark, "scores")
         files = (benchmark.sources["scores"],)
     reader = PartReader(call, benchmark)
-    paths = {f"scores {number}": call.resolve("scores", file) for number, file in enumerate(files, 1)}
+    paths = {f"scores {number}": call.resolve_source("scores", file) for number, file in enumerate(files, 1)}
     for file, (part, path) in zip(files, paths.items(), strict=True):
-        scores = reader.read(part, path)
+        scores = reader.read_part(part, path)
         if method is not None:
             if scores.method != UNKNOWN_METHOD:
                 raise click.UsageError(
@@ -66,10 +66,10 @@ def load_curve_parts(
                 )
             reader.parts[part] = path, replace(scores, method=method)
     votes = None if benchmark is None else find_part(call, benchmark, "votes", None)
-    reader.recognize(reader.images)
-    if votes_needed_by is not None:
+    reader.recognize_benchmark(reader.images)
+    if option_that_needs_votes is not None:
         if "votes" not in reader.benchmark.sources:
-            raise click.UsageError(f"{votes_needed_by} needs the votes behind the scores: give --benchmark.")
+            raise click.UsageError(f"{option_that_needs_votes} needs the votes behind the scores: give --benchmark.")
         votes = require_part(call, reader.benchmark, "votes")
     parts, curve_parts = _load_answers(reader, votes, golden, at_least)
     return {file: (path, parts[part]) for file, (part, path) in zip(files, paths.items(), strict=True)}, curve_parts
@@ -81,23 +81,25 @@ def _load_answers(
     """Read golden answers, votes and original labels, and join them with the scores."""
     benchmark = reader.benchmark
     scores = list(reader.parts)
-    sources = _golden_sources(benchmark, golden)
+    sources = _find_golden_sources(benchmark, golden)
     paths = {} if votes is None else {"votes": votes}
     golden_parts = ("golden",) if votes is None else ("golden", "rater-golden")
-    paths |= {part: reader.call.resolve(part, sources[part]) for part in golden_parts if part in sources}
+    paths |= {part: reader.call.resolve_source(part, sources[part]) for part in golden_parts if part in sources}
     for part, path in paths.items():
-        reader.read(part, path)
-    reader.find_original()
-    reader.check_kinds()
-    parts = reader.join(share_images=votes is None or not has_separate_golden(reader))
+        reader.read_part(part, path)
+    reader.read_original_labels()
+    reader.check_item_kinds()
+    parts = reader.join_parts(must_share_images=votes is None or not is_golden_unanswered_by_raters(reader))
     experts, rater_votes, original = parts["golden"], parts.get("votes"), parts.get("original")
     golden_votes = parts.get("rater-golden")
     scores_read = [parts[part] for part in scores]
     all_votes = rater_votes
     if rater_votes is not None:
         all_votes = with_golden_votes(rater_votes, golden_votes, experts)
-        golden_votes = golden_part(rater_votes, experts, golden_votes)
-    truth = golden_truth(experts, at_least=at_least, among=[each.questions for each in scores_read])
+        golden_votes = select_golden_votes(rater_votes, experts, golden_votes)
+    truth = golden_truth(
+        experts, at_least=at_least, scored_questions=[file_scores.questions for file_scores in scores_read]
+    )
     if all_votes is not None:
         truth = truth.without_unrated(all_votes, scores_read)
     votes_source = "" if votes is None else benchmark.sources["votes"]
@@ -119,11 +121,11 @@ def _load_answers(
     )
 
 
-def _golden_sources(benchmark: Benchmark, golden: str | None) -> dict[str, str]:
+def _find_golden_sources(benchmark: Benchmark, golden: str | None) -> dict[str, str]:
     sources = golden_sources(benchmark, golden)
     if "golden" not in sources:
         if benchmark.folder is not None:
-            part_path(benchmark, "golden", needed_by="curve")
+            find_part_path(benchmark, "golden", command="curve")
         raise click.UsageError(
             "Give --golden or --benchmark: only ImageNet's validation images have known golden answers."
         )

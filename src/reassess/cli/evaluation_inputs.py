@@ -9,8 +9,8 @@ from typing import Any
 import click
 
 from reassess.aggregation import label_sets, with_golden_votes
-from reassess.cli.call import Call, reject_repeated
-from reassess.cli.part_inputs import NONE, PartReader, require_part
+from reassess.cli.call import Call, reject_repeated_files
+from reassess.cli.part_inputs import NO_SOURCE, PartReader, require_part
 from reassess.core import (
     USUAL_THRESHOLD,
     Benchmark,
@@ -24,8 +24,8 @@ from reassess.core import (
     classes_of,
 )
 from reassess.core.common_classes import class_ids_of
-from reassess.data import known_in_sample, label_set_name
-from reassess.errors import DataError, Fix, ReassessError, UnreadableFileError, add_place_to_errors
+from reassess.data import is_known_in_sample, label_set_name
+from reassess.errors import DataError, Fix, ReassessError, UnreadableFileError, add_error_place
 from reassess.evaluation import Outcomes, find_outcomes
 from reassess.evaluation.evaluation_words import class_names_hint
 from reassess.text import count_noun, join_first
@@ -39,18 +39,18 @@ class EvaluationInputs:
     is_default: bool  # whether ImageNet is used because neither labels nor a benchmark was given
     files: Mapping[str, Path]  # the file of each part
     class_file: Path | None  # the first file that contains a class
-    sets: dict[float | str | None, LabelSets]  # by threshold, or by name; the key of a single label set is None
+    label_sets: dict[float | str | None, LabelSets]  # by threshold, or by name; the key of a single label set is None
     original: LabelSets | None = None
     scores: Scores | None = None
     votes: Votes | None = None  # the raters' votes; their golden votes on golden items without other votes
     experts: Votes | None = None
     rater_golden: Votes | None = None
-    reviewed: MultiLabels | None = None  # a label set that also has unclear, wrong or problematic labels
+    reviewed_labels: MultiLabels | None = None  # a label set that also has unclear, wrong or problematic labels
 
     @property
     def labels(self) -> LabelSets:
-        """The label sets, or the first of several."""
-        return next(iter(self.sets.values()))
+        """The first of the label sets, which is often the only one."""
+        return next(iter(self.label_sets.values()))
 
     @property
     def findings_arguments(self) -> dict[str, Any]:
@@ -59,11 +59,11 @@ class EvaluationInputs:
         return {name: getattr(self, name) for name in names}
 
     @property
-    def in_sample(self) -> bool | None:
+    def is_in_sample(self) -> bool | None:
         """Whether the golden answers made the scores; None if the files do not tell."""
         if "scores" not in self.files or "golden" not in self.files:
             return None
-        return known_in_sample(self.files["scores"], self.files["golden"], benchmark=self.benchmark)
+        return is_known_in_sample(self.files["scores"], self.files["golden"], benchmark=self.benchmark)
 
     @property
     def class_names_note(self) -> str | None:
@@ -83,17 +83,17 @@ class EvaluationInputs:
 
     def join_arguments(self, call: Call) -> dict[str, Any]:
         """Return how to join images, as arguments of `find_outcomes`."""
-        return {"match": self.benchmark.match or "path", "ignore_unknown": call.reading.ignore_unknown}
+        return {"match": self.benchmark.match or "path", "ignore_unknown": call.reading_options.ignore_unknown}
 
-    def outcomes(self, predictions: Predictions, labels: LabelSets, **join_arguments: Any) -> Outcomes:
+    def find_outcomes(self, predictions: Predictions, labels: LabelSets, **join_arguments: Any) -> Outcomes:
         """Compare a model's predictions with one of the label sets; `join_arguments` go to `find_outcomes`.
 
         With several named label sets, rows without image names are in the order of the first, and images of the other
         label sets are not unknown.
         """
-        first = next(iter(self.sets))
-        if isinstance(first, str) and predictions.images is None and len(predictions) == len(self.labels):
-            detected = f"{predictions.detected_format}, rows in the order of {first}"
+        first_key = next(iter(self.label_sets))
+        if isinstance(first_key, str) and predictions.images is None and len(predictions) == len(self.labels):
+            detected = f"{predictions.detected_format}, rows in the order of {first_key}"
             predictions = predictions.with_images(self.labels.images, detected_format=detected)
         return find_outcomes(
             predictions,
@@ -101,7 +101,7 @@ class EvaluationInputs:
             original=self.original,
             scores=self.scores,
             benchmark=self.benchmark,
-            known_images=[label_set.images for label_set in self.sets.values()],
+            known_images=[label_set.images for label_set in self.label_sets.values()],
             **join_arguments,
         )
 
@@ -115,69 +115,69 @@ def load_evaluation_inputs(
     thresholds: tuple[float, ...] | None = None,
     *,
     more_labels: tuple[str, ...] = (),
-    with_votes: bool = False,
-    labels_needed: bool = True,
+    needs_votes: bool = False,
+    needs_labels: bool = True,
 ) -> EvaluationInputs:
     """Read the parts that models are evaluated with, and convert them to one class list."""
     is_default = benchmark is None and labels is None and thresholds is None
     reader = PartReader(call, benchmark)
-    if not labels_needed and labels is None and benchmark is not None and "labels" not in benchmark.sources:
+    if not needs_labels and labels is None and benchmark is not None and "labels" not in benchmark.sources:
         reader.parts["labels"] = benchmark.folder or Path("labels"), LabelSets.from_lists([], [], reader.classes)
     elif thresholds is None:
         sources = {"labels": labels} | {f"labels {number}": more for number, more in enumerate(more_labels, 2)}
-        with suggest_benchmark(is_default):
+        with add_benchmark_fix(is_default):
             paths = {part: require_part(call, benchmark, "labels", source) for part, source in sources.items()}
-        reject_repeated(paths.values())
+        reject_repeated_files(paths.values())
         for part, path in paths.items():
-            reader.read(part, path)
+            reader.read_part(part, path)
     else:
-        reader.require("scores", _scores_source(labels, scores))
-    reader.recognize(reader.images, with_classes=True)
-    with suggest_benchmark(is_default):
+        reader.read_required("scores", _choose_scores_source(labels, scores))
+    reader.recognize_benchmark(reader.images, needs_classes=True)
+    with add_benchmark_fix(is_default):
         if thresholds is None:
-            reader.find("scores", scores)
-        reader.find_original(original)
-        if with_votes:
-            reader.find("votes")
-        if with_votes or "scores" in reader.parts:
-            reader.find_golden(None)
+            reader.read_optional("scores", scores)
+        reader.read_original_labels(original)
+        if needs_votes:
+            reader.read_optional("votes")
+        if needs_votes or "scores" in reader.parts:
+            reader.read_golden_votes(None)
         names = (labels, *more_labels) if more_labels else ()
-        return _evaluation_inputs(reader, is_default, thresholds, names)
+        return _join_evaluation_inputs(reader, is_default, thresholds, names)
 
 
-def _evaluation_inputs(
-    reader: PartReader, is_default: bool, thresholds: tuple[float, ...] | None, names: tuple[str | None, ...]
+def _join_evaluation_inputs(
+    reader: PartReader, is_default: bool, thresholds: tuple[float, ...] | None, label_set_names: tuple[str | None, ...]
 ) -> EvaluationInputs:
-    """Join the parts; `names` has the names of several label sets, or is empty."""
-    parts, files = reader.join(), reader.files
-    _note_classes(reader, parts)
+    """Join the parts; `label_set_names` has the names of several label sets, or is empty."""
+    parts, files = reader.join_parts(), reader.files
+    _add_class_explanation(reader, parts)
     sets: dict[float | str | None, LabelSets]
     if thresholds is None:
         label_parts = [part for part in parts if part.startswith("labels")]
-        label_sets_read = (evaluation_labels_of(files[part], parts[part]) for part in label_parts)
-        sets = dict(zip(names or (None,), label_sets_read, strict=True))
+        label_sets_read = (select_evaluation_labels(files[part], parts[part]) for part in label_parts)
+        sets = dict(zip(label_set_names or (None,), label_sets_read, strict=True))
     else:
         name = label_set_name(files["scores"])
         sets = {threshold: _make_label_set(parts, threshold, name) for threshold in thresholds}
-    single = None if names else parts.get("labels")
+    single = None if label_set_names else parts.get("labels")
     votes = parts.get("votes")
     return EvaluationInputs(
         benchmark=reader.benchmark,
         is_default=is_default,
         files=files,
         class_file=next((path for path, part_data in reader.parts.values() if class_ids_of(part_data).size), None),
-        sets=sets,
+        label_sets=sets,
         original=parts.get("original"),
         scores=parts.get("scores"),
         votes=None if votes is None else with_golden_votes(votes, parts.get("rater-golden"), parts.get("golden")),
         experts=parts.get("golden"),
         rater_golden=parts.get("rater-golden"),
-        reviewed=single if isinstance(single, MultiLabels) else None,
+        reviewed_labels=single if isinstance(single, MultiLabels) else None,
     )
 
 
 @contextmanager
-def suggest_benchmark(is_default: bool) -> Iterator[None]:
+def add_benchmark_fix(is_default: bool) -> Iterator[None]:
     """Begin the fix of errors with how to name another benchmark, if ImageNet is only the default."""
     try:
         yield
@@ -188,17 +188,17 @@ def suggest_benchmark(is_default: bool) -> Iterator[None]:
 
 
 def labels_fix() -> str:
-    """Return how to give labels for images that are not from ImageNet."""
+    """Return the options that name the labels of images that are not from ImageNet."""
     command = click.get_current_context().command
     option = "labels" if any(option.name == "labels" for option in command.params) else "original"
     return f"--benchmark FOLDER, or --{option} FILE"
 
 
-def evaluation_labels_of(file: str | Path, labels: LabelSets | MultiLabels) -> LabelSets:
+def select_evaluation_labels(file: str | Path, labels: LabelSets | MultiLabels) -> LabelSets:
     """Return the label sets that models are evaluated with."""
     if isinstance(labels, LabelSets):
         return labels
-    with add_place_to_errors(file):
+    with add_error_place(file):
         return labels.evaluation_labels
 
 
@@ -208,8 +208,8 @@ def _make_label_set(parts: Mapping[str, Any], threshold: float, name: str) -> La
     )
 
 
-def _note_classes(reader: PartReader, parts: Mapping[str, DataWithClasses]) -> None:
-    """Explain where the classes come from, without a class list."""
+def _add_class_explanation(reader: PartReader, parts: Mapping[str, DataWithClasses]) -> None:
+    """Add an explanation of where the classes come from, if there is no class list."""
     classes = next((classes_of(part_data) for part_data in parts.values()), Classes())
     if not classes.has_local_ids:
         return
@@ -219,36 +219,36 @@ def _note_classes(reader: PartReader, parts: Mapping[str, DataWithClasses]) -> N
     reader.call.explanations.append(f"without a class list, the classes are the {count} in {files}, sorted: {names}")
 
 
-def _scores_source(labels: str | None, scores: str | None) -> str | None:
+def _choose_scores_source(labels: str | None, scores: str | None) -> str | None:
     """Return the option value for the scores that label sets are made from."""
     if labels is not None and scores is not None:
         raise click.UsageError("With --threshold, labels are made from scores: give either --scores or --labels.")
-    if scores == NONE:
+    if scores == NO_SOURCE:
         raise click.UsageError("With --threshold, labels are made from scores, so --scores cannot be none.")
     return labels if scores is None else scores
 
 
 def load_original_inputs(
-    call: Call, benchmark: Benchmark, original: str | None, golden: str | None, *, golden_needed: bool = False
+    call: Call, benchmark: Benchmark, original: str | None, golden: str | None, *, needs_golden: bool = False
 ) -> EvaluationInputs:
     """Read the original labels, if available, and golden answers, if given or needed."""
     reader = PartReader(call, benchmark)
-    reader.find_original(original)
-    if golden is not None or golden_needed:
+    reader.read_original_labels(original)
+    if golden is not None or needs_golden:
         try:
             path = require_part(call, benchmark, "golden", golden)
         except DataError as error:
             if golden is None:
                 error.fix = Fix.join("; or ", "give --golden FILE", error.fix)
             raise
-        reader.read("golden", path)
-    parts = reader.join() if reader.parts else {}
+        reader.read_part("golden", path)
+    parts = reader.join_parts() if reader.parts else {}
     return EvaluationInputs(
         benchmark=benchmark,
         is_default=False,
         files=reader.files,
         class_file=next(iter(reader.files.values()), None),
-        sets={None: parts.get("original", LabelSets.from_lists([], [], reader.classes))},
+        label_sets={None: parts.get("original", LabelSets.from_lists([], [], reader.classes))},
         original=parts.get("original"),
         experts=parts.get("golden"),
     )

@@ -8,15 +8,15 @@ from typing import Any
 
 import click
 
-_OPTIONS = "Options"
-_BENCHMARK = "Benchmark"
-_READING = "Reading files"
-_GENERAL = "General options"
+_OPTIONS_SECTION = "Options"
+_BENCHMARK_SECTION = "Benchmark"
+_READING_SECTION = "Reading files"
+_GENERAL_SECTION = "General options"
 
-Lines = Mapping[str, Mapping[str, str]]  # section, then name and description
+SectionLines = Mapping[str, Mapping[str, str]]  # section, then name and description
 
 
-COMMANDS: Lines = {
+COMMANDS: SectionLines = {
     "Measure models": {
         "evaluate": "Measure models by reassessed and by original labels.",
         "compare": "Test whether models differ on the same images.",
@@ -53,13 +53,13 @@ COMMANDS: Lines = {
         "fetch": "Download known data; without a name, list it.",
     },
 }
-OPTIONS: Mapping[str, str] = {
+COMMON_OPTIONS: Mapping[str, str] = {
     "json": "Print JSON.",
     "quiet": "Print only the result.",
     "verbose": "Print every note and row.",
     "force": "Replace existing output.",
 }
-ENVIRONMENT: Mapping[str, str] = {
+ENVIRONMENT_VARIABLES: Mapping[str, str] = {
     "REASSESS_BENCHMARK": "Sets --benchmark.",
     "REASSESS_OFFLINE": "1: never use the network.",
     "REASSESS_MAX_BYTES": "Largest archive, unpacked.  [8 GiB]",
@@ -68,7 +68,7 @@ ENVIRONMENT: Mapping[str, str] = {
 }
 
 
-def commands_of(group: str) -> dict[str, str]:
+def list_group_commands(group: str) -> dict[str, str]:
     """Return the commands of a group with their descriptions."""
     lines = (line for section in COMMANDS.values() for line in section.items())
     return {name.removeprefix(f"{group} "): line for name, line in lines if name.startswith(f"{group} ")}
@@ -82,9 +82,9 @@ class Option(click.Option):
         self.section = section
 
 
-in_benchmark = partial(click.option, cls=Option, section=_BENCHMARK)
-in_reading = partial(click.option, cls=Option, section=_READING)
-in_general = partial(click.option, cls=Option, section=_GENERAL)
+benchmark_section_option = partial(click.option, cls=Option, section=_BENCHMARK_SECTION)
+reading_section_option = partial(click.option, cls=Option, section=_READING_SECTION)
+general_section_option = partial(click.option, cls=Option, section=_GENERAL_SECTION)
 
 
 class _CommandWithExamples(click.Command):
@@ -115,7 +115,7 @@ class LazyGroup(Group):
     """
 
     def __init__(
-        self, *arguments: Any, package: str, sections: Lines, notes: Lines | None = None, **settings: Any
+        self, *arguments: Any, package: str, sections: SectionLines, notes: SectionLines | None = None, **settings: Any
     ) -> None:
         super().__init__(*arguments, **settings)
         self.package, self.sections, self.notes = package, sections, notes or {}
@@ -163,15 +163,22 @@ class Command(_CommandWithExamples):
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the sections of options."""
-        rows: dict[str, list[tuple[str, str]]] = {_OPTIONS: [], _BENCHMARK: [], _READING: [], _GENERAL: []}
+        rows: dict[str, list[tuple[str, str]]] = {
+            _OPTIONS_SECTION: [],
+            _BENCHMARK_SECTION: [],
+            _READING_SECTION: [],
+            _GENERAL_SECTION: [],
+        }
         help_option = self.get_help_option(ctx)
         for parameter in self.get_params(ctx):
             record = parameter.get_help_record(ctx)
             if record is not None and isinstance(parameter, click.Option):
-                section = _GENERAL if parameter is help_option else getattr(parameter, "section", _OPTIONS)
+                section = (
+                    _GENERAL_SECTION if parameter is help_option else getattr(parameter, "section", _OPTIONS_SECTION)
+                )
                 rows[section].append(record)
         for section, records in rows.items():
-            if records and section != _GENERAL:
+            if records and section != _GENERAL_SECTION:
                 with formatter.section(section):
                     formatter.write_dl(records)
         formatter.write(f"\nGeneral options: see {ctx.find_root().command_path} -h\n")

@@ -9,13 +9,13 @@ from typing import Any, TypeVar, cast
 import click
 from click.core import ParameterSource
 
-from reassess.cli.call import OUTPUT, Call, benchmark_arguments, free_name
-from reassess.cli.help_pages import Choice, in_benchmark, in_reading
+from reassess.cli.call import OUTPUT_PATH_TYPE, Call, find_unused_path, make_benchmark_arguments
+from reassess.cli.help_pages import Choice, benchmark_section_option, reading_section_option
 from reassess.core import IMAGENET, Benchmark, Id, StopRule
 from reassess.core.image_names import MATCHES
 from reassess.core.items import parse_id
 from reassess.data import open_benchmark, update_benchmark
-from reassess.errors import DataError, add_place_to_errors
+from reassess.errors import DataError, add_error_place
 from reassess.formats.files import path_in_block, sha256
 from reassess.formats.predictions.id_columns import UNKNOWN_CLASS
 
@@ -39,36 +39,36 @@ class ParsedType(click.ParamType[_T]):
             self.fail(f"{value!r} is {error.problem}: {error.allowed}", param, ctx)
 
 
-STOP = ParsedType("stop rule", StopRule.parse)
-_VARIABLE = "REASSESS_BENCHMARK"
+STOP_RULE_TYPE = ParsedType("stop rule", StopRule.parse)
+_BENCHMARK_VARIABLE = "REASSESS_BENCHMARK"
 _IMAGENET_CONDITION = "for ImageNet, if the file is on this machine"
 
 
 def _open_benchmark(context: click.Context, option: click.Parameter, source: str | None) -> Benchmark | None:
     if source is None:
         return None
-    with add_place_to_errors(_VARIABLE) if from_environment(context, option.name) else nullcontext():
+    with add_error_place(_BENCHMARK_VARIABLE) if is_from_environment(context, option.name) else nullcontext():
         return open_benchmark(source)
 
 
-def from_environment(context: click.Context, option: str | None) -> bool:
+def is_from_environment(context: click.Context, option: str | None) -> bool:
     """Return whether the value of an option comes from an environment variable."""
     return context.get_parameter_source(option or "") is ParameterSource.ENVIRONMENT
 
 
-benchmark_option = in_benchmark(
+benchmark_option = benchmark_section_option(
     "--benchmark",
     callback=_open_benchmark,
     metavar="NAME|FOLDER",
-    envvar=_VARIABLE,
+    envvar=_BENCHMARK_VARIABLE,
     help="The benchmark that labels, scores, votes and other parts come from, unless an option names another source: "
     "imagenet, or a folder with files such as labels.csv.  [default: imagenet, if the images are from ImageNet]",
 )
 
 
-def output_option(metavar: str, text: str, *, required: bool = True) -> Callable[..., Any]:
+def output_option(metavar: str, help_text: str, *, required: bool = True) -> Callable[..., Any]:
     """Return the option -o for the output of a command."""
-    return click.option("-o", "--output", type=OUTPUT, required=required, metavar=metavar, help=text)
+    return click.option("-o", "--output", type=OUTPUT_PATH_TYPE, required=required, metavar=metavar, help=help_text)
 
 
 table_option = output_option("TABLE", "Write the table: csv, tex or md.", required=False)
@@ -83,49 +83,51 @@ def is_part(benchmark: Benchmark | None, file: Path, part: str) -> bool:
 def save_settings(call: Call, benchmark: Benchmark | None, output: Path, part: str, **settings: Any) -> None:
     """Save settings and input hashes in benchmark.json, if the output is a part of the benchmark."""
     if benchmark is not None and benchmark.folder is not None and is_part(benchmark, output, part):
-        made_from = {str(entry["name"]): str(entry["sha256"]) for entry in call.hashed_inputs()}
+        made_from = {str(entry["name"]): str(entry["sha256"]) for entry in call.hash_inputs()}
         made_from[part] = sha256(path_in_block(output))
         update_benchmark(benchmark.folder, made_from={part: made_from}, **settings)
 
 
-def suggest_labels(call: Call, benchmark: Benchmark | None, scores: str | Path, threshold: float | None) -> None:
+def suggest_labels_command(
+    call: Call, benchmark: Benchmark | None, scores: str | Path, threshold: float | None
+) -> None:
     """Suggest the command that makes label sets from scores."""
-    options = benchmark_arguments(benchmark)
+    options = make_benchmark_arguments(benchmark)
     if threshold is not None:
         options += ["--threshold", str(threshold)]
     if benchmark is None or not is_part(benchmark, Path(scores), "scores"):
-        call.suggest("labels", scores, *options, "-o", free_name("labels.json"))
+        call.suggest_command("labels", scores, *options, "-o", find_unused_path("labels.json"))
         return
-    details = ["--details", free_name("changed.csv")] if "original" in benchmark.sources else []
+    details = ["--details", find_unused_path("changed.csv")] if "original" in benchmark.sources else []
     if "labels" in benchmark.sources:
-        call.suggest("labels", *options, "-o", benchmark.sources["labels"], *details, "--force")
+        call.suggest_command("labels", *options, "-o", benchmark.sources["labels"], *details, "--force")
     else:
-        call.suggest("labels", *options, "-o", Path(scores).with_name("labels.csv"), *details)
+        call.suggest_command("labels", *options, "-o", Path(scores).with_name("labels.csv"), *details)
 
 
-def part_option(part: str, text: str, *, condition: str = _IMAGENET_CONDITION) -> Callable[..., Any]:
+def part_option(part: str, help_text: str, *, condition: str = _IMAGENET_CONDITION) -> Callable[..., Any]:
     """Return the option for a part of the benchmark, with its default for ImageNet in the help."""
     default = f"[default: {IMAGENET.sources[part]} {condition}]"
-    return in_benchmark(f"--{part}", metavar="NAME|FILE", help=f"{text}, or none.  {default}")
+    return benchmark_section_option(f"--{part}", metavar="NAME|FILE", help=f"{help_text}, or none.  {default}")
 
 
-def label_options(command: Callable[..., Any], *, several: bool = False) -> Callable[..., Any]:
-    """Add --benchmark, --labels and --original; with `several`, --labels can be repeated."""
-    labels = f"Label sets{'; repeatable' if several else ''}."
+def add_label_options(command: Callable[..., Any], *, is_repeatable: bool = False) -> Callable[..., Any]:
+    """Add --benchmark, --labels and --original; with `is_repeatable`, --labels can be repeated."""
+    labels = f"Label sets{'; repeatable' if is_repeatable else ''}."
     default = f"[default: the benchmark's; {IMAGENET.sources['labels']}]"
     return _add_options(
         command,
         benchmark_option,
-        in_benchmark("--labels", metavar="NAME|FILE", multiple=several, help=f"{labels}  {default}"),
+        benchmark_section_option("--labels", metavar="NAME|FILE", multiple=is_repeatable, help=f"{labels}  {default}"),
         part_option("original", "Original labels"),
     )
 
 
-def prediction_options(command: Callable[..., Any]) -> Callable[..., Any]:
+def add_prediction_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options for reading predictions: --names, --classes and --unknown-class."""
     return _add_options(
         command,
-        in_reading(
+        reading_section_option(
             "--names",
             "row_names",
             multiple=True,
@@ -133,14 +135,14 @@ def prediction_options(command: Callable[..., Any]) -> Callable[..., Any]:
             help="Images of the rows: a file with a name per line, or one of the orders class-folder and validation "
             "(ImageNet's).",
         ),
-        in_reading(
+        reading_section_option(
             "--classes",
             "output_classes",
             multiple=True,
             metavar="[FILE=]F",
             help="Classes of the outputs: a file with a wnid or name per line, or auto (detect the class list).",
         ),
-        in_reading(
+        reading_section_option(
             "--unknown-class",
             type=Choice(UNKNOWN_CLASS),
             default="wrong",
@@ -150,19 +152,19 @@ def prediction_options(command: Callable[..., Any]) -> Callable[..., Any]:
     )
 
 
-match_option = in_reading(
+match_option = reading_section_option(
     "--match",
     type=Choice(MATCHES),
     help="Join images by this part of their names.  [default: the benchmark's, or path]",
 )
 
 
-def join_options(command: Callable[..., Any]) -> Callable[..., Any]:
+def add_join_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options for joining images: --match and --ignore-unknown."""
     return _add_options(
         command,
         match_option,
-        in_reading("--ignore-unknown", is_flag=True, help="Count unknown images instead of stopping."),
+        reading_section_option("--ignore-unknown", is_flag=True, help="Count unknown images instead of stopping."),
     )
 
 
@@ -175,7 +177,7 @@ def _parse_answers(_context: click.Context, _option: click.Parameter, text: str 
     return answers
 
 
-answers_option = in_reading(
+answers_option = reading_section_option(
     "--answers",
     callback=_parse_answers,
     metavar="A,B,...",
@@ -183,7 +185,7 @@ answers_option = in_reading(
 )
 
 
-golden_at_least_option = in_benchmark(
+golden_at_least_option = benchmark_section_option(
     "--golden-at-least",
     type=click.IntRange(1),
     metavar="M",
@@ -197,6 +199,6 @@ def _add_options(command: Callable[..., Any], *options: Callable[..., Any]) -> C
     return command
 
 
-def usable_cores() -> int:
+def count_usable_cores() -> int:
     """Return the number of processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

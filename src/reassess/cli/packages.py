@@ -5,8 +5,8 @@ from importlib.util import find_spec
 
 from reassess.errors import MissingPackageError
 
-# The modules that each extra needs. Packages have the name of their module, except for _PACKAGES.
-MODULES: Mapping[str, tuple[str, ...]] = {
+# The modules that each extra needs. Packages have the name of their module, except those in _PACKAGE_NAMES.
+EXTRA_MODULES: Mapping[str, tuple[str, ...]] = {
     "annotate": ("sqlalchemy", "alembic", "starlette", "uvicorn", "jinja2", "msgspec", "PIL"),
     "confident": ("cleanlab",),
     "onnx": ("onnxruntime", "onnx", "PIL"),
@@ -15,14 +15,14 @@ MODULES: Mapping[str, tuple[str, ...]] = {
     "timm": ("torch", "timm", "PIL"),
     "torchvision": ("torch", "torchvision", "PIL"),
 }
-_PACKAGES = {"PIL": "pillow"}
+_PACKAGE_NAMES = {"PIL": "pillow"}
 
 
 def check_packages(extra: str, purpose: str) -> None:
     """Raise `MissingPackageError` if a package of an extra is missing."""
-    for module in MODULES[extra]:
+    for module in EXTRA_MODULES[extra]:
         if not _is_installed(module):
-            raise MissingPackageError(_PACKAGES.get(module, module), extra=extra, purpose=purpose)
+            raise MissingPackageError(_PACKAGE_NAMES.get(module, module), extra=extra, purpose=purpose)
 
 
 def _is_installed(module: str) -> bool:

@@ -18,31 +18,31 @@ from reassess.data import (
     align_parts,
     benchmark_classes,
     check_common_images,
-    check_one_kind,
+    check_same_vote_kind,
+    find_part_path,
     has_class_folders,
     labels_from_folders,
-    part_path,
     read_labels,
     read_original,
     read_scores,
     read_votes,
-    warn_of_unknown_images,
+    warn_about_unknown_images,
 )
 from reassess.data.benchmark_settings import SETTINGS_FILE
-from reassess.errors import DataError, add_place_to_errors
+from reassess.errors import DataError, add_error_place
 from reassess.text import join_first
 
-NONE = "none"
-_READERS: Mapping[str, Callable[..., DataWithClasses]] = {
+NO_SOURCE = "none"
+_PART_READERS: Mapping[str, Callable[..., DataWithClasses]] = {
     "labels": read_labels,
     "original": read_original,
     "scores": read_scores,
 }  # other parts contain votes
 
 
-def images_path(call: Call, benchmark: Benchmark, *, needed_by: str | None = None) -> Path:
-    """Return the place of a benchmark's images, and print it if benchmark.json sets it."""
-    path = part_path(benchmark, "images", needed_by=needed_by)
+def find_images_path(call: Call, benchmark: Benchmark, *, needed_by: str | None = None) -> Path:
+    """Return the folder or archive of a benchmark's images, and print it if benchmark.json sets it."""
+    path = find_part_path(benchmark, "images", command=needed_by)
     if benchmark.folder is not None and path.parent != benchmark.folder:
         call.announce(f"images: {path} (set in {benchmark.folder / SETTINGS_FILE})")
     return path
@@ -50,55 +50,60 @@ def images_path(call: Call, benchmark: Benchmark, *, needed_by: str | None = Non
 
 def find_part(call: Call, benchmark: Benchmark, part: str, source: str | None) -> Path | None:
     """Return the file of a part if it is on this machine; None if it is missing, or for "none"."""
-    if source == NONE:
+    if source == NO_SOURCE:
         return None
     if source is not None:
-        return call.resolve(part, source)
+        return call.resolve_source(part, source)
     default_source = benchmark.sources.get(part)
     if default_source is None:
         return None
-    return call.find(default_source) if default_source in SOURCES else call.add_input(part, Path(default_source))
+    return (
+        call.find_source_file(default_source)
+        if default_source in SOURCES
+        else call.add_input(part, Path(default_source))
+    )
 
 
 def require_part(call: Call, benchmark: Benchmark | None, part: str, source: str | None = None) -> Path:
     """Return the file of a part that the command needs; download it if necessary."""
     if source is not None:
-        return call.resolve(part, source)
+        return call.resolve_source(part, source)
     if benchmark is None:
-        return call.resolve(part, IMAGENET.sources[part])
+        return call.resolve_source(part, IMAGENET.sources[part])
     if part not in benchmark.sources:
-        part_path(benchmark, part, needed_by=click.get_current_context().info_name)
-    return call.resolve(part, benchmark.sources[part])
+        find_part_path(benchmark, part, command=click.get_current_context().info_name)
+    return call.resolve_source(part, benchmark.sources[part])
 
 
-def with_match(call: Call, benchmark: Benchmark) -> Benchmark:
+def apply_match_option(call: Call, benchmark: Benchmark) -> Benchmark:
     """Return the benchmark with the value of --match, if given."""
-    return benchmark if call.reading.match is None else replace(benchmark, match=call.reading.match)
+    return benchmark if call.reading_options.match is None else replace(benchmark, match=call.reading_options.match)
 
 
 class PartReader:
     """A reader that converts parts to the classes and answers of one benchmark, and joins them.
 
-    Files are added to the inputs of the call. Without --benchmark, `recognize` finds the benchmark from image names.
+    Files are added to the inputs of the call. Without --benchmark, `recognize_benchmark` finds the benchmark from image
+    names.
     """
 
-    def __init__(self, call: Call, benchmark: Benchmark | None, *, with_classes: bool = True) -> None:
+    def __init__(self, call: Call, benchmark: Benchmark | None, *, needs_classes: bool = True) -> None:
         self.call = call
         self.parts: dict[str, tuple[Path, DataWithClasses]] = {}  # file and content by part; also "labels 2"
         self.classes: Classes | None = None
         self._benchmark: Benchmark | None = None
         if benchmark is not None:
-            self._use_benchmark(benchmark, with_classes=with_classes)
+            self._use_benchmark(benchmark, needs_classes=needs_classes)
 
     @property
     def benchmark(self) -> Benchmark:
-        """The benchmark with the value of --match; empty if the benchmark is unknown."""
-        return with_match(self.call, Benchmark()) if self._benchmark is None else self._benchmark
+        """The benchmark, with the value of --match; an empty benchmark if it is unknown."""
+        return apply_match_option(self.call, Benchmark()) if self._benchmark is None else self._benchmark
 
     @property
     def answers(self) -> tuple[Id, ...] | None:
         """All answers from invalid to valid, as set by --answers or the benchmark, or as found in the votes."""
-        answers = self.call.reading.answers or self.benchmark.answers
+        answers = self.call.reading_options.answers or self.benchmark.answers
         votes = next((data for _, data in self.parts.values() if isinstance(data, Votes)), None)
         return answers or (None if votes is None else golden_answers(votes))
 
@@ -112,27 +117,27 @@ class PartReader:
         """The images of all parts, possibly with repeated names."""
         return tuple(chain.from_iterable(data.images for _, data in self.parts.values()))
 
-    def recognize(self, images: Sequence[str], *, with_classes: bool = False) -> None:
+    def recognize_benchmark(self, images: Sequence[str], *, needs_classes: bool = False) -> None:
         """Without --benchmark, use the known benchmark that has these images."""
         if self._benchmark is None:
-            self._use_benchmark(benchmark_of(images), with_classes=with_classes)
+            self._use_benchmark(benchmark_of(images), needs_classes=needs_classes)
 
-    def _use_benchmark(self, benchmark: Benchmark, *, with_classes: bool) -> None:
-        """Use a benchmark and, with `with_classes`, its classes, whose file becomes an input."""
-        self._benchmark = with_match(self.call, benchmark)
-        if not with_classes:
+    def _use_benchmark(self, benchmark: Benchmark, *, needs_classes: bool) -> None:
+        """Set the benchmark and, if `needs_classes`, read its classes and add their file to the inputs."""
+        self._benchmark = apply_match_option(self.call, benchmark)
+        if not needs_classes:
             return
         source = benchmark.sources.get("classes")
         if source is not None and source in SOURCES:
-            self.call.find_all(source)
+            self.call.find_source_files(source)
         elif source is not None:
             self.call.add_input("classes", Path(source))
         classes = benchmark_classes(benchmark)
         self.classes = None if classes.count is None else classes
 
-    def read(self, part: str, path: Path) -> Any:
-        """Read the file of a part. Votes have the `answers` of the reader."""
-        reader = _READERS.get(part.partition(" ")[0])
+    def read_part(self, part: str, path: Path) -> Any:
+        """Read the file of a part; votes must have the answers of this reader."""
+        reader = _PART_READERS.get(part.partition(" ")[0])
         if reader is None:
             data: DataWithClasses = read_votes(path, answers=self.answers, classes=self.classes)
         else:
@@ -140,43 +145,43 @@ class PartReader:
         self.parts[part] = path, data
         return data
 
-    def require(self, part: str, source: str | None = None) -> Any:
+    def read_required(self, part: str, source: str | None = None) -> Any:
         """Read a part that the command needs, from a source or the benchmark."""
-        return self.read(part, require_part(self.call, self._benchmark, part, source))
+        return self.read_part(part, require_part(self.call, self._benchmark, part, source))
 
-    def find(self, part: str, source: str | None = None) -> Any:
+    def read_optional(self, part: str, source: str | None = None) -> Any:
         """Read a part if it is on this machine; None if it is missing, or for "none"."""
         path = find_part(self.call, self.benchmark, part, source)
-        return None if path is None else self.read(part, path)
+        return None if path is None else self.read_part(part, path)
 
-    def find_original(self, source: str | None = None) -> LabelSets | None:
+    def read_original_labels(self, source: str | None = None) -> LabelSets | None:
         """Read the original labels: from a source, or from the benchmark's file or class folders."""
-        labels: LabelSets | None = self.find("original", source)
+        labels: LabelSets | None = self.read_optional("original", source)
         images = self.benchmark.sources.get("images")
         if labels is not None or source is not None or images is None or not has_class_folders(self.benchmark):
             return labels
         place = Path(images)
         if place.is_file():  # a folder has no hash
             self.call.add_input("original", place)
-        with add_place_to_errors(place):
+        with add_error_place(place):
             labels = labels_from_folders(self.benchmark.images, self.classes)
         self.parts["original"] = place, labels
         return labels
 
-    def find_golden(self, golden: str | None) -> None:
+    def read_golden_votes(self, golden: str | None) -> None:
         """Read experts' golden votes and, if votes were read, raters' golden votes from their own file."""
-        if self.find("golden", golden) is not None and "votes" in self.parts:
+        if self.read_optional("golden", golden) is not None and "votes" in self.parts:
             golden_files = Benchmark(sources=golden_sources(self.benchmark, golden))
             if (path := find_part(self.call, golden_files, "rater-golden", None)) is not None:
-                self.read("rater-golden", path)
+                self.read_part("rater-golden", path)
 
-    def check_kinds(self) -> None:
+    def check_item_kinds(self) -> None:
         """Raise if votes are about (image, class) questions, but golden answers are not, or the reverse."""
-        check_one_kind({str(path): votes for path, votes in self.parts.values() if isinstance(votes, Votes)})
+        check_same_vote_kind({str(path): votes for path, votes in self.parts.values() if isinstance(votes, Votes)})
 
-    def _check_answers(self) -> None:
+    def _check_answers_are_used(self) -> None:
         """Raise if no votes have the answers that --answers or benchmark.json sets."""
-        answers, source = self.call.reading.answers, "--answers"
+        answers, source = self.call.reading_options.answers, "--answers"
         if answers is None and "votes" in self.parts:
             answers, source = self.benchmark.answers, "benchmark.json"
         votes = {str(path): data for path, data in self.parts.values() if isinstance(data, Votes)}
@@ -190,19 +195,20 @@ class PartReader:
                 fix=f"correct or remove the answers in {source}",
             )
 
-    def join(self, *, share_images: bool = True, with_one_another: bool = False) -> dict[str, Any]:
+    def join_parts(self, *, must_share_images: bool = True, with_one_another: bool = False) -> dict[str, Any]:
         """Convert the parts to one class list and to the benchmark's image names.
 
-        With `share_images`, parts without a common image are an error; `with_one_another` as for `check_common_images`.
+        With `must_share_images`, parts without a common image are an error; `with_one_another` is passed to
+        `check_common_images`.
         """
-        self._check_answers()
-        named = {f"{path} ({part})": data for part, (path, data) in self.parts.items()}
-        in_one = align_parts(named, self.benchmark, self.classes)
-        parts = dict(zip(self.parts, in_one.values(), strict=True))
+        self._check_answers_are_used()
+        named_parts = {f"{path} ({part})": data for part, (path, data) in self.parts.items()}
+        aligned_parts = align_parts(named_parts, self.benchmark, self.classes)
+        parts = dict(zip(self.parts, aligned_parts.values(), strict=True))
         files = {part: str(path) for part, path in self.files.items()}
-        if share_images:
-            check_common_images(parts, files, self.benchmark, with_one_another=with_one_another)
-        warn_of_unknown_images(parts, files, self.benchmark)
+        if must_share_images:
+            check_common_images(parts, files, self.benchmark, all_files_overlap=with_one_another)
+        warn_about_unknown_images(parts, files, self.benchmark)
         return parts
 
 

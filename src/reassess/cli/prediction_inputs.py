@@ -1,4 +1,4 @@
-"""Read models' predictions with the options of `prediction_options`."""
+"""Read models' predictions with the options of `add_prediction_options`."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -6,14 +6,14 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
-from reassess.cli.call import FILE, Call, with_progress
-from reassess.cli.evaluation_inputs import EvaluationInputs, labels_fix, suggest_benchmark
+from reassess.cli.call import INPUT_PATH_TYPE, Call, with_progress
+from reassess.cli.evaluation_inputs import EvaluationInputs, add_benchmark_fix, labels_fix
 from reassess.core import IMAGENET, Benchmark, Predictions, class_folder_order
 from reassess.core.classes import NAMES_MIXED_WITH_IDS
 from reassess.core.image_names import image_keys, suggest_numbering_fix
-from reassess.data import benchmark_names
-from reassess.data.benchmark_folders import MADE_BY
-from reassess.errors import DataError, ReassessError, add_place_to_errors
+from reassess.data import to_benchmark_names
+from reassess.data.benchmark_folders import PART_INSTRUCTIONS
+from reassess.errors import DataError, ReassessError, add_error_place
 from reassess.evaluation import find_class_list
 from reassess.evaluation.evaluation_words import class_list_in_words, no_class_list_in_words
 from reassess.formats import read_predictions
@@ -24,8 +24,8 @@ from reassess.formats.predictions.prediction_tables import read_image_names
 from reassess.formats.result_files import relative_names
 from reassess.text import join_first
 
-_ORDERS = ("class-folder", "validation")
-_AUTO = "auto"
+_ROW_ORDERS = ("class-folder", "validation")
+_AUTO_CLASS_LIST = "auto"
 _SHARED_OPTIONS = ("benchmark", "labels", "original", "names", "classes", "unknown_class", "match", "ignore_unknown")
 
 
@@ -38,13 +38,21 @@ def iter_predictions(call: Call, files: Sequence[Path], inputs: EvaluationInputs
         call.check_not_output(path)
     paths = list(map(str, files))
     names = dict(zip(files, paths if call.json or len(paths) == 1 else relative_names(paths), strict=True))
-    rows = {path: value_for(str(path), paths, call.reading.row_names, "--names", _ORDERS) for path in files}
-    lists = {path: value_for(str(path), paths, call.reading.output_classes, "--classes", (_AUTO,)) for path in files}
+    rows = {
+        path: select_option_value(str(path), paths, call.reading_options.row_names, "--names", _ROW_ORDERS)
+        for path in files
+    }
+    lists = {
+        path: select_option_value(
+            str(path), paths, call.reading_options.output_classes, "--classes", (_AUTO_CLASS_LIST,)
+        )
+        for path in files
+    }
     for path in with_progress(call, files, "reading"):
         yield names[path], _read_predictions(call, path, inputs, rows[path], lists[path])
 
 
-def repeat_arguments(files: Sequence[Path]) -> list[str]:
+def copy_shared_arguments(files: Sequence[Path]) -> list[str]:
     """Return the files and the shared options of this command line, for a suggested command."""
     context = click.get_current_context()
     words = [f"./{file}" if str(file).startswith("-") else str(file) for file in files]
@@ -53,41 +61,50 @@ def repeat_arguments(files: Sequence[Path]) -> list[str]:
         if name in _SHARED_OPTIONS and context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
             value = context.params[name]
             values = value[: 1 if name == "labels" else None] if isinstance(value, tuple) else [value]
-            for each in values:
-                text = str(each.folder or each.name) if isinstance(each, Benchmark) else str(each)
-                words += [option.opts[0], *([] if each is True else [text])]
+            for option_value in values:
+                text = (
+                    str(option_value.folder or option_value.name)
+                    if isinstance(option_value, Benchmark)
+                    else str(option_value)
+                )
+                words += [option.opts[0], *([] if option_value is True else [text])]
     return words
 
 
-def value_for(
-    name: str, names: Sequence[str], values: Sequence[str], option: str, words: Sequence[str] = ()
+def select_option_value(
+    name: str, names: Sequence[str], values: Sequence[str], option_name: str, keywords: Sequence[str] = ()
 ) -> str | Path | None:
-    """Return the value of an option [NAME=]FILE for one of several names: a file, or one of `words`."""
+    """Return the value of an option [NAME=]FILE for one of several names: a file, or one of `keywords`."""
     own_values = [text.removeprefix(f"{name}=") for text in values if text.startswith(f"{name}=")]
     common_values = [text for text in values if not text.startswith(tuple(f"{each}=" for each in names))]
     files = own_values or common_values
     if len(files) > 1:
-        raise click.UsageError(f"{option} is given twice for {name}.")
+        raise click.UsageError(f"{option_name} is given twice for {name}.")
     for text in common_values:
         if "=" in text and not exists(text):
-            unknown = text.rpartition("=")[0]
-            raise click.UsageError(f"{option} is given for {unknown}, which is not one of {join_first(names)}.")
-    if not files or files[0] in words:
+            unknown_name = text.rpartition("=")[0]
+            raise click.UsageError(
+                f"{option_name} is given for {unknown_name}, which is not one of {join_first(names)}."
+            )
+    if not files or files[0] in keywords:
         return files[0] if files else None
-    return Path(FILE.convert(files[0], click.Option([option]), None))
+    return Path(INPUT_PATH_TYPE.convert(files[0], click.Option([option_name]), None))
 
 
 def _read_predictions(
-    call: Call, path: Path, inputs: EvaluationInputs, rows: str | Path | None, outputs: str | Path | None
+    call: Call, path: Path, inputs: EvaluationInputs, row_source: str | Path | None, output_source: str | Path | None
 ) -> Predictions:
-    """Read a file; `rows` is a file of image names or an order, and `outputs` is a class list or auto."""
-    names = read_lines(call.add_input("names", rows)) if isinstance(rows, Path) else None
-    classes = _read_class_list(call.add_input("classes", outputs)) if isinstance(outputs, Path) else None
-    predictions = _read_file(call, path, inputs, names, classes)
-    if isinstance(rows, str):
-        predictions = _in_order(predictions, rows, inputs, path)
-    if outputs == _AUTO and (detected := _detect_class_list(call, path, predictions, inputs)) is not None:
-        return _read_file(call, path, inputs, names, detected)
+    """Read a file; `row_source` is a file of image names or an order, and `output_source` is a class list or auto."""
+    names = read_lines(call.add_input("names", row_source)) if isinstance(row_source, Path) else None
+    classes = _read_class_list(call.add_input("classes", output_source)) if isinstance(output_source, Path) else None
+    predictions = _read_prediction_file(call, path, inputs, names, classes)
+    if isinstance(row_source, str):
+        predictions = _name_rows_by_order(predictions, row_source, inputs, path)
+    if (
+        output_source == _AUTO_CLASS_LIST
+        and (detected := _detect_class_list(call, path, predictions, inputs)) is not None
+    ):
+        return _read_prediction_file(call, path, inputs, names, detected)
     return predictions
 
 
@@ -106,19 +123,19 @@ def _read_class_list(path: Path) -> list[str]:
 
 def _detect_class_list(call: Call, path: Path, predictions: Predictions, inputs: EvaluationInputs) -> list[str] | None:
     """Detect the class list of a model's outputs; None if it does not differ from the labels'."""
-    with add_place_to_errors(path):
-        outcomes = inputs.outcomes(
+    with add_error_place(path):
+        outcomes = inputs.find_outcomes(
             predictions, inputs.labels, any_class_list=True, name=str(path), **inputs.join_arguments(call)
         )
     class_list = find_class_list(outcomes, inputs.labels, inputs.original)
     if class_list is None:
-        call.note(f"{path}: {no_class_list_in_words(outcomes, inputs.labels, inputs.original)}")
+        call.add_note(f"{path}: {no_class_list_in_words(outcomes, inputs.labels, inputs.original)}")
         return None
-    call.note(f"{path}: {class_list_in_words(class_list, inputs.labels.classes)}")
+    call.add_note(f"{path}: {class_list_in_words(class_list, inputs.labels.classes)}")
     return class_list.output_names(predictions, inputs.labels.classes)
 
 
-def _read_file(
+def _read_prediction_file(
     call: Call, path: Path, inputs: EvaluationInputs, names: Sequence[str] | None, outputs: Sequence[str] | None
 ) -> Predictions:
     """Read a file with given image names and class list, and convert names to the benchmark's."""
@@ -128,7 +145,7 @@ def _read_file(
             inputs.labels.classes,
             image_names=names,
             outputs=outputs,
-            unknown_class=call.reading.unknown_class,
+            unknown_class=call.reading_options.unknown_class,
         )
     except DataError as error:
         if error.code in ("ids-of-names", "names-without-list") and inputs.class_file is not None:
@@ -136,16 +153,16 @@ def _read_file(
             error.found = error.found if error.code == "ids-of-names" else f"{error.found}, and ids"
             error.code, error.problem = "ids-and-names", NAMES_MIXED_WITH_IDS
         if inputs.is_default:
-            _reject_other_images(path, _try_read_images(path), inputs)
-        with suggest_benchmark(inputs.is_default):
+            _reject_unknown_images(path, _try_read_images(path), inputs)
+        with add_benchmark_fix(inputs.is_default):
             raise
     if inputs.is_default:
-        _reject_other_images(path, predictions.images, inputs)
+        _reject_unknown_images(path, predictions.images, inputs)
     if names is None and predictions.images is not None and (names_file := find_names_file(path)) is not None:
         call.add_input("names", names_file)
     if predictions.images is not None:
-        with add_place_to_errors(path):
-            predictions = predictions.with_images(benchmark_names(predictions.images, inputs.benchmark))
+        with add_error_place(path):
+            predictions = predictions.with_images(to_benchmark_names(predictions.images, inputs.benchmark))
     return predictions
 
 
@@ -157,7 +174,7 @@ def _try_read_images(path: Path) -> tuple[str, ...] | None:
         return None
 
 
-def _reject_other_images(path: Path, images: tuple[str, ...] | None, inputs: EvaluationInputs) -> None:
+def _reject_unknown_images(path: Path, images: tuple[str, ...] | None, inputs: EvaluationInputs) -> None:
     """Raise if no image is in ImageNet's label sets, which are used by default."""
     if images and set(image_keys(images)).isdisjoint(image_keys(inputs.labels.images)):
         raise DataError(
@@ -170,13 +187,13 @@ def _reject_other_images(path: Path, images: tuple[str, ...] | None, inputs: Eva
         )
 
 
-def _in_order(predictions: Predictions, order: str, inputs: EvaluationInputs, path: Path) -> Predictions:
+def _name_rows_by_order(predictions: Predictions, order: str, inputs: EvaluationInputs, path: Path) -> Predictions:
     """Name the rows of a file without image names by an order."""
     if predictions.images is not None:
         raise DataError(
             "unused-option", "file has image names, so an order of rows is not needed", where=path, fix="remove --names"
         )
-    images = _ordered_images(order, inputs)
+    images = _list_images_in_order(order, inputs)
     if len(images) != len(predictions):
         raise DataError(
             "wrong-length",
@@ -189,7 +206,7 @@ def _in_order(predictions: Predictions, order: str, inputs: EvaluationInputs, pa
     return predictions.with_images(images, detected_format=f"{predictions.detected_format}, rows in {order} order")
 
 
-def _ordered_images(order: str, inputs: EvaluationInputs) -> tuple[str, ...]:
+def _list_images_in_order(order: str, inputs: EvaluationInputs) -> tuple[str, ...]:
     """Return the images of the benchmark in an order: validation or class-folder."""
     if order == "validation":
         return IMAGENET.images
@@ -199,6 +216,6 @@ def _ordered_images(order: str, inputs: EvaluationInputs) -> tuple[str, ...]:
             "class-folder order needs original labels, which are missing",
             fix=f"reassess fetch {IMAGENET.sources['original']}, or pass --original FILE"
             if inputs.benchmark.folder is None
-            else f"pass --original FILE, or {MADE_BY['original']}",
+            else f"pass --original FILE, or {PART_INSTRUCTIONS['original']}",
         )
     return tuple(inputs.original.images[row] for row in class_folder_order(inputs.original).tolist())

@@ -16,20 +16,24 @@ from reassess.errors import Fix, ReassessError, ReassessWarning
 from reassess.formats.result_files import short_names, write_result
 from reassess.text import escape_controls, shorten
 
-_GAPS = 3, 2  # spaces between columns; the smaller gap is for tables that do not fit
-_FEW_ROWS = 4  # a wide table with at most this many rows is transposed
-_SHORT = 12  # names with at most this many letters are not broken
-_LONGEST = 24  # words in the first column are not broken below this many letters
-_LONG = 80  # longer words in cells are shortened, except paths and file names
-_LONG_WORD = re.compile(rf"(?<!\S)[^\s/]{{{_LONG + 1},}}(?!\S)(?<!\.\w{{3}})(?<!\.\w{{4}})(?<!\.parquet)")
+_COLUMN_GAPS = 3, 2  # spaces between columns; the smaller gap is for tables that do not fit
+_MAX_TRANSPOSED_ROWS = 4  # a wide table with at most this many rows is transposed
+_MAX_UNBROKEN_NAME = 12  # names with at most this many letters are not broken
+_MAX_UNBROKEN_WORD = 24  # words in the first column are not broken below this many letters
+_MAX_WORD_LETTERS = 80  # longer words in cells are shortened, except paths and file names
+_LONG_WORD_PATTERN = re.compile(
+    rf"(?<!\S)[^\s/]{{{_MAX_WORD_LETTERS + 1},}}(?!\S)(?<!\.\w{{3}})(?<!\.\w{{4}})(?<!\.parquet)"
+)
 _DEFAULT_WIDTH = 100  # columns, if the output is not a terminal
-# Lines break at white space. Spaces where a line must not break, as in "97.5 %", are replaced by _BLANK for wrapping.
-# _BREAK has no width: it marks where a long name may break, such as after a hyphen.
-_BLANK, _NO_BREAK = "\ue000", re.compile(r"(?<=\d) (?=%)|(?<=sha256) |(?<=[=<>]) (?=[\d.])| (?=[=<>]+ [\d.])")
-_OPTION = re.compile(r"(?<= )--?[a-z][a-z-]* (?=[^- ])")
-_BREAK, _JOINTS = "\x1f", re.compile(r"(?<=\w[-_/])(?=\D)|(?<=/)")
+# Lines break at white space. Spaces where a line must not break, as in "97.5 %", are replaced by _PROTECTED_SPACE for
+# wrapping.
+# _BREAK_MARK has no width: it marks where a long name may break, such as after a hyphen.
+_PROTECTED_SPACE = "\ue000"
+_UNBREAKABLE_SPACES = re.compile(r"(?<=\d) (?=%)|(?<=sha256) |(?<=[=<>]) (?=[\d.])| (?=[=<>]+ [\d.])")
+_OPTION_AND_VALUE = re.compile(r"(?<= )--?[a-z][a-z-]* (?=[^- ])")
+_BREAK_MARK, _BREAK_POSITIONS = "\x1f", re.compile(r"(?<=\w[-_/])(?=\D)|(?<=/)")
 # Markers around bold text; they have no width.
-_BOLD, _BOLD_END = "\x01", "\x02"
+_BOLD_START, _BOLD_END = "\x01", "\x02"
 _Columns = list[list[str]]  # each column starts with its heading
 
 
@@ -55,7 +59,7 @@ def output_width(*, err: bool = False) -> int:
 def print_text(text: str, *, err: bool = False) -> None:
     """Print lines, wrapped between words, to standard output or standard error."""
     lines = escape_controls(text).split("\n")
-    _print(lambda width: "\n".join(part for line in lines for part in _wrap_line(line, width)), err=err)
+    _print_rendered(lambda width: "\n".join(part for line in lines for part in _wrap_line(line, width)), err=err)
 
 
 def print_command(text: str) -> None:
@@ -64,21 +68,23 @@ def print_command(text: str) -> None:
     An option and its value stay on one line, and so does a quoted word.
     """
     line = re.sub(
-        rf"""{_OPTION.pattern}|"'"|'[^']*'""", lambda match: match[0].replace(" ", _BLANK), escape_controls(text)
+        rf"""{_OPTION_AND_VALUE.pattern}|"'"|'[^']*'""",
+        lambda match: match[0].replace(" ", _PROTECTED_SPACE),
+        escape_controls(text),
     )
-    _print(lambda width: " \\\n".join(_wrap_line(line, width if len(line) <= width else width - 2)))
+    _print_rendered(lambda width: " \\\n".join(_wrap_line(line, width if len(line) <= width else width - 2)))
 
 
-def in_shell(words: Iterable[str]) -> str:
+def join_shell_words(words: Iterable[str]) -> str:
     r"""Join words to a shell command on one line.
 
-    >>> print(in_shell(["reassess", "show", "it's.csv", "a\nb.csv"]))
+    >>> print(join_shell_words(["reassess", "show", "it's.csv", "a\nb.csv"]))
     reassess show 'it'"'"'s.csv' $'a\nb.csv'
     """
-    return " ".join(map(_quote, words))
+    return " ".join(map(_quote_word, words))
 
 
-def _quote(word: str) -> str:
+def _quote_word(word: str) -> str:
     if word.isprintable():
         return shlex.quote(word)
     signs = {"\n": r"\n", "\t": r"\t", "\\": r"\\", "'": r"\x27"}
@@ -86,7 +92,7 @@ def _quote(word: str) -> str:
     return f"$'{''.join(escaped)}'"
 
 
-def _print(render: Callable[[int], str], *, err: bool = False) -> None:
+def _print_rendered(render: Callable[[int], str], *, err: bool = False) -> None:
     """Print a text that is rendered for the width of the output."""
     click.echo(render(output_width(err=err)), err=err)
 
@@ -94,13 +100,13 @@ def _print(render: Callable[[int], str], *, err: bool = False) -> None:
 def _wrap_line(line: str, width: int) -> list[str]:
     """Wrap a line, and indent all lines after the first; "97.5 %" and "p = 0.5" are not broken."""
     if len(line) <= width:
-        return [line.replace(_BLANK, " ")]
+        return [line.replace(_PROTECTED_SPACE, " ")]
     indent = " " * (len(line) - len(line.lstrip()) + 2)
-    protected = _NO_BREAK.sub(_BLANK, line)
+    protected = _UNBREAKABLE_SPACES.sub(_PROTECTED_SPACE, line)
     parts = wrap(
         protected, max(1, width), subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
     ) or [""]
-    return [part.replace(_BLANK, " ") for part in parts]
+    return [part.replace(_PROTECTED_SPACE, " ") for part in parts]
 
 
 def print_table(
@@ -108,94 +114,110 @@ def print_table(
     rows: Iterable[Sequence[object]],
     *,
     title: str | None = None,
-    text_columns: int = 1,
-    best: Collection[str] = (),
+    n_text_columns: int = 1,
+    best_columns: Collection[str] = (),
 ) -> None:
-    """Print a table: first `text_columns` columns of text, then columns of numbers.
+    """Print a table: first `n_text_columns` columns of text, then columns of numbers.
 
     A table that is too wide is fitted in steps. Headings and texts are wrapped between words; numbers are not. If there
     is one text column, its names are also wrapped after hyphens, underscores and slashes. A table with few rows is
     transposed, and a larger one is split into parts that repeat the text columns. On a terminal, the highest number of
-    each column in `best` is bold.
+    each column in `best_columns` is bold.
     """
-    break_name = _mark_breaks if text_columns == 1 else str
+    break_name = _insert_break_marks if n_text_columns == 1 else str
 
-    def prepare(column: int, cell: str) -> str:
-        is_whole = column >= text_columns or (column == 0 and len(cell) <= _SHORT)
-        return cell.replace(" ", _BLANK) if is_whole else break_name(cell)
+    def prepare_cell(column: int, cell: str) -> str:
+        is_whole = column >= n_text_columns or (column == 0 and len(cell) <= _MAX_UNBROKEN_NAME)
+        return cell.replace(" ", _PROTECTED_SPACE) if is_whole else break_name(cell)
 
-    texts = [[_mark_breaks(_in_one_line(heading)) for heading in headings]]
+    texts = [[_insert_break_marks(_to_one_line(heading)) for heading in headings]]
     for row in rows:
-        cells = ("-" if cell is None else _in_one_line(str(cell)) for cell in row)
-        texts.append([prepare(*cell) for cell in enumerate(cells)])
+        cells = ("-" if cell is None else _to_one_line(str(cell)) for cell in row)
+        texts.append([prepare_cell(*cell) for cell in enumerate(cells)])
     if title is not None:
         print_text(title)
     columns = [list(column) for column in zip(*texts, strict=True)]
     if is_terminal() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb":
-        bold = [heading in best for heading in headings]
+        bold = [heading in best_columns for heading in headings]
         columns = [_mark_bold(column) if is_bold else column for column, is_bold in zip(columns, bold, strict=True)]
-    _print(lambda width: "\n\n".join(_split_to_fit(columns, text_columns, width)))
+    _print_rendered(lambda width: "\n\n".join(_split_table_to_fit(columns, n_text_columns, width)))
 
 
-def _in_one_line(text: str) -> str:
+def _to_one_line(text: str) -> str:
     """Escape the control characters of a cell, and shorten its long words."""
     escaped = escape_controls(text).replace("\n", r"\n").replace("\t", r"\t")
-    return _LONG_WORD.sub(lambda match: shorten(match[0], _LONG), escaped)
+    return _LONG_WORD_PATTERN.sub(lambda match: shorten(match[0], _MAX_WORD_LETTERS), escaped)
 
 
 def _mark_bold(column: list[str]) -> list[str]:
     """Mark the highest number of a column as bold, if the column has several numbers."""
-    numbers = [_number(cell) for cell in column[1:]]
+    numbers = [_parse_number(cell) for cell in column[1:]]
     values = [number for number in numbers if number is not None]
     if len(values) < 2:
         return column
     bold = (
-        f"{_BOLD}{cell}{_BOLD_END}" if number == max(values) else cell
+        f"{_BOLD_START}{cell}{_BOLD_END}" if number == max(values) else cell
         for cell, number in zip(column[1:], numbers, strict=True)
     )
     return [column[0], *bold]
 
 
-def _number(cell: str) -> float | None:
+def _parse_number(cell: str) -> float | None:
     try:
         return float(cell.replace(",", ""))
     except ValueError:
         return None
 
 
-def _mark_breaks(text: str) -> str:
-    return _JOINTS.sub(_BREAK, text)
+def _insert_break_marks(text: str) -> str:
+    return _BREAK_POSITIONS.sub(_BREAK_MARK, text)
 
 
-def _split_to_fit(columns: _Columns, texts: int, width: int) -> list[str]:
+def _split_table_to_fit(columns: _Columns, n_text_columns: int, width: int) -> list[str]:
     """Render a table; if it is too wide, transpose it, or split its columns over several tables."""
-    if (table := _fit_table(columns, texts, width)) is not None:
+    if (table := _fit_table(columns, n_text_columns, width)) is not None:
         return [table]
-    if 0 < texts < len(columns) and len(columns[0]) <= 1 + _FEW_ROWS:
+    if 0 < n_text_columns < len(columns) and len(columns[0]) <= 1 + _MAX_TRANSPOSED_ROWS:
         turned = [list(row) for row in zip(*columns, strict=True)]
         if (table := _fit_table(turned, 1, width)) is not None:
             return [table]
-    first = max(1, texts)
+    first = max(1, n_text_columns)
     parts = [columns[:first]]
-    if _fit_table(parts[0], texts, width) is None:  # a name is wider than the output, so its line will be too long
-        return [_render(columns, texts, _narrow(_minimum_widths(columns, texts), texts, width), _GAPS[1])]
+    if (
+        _fit_table(parts[0], n_text_columns, width) is None
+    ):  # a name is wider than the output, so its line will be too long
+        return [
+            _render_table(
+                columns,
+                n_text_columns,
+                _narrow_widest_column(_minimum_widths(columns, n_text_columns), n_text_columns, width),
+                _COLUMN_GAPS[1],
+            )
+        ]
     for column in columns[first:]:
-        if len(parts[-1]) > first and _fit_table([*parts[-1], column], texts, width) is None:
+        if len(parts[-1]) > first and _fit_table([*parts[-1], column], n_text_columns, width) is None:
             parts.append(columns[:first])
         parts[-1].append(column)
     return [
-        _fit_table(part, texts, width) or _render(part, texts, _minimum_widths(part, texts), _GAPS[1]) for part in parts
+        _fit_table(part, n_text_columns, width)
+        or _render_table(part, n_text_columns, _minimum_widths(part, n_text_columns), _COLUMN_GAPS[1])
+        for part in parts
     ]
 
 
-def _fit_table(columns: _Columns, texts: int, width: int) -> str | None:
+def _fit_table(columns: _Columns, n_text_columns: int, width: int) -> str | None:
     """Render a table with wrapped headings and texts; None if a word or number does not fit."""
-    whole = [max(map(_display_width, column)) for column in columns]
-    for widths in (whole, _minimum_widths(columns, texts)):
-        for gap in _GAPS:
-            more = width - _table_width(widths, gap)
-            if more >= 0:
-                return _render(columns, texts, _widen(columns, widths, whole[:texts], more), gap)
+    full_widths = [max(map(_display_width, column)) for column in columns]
+    for widths in (full_widths, _minimum_widths(columns, n_text_columns)):
+        for gap in _COLUMN_GAPS:
+            extra_width = width - _table_width(widths, gap)
+            if extra_width >= 0:
+                return _render_table(
+                    columns,
+                    n_text_columns,
+                    _widen_columns(columns, widths, full_widths[:n_text_columns], extra_width),
+                    gap,
+                )
     return None
 
 
@@ -203,23 +225,23 @@ def _table_width(widths: Sequence[int], gap: int) -> int:
     return sum(widths) + gap * (len(widths) - 1)
 
 
-def _minimum_widths(columns: _Columns, texts: int) -> list[int]:
+def _minimum_widths(columns: _Columns, n_text_columns: int) -> list[int]:
     """Return the minimum width of each column: that of its longest number or word."""
     minimum = []
-    longest = _LONGEST if texts == 1 else sys.maxsize
+    longest = _MAX_UNBROKEN_WORD if n_text_columns == 1 else sys.maxsize
     for i, column in enumerate(columns):
-        words = re.split(f"[ {_BREAK}]", " ".join(column if i < texts else column[:1]))
-        numbers = [] if i < texts else column[1:]
+        words = re.split(f"[ {_BREAK_MARK}]", " ".join(column if i < n_text_columns else column[:1]))
+        numbers = [] if i < n_text_columns else column[1:]
         minimum.append(max([min(longest, max(map(_display_width, words))), *map(_display_width, numbers)]))
     return minimum
 
 
-def _widen(columns: _Columns, widths: Sequence[int], whole: Sequence[int], more: int) -> list[int]:
+def _widen_columns(columns: _Columns, widths: Sequence[int], full_widths: Sequence[int], extra_width: int) -> list[int]:
     """Distribute extra width over the text columns, first to the column with the most lines."""
     widened = list(widths)
-    letters = [Counter(map(_display_width, column)) for column in columns[: len(whole)]]
-    for _ in range(more):
-        narrow = [i for i in range(len(whole)) if widened[i] < whole[i]]
+    letters = [Counter(map(_display_width, column)) for column in columns[: len(full_widths)]]
+    for _ in range(extra_width):
+        narrow = [i for i in range(len(full_widths)) if widened[i] < full_widths[i]]
         if not narrow:
             break
         lines = {i: sum(count * -(-length // widened[i]) for length, count in letters[i].items()) for i in narrow}
@@ -227,30 +249,30 @@ def _widen(columns: _Columns, widths: Sequence[int], whole: Sequence[int], more:
     return widened
 
 
-def _narrow(widths: Sequence[int], texts: int, width: int) -> list[int]:
+def _narrow_widest_column(widths: Sequence[int], n_text_columns: int, width: int) -> list[int]:
     """Narrow the widest text column, so that the table fits unless a word is too long."""
     reduced = list(widths)
-    widest = max(range(texts), key=lambda i: reduced[i])
-    reduced[widest] = max(_LONGEST, reduced[widest] - max(0, _table_width(widths, _GAPS[1]) - width))
+    widest = max(range(n_text_columns), key=lambda i: reduced[i])
+    reduced[widest] = max(_MAX_UNBROKEN_WORD, reduced[widest] - max(0, _table_width(widths, _COLUMN_GAPS[1]) - width))
     return reduced
 
 
 def _display_width(text: str) -> int:
     """Return the width of a text on a terminal, where some characters take two columns."""
     if text.isascii():
-        return len(text) - sum(map(text.count, (_BREAK, _BOLD, _BOLD_END)))
+        return len(text) - sum(map(text.count, (_BREAK_MARK, _BOLD_START, _BOLD_END)))
     from rich.cells import cell_len
 
     return cell_len(text)
 
 
-def _render(columns: _Columns, texts: int, widths: Sequence[int], gap: int) -> str:
+def _render_table(columns: _Columns, n_text_columns: int, widths: Sequence[int], gap: int) -> str:
     """Render a table with given column widths. With several text columns, longer words are not cut."""
     lines = []
     for number, row in enumerate(zip(*columns, strict=True)):
         is_heading = number == 0
         cells = [
-            _wrap_cell(cell, width, fold=texts == 1) if i < texts or is_heading else [cell]
+            _wrap_cell(cell, width, cuts_long_words=n_text_columns == 1) if i < n_text_columns or is_heading else [cell]
             for i, (cell, width) in enumerate(zip(row, widths, strict=True))
         ]
         tall = max(map(len, cells))
@@ -260,22 +282,22 @@ def _render(columns: _Columns, texts: int, widths: Sequence[int], gap: int) -> s
                 line = k - tall + len(cell) if is_heading else k  # headings are aligned at the bottom
                 part = cell[line] if 0 <= line < len(cell) else ""
                 blank = " " * (width - _display_width(part))
-                parts.append(part + blank if i < texts else blank + part)
+                parts.append(part + blank if i < n_text_columns else blank + part)
             lines.append((" " * gap).join(parts).rstrip())
         if is_heading:
             lines.append("─" * _table_width(widths, gap))
-    table = "\n".join(lines).replace(_BREAK, "").replace(_BLANK, " ")
-    return table.replace(_BOLD, "\x1b[1m").replace(_BOLD_END, "\x1b[0m")
+    table = "\n".join(lines).replace(_BREAK_MARK, "").replace(_PROTECTED_SPACE, " ")
+    return table.replace(_BOLD_START, "\x1b[1m").replace(_BOLD_END, "\x1b[0m")
 
 
-def _wrap_cell(text: str, width: int, *, fold: bool) -> list[str]:
-    """Wrap the text of a cell. With `fold`, a word that is longer than the column is cut."""
+def _wrap_cell(text: str, width: int, *, cuts_long_words: bool) -> list[str]:
+    """Wrap the text of a cell. With `cuts_long_words`, a word that is longer than the column is cut."""
     lines, line = [], ""
-    for piece in re.findall(f"[^ {_BREAK}]*[ {_BREAK}]|[^ {_BREAK}]+", text):
+    for piece in re.findall(f"[^ {_BREAK_MARK}]*[ {_BREAK_MARK}]|[^ {_BREAK_MARK}]+", text):
         if line and _display_width(line) + _display_width(piece.rstrip()) > width:
             lines.append(line.rstrip())
             line = ""
-        while fold and _display_width(piece.rstrip()) > width:
+        while cuts_long_words and _display_width(piece.rstrip()) > width:
             cut = next(n for n in range(len(piece), 0, -1) if n == 1 or _display_width(piece[:n]) <= width)
             lines.append(piece[:cut])
             piece = piece[cut:]
@@ -283,9 +305,15 @@ def _wrap_cell(text: str, width: int, *, fold: bool) -> list[str]:
     return [*lines, line.rstrip()] if line.strip() or not lines else lines
 
 
-_CHOICES = ("match", "original", "pooling", "unknown_class", "workers")  # options named like the argument
-OPTIONS = {
-    **{name: f"--{name.replace('_', '-')} {{}}" for name in _CHOICES},
+_OPTIONS_NAMED_LIKE_ARGUMENTS = (
+    "match",
+    "original",
+    "pooling",
+    "unknown_class",
+    "workers",
+)  # options named like the argument
+OPTION_TEMPLATES = {
+    **{name: f"--{name.replace('_', '-')} {{}}" for name in _OPTIONS_NAMED_LIKE_ARGUMENTS},
     "answers": "--answers {}",
     "benchmark": "--benchmark {}",
     "at_least": "--golden-at-least {}",
@@ -308,12 +336,12 @@ OPTIONS = {
 
 def format_fix(fix: Fix | str) -> str:
     """Format a fix, with its Python arguments as command-line options."""
-    return fix.render(_option) if isinstance(fix, Fix) else fix
+    return fix.render(_format_option) if isinstance(fix, Fix) else fix
 
 
-def _option(name: str, value: object) -> str:
+def _format_option(name: str, value: object) -> str:
     text = {"None": "none", "[...]": "A,B,..."}.get(str(value), str(value))
-    return OPTIONS[name].format(text.strip('[]"').replace(", ", ","))
+    return OPTION_TEMPLATES[name].format(text.strip('[]"').replace(", ", ","))
 
 
 def format_message(message: ReassessError | ReassessWarning) -> str:
@@ -325,19 +353,19 @@ def format_message(message: ReassessError | ReassessWarning) -> str:
 
 @dataclass(frozen=True)
 class ResultTable:
-    """Headings and rows: first `text_columns` columns of text, then numbers; None is an empty cell.
+    """Headings and rows: first `n_text_columns` columns of text, then numbers; None is an empty cell.
 
-    `best` names the columns whose highest number is the best.
+    `best_columns` names the columns whose highest number is the best.
     """
 
     headings: Sequence[str]
     rows: Sequence[Sequence[object]]
-    text_columns: int = 1
-    best: Sequence[str] = ()
+    n_text_columns: int = 1
+    best_columns: Sequence[str] = ()
 
     def print(self) -> None:
         """Print the table."""
-        print_table(self.headings, self.rows, text_columns=self.text_columns, best=self.best)
+        print_table(self.headings, self.rows, n_text_columns=self.n_text_columns, best_columns=self.best_columns)
 
     def write(self, path: Path, *, force: bool = False) -> None:
         """Write the table in the format of the suffix. In tex and md, files become short model names."""
@@ -345,4 +373,4 @@ class ResultTable:
         if headings[0] == "file" and path.suffix.lower() != ".csv":
             names = short_names(list(dict.fromkeys(str(row[0]) for row in rows)))
             headings, rows = ["model", *headings[1:]], [[names[str(row[0])], *row[1:]] for row in rows]
-        write_result(path, headings, rows, n_text_columns=self.text_columns, force=force)
+        write_result(path, headings, rows, n_text_columns=self.n_text_columns, force=force)

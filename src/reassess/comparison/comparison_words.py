@@ -57,8 +57,8 @@ def gaps_in_words(ranking: Ranking, *, max_pairs: int = 5) -> Iterator[str]:
     for change, pairs in (("vanish", gaps.vanished_pairs), ("are reversed", gaps.reversed_pairs)):
         if len(pairs):
             names = [f"{models[better]} before {models[worse]}" for better, worse in pairs.tolist()]
-            examples = join_first(names, max_items=max_pairs)
-            yield f"differences by original labels that {change}: {len(pairs):,} ({examples})"
+            first_names = join_first(names, max_items=max_pairs)
+            yield f"differences by original labels that {change}: {len(pairs):,} ({first_names})"
 
 
 def different_images_in_words(panel: Panel) -> Iterator[str]:

@@ -32,7 +32,7 @@ from reassess.core import (
     benchmark_of,
 )
 from reassess.core.checks import check_unique
-from reassess.errors import Missing, add_place_to_errors
+from reassess.errors import Missing, add_error_place
 from reassess.evaluation import ClassList, Evaluation, Outcomes, find_class_list, find_outcomes, summarize
 from reassess.evaluation.evaluation_words import label_set_heading, warn_if_other_class_list
 from reassess.evaluation.result import NONE_SCORED
@@ -168,7 +168,7 @@ class Findings(LabelFindings):
     def _headline(self) -> str:
         return f"Findings({len(self.models):,} models, {len(self.panel.images):,} images)"
 
-    def _table(self) -> ListTable:
+    def _list_table(self) -> ListTable:
         panel = self.panel
         hits = dict(zip(panel.models, panel.is_valid.sum(axis=1).tolist(), strict=True))
         real = {model: Proportion(hits[model], int(np.count_nonzero(panel.is_scored))) for model in self.models}
@@ -305,7 +305,7 @@ def _evaluate_models(
     class_lists: dict[str, ClassList] = {}
     for name, predictions in models:
         check_unique([*outcomes, name], value_name="a model")
-        with add_place_to_errors(name):
+        with add_error_place(name):
             outcomes[name] = find_outcomes(
                 predictions, labels, original=original, scores=scores, name=name, any_class_list=True, **options
             )

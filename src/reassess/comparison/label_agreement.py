@@ -61,7 +61,7 @@ class LabelAgreement(Printable):
             self.images[row] for row in np.flatnonzero(self.agreements == AGREEMENTS.index(agreement)).tolist()
         )
 
-    def _table(self) -> ListTable:
+    def _list_table(self) -> ListTable:
         counts, total = self.counts, len(self.images) or 1
         rows = ((name.replace("_", " "), f"{n:,}", format_percent(n / total)) for name, n in counts.items())
         return ListTable(("the valid classes", "images", "%"), len(counts), rows)

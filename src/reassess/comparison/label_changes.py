@@ -35,7 +35,7 @@ class LabelDiff(Printable):
             f"added, {self.removed.indices.size:,} removed)"
         )
 
-    def _table(self) -> ListTable:
+    def _list_table(self) -> ListTable:
         classes, changes = self.added.classes, self.count_by_class()
         rows = ((classes.short_name(i), f"{added:,}", f"{removed:,}") for i, (added, removed) in changes.items())
         return ListTable(("class", "added", "removed"), len(changes), rows)

@@ -10,7 +10,6 @@ from reassess.aggregation import (
     MeasuredCurve,
     Relabelling,
     calibrated_recipe,
-    golden_part,
     golden_truth,
     likely_recipes,
     measure_curves,
@@ -18,6 +17,7 @@ from reassess.aggregation import (
     parse_method,
     real_scores,
     relabel,
+    select_golden_votes,
     with_golden_votes,
 )
 from reassess.comparison.placement import measure_original_labels
@@ -69,12 +69,12 @@ class LabelFindings(Printable):
         if self.experts is None:
             return Missing("experts' answers to golden questions are missing, so raters cannot be measured")
         try:
-            golden = golden_part(self._scored_votes, self.experts, self.rater_golden)
+            golden = select_golden_votes(self._scored_votes, self.experts, self.rater_golden)
             rules = self.benchmark.recipe or calibrated_recipe()
             recipe = calibrated_recipe(smoothing=rules.smoothing, pooling=rules.pooling)
             return real_scores(self._scored_votes, self.experts, golden, None, recipe=recipe)
         except DataError as error:
-            return Missing.because(error)
+            return Missing.from_error(error)
 
     @cached_property
     def relabelling(self) -> Relabelling | Missing:
@@ -83,7 +83,11 @@ class LabelFindings(Printable):
             return self.rater_scores
         assert self._scored_votes is not None
         assert self.experts is not None
-        votes = self._scored_votes, self.experts, golden_part(self._scored_votes, self.experts, self.rater_golden)
+        votes = (
+            self._scored_votes,
+            self.experts,
+            select_golden_votes(self._scored_votes, self.experts, self.rater_golden),
+        )
         method = UNKNOWN_METHOD if self.scores is None else self.scores.method
         recipes = likely_recipes(self.benchmark.recipe, method)
         try:
@@ -91,7 +95,7 @@ class LabelFindings(Printable):
         except DataError as error:
             if method.partition(", ")[0] in _NOT_REPEATED:
                 return Missing(f"scores were made by {method}, and raters are only resampled for labels by calibrated")
-            return Missing.because(error)
+            return Missing.from_error(error)
 
     @cached_property
     def curves(self) -> tuple[MeasuredCurve, ...] | Missing:
@@ -108,12 +112,12 @@ class LabelFindings(Printable):
             goal = Goal("threshold", self.threshold)
             chosen = operating_point(first.curve, goal, self.scores, original=self.original)
         except DataError as error:
-            return Missing.because(error)
-        return replace(first, chosen=chosen), *out_of_sample  # the threshold is marked only on the first curve
+            return Missing.from_error(error)
+        return replace(first, operating_point=chosen), *out_of_sample  # the threshold is marked only on the first curve
 
     def _measure_curves(self, scores: Scores, experts: Votes) -> tuple[MeasuredCurve, ...]:
         """Measure the curve of the scores, and the out-of-sample curve if possible."""
-        golden = golden_truth(experts, among=[scores.questions])
+        golden = golden_truth(experts, scored_questions=[scores.questions])
         rated = self._scored_votes
         if rated is not None:
             golden = golden.without_unrated(rated, [scores])
@@ -121,7 +125,7 @@ class LabelFindings(Printable):
         if rated is None or scores.method == UNKNOWN_METHOD or METHODS[parse_method(scores.method)[0]].uses_all_votes:
             return measure()
         try:
-            golden_votes = golden_part(rated, experts, self.rater_golden)
+            golden_votes = select_golden_votes(rated, experts, self.rater_golden)
             return measure(
                 votes=rated, experts=experts, rater_golden=golden_votes, original=self.original, leave_out="image"
             )

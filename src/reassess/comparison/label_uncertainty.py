@@ -135,7 +135,7 @@ class LabelUncertainty(Printable):
             f"LabelUncertainty({len(self.models):,} models, {self.n_replicates:,} replicates, {self.n_raters:,} raters)"
         )
 
-    def _table(self) -> ListTable:
+    def _list_table(self) -> ListTable:
         rows = (
             (
                 model,
@@ -298,7 +298,7 @@ def label_uncertainty(
     check_number(seed, 0, value_name="seed", is_whole=True)
     panel.check_has_scored_images()
     images, recount = len(panel.images), RecountTables.from_panel(panel, relabelling)
-    original = relabelling.reweight(np.ones((1, relabelling.raters), np.int64)), np.ones((1, images), np.uint8)
+    original = relabelling.reweight_raters(np.ones((1, relabelling.n_raters), np.int64)), np.ones((1, images), np.uint8)
     parts = [recount.count_replicates(*original)]
     if (
         parts[0].n_scored[0] != np.count_nonzero(panel.is_scored)
@@ -324,7 +324,7 @@ def label_uncertainty(
         **counts._asdict(),
         bias=_estimate_bias(recount, relabelling, counts.hits[0] / counts.n_scored[0], seed),
         n_rated_images=int(np.count_nonzero(recount.is_rated)),
-        n_raters=relabelling.raters,
+        n_raters=relabelling.n_raters,
         threshold=relabelling.threshold,
         seed=seed,
     )
@@ -334,17 +334,20 @@ def _draw_replicates(
     relabelling: Relabelling, n_images: int, n_replicates: int, rng: np.random.Generator
 ) -> tuple[_Bools, _ImageCounts]:
     """Draw replicates: which questions become labels, and how often each image counts."""
-    raters, times = np.empty((n_replicates, relabelling.raters), np.int64), np.empty((n_replicates, n_images), np.uint8)
+    raters, times = (
+        np.empty((n_replicates, relabelling.n_raters), np.int64),
+        np.empty((n_replicates, n_images), np.uint8),
+    )
     for of_raters, of_images in zip(raters, times, strict=True):
-        of_raters[:], of_images[:] = draw_counts(rng, relabelling.raters), draw_counts(rng, n_images)
-    return relabelling.reweight(raters), times
+        of_raters[:], of_images[:] = draw_counts(rng, relabelling.n_raters), draw_counts(rng, n_images)
+    return relabelling.reweight_raters(raters), times
 
 
 def _estimate_bias(recount: RecountTables, relabelling: Relabelling, accuracies: _Floats, seed: int) -> _Floats:
     """Estimate how much raters' errors change each accuracy, by drawing new answers."""
     rng = np.random.default_rng([seed, 1])
-    truths = relabelling.reweight(np.ones((1, relabelling.raters), np.int64))[:, 0]
-    kept = relabelling.redraw(truths, _BIAS_REPLICATES, rng)
+    truths = relabelling.reweight_raters(np.ones((1, relabelling.n_raters), np.int64))[:, 0]
+    kept = relabelling.redraw_answers(truths, _BIAS_REPLICATES, rng)
     counts = recount.count_replicates(kept, np.ones((_BIAS_REPLICATES, len(recount.is_rated)), np.uint8))
     counts = counts.select(counts.n_scored > 0)
     check_replicates(len(counts.n_scored))

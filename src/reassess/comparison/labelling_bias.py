@@ -114,7 +114,7 @@ class LabellingBias(Printable):
     def __post_init__(self) -> None:
         freeze(self, "class_pairs", "pair_counts")
 
-    def _table(self) -> ListTable:
+    def _list_table(self) -> ListTable:
         parts = {"all": self.total, **self.by_group}
         rows = ((name, f"{part.by_model.n:,}", *part.percent_texts) for name, part in parts.items())
         headings = ("classes", "images", "original label chosen, %", "by chance, %", "by the raters' favourite, %")

@@ -69,9 +69,9 @@ class OrderChange(Printable):
         return np.asarray(self.holm_p_values < SIGNIFICANCE_LEVEL)
 
     def __str__(self) -> str:
-        return "\n".join(self._in_words())
+        return "\n".join(self._sentences())
 
-    def _in_words(self) -> Iterator[str]:
+    def _sentences(self) -> Iterator[str]:
         changes_places, is_significant = self.has_swapped, self.is_significant
         pairs = [0] if len(self.models) == 2 else np.flatnonzero(changes_places).tolist()
         if len(self.models) > 2:
@@ -85,11 +85,11 @@ class OrderChange(Printable):
         if pairs:
             yield f"who is ahead by {self.first_label_set}, then by {self.second_label_set}; Holm p of the change:"
         pairs = sorted(pairs, key=self.p_values.__getitem__)
-        yield from (f"  {self._pair_in_words(pair)}" for pair in pairs[:_MAX_IN_TEXT])
+        yield from (f"  {self._describe_pair(pair)}" for pair in pairs[:_MAX_IN_TEXT])
         if len(pairs) > _MAX_IN_TEXT:
             yield f"  and {len(pairs) - _MAX_IN_TEXT:,} more"
 
-    def _pair_in_words(self, pair: int) -> str:
+    def _describe_pair(self, pair: int) -> str:
         a, b = (self.models[place] for place in _model_pairs(len(self.models))[pair].tolist())
         before, after = (
             f"{a if lead > 0 else b} by {100 * abs(lead) / self.n_images:.2f}" if lead else "neither"
@@ -156,9 +156,9 @@ class ModelOrders(Printable):
         return tuple(sorted(self.models, key=lambda model: (-self.accuracy(label_set, model).hits, model)))
 
     def __str__(self) -> str:
-        return "\n".join(self._in_words())
+        return "\n".join(self._sentences())
 
-    def _in_words(self) -> Iterator[str]:
+    def _sentences(self) -> Iterator[str]:
         yield f"top-1 accuracy on {count_noun(len(self.images), 'image')} that all models and all label sets share:"
         for name in self.label_sets:
             order = [

@@ -60,7 +60,7 @@ class OriginalChanges(Printable):
             f"({other:,} with other classes, {none:,} empty, {more:,} with it and others)"
         )
 
-    def _table(self) -> ListTable:
+    def _list_table(self) -> ListTable:
         label = self.labels.classes.short_name
         return ListTable(
             ("image", "original", "new"),

@@ -66,7 +66,7 @@ class Comparison(Printable):
         """Sentence on the significantly better model by each kind of labels, and on its lead."""
         if not self.real.n:
             return f"{self.a} and {self.b} cannot be compared: {NONE_SCORED}"
-        words = self._in_words(self.real)
+        words = self._describe_difference(self.real)
         if self.original is None:
             return words
         better, by_original = self.real.better_sign, self.original.better_sign
@@ -75,13 +75,13 @@ class Comparison(Printable):
         elif not by_original:
             words += "; no significant difference by original labels"
         else:
-            words += f"; by original labels {self._in_words(self.original)}"
+            words += f"; by original labels {self._describe_difference(self.original)}"
         if self.change is None or (better == by_original and (better or not self.change.better_sign)):
             return words
         changes = "changes" if self.change.better_sign else "does not change"
         return f"{words}; the lead {changes} significantly, p {self.change.p_value_texts()['final_p_value']}"
 
-    def _in_words(self, pair: PairedHits) -> str:
+    def _describe_difference(self, pair: PairedHits) -> str:
         if not pair.better_sign:
             return f"no significant difference between {self.a} and {self.b}"
         first, second = (self.a, self.b) if pair.better_sign > 0 else (self.b, self.a)
@@ -100,7 +100,7 @@ class Comparison(Printable):
             name: part for name, part in parts.items() if part is not None
         }
 
-    def _summary(self) -> Iterator[tuple[str, str]]:
+    def _summary_lines(self) -> Iterator[tuple[str, str]]:
         for name, part in self.differences_by_name.items() if self.real.n else ():
             images = f"of {part.n:,} images"
             only = (
@@ -196,7 +196,7 @@ def compare(panel: Panel, a: str, b: str, *, tests: PairwiseTests | None = None)
     >>> labels = LabelSets.from_lists(["a.png", "b.png", "c.png"], [[0, 2], [], [1]])
     >>> panel = Panel.from_predictions({"one": np.array([2, 0, 1]), "two": np.array([1, 1, 1])}, labels)
     >>> compare(panel, "one", "two").real
-    Paired(n=2, standard_deviation=None, holm_p_value=None, n_both=1, n_only_a=1, n_only_b=0)
+    PairedHits(n=2, standard_deviation=None, holm_p_value=None, n_both=1, n_only_a=1, n_only_b=0)
     """
     check_panel(panel)
     check_known([a, b], panel.models, value_name="model")

@@ -228,7 +228,7 @@ class Panel(Printable):
         scored = int(np.count_nonzero(self.is_scored))
         return f"Panel({len(self.models):,} models, {len(self.images):,} images, {scored:,} scored)"
 
-    def _table(self) -> ListTable:
+    def _list_table(self) -> ListTable:
         hits = (
             np.count_nonzero(self.is_valid, axis=1),
             np.count_nonzero(self.is_original_hit, axis=1),

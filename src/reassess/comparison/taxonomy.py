@@ -57,14 +57,14 @@ class CoOccurrence(Printable):
         most = self.image_counts.max(initial=0)
         return f"CoOccurrence({len(self):,} pairs of classes, the most frequent on {most:,} images)"
 
-    def _table(self) -> ListTable:
+    def _list_table(self) -> ListTable:
         both = zip(self.class_pairs, self.image_counts, strict=True)
         rows = ((f"{first}", f"{second}", f"{images:,}") for (first, second), images in both)
         return ListTable(("class id", "class id", "images"), len(self), rows)
 
-    def pairs_on_at_least(self, images: int) -> npt.NDArray[np.int32]:
-        """Return the pairs that are valid together on at least `images` images, int32, shape (pairs, 2)."""
-        return self.class_pairs[self.image_counts >= images]
+    def select_frequent_pairs(self, min_images: int) -> npt.NDArray[np.int32]:
+        """Return the pairs that are valid together on at least `min_images` images, int32, shape (pairs, 2)."""
+        return self.class_pairs[self.image_counts >= min_images]
 
     def to_json(self, classes: Classes, *, max_pairs: int = 20) -> list[dict[str, Any]]:
         """Return a JSON object for each of the `max_pairs` frequent pairs."""
@@ -133,7 +133,7 @@ class Taxonomy(Printable):
     def _headline(self) -> str:
         return f"{self.model}: {len(self):,} mistakes: {mistake_counts_in_words(self.counts, ERROR_KIND_NAMES)}"
 
-    def _table(self) -> ListTable:
+    def _list_table(self) -> ListTable:
         counts = {kind: n for kind, n in self.counts.items() if n is not None}
         rows = ((ERROR_KIND_NAMES[kind], f"{n:,}", format_percent(n / (len(self) or 1))) for kind, n in counts.items())
         return ListTable(("kind", "mistakes", "%"), len(counts), rows)
@@ -196,7 +196,7 @@ def taxonomies(
     --------
     >>> labels = LabelSets.from_lists(["a.png", "b.png", "c.png", "d.png"], [[0, 2], [2], [1], []])
     >>> panel = Panel.from_predictions({"one": np.array([1, 0, 3, 3])}, labels)
-    >>> print(taxonomies(panel, labels, groups={0: "cup", 1: "cup"}, often=1)[0])
+    >>> print(taxonomies(panel, labels, groups={0: "cup", 1: "cup"}, min_images=1)[0])
     one: 3 mistakes: 1 co-occurring, 1 same group, 1 other
     """
     check_panel(panel)
@@ -238,7 +238,7 @@ class _ClassRelations:
         cls, labels: LabelSets, collapsed: npt.NDArray[np.integer] | None, groups: Mapping[int, str], min_images: int
     ) -> "_ClassRelations":
         """Collect collapsed pairs, pairs that are often valid together, and groups."""
-        pairs = co_occurrence(labels).pairs_on_at_least(min_images)
+        pairs = co_occurrence(labels).select_frequent_pairs(min_images)
         number = {name: i for i, name in enumerate(sorted(set(groups.values())))}
         return cls(
             collapsed_keys=_pair_keys(np.empty((0, 2), np.int32) if collapsed is None else collapsed),

@@ -66,7 +66,7 @@ class LabelNoise(Printable):
     def __post_init__(self) -> None:
         freeze(self, "counts")
 
-    def _summary(self) -> Iterator[tuple[str, str]]:
+    def _summary_lines(self) -> Iterator[tuple[str, str]]:
         yield "wrong labels", f"{format_percent(self.wrong_share)} %"
         if self.checked_labels is not None:
             if self.checked_labels.interval is not None:
@@ -139,7 +139,7 @@ class Cleaning(Printable):
     def __len__(self) -> int:
         return len(self.images)
 
-    def _summary(self) -> Iterator[tuple[str, str]]:
+    def _summary_lines(self) -> Iterator[tuple[str, str]]:
         kept = int(np.count_nonzero(self.is_kept))
         yield "kept", f"{kept:,} of {len(self):,} images, {format_percent(kept / max(1, len(self)))} %"
         if self.noise is not None:

@@ -14,7 +14,7 @@ from reassess.core.predictions import Predictions
 from reassess.core.questions import Questions
 from reassess.core.scores import Scores
 from reassess.core.votes import Votes
-from reassess.errors import DataError, add_place_to_errors
+from reassess.errors import DataError, add_error_place
 from reassess.text import join_first
 
 DataWithClasses = LabelSets | MultiLabels | Questions | Scores | Votes
@@ -47,7 +47,7 @@ def align_classes(data: Mapping[str, _Data], classes: Classes | None = None) -> 
     common = _merge_class_lists(data) if classes is None else classes
     aligned = {}
     for file, value in data.items():
-        with add_place_to_errors(file):
+        with add_error_place(file):
             aligned[file] = cast("_Data", value.in_classes(common))
     return aligned
 
@@ -58,7 +58,7 @@ def _merge_class_lists(data: Mapping[str, _Data]) -> Classes:
     _check_names_and_ids(lists)
     common, first = ID_ONLY_CLASSES, ""
     for file, classes in lists.items():
-        with add_place_to_errors(f"{first} and {file}"):
+        with add_error_place(f"{first} and {file}"):
             common = common.merge(classes) if first else classes
         first = first or file
     return common

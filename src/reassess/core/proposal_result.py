@@ -126,7 +126,7 @@ class ProposalResult(Printable):
             "models": [model.to_json() for model in self.models],
         }
 
-    def _summary(self) -> list[tuple[str, str]]:
+    def _summary_lines(self) -> list[tuple[str, str]]:
         mean = "none" if self.mean_candidates_per_image is None else f"{self.mean_candidates_per_image:.2f} per image"
         return [
             ("images", f"{self.n_images:,}, {len(self.set_aside_labels):,} set aside"),
@@ -222,7 +222,7 @@ class ModelChoice(Printable):
             "frontier": [subset.to_json() for subset in self.frontier],
         }
 
-    def _summary(self) -> list[tuple[str, str]]:
+    def _summary_lines(self) -> list[tuple[str, str]]:
         search = ("search", f"{self.search_kind}, {count_noun(self.n_subsets, 'subset')}")
         if self.chosen is None:
             return [("chosen", "none"), ("recall", _format_proportion(self.bounded_recall, self.highest_bound)), search]

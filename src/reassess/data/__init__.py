@@ -1,4 +1,4 @@
-"""Benchmarks and known data: reading, downloads, checks; and the images of a folder or archive."""
+"""Reading and checking benchmarks and known data, downloads, and reading images."""
 
 import lazy_loader
 

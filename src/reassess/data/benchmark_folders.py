@@ -1,4 +1,4 @@
-"""Benchmarks, known by name or read from a folder; each file of the folder is a part, named by its content."""
+"""Benchmarks, known by name or read from a folder, where the name of a file says which part it is."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -9,23 +9,23 @@ from typing import Any
 
 from reassess.core import IMAGENET, Benchmark, Classes, StopRule
 from reassess.data.benchmark_settings import SETTINGS_FILE, read_settings
-from reassess.data.class_folders import WRITE_ORIGINAL, are_in_class_folders, labels_from_folders
+from reassess.data.class_folders import WRITE_ORIGINAL_FIX, are_in_class_folders, labels_from_folders
 from reassess.data.image_folders import list_images
-from reassess.data.sources import resolve
-from reassess.errors import DataError, Fix, OutputError, add_place_to_errors
+from reassess.data.sources import resolve_path_or_source
+from reassess.errors import DataError, Fix, OutputError, add_error_place
 from reassess.formats import read_class_file, read_collapsed_pairs, read_groups
 from reassess.formats.files import exists
 from reassess.formats.tables import TABLE_SUFFIXES
 from reassess.text import join_first
 
 KNOWN_BENCHMARKS = {IMAGENET.name: IMAGENET}
-_SUFFIXES = (".json", ".npz", ".txt", *TABLE_SUFFIXES)
-_ARCHIVES = (".tar", ".zip")
+_PART_SUFFIXES = (".json", ".npz", ".txt", *TABLE_SUFFIXES)
+_ARCHIVE_SUFFIXES = (".tar", ".zip")
 # The main parts of a benchmark, and how to make each.
-MADE_BY: Mapping[str, str] = {
+PART_INSTRUCTIONS: Mapping[str, str] = {
     "classes": "write classes.txt, one name a line",
     "images": "put the images into the folder images, or pack them into images.zip or images.tar",
-    "original": f"put each image into the folder of its class, images/CLASS, or {WRITE_ORIGINAL}",
+    "original": f"put each image into the folder of its class, images/CLASS, or {WRITE_ORIGINAL_FIX}",
     "labels": "run reassess aggregate and reassess labels; or write labels.csv, with the columns image and class",
     "scores": "run reassess aggregate",
     "votes": "run reassess propose, tasks and annotate; or write votes.csv, with image, class (or none), rater, answer",
@@ -34,12 +34,12 @@ MADE_BY: Mapping[str, str] = {
     "groups": "write groups.csv, with the columns class and group",
     "collapsed": "write collapsed.csv, with the columns class and also",
 }
-_OPTIONAL_PARTS: Mapping[str, str] = {
+_OPTIONAL_PART_INSTRUCTIONS: Mapping[str, str] = {
     "hierarchy": "write hierarchy.csv, with the columns child and parent",
     "folds": "run reassess folds",
     "duplicates": "run reassess scan",
 }
-_PARTS: Mapping[str, str] = {**MADE_BY, **_OPTIONAL_PARTS}
+_ALL_PART_INSTRUCTIONS: Mapping[str, str] = {**PART_INSTRUCTIONS, **_OPTIONAL_PART_INSTRUCTIONS}
 
 
 def open_benchmark(source: str | Path) -> Benchmark:
@@ -77,15 +77,17 @@ def open_benchmark(source: str | Path) -> Benchmark:
     """
     if isinstance(source, str) and source in KNOWN_BENCHMARKS:
         return KNOWN_BENCHMARKS[source]
-    folder = benchmark_folder(source)
+    folder = find_benchmark_folder(source)
     settings = read_settings(folder)
-    parts = {part: single_place(folder, part, places) for part, places in places_of_parts(folder, settings).items()}
+    parts = {
+        part: require_single_path(folder, part, places) for part, places in find_part_paths(folder, settings).items()
+    }
     order = cache(partial(list_images, parts["images"])) if "images" in parts and exists(parts["images"]) else tuple
     classes = Classes()
     if "classes" in parts:
         classes = read_class_file(parts["classes"])
     elif "original" not in parts and are_in_class_folders(images := order()):
-        with add_place_to_errors(parts["images"]):
+        with add_error_place(parts["images"]):
             classes = labels_from_folders(images).classes
     tables: dict[str, Any] = {}  # readers, which need the class list of the labels
     if "collapsed" in parts:
@@ -108,29 +110,29 @@ def open_benchmark(source: str | Path) -> Benchmark:
     )
 
 
-def part_path(benchmark: Benchmark, part: str, *, needed_by: str | None = None) -> Path:
-    """Return the path of a benchmark part, `needed_by` a command; a known file is downloaded."""
+def find_part_path(benchmark: Benchmark, part: str, *, command: str | None = None) -> Path:
+    """Return the path of a benchmark part that `command` needs; download a known file if needed."""
     if part in benchmark.sources:
         if part == "images" and benchmark.folder is not None:
-            check_images_place(benchmark.folder, Path(benchmark.sources[part]))
-        return resolve(benchmark.sources[part])
+            check_images_exist(benchmark.folder, Path(benchmark.sources[part]))
+        return resolve_path_or_source(benchmark.sources[part])
     folder = benchmark.folder
     similar = [] if folder is None else sorted(path.name for path in folder.glob("*") if path.stem == part)
-    allowed = f"a file {part}, with one of the suffixes {', '.join(_SUFFIXES)}"
+    allowed = f"a file {part}, with one of the suffixes {', '.join(_PART_SUFFIXES)}"
     if part == "images":
         allowed = "a folder images, images.zip, or an uncompressed images.tar"
     raise DataError(
         "missing-part",
-        f"benchmark has no {part}" + (f", which reassess {needed_by} needs" if needed_by else ""),
+        f"benchmark has no {part}" + (f", which reassess {command} needs" if command else ""),
         where=folder or benchmark.name or None,
         allowed=allowed if similar else None,
         found=join_first(similar) or None,
-        fix=_PARTS[part],
+        fix=_ALL_PART_INSTRUCTIONS[part],
     )
 
 
-def check_images_place(folder: Path, images: Path) -> None:
-    """Raise if the images of a benchmark are no longer where its benchmark.json says."""
+def check_images_exist(folder: Path, images: Path) -> None:
+    """Raise if a benchmark's images are not where its benchmark.json says."""
     if not exists(images):
         raise DataError(
             "moved-images",
@@ -141,7 +143,7 @@ def check_images_place(folder: Path, images: Path) -> None:
         )
 
 
-def benchmark_folder(source: str | Path) -> Path:
+def find_benchmark_folder(source: str | Path) -> Path:
     """Return the folder of a benchmark; if it does not exist, raise `DataError` with similar names."""
     if not isinstance(source, str | Path):
         raise DataError(
@@ -152,7 +154,7 @@ def benchmark_folder(source: str | Path) -> Path:
         )
     folder = Path(source)
     if str(source) and exists(folder) and folder.is_dir():
-        if folder.resolve().name == "images" and not places_of_parts(folder):
+        if folder.resolve().name == "images" and not find_part_paths(folder):
             raise DataError(
                 "unknown-benchmark",
                 "folder of images was given instead of the benchmark folder that contains it",
@@ -167,26 +169,26 @@ def benchmark_folder(source: str | Path) -> Path:
             where=folder,
             fix="name the folder that holds it",
         )
-    beside = [path.name for path in folder.parent.glob("*") if path.is_dir()] if exists(folder.parent) else []
-    near = [str(folder.with_name(name)) for name in get_close_matches(folder.name, beside)]
-    near += get_close_matches(str(source).lower(), KNOWN_BENCHMARKS)
+    siblings = [path.name for path in folder.parent.glob("*") if path.is_dir()] if exists(folder.parent) else []
+    similar = [str(folder.with_name(name)) for name in get_close_matches(folder.name, siblings)]
+    similar += get_close_matches(str(source).lower(), KNOWN_BENCHMARKS)
     raise DataError(
         "unknown-benchmark",
         "benchmark not found",
         where=source or "''",
         allowed=f"a folder, or one of {', '.join(KNOWN_BENCHMARKS)}",
-        fix=f"did you mean {' or '.join(dict.fromkeys(near))}?" if near else "check the path",
+        fix=f"did you mean {' or '.join(dict.fromkeys(similar))}?" if similar else "check the path",
     )
 
 
-def places_of_parts(folder: Path, settings: Mapping[str, Any] | None = None) -> dict[str, list[Path]]:
+def find_part_paths(folder: Path, settings: Mapping[str, Any] | None = None) -> dict[str, list[Path]]:
     """Find the files, folders and archives of each part in a benchmark's folder.
 
     If the folder has no images, their path comes from the `settings`.
     """
-    places: dict[str, list[Path]] = {}
+    paths: dict[str, list[Path]] = {}
     for path in sorted(folder.iterdir()):
-        part = part_named(path)
+        part = match_part_name(path)
         if part is None:
             continue
         expected = "folder" if part == "images" and not path.suffix else "file"
@@ -206,41 +208,41 @@ def places_of_parts(folder: Path, settings: Mapping[str, Any] | None = None) -> 
                 found=path.name,
                 fix="give it that name; or another name, if it is not a part",
             )
-        places.setdefault(part, []).append(path)
-    if "images" not in places and (elsewhere := (settings or {}).get("images")):
-        places["images"] = [_normal_path(folder / elsewhere)]
-    return {part: places[part] for part in _PARTS if part in places}
+        paths.setdefault(part, []).append(path)
+    if "images" not in paths and (elsewhere := (settings or {}).get("images")):
+        paths["images"] = [_normalize_path(folder / elsewhere)]
+    return {part: paths[part] for part in _ALL_PART_INSTRUCTIONS if part in paths}
 
 
-def _normal_path(path: Path) -> Path:
-    """Remove ".." from a path; resolve its symlinks too if a ".." follows a symlink."""
+def _normalize_path(path: Path) -> Path:
+    """Remove ".." from a path; if a ".." follows a symlink, resolve symlinks too."""
     short = Path(os.path.normpath(path))
     return short if short.resolve() == path.resolve() else path.resolve()
 
 
-def part_named(path: Path) -> str | None:
-    """Return the benchmark part whose name matches a file, ignoring case and dashes; else None."""
+def match_part_name(path: Path) -> str | None:
+    """Return the benchmark part whose name matches a file, ignoring case and dashes; None without one."""
     part, suffix = path.stem.lower().replace("_", "-"), path.suffix.lower()
-    suffixes = ("", *_ARCHIVES) if part == "images" else _SUFFIXES
-    return part if part in _PARTS and suffix in suffixes else None
+    suffixes = ("", *_ARCHIVE_SUFFIXES) if part == "images" else _PART_SUFFIXES
+    return part if part in _ALL_PART_INSTRUCTIONS and suffix in suffixes else None
 
 
-def single_place(folder: Path, part: str, places: Sequence[Path]) -> Path:
-    """Return the path of a part; raise `DataError` if there are two."""
-    if len(places) > 1:
+def require_single_path(folder: Path, part: str, paths: Sequence[Path]) -> Path:
+    """Return the only path of a part; raise `DataError` if there are two."""
+    if len(paths) > 1:
         raise DataError(
             "duplicate-part",
             "images are in two places" if part == "images" else "two files are the same part of the benchmark",
             where=folder,
             allowed="one of images/, images.zip and images.tar" if part == "images" else f"one file {part}",
-            found=" and ".join(path.name + "/" * path.is_dir() for path in places),
+            found=" and ".join(path.name + "/" * path.is_dir() for path in paths),
             fix="keep one, and rename or remove the other",
         )
-    return places[0]
+    return paths[0]
 
 
-def check_place(output: Path, benchmark: Benchmark, part: str | None = None) -> None:
-    """Raise `OutputError` if an output would replace, or look like, another part of a benchmark.
+def check_output_path(output: Path, benchmark: Benchmark, part: str | None = None) -> None:
+    """Raise `OutputError` if an output would replace another part of a benchmark, or look like one.
 
     `part` is the part that the output is meant to be; None if it is not a part.
     """
@@ -259,7 +261,7 @@ def check_place(output: Path, benchmark: Benchmark, part: str | None = None) -> 
         return
     if output.name.lower() == SETTINGS_FILE:
         raise refused("reserved-output", "in a benchmark folder, this file contains the settings")
-    if (named_part := part_named(output)) is None:
+    if (named_part := match_part_name(output)) is None:
         return
     if named_part != output.stem:
         raise refused("reserved-output", "output name is almost the name of a benchmark part")

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from reassess.core import Id, Match, StopRule
 from reassess.core.checks import check_is_collection, check_known, check_range, check_text, check_type, check_unique
 from reassess.core.image_names import MATCHES
-from reassess.errors import DataError, add_place_to_errors
+from reassess.errors import DataError, add_error_place
 from reassess.formats.file_lock import lock_folder
 from reassess.formats.files import exists, write_to_temporary
 from reassess.formats.json_files import read_json, wrong_json_error
@@ -19,9 +19,9 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 def read_settings(folder: Path) -> dict[str, Any]:
-    """Read the settings of a benchmark folder, as `update_benchmark` writes them; empty without the file."""
+    """Read the settings in a folder's benchmark.json; return an empty dictionary without the file."""
     path = folder / SETTINGS_FILE
-    _check_spelling(folder)
+    _check_file_name_case(folder)
     if path.is_symlink() and not exists(path):
         raise DataError(
             "file-not-found",
@@ -34,14 +34,14 @@ def read_settings(folder: Path) -> dict[str, Any]:
         return {}
     document = read_json(path)
     if not isinstance(document, dict):
-        allowed = f"an object with some of {', '.join(_FORMS)}"
+        allowed = f"an object with some of {', '.join(_SETTING_RULES)}"
         raise wrong_json_error("the settings of a benchmark", document, where=path, allowed=allowed)
     _check_settings(path, document)
     return document
 
 
-def _check_spelling(folder: Path) -> None:
-    """Raise for a file such as Benchmark.json: some file systems ignore case, and would read it."""
+def _check_file_name_case(folder: Path) -> None:
+    """Raise for a file such as Benchmark.json, which file systems that ignore case would read."""
     misspelled = sorted(path.name for path in folder.glob("*") if path.name.lower() == SETTINGS_FILE != path.name)
     if misspelled:
         raise DataError(
@@ -111,7 +111,7 @@ def update_benchmark(
         check_is_collection(answers, value_name="answers")
     path = Path(folder) / SETTINGS_FILE
     with lock_folder(Path(folder)):
-        before = read_settings(Path(folder))
+        old_settings = read_settings(Path(folder))
         changes = {
             "name": name,
             "threshold": threshold,
@@ -119,85 +119,92 @@ def update_benchmark(
             "match": match,
             "answers": None if answers is None else list(answers),
             "stop": None if stop is None else [stop.low, stop.high],
-            "made_from": None if made_from is None else before.get("made_from", {}) | made_from,
+            "made_from": None if made_from is None else old_settings.get("made_from", {}) | made_from,
         }
-        settings = before | {key: value for key, value in changes.items() if value is not None}
+        settings = old_settings | {key: value for key, value in changes.items() if value is not None}
         write_settings(path, settings, force=True)
 
 
 def write_settings(path: Path, settings: Mapping[str, Any], *, force: bool = False) -> None:
-    """Write the settings of a benchmark, named and typed as in benchmark.json."""
+    """Write settings of a benchmark to a benchmark.json."""
     _check_settings(path, settings)
     with write_to_temporary(path, force=force) as temporary:
-        ordered = {key: settings[key] for key in _FORMS if key in settings}
+        ordered = {key: settings[key] for key in _SETTING_RULES if key in settings}
         temporary.write_text(json.dumps(ordered, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _check_settings(path: Path, settings: Mapping[str, Any]) -> None:
+    """Raise `DataError` for an unknown setting, or a value of the wrong type."""
     check_text([json.dumps(settings, ensure_ascii=False, default=str)], value_name="a setting", where=path)
-    check_known(list(settings), _FORMS, value_name="setting of a benchmark", where=path)
+    check_known(list(settings), _SETTING_RULES, value_name="setting of a benchmark", where=path)
     for key, value in settings.items():
-        form = _FORMS[key]
-        with add_place_to_errors(f"{path}, key {key}"):
+        form = _SETTING_RULES[key]
+        with add_error_place(f"{path}, key {key}"):
             if not form.has_type(value):
-                raise DataError("wrong-type", form.error, allowed=form.allowed, found=repr(value))
-            form.check(value)
+                raise DataError("wrong-type", form.type_error, allowed=form.allowed, found=repr(value))
+            form.check_value(value)
 
 
-def _is_list(value: Any, kinds: tuple[type, ...]) -> bool:
-    return isinstance(value, list) and len(value) >= 2 and all(type(part) in kinds for part in value)
+def _is_list_of_types(value: Any, types: tuple[type, ...]) -> bool:
+    """Return whether a value is a list of two or more values of these types."""
+    return isinstance(value, list) and len(value) >= 2 and all(type(part) in types for part in value)
 
 
-def _are_hashes(value: Any) -> bool:
-    """Return whether a value maps each part to an object of parts and SHA-256 digests."""
+def _is_hash_mapping(value: Any) -> bool:
+    """Return whether a value maps parts to objects that map parts to SHA-256 digests."""
     of_parts = value.values() if isinstance(value, dict) else [None]
     hashes = [digits for parts in of_parts for digits in (parts.values() if isinstance(parts, dict) else [None])]
     return all(isinstance(digits, str) and _SHA256.fullmatch(digits) for digits in hashes)
 
 
 def _check_method(value: str) -> None:
+    """Raise `DataError` if the name of an aggregation method is wrong."""
     from reassess.aggregation import parse_method
 
     parse_method(value)
 
 
-class _Form(NamedTuple):
-    """The allowed type of a setting, and a further check of its value."""
+class _SettingRule(NamedTuple):
+    """The type of a setting, and a check of its value."""
 
     has_type: Callable[[Any], bool]
-    error: str  # the message for a value of another type
+    type_error: str  # the message for a value of another type
     allowed: str | None = None
-    check: Callable[[Any], object] = lambda _: None
+    check_value: Callable[[Any], object] = lambda _: None
 
 
-_FORMS: Mapping[str, _Form] = {
-    "name": _Form(lambda value: isinstance(value, str) and bool(value.strip()), "benchmark name is not a string"),
-    "images": _Form(
+_SETTING_RULES: Mapping[str, _SettingRule] = {
+    "name": _SettingRule(
+        lambda value: isinstance(value, str) and bool(value.strip()), "benchmark name is not a string"
+    ),
+    "images": _SettingRule(
         lambda value: isinstance(value, str) and bool(value.strip()) and "\0" not in value,
         "setting images is not a path",
         "a folder, zip or tar, relative to the folder of benchmark.json",
     ),
-    "threshold": _Form(
+    "threshold": _SettingRule(
         lambda value: isinstance(value, int | float) and not isinstance(value, bool),
         "threshold is not a number",
-        check=lambda value: check_range(value, 0, 1, value_name="threshold"),
+        check_value=lambda value: check_range(value, 0, 1, value_name="threshold"),
     ),
-    "method": _Form(lambda value: isinstance(value, str), "method is not a string", check=_check_method),
-    "match": _Form(lambda _: True, "", check=lambda value: check_known([value], MATCHES, value_name="match")),
-    "answers": _Form(
-        lambda value: _is_list(value, (int, str)),
+    "method": _SettingRule(lambda value: isinstance(value, str), "method is not a string", check_value=_check_method),
+    "match": _SettingRule(
+        lambda _: True, "", check_value=lambda value: check_known([value], MATCHES, value_name="match")
+    ),
+    "answers": _SettingRule(
+        lambda value: _is_list_of_types(value, (int, str)),
         "answers of the benchmark are not a list",
         "a list of two answers or more, words or whole numbers",
         lambda value: check_unique(value, value_name="an answer"),
     ),
-    "stop": _Form(
-        lambda value: _is_list(value, (int, float)) and len(value) == 2,
+    "stop": _SettingRule(
+        lambda value: _is_list_of_types(value, (int, float)) and len(value) == 2,
         "stop rule of the benchmark is not a pair of bounds",
         "a list of two probabilities, the lower one first",
         lambda value: StopRule(*value),
     ),
-    "made_from": _Form(
-        _are_hashes,
+    "made_from": _SettingRule(
+        _is_hash_mapping,
         "made_from is not an object of objects with hashes",
         '{"labels": {"scores": SHA-256}}, for each part that was made',
     ),

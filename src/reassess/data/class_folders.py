@@ -8,11 +8,11 @@ from reassess.core.classes import UNKNOWN_CLASS_NAME, warn_about_case_variants
 from reassess.errors import DataError
 from reassess.text import join_first
 
-WRITE_ORIGINAL = "write original.csv, with the columns image and class"
+WRITE_ORIGINAL_FIX = "write original.csv, with the columns image and class"
 
 
 def has_class_folders(benchmark: Benchmark) -> bool:
-    """Return whether class folders serve as original labels, because the file original is missing."""
+    """Return whether a benchmark has class folders, and no file of original labels."""
     return (
         benchmark.folder is not None and "original" not in benchmark.sources and are_in_class_folders(benchmark.images)
     )
@@ -58,7 +58,7 @@ def labels_from_folders(images: Sequence[str], classes: Classes | None = None) -
         )
     folders = [name.split("/")[-2] for name in images]
     if classes is None:
-        classes = _classes_of_folders(folders)
+        classes = _classes_from_folder_names(folders)
         warn_about_case_variants(classes, where="class folders")
     id_of = {folder: classes.find(folder) for folder in dict.fromkeys(folders)}
     unknown = [folder for folder, class_id in id_of.items() if class_id is None]
@@ -69,19 +69,19 @@ def labels_from_folders(images: Sequence[str], classes: Classes | None = None) -
             allowed=classes.allowed_names_text,
             found=f"class folders {join_first(sorted(unknown), max_items=3)}",
             fix="rename the folder, or add its name to the list of classes; or, if the folders are not classes, "
-            f"{WRITE_ORIGINAL}",
+            f"{WRITE_ORIGINAL_FIX}",
         )
     return LabelSets.from_lists(images, ([id_of[folder] or 0] for folder in folders), classes)
 
 
-def _classes_of_folders(folders: Sequence[str]) -> Classes:
-    """Make a class list from folder names, which are not numbers: sorted as text, 10 comes before 9."""
+def _classes_from_folder_names(folder_names: Sequence[str]) -> Classes:
+    """Make a class list from folder names, sorted as text; raise if they are numbers."""
     try:
-        return Classes.from_texts(folders, has_local_ids=False)
+        return Classes.from_texts(folder_names, has_local_ids=False)
     except DataError as error:
         error.fix = (
             "rename the folders, such as 'class 10', or 00, 01, 02; or write classes.txt, with each number on its own "
-            f"line, counted from 0; or, if the folders are not classes, {WRITE_ORIGINAL}"
+            f"line, counted from 0; or, if the folders are not classes, {WRITE_ORIGINAL_FIX}"
         )
         raise
 

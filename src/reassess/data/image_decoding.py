@@ -17,54 +17,54 @@ if TYPE_CHECKING:
 
 # Pillow chooses a format by the first bytes of a file, and its readers of some other formats run external programs.
 # MPO, a file of several JPEGs, is read as JPEG.
-_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
-MOST_PIXELS = 100_000_000  # 300 MB in memory
-_MOST_BYTES = 1_000_000_000  # of an image's file, which is read as a whole
-_PIXELS = re.compile(r"\((\d+) pixels\)")  # in Pillow's error about too many pixels
+_IMAGE_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
+MAX_PIXELS = 100_000_000  # 300 MB in memory
+_MAX_FILE_BYTES = 1_000_000_000  # of an image's file, which is read as a whole
+_PIXEL_COUNT_PATTERN = re.compile(r"\((\d+) pixels\)")  # in Pillow's error about too many pixels
 EMPTY_FILE = "file is empty"
 
 
 class TooLargeError(DataError):
-    """An image has more pixels than the limit."""
+    """An error about an image with more pixels than the limit."""
 
 
 @contextmanager
 def open_image(file: Any) -> "Iterator[Image.Image]":
-    """Open an image; the pixels are decoded on first use."""
+    """Open an image of a known format; the pixels are decoded on first use."""
     from PIL import Image
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about metadata, and about the size, which is checked below
         try:
-            image = Image.open(file, formats=_FORMATS)
+            image = Image.open(file, formats=_IMAGE_FORMATS)
         except Image.DecompressionBombError as error:
-            match = _PIXELS.search(str(error))
-            raise _too_large(f"{int(match[1]):,} pixels" if match else str(error)) from error
+            match = _PIXEL_COUNT_PATTERN.search(str(error))
+            raise _too_large_error(f"{int(match[1]):,} pixels" if match else str(error)) from error
         with image:
-            if image.width * image.height > MOST_PIXELS:
-                raise _too_large(f"{image.width * image.height:,} pixels")
+            if image.width * image.height > MAX_PIXELS:
+                raise _too_large_error(f"{image.width * image.height:,} pixels")
             yield image
 
 
 def check_file_size(size: int, where: object) -> None:
     """Raise `DataError` if the file of an image has more bytes than the limit."""
-    if size > _MOST_BYTES:
+    if size > _MAX_FILE_BYTES:
         raise DataError(
             "too-large",
             "image has too many bytes",
             where=where,
-            allowed=f"up to {format_bytes(_MOST_BYTES)}",
+            allowed=f"up to {format_bytes(_MAX_FILE_BYTES)}",
             found=format_bytes(size),
             fix="check the file or archive: a small archive can declare any size",
         )
 
 
-def _too_large(found: str) -> TooLargeError:
+def _too_large_error(size_text: str) -> TooLargeError:
     return TooLargeError(
         "too-large",
         "image is too large",
-        allowed=f"at most {MOST_PIXELS:,} pixels",
-        found=found,
+        allowed=f"at most {MAX_PIXELS:,} pixels",
+        found=size_text,
         fix="make the image smaller, or check the file: a small file can claim any size",
     )
 
@@ -84,7 +84,7 @@ def to_rgb(image: "Image.Image") -> "Image.Image":
 
 
 def check_pixel_values(image: "Image.Image") -> None:
-    """Raise `DataError` if the range of the pixel values is unknown: for floats, and for 32 bits."""
+    """Raise `DataError` for pixel values of 32 bits or floats, whose range is unknown."""
     if image.mode in ("I", "F"):
         kind = "32 bits" if image.mode == "I" else "floats"
         raise DataError(
@@ -93,7 +93,7 @@ def check_pixel_values(image: "Image.Image") -> None:
 
 
 def describe_error(error: Exception, size: int) -> str:
-    """Say why an image cannot be read, from the error and the size of the file in bytes."""
+    """Say why an image cannot be read; `size` is the size of its file in bytes."""
     from PIL import UnidentifiedImageError
 
     if isinstance(error, MemoryError):

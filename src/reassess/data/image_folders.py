@@ -21,8 +21,8 @@ from reassess.errors import DataError, ReassessWarning
 from reassess.formats.files import check_input, check_suffix
 from reassess.text import count_noun, join_first
 
-SPLIT = "val"
-ARCHIVE = "ILSVRC2012_img_val.tar"
+VALIDATION_FOLDER = "val"
+VALIDATION_ARCHIVE = "ILSVRC2012_img_val.tar"
 # Suffixes of the formats that reassess reads. The content decides how a file is read.
 IMAGE_SUFFIXES = (".apng", ".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".mpo", ".png", ".tif", ".tiff", ".webp")
 # Suffixes of image formats that reassess does not read: such files are skipped and counted.
@@ -32,7 +32,7 @@ _UNSUPPORTED_SUFFIXES = (
     *(".jxr", ".nef", ".orf", ".pbm", ".pcx", ".pfm", ".pgm", ".pnm", ".ppm", ".psd", ".qoi", ".raf"),
     *(".ras", ".rw2", ".sgi", ".svg", ".tga", ".wdp", ".wmf", ".xbm", ".xcf", ".xpm"),
 )
-_SURROGATE = re.compile("[\udc80-\udcff]")  # bytes of a file name that are not UTF-8
+_SURROGATE_PATTERN = re.compile("[\udc80-\udcff]")  # bytes of a file name that are not UTF-8
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,13 +44,13 @@ class FolderImages:
 
     @classmethod
     def from_folder(cls, place: Path, is_image: Callable[[str], bool]) -> "FolderImages":
-        """List the images of a folder and of the folders in it, one level deep."""
-        subfolders, names = _entries(place)
+        """List the images of a folder, and of the folders directly in it."""
+        subfolders, names = _list_entries(place)
         files = [("", name) for name in names]
-        files += [(folder, name) for folder in subfolders for name in _entries(place / folder)[1]]
+        files += [(folder, name) for folder in subfolders for name in _list_entries(place / folder)[1]]
         return cls(place, tuple(f"{folder}/{name}".lstrip("/") for folder, name in sorted(files) if is_image(name)))
 
-    def source(self, row: int) -> str:
+    def image_file(self, row: int) -> str:
         """Return the path of an image; raise `DataError` if it is missing, too large or not a regular file."""
         path = self.place / self.paths[row]
         if not path.is_file():
@@ -77,8 +77,8 @@ def list_images(place: str | Path) -> tuple[str, ...]:
     return tuple(sorted(image_names(find_image_files(Path(place)))))
 
 
-def find_image_files(place: Path, *, needed: bool = False) -> FolderImages | TarImages | ZipImages:
-    """Find the image files of a folder, zip or tar; with `needed`, raise `DataError` without images."""
+def find_image_files(place: Path, *, raise_if_empty: bool = False) -> FolderImages | TarImages | ZipImages:
+    """Find the image files of a folder, zip or tar; `raise_if_empty` raises `DataError` without images."""
     unsupported: Counter[str] = Counter()
 
     def is_image(path: str) -> bool:
@@ -89,7 +89,7 @@ def find_image_files(place: Path, *, needed: bool = False) -> FolderImages | Tar
     images = _index_images(place, is_image)
     counts = ", ".join(f"{count:,} {suffix}" for suffix, count in sorted(unsupported.items()))
     skipped = f"{count_noun(unsupported.total(), 'image')} in unsupported formats: {counts}" if counts else ""
-    if needed and not images.paths:
+    if raise_if_empty and not images.paths:
         raise DataError(
             "missing-images",
             "no image has a known format" if skipped else "no images found",
@@ -104,18 +104,19 @@ def find_image_files(place: Path, *, needed: bool = False) -> FolderImages | Tar
 
 
 def _index_images(place: Path, is_image: Callable[[str], bool]) -> FolderImages | TarImages | ZipImages:
-    with _as_data_error(place):
+    """List the image files of a folder, zip or tar; `is_image` selects files by their path."""
+    with _convert_os_errors(place):
         is_folder = place.is_dir()
     if is_folder:
-        return FolderImages(place, tuple(sorted(filter(is_image, _walk(place)))))
+        return FolderImages(place, tuple(sorted(filter(is_image, _walk_files(place)))))
     suffix = check_suffix(place, (".zip", ".tar"), "a set of images")
     check_input(place)
     return (ZipImages if suffix == ".zip" else TarImages).from_file(place, is_image)
 
 
 def image_names(images: FolderImages | TarImages | ZipImages) -> tuple[str, ...]:
-    """Return the name of each image, as in `list_images`, in the order of the files."""
-    names = tuple(escape_non_utf8(_with_slashes(path)) for path in images.paths)
+    """Return the names of image files, as in `list_images`, in the order of the files."""
+    names = tuple(escape_non_utf8(_normalize_slashes(path)) for path in images.paths)
     folder = "" if isinstance(images, FolderImages) else f"{images.place.stem}/"
     is_in_folder = all(name.startswith(folder) for name in names)
     return tuple(name.removeprefix(folder) for name in names) if is_in_folder else names
@@ -123,59 +124,63 @@ def image_names(images: FolderImages | TarImages | ZipImages) -> tuple[str, ...]
 
 def find_validation_images(root: Path, is_image: Callable[[str], bool]) -> FolderImages | TarImages:
     """Find ImageNet's validation images: in ``root/val``, else in the archive in `root`, else in `root`."""
-    for place in (root / SPLIT, root / ARCHIVE, root):
-        images = _images_at(place, is_image)
+    for place in (root / VALIDATION_FOLDER, root / VALIDATION_ARCHIVE, root):
+        images = _index_folder_or_tar(place, is_image)
         if images and images.paths:
-            _refuse_duplicates(images.place, images.paths)
+            _check_no_duplicates(images.place, images.paths)
             return images
     raise DataError(
         "missing-images",
         "ImageNet validation images not found",
         where=root,
-        allowed=f"images or class folders of images, in a folder {SPLIT} or in the folder itself; or {ARCHIVE}",
+        allowed=(
+            f"images or class folders of images, in a folder {VALIDATION_FOLDER} or in the folder itself; or "
+            f"{VALIDATION_ARCHIVE}"
+        ),
         found=_describe_content(root),
-        fix=f"give the folder that contains {SPLIT} or the archive",
+        fix=f"give the folder that contains {VALIDATION_FOLDER} or the archive",
     )
 
 
-def _images_at(place: Path, is_image: Callable[[str], bool]) -> FolderImages | TarImages | None:
-    with _as_data_error(place):
+def _index_folder_or_tar(place: Path, is_image: Callable[[str], bool]) -> FolderImages | TarImages | None:
+    """List the image files of a folder or tar; None if it does not exist."""
+    with _convert_os_errors(place):
         is_folder, is_file = place.is_dir(), place.is_file()
     if is_folder:
         return FolderImages.from_folder(place, is_image)
     return TarImages.from_file(place, is_image) if is_file else None
 
 
-def _walk(folder: Path, prefix: str = "", parents: tuple[Path, ...] = ()) -> Iterator[str]:
+def _walk_files(folder: Path, prefix: str = "", parents: tuple[Path, ...] = ()) -> Iterator[str]:
     """Yield the relative paths of all files below a folder; symlinks to a parent folder are skipped."""
-    subfolders, names = _entries(folder)
+    subfolders, names = _list_entries(folder)
     yield from (prefix + name for name in names)
     parents = (*parents, folder.resolve())
     for name in subfolders:
         if not ((folder / name).is_symlink() and (folder / name).resolve() in parents):
-            yield from _walk(folder / name, f"{prefix}{name}/", parents)
+            yield from _walk_files(folder / name, f"{prefix}{name}/", parents)
 
 
-def _with_slashes(name: str) -> str:
-    """Write a path as a relative path with slashes: ``./a.jpg`` becomes a.jpg."""
+def _normalize_slashes(name: str) -> str:
+    """Normalize a relative path, with slashes for backslashes: ``./a.jpg`` becomes a.jpg."""
     return posixpath.normpath(name.replace("\\", "/")).lstrip("/")
 
 
 def escape_non_utf8(path: str) -> str:
     """Percent-encode the bytes of a path that are not UTF-8, such as %E9."""
-    return _SURROGATE.sub(lambda match: f"%{ord(match[0]) - 0xDC00:02X}", path)
+    return _SURROGATE_PATTERN.sub(lambda match: f"%{ord(match[0]) - 0xDC00:02X}", path)
 
 
 def _visible_suffix(path: str) -> str:
-    """Return the suffix of a file in lower case; empty for hidden files."""
-    path = f"/{_with_slashes(path)}"
+    """Return the suffix of a file in lower case; an empty text for hidden files."""
+    path = f"/{_normalize_slashes(path)}"
     return "" if "/." in path or "/__MACOSX/" in path else posixpath.splitext(path)[1].lower()
 
 
-def _entries(folder: Path) -> tuple[list[str], list[str]]:
-    """List the names of the folders and of the files in a folder."""
+def _list_entries(folder: Path) -> tuple[list[str], list[str]]:
+    """List the names of the folders, and of the files, in a folder."""
     names: tuple[list[str], list[str]] = ([], [])
-    with _as_data_error(folder), os.scandir(folder) as entries:
+    with _convert_os_errors(folder), os.scandir(folder) as entries:
         for entry in entries:
             names[not _is_folder(entry)].append(entry.name)
     return names
@@ -189,7 +194,8 @@ def _is_folder(entry: "os.DirEntry[str]") -> bool:
 
 
 @contextmanager
-def _as_data_error(place: Path) -> Iterator[None]:
+def _convert_os_errors(place: Path) -> Iterator[None]:
+    """Raise a `DataError` about a folder in place of an `OSError`."""
     try:
         yield
     except OSError as error:
@@ -202,14 +208,16 @@ def _as_data_error(place: Path) -> Iterator[None]:
         ) from error
 
 
-def _refuse_duplicates(place: Path, paths: Sequence[str]) -> None:
+def _check_no_duplicates(place: Path, paths: Sequence[str]) -> None:
+    """Raise `DataError` if two files have the same image name."""
     if positions := find_first_duplicate(image_keys([path.rpartition("/")[2] for path in paths])):
-        found = " and ".join(paths[position] for position in positions)
-        raise DataError("duplicate-image", "image has two files", where=place, found=found, fix="keep one")
+        duplicate_paths = " and ".join(paths[position] for position in positions)
+        raise DataError("duplicate-image", "image has two files", where=place, found=duplicate_paths, fix="keep one")
 
 
 def _describe_content(place: Path) -> str:
+    """Describe what is in a folder, for a message."""
     if place.is_dir():
-        folders, names = _entries(place)
+        folders, names = _list_entries(place)
         return join_first(sorted(folders + names)) or "an empty folder"
     return "an archive without images" if place.is_file() else "file or folder not found"

@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from PIL import Image
 
 
-_ARCHIVES = (".zip", ".tar")
-_LISTS = (".txt", *TABLE_SUFFIXES)
+_ARCHIVE_SUFFIXES = (".zip", ".tar")
+_LIST_SUFFIXES = (".txt", *TABLE_SUFFIXES)
 _Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ImageSource:
-    """The images of a folder, archive or list, read by row; it can be pickled for another process."""
+    """The images of a folder, archive or list, read by row; it can be sent to another process."""
 
     place: Path  # the folder, archive or list
     names: tuple[str, ...]  # names of the images, sorted; from a list, in its order
@@ -41,16 +41,16 @@ class ImageSource:
     def __repr__(self) -> str:
         return f"ImageSource({self.place}, {len(self):,} images)"
 
-    def file(self, row: int) -> str | BytesIO:
+    def image_file(self, row: int) -> str | BytesIO:
         """Return the path of an image, or its file in memory; raise `DataError` if it cannot be read."""
         path = self.files.paths[self.rows[row]]
         if path != escape_non_utf8(path):
             raise DataError("invalid-text", "file name is not UTF-8", where=self.names[row], fix="rename the file")
-        file: str | BytesIO = self.files.source(self.rows[row])
+        file: str | BytesIO = self.files.image_file(self.rows[row])
         return file
 
-    def stamp(self, row: int) -> tuple[int, int]:
-        """Return the size and modification time of an image's file or archive; -1 and -1 if it is missing."""
+    def size_and_mtime(self, row: int) -> tuple[int, int]:
+        """Return the size and modification time of an image's file or archive; -1 if it is missing."""
         files = self.files
         path = files.place / files.paths[self.rows[row]] if isinstance(files, FolderImages) else files.place
         try:
@@ -75,8 +75,8 @@ def open_images(place: str | Path) -> ImageSource:
             where=place,
             fix="give the path of a folder, zip, tar or list",
         )
-    if place.is_dir() or place.suffix.lower() in _ARCHIVES:
-        files: Any = find_image_files(place, needed=True)
+    if place.is_dir() or place.suffix.lower() in _ARCHIVE_SUFFIXES:
+        files: Any = find_image_files(place, raise_if_empty=True)
         names = image_names(files)
         rows = tuple(sorted(range(len(names)), key=names.__getitem__))
         names = tuple(names[row] for row in rows)
@@ -104,7 +104,8 @@ def open_images(place: str | Path) -> ImageSource:
 
 
 def _read_list(place: Path) -> tuple[str, ...]:
-    if check_suffix(place, (*_ARCHIVES, *_LISTS), "a set of images") != ".txt":
+    """Read the paths of images from a text file or table."""
+    if check_suffix(place, (*_ARCHIVE_SUFFIXES, *_LIST_SUFFIXES), "a set of images") != ".txt":
         return read_image_names(place)
     lines = read_lines(place)
     names = {number: line for number, line in enumerate(lines, 1) if line.strip()}
@@ -119,7 +120,7 @@ def _read_list(place: Path) -> tuple[str, ...]:
 
 
 def _check_path(line: str, place: Path, number: int) -> None:
-    """Raise for a comment, or blanks around a path, unless a file has that name."""
+    """Raise if a line of a list is a comment or has blanks around it, unless a file has that name."""
     is_comment = line.lstrip().startswith("#")
     if (is_comment or line != line.strip()) and not exists(place.parent / line.replace("\\", "/")):
         raise DataError(
@@ -132,24 +133,26 @@ def _check_path(line: str, place: Path, number: int) -> None:
         )
 
 
-def open_sets(places: Sequence[str | Path]) -> dict[str, ImageSource]:
-    """Open several sets of images; return them by name, see `names_of_sets`, and sorted by it."""
+def open_image_sets(places: Sequence[str | Path]) -> dict[str, ImageSource]:
+    """Open several sets of images; return them by name, sorted."""
     check_is_collection(places, value_name="places of images")
     if not places:
         raise DataError(
             "missing-images", "images are missing", fix="give a folder, zip, tar or list for each set of images"
         )
-    _refuse_overlap([Path(place) for place in places])
+    _check_no_overlap([Path(place) for place in places])
     # Use the name of a symlink, not of its target.
-    names = names_of_sets([os.path.abspath(place) for place in places])  # noqa: PTH100
+    names = name_image_sets([os.path.abspath(place) for place in places])  # noqa: PTH100
     check_text(names, value_name="the name of a set")
     return {name: open_images(place) for name, place in sorted(zip(names, places, strict=True))}
 
 
-def names_of_sets(paths: Sequence[str]) -> tuple[str, ...]:
-    """Name sets after the last part of their paths, or after more parts if names would be equal."""
+def name_image_sets(paths: Sequence[str]) -> tuple[str, ...]:
+    """Return a name for each path: its last part, or more parts if names would be equal."""
     places = [PurePath(path) for path in paths]
-    names = [path.stem if path.suffix.lower() in (*_ARCHIVES, *_LISTS) else path.name for path in places]
+    names = [
+        path.stem if path.suffix.lower() in (*_ARCHIVE_SUFFIXES, *_LIST_SUFFIXES) else path.name for path in places
+    ]
     parts = 0
     while len(set(names)) < len(names):
         parts += 1
@@ -157,30 +160,35 @@ def names_of_sets(paths: Sequence[str]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _refuse_overlap(places: Sequence[Path]) -> None:
-    """Raise if two places overlap: their images would be duplicates of themselves."""
+def _check_no_overlap(places: Sequence[Path]) -> None:
+    """Raise if two places overlap, because their images would be duplicates of themselves."""
     resolved = [Path(os.path.realpath(place)) for place in places]
     for i, place in enumerate(places):
-        for j, other in enumerate(places):
+        for j, other_place in enumerate(places):
             if i < j and resolved[i] == resolved[j]:
                 raise DataError(
-                    "duplicate-set", "set of images is given twice", found=f"{place} and {other}", fix="give it once"
+                    "duplicate-set",
+                    "set of images is given twice",
+                    found=f"{place} and {other_place}",
+                    fix="give it once",
                 )
             if resolved[j] in resolved[i].parents:
                 raise DataError(
                     "nested-set",
                     "set of images is inside another set",
-                    found=f"{place} in {other}",
+                    found=f"{place} in {other_place}",
                     fix="give only the outer folder, or each inner folder as a set",
                 )
 
 
-def read_image(images: ImageSource, row: int, function: "Callable[[Image.Image], _Result]") -> _Result | str:
-    """Call a function with an image, decoded as RGB; if it cannot be read, return the reason as text."""
+def process_image(source: ImageSource, row: int, process: "Callable[[Image.Image], _Result]") -> _Result | str:
+    """Decode an image as RGB, and call `process` with it; if it cannot be read, return the reason."""
     file: str | BytesIO | None = None
     try:
-        file = images.file(row)
+        file = source.image_file(row)
         with open_image(file) as image:
-            return function(to_rgb(image))
+            return process(to_rgb(image))
     except Exception as error:
-        return describe_error(error, len(file.getbuffer()) if isinstance(file, BytesIO) else images.stamp(row)[0])
+        return describe_error(
+            error, len(file.getbuffer()) if isinstance(file, BytesIO) else source.size_and_mtime(row)[0]
+        )

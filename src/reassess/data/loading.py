@@ -1,4 +1,4 @@
-"""Readers of a path or a known source.
+"""Functions that read labels, scores, votes and classes from a path or a known source.
 
 Label sets of a known benchmark, which is recognized by its image names, are mapped to the classes of the benchmark.
 """
@@ -17,8 +17,8 @@ from reassess.core.checks import check_type
 from reassess.core.scores import UNKNOWN_METHOD
 from reassess.data.benchmark_settings import read_settings
 from reassess.data.catalogue import SOURCES
-from reassess.data.sources import fetch_all, find_all, resolve
-from reassess.errors import add_place_to_errors
+from reassess.data.sources import fetch_all, find_source_files, resolve_path_or_source
+from reassess.errors import add_error_place
 from reassess.formats import (
     read_class_file,
     read_collapsed_pairs,
@@ -29,21 +29,21 @@ from reassess.formats import (
 )
 from reassess.formats.files import exists, sha256
 
-_REAL = "ReaL"
+_REAL_NAME = "ReaL"
 _REAL_SOURCES = ("imagenet-real", "imagenet-real-scores")
 _Labels = TypeVar("_Labels", bound=LabelSets | MultiLabels)
 
 
 def label_set_name(path: Path) -> str:
-    """Name the label sets made from a file: ReaL, the name of a known source, or the file's stem.
+    """Return a name for label sets from a file: ReaL, the name of a known source, or the file's stem.
 
     Known files are recognized by their hash. Another file named ReaL keeps its suffix, to tell it from ReaL.
     """
     digest = sha256(path)
     for name, source in SOURCES.items():
         if source.files[0].sha256 == digest:
-            return _REAL if name in _REAL_SOURCES else name
-    return path.name if path.stem.casefold() == _REAL.casefold() else path.stem
+            return _REAL_NAME if name in _REAL_SOURCES else name
+    return path.name if path.stem.casefold() == _REAL_NAME.casefold() else path.stem
 
 
 def benchmark_classes(benchmark: Benchmark = IMAGENET) -> Classes:
@@ -53,7 +53,7 @@ def benchmark_classes(benchmark: Benchmark = IMAGENET) -> Classes:
     """
     check_type(Benchmark, benchmark)
     source = benchmark.sources.get("classes")  # the classes of a folder were read when it was opened
-    paths = find_all(source) if source is not None and source in SOURCES else None
+    paths = find_source_files(source) if source is not None and source in SOURCES else None
     return benchmark.classes if paths is None else read_class_file(*paths)
 
 
@@ -113,7 +113,7 @@ def read_collapsed(source: str | Path = "imagenet-collapsed", classes: Classes |
     >>> read_collapsed()[-2:].tolist()
     [[836, 837], [837, 836]]
     """
-    return read_collapsed_pairs(_path(source), classes or IMAGENET.classes)
+    return read_collapsed_pairs(_resolve_path(source), classes or IMAGENET.classes)
 
 
 def read_labels(source: str | Path = "imagenet-real", *, classes: Classes | None = None) -> LabelSets | MultiLabels:
@@ -163,9 +163,9 @@ def read_labels(source: str | Path = "imagenet-real", *, classes: Classes | None
     row per image: Vasudevan et al., "When does dough become a bagel?", arXiv 2205.04596, in the format published by
     Kisel et al., "Flaws of ImageNet", ICLR 2025 blog posts.
     """
-    path = _path(source)
+    path = _resolve_path(source)
     labels = read_label_file(path, read_original=partial(read_original, classes=classes), classes=classes)
-    return _in_classes(replace(labels, name=label_set_name(path)), classes, path)
+    return _map_to_classes(replace(labels, name=label_set_name(path)), classes, path)
 
 
 def read_original(source: str | Path = "imagenet-original", *, classes: Classes | None = None) -> LabelSets:
@@ -195,9 +195,9 @@ def read_original(source: str | Path = "imagenet-original", *, classes: Classes 
     >>> read_original("imagenet-original")
     LabelSets(50,000 images, 50,000 labels, 0 empty)
     """
-    path = _path(source)
+    path = _resolve_path(source)
     labels = read_original_file(path, classes=classes)
-    return _in_classes(replace(labels, name=label_set_name(path)), classes, path)
+    return _map_to_classes(replace(labels, name=label_set_name(path)), classes, path)
 
 
 def read_scores(source: str | Path = "imagenet-real-scores", *, classes: Classes | None = None) -> Scores:
@@ -233,13 +233,13 @@ def read_scores(source: str | Path = "imagenet-real-scores", *, classes: Classes
     >>> read_scores("imagenet-real-scores")
     Scores(184,962 questions, 24,889 images)
     """
-    path = _path(source)
+    path = _resolve_path(source)
     scores = read_score_file(path, classes=classes)
-    return scores if scores.method != UNKNOWN_METHOD else replace(scores, method=_method_of(path))
+    return scores if scores.method != UNKNOWN_METHOD else replace(scores, method=_find_score_method(path))
 
 
-def _method_of(path: Path) -> str:
-    """Find out how scores were made if their file does not say it."""
+def _find_score_method(path: Path) -> str:
+    """Find the method that made a file's scores, if the file does not say it."""
     if _is_known_file(path, IMAGENET, "scores"):
         return IMAGENET.method or UNKNOWN_METHOD
     if path.stem != "scores":
@@ -305,35 +305,35 @@ def read_votes(
     >>> read_votes("imagenet-real-raters")
     Votes(924,810 votes by 85 raters on 184,962 items, answers no, maybe, yes)
     """
-    return read_vote_file(_path(source), answers=answers, classes=classes, one_answer_only=once)
+    return read_vote_file(_resolve_path(source), answers=answers, classes=classes, one_answer_only=once)
 
 
-def _path(source: str | Path) -> Path:
-    """Return a path; a text can also be the name of a known source."""
-    return source if isinstance(source, Path) else resolve(source)
+def _resolve_path(source: str | Path) -> Path:
+    """Return the path of a file, or of a known source, which is downloaded if it is missing."""
+    return source if isinstance(source, Path) else resolve_path_or_source(source)
 
 
-def _in_classes(labels: _Labels, classes: Classes | None, path: Path) -> _Labels:
-    """Map label sets to a class list, by default that of the known benchmark of their images."""
-    with add_place_to_errors(path):
+def _map_to_classes(labels: _Labels, classes: Classes | None, path: Path) -> _Labels:
+    """Map labels to a class list, by default that of the known benchmark of their images."""
+    with add_error_place(path):
         if classes is not None:
             return cast("_Labels", labels.in_classes(classes))
-        return in_benchmark_classes(labels, benchmark_of(labels.images))
+        return map_to_benchmark_classes(labels, benchmark_of(labels.images))
 
 
-def in_benchmark_classes(labels: _Labels, benchmark: Benchmark) -> _Labels:
-    """Map label sets to the classes of their benchmark, if its classes are known."""
+def map_to_benchmark_classes(labels: _Labels, benchmark: Benchmark) -> _Labels:
+    """Map labels to the classes of a benchmark, if it has a class list."""
     return (
         labels if benchmark.classes.count is None else cast("_Labels", labels.in_classes(benchmark_classes(benchmark)))
     )
 
 
-def known_in_sample(scores: Path, golden: Path, *, benchmark: Benchmark = IMAGENET) -> bool | None:
-    """Return True if scores were certainly made from these golden answers; None if it is unknown.
+def is_known_in_sample(scores: Path, golden: Path, *, benchmark: Benchmark = IMAGENET) -> bool | None:
+    """Return True if golden answers are known to have made the scores; None if it is unknown.
 
     It is certain if both are known files of the benchmark.
 
     Scores from `reassess aggregate` record the golden answers they were made from, see `Scores.golden`.
     """
-    known = _is_known_file(scores, benchmark, "scores") and _is_known_file(golden, benchmark, "golden")
-    return True if known else None
+    are_known_files = _is_known_file(scores, benchmark, "scores") and _is_known_file(golden, benchmark, "golden")
+    return True if are_known_files else None

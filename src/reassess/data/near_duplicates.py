@@ -10,28 +10,28 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from reassess.data.image_sources import ImageSource, read_image
+from reassess.data.image_sources import ImageSource, process_image
 from reassess.numeric.near_kernels import merge_near_groups
 
 if TYPE_CHECKING:
     from PIL import Image
 
 
-Grey = npt.NDArray[np.uint8]
-_SIDE = 32  # of the grey image that hash and thumbnail are made from, in pixels
-_EDGE = 0.025  # share of a side that is cut off at each end for the middle of an image
-_LOW = 8  # lowest frequencies in each direction, which make the hash
-THUMBNAIL_PIXELS = (_SIDE // 2) ** 2
-_DIGEST = 16  # bytes
-MOST_BITS = 10  # of 64: near images differ in at most this many bits of their hashes
-LEAST_CORRELATION = 0.92  # of the thumbnails of near images
-_BLOCK = 1024  # images that are compared with all others before each call of `progress`
+GreyImages = npt.NDArray[np.uint8]
+_GREY_SIDE = 32  # of the grey image that hash and thumbnail are made from, in pixels
+_EDGE_SHARE = 0.025  # share of a side that is cut off at each end for the middle of an image
+_FREQUENCIES_PER_AXIS = 8  # lowest frequencies in each direction, which make the hash
+THUMBNAIL_PIXELS = (_GREY_SIDE // 2) ** 2
+_DIGEST_BYTES = 16  # bytes
+MAX_DIFFERENT_BITS = 10  # of 64: near images differ in at most this many bits of their hashes
+MIN_CORRELATION = 0.92  # of the thumbnails of near images
+_BLOCK_SIZE = 1024  # images that are compared with all others before each call of `progress`
 Groups = list[list[int]]
 
 
 @dataclass(frozen=True)
 class ImageBatch:
-    """Rows of one set of images, which one call reads."""
+    """A batch of images to read: rows of one set of images."""
 
     set_id: int
     rows: range
@@ -39,65 +39,71 @@ class ImageBatch:
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """Numbers that identify an image, to compare it with others: digest, size, hashes and thumbnails."""
+    """Numbers that identify an image: a digest of its pixels, its size, hashes and thumbnails."""
 
     digest: bytes  # hash of the size and the RGB values: equal for equal pixels, whatever the file format
     shorter_side: int  # in pixels
     is_plain: bool  # whether all pixels have the same colour
-    # By `perceptual_hashes` and `thumbnails`, of the whole image, then of its middle; empty without `near`.
+    # By `compute_perceptual_hashes` and `shrink_to_thumbnails`: of the whole image, then of its middle. Empty if the
+    # reader has no hashes.
     hashes: bytes = b""
     thumbnails: bytes = b""
 
 
 @dataclass(frozen=True)
 class FingerprintReader:
-    """Reads the fingerprints of image batches; it can be pickled for another process."""
+    """A reader of the fingerprints of image batches; it can be sent to another process."""
 
     sets: Sequence[ImageSource]
-    near: bool  # whether to compute hashes and thumbnails too
+    has_hashes: bool  # whether to compute hashes and thumbnails too
 
     def __call__(self, batch: ImageBatch) -> list[Fingerprint | str]:
         """Return the fingerprint of each image, or the reason why it cannot be read."""
-        greys: list[Grey] = []
-        read = partial(_digest_fingerprint, greys=greys if self.near else None)
-        fingerprints = [read_image(self.sets[batch.set_id], row, read) for row in batch.rows]
+        greys: list[GreyImages] = []
+        read = partial(_compute_digest, greys=greys if self.has_hashes else None)
+        fingerprints = [process_image(self.sets[batch.set_id], row, read) for row in batch.rows]
         if not greys:
             return fingerprints
         stacked = np.stack(greys)
         near_parts = zip(
-            perceptual_hashes(stacked).reshape(-1, 2), thumbnails(stacked).reshape(len(greys) // 2, -1), strict=True
+            compute_perceptual_hashes(stacked).reshape(-1, 2),
+            shrink_to_thumbnails(stacked).reshape(len(greys) // 2, -1),
+            strict=True,
         )
         return [
-            fingerprint if isinstance(fingerprint, str) else _with_near(fingerprint, *next(near_parts))
+            fingerprint if isinstance(fingerprint, str) else _add_hashes(fingerprint, *next(near_parts))
             for fingerprint in fingerprints
         ]
 
 
-def _digest_fingerprint(image: "Image.Image", *, greys: list[Grey] | None) -> Fingerprint:
-    """Compute a fingerprint without hashes and thumbnails; append the grey images for these to the list."""
-    digest = hashlib.blake2b(f"{image.width} {image.height} ".encode(), digest_size=_DIGEST)
+def _compute_digest(image: "Image.Image", *, greys: list[GreyImages] | None) -> Fingerprint:
+    """Compute a fingerprint without hashes and thumbnails; append the small grey images to `greys`."""
+    digest = hashlib.blake2b(f"{image.width} {image.height} ".encode(), digest_size=_DIGEST_BYTES)
     digest.update(image.tobytes())
     is_plain = all(low == high for low, high in image.getextrema())
     if greys is not None:
-        greys += _small_greys(image)
+        greys += _shrink_to_grey(image)
     return Fingerprint(digest.digest(), min(image.size), is_plain)
 
 
-def _small_greys(image: "Image.Image") -> tuple[Grey, Grey]:
-    """Shrink an image to grey images of 32 x 32 pixels: the whole image, and its middle."""
+def _shrink_to_grey(image: "Image.Image") -> tuple[GreyImages, GreyImages]:
+    """Shrink an image to two grey images of 32 x 32 pixels: the whole image, and its middle."""
     from PIL import Image
 
     grey, lanczos = image.convert("L"), Image.Resampling.LANCZOS
-    left, top = grey.width * _EDGE, grey.height * _EDGE
+    left, top = grey.width * _EDGE_SHARE, grey.height * _EDGE_SHARE
     middle = (left, top, grey.width - left, grey.height - top)
-    return np.asarray(grey.resize((_SIDE, _SIDE), lanczos)), np.asarray(grey.resize((_SIDE, _SIDE), lanczos, middle))
+    return np.asarray(grey.resize((_GREY_SIDE, _GREY_SIDE), lanczos)), np.asarray(
+        grey.resize((_GREY_SIDE, _GREY_SIDE), lanczos, middle)
+    )
 
 
-def _with_near(fingerprint: Fingerprint, hashes: npt.NDArray[np.int64], thumbnails: Grey) -> Fingerprint:
+def _add_hashes(fingerprint: Fingerprint, hashes: npt.NDArray[np.int64], thumbnails: GreyImages) -> Fingerprint:
+    """Add perceptual hashes and thumbnails to a fingerprint."""
     return replace(fingerprint, hashes=hashes.tobytes(), thumbnails=thumbnails.tobytes())
 
 
-def perceptual_hashes(greys: Grey) -> npt.NDArray[np.int64]:
+def compute_perceptual_hashes(greys: GreyImages) -> npt.NDArray[np.int64]:
     """Compute a 64-bit hash of each grey image; similar images differ in few bits.
 
     Each bit tells whether one of the 64 lowest frequencies of the image's cosine transform is above the median of the
@@ -105,62 +111,63 @@ def perceptual_hashes(greys: Grey) -> npt.NDArray[np.int64]:
     """
     from scipy.fft import dctn
 
-    low = dctn(greys.astype(np.float64), axes=(1, 2))[:, :_LOW, :_LOW].reshape(len(greys), -1)
-    return np.packbits(low > np.median(low, axis=1, keepdims=True), axis=1).view(np.int64).ravel()
+    frequencies = dctn(greys.astype(np.float64), axes=(1, 2))[
+        :, :_FREQUENCIES_PER_AXIS, :_FREQUENCIES_PER_AXIS
+    ].reshape(len(greys), -1)
+    return np.packbits(frequencies > np.median(frequencies, axis=1, keepdims=True), axis=1).view(np.int64).ravel()
 
 
-def thumbnails(greys: Grey) -> Grey:
-    """Halve the side of grey images, by the mean of 2 x 2 pixels, and flatten them; uint8, shape (n, 256)."""
-    half = _SIDE // 2
-    sums = greys.reshape(-1, half, 2, half, 2).sum(axis=(2, 4), dtype=np.uint16)
-    means: Grey = ((sums + 2) // 4).astype(np.uint8)
+def shrink_to_thumbnails(greys: GreyImages) -> GreyImages:
+    """Shrink grey images to 16 x 16 pixels, and flatten them; uint8, shape (n, 256)."""
+    side = _GREY_SIDE // 2
+    sums = greys.reshape(-1, side, 2, side, 2).sum(axis=(2, 4), dtype=np.uint16)
+    means: GreyImages = ((sums + 2) // 4).astype(np.uint8)
     return means.reshape(len(greys), -1)
 
 
-def exact_groups(fingerprints: Sequence[Fingerprint]) -> Groups:
-    """Group the positions of images with equal pixels, in the order of the first image of each group.
-
-    A group has at least two images.
-    """
+def find_exact_groups(fingerprints: Sequence[Fingerprint]) -> Groups:
+    """Group the positions of images with equal pixels; a group has at least two images."""
     return [group for group in _group_by_digest(fingerprints) if len(group) > 1]
 
 
-def near_groups(fingerprints: Sequence[Fingerprint], progress: Callable[[int, int], object]) -> Groups:
-    """Group the positions of images that look the same, in the order of the first image of each group.
+def find_near_groups(fingerprints: Sequence[Fingerprint], report_progress: Callable[[int, int], object]) -> Groups:
+    """Group the positions of images that look the same.
 
-    Two images are near if their hashes differ in at most `MOST_BITS` bits, and the correlation of their thumbnails is
-    at least `LEAST_CORRELATION`. Both must hold for the whole images, or for the whole of one image and the middle of
-    the other. Groups are formed by single linkage: each image is near to another image of its group, not to all. A
-    group contains the exact copies of its images too, but exact copies without a near image are not a group. An image
-    of one colour is not near to any other image.
+    Two images are near if their hashes differ in at most `MAX_DIFFERENT_BITS` bits, and the correlation of their
+    thumbnails is at least `MIN_CORRELATION`. Both must hold for the whole images, or for the whole of one image and the
+    middle of the other. Groups are formed by single linkage: each image is near to another image of its group, not to
+    all. A group contains the exact copies of its images too, but exact copies without a near image are not a group. An
+    image of one colour is not near to any other image.
     """
     copies = _group_by_digest(fingerprints)
     groups: dict[int, Groups] = {}
-    for row, first in enumerate(_first_in_group([fingerprints[group[0]] for group in copies], progress).tolist()):
-        groups.setdefault(first, []).append(copies[row])
-    return [sorted(chain.from_iterable(near)) for near in groups.values() if len(near) > 1]
+    for row, first_row in enumerate(
+        _find_first_near_image([fingerprints[group[0]] for group in copies], report_progress).tolist()
+    ):
+        groups.setdefault(first_row, []).append(copies[row])
+    return [sorted(chain.from_iterable(near_copies)) for near_copies in groups.values() if len(near_copies) > 1]
 
 
 def _group_by_digest(fingerprints: Sequence[Fingerprint]) -> Groups:
-    """Group the positions of images by their pixels."""
+    """Group the positions of images by their pixels; a group can have one image."""
     groups: dict[bytes, list[int]] = {}
     for position, fingerprint in enumerate(fingerprints):
         groups.setdefault(fingerprint.digest, []).append(position)
     return list(groups.values())
 
 
-def _first_in_group(
-    fingerprints: Sequence[Fingerprint], progress: Callable[[int, int], object]
+def _find_first_near_image(
+    fingerprints: Sequence[Fingerprint], report_progress: Callable[[int, int], object]
 ) -> npt.NDArray[np.int64]:
-    """Find, for each image, the first image of its near group."""
-    hashes = np.frombuffer(b"".join(each.hashes for each in fingerprints), np.int64).reshape(-1, 2)
-    small = np.frombuffer(b"".join(each.thumbnails for each in fingerprints), np.uint8)
+    """Find, for each image, the position of the first image in its near group."""
+    hashes = np.frombuffer(b"".join(fingerprint.hashes for fingerprint in fingerprints), np.int64).reshape(-1, 2)
+    small = np.frombuffer(b"".join(fingerprint.thumbnails for fingerprint in fingerprints), np.uint8)
     small = small.reshape(-1, 2, THUMBNAIL_PIXELS)
     group = np.arange(len(fingerprints))
-    for start in range(0, len(fingerprints), _BLOCK):
-        stop = min(start + _BLOCK, len(fingerprints))
-        merge_near_groups(hashes, small, start, stop, MOST_BITS, LEAST_CORRELATION, group)
-        progress(stop, len(fingerprints))
+    for start in range(0, len(fingerprints), _BLOCK_SIZE):
+        stop = min(start + _BLOCK_SIZE, len(fingerprints))
+        merge_near_groups(hashes, small, start, stop, MAX_DIFFERENT_BITS, MIN_CORRELATION, group)
+        report_progress(stop, len(fingerprints))
     # `group` leads to an earlier image of the group, which already leads to the first.
     for row in range(len(group)):
         group[row] = group[group[row]]

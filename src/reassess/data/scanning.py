@@ -1,4 +1,4 @@
-"""Search for duplicate images in several sets, and for unreadable, empty and tiny images."""
+"""Search for duplicate, unreadable, empty and tiny images in several sets."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -13,17 +13,23 @@ from reassess.core import DuplicateCounts, Duplicates, LabelSets, count_duplicat
 from reassess.core.checks import check_range
 from reassess.data.class_folders import are_in_class_folders
 from reassess.data.image_decoding import EMPTY_FILE
-from reassess.data.image_sources import ImageSource, open_sets
-from reassess.data.near_duplicates import Fingerprint, FingerprintReader, ImageBatch, exact_groups, near_groups
+from reassess.data.image_sources import ImageSource, open_image_sets
+from reassess.data.near_duplicates import (
+    Fingerprint,
+    FingerprintReader,
+    ImageBatch,
+    find_exact_groups,
+    find_near_groups,
+)
 from reassess.data.worker_processes import map_in_processes
-from reassess.errors import importing
+from reassess.errors import require_package
 from reassess.text import Printable, count_noun
 
-SMALLEST_SIDE = 8  # pixels; an image with a shorter side is tiny
-_BATCH = 64  # images that a process reads at a time
-_AHEAD = 4  # batches for each process
-_FEW = 256  # up to this many images are read without worker processes
-_MOST_WORKERS = 1000
+MIN_SIDE_PIXELS = 8  # pixels; an image with a shorter side is tiny
+_BATCH_SIZE = 64  # images that a process reads at a time
+_BATCHES_PER_WORKER = 4  # batches for each process
+_MAX_IMAGES_WITHOUT_WORKERS = 256  # up to this many images are read without worker processes
+_MAX_WORKERS = 1000
 
 
 @dataclass(frozen=True)
@@ -32,7 +38,7 @@ class ScannedSet:
 
     name: str  # name of the set
     place: Path  # folder, archive or list of the set
-    images: int  # number of images
+    n_images: int  # number of images
     classes: Mapping[str, str] | None  # class of each image with duplicates; None if the set has no classes
     unreadable: tuple[tuple[str, str], ...]  # (image, reason) for each image that cannot be read
 
@@ -46,18 +52,18 @@ class Scan(Printable):
     smallest_side: int  # in pixels; an image with a shorter side is tiny
 
     @property
-    def counts(self) -> tuple[DuplicateCounts, ...]:
+    def duplicate_counts(self) -> tuple[DuplicateCounts, ...]:
         """Number of images of each set that have duplicates in the same set and in each other set."""
-        return count_duplicates(self.duplicates, {each.name: each.classes for each in self.sets})
+        return count_duplicates(self.duplicates, {scanned_set.name: scanned_set.classes for scanned_set in self.sets})
 
-    def count(self, name: str, kind: str) -> int:
-        """Count the images of a set that are of a kind, such as "tiny"."""
-        is_set = np.array([each == name for each in self.duplicates.sets], bool)
+    def count_images(self, set_name: str, kind: str) -> int:
+        """Count the images of a set with a problem, such as "tiny"."""
+        is_set = np.array([other_name == set_name for other_name in self.duplicates.sets], bool)
         return int(np.count_nonzero(is_set[self.duplicates.set_ids] & self.duplicates.has_kind(kind)))
 
     @property
     def _headline(self) -> str:
-        images = count_noun(sum(each.images for each in self.sets), "image")
+        images = count_noun(sum(scanned_set.n_images for scanned_set in self.sets), "image")
         return (
             f"Scan({images} in {count_noun(len(self.sets), 'set')}, "
             f"{count_noun(self.duplicates.count_groups(), 'group')})"
@@ -69,7 +75,7 @@ def scan_images(
     *,
     near: bool = False,
     labels: LabelSets | None = None,
-    smallest_side: int = SMALLEST_SIDE,
+    smallest_side: int = MIN_SIDE_PIXELS,
     workers: int = 0,
     progress: Callable[[str, int, int], object] = lambda *_: None,
 ) -> Scan:
@@ -131,30 +137,32 @@ def scan_images(
     fortieth of its side at each edge. Groups are formed by single linkage: each image is near to another image of its
     group, but not always to all of them. A near group contains the exact copies of its images too.
     """
-    with importing("pillow", extra="scan", purpose="reading images"):
+    with require_package("pillow", extra="scan", purpose="reading images"):
         import PIL  # noqa: F401 - only to check that it is installed
     check_range(smallest_side, 1, value_name="smallest side of an image")
-    check_range(workers, 0, _MOST_WORKERS, value_name="number of workers")
-    sources = open_sets(places)
+    check_range(workers, 0, _MAX_WORKERS, value_name="number of workers")
+    sources = open_image_sets(places)
     images = _read_images(sources, near, workers, progress)
     readable = [image for image in images if isinstance(image.content, Fingerprint)]
     fingerprints = [image.content for image in readable if isinstance(image.content, Fingerprint)]
-    groups = [("exact", group) for group in exact_groups(fingerprints)]
+    groups = [("exact", group) for group in find_exact_groups(fingerprints)]
     if near:
-        groups += [("near", group) for group in near_groups(fingerprints, partial(progress, "near duplicates"))]
+        groups += [("near", group) for group in find_near_groups(fingerprints, partial(progress, "near duplicates"))]
     rows = [(readable[position], number, kind) for number, (kind, group) in enumerate(groups, 1) for position in group]
-    rows += [(image, 0, kind) for image in images for kind in _problems(image.content, smallest_side)]
+    rows += [(image, 0, kind) for image in images for kind in _find_image_problems(image.content, smallest_side)]
     sets = []
     for name, source in sources.items():
-        duplicated = [image.name for image, number, _ in rows if number and image.set == name]
-        classes = _classes_of(duplicated, source, labels if source.place == Path(places[0]) else None)
-        reasons = [(image.name, image.content) for image in images if image.set == name]
-        unreadable = sorted((image, why) for image, why in reasons if isinstance(why, str) and why != EMPTY_FILE)
+        duplicated = [image.name for image, number, _ in rows if number and image.set_name == name]
+        classes = _find_class_names(duplicated, source, labels if source.place == Path(places[0]) else None)
+        reasons = [(image.name, image.content) for image in images if image.set_name == name]
+        unreadable = sorted(
+            (image, reason) for image, reason in reasons if isinstance(reason, str) and reason != EMPTY_FILE
+        )
         sets.append(ScannedSet(name, source.place, len(source), classes, tuple(unreadable)))
-    labels_of = {each.name: each.classes or {} for each in sets}
-    row_labels = [labels_of[image.set].get(image.name) for image, _, _ in rows]
+    labels_of = {scanned_set.name: scanned_set.classes or {} for scanned_set in sets}
+    row_labels = [labels_of[image.set_name].get(image.name) for image, _, _ in rows]
     duplicates = Duplicates.from_rows(
-        [image.set for image, _, _ in rows],
+        [image.set_name for image, _, _ in rows],
         [image.name for image, _, _ in rows],
         [number for _, number, _ in rows],
         [kind for _, _, kind in rows],
@@ -164,38 +172,43 @@ def scan_images(
 
 
 class _ScannedImage(NamedTuple):
-    """An image of a set, with its fingerprint or the reason why it cannot be read."""
+    """An image of a set, with its fingerprint, or the reason why it cannot be read."""
 
-    set: str
+    set_name: str
     name: str
     content: Fingerprint | str
 
 
 def _read_images(
-    sources: Mapping[str, ImageSource], near: bool, workers: int, progress: Callable[[str, int, int], object]
+    sources: Mapping[str, ImageSource],
+    has_hashes: bool,
+    workers: int,
+    report_progress: Callable[[str, int, int], object],
 ) -> list[_ScannedImage]:
-    """Read all images, and sort them by set and name."""
+    """Read the fingerprints of all images, and sort them by set and name."""
     sets, names = list(sources.values()), list(sources)
     batches = [
-        ImageBatch(set_id, range(len(source))[start : start + _BATCH])
+        ImageBatch(set_id, range(len(source))[start : start + _BATCH_SIZE])
         for set_id, source in enumerate(sets)
-        for start in range(0, len(source), _BATCH)
+        for start in range(0, len(source), _BATCH_SIZE)
     ]
-    if sum(map(len, sets)) <= _FEW:
+    if sum(map(len, sets)) <= _MAX_IMAGES_WITHOUT_WORKERS:
         workers = 0
     scanned: list[_ScannedImage] = []
-    read = FingerprintReader(sets, near)
-    with closing(map_in_processes(read, batches, workers, ahead=_AHEAD * max(workers, 1))) as results:
+    read = FingerprintReader(sets, has_hashes)
+    with closing(
+        map_in_processes(read, batches, workers, max_pending=_BATCHES_PER_WORKER * max(workers, 1))
+    ) as results:
         for batch, contents in zip(batches, results, strict=True):
             set_name, images = names[batch.set_id], sets[batch.set_id].names
             rows = zip(batch.rows, contents, strict=True)
             scanned += [_ScannedImage(set_name, images[row], content) for row, content in rows]
-            progress(set_name, batch.rows.stop, len(images))
-    return sorted(scanned, key=lambda image: (image.set, image.name))  # the images of a list are not sorted
+            report_progress(set_name, batch.rows.stop, len(images))
+    return sorted(scanned, key=lambda image: (image.set_name, image.name))  # the images of a list are not sorted
 
 
-def _problems(content: Fingerprint | str, smallest_side: int) -> Iterator[str]:
-    """Yield "empty", "unreadable" or "tiny" if they apply to an image."""
+def _find_image_problems(content: Fingerprint | str, smallest_side: int) -> Iterator[str]:
+    """Yield which of "empty", "unreadable" and "tiny" apply to an image."""
     if isinstance(content, str):
         yield "empty" if content == EMPTY_FILE else "unreadable"
         return
@@ -205,8 +218,8 @@ def _problems(content: Fingerprint | str, smallest_side: int) -> Iterator[str]:
         yield "tiny"
 
 
-def _classes_of(images: Sequence[str], source: ImageSource, labels: LabelSets | None) -> Mapping[str, str] | None:
-    """Return the class of each image from the labels, or else from its class folder; None without either."""
+def _find_class_names(images: Sequence[str], source: ImageSource, labels: LabelSets | None) -> Mapping[str, str] | None:
+    """Return the class name of each image from the labels, or from class folders; None without either."""
     if labels is not None:
         rows = labels.find(tuple(images)).tolist()
         labelled = [(image, row) for image, row in zip(images, rows, strict=True) if row >= 0]

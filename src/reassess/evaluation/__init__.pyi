@@ -16,7 +16,7 @@ from .measure import summarize as summarize
 from .mistakes import MISTAKE_KINDS as MISTAKE_KINDS
 from .mistakes import invalid_kinds as invalid_kinds
 from .mistakes import mistake_kinds as mistake_kinds
-from .mistakes import validity as validity
+from .mistakes import valid_probabilities as valid_probabilities
 from .multi_label_accuracy import VERDICTS as VERDICTS
 from .multi_label_accuracy import MultiLabelAccuracy as MultiLabelAccuracy
 from .multi_label_accuracy import multi_label_accuracy as multi_label_accuracy
@@ -24,8 +24,8 @@ from .multi_label_accuracy import summarize_verdicts as summarize_verdicts
 from .multi_label_accuracy import verdicts as verdicts
 from .outcomes import Outcomes as Outcomes
 from .outcomes_table import outcomes_table as outcomes_table
-from .per_class import PerClass as PerClass
-from .result import BySize as BySize
+from .per_class import CountsByClass as CountsByClass
+from .result import CountsBySize as CountsBySize
 from .result import Evaluation as Evaluation
 from .result import Mistakes as Mistakes
 from .result import SoftAccuracy as SoftAccuracy

@@ -25,10 +25,10 @@ from reassess.text import (
     shorten,
 )
 
-_FEW_CLASSES = 5  # with so few classes, a model can confuse most of them
+_MAX_EASILY_CONFUSED_CLASSES = 5  # with so few classes, a model can confuse most of them
 # Measured limits of the search for class lists: with this many images (in total, and per class), it finds any order of
 # the classes if the model has this accuracy in percent.
-_MIN_IMAGES, _MIN_IMAGES_PER_CLASS, _MIN_ACCURACY, _MIN_ACCURACY_FEW_CLASSES = 500, 20, 40, 70
+_MIN_IMAGES, _MIN_IMAGES_PER_CLASS, _MIN_ACCURACY, _MIN_ACCURACY_WITH_FEW_CLASSES = 500, 20, 40, 70
 _MAX_LETTERS = 12  # letters: then a table of accuracies has at most 80 columns, and the title of an axis fits too
 _MAX_LETTERS_WITH_THRESHOLD = 8  # letters before a threshold
 _NAME_WITH_THRESHOLD = re.compile(r"(?P<name>.+)(?P<at> at [0-9.e-]+)")
@@ -108,7 +108,7 @@ def class_list_in_words(class_list: ClassList, classes: Classes) -> str:
     if class_list.undecided:
         undecided = [classes.short_name(each.class_id) for each in class_list.undecided]
         lines.append(f"undecided:        {count_noun(len(undecided), 'class', 'classes')}: {join_first(undecided)}")
-    if len(class_list.class_of) <= _FEW_CLASSES:
+    if len(class_list.class_of) <= _MAX_EASILY_CONFUSED_CLASSES:
         lines.append(f"or:               the model confuses most of the {len(class_list.class_of)} classes")
     return "\n  ".join(lines)
 
@@ -120,7 +120,7 @@ def no_class_list_in_words(outcomes: Outcomes, labels: LabelSets, original: Labe
     if pairs.n_classes > MAX_SEARCHED_CLASSES:
         return f"orders of more than {MAX_SEARCHED_CLASSES:,} classes are not searched"
     enough = max(_MIN_IMAGES, _MIN_IMAGES_PER_CLASS * pairs.n_classes)
-    correct = _MIN_ACCURACY_FEW_CLASSES if pairs.n_classes <= _FEW_CLASSES else _MIN_ACCURACY
+    correct = _MIN_ACCURACY_WITH_FEW_CLASSES if pairs.n_classes <= _MAX_EASILY_CONFUSED_CLASSES else _MIN_ACCURACY
     if images >= enough:
         return f"no other order of the classes makes the model correct on {correct} % or more"
     return (

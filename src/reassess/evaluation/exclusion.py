@@ -60,9 +60,9 @@ class Exclusion(Printable):
         }
 
 
-def compare_exclusions(everything: Evaluation, rest: Evaluation) -> dict[int, Exclusion]:
+def compare_exclusions(with_excluded: Evaluation, without_excluded: Evaluation) -> dict[int, Exclusion]:
     """Compare reassessed accuracy with and without the excluded images, for each k."""
-    return {k: Exclusion(everything.real[k], part) for k, part in rest.real.items()}
+    return {k: Exclusion(with_excluded.real[k], part) for k, part in without_excluded.real.items()}
 
 
 def find_image_set(sets: Mapping[str, Sequence[str]], images: Sequence[str], *, match: Match = "path") -> str:

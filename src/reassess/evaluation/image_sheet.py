@@ -11,7 +11,7 @@ from reassess.core import Classes, Id, LabelSets, Predictions, Questions, Scores
 from reassess.core.checks import check_range, check_type
 from reassess.core.classes import ID_ONLY_CLASSES
 from reassess.core.image_names import image_keys
-from reassess.errors import DataError, add_place_to_errors
+from reassess.errors import DataError, add_error_place
 from reassess.evaluation.evaluation_words import PREDICTION_NAMES
 from reassess.evaluation.mistakes import MISTAKE_KINDS, invalid_kinds
 from reassess.evaluation.outcomes import images_of_rows
@@ -58,7 +58,7 @@ class ImageSheet(Printable):
     n_experts: int | None = None
     classes: Classes = field(default=ID_ONLY_CLASSES, compare=False)  # gives the class names
 
-    def _summary(self) -> Iterator[tuple[str, str]]:
+    def _summary_lines(self) -> Iterator[tuple[str, str]]:
         yield "image", self.image
         yield "original label", "unknown" if self.original is None else self._format_class(self.original)
         yield "valid", "unknown" if self.valid is None else "; ".join(map(self._format_class, self.valid)) or "no class"
@@ -285,7 +285,7 @@ def _first_classes(
     model: str, predictions: Predictions, image_key: str, labels: LabelSets | None
 ) -> tuple[int | None, ...] | None:
     """Return a model's first classes for an image; None if it has no prediction for the image."""
-    with add_place_to_errors(model):
+    with add_error_place(model):
         keys = image_keys(images_of_rows(predictions, labels))
         if image_key not in keys:
             return None

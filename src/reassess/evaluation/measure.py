@@ -16,13 +16,13 @@ import numpy.typing as npt
 from reassess.core import Benchmark, LabelSets, Match, Predictions, Scores, Votes, benchmark_of
 from reassess.core.checks import check_type
 from reassess.core.image_names import match_images
-from reassess.errors import DataError, add_place_to_errors
+from reassess.errors import DataError, add_error_place
 from reassess.evaluation.class_ranks import check_top_k
-from reassess.evaluation.mistakes import MISTAKE_KINDS, mistake_kinds, validity
+from reassess.evaluation.mistakes import MISTAKE_KINDS, mistake_kinds, valid_probabilities
 from reassess.evaluation.order_checks import check_agreement
 from reassess.evaluation.outcomes import EMPTY, EXCLUDED, LABELLED, UNKNOWN, UNLABELLED, Outcomes, join_and_rank
 from reassess.evaluation.per_class import count_by_class
-from reassess.evaluation.result import BySize, Evaluation, Mistakes, SoftAccuracy
+from reassess.evaluation.result import CountsBySize, Evaluation, Mistakes, SoftAccuracy
 from reassess.numeric import Proportion
 from reassess.numeric.arrays import as_array
 
@@ -136,7 +136,7 @@ def find_outcomes(
     check_type(LabelSets, original, is_optional=True)
     check_type(Scores, scores, is_optional=True)
     check_type(Benchmark, benchmark, is_optional=True)
-    with add_place_to_errors("the predictions"):
+    with add_error_place("the predictions"):
         model = model.in_classes(labels.classes)
     benchmark = benchmark_of(labels.images) if benchmark is None else benchmark
     match = match or benchmark.match or "path"
@@ -243,7 +243,7 @@ def _count_top_k_hits(ranks: npt.NDArray[np.int32], top_k: tuple[int, ...]) -> d
     return {k: Proportion(int(np.count_nonzero(ranks < k)), len(ranks)) for k in top_k}
 
 
-def _count_by_size(outcomes: Outcomes, labels: LabelSets, top_k: tuple[int, ...]) -> dict[int, BySize]:
+def _count_by_size(outcomes: Outcomes, labels: LabelSets, top_k: tuple[int, ...]) -> dict[int, CountsBySize]:
     """Count images, hits and overlaps by number of valid classes."""
     scored = outcomes.state == LABELLED
     sizes = labels.sizes[outcomes.label_rows[scored]]
@@ -253,7 +253,7 @@ def _count_by_size(outcomes: Outcomes, labels: LabelSets, top_k: tuple[int, ...]
     valid_in_first_n = np.bincount(sizes, weights=overlap)
     unknown = np.bincount(sizes[overlap < 0], minlength=len(n))
     return {
-        size: BySize(
+        size: CountsBySize(
             n=int(n[size]),
             hits={k: int(by_size[size]) for k, by_size in hits.items()},
             overlap=None if unknown[size] else int(valid_in_first_n[size]),
@@ -265,7 +265,7 @@ def _count_by_size(outcomes: Outcomes, labels: LabelSets, top_k: tuple[int, ...]
 def _measure_soft_accuracy(outcomes: Outcomes, scores: Scores, reasons: dict[str, str]) -> SoftAccuracy | None:
     """Sum P(top-1 is valid) over scored images; None, with a reason, if an image has no score."""
     scored = np.flatnonzero(outcomes.state == LABELLED)
-    valid, highest = (part[scored] for part in validity(outcomes, scores))
+    valid, highest = (part[scored] for part in valid_probabilities(outcomes, scores))
     unknown = np.isnan(valid)
     if unknown.any():
         image = outcomes.images[scored[int(np.argmax(unknown))]]

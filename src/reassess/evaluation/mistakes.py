@@ -53,7 +53,7 @@ def invalid_kinds(
     return kinds.reshape(shape)
 
 
-def validity(outcomes: Outcomes, scores: Scores) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+def valid_probabilities(outcomes: Outcomes, scores: Scores) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Return the probability that each image's top-1 class is valid, and the highest of any class.
 
     P is 0 for a class that raters were not asked about. For an unrated image, P is 1 for the original label and 0 for

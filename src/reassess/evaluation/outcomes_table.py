@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from reassess.core import LabelSets, MultiLabels, Scores, Votes
 from reassess.core.checks import check_type
-from reassess.evaluation.mistakes import MISTAKE_KINDS, mistake_kinds, validity
+from reassess.evaluation.mistakes import MISTAKE_KINDS, mistake_kinds, valid_probabilities
 from reassess.evaluation.multi_label_accuracy import VERDICTS, verdicts
 from reassess.evaluation.outcomes import LABELLED, STATES, Outcomes
 
@@ -83,7 +83,7 @@ def outcomes_table(
         labelled = outcomes.state == LABELLED
         sizes = np.append(labels.sizes, -1)[outcomes.label_rows]
         kinds = np.full(len(outcomes), -1) if scores is None else mistake_kinds(outcomes, scores, experts)
-        valid = np.full(len(outcomes), np.nan) if scores is None else validity(outcomes, scores)[0]
+        valid = np.full(len(outcomes), np.nan) if scores is None else valid_probabilities(outcomes, scores)[0]
         original_ids = np.full(len(outcomes), -1)
         if original is not None and len(original):
             original_ids = np.where(outcomes.original_rows >= 0, original.indices[outcomes.original_rows], -1)

@@ -13,7 +13,7 @@ from reassess.text import Printable
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class PerClass(Printable):
+class CountsByClass(Printable):
     """Counts by valid class c, each over the scored images where c is valid; int64, shape (classes,)."""
 
     class_ids: npt.NDArray[np.int64]  # the classes, sorted
@@ -34,12 +34,12 @@ class PerClass(Printable):
         return tuple(zip(*(row.tolist() for row in rows), strict=True))
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, PerClass) and (self.count_rows, self.confusions) == (
+        return isinstance(other, CountsByClass) and (self.count_rows, self.confusions) == (
             other.count_rows,
             other.confusions,
         )
 
-    def __add__(self, other: "PerClass") -> "PerClass":
+    def __add__(self, other: "CountsByClass") -> "CountsByClass":
         both = np.concatenate([self.class_ids, other.class_ids])
         class_ids, places = np.unique(both, return_inverse=True)
 
@@ -48,7 +48,7 @@ class PerClass(Printable):
             np.add.at(sums, places, np.concatenate([first, second]))
             return sums
 
-        return PerClass(
+        return CountsByClass(
             class_ids=class_ids,
             images=add_up(self.images, other.images),
             hits=add_up(self.hits, other.hits),
@@ -82,7 +82,7 @@ class PerClass(Printable):
         ]
 
 
-def count_by_class(outcomes: Outcomes, labels: LabelSets) -> PerClass:
+def count_by_class(outcomes: Outcomes, labels: LabelSets) -> CountsByClass:
     """Count the outcomes of one model by valid class."""
     scored = np.flatnonzero(outcomes.state == LABELLED)
     valid, sizes = labels.classes_of_rows(outcomes.label_rows[scored])
@@ -90,7 +90,7 @@ def count_by_class(outcomes: Outcomes, labels: LabelSets) -> PerClass:
     class_ids, places = np.unique(valid, return_inverse=True)
     counts = (np.bincount(places[part], minlength=class_ids.size) for part in (valid >= 0, hit, predicted == valid))
     images, hits, predictions = counts
-    return PerClass(
+    return CountsByClass(
         class_ids=class_ids.astype(np.int64),
         images=images,
         hits=hits,

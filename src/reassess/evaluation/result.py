@@ -10,7 +10,7 @@ import numpy as np
 from reassess.core import UnknownClasses
 from reassess.core.labels import DEFAULT_LABEL_SET_NAME
 from reassess.errors import DataError
-from reassess.evaluation.per_class import PerClass
+from reassess.evaluation.per_class import CountsByClass
 from reassess.numeric import Proportion
 from reassess.numeric.arrays import rank_descending
 from reassess.text import Printable, count_noun
@@ -20,17 +20,17 @@ _PARTS_BY_ORIGINAL = ("original_scored", "label_errors")
 
 
 @dataclass(frozen=True, repr=False)
-class BySize(Printable):
+class CountsBySize(Printable):
     """Counts for images with the same number of valid classes."""
 
     n: int  # images
     hits: dict[int, int]  # images with a valid class among the top k, by k
     overlap: int | None  # valid classes among as many first classes, in total; None if the predictions have fewer
 
-    def __add__(self, other: "BySize") -> "BySize":
+    def __add__(self, other: "CountsBySize") -> "CountsBySize":
         overlap = None if self.overlap is None or other.overlap is None else self.overlap + other.overlap
         hits = {k: count + other.hits[k] for k, count in self.hits.items()}
-        return BySize(n=self.n + other.n, hits=hits, overlap=overlap)
+        return CountsBySize(n=self.n + other.n, hits=hits, overlap=overlap)
 
 
 @dataclass(frozen=True)
@@ -120,8 +120,8 @@ class Evaluation(Printable):
     real: dict[int, Proportion]
     original: dict[int, Proportion] | None
     original_scored: dict[int, Proportion] | None
-    by_label_count: dict[int, BySize]
-    per_class: PerClass
+    by_label_count: dict[int, CountsBySize]
+    per_class: CountsByClass
     soft: SoftAccuracy | None
     mistakes: Mistakes | None
     reasons: dict[str, str] = field(default_factory=dict)
@@ -159,7 +159,7 @@ class Evaluation(Printable):
         if not same or self.real.keys() != other.real.keys():
             raise DataError("different-labels", "evaluations with different labels or different k cannot be added up")
         sizes = sorted(self.by_label_count.keys() | other.by_label_count.keys())
-        none = BySize(n=0, hits=dict.fromkeys(self.real, 0), overlap=0)
+        none = CountsBySize(n=0, hits=dict.fromkeys(self.real, 0), overlap=0)
         summed = ("images", "empty", "unlabelled", "unknown", "excluded", "unknown_classes", "per_class")
         return replace(
             self,
@@ -176,7 +176,7 @@ class Evaluation(Printable):
             reasons=self.reasons | other.reasons,
         )
 
-    def _summary(self) -> list[tuple[str, str]]:
+    def _summary_lines(self) -> list[tuple[str, str]]:
         rows = [(f"{self.label_set} top-{k}", str(part)) for k, part in self.real.items()]
         rows += [(f"original top-{k}", str(part)) for k, part in (self.original or {}).items()]
         if self.original_scored != self.original:
@@ -227,7 +227,7 @@ class Evaluation(Printable):
         """Return the reason why a part of the result is missing."""
         return self.reasons.get("original" if part in _PARTS_BY_ORIGINAL else part, NONE_SCORED)
 
-    def _size_to_json(self, size: int, part: BySize) -> dict[str, Any]:
+    def _size_to_json(self, size: int, part: CountsBySize) -> dict[str, Any]:
         recall = None if part.overlap is None or not part.n else part.overlap / size / part.n
         real = {k: Proportion(hits, part.n) for k, hits in part.hits.items()}
         return {"labels": size, "n": part.n, "real": _proportions_to_json(real), "recall_at_size": recall}

@@ -10,7 +10,7 @@ import numpy as np
 from reassess.core import ORIGINAL_SOURCE, Candidates, Classes
 from reassess.core.checks import check_type
 from reassess.core.image_names import image_keys
-from reassess.errors import DataError, add_place_to_errors
+from reassess.errors import DataError, add_error_place
 from reassess.formats.files import as_path, check_suffix
 from reassess.formats.question_columns import columns_from_questions, questions_from_table
 from reassess.formats.table_codec import (
@@ -130,7 +130,7 @@ def read_candidates(path: str | Path, classes: Classes | None = None) -> Candida
         )
     if "source" in table.columns:
         return read_cells(_BY_SOURCE, path, table, classes)
-    with add_place_to_errors(path):
+    with add_error_place(path):
         if {"image", "class", "suggested"} <= set(table.columns):
             return _read_label_errors(path, table, classes)
         if {"set", "image", "group", "label", "other_labels"} <= set(table.columns):

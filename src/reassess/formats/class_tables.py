@@ -12,7 +12,7 @@ from reassess.core import Classes, Hierarchy
 from reassess.core.checks import check_range, check_type, check_unique
 from reassess.core.class_names import are_wnids
 from reassess.core.classes import ADD_CLASS_LIST, UNKNOWN_CLASS_NAME
-from reassess.errors import DataError, ReassessWarning, add_place_to_errors
+from reassess.errors import DataError, ReassessWarning, add_error_place
 from reassess.formats.files import as_path, check_suffix, read_lines
 from reassess.formats.json_files import read_json, wrong_json_error
 from reassess.formats.tables import (
@@ -106,7 +106,7 @@ def read_hierarchy(path: str | Path, classes: Classes) -> Hierarchy:
     path = as_path(path)
     check_type(Classes, classes, is_optional=True)
     children, parents = _read_columns(path, "child", "parent")
-    with add_place_to_errors(path):
+    with add_error_place(path):
         hierarchy = Hierarchy.from_pairs(zip(children, parents, strict=True), classes)
     if not hierarchy.paths:
         raise DataError(
@@ -168,7 +168,7 @@ def read_class_file(path: str | Path, words_path: str | Path | None = None) -> C
     names = [to_nfc(line.strip()) for line in read_lines(path)]
     _check_names(names, lambda row: f"{path}, line {row + 1}")
     _check_distinct(names, [()] * len(names), lambda row: f"{path}, line {row + 1}")
-    with add_place_to_errors(path):
+    with add_error_place(path):
         texts = tuple(names)
         return Classes(len(texts), wnids=texts) if are_wnids(texts) else Classes(len(texts), names=texts)
 
@@ -221,7 +221,7 @@ def _read_class_table(path: Path) -> Classes:
     _check_names(names, lambda row: f"{path}, class {ids[row]}")
     if not wnids:  # classes with wnids may share a name
         _check_distinct(names, synonyms or [()] * len(names), lambda row: f"{path}, class {ids[row]}")
-    with add_place_to_errors(path):
+    with add_error_place(path):
         return Classes(
             count=len(names),
             wnids=tuple(wnids),

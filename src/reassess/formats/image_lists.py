@@ -5,7 +5,7 @@ from pathlib import Path
 
 from reassess.core import Cleaning, ImageSelection
 from reassess.core.checks import check_type
-from reassess.errors import DataError, add_place_to_errors
+from reassess.errors import DataError, add_error_place
 from reassess.formats.files import as_path, check_suffix, read_lines, write_to_temporary
 
 CLEAN_LIST_SUFFIXES = (".txt",)
@@ -35,7 +35,7 @@ def read_clean_list(path: str | Path) -> ImageSelection:
     path = as_path(path)
     check_suffix(path, CLEAN_LIST_SUFFIXES, "a clean list")
     names = tuple(name for line in read_lines(path) if (name := line.removesuffix("\r")))
-    with add_place_to_errors(path):
+    with add_error_place(path):
         return ImageSelection(names)
 
 

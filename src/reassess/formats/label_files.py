@@ -12,7 +12,7 @@ from reassess.core import IMAGENET, Classes, LabelSets, MultiLabels
 from reassess.core.checks import check_type
 from reassess.core.image_names import image_keys
 from reassess.core.labels import check_one_label_each
-from reassess.errors import DataError, ReassessError, add_place_to_errors
+from reassess.errors import DataError, ReassessError, add_error_place
 from reassess.formats.files import as_path, check_suffix, read_lines, write_to_temporary
 from reassess.formats.json_files import read_json, wrong_json_error
 from reassess.formats.question_columns import class_ids_from_lists
@@ -90,7 +90,7 @@ def read_original_file(path: str | Path, *, classes: Classes | None = None) -> L
     else:
         images, lists = _lists_from_table(path, read_table(path, text_columns=(_NAME,)))
     original = _make_label_sets(path, images, lists, classes)
-    with add_place_to_errors(path):
+    with add_error_place(path):
         check_one_label_each(original)
     return original
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from reassess.core import Leaderboard, LeaderboardRow
 from reassess.core.checks import check_range, find_first_duplicate
-from reassess.errors import DataError, Fix, add_place_to_errors
+from reassess.errors import DataError, Fix, add_error_place
 from reassess.formats.files import as_path, check_suffix
 from reassess.formats.json_files import read_json
 from reassess.formats.tables import (
@@ -77,7 +77,7 @@ def read_leaderboard(*paths: str | Path, family_pattern: re.Pattern[str] = Leade
     joined_rows, dropped_row_counts = _join_tables(halves) if halves else ([], {})
     evaluated_rows, label_set = _read_evaluations([path for path in files if kinds[path] == ".json"])
     label_set = Leaderboard.label_set if halves or label_set is None else label_set
-    with add_place_to_errors(join_first(files)):
+    with add_error_place(join_first(files)):
         return Leaderboard((*rows, *joined_rows, *evaluated_rows), dropped_row_counts, family_pattern, label_set)
 
 
@@ -144,7 +144,7 @@ class _ResultTable:
         original = self.read_percentages("original")
         real = self.read_percentages("real")
         parameters = self.parameters
-        with add_place_to_errors(self.path):
+        with add_error_place(self.path):
             for (model, size), row in self.row_numbers.items():
                 yield LeaderboardRow(
                     model=model,
@@ -198,7 +198,7 @@ def _join_tables(tables: Sequence[_ResultTable]) -> tuple[list[LeaderboardRow], 
     joined_rows = []
     for key in both:
         row, real_row = original.row_numbers[key], real.row_numbers[key]
-        with add_place_to_errors(original.path):
+        with add_error_place(original.path):
             joined_row = LeaderboardRow(
                 model=key[0],
                 original_accuracy=accuracies[row],
@@ -239,7 +239,7 @@ def _read_evaluations(paths: Sequence[Path]) -> tuple[list[LeaderboardRow], str 
     rows: list[LeaderboardRow] = []
     first: _Evaluation | None = None
     for path in paths:
-        with add_place_to_errors(path):
+        with add_error_place(path):
             for result in _parse_evaluations(read_json(path)):
                 first = first or result
                 _check_comparable(first, result)
@@ -290,7 +290,7 @@ def _parse_evaluations(document: Any) -> Iterator[_Evaluation]:
             raise _not_evaluations_error(f"{document['schema']}, version {document['version']}")
         for result in document["results"]:
             model = str(result["file"])
-            with add_place_to_errors(model):
+            with add_error_place(model):
                 label_set = str(result.get("label_set", Leaderboard.label_set))
                 yield _Evaluation(model, label_set, _read_top1(result, "original"), _read_top1(result, "real"))
     except (KeyError, TypeError) as error:

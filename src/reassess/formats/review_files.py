@@ -11,7 +11,7 @@ import numpy as np
 
 from reassess.core import IMAGENET, Classes, LabelSets, MultiLabels
 from reassess.core.checks import check_range
-from reassess.errors import DataError, ReassessWarning, add_place_to_errors
+from reassess.errors import DataError, ReassessWarning, add_error_place
 from reassess.formats.json_files import wrong_json_error
 from reassess.formats.question_columns import class_ids_from_lists
 from reassess.formats.tables import find_column, locate_row, refuse_missing_values, to_floats, to_integers
@@ -73,7 +73,7 @@ def make_multi_labels(path: Path, reviews: list[Review], classes: Classes | None
     """Make multi-label sets from reviews."""
     images = [image for image, _ in reviews]
     lists = [review[kind] for _, review in reviews for kind in _KINDS]
-    with add_place_to_errors(path):
+    with add_error_place(path):
         ids, classes = class_ids_from_lists(path, lists, classes)
         reviewed = [dict(zip(_KINDS, ids[start : start + len(_KINDS)], strict=True)) for start in range(0, len(ids), 3)]
         unique = [_remove_duplicates(lists) for lists in reviewed]
@@ -211,7 +211,7 @@ def _read_verdicts(path: Path, table: "pl.DataFrame", read_original: Callable[[]
             found=images[row],
         )
     ids = original.indices[rows]
-    with add_place_to_errors(path):
+    with add_error_place(path):
         valid, unclear, wrong = (
             LabelSets.from_pairs(images, np.flatnonzero(is_kind), ids[is_kind], original.classes)
             for is_kind in (verdicts > 0, verdicts == 0, verdicts < 0)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from reassess.core import Sample
-from reassess.errors import DataError, add_place_to_errors
+from reassess.errors import DataError, add_error_place
 from reassess.formats.files import as_path
 from reassess.formats.tables import TABLE_SUFFIXES, locate_row, read_table, to_nullable_floats, to_text
 from reassess.formats.task_files import TASK_SUFFIXES, read_tasks
@@ -110,7 +110,7 @@ def _sample_from_table(path: Path, table: "pl.DataFrame") -> Sample | None:
         )
     if not images.height:
         return None
-    with add_place_to_errors(path):
+    with add_error_place(path):
         return Sample(
             images=tuple(images["image"]),
             probabilities=images[_PROBABILITY].cast(float).to_numpy(),

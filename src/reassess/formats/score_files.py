@@ -11,7 +11,7 @@ import numpy.typing as npt
 from reassess.core import Classes, Questions, Scores
 from reassess.core.checks import check_range, check_shape, check_type
 from reassess.core.scores import UNKNOWN_METHOD
-from reassess.errors import add_place_to_errors
+from reassess.errors import add_error_place
 from reassess.formats.archives import open_archive
 from reassess.formats.files import as_path, check_suffix, write_to_temporary
 from reassess.formats.question_columns import columns_from_questions, info_from_questions, questions_from_info
@@ -34,7 +34,7 @@ def read_score_file(path: str | Path, *, classes: Classes | None = None) -> Scor
     path = as_path(path)
     check_type(Classes, classes, is_optional=True)
     suffix = check_suffix(path, (".npz", *TABLE_SUFFIXES), "scores")
-    with add_place_to_errors(path):
+    with add_error_place(path):
         return _read_npz(path, classes) if suffix == ".npz" else _read_table(path, classes)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from reassess.core import Classes
 from reassess.core.checks import check_range, check_type
-from reassess.errors import add_place_to_errors
+from reassess.errors import add_error_place
 from reassess.formats.files import as_path, check_suffix
 from reassess.formats.question_columns import class_ids_from_column
 from reassess.formats.tables import (
@@ -186,7 +186,7 @@ def read_cells(
 ) -> _Object:
     """Make an object from the cells of a table."""
     assert table_format.make_object is not None
-    with add_place_to_errors(path):
+    with add_error_place(path):
         cells = {
             column.name: column._read_cells(_Cells(path, table[find_column(path, table, column.name)], classes))
             for column in table_format.columns

@@ -11,7 +11,7 @@ import numpy as np
 from reassess.core import Classes, Questions, Sample, Tasks
 from reassess.core.checks import check_range, check_type, find_first_duplicate
 from reassess.core.class_names import MAX_CLASSES
-from reassess.errors import DataError, add_place_to_errors
+from reassess.errors import DataError, add_error_place
 from reassess.formats.files import as_path, check_suffix, read_lines, write_to_temporary
 from reassess.formats.json_files import unique_key_hook
 from reassess.formats.question_columns import class_ids_from_column, mixed_ids_error
@@ -81,14 +81,14 @@ def read_tasks(path: str | Path, classes: Classes | None = None) -> Tasks:
         )
     sizes = np.array([len(line.classes) for line in lines])
     asked = [line for line in lines for _ in line.classes]
-    with add_place_to_errors(path):
+    with add_error_place(path):
         class_ids, classes = _find_class_ids(path, lines, classes)
     check_range(class_ids, 0, classes.largest_id, value_name="class id", where=lambda row: asked[row].where)
     _check_class_names(lines, class_ids.tolist(), classes)
     _refuse_repeats(path, lines, asked, class_ids.tolist(), classes)
     position: dict[str, int] = {}
     image_ids = np.array([position.setdefault(line.image, len(position)) for line in lines], np.int32)
-    with add_place_to_errors(path):
+    with add_error_place(path):
         questions = Questions(
             images=tuple(position), image_ids=np.repeat(image_ids, sizes), class_ids=class_ids, classes=classes
         )

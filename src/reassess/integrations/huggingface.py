@@ -9,11 +9,11 @@ import numpy as np
 
 from reassess.core import LabelSets
 from reassess.data import read_labels
-from reassess.errors import DataError, Fix, importing
+from reassess.errors import DataError, Fix, require_package
 from reassess.evaluation.outcomes import raise_if_unknown
 from reassess.text import join_first
 
-with importing("datasets", extra="huggingface", purpose="a column of labels"):
+with require_package("datasets", extra="huggingface", purpose="a column of labels"):
     import datasets
     import pyarrow
     import pyarrow.compute

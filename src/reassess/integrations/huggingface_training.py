@@ -10,10 +10,10 @@ from reassess.core import ImageSelection, Match, TrainingTargets
 from reassess.core.checks import check_range, check_type
 from reassess.core.image_selection import warn_missing, warn_unexpected
 from reassess.core.training_targets import check_array_size
-from reassess.errors import DataError, importing
+from reassess.errors import DataError, require_package
 from reassess.integrations._new_classes import new_class_ids
 
-with importing("datasets", extra="huggingface", purpose="images of a dataset"):
+with require_package("datasets", extra="huggingface", purpose="images of a dataset"):
     import datasets
     import pyarrow
 

@@ -7,11 +7,11 @@ from functools import partial
 import numpy as np
 
 from reassess.core.checks import check_shape
-from reassess.errors import DataError, importing
+from reassess.errors import DataError, require_package
 from reassess.evaluation.class_ranks import check_top_k
 from reassess.integrations._compiled import check_batch, check_counts, check_rounding
 
-with importing("jax", extra="jax", purpose="counting hits in JAX"):
+with require_package("jax", extra="jax", purpose="counting hits in JAX"):
     import jax
     import jax.numpy as jnp
 

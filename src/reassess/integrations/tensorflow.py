@@ -12,12 +12,12 @@ from reassess.core.checks import check_known
 from reassess.core.image_names import VALIDATION_PATTERN, image_keys
 from reassess.core.image_selection import TRAINING_PATTERN
 from reassess.data import read_labels
-from reassess.errors import DataError, importing
+from reassess.errors import DataError, require_package
 from reassess.evaluation import multi_hot, padded_ids
 from reassess.evaluation.batch_targets import PADDING
 from reassess.text import join_first
 
-with importing("tensorflow", extra="tensorflow", purpose="labels in a tf.data pipeline"):
+with require_package("tensorflow", extra="tensorflow", purpose="labels in a tf.data pipeline"):
     import tensorflow as tf
 
 __all__ = ["Encoding", "assert_no_unknown", "check_elements", "make_finder", "with_real_labels"]

@@ -5,10 +5,10 @@ from typing import Any
 
 from reassess.core import ImageSelection, Match, TrainingTargets
 from reassess.core.checks import check_type
-from reassess.errors import DataError, importing
+from reassess.errors import DataError, require_package
 from reassess.integrations._new_classes import new_class_ids
 
-with importing("tensorflow", extra="tensorflow", purpose="images of a tf.data pipeline"):
+with require_package("tensorflow", extra="tensorflow", purpose="images of a tf.data pipeline"):
     import tensorflow as tf
 
     from reassess.integrations.tensorflow import assert_no_unknown, check_elements, make_finder

@@ -14,11 +14,11 @@ from reassess.core import KNOWN_ANSWERS, LabelSets, Questions
 from reassess.data import SOURCES, read_labels, read_original, read_scores, read_votes
 from reassess.data.image_archives import TarImages
 from reassess.data.image_folders import FolderImages, find_validation_images
-from reassess.errors import DataError, add_place_to_errors, importing
+from reassess.errors import DataError, add_error_place, require_package
 from reassess.evaluation.outcomes import raise_if_unknown
 from reassess.text import join_first
 
-with importing("tensorflow-datasets", extra="tfds", purpose="a dataset of TFDS"):
+with require_package("tensorflow-datasets", extra="tfds", purpose="a dataset of TFDS"):
     import tensorflow_datasets as tfds
     from tensorflow_datasets.datasets.imagenet2012.imagenet_common import label_names_file
 
@@ -103,7 +103,7 @@ class ImagenetReal(tfds.core.GeneratorBasedBuilder):
         )
         labels = read_labels().evaluation_labels
         names = tuple(path.rpartition("/")[2] for path in images.paths)
-        with add_place_to_errors(images.place):
+        with add_error_place(images.place):
             _check_images(names, labels, is_complete=self.builder_config.name == "full")
         return {"validation": self._generate_examples(images, names, labels)}
 
@@ -114,7 +114,11 @@ class ImagenetReal(tfds.core.GeneratorBasedBuilder):
         original_ids = original.indices[original.find(names)]
         columns = zip(names, _scores_by_image(names), _votes_by_image(names), strict=True)
         for row, (name, scores, votes) in enumerate(columns):
-            features = {"image": images.source(row), "original_label": original_ids[row], "real_label": labels[name]}
+            features = {
+                "image": images.image_file(row),
+                "original_label": original_ids[row],
+                "real_label": labels[name],
+            }
             features |= {"file_name": name, "rated": votes["class"].size > 0, "scores": scores, "votes": votes}
             yield name, features
 

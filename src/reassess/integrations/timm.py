@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.data import read_labels
-from reassess.errors import DataError, importing
+from reassess.errors import DataError, require_package
 from reassess.evaluation import RealAccuracy
 
 __all__ = ["RealLabelsImagenet"]
@@ -95,7 +95,7 @@ class RealLabelsImagenet:
 
 def _run_validation_script(path: str) -> None:
     """Run timm's validation script with this evaluator instead of timm's."""
-    with importing("timm", extra="timm", purpose="its validation script"):
+    with require_package("timm", extra="timm", purpose="its validation script"):
         import timm.data
     timm.data.RealLabelsImagenet = RealLabelsImagenet
     runpy.run_path(path, run_name="__main__")

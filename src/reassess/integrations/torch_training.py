@@ -9,14 +9,14 @@ from typing import Any
 from reassess.core import ImageSelection, Match, TrainingTargets
 from reassess.core.checks import check_type
 from reassess.core.image_selection import selection_keys, warn_missing, warn_unexpected
-from reassess.data import resolve
-from reassess.errors import DataError, importing
+from reassess.data import resolve_path_or_source
+from reassess.errors import DataError, require_package
 from reassess.formats.files import read_lines
 from reassess.integrations._new_classes import new_class_ids
 
 __all__ = ["CleanTraining", "RelabelledImages", "SelectedImages", "TargetImages", "image_names"]
 
-with importing("torch", extra="torchvision", purpose="a subset of a dataset"):
+with require_package("torch", extra="torchvision", purpose="a subset of a dataset"):
     import torch
     from torch.utils.data import Subset
 
@@ -318,6 +318,6 @@ class CleanTraining(SelectedImages):
     def __init__(
         self, dataset: Any, files: str | Path | Iterable[str | Path] = "imagenet-train-clean", *, match: Match = "stem"
     ) -> None:
-        lines = read_lines(resolve(str(files))) if isinstance(files, str | Path) else files
+        lines = read_lines(resolve_path_or_source(str(files))) if isinstance(files, str | Path) else files
         names = [name for line in lines if (name := os.fspath(line).strip())]
         super().__init__(dataset, ImageSelection(tuple(sorted(set(selection_keys(names, match))))), match=match)

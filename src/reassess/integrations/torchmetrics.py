@@ -6,13 +6,13 @@ from typing import Any
 import numpy.typing as npt
 
 from reassess.core import LabelSets
-from reassess.errors import importing
+from reassess.errors import require_package
 from reassess.evaluation.class_ranks import check_top_k, count_hits, hit_proportions
 from reassess.evaluation.streaming import UNSEEN_RANK, index_images, rank_batch
 from reassess.numeric import Proportion
 
 _PURPOSE = "RealAccuracyMetric (reassess.RealAccuracy counts the same without it)"
-with importing("torchmetrics", extra="torchmetrics", purpose=_PURPOSE):
+with require_package("torchmetrics", extra="torchmetrics", purpose=_PURPOSE):
     import torch
     from torchmetrics import Metric
 

@@ -15,15 +15,15 @@ import numpy.typing as npt
 from reassess.core import IMAGENET, Classes, LabelSets, Scores, benchmark_of
 from reassess.core.checks import check_known, check_range
 from reassess.core.labels import check_one_label_each
-from reassess.data import in_benchmark_classes, read_labels, read_original, read_scores
+from reassess.data import map_to_benchmark_classes, read_labels, read_original, read_scores
 from reassess.data.image_decoding import TooLargeError, open_image
-from reassess.data.image_folders import SPLIT, find_validation_images
-from reassess.errors import DataError, importing
+from reassess.data.image_folders import VALIDATION_FOLDER, find_validation_images
+from reassess.errors import DataError, require_package
 from reassess.evaluation import multi_hot, padded_ids
 from reassess.integrations.torch_training import CleanTraining
 from reassess.text import join_first
 
-with importing("torchvision", extra="torchvision", purpose="a dataset of torchvision"):
+with require_package("torchvision", extra="torchvision", purpose="a dataset of torchvision"):
     import torch
     from PIL import Image
     from torch.utils.data import default_collate
@@ -112,7 +112,7 @@ class ImageNetReaL(VisionDataset):
     def __init__(
         self,
         root: str | Path,
-        split: str = SPLIT,
+        split: str = VALIDATION_FOLDER,
         *,
         target_type: TargetType | Sequence[TargetType] = "real",
         encoding: Encoding = "multi-hot",
@@ -170,11 +170,11 @@ class ImageNetReaL(VisionDataset):
         return "\n".join(lines)
 
     def _check_options(self) -> None:
-        if self.split != SPLIT:
+        if self.split != VALIDATION_FOLDER:
             raise DataError(
                 "wrong-split",
                 "only the validation images have reassessed labels",
-                allowed=f"split={SPLIT!r}",
+                allowed=f"split={VALIDATION_FOLDER!r}",
                 found=f"split={self.split!r}",
                 fix="for training images, use CleanTraining(ImageFolder(...))",
             )
@@ -223,7 +223,7 @@ class ImageNetReaL(VisionDataset):
     def _load_image(self, index: int) -> Any:
         path, _ = self.samples[index]
         try:
-            return self.loader(self._files.source(index))
+            return self.loader(self._files.image_file(index))
         except TooLargeError as error:
             error.where = path
             raise
@@ -302,4 +302,4 @@ def _check_imagenet_labels(labels: LabelSets) -> LabelSets:
             allowed="names such as ILSVRC2012_val_00000001.JPEG",
             found=join_first(labels.images, max_items=3) or "no image",
         )
-    return in_benchmark_classes(labels, IMAGENET)
+    return map_to_benchmark_classes(labels, IMAGENET)

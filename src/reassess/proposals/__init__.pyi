@@ -7,10 +7,10 @@ from .model_runs import ImagePredictions as ImagePredictions
 from .model_runs import open_model as open_model
 from .preprocessing import Transform as Transform
 from .preprocessing import read_transform as read_transform
-from .proposing import USUAL_PER_IMAGE as USUAL_PER_IMAGE
+from .proposing import DEFAULT_PER_IMAGE as DEFAULT_PER_IMAGE
 from .proposing import propose as propose
-from .task_grouping import TASKS_WITH as TASKS_WITH
-from .task_grouping import USUAL_SIZE as USUAL_SIZE
+from .task_grouping import DEFAULT_TASK_SIZE as DEFAULT_TASK_SIZE
+from .task_grouping import TASK_DESCRIPTIONS as TASK_DESCRIPTIONS
 from .task_grouping import make_tasks as make_tasks
 from .task_grouping import seconds_per_vote as seconds_per_vote
 from .task_grouping import votes_until_closed as votes_until_closed

@@ -14,17 +14,17 @@ from reassess.core import ModelChoice, ProposalResult
 from reassess.core.checks import check_number, check_type
 from reassess.errors import DataError
 from reassess.numeric import Proportion
-from reassess.proposals.proposed_pairs import golden_pairs
-from reassess.proposals.subset_search import SubsetMeasure, find_subsets
+from reassess.proposals.proposed_pairs import find_golden_pairs
+from reassess.proposals.subset_search import SubsetMeter, find_subsets
 from reassess.text import count_noun
 
-USUAL_RECALL = 0.97
+DEFAULT_RECALL = 0.97
 _CONFIDENCE = 0.9  # of a one-sided bound
-_SEARCH_PART = 3  # one in three golden images finds subsets, the others check them
+_SEARCH_DIVISOR = 3  # one in three golden images finds subsets, the others check them
 
 
 def choose_models(
-    result: ProposalResult, golden: Golden, *, recall: float = USUAL_RECALL, seed: int = 0
+    result: ProposalResult, golden: Golden, *, recall: float = DEFAULT_RECALL, seed: int = 0
 ) -> ModelChoice:
     """Choose a few models whose candidates still reach a target recall of golden labels.
 
@@ -91,33 +91,33 @@ def choose_models(
         set_aside, without_class = len(result.set_aside_labels), result.n_without_class
         reason = f"{count_noun(set_aside, 'image')} set aside, {count_noun(without_class, 'image')} without a class"
         raise DataError("missing-candidates", "no model has a candidate", found=reason)
-    pairs = golden_pairs(result, golden)
-    is_searched = np.random.default_rng(seed).permutation(pairs.count) < pairs.count // _SEARCH_PART
-    check_pairs = pairs.of_images(~is_searched)
+    pairs = find_golden_pairs(result, golden)
+    is_search_image = np.random.default_rng(seed).permutation(pairs.n_images) < pairs.n_images // _SEARCH_DIVISOR
+    check_pairs = pairs.select_images(~is_search_image)
     all_models = np.ones(len(result.models), bool)
-    search = find_subsets(result, pairs.of_images(is_searched))
-    subsets = [subset for subset in map(search.subset, search.frontier.tolist()) if not subset.all()]
-    highest = pairs.recall_bound(all_models, confidence=_CONFIDENCE)
-    chosen, bound = all_models, highest
+    search = find_subsets(result, pairs.select_images(is_search_image))
+    subsets = [subset for subset in map(search.subset_of_row, search.frontier_rows.tolist()) if not subset.all()]
+    highest_bound = pairs.recall_bound(all_models, confidence=_CONFIDENCE)
+    chosen, bound = all_models, highest_bound
     for subset in reversed(subsets):
         subset_bound = check_pairs.recall_bound(subset, confidence=_CONFIDENCE)
         if subset_bound < recall:
             break
         chosen, bound = subset, subset_bound
-    measure, is_reached = SubsetMeasure(result, check_pairs), highest >= recall
-    proposed = pairs.pairs.proposed_by(all_models) & pairs.valid
+    measure, is_reached = SubsetMeter(result, check_pairs), highest_bound >= recall
+    proposed = pairs.pairs.are_proposed_by(all_models) & pairs.is_valid
     return ModelChoice(
         target_recall=recall,
         chosen=measure(chosen) if is_reached else None,
         recall_bound=bound if is_reached else None,
-        highest_bound=highest,
-        recall=Proportion(int(np.count_nonzero(proposed)), int(np.count_nonzero(pairs.valid))),
+        highest_bound=highest_bound,
+        recall=Proportion(int(np.count_nonzero(proposed)), int(np.count_nonzero(pairs.is_valid))),
         all_models=measure(all_models),
         frontier=tuple(map(measure, [*subsets, all_models])),
-        n_subsets=search.hits.size,
-        is_exact=search.exact,
-        n_search_images=int(np.count_nonzero(is_searched)),
-        n_check_images=int(np.count_nonzero(~is_searched)),
+        n_subsets=search.n_hits.size,
+        is_exact=search.is_exact,
+        n_search_images=int(np.count_nonzero(is_search_image)),
+        n_check_images=int(np.count_nonzero(~is_search_image)),
         n_not_candidates=pairs.not_candidates,
         n_set_aside=pairs.set_aside,
         n_not_predicted=pairs.not_predicted,

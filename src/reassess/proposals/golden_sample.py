@@ -14,20 +14,22 @@ from reassess.core.samples import Sample
 from reassess.errors import DataError
 from reassess.text import count_noun
 
-_LEVELS = {
+_STRATUM_NAMES = {
     1: ("all",),
     2: ("suspicion low", "suspicion high"),
     3: ("suspicion low", "suspicion middle", "suspicion high"),
 }
-_MIN_DRAWN = 2  # images per stratum: one image does not show a variance
-_FLOOR = 0.1  # weight of an image without suspicion, relative to the most suspicious image
-_UNKNOWN = 0.5  # suspicion of an image without any information
+_MIN_IMAGES_PER_STRATUM = 2  # images per stratum: one image does not show a variance
+_BASE_WEIGHT = 0.1  # weight of an image without suspicion, relative to the most suspicious image
+_UNKNOWN_SUSPICION = 0.5  # suspicion of an image without any information
 _Floats = npt.NDArray[np.float64]
 _Ints = npt.NDArray[np.int64]
 
 
-def draw_golden(candidates: Candidates, count: int, *, original: LabelSets | None = None, seed: int = 0) -> Sample:
-    """Draw images with about `count` questions in total, as golden questions for experts.
+def draw_golden(
+    candidates: Candidates, n_questions: int, *, original: LabelSets | None = None, seed: int = 0
+) -> Sample:
+    """Draw images with about `n_questions` questions in total, as golden questions for experts.
 
     Images of similar suspicion form up to three strata. The same number of images is drawn from each stratum, so
     suspicious images are drawn more often. Within a stratum, images have equal probability, and the drawn images are
@@ -67,33 +69,34 @@ def draw_golden(candidates: Candidates, count: int, *, original: LabelSets | Non
     (Sample(6 images for about 9), ['suspicion high', 'suspicion low', 'suspicion middle'])
     """
     check_type(Candidates, candidates)
-    check_number(count, 1, is_whole=True, value_name="number of golden questions")
+    check_number(n_questions, 1, is_whole=True, value_name="number of golden questions")
     if original is not None:
         check_one_label_each(original)
     sizes = np.bincount(candidates.questions.image_ids, minlength=len(candidates.questions.images))
-    suspicion, class_ids = _suspicion(candidates, original)
+    suspicion, class_ids = _measure_suspicion(candidates, original)
     keys = image_keys(candidates.questions.images)
     rows = np.array(sorted(np.flatnonzero(sizes).tolist(), key=keys.__getitem__), np.int64)
-    strata, counts = _allocate(suspicion[rows], sizes[rows], count)
-    if count >= len(candidates) or counts.sum() >= rows.size:
+    strata, counts = _allocate_to_strata(suspicion[rows], sizes[rows], n_questions)
+    if n_questions >= len(candidates) or counts.sum() >= rows.size:
         raise DataError(
             "all-golden",
             "golden questions would take all tasks",
             allowed=f"under {len(candidates):,}, on at least 2 images",
-            found=f"{count:,}; the candidates are {len(candidates):,} questions on {count_noun(rows.size, 'image')}",
+            found=f"{n_questions:,}; the candidates are {len(candidates):,} questions on "
+            f"{count_noun(rows.size, 'image')}",
             fix="fewer golden questions, or more candidates",
         )
     rng = np.random.default_rng(seed)
     order = np.lexsort((rng.random(rows.size), class_ids[rows], strata))
     chosen, probabilities = [], []
-    for level, n in enumerate(counts.tolist()):
+    for level, n_drawn in enumerate(counts.tolist()):
         members = order[strata[order] == level]
-        places = ((rng.random() + np.arange(n)) * (members.size / max(n, 1))).astype(np.int64)
+        places = ((rng.random() + np.arange(n_drawn)) * (members.size / max(n_drawn, 1))).astype(np.int64)
         chosen.append(members[np.minimum(places, members.size - 1)])
-        probabilities.append(np.full(n, n / max(members.size, 1)))
+        probabilities.append(np.full(n_drawn, n_drawn / max(members.size, 1)))
     images, values = np.concatenate(chosen), np.concatenate(probabilities)
     by_name = np.argsort(images)
-    names = _LEVELS[counts.size]
+    names = _STRATUM_NAMES[counts.size]
     return Sample(
         images=tuple(candidates.questions.images[row] for row in rows[images[by_name]].tolist()),
         probabilities=values[by_name],
@@ -103,32 +106,35 @@ def draw_golden(candidates: Candidates, count: int, *, original: LabelSets | Non
     )
 
 
-def _suspicion(candidates: Candidates, original: LabelSets | None) -> tuple[_Floats, _Ints]:
-    """Compute how doubtful the label of each image is, in [0, 1], and the class of each image."""
+def _measure_suspicion(candidates: Candidates, original: LabelSets | None) -> tuple[_Floats, _Ints]:
+    """Compute how doubtful each image's label is, in [0, 1], and the class of each image."""
     questions, images = candidates.questions, len(candidates.questions.images)
-    image_ids, valid = questions.image_ids, candidates.mean_probabilities
-    first = candidates.rank_one_counts / max(1, len(candidates.models))
-    is_label = _are_labels(candidates, original)
-    value = np.where(np.isnan(valid), first if candidates.rank_one_counts.any() else np.nan, valid)
+    image_ids, mean_probability = questions.image_ids, candidates.mean_probabilities
+    first_shares = candidates.rank_one_counts / max(1, len(candidates.models))
+    is_label = _are_original_labels(candidates, original)
+    value = np.where(
+        np.isnan(mean_probability), first_shares if candidates.rank_one_counts.any() else np.nan, mean_probability
+    )
     has_value = ~np.isnan(value)
 
     def highest(mask: npt.NDArray[np.bool_]) -> _Floats:
-        best = np.full(images, -1.0)
-        np.maximum.at(best, image_ids[mask & has_value], value[mask & has_value])
-        return best
+        """Return the highest probability of the selected candidates of each image, -1 without any."""
+        highest_values = np.full(images, -1.0)
+        np.maximum.at(highest_values, image_ids[mask & has_value], value[mask & has_value])
+        return highest_values
 
     has_label = np.bincount(image_ids[is_label], minlength=images) > 0
-    of_label, of_other = highest(is_label), highest(~is_label)
-    doubt = np.where(of_label >= 0, 1 - of_label, of_other)
-    doubt = np.where(has_label, doubt, np.where(of_other >= 0, 1 - of_other, -1))
+    label_probability, other_probability = highest(is_label), highest(~is_label)
+    doubt = np.where(label_probability >= 0, 1 - label_probability, other_probability)
+    doubt = np.where(has_label, doubt, np.where(other_probability >= 0, 1 - other_probability, -1))
     # The class of an image: the original label, or the most probable candidate, or the candidate with the lowest id.
     order = np.lexsort((questions.class_ids, -np.where(has_value, value, -1), ~is_label, image_ids))
     class_ids = np.zeros(images, np.int64)
     class_ids[image_ids[order[::-1]]] = questions.class_ids[order[::-1]]
-    return np.where(doubt >= 0, doubt, _UNKNOWN), class_ids
+    return np.where(doubt >= 0, doubt, _UNKNOWN_SUSPICION), class_ids
 
 
-def _are_labels(candidates: Candidates, original: LabelSets | None) -> npt.NDArray[np.bool_]:
+def _are_original_labels(candidates: Candidates, original: LabelSets | None) -> npt.NDArray[np.bool_]:
     """Return whether each candidate is the original label of its image."""
     if ORIGINAL_SOURCE in candidates.sources:
         return np.asarray(candidates.is_proposed_by_source[:, candidates.sources.index(ORIGINAL_SOURCE)])
@@ -141,46 +147,50 @@ def _are_labels(candidates: Candidates, original: LabelSets | None) -> npt.NDArr
     return np.asarray((rows >= 0) & (labels.indices[rows] == moved.class_ids))
 
 
-def _allocate(suspicion: _Floats, sizes: _Ints, count: int) -> tuple[_Ints, _Ints]:
+def _allocate_to_strata(suspicion: _Floats, question_counts: _Ints, n_questions: int) -> tuple[_Ints, _Ints]:
     """Return the stratum of each image, and the number of images to draw from each stratum."""
     strata, counts = np.zeros(0, np.int64), np.zeros(1, np.int64)
-    for levels in (3, 2, 1) if sizes.size else ():
-        strata = _strata(suspicion, levels)
+    for levels in (3, 2, 1) if question_counts.size else ():
+        strata = _assign_strata(suspicion, levels)
         members = np.bincount(strata)
-        counts = _nearest_spread(count, members, np.bincount(strata, sizes) / members)
-        if levels == 1 or min(counts) >= _MIN_DRAWN:
+        counts = _choose_image_counts(n_questions, members, np.bincount(strata, question_counts) / members)
+        if levels == 1 or min(counts) >= _MIN_IMAGES_PER_STRATUM:
             break
     return strata, counts
 
 
-def _strata(suspicion: _Floats, levels: int) -> _Ints:
-    """Split images into strata with similar sums of sqrt(suspicion); equal suspicions stay together."""
-    values, place, counts = np.unique(suspicion, return_inverse=True, return_counts=True)
-    mass = counts * (np.sqrt(values) + _FLOOR)
+def _assign_strata(suspicion: _Floats, n_strata: int) -> _Ints:
+    """Split images into strata with similar sums of sqrt(suspicion); return each image's stratum."""
+    values, positions, counts = np.unique(suspicion, return_inverse=True, return_counts=True)
+    mass = counts * (np.sqrt(values) + _BASE_WEIGHT)
     middle = (np.cumsum(mass) - mass / 2) / mass.sum()
-    _, strata = np.unique(np.minimum((levels * middle).astype(np.int64), levels - 1)[place], return_inverse=True)
+    _, strata = np.unique(
+        np.minimum((n_strata * middle).astype(np.int64), n_strata - 1)[positions], return_inverse=True
+    )
     return np.asarray(strata, np.int64)
 
 
-def _nearest_spread(count: int, members: _Ints, questions: _Floats) -> _Ints:
-    """Draw so many images that about `count` questions are expected, given those per image, but not all images."""
-    totals = range(1, max(2, int(members.sum())))
+def _choose_image_counts(n_questions: int, stratum_sizes: _Ints, questions_per_image: _Floats) -> _Ints:
+    """Choose how many images to draw per stratum, so that about `n_questions` are expected."""
+    totals = range(1, max(2, int(stratum_sizes.sum())))
 
-    def missing(total: int) -> float:
-        return count - float(_spread(total, members) @ questions)
+    def count_missing(total: int) -> float:
+        """Return how many questions are missing if `total` images are drawn."""
+        return n_questions - float(_spread_evenly(total, stratum_sizes) @ questions_per_image)
 
-    enough = bisect_left(totals, True, key=lambda total: missing(total) <= 0, hi=len(totals) - 1)
-    return _spread(
-        min(totals[max(0, enough - 1) : enough + 1], key=lambda total: (abs(missing(total)), -total)), members
+    enough = bisect_left(totals, True, key=lambda total: count_missing(total) <= 0, hi=len(totals) - 1)
+    return _spread_evenly(
+        min(totals[max(0, enough - 1) : enough + 1], key=lambda total: (abs(count_missing(total)), -total)),
+        stratum_sizes,
     )
 
 
-def _spread(total: int, members: _Ints) -> _Ints:
-    """Spread a total evenly over strata, up to their sizes; the most suspicious strata get the remainder."""
-    counts = np.zeros(members.size, np.int64)
-    while (rest := total - int(counts.sum())) > 0 and (open_ := np.flatnonzero(counts < members)).size:
-        share = np.zeros(members.size, np.int64)
-        share[open_] = rest // open_.size
-        share[open_[::-1][: rest % open_.size]] += 1
-        counts = np.minimum(counts + share, members)
+def _spread_evenly(total: int, stratum_sizes: _Ints) -> _Ints:
+    """Spread a total evenly over strata, up to their sizes; the last strata get the remainder."""
+    counts = np.zeros(stratum_sizes.size, np.int64)
+    while (rest := total - int(counts.sum())) > 0 and (open_strata := np.flatnonzero(counts < stratum_sizes)).size:
+        share = np.zeros(stratum_sizes.size, np.int64)
+        share[open_strata] = rest // open_strata.size
+        share[open_strata[::-1][: rest % open_strata.size]] += 1
+        counts = np.minimum(counts + share, stratum_sizes)
     return counts

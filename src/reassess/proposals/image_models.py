@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core.checks import check_length
-from reassess.errors import DataError, ReassessError, add_place_to_errors
+from reassess.errors import DataError, ReassessError, add_error_place
 from reassess.numeric.arrays import as_floats, as_scores
 from reassess.proposals.preprocessing import Transform
 
-_OPTIONS = {  # that each kind of model has
+_OPTIONS_BY_KIND = {  # that each kind of model has
     "timm": ("checkpoint", "transform", "device"),
     "torchvision": ("checkpoint", "transform", "device"),
     "onnx": ("transform", "device"),
@@ -23,7 +23,7 @@ _OPTIONS = {  # that each kind of model has
 
 @dataclass(frozen=True)
 class ModelSource:
-    """A model by its name, with its files.
+    """A model's name and files, from which `open_model` opens it.
 
     Parameters
     ----------
@@ -50,18 +50,18 @@ class ModelSource:
     transform: str | Path | None = None
     outputs: Sequence[str] | Mapping[int, str] | None = None
 
-    def takes(self, option: str) -> bool:
+    def takes_option(self, option: str) -> bool:
         """Return whether a model of this kind takes a ``checkpoint``, a ``transform`` or a ``device``.
 
-        >>> ModelSource("onnx:m.onnx").takes("device"), ModelSource("python:m:f").takes("device")
+        >>> ModelSource("onnx:m.onnx").takes_option("device"), ModelSource("python:m:f").takes_option("device")
         (True, False)
         """
-        return option in _OPTIONS.get(self.name.partition(":")[0], ())
+        return option in _OPTIONS_BY_KIND.get(self.name.partition(":")[0], ())
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ImageModel:
-    """A model that is ready to run.
+    """An opened model: a function that computes scores, with its preprocessing.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ class ImageModel:
     --------
     >>> from PIL import Image
     >>> model = ImageModel("light", lambda images: np.array([[np.asarray(image).mean()] for image in images]))
-    >>> model.scores([np.full((8, 8, 3), 200, np.uint8)])
+    >>> model.compute_scores([np.full((8, 8, 3), 200, np.uint8)])
     array([[200.]])
     """
 
@@ -96,19 +96,20 @@ class ImageModel:
     def __repr__(self) -> str:
         return f"ImageModel({self.name})"
 
-    def scores(self, pixels: Sequence[npt.NDArray[np.uint8]]) -> npt.NDArray[Any]:
+    def compute_scores(self, pixels: Sequence[npt.NDArray[np.uint8]]) -> npt.NDArray[Any]:
         """Compute the scores of images, shape (images, outputs).
 
         `pixels` are images that the transform has cropped, or whole images without a transform.
         """
-        with add_place_to_errors(self.name):
-            scores = as_floats(as_scores(self._call(pixels)))
+        with add_error_place(self.name):
+            scores = as_floats(as_scores(self._call_function(pixels)))
             check_length(len(scores), len(pixels), plural_name="rows of scores", item_name="image")
         return scores
 
-    def _call(self, pixels: Sequence[npt.NDArray[np.uint8]]) -> Any:
+    def _call_function(self, pixels: Sequence[npt.NDArray[np.uint8]]) -> Any:
+        """Call the model's function, and raise `DataError` if it fails."""
         try:
-            return self.function(self._batch(pixels))
+            return self.function(self._make_batch(pixels))
         except (ReassessError, MemoryError):
             raise
         except (Exception, SystemExit) as error:  # user code may raise anything
@@ -120,7 +121,8 @@ class ImageModel:
                 fix="a smaller batch needs less memory" if "memory" in str(error) else None,
             ) from error
 
-    def _batch(self, pixels: Sequence[npt.NDArray[np.uint8]]) -> Any:
+    def _make_batch(self, pixels: Sequence[npt.NDArray[np.uint8]]) -> Any:
+        """Stack cropped pixels to an array, or make a list of Pillow images without a transform."""
         if self.transform is not None:
             return np.stack(pixels)
         from PIL import Image

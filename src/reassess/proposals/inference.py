@@ -6,18 +6,18 @@ from pathlib import Path
 
 from reassess.core import Benchmark, benchmark_of
 from reassess.core.checks import check_is_collection, check_range
-from reassess.data import ImageSource, benchmark_classes, open_images, part_path
-from reassess.errors import DataError, Fix, ReassessWarning, importing
+from reassess.data import ImageSource, benchmark_classes, find_part_path, open_images
+from reassess.errors import DataError, Fix, ReassessWarning, require_package
 from reassess.formats.files import write_atomically
 from reassess.proposals.image_models import ImageModel, ModelSource
-from reassess.proposals.model_runs import ImagePredictions, ModelRun, Opener, check_room, name_of
-from reassess.proposals.run_files import check_files, files_of
+from reassess.proposals.model_runs import ImagePredictions, ModelOpener, ModelRun, check_disk_space, model_name
+from reassess.proposals.run_files import check_output_files, list_output_files
 from reassess.proposals.shard_scoring import score_shards
 from reassess.proposals.unfinished_runs import UnfinishedRun
 from reassess.text import count_noun, join_first
 
-_MOST_WORKERS = 1000
-_BOUNDED = (
+_MAX_WORKERS = 1000
+_BOUNDED_SCORES_WARNING = (
     "scores are in [0, 1] and do not add up to 1, as of sigmoids; they are taken as logits, so the sums of outputs are "
     "not the model's probabilities"
 )
@@ -33,10 +33,10 @@ def predict(
     workers: int = 0,
     device: str | None = None,
     force: bool = False,
-    tell: Callable[[str], object] = lambda _: None,
+    report: Callable[[str], object] = lambda _: None,
     progress: Callable[[str, int, int], object] = lambda *_: None,
 ) -> tuple[ImagePredictions, ...]:
-    """Run models on images, and write their predictions.
+    """Run models on images, and write their predictions to files.
 
     An interrupted run continues when you call it again: until the end, the folder ``OUTPUT.unfinished`` beside `output`
     contains the finished part.
@@ -87,36 +87,37 @@ def predict(
     ...     Image.new("RGB", (8, 8), name).save(folder / f"{name}.png")
     >>> model = ImageModel("light", lambda images: np.array([[np.asarray(image).mean(), 100] for image in images]))
     >>> (run,) = predict([model], folder / "light.npy", images=folder)
-    >>> run.images, np.load(run.file).argmax(axis=1)
+    >>> run.n_images, np.load(run.file).argmax(axis=1)
     (2, array([1, 0]))
     """
-    with importing("pillow", extra="onnx", purpose="reading images"):
+    with require_package("pillow", extra="onnx", purpose="reading images"):
         import PIL
     check_range(batch_size, 1, value_name="batch size")
-    check_range(workers, 0, _MOST_WORKERS, value_name="number of workers")
+    check_range(workers, 0, _MAX_WORKERS, value_name="number of workers")
     check_is_collection(models, value_name="models")
     unfinished = UnfinishedRun(Path(output))
-    files = files_of([name_of(source) for source in models], unfinished.output)
-    image_source = open_images(_place(images, benchmark))
+    files = list_output_files([model_name(source) for source in models], unfinished.output)
+    image_source = open_images(_choose_images_path(images, benchmark))
 
     def may_replace(path: Path) -> bool:
+        """Return whether a file may be replaced."""
         return force or unfinished.has_written(path)
 
-    check_files(files, unfinished.output, image_source, benchmark, may_replace)
-    opener = Opener(models, device=device)
+    check_output_files(files, unfinished.output, image_source, benchmark, may_replace)
+    opener = ModelOpener(models, device=device)
     runs = _prepare_runs(models, files, opener, image_source, benchmark, unfinished, batch_size)
-    check_room(runs, unfinished, tell)
+    check_disk_space(runs, unfinished, report)
     for run in runs:
-        if run.outputs.unknown:
-            tell(f"{run.name}: {run.outputs.unknown_in_words()}")
-        if run.outputs.are_summed and run.outputs.kind == "bounded":
-            warnings.warn(f"{run.name}: {_BOUNDED}", ReassessWarning, stacklevel=2)
+        if run.outputs.unknown_names:
+            report(f"{run.name}: {run.outputs.describe_unknown_names()}")
+        if run.outputs.has_summed_outputs and run.outputs.score_kind == "bounded":
+            warnings.warn(f"{run.name}: {_BOUNDED_SCORES_WARNING}", ReassessWarning, stacklevel=2)
     record = {"batch_size": batch_size, "pillow": PIL.__version__, "models": {run.name: run.facts for run in runs}}
-    with unfinished.begin(record, image_source, [run.shards for run in runs]):
-        _tell_progress(runs, unfinished, tell)
+    with unfinished.lock_folder(record, image_source, [run.shards for run in runs]):
+        _report_finished_shards(runs, unfinished, report)
         for run in runs:
             run.shards.folder.mkdir(exist_ok=True)
-            if run.shards.pending():
+            if run.shards.missing_numbers():
                 score_shards(
                     opener(run.source),  # not in a variable, so that its memory is free for the next model
                     image_source,
@@ -127,46 +128,52 @@ def predict(
                     workers=workers,
                     progress=progress,
                 )
-        with write_atomically(before_move=unfinished.note_outputs, temporary_prefix=unfinished.mark):
+        with write_atomically(before_move=unfinished.record_outputs, temporary_prefix=unfinished.temporary_mark):
             results = tuple(run.write(image_source, may_replace) for run in runs)
-        unfinished.end()
+        unfinished.remove_folder()
     return results
 
 
-def _place(images: str | Path | None, benchmark: Benchmark | None) -> Path:
+def _choose_images_path(images: str | Path | None, benchmark: Benchmark | None) -> Path:
+    """Return the path of the images: the argument, or the images of the benchmark."""
     if images is not None:
         return Path(images)
     if benchmark is None:
         raise DataError(
             "missing-images", "images are missing", fix=Fix("{images}, or a benchmark that has images", images="PLACE")
         )
-    return part_path(benchmark, "images", needed_by="predict")
+    return find_part_path(benchmark, "images", command="predict")
 
 
 def _prepare_runs(
     models: Sequence[str | ModelSource | ImageModel],
     files: Sequence[Path],
-    opener: Opener,
+    opener: ModelOpener,
     images: ImageSource,
     benchmark: Benchmark | None,
     unfinished: UnfinishedRun,
     batch_size: int,
 ) -> list[ModelRun]:
+    """Prepare the run of each model."""
     classes = benchmark_classes(benchmark_of(images.names) if benchmark is None else benchmark)
     runs = []
     for source, file in zip(models, files, strict=True):
         model = opener(source)
         reusable = model if len(models) == 1 else source  # several models may not fit into memory together
-        runs.append(ModelRun.prepared(reusable, model, images, file, unfinished.shards(file), batch_size, classes))
+        runs.append(
+            ModelRun.from_model(reusable, model, images, file, unfinished.shard_folder(file), batch_size, classes)
+        )
     return runs
 
 
-def _tell_progress(runs: Sequence[ModelRun], unfinished: UnfinishedRun, tell: Callable[[str], object]) -> None:
-    """Remove damaged shards, and tell how many shards are finished."""
+def _report_finished_shards(
+    runs: Sequence[ModelRun], unfinished: UnfinishedRun, report: Callable[[str], object]
+) -> None:
+    """Remove damaged shards, and report how many shards are finished."""
     damaged = [path for run in runs for path in run.shards.remove_damaged()]
     if damaged:
         names = join_first([path.relative_to(unfinished.folder) for path in damaged], max_items=3)
-        tell(f"{unfinished.folder}: {count_noun(len(damaged), 'damaged shard')} computed again: {names}")
-    if done := sum(run.shards.count - len(run.shards.pending()) for run in runs):
-        count = count_noun(sum(run.shards.count for run in runs), "shard")
-        tell(f"{unfinished.folder}: continues after {done:,} of {count}")
+        report(f"{unfinished.folder}: {count_noun(len(damaged), 'damaged shard')} computed again: {names}")
+    if done := sum(run.shards.n_shards - len(run.shards.missing_numbers()) for run in runs):
+        count = count_noun(sum(run.shards.n_shards for run in runs), "shard")
+        report(f"{unfinished.folder}: continues after {done:,} of {count}")

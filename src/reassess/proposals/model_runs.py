@@ -10,12 +10,12 @@ from typing import Any
 
 from reassess.core import Classes
 from reassess.data import ImageSource
-from reassess.errors import DataError, OutputError, add_place_to_errors
+from reassess.errors import DataError, OutputError, add_error_place
 from reassess.proposals.image_models import ImageModel, ModelSource
 from reassess.proposals.onnx_models import open_onnx
 from reassess.proposals.output_classes import OutputClasses
 from reassess.proposals.python_models import open_python
-from reassess.proposals.run_files import is_array, write_shards
+from reassess.proposals.run_files import is_array, write_output_file
 from reassess.proposals.shard_scoring import Decoder
 from reassess.proposals.shards import Shards
 from reassess.proposals.torch_models import open_timm, open_torchvision
@@ -23,52 +23,52 @@ from reassess.proposals.unfinished_runs import UnfinishedRun
 from reassess.text import ListTable, Printable, count_noun, format_bytes, join_first
 
 _OPENERS = {"timm": open_timm, "torchvision": open_torchvision, "onnx": open_onnx, "python": open_python}
-_SHARD = 256  # images, rounded down to whole batches
-_BYTES = 2  # per score
+_IMAGES_PER_SHARD = 256  # images, rounded down to whole batches
+_BYTES_PER_SCORE = 2  # per score
 AnyModel = str | ModelSource | ImageModel
 
 
 @dataclass(frozen=True, repr=False)
 class ImagePredictions(Printable):
-    """The result of a model's run."""
+    """The result of running a model on images: its file, and counts of images and outputs."""
 
     model: str  # name of the model
     file: Path  # file of its predictions
-    images: int  # number of images in the file
+    n_images: int  # number of images in the file
     unreadable: tuple[tuple[str, str], ...]  # images that could not be read, each with the reason
-    outputs: int  # how many outputs the model has
-    summed: bool  # whether several outputs have the same class, so that their probabilities are summed
-    softmax: bool  # whether these are the softmax of the scores, which are not probabilities
-    without_class: int  # outputs that are not classes of the benchmark
-    without_output: int
-    classes: int  # of the benchmark, or else the outputs
+    n_outputs: int  # how many outputs the model has
+    has_summed_outputs: bool  # whether several outputs have the same class, so that their probabilities are summed
+    has_softmax_sums: bool  # whether these are the softmax of the scores, which are not probabilities
+    n_outputs_without_class: int  # outputs that are not classes of the benchmark
+    n_classes_without_output: int
+    n_classes: int  # of the benchmark, or else the outputs
     # names of outputs that are not classes, except dashes, which stand for no class.
     unknown_outputs: tuple[str, ...]
-    moved: int  # images with another best class once scores are rounded to float16
+    n_changed_by_rounding: int  # images with another best class once scores are rounded to float16
 
     @property
     def _headline(self) -> str:
         unreadable = f", {len(self.unreadable):,} cannot be read" if self.unreadable else ""
-        return f"ImagePredictions({count_noun(self.images, 'image')} by {self.model} in {self.file.name}{unreadable})"
+        return f"ImagePredictions({count_noun(self.n_images, 'image')} by {self.model} in {self.file.name}{unreadable})"
 
-    def _table(self) -> ListTable | None:
+    def _list_table(self) -> ListTable | None:
         return (
             ListTable(("image", "cannot be read"), len(self.unreadable), self.unreadable) if self.unreadable else None
         )
 
 
-def name_of(source: AnyModel) -> str:
+def model_name(source: AnyModel) -> str:
     """Return the name of a model."""
     return source if isinstance(source, str) else source.name
 
 
 def models_with_option(models: Sequence[str], option: str) -> list[str]:
-    """List the models that take an option; if no model takes it, all models, so that opening one raises."""
-    return [model for model in models if ModelSource(model).takes(option)] or list(models)
+    """List the models that take an option; all models if none takes it."""
+    return [model for model in models if ModelSource(model).takes_option(option)] or list(models)
 
 
-def _likely_name(name: str) -> str | None:
-    """Suggest the name of a model with its library."""
+def _suggest_full_name(name: str) -> str | None:
+    """Suggest the name of a model together with its library, such as timm:resnet18."""
     if not name or ":" in name:
         return None
     library = {".py": f"python:{Path(name).stem}:FUNCTION", ".onnx": f"onnx:{name}"}
@@ -90,14 +90,14 @@ def open_model(source: str | ModelSource, *, device: str | None = None) -> Image
             "not a model",
             where=source.name,
             allowed="timm:NAME, torchvision:NAME, onnx:FILE or python:module:function",
-            fix=_likely_name(source.name),
+            fix=_suggest_full_name(source.name),
         )
     with redirect_stdout(sys.stderr):  # keep prints of libraries out of the result
         return _OPENERS[kind](source, name, device)
 
 
-class Opener:
-    """An opener of the models of a run; only the models that take a device get it."""
+class ModelOpener:
+    """Opens the models of a run, on a device if the model takes one."""
 
     def __init__(self, models: Sequence[AnyModel], *, device: str | None) -> None:
         ready = [model.name for model in models if isinstance(model, ImageModel)]
@@ -105,20 +105,20 @@ class Opener:
             raise DataError(
                 "unused-option", "a loaded model takes no device", where=join_first(ready, max_items=3), found=device
             )
-        self._with_device = models_with_option([name_of(model) for model in models], "device")
+        self._with_device = models_with_option([model_name(model) for model in models], "device")
         self._device = device
 
     def __call__(self, source: AnyModel) -> ImageModel:
         """Open a model, unless it is ready to run."""
         if isinstance(source, ImageModel):
             return source
-        device = self._device if name_of(source) in self._with_device else None
+        device = self._device if model_name(source) in self._with_device else None
         return open_model(source, device=device)
 
 
 @dataclass(frozen=True, eq=False)
 class ModelRun:
-    """The run of a model on images, and the files of its scores."""
+    """The run of one model: its files, its output classes, and everything its scores depend on."""
 
     source: AnyModel  # ready to run, or to be opened again if several models may not fit into memory together
     file: Path  # file of its predictions
@@ -127,7 +127,7 @@ class ModelRun:
     facts: dict[str, Any]  # everything that its scores depend on
 
     @classmethod
-    def prepared(
+    def from_model(
         cls,
         source: AnyModel,
         model: ImageModel,
@@ -137,75 +137,81 @@ class ModelRun:
         batch_size: int,
         classes: Classes,
     ) -> "ModelRun":
-        """Prepare a model's run; the first image tells how many outputs the model has, and what its scores are."""
-        first = model.scores([_first_image(Decoder(images, model.transform))])
-        width = first.shape[1]
-        with add_place_to_errors(model.name):
-            outputs = OutputClasses.of(first, model.outputs, classes)
+        """Prepare the run of an opened model; its scores of the first image show its outputs."""
+        first_scores = model.compute_scores([_decode_first_image(Decoder(images, model.transform))])
+        n_outputs = first_scores.shape[1]
+        with add_error_place(model.name):
+            outputs = OutputClasses.from_first_scores(first_scores, model.outputs, classes)
         transform = None if model.transform is None else model.transform.to_json()
         return cls(
             source=source,
             file=file,
-            shards=Shards(folder, len(images), max(_SHARD // batch_size, 1) * batch_size, outputs.width(width)),
+            shards=Shards(
+                folder,
+                len(images),
+                max(_IMAGES_PER_SHARD // batch_size, 1) * batch_size,
+                outputs.count_stored_scores(n_outputs),
+            ),
             outputs=outputs,
-            facts={**model.facts, "transform": transform, "outputs": width, **outputs.facts},
+            facts={**model.facts, "transform": transform, "outputs": n_outputs, **outputs.facts},
         )
 
     @property
     def name(self) -> str:
         """Name of the model."""
-        return name_of(self.source)
+        return model_name(self.source)
 
     @property
-    def bytes(self) -> int:
-        """Disk space of its shards and its file, in bytes."""
-        width = self.shards.outputs
+    def n_bytes(self) -> int:
+        """Number of bytes that the run's shards and file need on disk."""
+        width = self.shards.n_outputs
         columns = width + ((self.outputs.classes.count or width) if is_array(self.file) else width)
-        return self.shards.images * columns * _BYTES
+        return self.shards.n_images * columns * _BYTES_PER_SCORE
 
     def write(self, images: ImageSource, may_replace: Callable[[Path], bool]) -> ImagePredictions:
-        """Write the file of predictions from its complete shards."""
-        count, reasons, moved = write_shards(self.file, self.shards, self.outputs, images.names, may_replace)
+        """Write the file of predictions from the complete shards."""
+        count, reasons, moved = write_output_file(self.file, self.shards, self.outputs, images.names, may_replace)
         return ImagePredictions(
             model=self.name,
             file=self.file,
-            images=count,
+            n_images=count,
             unreadable=tuple((images.names[row], reason) for row, reason in reasons.items()),
-            outputs=self.facts["outputs"],
-            summed=self.outputs.are_summed,
-            softmax=self.outputs.are_summed and self.outputs.kind != "probabilities",
-            without_class=self.outputs.without_class,
-            without_output=self.outputs.without_output,
-            classes=self.outputs.classes.count or self.facts["outputs"],
-            unknown_outputs=self.outputs.unknown,
-            moved=moved,
+            n_outputs=self.facts["outputs"],
+            has_summed_outputs=self.outputs.has_summed_outputs,
+            has_softmax_sums=self.outputs.has_summed_outputs and self.outputs.score_kind != "probabilities",
+            n_outputs_without_class=self.outputs.n_outputs_without_class,
+            n_classes_without_output=self.outputs.n_classes_without_output,
+            n_classes=self.outputs.classes.count or self.facts["outputs"],
+            unknown_outputs=self.outputs.unknown_names,
+            n_changed_by_rounding=moved,
         )
 
 
-def _first_image(decode: Decoder) -> Any:
+def _decode_first_image(decode: Decoder) -> Any:
+    """Decode the first image that can be read."""
     images = decode.images
     results = map(decode, range(len(images)))
-    first = next((result for result in results if not isinstance(result, str)), None)
-    if first is None:
+    first_image = next((result for result in results if not isinstance(result, str)), None)
+    if first_image is None:
         reasons = [f"{name}: {decode(row)}" for row, name in enumerate(images.names[:3])]
         raise DataError("unreadable-image", "no image can be read", where=images.place, found="\n".join(reasons))
-    return first
+    return first_image
 
 
-def check_room(runs: Sequence[ModelRun], unfinished: UnfinishedRun, tell: Callable[[str], object]) -> None:
-    """Tell how much disk space shards and files need together; raise if the disk has less."""
-    used = sum(path.stat().st_size for path in unfinished.folder.rglob("*.npz"))
-    needed = sum(run.bytes for run in runs)
+def check_disk_space(runs: Sequence[ModelRun], unfinished: UnfinishedRun, report: Callable[[str], object]) -> None:
+    """Report how much disk space the runs need, and raise `OutputError` if the disk has less."""
+    used_bytes = sum(path.stat().st_size for path in unfinished.folder.rglob("*.npz"))
+    needed_bytes = sum(run.n_bytes for run in runs)
     folder = unfinished.folder.parent
-    free = shutil.disk_usage(folder).free
-    images = count_noun(runs[0].shards.images, "image")
-    tell(f"{images}; the run needs {format_bytes(needed)} of disk space, with temporary files")
-    if needed - used > free:
+    free_bytes = shutil.disk_usage(folder).free
+    images = count_noun(runs[0].shards.n_images, "image")
+    report(f"{images}; the run needs {format_bytes(needed_bytes)} of disk space, with temporary files")
+    if needed_bytes - used_bytes > free_bytes:
         raise OutputError(
             "disk-full",
             "not enough disk space for the scores",
             where=folder,
-            allowed=f"{format_bytes(needed - used)} free",
-            found=format_bytes(free),
+            allowed=f"{format_bytes(needed_bytes - used_bytes)} free",
+            found=format_bytes(free_bytes),
             fix="free space on the disk, or choose another folder",
         )

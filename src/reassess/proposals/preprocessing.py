@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core.checks import check_known, check_range
-from reassess.data.image_decoding import MOST_PIXELS
-from reassess.errors import DataError, add_place_to_errors
+from reassess.data.image_decoding import MAX_PIXELS
+from reassess.errors import DataError, add_error_place
 from reassess.formats.files import as_path, check_suffix, read_lines
 from reassess.formats.json_files import read_json, wrong_json_error
 
@@ -21,7 +21,7 @@ _MAX_SIDE = 10_000
 
 @dataclass(frozen=True)
 class Transform:
-    """The preprocessing of images for a model.
+    """The preprocessing of images for a model: resize, crop and normalize.
 
     Parameters
     ----------
@@ -44,8 +44,8 @@ class Transform:
     --------
     >>> from PIL import Image
     >>> transform = Transform(256, (224, 224), (0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
-    >>> pixels = transform.cut(Image.new("RGB", (640, 480), "white"))
-    >>> pixels.shape, transform.scaled(pixels[None]).max()
+    >>> pixels = transform.resize_and_crop(Image.new("RGB", (640, 480), "white"))
+    >>> pixels.shape, transform.normalize(pixels[None]).max()
     ((224, 224, 3), np.float32(2.0))
     """
 
@@ -63,44 +63,45 @@ class Transform:
         check_range(self.deviation, 1 / 1024, 1, value_name="deviation", fix=scale)
         check_known([self.interpolation], INTERPOLATIONS, value_name="interpolation")
 
-    def cut(self, image: Any) -> npt.NDArray[np.uint8]:
+    def resize_and_crop(self, image: Any) -> npt.NDArray[np.uint8]:
         """Resize and crop an RGB image; return uint8 of shape (height, width, 3).
 
         Sides and offsets are rounded as in torchvision, so that the pixels are the same.
         """
         from PIL import Image
 
-        width, height = self._resized(*image.size)
-        if width * height > MOST_PIXELS:
+        width, height = self._find_resized_size(*image.size)
+        if width * height > MAX_PIXELS:
             raise DataError(
                 "too-long",
                 "image is too long for its width",
-                allowed=f"at most {MOST_PIXELS:,} pixels after resizing",
+                allowed=f"at most {MAX_PIXELS:,} pixels after resizing",
                 found=f"{image.width:,} x {image.height:,} pixels",
             )
         if (width, height) != image.size:
             image = image.resize((width, height), Image.Resampling[self.interpolation.upper()])
-        left, top = _offset(width, self.crop[1]), _offset(height, self.crop[0])
+        left, top = _crop_offset(width, self.crop[1]), _crop_offset(height, self.crop[0])
         return np.asarray(image.crop((left, top, left + self.crop[1], top + self.crop[0])))
 
-    def scaled(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    def normalize(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """Normalize pixels for the model; return float32 of the same shape (..., 3)."""
         unit = pixels.astype(np.float32) / np.float32(255)
         mean, deviation = (np.array(values, np.float32) for values in (self.mean, self.deviation))
         return np.asarray((unit - mean) / deviation, np.float32)
 
     def to_json(self) -> dict[str, Any]:
-        """Convert to an object for JSON documents, as in a file of a transform."""
+        """Return a dict for JSON output, as in a file of a transform."""
         return {name: list(value) if isinstance(value, tuple) else value for name, value in vars(self).items()}
 
-    def _resized(self, width: int, height: int) -> tuple[int, int]:
+    def _find_resized_size(self, width: int, height: int) -> tuple[int, int]:
+        """Return width and height after resizing."""
         if isinstance(self.size, tuple):
             return self.size[1], self.size[0]
         longer = int(self.size * max(width, height) / min(width, height))
         return (self.size, longer) if width <= height else (longer, self.size)
 
 
-def _offset(side: int, crop: int) -> int:
+def _crop_offset(side: int, crop: int) -> int:
     """Return where the central part of a side begins; below 0 if the side is shorter."""
     return round((side - crop) / 2) if side >= crop else -((crop - side) // 2)
 
@@ -113,7 +114,7 @@ def read_transform(path: str | Path) -> Transform:
     """
     path = as_path(path)
     suffix = check_suffix(path, (".json", ".toml"), "a transform")
-    with add_place_to_errors(path):
+    with add_error_place(path):
         values = read_json(path) if suffix == ".json" else _read_toml(path)
         names = [field.name for field in fields(Transform)]
         if not isinstance(values, dict):
@@ -126,15 +127,16 @@ def read_transform(path: str | Path) -> Transform:
             )
         size = values["size"]
         return Transform(
-            size=_side(size, "size") if not isinstance(size, list) else _sides(size, "size"),
-            crop=_sides(values["crop"], "crop"),
-            mean=_colours(values["mean"], "mean"),
-            deviation=_colours(values["deviation"], "deviation"),
+            size=_read_side(size, "size") if not isinstance(size, list) else _read_sides(size, "size"),
+            crop=_read_sides(values["crop"], "crop"),
+            mean=_read_channels(values["mean"], "mean"),
+            deviation=_read_channels(values["deviation"], "deviation"),
             interpolation=values.get("interpolation", Transform.interpolation),
         )
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
+    """Read a TOML file, and raise `DataError` if it is not TOML."""
     text = "\n".join(read_lines(path))
     try:
         return tomllib.loads(text)
@@ -142,7 +144,8 @@ def _read_toml(path: Path) -> dict[str, Any]:
         raise DataError("unreadable-file", "file is not TOML", found=str(error)) from error
 
 
-def _side(value: object, name: str) -> int:
+def _read_side(value: object, name: str) -> int:
+    """Check that a value is a whole number of pixels, and return it."""
     if not isinstance(value, int) or isinstance(value, bool):
         raise DataError(
             "not-a-number", f"{name} is not a whole number", allowed="a side, or [height, width]", found=repr(value)
@@ -150,8 +153,9 @@ def _side(value: object, name: str) -> int:
     return value
 
 
-def _sides(value: object, name: str) -> tuple[int, int]:
-    sides = [_side(side, name) for side in (value if isinstance(value, list) else [value, value])]
+def _read_sides(value: object, name: str) -> tuple[int, int]:
+    """Read height and width from a list of two sides, or from one side."""
+    sides = [_read_side(side, name) for side in (value if isinstance(value, list) else [value, value])]
     if len(sides) != 2:
         raise DataError(
             "wrong-shape", f"{name} does not have two sides", allowed="a side, or [height, width]", found=repr(value)
@@ -159,7 +163,8 @@ def _sides(value: object, name: str) -> tuple[int, int]:
     return sides[0], sides[1]
 
 
-def _colours(value: object, name: str) -> tuple[float, float, float]:
+def _read_channels(value: object, name: str) -> tuple[float, float, float]:
+    """Read three numbers: for red, green and blue."""
     if not (isinstance(value, list) and len(value) == 3 and all(type(part) in (int, float) for part in value)):
         raise DataError(
             "wrong-shape",

@@ -27,118 +27,120 @@ _Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class Pairs:
-    """Pairs of an image and a class.
+class ProposedPairs:
+    """(image, class) pairs, with the models that propose each pair and send its image to raters.
 
     S proposes a pair if a model of S proposes it and a model of S sends its image.
     """
 
-    members: _Bools  # (n, K): the models that propose the pair
-    sends: _Bools  # (n, K): the models that send its image to raters
+    is_proposed: _Bools  # (n, K): the models that propose the pair
+    is_sent: _Bools  # (n, K): the models that send its image to raters
 
     def __len__(self) -> int:
-        return len(self.members)
+        return len(self.is_proposed)
 
-    def take(self, rows: npt.NDArray[np.generic]) -> "Pairs":
+    def take_rows(self, rows: npt.NDArray[np.generic]) -> "ProposedPairs":
         """Select some of the pairs."""
-        return Pairs(self.members[rows], self.sends[rows])
+        return ProposedPairs(self.is_proposed[rows], self.is_sent[rows])
 
-    def proposed_by(self, subset: _Bools) -> _Bools:
-        """Return whether a subset, bool of shape (K,), proposes each pair."""
+    def are_proposed_by(self, subset: _Bools) -> _Bools:
+        """Return whether a subset of models, bool of shape (K,), proposes each pair."""
         bits = np.packbits(subset)
-        members, sends = ((packed & bits).any(axis=1) for packed in self._packed)
+        members, sends = ((packed & bits).any(axis=1) for packed in self._packed_bits)
         return np.asarray(members & sends)
 
-    def count(self, subset: _Bools) -> int:
-        """Count the pairs that a subset proposes."""
-        return int(np.count_nonzero(self.proposed_by(subset)))
+    def count_proposed_by(self, subset: _Bools) -> int:
+        """Count the pairs that a subset of models proposes."""
+        return int(np.count_nonzero(self.are_proposed_by(subset)))
 
     @cached_property
-    def _packed(self) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
-        """`members` and `sends`, packed into bits."""
-        return np.packbits(self.members, axis=1), np.packbits(self.sends, axis=1)
+    def _packed_bits(self) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
+        """`is_proposed` and `is_sent`, packed into bits."""
+        return np.packbits(self.is_proposed, axis=1), np.packbits(self.is_sent, axis=1)
 
 
 @dataclass(frozen=True)
 class GoldenPairs:
-    """The pairs on golden images: golden questions, and candidates without a golden answer."""
+    """The (image, class) pairs on golden images: golden questions, and unanswered candidates."""
 
     # The golden questions. Every model that predicts an image counts as proposing its original label, since the image
     # keeps that label if it is not sent to raters.
-    pairs: Pairs
-    valid: _Bools  # whether each pair is valid
-    images: _Ints  # image number of each pair
+    pairs: ProposedPairs
+    is_valid: _Bools  # whether each pair is valid
+    image_numbers: _Ints  # image number of each pair
     # Candidates without a golden answer on golden images, and original labels that these images keep.
-    without_golden: Pairs
-    without_golden_images: _Ints  # image number of each of these pairs
+    unanswered: ProposedPairs
+    unanswered_image_numbers: _Ints  # image number of each of these pairs
     not_candidates: int  # this and the next two counts as in `ModelChoice`
     set_aside: int
     not_predicted: int
 
     @property
-    def count(self) -> int:
+    def n_images(self) -> int:
         """Number of golden images."""
-        return 1 + int(self.images.max(initial=-1))
+        return 1 + int(self.image_numbers.max(initial=-1))
 
-    def of_images(self, images: _Bools) -> "GoldenPairs":
-        """Select the pairs of some images, bool of shape (images,); image numbers stay the same."""
-        rows, rows_without = images[self.images], images[self.without_golden_images]
+    def select_images(self, is_selected: _Bools) -> "GoldenPairs":
+        """Select the pairs of some images; image numbers stay the same."""
+        rows, rows_without = is_selected[self.image_numbers], is_selected[self.unanswered_image_numbers]
         return replace(
             self,
-            pairs=self.pairs.take(rows),
-            valid=self.valid[rows],
-            images=self.images[rows],
-            without_golden=self.without_golden.take(rows_without),
-            without_golden_images=self.without_golden_images[rows_without],
+            pairs=self.pairs.take_rows(rows),
+            is_valid=self.is_valid[rows],
+            image_numbers=self.image_numbers[rows],
+            unanswered=self.unanswered.take_rows(rows_without),
+            unanswered_image_numbers=self.unanswered_image_numbers[rows_without],
         )
 
     def recall_bound(self, subset: _Bools, *, confidence: float) -> float:
-        """Compute a lower confidence bound of the recall of a subset."""
+        """Compute a lower confidence bound for the recall of a subset of models."""
         counts = [
-            np.bincount(self.images[mask], minlength=self.count)
-            for mask in (self.valid & self.pairs.proposed_by(subset), self.valid)
+            np.bincount(self.image_numbers[mask], minlength=self.n_images)
+            for mask in (self.is_valid & self.pairs.are_proposed_by(subset), self.is_valid)
         ]
         return share_lower_bound(*counts, confidence=confidence)
 
 
-def sent_pairs(result: ProposalResult) -> Pairs:
-    """Return all pairs that go to raters; an original label goes with its image, which any model may send."""
+def find_sent_pairs(result: ProposalResult) -> ProposedPairs:
+    """Return all pairs that go to raters, with the models that propose and send them."""
     sends = result.is_sent[result.candidates.questions.image_ids]
-    return Pairs(result.is_proposed_by_model | result.is_original[:, None], sends)
+    return ProposedPairs(result.is_proposed_by_model | result.is_original[:, None], sends)
 
 
-def golden_pairs(result: ProposalResult, golden: Golden) -> GoldenPairs:
-    """Find the pairs on golden images that a model predicts, with images numbered by key."""
+def find_golden_pairs(result: ProposalResult, golden: Golden) -> GoldenPairs:
+    """Find the pairs on golden images that a model predicts."""
     questions, pairs = _pairs_with_original(result)
     golden_questions = golden.questions.in_classes(questions.classes)
     rows = questions.rows_of(golden_questions.images)
-    predicted = np.flatnonzero(rows >= 0)
-    number = np.full(len(golden_questions.images), -1)
+    predicted_images = np.flatnonzero(rows >= 0)
+    image_numbers = np.full(len(golden_questions.images), -1)
     keys = np.array(image_keys(golden_questions.images), object)
-    number[predicted[np.argsort(keys[predicted], kind="stable")]] = np.arange(predicted.size)
-    used = np.flatnonzero(number[golden_questions.image_ids] >= 0)
-    valid, image = golden.valid[used], golden_questions.image_ids[used]
-    _check(valid, len(golden_questions.images))
+    image_numbers[predicted_images[np.argsort(keys[predicted_images], kind="stable")]] = np.arange(
+        predicted_images.size
+    )
+    used_rows = np.flatnonzero(image_numbers[golden_questions.image_ids] >= 0)
+    is_valid, image = golden.is_valid[used_rows], golden_questions.image_ids[used_rows]
+    _check_has_valid_question(is_valid, len(golden_questions.images))
 
-    pair_rows = questions.find(rows[image], golden_questions.class_ids[used])
+    pair_rows = questions.find(rows[image], golden_questions.class_ids[used_rows])
     number_of = np.full(len(questions.images), -1)
-    number_of[rows[predicted]] = number[predicted]
+    number_of[rows[predicted_images]] = image_numbers[predicted_images]
     without_golden = number_of[questions.image_ids] >= 0
     without_golden[pair_rows[pair_rows >= 0]] = False
     return GoldenPairs(
-        pairs=_take_or_empty(pairs, pair_rows),
-        valid=valid,
-        images=number[image],
-        without_golden=pairs.take(without_golden),
-        without_golden_images=number_of[questions.image_ids[without_golden]],
-        not_candidates=int(np.count_nonzero(valid & (pair_rows < 0))),
+        pairs=_take_pairs(pairs, pair_rows),
+        is_valid=is_valid,
+        image_numbers=image_numbers[image],
+        unanswered=pairs.take_rows(without_golden),
+        unanswered_image_numbers=number_of[questions.image_ids[without_golden]],
+        not_candidates=int(np.count_nonzero(is_valid & (pair_rows < 0))),
         set_aside=int(np.count_nonzero(rows >= len(result.is_sent))),
         not_predicted=int(np.count_nonzero(rows < 0)),
     )
 
 
-def _pairs_with_original(result: ProposalResult) -> tuple[Questions, Pairs]:
-    """Return all pairs that a subset may propose, with the original labels of all images."""
+def _pairs_with_original(result: ProposalResult) -> tuple[Questions, ProposedPairs]:
+    """Return all pairs that a subset of models may propose, with the original labels."""
     proposed, set_aside, original = result.candidates.questions, result.set_aside_labels, result.is_original[:, None]
     count, classes = len(proposed.images), result.candidates.questions.classes
     questions = Questions(
@@ -152,27 +154,28 @@ def _pairs_with_original(result: ProposalResult) -> tuple[Questions, Pairs]:
     members, sends = predicts.copy(), predicts.copy()
     members[candidates] = np.where(original, predicts[candidates], result.is_proposed_by_model)
     sends[candidates] = np.where(original, predicts[candidates], result.is_sent[proposed.image_ids])
-    return questions, Pairs(members, sends)
+    return questions, ProposedPairs(members, sends)
 
 
-def _take_or_empty(pairs: Pairs, rows: _Ints) -> Pairs:
+def _take_pairs(pairs: ProposedPairs, rows: _Ints) -> ProposedPairs:
     """Select the pairs at some rows; row -1 gives a pair that no model proposes."""
     is_pair = (rows >= 0)[:, None]
-    return Pairs(pairs.members[rows] & is_pair, pairs.sends[rows] & is_pair)
+    return ProposedPairs(pairs.is_proposed[rows] & is_pair, pairs.is_sent[rows] & is_pair)
 
 
-def _check(valid: _Bools, images: int) -> None:
-    if not valid.size:
+def _check_has_valid_question(is_valid: _Bools, n_images: int) -> None:
+    """Raise `DataError` if models predict no golden image, or no golden question is valid."""
+    if not is_valid.size:
         raise DataError(
             "missing-golden",
             "models predict no golden image",
-            found=f"{images:,} golden images",
+            found=f"{n_images:,} golden images",
             fix="use the same image names in all files, or run the models on the golden images",
         )
-    if not valid.any():
+    if not is_valid.any():
         raise DataError(
             "missing-golden",
             "no golden question on the models' images is valid",
-            found=count_noun(valid.size, "invalid golden question"),
+            found=count_noun(is_valid.size, "invalid golden question"),
             fix="answer more golden questions: recall needs a valid one",
         )

@@ -29,77 +29,80 @@ from reassess.core.checks import check_number, check_type, check_unique
 from reassess.core.labels import check_one_label_each
 from reassess.errors import DataError, Fix
 from reassess.numeric.arrays import encode_pairs
-from reassess.proposals.model_rows import BestPairs, ImageNumbers, JoinedModel, best_pairs, join_model
+from reassess.proposals.model_rows import BestPairs, ImageNumbers, JoinedModel, find_best_pairs, join_model
 
 _Bools = npt.NDArray[np.bool_]
-USUAL_PER_IMAGE = 7.4  # as in the votes of ReaL
+DEFAULT_PER_IMAGE = 7.4  # as in the votes of ReaL
 _Ints = npt.NDArray[np.int64]
 _Models = Mapping[str, Predictions] | Iterable[tuple[str, Predictions]]
 
 
 @dataclass(frozen=True)
 class _ImageTable:
-    """All images, in the order of the candidates, with the models that predict and send them.
+    """All images in the order of the candidates, with the models that predict and send each image.
 
     Symbols: n images, K models by name.
     """
 
     names: tuple[str, ...]
-    original: npt.NDArray[np.int64]  # (n,): original label; -1 for none
-    predicts: _Bools  # (n, K): whether each model predicts each image
-    sends: _Bools  # (n, K): whether each model sends each image to raters
+    original_ids: npt.NDArray[np.int64]  # (n,): original label; -1 for none
+    is_predicted_by: _Bools  # (n, K): whether each model predicts each image
+    is_sent_by: _Bools  # (n, K): whether each model sends each image to raters
 
     @classmethod
-    def of(cls, models: Sequence[JoinedModel], index: ImageNumbers, labels: LabelSets) -> "_ImageTable":
-        """Create the table of numbered images, in the order of the candidates.
+    def from_models(cls, models: Sequence[JoinedModel], numbering: ImageNumbers, labels: LabelSets) -> "_ImageTable":
+        """Create the table of all numbered images from the models' predictions and original labels.
 
         A model sends an image if its first class differs from the original label or is not a class. It sends an image
         without an original label if its first class is a class.
         """
-        original = np.full(len(index.names), -1)
-        original[index.places[index.numbers(labels.images)]] = labels.indices
+        original = np.full(len(numbering.names), -1)
+        original[numbering.candidate_positions[numbering.number_images(labels.images)]] = labels.indices
         predicts, sends = (np.zeros((original.size, len(models)), bool) for _ in range(2))
         for column, model in enumerate(models):
-            rows = np.flatnonzero(model.images >= 0)
-            at = model.images[rows]
+            rows = np.flatnonzero(model.image_numbers >= 0)
+            at = model.image_numbers[rows]
             predicts[at, column] = True
-            sends[at, column] = model.top1[rows] != original[at]
+            sends[at, column] = model.top1_ids[rows] != original[at]
         return cls(
-            tuple(index.names[number] for number in np.argsort(index.places).tolist()), original, predicts, sends
+            tuple(numbering.names[number] for number in np.argsort(numbering.candidate_positions).tolist()),
+            original,
+            predicts,
+            sends,
         )
 
     @cached_property
     def is_predicted(self) -> _Bools:
         """Whether any model predicts each image."""
-        return np.asarray(self.predicts.any(axis=1))
+        return np.asarray(self.is_predicted_by.any(axis=1))
 
     @cached_property
-    def to_raters(self) -> _Bools:
-        """Whether raters are asked about each image."""
-        return np.asarray(self.sends.any(axis=1))
+    def is_sent_to_raters(self) -> _Bools:
+        """Whether any model sends each image to raters."""
+        return np.asarray(self.is_sent_by.any(axis=1))
 
     @cached_property
     def is_set_aside(self) -> _Bools:
-        """Whether each image is set aside, since all models that predict it agree with the original label."""
-        return self.is_predicted & ~self.to_raters & (self.original >= 0)
+        """Whether each image is set aside: all models that predict it agree with the original label."""
+        return self.is_predicted & ~self.is_sent_to_raters & (self.original_ids >= 0)
 
-    def set_aside(self, classes: Classes) -> LabelSets:
+    def list_set_aside(self, classes: Classes) -> LabelSets:
         """Return the images that are set aside, with their original labels."""
         rows = np.flatnonzero(self.is_set_aside)
         names = [self.names[row] for row in rows.tolist()]
-        return LabelSets.from_pairs(names, np.arange(rows.size), self.original[rows], classes)
+        return LabelSets.from_pairs(names, np.arange(rows.size), self.original_ids[rows], classes)
 
 
 def propose(
     models: _Models,
     original: LabelSets | None = None,
     *,
-    per_image: float = USUAL_PER_IMAGE,
+    per_image: float = DEFAULT_PER_IMAGE,
     benchmark: Benchmark | None = None,
     match: Match = "path",
     ignore_unknown: bool = False,
 ) -> ProposalResult:
-    """Choose candidates per image: the original label, first classes, and the most probable of each model.
+    """Choose candidates per image: the original label, and the most probable classes of each model.
 
     Parameters
     ----------
@@ -155,46 +158,48 @@ def propose(
     benchmark = Benchmark() if benchmark is None else benchmark
     labels = LabelSets.from_lists([], [], benchmark.classes) if original is None else original
     check_one_label_each(labels)
-    index = ImageNumbers(match, labels.images, benchmark.images)
+    numbering = ImageNumbers(match, labels.images, benchmark.images)
     unordered = [
-        join_model(name, predictions, index, labels, ignore_unknown, benchmark)
-        for name, predictions in _pairs_of(models)
+        join_model(name, predictions, numbering, labels, ignore_unknown, benchmark)
+        for name, predictions in _iterate_models(models)
     ]
-    _check_names([model.name for model in unordered])
-    places = index.places
-    joined = {model.name: model.renumbered(places) for model in sorted(unordered, key=lambda model: model.name)}
-    images = _ImageTable.of(list(joined.values()), index, labels)
-    to_raters, is_set_aside, is_predicted = images.to_raters, images.is_set_aside, images.is_predicted
-    fixed = _fixed_pairs(joined.values(), images)
-    limit = _limit(per_image, int(np.count_nonzero(to_raters)), fixed.size)
-    best = {
-        name: best_pairs(predictions.in_classes(labels.classes), joined[name], to_raters, limit + 1)
-        for name, predictions in _pairs_of(models)
+    _check_model_names([model.name for model in unordered])
+    places = numbering.candidate_positions
+    joined_models = {model.name: model.renumber(places) for model in sorted(unordered, key=lambda model: model.name)}
+    images = _ImageTable.from_models(list(joined_models.values()), numbering, labels)
+    to_raters, is_set_aside, is_predicted = images.is_sent_to_raters, images.is_set_aside, images.is_predicted
+    fixed_keys = _fixed_pair_keys(joined_models.values(), images)
+    limit = _max_candidates(per_image, int(np.count_nonzero(to_raters)), fixed_keys.size)
+    best_pairs = {
+        name: find_best_pairs(predictions.in_classes(labels.classes), joined_models[name], to_raters, limit + 1)
+        for name, predictions in _iterate_models(models)
         if predictions.scores is not None
     }
-    most_probable = _most_probable(best.values(), fixed, limit)
+    most_probable = _choose_most_probable(best_pairs.values(), fixed_keys, limit)
     return ProposalResult(
-        candidates=_candidates(joined, images, best, most_probable, labels.classes),
-        set_aside_labels=images.set_aside(labels.classes),
+        candidates=_make_candidates(joined_models, images, best_pairs, most_probable, labels.classes),
+        set_aside_labels=images.list_set_aside(labels.classes),
         n_pairs_per_model=most_probable,
         allowed_candidates_per_image=per_image,
-        models=tuple(_proposing_model(model, int(np.count_nonzero(is_predicted))) for model in joined.values()),
-        is_predicted=np.concatenate([images.predicts[to_raters], images.predicts[is_set_aside]]),
-        is_sent=images.sends[to_raters],
+        models=tuple(_summarize_model(model, int(np.count_nonzero(is_predicted))) for model in joined_models.values()),
+        is_predicted=np.concatenate([images.is_predicted_by[to_raters], images.is_predicted_by[is_set_aside]]),
+        is_sent=images.is_sent_by[to_raters],
         n_unseen=int(np.count_nonzero(~is_predicted)),
         n_without_class=int(np.count_nonzero(is_predicted & ~to_raters & ~is_set_aside)),
-        n_without_original=int(np.count_nonzero(to_raters & (images.original < 0))),
+        n_without_original=int(np.count_nonzero(to_raters & (images.original_ids < 0))),
     )
 
 
-def _pairs_of(models: _Models) -> Iterable[tuple[str, Predictions]]:
+def _iterate_models(models: _Models) -> Iterable[tuple[str, Predictions]]:
+    """Yield the name and predictions of each model, with their types checked."""
     for pair in models.items() if isinstance(models, Mapping) else models:
         check_type(tuple, pair, value_name="a model with its name", fix="{NAME: PREDICTIONS}")
         check_type(Predictions, pair[1])
         yield pair
 
 
-def _check_names(names: list[str]) -> None:
+def _check_model_names(names: list[str]) -> None:
+    """Raise `DataError` for missing, duplicate or reserved names of models."""
     if not names:
         raise DataError("missing-models", "models are missing", fix="add at least one")
     check_unique(names, value_name="a model")
@@ -207,74 +212,84 @@ def _check_names(names: list[str]) -> None:
         )
 
 
-def _proposing_model(model: JoinedModel, images: int) -> ProposingModel:
-    """Count the images that a model misses, of all models' images, and its unknown images."""
-    known = int(np.count_nonzero(model.images >= 0))
+def _summarize_model(model: JoinedModel, n_images: int) -> ProposingModel:
+    """Count the images that a model misses, and its unknown images."""
+    n_known = int(np.count_nonzero(model.image_numbers >= 0))
     return ProposingModel(
-        name=model.name, kind=model.kind, n_missing_images=images - known, n_unknown_images=model.images.size - known
+        name=model.name,
+        kind=model.score_kind,
+        n_missing_images=n_images - n_known,
+        n_unknown_images=model.image_numbers.size - n_known,
     )
 
 
-def _first_pairs(model: JoinedModel, images: _ImageTable) -> _Ints:
+def _find_first_candidates(model: JoinedModel, images: _ImageTable) -> _Ints:
     """Find the rows of a model whose first class is a candidate."""
-    is_known = (model.images >= 0) & (model.top1 >= 0)
-    return np.flatnonzero(is_known & images.to_raters[model.images])
+    is_known = (model.image_numbers >= 0) & (model.top1_ids >= 0)
+    return np.flatnonzero(is_known & images.is_sent_to_raters[model.image_numbers])
 
 
-def _fixed_pairs(models: Iterable[JoinedModel], images: _ImageTable) -> _Ints:
-    """Return the keys of pairs that are candidates for every N: original labels and first classes."""
-    labelled = np.flatnonzero(images.to_raters & (images.original >= 0))
-    keys = [encode_pairs(labelled, images.original[labelled])]
+def _fixed_pair_keys(models: Iterable[JoinedModel], images: _ImageTable) -> _Ints:
+    """Return the keys of the pairs that are always candidates: original labels and first classes."""
+    labelled = np.flatnonzero(images.is_sent_to_raters & (images.original_ids >= 0))
+    keys = [encode_pairs(labelled, images.original_ids[labelled])]
     for model in models:
-        rows = _first_pairs(model, images)
-        keys.append(encode_pairs(model.images[rows], model.top1[rows]))
+        rows = _find_first_candidates(model, images)
+        keys.append(encode_pairs(model.image_numbers[rows], model.top1_ids[rows]))
     return np.unique(np.concatenate(keys))
 
 
-def _limit(per_image: float, images: int, fixed: int) -> int:
+def _max_candidates(per_image: float, n_images: int, n_fixed: int) -> int:
     """Compute the largest number of candidates with a mean of at most `per_image` per image."""
-    limit = math.floor(per_image * images)
-    limit += (limit + 1) / images <= per_image if images else 0  # the product may be rounded down
-    if fixed > limit:
+    limit = math.floor(per_image * n_images)
+    limit += (limit + 1) / n_images <= per_image if n_images else 0  # the product may be rounded down
+    if n_fixed > limit:
         raise DataError(
             "too-many",
             "original labels and top-1 predictions already exceed the number of candidates per image",
             allowed=f"{per_image:g} per image",
-            found=f"{fixed / images:.2f} per image, on {images:,} images that go to raters",
-            fix=Fix("allow more: {per_image}; or use fewer models", per_image=math.ceil(100 * fixed / images) / 100),
+            found=f"{n_fixed / n_images:.2f} per image, on {n_images:,} images that go to raters",
+            fix=Fix(
+                "allow more: {per_image}; or use fewer models", per_image=math.ceil(100 * n_fixed / n_images) / 100
+            ),
         )
     return limit
 
 
-def _most_probable(best: Iterable[BestPairs], fixed: _Ints, limit: int) -> int:
-    """Compute N, the number of most probable pairs of each model that can be candidates."""
-    best = list(best)
-    if not best:
+def _choose_most_probable(best_pairs: Iterable[BestPairs], fixed_keys: _Ints, limit: int) -> int:
+    """Compute N, the largest number of most probable pairs of each model that may be candidates."""
+    best_pairs = list(best_pairs)
+    if not best_pairs:
         return 0
-    keys = np.concatenate([encode_pairs(pairs.images, pairs.class_ids) for pairs in best])
-    places = np.concatenate([pairs.places for pairs in best])
-    new = ~np.isin(keys, fixed)
-    keys, places = keys[new], places[new]
-    order = np.lexsort((places, keys))
+    keys = np.concatenate([encode_pairs(pairs.image_numbers, pairs.class_ids) for pairs in best_pairs])
+    ranks = np.concatenate([pairs.ranks for pairs in best_pairs])
+    is_new = ~np.isin(keys, fixed_keys)
+    keys, ranks = keys[is_new], ranks[is_new]
+    order = np.lexsort((ranks, keys))
     first = np.ones(order.size, bool)
     first[1:] = np.diff(keys[order]) > 0
-    appears = np.sort(places[order][first])  # the smallest N with each further pair
-    further = limit - fixed.size
-    return int(appears[further]) - 1 if appears.size > further else max(pairs.pairs for pairs in best)
+    first_ranks = np.sort(ranks[order][first])  # the smallest N with each further pair
+    n_further = limit - fixed_keys.size
+    return (
+        int(first_ranks[n_further]) - 1 if first_ranks.size > n_further else max(pairs.n_pairs for pairs in best_pairs)
+    )
 
 
-def _candidates(
+def _make_candidates(
     models: Mapping[str, JoinedModel],
     images: _ImageTable,
-    best: Mapping[str, BestPairs],
+    best_pairs: Mapping[str, BestPairs],
     most_probable: int,
     classes: Classes,
 ) -> Candidates:
-    labelled = np.flatnonzero(images.to_raters & (images.original >= 0))
+    """Create the candidates from the original labels and the candidates of each model."""
+    labelled = np.flatnonzero(images.is_sent_to_raters & (images.original_ids >= 0))
     zeros = np.zeros(labelled.size, np.int64)
-    parts = [(labelled, images.original[labelled], zeros, zeros, np.full(labelled.size, np.nan))]
+    parts = [(labelled, images.original_ids[labelled], zeros, zeros, np.full(labelled.size, np.nan))]
     for source, name in enumerate(models, 1):
-        image_ids, class_ids, ranks, probabilities = _proposed_by(models[name], images, best.get(name), most_probable)
+        image_ids, class_ids, ranks, probabilities = _list_model_candidates(
+            models[name], images, best_pairs.get(name), most_probable
+        )
         parts.append((image_ids, class_ids, np.full(image_ids.size, source), ranks, probabilities))
     image_ids, class_ids, source_ids, ranks, probabilities = (
         np.concatenate(column) for column in zip(*parts, strict=True)
@@ -284,20 +299,23 @@ def _candidates(
     )
 
 
-def _proposed_by(
-    model: JoinedModel, images: _ImageTable, best: BestPairs | None, most_probable: int
+def _list_model_candidates(
+    model: JoinedModel, images: _ImageTable, best_pairs: BestPairs | None, most_probable: int
 ) -> tuple[_Ints, _Ints, _Ints, npt.NDArray[np.float64]]:
-    """Return the images, classes, ranks and probabilities of the candidates of a model."""
-    rows = _first_pairs(model, images)
-    image_ids, class_ids = model.images[rows], model.top1[rows].astype(np.int64)
-    if best is None:
+    """Return the image, class, rank and probability of each candidate of a model."""
+    rows = _find_first_candidates(model, images)
+    image_ids, class_ids = model.image_numbers[rows], model.top1_ids[rows].astype(np.int64)
+    if best_pairs is None:
         return image_ids, class_ids, np.ones(rows.size, np.int64), np.full(rows.size, np.nan)
-    further = np.flatnonzero(best.places <= most_probable)
-    is_first = np.isin(encode_pairs(best.images[further], best.class_ids[further]), encode_pairs(image_ids, class_ids))
-    further = further[~is_first]
-    image_ids = np.concatenate([image_ids, best.images[further]])
-    class_ids = np.concatenate([class_ids, best.class_ids[further]])
-    probabilities = np.concatenate([best.top1_probabilities[rows], best.probabilities[further]])
+    further_rows = np.flatnonzero(best_pairs.ranks <= most_probable)
+    is_first = np.isin(
+        encode_pairs(best_pairs.image_numbers[further_rows], best_pairs.class_ids[further_rows]),
+        encode_pairs(image_ids, class_ids),
+    )
+    further_rows = further_rows[~is_first]
+    image_ids = np.concatenate([image_ids, best_pairs.image_numbers[further_rows]])
+    class_ids = np.concatenate([class_ids, best_pairs.class_ids[further_rows]])
+    probabilities = np.concatenate([best_pairs.top1_probabilities[rows], best_pairs.probabilities[further_rows]])
     order = np.argsort(image_ids, kind="stable")  # the first class of each image, then others by probability
     starts = np.flatnonzero(np.diff(image_ids[order], prepend=-1))
     sizes = np.diff(starts, append=order.size)

@@ -14,11 +14,11 @@ from reassess.formats.files import sha256
 from reassess.proposals.image_models import ImageModel, ModelSource
 from reassess.text import join_first, suggest_name
 
-_INSTALLED = "site-packages"  # folder of installed modules, which are not part of the model
+_PACKAGES_FOLDER = "site-packages"  # folder of installed modules, which are not part of the model
 
 
 def open_python(source: ModelSource, name: str, device: str | None) -> ImageModel:
-    """Open the function of a module. Importing the module, also from the working folder, runs its code."""
+    """Open a Python function as a model; this imports its module, and so runs its code."""
     for option, value in (("transform", source.transform), ("checkpoint", source.checkpoint), ("device", device)):
         if value is not None:
             raise DataError(
@@ -33,20 +33,21 @@ def open_python(source: ModelSource, name: str, device: str | None) -> ImageMode
             "wrong-syntax", "not the name of a Python function", where=source.name, allowed="python:module:function"
         )
     folder = str(Path.cwd())
-    with _search_in(folder):
-        module = _import(source.name, module_name)
-        function = _function(source.name, module, function_name)
+    with _importing_from(folder):
+        module = _import_module(source.name, module_name)
+        function = _get_function(source.name, module, function_name)
 
     def run(images: Any) -> Any:
-        with _search_in(folder), redirect_stdout(sys.stderr):  # keep prints of the user's code out of the result
+        """Call the function, with imports from the working folder."""
+        with _importing_from(folder), redirect_stdout(sys.stderr):  # keep prints of the user's code out of the result
             return function(images)
 
-    return ImageModel(source.name, run, None, source.outputs, _facts(module))
+    return ImageModel(source.name, run, None, source.outputs, _hash_code(module))
 
 
 @contextmanager
-def _search_in(folder: str) -> Iterator[None]:
-    """Search a folder for modules during a block, as Python does for a script in that folder."""
+def _importing_from(folder: str) -> Iterator[None]:
+    """Let Python import modules from a folder, during a block."""
     sys.path.insert(0, folder)
     try:
         yield
@@ -55,7 +56,8 @@ def _search_in(folder: str) -> Iterator[None]:
             sys.path.remove(folder)
 
 
-def _import(model: str, name: str) -> ModuleType:
+def _import_module(model: str, name: str) -> ModuleType:
+    """Import a module, and raise `DataError` if it fails."""
     try:
         return import_module(name)
     except (Exception, SystemExit) as error:  # user code may raise anything
@@ -70,17 +72,20 @@ def _import(model: str, name: str) -> ModuleType:
         raise _import_error(model, name, error) from error
 
 
-def _function(model: str, module: ModuleType, name: str) -> Callable[[Any], Any]:
+def _get_function(model: str, module: ModuleType, name: str) -> Callable[[Any], Any]:
+    """Return the function of a module, and raise `DataError` if it is missing."""
     try:
         function = getattr(module, name)
     except AttributeError as error:
         functions = {key: value for key, value in vars(module).items() if callable(value) and not key.startswith("_")}
-        own = [key for key, value in functions.items() if getattr(value, "__module__", None) == module.__name__]
+        own_functions = [
+            key for key, value in functions.items() if getattr(value, "__module__", None) == module.__name__
+        ]
         raise DataError(
             "import-failed",
             "module does not have this function",
             where=model,
-            allowed=join_first(own, max_items=5) if own else None,
+            allowed=join_first(own_functions, max_items=5) if own_functions else None,
             fix=suggest_name(name, functions),
         ) from error
     except (Exception, SystemExit) as error:  # the module may define __getattr__
@@ -91,6 +96,7 @@ def _function(model: str, module: ModuleType, name: str) -> Callable[[Any], Any]
 
 
 def _import_error(model: str, name: str, error: BaseException) -> DataError:
+    """Create the error for a module whose code fails."""
     last = traceback.extract_tb(error.__traceback__)[-1]
     place = "" if isinstance(error, SyntaxError) else f" ({Path(last.filename).name}, line {last.lineno})"
     return DataError(
@@ -102,18 +108,18 @@ def _import_error(model: str, name: str, error: BaseException) -> DataError:
     )
 
 
-def _facts(module: ModuleType) -> dict[str, str]:
-    """Hash the module's file, and the other imported modules in its folder."""
+def _hash_code(module: ModuleType) -> dict[str, str]:
+    """Hash the module's file, and the imported modules in its folder."""
     file = getattr(module, "__file__", None)
     if not file or not Path(file).is_file():
         return {}
     facts = {"code": sha256(Path(file))}
     folder = Path(file).resolve().parent
-    if _INSTALLED in folder.parts:
+    if _PACKAGES_FOLDER in folder.parts:
         return facts
     for name, imported in sorted(sys.modules.items()):
         path = Path(getattr(imported, "__file__", None) or ".").resolve()
-        is_beside = folder in path.parents and _INSTALLED not in path.parts and path.is_file()
+        is_beside = folder in path.parents and _PACKAGES_FOLDER not in path.parts and path.is_file()
         if is_beside and imported is not module and name != "__main__":
             facts[f"code of {name}"] = sha256(path)
     return facts

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from reassess.core import Benchmark
 from reassess.core.checks import check_unique, find_first_duplicate
 from reassess.core.predictions import MAX_IDS_PER_ROW
-from reassess.data import ImageSource, check_place
+from reassess.data import ImageSource, check_output_path
 from reassess.errors import DataError, OutputError
 from reassess.formats import write_predictions
 from reassess.formats.files import check_output, check_suffix, exists, write_to_temporary
@@ -21,19 +21,19 @@ from reassess.formats.tables import TABLE_SUFFIXES
 from reassess.proposals.output_classes import OutputClasses
 from reassess.proposals.shards import Shards
 
-_ARRAY = ".npy"
-_SUFFIXES = (_ARRAY, *TABLE_SUFFIXES)
+_ARRAY_SUFFIX = ".npy"
+_OUTPUT_SUFFIXES = (_ARRAY_SUFFIX, *TABLE_SUFFIXES)
 
 
 def is_array(file: Path) -> bool:
-    """Return whether a file contains all scores, not only the best classes."""
-    return file.suffix.lower() == _ARRAY
+    """Return whether a file is an npy array with all scores, and not a table of the best classes."""
+    return file.suffix.lower() == _ARRAY_SUFFIX
 
 
-def files_of(names: Sequence[str], output: Path) -> list[Path]:
-    """Return the file of each model: the output itself, or an npy file in it for several models."""
+def list_output_files(names: Sequence[str], output: Path) -> list[Path]:
+    """List the output file of each model: the output itself, or a file in it for several models."""
     check_unique(names, value_name="a model")
-    if repeat := find_first_duplicate([_identity(name) for name in names]):
+    if repeat := find_first_duplicate([_model_key(name) for name in names]):
         raise DataError(
             "two-outputs-one-file",
             "two models have the same output file",
@@ -49,55 +49,57 @@ def files_of(names: Sequence[str], output: Path) -> list[Path]:
     if output.name in ("", ".."):  # then the folder beside it has no name either
         raise OutputError("invalid-name", "output has no file name", where=output, fix="name a file or a folder in it")
     if len(names) == 1:
-        check_suffix(output, _SUFFIXES, "predictions of images")
+        check_suffix(output, _OUTPUT_SUFFIXES, "predictions of images")
         return [output]
-    if output.suffix.lower() in _SUFFIXES or (exists(output) and not output.is_dir()):
-        fix = f"name it {output.with_suffix('')}" if output.suffix.lower() in _SUFFIXES else "choose another name"
+    if output.suffix.lower() in _OUTPUT_SUFFIXES or (exists(output) and not output.is_dir()):
+        fix = (
+            f"name it {output.with_suffix('')}" if output.suffix.lower() in _OUTPUT_SUFFIXES else "choose another name"
+        )
         raise OutputError("output-is-folder", "for several models, the output is a folder", where=output, fix=fix)
-    files = [output / f"{name}{_ARRAY}" for name in _file_names(names)]
+    files = [output / f"{name}{_ARRAY_SUFFIX}" for name in _make_file_names(names)]
     check_unique(files, value_name="an output", fix="run the models separately")
     return files
 
 
-def _identity(model: str) -> str:
+def _model_key(model: str) -> str:
     """Return a key that is equal for two names of the same model, such as two paths of an ONNX file."""
     kind, _, name = model.partition(":")
     return f"{kind}:{os.path.realpath(name)}" if kind == "onnx" else model
 
 
-def _file_names(models: Sequence[str]) -> list[str]:
-    """Return file names without suffix; names of ONNX files have enough folders to differ."""
+def _make_file_names(models: Sequence[str]) -> list[str]:
+    """Make file names without suffix; names of ONNX files have enough folders to differ."""
     most_parts = max(len(Path(model).parts) for model in models)
     for parts in range(1, most_parts + 1):
-        names = [_file_name(model, parts) for model in models]
+        names = [_make_file_name(model, parts) for model in models]
         if len(set(names)) == len(names):
             break
     return names
 
 
-def _file_name(model: str, parts: int) -> str:
-    """Return the file name of a model, for ONNX files with the last parts of the path."""
+def _make_file_name(model: str, n_parts: int) -> str:
+    """Make the file name of a model; for ONNX files, from the last parts of the path."""
     kind, _, name = model.partition(":")
     if kind == "onnx":
         path = Path(name)
-        name = "-".join([*path.parent.parts, path.stem][-parts:])
+        name = "-".join([*path.parent.parts, path.stem][-n_parts:])
     safe_name = re.sub(r"[^\w.-]", "-", name)
     return f"{kind}-{safe_name}" if safe_name else kind
 
 
-def check_files(
+def check_output_files(
     files: Sequence[Path],
     output: Path,
     images: ImageSource,
     benchmark: Benchmark | None,
     may_replace: Callable[[Path], bool],
 ) -> None:
-    """Raise before the run if a file cannot be written, or would replace benchmark parts or images."""
+    """Raise an error if an output file cannot be written, or would replace an input."""
     is_folder = output not in files
     all_files = [*files, *(file.with_suffix(".txt") for file in files if is_array(file))]  # txt: image names
     for path in (*([output] if is_folder else []), *all_files):
         if benchmark is not None:
-            check_place(path, benchmark)
+            check_output_path(path, benchmark)
         if exists(path) and path.samefile(images.place):
             raise OutputError(
                 "output-is-input", "output is the file with the image names", where=path, fix="choose another name"
@@ -111,45 +113,45 @@ def check_files(
         format_name_lines(file, images.names)
 
 
-def write_shards(
+def write_output_file(
     file: Path, shards: Shards, outputs: OutputClasses, names: Sequence[str], may_replace: Callable[[Path], bool]
 ) -> tuple[int, dict[int, str], int]:
-    """Write the scores of a model's shards.
+    """Write the output file of a model from its shards; return counts and unreadable images.
 
     Return the number of images, the reasons of unreadable images by row, and the number of images with another best
     class in float16. The files appear together with the files of other models, see `write_atomically`.
     """
     rows: list[int] = []
     reasons: dict[int, str] = {}
-    moved = 0
+    n_changed = 0
     are_probabilities = True
-    for shard in shards.read():
+    for shard in shards.read_all():
         rows += shard.rows.tolist()
         reasons |= shard.reasons
-        moved += shard.moved
+        n_changed += shard.n_changed_by_rounding
         are_probabilities &= bool(((shard.scores >= 0) & (shard.scores <= 1)).all())
     images = tuple(names[row] for row in rows)
     file.parent.mkdir(exist_ok=True)
     if is_array(file):
         empty = 0.0 if are_probabilities else -np.inf
-        ordered = (outputs.ordered(shard.scores, empty=empty) for shard in shards.read())
+        ordered = (outputs.sort_by_class(shard.scores, missing_score=empty) for shard in shards.read_all())
         with write_to_temporary(file, force=may_replace(file)) as temporary:
-            _save(temporary, ordered, len(rows))
+            _write_array(temporary, ordered, len(rows))
         names_file = file.with_suffix(".txt")
         with write_to_temporary(names_file, force=may_replace(names_file)) as temporary:
             temporary.write_text(format_name_lines(file, images), encoding="utf-8")
     else:
         path = shards.folder / "scores.npy"
-        _save(path, (shard.scores for shard in shards.read()), len(rows))
-        scores = outputs.predictions(np.load(path, mmap_mode="r"), images)
+        _write_array(path, (shard.scores for shard in shards.read_all()), len(rows))
+        scores = outputs.to_predictions(np.load(path, mmap_mode="r"), images)
         write_predictions(file, scores, top_k=MAX_IDS_PER_ROW, force=may_replace(file))
-    return len(rows), reasons, moved
+    return len(rows), reasons, n_changed
 
 
-def _save(path: Path, parts: Iterator[npt.NDArray[np.float16]], rows: int) -> None:
-    """Write parts of scores in order, with one part in memory at a time."""
+def _write_array(path: Path, parts: Iterator[npt.NDArray[np.float16]], n_rows: int) -> None:
+    """Write parts of scores to an npy file, with one part in memory at a time."""
     first = next(parts)
-    array = np.lib.format.open_memmap(path, mode="w+", dtype=np.float16, shape=(rows, first.shape[1]))
+    array = np.lib.format.open_memmap(path, mode="w+", dtype=np.float16, shape=(n_rows, first.shape[1]))
     start = 0
     for part in chain([first], parts):
         array[start : start + len(part)] = part

@@ -14,57 +14,57 @@ from reassess.formats.files import write_to_temporary
 
 @dataclass(frozen=True, eq=False)
 class Shard:
-    """The scores of some successive images."""
+    """The scores of some consecutive images, stored in one file."""
 
     rows: npt.NDArray[np.int64]  # (images,): rows of the readable images
     scores: npt.NDArray[np.float16]  # float16, shape (images, outputs)
     reasons: Mapping[int, str]  # why the other images are unreadable, by row
-    moved: int  # images with another best class once scores are rounded to float16
+    n_changed_by_rounding: int  # images with another best class once scores are rounded to float16
 
     @classmethod
-    def joined(cls, parts: "Sequence[Shard]") -> "Shard":
-        """Join successive parts."""
+    def from_parts(cls, parts: "Sequence[Shard]") -> "Shard":
+        """Join consecutive parts of a shard."""
         return cls(
             rows=np.concatenate([part.rows for part in parts]),
             scores=np.concatenate([part.scores for part in parts]),
             reasons={row: reason for part in parts for row, reason in part.reasons.items()},
-            moved=sum(part.moved for part in parts),
+            n_changed_by_rounding=sum(part.n_changed_by_rounding for part in parts),
         )
 
-    def is_of(self, images: range, outputs: int) -> bool:
-        """Return whether it has each of these images, once and in order, and this number of outputs."""
+    def is_complete(self, rows: range, n_outputs: int) -> bool:
+        """Return whether the shard has exactly these images, in order, and this number of outputs."""
         return (
             self.scores.dtype == np.float16
-            and self.scores.shape == (len(self.rows), outputs)
+            and self.scores.shape == (len(self.rows), n_outputs)
             and not np.isnan(self.scores).any()
-            and sorted([*self.rows.tolist(), *self.reasons]) == list(images)
+            and sorted([*self.rows.tolist(), *self.reasons]) == list(rows)
             and bool((np.diff(self.rows) > 0).all())
-            and 0 <= self.moved <= len(self.rows)
+            and 0 <= self.n_changed_by_rounding <= len(self.rows)
         )
 
 
 @dataclass(frozen=True)
 class Shards:
-    """The shards of a model in a folder, by number."""
+    """The files with a model's scores: one numbered file, a shard, for some images each."""
 
     folder: Path  # folder of the files
-    images: int  # all images
-    size: int  # images per shard; the last shard may have fewer
-    outputs: int  # number of outputs of the model
+    n_images: int  # all images
+    shard_size: int  # images per shard; the last shard may have fewer
+    n_outputs: int  # number of outputs of the model
 
     @property
-    def count(self) -> int:
+    def n_shards(self) -> int:
         """Number of shards of a complete run."""
-        return -(-self.images // self.size)
+        return -(-self.n_images // self.shard_size)
 
-    def rows(self, number: int) -> range:
-        """Return the rows of the images of a shard."""
-        return range(self.images)[number * self.size : (number + 1) * self.size]
+    def rows_of_shard(self, number: int) -> range:
+        """Return the rows of the images in a shard."""
+        return range(self.n_images)[number * self.shard_size : (number + 1) * self.shard_size]
 
-    def pending(self) -> list[int]:
-        """List the missing shards."""
-        existing = set(self._existing())
-        return [number for number in range(self.count) if number not in existing]
+    def missing_numbers(self) -> list[int]:
+        """List the numbers of the shards that are missing."""
+        existing = set(self._existing_numbers())
+        return [number for number in range(self.n_shards) if number not in existing]
 
     def write(self, number: int, shard: Shard) -> None:
         """Write a shard, completely or not at all."""
@@ -75,34 +75,35 @@ class Shards:
                 scores=shard.scores,
                 unreadable=np.array(list(shard.reasons), np.int64),
                 reasons=np.array(list(shard.reasons.values()), str),
-                moved=shard.moved,
+                moved=shard.n_changed_by_rounding,
             )
 
-    def read(self) -> Iterator[Shard]:
+    def read_all(self) -> Iterator[Shard]:
         """Read all shards in order; `DataError` for a damaged shard."""
-        return map(self._read, range(self.count))
+        return map(self._read, range(self.n_shards))
 
     def remove_damaged(self) -> list[Path]:
-        """Remove shards that are damaged, or have other images or outputs; return their paths."""
-        damaged = [self._path(number) for number in self._existing() if self._read_intact(number) is None]
+        """Remove shards that are damaged or do not fit the run; return their paths."""
+        damaged = [self._path(number) for number in self._existing_numbers() if self._read_intact(number) is None]
         for path in damaged:
             path.unlink()
         return damaged
 
-    def with_scores(self, images: Iterable[int]) -> set[int]:
-        """Return the given images that have scores in a shard."""
-        images = set(images)
-        numbers = set(self._existing()) & {image // self.size for image in images}
+    def find_rows_with_scores(self, rows: Iterable[int]) -> set[int]:
+        """Return the rows that have scores in an intact shard."""
+        rows = set(rows)
+        numbers = set(self._existing_numbers()) & {image // self.shard_size for image in rows}
         shards = filter(None, map(self._read_intact, numbers))
-        return images.intersection(row for shard in shards for row in shard.rows.tolist())
+        return rows.intersection(row for shard in shards for row in shard.rows.tolist())
 
-    def remove(self, images: Iterable[int]) -> None:
-        """Remove the shards with some images, so that they are computed again."""
-        for number in {image // self.size for image in images}:
+    def remove_with_rows(self, rows: Iterable[int]) -> None:
+        """Remove the shards that contain any of these rows, so that they are computed again."""
+        for number in {image // self.shard_size for image in rows}:
             self._path(number).unlink(missing_ok=True)
 
-    def _existing(self) -> list[int]:
-        return [number for number in range(self.count) if self._path(number).exists()]
+    def _existing_numbers(self) -> list[int]:
+        """List the numbers of the shards that exist."""
+        return [number for number in range(self.n_shards) if self._path(number).exists()]
 
     def _read_intact(self, number: int) -> Shard | None:
         """Read a shard; None if it is damaged."""
@@ -112,28 +113,32 @@ class Shards:
             return None
 
     def _read(self, number: int) -> Shard:
+        """Read a shard, and raise `DataError` if it is damaged."""
         path = self._path(number)
         with path.open("rb") as file:
             try:
                 with np.load(file, allow_pickle=False) as arrays:
-                    shard = _shard_of(arrays)
-                fits = shard.is_of(self.rows(number), self.outputs)
+                    shard = _make_shard(arrays)
+                fits = shard.is_complete(self.rows_of_shard(number), self.n_outputs)
             except Exception as error:  # zipfile and numpy raise many types of errors for damaged files
-                raise self._damaged(path) from error
+                raise self._damaged_error(path) from error
         if not fits:
-            raise self._damaged(path)
+            raise self._damaged_error(path)
         return shard
 
-    def _damaged(self, path: Path) -> DataError:
+    def _damaged_error(self, path: Path) -> DataError:
+        """Create the error for a damaged shard."""
         return DataError(
             "damaged-file", "shard is damaged", where=path, fix="run the command again, which computes the shard again"
         )
 
     def _path(self, number: int) -> Path:
+        """Return the path of a shard."""
         return self.folder / f"{number:06d}.npz"
 
 
-def _shard_of(arrays: Mapping[str, npt.NDArray[Any]]) -> Shard:
+def _make_shard(arrays: Mapping[str, npt.NDArray[Any]]) -> Shard:
+    """Create a shard from the arrays of its file."""
     rows, unreadable = (arrays[name].astype(np.int64, casting="safe") for name in ("rows", "unreadable"))
     reasons = dict(zip(unreadable.tolist(), arrays["reasons"].astype(str).tolist(), strict=True))
-    return Shard(rows=rows, scores=arrays["scores"], reasons=reasons, moved=int(arrays["moved"]))
+    return Shard(rows=rows, scores=arrays["scores"], reasons=reasons, n_changed_by_rounding=int(arrays["moved"]))

@@ -19,19 +19,24 @@ from reassess.core.image_names import match_images
 from reassess.core.items import require_questions, take_items
 from reassess.errors import DataError
 
-USUAL_SIZE = 8  # classes per task
-_WHOLE, _REST, _UNDER, _NO_PARENT = "all of the image", "the rest of the image", "under", "no common parent"
-_TOGETHER, _ALONE = "any two together on", "some two together on no other image"
-TASKS_WITH = {  # description of tasks, by the beginning of their reason
-    _WHOLE: "all classes of their image",
-    _REST: "the last class of their image",
-    _UNDER: "classes under a common parent",
+DEFAULT_TASK_SIZE = 8  # classes per task
+_WHOLE_IMAGE, _REST_OF_IMAGE, _UNDER_PARENT, _NO_PARENT = (
+    "all of the image",
+    "the rest of the image",
+    "under",
+    "no common parent",
+)
+_SHARED_IMAGES, _NO_SHARED_IMAGE = "any two together on", "some two together on no other image"
+TASK_DESCRIPTIONS = {  # description of tasks, by the beginning of their reason
+    _WHOLE_IMAGE: "all classes of their image",
+    _REST_OF_IMAGE: "the last class of their image",
+    _UNDER_PARENT: "classes under a common parent",
     _NO_PARENT: "classes without a common parent",
-    _TOGETHER: "classes together on several images",
-    _ALONE: "two classes together on no other image",
+    _SHARED_IMAGES: "classes together on several images",
+    _NO_SHARED_IMAGE: "two classes together on no other image",
 }
-_LONGEST = 0.99  # quantile of the times of votes; longer times count as this quantile
-_DENSE_CLASSES = 4_000  # up to this number of classes, a dense table is used
+_MAX_SECONDS_QUANTILE = 0.99  # quantile of the times of votes; longer times count as this quantile
+_MAX_DENSE_CLASSES = 4_000  # up to this number of classes, a dense table is used
 _MIN_GAIN = 1e-9  # of an exchange
 _Ints = npt.NDArray[np.int64]
 
@@ -41,7 +46,11 @@ _Explain = Callable[[_Ints], str]
 
 
 def make_tasks(
-    questions: Questions, *, size: int = USUAL_SIZE, hierarchy: Hierarchy | None = None, golden: Votes | None = None
+    questions: Questions,
+    *,
+    size: int = DEFAULT_TASK_SIZE,
+    hierarchy: Hierarchy | None = None,
+    golden: Votes | None = None,
 ) -> Tasks:
     """Group questions into tasks: a few similar classes of one image per task.
 
@@ -87,8 +96,8 @@ def make_tasks(
     check_type(Questions, questions)
     check_number(size, 1, value_name="number of classes per task", is_whole=True)
     if golden is not None:
-        questions = _without_golden(questions, golden)
-    distances, explain = _by_images(questions) if hierarchy is None else _by_hierarchy(hierarchy)
+        questions = _remove_golden(questions, golden)
+    distances, explain_task = _image_distances(questions) if hierarchy is None else _hierarchy_distances(hierarchy)
     groups: list[tuple[int, _Ints, str]] = []
     order = np.lexsort((questions.class_ids, questions.image_ids))
     starts = np.searchsorted(questions.image_ids[order], np.arange(len(questions.images) + 1))
@@ -96,15 +105,16 @@ def make_tasks(
     for image in range(len(questions.images)):
         classes = class_ids[starts[image] : starts[image + 1]]
         if classes.size <= size:
-            groups += [(image, classes, _WHOLE)] if classes.size else []
+            groups += [(image, classes, _WHOLE_IMAGE)] if classes.size else []
             continue
-        parts = _group(classes, distances(classes), size)
+        parts = _split_into_tasks(classes, distances(classes), size)
         parts.sort(key=lambda part: int(part[0]))
-        groups += [(image, part, explain(part) if part.size > 1 else _REST) for part in parts]
-    return _tasks(questions, groups)
+        groups += [(image, part, explain_task(part) if part.size > 1 else _REST_OF_IMAGE) for part in parts]
+    return _tasks_from_groups(questions, groups)
 
 
-def _without_golden(questions: Questions, golden: Votes) -> Questions:
+def _remove_golden(questions: Questions, golden: Votes) -> Questions:
+    """Remove the questions that have experts' votes."""
     classes = questions.classes.merge(classes_of(golden))
     questions, golden = questions.in_classes(classes), golden.in_classes(classes)
     image_rows = match_images(questions.images, golden.images)[questions.image_ids]
@@ -112,7 +122,8 @@ def _without_golden(questions: Questions, golden: Votes) -> Questions:
     return require_questions(take_items(questions, rows))
 
 
-def _tasks(questions: Questions, groups: Sequence[tuple[int, _Ints, str]]) -> Tasks:
+def _tasks_from_groups(questions: Questions, groups: Sequence[tuple[int, _Ints, str]]) -> Tasks:
+    """Create tasks from groups; a group is an image number, class ids and a reason."""
     sizes = np.array([part.size for _, part, _ in groups], np.int64)
     none = np.empty(0, np.int64)
     return Tasks(
@@ -128,8 +139,8 @@ def _tasks(questions: Questions, groups: Sequence[tuple[int, _Ints, str]]) -> Ta
     )
 
 
-def _group(class_ids: _Ints, distances: npt.NDArray[np.float64], size: int) -> list[_Ints]:
-    """Split the classes of an image into tasks, with ascending class ids in each task."""
+def _split_into_tasks(class_ids: _Ints, distances: npt.NDArray[np.float64], size: int) -> list[_Ints]:
+    """Split the classes of an image into tasks of similar classes."""
     from scipy.cluster.hierarchy import average, cophenet, leaves_list
     from scipy.spatial.distance import squareform
 
@@ -138,26 +149,28 @@ def _group(class_ids: _Ints, distances: npt.NDArray[np.float64], size: int) -> l
     task = np.empty(class_ids.size, np.int64)
     for number, part in enumerate(_split_leaves(leaves, squareform(cophenet(tree))[leaves[:-1], leaves[1:]], size)):
         task[part] = number
-    _exchange(task, distances)
+    _exchange_classes(task, distances)
     return [class_ids[task == number] for number in range(int(task.max()) + 1)]
 
 
-def _exchange(task: _Ints, distances: npt.NDArray[np.float64]) -> None:
-    """Exchange classes of two tasks, the best pair first, while this reduces the distances within tasks."""
-    rows = np.arange(task.size)
+def _exchange_classes(task_ids: _Ints, distances: npt.NDArray[np.float64]) -> None:
+    """Exchange classes of two tasks while this reduces the distances within tasks."""
+    rows = np.arange(task_ids.size)
     while True:
-        to_task = distances @ (task[:, None] == np.arange(task.max() + 1))
-        leaving = to_task[:, task] - to_task[rows, task][:, None]  # change if class i moves to the task of class j
+        to_task = distances @ (task_ids[:, None] == np.arange(task_ids.max() + 1))
+        leaving = (
+            to_task[:, task_ids] - to_task[rows, task_ids][:, None]
+        )  # change if class i moves to the task of class j
         change = leaving + leaving.T - 2 * distances
-        change[task[:, None] == task] = 0
+        change[task_ids[:, None] == task_ids] = 0
         first, second = np.unravel_index(np.argmin(change), change.shape)
         if change[first, second] > -_MIN_GAIN:
             return
-        task[[first, second]] = task[[second, first]]
+        task_ids[[first, second]] = task_ids[[second, first]]
 
 
 def _split_leaves(leaves: _Ints, gaps: npt.NDArray[np.float64], size: int) -> list[_Ints]:
-    """Split leaves into the fewest parts of similar size, with the largest sum of gaps between parts."""
+    """Split the leaves of a cluster tree into the fewest parts, where the gaps are largest."""
     n = leaves.size
     count = -(-n // size)
     small, large = divmod(n, count)  # the first `large` parts have one more class
@@ -177,20 +190,22 @@ def _split_leaves(leaves: _Ints, gaps: npt.NDArray[np.float64], size: int) -> li
     return np.split(leaves, best[large][1][:-1])
 
 
-def _by_hierarchy(hierarchy: Hierarchy) -> tuple[_Distances, _Explain]:
-    """Return distances of classes by the shared beginning of their paths from the root."""
+def _hierarchy_distances(hierarchy: Hierarchy) -> tuple[_Distances, _Explain]:
+    """Return a function for distances of classes in a hierarchy, and one that explains a task."""
 
     def distances(class_ids: _Ints) -> npt.NDArray[np.float64]:
+        """Compute the distance of each pair of classes by their common path."""
         paths = [hierarchy.path(class_id) for class_id in class_ids.tolist()]
         shared = np.array([[len(_common_prefix([a, b])) for b in paths] for a in paths], np.float64)
         np.fill_diagonal(shared, shared.max())
         return np.asarray(shared.max() - shared)
 
-    def explain(class_ids: _Ints) -> str:
+    def explain_task(class_ids: _Ints) -> str:
+        """Name the lowest common parent of the classes."""
         common = _common_prefix([hierarchy.path(class_id) for class_id in class_ids.tolist()])
-        return f"{_UNDER} {common[-1]}" if common else _NO_PARENT
+        return f"{_UNDER_PARENT} {common[-1]}" if common else _NO_PARENT
 
-    return distances, explain
+    return distances, explain_task
 
 
 def _common_prefix(paths: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
@@ -200,48 +215,55 @@ def _common_prefix(paths: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
     return first[:length]
 
 
-def _by_images(questions: Questions) -> tuple[_Distances, _Explain]:
-    """Return the Jaccard distances of classes by their images."""
+def _image_distances(questions: Questions) -> tuple[_Distances, _Explain]:
+    """Return a function for Jaccard distances of classes by images, and one that explains a task."""
     from scipy.sparse import csr_array
 
     ones = np.ones(len(questions), np.int64)
     classes, columns = np.unique(questions.class_ids, return_inverse=True)
     incidence = csr_array((ones, (questions.image_ids, columns)), (len(questions.images), classes.size))
     together = csr_array(incidence.T @ incidence)
-    table = together.toarray() if classes.size <= _DENSE_CLASSES else None  # much faster to index
+    table = together.toarray() if classes.size <= _MAX_DENSE_CLASSES else None  # much faster to index
 
     def count_common(class_ids: _Ints) -> _Ints:
-        at = np.searchsorted(classes, class_ids)
-        return np.asarray(together[at][:, at].toarray() if table is None else table[np.ix_(at, at)])
+        """Count the images of each pair of classes."""
+        columns_of_classes = np.searchsorted(classes, class_ids)
+        return np.asarray(
+            together[columns_of_classes][:, columns_of_classes].toarray()
+            if table is None
+            else table[np.ix_(columns_of_classes, columns_of_classes)]
+        )
 
     def distances(class_ids: _Ints) -> npt.NDArray[np.float64]:
+        """Compute the Jaccard distance of each pair of classes."""
         common = count_common(class_ids)
         images = common.diagonal()
         return np.asarray(1 - common / (images[:, None] + images - common))
 
-    def explain(class_ids: _Ints) -> str:
+    def explain_task(class_ids: _Ints) -> str:
+        """Describe on how many images the classes of a task appear together."""
         images = int(count_common(class_ids).min())
-        return _ALONE if images == 1 else f"{_TOGETHER} {images} images or more"
+        return _NO_SHARED_IMAGE if images == 1 else f"{_SHARED_IMAGES} {images} images or more"
 
-    return distances, explain
+    return distances, explain_task
 
 
-def votes_until_closed(votes: Votes, model: RaterModel, stop: StopRule, at_most: int) -> float:
-    """Estimate the mean votes per question under a stop rule, from 1 to `at_most`, from earlier votes.
+def votes_until_closed(votes: Votes, model: RaterModel, stop: StopRule, max_votes: int) -> float:
+    """Estimate the mean votes per question until a stop rule closes it, from earlier votes.
 
-    The earlier votes are replayed in random order; questions with fewer than `at_most` votes do not count.
+    The earlier votes are replayed in random order; questions with fewer than `max_votes` votes do not count.
     """
-    rows = np.flatnonzero(votes.sizes >= at_most)
+    rows = np.flatnonzero(votes.sizes >= max_votes)
     if not rows.size:
         raise DataError(
             "missing-votes",
             "earlier votes are too few to estimate votes per question",
-            allowed=f"a question with {at_most:,} votes or more",
+            allowed=f"a question with {max_votes:,} votes or more",
             found=f"{int(votes.sizes.max(initial=0)):,} at most",
             fix="ask for fewer votes, or give other earlier votes",
         )
-    (replay,) = replay_stops(votes.restrict(rows), model, [stop], threshold=stop.high, at_most=at_most)
-    return float(replay.taken.mean()) / rows.size
+    (replay,) = replay_stops(votes.restrict(rows), model, [stop], threshold=stop.high, max_votes=max_votes)
+    return float(replay.n_used_votes.mean()) / rows.size
 
 
 def seconds_per_vote(votes: Votes) -> float:
@@ -276,4 +298,4 @@ def seconds_per_vote(votes: Votes) -> float:
             "no vote has a time",
             fix="use votes with a column seconds, or a number of seconds per vote",
         )
-    return float(np.minimum(seconds, np.quantile(seconds, _LONGEST)).mean())
+    return float(np.minimum(seconds, np.quantile(seconds, _MAX_SECONDS_QUANTILE)).mean())

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.data.sources import is_offline
-from reassess.errors import DataError, Fix, SourceError, importing
+from reassess.errors import DataError, Fix, SourceError, require_package
 from reassess.formats.files import check_input, check_suffix
 from reassess.formats.predictions.prediction_arrays import torch_error
 from reassess.proposals.image_models import ImageModel, ModelSource
@@ -21,11 +21,11 @@ from reassess.proposals.preprocessing import Transform, read_transform
 from reassess.text import join_first
 
 _WEIGHT_KEYS = ("state_dict", "model", "model_state_dict")  # of the weights in checkpoints of training scripts
-_PARALLEL = "module."  # prefix of each name if the model was trained on several devices
+_PARALLEL_PREFIX = "module."  # prefix of each name if the model was trained on several devices
 _HUB_TIMEOUT = 10  # seconds
 
 
-def with_weights(build: Callable[[bool, int | None], Any], path: Path) -> Any:
+def build_with_checkpoint(build: Callable[[bool, int | None], Any], path: Path) -> Any:
     """Build a model with the weights in a file, and with their number of outputs."""
     weights = _load_weights(path)
     model = build(False, None)
@@ -38,7 +38,7 @@ def with_weights(build: Callable[[bool, int | None], Any], path: Path) -> Any:
     except RuntimeError as error:
         needed = set(model.state_dict())
         missing, unexpected = sorted(needed - set(weights)), sorted(set(weights) - needed)
-        found = (
+        key_differences = (
             f"missing: {join_first(missing, max_items=3) or 'none'}; unexpected: "
             f"{join_first(unexpected, max_items=3) or 'none'}"
         )
@@ -46,14 +46,14 @@ def with_weights(build: Callable[[bool, int | None], Any], path: Path) -> Any:
             "wrong-weights",
             "weights do not fit this model",
             where=path,
-            found=found if missing or unexpected else str(error).splitlines()[-1].strip(),
+            found=key_differences if missing or unexpected else str(error).splitlines()[-1].strip(),
             fix="use the model that the weights were trained for",
         ) from error
     return model
 
 
 def _load_weights(path: Path) -> dict[str, Any]:
-    """Load the weights in a file by name; no other Python object is loaded."""
+    """Load the named weights in a checkpoint file, and no other Python objects."""
     suffix = check_suffix(path, (".pt", ".pth", ".bin", ".tar", ".ckpt", ".safetensors"), "a checkpoint")
     check_input(path)
     try:
@@ -78,12 +78,12 @@ def _load_weights(path: Path) -> dict[str, Any]:
             found=type(content).__name__,
             fix="torch.save(model.state_dict(), path)",
         )
-    return {name.removeprefix(_PARALLEL): tensor for name, tensor in content.items()}
+    return {name.removeprefix(_PARALLEL_PREFIX): tensor for name, tensor in content.items()}
 
 
 @contextmanager
-def downloads_of(library: str) -> Iterator[None]:
-    """Let a library download weights in a block, or use only cached weights.
+def download_if_online(library: str) -> Iterator[None]:
+    """Let a library download weights during a block; offline, it uses only cached weights.
 
     Only cached weights are used offline, or if the hub of the library is unreachable. timm's weights come from the
     Hugging Face hub. It gets one request first, since its own client would retry for a minute.
@@ -92,7 +92,7 @@ def downloads_of(library: str) -> Iterator[None]:
         if is_offline():
             import torch.hub
 
-            changes.enter_context(patch.object(torch.hub, "download_url_to_file", _refuse))
+            changes.enter_context(patch.object(torch.hub, "download_url_to_file", _refuse_download))
             changes.enter_context(redirect_stderr(StringIO()))
             changes.enter_context(redirect_stdout(StringIO()))
         try:
@@ -105,50 +105,51 @@ def downloads_of(library: str) -> Iterator[None]:
         yield
 
 
-def _refuse(*_: object, **__: object) -> None:
+def _refuse_download(*_: object, **__: object) -> None:
+    """Raise an error instead of a download."""
     raise OSError("weights are not in the cache, and the network is not used")
 
 
-def _is_reachable(address: str) -> bool:
-    """Return whether a hub answers a request, with any status."""
+def _is_reachable(url: str) -> bool:
+    """Return whether a server answers a request."""
     from huggingface_hub.utils import get_session
 
     try:
-        get_session().head(address, timeout=_HUB_TIMEOUT)
+        get_session().head(url, timeout=_HUB_TIMEOUT)
     except Exception:  # the type depends on the HTTP library
         return False
     return True
 
 
 def open_timm(source: ModelSource, name: str, device: str | None) -> ImageModel:
-    """Open a timm model; its own configuration defines the preprocessing."""
-    with importing("timm", extra="timm", purpose="a model of timm"):
+    """Open a timm model, with the preprocessing of its own configuration."""
+    with require_package("timm", extra="timm", purpose="a model of timm"):
         import timm
     if not timm.is_model(name):
-        raise _unknown_model(source, name, timm.list_models())
+        raise _unknown_model_error(source, name, timm.list_models())
 
     def build(pretrained: bool, outputs: int | None) -> Any:
         return timm.create_model(name, pretrained=pretrained, **({} if outputs is None else {"num_classes": outputs}))
 
-    model = _build_with_weights(source, build)
+    model = _build_from_source(source, build)
     transform = None if source.transform else _timm_transform(source, timm.data.resolve_model_data_config(model))
     return _make_model(source, model, transform, device, f"timm {timm.__version__}")
 
 
 def open_torchvision(source: ModelSource, name: str, device: str | None) -> ImageModel:
-    """Open a torchvision model with its newest weights, which define the preprocessing."""
-    with importing("torchvision", extra="torchvision", purpose="a model of torchvision"):
+    """Open a torchvision model with its newest weights and their preprocessing."""
+    with require_package("torchvision", extra="torchvision", purpose="a model of torchvision"):
         import torchvision
     models = torchvision.models.list_models(module=torchvision.models)
     if name not in models:
-        raise _unknown_model(source, name, models)
+        raise _unknown_model_error(source, name, models)
     weights = torchvision.models.get_model_weights(name).DEFAULT
 
     def build(pretrained: bool, outputs: int | None) -> Any:
         options = {} if outputs is None else {"num_classes": outputs}
         return torchvision.models.get_model(name, weights=weights if pretrained else None, **options)
 
-    model = _build_with_weights(source, build)
+    model = _build_from_source(source, build)
     preset = weights.transforms()
     transform = Transform(
         size=preset.resize_size[0],
@@ -160,7 +161,8 @@ def open_torchvision(source: ModelSource, name: str, device: str | None) -> Imag
     return _make_model(source, model, transform, device, f"torchvision {torchvision.__version__}")
 
 
-def _unknown_model(source: ModelSource, name: str, names: Sequence[str]) -> DataError:
+def _unknown_model_error(source: ModelSource, name: str, names: Sequence[str]) -> DataError:
+    """Create the error for an unknown model, with similar names."""
     near = get_close_matches(name, names, n=3)
     library = source.name.partition(":")[0]
     fix = f"did you mean {' or '.join(f'{library}:{match}' for match in near)}?" if near else None
@@ -168,7 +170,7 @@ def _unknown_model(source: ModelSource, name: str, names: Sequence[str]) -> Data
 
 
 def _timm_transform(source: ModelSource, config: dict[str, Any]) -> Transform:
-    """Convert timm's configuration to the transform of its own evaluation."""
+    """Convert the configuration of a timm model to a transform."""
     height, width = config["input_size"][1:]
     scaled = int(height / config["crop_pct"]), int(width / config["crop_pct"])
     squashed = config["crop_mode"] == "squash"
@@ -190,12 +192,12 @@ def _timm_transform(source: ModelSource, config: dict[str, Any]) -> Transform:
     )
 
 
-def _build_with_weights(source: ModelSource, build: Callable[[bool, int | None], Any]) -> Any:
-    """Build the model with the weights of its source, and with their number of outputs."""
+def _build_from_source(source: ModelSource, build: Callable[[bool, int | None], Any]) -> Any:
+    """Build a model with the weights of its checkpoint, or with the library's weights."""
     if source.checkpoint is not None:
-        return with_weights(build, Path(source.checkpoint))
+        return build_with_checkpoint(build, Path(source.checkpoint))
     try:
-        with downloads_of(source.name.partition(":")[0]):
+        with download_if_online(source.name.partition(":")[0]):
             model = build(True, None)
     except (OSError, RuntimeError, ValueError) as error:  # depends on the library
         reason = (str(error).splitlines() or [type(error).__name__])[0]
@@ -213,6 +215,7 @@ def _build_with_weights(source: ModelSource, build: Callable[[bool, int | None],
 def _make_model(
     source: ModelSource, model: Any, transform: Transform | None, device: str | None, library: str
 ) -> ImageModel:
+    """Create the `ImageModel` of a PyTorch model on a device."""
     import torch
 
     if source.transform is not None:
@@ -234,11 +237,16 @@ def _make_model(
             scores = model(batch)
         return np.asarray(scores.float().cpu())
 
-    facts = {"weights": _hash(model), "library": f"{library}, torch {torch.__version__}", "device": str(torch_device)}
+    facts = {
+        "weights": _hash_weights(model),
+        "library": f"{library}, torch {torch.__version__}",
+        "device": str(torch_device),
+    }
     return ImageModel(source.name, function, transform, source.outputs, facts)
 
 
 def _open_device(name: str | None) -> Any:
+    """Open a PyTorch device, and raise `DataError` if it does not work."""
     import torch
 
     try:
@@ -252,7 +260,7 @@ def _open_device(name: str | None) -> Any:
     return device
 
 
-def _hash(model: Any) -> str:
+def _hash_weights(model: Any) -> str:
     """Hash the weights and their names with SHA-256."""
     import torch
 

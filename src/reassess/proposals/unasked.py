@@ -10,7 +10,7 @@ from reassess.core import NOT_ASKED, UNRATED, Candidates, Classes, LabelSets, Pr
 from reassess.core.candidates import sort_sources
 from reassess.core.checks import check_unique
 from reassess.core.image_names import match_images
-from reassess.errors import add_place_to_errors
+from reassess.errors import add_error_place
 from reassess.evaluation import Outcomes
 from reassess.evaluation.class_ranks import check_top_k
 from reassess.evaluation.outcomes import UNKNOWN
@@ -19,7 +19,7 @@ from reassess.numeric.arrays import encode_pairs
 from reassess.proposals.model_rows import ImageNumbers
 
 # A predicted class that raters were not asked about; rank 0 is the first class of the model.
-_PAIR = np.dtype(
+_PAIR_DTYPE = np.dtype(
     [("image", "i8"), ("class", "i4"), ("model", "i8"), ("rank", "i8"), ("probability", "f8"), ("unrated", "?")]
 )
 
@@ -66,81 +66,98 @@ def unasked_candidates(
     """
     scores = None if scores is None else scores.in_classes(labels.classes)
     names: list[str] = []
-    parts = [np.empty(0, _PAIR)]
-    images = ImageNumbers()
+    parts = [np.empty(0, _PAIR_DTYPE)]
+    numbering = ImageNumbers()
     for name, predictions, outcomes in models:
-        with add_place_to_errors(name):
+        with add_error_place(name):
             check_top_k((top_k,), predictions.max_k)
             predictions = predictions.in_classes(labels.classes)
-        rows, pairs = _unasked(predictions, outcomes, labels, scores, top_k)
+        rows, pairs = _find_unasked_pairs(predictions, outcomes, labels, scores, top_k)
         with_labels = zip(rows.tolist(), outcomes.label_rows[rows].tolist(), strict=True)
         image_names = [labels.images[label] if label >= 0 else outcomes.images[row] for row, label in with_labels]
-        pairs["image"] = images.numbers(image_names, outcomes.match)
+        pairs["image"] = numbering.number_images(image_names, outcomes.match)
         pairs["model"] = len(names)
         parts.append(pairs)
         names.append(name)
     check_unique(names, value_name="a model")
-    return _sort(names, np.concatenate(parts), images, labels.classes)
+    return _merge_and_sort_pairs(names, np.concatenate(parts), numbering, labels.classes)
 
 
-def _unasked(
+def _find_unasked_pairs(
     predictions: Predictions, outcomes: Outcomes, labels: LabelSets, scores: Scores | None, top_k: int
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.void]]:
-    """Find the pairs of a model that are not valid and that raters were not asked about, with their rows."""
+    """Find a model's predicted classes that raters were not asked about, with their rows."""
     known_rows = np.flatnonzero(outcomes.state != UNKNOWN)
-    best = outcomes.top1[known_rows, None] if top_k == 1 else predictions.top_classes(top_k, known_rows)[0]
-    place, ranks = np.nonzero(best >= 0)
-    rows, class_ids = known_rows[place], best[place, ranks]
-    settled = np.isin(
+    best_classes = outcomes.top1[known_rows, None] if top_k == 1 else predictions.top_classes(top_k, known_rows)[0]
+    place, ranks = np.nonzero(best_classes >= 0)
+    rows, class_ids = known_rows[place], best_classes[place, ranks]
+    is_settled = np.isin(
         encode_pairs(outcomes.label_rows[rows], class_ids), encode_pairs(labels.image_ids, labels.indices)
     )
-    rated = outcomes.label_rows[rows] >= 0
+    is_rated = outcomes.label_rows[rows] >= 0
     if scores is not None:
         score_rows = match_images(
             outcomes.images, scores.questions.images, match=outcomes.match, known_place="the scores"
         )[rows]
-        settled |= scores.is_asked(score_rows, class_ids)
-        rated = score_rows >= 0
-    new = np.flatnonzero(~settled)
-    pairs = np.empty(new.size, _PAIR)
-    pairs["class"], pairs["rank"], pairs["unrated"] = class_ids[new], ranks[new], ~rated[new]
-    pairs["probability"] = class_probabilities(predictions, rows[new], class_ids[new])
-    return rows[new], pairs
+        is_settled |= scores.is_asked(score_rows, class_ids)
+        is_rated = score_rows >= 0
+    new_rows = np.flatnonzero(~is_settled)
+    pairs = np.empty(new_rows.size, _PAIR_DTYPE)
+    pairs["class"], pairs["rank"], pairs["unrated"] = class_ids[new_rows], ranks[new_rows], ~is_rated[new_rows]
+    pairs["probability"] = class_probabilities(predictions, rows[new_rows], class_ids[new_rows])
+    return rows[new_rows], pairs
 
 
-def _sort(models: list[str], pairs: npt.NDArray[np.void], images: ImageNumbers, classes: Classes) -> Candidates:
-    """Join equal pairs, and sort them, most informative first."""
-    _, start, pair = np.unique(encode_pairs(pairs["image"], pairs["class"]), return_index=True, return_inverse=True)
+def _merge_and_sort_pairs(
+    models: list[str], pairs: npt.NDArray[np.void], numbering: ImageNumbers, classes: Classes
+) -> Candidates:
+    """Merge equal pairs of several models, and sort them, most informative first."""
+    _, start, question_numbers = np.unique(
+        encode_pairs(pairs["image"], pairs["class"]), return_index=True, return_inverse=True
+    )
     image, class_id = pairs["image"][start], pairs["class"][start]
-    model_count = np.bincount(pair, minlength=start.size)
-    mean_rank = np.bincount(pair, pairs["rank"], start.size) / model_count
-    unordered = _candidates(models, pairs, pair, Questions(tuple(images.names), _ids(image), _ids(class_id), classes))
+    model_count = np.bincount(question_numbers, minlength=start.size)
+    mean_rank = np.bincount(question_numbers, pairs["rank"], start.size) / model_count
+    unordered = _make_candidates(
+        models,
+        pairs,
+        question_numbers,
+        Questions(tuple(numbering.names), _to_int32(image), _to_int32(class_id), classes),
+    )
     probability = np.nan_to_num(unordered.mean_probabilities, nan=-1)
     order = np.lexsort(
-        (class_id, images.places[image], mean_rank, -probability, -model_count, -unordered.rank_one_counts)
+        (
+            class_id,
+            numbering.candidate_positions[image],
+            mean_rank,
+            -probability,
+            -model_count,
+            -unordered.rank_one_counts,
+        )
     )
     place = np.argsort(order)
-    questions = Questions(tuple(images.names), _ids(image[order]), _ids(class_id[order]), classes)
+    questions = Questions(tuple(numbering.names), _to_int32(image[order]), _to_int32(class_id[order]), classes)
     reasons = np.where(pairs["unrated"][start][order], UNRATED, NOT_ASKED).tolist()
-    return replace(_candidates(models, pairs, place[pair], questions), reasons=tuple(reasons))
+    return replace(_make_candidates(models, pairs, place[question_numbers], questions), reasons=tuple(reasons))
 
 
-def _candidates(
-    models: list[str], pairs: npt.NDArray[np.void], pair: npt.NDArray[np.int64], questions: Questions
+def _make_candidates(
+    models: list[str], pairs: npt.NDArray[np.void], question_numbers: npt.NDArray[np.int64], questions: Questions
 ) -> Candidates:
-    """Make candidates from pairs; `pair` has the number of each row's question."""
+    """Create candidates from pairs; `question_numbers` is the question of each pair."""
     sources = sort_sources(models)
     source = np.array([sources.index(name) for name in models], np.int64)[pairs["model"]]
-    order = np.lexsort((source, pair))
+    order = np.lexsort((source, question_numbers))
     return Candidates(
         questions=questions,
         sources=sources,
-        question_ids=_ids(pair[order]),
-        source_ids=_ids(source[order]),
-        ranks=_ids(pairs["rank"][order] + 1),
+        question_ids=_to_int32(question_numbers[order]),
+        source_ids=_to_int32(source[order]),
+        ranks=_to_int32(pairs["rank"][order] + 1),
         probabilities=pairs["probability"][order],
     )
 
 
-def _ids(numbers: npt.NDArray[np.integer]) -> npt.NDArray[np.int32]:
+def _to_int32(numbers: npt.NDArray[np.integer]) -> npt.NDArray[np.int32]:
+    """Convert numbers to int32."""
     return numbers.astype(np.int32)

@@ -23,13 +23,19 @@ from reassess.proposals.shards import Shards
 from reassess.text import count_noun, join_first
 
 _SHA256 = re.compile("[0-9a-f]{64}")
-_HASH = 12  # digits of a hash to show
-_RECORD, _IMAGES, _OUTPUTS, _LOCK, _SHARDS = "run.json", "images.parquet", "outputs.json", "lock", "shards"
-_VERSION = 3
+_HASH_DIGITS = 12  # digits of a hash to show
+_RECORD_FILE, _IMAGES_FILE, _OUTPUTS_FILE, _LOCK_FILE, _SHARDS_FOLDER = (
+    "run.json",
+    "images.parquet",
+    "outputs.json",
+    "lock",
+    "shards",
+)
+_RECORD_VERSION = 3
 
 
 def describe_changes(before: Any, now: Any, name: str = "") -> Iterator[str]:
-    """Describe the differences of two JSON objects; objects in only one of them are only named."""
+    """Describe the differences between two JSON objects, one per line."""
     if isinstance(before, dict) and isinstance(now, dict):
         both = [key for key in before if key in now]
         removed, new = (
@@ -48,31 +54,34 @@ def describe_changes(before: Any, now: Any, name: str = "") -> Iterator[str]:
         change = f"without {key} before, with one now" if before is None else f"with {key} before, without one now"
         yield f"{parent}: {change}" if parent else change
     elif before != now:
-        yield f"{name}: {_format(before)} before, {_format(now)} now"
+        yield f"{name}: {_format_value(before)} before, {_format_value(now)} now"
 
 
-def _format(value: object) -> str:
+def _format_value(value: object) -> str:
+    """Format a value; a hash is shortened."""
     if isinstance(value, str):
-        return value[:_HASH] if _SHA256.fullmatch(value) else value
+        return value[:_HASH_DIGITS] if _SHA256.fullmatch(value) else value
     return "none" if value is None else json.dumps(value)
 
 
-def describe_image_changes(before: Mapping[str, tuple[int, int]], now: Mapping[str, tuple[int, int]]) -> Iterator[str]:
-    """Describe the differences of two sets of images, by size and modification time of their files."""
+def describe_image_changes(
+    recorded: Mapping[str, tuple[int, int]], current: Mapping[str, tuple[int, int]]
+) -> Iterator[str]:
+    """Describe the differences between two sets of images, by size and time of their files."""
     kinds = {
-        "changed": [image for image in now if image in before and now[image] != before[image]],
-        "new": [image for image in now if image not in before],
-        "missing": [image for image in before if image not in now],
+        "changed": [image for image in current if image in recorded and current[image] != recorded[image]],
+        "new": [image for image in current if image not in recorded],
+        "missing": [image for image in recorded if image not in current],
     }
     for kind, names in kinds.items():
         if names:
             yield f"{count_noun(len(names), 'image')} {kind}: {join_first(names, max_items=3)}"
-    if list(before) != list(now) and not any(kinds.values()):
+    if list(recorded) != list(current) and not any(kinds.values()):
         yield "images are in another order"
 
 
 def read_image_record(path: Path) -> dict[str, tuple[int, int]]:
-    """Read the images of a run from its table, with the size and modification time of each file."""
+    """Read the images of a run, with the size and modification time of each file."""
     import polars as pl
 
     try:
@@ -88,7 +97,7 @@ def read_image_record(path: Path) -> dict[str, tuple[int, int]]:
 
 @dataclass(frozen=True)
 class UnfinishedRun:
-    """The folder of an unfinished run: its settings, its images, and its shards."""
+    """The folder of an unfinished run, with its settings, its images and its shards."""
 
     output: Path  # output of the run; the folder is beside it
 
@@ -97,47 +106,49 @@ class UnfinishedRun:
         """Folder of the run."""
         return self.output.with_name(f"{self.output.name}.unfinished")
 
-    def shards(self, file: Path) -> Path:
-        """Return the folder of the shards of a file."""
-        return self.folder / _SHARDS / file.stem
+    def shard_folder(self, file: Path) -> Path:
+        """Return the folder with the shards of an output file."""
+        return self.folder / _SHARDS_FOLDER / file.stem
 
     def has_written(self, path: Path) -> bool:
-        """Return whether this run wrote a file before it was stopped."""
-        records = [self.folder / _RECORD, self.folder / _OUTPUTS]
+        """Return whether this run wrote a file before it was interrupted."""
+        records = [self.folder / _RECORD_FILE, self.folder / _OUTPUTS_FILE]
         if not all(map(exists, records)) or not exists(path) or not path.is_file():
             return False
-        digest = _read_json(self.folder / _OUTPUTS).get(self._key(path))
+        digest = _read_json(self.folder / _OUTPUTS_FILE).get(self._relative_path(path))
         return digest is not None and digest == sha256(path)
 
     @property
-    def mark(self) -> str:
-        """Mark in the names of temporary files of runs with this output."""
+    def temporary_mark(self) -> str:
+        """A mark in the names of temporary files, the same for all runs with this output."""
         return hashlib.sha256(os.fsencode(self.output.name)).hexdigest()[:8]
 
-    def note_outputs(self, files: Mapping[Path, Path]) -> None:
+    def record_outputs(self, files: Mapping[Path, Path]) -> None:
         """Record the hashes of output files before they are moved into place.
 
         `files` maps final to temporary paths. Remove output files that an interrupted run has written.
         """
-        for key in _read_json(self.folder / _OUTPUTS) if exists(self.folder / _OUTPUTS) else ():
+        for key in _read_json(self.folder / _OUTPUTS_FILE) if exists(self.folder / _OUTPUTS_FILE) else ():
             if self.has_written(path := self.output.parent / key):
                 Path(os.path.realpath(path)).unlink()
-        hashes = {self._key(path): sha256(temporary) for path, temporary in files.items()}
-        _write_json(self.folder / _OUTPUTS, hashes)
+        hashes = {self._relative_path(path): sha256(temporary) for path, temporary in files.items()}
+        _write_json(self.folder / _OUTPUTS_FILE, hashes)
 
     @contextmanager
-    def begin(self, run: Mapping[str, Any], images: ImageSource, shards: Sequence[Shards]) -> Iterator[None]:
-        """Start a run or continue an interrupted one, and lock its folder for a block.
+    def lock_folder(self, settings: Mapping[str, Any], images: ImageSource, shards: Sequence[Shards]) -> Iterator[None]:
+        """Lock the folder during a block, and start a run in it or continue the interrupted one.
 
         Images without scores, such as unreadable images, may have changed; their shards are computed again. If the run
         is stopped, the exception has a note about the finished part; without a finished shard, the folder is removed.
         """
-        self._refuse_other()
-        with _locked(self.folder / _LOCK):
+        self._check_folder()
+        with _lock_run(self.folder / _LOCK_FILE):
             is_ours = False
             try:
-                self._record({"schema": "reassess/predict-run", "version": _VERSION, **run}, images, shards)
-                (self.folder / _SHARDS).mkdir(exist_ok=True)
+                self._start_or_continue(
+                    {"schema": "reassess/predict-run", "version": _RECORD_VERSION, **settings}, images, shards
+                )
+                (self.folder / _SHARDS_FOLDER).mkdir(exist_ok=True)
                 is_ours = True
                 yield
             except BaseException as error:
@@ -147,36 +158,38 @@ class UnfinishedRun:
                     error.add_note(f"{self.folder} contains the finished part; run the same again to continue.")
                 else:
                     with suppress(OSError):
-                        self.end()
+                        self.remove_folder()
                 raise
 
-    def end(self) -> None:
-        """Remove the folder: the record first, since the folder belongs to no run without it."""
-        (self.folder / _RECORD).unlink(missing_ok=True)
+    def remove_folder(self) -> None:
+        """Remove the folder of the run."""
+        (self.folder / _RECORD_FILE).unlink(missing_ok=True)
         with suppress(OSError):  # for example if the folder contains other files
-            shutil.rmtree(self.folder / _SHARDS)
+            shutil.rmtree(self.folder / _SHARDS_FOLDER)
             temporary = self.folder.glob(f"{TEMPORARY_PREFIX}*")  # files of a killed process
-            for path in (*temporary, *(self.folder / name for name in (_IMAGES, _OUTPUTS, _LOCK))):
+            for path in (*temporary, *(self.folder / name for name in (_IMAGES_FILE, _OUTPUTS_FILE, _LOCK_FILE))):
                 path.unlink(missing_ok=True)
             self.folder.rmdir()
 
     def _has_shards(self) -> bool:
+        """Return whether the folder contains shards."""
         return any(self.folder.rglob("[!.]*.npz"))
 
-    def _record(self, run: Mapping[str, Any], images: ImageSource, shards: Sequence[Shards]) -> None:
-        now = {name: images.stamp(row) for row, name in enumerate(images.names)}
-        if (self.folder / _RECORD).exists():
-            before = read_image_record(self.folder / _IMAGES)
-            changes = [*describe_changes(_read_json(self.folder / _RECORD), run)]
-            renewed = [] if changes else _find_renewed(before, now, shards)
+    def _start_or_continue(self, settings: Mapping[str, Any], images: ImageSource, shards: Sequence[Shards]) -> None:
+        """Start a new run, or check that the interrupted run has the same settings and images."""
+        current = {name: images.size_and_mtime(row) for row, name in enumerate(images.names)}
+        if (self.folder / _RECORD_FILE).exists():
+            recorded = read_image_record(self.folder / _IMAGES_FILE)
+            changes = [*describe_changes(_read_json(self.folder / _RECORD_FILE), settings)]
+            renewed_rows = [] if changes else _find_changed_without_scores(recorded, current, shards)
             changes += describe_image_changes(
-                before | {images.names[row]: now[images.names[row]] for row in renewed}, now
+                recorded | {images.names[row]: current[images.names[row]] for row in renewed_rows}, current
             )
             if not changes:
-                if renewed:
+                if renewed_rows:
                     for model_shards in shards:
-                        model_shards.remove(renewed)
-                    self._write_images(now)
+                        model_shards.remove_with_rows(renewed_rows)
+                    self._write_images(current)
                 return
             if self._has_shards():  # without finished shards, nothing is lost
                 raise DataError(
@@ -187,23 +200,26 @@ class UnfinishedRun:
                     fix=f"use the same settings to continue, or start again: rm -r {self.folder}",
                 )
         # Start a new run, without files of an earlier run.
-        if (self.folder / _SHARDS).is_dir():
-            shutil.rmtree(self.folder / _SHARDS)
-        (self.folder / _OUTPUTS).unlink(missing_ok=True)
-        self._write_images(now)
-        _write_json(self.folder / _RECORD, run)
+        if (self.folder / _SHARDS_FOLDER).is_dir():
+            shutil.rmtree(self.folder / _SHARDS_FOLDER)
+        (self.folder / _OUTPUTS_FILE).unlink(missing_ok=True)
+        self._write_images(current)
+        _write_json(self.folder / _RECORD_FILE, settings)
 
-    def _write_images(self, now: Mapping[str, tuple[int, int]]) -> None:
+    def _write_images(self, stamps_by_image: Mapping[str, tuple[int, int]]) -> None:
+        """Write the table of images, with the size and time of each file."""
         import polars as pl
 
-        stamps = zip(("size", "changed"), np.array(list(now.values())).T, strict=True)
-        write_table(self.folder / _IMAGES, pl.DataFrame({"image": list(now), **dict(stamps)}), force=True)
+        stamps = zip(("size", "changed"), np.array(list(stamps_by_image.values())).T, strict=True)
+        write_table(
+            self.folder / _IMAGES_FILE, pl.DataFrame({"image": list(stamps_by_image), **dict(stamps)}), force=True
+        )
 
-    def _refuse_other(self) -> None:
-        """Raise if the path is a file, or a folder with other files."""
-        own_names = {_RECORD, _IMAGES, _OUTPUTS, _LOCK, _SHARDS}
+    def _check_folder(self) -> None:
+        """Raise `DataError` if the folder is a file, or contains other files."""
+        own_names = {_RECORD_FILE, _IMAGES_FILE, _OUTPUTS_FILE, _LOCK_FILE, _SHARDS_FOLDER}
         if self.folder.is_file() or (
-            not (self.folder / _RECORD).exists()
+            not (self.folder / _RECORD_FILE).exists()
             and any(path.name not in own_names for path in self.folder.glob("[!.]*"))
         ):
             raise DataError(
@@ -213,26 +229,29 @@ class UnfinishedRun:
                 fix="move it, or choose another name",
             )
 
-    def _key(self, path: Path) -> str:
+    def _relative_path(self, path: Path) -> str:
+        """Return a path relative to the folder of the output."""
         return path.relative_to(self.output.parent).as_posix()
 
 
-def _find_renewed(
-    before: Mapping[str, tuple[int, int]], now: Mapping[str, tuple[int, int]], shards: Sequence[Shards]
+def _find_changed_without_scores(
+    recorded: Mapping[str, tuple[int, int]], current: Mapping[str, tuple[int, int]], shards: Sequence[Shards]
 ) -> list[int]:
-    """Find rows of changed images without scores; empty if the runs have different images."""
-    if list(before) != list(now):
+    """Find rows of changed images that have no scores yet."""
+    if list(recorded) != list(current):
         return []
-    changed = {row for row, name in enumerate(now) if now[name] != before[name]}
-    return sorted(changed.difference(*(model_shards.with_scores(changed) for model_shards in shards)))
+    changed = {row for row, name in enumerate(current) if current[name] != recorded[name]}
+    return sorted(changed.difference(*(model_shards.find_rows_with_scores(changed) for model_shards in shards)))
 
 
 def _write_json(path: Path, document: Mapping[str, Any]) -> None:
+    """Write a JSON file."""
     with write_to_temporary(path, force=True) as temporary:
         temporary.write_text(json.dumps(document, indent=2), encoding="utf-8")
 
 
 def _read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object, and raise `DataError` if the file is damaged."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError):
@@ -244,8 +263,8 @@ def _read_json(path: Path) -> dict[str, Any]:
     return document
 
 
-def _locked(path: Path) -> TextIO:
-    """Lock a run until the returned file is closed; `DataError` if another process has locked it."""
+def _lock_run(path: Path) -> TextIO:
+    """Lock a run until the returned file is closed."""
     path.parent.mkdir(exist_ok=True)
     try:
         return take_lock(path, is_optional=True)

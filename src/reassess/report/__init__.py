@@ -1,4 +1,4 @@
-"""Results as figures and as one HTML page; matplotlib is imported when a figure is drawn, and not before."""
+"""Results as figures and as one HTML page."""
 
 import lazy_loader
 

@@ -7,11 +7,11 @@ from itertools import combinations
 from reassess.comparison import Comparison, Difference, Findings, PairedHits
 from reassess.core.labels import DEFAULT_LABEL_SET_NAME
 from reassess.errors import Missing
-from reassess.evaluation import BySize
+from reassess.evaluation import CountsBySize
 from reassess.evaluation.evaluation_words import label_set_heading
 from reassess.evaluation.result import NONE_SCORED
 from reassess.numeric import Proportion
-from reassess.report.accuracy_figures import MOST_NAMED, ModelPoint, plot_leaderboard, plot_scatter
+from reassess.report.accuracy_figures import MAX_NAMED_MODELS, ModelPoint, plot_leaderboard, plot_scatter
 from reassess.report.chart import (
     COUNT,
     P_VALUE,
@@ -22,143 +22,179 @@ from reassess.report.chart import (
     Chart,
     Column,
     Table,
-    bounds_in_percent,
-    cells,
-    in_percent,
-    interval_chart,
-    mark,
-    note_hidden,
-    table,
+    hidden_items_note,
+    interval_to_percent,
+    make_interval_chart,
+    make_table,
+    proportion_cells,
+    proportion_mark,
+    to_percent,
 )
-from reassess.report.chart_figures import LONGEST, MOST_DRAWN, SERIES, SQUARE, Intervals, Mark
+from reassess.report.chart_figures import MAX_DRAWN, MAX_NAME_LENGTH, SERIES_STYLES, SQUARE_SIZE, Intervals, Mark
 from reassess.text import count_noun, shorten
 
-_MOST_FOR_ALL_PAIRS = 4  # models; with more, only neighbours in the ranking are compared
-_MINUS = " minus "
-_FEWEST_IMAGES, _FEW_IMAGES = 10, 100  # the highest numbers of classes are pooled if they have fewer
-_Sizes = Mapping[int, BySize]
+_MAX_MODELS_FOR_ALL_PAIRS = 4  # models; with more, only neighbours in the ranking are compared
+_MINUS_WORD = " minus "
+_MIN_GROUP_LIMIT, _MAX_GROUP_LIMIT = 10, 100  # the highest numbers of classes are pooled if they have fewer
+_ResultsBySize = Mapping[int, CountsBySize]
 
 
 def scatter_chart(findings: Findings) -> Chart | Missing:
-    """Chart the accuracy by reassessed labels over the accuracy by original labels."""
+    """Create a chart of accuracy by reassessed labels over accuracy by original labels."""
     points, rows = [], []
     for model, result in findings.evaluations.items():
         original, real = result.original_accuracy(1), result.real.get(1)
-        original_mark, real_mark = mark(original), mark(real)
+        original_mark, real_mark = proportion_mark(original), proportion_mark(real)
         if original_mark is not None and real_mark is not None:
             points.append(ModelPoint(name=model, original=original_mark, real=real_mark))
-            rows.append([model, *cells(original), *cells(real)])
+            rows.append([model, *proportion_cells(original), *proportion_cells(real)])
     if not points:
         return Missing(f"no model has both accuracies: original labels are missing, or {NONE_SCORED}")
-    judge = label_set_heading(findings.labels.title)
+    label_set = label_set_heading(findings.labels.title)
     columns = {"model": TEXT}
-    for labels in ("original", judge):
-        columns |= {f"{labels} %": PERCENT, f"{labels} 95 %": PERCENT, f"{labels} hits": COUNT, f"{labels} n": COUNT}
-    numbers = table("scatter", f"{_capitalize(judge)} accuracy over original accuracy", columns, rows)
+    for heading in ("original", label_set):
+        columns |= {
+            f"{heading} %": PERCENT,
+            f"{heading} 95 %": PERCENT,
+            f"{heading} hits": COUNT,
+            f"{heading} n": COUNT,
+        }
+    numbers = make_table(
+        "scatter", f"{_capitalize_default_name(label_set)} accuracy over original accuracy", columns, rows
+    )
     note = ""
-    if len(points) > MOST_NAMED:
-        note = f"The chart names the {MOST_NAMED} best models; its table names all models."
-    draw = partial(plot_scatter, points=points, level=findings.original_label_percent, label_set=judge)
-    return Chart(draw, SQUARE, numbers, note)
+    if len(points) > MAX_NAMED_MODELS:
+        note = f"The chart names the {MAX_NAMED_MODELS} best models; its table names all models."
+    draw = partial(plot_scatter, points=points, original_percent=findings.original_label_percent, label_set=label_set)
+    return Chart(draw, SQUARE_SIZE, numbers, note)
 
 
-def _capitalize(judge: str) -> str:
-    """Capitalize the word for label sets without a name."""
-    return judge.capitalize() if judge == DEFAULT_LABEL_SET_NAME else judge
+def _capitalize_default_name(label_set: str) -> str:
+    """Capitalize the heading of label sets without a name; return other names unchanged."""
+    return label_set.capitalize() if label_set == DEFAULT_LABEL_SET_NAME else label_set
 
 
 def select_pairs(findings: Findings) -> Sequence[Comparison] | Missing:
-    """Compare all pairs of a few models, the better model first; of many models, neighbours in the ranking."""
+    """Compare all pairs of a few models, or neighbours in the ranking of many; the better model is first."""
     if isinstance(findings.ranking, Missing):
         return findings.ranking
-    if len(findings.models) > _MOST_FOR_ALL_PAIRS:
+    if len(findings.models) > _MAX_MODELS_FOR_ALL_PAIRS:
         return findings.ranking.neighbours
     return [findings.compare(a, b) for a, b in combinations(findings.ranking.models, 2)]
 
 
 def difference_chart(findings: Findings) -> Chart | Missing:
-    """Chart the differences between pairs of models, by reassessed and by original labels."""
+    """Create a chart of the differences in accuracy between pairs of models."""
     pairs = select_pairs(findings)
     if isinstance(pairs, Missing):
         return pairs
-    rows, judge = [], label_set_heading(findings.labels.title)
-    series: dict[str, list[Mark | None]] = {judge: [], "original": []}
+    rows, label_set = [], label_set_heading(findings.labels.title)
+    series: dict[str, list[Mark | None]] = {label_set: [], "original": []}
     for i, pair in enumerate(pairs):
-        if i < MOST_DRAWN:
-            series[judge].append(_mark(pair.real))
-            series["original"].append(_mark(pair.original))
-        rows += [[pair.a, pair.b, *row] for name, part in pair.differences_by_name.items() for row in _rows(name, part)]
-    groups = [_minus(pair.a, pair.b) for pair in pairs[:MOST_DRAWN]]
+        if i < MAX_DRAWN:
+            series[label_set].append(_difference_mark(pair.real))
+            series["original"].append(_difference_mark(pair.original))
+        rows += [
+            [pair.a, pair.b, *row]
+            for name, difference in pair.differences_by_name.items()
+            for row in _difference_rows(name, difference)
+        ]
+    groups = [_format_pair(pair.a, pair.b) for pair in pairs[:MAX_DRAWN]]
     series = {name: marks for name, marks in series.items() if any(marks)}
     axis = "difference in top-1 accuracy, points"
     columns = {"a": TEXT, "b": TEXT, "labels": TEXT, "a - b, points": POINTS, "95 %": POINTS, "p": P_VALUE}
     columns |= {"only a correct": COUNT, "only b correct": COUNT, "images": COUNT}
-    numbers = table("differences", "Differences between models, on the same images", columns, rows)
-    intervals = Intervals(groups=groups, series=series, axis=axis, form=POINTS, reference=(0.0, "no difference"))
-    return interval_chart(intervals, numbers, note_hidden(len(pairs), "pairs"))
+    numbers = make_table("differences", "Differences between models, on the same images", columns, rows)
+    intervals = Intervals(
+        groups=groups, series=series, axis_title=axis, number_format=POINTS, reference=(0.0, "no difference")
+    )
+    return make_interval_chart(intervals, numbers, hidden_items_note(len(pairs), "pairs"))
 
 
-def _minus(a: str, b: str) -> str:
-    """Write "a minus b", with names shortened to fit; a short name leaves more room for the other."""
-    room = LONGEST - len(_MINUS)
+def _format_pair(a: str, b: str) -> str:
+    """Write "a minus b", with both names shortened to fit."""
+    room = MAX_NAME_LENGTH - len(_MINUS_WORD)
     first = shorten(a, max(room // 2, room - len(b)) - 1)
-    return f"{first}{_MINUS}{shorten(b, max(room // 2, room - len(a)) - 1)}"
+    return f"{first}{_MINUS_WORD}{shorten(b, max(room // 2, room - len(a)) - 1)}"
 
 
-def _rows(name: str, part: Difference) -> Iterator[list[Cell]]:
-    """Yield a row for the difference over images, and one with raters resampled, if available."""
-    only = [part.n_only_a, part.n_only_b] if isinstance(part, PairedHits) else [None, None]
-    yield [name, in_percent(part.difference), bounds_in_percent(part.interval), part.p_value, *only, part.n]
-    if part.standard_deviation is not None:
-        with_raters = bounds_in_percent(part.raters_interval), part.raters_p_value
-        yield [f"{name}, raters resampled", in_percent(part.difference), *with_raters, *only, part.n]
+def _difference_rows(name: str, difference: Difference) -> Iterator[list[Cell]]:
+    """Yield a table row for a difference, and one with raters resampled, if available."""
+    only = [difference.n_only_a, difference.n_only_b] if isinstance(difference, PairedHits) else [None, None]
+    yield [
+        name,
+        to_percent(difference.difference),
+        interval_to_percent(difference.interval),
+        difference.p_value,
+        *only,
+        difference.n,
+    ]
+    if difference.standard_deviation is not None:
+        with_raters = interval_to_percent(difference.raters_interval), difference.raters_p_value
+        yield [f"{name}, raters resampled", to_percent(difference.difference), *with_raters, *only, difference.n]
 
 
-def _mark(part: Difference | None) -> Mark | None:
-    """The difference, with the interval that includes the raters if they are resampled."""
-    if part is None or part.difference is None:
+def _difference_mark(difference: Difference | None) -> Mark | None:
+    """Return a difference and its interval, in points; the interval includes raters if possible."""
+    if difference is None or difference.difference is None:
         return None
-    return Mark(100 * part.difference, bounds_in_percent(part.raters_interval or part.interval))
+    return Mark(100 * difference.difference, interval_to_percent(difference.raters_interval or difference.interval))
 
 
 def label_count_chart(findings: Findings) -> Chart | Missing:
-    """Chart the accuracy by number of valid classes."""
+    """Create a chart of accuracy by number of valid classes."""
     counts = {model: result.by_label_count for model, result in findings.evaluations.items()}
-    sizes = sorted({size for parts in counts.values() for size in parts})
+    sizes = sorted({size for results in counts.values() for size in results})
     if not sizes:
         return Missing(NONE_SCORED)
-    rows = [[model, size, *cells(_sum_hits(parts, [size]))] for size in sizes for model, parts in counts.items()]
-    drawn = {model: counts[model] for model in findings.models[: len(SERIES)]}
-    pools = _pool_sizes(sizes, drawn)
-    groups = [_describe_pool(pool, drawn) for pool in pools]
-    series = {model: [mark(_sum_hits(parts, pool)) for pool in pools] for model, parts in drawn.items()}
-    judge = label_set_heading(findings.labels.title)
-    columns = {"model": TEXT, "valid classes": COUNT, f"{judge} top-1 %": PERCENT, "95 %": PERCENT, "hits": COUNT}
-    numbers = table(
-        "label-count", f"{_capitalize(judge)} accuracy by number of valid classes", columns | {"images": COUNT}, rows
+    rows = [
+        [model, size, *proportion_cells(_sum_hits(results, [size]))]
+        for size in sizes
+        for model, results in counts.items()
+    ]
+    drawn_results = {model: counts[model] for model in findings.models[: len(SERIES_STYLES)]}
+    pools = _pool_label_counts(sizes, drawn_results)
+    groups = [_describe_pool(pool, drawn_results) for pool in pools]
+    series = {
+        model: [proportion_mark(_sum_hits(results, pool)) for pool in pools] for model, results in drawn_results.items()
+    }
+    label_set = label_set_heading(findings.labels.title)
+    columns = {"model": TEXT, "valid classes": COUNT, f"{label_set} top-1 %": PERCENT, "95 %": PERCENT, "hits": COUNT}
+    numbers = make_table(
+        "label-count",
+        f"{_capitalize_default_name(label_set)} accuracy by number of valid classes",
+        columns | {"images": COUNT},
+        rows,
     )
-    note = note_hidden(len(counts), most=len(SERIES))
-    intervals = Intervals(groups=groups, series=series, axis=f"{judge} top-1 accuracy, %", form=".1f")
-    return interval_chart(intervals, numbers, note)
+    note = hidden_items_note(len(counts), max_shown=len(SERIES_STYLES))
+    intervals = Intervals(
+        groups=groups, series=series, axis_title=f"{label_set} top-1 accuracy, %", number_format=".1f"
+    )
+    return make_interval_chart(intervals, numbers, note)
 
 
-def _sum_hits(parts: _Sizes, sizes: Sequence[int]) -> Proportion:
-    """Sum the hits on images whose number of valid classes is in `sizes`."""
-    available = [parts[size] for size in sizes if size in parts]
+def _sum_hits(results: _ResultsBySize, label_counts: Sequence[int]) -> Proportion:
+    """Sum the hits on images whose number of valid classes is in `label_counts`."""
+    available = [results[size] for size in label_counts if size in results]
     return Proportion(sum(part.hits[1] for part in available), sum(part.n for part in available))
 
 
-def _pool_sizes(sizes: list[int], counts: Mapping[str, _Sizes]) -> list[list[int]]:
-    """Pool the highest numbers of valid classes, if each has less than a hundredth of the images."""
-    scored = min(_sum_hits(parts, sizes).n for parts in counts.values())
-    enough = min(max(scored // 100, _FEWEST_IMAGES), _FEW_IMAGES)
-    many = [i for i, size in enumerate(sizes) if all(_sum_hits(parts, [size]).n >= enough for parts in counts.values())]
-    single = 1 + max(many, default=0)
-    return [[size] for size in sizes[:single]] + ([sizes[single:]] if sizes[single:] else [])
+def _pool_label_counts(label_counts: list[int], results_by_model: Mapping[str, _ResultsBySize]) -> list[list[int]]:
+    """Pool the highest numbers of valid classes if each has too few images."""
+    scored = min(_sum_hits(parts, label_counts).n for parts in results_by_model.values())
+    min_images = min(max(scored // 100, _MIN_GROUP_LIMIT), _MAX_GROUP_LIMIT)
+    large_positions = [
+        i
+        for i, size in enumerate(label_counts)
+        if all(_sum_hits(parts, [size]).n >= min_images for parts in results_by_model.values())
+    ]
+    n_single = 1 + max(large_positions, default=0)
+    return [[size] for size in label_counts[:n_single]] + ([label_counts[n_single:]] if label_counts[n_single:] else [])
 
 
-def _describe_pool(pool: list[int], counts: Mapping[str, _Sizes]) -> str:
-    images = [_sum_hits(parts, pool).n for parts in counts.values()]
+def _describe_pool(pool: list[int], results_by_model: Mapping[str, _ResultsBySize]) -> str:
+    """Write the numbers of valid classes in a pool, and its number of images."""
+    images = [_sum_hits(parts, pool).n for parts in results_by_model.values()]
     fewest, most = min(images), max(images)
     n = count_noun(most, "image") if fewest == most else f"{fewest:,} to {most:,} images"
     classes = "valid class" if pool == [1] else "valid classes"
@@ -166,12 +202,16 @@ def _describe_pool(pool: list[int], counts: Mapping[str, _Sizes]) -> str:
 
 
 def leaderboard_chart(findings: Findings) -> Chart | Missing:
-    """Chart the models among published models."""
+    """Create a chart of the report's models among published models."""
     if isinstance(findings.trend, Missing):
         return findings.trend
     placements = findings.placements
     draw = partial(
-        plot_leaderboard, trend=findings.trend, placements=placements, level=findings.original_label_percent, brief=True
+        plot_leaderboard,
+        trend=findings.trend,
+        placements=placements,
+        original_percent=findings.original_label_percent,
+        is_brief=True,
     )
     rows: list[list[Cell]] = []
     for placement in placements:
@@ -196,4 +236,4 @@ def leaderboard_chart(findings: Findings) -> Chart | Missing:
     )
     numbers = Table("leaderboard", "Models of this report among published models", columns, rows)
     note = " ".join(f"{placement.entry}: {placement.caveat}." for placement in placements if placement.caveat)
-    return Chart(draw, SQUARE, numbers, note)
+    return Chart(draw, SQUARE_SIZE, numbers, note)

@@ -8,24 +8,24 @@ from typing import Any
 from reassess.errors import Missing
 from reassess.numeric import Proportion
 from reassess.report.chart_figures import (
-    MOST_DRAWN,
+    MAX_DRAWN,
     Intervals,
     Mark,
     Stacks,
+    compute_intervals_size,
+    compute_stacks_size,
     plot_intervals,
     plot_stacks,
-    size_of_intervals,
-    size_of_stacks,
 )
-from reassess.report.figures import Draw, Size
+from reassess.report.figures import DrawFunction, FigureSize
 from reassess.text import format_percent_value
 
 Interval = tuple[float, float]
 Cell = str | int | float | Interval | None
 
 TEXT, COUNT, PERCENT, POINTS, SHARE, P_VALUE = "s", ",d", ".2f", "+.2f", ".4f", ".2g"
-_NOTHING = "-"
-_SMALLEST = 1e-300  # smaller p-values are written "below 1e-300"
+_MISSING_TEXT = "-"
+_MIN_P_VALUE = 1e-300  # smaller p-values are written "below 1e-300"
 
 
 @dataclass(frozen=True)
@@ -33,25 +33,25 @@ class Column:
     """A column of a table."""
 
     name: str  # the heading, with the unit
-    form: str = TEXT  # format of its numbers
+    number_format: str = TEXT  # format of its numbers
 
     @property
     def is_text(self) -> bool:
         """Whether the column contains text, which is aligned to the left."""
-        return self.form == TEXT
+        return self.number_format == TEXT
 
     def format_cell(self, cell: Cell) -> str:
         """Format a cell for the page."""
         if cell is None:
-            return _NOTHING
+            return _MISSING_TEXT
         if isinstance(cell, tuple):
             return " to ".join(map(self.format_cell, cell))
-        if self.form == P_VALUE and isinstance(cell, float) and cell < _SMALLEST:
-            return f"below {_SMALLEST:g}"
+        if self.number_format == P_VALUE and isinstance(cell, float) and cell < _MIN_P_VALUE:
+            return f"below {_MIN_P_VALUE:g}"
         return (
             format_percent_value(cell)
-            if self.form == PERCENT and not isinstance(cell, str)
-            else format(cell, self.form)
+            if self.number_format == PERCENT and not isinstance(cell, str)
+            else format(cell, self.number_format)
         )
 
 
@@ -67,9 +67,11 @@ class Table:
 
     @property
     def best_cells(self) -> set[tuple[int, int]]:
-        """Row and column of the highest shares of a ranking, in columns with several shares."""
+        """Positions (row, column) of the highest values of a ranking."""
         best = set()
-        for i in (i for i, column in enumerate(self.columns) if self.is_ranking and column.form in (PERCENT, SHARE)):
+        for i in (
+            i for i, column in enumerate(self.columns) if self.is_ranking and column.number_format in (PERCENT, SHARE)
+        ):
             shares = {row: cell for row, cells in enumerate(self.rows) if isinstance(cell := cells[i], float)}
             best |= {(row, i) for row, share in shares.items() if len(shares) > 1 and share == max(shares.values())}
         return best
@@ -81,40 +83,42 @@ class Table:
     @property
     def csv_columns(self) -> list[str]:
         """Headings of the CSV file; an interval has two."""
-        parts = ([f"{c.name}, low", f"{c.name}, high"] if pair else [c.name] for c, pair in self._split())
+        parts = (
+            [f"{c.name}, low", f"{c.name}, high"] if pair else [c.name] for c, pair in self._find_interval_columns()
+        )
         return [name for part in parts for name in part]
 
     @property
     def csv_rows(self) -> list[list[Any]]:
         """Cells of the CSV file with all digits; an interval is two cells."""
-        pairs = [pair for _, pair in self._split()]
-        return [[number for part in map(_csv_cells, row, pairs) for number in part] for row in self.rows]
+        pairs = [pair for _, pair in self._find_interval_columns()]
+        return [[number for part in map(_to_csv_cells, row, pairs) for number in part] for row in self.rows]
 
-    def _split(self) -> list[tuple[Column, bool]]:
+    def _find_interval_columns(self) -> list[tuple[Column, bool]]:
         """Return each column, and whether it contains intervals."""
         pairs = [any(isinstance(row[i], tuple) for row in self.rows) for i in range(len(self.columns))]
         return list(zip(self.columns, pairs, strict=True))
 
 
-def _csv_cells(cell: Cell, is_pair: bool) -> tuple[Cell, ...]:
-    """The values of a cell in the CSV file; an interval has two, also if it is missing."""
+def _to_csv_cells(cell: Cell, is_interval: bool) -> tuple[Cell, ...]:
+    """Return the values of a cell in the CSV file; an interval has two, even if it is missing."""
     if isinstance(cell, tuple):
         return cell
-    return (None, None) if is_pair else (cell,)
+    return (None, None) if is_interval else (cell,)
 
 
 @dataclass(frozen=True, eq=False)
 class Chart:
-    """A chart with its numbers."""
+    """A chart, with a table of its numbers."""
 
-    draw: Draw
-    size: Size
+    draw: DrawFunction
+    size: FigureSize
     table: Table  # its numbers; the chart has the same key and title
     note: str = ""  # what the chart does not show
 
     @property
     def key(self) -> str:
-        """Id on the page."""
+        """Id of the chart on the page."""
         return self.table.key
 
     @property
@@ -123,46 +127,54 @@ class Chart:
         return self.table.title
 
 
-def interval_chart(intervals: Intervals, numbers: Table, note: str = "") -> Chart:
+def make_interval_chart(intervals: Intervals, table: Table, note: str = "") -> Chart:
     """Create a chart of values with intervals."""
-    return Chart(partial(plot_intervals, intervals=intervals), size_of_intervals(intervals), numbers, note)
+    return Chart(partial(plot_intervals, intervals=intervals), compute_intervals_size(intervals), table, note)
 
 
-def stack_chart(stacks: Stacks, numbers: Table, note: str = "") -> Chart:
+def make_stack_chart(stacks: Stacks, table: Table, note: str = "") -> Chart:
     """Create a chart of stacked bars."""
-    return Chart(partial(plot_stacks, stacks=stacks), size_of_stacks(stacks), numbers, note)
+    return Chart(partial(plot_stacks, stacks=stacks), compute_stacks_size(stacks), table, note)
 
 
-def table(key: str, title: str, columns: dict[str, str], rows: Sequence[Sequence[Cell]]) -> Table:
-    """Create a table; `columns` has the headings and their number formats."""
+def make_table(key: str, title: str, columns: dict[str, str], rows: Sequence[Sequence[Cell]]) -> Table:
+    """Create a table; `columns` maps headings to number formats."""
     return Table(key=key, title=title, columns=tuple(Column(name, form) for name, form in columns.items()), rows=rows)
 
 
-def note_hidden(total: int, items: str = "models", most: int = MOST_DRAWN) -> str:
+def hidden_items_note(n_items: int, items_name: str = "models", max_shown: int = MAX_DRAWN) -> str:
     """Write a note that a chart shows only the first items; empty if it shows all."""
-    if total <= most:
+    if n_items <= max_shown:
         return ""
-    return f"The chart shows the first {most} of {total:,} {items}; its table has all {items}."
+    return f"The chart shows the first {max_shown} of {n_items:,} {items_name}; its table has all {items_name}."
 
 
-def in_percent(share: float | None) -> float | None:
+def to_percent(share: float | None) -> float | None:
     """Convert a share to percent."""
     return None if share is None else 100 * share
 
 
-def bounds_in_percent(interval: Interval | None) -> Interval | None:
+def interval_to_percent(interval: Interval | None) -> Interval | None:
     """Convert the interval of a share to percent."""
     return None if interval is None else (100 * interval[0], 100 * interval[1])
 
 
-def mark(part: Proportion | None) -> Mark | None:
+def proportion_mark(proportion: Proportion | None) -> Mark | None:
     """Convert a proportion to a mark of a chart, in percent; None if it is missing."""
-    return None if part is None or part.value is None else Mark(100 * part.value, bounds_in_percent(part.interval))
+    return (
+        None
+        if proportion is None or proportion.value is None
+        else Mark(100 * proportion.value, interval_to_percent(proportion.interval))
+    )
 
 
-def cells(part: Proportion | None) -> list[Cell]:
+def proportion_cells(proportion: Proportion | None) -> list[Cell]:
     """Convert a proportion to cells of a table: percent, interval, hits and n."""
-    return [None] * 4 if part is None else [in_percent(part.value), bounds_in_percent(part.interval), part.hits, part.n]
+    return (
+        [None] * 4
+        if proportion is None
+        else [to_percent(proportion.value), interval_to_percent(proportion.interval), proportion.hits, proportion.n]
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,6 +190,6 @@ class Section:
     wide_table: Table | None = None  # above the paragraphs, across the page
 
 
-def missing_section(key: str, title: str, reason: Missing) -> Section:
+def make_missing_section(key: str, title: str, reason: Missing) -> Section:
     """Create a section that only gives the reason why it is missing."""
     return Section(key=key, title=title, notes=[f"Not shown: {reason}."])

@@ -4,51 +4,51 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from reassess.report.figures import Drawing, Size
+from reassess.report.figures import Drawing, FigureSize
 from reassess.text import shorten
 
-WIDTH = 4.5  # inches; letters of 9 points then have 9 pixels on a screen 360 pixels wide
-SQUARE = (WIDTH, 4.3)
-INK, MUTED = "#222222", "#666666"
-MOST_DRAWN = 12  # models, or pairs of models; the table of a chart has all
-LONGEST = 42  # characters that fit into the width
+FIGURE_WIDTH = 4.5  # inches; letters of 9 points then have 9 pixels on a screen 360 pixels wide
+SQUARE_SIZE = (FIGURE_WIDTH, 4.3)
+INK_COLOUR, MUTED_COLOUR = "#222222", "#666666"
+MAX_DRAWN = 12  # models, or pairs of models; the table of a chart has all
+MAX_NAME_LENGTH = 42  # characters that fit into the width
 # Neighbouring parts of a bar differ in lightness.
 _PART_COLOURS = ("#14406b", "#c9a227", "#5b8fbf", "#e8b7c8", "#8c2d19", "#d9d9d9", "#6e6e6e")
-_LINE = 0.185  # inches
-_INTERVALS_MARGIN = 0.62  # inches above and below the lines, together
-_GAP = 0.35  # lines between groups
-_HEADING = 1.0  # lines from a heading to its first value
-_MARGIN = 0.05  # of the range of values, on each side
-_STACKS_MARGIN = 0.68  # inches above and below the bars, together
-_STEP = 2.3  # lines from one bar to the next, including its heading
-_DIGIT, _EDGES = 0.0158, 0.008  # widths of a digit and of the edges of a part, as shares of the axes' width
-_DARK = 0.5  # numbers are white on colours below this lightness
+_LINE_HEIGHT = 0.185  # inches
+_INTERVALS_MARGIN_HEIGHT = 0.62  # inches above and below the lines, together
+_GROUP_GAP = 0.35  # lines between groups
+_HEADING_LINES = 1.0  # lines from a heading to its first value
+_RELATIVE_MARGIN = 0.05  # of the range of values, on each side
+_STACKS_MARGIN_HEIGHT = 0.68  # inches above and below the bars, together
+_BAR_STEP = 2.3  # lines from one bar to the next, including its heading
+_DIGIT_WIDTH, _EDGES_WIDTH = 0.0158, 0.008  # widths of a digit and of the edges of a part, as shares of the axes' width
+_MAX_DARK_LIGHTNESS = 0.5  # numbers are white on colours below this lightness
 
 
-class Series(NamedTuple):
+class SeriesStyle(NamedTuple):
     """Colour and marker of a series."""
 
     colour: str
     marker: str
 
 
-SERIES = (
-    Series("#0060a0", "o"),
-    Series("#b34700", "s"),
-    Series("#000000", "D"),
-    Series("#7b3294", "^"),
-    Series("#4d7c0f", "v"),
-    Series("#6e6e6e", "P"),
+SERIES_STYLES = (
+    SeriesStyle("#0060a0", "o"),
+    SeriesStyle("#b34700", "s"),
+    SeriesStyle("#000000", "D"),
+    SeriesStyle("#7b3294", "^"),
+    SeriesStyle("#4d7c0f", "v"),
+    SeriesStyle("#6e6e6e", "P"),
 )
 
 
-def format_number(value: float, form: str) -> str:
+def format_number(value: float, number_format: str) -> str:
     """Format a number with a true minus sign, as matplotlib does on axes."""
-    return format(value, form).replace("-", "\N{MINUS SIGN}")
+    return format(value, number_format).replace("-", "\N{MINUS SIGN}")
 
 
 def as_sentence(text: str) -> str:
-    """Turn a line of the command line's output into a sentence."""
+    """Capitalize a line of the command line's output, and add a full stop."""
     return f"{text[0].upper()}{text[1:]}."
 
 
@@ -66,42 +66,46 @@ class Intervals:
 
     groups: Sequence[str]  # headings
     series: Mapping[str, Sequence[Mark | None]]  # a mark or None for each group, by name of the series
-    axis: str  # title of the axis, with the unit
-    form: str  # number format of the values
+    axis_title: str  # title of the axis, with the unit
+    number_format: str  # number format of the values
     reference: tuple[float, str] | None = None  # a value to compare with, and its name
     # A value to compare each group with, drawn as a vertical line, and the name of these values.
-    chances: tuple[Sequence[float | None], str] | None = None
+    chance_values: tuple[Sequence[float | None], str] | None = None
 
 
-def size_of_intervals(intervals: Intervals) -> Size:
-    """Compute width and height in inches."""
-    entries = len(_entries(intervals))
-    return WIDTH, _INTERVALS_MARGIN + _LINE * (_lines(intervals) + (entries if entries > 1 else 0))
+def compute_intervals_size(intervals: Intervals) -> FigureSize:
+    """Compute the width and height of a plot of intervals, in inches."""
+    entries = len(_legend_entries(intervals))
+    return FIGURE_WIDTH, _INTERVALS_MARGIN_HEIGHT + _LINE_HEIGHT * (
+        _count_lines(intervals) + (entries if entries > 1 else 0)
+    )
 
 
 def plot_intervals(drawing: Drawing, intervals: Intervals) -> None:
     """Plot values with their intervals."""
-    axes, step = drawing.axes, _step(intervals)
+    axes, group_step = drawing.axes, _group_step(intervals)
     for i, group in enumerate(intervals.groups):
-        top = i * step
-        drawing.write_at(top, shorten(group, LONGEST))
+        top = i * group_step
+        drawing.write_text(top, shorten(group, MAX_NAME_LENGTH))
         for j, (name, marks) in enumerate(intervals.series.items()):
             if (mark := marks[i]) is not None:
-                _draw_mark(drawing, mark, top + _HEADING + j, j, intervals.form)
-                drawing.descriptions.append(f"{group}, {name}: {_format_mark(mark, intervals.form)}")
-        if intervals.chances is not None and (chance := intervals.chances[0][i]) is not None:
-            ends = top + _HEADING - 0.45, top + _HEADING + len(intervals.series) - 0.55
-            axes.plot([chance, chance], ends, color=INK, linewidth=1.4, zorder=4)
-            drawing.descriptions.append(f"{group}, {intervals.chances[1]}: {format_number(chance, intervals.form)}")
+                _draw_mark(drawing, mark, top + _HEADING_LINES + j, j, intervals.number_format)
+                drawing.descriptions.append(f"{group}, {name}: {_format_mark(mark, intervals.number_format)}")
+        if intervals.chance_values is not None and (chance := intervals.chance_values[0][i]) is not None:
+            ends = top + _HEADING_LINES - 0.45, top + _HEADING_LINES + len(intervals.series) - 0.55
+            axes.plot([chance, chance], ends, color=INK_COLOUR, linewidth=1.4, zorder=4)
+            drawing.descriptions.append(
+                f"{group}, {intervals.chance_values[1]}: {format_number(chance, intervals.number_format)}"
+            )
     _finish_intervals(drawing, intervals)
 
 
-def _draw_mark(drawing: Drawing, mark: Mark, y: float, series: int, form: str) -> None:
-    axes, style = drawing.axes, SERIES[series % len(SERIES)]
+def _draw_mark(drawing: Drawing, mark: Mark, y: float, series_index: int, number_format: str) -> None:
+    axes, style = drawing.axes, SERIES_STYLES[series_index % len(SERIES_STYLES)]
     if mark.interval is not None:
         axes.plot(mark.interval, [y, y], "-", color=style.colour, linewidth=1.8, solid_capstyle="butt", zorder=3)
     axes.plot([mark.value], [y], style.marker, color=style.colour, markersize=5, markeredgecolor="white", zorder=5)
-    text, transform = format_number(mark.value, form), axes.get_yaxis_transform()
+    text, transform = format_number(mark.value, number_format), axes.get_yaxis_transform()
     axes.text(1.015, y, text, color=style.colour, transform=transform, verticalalignment="center")
 
 
@@ -115,51 +119,60 @@ def _finish_intervals(drawing: Drawing, intervals: Intervals) -> None:
         for bound in (mark.value, *(mark.interval or ()))
     ]
     values += [] if intervals.reference is None else [intervals.reference[0]]
-    values += [] if intervals.chances is None else [chance for chance in intervals.chances[0] if chance is not None]
+    values += (
+        []
+        if intervals.chance_values is None
+        else [chance for chance in intervals.chance_values[0] if chance is not None]
+    )
     low, high = (min(values), max(values)) if values else (0.0, 1.0)
-    margin = _MARGIN * (high - low) or 1.0
-    axes.set(xlabel=intervals.axis, xlim=(low - margin, high + margin), ylim=(_lines(intervals) - 0.4, -0.7), yticks=[])
+    margin = _RELATIVE_MARGIN * (high - low) or 1.0
+    axes.set(
+        xlabel=intervals.axis_title,
+        xlim=(low - margin, high + margin),
+        ylim=(_count_lines(intervals) - 0.4, -0.7),
+        yticks=[],
+    )
     axes.spines["left"].set_visible(False)
     axes.grid(axis="x")
     if intervals.reference is not None:
-        axes.axvline(intervals.reference[0], color=MUTED, linewidth=1, linestyle="--", zorder=2)
-    entries = _entries(intervals)
+        axes.axvline(intervals.reference[0], color=MUTED_COLOUR, linewidth=1, linestyle="--", zorder=2)
+    entries = _legend_entries(intervals)
     if len(entries) > 1:
         from matplotlib.lines import Line2D
 
         handles = [Line2D([], [], **style) for style in entries.values()]
-        names = [shorten(name, LONGEST) for name in entries]
-        drawing.legend(handles, names)
+        names = [shorten(name, MAX_NAME_LENGTH) for name in entries]
+        drawing.draw_legend(handles, names)
 
 
-def _entries(intervals: Intervals) -> dict[str, dict[str, Any]]:
-    """The names in the legend, and the style of each."""
-    styles = [SERIES[i % len(SERIES)] for i in range(len(intervals.series))]
+def _legend_entries(intervals: Intervals) -> dict[str, dict[str, Any]]:
+    """Return the names in the legend, and the style of each."""
+    styles = [SERIES_STYLES[i % len(SERIES_STYLES)] for i in range(len(intervals.series))]
     entries: dict[str, dict[str, Any]] = {
         name: {"color": style.colour, "marker": style.marker, "markeredgecolor": "white", "linewidth": 1.8}
         for name, style in zip(intervals.series, styles, strict=True)
     }
     if intervals.reference is not None:
-        entries[intervals.reference[1]] = {"color": MUTED, "linestyle": "--", "linewidth": 1}
-    if intervals.chances is not None:
-        entries[intervals.chances[1]] = {"color": INK, "marker": "|", "markersize": 9, "linewidth": 0}
+        entries[intervals.reference[1]] = {"color": MUTED_COLOUR, "linestyle": "--", "linewidth": 1}
+    if intervals.chance_values is not None:
+        entries[intervals.chance_values[1]] = {"color": INK_COLOUR, "marker": "|", "markersize": 9, "linewidth": 0}
     return entries
 
 
-def _step(intervals: Intervals) -> float:
-    """The number of lines from one group to the next."""
-    return _HEADING + len(intervals.series) + _GAP
+def _group_step(intervals: Intervals) -> float:
+    """Return the number of lines from one group to the next."""
+    return _HEADING_LINES + len(intervals.series) + _GROUP_GAP
 
 
-def _lines(intervals: Intervals) -> float:
-    return len(intervals.groups) * _step(intervals)
+def _count_lines(intervals: Intervals) -> float:
+    return len(intervals.groups) * _group_step(intervals)
 
 
-def _format_mark(mark: Mark, form: str) -> str:
-    value = format_number(mark.value, form)
+def _format_mark(mark: Mark, number_format: str) -> str:
+    value = format_number(mark.value, number_format)
     if mark.interval is None:
         return value
-    return f"{value} ({' to '.join(format_number(bound, form) for bound in mark.interval)})"
+    return f"{value} ({' to '.join(format_number(bound, number_format) for bound in mark.interval)})"
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,58 +183,63 @@ class Stacks:
     """
 
     groups: Sequence[str]  # headings of the bars
-    parts: Mapping[str, Sequence[int]]  # the count in each bar, by name of the part
-    axis: str  # title of the axis
+    counts_by_part: Mapping[str, Sequence[int]]  # the count in each bar, by name of the part
+    axis_title: str  # title of the axis
 
     @property
     def nonzero_parts(self) -> dict[str, tuple[str, Sequence[int]]]:
-        """Colour and counts of each part that is not zero in all bars, by name."""
-        with_colours = zip(_PART_COLOURS, self.parts.items(), strict=False)
+        """Colour and counts of each part with a count above zero, by the name of the part."""
+        with_colours = zip(_PART_COLOURS, self.counts_by_part.items(), strict=False)
         return {name: (colour, counts) for colour, (name, counts) in with_colours if any(counts)}
 
 
-def size_of_stacks(stacks: Stacks) -> Size:
-    """Compute width and height in inches."""
-    legend_lines = -(-len(stacks.nonzero_parts) // _columns(stacks))
-    return WIDTH, _STACKS_MARGIN + _LINE * (_STEP * len(stacks.groups) + legend_lines)
+def compute_stacks_size(stacks: Stacks) -> FigureSize:
+    """Compute the width and height of a plot of stacked bars, in inches."""
+    legend_lines = -(-len(stacks.nonzero_parts) // _count_legend_columns(stacks))
+    return FIGURE_WIDTH, _STACKS_MARGIN_HEIGHT + _LINE_HEIGHT * (_BAR_STEP * len(stacks.groups) + legend_lines)
 
 
 def plot_stacks(drawing: Drawing, stacks: Stacks) -> None:
     """Plot stacked bars."""
     axes = drawing.axes
-    totals = [sum(counts) for counts in zip(*stacks.parts.values(), strict=True)]
-    longest = max([1, *totals])
+    totals = [sum(counts) for counts in zip(*stacks.counts_by_part.values(), strict=True)]
+    max_total = max([1, *totals])
     starts = [0] * len(stacks.groups)
     for name, (colour, counts) in stacks.nonzero_parts.items():
-        bars = [_STEP * i + 1 for i in range(len(stacks.groups))]
+        bars = [_BAR_STEP * i + 1 for i in range(len(stacks.groups))]
         axes.barh(bars, counts, left=starts, height=0.92, color=colour, label=name, edgecolor="white", linewidth=0.7)
         for y, start, count in zip(bars, starts, counts, strict=True):
-            if count > longest * (_DIGIT * len(f"{count:,}") + _EDGES):
-                ink = "#ffffff" if _lightness(colour) < _DARK else "#000000"
+            if count > max_total * (_DIGIT_WIDTH * len(f"{count:,}") + _EDGES_WIDTH):
+                ink = "#ffffff" if _compute_lightness(colour) < _MAX_DARK_LIGHTNESS else "#000000"
                 axes.text(start + count / 2, y, f"{count:,}", color=ink, ha="center", va="center")
         starts = [start + count for start, count in zip(starts, counts, strict=True)]
     for i, (group, total) in enumerate(zip(stacks.groups, totals, strict=True)):
-        drawing.write_at(_STEP * i, f"{shorten(group, LONGEST)}: {total:,}")
+        drawing.write_text(_BAR_STEP * i, f"{shorten(group, MAX_NAME_LENGTH)}: {total:,}")
         parts = ", ".join(f"{counts[i]:,} {name}" for name, (_, counts) in stacks.nonzero_parts.items())
         drawing.descriptions.append(f"{group}: {total:,}: {parts}")
-    _finish_stacks(drawing, stacks, longest)
+    _finish_stacks(drawing, stacks, max_total)
 
 
-def _finish_stacks(drawing: Drawing, stacks: Stacks, longest: int) -> None:
+def _finish_stacks(drawing: Drawing, stacks: Stacks, max_total: int) -> None:
     axes = drawing.axes
-    axes.set(xlabel=stacks.axis, xlim=(0, 1.02 * longest), ylim=(_STEP * len(stacks.groups) - 0.6, -0.6), yticks=[])
+    axes.set(
+        xlabel=stacks.axis_title,
+        xlim=(0, 1.02 * max_total),
+        ylim=(_BAR_STEP * len(stacks.groups) - 0.6, -0.6),
+        yticks=[],
+    )
     axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.locator_params(axis="x", nbins=5, integer=True)
     axes.spines["left"].set_visible(False)
     axes.grid(axis="x")
-    drawing.legend(*axes.get_legend_handles_labels(), columns=_columns(stacks))
+    drawing.draw_legend(*axes.get_legend_handles_labels(), columns=_count_legend_columns(stacks))
 
 
-def _columns(stacks: Stacks) -> int:
+def _count_legend_columns(stacks: Stacks) -> int:
     return 2 if max(map(len, stacks.nonzero_parts), default=0) < 26 else 1
 
 
-def _lightness(colour: str) -> float:
-    """Approximate lightness of a colour, from 0 to 1."""
+def _compute_lightness(colour: str) -> float:
+    """Compute the approximate lightness of a colour, from 0 to 1."""
     red, green, blue = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
     return 0.3 * red + 0.59 * green + 0.11 * blue

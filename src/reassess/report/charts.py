@@ -19,59 +19,63 @@ from reassess.report.chart import (
     TEXT,
     Cell,
     Chart,
-    bounds_in_percent,
-    cells,
-    in_percent,
-    interval_chart,
-    mark,
-    note_hidden,
-    stack_chart,
-    table,
+    hidden_items_note,
+    interval_to_percent,
+    make_interval_chart,
+    make_stack_chart,
+    make_table,
+    proportion_cells,
+    proportion_mark,
+    to_percent,
 )
-from reassess.report.chart_figures import LONGEST, MOST_DRAWN, SQUARE, Intervals, Stacks
+from reassess.report.chart_figures import MAX_DRAWN, MAX_NAME_LENGTH, SQUARE_SIZE, Intervals, Stacks
 from reassess.report.curve_figures import plot_curves
 from reassess.report.figures import save_figure
 from reassess.text import count_noun, shorten, suggest_name
 
-_HALF = LONGEST // 2
+_HALF_NAME_LENGTH = MAX_NAME_LENGTH // 2
 
 
 def taxonomy_chart(findings: Findings) -> Chart | Missing:
-    """Chart the mistakes of each model by kind."""
+    """Create a chart of each model's mistakes by kind."""
     taxonomies = findings.taxonomies
     if not any(map(len, taxonomies)):
         return Missing("no model makes a mistake" if findings.panel.is_scored.any() else NONE_SCORED)
     rows = [
-        [taxonomy.model, ERROR_KIND_NAMES[kind], n, in_percent(n / len(taxonomy)) if len(taxonomy) else None]
+        [taxonomy.model, ERROR_KIND_NAMES[kind], n, to_percent(n / len(taxonomy)) if len(taxonomy) else None]
         for taxonomy in taxonomies
         for kind in ERROR_KINDS
         if (n := taxonomy.counts[kind]) is not None
     ]
-    drawn = taxonomies[:MOST_DRAWN]
-    parts = {ERROR_KIND_NAMES[kind]: [taxonomy.counts[kind] or 0 for taxonomy in drawn] for kind in ERROR_KINDS}
+    drawn_taxonomies = taxonomies[:MAX_DRAWN]
+    parts = {
+        ERROR_KIND_NAMES[kind]: [taxonomy.counts[kind] or 0 for taxonomy in drawn_taxonomies] for kind in ERROR_KINDS
+    }
     columns = {"model": TEXT, "kind": TEXT, "mistakes": COUNT, "% of the model's mistakes": PERCENT}
-    numbers = table("taxonomy", "Kinds of mistakes", columns, rows)
-    stacks = Stacks(groups=[taxonomy.model for taxonomy in drawn], parts=parts, axis="mistakes (images)")
-    return stack_chart(stacks, numbers, note_hidden(len(taxonomies)))
+    numbers = make_table("taxonomy", "Kinds of mistakes", columns, rows)
+    stacks = Stacks(
+        groups=[taxonomy.model for taxonomy in drawn_taxonomies], counts_by_part=parts, axis_title="mistakes (images)"
+    )
+    return make_stack_chart(stacks, numbers, hidden_items_note(len(taxonomies)))
 
 
 def preference_chart(findings: Findings) -> Chart | Missing:
-    """Chart which class raters prefer if a model and the original label differ."""
+    """Create a chart of the class that raters prefer where a model differs from the original label."""
     if isinstance(findings.preferences, Missing):
         return findings.preferences
     rows: list[list[Cell]] = []
     bars: dict[str, PreferenceCounts] = {}
     for preference in findings.preferences:
         for classes, part in {"all": preference.total, **preference.by_group}.items():
-            for judge, verdicts in {"scores": part.by_scores, "only raters": part.by_raters}.items():
+            for vote_source, verdicts in {"scores": part.by_scores, "only raters": part.by_raters}.items():
                 if verdicts is None:
                     continue
                 share = verdicts.model_share
                 counts = part.n_images, share.n, verdicts.n_model, verdicts.n_ties, verdicts.n_label
-                preferred = in_percent(share.value), bounds_in_percent(share.interval)
-                rows.append([preference.model, classes, judge, *counts, *preferred])
-                if classes == "all" and len(bars) < MOST_DRAWN:
-                    bars[f"{shorten(preference.model, _HALF)}, {judge}"] = verdicts
+                preferred = to_percent(share.value), interval_to_percent(share.interval)
+                rows.append([preference.model, classes, vote_source, *counts, *preferred])
+                if classes == "all" and len(bars) < MAX_DRAWN:
+                    bars[f"{shorten(preference.model, _HALF_NAME_LENGTH)}, {vote_source}"] = verdicts
     if not any(verdicts.model_share.n for verdicts in bars.values()):
         return Missing("raters were not asked about any class that a model predicts instead of the original label")
     parts = {
@@ -82,57 +86,57 @@ def preference_chart(findings: Findings) -> Chart | Missing:
     columns = {"model": TEXT, "classes": TEXT, "by": TEXT, "differ": COUNT, "compared": COUNT}
     columns |= {"for the model": COUNT, "tie": COUNT, "for the label": COUNT}
     columns |= {"model's class preferred, %": PERCENT, "95 %": PERCENT}
-    numbers = table("model-or-label", "Which class do raters prefer?", columns, rows)
-    stacks = Stacks(groups=list(bars), parts=parts, axis="images where model and original label differ")
-    note = note_hidden(sum(row[1] == "all" for row in rows), "comparisons")
-    return stack_chart(stacks, numbers, note)
+    numbers = make_table("model-or-label", "Which class do raters prefer?", columns, rows)
+    stacks = Stacks(groups=list(bars), counts_by_part=parts, axis_title="images where model and original label differ")
+    note = hidden_items_note(sum(row[1] == "all" for row in rows), "comparisons")
+    return make_stack_chart(stacks, numbers, note)
 
 
 def bias_chart(findings: Findings) -> Chart | Missing:
-    """Chart how often a model picks the original label if other classes are valid too."""
+    """Create a chart of how often a model picks the original label although other classes are valid too."""
     if isinstance(findings.biases, Missing):
         return findings.biases
     rows: list[list[Cell]] = []
     for bias in findings.biases:
         for classes, part in {"all": bias.total, **bias.by_group}.items():
-            favourite = None if part.raters_favourite is None else in_percent(part.raters_favourite.value)
-            compared_with = in_percent(part.chance_share), part.p_value, favourite
-            rows.append([bias.model, classes, *cells(part.by_model), *compared_with])
+            favourite = None if part.raters_favourite is None else to_percent(part.raters_favourite.value)
+            compared_with = to_percent(part.chance_share), part.p_value, favourite
+            rows.append([bias.model, classes, *proportion_cells(part.by_model), *compared_with])
     columns = {"model": TEXT, "classes": TEXT, "original label picked, %": PERCENT, "95 %": PERCENT, "picked": COUNT}
     columns |= {"images": COUNT, "by chance, %": PERCENT, "p": P_VALUE, "by the raters' favourite, %": PERCENT}
-    numbers = table("labelling-bias", "How often the original label is picked", columns, rows)
-    drawn = [bias.total for bias in findings.biases[:MOST_DRAWN]]
-    marks = {"the model": [mark(part.by_model) for part in drawn]}
-    if any(part.raters_favourite for part in drawn):
+    numbers = make_table("labelling-bias", "How often the original label is picked", columns, rows)
+    drawn_biases = [bias.total for bias in findings.biases[:MAX_DRAWN]]
+    marks = {"the model": [proportion_mark(part.by_model) for part in drawn_biases]}
+    if any(part.raters_favourite for part in drawn_biases):
         marks["the raters' favourite"] = [
-            None if part.raters_favourite is None else mark(part.raters_favourite) for part in drawn
+            None if part.raters_favourite is None else proportion_mark(part.raters_favourite) for part in drawn_biases
         ]
     intervals = Intervals(
         groups=[
-            f"{shorten(bias.model, _HALF)}: {count_noun(part.by_model.n, 'image')}"
-            for bias, part in zip(findings.biases, drawn, strict=False)
+            f"{shorten(bias.model, _HALF_NAME_LENGTH)}: {count_noun(part.by_model.n, 'image')}"
+            for bias, part in zip(findings.biases, drawn_biases, strict=False)
         ],
         series=marks,
-        axis="original label picked among the valid classes, %",
-        form=".1f",
-        chances=([in_percent(part.chance_share) for part in drawn], "any valid class at random"),
+        axis_title="original label picked among the valid classes, %",
+        number_format=".1f",
+        chance_values=([to_percent(part.chance_share) for part in drawn_biases], "any valid class at random"),
     )
-    return interval_chart(intervals, numbers, note_hidden(len(findings.biases)))
+    return make_interval_chart(intervals, numbers, hidden_items_note(len(findings.biases)))
 
 
 def _curve_chart(findings: Findings) -> Chart | Missing:
-    """Chart precision and recall of the scores that made the labels."""
+    """Create a chart of precision and recall of the scores that made the labels."""
     if isinstance(findings.curves, Missing):
         return findings.curves
     rows = []
     for measured in findings.curves:
         curve = measured.curve
-        values = curve.thresholds, curve.precision, curve.recall, curve.kept
+        values = curve.thresholds, curve.precision, curve.recall, curve.n_kept
         rows += [[measured.name, *row] for row in zip(*(column.tolist() for column in values), strict=True)]
     columns = {"scores": TEXT, "threshold": SHARE, "precision": SHARE, "recall": SHARE, "kept": COUNT}
-    numbers = table("curve", "Precision and recall of the labels", columns, rows)
-    draw = partial(plot_curves, lines=findings.curves)
-    return Chart(draw, SQUARE, numbers)
+    numbers = make_table("curve", "Precision and recall of the labels", columns, rows)
+    draw = partial(plot_curves, curves=findings.curves)
+    return Chart(draw, SQUARE_SIZE, numbers)
 
 
 CHARTS: dict[str, Callable[[Findings], Chart | Missing]] = {
@@ -148,7 +152,7 @@ CHARTS: dict[str, Callable[[Findings], Chart | Missing]] = {
 
 
 def write_chart(path: str | Path, kind: str, findings: Findings, *, force: bool = False) -> Chart:
-    """Draw one chart of the report into a file.
+    """Draw one chart of the report, and write it to a file.
 
     Parameters
     ----------

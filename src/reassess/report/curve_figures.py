@@ -9,86 +9,103 @@ import numpy.typing as npt
 
 from reassess.aggregation import Curve, MeasuredCurve, OperatingPoint, Rule, StopReplay
 from reassess.core import ModelChoice, ModelSubset
-from reassess.report.figures import Drawing, along, save_figure
+from reassess.report.figures import Drawing, points_along, save_figure
 from reassess.text import count_noun
 
 _COLOURS = ("#000000", "#0072b2", "#c46a10", "#6e6e6e")  # differ in lightness, for print in grey
-_DASHES = ("-", "--", "-.", ":", (0, (6, 1.5, 1, 1.5, 1, 1.5)))
+_DASH_STYLES = ("-", "--", "-.", ":", (0, (6, 1.5, 1, 1.5, 1, 1.5)))
 _MARKERS = ("o", "x", "^", "D")
-_Dashes = str | tuple[int, tuple[float, ...]]
+_DashStyle = str | tuple[int, tuple[float, ...]]
 _BAND_POINTS = 150
-_STEADY = 20  # questions kept; with fewer, precision varies too much to set the scale
-_SAMPLES = 250  # points along a curve that labels should not cover
-_ANCHORS = 36  # points along a curve that its label may point at
-_CLOUD = 8  # a rule with more variants is a cloud of points with one label
+_MIN_KEPT_QUESTIONS = 20  # questions kept; with fewer, precision varies too much to set the scale
+_CURVE_SAMPLES = 250  # points along a curve that labels should not cover
+_ANCHOR_COUNT = 36  # points along a curve that its label may point at
+_MAX_LABELLED_VARIANTS = 8  # a rule with more variants is a cloud of points with one label
 _STOP_COLOURS = ("#0072b2", "#000000", "#c46a10", "#6e6e6e")
 _STOP_SAMPLES = 200  # points along a line that labels should not cover
-_BEST, _CHOSEN, _ALL = "#0072b2", "#000000", "#6e6e6e"
+_BEST_COLOUR, _CHOSEN_COLOUR, _ALL_COLOUR = "#0072b2", "#000000", "#6e6e6e"
 _CHOICE_SAMPLES = 200  # points along the line that labels should not cover
 
 
-def draw_curves(path: Path, lines: Sequence[MeasuredCurve], rules: Sequence[Rule] = (), *, force: bool = False) -> None:
-    """Draw curves and simple rules into one figure."""
-    save_figure(path, partial(plot_curves, lines=lines, rules=rules), title="Precision and recall", force=force)
+def draw_curves(
+    path: Path, curves: Sequence[MeasuredCurve], rules: Sequence[Rule] = (), *, force: bool = False
+) -> None:
+    """Draw precision-recall curves and simple rules into a file."""
+    save_figure(path, partial(plot_curves, curves=curves, rules=rules), title="Precision and recall", force=force)
 
 
-def plot_curves(drawing: Drawing, lines: Sequence[MeasuredCurve], rules: Sequence[Rule] = ()) -> None:
-    """Plot curves and simple rules."""
-    for i, line in enumerate(lines):
-        others = [other for other in lines if other is not line]
-        _draw_line(drawing, line, others, _COLOURS[i % len(_COLOURS)], _DASHES[i % len(_DASHES)])
+def plot_curves(drawing: Drawing, curves: Sequence[MeasuredCurve], rules: Sequence[Rule] = ()) -> None:
+    """Plot precision-recall curves and simple rules."""
+    for i, measured_curve in enumerate(curves):
+        other_curves = [other_curve for other_curve in curves if other_curve is not measured_curve]
+        _draw_line(
+            drawing, measured_curve, other_curves, _COLOURS[i % len(_COLOURS)], _DASH_STYLES[i % len(_DASH_STYLES)]
+        )
     for i, rule in enumerate(rules):
         _draw_rule(drawing, rule, _MARKERS[i % len(_MARKERS)])
-    _finish_axes(drawing, lines, rules)
+    _finish_axes(drawing, curves, rules)
 
 
 def _draw_line(
-    drawing: Drawing, line: MeasuredCurve, others: Sequence[MeasuredCurve], colour: str, dashes: _Dashes
+    drawing: Drawing,
+    measured_curve: MeasuredCurve,
+    other_curves: Sequence[MeasuredCurve],
+    colour: str,
+    dashes: _DashStyle,
 ) -> None:
-    curve, at = line.curve, _path(line.curve)
-    drawing.line(at, places=_SAMPLES, linestyle=dashes, color=colour, linewidth=1.6, zorder=3)
-    rows = np.unique(np.linspace(0, len(at) - 1, _BAND_POINTS).astype(np.int64))
+    curve, points = measured_curve.curve, _curve_points(measured_curve.curve)
+    drawing.draw_line(points, n_avoided_points=_CURVE_SAMPLES, linestyle=dashes, color=colour, linewidth=1.6, zorder=3)
+    rows = np.unique(np.linspace(0, len(points) - 1, _BAND_POINTS).astype(np.int64))
     bands = curve.bands(curve.thresholds[rows])
     low, high = np.array([interval or (np.nan, np.nan) for interval in bands.precision]).T
     drawing.axes.fill_between(curve.recall[rows], low, high, color=colour, alpha=0.12, linewidth=0, zorder=1)
-    text = f"{line.name}\naverage precision {curve.average_precision:.3f}"
-    drawing.name(text, _farthest_half(along(at[_steady(curve)], _ANCHORS), others), color=colour)
-    if line.chosen is not None:
-        _draw_chosen(drawing, line.chosen, colour)
+    text = f"{measured_curve.name}\naverage precision {curve.average_precision:.3f}"
+    drawing.add_label(
+        text,
+        _select_distant_anchors(points_along(points[_has_enough_questions(curve)], _ANCHOR_COUNT), other_curves),
+        color=colour,
+    )
+    if measured_curve.operating_point is not None:
+        _draw_chosen(drawing, measured_curve.operating_point, colour)
 
 
-def _draw_chosen(drawing: Drawing, chosen: OperatingPoint, colour: str) -> None:
-    """Draw the chosen threshold, with the intervals of precision and recall as a cross."""
-    precision, recall = chosen.point.precision.value, chosen.point.recall.value
+def _draw_chosen(drawing: Drawing, operating_point: OperatingPoint, colour: str) -> None:
+    """Draw the chosen threshold; a cross shows the intervals of precision and recall."""
+    precision, recall = operating_point.point.precision.value, operating_point.point.recall.value
     if precision is None or recall is None:
         return
-    for interval, value, axis in ((chosen.recall_interval, precision, 0), (chosen.precision_interval, recall, 1)):
+    for interval, value, axis in (
+        (operating_point.recall_interval, precision, 0),
+        (operating_point.precision_interval, recall, 1),
+    ):
         if interval is not None:
             ends = np.full((2, 2), value)
             ends[:, axis] = interval
-            drawing.line(ends, "-", places=16, color=colour, linewidth=1.2, zorder=4)
-    at = np.array([[recall, precision]])
-    drawing.axes.plot(*at.T, "*", color=colour, markersize=15, markeredgecolor="white", zorder=6)
-    text = f"threshold {chosen.point.threshold:.3g}\nprecision {precision:.3f}\nrecall {recall:.3f}"
-    drawing.name(text, at, color=colour, fontweight="bold")
+            drawing.draw_line(ends, "-", n_avoided_points=16, color=colour, linewidth=1.2, zorder=4)
+    point = np.array([[recall, precision]])
+    drawing.axes.plot(*point.T, "*", color=colour, markersize=15, markeredgecolor="white", zorder=6)
+    text = f"threshold {operating_point.point.threshold:.3g}\nprecision {precision:.3f}\nrecall {recall:.3f}"
+    drawing.add_label(text, point, color=colour, fontweight="bold")
 
 
 def _draw_rule(drawing: Drawing, rule: Rule, marker: str) -> None:
-    at = np.array([(point.recall.value, point.precision.value) for point in rule.points], np.float64)
-    is_cloud = len(at) > _CLOUD
+    points = np.array([(point.recall.value, point.precision.value) for point in rule.points], np.float64)
+    is_cloud = len(points) > _MAX_LABELLED_VARIANTS
     size, colour, fill = (3.5, "#9a9a9a", "none") if is_cloud else (6.5, "#333333", "white")
-    drawing.line(at, marker, markersize=size, markerfacecolor=fill, color=colour, zorder=2 if is_cloud else 5)
+    drawing.draw_line(points, marker, markersize=size, markerfacecolor=fill, color=colour, zorder=2 if is_cloud else 5)
     if is_cloud:
-        middle = np.argsort(np.abs(at - np.median(at, axis=0)).sum(axis=1))[: len(at) // 2]
-        drawing.name(f"{rule.name} ({len(at)} raters)", at[middle], color="#5a5a5a")
+        middle = np.argsort(np.abs(points - np.median(points, axis=0)).sum(axis=1))[: len(points) // 2]
+        drawing.add_label(f"{rule.name} ({len(points)} raters)", points[middle], color="#5a5a5a")
         return
-    for variant, point in zip(rule.variants, at, strict=True):
-        drawing.name(str(variant), point[None], color="#333333")
+    for variant, point in zip(rule.variants, points, strict=True):
+        drawing.add_label(str(variant), point[None], color="#333333")
 
 
-def _finish_axes(drawing: Drawing, lines: Sequence[MeasuredCurve], rules: Sequence[Rule]) -> None:
+def _finish_axes(drawing: Drawing, curves: Sequence[MeasuredCurve], rules: Sequence[Rule]) -> None:
     axes = drawing.axes
-    lowest = [line.curve.precision[_steady(line.curve)].min() for line in lines]
+    lowest = [
+        measured_curve.curve.precision[_has_enough_questions(measured_curve.curve)].min() for measured_curve in curves
+    ]
     lowest += [point.precision.value for rule in rules for point in rule.points]
     axes.set(
         xlabel="recall: share of valid golden questions that are kept",
@@ -97,85 +114,93 @@ def _finish_axes(drawing: Drawing, lines: Sequence[MeasuredCurve], rules: Sequen
         ylim=(np.floor(10 * min(lowest)) / 10 - 0.01, 1.01),
     )
     axes.grid()
-    golden = lines[0].curve.golden
-    drawing.heading(
+    golden = curves[0].curve.golden
+    drawing.write_heading(
         f"{len(golden):,} golden questions on {len(golden.questions.images):,} images, "
-        f"{golden.positives:,} of them valid; bands and crosses: 95 % intervals, bootstrap over images"
+        f"{golden.n_valid:,} of them valid; bands and crosses: 95 % intervals, bootstrap over images"
     )
 
 
-def _path(curve: Curve) -> npt.NDArray[np.float64]:
+def _curve_points(curve: Curve) -> npt.NDArray[np.float64]:
     return np.column_stack([curve.recall, curve.precision])
 
 
-def _steady(curve: Curve) -> npt.NDArray[np.bool_]:
-    """Mark the points that keep enough questions, or all."""
-    return curve.kept >= min(_STEADY, len(curve.golden))
+def _has_enough_questions(curve: Curve) -> npt.NDArray[np.bool_]:
+    """Return which points of a curve keep enough questions, or all questions."""
+    return curve.n_kept >= min(_MIN_KEPT_QUESTIONS, len(curve.golden))
 
 
-def _farthest_half(anchors: npt.NDArray[np.float64], others: Sequence[MeasuredCurve]) -> npt.NDArray[np.float64]:
-    """Return the half of the anchors that is farthest from other curves, where a label is unambiguous."""
-    if not others:
+def _select_distant_anchors(
+    anchors: npt.NDArray[np.float64], other_curves: Sequence[MeasuredCurve]
+) -> npt.NDArray[np.float64]:
+    """Return the half of the anchors that is farthest from other curves."""
+    if not other_curves:
         return anchors
-    points = np.concatenate([along(_path(other.curve), _SAMPLES) for other in others])
+    points = np.concatenate(
+        [points_along(_curve_points(other_curve.curve), _CURVE_SAMPLES) for other_curve in other_curves]
+    )
     gaps = np.hypot(*(anchors[:, None] - points).transpose(2, 0, 1)).min(axis=1)
     return anchors[np.argsort(-gaps, kind="stable")[: len(anchors) // 2]]
 
 
 def draw_replays(path: Path, replays: Mapping[str, Sequence[StopReplay]], *, force: bool = False) -> None:
-    """Draw, for each stop rule, the share of votes used and the agreement of its labels with those of all votes."""
+    """Draw the votes that stop rules use against how well their labels agree with those of all votes."""
     save_figure(path, partial(_plot_replays, replays=replays), title="Votes that a stop rule saves", force=force)
 
 
 def _plot_replays(drawing: Drawing, replays: Mapping[str, Sequence[StopReplay]]) -> None:
     for i, (file, file_replays) in enumerate(replays.items()):
         colour = _STOP_COLOURS[i % len(_COLOURS)]
-        at = np.array([(100 * replay.share_taken, 100 * replay.labels_in_common) for replay in file_replays])
-        at = at[np.argsort(at[:, 0])]
-        drawing.line(at, "o-", places=_STOP_SAMPLES, color=colour, linewidth=1.4, markersize=5, zorder=3)
+        points = np.array(
+            [(100 * replay.share_of_votes_used, 100 * replay.label_jaccard_index) for replay in file_replays]
+        )
+        points = points[np.argsort(points[:, 0])]
+        drawing.draw_line(
+            points, "o-", n_avoided_points=_STOP_SAMPLES, color=colour, linewidth=1.4, markersize=5, zorder=3
+        )
         if len(replays) > 1:
-            drawing.name(file, at[len(at) // 2 :][:1], color=colour, fontweight="bold")
+            drawing.add_label(file, points[len(points) // 2 :][:1], color=colour, fontweight="bold")
         for replay in file_replays:
-            point = np.array([[100 * replay.share_taken, 100 * replay.labels_in_common]])
-            drawing.name(f"{replay.rule.low:g}, {replay.rule.high:g}", point, color=colour)
-    first = next(iter(replays.values()))[0]
+            point = np.array([[100 * replay.share_of_votes_used, 100 * replay.label_jaccard_index]])
+            drawing.add_label(f"{replay.rule.low:g}, {replay.rule.high:g}", point, color=colour)
+    first_replay = next(iter(replays.values()))[0]
     drawing.axes.set(
         xlabel="votes used, % of all votes",
         ylabel="labels in common with all votes, % (Jaccard index)",
     )
     drawing.axes.grid()
-    drawing.heading(
-        f"{count_noun(first.votes, 'vote')} on {count_noun(first.questions, 'question')}, replayed in "
-        f"{first.taken.size} "
+    drawing.write_heading(
+        f"{count_noun(first_replay.n_votes, 'vote')} on {count_noun(first_replay.n_questions, 'question')}, replayed "
+        f"in {first_replay.n_used_votes.size} "
         "random orders; a question closes when the probability of its class is outside the bounds next to each point, "
-        f"after at least {first.rule.min_votes} votes; labels at threshold {first.threshold:g}"
+        f"after at least {first_replay.rule.min_votes} votes; labels at threshold {first_replay.threshold:g}"
     )
 
 
 def draw_choice(path: Path, choice: ModelChoice, *, force: bool = False) -> None:
-    """Draw recall over candidates for the best subsets of models, and the chosen subset, if any, with its bound."""
+    """Draw recall over the number of candidates, for the best and the chosen subsets of models."""
     save_figure(path, partial(_plot_choice, choice=choice), title="Models to propose candidates", force=force)
 
 
 def _plot_choice(drawing: Drawing, choice: ModelChoice) -> None:
-    line = np.array([_position(subset) for subset in choice.frontier])
+    line = np.array([_subset_position(subset) for subset in choice.frontier])
     steps = np.column_stack([np.repeat(line[:, 0], 2)[1:], np.repeat(line[:, 1], 2)[:-1]])
-    drawing.axes.plot(*steps.T, color=_BEST, linewidth=1.6, zorder=3)
-    drawing.axes.plot(*line.T, ".", color=_BEST, markersize=4, zorder=3)
+    drawing.axes.plot(*steps.T, color=_BEST_COLOUR, linewidth=1.6, zorder=3)
+    drawing.axes.plot(*line.T, ".", color=_BEST_COLOUR, markersize=4, zorder=3)
     if len(line) > 1:
         edges = np.stack([steps[:-1], steps[1:]], axis=1)
-        drawing.obstacles += [along(edge, _CHOICE_SAMPLES // len(line) + 2) for edge in edges]
+        drawing.obstacles += [points_along(edge, _CHOICE_SAMPLES // len(line) + 2) for edge in edges]
     best = "best subset" if choice.is_exact else "best subset found"
-    drawing.name(best, line[len(line) // 2 :][:1], color=_BEST)
-    subsets = [(choice.all_models, "all models", _ALL)]
-    subsets += [] if choice.chosen is None else [(choice.chosen, "chosen", _CHOSEN)]
+    drawing.add_label(best, line[len(line) // 2 :][:1], color=_BEST_COLOUR)
+    subsets = [(choice.all_models, "all models", _ALL_COLOUR)]
+    subsets += [] if choice.chosen is None else [(choice.chosen, "chosen", _CHOSEN_COLOUR)]
     for subset, title, colour in subsets:
-        at = np.array([_position(subset)])
-        drawing.line(at, "o", color=colour, markersize=7, markeredgecolor="white", zorder=5)
+        points = np.array([_subset_position(subset)])
+        drawing.draw_line(points, "o", color=colour, markersize=7, markeredgecolor="white", zorder=5)
         text = f"{title}: {count_noun(len(subset.models), 'model')}\nrecall {subset.recall.value or 0:.3f}"
-        drawing.name(text, at, color=colour)
+        drawing.add_label(text, points, color=colour)
     _draw_bound(drawing, choice)
-    drawing.axes.axhline(choice.target_recall, color=_ALL, linewidth=0.8, linestyle=":", zorder=2)
+    drawing.axes.axhline(choice.target_recall, color=_ALL_COLOUR, linewidth=0.8, linestyle=":", zorder=2)
     drawing.axes.set(
         xlabel="candidates of all images with questions",
         ylabel="recall: share of valid golden questions that are candidates",
@@ -183,7 +208,7 @@ def _plot_choice(drawing: Drawing, choice: ModelChoice) -> None:
     )
     drawing.axes.grid()
     drawing.axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
-    drawing.heading(
+    drawing.write_heading(
         f"{count_noun(choice.n_subsets, 'subset')} of {count_noun(len(choice.all_models.models), 'model')}, "
         f"{choice.search_kind} "
         f"search; {count_noun(choice.recall.n, 'valid golden question')}, {choice.n_not_candidates:,} not candidates "
@@ -198,8 +223,8 @@ def _draw_bound(drawing: Drawing, choice: ModelChoice) -> None:
         return
     candidates, recall = choice.chosen.n_candidates, choice.bounded_recall.value or 0.0
     ends = np.array([[candidates, choice.recall_bound], [candidates, recall]])
-    drawing.line(ends, "-", places=16, color=_CHOSEN, linewidth=1.2, zorder=4)
+    drawing.draw_line(ends, "-", n_avoided_points=16, color=_CHOSEN_COLOUR, linewidth=1.2, zorder=4)
 
 
-def _position(subset: ModelSubset) -> tuple[float, float]:
+def _subset_position(subset: ModelSubset) -> tuple[float, float]:
     return subset.n_candidates, subset.recall.value or 0.0

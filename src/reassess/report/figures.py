@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.errors import ReassessWarning, importing
+from reassess.errors import ReassessWarning, require_package
 from reassess.formats.files import check_suffix, write_to_temporary
-from reassess.report.label_placing import Label, place_labels
+from reassess.report.label_placing import LabelBox, place_labels
 from reassess.text import escape_controls, join_first
 
 if TYPE_CHECKING:
@@ -25,12 +25,18 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 FIGURE_SUFFIXES = (".svg", ".png", ".pdf")
-_NEEDED = dict.fromkeys(FIGURE_SUFFIXES, ("matplotlib",)) | dict.fromkeys((".html", ".htm"), ("jinja2", "matplotlib"))
-_PURPOSES = {"jinja2": "making a report", "matplotlib": "drawing a figure"}
-Size = tuple[float, float]
-SIZE: Size = (7.2, 5.4)  # inches
-_LEFT, _CHARACTER = 0.5, 0.068  # inches: space left of the axes, width of a character of a heading
-_EDGE, _TITLE_LINE, _TITLE_CHARACTER = 0.06, 0.17, 0.09  # inches: space around a title, height, character width
+_NEEDED_PACKAGES = dict.fromkeys(FIGURE_SUFFIXES, ("matplotlib",)) | dict.fromkeys(
+    (".html", ".htm"), ("jinja2", "matplotlib")
+)
+_PACKAGE_PURPOSES = {"jinja2": "making a report", "matplotlib": "drawing a figure"}
+FigureSize = tuple[float, float]
+DEFAULT_SIZE: FigureSize = (7.2, 5.4)  # inches
+_LEFT_MARGIN, _CHARACTER_WIDTH = 0.5, 0.068  # inches: space left of the axes, width of a character of a heading
+_TITLE_MARGIN, _TITLE_LINE_HEIGHT, _TITLE_CHARACTER_WIDTH = (
+    0.06,
+    0.17,
+    0.09,
+)  # inches: space around a title, height, character width
 _STYLE: dict[Any, Any] = {
     "font.size": 9,
     "axes.spines.top": False,
@@ -42,42 +48,46 @@ _STYLE: dict[Any, Any] = {
     "text.hinting": "none",  # text must have the same width when it is placed and when it is saved
     "svg.hashsalt": "reassess",
 }
-_BOXES = "Last Resort"  # fonts that have a box for every character
+_BOX_FONT_PREFIX = "Last Resort"  # fonts that have a box for every character
 
 
 def _add_fallback_fonts(figure: "Figure", texts: Iterable[str]) -> set[str]:
-    """Add fallback fonts for characters missing from a figure's font."""
+    """Add fallback fonts for characters missing from a figure's font; return characters in no font."""
     from matplotlib import rcParams
     from matplotlib.text import Text
 
     figure_texts = [text for text in figure.findobj(Text) if isinstance(text, Text)]
     characters = set().union(*(text.get_text() for text in figure_texts), *texts)
-    families, missing = _families_with({character for character in characters if character.isprintable()})
+    families, missing_characters = _find_font_families(
+        {character for character in characters if character.isprintable()}
+    )
     if families:
         rcParams["font.family"] = [*rcParams["font.family"], *families]
         for text in figure_texts:
             text.set_fontfamily(rcParams["font.family"])
-    return missing
+    return missing_characters
 
 
-def _families_with(characters: set[str]) -> tuple[list[str], set[str]]:
+def _find_font_families(characters: set[str]) -> tuple[list[str], set[str]]:
     """Find font families for characters missing from the default font; return also characters in no font."""
     from matplotlib.font_manager import FontProperties, findfont, fontManager
 
     families: list[str] = []
-    missing = characters - _characters_in(str(findfont(FontProperties())))
+    missing_characters = characters - _font_characters(str(findfont(FontProperties())))
     for entry in sorted(fontManager.ttflist, key=lambda entry: (entry.name, entry.fname)):
-        if not missing:
+        if not missing_characters:
             break
-        if not entry.name.startswith(_BOXES) and (available := missing & _characters_in(entry.fname)):
+        if not entry.name.startswith(_BOX_FONT_PREFIX) and (
+            available := missing_characters & _font_characters(entry.fname)
+        ):
             families.append(entry.name)
-            missing -= available
-    return families, missing
+            missing_characters -= available
+    return families, missing_characters
 
 
 @cache
-def _characters_in(path: str) -> frozenset[str]:
-    """The characters of a font; none for a font that does not scale."""
+def _font_characters(path: str) -> frozenset[str]:
+    """Return the characters of a font; none for a bitmap font."""
     from matplotlib.font_manager import get_font
 
     try:
@@ -89,31 +99,33 @@ def _characters_in(path: str) -> frozenset[str]:
 
 @dataclass
 class Drawing:
-    """Axes, with labels to place when all is drawn, and descriptions for the alternative text."""
+    """Axes of a figure, with labels to place at the end, and descriptions for the alternative text."""
 
     axes: "Axes"
     # The text, anchors and style of each label.
-    names: list[tuple[str, npt.NDArray[np.float64], dict[str, Any]]] = field(default_factory=list)
+    labels: list[tuple[str, npt.NDArray[np.float64], dict[str, Any]]] = field(default_factory=list)
     obstacles: list[npt.NDArray[np.float64]] = field(default_factory=list)  # points that labels should not cover
     descriptions: list[str] = field(default_factory=list)
 
-    def name(self, text: str, anchors: npt.NDArray[np.float64], **style: Any) -> None:
+    def add_label(self, text: str, anchors: npt.NDArray[np.float64], **style: Any) -> None:
         """Add a label that will point at one of the anchors, in units of the axes."""
-        self.names.append((escape_controls(text), anchors, style))
+        self.labels.append((escape_controls(text), anchors, style))
 
-    def line(self, at: npt.NDArray[np.float64], *form: str, places: int | None = None, **style: Any) -> None:
-        """Draw points or a line; labels should not cover these points, or so many `places` along the line."""
-        self.axes.plot(*at.T, *form, **style)
-        self.obstacles.append(at if places is None else along(at, places))
+    def draw_line(
+        self, points: npt.NDArray[np.float64], *line_format: str, n_avoided_points: int | None = None, **style: Any
+    ) -> None:
+        """Draw a line or points that labels avoid: the points, or `n_avoided_points` along the line."""
+        self.axes.plot(*points.T, *line_format, **style)
+        self.obstacles.append(points if n_avoided_points is None else points_along(points, n_avoided_points))
 
-    def heading(self, text: str) -> None:
+    def write_heading(self, text: str) -> None:
         """Write a heading above the axes, wrapped to their width."""
         figure = self.axes.get_figure(root=True)
         assert figure is not None
-        characters = int((figure.get_figwidth() - _LEFT) / _CHARACTER)
+        characters = int((figure.get_figwidth() - _LEFT_MARGIN) / _CHARACTER_WIDTH)
         self.axes.set_title("\n".join(wrap(text, characters)), fontsize=9, loc="left")
 
-    def write_at(self, y: float, text: str) -> None:
+    def write_text(self, y: float, text: str) -> None:
         """Write a text at height `y`, at the left edge of the axes."""
         style: dict[str, Any] = {
             "transform": self.axes.get_yaxis_transform(),
@@ -123,7 +135,7 @@ class Drawing:
         background = {"facecolor": "#ffffff", "edgecolor": "none", "pad": 1.0}
         self.axes.text(0, y, escape_controls(text), bbox=background, **style)
 
-    def legend(self, handles: Sequence["Artist"], names: Sequence[str], *, columns: int = 1) -> None:
+    def draw_legend(self, handles: Sequence["Artist"], names: Sequence[str], *, columns: int = 1) -> None:
         """Draw a legend above the figure."""
         style: dict[str, Any] = {"frameon": False, "borderpad": 0, "labelspacing": 0.3, "columnspacing": 1.2}
         figure = self.axes.get_figure(root=True)
@@ -131,87 +143,93 @@ class Drawing:
         figure.legend(handles, list(map(escape_controls, names)), loc="outside upper left", ncols=columns, **style)
 
 
-Draw = Callable[[Drawing], None]
+DrawFunction = Callable[[Drawing], None]
 
 
 def check_packages(suffix: str) -> None:
-    """Raise `MissingPackageError` if a package for this kind of file is missing."""
-    for package in _NEEDED.get(suffix, ()):
-        with importing(package, extra="report", purpose=_PURPOSES[package]):
+    """Raise `MissingPackageError` if a package for files with this suffix is missing."""
+    for package in _NEEDED_PACKAGES.get(suffix, ()):
+        with require_package(package, extra="report", purpose=_PACKAGE_PURPOSES[package]):
             import_module(package)
 
 
-def save_figure(path: Path, draw: Draw, *, title: str, size: Size = SIZE, force: bool = False) -> None:
-    """Draw a figure into a file; the same input always gives the same bytes."""
+def save_figure(
+    path: Path, draw: DrawFunction, *, title: str, size: FigureSize = DEFAULT_SIZE, force: bool = False
+) -> None:
+    """Draw a figure, and write it to a file; the same input always gives the same bytes."""
     suffix = check_suffix(path, FIGURE_SUFFIXES, "a figure")
     file = BytesIO()  # matplotlib's PDF writer does not raise an OSError on a full disk, so it gets a buffer
     with _render_figure(draw, size, title=title) as (figure, description):
-        figure.savefig(file, format=suffix.removeprefix("."), dpi=200, metadata=_metadata(suffix, title, description))
+        figure.savefig(
+            file, format=suffix.removeprefix("."), dpi=200, metadata=_make_metadata(suffix, title, description)
+        )
     with write_to_temporary(path, force=force) as temporary:
         temporary.write_bytes(file.getvalue())
 
 
-def figure_as_svg(draw: Draw, *, size: Size = SIZE) -> tuple[str, str]:
-    """Draw a figure as SVG with real text and a transparent background; return it with its description."""
-    with _render_figure(draw, size, is_text=True) as (figure, description):
+def render_svg(draw: DrawFunction, *, size: FigureSize = DEFAULT_SIZE) -> tuple[str, str]:
+    """Draw a figure as SVG with a transparent background; return it with its description."""
+    with _render_figure(draw, size, has_svg_text=True) as (figure, description):
         file = StringIO()
         figure.savefig(file, format="svg", transparent=True, metadata={"Date": None})
     return file.getvalue(), description
 
 
 @contextmanager
-def _render_figure(draw: Draw, size: Size, *, title: str = "", is_text: bool = False) -> "Iterator[tuple[Figure, str]]":
-    """Draw a figure and place its labels; yield it with its description. `is_text`: text in SVG is not outlined."""
+def _render_figure(
+    draw: DrawFunction, size: FigureSize, *, title: str = "", has_svg_text: bool = False
+) -> "Iterator[tuple[Figure, str]]":
+    """Draw a figure and place its labels; yield it with its description."""
     check_packages(".svg")
     from matplotlib import rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    style = _STYLE | {"svg.fonttype": "none" if is_text else "path"}
+    style = _STYLE | {"svg.fonttype": "none" if has_svg_text else "path"}  # a path is an outline of the text
     with rc_context(style), warnings.catch_warnings():
         # matplotlib warns about each missing character in each text; one warning below replaces these.
         warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
-        lines = wrap(escape_controls(title), int((size[0] - 2 * _EDGE) / _TITLE_CHARACTER))
-        above = _TITLE_LINE * len(lines) + 2 * _EDGE if lines else 0.0
-        figure = Figure(figsize=(size[0], size[1] + above))
+        lines = wrap(escape_controls(title), int((size[0] - 2 * _TITLE_MARGIN) / _TITLE_CHARACTER_WIDTH))
+        title_height = _TITLE_LINE_HEIGHT * len(lines) + 2 * _TITLE_MARGIN if lines else 0.0
+        figure = Figure(figsize=(size[0], size[1] + title_height))
         FigureCanvasAgg(figure)
-        below = (0.0, 0.0, 1.0, size[1] / (size[1] + above))  # left, bottom, width and height
-        figure.set_layout_engine("constrained", rect=below)
+        figure_box = (0.0, 0.0, 1.0, size[1] / (size[1] + title_height))  # left, bottom, width and height
+        figure.set_layout_engine("constrained", rect=figure_box)
         _draw_title(figure, lines)
         drawing = Drawing(figure.add_subplot())
         draw(drawing)
-        missing = _add_fallback_fonts(figure, [name for name, _, _ in drawing.names])
-        if missing and not is_text:  # text on a page uses the fonts of the reader's browser
-            problem = f"no installed font has {join_first(sorted(missing))}: the figure shows boxes"
+        missing_characters = _add_fallback_fonts(figure, [name for name, _, _ in drawing.labels])
+        if missing_characters and not has_svg_text:  # text on a page uses the fonts of the reader's browser
+            problem = f"no installed font has {join_first(sorted(missing_characters))}: the figure shows boxes"
             fix = "install a font with these characters, such as a Noto font"
             warnings.warn(ReassessWarning(problem, fix), stacklevel=2)
         engine = figure.get_layout_engine()
         assert engine is not None
         engine.execute(figure)
         for legend in figure.legends:
-            legend.set_bbox_to_anchor(below, figure.transFigure)
+            legend.set_bbox_to_anchor(figure_box, figure.transFigure)
         figure.set_layout_engine(None)  # labels are placed in pixels, so nothing may move from here on
-        if drawing.names:
-            _place_names(drawing)
-        yield figure, _describe(drawing)
+        if drawing.labels:
+            _place_labels(drawing)
+        yield figure, _describe_figure(drawing)
 
 
 def _draw_title(figure: "Figure", lines: Sequence[str]) -> None:
     """Write a title above the figure."""
     width, height = figure.get_size_inches()
     style: dict[str, Any] = {"fontsize": 10, "fontweight": "bold", "verticalalignment": "top"}
-    title = figure.text(_EDGE / width, 1 - _EDGE / height, "\n".join(lines), **style)
+    title = figure.text(_TITLE_MARGIN / width, 1 - _TITLE_MARGIN / height, "\n".join(lines), **style)
     title.set_in_layout(False)
 
 
-def along(at: npt.NDArray[np.float64], count: int) -> npt.NDArray[np.float64]:
-    """Return `count` points at equal distances along the line through points of shape (points, 2)."""
-    lengths = np.append(0.0, np.cumsum(np.hypot(*np.diff(at, axis=0).T)))
-    distances = np.linspace(0, lengths[-1], count)
-    return np.column_stack([np.interp(distances, lengths, column) for column in at.T])
+def points_along(line: npt.NDArray[np.float64], n_points: int) -> npt.NDArray[np.float64]:
+    """Return `n_points` points at equal distances along a line; `line` has shape (points, 2)."""
+    lengths = np.append(0.0, np.cumsum(np.hypot(*np.diff(line, axis=0).T)))
+    distances = np.linspace(0, lengths[-1], n_points)
+    return np.column_stack([np.interp(distances, lengths, column) for column in line.T])
 
 
-def _describe(drawing: Drawing) -> str:
+def _describe_figure(drawing: Drawing) -> str:
     """Describe a figure: its heading, axes, labels, and the descriptions added while drawing."""
     axes = drawing.axes
     parts = {
@@ -220,12 +238,12 @@ def _describe(drawing: Drawing) -> str:
         "Vertical axis: ": axes.get_ylabel(),
     }
     sentences = [prefix + text.replace("\n", " ") for prefix, text in parts.items() if text]
-    if drawing.names:
-        sentences.append("Labels: " + ". ".join(text.replace("\n", ", ") for text, _, _ in drawing.names))
+    if drawing.labels:
+        sentences.append("Labels: " + ". ".join(text.replace("\n", ", ") for text, _, _ in drawing.labels))
     return "".join(f"{sentence}. " for sentence in [*sentences, *map(escape_controls, drawing.descriptions)]).rstrip()
 
 
-def _metadata(suffix: str, title: str, description: str) -> dict[str, Any]:
+def _make_metadata(suffix: str, title: str, description: str) -> dict[str, Any]:
     """Create the metadata of a file, without a date, so that the same input gives the same bytes."""
     kinds: dict[str, dict[str, Any]] = {
         ".svg": {"Title": title, "Description": description, "Date": None},
@@ -235,15 +253,15 @@ def _metadata(suffix: str, title: str, description: str) -> dict[str, Any]:
     return kinds[suffix]
 
 
-def _place_names(drawing: Drawing) -> None:
+def _place_labels(drawing: Drawing) -> None:
     axes = drawing.axes
     to_pixels, to_data = axes.transData.transform, axes.transData.inverted().transform
     # Labels with one anchor go first; a curve has many anchors, so its label finds a place later.
-    names = sorted(drawing.names, key=lambda name: len(name[1]))
+    names = sorted(drawing.labels, key=lambda name: len(name[1]))
     texts = [axes.text(0, 0, text, linespacing=1.15, **style) for text, _, style in names]
     sizes = [text.get_window_extent() for text in texts]
     labels = [
-        Label(anchors=np.asarray(to_pixels(anchors)), width=size.width, height=size.height)
+        LabelBox(anchors=np.asarray(to_pixels(anchors)), width=size.width, height=size.height)
         for (_, anchors, _), size in zip(names, sizes, strict=True)
     ]
     frame = axes.get_window_extent()

@@ -10,14 +10,14 @@ from typing import Literal
 
 from reassess.core import Match
 from reassess.core.image_names import image_keys
-from reassess.data.image_decoding import MOST_PIXELS, TooLargeError, open_image
+from reassess.data.image_decoding import MAX_PIXELS, TooLargeError, open_image
 from reassess.data.image_folders import find_image_files, image_names
-from reassess.errors import DataError, ReassessWarning, importing
+from reassess.errors import DataError, ReassessWarning, require_package
 from reassess.text import count_noun, join_first
 
-_SIDE = 384  # pixels at most; sharp in the gallery, and large enough to enlarge
-_QUALITY = 60
-_DAMAGED = (OSError, ValueError, SyntaxError)  # errors of Pillow; ValueError includes DataError
+_MAX_SIDE = 384  # pixels at most; sharp in the gallery, and large enough to enlarge
+_WEBP_QUALITY = 60
+_IMAGE_ERRORS = (OSError, ValueError, SyntaxError)  # errors of Pillow; ValueError includes DataError
 
 
 @dataclass(frozen=True)
@@ -31,18 +31,18 @@ class Thumbnail:
 
 @dataclass(frozen=True, eq=False)
 class Thumbnails:
-    """Small images, and the numbers of images without one."""
+    """Thumbnails by image, and the numbers of images without one."""
 
     by_image: dict[str, Thumbnail]
-    missing: int  # not in the folder
-    unreadable: int  # damaged or too large
+    n_missing: int  # not in the folder
+    n_unreadable: int  # damaged or too large
 
 
 def make_thumbnails(
     place: Path, images: Sequence[str], *, match: Match = "path", track: Callable[[Sequence[str]], Iterable[str]] = iter
 ) -> Thumbnails:
-    """Make thumbnails of images in a folder or archive, joined by path, name or stem; ImageNet's by number."""
-    with importing("pillow", extra="report", purpose="making thumbnails"):
+    """Make thumbnails of images in a folder or archive; `match` says which part of a name to compare."""
+    with require_package("pillow", extra="report", purpose="making thumbnails"):
         import PIL.Image  # noqa: F401
     if not place.exists():
         raise DataError(
@@ -53,37 +53,37 @@ def make_thumbnails(
     for row, key in enumerate(image_keys(image_names(source), match)):
         row_of.setdefault(key, row)
     by_image: dict[str, Thumbnail] = {}
-    missing = unreadable = 0
+    n_missing = n_unreadable = 0
     too_large = []
     for image, key in zip(track(images), image_keys(images, match), strict=True):
         if key not in row_of:
-            missing += 1
+            n_missing += 1
             continue
         try:
-            by_image[image] = _thumbnail(source.source(row_of[key]))
+            by_image[image] = _make_thumbnail(source.image_file(row_of[key]))
         except TooLargeError:
             too_large.append(image)
-        except _DAMAGED:
-            unreadable += 1
+        except _IMAGE_ERRORS:
+            n_unreadable += 1
     if too_large:
         warnings.warn(
-            f"{count_noun(len(too_large), 'image')} not shown, with more than {MOST_PIXELS:,} pixels: "
+            f"{count_noun(len(too_large), 'image')} not shown, with more than {MAX_PIXELS:,} pixels: "
             f"{join_first(too_large)}",
             ReassessWarning,
             stacklevel=2,
         )
-    return Thumbnails(by_image=by_image, missing=missing, unreadable=unreadable + len(too_large))
+    return Thumbnails(by_image=by_image, n_missing=n_missing, n_unreadable=n_unreadable + len(too_large))
 
 
-def _thumbnail(source: str | BytesIO) -> Thumbnail:
+def _make_thumbnail(source: str | BytesIO) -> Thumbnail:
     from PIL import ImageOps
 
     with open_image(source) as image:
-        image.draft("RGB", (2 * _SIDE, 2 * _SIDE))
+        image.draft("RGB", (2 * _MAX_SIDE, 2 * _MAX_SIDE))
         small = ImageOps.exif_transpose(image).convert("RGB")
-    small.thumbnail((_SIDE, _SIDE))
+    small.thumbnail((_MAX_SIDE, _MAX_SIDE))
     file = BytesIO()
-    small.save(file, "WEBP", quality=_QUALITY, method=4)
+    small.save(file, "WEBP", quality=_WEBP_QUALITY, method=4)
     data = base64.b64encode(file.getvalue()).decode()
     return Thumbnail(uri=f"data:image/webp;base64,{data}", width=small.width, height=small.height)
 
@@ -100,7 +100,7 @@ class CardEntry:
 
 @dataclass(frozen=True)
 class CardLine:
-    """A term, such as "Valid" or the name of a model, and its entries."""
+    """A line of a card: a term, such as "Valid" or the name of a model, and its entries."""
 
     term: str
     entries: Sequence[CardEntry]
@@ -112,20 +112,20 @@ class Card:
 
     image: str  # name
     lines: Sequence[CardLine]
-    classes: Sequence[str]  # names of classes that a search for the image may use
+    class_names: Sequence[str]  # names of classes that a search for the image may use
     mistakes: Mapping[str, str] = field(default_factory=dict)  # the kind of mistake, by model
-    about: Sequence[str] = ()  # keys of `Gallery.about` that apply
-    disputed: bool = False  # are its votes disputed?
+    label_filters: Sequence[str] = ()  # keys of `Gallery.label_filters` that apply
+    is_disputed: bool = False  # are its votes disputed?
 
 
 @dataclass(frozen=True, eq=False)
 class Gallery:
     """Images of a page, with the filters that a reader can use besides the class."""
 
-    intro: str  # sentences that describe the images
+    introduction: str  # sentences that describe the images
     cards: Sequence[Card]
     thumbnails: Thumbnails
     models: Sequence[str] = ()  # a filter for the mistakes of each model
-    kinds: Mapping[str, str] = field(default_factory=dict)  # kinds of mistakes: key and text
-    about: Mapping[str, str] = field(default_factory=dict)  # other filters: key and text
+    mistake_kinds: Mapping[str, str] = field(default_factory=dict)  # kinds of mistakes: key and text
+    label_filters: Mapping[str, str] = field(default_factory=dict)  # other filters: key and text
     has_votes: bool = False  # is there a filter for disputed votes?

@@ -1,4 +1,4 @@
-"""Place the labels of a figure near their points, without covering anything."""
+"""Placing of the labels of a figure near their points, without covering anything."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,25 +6,25 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-_ORDERS = 12  # orders of the labels to try at most
-_STEPS = 64  # positions to try along each side of the figure
+_MAX_ORDERS = 12  # orders of the labels to try at most
+_POSITIONS_PER_SIDE = 64  # positions to try along each side of the figure
 _MARGIN = 4.0  # free pixels around a label
-_NEAR = 10.0  # best distance between a label and its anchor, in pixels
-_TRIED = 1000  # best positions whose leader lines are checked
-_LEADER = np.linspace(0.0, 1.0, 48)[:, None, None]  # points along a leader line
+_BEST_DISTANCE = 10.0  # best distance between a label and its anchor, in pixels
+_MAX_CHECKED_POSITIONS = 1000  # best positions whose leader lines are checked
+_LEADER_FRACTIONS = np.linspace(0.0, 1.0, 48)[:, None, None]  # points along a leader line
 # Costs, in pixels of distance.
-_PER_POINT = 50.0  # a covered point
-_OVERLAP = 1e6  # two labels overlap; only if no position is free
-_CROSSED = 1e5  # a leader line crosses another label; only if no position is free
-_OTHER_LABEL = 4  # a point of another label or leader line counts as so many covered points
+_COVERED_POINT_COST = 50.0  # a covered point
+_OVERLAP_COST = 1e6  # two labels overlap; only if no position is free
+_CROSSING_COST = 1e5  # a leader line crosses another label; only if no position is free
+_LABEL_POINT_WEIGHT = 4  # a point of another label or leader line counts as so many covered points
 
 _Points = npt.NDArray[np.float64]
-_Area = tuple[float, float, float, float]
+_Rectangle = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
-class Label:
-    """A label to place."""
+class LabelBox:
+    """The size of a label to place, and the points that it may point at."""
 
     anchors: _Points  # float64, shape (anchors, 2), pixels: points that the label may point at
     width: float  # pixels
@@ -32,150 +32,154 @@ class Label:
 
 
 def place_labels(
-    labels: Sequence[Label], covered: _Points, area: _Area
+    labels: Sequence[LabelBox], obstacles: _Points, area: _Rectangle
 ) -> list[tuple[tuple[float, float], tuple[float, float]]]:
-    """Return the lower left corner of each label, and the anchor that it points at.
+    """Return the lower left corner of each label, and the point that its leader line ends at.
 
     The labels are placed one after another, in several orders; the order with the lowest cost wins. Each label takes
     the position with the lowest cost: its distance to the anchor, the covered points, and the labels and leader lines
     that overlap or cross.
     """
     rng = np.random.default_rng(0)
-    orders = [range(len(labels)), *(rng.permutation(len(labels)).tolist() for _ in range(_ORDERS - 1))]
-    best: dict[int, _PlacedLabel] = {}
-    lowest = np.inf
+    orders = [range(len(labels)), *(rng.permutation(len(labels)).tolist() for _ in range(_MAX_ORDERS - 1))]
+    best_labels: dict[int, _PlacedLabelBox] = {}
+    lowest_cost = np.inf
     for order in orders:
-        placed = _place_in_order(order, labels, covered, area)
+        placed = _place_in_order(order, labels, obstacles, area)
         cost = sum(label.cost for label in placed.values())
-        if cost < lowest:
-            best, lowest = placed, cost
-        if lowest < _PER_POINT * len(labels):  # another order cannot be much better
+        if cost < lowest_cost:
+            best_labels, lowest_cost = placed, cost
+        if lowest_cost < _COVERED_POINT_COST * len(labels):  # another order cannot be much better
             break
-    return [(_pair(best[i].corner), _pair(best[i].anchor)) for i in range(len(labels))]
+    return [
+        (_to_coordinates(best_labels[i].corner), _to_coordinates(best_labels[i].anchor)) for i in range(len(labels))
+    ]
 
 
 def _place_in_order(
-    order: Sequence[int], labels: Sequence[Label], covered: _Points, area: _Area
-) -> "dict[int, _PlacedLabel]":
-    """Place labels one after another, in this order; return them by number."""
-    placed: dict[int, _PlacedLabel] = {}
+    order: Sequence[int], labels: Sequence[LabelBox], obstacles: _Points, area: _Rectangle
+) -> "dict[int, _PlacedLabelBox]":
+    """Place labels one after another, in this order; return them by their position in `labels`."""
+    placed: dict[int, _PlacedLabelBox] = {}
     for i in order:
-        counts = _Overlaps.of(covered, area)
-        placed[i] = _find_position(labels[i], counts, list(placed.values()), area)
-        covered = np.concatenate([covered, np.tile(placed[i].points(), (_OTHER_LABEL, 1))])
+        counter = _PointCounter.from_points(obstacles, area)
+        placed[i] = _find_position(labels[i], counter, list(placed.values()), area)
+        obstacles = np.concatenate([obstacles, np.tile(placed[i].covered_points(), (_LABEL_POINT_WEIGHT, 1))])
     return placed
 
 
 @dataclass(frozen=True, eq=False)
-class _PlacedLabel:
-    """A label at its position."""
+class _PlacedLabelBox:
+    """A label at its position, with a leader line to its anchor."""
 
     corner: _Points
     size: _Points
     anchor: _Points
     cost: float
 
-    def points(self) -> _Points:
-        """Points on the text and on the leader line, at distances of at most a margin."""
+    def covered_points(self) -> _Points:
+        """Return points on the text and on the leader line."""
         across, up = (np.arange(0.0, length + _MARGIN, _MARGIN).clip(max=length) for length in self.size)
         text = self.corner + np.stack(np.meshgrid(across, up), axis=-1).reshape(-1, 2)
-        return np.concatenate([text, self.leader()])
+        return np.concatenate([text, self.leader_points()])
 
-    def leader(self) -> _Points:
-        """Points on the leader line."""
-        return _leader_lines(self.corner, self.size, self.anchor).reshape(-1, 2)
+    def leader_points(self) -> _Points:
+        """Return points on the leader line."""
+        return _make_leader_lines(self.corner, self.size, self.anchor).reshape(-1, 2)
 
 
 @dataclass(frozen=True, eq=False)
-class _Overlaps:
-    """Cumulative sums over a grid of pixels, to count the points in rectangles."""
+class _PointCounter:
+    """A counter of points in rectangles, by cumulative sums over a grid of pixels."""
 
     origin: _Points
-    sums: npt.NDArray[np.int64]
+    cumulative_counts: npt.NDArray[np.int64]
 
     @classmethod
-    def of(cls, points: _Points, area: _Area) -> "_Overlaps":
-        """Sum the points in an area and near it."""
+    def from_points(cls, points: _Points, area: _Rectangle) -> "_PointCounter":
+        """Count the points of each pixel in an area and near it."""
         origin = np.floor(area[:2]) - 2 * _MARGIN
         width, height = (np.ceil(area[2:] - origin) + 2 * _MARGIN).astype(np.int64).tolist()
         cells = np.floor(points - origin).astype(np.int64)
         x, y = cells[((cells >= 0) & (cells < (width, height))).all(axis=1)].T
         counts = np.bincount(x * height + y, minlength=width * height).reshape(width, height)
-        return cls(origin=origin, sums=np.pad(counts.cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0))))
+        return cls(origin=origin, cumulative_counts=np.pad(counts.cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0))))
 
-    def count(self, low: _Points, high: _Points) -> npt.NDArray[np.int64]:
-        """Count the points between the lower left and the upper right corners of rectangles, to the pixel."""
-        last = np.array(self.sums.shape) - 1
-        left, bottom = np.moveaxis(np.floor(low - self.origin).astype(np.int64).clip(0, last), -1, 0)
-        right, top = np.moveaxis(np.ceil(high - self.origin).astype(np.int64).clip(0, last), -1, 0)
-        sums = self.sums
+    def count_in_rectangles(self, lower_corners: _Points, upper_corners: _Points) -> npt.NDArray[np.int64]:
+        """Count the points in rectangles, rounded to pixels."""
+        max_index = np.array(self.cumulative_counts.shape) - 1
+        left, bottom = np.moveaxis(np.floor(lower_corners - self.origin).astype(np.int64).clip(0, max_index), -1, 0)
+        right, top = np.moveaxis(np.ceil(upper_corners - self.origin).astype(np.int64).clip(0, max_index), -1, 0)
+        sums = self.cumulative_counts
         return np.asarray(sums[right, top] - sums[left, top] - sums[right, bottom] + sums[left, bottom])
 
 
-def _find_position(label: Label, counts: _Overlaps, others: Sequence[_PlacedLabel], area: _Area) -> _PlacedLabel:
-    """Return the position and the anchor with the lowest cost."""
+def _find_position(
+    label: LabelBox, counter: _PointCounter, placed_labels: Sequence[_PlacedLabelBox], area: _Rectangle
+) -> _PlacedLabelBox:
+    """Return a label at the position, and with the anchor, that have the lowest cost."""
     size = np.array([label.width, label.height])
-    axes = _candidate_sides(label, area)
+    axes = _candidate_positions(label, area)
     corners = np.stack(np.meshgrid(*axes), axis=-1).reshape(-1, 2)
     low, high = corners - _MARGIN, corners + size + _MARGIN
-    cost = _PER_POINT * counts.count(low, high)
-    for other in others:
-        free = (low > other.corner + other.size) | (high < other.corner)
-        cost[~free.any(axis=1)] += _OVERLAP
-        cost[_covers(other.leader(), axes, size)] += _CROSSED
+    cost = _COVERED_POINT_COST * counter.count_in_rectangles(low, high)
+    for placed_label in placed_labels:
+        free = (low > placed_label.corner + placed_label.size) | (high < placed_label.corner)
+        cost[~free.any(axis=1)] += _OVERLAP_COST
+        cost[_covers_line(placed_label.leader_points(), axes, size)] += _CROSSING_COST
     across, up = (
-        np.maximum(np.maximum(at[:, None] - anchors, anchors - (at + side)[:, None]), 0)
-        for anchors, at, side in zip(label.anchors.T, axes, size, strict=True)
+        np.maximum(np.maximum(starts[:, None] - anchors, anchors - (starts + side)[:, None]), 0)
+        for anchors, starts, side in zip(label.anchors.T, axes, size, strict=True)
     )
-    costs = cost[:, None] + np.abs(np.hypot(across, up[:, None]).reshape(len(corners), -1) - _NEAR)
-    tried = _smallest(costs.ravel(), _TRIED)
-    rows, columns = np.unravel_index(tried, costs.shape)
+    costs = cost[:, None] + np.abs(np.hypot(across, up[:, None]).reshape(len(corners), -1) - _BEST_DISTANCE)
+    checked = _find_smallest(costs.ravel(), _MAX_CHECKED_POSITIONS)
+    rows, columns = np.unravel_index(checked, costs.shape)
     corners, anchors = corners[rows], label.anchors[columns]
-    leaders = _leader_lines(corners, size, anchors)
-    total = costs[rows, columns] + _leader_cost(leaders, counts)
-    for other in others:
-        near = (leaders > other.corner - _MARGIN) & (leaders < other.corner + other.size + _MARGIN)
-        total[near.all(axis=-1).any(axis=0)] += _CROSSED
+    leaders = _make_leader_lines(corners, size, anchors)
+    total = costs[rows, columns] + _compute_leader_cost(leaders, counter)
+    for placed_label in placed_labels:
+        near = (leaders > placed_label.corner - _MARGIN) & (leaders < placed_label.corner + placed_label.size + _MARGIN)
+        total[near.all(axis=-1).any(axis=0)] += _CROSSING_COST
     best = int(np.argmin(total))
-    return _PlacedLabel(corner=corners[best], size=size, anchor=anchors[best], cost=float(total[best]))
+    return _PlacedLabelBox(corner=corners[best], size=size, anchor=anchors[best], cost=float(total[best]))
 
 
-def _leader_cost(leaders: _Points, counts: _Overlaps) -> _Points:
-    """Return the cost of leader lines, of shape (points, lines, 2), for the points within a margin of them."""
+def _compute_leader_cost(leaders: _Points, counter: _PointCounter) -> _Points:
+    """Return the cost of leader lines, of shape (points, lines, 2), for the points near them."""
     to_anchor = np.hypot(*np.moveaxis(leaders - leaders[-1], -1, 0))
     # The line ends at the anchor, so points around the anchor do not count.
-    near = counts.count(leaders - _MARGIN, leaders + _MARGIN) * (to_anchor > 2 * _NEAR)
-    return np.asarray(_PER_POINT * near.mean(axis=0) * to_anchor[0] / (2 * _MARGIN))
+    near = counter.count_in_rectangles(leaders - _MARGIN, leaders + _MARGIN) * (to_anchor > 2 * _BEST_DISTANCE)
+    return np.asarray(_COVERED_POINT_COST * near.mean(axis=0) * to_anchor[0] / (2 * _MARGIN))
 
 
-def _leader_lines(corners: _Points, size: _Points, anchors: _Points) -> _Points:
+def _make_leader_lines(corners: _Points, size: _Points, anchors: _Points) -> _Points:
     """Return points along the lines from labels to their anchors."""
     starts = np.clip(anchors, corners, corners + size)
-    return np.asarray((starts + _LEADER * (anchors - starts)).reshape(len(_LEADER), *anchors.shape))
+    return np.asarray((starts + _LEADER_FRACTIONS * (anchors - starts)).reshape(len(_LEADER_FRACTIONS), *anchors.shape))
 
 
-def _candidate_sides(label: Label, area: _Area) -> tuple[_Points, _Points]:
-    """Return the left and the lower sides of a label to try."""
+def _candidate_positions(label: LabelBox, area: _Rectangle) -> tuple[_Points, _Points]:
+    """Return the x and the y coordinates of a label's lower left corner to try."""
     left, bottom, right, top = area
-    x = np.linspace(left, max(left, right - label.width), _STEPS)
-    return x, np.linspace(bottom, max(bottom, top - label.height), _STEPS)
+    x = np.linspace(left, max(left, right - label.width), _POSITIONS_PER_SIDE)
+    return x, np.linspace(bottom, max(bottom, top - label.height), _POSITIONS_PER_SIDE)
 
 
-def _covers(line: _Points, axes: tuple[_Points, _Points], size: _Points) -> npt.NDArray[np.bool_]:
-    """Return, for every corner, whether the label covers a point of the line, or comes within a margin of it."""
+def _covers_line(line: _Points, axes: tuple[_Points, _Points], size: _Points) -> npt.NDArray[np.bool_]:
+    """Return whether the label would cover a point of the line or come near it, for every position."""
     across, up = (
-        (points > at[:, None] - _MARGIN) & (points < at[:, None] + side + _MARGIN)
-        for points, at, side in zip(line.T, axes, size, strict=True)
+        (points > starts[:, None] - _MARGIN) & (points < starts[:, None] + side + _MARGIN)
+        for points, starts, side in zip(line.T, axes, size, strict=True)
     )
     return np.asarray(up @ across.T).ravel()
 
 
-def _smallest(costs: _Points, count: int) -> npt.NDArray[np.int64]:
-    """Return the positions of the `count` lowest costs, in order; the first of equal costs comes first."""
-    bound = np.partition(costs, count)[count] if count < costs.size else np.inf
-    near = np.flatnonzero(costs <= bound)
-    return near[np.argsort(costs[near], kind="stable")[:count]]
+def _find_smallest(costs: _Points, n_positions: int) -> npt.NDArray[np.int64]:
+    """Return the positions of the `n_positions` lowest costs, the lowest first."""
+    bound = np.partition(costs, n_positions)[n_positions] if n_positions < costs.size else np.inf
+    candidates = np.flatnonzero(costs <= bound)
+    return candidates[np.argsort(costs[candidates], kind="stable")[:n_positions]]
 
 
-def _pair(point: _Points) -> tuple[float, float]:
+def _to_coordinates(point: _Points) -> tuple[float, float]:
     return float(point[0]), float(point[1])

@@ -17,25 +17,25 @@ from reassess.report.gallery import Card, CardEntry, CardLine, Gallery, Thumbnai
 from reassess.report.page import UNKNOWN_CLASS_NAME
 
 # Images that are chosen because of their labels, with any predictions.
-ABOUT_LABELS = {"wrong_label": "original label not valid", "empty": "no valid class"}
-_DISPUTED = 0.2, 0.8  # without votes, scores in between are disputed
-_Rows = npt.NDArray[np.bool_]
+LABEL_REASONS = {"wrong_label": "original label not valid", "empty": "no valid class"}
+_DISPUTED_SCORE_RANGE = 0.2, 0.8  # without votes, scores in between are disputed
+_ImageMask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
 class ImageChoice:
-    """The images of the gallery, and the numbers they were chosen from."""
+    """The images drawn for the gallery, and the numbers of images they were drawn from."""
 
     rows: tuple[int, ...]  # positions of the images in the panel
-    shown: dict[str, int]  # number of chosen mistakes, by model
-    mistakes: dict[str, int]  # number of all mistakes, by model
-    label_errors: dict[str, tuple[int, int]]  # numbers of chosen and of all label errors, by model
-    about_labels: dict[str, tuple[int, int]]  # numbers of chosen and of all images, by key of `ABOUT_LABELS`
+    n_shown: dict[str, int]  # number of chosen mistakes, by model
+    n_mistakes: dict[str, int]  # number of all mistakes, by model
+    label_error_counts: dict[str, tuple[int, int]]  # numbers of chosen and of all label errors, by model
+    label_reason_counts: dict[str, tuple[int, int]]  # numbers of chosen and of all images, by key of `LABEL_REASONS`
 
 
 @dataclass(frozen=True)
 class MistakeCard:
-    """An image with the first class of each model."""
+    """The contents of a card: an image with its labels and the first predicted class of each model."""
 
     image: str
     sheet: ImageSheet
@@ -44,39 +44,39 @@ class MistakeCard:
     kinds: Mapping[int, str]
     mistakes: Mapping[str, str]  # one of `reassess.comparison.ERROR_KINDS`, by model
     label_errors: tuple[str, ...]  # models whose first class is valid, and not the original label
-    about_labels: tuple[str, ...]  # the keys of `ABOUT_LABELS` that apply
-    disputed: bool  # do at most two thirds of the raters agree on a class of the card?
+    label_reasons: tuple[str, ...]  # the keys of `LABEL_REASONS` that apply
+    is_disputed: bool  # do at most two thirds of the raters agree on a class of the card?
 
 
-def draw_images(findings: Findings, most: int, *, seed: int = 0) -> ImageChoice:
-    """Draw at most `most` mistakes and label errors of each model, and images for each key of `ABOUT_LABELS`.
+def draw_images(findings: Findings, max_per_model: int, *, seed: int = 0) -> ImageChoice:
+    """Draw mistakes and label errors of each model, and images with an invalid label or no valid class.
 
     All draws use the same random order of the images, so models with common mistakes share images.
     """
     panel = findings.panel
     order = np.random.default_rng(seed).permutation(len(panel.images))
-    chosen: dict[int, None] = {}
+    chosen_rows: dict[int, None] = {}
 
-    def draw(rows: _Rows) -> tuple[int, int]:
-        drawn = order[rows[order]][:most].tolist()
-        chosen.update(dict.fromkeys(drawn))
-        return len(drawn), int(np.count_nonzero(rows))
+    def choose(rows: _ImageMask) -> tuple[int, int]:
+        drawn_rows = order[rows[order]][:max_per_model].tolist()
+        chosen_rows.update(dict.fromkeys(drawn_rows))
+        return len(drawn_rows), int(np.count_nonzero(rows))
 
-    counts = {model: draw(panel.is_scored & ~panel.is_valid[panel.models.index(model)]) for model in findings.models}
+    counts = {model: choose(panel.is_scored & ~panel.is_valid[panel.models.index(model)]) for model in findings.models}
     errors = dict(zip(panel.models, panel.is_label_error, strict=True))
-    label_errors = {model: draw(errors[model]) for model in findings.models if errors[model].any()}
-    about_labels = {name: draw(rows) for name, rows in _find_label_images(findings).items()}
+    label_errors = {model: choose(errors[model]) for model in findings.models if errors[model].any()}
+    about_labels = {name: choose(rows) for name, rows in _find_label_images(findings).items()}
     return ImageChoice(
-        rows=tuple(sorted(chosen)),
-        shown={model: drawn for model, (drawn, _) in counts.items()},
-        mistakes={model: n for model, (_, n) in counts.items()},
-        label_errors=label_errors,
-        about_labels=about_labels,
+        rows=tuple(sorted(chosen_rows)),
+        n_shown={model: drawn_rows for model, (drawn_rows, _) in counts.items()},
+        n_mistakes={model: n for model, (_, n) in counts.items()},
+        label_error_counts=label_errors,
+        label_reason_counts=about_labels,
     )
 
 
-def _find_label_images(findings: Findings) -> dict[str, _Rows]:
-    """Find the images of the panel for each key of `ABOUT_LABELS`."""
+def _find_label_images(findings: Findings) -> dict[str, _ImageMask]:
+    """Find images with an invalid original label or no valid class, by key of `LABEL_REASONS`."""
     panel, labels = findings.panel, findings.labels
     empty = (panel.label_rows >= 0) & (labels.sizes[panel.label_rows] == 0)
     wrong = np.zeros(len(panel.images), bool)
@@ -84,21 +84,21 @@ def _find_label_images(findings: Findings) -> dict[str, _Rows]:
         original = findings.original.in_classes(labels.classes).indices[panel.original_rows].astype(np.int64)
         valid = np.isin(panel.label_rows << 32 | original, labels.image_ids << 32 | labels.indices)
         wrong = panel.has_original & panel.is_scored & ~valid
-    return dict(zip(ABOUT_LABELS, (wrong, empty), strict=True))
+    return dict(zip(LABEL_REASONS, (wrong, empty), strict=True))
 
 
 def make_cards(findings: Findings, rows: Sequence[int]) -> list[MistakeCard]:
-    """Make the cards of images of the panel."""
+    """Make the cards of images; `rows` are positions in the panel."""
     panel = findings.panel
     models = [(model, panel.models.index(model)) for model in findings.models]
-    kinds = _find_kinds(findings, np.asarray(rows, np.int64))
+    kinds = _find_mistake_kinds(findings, np.asarray(rows, np.int64))
     about_labels = _find_label_images(findings)
     mistakes = {
         taxonomy.model: dict(zip(taxonomy.images, (ERROR_KINDS[kind] for kind in taxonomy.kinds.tolist()), strict=True))
         for taxonomy in findings.taxonomies
     }
     cards = []
-    for place, row in enumerate(rows):
+    for position, row in enumerate(rows):
         image = panel.images[row]
         sheet = image_sheet(
             findings.labels.images[panel.label_rows[row]],
@@ -117,19 +117,19 @@ def make_cards(findings: Findings, rows: Sequence[int]) -> list[MistakeCard]:
                 ),
                 kinds={}
                 if kinds is None
-                else {int(panel.top1[i, row]): MISTAKE_KINDS[kinds[place, i]] for _, i in models},
+                else {int(panel.top1[i, row]): MISTAKE_KINDS[kinds[position, i]] for _, i in models},
                 mistakes={model: kind[image] for model, kind in mistakes.items() if image in kind},
                 label_errors=tuple(model for model, i in models if panel.is_label_error[i, row]),
-                about_labels=tuple(name for name, applies in about_labels.items() if applies[row]),
-                disputed=_is_disputed(sheet, {*panel.top1[:, row].tolist()}),
+                label_reasons=tuple(name for name, applies in about_labels.items() if applies[row]),
+                is_disputed=_is_disputed(sheet, {*panel.top1[:, row].tolist()}),
             )
         )
     return cards
 
 
-def _is_disputed(sheet: ImageSheet, predicted: set[int]) -> bool:
-    """Return whether at most two thirds of the votes agree on a class of the card; without votes, scores decide."""
-    class_ids = {*(sheet.valid or ()), sheet.original, *predicted}
+def _is_disputed(sheet: ImageSheet, predicted_ids: set[int]) -> bool:
+    """Return whether raters disagree about a class of the card; without votes, the scores decide."""
+    class_ids = {*(sheet.valid or ()), sheet.original, *predicted_ids}
     for candidate in sheet.candidates or ():
         if candidate.class_id not in class_ids:
             continue
@@ -139,13 +139,13 @@ def _is_disputed(sheet: ImageSheet, predicted: set[int]) -> bool:
         if answers:
             if 3 * max(answers.values()) <= 2 * sum(answers.values()):
                 return True
-        elif candidate.score is not None and _DISPUTED[0] < candidate.score < _DISPUTED[1]:
+        elif candidate.score is not None and _DISPUTED_SCORE_RANGE[0] < candidate.score < _DISPUTED_SCORE_RANGE[1]:
             return True
     return False
 
 
-def _find_kinds(findings: Findings, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int8] | None:
-    """Find the kind of each model's first class, int8, shape (images, models); None without scores and votes."""
+def _find_mistake_kinds(findings: Findings, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int8] | None:
+    """Find the kind of each first class, int8, shape (images, models); None without scores and votes."""
     rated = findings.votes if findings.scores is None else findings.scores
     if rated is None:
         return None
@@ -155,77 +155,81 @@ def _find_kinds(findings: Findings, rows: npt.NDArray[np.int64]) -> npt.NDArray[
     return invalid_kinds(images, panel.top1[:, rows].T, rated.in_classes(classes), experts, match=panel.match)
 
 
-def mistake_gallery(
+def make_mistake_gallery(
     findings: Findings, choice: ImageChoice, cards: Sequence[MistakeCard], thumbnails: Thumbnails
 ) -> Gallery:
     """Make the gallery of the chosen images."""
     return Gallery(
-        intro=_intro(choice, len(cards)),
-        cards=[_card(card, findings.classes, findings.threshold) for card in cards],
+        introduction=_write_intro(choice, len(cards)),
+        cards=[_make_card(card, findings.classes, findings.threshold) for card in cards],
         thumbnails=thumbnails,
-        models=tuple(choice.shown),
-        kinds=ERROR_KIND_NAMES,
-        about={_error_key(model): f"label errors of {model}" for model in choice.label_errors} | ABOUT_LABELS,
+        models=tuple(choice.n_shown),
+        mistake_kinds=ERROR_KIND_NAMES,
+        label_filters={_label_error_filter(model): f"label errors of {model}" for model in choice.label_error_counts}
+        | LABEL_REASONS,
         has_votes=True,
     )
 
 
-def _error_key(model: str) -> str:
-    """The filter key of a model's label errors."""
+def _label_error_filter(model: str) -> str:
+    """Return the filter key of a model's label errors."""
     return f"error {model}"
 
 
-def _intro(choice: ImageChoice, images: int) -> str:
+def _write_intro(choice: ImageChoice, n_images: int) -> str:
     phrases = {"wrong_label": "an original label that is not valid", "empty": "no valid class"}
-    parts = [f"{n:,} of the {choice.mistakes[model]:,} mistakes of {model}" for model, n in choice.shown.items()]
-    parts += [f"{n:,} of the {total:,} label errors of {model}" for model, (n, total) in choice.label_errors.items()]
-    for name, (n, total) in choice.about_labels.items():
+    parts = [f"{n:,} of the {choice.n_mistakes[model]:,} mistakes of {model}" for model, n in choice.n_shown.items()]
+    parts += [
+        f"{n:,} of the {total:,} label errors of {model}" for model, (n, total) in choice.label_error_counts.items()
+    ]
+    for name, (n, total) in choice.label_reason_counts.items():
         parts.append(f"{n:,} of the {total:,} images with {phrases[name]}")
     return (
-        f"Random samples, in the same order for all models: {'; '.join(parts)}. {images:,} images in total. Votes are "
+        f"Random samples, in the same order for all models: {'; '.join(parts)}. {n_images:,} images in total. Votes "
+        "are "
         "disputed if at most two thirds of them agree on a class of the card."
     )
 
 
-def _card(card: MistakeCard, classes: Classes, threshold: float) -> Card:
-    sheet, label = card.sheet, classes.short_name
+def _make_card(card: MistakeCard, classes: Classes, threshold: float) -> Card:
+    sheet, get_class_name = card.sheet, classes.short_name
     descriptions = _describe_votes(sheet, threshold)
     valid, original = sheet.valid or (), sheet.original
 
-    def name_of(class_id: int) -> str:
-        return label(class_id) if class_id >= 0 else UNKNOWN_CLASS_NAME
+    def get_name(class_id: int) -> str:
+        return get_class_name(class_id) if class_id >= 0 else UNKNOWN_CLASS_NAME
 
     def make_entry(class_id: int, is_valid: bool) -> CardEntry:
         if not valid:
-            return CardEntry(name_of(class_id), describe(class_id) if not is_valid else "")
+            return CardEntry(get_name(class_id), describe_prediction(class_id) if not is_valid else "")
         word: Literal["correct", "wrong"] = "correct" if is_valid else "wrong"
-        return CardEntry(name_of(class_id), "" if is_valid else describe(class_id), word, word)
+        return CardEntry(get_name(class_id), "" if is_valid else describe_prediction(class_id), word, word)
 
-    def describe(class_id: int) -> str:
+    def describe_prediction(class_id: int) -> str:
         """Describe the raters' answers about a predicted class, or its kind; empty for an unknown class."""
         kind = PREDICTION_NAMES.get(card.kinds.get(class_id, ""), "") if class_id >= 0 else ""
         return descriptions.get(class_id) or kind
 
-    entries = [CardEntry(label(class_id), descriptions.get(class_id, "")) for class_id in valid]
+    entries = [CardEntry(get_class_name(class_id), descriptions.get(class_id, "")) for class_id in valid]
     lines = [CardLine("Valid", entries or [CardEntry("no class")])]
     if original is not None:
         is_wrong = original not in valid
-        entry = CardEntry(label(original), "", "wrong" if is_wrong else "", "not valid" if is_wrong else "")
+        entry = CardEntry(get_class_name(original), "", "wrong" if is_wrong else "", "not valid" if is_wrong else "")
         lines.append(CardLine("Original label", [entry]))
     lines += [CardLine(model, [make_entry(class_id, is_valid)]) for model, class_id, is_valid in card.predictions]
     class_ids = {*valid, *(class_id for _, class_id, _ in card.predictions), *(() if original is None else (original,))}
     return Card(
         image=card.image,
         lines=lines,
-        classes=sorted(map(name_of, class_ids)),
+        class_names=sorted(map(get_name, class_ids)),
         mistakes=card.mistakes,
-        about=(*map(_error_key, card.label_errors), *card.about_labels),
-        disputed=card.disputed,
+        label_filters=(*map(_label_error_filter, card.label_errors), *card.label_reasons),
+        is_disputed=card.is_disputed,
     )
 
 
 def _describe_votes(sheet: ImageSheet, threshold: float) -> dict[int, str]:
-    """Describe the score and the votes of each candidate class; scores near the threshold have more digits."""
+    """Describe the score and the votes of each candidate class, by class id."""
     descriptions = {}
     for candidate in sheet.candidates or ():
         parts = [] if candidate.score is None else [f"score {format_score(candidate.score, threshold)}"]

@@ -1,4 +1,4 @@
-"""Render a report as one HTML file that needs no network and no other file."""
+"""A report as one HTML file that needs no network and no other file."""
 
 import json
 import re
@@ -17,63 +17,69 @@ from reassess.evaluation import Evaluation
 from reassess.report.chart import COUNT, PERCENT, Chart, Column, Section, Table
 from reassess.report.figures import check_packages
 from reassess.report.gallery import Card, Gallery
-from reassess.report.inline_svg import inline_figure, palette
+from reassess.report.inline_svg import find_colour_pairs, render_inline_svg
 from reassess.text import escape_controls
 
 if TYPE_CHECKING:
     from markupsafe import Markup
 
-_MOST_MODELS = 20  # the best models have long tables
-_MOST_CONFUSIONS = 300  # per model
-_MOST_ERRORS = 5000  # label errors of all models
+_MAX_MODELS = 20  # the best models have long tables
+_MAX_CONFUSIONS = 300  # per model
+_MAX_LABEL_ERRORS = 5000  # label errors of all models
 _NO_BREAK = "\N{NO-BREAK SPACE}"
-_UNIT = re.compile(r"(?<=\d) (?=%|points?\b)|(?<=\bp) (?=[=<]|below)|(?<=\bp [=<]) (?=\d)|(?<=\bp below) (?=\d)")
-_UNBROKEN = re.compile(rf"\btop-\d+(?:{_NO_BREAK}%)?", re.IGNORECASE)  # lines must not end at this hyphen
-_LONGEST = 12  # letters of a word that fits into a narrow column
-_JOINT = re.compile(r"(?<=[^\W_][_./-])(?=\w)")
-_MOST_ROWS = 60  # of a chart's table on the page; the CSV file has all
+_UNIT_SPACE_PATTERN = re.compile(
+    r"(?<=\d) (?=%|points?\b)|(?<=\bp) (?=[=<]|below)|(?<=\bp [=<]) (?=\d)|(?<=\bp below) (?=\d)"
+)
+_UNBROKEN_PATTERN = re.compile(rf"\btop-\d+(?:{_NO_BREAK}%)?", re.IGNORECASE)  # lines must not end at this hyphen
+_MAX_WORD_LENGTH = 12  # letters of a word that fits into a narrow column
+_BREAK_PATTERN = re.compile(r"(?<=[^\W_][_./-])(?=\w)")
+_MAX_ROWS = 60  # of a chart's table on the page; the CSV file has all
 UNKNOWN_CLASS_NAME = "unknown class"
 
 
 @dataclass(frozen=True, eq=False)
 class Explorer:
-    """A section with a long table for each model, to sort and search; the page shows one at a time."""
+    """A page section with a long table for each model, which the reader can sort and search."""
 
     key: str  # id on the page
     title: str
-    text: str
+    description: str
     columns: tuple[Column, ...]
     rows: dict[str, list[list[Any]]]  # by model; the first column names the row
     class_columns: tuple[int, ...]  # positions of columns that contain a class id, or a list of class ids
-    order: tuple[int, bool]  # column of the initial order, and is the highest first?
+    initial_order: tuple[int, bool]  # column of the initial order, and is the highest first?
     notes: Sequence[str]
 
 
-def explorers(findings: Findings) -> list[Explorer]:
-    """Make the long tables, for at most `_MOST_MODELS` models."""
-    models = findings.models[:_MOST_MODELS]
+def make_explorers(findings: Findings) -> list[Explorer]:
+    """Make the long tables of label errors, classes and confusions, for the best models."""
+    models = findings.models[:_MAX_MODELS]
     hidden = len(findings.models) - len(models)
     notes = [f"The {len(models)} best models; {hidden:,} more are not shown here."] if hidden else []
     results = {model: findings.evaluations[model] for model in models}
-    errors = _label_errors(findings, models)
-    return [*([] if errors is None else [errors]), _classes(results, notes), _confusions(results, notes)]
+    errors = _make_label_error_explorer(findings, models)
+    return [
+        *([] if errors is None else [errors]),
+        _make_class_explorer(results, notes),
+        _make_confusion_explorer(results, notes),
+    ]
 
 
-def _label_errors(findings: Findings, models: Sequence[str]) -> Explorer | None:
-    """List the images of each model's label errors; None without label errors or original labels."""
+def _make_label_error_explorer(findings: Findings, models: Sequence[str]) -> Explorer | None:
+    """Make the tables of images with label errors; None without label errors or original labels."""
     panel, labels = findings.panel, findings.labels
     if findings.original is None or not panel.is_label_error.any():
         return None
     original_ids = findings.original.in_classes(labels.classes).indices
-    most = _MOST_ERRORS // len(models)
+    max_images = _MAX_LABEL_ERRORS // len(models)
     rows: dict[str, list[list[Any]]] = {}
     notes = []
     for model in models:
         i = panel.models.index(model)
         errors = np.flatnonzero(panel.is_label_error[i])
-        if errors.size > most:
+        if errors.size > max_images:
             notes.append(
-                f"The first {most:,} of {errors.size:,} images of {model}; reassess evaluate --details lists all."
+                f"The first {max_images:,} of {errors.size:,} images of {model}; reassess evaluate --details lists all."
             )
         rows[model] = [
             [
@@ -82,27 +88,28 @@ def _label_errors(findings: Findings, models: Sequence[str]) -> Explorer | None:
                 int(panel.top1[i, row]),
                 labels.indices[slice(*labels.indptr[panel.label_rows[row] :][:2])].tolist(),
             ]
-            for row in errors[:most].tolist()
+            for row in errors[:max_images].tolist()
         ]
     return Explorer(
         key="error-images",
         title="Images with label errors",
-        text="Images where the model's first class is valid and differs from the original label.",
+        description="Images where the model's first class is valid and differs from the original label.",
         columns=(Column("image"), Column("original label"), Column("model's class"), Column("valid classes")),
         rows=rows,
         class_columns=(1, 2, 3),
-        order=(0, False),
+        initial_order=(0, False),
         notes=notes,
     )
 
 
-def _classes(results: dict[str, Evaluation], notes: Sequence[str]) -> Explorer:
+def _make_class_explorer(results: dict[str, Evaluation], notes: Sequence[str]) -> Explorer:
+    """Make the tables of accuracy per class."""
     return Explorer(
         key="classes",
         title="Classes",
-        text="For each class, images where it is valid. Hits: images whose first predicted class is any valid class. "
-        "Predicted: images whose first predicted class is this class. With 50 images, an accuracy of 80 % has a 95 % "
-        "interval of 67 to 89 %.",
+        description="For each class, images where it is valid. Hits: images whose first predicted class is any valid "
+        "class. Predicted: images whose first predicted class is this class. With 50 images, an accuracy of 80 % has "
+        "a 95 % interval of 67 to 89 %.",
         columns=(
             *(Column("class"), Column("id", COUNT), Column("images", COUNT), Column("hits", COUNT)),
             *(Column("accuracy %", PERCENT), Column("predicted", COUNT)),
@@ -110,68 +117,69 @@ def _classes(results: dict[str, Evaluation], notes: Sequence[str]) -> Explorer:
         ),
         rows={model: _class_rows(result) for model, result in results.items()},
         class_columns=(0, 6),
-        order=(4, False),
+        initial_order=(4, False),
         notes=notes,
     )
 
 
 def _class_rows(result: Evaluation) -> list[list[Any]]:
-    """Rows with class, id, images, hits, accuracy, predictions, and the most frequent confusion with its number."""
+    """Return table rows with a class, its counts and accuracy, and its most frequent confusion."""
     part = result.per_class
-    instead: dict[int, tuple[int, int]] = {}
+    confusion_by_class: dict[int, tuple[int, int]] = {}
     for valid, predicted, times in part.confusions:
-        instead.setdefault(valid, (predicted, times))
+        confusion_by_class.setdefault(valid, (predicted, times))
     rows = []
     for i, images, hits, predictions in part.count_rows:
         counts = images, hits, round(100 * hits / images, 2), predictions
-        rows.append([i, i, *counts, *instead.get(i, (None, None))])
+        rows.append([i, i, *counts, *confusion_by_class.get(i, (None, None))])
     return rows
 
 
-def _confusions(results: dict[str, Evaluation], notes: Sequence[str]) -> Explorer:
+def _make_confusion_explorer(results: dict[str, Evaluation], notes: Sequence[str]) -> Explorer:
+    """Make the tables of the most frequent confusions."""
     return Explorer(
         key="confusions",
         title="Confusions",
-        text=f"Valid classes, and the invalid class that was predicted instead: the {_MOST_CONFUSIONS} most frequent "
-        "pairs of each model. An image with several valid classes counts for each of them.",
+        description=f"Valid classes, and the invalid class that was predicted instead: the {_MAX_CONFUSIONS} most "
+        "frequent pairs of each model. An image with several valid classes counts for each of them.",
         columns=(Column("valid class"), Column("predicted instead"), Column("images", COUNT)),
         rows={
-            model: [list(row) for row in result.per_class.confusions[:_MOST_CONFUSIONS]]
+            model: [list(row) for row in result.per_class.confusions[:_MAX_CONFUSIONS]]
             for model, result in results.items()
         },
         class_columns=(0, 1),
-        order=(2, True),
+        initial_order=(2, True),
         notes=notes,
     )
 
 
 def bind_units(text: str) -> str:
     """Put no-break spaces between numbers and their units."""
-    return _UNIT.sub(_NO_BREAK, text)
+    return _UNIT_SPACE_PATTERN.sub(_NO_BREAK, text)
 
 
 def typeset(text: str) -> "Markup":
-    """Escape a text for the page, keep numbers with their units, and allow line breaks in long names."""
+    """Escape a text for the page, bind numbers to their units, and allow line breaks in long names."""
     from markupsafe import Markup
 
     words = re.split(r"(\s+)", bind_units(escape_controls(text)))
-    return Markup().join(Markup("<wbr>").join(_split_long(word)) for word in words)
+    return Markup().join(Markup("<wbr>").join(_split_long_word(word)) for word in words)
 
 
 def typeset_heading(text: str) -> "Markup":
-    """Typeset the heading of a narrow column: no line ends at the hyphen of "top-1"."""
+    """Typeset the heading of a narrow column, without a line break in "top-1"."""
     from markupsafe import Markup
 
-    return Markup(_UNBROKEN.sub(r'<span class="whole">\g<0></span>', str(typeset(text))))
+    return Markup(_UNBROKEN_PATTERN.sub(r'<span class="whole">\g<0></span>', str(typeset(text))))
 
 
-def _split_long(word: str) -> list[str]:
-    return _JOINT.split(word) if len(word) > _LONGEST else [word]
+def _split_long_word(word: str) -> list[str]:
+    return _BREAK_PATTERN.split(word) if len(word) > _MAX_WORD_LENGTH else [word]
 
 
 @dataclass(frozen=True)
 class ReportSources:
-    """How a report was made: the command, the input files with their hashes, and versions of packages."""
+    """The command, the input files with their hashes, and the package versions that made a report."""
 
     command: str
     inputs: Sequence[Mapping[str, str | None]]
@@ -190,44 +198,46 @@ class Page:
     summary: Sequence[str] = ()  # findings in sentences
     sections: Sequence[Section] = ()
     explorers: Sequence[Explorer] = ()
-    detected: Mapping[str, str] = field(default_factory=dict)  # how each model's file was read
+    file_readings: Mapping[str, str] = field(default_factory=dict)  # how each model's file was read
 
 
-def render(page: Page, *, track: Callable[[Sequence[Chart]], Iterable[Chart]] = iter) -> str:
+def render_page(page: Page, *, track_charts: Callable[[Sequence[Chart]], Iterable[Chart]] = iter) -> str:
     """Render a page as HTML; the same page always gives the same bytes."""
-    environment = page_environment()
+    environment = make_template_environment()
     from jinja2.utils import htmlsafe_json_dumps
     from markupsafe import Markup
 
     charts = [chart for section in page.sections for chart in section.charts]
-    svgs = {c.key: inline_figure(c.draw, key=f"chart-{c.key}", title=c.title, size=c.size) for c in track(charts)}
+    svgs = {
+        c.key: render_inline_svg(c.draw, key=f"chart-{c.key}", title=c.title, size=c.size) for c in track_charts(charts)
+    }
     folder = files("reassess.report") / "templates"
     css, js = ((folder / f"page.{suffix}").read_text(encoding="utf-8") for suffix in ("css", "js"))
-    style = _colour_variables(palette(list(svgs.values()))) + css
+    style = _format_colour_variables(find_colour_pairs(list(svgs.values()))) + css
     rendered: str = environment.get_template("page.html").render(
         page=page,
         charts={key: Markup(svg) for key, svg in svgs.items()},
-        filters=_filters,
+        filters=_format_filters,
         data=htmlsafe_json_dumps(
-            _plain(_script_data(page, charts)), ensure_ascii=False, separators=(",", ":"), allow_nan=False
+            _escape_data(_make_script_data(page, charts)), ensure_ascii=False, separators=(",", ":"), allow_nan=False
         ),
-        most_rows=_MOST_ROWS,
-        thin_rows=_thin_rows,
-        policy=content_policy(style, js),
+        most_rows=_MAX_ROWS,
+        thin_rows=_format_every_nth_row,
+        policy=make_content_policy(style, js),
         style=Markup(style),
         script=Markup(js),
     )
     return rendered
 
 
-def _colour_variables(colours: Mapping[str, tuple[str, str]]) -> str:
-    """Write CSS variables of colours, for light and dark pages."""
+def _format_colour_variables(colours: Mapping[str, tuple[str, str]]) -> str:
+    """Write CSS variables with colours for light and dark pages."""
     light, dark = ("".join(f"{name}: {pair[i]};\n" for name, pair in colours.items()) for i in (0, 1))
     return f":root {{\n{light}}}\n@media screen and (prefers-color-scheme: dark) {{\n:root {{\n{dark}}}\n}}\n"
 
 
-def page_environment() -> Any:
-    """Create the environment of the templates, which escapes all texts; raise `MissingPackageError` without jinja2."""
+def make_template_environment() -> Any:
+    """Create the jinja2 environment of the templates, which escapes all texts."""
     check_packages(".html")
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -243,8 +253,8 @@ def page_environment() -> Any:
     return environment
 
 
-def content_policy(style: str, script: str) -> str:
-    """Write the content security policy: only this style and this script, and nothing from elsewhere."""
+def make_content_policy(style: str, script: str) -> str:
+    """Write a content security policy that allows only this style, this script and inline images."""
     digests = (b64encode(sha256(text.encode()).digest()).decode() for text in (style, script))
     style_hash, script_hash = (f"'sha256-{digest}'" for digest in digests)
     return (
@@ -253,15 +263,15 @@ def content_policy(style: str, script: str) -> str:
     )
 
 
-def _thin_rows(table: Table) -> list[list[str]]:
-    """Format every n-th row of a table, at most `_MOST_ROWS` rows."""
+def _format_every_nth_row(table: Table) -> list[list[str]]:
+    """Format every n-th row of a table, so that at most `_MAX_ROWS` rows remain."""
     rows = table.format_cells()
-    step = -(-len(rows) // _MOST_ROWS) or 1
+    step = -(-len(rows) // _MAX_ROWS) or 1
     return rows[::step]
 
 
-def _script_data(page: Page, charts: Sequence[Chart]) -> dict[str, Any]:
-    """The data for the page's script."""
+def _make_script_data(page: Page, charts: Sequence[Chart]) -> dict[str, Any]:
+    """Return the data for the page's script."""
     tables = [chart.table for chart in charts]
     section_tables = [table for section in page.sections for table in (*section.tables, section.wide_table)]
     tables += [table for table in section_tables if table is not None]
@@ -270,35 +280,36 @@ def _script_data(page: Page, charts: Sequence[Chart]) -> dict[str, Any]:
         "explorers": {
             explorer.key: {
                 "columns": [column.name for column in explorer.columns],
-                "forms": [column.form for column in explorer.columns],
+                "forms": [column.number_format for column in explorer.columns],
                 "classColumns": explorer.class_columns,
-                "order": explorer.order,
+                "order": explorer.initial_order,
                 "rows": explorer.rows,
             }
             for explorer in page.explorers
         },
-        "classes": _class_names(page),
+        "classes": _find_class_names(page),
         "noClass": UNKNOWN_CLASS_NAME,
     }
 
 
-def _class_names(page: Page) -> dict[str, str]:
-    """The names of all classes in long tables, by id."""
+def _find_class_names(page: Page) -> dict[str, str]:
+    """Return the names of all classes in long tables, by id."""
     tables = [(explorer.class_columns, rows) for explorer in page.explorers for rows in explorer.rows.values()]
     cells = [row[i] for class_columns, rows in tables for row in rows for i in class_columns]
     ids = {i for cell in cells for i in (cell if isinstance(cell, list) else [cell])}
     return {str(i): page.classes.short_name(i) for i in sorted(ids - {None, -1})}
 
 
-def _plain(data: Any) -> Any:
+def _escape_data(data: Any) -> Any:
+    """Escape control characters in all texts of nested data."""
     if isinstance(data, str):
         return escape_controls(data)
     if isinstance(data, dict):
-        return {escape_controls(key): _plain(value) for key, value in data.items()}
-    return [_plain(value) for value in data] if isinstance(data, list | tuple) else data
+        return {escape_controls(key): _escape_data(value) for key, value in data.items()}
+    return [_escape_data(value) for value in data] if isinstance(data, list | tuple) else data
 
 
-def _filters(card: Card) -> str:
-    """The properties of a card that the page's script filters by, as JSON."""
-    properties = {"mistakes": card.mistakes, "about": card.about, "classes": sorted(card.classes)}
-    return json.dumps(properties | {"disputed": card.disputed})
+def _format_filters(card: Card) -> str:
+    """Return the properties of a card that the page's script filters by, as JSON."""
+    properties = {"mistakes": card.mistakes, "about": card.label_filters, "classes": sorted(card.class_names)}
+    return json.dumps(properties | {"disputed": card.is_disputed})

@@ -38,18 +38,18 @@ from reassess.report.chart import (
     Chart,
     Section,
     Table,
-    bounds_in_percent,
-    in_percent,
-    missing_section,
-    table,
+    interval_to_percent,
+    make_missing_section,
+    make_table,
+    to_percent,
 )
 from reassess.report.chart_figures import as_sentence
 from reassess.report.charts import CHARTS
 from reassess.text import count_noun, join_and
 
 # Readers of a report may use the command line or Python.
-_FIX = FIX_CLASS_LIST.render(lambda name, _: f"--classes auto, or {name} in Python")
-_MOST_VERDICTS = 5  # about neighbours in the ranking
+_CLASS_LIST_FIX = FIX_CLASS_LIST.render(lambda name, _: f"--classes auto, or {name} in Python")
+_MAX_VERDICTS = 5  # about neighbours in the ranking
 _Charts = Mapping[str, Chart | Missing]
 _CHART_SECTIONS = {
     "leaderboard": (
@@ -86,12 +86,12 @@ _CHART_SECTIONS = {
 }
 
 
-def _accuracy(findings: Findings, scatter: Chart | Missing) -> Section:
-    """Make the section with the accuracies of all models, images not scored, and reasons for missing numbers."""
-    uncertainty, judge = findings.uncertainty, label_set_heading(findings.labels.title)
+def _make_accuracy_section(findings: Findings, scatter: Chart | Missing) -> Section:
+    """Make the section with the accuracies of all models."""
+    uncertainty, label_set = findings.uncertainty, label_set_heading(findings.labels.title)
     columns = {"model": TEXT}
     for k in findings.top_k:
-        columns |= {f"{judge} top-{k} %": PERCENT, f"{judge} top-{k} 95 %": PERCENT}
+        columns |= {f"{label_set} top-{k} %": PERCENT, f"{label_set} top-{k} 95 %": PERCENT}
         if k == 1 and not isinstance(uncertainty, Missing):
             columns |= {"true labels, 95 %": PERCENT}
     columns |= {f"original top-{k} %": PERCENT for k in findings.top_k}
@@ -110,8 +110,8 @@ def _accuracy(findings: Findings, scatter: Chart | Missing) -> Section:
         )
     notes = [
         *map(as_sentence, different_images_in_words(findings.panel)),
-        *_other_class_lists(findings),
-        *_not_scored(findings),
+        *_describe_class_lists(findings),
+        *_describe_images_not_scored(findings),
     ]
     if ceiling := ceiling_in_words(findings.evaluations.values()):
         notes.append(f"Soft: the mean probability that the first class is valid; {ceiling}.")
@@ -122,7 +122,7 @@ def _accuracy(findings: Findings, scatter: Chart | Missing) -> Section:
     if isinstance(scatter, Missing):
         notes.append(f"No chart of both accuracies: {scatter}.")
     charts = [] if isinstance(scatter, Missing) else [scatter]
-    wide_table = table("accuracy", "Accuracy", columns, rows)
+    wide_table = make_table("accuracy", "Accuracy", columns, rows)
     wide_table = replace(wide_table, is_ranking=not any(findings.panel.n_not_shared))
     return Section(
         key="headline", title="Accuracy", paragraphs=[text], charts=charts, notes=notes, wide_table=wide_table
@@ -133,24 +133,24 @@ def _accuracy_cells(model: str, result: Evaluation, findings: Findings) -> list[
     cells: list[Cell] = [model]
     for k in findings.top_k:
         part = result.real.get(k)
-        cells += [None, None] if part is None else [in_percent(part.value), bounds_in_percent(part.interval)]
+        cells += [None, None] if part is None else [to_percent(part.value), interval_to_percent(part.interval)]
         if k == 1 and not isinstance(findings.uncertainty, Missing):
-            cells.append(bounds_in_percent(findings.uncertainty.accuracy_interval(model)))
+            cells.append(interval_to_percent(findings.uncertainty.accuracy_interval(model)))
     by_original = [result.original_accuracy(k) for k in findings.top_k]
     by_original.append((result.original_scored or {}).get(1))
-    cells += [None if part is None else in_percent(part.value) for part in by_original]
+    cells += [None if part is None else to_percent(part.value) for part in by_original]
     soft = None if result.soft is None else result.soft.accuracy
     return [*cells, soft, result.recall_at_size, result.scored, result.images - result.scored]
 
 
-def _other_class_lists(findings: Findings) -> Iterator[str]:
-    """Name models whose ids are from another class list; their numbers are for the file as it is."""
+def _describe_class_lists(findings: Findings) -> Iterator[str]:
+    """Describe models whose ids are from another class list."""
     for model, class_list in findings.class_lists.items():
-        text = f"{class_list_in_words(class_list, findings.classes)}\nfix: {_FIX}"
+        text = f"{class_list_in_words(class_list, findings.classes)}\nfix: {_CLASS_LIST_FIX}"
         yield f"{model}: " + "; ".join(" ".join(line.split()) for line in text.splitlines()) + "."
 
 
-def _not_scored(findings: Findings) -> Iterator[str]:
+def _describe_images_not_scored(findings: Findings) -> Iterator[str]:
     """Count images that are not scored; models with the same counts share a sentence."""
     models: dict[str, list[str]] = {}
     for model, result in findings.evaluations.items():
@@ -160,16 +160,16 @@ def _not_scored(findings: Findings) -> Iterator[str]:
         yield f"{counts}." if len(names) == len(findings.models) else f"{join_and(names)}: {counts}."
 
 
-def _comparison(findings: Findings, chart: Chart | Missing) -> Section:
+def _make_comparison_section(findings: Findings, chart: Chart | Missing) -> Section:
     """Make the section with verdicts, differences and ranks of several models."""
     ranking = findings.ranking
     key, title = "comparison", "Which model is better?"
     if isinstance(chart, Missing):
-        return missing_section(key, title, chart)
+        return make_missing_section(key, title, chart)
     assert not isinstance(ranking, Missing)
-    paragraphs = [_verdict(pair, findings) for pair in ranking.neighbours[:_MOST_VERDICTS]]
-    if (more := len(ranking.neighbours) - _MOST_VERDICTS) > 0:
-        pairs = count_noun(more, "more pair of neighbours is", "more pairs of neighbours are")
+    paragraphs = [_format_verdict(pair, findings) for pair in ranking.neighbours[:_MAX_VERDICTS]]
+    if (n_more := len(ranking.neighbours) - _MAX_VERDICTS) > 0:
+        pairs = count_noun(n_more, "more pair of neighbours is", "more pairs of neighbours are")
         paragraphs.append(f"{pairs} in the table of ranks.")
     if len(ranking) > 2 and ranking.ranks[-1] > 1:
         paragraphs.append(f"{largest_difference_in_words(findings.compare(ranking.models[0], ranking.models[-1]))}.")
@@ -185,19 +185,19 @@ def _comparison(findings: Findings, chart: Chart | Missing) -> Section:
     if len(findings.models) == 2:
         return Section(key=key, title=title, paragraphs=paragraphs, charts=[chart], notes=notes)
     notes.append(f"Rank, 95 %: {explain_rank_intervals(ranking)}. {HOLM_EXPLANATION}.")
-    tables = [_ranks(findings)]
+    tables = [_make_rank_table(findings)]
     return Section(key=key, title=title, paragraphs=paragraphs, charts=[chart], tables=tables, notes=notes)
 
 
-def _verdict(pair: Comparison, findings: Findings) -> str:
-    """State which of two models is better, and the share of replicates if images and raters are resampled."""
+def _format_verdict(pair: Comparison, findings: Findings) -> str:
+    """State which of two models is better, and how often it leads if images and raters are resampled."""
     verdict = re.sub("^no significant", "No significant", pair.verdict)  # other verdicts begin with a name
     if isinstance(findings.uncertainty, Missing):
         return f"{verdict}."
     return f"{verdict}; {lead_probability_in_words(pair, findings.uncertainty)}."
 
 
-def _ranks(findings: Findings) -> Table:
+def _make_rank_table(findings: Findings) -> Table:
     ranking = findings.ranking
     assert not isinstance(ranking, Missing)
     intervals = list(zip(ranking.rank_low.tolist(), ranking.rank_high.tolist(), strict=True))
@@ -211,32 +211,32 @@ def _ranks(findings: Findings) -> Table:
     )
     rank = f"rank by {label_set_heading(findings.labels.title)}"
     forms = {"model": TEXT, rank: COUNT, "95 %": COUNT, "rank by original": COUNT, "Holm p": P_VALUE}
-    return table("ranks", "Ranks", forms, list(zip(*columns, strict=True)))
+    return make_table("ranks", "Ranks", forms, list(zip(*columns, strict=True)))
 
 
-def sections(findings: Findings, *, track: Callable[[Sequence[str]], Iterable[str]] = iter) -> list[Section]:
+def make_sections(findings: Findings, *, track: Callable[[Sequence[str]], Iterable[str]] = iter) -> list[Section]:
     """Make the sections of the report in order; a section without results gives the reason."""
     charts = {kind: CHARTS[kind](findings) for kind in track(list(CHARTS))}
     return [
-        _accuracy(findings, charts["scatter"]),
-        *([] if len(findings.models) < 2 else [_comparison(findings, charts["differences"])]),
-        *([] if findings.leaderboard is None else [_chart_section(charts, "leaderboard")]),
-        _chart_section(charts, "label-count"),
-        _mistakes(findings, charts),
-        *([] if findings.original is None else [_label_errors(findings)]),
-        *(_chart_section(charts, kind) for kind in ("model-or-label", "labelling-bias", "curve")),
+        _make_accuracy_section(findings, charts["scatter"]),
+        *([] if len(findings.models) < 2 else [_make_comparison_section(findings, charts["differences"])]),
+        *([] if findings.leaderboard is None else [_make_chart_section(charts, "leaderboard")]),
+        _make_chart_section(charts, "label-count"),
+        _make_mistake_section(findings, charts),
+        *([] if findings.original is None else [_make_label_error_section(findings)]),
+        *(_make_chart_section(charts, kind) for kind in ("model-or-label", "labelling-bias", "curve")),
     ]
 
 
-def _chart_section(charts: _Charts, kind: str) -> Section:
+def _make_chart_section(charts: _Charts, kind: str) -> Section:
     title, text = _CHART_SECTIONS[kind]
     chart = charts[kind]
     if isinstance(chart, Missing):
-        return missing_section(kind, title, chart)
+        return make_missing_section(kind, title, chart)
     return Section(key=kind, title=title, paragraphs=[text], charts=[chart])
 
 
-def _mistakes(findings: Findings, charts: _Charts) -> Section:
+def _make_mistake_section(findings: Findings, charts: _Charts) -> Section:
     chart, title = charts["taxonomy"], "Kinds of mistakes"
     text = (
         "A mistake is a first class that is not valid, on an image with at least one valid class. Each mistake has the "
@@ -245,31 +245,31 @@ def _mistakes(findings: Findings, charts: _Charts) -> Section:
         "valid class. Not asked about: raters were asked about the image, but not about the class. On unrated images: "
         "raters were not asked about the image. Other: asked about and rejected; without scores, any other mistake."
     )
-    reasons = {kind: why for taxonomy in findings.taxonomies for kind, why in taxonomy.reasons.items()}
+    reasons = {kind: reason for taxonomy in findings.taxonomies for kind, reason in taxonomy.reasons.items()}
     notes = [f"On the {len(findings.panel.images):,} images that all models share."]
-    notes += [f"Not counted: {ERROR_KIND_NAMES[kind]}: {why}." for kind, why in reasons.items()]
+    notes += [f"Not counted: {ERROR_KIND_NAMES[kind]}: {reason}." for kind, reason in reasons.items()]
     evaluations = findings.evaluations.items()
     mistakes = [(model, result.mistakes) for model, result in evaluations if result.mistakes is not None]
     rows = [[model, *(getattr(part, name) for name in MISTAKE_NAMES)] for model, part in mistakes]
     columns = {"model": TEXT} | dict.fromkeys(MISTAKE_NAMES.values(), COUNT)
     table_title = "All mistakes, by the raters' answers about the predicted class"
-    tables = [table("known", table_title, columns, rows)] if rows else []
+    tables = [make_table("known", table_title, columns, rows)] if rows else []
     if isinstance(chart, Missing):
-        return missing_section("taxonomy", title, chart)
+        return make_missing_section("taxonomy", title, chart)
     return Section(key="taxonomy", title=title, paragraphs=[text], charts=[chart], tables=tables, notes=notes)
 
 
-def _label_errors(findings: Findings) -> Section:
+def _make_label_error_section(findings: Findings) -> Section:
     """Make the section with mistakes by original labels that are correct by the label sets."""
     if not findings.panel.is_scored.any():
-        return missing_section("label-errors", "Label errors", Missing(NONE_SCORED))
-    judge = label_set_heading(findings.labels.title)
+        return make_missing_section("label-errors", "Label errors", Missing(NONE_SCORED))
+    label_set = label_set_heading(findings.labels.title)
     text = (
         "A model's first class may differ from the original label and still be valid: the original label is wrong, or "
         "one of several valid classes. Such a mistake by original labels is an error of the label, not of the model."
     )
-    columns = {"model": TEXT, "mistakes by original labels": COUNT, f"correct by {judge}": COUNT}
-    columns |= {f"wrong by {judge}": COUNT, "not scored": COUNT}
+    columns = {"model": TEXT, "mistakes by original labels": COUNT, f"correct by {label_set}": COUNT}
+    columns |= {f"wrong by {label_set}": COUNT, "not scored": COUNT}
     rows: list[list[Cell]] = []
     for model, result in findings.evaluations.items():
         part, all_images, scored = (
@@ -284,5 +284,5 @@ def _label_errors(findings: Findings) -> Section:
     notes = ["Not scored: images without a valid class; no prediction is correct for them."] if rows else []
     if any(findings.panel.n_not_shared):
         notes.append("Each model is measured on its own images.")
-    tables = [table("label-errors", "Mistakes by original labels", columns, rows)] if rows else []
+    tables = [make_table("label-errors", "Mistakes by original labels", columns, rows)] if rows else []
     return Section(key="label-errors", title="Label errors", paragraphs=[text], tables=tables, notes=notes)

@@ -21,43 +21,46 @@ from reassess.report.chart import (
     TEXT,
     Cell,
     Table,
-    bounds_in_percent,
-    in_percent,
-    table,
+    interval_to_percent,
+    make_table,
+    to_percent,
 )
 from reassess.report.chart_figures import as_sentence
-from reassess.report.page import ReportSources, content_policy, page_environment
-from reassess.text import count_noun, merge_equal, shorten
+from reassess.report.page import ReportSources, make_content_policy, make_template_environment
+from reassess.text import count_noun, merge_equal_texts, shorten
 
-_MOST_MODELS = 8  # the best models, so that all fits on one page
-_LONG, _SHORT = 26, 16  # letters of the name of a model or file, and of each of two models in a cell
-_COMMAND = 400  # letters
-_MOST_INPUTS = 14
+_MAX_MODELS = 8  # the best models, so that all fits on one page
+_MAX_NAME_LENGTH, _MAX_PAIR_NAME_LENGTH = (
+    26,
+    16,
+)  # letters of the name of a model or file, and of each of two models in a cell
+_MAX_COMMAND_LENGTH = 400  # letters
+_MAX_INPUTS = 14
 _HASH_DIGITS = 12
 
 
-def render_short(findings: Findings, title: str, summary: Sequence[str], sources: ReportSources) -> str:
-    """Render a page as HTML that prints on one A4 page; the same findings always give the same bytes."""
+def render_short_page(findings: Findings, title: str, summary: Sequence[str], sources: ReportSources) -> str:
+    """Render findings as HTML that prints on one A4 page."""
     from markupsafe import Markup
 
-    environment = page_environment()
+    environment = make_template_environment()
     style = (files("reassess.report") / "templates" / "short.css").read_text(encoding="utf-8")
-    tables = _accuracy(findings), _differences(findings), _mistakes(findings)
+    tables = _make_accuracy_table(findings), _make_difference_table(findings), _make_mistake_table(findings)
     inputs = [
-        f"{file['name']} {shorten(str(file['path']), _LONG)} ({str(file['sha256'])[:_HASH_DIGITS]})"
+        f"{file['name']} {shorten(str(file['path']), _MAX_NAME_LENGTH)} ({str(file['sha256'])[:_HASH_DIGITS]})"
         for file in sources.inputs
     ]
-    if (more := len(inputs) - _MOST_INPUTS) > 0:
-        inputs = [*inputs[:_MOST_INPUTS], f"and {count_noun(more, 'more file')}"]
+    if (n_more := len(inputs) - _MAX_INPUTS) > 0:
+        inputs = [*inputs[:_MAX_INPUTS], f"and {count_noun(n_more, 'more file')}"]
     rendered: str = environment.get_template("short.html").render(
         title=title,
         summary=[_shorten_names(sentence, findings.models) for sentence in summary],
         tables=[table for table in tables if table is not None],
-        notes=list(_notes(findings)),
+        notes=list(_make_notes(findings)),
         inputs=inputs,
-        command=shorten(sources.command, _COMMAND),
+        command=shorten(sources.command, _MAX_COMMAND_LENGTH),
         sources=sources,
-        policy=content_policy(style, ""),
+        policy=make_content_policy(style, ""),
         style=Markup(style),
     )
     return rendered
@@ -66,96 +69,96 @@ def render_short(findings: Findings, title: str, summary: Sequence[str], sources
 def _shorten_names(text: str, models: Sequence[str]) -> str:
     """Shorten long names of models in a sentence."""
     for model in sorted(models, key=len, reverse=True):
-        text = text.replace(model, shorten(model, _LONG))
+        text = text.replace(model, shorten(model, _MAX_NAME_LENGTH))
     return text
 
 
-def _name(findings: Findings, model: str) -> str:
-    """A model's number in the table of accuracies, since shortened names may be equal, and its name."""
-    return f"{findings.models.index(model) + 1}\N{NO-BREAK SPACE}{shorten(model, _LONG)}"
+def _format_model(findings: Findings, model: str) -> str:
+    """Write a model's number in the table of accuracies, and its shortened name."""
+    return f"{findings.models.index(model) + 1}\N{NO-BREAK SPACE}{shorten(model, _MAX_NAME_LENGTH)}"
 
 
-def _short_name(findings: Findings, model: str) -> str:
-    """A model's number and the beginning of its name, for two models in a cell."""
+def _format_model_short(findings: Findings, model: str) -> str:
+    """Write a model's number and the beginning of its name, for cells with two models."""
     number, name = (
         findings.models.index(model) + 1,
-        model if len(model) <= _SHORT else f"{model[:_SHORT].rstrip('._-')}…",
+        model if len(model) <= _MAX_PAIR_NAME_LENGTH else f"{model[:_MAX_PAIR_NAME_LENGTH].rstrip('._-')}…",
     )
     return f"{number}\N{NO-BREAK SPACE}{name}"
 
 
-def _accuracy(findings: Findings) -> Table:
-    judge, uncertainty = label_set_heading(findings.labels.title), findings.uncertainty
+def _make_accuracy_table(findings: Findings) -> Table:
+    label_set, uncertainty = label_set_heading(findings.labels.title), findings.uncertainty
     columns = {"model": TEXT}
     for k in findings.top_k:
-        columns |= {f"{judge} top-{k} %": PERCENT, f"top-{k}, 95 %": PERCENT}
+        columns |= {f"{label_set} top-{k} %": PERCENT, f"top-{k}, 95 %": PERCENT}
     columns |= {} if isinstance(uncertainty, Missing) else {"true labels, 95 %": PERCENT}
     columns |= {f"original top-{k} %": PERCENT for k in findings.top_k}
     columns |= {"soft": SHARE, "scored": COUNT, "not scored": COUNT}
     rows: list[list[Cell]] = []
-    for model in findings.models[:_MOST_MODELS]:
+    for model in findings.models[:_MAX_MODELS]:
         result = findings.evaluations[model]
-        cells: list[Cell] = [_name(findings, model)]
+        cells: list[Cell] = [_format_model(findings, model)]
         for k in findings.top_k:
             part = result.real.get(k)
-            cells += [None, None] if part is None else [in_percent(part.value), bounds_in_percent(part.interval)]
+            cells += [None, None] if part is None else [to_percent(part.value), interval_to_percent(part.interval)]
         if not isinstance(uncertainty, Missing):
-            cells.append(bounds_in_percent(uncertainty.accuracy_interval(model)))
+            cells.append(interval_to_percent(uncertainty.accuracy_interval(model)))
         by_original = (result.original_accuracy(k) for k in findings.top_k)
-        cells += [None if part is None else in_percent(part.value) for part in by_original]
+        cells += [None if part is None else to_percent(part.value) for part in by_original]
         soft = None if result.soft is None else result.soft.accuracy
         rows.append([*cells, soft, result.scored, result.images - result.scored])
-    return table("accuracy", "Accuracy", columns, rows)
+    return make_table("accuracy", "Accuracy", columns, rows)
 
 
-def _differences(findings: Findings) -> Table | None:
-    """Make a table of pairs of a few models, or of neighbours among many, with corrected p-values."""
+def _make_difference_table(findings: Findings) -> Table | None:
+    """Make a table of differences between pairs of models, with corrected p-values."""
     pairs = select_pairs(findings)
     if isinstance(pairs, Missing):
         return None
-    judge = label_set_heading(findings.labels.title)
+    label_set = label_set_heading(findings.labels.title)
     columns = {"difference, points": TEXT}
-    for name in (judge, "original", "change"):
+    for name in (label_set, "original", "change"):
         columns |= {name: POINTS, f"{name}, 95 %": POINTS, f"{name}, Holm p": P_VALUE}
     rows: list[list[Cell]] = []
-    for pair in pairs[: _MOST_MODELS - 1]:
-        names = (_short_name(findings, model) for model in (pair.a, pair.b))
+    for pair in pairs[: _MAX_MODELS - 1]:
+        names = (_format_model_short(findings, model) for model in (pair.a, pair.b))
         parts = (pair.real, pair.original, pair.change)
         rows.append([" minus ".join(names), *(cell for part in parts for cell in _test_cells(part))])
-    return table("differences", "Differences between models, on the same images", columns, rows)
+    return make_table("differences", "Differences between models, on the same images", columns, rows)
 
 
 def _test_cells(part: Difference | None) -> tuple[Cell, Cell, Cell]:
     if part is None:
         return None, None, None
-    interval = bounds_in_percent(part.raters_interval or part.interval)
-    return in_percent(part.difference), interval, part.final_p_value
+    interval = interval_to_percent(part.raters_interval or part.interval)
+    return to_percent(part.difference), interval, part.final_p_value
 
 
-def _mistakes(findings: Findings) -> Table | None:
+def _make_mistake_table(findings: Findings) -> Table | None:
     """Make a table of label errors, and of other mistakes by kind."""
     by_model = {taxonomy.model: taxonomy for taxonomy in findings.taxonomies}
-    models = findings.models[:_MOST_MODELS]
+    models = findings.models[:_MAX_MODELS]
     counts = {model: by_model[model].counts for model in models}
     kinds = [kind for kind in ERROR_KINDS if any(counts[model][kind] for model in models)]
-    judge = label_set_heading(findings.labels.title)
-    columns = {"model": TEXT, "mistakes by original labels": COUNT, f"correct by {judge}": COUNT}
-    columns |= {f"mistakes by {judge}": COUNT} | {ERROR_KIND_NAMES[kind]: COUNT for kind in kinds}
+    label_set = label_set_heading(findings.labels.title)
+    columns = {"model": TEXT, "mistakes by original labels": COUNT, f"correct by {label_set}": COUNT}
+    columns |= {f"mistakes by {label_set}": COUNT} | {ERROR_KIND_NAMES[kind]: COUNT for kind in kinds}
     rows: list[list[Cell]] = []
     for model in models:
         errors = findings.evaluations[model].label_errors
         by_original: list[Cell] = [None, None] if errors is None else [errors.n, errors.hits]
         by_kind = [counts[model][kind] for kind in kinds]
-        rows.append([_name(findings, model), *by_original, len(by_model[model]), *by_kind])
-    return table("mistakes", "Mistakes", columns, rows)
+        rows.append([_format_model(findings, model), *by_original, len(by_model[model]), *by_kind])
+    return make_table("mistakes", "Mistakes", columns, rows)
 
 
-def _notes(findings: Findings) -> Iterator[str]:
+def _make_notes(findings: Findings) -> Iterator[str]:
     """Explain the labels, images and numbers of the tables."""
     panel, labels, uncertainty = findings.panel, findings.labels, findings.uncertainty
-    if (hidden := len(findings.models) - _MOST_MODELS) > 0:
-        yield f"The {_MOST_MODELS} best of {len(findings.models):,} models; {hidden:,} more are not shown."
-    judge = label_set_heading(labels.title)
+    if (hidden := len(findings.models) - _MAX_MODELS) > 0:
+        yield f"The {_MAX_MODELS} best of {len(findings.models):,} models; {hidden:,} more are not shown."
+    label_set = label_set_heading(labels.title)
     yield (
         f"Labels: {labels.title}, {labels.indices.size:,} valid classes on {len(labels):,} images, "
         f"{labels.n_empty_images:,} of them without a valid class, so not scored. Top-k accuracy: share of scored "
@@ -169,21 +172,23 @@ def _notes(findings: Findings) -> Iterator[str]:
         )
     if len(findings.models) > 1:
         yield (
-            f"{DIFFERENCE_EXPLANATION}. Change: the difference by {judge} less the difference by original labels, both "
+            f"{DIFFERENCE_EXPLANATION}. Change: the difference by {label_set} less the difference by original labels, "
+            "both "
             "on the scored images; the column of original labels is on all shared images. Holm p: corrected for all "
             f"pairs of models; with raters resampled at least {LOWEST_NORMAL_P:g}. "
             f"Differences and kinds of mistakes are on the {len(panel.images):,} images that all models share."
         )
     yield (
-        f"Correct by {judge}: mistakes by original labels where the model's class is valid. Mistakes by {judge}: first "
+        f"Correct by {label_set}: mistakes by original labels where the model's class is valid. Mistakes by "
+        f"{label_set}: first "
         "classes that are not valid, on scored images; each has the first kind that applies."
     )
     if ceiling := ceiling_in_words(findings.evaluations.values()):
         yield f"Soft: the mean probability that the first class is valid; {ceiling}."
-    evaluations = {model: findings.evaluations[model] for model in findings.models[:_MOST_MODELS]}
+    evaluations = {model: findings.evaluations[model] for model in findings.models[:_MAX_MODELS]}
     yield from map(as_sentence, different_images_in_words(panel))
-    not_scored = merge_equal(
-        {_name(findings, model): not_scored_in_words(result) for model, result in evaluations.items()}
+    not_scored = merge_equal_texts(
+        {_format_model(findings, model): not_scored_in_words(result) for model, result in evaluations.items()}
     )
     if text := "; ".join(part.removeprefix("all files: ") for part in not_scored):
         yield f"{text}."

@@ -17,24 +17,24 @@ from reassess.errors import DataError
 from reassess.formats.files import as_path, check_suffix, write_to_temporary
 from reassess.report.chart import Chart
 from reassess.report.gallery import make_thumbnails
-from reassess.report.mistake_gallery import draw_images, make_cards, mistake_gallery
-from reassess.report.page import Page, ReportSources, explorers, render
-from reassess.report.sections import sections
-from reassess.report.short_page import render_short
+from reassess.report.mistake_gallery import draw_images, make_cards, make_mistake_gallery
+from reassess.report.page import Page, ReportSources, make_explorers, render_page
+from reassess.report.sections import make_sections
+from reassess.report.short_page import render_short_page
 
 REPORT_SUFFIXES = (".html", ".htm")
-_PACKAGES = ("numpy", "matplotlib")
-_Track = Callable[[Sequence[Any], str], Iterable[Any]]
+_VERSIONED_PACKAGES = ("numpy", "matplotlib")
+_TrackFunction = Callable[[Sequence[Any], str], Iterable[Any]]
 
 
 @dataclass(frozen=True)
 class ShownMistakes:
-    """Numbers of the images in the gallery of a page."""
+    """Numbers of images in the gallery of a page, with and without a thumbnail."""
 
-    images: int  # entries on the page
-    pictures: int  # entries with a thumbnail
-    missing: int  # images not in the folder
-    unreadable: int  # images that cannot be read, or are too large
+    n_images: int  # entries on the page
+    n_thumbnails: int  # entries with a thumbnail
+    n_missing: int  # images not in the folder
+    n_unreadable: int  # images that cannot be read, or are too large
 
 
 def write_report(
@@ -50,7 +50,7 @@ def write_report(
     inputs: Sequence[Mapping[str, str | None]] = (),
     short: bool = False,
     force: bool = False,
-    track: _Track = lambda items, _: items,
+    track: _TrackFunction = lambda items, _: items,
 ) -> ShownMistakes | None:
     """Write an HTML report about one or more models; it needs no network and no other file.
 
@@ -111,11 +111,11 @@ def write_report(
     check_suffix(path, REPORT_SUFFIXES, "a report")
     if not findings.evaluations:
         raise DataError("missing-models", "findings have no evaluations", fix="use Findings.from_predictions")
-    title = title or _title(findings)
+    title = title or _default_title(findings)
     if short:
         _write_html(
             path,
-            render_short(findings, title, summarize_findings(findings), report_sources(command, inputs)),
+            render_short_page(findings, title, summarize_findings(findings), report_sources(command, inputs)),
             force=force,
         )
         return None
@@ -129,41 +129,44 @@ def write_report(
             match=findings.panel.match,
             track=lambda names: track(names, "reading images"),
         )
-        gallery = mistake_gallery(findings, choice, mistake_cards, pictures)
+        gallery = make_mistake_gallery(findings, choice, mistake_cards, pictures)
     sentences = summarize_findings(findings)  # resamples raters, and shows its own progress
     count = len(findings.panel.images)
     file_of = files or {}
     page = Page(
         title=title,
         subtitle=f"Evaluated with reassessed labels on {count:,} images.",
-        sections=sections(findings, track=lambda kinds: track(kinds, "finding results")),
+        sections=make_sections(findings, track=lambda kinds: track(kinds, "finding results")),
         summary=sentences,
-        explorers=explorers(findings),
+        explorers=make_explorers(findings),
         gallery=gallery,
         sources=report_sources(command, inputs),
         classes=findings.classes,
-        detected={
+        file_readings={
             f"{name} ({_hide_folders(file_of[name])})" if name in file_of else name: evaluation.detected
             for name, evaluation in findings.evaluations.items()
         },
     )
-    write_page(path, page, force=force, track=lambda charts: track(charts, "drawing charts"))
+    write_page(path, page, force=force, track_charts=lambda charts: track(charts, "drawing charts"))
     if gallery is None:
         return None
-    small = gallery.thumbnails
+    thumbnails = gallery.thumbnails
     return ShownMistakes(
-        images=len(gallery.cards), pictures=len(small.by_image), missing=small.missing, unreadable=small.unreadable
+        n_images=len(gallery.cards),
+        n_thumbnails=len(thumbnails.by_image),
+        n_missing=thumbnails.n_missing,
+        n_unreadable=thumbnails.n_unreadable,
     )
 
 
-def _title(findings: Findings) -> str:
+def _default_title(findings: Findings) -> str:
     models = findings.models
     return f"{len(models):,} models, reassessed" if len(models) > 1 else f"{models[0]}, reassessed"
 
 
 def report_sources(command: str, inputs: Sequence[Mapping[str, str | None]]) -> ReportSources:
-    """Record how a page was made, with only the last part of absolute paths."""
-    installed = {package: version(package) for package in _PACKAGES if find_spec(package)}
+    """Record the command, inputs and versions that made a page; folders of absolute paths are removed."""
+    installed = {package: version(package) for package in _VERSIONED_PACKAGES if find_spec(package)}
     return ReportSources(
         command=shlex.join("=".join(map(_hide_folders, part.split("="))) for part in shlex.split(command)),
         inputs=[dict(entry) | {"path": _hide_folders(str(entry["path"]))} for entry in inputs],
@@ -172,10 +175,10 @@ def report_sources(command: str, inputs: Sequence[Mapping[str, str | None]]) -> 
 
 
 def write_page(
-    path: Path, page: Page, *, force: bool, track: Callable[[Sequence[Chart]], Iterable[Chart]] = iter
+    path: Path, page: Page, *, force: bool, track_charts: Callable[[Sequence[Chart]], Iterable[Chart]] = iter
 ) -> None:
-    """Write a page; `track` iterates over the charts, to show progress."""
-    _write_html(path, render(page, track=track), force=force)
+    """Write a page to a file; `track_charts` shows progress while it iterates over the charts."""
+    _write_html(path, render_page(page, track_charts=track_charts), force=force)
 
 
 def _write_html(path: Path, html: str, *, force: bool) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from reassess.annotation.store.database import reading
+from reassess.annotation.store.database import connect_for_reading
 from reassess.annotation.store.schema import answers
 from tests.annotation.app.serving import Server, ThreadServer
 from tests.annotation.app.sites import Site
@@ -89,7 +89,7 @@ class Work:
     def kept(self, name: str = "ann") -> list[int]:
         """Read a person's saved answers from the server, sorted."""
         own = answers.c.person == self.site.ids[name]
-        with reading(self.site.campaign.engine) as connection:
+        with connect_for_reading(self.site.campaign.engine) as connection:
             return list(connection.scalars(select(answers.c.answer).where(own).order_by(answers.c.answer)))
 
 

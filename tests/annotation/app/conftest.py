@@ -10,7 +10,6 @@ import pytest
 from tests.annotation.app.browsing import Window, Work, new_context
 from tests.annotation.app.serving import Server, ThreadServer
 from tests.annotation.app.sites import Site, make_site
-from tests.helpers import chromium
 
 
 @pytest.fixture
@@ -25,12 +24,6 @@ def still_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     site_ = make_site(tmp_path_factory.mktemp("still"))
     with closing(site_.campaign):
         yield site_
-
-
-@pytest.fixture(scope="package")
-def browser() -> Iterator[Any]:
-    with chromium() as opened:
-        yield opened
 
 
 @pytest.fixture(scope="package")

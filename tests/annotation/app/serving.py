@@ -16,15 +16,15 @@ from reassess.annotation import serve
 
 _SERVE = """
 import sys
-from reassess.annotation import make_app, only_process, open_campaign, serve
+from reassess.annotation import make_app, lock_campaign_file, open_campaign, serve
 from reassess.annotation.app import server
 from reassess.data import open_images
 
 folder, port, root_path, seconds = sys.argv[1:]
 server._HEAD_SECONDS = float(seconds)
-with only_process(folder + "/campaign"):
+with lock_campaign_file(folder + "/campaign"):
     app = make_app(open_campaign(folder + "/campaign"), open_images(folder + "/images"))
-    serve(app, port=int(port), root_path=root_path or None, started=lambda address: print(address, flush=True))
+    serve(app, port=int(port), root_path=root_path or None, report_address=lambda address: print(address, flush=True))
 """
 
 
@@ -85,7 +85,7 @@ class ThreadServer:
                 super().__init__(config)
                 begun.put(self)
 
-        options = {"port": 0, "root_path": root_path, "started": addresses.put}
+        options = {"port": 0, "root_path": root_path, "report_address": addresses.put}
         self._thread = Thread(target=serve, args=[app], kwargs=options, daemon=True)
         with patch.object(uvicorn, "Server", Noted), patch.object(sys, "setswitchinterval"):
             self._thread.start()

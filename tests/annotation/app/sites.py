@@ -18,11 +18,11 @@ from reassess.annotation import (
     TaskRow,
     add_person,
     create_campaign,
+    create_sign_in_token,
     make_app,
-    make_link,
     open_campaign,
 )
-from reassess.annotation.app.security import csrf_of
+from reassess.annotation.app.security import compute_csrf_token
 from reassess.core import Classes, Questions, Tasks, Votes
 from reassess.data import open_images
 from tests.annotation.campaigns import YES, answer_all
@@ -76,7 +76,7 @@ class Site:
         if name is not None:
             assert client.post("/sign-in", json={"token": self.tokens[name]}).status_code == 204
             (secret,) = client.cookies.values()
-            client.headers["X-CSRF-Token"] = csrf_of(secret)
+            client.headers["X-CSRF-Token"] = compute_csrf_token(secret)
         return client
 
     def answer_all(self, name: str, say: int | Callable[[TaskRow], int] = YES) -> None:
@@ -129,10 +129,10 @@ def make_site(
     whole = CampaignPlan(
         shape_tasks(images, sizes, classes),
         name=name,
-        rules=rules or Rules(per_question=2, golden_share=0.0),
+        rules=rules or Rules(votes_per_question=2, golden_share=0.0),
         golden_tasks=golden_tasks,
         experts=experts,
-        practice=practice,
+        n_practice_tasks=practice,
         **plan,
     )
     place = address or folder / "campaign"
@@ -140,7 +140,7 @@ def make_site(
     campaign = open_campaign(place)
     roles = dict.fromkeys(raters, "rater") | {"eva": "expert", "kim": "owner"}
     ids = {name: add_person(campaign, name, role) for name, role in roles.items()}
-    tokens = {name: make_link(campaign, number, 1e9) for name, number in ids.items()}
+    tokens = {name: create_sign_in_token(campaign, number, 1e9) for name, number in ids.items()}
     site = Site(folder, campaign, None, tokens, ids=ids)
     site.app = make_app(campaign, open_images(folder / "images"), clock=lambda: site.now)
     return site

@@ -91,7 +91,7 @@ def test_waiting_requests_time_out_together(
     site: Site, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client = site.client("ann")
-    monkeypatch.setattr(database, "_LOCK_TIMEOUT", 10)
+    monkeypatch.setattr(database, "_LOCK_TIMEOUT_MS", 10)
     with site.campaign.gate:  # another request waits for the database there
         refused = client.post("/next", json={"held": []})
     assert refusal(refused) == UNAVAILABLE

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from sqlalchemy import func, select
 
-from reassess.annotation import ExampleImage, exclude_rater, make_link, pause, resume
-from reassess.annotation.store.database import reading
+from reassess.annotation import ExampleImage, create_sign_in_token, exclude_rater, pause, resume
+from reassess.annotation.store.database import connect_for_reading
 from reassess.annotation.store.schema import suggestions, turns
 from reassess.core import Classes
 from tests.annotation.app.browsing import VIEWS, Work, check_page, look, resize, wait_until
@@ -67,7 +67,7 @@ def test_rater_can_finish_campaign_by_keyboard(work: Callable[..., Work], tmp_pa
     example = tmp_path / "example.png"
     scene(3).save(example)
     examples = [ExampleImage(0, example.read_bytes(), "image/png")] * 3
-    campaign = work(sizes=(5, 3, 2), practice=1, bar=0.5, consent="<b>Do</b> you agree?", examples=examples)
+    campaign = work(sizes=(5, 3, 2), practice=1, bar=0.5, consent_text="<b>Do</b> you agree?", examples=examples)
     view = campaign.sign_in("ann")
     panel(view, "consent")
     assert "<b>Do</b> you agree?" in view.inner_text("[data-panel=consent]")
@@ -136,7 +136,7 @@ def test_rater_can_finish_campaign_by_keyboard(work: Callable[..., Work], tmp_pa
     panel(view, "finished")
     look(view, "finished")
     assert Counter(campaign.kept()) == {0: 1 + count - 1, 2: 1 + 1 + second}
-    with reading(campaign.site.campaign.engine) as connection:
+    with connect_for_reading(campaign.site.campaign.engine) as connection:
         assert connection.scalar(select(func.count()).select_from(suggestions)) == 1
         assert connection.scalar(select(func.count()).select_from(turns).where(turns.c.state == "skipped")) == 1
 
@@ -305,7 +305,7 @@ def test_answers_after_session_wait_for_same_person(work: Callable[..., Work]) -
     campaign = work(sizes=(2, 2))
     view = campaign.sign_in("ann")
     shown(view)
-    campaign.site.tokens["ann"] = make_link(campaign.site.campaign, campaign.site.ids["ann"], 1e9)
+    campaign.site.tokens["ann"] = create_sign_in_token(campaign.site.campaign, campaign.site.ids["ann"], 1e9)
     view.keyboard.press("y")
     panel(view, "signed-out")
     check_page(view)
@@ -490,7 +490,8 @@ def test_shortcuts_and_functions_must_match(work: Callable[..., Work]) -> None:
         ("{}", "no function for the shortcut n: answer"),
         (f"{{{every}, other: 1}}", "no shortcut for the function other"),
     ):
-        script = f"import('/static/keys.js').then(({{listen, SHORTCUTS}}) => listen({actions}, () => true))"
+        call = f"listenForShortcuts({actions}, () => true)"
+        script = f"import('/static/keys.js').then(({{ listenForShortcuts, SHORTCUTS }}) => {call})"
         assert error in view.evaluate(f"{script}.catch((error) => error.message)")
 
 

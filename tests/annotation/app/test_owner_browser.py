@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from reassess import read_votes
-from reassess.annotation import Rules, admit, find_person, make_link, pause, resume
+from reassess.annotation import Rules, admit_rater, create_sign_in_token, find_person, pause, resume
 from reassess.core import StopRule
 from tests.annotation.app.browsing import VIEWS, Work, check_page, look, resize, wait_until
 from tests.annotation.app.sites import HOSTILE
@@ -69,7 +69,7 @@ def exported_raters(path: Path) -> list[str]:
 
 
 def test_owner_can_run_campaign_by_keyboard(work: Callable[..., Work], tmp_path: Path) -> None:
-    begun = work(sizes=(3, 2), practice=1, rules=Rules(per_question=2, golden_share=0.9))
+    begun = work(sizes=(3, 2), practice=1, rules=Rules(votes_per_question=2, golden_share=0.9))
     campaign = begun.site.campaign
     answer_all(begun, "ann")
     view = begun.sign_in("kim", page="owner")
@@ -86,12 +86,12 @@ def test_owner_can_run_campaign_by_keyboard(work: Callable[..., Work], tmp_path:
     press(view, "Exclude ann", "#sure[open]")
     view.keyboard.press("Escape")
     view.wait_for_selector("#sure", state="hidden")
-    assert not find_person(campaign, "ann").excluded
+    assert not find_person(campaign, "ann").is_excluded
     view.keyboard.press("Enter")  # the focus stays
     view.wait_for_selector("#sure[open]")
     view.keyboard.press("Enter")
     view.wait_for_selector("text=rater, excluded")
-    assert find_person(campaign, "ann").excluded
+    assert find_person(campaign, "ann").is_excluded
     press(view, "Include again: ann", "text=rater, excluded", "detached")
     press(view, "Admit ben", "text=rater, practice", "detached")
     assert find_person(campaign, "ben").stage == "rating"
@@ -117,7 +117,7 @@ def test_owner_can_run_campaign_by_keyboard(work: Callable[..., Work], tmp_path:
     press(view, "Revoke link of ann", "#sure[open]")
     view.keyboard.press("Enter")
     view.wait_for_selector("text=revoked the link of ann")
-    assert not find_person(campaign, "ann").linked
+    assert not find_person(campaign, "ann").has_link
     color = "(one) => getComputedStyle(one).color"
     named = partial(view.get_by_role, "button")
     assert named(name="Delete ben").evaluate(color) != named(name="New link for ben").evaluate(color)
@@ -168,7 +168,7 @@ def test_link_stays_visible_after_session_ends(work: Callable[..., Work]) -> Non
 
     def answer_and_end(route: Any) -> None:
         answer = route.fetch()
-        make_link(begun.site.campaign, begun.site.ids["kim"], 1e9)
+        create_sign_in_token(begun.site.campaign, begun.site.ids["kim"], 1e9)
         route.fulfill(response=answer)
 
     view.route("**/owner/invite", answer_and_end)
@@ -260,10 +260,10 @@ def test_existing_name_is_reported_in_several_lines(
 
 def test_tables_fit_screen_without_broken_words(work: Callable[..., Work], tmp_path: Path) -> None:
     """The buttons of a person are in one row. On a narrow screen, a table that continues has a shadow."""
-    rules = Rules(per_question=3, golden_share=0.9, stop=StopRule(0.2, 0.8))
+    rules = Rules(votes_per_question=3, golden_share=0.9, stop_rule=StopRule(0.2, 0.8))
     begun = work(sizes=(3, 2), practice=1, rules=rules, raters=("ann", "ben", "somebody of a longer name"))
     for name in ("ann", "ben"):
-        admit(begun.site.campaign, begun.site.ids[name], 1e9)
+        admit_rater(begun.site.campaign, begun.site.ids[name], 1e9)
         answer_all(begun, name, no=0)
     answer_all(begun, "eva")
     view = begun.sign_in("kim", page="owner")

@@ -12,19 +12,19 @@ from sqlalchemy import Connection, event, select
 from reassess.annotation import (
     GivenAnswer,
     Rules,
-    admit,
+    admit_rater,
     export_campaign,
     find_person,
+    measure_progress,
     next_turn,
     pause,
-    progress_of,
     save_answers,
     skip_task,
 )
 from reassess.annotation.app import owner_page
-from reassess.annotation.store.campaigns import changing
-from reassess.annotation.store.database import UnavailableError, reading
-from reassess.annotation.store.owner_lists import disputed_golden, uncertain_questions
+from reassess.annotation.store.campaigns import open_transaction
+from reassess.annotation.store.database import UnavailableError, connect_for_reading
+from reassess.annotation.store.owner_lists import list_disputed_golden, list_uncertain_questions
 from reassess.annotation.store.schema import answers, questions, tasks
 from reassess.core import StopRule
 from tests.annotation.app.sites import CLASSES, HOSTILE, Site, make_site
@@ -39,15 +39,15 @@ def words(site: Site) -> str:
 def test_votes_are_recounted_after_database_was_busy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, failures: int
 ) -> None:
-    site = make_site(tmp_path, raters=("ann",), rules=Rules(per_question=1, golden_share=0.0))
+    site = make_site(tmp_path, raters=("ann",), rules=Rules(votes_per_question=1, golden_share=0.0))
     site.answer_all("ann")
     client, failures_left = site.client("kim"), iter(range(failures))
-    monkeypatch.setattr(owner_page, "_PAUSES", (0.0, 0.0, 0.0), raising=False)
+    monkeypatch.setattr(owner_page, "_RETRY_SECONDS", (0.0, 0.0, 0.0), raising=False)
 
     @event.listens_for(site.campaign.engine, "begin")
     def be_busy(connection: Connection) -> None:
         is_reading = connection.get_execution_options().get("reading")
-        if not is_reading and find_person(site.campaign, "ann").excluded and next(failures_left, None) is not None:
+        if not is_reading and find_person(site.campaign, "ann").is_excluded and next(failures_left, None) is not None:
             raise UnavailableError("BEGIN IMMEDIATE", None, sqlite3.OperationalError("database is locked"))
 
     assert client.post("/owner/people/exclude", json={"person": site.ids["ann"]}).status_code == 204
@@ -55,14 +55,14 @@ def test_votes_are_recounted_after_database_was_busy(
     assert all("database is locked" in record.getMessage() for record in caplog.records)
     event.remove(site.campaign.engine, "begin", be_busy)
     is_done = failures < 4
-    assert progress_of(site.campaign, site.now).open == (6 if is_done else 0)
+    assert measure_progress(site.campaign, site.now).n_open == (6 if is_done else 0)
     client.post("/owner/people/exclude", json={"person": site.ids["ann"]})
-    assert progress_of(site.campaign, site.now).open == 6
+    assert measure_progress(site.campaign, site.now).n_open == 6
 
 
 @pytest.mark.parametrize("stop", [StopRule(0.2, 0.8), None])
 def test_page_warns_about_stop_rule_and_explains_flags(tmp_path: Path, stop: StopRule | None) -> None:
-    site = make_site(tmp_path, golden=8, rules=Rules(per_question=4, golden_share=0.5, stop=stop))
+    site = make_site(tmp_path, golden=8, rules=Rules(votes_per_question=4, golden_share=0.5, stop_rule=stop))
     for name in ("ann", "ben"):
         site.answer_all(name, lambda row: 2 * (row.class_id % 2))
     sentence = "in ReaL, with the thresholds 0.01 and 0.99, about 4 in 100 of the closed golden questions."
@@ -116,7 +116,7 @@ def test_names_of_people_and_images_are_escaped(tmp_path: Path) -> None:
 def test_page_shows_expert_progress_and_expected_end(site: Site) -> None:
     site.answer_all("ann")
     turn = next_turn(site.campaign, site.ids["eva"], site.now)
-    save_answers(site.campaign, site.ids["eva"], [GivenAnswer(turn.rows[0].question, 2)], site.now)
+    save_answers(site.campaign, site.ids["eva"], [GivenAnswer(turn.rows[0].question_id, 2)], site.now)
     page = words(site)
     assert "expert-7 expert 0 - 2 of 2 answered imported" in page
     assert "eva expert 0 - 1 of 2 answered 2001-09-09 01:46 UTC" in page
@@ -126,7 +126,7 @@ def test_page_shows_expert_progress_and_expected_end(site: Site) -> None:
 
 
 def test_page_asks_for_more_raters_instead_of_expected_end(tmp_path: Path) -> None:
-    site = make_site(tmp_path, sizes=(2,), rules=Rules(per_question=3, golden_share=0.0))
+    site = make_site(tmp_path, sizes=(2,), rules=Rules(votes_per_question=3, golden_share=0.0))
     for name, is_asking in (("ann", False), ("ben", True)):
         site.answer_all(name)
         page = words(site)
@@ -174,7 +174,7 @@ def link_of(page: str, place: str, *words: str) -> str | None:
 @pytest.mark.parametrize(("place", "count"), [("split", 3), ("disputed", 2), ("uncertain", 6), ("log", 8)])
 def test_lists_are_shown_in_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, count: int) -> None:
     site = make_site(
-        tmp_path, golden_size=6, at_least=1, rules=Rules(per_question=2, golden_share=0.9), raters=("ann",)
+        tmp_path, golden_size=6, at_least=1, rules=Rules(votes_per_question=2, golden_share=0.9), raters=("ann",)
     )
     site.answer_all("ann", 0)
     site.answer_all("eva")
@@ -182,7 +182,7 @@ def test_lists_are_shown_in_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     page = client.get("/owner").text
     whole = rows_of(page, place)
     assert (len(whole), "<nav class=" in page) == (count, False)
-    monkeypatch.setattr(owner_page, "_ROWS", 1)
+    monkeypatch.setattr(owner_page, "_ROWS_PER_PAGE", 1)
     query = "split=1&disputed=1&questions=1&log=1"
     address: str | None = "owner?" + query.replace(f"{KEYS[place]}=1", f"{KEYS[place]}=0")
     parts, back = [], 0
@@ -236,32 +236,32 @@ def test_page_shows_practice_results_and_skipped_images(tmp_path: Path) -> None:
         "Practice has 2 valid and 2 invalid questions. To pass, a rater needs a balanced accuracy of 60 %. Practice is "
         "easy to pass without looking at the images (answers at random: passes 38 % of the time)."
     ) in page
-    assert disputed_golden(site.campaign, 10) == []
-    admit(site.campaign, site.ids["ben"], site.now)
+    assert list_disputed_golden(site.campaign, 10) == []
+    admit_rater(site.campaign, site.ids["ben"], site.now)
     turn = next_turn(site.campaign, site.ids["ben"], site.now)
-    site.client("ben").post("/skip", json={"task": turn.task})
+    site.client("ben").post("/skip", json={"task": turn.task_id})
     assert "skipped images 1 main/0.png golden" in words(site)
 
 
 def test_uncertain_and_disputed_questions_are_listed(tmp_path: Path) -> None:
-    site = make_site(tmp_path, sizes=(2, 1), rules=Rules(per_question=2, golden_share=0.9))
+    site = make_site(tmp_path, sizes=(2, 1), rules=Rules(votes_per_question=2, golden_share=0.9))
     site.answer_all("ann")
     site.answer_all("ben", 0)
-    uncertain = uncertain_questions(site.campaign, 10)
-    assert [row.counts for row in uncertain] == [(1, 0, 1)] * 3
-    assert disputed_golden(site.campaign, 10) == []  # one of two is correct
+    uncertain = list_uncertain_questions(site.campaign, 10)
+    assert [row.answer_counts for row in uncertain] == [(1, 0, 1)] * 3
+    assert list_disputed_golden(site.campaign, 10) == []  # one of two is correct
     site.client("kim").post("/owner/people/exclude", json={"person": site.ids["ann"]})
-    assert [row.counts for row in uncertain_questions(site.campaign, 10)] == [(1, 0, 0)] * 3
-    disputed = disputed_golden(site.campaign, 10)
-    assert [(row.truth, row.counts) for row in disputed] == [(1, (1, 0, 0))]
+    assert [row.answer_counts for row in list_uncertain_questions(site.campaign, 10)] == [(1, 0, 0)] * 3
+    disputed = list_disputed_golden(site.campaign, 10)
+    assert [(row.truth, row.answer_counts) for row in disputed] == [(1, (1, 0, 0))]
     page = words(site)
     assert "How ben answers golden questions" in page
-    assert disputed[0].image in page
-    with reading(site.campaign.engine) as connection:
+    assert disputed[0].image_name in page
+    with connect_for_reading(site.campaign.engine) as connection:
         golden = connection.scalars(select(tasks.c.id).where(tasks.c.kind == "golden")).all()
     for task in golden:
         skip_task(site.campaign, site.ids["ben"], task, site.now)
-    assert disputed_golden(site.campaign, 10) == []
+    assert list_disputed_golden(site.campaign, 10) == []
 
 
 ROLES = {"ann": "rater", "eva": "expert", "kim": "owner"}
@@ -274,17 +274,17 @@ def log_of(site: Site) -> list[tuple[str, str]]:
 
 
 def test_log_entries_are_formatted_as_text(tmp_path: Path) -> None:
-    site = make_site(tmp_path, sizes=(2,), raters=("ann",), consent="Do you agree?")
+    site = make_site(tmp_path, sizes=(2,), raters=("ann",), consent_text="Do you agree?")
     ann, kim = site.client("ann"), site.client("kim")
     for _ in range(2):  # actions without effect are not logged
         ann.post("/consent", json={})
     turn = next_turn(site.campaign, site.ids["ann"], site.now)
     for revision, answer in enumerate((2, 0)):
-        new_answers = [GivenAnswer(turn.rows[0].question, answer, 2.5, revision)]
+        new_answers = [GivenAnswer(turn.rows[0].question_id, answer, 2.5, revision)]
         save_answers(site.campaign, site.ids["ann"], new_answers, site.now)
-    ann.post("/suggest", json={"task": turn.task, "class": 4})
+    ann.post("/suggest", json={"task": turn.task_id, "class": 4})
     for _ in range(2):
-        ann.post("/skip", json={"task": turn.task})
+        ann.post("/skip", json={"task": turn.task_id})
     kim.post("/owner/invite", json={"name": "zoe", "role": "expert"})
     zoe = find_person(site.campaign, "zoe").id
     done = {"exclude": "ann", "include": "ann", "revoke": "zoe", "revoke ": "zoe", "delete": "zoe"}
@@ -322,11 +322,11 @@ def test_log_entries_are_formatted_as_text(tmp_path: Path) -> None:
 
 
 def test_person_added_during_rendering_has_a_number(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = progress_of(site.campaign, site.now)
+    before = measure_progress(site.campaign, site.now)
     site.client("kim").post("/owner/invite", json={"name": "zoe", "role": "owner"})
     zoe = find_person(site.campaign, "zoe").id
     pause(site.campaign, site.now, zoe)
-    monkeypatch.setattr("reassess.annotation.store.progress.progress_of", lambda *_: before)
+    monkeypatch.setattr("reassess.annotation.store.progress.measure_progress", lambda *_: before)
     log = log_of(site)
     assert (f"person {zoe}", "paused the campaign") in log
     assert ("kim", f"made a link for person {zoe}") in log
@@ -338,7 +338,7 @@ def test_uncertain_questions_are_found_with_few_reads(site: Site) -> None:
     def watch(connection: Connection) -> None:
         connection.connection.dbapi_connection.set_progress_handler(lambda: steps.append(1), 1)
 
-    with changing(site.campaign) as change:
+    with open_transaction(site.campaign) as change:
         task = change.connection.scalar(select(tasks.c.id).where(tasks.c.kind == "main").limit(1))
         valid = np.random.default_rng(0).random(count).tolist()
         own = {"task": task, "class_id": 0, "golden": False, "votes": 1}
@@ -347,7 +347,7 @@ def test_uncertain_questions_are_found_with_few_reads(site: Site) -> None:
         columns = {"person": site.ids["ann"], "revision": 0, "answer": 2, "at": 1e9, "counted": True}
         change.connection.execute(answers.insert(), [{**columns, "question": number} for number in range(count)])
     event.listen(site.campaign.engine, "engine_connect", watch)
-    uncertain = uncertain_questions(site.campaign, 3)
+    uncertain = list_uncertain_questions(site.campaign, 3)
     assert len(steps) < 25 * count  # steps of SQLite: it reads each question once, and not its answers
-    assert [row.valid for row in uncertain] == sorted(valid, key=lambda share: abs(share - 0.5))[:3]
-    assert {row.counts for row in uncertain} == {(0, 0, 1)}
+    assert [row.valid_probability for row in uncertain] == sorted(valid, key=lambda share: abs(share - 0.5))[:3]
+    assert {row.answer_counts for row in uncertain} == {(0, 0, 1)}

@@ -127,7 +127,7 @@ def test_missing_or_broken_image_is_error_without_its_name(site: Site, caplog: p
 def test_image_requests_do_not_delay_answers(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     client = site.client("ann")
     address = "/" + next_task(client)["image"]
-    loaded, most, load = [], [], CampaignImages.load
+    loaded, most, load = [], [], CampaignImages.load_without_metadata
 
     def slow_image(*given: Any) -> Any:
         loaded.append(1)
@@ -144,7 +144,7 @@ def test_image_requests_do_not_delay_answers(site: Site, monkeypatch: pytest.Mon
             answers = await asyncio.gather(*(many.get(address) for _ in range(5 * os.cpu_count())))
         assert {answer.status_code for answer in answers} == {200}
 
-    monkeypatch.setattr(CampaignImages, "load", slow_image)
+    monkeypatch.setattr(CampaignImages, "load_without_metadata", slow_image)
     with ThreadPoolExecutor(1) as apart:  # away from the event loop of an open browser
         apart.submit(asyncio.run, ask_for_many()).result()
     assert max(most) <= os.cpu_count()
@@ -193,7 +193,7 @@ def test_unshown_tasks_and_questions_are_rejected(
 
 
 def test_images_left_fall_by_one_per_image_golden_or_not(address: str | Path, tmp_path: Path) -> None:
-    rules = Rules(per_question=2, golden_share=0.5)
+    rules = Rules(votes_per_question=2, golden_share=0.5)
     site = make_site(tmp_path, address=address, sizes=(2,) * 8, practice=1, golden=6, rules=rules)
     client, progress = site.client("ann"), []
     while task := next_task(client):

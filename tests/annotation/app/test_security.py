@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from reassess.annotation import people_of
+from reassess.annotation import list_people
 from tests.annotation.app.sites import Site, refusal
 
 # The body of each changing request, and the roles that get 404.
@@ -62,7 +62,7 @@ def test_pages_have_no_inline_script_or_style(still_site: Site) -> None:
 
 
 def test_request_without_session_or_with_other_role_changes_nothing(still_site: Site) -> None:
-    before = people_of(still_site.campaign)
+    before = list_people(still_site.campaign)
     nobody, ann, eva, kim = (still_site.client(name) for name in (None, "ann", "eva", "kim"))
     for path, body in BODIES.items():
         assert refusal(nobody.post(path, json=body)) == (401, "you are not signed in: open your personal link")
@@ -70,11 +70,11 @@ def test_request_without_session_or_with_other_role_changes_nothing(still_site: 
         for path, client in product(bodies, clients):
             assert refusal(client.post(path, json=bodies[path])) == (404, "page not found")
     assert [refusal(client.get("/owner"))[0] for client in (nobody, ann, eva)] == [401, 404, 404]
-    assert people_of(still_site.campaign) == before
+    assert list_people(still_site.campaign) == before
 
 
 def test_request_without_csrf_token_changes_nothing(still_site: Site) -> None:
-    before, other = people_of(still_site.campaign), still_site.client("ben").headers["X-CSRF-Token"]
+    before, other = list_people(still_site.campaign), still_site.client("ben").headers["X-CSRF-Token"]
     clients = {path: still_site.client("kim" if path in OWNING else "ann") for path in ("/next", "/owner/pause")}
     for (path, body), token in product(BODIES.items(), (None, "", "0" * 64, other, "é")):
         client = clients["/owner/pause" if path in OWNING else "/next"]
@@ -82,7 +82,7 @@ def test_request_without_csrf_token_changes_nothing(still_site: Site) -> None:
         headers = {} if token is None else {"X-CSRF-Token": token.encode()}
         response = client.post(path, json=body, headers=headers)
         assert refusal(response) == (403, "the page belongs to another session: reload it")
-    assert people_of(still_site.campaign) == before
+    assert list_people(still_site.campaign) == before
 
 
 def test_form_of_another_site_is_rejected(still_site: Site) -> None:
@@ -107,7 +107,7 @@ def test_large_body_is_rejected(still_site: Site, announced: bool) -> None:
 def test_endless_body_is_rejected_and_connection_closed(
     still_site: Site, monkeypatch: pytest.MonkeyPatch, pause: float
 ) -> None:
-    monkeypatch.setattr("reassess.annotation.app.request_bodies._TIMEOUT", 0.2)
+    monkeypatch.setattr("reassess.annotation.app.request_bodies._TIMEOUT_SECONDS", 0.2)
     sent: list[dict[str, Any]] = []
 
     async def receive() -> dict[str, Any]:

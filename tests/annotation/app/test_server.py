@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from reassess.annotation import only_process, serve, upgrade_campaign
+from reassess.annotation import lock_campaign_file, serve, upgrade_campaign
 from tests.annotation.app.serving import Server
 from tests.annotation.app.sites import make_site
 from tests.helpers import message
@@ -58,7 +58,7 @@ def test_file_has_one_server_and_is_not_upgraded_while_served(tmp_path: Path) ->
                 "  fix:     stop it, or use PostgreSQL"
             )
     server.kill()
-    with only_process(link):
+    with lock_campaign_file(link):
         assert (tmp_path / "campaign.lock").read_text() == str(os.getpid())
     assert len({*upgrade_campaign(link), *upgrade_campaign(link)}) == 1
     assert list(link.parent.iterdir()) == [link]
@@ -94,14 +94,14 @@ def test_file_with_hard_links_is_not_served(tmp_path: Path) -> None:
 
 
 def test_database_can_have_many_servers_and_missing_file_raises(tmp_path: Path) -> None:
-    with only_process("postgresql://somewhere/campaign"), only_process("postgresql://somewhere/campaign"):
+    with lock_campaign_file("postgresql://somewhere/campaign"), lock_campaign_file("postgresql://somewhere/campaign"):
         pass
     assert message(serve_nothing, tmp_path / "none.db").startswith("campaign not found\n")
     assert list(tmp_path.iterdir()) == []
 
 
 def serve_nothing(address: Path) -> None:
-    with only_process(address):
+    with lock_campaign_file(address):
         pass
 
 

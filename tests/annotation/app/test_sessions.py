@@ -9,7 +9,7 @@ import pytest
 from httpx2 import Response
 from starlette.testclient import TestClient
 
-from reassess.annotation import Rules, image_addresses
+from reassess.annotation import Rules, image_names_by_address
 from reassess.annotation.app import application
 from tests.annotation.app.sites import Site, answers_to, make_site, next_task
 
@@ -53,7 +53,7 @@ def form_of(response: Response) -> tuple[str, ...]:
 
 def test_session_does_not_reveal_golden_tasks(tmp_path: Path) -> None:
     """Responses do not reveal file names, answers of others, or which questions are golden."""
-    rules = Rules(per_question=2, golden_share=0.5)
+    rules = Rules(votes_per_question=2, golden_share=0.5)
     plan = {"golden": 24, "golden_type": "png", "golden_size": 4, "folder_name": "n01440764"}
     site = make_site(tmp_path, sizes=(1, 2, 3) * 8, rules=rules, name="Shapes", **plan)
     ann, ben = site.client("ann"), site.client("ben")
@@ -68,7 +68,7 @@ def test_session_does_not_reveal_golden_tasks(tmp_path: Path) -> None:
         if task is None:
             break
         number, rows, address = task["task"], task["rows"], "/" + task["image"]
-        name = image_addresses(site.campaign)[address.rpartition("/")[2]]
+        name = image_names_by_address(site.campaign)[address.rpartition("/")[2]]
         after = ann.post("/next", json={"held": [number]})
         body = answers_to(task)
         requests = {

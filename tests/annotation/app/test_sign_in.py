@@ -83,25 +83,25 @@ def test_two_browsers_have_separate_sessions(site: Site) -> None:
 
 
 def test_address_waits_until_first_try_is_a_minute_old() -> None:
-    tries = SignInLimit(per_address=2)
-    assert [tries.count("a", now) for now in (0.0, 10.0)] == [0, 0]
-    assert [tries.count("a", now) for now in (10.0, 59.5, 60.0)] == [50, 1, 0]
-    assert tries.count("a", 60.0) == 10
-    assert tries.count("b", 60.0) == 0
+    tries = SignInLimit(max_per_address=2)
+    assert [tries.count_attempt("a", now) for now in (0.0, 10.0)] == [0, 0]
+    assert [tries.count_attempt("a", now) for now in (10.0, 59.5, 60.0)] == [50, 1, 0]
+    assert tries.count_attempt("a", 60.0) == 10
+    assert tries.count_attempt("b", 60.0) == 0
 
 
 def test_all_addresses_share_a_limit() -> None:
-    tries = SignInLimit(in_total=3)
-    assert [tries.count(str(number), float(number)) for number in range(3)] == [0, 0, 0]
-    assert [tries.count(f"new {number}", 3.0) for number in range(100)] == [57] * 100
-    assert len(tries._wrong) == 3
-    assert tries.count("new", 60.0) == 0
+    tries = SignInLimit(max_total=3)
+    assert [tries.count_attempt(str(number), float(number)) for number in range(3)] == [0, 0, 0]
+    assert [tries.count_attempt(f"new {number}", 3.0) for number in range(100)] == [57] * 100
+    assert len(tries._wrong_attempts) == 3
+    assert tries.count_attempt("new", 60.0) == 0
 
 
 def test_clock_set_back_locks_nobody_out() -> None:
-    tries = SignInLimit(per_address=1)
-    tries.count("a", 1000.0)
-    assert tries.count("a", 10.0) == 0
+    tries = SignInLimit(max_per_address=1)
+    tries.count_attempt("a", 1000.0)
+    assert tries.count_attempt("a", 10.0) == 0
 
 
 @pytest.mark.parametrize(
@@ -114,9 +114,9 @@ def test_clock_set_back_locks_nobody_out() -> None:
     ],
 )
 def test_ipv6_network_counts_as_one_address(one: str, other: str, same: bool) -> None:
-    tries = SignInLimit(per_address=1)
-    tries.count(one, 0.0)
-    assert (tries.count(other, 0.0) > 0) == same
+    tries = SignInLimit(max_per_address=1)
+    tries.count_attempt(one, 0.0)
+    assert (tries.count_attempt(other, 0.0) > 0) == same
 
 
 def test_wrong_tokens_are_rate_limited_and_correct_token_signs_in(site: Site) -> None:

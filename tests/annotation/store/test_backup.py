@@ -20,7 +20,7 @@ from reassess.annotation import (
     save_answers,
 )
 from reassess.annotation.store import database as database_module
-from reassess.annotation.store.database import _prepare, reading
+from reassess.annotation.store.database import _set_pragmas, connect_for_reading
 from reassess.annotation.store.schema import answers, metadata
 from reassess.core import Votes
 from tests.annotation.campaigns import MAYBE, NO, NOW, YES, campaign_at, give, tasks_of, turn_of, vote_on_all
@@ -29,7 +29,7 @@ from tests.helpers import WORDS, code_of, message
 
 def rows_of(campaign: Campaign) -> dict[str, list[tuple[object, ...]]]:
     """Read all rows of all tables."""
-    with reading(campaign.engine) as connection:
+    with connect_for_reading(campaign.engine) as connection:
         tables = metadata.sorted_tables
         found = {table.name: connection.execute(select(table).order_by(*table.primary_key)).all() for table in tables}
     return {name: [tuple(row) for row in rows] for name, rows in found.items()}
@@ -57,10 +57,10 @@ def test_full_disk_leaves_no_broken_backup(database: str, tmp_path: Path, monkey
     campaign_at(database, (2,), raters=1).close()
 
     def fill(connection: Any, record: Any) -> None:
-        _prepare(connection, record)
+        _set_pragmas(connection, record)
         connection.execute("PRAGMA max_page_count=5")
 
-    monkeypatch.setattr(database_module, "_prepare", fill)
+    monkeypatch.setattr(database_module, "_set_pragmas", fill)
     assert "database or disk is full" in message(backup_campaign, database, tmp_path / "copy.db")
     assert not list(tmp_path.iterdir())
 
@@ -170,7 +170,7 @@ def test_changed_imported_answers_are_not_replaced(path: Path) -> None:
     backup_campaign(path, copy)
     with closing(open_campaign(path)) as campaign:
         turn_of(campaign, 1)
-        with reading(campaign.engine) as connection:
+        with connect_for_reading(campaign.engine) as connection:
             (question,) = connection.scalars(select(answers.c.question))
         save_answers(campaign, 1, [GivenAnswer(question, NO, revision=1)], NOW)
     assert "\n  found:   1 answer missing from the new file\n" in message(backup_campaign, copy, path, force=True)

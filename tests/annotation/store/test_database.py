@@ -23,18 +23,18 @@ from reassess.annotation import (
     add_person,
     backup_campaign,
     export_votes,
+    list_people,
+    lock_campaign_file,
     make_app,
-    only_process,
+    measure_progress,
     open_campaign,
-    people_of,
-    progress_of,
     resume,
     upgrade_campaign,
     using_campaign,
 )
 from reassess.annotation.store import database as store
-from reassess.annotation.store.campaigns import changing
-from reassess.annotation.store.database import database_errors, reading
+from reassess.annotation.store.campaigns import open_transaction
+from reassess.annotation.store.database import connect_for_reading, convert_database_errors
 from tests.annotation.campaigns import campaign_at, vote_on_all
 from tests.helpers import message
 
@@ -136,7 +136,7 @@ def test_unreadable_settings_raise(path: Path, statement: str, expected: str) ->
 
 def test_database_errors_are_data_errors(path: Path) -> None:
     def fail() -> None:
-        with database_errors("c.db"):
+        with convert_database_errors("c.db"):
             raise NoResultFound("No row was found when one was required")
 
     assert message(fail) == (
@@ -150,7 +150,7 @@ def test_database_errors_are_data_errors(path: Path) -> None:
 def read_all(path: Path) -> int:
     """Read what status and export read; return the number of votes."""
     with using_campaign(path) as campaign:
-        progress_of(campaign, 1e9)
+        measure_progress(campaign, 1e9)
         return len(export_votes(campaign).votes)
 
 
@@ -226,7 +226,7 @@ def test_read_only_campaign_is_not_served(path: Path, memory_folder: Path, folde
     path.chmod(file)
     memory_folder.chmod(folder)
     with drop_root():
-        assert message(only_process(path).__enter__) == (
+        assert message(lock_campaign_file(path).__enter__) == (
             "campaign file is read-only, so it cannot be served or upgraded\n"
             f"  where:   {path}\n"
             "  found:   Permission denied\n"
@@ -241,21 +241,21 @@ def test_served_read_only_campaign_is_read_with_latest_changes(path: Path, memor
     with using_campaign(path) as campaign:
         add_person(campaign, "zoe")
         with drop_root(), using_campaign(path) as read:
-            assert "zoe" in [rater.name for rater in progress_of(read, 1e9).raters]
+            assert "zoe" in [rater.name for rater in measure_progress(read, 1e9).people]
 
 
 def test_change_on_server_does_not_wait_forever(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store, "_LOCK_TIMEOUT", 50)
+    monkeypatch.setattr(store, "_LOCK_TIMEOUT_MS", 50)
     campaign = campaign_at(database, (2,), raters=1, golden_share=0)
-    with changing(campaign) as change:
-        change.person(2)
-        with pytest.raises(store.UnavailableError, match="lock timeout"), changing(campaign) as other:
-            other.person(2)
+    with open_transaction(campaign) as change:
+        change.lock_person(2)
+        with pytest.raises(store.UnavailableError, match="lock timeout"), open_transaction(campaign) as other:
+            other.lock_person(2)
 
 
 def test_database_errors_contain_no_values(address: str | Path) -> None:
     campaign = campaign_at(address, (2,), raters=1)
-    with pytest.raises(SQLAlchemyError) as caught, reading(campaign.engine) as connection:
+    with pytest.raises(SQLAlchemyError) as caught, connect_for_reading(campaign.engine) as connection:
         connection.execute(text("SELECT nothing FROM people WHERE name = :name"), {"name": "secret"})
     assert "secret" not in str(caught.value)
 
@@ -325,7 +325,7 @@ def test_served_file_changed_by_others_accepts_no_change(path: Path, found: str,
     """Later changes would be lost. Earlier changes are saved if the log was deleted."""
     campaign_at(path.with_name("other.db"), (3,) * 9, raters=3).close()
     shutil.copy(path, path.with_name("earlier.db"))
-    with only_process(path), using_campaign(path) as campaign:
+    with lock_campaign_file(path), using_campaign(path) as campaign:
         add_person(campaign, "xia")
         add_person(campaign, "zoe")
         (_FILE_CHANGES | _LOSSES)[how](path)
@@ -343,7 +343,7 @@ def names_if_killed(path: Path) -> set[str]:
             shutil.copy(side_file, path.with_name(f"killed.db{ending}"))
     with using_campaign(path.with_name("killed.db")) as killed:
         export_votes(killed)  # raises if it is damaged
-        return {person.name for person in people_of(killed)}
+        return {person.name for person in list_people(killed)}
 
 
 def add_many(campaign: Campaign, path: Path, count: int = 20) -> None:
@@ -357,7 +357,7 @@ def add_many(campaign: Campaign, path: Path, count: int = 20) -> None:
 @pytest.mark.parametrize("how", _LOG_CHANGES)
 def test_stopping_server_moves_no_damaged_log(path: Path, how: str) -> None:
     """It loses at most what a killed server loses, and the file is intact."""
-    with only_process(path), using_campaign(path) as campaign:
+    with lock_campaign_file(path), using_campaign(path) as campaign:
         add_many(campaign, path)
         _LOG_CHANGES[how](path)
         for _ in range(2):
@@ -366,7 +366,7 @@ def test_stopping_server_moves_no_damaged_log(path: Path, how: str) -> None:
         names = names_if_killed(path)
     with using_campaign(path) as campaign:
         export_votes(campaign)
-        assert {person.name for person in people_of(campaign)} == names
+        assert {person.name for person in list_people(campaign)} == names
     assert "yan" not in names
     assert ("0" in names) == (how not in ("zeros", "empty"))
     assert ("19" in names) == (how == "head")
@@ -374,7 +374,7 @@ def test_stopping_server_moves_no_damaged_log(path: Path, how: str) -> None:
 
 def test_log_overwritten_within_one_tick_is_noticed(path: Path) -> None:
     """Within one tick of the clock for file times."""
-    with only_process(path), using_campaign(path) as campaign:
+    with lock_campaign_file(path), using_campaign(path) as campaign:
         log = beside(path)
         for number in range(20):
             add_person(campaign, f"{number}")
@@ -392,12 +392,12 @@ def test_log_overwritten_within_one_tick_is_noticed(path: Path) -> None:
 
 @pytest.mark.parametrize("how", _LOG_CHANGES)
 def test_change_is_not_acknowledged_if_log_is_overwritten(path: Path, how: str) -> None:
-    with only_process(path), using_campaign(path) as campaign:
+    with lock_campaign_file(path), using_campaign(path) as campaign:
         add_many(campaign, path)
 
         def change_meanwhile() -> None:
-            with changing(campaign) as change:
-                change.note(1e9, "pause")
+            with open_transaction(campaign) as change:
+                change.log_action(1e9, "pause")
                 _LOG_CHANGES[how](path)
 
         with pytest.raises(store.UnavailableError, match=_LOG_CHANGED):
@@ -425,17 +425,17 @@ def restart_in_the_index(path: Path) -> None:
 def test_kill_during_log_restart_stops_no_later_server(path: Path) -> None:
     with using_campaign(path) as other:
         add_person(other, "xia")
-        with reading(other.engine) as connection:
+        with connect_for_reading(other.engine) as connection:
             connection.connection.execute("PRAGMA wal_checkpoint")
         restart_in_the_index(path)
-        with only_process(path), using_campaign(path) as campaign:
+        with lock_campaign_file(path), using_campaign(path) as campaign:
             for name in ("zoe", "yan"):
                 add_person(campaign, name)
             assert {"xia", "zoe", "yan"} <= names_if_killed(path)
 
 
 def test_closed_campaign_has_no_open_file(path: Path) -> None:
-    with only_process(path):
+    with lock_campaign_file(path):
         before = len(list(Path("/proc/self/fd").iterdir()))
         for number in range(5):
             with using_campaign(path) as campaign:
@@ -445,7 +445,7 @@ def test_closed_campaign_has_no_open_file(path: Path) -> None:
 
 def test_damage_to_commit_of_another_process_is_noticed(path: Path) -> None:
     """Later changes of the server would be lost, too."""
-    with only_process(path), using_campaign(path) as campaign:
+    with lock_campaign_file(path), using_campaign(path) as campaign:
         add_person(campaign, "zoe")
         before = size(beside(path))
         run_many(path, "other", 2).wait()
@@ -454,7 +454,7 @@ def test_damage_to_commit_of_another_process_is_noticed(path: Path) -> None:
             with pytest.raises(store.UnavailableError, match=_LOG_CHANGED):
                 add_person(campaign, "yan")
     with using_campaign(path) as campaign:
-        assert {"zoe"} == {person.name for person in people_of(campaign)} - {"eve", "rater 2", "rater 3"}
+        assert {"zoe"} == {person.name for person in list_people(campaign)} - {"eve", "rater 2", "rater 3"}
 
 
 def test_uncommitted_pages_of_another_program_are_no_damage(path: Path) -> None:
@@ -462,7 +462,7 @@ def test_uncommitted_pages_of_another_program_are_no_damage(path: Path) -> None:
     many = (
         "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 1000) SELECT x, zeroblob(3000) FROM n"
     )
-    with only_process(path), using_campaign(path) as campaign, closing(sqlite3.connect(path)) as other:
+    with lock_campaign_file(path), using_campaign(path) as campaign, closing(sqlite3.connect(path)) as other:
         add_person(campaign, "zoe")
         other.execute("PRAGMA cache_size=1")
 
@@ -489,7 +489,7 @@ def run_many(path: Path, name: str, count: int) -> "subprocess.Popen[bytes]":
 
 
 def test_threads_continue_after_log_restart(path: Path) -> None:
-    with only_process(path), using_campaign(path) as campaign:
+    with lock_campaign_file(path), using_campaign(path) as campaign:
         heads = set()
 
         def add_some(thread: int) -> None:
@@ -506,16 +506,16 @@ def test_threads_continue_after_log_restart(path: Path) -> None:
 def test_checking_log_keeps_locks_of_database(path: Path) -> None:
     """Closing a file releases the process's locks on it, but SQLite takes no lock on the log."""
     lock = f"import sqlite3; sqlite3.connect({str(path)!r}, timeout=0).execute('BEGIN IMMEDIATE')"
-    with only_process(path), using_campaign(path) as campaign, changing(campaign) as change:
+    with lock_campaign_file(path), using_campaign(path) as campaign, open_transaction(campaign) as change:
         beside(path).read_bytes()
         other = subprocess.run([sys.executable, "-c", lock], check=False, capture_output=True, text=True)
         assert "database is locked" in other.stderr
-        change.note(1e9, "pause")
+        change.log_action(1e9, "pause")
 
 
 def test_other_processes_and_server_change_file_together(path: Path) -> None:
     """Also when the log is long enough for SQLite to move it."""
-    with only_process(path), using_campaign(path) as campaign:
+    with lock_campaign_file(path), using_campaign(path) as campaign:
         other = run_many(path, "other", 120)
         for number in range(250):
             add_person(campaign, f"own {number}")
@@ -524,7 +524,7 @@ def test_other_processes_and_server_change_file_together(path: Path) -> None:
             add_person(campaign, f"late {number}")
         assert size(beside(path)) < 20_000_000
     with using_campaign(path) as campaign:
-        assert len(people_of(campaign)) == 3 + 120 * 8 + 500
+        assert len(list_people(campaign)) == 3 + 120 * 8 + 500
 
 
 def test_damaged_file_is_neither_exported_nor_served(path: Path) -> None:
@@ -532,7 +532,7 @@ def test_damaged_file_is_neither_exported_nor_served(path: Path) -> None:
     with using_campaign(path) as campaign:
         vote_on_all(campaign, raters=2)
     execute(path, "PRAGMA writable_schema=ON", "DELETE FROM sqlite_master WHERE name = 'ix_turns_expired'")
-    for function in (export_votes, lambda campaign: progress_of(campaign, 1e9), make_app):
+    for function in (export_votes, lambda campaign: measure_progress(campaign, 1e9), make_app):
 
         def read(function: Callable[..., object] = function) -> None:
             with using_campaign(path) as campaign:

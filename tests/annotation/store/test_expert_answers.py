@@ -11,21 +11,21 @@ from reassess.annotation import (
     Campaign,
     GivenAnswer,
     add_person,
-    admit,
+    admit_rater,
     end_expired_turns,
     exclude_rater,
     export_votes,
     last_turn,
-    progress_of,
+    measure_progress,
     save_answers,
     skip_task,
 )
-from reassess.annotation.store.campaigns import changing
-from reassess.annotation.store.database import reading
-from reassess.annotation.store.owner_lists import last_entries
+from reassess.annotation.store.campaigns import open_transaction
+from reassess.annotation.store.database import connect_for_reading
+from reassess.annotation.store.owner_lists import list_log_entries
 from reassess.annotation.store.practice import PracticeResult
 from reassess.annotation.store.schema import Stage, people, questions
-from reassess.cli.tables.status_table import practice_in_words
+from reassess.cli.tables.status_table import describe_practice
 from reassess.core import StopRule
 from reassess.numeric import BalancedAccuracy
 from tests.annotation.campaigns import MAYBE, NO, NOW, YES, answer_all, campaign_at, give, turn_of, why
@@ -48,7 +48,7 @@ def make_campaign(address: str | Path) -> Callable[..., Campaign]:
 
 def practised(campaign: Campaign) -> PracticeResult | None:
     """Return the practice result of ann."""
-    (result,) = [rater.practice for rater in progress_of(campaign, NOW).raters if rater.name == "ann"]
+    (result,) = [rater.practice_result for rater in measure_progress(campaign, NOW).people if rater.name == "ann"]
     return result
 
 
@@ -71,58 +71,58 @@ def test_practice_shows_truths_and_admits_raters_who_reach_bar(
     make_campaign: Callable[..., Campaign], value: int, passes: bool
 ) -> None:
     """The practice questions are about one image with a valid and an invalid class."""
-    campaign = make_campaign(2, 2, 2, practice=2, bar=0.5)
+    campaign = make_campaign(2, 2, 2, n_practice_tasks=2, bar=0.5)
     for _ in range(2):
         turn = turn_of(campaign, 2)
-        assert turn.practice
+        assert turn.is_practice
         values = [value if value == MAYBE else (YES, NO)[row.class_id] for row in turn.rows]
-        first, second = [GivenAnswer(row.question, one) for row, one in zip(turn.rows, values, strict=True)]
+        first, second = [GivenAnswer(row.question_id, one) for row, one in zip(turn.rows, values, strict=True)]
         assert save_answers(campaign, 2, [first], NOW) == {}  # not before the whole task is answered
         truths = save_answers(campaign, 2, [second], NOW)
-        assert truths == {row.question: row.class_id for row in turn.rows}
-        assert save_answers(campaign, 2, [GivenAnswer(first.question, YES, revision=1)], NOW)
+        assert truths == {row.question_id: row.class_id for row in turn.rows}
+        assert save_answers(campaign, 2, [GivenAnswer(first.question_id, YES, revision=1)], NOW)
     if passes:
-        assert not turn_of(campaign, 2).practice
+        assert not turn_of(campaign, 2).is_practice
     else:
         assert why(campaign, 2) == "failed"
-        assert practised(campaign).passed is False
-        admit(campaign, 2, NOW)
-        assert practised(campaign).passed is None
+        assert practised(campaign).has_passed is False
+        admit_rater(campaign, 2, NOW)
+        assert practised(campaign).has_passed is None
     answer_all(campaign, 2, YES)
     assert len(export_votes(campaign).rater_golden) == 2  # the only golden task that is not for practice
 
 
 def test_practice_answer_can_be_changed_before_truth_is_shown(make_campaign: Callable[..., Campaign]) -> None:
-    campaign = make_campaign(2, 2, practice=1, bar=1.0)
+    campaign = make_campaign(2, 2, n_practice_tasks=1, bar=1.0)
     turn = turn_of(campaign, 2)
     right = [2 * row.class_id for row in turn.rows]
     assert give(campaign, 2, turn, MAYBE, reveal=False) == {}
     again = turn_of(campaign, 2)
-    assert (again.task, [row.answer for row in again.rows]) == (turn.task, [MAYBE] * 2)
+    assert (again.task_id, [row.answer for row in again.rows]) == (turn.task_id, [MAYBE] * 2)
     assert give(campaign, 2, turn, *right, revision=1, reveal=False) == {}
-    truths = {row.question: row.class_id for row in turn.rows}
+    truths = {row.question_id: row.class_id for row in turn.rows}
     assert give(campaign, 2, turn, *right, revision=1) == truths
     assert give(campaign, 2, turn, MAYBE, revision=2) == truths
-    assert not turn_of(campaign, 2).practice
+    assert not turn_of(campaign, 2).is_practice
 
 
 def test_practice_answer_can_be_changed_after_lease(make_campaign: Callable[..., Campaign]) -> None:
-    campaign = make_campaign(2, 2, practice=1, bar=1.0)
+    campaign = make_campaign(2, 2, n_practice_tasks=1, bar=1.0)
     turn = turn_of(campaign, 2)
-    save_answers(campaign, 2, [GivenAnswer(turn.rows[0].question, MAYBE)], NOW)
+    save_answers(campaign, 2, [GivenAnswer(turn.rows[0].question_id, MAYBE)], NOW)
     end_expired_turns(campaign, LATER)
     assert len(give(campaign, 2, turn, *(2 * row.class_id for row in turn.rows), now=LATER, revision=1)) == 2
-    assert not turn_of(campaign, 2, LATER).practice
+    assert not turn_of(campaign, 2, LATER).is_practice
 
 
 def test_stop_rule_closes_nothing_before_expert_answers(address: str | Path) -> None:
     campaign = campaign_at(
-        address, (1,), per_question=9, golden_share=0, stop=StopRule(0.3, 0.7), golden=(2,), experts=None
+        address, (1,), votes_per_question=9, golden_share=0, stop_rule=StopRule(0.3, 0.7), golden=(2,), experts=None
     )
 
     def ended_after(name: str, role: str = "rater") -> str | None:
         answer_all(campaign, add_person(campaign, name, role), YES)
-        with reading(campaign.engine) as connection:
+        with connect_for_reading(campaign.engine) as connection:
             return connection.scalar(select(questions.c.ended).where(~questions.c.golden))
 
     assert [ended_after(f"rater {number}") for number in range(3)] == [None] * 3
@@ -132,8 +132,8 @@ def test_stop_rule_closes_nothing_before_expert_answers(address: str | Path) -> 
 
 @pytest.mark.parametrize("bar", [0.5, 0])
 def test_skipping_all_practice_images_fails(make_campaign: Callable[..., Campaign], bar: float) -> None:
-    campaign = make_campaign(2, 2, practice=1, bar=bar)
-    skip_task(campaign, 2, turn_of(campaign, 2).task, NOW)
+    campaign = make_campaign(2, 2, n_practice_tasks=1, bar=bar)
+    skip_task(campaign, 2, turn_of(campaign, 2).task_id, NOW)
     assert why(campaign, 2) == "failed"
     assert practised(campaign) == PracticeResult(BalancedAccuracy(0.5, 0.5, 1, 1), False)
 
@@ -143,12 +143,12 @@ def test_skipped_practice_image_counts_as_maybe(
     make_campaign: Callable[..., Campaign], bar: float, passes: bool
 ) -> None:
     """Also if some questions were answered."""
-    campaign = make_campaign(2, 2, 2, practice=2, bar=bar)
+    campaign = make_campaign(2, 2, 2, n_practice_tasks=2, bar=bar)
     broken = turn_of(campaign, 2)
-    save_answers(campaign, 2, [GivenAnswer(broken.rows[0].question, MAYBE)], NOW)
-    skip_task(campaign, 2, broken.task, NOW)
+    save_answers(campaign, 2, [GivenAnswer(broken.rows[0].question_id, MAYBE)], NOW)
+    skip_task(campaign, 2, broken.task_id, NOW)
     turn = turn_of(campaign, 2)
-    assert turn.practice
+    assert turn.is_practice
     give(campaign, 2, turn, *(2 * row.class_id for row in turn.rows))
     end = why(campaign, 2) if not passes else turn_of(campaign, 2)
     assert end
@@ -156,24 +156,24 @@ def test_skipped_practice_image_counts_as_maybe(
 
 
 def test_wrong_practice_answer_stays_after_truth_is_shown(make_campaign: Callable[..., Campaign]) -> None:
-    campaign = make_campaign(2, 2, practice=1, bar=0.5)
+    campaign = make_campaign(2, 2, n_practice_tasks=1, bar=0.5)
     turn = turn_of(campaign, 2)
     assert give(campaign, 2, turn, *(2 - 2 * row.class_id for row in turn.rows))
-    skip_task(campaign, 2, turn.task, NOW)
-    assert last_entries(campaign, 1)[0].what != "skip"
+    skip_task(campaign, 2, turn.task_id, NOW)
+    assert list_log_entries(campaign, 1)[0].action != "skip"
     assert why(campaign, 2) == "failed"
     assert practised(campaign) == PracticeResult(BalancedAccuracy(0.0, 0.0, 1, 1), False)
 
 
 def test_truth_is_not_shown_for_excluded_or_skipped_turns(make_campaign: Callable[..., Campaign]) -> None:
     """Answers do not end such turns, and can still be changed."""
-    campaign = make_campaign(2, 2, practice=1, bar=0.5)
+    campaign = make_campaign(2, 2, n_practice_tasks=1, bar=0.5)
     turn = turn_of(campaign, 2)
     exclude_rater(campaign, 2, NOW)
     assert give(campaign, 2, turn, YES) == {}
     other = add_person(campaign, "bob")
     turn_of(campaign, other)
-    skip_task(campaign, other, turn.task, NOW)
+    skip_task(campaign, other, turn.task_id, NOW)
     assert give(campaign, other, turn, YES) == {}
 
 
@@ -181,40 +181,42 @@ def test_truth_is_not_shown_for_excluded_or_skipped_turns(make_campaign: Callabl
 def test_practice_begins_after_experts_answer_or_skip_its_tasks(
     make_campaign: Callable[..., Campaign], bar: float | None
 ) -> None:
-    campaign = make_campaign(2, 2, 2, practice=2, bar=bar, experts=None)
+    campaign = make_campaign(2, 2, 2, n_practice_tasks=2, bar=bar, experts=None)
     assert why(campaign, 1) == "experts"
-    assert "experts have not answered 2 of 2 practice tasks" in str(progress_of(campaign, NOW).practice.waits_for)
+    assert "experts have not answered 2 of 2 practice tasks" in str(
+        measure_progress(campaign, NOW).practice_round.reason_to_wait
+    )
     expert = add_person(campaign, "kim", "expert")
     seen: list[int] = []
     while why_waiting(campaign) and len(seen) < 3:
         turn = turn_of(campaign, expert)
-        seen.append(turn.task)
+        seen.append(turn.task_id)
         if len(seen) == 1:
-            skip_task(campaign, expert, turn.task, NOW)
+            skip_task(campaign, expert, turn.task_id, NOW)
         else:
             give(campaign, expert, turn, *(YES * (row.class_id == 1) for row in turn.rows))
-    assert turn_of(campaign, 1).practice
+    assert turn_of(campaign, 1).is_practice
     answer_all(campaign, 1, lambda row: YES * (row.class_id == 1))
     result = practised(campaign)
-    assert (result.accuracy.value, result.passed) == (1.0, None if bar is None else True)
+    assert (result.accuracy.value, result.has_passed) == (1.0, None if bar is None else True)
 
 
 def test_who_failed_by_the_rule_of_an_earlier_version_has_failed(make_campaign: Callable[..., Campaign]) -> None:
-    campaign = make_campaign(2, 2, practice=1, bar=0.7)
+    campaign = make_campaign(2, 2, n_practice_tasks=1, bar=0.7)
     answer_all(campaign, 2, lambda row: YES * (row.class_id == 1))
-    assert practised(campaign).passed is True
-    with changing(campaign) as change:
+    assert practised(campaign).has_passed is True
+    with open_transaction(campaign) as change:
         change.connection.execute(update(people).where(people.c.id == 2).values(stage=Stage.FAILED))
-    assert practised(campaign).passed is False
+    assert practised(campaign).has_passed is False
 
 
 def why_waiting(campaign: Campaign) -> str | None:
-    return progress_of(campaign, NOW).practice.waits_for
+    return measure_progress(campaign, NOW).practice_round.reason_to_wait
 
 
 def test_impossible_practice_does_not_begin(make_campaign: Callable[..., Campaign]) -> None:
     """Experts answered yes to all questions. An owner can admit raters, or an expert can change an answer."""
-    campaign = make_campaign(2, 2, practice=1, bar=0.7, experts=None)
+    campaign = make_campaign(2, 2, n_practice_tasks=1, bar=0.7, experts=None)
     expert = add_person(campaign, "kim", "expert")
     turns = answer_all(campaign, expert, YES)
     assert why_waiting(campaign) == (
@@ -222,37 +224,37 @@ def test_impossible_practice_does_not_begin(make_campaign: Callable[..., Campaig
     )
     assert why(campaign, 1) == "experts"
     bob = add_person(campaign, "bob")
-    admit(campaign, bob, NOW)
-    assert not turn_of(campaign, bob).practice
+    admit_rater(campaign, bob, NOW)
+    assert not turn_of(campaign, bob).is_practice
     for turn in turns:
         give(campaign, expert, turn, *(YES * (row.class_id == 1) for row in turn.rows), revision=1)
     assert why_waiting(campaign) is None
-    assert turn_of(campaign, 1).practice
+    assert turn_of(campaign, 1).is_practice
 
 
 @pytest.mark.parametrize("bar", [None, 0.7])
 def test_status_says_that_experts_skipped_all_practice_tasks(
     make_campaign: Callable[..., Campaign], bar: float | None
 ) -> None:
-    campaign = make_campaign(2, 2, 2, practice=2, bar=bar, experts=None)
+    campaign = make_campaign(2, 2, 2, n_practice_tasks=2, bar=bar, experts=None)
     expert = add_person(campaign, "kim", "expert")
     for _ in range(2):
-        assert not progress_of(campaign, NOW).practice.is_skipped
-        skip_task(campaign, expert, turn_of(campaign, expert).task, NOW)
-    (line,) = practice_in_words(progress_of(campaign, NOW).practice)
+        assert not measure_progress(campaign, NOW).practice_round.is_skipped
+        skip_task(campaign, expert, turn_of(campaign, expert).task_id, NOW)
+    (line,) = describe_practice(measure_progress(campaign, NOW).practice_round)
     if bar is None:
         assert line == "experts skipped all practice tasks, so raters begin without practice"
-        assert not turn_of(campaign, 1).practice
+        assert not turn_of(campaign, 1).is_practice
     else:
         assert line.startswith("raters cannot begin practice: no practice question is invalid or valid, so nobody")
         assert why(campaign, 1) == "experts"
 
 
 def test_experts_answer_practice_tasks_as_golden_tasks(make_campaign: Callable[..., Campaign]) -> None:
-    campaign = make_campaign(2, 2, practice=1)
+    campaign = make_campaign(2, 2, n_practice_tasks=1)
     expert = add_person(campaign, "kim", "expert")
     for _ in range(2):
         turn = turn_of(campaign, expert)
-        assert not turn.practice
+        assert not turn.is_practice
         assert give(campaign, expert, turn, YES) == {}
-        assert last_turn(campaign, expert).task == turn.task
+        assert last_turn(campaign, expert).task_id == turn.task_id

@@ -14,7 +14,7 @@ from reassess.annotation import (
     next_turn,
     save_answers,
     skip_task,
-    suggest,
+    suggest_class,
 )
 from reassess.core import Classes, LabelSets, Votes
 from tests.annotation.campaigns import CLASSES, NOW, YES, campaign_at, give, raters_of, turn_of
@@ -33,8 +33,8 @@ def test_votes_are_exported_by_image_class_and_time(address: str | Path) -> None
     campaign = campaign_at(address, (2, 1), raters=3, golden_share=0)
     for rater, seconds in ((3, None), (2, 1.5)):
         while isinstance(turn := next_turn(campaign, rater, NOW), Turn):
-            save_answers(campaign, rater, [GivenAnswer(row.question, rater - 1, seconds) for row in turn.rows], NOW)
-    votes = export_votes(campaign, names=True).votes
+            save_answers(campaign, rater, [GivenAnswer(row.question_id, rater - 1, seconds) for row in turn.rows], NOW)
+    votes = export_votes(campaign, with_names=True).votes
     assert [row[:3] for row in rows_of(votes)] == [
         (image, class_id, vote)
         for image, class_id in (("m0.png", 0), ("m0.png", 1), ("m1.png", 0))
@@ -53,7 +53,7 @@ def test_original_labels_of_all_images_are_exported(address: str | Path, names: 
     exported = export_votes(campaign)
     assert exported.original.classes_by_image() == {"m1.png": {4}, "m2.png": {0}, "x.png": {1}}
     assert exported.original.classes == CLASSES
-    assert not campaign.original_votes
+    assert not campaign.has_original_votes
 
 
 def test_suggestions_count_people(address: str | Path) -> None:
@@ -61,17 +61,17 @@ def test_suggestions_count_people(address: str | Path) -> None:
     for rater, class_ids in ((2, (5, 3)), (3, (5,)), (4, (5, 4))):
         turn = turn_of(campaign, rater)
         for class_id in class_ids:
-            suggest(campaign, rater, turn.task, class_id, NOW)
+            suggest_class(campaign, rater, turn.task_id, class_id, NOW)
     exclude_rater(campaign, 4, NOW)
     assert export_votes(campaign).suggestions == (Suggestion("m0.png", 3, 1), Suggestion("m0.png", 5, 2))
 
 
 def test_uncounted_answers_are_counted_by_reason(address: str | Path) -> None:
-    campaign = campaign_at(address, (1,), raters=5, per_question=1, golden_share=0, lease=60.0)
+    campaign = campaign_at(address, (1,), raters=5, votes_per_question=1, golden_share=0, lease_seconds=60.0)
     *raters, suggesting = raters_of(5)
     later = NOW + 100  # after the leases
-    task = turn_of(campaign, suggesting).task
-    suggest(campaign, suggesting, task, 5, NOW)
+    task = turn_of(campaign, suggesting).task_id
+    suggest_class(campaign, suggesting, task, 5, NOW)
     skip_task(campaign, suggesting, task, NOW)
     give(campaign, raters[0], turn_of(campaign, raters[0]), YES)
     skip_task(campaign, raters[0], task, NOW)
@@ -81,4 +81,4 @@ def test_uncounted_answers_are_counted_by_reason(address: str | Path) -> None:
     give(campaign, raters[1], late, YES, now=later)
     give(campaign, raters[2], asked_of_suggested, YES, now=later)
     exported = export_votes(campaign)
-    assert (len(exported.votes), exported.not_needed, exported.skipped, exported.withdrawn) == (1, 1, 1, 1)
+    assert (len(exported.votes), exported.n_not_needed, exported.n_skipped, exported.n_withdrawn) == (1, 1, 1, 1)

@@ -17,7 +17,7 @@ _FEW = ("ix_tasks_free", "ix_turns_asked", "ix_turns_expired")
 
 def test_growing_tables_are_never_scanned(tmp_path: Path) -> None:
     campaign = campaign_at(
-        tmp_path / "c.db", (3,) * 6, raters=3, per_question=3, stop=StopRule(0.1, 0.9), golden_share=0.3
+        tmp_path / "c.db", (3,) * 6, raters=3, votes_per_question=3, stop_rule=StopRule(0.1, 0.9), golden_share=0.3
     )
     sent: dict[str, Any] = {}
 

@@ -12,12 +12,12 @@ from reassess.annotation import (
     GivenAnswer,
     Turn,
     add_person,
+    create_sign_in_token,
     export_votes,
-    image_addresses,
-    make_link,
+    image_names_by_address,
+    measure_progress,
     next_turn,
     pause,
-    progress_of,
     save_answers,
 )
 from reassess.annotation.store.practice import PracticeResult
@@ -31,52 +31,70 @@ HOUR = 3600.0
 @pytest.fixture
 def campaign(address: str | Path) -> Campaign:
     """A campaign with three questions, two raters and an expert."""
-    campaign = campaign_at(address, (3,), raters=2, per_question=2, golden_share=0.9)
+    campaign = campaign_at(address, (3,), raters=2, votes_per_question=2, golden_share=0.9)
     for rater in raters_of(2):
-        make_link(campaign, rater, NOW)
+        create_sign_in_token(campaign, rater, NOW)
     return campaign
 
 
 def test_new_campaign_needs_all_votes(campaign: Campaign) -> None:
-    progress = progress_of(campaign, NOW)
-    assert (progress.questions, progress.open, progress.votes, progress.votes_needed) == (3, 3, 0, 6)
-    assert (progress.last_hour, progress.last_day, progress.ends, progress.paused) == (0, 0, None, False)
-    assert (progress.golden_invalid, progress.golden_valid, progress.golden_unknown) == (3, 2, 0)
-    expert, rater, _ = progress.raters
-    assert (expert.name, expert.role, expert.votes, expert.n_answers) == ("eve", "expert", 0, 5)
-    assert (progress.golden, expert.last) == (5, None)  # of imported answers
-    assert (rater.name, rater.stage, rater.linked, rater.votes, rater.seconds) == ("rater 2", "rating", True, 0, None)
-    assert (rater.golden, rater.practice, rater.flags, rater.last) == (BalancedAccuracy(0, 0, 0, 0), None, (), None)
+    progress = measure_progress(campaign, NOW)
+    assert (progress.n_questions, progress.n_open, progress.n_votes, progress.max_votes_needed) == (3, 3, 0, 6)
+    assert (progress.n_votes_last_hour, progress.n_votes_last_day, progress.expected_end, progress.is_paused) == (
+        0,
+        0,
+        None,
+        False,
+    )
+    assert (progress.n_golden_invalid, progress.n_golden_valid, progress.n_golden_unknown) == (3, 2, 0)
+    expert, rater, _ = progress.people
+    assert (expert.name, expert.role, expert.n_votes, expert.n_answers) == ("eve", "expert", 0, 5)
+    assert (progress.n_golden, expert.last_answer_time) == (5, None)  # of imported answers
+    assert (rater.name, rater.stage, rater.has_link, rater.n_votes, rater.median_seconds) == (
+        "rater 2",
+        "rating",
+        True,
+        0,
+        None,
+    )
+    assert (rater.golden_accuracy, rater.practice_result, rater.flags, rater.last_answer_time) == (
+        BalancedAccuracy(0, 0, 0, 0),
+        None,
+        (),
+        None,
+    )
 
 
 def test_expected_end_follows_from_recent_votes(campaign: Campaign) -> None:
     """Three votes took 5 hours, so three further votes take 5 hours."""
     vote_on_all(campaign, raters=1, now=NOW)
-    progress = progress_of(campaign, NOW + 5 * HOUR)
-    assert (progress.open, progress.votes, progress.votes_needed) == (3, 3, 3)
-    assert (progress.last_hour, progress.last_day, progress.ends) == (0, 3, NOW + 10 * HOUR)
-    assert progress_of(campaign, NOW + HOUR / 2).last_hour == 3
-    late = progress_of(campaign, NOW + 25 * HOUR)
-    assert (late.last_day, late.ends) == (0, None)
+    progress = measure_progress(campaign, NOW + 5 * HOUR)
+    assert (progress.n_open, progress.n_votes, progress.max_votes_needed) == (3, 3, 3)
+    assert (progress.n_votes_last_hour, progress.n_votes_last_day, progress.expected_end) == (0, 3, NOW + 10 * HOUR)
+    assert measure_progress(campaign, NOW + HOUR / 2).n_votes_last_hour == 3
+    late = measure_progress(campaign, NOW + 25 * HOUR)
+    assert (late.n_votes_last_day, late.expected_end) == (0, None)
     pause(campaign, NOW)
     vote_on_all(campaign, raters=2, now=NOW)
-    assert progress_of(campaign, NOW).paused
+    assert measure_progress(campaign, NOW).is_paused
 
 
 @pytest.mark.parametrize(("bar", "passed"), [(None, (None, None)), (0.5, (True, False))])
 def test_practice_results_are_per_rater(path: Path, bar: float | None, passed: tuple[bool | None, bool | None]) -> None:
     """One rater is correct in two of four and answers maybe once, one is never correct, one answered half."""
-    campaign = campaign_at(path, (1,), golden=(2, 2, 2), practice=2, bar=bar)
+    campaign = campaign_at(path, (1,), golden=(2, 2, 2), n_practice_tasks=2, bar=bar)
     for name, values in {"ann": [0, 2, 1, 0], "bo": [2, 0, 2, 0], "cy": [0, 2]}.items():
         number = add_person(campaign, name)
         while values:
             turn = turn_of(campaign, number)
             rows = sorted(turn.rows, key=lambda row: row.class_id)
-            save_answers(campaign, number, [GivenAnswer(row.question, values.pop(0)) for row in rows], NOW)
+            save_answers(campaign, number, [GivenAnswer(row.question_id, values.pop(0)) for row in rows], NOW)
         if name != "cy":
             next_turn(campaign, number, NOW)
     add_person(campaign, "di")
-    ann, bo, cy, di = (rater.practice for rater in progress_of(campaign, NOW).raters if rater.role == "rater")
+    ann, bo, cy, di = (
+        rater.practice_result for rater in measure_progress(campaign, NOW).people if rater.role == "rater"
+    )
     assert ann == PracticeResult(BalancedAccuracy(1.5, 1.0, 2, 2), passed[0])
     assert bo == PracticeResult(BalancedAccuracy(0.0, 0.0, 2, 2), passed[1])
     assert (cy, di) == (PracticeResult(BalancedAccuracy(1.0, 1.0, 1, 1), None), None)
@@ -87,7 +105,7 @@ def test_practice_results_are_per_rater(path: Path, bar: float | None, passed: t
 )
 def test_half_tenths_of_a_second_are_rounded_up(campaign: Campaign, seconds: float, median: float) -> None:
     vote_on_all(campaign, raters=1, seconds=seconds)
-    assert progress_of(campaign, NOW).raters[1].seconds == median
+    assert measure_progress(campaign, NOW).people[1].median_seconds == median
 
 
 def test_median_time_is_rounded_to_tenths_of_a_second(campaign: Campaign) -> None:
@@ -96,25 +114,27 @@ def test_median_time_is_rounded_to_tenths_of_a_second(campaign: Campaign) -> Non
         numbers = connection.scalars(select(answers.c.id).where(answers.c.person == 2)).all()
         for number, seconds in zip(numbers, (None, 0.26, 3.14, 1e7, 2.0, 9.0, 4.0, 8.0), strict=True):
             connection.execute(update(answers).where(answers.c.id == number).values(seconds=seconds))
-    assert progress_of(campaign, NOW).raters[1].seconds == 4.0
+    assert measure_progress(campaign, NOW).people[1].median_seconds == 4.0
 
 
 def test_flags_equal_flags_of_export(path: Path) -> None:
     """Four raters: one knows the truth, one guesses, one answers yes except to golden questions, one answers few."""
-    campaign = campaign_at(path, (6,) * 30, raters=4, golden=(6,) * 30, per_question=4, golden_share=0.7)
-    rng, names = np.random.default_rng(0), image_addresses(campaign)
+    campaign = campaign_at(path, (6,) * 30, raters=4, golden=(6,) * 30, votes_per_question=4, golden_share=0.7)
+    rng, names = np.random.default_rng(0), image_names_by_address(campaign)
     for number, most in zip(raters_of(4), (999, 999, 999, 12), strict=True):
         for _ in range(most):
             if not isinstance(turn := next_turn(campaign, number, NOW), Turn):
                 break
             truths = [YES * (row.class_id % 2) for row in turn.rows]
-            says_yes = number == 4 and names[turn.image].startswith("m")
+            says_yes = number == 4 and names[turn.image_address].startswith("m")
             guesses = rng.integers(3, size=len(truths)).tolist()
             give(campaign, number, turn, *(guesses if number == 3 else [YES] * len(truths) if says_yes else truths))
     exported = export_votes(campaign)
     measured = golden_votes(exported.golden, exported.rater_golden)
     expected = {rater.rater: rater.flags for rater in rater_reliability(exported.votes, measured).raters}
-    flags_ = {f"rater {rater.id}": rater.flags for rater in progress_of(campaign, NOW).raters if rater.role == "rater"}
+    flags_ = {
+        f"rater {rater.id}": rater.flags for rater in measure_progress(campaign, NOW).people if rater.role == "rater"
+    }
     assert flags_ == expected
     assert list(flags_.values()) == [(), ("uninformative",), ("one answer",), ("few",)]
 
@@ -125,7 +145,7 @@ def test_few_golden_answers_flag_nobody_as_uninformative(campaign: Campaign) -> 
     measured = golden_votes(exported.golden, exported.rater_golden)
     (rater,) = rater_reliability(exported.votes, measured).raters
     assert rater.flags == ("uninformative", "few")
-    assert progress_of(campaign, NOW).raters[1].flags == ("few",)
+    assert measure_progress(campaign, NOW).people[1].flags == ("few",)
 
 
 def test_without_golden_answers_only_one_answer_is_flagged(path: Path) -> None:
@@ -133,6 +153,6 @@ def test_without_golden_answers_only_one_answer_is_flagged(path: Path) -> None:
     assert add_person(campaign, "ann") == 1
     add_person(campaign, "bo")
     vote_on_all(campaign, raters=1)
-    progress = progress_of(campaign, NOW)
-    assert progress.golden_unknown == 2
-    assert [rater.flags for rater in progress.raters] == [(), ("one answer",)]
+    progress = measure_progress(campaign, NOW)
+    assert progress.n_golden_unknown == 2
+    assert [rater.flags for rater in progress.people] == [(), ("one answer",)]

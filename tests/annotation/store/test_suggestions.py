@@ -12,21 +12,21 @@ from reassess.annotation import (
     GivenAnswer,
     Turn,
     add_person,
-    admit,
+    admit_rater,
     end_expired_turns,
     exclude_rater,
     export_votes,
     include_rater,
+    measure_progress,
     next_turn,
     open_campaign,
-    progress_of,
     save_answers,
-    suggest,
+    suggest_class,
 )
 from reassess.annotation.store import schema
-from reassess.annotation.store.campaigns import changing
-from reassess.annotation.store.database import reading
-from reassess.annotation.store.owner_lists import last_entries
+from reassess.annotation.store.campaigns import open_transaction
+from reassess.annotation.store.database import connect_for_reading
+from reassess.annotation.store.owner_lists import list_log_entries
 from reassess.annotation.store.schema import questions, tasks
 from reassess.core import LabelSets
 from tests.annotation.campaigns import (
@@ -46,10 +46,10 @@ from tests.helpers import code_of, message
 
 
 def test_suggested_class_is_asked_to_others_only(path: Path) -> None:
-    campaign = campaign_at(path, (2,), raters=3, per_question=2, golden_share=0)
+    campaign = campaign_at(path, (2,), raters=3, votes_per_question=2, golden_share=0)
     turn = turn_of(campaign, 2)
     for class_id in (5, 5, 1):  # the last class is already a question
-        suggest(campaign, 2, turn.task, class_id, NOW)
+        suggest_class(campaign, 2, turn.task_id, class_id, NOW)
     assert set(states(campaign)) == {0, 1, 5}
     give(campaign, 2, turn, YES)
     assert why(campaign, 2) == "finished"
@@ -61,13 +61,13 @@ def test_suggested_class_is_asked_to_others_only(path: Path) -> None:
 def test_invalid_suggestions_raise(path: Path) -> None:
     campaign = campaign_at(path, (1, 1), raters=2, golden_share=0)
     turn = turn_of(campaign, 2)
-    assert message(suggest, campaign, 2, turn.task, 6, NOW) == "unknown class\n  found:   class 6"
-    assert code_of(suggest, campaign, 3, turn.task, 5, NOW) == "not-shown"
+    assert message(suggest_class, campaign, 2, turn.task_id, 6, NOW) == "unknown class\n  found:   class 6"
+    assert code_of(suggest_class, campaign, 3, turn.task_id, 5, NOW) == "not-shown"
 
 
 def states(campaign: Campaign) -> dict[int, str | None]:
     """Return why each main question ended, by class."""
-    with reading(campaign.engine) as connection:
+    with connect_for_reading(campaign.engine) as connection:
         return {row.class_id: row.ended for row in connection.execute(select(questions).where(~questions.c.golden))}
 
 
@@ -83,28 +83,28 @@ def is_asked(campaign: Campaign, person: int, class_id: int) -> bool:
 def test_suggestion_of_excluded_rater_is_withdrawn_until_inclusion(
     address: str | Path,
 ) -> None:
-    campaign = campaign_at(address, (2,), raters=2, per_question=2, golden_share=0)
+    campaign = campaign_at(address, (2,), raters=2, votes_per_question=2, golden_share=0)
     turn = turn_of(campaign, 2)
-    suggest(campaign, 2, turn.task, 5, NOW)
+    suggest_class(campaign, 2, turn.task_id, 5, NOW)
     exclude_rater(campaign, 2, NOW)
     assert states(campaign) == {0: None, 1: None, 5: "withdrawn"}
     assert not is_asked(campaign, 3, 5)
     assert why(campaign, 3) == "finished"
-    assert progress_of(campaign, NOW).questions == 2
+    assert measure_progress(campaign, NOW).n_questions == 2
     include_rater(campaign, 2, NOW)
     assert states(campaign)[5] is None
     assert is_asked(campaign, 3, 5)
 
 
 def test_suggestion_of_others_or_begun_question_stays_open(address: str | Path) -> None:
-    campaign = campaign_at(address, (2,), raters=4, per_question=3, golden_share=0)
+    campaign = campaign_at(address, (2,), raters=4, votes_per_question=3, golden_share=0)
     turns_ = {person: next_turn(campaign, person, NOW) for person in (2, 3)}
-    suggest(campaign, 2, turns_[2].task, 4, NOW)
-    suggest(campaign, 2, turns_[2].task, 5, NOW)
+    suggest_class(campaign, 2, turns_[2].task_id, 4, NOW)
+    suggest_class(campaign, 2, turns_[2].task_id, 5, NOW)
     assert is_asked(campaign, 4, 4)
     exclude_rater(campaign, 2, NOW)
     assert states(campaign) == {0: None, 1: None, 4: None, 5: "withdrawn"}  # one question is on a person's screen
-    suggest(campaign, 3, turns_[3].task, 5, NOW)
+    suggest_class(campaign, 3, turns_[3].task_id, 5, NOW)
     assert states(campaign)[5] is None
     exclude_rater(campaign, 3, NOW)
     assert states(campaign)[5] == "withdrawn"
@@ -115,9 +115,9 @@ def test_suggestion_of_others_or_begun_question_stays_open(address: str | Path) 
 
 @pytest.mark.parametrize("excluded", [False, True])
 def test_withdrawn_unanswered_question_can_be_suggested(address: str | Path, excluded: bool) -> None:
-    campaign = campaign_at(address, (2,), raters=3, per_question=2, golden_share=0, lease=60.0)
+    campaign = campaign_at(address, (2,), raters=3, votes_per_question=2, golden_share=0, lease_seconds=60.0)
     first = turn_of(campaign, 2)
-    suggest(campaign, 2, first.task, 5, NOW)
+    suggest_class(campaign, 2, first.task_id, 5, NOW)
     assert is_asked(campaign, 3, 5)
     if excluded:
         exclude_rater(campaign, 3, NOW)
@@ -125,11 +125,11 @@ def test_withdrawn_unanswered_question_can_be_suggested(address: str | Path, exc
     end_expired_turns(campaign, NOW + 100)
     exclude_rater(campaign, 2, NOW + 100)
     assert states(campaign)[5] == "withdrawn"
-    suggest(campaign, 3, first.task, 5, NOW + 100)
+    suggest_class(campaign, 3, first.task_id, 5, NOW + 100)
     assert states(campaign)[5] is None
     assert not is_asked(campaign, 3, 5)
     assert is_asked(campaign, 4, 5)
-    with reading(campaign.engine) as connection:
+    with connect_for_reading(campaign.engine) as connection:
         question = connection.scalar(select(questions.c.id).where(questions.c.class_id == 5))
     save_answers(campaign, 3, [GivenAnswer(question, 2)], NOW + 100)  # their page still had the task
     exclude_rater(campaign, 3, NOW + 100)
@@ -138,33 +138,33 @@ def test_withdrawn_unanswered_question_can_be_suggested(address: str | Path, exc
 
 
 def test_suggestion_for_practice_image_is_logged_but_not_asked(path: Path) -> None:
-    campaign = campaign_at(path, (2,), golden=(2, 2), practice=1, bar=1.0)
+    campaign = campaign_at(path, (2,), golden=(2, 2), n_practice_tasks=1, bar=1.0)
     rater = add_person(campaign, "ann")
     turn = turn_of(campaign, rater)
-    assert turn.practice
-    suggest(campaign, rater, turn.task, 5, NOW)
+    assert turn.is_practice
+    suggest_class(campaign, rater, turn.task_id, 5, NOW)
     assert set(states(campaign)) == {0, 1}
     give(campaign, rater, turn, MAYBE)
     assert why(campaign, rater) == "failed"
-    assert message(suggest, campaign, rater, turn.task, 4, NOW) == (
+    assert message(suggest_class, campaign, rater, turn.task_id, 4, NOW) == (
         "suggestions are closed\n  found:   a rater who did not reach the bar"
     )
-    assert [(suggestion.class_id, suggestion.people) for suggestion in export_votes(campaign).suggestions] == [(5, 1)]
+    assert [(suggestion.class_id, suggestion.n_people) for suggestion in export_votes(campaign).suggestions] == [(5, 1)]
 
 
 def test_log_has_every_person_who_suggests_a_class(path: Path) -> None:
     """Duplicates are logged once; suggestions of existing questions are logged, too."""
-    campaign = campaign_at(path, (2,), raters=2, per_question=2, golden_share=0)
+    campaign = campaign_at(path, (2,), raters=2, votes_per_question=2, golden_share=0)
     for person in (2, 3):
         turn = turn_of(campaign, person)
         for class_id in (1, 5, 5):
-            suggest(campaign, person, turn.task, class_id, NOW)
-    entries = [(entry.who, entry.image, entry.class_ids) for entry in last_entries(campaign, 4)]
+            suggest_class(campaign, person, turn.task_id, class_id, NOW)
+    entries = [(entry.person_id, entry.image_name, entry.class_ids) for entry in list_log_entries(campaign, 4)]
     assert entries == [(person, "m0.png", (class_id,)) for person in (3, 2) for class_id in (5, 1)]
 
 
 def test_task_created_by_another_transaction_is_locked_before_change(database: str) -> None:
-    campaign = campaign_at(database, (2,), raters=2, per_question=2, golden_share=0)
+    campaign = campaign_at(database, (2,), raters=2, votes_per_question=2, golden_share=0)
     turns_ = {person: next_turn(campaign, person, NOW) for person in (2, 3)}
     locked: list[int] = []
 
@@ -175,15 +175,15 @@ def test_task_created_by_another_transaction_is_locked_before_change(database: s
     other = open_campaign(database)
     event.listen(other.engine, "before_cursor_execute", note)
     with ThreadPoolExecutor(2) as pool:
-        with changing(campaign) as change:
+        with open_transaction(campaign) as change:
             change.lock_campaign()
-            first = pool.submit(suggest, campaign, 2, turns_[2].task, 5, NOW)
+            first = pool.submit(suggest_class, campaign, 2, turns_[2].task_id, 5, NOW)
             waiting(campaign, 1)
-            second = pool.submit(suggest, other, 3, turns_[3].task, 5, NOW)
+            second = pool.submit(suggest_class, other, 3, turns_[3].task_id, 5, NOW)
             waiting(campaign, 2)
         first.result()
         second.result()
-    with reading(campaign.engine) as connection:
+    with connect_for_reading(campaign.engine) as connection:
         (new_task,) = connection.scalars(select(questions.c.task).where(questions.c.class_id == 5))
     assert locked == [new_task]
     other.close()
@@ -193,18 +193,24 @@ def test_task_created_by_another_transaction_is_locked_before_change(database: s
 def test_original_label_informs_suggested_classes_too(address: str | Path, votes: bool) -> None:
     images = ["g0.png", "g1.png", "m0.png", "m1.png"]
     original = LabelSets.from_lists(images, [[1], [0], [5], [0]], CLASSES)
-    options = {"golden": (3, 3), "practice": 1, "golden_share": 0, "original": original, "original_votes": votes}
+    options = {
+        "golden": (3, 3),
+        "n_practice_tasks": 1,
+        "golden_share": 0,
+        "original": original,
+        "has_original_votes": votes,
+    }
     campaign = campaign_at(address, (1, 1, 1), **options)
     rater = add_person(campaign, "ann")
-    admit(campaign, rater, NOW)
+    admit_rater(campaign, rater, NOW)
     for _ in range(3):
         turn = turn_of(campaign, rater)
         for class_id in (4, 5):
-            suggest(campaign, rater, turn.task, class_id, NOW)
+            suggest_class(campaign, rater, turn.task_id, class_id, NOW)
         give(campaign, rater, turn, 2)
     found = select(schema.images.c.name, questions.c.class_id, questions.c.prior, questions.c.valid)
     found = found.join(tasks, tasks.c.image == schema.images.c.id).join(questions, questions.c.task == tasks.c.id)
-    with reading(campaign.engine) as connection:
+    with connect_for_reading(campaign.engine) as connection:
         of = {row[:2]: row[2:] for row in connection.execute(found.where(~questions.c.golden))}
     (no, _), (yes, _), _ = (of.pop((f"m{image}.png", 0)) for image in range(3))  # imported questions
     assert ((no, yes) == (None, None)) != votes

@@ -152,7 +152,7 @@ def test_interrupted_run_is_continued(pets: Path, run: Runner, monkeypatch: pyte
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("reassess.proposals.model_runs.write_shards", interrupt)
+    monkeypatch.setattr("reassess.proposals.model_runs.write_output_file", interrupt)
     stopped = run(*argv)
     assert (stopped.code, Path("model.npy").exists()) == (130, False)
     assert (

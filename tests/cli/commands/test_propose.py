@@ -245,8 +245,8 @@ def test_chosen_models_are_printed_first(pets: Path, run: Runner) -> None:
 
 
 def test_greedy_search_is_named(many: Path, run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("reassess.proposals.subset_search.MOST_EXACT", 2)
-    monkeypatch.setattr("reassess.cli.tables.propose_table._MOST_SUBSETS", 1)
+    monkeypatch.setattr("reassess.proposals.subset_search.MAX_EXACT_MODELS", 2)
+    monkeypatch.setattr("reassess.cli.tables.propose_table._MAX_PRINTED_SUBSETS", 1)
     lines = run(*CHOOSE, "--details", "subsets.csv").out.splitlines()
     assert any(line.endswith("best subsets found (--verbose shows all)") for line in lines)
     assert any(line.startswith("greedy search: ") for line in lines)

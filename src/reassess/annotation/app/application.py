@@ -18,14 +18,19 @@ from starlette.staticfiles import StaticFiles
 from starlette.templating import Jinja2Templates
 
 from reassess.annotation.app import owner_page, rating_page, sign_in
-from reassess.annotation.app.security import SecureHeaders, SignInLimit
-from reassess.annotation.app.sign_in import Site
+from reassess.annotation.app.security import SecurityHeaders, SignInLimit
+from reassess.annotation.app.sign_in import SiteState
 from reassess.annotation.served_images import CampaignImages
 from reassess.annotation.store.campaigns import Campaign
-from reassess.annotation.store.database import UnavailableError, WaitedTooLongError, check_integrity, reading
-from reassess.annotation.store.given_answers import finish_counting
-from reassess.annotation.store.practice import practice_size
-from reassess.annotation.store.shown_items import mark_of
+from reassess.annotation.store.database import (
+    UnavailableError,
+    WaitedTooLongError,
+    check_integrity,
+    connect_for_reading,
+)
+from reassess.annotation.store.given_answers import finish_recounting
+from reassess.annotation.store.practice import count_practice_tasks
+from reassess.annotation.store.shown_items import compute_campaign_key
 from reassess.data import ImageSource
 from reassess.errors import ReassessError
 
@@ -35,7 +40,7 @@ _logger = logging.getLogger("reassess.annotation")
 def make_app(
     campaign: Campaign, images: ImageSource | None = None, *, clock: Callable[[], float] = time.time
 ) -> Starlette:
-    """Create the ASGI application of a campaign's pages; `DataError` if the campaign file is damaged."""
+    """Create the ASGI application with the pages of a campaign; raise `DataError` if its file is damaged."""
     app = Starlette(
         routes=[
             *sign_in.ROUTES,
@@ -43,18 +48,18 @@ def make_app(
             *owner_page.ROUTES,
             Mount("/static", StaticFiles(packages=[(__package__, "static")])),
         ],
-        middleware=[Middleware(SecureHeaders), Middleware(GZipMiddleware, minimum_size=1_000, compresslevel=6)],
+        middleware=[Middleware(SecurityHeaders), Middleware(GZipMiddleware, minimum_size=1_000, compresslevel=6)],
         exception_handlers={
-            HTTPException: _refuse,
-            ReassessError: _refuse_data,
-            UnavailableError: _defer,
-            WaitedTooLongError: _defer,
-            Exception: _fail,
+            HTTPException: _respond_to_http_error,
+            ReassessError: _respond_to_data_error,
+            UnavailableError: _respond_unavailable,
+            WaitedTooLongError: _respond_unavailable,
+            Exception: _respond_internal_error,
         },
     )
-    with reading(campaign.engine) as connection:
+    with connect_for_reading(campaign.engine) as connection:
         check_integrity(connection, "quick_check")
-    finish_counting(campaign)  # a killed process may not have finished recounting after an exclusion
+    finish_recounting(campaign)  # a killed process may not have finished recounting after an exclusion
     app.router.redirect_slashes = False  # a redirect would contain the host name that the client sent
     environment = Environment(
         loader=PackageLoader(__package__),
@@ -63,28 +68,30 @@ def make_app(
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
-    app.state.site = Site(campaign, clock, mark=mark_of(campaign), practice=practice_size(campaign))
+    app.state.site = SiteState(
+        campaign, clock, campaign_key=compute_campaign_key(campaign), n_practice_tasks=count_practice_tasks(campaign)
+    )
     app.state.images = None if images is None else CampaignImages(images)
     app.state.classes = None  # the JSON of all classes, cached after the first request
     app.state.templates = Jinja2Templates(env=environment)
-    app.state.tries = SignInLimit()
+    app.state.attempts = SignInLimit()
     app.state.limit = Semaphore(os.cpu_count() or 1)  # requests for images must not delay answers
     return app
 
 
-async def _refuse(_: Request, error: HTTPException) -> Response:
+async def _respond_to_http_error(_: Request, error: HTTPException) -> Response:
     return JSONResponse({"error": error.detail}, error.status_code, headers=error.headers)
 
 
-async def _refuse_data(_: Request, error: ReassessError) -> Response:
+async def _respond_to_data_error(_: Request, error: ReassessError) -> Response:
     return JSONResponse({"error": str(error)}, 400)
 
 
-async def _defer(_: Request, error: UnavailableError | WaitedTooLongError) -> Response:
-    """Answer 503 if the database is full, locked or unreachable: nothing has changed, and pages try again."""
+async def _respond_unavailable(_: Request, error: UnavailableError | WaitedTooLongError) -> Response:
+    """Respond with status 503: the database is full, locked or unreachable, so pages try again later."""
     _logger.error("database of the campaign cannot be used: %s", getattr(error, "orig", error))
     return JSONResponse({"error": "the campaign cannot be read or changed right now; please try again later"}, 503)
 
 
-async def _fail(*_: object) -> Response:
+async def _respond_internal_error(*_: object) -> Response:
     return JSONResponse({"error": "internal error; see the log of the server"}, 500)

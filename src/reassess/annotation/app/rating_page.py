@@ -9,56 +9,56 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from reassess.annotation.app.request_bodies import Answers, HeldTasks, SkippedTask, SuggestedClass
-from reassess.annotation.app.sign_in import Caller, get_route, post_route
+from reassess.annotation.app.sign_in import Caller, make_get_route, make_post_route
 from reassess.annotation.store.given_answers import GivenAnswer, save_answers, skip_task
-from reassess.annotation.store.own_progress import own_progress
-from reassess.annotation.store.shown_items import class_infos, find_example, save_hash, stored_image
-from reassess.annotation.store.suggestions import suggest
+from reassess.annotation.store.own_progress import measure_own_progress
+from reassess.annotation.store.shown_items import find_example_image, find_image, read_class_infos, save_image_hash
+from reassess.annotation.store.suggestions import suggest_class
 from reassess.annotation.store.turns import Turn, last_turn, next_turn
 from reassess.errors import DataError
 
-_RATERS = ("rater", "expert")
-_THUMBNAIL = 160  # pixels
+_RATING_ROLES = ("rater", "expert")
+_THUMBNAIL_SIDE = 160  # pixels
 _logger = logging.getLogger("reassess.annotation")
 
 
-def _next(caller: Caller, body: HeldTasks) -> Response:
-    turn = next_turn(caller.campaign, caller.person.id, caller.now, held=body.held)
-    return JSONResponse({"task": _to_json(turn)} if isinstance(turn, Turn) else {"task": None, "reason": turn})
+def _send_next_task(caller: Caller, body: HeldTasks) -> Response:
+    turn = next_turn(caller.campaign, caller.person.id, caller.now, held_task_ids=body.held)
+    return JSONResponse({"task": _turn_to_json(turn)} if isinstance(turn, Turn) else {"task": None, "reason": turn})
 
 
-def _back(caller: Caller, body: HeldTasks) -> Response:
-    turn = last_turn(caller.campaign, caller.person.id, held=body.held)
-    return JSONResponse({"task": None if turn is None else _to_json(turn)})
+def _send_last_task(caller: Caller, body: HeldTasks) -> Response:
+    turn = last_turn(caller.campaign, caller.person.id, held_task_ids=body.held)
+    return JSONResponse({"task": None if turn is None else _turn_to_json(turn)})
 
 
-def _answers(caller: Caller, body: Answers) -> Response:
+def _save_answers(caller: Caller, body: Answers) -> Response:
     answers = [GivenAnswer(sent.question, sent.answer, sent.seconds, sent.revision) for sent in body.answers]
     truths = save_answers(caller.campaign, caller.person.id, answers, caller.now, reveal=body.reveal)
-    saved = [[answer.question, answer.revision] for answer in answers]
+    saved = [[answer.question_id, answer.revision] for answer in answers]
     return JSONResponse({"saved": saved, "truths": {str(question): truth for question, truth in truths.items()}})
 
 
-def _skip(caller: Caller, body: SkippedTask) -> Response:
+def _skip_task(caller: Caller, body: SkippedTask) -> Response:
     skip_task(caller.campaign, caller.person.id, body.task, caller.now)
     return Response(status_code=204)
 
 
-def _suggest(caller: Caller, body: SuggestedClass) -> Response:
-    suggest(caller.campaign, caller.person.id, body.task, body.class_id, caller.now)
+def _save_suggestion(caller: Caller, body: SuggestedClass) -> Response:
+    suggest_class(caller.campaign, caller.person.id, body.task, body.class_id, caller.now)
     return Response(status_code=204)
 
 
-def _progress(caller: Caller) -> Response:
-    return JSONResponse(vars(own_progress(caller.campaign, caller.person.id)))
+def _send_progress(caller: Caller) -> Response:
+    return JSONResponse(measure_own_progress(caller.campaign, caller.person.id).to_json())
 
 
-def _classes(caller: Caller) -> Response:
+def _send_classes(caller: Caller) -> Response:
     state = caller.request.app.state
     if state.classes is None:  # classes never change, and 21,000 classes take a second
         classes = [
             {**vars(info), "examples": [f"examples/{address}" for address in info.examples]}
-            for info in class_infos(caller.campaign)
+            for info in read_class_infos(caller.campaign)
         ]
         state.classes = json.dumps(classes, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
     body: bytes = state.classes
@@ -68,66 +68,74 @@ def _classes(caller: Caller) -> Response:
     return Response(body, headers=headers, media_type="application/json")
 
 
-def _image(caller: Caller) -> Response:
-    return _stored_image(caller)
+def _send_image(caller: Caller) -> Response:
+    return _load_and_send_image(caller)
 
 
-def _thumbnail(caller: Caller) -> Response:
-    return _stored_image(caller, side=_THUMBNAIL)
+def _send_thumbnail(caller: Caller) -> Response:
+    return _load_and_send_image(caller, max_side=_THUMBNAIL_SIDE)
 
 
-def _stored_image(caller: Caller, **size: int) -> Response:
+def _load_and_send_image(caller: Caller, **options: int) -> Response:
+    """Send the image with the address in the URL; `options` are passed to `load_without_metadata`."""
     images = caller.request.app.state.images
-    image = stored_image(caller.campaign, _address(caller))
+    image = find_image(caller.campaign, _read_image_address(caller))
     if image is None or images is None:
         raise HTTPException(404, "image not found")
     try:
-        content, media_type, digest = images.load(image.name, image.sha256, **size)
+        content, media_type, digest = images.load_without_metadata(image.name, image.sha256, **options)
     except DataError as error:  # it names the file, so it is not sent to the rater
         _logger.error("an image cannot be shown\n%s", error)
         raise HTTPException(404, "image cannot be shown") from error
     if image.sha256 is None:
-        save_hash(caller.campaign, image.name, digest)
-    return _image_response(content, media_type)
+        save_image_hash(caller.campaign, image.name, digest)
+    return _make_image_response(content, media_type)
 
 
-def _example(caller: Caller) -> Response:
-    example = find_example(caller.campaign, _address(caller))
+def _send_example_image(caller: Caller) -> Response:
+    example = find_example_image(caller.campaign, _read_image_address(caller))
     if example is None:
         raise HTTPException(404, "image not found")
-    return _image_response(example.content, example.media_type)
+    return _make_image_response(example.content, example.media_type)
 
 
-def _address(caller: Caller) -> str:
-    """Return the address of an image; 404 for other characters, since databases reject some of them."""
+def _read_image_address(caller: Caller) -> str:
+    """Return the image address in a URL; respond with 404 if it is not alphanumeric."""
     address: str = caller.request.path_params["address"]
     if not (address.isascii() and address.isalnum()):
         raise HTTPException(404, "image not found")
     return address
 
 
-def _image_response(content: bytes, media_type: str) -> Response:
+def _make_image_response(content: bytes, media_type: str) -> Response:
     return Response(content, media_type=media_type, headers={"Cache-Control": "private, max-age=3600"})
 
 
-def _to_json(turn: Turn) -> dict[str, Any]:
+def _turn_to_json(turn: Turn) -> dict[str, Any]:
+    """Return a turn as a dict for the JSON that the rating page reads."""
     rows = [
-        {"question": row.question, "class": row.class_id, "answer": row.answer, "revision": row.revision}
+        {"question": row.question_id, "class": row.class_id, "answer": row.answer, "revision": row.revision}
         for row in turn.rows
     ]
-    image = f"images/{turn.image}"
-    return {"task": turn.task, "image": image, "practice": turn.practice, "number": turn.number, "rows": rows}
+    image = f"images/{turn.image_address}"
+    return {
+        "task": turn.task_id,
+        "image": image,
+        "practice": turn.is_practice,
+        "number": turn.turn_number,
+        "rows": rows,
+    }
 
 
 ROUTES = [
-    post_route("/next", HeldTasks, _next, _RATERS),
-    post_route("/back", HeldTasks, _back, _RATERS),
-    post_route("/answers", Answers, _answers, _RATERS),
-    post_route("/skip", SkippedTask, _skip, _RATERS),
-    post_route("/suggest", SuggestedClass, _suggest, _RATERS),
-    get_route("/progress", _progress, _RATERS, is_limited=True),
-    get_route("/classes", _classes, _RATERS),
-    get_route("/images/{address}", _image, (*_RATERS, "owner"), is_limited=True),
-    get_route("/thumbnails/{address}", _thumbnail, ("owner",), is_limited=True),
-    get_route("/examples/{address}", _example, _RATERS),
+    make_post_route("/next", HeldTasks, _send_next_task, _RATING_ROLES),
+    make_post_route("/back", HeldTasks, _send_last_task, _RATING_ROLES),
+    make_post_route("/answers", Answers, _save_answers, _RATING_ROLES),
+    make_post_route("/skip", SkippedTask, _skip_task, _RATING_ROLES),
+    make_post_route("/suggest", SuggestedClass, _save_suggestion, _RATING_ROLES),
+    make_get_route("/progress", _send_progress, _RATING_ROLES, is_limited=True),
+    make_get_route("/classes", _send_classes, _RATING_ROLES),
+    make_get_route("/images/{address}", _send_image, (*_RATING_ROLES, "owner"), is_limited=True),
+    make_get_route("/thumbnails/{address}", _send_thumbnail, ("owner",), is_limited=True),
+    make_get_route("/examples/{address}", _send_example_image, _RATING_ROLES),
 ]

@@ -12,8 +12,8 @@ from starlette.requests import ClientDisconnect, Request
 from reassess.errors import DataError
 from reassess.formats.json_files import unique_key_hook
 
-MOST_BYTES = 65_536
-_TIMEOUT = 30.0  # seconds for a whole body; the page waits for 20 seconds
+MAX_BODY_BYTES = 65_536
+_TIMEOUT_SECONDS = 30.0  # seconds for a whole body; the page waits for 20 seconds
 _Body = TypeVar("_Body", bound=Struct)
 
 StoredInteger = Annotated[int, Meta(ge=0, le=(1 << 31) - 1)]  # the range of an integer column of the database
@@ -21,24 +21,24 @@ LargeNumber = Annotated[int, Meta(ge=0, le=(1 << 53) - 1)]  # a task or question
 Seconds = Annotated[float, Meta(ge=0, lt=1e9)]
 
 
-class Empty(Struct):
-    """No content."""
+class EmptyBody(Struct):
+    """An empty request body."""
 
 
-class SignIn(Struct):
+class SignInToken(Struct):
     """The token of a personal link."""
 
     token: str
 
 
 class HeldTasks(Struct):
-    """The tasks that the page already has."""
+    """The ids of the tasks that the page already has."""
 
     held: Annotated[list[LargeNumber], Meta(max_length=10)]
 
 
 class Answer(Struct):
-    """An answer to a question."""
+    """The body of one answer to a question."""
 
     question: LargeNumber
     answer: StoredInteger
@@ -67,7 +67,7 @@ class SuggestedClass(Struct):
 
 
 class Invitation(Struct):
-    """The name and role of a new person, or the number of a person who needs a new link."""
+    """The name and role of a new person, or the id of a person who needs a new link."""
 
     name: str | None = None
     role: Literal["rater", "expert", "owner"] | None = None
@@ -79,37 +79,40 @@ class Invitation(Struct):
 
 
 class PersonNumber(Struct):
-    """The number of a person."""
+    """The id of a person."""
 
     person: StoredInteger
 
 
-class Export(Struct):
+class ExportOptions(Struct):
     """The options of an export: whether raters keep their names."""
 
     names: bool = False
 
 
 async def read_body(request: Request, body_type: type[_Body]) -> _Body:
-    """Read a JSON body. It needs the content type of JSON, which forms on other sites cannot send."""
+    """Read the JSON body of a request, and convert it to a type.
+
+    The request must have the content type of JSON, which forms on other sites cannot send.
+    """
     if request.headers.get("Content-Type", "").partition(";")[0].strip().lower() != "application/json":
         raise HTTPException(415, "the request body is not application/json")
     body = bytearray()
     try:
-        async with asyncio.timeout(_TIMEOUT):
+        async with asyncio.timeout(_TIMEOUT_SECONDS):
             async for part in request.stream():
                 body += part
-                if len(body) > MOST_BYTES:
-                    raise HTTPException(413, f"the request body has more than {MOST_BYTES:,} bytes")
+                if len(body) > MAX_BODY_BYTES:
+                    raise HTTPException(413, f"the request body has more than {MAX_BODY_BYTES:,} bytes")
     except ClientDisconnect as error:  # the client does not get this response
         raise HTTPException(400, "the request body is incomplete") from error
     except TimeoutError:
-        detail = f"the request body took more than {_TIMEOUT:.0f} seconds"
+        detail = f"the request body took more than {_TIMEOUT_SECONDS:.0f} seconds"
         raise HTTPException(408, detail, {"Connection": "close"}) from None
     try:
         # msgspec itself would accept a duplicate key, and use its last value.
         document = json.loads(
-            body, object_pairs_hook=unique_key_hook("the request body"), parse_constant=_refuse_constant
+            body, object_pairs_hook=unique_key_hook("the request body"), parse_constant=_refuse_json_constant
         )
         return msgspec.convert(document, body_type)
     except DataError:
@@ -118,5 +121,5 @@ async def read_body(request: Request, body_type: type[_Body]) -> _Body:
         raise HTTPException(400, f"the request body is invalid: {error}") from error
 
 
-def _refuse_constant(name: str) -> Any:
+def _refuse_json_constant(name: str) -> Any:
     raise ValueError(f"{name} is not a number")

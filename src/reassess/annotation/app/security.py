@@ -12,12 +12,12 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-_POLICY = (
+_CONTENT_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; "
     "form-action 'self'; frame-ancestors 'none'"
 )
-_HEADERS = {
-    "content-security-policy": _POLICY,
+_SECURITY_HEADERS = {
+    "content-security-policy": _CONTENT_POLICY,
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
     "referrer-policy": "no-referrer",
@@ -26,8 +26,8 @@ _HEADERS = {
 }
 
 
-class SecureHeaders:
-    """Middleware with headers: pages load nothing from other sites, and other sites cannot embed them.
+class SecurityHeaders:
+    """Middleware that adds headers, so that pages load nothing from other sites and cannot be embedded.
 
     Browsers cache scripts and styles, but check each time for changes. They cache other responses only if a route
     allows it.
@@ -42,14 +42,14 @@ class SecureHeaders:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                headers.update(_HEADERS)
+                headers.update(_SECURITY_HEADERS)
                 headers.setdefault("cache-control", "no-cache" if "etag" in headers else "no-store")
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
 
 
-def csrf_of(secret: str) -> str:
+def compute_csrf_token(secret: str) -> str:
     """Compute the CSRF token of a session; it does not reveal the secret."""
     return sha256(f"csrf{secret}".encode()).hexdigest()
 
@@ -57,7 +57,7 @@ def csrf_of(secret: str) -> str:
 def check_csrf(request: Request, secret: str) -> None:
     """Refuse a request with status 403 unless a page of this session sent it."""
     token = request.headers.get("X-CSRF-Token", "")
-    if not compare_digest(token.encode(), csrf_of(secret).encode()):
+    if not compare_digest(token.encode(), compute_csrf_token(secret).encode()):
         raise HTTPException(403, "the page belongs to another session: reload it")
 
 
@@ -68,35 +68,35 @@ _NETWORK_BITS = 64  # leading bits of an IPv6 address that identify a network; i
 class SignInLimit:
     """Rate limit for wrong sign-in tokens, in the memory of the server."""
 
-    per_address: int = 10  # all IPv6 addresses of a network count as one address
-    in_total: int = 300  # also the maximum number of stored tries
-    seconds: float = 60.0
-    _wrong: deque[tuple[float, str]] = field(default_factory=deque, repr=False)
+    max_per_address: int = 10  # all IPv6 addresses of a network count as one address
+    max_total: int = 300  # also the maximum number of stored attempts
+    window_seconds: float = 60.0
+    _wrong_attempts: deque[tuple[float, str]] = field(default_factory=deque, repr=False)
 
-    def count(self, address: str, now: float) -> int:
-        """Count a try as wrong and return 0; after too many wrong tries, return the seconds to wait instead.
+    def count_attempt(self, address: str, now: float) -> int:
+        """Count a sign-in attempt as wrong for now; return the seconds to wait if too many were wrong, else 0.
 
-        A try counts before its token is checked, so that many tries at the same time cannot pass the limit.
+        An attempt counts before its token is checked, so that many attempts at the same time cannot pass the limit.
         """
-        while self._wrong and not 0 <= now - self._wrong[0][0] < self.seconds:
-            self._wrong.popleft()
-        origin = _origin(address)
-        all_times = [at for at, _ in self._wrong]
-        own_times = [at for at, try_origin in self._wrong if try_origin == origin]
-        for times, limit in ((own_times, self.per_address), (all_times, self.in_total)):
+        while self._wrong_attempts and not 0 <= now - self._wrong_attempts[0][0] < self.window_seconds:
+            self._wrong_attempts.popleft()
+        origin = _network_of_address(address)
+        all_times = [time for time, _ in self._wrong_attempts]
+        own_times = [time for time, attempt_origin in self._wrong_attempts if attempt_origin == origin]
+        for times, limit in ((own_times, self.max_per_address), (all_times, self.max_total)):
             if len(times) >= limit:
-                return max(1, math.ceil(times[-limit] + self.seconds - now))
-        self._wrong.append((now, origin))
+                return max(1, math.ceil(times[-limit] + self.window_seconds - now))
+        self._wrong_attempts.append((now, origin))
         return 0
 
-    def take_back(self, address: str, now: float) -> None:
-        """Remove a counted try whose token was correct."""
-        if (counted := (now, _origin(address))) in self._wrong:
-            self._wrong.remove(counted)
+    def remove_attempt(self, address: str, now: float) -> None:
+        """Stop counting a sign-in attempt as wrong, since its token was correct."""
+        if (counted := (now, _network_of_address(address))) in self._wrong_attempts:
+            self._wrong_attempts.remove(counted)
 
 
-def _origin(address: str) -> str:
-    """Return the network of an IPv6 address, where one owner has many addresses; or an IPv4 address."""
+def _network_of_address(address: str) -> str:
+    """Return the network of an IPv6 address, or an IPv4 address itself."""
     try:
         ip = ip_address(address)
     except ValueError:

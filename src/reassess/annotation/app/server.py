@@ -13,14 +13,14 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.logging import AccessFormatter, DefaultFormatter
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from reassess.annotation.addresses import root_path_of
+from reassess.annotation.addresses import parse_root_path
 from reassess.errors import DataError
 
-_PROXY = "127.0.0.1"  # the address of a trusted proxy
-_MAX_HEAD = 16_384  # bytes of a request before its body; the limit of nginx and Node.js
+_PROXY_ADDRESS = "127.0.0.1"  # the address of a trusted proxy
+_MAX_HEAD_BYTES = 16_384  # bytes of a request before its body; the limit of nginx and Node.js
 _MAX_HEADERS = 100
-_MAX_REQUEST = 1 << 20  # bytes; the application has a lower limit for bodies
-_MAX_PIPELINE = 16  # requests on a connection that wait for a response
+_MAX_REQUEST_BYTES = 1 << 20  # bytes; the application has a lower limit for bodies
+_MAX_WAITING_REQUESTS = 16  # requests on a connection that wait for a response
 _MAX_CONNECTIONS = 800  # a process can usually open 1,024 files
 _HEAD_SECONDS, _REQUEST_SECONDS = 10.0, 60.0  # time limits, from the start of a request
 _LOG_FORMATS = {
@@ -37,20 +37,20 @@ def serve(
     host: str = "127.0.0.1",
     port: int = 8000,
     root_path: str | None = None,
-    started: Callable[[str], None] = lambda _: None,
+    report_address: Callable[[str], None] = lambda _: None,
 ) -> None:
-    """Serve pages until the process is stopped; `started` receives the address.
+    """Serve an application until the process is stopped; `report_address` receives the URL.
 
     `port` 0 chooses a free port. `root_path` is the path of the pages behind a proxy, such as ``/rating`` or ``/``;
     None without a proxy. With a root path, the client's address and scheme come from the headers of a proxy on this
     machine. The log omits the part of an address after ``?``. Requests that are too large or too slow are cut off.
     """
     config = uvicorn.Config(
-        app if root_path is None else _BehindProxy(app),
+        app if root_path is None else _ProxyHeaders(app),
         log_config=None,
-        root_path=root_path_of(root_path or ""),
+        root_path=parse_root_path(root_path or ""),
         lifespan="off",
-        http=_Connection,
+        http=_LimitedConnection,
         ws="none",
         proxy_headers=False,
         server_header=False,
@@ -58,8 +58,8 @@ def serve(
     )
     _log_to_stderr()
     name = f"[{host}]" if ":" in host else host
-    with _listen(host, port) as listening:
-        started(f"http://{name}:{listening.getsockname()[1]}/")
+    with _open_socket(host, port) as listening:
+        report_address(f"http://{name}:{listening.getsockname()[1]}/")
         sys.setswitchinterval(_SWITCH_SECONDS)
         uvicorn.Server(config).run(sockets=[listening])
 
@@ -73,63 +73,63 @@ def _log_to_stderr() -> None:
         handler.setFormatter(formatter)
         logger.handlers, logger.propagate = [handler], False
         logger.setLevel(logging.INFO)
-    logger.addFilter(_without_query)
+    logger.addFilter(_remove_query)
 
 
-class _Connection(HttpToolsProtocol):  # httptools has no types
-    """A connection with limits that uvicorn does not have, on the size and time of a request.
+class _LimitedConnection(HttpToolsProtocol):  # httptools has no types
+    """A connection that limits the size and time of a request, which uvicorn does not do.
 
     The head of a request is everything before its body.
     """
 
-    _timer: TimerHandle | None = None
-    _bytes = 0  # since the last complete request
-    _in_head, _head, _is_large = True, 0, False
+    _close_timer: TimerHandle | None = None
+    _n_bytes = 0  # since the last complete request
+    _is_in_head, _head_bytes, _is_large = True, 0, False
 
     def connection_made(self, transport: Transport) -> None:
         super().connection_made(transport)
-        self._limit(_HEAD_SECONDS)
+        self._set_time_limit(_HEAD_SECONDS)
         if len(self.connections) > _MAX_CONNECTIONS:
             transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._limit(None)
+        self._set_time_limit(None)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if self._timer is None:
-            self._limit(_HEAD_SECONDS)
-        self._bytes += len(data)
+        if self._close_timer is None:
+            self._set_time_limit(_HEAD_SECONDS)
+        self._n_bytes += len(data)
         super().data_received(data)
-        if self._in_head and self._bytes > _MAX_HEAD and not self.transport.is_closing():
+        if self._is_in_head and self._n_bytes > _MAX_HEAD_BYTES and not self.transport.is_closing():
             self._is_large = True
             self.send_400_response("")
-        elif self._bytes > _MAX_REQUEST:
+        elif self._n_bytes > _MAX_REQUEST_BYTES:
             self.transport.close()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._head = 0
+        self._head_bytes = 0
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Add a header, which can also follow a body."""
-        self._head += len(name) + len(value)
-        if self._head + len(self.url) > _MAX_HEAD or len(self.headers) >= _MAX_HEADERS:
+        """Count the bytes of a header, and refuse the request if there are too many."""
+        self._head_bytes += len(name) + len(value)
+        if self._head_bytes + len(self.url) > _MAX_HEAD_BYTES or len(self.headers) >= _MAX_HEADERS:
             self._is_large = True
             raise ValueError("too large")
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        if len(self.pipeline) >= _MAX_PIPELINE:
+        if len(self.pipeline) >= _MAX_WAITING_REQUESTS:
             raise ValueError("too many requests without waiting for a response")
         super().on_headers_complete()
-        self._in_head = False
-        self._limit(_REQUEST_SECONDS)
+        self._is_in_head = False
+        self._set_time_limit(_REQUEST_SECONDS)
 
     def on_message_complete(self) -> None:
         super().on_message_complete()
-        self._in_head, self._bytes = True, 0
-        self._limit(None)
+        self._is_in_head, self._n_bytes = True, 0
+        self._set_time_limit(None)
 
     def send_400_response(self, msg: str) -> None:
         """Refuse a request: with status 431 if it is too large, otherwise 400."""
@@ -139,32 +139,32 @@ class _Connection(HttpToolsProtocol):  # httptools has no types
         else:
             super().send_400_response(msg)
 
-    def _limit(self, seconds: float | None) -> None:
-        """Close the connection after some seconds, unless this is called again before; None sets no limit."""
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = None if seconds is None else self.loop.call_later(seconds, self.transport.close)
+    def _set_time_limit(self, seconds: float | None) -> None:
+        """Set when to close the connection, in seconds from now; None removes the limit."""
+        if self._close_timer is not None:
+            self._close_timer.cancel()
+        self._close_timer = None if seconds is None else self.loop.call_later(seconds, self.transport.close)
 
 
-class _BehindProxy:
-    """Middleware that reads the client's address and scheme from the headers of a proxy on this machine."""
+class _ProxyHeaders:
+    """Middleware that takes the client's address and scheme from the headers of a proxy on this machine."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request with the client's own address and scheme."""
-        if scope["client"] and scope["client"][0] == _PROXY:
+        if scope["client"] and scope["client"][0] == _PROXY_ADDRESS:
             headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
-            if _is_address(address := headers.get(b"x-forwarded-for", "").rpartition(",")[2].strip()):
+            if _is_ip_address(address := headers.get(b"x-forwarded-for", "").rpartition(",")[2].strip()):
                 scope["client"] = (address, 0)
             if (scheme := headers.get(b"x-forwarded-proto", "")) in ("http", "https"):
                 scope["scheme"] = scheme
         await self._app(scope, receive, send)
 
 
-def _is_address(text: str) -> bool:
-    """Return whether a text is an IP address; the log shows no other text from a header."""
+def _is_ip_address(text: str) -> bool:
+    """Return whether a text is an IP address."""
     try:
         ip_address(text)
     except ValueError:
@@ -172,7 +172,8 @@ def _is_address(text: str) -> bool:
     return "%" not in text  # any text may follow a %
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def _open_socket(host: str, port: int) -> socket.socket:
+    """Open a listening socket; raise `DataError` if the address cannot be used."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         if not host or not host.isprintable():  # an empty name would mean all addresses of this machine
@@ -192,8 +193,8 @@ def _listen(host: str, port: int) -> socket.socket:
         ) from error
 
 
-def _without_query(record: logging.LogRecord) -> bool:
-    """Remove the part of an address after ? from an entry of the access log."""
+def _remove_query(record: logging.LogRecord) -> bool:
+    """Remove the query (the part of a URL after ?) from an entry of the access log; return True."""
     if isinstance(record.args, tuple):
         values: list[Any] = list(record.args)
         values[2:3] = [str(address).partition("?")[0] for address in values[2:3]]

@@ -12,102 +12,113 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from reassess.annotation.app.request_bodies import Empty, SignIn, read_body
-from reassess.annotation.app.security import check_csrf, csrf_of
+from reassess.annotation.app.request_bodies import EmptyBody, SignInToken, read_body
+from reassess.annotation.app.security import check_csrf, compute_csrf_token
 from reassess.annotation.store.campaigns import Campaign
-from reassess.annotation.store.people import SESSION_SECONDS, Person, consent, person_of_session, sign_in, sign_out
+from reassess.annotation.store.people import (
+    SESSION_SECONDS,
+    Person,
+    find_session_person,
+    save_consent,
+    sign_in,
+    sign_out,
+)
 
 _Body = TypeVar("_Body", bound=Struct)
-_EVERYBODY = ("rater", "expert", "owner")
-_MODULES = (  # scripts that the rating page imports
+_ALL_ROLES = ("rater", "expert", "owner")
+_RATING_PAGE_SCRIPTS = (  # scripts that the rating page imports
     *("breaks.js", "class_ranking.js", "class_search.js", "clock.js", "image.js", "keys.js", "outbox.js", "panels.js"),
     *("progress.js", "rows.js", "server.js", "settings.js", "suggest.js", "tabs.js", "turns.js", "zoom.js"),
 )
 
 
 @dataclass(frozen=True)
-class Site:
-    """The state that all routes share."""
+class SiteState:
+    """The campaign and settings that all routes share."""
 
     campaign: Campaign
-    clock: Callable[[], float]  # returns seconds
-    mark: str  # a text that differs between campaigns
-    practice: int  # number of practice tasks
+    read_clock: Callable[[], float]  # returns seconds
+    campaign_key: str  # a text that differs between campaigns
+    n_practice_tasks: int  # number of practice tasks
 
     @property
-    def cookie(self) -> str:
-        """The name of the session cookie; campaigns on one machine have different names."""
-        return f"reassess-{self.mark}"
+    def cookie_name(self) -> str:
+        """The name of the session cookie, which differs between campaigns."""
+        return f"reassess-{self.campaign_key}"
 
 
 @dataclass(frozen=True)
 class Caller:
-    """A signed-in person and their request."""
+    """A signed-in person, with the request that they sent."""
 
     request: Request
     person: Person
-    secret: str  # secret of the session
+    session_secret: str  # secret of the session
     now: float
 
     @property
-    def site(self) -> Site:
-        """The state that all routes share."""
-        site: Site = self.request.app.state.site
+    def site(self) -> SiteState:
+        """The campaign and settings that all routes share."""
+        site: SiteState = self.request.app.state.site
         return site
 
     @property
     def campaign(self) -> Campaign:
-        """The campaign."""
+        """The campaign of the pages."""
         return self.site.campaign
 
 
-def get_route(
-    path: str, answer: Callable[[Caller], Response], roles: tuple[str, ...], *, is_limited: bool = False
+def make_get_route(
+    path: str, handle: Callable[[Caller], Response], roles: tuple[str, ...], *, is_limited: bool = False
 ) -> Route:
-    """Create a GET route for some roles; `is_limited`: at most one request per processor at a time."""
+    """Create a GET route for people with certain roles.
+
+    With `is_limited`, the server handles at most one such request per processor at a time.
+    """
 
     async def endpoint(request: Request) -> Response:
         async with request.app.state.limit if is_limited else nullcontext():
-            return await run_in_threadpool(lambda: answer(_check_caller(request, roles)))
+            return await run_in_threadpool(lambda: handle(_require_caller(request, roles)))
 
     return Route(path, endpoint)
 
 
-def post_route(
-    path: str, body_type: type[_Body], answer: Callable[[Caller, _Body], Response], roles: tuple[str, ...]
+def make_post_route(
+    path: str, body_type: type[_Body], handle: Callable[[Caller, _Body], Response], roles: tuple[str, ...]
 ) -> Route:
-    """Create a POST route for some roles; it checks the body and the CSRF token."""
+    """Create a POST route for people with certain roles, which checks the body and the CSRF token."""
 
     async def endpoint(request: Request) -> Response:
         body = await read_body(request, body_type)
 
         def work() -> Response:
-            caller = _check_caller(request, roles)
-            check_csrf(request, caller.secret)
-            return answer(caller, body)
+            caller = _require_caller(request, roles)
+            check_csrf(request, caller.session_secret)
+            return handle(caller, body)
 
         return await run_in_threadpool(work)
 
     return Route(path, endpoint, methods=["POST"])
 
 
-def render(request: Request, template: str, context: dict[str, Any]) -> Response:
-    """Render a template as a page."""
+def render_template(request: Request, template: str, context: dict[str, Any]) -> Response:
+    """Render a template as an HTML response."""
     page: Response = request.app.state.templates.TemplateResponse(request, template, context)
     return page
 
 
-def _caller_of(request: Request) -> Caller | None:
-    """Return the caller of a request; None if they are not signed in. This reads the database."""
-    site: Site = request.app.state.site
-    secret = request.cookies.get(site.cookie, "")
-    now = site.clock()
-    person = person_of_session(site.campaign, secret, now) if secret else None
+def _find_caller(request: Request) -> Caller | None:
+    """Find the signed-in person who sent a request; None if nobody is signed in."""
+    site: SiteState = request.app.state.site
+    secret = request.cookies.get(site.cookie_name, "")
+    now = site.read_clock()
+    person = find_session_person(site.campaign, secret, now) if secret else None
     return None if person is None else Caller(request, person, secret, now)
 
 
-def _check_caller(request: Request, roles: tuple[str, ...]) -> Caller:
-    caller = _caller_of(request)
+def _require_caller(request: Request, roles: tuple[str, ...]) -> Caller:
+    """Find the caller; respond with 401 if nobody is signed in, and with 404 for another role."""
+    caller = _find_caller(request)
     if caller is None:
         raise HTTPException(401, "you are not signed in: open your personal link")
     if caller.person.role not in roles:
@@ -115,32 +126,32 @@ def _check_caller(request: Request, roles: tuple[str, ...]) -> Caller:
     return caller
 
 
-async def _page(request: Request) -> Response:
-    caller = await run_in_threadpool(_caller_of, request)
+async def _show_start_page(request: Request) -> Response:
+    caller = await run_in_threadpool(_find_caller, request)
     if caller is None:
-        return _redirect(request, "sign-in")
+        return _redirect_to_page(request, "sign-in")
     if caller.person.role == "owner":
-        return _redirect(request, "owner")
+        return _redirect_to_page(request, "owner")
     context = {
-        "title": _title(caller.campaign),
-        "consent": caller.campaign.consent,
-        "csrf": csrf_of(caller.secret),
-        "person": f"{caller.site.mark} {caller.person.id}",
-        "practice": caller.site.practice,
-        "modules": _MODULES,
+        "title": _page_title(caller.campaign),
+        "consent": caller.campaign.consent_text,
+        "csrf": compute_csrf_token(caller.session_secret),
+        "person": f"{caller.site.campaign_key} {caller.person.id}",
+        "practice": caller.site.n_practice_tasks,
+        "modules": _RATING_PAGE_SCRIPTS,
     }
-    return render(request, "rate.html", context)
+    return render_template(request, "rate.html", context)
 
 
-async def _sign_in_page(request: Request) -> Response:
-    return render(request, "sign_in.html", {"title": _title(request.app.state.site.campaign)})
+async def _show_sign_in_page(request: Request) -> Response:
+    return render_template(request, "sign_in.html", {"title": _page_title(request.app.state.site.campaign)})
 
 
 async def _sign_in(request: Request) -> Response:
-    token = (await read_body(request, SignIn)).token
-    site, tries = request.app.state.site, request.app.state.tries
-    now, address = site.clock(), request.client.host if request.client else ""
-    wait = tries.count(address, now)
+    token = (await read_body(request, SignInToken)).token
+    site, attempts = request.app.state.site, request.app.state.attempts
+    now, address = site.read_clock(), request.client.host if request.client else ""
+    wait = attempts.count_attempt(address, now)
     secret = await run_in_threadpool(sign_in, site.campaign, token, now) if token.isascii() else None
     if secret is None and wait:
         error = {"error": f"Too many wrong links. Please wait {wait} seconds."}
@@ -148,41 +159,41 @@ async def _sign_in(request: Request) -> Response:
     if secret is None:
         return JSONResponse({"error": "This link is not valid. Please ask for a new one."}, 403)
     if not wait:
-        tries.take_back(address, now)
+        attempts.remove_attempt(address, now)
     response = Response(status_code=204)
-    response.set_cookie(site.cookie, secret, max_age=int(SESSION_SECONDS), **_cookie_scope(request))
+    response.set_cookie(site.cookie_name, secret, max_age=int(SESSION_SECONDS), **_cookie_options(request))
     return response
 
 
-def _consent(caller: Caller, _: Empty) -> Response:
-    consent(caller.campaign, caller.person.id, caller.now)
+def _save_consent(caller: Caller, _: EmptyBody) -> Response:
+    save_consent(caller.campaign, caller.person.id, caller.now)
     return Response(status_code=204)
 
 
-def _sign_out(caller: Caller, _: Empty) -> Response:
-    sign_out(caller.campaign, caller.secret)
+def _sign_out(caller: Caller, _: EmptyBody) -> Response:
+    sign_out(caller.campaign, caller.session_secret)
     response = Response(status_code=204)
-    response.delete_cookie(caller.site.cookie, **_cookie_scope(caller.request))
+    response.delete_cookie(caller.site.cookie_name, **_cookie_options(caller.request))
     return response
 
 
-def _cookie_scope(request: Request) -> dict[str, Any]:
+def _cookie_options(request: Request) -> dict[str, Any]:
     path = request.scope.get("root_path") or "/"
     return {"path": path, "secure": request.url.scheme == "https", "httponly": True, "samesite": "lax"}
 
 
-def _redirect(request: Request, page: str) -> Response:
+def _redirect_to_page(request: Request, page: str) -> Response:
     return RedirectResponse(f"{request.scope.get('root_path', '')}/{page}", 303)
 
 
-def _title(campaign: Campaign) -> str:
+def _page_title(campaign: Campaign) -> str:
     return campaign.name or "Images"
 
 
 ROUTES = [
-    Route("/", _page),
-    Route("/sign-in", _sign_in_page),
+    Route("/", _show_start_page),
+    Route("/sign-in", _show_sign_in_page),
     Route("/sign-in", _sign_in, methods=["POST"]),
-    post_route("/consent", Empty, _consent, _EVERYBODY),
-    post_route("/sign-out", Empty, _sign_out, _EVERYBODY),
+    make_post_route("/consent", EmptyBody, _save_consent, _ALL_ROLES),
+    make_post_route("/sign-out", EmptyBody, _sign_out, _ALL_ROLES),
 ]

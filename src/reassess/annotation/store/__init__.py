@@ -1,6 +1,6 @@
 """The database of a campaign. Each change is one transaction; only this room speaks SQL."""
 
-from reassess.errors import importing
+from reassess.errors import require_package
 
-with importing("sqlalchemy", extra="annotate", purpose="a campaign"):
+with require_package("sqlalchemy", extra="annotate", purpose="a campaign"):
     import sqlalchemy  # noqa: F401

@@ -9,34 +9,34 @@ from pathlib import Path
 
 from sqlalchemy import Connection, inspect, select
 
-from reassess.annotation.addresses import is_server, shown_address
+from reassess.annotation.addresses import hide_password, is_server_address
 from reassess.annotation.store import schema
 from reassess.annotation.store.database import (
-    ALLOW_WRITING,
+    ALLOW_WRITING_FIX,
     EXCLUSIVE_FILES,
-    RESTORE,
+    RESTORE_FIX,
     UnavailableError,
-    connect,
-    database_errors,
+    check_campaign_exists,
+    connect_for_reading,
+    connect_to_file,
+    convert_database_errors,
     enable_wal,
-    existing,
-    file_uri,
-    opened,
-    reading,
+    sqlite_uri,
+    using_engine,
 )
-from reassess.annotation.store.schema import check_form, form_of, metadata, note_form
-from reassess.errors import DataError, OutputError, importing
+from reassess.annotation.store.schema import check_form, metadata, read_form, store_form
+from reassess.errors import DataError, OutputError, require_package
 from reassess.formats.file_lock import LockedError, take_lock
 from reassess.formats.files import exists, write_to_temporary
 from reassess.text import count_noun
 
-_ENDINGS = ("-wal", "-shm", "-journal", ".lock")
+_SIDE_FILE_SUFFIXES = ("-wal", "-shm", "-journal", ".lock")
 # Count answers of people. Unchanged answers of experts from the plan and answers of simulated raters do not count.
-_COUNT_ANSWERS = """
+_COUNT_ANSWERS_SQL = """
 SELECT count(*) FROM answers WHERE (revision > 0 OR at != (SELECT at FROM log ORDER BY id LIMIT 1))
 AND person NOT IN (SELECT json_extract(detail, '$.person') FROM log WHERE what = 'simulate')
 """
-_MISSING_FROM_OTHER = """
+_MISSING_FROM_OTHER_SQL = """
 AND NOT EXISTS (
     SELECT 1 FROM other.answers AS same WHERE same.question = answers.question AND same.person = answers.person
     AND (same.revision > answers.revision
@@ -45,44 +45,47 @@ AND NOT EXISTS (
 """
 
 
-def check_replaceable(address: str | Path, new: Path | None = None) -> None:
-    """Raise `OutputError` if the campaign at an address is open, has answers of people, or is on a server.
+def check_replaceable(address: str | Path, replacement: Path | None = None) -> None:
+    """Raise `OutputError` if a new campaign must not replace the campaign at an address.
 
-    `new` is the campaign that will replace it; answers that are also in `new` do not count.
+    It must not replace a campaign that is open, has answers of people, or is on a server. `replacement` is the new
+    campaign; answers that are also in it do not count.
     """
-    if is_server(address):
-        with database_errors(address), opened(address) as engine:
+    if is_server_address(address):
+        with convert_database_errors(address), using_engine(address) as engine:
             has_campaign = inspect(engine).has_table(schema.campaign.name)
         if has_campaign:
             raise OutputError(
                 "output-is-campaign",
                 "database already contains a campaign",
-                where=shown_address(address),
+                where=hide_password(address),
                 fix="use an empty database",
             )
         return
     path = Path(address)
-    _check_place(path)
+    _check_campaign_path(path)
     count = 0
     if exists(path) and path.is_file():
-        with database_errors(path), connect(path) as connection:
-            count = _count_answers(connection, new)
+        with convert_database_errors(path), connect_to_file(path) as connection:
+            count = _count_answers(connection, replacement)
     if count:
         raise OutputError(
             "output-is-campaign",
             "file is a campaign with answers, so it is not replaced",
             where=path,
-            found=count_noun(count, "answer") + ("" if new is None else " missing from the new file"),
+            found=count_noun(count, "answer") + ("" if replacement is None else " missing from the new file"),
             fix="choose another name, or delete the file",
         )
 
 
-def _count_answers(connection: sqlite3.Connection, excluding: Path | None) -> int:
-    """Count answers of people that are not in another campaign; 0 if the file is not a campaign."""
+def _count_answers(connection: sqlite3.Connection, other_campaign: Path | None) -> int:
+    """Count the answers of people that are not in another campaign; 0 if the file is not a campaign."""
     try:
-        if excluding is not None:
-            connection.execute("ATTACH ? AS other", (file_uri(excluding),))
-        (count,) = connection.execute(_COUNT_ANSWERS + ("" if excluding is None else _MISSING_FROM_OTHER)).fetchone()
+        if other_campaign is not None:
+            connection.execute("ATTACH ? AS other", (sqlite_uri(other_campaign),))
+        (count,) = connection.execute(
+            _COUNT_ANSWERS_SQL + ("" if other_campaign is None else _MISSING_FROM_OTHER_SQL)
+        ).fetchone()
     except sqlite3.Error as error:
         if not any(text in str(error) for text in ("not a database", "no such table")):
             raise
@@ -91,14 +94,15 @@ def _count_answers(connection: sqlite3.Connection, excluding: Path | None) -> in
 
 
 @contextmanager
-def writing_campaign(path: Path, *, force: bool = False) -> Iterator[Path]:
-    """Write a campaign file atomically, like `write_to_temporary`; raise if a log is beside the old file.
+def write_campaign_file(path: Path, *, force: bool = False) -> Iterator[Path]:
+    """Yield a temporary path for a campaign file, which replaces the old file after the block.
 
-    An open campaign has its newest answers in a log beside its file. SQLite would use that log for the new file.
+    `OutputError` if a log is beside the old file. An open campaign has its newest answers in this log. SQLite would use
+    that log for the new file.
     """
-    _check_place(path)
+    _check_campaign_path(path)
     with write_to_temporary(path, force=force) as temporary:
-        side_files = [Path(f"{temporary}{ending}") for ending in _ENDINGS]
+        side_files = [Path(f"{temporary}{ending}") for ending in _SIDE_FILE_SUFFIXES]
         try:
             yield temporary
             if any(
@@ -113,8 +117,8 @@ def writing_campaign(path: Path, *, force: bool = False) -> Iterator[Path]:
                 file.unlink(missing_ok=True)
 
 
-def _check_place(path: Path) -> None:
-    for ending in _ENDINGS:
+def _check_campaign_path(path: Path) -> None:
+    for ending in _SIDE_FILE_SUFFIXES:
         if os.path.realpath(path).endswith(ending):
             raise OutputError(
                 "reserved-name",
@@ -137,15 +141,15 @@ _LOCK_TIMEOUT = 1.0  # seconds; other processes hold the lock briefly during eac
 
 
 @contextmanager
-def only_process(address: str | Path) -> Iterator[None]:
-    """Lock an SQLite file, so that only this process serves or upgrades it.
+def lock_campaign_file(address: str | Path) -> Iterator[None]:
+    """Lock an SQLite file for a block, so that only this process serves or upgrades it.
 
     A database server needs no lock. The lock file is beside the real file, not beside a link to it.
     """
-    if is_server(address):
+    if is_server_address(address):
         yield
         return
-    path = os.path.realpath(existing(address))
+    path = os.path.realpath(check_campaign_exists(address))
     if (names := Path(path).stat().st_nlink) > 1:  # SQLite would keep a separate log of answers for each name
         raise DataError(
             "several-links",
@@ -155,8 +159,8 @@ def only_process(address: str | Path) -> Iterator[None]:
             found=f"{names} hard links",
             fix="delete the other names, or serve a copy by reassess annotate backup",
         )
-    with database_errors(address), opened(address) as engine, reading(engine) as connection:
-        form_of(connection, address)  # raises if this is not a campaign, before a lock file is created beside it
+    with convert_database_errors(address), using_engine(address) as engine, connect_for_reading(engine) as connection:
+        read_form(connection, address)  # raises if this is not a campaign, before a lock file is created beside it
     try:
         if not os.access(path, os.W_OK):
             raise PermissionError(EACCES, os.strerror(EACCES))
@@ -171,7 +175,7 @@ def only_process(address: str | Path) -> Iterator[None]:
             "campaign file is read-only, so it cannot be served or upgraded",
             where=address,
             found=error.strerror,
-            fix=ALLOW_WRITING,
+            fix=ALLOW_WRITING_FIX,
         ) from error
     with lock:
         EXCLUSIVE_FILES.add(path)
@@ -181,16 +185,16 @@ def only_process(address: str | Path) -> Iterator[None]:
             EXCLUSIVE_FILES.discard(path)
 
 
-_ROWS = 10_000  # copied per statement
+_ROWS_PER_STATEMENT = 10_000  # copied per statement
 
 
 def backup_campaign(address: str | Path, path: str | Path, *, force: bool = False) -> None:
-    """Copy a campaign into an SQLite file, while raters work.
+    """Copy a campaign into an SQLite file, even while raters work.
 
     The copy contains all changes that were acknowledged before. With `force`, replace a file, unless it is a campaign
     with answers of people that are not in the copy.
     """
-    if is_server(address):
+    if is_server_address(address):
         _copy_from_server(str(address), Path(path), force=force)
     else:
         _copy_file(Path(address), Path(path), force=force)
@@ -199,61 +203,65 @@ def backup_campaign(address: str | Path, path: str | Path, *, force: bool = Fals
 def _copy_file(address: Path, path: Path, *, force: bool) -> None:
     if os.path.realpath(path) == os.path.realpath(address):
         raise OutputError("output-is-input", "copy would replace the campaign", where=path, fix="choose another name")
-    with database_errors(address), connect(existing(address)) as source:
+    with convert_database_errors(address), connect_to_file(check_campaign_exists(address)) as source:
         source.execute("SELECT id FROM campaign")  # raises if the file is not a campaign
-        with writing_campaign(path, force=force) as temporary, connect(temporary) as target:
+        with write_campaign_file(path, force=force) as temporary, connect_to_file(temporary) as target:
             source.backup(target)
             (state,) = target.execute("PRAGMA quick_check(1)").fetchone()
             if state != "ok":
-                raise DataError("damaged-campaign", "campaign file is damaged", where=address, found=state, fix=RESTORE)
+                raise DataError(
+                    "damaged-campaign", "campaign file is damaged", where=address, found=state, fix=RESTORE_FIX
+                )
 
 
 def _copy_from_server(address: str, path: Path, *, force: bool) -> None:
-    with database_errors(address), opened(address) as server, reading(server) as source:
+    with convert_database_errors(address), using_engine(address) as server, connect_for_reading(server) as source:
         try:
             check_form(source, address)
         except DataError as error:
             error.fix = "copy it with pg_dump, then reassess annotate backup ADDRESS --upgrade"
             raise
-        with writing_campaign(path, force=force) as temporary:
+        with write_campaign_file(path, force=force) as temporary:
             enable_wal(temporary)
-            with opened(temporary) as file, file.begin() as target:
+            with using_engine(temporary) as file, file.begin() as target:
                 _copy_rows(source, target)
 
 
 def _copy_rows(source: Connection, target: Connection) -> None:
     """Create the tables of a campaign, and copy all rows of another campaign."""
     metadata.create_all(target)
-    note_form(target)
+    store_form(target)
     streaming = source.execution_options(stream_results=True)
     for table in metadata.sorted_tables:
-        for rows in streaming.execute(select(table).order_by(*table.primary_key)).mappings().partitions(_ROWS):
+        for rows in (
+            streaming.execute(select(table).order_by(*table.primary_key)).mappings().partitions(_ROWS_PER_STATEMENT)
+        ):
             target.execute(table.insert(), [dict(row) for row in rows])
 
 
-_MIGRATIONS = Path(__file__).parent / "migrations"
+_MIGRATIONS_FOLDER = Path(__file__).parent / "migrations"
 
 
 def upgrade_campaign(address: str | Path, backup: str | Path | None = None, *, force: bool = False) -> tuple[str, str]:
-    """Copy a campaign to `backup`, then upgrade its tables to this version, completely or not at all.
+    """Upgrade the tables of a campaign to this version of reassess, after a copy to `backup`.
 
-    Return the form of the tables before and after. Without `backup`, no copy is made; `force` lets the copy replace a
-    file, as in `backup_campaign`.
+    The upgrade is complete, or changes nothing. Return the form of the tables before and after. Without `backup`, no
+    copy is made; `force` lets the copy replace a file, as in `backup_campaign`.
     """
-    with importing("alembic", extra="annotate", purpose="upgrading a campaign"):
+    with require_package("alembic", extra="annotate", purpose="upgrading a campaign"):
         from alembic import command
         from alembic.config import Config
-    with database_errors(address), only_process(address), opened(address) as engine:
-        with reading(engine) as connection:
-            before = schema.form_of(connection, address)
-            if before >= schema.FORM:
+    with convert_database_errors(address), lock_campaign_file(address), using_engine(address) as engine:
+        with connect_for_reading(engine) as connection:
+            old_form = schema.read_form(connection, address)
+            if old_form >= schema.CURRENT_FORM:
                 schema.check_form(connection, address)
         if backup is not None:
             backup_campaign(address, backup, force=force)
-        if before < schema.FORM:
+        if old_form < schema.CURRENT_FORM:
             config = Config()
-            config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+            config.set_main_option("script_location", str(_MIGRATIONS_FOLDER).replace("%", "%%"))
             with engine.begin() as connection:
                 config.attributes["connection"] = connection
-                command.upgrade(config, schema.FORM)
-    return before, schema.FORM
+                command.upgrade(config, schema.CURRENT_FORM)
+    return old_form, schema.CURRENT_FORM

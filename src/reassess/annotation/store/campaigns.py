@@ -24,31 +24,38 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, and_, bindparam, exists, func, literal_column, select, update
 
-from reassess.annotation.addresses import is_server, shown_address
+from reassess.annotation.addresses import hide_password, is_server_address
 from reassess.annotation.assignment import Rules
 from reassess.annotation.store import schema
-from reassess.annotation.store.database import RESTORE, Gate, database_errors, existing, open_engine, reading
+from reassess.annotation.store.database import (
+    RESTORE_FIX,
+    Gate,
+    check_campaign_exists,
+    connect_for_reading,
+    convert_database_errors,
+    open_engine,
+)
 from reassess.annotation.store.schema import Kind, State, check_form, cursors, log, people, questions, tasks, turns
 from reassess.core import StopRule
-from reassess.errors import DataError, add_place_to_errors
+from reassess.errors import DataError, add_error_place
 from reassess.text import count_noun
 
-_CHUNK = 1_000  # maximum number of values in a statement
-_AFTER_ALL = (1 << 31) - 1  # a position after all cursors
+_MAX_STATEMENT_VALUES = 1_000  # maximum number of values in a statement
+_POSITION_AFTER_ALL = (1 << 31) - 1  # a position after all cursors
 
 
 @dataclass(frozen=True)
 class Campaign:
-    """An open campaign."""
+    """An open campaign: its database and its settings."""
 
     engine: Engine
     name: str  # shown at the top of the rating page
     rules: Rules
     bar: float | None
     at_least: int | None  # experts who must agree; None: more than half of those who answered
-    original_votes: bool  # whether each original label counts as one vote
-    consent: str  # text that people must agree to first; may be empty
-    images: str | None  # folder or archive of the images; None if unknown
+    has_original_votes: bool  # whether each original label counts as one vote
+    consent_text: str  # text that people must agree to first; may be empty
+    images_path: str | None  # folder or archive of the images; None if unknown
     settings: dict[str, Any]  # settings of the benchmark, as in its benchmark.json
     gate: AbstractContextManager[Any]  # entered for each change
 
@@ -59,19 +66,23 @@ class Campaign:
 
 def open_campaign(address: str | Path) -> Campaign:
     """Open a campaign: an SQLite file, or a database with an address like ``postgresql://...``."""
-    engine = open_engine(existing(address))
+    engine = open_engine(check_campaign_exists(address))
     try:
-        with database_errors(address), add_place_to_errors(shown_address(address)), reading(engine) as connection:
+        with (
+            convert_database_errors(address),
+            add_error_place(hide_password(address)),
+            connect_for_reading(engine) as connection,
+        ):
             check_form(connection, address)
-            return _campaign(
-                connection, nullcontext() if is_server(address) else Gate(engine, os.path.realpath(address))
+            return _read_campaign(
+                connection, nullcontext() if is_server_address(address) else Gate(engine, os.path.realpath(address))
             )
     except BaseException:
         engine.dispose()
         raise
 
 
-def _campaign(connection: Connection, gate: AbstractContextManager[Any]) -> Campaign:
+def _read_campaign(connection: Connection, gate: AbstractContextManager[Any]) -> Campaign:
     try:
         rows = connection.execute(select(schema.campaign)).all()
         if len(rows) != 1:
@@ -80,7 +91,7 @@ def _campaign(connection: Connection, gate: AbstractContextManager[Any]) -> Camp
                 "table 'campaign' does not have exactly one row",
                 allowed="1 row",
                 found=count_noun(len(rows), "row"),
-                fix=RESTORE,
+                fix=RESTORE_FIX,
             )
         (row,) = rows
         stop = None if row.stop_low is None else StopRule(row.stop_low, row.stop_high)
@@ -88,13 +99,17 @@ def _campaign(connection: Connection, gate: AbstractContextManager[Any]) -> Camp
             engine=connection.engine,
             name=row.name,
             rules=Rules(
-                per_question=row.per_question, stop=stop, golden_share=row.golden_share, lease=row.lease, seed=row.seed
+                votes_per_question=row.per_question,
+                stop_rule=stop,
+                golden_share=row.golden_share,
+                lease_seconds=row.lease,
+                seed=row.seed,
             ),
             bar=row.bar,
             at_least=row.at_least,
-            original_votes=row.original_votes,
-            consent=row.consent,
-            images=row.images,
+            has_original_votes=row.original_votes,
+            consent_text=row.consent,
+            images_path=row.images,
             settings=dict(row.settings),
             gate=gate,
         )
@@ -102,24 +117,24 @@ def _campaign(connection: Connection, gate: AbstractContextManager[Any]) -> Camp
         raise
     except (TypeError, ValueError) as error:  # SQLite allows text in columns of numbers
         raise DataError(
-            "damaged-campaign", "settings of the campaign cannot be read", found=str(error), fix=RESTORE
+            "damaged-campaign", "settings of the campaign cannot be read", found=str(error), fix=RESTORE_FIX
         ) from error
 
 
 @contextmanager
 def using_campaign(address: str | Path) -> Iterator[Campaign]:
-    """Open a campaign for a block; database errors in the block become `DataError`."""
-    with database_errors(address), closing(open_campaign(address)) as campaign:
+    """Open a campaign for a block, and turn database errors in the block into `DataError`."""
+    with convert_database_errors(address), closing(open_campaign(address)) as campaign:
         yield campaign
 
 
 _HAS_EXPIRED = exists().where(turns.c.person == people.c.id, turns.c.state == literal_column(f"'{State.EXPIRED}'"))
-_GOLDEN = select(func.max(tasks.c.position)).where(tasks.c.kind == Kind.GOLDEN).scalar_subquery()
-_PERSON = (
+_MAX_GOLDEN_POSITION = select(func.max(tasks.c.position)).where(tasks.c.kind == Kind.GOLDEN).scalar_subquery()
+_LOCK_PERSON = (
     select(
         *(people, schema.campaign.c.paused, cursors.c.position, cursors.c.turns, cursors.c.draws),
         _HAS_EXPIRED.label("has_expired"),
-        _GOLDEN.label("golden"),
+        _MAX_GOLDEN_POSITION.label("golden"),
     )
     .select_from(people)
     .join(schema.campaign, schema.campaign.c.id == 1)
@@ -127,142 +142,148 @@ _PERSON = (
     .where(people.c.id == bindparam("number"))
     .with_for_update(of=[people, cursors], key_share=True)
 )
-_CAMPAIGN = select(schema.campaign.c.id).with_for_update(key_share=True)
-_CAMPAIGN_UNLOCKED = select(schema.campaign.c.id)
-_CAMPAIGN_SHARED = select(schema.campaign.c.id).with_for_update(read=True)
-_LOCKED = (
+_LOCK_CAMPAIGN = select(schema.campaign.c.id).with_for_update(key_share=True)
+_READ_CAMPAIGN = select(schema.campaign.c.id)
+_LOCK_CAMPAIGN_SHARED = select(schema.campaign.c.id).with_for_update(read=True)
+_LOCK_TASKS = (
     select(tasks.c.id).where(tasks.c.id.in_(bindparam("numbers", expanding=True))).order_by(tasks.c.id)
 ).with_for_update(key_share=True)
-_OPEN = (
+_SELECT_OPEN_QUESTIONS = (
     select(tasks.c.id, tasks.c.kind, tasks.c.position, tasks.c.free, questions.c.votes, questions.c.reserved)
     .outerjoin(questions, and_(questions.c.task == tasks.c.id, questions.c.ended.is_(None)))
     .where(tasks.c.id.in_(bindparam("numbers", expanding=True)))
     .order_by(tasks.c.id)
 )
-_RESERVE = (
+_UPDATE_RESERVED = (
     update(questions)
     .where(questions.c.id.in_(bindparam("numbers", expanding=True)), ~questions.c.golden)
     .values(reserved=questions.c.reserved + bindparam("places"))
 )
 _IS_MAIN = tasks.c.kind == literal_column(f"'{Kind.MAIN}'")
-_FREE = update(tasks).where(tasks.c.id == bindparam("number"), _IS_MAIN).values(free=bindparam("places"))
-_BEHIND = cursors.c.position > bindparam("least")
-_WAITING = select(cursors.c.person).where(_BEHIND).with_for_update(key_share=True, skip_locked=True)
-_LOWER = update(cursors).where(cursors.c.person.in_(_WAITING)).values(position=bindparam("least"))
+_UPDATE_FREE = update(tasks).where(tasks.c.id == bindparam("number"), _IS_MAIN).values(free=bindparam("places"))
+_HAS_PASSED_POSITION = cursors.c.position > bindparam("least")
+_SELECT_CURSORS = select(cursors.c.person).where(_HAS_PASSED_POSITION).with_for_update(key_share=True, skip_locked=True)
+_LOWER_CURSORS = update(cursors).where(cursors.c.person.in_(_SELECT_CURSORS)).values(position=bindparam("least"))
 
 
 @dataclass
 class Transaction:
-    """A transaction that changes a campaign."""
+    """A database transaction that changes a campaign."""
 
     connection: Connection
     campaign: Campaign
-    reopened: list[int] = field(default_factory=list)  # positions of main tasks that raters can get again
+    reopened_positions: list[int] = field(default_factory=list)  # positions of main tasks that raters can get again
 
     @property
     def rules(self) -> Rules:
         """The rules of the campaign."""
         return self.campaign.rules
 
-    def person(self, number: int) -> Row[Any]:
-        """Lock a person and their cursor; return both, and what else their next turn depends on."""
-        row = self.connection.execute(_PERSON, {"number": number}).one_or_none()
+    def lock_person(self, person_id: int) -> Row[Any]:
+        """Lock a person and their cursor; return one row with both, and with the state of the campaign."""
+        row = self.connection.execute(_LOCK_PERSON, {"number": person_id}).one_or_none()
         if row is None:
-            raise DataError("unknown-person", "unknown person", found=f"person {number}")
+            raise DataError("unknown-person", "unknown person", found=f"person {person_id}")
         return row
 
-    def person_with(self, number: int, by: int | None) -> Row[Any]:
-        """Lock a person, and the owner who changes their name or link (`by`), in the order of their numbers."""
-        locked = {person: self.person(person) for person in sorted({number, number if by is None else by})}
-        return locked[number]
+    def lock_person_and_actor(self, person_id: int, actor_id: int | None) -> Row[Any]:
+        """Lock a person, and the owner who changes their name or link; return the row of the person."""
+        locked = {
+            person: self.lock_person(person)
+            for person in sorted({person_id, person_id if actor_id is None else actor_id})
+        }
+        return locked[person_id]
 
-    def lock(self, numbers: Iterable[int]) -> None:
-        """Lock tasks. Call this before reading anything about them."""
+    def lock_tasks(self, task_ids: Iterable[int]) -> None:
+        """Lock tasks; call this before reading anything about them."""
         if self.connection.dialect.name != "sqlite":
-            for chunk in in_chunks(sorted(set(numbers))):
-                self.connection.execute(_LOCKED, {"numbers": chunk}).all()
+            for chunk in split_into_chunks(sorted(set(task_ids))):
+                self.connection.execute(_LOCK_TASKS, {"numbers": chunk}).all()
 
     def lock_campaign(self, *, is_shared: bool = False) -> None:
-        """Prevent other transactions from changing a truth or adding a task.
+        """Lock the campaign, so that no other transaction changes a truth or adds a task.
 
         With `is_shared`, other transactions can count answers at the same time.
         """
         if self.connection.dialect.name != "sqlite":
-            self.connection.execute(_CAMPAIGN_SHARED if is_shared else _CAMPAIGN).all()
+            self.connection.execute(_LOCK_CAMPAIGN_SHARED if is_shared else _LOCK_CAMPAIGN).all()
 
     def imitate_campaign_lock(self) -> None:
-        """Take as long as `lock_campaign`, without a lock, so that the time does not reveal golden tasks."""
+        """Take as long as `lock_campaign` without locking, so that the time does not reveal golden tasks."""
         if self.connection.dialect.name != "sqlite":
-            self.connection.execute(_CAMPAIGN_UNLOCKED).all()
+            self.connection.execute(_READ_CAMPAIGN).all()
 
-    def reserve(self, question_ids: Sequence[int], places: int) -> None:
-        """Add reserved places on questions (1), or remove them (-1); golden questions have no places."""
+    def change_reserved_places(self, question_ids: Sequence[int], increment: int) -> None:
+        """Reserve a place on each question (`increment` 1), or free one (-1); golden questions have no places."""
         if question_ids:
-            self.connection.execute(_RESERVE, {"numbers": question_ids, "places": places})
+            self.connection.execute(_UPDATE_RESERVED, {"numbers": question_ids, "places": increment})
 
-    def update_free(self, numbers: Iterable[int], *, reopened: bool = False) -> None:
-        """Update how many further raters can get each task.
+    def update_free_places(self, task_ids: Iterable[int], *, is_reopened: bool = False) -> None:
+        """Compute and store how many further raters can get each task.
 
-        Every open question of the task needs a free place. `reopened`: raters whose cursors have passed these tasks can
-        get them now, even if other raters could get them before. Golden tasks take the same time, but nothing is stored
-        for them.
+        Every open question of the task needs a free place. With `is_reopened`, raters whose cursors have passed these
+        tasks can get them now, even if other raters could get them before. Golden tasks take the same time, but nothing
+        is stored for them.
         """
-        for chunk in in_chunks(sorted(set(numbers))):
+        for chunk in split_into_chunks(sorted(set(task_ids))):
             places = []
-            for task, rows in groupby(self.connection.execute(_OPEN, {"numbers": chunk}), key=itemgetter(0, 1, 2, 3)):
-                number, kind, position, before = task
+            for task, rows in groupby(
+                self.connection.execute(_SELECT_OPEN_QUESTIONS, {"numbers": chunk}), key=itemgetter(0, 1, 2, 3)
+            ):
+                number, kind, position, free_before = task
                 is_main = kind == Kind.MAIN
                 is_open = [row for row in rows if row.votes is not None]
-                free = min((self.rules.free(row.votes, row.reserved) for row in is_open), default=0)
-                if is_main and free != before:
+                free = min((self.rules.count_free_places(row.votes, row.reserved) for row in is_open), default=0)
+                if is_main and free != free_before:
                     places.append({"number": number, "places": free})
-                if free and (reopened or (is_main and not before)):
-                    self.reopened.append(position if is_main else _AFTER_ALL)
-            self.store_free(places)
+                if free and (is_reopened or (is_main and not free_before)):
+                    self.reopened_positions.append(position if is_main else _POSITION_AFTER_ALL)
+            self.store_free_places(places)
 
-    def store_free(self, places: Sequence[Mapping[str, int]]) -> None:
-        """Store how many further raters can get each task."""
-        if places:
-            self.connection.execute(_FREE, places)
+    def store_free_places(self, rows: Sequence[Mapping[str, int]]) -> None:
+        """Store how many further raters can get each task; a row has `number` (the task id) and `places`."""
+        if rows:
+            self.connection.execute(_UPDATE_FREE, rows)
 
     def lower_cursors(self) -> None:
-        """Move cursors back to the first reopened task, except cursors that another transaction has locked."""
-        if self.reopened:
-            self.connection.execute(_LOWER, {"least": min(self.reopened)})
+        """Move the cursors of raters back to the first reopened task, unless another transaction locks them."""
+        if self.reopened_positions:
+            self.connection.execute(_LOWER_CURSORS, {"least": min(self.reopened_positions)})
 
-    def note(self, now: float, action: str, by: int | None = None, **detail: Any) -> None:
-        """Write a log entry; `by` is the person who acts, None for the command line."""
-        self.connection.execute(log.insert(), {"at": now, "person": by, "what": action, "detail": detail})
+    def log_action(self, now: float, action: str, actor_id: int | None = None, **detail: Any) -> None:
+        """Write an entry into the log; `actor_id` is the person who acts, None for the command line."""
+        self.connection.execute(log.insert(), {"at": now, "person": actor_id, "what": action, "detail": detail})
 
 
-def in_chunks(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
-    """Split numbers into chunks that fit into one statement."""
-    return (numbers[start : start + _CHUNK] for start in range(0, len(numbers), _CHUNK))
+def split_into_chunks(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
+    """Split numbers into chunks that each fit into one SQL statement."""
+    return (numbers[start : start + _MAX_STATEMENT_VALUES] for start in range(0, len(numbers), _MAX_STATEMENT_VALUES))
 
 
 @contextmanager
-def changing(campaign: Campaign) -> Iterator[Transaction]:
-    """Run a block as one transaction; if it raises, nothing changes."""
+def open_transaction(campaign: Campaign) -> Iterator[Transaction]:
+    """Run a block as one transaction; if the block raises an error, nothing changes."""
     with campaign.gate, campaign.engine.begin() as connection:
-        change = Transaction(connection, campaign)
-        yield change
-        change.lower_cursors()
+        transaction = Transaction(connection, campaign)
+        yield transaction
+        transaction.lower_cursors()
 
 
-def pause(campaign: Campaign, now: float, by: int | None = None) -> None:
+def pause(campaign: Campaign, now: float, actor_id: int | None = None) -> None:
     """Pause the campaign: people get no new tasks, but answers to current tasks are saved."""
-    _set_paused(campaign, True, now, by)
+    _set_paused(campaign, True, now, actor_id)
 
 
-def resume(campaign: Campaign, now: float, by: int | None = None) -> bool:
+def resume(campaign: Campaign, now: float, actor_id: int | None = None) -> bool:
     """Resume the campaign; return whether it was paused."""
-    return _set_paused(campaign, False, now, by)
+    return _set_paused(campaign, False, now, actor_id)
 
 
-def _set_paused(campaign: Campaign, paused: bool, now: float, by: int | None) -> bool:
-    with changing(campaign) as change:
-        pausing = update(schema.campaign).where(schema.campaign.c.paused != paused).values(paused=paused)
-        is_new = bool(change.connection.execute(pausing).rowcount)
+def _set_paused(campaign: Campaign, is_paused: bool, now: float, actor_id: int | None) -> bool:
+    """Pause or resume the campaign; return whether this changes anything."""
+    with open_transaction(campaign) as transaction:
+        pausing = update(schema.campaign).where(schema.campaign.c.paused != is_paused).values(paused=is_paused)
+        is_new = bool(transaction.connection.execute(pausing).rowcount)
         if is_new:
-            change.note(now, "pause" if paused else "resume", by)
+            transaction.log_action(now, "pause" if is_paused else "resume", actor_id)
     return is_new

@@ -6,163 +6,182 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Row, and_, bindparam, exists, func, literal_column, or_, select
 
-from reassess.annotation.assignment import TRIES
+from reassess.annotation.assignment import N_GOLDEN_POSITIONS
 from reassess.annotation.store.campaigns import Transaction
 from reassess.annotation.store.schema import Kind, Role, Stage, State, answers, images, questions, tasks, turns
 
-_LOOKBACK = 128  # tasks between a cursor and the chosen task before the cursor moves
+_MAX_CURSOR_LAG = 128  # tasks between a cursor and the chosen task before the cursor moves
 
 
 class ChosenTask(NamedTuple):
-    """A task for a person, with the questions to show."""
+    """A task chosen for a person, with the questions to show."""
 
     task: Row[Any]
     rows: Sequence[Row[Any]]
-    free: int  # how many further raters can get the task
+    n_free_places: int  # how many further raters can get the task
 
 
-def choose_task(change: Transaction, person: Row[Any], held: Sequence[int]) -> ChosenTask | None:
+def choose_task(transaction: Transaction, person: Row[Any], held_task_ids: Sequence[int]) -> ChosenTask | None:
     """Choose a task that a person does not have yet, with the questions they have not answered.
 
     Experts get golden tasks, new raters practice tasks, all others main tasks. A golden task sometimes replaces a main
     task. It shows the same number of questions if possible, so that its size does not reveal it.
     """
-    params = {"person_id": person.id, "held": held}
+    params = {"person_id": person.id, "held": held_task_ids}
     if person.role == Role.EXPERT:
-        task = change.connection.execute(_EXPERT_TASK, params).one_or_none()
-        return None if task is None else _choice(change, person, task)
+        task = transaction.connection.execute(_SELECT_EXPERT_TASK, params).one_or_none()
+        return None if task is None else _choose_questions(transaction, person, task)
     if person.stage == Stage.PRACTICE:  # practice tasks are never skipped
-        task = change.connection.execute(_PRACTICE_TASK, params | {"held": []}).one_or_none()
-        return None if task is None else _choice(change, person, task)
-    main = _choose_main(change, params, person.position)
+        task = transaction.connection.execute(_SELECT_PRACTICE_TASK, params | {"held": []}).one_or_none()
+        return None if task is None else _choose_questions(transaction, person, task)
+    main = _find_main_task(transaction, params, person.position)
     if main is None:
         return None
     # A golden task is chosen even if it is not needed, so that the time does not reveal golden tasks.
-    is_golden = change.rules.is_golden(person.id, person.draws)
-    golden = _choose_golden(change, person, params, main.size, last_resort=is_golden)
+    is_golden = transaction.rules.is_golden(person.id, person.draws)
+    golden = _find_golden_task(transaction, person, params, main.size, accepts_smaller=is_golden)
 
     def rank(row: Row[Any]) -> tuple[bool, float]:
         """Rank questions with a known truth first."""
-        return row.truth is None, change.rules.rank(person.id, person.draws, row.class_id)
+        return row.truth is None, transaction.rules.draw_class_rank(person.id, person.draws, row.class_id)
 
     if is_golden and golden is not None:
-        return _choice(change, person, golden, main.size, rank)
+        return _choose_questions(transaction, person, golden, main.size, rank)
     while main is not None:
-        choice = _choice(change, person, main, None, rank)
+        choice = _choose_questions(transaction, person, main, None, rank)
         if choice.rows:
             return choice
-        main = _choose_main(change, params, main.position + 1)  # all questions of the task were closed meanwhile
+        main = _find_main_task(
+            transaction, params, main.position + 1
+        )  # all questions of the task were closed meanwhile
     return None
 
 
-def _choose_main(change: Transaction, params: dict[str, Any], begin: int) -> Row[Any] | None:
-    """Find the first main task from a position on, or from 0: earlier tasks may be open again."""
-    for place in sorted({0, begin}, reverse=True):
-        task = change.connection.execute(_MAIN_TASK, params | {"place": place}).one_or_none()
+def _find_main_task(transaction: Transaction, params: dict[str, Any], first_position: int) -> Row[Any] | None:
+    """Find and lock the first main task for a person from a position on, or else from position 0."""
+    for place in sorted({0, first_position}, reverse=True):
+        task = transaction.connection.execute(_LOCK_MAIN_TASK, params | {"place": place}).one_or_none()
         if task is not None:
             return task
     return None
 
 
-def _choose_golden(
-    change: Transaction, person: Row[Any], params: dict[str, Any], size: int, *, last_resort: bool
+def _find_golden_task(
+    transaction: Transaction, person: Row[Any], params: dict[str, Any], n_questions: int, *, accepts_smaller: bool
 ) -> Row[Any] | None:
-    """Find a golden task with at least `size` questions, or as a last resort one of the largest tasks."""
-    rules, connection = change.rules, change.connection
+    """Find a golden task with at least `n_questions` questions; with `accepts_smaller`, else a large one."""
+    rules, connection = transaction.rules, transaction.connection
     if person.golden is None or not rules.golden_share:
         return None
-    positions = rules.places(person.id, person.draws, person.golden + 1)
+    positions = rules.draw_golden_positions(person.id, person.draws, person.golden + 1)
     numbered = {f"place_{number}": position for number, position in enumerate(positions)}
-    rows = connection.execute(_GOLDEN_AT, {"person_id": person.id, "least": size, **numbered}).all()
+    rows = connection.execute(
+        _SELECT_GOLDEN_AT_POSITIONS, {"person_id": person.id, "least": n_questions, **numbered}
+    ).all()
     by_position = {task.position: task for task in rows if task.id not in params["held"]}
     task = next((by_position[position] for position in positions if position in by_position), None)
-    if task is not None or not last_resort:
+    if task is not None or not accepts_smaller:
         return task
-    tasks_left = connection.execute(_GOLDEN_TASKS, params).all()
+    tasks_left = connection.execute(_SELECT_GOLDEN_TASKS, params).all()
     if not tasks_left:
         return None
-    return tasks_left[rules.pick(person.id, person.draws, [task.size for task in tasks_left], size)]
+    return tasks_left[
+        rules.choose_golden_task(person.id, person.draws, [task.size for task in tasks_left], n_questions)
+    ]
 
 
-def _choice(
-    change: Transaction,
+def _choose_questions(
+    transaction: Transaction,
     person: Row[Any],
     task: Row[Any],
-    size: int | None = None,
-    rank: Callable[[Row[Any]], Any] = attrgetter("id"),
+    n_questions: int | None = None,
+    compute_rank: Callable[[Row[Any]], Any] = attrgetter("id"),
 ) -> ChosenTask:
-    """Return a task with its open questions that a person has not answered: the `size` lowest by rank."""
-    rows = change.connection.execute(QUESTIONS_OF_TASK, {"person_id": person.id, "task_id": task.id})
+    """Choose the open questions of a task to show to a person: the first `n_questions` by rank."""
+    rows = transaction.connection.execute(SELECT_TASK_QUESTIONS, {"person_id": person.id, "task_id": task.id})
     open_rows = [row for row in rows if row.ended is None]
-    chosen = sorted((row for row in open_rows if row.answer is None), key=rank)[:size]
+    chosen = sorted((row for row in open_rows if row.answer is None), key=compute_rank)[:n_questions]
     ids = {row.id for row in chosen}
-    free = min((change.rules.free(row.votes, row.reserved + (row.id in ids)) for row in open_rows), default=0)
+    free = min(
+        (transaction.rules.count_free_places(row.votes, row.reserved + (row.id in ids)) for row in open_rows), default=0
+    )
     return ChosenTask(task, sorted(chosen, key=attrgetter("id")), free)  # ids are random, so this order reveals nothing
 
 
-def first_place(change: Transaction, person: Row[Any], chosen: Row[Any]) -> int:
-    """Return the new position of a person's cursor.
+def choose_cursor_position(transaction: Transaction, person: Row[Any], chosen_task: Row[Any]) -> int:
+    """Choose where the search for a person's next main task starts.
 
     Another transaction may have locked an earlier task, or the person's page may still have it. So the cursor moves
     only when it is far behind.
     """
-    if person.position <= chosen.position <= person.position + _LOOKBACK:
+    if person.position <= chosen_task.position <= person.position + _MAX_CURSOR_LAG:
         return int(person.position)
-    first = change.connection.execute(
-        _FIRST, {"person_id": person.id, "place": person.position, "held": []}
+    first = transaction.connection.execute(
+        _SELECT_FIRST_FREE, {"person_id": person.id, "place": person.position, "held": []}
     ).one_or_none()
-    return int(chosen.position if first is None else min(first.position, chosen.position))
+    return int(chosen_task.position if first is None else min(first.position, chosen_task.position))
 
 
-def is_left(change: Transaction, person: Row[Any]) -> bool:
-    """Return whether main tasks are left for a rater that other raters have now."""
+def has_tasks_left(transaction: Transaction, person: Row[Any]) -> bool:
+    """Return whether main tasks are left for a rater, although other raters have them now."""
     return person.role == Role.RATER and bool(
-        change.connection.scalar(_HAS_MAIN_LEFT, {"person_id": person.id, "held": []})
+        transaction.connection.scalar(_HAS_MAIN_LEFT, {"person_id": person.id, "held": []})
     )
 
 
 _IS_OWN = and_(answers.c.question == questions.c.id, answers.c.person == bindparam("person_id"))
-QUESTIONS_OF_TASK = (
+SELECT_TASK_QUESTIONS = (
     select(questions, answers.c.answer, answers.c.revision)
     .select_from(questions)
     .outerjoin(answers, _IS_OWN)
     .where(questions.c.task == bindparam("task_id"))
     .order_by(questions.c.id)
 )
-_UNANSWERED = exists().where(questions.c.task == tasks.c.id, ~exists().where(_IS_OWN))
-_ALL_WITH_TURN = (
+_HAS_UNANSWERED = exists().where(questions.c.task == tasks.c.id, ~exists().where(_IS_OWN))
+_SELECT_ALL_TASKS = (
     select(tasks.c.id, tasks.c.kind, tasks.c.position, images.c.address, turns.c.state.label("turn_state"))
     .select_from(tasks.join(images))
     .outerjoin(turns, and_(turns.c.task == tasks.c.id, turns.c.person == bindparam("person_id")))
 )
-_WITH_TURN = _ALL_WITH_TURN.where(tasks.c.id.not_in(bindparam("held", expanding=True)))
+_SELECT_TASKS = _SELECT_ALL_TASKS.where(tasks.c.id.not_in(bindparam("held", expanding=True)))
 # Tasks with an open question that the person has not seen, or did not answer within the lease.
-_ASKABLE = _WITH_TURN.where(
+_SELECT_ASKABLE_TASKS = _SELECT_TASKS.where(
     or_(turns.c.state.is_(None), turns.c.state.not_in([State.ASKED, State.SKIPPED, State.SUGGESTED])),
     exists().where(questions.c.task == tasks.c.id, questions.c.ended.is_(None), ~exists().where(_IS_OWN)),
 )
-_COUNT = select(func.count()).select_from(questions).where(questions.c.task == tasks.c.id, ~exists().where(_IS_OWN))
-_SIZE, _OPEN_SIZE = _COUNT.scalar_subquery(), _COUNT.where(questions.c.ended.is_(None)).scalar_subquery()
-_FREE = tasks.c.kind == literal_column(f"'{Kind.MAIN}'"), tasks.c.free > literal_column("0")
-_FIRST = (
-    _ASKABLE.where(*_FREE, tasks.c.position >= bindparam("place")).order_by(tasks.c.position).limit(literal_column("1"))
+_COUNT_UNANSWERED = (
+    select(func.count()).select_from(questions).where(questions.c.task == tasks.c.id, ~exists().where(_IS_OWN))
 )
-_MAIN_TASK = _FIRST.add_columns(_OPEN_SIZE.label("size")).with_for_update(of=tasks, key_share=True, skip_locked=True)
-_HAS_MAIN_LEFT = select(_ASKABLE.where(tasks.c.kind == Kind.MAIN).exists())
+_N_UNANSWERED, _N_OPEN = (
+    _COUNT_UNANSWERED.scalar_subquery(),
+    _COUNT_UNANSWERED.where(questions.c.ended.is_(None)).scalar_subquery(),
+)
+_IS_FREE_MAIN_TASK = tasks.c.kind == literal_column(f"'{Kind.MAIN}'"), tasks.c.free > literal_column("0")
+_SELECT_FIRST_FREE = (
+    _SELECT_ASKABLE_TASKS.where(*_IS_FREE_MAIN_TASK, tasks.c.position >= bindparam("place"))
+    .order_by(tasks.c.position)
+    .limit(literal_column("1"))
+)
+_LOCK_MAIN_TASK = _SELECT_FIRST_FREE.add_columns(_N_OPEN.label("size")).with_for_update(
+    of=tasks, key_share=True, skip_locked=True
+)
+_HAS_MAIN_LEFT = select(_SELECT_ASKABLE_TASKS.where(tasks.c.kind == Kind.MAIN).exists())
 # Tasks that are new to the person, or whose turn ended without an answer.
 _IS_NEW = or_(turns.c.state.is_(None), turns.c.state.in_([State.EXPIRED, State.EXCLUDED]))
-_NEW_TASKS = _WITH_TURN.where(_IS_NEW).order_by(tasks.c.kind, tasks.c.position)
+_SELECT_NEW_TASKS = _SELECT_TASKS.where(_IS_NEW).order_by(tasks.c.kind, tasks.c.position)
 _HAS_TRUTH = exists().where(questions.c.task == tasks.c.id, questions.c.truth.is_not(None), ~exists().where(_IS_OWN))
 # Practice tasks come first, since raters wait for them.
-_EXPERT_TASK = (
-    _WITH_TURN.where(_IS_NEW, tasks.c.kind.in_([Kind.GOLDEN, Kind.PRACTICE]), _UNANSWERED)
+_SELECT_EXPERT_TASK = (
+    _SELECT_TASKS.where(_IS_NEW, tasks.c.kind.in_([Kind.GOLDEN, Kind.PRACTICE]), _HAS_UNANSWERED)
     .order_by(tasks.c.kind.desc(), tasks.c.position)
     .limit(1)
 )
-_PRACTICE_TASK = _NEW_TASKS.where(tasks.c.kind == Kind.PRACTICE, _HAS_TRUTH).limit(1)
+_SELECT_PRACTICE_TASK = _SELECT_NEW_TASKS.where(tasks.c.kind == Kind.PRACTICE, _HAS_TRUTH).limit(1)
 _IS_GOLDEN = tasks.c.kind == literal_column(f"'{Kind.GOLDEN}'")
-_GOLDEN_TASKS = _NEW_TASKS.where(_IS_GOLDEN, _HAS_TRUTH).add_columns(_SIZE.label("size"))
-_PLACES = [bindparam(f"place_{number}") for number in range(TRIES)]  # a fixed number of parameters, which is faster
-_GOLDEN_AT = _ALL_WITH_TURN.where(
-    _IS_GOLDEN, tasks.c.position.in_(_PLACES), _IS_NEW, _HAS_TRUTH, bindparam("least") <= _SIZE
+_SELECT_GOLDEN_TASKS = _SELECT_NEW_TASKS.where(_IS_GOLDEN, _HAS_TRUTH).add_columns(_N_UNANSWERED.label("size"))
+_POSITION_PARAMETERS = [
+    bindparam(f"place_{number}") for number in range(N_GOLDEN_POSITIONS)
+]  # a fixed number of parameters, which is faster
+_SELECT_GOLDEN_AT_POSITIONS = _SELECT_ALL_TASKS.where(
+    _IS_GOLDEN, tasks.c.position.in_(_POSITION_PARAMETERS), _IS_NEW, _HAS_TRUTH, bindparam("least") <= _N_UNANSWERED
 )

@@ -10,109 +10,130 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Connection, text
 
-from reassess.annotation.addresses import is_server
+from reassess.annotation.addresses import is_server_address
 from reassess.annotation.plan import CampaignPlan
-from reassess.annotation.running_posterior import current_model
+from reassess.annotation.running_posterior import estimate_rater_model
 from reassess.annotation.store import schema
-from reassess.annotation.store.campaign_files import check_replaceable, writing_campaign
-from reassess.annotation.store.database import database_errors, enable_wal, opened
+from reassess.annotation.store.campaign_files import check_replaceable, write_campaign_file
+from reassess.annotation.store.database import convert_database_errors, enable_wal, using_engine
 from reassess.annotation.store.people import insert_person
-from reassess.annotation.store.schema import Kind, Role, Stage, note_form
+from reassess.annotation.store.schema import Kind, Role, Stage, store_form
 from reassess.core import Tasks
-from reassess.errors import add_place_to_errors
+from reassess.errors import add_error_place
 
-_ADDRESS = 16  # bytes of the random address of an image
-_LARGEST_ID = 1 << 48  # in the range of integers in JavaScript
+_ADDRESS_BYTES = 16  # bytes of the random address of an image
+_MAX_ID = 1 << 48  # in the range of integers in JavaScript
 
 
 def create_campaign(address: str | Path, plan: CampaignPlan, *, now: float = 0.0, force: bool = False) -> None:
-    """Create a campaign: an SQLite file, or tables in an empty database.
+    """Create a campaign from a plan: an SQLite file, or tables in an empty database.
 
     With `force`, replace a file, unless it is a campaign with answers of people.
     """
     check_replaceable(address)
-    if is_server(address):
-        with database_errors(address), opened(address) as engine, engine.begin() as connection:
-            _fill(connection, plan, now)
+    if is_server_address(address):
+        with convert_database_errors(address), using_engine(address) as engine, engine.begin() as connection:
+            _write_tables(connection, plan, now)
         return
-    with writing_campaign(Path(address), force=force) as temporary:
+    with write_campaign_file(Path(address), force=force) as temporary:
         enable_wal(temporary)
-        with opened(temporary) as engine, engine.begin() as connection:
-            _fill(connection, plan, now)
+        with using_engine(temporary) as engine, engine.begin() as connection:
+            _write_tables(connection, plan, now)
 
 
-def random_ids(count: int) -> list[int]:
-    """Draw distinct random numbers, in random order."""
+def draw_random_ids(n_ids: int) -> list[int]:
+    """Draw distinct random ids for tasks or questions."""
     ids: dict[int, None] = {}
-    while len(ids) < count:
-        ids[randbelow(_LARGEST_ID)] = None
+    while len(ids) < n_ids:
+        ids[randbelow(_MAX_ID)] = None
     return list(ids)
 
 
-def _fill(connection: Connection, plan: CampaignPlan, now: float) -> None:
+def _write_tables(connection: Connection, plan: CampaignPlan, now: float) -> None:
+    """Create the tables of a campaign, and fill them from a plan."""
     schema.metadata.create_all(connection)
-    note_form(connection)
-    rules, counts = plan.rules, plan.golden_counts()
-    row = {name: getattr(rules, name) for name in ("per_question", "golden_share", "lease", "seed")}
-    row |= {name: getattr(plan, name) for name in ("name", "at_least", "bar", "consent", "original_votes", "images")}
+    store_form(connection)
+    rules, counts = plan.rules, plan.count_golden_questions()
+    row: dict[str, Any] = {"per_question": rules.votes_per_question, "lease": rules.lease_seconds}
+    row |= {"golden_share": rules.golden_share, "seed": rules.seed}
+    row |= {name: getattr(plan, name) for name in ("name", "at_least", "bar")}
+    row |= {"consent": plan.consent_text, "original_votes": plan.has_original_votes, "images": plan.images_path}
     row |= {"classes": plan.tasks.questions.classes.count, "has_local_ids": plan.tasks.questions.classes.has_local_ids}
     row |= {"id": 1, "golden_invalid": counts[0], "golden_valid": counts[1], "settings": dict(plan.settings)}
-    row |= {name: None if rules.stop is None else getattr(rules.stop, name[5:]) for name in ("stop_low", "stop_high")}
+    row |= {
+        name: None if rules.stop_rule is None else getattr(rules.stop_rule, name[5:])
+        for name in ("stop_low", "stop_high")
+    }
     connection.execute(schema.campaign.insert(), row)
-    parts = [plan.tasks] if plan.golden_tasks is None else [plan.tasks, plan.golden_tasks]
-    number = {name: row for row, name in enumerate(dict.fromkeys(chain(*(part.questions.images for part in parts))), 1)}
+    task_groups = [plan.tasks] if plan.golden_tasks is None else [plan.tasks, plan.golden_tasks]
+    image_ids = {
+        name: row
+        for row, name in enumerate(
+            dict.fromkeys(chain(*(task_group.questions.images for task_group in task_groups))), 1
+        )
+    }
     images = [
-        {"id": row, "name": name, "address": token_hex(_ADDRESS), "sha256": plan.hashes.get(name), "original": label}
-        for (name, row), label in zip(number.items(), _labels(plan, list(number)), strict=True)
+        {
+            "id": row,
+            "name": name,
+            "address": token_hex(_ADDRESS_BYTES),
+            "sha256": plan.image_hashes.get(name),
+            "original": label,
+        }
+        for (name, row), label in zip(image_ids.items(), _find_original_labels(plan, list(image_ids)), strict=True)
     ]
-    _insert(connection, schema.images, images)
-    _insert(connection, schema.unasked, _unasked(plan, number))
-    _insert(connection, schema.classes, list(_classes(plan, parts)))
-    examples = [{**vars(example), "address": token_hex(_ADDRESS)} for example in plan.examples]
-    _insert(connection, schema.examples, examples)
-    valid = float(current_model([], counts, []).prior[1])
-    for part in parts:
-        questions = _questions(plan, part, valid)
-        tasks = _tasks(plan, part, number)
-        for question, task in zip(questions, np.repeat(np.arange(len(part)), part.sizes).tolist(), strict=True):
+    _insert_rows(connection, schema.images, images)
+    _insert_rows(connection, schema.unasked, _make_unasked_rows(plan, image_ids))
+    _insert_rows(connection, schema.classes, list(_make_class_rows(plan, task_groups)))
+    examples = [{**vars(example), "address": token_hex(_ADDRESS_BYTES)} for example in plan.examples]
+    _insert_rows(connection, schema.examples, examples)
+    valid = float(estimate_rater_model([], counts, []).prior[1])
+    for task_group in task_groups:
+        questions = _make_question_rows(plan, task_group, valid)
+        tasks = _make_task_rows(plan, task_group, image_ids)
+        for question, task in zip(
+            questions, np.repeat(np.arange(len(task_group)), task_group.sizes).tolist(), strict=True
+        ):
             question["task"] = tasks[task]["id"]
-        _insert(connection, schema.tasks, sorted(tasks, key=itemgetter("id")))
-        _insert(connection, schema.questions, sorted(questions, key=itemgetter("id")))
-        if part is plan.golden_tasks:
-            _insert_experts(connection, plan, [question["id"] for question in questions], now)
+        _insert_rows(connection, schema.tasks, sorted(tasks, key=itemgetter("id")))
+        _insert_rows(connection, schema.questions, sorted(questions, key=itemgetter("id")))
+        if task_group is plan.golden_tasks:
+            _insert_expert_answers(connection, plan, [question["id"] for question in questions], now)
     connection.execute(schema.log.insert(), {"at": now, "person": None, "what": "create", "detail": {}})
     if connection.dialect.name == "postgresql":
         connection.execute(text("ANALYZE"))  # without statistics, PostgreSQL would read whole tables for each task
 
 
-def _insert(connection: Connection, table: Any, rows: list[dict[str, Any]]) -> None:
+def _insert_rows(connection: Connection, table: Any, rows: list[dict[str, Any]]) -> None:
     if rows:
         connection.execute(table.insert(), rows)
 
 
-def _labels(plan: CampaignPlan, images: list[str]) -> list[int | None]:
-    """Return the original label of each image; None if unknown."""
+def _find_original_labels(plan: CampaignPlan, image_names: list[str]) -> list[int | None]:
+    """Return the original class id of each image; None if unknown."""
     if plan.original is None:
-        return [None] * len(images)
+        return [None] * len(image_names)
     class_ids = plan.original.indices.tolist()
-    return [class_ids[row] if row >= 0 else None for row in plan.original.find(images).tolist()]
+    return [class_ids[row] if row >= 0 else None for row in plan.original.find(image_names).tolist()]
 
 
-def _unasked(plan: CampaignPlan, with_questions: Collection[str]) -> list[dict[str, Any]]:
-    """List the original labels of images without questions."""
+def _make_unasked_rows(plan: CampaignPlan, asked_images: Collection[str]) -> list[dict[str, Any]]:
+    """Make rows with the original labels of images without questions."""
     if plan.original is None:
         return []
     labels = zip(plan.original.images, plan.original.indices.tolist(), strict=True)
-    return [{"name": name, "original": label} for name, label in labels if name not in with_questions]
+    return [{"name": name, "original": label} for name, label in labels if name not in asked_images]
 
 
-def _classes(plan: CampaignPlan, parts: list[Tasks]) -> Iterator[dict[str, Any]]:
-    """Yield all classes of the class list; without a list, the classes of questions and examples."""
+def _make_class_rows(plan: CampaignPlan, task_groups: list[Tasks]) -> Iterator[dict[str, Any]]:
+    """Make a row per class of the class list; without a list, of the questions and examples."""
     classes = plan.tasks.questions.classes
     example_ids = np.array([example.class_id for example in plan.examples], np.int64)
     ids = (
         range(classes.count or 0)
-        or np.unique(np.concatenate([example_ids, *(part.questions.class_ids for part in parts)])).tolist()
+        or np.unique(
+            np.concatenate([example_ids, *(task_group.questions.class_ids for task_group in task_groups)])
+        ).tolist()
     )
     numbers: dict[str, int] = {}  # by ancestor in the hierarchy
     for class_id in ids:
@@ -122,30 +143,31 @@ def _classes(plan: CampaignPlan, parts: list[Tasks]) -> Iterator[dict[str, Any]]
             "wnid": classes.wnids[class_id] if classes.wnids else None,
             "synonyms": list(classes.synonyms[class_id]) if classes.synonyms else [],
             "definition": classes.definitions[class_id] if classes.definitions else None,
-            "path": [numbers.setdefault(name, len(numbers)) for name in _ancestors(plan, class_id)],
+            "path": [numbers.setdefault(name, len(numbers)) for name in _find_ancestors(plan, class_id)],
         }
 
 
-def _ancestors(plan: CampaignPlan, class_id: int) -> tuple[str, ...]:
+def _find_ancestors(plan: CampaignPlan, class_id: int) -> tuple[str, ...]:
+    """Return the names of the ancestors of a class in the hierarchy, the root first."""
     return () if plan.hierarchy is None else plan.hierarchy.path(class_id)[:-1]
 
 
-def _tasks(plan: CampaignPlan, part: Tasks, number: dict[str, int]) -> list[dict[str, Any]]:
-    """List tasks, with positions drawn by the seed."""
-    golden = part is plan.golden_tasks
-    kinds = np.where(plan.is_practice, Kind.PRACTICE, Kind.GOLDEN).tolist() if golden else [Kind.MAIN] * len(part)
-    position = np.random.default_rng(plan.rules.seed).permutation(len(part)).tolist()
-    free = 0 if golden else plan.rules.free(votes=0, reserved=0)
-    images = part.questions.image_ids[part.indptr[:-1]].tolist()
-    columns = zip(random_ids(len(part)), images, kinds, position, strict=True)
-    names, sample = part.questions.images, part.sample
+def _make_task_rows(plan: CampaignPlan, tasks: Tasks, image_ids: dict[str, int]) -> list[dict[str, Any]]:
+    """Make a row per task, with positions drawn by the seed."""
+    golden = tasks is plan.golden_tasks
+    kinds = np.where(plan.is_practice_task, Kind.PRACTICE, Kind.GOLDEN).tolist() if golden else [Kind.MAIN] * len(tasks)
+    position = np.random.default_rng(plan.rules.seed).permutation(len(tasks)).tolist()
+    free = 0 if golden else plan.rules.count_free_places(n_votes=0, n_reserved=0)
+    images = tasks.questions.image_ids[tasks.indptr[:-1]].tolist()
+    columns = zip(draw_random_ids(len(tasks)), images, kinds, position, strict=True)
+    names, sample = tasks.questions.images, tasks.sample
     sample_rows = [-1] * len(names) if sample is None else sample.rows_of(names).tolist()
     probabilities = [None if row < 0 or sample is None else float(sample.probabilities[row]) for row in sample_rows]
     strata = [None if row < 0 or sample is None else sample.strata[row] for row in sample_rows]
     return [
         {
             "id": task,
-            "image": number[names[image]],
+            "image": image_ids[names[image]],
             "kind": kind,
             "position": position,
             "free": free,
@@ -156,12 +178,12 @@ def _tasks(plan: CampaignPlan, part: Tasks, number: dict[str, int]) -> list[dict
     ]
 
 
-def _questions(plan: CampaignPlan, part: Tasks, valid: float) -> list[dict[str, Any]]:
-    """List the questions of tasks, in their order."""
-    golden, questions = part is plan.golden_tasks, part.questions
-    truths = plan.truth if golden else [None] * len(questions)
-    ids, class_ids = random_ids(len(questions)), questions.class_ids.tolist()
-    columns = zip(ids, class_ids, truths, plan.priors(questions), strict=True)
+def _make_question_rows(plan: CampaignPlan, tasks: Tasks, default_prior: float) -> list[dict[str, Any]]:
+    """Make a row per question, in the order of the tasks."""
+    golden, questions = tasks is plan.golden_tasks, tasks.questions
+    truths = plan.truths if golden else [None] * len(questions)
+    ids, class_ids = draw_random_ids(len(questions)), questions.class_ids.tolist()
+    columns = zip(ids, class_ids, truths, plan.estimate_priors(questions), strict=True)
     return [
         {
             "id": question,
@@ -169,22 +191,22 @@ def _questions(plan: CampaignPlan, part: Tasks, valid: float) -> list[dict[str, 
             "golden": golden,
             "truth": truth,
             "prior": prior,
-            "valid": valid if prior is None else prior,
+            "valid": default_prior if prior is None else prior,
         }
         for question, class_id, truth, prior in columns
     ]
 
 
-def _insert_experts(connection: Connection, plan: CampaignPlan, numbers: list[int], now: float) -> None:
-    """Insert experts and their answers; `numbers` are the ids of the golden questions."""
+def _insert_expert_answers(connection: Connection, plan: CampaignPlan, golden_ids: list[int], now: float) -> None:
+    """Insert the experts and their answers to the golden questions, whose ids are `golden_ids`."""
     expert_answers = plan.expert_answers
     person = {}
-    with add_place_to_errors("the experts' votes"):
+    with add_error_place("the experts' votes"):
         for name in dict.fromkeys(name for _, name in expert_answers):
             person[name] = insert_person(connection, name, Role.EXPERT, Stage.RATING)
-    rest = {"revision": 0, "at": now, "counted": False}
+    shared_values = {"revision": 0, "at": now, "counted": False}
     rows = [
-        {"question": numbers[place], "person": person[name], "answer": answer, **rest}
-        for (place, name), answer in expert_answers.items()
+        {"question": golden_ids[position], "person": person[name], "answer": answer, **shared_values}
+        for (position, name), answer in expert_answers.items()
     ]
-    _insert(connection, schema.answers, rows)
+    _insert_rows(connection, schema.answers, rows)

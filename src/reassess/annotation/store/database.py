@@ -13,32 +13,35 @@ from urllib.parse import quote
 from sqlalchemy import URL, Connection, Engine, create_engine, event, exc, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
-from reassess.annotation.addresses import is_server, shown_address
-from reassess.annotation.store.log_file import LogFile, set_time_back
-from reassess.errors import DataError, importing
+from reassess.annotation.addresses import hide_password, is_server_address
+from reassess.annotation.store.log_file import LogFile, decrement_file_time
+from reassess.errors import DataError, require_package
 from reassess.formats.file_lock import is_locked
 from reassess.formats.files import exists
 
 UnavailableError = exc.OperationalError
 WaitedTooLongError = exc.TimeoutError
 
-ALLOW_WRITING = "make the file and its folder writable"
-RESTORE = "use a copy by reassess annotate backup"
-_STOP = f"stop its server, and {RESTORE}"
+ALLOW_WRITING_FIX = "make the file and its folder writable"
+RESTORE_FIX = "use a copy by reassess annotate backup"
+_STOP_SERVER_FIX = f"stop its server, and {RESTORE_FIX}"
 EXCLUSIVE_FILES: set[str] = set()  # real paths of files that this process has locked to serve or upgrade them
-_CONNECTIONS = 8  # kept open to a database server, since a new connection takes longer than a request
-_LOCK_TIMEOUT = 10_000  # milliseconds that a writer waits for another writer
-_PAGES = 1_000  # SQLite moves a log of this size into the file
-_CHANGES, _BYTES = 25, 8 << 20  # the serving process moves a log into the file after this number of changes or bytes
+_MAX_CONNECTIONS = 8  # kept open to a database server, since a new connection takes longer than a request
+_LOCK_TIMEOUT_MS = 10_000  # milliseconds that a writer waits for another writer
+_MAX_LOG_PAGES = 1_000  # SQLite moves a log of this size into the file
+_MAX_LOG_CHANGES, _MAX_LOG_BYTES = (
+    25,
+    8 << 20,
+)  # the serving process moves a log into the file after this number of changes or bytes
 
 
 class Gate:
-    """A gate that lets one change of an SQLite file pass at a time.
+    """A lock for changes of an SQLite file, which also detects changes by other programs.
 
-    It refuses changes after the file or its log was replaced. SQLite does not notice a replaced file or log, and
-    acknowledged changes would be lost. Only the process that serves the file moves the log into it. So the gate refuses
-    changes if another program has changed the size or time of the file, or the content of the log. It checks before
-    each change, and again before the change is acknowledged.
+    One change passes at a time. The gate refuses changes after the file or its log was replaced. SQLite does not notice
+    a replaced file or log, and acknowledged changes would be lost. Only the process that serves the file moves the log
+    into it. So the gate refuses changes if another program has changed the size or time of the file, or the content of
+    the log. It checks before each change, and again before the change is acknowledged.
     """
 
     def __init__(self, engine: Engine, path: str) -> None:
@@ -50,16 +53,16 @@ class Gate:
         self._log = LogFile(f"{path}-wal", is_empty=not pages) if self._has_log and path in EXCLUSIVE_FILES else None
         self._is_log_changed, self._rows, self._has_written = False, 0, False
         self._state = self._read_state()
-        event.listen(engine, "begin", self._begin)
-        event.listen(engine, "commit", self._commit)
+        event.listen(engine, "begin", self._check_before_writing)
+        event.listen(engine, "commit", self._note_commit)
         if self._log is not None:
             event.listen(engine, "engine_disposed", lambda _, log=self._log: log.close())
 
     def __enter__(self) -> None:
-        if not self._lock.acquire(timeout=_LOCK_TIMEOUT / 1000):
+        if not self._lock.acquire(timeout=_LOCK_TIMEOUT_MS / 1000):
             raise WaitedTooLongError("the database accepts no change of this process")
         try:
-            self._check()
+            self._refuse_if_changed()
         except BaseException:
             self._lock.release()
             raise
@@ -67,107 +70,116 @@ class Gate:
     def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
         try:
             if error is None and self._log is not None:
-                is_due = not self._changes % _CHANGES or self._log.end > _BYTES
-                self._check(has_committed=self._has_written, thorough=is_due)
+                is_due = not self._changes % _MAX_LOG_CHANGES or self._log.end_of_own_commits > _MAX_LOG_BYTES
+                self._refuse_if_changed(has_committed=self._has_written, is_thorough=is_due)
                 if is_due:
                     self._move_log()
         finally:
             self._lock.release()
 
-    def _read_state(self) -> "_State":
-        file = _stat(self._path)
+    def _read_state(self) -> "_FileState":
+        """Read the current state of the file and its log."""
+        file = _stat_file(self._path)
         if not self._has_log:  # for example a read-only file
-            return _State(_inode(file), None, None)
+            return _FileState(_device_and_inode(file), None, None)
         content = (file.st_size, file.st_mtime_ns) if file is not None and self._path in EXCLUSIVE_FILES else None
-        return _State(_inode(file), content, (_inode(_stat(f"{self._path}-wal")), _inode(_stat(f"{self._path}-shm"))))
+        return _FileState(
+            _device_and_inode(file),
+            content,
+            (_device_and_inode(_stat_file(f"{self._path}-wal")), _device_and_inode(_stat_file(f"{self._path}-shm"))),
+        )
 
-    def _begin(self, connection: Connection) -> None:
-        """Check again once the transaction has the right to write."""
+    def _check_before_writing(self, connection: Connection) -> None:
+        """Check the file again, now that the transaction has the right to write."""
         if connection.get_execution_options().get("reading"):
             return
-        self._check()
-        self._rows, self._has_written = _changed_rows(connection), False
+        self._refuse_if_changed()
+        self._rows, self._has_written = _count_changed_rows(connection), False
         self._changes += 1
-        pages = 0 if self._path in EXCLUSIVE_FILES or is_locked(f"{self._path}.lock") else _PAGES
+        pages = 0 if self._path in EXCLUSIVE_FILES or is_locked(f"{self._path}.lock") else _MAX_LOG_PAGES
         if connection.info.get("pages") != pages:
             connection.exec_driver_sql(f"PRAGMA wal_autocheckpoint={pages}")
             connection.info["pages"] = pages
 
-    def _commit(self, connection: Connection) -> None:
+    def _note_commit(self, connection: Connection) -> None:
+        """Note whether the transaction has changed any row."""
         if not connection.get_execution_options().get("reading"):
-            self._has_written = _changed_rows(connection) != self._rows
+            self._has_written = _count_changed_rows(connection) != self._rows
 
-    def _check(self, **options: bool) -> None:
-        """Refuse a change if another program changed the file or its log; save what the log still contains."""
+    def _refuse_if_changed(self, **options: bool) -> None:
+        """Raise if another program has changed the file or its log, after saving what the log contains."""
         if self._log is not None:
             self._is_log_changed |= not self._log.is_intact(**options)
         state = self._read_state()
         if self._is_log_changed or state != self._state:
             error = sqlite3.OperationalError(f"{self._path} {state.describe_change(self._state)}")
             self._move_log()
-            if self._log is not None and self._is_log_changed and not self._log.has_lost_header():
-                self._log.cut()
+            if self._log is not None and self._is_log_changed and not self._log.is_only_header_changed():
+                self._log.truncate_to_commits()
             raise UnavailableError("BEGIN IMMEDIATE", None, error)
 
     def _move_log(self) -> None:
-        """Move the log into the file; also a deleted log that is still open, unless another log replaced it."""
-        state, log = self._read_state(), _stat(f"{self._path}-wal")
+        """Move the commits in the log into the file, unless the log or the file was replaced."""
+        state, log = self._read_state(), _stat_file(f"{self._path}-wal")
         is_unchanged = state == self._state
         if is_unchanged:  # SQLite would also move damaged pages
-            may_move = self._log is None or not self._is_log_changed or self._log.has_lost_header()
+            may_move = self._log is None or not self._is_log_changed or self._log.is_only_header_changed()
         else:
-            may_move = state._replace(log=self._state.log) == self._state and (log is None or not log.st_size)
+            may_move = state._replace(log_inodes=self._state.log_inodes) == self._state and (
+                log is None or not log.st_size
+            )
         if may_move:
             with closing(self._engine.raw_connection()) as connection:
                 connection.execute("PRAGMA wal_checkpoint")
             if is_unchanged:
-                set_time_back(self._path)
+                decrement_file_time(self._path)
                 self._state = self._read_state()
 
 
-class _State(NamedTuple):
-    """The state of an SQLite file and its log."""
+class _FileState(NamedTuple):
+    """The inode, size and time of an SQLite file, and the inodes of its log."""
 
     inode: tuple[int, int] | None
-    content: tuple[int, int] | None  # size and time; None if other processes may move the log into the file too
-    log: tuple[Any, ...] | None
+    size_and_time: tuple[int, int] | None  # size and time; None if other processes may move the log into the file too
+    log_inodes: tuple[Any, ...] | None
 
-    def describe_change(self, before: "_State") -> str:
+    def describe_change(self, earlier: "_FileState") -> str:
         """Describe what has changed since an earlier state."""
-        if self.inode != before.inode:
+        if self.inode != earlier.inode:
             return "was moved, deleted or replaced since it was opened"
-        if self.log != before.log:
+        if self.log_inodes != earlier.log_inodes:
             return "lost its log: a file beside it that ends in -wal or -shm was deleted or replaced"
-        if self == before:
+        if self == earlier:
             return "has a log (-wal) that another program changed since it was opened"
         return "was changed by another program since it was opened"
 
 
-def _changed_rows(connection: Connection) -> int:
-    """Count the rows that a connection has changed; without changes, SQLite writes nothing."""
+def _count_changed_rows(connection: Connection) -> int:
+    """Return how many rows a connection has changed so far."""
     return int(connection.connection.dbapi_connection.total_changes)
 
 
-def _stat(path: str) -> os.stat_result | None:
+def _stat_file(path: str) -> os.stat_result | None:
     try:
         return os.stat(path)  # noqa: PTH116 - three times as fast as Path.stat
     except OSError:
         return None
 
 
-def _inode(stat: os.stat_result | None) -> tuple[int, int] | None:
+def _device_and_inode(stat: os.stat_result | None) -> tuple[int, int] | None:
+    """Return the device and inode that identify a file; None without a file."""
     return stat and (stat.st_dev, stat.st_ino)
 
 
-def open_engine(campaign: str | Path) -> Engine:
+def open_engine(address: str | Path) -> Engine:
     """Create the SQLAlchemy engine of a campaign.
 
     SQLite syncs each commit to the disk, so acknowledged changes survive a kill and a power failure. A writing
     transaction takes the write lock at its start, and waits up to 10 seconds for it, so there are no deadlocks.
     """
-    text = str(campaign)
-    if is_server(text):
-        with importing("psycopg", extra="postgresql", purpose="campaigns on a server"):
+    text = str(address)
+    if is_server_address(text):
+        with require_package("psycopg", extra="postgresql", purpose="campaigns on a server"):
             import psycopg  # noqa: F401
         try:
             url = make_url(text)
@@ -177,78 +189,84 @@ def open_engine(campaign: str | Path) -> Engine:
             raise DataError(
                 "wrong-address",
                 "not the address of a database",
-                where=shown_address(campaign),
+                where=hide_password(address),
                 allowed="postgresql://USER@HOST/DATABASE, with %40 for an @ in the password",
             ) from None
         return create_engine(
             url.set(drivername="postgresql+psycopg"),
-            pool_size=_CONNECTIONS,
+            pool_size=_MAX_CONNECTIONS,
             max_overflow=0,
-            pool_timeout=_LOCK_TIMEOUT / 1000,
-            connect_args={"options": f"-c lock_timeout={_LOCK_TIMEOUT}"},
+            pool_timeout=_LOCK_TIMEOUT_MS / 1000,
+            connect_args={"options": f"-c lock_timeout={_LOCK_TIMEOUT_MS}"},
             hide_parameters=True,
         )
-    url = URL.create("sqlite", database=file_uri(text), query={"uri": "true"})
-    engine = create_engine(url, json_deserializer=_from_json, hide_parameters=True)
-    event.listen(engine, "connect", _prepare)
-    event.listen(engine, "begin", _begin)
+    url = URL.create("sqlite", database=sqlite_uri(text), query={"uri": "true"})
+    engine = create_engine(url, json_deserializer=_parse_json, hide_parameters=True)
+    event.listen(engine, "connect", _set_pragmas)
+    event.listen(engine, "begin", _begin_transaction)
     return engine
 
 
 @contextmanager
-def opened(campaign: str | Path) -> Iterator[Engine]:
-    """Open the engine of a campaign for a block; at its end, SQLite moves the log into the file."""
-    engine = open_engine(campaign)
+def using_engine(address: str | Path) -> Iterator[Engine]:
+    """Open an SQLAlchemy engine for a block; when it closes, SQLite moves the log into the file."""
+    engine = open_engine(address)
     try:
         yield engine
     finally:
         engine.dispose()
 
 
-def connect(path: str | Path) -> "closing[sqlite3.Connection]":
+def connect_to_file(path: str | Path) -> "closing[sqlite3.Connection]":
     """Open a plain connection to an SQLite file."""
-    return closing(sqlite3.connect(file_uri(path), uri=True))
+    return closing(sqlite3.connect(sqlite_uri(path), uri=True))
 
 
 def enable_wal(path: Path) -> None:
     """Enable SQLite's write-ahead log in a file, so that reads do not wait for writes."""
-    with connect(path) as connection:
+    with connect_to_file(path) as connection:
         connection.execute("PRAGMA journal_mode=WAL")
 
 
-def existing(campaign: str | Path) -> str | Path:
-    """Return an address; `DataError` if its file does not exist, since SQLite would create it."""
-    if is_server(campaign) or os.path.isfile(campaign):  # noqa: PTH113 - Path.is_file raises for a name that is too long
-        return campaign
-    if exists(campaign):
-        kind = "a folder" if Path(campaign).is_dir() else "a pipe or a device"
+def check_campaign_exists(address: str | Path) -> str | Path:
+    """Raise `DataError` if the file of a campaign does not exist; otherwise return the address."""
+    # SQLite would create a missing file.
+    if is_server_address(address) or os.path.isfile(address):  # noqa: PTH113 - Path.is_file raises for a name that is too long
+        return address
+    if exists(address):
+        kind = "a folder" if Path(address).is_dir() else "a pipe or a device"
         raise DataError(
             "not-a-campaign",
             f"path is {kind}, not a campaign",
-            where=campaign,
+            where=address,
             fix="choose the file of a campaign",
         )
-    is_link = os.path.islink(campaign)  # noqa: PTH114
+    is_link = os.path.islink(address)  # noqa: PTH114
     raise DataError(
         "not-a-campaign",
         "campaign not found",
-        where=campaign,
-        found=f"a link to {Path(campaign).readlink()}, which does not exist" if is_link else None,
+        where=address,
+        found=f"a link to {Path(address).readlink()}, which does not exist" if is_link else None,
         fix="correct the link" if is_link else "check the path, or reassess annotate create",
     )
 
 
-def reading(engine: Engine, *, once: bool = False) -> Connection:
-    """Open a connection that reads a fixed state of the database; `once`: for one statement only."""
+def connect_for_reading(engine: Engine, *, is_single_statement: bool = False) -> Connection:
+    """Open a connection whose statements all read the same state of the database.
+
+    With `is_single_statement`, the connection is used for one statement only.
+    """
     connection = engine.connect()
     if engine.dialect.name == "postgresql":  # by default, each statement would see the latest commits
-        connection = connection.execution_options(isolation_level="AUTOCOMMIT" if once else "REPEATABLE READ")
+        connection = connection.execution_options(
+            isolation_level="AUTOCOMMIT" if is_single_statement else "REPEATABLE READ"
+        )
     return connection.execution_options(reading=True)
 
 
 @contextmanager
-def database_errors(campaign: str | Path) -> Iterator[None]:
-    """Turn errors of a campaign's database into `DataError`."""
+def convert_database_errors(address: str | Path) -> Iterator[None]:
+    """Turn errors of a campaign's database in a block into `DataError`."""
     try:
         yield
     except (SQLAlchemyError, sqlite3.Error) as error:
@@ -256,44 +274,44 @@ def database_errors(campaign: str | Path) -> Iterator[None]:
         raise DataError(
             "database-failed",
             "database of the campaign cannot be used",
-            where=shown_address(campaign),
+            where=hide_password(address),
             found=cause,
-            fix=next((fix for text, fix in _FIXES.items() if text in cause), None),
+            fix=next((fix for text, fix in _FIXES_BY_ERROR_TEXT.items() if text in cause), None),
         ) from error
 
 
-def check_integrity(connection: Connection, check: str) -> None:
-    """Raise `DataError` if an SQLite file is damaged; `check` is quick_check or integrity_check."""
+def check_integrity(connection: Connection, pragma: str) -> None:
+    """Raise `DataError` if an SQLite file is damaged, by the pragma ``quick_check`` or ``integrity_check``."""
     if connection.dialect.name == "sqlite":
-        result = connection.exec_driver_sql(f"PRAGMA {check}(1)").scalar_one()
+        result = connection.exec_driver_sql(f"PRAGMA {pragma}(1)").scalar_one()
         if result != "ok":
             path = connection.exec_driver_sql("SELECT file FROM pragma_database_list WHERE name = 'main'").scalar()
-            raise DataError("damaged-campaign", "campaign file is damaged", where=path, found=result, fix=RESTORE)
+            raise DataError("damaged-campaign", "campaign file is damaged", where=path, found=result, fix=RESTORE_FIX)
 
 
-def forbids_writing(error: DBAPIError) -> bool:
-    """Return whether a database refused a change because it is read-only for this user."""
-    return "readonly" in str(error.orig) or getattr(error.orig, "sqlstate", None) in _READ_ONLY
+def is_read_only_error(error: DBAPIError) -> bool:
+    """Return whether an error means that the database is read-only for this user."""
+    return "readonly" in str(error.orig) or getattr(error.orig, "sqlstate", None) in _READ_ONLY_CODES
 
 
-_READ_ONLY = ("25006", "42501")  # PostgreSQL: a read-only transaction, a missing permission
-_FIXES = {
+_READ_ONLY_CODES = ("25006", "42501")  # PostgreSQL: a read-only transaction, a missing permission
+_FIXES_BY_ERROR_TEXT = {
     "is locked": "try again once the other process has ended",
     "not a database": "choose the file of a campaign",
     "no such table": "choose the file of a campaign",
     "no such column": "choose the file of a campaign",
-    "malformed": RESTORE,
-    "since it was opened": _STOP,
-    "lost its log": _STOP,
-    "readonly": ALLOW_WRITING,
-    "unable to open": ALLOW_WRITING,
+    "malformed": RESTORE_FIX,
+    "since it was opened": _STOP_SERVER_FIX,
+    "lost its log": _STOP_SERVER_FIX,
+    "readonly": ALLOW_WRITING_FIX,
+    "unable to open": ALLOW_WRITING_FIX,
     "full": "free space on the disk",
     "onnection": "check the address, and start the server",
     "does not exist": "check the name of the database",
 }
 
 
-def file_uri(path: str | Path) -> str:
+def sqlite_uri(path: str | Path) -> str:
     """Return the URI of a file for SQLite.
 
     A read-only file cannot have a log. So it is opened as immutable, unless another process has a log beside it.
@@ -304,23 +322,23 @@ def file_uri(path: str | Path) -> str:
     return f"file:{quote(os.fsencode(file))}{'?immutable=1' if is_immutable else ''}"
 
 
-def _from_json(text: str) -> Any:
+def _parse_json(text: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, TypeError) as error:
         raise DataError(
-            "damaged-campaign", "a value in the database is not JSON", found=repr(text), fix=RESTORE
+            "damaged-campaign", "a value in the database is not JSON", found=repr(text), fix=RESTORE_FIX
         ) from error
 
 
-def _begin(connection: Connection) -> None:
+def _begin_transaction(connection: Connection) -> None:
     if connection.get_execution_options().get("reading"):
         connection.connection.cursor().execute("BEGIN")
     else:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
-def _prepare(connection: Any, _: Any) -> None:
+def _set_pragmas(connection: Any, _: Any) -> None:
     connection.isolation_level = None  # transactions start with an explicit BEGIN
-    for setting in ("synchronous=FULL", "foreign_keys=ON", f"busy_timeout={_LOCK_TIMEOUT}"):
+    for setting in ("synchronous=FULL", "foreign_keys=ON", f"busy_timeout={_LOCK_TIMEOUT_MS}"):
         connection.execute(f"PRAGMA {setting}")

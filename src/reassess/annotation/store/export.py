@@ -1,4 +1,4 @@
-"""Reading the votes of a campaign, and the suggested classes."""
+"""Exporting the votes of a campaign, and the suggested classes."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -9,9 +9,9 @@ import numpy.typing as npt
 from sqlalchemy import Connection, Select, and_, exists, func, select
 from sqlalchemy.exc import DBAPIError
 
-from reassess.annotation.store.campaigns import Campaign, changing
-from reassess.annotation.store.database import check_integrity, forbids_writing, reading
-from reassess.annotation.store.given_answers import finish_counting
+from reassess.annotation.store.campaigns import Campaign, open_transaction
+from reassess.annotation.store.database import check_integrity, connect_for_reading, is_read_only_error
+from reassess.annotation.store.given_answers import finish_recounting
 from reassess.annotation.store.schema import (
     WITHDRAWN,
     Kind,
@@ -26,35 +26,35 @@ from reassess.annotation.store.schema import (
     turns,
     unasked,
 )
-from reassess.annotation.store.shown_items import classes_of
+from reassess.annotation.store.shown_items import read_classes
 from reassess.core import KNOWN_ANSWERS, Classes, LabelSets, Questions, Sample, Votes
 
-_ROWS = 100_000  # to read at a time
+_ROWS_PER_READ = 100_000  # to read at a time
 
 
 @dataclass(frozen=True)
 class Suggestion:
-    """A class that people suggested for an image."""
+    """A class that people suggested for an image, with the number of people."""
 
-    image: str
+    image_name: str
     class_id: int
-    people: int  # number of people
+    n_people: int  # number of people
 
 
 @dataclass(frozen=True)
 class QuestionState:
-    """The state of a question that raters vote on."""
+    """Votes and state of a question that raters vote on."""
 
-    image: str
+    image_name: str
     class_id: int
-    votes: int  # counted votes
-    ended: str | None
-    valid: float  # probability that the class is valid, at the last vote
+    n_votes: int  # counted votes
+    close_reason: str | None
+    valid_probability: float  # probability that the class is valid, at the last vote
 
 
 @dataclass(frozen=True)
-class Exported:
-    """The votes of a campaign, and everything else to export."""
+class CampaignExport:
+    """The votes, golden votes and labels of a campaign, with counts of answers that are not exported."""
 
     votes: Votes  # counted votes
     golden: Votes | None  # experts' votes on golden questions, also those for practice and those without a vote
@@ -62,31 +62,34 @@ class Exported:
     sample: Sample | None  # images of `golden` that were drawn at random
     original: LabelSets | None
     suggestions: tuple[Suggestion, ...]  # sorted by image and class
-    questions: tuple[QuestionState, ...]
-    not_needed: int  # answers to questions that already had enough votes
-    skipped: int  # answers about images that their rater skipped
-    withdrawn: int  # answers to withdrawn questions
-    excluded: int  # answers of excluded raters
-    practice: int  # experts' votes on practice questions, which are in `golden`
-    unrated_golden: int  # golden questions on images without any vote
-    unrated_images: int  # images of these questions
+    question_states: tuple[QuestionState, ...]
+    n_not_needed: int  # answers to questions that already had enough votes
+    n_skipped: int  # answers about images that their rater skipped
+    n_withdrawn: int  # answers to withdrawn questions
+    n_excluded: int  # answers of excluded raters
+    n_practice_votes: int  # experts' votes on practice questions, which are in `golden`
+    n_unrated_golden: int  # golden questions on images without any vote
+    n_unrated_images: int  # images of these questions
 
     @property
-    def measures_raters(self) -> bool:
-        """Whether raters answered golden questions that experts answered."""
+    def has_rater_golden_votes(self) -> bool:
+        """Whether raters voted on golden questions that experts answered."""
         if self.golden is None or self.rater_golden is None:
             return False
         return bool(self.golden.sizes[self.golden.find(self.rater_golden.items)].any())
 
 
-def export_votes(campaign: Campaign, *, names: bool = False) -> Exported:
-    """Read the votes of a campaign; with `names`, raters keep their names instead of numbers."""
-    finish_counting(campaign)
-    classes = classes_of(campaign)
-    with reading(campaign.engine) as connection:
+def export_votes(campaign: Campaign, *, with_names: bool = False) -> CampaignExport:
+    """Read everything to export from a campaign.
+
+    With `with_names`, raters keep their names instead of numbers.
+    """
+    finish_recounting(campaign)
+    classes = read_classes(campaign)
+    with connect_for_reading(campaign.engine) as connection:
         check_integrity(connection, "integrity_check")
-        reader = _AnswerReader(connection, classes, names=names)
-        golden, rater_golden = reader.golden()
+        reader = _AnswerReader(connection, classes, with_names=with_names)
+        golden, rater_golden = reader.read_golden_votes()
         all_answers = select(func.count()).select_from(answers.join(people).join(questions).join(tasks))
         is_withdrawn = func.coalesce(questions.c.ended, "") == WITHDRAWN
 
@@ -94,72 +97,73 @@ def export_votes(campaign: Campaign, *, names: bool = False) -> Exported:
             number: int = connection.execute(all_answers.where(*conditions)).scalar_one()
             return number
 
-        uncounted = partial(count, ~questions.c.golden, ~answers.c.counted, *OF_RATERS)
-        votes = reader.votes(COUNTED)
-        rated = {*votes.images, *_answered_images(golden)}
-        unrated = [row.n for row in connection.execute(_GOLDEN_COUNTS) if row.name not in rated]
-        return Exported(
+        uncounted = partial(count, ~questions.c.golden, ~answers.c.counted, *IS_BY_INCLUDED_RATER)
+        votes = reader.read_votes(IS_COUNTED)
+        rated = {*votes.images, *_find_answered_images(golden)}
+        unrated = [row.n for row in connection.execute(_SELECT_GOLDEN_COUNTS) if row.name not in rated]
+        return CampaignExport(
             votes=votes,
             golden=golden,
             rater_golden=rater_golden,
-            sample=_sample(connection, golden),
-            original=_original(connection, classes),
-            suggestions=tuple(Suggestion(*row) for row in connection.execute(_SUGGESTIONS)),
-            questions=tuple(QuestionState(*row) for row in connection.execute(_QUESTION_STATES)),
-            not_needed=uncounted(NOT_SKIPPED, ~is_withdrawn),
-            skipped=uncounted(~NOT_SKIPPED),
-            withdrawn=uncounted(NOT_SKIPPED, is_withdrawn),
-            excluded=count(~questions.c.golden, people.c.excluded),
-            practice=count(tasks.c.kind == Kind.PRACTICE, people.c.role == Role.EXPERT, NOT_SKIPPED),
-            unrated_golden=sum(unrated),
-            unrated_images=len(unrated),
+            sample=_read_sample(connection, golden),
+            original=_read_original_labels(connection, classes),
+            suggestions=tuple(Suggestion(*row) for row in connection.execute(_SELECT_SUGGESTIONS)),
+            question_states=tuple(QuestionState(*row) for row in connection.execute(_SELECT_QUESTION_STATES)),
+            n_not_needed=uncounted(IS_NOT_SKIPPED, ~is_withdrawn),
+            n_skipped=uncounted(~IS_NOT_SKIPPED),
+            n_withdrawn=uncounted(IS_NOT_SKIPPED, is_withdrawn),
+            n_excluded=count(~questions.c.golden, people.c.excluded),
+            n_practice_votes=count(tasks.c.kind == Kind.PRACTICE, people.c.role == Role.EXPERT, IS_NOT_SKIPPED),
+            n_unrated_golden=sum(unrated),
+            n_unrated_images=len(unrated),
         )
 
 
-def note_export(campaign: Campaign, now: float, by: int | None = None, *, names: bool) -> None:
-    """Note an export in the log, unless the command line exports a read-only campaign."""
+def log_export(campaign: Campaign, now: float, actor_id: int | None = None, *, with_names: bool) -> None:
+    """Log an export, unless the command line exports a read-only campaign."""
     try:
-        with changing(campaign) as change:
-            change.note(now, "export", by, names=names)
+        with open_transaction(campaign) as transaction:
+            transaction.log_action(now, "export", actor_id, names=with_names)
     except DBAPIError as error:
-        if by is not None or not forbids_writing(error):
+        if actor_id is not None or not is_read_only_error(error):
             raise
 
 
-def golden_votes_of(campaign: Campaign) -> tuple[Votes | None, Votes | None]:
-    """Read the experts' and the raters' votes on golden questions."""
-    classes = classes_of(campaign)
-    with reading(campaign.engine) as connection:
-        return _AnswerReader(connection, classes, names=False).golden()
+def read_golden_votes(campaign: Campaign) -> tuple[Votes | None, Votes | None]:
+    """Return the experts' and the raters' votes on golden questions; None if there are none."""
+    classes = read_classes(campaign)
+    with connect_for_reading(campaign.engine) as connection:
+        return _AnswerReader(connection, classes, with_names=False).read_golden_votes()
 
 
 class _AnswerReader:
-    """A reader of answers as votes, sorted by image, class and time."""
+    """A reader of answers, which it returns as votes sorted by image, class and time."""
 
-    def __init__(self, connection: Connection, classes: Classes, *, names: bool) -> None:
+    def __init__(self, connection: Connection, classes: Classes, *, with_names: bool) -> None:
         self.connection, self.classes = connection, classes
         self.images = {row.id: row.name for row in connection.execute(select(images.c.id, images.c.name))}
         everybody = connection.execute(select(people.c.id, people.c.name, people.c.role))
-        self.people = {row.id: row.name if names else f"{row.role} {row.id}" for row in everybody}
+        self.people = {row.id: row.name if with_names else f"{row.role} {row.id}" for row in everybody}
 
-    def golden(self) -> tuple[Votes | None, Votes | None]:
-        """Experts' votes on golden questions, and raters' without practice; None if there are none.
+    def read_golden_votes(self) -> tuple[Votes | None, Votes | None]:
+        """Return the experts' and the raters' votes on golden questions; None if there are none.
 
-        If experts have answered some golden questions, the others follow without votes.
+        Votes of raters in practice are not included. If experts have answered some golden questions, the others follow
+        without votes.
         """
-        experts = self.votes(questions.c.golden, people.c.role == Role.EXPERT, NOT_SKIPPED)
-        raters = self.votes(tasks.c.kind == Kind.GOLDEN, NOT_SKIPPED, *OF_RATERS)
+        experts = self.read_votes(questions.c.golden, people.c.role == Role.EXPERT, IS_NOT_SKIPPED)
+        raters = self.read_votes(tasks.c.kind == Kind.GOLDEN, IS_NOT_SKIPPED, *IS_BY_INCLUDED_RATER)
         if not len(experts):
             return None, raters if len(raters) else None
-        image, class_id = zip(*self.connection.execute(_GOLDEN_QUESTIONS), strict=True)
+        image, class_id = zip(*self.connection.execute(_SELECT_GOLDEN_QUESTIONS), strict=True)
         golden = Questions.from_columns([self.images[number] for number in image], np.array(class_id), self.classes)
-        none = np.zeros(0, np.int64)
-        experts = experts.append(Votes.from_columns(golden, none, none, none, (), KNOWN_ANSWERS))
+        no_rows = np.zeros(0, np.int64)
+        experts = experts.append(Votes.from_columns(golden, no_rows, no_rows, no_rows, (), KNOWN_ANSWERS))
         return experts, raters if len(raters) else None
 
-    def votes(self, *conditions: Any) -> Votes:
-        """Read the answers that meet some conditions as votes."""
-        columns = _columns(self.connection, _ANSWERS.where(*conditions))
+    def read_votes(self, *conditions: Any) -> Votes:
+        """Read the answers that meet all conditions, as votes."""
+        columns = _read_columns(self.connection, _SELECT_ANSWERS.where(*conditions))
         image, class_id, _, person, answer, seconds = columns[:, np.lexsort(columns[2::-1])]
         is_first = np.append(True, (np.diff(image) != 0) | (np.diff(class_id) != 0))[: image.size]
         raters, rater_ids = np.unique(person.astype(np.int64), return_inverse=True)
@@ -175,42 +179,42 @@ class _AnswerReader:
         )
 
 
-_ANSWERS = select(
+_SELECT_ANSWERS = select(
     tasks.c.image, questions.c.class_id, answers.c.id, answers.c.person, answers.c.answer, answers.c.seconds
 ).select_from(answers.join(people).join(questions).join(tasks))
-NOT_SKIPPED = ~exists().where(
+IS_NOT_SKIPPED = ~exists().where(
     turns.c.person == answers.c.person, turns.c.task == tasks.c.id, turns.c.state == State.SKIPPED
 )
 # Answers that count; answers of an excluded rater may not be recounted yet.
-COUNTED = and_(answers.c.counted, answers.c.person.in_(select(people.c.id).where(~people.c.excluded)))
-OF_RATERS = people.c.role == Role.RATER, ~people.c.excluded
-_SUGGESTIONS = (
+IS_COUNTED = and_(answers.c.counted, answers.c.person.in_(select(people.c.id).where(~people.c.excluded)))
+IS_BY_INCLUDED_RATER = people.c.role == Role.RATER, ~people.c.excluded
+_SELECT_SUGGESTIONS = (
     select(images.c.name, suggestions.c.class_id, func.count(suggestions.c.person.distinct()))
     .select_from(suggestions.join(tasks).join(images).join(people))
     .where(~people.c.excluded)
     .group_by(images.c.id, images.c.name, suggestions.c.class_id)
     .order_by(images.c.id, suggestions.c.class_id)
 )
-_GOLDEN_COUNTS = (
+_SELECT_GOLDEN_COUNTS = (
     select(images.c.name, func.count().label("n"))
     .select_from(questions.join(tasks).join(images))
     .where(questions.c.golden)
     .group_by(images.c.id, images.c.name)
 )
-_QUESTION_STATES = (
+_SELECT_QUESTION_STATES = (
     select(images.c.name, questions.c.class_id, questions.c.votes, questions.c.ended, questions.c.valid)
     .select_from(questions.join(tasks).join(images))
     .where(~questions.c.golden, questions.c.ended.is_distinct_from(WITHDRAWN))
     .order_by(images.c.id, questions.c.class_id)
 )
 
-_GOLDEN_QUESTIONS = (
+_SELECT_GOLDEN_QUESTIONS = (
     select(tasks.c.image, questions.c.class_id)
     .select_from(questions.join(tasks))
     .where(questions.c.golden)
     .order_by(tasks.c.image, questions.c.class_id)
 )
-_DRAWN_IMAGES = (
+_SELECT_DRAWN_IMAGES = (
     select(images.c.name, tasks.c.probability, tasks.c.stratum)
     .select_from(tasks.join(images))
     .where(tasks.c.kind.in_([Kind.GOLDEN, Kind.PRACTICE]), tasks.c.probability.is_not(None))
@@ -218,15 +222,15 @@ _DRAWN_IMAGES = (
 )
 
 
-def _columns(connection: Connection, query: Select[Any]) -> npt.NDArray[np.float64]:
-    """Read the columns of a query as float64, shape (columns, rows), with NaN for null."""
+def _read_columns(connection: Connection, query: Select[Any]) -> npt.NDArray[np.float64]:
+    """Read the result of a query as float64, shape (columns, rows), with NaN for null."""
     parts = [np.empty((len(query.selected_columns), 0))]
-    for rows in connection.execute(query).partitions(_ROWS):
+    for rows in connection.execute(query).partitions(_ROWS_PER_READ):
         parts.append(np.array(list(zip(*rows, strict=True)), np.float64))
     return np.concatenate(parts, axis=1)
 
 
-def _answered_images(golden: Votes | None) -> set[str]:
+def _find_answered_images(golden: Votes | None) -> set[str]:
     """Return the images whose golden questions all have an answer by an expert."""
     if golden is None or not isinstance(golden.items, Questions):
         return set()
@@ -235,9 +239,9 @@ def _answered_images(golden: Votes | None) -> set[str]:
     return {image for image, has_open in zip(golden.images, is_open.tolist(), strict=True) if not has_open}
 
 
-def _sample(connection: Connection, golden: Votes | None) -> Sample | None:
-    """The drawn images of golden questions; None if there are none."""
-    rows = {row.name: row for row in connection.execute(_DRAWN_IMAGES)}
+def _read_sample(connection: Connection, golden: Votes | None) -> Sample | None:
+    """Read which golden images were drawn at random; None if there are none."""
+    rows = {row.name: row for row in connection.execute(_SELECT_DRAWN_IMAGES)}
     if not rows or golden is None:
         return None
     return Sample(
@@ -247,7 +251,8 @@ def _sample(connection: Connection, golden: Votes | None) -> Sample | None:
     )
 
 
-def _original(connection: Connection, classes: Classes) -> LabelSets | None:
+def _read_original_labels(connection: Connection, classes: Classes) -> LabelSets | None:
+    """Read the original labels of all images; None if there are none."""
     rows = [
         row
         for table in (images, unasked)

@@ -1,4 +1,4 @@
-"""Answers, skipped images, and excluded raters."""
+"""Saving answers, skipping images, and excluding raters."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,26 +7,26 @@ from typing import Any
 
 from sqlalchemy import Row, and_, bindparam, select, update
 
-from reassess.annotation.store.campaigns import Campaign, Transaction, changing
-from reassess.annotation.store.choosing import QUESTIONS_OF_TASK
-from reassess.annotation.store.database import reading
+from reassess.annotation.store.campaigns import Campaign, Transaction, open_transaction
+from reassess.annotation.store.choosing import SELECT_TASK_QUESTIONS
+from reassess.annotation.store.database import connect_for_reading
 from reassess.annotation.store.schema import Kind, Role, State, answers, cursors, people, questions, tasks, turns
-from reassess.annotation.store.suggestions import update_suggested
-from reassess.annotation.store.turns import end_turn, find_turn, is_practice
-from reassess.annotation.store.vote_counting import count_golden, count_new_votes, recount, update_truth
+from reassess.annotation.store.suggestions import update_suggested_questions
+from reassess.annotation.store.turns import end_turn, find_turn, is_practice_turn
+from reassess.annotation.store.vote_counting import count_new_votes, recount_votes, update_golden_counts, update_truths
 from reassess.core import KNOWN_ANSWERS
 from reassess.core.checks import check_range
 from reassess.errors import DataError
 
-_MAX_CHANGES = 1_000  # of an answer between two requests; a huge revision would leave no room for later revisions
-_MAX_COUNTED = 100  # questions per transaction, since other transactions wait for it
+_MAX_REVISION_STEP = 1_000  # of an answer between two requests; a huge revision would leave no room for later revisions
+_MAX_QUESTIONS = 100  # questions per transaction, since other transactions wait for it
 
 
 @dataclass(frozen=True)
 class GivenAnswer:
     """A person's answer to a question."""
 
-    question: int
+    question_id: int
     answer: int  # 0 no, 1 maybe, 2 yes
     seconds: float | None = None
     revision: int = 0
@@ -39,26 +39,28 @@ class GivenAnswer:
 
 
 def save_answers(
-    campaign: Campaign, person: int, new_answers: Sequence[GivenAnswer], now: float, *, reveal: bool = True
+    campaign: Campaign, person_id: int, new_answers: Sequence[GivenAnswer], now: float, *, reveal: bool = True
 ) -> dict[int, int]:
-    """Save answers, each once, even if a page sends it several times.
+    """Save the new and changed answers of a person, also if a page sends some of them twice.
 
     Nothing is saved if one answer is invalid. A question keeps a person's answer with the highest revision, and the
     first of answers with the same revision. Answers to questions that have enough votes are saved, but do not count.
     With `reveal`, practice tasks end once all their questions have answers; return the truths of their questions.
     Without `reveal`, practice answers can still be changed. `DataError` if a question was not shown to the person.
     """
-    with changing(campaign) as change:
-        row = change.person(person)
+    with open_transaction(campaign) as transaction:
+        row = transaction.lock_person(person_id)
         latest: dict[int, GivenAnswer] = {}
         for answer in new_answers:
-            if answer.question not in latest or answer.revision > latest[answer.question].revision:
-                latest[answer.question] = answer
+            if answer.question_id not in latest or answer.revision > latest[answer.question_id].revision:
+                latest[answer.question_id] = answer
         truths: dict[int, int] = {}
-        for turn in _turns_of(change, person, list(latest)):
-            reveals = reveal and is_practice(row, turn.kind) and turn.state in (State.ASKED, State.EXPIRED, State.DONE)
+        for turn in _lock_turns(transaction, person_id, list(latest)):
+            reveals = (
+                reveal and is_practice_turn(row, turn.kind) and turn.state in (State.ASKED, State.EXPIRED, State.DONE)
+            )
             task_answers = _AnswersToTask(
-                change, row, turn, latest, now, ends=reveals or not is_practice(row, turn.kind)
+                transaction, row, turn, latest, now, can_end_turn=reveals or not is_practice_turn(row, turn.kind)
             )
             task_answers.save()
             if reveals and task_answers.is_complete:
@@ -71,32 +73,35 @@ class _AnswersToTask:
 
     def __init__(
         self,
-        change: Transaction,
+        transaction: Transaction,
         person: Row[Any],
         turn: Row[Any],
-        latest: Mapping[int, GivenAnswer],
+        latest_answers: Mapping[int, GivenAnswer],
         now: float,
         *,
-        ends: bool,
+        can_end_turn: bool,
     ) -> None:
-        self.change, self.person, self.turn = change, person, turn
-        self.latest, self.now, self.ends = latest, now, ends
-        self.questions = change.connection.execute(
-            QUESTIONS_OF_TASK, {"person_id": person.id, "task_id": turn.task}
+        self.transaction, self.person, self.turn = transaction, person, turn
+        self.latest_answers, self.now, self.can_end_turn = latest_answers, now, can_end_turn
+        self.questions = transaction.connection.execute(
+            SELECT_TASK_QUESTIONS, {"person_id": person.id, "task_id": turn.task}
         ).all()
-        answered = [row for row in self.questions if row.id in latest]
+        answered = [row for row in self.questions if row.id in latest_answers]
         for row in answered:
-            limit = (row.revision or 0) + _MAX_CHANGES
-            if latest[row.id].revision > limit:
-                check_range(latest[row.id].revision, 0, limit, value_name="revision", where=f"question {row.id}")
+            limit = (row.revision or 0) + _MAX_REVISION_STEP
+            if latest_answers[row.id].revision > limit:
+                check_range(
+                    latest_answers[row.id].revision, 0, limit, value_name="revision", where=f"question {row.id}"
+                )
         self.new = [row for row in answered if row.answer is None]
-        later = [row for row in answered if row.answer is not None and latest[row.id].revision > row.revision]
+        later = [row for row in answered if row.answer is not None and latest_answers[row.id].revision > row.revision]
         self.changed = [] if _is_revealed(person, turn) else later
-        self.counted = [row.id for row in self.new if self._counts(row)]
-        answered_ids = {row.id for row in self.questions if row.answer is not None or row.id in latest}
+        self.counted = [row.id for row in self.new if self._can_count(row)]
+        answered_ids = {row.id for row in self.questions if row.answer is not None or row.id in latest_answers}
         self.is_complete = answered_ids.issuperset(turn.shown)  # whether each shown question has an answer
 
-    def _counts(self, row: Row[Any]) -> bool:
+    def _can_count(self, row: Row[Any]) -> bool:
+        """Return whether an answer to a question counts as a vote."""
         excluded, recounted = self.person.excluded, self.person.recounted
         can_count = self.person.role == Role.RATER and not excluded and (recounted is None or row.id <= recounted)
         return (
@@ -107,164 +112,188 @@ class _AnswersToTask:
         )
 
     def save(self) -> None:
-        """Store the answers, and update everything that depends on them."""
-        self._insert()
-        self._revise()
-        self._update()
+        """Save the answers, and update the truths, votes and turn that depend on them."""
+        self._insert_new()
+        self._update_changed()
+        self._update_counts()
         self._update_turn()
 
-    def _insert(self) -> None:
-        rows = [
-            {**vars(self.latest[row.id]), "person": self.person.id, "at": self.now, "counted": row.id in self.counted}
-            for row in self.new
-        ]
+    def _insert_new(self) -> None:
+        shared_values = {"person": self.person.id, "at": self.now}
+        rows = []
+        for question in self.new:
+            new = self.latest_answers[question.id]
+            values = {"answer": new.answer, "seconds": new.seconds, "revision": new.revision}
+            is_counted = question.id in self.counted
+            rows.append({"question": question.id, "counted": is_counted, **values, **shared_values})
         if rows:
-            self.change.connection.execute(answers.insert(), rows)
+            self.transaction.connection.execute(answers.insert(), rows)
 
-    def _revise(self) -> None:
+    def _update_changed(self) -> None:
         for row in self.changed:
-            new = self.latest[row.id]
+            new = self.latest_answers[row.id]
             is_old = answers.c.person == self.person.id, answers.c.question == row.id
             values = {"answer": new.answer, "seconds": new.seconds, "revision": new.revision}
-            self.change.connection.execute(update(answers).where(*is_old).values(**values))
-            self.change.note(self.now, "change", self.person.id, question=row.id, was=row.answer, answer=new.answer)
+            self.transaction.connection.execute(update(answers).where(*is_old).values(**values))
+            self.transaction.log_action(
+                self.now, "change", self.person.id, question=row.id, was=row.answer, answer=new.answer
+            )
 
-    def _update(self) -> None:
-        """Update the truth of the questions, the counts of the rater, or the votes."""
+    def _update_counts(self) -> None:
+        """Update truths (for an expert), or the golden counts and the votes (for a rater)."""
         # The work for a rater's answer is the same for golden and main questions, so that the time does not reveal
         # golden questions.
-        change, kind = self.change, self.turn.kind
-        _lock_campaign(change, self.person, kind)
+        transaction, kind = self.transaction, self.turn.kind
+        _lock_campaign_for_counting(transaction, self.person, kind)
         if self.person.role == Role.EXPERT:
-            update_truth(change, [*self.new, *self.changed], kind)
+            update_truths(transaction, [*self.new, *self.changed], kind)
         elif kind != Kind.PRACTICE:
             counts_by = [(row, row.answer, -1) for row in self.changed]
-            counts_by += [(row, self.latest[row.id].answer, +1) for row in (*self.new, *self.changed)]
+            counts_by += [(row, self.latest_answers[row.id].answer, +1) for row in (*self.new, *self.changed)]
             counts = kind == Kind.GOLDEN and self.turn.state != State.SKIPPED
-            count_golden(
-                change, [_golden_count(self.person.id, row, answer, more * counts) for row, answer, more in counts_by]
+            update_golden_counts(
+                transaction,
+                [_make_golden_change(self.person.id, row, answer, more * counts) for row, answer, more in counts_by],
             )
             new = self.counted if kind == Kind.MAIN else [row.id for row in self.new]
             if new:
-                count_new_votes(change, self.person.id, new, places=self._reserved(new))
-            different = [row.id for row in self.changed if self.latest[row.id].answer != row.answer]
+                count_new_votes(transaction, self.person.id, new, freed_question_ids=self._select_reserved(new))
+            different = [row.id for row in self.changed if self.latest_answers[row.id].answer != row.answer]
             if different:
-                recount(change, different, self.person.id)
+                recount_votes(transaction, different, self.person.id)
 
-    def _reserved(self, question_ids: Iterable[int]) -> list[int]:
-        """Filter questions where the turn has a reserved place."""
+    def _select_reserved(self, question_ids: Iterable[int]) -> list[int]:
+        """Select the questions where the turn has a reserved place."""
         return [question for question in question_ids if self.turn.state == State.ASKED and question in self.turn.shown]
 
     def _update_turn(self) -> None:
-        """End the turn or renew its lease, and free the places of answers that do not count."""
-        # A turn ends with its last answer if `ends`; otherwise its lease starts again, unless it has expired. `_update`
-        # frees the places of answers that count.
-        change, turn = self.change, self.turn
-        is_over = self.ends and self.is_complete
+        """End the turn or renew its lease, and free the places whose answers do not count as votes."""
+        # A turn ends with its last answer if `can_end_turn`; otherwise its lease starts again, unless it has expired.
+        # `_update_counts` frees the places of answers that count.
+        transaction, turn = self.transaction, self.turn
+        is_over = self.can_end_turn and self.is_complete
         if turn.state == State.ASKED or (turn.state == State.EXPIRED and is_over):
             key = {"person_id": turn.person, "task_id": turn.task}
-            values = {"new_state": State.DONE if is_over else State.ASKED, "end": self.now + change.rules.lease}
-            change.connection.execute(_CONTINUE, key | values)
+            values = {
+                "new_state": State.DONE if is_over else State.ASKED,
+                "end": self.now + transaction.rules.lease_seconds,
+            }
+            transaction.connection.execute(_UPDATE_TURN, key | values)
             freed = self.counted if turn.kind == Kind.MAIN else [row.id for row in self.new]
             if self.person.role == Role.EXPERT or turn.kind == Kind.PRACTICE:
                 freed = []
-            change.reserve(self._reserved({row.id for row in self.new}.difference(freed)), -1)
-        change.update_free([turn.task], reopened=bool(self.changed))
+            transaction.change_reserved_places(
+                self._select_reserved({row.id for row in self.new}.difference(freed)), -1
+            )
+        transaction.update_free_places([turn.task], is_reopened=bool(self.changed))
 
 
-def _lock_campaign(change: Transaction, person: Row[Any], kind: str) -> None:
+def _lock_campaign_for_counting(transaction: Transaction, person: Row[Any], kind: str) -> None:
     if kind == Kind.MAIN:
-        change.imitate_campaign_lock()
+        transaction.imitate_campaign_lock()
     else:
-        change.lock_campaign(is_shared=person.role != Role.EXPERT)
+        transaction.lock_campaign(is_shared=person.role != Role.EXPERT)
 
 
-def _golden_count(person: int, row: Row[Any], answer: int | None, more: int) -> tuple[int, int | None, int | None, int]:
-    """Return an answer as a row for `count_golden`; main questions have a likely truth and no rater."""
-    return (person, row.truth, answer, more) if row.golden else (0, int(row.valid > 0.5), answer, 0)
+def _make_golden_change(
+    person_id: int, row: Row[Any], answer: int | None, increment: int
+) -> tuple[int, int | None, int | None, int]:
+    """Make a change for `update_golden_counts`; the change for a main question counts nothing."""
+    return (person_id, row.truth, answer, increment) if row.golden else (0, int(row.valid > 0.5), answer, 0)
 
 
 def _is_revealed(person: Row[Any], turn: Row[Any]) -> bool:
     """Return whether a practice turn has ended, so that the person has seen the experts' answers."""
-    return turn.state == State.DONE and is_practice(person, turn.kind)
+    return turn.state == State.DONE and is_practice_turn(person, turn.kind)
 
 
-def skip_task(campaign: Campaign, person: int, task: int, now: float) -> None:
-    """Skip the image of a task: the person's answers about it stay, but no longer count.
+def skip_task(campaign: Campaign, person_id: int, task_id: int, now: float) -> None:
+    """Skip the image of a task: the person's answers to the task are kept, but no longer count as votes.
 
     This also works after the lease has expired, but not after the experts' answers were shown in practice.
     """
-    with changing(campaign) as change:
-        row = change.person(person)
-        change.lock([task])
-        turn = find_turn(change, person, task)
+    with open_transaction(campaign) as transaction:
+        row = transaction.lock_person(person_id)
+        transaction.lock_tasks([task_id])
+        turn = find_turn(transaction, person_id, task_id)
         if turn.state in (State.SKIPPED, State.SUGGESTED) or _is_revealed(row, turn):
             return
-        change.note(now, "skip", person, task=task)
-        end_turn(change, turn, State.SKIPPED)
-        rows = change.connection.execute(QUESTIONS_OF_TASK, {"person_id": person, "task_id": task}).all()
+        transaction.log_action(now, "skip", person_id, task=task_id)
+        end_turn(transaction, turn, State.SKIPPED)
+        rows = transaction.connection.execute(SELECT_TASK_QUESTIONS, {"person_id": person_id, "task_id": task_id}).all()
         answered = [question for question in rows if question.answer is not None]
-        _lock_campaign(change, row, turn.kind)
+        _lock_campaign_for_counting(transaction, row, turn.kind)
         if row.role == Role.EXPERT:
-            update_truth(change, answered, turn.kind)
+            update_truths(transaction, answered, turn.kind)
         elif turn.kind != Kind.PRACTICE and answered:
-            more = -1 if turn.kind == Kind.GOLDEN else 0
-            count_golden(change, [_golden_count(person, question, question.answer, more) for question in answered])
-            recount(change, [question.id for question in answered], person)
-            change.update_free([task], reopened=True)
+            increment = -1 if turn.kind == Kind.GOLDEN else 0
+            update_golden_counts(
+                transaction,
+                [_make_golden_change(person_id, question, question.answer, increment) for question in answered],
+            )
+            recount_votes(transaction, [question.id for question in answered], person_id)
+            transaction.update_free_places([task_id], is_reopened=True)
 
 
-def exclude_rater(campaign: Campaign, person: int, now: float, by: int | None = None, *, finish: bool = True) -> bool:
-    """Exclude a rater: their votes no longer count, and their questions open again.
+def exclude_rater(
+    campaign: Campaign, person_id: int, now: float, actor_id: int | None = None, *, recount_now: bool = True
+) -> bool:
+    """Exclude a rater, so that their votes no longer count and their questions open again.
 
-    Return whether they were included before. Without `finish`, call `finish_counting` later to open their questions.
-    `by` is the number of the owner who does this; None for the command line.
+    Return whether they were included before. With `recount_now=False`, call `finish_recounting` later to open their
+    questions. `actor_id` is the id of the owner who does this; None for the command line.
     """
-    return _set_excluded(campaign, person, True, now, by, finish)
+    return _set_excluded(campaign, person_id, True, now, actor_id, recount_now)
 
 
-def include_rater(campaign: Campaign, person: int, now: float, by: int | None = None, *, finish: bool = True) -> bool:
-    """Include a rater again, as if they had never been excluded; return whether they were excluded before."""
-    return _set_excluded(campaign, person, False, now, by, finish)
+def include_rater(
+    campaign: Campaign, person_id: int, now: float, actor_id: int | None = None, *, recount_now: bool = True
+) -> bool:
+    """Include an excluded rater again; return whether they were excluded."""
+    return _set_excluded(campaign, person_id, False, now, actor_id, recount_now)
 
 
-def _set_excluded(campaign: Campaign, person: int, excluded: bool, now: float, by: int | None, finish: bool) -> bool:
-    with changing(campaign) as change:
-        row = change.person(person)
+def _set_excluded(
+    campaign: Campaign, person_id: int, is_excluded: bool, now: float, actor_id: int | None, recount_now: bool
+) -> bool:
+    with open_transaction(campaign) as transaction:
+        row = transaction.lock_person(person_id)
         if row.role != Role.RATER:
             raise DataError("not-a-rater", "only raters can be excluded", found=f"{row.name}, of the role {row.role}")
-        is_new = bool(row.excluded != excluded)
+        is_new = bool(row.excluded != is_excluded)
         if is_new:
-            values = {"excluded": excluded, "recounted": -1}
-            change.connection.execute(update(people).where(people.c.id == person).values(**values))
-            (_end_turns if excluded else _continue_turns)(change, person)
-            change.note(now, "exclude" if excluded else "include", by, person=person)
-    if finish:
-        finish_counting(campaign)
+            values = {"excluded": is_excluded, "recounted": -1}
+            transaction.connection.execute(update(people).where(people.c.id == person_id).values(**values))
+            (_end_begun_turns if is_excluded else _reopen_excluded_turns)(transaction, person_id)
+            transaction.log_action(now, "exclude" if is_excluded else "include", actor_id, person=person_id)
+    if recount_now:
+        finish_recounting(campaign)
     return is_new
 
 
-def _end_turns(change: Transaction, person: int) -> None:
-    begun = change.connection.execute(select(turns).where(turns.c.person == person, turns.c.state == State.ASKED)).all()
-    change.lock(turn.task for turn in begun)
+def _end_begun_turns(transaction: Transaction, person_id: int) -> None:
+    begun = transaction.connection.execute(
+        select(turns).where(turns.c.person == person_id, turns.c.state == State.ASKED)
+    ).all()
+    transaction.lock_tasks(turn.task for turn in begun)
     for turn in begun:
-        end_turn(change, turn, State.EXCLUDED)
+        end_turn(transaction, turn, State.EXCLUDED)
 
 
-def _continue_turns(change: Transaction, person: int) -> None:
-    """Treat turns that an exclusion ended as turns with an expired lease, so that they can continue."""
-    is_ended = turns.c.person == person, turns.c.state == State.EXCLUDED
-    change.connection.execute(update(turns).where(*is_ended).values(state=State.EXPIRED))
-    change.connection.execute(update(cursors).where(cursors.c.person == person).values(position=0))
+def _reopen_excluded_turns(transaction: Transaction, person_id: int) -> None:
+    """Turn the excluded turns of a person into expired turns, so that the person can continue them."""
+    is_ended = turns.c.person == person_id, turns.c.state == State.EXCLUDED
+    transaction.connection.execute(update(turns).where(*is_ended).values(state=State.EXPIRED))
+    transaction.connection.execute(update(cursors).where(cursors.c.person == person_id).values(position=0))
 
 
-def finish_counting(campaign: Campaign) -> None:
-    """Recount the votes of raters who were excluded or included again, where this is not done yet.
+def finish_recounting(campaign: Campaign) -> None:
+    """Recount the votes of raters who were excluded or included again since the last recount.
 
     Each transaction counts a few questions, so that other transactions do not wait long. After a crash, the next call
     continues.
     """
-    with reading(campaign.engine) as connection:
+    with connect_for_reading(campaign.engine) as connection:
         pending = connection.execute(
             select(people.c.id, people.c.excluded).where(people.c.recounted.is_not(None))
         ).all()
@@ -272,37 +301,37 @@ def finish_counting(campaign: Campaign) -> None:
         task: int | None = -1
         while task is not None:
             begin = monotonic()
-            with changing(campaign) as change:
-                task = _recount(change, person, excluded, task)
+            with open_transaction(campaign) as transaction:
+                task = _recount_chunk(transaction, person, excluded, task)
             sleep((monotonic() - begin) / 2)  # lets other processes take the lock; SQLite has no queue for it
 
 
-def _recount(change: Transaction, person: int, excluded: bool, after: int) -> int | None:
-    """Recount some answers or suggestions of a rater; return `after` for the next call, or None."""
-    # After all answers, the suggestions in tasks with numbers above `after` follow. The end is also reached if somebody
-    # has included or excluded the rater again.
-    row = change.person(person)
-    if row.recounted is None or row.excluded != excluded:
+def _recount_chunk(transaction: Transaction, person_id: int, is_excluded: bool, last_task_id: int) -> int | None:
+    """Recount a chunk of a rater's answers; return `last_task_id` for the next call, None at the end."""
+    # After all answers, the suggestions in tasks with numbers above `last_task_id` follow. The end is also reached if
+    # somebody has included or excluded the rater again.
+    row = transaction.lock_person(person_id)
+    if row.recounted is None or row.excluded != is_excluded:
         return None
-    remaining = select(answers.c.question).where(answers.c.person == person, answers.c.question > row.recounted)
-    answered = change.connection.scalars(remaining.order_by(answers.c.question).limit(_MAX_COUNTED)).all()
-    update_person = update(people).where(people.c.id == person)
+    remaining = select(answers.c.question).where(answers.c.person == person_id, answers.c.question > row.recounted)
+    answered = transaction.connection.scalars(remaining.order_by(answers.c.question).limit(_MAX_QUESTIONS)).all()
+    update_person = update(people).where(people.c.id == person_id)
     if not answered:
-        last = update_suggested(change, person, after, _MAX_COUNTED)
+        last = update_suggested_questions(transaction, person_id, last_task_id, _MAX_QUESTIONS)
         if last is None:
-            change.connection.execute(update_person.values(recounted=None))
+            transaction.connection.execute(update_person.values(recounted=None))
         return last
-    change.connection.execute(update_person.values(recounted=answered[-1]))
+    transaction.connection.execute(update_person.values(recounted=answered[-1]))
     main = select(questions.c.id, questions.c.task).where(questions.c.id.in_(answered), ~questions.c.golden)
-    rows = change.connection.execute(main).all()
-    change.lock(row.task for row in rows)
+    rows = transaction.connection.execute(main).all()
+    transaction.lock_tasks(row.task for row in rows)
     if rows:
-        recount(change, [row.id for row in rows])
-        change.update_free([row.task for row in rows], reopened=True)
+        recount_votes(transaction, [row.id for row in rows])
+        transaction.update_free_places([row.task for row in rows], is_reopened=True)
     return -1
 
 
-_TURNS_OF = (
+_LOCK_TURNS = (
     select(questions.c.id.label("question"), tasks.c.kind, turns)
     .select_from(questions.join(tasks))
     .outerjoin(turns, and_(turns.c.task == tasks.c.id, turns.c.person == bindparam("person_id")))
@@ -310,16 +339,16 @@ _TURNS_OF = (
     .order_by(tasks.c.id)
     .with_for_update(of=tasks, key_share=True)
 )
-_CONTINUE = (
+_UPDATE_TURN = (
     update(turns)
     .where(turns.c.person == bindparam("person_id"), turns.c.task == bindparam("task_id"))
     .values(state=bindparam("new_state"), expires=bindparam("end"))
 )
 
 
-def _turns_of(change: Transaction, person: int, question_ids: Sequence[int]) -> list[Row[Any]]:
-    """Read a person's turns of the tasks with some questions, by task, and lock the tasks."""
-    rows = change.connection.execute(_TURNS_OF, {"person_id": person, "numbers": question_ids}).all()
+def _lock_turns(transaction: Transaction, person_id: int, question_ids: Sequence[int]) -> list[Row[Any]]:
+    """Lock the tasks of these questions, and return the person's turns of these tasks."""
+    rows = transaction.connection.execute(_LOCK_TURNS, {"person_id": person_id, "numbers": question_ids}).all()
     unknown = set(question_ids) - {row.question for row in rows}
     if unknown:
         raise DataError("unknown-question", "unknown question", found=f"question {min(unknown)}")

@@ -10,29 +10,35 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-_HEADER = 32  # bytes: magic, version, page size, checkpoint number, two salts, two checksums
-_FRAME = 24  # bytes before each page: page number, database size if it ends a commit, two salts, two checksums
-_MAGIC = (0x377F0682, 0x377F0683)  # checksums of little-endian words, and of big-endian ones
-_PAUSE = 0.1  # seconds; while another program is writing the log, its time changes within this pause
+_HEADER_SIZE = 32  # bytes: magic, version, page size, checkpoint number, two salts, two checksums
+_FRAME_HEADER_SIZE = (
+    24  # bytes before each page: page number, database size if it ends a commit, two salts, two checksums
+)
+_MAGIC_NUMBERS = (0x377F0682, 0x377F0683)  # checksums of little-endian words, and of big-endian ones
+_PAUSE_SECONDS = 0.1  # seconds; while another program is writing the log, its time changes within this pause
 _MIN_FRAMES, _MAX_FRAMES = 8, 64  # frames to read at a time
 
 
 class _CommitEnd(NamedTuple):
     """The end of a commit in the log."""
 
-    end: int  # position in bytes
+    position: int  # position in bytes
     checksum: bytes  # checksum of everything before the position
 
 
-class _State(NamedTuple):
+class _LogState(NamedTuple):
+    """The log as this process last saw it."""
+
     header: bytes
-    stat: tuple[int, int]  # size and time
-    own: _CommitEnd  # last commit of this process
-    last: _CommitEnd | None  # last commit of any process, if another process has written later
+    size_and_time: tuple[int, int]  # size and time
+    own_commit: _CommitEnd  # last commit of this process
+    last_commit: _CommitEnd | None  # last commit of any process, if another process has written later
 
 
 class LogFile:
-    """The write-ahead log as this process left it. Other processes may append commits, but not change it.
+    """The write-ahead log of an SQLite file, to check that it still contains all commits.
+
+    Other processes may append commits, but not change earlier ones.
 
     SQLite trusts its index of the log, and does not read its own pages again. So it would acknowledge changes after a
     damaged page, and a kill would lose them. SQLite takes no lock on the log itself. So this process may open and close
@@ -45,9 +51,13 @@ class LogFile:
     def __init__(self, path: str, *, is_empty: bool = False) -> None:
         self._file = os.open(path, os.O_RDWR)
         self._close = weakref.finalize(self, os.close, self._file)
-        stat, header = _stat(self._file), os.pread(self._file, _HEADER, 0)
-        self._state, self._pages = _State(header, stat, _start(header), None), bytearray()
-        self._note(stat, header, _start(header) if is_empty else self._last_commit(header, _start(header)))
+        size_and_time, header = _read_size_and_time(self._file), os.pread(self._file, _HEADER_SIZE, 0)
+        self._state, self._pages = _LogState(header, size_and_time, _make_header_end(header), None), bytearray()
+        self._remember_state(
+            size_and_time,
+            header,
+            _make_header_end(header) if is_empty else self._find_last_commit(header, _make_header_end(header)),
+        )
 
     def close(self) -> None:
         """Close the log; later calls raise `OSError`."""
@@ -55,141 +65,165 @@ class LogFile:
         self._file = -1  # the system may reuse the number for another file
 
     @property
-    def end(self) -> int:
-        """The end of the last commit of this process, in bytes."""
-        return self._state.own.end
+    def end_of_own_commits(self) -> int:
+        """Position in the log where the last commit of this process ends, in bytes."""
+        return self._state.own_commit.position
 
-    def is_intact(self, *, has_committed: bool = False, thorough: bool = False) -> bool:
+    def is_intact(self, *, has_committed: bool = False, is_thorough: bool = False) -> bool:
         """Return whether the log still contains all commits of this process.
 
-        `has_committed`: this process has committed since the last call. `thorough`: read the pages again, even if the
-        size and time of the log are unchanged.
+        `has_committed`: this process has committed since the last call. `is_thorough`: read the pages again, even if
+        the size and time of the log are unchanged.
         """
-        before = None
-        while (change := self._find_change(has_committed, thorough)) is not None:
-            if change == before:
+        last_change = None
+        while (current_change := self._find_change(has_committed, is_thorough)) is not None:
+            if current_change == last_change:
                 return False
-            before = change
-            sleep(_PAUSE)
+            last_change = current_change
+            sleep(_PAUSE_SECONDS)
         return True
 
-    def has_lost_header(self) -> bool:
-        """Return whether only the header was overwritten, so that SQLite can still move the log into the file."""
-        return os.pread(self._file, _HEADER, 0) != self._state.header and self._has_pages()
+    def is_only_header_changed(self) -> bool:
+        """Return whether the header of the log was changed, but not the commits of this process."""
+        return os.pread(self._file, _HEADER_SIZE, 0) != self._state.header and self._has_own_pages()
 
-    def cut(self) -> None:
-        """Cut the log to its valid part, so that SQLite moves no damaged page into the file."""
+    def truncate_to_commits(self) -> None:
+        """Truncate the log after its last valid commit, so that SQLite moves no damaged page into the file."""
         header = self._state.header
-        is_same = os.pread(self._file, _HEADER, 0) == header
-        os.truncate(self._file, self._last_commit(header, _start(header)).end if is_same else 0)
+        is_same = os.pread(self._file, _HEADER_SIZE, 0) == header
+        os.truncate(self._file, self._find_last_commit(header, _make_header_end(header)).position if is_same else 0)
 
-    def _find_change(self, has_committed: bool, thorough: bool) -> tuple[int, int] | None:
-        """Return the size and time of the log if another program has changed or is writing it."""
-        before, stat, header = self._state, _stat(self._file), os.pread(self._file, _HEADER, 0)
-        is_same = stat == before.stat and header == before.header
-        if is_same and not thorough:
+    def _find_change(self, has_committed: bool, is_thorough: bool) -> tuple[int, int] | None:
+        """Return the log's size and time if another program has changed or is writing it; None if not."""
+        earlier, size_and_time, header = (
+            self._state,
+            _read_size_and_time(self._file),
+            os.pread(self._file, _HEADER_SIZE, 0),
+        )
+        is_same = size_and_time == earlier.size_and_time and header == earlier.header
+        if is_same and not is_thorough:
             return None
-        own, last_known = before.own, before.last or before.own
-        if header != before.header:
-            if not _may_follow(header, before):
-                return stat
-            own = last_known = _start(header)
-        elif not self._has_pages():
-            return stat
-        last = self._last_commit(header, own)
-        if has_committed and last == last_known and not is_same:
-            return stat
-        self._note(stat, header, last if has_committed else own, last)
+        own_commit, last_known = earlier.own_commit, earlier.last_commit or earlier.own_commit
+        if header != earlier.header:
+            if not _is_restart_header(header, earlier):
+                return size_and_time
+            own_commit = last_known = _make_header_end(header)
+        elif not self._has_own_pages():
+            return size_and_time
+        last_commit = self._find_last_commit(header, own_commit)
+        if has_committed and last_commit == last_known and not is_same:
+            return size_and_time
+        self._remember_state(size_and_time, header, last_commit if has_committed else own_commit, last_commit)
         return None
 
-    def _note(self, stat: tuple[int, int], header: bytes, own: _CommitEnd, last: _CommitEnd | None = None) -> None:
-        if _stat(self._file) == stat:  # otherwise another program is writing, and the next check reads everything again
-            set_time_back(self._file)
-            stat = _stat(self._file)
+    def _remember_state(
+        self,
+        size_and_time: tuple[int, int],
+        header: bytes,
+        own_commit: _CommitEnd,
+        last_commit: _CommitEnd | None = None,
+    ) -> None:
+        if (
+            _read_size_and_time(self._file) == size_and_time
+        ):  # otherwise another program is writing, and the next check reads everything again
+            decrement_file_time(self._file)
+            size_and_time = _read_size_and_time(self._file)
         if header != self._state.header:
             self._pages.clear()
-        start = _HEADER + len(self._pages)
-        self._pages += os.pread(self._file, own.end - start, start)
-        self._state = _State(header, stat, own, last)
+        start = _HEADER_SIZE + len(self._pages)
+        self._pages += os.pread(self._file, own_commit.position - start, start)
+        self._state = _LogState(header, size_and_time, own_commit, last_commit)
 
-    def _has_pages(self) -> bool:
-        """Return whether the pages of this process's commits equal their copy in memory."""
-        return os.pread(self._file, len(self._pages), _HEADER) == self._pages
+    def _has_own_pages(self) -> bool:
+        """Return whether the log contains the pages that this process wrote, by their copy in memory."""
+        return os.pread(self._file, len(self._pages), _HEADER_SIZE) == self._pages
 
-    def _last_commit(self, header: bytes, start: _CommitEnd) -> _CommitEnd:
-        """Find the last commit after another commit, if all pages up to it have correct checksums."""
+    def _find_last_commit(self, header: bytes, start: _CommitEnd) -> _CommitEnd:
+        """Find the end of the last commit after `start` whose pages all have correct checksums."""
         last = start
-        if not _is_valid(header):  # SQLite ignores a log with an invalid header
+        if not _is_valid_header(header):  # SQLite ignores a log with an invalid header
             return last
-        size, salts = _FRAME + int.from_bytes(header[8:12], "big"), np.frombuffer(header, ">u4", 2, 16)
-        at, before, count = start.end, np.frombuffer(start.checksum, ">u4").astype(np.uint32), _MIN_FRAMES
-        while frames := len(content := os.pread(self._file, count * size, at)) // size:
-            heads = np.frombuffer(content, ">u4", frames * size // 4).reshape(frames, -1)[:, : _FRAME // 4]
+        size, salts = _FRAME_HEADER_SIZE + int.from_bytes(header[8:12], "big"), np.frombuffer(header, ">u4", 2, 16)
+        position, checksum_before, n_frames = (
+            start.position,
+            np.frombuffer(start.checksum, ">u4").astype(np.uint32),
+            _MIN_FRAMES,
+        )
+        while frames := len(content := os.pread(self._file, n_frames * size, position)) // size:
+            heads = np.frombuffer(content, ">u4", frames * size // 4).reshape(frames, -1)[:, : _FRAME_HEADER_SIZE // 4]
             sums = heads[:, 4:].astype(np.uint32)
-            sums_before = np.concatenate([before[None], sums])[:-1]
-            computed = _checksums(_words(header, content[: frames * size], frames), sums_before, of_frames=True)
+            sums_before = np.concatenate([checksum_before[None], sums])[:-1]
+            computed = _compute_checksums(
+                _read_words(header, content[: frames * size], frames), sums_before, is_frames=True
+            )
             is_good = (heads[:, 2:4] == salts).all(axis=1) & (computed == sums).all(axis=1)
             good = frames if is_good.all() else int(is_good.argmin())
             if len(commits := heads[:good, 1].nonzero()[0]):
                 end = int(commits[-1] + 1) * size
-                last = _CommitEnd(at + end, content[end - size + 16 : end - size + _FRAME])
-            if good < count:
+                last = _CommitEnd(position + end, content[end - size + 16 : end - size + _FRAME_HEADER_SIZE])
+            if good < n_frames:
                 break
-            at, before, count = at + count * size, sums[-1], min(2 * count, _MAX_FRAMES)
+            position, checksum_before, n_frames = position + n_frames * size, sums[-1], min(2 * n_frames, _MAX_FRAMES)
         return last
 
 
-def set_time_back(file: int | str) -> None:
-    """Subtract 1 ns from the time of a file, so that a later write changes it even within one clock tick."""
+def decrement_file_time(file: int | str) -> None:
+    """Subtract 1 ns from the time of a file, so that any later write changes the time."""
     with suppress(OSError):  # for example a file of another user
         stat = os.stat(file)  # noqa: PTH116
         os.utime(file, ns=(stat.st_atime_ns, stat.st_mtime_ns - 1))
 
 
-def _stat(file: int) -> tuple[int, int]:
+def _read_size_and_time(file: int) -> tuple[int, int]:
+    """Return the size of an open file in bytes, and its time in ns."""
     stat = os.fstat(file)
     return stat.st_size, stat.st_mtime_ns
 
 
-def _start(header: bytes) -> _CommitEnd:
-    return _CommitEnd(_HEADER, header[24:])
+def _make_header_end(header: bytes) -> _CommitEnd:
+    """Return the end of the log header, as the end of a first commit without pages."""
+    return _CommitEnd(_HEADER_SIZE, header[24:])
 
 
-def _may_follow(header: bytes, before: _State) -> bool:
-    """Return whether SQLite could have written a header to restart a log that it has moved into the file."""
-    salt, salt_before = (int.from_bytes(content[16:20], "big") for content in (header, before.header))
-    return _is_valid(header) and (before.own.end == _HEADER or salt == (salt_before + 1) % (1 << 32))
+def _is_restart_header(header: bytes, earlier: _LogState) -> bool:
+    """Return whether SQLite has restarted the log with this header, after moving it into the file."""
+    salt, salt_before = (int.from_bytes(content[16:20], "big") for content in (header, earlier.header))
+    return _is_valid_header(header) and (
+        earlier.own_commit.position == _HEADER_SIZE or salt == (salt_before + 1) % (1 << 32)
+    )
 
 
 @lru_cache(2)
-def _is_valid(header: bytes) -> bool:
-    if len(header) != _HEADER or int.from_bytes(header[:4], "big") not in _MAGIC:
+def _is_valid_header(header: bytes) -> bool:
+    if len(header) != _HEADER_SIZE or int.from_bytes(header[:4], "big") not in _MAGIC_NUMBERS:
         return False
-    sums = _checksums(_words(header, header[:24]), np.zeros((1, 2), np.uint32), of_frames=False)
+    sums = _compute_checksums(_read_words(header, header[:24]), np.zeros((1, 2), np.uint32), is_frames=False)
     return sums.astype(">u4").tobytes() == header[24:]
 
 
-def _words(header: bytes, content: bytes, rows: int = 1) -> NDArray[np.uint32]:
-    """Read rows of 32-bit words, in the byte order that the magic number tells."""
+def _read_words(header: bytes, content: bytes, n_rows: int = 1) -> NDArray[np.uint32]:
+    """Read rows of 32-bit words, in the byte order of the magic number in the header."""
     dtype = ">u4" if header[3] & 1 else "<u4"
-    return np.frombuffer(content, dtype).reshape(rows, -1).astype(np.uint32, copy=False)
+    return np.frombuffer(content, dtype).reshape(n_rows, -1).astype(np.uint32, copy=False)
 
 
-def _checksums(words: NDArray[np.uint32], before: NDArray[np.uint32], *, of_frames: bool) -> NDArray[np.uint32]:
-    """Compute SQLite's checksums of rows of words, each continued from the checksum before the row."""
+def _compute_checksums(
+    words: NDArray[np.uint32], checksums_before: NDArray[np.uint32], *, is_frames: bool
+) -> NDArray[np.uint32]:
+    """Compute SQLite's checksum of each row of words, continued from the checksum before the row."""
     # Two words x, y change a checksum (a, b) to (a + b + x, a + 2b + x + y). So the weights of the words are Fibonacci
     # numbers.
-    weights = _weights(words.shape[1], of_frames=of_frames)
-    a, b = before[:, 0], before[:, 1]
+    weights = _compute_weights(words.shape[1], is_frames=is_frames)
+    a, b = checksums_before[:, 0], checksums_before[:, 1]
     return np.stack([words.dot(row[1:]) + a * row[1] + b * row[0] for row in weights], axis=1)
 
 
 @lru_cache(4)
-def _weights(count: int, *, of_frames: bool) -> NDArray[np.uint32]:
+def _compute_weights(n_words: int, *, is_frames: bool) -> NDArray[np.uint32]:
     numbers = [0, 1]
-    while len(numbers) < count + 2:
+    while len(numbers) < n_words + 2:
         numbers.append((numbers[-1] + numbers[-2]) % (1 << 32))
     weights = np.array([numbers[:-1], numbers[1:]], np.uint32)[:, ::-1]
-    if of_frames:  # salts and checksums of frames have no weight
+    if is_frames:  # salts and checksums of frames have no weight
         weights = np.concatenate([weights[:, 4:7], np.zeros((2, 4), np.uint32), weights[:, 7:]], axis=1)
     return np.ascontiguousarray(weights)

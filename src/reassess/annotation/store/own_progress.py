@@ -11,53 +11,67 @@ from typing import Any
 from sqlalchemy import Connection, Row, and_, bindparam, case, distinct, exists, func, or_, select
 
 from reassess.annotation.store.campaigns import Campaign
-from reassess.annotation.store.database import reading
+from reassess.annotation.store.database import connect_for_reading
 from reassess.annotation.store.schema import Kind, Role, Stage, State, answers, cursors, people, questions, tasks, turns
 
-_RECENT = 30  # latest turns that the pace is measured on
+_N_RECENT_TURNS = 30  # latest turns that the pace is measured on
 _MIN_TURNS = 3  # turns with answers needed to measure a pace
 _MAX_SECONDS = 120.0  # per answer; longer times, such as breaks, count as this
 
 
 @dataclass(frozen=True)
 class OwnProgress:
-    """The progress of a person."""
+    """What a person has done, and how many images are left for them."""
 
-    done: int  # images that they answered or skipped
-    left: int  # images left, at most, including images on their page; other raters may answer some of them first
-    pace: float | None  # recent seconds per image; None for fewer than three images
-    answers: int
-    seconds: float | None  # total time of all answers, without breaks; None if unknown
-    agreed: float  # answers in practice that agree with the experts; maybe counts half
-    practised: int  # answers in practice
+    n_done: int  # images that they answered or skipped
+    n_left: int  # images left, at most, including images on their page; other raters may answer some of them first
+    seconds_per_image: float | None  # at the recent pace; None for fewer than three images
+    n_answers: int
+    total_seconds: float | None  # of all answers, without breaks; None if unknown
+    n_agreed: float  # practice answers that agree with the experts; maybe counts half
+    n_practice_answers: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the progress as a dict for JSON output."""
+        return {
+            "done": self.n_done,
+            "left": self.n_left,
+            "pace": self.seconds_per_image,
+            "answers": self.n_answers,
+            "seconds": self.total_seconds,
+            "agreed": self.n_agreed,
+            "practised": self.n_practice_answers,
+        }
 
 
-def own_progress(campaign: Campaign, person: int) -> OwnProgress:
-    """Measure the progress of a person."""
-    with reading(campaign.engine) as connection:
-        row = connection.execute(_PERSON, {"person_id": person}).one()
-        states = {state.state: state.n for state in connection.execute(_STATES, {"person_id": person})}
-        counts = connection.execute(_ANSWER_COUNTS, {"person_id": person, "recent": row.turns - _RECENT}).one()
-        turns_left = _left(connection, campaign, row)
-        practice = connection.execute(_PRACTICE, {"person_id": person}).one()
+def measure_own_progress(campaign: Campaign, person_id: int) -> OwnProgress:
+    """Measure the progress of one person, without revealing golden questions."""
+    with connect_for_reading(campaign.engine) as connection:
+        row = connection.execute(_SELECT_PERSON, {"person_id": person_id}).one()
+        states = {state.state: state.n for state in connection.execute(_SELECT_STATE_COUNTS, {"person_id": person_id})}
+        counts = connection.execute(
+            _SELECT_ANSWER_COUNTS, {"person_id": person_id, "recent": row.turns - _N_RECENT_TURNS}
+        ).one()
+        turns_left = _count_turns_left(connection, campaign, row)
+        practice = connection.execute(_SELECT_PRACTICE_COUNTS, {"person_id": person_id}).one()
     return OwnProgress(
-        done=states.get(State.DONE, 0) + states.get(State.SKIPPED, 0),
-        left=states.get(State.ASKED, 0) + states.get(State.EXPIRED, 0) + turns_left,
-        pace=counts.recent_seconds / counts.recent_turns if counts.recent_turns >= _MIN_TURNS else None,
-        answers=counts.answers,
-        seconds=counts.seconds,
-        agreed=practice.agreed or 0.0,
-        practised=practice.practised,
+        n_done=states.get(State.DONE, 0) + states.get(State.SKIPPED, 0),
+        n_left=states.get(State.ASKED, 0) + states.get(State.EXPIRED, 0) + turns_left,
+        seconds_per_image=counts.recent_seconds / counts.recent_turns if counts.recent_turns >= _MIN_TURNS else None,
+        n_answers=counts.answers,
+        total_seconds=counts.seconds,
+        n_agreed=practice.agreed or 0.0,
+        n_practice_answers=practice.practised,
     )
 
 
-def _left(connection: Connection, campaign: Campaign, person: Row[Any]) -> int:
-    """Count the turns that a person has not begun."""
+def _count_turns_left(connection: Connection, campaign: Campaign, person: Row[Any]) -> int:
+    """Count the tasks that a person can still get."""
     if person.excluded or person.stage == Stage.FAILED:
         return 0
-    free = {row.kind: row.n for row in connection.execute(_FREE, {"person_id": person.id})}
+    free = {row.kind: row.n for row in connection.execute(_SELECT_FREE_COUNTS, {"person_id": person.id})}
     if person.role == Role.EXPERT:
-        return connection.scalar(_UNANSWERED, {"person_id": person.id}) or 0
+        return connection.scalar(_COUNT_UNANSWERED, {"person_id": person.id}) or 0
     practice = free.get(Kind.PRACTICE, 0) if person.stage == Stage.PRACTICE else 0
     main, golden, draw = free.get(Kind.MAIN, 0), free.get(Kind.GOLDEN, 0), person.draws + practice
     turns_left = practice
@@ -71,20 +85,20 @@ def _left(connection: Connection, campaign: Campaign, person: Row[Any]) -> int:
     return turns_left
 
 
-_PERSON = (
+_SELECT_PERSON = (
     select(people.c.id, people.c.role, people.c.stage, people.c.excluded, cursors.c.turns, cursors.c.draws)
     .join(cursors)
     .where(people.c.id == bindparam("person_id"))
 )
 _IS_OWN = turns.c.person == bindparam("person_id")
-_STATES = select(turns.c.state, func.count().label("n")).where(_IS_OWN).group_by(turns.c.state)
-_SECONDS = case((answers.c.seconds > _MAX_SECONDS, _MAX_SECONDS), else_=answers.c.seconds)
+_SELECT_STATE_COUNTS = select(turns.c.state, func.count().label("n")).where(_IS_OWN).group_by(turns.c.state)
+_LIMITED_SECONDS = case((answers.c.seconds > _MAX_SECONDS, _MAX_SECONDS), else_=answers.c.seconds)
 _IS_RECENT = and_(turns.c.number >= bindparam("recent"), answers.c.seconds.is_not(None))
-_ANSWER_COUNTS = (
+_SELECT_ANSWER_COUNTS = (
     select(
         func.count().label("answers"),
-        func.sum(_SECONDS).label("seconds"),
-        func.sum(case((_IS_RECENT, _SECONDS))).label("recent_seconds"),
+        func.sum(_LIMITED_SECONDS).label("seconds"),
+        func.sum(case((_IS_RECENT, _LIMITED_SECONDS))).label("recent_seconds"),
         func.count(distinct(case((_IS_RECENT, turns.c.task)))).label("recent_turns"),
     )
     .select_from(turns.join(questions, questions.c.task == turns.c.task))
@@ -92,7 +106,7 @@ _ANSWER_COUNTS = (
     .where(_IS_OWN)
 )
 # Answers in practice tasks whose truths the person has seen.
-_PRACTICE = (
+_SELECT_PRACTICE_COUNTS = (
     select(
         func.sum(case((answers.c.answer == 2 * questions.c.truth, 1.0), (answers.c.answer == 1, 0.5), else_=0.0)).label(
             "agreed"
@@ -107,12 +121,12 @@ _PRACTICE = (
 # Tasks that the person has not had, and can get.
 _HAS_HAD = exists().where(_IS_OWN, turns.c.task == tasks.c.id, turns.c.state != State.EXCLUDED)
 _IS_KNOWN = exists().where(questions.c.task == tasks.c.id, questions.c.truth.is_not(None))
-_FREE = (
+_SELECT_FREE_COUNTS = (
     select(tasks.c.kind, func.count().label("n"))
     .where(~_HAS_HAD, or_(tasks.c.free > 0, and_(tasks.c.kind != Kind.MAIN, _IS_KNOWN)))
     .group_by(tasks.c.kind)
 )
 _IS_ANSWERED = exists().where(answers.c.question == questions.c.id, answers.c.person == bindparam("person_id"))
-_UNANSWERED = select(func.count()).where(
+_COUNT_UNANSWERED = select(func.count()).where(
     tasks.c.kind != Kind.MAIN, ~_HAS_HAD, exists().where(questions.c.task == tasks.c.id, ~_IS_ANSWERED)
 )

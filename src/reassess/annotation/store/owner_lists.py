@@ -6,73 +6,73 @@ from typing import Any
 from sqlalchemy import Select, case, func, or_, select
 
 from reassess.annotation.store.campaigns import Campaign
-from reassess.annotation.store.database import reading
-from reassess.annotation.store.export import COUNTED, NOT_SKIPPED, OF_RATERS
+from reassess.annotation.store.database import connect_for_reading
+from reassess.annotation.store.export import IS_BY_INCLUDED_RATER, IS_COUNTED, IS_NOT_SKIPPED
 from reassess.annotation.store.schema import Kind, Role, answers, images, log, people, questions, tasks
 
 
 @dataclass(frozen=True)
 class ListedQuestion:
-    """A question in a list of the owner page."""
+    """A question in a list on the owner page, with its number of answers."""
 
-    image: str  # name of the image
-    address: str  # address of the image
+    image_name: str  # name of the image
+    image_address: str  # address of the image
     class_id: int
     truth: int | None  # 1 valid, 0 invalid; only for golden questions
-    valid: float  # probability that the class is valid, by counted votes; not for golden questions
-    ended: str | None  # rule or votes; None while open
-    no: int  # number of no answers
-    maybe: int
-    yes: int
+    valid_probability: float  # probability that the class is valid, by counted votes; not for golden questions
+    close_reason: str | None  # rule or votes; None while open
+    n_no: int  # number of no answers
+    n_maybe: int
+    n_yes: int
 
     @property
-    def counts(self) -> tuple[int, int, int]:
-        """Numbers of no, maybe and yes answers."""
-        return self.no, self.maybe, self.yes
+    def answer_counts(self) -> tuple[int, int, int]:
+        """Numbers of no, maybe and yes answers to the question."""
+        return self.n_no, self.n_maybe, self.n_yes
 
 
 @dataclass(frozen=True)
 class LogEntry:
-    """An entry of the log."""
+    """An entry of the log: who did what, and when."""
 
-    at: float  # seconds
-    who: int | None  # number of the person; None for the command line
-    what: str  # kind of the action
+    time: float  # seconds
+    person_id: int | None  # number of the person; None for the command line
+    action: str  # kind of the action
     detail: dict[str, Any]  # objects of the action, such as the number of a person
-    image: str | None = None  # name of the image, if the action is about an image
+    image_name: str | None = None  # name of the image, if the action is about an image
     class_ids: tuple[int, ...] = ()  # classes of the question or task, or the suggested class
 
 
-def disputed_golden(campaign: Campaign, limit: int, skip: int = 0) -> list[ListedQuestion]:
+def list_disputed_golden(campaign: Campaign, limit: int, offset: int = 0) -> list[ListedQuestion]:
     """List golden questions where fewer than half of the raters agree with the experts.
 
     The most disputed questions come first. Practice questions are not listed, since raters are still learning in
     practice.
     """
     golden = tasks.c.kind == Kind.GOLDEN, questions.c.truth.is_not(None)
-    disputed = _questions(*golden, *OF_RATERS, NOT_SKIPPED).having(func.count() > 2 * _CORRECT)
-    most_disputed = (func.count() - _CORRECT).desc(), questions.c.id
-    return _read(campaign, disputed.order_by(*most_disputed).limit(limit).offset(skip))
+    disputed = _select_questions(*golden, *IS_BY_INCLUDED_RATER, IS_NOT_SKIPPED).having(func.count() > 2 * _N_CORRECT)
+    most_disputed = (func.count() - _N_CORRECT).desc(), questions.c.id
+    return _read_questions(campaign, disputed.order_by(*most_disputed).limit(limit).offset(offset))
 
 
-def split_golden(campaign: Campaign) -> list[ListedQuestion]:
-    """List golden questions whose truth at most half of the experts answered."""
-    split = _questions(questions.c.truth.is_not(None), people.c.role == Role.EXPERT, NOT_SKIPPED)
-    split = split.having(func.count() >= 2 * _CORRECT)
-    return _read(campaign, split.order_by(2 * _CORRECT - func.count(), questions.c.id))
+def list_golden_without_majority(campaign: Campaign) -> list[ListedQuestion]:
+    """List golden questions where no majority of the experts agrees with the truth."""
+    split = _select_questions(questions.c.truth.is_not(None), people.c.role == Role.EXPERT, IS_NOT_SKIPPED)
+    split = split.having(func.count() >= 2 * _N_CORRECT)
+    return _read_questions(campaign, split.order_by(2 * _N_CORRECT - func.count(), questions.c.id))
 
 
-def uncertain_questions(campaign: Campaign, limit: int, skip: int = 0) -> list[ListedQuestion]:
-    """List questions with votes, most uncertain first."""
+def list_uncertain_questions(campaign: Campaign, limit: int, offset: int = 0) -> list[ListedQuestion]:
+    """List questions with votes, starting with the most uncertain."""
     uncertainty = func.abs(questions.c.valid - 0.5), questions.c.id
-    ids = select(questions.c.id).where(questions.c.votes > 0).order_by(*uncertainty).limit(limit).offset(skip)
-    return _read(campaign, _questions(questions.c.id.in_(ids), COUNTED).order_by(*uncertainty))
+    ids = select(questions.c.id).where(questions.c.votes > 0).order_by(*uncertainty).limit(limit).offset(offset)
+    return _read_questions(campaign, _select_questions(questions.c.id.in_(ids), IS_COUNTED).order_by(*uncertainty))
 
 
-def last_entries(campaign: Campaign, limit: int, skip: int = 0) -> list[LogEntry]:
-    """List the latest entries of the log, newest first."""
-    with reading(campaign.engine) as connection:
-        rows = connection.execute(select(log).order_by(log.c.id.desc()).limit(limit).offset(skip)).all()
+def list_log_entries(campaign: Campaign, limit: int, offset: int = 0) -> list[LogEntry]:
+    """List entries of the log, newest first."""
+    with connect_for_reading(campaign.engine) as connection:
+        rows = connection.execute(select(log).order_by(log.c.id.desc()).limit(limit).offset(offset)).all()
         ids = {kind: [row.detail[kind] for row in rows if kind in row.detail] for kind in ("question", "task")}
         is_mentioned = or_(questions.c.id.in_(ids["question"]), questions.c.task.in_(ids["task"]))
         mentioned = connection.execute(
@@ -91,11 +91,11 @@ def last_entries(campaign: Campaign, limit: int, skip: int = 0) -> list[LogEntry
     return entries
 
 
-_CORRECT = func.sum(case((answers.c.answer == 2 * questions.c.truth, 1), else_=0))
+_N_CORRECT = func.sum(case((answers.c.answer == 2 * questions.c.truth, 1), else_=0))
 
 
-def _questions(*conditions: Any) -> Select[Any]:
-    """Select questions with the number of each answer."""
+def _select_questions(*conditions: Any) -> Select[Any]:
+    """Make a query for the questions that meet all conditions, with the number of each answer."""
     image = images.c.name, images.c.address
     columns = *image, questions.c.class_id, questions.c.truth, questions.c.valid, questions.c.ended
     counts = (func.sum(case((answers.c.answer == answer, 1), else_=0)) for answer in range(3))
@@ -107,6 +107,6 @@ def _questions(*conditions: Any) -> Select[Any]:
     )
 
 
-def _read(campaign: Campaign, query: Select[Any]) -> list[ListedQuestion]:
-    with reading(campaign.engine) as connection:
+def _read_questions(campaign: Campaign, query: Select[Any]) -> list[ListedQuestion]:
+    with connect_for_reading(campaign.engine) as connection:
         return [ListedQuestion(*row) for row in connection.execute(query)]

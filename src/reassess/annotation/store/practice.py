@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, and_, exists, func, or_, select, update
 
 from reassess.annotation.practice_round import PracticeRound
 from reassess.annotation.store.campaigns import Campaign, Transaction
-from reassess.annotation.store.database import reading
+from reassess.annotation.store.database import connect_for_reading
 from reassess.annotation.store.schema import Kind, Role, Stage, State, answers, people, questions, tasks, turns
 from reassess.core import KNOWN_ANSWERS, VALIDITY
 from reassess.numeric import BalancedAccuracy
@@ -19,74 +19,77 @@ from reassess.numeric import BalancedAccuracy
 
 @dataclass(frozen=True)
 class PracticeResult:
-    """The result of a rater's practice round."""
+    """The balanced accuracy of a rater in practice, and whether they passed."""
 
     accuracy: BalancedAccuracy  # on practice questions; questions of skipped images count as maybe
-    passed: bool | None  # None without a bar, before the end, and for a rater whom an owner admitted below the bar
+    has_passed: bool | None  # None without a bar, before the end, and for a rater whom an owner admitted below the bar
 
     def to_json(self) -> dict[str, Any]:
-        """Convert to an object for JSON documents."""
-        return {**self.accuracy.to_json(), "passed": self.passed}
+        """Return the result as a dict for JSON output."""
+        return {**self.accuracy.to_json(), "passed": self.has_passed}
 
 
-def practice_size(campaign: Campaign) -> int:
-    """Count the practice tasks."""
-    with reading(campaign.engine) as connection:
-        size: int = connection.execute(PRACTICE_TASK_COUNT).scalar_one()
+def count_practice_tasks(campaign: Campaign) -> int:
+    """Count the practice tasks of a campaign."""
+    with connect_for_reading(campaign.engine) as connection:
+        size: int = connection.execute(COUNT_PRACTICE_TASKS).scalar_one()
     return size
 
 
-def practice_round(connection: Connection, bar: float | None) -> PracticeRound:
-    """Read the practice round of a campaign with a bar, and the truths by experts so far."""
-    truths = {row.truth: row.n for row in connection.execute(_TRUTHS)}
+def read_practice_round(connection: Connection, bar: float | None) -> PracticeRound:
+    """Read the practice round of a campaign, with the truths that experts have decided so far."""
+    truths = {row.truth: row.n for row in connection.execute(_SELECT_TRUTH_COUNTS)}
     return PracticeRound(
-        tasks=connection.scalar(PRACTICE_TASK_COUNT) or 0,
-        unanswered=connection.scalar(_UNANSWERED) or 0,
+        n_tasks=connection.scalar(COUNT_PRACTICE_TASKS) or 0,
+        n_unanswered=connection.scalar(_COUNT_UNANSWERED) or 0,
         n_invalid=truths.get(0, 0),
         n_valid=truths.get(1, 0),
         bar=bar,
     )
 
 
-def end_practice(change: Transaction, person: Row[Any]) -> Row[Any]:
-    """End the practice round of a rater, and decide whether they can rate or have failed."""
-    result = _result(change.connection.execute(_PRACTICE_ANSWERS.where(people.c.id == person.id)), change.campaign.bar)
-    stage = Stage.FAILED if result.passed is False else Stage.RATING
-    change.connection.execute(update(people).where(people.c.id == person.id).values(stage=stage))
-    return change.person(person.id)
+def finish_practice(transaction: Transaction, person: Row[Any]) -> Row[Any]:
+    """End the practice of a rater, who then can rate or has failed; return the updated row of the person."""
+    result = _compute_result(
+        transaction.connection.execute(_SELECT_PRACTICE_ANSWERS.where(people.c.id == person.id)),
+        transaction.campaign.bar,
+    )
+    stage = Stage.FAILED if result.has_passed is False else Stage.RATING
+    transaction.connection.execute(update(people).where(people.c.id == person.id).values(stage=stage))
+    return transaction.lock_person(person.id)
 
 
-def practice_results(connection: Connection, bar: float | None) -> dict[int, PracticeResult]:
-    """Compute the results of all raters who have begun practice, by number."""
+def compute_practice_results(connection: Connection, bar: float | None) -> dict[int, PracticeResult]:
+    """Compute the practice results of all raters who have begun practice, by id."""
     results = {}
-    for person, group in groupby(connection.execute(_PRACTICE_ANSWERS.order_by(people.c.id)), key=itemgetter(0)):
+    for person, group in groupby(connection.execute(_SELECT_PRACTICE_ANSWERS.order_by(people.c.id)), key=itemgetter(0)):
         rows = list(group)
-        result = _result(rows, bar)
+        result = _compute_result(rows, bar)
         # An earlier version of reassess may have decided by another rule.
-        passed = {Stage.PRACTICE: None, Stage.FAILED: False}.get(rows[0].stage, result.passed or None)
-        results[person] = replace(result, passed=passed)
+        passed = {Stage.PRACTICE: None, Stage.FAILED: False}.get(rows[0].stage, result.has_passed or None)
+        results[person] = replace(result, has_passed=passed)
     return results
 
 
 _MAYBE = KNOWN_ANSWERS.index("maybe")
 _IS_PRACTICE = tasks.c.kind == Kind.PRACTICE
-PRACTICE_TASK_COUNT = select(func.count()).select_from(tasks).where(_IS_PRACTICE)
+COUNT_PRACTICE_TASKS = select(func.count()).select_from(tasks).where(_IS_PRACTICE)
 _SKIPPED_BY_EXPERT = (
     exists()
     .where(turns.c.task == tasks.c.id, turns.c.state == State.SKIPPED)
     .where(turns.c.person.in_(select(people.c.id).where(people.c.role == Role.EXPERT)))
 )
-_UNANSWERED = PRACTICE_TASK_COUNT.where(
+_COUNT_UNANSWERED = COUNT_PRACTICE_TASKS.where(
     ~exists().where(questions.c.task == tasks.c.id, questions.c.truth.is_not(None)), ~_SKIPPED_BY_EXPERT
 )
-_TRUTHS = (
+_SELECT_TRUTH_COUNTS = (
     select(questions.c.truth, func.count().label("n"))
     .select_from(questions.join(tasks))
     .where(_IS_PRACTICE)
     .group_by(questions.c.truth)
 )
 # Answers of raters to practice questions, and the questions of images that they skipped.
-_PRACTICE_ANSWERS = (
+_SELECT_PRACTICE_ANSWERS = (
     select(people.c.id, people.c.stage, questions.c.truth, answers.c.answer, turns.c.state)
     .select_from(turns.join(people).join(tasks).join(questions))
     .outerjoin(answers, and_(answers.c.question == questions.c.id, answers.c.person == people.c.id))
@@ -95,8 +98,8 @@ _PRACTICE_ANSWERS = (
 )
 
 
-def _result(rows: Iterable[Row[Any]], bar: float | None) -> PracticeResult:
-    """Compute the result of a rater; questions of skipped images count as maybe."""
+def _compute_result(rows: Iterable[Row[Any]], bar: float | None) -> PracticeResult:
+    """Compute the practice result of a rater from their answers; questions of skipped images count as maybe."""
     # Otherwise a rater could skip all images except an easy one.
     answered, skipped = np.zeros((2, len(VALIDITY), len(KNOWN_ANSWERS)), np.int64)
     for row in rows:

@@ -14,10 +14,10 @@ from reassess.aggregation.reliability_result import FLAGS
 from reassess.annotation.practice_round import PracticeRound
 from reassess.annotation.store import schema
 from reassess.annotation.store.campaigns import Campaign
-from reassess.annotation.store.database import check_integrity, reading
-from reassess.annotation.store.export import COUNTED, golden_votes_of
-from reassess.annotation.store.owner_lists import split_golden
-from reassess.annotation.store.practice import PracticeResult, practice_results, practice_round
+from reassess.annotation.store.database import check_integrity, connect_for_reading
+from reassess.annotation.store.export import IS_COUNTED, read_golden_votes
+from reassess.annotation.store.owner_lists import list_golden_without_majority
+from reassess.annotation.store.practice import PracticeResult, compute_practice_results, read_practice_round
 from reassess.annotation.store.schema import (
     Role,
     Stage,
@@ -36,7 +36,7 @@ from reassess.errors import DataError
 from reassess.numeric import BalancedAccuracy
 
 _HOUR, _DAY, _CENTURY = 3600.0, 86_400.0, 3.2e9  # seconds
-_TENTHS = 10  # per second: the precision of times
+_TENTHS_PER_SECOND = 10  # per second: the precision of times
 _MAX_SECONDS = 3600.0  # per answer; longer times count as this
 _FLAG_MEANINGS = {
     "uninformative": "95 % interval of bits per vote includes 0",
@@ -47,181 +47,217 @@ _FLAG_MEANINGS = {
 
 @dataclass(frozen=True, eq=False)
 class RaterProgress:
-    """The progress of a person."""
+    """The answers, accuracy and flags of one person."""
 
     id: int
     name: str
     role: str
     stage: str
-    excluded: bool
-    linked: bool
-    answers: npt.NDArray[np.int64]  # counted votes: no, maybe, yes
-    n_answers: int  # all answers, also golden answers and answers that do not count
-    seconds: float | None  # median time of an answer
+    is_excluded: bool
+    has_link: bool
+    vote_counts: npt.NDArray[np.int64]  # counted votes: no, maybe, yes
+    n_answers: int  # all answers, including answers that do not count as votes
+    median_seconds: float | None  # per answer
     confusion: npt.NDArray[np.int64]  # answers to golden questions, shape (truths, answers)
-    golden: BalancedAccuracy  # of answers to golden questions, without practice
-    practice: PracticeResult | None  # result of the practice round
+    golden_accuracy: BalancedAccuracy  # of answers to golden questions, without practice
+    practice_result: PracticeResult | None
     flags: tuple[str, ...]
-    last: float | None  # time of the last answer
+    last_answer_time: float | None
 
     @property
-    def votes(self) -> int:
+    def n_votes(self) -> int:
         """Number of counted votes."""
-        return int(self.answers.sum())
+        return int(self.vote_counts.sum())
 
     def to_json(self) -> dict[str, Any]:
-        """Convert to an object for JSON documents."""
+        """Return the progress of a person as a dict for JSON output."""
         return {
-            **vars(self),
-            "votes": self.votes,
-            "answers": self.answers.tolist(),
+            "id": self.id,
+            "name": self.name,
+            "role": self.role,
+            "stage": self.stage,
+            "excluded": self.is_excluded,
+            "linked": self.has_link,
+            "answers": self.vote_counts.tolist(),
+            "n_answers": self.n_answers,
+            "seconds": self.median_seconds,
             "confusion": self.confusion.tolist(),
-            "golden": self.golden.to_json(),
-            "practice": self.practice and self.practice.to_json(),
+            "golden": self.golden_accuracy.to_json(),
+            "practice": self.practice_result and self.practice_result.to_json(),
             "flags": list(self.flags),
+            "last": self.last_answer_time,
+            "votes": self.n_votes,
         }
 
 
 @dataclass(frozen=True, eq=False)
 class Progress:
-    """The progress of a campaign."""
+    """Counts of questions and votes in a campaign, and the progress of its people."""
 
     name: str  # shown at the top of the rating page
-    paused: bool
+    is_paused: bool
     now: float  # seconds
-    open: int  # open questions
-    closed_by_rule: int
-    closed_by_votes: int
-    votes: int  # counted votes
-    votes_needed: int  # at most
-    waiting: int  # open questions that no rater is left to answer
-    last_hour: int  # votes of the last hour
-    last_day: int  # votes of the last 24 hours
-    ends: float | None  # expected end, in seconds
-    skipped: tuple[tuple[str, int], ...]  # skipped images, with the number of people who skipped them
-    golden_invalid: int
-    golden_valid: int
-    golden_unknown: int  # too few experts have answered
-    golden_split: int  # golden questions where experts disagree
-    practice: PracticeRound
-    raters: tuple[RaterProgress, ...]  # all people, by number
+    n_open: int  # questions that are open
+    n_closed_by_rule: int
+    n_closed_by_votes: int
+    n_votes: int  # counted votes
+    max_votes_needed: int  # for the open questions
+    n_questions_without_rater: int  # open questions that no rater is left to answer
+    n_votes_last_hour: int
+    n_votes_last_day: int  # of the last 24 hours
+    expected_end: float | None  # in seconds
+    skipped_images: tuple[tuple[str, int], ...]  # skipped images, with the number of people who skipped them
+    n_golden_invalid: int
+    n_golden_valid: int
+    n_golden_unknown: int  # golden questions without a known truth: too few experts have answered
+    n_golden_without_majority: int  # golden questions where experts disagree
+    practice_round: PracticeRound
+    people: tuple[RaterProgress, ...]  # sorted by id
 
     @property
-    def questions(self) -> int:
+    def n_questions(self) -> int:
         """Number of questions that raters vote on."""
-        return self.open + self.closed_by_rule + self.closed_by_votes
+        return self.n_open + self.n_closed_by_rule + self.n_closed_by_votes
 
     @property
-    def golden(self) -> int:
+    def n_golden(self) -> int:
         """Number of golden questions, with practice."""
-        return self.golden_invalid + self.golden_valid + self.golden_unknown
+        return self.n_golden_invalid + self.n_golden_valid + self.n_golden_unknown
 
     @property
     def flag_notes(self) -> list[str]:
-        """Explanations of the raters' flags."""
-        flags = {flag for rater in self.raters for flag in rater.flags}
+        """Explanations of the flags that people have, one line per flag."""
+        flags = {flag for person in self.people for flag in person.flags}
         return [f"{flag}: {meaning}" for flag, meaning in _FLAG_MEANINGS.items() if flag in flags]
 
     def to_json(self) -> dict[str, Any]:
-        """Convert to an object for JSON documents."""
-        parts = {"practice": self.practice.to_json(), "raters": [rater.to_json() for rater in self.raters]}
-        return {**vars(self), "questions": self.questions, **parts}
+        """Return the progress of a campaign as a dict for JSON output."""
+        return {
+            "name": self.name,
+            "paused": self.is_paused,
+            "now": self.now,
+            "open": self.n_open,
+            "closed_by_rule": self.n_closed_by_rule,
+            "closed_by_votes": self.n_closed_by_votes,
+            "votes": self.n_votes,
+            "votes_needed": self.max_votes_needed,
+            "waiting": self.n_questions_without_rater,
+            "last_hour": self.n_votes_last_hour,
+            "last_day": self.n_votes_last_day,
+            "ends": self.expected_end,
+            "skipped": self.skipped_images,
+            "golden_invalid": self.n_golden_invalid,
+            "golden_valid": self.n_golden_valid,
+            "golden_unknown": self.n_golden_unknown,
+            "golden_split": self.n_golden_without_majority,
+            "practice": self.practice_round.to_json(),
+            "raters": [person.to_json() for person in self.people],
+            "questions": self.n_questions,
+        }
 
 
-def progress_of(campaign: Campaign, now: float) -> Progress:
-    """Measure the progress of a campaign and of its people; `DataError` if its file is damaged."""
-    with reading(campaign.engine) as connection:
+def measure_progress(campaign: Campaign, now: float) -> Progress:
+    """Measure the progress of a campaign and of its people; raise `DataError` if its file is damaged."""
+    with connect_for_reading(campaign.engine) as connection:
         check_integrity(connection, "quick_check")
         is_paused = bool(connection.scalar(select(schema.campaign.c.paused)))
-        closed = {row.ended: row for row in connection.execute(_QUESTIONS)}
-        truths = {row.truth: row.n for row in connection.execute(_TRUTHS)}
-        skipped = tuple((row.name, row.n) for row in connection.execute(_SKIPPED))
-        everybody = connection.execute(select(people).order_by(people.c.id)).all()
-        waiting = connection.scalar(_WAITING) or 0
-        excluded_votes = (connection.scalar(_EXCLUDED_VOTES) or 0) if connection.scalar(_IS_RECOUNTING) else 0
-        answered, confusion = _answers_by_person(connection, everybody, now), _confusion(connection, everybody)
-        practice = practice_results(connection, campaign.bar)
-        round_ = practice_round(connection, campaign.bar)
-    raters = tuple(_raters(campaign, everybody, answered, confusion, practice))
-    answer_rows = [row for rows in answered.values() for row in rows]
-    votes_needed = (
-        campaign.rules.per_question * closed[None].n - closed[None].votes + excluded_votes if None in closed else 0
+        counts_by_reason = {row.ended: row for row in connection.execute(_SELECT_QUESTION_COUNTS)}
+        truths = {row.truth: row.n for row in connection.execute(_SELECT_TRUTH_COUNTS)}
+        skipped_images = tuple((row.name, row.n) for row in connection.execute(_SELECT_SKIPPED_IMAGES))
+        person_rows = connection.execute(select(people).order_by(people.c.id)).all()
+        n_without_rater = connection.scalar(_COUNT_WITHOUT_RATER) or 0
+        excluded_votes = (connection.scalar(_COUNT_EXCLUDED_VOTES) or 0) if connection.scalar(_IS_RECOUNTING) else 0
+        answer_rows = _count_answers_by_person(connection, person_rows, now)
+        confusion = _count_confusion(connection, person_rows)
+        practice_results = compute_practice_results(connection, campaign.bar)
+        practice_round = read_practice_round(connection, campaign.bar)
+    progress_of_people = tuple(_measure_people(campaign, person_rows, answer_rows, confusion, practice_results))
+    all_answer_rows = [row for rows in answer_rows.values() for row in rows]
+    max_votes_needed = (
+        campaign.rules.votes_per_question * counts_by_reason[None].n - counts_by_reason[None].votes + excluded_votes
+        if None in counts_by_reason
+        else 0
     )
     return Progress(
         name=campaign.name,
-        paused=is_paused,
+        is_paused=is_paused,
         now=now,
         **{
-            name: closed[why].n if why in closed else 0
-            for name, why in (("open", None), ("closed_by_rule", "rule"), ("closed_by_votes", "votes"))
+            name: counts_by_reason[reason].n if reason in counts_by_reason else 0
+            for name, reason in (("n_open", None), ("n_closed_by_rule", "rule"), ("n_closed_by_votes", "votes"))
         },
-        votes=sum(rater.votes for rater in raters),
-        votes_needed=votes_needed,
-        waiting=waiting,
-        last_hour=sum(row.last_hour for row in answer_rows),
-        last_day=sum(row.last_day for row in answer_rows),
-        ends=None if waiting else _end(answer_rows, votes_needed, now),
-        skipped=skipped,
-        **{f"golden_{name}": truths.get(truth, 0) for name, truth in _GOLDEN},
-        golden_split=len(split_golden(campaign)),
-        practice=round_,
-        raters=raters,
+        n_votes=sum(person.n_votes for person in progress_of_people),
+        max_votes_needed=max_votes_needed,
+        n_questions_without_rater=n_without_rater,
+        n_votes_last_hour=sum(row.last_hour for row in all_answer_rows),
+        n_votes_last_day=sum(row.last_day for row in all_answer_rows),
+        expected_end=None if n_without_rater else _estimate_end(all_answer_rows, max_votes_needed, now),
+        skipped_images=skipped_images,
+        **{f"n_golden_{name}": truths.get(truth, 0) for name, truth in _TRUTH_NAMES},
+        n_golden_without_majority=len(list_golden_without_majority(campaign)),
+        practice_round=practice_round,
+        people=progress_of_people,
     )
 
 
-def _answers_by_person(connection: Connection, everybody: Sequence[Row[Any]], now: float) -> dict[int, list[Row[Any]]]:
-    """Count each person's answers, grouped by answer and time taken."""
-    answered: dict[int, list[Row[Any]]] = {row.id: [] for row in everybody}
-    created = connection.scalar(_CREATED)
-    for row in connection.execute(_ANSWER_COUNTS, {"hour": now - _HOUR, "day": now - _DAY, "created": created}):
-        answered[row.person].append(row)
-    return answered
+def _count_answers_by_person(
+    connection: Connection, person_rows: Sequence[Row[Any]], now: float
+) -> dict[int, list[Row[Any]]]:
+    """Count the answers of each person, grouped by answer and time taken; return the rows by person id."""
+    rows_by_person: dict[int, list[Row[Any]]] = {row.id: [] for row in person_rows}
+    created = connection.scalar(_SELECT_CREATION_TIME)
+    for row in connection.execute(_SELECT_ANSWER_COUNTS, {"hour": now - _HOUR, "day": now - _DAY, "created": created}):
+        rows_by_person[row.person].append(row)
+    return rows_by_person
 
 
-def _confusion(connection: Connection, everybody: Sequence[Row[Any]]) -> dict[int, npt.NDArray[np.int64]]:
-    """Count each person's answers to golden questions, by truth."""
-    counts = np.zeros((len(everybody), len(VALIDITY), len(KNOWN_ANSWERS)), np.int64)
-    confusion = {row.id: matrix for row, matrix in zip(everybody, counts, strict=True)}
+def _count_confusion(connection: Connection, person_rows: Sequence[Row[Any]]) -> dict[int, npt.NDArray[np.int64]]:
+    """Count the answers of each person to golden questions; int64, shape (truths, answers), by person id."""
+    counts = np.zeros((len(person_rows), len(VALIDITY), len(KNOWN_ANSWERS)), np.int64)
+    confusion = {row.id: matrix for row, matrix in zip(person_rows, counts, strict=True)}
     for row in connection.execute(select(golden_counts)):
         confusion[row.person][row.truth, row.answer] = row.n
     return confusion
 
 
-def _raters(
+def _measure_people(
     campaign: Campaign,
-    everybody: Sequence[Row[Any]],
-    answered: Mapping[int, Sequence[Row[Any]]],
+    person_rows: Sequence[Row[Any]],
+    answer_rows: Mapping[int, Sequence[Row[Any]]],
     confusion: Mapping[int, npt.NDArray[np.int64]],
-    practice: Mapping[int, PracticeResult],
+    practice_results: Mapping[int, PracticeResult],
 ) -> Iterator[RaterProgress]:
-    answers_of = {number: _by_answer(rows) for number, rows in answered.items()}
-    flags = _flags(campaign, {f"{row.role} {row.id}": answers_of[row.id] for row in everybody})
-    for row in everybody:
+    vote_counts = {number: _count_votes_by_answer(rows) for number, rows in answer_rows.items()}
+    flags = _compute_flags(campaign, {f"{row.role} {row.id}": vote_counts[row.id] for row in person_rows})
+    for row in person_rows:
         matrix = confusion[row.id]
         yield RaterProgress(
-            **{name: getattr(row, name) for name in ("id", "name", "role", "stage", "excluded")},
-            linked=row.token is not None,
-            answers=answers_of[row.id],
-            n_answers=sum(group.n for group in answered[row.id]),
-            seconds=_median(answered[row.id]),
+            **{name: getattr(row, name) for name in ("id", "name", "role", "stage")},
+            is_excluded=row.excluded,
+            has_link=row.token is not None,
+            vote_counts=vote_counts[row.id],
+            n_answers=sum(group.n for group in answer_rows[row.id]),
+            median_seconds=_compute_median_seconds(answer_rows[row.id]),
             confusion=matrix,
-            golden=BalancedAccuracy.from_confusion(matrix),
-            practice=practice.get(row.id),
+            golden_accuracy=BalancedAccuracy.from_confusion(matrix),
+            practice_result=practice_results.get(row.id),
             flags=flags.get(f"{row.role} {row.id}", ()),
-            last=max((group.last for group in answered[row.id] if group.last is not None), default=None),
+            last_answer_time=max((group.last for group in answer_rows[row.id] if group.last is not None), default=None),
         )
 
 
-def _end(rows: Sequence[Row[Any]], needed: int, now: float) -> float | None:
-    """Estimate when all needed votes are given, at the pace of the last day, or since the first vote."""
+def _estimate_end(rows: Sequence[Row[Any]], votes_needed: int, now: float) -> float | None:
+    """Estimate when raters will have given the needed votes, at the pace of the last 24 hours; None if unknown."""
     last_day = sum(row.last_day for row in rows)
     begin = min((row.first for row in rows if row.first is not None), default=now)
     elapsed = min(max(now - begin, 1.0), _DAY)
-    return now + needed * elapsed / last_day if last_day and needed * elapsed / last_day < _CENTURY else None
+    return (
+        now + votes_needed * elapsed / last_day if last_day and votes_needed * elapsed / last_day < _CENTURY else None
+    )
 
 
-_GOLDEN = ("invalid", 0), ("valid", 1), ("unknown", None)
-_QUESTIONS = (
+_TRUTH_NAMES = ("invalid", 0), ("valid", 1), ("unknown", None)
+_SELECT_QUESTION_COUNTS = (
     select(questions.c.ended, func.count().label("n"), func.sum(questions.c.votes).label("votes"))
     .where(~questions.c.golden)
     .group_by(questions.c.ended)
@@ -235,13 +271,13 @@ _HAS_HAD = (
         turns.c.state.in_([State.SKIPPED, State.SUGGESTED]),
     ),
 )
-_WAITING = (
+_COUNT_WITHOUT_RATER = (
     select(func.count())
     .select_from(questions)
     .where(~questions.c.golden, questions.c.ended.is_(None))
     .where(~exists().where(*_CAN_RATE, *(~condition.correlate(questions, people) for condition in _HAS_HAD)))
 )
-_SKIPPED = (
+_SELECT_SKIPPED_IMAGES = (
     select(images.c.name, func.count().label("n"))
     .select_from(turns.join(tasks).join(images).join(people))
     .where(turns.c.state == State.SKIPPED, ~people.c.excluded)
@@ -250,61 +286,66 @@ _SKIPPED = (
 )
 # Votes of excluded raters on open questions that are not recounted yet.
 _IS_RECOUNTING = select(exists().where(people.c.recounted.is_not(None)))
-_EXCLUDED_VOTES = (
+_COUNT_EXCLUDED_VOTES = (
     select(func.count())
     .select_from(answers.join(people).join(questions))
     .where(people.c.excluded, answers.c.counted, questions.c.ended.is_(None))
 )
-_TRUTHS = select(questions.c.truth, func.count().label("n")).where(questions.c.golden).group_by(questions.c.truth)
-_CREATED = select(log.c.at).order_by(log.c.id).limit(1)
-_LENGTH = case((answers.c.seconds > _MAX_SECONDS, _MAX_SECONDS), else_=answers.c.seconds) * _TENTHS
-_NEAREST = func.round(_LENGTH)  # SQLite rounds a half up, PostgreSQL to an even number
-_ROUNDED = case((_LENGTH - _NEAREST == 0.5, _NEAREST + 1), else_=_NEAREST)
+_SELECT_TRUTH_COUNTS = (
+    select(questions.c.truth, func.count().label("n")).where(questions.c.golden).group_by(questions.c.truth)
+)
+_SELECT_CREATION_TIME = select(log.c.at).order_by(log.c.id).limit(1)
+_ANSWER_TENTHS = case((answers.c.seconds > _MAX_SECONDS, _MAX_SECONDS), else_=answers.c.seconds) * _TENTHS_PER_SECOND
+_ROUNDED_HALF_EITHER = func.round(_ANSWER_TENTHS)  # SQLite rounds a half up, PostgreSQL to an even number
+_ROUNDED_HALF_UP = case(
+    (_ANSWER_TENTHS - _ROUNDED_HALF_EITHER == 0.5, _ROUNDED_HALF_EITHER + 1), else_=_ROUNDED_HALF_EITHER
+)
 
 
-def _sum(*conditions: Any) -> Any:
-    return func.sum(case((and_(COUNTED, *conditions), 1), else_=0))
+def _count_where(*conditions: Any) -> Any:
+    """Make an SQL expression that counts the votes that meet all conditions."""
+    return func.sum(case((and_(IS_COUNTED, *conditions), 1), else_=0))
 
 
-_ANSWER_COUNTS = select(
+_SELECT_ANSWER_COUNTS = select(
     answers.c.person,
     answers.c.answer,
-    cast(_ROUNDED, Integer).label("tenths"),
+    cast(_ROUNDED_HALF_UP, Integer).label("tenths"),
     func.count().label("n"),
-    _sum().label("counted"),
-    _sum(answers.c.at > bindparam("hour")).label("last_hour"),
-    _sum(answers.c.at > bindparam("day")).label("last_day"),
-    func.min(case((COUNTED, answers.c.at))).label("first"),
+    _count_where().label("counted"),
+    _count_where(answers.c.at > bindparam("hour")).label("last_hour"),
+    _count_where(answers.c.at > bindparam("day")).label("last_day"),
+    func.min(case((IS_COUNTED, answers.c.at))).label("first"),
     func.max(case((answers.c.at != bindparam("created"), answers.c.at))).label("last"),
 ).group_by(answers.c.person, answers.c.answer, "tenths")
 
 
-def _by_answer(rows: Sequence[Row[Any]]) -> npt.NDArray[np.int64]:
-    """Count each answer in counted votes."""
+def _count_votes_by_answer(rows: Sequence[Row[Any]]) -> npt.NDArray[np.int64]:
+    """Count the no, maybe and yes answers among counted votes; int64, shape (3,)."""
     counts = np.zeros(len(KNOWN_ANSWERS), np.int64)
     for row in rows:
         counts[row.answer] += row.counted
     return counts
 
 
-def _median(rows: Sequence[Row[Any]]) -> float | None:
+def _compute_median_seconds(rows: Sequence[Row[Any]]) -> float | None:
     """Compute the median time of answers, in seconds."""
     times = sorted((row.tenths, row.n) for row in rows if row.tenths is not None)
     if not times:
         return None
     tenths, counts = np.array(times).T
-    return float(tenths[np.searchsorted(np.cumsum(counts), counts.sum() / 2)]) / _TENTHS
+    return float(tenths[np.searchsorted(np.cumsum(counts), counts.sum() / 2)]) / _TENTHS_PER_SECOND
 
 
-def _flags(campaign: Campaign, answers_of: Mapping[Id, npt.NDArray[np.int64]]) -> dict[Id, tuple[str, ...]]:
-    """Compute the flags of each rater; raters with few golden answers are not flagged as uninformative."""
-    experts, raters = golden_votes_of(campaign)
-    flags_of = rater_flags(None, answers_of)
+def _compute_flags(campaign: Campaign, vote_counts: Mapping[Id, npt.NDArray[np.int64]]) -> dict[Id, tuple[str, ...]]:
+    """Compute the flags of each person, by role and id; few golden answers hide the flag "uninformative"."""
+    experts, raters = read_golden_votes(campaign)
+    flags_of = rater_flags(None, vote_counts)
     if experts is not None and raters is not None:
         with suppress(DataError):  # for example golden questions of only one truth
-            flags_of = rater_flags(golden_votes(experts, raters, at_least=campaign.at_least), answers_of)
-    uninformative, _, few = FLAGS
+            flags_of = rater_flags(golden_votes(experts, raters, at_least=campaign.at_least), vote_counts)
+    uninformative, _, few_votes = FLAGS
     return {
-        name: tuple(flag for flag in flags if flag != uninformative or few not in flags)
+        name: tuple(flag for flag in flags if flag != uninformative or few_votes not in flags)
         for name, flags in flags_of.items()
     }

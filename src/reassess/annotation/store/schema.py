@@ -34,39 +34,46 @@ from sqlalchemy import (
     select,
 )
 
-from reassess.annotation.addresses import shown_address
-from reassess.annotation.store.database import RESTORE
+from reassess.annotation.addresses import hide_password
+from reassess.annotation.store.database import RESTORE_FIX
 from reassess.errors import DataError
 from reassess.text import join_first
 
 
 class Kind:
-    """Kinds of tasks."""
+    """The kinds of tasks, as stored."""
+
+    # Main tasks collect votes, and experts answer golden and practice tasks.
 
     MAIN, GOLDEN, PRACTICE = "main", "golden", "practice"
 
 
 class Role:
-    """Roles of people."""
+    """The roles of people, as stored."""
 
     RATER, EXPERT, OWNER = "rater", "expert", "owner"
 
 
 class Stage:
-    """Stages of a rater."""
+    """The stages of a rater, as stored."""
 
     PRACTICE, RATING, FAILED = "practice", "rating", "failed"
 
 
 class State:
-    """States of turns. The class of a suggested turn is not shown to the rater, who suggested it."""
+    """The states of turns, as stored.
+
+    A suggested turn belongs to the rater who suggested its class, and is not shown to them.
+    """
 
     ASKED, DONE, SKIPPED, EXPIRED, EXCLUDED, SUGGESTED = "asked", "done", "skipped", "expired", "excluded", "suggested"
 
 
 WITHDRAWN = "withdrawn"  # reason why a question ended: only excluded raters suggested it
 
-_Large = BigInteger().with_variant(Integer, "sqlite")  # SQLite stores rows in the order of an integer primary key
+_LargeInteger = BigInteger().with_variant(
+    Integer, "sqlite"
+)  # SQLite stores rows in the order of an integer primary key
 
 metadata = MetaData(
     naming_convention={
@@ -78,8 +85,8 @@ metadata = MetaData(
 )
 
 
-def _index_where(name: str, *columns: Column[Any], where: ColumnElement[bool]) -> None:
-    """Add an index of the rows that meet a condition."""
+def _add_partial_index(name: str, *columns: Column[Any], where: ColumnElement[bool]) -> None:
+    """Add an index that contains only the rows that meet a condition."""
     Index(name, *columns, sqlite_where=where, postgresql_where=where)
 
 
@@ -93,7 +100,7 @@ campaign = Table(
     Column("stop_high", Float),
     Column("golden_share", Float, nullable=False),
     Column("lease", Float, nullable=False),
-    Column("seed", _Large, nullable=False),
+    Column("seed", _LargeInteger, nullable=False),
     Column("original_votes", Boolean, nullable=False),  # whether each original label counts as one vote
     Column("paused", Boolean, nullable=False, default=False),
     Column("golden_invalid", Integer, nullable=False, default=0),  # golden questions by truth, without practice
@@ -144,7 +151,7 @@ examples = Table(
 tasks = Table(
     "tasks",
     metadata,
-    Column("id", _Large, primary_key=True, autoincrement=False),
+    Column("id", _LargeInteger, primary_key=True, autoincrement=False),
     Column("image", Integer, ForeignKey("images.id"), nullable=False, index=True),
     Column("kind", String, nullable=False),
     Column("position", Integer, nullable=False),
@@ -153,12 +160,12 @@ tasks = Table(
     Column("stratum", String),
     UniqueConstraint("kind", "position"),
 )
-_index_where("ix_tasks_free", tasks.c.kind, tasks.c.position, where=tasks.c.free > 0)
+_add_partial_index("ix_tasks_free", tasks.c.kind, tasks.c.position, where=tasks.c.free > 0)
 questions = Table(
     "questions",
     metadata,
-    Column("id", _Large, primary_key=True, autoincrement=False),
-    Column("task", _Large, ForeignKey("tasks.id"), nullable=False, index=True),
+    Column("id", _LargeInteger, primary_key=True, autoincrement=False),
+    Column("task", _LargeInteger, ForeignKey("tasks.id"), nullable=False, index=True),
     Column("class_id", Integer, ForeignKey("classes.id"), nullable=False),
     Column("golden", Boolean, nullable=False),  # whether experts answer it, also for practice; votes on it do not count
     Column("truth", Integer),  # of a golden question: 0 invalid, 1 valid; null while unknown
@@ -178,7 +185,7 @@ people = Table(
     Column("token", String, unique=True),  # its SHA-256
     Column("excluded", Boolean, nullable=False, default=False),
     # After an exclusion or inclusion: votes on questions up to this number are recounted; null: all votes.
-    Column("recounted", _Large),
+    Column("recounted", _LargeInteger),
     Column("consented", Float),  # time of the consent
 )
 sessions = Table(
@@ -200,19 +207,19 @@ turns = Table(
     "turns",
     metadata,
     Column("person", Integer, ForeignKey("people.id"), primary_key=True),
-    Column("task", _Large, ForeignKey("tasks.id"), primary_key=True),
+    Column("task", _LargeInteger, ForeignKey("tasks.id"), primary_key=True),
     Column("number", Integer, nullable=False),  # number of earlier turns of the person
     Column("shown", JSON, nullable=False),  # ids of the shown questions
     Column("state", String, nullable=False),
     Column("expires", Float, nullable=False),
 )
-_index_where("ix_turns_asked", turns.c.person, turns.c.expires, where=turns.c.state == State.ASKED)
-_index_where("ix_turns_expired", turns.c.person, where=turns.c.state == State.EXPIRED)
+_add_partial_index("ix_turns_asked", turns.c.person, turns.c.expires, where=turns.c.state == State.ASKED)
+_add_partial_index("ix_turns_expired", turns.c.person, where=turns.c.state == State.EXPIRED)
 answers = Table(
     "answers",
     metadata,
     Column("id", Integer, primary_key=True),  # in the order of arrival
-    Column("question", _Large, ForeignKey("questions.id"), nullable=False),
+    Column("question", _LargeInteger, ForeignKey("questions.id"), nullable=False),
     Column("person", Integer, ForeignKey("people.id"), nullable=False),
     Column("revision", Integer, nullable=False),  # number of changes
     Column("answer", Integer, nullable=False),
@@ -226,7 +233,7 @@ suggestions = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("person", Integer, ForeignKey("people.id"), nullable=False),
-    Column("task", _Large, ForeignKey("tasks.id"), nullable=False),  # a task that was shown to the person
+    Column("task", _LargeInteger, ForeignKey("tasks.id"), nullable=False),  # a task that was shown to the person
     Column("class_id", Integer, ForeignKey("classes.id"), nullable=False),
     Column("at", Float, nullable=False),
     UniqueConstraint("person", "task", "class_id"),
@@ -248,7 +255,7 @@ log = Table(
     Column("what", String, nullable=False),
     Column("detail", JSON, nullable=False),
 )
-_APPEND_ONLY = {
+_APPEND_ONLY_SQL = {
     "sqlite": [
         f"CREATE TRIGGER log_no_{change} BEFORE {change} ON log BEGIN SELECT RAISE(ABORT, 'the log only grows'); END"
         for change in ("UPDATE", "DELETE")
@@ -260,14 +267,14 @@ _APPEND_ONLY = {
         "FOR EACH STATEMENT EXECUTE FUNCTION log_only_grows()",
     ],
 }
-for _dialect, _statements in _APPEND_ONLY.items():
+for _dialect, _statements in _APPEND_ONLY_SQL.items():
     for _statement in _statements:
         event.listen(log, "after_create", DDL(_statement).execute_if(dialect=_dialect))
 
 
-FORM = "0002"  # the latest form in the folder `migrations`
+CURRENT_FORM = "0002"  # the latest form in the folder `migrations`
 # Alembic's table with the current form.
-_forms = Table(
+_form_table = Table(
     "alembic_version",
     MetaData(),
     Column("version_num", String(32), nullable=False),
@@ -275,23 +282,25 @@ _forms = Table(
 )
 
 
-def note_form(connection: Connection) -> None:
-    """Store the current form in a new campaign."""
-    _forms.create(connection)
-    connection.execute(_forms.insert().values(version_num=FORM))
+def store_form(connection: Connection) -> None:
+    """Store in a new campaign that its tables have the current form."""
+    _form_table.create(connection)
+    connection.execute(_form_table.insert().values(version_num=CURRENT_FORM))
 
 
 def check_form(connection: Connection, address: str | Path) -> None:
-    """Raise `DataError` unless the tables have the current form and all columns."""
-    form, place = form_of(connection, address), shown_address(address)
-    if form != FORM:
+    """Raise `DataError` unless the tables of a campaign have the current form and all columns."""
+    form, place = read_form(connection, address), hide_password(address)
+    if form != CURRENT_FORM:
         raise DataError(
             "other-version",
-            f"campaign was created by {'an earlier' if form < FORM else 'a later'} version of reassess",
+            f"campaign was created by {'an earlier' if form < CURRENT_FORM else 'a later'} version of reassess",
             where=place,
-            allowed=f"the form {FORM}",
+            allowed=f"the form {CURRENT_FORM}",
             found=f"the form {form}",
-            fix=f"reassess annotate backup {place} -o COPY --upgrade" if form < FORM else "install that version",
+            fix=f"reassess annotate backup {place} -o COPY --upgrade"
+            if form < CURRENT_FORM
+            else "install that version",
         )
     tables = inspect(connection).get_multi_columns(filter_names=list(metadata.tables))
     existing = {f"{table}.{column['name']}" for (_, table), columns in tables.items() for column in columns}
@@ -302,23 +311,23 @@ def check_form(connection: Connection, address: str | Path) -> None:
             "columns are missing in the tables of the campaign",
             where=place,
             found=join_first(missing, max_items=3),
-            fix=RESTORE,
+            fix=RESTORE_FIX,
         )
 
 
-def form_of(connection: Connection, address: str | Path) -> str:
-    """Read the form of the tables; `DataError` if it is unknown, or the file is not a campaign."""
-    place, tables = shown_address(address), inspect(connection)
-    if not all(tables.has_table(table.name) for table in (_forms, campaign)):
+def read_form(connection: Connection, address: str | Path) -> str:
+    """Read the form (version) of a campaign's tables; raise `DataError` if it is unknown."""
+    place, tables = hide_password(address), inspect(connection)
+    if not all(tables.has_table(table.name) for table in (_form_table, campaign)):
         raise DataError("not-a-campaign", "not a campaign", where=place, fix="reassess annotate create")
-    forms: list[str] = list(connection.scalars(select(_forms.c.version_num)))
+    forms: list[str] = list(connection.scalars(select(_form_table.c.version_num)))
     if len(forms) != 1 or not re.fullmatch(r"(?!0000)\d{4}", str(forms[0])):
         raise DataError(
             "other-version",
             "version of the campaign is unknown",
             where=place,
-            allowed=f"one form in the table {_forms.name}, from 0001 on",
+            allowed=f"one form in the table {_form_table.name}, from 0001 on",
             found=join_first([str(form) for form in forms]) or "none",
-            fix=RESTORE,
+            fix=RESTORE_FIX,
         )
     return forms[0]

@@ -8,15 +8,15 @@ from sqlalchemy import Row, func, select, update
 
 from reassess.annotation.plan import ExampleImage
 from reassess.annotation.store import schema
-from reassess.annotation.store.campaigns import Campaign, changing
-from reassess.annotation.store.database import reading
+from reassess.annotation.store.campaigns import Campaign, open_transaction
+from reassess.annotation.store.database import connect_for_reading
 from reassess.annotation.store.schema import classes, examples, images, questions, tasks
 from reassess.core import Classes
 
 
 @dataclass(frozen=True)
 class ClassInfo:
-    """A class with the texts and examples for raters."""
+    """A class, with the texts and example images that raters see."""
 
     id: int
     name: str  # the first word of a WordNet class; without a name, the wnid or id
@@ -26,9 +26,9 @@ class ClassInfo:
     path: tuple[int, ...]  # numbers of the ancestors in a hierarchy, the root first
 
 
-def class_infos(campaign: Campaign) -> list[ClassInfo]:
-    """Read all classes of a campaign, by id."""
-    with reading(campaign.engine) as connection:
+def read_class_infos(campaign: Campaign) -> list[ClassInfo]:
+    """Read the texts and examples of all classes of a campaign, sorted by id."""
+    with connect_for_reading(campaign.engine) as connection:
         addresses: dict[int, list[str]] = {}
         all_examples = select(examples.c.class_id, examples.c.address).order_by(examples.c.id)
         for row in connection.execute(all_examples):
@@ -50,9 +50,9 @@ def class_infos(campaign: Campaign) -> list[ClassInfo]:
     return infos
 
 
-def classes_of(campaign: Campaign) -> Classes:
+def read_classes(campaign: Campaign) -> Classes:
     """Read the class list of a campaign; without a list, classes have only ids."""
-    with reading(campaign.engine) as connection:
+    with connect_for_reading(campaign.engine) as connection:
         count, has_local_ids = connection.execute(
             select(schema.campaign.c.classes, schema.campaign.c.has_local_ids)
         ).one()
@@ -69,43 +69,43 @@ def classes_of(campaign: Campaign) -> Classes:
     )
 
 
-def stored_image(campaign: Campaign, address: str) -> Row[Any] | None:
-    """Find the `name` and `sha256` of the image with an address; the hash is None until the file is read."""
-    with reading(campaign.engine) as connection:
+def find_image(campaign: Campaign, address: str) -> Row[Any] | None:
+    """Find the row (`name` and `sha256`) of the image with an address; None if there is none."""
+    with connect_for_reading(campaign.engine) as connection:
         return connection.execute(select(images.c.name, images.c.sha256).where(images.c.address == address)).first()
 
 
-def find_example(campaign: Campaign, address: str) -> ExampleImage | None:
-    """Find the example image with an address."""
-    with reading(campaign.engine) as connection:
+def find_example_image(campaign: Campaign, address: str) -> ExampleImage | None:
+    """Find the example image with an address; None if there is none."""
+    with connect_for_reading(campaign.engine) as connection:
         row = connection.execute(select(examples).where(examples.c.address == address)).one_or_none()
     return None if row is None else ExampleImage(row.class_id, row.content, row.media_type)
 
 
-def save_hash(campaign: Campaign, name: str, digest: str) -> None:
-    """Store the hash of an image without a hash; from now on, the file must not change."""
-    with changing(campaign) as change:
+def save_image_hash(campaign: Campaign, name: str, digest: str) -> None:
+    """Store the SHA-256 of an image, unless one is stored; from now on, the file must not change."""
+    with open_transaction(campaign) as transaction:
         is_unhashed = images.c.name == name, images.c.sha256.is_(None)
-        change.connection.execute(update(images).where(*is_unhashed).values(sha256=digest))
+        transaction.connection.execute(update(images).where(*is_unhashed).values(sha256=digest))
 
 
-def image_addresses(campaign: Campaign) -> dict[str, str]:
-    """Read the name of each image, by address."""
-    with reading(campaign.engine) as connection:
+def image_names_by_address(campaign: Campaign) -> dict[str, str]:
+    """Return the name of each image of a campaign, by its address on the pages."""
+    with connect_for_reading(campaign.engine) as connection:
         rows = connection.execute(select(images.c.address, images.c.name).order_by(images.c.id))
         return {row.address: row.name for row in rows}
 
 
-def golden_truths(campaign: Campaign) -> dict[tuple[str, int], bool]:
+def read_golden_truths(campaign: Campaign) -> dict[tuple[str, int], bool]:
     """Read the known truths of golden questions, by image and class id."""
     with_truth = select(images.c.name, questions.c.class_id, questions.c.truth).where(questions.c.truth.is_not(None))
-    with reading(campaign.engine) as connection:
+    with connect_for_reading(campaign.engine) as connection:
         rows = connection.execute(with_truth.select_from(questions.join(tasks).join(images)))
         return {(row.name, row.class_id): bool(row.truth) for row in rows}
 
 
-def mark_of(campaign: Campaign) -> str:
-    """Return a text that differs between campaigns: a hash of the random address of an image."""
-    with reading(campaign.engine) as connection:
+def compute_campaign_key(campaign: Campaign) -> str:
+    """Compute a text that identifies the campaign: a hash of an image's random address."""
+    with connect_for_reading(campaign.engine) as connection:
         address = connection.execute(select(func.min(images.c.address))).scalar_one()
     return sha256(address.encode()).hexdigest()[:16]

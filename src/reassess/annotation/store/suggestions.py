@@ -4,10 +4,10 @@ from typing import Any
 
 from sqlalchemy import Integer, Row, bindparam, cast, delete, exists, func, insert, or_, select, update
 
-from reassess.annotation.running_posterior import current_model, probability_by_label
+from reassess.annotation.running_posterior import estimate_priors_by_label, estimate_rater_model
 from reassess.annotation.store import schema
-from reassess.annotation.store.campaigns import Campaign, Transaction, changing
-from reassess.annotation.store.creation import random_ids
+from reassess.annotation.store.campaigns import Campaign, Transaction, open_transaction
+from reassess.annotation.store.creation import draw_random_ids
 from reassess.annotation.store.schema import (
     WITHDRAWN,
     Kind,
@@ -22,20 +22,20 @@ from reassess.annotation.store.schema import (
     turns,
 )
 from reassess.annotation.store.turns import find_turn
-from reassess.annotation.store.vote_counting import recount
+from reassess.annotation.store.vote_counting import recount_votes
 from reassess.errors import DataError
 
 _MAX_SUGGESTIONS = 8  # per rater and task
 
 
-def suggest(campaign: Campaign, person: int, task: int, class_id: int, now: float) -> None:
+def suggest_class(campaign: Campaign, person_id: int, task_id: int, class_id: int, now: float) -> None:
     """Suggest a class for the image of a task, so that other raters are asked about the class.
 
     A suggestion is not a vote. A suggestion for a practice image is saved, but nobody is asked about it.
     """
-    with changing(campaign) as change:
-        connection = change.connection
-        row = change.person(person)
+    with open_transaction(campaign) as transaction:
+        connection = transaction.connection
+        row = transaction.lock_person(person_id)
         for is_closed, reason in (
             (row.paused, "paused"),
             (row.excluded, "an excluded rater"),
@@ -43,36 +43,36 @@ def suggest(campaign: Campaign, person: int, task: int, class_id: int, now: floa
         ):
             if is_closed:
                 raise DataError("no-suggestions", "suggestions are closed", found=reason)
-        find_turn(change, person, task)
+        find_turn(transaction, person_id, task_id)
         if connection.scalar(select(schema.classes.c.id).where(schema.classes.c.id == class_id)) is None:
             raise DataError("unknown-class", "unknown class", found=f"class {class_id}")
-        is_own = suggestions.c.person == person, suggestions.c.task == task
-        before = set(connection.scalars(select(suggestions.c.class_id).where(*is_own)))
-        if class_id in before:
+        is_own = suggestions.c.person == person_id, suggestions.c.task == task_id
+        suggested_ids = set(connection.scalars(select(suggestions.c.class_id).where(*is_own)))
+        if class_id in suggested_ids:
             return
-        if len(before) >= _MAX_SUGGESTIONS:
+        if len(suggested_ids) >= _MAX_SUGGESTIONS:
             raise DataError(
                 "too-many",
                 "too many suggested classes for one image",
                 allowed=f"up to {_MAX_SUGGESTIONS}",
-                found=len(before) + 1,
+                found=len(suggested_ids) + 1,
             )
-        connection.execute(insert(suggestions).values(person=person, task=task, class_id=class_id, at=now))
-        change.note(now, "suggest", person, task=task, class_id=class_id)
+        connection.execute(insert(suggestions).values(person=person_id, task=task_id, class_id=class_id, at=now))
+        transaction.log_action(now, "suggest", person_id, task=task_id, class_id=class_id)
         image = connection.execute(
-            _IMAGE, {"task_id": task}
+            _LOCK_IMAGE, {"task_id": task_id}
         ).one()  # also locks the image, so that nobody else adds a task
         if image.kind == Kind.PRACTICE:  # practice images are used only for practice
             return
         task_of = select(questions.c.task).join(tasks, tasks.c.id == questions.c.task)
         existing = connection.scalar(task_of.where(tasks.c.image == image.id, questions.c.class_id == class_id))
         # A suggested turn keeps the person from being asked about their own suggestion.
-        turn = {"person": person, "shown": [], "state": State.SUGGESTED, "number": 0, "expires": now}
+        turn = {"person": person_id, "shown": [], "state": State.SUGGESTED, "number": 0, "expires": now}
         if existing is None:
-            connection.execute(turns.insert().values(task=_ask(change, image, class_id), **turn))
+            connection.execute(turns.insert().values(task=_add_question(transaction, image, class_id), **turn))
             return
-        change.lock([existing])
-        is_own_turn = turns.c.task == existing, turns.c.person == person
+        transaction.lock_tasks([existing])
+        is_own_turn = turns.c.task == existing, turns.c.person == person_id
         is_suggested = suggestions.c.class_id == class_id, turns.c.task == existing, turns.c.state == State.SUGGESTED
         earlier = select(turns.c.task).join(suggestions, suggestions.c.person == turns.c.person).where(*is_suggested)
         if connection.scalar(earlier) is None:
@@ -81,10 +81,10 @@ def suggest(campaign: Campaign, person: int, task: int, class_id: int, now: floa
         connection.execute(delete(turns).where(*is_own_turn, turns.c.state.in_([State.EXPIRED, State.EXCLUDED])))
         if connection.scalar(select(turns.c.task).where(*is_own_turn)) is None:
             connection.execute(turns.insert().values(task=existing, **turn))
-            _update_withdrawn(change, existing)
+            _withdraw_or_reopen(transaction, existing)
 
 
-_IMAGE = (
+_LOCK_IMAGE = (
     select(images.c.id, images.c.original, tasks.c.kind)
     .join(tasks, tasks.c.image == images.c.id)
     .where(tasks.c.id == bindparam("task_id"))
@@ -92,65 +92,72 @@ _IMAGE = (
 )
 
 
-def _ask(change: Transaction, image: Row[Any], class_id: int) -> int:
-    """Add a task that asks about a class, after all other tasks; return its id."""
-    change.lock_campaign()
-    connection = change.connection
-    ((task,), (question,)) = random_ids(1), random_ids(1)
+def _add_question(transaction: Transaction, image: Row[Any], class_id: int) -> int:
+    """Add a task that asks about a class of an image, after all other tasks; return its id."""
+    transaction.lock_campaign()
+    connection = transaction.connection
+    ((task,), (question,)) = draw_random_ids(1), draw_random_ids(1)
     last = select(func.coalesce(func.max(tasks.c.position), -1)).where(tasks.c.kind == Kind.MAIN)
     position = connection.execute(last).scalar_one() + 1
-    place = {"kind": Kind.MAIN, "position": position, "free": change.rules.free(votes=0, reserved=0)}
+    place = {
+        "kind": Kind.MAIN,
+        "position": position,
+        "free": transaction.rules.count_free_places(n_votes=0, n_reserved=0),
+    }
     connection.execute(tasks.insert().values(id=task, image=image.id, **place))
     golden = connection.execute(select(schema.campaign.c.golden_invalid, schema.campaign.c.golden_valid)).one()
-    prior = _prior(change, image, class_id)
-    valid = float(current_model([], (golden[0], golden[1]), []).prior[1]) if prior is None else prior
+    prior = _estimate_prior(transaction, image, class_id)
+    valid = float(estimate_rater_model([], (golden[0], golden[1]), []).prior[1]) if prior is None else prior
     row = {"task": task, "class_id": class_id, "golden": False, "prior": prior, "valid": valid}
     connection.execute(questions.insert().values(id=question, **row))
     return task
 
 
-_GOLDEN_LABELS = (
+_SELECT_GOLDEN_LABELS = (
     select(questions.c.truth, cast(questions.c.class_id == images.c.original, Integer))
     .select_from(questions.join(tasks).join(images))
     .where(tasks.c.kind == Kind.GOLDEN)
 )
 
 
-def _prior(change: Transaction, image: Row[Any], class_id: int) -> float | None:
-    """Estimate the probability of valid from the original label, if original labels count as votes."""
-    if not change.campaign.original_votes or image.original is None:
+def _estimate_prior(transaction: Transaction, image: Row[Any], class_id: int) -> float | None:
+    """Estimate from the original label how probably a class is valid; None if labels do not count as votes."""
+    if not transaction.campaign.has_original_votes or image.original is None:
         return None
-    labels = [(row[0], row[1]) for row in change.connection.execute(_GOLDEN_LABELS)]
-    return probability_by_label(labels)[class_id == image.original]
+    labels = [(row[0], row[1]) for row in transaction.connection.execute(_SELECT_GOLDEN_LABELS)]
+    return estimate_priors_by_label(labels)[class_id == image.original]
 
 
-def update_suggested(change: Transaction, person: int, after: int, limit: int) -> int | None:
-    """Withdraw suggestions of an excluded rater that nobody is answering and no other rater has suggested.
+def update_suggested_questions(
+    transaction: Transaction, person_id: int, last_task_id: int, max_tasks: int
+) -> int | None:
+    """Withdraw or reopen the questions that an excluded or included rater suggested.
 
-    A question comes back when a person who suggested it is included again. This updates up to `limit` tasks with
-    numbers above `after`; it returns the last number, or None if no task is left.
+    A question is withdrawn if nobody has answered or is answering it, and no other rater suggested it. It is reopened
+    when a person who suggested it is included again. This updates up to `max_tasks` tasks with ids above
+    `last_task_id`. It returns the id of the last updated task, or None if no task is left.
     """
     suggested_tasks = select(turns.c.task).where(
-        turns.c.person == person, turns.c.state == State.SUGGESTED, turns.c.task > after
+        turns.c.person == person_id, turns.c.state == State.SUGGESTED, turns.c.task > last_task_id
     )
-    task_ids = change.connection.scalars(suggested_tasks.order_by(turns.c.task).limit(limit)).all()
-    change.lock(task_ids)
+    task_ids = transaction.connection.scalars(suggested_tasks.order_by(turns.c.task).limit(max_tasks)).all()
+    transaction.lock_tasks(task_ids)
     for task in task_ids:
-        _update_withdrawn(change, task)
+        _withdraw_or_reopen(transaction, task)
     return task_ids[-1] if task_ids else None
 
 
-def _update_withdrawn(change: Transaction, task: int) -> None:
-    """Withdraw the question of a suggested task, or ask it again."""
-    in_task = questions.c.task == task
+def _withdraw_or_reopen(transaction: Transaction, task_id: int) -> None:
+    """Withdraw the question of a suggested task if only excluded raters suggested it, or else reopen it."""
+    in_task = questions.c.task == task_id
     is_suggested = exists().where(
-        turns.c.task == task, turns.c.state == State.SUGGESTED, people.c.id == turns.c.person, ~people.c.excluded
+        turns.c.task == task_id, turns.c.state == State.SUGGESTED, people.c.id == turns.c.person, ~people.c.excluded
     )
     is_begun = or_(questions.c.reserved > 0, exists().where(answers.c.question == questions.c.id))
     withdraw = update(questions).where(in_task, questions.c.ended.is_(None), ~is_begun, ~is_suggested)
     ask_again = update(questions).where(in_task, questions.c.ended == WITHDRAWN, is_suggested)
-    change.connection.execute(withdraw.values(ended=WITHDRAWN))
-    reopened = change.connection.scalars(ask_again.values(ended=None).returning(questions.c.id)).all()
+    transaction.connection.execute(withdraw.values(ended=WITHDRAWN))
+    reopened = transaction.connection.scalars(ask_again.values(ended=None).returning(questions.c.id)).all()
     if reopened:  # people may have answered after it was withdrawn
-        recount(change, reopened)
-    change.update_free([task])
+        recount_votes(transaction, reopened)
+    transaction.update_free_places([task_id])

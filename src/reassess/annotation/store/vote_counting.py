@@ -1,4 +1,4 @@
-"""Counting answers as votes, until a question has enough votes."""
+"""Counting answers as votes, until each question has enough votes."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Row, and_, bindparam, case, exists, func, or_, select, true, update
 
-from reassess.annotation.running_posterior import current_model, probability_valid, truth_of
-from reassess.annotation.store.campaigns import Transaction, in_chunks
+from reassess.annotation.running_posterior import compute_valid_probability, decide_truth, estimate_rater_model
+from reassess.annotation.store.campaigns import Transaction, split_into_chunks
 from reassess.annotation.store.schema import (
     WITHDRAWN,
     Kind,
@@ -34,7 +34,7 @@ _CAN_COUNT = and_(
         turns.c.state.in_([State.SKIPPED, State.SUGGESTED]),
     ),
 )
-_ANSWERS = (
+_SELECT_ANSWERS = (
     select(
         *questions.c["id", "golden", "prior"],
         *answers.c["person", "answer", "counted"],
@@ -52,7 +52,7 @@ _ANSWERS = (
     .where(questions.c.id.in_(bindparam("numbers", expanding=True)), questions.c.ended.is_distinct_from(WITHDRAWN))
     .order_by(questions.c.id, answers.c.id)
 )
-_STATE = (
+_UPDATE_QUESTION = (
     update(questions)
     .where(questions.c.id == bindparam("question"))
     .values(
@@ -62,90 +62,120 @@ _STATE = (
         reserved=questions.c.reserved - bindparam("freed"),
     )
 )
-_COUNT = (
+_UPDATE_COUNTED = (
     update(answers).where(answers.c.id.in_(bindparam("numbers", expanding=True))).values(counted=bindparam("counts"))
 )
-_RATER = case((golden_counts.c.person.in_(bindparam("raters", expanding=True)), golden_counts.c.person), else_=0)
-_COUNTS = (
-    select(_RATER.label("rater"), golden_counts.c.truth, golden_counts.c.answer, func.sum(golden_counts.c.n).label("n"))
+_RATER_OR_ZERO = case(
+    (golden_counts.c.person.in_(bindparam("raters", expanding=True)), golden_counts.c.person), else_=0
+)
+_GOLDEN_COUNTS_BY_RATER = (
+    select(
+        _RATER_OR_ZERO.label("rater"),
+        golden_counts.c.truth,
+        golden_counts.c.answer,
+        func.sum(golden_counts.c.n).label("n"),
+    )
     .join(people, people.c.id == golden_counts.c.person)
     .where(~people.c.excluded, golden_counts.c.n > 0)
     .group_by("rater", golden_counts.c.truth, golden_counts.c.answer)
     .subquery()
 )
 # The raters' counts of golden answers, each with the numbers of golden questions by truth.
-_GOLDEN_ANSWERS = select(campaign.c.golden_invalid, campaign.c.golden_valid, _COUNTS).outerjoin(_COUNTS, true())
+_SELECT_GOLDEN_COUNTS = select(campaign.c.golden_invalid, campaign.c.golden_valid, _GOLDEN_COUNTS_BY_RATER).outerjoin(
+    _GOLDEN_COUNTS_BY_RATER, true()
+)
 
 
 class _QuestionVotes(NamedTuple):
-    """The answers to a question in the order of arrival, and its prior probability."""
+    """The votes on a question in the order of arrival, and its prior probability of being valid."""
 
     prior: float | None
-    golden: bool
+    is_golden: bool
     votes: Sequence[Row[Any]]
 
-    def where(self, column: str) -> "_QuestionVotes":
-        """Keep the answers where a column is true."""
+    def keep_votes(self, column: str) -> "_QuestionVotes":
+        """Return only the votes where a column is true."""
         return self._replace(votes=[vote for vote in self.votes if getattr(vote, column)])
 
-    def valid(self, model: RaterModel, votes: int | None = None) -> float:
-        """Compute the probability of valid from the first `votes` answers; by default, from all answers."""
-        return probability_valid([(vote.person, vote.answer) for vote in self.votes[:votes]], model, self.prior)
+    def compute_valid_probability(self, model: RaterModel, n_votes: int | None = None) -> float:
+        """Compute the probability that the class is valid, from the first `n_votes` votes or from all."""
+        return compute_valid_probability(
+            [(vote.person, vote.answer) for vote in self.votes[:n_votes]], model, self.prior
+        )
 
 
-class _MeasuredRaters(NamedTuple):
-    """The current rater model, and whether it is based on golden questions."""
+class _RaterEstimates(NamedTuple):
+    """A rater model, and whether it was measured on golden questions."""
 
     model: RaterModel
     is_measured: bool
 
 
-def count_new_votes(change: Transaction, person: int, question_ids: Sequence[int], *, places: Sequence[int]) -> None:
-    """Count new votes of a rater on questions, and free the places on the questions in `places`.
+def count_new_votes(
+    transaction: Transaction, person_id: int, question_ids: Sequence[int], *, freed_question_ids: Sequence[int]
+) -> None:
+    """Count new votes of a rater, and free the reserved places on the questions in `freed_question_ids`.
 
     Golden questions have no votes, but take the same work, so that the time does not reveal them.
     """
-    by_question = _votes_on(change, question_ids, person)
+    by_question = _read_question_votes(transaction, question_ids, person_id)
     if any(vote.counted and not vote.can_count for question in by_question.values() for vote in question.votes):
-        change.reserve(places, -1)
-        recount(change, question_ids)  # an excluded rater's votes are not recounted here yet
+        transaction.change_reserved_places(freed_question_ids, -1)
+        recount_votes(transaction, question_ids)  # an excluded rater's votes are not recounted here yet
         return
-    counted = {id_: votes if votes.golden else votes.where("counted") for id_, votes in by_question.items()}
-    _store_counts(change, counted, _measure_raters(change, counted), places=places)
+    counted_votes = {
+        id_: votes if votes.is_golden else votes.keep_votes("counted") for id_, votes in by_question.items()
+    }
+    _store_counts(
+        transaction, counted_votes, _estimate_raters(transaction, counted_votes), freed_question_ids=freed_question_ids
+    )
 
 
-def recount(change: Transaction, question_ids: Sequence[int], person: int = 0) -> None:
+def recount_votes(transaction: Transaction, question_ids: Sequence[int], person_id: int = 0) -> None:
     """Recount answers as votes, in the order of arrival, until each question has enough votes.
 
     Answers to withdrawn or golden questions do not count. Golden questions take the same work, as in `count_new_votes`.
     """
-    by_question = _votes_on(change, question_ids, person)
-    before = {vote.number for votes in by_question.values() for vote in votes.votes if vote.counted or votes.golden}
-    countable = {id_: votes.where("can_count") for id_, votes in by_question.items()}
-    raters = _measure_raters(change, countable)
-    counted = {id_: _needed_votes(change, votes, raters) for id_, votes in countable.items()}
-    after = {vote.number for votes in counted.values() for vote in votes.votes}
-    for counts, numbers in ((False, before - after), (True, after - before)):
-        for chunk in in_chunks(sorted(numbers)):
-            change.connection.execute(_COUNT, {"numbers": chunk, "counts": counts})
-    _store_counts(change, counted, raters)
+    by_question = _read_question_votes(transaction, question_ids, person_id)
+    counted_before = {
+        vote.number for votes in by_question.values() for vote in votes.votes if vote.counted or votes.is_golden
+    }
+    countable = {id_: votes.keep_votes("can_count") for id_, votes in by_question.items()}
+    raters = _estimate_raters(transaction, countable)
+    counted_votes = {id_: _keep_needed_votes(transaction, votes, raters) for id_, votes in countable.items()}
+    counted_after = {vote.number for votes in counted_votes.values() for vote in votes.votes}
+    for counts, numbers in ((False, counted_before - counted_after), (True, counted_after - counted_before)):
+        for chunk in split_into_chunks(sorted(numbers)):
+            transaction.connection.execute(_UPDATE_COUNTED, {"numbers": chunk, "counts": counts})
+    _store_counts(transaction, counted_votes, raters)
 
 
-def _needed_votes(change: Transaction, question: _QuestionVotes, raters: _MeasuredRaters) -> _QuestionVotes:
-    """Keep the first votes, until the question has enough."""
+def _keep_needed_votes(transaction: Transaction, question: _QuestionVotes, raters: _RaterEstimates) -> _QuestionVotes:
+    """Keep the first votes on a question, until it has enough."""
     for n in range(len(question.votes)):
-        if change.rules.ending(n, question.valid(raters.model, n), is_measured=raters.is_measured) is not None:
+        if (
+            transaction.rules.find_close_reason(
+                n, question.compute_valid_probability(raters.model, n), is_measured=raters.is_measured
+            )
+            is not None
+        ):
             return question._replace(votes=question.votes[:n])
     return question
 
 
-def _votes_on(change: Transaction, question_ids: Sequence[int], person: int) -> dict[int, _QuestionVotes]:
-    """Read the answers to each question that is not withdrawn."""
-    # Any number of raters can answer a golden question. So only answers of `person` and of the people just before them
-    # are read, as many as a main question has votes.
+def _read_question_votes(
+    transaction: Transaction, question_ids: Sequence[int], person_id: int
+) -> dict[int, _QuestionVotes]:
+    """Read the answers to each question that is not withdrawn, by question id."""
+    # Any number of raters can answer a golden question. So only answers of `person_id` and of the people just before
+    # them are read, as many as a main question has votes.
     by_question = {}
-    params = {"numbers": question_ids, "person_id": person, "first": person - change.rules.per_question + 1}
-    for question, group in groupby(change.connection.execute(_ANSWERS, params), key=itemgetter(0)):
+    params = {
+        "numbers": question_ids,
+        "person_id": person_id,
+        "first": person_id - transaction.rules.votes_per_question + 1,
+    }
+    for question, group in groupby(transaction.connection.execute(_SELECT_ANSWERS, params), key=itemgetter(0)):
         rows = list(group)
         votes = [row for row in rows if row.number is not None]
         by_question[question] = _QuestionVotes(rows[0].prior, rows[0].golden, votes)
@@ -153,34 +183,38 @@ def _votes_on(change: Transaction, question_ids: Sequence[int], person: int) -> 
 
 
 def _store_counts(
-    change: Transaction,
-    counted: Mapping[int, _QuestionVotes],
-    raters: _MeasuredRaters,
+    transaction: Transaction,
+    counted_votes: Mapping[int, _QuestionVotes],
+    raters: _RaterEstimates,
     *,
-    places: Sequence[int] = (),
+    freed_question_ids: Sequence[int] = (),
 ) -> None:
-    """Store the votes, probability and state of questions, and free the places on some of them."""
+    """Store the votes, probability and state of questions, and free the places on `freed_question_ids`."""
     states = []
-    for id_, question in counted.items():
-        valid = question.valid(raters.model)
-        votes = 0 if question.golden else len(question.votes)
-        ending = None if question.golden else change.rules.ending(votes, valid, is_measured=raters.is_measured)
-        freed = int(id_ in places and not question.golden)
+    for id_, question in counted_votes.items():
+        valid = question.compute_valid_probability(raters.model)
+        votes = 0 if question.is_golden else len(question.votes)
+        ending = (
+            None
+            if question.is_golden
+            else transaction.rules.find_close_reason(votes, valid, is_measured=raters.is_measured)
+        )
+        freed = int(id_ in freed_question_ids and not question.is_golden)
         states.append({"question": id_, "counted": votes, "probability": valid, "ending": ending, "freed": freed})
     if states:
-        change.connection.execute(_STATE, states)
+        transaction.connection.execute(_UPDATE_QUESTION, states)
 
 
-def _measure_raters(change: Transaction, by_question: Mapping[int, _QuestionVotes]) -> _MeasuredRaters:
-    """Estimate the model of the raters of some votes from golden answers; other raters count as one."""
+def _estimate_raters(transaction: Transaction, by_question: Mapping[int, _QuestionVotes]) -> _RaterEstimates:
+    """Estimate a rater model from golden answers; raters without votes here are pooled into one."""
     raters = sorted({vote.person for question in by_question.values() for vote in question.votes})
-    rows = change.connection.execute(_GOLDEN_ANSWERS, {"raters": raters}).all()
+    rows = transaction.connection.execute(_SELECT_GOLDEN_COUNTS, {"raters": raters}).all()
     counts = [(row.rater, row.truth, row.answer, row.n) for row in rows if row.rater is not None]
     truths = rows[0].golden_invalid, rows[0].golden_valid
-    return _MeasuredRaters(current_model(counts, truths, [0, *raters]), is_measured=any(truths))
+    return _RaterEstimates(estimate_rater_model(counts, truths, [0, *raters]), is_measured=any(truths))
 
 
-_COUNT_GOLDEN = (
+_UPDATE_GOLDEN_COUNT = (
     update(golden_counts)
     .where(
         golden_counts.c.person == bindparam("person_id"),
@@ -189,7 +223,7 @@ _COUNT_GOLDEN = (
     )
     .values(n=golden_counts.c.n + bindparam("increment"))
 )
-_ANSWERS_TO = (
+_SELECT_ANSWERS_TO_QUESTION = (
     select(answers.c.answer, answers.c.person, people.c.role)
     .select_from(answers.join(people).join(questions))
     .outerjoin(turns, and_(turns.c.task == questions.c.task, turns.c.person == answers.c.person))
@@ -198,8 +232,8 @@ _ANSWERS_TO = (
 )
 
 
-def count_golden(change: Transaction, changes: Iterable[tuple[int, int | None, int | None, int]]) -> None:
-    """Update the raters' counts of golden answers.
+def update_golden_counts(transaction: Transaction, changes: Iterable[tuple[int, int | None, int | None, int]]) -> None:
+    """Update how often each rater gave each answer to golden questions, by truth.
 
     A change is a row of rater, truth, answer and increment (+1, -1 or 0). Rows without a truth or an answer are
     skipped. An increment of 0 changes nothing, but takes the same time.
@@ -213,24 +247,26 @@ def count_golden(change: Transaction, changes: Iterable[tuple[int, int | None, i
         for (person, truth, answer), increment in sorted(counts.items())
     ]
     if rows:
-        change.connection.execute(_COUNT_GOLDEN, rows)
+        transaction.connection.execute(_UPDATE_GOLDEN_COUNT, rows)
 
 
-def update_truth(change: Transaction, golden: Sequence[Row[Any]], kind: str) -> None:
-    """Update the truth of golden questions, and the raters' counts, after answers of experts."""
-    for row in golden:
-        rows = change.connection.execute(_ANSWERS_TO, {"question_id": row.id}).all()
+def update_truths(transaction: Transaction, golden_rows: Sequence[Row[Any]], task_kind: str) -> None:
+    """Update the truths of golden questions and the counts of raters, after answers of experts."""
+    for row in golden_rows:
+        rows = transaction.connection.execute(_SELECT_ANSWERS_TO_QUESTION, {"question_id": row.id}).all()
         experts = [answer.answer for answer in rows if answer.role == Role.EXPERT]
-        truth = truth_of(experts, change.campaign.at_least)
+        truth = decide_truth(experts, transaction.campaign.at_least)
         if truth == row.truth:
             continue
-        change.connection.execute(update(questions).where(questions.c.id == row.id).values(truth=truth))
-        if kind != Kind.GOLDEN:
+        transaction.connection.execute(update(questions).where(questions.c.id == row.id).values(truth=truth))
+        if task_kind != Kind.GOLDEN:
             continue
-        both = (row.truth, -1), (truth, +1)
-        for value, increment in both:
+        truth_changes = (row.truth, -1), (truth, +1)
+        for value, increment in truth_changes:
             if value is not None:
                 column = (campaign.c.golden_invalid, campaign.c.golden_valid)[value]
-                change.connection.execute(update(campaign).values({column: column + increment}))
+                transaction.connection.execute(update(campaign).values({column: column + increment}))
         raters = [answer for answer in rows if answer.role == Role.RATER]
-        count_golden(change, [(a.person, value, a.answer, increment) for a in raters for value, increment in both])
+        update_golden_counts(
+            transaction, [(a.person, value, a.answer, increment) for a in raters for value, increment in truth_changes]
+        )

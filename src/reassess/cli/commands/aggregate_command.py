@@ -8,11 +8,11 @@ import click
 import numpy as np
 
 from reassess.aggregation import AUTO, METHODS, parse_method
-from reassess.aggregation.em_inputs import POOLING
-from reassess.aggregation.stopping import warn_of_stop
+from reassess.aggregation.em_inputs import DEFAULT_POOLING
+from reassess.aggregation.stopping import warn_of_early_stop
 from reassess.cli.aggregate_inputs import IMAGENET_METHOD, ComputedScores, compute_scores
-from reassess.cli.call import Call, Range, call_options
-from reassess.cli.help_pages import Choice, Command, in_benchmark
+from reassess.cli.call import Call, FiniteRange, add_call_options
+from reassess.cli.help_pages import Choice, Command, benchmark_section_option
 from reassess.cli.options import (
     answers_option,
     benchmark_option,
@@ -20,7 +20,7 @@ from reassess.cli.options import (
     match_option,
     output_option,
     save_settings,
-    suggest_labels,
+    suggest_labels_command,
 )
 from reassess.core import IMAGENET, KNOWN_ANSWERS, USUAL_THRESHOLD, Benchmark, Questions, Votes, classes_of
 from reassess.formats import write_posterior, write_scores
@@ -46,21 +46,21 @@ from reassess.text import count_noun, join_first
     + "; auto: em; with golden answers, the better of em and calibrated; for counts of votes, majority.  "
     "[default: the benchmark's, or auto]",
 )
-@in_benchmark(
+@benchmark_section_option(
     "--golden", metavar="NAME|FILE", help="Experts' answers, or none; em takes them as the truth of golden items."
 )
 @golden_at_least_option
-@in_benchmark("--original", metavar="NAME|FILE", help="Count original labels as one more rater, or none.")
+@benchmark_section_option("--original", metavar="NAME|FILE", help="Count original labels as one more rater, or none.")
 @click.option(
     "--pooling",
-    type=Range(0, 1e12),
+    type=FiniteRange(0, 1e12),
     metavar="K",
-    help=f"Votes of the average rater added to each rater's.  [default: {POOLING:g}; 0 for imagenet-real]",
+    help=f"Votes of the average rater added to each rater's.  [default: {DEFAULT_POOLING:g}; 0 for imagenet-real]",
 )
 @answers_option
 @match_option
 @output_option("SCORES", "npz, csv, tsv, jsonl or parquet.")
-@call_options
+@add_call_options
 def aggregate(
     call: Call, votes: str | None, benchmark: Benchmark | None, method: str | None, output: Path, **method_options: Any
 ) -> None:
@@ -80,82 +80,99 @@ def aggregate(
     if votes is None and "votes" not in source.sources and benchmark is None:
         raise click.UsageError("Give VOTES, or --benchmark.")
     computed = compute_scores(
-        call, source, votes, None if method == AUTO else method, method_options, check=partial(_check_output, output)
+        call,
+        source,
+        votes,
+        None if method == AUTO else method,
+        method_options,
+        check_votes=partial(_check_output_format, output),
     )
     result = computed.aggregation
-    if source.stop is not None and votes is None and METHODS[computed.method].is_biased_by_stop:
-        warn_of_stop(source.stop, f"their {computed.method} is biased; use calibrated or em")
+    if source.stop is not None and votes is None and METHODS[computed.method_name].is_biased_by_stop:
+        warn_of_early_stop(source.stop, f"their {computed.method_name} is biased; use calibrated or em")
     with write_atomically():
         if isinstance(result.posterior.items, Questions):
             write_scores(output, computed.scores, force=call.force)
         else:
             write_posterior(output, result.posterior, force=call.force)
-        how = call.reading
-        save_settings(call, benchmark, output, "scores", method=result.method, match=how.match, answers=how.answers)
+        reading_options = call.reading_options
+        save_settings(
+            call,
+            benchmark,
+            output,
+            "scores",
+            method=result.method,
+            match=reading_options.match,
+            answers=reading_options.answers,
+        )
     if isinstance(result.posterior.items, Questions):
-        suggest_labels(
+        suggest_labels_command(
             call, benchmark, output, None if benchmark and benchmark.threshold is not None else USUAL_THRESHOLD
         )
-    _report(call, computed, output)
+    _print_scores(call, computed, output)
 
 
-def _check_output(output: Path, votes: Votes) -> None:
+def _check_output_format(path: Path, votes: Votes) -> None:
     """Check, before any work, that the file format can store probabilities of items without classes."""
     if not isinstance(votes.items, Questions) and votes.classes is None:
-        check_suffix(output, TABLE_SUFFIXES, "a table")
+        check_suffix(path, TABLE_SUFFIXES, "a table")
 
 
-def _report(call: Call, computed: ComputedScores, output: Path) -> None:
-    name, votes, result = computed.method, computed.all_votes, computed.aggregation
+def _print_scores(call: Call, computed: ComputedScores, output: Path) -> None:
+    name, votes, result = computed.method_name, computed.all_votes, computed.aggregation
     prior = None
     if result.model is not None:
         prior = dict(zip(map(str, result.model.truths), result.model.prior.tolist(), strict=True))
     raters = None if votes.is_anonymous else len(votes.raters)
     scale = votes.with_full_scale().answers if isinstance(votes.items, Questions) else None
     counts = {"votes": len(votes), "raters": raters, "items": len(votes.items), "answers": scale}
-    golden = None if result.by_experts is None else result.by_experts.to_json()
+    golden = None if result.expert_truth is None else result.expert_truth.to_json()
     facts = {"method": name, "output": str(output), **counts, "prior": prior, "golden": golden}
     is_on_questions = isinstance(result.posterior.items, Questions)
-    questions, images = computed.decided_by_experts if is_on_questions else (0, 0)
-    unrated = computed.golden_unrated if is_on_questions else 0
-    facts |= {"by_golden_votes": computed.decided_by_golden_votes, "by_experts": questions, "golden_unrated": unrated}
+    questions, images = computed.n_golden_decided_by_experts if is_on_questions else (0, 0)
+    unrated = computed.n_unrated_golden_images if is_on_questions else 0
+    facts |= {
+        "by_golden_votes": computed.n_items_with_only_golden_votes,
+        "by_experts": questions,
+        "golden_unrated": unrated,
+    }
     facts |= result.facts
     if call.json:
-        call.print_document("aggregate", facts)
+        call.print_json("aggregate", facts)
         return
     item = "question" if isinstance(votes.items, Questions) else "item"
     items = count_noun(len(result.posterior), item if votes.classes is None else "score")
-    by = "unknown raters" if raters is None else count_noun(raters, "rater")
-    call.info(f"{output}: {items}, {count_noun(len(votes), 'vote')} by {by}, method {name}")
-    if repeated_votes := _repeated_votes(votes):
-        call.info(f"{count_noun(repeated_votes, 'repeated vote')} (same rater and item), all counted")
-    if computed.decided_by_golden_votes:
-        count = count_noun(computed.decided_by_golden_votes, f"golden {item} has", f"golden {item}s have")
-        call.info(f"{count} only golden votes, which are used")
+    raters_text = "unknown raters" if raters is None else count_noun(raters, "rater")
+    call.print_line(f"{output}: {items}, {count_noun(len(votes), 'vote')} by {raters_text}, method {name}")
+    if repeated_votes := _count_repeated_votes(votes):
+        call.print_line(f"{count_noun(repeated_votes, 'repeated vote')} (same rater and item), all counted")
+    if computed.n_items_with_only_golden_votes:
+        count = count_noun(computed.n_items_with_only_golden_votes, f"golden {item} has", f"golden {item}s have")
+        call.print_line(f"{count} only golden votes, which are used")
     if images:
         decided = f"{count_noun(questions, 'golden question')} on {count_noun(images, 'image')}"
-        call.info(f"decided by experts: {decided}, since raters have not answered all questions of these images")
+        call.print_line(f"decided by experts: {decided}, since raters have not answered all questions of these images")
     if unrated:
         images_are = count_noun(unrated, "golden image is", "golden images are")
-        call.info(f"{images_are} unrated: neither raters nor experts have answered all golden questions there")
+        call.print_line(f"{images_are} unrated: neither raters nor experts have answered all golden questions there")
     if (classes := classes_of(votes)).has_local_ids:
         names = count_noun(len(classes.texts), "class name")
-        call.info(
+        call.print_line(
             f"without a class list, the classes are the {names} in the votes, sorted: "
             f"{join_first(classes.texts, max_items=5)}"
         )
     if scale is not None and scale != KNOWN_ANSWERS:
-        call.info(f"answers, from invalid to valid: {join_first(scale, max_items=10)}")
+        call.print_line(f"answers, from invalid to valid: {join_first(scale, max_items=10)}")
     if prior is not None:
-        call.info("prior: " + ", ".join(f"{truth} {share:.4f}" for truth, share in prior.items()))
-    if result.by_experts is not None and result.by_experts.note is not None:
-        call.info(result.by_experts.note)
+        call.print_line("prior: " + ", ".join(f"{truth} {share:.4f}" for truth, share in prior.items()))
+    if result.expert_truth is not None and result.expert_truth.note is not None:
+        call.print_line(result.expert_truth.note)
     for fact, value in result.facts.items():
         if fact != "method":
-            call.info(f"{fact.replace('_', ' ')}: {_format_fact(value)}")
+            call.print_line(f"{fact.replace('_', ' ')}: {_format_fact(value)}")
 
 
-def _repeated_votes(votes: Votes) -> int:
+def _count_repeated_votes(votes: Votes) -> int:
     """Count votes whose rater had voted on the item before."""
     pairs = votes.item_ids * np.int64(len(votes.raters)) + votes.rater_ids
     return 0 if votes.is_anonymous else len(votes) - np.unique(pairs).size

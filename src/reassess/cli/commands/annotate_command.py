@@ -2,13 +2,13 @@
 
 import click
 
-from reassess.cli.help_pages import LazyGroup, commands_of
+from reassess.cli.help_pages import LazyGroup, list_group_commands
 
 
 @click.group(
     cls=LazyGroup,
     package="reassess.cli.commands.annotate",
-    sections={"Commands": commands_of("annotate")},
+    sections={"Commands": list_group_commands("annotate")},
     docs="docs/annotate.md",
     examples=[
         "reassess annotate create pets.db tasks.jsonl --benchmark pets",

@@ -9,34 +9,34 @@ from typing import get_args
 import click
 import numpy as np
 
-from reassess.cleaning import LEAST_QUALITY, CleaningMethod, HeldOutPredictions, checked_truth
+from reassess.cleaning import MIN_LABEL_QUALITY, CleaningMethod, HeldOutPredictions, checked_truth
 from reassess.cli.call import (
-    FILE,
-    OUTPUT,
+    INPUT_PATH_TYPE,
+    OUTPUT_PATH_TYPE,
     Call,
-    benchmark_arguments,
-    call_options,
-    free_name,
-    percent_cell,
-    reject_repeated,
+    add_call_options,
+    find_unused_path,
+    format_percent_cell,
+    make_benchmark_arguments,
+    reject_repeated_files,
 )
-from reassess.cli.clean_outputs import CleaningOutputs, KeptLabels
-from reassess.cli.duplicate_inputs import load_groups
+from reassess.cli.clean_outputs import ChooseOption, CleaningOutputs
+from reassess.cli.duplicate_inputs import load_duplicate_groups
 from reassess.cli.evaluation_inputs import load_original_inputs
-from reassess.cli.help_pages import Choice, Command, in_benchmark
-from reassess.cli.options import ParsedType, benchmark_option, match_option, output_option, prediction_options
+from reassess.cli.help_pages import Choice, Command, benchmark_section_option
+from reassess.cli.options import ParsedType, add_prediction_options, benchmark_option, match_option, output_option
 from reassess.cli.packages import check_packages
-from reassess.cli.part_inputs import with_match
+from reassess.cli.part_inputs import apply_match_option
 from reassess.cli.prediction_inputs import iter_predictions
 from reassess.cli.screen import print_table, print_text
 from reassess.core import Benchmark, CheckedLabels, Cleaning, Folds, LabelNoise, LabelSets, Sample, Votes
-from reassess.data import benchmark_names
-from reassess.errors import DataError, add_place_to_errors
+from reassess.data import to_benchmark_names
+from reassess.errors import DataError, add_error_place
 from reassess.formats import read_folds, read_sample
-from reassess.text import count_noun, format_expected, join_first, merge_equal
+from reassess.text import count_noun, format_expected, join_first, merge_equal_texts
 
-_ROWS, _MOST_ROWS = 5, 100  # rows of each table; kinds of wrong labels with --verbose
-_DRAWN = 100  # golden questions that the printed command draws
+_MAX_PRINTED_ROWS, _MAX_VERBOSE_ROWS = 5, 100  # rows of each table; kinds of wrong labels with --verbose
+_N_QUESTIONS_TO_DRAW = 100  # golden questions that the printed command draws
 _SCORE_KINDS: dict[str | None, str] = {
     "logits": "; probabilities by softmax of logits",
     "bounded": "; scores in [0, 1] that do not sum to 1 are taken as logits",
@@ -51,11 +51,17 @@ _SCORE_KINDS: dict[str | None, str] = {
     ],
     docs="docs/cleaning.md",
 )
-@click.argument("files", nargs=-1, required=True, type=FILE, metavar="FILE...")
+@click.argument("files", nargs=-1, required=True, type=INPUT_PATH_TYPE, metavar="FILE...")
 @output_option("TABLE|TXT", "Write the wrong labels: csv, tsv, jsonl or parquet; or the kept images: txt.")
-@click.option("--details", type=OUTPUT, metavar="TABLE", help="Write a row for each label: csv, tsv, jsonl or parquet.")
-@click.option("--page", type=OUTPUT, metavar="HTML", help="Write a page of the worst labels with their images.")
-@click.option("--images", type=FILE, metavar="DIR|ZIP|TAR", help="Images for --page.  [default: the benchmark's]")
+@click.option(
+    "--details", type=OUTPUT_PATH_TYPE, metavar="TABLE", help="Write a row for each label: csv, tsv, jsonl or parquet."
+)
+@click.option(
+    "--page", type=OUTPUT_PATH_TYPE, metavar="HTML", help="Write a page of the worst labels with their images."
+)
+@click.option(
+    "--images", type=INPUT_PATH_TYPE, metavar="DIR|ZIP|TAR", help="Images for --page.  [default: the benchmark's]"
+)
 @click.option(
     "--method",
     type=Choice(get_args(CleaningMethod)),
@@ -67,21 +73,21 @@ _SCORE_KINDS: dict[str | None, str] = {
 @click.option(
     "--choose",
     "kept_labels",
-    type=ParsedType("threshold=P or precision=P", KeptLabels.parse),
+    type=ParsedType("threshold=P or precision=P", ChooseOption.parse),
     metavar="threshold=P|precision=P",
     help="With posterior: lowest quality of a kept label, or expected share of correct labels among kept labels.  "
-    f"[default: threshold={LEAST_QUALITY}]",
+    f"[default: threshold={MIN_LABEL_QUALITY}]",
 )
 @benchmark_option
-@in_benchmark("--original", metavar="NAME|FILE", help="The labels to clean.  [default: the benchmark's]")
-@in_benchmark(
+@benchmark_section_option("--original", metavar="NAME|FILE", help="The labels to clean.  [default: the benchmark's]")
+@benchmark_section_option(
     "--golden",
     metavar="NAME|FILE",
     help="People's answers about some labels; with the columns probability and stratum, about a random sample.  [none]",
 )
-@prediction_options
+@add_prediction_options
 @match_option
-@call_options
+@add_call_options
 def clean(
     call: Call,
     files: tuple[Path, ...],
@@ -90,7 +96,7 @@ def clean(
     page: Path | None,
     images: Path | None,
     method: CleaningMethod,
-    kept_labels: KeptLabels | None,
+    kept_labels: ChooseOption | None,
     benchmark: Benchmark | None,
     original: str | None,
     golden: str | None,
@@ -102,7 +108,7 @@ def clean(
     models are combined. With a benchmark folder, the folds are checked: each file must have exactly one fold, and
     duplicates must be in the same fold.
     """
-    reject_repeated(files)
+    reject_repeated_files(files)
     if benchmark is None and original is None:
         raise click.UsageError("Give the labels to clean: --original FILE, or --benchmark FOLDER.")
     for option, value in (("--choose", kept_labels), ("--golden", golden)):
@@ -110,50 +116,64 @@ def clean(
             raise click.UsageError(f"{option} needs --method posterior.")
     if method == "confident":
         check_packages("confident", "--method confident")
-    kept_labels = kept_labels or KeptLabels()
-    outputs = CleaningOutputs.create(call, output, details, page, images, benchmark)
-    source = with_match(call, benchmark or Benchmark())
+    kept_labels = kept_labels or ChooseOption()
+    outputs = CleaningOutputs.check_and_create(call, output, details, page, images, benchmark)
+    source = apply_match_option(call, benchmark or Benchmark())
     inputs = load_original_inputs(call, source, original, golden)
     if inputs.original is None:
         raise click.UsageError("The benchmark has no original labels: give --original FILE.")
-    _check_answers(inputs.original, inputs.files, inputs.experts)
+    _check_answer_classes(inputs.original, inputs.files, inputs.experts)
     predictions_read = dict(iter_predictions(call, files, inputs))
     folds = _load_folds(call, inputs.benchmark)
     groups = _load_duplicates(call, inputs.benchmark, inputs.original) if folds else []
     match = inputs.benchmark.match or "path"
-    held_out = HeldOutPredictions.of(predictions_read, inputs.original, folds=folds, duplicates=groups, match=match)
+    held_out = HeldOutPredictions.from_predictions(
+        predictions_read, inputs.original, folds=folds, duplicates=groups, match=match
+    )
     checked = None if inputs.experts is None else checked_truth(inputs.experts)
-    cleaning = kept_labels.find(held_out, method, checked, _load_sample(inputs.files, inputs.benchmark))
-    page_contents = outputs.write(call, cleaning, match)
-    if not outputs.lists_kept and not cleaning.is_kept.all():
-        _suggest_check(call, output, benchmark)
+    cleaning = kept_labels.find_wrong_labels(
+        held_out, method, checked, _load_golden_sample(inputs.files, inputs.benchmark)
+    )
+    page_contents = outputs.write_files(call, cleaning, match)
+    if not outputs.is_list_of_kept_images and not cleaning.is_kept.all():
+        _suggest_label_check(call, output, benchmark)
     if call.json:
-        results = {**outputs.to_json(page_contents), **kept_labels.to_json(method), "repetitions": held_out.repetitions}
-        call.print_document("clean", {**results, **cleaning.to_json()})
+        results = {
+            **outputs.to_json(page_contents),
+            **kept_labels.to_json(method),
+            "repetitions": held_out.n_repetitions,
+        }
+        call.print_json("clean", {**results, **cleaning.to_json()})
         return
-    _print(call, cleaning, outputs, benchmark, repetitions=held_out.repetitions)
+    _print_cleaning(call, cleaning, outputs, benchmark, repetitions=held_out.n_repetitions)
     if page_contents is not None:
-        call.info(f"{page}: {count_noun(page_contents.images, 'image')}, {page_contents.pictures:,} with a thumbnail")
-    _note_files(call, held_out, method, has_folds=bool(folds))
-    if checked is not None and checked.by_experts is not None and checked.by_experts.note is not None:
-        call.note(checked.by_experts.note)
+        call.print_line(
+            f"{page}: {count_noun(page_contents.n_images, 'image')}, {page_contents.n_thumbnails:,} with a thumbnail"
+        )
+    _add_file_notes(call, held_out, method, has_folds=bool(folds))
+    if checked is not None and checked.expert_truth is not None and checked.expert_truth.note is not None:
+        call.add_note(checked.expert_truth.note)
     call.print_inputs("predictions", "original", "golden", "folds", "duplicates")
 
 
-def _suggest_check(call: Call, output: Path, benchmark: Benchmark | None) -> None:
+def _suggest_label_check(call: Call, output: Path, benchmark: Benchmark | None) -> None:
     """Suggest a campaign to check the labels, or tasks if the images are unknown."""
     if benchmark is None or "images" not in benchmark.sources:
-        call.suggest("tasks", output, *benchmark_arguments(benchmark), "-o", free_name("tasks.jsonl"))
+        call.suggest_command(
+            "tasks", output, *make_benchmark_arguments(benchmark), "-o", find_unused_path("tasks.jsonl")
+        )
     else:
-        call.suggest("annotate", "create", free_name(f"{output.stem}.db"), output, *benchmark_arguments(benchmark))
+        call.suggest_command(
+            "annotate", "create", find_unused_path(f"{output.stem}.db"), output, *make_benchmark_arguments(benchmark)
+        )
 
 
-def _check_answers(original: LabelSets, files: Mapping[str, Path], answers: Votes | None) -> None:
+def _check_answer_classes(original: LabelSets, files: Mapping[str, Path], answers: Votes | None) -> None:
     """Raise if answers that are classes include a class that no label has."""
     if answers is None or answers.classes is None:
         return
-    unknown = [answers.classes.short_name(c) for c in np.setdiff1d(answers.class_ids, original.indices).tolist()]
-    if unknown:
+    unknown_names = [answers.classes.short_name(c) for c in np.setdiff1d(answers.class_ids, original.indices).tolist()]
+    if unknown_names:
         class_names = [original.classes.short_name(class_id) for class_id in np.unique(original.indices).tolist()]
         raise DataError(
             "unknown-class",
@@ -161,15 +181,15 @@ def _check_answers(original: LabelSets, files: Mapping[str, Path], answers: Vote
             where=files["golden"],
             allowed=f"the correct class of an image: {join_first(class_names, max_items=3)}; "
             "or yes, maybe and no about the class in the column class",
-            found=join_first(unknown, max_items=3),
+            found=join_first(unknown_names, max_items=3),
             fix="correct or delete these answers",
         )
 
 
-def _load_sample(files: Mapping[str, Path], benchmark: Benchmark) -> Sample | None:
+def _load_golden_sample(files: Mapping[str, Path], benchmark: Benchmark) -> Sample | None:
     """Read which golden images were drawn at random, if the file tells."""
     sample = read_sample(files["golden"]) if "golden" in files else None
-    return None if sample is None else sample.with_images(benchmark_names(sample.images, benchmark))
+    return None if sample is None else sample.with_images(to_benchmark_names(sample.images, benchmark))
 
 
 def _load_folds(call: Call, benchmark: Benchmark) -> list[Folds]:
@@ -178,69 +198,75 @@ def _load_folds(call: Call, benchmark: Benchmark) -> list[Folds]:
     if source is None:
         return []
     folds = read_folds(call.add_input("folds", Path(source)))
-    with add_place_to_errors(source):
-        return [replace(folds, images=benchmark_names(folds.images, benchmark))]
+    with add_error_place(source):
+        return [replace(folds, images=to_benchmark_names(folds.images, benchmark))]
 
 
 def _load_duplicates(call: Call, benchmark: Benchmark, labels: LabelSets) -> list[tuple[str, ...]]:
     """Read the groups of duplicates of a benchmark folder."""
     source = benchmark.sources.get("duplicates")
-    return [] if source is None else load_groups(call, source, labels, benchmark)[0]
+    return [] if source is None else load_duplicate_groups(call, source, labels, benchmark)[0]
 
 
-def _note_files(call: Call, held_out: HeldOutPredictions, method: CleaningMethod, *, has_folds: bool) -> None:
+def _add_file_notes(call: Call, held_out: HeldOutPredictions, method: CleaningMethod, *, has_folds: bool) -> None:
     """Add notes on how each file was read, and on files whose folds are not checked."""
     kinds = {} if method == "consistent" else _SCORE_KINDS
     for file in held_out.files:
-        if has_folds and file.rows.size == len(held_out.labels):
-            call.note(f"{file.name} has all images, so its folds are not checked")
-    for line in merge_equal(
-        {file.name: f"{file.predictions.detected_format}{kinds.get(file.kind, '')}" for file in held_out.files}
+        if has_folds and file.label_rows.size == len(held_out.labels):
+            call.add_note(f"{file.name} has all images, so its folds are not checked")
+    for line in merge_equal_texts(
+        {file.name: f"{file.predictions.detected_format}{kinds.get(file.score_kind, '')}" for file in held_out.files}
     ):
-        call.note(line)
+        call.add_note(line)
 
 
-def _print(
+def _print_cleaning(
     call: Call, cleaning: Cleaning, outputs: CleaningOutputs, benchmark: Benchmark | None, *, repetitions: int
 ) -> None:
     """Print the number of wrong labels, the worst labels, frequent mistakes, and the worst classes."""
     kept_count, images = int(cleaning.is_kept.sum()), count_noun(len(cleaning), "image")
-    if outputs.lists_kept:
-        call.info(f"{outputs.output}: {kept_count:,} of {images} kept, {percent_cell(kept_count / len(cleaning))} %")
+    if outputs.is_list_of_kept_images:
+        call.print_line(
+            f"{outputs.output}: {kept_count:,} of {images} kept, {format_percent_cell(kept_count / len(cleaning))} %"
+        )
     else:
-        call.info(f"{outputs.output}: {len(cleaning) - kept_count:,} of {len(cleaning):,} labels are probably wrong")
+        call.print_line(
+            f"{outputs.output}: {len(cleaning) - kept_count:,} of {len(cleaning):,} labels are probably wrong"
+        )
     if repetitions > 1:
-        call.info(f"{repetitions} repetitions")
+        call.print_line(f"{repetitions} repetitions")
     if cleaning.noise is not None:
-        call.info(_share_in_words(cleaning.noise, _how_to_draw(len(cleaning), outputs.details, benchmark)))
-    call.info("")
-    if not outputs.lists_kept:
-        _print_worst(call, cleaning)
+        call.print_line(
+            _describe_wrong_label_share(cleaning.noise, _make_draw_command(len(cleaning), outputs.details, benchmark))
+        )
+    call.print_line("")
+    if not outputs.is_list_of_kept_images:
+        _print_worst_labels(call, cleaning)
     class_name = cleaning.classes.short_name
-    mistakes = [] if cleaning.noise is None else cleaning.noise.largest_mistakes(_MOST_ROWS)
-    mistakes = mistakes[: call.row_limit(len(mistakes), _ROWS, "kinds of wrong labels")]
+    mistakes = [] if cleaning.noise is None else cleaning.noise.largest_mistakes(_MAX_VERBOSE_ROWS)
+    mistakes = mistakes[: call.limit_rows(len(mistakes), _MAX_PRINTED_ROWS, "kinds of wrong labels")]
     if mistakes:
         cells = [
-            [class_name(truth), class_name(label), format_expected(count), percent_cell(share)]
+            [class_name(truth), class_name(label), format_expected(count), format_percent_cell(share)]
             for truth, label, count, share in mistakes
         ]
-        print_table(["true class", "label", "images (estimate)", "% of true class"], cells, text_columns=2)
+        print_table(["true class", "label", "images (estimate)", "% of true class"], cells, n_text_columns=2)
         print_text("")
     counts_by_class = cleaning.by_class()
-    limit = call.row_limit(len(counts_by_class), _ROWS, "classes")
+    limit = call.limit_rows(len(counts_by_class), _MAX_PRINTED_ROWS, "classes")
     rows = [
-        [class_name(class_id), f"{count:,}", f"{wrong:,}", percent_cell(wrong / count)]
+        [class_name(class_id), f"{count:,}", f"{wrong:,}", format_percent_cell(wrong / count)]
         for class_id, count, wrong in counts_by_class[:limit]
     ]
-    print_table(["class", "images", "dropped" if outputs.lists_kept else "wrong", "%"], rows)
+    print_table(["class", "images", "dropped" if outputs.is_list_of_kept_images else "wrong", "%"], rows)
 
 
-def _print_worst(call: Call, cleaning: Cleaning) -> None:
+def _print_worst_labels(call: Call, cleaning: Cleaning) -> None:
     """Print the images with the worst labels."""
     rows = cleaning.dropped_rows
     if not rows.size:
         return
-    rows = rows[: call.row_limit(rows.size, _ROWS, "wrong labels")]
+    rows = rows[: call.limit_rows(rows.size, _MAX_PRINTED_ROWS, "wrong labels")]
     class_name, cells = cleaning.classes.short_name, []
     for row in rows.tolist():
         suggested, quality = int(cleaning.suggested_class_ids[row]), float(cleaning.label_quality[row])
@@ -248,7 +274,7 @@ def _print_worst(call: Call, cleaning: Cleaning) -> None:
         cells.append(
             [cleaning.images[row], class_name(int(cleaning.class_ids[row])), suggested_name, _format_quality(quality)]
         )
-    print_table(["image", "label", "suggested", "label quality"], cells, text_columns=3)
+    print_table(["image", "label", "suggested", "label quality"], cells, n_text_columns=3)
     print_text("")
 
 
@@ -258,52 +284,61 @@ def _format_quality(quality: float) -> str | None:
     return "<0.0001" if 0 < quality < 0.0001 else f"{quality:.4f}"
 
 
-def _how_to_draw(images: int, details: Path | None, benchmark: Benchmark | None) -> str:
-    """How to draw golden questions from all labels."""
-    table = details or free_name("all.csv")
-    draw = [*benchmark_arguments(benchmark), "--golden", min(_DRAWN, images), "-o", free_name("tasks.jsonl")]
+def _make_draw_command(n_images: int, details: Path | None, benchmark: Benchmark | None) -> str:
+    """Return the command that draws golden questions from all labels."""
+    table = details or find_unused_path("all.csv")
+    draw = [
+        *make_benchmark_arguments(benchmark),
+        "--golden",
+        min(_N_QUESTIONS_TO_DRAW, n_images),
+        "-o",
+        find_unused_path("tasks.jsonl"),
+    ]
     command = shlex.join(map(str, ["reassess", "tasks", table, *draw]))
     return command if details else f"add --details {table}, then {command}"
 
 
-def _share_in_words(noise: LabelNoise, how_to_draw: str) -> str:
+def _describe_wrong_label_share(noise: LabelNoise, draw_command: str) -> str:
     if noise.checked_labels is not None and noise.checked_labels.interval is not None:
-        return _checked_in_words(noise.checked_labels, noise.wrong_share)
+        return _describe_checked_labels(noise.checked_labels, noise.wrong_share)
     text = (
-        f"about {percent_cell(noise.wrong_share)} % of labels are wrong, if model and labels err almost "
+        f"about {format_percent_cell(noise.wrong_share)} % of labels are wrong, if model and labels err almost "
         "independently; the "
         "estimate may be far off if the model is poor or has learned the mistakes"
     )
     if noise.checked_labels is None:
-        return f"{text}\nto check it, let people answer a random sample: {how_to_draw}"
-    return f"{text}\n{_unused_in_words(noise.checked_labels, how_to_draw)}"
+        return f"{text}\nto check it, let people answer a random sample: {draw_command}"
+    return f"{text}\n{_explain_unused_answers(noise.checked_labels, draw_command)}"
 
 
-def _unused_in_words(checked: CheckedLabels, how_to_draw: str) -> str:
+def _explain_unused_answers(checked: CheckedLabels, draw_command: str) -> str:
     """Explain why the checked labels do not correct the estimate, and how to draw a sample that does."""
-    why = "they are not a random sample, so they say nothing about other labels"
+    reason = "they are not a random sample, so they say nothing about other labels"
     if checked.n_drawn:
-        part = f"{percent_cell(checked.covered_share)} % of the labels"
-        why = (
-            f"{checked.n_drawn:,} were drawn at random, but only from {part}, so the estimate for all does not use them"
+        share_text = f"{format_percent_cell(checked.covered_share)} % of the labels"
+        reason = (
+            f"{checked.n_drawn:,} were drawn at random, but only from {share_text}, so the estimate for all does not "
+            "use them"
         )
-    following = f"for a sample of all labels: {how_to_draw}"
+    advice = f"for a sample of all labels: {draw_command}"
     if checked.n_other_answers:
         images = count_noun(checked.n_other_answers, "image drawn at random has", "images drawn at random have")
-        why = f"{images} answers, but not about the label, so the estimate for all does not use them"
-        following = "let experts answer about the labels of these images"
-    return f"{checked.n_checked:,} labels were checked, {checked.n_wrong:,} of them wrong; {why}\n{following}"
+        reason = f"{images} answers, but not about the label, so the estimate for all does not use them"
+        advice = "let experts answer about the labels of these images"
+    return f"{checked.n_checked:,} labels were checked, {checked.n_wrong:,} of them wrong; {reason}\n{advice}"
 
 
-def _checked_in_words(checked: CheckedLabels, share: float) -> str:
+def _describe_checked_labels(checked: CheckedLabels, share: float) -> str:
     assert checked.interval is not None
-    low, high = map(percent_cell, checked.interval)
+    low, high = map(format_percent_cell, checked.interval)
     text = (
-        f"{checked.n_checked:,} labels were checked, {checked.n_wrong:,} of them wrong; about {percent_cell(share)} % "
-        "of "
+        f"{checked.n_checked:,} labels were checked, {checked.n_wrong:,} of them wrong; about "
+        f"{format_percent_cell(share)} % of "
         f"all labels are wrong, by the model and the {checked.n_drawn:,} drawn at random (95 % interval: {low} to "
         f"{high})"
     )
     if checked.is_model_share_plausible:
         return text
-    return f"{text}; the model alone estimates {percent_cell(checked.model_share)} %, outside their 99 % interval"
+    return (
+        f"{text}; the model alone estimates {format_percent_cell(checked.model_share)} %, outside their 99 % interval"
+    )

@@ -4,11 +4,19 @@ from pathlib import Path
 
 import click
 
-from reassess.cli.call import FILE, OUTPUT, Call, call_options, free_name, reject_repeated, with_progress
+from reassess.cli.call import (
+    INPUT_PATH_TYPE,
+    OUTPUT_PATH_TYPE,
+    Call,
+    add_call_options,
+    find_unused_path,
+    reject_repeated_files,
+    with_progress,
+)
 from reassess.cli.evaluation_inputs import load_evaluation_inputs
 from reassess.cli.help_pages import Command
-from reassess.cli.options import join_options, label_options, prediction_options, table_option
-from reassess.cli.prediction_inputs import iter_predictions, repeat_arguments
+from reassess.cli.options import add_join_options, add_label_options, add_prediction_options, table_option
+from reassess.cli.prediction_inputs import copy_shared_arguments, iter_predictions
 from reassess.cli.tables.compare_table import comparison_table, print_comparison, to_json
 from reassess.comparison import Findings, disagreements_table
 from reassess.core import Benchmark
@@ -23,21 +31,21 @@ from reassess.text import count_noun
     docs="docs/compare.md",
     examples=["reassess compare a.npz b.npz", "reassess compare a.csv b.csv --benchmark pets --details differ.csv"],
 )
-@click.argument("files", nargs=-1, required=True, type=FILE, metavar="A B...")
+@click.argument("files", nargs=-1, required=True, type=INPUT_PATH_TYPE, metavar="A B...")
 @table_option
 @click.option(
     "--details",
-    type=OUTPUT,
+    type=OUTPUT_PATH_TYPE,
     metavar="TABLE",
     help="Write a row for each image that only one of two models predicts correctly.",
 )
 @click.option(
     "--seed", type=click.IntRange(0), metavar="S", default=0, show_default=True, help="Seed of the bootstrap."
 )
-@label_options
-@prediction_options
-@join_options
-@call_options
+@add_label_options
+@add_prediction_options
+@add_join_options
+@add_call_options
 def compare(
     call: Call,
     files: tuple[Path, ...],
@@ -55,10 +63,10 @@ def compare(
     """
     if len(files) < 2:
         raise click.UsageError("Give at least two models; for one model, use reassess evaluate.")
-    reject_repeated(files)
+    reject_repeated_files(files)
     call.check_output(output, RESULT_SUFFIXES, "a table of results", benchmark=benchmark)
     call.check_output(details, TABLE_SUFFIXES, "a table", benchmark=benchmark)
-    inputs = load_evaluation_inputs(call, benchmark, labels, original, with_votes=True)
+    inputs = load_evaluation_inputs(call, benchmark, labels, original, needs_votes=True)
     inputs.add_class_tables(call)
     findings = Findings.from_predictions(
         iter_predictions(call, files, inputs),
@@ -75,15 +83,15 @@ def compare(
         if details is not None:
             pairs = [(pair.a, pair.b) for pair in findings.pairs]
             write_table(details, disagreements_table(findings.panel, pairs, findings.classes), force=call.force)
-    call.suggest("report", *repeat_arguments(files), "-o", free_name("report.html"))
+    call.suggest_command("report", *copy_shared_arguments(files), "-o", find_unused_path("report.html"))
     if call.json:
-        call.print_document("compare", to_json(findings))
+        call.print_json("compare", to_json(findings))
     else:
         print_comparison(call, findings)
         if findings.rated_images_text:
-            call.info(findings.rated_images_text)
+            call.print_line(findings.rated_images_text)
         if output is not None:
-            call.info(f"{output}: {count_noun(len(files), 'model')}")
+            call.print_line(f"{output}: {count_noun(len(files), 'model')}")
         if inputs.class_names_note and len(findings.co_occurrence):
-            call.note(inputs.class_names_note)
+            call.add_note(inputs.class_names_note)
         call.print_inputs("labels", "original", "scores", "votes", "golden", "rater-golden")

@@ -8,7 +8,7 @@ from typing import Literal
 import click
 
 from reassess.aggregation import (
-    DEFAULT_RULES,
+    DEFAULT_STOP_RULES,
     METHODS,
     Goal,
     MeasuredCurve,
@@ -16,36 +16,36 @@ from reassess.aggregation import (
     StopReplay,
     measure_curves,
     parse_method,
-    remake,
+    recompute_scores,
     replay_stops,
 )
-from reassess.aggregation.stopping import warn_of_stop
-from reassess.cli.call import Call, benchmark_arguments, call_options, reject_repeated, with_progress
+from reassess.aggregation.stopping import warn_of_early_stop
+from reassess.cli.call import Call, add_call_options, make_benchmark_arguments, reject_repeated_files, with_progress
 from reassess.cli.curve_inputs import CurveParts, load_curve_parts
-from reassess.cli.help_pages import Command, in_benchmark
+from reassess.cli.help_pages import Command, benchmark_section_option
 from reassess.cli.options import (
-    STOP,
+    STOP_RULE_TYPE,
     ParsedType,
     answers_option,
     benchmark_option,
     golden_at_least_option,
     match_option,
     output_option,
-    suggest_labels,
+    suggest_labels_command,
 )
-from reassess.cli.part_inputs import NONE
+from reassess.cli.part_inputs import NO_SOURCE
 from reassess.cli.tables.curve_table import print_curves, print_replays, write_points, write_replays
 from reassess.core import IMAGENET, USUAL_THRESHOLD, Benchmark, Scores, StopRule
-from reassess.data import known_in_sample
-from reassess.errors import DataError, add_place_to_errors
+from reassess.data import is_known_in_sample
+from reassess.errors import DataError, add_error_place
 from reassess.formats.tables import TABLE_SUFFIXES
 from reassess.report import draw_curves, draw_replays
 from reassess.report.figures import FIGURE_SUFFIXES
 
-_LeaveOut = Literal["image"] | int | None
+_LeaveOutOption = Literal["image"] | int | None
 
 
-def _parse_leave_out(text: str) -> _LeaveOut:
+def _parse_leave_out(text: str) -> _LeaveOutOption:
     if text == "image":
         return "image"
     if not (text.isascii() and text.isdigit()):
@@ -68,7 +68,7 @@ def _parse_method(text: str) -> str:
 )
 @click.argument("files", nargs=-1, metavar="[SCORES...]")
 @benchmark_option
-@in_benchmark(
+@benchmark_section_option(
     "--golden",
     metavar="NAME|FILE",
     help=f"Experts' answers.  [default: {IMAGENET.sources['golden']}, if the images are from ImageNet]",
@@ -98,7 +98,7 @@ def _parse_method(text: str) -> str:
 @click.option(
     "--stop",
     "stops",
-    type=STOP,
+    type=STOP_RULE_TYPE,
     multiple=True,
     metavar="LOW,HIGH",
     help="Replay the votes with a stop rule: a question is closed if its probability leaves (LOW, HIGH) after at least "
@@ -108,14 +108,14 @@ def _parse_method(text: str) -> str:
 @output_option(
     "FIGURE|CSV", "Write the curve, or with --stop the rules: a figure (svg, png, pdf) or a table.", required=False
 )
-@call_options
+@add_call_options
 def curve(
     call: Call,
     files: tuple[str, ...],
     benchmark: Benchmark | None,
     golden: str | None,
     golden_at_least: int | None,
-    leave_out: _LeaveOut,
+    leave_out: _LeaveOutOption,
     method: str | None,
     goal: Goal | None,
     stops: tuple[StopRule, ...],
@@ -126,7 +126,7 @@ def curve(
     SCORES are files or known data such as imagenet-real-scores; by default, the scores of --benchmark. They are
     measured by experts' golden answers.
     """
-    _check_call(call, files, golden, output, benchmark)
+    _check_options(call, files, golden, output, benchmark)
     if benchmark is None and not files:
         raise click.UsageError("Give SCORES, or --benchmark.")
     scores, curve_parts = load_curve_parts(
@@ -135,87 +135,99 @@ def curve(
         benchmark,
         golden,
         at_least=golden_at_least,
-        votes_needed_by="--stop" if stops else None if leave_out is None else "--leave-out",
+        option_that_needs_votes="--stop" if stops else None if leave_out is None else "--leave-out",
         method=method,
     )
     curves_measured: list[MeasuredCurve] = []
     first_curve: MeasuredCurve | None = None  # of the first file; out-of-sample with --leave-out
     replays: dict[str, tuple[StopReplay, ...]] = {}
     for file, (path, part) in scores.items():
-        curves = measure(call, file, path, part, curve_parts, leave_out, goal)
+        curves = measure_scores(call, file, path, part, curve_parts, leave_out, goal)
         curves_measured += curves
         first_curve = first_curve or curves[-1]
         if stops:
-            replays[file] = _replay(call, curves[-1], part, curve_parts, stops)
+            replays[file] = _replay_votes(call, curves[-1], part, curve_parts, stops)
     if replays and curve_parts.benchmark.stop is not None:
-        warn_of_stop(curve_parts.benchmark.stop, "the savings of a stop rule are underestimated")
+        warn_of_early_stop(curve_parts.benchmark.stop, "the savings of a stop rule are underestimated")
     if output is not None:
-        _write(call, output, curves_measured, curve_parts.rules, replays)
-    if first_curve is not None and first_curve.chosen is not None and first_curve.chosen.point.threshold is not None:
+        _write_output(call, output, curves_measured, curve_parts.rules, replays)
+    if (
+        first_curve is not None
+        and first_curve.operating_point is not None
+        and first_curve.operating_point.point.threshold is not None
+    ):
         is_own_benchmark = files == () and benchmark is not None and benchmark.folder is not None
         if is_own_benchmark and first_curve.curve.in_sample and golden is None and golden_at_least is None:
-            call.suggest("curve", *benchmark_arguments(benchmark), "--leave-out", "image", "--choose", goal)
+            call.suggest_command(
+                "curve", *make_benchmark_arguments(benchmark), "--leave-out", "image", "--choose", goal
+            )
         else:
-            suggest_labels(call, benchmark, first_curve.file, first_curve.chosen.point.threshold)
+            suggest_labels_command(call, benchmark, first_curve.file, first_curve.operating_point.point.threshold)
     if call.json:
         results = [replay.to_json() for replay in curves_measured] + [rule.to_json() for rule in curve_parts.rules]
         results += [{"file": file, "stop": replay.to_json()} for file, each in replays.items() for replay in each]
-        call.print_document("curve", results)
+        call.print_json("curve", results)
     else:
         print_curves(call, curves_measured, curve_parts, is_out_of_sample=leave_out is not None, goal=goal)
-        for file, each in replays.items():
+        for file, file_replays in replays.items():
             click.echo()
-            print_replays(call, file, each, stops)
+            print_replays(call, file, file_replays, stops)
         if replays and curve_parts.all_votes is not curve_parts.votes:
-            call.note("golden votes are not replayed: golden questions are never closed")
+            call.add_note("golden votes are not replayed: golden questions are never closed")
 
 
-def _check_call(
+def _check_options(
     call: Call, files: tuple[str, ...], golden: str | None, output: Path | None, benchmark: Benchmark | None
 ) -> None:
     """Check options and output before any work."""
-    reject_repeated(map(Path, files))
-    if golden == NONE:
+    reject_repeated_files(map(Path, files))
+    if golden == NO_SOURCE:
         raise click.UsageError("curve needs golden answers, so --golden cannot be none.")
     call.check_output(output, (*FIGURE_SUFFIXES, *TABLE_SUFFIXES), "a curve", benchmark=benchmark)
 
 
-def measure(
-    call: Call, file: str, path: Path, scores: Scores, answers: CurveParts, leave_out: _LeaveOut, goal: Goal | None
+def measure_scores(
+    call: Call,
+    file: str,
+    path: Path,
+    scores: Scores,
+    curve_parts: CurveParts,
+    leave_out: _LeaveOutOption,
+    goal: Goal | None,
 ) -> tuple[MeasuredCurve, ...]:
     """Measure the scores of a file and, with --leave-out, also out-of-sample scores."""
-    with add_place_to_errors(file):
+    with add_error_place(file):
         return measure_curves(
             file,
             scores,
-            answers.golden,
-            votes=answers.all_votes,
-            experts=answers.experts,
-            rater_golden=answers.rater_golden,
-            original=answers.original,
+            curve_parts.golden,
+            votes=curve_parts.all_votes,
+            experts=curve_parts.experts,
+            rater_golden=curve_parts.rater_golden,
+            original=curve_parts.original,
             leave_out=leave_out,
-            in_sample=known_in_sample(path, answers.golden_file, benchmark=answers.benchmark),
+            in_sample=is_known_in_sample(path, curve_parts.golden_file, benchmark=curve_parts.benchmark),
             goal=goal,
-            track=partial(with_progress, call, what=f"{file}, out-of-sample"),
+            track=partial(with_progress, call, label=f"{file}, out-of-sample"),
         )
 
 
-def _replay(
-    call: Call, curve: MeasuredCurve, scores: Scores, answers: CurveParts, stops: Sequence[StopRule]
+def _replay_votes(
+    call: Call, curve: MeasuredCurve, scores: Scores, curve_parts: CurveParts, stop_rules: Sequence[StopRule]
 ) -> tuple[StopReplay, ...]:
     """Replay the votes behind the scores with the given stop rules and the default rules."""
-    threshold = USUAL_THRESHOLD if answers.benchmark.threshold is None else answers.benchmark.threshold
-    if curve.chosen is not None and curve.chosen.point.threshold is not None:
-        threshold = curve.chosen.point.threshold
-    with add_place_to_errors(curve.file):
-        assert answers.all_votes is not None  # --stop needs votes
-        assert answers.votes is not None
-        recomputed = remake(
+    threshold = USUAL_THRESHOLD if curve_parts.benchmark.threshold is None else curve_parts.benchmark.threshold
+    if curve.operating_point is not None and curve.operating_point.point.threshold is not None:
+        threshold = curve.operating_point.point.threshold
+    with add_error_place(curve.file):
+        assert curve_parts.all_votes is not None  # --stop needs votes
+        assert curve_parts.votes is not None
+        recomputed = recompute_scores(
             scores,
-            answers.all_votes,
-            experts=answers.experts,
-            rater_golden=answers.rater_golden,
-            original=answers.original,
+            curve_parts.all_votes,
+            experts=curve_parts.experts,
+            rater_golden=curve_parts.rater_golden,
+            original=curve_parts.original,
         )
         if recomputed.model is None:
             raise DataError(
@@ -226,16 +238,18 @@ def _replay(
             )
         first_votes = recomputed.label_votes
         if first_votes is not None:
-            first_votes = first_votes.restrict(first_votes.find(answers.votes.items))
-        rules = sorted({*stops, *DEFAULT_RULES}, key=lambda rule: (rule.low, -rule.high))
-        track = partial(with_progress, call, what=f"{curve.file}, replaying votes")
-        return replay_stops(answers.votes, recomputed.model, rules, threshold=threshold, first=first_votes, track=track)
+            first_votes = first_votes.restrict(first_votes.find(curve_parts.votes.items))
+        rules = sorted({*stop_rules, *DEFAULT_STOP_RULES}, key=lambda rule: (rule.low, -rule.high))
+        track = partial(with_progress, call, label=f"{curve.file}, replaying votes")
+        return replay_stops(
+            curve_parts.votes, recomputed.model, rules, threshold=threshold, initial_votes=first_votes, track=track
+        )
 
 
-def _write(
+def _write_output(
     call: Call,
     output: Path,
-    curves_measured: Sequence[MeasuredCurve],
+    curves: Sequence[MeasuredCurve],
     rules: Sequence[Rule],
     replays: Mapping[str, Sequence[StopReplay]],
 ) -> None:
@@ -243,6 +257,6 @@ def _write(
     if replays:
         (draw_replays if is_figure else write_replays)(output, replays, force=call.force)
     elif is_figure:
-        draw_curves(output, curves_measured, rules, force=call.force)
+        draw_curves(output, curves, rules, force=call.force)
     else:
-        write_points(output, curves_measured, rules, force=call.force)
+        write_points(output, curves, rules, force=call.force)

@@ -6,23 +6,30 @@ from pathlib import Path
 
 import click
 
-from reassess.cli.call import FILE, OUTPUT, Call, call_options, free_name, reject_repeated
+from reassess.cli.call import (
+    INPUT_PATH_TYPE,
+    OUTPUT_PATH_TYPE,
+    Call,
+    add_call_options,
+    find_unused_path,
+    reject_repeated_files,
+)
 from reassess.cli.duplicate_inputs import ExcludedImages, load_excluded_images
 from reassess.cli.evaluation_inputs import EvaluationInputs, load_evaluation_inputs
 from reassess.cli.help_pages import Choice, Command
-from reassess.cli.options import join_options, label_options, part_option, prediction_options, table_option
-from reassess.cli.prediction_inputs import iter_predictions, repeat_arguments
+from reassess.cli.options import add_join_options, add_label_options, add_prediction_options, part_option, table_option
+from reassess.cli.prediction_inputs import copy_shared_arguments, iter_predictions
 from reassess.cli.tables.evaluate_table import (
     EvaluationResults,
-    Evaluations,
+    EvaluationsByFile,
     LabelSetKey,
     accuracy_table,
-    print_results,
+    print_evaluations,
     to_json,
 )
 from reassess.comparison import ModelOrders, compare_orders, select_common_images
 from reassess.core import Benchmark
-from reassess.errors import DataError, Missing, add_place_to_errors
+from reassess.errors import DataError, Missing, add_error_place
 from reassess.evaluation import (
     ClassList,
     Exclusion,
@@ -41,15 +48,15 @@ from reassess.formats.result_files import RESULT_SUFFIXES
 from reassess.formats.tables import TABLE_SUFFIXES, write_table
 from reassess.text import count_noun
 
-_Numbers = tuple[float, ...] | None
+_NumbersOption = tuple[float, ...] | None
 
 
-def _number_parser(
+def _make_number_parser(
     kind: click.FloatRange | click.IntRange, example: str
-) -> Callable[[click.Context, click.Parameter, str | None], _Numbers]:
+) -> Callable[[click.Context, click.Parameter, str | None], _NumbersOption]:
     """Return a callback that parses numbers separated by commas, without repeats."""
 
-    def parse(context: click.Context, parameter: click.Parameter, value: str | None) -> _Numbers:
+    def parse_numbers(context: click.Context, parameter: click.Parameter, value: str | None) -> _NumbersOption:
         try:
             return (
                 None
@@ -59,7 +66,7 @@ def _number_parser(
         except click.BadParameter as error:
             raise click.BadParameter(f"{error.message} Give numbers such as {example}.") from error
 
-    return parse
+    return parse_numbers
 
 
 @click.command(
@@ -67,23 +74,25 @@ def _number_parser(
     docs="docs/evaluate.md",
     examples=["reassess evaluate a.npz b.npz", "reassess evaluate a.csv --benchmark pets --by class"],
 )
-@click.argument("files", nargs=-1, required=True, type=FILE, metavar="FILE...")
+@click.argument("files", nargs=-1, required=True, type=INPUT_PATH_TYPE, metavar="FILE...")
 @table_option
-@click.option("--details", type=OUTPUT, metavar="TABLE", help="Write a row for each image, with label errors marked.")
-@partial(label_options, several=True)
+@click.option(
+    "--details", type=OUTPUT_PATH_TYPE, metavar="TABLE", help="Write a row for each image, with label errors marked."
+)
+@partial(add_label_options, is_repeatable=True)
 @part_option("scores", "Scores")
 @click.option(
     "--threshold",
     "thresholds",
-    callback=_number_parser(click.FloatRange(0, 1), "0.5,0.8,0.95"),
+    callback=_make_number_parser(click.FloatRange(0, 1), "0.5,0.8,0.95"),
     metavar="T,...",
     help="Evaluate with labels made from the scores at each threshold.",
 )
-@prediction_options
-@join_options
+@add_prediction_options
+@add_join_options
 @click.option(
     "--top-k",
-    callback=_number_parser(click.IntRange(1), "1,5"),
+    callback=_make_number_parser(click.IntRange(1), "1,5"),
     metavar="K,...",
     help="Count hits among the top K.  [default: 1,5; with fewer than 10 classes, 1]",
 )
@@ -94,7 +103,7 @@ def _number_parser(
     "table, if image names do not identify it.",
 )
 @click.option("--by", type=Choice(["label-count", "class"]), help="Break the results down.")
-@call_options
+@add_call_options
 def evaluate(
     call: Call,
     files: tuple[Path, ...],
@@ -116,7 +125,7 @@ def evaluate(
     accuracy is measured too. A warning tells if a model's ids are from another class list. With several label sets,
     the order of the models is compared.
     """
-    _check_call(call, files, labels, thresholds, details, by)
+    _check_options(call, files, labels, thresholds, details, by)
     call.check_output(output, RESULT_SUFFIXES, "a table of results", benchmark=benchmark)
     call.check_output(details, TABLE_SUFFIXES, "a table", benchmark=benchmark)
     inputs = load_evaluation_inputs(
@@ -124,7 +133,7 @@ def evaluate(
     )
     excluded = None if duplicates is None else load_excluded_images(call, duplicates, inputs)
     with write_atomically():
-        results, outcomes = _measure(call, files, inputs, top_k, excluded)
+        results, outcomes = _evaluate_models(call, files, inputs, top_k, excluded)
         if output is not None:
             accuracy_table(results).write(output, force=call.force)
         if details is not None:
@@ -134,45 +143,45 @@ def evaluate(
                 original=inputs.original,
                 scores=inputs.scores,
                 experts=inputs.experts,
-                reviewed=inputs.reviewed,
+                reviewed=inputs.reviewed_labels,
             )
             write_table(details, table, force=call.force)
     next_words = (
-        ["compare", *repeat_arguments(files)]
+        ["compare", *copy_shared_arguments(files)]
         if len(files) > 1
-        else ["report", *repeat_arguments(files), "-o", free_name("report.html")]
+        else ["report", *copy_shared_arguments(files), "-o", find_unused_path("report.html")]
     )
-    call.suggest(*next_words)
+    call.suggest_command(*next_words)
     if call.json:
         documents, other_parts = to_json(results, by)
-        call.print_document("evaluate", documents, **other_parts)
+        call.print_json("evaluate", documents, **other_parts)
         return
-    print_results(call, results, by)
+    print_evaluations(call, results, by)
     match = inputs.benchmark.match or "path"
     if len(labels) < 2 and (
         unrated := rated_images_in_words(inputs.labels, inputs.original, inputs.scores, match=match)
     ):
-        call.info(unrated)
+        call.print_line(unrated)
     if excluded is not None:
-        call.info(str(excluded))
+        call.print_line(str(excluded))
     if output is not None:
-        call.info(f"{output}: {count_noun(len(files), 'model')}")
+        call.print_line(f"{output}: {count_noun(len(files), 'model')}")
     if details is not None:
         errors = (
             f", {count_noun(int(table['label_error'].sum()), 'label error')}" if inputs.original is not None else ""
         )
-        call.info(f"{details}: {count_noun(table.height, 'image' if len(files) == 1 else 'row')}{errors}")
+        call.print_line(f"{details}: {count_noun(table.height, 'image' if len(files) == 1 else 'row')}{errors}")
     if inputs.class_names_note and (by == "class" or details is not None):
-        call.info(inputs.class_names_note)
+        call.print_line(inputs.class_names_note)
     if inputs.original is None and original is None and "original" in inputs.benchmark.sources:
-        call.info(
+        call.print_line(
             "the order of rows and classes cannot be checked without original labels: "
             f"reassess fetch {inputs.benchmark.sources['original']}"
         )
     call.print_inputs("labels", "original", "scores", "golden")
 
 
-def _measure(
+def _evaluate_models(
     call: Call,
     files: tuple[Path, ...],
     inputs: EvaluationInputs,
@@ -180,16 +189,16 @@ def _measure(
     excluded: ExcludedImages | None,
 ) -> tuple[EvaluationResults, dict[str, Outcomes]]:
     """Evaluate each model with each label set; also return the outcomes with the last label set."""
-    results: dict[LabelSetKey, Evaluations] = {key: {} for key in inputs.sets}
-    outcomes: dict[LabelSetKey, dict[str, Outcomes]] = {key: {} for key in inputs.sets}
+    results: dict[LabelSetKey, EvaluationsByFile] = {key: {} for key in inputs.label_sets}
+    outcomes: dict[LabelSetKey, dict[str, Outcomes]] = {key: {} for key in inputs.label_sets}
     class_lists: dict[str, ClassList | None] = {}
-    effects: dict[LabelSetKey, dict[str, dict[int, Exclusion]]] = {key: {} for key in inputs.sets}
+    effects: dict[LabelSetKey, dict[str, dict[int, Exclusion]]] = {key: {} for key in inputs.label_sets}
     join_arguments = inputs.join_arguments(call)
     for file, predictions in iter_predictions(call, files, inputs):
         class_lists[file] = None
-        with add_place_to_errors(file):
-            for key, sets in inputs.sets.items():
-                outcome = inputs.outcomes(predictions, sets, any_class_list=True, name=file, **join_arguments)
+        with add_error_place(file):
+            for key, sets in inputs.label_sets.items():
+                outcome = inputs.find_outcomes(predictions, sets, any_class_list=True, name=file, **join_arguments)
                 judge = partial(summarize, labels=sets, scores=inputs.scores, experts=inputs.experts, top_k=top_k)
                 remaining = outcome if excluded is None else outcome.mark_excluded(excluded.images)
                 outcomes[key][file] = remaining
@@ -200,68 +209,70 @@ def _measure(
         warn_if_other_class_list(file, class_lists[file], inputs.labels.classes, depth=2)
     last = next(reversed(outcomes.values()))
     common = _rank_on_common_images(outcomes, inputs, top_k)
-    reviewed = inputs.reviewed
+    reviewed = inputs.reviewed_labels
     sorted_evaluations = {key: _sort_by_rank(evaluations, common, key) for key, evaluations in results.items()}
     return EvaluationResults(
         evaluations=sorted_evaluations,
-        common=common,
+        common_evaluations=common,
         class_lists=class_lists,
-        reviewed={}
+        multi_label_accuracies={}
         if reviewed is None
         else {
             file: summarize_verdicts(last[file], reviewed, inputs.original)
             for file in next(reversed(sorted_evaluations.values()))
         },
-        orders=_compare_orders(outcomes) if isinstance(next(iter(outcomes)), str) else None,
+        model_orders=_compare_model_orders(outcomes) if isinstance(next(iter(outcomes)), str) else None,
         classes=inputs.labels.classes,
-        excluded=None if excluded is None else excluded.to_json(),
-        effects=effects,
+        excluded_images=None if excluded is None else excluded.to_json(),
+        exclusion_effects=effects,
     ), last
 
 
 def _rank_on_common_images(
     outcomes: dict[LabelSetKey, dict[str, Outcomes]], inputs: EvaluationInputs, top_k: tuple[int, ...] | None
-) -> dict[LabelSetKey, Evaluations] | Missing | None:
+) -> dict[LabelSetKey, EvaluationsByFile] | Missing | None:
     """Rank the models on their common images; None if all models have the same images."""
     if len(next(iter(outcomes.values()))) == 1:
         return None
-    rankings: dict[LabelSetKey, Evaluations] = {}
+    rankings: dict[LabelSetKey, EvaluationsByFile] = {}
     for key, of_models in outcomes.items():
         common = select_common_images(of_models)
         if common is None or isinstance(common, Missing):
             return common
-        judge = partial(summarize, labels=inputs.sets[key], scores=inputs.scores, experts=inputs.experts, top_k=top_k)
-        rankings[key] = sort_by_accuracy({file: judge(each) for file, each in common.items()})
+        judge = partial(
+            summarize, labels=inputs.label_sets[key], scores=inputs.scores, experts=inputs.experts, top_k=top_k
+        )
+        rankings[key] = sort_by_accuracy({file: judge(model_outcomes) for file, model_outcomes in common.items()})
     return rankings
 
 
 def _sort_by_rank(
-    evaluations: Evaluations, common: dict[LabelSetKey, Evaluations] | Missing | None, key: LabelSetKey
-) -> Evaluations:
+    evaluations: EvaluationsByFile, common: dict[LabelSetKey, EvaluationsByFile] | Missing | None, key: LabelSetKey
+) -> EvaluationsByFile:
     """Sort the models by their ranking on common images, if there are any."""
     if common is None:
         return sort_by_accuracy(evaluations)
     return evaluations if isinstance(common, Missing) else {file: evaluations[file] for file in common[key]}
 
 
-def _compare_orders(outcomes: dict[LabelSetKey, dict[str, Outcomes]]) -> ModelOrders | Missing:
+def _compare_model_orders(outcomes: dict[LabelSetKey, dict[str, Outcomes]]) -> ModelOrders | Missing:
     try:
         return compare_orders({str(name): of_models for name, of_models in outcomes.items()})
     except DataError as error:
-        return Missing.because(error)
+        return Missing.from_error(error)
 
 
-def _check_call(
+def _check_options(
     call: Call,
     files: tuple[Path, ...],
     labels: tuple[str, ...],
     thresholds: tuple[float, ...] | None,
     details: Path | None,
-    by: str | None,
+    breakdown: str | None,
 ) -> None:
     """Check that options can be combined."""
-    reject_repeated(files)
-    reject_repeated(labels)
+    reject_repeated_files(files)
+    reject_repeated_files(labels)
     several = len(labels) > 1
     if several and thresholds is not None:
         raise click.UsageError(
@@ -269,9 +280,9 @@ def _check_call(
         )
     if several and details is not None:
         raise click.UsageError("--details cannot be used with several --labels.")
-    if several and by is not None and not call.json:
+    if several and breakdown is not None and not call.json:
         raise click.UsageError("With several --labels, --by needs --json.")
     if len(thresholds or ()) > 1 and details is not None:
         raise click.UsageError("--details cannot be used with several thresholds.")
-    if len(thresholds or ()) > 1 and by is not None and not call.json:
+    if len(thresholds or ()) > 1 and breakdown is not None and not call.json:
         raise click.UsageError("With several thresholds, --by needs --json.")

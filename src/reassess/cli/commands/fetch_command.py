@@ -6,17 +6,17 @@ from typing import Any
 
 import click
 
-from reassess.cli.call import Call, call_options
+from reassess.cli.call import Call, add_call_options
 from reassess.cli.help_pages import Choice, Command
 from reassess.cli.screen import print_table
-from reassess.data import SOURCES, KnownFile, Source, fetch_all, find_all
+from reassess.data import SOURCES, KnownFile, Source, fetch_all, find_source_files
 
 
 @click.command(
     cls=Command, docs="docs/data.md", examples=["reassess fetch", "reassess fetch imagenet-real imagenet-original"]
 )
 @click.argument("names", type=Choice(list(SOURCES)), metavar="[NAME...]", nargs=-1)
-@call_options
+@add_call_options
 def fetch(call: Call, names: tuple[str, ...]) -> None:
     """Download known data; without a name, list it.
 
@@ -25,26 +25,26 @@ def fetch(call: Call, names: tuple[str, ...]) -> None:
     if names:
         _print_paths(call, {name: fetch_all(name, progress=not call.quiet) for name in names})
     else:
-        _list_sources(call)
+        _print_sources(call)
 
 
-def _list_sources(call: Call) -> None:
-    sources = [(source, find_all(source.name) or (None,) * len(source.files)) for source in SOURCES.values()]
+def _print_sources(call: Call) -> None:
+    sources = [(source, find_source_files(source.name) or (None,) * len(source.files)) for source in SOURCES.values()]
     if call.json:
-        call.print_document("fetch", [_source_to_json(call, source, paths) for source, paths in sources])
+        call.print_json("fetch", [_source_to_json(call, source, paths) for source, paths in sources])
         return
     rows = [
-        (source.name, source.licence, path or f"{file.name} is {_how_to_get(file)}")
+        (source.name, source.licence, path or f"{file.name} is {_explain_download(file)}")
         for source, paths in sources
         for file, path in zip(source.files, paths, strict=True)
     ]
-    print_table(("name", "licence", "where"), rows, text_columns=3)
-    call.note("hashes and citations: --json")
+    print_table(("name", "licence", "where"), rows, n_text_columns=3)
+    call.add_note("hashes and citations: --json")
 
 
 def _print_paths(call: Call, files: dict[str, tuple[Path, ...]]) -> None:
     if call.json:
-        call.print_document("fetch", [_source_to_json(call, SOURCES[name], paths) for name, paths in files.items()])
+        call.print_json("fetch", [_source_to_json(call, SOURCES[name], paths) for name, paths in files.items()])
         return
     for path in (path for paths in files.values() for path in paths):
         click.echo(path)
@@ -59,7 +59,7 @@ def _source_to_json(call: Call, source: Source, paths: Iterable[Path | None]) ->
     return fields | {"licence": source.licence, "citation": source.citation, "files": files}
 
 
-def _how_to_get(file: KnownFile) -> str:
+def _explain_download(file: KnownFile) -> str:
     places = ["its public repository"] if file.url else []
     places += [f"the package {file.wheel.package}"] if file.wheel else []
     return f"missing; available from {' or '.join(places)}"

@@ -9,20 +9,20 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.cleaning import USUAL_FOLDS, make_folds
-from reassess.cli.call import Call, benchmark_arguments, call_options, free_name
-from reassess.cli.duplicate_inputs import load_groups
-from reassess.cli.help_pages import Command, in_benchmark
+from reassess.cli.call import Call, add_call_options, find_unused_path, make_benchmark_arguments
+from reassess.cli.duplicate_inputs import load_duplicate_groups
+from reassess.cli.help_pages import Command, benchmark_section_option
 from reassess.cli.options import benchmark_option, match_option, output_option
-from reassess.cli.part_inputs import PartReader, with_match
+from reassess.cli.part_inputs import PartReader, apply_match_option
 from reassess.cli.screen import print_table
 from reassess.core import IMAGENET, Benchmark, Folds, LabelSets
 from reassess.formats import write_folds
 from reassess.formats.tables import TABLE_SUFFIXES
 from reassess.text import count_noun
 
-_MOST_FOLDS = 1000
-_MOST_ROWS = 20  # printed rows
-_Groups = list[tuple[str, ...]]
+_MAX_FOLDS = 1000
+_MAX_PRINTED_ROWS = 20  # printed rows
+_DuplicateGroups = list[tuple[str, ...]]
 
 
 @click.command(
@@ -36,7 +36,7 @@ _Groups = list[tuple[str, ...]]
 @output_option("FOLDS", "Write the folds: csv, tsv, jsonl or parquet.")
 @click.option(
     "--k",
-    type=click.IntRange(2, _MOST_FOLDS),
+    type=click.IntRange(2, _MAX_FOLDS),
     default=USUAL_FOLDS,
     show_default=True,
     metavar="N",
@@ -52,13 +52,13 @@ _Groups = list[tuple[str, ...]]
     "--seed", type=click.IntRange(0), metavar="S", default=0, show_default=True, help="Seed of the random order."
 )
 @benchmark_option
-@in_benchmark(
+@benchmark_section_option(
     "--original",
     metavar="NAME|FILE",
     help=f"The label of each image.  [default: the benchmark's; {IMAGENET.sources['original']} for ImageNet]",
 )
 @match_option
-@call_options
+@add_call_options
 def folds(
     call: Call,
     output: Path,
@@ -76,83 +76,85 @@ def folds(
     if benchmark is None and original is None:
         raise click.UsageError("Give the images and their labels: --benchmark or --original.")
     call.check_output(output, TABLE_SUFFIXES, "folds", benchmark=benchmark, part="folds")
-    benchmark = with_match(call, benchmark or Benchmark())
-    labels = _load_original(call, benchmark, original)
+    benchmark = apply_match_option(call, benchmark or Benchmark())
+    labels = _load_original_labels(call, benchmark, original)
     duplicates = duplicates or benchmark.sources.get("duplicates")
-    groups, unlabelled = ([], 0) if duplicates is None else load_groups(call, duplicates, labels, benchmark)
-    folds_made = make_folds(labels, k=k, duplicates=groups, seed=seed)
-    write_folds(output, folds_made, force=call.force)
+    groups, unlabelled = ([], 0) if duplicates is None else load_duplicate_groups(call, duplicates, labels, benchmark)
+    new_folds = make_folds(labels, k=k, duplicates=groups, seed=seed)
+    write_folds(output, new_folds, force=call.force)
     if benchmark.folder is not None:
         held_out = [f"fold{fold}.npy" for fold in range(k)]
-        call.suggest("clean", *held_out, *benchmark_arguments(benchmark), "-o", free_name("wrong.csv"))
-    counts = _count_images(folds_made, labels)
+        call.suggest_command(
+            "clean", *held_out, *make_benchmark_arguments(benchmark), "-o", find_unused_path("wrong.csv")
+        )
+    counts = _count_images(new_folds, labels)
     if call.json:
-        call.print_document(
-            "folds", {"output": str(output), "seed": seed, **_to_json(folds_made, labels, counts, groups, unlabelled)}
+        call.print_json(
+            "folds", {"output": str(output), "seed": seed, **_to_json(new_folds, labels, counts, groups, unlabelled)}
         )
         return
-    _print(call, folds_made, labels, counts, output)
+    _print_folds(call, new_folds, labels, counts, output)
     if duplicates is not None:
         images = count_noun(_count_grouped_images(groups), "duplicate image")
-        call.info(f"{images} in {count_noun(len(groups), 'group')}; each group is in one fold")
+        call.print_line(f"{images} in {count_noun(len(groups), 'group')}; each group is in one fold")
     if unlabelled:
-        call.info(f"{count_noun(unlabelled, 'duplicate image')} without a label")
+        call.print_line(f"{count_noun(unlabelled, 'duplicate image')} without a label")
     call.print_inputs("original", "duplicates")
 
 
-def _load_original(call: Call, benchmark: Benchmark, source: str | None) -> LabelSets:
+def _load_original_labels(call: Call, benchmark: Benchmark, source: str | None) -> LabelSets:
     reader = PartReader(call, benchmark)
-    if reader.find_original(source) is None:
-        reader.require("original", source)
-    labels: LabelSets = reader.join()["original"]
+    if reader.read_original_labels(source) is None:
+        reader.read_required("original", source)
+    labels: LabelSets = reader.join_parts()["original"]
     return labels
 
 
-def _count_images(folds_made: Folds, labels: LabelSets) -> npt.NDArray[np.int64]:
+def _count_images(new_folds: Folds, labels: LabelSets) -> npt.NDArray[np.int64]:
     """Count the images by fold and class: int64, shape (folds, classes with images)."""
     present, column = np.unique(labels.indices, return_inverse=True)
-    counts = np.zeros((len(folds_made.distinct_numbers), present.size), np.int64)
-    np.add.at(counts, (folds_made.numbers, column), 1)
+    counts = np.zeros((len(new_folds.distinct_numbers), present.size), np.int64)
+    np.add.at(counts, (new_folds.numbers, column), 1)
     return counts
 
 
-def _count_grouped_images(groups: _Groups) -> int:
+def _count_grouped_images(groups: _DuplicateGroups) -> int:
     """Count the images that are in groups."""
     return len(set(chain.from_iterable(groups)))
 
 
-def _smallest_class(labels: LabelSets) -> tuple[int, int]:
+def _find_smallest_class(labels: LabelSets) -> tuple[int, int]:
     """Return the class with the fewest images, and their number."""
     present, counts = np.unique(labels.indices, return_counts=True)
     return int(present[counts.argmin()]), int(counts.min())
 
 
 def _to_json(
-    folds_made: Folds, labels: LabelSets, counts: npt.NDArray[np.int64], groups: _Groups, unlabelled: int
+    new_folds: Folds, labels: LabelSets, counts: npt.NDArray[np.int64], groups: _DuplicateGroups, n_unlabelled: int
 ) -> dict[str, Any]:
-    class_id, smallest = _smallest_class(labels)
+    class_id, smallest = _find_smallest_class(labels)
     return {
-        "images": len(folds_made),
+        "images": len(new_folds),
         "classes": counts.shape[1],
         "smallest_class": {"class": class_id, "name": labels.classes.short_name(class_id), "images": smallest},
         "folds": [
             {"fold": fold, "images": int(row.sum()), "classes": int(np.count_nonzero(row))}
-            for fold, row in zip(folds_made.distinct_numbers, counts, strict=True)
+            for fold, row in zip(new_folds.distinct_numbers, counts, strict=True)
         ],
-        "duplicates": {"groups": len(groups), "images": _count_grouped_images(groups), "unlabelled": unlabelled},
+        "duplicates": {"groups": len(groups), "images": _count_grouped_images(groups), "unlabelled": n_unlabelled},
     }
 
 
-def _print(call: Call, folds_made: Folds, labels: LabelSets, counts: npt.NDArray[np.int64], output: Path) -> None:
+def _print_folds(call: Call, new_folds: Folds, labels: LabelSets, counts: npt.NDArray[np.int64], output: Path) -> None:
     rows = [
         [str(fold), f"{row.sum():,}", f"{np.count_nonzero(row):,}", f"{row.min():,} to {row.max():,}"]
-        for fold, row in zip(folds_made.distinct_numbers, counts, strict=True)
+        for fold, row in zip(new_folds.distinct_numbers, counts, strict=True)
     ]
-    limit = call.row_limit(len(rows), _MOST_ROWS, "folds")
-    print_table(["fold", "images", "classes", "images per class"], rows[:limit], text_columns=0)
-    class_id, smallest = _smallest_class(labels)
-    call.info(
-        f"{output}: {count_noun(len(folds_made), 'image')} of {count_noun(counts.shape[1], 'class', 'classes')} "
+    limit = call.limit_rows(len(rows), _MAX_PRINTED_ROWS, "folds")
+    print_table(["fold", "images", "classes", "images per class"], rows[:limit], n_text_columns=0)
+    class_id, smallest = _find_smallest_class(labels)
+    call.print_line(
+        f"{output}: {count_noun(len(new_folds), 'image')} of {count_noun(counts.shape[1], 'class', 'classes')} "
         f"in {count_noun(len(rows), 'fold')}"
     )
-    call.info(f"smallest class: {labels.classes.short_name(class_id)}, {count_noun(smallest, 'image')}")
+    call.print_line(f"smallest class: {labels.classes.short_name(class_id)}, {count_noun(smallest, 'image')}")

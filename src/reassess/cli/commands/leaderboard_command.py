@@ -6,11 +6,11 @@ from pathlib import Path
 
 import click
 
-from reassess.cli.call import FILE, Call, call_options, reject_repeated
+from reassess.cli.call import INPUT_PATH_TYPE, Call, add_call_options, reject_repeated_files
 from reassess.cli.help_pages import Command
 from reassess.cli.options import ParsedType, benchmark_option, output_option
 from reassess.cli.part_inputs import PartReader
-from reassess.cli.tables.leaderboard_table import Level, print_leaderboard, rows_table, to_json
+from reassess.cli.tables.leaderboard_table import OriginalLabelAccuracy, leaderboard_table, print_leaderboard, to_json
 from reassess.comparison import fit_trend, measure_original_labels, place_models
 from reassess.core import IMAGENET, Benchmark, Leaderboard, LeaderboardRow
 from reassess.formats import read_leaderboard
@@ -35,7 +35,7 @@ def _parse_placement(text: str) -> LeaderboardRow | Path:
     accuracies = [part.partition("=")[::2] for part in text.split(",")]
     parts = dict(accuracies)
     for name in parts:
-        if (times := sum(name == each for each, _ in accuracies)) > 1:
+        if (times := sum(name == other_name for other_name, _ in accuracies)) > 1:
             raise click.BadParameter(f"{text!r} gives {name} {'twice' if times == 2 else f'{times} times'}")
     try:
         original, real = float(parts.pop("original")), float(parts.pop("real"))
@@ -54,7 +54,7 @@ def _parse_placement(text: str) -> LeaderboardRow | Path:
         "reassess leaderboard results-imagenet.csv results-imagenet-real.csv --limit 5",
     ],
 )
-@click.argument("files", nargs=-1, required=True, type=FILE, metavar="TABLE...")
+@click.argument("files", nargs=-1, required=True, type=INPUT_PATH_TYPE, metavar="TABLE...")
 @benchmark_option
 @click.option(
     "--place",
@@ -77,7 +77,7 @@ def _parse_placement(text: str) -> LeaderboardRow | Path:
     "Write the table with all rows: csv, tex or md; or draw the figure: svg, png or pdf.",
     required=False,
 )
-@call_options
+@add_call_options
 def leaderboard(
     call: Call,
     files: tuple[Path, ...],
@@ -92,27 +92,29 @@ def leaderboard(
     TABLE has the columns model, original and real (in percent), or is the output of evaluate --json. Two files can be
     the results of timm by original labels and by ReaL. Several files are combined.
     """
-    reject_repeated(files)
+    reject_repeated_files(files)
     call.check_output(output, (*RESULT_SUFFIXES, *FIGURE_SUFFIXES), "a table or figure", benchmark=benchmark)
     leaderboard_read = read_leaderboard(*(call.add_input("leaderboard", path) for path in files), family_pattern=family)
-    placements = place_models(leaderboard_read, _entries(call, placement))
+    placements = place_models(leaderboard_read, _read_leaderboard_rows(call, placement))
     lines = fit_trend(leaderboard_read)
     if benchmark is None:
         benchmark = IMAGENET if leaderboard_read.label_set == Leaderboard.label_set else Benchmark()
-    level = _original_label_level(call, benchmark)
+    level = _measure_original_labels(call, benchmark)
     if output is not None and output.suffix.lower() in RESULT_SUFFIXES:
-        rows_table(leaderboard_read, leaderboard_read.rows_best_first).write(output, force=call.force)
+        leaderboard_table(leaderboard_read, leaderboard_read.rows_best_first).write(output, force=call.force)
     elif output is not None:
-        draw_leaderboard(output, lines, placements, level=None if level is None else level.percent, force=call.force)
+        draw_leaderboard(
+            output, lines, placements, original_percent=None if level is None else level.percent, force=call.force
+        )
     if call.json:
-        call.print_document("leaderboard", to_json(lines, placements, level))
+        call.print_json("leaderboard", to_json(lines, placements, level))
     else:
         print_leaderboard(call, lines, placements, level, limit)
         if output is not None:
-            call.info(f"{output}: {count_noun(len(leaderboard_read), 'row')}")
+            call.print_line(f"{output}: {count_noun(len(leaderboard_read), 'row')}")
 
 
-def _entries(call: Call, placement: LeaderboardRow | Path | None) -> Sequence[LeaderboardRow]:
+def _read_leaderboard_rows(call: Call, placement: LeaderboardRow | Path | None) -> Sequence[LeaderboardRow]:
     if placement is None:
         return ()
     return (
@@ -122,15 +124,15 @@ def _entries(call: Call, placement: LeaderboardRow | Path | None) -> Sequence[Le
     )
 
 
-def _original_label_level(call: Call, benchmark: Benchmark) -> Level | None:
+def _measure_original_labels(call: Call, benchmark: Benchmark) -> OriginalLabelAccuracy | None:
     """Return the accuracy of the original labels by the label sets, if both are on this machine."""
     reader = PartReader(call, benchmark)
-    labels, original = reader.find("labels"), reader.find_original()
+    labels, original = reader.read_optional("labels"), reader.read_original_labels()
     if labels is None or original is None:
         return None
-    parts = reader.join()
+    parts = reader.join_parts()
     accuracy = measure_original_labels(parts["labels"].evaluation_labels, parts["original"])
     if accuracy.value is None:
         return None
     source = " by ".join(str(benchmark.sources.get(part, reader.files[part])) for part in ("original", "labels"))
-    return Level(percent=100 * accuracy.value, counted=accuracy, source=source)
+    return OriginalLabelAccuracy(percent=100 * accuracy.value, proportion=accuracy, source=source)

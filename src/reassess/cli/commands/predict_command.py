@@ -7,12 +7,19 @@ from typing import Any
 
 import click
 
-from reassess.cli.call import FILE, Call, benchmark_arguments, call_options, free_name, progress_bars
+from reassess.cli.call import (
+    INPUT_PATH_TYPE,
+    Call,
+    add_call_options,
+    find_unused_path,
+    make_benchmark_arguments,
+    show_progress_bars,
+)
 from reassess.cli.help_pages import Command
-from reassess.cli.options import benchmark_option, output_option, usable_cores
+from reassess.cli.options import benchmark_option, count_usable_cores, output_option
 from reassess.cli.packages import check_packages
-from reassess.cli.part_inputs import images_path
-from reassess.cli.prediction_inputs import value_for
+from reassess.cli.part_inputs import find_images_path
+from reassess.cli.prediction_inputs import select_option_value
 from reassess.cli.screen import print_table
 from reassess.core import Benchmark, benchmark_of
 from reassess.data import has_class_folders, open_images
@@ -22,8 +29,8 @@ from reassess.proposals import ImagePredictions, ModelSource
 from reassess.proposals import predict as run_models
 from reassess.text import count_noun
 
-_MOST_UNREADABLE = 10
-_MOST_WORKERS = 16
+_MAX_PRINTED_UNREADABLE = 10
+_MAX_WORKERS = 16
 
 
 @click.command(
@@ -42,7 +49,7 @@ _MOST_WORKERS = 16
 )
 @click.option(
     "--images",
-    type=FILE,
+    type=INPUT_PATH_TYPE,
     metavar="DIR|LIST|ZIP|TAR",
     help="Images: a folder, an archive, or a list of paths (txt, or a table with the column image).  [default: the "
     "benchmark's]",
@@ -83,11 +90,11 @@ _MOST_WORKERS = 16
     "--workers",
     type=click.IntRange(0),
     metavar="N",
-    help=f"Processes that decode images; not used for few images.  [default: cores - 1, at most {_MOST_WORKERS}]",
+    help=f"Processes that decode images; not used for few images.  [default: cores - 1, at most {_MAX_WORKERS}]",
 )
 @click.option("--device", metavar="D", help="Where models run, such as cpu or cuda:1.  [default: a GPU, if available]")
 @benchmark_option
-@call_options
+@add_call_options
 def predict(
     call: Call,
     models: tuple[str, ...],
@@ -111,123 +118,143 @@ def predict(
             check_packages(kind, f"{kind} models")
     check_packages("scan", "reading images")
     call.add_outputs(output, *([output.with_suffix(".txt")] if output.suffix.lower() == ".npy" else []))
-    lists: dict[str, Path] = {}
-    sources = [_source(call, model, models, checkpoints, transforms, class_lists, lists) for model in models]
+    list_files: dict[str, Path] = {}
+    sources = [
+        _make_model_source(call, model, models, checkpoints, transforms, class_lists, list_files) for model in models
+    ]
     if images is None and benchmark is not None:
-        images_path(call, benchmark, needed_by="predict")
+        find_images_path(call, benchmark, needed_by="predict")
     if images is not None and images.is_file():
         call.add_input("images", images)
-    with progress_bars(call) as progress, _name_list_files(lists):
+    with show_progress_bars(call) as progress, _add_list_file_to_errors(list_files):
         results = run_models(
             sources,
             output,
             images=images,
             benchmark=benchmark,
             batch_size=batch_size,
-            workers=min(usable_cores() - 1, _MOST_WORKERS) if workers is None else workers,
+            workers=min(count_usable_cores() - 1, _MAX_WORKERS) if workers is None else workers,
             device=device,
             force=call.force,
-            tell=call.announce,
+            report=call.announce,
             progress=progress,
         )
     files = [result.file for result in results]
     if benchmark is None:
         are_known = benchmark_of(open_images(images).names).name if images is not None else ""
-        call.suggest("evaluate", *files, *([] if are_known else ["--labels", "labels.csv"]))
+        call.suggest_command("evaluate", *files, *([] if are_known else ["--labels", "labels.csv"]))
     elif "labels" in benchmark.sources:
-        call.suggest("evaluate", *files, *benchmark_arguments(benchmark))
+        call.suggest_command("evaluate", *files, *make_benchmark_arguments(benchmark))
     elif "original" in benchmark.sources or has_class_folders(benchmark):
-        page = ["--page", free_name("wrong.html")] if "images" in benchmark.sources else []
-        call.suggest("clean", *files, *benchmark_arguments(benchmark), "-o", free_name("wrong.csv"), *page)
+        page = ["--page", find_unused_path("wrong.html")] if "images" in benchmark.sources else []
+        call.suggest_command(
+            "clean", *files, *make_benchmark_arguments(benchmark), "-o", find_unused_path("wrong.csv"), *page
+        )
     else:
-        call.suggest("propose", *files, *benchmark_arguments(benchmark), "-o", free_name("proposals.csv"))
+        call.suggest_command(
+            "propose", *files, *make_benchmark_arguments(benchmark), "-o", find_unused_path("proposals.csv")
+        )
     if call.json:
-        call.print_document("predict", {"models": [_to_json(result) for result in results]})
+        call.print_json("predict", {"models": [_to_json(result) for result in results]})
     else:
-        _print(call, results, has_classes=benchmark is not None)
+        _print_predictions(call, results, has_classes=benchmark is not None)
 
 
-def _source(
+def _make_model_source(
     call: Call,
     model: str,
     models: Sequence[str],
     checkpoints: Sequence[str],
     transforms: Sequence[str],
     class_lists: Sequence[str],
-    lists: dict[str, Path],
+    list_files: dict[str, Path],
 ) -> ModelSource:
-    """Return a model with its files, and add these to the inputs; `lists` gets its list of outputs."""
+    """Return a model with its files, and add these to the inputs; its class list is stored in `list_files`."""
     files = {}
     for option, values in (("checkpoint", checkpoints), ("transform", transforms), ("classes", class_lists)):
-        models_with_option = [each for each in models if ModelSource(each).takes(option)]
+        models_with_option = [each for each in models if ModelSource(each).takes_option(option)]
         if models_with_option and model not in models_with_option:  # a file for all models is not for this model
             values = [text for text in values if text.startswith(f"{model}=")]
-        path = value_for(model, models, values, f"--{option}")
+        path = select_option_value(model, models, values, f"--{option}")
         files[option] = None if path is None else call.add_input(option, Path(path))
     if model.startswith("onnx:"):
         call.add_input("model", Path(model.removeprefix("onnx:")))
-    outputs = None if files["classes"] is None else read_output_classes(lists.setdefault(model, files["classes"]))
+    outputs = None if files["classes"] is None else read_output_classes(list_files.setdefault(model, files["classes"]))
     return ModelSource(model, checkpoint=files["checkpoint"], transform=files["transform"], outputs=outputs)
 
 
 @contextmanager
-def _name_list_files(lists: Mapping[str, Path]) -> Iterator[None]:
-    """Name the file in errors about a model's list of outputs."""
+def _add_list_file_to_errors(list_files: Mapping[str, Path]) -> Iterator[None]:
+    """Add the file of a model's class list to errors about the list that are raised in the block."""
     try:
         yield
     except DataError as error:
         model, _, rest = str(error.where).partition(f", {OUTPUT_LIST}")
-        if model in lists:
-            error.where = f"{lists[model]}{rest} (for {model})"
+        if model in list_files:
+            error.where = f"{list_files[model]}{rest} (for {model})"
         raise
 
 
 def _to_json(result: ImagePredictions) -> dict[str, Any]:
     unreadable = [{"image": image, "reason": reason} for image, reason in result.unreadable]
-    return {**vars(result), "file": str(result.file), "unreadable": unreadable}
+    return {
+        "model": result.model,
+        "file": str(result.file),
+        "images": result.n_images,
+        "unreadable": unreadable,
+        "outputs": result.n_outputs,
+        "summed": result.has_summed_outputs,
+        "softmax": result.has_softmax_sums,
+        "without_class": result.n_outputs_without_class,
+        "without_output": result.n_classes_without_output,
+        "classes": result.n_classes,
+        "unknown_outputs": result.unknown_outputs,
+        "moved": result.n_changed_by_rounding,
+    }
 
 
-def _print(call: Call, results: Sequence[ImagePredictions], *, has_classes: bool) -> None:
+def _print_predictions(call: Call, results: Sequence[ImagePredictions], *, has_classes: bool) -> None:
     rows = [
-        [result.model, f"{result.images:,}", f"{len(result.unreadable):,}", f"{result.outputs:,}"] for result in results
+        [result.model, f"{result.n_images:,}", f"{len(result.unreadable):,}", f"{result.n_outputs:,}"]
+        for result in results
     ]
     print_table(["model", "images", "unreadable", "outputs"], rows)
     lists = dict.fromkeys(result.unreadable for result in results if result.unreadable)
     for unreadable in lists:
         models = [result.model for result in results if result.unreadable == unreadable]
         click.echo()
-        limit = call.row_limit(len(unreadable), _MOST_UNREADABLE, "unreadable images")
+        limit = call.limit_rows(len(unreadable), _MAX_PRINTED_UNREADABLE, "unreadable images")
         title = None if len(lists) == 1 else f"unreadable for {', '.join(models)}"
-        print_table(["image", "reason"], unreadable[:limit], title=title, text_columns=2)
+        print_table(["image", "reason"], unreadable[:limit], title=title, n_text_columns=2)
     if has_classes and any(result.file.suffix.lower() == ".npy" for result in results):
-        call.note("columns of npy files: the benchmark's classes, in their order")
+        call.add_note("columns of npy files: the benchmark's classes, in their order")
     for result in results:
-        call.info(f"{result.file}: {_contents(result)}")
-        if remarks := _remarks(result):
-            call.info(f"{result.file}: {remarks}")
+        call.print_line(f"{result.file}: {_describe_contents(result)}")
+        if remarks := _describe_unusual_images(result):
+            call.print_line(f"{result.file}: {remarks}")
 
 
-def _contents(result: ImagePredictions) -> str:
-    images = count_noun(result.images, "image")
+def _describe_contents(result: ImagePredictions) -> str:
+    images = count_noun(result.n_images, "image")
     summed = ""
-    if result.summed:
+    if result.has_summed_outputs:
         summed = (
-            f", {count_noun(result.classes, 'class', 'classes')} ({count_noun(result.outputs, 'output')}, "
-            f"{'softmax probabilities' if result.softmax else 'probabilities'} summed by class)"
+            f", {count_noun(result.n_classes, 'class', 'classes')} ({count_noun(result.n_outputs, 'output')}, "
+            f"{'softmax probabilities' if result.has_softmax_sums else 'probabilities'} summed by class)"
         )
     if result.file.suffix.lower() != ".npy":
         return f"the best classes of {images}, with scores{summed}"
-    scores = "probabilities" if result.summed else "scores"
+    scores = "probabilities" if result.has_summed_outputs else "scores"
     return f"float16 {scores} of {images}{summed}; image names: {result.file.with_suffix('.txt')}"
 
 
-def _remarks(result: ImagePredictions) -> str:
+def _describe_unusual_images(result: ImagePredictions) -> str:
     parts = []
-    if result.without_class:
-        parts.append(count_noun(result.without_class, "output is not a class", "outputs are not classes"))
-    if result.without_output:
-        parts.append(count_noun(result.without_output, "class has no output", "classes have no output"))
-    if result.moved:
-        images = count_noun(result.moved, "image")
+    if result.n_outputs_without_class:
+        parts.append(count_noun(result.n_outputs_without_class, "output is not a class", "outputs are not classes"))
+    if result.n_classes_without_output:
+        parts.append(count_noun(result.n_classes_without_output, "class has no output", "classes have no output"))
+    if result.n_changed_by_rounding:
+        images = count_noun(result.n_changed_by_rounding, "image")
         parts.append(f"{images} with another best class, because float16 rounds scores")
     return "; ".join(parts)

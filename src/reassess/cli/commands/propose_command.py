@@ -9,36 +9,45 @@ import click
 import numpy as np
 
 from reassess.aggregation import golden_truth
-from reassess.cli.call import FILE, OUTPUT, Call, Range, benchmark_arguments, call_options, free_name, reject_repeated
+from reassess.cli.call import (
+    INPUT_PATH_TYPE,
+    OUTPUT_PATH_TYPE,
+    Call,
+    FiniteRange,
+    add_call_options,
+    find_unused_path,
+    make_benchmark_arguments,
+    reject_repeated_files,
+)
 from reassess.cli.evaluation_inputs import (
     EvaluationInputs,
+    add_benchmark_fix,
     load_evaluation_inputs,
     load_original_inputs,
-    suggest_benchmark,
 )
-from reassess.cli.help_pages import Command, in_benchmark
+from reassess.cli.help_pages import Command, benchmark_section_option
 from reassess.cli.options import (
     ParsedType,
+    add_join_options,
+    add_prediction_options,
     benchmark_option,
-    join_options,
     output_option,
     part_option,
-    prediction_options,
 )
-from reassess.cli.part_inputs import NONE, with_match
+from reassess.cli.part_inputs import NO_SOURCE, apply_match_option
 from reassess.cli.prediction_inputs import iter_predictions
 from reassess.cli.tables.propose_table import (
-    print_choice,
-    print_result,
-    print_unasked,
-    print_written,
-    round_down,
+    format_rounded_down,
+    print_candidate_count,
+    print_model_choice,
+    print_proposal,
+    print_unasked_classes,
     unasked_to_json,
-    write_subsets,
+    write_model_subsets,
 )
 from reassess.core import IMAGENET, Benchmark, Candidates, ModelChoice, Predictions, ProposalResult
-from reassess.data import part_path
-from reassess.errors import DataError, add_place_to_errors
+from reassess.data import find_part_path
+from reassess.errors import DataError, add_error_place
 from reassess.evaluation import Outcomes, find_class_list
 from reassess.evaluation.evaluation_words import warn_if_other_class_list
 from reassess.evaluation.outcomes import UNKNOWN
@@ -46,39 +55,39 @@ from reassess.formats import write_candidates
 from reassess.formats.files import write_atomically
 from reassess.formats.result_files import short_names
 from reassess.formats.tables import TABLE_SUFFIXES
-from reassess.proposals import USUAL_PER_IMAGE, choose_models, unasked_candidates
+from reassess.proposals import DEFAULT_PER_IMAGE, choose_models, unasked_candidates
 from reassess.proposals import propose as propose_classes
 from reassess.report import draw_choice
 from reassess.report.figures import FIGURE_SUFFIXES
 
-_GIVE_ORIGINAL = "give --benchmark FOLDER, or --original FILE; or --original none, if there are no original labels"
-_RECALL = "recall="
+_ORIGINAL_FIX = "give --benchmark FOLDER, or --original FILE; or --original none, if there are no original labels"
+_RECALL_PREFIX = "recall="
 
 
 def _parse_recall(text: str) -> float:
     try:
-        recall = float(text.removeprefix(_RECALL))
+        recall = float(text.removeprefix(_RECALL_PREFIX))
     except ValueError:
         recall = -1.0
-    if not text.startswith(_RECALL) or not 0 < recall <= 1:
+    if not text.startswith(_RECALL_PREFIX) or not 0 < recall <= 1:
         raise DataError("wrong-syntax", "not a recall", allowed="recall=R, with R above 0 and at most 1")
     return recall
 
 
 @dataclass
-class _Models:
-    """The models of the files, by short names; each iteration reads the files again."""
+class _PredictionsByModel:
+    """An iterable of the short name and the predictions of each model; each iteration reads the files again."""
 
     call: Call
     files: tuple[Path, ...]
     inputs: EvaluationInputs
-    detected: dict[str, str] = field(default_factory=dict)
+    detected_formats: dict[str, str] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[tuple[str, Predictions]]:
         names = short_names([str(file) for file in self.files]).values()
         predictions_by_file = iter_predictions(self.call, self.files, self.inputs)
         for name, (_, predictions) in zip(names, predictions_by_file, strict=True):
-            self.detected[name] = predictions.detected_format
+            self.detected_formats[name] = predictions.detected_format
             yield name, predictions
 
 
@@ -90,7 +99,7 @@ class _Models:
     ],
     docs="docs/proposals.md",
 )
-@click.argument("files", nargs=-1, required=True, type=FILE, metavar="FILE...")
+@click.argument("files", nargs=-1, required=True, type=INPUT_PATH_TYPE, metavar="FILE...")
 @output_option(
     "CANDIDATES",
     "Write the candidates: csv, tsv, jsonl or parquet. With --choose: only the candidates of the chosen models.",
@@ -98,8 +107,8 @@ class _Models:
 )
 @click.option(
     "--per-image",
-    type=Range(1),
-    default=USUAL_PER_IMAGE,
+    type=FiniteRange(1),
+    default=DEFAULT_PER_IMAGE,
     show_default=True,
     metavar="N",
     help="Mean number of candidates per image that raters will see.",
@@ -113,7 +122,7 @@ class _Models:
 )
 @click.option(
     "--details",
-    type=OUTPUT,
+    type=OUTPUT_PATH_TYPE,
     metavar="TABLE|FIGURE",
     help="With --choose, write recall and candidates of the best subsets of models: a table, or svg, png, pdf.",
 )
@@ -131,10 +140,12 @@ class _Models:
 )
 @benchmark_option
 @part_option("original", "Original labels", condition="without --benchmark")
-@in_benchmark("--golden", metavar="NAME|FILE", help="Experts' answers, for --choose.  [default: the benchmark's]")
-@prediction_options
-@join_options
-@call_options
+@benchmark_section_option(
+    "--golden", metavar="NAME|FILE", help="Experts' answers, for --choose.  [default: the benchmark's]"
+)
+@add_prediction_options
+@add_join_options
+@add_call_options
 def propose(
     call: Call,
     files: tuple[Path, ...],
@@ -158,34 +169,36 @@ def propose(
     --choose measures subsets of the models by golden answers, with the same N. --unasked lists classes that many models
     predict first; the benchmark's scores tell which classes raters were asked about.
     """
-    reject_repeated(files)
-    _check_call(call, output, unasked, golden, recall, details, benchmark)
+    reject_repeated_files(files)
+    _check_options(call, output, unasked, golden, recall, details, benchmark)
     if unasked and output is not None:
-        _list_unasked(call, files, output, top_k, limit, benchmark, original)
+        _write_unasked_classes(call, files, output, top_k, limit, benchmark, original)
         return
-    inputs = _load_inputs(call, benchmark, original, golden, choose=recall is not None)
-    models = _Models(call, files, inputs)
+    inputs = _load_inputs(call, benchmark, original, golden, needs_golden=recall is not None)
+    models = _PredictionsByModel(call, files, inputs)
     result = propose_classes(
         models,
         inputs.original,
         per_image=per_image,
         benchmark=inputs.benchmark,
         match=inputs.benchmark.match or "path",
-        ignore_unknown=call.reading.ignore_unknown,
+        ignore_unknown=call.reading_options.ignore_unknown,
     )
     choice = None
     if recall is not None and inputs.experts is not None:
         choice = choose_models(result, golden_truth(inputs.experts), recall=recall)
     candidates = _select_candidates(result, choice)
-    _write(call, output, candidates, details, choice)
+    _write_outputs(call, output, candidates, details, choice)
     if output is not None and candidates is not None:
-        call.suggest("tasks", output, *benchmark_arguments(inputs.benchmark), "-o", free_name("tasks.jsonl"))
-    _report(call, result, choice, output, candidates, models.detected)
+        call.suggest_command(
+            "tasks", output, *make_benchmark_arguments(inputs.benchmark), "-o", find_unused_path("tasks.jsonl")
+        )
+    _print_candidates(call, result, choice, output, candidates, models.detected_formats)
     if choice is not None and choice.chosen is None:
-        raise _recall_error(choice)
+        raise _make_recall_error(choice)
 
 
-def _check_call(
+def _check_options(
     call: Call,
     output: Path | None,
     unasked: bool,
@@ -201,24 +214,24 @@ def _check_call(
         raise click.UsageError("--golden and --details need --choose.")
     if unasked and recall is not None:
         raise click.UsageError("--unasked and --choose cannot be combined.")
-    if golden == NONE:
+    if golden == NO_SOURCE:
         raise click.UsageError("--choose needs golden answers, so --golden cannot be none.")
     call.check_output(output, TABLE_SUFFIXES, "candidates", benchmark=benchmark)
     call.check_output(details, (*FIGURE_SUFFIXES, *TABLE_SUFFIXES), "subsets of models", benchmark=benchmark)
 
 
 def _load_inputs(
-    call: Call, benchmark: Benchmark | None, original: str | None, golden: str | None, *, choose: bool
+    call: Call, benchmark: Benchmark | None, original: str | None, golden: str | None, *, needs_golden: bool
 ) -> EvaluationInputs:
-    """Read original labels and, with `choose`, golden answers; ImageNet is the default."""
+    """Read original labels and, with `needs_golden`, golden answers; ImageNet is the default."""
     is_default = benchmark is None and original is None
-    benchmark = with_match(call, IMAGENET if is_default else benchmark or Benchmark())
-    inputs = load_original_inputs(call, benchmark, original, golden, golden_needed=choose)
+    benchmark = apply_match_option(call, IMAGENET if is_default else benchmark or Benchmark())
+    inputs = load_original_inputs(call, benchmark, original, golden, needs_golden=needs_golden)
     if is_default and inputs.original is None:
         raise DataError(
             "missing-original",
             "original labels are missing",
-            fix=f"reassess fetch imagenet-original; or {_GIVE_ORIGINAL}",
+            fix=f"reassess fetch imagenet-original; or {_ORIGINAL_FIX}",
         )
     return replace(inputs, is_default=is_default)
 
@@ -230,7 +243,7 @@ def _select_candidates(result: ProposalResult, choice: ModelChoice | None) -> Ca
     return None if choice.chosen is None else result.candidates_of_models(choice.chosen.models)
 
 
-def _write(
+def _write_outputs(
     call: Call, output: Path | None, candidates: Candidates | None, details: Path | None, choice: ModelChoice | None
 ) -> None:
     """Write candidates and subsets; only the subsets if no models were chosen."""
@@ -238,51 +251,51 @@ def _write(
         if output is not None and candidates is not None:
             write_candidates(output, candidates, force=call.force)
         if details is not None and choice is not None:
-            write = draw_choice if details.suffix.lower() in FIGURE_SUFFIXES else write_subsets
+            write = draw_choice if details.suffix.lower() in FIGURE_SUFFIXES else write_model_subsets
             write(details, choice, force=call.force)
 
 
-def _report(
+def _print_candidates(
     call: Call,
     result: ProposalResult,
     choice: ModelChoice | None,
     output: Path | None,
     candidates: Candidates | None,
-    detected: Mapping[str, str],
+    detected_formats: Mapping[str, str],
 ) -> None:
     """Print the result, as JSON or as text."""
     written = output if candidates is not None else None
     if call.json:
         results = {"output": None if written is None else str(written), **result.to_json()}
-        call.print_document("propose", results | {"choice": None if choice is None else choice.to_json()})
+        call.print_json("propose", results | {"choice": None if choice is None else choice.to_json()})
         return
     if written is not None and candidates is not None:
-        print_written(call, written, candidates)
+        print_candidate_count(call, written, candidates)
     if choice is not None:
-        print_choice(call, choice)
-    print_result(call, result, detected, sources=choice is None)
+        print_model_choice(call, choice)
+    print_proposal(call, result, detected_formats, has_source_table=choice is None)
     call.print_inputs("original", "golden")
 
 
-def _recall_error(choice: ModelChoice) -> DataError:
+def _make_recall_error(choice: ModelChoice) -> DataError:
     recall = choice.recall
     if choice.target_recall == 1:  # a sample cannot show that nothing is missed
-        more = ""
+        advice = ""
     elif recall.value is not None and recall.value < choice.target_recall:
-        more = f", or more candidates per image: {choice.n_not_candidates:,} of {recall.n:,} golden labels are not "
-        more += "candidates of any model"
+        advice = f", or more candidates per image: {choice.n_not_candidates:,} of {recall.n:,} golden labels are not "
+        advice += "candidates of any model"
     else:
-        more = f", or more golden answers: all models together name {recall.hits:,} of {recall.n:,} golden labels"
+        advice = f", or more golden answers: all models together name {recall.hits:,} of {recall.n:,} golden labels"
     return DataError(
         "not-reached",
         "the golden answers cannot show that all models reach this recall",
-        allowed=f"up to {round_down(choice.highest_bound)}" if choice.highest_bound else "no recall",
+        allowed=f"up to {format_rounded_down(choice.highest_bound)}" if choice.highest_bound else "no recall",
         found=choice.target_recall,
-        fix=f"choose a lower recall{more}",
+        fix=f"choose a lower recall{advice}",
     )
 
 
-def _list_unasked(
+def _write_unasked_classes(
     call: Call,
     files: tuple[Path, ...],
     output: Path,
@@ -291,40 +304,42 @@ def _list_unasked(
     benchmark: Benchmark | None,
     original: str | None,
 ) -> None:
-    """Write predicted classes that are not in the label sets and that raters were not asked about."""
-    inputs = _load_scores(call, benchmark, original)
-    unknown: dict[str, int] = {}
+    """Write predicted classes that are not in the labels and that raters were not asked about."""
+    inputs = _load_unasked_inputs(call, benchmark, original)
+    unknown_counts: dict[str, int] = {}
     candidates_found = unasked_candidates(
-        _iter_outcomes(call, files, inputs, unknown), inputs.labels, inputs.scores, top_k=top_k
+        _iter_outcomes(call, files, inputs, unknown_counts), inputs.labels, inputs.scores, top_k=top_k
     )
     write_candidates(output, candidates_found, limit=limit, force=call.force)
     if len(candidates_found):
-        call.suggest("tasks", output, *benchmark_arguments(inputs.benchmark), "-o", free_name("tasks.jsonl"))
+        call.suggest_command(
+            "tasks", output, *make_benchmark_arguments(inputs.benchmark), "-o", find_unused_path("tasks.jsonl")
+        )
     if call.json:
-        call.print_document("propose", unasked_to_json(candidates_found, output, top_k, limit, unknown))
+        call.print_json("propose", unasked_to_json(candidates_found, output, top_k, limit, unknown_counts))
         return
-    print_unasked(call, candidates_found, output, limit, unknown)
+    print_unasked_classes(call, candidates_found, output, limit, unknown_counts)
     if inputs.class_names_note and len(candidates_found):
-        call.note(inputs.class_names_note)
+        call.add_note(inputs.class_names_note)
     call.print_inputs("labels", "original", "scores")
 
 
-def _load_scores(call: Call, benchmark: Benchmark | None, original: str | None) -> EvaluationInputs:
+def _load_unasked_inputs(call: Call, benchmark: Benchmark | None, original: str | None) -> EvaluationInputs:
     """Read the labels, if available, and the scores, which tell which classes raters were asked about."""
-    inputs = load_evaluation_inputs(call, benchmark, None, original, labels_needed=False)
+    inputs = load_evaluation_inputs(call, benchmark, None, original, needs_labels=False)
     if inputs.scores is None and (len(inputs.labels) or "votes" in inputs.benchmark.sources):
-        with suggest_benchmark(inputs.is_default):
+        with add_benchmark_fix(inputs.is_default):
             raise DataError(
                 "missing-scores",
                 "scores are missing, so it is unknown which questions were asked",
-                fix=_how_to_make_scores(inputs.benchmark),
+                fix=_find_scores_command(inputs.benchmark),
             )
     if not (inputs.labels.images or inputs.benchmark.images or inputs.original):
-        part_path(inputs.benchmark, "images", needed_by="propose")
+        find_part_path(inputs.benchmark, "images", command="propose")
     return inputs
 
 
-def _how_to_make_scores(benchmark: Benchmark) -> str:
+def _find_scores_command(benchmark: Benchmark) -> str:
     """Return the command that makes or downloads a benchmark's scores."""
     folder = benchmark.folder
     if folder is None:
@@ -335,14 +350,16 @@ def _how_to_make_scores(benchmark: Benchmark) -> str:
 
 
 def _iter_outcomes(
-    call: Call, files: tuple[Path, ...], inputs: EvaluationInputs, unknown: dict[str, int]
+    call: Call, files: tuple[Path, ...], inputs: EvaluationInputs, unknown_counts: dict[str, int]
 ) -> Iterator[tuple[str, Predictions, Outcomes]]:
-    """Yield each file with predictions and outcomes; store its number of unknown images in `unknown`."""
+    """Yield each file with predictions and outcomes; store its number of unknown images in `unknown_counts`."""
     join_arguments = inputs.join_arguments(call)
     for file, predictions in iter_predictions(call, files, inputs):
-        with add_place_to_errors(file):
-            outcomes = inputs.outcomes(predictions, inputs.labels, any_class_list=True, name=file, **join_arguments)
+        with add_error_place(file):
+            outcomes = inputs.find_outcomes(
+                predictions, inputs.labels, any_class_list=True, name=file, **join_arguments
+            )
         class_list = find_class_list(outcomes, inputs.labels, inputs.original)
         warn_if_other_class_list(file, class_list, inputs.labels.classes, depth=2)
-        unknown[file] = int(np.count_nonzero(outcomes.state == UNKNOWN))
+        unknown_counts[file] = int(np.count_nonzero(outcomes.state == UNKNOWN))
         yield file, predictions, outcomes

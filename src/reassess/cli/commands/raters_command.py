@@ -5,9 +5,9 @@ from pathlib import Path
 import click
 
 from reassess.aggregation import GoldenVotes, golden_votes, rater_reliability, reliability_table
-from reassess.aggregation.stopping import warn_of_stop
-from reassess.cli.aggregate_inputs import has_separate_golden
-from reassess.cli.call import Call, call_options
+from reassess.aggregation.stopping import warn_of_early_stop
+from reassess.cli.aggregate_inputs import is_golden_unanswered_by_raters
+from reassess.cli.call import Call, add_call_options
 from reassess.cli.help_pages import Command
 from reassess.cli.options import (
     answers_option,
@@ -23,7 +23,7 @@ from reassess.core import Benchmark, Questions, Votes
 from reassess.formats.tables import TABLE_SUFFIXES, write_table
 from reassess.text import count_noun
 
-_PRINTED_SUFFIXES = (".tex", ".md")
+_LATEX_AND_MARKDOWN_SUFFIXES = (".tex", ".md")
 
 
 @click.command(
@@ -39,7 +39,7 @@ _PRINTED_SUFFIXES = (".tex", ".md")
 )
 @output_option("TABLE", "Write a row for each rater: csv, tsv, jsonl, parquet, tex or md.", required=False)
 @match_option
-@call_options
+@add_call_options
 def raters(
     call: Call,
     votes: str | None,
@@ -59,25 +59,25 @@ def raters(
     """
     if benchmark is None and votes is None:
         raise click.UsageError("Give VOTES, or --benchmark.")
-    call.check_output(output, (*TABLE_SUFFIXES, *_PRINTED_SUFFIXES), "a table", benchmark=benchmark)
-    rater_votes, golden_data = load_raters(call, benchmark, votes, golden, at_least=golden_at_least)
+    call.check_output(output, (*TABLE_SUFFIXES, *_LATEX_AND_MARKDOWN_SUFFIXES), "a table", benchmark=benchmark)
+    rater_votes, golden_data = load_rater_votes(call, benchmark, votes, golden, at_least=golden_at_least)
     result = rater_reliability(rater_votes, golden_data, seed=seed)
     if benchmark is not None and benchmark.stop is not None and votes is None and result.alpha is not None:
-        warn_of_stop(benchmark.stop, "their alpha is biased; alpha of golden votes is not")
-    if output is not None and output.suffix.lower() in _PRINTED_SUFFIXES:
+        warn_of_early_stop(benchmark.stop, "their alpha is biased; alpha of golden votes is not")
+    if output is not None and output.suffix.lower() in _LATEX_AND_MARKDOWN_SUFFIXES:
         raters_table(result).write(output, force=call.force)
     elif output is not None:
         write_table(output, reliability_table(result), force=call.force)
     if call.json:
-        by_experts = None if golden_data is None else golden_data.by_experts
-        call.print_document("raters", {**result.to_json(), "golden": by_experts and by_experts.to_json()})
+        by_experts = None if golden_data is None else golden_data.expert_truth
+        call.print_json("raters", {**result.to_json(), "golden": by_experts and by_experts.to_json()})
         return
     print_reliability(call, result, golden_data)
     if output is not None:
-        call.info(f"{output}: {count_noun(len(result.raters), 'rater')}")
+        call.print_line(f"{output}: {count_noun(len(result.raters), 'rater')}")
 
 
-def load_raters(
+def load_rater_votes(
     call: Call,
     benchmark: Benchmark | None,
     votes: str | None = None,
@@ -87,16 +87,16 @@ def load_raters(
 ) -> tuple[Votes, GoldenVotes | None]:
     """Read the raters' votes and, if available, their votes on golden items and the truth of these."""
     reader = PartReader(call, benchmark)
-    rater_votes = reader.require("votes", votes)
+    rater_votes = reader.read_required("votes", votes)
     if isinstance(rater_votes.items, Questions):
-        reader.recognize(rater_votes.images)
-    reader.find_golden(golden)
-    reader.check_kinds()
-    if golden is None and has_separate_golden(reader):
+        reader.recognize_benchmark(rater_votes.images)
+    reader.read_golden_votes(golden)
+    reader.check_item_kinds()
+    if golden is None and is_golden_unanswered_by_raters(reader):
         call.announce("raters are not measured by golden questions: no rater answered one that experts answered")
         del reader.parts["golden"]
         reader.parts.pop("rater-golden", None)
-    parts = reader.join()
+    parts = reader.join_parts()
     rater_votes = parts["votes"]
     if "golden" not in parts:
         return rater_votes, None

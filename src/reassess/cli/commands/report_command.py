@@ -6,12 +6,19 @@ from typing import Any
 
 import click
 
-from reassess.cli.call import FILE, Call, call_options, percent_cell, reject_repeated, with_progress
+from reassess.cli.call import (
+    INPUT_PATH_TYPE,
+    Call,
+    add_call_options,
+    format_percent_cell,
+    reject_repeated_files,
+    with_progress,
+)
 from reassess.cli.evaluation_inputs import load_evaluation_inputs
 from reassess.cli.help_pages import Choice, Command
-from reassess.cli.options import join_options, label_options, output_option, prediction_options
+from reassess.cli.options import add_join_options, add_label_options, add_prediction_options, output_option
 from reassess.cli.packages import check_packages
-from reassess.cli.part_inputs import images_path
+from reassess.cli.part_inputs import find_images_path
 from reassess.cli.prediction_inputs import iter_predictions
 from reassess.cli.screen import print_table
 from reassess.comparison import Findings
@@ -24,9 +31,9 @@ from reassess.formats.result_files import short_names
 from reassess.report import CHARTS, ShownMistakes, write_chart, write_report
 from reassess.report.figures import FIGURE_SUFFIXES
 from reassess.report.writing import REPORT_SUFFIXES
-from reassess.text import count_noun, merge_equal
+from reassess.text import count_noun, merge_equal_texts
 
-_SCORES = ("scores", IMAGENET.sources["scores"])
+_SCORE_INPUT_NAMES = ("scores", IMAGENET.sources["scores"])
 
 
 @click.command(
@@ -37,13 +44,15 @@ _SCORES = ("scores", IMAGENET.sources["scores"])
         "reassess report a.csv --benchmark pets --chart taxonomy -o mistakes.png",
     ],
 )
-@click.argument("files", nargs=-1, required=True, type=FILE, metavar="FILE...")
+@click.argument("files", nargs=-1, required=True, type=INPUT_PATH_TYPE, metavar="FILE...")
 @output_option("PAGE|FIGURE", "Write the report: html; with --chart, svg, png or pdf.")
 @click.option(
     "--chart", "kind", type=Choice(list(CHARTS)), metavar="KIND", help=f"Draw one chart: {', '.join(CHARTS)}."
 )
 @click.option("--short", is_flag=True, help="Write one printable page of tables, for an appendix.")
-@click.option("--images", type=FILE, metavar="DIR|ZIP|TAR", help="Images of the mistakes.  [default: the benchmark's]")
+@click.option(
+    "--images", type=INPUT_PATH_TYPE, metavar="DIR|ZIP|TAR", help="Images of the mistakes.  [default: the benchmark's]"
+)
 @click.option(
     "--limit",
     type=click.IntRange(1),
@@ -55,15 +64,15 @@ _SCORES = ("scores", IMAGENET.sources["scores"])
 @click.option(
     "--leaderboard",
     "tables",
-    type=FILE,
+    type=INPUT_PATH_TYPE,
     multiple=True,
     metavar="TABLE",
     help="Published results to compare the models with, as for leaderboard; repeatable.",
 )
-@label_options
-@prediction_options
-@join_options
-@call_options
+@add_label_options
+@add_prediction_options
+@add_join_options
+@add_call_options
 def report(
     call: Call,
     files: tuple[Path, ...],
@@ -90,23 +99,23 @@ def report(
     findings = _load_findings(call, files, **other_options)
     image_place = images
     if images is None and not short and "images" in findings.benchmark.sources:
-        image_place = images_path(call, findings.benchmark)
-    file_of = {name: file for file, name in short_names([str(path) for path in files]).items()}
+        image_place = find_images_path(call, findings.benchmark)
+    file_by_name = {name: file for file, name in short_names([str(path) for path in files]).items()}
     gallery = write_report(
         output,
         findings,
         images=image_place,
         mistakes=limit,
         short=short,
-        files=file_of,
-        **call.record(),
+        files=file_by_name,
+        **call.describe_command(),
         force=call.force,
         track=partial(with_progress, call),
     )
     if call.json:
-        call.print_document("report", _to_json(findings, file_of, output, gallery))
+        call.print_json("report", _to_json(findings, file_by_name, output, gallery))
     else:
-        _print(call, findings, output, gallery, short=short)
+        _print_findings(call, findings, output, gallery, is_short=short)
 
 
 def _load_findings(
@@ -119,10 +128,10 @@ def _load_findings(
     tables: tuple[Path, ...],
 ) -> Findings:
     """Read predictions, labels and the other parts, and compute the findings."""
-    reject_repeated(files)
-    inputs = load_evaluation_inputs(call, benchmark, labels, original, with_votes=True)
+    reject_repeated_files(files)
+    inputs = load_evaluation_inputs(call, benchmark, labels, original, needs_votes=True)
     inputs.add_class_tables(call)
-    score_sources = [str(entry["name"]) for entry in call.inputs if entry["name"] in _SCORES]
+    score_sources = [str(entry["name"]) for entry in call.inputs if entry["name"] in _SCORE_INPUT_NAMES]
     names = short_names([str(path) for path in files]).values()
     predictions_by_file = iter_predictions(call, files, inputs)
     return Findings.from_predictions(
@@ -130,8 +139,8 @@ def _load_findings(
         inputs.labels,
         **inputs.findings_arguments,
         threshold=inputs.threshold,
-        score_source=score_sources[0] if score_sources else _SCORES[0],
-        in_sample=inputs.in_sample,
+        score_source=score_sources[0] if score_sources else _SCORE_INPUT_NAMES[0],
+        in_sample=inputs.is_in_sample,
         leaderboard=read_leaderboard(*(call.add_input("leaderboard", path) for path in tables)) if tables else None,
         track=lambda items: with_progress(call, items, "resampling raters"),
         **inputs.join_arguments(call),
@@ -144,46 +153,59 @@ def _draw_chart(call: Call, files: tuple[Path, ...], output: Path, kind: str, ot
     if call.json:
         table = chart.table
         results = {"output": str(output), "kind": kind, "title": chart.title}
-        call.print_document("report", results | {"columns": table.csv_columns, "rows": table.csv_rows})
+        call.print_json("report", results | {"columns": table.csv_columns, "rows": table.csv_rows})
     else:
-        call.note(f"{output}: {chart.title}")
+        call.add_note(f"{output}: {chart.title}")
         if chart.note:
-            call.note(chart.note)
+            call.add_note(chart.note)
 
 
 def _to_json(
-    findings: Findings, file_of: dict[str, str], output: Path, gallery: ShownMistakes | None
+    findings: Findings, file_by_name: dict[str, str], output: Path, gallery: ShownMistakes | None
 ) -> dict[str, Any]:
     return {
         "output": str(output),
         "bytes": output.stat().st_size,
         "label_set": findings.labels.title,
-        "models": [{"name": name, "file": file_of[name]} for name in findings.models],
-        "gallery": None if gallery is None else vars(gallery),
+        "models": [{"name": name, "file": file_by_name[name]} for name in findings.models],
+        "gallery": None if gallery is None else _gallery_to_dict(gallery),
         **({} if gallery is not None else {"gallery_reason": "images are missing"}),
     }
 
 
-def _print(call: Call, findings: Findings, output: Path, gallery: ShownMistakes | None, *, short: bool) -> None:
+def _gallery_to_dict(gallery: ShownMistakes) -> dict[str, int]:
+    return {
+        "images": gallery.n_images,
+        "pictures": gallery.n_thumbnails,
+        "missing": gallery.n_missing,
+        "unreadable": gallery.n_unreadable,
+    }
+
+
+def _print_findings(
+    call: Call, findings: Findings, output: Path, gallery: ShownMistakes | None, *, is_short: bool
+) -> None:
     rows = [
-        [name, percent_cell(result.real.get(1)), percent_cell(result.original_accuracy(1))]
+        [name, format_percent_cell(result.real.get(1)), format_percent_cell(result.original_accuracy(1))]
         for name, result in findings.evaluations.items()
     ]
     print_table(["model", f"{label_set_heading(findings.labels.title)} top-1 %", "original top-1 %"], rows)
     for line in different_images_in_words(findings.panel):
-        call.info(line)
-    for line in merge_equal({model: label_errors_in_words(result) for model, result in findings.evaluations.items()}):
-        call.info(line)
-    call.info(f"{output}: {count_noun(len(rows), 'model')} on one {'printable page' if short else 'page'}")
-    if short:
+        call.print_line(line)
+    for line in merge_equal_texts(
+        {model: label_errors_in_words(result) for model, result in findings.evaluations.items()}
+    ):
+        call.print_line(line)
+    call.print_line(f"{output}: {count_noun(len(rows), 'model')} on one {'printable page' if is_short else 'page'}")
+    if is_short:
         return
     if without_names := class_names_hint(findings.benchmark, findings.classes):
-        call.info(without_names)
+        call.print_line(without_names)
     if gallery is None:
-        call.info("without a gallery of mistakes: images are missing (--images DIR)")
+        call.print_line("without a gallery of mistakes: images are missing (--images DIR)")
         return
-    call.info(f"gallery: {count_noun(gallery.images, 'mistake')}, {gallery.pictures:,} with an image")
-    if gallery.missing or gallery.unreadable:
-        call.info(
-            f"mistakes without an image: {gallery.missing:,} not in the folder, {gallery.unreadable:,} unreadable"
+    call.print_line(f"gallery: {count_noun(gallery.n_images, 'mistake')}, {gallery.n_thumbnails:,} with an image")
+    if gallery.n_missing or gallery.n_unreadable:
+        call.print_line(
+            f"mistakes without an image: {gallery.n_missing:,} not in the folder, {gallery.n_unreadable:,} unreadable"
         )

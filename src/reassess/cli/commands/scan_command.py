@@ -7,11 +7,18 @@ from typing import Any
 
 import click
 
-from reassess.cli.call import FILE, Call, benchmark_arguments, call_options, free_name, progress_bars
-from reassess.cli.help_pages import Command, in_benchmark
-from reassess.cli.options import benchmark_option, output_option, usable_cores
+from reassess.cli.call import (
+    INPUT_PATH_TYPE,
+    Call,
+    add_call_options,
+    find_unused_path,
+    make_benchmark_arguments,
+    show_progress_bars,
+)
+from reassess.cli.help_pages import Command, benchmark_section_option
+from reassess.cli.options import benchmark_option, count_usable_cores, output_option
 from reassess.cli.packages import check_packages
-from reassess.cli.part_inputs import NONE, PartReader, images_path
+from reassess.cli.part_inputs import NO_SOURCE, PartReader, find_images_path
 from reassess.cli.screen import print_table, print_text
 from reassess.core import UNUSABLE_KINDS, Benchmark, DuplicateCounts, LabelSets
 from reassess.data import Scan, scan_images
@@ -19,8 +26,8 @@ from reassess.formats import write_duplicates
 from reassess.formats.simple_tables import DUPLICATES_SUFFIXES
 from reassess.text import count_noun, join_first
 
-_MOST_PAIRS = 20
-_MOST_DIFFERING, _MOST_LISTED = 10, 10_000  # pairs with different labels, printed and in JSON
+_MAX_PRINTED_PAIRS = 20
+_MAX_PRINTED_DIFFERING, _MAX_DIFFERING_IN_JSON = 10, 10_000  # pairs with different labels, printed and in JSON
 
 
 @click.command(
@@ -31,7 +38,7 @@ _MOST_DIFFERING, _MOST_LISTED = 10, 10_000  # pairs with different labels, print
         "reassess scan --benchmark pets -o unusable.csv",
     ],
 )
-@click.argument("sources", nargs=-1, type=FILE, metavar="[SOURCE...]")
+@click.argument("sources", nargs=-1, type=INPUT_PATH_TYPE, metavar="[SOURCE...]")
 @output_option(
     "TABLE",
     "Write these images: csv, tsv or parquet, with the columns set, image, group, kind, label and other_labels.",
@@ -41,12 +48,12 @@ _MOST_DIFFERING, _MOST_LISTED = 10, 10_000  # pairs with different labels, print
     "--workers", type=click.IntRange(0), metavar="N", help="Processes that read images.  [default: one per core]"
 )
 @benchmark_option
-@in_benchmark(
+@benchmark_section_option(
     "--original",
     metavar="NAME|FILE",
     help="Labels of the benchmark's images, to find duplicates with other labels.  [default: the benchmark's]",
 )
-@call_options
+@add_call_options
 def scan(
     call: Call,
     sources: tuple[Path, ...],
@@ -71,10 +78,14 @@ def scan(
     for source in sources:
         if source.is_file():
             call.add_input("images", source)
-    places, labels = _sources_and_labels(call, sources, benchmark, original)
-    with progress_bars(call) as progress:
+    places, labels = _find_sources_and_labels(call, sources, benchmark, original)
+    with show_progress_bars(call) as progress:
         scan_result = scan_images(
-            places, near=near, labels=labels, workers=usable_cores() if workers is None else workers, progress=progress
+            places,
+            near=near,
+            labels=labels,
+            workers=count_usable_cores() if workers is None else workers,
+            progress=progress,
         )
     write_duplicates(output, scan_result.duplicates, force=call.force)
     if (
@@ -82,24 +93,26 @@ def scan(
         and not sources
         and next(scan_result.duplicates.pairs_with_different_labels(), None) is not None
     ):
-        campaign = free_name(f"{output.stem}.db")
-        call.suggest("annotate", "create", campaign, output, *benchmark_arguments(benchmark))
+        campaign = find_unused_path(f"{output.stem}.db")
+        call.suggest_command("annotate", "create", campaign, output, *make_benchmark_arguments(benchmark))
     elif benchmark is not None and scan_result.duplicates.count_groups():
-        call.suggest("folds", *benchmark_arguments(benchmark), "--duplicates", output, "-o", free_name("folds.csv"))
+        call.suggest_command(
+            "folds", *make_benchmark_arguments(benchmark), "--duplicates", output, "-o", find_unused_path("folds.csv")
+        )
     if call.json:
-        call.print_document("scan", {"output": str(output), "near": near, **_to_json(scan_result)})
+        call.print_json("scan", {"output": str(output), "near": near, **_to_json(scan_result)})
     else:
-        _print(call, scan_result, output, near=near)
+        _print_scan(call, scan_result, output, has_near=near)
 
 
-def _sources_and_labels(
+def _find_sources_and_labels(
     call: Call, sources: tuple[Path, ...], benchmark: Benchmark | None, original: str | None
 ) -> tuple[tuple[Path, ...], LabelSets | None]:
     """Put the benchmark's images before the other sources, and read their labels."""
     if benchmark is None:
         return sources, None
-    images = images_path(call, benchmark, needed_by="scan")
-    labels = None if original == NONE else PartReader(call, benchmark).find_original(original)
+    images = find_images_path(call, benchmark, needed_by="scan")
+    labels = None if original == NO_SOURCE else PartReader(call, benchmark).read_original_labels(original)
     return (images, *(source for source in sources if source != images)), labels
 
 
@@ -112,84 +125,103 @@ def _to_json(scan: Scan) -> dict[str, Any]:
         "smallest_side": scan.smallest_side,
         "sets": [
             {
-                "set": each.name,
-                "place": str(each.place),
-                "images": each.images,
-                **{kind: scan.count(each.name, kind) for kind in UNUSABLE_KINDS},
-                "unreadable_images": [{"image": image, "reason": reason} for image, reason in each.unreadable],
+                "set": image_set.name,
+                "place": str(image_set.place),
+                "images": image_set.n_images,
+                **{kind: scan.count_images(image_set.name, kind) for kind in UNUSABLE_KINDS},
+                "unreadable_images": [{"image": image, "reason": reason} for image, reason in image_set.unreadable],
             }
-            for each in scan.sets
+            for image_set in scan.sets
         ],
-        "duplicates": [each.to_json() for each in scan.counts],
+        "duplicates": [each.to_json() for each in scan.duplicate_counts],
         "other_label_pairs": [
             {"kind": kind, "images": [row, other_row], "labels": [label, other_label]}
-            for row, label, other_row, other_label, kind in islice(_differing_pairs(scan), _MOST_LISTED)
+            for row, label, other_row, other_label, kind in islice(_iter_differing_pairs(scan), _MAX_DIFFERING_IN_JSON)
         ],
     }
 
 
-def _print(call: Call, scan: Scan, output: Path, *, near: bool) -> None:
+def _print_scan(call: Call, scan: Scan, output: Path, *, has_near: bool) -> None:
     """Print a row for each set and for each pair of sets with duplicates, then the notes."""
-    counts = scan.counts
-    within_set = {each.set_name: each for each in counts if each.set_name == each.other_set_name}
-    between_sets = [each for each in counts if each.set_name != each.other_set_name and (each.n_exact or each.n_near)]
-    between_sets.sort(key=lambda each: -each.n_exact - each.n_near)
-    with_classes = any(each.n_other_label is not None for each in counts)
+    counts = scan.duplicate_counts
+    within_set = {
+        set_counts.set_name: set_counts for set_counts in counts if set_counts.set_name == set_counts.other_set_name
+    }
+    between_sets = [
+        set_counts
+        for set_counts in counts
+        if set_counts.set_name != set_counts.other_set_name and (set_counts.n_exact or set_counts.n_near)
+    ]
+    between_sets.sort(key=lambda set_counts: -set_counts.n_exact - set_counts.n_near)
+    has_classes = any(set_counts.n_other_label is not None for set_counts in counts)
     rows: list[list[str | None]] = []
-    for each in scan.sets:
-        unusable_counts = [f"{scan.count(each.name, kind):,}" for kind in UNUSABLE_KINDS]
+    for image_set in scan.sets:
+        unusable_counts = [f"{scan.count_images(image_set.name, kind):,}" for kind in UNUSABLE_KINDS]
         rows.append(
-            [each.name, f"{each.images:,}", *unusable_counts, *_cells(within_set[each.name], near, with_classes)]
+            [
+                image_set.name,
+                f"{image_set.n_images:,}",
+                *unusable_counts,
+                *_format_counts(within_set[image_set.name], has_near, has_classes),
+            ]
         )
-    for pair in between_sets[: call.row_limit(len(between_sets), _MOST_PAIRS, "pairs of sets")]:
+    for pair in between_sets[: call.limit_rows(len(between_sets), _MAX_PRINTED_PAIRS, "pairs of sets")]:
         name = f"{pair.set_name}, duplicated in {pair.other_set_name}"
-        rows.append([name, None, None, None, None, *_cells(pair, near, with_classes)])
-    optional = [*(["near"] if near else []), *(["other label"] if with_classes else [])]
+        rows.append([name, None, None, None, None, *_format_counts(pair, has_near, has_classes)])
+    optional = [*(["near"] if has_near else []), *(["other label"] if has_classes else [])]
     print_table(["set", "images", *UNUSABLE_KINDS, "exact", *optional], rows)
-    if differing_pairs := list(islice(_differing_pairs(scan), _MOST_LISTED)):
+    if differing_pairs := list(islice(_iter_differing_pairs(scan), _MAX_DIFFERING_IN_JSON)):
         print_text("")
-        limit = call.row_limit(len(differing_pairs), _MOST_DIFFERING, "pairs of duplicates with different labels")
-        print_table(
-            ["image", "label", "duplicate", "label of duplicate", "kind"], differing_pairs[:limit], text_columns=5
+        limit = call.limit_rows(
+            len(differing_pairs), _MAX_PRINTED_DIFFERING, "pairs of duplicates with different labels"
         )
-    call.info(f"{output}: {count_noun(len(scan.duplicates), 'row')}, {_groups(scan, near)}")
+        print_table(
+            ["image", "label", "duplicate", "label of duplicate", "kind"], differing_pairs[:limit], n_text_columns=5
+        )
+    call.print_line(f"{output}: {count_noun(len(scan.duplicates), 'row')}, {_describe_groups(scan, has_near)}")
     unreadable = [f"{image} of {each.name} ({reason})" for each in scan.sets for image, reason in each.unreadable]
     if unreadable:
-        call.info(f"unreadable: {join_first(unreadable, max_items=len(unreadable) if call.verbose else 1)}")
+        call.print_line(f"unreadable: {join_first(unreadable, max_items=len(unreadable) if call.verbose else 1)}")
     notes = ["exact: has a pixel-identical copy"]
-    if near:
+    if has_near:
         notes.append("near: has only similar copies")
-    if with_classes:
-        copies = "duplicate" if near else "exact copy"
+    if has_classes:
+        copies = "duplicate" if has_near else "exact copy"
         notes.append(
-            f"other label: has {'a' if near else 'an'} {copies} with another label; one of the labels may be wrong"
+            f"other label: has {'a' if has_near else 'an'} {copies} with another label; one of the labels may be wrong"
         )
-    call.note("; ".join(notes))
-    if not near:
-        call.note("to also find resized, cropped or compressed copies: --near")
+    call.add_note("; ".join(notes))
+    if not has_near:
+        call.add_note("to also find resized, cropped or compressed copies: --near")
 
 
-def _differing_pairs(scan: Scan) -> Iterator[tuple[str, str | None, str, str | None, str]]:
+def _iter_differing_pairs(scan: Scan) -> Iterator[tuple[str, str | None, str, str | None, str]]:
     """Yield image, label, duplicate, its label and kind for duplicates with different labels."""
     duplicates = scan.duplicates
 
-    def name(row: int) -> str:
+    def image_name(row: int) -> str:
         image = duplicates.images[row]
         return image if len(scan.sets) == 1 else f"{duplicates.sets[duplicates.set_ids[row]]}/{image}"
 
     for row, other_row in duplicates.pairs_with_different_labels():
-        yield name(row), duplicates.labels[row], name(other_row), duplicates.labels[other_row], duplicates.kinds[row]
+        yield (
+            image_name(row),
+            duplicates.labels[row],
+            image_name(other_row),
+            duplicates.labels[other_row],
+            duplicates.kinds[row],
+        )
 
 
-def _cells(counts: DuplicateCounts, near: bool, with_classes: bool) -> list[str | None]:
+def _format_counts(counts: DuplicateCounts, has_near: bool, has_classes: bool) -> list[str | None]:
     other_row = None if counts.n_other_label is None else f"{counts.n_other_label:,}"
-    return [f"{counts.n_exact:,}", *([f"{counts.n_near:,}"] if near else []), *([other_row] if with_classes else [])]
+    return [f"{counts.n_exact:,}", *([f"{counts.n_near:,}"] if has_near else []), *([other_row] if has_classes else [])]
 
 
-def _groups(scan: Scan, near: bool) -> str:
+def _describe_groups(scan: Scan, has_near: bool) -> str:
     """Describe the number of groups, and the size of the largest."""
     parts = []
-    for kind in ("exact", "near") if near else ("exact",):
+    for kind in ("exact", "near") if has_near else ("exact",):
         largest = scan.duplicates.largest_group(kind)
         suffix = f" (largest: {largest:,} images)" if largest > 2 else ""
         parts.append(f"{count_noun(scan.duplicates.count_groups(kind), f'{kind} group')}{suffix}")

@@ -7,20 +7,20 @@ from pathlib import Path
 
 import click
 
-from reassess.cli.call import FILE, Call, call_options, reject_repeated
-from reassess.cli.evaluation_inputs import EvaluationInputs, load_evaluation_inputs, suggest_benchmark
+from reassess.cli.call import INPUT_PATH_TYPE, Call, add_call_options, reject_repeated_files
+from reassess.cli.evaluation_inputs import EvaluationInputs, add_benchmark_fix, load_evaluation_inputs
 from reassess.cli.help_pages import Command
-from reassess.cli.options import label_options, match_option, prediction_options
+from reassess.cli.options import add_label_options, add_prediction_options, match_option
 from reassess.cli.prediction_inputs import iter_predictions
 from reassess.cli.screen import print_table, print_text
 from reassess.core import Benchmark, Classes, Id, LabelSets, find_image
-from reassess.data import benchmark_names, part_path
-from reassess.data.benchmark_folders import MADE_BY
+from reassess.data import find_part_path, to_benchmark_names
+from reassess.data.benchmark_folders import PART_INSTRUCTIONS
 from reassess.evaluation import Candidate, ImageSheet, image_sheet
 from reassess.evaluation.evaluation_words import PREDICTION_NAMES, format_score
 from reassess.text import join_and, join_first
 
-_MOST_CLASSES, _MOST_RATERS = 10, 5  # classes, and raters per class, without --verbose
+_MAX_PRINTED_CLASSES, _MAX_PRINTED_RATERS = 10, 5  # classes, and raters per class, without --verbose
 _EXPECTED_PARTS = ("scores", "votes")  # a note tells if a benchmark folder has none; golden answers are optional
 
 
@@ -28,11 +28,11 @@ _EXPECTED_PARTS = ("scores", "votes")  # a note tells if a benchmark folder has 
     cls=Command, docs="docs/evaluate.md", examples=["reassess show 3", "reassess show tom.png a.csv --benchmark pets"]
 )
 @click.argument("image")
-@click.argument("files", nargs=-1, type=FILE, metavar="[FILE...]")
-@label_options
-@prediction_options
+@click.argument("files", nargs=-1, type=INPUT_PATH_TYPE, metavar="[FILE...]")
+@add_label_options
+@add_prediction_options
 @match_option
-@call_options
+@add_call_options
 def show(
     call: Call,
     image: str,
@@ -47,16 +47,16 @@ def show(
     the predictions of each FILE. IMAGE is a name such as ILSVRC2012_val_00000001, the end of a name, or the number at
     its end.
     """
-    reject_repeated(files)
-    inputs = load_evaluation_inputs(call, benchmark, labels, original, with_votes=True, labels_needed=False)
+    reject_repeated_files(files)
+    inputs = load_evaluation_inputs(call, benchmark, labels, original, needs_votes=True, needs_labels=False)
     label_sets = inputs.labels
     other_parts = (inputs.original, inputs.scores, inputs.votes, inputs.experts)
     if not len(label_sets) and all(part is None for part in other_parts):
-        part_path(inputs.benchmark, "labels", needed_by="show")
-    (image,) = benchmark_names([image], inputs.benchmark)
+        find_part_path(inputs.benchmark, "labels", command="show")
+    (image,) = to_benchmark_names([image], inputs.benchmark)
     image_lists = [part.images for part in (label_sets, *other_parts) if part is not None]
     image = find_image(image, tuple(dict.fromkeys(chain.from_iterable(image_lists))))
-    with suggest_benchmark(inputs.is_default):
+    with add_benchmark_fix(inputs.is_default):
         sheet = image_sheet(
             image,
             labels=label_sets,
@@ -67,54 +67,58 @@ def show(
             predictions=dict(iter_predictions(call, files, inputs)),
         )
     if call.json:
-        call.print_document("show", sheet.to_json(label_sets.classes))
+        call.print_json("show", sheet.to_json(label_sets.classes))
     else:
-        _print(call, sheet, inputs)
-        if notes := [*_missing(inputs), *([inputs.class_names_note] if inputs.class_names_note else [])]:
-            call.note("\n" + "\n".join(notes))
+        _print_image_sheet(call, sheet, inputs)
+        if notes := [*_describe_missing_parts(inputs), *([inputs.class_names_note] if inputs.class_names_note else [])]:
+            call.add_note("\n" + "\n".join(notes))
 
 
-def _print(call: Call, sheet: ImageSheet, inputs: EvaluationInputs) -> None:
+def _print_image_sheet(call: Call, sheet: ImageSheet, inputs: EvaluationInputs) -> None:
     classes = inputs.labels.classes
     print_text(f"image      {sheet.image}")
     print_text(f"original   {'unknown' if sheet.original is None else _format_class(classes, sheet.original)}")
-    print_text(f"valid      {_format_valid(sheet, inputs.labels)}")
+    print_text(f"valid      {_format_valid_classes(sheet, inputs.labels)}")
     print_text("")
     if sheet.candidates is None:
         print_text("Candidate classes are unknown, because scores and votes are missing.")
     elif sheet.candidates:
         score = "probability" if inputs.scores is not None and inputs.scores.is_exclusive else "score"
         headings = ["class", "name", score, "valid", "votes", "raters", "experts"]
-        candidates = sheet.candidates[: call.row_limit(len(sheet.candidates), _MOST_CLASSES, "classes")]
-        most_raters = max(len(candidate.votes) for candidate in candidates) if call.verbose else _MOST_RATERS
-        print_table(headings, [_row(candidate, sheet, inputs, most_raters) for candidate in candidates], text_columns=7)
+        candidates = sheet.candidates[: call.limit_rows(len(sheet.candidates), _MAX_PRINTED_CLASSES, "classes")]
+        max_raters = max(len(candidate.votes) for candidate in candidates) if call.verbose else _MAX_PRINTED_RATERS
+        print_table(
+            headings,
+            [_candidate_row(candidate, sheet, inputs, max_raters) for candidate in candidates],
+            n_text_columns=7,
+        )
         if sheet.n_raters:
             all_printed = len(candidates) == len(sheet.candidates)
             suffix = "; all chosen classes are listed" if all_printed else ""
             print_text(f"Raters chose one class per image{suffix}.")
-        if any(sum(rater is not None for rater, _ in candidate.votes) > most_raters for candidate in candidates):
-            call.note("to print all raters: --verbose")
+        if any(sum(rater is not None for rater, _ in candidate.votes) > max_raters for candidate in candidates):
+            call.add_note("to print all raters: --verbose")
     else:
         print_text("The image is unrated: raters were not asked about it.")
     for file, class_ids in sheet.predictions.items():
         print_text(f"\n{file}: {_format_prediction(class_ids, sheet, classes)}")
 
 
-def _missing(inputs: EvaluationInputs) -> list[str]:
-    """Tell which parts of the benchmark are missing, and how to get them."""
+def _describe_missing_parts(inputs: EvaluationInputs) -> list[str]:
+    """Return sentences on missing parts of the benchmark, and how to get them."""
     parts, benchmark = {"scores": inputs.scores, "votes": inputs.votes, "golden": inputs.experts}, inputs.benchmark
-    missing = [part for part, data in parts.items() if data is None]
+    missing_texts = [part for part, data in parts.items() if data is None]
     if benchmark.folder is not None:
-        return [f"{part} are missing: {MADE_BY[part]}" for part in missing if part in _EXPECTED_PARTS]
-    missing = [part for part in missing if part in benchmark.sources]
-    if not missing:
+        return [f"{part} are missing: {PART_INSTRUCTIONS[part]}" for part in missing_texts if part in _EXPECTED_PARTS]
+    missing_texts = [part for part in missing_texts if part in benchmark.sources]
+    if not missing_texts:
         return []
-    names = join_and(["golden answers" if part == "golden" else part for part in missing])
-    sources = " ".join(benchmark.sources[part] for part in missing)
+    names = join_and(["golden answers" if part == "golden" else part for part in missing_texts])
+    sources = " ".join(benchmark.sources[part] for part in missing_texts)
     return [f"{names} are missing: reassess fetch {sources}"]
 
 
-def _format_valid(sheet: ImageSheet, labels: LabelSets) -> str:
+def _format_valid_classes(sheet: ImageSheet, labels: LabelSets) -> str:
     if sheet.valid is None:
         return f"unknown: {'the image is not in the label sets' if len(labels) else 'label sets are missing'}"
     texts = [_format_class(labels.classes, class_id) for class_id in sheet.valid]
@@ -122,7 +126,7 @@ def _format_valid(sheet: ImageSheet, labels: LabelSets) -> str:
 
 
 def _format_prediction(class_ids: tuple[int | None, ...] | None, sheet: ImageSheet, classes: Classes) -> str:
-    """Format the predicted classes of a model, with the votes' result for each."""
+    """Format the classes that a model predicts, each with the result of the votes."""
     if class_ids is None:
         return "the image is not in this file"
     descriptions = {class_id: PREDICTION_NAMES[kind] for class_id, kind in sheet.mistake_kinds.items()}
@@ -136,7 +140,9 @@ def _format_prediction(class_ids: tuple[int | None, ...] | None, sheet: ImageShe
     return "; ".join(texts) or PREDICTION_NAMES["no_class"]
 
 
-def _row(candidate: Candidate, sheet: ImageSheet, inputs: EvaluationInputs, most_raters: int) -> list[str | None]:
+def _candidate_row(
+    candidate: Candidate, sheet: ImageSheet, inputs: EvaluationInputs, max_raters: int
+) -> list[str | None]:
     if sheet.n_raters is None:
         raters = [f"{rater}: {answer}" for rater, answer in candidate.votes]
     else:
@@ -146,16 +152,16 @@ def _row(candidate: Candidate, sheet: ImageSheet, inputs: EvaluationInputs, most
         inputs.labels.classes.short_name(candidate.class_id),
         None if candidate.score is None else format_score(candidate.score, inputs.threshold, digits=4),
         "valid" if candidate.class_id in (sheet.valid or ()) else "",
-        _vote_counts(candidate.votes, sheet.n_raters),
-        join_first(raters, max_items=most_raters),
-        _vote_counts(candidate.expert_votes, sheet.n_experts),
+        _format_vote_counts(candidate.votes, sheet.n_raters),
+        join_first(raters, max_items=max_raters),
+        _format_vote_counts(candidate.expert_votes, sheet.n_experts),
     ]
 
 
-def _vote_counts(votes: Sequence[tuple[Id | None, Id]], choosers: int | None) -> str:
-    """Count votes by answer; with `choosers`, count who chose the class among all who chose a class."""
-    if choosers is not None:
-        return f"{len(votes)} of {choosers}" if choosers else ""
+def _format_vote_counts(votes: Sequence[tuple[Id | None, Id]], n_choosers: int | None) -> str:
+    """Format the number of votes by answer; with `n_choosers`, how many of them chose the class."""
+    if n_choosers is not None:
+        return f"{len(votes)} of {n_choosers}" if n_choosers else ""
     counts = Counter(answer for _, answer in votes)
     return ", ".join(f"{n} {answer}" for answer, n in counts.most_common())
 

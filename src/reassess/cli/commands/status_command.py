@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from reassess import annotation
-from reassess.cli.call import Call, call_options, free_name
-from reassess.cli.campaign_inputs import CAMPAIGN
+from reassess.cli.call import Call, add_call_options, find_unused_path
+from reassess.cli.campaign_inputs import CAMPAIGN_TYPE
 from reassess.cli.help_pages import Command
 from reassess.cli.screen import format_message, print_text
 from reassess.core import IMAGENET
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @click.command(cls=Command, docs="docs/own-images.md", examples=["reassess status pets", "reassess status pets.db"])
 @click.argument("place", metavar="[NAME|FOLDER|CAMPAIGN]", envvar="REASSESS_BENCHMARK", default=IMAGENET.name)
-@call_options
+@add_call_options
 def status(call: Call, place: str) -> int:
     """Show the state of a benchmark or campaign, and what is next.
 
@@ -28,7 +28,7 @@ def status(call: Call, place: str) -> int:
     a file or address, progress and rater accuracy on golden questions are shown.
     """
     if "://" in place or Path(place).is_file():
-        _show_campaign(call, CAMPAIGN.convert(place, None, None))
+        _show_campaign(call, CAMPAIGN_TYPE.convert(place, None, None))
         return 0
     return _show_benchmark(call, place)
 
@@ -44,7 +44,7 @@ def _show_benchmark(call: Call, place: str) -> int:
             for path in part.paths:
                 if part.part != "images" and path.is_file():
                     call.add_input(part.part, path)
-        call.print_document("status", to_json(result))
+        call.print_json("status", to_json(result))
     else:
         print_status(result)
     errors = dict.fromkeys(map(format_message, result.errors))
@@ -54,25 +54,25 @@ def _show_benchmark(call: Call, place: str) -> int:
 
 
 def _show_campaign(call: Call, campaign: str | Path) -> None:
-    from reassess.cli.tables.status_table import print_progress, warn_of_easy_practice
+    from reassess.cli.tables.status_table import print_progress, warn_if_practice_is_easy
 
     with annotation.using_campaign(campaign) as opened:
-        progress = annotation.progress_of(opened, time.time())
-    command, *more = _next_arguments(progress)
-    call.suggest("annotate", command, annotation.shown_address(campaign), *more)
+        progress = annotation.measure_progress(opened, time.time())
+    command, *arguments = _next_annotate_arguments(progress)
+    call.suggest_command("annotate", command, annotation.hide_password(campaign), *arguments)
     if call.json:
-        call.print_document("status", progress.to_json())
+        call.print_json("status", progress.to_json())
     else:
         print_progress(call, progress)
-    has_begun = any(one.role == "rater" and one.last is not None for one in progress.raters)
-    warn_of_easy_practice(progress.practice, has_begun=has_begun)
+    has_begun = any(is_alone.role == "rater" and is_alone.last_answer_time is not None for is_alone in progress.people)
+    warn_if_practice_is_easy(progress.practice_round, has_begun=has_begun)
 
 
-def _next_arguments(progress: "Progress") -> list[str]:
+def _next_annotate_arguments(progress: "Progress") -> list[str]:
     """Return the next `annotate` command, and its arguments after the campaign."""
-    roles_with_link = {rater.role for rater in progress.raters if rater.linked}
-    if progress.golden_unknown and "expert" not in roles_with_link:
+    roles_with_link = {rater.role for rater in progress.people if rater.has_link}
+    if progress.n_golden_unknown and "expert" not in roles_with_link:
         return ["invite", "NAME:expert..."]
-    if progress.waiting or (progress.open and "rater" not in roles_with_link):
+    if progress.n_questions_without_rater or (progress.n_open and "rater" not in roles_with_link):
         return ["invite", "NAME..."]
-    return ["serve"] if progress.open else ["export", "-o", str(free_name("rated"))]
+    return ["serve"] if progress.n_open else ["export", "-o", str(find_unused_path("rated"))]

@@ -10,22 +10,35 @@ import click
 import numpy as np
 
 from reassess.cli.aggregate_inputs import NO_OPTIONS, compute_scores
-from reassess.cli.call import FILE, Call, Range, benchmark_arguments, call_options, free_name
-from reassess.cli.campaign_inputs import GOLDEN_OPTION, NOT_IN_TASKS, read_golden, sample_in_words, with_unanswered
-from reassess.cli.help_pages import Command, in_benchmark
-from reassess.cli.options import STOP, ParsedType, benchmark_option, output_option
+from reassess.cli.call import (
+    INPUT_PATH_TYPE,
+    Call,
+    FiniteRange,
+    add_call_options,
+    find_unused_path,
+    make_benchmark_arguments,
+)
+from reassess.cli.campaign_inputs import (
+    GOLDEN_NOT_IN_TASKS_NOTE,
+    GOLDEN_TYPE,
+    add_unanswered_golden,
+    describe_sample,
+    read_golden_votes_or_questions,
+)
+from reassess.cli.help_pages import Command, benchmark_section_option
+from reassess.cli.options import STOP_RULE_TYPE, ParsedType, benchmark_option, output_option
 from reassess.cli.part_inputs import PartReader, find_part
 from reassess.cli.screen import print_table
 from reassess.core import ORIGINAL_SOURCE, Benchmark, Candidates, Effort, LabelSets, StopRule, Tasks, Votes
 from reassess.core.items import require_questions
 from reassess.data import read_votes
-from reassess.errors import DataError, add_place_to_errors
+from reassess.errors import DataError, add_error_place
 from reassess.formats import read_candidates, read_hierarchy, write_tasks
 from reassess.formats.files import exists, sha256
 from reassess.formats.task_files import TASK_SUFFIXES
 from reassess.proposals import (
-    TASKS_WITH,
-    USUAL_SIZE,
+    DEFAULT_TASK_SIZE,
+    TASK_DESCRIPTIONS,
     draw_golden,
     make_tasks,
     seconds_per_vote,
@@ -33,9 +46,9 @@ from reassess.proposals import (
 )
 from reassess.text import count_noun, join_first
 
-_VOTES = 5  # as for ReaL
-_LEAST_HOURS = 0.1  # smaller numbers are printed as "less than 0.1"
-_SEED_BITS = 63  # seeds in task files are signed 64-bit integers
+_DEFAULT_VOTES_PER_QUESTION = 5  # as for ReaL
+_MIN_PRINTED_HOURS = 0.1  # smaller numbers are printed as "less than 0.1"
+_N_SEED_BITS = 63  # seeds in task files are signed 64-bit integers
 
 
 def _parse_seconds(text: str) -> float | Path:
@@ -47,7 +60,7 @@ def _parse_seconds(text: str) -> float | Path:
         raise click.BadParameter(f"{text!r} is neither a number of seconds nor a file of votes.") from None
     if not math.isfinite(number):
         raise click.BadParameter(f"{text!r} is not a number of seconds.")
-    return float(Range(0).convert(number, None, None))
+    return float(FiniteRange(0).convert(number, None, None))
 
 
 @click.command(
@@ -58,12 +71,12 @@ def _parse_seconds(text: str) -> float | Path:
     ],
     docs="docs/proposals.md",
 )
-@click.argument("candidates", type=FILE, metavar="CANDIDATES")
+@click.argument("candidates", type=INPUT_PATH_TYPE, metavar="CANDIDATES")
 @output_option("TASKS", "Write the tasks: jsonl.")
 @click.option(
     "--per-task",
     type=click.IntRange(1),
-    default=USUAL_SIZE,
+    default=DEFAULT_TASK_SIZE,
     show_default=True,
     metavar="N",
     help="Maximum number of classes per task.",
@@ -71,7 +84,7 @@ def _parse_seconds(text: str) -> float | Path:
 @click.option(
     "--per-question",
     type=click.IntRange(1),
-    default=_VOTES,
+    default=_DEFAULT_VOTES_PER_QUESTION,
     show_default=True,
     metavar="N",
     help="Votes per question; with --stop, the maximum.",
@@ -84,15 +97,15 @@ def _parse_seconds(text: str) -> float | Path:
 )
 @click.option(
     "--stop",
-    type=STOP,
+    type=STOP_RULE_TYPE,
     metavar="LOW,HIGH",
     help="Close a question if its probability leaves (LOW, HIGH) after at least 2 votes. The number of votes is "
     "estimated from earlier votes, in --seconds or the benchmark.",
 )
 @benchmark_option
-@in_benchmark(
+@benchmark_section_option(
     "--golden",
-    type=GOLDEN_OPTION,
+    type=GOLDEN_TYPE,
     metavar="N|NAME|FILE",
     help="Draw about N golden questions for experts; or a source of experts' answers or golden questions, which are "
     "not put into tasks; or none.  [default: the benchmark's]",
@@ -103,7 +116,7 @@ def _parse_seconds(text: str) -> float | Path:
     metavar="S",
     help="Seed for drawing golden questions; keep it secret.  [default: random]",
 )
-@call_options
+@add_call_options
 def tasks(
     call: Call,
     candidates: Path,
@@ -132,7 +145,7 @@ def tasks(
     tree = None if source is None else read_hierarchy(call.add_input("hierarchy", Path(source)), questions.classes)
     sample = None
     if isinstance(golden, int):
-        seed = secrets.randbits(_SEED_BITS) if seed is None else seed
+        seed = secrets.randbits(_N_SEED_BITS) if seed is None else seed
         sample = draw_golden(candidates_read, golden, original=original, seed=seed)
         sample = replace(sample, predictions=(sha256(candidates),))
     if sample is not None and experts is not None:  # drawn questions stay in the file, even with answers
@@ -152,16 +165,18 @@ def tasks(
         )
     votes_per_question: float = per_question
     if stop is not None:
-        votes_per_question = _votes_until_closed(call, stop, per_question, seconds, benchmark)
+        votes_per_question = _mean_votes_until_closed(call, stop, per_question, seconds, benchmark)
     if isinstance(seconds, Path):
         path = call.add_input("votes", seconds)
-        with add_place_to_errors(path):
+        with add_error_place(path):
             seconds = seconds_per_vote(read_votes(path, answers=image_benchmark.answers, classes=questions.classes))
     write_tasks(output, tasks_made, force=call.force)
     tasks_made = tasks_made.select(~tasks_made.golden_mask)
     effort = tasks_made.effort(votes_per_question, seconds)
     without_path = [] if tree is None else [c for c in np.unique(questions.class_ids).tolist() if not tree.path(c)]
-    call.suggest("annotate", "create", free_name("campaign.db"), output, *benchmark_arguments(benchmark))
+    call.suggest_command(
+        "annotate", "create", find_unused_path("campaign.db"), output, *make_benchmark_arguments(benchmark)
+    )
     if call.json:
         results = {
             "output": str(output),
@@ -173,18 +188,18 @@ def tasks(
             "per_task": per_task,
         }
         sizes = {str(n): int(count) for n, count in enumerate(np.bincount(tasks_made.sizes)) if count}
-        call.print_document("tasks", {**results, "by_size": sizes, "not_in_hierarchy": len(without_path)})
+        call.print_json("tasks", {**results, "by_size": sizes, "not_in_hierarchy": len(without_path)})
     else:
-        _print(call, tasks_made, effort, output, per_question, stop)
+        _print_tasks(call, tasks_made, effort, output, per_question, stop)
         if golden_drawn.sample is not None:
-            call.info(f"golden, for experts: {sample_in_words(golden_drawn.sample, len(golden_drawn.questions))}")
-            call.info(NOT_IN_TASKS)
+            call.print_line(f"golden, for experts: {describe_sample(golden_drawn.sample, len(golden_drawn.questions))}")
+            call.print_line(GOLDEN_NOT_IN_TASKS_NOTE)
         if golden_count:
             are = count_noun(golden_count, "golden question is", "golden questions are")
-            call.info(f"{are} not in the tasks: the campaign mixes them in")
+            call.print_line(f"{are} not in the tasks: the campaign mixes them in")
         if without_path:
             names = join_first([questions.classes.short_name(class_id) for class_id in without_path], max_items=3)
-            call.info(f"{count_noun(len(without_path), 'class', 'classes')} not in the hierarchy: {names}")
+            call.print_line(f"{count_noun(len(without_path), 'class', 'classes')} not in the hierarchy: {names}")
         call.print_inputs("original", "golden", "hierarchy", "votes")
 
 
@@ -195,22 +210,22 @@ def _read_parts(
     reader = PartReader(call, benchmark)
     candidates_read = read_candidates(call.add_input("candidates", candidates), reader.classes)
     reader.parts["candidates"] = candidates, candidates_read.questions
-    reader.recognize(candidates_read.questions.images, with_classes=True)
+    reader.recognize_benchmark(candidates_read.questions.images, needs_classes=True)
     if isinstance(golden, int) and ORIGINAL_SOURCE not in candidates_read.sources:
-        reader.find_original()
+        reader.read_original_labels()
     source = None if isinstance(golden, int) else golden
     if (path := find_part(call, reader.benchmark, "golden", source)) is not None:
-        golden_read = read_golden(reader, path)
+        golden_read = read_golden_votes_or_questions(reader, path)
         reader.parts["golden"] = (
             path,
-            golden_read if isinstance(golden_read, Votes) else with_unanswered(None, golden_read),
+            golden_read if isinstance(golden_read, Votes) else add_unanswered_golden(None, golden_read),
         )
-    parts = reader.join(share_images=False)
+    parts = reader.join_parts(must_share_images=False)
     candidates_read = replace(candidates_read, questions=parts["candidates"])
     return reader.benchmark, candidates_read, parts.get("golden"), parts.get("original")
 
 
-def _votes_until_closed(
+def _mean_votes_until_closed(
     call: Call, stop: StopRule, per_question: int, seconds: float | Path | None, benchmark: Benchmark | None
 ) -> float:
     """Return the mean votes per question under a stop rule, from earlier votes."""
@@ -229,16 +244,18 @@ def _votes_until_closed(
     return votes_until_closed(computed.votes, computed.aggregation.model, stop, per_question)
 
 
-def _print(call: Call, tasks: Tasks, effort: Effort, output: Path, per_question: int, stop: StopRule | None) -> None:
-    kinds = Counter(next(start for start in TASKS_WITH if reason.startswith(start)) for reason in tasks.reasons)
+def _print_tasks(
+    call: Call, tasks: Tasks, effort: Effort, output: Path, per_question: int, stop: StopRule | None
+) -> None:
+    kinds = Counter(next(start for start in TASK_DESCRIPTIONS if reason.startswith(start)) for reason in tasks.reasons)
     rows = [[f"{n:,}", f"{count:,}"] for n, count in enumerate(np.bincount(tasks.sizes)) if count]
-    print_table(["classes per task", "tasks"], rows, text_columns=0)
-    call.info(
+    print_table(["classes per task", "tasks"], rows, n_text_columns=0)
+    call.print_line(
         f"{output}: {count_noun(effort.n_tasks, 'task')} with {count_noun(effort.n_questions, 'question')} on "
         f"{count_noun(effort.n_images, 'image')}"
     )
-    counts = [f"{classes}: {kinds[start]:,}" for start, classes in TASKS_WITH.items() if kinds[start]]
-    call.info(f"tasks with {'; with '.join(counts)}")
+    counts = [f"{classes}: {kinds[start]:,}" for start, classes in TASK_DESCRIPTIONS.items() if kinds[start]]
+    call.print_line(f"tasks with {'; with '.join(counts)}")
     votes = f"{count_noun(effort.n_votes, 'vote')} ({per_question:,} per question)"
     if stop is not None:
         mean = effort.n_votes / effort.n_questions
@@ -247,7 +264,7 @@ def _print(call: Call, tasks: Tasks, effort: Effort, output: Path, per_question:
             f"{stop.high:g})"
         )
     if effort.hours is None:
-        call.info(f"{votes}; to estimate hours: --seconds")
+        call.print_line(f"{votes}; to estimate hours: --seconds")
     else:
-        hours = f"{effort.hours:,.1f}" if effort.hours >= _LEAST_HOURS else f"less than {_LEAST_HOURS}"
-        call.info(f"{votes}: {hours} hours at {effort.seconds_per_vote:.2f} seconds per vote")
+        hours = f"{effort.hours:,.1f}" if effort.hours >= _MIN_PRINTED_HOURS else f"less than {_MIN_PRINTED_HOURS}"
+        call.print_line(f"{votes}: {hours} hours at {effort.seconds_per_vote:.2f} seconds per vote")

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from reassess.cli.call import Call, interval_cell, percent_cell
+from reassess.cli.call import Call, format_interval_cell, format_percent_cell
 from reassess.cli.screen import ResultTable, print_table, print_text
 from reassess.comparison import (
     AccuracyChange,
@@ -35,7 +35,7 @@ from reassess.errors import DataError, Missing
 from reassess.evaluation.evaluation_words import label_set_heading
 from reassess.formats.result_files import PrintedNumber, format_count, short_names
 from reassess.numeric import Proportion
-from reassess.text import join_first, merge_equal
+from reassess.text import join_first, merge_equal_texts
 
 _Part = TypeVar("_Part")
 
@@ -78,7 +78,7 @@ def _parts_to_json(
 def print_comparison(call: Call, findings: Findings) -> None:
     """Print the comparison of two models or the ranking of more, then explain the numbers."""
     if len(findings.panel.models) == 2:
-        _print_pair(findings.pairs[0], findings.uncertainty)
+        _print_model_pair(findings.pairs[0], findings.uncertainty)
     elif isinstance(findings.ranking, Missing):
         print_text(f"models cannot be compared: {findings.ranking}")
     else:
@@ -87,12 +87,12 @@ def print_comparison(call: Call, findings: Findings) -> None:
         _print_preferences(findings.preferences)
     if not isinstance(findings.biases, Missing):
         _print_biases(findings.biases)
-    for line in merge_equal({model: findings.evaluations[model].detected for model in findings.panel.models}):
-        call.info(line)
+    for line in merge_equal_texts({model: findings.evaluations[model].detected for model in findings.panel.models}):
+        call.print_line(line)
     for line in not_shared_in_words(findings.panel):
-        call.info(line)
+        call.print_line(line)
     for line in _footnotes(findings):
-        call.note(line)
+        call.add_note(line)
 
 
 def comparison_table(findings: Findings) -> ResultTable:
@@ -105,7 +105,7 @@ def comparison_table(findings: Findings) -> ResultTable:
     return _ranking_table(findings.ranking, findings.uncertainty, label_set_heading(findings.labels.title))
 
 
-def _print_pair(pair: Comparison, uncertainty: LabelUncertainty | Missing) -> None:
+def _print_model_pair(pair: Comparison, uncertainty: LabelUncertainty | Missing) -> None:
     print_text(pair.verdict)
     if not isinstance(uncertainty, Missing):
         print_text(lead_probability_in_words(pair, uncertainty))
@@ -113,29 +113,47 @@ def _print_pair(pair: Comparison, uncertainty: LabelUncertainty | Missing) -> No
     _pair_table(pair).print()
 
 
-def _pair_table(pair: Comparison, a: str = "a", b: str = "b") -> ResultTable:
-    headings = ["labels", "images", f"{a} %", f"{b} %", f"{a} - {b}", "95 %", "p", f"only {a}", f"only {b}"]
+def _pair_table(pair: Comparison, first_name: str = "a", second_name: str = "b") -> ResultTable:
+    headings = [
+        "labels",
+        "images",
+        f"{first_name} %",
+        f"{second_name} %",
+        f"{first_name} - {second_name}",
+        "95 %",
+        "p",
+        f"only {first_name}",
+        f"only {second_name}",
+    ]
     rows = []
     for name, part in pair.differences_by_name.items():
-        rows.append(_difference(name, part))
+        rows.append(_difference_row(name, part))
         if part.standard_deviation is not None:
-            test_cells = _interval_in_points(part.raters_interval), _p_value(part, "raters_p_value")
+            test_cells = _format_interval_in_points(part.raters_interval), _format_p_value(part, "raters_p_value")
             rows.append([f"{name}, raters resampled", None, None, None, None, *test_cells, None, None])
     return ResultTable(headings, rows)
 
 
-def _difference(name: str, part: PairedHits | AccuracyChange) -> list[object]:
+def _difference_row(name: str, comparison: PairedHits | AccuracyChange) -> list[object]:
     shares: tuple[object, object] = (None, None)
     unique_hits: tuple[object, object] = (None, None)
-    if not isinstance(part, AccuracyChange):
-        shares = percent_cell(part.accuracy_a), percent_cell(part.accuracy_b)
-        unique_hits = format_count(part.n_only_a), format_count(part.n_only_b)
-    test_cells = _difference_in_points(part), _interval_in_points(part.interval), _p_value(part, "p_value")
-    return [name, format_count(part.n), *shares, *test_cells, *unique_hits]
+    if not isinstance(comparison, AccuracyChange):
+        shares = format_percent_cell(comparison.accuracy_a), format_percent_cell(comparison.accuracy_b)
+        unique_hits = format_count(comparison.n_only_a), format_count(comparison.n_only_b)
+    test_cells = (
+        _format_difference(comparison),
+        _format_interval_in_points(comparison.interval),
+        _format_p_value(comparison, "p_value"),
+    )
+    return [name, format_count(comparison.n), *shares, *test_cells, *unique_hits]
 
 
-def _difference_in_points(part: PairedHits | AccuracyChange) -> PrintedNumber | None:
-    return None if part.difference is None else PrintedNumber(f"{100 * part.difference:+.2f}", 100 * part.difference)
+def _format_difference(comparison: PairedHits | AccuracyChange) -> PrintedNumber | None:
+    return (
+        None
+        if comparison.difference is None
+        else PrintedNumber(f"{100 * comparison.difference:+.2f}", 100 * comparison.difference)
+    )
 
 
 def _print_ranking(ranking: Ranking, uncertainty: LabelUncertainty | Missing, label_title: str) -> None:
@@ -152,22 +170,28 @@ def _ranking_table(ranking: Ranking, uncertainty: LabelUncertainty | Missing, la
         ("file", list(ranking.models)),
         ("rank", ranking.ranks.tolist()),
         ("rank, 95 %", [PrintedNumber(f"{low} to {high}", low, high) for low, high in zip(*bounds, strict=True)]),
-        (f"{label_title} %", list(map(percent_cell, ranking.real))),
-        ("95 %", list(map(interval_cell, ranking.real))),
+        (f"{label_title} %", list(map(format_percent_cell, ranking.real))),
+        ("95 %", list(map(format_interval_cell, ranking.real))),
     ]
     if not isinstance(uncertainty, Missing):
         columns.append(
-            ("true labels, 95 %", [interval_cell(uncertainty.accuracy_interval(model)) for model in ranking.models])
+            (
+                "true labels, 95 %",
+                [format_interval_cell(uncertainty.accuracy_interval(model)) for model in ranking.models],
+            )
         )
     if ranking.original is not None and ranking.original_ranks is not None:
-        columns.append(("original %", list(map(percent_cell, ranking.original))))
+        columns.append(("original %", list(map(format_percent_cell, ranking.original))))
         columns.append(("original rank", ranking.original_ranks.tolist()))
     leads = [pair.real for pair in ranking.neighbours]
-    columns.append(("ahead of next", [*map(_difference_in_points, leads), None]))
+    columns.append(("ahead of next", [*map(_format_difference, leads), None]))
     columns.append(
-        ("ahead of next, 95 %", [*(_interval_in_points(pair.raters_interval or pair.interval) for pair in leads), None])
+        (
+            "ahead of next, 95 %",
+            [*(_format_interval_in_points(pair.raters_interval or pair.interval) for pair in leads), None],
+        )
     )
-    columns.append(("Holm p", [*(_p_value(pair, "final_p_value") for pair in leads), None]))
+    columns.append(("Holm p", [*(_format_p_value(pair, "final_p_value") for pair in leads), None]))
     headings, cells = zip(*columns, strict=True)
     return ResultTable(headings, list(zip(*cells, strict=True)))
 
@@ -192,11 +216,15 @@ def _print_preferences(preferences: Sequence[Preference]) -> None:
     print_table(headings, rows)
 
 
-def _preference_cells(verdicts: PreferenceCounts | None) -> list[str | None]:
-    if verdicts is None:
+def _preference_cells(counts: PreferenceCounts | None) -> list[str | None]:
+    if counts is None:
         return [None, None, None]
-    of_label = Proportion(verdicts.n_label, verdicts.model_share.n)
-    return [percent_cell(verdicts.model_share), interval_cell(verdicts.model_share), percent_cell(of_label)]
+    of_label = Proportion(counts.n_label, counts.model_share.n)
+    return [
+        format_percent_cell(counts.model_share),
+        format_interval_cell(counts.model_share),
+        format_percent_cell(of_label),
+    ]
 
 
 def _print_biases(biases: Sequence[LabellingBias]) -> None:
@@ -206,18 +234,18 @@ def _print_biases(biases: Sequence[LabellingBias]) -> None:
             bias.model if group == "all" else "",
             group,
             f"{part.by_model.n:,}",
-            percent_cell(part.by_model),
-            interval_cell(part.by_model),
-            percent_cell(part.chance_share),
-            None if part.p_value is None else _p_cell(format_p_value(part.p_value)),
-            percent_cell(part.raters_favourite),
+            format_percent_cell(part.by_model),
+            format_interval_cell(part.by_model),
+            format_percent_cell(part.chance_share),
+            None if part.p_value is None else _to_p_value_cell(format_p_value(part.p_value)),
+            format_percent_cell(part.raters_favourite),
         ]
         for bias in biases
         for group, part in {"all": bias.total, **bias.by_group}.items()
     ]
     headings = ["labelling bias", "group", "images", "original %", "95 %", "chance %", "p", "raters %"]
     print_text("")
-    print_table(headings, rows, text_columns=2)
+    print_table(headings, rows, n_text_columns=2)
 
 
 def _footnotes(findings: Findings) -> Iterator[str]:
@@ -235,13 +263,13 @@ def _footnotes(findings: Findings) -> Iterator[str]:
         yield f"95 % of an accuracy: Wilson; of a rank: {explain_rank_intervals(ranking)}"
         yield HOLM_EXPLANATION
     for line in explain_label_uncertainty(findings.uncertainty):
-        yield f"{line}{_how_to_measure(findings)}"
+        yield f"{line}{_explain_missing_uncertainty(findings)}"
     if not panel.has_original.any():
         yield f"no comparison by original labels: {ORIGINAL_LABELS_MISSING}"
     else:
-        for what, part in (("model or label", findings.preferences), ("labelling bias", findings.biases)):
+        for label_name, part in (("model or label", findings.preferences), ("labelling bias", findings.biases)):
             if isinstance(part, Missing):
-                yield f"{what}: {part}"
+                yield f"{label_name}: {part}"
     co_occurrence, label = findings.co_occurrence, findings.classes.short_name
     if len(co_occurrence):
         pairs = zip(co_occurrence.class_pairs.tolist(), co_occurrence.image_counts.tolist(), strict=True)
@@ -249,7 +277,7 @@ def _footnotes(findings: Findings) -> Iterator[str]:
         yield f"classes most often valid together: {join_first(pair_texts, max_items=3)}"
 
 
-def _how_to_measure(findings: Findings) -> str:
+def _explain_missing_uncertainty(findings: Findings) -> str:
     """Return how to get the votes, experts' answers or labels that label uncertainty needs."""
     part = "votes" if findings.votes is None else "golden" if findings.experts is None else ""
     sources, folder = findings.benchmark.sources, findings.benchmark.folder
@@ -259,23 +287,25 @@ def _how_to_measure(findings: Findings) -> str:
         place = [] if folder is None else ["--benchmark", folder, "-o", sources.get("scores", folder / "scores.csv")]
         command = ["aggregate", "--method", "calibrated", *place, *(["--force"] if "scores" in sources else [])]
         return f" (reassess {shlex.join(map(str, command))}, then reassess labels)"
-    known = folder is None and part in sources
+    has_known_parts = folder is None and part in sources
     made_by = "annotate" if part == "votes" else "annotate create --golden N, and annotate invite CAMPAIGN NAME:expert"
-    return f" (reassess {f'fetch {sources[part]}' if known else made_by})"
+    return f" (reassess {f'fetch {sources[part]}' if has_known_parts else made_by})"
 
 
-def _interval_in_points(interval: tuple[float, float] | None) -> PrintedNumber | None:
+def _format_interval_in_points(interval: tuple[float, float] | None) -> PrintedNumber | None:
     if interval is None:
         return None
     low, high = (100 * bound for bound in interval)
     return PrintedNumber(f"{low:+.2f} to {high:+.2f}", low, high)
 
 
-def _p_value(part: PairedHits | AccuracyChange, attribute: str) -> PrintedNumber | None:
+def _format_p_value(comparison: PairedHits | AccuracyChange, attribute: str) -> PrintedNumber | None:
     """Format a p-value; files contain the full value, or a bound such as < 1e-300."""
-    text = _p_cell(part.p_value_texts().get(attribute))
-    return None if text is None else PrintedNumber(text, text if text.startswith("<") else getattr(part, attribute))
+    text = _to_p_value_cell(comparison.p_value_texts().get(attribute))
+    return (
+        None if text is None else PrintedNumber(text, text if text.startswith("<") else getattr(comparison, attribute))
+    )
 
 
-def _p_cell(text: str | None) -> str | None:
+def _to_p_value_cell(text: str | None) -> str | None:
     return None if text is None else text.removeprefix("= ")

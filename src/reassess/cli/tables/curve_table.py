@@ -14,7 +14,7 @@ from reassess.core import StopRule
 from reassess.formats.tables import write_table
 from reassess.text import count_noun, format_percent, join_first
 
-_MOST_VARIANTS = 8
+_MAX_PRINTED_VARIANTS = 8
 
 
 def print_curves(
@@ -24,64 +24,67 @@ def print_curves(
     headings = ["scores", "average precision"]
     if goal is not None:
         headings += ["threshold", "precision", "95 %", "recall", "95 %", "labels", "empty images"]
-    print_table(headings, [_row(curve) for curve in curves], best=["average precision"])
+    print_table(headings, [_curve_row(curve) for curve in curves], best_columns=["average precision"])
     if curve_parts.rules:
         click.echo()
         rows = [row for rule in curve_parts.rules for row in _rule_rows(rule)]
-        print_table(["rule", "variant", "precision", "recall"], rows, text_columns=2)
+        print_table(["rule", "variant", "precision", "recall"], rows, n_text_columns=2)
     golden = curve_parts.golden
     questions, images = count_noun(len(golden), "golden question"), count_noun(len(golden.questions.images), "image")
-    call.info(f"{questions} on {images}, {golden.positives:,} valid")
-    if golden.by_experts is not None and golden.by_experts.note is not None:
-        call.info(golden.by_experts.note)
+    call.print_line(f"{questions} on {images}, {golden.n_valid:,} valid")
+    if golden.expert_truth is not None and golden.expert_truth.note is not None:
+        call.print_line(golden.expert_truth.note)
     _print_golden_votes(call, curve_parts)
-    if golden.unrated:
-        questions = count_noun(golden.unrated, "golden question")
-        call.info(f"not used: {questions} on images where raters have not answered all golden questions")
-    if golden.exclusive:
-        call.note("golden images are measured on all classes; a class without a score has the score 0")
+    if golden.n_unrated:
+        questions = count_noun(golden.n_unrated, "golden question")
+        call.print_line(f"not used: {questions} on images where raters have not answered all golden questions")
+    if golden.is_exclusive:
+        call.add_note("golden images are measured on all classes; a class without a score has the score 0")
     if any(curve.curve.in_sample for curve in curves):
-        call.info("in-sample: the golden answers used here also made the scores")
+        call.print_line("in-sample: the golden answers used here also made the scores")
         if not is_out_of_sample:
-            call.note("for out-of-sample scores: --leave-out image")
-    unchanged = [curve.file for curve in curves if curve.curve.in_sample is False and curve.left_out is None]
+            call.add_note("for out-of-sample scores: --leave-out image")
+    unchanged = [curve.file for curve in curves if curve.curve.in_sample is False and curve.held_out_name is None]
     if is_out_of_sample and unchanged:
-        call.info(f"{join_first(unchanged)}: made without golden answers, so --leave-out changes nothing")
+        call.print_line(f"{join_first(unchanged)}: made without golden answers, so --leave-out changes nothing")
     if goal is not None:
-        call.note("95 %: bootstrap over images, with all golden questions of an image together")
+        call.add_note("95 %: bootstrap over images, with all golden questions of an image together")
         unrated_text = "not included" if curve_parts.original is None else "included with their original label"
-        call.note(f"labels and empty images: on all images; unrated images are {unrated_text}")
+        call.add_note(f"labels and empty images: on all images; unrated images are {unrated_text}")
 
 
 def _print_golden_votes(call: Call, curve_parts: CurveParts) -> None:
-    """Print where golden votes are used, and how many; with more votes, scores are more accurate."""
+    """Print how many golden votes are used. With more votes, scores are more accurate."""
     votes, all_votes = curve_parts.votes, curve_parts.all_votes
     if votes is None or all_votes is None or all_votes is votes:
         return
-    voted, scored = (int(np.count_nonzero(each.sizes)) for each in (votes, all_votes))
+    voted, scored = (int(np.count_nonzero(kind_votes.sizes)) for kind_votes in (votes, all_votes))
     items = count_noun(scored - voted, "golden item has", "golden items have")
     mean = (len(all_votes) - len(votes)) / (scored - voted)
     suffix = f" (others: {len(votes) / voted:.1f} votes)" if voted else ""
-    call.info(f"{items} only golden votes: {mean:.1f} each{suffix}")
+    call.print_line(f"{items} only golden votes: {mean:.1f} each{suffix}")
 
 
-def _row(curve: MeasuredCurve) -> list[str | None]:
+def _curve_row(curve: MeasuredCurve) -> list[str | None]:
     cells: list[str | None] = [curve.name, f"{curve.curve.average_precision:.4f}"]
-    if curve.chosen is None:
+    if curve.operating_point is None:
         return cells
-    point = curve.chosen.point
+    point = curve.operating_point.point
     cells.append(repr(point.threshold))  # not rounded, since a rounded threshold may select other questions
-    values = (point.precision, curve.chosen.precision_interval), (point.recall, curve.chosen.recall_interval)
+    values = (
+        (point.precision, curve.operating_point.precision_interval),
+        (point.recall, curve.operating_point.recall_interval),
+    )
     for part, interval in values:
         cells.append(None if part.value is None else f"{part.value:.4f}")
         cells.append(None if interval is None else f"{interval[0]:.3f} to {interval[1]:.3f}")
-    return [*cells, f"{curve.chosen.labels:,}", f"{curve.chosen.empty_images:,}"]
+    return [*cells, f"{curve.operating_point.n_labels:,}", f"{curve.operating_point.n_empty_images:,}"]
 
 
 def _rule_rows(rule: Rule) -> Iterator[list[str]]:
     """Return a row for each variant of a rule; of many variants, the median and the range."""
     values = np.array([(point.precision.value, point.recall.value) for point in rule.points], np.float64)
-    if len(values) <= _MOST_VARIANTS:
+    if len(values) <= _MAX_PRINTED_VARIANTS:
         for variant, (precision, recall) in zip(rule.variants, values.tolist(), strict=True):
             yield [rule.name, "" if variant == rule.name else str(variant), f"{precision:.4f}", f"{recall:.4f}"]
         return
@@ -92,7 +95,7 @@ def _rule_rows(rule: Rule) -> Iterator[list[str]]:
 def write_points(
     path: Path, curves: Sequence[MeasuredCurve], rules: Sequence[Rule] = (), *, force: bool = False
 ) -> None:
-    """Write the columns of `curve_points`; missing values and NaN are null."""
+    """Write the points of the curves as a table, with the columns of `curve_points`; NaN becomes null."""
     import polars as pl
 
     types: dict[str, type[pl.DataType]] = dict.fromkeys(("in_sample", "chosen"), pl.Boolean)
@@ -105,20 +108,20 @@ def write_points(
     write_table(path, table.fill_nan(None), force=force)
 
 
-def print_replays(call: Call, file: str, replays: Sequence[StopReplay], requested: Sequence[StopRule]) -> None:
-    """Print a row for each stop rule, and the requested rules as text."""
+def print_replays(call: Call, file: str, replays: Sequence[StopReplay], requested_rules: Sequence[StopRule]) -> None:
+    """Print a table with a row for each stop rule, then a sentence for each requested rule."""
     headings = ["stop rule", "votes used %", "questions changed", "images changed", "labels in common %"]
     print_table(headings, [_replay_row(replay) for replay in replays])
     for replay in replays:
-        if replay.rule in requested:
-            call.info(
-                f"{file}, stop rule {_bounds(replay.rule)}: {format_percent(replay.share_taken)} % of "
-                f"{replay.votes:,} votes "
-                f"used; {replay.changed.mean():,.1f} of {replay.questions:,} questions decided differently "
-                f"({replay.changed.min():,} to {replay.changed.max():,})"
+        if replay.rule in requested_rules:
+            call.print_line(
+                f"{file}, stop rule {_format_bounds(replay.rule)}: {format_percent(replay.share_of_votes_used)} % of "
+                f"{replay.n_votes:,} votes "
+                f"used; {replay.n_changed.mean():,.1f} of {replay.n_questions:,} questions decided differently "
+                f"({replay.n_changed.min():,} to {replay.n_changed.max():,})"
             )
-    orders = replays[0].taken.size
-    call.note(
+    orders = replays[0].n_used_votes.size
+    call.add_note(
         f"means over {orders} random orders of the votes; threshold of labels: {replays[0].threshold:g}; at least "
         f"{replays[0].rule.min_votes} votes per question; each rater's accuracy is taken as known from the first vote"
     )
@@ -135,21 +138,26 @@ def write_replays(path: Path, replays: Mapping[str, Sequence[StopReplay]], *, fo
             "high": replay.rule.high,
             "at_least": replay.rule.min_votes,
             "threshold": replay.threshold,
-            "share_taken": replay.share_taken,
-            "questions_changed": float(replay.changed.mean()),
-            "images_changed": float(replay.images_changed.mean()),
-            "labels_in_common": replay.labels_in_common,
+            "share_taken": replay.share_of_votes_used,
+            "questions_changed": float(replay.n_changed.mean()),
+            "images_changed": float(replay.n_changed_images.mean()),
+            "labels_in_common": replay.label_jaccard_index,
         }
-        for file, each in replays.items()
-        for replay in each
+        for file, file_replays in replays.items()
+        for replay in file_replays
     ]
     write_table(path, pl.DataFrame(rows), force=force)
 
 
 def _replay_row(replay: StopReplay) -> list[str]:
-    counts = (f"{replay.changed.mean():,.1f}", f"{replay.images_changed.mean():,.1f}")
-    return [_bounds(replay.rule), format_percent(replay.share_taken), *counts, format_percent(replay.labels_in_common)]
+    counts = (f"{replay.n_changed.mean():,.1f}", f"{replay.n_changed_images.mean():,.1f}")
+    return [
+        _format_bounds(replay.rule),
+        format_percent(replay.share_of_votes_used),
+        *counts,
+        format_percent(replay.label_jaccard_index),
+    ]
 
 
-def _bounds(rule: StopRule) -> str:
+def _format_bounds(rule: StopRule) -> str:
     return f"{rule.low:g}, {rule.high:g}"

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from reassess.cli.call import Call, interval_cell, percent_cell
+from reassess.cli.call import Call, format_interval_cell, format_percent_cell
 from reassess.cli.screen import ResultTable, print_table, print_text
 from reassess.cli.tables.labels_table import label_sets_table, orders_to_json, print_orders
 from reassess.comparison import ModelOrders
@@ -15,85 +15,91 @@ from reassess.evaluation.evaluation_words import MISTAKE_NAMES, label_set_headin
 from reassess.evaluation.result import ceiling_in_words, label_errors_in_words, not_scored_in_words
 from reassess.formats.result_files import PrintedNumber, format_count
 from reassess.numeric import Proportion
-from reassess.text import count_noun, merge_equal
+from reassess.text import count_noun, merge_equal_texts
 
-_MOST_CLASSES = 20
+_MAX_PRINTED_CLASSES = 20
 
-Evaluations = dict[str, Evaluation]
+EvaluationsByFile = dict[str, Evaluation]
 LabelSetKey = float | str | None  # threshold or name of a label set; None for a single label set
 # Fields of the JSON object for the common images.
-_COMMON = ("images", "scored", "not_scored", "real", "original", "original_reason", "original_scored")
+_COMMON_IMAGE_FIELDS = ("images", "scored", "not_scored", "real", "original", "original_reason", "original_scored")
 
 
 @dataclass(frozen=True, eq=False)
 class EvaluationResults:
     """The results of all models; evaluations are by label set, with the best model first."""
 
-    evaluations: Mapping[LabelSetKey, Evaluations]  # of each model on its own images
-    common: Mapping[LabelSetKey, Evaluations] | Missing | None  # on common images; None if all are common
+    evaluations: Mapping[LabelSetKey, EvaluationsByFile]  # of each model on its own images
+    common_evaluations: (
+        Mapping[LabelSetKey, EvaluationsByFile] | Missing | None
+    )  # on common images; None if all are common
     class_lists: Mapping[str, ClassList | None]  # class list of each model's ids, if it differs from the labels'
-    reviewed: Mapping[str, MultiLabelAccuracy]  # of each model, if label sets have more than valid classes
-    orders: ModelOrders | Missing | None  # model orders by several label sets; None for one label set
+    multi_label_accuracies: Mapping[
+        str, MultiLabelAccuracy
+    ]  # of each model, if label sets have more than valid classes
+    model_orders: ModelOrders | Missing | None  # model orders by several label sets; None for one label set
     classes: Classes  # of the labels
-    excluded: Mapping[str, Any] | None = None  # the images that --duplicates excludes, as in JSON documents
+    excluded_images: Mapping[str, Any] | None = None  # the images that --duplicates excludes, as in JSON documents
     # Effect of the exclusion on accuracy, by label set, model and k.
-    effects: Mapping[LabelSetKey, Mapping[str, Mapping[int, Exclusion]]] = field(default_factory=dict)
+    exclusion_effects: Mapping[LabelSetKey, Mapping[str, Mapping[int, Exclusion]]] = field(default_factory=dict)
 
     @property
-    def rankings(self) -> Mapping[LabelSetKey, Evaluations]:
+    def rankings(self) -> Mapping[LabelSetKey, EvaluationsByFile]:
         """The evaluations that rank the models; empty if the models have no common images."""
-        if self.common is None:
+        if self.common_evaluations is None:
             return self.evaluations
-        return {} if isinstance(self.common, Missing) else self.common
+        return {} if isinstance(self.common_evaluations, Missing) else self.common_evaluations
 
 
-def to_json(results: EvaluationResults, by: str | None) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+def to_json(results: EvaluationResults, breakdown: str | None) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Return the results for JSON, one per label set and model, and further keys of the document."""
-    other_parts = {} if results.orders is None else orders_to_json(results.orders)
-    if results.excluded is not None:
-        other_parts["excluded"] = {**results.excluded, "interval": "95 %, Newcombe, over images"}
-    return list(_documents(results, by)), other_parts
+    other_parts = {} if results.model_orders is None else orders_to_json(results.model_orders)
+    if results.excluded_images is not None:
+        other_parts["excluded"] = {**results.excluded_images, "interval": "95 %, Newcombe, over images"}
+    return list(_iter_documents(results, breakdown)), other_parts
 
 
 def accuracy_table(results: EvaluationResults) -> ResultTable:
     """Return the accuracies on common images or, without common images, each model on its own images."""
-    return _select_table(results, results.rankings or results.evaluations, ranked=bool(results.rankings))
+    return _select_table(results, results.rankings or results.evaluations, has_ranks=bool(results.rankings))
 
 
-def print_results(call: Call, results: EvaluationResults, by: str | None) -> None:
+def print_evaluations(call: Call, results: EvaluationResults, breakdown: str | None) -> None:
     """Print the models, by label set or threshold if there are several, then explain the numbers.
 
     Models with different images get two tables: a ranking on the common images, and each model on its own images.
     """
-    if isinstance(results.common, Missing):
-        print_text(f"no ranking: {results.common}")
-    elif results.common is not None:
-        images = next(iter(next(iter(results.common.values())).values())).images
+    if isinstance(results.common_evaluations, Missing):
+        print_text(f"no ranking: {results.common_evaluations}")
+    elif results.common_evaluations is not None:
+        images = next(iter(next(iter(results.common_evaluations.values())).values())).images
         print_text(f"on the {count_noun(images, 'image')} that all files contain:")
-        _select_table(results, results.common, ranked=True).print()
-    if results.common is not None:
+        _select_table(results, results.common_evaluations, has_ranks=True).print()
+    if results.common_evaluations is not None:
         print_text("each file on its own images (not a ranking: the images differ):")
-    _select_table(results, results.evaluations, ranked=results.common is None).print()
-    if results.excluded is not None:
+    _select_table(results, results.evaluations, has_ranks=results.common_evaluations is None).print()
+    if results.excluded_images is not None:
         _print_exclusions(call, results)
-    if results.orders is not None:
-        print_orders(call, _by_name(results.evaluations), results.orders)
+    if results.model_orders is not None:
+        print_orders(call, _convert_keys_to_text(results.evaluations), results.model_orders)
     elif len(results.evaluations) > 1:
-        _print_thresholds(call, results.evaluations)
+        _print_labelled_image_counts(call, results.evaluations)
     else:
-        _print_details(call, next(iter(results.evaluations.values())), results.classes, by)
-        if results.reviewed:
-            _print_multi_label(call, dict(results.reviewed), results.classes, by_class=by == "class")
+        _print_details(call, next(iter(results.evaluations.values())), results.classes, breakdown)
+        if results.multi_label_accuracies:
+            _print_multi_label(
+                call, dict(results.multi_label_accuracies), results.classes, by_class=breakdown == "class"
+            )
 
 
 def _select_table(
-    results: EvaluationResults, rankings: Mapping[LabelSetKey, Evaluations], *, ranked: bool
+    results: EvaluationResults, rankings: Mapping[LabelSetKey, EvaluationsByFile], *, has_ranks: bool
 ) -> ResultTable:
-    if results.orders is not None:
-        return label_sets_table(_by_name(rankings), ranked=ranked)
+    if results.model_orders is not None:
+        return label_sets_table(_convert_keys_to_text(rankings), has_ranks=has_ranks)
     if len(rankings) > 1:
-        return _threshold_table(rankings, ranked=ranked)
-    return _accuracies(next(iter(rankings.values())), ranked=ranked)
+        return _threshold_table(rankings, has_ranks=has_ranks)
+    return _ranking_table(next(iter(rankings.values())), has_ranks=has_ranks)
 
 
 def _print_exclusions(call: Call, results: EvaluationResults) -> None:
@@ -102,29 +108,29 @@ def _print_exclusions(call: Call, results: EvaluationResults) -> None:
     rows = []
     for key, ranking in results.evaluations.items():
         for file, result in ranking.items():
-            k, effects = next(iter(results.effects[key][file].items()))
+            k, effects = next(iter(results.exclusion_effects[key][file].items()))
             points = None if effects.difference is None else f"{100 * effects.difference:+.2f}"
             bounds = " to ".join(f"{100 * bound:+.2f}" for bound in effects.interval or ()) or None
             labels_name = f"at {key:g}" if isinstance(key, float) else str(key)
             cells = [
                 f"{result.excluded:,}",
-                percent_cell(effects.accuracy_on_all),
-                percent_cell(effects.accuracy_on_rest),
+                format_percent_cell(effects.accuracy_on_all),
+                format_percent_cell(effects.accuracy_on_rest),
                 points,
                 bounds,
             ]
             rows.append([file, *([labels_name] if several else []), *cells])
     print_text("")
     numbers = ["excluded", f"top-{k} %, all images", "without excluded", "change", "95 %"]
-    print_table(["file", *(["labels"] if several else []), *numbers], rows, text_columns=1 + several)
-    call.note("change: in percentage points; 95 %: Newcombe intervals, over images")
+    print_table(["file", *(["labels"] if several else []), *numbers], rows, n_text_columns=1 + several)
+    call.add_note("change: in percentage points; 95 %: Newcombe intervals, over images")
 
 
-def _by_name(rankings: Mapping[LabelSetKey, Evaluations]) -> dict[str, Evaluations]:
+def _convert_keys_to_text(rankings: Mapping[LabelSetKey, EvaluationsByFile]) -> dict[str, EvaluationsByFile]:
     return {str(name): ranking for name, ranking in rankings.items()}
 
 
-def _documents(results: EvaluationResults, by: str | None) -> Iterator[dict[str, Any]]:
+def _iter_documents(results: EvaluationResults, breakdown: str | None) -> Iterator[dict[str, Any]]:
     classes = results.classes
     for key, evaluations in results.evaluations.items():
         rank_of = ranks_of(results.rankings.get(key, {}))
@@ -132,32 +138,37 @@ def _documents(results: EvaluationResults, by: str | None) -> Iterator[dict[str,
             key_name = "labels" if isinstance(key, str) else "threshold"
             key_fields = {} if key is None else {key_name: key, "rank": rank_of.get(file)}
             class_list = results.class_lists[file]
-            document = {"file": file} | key_fields | result.to_json() | _common_to_json(results.common, key, file)
+            document = (
+                {"file": file}
+                | key_fields
+                | result.to_json()
+                | _common_images_to_json(results.common_evaluations, key, file)
+            )
             document["class_list"] = None if class_list is None else class_list.to_json(classes)
-            document |= {"by_class": result.per_class.to_json(classes)} if by == "class" else {}
-            if results.excluded is not None:
-                effects = results.effects[key][file]
+            document |= {"by_class": result.per_class.to_json(classes)} if breakdown == "class" else {}
+            if results.excluded_images is not None:
+                effects = results.exclusion_effects[key][file]
                 document["exclusion"] = {"real": {str(k): part.to_json() for k, part in effects.items()}}
-            if file in results.reviewed:
-                part = results.reviewed[file]
-                by_class = {"by_class": part.classes_to_json(classes)} if by == "class" else {}
+            if file in results.multi_label_accuracies:
+                part = results.multi_label_accuracies[file]
+                by_class = {"by_class": part.classes_to_json(classes)} if breakdown == "class" else {}
                 document["multi_label"] = part.to_json() | by_class
             yield document
 
 
-def _common_to_json(
-    common: Mapping[LabelSetKey, Evaluations] | Missing | None, key: LabelSetKey, file: str
+def _common_images_to_json(
+    common_evaluations: Mapping[LabelSetKey, EvaluationsByFile] | Missing | None, key: LabelSetKey, file: str
 ) -> dict[str, Any]:
     """Return a model's results on the common images; empty if all models have the same images."""
-    if common is None:
+    if common_evaluations is None:
         return {}
-    if isinstance(common, Missing):
-        return {"common": None, "common_reason": common.reason}
-    document = common[key][file].to_json()
-    return {"common": {name: part for name, part in document.items() if name in _COMMON}}
+    if isinstance(common_evaluations, Missing):
+        return {"common": None, "common_reason": common_evaluations.reason}
+    document = common_evaluations[key][file].to_json()
+    return {"common": {name: part for name, part in document.items() if name in _COMMON_IMAGE_FIELDS}}
 
 
-def _accuracies(ranking: Evaluations, *, ranked: bool) -> ResultTable:
+def _ranking_table(ranking: EvaluationsByFile, *, has_ranks: bool) -> ResultTable:
     top_k = sorted({k for result in ranking.values() for k in result.real})
     labels_name = label_set_heading(next(iter(ranking.values())).label_set)
     headings = ["file"]
@@ -165,35 +176,37 @@ def _accuracies(ranking: Evaluations, *, ranked: bool) -> ResultTable:
         headings += [f"{labels_name} top-{k} %", "95 %"]
     headings += [f"original top-{k} %" for k in top_k]
     headings += ["soft", "recall", "scored", "not scored"]
-    best = [name for name in headings if name.endswith("%") or name in ("soft", "recall")] if ranked else []
-    return ResultTable(headings, [_row(file, result, top_k) for file, result in ranking.items()], best=best)
+    best = [name for name in headings if name.endswith("%") or name in ("soft", "recall")] if has_ranks else []
+    return ResultTable(
+        headings, [_accuracy_row(file, result, top_k) for file, result in ranking.items()], best_columns=best
+    )
 
 
-def _print_details(call: Call, ranking: Evaluations, classes: Classes, by: str | None) -> None:
+def _print_details(call: Call, ranking: EvaluationsByFile, classes: Classes, breakdown: str | None) -> None:
     """Print mistakes, breakdowns, and how files were read."""
     _print_mistakes(ranking)
     for file, result in ranking.items():
-        if by == "label-count":
+        if breakdown == "label-count":
             _print_by_label_count(file, result)
-        elif by == "class":
+        elif breakdown == "class":
             _print_by_class(call, file, result, classes)
-    for line in merge_equal({file: result.detected for file, result in ranking.items()}):
-        call.info(line)
-    for line in merge_equal({file: not_scored_in_words(result) for file, result in ranking.items()}):
-        call.info(line)
-    for line in merge_equal({file: label_errors_in_words(result) for file, result in ranking.items()}):
-        call.info(line)
-    if accuracies := "; ".join(_accuracies_on_scored_images(ranking)):
-        call.info(f"original accuracy on the scored images: {accuracies}")
+    for line in merge_equal_texts({file: result.detected for file, result in ranking.items()}):
+        call.print_line(line)
+    for line in merge_equal_texts({file: not_scored_in_words(result) for file, result in ranking.items()}):
+        call.print_line(line)
+    for line in merge_equal_texts({file: label_errors_in_words(result) for file, result in ranking.items()}):
+        call.print_line(line)
+    if accuracies := "; ".join(_describe_accuracies_on_scored_images(ranking)):
+        call.print_line(f"original accuracy on the scored images: {accuracies}")
     for line in _footnotes(ranking):
-        call.note(line)
+        call.add_note(line)
 
 
-def _row(file: str, result: Evaluation, top_k: list[int]) -> list[object]:
+def _accuracy_row(file: str, result: Evaluation, top_k: list[int]) -> list[object]:
     cells: list[object] = [file]
     for k in top_k:
-        cells += [percent_cell(result.real.get(k)), interval_cell(result.real.get(k))]
-    cells += [percent_cell(result.original_accuracy(k)) for k in top_k]
+        cells += [format_percent_cell(result.real.get(k)), format_interval_cell(result.real.get(k))]
+    cells += [format_percent_cell(result.original_accuracy(k)) for k in top_k]
     soft = None if result.soft is None else result.soft.accuracy
     shares = [
         None if share is None else PrintedNumber(f"{share:.4f}", share) for share in (soft, result.recall_at_size)
@@ -201,7 +214,7 @@ def _row(file: str, result: Evaluation, top_k: list[int]) -> list[object]:
     return [*cells, *shares, format_count(result.scored), format_count(result.images - result.scored)]
 
 
-def _footnotes(ranking: Evaluations) -> Iterator[str]:
+def _footnotes(ranking: EvaluationsByFile) -> Iterator[str]:
     """Explain the numbers, the highest possible soft accuracy, and empty columns."""
     yield "95 %: Wilson intervals, over images"
     if ceiling := ceiling_in_words(ranking.values()):
@@ -214,15 +227,17 @@ def _footnotes(ranking: Evaluations) -> Iterator[str]:
     yield from missing_parts_in_words(ranking)
 
 
-def _accuracies_on_scored_images(ranking: Evaluations) -> Iterator[str]:
+def _describe_accuracies_on_scored_images(ranking: EvaluationsByFile) -> Iterator[str]:
     """Yield original accuracy on scored images, for files where it differs from that on all images."""
     for file, result in ranking.items():
         if result.original_scored and result.original_scored != result.original:
-            shares = ", ".join(f"top-{k} {percent_cell(part) or '-'} %" for k, part in result.original_scored.items())
+            shares = ", ".join(
+                f"top-{k} {format_percent_cell(part) or '-'} %" for k, part in result.original_scored.items()
+            )
             yield f"{file} {shares}"
 
 
-def _print_mistakes(ranking: Evaluations) -> None:
+def _print_mistakes(ranking: EvaluationsByFile) -> None:
     """Count mistakes by kind; a kind without mistakes has no column."""
     counts = {
         file: {kind: getattr(result.mistakes, kind) for kind in MISTAKE_NAMES}
@@ -236,7 +251,7 @@ def _print_mistakes(ranking: Evaluations) -> None:
         [
             file,
             f"{sum(counts_of_file[kind] or 0 for kind in kinds):,}",
-            *(_count(counts_of_file[kind]) for kind in kinds),
+            *(_format_count(counts_of_file[kind]) for kind in kinds),
         ]
         for file, counts_of_file in counts.items()
     ]
@@ -244,7 +259,7 @@ def _print_mistakes(ranking: Evaluations) -> None:
     print_table(["file", "mistakes", *(MISTAKE_NAMES[kind] for kind in kinds)], rows)
 
 
-def _count(count: int | None) -> str | None:
+def _format_count(count: int | None) -> str | None:
     return None if count is None else f"{count:,}"
 
 
@@ -254,11 +269,11 @@ def _print_by_label_count(file: str, result: Evaluation) -> None:
     rows = []
     for size, part in result.by_label_count.items():
         counts = [Proportion(part.hits[k], part.n) for k in top_k]
-        cells = [cell for count in counts for cell in (percent_cell(count), interval_cell(count))]
+        cells = [cell for count in counts for cell in (format_percent_cell(count), format_interval_cell(count))]
         rows.append([size, f"{part.n:,}", *cells])
     labels_name = label_set_heading(result.label_set)
     headings = [text for k in top_k for text in (f"{labels_name} top-{k} %", "95 %")]
-    print_table(["valid labels", "images", *headings], rows, title=file, text_columns=0)
+    print_table(["valid labels", "images", *headings], rows, title=file, n_text_columns=0)
 
 
 def _print_by_class(call: Call, file: str, result: Evaluation, classes: Classes) -> None:
@@ -267,10 +282,10 @@ def _print_by_class(call: Call, file: str, result: Evaluation, classes: Classes)
     rows = []
     entries = result.per_class.to_json(classes, max_confusions=1)
     entries.sort(key=lambda entry: (entry["hits"] / entry["images"] if entry["images"] else 2, entry["class"]))
-    for entry in entries[: call.row_limit(len(entries), _MOST_CLASSES, f"classes of {file}")]:
+    for entry in entries[: call.limit_rows(len(entries), _MAX_PRINTED_CLASSES, f"classes of {file}")]:
         instead = entry["instead"][0] if entry["instead"] else None
         most_often = None if instead is None else f"{instead['name'] or 'unknown class'} ({instead['images']})"
-        accuracy = percent_cell(Proportion(entry["hits"], entry["images"]))
+        accuracy = format_percent_cell(Proportion(entry["hits"], entry["images"]))
         rows.append([entry["class"], entry["name"], most_often, entry["images"], accuracy, entry["predictions"]])
     headings = [
         "class",
@@ -280,81 +295,84 @@ def _print_by_class(call: Call, file: str, result: Evaluation, classes: Classes)
         f"{label_set_heading(result.label_set)} top-1 %",
         "predicted",
     ]
-    print_table(headings, rows, title=file, text_columns=3)
-    call.note(
+    print_table(headings, rows, title=file, n_text_columns=3)
+    call.add_note(
         "predicted: images of the class whose first prediction is the class; top-1 counts other valid classes too"
     )
-    call.note("most often instead: the most frequent wrong prediction for images of the class (number of images)")
+    call.add_note("most often instead: the most frequent wrong prediction for images of the class (number of images)")
 
 
-def _threshold_table(rankings: Mapping[LabelSetKey, Evaluations], *, ranked: bool) -> ResultTable:
+def _threshold_table(rankings: Mapping[LabelSetKey, EvaluationsByFile], *, has_ranks: bool) -> ResultTable:
     """Return top-1 accuracy and rank of each model at each threshold."""
     rows: dict[str, list[object]] = {}
     for ranking in rankings.values():
         rank_of = ranks_of(ranking)
         for file, result in ranking.items():
-            first = next(iter(result.real.values()))
-            rows.setdefault(file, []).extend([percent_cell(first), *([rank_of[file]] if ranked else [])])
-    headings = [text for key in rankings for text in (f"at {key:g}, %", *(["rank"] if ranked else []))]
-    best = [name for name in headings if name != "rank"] if ranked else []
-    return ResultTable(["file", *headings], [[file, *cells] for file, cells in rows.items()], best=best)
+            first_accuracy = next(iter(result.real.values()))
+            rows.setdefault(file, []).extend(
+                [format_percent_cell(first_accuracy), *([rank_of[file]] if has_ranks else [])]
+            )
+    headings = [text for key in rankings for text in (f"at {key:g}, %", *(["rank"] if has_ranks else []))]
+    best = [name for name in headings if name != "rank"] if has_ranks else []
+    return ResultTable(["file", *headings], [[file, *cells] for file, cells in rows.items()], best_columns=best)
 
 
-def _print_thresholds(call: Call, rankings: Mapping[LabelSetKey, Evaluations]) -> None:
+def _print_labelled_image_counts(call: Call, rankings: Mapping[LabelSetKey, EvaluationsByFile]) -> None:
     for key, ranking in rankings.items():
         result = next(iter(ranking.values()))
         labelled = count_noun(result.scorable, "image")
-        call.info(f"at {key:g}: {labelled} with a label, {result.empty:,} without")
+        call.print_line(f"at {key:g}: {labelled} with a label, {result.empty:,} without")
 
 
 def _print_multi_label(
-    call: Call, reviewed: dict[str, MultiLabelAccuracy], classes: Classes, *, by_class: bool
+    call: Call, accuracies: dict[str, MultiLabelAccuracy], classes: Classes, *, by_class: bool
 ) -> None:
     """Print multi-label accuracy by model and, with `by_class`, by class."""
     counts = ["valid", "unclear", "wrong", "unreviewed"]
     headings = ["multi-label", *counts, "strict %", "95 %", "over classes %", "lenient %", "95 %", "over classes %"]
-    print_table(headings, [_multi_label_row(file, part, counts) for file, part in reviewed.items()])
-    for file, part in reviewed.items():
+    print_table(headings, [_multi_label_row(file, part, counts) for file, part in accuracies.items()])
+    for file, part in accuracies.items():
         if by_class and part.counts_by_class is not None:
             _print_multi_label_classes(file, part, classes)
-    for line in merge_equal({file: _multi_label_not_scored(part) for file, part in reviewed.items()}):
-        call.info(line)
-    for line in _multi_label_footnotes(reviewed):
-        call.note(line)
+    for line in merge_equal_texts({file: _describe_multi_label_not_scored(part) for file, part in accuracies.items()}):
+        call.print_line(line)
+    for line in _multi_label_footnotes(accuracies):
+        call.add_note(line)
 
 
-def _multi_label_row(file: str, part: MultiLabelAccuracy, counts: list[str]) -> list[str | None]:
-    cells: list[str | None] = [file, *(f"{getattr(part, f'n_{name}'):,}" for name in counts)]
+def _multi_label_row(file: str, accuracy: MultiLabelAccuracy, count_names: list[str]) -> list[str | None]:
+    cells: list[str | None] = [file, *(f"{getattr(accuracy, f'n_{name}'):,}" for name in count_names)]
     for image_share, class_share in (
-        (part.accuracy, part.mean_class_accuracy),
-        (part.lenient_accuracy, part.mean_class_lenient_accuracy),
+        (accuracy.accuracy, accuracy.mean_class_accuracy),
+        (accuracy.lenient_accuracy, accuracy.mean_class_lenient_accuracy),
     ):
-        cells += [percent_cell(image_share), interval_cell(image_share), percent_cell(class_share)]
+        cells += [format_percent_cell(image_share), format_interval_cell(image_share), format_percent_cell(class_share)]
     return cells
 
 
-def _print_multi_label_classes(file: str, part: MultiLabelAccuracy, classes: Classes) -> None:
+def _print_multi_label_classes(file: str, accuracy: MultiLabelAccuracy, classes: Classes) -> None:
     rows = [
         [
             *(entry[name] for name in ("class", "name", "images", "valid", "unclear")),
-            percent_cell(entry["unclear_excluded"]),
-            percent_cell(entry["unclear_is_correct"]),
+            format_percent_cell(entry["unclear_excluded"]),
+            format_percent_cell(entry["unclear_is_correct"]),
         ]
-        for entry in part.classes_to_json(classes)
+        for entry in accuracy.classes_to_json(classes)
     ]
     headings = ["original label", "name", "images", "valid", "unclear", "strict %", "lenient %"]
-    print_table(headings, rows, title=file, text_columns=2)
+    print_table(headings, rows, title=file, n_text_columns=2)
 
 
-def _multi_label_not_scored(part: MultiLabelAccuracy) -> str:
+def _describe_multi_label_not_scored(accuracy: MultiLabelAccuracy) -> str:
     counts = (
-        f"{part.n_problematic:,} problematic, {part.n_empty:,} without a valid class, {part.n_unknown:,} not reviewed"
+        f"{accuracy.n_problematic:,} problematic, {accuracy.n_empty:,} without a valid class, {accuracy.n_unknown:,} "
+        "not reviewed"
     )
-    images = count_noun(part.n_problematic + part.n_empty + part.n_unknown, "image")
+    images = count_noun(accuracy.n_problematic + accuracy.n_empty + accuracy.n_unknown, "image")
     return f"multi-label: {images} not scored ({counts})"
 
 
-def _multi_label_footnotes(reviewed: dict[str, MultiLabelAccuracy]) -> Iterator[str]:
+def _multi_label_footnotes(accuracies: dict[str, MultiLabelAccuracy]) -> Iterator[str]:
     yield "strict: images whose first class is unclear do not count; lenient: unclear is correct; unreviewed is wrong"
-    for reason in dict.fromkeys(part.missing_reason for part in reviewed.values() if part.missing_reason is not None):
+    for reason in dict.fromkeys(part.missing_reason for part in accuracies.values() if part.missing_reason is not None):
         yield f"no mean over classes: {reason}"

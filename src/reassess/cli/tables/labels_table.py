@@ -6,20 +6,20 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from reassess.cli.call import Call, interval_cell, percent_cell
+from reassess.cli.call import Call, format_interval_cell, format_percent_cell
 from reassess.cli.screen import ResultTable, print_table, print_text
 from reassess.comparison import AGREEMENTS, VERDICT_NAMES, LabelAgreement, LabelDiff, ModelOrders
 from reassess.errors import Missing
 from reassess.evaluation import Evaluation, ranks_of
 from reassess.evaluation.result import not_scored_in_words
 from reassess.formats.result_files import format_count
-from reassess.text import count_noun, merge_equal
+from reassess.text import count_noun, merge_equal_texts
 
 if TYPE_CHECKING:
     import polars as pl
 
 
-_MOST_CLASSES = 20
+_MAX_PRINTED_CLASSES = 20
 _Pair = tuple[str, str]
 
 
@@ -37,12 +37,12 @@ def _diff_to_json(diff: LabelDiff | Missing) -> dict[str, Any]:
     return {"diff": None, "diff_reason": diff.reason} if isinstance(diff, Missing) else {"diff": diff.to_json()}
 
 
-def print_comparison(
+def print_label_comparison(
     call: Call,
     agreements: Mapping[_Pair, LabelAgreement],
     diffs: Mapping[_Pair, LabelDiff | Missing],
     *,
-    reviewed: Collection[str],
+    label_sets_with_verdicts: Collection[str],
     by_class: bool,
 ) -> None:
     """Print agreements, the changes between two label sets, and cross-tables of verdicts."""
@@ -52,11 +52,11 @@ def print_comparison(
             click.echo()
             _print_diff(call, diff)
     for (a, b), agreement in agreements.items():
-        if a in reviewed or b in reviewed:
-            _print_crosstab(a, b, agreement)
+        if a in label_sets_with_verdicts or b in label_sets_with_verdicts:
+            _print_verdict_table(a, b, agreement)
     for (a, b), agreement in agreements.items():
         if by_class:
-            _print_classes(call, f"{a} and {b}", agreement)
+            _print_class_agreement(call, f"{a} and {b}", agreement)
 
 
 def _print_diff(call: Call, diff: LabelDiff) -> None:
@@ -78,15 +78,15 @@ def _print_diff(call: Call, diff: LabelDiff) -> None:
     if changes:
         classes = diff.added.classes
         click.echo()
-        limit = call.row_limit(len(changes), _MOST_CLASSES, "classes")
+        limit = call.limit_rows(len(changes), _MAX_PRINTED_CLASSES, "classes")
         print_table(
             ["class", "name", "added", "removed"],
             [[i, classes.short_name(i), added, removed] for i, (added, removed) in islice(changes.items(), limit)],
-            text_columns=2,
+            n_text_columns=2,
         )
 
 
-def class_table(agreements: Mapping[tuple[str, str], LabelAgreement]) -> "pl.DataFrame":
+def make_class_table(agreements: Mapping[tuple[str, str], LabelAgreement]) -> "pl.DataFrame":
     """Return a row for each pair of label sets and class."""
     import polars as pl
 
@@ -107,37 +107,37 @@ def _print_agreements(call: Call, agreements: Mapping[tuple[str, str], LabelAgre
         counts = {name: f"{count:,}" for name, count in agreement.counts.items()}
         cells = [counts[name] for name in AGREEMENTS[:3]]
         unlabelled = [counts[name] for name in AGREEMENTS[3:]]
-        rows.append([a, b, f"{len(agreement):,}", *cells, percent_cell(agreement.share_equal), *unlabelled])
-    print_table([*headings, "first unlabelled", "second unlabelled", "both unlabelled"], rows, text_columns=2)
-    call.note("overlap: not equal, but with a common class; unlabelled: no valid class, or the image is missing")
-    call.note("equal %: share of the images that are labelled in both")
+        rows.append([a, b, f"{len(agreement):,}", *cells, format_percent_cell(agreement.share_equal), *unlabelled])
+    print_table([*headings, "first unlabelled", "second unlabelled", "both unlabelled"], rows, n_text_columns=2)
+    call.add_note("overlap: not equal, but with a common class; unlabelled: no valid class, or the image is missing")
+    call.add_note("equal %: share of the images that are labelled in both")
 
 
-def _print_crosstab(first: str, second: str, agreement: LabelAgreement) -> None:
+def _print_verdict_table(first_name: str, second_name: str, agreement: LabelAgreement) -> None:
     """Print a cross-table of verdicts on the classes of two label sets, without empty rows and columns."""
     counts = agreement.verdict_counts
     rows, columns = (
         [i for i in range(len(VERDICT_NAMES)) if part[i]] for part in (counts.sum(axis=1), counts.sum(axis=0))
     )
     words = [name.replace("_", " ") for name in VERDICT_NAMES]
-    print_text(f"\nclasses on shared images by {first} (rows) and {second} (columns)")
+    print_text(f"\nclasses on shared images by {first_name} (rows) and {second_name} (columns)")
     print_table(
         ["", *(words[i] for i in columns)],
         [[words[row], *(f"{counts[row, column]:,}" for column in columns)] for row in rows],
     )
 
 
-def _print_classes(call: Call, title: str, agreement: LabelAgreement) -> None:
+def _print_class_agreement(call: Call, title: str, agreement: LabelAgreement) -> None:
     """Print the classes with the most images that are disjoint or overlap."""
     entries = [entry for entry in agreement.to_json()["by_class"] if entry["disjoint"] or entry["overlap"]]
     entries.sort(key=lambda entry: (-entry["disjoint"], -entry["overlap"]))
     click.echo()
-    limit = call.row_limit(len(entries), _MOST_CLASSES, "classes")
+    limit = call.limit_rows(len(entries), _MAX_PRINTED_CLASSES, "classes")
     print_table(
         ["class", "name", *(name.replace("_", " ") for name in AGREEMENTS[:-1])],
         [list(entry.values()) for entry in entries[:limit]],
         title=title,
-        text_columns=2,
+        n_text_columns=2,
     )
 
 
@@ -148,27 +148,27 @@ def orders_to_json(orders: ModelOrders | Missing) -> dict[str, Any]:
     return {"orders": orders.to_json()}
 
 
-def label_sets_table(rankings: Mapping[str, Mapping[str, Evaluation]], *, ranked: bool) -> ResultTable:
+def label_sets_table(rankings: Mapping[str, Mapping[str, Evaluation]], *, has_ranks: bool) -> ResultTable:
     """Return a row for each model and label set."""
     models = list(next(iter(rankings.values())))
     k = min(k for ranking in rankings.values() for result in ranking.values() for k in result.real)
     rank_of = {name: ranks_of(ranking) for name, ranking in rankings.items()}
     rows = [
-        _row(model, name, rankings[name][model], [rank_of[name][model]] if ranked else [])
+        _accuracy_row(model, name, rankings[name][model], [rank_of[name][model]] if has_ranks else [])
         for model in models
         for name in rankings
     ]
-    headings = ["file", "labels", "scored", f"top-{k} %", "95 %", *(["rank"] if ranked else [])]
-    return ResultTable(headings, rows, text_columns=2)
+    headings = ["file", "labels", "scored", f"top-{k} %", "95 %", *(["rank"] if has_ranks else [])]
+    return ResultTable(headings, rows, n_text_columns=2)
 
 
 def print_orders(call: Call, rankings: Mapping[str, Mapping[str, Evaluation]], orders: ModelOrders | Missing) -> None:
     """Print how the order of models changes between label sets, and how the files were read."""
     print_text(f"model orders cannot be compared: {orders}" if isinstance(orders, Missing) else str(orders))
-    for line in _read_and_not_scored(rankings):
-        call.info(line)
+    for line in _file_notes(rankings):
+        call.print_line(line)
     for line in _footnotes(orders):
-        call.note(line)
+        call.add_note(line)
 
 
 def _footnotes(orders: ModelOrders | Missing) -> Iterator[str]:
@@ -180,14 +180,21 @@ def _footnotes(orders: ModelOrders | Missing) -> Iterator[str]:
         yield f"p: exact sign-flip test of the change of a lead; Holm: corrected for {count_noun(tests, 'lead')}"
 
 
-def _read_and_not_scored(rankings: Mapping[str, Mapping[str, Evaluation]]) -> Iterator[str]:
+def _file_notes(rankings: Mapping[str, Mapping[str, Evaluation]]) -> Iterator[str]:
     models = next(iter(rankings.values()))
-    yield from merge_equal({model: result.detected for model, result in models.items()})
+    yield from merge_equal_texts({model: result.detected for model, result in models.items()})
     for name, ranking in rankings.items():
-        lines = merge_equal({model: not_scored_in_words(ranking[model]) for model in models})
+        lines = merge_equal_texts({model: not_scored_in_words(ranking[model]) for model in models})
         yield from (f"{name}: {line}" for line in lines)
 
 
-def _row(model: str, name: str, result: Evaluation, rank: list[int]) -> list[object]:
-    first = next(iter(result.real.values()))
-    return [model, name, format_count(result.scored), percent_cell(first), interval_cell(first), *rank]
+def _accuracy_row(model: str, label_set_name: str, result: Evaluation, rank: list[int]) -> list[object]:
+    first_accuracy = next(iter(result.real.values()))
+    return [
+        model,
+        label_set_name,
+        format_count(result.scored),
+        format_percent_cell(first_accuracy),
+        format_interval_cell(first_accuracy),
+        *rank,
+    ]

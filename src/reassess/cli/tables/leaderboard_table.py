@@ -19,28 +19,35 @@ from reassess.formats.result_files import PrintedNumber, format_count
 from reassess.numeric import Estimate, Proportion
 from reassess.text import count_noun, format_percent_value, join_first
 
-_SMALL = 0.0001  # smaller p-values are printed as "below 0.0001"
-_NO_LEVEL = "original or reassessed labels are missing"
+_MIN_PRINTED_P_VALUE = 0.0001  # smaller p-values are printed as "below 0.0001"
+_NO_LABEL_ACCURACY_REASON = "original or reassessed labels are missing"
 
 
 @dataclass(frozen=True)
-class Level:
+class OriginalLabelAccuracy:
     """Accuracy of the original labels themselves, in percent, with its counts and its source."""
 
     percent: float
-    counted: Proportion
+    proportion: Proportion
     source: str
 
-    def above(self, board: Leaderboard) -> int:
+    def count_rows_above(self, board: Leaderboard) -> int:
         """Return the number of rows with a higher accuracy."""
         return int((board.reassessed_accuracies > self.percent).sum())
 
     def to_json(self, board: Leaderboard) -> dict[str, Any]:
         """Return the fields for JSON."""
-        return {"real": self.percent, "hits": self.counted.hits, "n": self.counted.n, "above": self.above(board)}
+        return {
+            "real": self.percent,
+            "hits": self.proportion.hits,
+            "n": self.proportion.n,
+            "above": self.count_rows_above(board),
+        }
 
 
-def to_json(trend: Trend, placements: Sequence[Placement], level: Level | None) -> dict[str, Any]:
+def to_json(
+    trend: Trend, placements: Sequence[Placement], label_accuracy: OriginalLabelAccuracy | None
+) -> dict[str, Any]:
     """Return the results for JSON."""
     board = trend.board
     ranks = zip(board.reassessed_ranks.tolist(), board.original_ranks.tolist(), strict=True)
@@ -60,27 +67,27 @@ def to_json(trend: Trend, placements: Sequence[Placement], level: Level | None) 
         "kendall": trend.kendall_tau,
         "spearman": trend.spearman_correlation,
         **trend.to_json(),
-        "level": None if level is None else level.to_json(board),
-        **({"level_reason": _NO_LEVEL} if level is None else {}),
+        "level": None if label_accuracy is None else label_accuracy.to_json(board),
+        **({"level_reason": _NO_LABEL_ACCURACY_REASON} if label_accuracy is None else {}),
         "place": [placement.to_json() for placement in placements],
     }
 
 
 def print_leaderboard(
-    call: Call, trend: Trend, placements: Sequence[Placement], level: Level | None, limit: int
+    call: Call, trend: Trend, placements: Sequence[Placement], label_accuracy: OriginalLabelAccuracy | None, limit: int
 ) -> None:
     """Print the best rows, the slopes, the rank changes, and the positions of models."""
     board = trend.board
     labels_name = label_set_heading(board.label_set)
-    rows_table(board, board.rows_best_first[:limit]).print()
+    leaderboard_table(board, board.rows_best_first[:limit]).print()
     click.echo()
     _print_slopes(trend)
-    changes = list(_changes(trend))
+    changes = list(_rank_change_rows(trend))
     if changes:
         click.echo()
         print_table(["change of the slope", "by", "95 %", "p"], changes)
     click.echo()
-    print_table(["original and reassessed order", ""], _orders(trend, level), text_columns=2)
+    print_table(["original and reassessed order", ""], _rank_order_rows(trend, label_accuracy), n_text_columns=2)
     if placements:
         click.echo()
         headings = ["model", f"{labels_name} %", "rank", "original %", "original rank"]
@@ -89,15 +96,15 @@ def print_leaderboard(
     for placement in placements:
         click.echo()
         _print_neighbours(placement, labels_name)
-    call.info(f"{count_noun(len(board), 'row')} of {count_noun(board.n_models, 'model')}")
+    call.print_line(f"{count_noun(len(board), 'row')} of {count_noun(board.n_models, 'model')}")
     for reason, count in board.dropped_row_counts.items():
-        call.info(f"{count_noun(count, 'row')} dropped: {reason}")
-    for line in _footnotes(trend, placements, level):
-        call.note(line)
+        call.print_line(f"{count_noun(count, 'row')} dropped: {reason}")
+    for line in _footnotes(trend, placements, label_accuracy):
+        call.add_note(line)
 
 
-def rows_table(board: Leaderboard, rows: Sequence[int]) -> ResultTable:
-    """Return a table of given rows of the leaderboard."""
+def leaderboard_table(board: Leaderboard, rows: Sequence[int]) -> ResultTable:
+    """Return a table of some rows of the leaderboard."""
     real_heading = f"{label_set_heading(board.label_set)} %"
     columns = ["model", "image size", "parameters, M", real_heading, "rank", "original %", "original rank"]
     cells: list[list[object]] = []
@@ -121,12 +128,12 @@ def _print_slopes(trend: Trend) -> None:
     columns = ["original accuracy, %", "rows", "models", "families", slope, "95 %"]
     cells = [
         [name, f"{line.n_rows:,}", f"{line.n_models:,}", f"{line.n_families:,}", *_estimate_cells(line.slope)]
-        for name, line in _named_lines(trend)
+        for name, line in _trend_lines_with_names(trend)
     ]
     print_table(columns, cells)
 
 
-def _named_lines(trend: Trend) -> Iterator[tuple[str, TrendLine]]:
+def _trend_lines_with_names(trend: Trend) -> Iterator[tuple[str, TrendLine]]:
     """Yield the trend lines that have rows, with their names."""
     yield "all", trend.overall_line
     if trend.outliers.rows:
@@ -140,30 +147,33 @@ def _estimate_cells(estimate: Estimate | None) -> list[str | None]:
     return [f"{estimate.value:.3f}", "{:.3f} to {:.3f}".format(*estimate.interval)]
 
 
-def _changes(trend: Trend) -> Iterator[list[str | None]]:
+def _rank_change_rows(trend: Trend) -> Iterator[list[str | None]]:
     named_changes = [(f"{after} % minus {before} %", change) for before, after, change in trend.slope_changes]
     if trend.slope_change is not None:
         named_changes.append(("per percentage point of original accuracy, all bands", trend.slope_change))
     for name, change in named_changes:
-        p = f"below {_SMALL}" if change.p_value < _SMALL else f"{change.p_value:.4f}"
+        p = f"below {_MIN_PRINTED_P_VALUE}" if change.p_value < _MIN_PRINTED_P_VALUE else f"{change.p_value:.4f}"
         yield [name, *_estimate_cells(change), p]
 
 
-def _orders(trend: Trend, level: Level | None) -> Iterator[list[str | None]]:
+def _rank_order_rows(trend: Trend, label_accuracy: OriginalLabelAccuracy | None) -> Iterator[list[str | None]]:
     board = trend.board
     for name, value in {"Kendall's tau": trend.kendall_tau, "Spearman's rho": trend.spearman_correlation}.items():
         yield [name, None if value is None else f"{value:.3f}"]
     rises = board.rank_gains
-    for name, row in {"highest rise": _furthest(board, rises), "deepest fall": _furthest(board, -rises)}.items():
+    for name, row in {
+        "highest rise": _find_largest_move(board, rises),
+        "deepest fall": _find_largest_move(board, -rises),
+    }.items():
         if row is not None:
             places = f"rank {board.original_ranks[row]:,} to {board.reassessed_ranks[row]:,}"
             yield [f"{name} by {label_set_heading(board.label_set)}", f"{board.entries[row]}, {places}"]
-    if level is not None:
-        above = f"{level.above(board):,} of {len(board):,}"
-        yield [f"rows above the original labels ({format_percent_value(level.percent)} %)", above]
+    if label_accuracy is not None:
+        above_text = f"{label_accuracy.count_rows_above(board):,} of {len(board):,}"
+        yield [f"rows above the original labels ({format_percent_value(label_accuracy.percent)} %)", above_text]
 
 
-def _furthest(board: Leaderboard, moves: npt.NDArray[np.int64]) -> int | None:
+def _find_largest_move(board: Leaderboard, moves: npt.NDArray[np.int64]) -> int | None:
     """Return the row with the largest move, the best of equal rows; None if no row moves."""
     row = max(board.rows_best_first, key=lambda row: int(moves[row]))
     return row if moves[row] > 0 else None
@@ -198,13 +208,16 @@ def _print_neighbours(placement: Placement, labels_name: str) -> None:
     print_table([f"next to {entry}", f"{labels_name} %", "difference", "original %"], rows)
 
 
-def _footnotes(trend: Trend, placements: Sequence[Placement], level: Level | None) -> Iterator[str]:
+def _footnotes(
+    trend: Trend, placements: Sequence[Placement], label_accuracy: OriginalLabelAccuracy | None
+) -> Iterator[str]:
     board = trend.board
-    yield from _about_slopes(trend)
-    if level is None:
-        yield f"no accuracy of the original labels: {_NO_LEVEL}"
+    yield from _slope_notes(trend)
+    if label_accuracy is None:
+        yield f"no accuracy of the original labels: {_NO_LABEL_ACCURACY_REASON}"
     else:
-        yield f"original labels: {level.counted.hits:,} of {level.counted.n:,} valid, {level.source}"
+        valid = label_accuracy.proportion
+        yield f"original labels: {valid.hits:,} of {valid.n:,} valid, {label_accuracy.source}"
     if any(placement.expected for placement in placements):
         labels_name = label_set_heading(board.label_set)
         yield f"95 % of expected {labels_name}: for models of new families with this original accuracy"
@@ -215,7 +228,7 @@ def _footnotes(trend: Trend, placements: Sequence[Placement], level: Level | Non
         yield from _placement_notes(placement)
 
 
-def _about_slopes(trend: Trend) -> Iterator[str]:
+def _slope_notes(trend: Trend) -> Iterator[str]:
     board, far_out = trend.board, trend.outliers
     family_source = "the first word of the name"
     if board.family_pattern != Leaderboard.family_pattern:
@@ -234,7 +247,7 @@ def _about_slopes(trend: Trend) -> Iterator[str]:
             f"far out: families with all rows outside {low:.1f} to {high:.1f} % (Tukey's outer fences): "
             f"{join_first(far_out.rows, max_items=3)}"
         )
-    without = [name for name, line in _named_lines(trend) if line.fit is None]
+    without = [name for name, line in _trend_lines_with_names(trend) if line.fit is None]
     for name in without:
         yield f"no slope for {name}: {TOO_FEW_FAMILIES}"
     if without:

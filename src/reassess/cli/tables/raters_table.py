@@ -12,26 +12,26 @@ from reassess.core import VALIDITY
 from reassess.numeric import Proportion
 from reassess.text import count_noun, join_first
 
-_MOST_ANSWERS = 4  # shares of more answers are too wide for a column
-_MOST_PAIRS = 10
-_MOST_RATERS = 10
+_MAX_ANSWER_COLUMNS = 4  # shares of more answers are too wide for a column
+_MAX_PRINTED_PAIRS = 10
+_MAX_PRINTED_RATERS = 10
 
-_FLAGS = {
+_FLAG_MEANINGS = {
     "uninformative": "the 95 % interval of bits per vote includes 0, so the votes might carry no information",
     "one answer": "at least 99 % of 20 or more votes have the same answer",
     "few": "under 20 votes for one truth, or under 20 images: the interval is too narrow",
 }
 
 
-def print_reliability(call: Call, result: Reliability, golden: GoldenVotes | None) -> None:
+def print_reliability(call: Call, result: Reliability, golden_votes: GoldenVotes | None) -> None:
     """Print the accuracy of raters, on golden items or by the truth estimated from all votes."""
-    for line in _summary(result, golden):
+    for line in _summary_lines(result, golden_votes):
         print_text(line)
     table = raters_table(result)
-    limit = call.row_limit(len(result.ranked), _MOST_RATERS, "raters")
+    limit = call.limit_rows(len(result.raters_by_information), _MAX_PRINTED_RATERS, "raters")
     replace(table, rows=table.rows[:limit]).print()
     for line in _footnotes(result):
-        call.note(line)
+        call.add_note(line)
     _print_pairs(result.dependence, "votes")
     _print_pairs(result.golden_dependence, "golden votes")
 
@@ -39,37 +39,39 @@ def print_reliability(call: Call, result: Reliability, golden: GoldenVotes | Non
 def raters_table(result: Reliability) -> ResultTable:
     """Return a row for each rater, the least informative first, without empty columns."""
     answers = "/".join(str(answer) for answer in result.answers)
-    has_many_answers = len(result.answers) > _MOST_ANSWERS
-    information = [rater.information for rater in result.ranked]
+    has_many_answers = len(result.answers) > _MAX_ANSWER_COLUMNS
+    information = [rater.information for rater in result.raters_by_information]
     columns: dict[str, list[str | None]] = {
-        "rater": [str(rater.rater) for rater in result.ranked],
-        "flags": [", ".join(rater.flags) for rater in result.ranked],
+        "rater": [str(rater.rater) for rater in result.raters_by_information],
+        "flags": [", ".join(rater.flags) for rater in result.raters_by_information],
         "bits per vote": [None if part is None else f"{part.bits:.3f}" for part in information],
         "95 %": [None if part is None else f"{part.low:.3f} to {part.high:.3f}" for part in information],
-        "correct %": [_percent(rater.correct) for rater in result.ranked],
-        "votes": [f"{rater.votes:,}" for rater in result.ranked],
+        "correct %": [_format_percent(rater.correct) for rater in result.raters_by_information],
+        "votes": [f"{rater.n_votes:,}" for rater in result.raters_by_information],
     }
     if not has_many_answers:
-        columns[f"{answers} %"] = [_shares(rater.shares) for rater in result.ranked]
+        columns[f"{answers} %"] = [_format_shares(rater.answer_shares) for rater in result.raters_by_information]
         for row, truth in enumerate(result.truths):
-            columns[f"if {truth}"] = [_shares(rater.matrix[row]) for rater in result.ranked]
-    columns["self %"] = [_percent(rater.self_agreement) for rater in result.ranked]
+            columns[f"if {truth}"] = [
+                _format_shares(rater.confusion_matrix[row]) for rater in result.raters_by_information
+            ]
+    columns["self %"] = [_format_percent(rater.self_agreement) for rater in result.raters_by_information]
     columns["seconds"] = [
-        rater.seconds and f"{rater.seconds[0]:.1f} ({rater.seconds[1]:.1f})" for rater in result.ranked
+        rater.seconds and f"{rater.seconds[0]:.1f} ({rater.seconds[1]:.1f})" for rater in result.raters_by_information
     ]
     filled = {name: cells for name, cells in columns.items() if any(cell is not None for cell in cells)}
-    return ResultTable(list(filled), list(zip(*filled.values(), strict=True)), text_columns=2)
+    return ResultTable(list(filled), list(zip(*filled.values(), strict=True)), n_text_columns=2)
 
 
-def _percent(part: Proportion | None) -> str | None:
-    return None if part is None or part.value is None else f"{100 * part.value:.1f}"
+def _format_percent(proportion: Proportion | None) -> str | None:
+    return None if proportion is None or proportion.value is None else f"{100 * proportion.value:.1f}"
 
 
-def _shares(shares: list[float] | None) -> str | None:
+def _format_shares(shares: list[float] | None) -> str | None:
     return None if shares is None else "/".join(f"{100 * share:.0f}" for share in shares)
 
 
-def _summary(result: Reliability, golden: GoldenVotes | None) -> Iterator[str]:
+def _summary_lines(result: Reliability, golden: GoldenVotes | None) -> Iterator[str]:
     """Describe all raters together, and the items they are measured on."""
     value = (
         "undefined: no item has two votes, or all votes have the same answer"
@@ -84,15 +86,15 @@ def _summary(result: Reliability, golden: GoldenVotes | None) -> Iterator[str]:
         )
         return
     parts = [f"{np.count_nonzero(golden.truth == i):,} {name}" for i, name in enumerate(result.truths)]
-    votes = sum(int(rater.confusion.sum()) for rater in result.raters)
+    votes = sum(int(rater.confusion_counts.sum()) for rater in result.raters)
     measured = [rater for rater in result.raters if rater.information is not None]
     items = count_noun(int(np.count_nonzero(golden.truth >= 0)), "golden item")
     yield (
         f"measured on {items} ({', '.join(parts)}): {count_noun(votes, 'vote')} by {count_noun(len(measured), 'rater')}"
-        + (f" ({golden.by_experts.rule})" if golden.by_experts else "")
+        + (f" ({golden.expert_truth.rule})" if golden.expert_truth else "")
     )
-    if golden.by_experts is not None and golden.by_experts.note is not None:
-        yield golden.by_experts.note
+    if golden.expert_truth is not None and golden.expert_truth.note is not None:
+        yield golden.expert_truth.note
 
 
 def _footnotes(result: Reliability) -> Iterator[str]:
@@ -106,7 +108,7 @@ def _footnotes(result: Reliability) -> Iterator[str]:
         middle = "".join(f"; {answer} is wrong" for answer in result.answers[1:-1])
         rule = scale + middle if result.truths == VALIDITY else "the answer is the truth"
         yield f"correct: {rule}; share of the rater's golden votes"
-    if len(result.answers) <= _MOST_ANSWERS:
+    if len(result.answers) <= _MAX_ANSWER_COLUMNS:
         shares = zip(result.truths, result.prior, strict=True)
         truths = ", ".join(f"if {truth} ({100 * share:.1f} % of items)" for truth, share in shares)
         yield f"{truths}: the rater's answers, in %"
@@ -116,32 +118,34 @@ def _footnotes(result: Reliability) -> Iterator[str]:
         yield f"self: same answer in golden votes and main votes: {total.hits:,} of {total.n:,} cases"
     if any(rater.seconds is not None for rater in result.raters):
         yield "seconds: mean time per vote (median in parentheses)"
-    for flag, meaning in _FLAGS.items():
+    for flag, meaning in _FLAG_MEANINGS.items():
         if any(flag in rater.flags for rater in result.raters):
             yield f"{flag}: {meaning}"
     if any(part is not None and part.pairs for part in (result.dependence, result.golden_dependence)):
         yield "standard errors: how far the pair's agreement is above the expected, relative to the median pair"
     unmeasured = [str(rater.rater) for rater in result.raters if rater.information is None]
     if unmeasured:
-        reason = "no votes on golden items" if result.golden else "no votes"
+        reason = "no votes on golden items" if result.has_golden_truth else "no votes"
         yield f"-: {reason}: {join_first(unmeasured, max_items=10)}"
 
 
-def _print_pairs(dependent: Dependence | None, where: str) -> None:
+def _print_pairs(dependence: Dependence | None, items_text: str) -> None:
     """Print pairs of raters who agree too often, the most significant first."""
-    if dependent is None or not dependent.pairs:
+    if dependence is None or not dependence.pairs:
         return
     rows = [
         [
             f"{pair.raters[0]}, {pair.raters[1]}",
-            f"{pair.common:,}",
-            f"{100 * pair.agreed / pair.common:.1f}",
-            f"{100 * pair.expected / pair.common:.1f}",
+            f"{pair.n_common:,}",
+            f"{100 * pair.n_agreements / pair.n_common:.1f}",
+            f"{100 * pair.expected_agreements / pair.n_common:.1f}",
             f"{pair.z:.1f}",
         ]
-        for pair in dependent.pairs[:_MOST_PAIRS]
+        for pair in dependence.pairs[:_MAX_PRINTED_PAIRS]
     ]
-    more = len(dependent.pairs) - len(rows)
-    title = f"\nraters who agree too often in the {where}: {len(dependent.pairs):,} of {dependent.tested:,} pairs"
+    n_more = len(dependence.pairs) - len(rows)
+    title = (
+        f"\nraters who agree too often in the {items_text}: {len(dependence.pairs):,} of {dependence.n_tested:,} pairs"
+    )
     headings = ["raters", "items in common", "agree %", "expected %", "standard errors"]
-    print_table(headings, rows, title=title + (f"; the {len(rows)} most significant" if more else ""))
+    print_table(headings, rows, title=title + (f"; the {len(rows)} most significant" if n_more else ""))

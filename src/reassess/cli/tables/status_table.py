@@ -2,11 +2,10 @@
 
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from reassess.cli.call import Call, interval_cell, percent_cell
+from reassess.cli.call import Call, format_interval_cell, format_percent_cell
 from reassess.cli.screen import format_fix, format_message, print_table, print_text
 from reassess.data import BenchmarkCheck, NameProblem, PartCheck
 from reassess.errors import ReassessWarning
@@ -15,10 +14,10 @@ from reassess.text import count_noun, join_first
 if TYPE_CHECKING:
     from reassess.annotation import PracticeRound, Progress, RaterProgress
 
-BALANCED = "mean of the accuracy on valid and on invalid questions; maybe counts half"
-_SINGULAR = {"classes": "class"}
-_PLURAL = {"class": "classes"}
-_MOST_ANSWERS = 10
+BALANCED_ACCURACY_MEANING = "mean of the accuracy on valid and on invalid questions; maybe counts half"
+_IRREGULAR_SINGULARS = {"classes": "class"}
+_IRREGULAR_PLURALS = {"class": "classes"}
+_MAX_PRINTED_ANSWERS = 10
 
 
 def print_status(check: BenchmarkCheck) -> None:
@@ -27,30 +26,32 @@ def print_status(check: BenchmarkCheck) -> None:
     print_text(check.name if is_named else f"{check.name}, in {check.folder}")
     columns = ("part", "file", "format", "contents", "made from")
     rows = [
-        (part.part, part.source, part.format, _contents(part), _made_from(part)) for part in check.parts if part.format
+        (part.part, part.source, part.format, _describe_contents(part), _describe_changed_inputs(part))
+        for part in check.parts
+        if part.format
     ]
     columns_used = len(columns) if any(part.made_from for part in check.parts) else len(columns) - 1
     if rows:
-        print_table(columns[:columns_used], [row[:columns_used] for row in rows], text_columns=columns_used)
+        print_table(columns[:columns_used], [row[:columns_used] for row in rows], n_text_columns=columns_used)
         print_text("")
-    if missing := [(part.part, part.made_by) for part in check.parts if not part.format]:
-        print_table(("missing", "how to get it"), missing, text_columns=2)
+    if missing_parts := [(part.part, part.made_by) for part in check.parts if not part.format]:
+        print_table(("missing", "how to get it"), missing_parts, n_text_columns=2)
         print_text("")
-    if ready := [command for command, parts in check.missing_parts.items() if not parts]:
-        print_text(f"ready: {', '.join(ready)}")
-    waiting: dict[str, list[str]] = {}
+    if commands_ready := [command for command, parts in check.missing_parts.items() if not parts]:
+        print_text(f"ready: {', '.join(commands_ready)}")
+    commands_waiting: dict[str, list[str]] = {}
     for command, parts in check.missing_parts.items():
         if parts:
-            waiting.setdefault(_missing_in_words(parts), []).append(command)
-    if waiting:
-        grouped = [f"{', '.join(commands)} ({state})" for state, commands in waiting.items()]
+            commands_waiting.setdefault(_describe_missing_parts(parts), []).append(command)
+    if commands_waiting:
+        grouped = [f"{', '.join(commands)} ({state})" for state, commands in commands_waiting.items()]
         print_text(f"not ready: {'; '.join(grouped)}")
     for problem in (*check.repeated_names, *check.mismatches):
-        print_text(_problem_in_words(problem))
+        print_text(_describe_problem(problem))
     if not check.errors and check.next_command is None:
         print_text(f"to begin: put images into {check.folder}/images, in class folders if the classes are known")
-    if check.others:
-        print_text(f"other files: {_join_examples(check.others, len(check.others))}")
+    if check.other_names:
+        print_text(f"other files: {_join_examples(check.other_names, len(check.other_names))}")
 
 
 def to_json(check: BenchmarkCheck) -> dict[str, Any]:
@@ -82,156 +83,176 @@ def to_json(check: BenchmarkCheck) -> dict[str, Any]:
             }
             for command, parts in check.missing_parts.items()
         ],
-        "repeated_names": list(map(asdict, check.repeated_names)),
-        "mismatches": [asdict(part) | {"fix": part.fix and format_fix(part.fix)} for part in check.mismatches],
-        "other_files": list(check.others),
+        "repeated_names": list(map(_problem_to_dict, check.repeated_names)),
+        "mismatches": list(map(_problem_to_dict, check.mismatches)),
+        "other_files": list(check.other_names),
     }
 
 
-def _contents(part: PartCheck) -> str:
+def _problem_to_dict(problem: NameProblem) -> dict[str, object]:
+    return {
+        "thing": problem.thing,
+        "what": problem.description,
+        "count": problem.count,
+        "examples": problem.examples,
+        "fix": problem.fix and format_fix(problem.fix),
+    }
+
+
+def _describe_contents(check: PartCheck) -> str:
     counts = ", ".join(
-        count_noun(count, _SINGULAR.get(thing, thing[:-1]), thing) for thing, count in part.counts.items()
+        count_noun(count, _IRREGULAR_SINGULARS.get(thing, thing[:-1]), thing) for thing, count in check.counts.items()
     )
-    if part.answers:
-        counts += (
-            "; answers "
-            f"{join_first([f'{answer} {count:,}' for answer, count in part.answers.items()], max_items=_MOST_ANSWERS)}"
-        )
-    if part.error is not None:
+    if check.answers:
+        answers = [f"{answer} {count:,}" for answer, count in check.answers.items()]
+        counts += f"; answers {join_first(answers, max_items=_MAX_PRINTED_ANSWERS)}"
+    if check.error is not None:
         return f"{counts}; cannot be read".removeprefix("; ")
     return counts or "not read, because the classes cannot be read"
 
 
-def _made_from(part: PartCheck) -> str | None:
-    if not part.made_from:
+def _describe_changed_inputs(check: PartCheck) -> str | None:
+    if not check.made_from:
         return None
-    changed = f"; stale: {join_first(part.stale)} changed later" if part.stale else ""
-    return f"{join_first(part.made_from)}{changed}"
+    changed = f"; stale: {join_first(check.stale)} changed later" if check.stale else ""
+    return f"{join_first(check.made_from)}{changed}"
 
 
-def _missing_in_words(parts: Iterable[PartCheck]) -> str:
-    return ", ".join(f"{part.part} {'cannot be read' if part.error else 'missing'}" for part in parts)
+def _describe_missing_parts(checks: Iterable[PartCheck]) -> str:
+    return ", ".join(f"{part.part} {'cannot be read' if part.error else 'missing'}" for part in checks)
 
 
-def _problem_in_words(problem: NameProblem) -> str:
+def _describe_problem(problem: NameProblem) -> str:
     fix = f" To fix: {format_fix(problem.fix)}." if problem.fix else ""
-    count = count_noun(problem.count, problem.thing, _PLURAL.get(problem.thing))
-    return f"{count} {problem.what}: {_join_examples(problem.examples, problem.count)}.{fix}"
+    count = count_noun(problem.count, problem.thing, _IRREGULAR_PLURALS.get(problem.thing))
+    return f"{count} {problem.description}: {_join_examples(problem.examples, problem.count)}.{fix}"
 
 
-def _join_examples(examples: Sequence[str], count: int) -> str:
-    first = examples[:3]
-    return ", ".join(first) + (f" and {count - len(first):,} more" if count > len(first) else "")
+def _join_examples(examples: Sequence[str], total: int) -> str:
+    first_examples = examples[:3]
+    return ", ".join(first_examples) + (
+        f" and {total - len(first_examples):,} more" if total > len(first_examples) else ""
+    )
 
 
 def print_progress(call: Call, progress: "Progress") -> None:
     """Print the progress of a campaign, and a table of its people."""
-    for line in _summary(progress):
+    for line in _progress_lines(progress):
         print_text(line)
-    if not progress.raters:
-        call.info("nobody is invited yet")
+    if not progress.people:
+        call.print_line("nobody is invited yet")
         return
-    rows = [_row(person, progress.golden) for person in progress.raters]
+    rows = [_person_row(person, progress.n_golden) for person in progress.people]
     columns = ["name", "role", "stage", "votes", "seconds", "golden", "balanced %", "95 %", "last answer", "flags"]
-    practised = any(person.practice for person in progress.raters)
-    if practised:
+    has_practice = any(person.practice_result for person in progress.people)
+    if has_practice:
         columns.insert(3, "practice %")
-        for row, person in zip(rows, progress.raters, strict=True):
-            row.insert(3, _practice(person))
-    print_table(columns, rows, text_columns=3)
-    call.note("seconds: median time per answer; golden: answers to golden questions")
-    call.note(f"balanced{', practice' if practised else ''}: {BALANCED}")
-    call.note("95 %: interval over questions (Newcombe's hybrid score method)")
-    if any(person.role == "expert" and person.n_answers and person.last is None for person in progress.raters):
-        call.note("experts without a last answer: their answers were read by annotate create")
-    if any(person.stage == "failed" and not person.excluded for person in progress.raters):
-        call.note("failed: below the bar in practice; an owner can admit them")
+        for row, person in zip(rows, progress.people, strict=True):
+            row.insert(3, _format_practice(person))
+    print_table(columns, rows, n_text_columns=3)
+    call.add_note("seconds: median time per answer; golden: answers to golden questions")
+    call.add_note(f"balanced{', practice' if has_practice else ''}: {BALANCED_ACCURACY_MEANING}")
+    call.add_note("95 %: interval over questions (Newcombe's hybrid score method)")
+    if any(
+        person.role == "expert" and person.n_answers and person.last_answer_time is None for person in progress.people
+    ):
+        call.add_note("experts without a last answer: their answers were read by annotate create")
+    if any(person.stage == "failed" and not person.is_excluded for person in progress.people):
+        call.add_note("failed: below the bar in practice; an owner can admit them")
     for note in progress.flag_notes:
-        call.note(note)
+        call.add_note(note)
 
 
-def practice_in_words(practice: "PracticeRound") -> Iterator[str]:
+def describe_practice(practice: "PracticeRound") -> Iterator[str]:
     """Describe why practice cannot begin, or the chance to pass it without looking at the images."""
-    if practice.waits_for is not None:
-        yield f"raters cannot begin practice: {practice.waits_for}"
+    if practice.reason_to_wait is not None:
+        yield f"raters cannot begin practice: {practice.reason_to_wait}"
     elif practice.is_skipped:
         yield "experts skipped all practice tasks, so raters begin without practice"
-    if (chances := practice.blind_chances) is not None:
+    if (chances := practice.blind_pass_probabilities) is not None:
         questions = f"{practice.n_valid + practice.n_invalid:,} questions, {practice.n_valid:,} valid"
         yield f"practice: {questions}, {practice.n_invalid:,} invalid; bar {practice.bar:g} (balanced accuracy)"
         constant = max(chance for name, chance in chances.items() if name.startswith("always"))
         printed = {name: chance for name, chance in chances.items() if not name.startswith("always")}
         texts = [
-            f"{name} {percent_cell(chance)} %" for name, chance in {**printed, "always the same": constant}.items()
+            f"{name} {format_percent_cell(chance)} %"
+            for name, chance in {**printed, "always the same": constant}.items()
         ]
         yield f"chance to pass without looking at the images: {', '.join(texts)}"
 
 
-def warn_of_easy_practice(practice: "PracticeRound", *, has_begun: bool = False) -> None:
+def warn_if_practice_is_easy(practice: "PracticeRound", *, has_begun: bool = False) -> None:
     """Warn about a practice round that is easy to pass without looking at the images."""
-    if practice.easiest is not None:
-        name, chance = practice.easiest
-        enough = practice.enough_tasks
-        more = "" if enough is None else f"--golden {practice.questions_for} --practice {enough}, or "
-        text = f"practice is easy to pass without looking at the images: {name}, {percent_cell(chance)} %"
+    if practice.easiest_blind_strategy is not None:
+        name, chance = practice.easiest_blind_strategy
+        n_tasks = practice.n_tasks_needed
+        option_text = "" if n_tasks is None else f"--golden {practice.n_golden_needed} --practice {n_tasks}, or "
+        text = f"practice is easy to pass without looking at the images: {name}, {format_percent_cell(chance)} %"
         fix = "look at the balanced accuracy on golden questions too"
         if not has_begun:
-            fix = f"annotate create with {more}a higher --bar"
+            fix = f"annotate create with {option_text}a higher --bar"
         warnings.warn(ReassessWarning(text, fix), stacklevel=2)
 
 
-def states_in_words(progress: "Progress") -> str:
+def describe_states(progress: "Progress") -> str:
     """Describe the number of questions in each state."""
-    closed = f"{progress.closed_by_votes:,} with all their votes"
-    if progress.closed_by_rule:
-        closed = f"{progress.closed_by_rule:,} closed by the stop rule, {closed}"
-    return f"{progress.open:,} open, {closed}"
+    closed = f"{progress.n_closed_by_votes:,} with all their votes"
+    if progress.n_closed_by_rule:
+        closed = f"{progress.n_closed_by_rule:,} closed by the stop rule, {closed}"
+    return f"{progress.n_open:,} open, {closed}"
 
 
-def _summary(progress: "Progress") -> Iterator[str]:
-    yield f"{count_noun(progress.questions, 'question')}: {states_in_words(progress)}"
-    if progress.golden:
-        unknown = progress.golden_unknown
-        first = f", {unknown:,} with too few experts' answers: send the experts their links first" if unknown else ""
-        yield f"golden: {progress.golden_valid:,} valid, {progress.golden_invalid:,} invalid{first}"
-    if progress.golden_split:
-        yield f"experts disagree on {count_noun(progress.golden_split, 'golden question')}: see the owner page"
-    yield from practice_in_words(progress.practice)
+def _progress_lines(progress: "Progress") -> Iterator[str]:
+    yield f"{count_noun(progress.n_questions, 'question')}: {describe_states(progress)}"
+    if progress.n_golden:
+        n_unknown = progress.n_golden_unknown
+        first = (
+            f", {n_unknown:,} with too few experts' answers: send the experts their links first" if n_unknown else ""
+        )
+        yield f"golden: {progress.n_golden_valid:,} valid, {progress.n_golden_invalid:,} invalid{first}"
+    if progress.n_golden_without_majority:
+        disagreement = count_noun(progress.n_golden_without_majority, "golden question")
+        yield f"experts disagree on {disagreement}: see the owner page"
+    yield from describe_practice(progress.practice_round)
     yield (
-        f"{count_noun(progress.votes, 'vote')}, {progress.last_hour:,} in the last hour, {progress.last_day:,} in the "
-        f"last 24 hours; at most {count_noun(progress.votes_needed, 'more vote')} needed"
+        f"{count_noun(progress.n_votes, 'vote')}, {progress.n_votes_last_hour:,} in the last hour, "
+        f"{progress.n_votes_last_day:,} in the last 24 hours; "
+        f"at most {count_noun(progress.max_votes_needed, 'more vote')} needed"
     )
-    if progress.skipped:
-        names = join_first([name for name, _ in progress.skipped], max_items=3)
-        yield f"{count_noun(len(progress.skipped), 'image')} skipped: {names}"
-    if progress.paused:
+    if progress.skipped_images:
+        names = join_first([name for name, _ in progress.skipped_images], max_items=3)
+        yield f"{count_noun(len(progress.skipped_images), 'image')} skipped: {names}"
+    if progress.is_paused:
         yield "paused: raters get no questions"
-    if progress.waiting:
-        yield f"more raters needed: nobody is left to answer {count_noun(progress.waiting, 'open question')}"
-    elif not progress.paused and progress.votes_needed and progress.ends is not None:
-        yield f"expected to finish: {_format_time(progress.ends)}"
+    if progress.n_questions_without_rater:
+        open_questions = count_noun(progress.n_questions_without_rater, "open question")
+        yield f"more raters needed: nobody is left to answer {open_questions}"
+    elif not progress.is_paused and progress.max_votes_needed and progress.expected_end is not None:
+        yield f"expected to finish: {_format_time(progress.expected_end)}"
 
 
-def _row(person: "RaterProgress", golden: int) -> list[str | None]:
+def _person_row(person: "RaterProgress", n_golden_questions: int) -> list[str | None]:
     return [
         person.name,
         person.role,
-        "excluded" if person.excluded else person.stage,
-        f"{person.votes:,}",
-        None if person.seconds is None else f"{person.seconds:.1f}",
-        f"{person.n_answers:,} of {golden:,}" if person.role == "expert" else f"{person.golden.n:,}",
-        percent_cell(person.golden.value),
-        interval_cell(person.golden.interval),
-        None if person.last is None else _format_time(person.last),
+        "excluded" if person.is_excluded else person.stage,
+        f"{person.n_votes:,}",
+        None if person.median_seconds is None else f"{person.median_seconds:.1f}",
+        f"{person.n_answers:,} of {n_golden_questions:,}"
+        if person.role == "expert"
+        else f"{person.golden_accuracy.n:,}",
+        format_percent_cell(person.golden_accuracy.value),
+        format_interval_cell(person.golden_accuracy.interval),
+        None if person.last_answer_time is None else _format_time(person.last_answer_time),
         ", ".join(person.flags),
     ]
 
 
-def _practice(person: "RaterProgress") -> str | None:
-    if person.practice is None:
+def _format_practice(person: "RaterProgress") -> str | None:
+    if person.practice_result is None:
         return None
-    passed = {True: ", passed", False: ", failed", None: ""}[person.practice.passed]
-    accuracy = person.practice.accuracy
+    passed = {True: ", passed", False: ", failed", None: ""}[person.practice_result.has_passed]
+    accuracy = person.practice_result.accuracy
     if accuracy.interval is None:  # questions of one truth
         return f"{accuracy.points_on_invalid + accuracy.points_on_valid:g} of {accuracy.n:,}{passed}"
     value, low, high = (f"{100 * share:.0f}" for share in (accuracy.value or 0.0, *accuracy.interval))

@@ -134,7 +134,7 @@ def read_predictions(
     >>> with warnings.catch_warnings(action="ignore"):
     ...     predictions = read_predictions(path, Classes(2, names=("cat", "dog")))
     >>> predictions.class_ids.tolist(), predictions.unknown_classes
-    ([[-1, 1]], UnknownClasses(predictions=1, names=('jar',)))
+    ([[-1, 1]], UnknownClasses(n_predictions=1, names=('jar',)))
     """
     path = as_path(path)
     check_type(Classes, classes, is_optional=True)

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core import Classes, Predictions
-from reassess.errors import DataError, importing
+from reassess.errors import DataError, require_package
 from reassess.formats.archives import check_size, check_unpacked_size, open_archive, read_npy
 from reassess.formats.files import check_input
 from reassess.formats.predictions.output_lists import check_outputs, describe_assumed_order, refuse_ids
@@ -101,7 +101,7 @@ def _read_names(array: npt.NDArray[Any], where: str) -> list[str]:
 
 def read_torch_content(path: Path) -> ArrayContent:
     """Read the only tensor of a pt or pth file, without running code from the file."""
-    with importing("torch", extra="torch", purpose=f"reading {path.suffix} files"):
+    with require_package("torch", extra="torch", purpose=f"reading {path.suffix} files"):
         import torch
     check_input(path)
     try:
@@ -133,7 +133,7 @@ def torch_error(path: Path, error: Exception, content: str, allowed: str, fix: s
 
 def read_safetensors_content(path: Path) -> ArrayContent:
     """Read the only tensor of a safetensors file."""
-    with importing("safetensors", extra="torch", purpose="reading .safetensors files"):
+    with require_package("safetensors", extra="torch", purpose="reading .safetensors files"):
         from safetensors.torch import load_file
     from safetensors import SafetensorError
 

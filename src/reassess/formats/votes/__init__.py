@@ -5,7 +5,7 @@ from pathlib import Path
 
 from reassess.core import Classes, Id, Sample, Votes
 from reassess.core.checks import check_type
-from reassess.errors import add_place_to_errors
+from reassess.errors import add_error_place
 from reassess.formats.files import as_path, check_suffix, write_to_temporary
 from reassess.formats.sample_files import sample_columns
 from reassess.formats.tables import TABLE_SUFFIXES, write_table
@@ -31,7 +31,7 @@ def read_vote_file(
         ),
     }
     read = readers[check_suffix(path, readers, "votes")]
-    with add_place_to_errors(path):
+    with add_error_place(path):
         return read()
 
 

@@ -46,12 +46,12 @@ def work() -> Callable[..., None]:
 
     def answer(now: float = 1e9) -> None:
         with annotation.using_campaign("pets.db") as campaign:
-            for person in annotation.people_of(campaign):
+            for person in annotation.list_people(campaign):
                 while person.role == "rater" and isinstance(
                     turn := annotation.next_turn(campaign, person.id, now), annotation.Turn
                 ):
                     new_answers = [
-                        annotation.GivenAnswer(row.question, 0 if row.class_id else 2, 3.0) for row in turn.rows
+                        annotation.GivenAnswer(row.question_id, 0 if row.class_id else 2, 3.0) for row in turn.rows
                     ]
                     annotation.save_answers(campaign, person.id, new_answers, now)
 

@@ -124,6 +124,6 @@ def test_skipped_images_are_named(status: Runner) -> None:
     with annotation.using_campaign("pets.db") as campaign:
         ann = annotation.find_person(campaign, "ann").id
         turn = annotation.next_turn(campaign, ann, 1e9)
-        name = annotation.image_addresses(campaign)[turn.image]
-        annotation.skip_task(campaign, ann, turn.task, 1e9)
+        name = annotation.image_names_by_address(campaign)[turn.image_address]
+        annotation.skip_task(campaign, ann, turn.task_id, 1e9)
     assert f"1 image skipped: {name}" in status().out.splitlines()

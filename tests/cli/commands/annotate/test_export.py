@@ -134,7 +134,7 @@ def test_answers_that_are_not_exported_are_counted(export: Runner, run: Runner, 
     with annotation.using_campaign("pets.db") as campaign:
         bob = annotation.find_person(campaign, "bob").id
         last = annotation.last_turn(campaign, bob)
-        annotation.skip_task(campaign, bob, last.task, 1e9)
+        annotation.skip_task(campaign, bob, last.task_id, 1e9)
     assert run("annotate", "exclude", "pets.db", "ann").code == 0
     lines = [line for line in export("--force").out.splitlines() if line.startswith("not exported")]
     assert lines == [
@@ -187,7 +187,7 @@ def test_golden_images_without_expert_are_counted(create: Runner, run: Runner, w
     with annotation.using_campaign("pets.db") as campaign:
         ida = annotation.find_person(campaign, "ida").id
         turn = annotation.next_turn(campaign, ida, 2e9)
-        answers = [annotation.GivenAnswer(row.question, 2, 3.0) for row in turn.rows]
+        answers = [annotation.GivenAnswer(row.question_id, 2, 3.0) for row in turn.rows]
         annotation.save_answers(campaign, ida, answers, 2e9)
     result = run("annotate", "export", "pets.db", "-o", "third")
     assert "\n2 golden questions on 1 image have no expert's answer: this image stays unrated\n" in result.out

@@ -21,7 +21,7 @@ def simulate(run: Runner) -> Runner:
 def votes_of(path: str) -> list[tuple[str, int, tuple[tuple[object, object], ...]]]:
     """Return image, class and votes of each question."""
     with annotation.using_campaign(path) as campaign:
-        votes = annotation.export_votes(campaign, names=True).votes
+        votes = annotation.export_votes(campaign, with_names=True).votes
     items = votes.items
     return [
         (items.images[items.image_ids[row]], int(items.class_ids[row]), tuple(sorted(votes.votes_on(row))))
@@ -59,7 +59,7 @@ def test_simulated_raters_rate_a_copy(create: Runner, run: Runner, simulate: Run
     ]
     assert Path("pets.db").read_bytes() == before
     with annotation.using_campaign("tried.db") as campaign:
-        raters = [rater for rater in annotation.progress_of(campaign, time.time()).raters if rater.role == "rater"]
+        raters = [rater for rater in annotation.measure_progress(campaign, time.time()).people if rater.role == "rater"]
     assert [one.name for one in raters] == ["simulated 1", "simulated 2"]
     results = results_of(simulate("--raters", "2", "--seconds", "900", "--json"))
     assert (results.pop("labels")["voted"], results.pop("hours") > 2, results.pop("elapsed_hours") > 1) == (

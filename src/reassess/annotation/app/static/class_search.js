@@ -2,8 +2,8 @@
 import { ClassRanking } from "./class_ranking.js";
 import { nameOf } from "./rows.js";
 
-const MOST = 30;
-const MOST_NEAR = 8;
+const MAX_RESULTS = 30;
+const MAX_SIMILAR = 8;
 
 const dialog = document.querySelector("#suggest");
 const text = document.querySelector("#suggest-text");
@@ -15,7 +15,7 @@ let size = 0;
 let listed = new Set(); // ids of the classes in the image's list
 let results = [];
 let current = 0;
-let onChoose = () => {};
+let sendChoice = () => {};
 
 // Open the dialog for a class that is not in the image's list. `choose` receives the id and name of the chosen class;
 // it returns an error message or null.
@@ -23,7 +23,7 @@ export function open(classes, listedIds, choose) {
   ranking ??= new ClassRanking(classes.map((info) => ({ ...info, name: nameOf(info, info.id) })));
   size = classes.length;
   listed = listedIds;
-  onChoose = choose;
+  sendChoice = choose;
   text.value = "";
   dialog.showModal();
   search();
@@ -33,30 +33,30 @@ export function open(classes, listedIds, choose) {
 function search() {
   const typed = text.value.trim().toLowerCase();
   const matches = ranking.find(typed);
-  const groups = typed ? groupsFor(matches) : groupsWithoutText(matches);
+  const groups = typed ? groupMatches(matches) : groupAllClasses(matches);
   results = groups.flatMap(([, classes]) => classes);
   let number = 0;
   list.replaceChildren(...groups.flatMap(([title, classes]) => {
-    const options = classes.map((info) => option(info, number++, title ? "" : typed));
-    return title && options.length ? [heading(title), ...options] : options;
+    const options = classes.map((info) => makeOption(info, number++, title ? "" : typed));
+    return title && options.length ? [makeHeading(title), ...options] : options;
   }));
   notice.textContent = groups[0][1].length ? "" : explainEmpty(typed, matches);
   mark(0);
 }
 
 // Group the classes that match the text, and classes similar to the best match.
-function groupsFor(matches) {
-  const selectable = withoutListed(matches).slice(0, MOST);
+function groupMatches(matches) {
+  const selectable = withoutListed(matches).slice(0, MAX_RESULTS);
   const best = matches.slice(0, 1);
-  const near = withoutListed(ranking.near(new Set(best.map(({ id }) => id))));
+  const near = withoutListed(ranking.findNear(new Set(best.map(({ id }) => id))));
   const similar = near.filter((info) => !selectable.includes(info));
-  return [[null, selectable], [`Similar to ${best[0]?.name}`, similar.slice(0, MOST_NEAR)]];
+  return [[null, selectable], [`Similar to ${best[0]?.name}`, similar.slice(0, MAX_SIMILAR)]];
 }
 
 // Without a text: group classes similar to the classes in the image's list, and other classes.
-function groupsWithoutText(all) {
-  const similar = withoutListed(ranking.near(listed)).slice(0, MOST_NEAR);
-  const rest = withoutListed(all).filter((info) => !similar.includes(info)).slice(0, MOST);
+function groupAllClasses(all) {
+  const similar = withoutListed(ranking.findNear(listed)).slice(0, MAX_SIMILAR);
+  const rest = withoutListed(all).filter((info) => !similar.includes(info)).slice(0, MAX_RESULTS);
   return similar.length ? [["Similar to the classes of this image", similar], ["Other classes", rest]] : [[null, rest]];
 }
 
@@ -68,12 +68,12 @@ function explainEmpty(typed, matches) {
   return matches.length ? `${matches[0].name} is already in the list.` : "No class found.";
 }
 
-function heading(title) {
+function makeHeading(title) {
   return Object.assign(document.createElement("li"), { className: "heading", role: "presentation", textContent: title });
 }
 
 // Make the option of a class: its name, a synonym if the name does not match the text, and the definition.
-function option(info, number, typed) {
+function makeOption(info, number, typed) {
   const isMatch = (name) => name.toLowerCase().includes(typed);
   const synonym = isMatch(info.name) ? null : (info.synonyms.find(isMatch) ?? info.synonyms[0]);
   const [element, name, also, about] = ["li", "b", "span", "p"].map((tag) => document.createElement(tag));
@@ -100,7 +100,7 @@ function mark(number) {
 
 async function choose(number) {
   if (!results[number]) return;
-  const problem = await onChoose(results[number].id, results[number].name);
+  const problem = await sendChoice(results[number].id, results[number].name);
   if (problem) notice.textContent = problem;
   else dialog.close();
 }

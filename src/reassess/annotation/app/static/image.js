@@ -1,10 +1,10 @@
 // Loading an image, and showing it on the page.
-import { reach } from "./server.js";
+import { request } from "./server.js";
 
-const place = document.querySelector("#image");
+const container = document.querySelector("#image");
 
 // Load and decode an image; null if the server cannot show it.
-export async function load(address) {
+export async function loadImage(address) {
   const image = new Image();
   image.alt = "The image to judge";
   image.src = address;
@@ -13,18 +13,18 @@ export async function load(address) {
     await image.decode();
     return image;
   } catch {
-    await reach(address); // throws an error if the connection is lost
+    await request(address); // throws an error if the connection is lost
     return null;
   }
 }
 
-export function show(image) {
+export function showImage(image) {
   if (image) {
-    place.replaceChildren(image);
+    container.replaceChildren(image);
     return;
   }
   const message = document.createElement("p");
   message.className = "not-shown";
   message.textContent = "This image cannot be shown. Press c to skip it.";
-  place.replaceChildren(message);
+  container.replaceChildren(message);
 }

@@ -1,6 +1,6 @@
 // The keyboard shortcuts of the rating page. rate.js has a function for each action, and the help shows the name and
 // hint. The function receives the position of the key in `keys`; if `isHeld`, whether the key is down.
-import { remember } from "./settings.js";
+import { rememberCheckbox } from "./settings.js";
 
 const BOTH = ["page", "zoomed"];
 const PAGE = ["page"];
@@ -23,26 +23,26 @@ export const SHORTCUTS = [
   { keys: ["?"], where: PAGE, action: "help", name: "Help", hint: "shows this list", isKeyOnly: true },
 ];
 
-const REPEATING = ["move", "pan", "enlarge"]; // actions that repeat while their key is down
-const SIGNS = { Backspace: "⌫", ArrowUp: "↑", ArrowDown: "↓", ArrowLeft: "←", ArrowRight: "→" };
-const SWITCH = remember(document.querySelector("#keys"), "keys", true);
+const REPEATING_ACTIONS = ["move", "pan", "enlarge"]; // actions that repeat while their key is down
+const KEY_SIGNS = { Backspace: "⌫", ArrowUp: "↑", ArrowDown: "↓", ArrowLeft: "←", ArrowRight: "→" };
+const SHORTCUTS_CHECKBOX = rememberCheckbox(document.querySelector("#keys"), "keys", true);
 
-const find = (key, where) => SHORTCUTS.find((shortcut) => shortcut.keys.includes(key) && shortcut.where.includes(where));
-const keyMark = (key) => Object.assign(document.createElement("kbd"), { textContent: SIGNS[key] ?? key });
+const findShortcut = (key, where) => SHORTCUTS.find((shortcut) => shortcut.keys.includes(key) && shortcut.where.includes(where));
+const makeKeyMark = (key) => Object.assign(document.createElement("kbd"), { textContent: KEY_SIGNS[key] ?? key });
 
 // `onShortcut` receives an action, the argument of its function, and the target of the event. It returns whether it has
 // handled the key.
-export function listen(actions, onShortcut) {
-  check(actions);
+export function listenForShortcuts(actions, onShortcut) {
+  checkActions(actions);
   let heldShortcut = null; // the shortcut whose key is down
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || event.defaultPrevented) return;
-    const where = placeOf(event);
-    const key = keysOf(event).find((name) => find(name, where));
-    if (!key || (key !== "Enter" && !key.startsWith("Arrow") && !SWITCH.checked)) return;
-    const shortcut = find(key, where);
+    const where = findPlace(event);
+    const key = listKeyNames(event).find((name) => findShortcut(name, where));
+    if (!key || (key !== "Enter" && !key.startsWith("Arrow") && !SHORTCUTS_CHECKBOX.checked)) return;
+    const shortcut = findShortcut(key, where);
     const { action, keys, isHeld } = shortcut;
-    if (event.repeat && !REPEATING.includes(action)) return;
+    if (event.repeat && !REPEATING_ACTIONS.includes(action)) return;
     // Enter presses the focused button, except an answer button, where Enter continues to the next image.
     if (key === "Enter" && event.target.closest("a, button") && !event.target.closest(".choices")) return;
     if (!onShortcut(action, isHeld ? true : keys.indexOf(key), event.target)) return;
@@ -53,12 +53,12 @@ export function listen(actions, onShortcut) {
     if (heldShortcut) onShortcut(heldShortcut.action, false, document.body);
     heldShortcut = null;
   };
-  document.addEventListener("keyup", (event) => heldShortcut && keysOf(event).some((key) => heldShortcut.keys.includes(key)) && release());
+  document.addEventListener("keyup", (event) => heldShortcut && listKeyNames(event).some((key) => heldShortcut.keys.includes(key)) && release());
   addEventListener("blur", release); // the key may be released in another window
 }
 
 // Return where a key is pressed: on the page, in the enlarged image, or null in a place without shortcuts.
-function placeOf({ target }) {
+function findPlace({ target }) {
   if (target.closest("input")) return null;
   const dialog = document.querySelector("dialog[open]");
   if (!dialog) return "page";
@@ -66,7 +66,7 @@ function placeOf({ target }) {
 }
 
 // Check that each shortcut has a function, and each function a shortcut.
-function check(actions) {
+function checkActions(actions) {
   const missing = SHORTCUTS.find(({ action }) => !(action in actions));
   if (missing) throw new Error(`no function for the shortcut ${missing.keys[0]}: ${missing.action}`);
   const unused = Object.keys(actions).find((name) => !SHORTCUTS.some(({ action }) => action === name));
@@ -78,7 +78,7 @@ function check(actions) {
 
 // Return the names of a key in the table: its character, and its position for digits and keys without a Latin letter.
 // A plus often needs Shift, so the key without Shift is enough.
-function keysOf(event) {
+function listKeyNames(event) {
   const digit = /^(?:Digit|Numpad)(\d)$/.exec(event.code);
   const isLatin = /^[a-z]$/i.test(event.key);
   const letter = (isLatin ? event.key : event.code.replace(/^Key/, "")).toLowerCase();
@@ -87,16 +87,16 @@ function keysOf(event) {
 
 // Show the shortcuts in the help, and on the buttons with the same action.
 export function showShortcuts(list) {
-  list.replaceChildren(...SHORTCUTS.map(helpRow));
+  list.replaceChildren(...SHORTCUTS.map(makeHelpRow));
   for (const button of document.querySelectorAll("[data-action]")) {
     const shortcut = SHORTCUTS.find(({ action }) => action === button.dataset.action);
-    button.append(" ", keyMark(shortcut.keys[0]));
+    button.append(" ", makeKeyMark(shortcut.keys[0]));
   }
 }
 
-function helpRow({ keys, name, hint, isKeyOnly }) {
+function makeHelpRow({ keys, name, hint, isKeyOnly }) {
   const [row, term, text] = ["div", "dt", "dd"].map((tag) => document.createElement(tag));
-  const marks = keys.length > 4 ? [keyMark(keys[0]), "…", keyMark(keys.at(-1))] : keys.map(keyMark);
+  const marks = keys.length > 4 ? [makeKeyMark(keys[0]), "…", makeKeyMark(keys.at(-1))] : keys.map(makeKeyMark);
   term.append(name, ...marks.flatMap((mark) => [" ", mark]));
   text.append(hint);
   row.classList.toggle("by-key", isKeyOnly ?? false);

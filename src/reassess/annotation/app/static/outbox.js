@@ -4,48 +4,48 @@
 // question is stored; its revision tells the server whether it is new.
 import { post, Refused, SignedOut } from "./server.js";
 
-const SOON = 3; // seconds until unsent answers are sent
-const LATE = 15; // maximum seconds between tries
+const FIRST_TRY_SECONDS = 3; // seconds until unsent answers are sent
+const MAX_RETRY_SECONDS = 15; // maximum seconds between tries
 
-const settled = (request) =>
+const toPromise = (request) =>
   new Promise((resolve, reject) => {
     request.onsuccess = request.oncomplete = () => resolve(request.result);
     request.onerror = request.onabort = () => reject(request.error);
   });
 
 export class Outbox {
-  isLate = false; // whether the last try failed
+  hasFailed = false; // whether the last try failed
   #database;
   #person;
   #onChange;
   #onSignedOut;
   #rejected = new Map(); // rejected revisions by question; this page does not send them again
-  #fresh = new Map(); // unsent answers of this page, by question
+  #answersOfPage = new Map(); // unsent answers of this page, by question
   #sending = Promise.resolve();
   #timer = null;
-  #pause = SOON;
+  #retrySeconds = FIRST_TRY_SECONDS;
 
   // `onChange` receives the numbers of unsent and of rejected answers; `onSignedOut` runs when the session has ended.
   static async open(person, { onChange, onSignedOut }) {
     const request = indexedDB.open(`reassess ${location.pathname}`, 1);
     request.onupgradeneeded = () => request.result.createObjectStore("answers", { keyPath: ["person", "question"] });
     const outbox = new Outbox();
-    outbox.#database = await settled(request);
+    outbox.#database = await toPromise(request);
     outbox.#person = person;
     outbox.#onChange = onChange;
     outbox.#onSignedOut = onSignedOut;
     return outbox;
   }
 
-  async put(answer) {
-    this.#fresh.set(answer.question, answer);
+  async add(answer) {
+    this.#answersOfPage.set(answer.question, answer);
     await this.#write((store) => store.put({ ...answer, person: this.#person }));
     this.#sendLater();
   }
 
-  async unsent() {
+  async readUnsent() {
     const store = this.#database.transaction("answers").objectStore("answers");
-    return settled(store.getAll(IDBKeyRange.bound([this.#person], [this.#person, []])));
+    return toPromise(store.getAll(IDBKeyRange.bound([this.#person], [this.#person, []])));
   }
 
   // Send the unsent answers; return whether the server has all of them. If not, try again later.
@@ -57,29 +57,29 @@ export class Outbox {
   }
 
   // Send the answers of this page now: the page may close before it can read the database.
-  hurry() {
-    const answers = [...this.#fresh.values()].filter((answer) => !this.#isRejected(answer));
-    if (answers.length) this.#deliver(answers).catch(() => {}); // a later try reports the failure
+  sendBeforeClosing() {
+    const answers = [...this.#answersOfPage.values()].filter((answer) => !this.#isRejected(answer));
+    if (answers.length) this.#postAnswers(answers).catch(() => {}); // a later try reports the failure
   }
 
   async #sendAll() {
     try {
-      const answers = (await this.unsent()).filter((answer) => !this.#isRejected(answer));
-      if (answers.length) await this.#deliver(answers);
-      this.isLate = false;
-      this.#pause = SOON;
+      const answers = (await this.readUnsent()).filter((answer) => !this.#isRejected(answer));
+      if (answers.length) await this.#postAnswers(answers);
+      this.hasFailed = false;
+      this.#retrySeconds = FIRST_TRY_SECONDS;
     } catch (error) {
-      this.isLate = true;
-      this.#pause = Math.min(2 * this.#pause, LATE);
+      this.hasFailed = true;
+      this.#retrySeconds = Math.min(2 * this.#retrySeconds, MAX_RETRY_SECONDS);
       if (error instanceof SignedOut) this.#onSignedOut();
       else this.#sendLater();
     }
     await this.#reportCounts();
-    return !this.isLate;
+    return !this.hasFailed;
   }
 
   // Post answers, and remove those that the server has saved. If it rejects a group, post each answer separately.
-  async #deliver(stored) {
+  async #postAnswers(stored) {
     try {
       const answers = stored.map(({ person, ...answer }) => answer);
       const { saved } = await post("answers", { answers, reveal: false }, { keepalive: true });
@@ -87,7 +87,7 @@ export class Outbox {
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
       if (stored.length === 1) this.#reject(stored[0], error);
-      else for (const answer of stored) await this.#deliver([answer]);
+      else for (const answer of stored) await this.#postAnswers([answer]);
     }
   }
 
@@ -101,14 +101,14 @@ export class Outbox {
   }
 
   // Delete the rejected answers.
-  discard() {
+  discardRejected() {
     return this.#remove([...this.#rejected]);
   }
 
   // Remove answers up to a revision per question; an answer that has changed since then stays.
   async #remove(revisions) {
     for (const [question, revision] of revisions) {
-      if (this.#fresh.get(question)?.revision <= revision) this.#fresh.delete(question);
+      if (this.#answersOfPage.get(question)?.revision <= revision) this.#answersOfPage.delete(question);
     }
     await this.#write((store) => {
       for (const [question, revision] of revisions) {
@@ -122,19 +122,19 @@ export class Outbox {
   async #write(change) {
     const transaction = this.#database.transaction("answers", "readwrite", { durability: "strict" });
     change(transaction.objectStore("answers"));
-    await settled(transaction);
+    await toPromise(transaction);
     await this.#reportCounts();
   }
 
   // Report how many answers are unsent and rejected. If the database cannot be read, the page keeps its last message.
   async #reportCounts() {
-    const stored = await this.unsent().catch(() => null);
+    const stored = await this.readUnsent().catch(() => null);
     if (!stored) return;
     const rejected = stored.filter((answer) => this.#isRejected(answer)).length;
     this.#onChange({ unsent: stored.length - rejected, rejected });
   }
 
   #sendLater() {
-    this.#timer ??= setTimeout(() => this.send(), 1000 * this.#pause);
+    this.#timer ??= setTimeout(() => this.send(), 1000 * this.#retrySeconds);
   }
 }

@@ -1,15 +1,15 @@
 // The owner page: handles its buttons, and updates its numbers.
-import { post, reach, Refused, send, SignedOut } from "./server.js";
+import { post, request, Refused, send, SignedOut } from "./server.js";
 
-const EVERY = 10_000; // milliseconds between updates of the numbers
-const PATIENT = { patience: 120_000 }; // timeout in milliseconds: updates and actions may be slow
+const UPDATE_INTERVAL_MS = 10_000; // between updates of the numbers
+const SLOW_REQUEST = { timeoutMs: 120_000 }; // updates and actions may be slow
 const byId = (id) => document.getElementById(id);
 
 const isBusy = () => document.querySelector("[aria-busy], dialog[open]") !== null;
 const showNotice = (text) => (byId("notice").textContent = text);
 
 /** Run some work and return its result. If it fails, show why and return null. */
-async function attempt(work) {
+async function tryWork(work) {
   try {
     return await work();
   } catch (error) {
@@ -19,16 +19,16 @@ async function attempt(work) {
   }
 }
 
-/** Like `attempt`, but mark the button as busy until the work ends; other buttons are ignored meanwhile. */
-async function attemptFor(button, work) {
+/** Like `tryWork`, but mark the button as busy until the work ends; other buttons are ignored meanwhile. */
+async function tryWorkOfButton(button, work) {
   button.setAttribute("aria-busy", "true");
-  const result = await attempt(work);
+  const result = await tryWork(work);
   button.removeAttribute("aria-busy");
   return result;
 }
 
 /** Ask the owner for confirmation, if the button needs one. */
-function isSure(question, isDangerous) {
+function confirmAction(question, isDangerous) {
   if (!question) return Promise.resolve(true);
   const dialog = byId("sure");
   byId("sure-text").textContent = question;
@@ -41,17 +41,17 @@ function isSure(question, isDangerous) {
   });
 }
 
-let renewing = Promise.resolve();
+let updating = Promise.resolve();
 
 /** Update the numbers, after updates that are already running. */
-function renew() {
-  renewing = renewing.then(() => attempt(update));
-  return renewing;
+function updateNumbers() {
+  updating = updating.then(() => tryWork(fetchNumbers));
+  return updating;
 }
 
 /** Fetch the numbers. Open details stay open, and the focus stays where it is. */
-async function update() {
-  const answer = await reach(`owner${location.search}`, PATIENT);
+async function fetchNumbers() {
+  const answer = await request(`owner${location.search}`, SLOW_REQUEST);
   if (answer.status === 401) throw new SignedOut();
   const text = await answer.text();
   if (!answer.ok || isBusy()) return;
@@ -67,14 +67,14 @@ async function update() {
 
 /** Create a link and show it once; return whether it was created. */
 async function showLink(button, content, name) {
-  const response = await attemptFor(button, () => post("owner/invite", content, PATIENT));
+  const response = await tryWorkOfButton(button, () => post("owner/invite", content, SLOW_REQUEST));
   if (!response) return false;
   byId("link-text").value = new URL(response.link, document.baseURI).href;
   byId("link-name").textContent = name;
   byId("link-copied").textContent = "";
   byId("link").showModal();
   byId("link-text").select();
-  byId("link").addEventListener("close", () => { byId("link-text").value = ""; renew(); }, { once: true });
+  byId("link").addEventListener("close", () => { byId("link-text").value = ""; updateNumbers(); }, { once: true });
   return true;
 }
 
@@ -89,15 +89,15 @@ async function copyLink() {
 }
 
 /** Download the votes as a zip file. */
-async function save(button, names) {
-  const file = await attemptFor(button, async () => (await send("owner/export", { names }, PATIENT)).blob());
+async function downloadVotes(button, names) {
+  const file = await tryWorkOfButton(button, async () => (await send("owner/export", { names }, SLOW_REQUEST)).blob());
   if (!file) return;
   const link = document.createElement("a");
   link.href = URL.createObjectURL(file);
   link.download = "export.zip";
   link.click();
   URL.revokeObjectURL(link.href);
-  await renew();
+  await updateNumbers();
 }
 
 document.addEventListener("click", async (event) => {
@@ -105,16 +105,16 @@ document.addEventListener("click", async (event) => {
   if (!button || button.form || isBusy()) return;
   const { do: action, person, link, export: kind, ask: question, danger } = button.dataset;
   showNotice("");
-  if (kind !== undefined) return save(button, kind === "names");
+  if (kind !== undefined) return downloadVotes(button, kind === "names");
   if (button.id === "sign-out") {
-    if (await attempt(() => post("sign-out"))) location.assign("sign-in");
+    if (await tryWork(() => post("sign-out"))) location.assign("sign-in");
     return;
   }
-  if (!(await isSure(question, danger !== undefined))) return;
+  if (!(await confirmAction(question, danger !== undefined))) return;
   if (link) return showLink(button, { person: Number(link) }, button.dataset.name);
   if (!action) return;
   const content = person ? { person: Number(person) } : {};
-  if (await attemptFor(button, () => post(`owner/${action}`, content, PATIENT))) await renew();
+  if (await tryWorkOfButton(button, () => post(`owner/${action}`, content, SLOW_REQUEST))) await updateNumbers();
 });
 
 byId("link-copy").addEventListener("click", copyLink);
@@ -128,9 +128,9 @@ byId("invite").addEventListener("submit", async (event) => {
   if (await showLink(form.querySelector("button"), content, content.name)) form.reset();
 });
 
-async function renewRegularly() {
-  if (!document.hidden && !isBusy()) await renew();
-  setTimeout(renewRegularly, EVERY);
+async function updateRegularly() {
+  if (!document.hidden && !isBusy()) await updateNumbers();
+  setTimeout(updateRegularly, UPDATE_INTERVAL_MS);
 }
 
-setTimeout(renewRegularly, EVERY);
+setTimeout(updateRegularly, UPDATE_INTERVAL_MS);

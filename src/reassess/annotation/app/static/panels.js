@@ -2,8 +2,8 @@
 
 const rating = document.querySelector("#rating");
 const panels = [...document.querySelectorAll("[data-panel]")];
-const [saving, notice, live] = ["#saving", "#notice", "#live"].map((selector) => document.querySelector(selector));
-const LONG = 8_000; // milliseconds
+const [saving, notice, announcement] = ["#saving", "#notice", "#live"].map((selector) => document.querySelector(selector));
+const NOTICE_MS = 8_000;
 
 let timer = null;
 
@@ -27,7 +27,7 @@ export function showTrouble(text) {
 }
 
 export const isRating = () => !rating.hidden;
-export const isShown = (name) => !document.querySelector(`[data-panel="${name}"]`).hidden;
+export const isPanelShown = (name) => !document.querySelector(`[data-panel="${name}"]`).hidden;
 
 // Show a message for a while.
 export function showNotice(text) {
@@ -36,18 +36,18 @@ export function showNotice(text) {
   notice.hidePopover?.();
   if (!text) return;
   notice.showPopover?.(); // above an open dialog; older browsers show it on the page
-  timer = setTimeout(() => showNotice(""), LONG);
+  timer = setTimeout(() => showNotice(""), NOTICE_MS);
 }
 
 // Announce a text to screen readers only.
 export function announce(text) {
-  live.textContent = text;
+  announcement.textContent = text;
 }
 
 // Show how many answers are not on the server; the rater can discard rejected answers.
 export function showUnsent({ unsent, rejected }, outbox) {
   const texts = [];
-  if (unsent && outbox.isLate) texts.push(`${countAnswers(unsent)} not sent yet`);
+  if (unsent && outbox.hasFailed) texts.push(`${countAnswers(unsent)} not sent yet`);
   if (rejected) texts.push(`The server rejected ${countAnswers(rejected)}.`);
   if (saving.firstChild?.textContent === texts.join(". ")) return;
   saving.replaceChildren(...(texts.length ? [texts.join(". ")] : []));
@@ -59,6 +59,6 @@ const countAnswers = (count) => `${count} ${count === 1 ? "answer" : "answers"}`
 function discardButton(outbox) {
   const button = document.createElement("button");
   Object.assign(button, { type: "button", className: "plain", textContent: "Discard" });
-  button.addEventListener("click", () => outbox.discard());
+  button.addEventListener("click", () => outbox.discardRejected());
   return button;
 }

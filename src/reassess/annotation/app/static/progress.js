@@ -2,51 +2,51 @@
 // the server, the page updates the counts.
 import { get } from "./server.js";
 
-const EVERY = 10; // images between requests for progress
+const IMAGES_PER_REQUEST = 10; // images between requests for progress
 const summary = document.querySelector("#summary");
 
 let progress = null; // the last response of the server, updated by the page
-let steps = 0; // images since that response
+let imagesSinceResponse = 0; // images since that response
 
 // Fetch the progress; without a connection, the earlier response stays.
-export async function renew() {
+export async function fetchProgress() {
   try {
     progress = await get("progress");
   } catch {
     return;
   }
-  steps = 0;
+  imagesSinceResponse = 0;
   summary.textContent = summarize(progress);
 }
 
 // Count one more image; return whether the progress should be fetched again.
-export function step() {
+export function countImage() {
   if (progress) progress = { ...progress, done: progress.done + 1, left: Math.max(1, progress.left - 1) };
-  steps += 1;
-  return steps >= EVERY || !progress;
+  imagesSinceResponse += 1;
+  return imagesSinceResponse >= IMAGES_PER_REQUEST || !progress;
 }
 
 // Describe the images done and left; null if they are unknown.
-export function describe() {
+export function describeProgress() {
   if (!progress) return null;
   const { done, left, pace } = progress;
-  if (!left) return `${number(done)} done`;
-  const time = pace === null ? "" : `, about ${duration(left * pace)} at this pace`;
-  return `${number(done)} done, at most ${number(left)} left for you${time}`;
+  if (!left) return `${formatNumber(done)} done`;
+  const time = pace === null ? "" : `, about ${formatDuration(left * pace)} at this pace`;
+  return `${formatNumber(done)} done, at most ${formatNumber(left)} left for you${time}`;
 }
 
 function summarize({ done, answers, seconds, agreed, practised }) {
   if (!answers) return "";
-  const time = seconds === null ? "" : ` in ${duration(seconds)}`;
-  const text = `You gave ${many(answers, "answer")} about ${many(done, "image")}${time}.`;
+  const time = seconds === null ? "" : ` in ${formatDuration(seconds)}`;
+  const text = `You gave ${countNoun(answers, "answer")} about ${countNoun(done, "image")}${time}.`;
   if (!practised) return text;
-  return `${text} In practice, you agreed with the experts on ${agreed} of ${many(practised, "answer")}.`;
+  return `${text} In practice, you agreed with the experts on ${agreed} of ${countNoun(practised, "answer")}.`;
 }
 
-const number = (count) => count.toLocaleString("en");
-const many = (count, noun) => `${number(count)} ${noun}${count === 1 ? "" : "s"}`;
+const formatNumber = (count) => count.toLocaleString("en");
+const countNoun = (count, noun) => `${formatNumber(count)} ${noun}${count === 1 ? "" : "s"}`;
 
-function duration(seconds) {
+function formatDuration(seconds) {
   const minutes = Math.max(1, Math.round(seconds / 60));
-  return minutes < 120 ? many(minutes, "minute") : `${(minutes / 60).toFixed(1)} hours`;
+  return minutes < 120 ? countNoun(minutes, "minute") : `${(minutes / 60).toFixed(1)} hours`;
 }

@@ -1,71 +1,71 @@
 // The rating page: one image after another, with its classes. The next image is loaded ahead. Each answer goes into the
 // outbox at once. While the rater looks at earlier images, the current one waits.
 import { noteWork } from "./breaks.js";
-import { lap } from "./clock.js";
+import { secondsSinceLastCall } from "./clock.js";
 import * as image from "./image.js";
-import { listen, showShortcuts } from "./keys.js";
+import { listenForShortcuts, showShortcuts } from "./keys.js";
 import { Outbox } from "./outbox.js";
-import { announce, isRating, isShown, showNotice, showPanel, showRating, showTrouble, showUnsent } from "./panels.js";
+import { announce, isRating, isPanelShown, showNotice, showPanel, showRating, showTrouble, showUnsent } from "./panels.js";
 import * as progress from "./progress.js";
 import { Rows } from "./rows.js";
 import { get, NO_CONNECTION, post, Refused, SignedOut } from "./server.js";
-import { remember } from "./settings.js";
+import { rememberCheckbox } from "./settings.js";
 import { suggest } from "./suggest.js";
 import { watchTabs } from "./tabs.js";
 import { Turns } from "./turns.js";
 import * as zoom from "./zoom.js";
 
-const AGAIN = 30; // seconds between requests while the server has no task for the rater
-const LATE = 8; // maximum seconds between tries after a lost connection
-const SLOW = 300; // milliseconds until the page shows that it is loading
-const SOON = 250; // milliseconds to the next image, if the page advances automatically
-const CALM = 500; // milliseconds without clicks after that, for the second half of a double click
-const MOST_BACK = 8; // images
+const RELOAD_SECONDS = 30; // seconds between requests while the server has no task for the rater
+const MAX_RETRY_SECONDS = 8; // maximum seconds between tries after a lost connection
+const LOADING_PANEL_MS = 300; // milliseconds until the page shows that it is loading
+const ADVANCE_MS = 250; // milliseconds to the next image, if the page advances automatically
+const IGNORED_CLICKS_MS = 500; // milliseconds without clicks after that, for the second half of a double click
+const MAX_IMAGES_BACK = 8; // images
 const [NO, YES] = [0, 2];
 
 const find = (selector) => document.querySelector(selector);
-const PRACTICE = Number(find("meta[name=practice]").content); // images of the practice round
+const N_PRACTICE_IMAGES = Number(find("meta[name=practice]").content); // images of the practice round
 const next = find("#next");
 const restButton = find("[data-action=rest]");
 const stage = find("#stage");
-const advances = remember(find("#advance"), "advance", false);
+const advanceCheckbox = rememberCheckbox(find("#advance"), "advance", false);
 
 const classes = new Map();
 const rows = new Rows((row, value) => answer([[row, value]]), zoomCurrent);
 let outbox;
 let turns;
 let turn = null; // the turn on the screen
-let ahead = []; // later turns that wait while an earlier one is on the screen; the last one is next
+let laterTurns = []; // later turns that wait while an earlier one is on the screen; the last one is next
 let timer = null;
-let pause = 1;
+let retrySeconds = 1;
 let isBusy = false;
-let calmUntil = 0; // when clicks count again
-let isHere = true; // false while another tab is active
+let clicksIgnoredUntil = 0; // when clicks count again
+let isActiveTab = true; // false while another tab is active
 
 // ---- moving between images
 
 // Show the image that was on the screen before a reload, or else the next image.
-async function load() {
+async function loadTurn() {
   clearTimeout(timer);
-  [turn, ahead] = [null, []];
-  turns.forget();
+  [turn, laterTurns] = [null, []];
+  turns.discardFetched();
   try {
-    const response = await patiently(outbox.send().then(() => turns.stay()));
-    pause = 1;
-    if (!isHere) return;
-    progress.renew().then(showStage);
+    const response = await withLoadingPanel(outbox.send().then(() => turns.fetchCurrent()));
+    retrySeconds = 1;
+    if (!isActiveTab) return;
+    progress.fetchProgress().then(showStage);
     if (response.reason) return showReason(response.reason);
-    show(response);
+    showTurn(response);
     if (!response.practice) turns.fetchAfter(response);
     else if (response.isOver) await reveal();
   } catch (error) {
-    fail(error);
+    showFailure(error);
   }
 }
 
 // Return the result of a promise; show the loading panel if it takes long.
-async function patiently(promise) {
-  const slow = setTimeout(() => isHere && showPanel("loading"), SLOW);
+async function withLoadingPanel(promise) {
+  const slow = setTimeout(() => isActiveTab && showPanel("loading"), LOADING_PANEL_MS);
   try {
     return await promise;
   } finally {
@@ -77,51 +77,51 @@ async function patiently(promise) {
 function showReason(reason) {
   zoom.close();
   showPanel(reason);
-  if (["experts", "waiting", "paused"].includes(reason)) timer = setTimeout(load, 1000 * AGAIN);
+  if (["experts", "waiting", "paused"].includes(reason)) timer = setTimeout(loadTurn, 1000 * RELOAD_SECONDS);
 }
 
-function fail(error) {
-  if (!isHere) return;
+function showFailure(error) {
+  if (!isActiveTab) return;
   if (error instanceof SignedOut) showPanel("signed-out");
   else if (error instanceof Refused) showTrouble(error.message);
   else {
     showNotice("");
     showPanel("offline");
-    pause = Math.min(2 * pause, LATE);
-    timer = setTimeout(load, 1000 * pause);
+    retrySeconds = Math.min(2 * retrySeconds, MAX_RETRY_SECONDS);
+    timer = setTimeout(loadTurn, 1000 * retrySeconds);
   }
 }
 
 async function goForward() {
   const sent = outbox.send();
-  if (ahead.length) {
-    show(ahead.pop());
+  if (laterTurns.length) {
+    showTurn(laterTurns.pop());
     return;
   }
   const { isOver } = turn;
-  turns.finish();
-  const ready = await patiently(turns.fetched());
-  if (!isHere) return;
+  turns.forgetTask();
+  const ready = await withLoadingPanel(turns.waitForFetched());
+  if (!isActiveTab) return;
   if (!ready) {
-    await load();
+    await loadTurn();
     return;
   }
-  if (!isOver && progress.step()) sent.then(progress.renew).then(showStage);
-  show(ready);
-  turns.forget();
+  if (!isOver && progress.countImage()) sent.then(progress.fetchProgress).then(showStage);
+  showTurn(ready);
+  turns.discardFetched();
   if (!ready.practice) turns.fetchAfter(ready, sent);
 }
 
-function show(newTurn) {
+function showTurn(newTurn) {
   turn = newTurn;
-  if (!turn.isLast) turns.arrive(turn);
+  if (!turn.isLast) turns.rememberTask(turn);
   zoom.close();
   showRating();
-  image.show(turn.image);
+  image.showImage(turn.image);
   rows.show(turn, classes);
-  lap();
+  secondsSinceLastCall();
   showStage();
-  update();
+  updateButtons();
   if (turn.truths) showTruths();
   announce(`Next image, ${rows.size}. ${stage.textContent}`);
 }
@@ -132,13 +132,13 @@ function showStage() {
 
 function stageText() {
   const place = turn.number + 1;
-  if (turn.practice) return `Practice: ${Math.min(place, PRACTICE)} of ${PRACTICE}`;
-  if (!turn.isLast) return progress.describe() ?? `Image ${place}`;
-  const steps = 1 + ahead.filter(({ isLast }) => isLast).length;
+  if (turn.practice) return `Practice: ${Math.min(place, N_PRACTICE_IMAGES)} of ${N_PRACTICE_IMAGES}`;
+  if (!turn.isLast) return progress.describeProgress() ?? `Image ${place}`;
+  const steps = 1 + laterTurns.filter(({ isLast }) => isLast).length;
   return `${steps === 1 ? "Previous image" : `${steps} images back`}: you can change your answers.`;
 }
 
-function update() {
+function updateButtons() {
   next.setAttribute("aria-disabled", String(!rows.isComplete));
   restButton.hidden = Boolean(turn.truths);
   next.firstElementChild.textContent = turn.practice && !turn.truths ? "Check answers" : "Next image";
@@ -157,21 +157,21 @@ function answer(pairs) {
   showNotice("");
   const wasComplete = rows.isComplete;
   const changed = pairs.filter(([row, value]) => turn.rows[row].answer !== value);
-  const seconds = changed.length ? Math.round((1000 * lap()) / changed.length) / 1000 : 0;
-  for (const [row, value] of changed) save(turn.rows[row], value, seconds);
+  const seconds = changed.length ? Math.round((1000 * secondsSinceLastCall()) / changed.length) / 1000 : 0;
+  for (const [row, value] of changed) saveAnswer(turn.rows[row], value, seconds);
   turn.current = pairs.at(-1)[0]; // becomes the current row again if the rater comes back
   rows.answer(pairs.map(([row]) => row));
-  update();
+  updateButtons();
   noteWork(announce);
   if (!rows.isComplete) return;
   announce("Every class has an answer. Press Enter to continue.");
-  if (advances.checked && !wasComplete && !turn.isLast) once(advanceSoon);
+  if (advanceCheckbox.checked && !wasComplete && !turn.isLast) runAlone(advanceSoon);
 }
 
-function save(row, value, seconds) {
+function saveAnswer(row, value, seconds) {
   row.spent += seconds;
   const { question, revision } = row;
-  outbox.put({ question, revision, answer: value, seconds: row.spent }).catch(showStorageError);
+  outbox.add({ question, revision, answer: value, seconds: row.spent }).catch(showStorageError);
   row.revision += 1;
   row.answer = value;
 }
@@ -185,9 +185,9 @@ function answerRest(yesRow = null) {
 
 // Keys are ignored during the wait, and clicks for longer, so that a surplus one does not answer for the next image.
 async function advanceSoon() {
-  await new Promise((done) => setTimeout(done, SOON));
+  await new Promise((done) => setTimeout(done, ADVANCE_MS));
   await advance();
-  calmUntil = performance.now() + CALM;
+  clicksIgnoredUntil = performance.now() + IGNORED_CLICKS_MS;
 }
 
 const showStorageError = () =>
@@ -203,7 +203,7 @@ async function advance() {
 
 async function reveal() {
   if (!(await outbox.send())) return showNotice(NO_CONNECTION);
-  turn.truths = await turns.truths(turn);
+  turn.truths = await turns.fetchTruths(turn);
   showTruths();
   announce(`${turn.result} Press Enter to continue.`);
   if (!turn.isLast) turns.fetchAfter(turn);
@@ -212,18 +212,18 @@ async function reveal() {
 function showTruths() {
   turn.result = rows.reveal(turn.truths);
   showStage();
-  update();
+  updateButtons();
   rows.chooseDifferent();
 }
 
 async function goBack() {
-  if (ahead.length >= MOST_BACK) return showNotice(`You can go back at most ${MOST_BACK} images.`);
+  if (laterTurns.length >= MAX_IMAGES_BACK) return showNotice(`You can go back at most ${MAX_IMAGES_BACK} images.`);
   if (!(await outbox.send())) return showNotice(NO_CONNECTION);
-  const last = await turns.last([...ahead, turn].filter(Boolean).map(({ task }) => task));
+  const last = await turns.fetchLast([...laterTurns, turn].filter(Boolean).map(({ task }) => task));
   if (!last) return showNotice("There is no image to go back to.");
   clearTimeout(timer);
-  if (turn) ahead.push(turn);
-  show({ ...last, isLast: true });
+  if (turn) laterTurns.push(turn);
+  showTurn({ ...last, isLast: true });
   if (turn.practice) await reveal();
 }
 
@@ -248,17 +248,17 @@ async function signOut() {
 
 async function agree() {
   await post("consent");
-  await load();
+  await loadTurn();
 }
 
 // Run one action at a time: other keys and buttons are ignored until it ends.
-async function once(work) {
+async function runAlone(work) {
   if (isBusy) return;
   isBusy = true;
   try {
     await work();
   } catch (error) {
-    if (error instanceof SignedOut) fail(error);
+    if (error instanceof SignedOut) showFailure(error);
     else showNotice(error instanceof Refused ? error.message : NO_CONNECTION);
   } finally {
     isBusy = false;
@@ -270,12 +270,12 @@ const ACTIONS = {
   answer: (value) => answer([[rows.current, value]]),
   rest: () => answerRest(),
   only: () => answerRest(rows.current),
-  next: () => once(advance),
-  back: () => once(goBack),
+  next: () => runAlone(advance),
+  back: () => runAlone(goBack),
   zoom: () => zoom.toggle(),
   enlarge: (key) => zoom.enlarge(key ? -1 : 1),
   pan: (key) => zoom.pan(...[[-1, 0], [0, -1], [0, 1], [1, 0]][key]),
-  whole: zoom.whole,
+  whole: zoom.showWhole,
   suggest: () => suggest(turn, classes),
   skip: askSkip,
   choose: (row) => rows.choose(row),
@@ -284,7 +284,7 @@ const ACTIONS = {
 };
 
 const BETWEEN = ["finished", "waiting", "paused"]; // panels from which a rater can go back
-const isPossible = (action) => action === "help" || isRating() || (action === "back" && BETWEEN.some(isShown));
+const isPossible = (action) => action === "help" || isRating() || (action === "back" && BETWEEN.some(isPanelShown));
 
 function onShortcut(action, key, target) {
   if (!isPossible(action)) return false;
@@ -295,32 +295,32 @@ function onShortcut(action, key, target) {
 
 // ---- start
 
-function setHere(isActive) {
-  isHere = isActive;
+function setActiveTab(isActive) {
+  isActiveTab = isActive;
   clearTimeout(timer);
   zoom.close();
-  if (isHere) load();
+  if (isActiveTab) loadTurn();
   else showPanel("elsewhere");
 }
 
 function watchButtons() {
   showShortcuts(find("#shortcuts"));
   addEventListener("click", (event) => {
-    if (event.detail && performance.now() < calmUntil) event.stopPropagation(); // without detail: not by a pointer
+    if (event.detail && performance.now() < clicksIgnoredUntil) event.stopPropagation(); // without detail: not by a pointer
   }, true);
   for (const button of document.querySelectorAll("[data-action]")) {
     button.addEventListener("click", () => ACTIONS[button.dataset.action]());
   }
-  const buttons = { "sign-out": () => once(signOut), agree: () => once(agree), reload: () => location.reload() };
+  const buttons = { "sign-out": () => runAlone(signOut), agree: () => runAlone(agree), reload: () => location.reload() };
   for (const [id, action] of Object.entries(buttons)) find(`#${id}`).addEventListener("click", action);
-  find("#skip-image").addEventListener("close", () => once(sendSkip));
+  find("#skip-image").addEventListener("close", () => runAlone(sendSkip));
   zoom.watch((value) => answer([[rows.current, value]]), () => isRating() && rows.choose(rows.current));
-  listen(ACTIONS, onShortcut);
+  listenForShortcuts(ACTIONS, onShortcut);
 }
 
 async function begin() {
   watchButtons();
-  watchTabs(setHere);
+  watchTabs(setActiveTab);
   const person = find("meta[name=person]").content;
   try {
     outbox = await Outbox.open(person, {
@@ -339,14 +339,14 @@ async function start() {
   try {
     for (const info of await get("classes")) classes.set(info.id, info);
   } catch (error) {
-    fail(error);
+    showFailure(error);
     clearTimeout(timer);
-    timer = setTimeout(start, 1000 * pause);
+    timer = setTimeout(start, 1000 * retrySeconds);
     return;
   }
-  addEventListener("online", () => (isShown("offline") ? load() : outbox.send()));
-  document.addEventListener("visibilitychange", () => document.hidden && outbox.hurry());
-  await load();
+  addEventListener("online", () => (isPanelShown("offline") ? loadTurn() : outbox.send()));
+  document.addEventListener("visibilitychange", () => document.hidden && outbox.sendBeforeClosing());
+  await loadTurn();
 }
 
 begin();

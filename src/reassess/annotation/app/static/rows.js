@@ -1,10 +1,10 @@
 // The rows of the rating page: the classes of an image, each with its answer.
 
 const ANSWERS = ["no", "maybe", "yes"];
-const TRUTHS = [0, null, 1]; // the truth that agrees with each answer; maybe has none
-const MOST_EXAMPLES = 6;
+const TRUTH_BY_ANSWER = [0, null, 1]; // the truth that agrees with each answer; maybe has none
+const MAX_EXAMPLES = 6;
 
-const place = document.querySelector("#rows");
+const container = document.querySelector("#rows");
 const template = document.querySelector("#row").content.firstElementChild;
 
 export class Rows {
@@ -17,7 +17,7 @@ export class Rows {
   // becomes current, or the current row gets an answer.
   constructor(onAnswer, onChange) {
     this.#onChange = onChange;
-    place.addEventListener("click", (event) => {
+    container.addEventListener("click", (event) => {
       const element = event.target.closest(".row");
       if (!element || !this.#turn) return;
       const row = this.#elements.indexOf(element);
@@ -30,9 +30,9 @@ export class Rows {
   show(turn, classes) {
     this.#turn = turn;
     this.#elements = turn.rows.map((row, number) => makeElement(row, number, classes.get(row.class)));
-    place.classList.remove("revealed");
-    place.replaceChildren(...this.#elements);
-    place.scrollTop = 0;
+    container.classList.remove("revealed");
+    container.replaceChildren(...this.#elements);
+    container.scrollTop = 0;
     scrollTo(0, 0);
     this.#elements.forEach((_, row) => this.#mark(row));
     this.choose(this.open[0] ?? turn.current ?? 0);
@@ -75,9 +75,9 @@ export class Rows {
 
   // Show the experts' answers beside the rater's answers; return a text about how often they agree.
   reveal(truths) {
-    place.classList.add("revealed");
+    container.classList.add("revealed");
     const withTruth = this.#turn.rows.filter((row) => row.question in truths);
-    const agreeing = withTruth.filter((row) => truths[row.question] === TRUTHS[row.answer]);
+    const agreeing = withTruth.filter((row) => truths[row.question] === TRUTH_BY_ANSWER[row.answer]);
     this.#turn.rows.forEach((row, number) => {
       const line = this.#elements[number].querySelector(".truth");
       const agrees = agreeing.includes(row);
@@ -87,13 +87,13 @@ export class Rows {
       for (const button of this.#elements[number].querySelectorAll("button")) button.disabled = true;
     });
     if (!withTruth.length) return "";
-    const half = withTruth.filter((row) => TRUTHS[row.answer] === null).length / 2;
+    const half = withTruth.filter((row) => TRUTH_BY_ANSWER[row.answer] === null).length / 2;
     return `You agree with the experts on ${agreeing.length + half} of ${withTruth.length}${half ? " (maybe counts half)" : ""}.`;
   }
 
   // Choose the first class where the experts disagree with the rater; show all rows if there is room.
   chooseDifferent() {
-    place.scrollIntoView({ block: "end" });
+    container.scrollIntoView({ block: "end" });
     this.choose(Math.max(0, this.#elements.findIndex((element) => element.querySelector(".truth:not(.same, [hidden])"))));
   }
 
@@ -123,8 +123,8 @@ function makeElement(row, number, info) {
   about.id = `about-${number}`;
   element.setAttribute("aria-labelledby", name.id);
   element.setAttribute("aria-describedby", about.id);
-  about.append(...aboutClass(info));
-  for (const address of (info?.examples ?? []).slice(0, MOST_EXAMPLES)) {
+  about.append(...makeDescription(info));
+  for (const address of (info?.examples ?? []).slice(0, MAX_EXAMPLES)) {
     const image = new Image();
     image.loading = "lazy";
     image.alt = `Example of ${nameOf(info, row.class)}`;
@@ -136,7 +136,7 @@ function makeElement(row, number, info) {
 }
 
 // Make the nodes that show the definition and the synonyms of a class.
-function aboutClass(info) {
+function makeDescription(info) {
   const synonyms = (info?.synonyms ?? []).join(", ");
   const parts = [];
   if (info?.definition) parts.push(info.definition);

@@ -4,19 +4,19 @@ const page = document.querySelector("#image");
 const dialog = document.querySelector("#zoomed");
 const view = document.querySelector("#zoom-view");
 const question = document.querySelector("#zoom-question");
-const STEPS = [1, 1.5, 2, 3, 4, 6, 8]; // sizes, relative to the size that fits the window
-const PAN = 60; // pixels that an arrow key moves the image
+const SCALES = [1, 1.5, 2, 3, 4, 6, 8]; // sizes, relative to the size that fits the window
+const PAN_PIXELS = 60; // pixels that an arrow key moves the image
 
 const isOpen = () => dialog.open;
 
 let scale = 1;
 let row = null; // the row that the next answer is for
-let before = null; // {scale, part} while a key shows the whole image
+let earlierView = null; // {scale, part} while a key shows the whole image
 
 // Enlarge the image around the pointer or its centre; if it is already enlarged, close the dialog.
 export function toggle(event) {
   if (isOpen()) close();
-  else open(STEPS[2], event);
+  else open(SCALES[2], event);
 }
 
 export function close() {
@@ -24,14 +24,14 @@ export function close() {
 }
 
 // Fit the whole image to the window while a key is held; then restore the earlier view.
-export function whole(isHeld) {
-  if (isHeld && !before) {
-    before = isOpen() ? { scale, part: partAt(enlarged().getBoundingClientRect(), centre()) } : { scale: null };
+export function showWhole(isHeld) {
+  if (isHeld && !earlierView) {
+    earlierView = isOpen() ? { scale, part: partAt(enlarged().getBoundingClientRect(), centre()) } : { scale: null };
     if (isOpen()) resize(1);
     else open(1);
-  } else if (!isHeld && before) {
-    const { scale: earlier, part } = before;
-    before = null;
+  } else if (!isHeld && earlierView) {
+    const { scale: earlier, part } = earlierView;
+    earlierView = null;
     if (earlier === null) dialog.close();
     else if (isOpen()) {
       resize(earlier);
@@ -42,15 +42,15 @@ export function whole(isHeld) {
 
 // Zoom by some steps, and keep the part of the image under a point of the window where it is.
 export function enlarge(steps, point = centre()) {
-  const larger = STEPS.find((step) => step > scale + 0.01) ?? STEPS.at(-1);
-  const smaller = STEPS.findLast((step) => step < scale - 0.01) ?? 1;
+  const larger = SCALES.find((step) => step > scale + 0.01) ?? SCALES.at(-1);
+  const smaller = SCALES.findLast((step) => step < scale - 0.01) ?? 1;
   zoomTo(steps > 0 ? larger : smaller, point);
 }
 
 // Move the view over the image.
 export function pan(across, down) {
-  view.scrollLeft += PAN * across;
-  view.scrollTop += PAN * down;
+  view.scrollLeft += PAN_PIXELS * across;
+  view.scrollTop += PAN_PIXELS * down;
 }
 
 // Set the row that the next answer is for; null if no answer is possible.
@@ -73,7 +73,7 @@ function showRow() {
 export function watch(onAnswer, onClose) {
   dialog.addEventListener("close", () => {
     if (isOpen()) return; // opened again before this event arrived
-    before = null;
+    earlierView = null;
     view.replaceChildren();
     for (const button of question.querySelectorAll("button")) button.setAttribute("aria-pressed", "false");
     onClose();
@@ -141,7 +141,7 @@ function zoomTo(size, point) {
 function resize(size) {
   const { naturalWidth, naturalHeight } = page.querySelector("img");
   const { style } = enlarged();
-  scale = Math.min(STEPS.at(-1), Math.max(1, size));
+  scale = Math.min(SCALES.at(-1), Math.max(1, size));
   const fit = Math.min(view.clientWidth / naturalWidth, view.clientHeight / naturalHeight);
   style.width = `${Math.floor(naturalWidth * fit * scale)}px`;
   style.height = `${Math.floor(naturalHeight * fit * scale)}px`;

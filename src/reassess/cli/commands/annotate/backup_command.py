@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from reassess import annotation
-from reassess.cli.call import Call, call_options
+from reassess.cli.call import Call, add_call_options
 from reassess.cli.campaign_inputs import campaign_argument
 from reassess.cli.help_pages import Command
 from reassess.cli.options import output_option
@@ -28,7 +28,7 @@ from reassess.text import format_bytes
     is_flag=True,
     help="After the copy, upgrade the campaign from an earlier version. Stop its server first.",
 )
-@call_options
+@add_call_options
 def backup(call: Call, campaign: str | Path, output: Path | None, upgrade: bool) -> None:
     """Copy a campaign while it is served.
 
@@ -46,16 +46,16 @@ def backup(call: Call, campaign: str | Path, output: Path | None, upgrade: bool)
         forms["before"], forms["after"] = annotation.upgrade_campaign(campaign, output, force=call.force)
     elif output is not None:
         annotation.backup_campaign(campaign, output, force=call.force)
-    place = annotation.shown_address(campaign)
+    place = annotation.hide_password(campaign)
     if forms:
-        call.suggest("annotate", "serve", place)
+        call.suggest_command("annotate", "serve", place)
     if call.json:
         results = {"output": output and str(output), "bytes": output and output.stat().st_size}
-        call.print_document("annotate", results | forms)
+        call.print_json("annotate", results | forms)
         return
     if output is not None:
-        call.info(f"{output}: {format_bytes(output.stat().st_size)}")
+        call.print_line(f"{output}: {format_bytes(output.stat().st_size)}")
     if forms and forms["before"] == forms["after"]:
-        call.info(f"{place}: already up to date (form {forms['after']})")
+        call.print_line(f"{place}: already up to date (form {forms['after']})")
     elif forms:
-        call.info(f"{place}: upgraded from form {forms['before']} to {forms['after']}")
+        call.print_line(f"{place}: upgraded from form {forms['before']} to {forms['after']}")

@@ -7,17 +7,17 @@ from tempfile import TemporaryDirectory
 import click
 
 from reassess import annotation
-from reassess.cli.call import Call, call_options
+from reassess.cli.call import Call, add_call_options
 from reassess.cli.help_pages import Command
 from reassess.data import open_images
 
-_IMAGES = 24
+_N_DEMO_IMAGES = 24
 
 
 @click.command(
     cls=Command, docs="docs/annotate.md", examples=["reassess annotate demo", "reassess annotate demo --json"]
 )
-@call_options
+@add_call_options
 def demo(call: Call) -> None:
     """Try a small campaign with drawn shapes.
 
@@ -27,21 +27,23 @@ def demo(call: Call) -> None:
     with TemporaryDirectory() as place:
         folder, now = Path(place), time.time()
         (folder / "images").mkdir()
-        plan = annotation.demo_plan(annotation.draw_images(folder / "images", _IMAGES))
+        plan = annotation.demo_plan(annotation.draw_images(folder / "images", _N_DEMO_IMAGES))
         annotation.create_campaign(folder / "demo.db", plan, now=now)
         with annotation.using_campaign(folder / "demo.db") as opened:
             tokens = {
-                role: annotation.make_link(opened, annotation.add_person(opened, role, role, now=now), now)
+                role: annotation.create_sign_in_token(opened, annotation.add_person(opened, role, role, now=now), now)
                 for role in ("rater", "owner")
             }
 
-            def started(address: str) -> None:
+            def print_links(address: str) -> None:
                 links = {role: f"{address}sign-in#{token}" for role, token in tokens.items()}
                 if call.json:
-                    call.print_document("annotate", links)
+                    call.print_json("annotate", links)
                     return
                 for role, link in links.items():
-                    call.info(f"{role}: {link}")
-                call.info("stop with Ctrl-C")
+                    call.print_line(f"{role}: {link}")
+                call.print_line("stop with Ctrl-C")
 
-            annotation.serve(annotation.make_app(opened, open_images(folder / "images")), port=0, started=started)
+            annotation.serve(
+                annotation.make_app(opened, open_images(folder / "images")), port=0, report_address=print_links
+            )

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 import click
 
 from reassess import annotation
-from reassess.cli.call import Call, call_options, free_name
-from reassess.cli.campaign_inputs import campaign_argument, needs_expert
+from reassess.cli.call import Call, add_call_options, find_unused_path
+from reassess.cli.campaign_inputs import campaign_argument, has_no_linked_expert
 from reassess.cli.help_pages import Command
 from reassess.cli.options import output_option
 from reassess.data import open_benchmark
 from reassess.text import count_noun
 
 if TYPE_CHECKING:
-    from reassess.annotation import Campaign, Exported
+    from reassess.annotation import Campaign, CampaignExport
 
 
 @click.command(
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 @campaign_argument
 @output_option("FOLDER", "The benchmark folder to write.")
 @click.option("--rater-names", is_flag=True, help="Write the names of raters instead of numbers.")
-@call_options
+@add_call_options
 def export(call: Call, campaign: str | Path, output: Path, rater_names: bool) -> None:
     """Write the votes as a benchmark folder.
 
@@ -38,13 +38,13 @@ def export(call: Call, campaign: str | Path, output: Path, rater_names: bool) ->
     raters). With --force, other files in the folder stay.
     """
     with annotation.using_campaign(campaign) as opened:
-        exported = annotation.export_campaign(opened, output, names=rater_names, force=call.force)
-        if exported.unrated_golden and needs_expert(opened):
-            call.suggest("annotate", "invite", annotation.shown_address(campaign), "NAME:expert...")
+        exported = annotation.export_campaign(opened, output, with_names=rater_names, force=call.force)
+        if exported.n_unrated_golden and has_no_linked_expert(opened):
+            call.suggest_command("annotate", "invite", annotation.hide_password(campaign), "NAME:expert...")
         elif len(exported.votes):
-            call.next_command = _labels_command(output, exported, opened)
+            call.next_command = _make_labels_command(output, exported, opened)
         else:
-            call.suggest("annotate", "serve", annotation.shown_address(campaign))
+            call.suggest_command("annotate", "serve", annotation.hide_password(campaign))
     raters = {rater for votes in (exported.votes, exported.rater_golden) if votes for rater in votes.raters}
     if call.json:
         results = {
@@ -56,50 +56,51 @@ def export(call: Call, campaign: str | Path, output: Path, rater_names: bool) ->
             "golden_drawn": len(exported.sample or ()),
             "rater_golden_votes": len(exported.rater_golden or ()),
             "suggestions": len(exported.suggestions),
-            **{
-                name: getattr(exported, name)
-                for name in (
-                    "excluded",
-                    "not_needed",
-                    "skipped",
-                    "withdrawn",
-                    "practice",
-                    "unrated_golden",
-                    "unrated_images",
-                )
-            },
+            "excluded": exported.n_excluded,
+            "not_needed": exported.n_not_needed,
+            "skipped": exported.n_skipped,
+            "withdrawn": exported.n_withdrawn,
+            "practice": exported.n_practice_votes,
+            "unrated_golden": exported.n_unrated_golden,
+            "unrated_images": exported.n_unrated_images,
         }
-        call.print_document("annotate", results)
+        call.print_json("annotate", results)
         return
     questions = count_noun(len(exported.votes.items), "question")
-    call.info(
+    call.print_line(
         f"{output}: {count_noun(len(exported.votes), 'vote')} by {count_noun(len(raters), 'rater')} on {questions}"
     )
     for role, votes in (("experts", exported.golden), ("raters", exported.rater_golden)):
         if votes is not None:
-            practice = f" ({exported.practice:,} for practice)" if role == "experts" and exported.practice else ""
-            call.info(f"golden: {count_noun(len(votes), 'vote')} by {role}{practice}")
+            practice = (
+                f" ({exported.n_practice_votes:,} for practice)"
+                if role == "experts" and exported.n_practice_votes
+                else ""
+            )
+            call.print_line(f"golden: {count_noun(len(votes), 'vote')} by {role}{practice}")
     if exported.sample is not None:
-        call.info(f"golden, drawn at random: {count_noun(len(exported.sample), 'image')}, with probability and stratum")
-    if exported.unrated_golden:
-        without, images = exported.unrated_golden, exported.unrated_images
-        have, stay = "has" if without == 1 else "have", "this image stays" if images == 1 else "these images stay"
-        on = f"{count_noun(without, 'golden question')} on {count_noun(images, 'image')}"
-        call.info(f"{on} {have} no expert's answer: {stay} unrated")
+        call.print_line(
+            f"golden, drawn at random: {count_noun(len(exported.sample), 'image')}, with probability and stratum"
+        )
+    if exported.n_unrated_golden:
+        n_without, images = exported.n_unrated_golden, exported.n_unrated_images
+        have, stay = "has" if n_without == 1 else "have", "this image stays" if images == 1 else "these images stay"
+        on = f"{count_noun(n_without, 'golden question')} on {count_noun(images, 'image')}"
+        call.print_line(f"{on} {have} no expert's answer: {stay} unrated")
     if exported.suggestions:
-        call.info(count_noun(len(exported.suggestions), "suggested class", "suggested classes"))
+        call.print_line(count_noun(len(exported.suggestions), "suggested class", "suggested classes"))
     not_exported = {
-        "by excluded raters": exported.excluded,
-        "to questions that had enough votes": exported.not_needed,
-        "about skipped images": exported.skipped,
-        "to withdrawn questions": exported.withdrawn,
+        "by excluded raters": exported.n_excluded,
+        "to questions that had enough votes": exported.n_not_needed,
+        "about skipped images": exported.n_skipped,
+        "to withdrawn questions": exported.n_withdrawn,
     }
     for reason, count in not_exported.items():
         if count:
-            call.info(f"not exported: {count_noun(count, 'answer')} {reason}")
+            call.print_line(f"not exported: {count_noun(count, 'answer')} {reason}")
 
 
-def _labels_command(folder: Path, exported: "Exported", campaign: "Campaign") -> str:
+def _make_labels_command(folder: Path, exported: "CampaignExport", campaign: "Campaign") -> str:
     """Return the command line that makes labels from the votes."""
     benchmark = open_benchmark(folder)
     sources = benchmark.sources
@@ -110,8 +111,10 @@ def _labels_command(folder: Path, exported: "Exported", campaign: "Campaign") ->
     aggregate = ["reassess", "aggregate", "--benchmark", str(folder), *output("scores", "scores.csv")]
     if exported.golden is not None and campaign.at_least is not None:
         aggregate += ["--golden-at-least", str(campaign.at_least)]
-    if campaign.original_votes and exported.measures_raters:  # else nothing says how good the original labels are
+    if (
+        campaign.has_original_votes and exported.has_rater_golden_votes
+    ):  # else nothing says how good the original labels are
         aggregate += ["--original", str(folder / "original.csv")]
     labels = ["reassess", "labels", "--benchmark", str(folder), *output("labels", "labels.csv")]
-    labels += ["--details", str(free_name("changed.csv"))] if "original" in sources else []
+    labels += ["--details", str(find_unused_path("changed.csv"))] if "original" in sources else []
     return f"{shlex.join(aggregate)} && {shlex.join(labels)}"

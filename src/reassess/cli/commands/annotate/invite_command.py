@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import click
 
 from reassess import annotation
-from reassess.cli.call import Call, call_options, reject_repeated
+from reassess.cli.call import Call, add_call_options, reject_repeated_files
 from reassess.cli.campaign_inputs import (
-    PAGES_ADDRESS,
-    USUAL_ADDRESS,
-    changed_campaign_argument,
+    ADDRESS_TYPE,
+    DEFAULT_ADDRESS,
     is_on_this_machine,
-    serve_command_of,
+    make_serve_command,
+    writable_campaign_argument,
 )
 from reassess.cli.help_pages import Command
 from reassess.cli.options import ParsedType
@@ -49,20 +49,20 @@ def _parse_person(text: str) -> tuple[str, str | None]:
         "reassess annotate invite pets.db kay:owner --address https://rate.example.org",
     ],
 )
-@changed_campaign_argument
+@writable_campaign_argument
 @click.argument(
     "people", nargs=-1, required=True, type=ParsedType("person", _parse_person), metavar="NAME[:expert|:owner]..."
 )
 @click.option("--revoke", is_flag=True, help="Revoke the links of these people.")
 @click.option(
     "--address",
-    type=PAGES_ADDRESS,
-    default=USUAL_ADDRESS,
+    type=ADDRESS_TYPE,
+    default=DEFAULT_ADDRESS,
     show_default=True,
     metavar="URL",
     help="Address of the pages, as people open it.",
 )
-@call_options
+@add_call_options
 def invite(
     call: Call, campaign: str | Path, people: tuple[tuple[str, str | None], ...], revoke: bool, address: str
 ) -> None:
@@ -72,7 +72,7 @@ def invite(
     has it can sign in as that person. With --force, people with a link get a new link, and the old link is revoked.
     """
     roles = dict(people)
-    reject_repeated(name for name, _ in people)
+    reject_repeated_files(name for name, _ in people)
     now = time.time()
     with annotation.using_campaign(campaign) as opened:
         if not revoke:
@@ -82,43 +82,43 @@ def invite(
         for person in people_found:
             if revoke:
                 annotation.revoke_link(opened, person.id, now)
-            token = None if revoke else annotation.make_link(opened, person.id, now)
+            token = None if revoke else annotation.create_sign_in_token(opened, person.id, now)
             links[person.name] = token and f"{address}/sign-in#{token}"
-        too_few = _too_few_raters(opened, people_found)
+        too_few = _describe_missing_raters(opened, people_found)
     if not revoke:
-        call.next_command = serve_command_of(campaign, address)
+        call.next_command = make_serve_command(campaign, address)
     if call.json:
         results = [{"name": person.name, "role": person.role, "link": links[person.name]} for person in people_found]
-        call.print_document("annotate", results)
+        call.print_json("annotate", results)
         return
     for name, link in links.items():
         print_text(f"{name}: {link or 'link revoked'}")
     if not revoke:
-        call.info("each link is shown once; anyone who has it can sign in as that person")
+        call.print_line("each link is shown once; anyone who has it can sign in as that person")
         if is_on_this_machine(address):
-            call.info("these links work only on this machine; for other machines: --address URL")
+            call.print_line("these links work only on this machine; for other machines: --address URL")
         if too_few is not None:
-            call.info(too_few)
+            call.print_line(too_few)
 
 
-def _too_few_raters(campaign: "Campaign", invited: Sequence["Person"]) -> str | None:
+def _describe_missing_raters(campaign: "Campaign", invited: Sequence["Person"]) -> str | None:
     """Describe how many raters are missing for the votes per question; None if enough."""
-    raters = sum(
-        person.role == "rater" and person.linked and not person.excluded and person.stage != "failed"
-        for person in annotation.people_of(campaign)
+    n_raters = sum(
+        person.role == "rater" and person.has_link and not person.is_excluded and person.stage != "failed"
+        for person in annotation.list_people(campaign)
     )
-    each = campaign.rules.per_question
-    if raters >= each or all(person.role != "rater" for person in invited):
+    n_needed = campaign.rules.votes_per_question
+    if n_raters >= n_needed or all(person.role != "rater" for person in invited):
         return None
-    at_most = "up to " if campaign.rules.stop else ""
-    votes = f"{at_most}{count_noun(each, 'vote')} per question"
-    return f"{count_noun(raters, 'rater')} for {votes}: invite {each - raters:,} more, or questions stay open"
+    at_most = "up to " if campaign.rules.stop_rule else ""
+    votes = f"{at_most}{count_noun(n_needed, 'vote')} per question"
+    return f"{count_noun(n_raters, 'rater')} for {votes}: invite {n_needed - n_raters:,} more, or questions stay open"
 
 
 def _add_people(campaign: "Campaign", roles: Mapping[str, str | None], now: float, *, force: bool) -> None:
     """Add new people. Experts whose answers were read by create are already known, without a link."""
-    people_by_name = {person.name: person for person in annotation.people_of(campaign) if person.name in roles}
-    linked = annotation.invited_people(campaign)
+    people_by_name = {person.name: person for person in annotation.list_people(campaign) if person.name in roles}
+    linked = annotation.read_invited_ids(campaign)
     if existing := [name for name, person in people_by_name.items() if person.id in linked and not force]:
         raise DataError(
             "duplicate-person",

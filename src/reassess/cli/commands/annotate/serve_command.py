@@ -5,8 +5,8 @@ from pathlib import Path
 import click
 
 from reassess import annotation
-from reassess.cli.call import FILE, Call, call_options, free_name
-from reassess.cli.campaign_inputs import USUAL_ADDRESS, campaign_argument, images_of
+from reassess.cli.call import INPUT_PATH_TYPE, Call, add_call_options, find_unused_path
+from reassess.cli.campaign_inputs import DEFAULT_ADDRESS, campaign_argument, open_campaign_images
 from reassess.cli.help_pages import Command
 from reassess.cli.options import ParsedType
 from reassess.cli.packages import check_packages
@@ -20,7 +20,7 @@ def _parse_address(text: str) -> tuple[str, int, str | None]:
     if not host or not port.isascii() or not port.isdigit() or int(port) > 65_535:
         raise click.BadParameter(f"{text!r} is not an address HOST:PORT or HOST:PORT/PATH.")
     try:
-        root_path = annotation.root_path_of(slash + path) if slash else None
+        root_path = annotation.parse_root_path(slash + path) if slash else None
     except DataError as error:
         raise click.BadParameter(f"{slash + path!r} is {error.problem}: {error.allowed}") from error
     return host.removeprefix("[").removesuffix("]"), int(port), root_path
@@ -45,9 +45,12 @@ def _parse_address(text: str) -> tuple[str, int, str | None]:
     "machine serves the pages below that path (/ for the whole site), and forwards the client's address.",
 )
 @click.option(
-    "--images", type=FILE, metavar="FOLDER|ZIP|TAR", help="Current location of the images.  [default: as for create]"
+    "--images",
+    type=INPUT_PATH_TYPE,
+    metavar="FOLDER|ZIP|TAR",
+    help="Current location of the images.  [default: as for create]",
 )
-@call_options
+@add_call_options
 def serve(call: Call, campaign: str | Path, address: tuple[str, int, str | None], images: Path | None) -> None:
     """Serve the rating pages.
 
@@ -56,19 +59,19 @@ def serve(call: Call, campaign: str | Path, address: tuple[str, int, str | None]
     """
     check_packages("annotate", "campaigns")
     host, port, path = address
-    with annotation.only_process(campaign), annotation.using_campaign(campaign) as opened:
-        app = annotation.make_app(opened, images_of(opened, images))
-        call.suggest("annotate", "export", annotation.shown_address(campaign), "-o", free_name("rated"))
+    with annotation.lock_campaign_file(campaign), annotation.using_campaign(campaign) as opened:
+        app = annotation.make_app(opened, open_campaign_images(opened, images))
+        call.suggest_command("annotate", "export", annotation.hide_password(campaign), "-o", find_unused_path("rated"))
 
-        def started(address_opened: str) -> None:
+        def print_address(address_opened: str) -> None:
             if call.json:
-                call.print_document("annotate", {"address": address_opened, "root_path": path or ""})
+                call.print_json("annotate", {"address": address_opened, "root_path": path or ""})
             elif path:
-                call.info(f"{opened.name}: {address_opened}, for a proxy that serves it at {path}")
+                call.print_line(f"{opened.name}: {address_opened}, for a proxy that serves it at {path}")
             else:
-                call.info(f"{opened.name}: {address_opened}")
-                if address_opened != f"{USUAL_ADDRESS}/":
+                call.print_line(f"{opened.name}: {address_opened}")
+                if address_opened != f"{DEFAULT_ADDRESS}/":
                     how = "reassess annotate invite --address URL (--force: new links)"
-                    call.info(f"links need the address people open: {how}")
+                    call.print_line(f"links need the address people open: {how}")
 
-        annotation.serve(app, host=host, port=port, root_path=path, started=started)
+        annotation.serve(app, host=host, port=port, root_path=path, report_address=print_address)

@@ -11,14 +11,22 @@ from typing import TYPE_CHECKING
 import click
 
 from reassess import annotation
-from reassess.cli.call import FILE, Call, Range, call_options, free_name, percent_cell, progress_bars
-from reassess.cli.campaign_inputs import campaign_argument, needs_expert
-from reassess.cli.evaluation_inputs import evaluation_labels_of
+from reassess.cli.call import (
+    INPUT_PATH_TYPE,
+    Call,
+    FiniteRange,
+    add_call_options,
+    find_unused_path,
+    format_percent_cell,
+    show_progress_bars,
+)
+from reassess.cli.campaign_inputs import campaign_argument, has_no_linked_expert
+from reassess.cli.evaluation_inputs import select_evaluation_labels
 from reassess.cli.help_pages import Command
 from reassess.cli.options import ParsedType, output_option
 from reassess.cli.packages import check_packages
 from reassess.cli.screen import print_text
-from reassess.cli.tables.status_table import states_in_words
+from reassess.cli.tables.status_table import describe_states
 from reassess.errors import OutputError
 from reassess.formats import read_label_file
 from reassess.formats.files import check_output
@@ -28,7 +36,7 @@ if TYPE_CHECKING:
     from reassess.annotation import Simulation
 
 
-_RATERS, _SECONDS = 6, 3.0
+_DEFAULT_RATERS, _DEFAULT_SECONDS = 6, 3.0
 _CAREFUL_RATER = "0.9,0.05,0.05/0.05,0.05,0.9"
 
 
@@ -49,7 +57,12 @@ def _parse_matrix(text: str) -> tuple[tuple[float, ...], ...]:
 )
 @campaign_argument
 @click.option(
-    "--raters", type=click.IntRange(1, 200), default=_RATERS, show_default=True, metavar="N", help="Number of raters."
+    "--raters",
+    type=click.IntRange(1, 200),
+    default=_DEFAULT_RATERS,
+    show_default=True,
+    metavar="N",
+    help="Number of raters.",
 )
 @click.option(
     "--matrix",
@@ -63,21 +76,21 @@ def _parse_matrix(text: str) -> tuple[tuple[float, ...], ...]:
 )
 @click.option(
     "--seconds",
-    type=Range(0),
-    default=_SECONDS,
+    type=FiniteRange(0),
+    default=_DEFAULT_SECONDS,
     show_default=True,
     metavar="S",
     help="Mean seconds per vote.",
 )
 @click.option(
     "--labels",
-    type=FILE,
+    type=INPUT_PATH_TYPE,
     metavar="FILE",
     help="The truth: valid classes of each image.  [default: golden answers; random for other questions]",
 )
 @click.option("--seed", type=click.IntRange(0), metavar="S", default=0, show_default=True, help="Seed of the answers.")
 @output_option("FILE", "Write the copy with the simulated votes.", required=False)
-@call_options
+@add_call_options
 def simulate(
     call: Call,
     campaign: str | Path,
@@ -95,7 +108,7 @@ def simulate(
     """
     check_packages("annotate", "campaigns")
     for matrix in matrices:
-        annotation.check_matrix(matrix)
+        annotation.check_confusion_matrix(matrix)
     if output is not None:
         if os.path.realpath(output) == os.path.realpath(campaign):
             raise OutputError(
@@ -108,82 +121,88 @@ def simulate(
             annotation.backup_campaign(campaign, copy)
         if output is not None:
             annotation.check_replaceable(output, copy)
-        with annotation.using_campaign(copy) as opened, progress_bars(call) as progress:
-            classes = annotation.classes_of(opened)
+        with annotation.using_campaign(copy) as opened, show_progress_bars(call) as progress:
+            classes = annotation.read_classes(opened)
             truth = (
                 None
                 if labels is None
-                else evaluation_labels_of(labels, read_label_file(call.add_input("labels", labels), classes=classes))
+                else select_evaluation_labels(
+                    labels, read_label_file(call.add_input("labels", labels), classes=classes)
+                )
             )
             if annotation.resume(opened, time.time()):
                 call.announce("the campaign is paused; the copy is resumed")
             annotation.end_expired_turns(opened, math.inf)  # nobody continues their turn in the copy
-            is_without_expert = needs_expert(opened)
+            is_without_expert = has_no_linked_expert(opened)
             result = annotation.simulate(
                 opened,
                 [matrices[number % len(matrices)] for number in range(raters)],
-                annotation.truth_of_campaign(opened, truth, seed=seed),
+                annotation.make_truth_function(opened, truth, seed=seed),
                 now=time.time(),
-                seconds=seconds,
+                seconds_per_vote=seconds,
                 seed=seed,
-                progress=_count_answers(progress),
+                report_answers=_make_answer_counter(progress),
             )
         if output is not None:
             annotation.backup_campaign(copy, output, force=call.force)
-            call.suggest("annotate", "export", output, "-o", free_name("simulated"))
-        elif result.expert_answers and is_without_expert:
-            call.suggest("annotate", "invite", annotation.shown_address(campaign), "NAME:expert...")
-    _report(call, result, seconds, output, is_random=labels is None)
+            call.suggest_command("annotate", "export", output, "-o", find_unused_path("simulated"))
+        elif result.n_expert_answers and is_without_expert:
+            call.suggest_command("annotate", "invite", annotation.hide_password(campaign), "NAME:expert...")
+    _print_simulation(call, result, seconds, output, is_random=labels is None)
 
 
-def _count_answers(progress: Callable[[str, int, int], None]) -> Callable[[int], None]:
+def _make_answer_counter(progress: Callable[[str, int, int], None]) -> Callable[[int], None]:
     """Return a function that adds to the number of answers in the progress bar."""
     done = 0
 
-    def add(more: int) -> None:
+    def add(n_answers: int) -> None:
         nonlocal done
-        done += more
+        done += n_answers
         progress("answers", done, 0)
 
     return add
 
 
-def _hours(hours: float) -> str:
+def _format_hours(hours: float) -> str:
     return f"{hours:,.1f} hours" if hours >= 0.1 else f"{60 * hours:.1f} minutes"
 
 
-def _report(call: Call, result: "Simulation", seconds: float, output: Path | None, *, is_random: bool) -> None:
+def _print_simulation(
+    call: Call, result: "Simulation", seconds: float, output: Path | None, *, is_random: bool
+) -> None:
     if call.json:
-        call.print_document("annotate", result.to_json())
+        call.print_json("annotate", result.to_json())
         return
-    raters = count_noun(result.raters, "rater")
+    raters = count_noun(result.n_raters, "rater")
     print_text(
-        f"{raters}: {count_noun(result.tasks, 'task')}, {count_noun(result.answers, 'answer')}, "
-        f"{_hours(result.hours)} of "
-        f"work at {seconds:.2f} seconds per answer; finished after {_hours(result.elapsed_hours)}"
+        f"{raters}: {count_noun(result.n_tasks, 'task')}, {count_noun(result.n_answers, 'answer')}, "
+        f"{_format_hours(result.hours)} of "
+        f"work at {seconds:.2f} seconds per answer; finished after {_format_hours(result.elapsed_hours)}"
     )
-    if result.failed:
-        print_text(f"practice: {result.failed:,} of {raters} below the bar, without votes")
-    print_text(f"questions: {states_in_words(result.progress)}")
-    not_needed = f"; {count_noun(result.not_needed, 'answer')} not needed" if result.not_needed else ""
-    print_text(f"votes: {result.progress.votes:,} of at most {result.votes_at_most:,}{not_needed}")
-    if result.voted:
+    if result.n_failed:
+        print_text(f"practice: {result.n_failed:,} of {raters} below the bar, without votes")
+    print_text(f"questions: {describe_states(result.progress)}")
+    not_needed = f"; {count_noun(result.n_not_needed, 'answer')} not needed" if result.n_not_needed else ""
+    print_text(f"votes: {result.progress.n_votes:,} of at most {result.max_votes:,}{not_needed}")
+    if result.n_voted:
         print_text(
-            f"labels at {result.threshold}: {percent_cell(result.correct / result.voted)} % correct on "
-            f"{count_noun(result.voted, 'simulated question')} ({result.valid_missed:,} valid missed, "
-            f"{result.invalid_kept:,} invalid kept)"
+            f"labels at {result.threshold}: {format_percent_cell(result.n_correct / result.n_voted)} % correct on "
+            f"{count_noun(result.n_voted, 'simulated question')} ({result.n_valid_missed:,} valid missed, "
+            f"{result.n_invalid_kept:,} invalid kept)"
         )
-    if result.progress.practice.waits_for is not None:
-        call.note(f"raters cannot begin practice: {result.progress.practice.waits_for}")
-    elif result.progress.open:
-        call.note(f"{count_noun(result.progress.open, 'question')} still open: more raters are needed (--raters)")
-    if result.expert_answers:
-        answered = count_noun(result.expert_answers, "golden question")
-        call.note(
+    if result.progress.practice_round.reason_to_wait is not None:
+        call.add_note(f"raters cannot begin practice: {result.progress.practice_round.reason_to_wait}")
+    elif result.progress.n_open:
+        call.add_note(f"{count_noun(result.progress.n_open, 'question')} still open: more raters are needed (--raters)")
+    if result.n_expert_answers:
+        answered = count_noun(result.n_expert_answers, "golden question")
+        call.add_note(
             f"a program answered {answered} correctly in the place of experts; without experts' answers, images with "
             "only golden questions stay unrated"
         )
     if is_random:
-        call.note("for questions without experts' answers, the truth was drawn at random (to set it: --labels FILE)")
+        call.add_note(
+            "for questions without experts' answers, the truth was drawn at random (to set it: --labels FILE)"
+        )
     if output is not None:
-        call.info(f"copy: {output}")
+        call.print_line(f"copy: {output}")

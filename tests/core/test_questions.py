@@ -86,7 +86,7 @@ def test_effort_counts_votes_and_hours() -> None:
     effort = tasks_of([0, 2, 3], [0, 1]).effort(5, 36.0)
     assert (effort.n_images, effort.n_tasks, effort.n_questions, effort.n_votes, effort.hours) == (2, 2, 3, 15, 0.15)
     assert tasks_of([0, 2, 3], [0, 1]).effort(5).hours is None
-    assert str(effort) == "Effort(images=2, tasks=2, questions=3, votes=15, seconds_per_vote=36.0)"
+    assert str(effort) == "Effort(n_images=2, n_tasks=2, n_questions=3, n_votes=15, seconds_per_vote=36.0)"
 
 
 @pytest.mark.parametrize(

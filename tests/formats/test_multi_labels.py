@@ -48,7 +48,7 @@ LISTS = "image\tvalid\tunclear\twrong\tproblematic\na.png\t7,3\t4\t0\t0\nb.png\t
 )
 def test_every_format_is_read_alike(file: File, name: str, content: Any) -> None:
     labels = read_label_file(file(name, content))
-    assert {kind: dict(getattr(labels, kind).sets()) for kind in SETS} == SETS
+    assert {kind: dict(getattr(labels, kind).classes_by_image()) for kind in SETS} == SETS
     assert dict(zip(labels.valid.images, labels.problematic.tolist(), strict=True)) == {
         "a.png": False,
         "b.png": True,

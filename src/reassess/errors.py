@@ -97,10 +97,10 @@ class ReassessError(Exception):
             self.where = f"{place}, {self.where}"
 
     def __str__(self) -> str:
-        parts = {"where": self.where, "allowed": self.allowed, "found": self.found, "fix": self.fix}
-        width = max(map(len, parts)) + 1
-        fields = {name: str(part) for name, part in parts.items() if part is not None}
-        lines = [f"  {name + ':':{width}} {_shorten_field(name, part)}" for name, part in fields.items()]
+        values = {"where": self.where, "allowed": self.allowed, "found": self.found, "fix": self.fix}
+        width = max(map(len, values)) + 1
+        fields = {name: str(value) for name, value in values.items() if value is not None}
+        lines = [f"  {name + ':':{width}} {_shorten_field(name, value)}" for name, value in fields.items()]
         text = "\n".join([self.problem, *(line.replace("\n", "\n" + " " * (width + 3)) for line in lines)])
         return text.encode(errors="backslashreplace").decode()  # a file may contain a lone surrogate
 

@@ -74,10 +74,12 @@ class Candidates(Printable):
         known = ~np.isnan(self.probabilities)
         check_range(np.where(known, self.probabilities, 0), 0, 1, value_name="probability", where=self.describe_row)
         keys = encode_pairs(self.question_ids, self.source_ids)
-        same = np.flatnonzero(np.diff(keys) <= 0)
-        if same.size:
+        repeated_rows = np.flatnonzero(np.diff(keys) <= 0)
+        if repeated_rows.size:
             raise DataError(
-                "duplicate-question", "source names a class twice for one image", where=self.describe_row(int(same[0]))
+                "duplicate-question",
+                "source names a class twice for one image",
+                where=self.describe_row(int(repeated_rows[0])),
             )
         if self.sources and np.unique(self.question_ids).size != len(self.questions):
             raise DataError("missing-value", "candidate has no source", fix="remove the candidate")

@@ -143,7 +143,7 @@ class Classes(Printable):
     @cached_property
     def no_class_text(self) -> str:
         """The text for "no class" in files with class names: the shortest row of dashes that is not a name."""
-        return next(mark for n in count(1) if self.id_of(mark := "-" * n, where="") < 0)
+        return next(dashes for n in count(1) if self.id_of(dashes := "-" * n, where="") < 0)
 
     def to_column(self, ids: npt.NDArray[np.integer]) -> "pl.Series":
         """Convert ids to a table column, as in output files; id -1 is an empty cell.

@@ -59,9 +59,9 @@ class Questions:
         check_image_names(self.images, "the questions")
         self._check_range()
         keys, order = self._sorted_keys
-        same = np.flatnonzero(np.diff(keys) == 0)
-        if same.size:
-            first, second = int(order[same[0]]), int(order[same[0] + 1])
+        repeated_rows = np.flatnonzero(np.diff(keys) == 0)
+        if repeated_rows.size:
+            first, second = int(order[repeated_rows[0]]), int(order[repeated_rows[0] + 1])
             raise DataError(
                 "duplicate-question",
                 "question is asked twice",

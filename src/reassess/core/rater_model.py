@@ -31,8 +31,8 @@ class RaterModel:
     prior: npt.NDArray[np.float64]  # shape (T,): probability of each truth
 
     def __post_init__(self) -> None:
-        for ids, thing in ((self.raters, "a rater"), (self.truths, "a truth"), (self.answers, "an answer")):
-            check_unique(ids, value_name=thing)
+        for ids, value_name in ((self.raters, "a rater"), (self.truths, "a truth"), (self.answers, "an answer")):
+            check_unique(ids, value_name=value_name)
         shape = len(self.truths), len(self.answers)
         for name, allowed in (
             ("matrices", (len(self.raters), *shape)),

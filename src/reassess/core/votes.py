@@ -266,8 +266,8 @@ class Votes:
         top = most_supporting_answer(self.answers) if isinstance(self.items, Questions) else "yes"
         if not are_known_answers(self.answers):
             check_known([top], self.answers, value_name="answer")
-        chosen = np.array([answer == top for answer in self.answers], bool)
-        supporting: npt.NDArray[np.int64] = self.counts()[:, chosen].sum(axis=1)
+        is_supporting = np.array([answer == top for answer in self.answers], bool)
+        supporting: npt.NDArray[np.int64] = self.counts()[:, is_supporting].sum(axis=1)
         return supporting
 
     def restrict(self, rows: npt.NDArray[np.integer]) -> "Votes":
@@ -282,14 +282,14 @@ class Votes:
         sizes[rows] = 0
         return self._select(np.repeat(sizes > 0, self.sizes), self.items, sizes)
 
-    def _select(self, kept: npt.NDArray[Any], items: Items, sizes: npt.NDArray[np.int64]) -> "Votes":
+    def _select(self, vote_rows: npt.NDArray[Any], items: Items, sizes: npt.NDArray[np.int64]) -> "Votes":
         return replace(
             self,
             items=items,
             indptr=np.concatenate([[0], np.cumsum(sizes)]),
-            rater_ids=self.rater_ids[kept],
-            answer_ids=self.answer_ids[kept],
-            seconds=None if self.seconds is None else self.seconds[kept],
+            rater_ids=self.rater_ids[vote_rows],
+            answer_ids=self.answer_ids[vote_rows],
+            seconds=None if self.seconds is None else self.seconds[vote_rows],
         )
 
     def with_answers(self, answers: Sequence[Id]) -> "Votes":

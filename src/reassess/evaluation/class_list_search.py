@@ -50,7 +50,7 @@ from reassess.core.labels import check_one_label_each
 from reassess.evaluation.class_list import ClassList, UndecidedClass
 from reassess.evaluation.outcomes import LABELLED, Outcomes
 from reassess.numeric import Proportion
-from reassess.numeric.proportions import SMALLEST_P_VALUE, mcnemar_p_value
+from reassess.numeric.proportions import MIN_P_VALUE, mcnemar_p_value
 
 MAX_SEARCHED_CLASSES = 5_000  # limited by memory: the confusion matrix has this number squared
 
@@ -203,7 +203,7 @@ def _confirm_class_list(
         order_name=order_name,
         correct_as_given=Proportion(int(against[0].sum()), after.size),
         correct_by_list=Proportion(int(after.sum()), after.size),
-        p_value=max(SMALLEST_P_VALUE, p_value),
+        p_value=max(MIN_P_VALUE, p_value),
         undecided=(),
     )
 

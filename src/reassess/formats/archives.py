@@ -175,8 +175,8 @@ def max_bytes() -> int:
 def _read_in_blocks(stream: IO[bytes], size: int) -> bytearray:
     """Read `size` bytes block by block, so that they are never in memory twice."""
     content = bytearray()
-    while part := stream.read(min(_BLOCK, size - len(content))):
-        content += part
+    while block := stream.read(min(_BLOCK, size - len(content))):
+        content += block
     return content
 
 

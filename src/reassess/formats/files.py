@@ -55,14 +55,14 @@ def check_input(path: Path) -> None:
     _refuse_folder(path)
     if not exists(path):
         beside = sorted(path.parent.glob("*")) if _is_folder(path.parent) else []
-        near = [neighbour.name for neighbour in beside if neighbour.suffix == path.suffix][:5]
-        same = [str(file) for file in beside if path.stem and file.stem == path.stem and not _is_folder(file)]
+        same_suffix = [neighbour.name for neighbour in beside if neighbour.suffix == path.suffix][:5]
+        same_stem = [str(file) for file in beside if path.stem and file.stem == path.stem and not _is_folder(file)]
         raise UnreadableFileError(
             "file-not-found",
             "file not found",
             where=path,
-            found=f"beside it: {', '.join(near)}" if near else None,
-            fix=f"did you mean {' or '.join(same[:3])}?" if same else "check the path",
+            found=f"beside it: {', '.join(same_suffix)}" if same_suffix else None,
+            fix=f"did you mean {' or '.join(same_stem[:3])}?" if same_stem else "check the path",
         )
     if not os.access(path, os.R_OK):
         raise UnreadableFileError("unreadable-file", "file cannot be read", where=path, fix="check its permissions")

@@ -12,7 +12,7 @@ _FOOTER = 8  # bytes: the length of the metadata, and the magic number
 _ROW_GROUPS, _COLUMNS, _META, _CHUNK_SIZE, _DATA_OFFSET, _DICTIONARY_OFFSET = 4, 1, 3, 7, 9, 11
 # Field numbers in a page header; the three kinds are data, dictionary, and data version 2.
 _SIZE, _COMPRESSED_SIZE, _KINDS = 2, 3, (5, 7, 8)
-_LIMIT = 2**31
+_MAX_PAGE_SIZE = 2**31
 _MAX_VARINT = 10  # bytes of a 64-bit number
 _NOT_PARQUET = (IndexError, KeyError, TypeError, AttributeError, ValueError, OverflowError, RecursionError)
 
@@ -39,7 +39,7 @@ def _describe_bad_page_of_column(data: mmap.mmap, chunk: dict[int, Any]) -> str 
             header, after = _read_struct(data, offset)
             counts = [("values", header[kind][1]) for kind in _KINDS if kind in header]
             for unit, number in (*counts, ("bytes", header[_SIZE]), ("bytes", header[_COMPRESSED_SIZE])):
-                if not 0 <= number < _LIMIT:
+                if not 0 <= number < _MAX_PAGE_SIZE:
                     return f"a page of {number:,} {unit} at byte {offset:,}"
             offset = after + header[_COMPRESSED_SIZE]
     except _NOT_PARQUET:

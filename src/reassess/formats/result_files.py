@@ -100,15 +100,15 @@ def _format_csv(headings: list[str], rows: Sequence[Sequence[object]], _: int) -
     a,66.6666,1.0,2.0
     """
     values = [[cell.values if isinstance(cell, PrintedNumber) else (cell,) for cell in row] for row in rows]
-    least = [2 if _INTERVAL in name else 1 for name in headings]
-    widths = [max([least[i], *(len(row[i]) for row in values)]) for i in range(len(headings))]
+    min_widths = [2 if _INTERVAL in name else 1 for name in headings]
+    widths = [max([min_widths[i], *(len(row[i]) for row in values)]) for i in range(len(headings))]
     names = [
         [f"{name}, low", f"{name}, high"] if width == 2 else [name]
         for name, width in zip(headings, widths, strict=True)
     ]
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(part for name in names for part in name)
+    writer.writerow(text for name in names for text in name)
     for row in values:
         padded = [(*cell, *[None] * (width - len(cell))) for cell, width in zip(row, widths, strict=True)]
         writer.writerow(

@@ -84,7 +84,7 @@ def _read_records(path: Path) -> Iterator[tuple[int, list[str]]]:
 
 def _is_plain(path: Path) -> bool:
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        if any(content.find(mark) >= 0 for mark in (b'"', b"\n\n", b"\n\r")) or content[:1] in b"\r\n":
+        if any(content.find(text) >= 0 for text in (b'"', b"\n\n", b"\n\r")) or content[:1] in b"\r\n":
             return False
         return content.find(b"\r") < 0 or _LONE_RETURN.search(content) is None
 
@@ -123,15 +123,20 @@ def _read_with_polars(
 
 def _refuse_other_separator(path: Path, headings: Sequence[str]) -> None:
     separator = SEPARATORS[path.suffix.lower()]
-    others = [mark for mark in _SEPARATOR_NAMES if mark != separator and len(headings) == 1 and mark in headings[0]]
-    if others:
+    wrong_separators = [
+        candidate
+        for candidate in _SEPARATOR_NAMES
+        if candidate != separator and len(headings) == 1 and candidate in headings[0]
+    ]
+    if wrong_separators:
         raise DataError(
             "wrong-separator",
             "field separator does not match the suffix",
             where=path,
             allowed=f"{_SEPARATOR_NAMES[separator]}, in a {path.suffix} file",
-            found=f"{_SEPARATOR_NAMES[others[0]]}, in the heading {headings[0]!r}",
-            fix=f"save it with {_SEPARATOR_NAMES[separator]}" + (", or rename it to .tsv" if others[0] == "\t" else ""),
+            found=f"{_SEPARATOR_NAMES[wrong_separators[0]]}, in the heading {headings[0]!r}",
+            fix=f"save it with {_SEPARATOR_NAMES[separator]}"
+            + (", or rename it to .tsv" if wrong_separators[0] == "\t" else ""),
         )
 
 

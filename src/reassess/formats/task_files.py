@@ -133,7 +133,7 @@ def _make_sample(path: Path, lines: Sequence[_TaskLine], draw_settings: Mapping[
                 found=f"{line.probability}, {line.stratum!r}",
                 fix="draw the images again",
             )
-    chosen = [line for line in by_image.values() if line.probability is not None]
+    drawn_lines = [line for line in by_image.values() if line.probability is not None]
     purpose, seed, predictions = (
         draw_settings.get("for", ""),
         draw_settings.get("seed"),
@@ -143,7 +143,7 @@ def _make_sample(path: Path, lines: Sequence[_TaskLine], draw_settings: Mapping[
     expected = {
         "for": purpose if isinstance(purpose, str) else "golden",
         "seed": seed if seed is None or _is_number(seed, _MAX_NUMBER) else 0,
-        "images": len(chosen),
+        "images": len(drawn_lines),
         "questions": sum(len(line.classes) for line in lines if line.probability is not None),
         "predictions": predictions if are_texts else [],
     }
@@ -158,12 +158,12 @@ def _make_sample(path: Path, lines: Sequence[_TaskLine], draw_settings: Mapping[
             found=json.dumps(wrong),
             fix="use the whole file, or draw again",
         )
-    if not chosen:
+    if not drawn_lines:
         return None
     return Sample(
-        images=tuple(line.image for line in chosen),
-        probabilities=np.array([line.probability for line in chosen], np.float64),
-        strata=tuple(line.stratum for line in chosen),
+        images=tuple(line.image for line in drawn_lines),
+        probabilities=np.array([line.probability for line in drawn_lines], np.float64),
+        strata=tuple(line.stratum for line in drawn_lines),
         purpose=purpose,
         seed=seed,
         predictions=tuple(predictions),
@@ -195,7 +195,7 @@ def _read_task(task: Any, position: int, where: str) -> _TaskLine:
     class_texts, names = ([value.get(key) for value in objects] for key in ("class", "name"))
     are_texts = all(isinstance(text, str) and text.strip() for text in class_texts)
     are_classes = are_texts or all(_is_number(text, MAX_CLASSES - 1) for text in class_texts)
-    for fits, allowed, found in (
+    for fits, allowed, found_value in (
         (_is_number(number, _MAX_NUMBER), "task: a whole number from 0", number),
         (isinstance(image, str) and image, "image: the name of an image", image),
         (isinstance(reason, str), "reason: text", reason),
@@ -207,7 +207,7 @@ def _read_task(task: Any, position: int, where: str) -> _TaskLine:
         (isinstance(stratum, str), "stratum: text", stratum),
     ):
         if not fits:
-            raise _task_error(where, allowed, found)
+            raise _task_error(where, allowed, found_value)
     return _TaskLine(position, where, number, image, class_texts, names, reason, is_golden, probability, stratum)
 
 
@@ -293,10 +293,10 @@ def _find_class_ids(
         class_ids, classes = class_ids_from_column(path, pl.Series("class", class_texts, dtype), classes)
     except DataError as error:
         if error.code == "unknown-class" and classes is not None:
-            lost = (
+            unknown_places = (
                 line.where for line in lines if any(classes.id_of(str(text), where="") < 0 for text in line.classes)
             )
-            error.where = next(lost)
+            error.where = next(unknown_places)
         raise
     return class_ids.astype(np.int32), classes
 
@@ -338,10 +338,10 @@ def write_tasks(path: str | Path, tasks: Tasks, *, force: bool = False) -> None:
     path = as_path(path)
     check_suffix(path, TASK_SUFFIXES, "tasks")
     questions = tasks.questions
-    called = questions.classes.to_column(questions.class_ids).to_list()
+    class_texts = questions.classes.to_column(questions.class_ids).to_list()
     classes = [
         {"class": name, "name": questions.classes.short_name(class_id)}
-        for name, class_id in zip(called, questions.class_ids.tolist(), strict=True)
+        for name, class_id in zip(class_texts, questions.class_ids.tolist(), strict=True)
     ]
     ends = tasks.indptr.tolist()
     sample, golden = tasks.sample, tasks.golden_mask.tolist()

@@ -19,7 +19,7 @@ from reassess.errors import DataError
 
 _TAIL_SHARE = 0.025  # probability of each tail outside a 95 % interval
 _NORMAL_QUANTILE = 1.959963984540054  # 97.5 % point of the standard normal distribution
-LOWEST_NORMAL_P = 1e-10  # floor of p-values from a normal approximation
+MIN_NORMAL_P_VALUE = 1e-10  # floor of p-values from a normal approximation
 _BLOCK = 4096  # images per matrix product; its sums are far below 2 ** 24, so float32 is exact
 _BATCH = 64  # replicates drawn before their hits are counted
 _MAX_REPLICATES = 100_000
@@ -111,7 +111,7 @@ def normal_p_values(values: npt.ArrayLike, deviations: npt.ArrayLike) -> _Floats
 
     size, spread = np.abs(values), np.asarray(deviations)
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(size > 0, np.maximum(2 * ndtr(-size / spread), LOWEST_NORMAL_P), 1.0)
+        return np.where(size > 0, np.maximum(2 * ndtr(-size / spread), MIN_NORMAL_P_VALUE), 1.0)
 
 
 def check_replicates(replicates: int) -> None:

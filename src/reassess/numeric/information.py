@@ -85,8 +85,8 @@ def measure_information(vote_counts: Floats, item_counts: Floats, resample_count
     block = max(1, _CELLS_PER_BLOCK // max(flat.shape[1], 1))
     resampled = np.concatenate(
         [
-            _estimate_without_correction((part @ flat).reshape(len(part), *vote_counts.shape[1:]), part @ item_counts)
-            for part in (resample_counts[start : start + block] for start in range(0, len(resample_counts), block))
+            _estimate_without_correction((rows @ flat).reshape(len(rows), *vote_counts.shape[1:]), rows @ item_counts)
+            for rows in (resample_counts[start : start + block] for start in range(0, len(resample_counts), block))
         ]
     )
     bias = float(resampled.mean()) - plain

@@ -11,8 +11,8 @@ from reassess.text import format_percent
 
 _Ints = npt.NDArray[np.int64]
 
-SMALLEST_P_VALUE = 1e-300  # floor of exact p-values
-_Z = 1.959963984540054  # 97.5 % point of the standard normal distribution
+MIN_P_VALUE = 1e-300  # floor of exact p-values
+_NORMAL_QUANTILE = 1.959963984540054  # 97.5 % point of the standard normal distribution
 
 
 def wilson_interval(hits: float, n: int) -> tuple[float, float] | None:
@@ -26,11 +26,11 @@ def wilson_interval(hits: float, n: int) -> tuple[float, float] | None:
     """
     if n == 0:
         return None
-    centre = hits + _Z**2 / 2
-    half = _Z * math.sqrt(hits * (n - hits) / n + _Z**2 / 4)
+    centre = hits + _NORMAL_QUANTILE**2 / 2
+    half = _NORMAL_QUANTILE * math.sqrt(hits * (n - hits) / n + _NORMAL_QUANTILE**2 / 4)
     # For 0 or n hits, a bound is exactly 0 or 1, which rounding must not change.
-    low = 0.0 if hits == 0 else (centre - half) / (n + _Z**2)
-    high = 1.0 if hits == n else (centre + half) / (n + _Z**2)
+    low = 0.0 if hits == 0 else (centre - half) / (n + _NORMAL_QUANTILE**2)
+    high = 1.0 if hits == n else (centre + half) / (n + _NORMAL_QUANTILE**2)
     return low, high
 
 
@@ -182,7 +182,7 @@ def chance_p_value(hits: int, n_images_by_n_classes: Mapping[int, int]) -> float
         )
     else:
         tail = _poisson_binomial_cdf(hits, [(count, 1 / classes) for classes, count in n_images_by_n_classes.items()])
-    return min(1.0, max(SMALLEST_P_VALUE, 2 * tail))
+    return min(1.0, max(MIN_P_VALUE, 2 * tail))
 
 
 def _poisson_binomial_cdf(max_successes: int, trials: Sequence[tuple[int, float]]) -> float:

@@ -10,7 +10,7 @@ from reassess.comparison.taxonomy import ERROR_KIND_NAMES, ERROR_KINDS
 from reassess.errors import Missing
 from reassess.evaluation.evaluation_words import label_set_heading, missing_parts_in_words
 from reassess.evaluation.result import ceiling_in_words, not_scored_in_words
-from reassess.numeric.bootstrap import LOWEST_NORMAL_P
+from reassess.numeric.bootstrap import MIN_NORMAL_P_VALUE
 from reassess.report.accuracy_charts import select_pairs
 from reassess.report.chart import (
     COUNT,
@@ -175,7 +175,7 @@ def _make_notes(findings: Findings) -> Iterator[str]:
             f"{DIFFERENCE_EXPLANATION}. Change: the difference by {label_set} less the difference by original labels, "
             "both "
             "on the scored images; the column of original labels is on all shared images. Holm p: corrected for all "
-            f"pairs of models; with raters resampled at least {LOWEST_NORMAL_P:g}. "
+            f"pairs of models; with raters resampled at least {MIN_NORMAL_P_VALUE:g}. "
             f"Differences and kinds of mistakes are on the {len(panel.images):,} images that all models share."
         )
     yield (

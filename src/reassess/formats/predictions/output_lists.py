@@ -17,8 +17,8 @@ from reassess.formats.files import read_lines
 from reassess.text import count_noun, join_first, shorten, suggest_name
 
 _MAX_EXAMPLES, _MAX_NAME_LENGTH = 3, 60  # names in a message, and letters of one
-_MOST_DIGITS = 7
-_RANGE = re.compile(rf"(\d{{1,{_MOST_DIGITS}}})(?:\s*-\s*(\d{{1,{_MOST_DIGITS}}}))?")
+_MAX_DIGITS = 7
+_RANGE = re.compile(rf"(\d{{1,{_MAX_DIGITS}}})(?:\s*-\s*(\d{{1,{_MAX_DIGITS}}}))?")
 _HEADINGS = ["output", "class"]
 OUTPUT_LIST = "the list of outputs"
 LIST_OUTPUTS = Fix("name the class of each output with {outputs}, one wnid or name per line", outputs="[...]")

@@ -69,12 +69,12 @@ def _questions_from_blocks(blocks: Iterator[npt.NDArray[Any]], path: Path, class
     position: dict[str, int] = {}
     image_ids, class_ids = [], []
     for block in blocks:
-        part = questions_from_info(block, path, known)
-        if part.classes != known:
+        block_questions = questions_from_info(block, path, known)
+        if block_questions.classes != known:
             raise DataError("different-classes", "each block would have its own class list")
-        rows = np.array([position.setdefault(name, len(position)) for name in part.images], np.int32)
-        image_ids.append(rows[part.image_ids])
-        class_ids.append(part.class_ids)
+        rows = np.array([position.setdefault(name, len(position)) for name in block_questions.images], np.int32)
+        image_ids.append(rows[block_questions.image_ids])
+        class_ids.append(block_questions.class_ids)
     return Questions(
         images=tuple(position), image_ids=np.concatenate(image_ids), class_ids=np.concatenate(class_ids), classes=known
     )

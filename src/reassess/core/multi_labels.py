@@ -23,7 +23,7 @@ class MultiLabels:
         invalid classes. A class is in at most one of the three sets of an image.
     problematic
         bool, shape (images,): images that should not be used to evaluate models.
-    complete
+    is_complete
         Whether classes in none of the sets are invalid. False if the reviewers judged only some classes: such sets can
         be compared with other label sets, but not be used to evaluate models.
     name

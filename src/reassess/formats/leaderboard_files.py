@@ -46,7 +46,7 @@ def read_leaderboard(*paths: str | Path, family_pattern: re.Pattern[str] = Leade
         be given: one has top-1 accuracy on ImageNet, the other has top-1 accuracy by ReaL and its difference to
         ImageNet. They are joined on model and img_size. Tables may also have the columns img_size and param_count (in
         millions).
-    family
+    family_pattern
         As for `Leaderboard`.
 
     Returns

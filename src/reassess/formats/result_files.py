@@ -64,7 +64,7 @@ def write_result(
         The headings of the columns, with units.
     rows
         Texts, numbers and `PrintedNumber`; None is an empty cell.
-    text_columns
+    n_text_columns
         How many columns, from the first, hold texts; the others hold numbers.
     force
         Overwrite an existing file.

@@ -29,7 +29,7 @@ class BalancedAccuracy:
 
     Parameters
     ----------
-    invalid, valid
+    points_on_invalid, points_on_valid
         Points on invalid and on valid questions: 1 for a correct answer, 0.5 for maybe.
     n_invalid, n_valid
         Number of answers.

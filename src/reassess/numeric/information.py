@@ -73,11 +73,11 @@ def measure_information(vote_counts: Floats, item_counts: Floats, resample_count
 
     Parameters
     ----------
-    counts
+    vote_counts
         Votes by group, truth and answer; float64, shape (groups, truths, answers).
-    items
+    item_counts
         Items by group and truth; float64, shape (groups, truths).
-    weights
+    resample_counts
         Resamples of the groups, as from `draw_resamples`; float64, shape (resamples, groups).
     """
     plain = float(_estimate_without_correction(vote_counts.sum(axis=0), item_counts.sum(axis=0)))

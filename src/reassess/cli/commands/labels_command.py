@@ -192,7 +192,7 @@ def _print_label_sets(
         "threshold": threshold,
         "images": len(label_sets),
         "labels": label_sets.indices.size,
-        "n_empty_images": label_sets.n_empty_images,
+        "empty_images": label_sets.n_empty_images,
         "unrated_images": n_unrated or 0,
         "original_labels": None if changes is None else {"images": changes.n_images, "changed": changes.counts},
         **({} if changes is not None else {"original_labels_reason": "original labels are missing"}),

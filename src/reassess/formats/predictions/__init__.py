@@ -89,7 +89,7 @@ def read_predictions(
     classes
         The classes of the benchmark. If they are known only by the names in the labels (`Classes.has_local_ids`), ids
         have no meaning, so predictions must use names. Scores may have one output per class, in sorted order.
-    names
+    image_names
         Image name of each row, for a file without image names. A file x.txt next to x.npy has its image names, as
         `write_predictions` writes them, if it has the same number of lines and is not the list of `outputs`.
     outputs

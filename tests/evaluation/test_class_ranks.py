@@ -92,7 +92,7 @@ def test_outputs_are_mapped_to_classes_and_ties_are_broken_by_class(kind: str) -
     columns = np.array([4, -1, 0, 6, -1, 2, 1])  # classes 3 and 5 have no output
     values = rng.choice([-np.inf, 0.0, 1.0, np.inf], (60, columns.size))
     values[:, 1] = np.nan  # NaN in an output without a class is ignored
-    predictions = predictions_of(table_of(values, kind), columns=columns)
+    predictions = predictions_of(table_of(values, kind), output_class_ids=columns)
     indptr = np.arange(61) * 5
     targets = np.tile([0, 1, 2, 4, 6], 60)
     ranks, top1 = ranks_and_top1(predictions, np.arange(60), indptr, targets)
@@ -134,7 +134,7 @@ def test_error_for_nan_of_either_sign_names_the_image(kind: str, sign: int) -> N
     values[1, [0, 2]] = np.copysign(np.nan, sign)
     values[0, 3] = np.inf  # not a NaN
     columns = np.array([-1, 0, 1, 2, 3])
-    predictions = predictions_of(table_of(values, kind), images=["a.png", "b.png", "c.png"], columns=columns)
+    predictions = predictions_of(table_of(values, kind), images=["a.png", "b.png", "c.png"], output_class_ids=columns)
     assert message(all_ranks, predictions, 4) == (
         "score is NaN\n"
         "  where:   image b.png, row 1, output 2\n"

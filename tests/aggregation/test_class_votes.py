@@ -148,7 +148,7 @@ def test_label_sets_keep_class_names() -> None:
     original = LabelSets.from_lists(["0.png", "new.png"], [[0], [1]], Classes.from_texts(["ant", "elk"]))
     labels = label_sets(aggregate(ALL, "majority").scores, 0.7, original=original)
     assert labels.classes.names == ("ant", "bee", "cow", "elk")
-    names = {image: {labels.classes.names[i] for i in ids} for image, ids in labels.sets().items()}
+    names = {image: {labels.classes.names[i] for i in ids} for image, ids in labels.classes_by_image().items()}
     assert (names["new.png"], names["5.png"]) == ({"elk"}, {"cow"})
     assert names["0.png"] == set()  # two of three raters say bee
     assert label_sets(aggregate(ALL, "majority").scores, 0.7).classes == CLASSES

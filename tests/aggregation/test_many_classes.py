@@ -181,7 +181,7 @@ def test_scores_are_exclusive_for_any_number_of_classes(classes: int) -> None:
     with pytest.warns(match="em leaves no item to"):
         em = aggregate(chosen, "em")
     for result in (em, aggregate(chosen, "calibrated", experts=experts)):
-        assert result.posterior.exclusive
+        assert result.posterior.is_exclusive
         assert result.scores.is_exclusive
 
 

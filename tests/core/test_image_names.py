@@ -147,7 +147,7 @@ def test_suggestion_counts_only_missing_names_and_keeps_keys_unique() -> None:
 
 def test_suggested_match_differs_from_current_match() -> None:
     assert str(suggest_match(["1.jpg"], ["1.png"], match="name")) == 'they match by stem: match="stem"'
-    assert str(suggest_match(["x/1.png"], ["x/1.png"], match="stem", setting="benchmark.json")) == (
+    assert str(suggest_match(["x/1.png"], ["x/1.png"], match="stem", settings_file="benchmark.json")) == (
         'they match by path: match="path", or "match": "path" in benchmark.json'
     )
 

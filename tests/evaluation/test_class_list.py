@@ -270,7 +270,7 @@ def test_list_is_found_with_fewer_outputs_than_classes() -> None:
     columns = np.array([1, 2, 3, 4, 0, -1])
     output_of = np.array([0, 1, 2, 3, 4, 5, 5, 5])  # the outputs in the order of the classes
     labels = labels_of(truth, Classes(8))
-    predicted = Predictions.from_ids(output_of[truth], columns=columns)
+    predicted = Predictions.from_ids(output_of[truth], output_class_ids=columns)
     outcomes = compute_outcomes(predicted, labels)
     result = find_class_list(outcomes, labels)
     assert result.classes_of_outputs(predicted).tolist() == [0, 1, 2, 3, 4, -1]
@@ -506,7 +506,7 @@ def test_output_names_are_read_back(order: list[int], has_local_ids: bool) -> No
     classes = Classes(6, names=names, has_local_ids=has_local_ids)
     written = class_list.output_names(Predictions.from_ids(list(range(6))), classes)
     assert map_outputs(classes, "\n".join(written).split("\n"), where="classes.txt").tolist() == order
-    without_class = Predictions.from_ids([1, 2], columns=np.array([-1, 3, 0]))
+    without_class = Predictions.from_ids([1, 2], output_class_ids=np.array([-1, 3, 0]))
     written = class_list.output_names(without_class, classes)
     assert map_outputs(classes, written, where="classes.txt").tolist() == [-1, order[3], order[0]]
 

@@ -127,7 +127,7 @@ def test_class_id_out_of_range_raises(ids: list[int]) -> None:
 @pytest.mark.parametrize("read", [Predictions.from_ids, Predictions.from_scores])
 def test_output_with_an_unknown_class_raises(read: Any) -> None:
     values = np.zeros((3, 1), int) if read == Predictions.from_ids else np.zeros((3, 3), np.float32)
-    assert message(compute_outcomes, read(values, columns=np.array([0, 5, 1])), LABELS) == (
+    assert message(compute_outcomes, read(values, output_class_ids=np.array([0, 5, 1])), LABELS) == (
         "output has a class that is not in the benchmark\n"
         "  allowed: class ids 0 to 3, and -1 for an output without a class\n"
         "  found:   5"
@@ -147,7 +147,7 @@ def test_output_with_an_unknown_class_raises(read: Any) -> None:
     ],
 )
 def test_wrong_classes_of_outputs_raise(columns: list[Any], text: str) -> None:
-    assert message(Predictions.from_scores, np.zeros((1, 3)), columns=np.array(columns)) == text
+    assert message(Predictions.from_scores, np.zeros((1, 3)), output_class_ids=np.array(columns)) == text
 
 
 @pytest.mark.parametrize("bits", [np.zeros(3, np.int16), np.zeros((1, 3), np.uint16), np.zeros((1, 3), np.float32)])

@@ -294,7 +294,7 @@ def write_photographs(folder: Path, real_labels: LabelSets) -> None:
     from PIL import Image
 
     data = Path(import_module("skimage").__file__).parent / "data"
-    sets = real_labels.sets()
+    sets = real_labels.classes_by_image()
     for file, class_id in PHOTOGRAPHS.items():
         validation_name = next(image for image, ids in sets.items() if ids == {class_id})
         Image.open(data / file).convert("RGB").save(folder / validation_name, quality=95)

@@ -175,7 +175,7 @@ def test_leaderboard_chart_has_ranks_and_expected_accuracies() -> None:
 def test_long_tables_have_the_counts_of_each_class() -> None:
     errors, classes, confusions = make_explorers(THREE)
     two = THREE.panel.models.index("two")
-    labels, original = THREE.labels.sets(), THREE.original.sets()
+    labels, original = THREE.labels.classes_by_image(), THREE.original.classes_by_image()
     predicted = dict(zip(THREE.panel.images, THREE.panel.top1[two].tolist(), strict=True))
     assert {row[0]: ({row[1]}, row[2], set(row[3])) for row in errors.rows["two"]} == {
         image: (original[image], class_id, labels[image])
@@ -194,7 +194,7 @@ def test_long_tables_have_the_counts_of_each_class() -> None:
 
 
 def test_level_is_the_accuracy_of_the_original_labels() -> None:
-    labels, original = THREE.labels.sets(), THREE.original.sets()
+    labels, original = THREE.labels.classes_by_image(), THREE.original.classes_by_image()
     hits = [bool(labels[image] & original[image]) for image in labels if labels[image]]
     assert THREE.original_label_percent == pytest.approx(100 * np.mean(hits))
 

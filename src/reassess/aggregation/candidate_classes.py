@@ -226,7 +226,7 @@ class CandidateFit:
             classes=votes.classes,
         )
         values = np.stack([1 - self.posterior, self.posterior], axis=1)
-        return Posterior(items=questions, truths=VALIDITY, values=values, exclusive=True)
+        return Posterior(items=questions, truths=VALIDITY, values=values, is_exclusive=True)
 
 
 def fit_many_classes(

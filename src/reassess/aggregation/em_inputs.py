@@ -151,7 +151,7 @@ def _find_default_answer_weights(votes: Votes, truths: tuple[Id, ...]) -> npt.Ar
     """Return default weights if the answers are the truths, or no, maybe and yes; otherwise None."""
     if truths == votes.answers:
         return np.eye(len(truths))
-    return votes.weights if len(truths) == len(VALIDITY) else None
+    return votes.answer_weights if len(truths) == len(VALIDITY) else None
 
 
 def check_prior(prior: npt.ArrayLike, n_truths: int) -> Floats:

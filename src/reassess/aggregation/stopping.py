@@ -54,7 +54,7 @@ class StopReplay(Printable):
         return {
             "low": self.rule.low,
             "high": self.rule.high,
-            "at_least": self.rule.at_least,
+            "at_least": self.rule.min_votes,
             "threshold": self.threshold,
             "votes": self.n_votes,
             "questions": self.n_questions,
@@ -163,7 +163,7 @@ def replay_stops(
                 start_probabilities,
                 rule.low,
                 rule.high,
-                rule.at_least,
+                rule.min_votes,
                 max_used,
                 n_used,
                 stopped_probabilities,

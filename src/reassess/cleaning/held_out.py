@@ -141,7 +141,7 @@ def make_cleaning(
         labels.images, labels.indices, is_kept, label_quality, suggested_ids, reasons, labels.classes, noise
     )
     dropped_names = [
-        labels.classes.label(class_id) for class_id, count, dropped in cleaning.by_class() if dropped == count
+        labels.classes.short_name(class_id) for class_id, count, dropped in cleaning.by_class() if dropped == count
     ]
     if dropped_names:
         raise DataError(
@@ -153,7 +153,7 @@ def make_cleaning(
             fix="keep less certain labels, or remove such classes from the labels and the predictions",
         )
     many_dropped = [
-        f"{labels.classes.label(class_id)} ({dropped:,} of {count:,})"
+        f"{labels.classes.short_name(class_id)} ({dropped:,} of {count:,})"
         for class_id, count, dropped in cleaning.classes_with_many_dropped()
     ]
     if many_dropped:

@@ -38,7 +38,7 @@ def join_held_out_files(
     predictions: Mapping[str, Predictions], labels: LabelSets, folds: Sequence[Folds], match: Match
 ) -> tuple[HeldOutFile, ...]:
     """Join the images of each file with the labels; raise if images are in different numbers of files."""
-    fold_numbers = [(repetition, repetition.of(labels.images)) for repetition in folds]
+    fold_numbers = [(repetition, repetition.fold_numbers_of(labels.images)) for repetition in folds]
     files: list[HeldOutFile] = []
     file_counts = np.zeros(len(labels), np.int64)  # number of files with each image
     for name, model in predictions.items():
@@ -61,7 +61,9 @@ def warn_about_split_duplicates(
     """Warn about groups of duplicates whose images are in several folds."""
     if not duplicates:
         return
-    repetitions = [repetition.of(labels.images) for repetition in folds] or _file_numbers_by_repetition(files, labels)
+    repetitions = [repetition.fold_numbers_of(labels.images) for repetition in folds] or _file_numbers_by_repetition(
+        files, labels
+    )
     split = []
     for group in duplicates:
         check_is_collection(group, value_name="names of images")

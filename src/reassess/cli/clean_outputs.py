@@ -71,7 +71,7 @@ class CleaningOutputs:
                 write_cleaning_details(self.details, cleaning, force=call.force)
             if self.page is None or self.images is None:
                 return None
-            if cleaning.kept.all():
+            if cleaning.is_kept.all():
                 call.print_line(f"{self.page}: not written, since no label is wrong")
                 return None
             record = call.describe_command()

@@ -282,7 +282,11 @@ class Findings(LabelFindings):
         for model, evaluation in self.evaluations.items():
             original, real = evaluation.original_accuracy_at(1), evaluation.real_accuracy.get(1)
             if original is not None and real is not None and original.value is not None and real.value is not None:
-                entries.append(LeaderboardRow(model=model, original=100 * original.value, real=100 * real.value))
+                entries.append(
+                    LeaderboardRow(
+                        model=model, original_accuracy=100 * original.value, reassessed_accuracy=100 * real.value
+                    )
+                )
         return place_models(self.leaderboard, entries)
 
 
@@ -300,7 +304,7 @@ def _evaluate_models(
     evaluations: dict[str, Evaluation] = {}
     class_lists: dict[str, ClassList] = {}
     for name, predictions in models:
-        check_unique([*outcomes, name], thing="a model")
+        check_unique([*outcomes, name], value_name="a model")
         with add_error_place(name):
             outcomes[name] = find_outcomes(
                 predictions, labels, original=original, scores=scores, name=name, any_class_list=True, **options

@@ -27,7 +27,7 @@ def check_batch_and_detect_multi_hot(
         )
     is_target_multi_hot = is_multi_hot(target_shape, target_dtype, scores_shape[1])
     if scores_shape[0] is not None and target_shape[0] is not None:
-        check_length(target_shape[0], scores_shape[0], things_name="targets", item_name="row of scores")
+        check_length(target_shape[0], scores_shape[0], plural_name="targets", item_name="row of scores")
     return is_target_multi_hot
 
 

@@ -137,7 +137,7 @@ def _measure_suspicion(candidates: Candidates, original: LabelSets | None) -> tu
 def _are_original_labels(candidates: Candidates, original: LabelSets | None) -> npt.NDArray[np.bool_]:
     """Return whether each candidate is the original label of its image."""
     if ORIGINAL_SOURCE in candidates.sources:
-        return np.asarray(candidates.by_source[:, candidates.sources.index(ORIGINAL_SOURCE)])
+        return np.asarray(candidates.is_proposed_by_source[:, candidates.sources.index(ORIGINAL_SOURCE)])
     questions = candidates.questions
     if original is None or not len(original):
         return np.zeros(len(questions), np.bool_)

@@ -121,13 +121,13 @@ def test_published_labels_are_reproduced(
         f"{details}: 14,284 rows",
     ]
     changed = {row["image"]: row for row in csv.DictReader(details.read_text().splitlines())}
-    original, labels = real_original.sets(), real_labels.sets()
+    original, labels = real_original.classes_by_image(), real_labels.classes_by_image()
     assert changed.keys() == {image for image, valid in labels.items() if valid != original[image]}
     for image, row in changed.items():
         assert {int(part) for part in row["new"].split("; ") if part} == labels[image]
         assert {int(row["original"])} == original[image]
     assert isinstance(json.loads(out.read_text()), list)
-    assert read_labels(out).sets() == real_labels.sets()
+    assert read_labels(out).classes_by_image() == real_labels.classes_by_image()
 
 
 @pytest.fixture

@@ -110,7 +110,7 @@ def test_unasked_candidates_of_imagenet_have_names(
     classes = real_labels.classes
     for line in (tmp_path / "out.jsonl").read_text().splitlines():
         row = json.loads(line)
-        assert (row["wnid"], row["name"]) == (classes.wnids[row["class"]], classes.label(row["class"]))
+        assert (row["wnid"], row["name"]) == (classes.wnids[row["class"]], classes.short_name(row["class"]))
         assert predicted[real_labels.find([row["image"]])[0]] == row["class"]
     questions_with_scores = read_table(tmp_path / "out.jsonl").with_row_index("score").select("image", "class", "score")
     questions_with_scores.with_columns(score=0.5).write_csv(tmp_path / "rated.csv")

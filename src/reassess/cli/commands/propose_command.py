@@ -87,7 +87,7 @@ class _PredictionsByModel:
         names = short_names([str(file) for file in self.files]).values()
         predictions_by_file = iter_predictions(self.call, self.files, self.inputs)
         for name, (_, predictions) in zip(names, predictions_by_file, strict=True):
-            self.detected_formats[name] = predictions.detected
+            self.detected_formats[name] = predictions.detected_format
             yield name, predictions
 
 
@@ -240,7 +240,7 @@ def _select_candidates(result: ProposalResult, choice: ModelChoice | None) -> Ca
     """Return the candidates of all models, or of the chosen ones; None if no models were chosen."""
     if choice is None:
         return result.candidates
-    return None if choice.chosen is None else result.of_models(choice.chosen.models)
+    return None if choice.chosen is None else result.candidates_of_models(choice.chosen.models)
 
 
 def _write_outputs(
@@ -282,7 +282,7 @@ def _make_recall_error(choice: ModelChoice) -> DataError:
     if choice.target_recall == 1:  # a sample cannot show that nothing is missed
         advice = ""
     elif recall.value is not None and recall.value < choice.target_recall:
-        advice = f", or more candidates per image: {choice.not_candidates:,} of {recall.n:,} golden labels are not "
+        advice = f", or more candidates per image: {choice.n_not_candidates:,} of {recall.n:,} golden labels are not "
         advice += "candidates of any model"
     else:
         advice = f", or more golden answers: all models together name {recall.hits:,} of {recall.n:,} golden labels"

@@ -125,7 +125,7 @@ def print_replays(call: Call, file: str, replays: Sequence[StopReplay], requeste
     orders = replays[0].n_used_votes.size
     call.add_note(
         f"means over {orders} random orders of the votes; threshold of labels: {replays[0].threshold:g}; at least "
-        f"{replays[0].rule.at_least} votes per question; each rater's accuracy is taken as known from the first vote"
+        f"{replays[0].rule.min_votes} votes per question; each rater's accuracy is taken as known from the first vote"
     )
 
 
@@ -138,7 +138,7 @@ def write_replays(path: Path, replays: Mapping[str, Sequence[StopReplay]], *, fo
             "file": file,
             "low": replay.rule.low,
             "high": replay.rule.high,
-            "at_least": replay.rule.at_least,
+            "at_least": replay.rule.min_votes,
             "threshold": replay.threshold,
             "share_taken": replay.share_of_votes_used,
             "questions_changed": float(replay.n_changed_labels.mean()),

@@ -81,7 +81,7 @@ def _print_diff(call: Call, diff: LabelDiff) -> None:
         limit = call.limit_rows(len(changes), _MAX_PRINTED_CLASSES, "classes")
         print_table(
             ["class", "name", "added", "removed"],
-            [[i, classes.label(i), added, removed] for i, (added, removed) in islice(changes.items(), limit)],
+            [[i, classes.short_name(i), added, removed] for i, (added, removed) in islice(changes.items(), limit)],
             n_text_columns=2,
         )
 

@@ -40,7 +40,7 @@ def labels_by(line: str, run: Runner, labels: str = "rated/labels.csv") -> dict[
         program, *argv = shlex.split(command)
         result = run(*argv)
         assert (program, result.code) == ("reassess", 0), result.err
-    return dict(read_labels(labels).sets())
+    return dict(read_labels(labels).classes_by_image())
 
 
 def test_next_step_makes_labels(export: Runner, run: Runner) -> None:

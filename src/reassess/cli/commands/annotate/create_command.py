@@ -128,9 +128,9 @@ def create(
     check_packages("annotate", "campaigns")
     if bar is not None and not practice:
         raise click.UsageError("--bar needs --practice.")
-    if stop is not None and per_question < stop.at_least:
+    if stop is not None and per_question < stop.min_votes:
         raise click.UsageError(
-            f"--stop needs at least {stop.at_least} votes per question: give --per-question 2 or more."
+            f"--stop needs at least {stop.min_votes} votes per question: give --per-question 2 or more."
         )
     _check_campaign_output(call, campaign, benchmark)
     seed = secrets.randbelow(annotation.MAX_SEED + 1) if seed is None else seed

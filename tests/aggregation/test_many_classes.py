@@ -178,7 +178,7 @@ def test_scores_are_exclusive_for_any_number_of_classes(classes: int) -> None:
         chosen.items[:50], np.arange(50), one, truth[:50], ("e",), chosen.answers, classes=chosen.classes
     )
     assert has_many_classes(chosen) == (classes > 256)
-    with pytest.warns(match="em leaves no item to"):
+    with pytest.warns(match="em gives no item the truth"):
         em = aggregate(chosen, "em")
     for result in (em, aggregate(chosen, "calibrated", experts=experts)):
         assert result.posterior.exclusive
@@ -193,7 +193,7 @@ def test_errors_name_class_limit_and_required_pooling() -> None:
     )
     votes, truth = cast_votes(0, items=4, raters=2, classes=300, each=2)
     assert message(calibrate_on_candidates, votes, votes, truth, smoothing=1, pooling=0) == (
-        "this many classes need pooling\n  allowed: above 0\n  found:   0\n"
+        "pooling must be above 0 for this number of classes\n  allowed: above 0\n  found:   0\n"
         "  fix:     remove pooling, to use the default"
     )
     nothing = np.full(4, -1)

@@ -140,7 +140,9 @@ def test_method_that_cannot_be_repeated_raises(row: dict[str, Any], expected: st
 def test_em_warns_of_truth_without_items() -> None:
     rows = [(0, 0, 0), (0, 1, 0), (0, 2, 1), (1, 0, 1), (1, 1, 1), (1, 2, 1)]
     votes = votes_on(("a", "b"), rows, ("x", "y"))
-    with warned("em leaves no item to x: it explains all votes for this truth as mistakes. Golden items prevent this"):
+    with warned(
+        "em gives no item the truth x: it explains all votes for this truth as mistakes. Golden items prevent this"
+    ):
         aggregate(votes, "em", truths_are_answers=True, smoothing=1, pooling=0)
     aggregate(votes, "em", truths_are_answers=True)
 

@@ -91,7 +91,7 @@ def _has_enough_experts(
     if at_least is None:
         return np.asarray(2 * n_agreeing > experts.sizes)
     max_experts = int(experts.sizes.max(initial=0))
-    fix = Fix("ask for fewer: {at_least}", at_least=max_experts)
+    fix = Fix("require fewer experts to agree: {at_least}", at_least=max_experts)
     check_number(at_least, 1, max_experts, value_name="number of experts", is_whole=True, fix=fix)
     return np.asarray(n_agreeing >= at_least)
 

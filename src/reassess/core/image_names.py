@@ -178,9 +178,9 @@ def _check_unambiguous(
         if len(names_by_key.get(key, ())) > 1:
             raise DataError(
                 "ambiguous-image",
-                f"image {match} fits several images",
+                f"image {match} matches several images",
                 where=where,
-                found=f"{name} fits {join_first(names_by_key[key])}",
+                found=f"{name} matches {join_first(names_by_key[key])}",
                 fix=JOIN_BY_WHOLE_PATH if match != "path" else "keep one entry for each image",
             )
 
@@ -209,7 +209,7 @@ def suggest_match(
     for other in MATCHES:
         if other != match and (count := _count_matches(names, known_names, missing, partial(image_keys, match=other))):
             in_file = f', or "match": "{other}" in {setting}' if setting else ""
-            return Fix(f"{count} by {other}: {{match}}{in_file}", match=f'"{other}"')
+            return Fix(f"{count} by {other}; use {{match}}{in_file}", match=f'"{other}"')
     for words, keys_of in _KEY_FUNCTIONS.items():
         if count := _count_matches(names, known_names, missing, keys_of):
             return Fix(f"{count} {words}")
@@ -224,4 +224,4 @@ def _count_matches(
     n = sum(key in known_keys for key in keys_of(missing))
     if 2 * n <= len(missing) or len(known_keys) < len(known_names) or len(set(keys_of(names))) < len(names):
         return None
-    return "they match" if n == len(missing) else f"{n:,} of {len(missing):,} match"
+    return "the names match" if n == len(missing) else f"{n:,} of {len(missing):,} names match"

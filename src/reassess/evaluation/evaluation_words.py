@@ -103,13 +103,15 @@ def class_list_in_words(class_list: ClassList, classes: Classes) -> str:
     lines = [f"the {noun} are from another class list{order}"]
     half = "" if class_list.order_name else " not used to choose it"
     p_value = f"p {'<' if class_list.p_value == SMALLEST_P_VALUE else '='} {class_list.p_value:.1g}"
-    lines.append(f"correct by it:    {_format_share(class_list.correct_by_list)} of the images{half}, {p_value}")
-    lines.append(f"correct as given: {_format_share(class_list.correct_as_given)}")
+    lines.append(f"correct with this list: {_format_share(class_list.correct_by_list)} of the images{half}, {p_value}")
+    lines.append(f"correct as given:       {_format_share(class_list.correct_as_given)}")
     if class_list.undecided:
         undecided = [classes.label(each.class_id) for each in class_list.undecided]
-        lines.append(f"undecided:        {count_noun(len(undecided), 'class', 'classes')}: {join_first(undecided)}")
+        lines.append(
+            f"undecided:              {count_noun(len(undecided), 'class', 'classes')}: {join_first(undecided)}"
+        )
     if len(class_list.class_of) <= _MAX_EASILY_CONFUSED_CLASSES:
-        lines.append(f"or:               the model confuses most of the {len(class_list.class_of)} classes")
+        lines.append(f"other explanation:      the model confuses most of the {len(class_list.class_of)} classes")
     return "\n  ".join(lines)
 
 

@@ -71,7 +71,7 @@ def _join_blocks(blocks: Iterator[npt.NDArray[Any]], path: Path, classes: Classe
     for block in blocks:
         part = questions_from_info(block, path, known)
         if part.classes != known:
-            raise DataError("different-classes", "each block would have its own class list")
+            raise DataError("different-classes", "each part of the file would get its own class list")
         rows = np.array([position.setdefault(name, len(position)) for name in part.images], np.int32)
         image_ids.append(rows[part.image_ids])
         class_ids.append(part.class_ids)

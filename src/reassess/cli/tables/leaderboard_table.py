@@ -134,7 +134,7 @@ def _trend_lines_with_names(trend: Trend) -> Iterator[tuple[str, TrendLine]]:
     """Yield the trend lines that have rows, with their names."""
     yield "all", trend.overall_line
     if trend.outliers.rows:
-        yield f"all except {count_noun(len(trend.outliers.rows), 'outlier')}", trend.outliers.line_without
+        yield f"all except {len(trend.outliers.rows):,} far out", trend.outliers.line_without
     yield from ((str(line), line) for line in trend.band_lines if line.n_rows)
 
 
@@ -232,7 +232,7 @@ def _slope_notes(trend: Trend) -> Iterator[str]:
     if far_out.rows:
         low, high = max(far_out.lower_fence, 0), min(far_out.upper_fence, 100)
         yield (
-            f"outliers: families with all rows outside {low:.1f} to {high:.1f} % (Tukey's outer fences): "
+            f"far out: families with all rows outside {low:.1f} to {high:.1f} % (Tukey's outer fences): "
             f"{join_first(far_out.rows, max_items=3)}"
         )
     without = [name for name, line in _trend_lines_with_names(trend) if line.fit is None]

@@ -149,7 +149,7 @@ def test_practice_that_nobody_can_pass_is_named(create: Runner, simulate: Runner
     assert create("--golden", "4", "--practice", "1", "--bar", "0.7").code == 0
     lines = simulate("--labels", "both.csv").out.replace("\n  ", " ").splitlines()
     assert (
-        "raters cannot begin practice: no practice question is invalid, so nobody can reach the pass mark; an owner can "
-        "admit raters on the owner page"
+        "raters cannot begin practice: no practice question is invalid, so nobody can reach the pass mark; an owner "
+        "can admit raters on the owner page"
     ) in lines
     assert not any("--raters" in line for line in lines)

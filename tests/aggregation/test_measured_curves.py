@@ -132,7 +132,7 @@ METHODS: Mapping[str, tuple[str, dict[str, Any]]] = {
 BY_GOLDEN = ("calibrated", "calibrated, other numbers", "calibrated, original labels", "em with golden items")
 
 
-@pytest.mark.filterwarnings("ignore:em leaves no item", "ignore:the votes do not support")
+@pytest.mark.filterwarnings("ignore:em gives no item the truth", "ignore:the votes do not support")
 @pytest.mark.parametrize(
     ("world", "name"),
     [

@@ -155,7 +155,7 @@ def outvoted(share: float) -> Votes:
     return votes_on(tuple(range(300)), rows, tuple(range(300)))
 
 
-@pytest.mark.filterwarnings("ignore:em leaves no item")
+@pytest.mark.filterwarnings("ignore:em gives no item the truth")
 def test_em_of_many_classes_warns_if_against_clear_majorities() -> None:
     text = "^em decides against more than half of the votes on 89 of the 300 items with such a majority: look at some"
     with pytest.warns(ReassessWarning, match=text):

@@ -127,7 +127,7 @@ PERCENT = "the names match if %20 and similar codes are decoded: write the names
         (["1.png", "2.png"], ["x/1.png", "y/1.png", "2.png"], None),  # two known names would have the same key
         (["Cat 1.PNG"], ["cat 1.png"], "the names match ignoring case: use the same spelling"),
         (["cat%201.png"], ["cat 1.png"], PERCENT),
-        (["x\\1.png"], ["1.png", "1.png"], 'the names match by name; use match="name"'),  # duplicate names are one image
+        (["x\\1.png"], ["1.png", "1.png"], 'the names match by name; use match="name"'),  # one image
         (["other.png"], ["1.png"], None),
     ],
 )  # fmt: skip

@@ -232,8 +232,8 @@ def test_chosen_models_are_printed_first(pets: Path, run: Runner) -> None:
     assert lines[:4] == [
         "out.csv: 16 candidates for 4 images (4.00 per image)",
         "0 images need no question: all models agree with the original label",
-        "N: the 0 most probable (image, class) pairs of each model; N is chosen for at most 7.4 candidates per image on "
-        "average",
+        "N: the 0 most probable (image, class) pairs of each model; N is chosen for at most 7.4 candidates per "
+        "image on average",
         "the first 10 of 19 models, by candidates of only one source (--verbose shows all)",
     ]
     assert len(lines) == 4 + 2 + 11 + 4

@@ -51,7 +51,7 @@ def print_curves(
         call.add_note("95 %: bootstrap over images, with all golden questions of an image together")
         unrated_text = "not included" if curve_parts.original is None else "included with their original label"
         call.add_note(
-            "labels, and images without a valid class (empty images), are counted on all images; unrated images are "
+            "labels and empty images (without a valid class) are counted on all images; unrated images are "
             f"{unrated_text}"
         )
 

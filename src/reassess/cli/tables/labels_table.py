@@ -120,9 +120,7 @@ def _print_verdict_table(first_name: str, second_name: str, agreement: LabelAgre
         [i for i in range(len(VERDICT_NAMES)) if part[i]] for part in (counts.sum(axis=1), counts.sum(axis=0))
     )
     words = [name.replace("_", " ") for name in VERDICT_NAMES]
-    print_text(
-        f"\nnumber of classes by verdict, on images in both sets: {first_name} in rows, {second_name} in columns"
-    )
+    print_text(f"\nclasses by verdict, on images in both sets: {first_name} in rows, {second_name} in columns")
     print_table(
         ["", *(words[i] for i in columns)],
         [[words[row], *(f"{counts[row, column]:,}" for column in columns)] for row in rows],

@@ -137,7 +137,8 @@ def _finish_axes(drawing: Drawing, trend: Trend, lowest_accuracy: float) -> None
     far_out = trend.outliers
     if far_out.rows and far_out.line_without_outliers.slope is not None:
         parts.append(
-            f"slope without {count_noun(len(far_out.rows), 'row')} far out: {_format_slope(far_out.line_without_outliers.slope)}"
+            f"slope without {count_noun(len(far_out.rows), 'row')} far out: "
+            f"{_format_slope(far_out.line_without_outliers.slope)}"
         )
     drawing.write_heading("; ".join([*parts, "95 % intervals of slopes are over families"]))
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from reassess.aggregation import Golden
+from reassess.aggregation import GoldenQuestions
 from reassess.cleaning import MIN_LABEL_QUALITY, CleaningMethod, HeldOutPredictions, find_label_errors
 from reassess.cli.call import Call, with_progress
 from reassess.cli.packages import check_packages
@@ -120,7 +120,11 @@ class ChooseOption:
         return cls(**{name: value})
 
     def find_wrong_labels(
-        self, held_out: HeldOutPredictions, method: CleaningMethod, checked_labels: Golden | None, sample: Sample | None
+        self,
+        held_out: HeldOutPredictions,
+        method: CleaningMethod,
+        checked_labels: GoldenQuestions | None,
+        sample: Sample | None,
     ) -> Cleaning:
         """Find wrong labels by a method; `checked_labels` are labels that people have checked."""
         return find_label_errors(

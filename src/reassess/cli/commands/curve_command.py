@@ -12,7 +12,7 @@ from reassess.aggregation import (
     METHODS,
     Goal,
     MeasuredCurve,
-    Rule,
+    MeasuredRule,
     StopReplay,
     measure_curves,
     parse_method,
@@ -136,7 +136,7 @@ def curve(
         files,
         benchmark,
         golden,
-        at_least=golden_at_least,
+        min_experts=golden_at_least,
         option_that_needs_votes="--stop" if stops else None if leave_out is None else "--leave-out",
         method=method,
     )
@@ -210,7 +210,7 @@ def measure_scores(
             leave_out=leave_out,
             in_sample=is_known_in_sample(path, curve_parts.golden_file, benchmark=curve_parts.benchmark),
             goal=goal,
-            track=partial(with_progress, call, label=f"{file}, out-of-sample"),
+            show_progress=partial(with_progress, call, label=f"{file}, out-of-sample"),
         )
 
 
@@ -238,13 +238,18 @@ def _replay_votes(
                 found=scores.method,
                 fix="make the scores with --method calibrated or em",
             )
-        first_votes = recomputed.label_votes
+        first_votes = recomputed.original_label_votes
         if first_votes is not None:
             first_votes = first_votes.restrict(first_votes.find(curve_parts.votes.items))
         rules = sorted({*stop_rules, *DEFAULT_STOP_RULES}, key=lambda rule: (rule.low, -rule.high))
         track = partial(with_progress, call, label=f"{curve.file}, replaying votes")
         return replay_stops(
-            curve_parts.votes, recomputed.model, rules, threshold=threshold, initial_votes=first_votes, track=track
+            curve_parts.votes,
+            recomputed.model,
+            rules,
+            threshold=threshold,
+            initial_votes=first_votes,
+            show_progress=track,
         )
 
 
@@ -252,7 +257,7 @@ def _write_output(
     call: Call,
     output: Path,
     curves: Sequence[MeasuredCurve],
-    rules: Sequence[Rule],
+    rules: Sequence[MeasuredRule],
     replays: Mapping[str, Sequence[StopReplay]],
 ) -> None:
     is_figure = output.suffix.lower() in FIGURE_SUFFIXES

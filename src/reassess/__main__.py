@@ -10,7 +10,7 @@ from typing import Any, TextIO
 
 def entry() -> None:
     """Run the command of this process, and end it with the exit code."""
-    gc.set_threshold(100_000)  # a command makes many objects, and seldom circles of them
+    gc.set_threshold(100_000)  # a command makes many objects, and seldom cycles of them
     os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")  # threads that numpy starts sleep while they have no work
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # who is told to end cleans up, as after Ctrl-C
     _keep_standard_streams()

@@ -142,7 +142,9 @@ def test_method_that_cannot_be_repeated_raises(row: dict[str, Any], expected: st
 def test_em_warns_of_truth_without_items() -> None:
     rows = [(0, 0, 0), (0, 1, 0), (0, 2, 1), (1, 0, 1), (1, 1, 1), (1, 2, 1)]
     votes = votes_on(("a", "b"), rows, ("x", "y"))
-    with warned("em leaves no item to x: it explains all votes for this truth as mistakes. Golden items prevent this"):
+    with warned(
+        "em gives no item the truth x: it explains all votes for this truth as mistakes. Golden items prevent this"
+    ):
         aggregate(votes, "em", truths_are_answers=True, smoothing=1, pooling=0)
     aggregate(votes, "em", truths_are_answers=True)
 
@@ -155,7 +157,7 @@ def outvoted(share: float) -> Votes:
     return votes_on(tuple(range(300)), rows, tuple(range(300)))
 
 
-@pytest.mark.filterwarnings("ignore:em leaves no item")
+@pytest.mark.filterwarnings("ignore:em gives no item the truth")
 def test_em_of_many_classes_warns_if_against_clear_majorities() -> None:
     text = "^em decides against more than half of the votes on 89 of the 300 items with such a majority: look at some"
     with pytest.warns(ReassessWarning, match=text):

@@ -165,7 +165,7 @@ def numbers(document: Any) -> Any:
     return document
 
 
-@pytest.mark.filterwarnings("ignore:em leaves no item")
+@pytest.mark.filterwarnings("ignore:em gives no item the truth")
 def test_class_names_and_ids_give_equal_results(folder: Path, run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
     documents = []
     for named in (True, False):

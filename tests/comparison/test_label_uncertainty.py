@@ -217,8 +217,8 @@ def test_bad_input_raises(small: Study) -> None:
     empty, other = (Panel.from_ids("abc", panel.top1, LabelSets.from_lists(labels.images, [s] * 60)) for s in ([], [0]))
     assert code_of(label_uncertainty, empty, again, replicates=40) == "none-scored"
     assert message(label_uncertainty, other, again, replicates=40) == (
-        "panel was evaluated with label sets that do not follow from the votes\n"
-        "  fix:     evaluate it with label sets from these votes"
+        "models were evaluated with label sets that were not made from these votes\n"
+        "  fix:     evaluate them with label sets from these votes"
     )
 
 

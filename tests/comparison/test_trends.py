@@ -154,7 +154,8 @@ def test_only_toy_models_of_public_tables_are_far_out(
 @pytest.mark.parametrize(("low", "high"), [(80, 70), (70, 70), (-1, 5), (70, np.inf), (np.nan, 80)])
 def test_empty_band_raises(low: float, high: float) -> None:
     assert message(Band, low, high) == (
-        f"band contains no accuracy\n  allowed: from a lower to a higher percent\n  found:   {low:g} to {high:g}"
+        "accuracy range is empty or below 0\n  allowed: LOW to HIGH, in percent, with LOW below HIGH\n"
+        f"  found:   {low:g} to {high:g}"
     )
 
 

@@ -59,7 +59,7 @@ SELECTION_2 = ImageSelection(("a/1.png", "b/1.png"))
             ["x/a/1.png", "x/b/2.png"],
             "path",
             "2 of 2 images are not in the training part of fold 0",
-            'they match by name: match="name"; or skip such images: ignore_unknown=True',
+            'the names match by name; use match="name"; or skip such images: ignore_unknown=True',
         ),
         (
             SELECTION,
@@ -72,7 +72,7 @@ SELECTION_2 = ImageSelection(("a/1.png", "b/1.png"))
             SELECTION,
             ["x/1.png", "y/1.png"],
             "name",
-            "two images have a name that is in the training part of fold 0",
+            "two images match the same name in the training part of fold 0",
             'join by the whole path (match="path")',
         ),
         (

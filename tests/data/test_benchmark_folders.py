@@ -37,8 +37,8 @@ TWO_PLACES = (
     "{}\n  where:   DIR/pets\n  allowed: one {}\n  found:   {}\n  fix:     keep one, and rename or remove the other"
 )
 SIMILAR = (
-    "file name is almost the name of a benchmark part\n  where:   DIR/pets\n  allowed: {}\n  found:   {}\n"
-    "  fix:     give it that name; or another name, if it is not a part"
+    "file name is almost the name of a benchmark part\n  where:   DIR/pets\n  allowed: {0}\n  found:   {1}\n"
+    "  fix:     rename it to {0}; or, if it is not a part, to a clearly different name"
 )
 
 WRONG_PART = "part of the benchmark is not a {0}\n  where:   DIR/pets/{1}\n"

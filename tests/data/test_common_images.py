@@ -46,7 +46,7 @@ def test_two_files_without_a_common_image_raise(refused_text: Refused, first: st
         "two files have no image in common\n"
         f"  where:   {' and '.join(places)}\n"
         "  found:   a/1.png, a/2.png and 1 more; and 1.png, 2.png\n"
-        '  fix:     they match by name: match="name"'
+        '  fix:     the names match by name; use match="name"'
     )
     check(parts | {second: noun(second, "1.png", "a/3.png")})
 

@@ -127,6 +127,6 @@ def test_ignored_column_with_highest_score_warns(file: File) -> None:
     path = file("p.csv", ",image,mug,saucer,bowl,jar,split\n5,a,.1,.9,.3,.0,val\n6,b,.1,.2,.3,.0,val\n")
     text = "a column that is not a class has the highest score in 1 of 2 rows"
     for unknown_class in ("wrong", "drop"):
-        with warned(f"{path}: {text}, and is ignored: saucer"):
+        with warned(f"{path}: {text}; such columns are ignored: saucer"):
             predictions = read_predictions(path, NAMED, unknown_class=unknown_class)
         assert predictions.top_classes(2)[0].tolist() == [[0, 2], [0, 2]]

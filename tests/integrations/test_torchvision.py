@@ -359,7 +359,8 @@ MESSAGES: list[tuple[dict[str, Any], str]] = [
         "  where:   {root}/ILSVRC2012_img_val.tar\n"
         f"  allowed: names such as {validation_name(1)}\n"
         f"  found:   {validation_name(2)}, {validation_name(3)}, {validation_name(4)} and 6 more\n"
-        "  fix:     move these images, or use labels that contain them; training images have no reassessed labels",
+        "  fix:     remove these images from the folder, or use labels that contain them; training images have no "
+        "reassessed labels",
     ),
     (
         {"labels": LabelSets.from_lists(["a.png"], [[0]], Classes(2))},

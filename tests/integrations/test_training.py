@@ -207,7 +207,7 @@ def test_unknown_image_in_tensorflow_stops_iteration_or_is_skipped(tensorflow: L
         tensorflow.selected(FEW.training_selection(0))
     assert (
         "1 of 1 images are not known to the training part of fold 0; allowed: names such as cat/2.png, dog/4.png and "
-        "2 more; found: dog/5.png; fix: correct the names, or mark such images: ignore_unknown=True"
+        "2 more; found: dog/5.png; fix: correct the names, or leave such images without labels: ignore_unknown=True"
     ) in str(error.value)
     assert tensorflow.selected(FEW.training_selection(0), ignore_unknown=True) == [2, 4]
 

@@ -204,7 +204,7 @@ def test_unknown_images_are_counted_or_raise() -> None:
     [
         (["x.png", "y.png"], "check the names, or remove the model"),
         (["cat/a.png", "b.png.png"], "check the names, or remove the model"),
-        (["cat/a.png", "cat/b.png"], 'they match by name: match="name"'),
+        (["cat/a.png", "cat/b.png"], 'the names match by name; use match="name"'),
     ],
 )
 def test_model_of_other_images_raises(images: list[str], fix: str) -> None:
@@ -214,7 +214,7 @@ def test_model_of_other_images_raises(images: list[str], fix: str) -> None:
         "lost": Predictions.from_ids([1, 0], images),
     }
     text = message(propose, models, original, ignore_unknown=True)
-    assert text.startswith("no image of the model is known\n  where:   lost\n")
+    assert text.startswith("model has predictions only for unknown images\n  where:   lost\n")
     assert text.endswith(f"  found:   {', '.join(images)}\n  fix:     {fix}")
 
 

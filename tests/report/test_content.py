@@ -113,8 +113,8 @@ def test_equal_models_have_no_largest_difference() -> None:
 @pytest.mark.parametrize(
     ("models", "words"),
     [
-        (7, "1 more pair of neighbours is in the table of ranks."),
-        (8, "2 more pairs of neighbours are in the table of ranks."),
+        (7, "See the table of ranks for 1 more pair of neighbours."),
+        (8, "See the table of ranks for 2 more pairs of neighbours."),
     ],
 )
 def test_many_models_are_compared_with_neighbours_and_hidden_verdicts_are_counted(models: int, words: str) -> None:

@@ -114,8 +114,8 @@ def test_heading_counts_far_out_rows_and_has_the_slope_without_them(draw: DrawLe
     low, high = slopes.outliers.line_without_outliers.slope.interval
     heading = draw(slopes).get_title(loc="left").replace("\n", " ")
     assert (
-        f"; without 1 far out: {slopes.outliers.line_without_outliers.slope.value:.2f} ({low:.2f} to {high:.2f}); 95 %"
-        in heading
+        f"; slope without 1 row far out: {slopes.outliers.line_without_outliers.slope.value:.2f} ({low:.2f} to "
+        f"{high:.2f}); 95 %" in heading
     )
     assert heading.startswith("81 results of 81 models, 1 of them below 70 % and not shown; slope of all rows: ")
 

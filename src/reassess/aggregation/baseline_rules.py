@@ -94,8 +94,9 @@ def measure_rater_rule(golden: GoldenQuestions, votes: Votes, answers: Collectio
     if not points:
         raise DataError(
             "missing-golden",
-            f"some golden questions are valid, but no golden vote is {' or '.join(map(str, answers))}",
-            fix="give the raters' votes on the golden questions",
+            f"some golden classes are valid, but no rater answered {' or '.join(map(str, answers))} to a golden "
+            "question",
+            fix="give all votes of raters on golden questions",
         )
     return MeasuredRule(
         name=f"one rater: {' or '.join(map(str, answers))}", variants=tuple(points), points=tuple(points.values())

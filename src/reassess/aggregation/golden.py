@@ -94,7 +94,7 @@ def _has_enough_experts(
     if min_experts is None:
         return np.asarray(2 * n_agreeing > experts.sizes)
     max_experts = int(experts.sizes.max(initial=0))
-    fix = Fix("ask for fewer: {min_experts}", min_experts=max_experts)
+    fix = Fix("require fewer experts to agree: {min_experts}", min_experts=max_experts)
     check_number(min_experts, 1, max_experts, value_name="number of experts", is_whole=True, fix=fix)
     return np.asarray(n_agreeing >= min_experts)
 

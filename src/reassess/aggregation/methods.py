@@ -351,8 +351,8 @@ def _warn_of_lost_truths(truths: Sequence[Id], expected_items: npt.NDArray[np.fl
     ]
     if lost:
         warnings.warn(
-            f"em leaves no item to {join_first(lost)}: it explains all votes for this truth as mistakes. Golden items "
-            "prevent this",
+            f"em gives no item the truth {join_first(lost)}: it explains all votes for this truth as mistakes. Golden "
+            "items prevent this",
             ReassessWarning,
             stacklevel=4,
         )

@@ -202,7 +202,7 @@ def find_relabelling(
             return relabelling
     raise DataError(
         "different-labels",
-        "label sets do not follow from the votes by method calibrated or the benchmark's recipe",
+        "the votes do not give these label sets, neither with the method calibrated nor with the benchmark's recipe",
         allowed=f"label sets of the ReaL recipe at threshold {threshold:g}",
         found=f"{min(differing_counts):,} of {len(relabelling.questions.images):,} rated images differ",
         fix=Fix(

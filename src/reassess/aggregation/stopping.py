@@ -131,7 +131,9 @@ def replay_stops(
     check_range(n_orders, 1, value_name="number of orders")
     if model.truths != VALIDITY:
         raise DataError(
-            "wrong-model", "stop rule needs a model of valid and invalid classes", found=join_first(model.truths)
+            "wrong-model",
+            "stop rule needs a rater model with the truths invalid and valid",
+            found=join_first(model.truths),
         )
     if not len(votes):
         raise DataError("missing-votes", "votes to replay are missing")

@@ -132,7 +132,7 @@ class DrawnLabels:
                 "out-of-range",
                 "probabilities of being drawn are too low",
                 where="the checked labels",
-                allowed=f"the {count_noun(verdicts.size, 'label')}, as the sum of 1 / probability",
+                allowed=f"1 / probability adds up to about {count_noun(verdicts.size, 'label')}",
                 found=f"{represented:{',.0f' if represented < _MAX_EXACT_COUNT else '.3g'}} labels",
                 fix="use the probabilities of the draw",
             )

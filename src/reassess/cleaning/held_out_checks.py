@@ -125,7 +125,7 @@ def _check_classes(labels: LabelSets, files: Sequence[HeldOutFile], n_classes: i
         unused = np.setdiff1d(np.arange(min(n_classes, used.size + _MAX_EXAMPLES)), used)[:_MAX_EXAMPLES].tolist()
         raise DataError(
             "missing-classes",
-            "classes have no label",
+            "no image is labelled with some of the classes",
             allowed=f"each of the {n_classes:,} classes is the label of an image",
             found=(
                 f"{join_first([labels.classes.short_name(class_id) for class_id in unused])} "
@@ -143,10 +143,8 @@ def _check_classes(labels: LabelSets, files: Sequence[HeldOutFile], n_classes: i
                 "classes have no output",
                 where=file.name,
                 allowed=f"an output for each of the {n_classes:,} classes",
-                found=(
-                    f"{join_first([labels.classes.short_name(i) for i in without_output], max_items=3)} "
-                    f"({len(without_output):,})"
-                ),
+                found=f"{join_first([labels.classes.short_name(i) for i in without_output], max_items=3)} "
+                f"({len(without_output):,})",
                 fix="use models with the same classes as the labels",
             )
 
@@ -198,7 +196,7 @@ def _check_exchanged(
         where=files[position].name,
         allowed="the same order of classes in all files",
         found=words,
-        fix="name the classes of its outputs, in their order",
+        fix="list the classes of each model's outputs, in the order of the outputs",
     )
 
 

@@ -84,10 +84,10 @@ def _file_numbers_by_repetition(files: Sequence[HeldOutFile], labels: LabelSets)
     if all(file.label_rows.size == len(labels) for file in files):
         raise DataError(
             "missing-folds",
-            "folds are unknown",
-            allowed="folds, or files of one fold each, to find duplicates in several folds",
+            "folds are unknown, so duplicates in different folds cannot be found",
+            allowed="a table of folds, or one file of predictions per fold",
             found="files with all images",
-            fix="pass the folds",
+            fix="pass the table of folds",
         )
     numbers = np.zeros((1 + max(int(file.repetition_numbers.max(initial=0)) for file in files), len(labels)), np.int64)
     for number, file in enumerate(files):
@@ -133,7 +133,7 @@ def _find_fold_error(name: str, fold_numbers: _Ints, folds: Folds) -> DataError 
         where=name,
         allowed="all images of one fold, and no others",
         found=f"{fold_numbers.size:,} of the {fold_size:,} {parts[0]}" if is_part else join_and(parts),
-        fix="predict each fold with the model that was trained on the other folds; pass these folds",
+        fix="predict each fold with the model that was trained on the other folds, and pass the table of these folds",
     )
 
 

@@ -119,7 +119,7 @@ def _choose_loss(kind: TargetKind, requested_loss: Loss | None) -> Loss:
     if loss is None:
         raise DataError(
             "missing-option",
-            "loss is missing: scores can become targets of both losses",
+            "loss is missing, but targets differ between the losses",
             allowed=" or ".join(f"loss={loss!r}" for loss in get_args(Loss)),
             fix="choose the loss",
         )

@@ -116,7 +116,7 @@ class ChooseOption:
             value = -1.0
         if name not in ("threshold", "precision") or not 0 <= value <= 1:
             allowed = "threshold=P or precision=P, with P from 0 to 1"
-            raise DataError("wrong-syntax", "not a rule for kept labels", allowed=allowed)
+            raise DataError("wrong-syntax", "not a rule that says which labels to keep", allowed=allowed)
         return cls(**{name: value})
 
     def find_wrong_labels(

@@ -213,7 +213,7 @@ def _list_images_in_order(order: str, inputs: EvaluationInputs) -> tuple[str, ..
     if inputs.original is None:
         raise DataError(
             "missing-original",
-            "class-folder order needs original labels, which are missing",
+            "the order of images in class folders is unknown without original labels",
             fix=f"reassess fetch {IMAGENET.sources['original']}, or pass --original FILE"
             if inputs.benchmark.folder is None
             else f"pass --original FILE, or {PART_INSTRUCTIONS['original']}",

@@ -42,7 +42,9 @@ from reassess.text import ListTable
 _MAX_MODELS_FOR_ALL_PAIRS = 100  # with more models, only neighbours in the ranking are compared
 _NONE_SCORED = Missing(NONE_SCORED)
 _ORIGINAL_LABELS_MISSING = Missing(ORIGINAL_LABELS_MISSING)
-_NO_VALID_CHOICES = Missing("no model picks a valid class where the original label is one of several valid classes")
+_NO_VALID_CHOICES = Missing(
+    "on images whose original label is one of several valid classes, no model predicts a valid class"
+)
 _LEADERBOARD_MISSING = Missing("a leaderboard is missing")
 
 

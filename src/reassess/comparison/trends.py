@@ -34,7 +34,10 @@ class Band:
     def __post_init__(self) -> None:
         if not 0 <= self.low < self.high < math.inf:
             raise DataError(
-                "empty", "band contains no accuracy", allowed="from a lower to a higher percent", found=str(self)
+                "empty",
+                "accuracy range is empty or below 0",
+                allowed="LOW to HIGH, in percent, with LOW below HIGH",
+                found=str(self),
             )
 
     def __str__(self) -> str:

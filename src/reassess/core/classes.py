@@ -225,7 +225,11 @@ class Classes(Printable):
         if not self.texts or (self._class_names.find_ids(text) == (class_id,) and not _BREAK.search(text)):
             return text
         if self.has_local_ids:
-            raise DataError("invalid-name", "class name cannot be in a list with one name per line", found=repr(text))
+            raise DataError(
+                "invalid-name",
+                "class name is not unique or contains a line break, so a list with one name per line cannot contain it",
+                found=repr(text),
+            )
         return str(class_id)
 
     def id_of(self, text: str, *, where: str) -> int:

@@ -174,7 +174,8 @@ class Duplicates:
                 "missing-value" if needs_number[row] else "unexpected-value",
                 "group number is missing" if needs_number[row] else "group number without a group",
                 where=self.describe_row(row),
-                allowed=f"a number for {' and '.join(DUPLICATE_KINDS)}, and none for {', '.join(UNUSABLE_KINDS)}",
+                allowed=f"a group number for {' and '.join(DUPLICATE_KINDS)}, no group number for "
+                f"{', '.join(UNUSABLE_KINDS)}",
                 found=f"{self.kinds[row]}, {self.groups[row] or 'no number'}",
             )
 

@@ -178,9 +178,9 @@ def _check_unambiguous(
         if len(names_by_key.get(key, ())) > 1:
             raise DataError(
                 "ambiguous-image",
-                f"image {match} fits several images",
+                f"image {match} matches several images",
                 where=where,
-                found=f"{name} fits {join_first(names_by_key[key])}",
+                found=f"{name} matches {join_first(names_by_key[key])}",
                 fix=JOIN_BY_WHOLE_PATH if match != "path" else "keep one entry for each image",
             )
 
@@ -211,7 +211,7 @@ def suggest_match(
             count := _describe_matches(names, known_names, missing, partial(image_keys, match=other_match))
         ):
             in_file = f', or "match": "{other_match}" in {settings_file}' if settings_file else ""
-            return Fix(f"{count} by {other_match}: {{match}}{in_file}", match=f'"{other_match}"')
+            return Fix(f"{count} by {other_match}; use {{match}}{in_file}", match=f'"{other_match}"')
     for words, keys_of in _KEY_FUNCTIONS.items():
         if count := _describe_matches(names, known_names, missing, keys_of):
             return Fix(f"{count} {words}")
@@ -226,4 +226,4 @@ def _describe_matches(
     n = sum(key in known_keys for key in keys_of(missing))
     if 2 * n <= len(missing) or len(known_keys) < len(known_names) or len(set(keys_of(names))) < len(names):
         return None
-    return "they match" if n == len(missing) else f"{n:,} of {len(missing):,} match"
+    return "the names match" if n == len(missing) else f"{n:,} of {len(missing):,} names match"

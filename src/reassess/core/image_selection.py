@@ -89,7 +89,7 @@ class ImageSelection:
             before, after = (names[rows[position]] for position in again)
             raise DataError(
                 "ambiguous-image",
-                f"two images have a name that is in the {self.selection_name}",
+                f"two images match the same name in the {self.selection_name}",
                 found=f"{before} and {after}",
                 fix="rename one of them" if match == "path" else JOIN_BY_WHOLE_PATH,
             )

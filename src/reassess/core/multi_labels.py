@@ -89,7 +89,8 @@ class MultiLabels:
                 "incomplete-review",
                 "reviewers judged only some classes, so other classes may be valid too",
                 fix=Fix(
-                    "compare it with other label sets ({label_agreement}), and evaluate with those",
+                    "only compare this set with other label sets ({label_agreement}); evaluate models with the other "
+                    "sets",
                     label_agreement=None,
                 ),
             )

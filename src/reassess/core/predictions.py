@@ -330,7 +330,9 @@ def _check_columns(output_class_ids: npt.NDArray[np.int64], n_outputs: int | Non
     )
     ordered = np.sort(output_class_ids[output_class_ids >= 0])
     if not ordered.size:
-        raise DataError("unknown-class", "no output is a class", allowed="class ids, and -1 for an output to ignore")
+        raise DataError(
+            "unknown-class", "no output belongs to a class", allowed="class ids, and -1 for an output to ignore"
+        )
     twice = ordered[1:] == ordered[:-1]
     if twice.any():
         raise DataError(

@@ -100,7 +100,11 @@ class Posterior:
         of shape (items, truths).
         """
         if self.classes is None:
-            raise DataError("not-classes", "truths are not classes", found=join_first(self.truths))
+            raise DataError(
+                "not-classes",
+                "truths are not class ids, so they cannot become (image, class) questions",
+                found=join_first(self.truths),
+            )
         is_included = self.values >= _MIN_PROBABILITY
         if is_always_asked is not None:
             check_shape(is_always_asked, self.values.shape, value_name="classes to include")

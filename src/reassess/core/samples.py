@@ -63,7 +63,7 @@ class Sample:
                 "drawn image has the probability 0",
                 where=where(int(np.argmin(self.probabilities))),
                 allowed="above 0, and at most 1",
-                fix="leave the probability of images empty that were not drawn",
+                fix="for images that were not drawn, leave the probability empty",
             )
         freeze(self, "probabilities")
 

@@ -206,7 +206,7 @@ def find_part_paths(folder: Path, settings: Mapping[str, Any] | None = None) -> 
                 where=folder,
                 allowed=f"{part}{path.suffix}",
                 found=path.name,
-                fix="give it that name; or another name, if it is not a part",
+                fix=f"rename it to {part}{path.suffix}; or, if it is not a part, to a clearly different name",
             )
         paths.setdefault(part, []).append(path)
     if "images" not in paths and (elsewhere := (settings or {}).get("images")):
@@ -266,7 +266,7 @@ def check_output_path(output: Path, benchmark: Benchmark, part: str | None = Non
     if named_part != output.stem:
         raise refused("reserved-output", "output name is almost the name of a benchmark part")
     if named_part != part:
-        raise refused("reserved-output", f"in a benchmark folder, the file {named_part} is another part")
+        raise refused("reserved-output", f"in a benchmark folder, the name {named_part} is kept for another part")
     existing = benchmark.sources.get(part)
     if existing is not None and Path(existing).name != output.name:
         raise OutputError(

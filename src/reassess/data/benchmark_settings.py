@@ -50,7 +50,7 @@ def _check_file_name_case(folder: Path) -> None:
             where=folder,
             allowed=SETTINGS_FILE,
             found=misspelled[0],
-            fix="give it that name, or a different name",
+            fix=f"rename it to {SETTINGS_FILE}, or to a clearly different name",
         )
 
 

@@ -106,9 +106,11 @@ def is_multi_hot(shape: Sequence[int | None], dtype: object, n_outputs: int) -> 
         raise DataError(
             "wrong-target",
             "target is neither multi-hot nor ids padded with -1",
-            allowed=f"0 or 1 of shape (images, {n_outputs}), or integers of shape (images, most classes of an image)",
+            allowed=f"0 or 1 of shape (images, {n_outputs}), or integers of shape (images, largest number of classes "
+            "of an image)",
             found=f"{dtype} {tuple(shape)}",
-            fix="pass all valid classes, not a folder reader's label; or pass names, with RealAccuracy(labels=...)",
+            fix="pass all valid classes, not the one label of a reader such as ImageFolder; or pass names, with "
+            "RealAccuracy(labels=...)",
         )
     return shape[1] == n_outputs
 

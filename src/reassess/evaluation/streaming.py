@@ -49,8 +49,8 @@ class ImageIndex:
         if numbers.ndim != 1 or numbers.dtype.kind not in "iu" or are_bits:
             raise DataError(
                 "missing-image-names",
-                "target has no image names",
-                allowed="names, or integers of shape (images,)",
+                "target does not say which images the rows are",
+                allowed="image names, or image numbers: integers of shape (images,)",
                 found=f"{'bfloat16' if are_bits else numbers.dtype} {numbers.shape}",
                 fix="pass image names; or, to pass valid classes with each batch, omit labels",
             )

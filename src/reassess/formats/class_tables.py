@@ -44,7 +44,7 @@ def read_collapsed_pairs(path: str | Path, classes: Classes) -> npt.NDArray[np.i
         row = int(np.argmax(is_same))
         raise DataError(
             "circle",
-            "class is collapsed into itself",
+            "row pairs a class with itself",
             where=locate_row(path, row),
             found=classes.short_name(int(first[row])),
         )
@@ -111,9 +111,9 @@ def read_hierarchy(path: str | Path, classes: Classes) -> Hierarchy:
     if not hierarchy.paths:
         raise DataError(
             "unknown-class",
-            "no class is in the hierarchy",
+            "hierarchy contains none of the classes",
             where=path,
-            allowed=f"children that are {classes.allowed_names_text}",
+            allowed=f"{classes.allowed_names_text} in the column child",
             found=join_first(list(dict.fromkeys(children)), max_items=3),
             fix=_RENAME_CHILDREN if classes.texts else f"{_RENAME_CHILDREN}, or give a class list with names",
         )

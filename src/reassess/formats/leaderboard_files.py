@@ -177,9 +177,9 @@ def _join_tables(tables: Sequence[_ResultTable]) -> tuple[list[LeaderboardRow], 
     if (len(originals), len(reals)) != (1, 1):
         raise DataError(
             "one-table",
-            "tables with the accuracy column top1 must be a pair, ImageNet and ReaL",
+            "tables with the column top1 are read in pairs",
             where=join_first([half.path for half in tables]),
-            allowed="one table without the column top1_diff (ImageNet), and one with it (ReaL)",
+            allowed="one table of ImageNet accuracies (without top1_diff), and one of ReaL accuracies (with top1_diff)",
             found=f"{len(originals)} without top1_diff, {len(reals)} with it",
             fix="give both, or a table with the columns model, original and real",
         )

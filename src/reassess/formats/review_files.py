@@ -139,7 +139,7 @@ def _read_row_reviews(path: Path, table: "pl.DataFrame") -> list[Review]:
         else:
             raise DataError(
                 "wrong-row",
-                "row has neither an answer to a class nor a problematic image",
+                "row neither judges a class nor marks the image as problematic",
                 where=locate_row(path, row),
                 allowed="valid, unclear or wrong with a class, or problematic without one",
                 found=f"{text!r} {'without a class' if class_id is None else f'with class {class_id}'}",
@@ -207,7 +207,7 @@ def _read_verdicts(path: Path, table: "pl.DataFrame", read_original: Callable[[]
             "missing-labels",
             "verdict is on an image without an original label",
             where=locate_row(path, row),
-            allowed=f"a number from 1 to {len(IMAGENET.images):,}",
+            allowed=f"an image number from 1 to {len(IMAGENET.images):,}",
             found=images[row],
         )
     ids = original.indices[rows]

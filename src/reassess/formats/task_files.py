@@ -152,11 +152,11 @@ def _make_sample(path: Path, lines: Sequence[_TaskLine], draw_settings: Mapping[
     }:
         raise DataError(
             "wrong-sample",
-            "first line does not describe the drawn tasks",
+            "first line, the description of the random draw, does not fit the tasks in the file",
             where=path,
             allowed=json.dumps({name: expected[name] for name in wrong}),
             found=json.dumps(wrong),
-            fix="use the whole file, or draw again",
+            fix="use the complete file, or draw the tasks again",
         )
     if not drawn_lines:
         return None
@@ -243,7 +243,7 @@ def _check_class_names(lines: Sequence[_TaskLine], class_ids: Sequence[int], cla
                 where=line.where,
                 allowed=classes.short_name(class_id),
                 found=name,
-                fix="make the tasks again, by questions of this benchmark",
+                fix="make the tasks again, from questions of this benchmark",
             )
 
 

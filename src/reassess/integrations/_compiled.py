@@ -39,7 +39,8 @@ def check_rounding(dtype: str, framework_dtype: str) -> None:
             "scores would be rounded, which creates ties",
             allowed=framework_dtype,
             found=dtype,
-            fix=f"use {framework_dtype}, or let the framework use {dtype}; in JAX, set jax_enable_x64",
+            fix=f"convert the scores to {framework_dtype} yourself, or enable {dtype} in the framework (in JAX: "
+            "jax_enable_x64)",
         )
 
 

@@ -197,7 +197,8 @@ class ImageNetReaL(VisionDataset):
                 where=self._files.place,
                 allowed=f"names such as {join_first(labels.images, max_items=2)}",
                 found=join_first(missing, max_items=3),
-                fix="move these images, or use labels that contain them; training images have no reassessed labels",
+                fix="remove these images from the folder, or use labels that contain them; training images have no "
+                "reassessed labels",
             )
         return rows
 

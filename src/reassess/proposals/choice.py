@@ -87,7 +87,7 @@ def choose_models(
     check_type(GoldenQuestions, golden)
     check_number(seed, 0, value_name="seed", is_whole=True)
     if not 0 < recall <= 1:
-        raise DataError("out-of-range", "recall out of range", allowed="above 0, to 1", found=recall)
+        raise DataError("out-of-range", "recall out of range", allowed="above 0, and at most 1", found=recall)
     if not len(result.candidates):
         set_aside, without_class = len(result.set_aside_labels), result.n_without_class
         reason = f"{count_noun(set_aside, 'image')} set aside, {count_noun(without_class, 'image')} without a class"

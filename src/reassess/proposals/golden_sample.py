@@ -80,11 +80,11 @@ def draw_golden(
     if n_questions >= len(candidates) or counts.sum() >= rows.size:
         raise DataError(
             "all-golden",
-            "golden questions would take all tasks",
-            allowed=f"under {len(candidates):,}, on at least 2 images",
+            "so many golden questions would leave no questions for the raters",
+            allowed=f"fewer than {len(candidates):,}; the candidates must be on at least 2 images",
             found=f"{n_questions:,}; the candidates are {len(candidates):,} questions on "
             f"{count_noun(rows.size, 'image')}",
-            fix="fewer golden questions, or more candidates",
+            fix="use fewer golden questions, or more candidates",
         )
     rng = np.random.default_rng(seed)
     order = np.lexsort((rng.random(rows.size), class_ids[rows], strata))

@@ -118,12 +118,12 @@ class OutputClasses:
         if faults:
             raise DataError(
                 "unknown-class" if self.unknown_names else "missing-classes",
-                "table of outputs does not have the classes of the benchmark",
+                "table of outputs does not name exactly the classes of the benchmark",
                 where=OUTPUT_LIST,
-                allowed=f"each of the {self.classes.count:,} classes, with at least one output",
+                allowed=f"at least one output for each of the {self.classes.count:,} classes",
                 found="\n".join(faults),
-                fix="correct the names, and add a line for each class; in a list with one line per output, a class may "
-                "have no output",
+                fix="correct the names, and add a line for each missing class; or use a list with one line per "
+                "output, where a class may have no output",
             )
 
     @property

@@ -158,7 +158,10 @@ def _read_sides(value: object, name: str) -> tuple[int, int]:
     sides = [_read_side(side, name) for side in (value if isinstance(value, list) else [value, value])]
     if len(sides) != 2:
         raise DataError(
-            "wrong-shape", f"{name} does not have two sides", allowed="a side, or [height, width]", found=repr(value)
+            "wrong-shape",
+            f"{name} is neither one side nor [height, width]",
+            allowed="a side, or [height, width]",
+            found=repr(value),
         )
     return sides[0], sides[1]
 

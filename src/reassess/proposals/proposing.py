@@ -162,7 +162,9 @@ def propose(
     """
     check_number(per_image, 1, value_name="number of candidates per image")
     if isinstance(models, Iterator):
-        raise DataError("not-repeatable", "models can be read only once", fix="give a dict, or list(models)")
+        raise DataError(
+            "not-repeatable", "models are an iterator, which can be read only once", fix="give a dict or a list"
+        )
     benchmark = Benchmark() if benchmark is None else benchmark
     labels = LabelSets.from_lists([], [], benchmark.classes) if original is None else original
     check_one_label_each(labels)

@@ -14,7 +14,7 @@ from reassess.evaluation.evaluation_words import shorten_label_set_name
 from reassess.numeric import Estimate
 from reassess.report.chart_figures import MAX_NAME_LENGTH, MUTED_COLOUR, SERIES_STYLES, Mark, SeriesStyle, format_number
 from reassess.report.figures import Drawing, points_along, save_figure
-from reassess.text import format_percent_value, shorten
+from reassess.text import count_noun, format_percent_value, shorten
 
 _COLOURS = ("#0072b2", "#b34700", "#000000", "#7b3294")  # differ in lightness, for print in grey
 _DASH_STYLES = ("-", "--", "-.", ":")
@@ -138,7 +138,10 @@ def _finish_axes(drawing: Drawing, trend: Trend, lowest_accuracy: float) -> None
         parts.append(f"slope of all rows: {_format_slope(trend.overall_line.slope)}")
     far_out = trend.outliers
     if far_out.rows and far_out.line_without_outliers.slope is not None:
-        parts.append(f"without {len(far_out.rows):,} far out: {_format_slope(far_out.line_without_outliers.slope)}")
+        parts.append(
+            f"slope without {count_noun(len(far_out.rows), 'row')} far out: "
+            f"{_format_slope(far_out.line_without_outliers.slope)}"
+        )
     drawing.write_heading("; ".join([*parts, "95 % intervals of slopes are over families"]))
 
 

@@ -170,7 +170,7 @@ def test_json_compares_label_sets_in_pairs(three: Path, run: Runner) -> None:
 def test_verdicts_and_classes_are_printed(three: Path, run: Runner) -> None:
     out = run("labels", "a.json", "c.csv", "--by", "class").out
     assert (
-        "\nclasses on shared images by a.json (rows) and c.csv (columns)\n"
+        "\nclasses by verdict, on images in both sets: a.json in rows, c.csv in columns\n"
         "        valid   unclear   wrong\n"
         "───────────────────────────────\n"
         "valid       1         1       1\n"

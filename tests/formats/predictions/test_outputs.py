@@ -144,7 +144,7 @@ def test_ignored_column_warns_for_scores_of_any_type(numbers: str, refused: Refu
         assert read_predictions(path, ANIMALS).top_classes(1)[0].tolist() == [[3], [3]]
         return
     text = "a column that is not a class has the highest score in 2 of 2 rows"
-    with warned(f"{path}: {text}, and is ignored: fox"):
+    with warned(f"{path}: {text}; such columns are ignored: fox"):
         read_predictions(path, ANIMALS)
     assert refused(read_predictions, path, ANIMALS, unknown_class="error") == "unknown-class at s.csv"
 

@@ -68,7 +68,7 @@ _SCORE_KINDS: dict[str | None, str] = {
     default="posterior",
     show_default=True,
     help="Labels count as wrong if they are improbable (posterior), differ from the held-out top-1 class (consistent), "
-    "or are issues of cleanlab (confident).",
+    "or are reported by cleanlab (confident).",
 )
 @click.option(
     "--choose",

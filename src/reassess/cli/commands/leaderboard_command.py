@@ -61,7 +61,8 @@ def _parse_placement(text: str) -> LeaderboardRow | Path:
     "placement",
     type=ParsedType("file or accuracies", _parse_placement),
     metavar="FILE|original=P,real=P",
-    help="Place models among the rows: models of a file like TABLE, or one model by its two accuracies in percent.",
+    help="Add your own models to the table: a file with the columns of TABLE, or one model given by its two "
+    "accuracies in percent.",
 )
 @click.option(
     "--family",

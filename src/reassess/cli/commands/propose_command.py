@@ -118,7 +118,8 @@ class _PredictionsByModel:
     "recall",
     type=ParsedType("recall=R", _parse_recall),
     metavar="recall=R",
-    help="Choose models with few candidates whose recall of valid golden classes is at least R, with 90 % confidence.",
+    help="Choose models that together have few candidates and a recall of valid golden classes of at least R, with "
+    "90 % confidence.",
 )
 @click.option(
     "--details",
@@ -288,7 +289,7 @@ def _make_recall_error(choice: ModelChoice) -> DataError:
         advice = f", or more golden answers: all models together name {recall.hits:,} of {recall.n:,} golden labels"
     return DataError(
         "not-reached",
-        "the golden answers cannot show that all models reach this recall",
+        "the golden answers do not show that all models together reach this recall",
         allowed=f"up to {format_rounded_down(choice.highest_bound)}" if choice.highest_bound else "no recall",
         found=choice.target_recall,
         fix=f"choose a lower recall{advice}",

@@ -100,7 +100,7 @@ def _parse_seconds(text: str) -> float | Path:
     type=STOP_RULE_TYPE,
     metavar="LOW,HIGH",
     help="Close a question if its probability leaves (LOW, HIGH) after at least 2 votes. The number of votes is "
-    "estimated from earlier votes, in --seconds or the benchmark.",
+    "estimated from earlier votes, which are given by --seconds or are in the benchmark.",
 )
 @benchmark_option
 @benchmark_section_option(

@@ -52,7 +52,10 @@ def print_curves(
     if goal is not None:
         call.add_note("95 %: bootstrap over images, with all golden questions of an image together")
         unrated_text = "not included" if curve_parts.original is None else "included with their original label"
-        call.add_note(f"labels and empty images: on all images; unrated images are {unrated_text}")
+        call.add_note(
+            "labels and empty images (without a valid class) are counted on all images; unrated images are "
+            f"{unrated_text}"
+        )
 
 
 def _print_golden_votes(call: Call, curve_parts: CurveParts) -> None:
@@ -63,8 +66,8 @@ def _print_golden_votes(call: Call, curve_parts: CurveParts) -> None:
     voted, scored = (int(np.count_nonzero(kind_votes.sizes)) for kind_votes in (votes, all_votes))
     items = count_noun(scored - voted, "golden item has", "golden items have")
     mean = (len(all_votes) - len(votes)) / (scored - voted)
-    suffix = f" (others: {len(votes) / voted:.1f} votes)" if voted else ""
-    call.print_line(f"{items} only golden votes: {mean:.1f} each{suffix}")
+    suffix = f" (other items: {len(votes) / voted:.1f})" if voted else ""
+    call.print_line(f"{items} only golden votes: {mean:.1f} votes per item{suffix}")
 
 
 def _curve_row(curve: MeasuredCurve) -> list[str | None]:

@@ -50,8 +50,8 @@ def _print_image_counts(call: Call, result: ProposalResult) -> None:
         images = count_noun(result.n_without_class, "image")
         call.print_line(f"{images} without a candidate: no original label, and only unknown classes predicted")
     call.print_line(
-        f"N: the {result.n_pairs_per_model:,} most probable (image, class) pairs of each model, for at most "
-        f"{result.allowed_candidates_per_image:g} candidates per image"
+        f"N: the {result.n_pairs_per_model:,} most probable (image, class) pairs of each model; N is chosen for at "
+        f"most {result.allowed_candidates_per_image:g} candidates per image on average"
     )
 
 
@@ -167,12 +167,12 @@ def _print_chosen_models(call: Call, choice: ModelChoice) -> None:
         return
     call.print_line(f"chosen: {', '.join(chosen_subset.models)}")
     call.print_line(
-        f"{count_noun(chosen_subset.n_candidates, 'candidate')} for {count_noun(chosen_subset.n_images, 'image')}; "
-        f"of all models: {choice.all_models.n_candidates:,} for {choice.all_models.n_images:,}"
+        f"{count_noun(chosen_subset.n_candidates, 'candidate')} for {count_noun(chosen_subset.n_images, 'image')} "
+        f"(with all models: {choice.all_models.n_candidates:,} for {choice.all_models.n_images:,})"
     )
     if chosen_subset.n_missing_images:
         images = count_noun(chosen_subset.n_missing_images, "image")
-        call.print_line(f"{images} without candidates: predicted only by other models")
+        call.print_line(f"{images} without candidates: only models that were not chosen have candidates for them")
     if chosen_subset == choice.all_models:
         images = count_noun(choice.n_check_images + choice.n_search_images, "golden image")
         call.print_line(f"on all {images}: recall {_format_share(choice.bounded_recall)}")
@@ -266,10 +266,10 @@ def print_unasked_classes(
     number = count_noun(len(candidates), "candidate")
     text = number if len(written) == len(candidates) else f"{len(written):,} of {number}"
     call.print_line(f"{output}: {text}{', the most informative first' if len(candidates) else ''}")
-    predicted = count_noun(len(candidates), "predicted class is", "predicted classes are")
+    predicted = count_noun(len(candidates), "predicted class is not a label", "predicted classes are not labels")
     call.print_line(
-        f"{predicted} not labels and were not asked about: {_count_candidates(candidates, NOT_ASKED):,} on rated "
-        "images, "
+        f"{predicted}, and raters were not asked about {'it' if len(candidates) == 1 else 'them'}: "
+        f"{_count_candidates(candidates, NOT_ASKED):,} on rated images, "
         f"{_count_candidates(candidates, UNRATED):,} on unrated images"
     )
     for file, count in unknown_counts.items():

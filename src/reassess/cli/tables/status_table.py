@@ -156,9 +156,11 @@ def print_progress(call: Call, progress: "Progress") -> None:
     if any(
         person.role == "expert" and person.n_answers and person.last_answer_time is None for person in progress.people
     ):
-        call.add_note("experts without a last answer: their answers were read by annotate create")
+        call.add_note(
+            "experts without the time of a last answer: their answers come from a file given to annotate create"
+        )
     if any(person.stage == "failed" and not person.is_excluded for person in progress.people):
-        call.add_note("failed: below the bar in practice; an owner can admit them")
+        call.add_note("failed: below the pass mark in practice; an owner can admit them")
     for note in progress.flag_notes:
         call.add_note(note)
 
@@ -171,7 +173,7 @@ def describe_practice(practice: "PracticeRound") -> Iterator[str]:
         yield "experts skipped all practice tasks, so raters begin without practice"
     if (chances := practice.blind_pass_probabilities) is not None:
         questions = f"{practice.n_valid + practice.n_invalid:,} questions, {practice.n_valid:,} valid"
-        yield f"practice: {questions}, {practice.n_invalid:,} invalid; bar {practice.bar:g} (balanced accuracy)"
+        yield f"practice: {questions}, {practice.n_invalid:,} invalid; pass mark {practice.bar:g} (balanced accuracy)"
         constant = max(chance for name, chance in chances.items() if name.startswith("always"))
         printed = {name: chance for name, chance in chances.items() if not name.startswith("always")}
         texts = [

@@ -13,7 +13,7 @@ from reassess.core import Classes, Predictions
 from reassess.core.checks import check_known, check_type
 from reassess.core.classes import class_list_for_ids
 from reassess.core.predictions import MAX_IDS_PER_ROW
-from reassess.errors import DataError, ReassessError, ReassessWarning
+from reassess.errors import DataError, Fix, ReassessError, ReassessWarning
 from reassess.formats.files import (
     as_path,
     check_output,
@@ -155,7 +155,9 @@ def read_predictions(
             predictions = replace(predictions.map_classes(class_of), detected_format=detected)
         if image_names is not None:
             if predictions.images is not None:
-                raise DataError("unused-option", "file has its own image names", fix="remove the other names")
+                raise DataError(
+                    "unused-option", "file already contains image names", fix=Fix("remove {names}", names=None)
+                )
             predictions = predictions.with_images(
                 image_names, detected_format=f"{predictions.detected_format}, image names from a file"
             )
@@ -227,7 +229,7 @@ def write_predictions(path: str | Path, predictions: Predictions, *, top_k: int 
     if predictions.unknown_classes.n_predictions:
         raise DataError(
             "missing-outputs",
-            "ids cannot say which prediction is not a class",
+            "predictions that are not a class cannot be written as ids",
             where=path,
             found=predictions.unknown_classes,
         )

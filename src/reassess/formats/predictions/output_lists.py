@@ -202,7 +202,7 @@ def map_outputs(
                 found=f"{outputs[before]!r} (output {before}) and {outputs[output]!r} (output {output}) are "
                 f"both {classes.describe(int(ids[output]))}",
                 fix=f"{'name each output by its wnid' if classes.wnids else 'correct the list'}; "
-                "only predict adds up the outputs of a class",
+                "only the command reassess predict adds up several outputs of a class",
             )
     return ids
 
@@ -211,7 +211,7 @@ def unneeded_class_list_error(path: Path) -> DataError:
     """Make the error for a list of class names if the file does not name its classes."""
     return DataError(
         "unused-option",
-        "list exchanges class names, but the file has no class names",
+        "list maps class names to other names, but the file has no class names",
         where=path,
         fix="list the class of each output, one per line",
     )

@@ -87,7 +87,7 @@ def _check_ignored_columns(
     if unknown_class == "error":
         fix = Fix("rename the column to its class, or ignore it: {unknown_class}", unknown_class='"drop"')
         raise DataError("unknown-class", text, where=path, allowed=classes.allowed_names_text, found=names, fix=fix)
-    warnings.warn(f"{path}: {text}, and is ignored: {names}", ReassessWarning, stacklevel=2)
+    warnings.warn(f"{path}: {text}; such columns are ignored: {names}", ReassessWarning, stacklevel=2)
 
 
 def _find_heading_classes(

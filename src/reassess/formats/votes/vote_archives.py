@@ -71,7 +71,7 @@ def _questions_from_blocks(blocks: Iterator[npt.NDArray[Any]], path: Path, class
     for block in blocks:
         block_questions = questions_from_info(block, path, known)
         if block_questions.classes != known:
-            raise DataError("different-classes", "each block would have its own class list")
+            raise DataError("different-classes", "each part of the file would get its own class list")
         rows = np.array([position.setdefault(name, len(position)) for name in block_questions.images], np.int32)
         image_ids.append(rows[block_questions.image_ids])
         class_ids.append(block_questions.class_ids)

@@ -26,7 +26,7 @@ from reassess.text import format_bytes
 @click.option(
     "--upgrade",
     is_flag=True,
-    help="After the copy, upgrade the campaign from an earlier version. Stop its server first.",
+    help="Make the copy, then upgrade a campaign that an earlier version of reassess created. Stop its server first.",
 )
 @add_call_options
 def backup(call: Call, campaign: str | Path, output: Path | None, upgrade: bool) -> None:
@@ -56,6 +56,6 @@ def backup(call: Call, campaign: str | Path, output: Path | None, upgrade: bool)
     if output is not None:
         call.print_line(f"{output}: {format_bytes(output.stat().st_size)}")
     if forms and forms["before"] == forms["after"]:
-        call.print_line(f"{place}: already up to date (form {forms['after']})")
+        call.print_line(f"{place}: already up to date (schema version {forms['after']})")
     elif forms:
-        call.print_line(f"{place}: upgraded from form {forms['before']} to {forms['after']}")
+        call.print_line(f"{place}: upgraded from schema version {forms['before']} to {forms['after']}")

@@ -89,7 +89,7 @@ _CONSENT_FILE, _EXAMPLES_FOLDER = "consent.md", "examples"  # of a benchmark fol
     "--bar",
     type=FiniteRange(0, 1),
     metavar="SHARE",
-    help="Balanced accuracy needed to pass practice: the mean of the accuracies on valid and on invalid questions.  "
+    help="Pass mark of practice, as balanced accuracy: the mean of the accuracies on valid and on invalid questions.  "
     "[default: none]",
 )
 @click.option(
@@ -199,7 +199,9 @@ def _read_consent(call: Call, folder: Path | None) -> str:
         return ""
     text = "\n".join(read_lines(call.add_input("consent", folder / _CONSENT_FILE)))
     if not text.strip():
-        raise DataError("empty", "consent text is empty", where=folder / _CONSENT_FILE, fix="write it, or delete it")
+        raise DataError(
+            "empty", "consent file is empty", where=folder / _CONSENT_FILE, fix="write the text, or delete the file"
+        )
     return text
 
 
@@ -276,7 +278,7 @@ def _print_campaign(call: Call, campaign: str | Path, plan: "CampaignPlan", part
                 "after experts have answered, status prints the chance to pass without looking at the images"
             )
         if n_practice_tasks > plan.n_practice_tasks:
-            reason = ", and a bar needs valid and invalid questions" if plan.bar is not None else ""
+            reason = ", and a pass mark needs valid and invalid questions" if plan.bar is not None else ""
             requested = count_noun(plan.n_practice_tasks, "task")
             call.add_note(f"practice has more than {requested}: it takes all tasks of an image{reason}")
         if n_larger := int((plan.tasks.sizes > golden.sizes.max()).sum()):

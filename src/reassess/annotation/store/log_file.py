@@ -215,7 +215,7 @@ def _compute_checksums(
     """Compute SQLite's checksum of each row of words, continued from the checksum before the row."""
     # Two words x, y change a checksum (a, b) to (a + b + x, a + 2b + x + y). So the weights of the words are Fibonacci
     # numbers.
-    weights = _compute_checksum_weights(words.shape[1], is_frames=has_frame_headers)
+    weights = _compute_checksum_weights(words.shape[1], has_frame_headers=has_frame_headers)
     a, b = checksums_before[:, 0], checksums_before[:, 1]
     return np.stack([words.dot(row[1:]) + a * row[1] + b * row[0] for row in weights], axis=1)
 

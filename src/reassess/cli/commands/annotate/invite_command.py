@@ -74,7 +74,7 @@ def invite(
     roles = dict(people)
     reject_repeated_files(name for name, _ in people)
     now = time.time()
-    with annotation.using_campaign(campaign) as opened:
+    with annotation.use_campaign(campaign) as opened:
         if not revoke:
             _add_people(opened, roles, now, force=call.force)
         people_found = [annotation.find_person(opened, name) for name in roles]

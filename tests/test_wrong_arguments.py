@@ -241,8 +241,14 @@ DUPLICATES = Duplicates.from_rows(["a", "b"], ["1.png", "2.png"], [1, 1], ["exac
 
 def targets(**parts: Any) -> TrainingTargets:
     """Make the targets of one image, with some fields replaced."""
-    defaults = {"indptr": np.array([0, 1]), "indices": np.array([0], np.int32), "values": np.array([1.0], np.float32)}
-    return TrainingTargets(**{"images": ("a",), **defaults, "background": 0.0, "classes": 3, "loss": "sigmoid"} | parts)
+    defaults: dict[str, Any] = {
+        "indptr": np.array([0, 1]),
+        "indices": np.array([0], np.int32),
+        "values": np.array([1.0], np.float32),
+    }
+    return TrainingTargets(
+        **{"images": ("a",), **defaults, "background_value": 0.0, "n_classes": 3, "loss": "sigmoid"} | parts
+    )
 
 
 @pytest.mark.parametrize(
@@ -286,8 +292,8 @@ def test_wrong_types_raise(make: Callable[[], object]) -> None:
         (lambda: training_targets(ONE_OF_THREE, "uniform", smoothing=[0.1, 0.2]), "not-a-number"),
         (lambda: training_targets(ONE_OF_THREE, "uniform", classes="3"), "not-a-number"),
         (lambda: targets(indptr=np.array([0, 5])), "wrong-indptr"),
-        (lambda: targets(classes=None), "not-a-number"),
-        (lambda: targets(background=None), "not-a-number"),
+        (lambda: targets(n_classes=None), "not-a-number"),
+        (lambda: targets(background_value=None), "not-a-number"),
         (lambda: targets(loss="hinge"), "unknown-name"),
         (lambda: make_folds(ONE_OF_THREE, k=True), "not-a-number"),
         (lambda: find_label_errors(HELD_OUT, threshold=[0.5, 0.6]), "not-a-number"),

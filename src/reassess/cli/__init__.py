@@ -93,7 +93,7 @@ def _show_warning(
     file: TextIO | None = None,
     line: str | None = None,
 ) -> None:
-    """Print a warning. Equal warnings of this package, such as one per label set, are printed once."""
+    """Print a warning. A warning of this package that was printed before is not printed again."""
     if issubclass(category, ReassessWarning):
         if str(message) not in printed_texts:
             text = format_message(message) if isinstance(message, ReassessWarning) else message

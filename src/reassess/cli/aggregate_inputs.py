@@ -49,20 +49,20 @@ class ComputedScores:
 
     @property
     def n_golden_decided_by_experts(self) -> tuple[int, int]:
-        """Number of golden questions that only experts decided, and number of their images."""
+        """Count the golden questions, and the golden images, that have scores only from experts."""
         items = self.aggregation.posterior.items
         assert isinstance(items, Questions)
         return len(self.scores) - len(items), len(self.scores.images) - len(items.images)
 
     @property
     def n_unrated_golden_images(self) -> int:
-        """Number of golden images without scores."""
+        """Number of golden images without scores: nobody answered all their golden questions."""
         golden = self.aggregation.expert_votes
         return 0 if golden is None else int(np.count_nonzero(match_images(golden.images, self.scores.images) < 0))
 
     @property
     def n_items_with_only_golden_votes(self) -> int:
-        """Number of golden items whose only votes are raters' golden votes."""
+        """Number of golden items on which raters voted only in the file of their golden votes."""
         if self.all_votes is self.votes:
             return 0
         has_other_votes = count_votes_on(self.all_votes.items, self.votes) > 0
@@ -78,7 +78,7 @@ def compute_scores(
     *,
     check_votes: Callable[[Votes], object] = lambda _: None,
 ) -> ComputedScores:
-    """Read the votes and the other parts that a method uses, and compute scores."""
+    """Read the votes and the other parts that a method uses, and compute the scores."""
     if options["golden"] == NO_SOURCE:
         benchmark = replace(
             benchmark, sources={part: source for part, source in benchmark.sources.items() if part != "golden"}
@@ -144,7 +144,7 @@ def _default_method(benchmark: Benchmark, options: dict[str, Any]) -> str:
 
 
 def _find_method_parts(call: Call, benchmark: Benchmark, method: str, options: dict[str, Any]) -> dict[str, Path]:
-    """Return the files that a method uses besides votes, from options or the benchmark."""
+    """Return the files that a method reads besides votes: each from its option or from the benchmark."""
     places: dict[str, Path | None] = {}
     if _is_option_used(method, "golden") and (options["golden"] is not None or "golden" in benchmark.sources):
         places["golden"] = require_part(call, benchmark, "golden", options["golden"])

@@ -35,7 +35,7 @@ _Item = TypeVar("_Item")
 
 @dataclass(frozen=True)
 class ReadingOptions:
-    """The options for reading files; `row_names` is --names, and `output_classes` is --classes."""
+    """Options for reading files; `row_names` are those of --names, `output_classes` of --classes."""
 
     match: "Match | None" = None
     ignore_unknown: bool = False
@@ -62,7 +62,7 @@ class Call:
     next_command: str | None = None
 
     def resolve_source(self, name: str, source: str) -> Path:
-        """Return the file at a path or of a known source, downloaded if needed, and add it as an input."""
+        """Return the file at a path or of a known source, after a download if needed; add it as an input."""
         if exists(source):
             return self.add_input(name, Path(source))
         from reassess.data import SOURCES, resolve_path_or_source
@@ -86,7 +86,7 @@ class Call:
         return None if paths is None else tuple(self.add_input(name, path) for path in paths)
 
     def print_inputs(self, *names: str) -> None:
-        """Print how inputs were read, and the input files called `names` with their hashes."""
+        """Print how inputs were read, and the input files named `names` with their hashes."""
         for text in self.explanations:
             self.print_line(text)
         digits = None if self.verbose else _N_HASH_DIGITS
@@ -147,7 +147,7 @@ class Call:
             self.outputs.append(path)
 
     def check_not_output(self, path: Path) -> None:
-        """Raise `OutputError` if an input file is also an output, even with --force."""
+        """Raise `OutputError` if an input file is also an output; --force does not allow it."""
         for output in self.outputs:
             if exists(output) and exists(path) and output.samefile(path):
                 raise OutputError(
@@ -186,14 +186,14 @@ class Call:
             print_command(f"next: {self.next_command}")
 
     def limit_rows(self, n_rows: int, limit: int, rows_name: str) -> int:
-        """Return how many rows to print, and tell the user if some are hidden."""
+        """Return how many rows to print; if these are not all rows, print a line that says so."""
         if self.verbose or n_rows <= limit:
             return n_rows
         self.print_line(f"the first {limit} of {n_rows:,} {rows_name} (--verbose shows all)")
         return limit
 
     def describe_command(self) -> dict[str, Any]:
-        """Return the command line and the hashed inputs, for pages that show how they were made."""
+        """Return the command line, and the input files with their hashes, to show them in an HTML page."""
         return {"command": shlex.join(self._command_words()), "inputs": self.hash_inputs()}
 
     def _command_words(self) -> list[str]:
@@ -312,13 +312,13 @@ def show_progress_bars(call: Call) -> Iterator[Callable[[str, int, int], None]]:
 
 
 def make_benchmark_arguments(benchmark: "Benchmark | None") -> list[str]:
-    """Return the --benchmark option for a suggested command."""
+    """Return the words of the --benchmark option for a suggested command; none without a benchmark."""
     source = None if benchmark is None else benchmark.folder or benchmark.name
     return [] if source is None else ["--benchmark", str(source)]
 
 
 def find_unused_path(path: str | Path) -> Path:
-    """Return a path without a file, for a suggested command: this path, or the path with a number."""
+    """Return an output path for a suggested command: this path or, if it exists, with a number added."""
     first_path = Path(path)
     names = (first_path.with_stem(f"{first_path.stem}-{number}") for number in count(2))
     return first_path if not exists(first_path) else next(name for name in names if not exists(name))
@@ -330,13 +330,13 @@ def _read_file_state(path: Path) -> tuple[int, int] | None:
 
 
 def format_percent_cell(share: "Proportion | float | None") -> PrintedNumber | None:
-    """Format a share in percent for a table."""
+    """Format a share as a table cell, in percent."""
     value = share if share is None or isinstance(share, int | float) else share.value
     return None if value is None else PrintedNumber(format_percent(value), 100 * value)
 
 
 def format_interval_cell(interval: "Proportion | tuple[float, float] | None") -> PrintedNumber | None:
-    """Format an interval of a share in percent for a table."""
+    """Format the confidence interval of a share as a table cell, in percent."""
     bounds = interval if interval is None or isinstance(interval, tuple) else interval.interval
     return (
         None if bounds is None else PrintedNumber(format_percent_interval(bounds), *(100 * bound for bound in bounds))

@@ -44,7 +44,7 @@ _Part = TypeVar("_Part", Questions, Votes | None, LabelSets | None)
 
 @dataclass(frozen=True)
 class CampaignParts:
-    """The parts of a campaign, with one class list and the benchmark's image names."""
+    """The parts of a campaign. All have the same class list, and the image names of the benchmark."""
 
     benchmark: Benchmark
     tasks: Tasks
@@ -182,7 +182,10 @@ GOLDEN_NOT_IN_TASKS_NOTE = "golden images are not in the raters' tasks: answers 
 def read_golden_votes_or_questions(
     reader: PartReader, path: Path, *, one_answer_only: bool = False
 ) -> Votes | Questions:
-    """Read experts' votes, or golden questions without answers; `one_answer_only` rejects repeated votes."""
+    """Read a golden file: experts' votes or, if the file has no answers, only the golden questions.
+
+    With `one_answer_only`, repeated votes are an error.
+    """
     try:
         return read_votes(path, answers=reader.benchmark.answers, classes=reader.classes, once=one_answer_only)
     except DataError as error:
@@ -200,7 +203,7 @@ def describe_sample(sample: Sample, n_questions: int) -> str:
 
 
 def _join_expert_votes(parts: Mapping[str, Any], files: Mapping[str, Path]) -> Votes | None:
-    """Return experts' votes, with all golden questions as items; None without golden questions."""
+    """Add golden questions without votes to the experts' votes; None if there are no golden questions."""
     experts = None
     if "golden" in parts:
         with add_error_place(files["golden"]):
@@ -219,7 +222,7 @@ def add_unanswered_golden(experts: Votes | None, questions: Questions) -> Votes:
 
 
 def _restrict_to_questions(golden: Votes) -> Votes:
-    """Return experts' votes on questions, with the answers no, maybe and yes."""
+    """Return golden votes with the answers no, maybe and yes; `DataError` if they are something else."""
     if not isinstance(golden.items, Questions):
         raise DataError(
             "not-on-questions",
@@ -285,7 +288,9 @@ ADDRESS_TYPE = ParsedType("address", _parse_address)
 
 
 def make_serve_command(campaign: str | Path, address: str) -> str:
-    """Return the command that serves the rating pages at an address, or behind a proxy there.
+    """Return the command that serves the rating pages at an address.
+
+    An address that is not a port of this machine belongs to a proxy, and the server runs behind the proxy.
 
     >>> make_serve_command("pets.db", "http://127.0.0.1:9000")
     'reassess annotate serve pets.db --address 127.0.0.1:9000'

@@ -23,7 +23,7 @@ from reassess.report.writing import REPORT_SUFFIXES
 
 @dataclass(frozen=True)
 class CleaningOutputs:
-    """The output files; None if not requested."""
+    """The output files of `reassess clean`; None for files that were not requested."""
 
     output: Path  # a table of wrong labels, or a txt list of kept images
     details: Path | None  # all labels
@@ -40,7 +40,7 @@ class CleaningOutputs:
         images: Path | None,
         benchmark: Benchmark | None,
     ) -> "CleaningOutputs":
-        """Create the outputs, after checking that all of them can be written."""
+        """Return the outputs that the options name, after checking that all of them can be written."""
         if page is None and images is not None:
             raise click.UsageError("--images goes with --page.")
         if page is not None:
@@ -63,7 +63,7 @@ class CleaningOutputs:
         return self.output.suffix.lower() in CLEAN_LIST_SUFFIXES
 
     def write_files(self, call: Call, cleaning: Cleaning, match: Match) -> ShownMistakes | None:
-        """Write all files or none, and return the contents of the page; None without a page."""
+        """Write all files, or none if one fails. Return what the page shows; None if no page was written."""
         with write_atomically():
             write = write_clean_list if self.is_list_of_kept_images else write_label_errors
             write(self.output, cleaning, force=call.force)
@@ -97,7 +97,9 @@ class CleaningOutputs:
 
 @dataclass(frozen=True)
 class ChooseOption:
-    """The value of --choose: a threshold or a precision for the labels to keep; without it, both are None.
+    """The value of --choose, which tells the labels to keep: those above a threshold, or with a precision.
+
+    Without --choose, both are None.
 
     >>> ChooseOption.parse("precision=0.9"), ChooseOption.parse("threshold=0.5")
     (ChooseOption(threshold=None, precision=0.9), ChooseOption(threshold=0.5, precision=None))

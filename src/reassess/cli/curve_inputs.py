@@ -25,9 +25,9 @@ from reassess.data import find_part_path
 
 @dataclass(frozen=True)
 class CurveParts:
-    """Golden answers, and other parts of the benchmark that describe the golden questions.
+    """Golden answers, and other parts of the benchmark that precision and recall are computed from.
 
-    `votes` are the raters' votes; `all_votes` adds their golden votes on golden items without other votes.
+    `votes` are the raters' votes. `all_votes` also has raters' golden votes, on golden items without other votes.
     """
 
     benchmark: Benchmark

@@ -21,7 +21,10 @@ from reassess.text import count_noun
 
 @dataclass(frozen=True)
 class DuplicatesOption:
-    """The value of --duplicates: a file, its duplicates, and the benchmark's set (None without rows)."""
+    """The value of --duplicates: a file, its duplicates, and the name of the benchmark's set in it.
+
+    The name is None if the file has no rows.
+    """
 
     file: Path
     duplicates: Duplicates
@@ -29,7 +32,7 @@ class DuplicatesOption:
 
 
 def load_duplicates(call: Call, text: str, image_names: Sequence[str], benchmark: Benchmark) -> DuplicatesOption:
-    """Read the duplicates of an option ``FILE`` or ``FILE:SET``."""
+    """Read the duplicates that --duplicates names: ``FILE`` or ``FILE:SET``."""
     path, name = _split_set_name(text)
     duplicates = read_duplicates(call.add_input("duplicates", path))
     if name is None and not len(duplicates):
@@ -49,7 +52,7 @@ def load_duplicates(call: Call, text: str, image_names: Sequence[str], benchmark
 def load_duplicate_groups(
     call: Call, text: str, labels: LabelSets, benchmark: Benchmark
 ) -> tuple[list[tuple[str, ...]], int]:
-    """Return groups of labelled duplicates, and the number of duplicates without a label."""
+    """Return the groups of duplicates that have labels, and the number of duplicates without a label."""
     loaded = load_duplicates(call, text, labels.images, benchmark)
     if loaded.set_name is None:
         return [], 0

@@ -60,7 +60,7 @@ class EvaluationInputs:
 
     @property
     def is_in_sample(self) -> bool | None:
-        """Whether the golden answers made the scores; None if the files do not tell."""
+        """Whether the scores were made with the golden answers; None if the files do not tell."""
         if "scores" not in self.files or "golden" not in self.files:
             return None
         return is_known_in_sample(self.files["scores"], self.files["golden"], benchmark=self.benchmark)
@@ -82,14 +82,14 @@ class EvaluationInputs:
                 call.add_input(part, Path(self.benchmark.sources[part]))
 
     def join_arguments(self, call: Call) -> dict[str, Any]:
-        """Return how to join images, as arguments of `find_outcomes`."""
+        """Return the arguments of `reassess.find_outcomes` that tell how to join images."""
         return {"match": self.benchmark.match or "path", "ignore_unknown": call.reading_options.ignore_unknown}
 
     def find_outcomes(self, predictions: Predictions, labels: LabelSets, **join_arguments: Any) -> Outcomes:
-        """Compare a model's predictions with one of the label sets; `join_arguments` go to `find_outcomes`.
+        """Compute the outcome of each image by one of the label sets, as `reassess.find_outcomes` does.
 
-        With several named label sets, rows without image names are in the order of the first, and images of the other
-        label sets are not unknown.
+        With several named label sets, rows without image names are in the order of the first label set. Images that
+        are in any of the label sets are known.
         """
         first_key = next(iter(self.label_sets))
         if isinstance(first_key, str) and predictions.images is None and len(predictions) == len(self.labels):
@@ -178,7 +178,7 @@ def _join_evaluation_inputs(
 
 @contextmanager
 def add_benchmark_fix(is_default: bool) -> Iterator[None]:
-    """Begin the fix of errors with how to name another benchmark, if ImageNet is only the default."""
+    """In the block, errors also tell how to name another benchmark, if ImageNet is only the default."""
     try:
         yield
     except ReassessError as error:
@@ -188,14 +188,14 @@ def add_benchmark_fix(is_default: bool) -> Iterator[None]:
 
 
 def labels_fix() -> str:
-    """Return the options that name the labels of images that are not from ImageNet."""
+    """Describe the options to give if the images are not from ImageNet."""
     command = click.get_current_context().command
     option = "labels" if any(option.name == "labels" for option in command.params) else "original"
     return f"--benchmark FOLDER, or --{option} FILE"
 
 
 def select_evaluation_labels(file: str | Path, labels: LabelSets | MultiLabels) -> LabelSets:
-    """Return the label sets that models are evaluated with."""
+    """Return the label sets to evaluate models with: of multi-label sets, the valid classes."""
     if isinstance(labels, LabelSets):
         return labels
     with add_error_place(file):
@@ -209,7 +209,7 @@ def _make_label_set(parts: Mapping[str, Any], threshold: float, name: str) -> La
 
 
 def _add_class_explanation(reader: PartReader, parts: Mapping[str, Classed]) -> None:
-    """Add an explanation of where the classes come from, if there is no class list."""
+    """If there is no class list, explain in the output which files the class names come from."""
     classes = next((classes_of(part_data) for part_data in parts.values()), Classes())
     if not classes.has_local_ids:
         return
@@ -220,7 +220,7 @@ def _add_class_explanation(reader: PartReader, parts: Mapping[str, Classed]) -> 
 
 
 def _choose_scores_source(labels: str | None, scores: str | None) -> str | None:
-    """Return the option value for the scores that label sets are made from."""
+    """Return the scores to make labels from: the value of --scores or, without it, of --labels."""
     if labels is not None and scores is not None:
         raise click.UsageError("With --threshold, labels are made from scores: give either --scores or --labels.")
     if scores == NO_SOURCE:

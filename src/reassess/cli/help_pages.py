@@ -135,7 +135,7 @@ class LazyGroup(Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Return the command; if it is unknown, the error suggests a similar name, or the command of reassess."""
+        """Return the command; for an unknown name, the error suggests a similar name, or `reassess NAME`."""
         try:
             return super().resolve_command(ctx, args)
         except click.NoSuchCommand as error:

@@ -76,15 +76,15 @@ def require_part(call: Call, benchmark: Benchmark | None, part: str, source: str
 
 
 def apply_match_option(call: Call, benchmark: Benchmark) -> Benchmark:
-    """Return the benchmark with the value of --match, if given."""
+    """Return the benchmark, with its `match` replaced by --match, if given."""
     return benchmark if call.reading_options.match is None else replace(benchmark, match=call.reading_options.match)
 
 
 class PartReader:
-    """A reader that converts parts to the classes and answers of one benchmark, and joins them.
+    """A reader of the parts that a command needs, from options or the benchmark.
 
-    Files are added to the inputs of the call. Without --benchmark, `recognize_benchmark` finds the benchmark from image
-    names.
+    The parts are converted to the benchmark's classes, answers and image names. Files are added to the inputs of the
+    call. Without --benchmark, `recognize_benchmark` finds the benchmark from image names.
     """
 
     def __init__(self, call: Call, benchmark: Benchmark | None, *, needs_classes: bool = True) -> None:
@@ -97,7 +97,7 @@ class PartReader:
 
     @property
     def benchmark(self) -> Benchmark:
-        """The benchmark, with the value of --match; an empty benchmark if it is unknown."""
+        """The benchmark, with its `match` replaced by --match, if given; empty if it is unknown."""
         return apply_match_option(self.call, Benchmark()) if self._benchmark is None else self._benchmark
 
     @property
@@ -169,18 +169,18 @@ class PartReader:
         return labels
 
     def read_golden_votes(self, golden: str | None) -> None:
-        """Read experts' golden votes and, if votes were read, raters' golden votes from their own file."""
+        """Read experts' golden votes and, if raters' votes were read before, the raters' golden votes."""
         if self.read_optional("golden", golden) is not None and "votes" in self.parts:
             golden_files = Benchmark(sources=golden_sources(self.benchmark, golden))
             if (path := find_part(self.call, golden_files, "rater-golden", None)) is not None:
                 self.read_part("rater-golden", path)
 
     def check_item_kinds(self) -> None:
-        """Raise if votes are about (image, class) questions, but golden answers are not, or the reverse."""
+        """Raise an error if votes are about (image, class) questions and golden answers are not, or reverse."""
         check_same_vote_kind({str(path): votes for path, votes in self.parts.values() if isinstance(votes, Votes)})
 
     def _check_answers_are_used(self) -> None:
-        """Raise if no votes have the answers that --answers or benchmark.json sets."""
+        """Raise an error if the answers of --answers or benchmark.json fit no file of votes."""
         answers, source = self.call.reading_options.answers, "--answers"
         if answers is None and "votes" in self.parts:
             answers, source = self.benchmark.answers, "benchmark.json"
@@ -198,8 +198,8 @@ class PartReader:
     def join_parts(self, *, must_share_images: bool = True, with_one_another: bool = False) -> dict[str, Any]:
         """Convert the parts to one class list and to the benchmark's image names.
 
-        With `must_share_images`, parts without a common image are an error; `with_one_another` is passed to
-        `check_common_images`.
+        With `must_share_images`, parts without a common image are an error. With `all_files_overlap`, this includes the
+        files of several label sets.
         """
         self._check_answers_are_used()
         named_parts = {f"{path} ({part})": data for part, (path, data) in self.parts.items()}
@@ -213,6 +213,6 @@ class PartReader:
 
 
 def _has_answers(votes: Votes, answers: tuple[Id, ...]) -> bool:
-    """Return whether votes have these answers; True if answers are classes."""
+    """Return whether these are the possible answers of the votes; True if answers are classes."""
     scale = check_answer_scale(answers) if isinstance(votes.items, Questions) else answers
     return votes.classes is not None or votes.answers == scale

@@ -32,7 +32,8 @@ _SHARED_OPTIONS = ("benchmark", "labels", "original", "names", "classes", "unkno
 def iter_predictions(call: Call, files: Sequence[Path], inputs: EvaluationInputs) -> Iterator[tuple[str, Predictions]]:
     """Read the files one by one, and yield the name and the predictions of each.
 
-    The name of a file is its path; of several absolute paths, the common folders are removed, except in JSON.
+    The name of a file is its path. If there are several absolute paths, their common folders are removed, except in
+    JSON.
     """
     for path in files:
         call.check_not_output(path)
@@ -74,7 +75,10 @@ def copy_shared_arguments(files: Sequence[Path]) -> list[str]:
 def select_option_value(
     name: str, names: Sequence[str], values: Sequence[str], option_name: str, keywords: Sequence[str] = ()
 ) -> str | Path | None:
-    """Return the value of an option [NAME=]FILE for one of several names: a file, or one of `keywords`."""
+    """Return the value of an option [NAME=]FILE for one name; None if there is none.
+
+    The value is a file, or one of `keywords`.
+    """
     own_values = [text.removeprefix(f"{name}=") for text in values if text.startswith(f"{name}=")]
     common_values = [text for text in values if not text.startswith(tuple(f"{each}=" for each in names))]
     files = own_values or common_values
@@ -109,7 +113,7 @@ def _read_predictions(
 
 
 def _read_class_list(path: Path) -> list[str]:
-    """Read the class of each output; a table that sums outputs is an error."""
+    """Read a list with the class of each output. A table of outputs is an error: only predict uses it."""
     classes = read_output_classes(path)
     if isinstance(classes, dict):
         raise DataError(
@@ -122,7 +126,7 @@ def _read_class_list(path: Path) -> list[str]:
 
 
 def _detect_class_list(call: Call, path: Path, predictions: Predictions, inputs: EvaluationInputs) -> list[str] | None:
-    """Detect the class list of a model's outputs; None if it does not differ from the labels'."""
+    """Detect the class list of a model's outputs; None if it is the class list of the labels."""
     with add_error_place(path):
         outcomes = inputs.find_outcomes(
             predictions, inputs.labels, any_class_list=True, name=str(path), **inputs.join_arguments(call)
@@ -188,7 +192,7 @@ def _reject_unknown_images(path: Path, images: tuple[str, ...] | None, inputs: E
 
 
 def _name_rows_by_order(predictions: Predictions, order: str, inputs: EvaluationInputs, path: Path) -> Predictions:
-    """Name the rows of a file without image names by an order."""
+    """Add image names to a file without them: row i gets image i of an order."""
     if predictions.images is not None:
         raise DataError(
             "unused-option", "file has image names, so an order of rows is not needed", where=path, fix="remove --names"
@@ -207,7 +211,7 @@ def _name_rows_by_order(predictions: Predictions, order: str, inputs: Evaluation
 
 
 def _list_images_in_order(order: str, inputs: EvaluationInputs) -> tuple[str, ...]:
-    """Return the images of the benchmark in an order: validation or class-folder."""
+    """Return the images in the order of ImageNet's validation set, or of the class folders."""
     if order == "validation":
         return IMAGENET.images
     if inputs.original is None:

@@ -250,7 +250,7 @@ def _widen_columns(columns: _Columns, widths: Sequence[int], full_widths: Sequen
 
 
 def _narrow_widest_column(widths: Sequence[int], n_text_columns: int, width: int) -> list[int]:
-    """Narrow the widest text column, so that the table fits unless a word is too long."""
+    """Narrow the widest text column until the table fits, but to no less than `_MAX_UNBROKEN_WORD`."""
     reduced = list(widths)
     widest = max(range(n_text_columns), key=lambda i: reduced[i])
     reduced[widest] = max(_MAX_UNBROKEN_WORD, reduced[widest] - max(0, _table_width(widths, _COLUMN_GAPS[1]) - width))
@@ -267,7 +267,7 @@ def _display_width(text: str) -> int:
 
 
 def _render_table(columns: _Columns, n_text_columns: int, widths: Sequence[int], gap: int) -> str:
-    """Render a table with given column widths. With several text columns, longer words are not cut."""
+    """Render a table with these column widths; long words are cut only if there is one text column."""
     lines = []
     for number, row in enumerate(zip(*columns, strict=True)):
         is_heading = number == 0
@@ -335,7 +335,7 @@ OPTION_TEMPLATES = {
 
 
 def format_fix(fix: Fix | str) -> str:
-    """Format a fix, with its Python arguments as command-line options."""
+    """Format a fix with options of the command line instead of Python arguments."""
     return fix.render(_format_option) if isinstance(fix, Fix) else fix
 
 
@@ -345,7 +345,7 @@ def _format_option(name: str, value: object) -> str:
 
 
 def format_message(message: ReassessError | ReassessWarning) -> str:
-    """Format an error or warning, with Python arguments in its fix as command-line options."""
+    """Format an error or warning; its fix names options of the command line, not Python arguments."""
     if message.fix is not None:
         message.fix = format_fix(message.fix)
     return str(message)
@@ -368,7 +368,10 @@ class ResultTable:
         print_table(self.headings, self.rows, n_text_columns=self.n_text_columns, best_columns=self.best_columns)
 
     def write(self, path: Path, *, force: bool = False) -> None:
-        """Write the table in the format of the suffix. In tex and md, files become short model names."""
+        """Write the table in the format of the suffix.
+
+        In tex and md, short model names replace the paths of prediction files.
+        """
         headings, rows = self.headings, self.rows
         if headings[0] == "file" and path.suffix.lower() != ".csv":
             names = short_names(list(dict.fromkeys(str(row[0]) for row in rows)))

@@ -67,11 +67,11 @@ def aggregate(
     """Compute scores from votes.
 
     A score is the probability that a class is valid, or that an answer is correct. VOTES is a file or a known source:
-    votes on (image, class) questions, votes for one class per image, or counts of such votes. Votes on other items
-    give a table of item, answer and probability.
+    votes on (image, class) questions, votes for one class per image, or counts of such votes. If votes are not
+    about classes of images, the output is a table of item, answer and probability.
 
-    By default, votes and golden answers come from --benchmark. Scores written into its folder become the benchmark's
-    scores, and benchmark.json stores the method.
+    By default, votes and golden answers come from --benchmark. Scores that are written into the benchmark folder become
+    the benchmark's scores, and benchmark.json stores the method.
     """
     if method is None and benchmark is not None and benchmark.method is not None:
         method = parse_method(benchmark.method)[0]
@@ -113,7 +113,7 @@ def aggregate(
 
 
 def _check_output_format(path: Path, votes: Votes) -> None:
-    """Check, before any work, that the file format can store probabilities of items without classes."""
+    """Raise an error if the format stores only scores of classes, but the items have no classes."""
     if not isinstance(votes.items, Questions) and votes.classes is None:
         check_suffix(path, TABLE_SUFFIXES, "a table")
 

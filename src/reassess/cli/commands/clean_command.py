@@ -104,9 +104,9 @@ def clean(
     """Find wrong labels from held-out predictions.
 
     Each FILE contains a model's predictions for images that it was not trained on: all images, for a pretrained model,
-    or one fold, for your own model. Files that together contain each image once are one repetition; repetitions and
-    models are combined. With a benchmark folder, the folds are checked: each file must have exactly one fold, and
-    duplicates must be in the same fold.
+    or one fold, for your own model. Files that together contain each image once are one repetition, such as one run of
+    cross-validation. Repetitions and models are combined into one result per label. With a benchmark folder, the folds
+    are checked: each file must have exactly one fold, and duplicates must be in the same fold.
     """
     reject_repeated_files(files)
     if benchmark is None and original is None:
@@ -157,7 +157,7 @@ def clean(
 
 
 def _suggest_label_check(call: Call, output: Path, benchmark: Benchmark | None) -> None:
-    """Suggest a campaign to check the labels, or tasks if the images are unknown."""
+    """Suggest to create a campaign that checks labels; without a folder of images, to make tasks."""
     if benchmark is None or "images" not in benchmark.sources:
         call.suggest_command(
             "tasks", output, *make_benchmark_arguments(benchmark), "-o", find_unused_path("tasks.jsonl")
@@ -169,7 +169,7 @@ def _suggest_label_check(call: Call, output: Path, benchmark: Benchmark | None) 
 
 
 def _check_answer_classes(original: LabelSets, files: Mapping[str, Path], answers: Votes | None) -> None:
-    """Raise if answers that are classes include a class that no label has."""
+    """Raise an error if people answered with a class that is not the label of any image."""
     if answers is None or answers.classes is None:
         return
     unknown_names = [answers.classes.label(c) for c in np.setdiff1d(answers.class_ids, original.indices).tolist()]
@@ -187,7 +187,7 @@ def _check_answer_classes(original: LabelSets, files: Mapping[str, Path], answer
 
 
 def _load_golden_sample(files: Mapping[str, Path], benchmark: Benchmark) -> Sample | None:
-    """Read which golden images were drawn at random, if the file tells."""
+    """Read which golden images are a random sample; None if the file does not say."""
     sample = read_sample(files["golden"]) if "golden" in files else None
     return None if sample is None else sample.with_images(to_benchmark_names(sample.images, benchmark))
 
@@ -209,7 +209,7 @@ def _load_duplicates(call: Call, benchmark: Benchmark, labels: LabelSets) -> lis
 
 
 def _add_file_notes(call: Call, held_out: HeldOutPredictions, method: CleaningMethod, *, has_folds: bool) -> None:
-    """Add notes on how each file was read, and on files whose folds are not checked."""
+    """Add notes on how each file was read, and on files with all images, which have no folds to check."""
     kinds = {} if method == "consistent" else _SCORE_KINDS
     for file in held_out.files:
         if has_folds and file.label_rows.size == len(held_out.labels):
@@ -285,7 +285,7 @@ def _format_quality(quality: float) -> str | None:
 
 
 def _make_draw_command(n_images: int, details: Path | None, benchmark: Benchmark | None) -> str:
-    """Return the command that draws golden questions from all labels."""
+    """Return the command that draws a random sample of all labels as golden questions."""
     table = details or find_unused_path("all.csv")
     draw = [
         *make_benchmark_arguments(benchmark),
@@ -312,7 +312,7 @@ def _describe_wrong_label_share(noise: LabelNoise, draw_command: str) -> str:
 
 
 def _explain_unused_answers(checked: CheckedLabels, draw_command: str) -> str:
-    """Explain why the checked labels do not correct the estimate, and how to draw a sample that does."""
+    """Explain why checked labels do not correct the estimated share of wrong labels, and what to do."""
     reason = "they are not a random sample, so they say nothing about other labels"
     if checked.drawn:
         share_text = f"{format_percent_cell(checked.covered)} % of the labels"

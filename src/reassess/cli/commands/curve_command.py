@@ -215,7 +215,7 @@ def measure_scores(
 def _replay_votes(
     call: Call, curve: MeasuredCurve, scores: Scores, curve_parts: CurveParts, stop_rules: Sequence[StopRule]
 ) -> tuple[StopReplay, ...]:
-    """Replay the votes behind the scores with the given stop rules and the default rules."""
+    """Replay the votes that the scores were made from, with the given and the default stop rules."""
     threshold = USUAL_THRESHOLD if curve_parts.benchmark.threshold is None else curve_parts.benchmark.threshold
     if curve.operating_point is not None and curve.operating_point.point.threshold is not None:
         threshold = curve.operating_point.point.threshold

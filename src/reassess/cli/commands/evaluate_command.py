@@ -54,7 +54,7 @@ _NumbersOption = tuple[float, ...] | None
 def _make_number_parser(
     kind: click.FloatRange | click.IntRange, example: str
 ) -> Callable[[click.Context, click.Parameter, str | None], _NumbersOption]:
-    """Return a callback that parses numbers separated by commas, without repeats."""
+    """Return a callback that parses numbers separated by commas; a repeated number is used once."""
 
     def parse_numbers(context: click.Context, parameter: click.Parameter, value: str | None) -> _NumbersOption:
         try:
@@ -188,7 +188,7 @@ def _evaluate_models(
     top_k: tuple[int, ...] | None,
     excluded: ExcludedImages | None,
 ) -> tuple[EvaluationResults, dict[str, Outcomes]]:
-    """Evaluate each model with each label set; also return the outcomes with the last label set."""
+    """Evaluate each model with each label set. Return the results, and the outcomes for --details."""
     results: dict[LabelSetKey, EvaluationsByFile] = {key: {} for key in inputs.label_sets}
     outcomes: dict[LabelSetKey, dict[str, Outcomes]] = {key: {} for key in inputs.label_sets}
     class_lists: dict[str, ClassList | None] = {}
@@ -231,7 +231,7 @@ def _evaluate_models(
 def _rank_on_common_images(
     outcomes: dict[LabelSetKey, dict[str, Outcomes]], inputs: EvaluationInputs, top_k: tuple[int, ...] | None
 ) -> dict[LabelSetKey, EvaluationsByFile] | Missing | None:
-    """Rank the models on their common images; None if all models have the same images."""
+    """Rank the models on their common images; None if not needed, since all have the same images."""
     if len(next(iter(outcomes.values()))) == 1:
         return None
     rankings: dict[LabelSetKey, EvaluationsByFile] = {}

@@ -111,7 +111,7 @@ def _load_original_labels(call: Call, benchmark: Benchmark, source: str | None) 
 
 
 def _count_images(new_folds: Folds, labels: LabelSets) -> npt.NDArray[np.int64]:
-    """Count the images by fold and class: int64, shape (folds, classes with images)."""
+    """Count images: int64, shape (folds, classes); classes without images have no column."""
     present, column = np.unique(labels.indices, return_inverse=True)
     counts = np.zeros((len(new_folds.values), present.size), np.int64)
     np.add.at(counts, (new_folds.numbers, column), 1)
@@ -124,7 +124,7 @@ def _count_grouped_images(groups: _DuplicateGroups) -> int:
 
 
 def _find_smallest_class(labels: LabelSets) -> tuple[int, int]:
-    """Return the class with the fewest images, and their number."""
+    """Return the class with the fewest images, and its number of images."""
     present, counts = np.unique(labels.indices, return_counts=True)
     return int(present[counts.argmin()]), int(counts.min())
 

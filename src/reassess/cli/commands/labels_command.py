@@ -84,8 +84,8 @@ def labels(
     """Make label sets from scores, or compare label sets.
 
     SCORES and SETS are files or known data, such as imagenet-real-scores and imagenet-real; by default, the scores of
-    --benchmark. Label sets written into its folder become the benchmark's labels, and benchmark.json stores the
-    threshold. Several SETS are compared in pairs: on how many images they agree, and what changed.
+    --benchmark. Label sets that are written into the benchmark folder become the benchmark's labels, and benchmark.json
+    stores the threshold. Several SETS are compared in pairs: on how many images they agree, and what changed.
     """
     if len(files) > 1:
         if threshold is not None or original is not None or details is not None:
@@ -141,7 +141,7 @@ def labels(
 
 
 def _count_changes_without_votes(table: "pl.DataFrame", scores: Scores) -> int:
-    """Count changed images that experts decided without raters' votes; 0 if the file of scores does not say so."""
+    """Count images whose label changed only by experts' answers; 0 if the scores do not tell."""
     questions, golden = scores.questions, scores.is_golden
     decided = set() if golden is None else {questions.images[i] for i in np.unique(questions.image_ids[golden])}
     rows = table.select("image", "votes", "new_votes").iter_rows()

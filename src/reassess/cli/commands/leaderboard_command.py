@@ -89,8 +89,8 @@ def leaderboard(
 ) -> None:
     """Relate reassessed to original accuracy over many models.
 
-    TABLE has the columns model, original and real (in percent), or is the output of evaluate --json. Two files can be
-    the results of timm by original labels and by ReaL. Several files are combined.
+    TABLE has the columns model, original and real (in percent), or is the output of evaluate --json. Two TABLEs
+    can also be the results files of timm: by original labels, and by ReaL. Several files are combined.
     """
     reject_repeated_files(files)
     call.check_output(output, (*RESULT_SUFFIXES, *FIGURE_SUFFIXES), "a table or figure", benchmark=benchmark)
@@ -125,7 +125,7 @@ def _read_leaderboard_rows(call: Call, placement: LeaderboardRow | Path | None) 
 
 
 def _measure_original_labels(call: Call, benchmark: Benchmark) -> OriginalLabelAccuracy | None:
-    """Return the accuracy of the original labels by the label sets, if both are on this machine."""
+    """Measure the original labels by the reassessed labels; None if one of them is not on this machine."""
     reader = PartReader(call, benchmark)
     labels, original = reader.read_optional("labels"), reader.read_original_labels()
     if labels is None or original is None:

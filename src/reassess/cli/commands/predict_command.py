@@ -169,7 +169,7 @@ def _make_model_source(
     class_lists: Sequence[str],
     list_files: dict[str, Path],
 ) -> ModelSource:
-    """Return a model with its files, and add these to the inputs; its class list is stored in `list_files`."""
+    """Return a model with its files, which become inputs; add its class-list file to `list_files`."""
     files = {}
     for option, values in (("checkpoint", checkpoints), ("transform", transforms), ("classes", class_lists)):
         models_with_option = [each for each in models if ModelSource(each).takes_option(option)]
@@ -185,7 +185,7 @@ def _make_model_source(
 
 @contextmanager
 def _add_list_file_to_errors(list_files: Mapping[str, Path]) -> Iterator[None]:
-    """Add the file of a model's class list to errors about the list that are raised in the block."""
+    """In the block, add the name of the class-list file to errors about a model's class list."""
     try:
         yield
     except DataError as error:

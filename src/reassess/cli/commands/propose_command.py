@@ -76,7 +76,7 @@ def _parse_recall(text: str) -> float:
 
 @dataclass
 class _PredictionsByModel:
-    """An iterable of the short name and the predictions of each model; each iteration reads the files again."""
+    """The short name and the predictions of each model; each new loop reads the files again."""
 
     call: Call
     files: tuple[Path, ...]
@@ -163,11 +163,11 @@ def propose(
     """Choose candidate classes to ask about.
 
     Each FILE contains one model's predictions, as for evaluate. Candidates are the original label, the first class of
-    each model, and the N most probable (image, class) pairs of each model. N is as large as --per-image allows. An
-    image has no candidates if all models agree with the original label.
+    each model, and the N most probable (image, class) pairs of each model. N is the largest number with a mean of at
+    most --per-image candidates per image. An image has no candidates if all models agree with the original label.
 
-    --choose measures subsets of the models by golden answers, with the same N. --unasked lists classes that many models
-    predict first; the benchmark's scores tell which classes raters were asked about.
+    --choose looks for a few models whose candidates include enough of the valid classes in the golden answers; N stays
+    the same. --unasked lists classes that many models predict first; raters were asked about classes with a score.
     """
     reject_repeated_files(files)
     _check_options(call, output, unasked, golden, recall, details, benchmark)
@@ -246,7 +246,7 @@ def _select_candidates(result: ProposalResult, choice: ModelChoice | None) -> Ca
 def _write_outputs(
     call: Call, output: Path | None, candidates: Candidates | None, details: Path | None, choice: ModelChoice | None
 ) -> None:
-    """Write candidates and subsets; only the subsets if no models were chosen."""
+    """Write the candidates, unless no models were chosen, and the subsets of models for --details."""
     with write_atomically():
         if output is not None and candidates is not None:
             write_candidates(output, candidates, force=call.force)
@@ -325,7 +325,7 @@ def _write_unasked_classes(
 
 
 def _load_unasked_inputs(call: Call, benchmark: Benchmark | None, original: str | None) -> EvaluationInputs:
-    """Read the labels, if available, and the scores, which tell which classes raters were asked about."""
+    """Read the labels, if available, and the scores; raters were asked about classes with a score."""
     inputs = load_evaluation_inputs(call, benchmark, None, original, needs_labels=False)
     if inputs.scores is None and (len(inputs.labels) or "votes" in inputs.benchmark.sources):
         with add_benchmark_fix(inputs.is_default):
@@ -340,7 +340,7 @@ def _load_unasked_inputs(call: Call, benchmark: Benchmark | None, original: str 
 
 
 def _find_scores_command(benchmark: Benchmark) -> str:
-    """Return the command that makes or downloads a benchmark's scores."""
+    """Return how to get the scores of a benchmark: the command that makes or downloads them, or a file."""
     folder = benchmark.folder
     if folder is None:
         return f"reassess fetch {IMAGENET.sources['scores']}"

@@ -85,7 +85,7 @@ def load_rater_votes(
     *,
     at_least: int | None = None,
 ) -> tuple[Votes, GoldenVotes | None]:
-    """Read the raters' votes and, if available, their votes on golden items and the truth of these."""
+    """Read the raters' votes and, if available, their golden votes with the experts' answers."""
     reader = PartReader(call, benchmark)
     rater_votes = reader.read_required("votes", votes)
     if isinstance(rater_votes.items, Questions):

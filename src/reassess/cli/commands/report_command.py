@@ -86,8 +86,8 @@ def report(
     """Write an HTML report, or one chart of it.
 
     Each FILE contains the predictions of one model, as for evaluate. PAGE is a single file that works offline. It shows
-    accuracies with intervals, comparisons, label errors, kinds of mistakes, classes, confusions, the quality of the
-    labels, and how the report was made. Each chart has its numbers as CSV.
+    accuracies with intervals, comparisons, label errors, kinds of mistakes, accuracy by class, confused classes, the
+    quality of the labels, and how the report was made. Each chart has its numbers as CSV.
     """
     if short and (kind is not None or images is not None or other_options["tables"]):
         raise click.UsageError("--short cannot be combined with --chart, --images or --leaderboard.")
@@ -127,7 +127,7 @@ def _load_findings(
     original: str | None,
     tables: tuple[Path, ...],
 ) -> Findings:
-    """Read predictions, labels and the other parts, and compute the findings."""
+    """Read predictions, labels and other parts of the benchmark, and compute what the report shows."""
     reject_repeated_files(files)
     inputs = load_evaluation_inputs(call, benchmark, labels, original, needs_votes=True)
     inputs.add_class_tables(call)

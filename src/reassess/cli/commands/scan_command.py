@@ -194,7 +194,7 @@ def _print_scan(call: Call, scan: Scan, output: Path, *, has_near: bool) -> None
 
 
 def _iter_differing_pairs(scan: Scan) -> Iterator[tuple[str, str | None, str, str | None, str]]:
-    """Yield image, label, duplicate, its label and kind for duplicates with different labels."""
+    """Yield image, label, duplicate, label of the duplicate, and exact or near, if the labels differ."""
     duplicates = scan.duplicates
 
     def image_name(row: int) -> str:

@@ -159,7 +159,7 @@ def _candidate_row(
 
 
 def _format_vote_counts(votes: Sequence[tuple[Id | None, Id]], n_choosers: int | None) -> str:
-    """Format the number of votes by answer; with `n_choosers`, how many of them chose the class."""
+    """Format the number of votes by answer or, if raters chose one class, how many chose this class."""
     if n_choosers is not None:
         return f"{len(votes)} of {n_choosers}" if n_choosers else ""
     counts = Counter(answer for _, answer in votes)

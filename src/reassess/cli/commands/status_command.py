@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 def status(call: Call, place: str) -> int:
     """Show the state of a benchmark or campaign, and what is next.
 
-    For a benchmark, each part is read without using the network. Shown are its contents, what it was made from, whether
-    it is stale, and names that do not fit the other parts. The exit code is 1 if a part cannot be read. For a campaign,
-    a file or address, progress and rater accuracy on golden questions are shown.
+    For a benchmark, each part is read without using the network. The output shows its contents, what it was made from,
+    whether it is stale, and names that do not fit the other parts. The exit code is 1 if a part cannot be read. For a
+    campaign (a file or an address), the output shows progress, and the accuracy of raters on golden questions.
     """
     if "://" in place or Path(place).is_file():
         _show_campaign(call, CAMPAIGN_TYPE.convert(place, None, None))

@@ -133,8 +133,8 @@ def tasks(
 
     CANDIDATES come from propose or clean. A task contains similar classes of one image: classes that are close in the
     hierarchy of the benchmark folder, or that are often candidates for the same images. Every question is in exactly
-    one task, except golden questions that experts answered earlier: the campaign adds them. Drawn golden questions are
-    marked in the file.
+    one task. Golden questions that experts answered before are in no task: annotate create adds them. Drawn golden
+    questions are marked in the file.
     """
     if seed is not None and not isinstance(golden, int):
         raise click.UsageError("--seed needs --golden N.")
@@ -228,7 +228,7 @@ def _read_parts(
 def _mean_votes_until_closed(
     call: Call, stop: StopRule, per_question: int, seconds: float | Path | None, benchmark: Benchmark | None
 ) -> float:
-    """Return the mean votes per question under a stop rule, from earlier votes."""
+    """Return the mean votes per question with a stop rule, estimated by a replay of earlier votes."""
     earlier_votes = str(seconds) if isinstance(seconds, Path) else None
     source = benchmark or Benchmark()
     if earlier_votes is None and "votes" not in source.sources:

@@ -41,7 +41,7 @@ _Part = TypeVar("_Part")
 
 
 def to_json(findings: Findings) -> dict[str, Any]:
-    """Return the results for JSON; a part that is null has a key with the reason."""
+    """Return the results for JSON; if a result is null, a second key has the reason."""
     panel, uncertainty, ranking = findings.panel, findings.uncertainty, findings.ranking
     pairs = [(pair.a, pair.b) for pair in findings.pairs]
     results: dict[str, Any] = {

@@ -54,7 +54,7 @@ def print_curves(
 
 
 def _print_golden_votes(call: Call, curve_parts: CurveParts) -> None:
-    """Print how many golden votes are used. With more votes, scores are more accurate."""
+    """Print how many golden items have only golden votes, and the votes per item."""
     votes, all_votes = curve_parts.votes, curve_parts.all_votes
     if votes is None or all_votes is None or all_votes is votes:
         return
@@ -82,7 +82,7 @@ def _curve_row(curve: MeasuredCurve) -> list[str | None]:
 
 
 def _rule_rows(rule: Rule) -> Iterator[list[str]]:
-    """Return a row for each variant of a rule; of many variants, the median and the range."""
+    """Yield a row for each variant of a rule; if there are many, one row with their median and range."""
     values = np.array([(point.precision.value, point.recall.value) for point in rule.points], np.float64)
     if len(values) <= _MAX_PRINTED_VARIANTS:
         for variant, (precision, recall) in zip(rule.variants, values.tolist(), strict=True):

@@ -27,7 +27,7 @@ _COMMON_IMAGE_FIELDS = ("images", "scored", "not_scored", "real", "original", "o
 
 @dataclass(frozen=True, eq=False)
 class EvaluationResults:
-    """The results of all models; evaluations are by label set, with the best model first."""
+    """The results of all models: for each label set, the evaluation of each model, the best first."""
 
     evaluations: Mapping[LabelSetKey, EvaluationsByFile]  # of each model on its own images
     common_evaluations: (
@@ -228,7 +228,7 @@ def _footnotes(ranking: EvaluationsByFile) -> Iterator[str]:
 
 
 def _describe_accuracies_on_scored_images(ranking: EvaluationsByFile) -> Iterator[str]:
-    """Yield original accuracy on scored images, for files where it differs from that on all images."""
+    """Yield the original accuracy on scored images, for files whose accuracy on all images differs."""
     for file, result in ranking.items():
         if result.original_scored and result.original_scored != result.original:
             shares = ", ".join(

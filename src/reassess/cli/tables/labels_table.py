@@ -172,7 +172,7 @@ def print_orders(call: Call, rankings: Mapping[str, Mapping[str, Evaluation]], o
 
 
 def _footnotes(orders: ModelOrders | Missing) -> Iterator[str]:
-    """Explain the images of each row, and the test of a changed lead."""
+    """Explain the images of each row, and the test of whether the order of two models changed."""
     yield "table: each label set is used on its own scored images, so different label sets have different images"
     yield "95 %: Wilson intervals, over images"
     if isinstance(orders, ModelOrders) and len(orders.models) > 1:

@@ -25,7 +25,7 @@ _NO_LABEL_ACCURACY_REASON = "original or reassessed labels are missing"
 
 @dataclass(frozen=True)
 class OriginalLabelAccuracy:
-    """Accuracy of the original labels themselves, in percent, with its counts and its source."""
+    """The accuracy of the original labels by the reassessed labels, measured like that of a model."""
 
     percent: float
     proportion: Proportion
@@ -171,7 +171,7 @@ def _rank_order_rows(trend: Trend, label_accuracy: OriginalLabelAccuracy | None)
 
 
 def _find_largest_move(board: Leaderboard, moves: npt.NDArray[np.int64]) -> int | None:
-    """Return the row with the largest move, the best of equal rows; None if no row moves."""
+    """Return the row with the largest change, of equal rows the best-ranked; None if no rank rises."""
     row = max(board.best_first, key=lambda row: int(moves[row]))
     return row if moves[row] > 0 else None
 

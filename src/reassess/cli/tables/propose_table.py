@@ -56,7 +56,7 @@ def _print_image_counts(call: Call, result: ProposalResult) -> None:
 
 
 def _print_source_table(call: Call, result: ProposalResult) -> None:
-    """Print candidates by source: original labels, then models by candidates that only they have."""
+    """Print candidates by source: the original labels, then models, the most own candidates first."""
     names = (ORIGINAL_SOURCE, *result.names)
     by_source = np.column_stack([result.is_original, result.proposes])
     own_counts = (by_source & (by_source.sum(axis=1) == 1)[:, None]).sum(axis=0)

@@ -164,7 +164,7 @@ def print_progress(call: Call, progress: "Progress") -> None:
 
 
 def describe_practice(practice: "PracticeRound") -> Iterator[str]:
-    """Describe why practice cannot begin, or the chance to pass it without looking at the images."""
+    """Describe why practice cannot begin yet, or how likely raters are to pass it by guessing."""
     if practice.reason_to_wait is not None:
         yield f"raters cannot begin practice: {practice.reason_to_wait}"
     elif practice.is_skipped:

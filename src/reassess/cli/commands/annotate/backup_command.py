@@ -33,9 +33,11 @@ def backup(call: Call, campaign: str | Path, output: Path | None, upgrade: bool)
     """Copy a campaign while it is served.
 
     Raters can continue, and the copy contains all answers saved so far. Do not copy the SQLite file yourself: its
-    newest answers are in a second file. A campaign on a server is copied to an SQLite file too. If an upgrade fails,
-    the campaign does not change. To upgrade a campaign on a server, make a copy with pg_dump and omit -o. With --force,
-    an earlier copy is replaced, but never a campaign with answers that the new copy does not contain.
+    newest answers are in a second file. The copy of a campaign on a server is an SQLite file too. --force replaces an
+    earlier copy, but only if the new copy contains all its answers.
+
+    --upgrade upgrades the campaign after the copy. If the upgrade fails, the campaign does not change. To upgrade a
+    campaign on a server, first copy it with pg_dump, then use --upgrade without -o.
     """
     if output is None and (isinstance(campaign, Path) or not upgrade):
         raise click.UsageError("Missing option '-o' / '--output'.")

@@ -120,10 +120,12 @@ def create(
     """Create a campaign, where people answer tasks.
 
     TASKS is a file of tasks, or of candidates, which are grouped into tasks. CAMPAIGN is a new SQLite file, or an empty
-    database on a server: postgresql://USER@HOST/DATABASE. Experts also answer the golden questions, so that raters can
-    be measured. The benchmark folder has the images. It may also have golden.csv (experts' answers), consent.md (a text
-    that people must agree to), examples/ (a folder for each class, with up to three images) and hierarchy.csv (for
-    suggestions of similar classes). The hash of each image is stored; changed images are not shown.
+    database on a server: postgresql://USER@HOST/DATABASE. Experts and raters answer the golden questions, and the
+    experts' answers measure the accuracy of the raters. The hash of each image is stored; changed images are not shown.
+
+    The benchmark folder has the images. It may also have golden.csv (experts' answers), consent.md (a text that people
+    must agree to), examples/ (a folder for each class, with up to three images) and hierarchy.csv (for suggestions of
+    similar classes).
     """
     check_packages("annotate", "campaigns")
     if bar is not None and not practice:

@@ -23,8 +23,8 @@ from reassess.cli.help_pages import Command
 def exclude(call: Call, campaign: str | Path, names: tuple[str, ...], undo: bool) -> None:
     """Exclude a rater's votes, or include them again.
 
-    The answers stay stored, and the questions open again for other raters. With --undo, the votes count as if the rater
-    had never been excluded: for each question, the earliest votes count, until there are enough.
+    The answers stay stored but do not count, and other raters are asked the questions. With --undo, the votes count as
+    if the rater had never been excluded: for each question, the earliest votes count, up to the number that it needs.
     """
     reject_repeated_files(names)
     change = annotation.include_rater if undo else annotation.exclude_rater

@@ -102,7 +102,7 @@ def invite(
 
 
 def _describe_missing_raters(campaign: "Campaign", invited: Sequence["Person"]) -> str | None:
-    """Describe how many raters are missing for the votes per question; None if enough."""
+    """Describe how many more raters the votes per question need; None if there are enough."""
     n_raters = sum(
         person.role == "rater" and person.has_link and not person.is_excluded and person.stage != "failed"
         for person in annotation.list_people(campaign)
@@ -116,7 +116,7 @@ def _describe_missing_raters(campaign: "Campaign", invited: Sequence["Person"]) 
 
 
 def _add_people(campaign: "Campaign", roles: Mapping[str, str | None], now: float, *, force: bool) -> None:
-    """Add new people. Experts whose answers were read by create are already known, without a link."""
+    """Add the people who are new. A person who has a link already (without `force`) is an error."""
     people_by_name = {person.name: person for person in annotation.list_people(campaign) if person.name in roles}
     linked = annotation.read_invited_ids(campaign)
     if existing := [name for name, person in people_by_name.items() if person.id in linked and not force]:

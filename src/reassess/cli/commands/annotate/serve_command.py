@@ -14,7 +14,7 @@ from reassess.errors import DataError
 
 
 def _parse_address(text: str) -> tuple[str, int, str | None]:
-    """Parse host, port and path; the path is None without a proxy."""
+    """Parse HOST:PORT or HOST:PORT/PATH; without a slash, there is no proxy, and the path is None."""
     place, slash, path = text.partition("/")
     host, _, port = place.rpartition(":")
     if not host or not port.isascii() or not port.isdigit() or int(port) > 65_535:

@@ -104,7 +104,7 @@ def simulate(
     """Estimate votes, hours and label accuracy.
 
     Simulated raters answer a copy of the campaign, in simulated time. The labels made from their votes are compared
-    with the truth that the answers were drawn from.
+    with the true labels that the simulation assumes.
     """
     check_packages("annotate", "campaigns")
     for matrix in matrices:

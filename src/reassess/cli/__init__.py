@@ -31,7 +31,7 @@ from reassess.errors import DataError, OutputError, ReassessError, ReassessWarni
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(__version__, "--version", package_name="reassess")
-def app() -> None:
+def root_command() -> None:
     """Find wrong labels in an image benchmark, and measure models by better ones."""
 
 
@@ -46,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                     "closed-output", "standard output is closed", fix="keep it open, or redirect it to /dev/null"
                 )
             arguments = list(sys.argv[1:] if argv is None else argv)
-            result = app.main(args=arguments, prog_name="reassess", standalone_mode=False, obj=arguments)
+            result = root_command.main(args=arguments, prog_name="reassess", standalone_mode=False, obj=arguments)
         except click.Abort as stop:
             click.echo("Stopped.", err=True)
             _print_error_notes(stop.__cause__)

@@ -61,29 +61,29 @@ class Call:
     notes: list[str] = field(default_factory=list)
     next_command: str | None = None
 
-    def resolve_source(self, name: str, source: str) -> Path:
+    def find_or_download_source(self, input_name: str, source: str) -> Path:
         """Return the file at a path or of a known source, after a download if needed; add it as an input."""
         if exists(source):
-            return self.add_input(name, Path(source))
+            return self.add_input(input_name, Path(source))
         from reassess.data import SOURCES, resolve_path_or_source
 
         return self.add_input(
-            source if source in SOURCES else name, resolve_path_or_source(source, progress=not self.quiet)
+            source if source in SOURCES else input_name, resolve_path_or_source(source, progress=not self.quiet)
         )
 
-    def find_source_file(self, name: str) -> Path | None:
+    def find_source_file(self, source_name: str) -> Path | None:
         """Return the local file of a known source, and add it as an input; None if it is missing."""
         from reassess.data import find_source_file
 
-        path = find_source_file(name)
-        return None if path is None else self.add_input(name, path)
+        path = find_source_file(source_name)
+        return None if path is None else self.add_input(source_name, path)
 
-    def find_source_files(self, name: str) -> tuple[Path, ...] | None:
+    def find_source_files(self, source_name: str) -> tuple[Path, ...] | None:
         """Return the local files of a known source, and add them as inputs; None if one is missing."""
         from reassess.data import find_source_files
 
-        paths = find_source_files(name)
-        return None if paths is None else tuple(self.add_input(name, path) for path in paths)
+        paths = find_source_files(source_name)
+        return None if paths is None else tuple(self.add_input(source_name, path) for path in paths)
 
     def print_inputs(self, *names: str) -> None:
         """Print how inputs were read, and the input files named `names` with their hashes."""
@@ -103,7 +103,7 @@ class Call:
 
     def add_input(self, name: str, path: Path) -> Path:
         """Add the file at `path` as the input `name`, and return the path; `OutputError` if it is an output."""
-        self.check_not_output(path)
+        self.reject_output_as_input(path)
         entry: dict[str, str | None] = {"name": name, "path": str(path)}
         if entry not in self.inputs:
             self.inputs.append(entry)
@@ -146,7 +146,7 @@ class Call:
                     )
             self.outputs.append(path)
 
-    def check_not_output(self, path: Path) -> None:
+    def reject_output_as_input(self, path: Path) -> None:
         """Raise `OutputError` if an input file is also an output; --force does not allow it."""
         for output in self.outputs:
             if exists(output) and exists(path) and output.samefile(path):
@@ -159,7 +159,7 @@ class Call:
         if not self.quiet:
             print_text(text)
 
-    def announce(self, text: str) -> None:
+    def print_progress_line(self, text: str) -> None:
         """Print a line about what the command will do, except with --quiet or --json."""
         if not self.json:
             self.print_line(text)
@@ -185,7 +185,7 @@ class Call:
         if self.next_command is not None and not self.quiet:
             print_command(f"next: {self.next_command}")
 
-    def limit_rows(self, n_rows: int, limit: int, rows_name: str) -> int:
+    def count_rows_to_print(self, n_rows: int, limit: int, rows_name: str) -> int:
         """Return how many rows to print; if these are not all rows, print a line that says so."""
         if self.verbose or n_rows <= limit:
             return n_rows
@@ -207,7 +207,7 @@ class Call:
                 raise DataError("changed-input", "file changed while it was in use", where=path, fix="try again")
         return [entry | {"sha256": sha256(Path(str(entry["path"])))} for entry in self.inputs]
 
-    def print_json(self, command: str, results: Any, **extra: Any) -> None:
+    def print_json(self, command: str, results: Any, **further_keys: Any) -> None:
         """Print the JSON document of a command: schema, command line, hashed inputs, results and further keys."""
         document = {
             "schema": f"reassess/{command}",
@@ -216,7 +216,7 @@ class Call:
             "reassess": __version__,
             "inputs": self.hash_inputs(),
             "results": results,
-            **extra,
+            **further_keys,
         }
         if self.next_command is not None:
             document["next"] = self.next_command
@@ -251,10 +251,10 @@ class FiniteRange(click.FloatRange):
         return number
 
 
-def add_call_options(function: Callable[..., Any]) -> Callable[..., Any]:
+def add_common_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add the common options to a command, and pass them as its first argument, a `Call`."""
 
-    def command(**options: Any) -> Any:
+    def run_command(**options: Any) -> Any:
         reading = {option.name: options.pop(option.name) for option in fields(ReadingOptions) if option.name in options}
         call = Call(
             **{name: options.pop(name, False) for name in COMMON_OPTIONS}, reading_options=ReadingOptions(**reading)
@@ -263,12 +263,12 @@ def add_call_options(function: Callable[..., Any]) -> Callable[..., Any]:
         call.print_notes()
         return result
 
-    command.__doc__ = function.__doc__
-    command.__name__ = function.__name__
-    command.__click_params__ = getattr(function, "__click_params__", [])  # type: ignore[attr-defined]
+    run_command.__doc__ = function.__doc__
+    run_command.__name__ = function.__name__
+    run_command.__click_params__ = getattr(function, "__click_params__", [])  # type: ignore[attr-defined]
     for name in reversed(list(COMMON_OPTIONS)):
-        command = general_section_option(f"--{name}", is_flag=True, help=COMMON_OPTIONS[name])(command)
-    return command
+        run_command = general_section_option(f"--{name}", is_flag=True, help=COMMON_OPTIONS[name])(run_command)
+    return run_command
 
 
 def with_progress(call: Call, items: Sequence[_Item], label: str) -> Iterable[_Item]:
@@ -311,7 +311,7 @@ def show_progress_bars(call: Call) -> Iterator[Callable[[str, int, int], None]]:
         yield update_bar
 
 
-def make_benchmark_arguments(benchmark: "Benchmark | None") -> list[str]:
+def make_benchmark_option_words(benchmark: "Benchmark | None") -> list[str]:
     """Return the words of the --benchmark option for a suggested command; none without a benchmark."""
     source = None if benchmark is None else benchmark.folder or benchmark.name
     return [] if source is None else ["--benchmark", str(source)]

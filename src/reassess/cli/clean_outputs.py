@@ -6,12 +6,11 @@ from typing import Any
 
 import click
 
-from reassess.aggregation import Golden
-from reassess.cleaning import MIN_LABEL_QUALITY, CleaningMethod, HeldOutPredictions, find_label_errors
+from reassess.cleaning import MIN_LABEL_QUALITY, CleaningMethod
 from reassess.cli.call import Call, with_progress
 from reassess.cli.packages import check_packages
 from reassess.cli.part_inputs import find_images_path
-from reassess.core import Benchmark, Cleaning, Match, Sample
+from reassess.core import Benchmark, Cleaning, Match
 from reassess.errors import DataError
 from reassess.formats import write_clean_list, write_cleaning_details, write_label_errors
 from reassess.formats.files import write_atomically
@@ -31,7 +30,7 @@ class CleaningOutputs:
     images: Path | None  # the images on the page
 
     @classmethod
-    def check_and_create(
+    def from_options(
         cls,
         call: Call,
         output: Path,
@@ -49,23 +48,23 @@ class CleaningOutputs:
             if benchmark is None:
                 raise click.UsageError("--page needs --images, or --benchmark FOLDER with images.")
             images = find_images_path(call, benchmark, needed_by="clean --page")
-        for path, suffixes, thing in (
+        for path, suffixes, content_name in (
             (output, (*CLEAN_LIST_SUFFIXES, *TABLE_SUFFIXES), "wrong labels or kept images"),
             (details, TABLE_SUFFIXES, "details of cleaning"),
             (page, REPORT_SUFFIXES, "a page"),
         ):
-            call.check_output(path, suffixes, thing, benchmark=benchmark)
+            call.check_output(path, suffixes, content_name, benchmark=benchmark)
         return cls(output, details, page, images)
 
     @property
-    def is_list_of_kept_images(self) -> bool:
+    def lists_kept_images(self) -> bool:
         """Whether the output lists the kept images instead of the wrong labels."""
         return self.output.suffix.lower() in CLEAN_LIST_SUFFIXES
 
     def write_files(self, call: Call, cleaning: Cleaning, match: Match) -> ShownMistakes | None:
         """Write all files, or none if one fails. Return what the page shows; None if no page was written."""
         with write_atomically():
-            write = write_clean_list if self.is_list_of_kept_images else write_label_errors
+            write = write_clean_list if self.lists_kept_images else write_label_errors
             write(self.output, cleaning, force=call.force)
             if self.details is not None:
                 write_cleaning_details(self.details, cleaning, force=call.force)
@@ -96,20 +95,20 @@ class CleaningOutputs:
 
 
 @dataclass(frozen=True)
-class ChooseOption:
+class KeptLabelsOption:
     """The value of --choose, which tells the labels to keep: those above a threshold, or with a precision.
 
     Without --choose, both are None.
 
-    >>> ChooseOption.parse("precision=0.9"), ChooseOption.parse("threshold=0.5")
-    (ChooseOption(threshold=None, precision=0.9), ChooseOption(threshold=0.5, precision=None))
+    >>> KeptLabelsOption.parse("precision=0.9"), KeptLabelsOption.parse("threshold=0.5")
+    (KeptLabelsOption(threshold=None, precision=0.9), KeptLabelsOption(threshold=0.5, precision=None))
     """
 
     threshold: float | None = None
     precision: float | None = None
 
     @classmethod
-    def parse(cls, text: str) -> "ChooseOption":
+    def parse(cls, text: str) -> "KeptLabelsOption":
         """Read ``threshold=P`` or ``precision=P``."""
         name, _, share = text.partition("=")
         try:
@@ -120,14 +119,6 @@ class ChooseOption:
             allowed = "threshold=P or precision=P, with P from 0 to 1"
             raise DataError("wrong-syntax", "not a rule for kept labels", allowed=allowed)
         return cls(**{name: value})
-
-    def find_wrong_labels(
-        self, held_out: HeldOutPredictions, method: CleaningMethod, checked_labels: Golden | None, sample: Sample | None
-    ) -> Cleaning:
-        """Find wrong labels by a method; `checked_labels` are labels that people have checked."""
-        return find_label_errors(
-            held_out, method, threshold=self.threshold, precision=self.precision, checked=checked_labels, sample=sample
-        )
 
     def to_json(self, method: CleaningMethod) -> dict[str, Any]:
         """Return the method, its threshold and its precision for JSON."""

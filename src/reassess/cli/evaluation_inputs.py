@@ -53,7 +53,7 @@ class EvaluationInputs:
         return next(iter(self.label_sets.values()))
 
     @property
-    def findings_arguments(self) -> dict[str, Any]:
+    def arguments_for_findings(self) -> dict[str, Any]:
         """Arguments of `reassess.Findings`, by name."""
         names = ("benchmark", "original", "scores", "votes", "experts", "rater_golden")
         return {name: getattr(self, name) for name in names}
@@ -81,11 +81,11 @@ class EvaluationInputs:
             if self.benchmark.folder is not None and part in self.benchmark.sources:
                 call.add_input(part, Path(self.benchmark.sources[part]))
 
-    def join_arguments(self, call: Call) -> dict[str, Any]:
+    def make_join_arguments(self, call: Call) -> dict[str, Any]:
         """Return the arguments of `reassess.find_outcomes` that tell how to join images."""
         return {"match": self.benchmark.match or "path", "ignore_unknown": call.reading_options.ignore_unknown}
 
-    def find_outcomes(self, predictions: Predictions, labels: LabelSets, **join_arguments: Any) -> Outcomes:
+    def compute_outcomes(self, predictions: Predictions, labels: LabelSets, **join_arguments: Any) -> Outcomes:
         """Compute the outcome of each image by one of the label sets, as `reassess.find_outcomes` does.
 
         With several named label sets, rows without image names are in the order of the first label set. Images that
@@ -109,39 +109,39 @@ class EvaluationInputs:
 def load_evaluation_inputs(
     call: Call,
     benchmark: Benchmark | None,
-    labels: str | None,
+    first_labels: str | None,
     original: str | None,
     scores: str | None = None,
     thresholds: tuple[float, ...] | None = None,
     *,
-    more_labels: tuple[str, ...] = (),
+    further_labels: tuple[str, ...] = (),
     needs_votes: bool = False,
     needs_labels: bool = True,
 ) -> EvaluationInputs:
     """Read the parts that models are evaluated with, and convert them to one class list."""
-    is_default = benchmark is None and labels is None and thresholds is None
+    is_default = benchmark is None and first_labels is None and thresholds is None
     reader = PartReader(call, benchmark)
-    if not needs_labels and labels is None and benchmark is not None and "labels" not in benchmark.sources:
+    if not needs_labels and first_labels is None and benchmark is not None and "labels" not in benchmark.sources:
         reader.parts["labels"] = benchmark.folder or Path("labels"), LabelSets.from_lists([], [], reader.classes)
     elif thresholds is None:
-        sources = {"labels": labels} | {f"labels {number}": more for number, more in enumerate(more_labels, 2)}
-        with add_benchmark_fix(is_default):
+        sources = {"labels": first_labels} | {f"labels {number}": more for number, more in enumerate(further_labels, 2)}
+        with add_labels_fix_to_errors(is_default):
             paths = {part: require_part(call, benchmark, "labels", source) for part, source in sources.items()}
         reject_repeated_files(paths.values())
         for part, path in paths.items():
             reader.read_part(part, path)
     else:
-        reader.read_required("scores", _choose_scores_source(labels, scores))
-    reader.recognize_benchmark(reader.images, needs_classes=True)
-    with add_benchmark_fix(is_default):
+        reader.read_required("scores", _find_scores_source(first_labels, scores))
+    reader.set_benchmark_by_images(reader.images, needs_classes=True)
+    with add_labels_fix_to_errors(is_default):
         if thresholds is None:
             reader.read_optional("scores", scores)
         reader.read_original_labels(original)
         if needs_votes:
             reader.read_optional("votes")
         if needs_votes or "scores" in reader.parts:
-            reader.read_golden_votes(None)
-        names = (labels, *more_labels) if more_labels else ()
+            reader.read_golden_parts(None)
+        names = (first_labels, *further_labels) if further_labels else ()
         return _join_evaluation_inputs(reader, is_default, thresholds, names)
 
 
@@ -150,11 +150,11 @@ def _join_evaluation_inputs(
 ) -> EvaluationInputs:
     """Join the parts; `label_set_names` has the names of several label sets, or is empty."""
     parts, files = reader.join_parts(), reader.files
-    _add_class_explanation(reader, parts)
+    _explain_class_source(reader, parts)
     sets: dict[float | str | None, LabelSets]
     if thresholds is None:
         label_parts = [part for part in parts if part.startswith("labels")]
-        label_sets_read = (select_evaluation_labels(files[part], parts[part]) for part in label_parts)
+        label_sets_read = (to_evaluation_labels(files[part], parts[part]) for part in label_parts)
         sets = dict(zip(label_set_names or (None,), label_sets_read, strict=True))
     else:
         name = label_set_name(files["scores"])
@@ -177,24 +177,24 @@ def _join_evaluation_inputs(
 
 
 @contextmanager
-def add_benchmark_fix(is_default: bool) -> Iterator[None]:
+def add_labels_fix_to_errors(is_default: bool) -> Iterator[None]:
     """In the block, errors also tell how to name another benchmark, if ImageNet is only the default."""
     try:
         yield
     except ReassessError as error:
-        if is_default and not isinstance(error, UnreadableFileError) and error.fix != labels_fix():
-            error.fix = Fix.join("; or ", f"for images that are not from ImageNet: {labels_fix()}", error.fix)
+        if is_default and not isinstance(error, UnreadableFileError) and error.fix != format_labels_fix():
+            error.fix = Fix.join("; or ", f"for images that are not from ImageNet: {format_labels_fix()}", error.fix)
         raise
 
 
-def labels_fix() -> str:
+def format_labels_fix() -> str:
     """Describe the options to give if the images are not from ImageNet."""
     command = click.get_current_context().command
     option = "labels" if any(option.name == "labels" for option in command.params) else "original"
     return f"--benchmark FOLDER, or --{option} FILE"
 
 
-def select_evaluation_labels(file: str | Path, labels: LabelSets | MultiLabels) -> LabelSets:
+def to_evaluation_labels(file: str | Path, labels: LabelSets | MultiLabels) -> LabelSets:
     """Return the label sets to evaluate models with: of multi-label sets, the valid classes."""
     if isinstance(labels, LabelSets):
         return labels
@@ -208,7 +208,7 @@ def _make_label_set(parts: Mapping[str, Any], threshold: float, name: str) -> La
     )
 
 
-def _add_class_explanation(reader: PartReader, parts: Mapping[str, Classed]) -> None:
+def _explain_class_source(reader: PartReader, parts: Mapping[str, Classed]) -> None:
     """If there is no class list, explain in the output which files the class names come from."""
     classes = next((classes_of(part_data) for part_data in parts.values()), Classes())
     if not classes.has_local_ids:
@@ -219,7 +219,7 @@ def _add_class_explanation(reader: PartReader, parts: Mapping[str, Classed]) -> 
     reader.call.explanations.append(f"without a class list, the classes are the {count} in {files}, sorted: {names}")
 
 
-def _choose_scores_source(labels: str | None, scores: str | None) -> str | None:
+def _find_scores_source(labels: str | None, scores: str | None) -> str | None:
     """Return the scores to make labels from: the value of --scores or, without it, of --labels."""
     if labels is not None and scores is not None:
         raise click.UsageError("With --threshold, labels are made from scores: give either --scores or --labels.")

@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast
 import click
 from click.core import ParameterSource
 
-from reassess.cli.call import OUTPUT_PATH_TYPE, Call, find_unused_path, make_benchmark_arguments
+from reassess.cli.call import OUTPUT_PATH_TYPE, Call, find_unused_path, make_benchmark_option_words
 from reassess.cli.help_pages import Choice, benchmark_section_option, reading_section_option
 from reassess.core import IMAGENET, Benchmark, Id, StopRule
 from reassess.core.image_names import MATCHES
@@ -92,7 +92,7 @@ def suggest_labels_command(
     call: Call, benchmark: Benchmark | None, scores: str | Path, threshold: float | None
 ) -> None:
     """Suggest the command that makes label sets from scores."""
-    options = make_benchmark_arguments(benchmark)
+    options = make_benchmark_option_words(benchmark)
     if threshold is not None:
         options += ["--threshold", str(threshold)]
     if benchmark is None or not is_part(benchmark, Path(scores), "scores"):
@@ -105,9 +105,9 @@ def suggest_labels_command(
         call.suggest_command("labels", *options, "-o", Path(scores).with_name("labels.csv"), *details)
 
 
-def part_option(part: str, help_text: str, *, condition: str = _IMAGENET_CONDITION) -> Callable[..., Any]:
+def part_option(part: str, help_text: str, *, default_condition: str = _IMAGENET_CONDITION) -> Callable[..., Any]:
     """Return the option for a part of the benchmark, with its default for ImageNet in the help."""
-    default = f"[default: {IMAGENET.sources[part]} {condition}]"
+    default = f"[default: {IMAGENET.sources[part]} {default_condition}]"
     return benchmark_section_option(f"--{part}", metavar="NAME|FILE", help=f"{help_text}, or none.  {default}")
 
 

@@ -44,7 +44,7 @@ def find_images_path(call: Call, benchmark: Benchmark, *, needed_by: str | None 
     """Return the folder or archive of a benchmark's images, and print it if benchmark.json sets it."""
     path = find_part_path(benchmark, "images", command=needed_by)
     if benchmark.folder is not None and path.parent != benchmark.folder:
-        call.announce(f"images: {path} (set in {benchmark.folder / SETTINGS_FILE})")
+        call.print_progress_line(f"images: {path} (set in {benchmark.folder / SETTINGS_FILE})")
     return path
 
 
@@ -53,7 +53,7 @@ def find_part(call: Call, benchmark: Benchmark, part: str, source: str | None) -
     if source == NO_SOURCE:
         return None
     if source is not None:
-        return call.resolve_source(part, source)
+        return call.find_or_download_source(part, source)
     default_source = benchmark.sources.get(part)
     if default_source is None:
         return None
@@ -67,12 +67,12 @@ def find_part(call: Call, benchmark: Benchmark, part: str, source: str | None) -
 def require_part(call: Call, benchmark: Benchmark | None, part: str, source: str | None = None) -> Path:
     """Return the file of a part that the command needs; download it if necessary."""
     if source is not None:
-        return call.resolve_source(part, source)
+        return call.find_or_download_source(part, source)
     if benchmark is None:
-        return call.resolve_source(part, IMAGENET.sources[part])
+        return call.find_or_download_source(part, IMAGENET.sources[part])
     if part not in benchmark.sources:
         find_part_path(benchmark, part, command=click.get_current_context().info_name)
-    return call.resolve_source(part, benchmark.sources[part])
+    return call.find_or_download_source(part, benchmark.sources[part])
 
 
 def apply_match_option(call: Call, benchmark: Benchmark) -> Benchmark:
@@ -84,7 +84,7 @@ class PartReader:
     """A reader of the parts that a command needs, from options or the benchmark.
 
     The parts are converted to the benchmark's classes, answers and image names. Files are added to the inputs of the
-    call. Without --benchmark, `recognize_benchmark` finds the benchmark from image names.
+    call. Without --benchmark, `set_benchmark_by_images` finds the benchmark from image names.
     """
 
     def __init__(self, call: Call, benchmark: Benchmark | None, *, needs_classes: bool = True) -> None:
@@ -93,7 +93,7 @@ class PartReader:
         self.classes: Classes | None = None
         self._benchmark: Benchmark | None = None
         if benchmark is not None:
-            self._use_benchmark(benchmark, needs_classes=needs_classes)
+            self._set_benchmark(benchmark, needs_classes=needs_classes)
 
     @property
     def benchmark(self) -> Benchmark:
@@ -117,12 +117,12 @@ class PartReader:
         """The images of all parts, possibly with repeated names."""
         return tuple(chain.from_iterable(data.images for _, data in self.parts.values()))
 
-    def recognize_benchmark(self, images: Sequence[str], *, needs_classes: bool = False) -> None:
+    def set_benchmark_by_images(self, images: Sequence[str], *, needs_classes: bool = False) -> None:
         """Without --benchmark, use the known benchmark that has these images."""
         if self._benchmark is None:
-            self._use_benchmark(benchmark_of(images), needs_classes=needs_classes)
+            self._set_benchmark(benchmark_of(images), needs_classes=needs_classes)
 
-    def _use_benchmark(self, benchmark: Benchmark, *, needs_classes: bool) -> None:
+    def _set_benchmark(self, benchmark: Benchmark, *, needs_classes: bool) -> None:
         """Set the benchmark and, if `needs_classes`, read its classes and add their file to the inputs."""
         self._benchmark = apply_match_option(self.call, benchmark)
         if not needs_classes:
@@ -168,14 +168,14 @@ class PartReader:
         self.parts["original"] = place, labels
         return labels
 
-    def read_golden_votes(self, golden: str | None) -> None:
+    def read_golden_parts(self, golden_source: str | None) -> None:
         """Read experts' golden votes and, if raters' votes were read before, the raters' golden votes."""
-        if self.read_optional("golden", golden) is not None and "votes" in self.parts:
-            golden_files = Benchmark(sources=golden_sources(self.benchmark, golden))
+        if self.read_optional("golden", golden_source) is not None and "votes" in self.parts:
+            golden_files = Benchmark(sources=golden_sources(self.benchmark, golden_source))
             if (path := find_part(self.call, golden_files, "rater-golden", None)) is not None:
                 self.read_part("rater-golden", path)
 
-    def check_item_kinds(self) -> None:
+    def check_same_item_kind(self) -> None:
         """Raise an error if votes are about (image, class) questions and golden answers are not, or reverse."""
         check_same_vote_kind({str(path): votes for path, votes in self.parts.values() if isinstance(votes, Votes)})
 
@@ -195,7 +195,7 @@ class PartReader:
                 fix=f"correct or remove the answers in {source}",
             )
 
-    def join_parts(self, *, must_share_images: bool = True, with_one_another: bool = False) -> dict[str, Any]:
+    def join_parts(self, *, must_share_images: bool = True, all_files_overlap: bool = False) -> dict[str, Any]:
         """Convert the parts to one class list and to the benchmark's image names.
 
         With `must_share_images`, parts without a common image are an error. With `all_files_overlap`, this includes the
@@ -207,7 +207,7 @@ class PartReader:
         parts = dict(zip(self.parts, aligned_parts.values(), strict=True))
         files = {part: str(path) for part, path in self.files.items()}
         if must_share_images:
-            check_common_images(parts, files, self.benchmark, all_files_overlap=with_one_another)
+            check_common_images(parts, files, self.benchmark, all_files_overlap=all_files_overlap)
         warn_about_unknown_images(parts, files, self.benchmark)
         return parts
 

@@ -7,7 +7,7 @@ import click
 from click.core import ParameterSource
 
 from reassess.cli.call import INPUT_PATH_TYPE, Call, with_progress
-from reassess.cli.evaluation_inputs import EvaluationInputs, add_benchmark_fix, labels_fix
+from reassess.cli.evaluation_inputs import EvaluationInputs, add_labels_fix_to_errors, format_labels_fix
 from reassess.core import IMAGENET, Benchmark, Predictions, class_folder_order
 from reassess.core.classes import NAMES_MIXED_WITH_IDS
 from reassess.core.image_names import image_keys, suggest_numbering_fix
@@ -36,7 +36,7 @@ def iter_predictions(call: Call, files: Sequence[Path], inputs: EvaluationInputs
     JSON.
     """
     for path in files:
-        call.check_not_output(path)
+        call.reject_output_as_input(path)
     paths = list(map(str, files))
     names = dict(zip(files, paths if call.json or len(paths) == 1 else relative_names(paths), strict=True))
     rows = {
@@ -73,14 +73,16 @@ def copy_shared_arguments(files: Sequence[Path]) -> list[str]:
 
 
 def select_option_value(
-    name: str, names: Sequence[str], values: Sequence[str], option_name: str, keywords: Sequence[str] = ()
+    name: str, all_names: Sequence[str], option_values: Sequence[str], option_name: str, keywords: Sequence[str] = ()
 ) -> str | Path | None:
     """Return the value of an option [NAME=]FILE for one name; None if there is none.
 
     The value is a file, or one of `keywords`.
     """
-    own_values = [text.removeprefix(f"{name}=") for text in values if text.startswith(f"{name}=")]
-    common_values = [text for text in values if not text.startswith(tuple(f"{each}=" for each in names))]
+    own_values = [text.removeprefix(f"{name}=") for text in option_values if text.startswith(f"{name}=")]
+    common_values = [
+        text for text in option_values if not text.startswith(tuple(f"{value_name}=" for value_name in all_names))
+    ]
     files = own_values or common_values
     if len(files) > 1:
         raise click.UsageError(f"{option_name} is given twice for {name}.")
@@ -88,7 +90,7 @@ def select_option_value(
         if "=" in text and not exists(text):
             unknown_name = text.rpartition("=")[0]
             raise click.UsageError(
-                f"{option_name} is given for {unknown_name}, which is not one of {join_first(names)}."
+                f"{option_name} is given for {unknown_name}, which is not one of {join_first(all_names)}."
             )
     if not files or files[0] in keywords:
         return files[0] if files else None
@@ -96,19 +98,30 @@ def select_option_value(
 
 
 def _read_predictions(
-    call: Call, path: Path, inputs: EvaluationInputs, row_source: str | Path | None, output_source: str | Path | None
+    call: Call,
+    path: Path,
+    inputs: EvaluationInputs,
+    image_names_source: str | Path | None,
+    class_list_source: str | Path | None,
 ) -> Predictions:
-    """Read a file; `row_source` is a file of image names or an order, and `output_source` is a class list or auto."""
-    names = read_lines(call.add_input("names", row_source)) if isinstance(row_source, Path) else None
-    classes = _read_class_list(call.add_input("classes", output_source)) if isinstance(output_source, Path) else None
-    predictions = _read_prediction_file(call, path, inputs, names, classes)
-    if isinstance(row_source, str):
-        predictions = _name_rows_by_order(predictions, row_source, inputs, path)
+    """Read a file of predictions.
+
+    `image_names_source` is a file of image names or an order; `class_list_source` is a class list or auto.
+    """
+    image_names = (
+        read_lines(call.add_input("names", image_names_source)) if isinstance(image_names_source, Path) else None
+    )
+    output_classes = (
+        _read_class_list(call.add_input("classes", class_list_source)) if isinstance(class_list_source, Path) else None
+    )
+    predictions = _read_prediction_file(call, path, inputs, image_names, output_classes)
+    if isinstance(image_names_source, str):
+        predictions = _name_rows_by_order(predictions, image_names_source, inputs, path)
     if (
-        output_source == _AUTO_CLASS_LIST
+        class_list_source == _AUTO_CLASS_LIST
         and (detected := _detect_class_list(call, path, predictions, inputs)) is not None
     ):
-        return _read_prediction_file(call, path, inputs, names, detected)
+        return _read_prediction_file(call, path, inputs, image_names, detected)
     return predictions
 
 
@@ -128,8 +141,8 @@ def _read_class_list(path: Path) -> list[str]:
 def _detect_class_list(call: Call, path: Path, predictions: Predictions, inputs: EvaluationInputs) -> list[str] | None:
     """Detect the class list of a model's outputs; None if it is the class list of the labels."""
     with add_error_place(path):
-        outcomes = inputs.find_outcomes(
-            predictions, inputs.labels, any_class_list=True, name=str(path), **inputs.join_arguments(call)
+        outcomes = inputs.compute_outcomes(
+            predictions, inputs.labels, any_class_list=True, name=str(path), **inputs.make_join_arguments(call)
         )
     class_list = find_class_list(outcomes, inputs.labels, inputs.original)
     if class_list is None:
@@ -140,15 +153,19 @@ def _detect_class_list(call: Call, path: Path, predictions: Predictions, inputs:
 
 
 def _read_prediction_file(
-    call: Call, path: Path, inputs: EvaluationInputs, names: Sequence[str] | None, outputs: Sequence[str] | None
+    call: Call,
+    path: Path,
+    inputs: EvaluationInputs,
+    image_names: Sequence[str] | None,
+    output_classes: Sequence[str] | None,
 ) -> Predictions:
     """Read a file with given image names and class list, and convert names to the benchmark's."""
     try:
         predictions = read_predictions(
             call.add_input("predictions", path),
             inputs.labels.classes,
-            names=names,
-            outputs=outputs,
+            names=image_names,
+            outputs=output_classes,
             unknown_class=call.reading_options.unknown_class,
         )
     except DataError as error:
@@ -158,11 +175,11 @@ def _read_prediction_file(
             error.code, error.problem = "ids-and-names", NAMES_MIXED_WITH_IDS
         if inputs.is_default:
             _reject_unknown_images(path, _try_read_images(path), inputs)
-        with add_benchmark_fix(inputs.is_default):
+        with add_labels_fix_to_errors(inputs.is_default):
             raise
     if inputs.is_default:
         _reject_unknown_images(path, predictions.images, inputs)
-    if names is None and predictions.images is not None and (names_file := find_names_file(path)) is not None:
+    if image_names is None and predictions.images is not None and (names_file := find_names_file(path)) is not None:
         call.add_input("names", names_file)
     if predictions.images is not None:
         with add_error_place(path):
@@ -187,7 +204,7 @@ def _reject_unknown_images(path: Path, images: tuple[str, ...] | None, inputs: E
             where=path,
             allowed=f"names such as {join_first(inputs.labels.images, max_items=1)}",
             found=join_first(images, max_items=3),
-            fix=suggest_numbering_fix(images) or labels_fix(),
+            fix=suggest_numbering_fix(images) or format_labels_fix(),
         )
 
 

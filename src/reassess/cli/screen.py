@@ -124,16 +124,16 @@ def print_table(
     transposed, and a larger one is split into parts that repeat the text columns. On a terminal, the highest number of
     each column in `best_columns` is bold.
     """
-    break_name = _insert_break_marks if n_text_columns == 1 else str
+    break_name = _mark_line_breaks if n_text_columns == 1 else str
 
-    def prepare_cell(column: int, cell: str) -> str:
+    def format_cell(column: int, cell: str) -> str:
         is_whole = column >= n_text_columns or (column == 0 and len(cell) <= _MAX_UNBROKEN_NAME)
         return cell.replace(" ", _PROTECTED_SPACE) if is_whole else break_name(cell)
 
-    texts = [[_insert_break_marks(_to_one_line(heading)) for heading in headings]]
+    texts = [[_mark_line_breaks(_to_one_line(heading)) for heading in headings]]
     for row in rows:
         cells = ("-" if cell is None else _to_one_line(str(cell)) for cell in row)
-        texts.append([prepare_cell(*cell) for cell in enumerate(cells)])
+        texts.append([format_cell(*cell) for cell in enumerate(cells)])
     if title is not None:
         print_text(title)
     columns = [list(column) for column in zip(*texts, strict=True)]
@@ -169,7 +169,7 @@ def _parse_number(cell: str) -> float | None:
         return None
 
 
-def _insert_break_marks(text: str) -> str:
+def _mark_line_breaks(text: str) -> str:
     return _BREAK_POSITIONS.sub(_BREAK_MARK, text)
 
 

@@ -11,7 +11,7 @@ from reassess.aggregation import AUTO, METHODS, parse_method
 from reassess.aggregation.em_inputs import DEFAULT_POOLING
 from reassess.aggregation.stopping import warn_of_early_stop
 from reassess.cli.aggregate_inputs import IMAGENET_METHOD, ComputedScores, compute_scores
-from reassess.cli.call import Call, FiniteRange, add_call_options
+from reassess.cli.call import Call, FiniteRange, add_common_options
 from reassess.cli.help_pages import Choice, Command, benchmark_section_option
 from reassess.cli.options import (
     answers_option,
@@ -60,7 +60,7 @@ from reassess.text import count_noun, join_first
 @answers_option
 @match_option
 @output_option("SCORES", "npz, csv, tsv, jsonl or parquet.")
-@add_call_options
+@add_common_options
 def aggregate(
     call: Call, votes: str | None, benchmark: Benchmark | None, method: str | None, output: Path, **method_options: Any
 ) -> None:
@@ -85,7 +85,7 @@ def aggregate(
         votes,
         None if method == AUTO else method,
         method_options,
-        check_votes=partial(_check_output_format, output),
+        check_votes=partial(_check_format_can_store_scores, output),
     )
     result = computed.aggregation
     if source.stop is not None and votes is None and METHODS[computed.method_name].is_biased_by_stop:
@@ -112,14 +112,14 @@ def aggregate(
     _print_scores(call, computed, output)
 
 
-def _check_output_format(path: Path, votes: Votes) -> None:
+def _check_format_can_store_scores(path: Path, votes: Votes) -> None:
     """Raise an error if the format stores only scores of classes, but the items have no classes."""
     if not isinstance(votes.items, Questions) and votes.classes is None:
         check_suffix(path, TABLE_SUFFIXES, "a table")
 
 
 def _print_scores(call: Call, computed: ComputedScores, output: Path) -> None:
-    name, votes, result = computed.method_name, computed.all_votes, computed.aggregation
+    name, votes, result = computed.method_name, computed.votes_with_golden, computed.aggregation
     prior = None
     if result.model is not None:
         prior = dict(zip(map(str, result.model.truths), result.model.prior.tolist(), strict=True))
@@ -129,8 +129,8 @@ def _print_scores(call: Call, computed: ComputedScores, output: Path) -> None:
     golden = None if result.expert_truth is None else result.expert_truth.to_json()
     facts = {"method": name, "output": str(output), **counts, "prior": prior, "golden": golden}
     is_on_questions = isinstance(result.posterior.items, Questions)
-    questions, images = computed.n_golden_decided_by_experts if is_on_questions else (0, 0)
-    unrated = computed.n_unrated_golden_images if is_on_questions else 0
+    questions, images = computed.count_golden_decided_by_experts() if is_on_questions else (0, 0)
+    unrated = computed.n_golden_images_without_scores if is_on_questions else 0
     facts |= {
         "by_golden_votes": computed.n_items_with_only_golden_votes,
         "by_experts": questions,
@@ -169,7 +169,7 @@ def _print_scores(call: Call, computed: ComputedScores, output: Path) -> None:
         call.print_line(result.expert_truth.note)
     for fact, value in result.facts.items():
         if fact != "method":
-            call.print_line(f"{fact.replace('_', ' ')}: {_format_fact(value)}")
+            call.print_line(f"{fact.replace('_', ' ')}: {_format_value(value)}")
 
 
 def _count_repeated_votes(votes: Votes) -> int:
@@ -178,7 +178,7 @@ def _count_repeated_votes(votes: Votes) -> int:
     return 0 if votes.is_anonymous else len(votes) - np.unique(pairs).size
 
 
-def _format_fact(value: bool | float | str) -> str:
+def _format_value(value: bool | float | str) -> str:
     if isinstance(value, bool):
         return "yes" if value else "NO"
     if isinstance(value, str):

@@ -9,18 +9,18 @@ from typing import get_args
 import click
 import numpy as np
 
-from reassess.cleaning import MIN_LABEL_QUALITY, CleaningMethod, HeldOutPredictions, checked_truth
+from reassess.cleaning import MIN_LABEL_QUALITY, CleaningMethod, HeldOutPredictions, checked_truth, find_label_errors
 from reassess.cli.call import (
     INPUT_PATH_TYPE,
     OUTPUT_PATH_TYPE,
     Call,
-    add_call_options,
+    add_common_options,
     find_unused_path,
     format_percent_cell,
-    make_benchmark_arguments,
+    make_benchmark_option_words,
     reject_repeated_files,
 )
-from reassess.cli.clean_outputs import ChooseOption, CleaningOutputs
+from reassess.cli.clean_outputs import CleaningOutputs, KeptLabelsOption
 from reassess.cli.duplicate_inputs import load_duplicate_groups
 from reassess.cli.evaluation_inputs import load_original_inputs
 from reassess.cli.help_pages import Choice, Command, benchmark_section_option
@@ -73,7 +73,7 @@ _SCORE_KINDS: dict[str | None, str] = {
 @click.option(
     "--choose",
     "kept_labels",
-    type=ParsedType("threshold=P or precision=P", ChooseOption.parse),
+    type=ParsedType("threshold=P or precision=P", KeptLabelsOption.parse),
     metavar="threshold=P|precision=P",
     help="With posterior: lowest quality of a kept label, or expected share of correct labels among kept labels.  "
     f"[default: threshold={MIN_LABEL_QUALITY}]",
@@ -87,7 +87,7 @@ _SCORE_KINDS: dict[str | None, str] = {
 )
 @add_prediction_options
 @match_option
-@add_call_options
+@add_common_options
 def clean(
     call: Call,
     files: tuple[Path, ...],
@@ -96,7 +96,7 @@ def clean(
     page: Path | None,
     images: Path | None,
     method: CleaningMethod,
-    kept_labels: ChooseOption | None,
+    kept_labels: KeptLabelsOption | None,
     benchmark: Benchmark | None,
     original: str | None,
     golden: str | None,
@@ -116,8 +116,8 @@ def clean(
             raise click.UsageError(f"{option} needs --method posterior.")
     if method == "confident":
         check_packages("confident", "--method confident")
-    kept_labels = kept_labels or ChooseOption()
-    outputs = CleaningOutputs.check_and_create(call, output, details, page, images, benchmark)
+    kept_labels = kept_labels or KeptLabelsOption()
+    outputs = CleaningOutputs.from_options(call, output, details, page, images, benchmark)
     source = apply_match_option(call, benchmark or Benchmark())
     inputs = load_original_inputs(call, source, original, golden)
     if inputs.original is None:
@@ -131,12 +131,17 @@ def clean(
         predictions_read, inputs.original, folds=folds, duplicates=groups, match=match
     )
     checked = None if inputs.experts is None else checked_truth(inputs.experts)
-    cleaning = kept_labels.find_wrong_labels(
-        held_out, method, checked, _load_golden_sample(inputs.files, inputs.benchmark)
+    cleaning = find_label_errors(
+        held_out,
+        method,
+        threshold=kept_labels.threshold,
+        precision=kept_labels.precision,
+        checked=checked,
+        sample=_load_sample_of_golden_images(inputs.files, inputs.benchmark),
     )
     page_contents = outputs.write_files(call, cleaning, match)
-    if not outputs.is_list_of_kept_images and not cleaning.kept.all():
-        _suggest_label_check(call, output, benchmark)
+    if not outputs.lists_kept_images and not cleaning.kept.all():
+        _suggest_checking_labels(call, output, benchmark)
     if call.json:
         results = {
             **outputs.to_json(page_contents),
@@ -156,15 +161,19 @@ def clean(
     call.print_inputs("predictions", "original", "golden", "folds", "duplicates")
 
 
-def _suggest_label_check(call: Call, output: Path, benchmark: Benchmark | None) -> None:
+def _suggest_checking_labels(call: Call, wrong_labels_file: Path, benchmark: Benchmark | None) -> None:
     """Suggest to create a campaign that checks labels; without a folder of images, to make tasks."""
     if benchmark is None or "images" not in benchmark.sources:
         call.suggest_command(
-            "tasks", output, *make_benchmark_arguments(benchmark), "-o", find_unused_path("tasks.jsonl")
+            "tasks", wrong_labels_file, *make_benchmark_option_words(benchmark), "-o", find_unused_path("tasks.jsonl")
         )
     else:
         call.suggest_command(
-            "annotate", "create", find_unused_path(f"{output.stem}.db"), output, *make_benchmark_arguments(benchmark)
+            "annotate",
+            "create",
+            find_unused_path(f"{wrong_labels_file.stem}.db"),
+            wrong_labels_file,
+            *make_benchmark_option_words(benchmark),
         )
 
 
@@ -186,7 +195,7 @@ def _check_answer_classes(original: LabelSets, files: Mapping[str, Path], answer
         )
 
 
-def _load_golden_sample(files: Mapping[str, Path], benchmark: Benchmark) -> Sample | None:
+def _load_sample_of_golden_images(files: Mapping[str, Path], benchmark: Benchmark) -> Sample | None:
     """Read which golden images are a random sample; None if the file does not say."""
     sample = read_sample(files["golden"]) if "golden" in files else None
     return None if sample is None else sample.with_images(to_benchmark_names(sample.images, benchmark))
@@ -225,7 +234,7 @@ def _print_cleaning(
 ) -> None:
     """Print the number of wrong labels, the worst labels, frequent mistakes, and the worst classes."""
     kept_count, images = int(cleaning.kept.sum()), count_noun(len(cleaning), "image")
-    if outputs.is_list_of_kept_images:
+    if outputs.lists_kept_images:
         call.print_line(
             f"{outputs.output}: {kept_count:,} of {images} kept, {format_percent_cell(kept_count / len(cleaning))} %"
         )
@@ -240,11 +249,11 @@ def _print_cleaning(
             _describe_wrong_label_share(cleaning.noise, _make_draw_command(len(cleaning), outputs.details, benchmark))
         )
     call.print_line("")
-    if not outputs.is_list_of_kept_images:
+    if not outputs.lists_kept_images:
         _print_worst_labels(call, cleaning)
     class_name = cleaning.classes.label
     mistakes = [] if cleaning.noise is None else cleaning.noise.largest_mistakes(_MAX_VERBOSE_ROWS)
-    mistakes = mistakes[: call.limit_rows(len(mistakes), _MAX_PRINTED_ROWS, "kinds of wrong labels")]
+    mistakes = mistakes[: call.count_rows_to_print(len(mistakes), _MAX_PRINTED_ROWS, "kinds of wrong labels")]
     if mistakes:
         cells = [
             [class_name(truth), class_name(label), format_expected(count), format_percent_cell(share)]
@@ -253,12 +262,12 @@ def _print_cleaning(
         print_table(["true class", "label", "images (estimate)", "% of true class"], cells, n_text_columns=2)
         print_text("")
     counts_by_class = cleaning.by_class()
-    limit = call.limit_rows(len(counts_by_class), _MAX_PRINTED_ROWS, "classes")
+    limit = call.count_rows_to_print(len(counts_by_class), _MAX_PRINTED_ROWS, "classes")
     rows = [
         [class_name(class_id), f"{count:,}", f"{wrong:,}", format_percent_cell(wrong / count)]
         for class_id, count, wrong in counts_by_class[:limit]
     ]
-    print_table(["class", "images", "dropped" if outputs.is_list_of_kept_images else "wrong", "%"], rows)
+    print_table(["class", "images", "dropped" if outputs.lists_kept_images else "wrong", "%"], rows)
 
 
 def _print_worst_labels(call: Call, cleaning: Cleaning) -> None:
@@ -266,7 +275,7 @@ def _print_worst_labels(call: Call, cleaning: Cleaning) -> None:
     rows = cleaning.dropped_rows
     if not rows.size:
         return
-    rows = rows[: call.limit_rows(rows.size, _MAX_PRINTED_ROWS, "wrong labels")]
+    rows = rows[: call.count_rows_to_print(rows.size, _MAX_PRINTED_ROWS, "wrong labels")]
     class_name, cells = cleaning.classes.label, []
     for row in rows.tolist():
         suggested, quality = int(cleaning.suggested[row]), float(cleaning.label_quality[row])
@@ -288,7 +297,7 @@ def _make_draw_command(n_images: int, details: Path | None, benchmark: Benchmark
     """Return the command that draws a random sample of all labels as golden questions."""
     table = details or find_unused_path("all.csv")
     draw = [
-        *make_benchmark_arguments(benchmark),
+        *make_benchmark_option_words(benchmark),
         "--golden",
         min(_N_QUESTIONS_TO_DRAW, n_images),
         "-o",

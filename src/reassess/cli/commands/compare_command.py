@@ -8,7 +8,7 @@ from reassess.cli.call import (
     INPUT_PATH_TYPE,
     OUTPUT_PATH_TYPE,
     Call,
-    add_call_options,
+    add_common_options,
     find_unused_path,
     reject_repeated_files,
     with_progress,
@@ -45,7 +45,7 @@ from reassess.text import count_noun
 @add_label_options
 @add_prediction_options
 @add_join_options
-@add_call_options
+@add_common_options
 def compare(
     call: Call,
     files: tuple[Path, ...],
@@ -71,11 +71,11 @@ def compare(
     findings = Findings.from_predictions(
         iter_predictions(call, files, inputs),
         inputs.labels,
-        **inputs.findings_arguments,
+        **inputs.arguments_for_findings,
         threshold=inputs.threshold,
         seed=seed,
         track=lambda items: with_progress(call, items, "resampling raters"),
-        **inputs.join_arguments(call),
+        **inputs.make_join_arguments(call),
     )
     with write_atomically():
         if output is not None:

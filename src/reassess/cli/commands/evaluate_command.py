@@ -10,7 +10,7 @@ from reassess.cli.call import (
     INPUT_PATH_TYPE,
     OUTPUT_PATH_TYPE,
     Call,
-    add_call_options,
+    add_common_options,
     find_unused_path,
     reject_repeated_files,
 )
@@ -103,7 +103,7 @@ def _make_number_parser(
     "table, if image names do not identify it.",
 )
 @click.option("--by", type=Choice(["label-count", "class"]), help="Break the results down.")
-@add_call_options
+@add_common_options
 def evaluate(
     call: Call,
     files: tuple[Path, ...],
@@ -129,7 +129,7 @@ def evaluate(
     call.check_output(output, RESULT_SUFFIXES, "a table of results", benchmark=benchmark)
     call.check_output(details, TABLE_SUFFIXES, "a table", benchmark=benchmark)
     inputs = load_evaluation_inputs(
-        call, benchmark, labels[0] if labels else None, original, scores, thresholds, more_labels=labels[1:]
+        call, benchmark, labels[0] if labels else None, original, scores, thresholds, further_labels=labels[1:]
     )
     excluded = None if duplicates is None else load_excluded_images(call, duplicates, inputs)
     with write_atomically():
@@ -193,12 +193,12 @@ def _evaluate_models(
     outcomes: dict[LabelSetKey, dict[str, Outcomes]] = {key: {} for key in inputs.label_sets}
     class_lists: dict[str, ClassList | None] = {}
     effects: dict[LabelSetKey, dict[str, dict[int, Exclusion]]] = {key: {} for key in inputs.label_sets}
-    join_arguments = inputs.join_arguments(call)
+    join_arguments = inputs.make_join_arguments(call)
     for file, predictions in iter_predictions(call, files, inputs):
         class_lists[file] = None
         with add_error_place(file):
             for key, sets in inputs.label_sets.items():
-                outcome = inputs.find_outcomes(predictions, sets, any_class_list=True, name=file, **join_arguments)
+                outcome = inputs.compute_outcomes(predictions, sets, any_class_list=True, name=file, **join_arguments)
                 judge = partial(summarize, labels=sets, scores=inputs.scores, experts=inputs.experts, top_k=top_k)
                 remaining = outcome if excluded is None else outcome.mark_excluded(excluded.images)
                 outcomes[key][file] = remaining
@@ -247,12 +247,18 @@ def _rank_on_common_images(
 
 
 def _sort_by_rank(
-    evaluations: EvaluationsByFile, common: dict[LabelSetKey, EvaluationsByFile] | Missing | None, key: LabelSetKey
+    evaluations: EvaluationsByFile,
+    common_evaluations: dict[LabelSetKey, EvaluationsByFile] | Missing | None,
+    label_set_key: LabelSetKey,
 ) -> EvaluationsByFile:
     """Sort the models by their ranking on common images, if there are any."""
-    if common is None:
+    if common_evaluations is None:
         return sort_by_accuracy(evaluations)
-    return evaluations if isinstance(common, Missing) else {file: evaluations[file] for file in common[key]}
+    return (
+        evaluations
+        if isinstance(common_evaluations, Missing)
+        else {file: evaluations[file] for file in common_evaluations[label_set_key]}
+    )
 
 
 def _compare_model_orders(outcomes: dict[LabelSetKey, dict[str, Outcomes]]) -> ModelOrders | Missing:

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from reassess.cli.call import Call, add_call_options
+from reassess.cli.call import Call, add_common_options
 from reassess.cli.help_pages import Choice, Command
 from reassess.cli.screen import print_table
 from reassess.data import SOURCES, KnownFile, Source, fetch_all, find_source_files
@@ -16,7 +16,7 @@ from reassess.data import SOURCES, KnownFile, Source, fetch_all, find_source_fil
     cls=Command, docs="docs/data.md", examples=["reassess fetch", "reassess fetch imagenet-real imagenet-original"]
 )
 @click.argument("names", type=Choice(list(SOURCES)), metavar="[NAME...]", nargs=-1)
-@add_call_options
+@add_common_options
 def fetch(call: Call, names: tuple[str, ...]) -> None:
     """Download known data; without a name, list it.
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.cleaning import USUAL_FOLDS, make_folds
-from reassess.cli.call import Call, add_call_options, find_unused_path, make_benchmark_arguments
+from reassess.cli.call import Call, add_common_options, find_unused_path, make_benchmark_option_words
 from reassess.cli.duplicate_inputs import load_duplicate_groups
 from reassess.cli.help_pages import Command, benchmark_section_option
 from reassess.cli.options import benchmark_option, match_option, output_option
@@ -58,7 +58,7 @@ _DuplicateGroups = list[tuple[str, ...]]
     help=f"The label of each image.  [default: the benchmark's; {IMAGENET.sources['original']} for ImageNet]",
 )
 @match_option
-@add_call_options
+@add_common_options
 def folds(
     call: Call,
     output: Path,
@@ -85,9 +85,9 @@ def folds(
     if benchmark.folder is not None:
         held_out = [f"fold{fold}.npy" for fold in range(k)]
         call.suggest_command(
-            "clean", *held_out, *make_benchmark_arguments(benchmark), "-o", find_unused_path("wrong.csv")
+            "clean", *held_out, *make_benchmark_option_words(benchmark), "-o", find_unused_path("wrong.csv")
         )
-    counts = _count_images(new_folds, labels)
+    counts = _count_images_by_fold_and_class(new_folds, labels)
     if call.json:
         call.print_json(
             "folds", {"output": str(output), "seed": seed, **_to_json(new_folds, labels, counts, groups, unlabelled)}
@@ -110,7 +110,7 @@ def _load_original_labels(call: Call, benchmark: Benchmark, source: str | None) 
     return labels
 
 
-def _count_images(new_folds: Folds, labels: LabelSets) -> npt.NDArray[np.int64]:
+def _count_images_by_fold_and_class(new_folds: Folds, labels: LabelSets) -> npt.NDArray[np.int64]:
     """Count images: int64, shape (folds, classes); classes without images have no column."""
     present, column = np.unique(labels.indices, return_inverse=True)
     counts = np.zeros((len(new_folds.values), present.size), np.int64)
@@ -123,7 +123,7 @@ def _count_grouped_images(groups: _DuplicateGroups) -> int:
     return len(set(chain.from_iterable(groups)))
 
 
-def _find_smallest_class(labels: LabelSets) -> tuple[int, int]:
+def _find_smallest_class_and_size(labels: LabelSets) -> tuple[int, int]:
     """Return the class with the fewest images, and its number of images."""
     present, counts = np.unique(labels.indices, return_counts=True)
     return int(present[counts.argmin()]), int(counts.min())
@@ -132,7 +132,7 @@ def _find_smallest_class(labels: LabelSets) -> tuple[int, int]:
 def _to_json(
     new_folds: Folds, labels: LabelSets, counts: npt.NDArray[np.int64], groups: _DuplicateGroups, n_unlabelled: int
 ) -> dict[str, Any]:
-    class_id, smallest = _find_smallest_class(labels)
+    class_id, smallest = _find_smallest_class_and_size(labels)
     return {
         "images": len(new_folds),
         "classes": counts.shape[1],
@@ -150,9 +150,9 @@ def _print_folds(call: Call, new_folds: Folds, labels: LabelSets, counts: npt.ND
         [str(fold), f"{row.sum():,}", f"{np.count_nonzero(row):,}", f"{row.min():,} to {row.max():,}"]
         for fold, row in zip(new_folds.values, counts, strict=True)
     ]
-    limit = call.limit_rows(len(rows), _MAX_PRINTED_ROWS, "folds")
+    limit = call.count_rows_to_print(len(rows), _MAX_PRINTED_ROWS, "folds")
     print_table(["fold", "images", "classes", "images per class"], rows[:limit], n_text_columns=0)
-    class_id, smallest = _find_smallest_class(labels)
+    class_id, smallest = _find_smallest_class_and_size(labels)
     call.print_line(
         f"{output}: {count_noun(len(new_folds), 'image')} of {count_noun(counts.shape[1], 'class', 'classes')} "
         f"in {count_noun(len(rows), 'fold')}"

@@ -12,12 +12,12 @@ from reassess.aggregation import label_sets, with_golden_votes
 from reassess.cli.call import (
     OUTPUT_PATH_TYPE,
     Call,
-    add_call_options,
+    add_common_options,
     find_unused_path,
-    make_benchmark_arguments,
+    make_benchmark_option_words,
     reject_repeated_files,
 )
-from reassess.cli.evaluation_inputs import select_evaluation_labels
+from reassess.cli.evaluation_inputs import to_evaluation_labels
 from reassess.cli.help_pages import Choice, Command, benchmark_section_option
 from reassess.cli.options import benchmark_option, match_option, output_option, save_settings
 from reassess.cli.part_inputs import PartReader
@@ -70,7 +70,7 @@ if TYPE_CHECKING:
 )
 @click.option("--by", type=Choice(["class"]), help="Compare SETS by class too.")
 @match_option
-@add_call_options
+@add_common_options
 def labels(
     call: Call,
     files: tuple[str, ...],
@@ -106,7 +106,7 @@ def labels(
         raise click.UsageError("Give -o LABELS, or --details TABLE to list only the changed labels.")
     call.check_output(output, (".json", *TABLE_SUFFIXES), "a label set", benchmark=benchmark, part="labels")
     call.check_output(details, TABLE_SUFFIXES, "a table", benchmark=benchmark)
-    parts, sets = _make_label_sets(
+    parts, sets = _read_parts_and_make_label_sets(
         call, benchmark, *files, threshold=threshold, original=original, needs_votes=details is not None
     )
     original_labels = parts.get("original")
@@ -128,27 +128,27 @@ def labels(
             table = changes.table(scores=parts["scores"], votes=votes)
             write_table(details, table, force=call.force)
             rows = count_noun(table.height, "row")
-            if votes is not None and (by_experts := _count_changes_without_votes(table, parts["scores"])):
+            if votes is not None and (by_experts := _count_changes_by_experts(table, parts["scores"])):
                 rows += f", {by_experts:,} without raters' votes: experts decided"
     if output is not None:
         into_benchmark = benchmark is not None and benchmark.folder is not None and benchmark.folder == output.parent
         call.suggest_command(
-            "evaluate", "FILE...", *(make_benchmark_arguments(benchmark) if into_benchmark else ["--labels", output])
+            "evaluate", "FILE...", *(make_benchmark_option_words(benchmark) if into_benchmark else ["--labels", output])
         )
     unrated = None if original_labels is None else len(sets) - len(parts["scores"].images)
     details_text = None if details is None else f"{details}: {rows}"
     _print_label_sets(call, output, threshold, sets, unrated, changes, details_text, benchmark)
 
 
-def _count_changes_without_votes(table: "pl.DataFrame", scores: Scores) -> int:
+def _count_changes_by_experts(changes: "pl.DataFrame", scores: Scores) -> int:
     """Count images whose label changed only by experts' answers; 0 if the scores do not tell."""
     questions, golden = scores.questions, scores.is_golden
     decided = set() if golden is None else {questions.images[i] for i in np.unique(questions.image_ids[golden])}
-    rows = table.select("image", "votes", "new_votes").iter_rows()
+    rows = changes.select("image", "votes", "new_votes").iter_rows()
     return sum(image in decided and old is None and new is None for image, old, new in rows)
 
 
-def _make_label_sets(
+def _read_parts_and_make_label_sets(
     call: Call,
     benchmark: Benchmark | None,
     scores: str | None = None,
@@ -160,10 +160,10 @@ def _make_label_sets(
     """Read scores, original labels and, with `needs_votes`, votes; return them and the label sets."""
     reader = PartReader(call, benchmark)
     scores_read = reader.read_required("scores", scores)
-    reader.recognize_benchmark(scores_read.images)
+    reader.set_benchmark_by_images(scores_read.images)
     source = reader.benchmark.sources.get("original") if original is None else original
     if source is not None and source in SOURCES:  # downloaded if needed
-        reader.read_part("original", call.resolve_source("original", source))
+        reader.read_part("original", call.find_or_download_source("original", source))
     else:
         reader.read_original_labels(original)
     if needs_votes:
@@ -171,7 +171,7 @@ def _make_label_sets(
         if (
             reader.read_optional("rater-golden") is not None
         ):  # only experts' answers could be about images without scores
-            reader.read_golden_votes(None)
+            reader.read_golden_parts(None)
     parts = reader.join_parts()
     sets = label_sets(parts["scores"], threshold, original=parts.get("original"))
     return parts, map_to_benchmark_classes(sets, reader.benchmark)
@@ -215,7 +215,7 @@ def _print_label_sets(
         call.print_line(details)
     if label_sets.empty_images and benchmark is not None and benchmark.folder is not None:
         table = find_unused_path("more.csv")
-        words = ["propose", "FILE...", "--unasked", "--top-k", 3, *make_benchmark_arguments(benchmark), "-o", table]
+        words = ["propose", "FILE...", "--unasked", "--top-k", 3, *make_benchmark_option_words(benchmark), "-o", table]
         call.print_line(f"to ask about other classes of images without a label: reassess {shlex.join(map(str, words))}")
 
 
@@ -223,9 +223,9 @@ def _read_label_sets(call: Call, files: tuple[str, ...], benchmark: Benchmark | 
     """Read the label sets, and convert them to one class list and the benchmark's image names."""
     reader = PartReader(call, benchmark)
     for number, file in enumerate(files, 1):
-        reader.read_part(f"labels {number}", call.resolve_source("labels", file))
-    reader.recognize_benchmark(reader.images)
-    return list(reader.join_parts(with_one_another=True).values())
+        reader.read_part(f"labels {number}", call.find_or_download_source("labels", file))
+    reader.set_benchmark_by_images(reader.images)
+    return list(reader.join_parts(all_files_overlap=True).values())
 
 
 def _compare_label_sets(
@@ -256,6 +256,6 @@ def _diff_label_sets(
     first_name: str, second_name: str, label_sets: dict[str, LabelSets | MultiLabels]
 ) -> LabelDiff | Missing:
     try:
-        return label_diff(*(select_evaluation_labels(name, label_sets[name]) for name in (first_name, second_name)))
+        return label_diff(*(to_evaluation_labels(name, label_sets[name]) for name in (first_name, second_name)))
     except DataError as error:
         return Missing.from_error(error)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from reassess.cli.call import INPUT_PATH_TYPE, Call, add_call_options, reject_repeated_files
+from reassess.cli.call import INPUT_PATH_TYPE, Call, add_common_options, reject_repeated_files
 from reassess.cli.help_pages import Command
 from reassess.cli.options import ParsedType, benchmark_option, output_option
 from reassess.cli.part_inputs import PartReader
@@ -22,14 +22,14 @@ from reassess.text import count_noun
 _UNNAMED_MODEL = "the given model"
 
 
-def _parse_pattern(text: str) -> re.Pattern[str]:
+def _parse_family_pattern(text: str) -> re.Pattern[str]:
     try:
         return re.compile(text)
     except re.error as error:
         raise click.BadParameter(f"{text!r} is not a regular expression: {error}.") from error
 
 
-def _parse_placement(text: str) -> LeaderboardRow | Path:
+def _parse_models_to_place(text: str) -> LeaderboardRow | Path:
     if not re.match(r"(original|real)=", text):
         return Path(text)
     accuracies = [part.partition("=")[::2] for part in text.split(",")]
@@ -58,14 +58,14 @@ def _parse_placement(text: str) -> LeaderboardRow | Path:
 @benchmark_option
 @click.option(
     "--place",
-    "placement",
-    type=ParsedType("file or accuracies", _parse_placement),
+    "models_to_place",
+    type=ParsedType("file or accuracies", _parse_models_to_place),
     metavar="FILE|original=P,real=P",
     help="Place models among the rows: models of a file like TABLE, or one model by its two accuracies in percent.",
 )
 @click.option(
     "--family",
-    type=ParsedType("pattern", _parse_pattern),
+    type=ParsedType("pattern", _parse_family_pattern),
     default=Leaderboard.family,
     metavar="PATTERN",
     help="Regular expression: its match (or first group) in a model's name is the model's family.  [default: the first "
@@ -77,12 +77,12 @@ def _parse_placement(text: str) -> LeaderboardRow | Path:
     "Write the table with all rows: csv, tex or md; or draw the figure: svg, png or pdf.",
     required=False,
 )
-@add_call_options
+@add_common_options
 def leaderboard(
     call: Call,
     files: tuple[Path, ...],
     benchmark: Benchmark | None,
-    placement: LeaderboardRow | Path | None,
+    models_to_place: LeaderboardRow | Path | None,
     family: re.Pattern[str],
     limit: int,
     output: Path | None,
@@ -95,11 +95,11 @@ def leaderboard(
     reject_repeated_files(files)
     call.check_output(output, (*RESULT_SUFFIXES, *FIGURE_SUFFIXES), "a table or figure", benchmark=benchmark)
     leaderboard_read = read_leaderboard(*(call.add_input("leaderboard", path) for path in files), family=family)
-    placements = place_models(leaderboard_read, _read_leaderboard_rows(call, placement))
+    placements = place_models(leaderboard_read, _read_rows_to_place(call, models_to_place))
     lines = fit_trend(leaderboard_read)
     if benchmark is None:
         benchmark = IMAGENET if leaderboard_read.label_set == Leaderboard.label_set else Benchmark()
-    level = _measure_original_labels(call, benchmark)
+    level = _measure_original_label_accuracy(call, benchmark)
     if output is not None and output.suffix.lower() in RESULT_SUFFIXES:
         leaderboard_table(leaderboard_read, leaderboard_read.best_first).write(output, force=call.force)
     elif output is not None:
@@ -114,17 +114,17 @@ def leaderboard(
             call.print_line(f"{output}: {count_noun(len(leaderboard_read), 'row')}")
 
 
-def _read_leaderboard_rows(call: Call, placement: LeaderboardRow | Path | None) -> Sequence[LeaderboardRow]:
-    if placement is None:
+def _read_rows_to_place(call: Call, models_to_place: LeaderboardRow | Path | None) -> Sequence[LeaderboardRow]:
+    if models_to_place is None:
         return ()
     return (
-        (placement,)
-        if isinstance(placement, LeaderboardRow)
-        else read_leaderboard(call.add_input("place", placement)).entries
+        (models_to_place,)
+        if isinstance(models_to_place, LeaderboardRow)
+        else read_leaderboard(call.add_input("place", models_to_place)).entries
     )
 
 
-def _measure_original_labels(call: Call, benchmark: Benchmark) -> OriginalLabelAccuracy | None:
+def _measure_original_label_accuracy(call: Call, benchmark: Benchmark) -> OriginalLabelAccuracy | None:
     """Measure the original labels by the reassessed labels; None if one of them is not on this machine."""
     reader = PartReader(call, benchmark)
     labels, original = reader.read_optional("labels"), reader.read_original_labels()

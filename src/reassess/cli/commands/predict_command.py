@@ -10,9 +10,9 @@ import click
 from reassess.cli.call import (
     INPUT_PATH_TYPE,
     Call,
-    add_call_options,
+    add_common_options,
     find_unused_path,
-    make_benchmark_arguments,
+    make_benchmark_option_words,
     show_progress_bars,
 )
 from reassess.cli.help_pages import Command
@@ -94,7 +94,7 @@ _MAX_WORKERS = 16
 )
 @click.option("--device", metavar="D", help="Where models run, such as cpu or cuda:1.  [default: a GPU, if available]")
 @benchmark_option
-@add_call_options
+@add_common_options
 def predict(
     call: Call,
     models: tuple[str, ...],
@@ -136,7 +136,7 @@ def predict(
             workers=min(count_usable_cores() - 1, _MAX_WORKERS) if workers is None else workers,
             device=device,
             force=call.force,
-            report=call.announce,
+            report=call.print_progress_line,
             progress=progress,
         )
     files = [result.file for result in results]
@@ -144,15 +144,15 @@ def predict(
         are_known = benchmark_of(open_images(images).names).name if images is not None else ""
         call.suggest_command("evaluate", *files, *([] if are_known else ["--labels", "labels.csv"]))
     elif "labels" in benchmark.sources:
-        call.suggest_command("evaluate", *files, *make_benchmark_arguments(benchmark))
+        call.suggest_command("evaluate", *files, *make_benchmark_option_words(benchmark))
     elif "original" in benchmark.sources or has_class_folders(benchmark):
         page = ["--page", find_unused_path("wrong.html")] if "images" in benchmark.sources else []
         call.suggest_command(
-            "clean", *files, *make_benchmark_arguments(benchmark), "-o", find_unused_path("wrong.csv"), *page
+            "clean", *files, *make_benchmark_option_words(benchmark), "-o", find_unused_path("wrong.csv"), *page
         )
     else:
         call.suggest_command(
-            "propose", *files, *make_benchmark_arguments(benchmark), "-o", find_unused_path("proposals.csv")
+            "propose", *files, *make_benchmark_option_words(benchmark), "-o", find_unused_path("proposals.csv")
         )
     if call.json:
         call.print_json("predict", {"models": [_to_json(result) for result in results]})
@@ -172,7 +172,7 @@ def _make_model_source(
     """Return a model with its files, which become inputs; add its class-list file to `list_files`."""
     files = {}
     for option, values in (("checkpoint", checkpoints), ("transform", transforms), ("classes", class_lists)):
-        models_with_option = [each for each in models if ModelSource(each).takes_option(option)]
+        models_with_option = [source_name for source_name in models if ModelSource(source_name).takes_option(option)]
         if models_with_option and model not in models_with_option:  # a file for all models is not for this model
             values = [text for text in values if text.startswith(f"{model}=")]
         path = select_option_value(model, models, values, f"--{option}")
@@ -223,7 +223,7 @@ def _print_predictions(call: Call, results: Sequence[ImagePredictions], *, has_c
     for unreadable in lists:
         models = [result.model for result in results if result.unreadable == unreadable]
         click.echo()
-        limit = call.limit_rows(len(unreadable), _MAX_PRINTED_UNREADABLE, "unreadable images")
+        limit = call.count_rows_to_print(len(unreadable), _MAX_PRINTED_UNREADABLE, "unreadable images")
         title = None if len(lists) == 1 else f"unreadable for {', '.join(models)}"
         print_table(["image", "reason"], unreadable[:limit], title=title, n_text_columns=2)
     if has_classes and any(result.file.suffix.lower() == ".npy" for result in results):

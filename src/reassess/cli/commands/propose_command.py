@@ -14,14 +14,14 @@ from reassess.cli.call import (
     OUTPUT_PATH_TYPE,
     Call,
     FiniteRange,
-    add_call_options,
+    add_common_options,
     find_unused_path,
-    make_benchmark_arguments,
+    make_benchmark_option_words,
     reject_repeated_files,
 )
 from reassess.cli.evaluation_inputs import (
     EvaluationInputs,
-    add_benchmark_fix,
+    add_labels_fix_to_errors,
     load_evaluation_inputs,
     load_original_inputs,
 )
@@ -139,13 +139,13 @@ class _PredictionsByModel:
     "--limit", type=click.IntRange(1), metavar="N", help="With --unasked, write only N candidates.  [default: all]"
 )
 @benchmark_option
-@part_option("original", "Original labels", condition="without --benchmark")
+@part_option("original", "Original labels", default_condition="without --benchmark")
 @benchmark_section_option(
     "--golden", metavar="NAME|FILE", help="Experts' answers, for --choose.  [default: the benchmark's]"
 )
 @add_prediction_options
 @add_join_options
-@add_call_options
+@add_common_options
 def propose(
     call: Call,
     files: tuple[Path, ...],
@@ -174,7 +174,7 @@ def propose(
     if unasked and output is not None:
         _write_unasked_classes(call, files, output, top_k, limit, benchmark, original)
         return
-    inputs = _load_inputs(call, benchmark, original, golden, needs_golden=recall is not None)
+    inputs = _load_proposal_inputs(call, benchmark, original, golden, needs_golden=recall is not None)
     models = _PredictionsByModel(call, files, inputs)
     result = propose_classes(
         models,
@@ -187,15 +187,15 @@ def propose(
     choice = None
     if recall is not None and inputs.experts is not None:
         choice = choose_models(result, golden_truth(inputs.experts), recall=recall)
-    candidates = _select_candidates(result, choice)
+    candidates = _find_candidates_to_write(result, choice)
     _write_outputs(call, output, candidates, details, choice)
     if output is not None and candidates is not None:
         call.suggest_command(
-            "tasks", output, *make_benchmark_arguments(inputs.benchmark), "-o", find_unused_path("tasks.jsonl")
+            "tasks", output, *make_benchmark_option_words(inputs.benchmark), "-o", find_unused_path("tasks.jsonl")
         )
     _print_candidates(call, result, choice, output, candidates, models.detected_formats)
     if choice is not None and choice.chosen is None:
-        raise _make_recall_error(choice)
+        raise _make_recall_not_reached_error(choice)
 
 
 def _check_options(
@@ -220,7 +220,7 @@ def _check_options(
     call.check_output(details, (*FIGURE_SUFFIXES, *TABLE_SUFFIXES), "subsets of models", benchmark=benchmark)
 
 
-def _load_inputs(
+def _load_proposal_inputs(
     call: Call, benchmark: Benchmark | None, original: str | None, golden: str | None, *, needs_golden: bool
 ) -> EvaluationInputs:
     """Read original labels and, with `needs_golden`, golden answers; ImageNet is the default."""
@@ -236,11 +236,11 @@ def _load_inputs(
     return replace(inputs, is_default=is_default)
 
 
-def _select_candidates(result: ProposalResult, choice: ModelChoice | None) -> Candidates | None:
+def _find_candidates_to_write(result: ProposalResult, model_choice: ModelChoice | None) -> Candidates | None:
     """Return the candidates of all models, or of the chosen ones; None if no models were chosen."""
-    if choice is None:
+    if model_choice is None:
         return result.candidates
-    return None if choice.chosen is None else result.of_models(choice.chosen.models)
+    return None if model_choice.chosen is None else result.of_models(model_choice.chosen.models)
 
 
 def _write_outputs(
@@ -277,7 +277,7 @@ def _print_candidates(
     call.print_inputs("original", "golden")
 
 
-def _make_recall_error(choice: ModelChoice) -> DataError:
+def _make_recall_not_reached_error(choice: ModelChoice) -> DataError:
     recall = choice.recall
     if choice.target_recall == 1:  # a sample cannot show that nothing is missed
         advice = ""
@@ -305,7 +305,7 @@ def _write_unasked_classes(
     original: str | None,
 ) -> None:
     """Write predicted classes that are not in the labels and that raters were not asked about."""
-    inputs = _load_unasked_inputs(call, benchmark, original)
+    inputs = _load_inputs_for_unasked_classes(call, benchmark, original)
     unknown_counts: dict[str, int] = {}
     candidates_found = unasked_candidates(
         _iter_outcomes(call, files, inputs, unknown_counts), inputs.labels, inputs.scores, top_k=top_k
@@ -313,7 +313,7 @@ def _write_unasked_classes(
     write_candidates(output, candidates_found, limit=limit, force=call.force)
     if len(candidates_found):
         call.suggest_command(
-            "tasks", output, *make_benchmark_arguments(inputs.benchmark), "-o", find_unused_path("tasks.jsonl")
+            "tasks", output, *make_benchmark_option_words(inputs.benchmark), "-o", find_unused_path("tasks.jsonl")
         )
     if call.json:
         call.print_json("propose", unasked_to_json(candidates_found, output, top_k, limit, unknown_counts))
@@ -324,22 +324,22 @@ def _write_unasked_classes(
     call.print_inputs("labels", "original", "scores")
 
 
-def _load_unasked_inputs(call: Call, benchmark: Benchmark | None, original: str | None) -> EvaluationInputs:
+def _load_inputs_for_unasked_classes(call: Call, benchmark: Benchmark | None, original: str | None) -> EvaluationInputs:
     """Read the labels, if available, and the scores; raters were asked about classes with a score."""
     inputs = load_evaluation_inputs(call, benchmark, None, original, needs_labels=False)
     if inputs.scores is None and (len(inputs.labels) or "votes" in inputs.benchmark.sources):
-        with add_benchmark_fix(inputs.is_default):
+        with add_labels_fix_to_errors(inputs.is_default):
             raise DataError(
                 "missing-scores",
                 "scores are missing, so it is unknown which questions were asked",
-                fix=_find_scores_command(inputs.benchmark),
+                fix=_describe_how_to_get_scores(inputs.benchmark),
             )
     if not (inputs.labels.images or inputs.benchmark.images or inputs.original):
         find_part_path(inputs.benchmark, "images", command="propose")
     return inputs
 
 
-def _find_scores_command(benchmark: Benchmark) -> str:
+def _describe_how_to_get_scores(benchmark: Benchmark) -> str:
     """Return how to get the scores of a benchmark: the command that makes or downloads them, or a file."""
     folder = benchmark.folder
     if folder is None:
@@ -353,10 +353,10 @@ def _iter_outcomes(
     call: Call, files: tuple[Path, ...], inputs: EvaluationInputs, unknown_counts: dict[str, int]
 ) -> Iterator[tuple[str, Predictions, Outcomes]]:
     """Yield each file with predictions and outcomes; store its number of unknown images in `unknown_counts`."""
-    join_arguments = inputs.join_arguments(call)
+    join_arguments = inputs.make_join_arguments(call)
     for file, predictions in iter_predictions(call, files, inputs):
         with add_error_place(file):
-            outcomes = inputs.find_outcomes(
+            outcomes = inputs.compute_outcomes(
                 predictions, inputs.labels, any_class_list=True, name=file, **join_arguments
             )
         class_list = find_class_list(outcomes, inputs.labels, inputs.original)

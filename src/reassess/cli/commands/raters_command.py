@@ -6,8 +6,8 @@ import click
 
 from reassess.aggregation import GoldenVotes, golden_votes, rater_reliability, reliability_table
 from reassess.aggregation.stopping import warn_of_early_stop
-from reassess.cli.aggregate_inputs import is_golden_unanswered_by_raters
-from reassess.cli.call import Call, add_call_options
+from reassess.cli.aggregate_inputs import raters_answered_no_golden_questions
+from reassess.cli.call import Call, add_common_options
 from reassess.cli.help_pages import Command
 from reassess.cli.options import (
     answers_option,
@@ -39,7 +39,7 @@ _LATEX_AND_MARKDOWN_SUFFIXES = (".tex", ".md")
 )
 @output_option("TABLE", "Write a row for each rater: csv, tsv, jsonl, parquet, tex or md.", required=False)
 @match_option
-@add_call_options
+@add_common_options
 def raters(
     call: Call,
     votes: str | None,
@@ -60,7 +60,7 @@ def raters(
     if benchmark is None and votes is None:
         raise click.UsageError("Give VOTES, or --benchmark.")
     call.check_output(output, (*TABLE_SUFFIXES, *_LATEX_AND_MARKDOWN_SUFFIXES), "a table", benchmark=benchmark)
-    rater_votes, golden_data = load_rater_votes(call, benchmark, votes, golden, at_least=golden_at_least)
+    rater_votes, golden_data = load_rater_votes(call, benchmark, votes, golden, golden_at_least=golden_at_least)
     result = rater_reliability(rater_votes, golden_data, seed=seed)
     if benchmark is not None and benchmark.stop is not None and votes is None and result.alpha is not None:
         warn_of_early_stop(benchmark.stop, "their alpha is biased; alpha of golden votes is not")
@@ -83,21 +83,23 @@ def load_rater_votes(
     votes: str | None = None,
     golden: str | None = None,
     *,
-    at_least: int | None = None,
+    golden_at_least: int | None = None,
 ) -> tuple[Votes, GoldenVotes | None]:
     """Read the raters' votes and, if available, their golden votes with the experts' answers."""
     reader = PartReader(call, benchmark)
     rater_votes = reader.read_required("votes", votes)
     if isinstance(rater_votes.items, Questions):
-        reader.recognize_benchmark(rater_votes.images)
-    reader.read_golden_votes(golden)
-    reader.check_item_kinds()
-    if golden is None and is_golden_unanswered_by_raters(reader):
-        call.announce("raters are not measured by golden questions: no rater answered one that experts answered")
+        reader.set_benchmark_by_images(rater_votes.images)
+    reader.read_golden_parts(golden)
+    reader.check_same_item_kind()
+    if golden is None and raters_answered_no_golden_questions(reader):
+        call.print_progress_line(
+            "raters are not measured by golden questions: no rater answered one that experts answered"
+        )
         del reader.parts["golden"]
         reader.parts.pop("rater-golden", None)
     parts = reader.join_parts()
     rater_votes = parts["votes"]
     if "golden" not in parts:
         return rater_votes, None
-    return rater_votes, golden_votes(parts["golden"], parts.get("rater-golden", rater_votes), at_least=at_least)
+    return rater_votes, golden_votes(parts["golden"], parts.get("rater-golden", rater_votes), at_least=golden_at_least)

@@ -9,7 +9,7 @@ import click
 from reassess.cli.call import (
     INPUT_PATH_TYPE,
     Call,
-    add_call_options,
+    add_common_options,
     format_percent_cell,
     reject_repeated_files,
     with_progress,
@@ -47,7 +47,7 @@ _SCORE_INPUT_NAMES = ("scores", IMAGENET.sources["scores"])
 @click.argument("files", nargs=-1, required=True, type=INPUT_PATH_TYPE, metavar="FILE...")
 @output_option("PAGE|FIGURE", "Write the report: html; with --chart, svg, png or pdf.")
 @click.option(
-    "--chart", "kind", type=Choice(list(CHARTS)), metavar="KIND", help=f"Draw one chart: {', '.join(CHARTS)}."
+    "--chart", "chart_kind", type=Choice(list(CHARTS)), metavar="KIND", help=f"Draw one chart: {', '.join(CHARTS)}."
 )
 @click.option("--short", is_flag=True, help="Write one printable page of tables, for an appendix.")
 @click.option(
@@ -72,16 +72,16 @@ _SCORE_INPUT_NAMES = ("scores", IMAGENET.sources["scores"])
 @add_label_options
 @add_prediction_options
 @add_join_options
-@add_call_options
+@add_common_options
 def report(
     call: Call,
     files: tuple[Path, ...],
     output: Path,
-    kind: str | None,
+    chart_kind: str | None,
     short: bool,
     images: Path | None,
     limit: int,
-    **other_options: Any,
+    **findings_options: Any,
 ) -> None:
     """Write an HTML report, or one chart of it.
 
@@ -89,19 +89,19 @@ def report(
     accuracies with intervals, comparisons, label errors, kinds of mistakes, accuracy by class, confused classes, the
     quality of the labels, and how the report was made. Each chart has its numbers as CSV.
     """
-    if short and (kind is not None or images is not None or other_options["tables"]):
+    if short and (chart_kind is not None or images is not None or findings_options["tables"]):
         raise click.UsageError("--short cannot be combined with --chart, --images or --leaderboard.")
-    if kind is not None:
-        _draw_chart(call, files, output, kind, other_options)
+    if chart_kind is not None:
+        _draw_chart(call, files, output, chart_kind, findings_options)
         return
     check_packages("report", "a report")
-    call.check_output(output, REPORT_SUFFIXES, "a report", benchmark=other_options["benchmark"])
-    findings = _load_findings(call, files, **other_options)
+    call.check_output(output, REPORT_SUFFIXES, "a report", benchmark=findings_options["benchmark"])
+    findings = _load_findings(call, files, **findings_options)
     image_place = images
     if images is None and not short and "images" in findings.benchmark.sources:
         image_place = find_images_path(call, findings.benchmark)
     file_by_name = {name: file for file, name in short_names([str(path) for path in files]).items()}
-    gallery = write_report(
+    shown_mistakes = write_report(
         output,
         findings,
         images=image_place,
@@ -113,9 +113,9 @@ def report(
         track=partial(with_progress, call),
     )
     if call.json:
-        call.print_json("report", _to_json(findings, file_by_name, output, gallery))
+        call.print_json("report", _to_json(findings, file_by_name, output, shown_mistakes))
     else:
-        _print_findings(call, findings, output, gallery, is_short=short)
+        _print_findings(call, findings, output, shown_mistakes, is_short=short)
 
 
 def _load_findings(
@@ -137,22 +137,24 @@ def _load_findings(
     return Findings.from_predictions(
         ((name, predictions) for name, (_, predictions) in zip(names, predictions_by_file, strict=True)),
         inputs.labels,
-        **inputs.findings_arguments,
+        **inputs.arguments_for_findings,
         threshold=inputs.threshold,
         score_source=score_sources[0] if score_sources else _SCORE_INPUT_NAMES[0],
         in_sample=inputs.is_in_sample,
         leaderboard=read_leaderboard(*(call.add_input("leaderboard", path) for path in tables)) if tables else None,
         track=lambda items: with_progress(call, items, "resampling raters"),
-        **inputs.join_arguments(call),
+        **inputs.make_join_arguments(call),
     )
 
 
-def _draw_chart(call: Call, files: tuple[Path, ...], output: Path, kind: str, other_options: dict[str, Any]) -> None:
-    call.check_output(output, FIGURE_SUFFIXES, "a figure", benchmark=other_options["benchmark"])
-    chart = write_chart(output, kind, _load_findings(call, files, **other_options), force=call.force)
+def _draw_chart(
+    call: Call, files: tuple[Path, ...], output: Path, chart_kind: str, findings_options: dict[str, Any]
+) -> None:
+    call.check_output(output, FIGURE_SUFFIXES, "a figure", benchmark=findings_options["benchmark"])
+    chart = write_chart(output, chart_kind, _load_findings(call, files, **findings_options), force=call.force)
     if call.json:
         table = chart.table
-        results = {"output": str(output), "kind": kind, "title": chart.title}
+        results = {"output": str(output), "kind": chart_kind, "title": chart.title}
         call.print_json("report", results | {"columns": table.csv_columns, "rows": table.csv_rows})
     else:
         call.add_note(f"{output}: {chart.title}")
@@ -161,29 +163,29 @@ def _draw_chart(call: Call, files: tuple[Path, ...], output: Path, kind: str, ot
 
 
 def _to_json(
-    findings: Findings, file_by_name: dict[str, str], output: Path, gallery: ShownMistakes | None
+    findings: Findings, file_by_name: dict[str, str], output: Path, shown_mistakes: ShownMistakes | None
 ) -> dict[str, Any]:
     return {
         "output": str(output),
         "bytes": output.stat().st_size,
         "label_set": findings.labels.title,
         "models": [{"name": name, "file": file_by_name[name]} for name in findings.models],
-        "gallery": None if gallery is None else _gallery_to_dict(gallery),
-        **({} if gallery is not None else {"gallery_reason": "images are missing"}),
+        "gallery": None if shown_mistakes is None else _mistakes_to_dict(shown_mistakes),
+        **({} if shown_mistakes is not None else {"gallery_reason": "images are missing"}),
     }
 
 
-def _gallery_to_dict(gallery: ShownMistakes) -> dict[str, int]:
+def _mistakes_to_dict(shown_mistakes: ShownMistakes) -> dict[str, int]:
     return {
-        "images": gallery.n_images,
-        "pictures": gallery.n_thumbnails,
-        "missing": gallery.n_missing,
-        "unreadable": gallery.n_unreadable,
+        "images": shown_mistakes.n_images,
+        "pictures": shown_mistakes.n_thumbnails,
+        "missing": shown_mistakes.n_missing,
+        "unreadable": shown_mistakes.n_unreadable,
     }
 
 
 def _print_findings(
-    call: Call, findings: Findings, output: Path, gallery: ShownMistakes | None, *, is_short: bool
+    call: Call, findings: Findings, output: Path, shown_mistakes: ShownMistakes | None, *, is_short: bool
 ) -> None:
     rows = [
         [name, format_percent_cell(result.real.get(1)), format_percent_cell(result.original_accuracy(1))]
@@ -201,11 +203,14 @@ def _print_findings(
         return
     if without_names := class_names_hint(findings.benchmark, findings.classes):
         call.print_line(without_names)
-    if gallery is None:
+    if shown_mistakes is None:
         call.print_line("without a gallery of mistakes: images are missing (--images DIR)")
         return
-    call.print_line(f"gallery: {count_noun(gallery.n_images, 'mistake')}, {gallery.n_thumbnails:,} with an image")
-    if gallery.n_missing or gallery.n_unreadable:
+    call.print_line(
+        f"gallery: {count_noun(shown_mistakes.n_images, 'mistake')}, {shown_mistakes.n_thumbnails:,} with an image"
+    )
+    if shown_mistakes.n_missing or shown_mistakes.n_unreadable:
         call.print_line(
-            f"mistakes without an image: {gallery.n_missing:,} not in the folder, {gallery.n_unreadable:,} unreadable"
+            f"mistakes without an image: {shown_mistakes.n_missing:,} not in the folder, "
+            f"{shown_mistakes.n_unreadable:,} unreadable"
         )

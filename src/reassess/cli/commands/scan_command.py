@@ -10,9 +10,9 @@ import click
 from reassess.cli.call import (
     INPUT_PATH_TYPE,
     Call,
-    add_call_options,
+    add_common_options,
     find_unused_path,
-    make_benchmark_arguments,
+    make_benchmark_option_words,
     show_progress_bars,
 )
 from reassess.cli.help_pages import Command, benchmark_section_option
@@ -53,7 +53,7 @@ _MAX_PRINTED_DIFFERING, _MAX_DIFFERING_IN_JSON = 10, 10_000  # pairs with differ
     metavar="NAME|FILE",
     help="Labels of the benchmark's images, to find duplicates with other labels.  [default: the benchmark's]",
 )
-@add_call_options
+@add_common_options
 def scan(
     call: Call,
     sources: tuple[Path, ...],
@@ -94,10 +94,15 @@ def scan(
         and next(scan_result.duplicates.pairs_with_different_labels(), None) is not None
     ):
         campaign = find_unused_path(f"{output.stem}.db")
-        call.suggest_command("annotate", "create", campaign, output, *make_benchmark_arguments(benchmark))
+        call.suggest_command("annotate", "create", campaign, output, *make_benchmark_option_words(benchmark))
     elif benchmark is not None and scan_result.duplicates.count_groups():
         call.suggest_command(
-            "folds", *make_benchmark_arguments(benchmark), "--duplicates", output, "-o", find_unused_path("folds.csv")
+            "folds",
+            *make_benchmark_option_words(benchmark),
+            "--duplicates",
+            output,
+            "-o",
+            find_unused_path("folds.csv"),
         )
     if call.json:
         call.print_json("scan", {"output": str(output), "near": near, **_to_json(scan_result)})
@@ -133,7 +138,7 @@ def _to_json(scan: Scan) -> dict[str, Any]:
             }
             for image_set in scan.sets
         ],
-        "duplicates": [each.to_json() for each in scan.duplicate_counts],
+        "duplicates": [set_counts.to_json() for set_counts in scan.duplicate_counts],
         "other_label_pairs": [
             {"kind": kind, "images": [row, other_row], "labels": [label, other_label]}
             for row, label, other_row, other_label, kind in islice(_iter_differing_pairs(scan), _MAX_DIFFERING_IN_JSON)
@@ -163,21 +168,23 @@ def _print_scan(call: Call, scan: Scan, output: Path, *, has_near: bool) -> None
                 *_format_counts(within_set[image_set.name], has_near, has_classes),
             ]
         )
-    for pair in between_sets[: call.limit_rows(len(between_sets), _MAX_PRINTED_PAIRS, "pairs of sets")]:
+    for pair in between_sets[: call.count_rows_to_print(len(between_sets), _MAX_PRINTED_PAIRS, "pairs of sets")]:
         name = f"{pair.name}, duplicated in {pair.elsewhere}"
         rows.append([name, None, None, None, None, *_format_counts(pair, has_near, has_classes)])
     optional = [*(["near"] if has_near else []), *(["other label"] if has_classes else [])]
     print_table(["set", "images", *UNUSABLE_KINDS, "exact", *optional], rows)
     if differing_pairs := list(islice(_iter_differing_pairs(scan), _MAX_DIFFERING_IN_JSON)):
         print_text("")
-        limit = call.limit_rows(
+        limit = call.count_rows_to_print(
             len(differing_pairs), _MAX_PRINTED_DIFFERING, "pairs of duplicates with different labels"
         )
         print_table(
             ["image", "label", "duplicate", "label of duplicate", "kind"], differing_pairs[:limit], n_text_columns=5
         )
     call.print_line(f"{output}: {count_noun(len(scan.duplicates), 'row')}, {_describe_groups(scan, has_near)}")
-    unreadable = [f"{image} of {each.name} ({reason})" for each in scan.sets for image, reason in each.unreadable]
+    unreadable = [
+        f"{image} of {scanned.name} ({reason})" for scanned in scan.sets for image, reason in scanned.unreadable
+    ]
     if unreadable:
         call.print_line(f"unreadable: {join_first(unreadable, max_items=len(unreadable) if call.verbose else 1)}")
     notes = ["exact: has a pixel-identical copy"]

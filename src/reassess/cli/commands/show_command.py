@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from reassess.cli.call import INPUT_PATH_TYPE, Call, add_call_options, reject_repeated_files
-from reassess.cli.evaluation_inputs import EvaluationInputs, add_benchmark_fix, load_evaluation_inputs
+from reassess.cli.call import INPUT_PATH_TYPE, Call, add_common_options, reject_repeated_files
+from reassess.cli.evaluation_inputs import EvaluationInputs, add_labels_fix_to_errors, load_evaluation_inputs
 from reassess.cli.help_pages import Command
 from reassess.cli.options import add_label_options, add_prediction_options, match_option
 from reassess.cli.prediction_inputs import iter_predictions
@@ -32,7 +32,7 @@ _EXPECTED_PARTS = ("scores", "votes")  # a note tells if a benchmark folder has 
 @add_label_options
 @add_prediction_options
 @match_option
-@add_call_options
+@add_common_options
 def show(
     call: Call,
     image: str,
@@ -56,7 +56,7 @@ def show(
     (image,) = to_benchmark_names([image], inputs.benchmark)
     image_lists = [part.images for part in (label_sets, *other_parts) if part is not None]
     image = find_image(image, tuple(dict.fromkeys(chain.from_iterable(image_lists))))
-    with add_benchmark_fix(inputs.is_default):
+    with add_labels_fix_to_errors(inputs.is_default):
         sheet = image_sheet(
             image,
             labels=label_sets,
@@ -85,7 +85,9 @@ def _print_image_sheet(call: Call, sheet: ImageSheet, inputs: EvaluationInputs) 
     elif sheet.candidates:
         score = "probability" if inputs.scores is not None and inputs.scores.is_exclusive else "score"
         headings = ["class", "name", score, "valid", "votes", "raters", "experts"]
-        candidates = sheet.candidates[: call.limit_rows(len(sheet.candidates), _MAX_PRINTED_CLASSES, "classes")]
+        candidates = sheet.candidates[
+            : call.count_rows_to_print(len(sheet.candidates), _MAX_PRINTED_CLASSES, "classes")
+        ]
         max_raters = max(len(candidate.votes) for candidate in candidates) if call.verbose else _MAX_PRINTED_RATERS
         print_table(
             headings,
@@ -158,11 +160,11 @@ def _candidate_row(
     ]
 
 
-def _format_vote_counts(votes: Sequence[tuple[Id | None, Id]], n_choosers: int | None) -> str:
+def _format_vote_counts(rater_answers: Sequence[tuple[Id | None, Id]], n_raters_of_image: int | None) -> str:
     """Format the number of votes by answer or, if raters chose one class, how many chose this class."""
-    if n_choosers is not None:
-        return f"{len(votes)} of {n_choosers}" if n_choosers else ""
-    counts = Counter(answer for _, answer in votes)
+    if n_raters_of_image is not None:
+        return f"{len(rater_answers)} of {n_raters_of_image}" if n_raters_of_image else ""
+    counts = Counter(answer for _, answer in rater_answers)
     return ", ".join(f"{n} {answer}" for answer, n in counts.most_common())
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reassess import annotation
-from reassess.cli.call import Call, add_call_options, find_unused_path
+from reassess.cli.call import Call, add_common_options, find_unused_path
 from reassess.cli.campaign_inputs import CAMPAIGN_TYPE
 from reassess.cli.help_pages import Command
 from reassess.cli.screen import format_message, print_text
@@ -18,26 +18,28 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=Command, docs="docs/own-images.md", examples=["reassess status pets", "reassess status pets.db"])
-@click.argument("place", metavar="[NAME|FOLDER|CAMPAIGN]", envvar="REASSESS_BENCHMARK", default=IMAGENET.name)
-@add_call_options
-def status(call: Call, place: str) -> int:
+@click.argument(
+    "benchmark_or_campaign", metavar="[NAME|FOLDER|CAMPAIGN]", envvar="REASSESS_BENCHMARK", default=IMAGENET.name
+)
+@add_common_options
+def status(call: Call, benchmark_or_campaign: str) -> int:
     """Show the state of a benchmark or campaign, and what is next.
 
     For a benchmark, each part is read without using the network. The output shows its contents, what it was made from,
     whether it is stale, and names that do not fit the other parts. The exit code is 1 if a part cannot be read. For a
     campaign (a file or an address), the output shows progress, and the accuracy of raters on golden questions.
     """
-    if "://" in place or Path(place).is_file():
-        _show_campaign(call, CAMPAIGN_TYPE.convert(place, None, None))
+    if "://" in benchmark_or_campaign or Path(benchmark_or_campaign).is_file():
+        _print_campaign_state(call, CAMPAIGN_TYPE.convert(benchmark_or_campaign, None, None))
         return 0
-    return _show_benchmark(call, place)
+    return _print_benchmark_state(call, benchmark_or_campaign)
 
 
-def _show_benchmark(call: Call, place: str) -> int:
+def _print_benchmark_state(call: Call, source: str) -> int:
     from reassess.cli.tables.status_table import print_status, to_json
     from reassess.data import check_benchmark
 
-    result = check_benchmark(place)
+    result = check_benchmark(source)
     call.next_command = result.next_command
     if call.json:
         for part in result.parts:
@@ -53,24 +55,24 @@ def _show_benchmark(call: Call, place: str) -> int:
     return 1 if errors else 0
 
 
-def _show_campaign(call: Call, campaign: str | Path) -> None:
+def _print_campaign_state(call: Call, campaign: str | Path) -> None:
     from reassess.cli.tables.status_table import print_progress, warn_if_practice_is_easy
 
     with annotation.using_campaign(campaign) as opened:
         progress = annotation.measure_progress(opened, time.time())
-    command, *arguments = _next_annotate_arguments(progress)
+    command, *arguments = _find_next_annotate_words(progress)
     call.suggest_command("annotate", command, annotation.hide_password(campaign), *arguments)
     if call.json:
         call.print_json("status", progress.to_json())
     else:
         print_progress(call, progress)
-    has_begun = any(is_alone.role == "rater" and is_alone.last_answer_time is not None for is_alone in progress.people)
+    has_begun = any(person.role == "rater" and person.last_answer_time is not None for person in progress.people)
     warn_if_practice_is_easy(progress.practice_round, has_begun=has_begun)
 
 
-def _next_annotate_arguments(progress: "Progress") -> list[str]:
+def _find_next_annotate_words(progress: "Progress") -> list[str]:
     """Return the next `annotate` command, and its arguments after the campaign."""
-    roles_with_link = {rater.role for rater in progress.people if rater.has_link}
+    roles_with_link = {person.role for person in progress.people if person.has_link}
     if progress.n_golden_unknown and "expert" not in roles_with_link:
         return ["invite", "NAME:expert..."]
     if progress.n_questions_without_rater or (progress.n_open and "rater" not in roles_with_link):

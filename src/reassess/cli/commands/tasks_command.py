@@ -14,16 +14,16 @@ from reassess.cli.call import (
     INPUT_PATH_TYPE,
     Call,
     FiniteRange,
-    add_call_options,
+    add_common_options,
     find_unused_path,
-    make_benchmark_arguments,
+    make_benchmark_option_words,
 )
 from reassess.cli.campaign_inputs import (
     GOLDEN_NOT_IN_TASKS_NOTE,
     GOLDEN_TYPE,
-    add_unanswered_golden,
+    add_unanswered_golden_questions,
     describe_sample,
-    read_golden_votes_or_questions,
+    read_golden_file,
 )
 from reassess.cli.help_pages import Command, benchmark_section_option
 from reassess.cli.options import STOP_RULE_TYPE, ParsedType, benchmark_option, output_option
@@ -51,7 +51,7 @@ _MIN_PRINTED_HOURS = 0.1  # smaller numbers are printed as "less than 0.1"
 _N_SEED_BITS = 63  # seeds in task files are signed 64-bit integers
 
 
-def _parse_seconds(text: str) -> float | Path:
+def _parse_seconds_or_votes_file(text: str) -> float | Path:
     if text and exists(text):
         return Path(text)
     try:
@@ -91,7 +91,7 @@ def _parse_seconds(text: str) -> float | Path:
 )
 @click.option(
     "--seconds",
-    type=ParsedType("seconds or a file", _parse_seconds),
+    type=ParsedType("seconds or a file", _parse_seconds_or_votes_file),
     metavar="S|VOTES",
     help="Seconds per vote, or earlier votes with the column seconds, to estimate the hours of work.",
 )
@@ -116,7 +116,7 @@ def _parse_seconds(text: str) -> float | Path:
     metavar="S",
     help="Seed for drawing golden questions; keep it secret.  [default: random]",
 )
-@add_call_options
+@add_common_options
 def tasks(
     call: Call,
     candidates: Path,
@@ -139,7 +139,7 @@ def tasks(
     if seed is not None and not isinstance(golden, int):
         raise click.UsageError("--seed needs --golden N.")
     call.check_output(output, TASK_SUFFIXES, "tasks", benchmark=benchmark)
-    image_benchmark, candidates_read, experts, original = _read_parts(call, candidates, benchmark, golden)
+    image_benchmark, candidates_read, experts, original = _read_task_inputs(call, candidates, benchmark, golden)
     questions = candidates_read.questions
     source = image_benchmark.sources.get("hierarchy")
     tree = None if source is None else read_hierarchy(call.add_input("hierarchy", Path(source)), questions.classes)
@@ -165,7 +165,7 @@ def tasks(
         )
     votes_per_question: float = per_question
     if stop is not None:
-        votes_per_question = _mean_votes_until_closed(call, stop, per_question, seconds, benchmark)
+        votes_per_question = _estimate_votes_per_question(call, stop, per_question, seconds, benchmark)
     if isinstance(seconds, Path):
         path = call.add_input("votes", seconds)
         with add_error_place(path):
@@ -175,7 +175,7 @@ def tasks(
     effort = tasks_made.effort(votes_per_question, seconds)
     without_path = [] if tree is None else [c for c in np.unique(questions.class_ids).tolist() if not tree.path(c)]
     call.suggest_command(
-        "annotate", "create", find_unused_path("campaign.db"), output, *make_benchmark_arguments(benchmark)
+        "annotate", "create", find_unused_path("campaign.db"), output, *make_benchmark_option_words(benchmark)
     )
     if call.json:
         results = {
@@ -203,33 +203,33 @@ def tasks(
         call.print_inputs("original", "golden", "hierarchy", "votes")
 
 
-def _read_parts(
-    call: Call, candidates: Path, benchmark: Benchmark | None, golden: int | str | None
+def _read_task_inputs(
+    call: Call, candidates_file: Path, benchmark: Benchmark | None, golden_option: int | str | None
 ) -> tuple[Benchmark, Candidates, Votes | None, LabelSets | None]:
     """Return the benchmark, candidates, experts' votes and, for drawing golden questions, original labels."""
     reader = PartReader(call, benchmark)
-    candidates_read = read_candidates(call.add_input("candidates", candidates), reader.classes)
-    reader.parts["candidates"] = candidates, candidates_read.questions
-    reader.recognize_benchmark(candidates_read.questions.images, needs_classes=True)
-    if isinstance(golden, int) and ORIGINAL_SOURCE not in candidates_read.sources:
+    candidates_read = read_candidates(call.add_input("candidates", candidates_file), reader.classes)
+    reader.parts["candidates"] = candidates_file, candidates_read.questions
+    reader.set_benchmark_by_images(candidates_read.questions.images, needs_classes=True)
+    if isinstance(golden_option, int) and ORIGINAL_SOURCE not in candidates_read.sources:
         reader.read_original_labels()
-    source = None if isinstance(golden, int) else golden
+    source = None if isinstance(golden_option, int) else golden_option
     if (path := find_part(call, reader.benchmark, "golden", source)) is not None:
-        golden_read = read_golden_votes_or_questions(reader, path)
+        golden_read = read_golden_file(reader, path)
         reader.parts["golden"] = (
             path,
-            golden_read if isinstance(golden_read, Votes) else add_unanswered_golden(None, golden_read),
+            golden_read if isinstance(golden_read, Votes) else add_unanswered_golden_questions(None, golden_read),
         )
     parts = reader.join_parts(must_share_images=False)
     candidates_read = replace(candidates_read, questions=parts["candidates"])
     return reader.benchmark, candidates_read, parts.get("golden"), parts.get("original")
 
 
-def _mean_votes_until_closed(
-    call: Call, stop: StopRule, per_question: int, seconds: float | Path | None, benchmark: Benchmark | None
+def _estimate_votes_per_question(
+    call: Call, stop_rule: StopRule, max_votes: int, seconds_or_votes: float | Path | None, benchmark: Benchmark | None
 ) -> float:
     """Return the mean votes per question with a stop rule, estimated by a replay of earlier votes."""
-    earlier_votes = str(seconds) if isinstance(seconds, Path) else None
+    earlier_votes = str(seconds_or_votes) if isinstance(seconds_or_votes, Path) else None
     source = benchmark or Benchmark()
     if earlier_votes is None and "votes" not in source.sources:
         raise click.UsageError("--stop needs earlier votes: give --seconds VOTES, or --benchmark with votes.")
@@ -241,7 +241,7 @@ def _mean_votes_until_closed(
             found="counts of votes, without raters",
             fix="use votes with raters, or remove --stop",
         )
-    return votes_until_closed(computed.votes, computed.aggregation.model, stop, per_question)
+    return votes_until_closed(computed.votes, computed.aggregation.model, stop_rule, max_votes)
 
 
 def _print_tasks(

@@ -237,7 +237,7 @@ def _print_biases(biases: Sequence[LabellingBias]) -> None:
             format_percent_cell(part.by_model),
             format_interval_cell(part.by_model),
             format_percent_cell(part.chance_share),
-            None if part.p_value is None else _to_p_value_cell(format_p_value(part.p_value)),
+            None if part.p_value is None else _format_p_value_cell(format_p_value(part.p_value)),
             format_percent_cell(part.raters_favourite),
         ]
         for bias in biases
@@ -301,11 +301,11 @@ def _format_interval_in_points(interval: tuple[float, float] | None) -> PrintedN
 
 def _format_p_value(comparison: PairedHits | AccuracyChange, attribute: str) -> PrintedNumber | None:
     """Format a p-value; files contain the full value, or a bound such as < 1e-300."""
-    text = _to_p_value_cell(comparison.p_value_texts().get(attribute))
+    text = _format_p_value_cell(comparison.p_value_texts().get(attribute))
     return (
         None if text is None else PrintedNumber(text, text if text.startswith("<") else getattr(comparison, attribute))
     )
 
 
-def _to_p_value_cell(text: str | None) -> str | None:
+def _format_p_value_cell(text: str | None) -> str | None:
     return None if text is None else text.removeprefix("= ")

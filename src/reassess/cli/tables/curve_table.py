@@ -8,7 +8,7 @@ import numpy as np
 
 from reassess.aggregation import Goal, MeasuredCurve, Rule, StopReplay, curve_points
 from reassess.cli.call import Call
-from reassess.cli.curve_inputs import CurveParts
+from reassess.cli.curve_inputs import CurveInputs
 from reassess.cli.screen import print_table
 from reassess.core import StopRule
 from reassess.formats.tables import write_table
@@ -18,23 +18,23 @@ _MAX_PRINTED_VARIANTS = 8
 
 
 def print_curves(
-    call: Call, curves: Sequence[MeasuredCurve], curve_parts: CurveParts, *, is_out_of_sample: bool, goal: Goal | None
+    call: Call, curves: Sequence[MeasuredCurve], curve_inputs: CurveInputs, *, is_out_of_sample: bool, goal: Goal | None
 ) -> None:
     """Print the curves, the chosen thresholds, the simple rules, and the golden answers used."""
     headings = ["scores", "average precision"]
     if goal is not None:
         headings += ["threshold", "precision", "95 %", "recall", "95 %", "labels", "empty images"]
     print_table(headings, [_curve_row(curve) for curve in curves], best_columns=["average precision"])
-    if curve_parts.rules:
+    if curve_inputs.rules:
         click.echo()
-        rows = [row for rule in curve_parts.rules for row in _rule_rows(rule)]
+        rows = [row for rule in curve_inputs.rules for row in _rule_rows(rule)]
         print_table(["rule", "variant", "precision", "recall"], rows, n_text_columns=2)
-    golden = curve_parts.golden
+    golden = curve_inputs.golden
     questions, images = count_noun(len(golden), "golden question"), count_noun(len(golden.questions.images), "image")
     call.print_line(f"{questions} on {images}, {golden.n_valid:,} valid")
     if golden.expert_truth is not None and golden.expert_truth.note is not None:
         call.print_line(golden.expert_truth.note)
-    _print_golden_votes(call, curve_parts)
+    _print_golden_vote_count(call, curve_inputs)
     if golden.n_unrated:
         questions = count_noun(golden.n_unrated, "golden question")
         call.print_line(f"not used: {questions} on images where raters have not answered all golden questions")
@@ -49,18 +49,18 @@ def print_curves(
         call.print_line(f"{join_first(unchanged)}: made without golden answers, so --leave-out changes nothing")
     if goal is not None:
         call.add_note("95 %: bootstrap over images, with all golden questions of an image together")
-        unrated_text = "not included" if curve_parts.original is None else "included with their original label"
+        unrated_text = "not included" if curve_inputs.original is None else "included with their original label"
         call.add_note(f"labels and empty images: on all images; unrated images are {unrated_text}")
 
 
-def _print_golden_votes(call: Call, curve_parts: CurveParts) -> None:
+def _print_golden_vote_count(call: Call, curve_inputs: CurveInputs) -> None:
     """Print how many golden items have only golden votes, and the votes per item."""
-    votes, all_votes = curve_parts.votes, curve_parts.all_votes
-    if votes is None or all_votes is None or all_votes is votes:
+    votes, votes_with_golden = curve_inputs.votes, curve_inputs.votes_with_golden
+    if votes is None or votes_with_golden is None or votes_with_golden is votes:
         return
-    voted, scored = (int(np.count_nonzero(kind_votes.sizes)) for kind_votes in (votes, all_votes))
+    voted, scored = (int(np.count_nonzero(kind_votes.sizes)) for kind_votes in (votes, votes_with_golden))
     items = count_noun(scored - voted, "golden item has", "golden items have")
-    mean = (len(all_votes) - len(votes)) / (scored - voted)
+    mean = (len(votes_with_golden) - len(votes)) / (scored - voted)
     suffix = f" (others: {len(votes) / voted:.1f} votes)" if voted else ""
     call.print_line(f"{items} only golden votes: {mean:.1f} each{suffix}")
 

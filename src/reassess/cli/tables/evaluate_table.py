@@ -61,7 +61,7 @@ def to_json(results: EvaluationResults, breakdown: str | None) -> tuple[list[dic
 
 def accuracy_table(results: EvaluationResults) -> ResultTable:
     """Return the accuracies on common images or, without common images, each model on its own images."""
-    return _select_table(results, results.rankings or results.evaluations, has_ranks=bool(results.rankings))
+    return _make_results_table(results, results.rankings or results.evaluations, has_ranks=bool(results.rankings))
 
 
 def print_evaluations(call: Call, results: EvaluationResults, breakdown: str | None) -> None:
@@ -74,10 +74,10 @@ def print_evaluations(call: Call, results: EvaluationResults, breakdown: str | N
     elif results.common_evaluations is not None:
         images = next(iter(next(iter(results.common_evaluations.values())).values())).images
         print_text(f"on the {count_noun(images, 'image')} that all files contain:")
-        _select_table(results, results.common_evaluations, has_ranks=True).print()
+        _make_results_table(results, results.common_evaluations, has_ranks=True).print()
     if results.common_evaluations is not None:
         print_text("each file on its own images (not a ranking: the images differ):")
-    _select_table(results, results.evaluations, has_ranks=results.common_evaluations is None).print()
+    _make_results_table(results, results.evaluations, has_ranks=results.common_evaluations is None).print()
     if results.excluded_images is not None:
         _print_exclusions(call, results)
     if results.model_orders is not None:
@@ -92,7 +92,7 @@ def print_evaluations(call: Call, results: EvaluationResults, breakdown: str | N
             )
 
 
-def _select_table(
+def _make_results_table(
     results: EvaluationResults, rankings: Mapping[LabelSetKey, EvaluationsByFile], *, has_ranks: bool
 ) -> ResultTable:
     if results.model_orders is not None:
@@ -142,7 +142,7 @@ def _iter_documents(results: EvaluationResults, breakdown: str | None) -> Iterat
                 {"file": file}
                 | key_fields
                 | result.to_json()
-                | _common_images_to_json(results.common_evaluations, key, file)
+                | _common_results_to_json(results.common_evaluations, key, file)
             )
             document["class_list"] = None if class_list is None else class_list.to_json(classes)
             document |= {"by_class": result.per_class.to_json(classes)} if breakdown == "class" else {}
@@ -156,7 +156,7 @@ def _iter_documents(results: EvaluationResults, breakdown: str | None) -> Iterat
             yield document
 
 
-def _common_images_to_json(
+def _common_results_to_json(
     common_evaluations: Mapping[LabelSetKey, EvaluationsByFile] | Missing | None, key: LabelSetKey, file: str
 ) -> dict[str, Any]:
     """Return a model's results on the common images; empty if all models have the same images."""
@@ -170,10 +170,10 @@ def _common_images_to_json(
 
 def _ranking_table(ranking: EvaluationsByFile, *, has_ranks: bool) -> ResultTable:
     top_k = sorted({k for result in ranking.values() for k in result.real})
-    labels_name = label_set_heading(next(iter(ranking.values())).label_set)
+    labels_heading = label_set_heading(next(iter(ranking.values())).label_set)
     headings = ["file"]
     for k in top_k:
-        headings += [f"{labels_name} top-{k} %", "95 %"]
+        headings += [f"{labels_heading} top-{k} %", "95 %"]
     headings += [f"original top-{k} %" for k in top_k]
     headings += ["soft", "recall", "scored", "not scored"]
     best = [name for name in headings if name.endswith("%") or name in ("soft", "recall")] if has_ranks else []
@@ -271,8 +271,8 @@ def _print_by_label_count(file: str, result: Evaluation) -> None:
         counts = [Proportion(part.hits[k], part.n) for k in top_k]
         cells = [cell for count in counts for cell in (format_percent_cell(count), format_interval_cell(count))]
         rows.append([size, f"{part.n:,}", *cells])
-    labels_name = label_set_heading(result.label_set)
-    headings = [text for k in top_k for text in (f"{labels_name} top-{k} %", "95 %")]
+    labels_heading = label_set_heading(result.label_set)
+    headings = [text for k in top_k for text in (f"{labels_heading} top-{k} %", "95 %")]
     print_table(["valid labels", "images", *headings], rows, title=file, n_text_columns=0)
 
 
@@ -282,7 +282,7 @@ def _print_by_class(call: Call, file: str, result: Evaluation, classes: Classes)
     rows = []
     entries = result.per_class.to_json(classes, max_confusions=1)
     entries.sort(key=lambda entry: (entry["hits"] / entry["images"] if entry["images"] else 2, entry["class"]))
-    for entry in entries[: call.limit_rows(len(entries), _MAX_PRINTED_CLASSES, f"classes of {file}")]:
+    for entry in entries[: call.count_rows_to_print(len(entries), _MAX_PRINTED_CLASSES, f"classes of {file}")]:
         instead = entry["instead"][0] if entry["instead"] else None
         most_often = None if instead is None else f"{instead['name'] or 'unknown class'} ({instead['images']})"
         accuracy = format_percent_cell(Proportion(entry["hits"], entry["images"]))
@@ -334,7 +334,7 @@ def _print_multi_label(
     for file, part in accuracies.items():
         if by_class and part.counts_by_class is not None:
             _print_multi_label_classes(file, part, classes)
-    for line in merge_equal_texts({file: _describe_multi_label_not_scored(part) for file, part in accuracies.items()}):
+    for line in merge_equal_texts({file: _describe_unscored_images(part) for file, part in accuracies.items()}):
         call.print_line(line)
     for line in _multi_label_footnotes(accuracies):
         call.add_note(line)
@@ -363,7 +363,7 @@ def _print_multi_label_classes(file: str, accuracy: MultiLabelAccuracy, classes:
     print_table(headings, rows, title=file, n_text_columns=2)
 
 
-def _describe_multi_label_not_scored(accuracy: MultiLabelAccuracy) -> str:
+def _describe_unscored_images(accuracy: MultiLabelAccuracy) -> str:
     counts = (
         f"{accuracy.n_problematic:,} problematic, {accuracy.n_empty:,} without a valid class, {accuracy.n_unknown:,} "
         "not reviewed"

@@ -78,7 +78,7 @@ def _print_diff(call: Call, diff: LabelDiff) -> None:
     if changes:
         classes = diff.added.classes
         click.echo()
-        limit = call.limit_rows(len(changes), _MAX_PRINTED_CLASSES, "classes")
+        limit = call.count_rows_to_print(len(changes), _MAX_PRINTED_CLASSES, "classes")
         print_table(
             ["class", "name", "added", "removed"],
             [[i, classes.label(i), added, removed] for i, (added, removed) in islice(changes.items(), limit)],
@@ -132,7 +132,7 @@ def _print_class_agreement(call: Call, title: str, agreement: LabelAgreement) ->
     entries = [entry for entry in agreement.to_json()["by_class"] if entry["disjoint"] or entry["overlap"]]
     entries.sort(key=lambda entry: (-entry["disjoint"], -entry["overlap"]))
     click.echo()
-    limit = call.limit_rows(len(entries), _MAX_PRINTED_CLASSES, "classes")
+    limit = call.count_rows_to_print(len(entries), _MAX_PRINTED_CLASSES, "classes")
     print_table(
         ["class", "name", *(name.replace("_", " ") for name in AGREEMENTS[:-1])],
         [list(entry.values()) for entry in entries[:limit]],
@@ -154,7 +154,7 @@ def label_sets_table(rankings: Mapping[str, Mapping[str, Evaluation]], *, has_ra
     k = min(k for ranking in rankings.values() for result in ranking.values() for k in result.real)
     rank_of = {name: ranks_of(ranking) for name, ranking in rankings.items()}
     rows = [
-        _accuracy_row(model, name, rankings[name][model], [rank_of[name][model]] if has_ranks else [])
+        _label_set_row(model, name, rankings[name][model], [rank_of[name][model]] if has_ranks else [])
         for model in models
         for name in rankings
     ]
@@ -188,7 +188,7 @@ def _file_notes(rankings: Mapping[str, Mapping[str, Evaluation]]) -> Iterator[st
         yield from (f"{name}: {line}" for line in lines)
 
 
-def _accuracy_row(model: str, label_set_name: str, result: Evaluation, rank: list[int]) -> list[object]:
+def _label_set_row(model: str, label_set_name: str, result: Evaluation, ranks: list[int]) -> list[object]:
     first_accuracy = next(iter(result.real.values()))
     return [
         model,
@@ -196,5 +196,5 @@ def _accuracy_row(model: str, label_set_name: str, result: Evaluation, rank: lis
         format_count(result.scored),
         format_percent_cell(first_accuracy),
         format_interval_cell(first_accuracy),
-        *rank,
+        *ranks,
     ]

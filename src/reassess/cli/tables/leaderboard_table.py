@@ -78,7 +78,7 @@ def print_leaderboard(
 ) -> None:
     """Print the best rows, the slopes, the rank changes, and the positions of models."""
     board = trend.board
-    labels_name = label_set_heading(board.label_set)
+    labels_heading = label_set_heading(board.label_set)
     leaderboard_table(board, board.best_first[:limit]).print()
     click.echo()
     _print_slopes(trend)
@@ -90,12 +90,12 @@ def print_leaderboard(
     print_table(["original and reassessed order", ""], _rank_order_rows(trend, label_accuracy), n_text_columns=2)
     if placements:
         click.echo()
-        headings = ["model", f"{labels_name} %", "rank", "original %", "original rank"]
-        headings += [f"expected {labels_name} %", "95 %", "above expected"]
+        headings = ["model", f"{labels_heading} %", "rank", "original %", "original rank"]
+        headings += [f"expected {labels_heading} %", "95 %", "above expected"]
         print_table(headings, map(_placement_row, placements))
     for placement in placements:
         click.echo()
-        _print_neighbours(placement, labels_name)
+        _print_neighbouring_models(placement, labels_heading)
     call.print_line(f"{count_noun(len(board), 'row')} of {count_noun(board.n_models, 'model')}")
     for reason, count in board.dropped_row_counts.items():
         call.print_line(f"{count_noun(count, 'row')} dropped: {reason}")
@@ -124,7 +124,7 @@ def _print_slopes(trend: Trend) -> None:
     slope = f"slope of {label_set_heading(trend.board.label_set)}"
     columns = ["original accuracy, %", "rows", "models", "families", slope, "95 %"]
     cells = [
-        [name, f"{line.n_rows:,}", f"{line.n_models:,}", f"{line.n_families:,}", *_estimate_cells(line.slope)]
+        [name, f"{line.n_rows:,}", f"{line.n_models:,}", f"{line.n_families:,}", *_format_estimate_cells(line.slope)]
         for name, line in _trend_lines_with_names(trend)
     ]
     print_table(columns, cells)
@@ -138,7 +138,7 @@ def _trend_lines_with_names(trend: Trend) -> Iterator[tuple[str, TrendLine]]:
     yield from ((str(line), line) for line in trend.band_lines if line.n_rows)
 
 
-def _estimate_cells(estimate: Estimate | None) -> list[str | None]:
+def _format_estimate_cells(estimate: Estimate | None) -> list[str | None]:
     if estimate is None:
         return [None, None]
     return [f"{estimate.value:.3f}", "{:.3f} to {:.3f}".format(*estimate.interval)]
@@ -150,7 +150,7 @@ def _rank_change_rows(trend: Trend) -> Iterator[list[str | None]]:
         named_changes.append(("per percentage point of original accuracy, all bands", trend.slope_change))
     for name, change in named_changes:
         p = f"below {_MIN_PRINTED_P_VALUE}" if change.p_value < _MIN_PRINTED_P_VALUE else f"{change.p_value:.4f}"
-        yield [name, *_estimate_cells(change), p]
+        yield [name, *_format_estimate_cells(change), p]
 
 
 def _rank_order_rows(trend: Trend, label_accuracy: OriginalLabelAccuracy | None) -> Iterator[list[str | None]]:
@@ -159,8 +159,8 @@ def _rank_order_rows(trend: Trend, label_accuracy: OriginalLabelAccuracy | None)
         yield [name, None if value is None else f"{value:.3f}"]
     rises = board.rank_gains
     for name, row in {
-        "highest rise": _find_largest_move(board, rises),
-        "deepest fall": _find_largest_move(board, -rises),
+        "highest rise": _find_largest_rank_change(board, rises),
+        "deepest fall": _find_largest_rank_change(board, -rises),
     }.items():
         if row is not None:
             places = f"rank {board.original_ranks[row]:,} to {board.real_ranks[row]:,}"
@@ -170,10 +170,10 @@ def _rank_order_rows(trend: Trend, label_accuracy: OriginalLabelAccuracy | None)
         yield [f"rows above the original labels ({format_percent_value(label_accuracy.percent)} %)", above_text]
 
 
-def _find_largest_move(board: Leaderboard, moves: npt.NDArray[np.int64]) -> int | None:
+def _find_largest_rank_change(board: Leaderboard, rank_changes: npt.NDArray[np.int64]) -> int | None:
     """Return the row with the largest change, of equal rows the best-ranked; None if no rank rises."""
-    row = max(board.best_first, key=lambda row: int(moves[row]))
-    return row if moves[row] > 0 else None
+    row = max(board.best_first, key=lambda row: int(rank_changes[row]))
+    return row if rank_changes[row] > 0 else None
 
 
 def _placement_row(placement: Placement) -> list[str | None]:
@@ -187,13 +187,13 @@ def _placement_row(placement: Placement) -> list[str | None]:
     return [str(entry), *cells, format_percent_value(expected.real), interval, f"{expected.residual:+.2f}"]
 
 
-def _print_neighbours(placement: Placement, labels_name: str) -> None:
+def _print_neighbouring_models(placement: Placement, labels_heading: str) -> None:
     entry = placement.entry
     rows = [
         [str(row), format_percent_value(row.real), f"{row.real - entry.real:+.2f}", format_percent_value(row.original)]
         for row in (*placement.better_rows, entry, *placement.other_rows)
     ]
-    print_table([f"next to {entry}", f"{labels_name} %", "difference", "original %"], rows)
+    print_table([f"next to {entry}", f"{labels_heading} %", "difference", "original %"], rows)
 
 
 def _footnotes(
@@ -207,8 +207,8 @@ def _footnotes(
         valid = label_accuracy.proportion
         yield f"original labels: {valid.hits:,} of {valid.n:,} valid, {label_accuracy.source}"
     if any(placement.expected for placement in placements):
-        labels_name = label_set_heading(board.label_set)
-        yield f"95 % of expected {labels_name}: for models of new families with this original accuracy"
+        labels_heading = label_set_heading(board.label_set)
+        yield f"95 % of expected {labels_heading}: for models of new families with this original accuracy"
     row_names = set(map(str, board.entries))
     for placement in placements:
         if str(placement.entry) in row_names:

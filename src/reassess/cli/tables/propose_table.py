@@ -62,7 +62,9 @@ def _print_source_table(call: Call, result: ProposalResult) -> None:
     own_counts = (by_source & (by_source.sum(axis=1) == 1)[:, None]).sum(axis=0)
     kinds = {model.name: model.kind for model in result.models}
     models = sorted(range(1, len(names)), key=lambda column: (-own_counts[column], names[column]))
-    printed = models[: call.limit_rows(len(models), _MAX_PRINTED_MODELS, "models, by candidates of only one source")]
+    printed = models[
+        : call.count_rows_to_print(len(models), _MAX_PRINTED_MODELS, "models, by candidates of only one source")
+    ]
     originals = [0] if result.is_original.any() else []
     rows = [
         [names[column], kinds.get(names[column]), f"{by_source[:, column].sum():,}", f"{own_counts[column]:,}"]
@@ -242,8 +244,8 @@ def unasked_to_json(
         "output": str(output),
         "candidates": len(candidates),
         "written": len(range(len(candidates))[:limit]),
-        "not_asked": _count_candidates(candidates, NOT_ASKED),
-        "unrated": _count_candidates(candidates, UNRATED),
+        "not_asked": _count_candidates_with_reason(candidates, NOT_ASKED),
+        "unrated": _count_candidates_with_reason(candidates, UNRATED),
         "top_k": top_k,
         "models": [
             {"file": file, "candidates": candidate_counts[file], "unknown": count}
@@ -258,7 +260,7 @@ def print_unasked_classes(
     """Print the first candidates, and the total."""
     written = range(len(candidates))[:limit]
     if len(candidates):
-        printed = call.limit_rows(len(written), _MAX_PRINTED_CANDIDATES, "candidates")
+        printed = call.count_rows_to_print(len(written), _MAX_PRINTED_CANDIDATES, "candidates")
         headings = ["image", "class", "name", "reason", "first class of", "predicted by", "probability"]
         print_table(headings, _unasked_rows(candidates, written[:printed]), n_text_columns=4)
     number = count_noun(len(candidates), "candidate")
@@ -266,9 +268,9 @@ def print_unasked_classes(
     call.print_line(f"{output}: {text}{', the most informative first' if len(candidates) else ''}")
     predicted = count_noun(len(candidates), "predicted class is", "predicted classes are")
     call.print_line(
-        f"{predicted} not labels and were not asked about: {_count_candidates(candidates, NOT_ASKED):,} on rated "
-        "images, "
-        f"{_count_candidates(candidates, UNRATED):,} on unrated images"
+        f"{predicted} not labels and were not asked about: "
+        f"{_count_candidates_with_reason(candidates, NOT_ASKED):,} on rated images, "
+        f"{_count_candidates_with_reason(candidates, UNRATED):,} on unrated images"
     )
     for file, count in unknown_counts.items():
         if count:
@@ -292,5 +294,5 @@ def _unasked_rows(candidates: Candidates, rows: range) -> list[list[object]]:
     ]
 
 
-def _count_candidates(candidates: Candidates, reason: str) -> int:
+def _count_candidates_with_reason(candidates: Candidates, reason: str) -> int:
     return (candidates.reasons or ()).count(reason)

@@ -28,12 +28,12 @@ def print_reliability(call: Call, result: Reliability, golden_votes: GoldenVotes
     for line in _summary_lines(result, golden_votes):
         print_text(line)
     table = raters_table(result)
-    limit = call.limit_rows(len(result.raters_by_information), _MAX_PRINTED_RATERS, "raters")
+    limit = call.count_rows_to_print(len(result.raters_by_information), _MAX_PRINTED_RATERS, "raters")
     replace(table, rows=table.rows[:limit]).print()
     for line in _footnotes(result):
         call.add_note(line)
-    _print_pairs(result.dependence, "votes")
-    _print_pairs(result.golden_dependence, "golden votes")
+    _print_rater_pairs(result.dependence, "votes")
+    _print_rater_pairs(result.golden_dependence, "golden votes")
 
 
 def raters_table(result: Reliability) -> ResultTable:
@@ -129,7 +129,7 @@ def _footnotes(result: Reliability) -> Iterator[str]:
         yield f"-: {reason}: {join_first(unmeasured, max_items=10)}"
 
 
-def _print_pairs(dependence: Dependence | None, items_text: str) -> None:
+def _print_rater_pairs(dependence: Dependence | None, votes_name: str) -> None:
     """Print pairs of raters who agree too often, the most significant first."""
     if dependence is None or not dependence.pairs:
         return
@@ -145,7 +145,7 @@ def _print_pairs(dependence: Dependence | None, items_text: str) -> None:
     ]
     n_more = len(dependence.pairs) - len(rows)
     title = (
-        f"\nraters who agree too often in the {items_text}: {len(dependence.pairs):,} of {dependence.n_tested:,} pairs"
+        f"\nraters who agree too often in the {votes_name}: {len(dependence.pairs):,} of {dependence.n_tested:,} pairs"
     )
     headings = ["raters", "items in common", "agree %", "expected %", "standard errors"]
     print_table(headings, rows, title=title + (f"; the {len(rows)} most significant" if n_more else ""))

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from reassess import annotation
-from reassess.cli.call import Call, add_call_options
+from reassess.cli.call import Call, add_common_options
 from reassess.cli.campaign_inputs import campaign_argument
 from reassess.cli.help_pages import Command
 from reassess.cli.options import output_option
@@ -28,7 +28,7 @@ from reassess.text import format_bytes
     is_flag=True,
     help="After the copy, upgrade the campaign from an earlier version. Stop its server first.",
 )
-@add_call_options
+@add_common_options
 def backup(call: Call, campaign: str | Path, output: Path | None, upgrade: bool) -> None:
     """Copy a campaign while it is served.
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reassess import annotation
-from reassess.cli.call import INPUT_PATH_TYPE, Call, FiniteRange, add_call_options, show_progress_bars
+from reassess.cli.call import INPUT_PATH_TYPE, Call, FiniteRange, add_common_options, show_progress_bars
 from reassess.cli.campaign_inputs import (
     GOLDEN_NOT_IN_TASKS_NOTE,
     GOLDEN_TYPE,
@@ -102,7 +102,7 @@ _CONSENT_FILE, _EXAMPLES_FOLDER = "consent.md", "examples"  # of a benchmark fol
     help="Seed of the order of tasks; keep it secret, since it reveals golden tasks.  [default: random]",
 )
 @benchmark_option
-@add_call_options
+@add_common_options
 def create(
     call: Call,
     campaign: str | Path,

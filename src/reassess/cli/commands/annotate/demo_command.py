@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 import click
 
 from reassess import annotation
-from reassess.cli.call import Call, add_call_options
+from reassess.cli.call import Call, add_common_options
 from reassess.cli.help_pages import Command
 from reassess.data import open_images
 
@@ -17,7 +17,7 @@ _N_DEMO_IMAGES = 24
 @click.command(
     cls=Command, docs="docs/annotate.md", examples=["reassess annotate demo", "reassess annotate demo --json"]
 )
-@add_call_options
+@add_common_options
 def demo(call: Call) -> None:
     """Try a small campaign with drawn shapes.
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from reassess import annotation
-from reassess.cli.call import Call, add_call_options, reject_repeated_files
+from reassess.cli.call import Call, add_common_options, reject_repeated_files
 from reassess.cli.campaign_inputs import campaign_argument
 from reassess.cli.help_pages import Command
 
@@ -19,7 +19,7 @@ from reassess.cli.help_pages import Command
 @campaign_argument
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
 @click.option("--undo", is_flag=True, help="Include the raters again.")
-@add_call_options
+@add_common_options
 def exclude(call: Call, campaign: str | Path, names: tuple[str, ...], undo: bool) -> None:
     """Exclude a rater's votes, or include them again.
 

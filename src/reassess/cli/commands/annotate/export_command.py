@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reassess import annotation
-from reassess.cli.call import Call, add_call_options, find_unused_path
+from reassess.cli.call import Call, add_common_options, find_unused_path
 from reassess.cli.campaign_inputs import campaign_argument, has_no_linked_expert
 from reassess.cli.help_pages import Command
 from reassess.cli.options import output_option
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 @campaign_argument
 @output_option("FOLDER", "The benchmark folder to write.")
 @click.option("--rater-names", is_flag=True, help="Write the names of raters instead of numbers.")
-@add_call_options
+@add_common_options
 def export(call: Call, campaign: str | Path, output: Path, rater_names: bool) -> None:
     """Write the votes as a benchmark folder.
 
@@ -105,16 +105,16 @@ def _make_labels_command(folder: Path, exported: "CampaignExport", campaign: "Ca
     benchmark = open_benchmark(folder)
     sources = benchmark.sources
 
-    def output(part: str, default: str) -> list[str]:
-        return ["-o", sources[part], "--force"] if part in sources else ["-o", str(folder / default)]
+    def make_output_option(part: str, default_name: str) -> list[str]:
+        return ["-o", sources[part], "--force"] if part in sources else ["-o", str(folder / default_name)]
 
-    aggregate = ["reassess", "aggregate", "--benchmark", str(folder), *output("scores", "scores.csv")]
+    aggregate = ["reassess", "aggregate", "--benchmark", str(folder), *make_output_option("scores", "scores.csv")]
     if exported.golden is not None and campaign.at_least is not None:
         aggregate += ["--golden-at-least", str(campaign.at_least)]
     if (
         campaign.has_original_votes and exported.has_rater_golden_votes
     ):  # else nothing says how good the original labels are
         aggregate += ["--original", str(folder / "original.csv")]
-    labels = ["reassess", "labels", "--benchmark", str(folder), *output("labels", "labels.csv")]
+    labels = ["reassess", "labels", "--benchmark", str(folder), *make_output_option("labels", "labels.csv")]
     labels += ["--details", str(find_unused_path("changed.csv"))] if "original" in sources else []
     return f"{shlex.join(aggregate)} && {shlex.join(labels)}"

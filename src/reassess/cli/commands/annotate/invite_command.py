@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reassess import annotation
-from reassess.cli.call import Call, add_call_options, reject_repeated_files
+from reassess.cli.call import Call, add_common_options, reject_repeated_files
 from reassess.cli.campaign_inputs import (
     ADDRESS_TYPE,
     DEFAULT_ADDRESS,
@@ -62,7 +62,7 @@ def _parse_person(text: str) -> tuple[str, str | None]:
     metavar="URL",
     help="Address of the pages, as people open it.",
 )
-@add_call_options
+@add_common_options
 def invite(
     call: Call, campaign: str | Path, people: tuple[tuple[str, str | None], ...], revoke: bool, address: str
 ) -> None:
@@ -71,13 +71,13 @@ def invite(
     Raters vote, experts answer golden questions, and owners manage the campaign. A link is shown only once. Anyone who
     has it can sign in as that person. With --force, people with a link get a new link, and the old link is revoked.
     """
-    roles = dict(people)
+    role_by_name = dict(people)
     reject_repeated_files(name for name, _ in people)
     now = time.time()
     with annotation.using_campaign(campaign) as opened:
         if not revoke:
-            _add_people(opened, roles, now, force=call.force)
-        people_found = [annotation.find_person(opened, name) for name in roles]
+            _add_new_people(opened, role_by_name, now, force=call.force)
+        people_found = [annotation.find_person(opened, name) for name in role_by_name]
         links: dict[str, str | None] = {}
         for person in people_found:
             if revoke:
@@ -115,9 +115,9 @@ def _describe_missing_raters(campaign: "Campaign", invited: Sequence["Person"]) 
     return f"{count_noun(n_raters, 'rater')} for {votes}: invite {n_needed - n_raters:,} more, or questions stay open"
 
 
-def _add_people(campaign: "Campaign", roles: Mapping[str, str | None], now: float, *, force: bool) -> None:
+def _add_new_people(campaign: "Campaign", role_by_name: Mapping[str, str | None], now: float, *, force: bool) -> None:
     """Add the people who are new. A person who has a link already (without `force`) is an error."""
-    people_by_name = {person.name: person for person in annotation.list_people(campaign) if person.name in roles}
+    people_by_name = {person.name: person for person in annotation.list_people(campaign) if person.name in role_by_name}
     linked = annotation.read_invited_ids(campaign)
     if existing := [name for name, person in people_by_name.items() if person.id in linked and not force]:
         raise DataError(
@@ -127,7 +127,9 @@ def _add_people(campaign: "Campaign", roles: Mapping[str, str | None], now: floa
             fix="choose another name, or --force for a new link, or --revoke",
         )
     if other_roles := [
-        f"{name}, {person.role}" for name, person in people_by_name.items() if roles[name] not in (None, person.role)
+        f"{name}, {person.role}"
+        for name, person in people_by_name.items()
+        if role_by_name[name] not in (None, person.role)
     ]:
         raise DataError(
             "duplicate-person",
@@ -137,6 +139,8 @@ def _add_people(campaign: "Campaign", roles: Mapping[str, str | None], now: floa
         )
     for role in _ROLES:
         names = [
-            name for name, role_given in roles.items() if (role_given or "rater") == role and name not in people_by_name
+            name
+            for name, role_given in role_by_name.items()
+            if (role_given or "rater") == role and name not in people_by_name
         ]
         annotation.add_people(campaign, names, role, now=now)

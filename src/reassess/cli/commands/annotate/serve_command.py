@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from reassess import annotation
-from reassess.cli.call import INPUT_PATH_TYPE, Call, add_call_options, find_unused_path
+from reassess.cli.call import INPUT_PATH_TYPE, Call, add_common_options, find_unused_path
 from reassess.cli.campaign_inputs import DEFAULT_ADDRESS, campaign_argument, open_campaign_images
 from reassess.cli.help_pages import Command
 from reassess.cli.options import ParsedType
@@ -50,7 +50,7 @@ def _parse_address(text: str) -> tuple[str, int, str | None]:
     metavar="FOLDER|ZIP|TAR",
     help="Current location of the images.  [default: as for create]",
 )
-@add_call_options
+@add_common_options
 def serve(call: Call, campaign: str | Path, address: tuple[str, int, str | None], images: Path | None) -> None:
     """Serve the rating pages.
 
@@ -63,14 +63,14 @@ def serve(call: Call, campaign: str | Path, address: tuple[str, int, str | None]
         app = annotation.make_app(opened, open_campaign_images(opened, images))
         call.suggest_command("annotate", "export", annotation.hide_password(campaign), "-o", find_unused_path("rated"))
 
-        def print_address(address_opened: str) -> None:
+        def print_address(served_address: str) -> None:
             if call.json:
-                call.print_json("annotate", {"address": address_opened, "root_path": path or ""})
+                call.print_json("annotate", {"address": served_address, "root_path": path or ""})
             elif path:
-                call.print_line(f"{opened.name}: {address_opened}, for a proxy that serves it at {path}")
+                call.print_line(f"{opened.name}: {served_address}, for a proxy that serves it at {path}")
             else:
-                call.print_line(f"{opened.name}: {address_opened}")
-                if address_opened != f"{DEFAULT_ADDRESS}/":
+                call.print_line(f"{opened.name}: {served_address}")
+                if served_address != f"{DEFAULT_ADDRESS}/":
                     how = "reassess annotate invite --address URL (--force: new links)"
                     call.print_line(f"links need the address people open: {how}")
 

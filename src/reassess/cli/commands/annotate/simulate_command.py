@@ -15,13 +15,13 @@ from reassess.cli.call import (
     INPUT_PATH_TYPE,
     Call,
     FiniteRange,
-    add_call_options,
+    add_common_options,
     find_unused_path,
     format_percent_cell,
     show_progress_bars,
 )
 from reassess.cli.campaign_inputs import campaign_argument, has_no_linked_expert
-from reassess.cli.evaluation_inputs import select_evaluation_labels
+from reassess.cli.evaluation_inputs import to_evaluation_labels
 from reassess.cli.help_pages import Command
 from reassess.cli.options import ParsedType, output_option
 from reassess.cli.packages import check_packages
@@ -40,7 +40,7 @@ _DEFAULT_RATERS, _DEFAULT_SECONDS = 6, 3.0
 _CAREFUL_RATER = "0.9,0.05,0.05/0.05,0.05,0.9"
 
 
-def _parse_matrix(text: str) -> tuple[tuple[float, ...], ...]:
+def _parse_confusion_matrix(text: str) -> tuple[tuple[float, ...], ...]:
     try:
         return tuple(tuple(float(part) for part in row.split(",")) for row in text.split("/"))
     except ValueError:
@@ -67,7 +67,7 @@ def _parse_matrix(text: str) -> tuple[tuple[float, ...], ...]:
 @click.option(
     "--matrix",
     "matrices",
-    type=ParsedType("matrix", _parse_matrix),
+    type=ParsedType("matrix", _parse_confusion_matrix),
     multiple=True,
     default=[_CAREFUL_RATER],
     metavar="M",
@@ -90,7 +90,7 @@ def _parse_matrix(text: str) -> tuple[tuple[float, ...], ...]:
 )
 @click.option("--seed", type=click.IntRange(0), metavar="S", default=0, show_default=True, help="Seed of the answers.")
 @output_option("FILE", "Write the copy with the simulated votes.", required=False)
-@add_call_options
+@add_common_options
 def simulate(
     call: Call,
     campaign: str | Path,
@@ -126,12 +126,10 @@ def simulate(
             truth = (
                 None
                 if labels is None
-                else select_evaluation_labels(
-                    labels, read_label_file(call.add_input("labels", labels), classes=classes)
-                )
+                else to_evaluation_labels(labels, read_label_file(call.add_input("labels", labels), classes=classes))
             )
             if annotation.resume(opened, time.time()):
-                call.announce("the campaign is paused; the copy is resumed")
+                call.print_progress_line("the campaign is paused; the copy is resumed")
             annotation.end_expired_turns(opened, math.inf)  # nobody continues their turn in the copy
             is_without_expert = has_no_linked_expert(opened)
             result = annotation.simulate(
@@ -141,7 +139,7 @@ def simulate(
                 now=time.time(),
                 seconds_per_vote=seconds,
                 seed=seed,
-                report_answers=_make_answer_counter(progress),
+                report_answers=_make_bar_updater(progress),
             )
         if output is not None:
             annotation.backup_campaign(copy, output, force=call.force)
@@ -151,16 +149,16 @@ def simulate(
     _print_simulation(call, result, seconds, output, is_random=labels is None)
 
 
-def _make_answer_counter(progress: Callable[[str, int, int], None]) -> Callable[[int], None]:
+def _make_bar_updater(update_bar: Callable[[str, int, int], None]) -> Callable[[int], None]:
     """Return a function that adds to the number of answers in the progress bar."""
     done = 0
 
-    def add(n_answers: int) -> None:
+    def advance_bar(n_answers: int) -> None:
         nonlocal done
         done += n_answers
-        progress("answers", done, 0)
+        update_bar("answers", done, 0)
 
-    return add
+    return advance_bar
 
 
 def _format_hours(hours: float) -> str:
@@ -168,7 +166,7 @@ def _format_hours(hours: float) -> str:
 
 
 def _print_simulation(
-    call: Call, result: "Simulation", seconds: float, output: Path | None, *, is_random: bool
+    call: Call, result: "Simulation", seconds_per_vote: float, output: Path | None, *, is_random: bool
 ) -> None:
     if call.json:
         call.print_json("annotate", result.to_json())
@@ -177,7 +175,7 @@ def _print_simulation(
     print_text(
         f"{raters}: {count_noun(result.n_tasks, 'task')}, {count_noun(result.n_answers, 'answer')}, "
         f"{_format_hours(result.hours)} of "
-        f"work at {seconds:.2f} seconds per answer; finished after {_format_hours(result.elapsed_hours)}"
+        f"work at {seconds_per_vote:.2f} seconds per answer; finished after {_format_hours(result.elapsed_hours)}"
     )
     if result.n_failed:
         print_text(f"practice: {result.n_failed:,} of {raters} below the bar, without votes")

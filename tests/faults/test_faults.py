@@ -20,7 +20,7 @@ import pytest
 
 import reassess
 from reassess.cli import root_command
-from reassess.cli.call import OUTPUT_PATH_TYPE
+from reassess.cli.command_run import OUTPUT_PATH_TYPE
 from reassess.formats.files import sha256
 from tests.faults.children import Child, ForkServer
 from tests.faults.inputs import INPUTS

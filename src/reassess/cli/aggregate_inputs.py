@@ -12,7 +12,7 @@ import numpy as np
 from reassess.aggregation import AUTO, METHODS, Aggregation, aggregate, parse_method, with_golden_votes
 from reassess.aggregation.golden import expert_truth
 from reassess.aggregation.golden_items import count_votes_on
-from reassess.cli.call import Call
+from reassess.cli.command_run import CommandRun
 from reassess.cli.part_inputs import NO_SOURCE, PartReader, find_part, require_part
 from reassess.core import IMAGENET, Benchmark, Questions, Scores, Votes
 from reassess.core.image_names import match_images, suggest_match
@@ -69,7 +69,7 @@ class ComputedScores:
 
 
 def compute_scores(
-    call: Call,
+    run: CommandRun,
     benchmark: Benchmark,
     votes: str | None,
     method: str | None,
@@ -85,14 +85,14 @@ def compute_scores(
         options = {**options, "golden": None}
     name = method or _choose_default_method(benchmark, options)
     _reject_unused_options(name, options, benchmark)
-    reader = PartReader(call, benchmark, needs_classes=benchmark.folder is not None)
+    reader = PartReader(run, benchmark, needs_classes=benchmark.folder is not None)
     main_votes = reader.read_required("votes", votes)
     if name == IMAGENET_METHOD:
         # Check the votes before ImageNet's golden answers are read with them.
         require_questions(main_votes.items, votes_name=f"the votes of {reader.files['votes']}")
     if method is None and main_votes.is_anonymous and not any(value is not None for value in options.values()):
         name = "majority"  # counts have no raters, so a rater model cannot be fitted
-    for part, path in _find_method_files(call, benchmark, name, options).items():
+    for part, path in _find_method_files(run, benchmark, name, options).items():
         reader.read_part(part, path)
     reader.check_same_item_kind()
     is_default = method is None and name != IMAGENET_METHOD and not main_votes.is_anonymous
@@ -146,21 +146,21 @@ def _choose_default_method(benchmark: Benchmark, options: dict[str, Any]) -> str
     return "calibrated" if options["golden"] is not None or "golden" in benchmark.sources else "em"
 
 
-def _find_method_files(call: Call, benchmark: Benchmark, method: str, options: dict[str, Any]) -> dict[str, Path]:
+def _find_method_files(run: CommandRun, benchmark: Benchmark, method: str, options: dict[str, Any]) -> dict[str, Path]:
     """Return the files that a method reads besides votes: each from its option or from the benchmark."""
     paths: dict[str, Path | None] = {}
     if _method_uses_option(method, "golden") and (options["golden"] is not None or "golden" in benchmark.sources):
-        paths["golden"] = require_part(call, benchmark, "golden", options["golden"])
+        paths["golden"] = require_part(run, benchmark, "golden", options["golden"])
     if "experts" in METHODS[method].required_options and "rater-golden" in benchmark.sources:
-        paths["rater-golden"] = require_part(call, benchmark, "rater-golden")
+        paths["rater-golden"] = require_part(run, benchmark, "rater-golden")
     else:  # optional for this method, so not downloaded
-        paths["rater-golden"] = find_part(call, benchmark, "rater-golden", None)
+        paths["rater-golden"] = find_part(run, benchmark, "rater-golden", None)
     if (
         not _method_uses_option(method, "golden") and paths["rater-golden"] is not None
     ):  # shows which golden items have no votes
-        paths["golden"] = find_part(call, benchmark, "golden", None)
+        paths["golden"] = find_part(run, benchmark, "golden", None)
     if method == IMAGENET_METHOD or options["original"] is not None:
-        paths["original"] = find_part(call, benchmark, "original", options["original"])
+        paths["original"] = find_part(run, benchmark, "original", options["original"])
     return {part: path for part, path in paths.items() if path is not None}
 
 

@@ -13,7 +13,7 @@ import click
 import numpy as np
 
 from reassess import annotation
-from reassess.cli.call import INPUT_PATH_TYPE, Call
+from reassess.cli.command_run import INPUT_PATH_TYPE, CommandRun
 from reassess.cli.options import ParsedType
 from reassess.cli.part_inputs import NO_SOURCE, PartReader, find_part
 from reassess.core import (
@@ -81,7 +81,7 @@ class CampaignParts:
 
 
 def load_campaign_parts(
-    call: Call,
+    run: CommandRun,
     benchmark: Benchmark | None,
     tasks_file: Path,
     golden_option: int | str | None,
@@ -90,8 +90,8 @@ def load_campaign_parts(
     seed: int,
 ) -> CampaignParts:
     """Read the parts of a campaign; `golden_option` is a number of questions to draw, or a source of questions."""
-    reader = PartReader(call, benchmark)
-    source_tasks = _read_tasks_or_candidates(call.add_input("tasks", tasks_file), reader.classes)
+    reader = PartReader(run, benchmark)
+    source_tasks = _read_tasks_or_candidates(run.add_input("tasks", tasks_file), reader.classes)
     reader.parts["tasks"] = tasks_file, source_tasks.questions
     reader.set_benchmark_by_images(reader.images, needs_classes=True)
     reader.read_original_labels(original_source)
@@ -100,7 +100,7 @@ def load_campaign_parts(
     for source in (golden_option if isinstance(golden_option, str) else None, None):
         if "golden" in reader.parts or golden_option == NO_SOURCE:
             break
-        if (path := find_part(call, reader.benchmark, "golden", source)) is not None:
+        if (path := find_part(run, reader.benchmark, "golden", source)) is not None:
             golden_read = read_golden_file(reader, path, one_answer_only=True)
             reader.parts["golden" if isinstance(golden_read, Votes) else "questions"] = path, golden_read
             samples += filter(None, [read_sample(path)])

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from reassess.cleaning import MIN_LABEL_QUALITY, CleaningMethod
-from reassess.cli.call import Call, with_progress
+from reassess.cli.command_run import CommandRun, with_progress
 from reassess.cli.packages import check_packages
 from reassess.cli.part_inputs import find_images_path
 from reassess.core import Benchmark, Cleaning, Match
@@ -32,7 +32,7 @@ class CleaningOutputs:
     @classmethod
     def from_options(
         cls,
-        call: Call,
+        run: CommandRun,
         output: Path,
         details: Path | None,
         page: Path | None,
@@ -47,13 +47,13 @@ class CleaningOutputs:
         if page is not None and images is None:
             if benchmark is None:
                 raise click.UsageError("--page needs --images, or --benchmark FOLDER with images.")
-            images = find_images_path(call, benchmark, needed_by="clean --page")
+            images = find_images_path(run, benchmark, needed_by="clean --page")
         for path, suffixes, content_name in (
             (output, (*CLEAN_LIST_SUFFIXES, *TABLE_SUFFIXES), "wrong labels or kept images"),
             (details, TABLE_SUFFIXES, "details of cleaning"),
             (page, REPORT_SUFFIXES, "a page"),
         ):
-            call.check_output(path, suffixes, content_name, benchmark=benchmark)
+            run.check_output(path, suffixes, content_name, benchmark=benchmark)
         return cls(output, details, page, images)
 
     @property
@@ -61,19 +61,19 @@ class CleaningOutputs:
         """Whether the output lists the kept images instead of the wrong labels."""
         return self.output.suffix.lower() in CLEAN_LIST_SUFFIXES
 
-    def write_files(self, call: Call, cleaning: Cleaning, match: Match) -> ShownMistakes | None:
+    def write_files(self, run: CommandRun, cleaning: Cleaning, match: Match) -> ShownMistakes | None:
         """Write all files, or none if one fails. Return what the page shows; None if no page was written."""
         with write_atomically():
             write = write_clean_list if self.lists_kept_images else write_label_errors
-            write(self.output, cleaning, force=call.force)
+            write(self.output, cleaning, force=run.force)
             if self.details is not None:
-                write_cleaning_details(self.details, cleaning, force=call.force)
+                write_cleaning_details(self.details, cleaning, force=run.force)
             if self.page is None or self.images is None:
                 return None
             if cleaning.kept.all():
-                call.print_line(f"{self.page}: not written, since no label is wrong")
+                run.print_line(f"{self.page}: not written, since no label is wrong")
                 return None
-            record = call.describe_command()
+            record = run.describe_command()
             places = {"images": str(self.images)}
             if not any(str(entry["name"]).endswith("original") for entry in record["inputs"]):
                 places = {"labels": f"{self.images}, by its folders", **places}
@@ -84,8 +84,8 @@ class CleaningOutputs:
                 self.images,
                 match=match,
                 **record,
-                force=call.force,
-                track=lambda names: with_progress(call, names, "making thumbnails"),
+                force=run.force,
+                track=lambda names: with_progress(run, names, "making thumbnails"),
             )
 
     def to_json(self, page_contents: ShownMistakes | None) -> dict[str, str | None]:

@@ -16,7 +16,7 @@ from reassess.aggregation import (
 )
 from reassess.aggregation.golden_items import golden_sources
 from reassess.cli.aggregate_inputs import raters_answered_no_golden_questions
-from reassess.cli.call import Call
+from reassess.cli.command_run import CommandRun
 from reassess.cli.part_inputs import PartReader, find_part, require_part
 from reassess.core import Benchmark, LabelSets, Scores, Votes
 from reassess.core.scores import UNKNOWN_METHOD
@@ -43,7 +43,7 @@ class CurveInputs:
 
 
 def load_curve_inputs(
-    call: Call,
+    run: CommandRun,
     files: tuple[str, ...],
     benchmark: Benchmark | None,
     golden: str | None = None,
@@ -54,10 +54,10 @@ def load_curve_inputs(
 ) -> tuple[dict[str, tuple[Path, Scores]], CurveInputs]:
     """Read the scores of each file, with their path, and the parts to measure them with."""
     if not files and benchmark is not None:
-        require_part(call, benchmark, "scores")
+        require_part(run, benchmark, "scores")
         files = (benchmark.sources["scores"],)
-    reader = PartReader(call, benchmark)
-    paths = {f"scores {number}": call.find_or_download_source("scores", file) for number, file in enumerate(files, 1)}
+    reader = PartReader(run, benchmark)
+    paths = {f"scores {number}": run.find_or_download_source("scores", file) for number, file in enumerate(files, 1)}
     for file, (part, path) in zip(files, paths.items(), strict=True):
         scores = reader.read_part(part, path)
         if method is not None:
@@ -66,12 +66,12 @@ def load_curve_inputs(
                     f"--method is only for scores of unknown method; {file} was made by {scores.method}."
                 )
             reader.parts[part] = path, replace(scores, method=method)
-    votes = None if benchmark is None else find_part(call, benchmark, "votes", None)
+    votes = None if benchmark is None else find_part(run, benchmark, "votes", None)
     reader.set_benchmark_by_images(reader.images)
     if option_that_needs_votes is not None:
         if "votes" not in reader.benchmark.sources:
             raise click.UsageError(f"{option_that_needs_votes} needs the votes behind the scores: give --benchmark.")
-        votes = require_part(call, reader.benchmark, "votes")
+        votes = require_part(run, reader.benchmark, "votes")
     parts, curve_inputs = _load_golden_and_votes(reader, votes, golden, golden_at_least)
     return {file: (path, parts[part]) for file, (part, path) in zip(files, paths.items(), strict=True)}, curve_inputs
 
@@ -85,9 +85,7 @@ def _load_golden_and_votes(
     sources = _find_golden_sources(benchmark, golden)
     paths = {} if votes is None else {"votes": votes}
     golden_parts = ("golden",) if votes is None else ("golden", "rater-golden")
-    paths |= {
-        part: reader.call.find_or_download_source(part, sources[part]) for part in golden_parts if part in sources
-    }
+    paths |= {part: reader.run.find_or_download_source(part, sources[part]) for part in golden_parts if part in sources}
     for part, path in paths.items():
         reader.read_part(part, path)
     reader.read_original_labels()

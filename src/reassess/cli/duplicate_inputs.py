@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from reassess.cleaning import duplicate_groups
-from reassess.cli.call import Call
+from reassess.cli.command_run import CommandRun
 from reassess.cli.evaluation_inputs import EvaluationInputs
 from reassess.core import Benchmark, Duplicates, LabelSets
 from reassess.core.image_names import image_keys
@@ -32,11 +32,11 @@ class DuplicatesOption:
 
 
 def load_duplicates(
-    call: Call, option_value: str, image_names: Sequence[str], benchmark: Benchmark
+    run: CommandRun, option_value: str, image_names: Sequence[str], benchmark: Benchmark
 ) -> DuplicatesOption:
     """Read the duplicates that --duplicates names: ``FILE`` or ``FILE:SET``."""
     path, name = _split_set_name(option_value)
-    duplicates = read_duplicates(call.add_input("duplicates", path))
+    duplicates = read_duplicates(run.add_input("duplicates", path))
     if name is None and not len(duplicates):
         return DuplicatesOption(path, duplicates, None)
     with add_error_place(path):
@@ -52,10 +52,10 @@ def load_duplicates(
 
 
 def load_duplicate_groups(
-    call: Call, option_value: str, labels: LabelSets, benchmark: Benchmark
+    run: CommandRun, option_value: str, labels: LabelSets, benchmark: Benchmark
 ) -> tuple[list[tuple[str, ...]], int]:
     """Return the groups of duplicates that have labels, and the number of duplicates without a label."""
-    loaded = load_duplicates(call, option_value, labels.images, benchmark)
+    loaded = load_duplicates(run, option_value, labels.images, benchmark)
     if loaded.benchmark_set_name is None:
         return [], 0
     groups = [
@@ -103,11 +103,11 @@ class ExcludedImages:
         )
 
 
-def load_excluded_images(call: Call, option_value: str, inputs: EvaluationInputs) -> ExcludedImages:
+def load_excluded_images(run: CommandRun, option_value: str, inputs: EvaluationInputs) -> ExcludedImages:
     """Find the benchmark's images that have a duplicate in another set."""
     image_names = _list_image_names(inputs)
     match = inputs.benchmark.match or "path"
-    loaded = load_duplicates(call, option_value, image_names, inputs.benchmark)
+    loaded = load_duplicates(run, option_value, image_names, inputs.benchmark)
     path, duplicates, name = loaded.file, loaded.duplicates, loaded.benchmark_set_name
     if name is None:
         return ExcludedImages(path, None, (), 0, 0)

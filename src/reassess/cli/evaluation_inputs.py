@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from reassess.aggregation import label_sets, with_golden_votes
-from reassess.cli.call import Call, reject_repeated_files
+from reassess.cli.command_run import CommandRun, reject_repeated_files
 from reassess.cli.part_inputs import NO_SOURCE, PartReader, require_part
 from reassess.core import (
     USUAL_THRESHOLD,
@@ -75,15 +75,15 @@ class EvaluationInputs:
         """The threshold of the label sets: the benchmark's, or the default."""
         return USUAL_THRESHOLD if self.benchmark.threshold is None else self.benchmark.threshold
 
-    def add_class_tables(self, call: Call) -> None:
-        """Add the class tables of the benchmark, which `reassess.Findings` reads, to the inputs of a call."""
+    def add_class_tables(self, run: CommandRun) -> None:
+        """Add the class tables of the benchmark, which `reassess.Findings` reads, to the inputs of a command."""
         for part in ("groups", "collapsed"):
             if self.benchmark.folder is not None and part in self.benchmark.sources:
-                call.add_input(part, Path(self.benchmark.sources[part]))
+                run.add_input(part, Path(self.benchmark.sources[part]))
 
-    def make_join_arguments(self, call: Call) -> dict[str, Any]:
+    def make_join_arguments(self, run: CommandRun) -> dict[str, Any]:
         """Return the arguments of `reassess.find_outcomes` that tell how to join images."""
-        return {"match": self.benchmark.match or "path", "ignore_unknown": call.reading_options.ignore_unknown}
+        return {"match": self.benchmark.match or "path", "ignore_unknown": run.reading_options.ignore_unknown}
 
     def compute_outcomes(self, predictions: Predictions, labels: LabelSets, **join_arguments: Any) -> Outcomes:
         """Compute the outcome of each image by one of the label sets, as `reassess.find_outcomes` does.
@@ -107,7 +107,7 @@ class EvaluationInputs:
 
 
 def load_evaluation_inputs(
-    call: Call,
+    run: CommandRun,
     benchmark: Benchmark | None,
     first_labels: str | None,
     original: str | None,
@@ -120,13 +120,13 @@ def load_evaluation_inputs(
 ) -> EvaluationInputs:
     """Read the parts that models are evaluated with, and convert them to one class list."""
     is_default = benchmark is None and first_labels is None and thresholds is None
-    reader = PartReader(call, benchmark)
+    reader = PartReader(run, benchmark)
     if not needs_labels and first_labels is None and benchmark is not None and "labels" not in benchmark.sources:
         reader.parts["labels"] = benchmark.folder or Path("labels"), LabelSets.from_lists([], [], reader.classes)
     elif thresholds is None:
         sources = {"labels": first_labels} | {f"labels {number}": more for number, more in enumerate(further_labels, 2)}
         with add_labels_fix_to_errors(is_default):
-            paths = {part: require_part(call, benchmark, "labels", source) for part, source in sources.items()}
+            paths = {part: require_part(run, benchmark, "labels", source) for part, source in sources.items()}
         reject_repeated_files(paths.values())
         for part, path in paths.items():
             reader.read_part(part, path)
@@ -216,7 +216,7 @@ def _explain_class_source(reader: PartReader, parts: Mapping[str, Classed]) -> N
     files = join_first([str(path) for path, part_data in reader.parts.values() if classes_of(part_data).texts])
     names = join_first(classes.texts, max_items=5)
     count = count_noun(len(classes.texts), "class name")
-    reader.call.explanations.append(f"without a class list, the classes are the {count} in {files}, sorted: {names}")
+    reader.run.explanations.append(f"without a class list, the classes are the {count} in {files}, sorted: {names}")
 
 
 def _find_scores_source(labels: str | None, scores: str | None) -> str | None:
@@ -229,14 +229,14 @@ def _find_scores_source(labels: str | None, scores: str | None) -> str | None:
 
 
 def load_original_inputs(
-    call: Call, benchmark: Benchmark, original: str | None, golden: str | None, *, needs_golden: bool = False
+    run: CommandRun, benchmark: Benchmark, original: str | None, golden: str | None, *, needs_golden: bool = False
 ) -> EvaluationInputs:
     """Read the original labels, if available, and golden answers, if given or needed."""
-    reader = PartReader(call, benchmark)
+    reader = PartReader(run, benchmark)
     reader.read_original_labels(original)
     if golden is not None or needs_golden:
         try:
-            path = require_part(call, benchmark, "golden", golden)
+            path = require_part(run, benchmark, "golden", golden)
         except DataError as error:
             if golden is None:
                 error.fix = Fix.join("; or ", "give --golden FILE", error.fix)

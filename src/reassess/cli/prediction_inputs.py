@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
-from reassess.cli.call import INPUT_PATH_TYPE, Call, with_progress
+from reassess.cli.command_run import INPUT_PATH_TYPE, CommandRun, with_progress
 from reassess.cli.evaluation_inputs import EvaluationInputs, add_labels_fix_to_errors, format_labels_fix
 from reassess.core import IMAGENET, Benchmark, Predictions, class_folder_order
 from reassess.core.classes import NAMES_MIXED_WITH_IDS
@@ -29,28 +29,30 @@ _AUTO_CLASS_LIST = "auto"
 _SHARED_OPTIONS = ("benchmark", "labels", "original", "names", "classes", "unknown_class", "match", "ignore_unknown")
 
 
-def iter_predictions(call: Call, files: Sequence[Path], inputs: EvaluationInputs) -> Iterator[tuple[str, Predictions]]:
+def iter_predictions(
+    run: CommandRun, files: Sequence[Path], inputs: EvaluationInputs
+) -> Iterator[tuple[str, Predictions]]:
     """Read the files one by one, and yield the name and the predictions of each.
 
     The name of a file is its path. If there are several absolute paths, their common folders are removed, except in
     JSON.
     """
     for path in files:
-        call.reject_output_as_input(path)
+        run.reject_output_as_input(path)
     paths = list(map(str, files))
-    names = dict(zip(files, paths if call.json or len(paths) == 1 else relative_names(paths), strict=True))
+    names = dict(zip(files, paths if run.json or len(paths) == 1 else relative_names(paths), strict=True))
     rows = {
-        path: select_option_value(str(path), paths, call.reading_options.row_names, "--names", _ROW_ORDERS)
+        path: select_option_value(str(path), paths, run.reading_options.row_names, "--names", _ROW_ORDERS)
         for path in files
     }
     lists = {
         path: select_option_value(
-            str(path), paths, call.reading_options.output_classes, "--classes", (_AUTO_CLASS_LIST,)
+            str(path), paths, run.reading_options.output_classes, "--classes", (_AUTO_CLASS_LIST,)
         )
         for path in files
     }
-    for path in with_progress(call, files, "reading"):
-        yield names[path], _read_predictions(call, path, inputs, rows[path], lists[path])
+    for path in with_progress(run, files, "reading"):
+        yield names[path], _read_predictions(run, path, inputs, rows[path], lists[path])
 
 
 def copy_shared_arguments(files: Sequence[Path]) -> list[str]:
@@ -98,7 +100,7 @@ def select_option_value(
 
 
 def _read_predictions(
-    call: Call,
+    run: CommandRun,
     path: Path,
     inputs: EvaluationInputs,
     image_names_source: str | Path | None,
@@ -109,19 +111,19 @@ def _read_predictions(
     `image_names_source` is a file of image names or an order; `class_list_source` is a class list or auto.
     """
     image_names = (
-        read_lines(call.add_input("names", image_names_source)) if isinstance(image_names_source, Path) else None
+        read_lines(run.add_input("names", image_names_source)) if isinstance(image_names_source, Path) else None
     )
     output_classes = (
-        _read_class_list(call.add_input("classes", class_list_source)) if isinstance(class_list_source, Path) else None
+        _read_class_list(run.add_input("classes", class_list_source)) if isinstance(class_list_source, Path) else None
     )
-    predictions = _read_prediction_file(call, path, inputs, image_names, output_classes)
+    predictions = _read_prediction_file(run, path, inputs, image_names, output_classes)
     if isinstance(image_names_source, str):
         predictions = _name_rows_by_order(predictions, image_names_source, inputs, path)
     if (
         class_list_source == _AUTO_CLASS_LIST
-        and (detected := _detect_class_list(call, path, predictions, inputs)) is not None
+        and (detected := _detect_class_list(run, path, predictions, inputs)) is not None
     ):
-        return _read_prediction_file(call, path, inputs, image_names, detected)
+        return _read_prediction_file(run, path, inputs, image_names, detected)
     return predictions
 
 
@@ -138,22 +140,24 @@ def _read_class_list(path: Path) -> list[str]:
     return classes
 
 
-def _detect_class_list(call: Call, path: Path, predictions: Predictions, inputs: EvaluationInputs) -> list[str] | None:
+def _detect_class_list(
+    run: CommandRun, path: Path, predictions: Predictions, inputs: EvaluationInputs
+) -> list[str] | None:
     """Detect the class list of a model's outputs; None if it is the class list of the labels."""
     with add_error_place(path):
         outcomes = inputs.compute_outcomes(
-            predictions, inputs.labels, any_class_list=True, name=str(path), **inputs.make_join_arguments(call)
+            predictions, inputs.labels, any_class_list=True, name=str(path), **inputs.make_join_arguments(run)
         )
     class_list = find_class_list(outcomes, inputs.labels, inputs.original)
     if class_list is None:
-        call.add_note(f"{path}: {no_class_list_in_words(outcomes, inputs.labels, inputs.original)}")
+        run.add_note(f"{path}: {no_class_list_in_words(outcomes, inputs.labels, inputs.original)}")
         return None
-    call.add_note(f"{path}: {class_list_in_words(class_list, inputs.labels.classes)}")
+    run.add_note(f"{path}: {class_list_in_words(class_list, inputs.labels.classes)}")
     return class_list.output_names(predictions, inputs.labels.classes)
 
 
 def _read_prediction_file(
-    call: Call,
+    run: CommandRun,
     path: Path,
     inputs: EvaluationInputs,
     image_names: Sequence[str] | None,
@@ -162,11 +166,11 @@ def _read_prediction_file(
     """Read a file with given image names and class list, and convert names to the benchmark's."""
     try:
         predictions = read_predictions(
-            call.add_input("predictions", path),
+            run.add_input("predictions", path),
             inputs.labels.classes,
             names=image_names,
             outputs=output_classes,
-            unknown_class=call.reading_options.unknown_class,
+            unknown_class=run.reading_options.unknown_class,
         )
     except DataError as error:
         if error.code in ("ids-of-names", "names-without-list") and inputs.class_file is not None:
@@ -180,7 +184,7 @@ def _read_prediction_file(
     if inputs.is_default:
         _reject_unknown_images(path, predictions.images, inputs)
     if image_names is None and predictions.images is not None and (names_file := find_names_file(path)) is not None:
-        call.add_input("names", names_file)
+        run.add_input("names", names_file)
     if predictions.images is not None:
         with add_error_place(path):
             predictions = predictions.with_images(to_benchmark_names(predictions.images, inputs.benchmark))

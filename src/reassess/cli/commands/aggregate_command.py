@@ -11,7 +11,7 @@ from reassess.aggregation import AUTO, METHODS, parse_method
 from reassess.aggregation.em_inputs import DEFAULT_POOLING
 from reassess.aggregation.stopping import warn_of_early_stop
 from reassess.cli.aggregate_inputs import IMAGENET_METHOD, ComputedScores, compute_scores
-from reassess.cli.call import Call, FiniteRange, add_common_options
+from reassess.cli.command_run import CommandRun, FiniteRange, add_common_options
 from reassess.cli.help_pages import Choice, Command, benchmark_section_option
 from reassess.cli.options import (
     answers_option,
@@ -62,7 +62,12 @@ from reassess.text import count_noun, join_first
 @output_option("SCORES", "npz, csv, tsv, jsonl or parquet.")
 @add_common_options
 def aggregate(
-    call: Call, votes: str | None, benchmark: Benchmark | None, method: str | None, output: Path, **method_options: Any
+    run: CommandRun,
+    votes: str | None,
+    benchmark: Benchmark | None,
+    method: str | None,
+    output: Path,
+    **method_options: Any,
 ) -> None:
     """Compute scores from votes.
 
@@ -76,11 +81,11 @@ def aggregate(
     if method is None and benchmark is not None and benchmark.method is not None:
         method = parse_method(benchmark.method)[0]
     source = benchmark or (IMAGENET if method == IMAGENET_METHOD else Benchmark())
-    call.check_output(output, (".npz", *TABLE_SUFFIXES), "scores", benchmark=benchmark, part="scores")
+    run.check_output(output, (".npz", *TABLE_SUFFIXES), "scores", benchmark=benchmark, part="scores")
     if votes is None and "votes" not in source.sources and benchmark is None:
         raise click.UsageError("Give VOTES, or --benchmark.")
     computed = compute_scores(
-        call,
+        run,
         source,
         votes,
         None if method == AUTO else method,
@@ -92,12 +97,12 @@ def aggregate(
         warn_of_early_stop(source.stop, f"their {computed.method_name} is biased; use calibrated or em")
     with write_atomically():
         if isinstance(result.posterior.items, Questions):
-            write_scores(output, computed.scores, force=call.force)
+            write_scores(output, computed.scores, force=run.force)
         else:
-            write_posterior(output, result.posterior, force=call.force)
-        reading_options = call.reading_options
+            write_posterior(output, result.posterior, force=run.force)
+        reading_options = run.reading_options
         save_settings(
-            call,
+            run,
             benchmark,
             output,
             "scores",
@@ -107,9 +112,9 @@ def aggregate(
         )
     if isinstance(result.posterior.items, Questions):
         suggest_labels_command(
-            call, benchmark, output, None if benchmark and benchmark.threshold is not None else USUAL_THRESHOLD
+            run, benchmark, output, None if benchmark and benchmark.threshold is not None else USUAL_THRESHOLD
         )
-    _print_scores(call, computed, output)
+    _print_scores(run, computed, output)
 
 
 def _check_format_can_store_scores(path: Path, votes: Votes) -> None:
@@ -118,7 +123,7 @@ def _check_format_can_store_scores(path: Path, votes: Votes) -> None:
         check_suffix(path, TABLE_SUFFIXES, "a table")
 
 
-def _print_scores(call: Call, computed: ComputedScores, output: Path) -> None:
+def _print_scores(run: CommandRun, computed: ComputedScores, output: Path) -> None:
     name, votes, result = computed.method_name, computed.votes_with_golden, computed.aggregation
     prior = None
     if result.model is not None:
@@ -137,39 +142,39 @@ def _print_scores(call: Call, computed: ComputedScores, output: Path) -> None:
         "golden_unrated": unrated,
     }
     facts |= result.facts
-    if call.json:
-        call.print_json("aggregate", facts)
+    if run.json:
+        run.print_json("aggregate", facts)
         return
     item = "question" if isinstance(votes.items, Questions) else "item"
     items = count_noun(len(result.posterior), item if votes.classes is None else "score")
     raters_text = "unknown raters" if raters is None else count_noun(raters, "rater")
-    call.print_line(f"{output}: {items}, {count_noun(len(votes), 'vote')} by {raters_text}, method {name}")
+    run.print_line(f"{output}: {items}, {count_noun(len(votes), 'vote')} by {raters_text}, method {name}")
     if repeated_votes := _count_repeated_votes(votes):
-        call.print_line(f"{count_noun(repeated_votes, 'repeated vote')} (same rater and item), all counted")
+        run.print_line(f"{count_noun(repeated_votes, 'repeated vote')} (same rater and item), all counted")
     if computed.n_items_with_only_golden_votes:
         count = count_noun(computed.n_items_with_only_golden_votes, f"golden {item} has", f"golden {item}s have")
-        call.print_line(f"{count} only golden votes, which are used")
+        run.print_line(f"{count} only golden votes, which are used")
     if images:
         decided = f"{count_noun(questions, 'golden question')} on {count_noun(images, 'image')}"
-        call.print_line(f"decided by experts: {decided}, since raters have not answered all questions of these images")
+        run.print_line(f"decided by experts: {decided}, since raters have not answered all questions of these images")
     if unrated:
         images_are = count_noun(unrated, "golden image is", "golden images are")
-        call.print_line(f"{images_are} unrated: neither raters nor experts have answered all golden questions there")
+        run.print_line(f"{images_are} unrated: neither raters nor experts have answered all golden questions there")
     if (classes := classes_of(votes)).has_local_ids:
         names = count_noun(len(classes.texts), "class name")
-        call.print_line(
+        run.print_line(
             f"without a class list, the classes are the {names} in the votes, sorted: "
             f"{join_first(classes.texts, max_items=5)}"
         )
     if scale is not None and scale != KNOWN_ANSWERS:
-        call.print_line(f"answers, from invalid to valid: {join_first(scale, max_items=10)}")
+        run.print_line(f"answers, from invalid to valid: {join_first(scale, max_items=10)}")
     if prior is not None:
-        call.print_line("prior: " + ", ".join(f"{truth} {share:.4f}" for truth, share in prior.items()))
+        run.print_line("prior: " + ", ".join(f"{truth} {share:.4f}" for truth, share in prior.items()))
     if result.expert_truth is not None and result.expert_truth.note is not None:
-        call.print_line(result.expert_truth.note)
+        run.print_line(result.expert_truth.note)
     for fact, value in result.facts.items():
         if fact != "method":
-            call.print_line(f"{fact.replace('_', ' ')}: {_format_value(value)}")
+            run.print_line(f"{fact.replace('_', ' ')}: {_format_value(value)}")
 
 
 def _count_repeated_votes(votes: Votes) -> int:

@@ -20,8 +20,8 @@ from reassess.aggregation import (
     replay_stops,
 )
 from reassess.aggregation.stopping import warn_of_early_stop
-from reassess.cli.call import (
-    Call,
+from reassess.cli.command_run import (
+    CommandRun,
     add_common_options,
     make_benchmark_option_words,
     reject_repeated_files,
@@ -116,7 +116,7 @@ def _parse_method(text: str) -> str:
 )
 @add_common_options
 def curve(
-    call: Call,
+    run: CommandRun,
     files: tuple[str, ...],
     benchmark: Benchmark | None,
     golden: str | None,
@@ -132,11 +132,11 @@ def curve(
     SCORES are files or known data such as imagenet-real-scores; by default, the scores of --benchmark. They are
     measured by experts' golden answers.
     """
-    _check_options(call, files, golden, output, benchmark)
+    _check_options(run, files, golden, output, benchmark)
     if benchmark is None and not files:
         raise click.UsageError("Give SCORES, or --benchmark.")
     scores, curve_inputs = load_curve_inputs(
-        call,
+        run,
         files,
         benchmark,
         golden,
@@ -148,15 +148,15 @@ def curve(
     first_curve: MeasuredCurve | None = None  # of the first file; out-of-sample with --leave-out
     replays: dict[str, tuple[StopReplay, ...]] = {}
     for file, (path, part) in scores.items():
-        curves = measure_scores(call, file, path, part, curve_inputs, leave_out, goal)
+        curves = measure_scores(run, file, path, part, curve_inputs, leave_out, goal)
         curves_measured += curves
         first_curve = first_curve or curves[-1]
         if stops:
-            replays[file] = _replay_stop_rules(call, curves[-1], part, curve_inputs, stops)
+            replays[file] = _replay_stop_rules(run, curves[-1], part, curve_inputs, stops)
     if replays and curve_inputs.benchmark.stop is not None:
         warn_of_early_stop(curve_inputs.benchmark.stop, "the savings of a stop rule are underestimated")
     if output is not None:
-        _write_output(call, output, curves_measured, curve_inputs.rules, replays)
+        _write_output(run, output, curves_measured, curve_inputs.rules, replays)
     if (
         first_curve is not None
         and first_curve.operating_point is not None
@@ -164,12 +164,12 @@ def curve(
     ):
         is_own_benchmark = files == () and benchmark is not None and benchmark.folder is not None
         if is_own_benchmark and first_curve.curve.in_sample and golden is None and golden_at_least is None:
-            call.suggest_command(
+            run.suggest_command(
                 "curve", *make_benchmark_option_words(benchmark), "--leave-out", "image", "--choose", goal
             )
         else:
-            suggest_labels_command(call, benchmark, first_curve.file, first_curve.operating_point.point.threshold)
-    if call.json:
+            suggest_labels_command(run, benchmark, first_curve.file, first_curve.operating_point.point.threshold)
+    if run.json:
         results = [measured_curve.to_json() for measured_curve in curves_measured] + [
             rule.to_json() for rule in curve_inputs.rules
         ]
@@ -178,28 +178,28 @@ def curve(
             for file, file_replays in replays.items()
             for replay in file_replays
         ]
-        call.print_json("curve", results)
+        run.print_json("curve", results)
     else:
-        print_curves(call, curves_measured, curve_inputs, is_out_of_sample=leave_out is not None, goal=goal)
+        print_curves(run, curves_measured, curve_inputs, is_out_of_sample=leave_out is not None, goal=goal)
         for file, file_replays in replays.items():
             click.echo()
-            print_replays(call, file, file_replays, stops)
+            print_replays(run, file, file_replays, stops)
         if replays and curve_inputs.votes_with_golden is not curve_inputs.votes:
-            call.add_note("golden votes are not replayed: golden questions are never closed")
+            run.add_note("golden votes are not replayed: golden questions are never closed")
 
 
 def _check_options(
-    call: Call, files: tuple[str, ...], golden: str | None, output: Path | None, benchmark: Benchmark | None
+    run: CommandRun, files: tuple[str, ...], golden: str | None, output: Path | None, benchmark: Benchmark | None
 ) -> None:
     """Check options and output before any work."""
     reject_repeated_files(map(Path, files))
     if golden == NO_SOURCE:
         raise click.UsageError("curve needs golden answers, so --golden cannot be none.")
-    call.check_output(output, (*FIGURE_SUFFIXES, *TABLE_SUFFIXES), "a curve", benchmark=benchmark)
+    run.check_output(output, (*FIGURE_SUFFIXES, *TABLE_SUFFIXES), "a curve", benchmark=benchmark)
 
 
 def measure_scores(
-    call: Call,
+    run: CommandRun,
     file: str,
     path: Path,
     scores: Scores,
@@ -220,12 +220,12 @@ def measure_scores(
             leave_out=leave_out,
             in_sample=is_known_in_sample(path, curve_inputs.golden_file, benchmark=curve_inputs.benchmark),
             goal=goal,
-            track=partial(with_progress, call, label=f"{file}, out-of-sample"),
+            track=partial(with_progress, run, label=f"{file}, out-of-sample"),
         )
 
 
 def _replay_stop_rules(
-    call: Call, curve: MeasuredCurve, scores: Scores, curve_inputs: CurveInputs, stop_rules: Sequence[StopRule]
+    run: CommandRun, curve: MeasuredCurve, scores: Scores, curve_inputs: CurveInputs, stop_rules: Sequence[StopRule]
 ) -> tuple[StopReplay, ...]:
     """Replay the votes that the scores were made from, with the given and the default stop rules."""
     threshold = USUAL_THRESHOLD if curve_inputs.benchmark.threshold is None else curve_inputs.benchmark.threshold
@@ -252,14 +252,14 @@ def _replay_stop_rules(
         if first_votes is not None:
             first_votes = first_votes.restrict(first_votes.find(curve_inputs.votes.items))
         rules = sorted({*stop_rules, *DEFAULT_STOP_RULES}, key=lambda rule: (rule.low, -rule.high))
-        track = partial(with_progress, call, label=f"{curve.file}, replaying votes")
+        track = partial(with_progress, run, label=f"{curve.file}, replaying votes")
         return replay_stops(
             curve_inputs.votes, recomputed.model, rules, threshold=threshold, initial_votes=first_votes, track=track
         )
 
 
 def _write_output(
-    call: Call,
+    run: CommandRun,
     output: Path,
     curves: Sequence[MeasuredCurve],
     rules: Sequence[Rule],
@@ -267,8 +267,8 @@ def _write_output(
 ) -> None:
     is_figure = output.suffix.lower() in FIGURE_SUFFIXES
     if replays:
-        (draw_replays if is_figure else write_replays)(output, replays, force=call.force)
+        (draw_replays if is_figure else write_replays)(output, replays, force=run.force)
     elif is_figure:
-        draw_curves(output, curves, rules, force=call.force)
+        draw_curves(output, curves, rules, force=run.force)
     else:
-        write_points(output, curves, rules, force=call.force)
+        write_points(output, curves, rules, force=run.force)

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import click
 
-from reassess.cli.call import (
+from reassess.cli.command_run import (
     INPUT_PATH_TYPE,
     OUTPUT_PATH_TYPE,
-    Call,
+    CommandRun,
     add_common_options,
     find_unused_path,
     reject_repeated_files,
@@ -105,7 +105,7 @@ def _make_number_parser(
 @click.option("--by", type=Choice(["label-count", "class"]), help="Break the results down.")
 @add_common_options
 def evaluate(
-    call: Call,
+    run: CommandRun,
     files: tuple[Path, ...],
     benchmark: Benchmark | None,
     labels: tuple[str, ...],
@@ -125,17 +125,17 @@ def evaluate(
     accuracy is measured too. A warning tells if a model's ids are from another class list. With several label sets,
     the order of the models is compared.
     """
-    _check_options(call, files, labels, thresholds, details, by)
-    call.check_output(output, RESULT_SUFFIXES, "a table of results", benchmark=benchmark)
-    call.check_output(details, TABLE_SUFFIXES, "a table", benchmark=benchmark)
+    _check_options(run, files, labels, thresholds, details, by)
+    run.check_output(output, RESULT_SUFFIXES, "a table of results", benchmark=benchmark)
+    run.check_output(details, TABLE_SUFFIXES, "a table", benchmark=benchmark)
     inputs = load_evaluation_inputs(
-        call, benchmark, labels[0] if labels else None, original, scores, thresholds, further_labels=labels[1:]
+        run, benchmark, labels[0] if labels else None, original, scores, thresholds, further_labels=labels[1:]
     )
-    excluded = None if duplicates is None else load_excluded_images(call, duplicates, inputs)
+    excluded = None if duplicates is None else load_excluded_images(run, duplicates, inputs)
     with write_atomically():
-        results, outcomes = _evaluate_models(call, files, inputs, top_k, excluded)
+        results, outcomes = _evaluate_models(run, files, inputs, top_k, excluded)
         if output is not None:
-            accuracy_table(results).write(output, force=call.force)
+            accuracy_table(results).write(output, force=run.force)
         if details is not None:
             table = outcomes_table(
                 outcomes,
@@ -145,44 +145,44 @@ def evaluate(
                 experts=inputs.experts,
                 reviewed=inputs.reviewed_labels,
             )
-            write_table(details, table, force=call.force)
+            write_table(details, table, force=run.force)
     next_words = (
         ["compare", *copy_shared_arguments(files)]
         if len(files) > 1
         else ["report", *copy_shared_arguments(files), "-o", find_unused_path("report.html")]
     )
-    call.suggest_command(*next_words)
-    if call.json:
+    run.suggest_command(*next_words)
+    if run.json:
         documents, other_parts = to_json(results, by)
-        call.print_json("evaluate", documents, **other_parts)
+        run.print_json("evaluate", documents, **other_parts)
         return
-    print_evaluations(call, results, by)
+    print_evaluations(run, results, by)
     match = inputs.benchmark.match or "path"
     if len(labels) < 2 and (
         unrated := rated_images_in_words(inputs.labels, inputs.original, inputs.scores, match=match)
     ):
-        call.print_line(unrated)
+        run.print_line(unrated)
     if excluded is not None:
-        call.print_line(str(excluded))
+        run.print_line(str(excluded))
     if output is not None:
-        call.print_line(f"{output}: {count_noun(len(files), 'model')}")
+        run.print_line(f"{output}: {count_noun(len(files), 'model')}")
     if details is not None:
         errors = (
             f", {count_noun(int(table['label_error'].sum()), 'label error')}" if inputs.original is not None else ""
         )
-        call.print_line(f"{details}: {count_noun(table.height, 'image' if len(files) == 1 else 'row')}{errors}")
+        run.print_line(f"{details}: {count_noun(table.height, 'image' if len(files) == 1 else 'row')}{errors}")
     if inputs.class_names_note and (by == "class" or details is not None):
-        call.print_line(inputs.class_names_note)
+        run.print_line(inputs.class_names_note)
     if inputs.original is None and original is None and "original" in inputs.benchmark.sources:
-        call.print_line(
+        run.print_line(
             "the order of rows and classes cannot be checked without original labels: "
             f"reassess fetch {inputs.benchmark.sources['original']}"
         )
-    call.print_inputs("labels", "original", "scores", "golden")
+    run.print_inputs("labels", "original", "scores", "golden")
 
 
 def _evaluate_models(
-    call: Call,
+    run: CommandRun,
     files: tuple[Path, ...],
     inputs: EvaluationInputs,
     top_k: tuple[int, ...] | None,
@@ -193,8 +193,8 @@ def _evaluate_models(
     outcomes: dict[LabelSetKey, dict[str, Outcomes]] = {key: {} for key in inputs.label_sets}
     class_lists: dict[str, ClassList | None] = {}
     effects: dict[LabelSetKey, dict[str, dict[int, Exclusion]]] = {key: {} for key in inputs.label_sets}
-    join_arguments = inputs.make_join_arguments(call)
-    for file, predictions in iter_predictions(call, files, inputs):
+    join_arguments = inputs.make_join_arguments(run)
+    for file, predictions in iter_predictions(run, files, inputs):
         class_lists[file] = None
         with add_error_place(file):
             for key, sets in inputs.label_sets.items():
@@ -269,7 +269,7 @@ def _compare_model_orders(outcomes: dict[LabelSetKey, dict[str, Outcomes]]) -> M
 
 
 def _check_options(
-    call: Call,
+    run: CommandRun,
     files: tuple[Path, ...],
     labels: tuple[str, ...],
     thresholds: tuple[float, ...] | None,
@@ -286,9 +286,9 @@ def _check_options(
         )
     if several and details is not None:
         raise click.UsageError("--details cannot be used with several --labels.")
-    if several and breakdown is not None and not call.json:
+    if several and breakdown is not None and not run.json:
         raise click.UsageError("With several --labels, --by needs --json.")
     if len(thresholds or ()) > 1 and details is not None:
         raise click.UsageError("--details cannot be used with several thresholds.")
-    if len(thresholds or ()) > 1 and breakdown is not None and not call.json:
+    if len(thresholds or ()) > 1 and breakdown is not None and not run.json:
         raise click.UsageError("With several thresholds, --by needs --json.")

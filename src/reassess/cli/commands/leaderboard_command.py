@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from reassess.cli.call import INPUT_PATH_TYPE, Call, add_common_options, reject_repeated_files
+from reassess.cli.command_run import INPUT_PATH_TYPE, CommandRun, add_common_options, reject_repeated_files
 from reassess.cli.help_pages import Command
 from reassess.cli.options import ParsedType, benchmark_option, output_option
 from reassess.cli.part_inputs import PartReader
@@ -79,7 +79,7 @@ def _parse_models_to_place(text: str) -> LeaderboardRow | Path:
 )
 @add_common_options
 def leaderboard(
-    call: Call,
+    run: CommandRun,
     files: tuple[Path, ...],
     benchmark: Benchmark | None,
     models_to_place: LeaderboardRow | Path | None,
@@ -93,40 +93,40 @@ def leaderboard(
     can also be the results files of timm: by original labels, and by ReaL. Several files are combined.
     """
     reject_repeated_files(files)
-    call.check_output(output, (*RESULT_SUFFIXES, *FIGURE_SUFFIXES), "a table or figure", benchmark=benchmark)
-    leaderboard_read = read_leaderboard(*(call.add_input("leaderboard", path) for path in files), family=family)
-    placements = place_models(leaderboard_read, _read_rows_to_place(call, models_to_place))
+    run.check_output(output, (*RESULT_SUFFIXES, *FIGURE_SUFFIXES), "a table or figure", benchmark=benchmark)
+    leaderboard_read = read_leaderboard(*(run.add_input("leaderboard", path) for path in files), family=family)
+    placements = place_models(leaderboard_read, _read_rows_to_place(run, models_to_place))
     lines = fit_trend(leaderboard_read)
     if benchmark is None:
         benchmark = IMAGENET if leaderboard_read.label_set == Leaderboard.label_set else Benchmark()
-    level = _measure_original_label_accuracy(call, benchmark)
+    level = _measure_original_label_accuracy(run, benchmark)
     if output is not None and output.suffix.lower() in RESULT_SUFFIXES:
-        leaderboard_table(leaderboard_read, leaderboard_read.best_first).write(output, force=call.force)
+        leaderboard_table(leaderboard_read, leaderboard_read.best_first).write(output, force=run.force)
     elif output is not None:
         draw_leaderboard(
-            output, lines, placements, original_percent=None if level is None else level.percent, force=call.force
+            output, lines, placements, original_percent=None if level is None else level.percent, force=run.force
         )
-    if call.json:
-        call.print_json("leaderboard", to_json(lines, placements, level))
+    if run.json:
+        run.print_json("leaderboard", to_json(lines, placements, level))
     else:
-        print_leaderboard(call, lines, placements, level, limit)
+        print_leaderboard(run, lines, placements, level, limit)
         if output is not None:
-            call.print_line(f"{output}: {count_noun(len(leaderboard_read), 'row')}")
+            run.print_line(f"{output}: {count_noun(len(leaderboard_read), 'row')}")
 
 
-def _read_rows_to_place(call: Call, models_to_place: LeaderboardRow | Path | None) -> Sequence[LeaderboardRow]:
+def _read_rows_to_place(run: CommandRun, models_to_place: LeaderboardRow | Path | None) -> Sequence[LeaderboardRow]:
     if models_to_place is None:
         return ()
     return (
         (models_to_place,)
         if isinstance(models_to_place, LeaderboardRow)
-        else read_leaderboard(call.add_input("place", models_to_place)).entries
+        else read_leaderboard(run.add_input("place", models_to_place)).entries
     )
 
 
-def _measure_original_label_accuracy(call: Call, benchmark: Benchmark) -> OriginalLabelAccuracy | None:
+def _measure_original_label_accuracy(run: CommandRun, benchmark: Benchmark) -> OriginalLabelAccuracy | None:
     """Measure the original labels by the reassessed labels; None if one of them is not on this machine."""
-    reader = PartReader(call, benchmark)
+    reader = PartReader(run, benchmark)
     labels, original = reader.read_optional("labels"), reader.read_original_labels()
     if labels is None or original is None:
         return None

@@ -9,10 +9,10 @@ import click
 import numpy as np
 
 from reassess.aggregation import golden_truth
-from reassess.cli.call import (
+from reassess.cli.command_run import (
     INPUT_PATH_TYPE,
     OUTPUT_PATH_TYPE,
-    Call,
+    CommandRun,
     FiniteRange,
     add_common_options,
     find_unused_path,
@@ -78,14 +78,14 @@ def _parse_recall(text: str) -> float:
 class _PredictionsByModel:
     """The short name and the predictions of each model; each new loop reads the files again."""
 
-    call: Call
+    run: CommandRun
     files: tuple[Path, ...]
     inputs: EvaluationInputs
     detected_formats: dict[str, str] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[tuple[str, Predictions]]:
         names = short_names([str(file) for file in self.files]).values()
-        predictions_by_file = iter_predictions(self.call, self.files, self.inputs)
+        predictions_by_file = iter_predictions(self.run, self.files, self.inputs)
         for name, (_, predictions) in zip(names, predictions_by_file, strict=True):
             self.detected_formats[name] = predictions.detected
             yield name, predictions
@@ -147,7 +147,7 @@ class _PredictionsByModel:
 @add_join_options
 @add_common_options
 def propose(
-    call: Call,
+    run: CommandRun,
     files: tuple[Path, ...],
     output: Path | None,
     per_image: float,
@@ -170,36 +170,36 @@ def propose(
     the same. --unasked lists classes that many models predict first; raters were asked about classes with a score.
     """
     reject_repeated_files(files)
-    _check_options(call, output, unasked, golden, recall, details, benchmark)
+    _check_options(run, output, unasked, golden, recall, details, benchmark)
     if unasked and output is not None:
-        _write_unasked_classes(call, files, output, top_k, limit, benchmark, original)
+        _write_unasked_classes(run, files, output, top_k, limit, benchmark, original)
         return
-    inputs = _load_proposal_inputs(call, benchmark, original, golden, needs_golden=recall is not None)
-    models = _PredictionsByModel(call, files, inputs)
+    inputs = _load_proposal_inputs(run, benchmark, original, golden, needs_golden=recall is not None)
+    models = _PredictionsByModel(run, files, inputs)
     result = propose_classes(
         models,
         inputs.original,
         per_image=per_image,
         benchmark=inputs.benchmark,
         match=inputs.benchmark.match or "path",
-        ignore_unknown=call.reading_options.ignore_unknown,
+        ignore_unknown=run.reading_options.ignore_unknown,
     )
     choice = None
     if recall is not None and inputs.experts is not None:
         choice = choose_models(result, golden_truth(inputs.experts), recall=recall)
     candidates = _find_candidates_to_write(result, choice)
-    _write_outputs(call, output, candidates, details, choice)
+    _write_outputs(run, output, candidates, details, choice)
     if output is not None and candidates is not None:
-        call.suggest_command(
+        run.suggest_command(
             "tasks", output, *make_benchmark_option_words(inputs.benchmark), "-o", find_unused_path("tasks.jsonl")
         )
-    _print_candidates(call, result, choice, output, candidates, models.detected_formats)
+    _print_candidates(run, result, choice, output, candidates, models.detected_formats)
     if choice is not None and choice.chosen is None:
         raise _make_recall_not_reached_error(choice)
 
 
 def _check_options(
-    call: Call,
+    run: CommandRun,
     output: Path | None,
     unasked: bool,
     golden: str | None,
@@ -216,17 +216,17 @@ def _check_options(
         raise click.UsageError("--unasked and --choose cannot be combined.")
     if golden == NO_SOURCE:
         raise click.UsageError("--choose needs golden answers, so --golden cannot be none.")
-    call.check_output(output, TABLE_SUFFIXES, "candidates", benchmark=benchmark)
-    call.check_output(details, (*FIGURE_SUFFIXES, *TABLE_SUFFIXES), "subsets of models", benchmark=benchmark)
+    run.check_output(output, TABLE_SUFFIXES, "candidates", benchmark=benchmark)
+    run.check_output(details, (*FIGURE_SUFFIXES, *TABLE_SUFFIXES), "subsets of models", benchmark=benchmark)
 
 
 def _load_proposal_inputs(
-    call: Call, benchmark: Benchmark | None, original: str | None, golden: str | None, *, needs_golden: bool
+    run: CommandRun, benchmark: Benchmark | None, original: str | None, golden: str | None, *, needs_golden: bool
 ) -> EvaluationInputs:
     """Read original labels and, with `needs_golden`, golden answers; ImageNet is the default."""
     is_default = benchmark is None and original is None
-    benchmark = apply_match_option(call, IMAGENET if is_default else benchmark or Benchmark())
-    inputs = load_original_inputs(call, benchmark, original, golden, needs_golden=needs_golden)
+    benchmark = apply_match_option(run, IMAGENET if is_default else benchmark or Benchmark())
+    inputs = load_original_inputs(run, benchmark, original, golden, needs_golden=needs_golden)
     if is_default and inputs.original is None:
         raise DataError(
             "missing-original",
@@ -244,19 +244,23 @@ def _find_candidates_to_write(result: ProposalResult, model_choice: ModelChoice 
 
 
 def _write_outputs(
-    call: Call, output: Path | None, candidates: Candidates | None, details: Path | None, choice: ModelChoice | None
+    run: CommandRun,
+    output: Path | None,
+    candidates: Candidates | None,
+    details: Path | None,
+    choice: ModelChoice | None,
 ) -> None:
     """Write the candidates, unless no models were chosen, and the subsets of models for --details."""
     with write_atomically():
         if output is not None and candidates is not None:
-            write_candidates(output, candidates, force=call.force)
+            write_candidates(output, candidates, force=run.force)
         if details is not None and choice is not None:
             write = draw_choice if details.suffix.lower() in FIGURE_SUFFIXES else write_model_subsets
-            write(details, choice, force=call.force)
+            write(details, choice, force=run.force)
 
 
 def _print_candidates(
-    call: Call,
+    run: CommandRun,
     result: ProposalResult,
     choice: ModelChoice | None,
     output: Path | None,
@@ -265,16 +269,16 @@ def _print_candidates(
 ) -> None:
     """Print the result, as JSON or as text."""
     written = output if candidates is not None else None
-    if call.json:
+    if run.json:
         results = {"output": None if written is None else str(written), **result.to_json()}
-        call.print_json("propose", results | {"choice": None if choice is None else choice.to_json()})
+        run.print_json("propose", results | {"choice": None if choice is None else choice.to_json()})
         return
     if written is not None and candidates is not None:
-        print_candidate_count(call, written, candidates)
+        print_candidate_count(run, written, candidates)
     if choice is not None:
-        print_model_choice(call, choice)
-    print_proposal(call, result, detected_formats, has_source_table=choice is None)
-    call.print_inputs("original", "golden")
+        print_model_choice(run, choice)
+    print_proposal(run, result, detected_formats, has_source_table=choice is None)
+    run.print_inputs("original", "golden")
 
 
 def _make_recall_not_reached_error(choice: ModelChoice) -> DataError:
@@ -296,7 +300,7 @@ def _make_recall_not_reached_error(choice: ModelChoice) -> DataError:
 
 
 def _write_unasked_classes(
-    call: Call,
+    run: CommandRun,
     files: tuple[Path, ...],
     output: Path,
     top_k: int,
@@ -305,28 +309,30 @@ def _write_unasked_classes(
     original: str | None,
 ) -> None:
     """Write predicted classes that are not in the labels and that raters were not asked about."""
-    inputs = _load_inputs_for_unasked_classes(call, benchmark, original)
+    inputs = _load_inputs_for_unasked_classes(run, benchmark, original)
     unknown_counts: dict[str, int] = {}
     candidates_found = unasked_candidates(
-        _iter_outcomes(call, files, inputs, unknown_counts), inputs.labels, inputs.scores, top_k=top_k
+        _iter_outcomes(run, files, inputs, unknown_counts), inputs.labels, inputs.scores, top_k=top_k
     )
-    write_candidates(output, candidates_found, limit=limit, force=call.force)
+    write_candidates(output, candidates_found, limit=limit, force=run.force)
     if len(candidates_found):
-        call.suggest_command(
+        run.suggest_command(
             "tasks", output, *make_benchmark_option_words(inputs.benchmark), "-o", find_unused_path("tasks.jsonl")
         )
-    if call.json:
-        call.print_json("propose", unasked_to_json(candidates_found, output, top_k, limit, unknown_counts))
+    if run.json:
+        run.print_json("propose", unasked_to_json(candidates_found, output, top_k, limit, unknown_counts))
         return
-    print_unasked_classes(call, candidates_found, output, limit, unknown_counts)
+    print_unasked_classes(run, candidates_found, output, limit, unknown_counts)
     if inputs.class_names_note and len(candidates_found):
-        call.add_note(inputs.class_names_note)
-    call.print_inputs("labels", "original", "scores")
+        run.add_note(inputs.class_names_note)
+    run.print_inputs("labels", "original", "scores")
 
 
-def _load_inputs_for_unasked_classes(call: Call, benchmark: Benchmark | None, original: str | None) -> EvaluationInputs:
+def _load_inputs_for_unasked_classes(
+    run: CommandRun, benchmark: Benchmark | None, original: str | None
+) -> EvaluationInputs:
     """Read the labels, if available, and the scores; raters were asked about classes with a score."""
-    inputs = load_evaluation_inputs(call, benchmark, None, original, needs_labels=False)
+    inputs = load_evaluation_inputs(run, benchmark, None, original, needs_labels=False)
     if inputs.scores is None and (len(inputs.labels) or "votes" in inputs.benchmark.sources):
         with add_labels_fix_to_errors(inputs.is_default):
             raise DataError(
@@ -350,11 +356,11 @@ def _describe_how_to_get_scores(benchmark: Benchmark) -> str:
 
 
 def _iter_outcomes(
-    call: Call, files: tuple[Path, ...], inputs: EvaluationInputs, unknown_counts: dict[str, int]
+    run: CommandRun, files: tuple[Path, ...], inputs: EvaluationInputs, unknown_counts: dict[str, int]
 ) -> Iterator[tuple[str, Predictions, Outcomes]]:
     """Yield each file with predictions and outcomes; store its number of unknown images in `unknown_counts`."""
-    join_arguments = inputs.make_join_arguments(call)
-    for file, predictions in iter_predictions(call, files, inputs):
+    join_arguments = inputs.make_join_arguments(run)
+    for file, predictions in iter_predictions(run, files, inputs):
         with add_error_place(file):
             outcomes = inputs.compute_outcomes(
                 predictions, inputs.labels, any_class_list=True, name=file, **join_arguments

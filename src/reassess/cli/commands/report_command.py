@@ -6,9 +6,9 @@ from typing import Any
 
 import click
 
-from reassess.cli.call import (
+from reassess.cli.command_run import (
     INPUT_PATH_TYPE,
-    Call,
+    CommandRun,
     add_common_options,
     format_percent_cell,
     reject_repeated_files,
@@ -74,7 +74,7 @@ _SCORE_INPUT_NAMES = ("scores", IMAGENET.sources["scores"])
 @add_join_options
 @add_common_options
 def report(
-    call: Call,
+    run: CommandRun,
     files: tuple[Path, ...],
     output: Path,
     chart_kind: str | None,
@@ -92,14 +92,14 @@ def report(
     if short and (chart_kind is not None or images is not None or findings_options["tables"]):
         raise click.UsageError("--short cannot be combined with --chart, --images or --leaderboard.")
     if chart_kind is not None:
-        _draw_chart(call, files, output, chart_kind, findings_options)
+        _draw_chart(run, files, output, chart_kind, findings_options)
         return
     check_packages("report", "a report")
-    call.check_output(output, REPORT_SUFFIXES, "a report", benchmark=findings_options["benchmark"])
-    findings = _load_findings(call, files, **findings_options)
+    run.check_output(output, REPORT_SUFFIXES, "a report", benchmark=findings_options["benchmark"])
+    findings = _load_findings(run, files, **findings_options)
     image_place = images
     if images is None and not short and "images" in findings.benchmark.sources:
-        image_place = find_images_path(call, findings.benchmark)
+        image_place = find_images_path(run, findings.benchmark)
     file_by_name = {name: file for file, name in short_names([str(path) for path in files]).items()}
     shown_mistakes = write_report(
         output,
@@ -108,18 +108,18 @@ def report(
         mistakes=limit,
         short=short,
         files=file_by_name,
-        **call.describe_command(),
-        force=call.force,
-        track=partial(with_progress, call),
+        **run.describe_command(),
+        force=run.force,
+        track=partial(with_progress, run),
     )
-    if call.json:
-        call.print_json("report", _to_json(findings, file_by_name, output, shown_mistakes))
+    if run.json:
+        run.print_json("report", _to_json(findings, file_by_name, output, shown_mistakes))
     else:
-        _print_findings(call, findings, output, shown_mistakes, is_short=short)
+        _print_findings(run, findings, output, shown_mistakes, is_short=short)
 
 
 def _load_findings(
-    call: Call,
+    run: CommandRun,
     files: tuple[Path, ...],
     *,
     benchmark: Benchmark | None,
@@ -129,11 +129,11 @@ def _load_findings(
 ) -> Findings:
     """Read predictions, labels and other parts of the benchmark, and compute what the report shows."""
     reject_repeated_files(files)
-    inputs = load_evaluation_inputs(call, benchmark, labels, original, needs_votes=True)
-    inputs.add_class_tables(call)
-    score_sources = [str(entry["name"]) for entry in call.inputs if entry["name"] in _SCORE_INPUT_NAMES]
+    inputs = load_evaluation_inputs(run, benchmark, labels, original, needs_votes=True)
+    inputs.add_class_tables(run)
+    score_sources = [str(entry["name"]) for entry in run.inputs if entry["name"] in _SCORE_INPUT_NAMES]
     names = short_names([str(path) for path in files]).values()
-    predictions_by_file = iter_predictions(call, files, inputs)
+    predictions_by_file = iter_predictions(run, files, inputs)
     return Findings.from_predictions(
         ((name, predictions) for name, (_, predictions) in zip(names, predictions_by_file, strict=True)),
         inputs.labels,
@@ -141,25 +141,25 @@ def _load_findings(
         threshold=inputs.threshold,
         score_source=score_sources[0] if score_sources else _SCORE_INPUT_NAMES[0],
         in_sample=inputs.is_in_sample,
-        leaderboard=read_leaderboard(*(call.add_input("leaderboard", path) for path in tables)) if tables else None,
-        track=lambda items: with_progress(call, items, "resampling raters"),
-        **inputs.make_join_arguments(call),
+        leaderboard=read_leaderboard(*(run.add_input("leaderboard", path) for path in tables)) if tables else None,
+        track=lambda items: with_progress(run, items, "resampling raters"),
+        **inputs.make_join_arguments(run),
     )
 
 
 def _draw_chart(
-    call: Call, files: tuple[Path, ...], output: Path, chart_kind: str, findings_options: dict[str, Any]
+    run: CommandRun, files: tuple[Path, ...], output: Path, chart_kind: str, findings_options: dict[str, Any]
 ) -> None:
-    call.check_output(output, FIGURE_SUFFIXES, "a figure", benchmark=findings_options["benchmark"])
-    chart = write_chart(output, chart_kind, _load_findings(call, files, **findings_options), force=call.force)
-    if call.json:
+    run.check_output(output, FIGURE_SUFFIXES, "a figure", benchmark=findings_options["benchmark"])
+    chart = write_chart(output, chart_kind, _load_findings(run, files, **findings_options), force=run.force)
+    if run.json:
         table = chart.table
         results = {"output": str(output), "kind": chart_kind, "title": chart.title}
-        call.print_json("report", results | {"columns": table.csv_columns, "rows": table.csv_rows})
+        run.print_json("report", results | {"columns": table.csv_columns, "rows": table.csv_rows})
     else:
-        call.add_note(f"{output}: {chart.title}")
+        run.add_note(f"{output}: {chart.title}")
         if chart.note:
-            call.add_note(chart.note)
+            run.add_note(chart.note)
 
 
 def _to_json(
@@ -185,7 +185,7 @@ def _mistakes_to_dict(shown_mistakes: ShownMistakes) -> dict[str, int]:
 
 
 def _print_findings(
-    call: Call, findings: Findings, output: Path, shown_mistakes: ShownMistakes | None, *, is_short: bool
+    run: CommandRun, findings: Findings, output: Path, shown_mistakes: ShownMistakes | None, *, is_short: bool
 ) -> None:
     rows = [
         [name, format_percent_cell(result.real.get(1)), format_percent_cell(result.original_accuracy(1))]
@@ -193,24 +193,24 @@ def _print_findings(
     ]
     print_table(["model", f"{label_set_heading(findings.labels.title)} top-1 %", "original top-1 %"], rows)
     for line in different_images_in_words(findings.panel):
-        call.print_line(line)
+        run.print_line(line)
     for line in merge_equal_texts(
         {model: label_errors_in_words(result) for model, result in findings.evaluations.items()}
     ):
-        call.print_line(line)
-    call.print_line(f"{output}: {count_noun(len(rows), 'model')} on one {'printable page' if is_short else 'page'}")
+        run.print_line(line)
+    run.print_line(f"{output}: {count_noun(len(rows), 'model')} on one {'printable page' if is_short else 'page'}")
     if is_short:
         return
     if without_names := class_names_hint(findings.benchmark, findings.classes):
-        call.print_line(without_names)
+        run.print_line(without_names)
     if shown_mistakes is None:
-        call.print_line("without a gallery of mistakes: images are missing (--images DIR)")
+        run.print_line("without a gallery of mistakes: images are missing (--images DIR)")
         return
-    call.print_line(
+    run.print_line(
         f"gallery: {count_noun(shown_mistakes.n_images, 'mistake')}, {shown_mistakes.n_thumbnails:,} with an image"
     )
     if shown_mistakes.n_missing or shown_mistakes.n_unreadable:
-        call.print_line(
+        run.print_line(
             f"mistakes without an image: {shown_mistakes.n_missing:,} not in the folder, "
             f"{shown_mistakes.n_unreadable:,} unreadable"
         )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from reassess.cli.call import INPUT_PATH_TYPE, Call, add_common_options, reject_repeated_files
+from reassess.cli.command_run import INPUT_PATH_TYPE, CommandRun, add_common_options, reject_repeated_files
 from reassess.cli.evaluation_inputs import EvaluationInputs, add_labels_fix_to_errors, load_evaluation_inputs
 from reassess.cli.help_pages import Command
 from reassess.cli.options import add_label_options, add_prediction_options, match_option
@@ -34,7 +34,7 @@ _EXPECTED_PARTS = ("scores", "votes")  # a note tells if a benchmark folder has 
 @match_option
 @add_common_options
 def show(
-    call: Call,
+    run: CommandRun,
     image: str,
     files: tuple[Path, ...],
     benchmark: Benchmark | None,
@@ -48,7 +48,7 @@ def show(
     its end.
     """
     reject_repeated_files(files)
-    inputs = load_evaluation_inputs(call, benchmark, labels, original, needs_votes=True, needs_labels=False)
+    inputs = load_evaluation_inputs(run, benchmark, labels, original, needs_votes=True, needs_labels=False)
     label_sets = inputs.labels
     other_parts = (inputs.original, inputs.scores, inputs.votes, inputs.experts)
     if not len(label_sets) and all(part is None for part in other_parts):
@@ -64,17 +64,17 @@ def show(
             scores=inputs.scores,
             votes=inputs.votes,
             experts=inputs.experts,
-            predictions=dict(iter_predictions(call, files, inputs)),
+            predictions=dict(iter_predictions(run, files, inputs)),
         )
-    if call.json:
-        call.print_json("show", sheet.to_json(label_sets.classes))
+    if run.json:
+        run.print_json("show", sheet.to_json(label_sets.classes))
     else:
-        _print_image_sheet(call, sheet, inputs)
+        _print_image_sheet(run, sheet, inputs)
         if notes := [*_describe_missing_parts(inputs), *([inputs.class_names_note] if inputs.class_names_note else [])]:
-            call.add_note("\n" + "\n".join(notes))
+            run.add_note("\n" + "\n".join(notes))
 
 
-def _print_image_sheet(call: Call, sheet: ImageSheet, inputs: EvaluationInputs) -> None:
+def _print_image_sheet(run: CommandRun, sheet: ImageSheet, inputs: EvaluationInputs) -> None:
     classes = inputs.labels.classes
     print_text(f"image      {sheet.image}")
     print_text(f"original   {'unknown' if sheet.original is None else _format_class(classes, sheet.original)}")
@@ -85,10 +85,8 @@ def _print_image_sheet(call: Call, sheet: ImageSheet, inputs: EvaluationInputs) 
     elif sheet.candidates:
         score = "probability" if inputs.scores is not None and inputs.scores.is_exclusive else "score"
         headings = ["class", "name", score, "valid", "votes", "raters", "experts"]
-        candidates = sheet.candidates[
-            : call.count_rows_to_print(len(sheet.candidates), _MAX_PRINTED_CLASSES, "classes")
-        ]
-        max_raters = max(len(candidate.votes) for candidate in candidates) if call.verbose else _MAX_PRINTED_RATERS
+        candidates = sheet.candidates[: run.count_rows_to_print(len(sheet.candidates), _MAX_PRINTED_CLASSES, "classes")]
+        max_raters = max(len(candidate.votes) for candidate in candidates) if run.verbose else _MAX_PRINTED_RATERS
         print_table(
             headings,
             [_candidate_row(candidate, sheet, inputs, max_raters) for candidate in candidates],
@@ -99,7 +97,7 @@ def _print_image_sheet(call: Call, sheet: ImageSheet, inputs: EvaluationInputs) 
             suffix = "; all chosen classes are listed" if all_printed else ""
             print_text(f"Raters chose one class per image{suffix}.")
         if any(sum(rater is not None for rater, _ in candidate.votes) > max_raters for candidate in candidates):
-            call.add_note("to print all raters: --verbose")
+            run.add_note("to print all raters: --verbose")
     else:
         print_text("The image is unrated: raters were not asked about it.")
     for file, class_ids in sheet.predictions.items():

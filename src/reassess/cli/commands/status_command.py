@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from reassess import annotation
-from reassess.cli.call import Call, add_common_options, find_unused_path
 from reassess.cli.campaign_inputs import CAMPAIGN_TYPE
+from reassess.cli.command_run import CommandRun, add_common_options, find_unused_path
 from reassess.cli.help_pages import Command
 from reassess.cli.screen import format_message, print_text
 from reassess.core import IMAGENET
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     "benchmark_or_campaign", metavar="[NAME|FOLDER|CAMPAIGN]", envvar="REASSESS_BENCHMARK", default=IMAGENET.name
 )
 @add_common_options
-def status(call: Call, benchmark_or_campaign: str) -> int:
+def status(run: CommandRun, benchmark_or_campaign: str) -> int:
     """Show the state of a benchmark or campaign, and what is next.
 
     For a benchmark, each part is read without using the network. The output shows its contents, what it was made from,
@@ -30,23 +30,23 @@ def status(call: Call, benchmark_or_campaign: str) -> int:
     campaign (a file or an address), the output shows progress, and the accuracy of raters on golden questions.
     """
     if "://" in benchmark_or_campaign or Path(benchmark_or_campaign).is_file():
-        _print_campaign_state(call, CAMPAIGN_TYPE.convert(benchmark_or_campaign, None, None))
+        _print_campaign_state(run, CAMPAIGN_TYPE.convert(benchmark_or_campaign, None, None))
         return 0
-    return _print_benchmark_state(call, benchmark_or_campaign)
+    return _print_benchmark_state(run, benchmark_or_campaign)
 
 
-def _print_benchmark_state(call: Call, source: str) -> int:
+def _print_benchmark_state(run: CommandRun, source: str) -> int:
     from reassess.cli.tables.status_table import print_status, to_json
     from reassess.data import check_benchmark
 
     result = check_benchmark(source)
-    call.next_command = result.next_command
-    if call.json:
+    run.next_command = result.next_command
+    if run.json:
         for part in result.parts:
             for path in part.paths:
                 if part.part != "images" and path.is_file():
-                    call.add_input(part.part, path)
-        call.print_json("status", to_json(result))
+                    run.add_input(part.part, path)
+        run.print_json("status", to_json(result))
     else:
         print_status(result)
     errors = dict.fromkeys(map(format_message, result.errors))
@@ -55,17 +55,17 @@ def _print_benchmark_state(call: Call, source: str) -> int:
     return 1 if errors else 0
 
 
-def _print_campaign_state(call: Call, campaign: str | Path) -> None:
+def _print_campaign_state(run: CommandRun, campaign: str | Path) -> None:
     from reassess.cli.tables.status_table import print_progress, warn_if_practice_is_easy
 
     with annotation.using_campaign(campaign) as opened:
         progress = annotation.measure_progress(opened, time.time())
     command, *arguments = _find_next_annotate_words(progress)
-    call.suggest_command("annotate", command, annotation.hide_password(campaign), *arguments)
-    if call.json:
-        call.print_json("status", progress.to_json())
+    run.suggest_command("annotate", command, annotation.hide_password(campaign), *arguments)
+    if run.json:
+        run.print_json("status", progress.to_json())
     else:
-        print_progress(call, progress)
+        print_progress(run, progress)
     has_begun = any(person.role == "rater" and person.last_answer_time is not None for person in progress.people)
     warn_if_practice_is_easy(progress.practice_round, has_begun=has_begun)
 

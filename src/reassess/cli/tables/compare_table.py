@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from reassess.cli.call import Call, format_interval_cell, format_percent_cell
+from reassess.cli.command_run import CommandRun, format_interval_cell, format_percent_cell
 from reassess.cli.screen import ResultTable, print_table, print_text
 from reassess.comparison import (
     AccuracyChange,
@@ -75,7 +75,7 @@ def _parts_to_json(
     return parts if isinstance(parts, Missing) else [to_json(part) for part in parts]
 
 
-def print_comparison(call: Call, findings: Findings) -> None:
+def print_comparison(run: CommandRun, findings: Findings) -> None:
     """Print the comparison of two models or the ranking of more, then explain the numbers."""
     if len(findings.panel.models) == 2:
         _print_model_pair(findings.pairs[0], findings.uncertainty)
@@ -88,11 +88,11 @@ def print_comparison(call: Call, findings: Findings) -> None:
     if not isinstance(findings.biases, Missing):
         _print_biases(findings.biases)
     for line in merge_equal_texts({model: findings.evaluations[model].detected for model in findings.panel.models}):
-        call.print_line(line)
+        run.print_line(line)
     for line in not_shared_in_words(findings.panel):
-        call.print_line(line)
+        run.print_line(line)
     for line in _footnotes(findings):
-        call.add_note(line)
+        run.add_note(line)
 
 
 def comparison_table(findings: Findings) -> ResultTable:

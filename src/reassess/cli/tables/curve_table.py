@@ -7,7 +7,7 @@ import click
 import numpy as np
 
 from reassess.aggregation import Goal, MeasuredCurve, Rule, StopReplay, curve_points
-from reassess.cli.call import Call
+from reassess.cli.command_run import CommandRun
 from reassess.cli.curve_inputs import CurveInputs
 from reassess.cli.screen import print_table
 from reassess.core import StopRule
@@ -18,7 +18,12 @@ _MAX_PRINTED_VARIANTS = 8
 
 
 def print_curves(
-    call: Call, curves: Sequence[MeasuredCurve], curve_inputs: CurveInputs, *, is_out_of_sample: bool, goal: Goal | None
+    run: CommandRun,
+    curves: Sequence[MeasuredCurve],
+    curve_inputs: CurveInputs,
+    *,
+    is_out_of_sample: bool,
+    goal: Goal | None,
 ) -> None:
     """Print the curves, the chosen thresholds, the simple rules, and the golden answers used."""
     headings = ["scores", "average precision"]
@@ -31,29 +36,29 @@ def print_curves(
         print_table(["rule", "variant", "precision", "recall"], rows, n_text_columns=2)
     golden = curve_inputs.golden
     questions, images = count_noun(len(golden), "golden question"), count_noun(len(golden.questions.images), "image")
-    call.print_line(f"{questions} on {images}, {golden.n_valid:,} valid")
+    run.print_line(f"{questions} on {images}, {golden.n_valid:,} valid")
     if golden.expert_truth is not None and golden.expert_truth.note is not None:
-        call.print_line(golden.expert_truth.note)
-    _print_golden_vote_count(call, curve_inputs)
+        run.print_line(golden.expert_truth.note)
+    _print_golden_vote_count(run, curve_inputs)
     if golden.n_unrated:
         questions = count_noun(golden.n_unrated, "golden question")
-        call.print_line(f"not used: {questions} on images where raters have not answered all golden questions")
+        run.print_line(f"not used: {questions} on images where raters have not answered all golden questions")
     if golden.is_exclusive:
-        call.add_note("golden images are measured on all classes; a class without a score has the score 0")
+        run.add_note("golden images are measured on all classes; a class without a score has the score 0")
     if any(curve.curve.in_sample for curve in curves):
-        call.print_line("in-sample: the golden answers used here also made the scores")
+        run.print_line("in-sample: the golden answers used here also made the scores")
         if not is_out_of_sample:
-            call.add_note("for out-of-sample scores: --leave-out image")
+            run.add_note("for out-of-sample scores: --leave-out image")
     unchanged = [curve.file for curve in curves if curve.curve.in_sample is False and curve.held_out_name is None]
     if is_out_of_sample and unchanged:
-        call.print_line(f"{join_first(unchanged)}: made without golden answers, so --leave-out changes nothing")
+        run.print_line(f"{join_first(unchanged)}: made without golden answers, so --leave-out changes nothing")
     if goal is not None:
-        call.add_note("95 %: bootstrap over images, with all golden questions of an image together")
+        run.add_note("95 %: bootstrap over images, with all golden questions of an image together")
         unrated_text = "not included" if curve_inputs.original is None else "included with their original label"
-        call.add_note(f"labels and empty images: on all images; unrated images are {unrated_text}")
+        run.add_note(f"labels and empty images: on all images; unrated images are {unrated_text}")
 
 
-def _print_golden_vote_count(call: Call, curve_inputs: CurveInputs) -> None:
+def _print_golden_vote_count(run: CommandRun, curve_inputs: CurveInputs) -> None:
     """Print how many golden items have only golden votes, and the votes per item."""
     votes, votes_with_golden = curve_inputs.votes, curve_inputs.votes_with_golden
     if votes is None or votes_with_golden is None or votes_with_golden is votes:
@@ -62,7 +67,7 @@ def _print_golden_vote_count(call: Call, curve_inputs: CurveInputs) -> None:
     items = count_noun(scored - voted, "golden item has", "golden items have")
     mean = (len(votes_with_golden) - len(votes)) / (scored - voted)
     suffix = f" (others: {len(votes) / voted:.1f} votes)" if voted else ""
-    call.print_line(f"{items} only golden votes: {mean:.1f} each{suffix}")
+    run.print_line(f"{items} only golden votes: {mean:.1f} each{suffix}")
 
 
 def _curve_row(curve: MeasuredCurve) -> list[str | None]:
@@ -108,20 +113,22 @@ def write_points(
     write_table(path, table.fill_nan(None), force=force)
 
 
-def print_replays(call: Call, file: str, replays: Sequence[StopReplay], requested_rules: Sequence[StopRule]) -> None:
+def print_replays(
+    run: CommandRun, file: str, replays: Sequence[StopReplay], requested_rules: Sequence[StopRule]
+) -> None:
     """Print a table with a row for each stop rule, then a sentence for each requested rule."""
     headings = ["stop rule", "votes used %", "questions changed", "images changed", "labels in common %"]
     print_table(headings, [_replay_row(replay) for replay in replays])
     for replay in replays:
         if replay.rule in requested_rules:
-            call.print_line(
+            run.print_line(
                 f"{file}, stop rule {_format_bounds(replay.rule)}: {format_percent(replay.share_of_votes_used)} % of "
                 f"{replay.n_votes:,} votes "
                 f"used; {replay.n_changed.mean():,.1f} of {replay.n_questions:,} questions decided differently "
                 f"({replay.n_changed.min():,} to {replay.n_changed.max():,})"
             )
     orders = replays[0].n_used_votes.size
-    call.add_note(
+    run.add_note(
         f"means over {orders} random orders of the votes; threshold of labels: {replays[0].threshold:g}; at least "
         f"{replays[0].rule.at_least} votes per question; each rater's accuracy is taken as known from the first vote"
     )

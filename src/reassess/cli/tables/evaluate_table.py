@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from reassess.cli.call import Call, format_interval_cell, format_percent_cell
+from reassess.cli.command_run import CommandRun, format_interval_cell, format_percent_cell
 from reassess.cli.screen import ResultTable, print_table, print_text
 from reassess.cli.tables.labels_table import label_sets_table, orders_to_json, print_orders
 from reassess.comparison import ModelOrders
@@ -64,7 +64,7 @@ def accuracy_table(results: EvaluationResults) -> ResultTable:
     return _make_results_table(results, results.rankings or results.evaluations, has_ranks=bool(results.rankings))
 
 
-def print_evaluations(call: Call, results: EvaluationResults, breakdown: str | None) -> None:
+def print_evaluations(run: CommandRun, results: EvaluationResults, breakdown: str | None) -> None:
     """Print the models, by label set or threshold if there are several, then explain the numbers.
 
     Models with different images get two tables: a ranking on the common images, and each model on its own images.
@@ -79,16 +79,16 @@ def print_evaluations(call: Call, results: EvaluationResults, breakdown: str | N
         print_text("each file on its own images (not a ranking: the images differ):")
     _make_results_table(results, results.evaluations, has_ranks=results.common_evaluations is None).print()
     if results.excluded_images is not None:
-        _print_exclusions(call, results)
+        _print_exclusions(run, results)
     if results.model_orders is not None:
-        print_orders(call, _convert_keys_to_text(results.evaluations), results.model_orders)
+        print_orders(run, _convert_keys_to_text(results.evaluations), results.model_orders)
     elif len(results.evaluations) > 1:
-        _print_labelled_image_counts(call, results.evaluations)
+        _print_labelled_image_counts(run, results.evaluations)
     else:
-        _print_details(call, next(iter(results.evaluations.values())), results.classes, breakdown)
+        _print_details(run, next(iter(results.evaluations.values())), results.classes, breakdown)
         if results.multi_label_accuracies:
             _print_multi_label(
-                call, dict(results.multi_label_accuracies), results.classes, by_class=breakdown == "class"
+                run, dict(results.multi_label_accuracies), results.classes, by_class=breakdown == "class"
             )
 
 
@@ -102,7 +102,7 @@ def _make_results_table(
     return _ranking_table(next(iter(rankings.values())), has_ranks=has_ranks)
 
 
-def _print_exclusions(call: Call, results: EvaluationResults) -> None:
+def _print_exclusions(run: CommandRun, results: EvaluationResults) -> None:
     """Print accuracy with and without excluded images, for each model and label set."""
     several = len(results.evaluations) > 1
     rows = []
@@ -123,7 +123,7 @@ def _print_exclusions(call: Call, results: EvaluationResults) -> None:
     print_text("")
     numbers = ["excluded", f"top-{k} %, all images", "without excluded", "change", "95 %"]
     print_table(["file", *(["labels"] if several else []), *numbers], rows, n_text_columns=1 + several)
-    call.add_note("change: in percentage points; 95 %: Newcombe intervals, over images")
+    run.add_note("change: in percentage points; 95 %: Newcombe intervals, over images")
 
 
 def _convert_keys_to_text(rankings: Mapping[LabelSetKey, EvaluationsByFile]) -> dict[str, EvaluationsByFile]:
@@ -182,24 +182,24 @@ def _ranking_table(ranking: EvaluationsByFile, *, has_ranks: bool) -> ResultTabl
     )
 
 
-def _print_details(call: Call, ranking: EvaluationsByFile, classes: Classes, breakdown: str | None) -> None:
+def _print_details(run: CommandRun, ranking: EvaluationsByFile, classes: Classes, breakdown: str | None) -> None:
     """Print mistakes, breakdowns, and how files were read."""
     _print_mistakes(ranking)
     for file, result in ranking.items():
         if breakdown == "label-count":
             _print_by_label_count(file, result)
         elif breakdown == "class":
-            _print_by_class(call, file, result, classes)
+            _print_by_class(run, file, result, classes)
     for line in merge_equal_texts({file: result.detected for file, result in ranking.items()}):
-        call.print_line(line)
+        run.print_line(line)
     for line in merge_equal_texts({file: not_scored_in_words(result) for file, result in ranking.items()}):
-        call.print_line(line)
+        run.print_line(line)
     for line in merge_equal_texts({file: label_errors_in_words(result) for file, result in ranking.items()}):
-        call.print_line(line)
+        run.print_line(line)
     if accuracies := "; ".join(_describe_accuracies_on_scored_images(ranking)):
-        call.print_line(f"original accuracy on the scored images: {accuracies}")
+        run.print_line(f"original accuracy on the scored images: {accuracies}")
     for line in _footnotes(ranking):
-        call.add_note(line)
+        run.add_note(line)
 
 
 def _accuracy_row(file: str, result: Evaluation, top_k: list[int]) -> list[object]:
@@ -276,13 +276,13 @@ def _print_by_label_count(file: str, result: Evaluation) -> None:
     print_table(["valid labels", "images", *headings], rows, title=file, n_text_columns=0)
 
 
-def _print_by_class(call: Call, file: str, result: Evaluation, classes: Classes) -> None:
+def _print_by_class(run: CommandRun, file: str, result: Evaluation, classes: Classes) -> None:
     """Print classes, those with the lowest accuracy first and those without images last."""
     print_text("")
     rows = []
     entries = result.per_class.to_json(classes, max_confusions=1)
     entries.sort(key=lambda entry: (entry["hits"] / entry["images"] if entry["images"] else 2, entry["class"]))
-    for entry in entries[: call.count_rows_to_print(len(entries), _MAX_PRINTED_CLASSES, f"classes of {file}")]:
+    for entry in entries[: run.count_rows_to_print(len(entries), _MAX_PRINTED_CLASSES, f"classes of {file}")]:
         instead = entry["instead"][0] if entry["instead"] else None
         most_often = None if instead is None else f"{instead['name'] or 'unknown class'} ({instead['images']})"
         accuracy = format_percent_cell(Proportion(entry["hits"], entry["images"]))
@@ -296,10 +296,10 @@ def _print_by_class(call: Call, file: str, result: Evaluation, classes: Classes)
         "predicted",
     ]
     print_table(headings, rows, title=file, n_text_columns=3)
-    call.add_note(
+    run.add_note(
         "predicted: images of the class whose first prediction is the class; top-1 counts other valid classes too"
     )
-    call.add_note("most often instead: the most frequent wrong prediction for images of the class (number of images)")
+    run.add_note("most often instead: the most frequent wrong prediction for images of the class (number of images)")
 
 
 def _threshold_table(rankings: Mapping[LabelSetKey, EvaluationsByFile], *, has_ranks: bool) -> ResultTable:
@@ -317,15 +317,15 @@ def _threshold_table(rankings: Mapping[LabelSetKey, EvaluationsByFile], *, has_r
     return ResultTable(["file", *headings], [[file, *cells] for file, cells in rows.items()], best_columns=best)
 
 
-def _print_labelled_image_counts(call: Call, rankings: Mapping[LabelSetKey, EvaluationsByFile]) -> None:
+def _print_labelled_image_counts(run: CommandRun, rankings: Mapping[LabelSetKey, EvaluationsByFile]) -> None:
     for key, ranking in rankings.items():
         result = next(iter(ranking.values()))
         labelled = count_noun(result.scorable, "image")
-        call.print_line(f"at {key:g}: {labelled} with a label, {result.empty:,} without")
+        run.print_line(f"at {key:g}: {labelled} with a label, {result.empty:,} without")
 
 
 def _print_multi_label(
-    call: Call, accuracies: dict[str, MultiLabelAccuracy], classes: Classes, *, by_class: bool
+    run: CommandRun, accuracies: dict[str, MultiLabelAccuracy], classes: Classes, *, by_class: bool
 ) -> None:
     """Print multi-label accuracy by model and, with `by_class`, by class."""
     counts = ["valid", "unclear", "wrong", "unreviewed"]
@@ -335,9 +335,9 @@ def _print_multi_label(
         if by_class and part.counts_by_class is not None:
             _print_multi_label_classes(file, part, classes)
     for line in merge_equal_texts({file: _describe_unscored_images(part) for file, part in accuracies.items()}):
-        call.print_line(line)
+        run.print_line(line)
     for line in _multi_label_footnotes(accuracies):
-        call.add_note(line)
+        run.add_note(line)
 
 
 def _multi_label_row(file: str, accuracy: MultiLabelAccuracy, count_names: list[str]) -> list[str | None]:

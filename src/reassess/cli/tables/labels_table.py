@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from reassess.cli.call import Call, format_interval_cell, format_percent_cell
+from reassess.cli.command_run import CommandRun, format_interval_cell, format_percent_cell
 from reassess.cli.screen import ResultTable, print_table, print_text
 from reassess.comparison import AGREEMENTS, VERDICT_NAMES, LabelAgreement, LabelDiff, ModelOrders
 from reassess.errors import Missing
@@ -38,7 +38,7 @@ def _diff_to_json(diff: LabelDiff | Missing) -> dict[str, Any]:
 
 
 def print_label_comparison(
-    call: Call,
+    run: CommandRun,
     agreements: Mapping[_Pair, LabelAgreement],
     diffs: Mapping[_Pair, LabelDiff | Missing],
     *,
@@ -46,20 +46,20 @@ def print_label_comparison(
     by_class: bool,
 ) -> None:
     """Print agreements, the changes between two label sets, and cross-tables of verdicts."""
-    _print_agreements(call, agreements)
+    _print_agreements(run, agreements)
     for diff in diffs.values() if len(diffs) == 1 else ():
         if not isinstance(diff, Missing):
             click.echo()
-            _print_diff(call, diff)
+            _print_diff(run, diff)
     for (a, b), agreement in agreements.items():
         if a in label_sets_with_verdicts or b in label_sets_with_verdicts:
             _print_verdict_table(a, b, agreement)
     for (a, b), agreement in agreements.items():
         if by_class:
-            _print_class_agreement(call, f"{a} and {b}", agreement)
+            _print_class_agreement(run, f"{a} and {b}", agreement)
 
 
-def _print_diff(call: Call, diff: LabelDiff) -> None:
+def _print_diff(run: CommandRun, diff: LabelDiff) -> None:
     """Print how many images and labels changed, and the changed classes."""
     rows: list[list[str | None]] = [
         ["images in both", f"{diff.n_images:,}"],
@@ -78,7 +78,7 @@ def _print_diff(call: Call, diff: LabelDiff) -> None:
     if changes:
         classes = diff.added.classes
         click.echo()
-        limit = call.count_rows_to_print(len(changes), _MAX_PRINTED_CLASSES, "classes")
+        limit = run.count_rows_to_print(len(changes), _MAX_PRINTED_CLASSES, "classes")
         print_table(
             ["class", "name", "added", "removed"],
             [[i, classes.label(i), added, removed] for i, (added, removed) in islice(changes.items(), limit)],
@@ -99,7 +99,7 @@ def make_class_table(agreements: Mapping[tuple[str, str], LabelAgreement]) -> "p
     return pl.DataFrame(rows, schema=schema | dict.fromkeys(AGREEMENTS[:-1], pl.Int64))
 
 
-def _print_agreements(call: Call, agreements: Mapping[tuple[str, str], LabelAgreement]) -> None:
+def _print_agreements(run: CommandRun, agreements: Mapping[tuple[str, str], LabelAgreement]) -> None:
     """Print a row for each pair of label sets."""
     headings = ["first", "second", "images", "equal", "overlap", "disjoint", "equal %"]
     rows: list[list[str | None]] = []
@@ -109,8 +109,8 @@ def _print_agreements(call: Call, agreements: Mapping[tuple[str, str], LabelAgre
         unlabelled = [counts[name] for name in AGREEMENTS[3:]]
         rows.append([a, b, f"{len(agreement):,}", *cells, format_percent_cell(agreement.share_equal), *unlabelled])
     print_table([*headings, "first unlabelled", "second unlabelled", "both unlabelled"], rows, n_text_columns=2)
-    call.add_note("overlap: not equal, but with a common class; unlabelled: no valid class, or the image is missing")
-    call.add_note("equal %: share of the images that are labelled in both")
+    run.add_note("overlap: not equal, but with a common class; unlabelled: no valid class, or the image is missing")
+    run.add_note("equal %: share of the images that are labelled in both")
 
 
 def _print_verdict_table(first_name: str, second_name: str, agreement: LabelAgreement) -> None:
@@ -127,12 +127,12 @@ def _print_verdict_table(first_name: str, second_name: str, agreement: LabelAgre
     )
 
 
-def _print_class_agreement(call: Call, title: str, agreement: LabelAgreement) -> None:
+def _print_class_agreement(run: CommandRun, title: str, agreement: LabelAgreement) -> None:
     """Print the classes with the most images that are disjoint or overlap."""
     entries = [entry for entry in agreement.to_json()["by_class"] if entry["disjoint"] or entry["overlap"]]
     entries.sort(key=lambda entry: (-entry["disjoint"], -entry["overlap"]))
     click.echo()
-    limit = call.count_rows_to_print(len(entries), _MAX_PRINTED_CLASSES, "classes")
+    limit = run.count_rows_to_print(len(entries), _MAX_PRINTED_CLASSES, "classes")
     print_table(
         ["class", "name", *(name.replace("_", " ") for name in AGREEMENTS[:-1])],
         [list(entry.values()) for entry in entries[:limit]],
@@ -162,13 +162,15 @@ def label_sets_table(rankings: Mapping[str, Mapping[str, Evaluation]], *, has_ra
     return ResultTable(headings, rows, n_text_columns=2)
 
 
-def print_orders(call: Call, rankings: Mapping[str, Mapping[str, Evaluation]], orders: ModelOrders | Missing) -> None:
+def print_orders(
+    run: CommandRun, rankings: Mapping[str, Mapping[str, Evaluation]], orders: ModelOrders | Missing
+) -> None:
     """Print how the order of models changes between label sets, and how the files were read."""
     print_text(f"model orders cannot be compared: {orders}" if isinstance(orders, Missing) else str(orders))
     for line in _file_notes(rankings):
-        call.print_line(line)
+        run.print_line(line)
     for line in _footnotes(orders):
-        call.add_note(line)
+        run.add_note(line)
 
 
 def _footnotes(orders: ModelOrders | Missing) -> Iterator[str]:

@@ -8,7 +8,7 @@ import click
 import numpy as np
 import numpy.typing as npt
 
-from reassess.cli.call import Call
+from reassess.cli.command_run import CommandRun
 from reassess.cli.screen import ResultTable, print_table
 from reassess.comparison import Placement, Trend
 from reassess.comparison.comparison_words import TOO_FEW_FAMILIES
@@ -74,7 +74,11 @@ def to_json(
 
 
 def print_leaderboard(
-    call: Call, trend: Trend, placements: Sequence[Placement], label_accuracy: OriginalLabelAccuracy | None, limit: int
+    run: CommandRun,
+    trend: Trend,
+    placements: Sequence[Placement],
+    label_accuracy: OriginalLabelAccuracy | None,
+    limit: int,
 ) -> None:
     """Print the best rows, the slopes, the rank changes, and the positions of models."""
     board = trend.board
@@ -96,11 +100,11 @@ def print_leaderboard(
     for placement in placements:
         click.echo()
         _print_neighbouring_models(placement, labels_heading)
-    call.print_line(f"{count_noun(len(board), 'row')} of {count_noun(board.n_models, 'model')}")
+    run.print_line(f"{count_noun(len(board), 'row')} of {count_noun(board.n_models, 'model')}")
     for reason, count in board.dropped_row_counts.items():
-        call.print_line(f"{count_noun(count, 'row')} dropped: {reason}")
+        run.print_line(f"{count_noun(count, 'row')} dropped: {reason}")
     for line in _footnotes(trend, placements, label_accuracy):
-        call.add_note(line)
+        run.add_note(line)
 
 
 def leaderboard_table(board: Leaderboard, rows: Sequence[int]) -> ResultTable:

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from reassess.aggregation import Dependence, GoldenVotes, Reliability
-from reassess.cli.call import Call
+from reassess.cli.command_run import CommandRun
 from reassess.cli.screen import ResultTable, print_table, print_text
 from reassess.core import VALIDITY
 from reassess.numeric import Proportion
@@ -23,15 +23,15 @@ _FLAG_MEANINGS = {
 }
 
 
-def print_reliability(call: Call, result: Reliability, golden_votes: GoldenVotes | None) -> None:
+def print_reliability(run: CommandRun, result: Reliability, golden_votes: GoldenVotes | None) -> None:
     """Print the accuracy of raters, on golden items or by the truth estimated from all votes."""
     for line in _summary_lines(result, golden_votes):
         print_text(line)
     table = raters_table(result)
-    limit = call.count_rows_to_print(len(result.raters_by_information), _MAX_PRINTED_RATERS, "raters")
+    limit = run.count_rows_to_print(len(result.raters_by_information), _MAX_PRINTED_RATERS, "raters")
     replace(table, rows=table.rows[:limit]).print()
     for line in _footnotes(result):
-        call.add_note(line)
+        run.add_note(line)
     _print_rater_pairs(result.dependence, "votes")
     _print_rater_pairs(result.golden_dependence, "golden votes")
 

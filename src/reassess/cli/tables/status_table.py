@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from reassess.cli.call import Call, format_interval_cell, format_percent_cell
+from reassess.cli.command_run import CommandRun, format_interval_cell, format_percent_cell
 from reassess.cli.screen import format_fix, format_message, print_table, print_text
 from reassess.data import BenchmarkCheck, NameProblem, PartCheck
 from reassess.errors import ReassessWarning
@@ -135,12 +135,12 @@ def _join_examples(examples: Sequence[str], total: int) -> str:
     )
 
 
-def print_progress(call: Call, progress: "Progress") -> None:
+def print_progress(run: CommandRun, progress: "Progress") -> None:
     """Print the progress of a campaign, and a table of its people."""
     for line in _progress_lines(progress):
         print_text(line)
     if not progress.people:
-        call.print_line("nobody is invited yet")
+        run.print_line("nobody is invited yet")
         return
     rows = [_person_row(person, progress.n_golden) for person in progress.people]
     columns = ["name", "role", "stage", "votes", "seconds", "golden", "balanced %", "95 %", "last answer", "flags"]
@@ -150,17 +150,17 @@ def print_progress(call: Call, progress: "Progress") -> None:
         for row, person in zip(rows, progress.people, strict=True):
             row.insert(3, _format_practice(person))
     print_table(columns, rows, n_text_columns=3)
-    call.add_note("seconds: median time per answer; golden: answers to golden questions")
-    call.add_note(f"balanced{', practice' if has_practice else ''}: {BALANCED_ACCURACY_MEANING}")
-    call.add_note("95 %: interval over questions (Newcombe's hybrid score method)")
+    run.add_note("seconds: median time per answer; golden: answers to golden questions")
+    run.add_note(f"balanced{', practice' if has_practice else ''}: {BALANCED_ACCURACY_MEANING}")
+    run.add_note("95 %: interval over questions (Newcombe's hybrid score method)")
     if any(
         person.role == "expert" and person.n_answers and person.last_answer_time is None for person in progress.people
     ):
-        call.add_note("experts without a last answer: their answers were read by annotate create")
+        run.add_note("experts without a last answer: their answers were read by annotate create")
     if any(person.stage == "failed" and not person.is_excluded for person in progress.people):
-        call.add_note("failed: below the bar in practice; an owner can admit them")
+        run.add_note("failed: below the bar in practice; an owner can admit them")
     for note in progress.flag_notes:
-        call.add_note(note)
+        run.add_note(note)
 
 
 def describe_practice(practice: "PracticeRound") -> Iterator[str]:

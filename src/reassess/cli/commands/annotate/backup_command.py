@@ -5,8 +5,8 @@ from pathlib import Path
 import click
 
 from reassess import annotation
-from reassess.cli.call import Call, add_common_options
 from reassess.cli.campaign_inputs import campaign_argument
+from reassess.cli.command_run import CommandRun, add_common_options
 from reassess.cli.help_pages import Command
 from reassess.cli.options import output_option
 from reassess.formats.files import check_output
@@ -29,7 +29,7 @@ from reassess.text import format_bytes
     help="After the copy, upgrade the campaign from an earlier version. Stop its server first.",
 )
 @add_common_options
-def backup(call: Call, campaign: str | Path, output: Path | None, upgrade: bool) -> None:
+def backup(run: CommandRun, campaign: str | Path, output: Path | None, upgrade: bool) -> None:
     """Copy a campaign while it is served.
 
     Raters can continue, and the copy contains all answers saved so far. Do not copy the SQLite file yourself: its
@@ -42,22 +42,22 @@ def backup(call: Call, campaign: str | Path, output: Path | None, upgrade: bool)
     if output is None and (isinstance(campaign, Path) or not upgrade):
         raise click.UsageError("Missing option '-o' / '--output'.")
     if output is not None:
-        check_output(output, force=call.force)
+        check_output(output, force=run.force)
     forms: dict[str, str] = {}
     if upgrade:
-        forms["before"], forms["after"] = annotation.upgrade_campaign(campaign, output, force=call.force)
+        forms["before"], forms["after"] = annotation.upgrade_campaign(campaign, output, force=run.force)
     elif output is not None:
-        annotation.backup_campaign(campaign, output, force=call.force)
+        annotation.backup_campaign(campaign, output, force=run.force)
     place = annotation.hide_password(campaign)
     if forms:
-        call.suggest_command("annotate", "serve", place)
-    if call.json:
+        run.suggest_command("annotate", "serve", place)
+    if run.json:
         results = {"output": output and str(output), "bytes": output and output.stat().st_size}
-        call.print_json("annotate", results | forms)
+        run.print_json("annotate", results | forms)
         return
     if output is not None:
-        call.print_line(f"{output}: {format_bytes(output.stat().st_size)}")
+        run.print_line(f"{output}: {format_bytes(output.stat().st_size)}")
     if forms and forms["before"] == forms["after"]:
-        call.print_line(f"{place}: already up to date (form {forms['after']})")
+        run.print_line(f"{place}: already up to date (form {forms['after']})")
     elif forms:
-        call.print_line(f"{place}: upgraded from form {forms['before']} to {forms['after']}")
+        run.print_line(f"{place}: upgraded from form {forms['before']} to {forms['after']}")

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import click
 
 from reassess import annotation
-from reassess.cli.call import Call, add_common_options, reject_repeated_files
 from reassess.cli.campaign_inputs import (
     ADDRESS_TYPE,
     DEFAULT_ADDRESS,
@@ -16,6 +15,7 @@ from reassess.cli.campaign_inputs import (
     make_serve_command,
     writable_campaign_argument,
 )
+from reassess.cli.command_run import CommandRun, add_common_options, reject_repeated_files
 from reassess.cli.help_pages import Command
 from reassess.cli.options import ParsedType
 from reassess.cli.screen import print_text
@@ -64,7 +64,7 @@ def _parse_person(text: str) -> tuple[str, str | None]:
 )
 @add_common_options
 def invite(
-    call: Call, campaign: str | Path, people: tuple[tuple[str, str | None], ...], revoke: bool, address: str
+    run: CommandRun, campaign: str | Path, people: tuple[tuple[str, str | None], ...], revoke: bool, address: str
 ) -> None:
     """Add people, and print a sign-in link for each.
 
@@ -76,7 +76,7 @@ def invite(
     now = time.time()
     with annotation.using_campaign(campaign) as opened:
         if not revoke:
-            _add_new_people(opened, role_by_name, now, force=call.force)
+            _add_new_people(opened, role_by_name, now, force=run.force)
         people_found = [annotation.find_person(opened, name) for name in role_by_name]
         links: dict[str, str | None] = {}
         for person in people_found:
@@ -86,19 +86,19 @@ def invite(
             links[person.name] = token and f"{address}/sign-in#{token}"
         too_few = _describe_missing_raters(opened, people_found)
     if not revoke:
-        call.next_command = make_serve_command(campaign, address)
-    if call.json:
+        run.next_command = make_serve_command(campaign, address)
+    if run.json:
         results = [{"name": person.name, "role": person.role, "link": links[person.name]} for person in people_found]
-        call.print_json("annotate", results)
+        run.print_json("annotate", results)
         return
     for name, link in links.items():
         print_text(f"{name}: {link or 'link revoked'}")
     if not revoke:
-        call.print_line("each link is shown once; anyone who has it can sign in as that person")
+        run.print_line("each link is shown once; anyone who has it can sign in as that person")
         if is_on_this_machine(address):
-            call.print_line("these links work only on this machine; for other machines: --address URL")
+            run.print_line("these links work only on this machine; for other machines: --address URL")
         if too_few is not None:
-            call.print_line(too_few)
+            run.print_line(too_few)
 
 
 def _describe_missing_raters(campaign: "Campaign", invited: Sequence["Person"]) -> str | None:

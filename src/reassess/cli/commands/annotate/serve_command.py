@@ -5,8 +5,8 @@ from pathlib import Path
 import click
 
 from reassess import annotation
-from reassess.cli.call import INPUT_PATH_TYPE, Call, add_common_options, find_unused_path
 from reassess.cli.campaign_inputs import DEFAULT_ADDRESS, campaign_argument, open_campaign_images
+from reassess.cli.command_run import INPUT_PATH_TYPE, CommandRun, add_common_options, find_unused_path
 from reassess.cli.help_pages import Command
 from reassess.cli.options import ParsedType
 from reassess.cli.packages import check_packages
@@ -51,7 +51,7 @@ def _parse_address(text: str) -> tuple[str, int, str | None]:
     help="Current location of the images.  [default: as for create]",
 )
 @add_common_options
-def serve(call: Call, campaign: str | Path, address: tuple[str, int, str | None], images: Path | None) -> None:
+def serve(run: CommandRun, campaign: str | Path, address: tuple[str, int, str | None], images: Path | None) -> None:
     """Serve the rating pages.
 
     Stop it with Ctrl-C. People sign in with the links of reassess annotate invite. For other machines, use a proxy with
@@ -61,17 +61,17 @@ def serve(call: Call, campaign: str | Path, address: tuple[str, int, str | None]
     host, port, path = address
     with annotation.lock_campaign_file(campaign), annotation.using_campaign(campaign) as opened:
         app = annotation.make_app(opened, open_campaign_images(opened, images))
-        call.suggest_command("annotate", "export", annotation.hide_password(campaign), "-o", find_unused_path("rated"))
+        run.suggest_command("annotate", "export", annotation.hide_password(campaign), "-o", find_unused_path("rated"))
 
         def print_address(served_address: str) -> None:
-            if call.json:
-                call.print_json("annotate", {"address": served_address, "root_path": path or ""})
+            if run.json:
+                run.print_json("annotate", {"address": served_address, "root_path": path or ""})
             elif path:
-                call.print_line(f"{opened.name}: {served_address}, for a proxy that serves it at {path}")
+                run.print_line(f"{opened.name}: {served_address}, for a proxy that serves it at {path}")
             else:
-                call.print_line(f"{opened.name}: {served_address}")
+                run.print_line(f"{opened.name}: {served_address}")
                 if served_address != f"{DEFAULT_ADDRESS}/":
                     how = "reassess annotate invite --address URL (--force: new links)"
-                    call.print_line(f"links need the address people open: {how}")
+                    run.print_line(f"links need the address people open: {how}")
 
         annotation.serve(app, host=host, port=port, root_path=path, report_address=print_address)

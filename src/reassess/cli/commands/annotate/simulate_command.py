@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING
 import click
 
 from reassess import annotation
-from reassess.cli.call import (
+from reassess.cli.campaign_inputs import campaign_argument, has_no_linked_expert
+from reassess.cli.command_run import (
     INPUT_PATH_TYPE,
-    Call,
+    CommandRun,
     FiniteRange,
     add_common_options,
     find_unused_path,
     format_percent_cell,
     show_progress_bars,
 )
-from reassess.cli.campaign_inputs import campaign_argument, has_no_linked_expert
 from reassess.cli.evaluation_inputs import to_evaluation_labels
 from reassess.cli.help_pages import Command
 from reassess.cli.options import ParsedType, output_option
@@ -92,7 +92,7 @@ def _parse_confusion_matrix(text: str) -> tuple[tuple[float, ...], ...]:
 @output_option("FILE", "Write the copy with the simulated votes.", required=False)
 @add_common_options
 def simulate(
-    call: Call,
+    run: CommandRun,
     campaign: str | Path,
     raters: int,
     matrices: Sequence[Sequence[Sequence[float]]],
@@ -114,22 +114,22 @@ def simulate(
             raise OutputError(
                 "output-is-input", "copy would replace the campaign", where=output, fix="choose another name"
             )
-        check_output(output, force=call.force)
+        check_output(output, force=run.force)
     with TemporaryDirectory() as folder:
         copy = Path(folder) / "campaign.db"
         with annotation.using_campaign(campaign):  # so that errors name the campaign, not the copy
             annotation.backup_campaign(campaign, copy)
         if output is not None:
             annotation.check_replaceable(output, copy)
-        with annotation.using_campaign(copy) as opened, show_progress_bars(call) as progress:
+        with annotation.using_campaign(copy) as opened, show_progress_bars(run) as progress:
             classes = annotation.read_classes(opened)
             truth = (
                 None
                 if labels is None
-                else to_evaluation_labels(labels, read_label_file(call.add_input("labels", labels), classes=classes))
+                else to_evaluation_labels(labels, read_label_file(run.add_input("labels", labels), classes=classes))
             )
             if annotation.resume(opened, time.time()):
-                call.print_progress_line("the campaign is paused; the copy is resumed")
+                run.print_progress_line("the campaign is paused; the copy is resumed")
             annotation.end_expired_turns(opened, math.inf)  # nobody continues their turn in the copy
             is_without_expert = has_no_linked_expert(opened)
             result = annotation.simulate(
@@ -142,11 +142,11 @@ def simulate(
                 report_answers=_make_bar_updater(progress),
             )
         if output is not None:
-            annotation.backup_campaign(copy, output, force=call.force)
-            call.suggest_command("annotate", "export", output, "-o", find_unused_path("simulated"))
+            annotation.backup_campaign(copy, output, force=run.force)
+            run.suggest_command("annotate", "export", output, "-o", find_unused_path("simulated"))
         elif result.n_expert_answers and is_without_expert:
-            call.suggest_command("annotate", "invite", annotation.hide_password(campaign), "NAME:expert...")
-    _print_simulation(call, result, seconds, output, is_random=labels is None)
+            run.suggest_command("annotate", "invite", annotation.hide_password(campaign), "NAME:expert...")
+    _print_simulation(run, result, seconds, output, is_random=labels is None)
 
 
 def _make_bar_updater(update_bar: Callable[[str, int, int], None]) -> Callable[[int], None]:
@@ -166,10 +166,10 @@ def _format_hours(hours: float) -> str:
 
 
 def _print_simulation(
-    call: Call, result: "Simulation", seconds_per_vote: float, output: Path | None, *, is_random: bool
+    run: CommandRun, result: "Simulation", seconds_per_vote: float, output: Path | None, *, is_random: bool
 ) -> None:
-    if call.json:
-        call.print_json("annotate", result.to_json())
+    if run.json:
+        run.print_json("annotate", result.to_json())
         return
     raters = count_noun(result.n_raters, "rater")
     print_text(
@@ -189,18 +189,16 @@ def _print_simulation(
             f"{result.n_invalid_kept:,} invalid kept)"
         )
     if result.progress.practice_round.reason_to_wait is not None:
-        call.add_note(f"raters cannot begin practice: {result.progress.practice_round.reason_to_wait}")
+        run.add_note(f"raters cannot begin practice: {result.progress.practice_round.reason_to_wait}")
     elif result.progress.n_open:
-        call.add_note(f"{count_noun(result.progress.n_open, 'question')} still open: more raters are needed (--raters)")
+        run.add_note(f"{count_noun(result.progress.n_open, 'question')} still open: more raters are needed (--raters)")
     if result.n_expert_answers:
         answered = count_noun(result.n_expert_answers, "golden question")
-        call.add_note(
+        run.add_note(
             f"a program answered {answered} correctly in the place of experts; without experts' answers, images with "
             "only golden questions stay unrated"
         )
     if is_random:
-        call.add_note(
-            "for questions without experts' answers, the truth was drawn at random (to set it: --labels FILE)"
-        )
+        run.add_note("for questions without experts' answers, the truth was drawn at random (to set it: --labels FILE)")
     if output is not None:
-        call.print_line(f"copy: {output}")
+        run.print_line(f"copy: {output}")

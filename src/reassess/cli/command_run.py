@@ -1,4 +1,4 @@
-"""Helpers of commands: common options, inputs, notes, progress bars, table cells and JSON documents."""
+"""A running command, with its inputs and notes; and common options, progress bars and table cells."""
 
 import json
 import math
@@ -46,7 +46,7 @@ class ReadingOptions:
 
 
 @dataclass
-class Call:
+class CommandRun:
     """A running command: its common options, input and output files, and notes."""
 
     json: bool = False
@@ -252,15 +252,15 @@ class FiniteRange(click.FloatRange):
 
 
 def add_common_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the common options to a command, and pass them as its first argument, a `Call`."""
+    """Add the common options to a command, and pass them as its first argument, a `CommandRun`."""
 
     def run_command(**options: Any) -> Any:
         reading = {option.name: options.pop(option.name) for option in fields(ReadingOptions) if option.name in options}
-        call = Call(
+        run = CommandRun(
             **{name: options.pop(name, False) for name in COMMON_OPTIONS}, reading_options=ReadingOptions(**reading)
         )
-        result = function(call, **options)
-        call.print_notes()
+        result = function(run, **options)
+        run.print_notes()
         return result
 
     run_command.__doc__ = function.__doc__
@@ -271,9 +271,9 @@ def add_common_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return run_command
 
 
-def with_progress(call: Call, items: Sequence[_Item], label: str) -> Iterable[_Item]:
+def with_progress(run: CommandRun, items: Sequence[_Item], label: str) -> Iterable[_Item]:
     """Iterate over items, with a progress bar if standard error is a terminal and there are several items."""
-    if call.quiet or len(items) < 2 or not is_terminal(err=True) or os.environ.get("TERM") == "dumb":
+    if run.quiet or len(items) < 2 or not is_terminal(err=True) or os.environ.get("TERM") == "dumb":
         return items
     from rich.console import Console
     from rich.progress import track
@@ -282,13 +282,13 @@ def with_progress(call: Call, items: Sequence[_Item], label: str) -> Iterable[_I
 
 
 @contextmanager
-def show_progress_bars(call: Call) -> Iterator[Callable[[str, int, int], None]]:
+def show_progress_bars(run: CommandRun) -> Iterator[Callable[[str, int, int], None]]:
     """Yield a function that updates a progress bar: it takes a task name, the images done and the total.
 
     Bars are only shown on a terminal. A bar shows the images per second and the remaining time. A total of 0 means
     that the total is unknown.
     """
-    if call.quiet or not is_terminal(err=True):
+    if run.quiet or not is_terminal(err=True):
         yield lambda *_: None
         return
     from rich.console import Console

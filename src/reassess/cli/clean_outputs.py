@@ -74,10 +74,10 @@ class CleaningOutputs:
                 run.print_line(f"{self.page}: not written, since no label is wrong")
                 return None
             record = run.describe_command()
-            places = {"images": str(self.images)}
+            path_by_name = {"images": str(self.images)}
             if not any(str(entry["name"]).endswith("original") for entry in record["inputs"]):
-                places = {"labels": f"{self.images}, by its folders", **places}
-            record["inputs"] += [{"name": name, "path": place, "sha256": None} for name, place in places.items()]
+                path_by_name = {"labels": f"{self.images}, by its folders", **path_by_name}
+            record["inputs"] += [{"name": name, "path": path, "sha256": None} for name, path in path_by_name.items()]
             return write_wrong_labels(
                 self.page,
                 cleaning,

@@ -194,9 +194,9 @@ class CommandRun:
 
     def describe_command(self) -> dict[str, Any]:
         """Return the command line, and the input files with their hashes, to show them in an HTML page."""
-        return {"command": shlex.join(self._command_words()), "inputs": self.hash_inputs()}
+        return {"command": shlex.join(self._list_command_words()), "inputs": self.hash_inputs()}
 
-    def _command_words(self) -> list[str]:
+    def _list_command_words(self) -> list[str]:
         """Return the words of the command line, without the password in the address of a campaign."""
         return ["reassess", *map(annotation.hide_password, click.get_current_context().find_root().obj)]
 
@@ -212,7 +212,7 @@ class CommandRun:
         document = {
             "schema": f"reassess/{command}",
             "version": 1,
-            "command": self._command_words(),
+            "command": self._list_command_words(),
             "reassess": __version__,
             "inputs": self.hash_inputs(),
             "results": results,
@@ -345,11 +345,11 @@ def format_interval_cell(interval: "Proportion | tuple[float, float] | None") ->
 
 def reject_repeated_files(files: Iterable[str | Path]) -> None:
     """Raise a usage error if a name is repeated, or if two paths lead to the same file."""
-    seen: dict[str, str | Path] = {}
+    earlier_files: dict[str, str | Path] = {}
     for file in files:
         name = os.path.realpath(file) if isinstance(file, Path) and exists(file) else str(file)
-        if name in seen:
-            is_repeated = file == seen[name]
-            text = f"{file} is given twice." if is_repeated else f"{seen[name]} and {file} are the same file."
+        if name in earlier_files:
+            is_repeated = file == earlier_files[name]
+            text = f"{file} is given twice." if is_repeated else f"{earlier_files[name]} and {file} are the same file."
             raise click.UsageError(text)
-        seen[name] = file
+        earlier_files[name] = file

@@ -158,12 +158,12 @@ class PartReader:
         images = self.benchmark.sources.get("images")
         if labels is not None or source is not None or images is None or not has_class_folders(self.benchmark):
             return labels
-        place = Path(images)
-        if place.is_file():  # a folder has no hash
-            self.run.add_input("original", place)
-        with add_error_place(place):
+        path = Path(images)
+        if path.is_file():  # a folder has no hash
+            self.run.add_input("original", path)
+        with add_error_place(path):
             labels = labels_from_folders(self.benchmark.images, self.classes)
-        self.parts["original"] = place, labels
+        self.parts["original"] = path, labels
         return labels
 
     def read_golden_parts(self, golden_source: str | None) -> None:

@@ -59,7 +59,9 @@ def output_width(*, err: bool = False) -> int:
 def print_text(text: str, *, err: bool = False) -> None:
     """Print lines, wrapped between words, to standard output or standard error."""
     lines = escape_controls(text).split("\n")
-    _print_rendered(lambda width: "\n".join(part for line in lines for part in _wrap_line(line, width)), err=err)
+    _print_rendered(
+        lambda width: "\n".join(wrapped_line for line in lines for wrapped_line in _wrap_line(line, width)), err=err
+    )
 
 
 def print_command(text: str) -> None:
@@ -103,10 +105,10 @@ def _wrap_line(line: str, width: int) -> list[str]:
         return [line.replace(_PROTECTED_SPACE, " ")]
     indent = " " * (len(line) - len(line.lstrip()) + 2)
     protected = _UNBREAKABLE_SPACES.sub(_PROTECTED_SPACE, line)
-    parts = wrap(
+    wrapped_lines = wrap(
         protected, max(1, width), subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
     ) or [""]
-    return [part.replace(_PROTECTED_SPACE, " ") for part in parts]
+    return [wrapped_line.replace(_PROTECTED_SPACE, " ") for wrapped_line in wrapped_lines]
 
 
 def print_table(
@@ -178,13 +180,13 @@ def _split_table_to_fit(columns: _Columns, n_text_columns: int, width: int) -> l
     if (table := _fit_table(columns, n_text_columns, width)) is not None:
         return [table]
     if 0 < n_text_columns < len(columns) and len(columns[0]) <= 1 + _MAX_TRANSPOSED_ROWS:
-        turned = [list(row) for row in zip(*columns, strict=True)]
-        if (table := _fit_table(turned, 1, width)) is not None:
+        transposed = [list(row) for row in zip(*columns, strict=True)]
+        if (table := _fit_table(transposed, 1, width)) is not None:
             return [table]
-    first = max(1, n_text_columns)
-    parts = [columns[:first]]
+    n_repeated_columns = max(1, n_text_columns)
+    column_groups = [columns[:n_repeated_columns]]
     if (
-        _fit_table(parts[0], n_text_columns, width) is None
+        _fit_table(column_groups[0], n_text_columns, width) is None
     ):  # a name is wider than the output, so its line will be too long
         return [
             _render_table(
@@ -194,14 +196,17 @@ def _split_table_to_fit(columns: _Columns, n_text_columns: int, width: int) -> l
                 _COLUMN_GAPS[1],
             )
         ]
-    for column in columns[first:]:
-        if len(parts[-1]) > first and _fit_table([*parts[-1], column], n_text_columns, width) is None:
-            parts.append(columns[:first])
-        parts[-1].append(column)
+    for column in columns[n_repeated_columns:]:
+        if (
+            len(column_groups[-1]) > n_repeated_columns
+            and _fit_table([*column_groups[-1], column], n_text_columns, width) is None
+        ):
+            column_groups.append(columns[:n_repeated_columns])
+        column_groups[-1].append(column)
     return [
-        _fit_table(part, n_text_columns, width)
-        or _render_table(part, n_text_columns, _minimum_widths(part, n_text_columns), _COLUMN_GAPS[1])
-        for part in parts
+        _fit_table(column_group, n_text_columns, width)
+        or _render_table(column_group, n_text_columns, _minimum_widths(column_group, n_text_columns), _COLUMN_GAPS[1])
+        for column_group in column_groups
     ]
 
 
@@ -227,13 +232,13 @@ def _table_width(widths: Sequence[int], gap: int) -> int:
 
 def _minimum_widths(columns: _Columns, n_text_columns: int) -> list[int]:
     """Return the minimum width of each column: that of its longest number or word."""
-    minimum = []
-    longest = _MAX_UNBROKEN_WORD if n_text_columns == 1 else sys.maxsize
+    widths = []
+    max_word_width = _MAX_UNBROKEN_WORD if n_text_columns == 1 else sys.maxsize
     for i, column in enumerate(columns):
         words = re.split(f"[ {_BREAK_MARK}]", " ".join(column if i < n_text_columns else column[:1]))
         numbers = [] if i < n_text_columns else column[1:]
-        minimum.append(max([min(longest, max(map(_display_width, words))), *map(_display_width, numbers)]))
-    return minimum
+        widths.append(max([min(max_word_width, max(map(_display_width, words))), *map(_display_width, numbers)]))
+    return widths
 
 
 def _widen_columns(columns: _Columns, widths: Sequence[int], full_widths: Sequence[int], extra_width: int) -> list[int]:
@@ -241,20 +246,24 @@ def _widen_columns(columns: _Columns, widths: Sequence[int], full_widths: Sequen
     widened = list(widths)
     letters = [Counter(map(_display_width, column)) for column in columns[: len(full_widths)]]
     for _ in range(extra_width):
-        narrow = [i for i in range(len(full_widths)) if widened[i] < full_widths[i]]
-        if not narrow:
+        narrow_columns = [i for i in range(len(full_widths)) if widened[i] < full_widths[i]]
+        if not narrow_columns:
             break
-        lines = {i: sum(count * -(-length // widened[i]) for length, count in letters[i].items()) for i in narrow}
-        widened[max(narrow, key=lines.__getitem__)] += 1
+        lines = {
+            i: sum(count * -(-length // widened[i]) for length, count in letters[i].items()) for i in narrow_columns
+        }
+        widened[max(narrow_columns, key=lines.__getitem__)] += 1
     return widened
 
 
 def _narrow_widest_column(widths: Sequence[int], n_text_columns: int, width: int) -> list[int]:
     """Narrow the widest text column until the table fits, but to no less than `_MAX_UNBROKEN_WORD`."""
-    reduced = list(widths)
-    widest = max(range(n_text_columns), key=lambda i: reduced[i])
-    reduced[widest] = max(_MAX_UNBROKEN_WORD, reduced[widest] - max(0, _table_width(widths, _COLUMN_GAPS[1]) - width))
-    return reduced
+    narrowed = list(widths)
+    widest_column = max(range(n_text_columns), key=lambda i: narrowed[i])
+    narrowed[widest_column] = max(
+        _MAX_UNBROKEN_WORD, narrowed[widest_column] - max(0, _table_width(widths, _COLUMN_GAPS[1]) - width)
+    )
+    return narrowed
 
 
 def _display_width(text: str) -> int:
@@ -275,15 +284,15 @@ def _render_table(columns: _Columns, n_text_columns: int, widths: Sequence[int],
             _wrap_cell(cell, width, cuts_long_words=n_text_columns == 1) if i < n_text_columns or is_heading else [cell]
             for i, (cell, width) in enumerate(zip(row, widths, strict=True))
         ]
-        tall = max(map(len, cells))
-        for k in range(tall):
-            parts = []
+        height = max(map(len, cells))
+        for k in range(height):
+            texts = []
             for i, (cell, width) in enumerate(zip(cells, widths, strict=True)):
-                line = k - tall + len(cell) if is_heading else k  # headings are aligned at the bottom
-                part = cell[line] if 0 <= line < len(cell) else ""
-                blank = " " * (width - _display_width(part))
-                parts.append(part + blank if i < n_text_columns else blank + part)
-            lines.append((" " * gap).join(parts).rstrip())
+                line = k - height + len(cell) if is_heading else k  # headings are aligned at the bottom
+                text = cell[line] if 0 <= line < len(cell) else ""
+                blank = " " * (width - _display_width(text))
+                texts.append(text + blank if i < n_text_columns else blank + text)
+            lines.append((" " * gap).join(texts).rstrip())
         if is_heading:
             lines.append("─" * _table_width(widths, gap))
     table = "\n".join(lines).replace(_BREAK_MARK, "").replace(_PROTECTED_SPACE, " ")

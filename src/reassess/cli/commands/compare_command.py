@@ -17,7 +17,7 @@ from reassess.cli.evaluation_inputs import load_evaluation_inputs
 from reassess.cli.help_pages import Command
 from reassess.cli.options import add_join_options, add_label_options, add_prediction_options, table_option
 from reassess.cli.prediction_inputs import copy_shared_arguments, iter_predictions
-from reassess.cli.tables.compare_table import comparison_table, print_comparison, to_json
+from reassess.cli.tables.compare_table import make_comparison_table, print_comparison, to_json
 from reassess.comparison import Findings, disagreements_table
 from reassess.core import Benchmark
 from reassess.formats.files import write_atomically
@@ -79,7 +79,7 @@ def compare(
     )
     with write_atomically():
         if output is not None:
-            comparison_table(findings).write(output, force=run.force)
+            make_comparison_table(findings).write(output, force=run.force)
         if details is not None:
             pairs = [(pair.a, pair.b) for pair in findings.pairs]
             write_table(details, disagreements_table(findings.panel, pairs, findings.classes), force=run.force)

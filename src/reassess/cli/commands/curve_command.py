@@ -147,12 +147,12 @@ def curve(
     curves_measured: list[MeasuredCurve] = []
     first_curve: MeasuredCurve | None = None  # of the first file; out-of-sample with --leave-out
     replays: dict[str, tuple[StopReplay, ...]] = {}
-    for file, (path, part) in scores.items():
-        curves = measure_scores(run, file, path, part, curve_inputs, leave_out, goal)
+    for file, (path, file_scores) in scores.items():
+        curves = measure_scores(run, file, path, file_scores, curve_inputs, leave_out, goal)
         curves_measured += curves
         first_curve = first_curve or curves[-1]
         if stops:
-            replays[file] = _replay_stop_rules(run, curves[-1], part, curve_inputs, stops)
+            replays[file] = _replay_stop_rules(run, curves[-1], file_scores, curve_inputs, stops)
     if replays and curve_inputs.benchmark.stop is not None:
         warn_of_early_stop(curve_inputs.benchmark.stop, "the savings of a stop rule are underestimated")
     if output is not None:

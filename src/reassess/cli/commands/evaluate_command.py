@@ -23,7 +23,7 @@ from reassess.cli.tables.evaluate_table import (
     EvaluationResults,
     EvaluationsByFile,
     LabelSetKey,
-    accuracy_table,
+    make_accuracy_table,
     print_evaluations,
     to_json,
 )
@@ -61,7 +61,7 @@ def _make_number_parser(
             return (
                 None
                 if value is None
-                else tuple(dict.fromkeys(kind(part, parameter, context) for part in value.split(",")))
+                else tuple(dict.fromkeys(kind(number, parameter, context) for number in value.split(",")))
             )
         except click.BadParameter as error:
             raise click.BadParameter(f"{error.message} Give numbers such as {example}.") from error
@@ -135,7 +135,7 @@ def evaluate(
     with write_atomically():
         results, outcomes = _evaluate_models(run, files, inputs, top_k, excluded)
         if output is not None:
-            accuracy_table(results).write(output, force=run.force)
+            make_accuracy_table(results).write(output, force=run.force)
         if details is not None:
             table = outcomes_table(
                 outcomes,
@@ -153,8 +153,8 @@ def evaluate(
     )
     run.suggest_command(*next_words)
     if run.json:
-        documents, other_parts = to_json(results, by)
-        run.print_json("evaluate", documents, **other_parts)
+        documents, further_keys = to_json(results, by)
+        run.print_json("evaluate", documents, **further_keys)
         return
     print_evaluations(run, results, by)
     match = inputs.benchmark.match or "path"
@@ -235,8 +235,8 @@ def _rank_on_common_images(
     if len(next(iter(outcomes.values()))) == 1:
         return None
     rankings: dict[LabelSetKey, EvaluationsByFile] = {}
-    for key, of_models in outcomes.items():
-        common = select_common_images(of_models)
+    for key, outcomes_by_model in outcomes.items():
+        common = select_common_images(outcomes_by_model)
         if common is None or isinstance(common, Missing):
             return common
         judge = partial(
@@ -263,7 +263,7 @@ def _sort_by_rank(
 
 def _compare_model_orders(outcomes: dict[LabelSetKey, dict[str, Outcomes]]) -> ModelOrders | Missing:
     try:
-        return compare_orders({str(name): of_models for name, of_models in outcomes.items()})
+        return compare_orders({str(name): outcomes_by_model for name, outcomes_by_model in outcomes.items()})
     except DataError as error:
         return Missing.from_error(error)
 

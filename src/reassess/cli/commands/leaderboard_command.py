@@ -10,7 +10,12 @@ from reassess.cli.command_run import INPUT_PATH_TYPE, CommandRun, add_common_opt
 from reassess.cli.help_pages import Command
 from reassess.cli.options import ParsedType, benchmark_option, output_option
 from reassess.cli.part_inputs import PartReader
-from reassess.cli.tables.leaderboard_table import OriginalLabelAccuracy, leaderboard_table, print_leaderboard, to_json
+from reassess.cli.tables.leaderboard_table import (
+    OriginalLabelAccuracy,
+    make_leaderboard_table,
+    print_leaderboard,
+    to_json,
+)
 from reassess.comparison import fit_trend, measure_original_labels, place_models
 from reassess.core import IMAGENET, Benchmark, Leaderboard, LeaderboardRow
 from reassess.formats import read_leaderboard
@@ -32,16 +37,16 @@ def _parse_family_pattern(text: str) -> re.Pattern[str]:
 def _parse_models_to_place(text: str) -> LeaderboardRow | Path:
     if not re.match(r"(original|real)=", text):
         return Path(text)
-    accuracies = [part.partition("=")[::2] for part in text.split(",")]
-    parts = dict(accuracies)
-    for name in parts:
+    accuracies = [assignment.partition("=")[::2] for assignment in text.split(",")]
+    accuracy_by_name = dict(accuracies)
+    for name in accuracy_by_name:
         if (times := sum(name == other_name for other_name, _ in accuracies)) > 1:
             raise click.BadParameter(f"{text!r} gives {name} {'twice' if times == 2 else f'{times} times'}")
     try:
-        original, real = float(parts.pop("original")), float(parts.pop("real"))
+        original, real = float(accuracy_by_name.pop("original")), float(accuracy_by_name.pop("real"))
     except (KeyError, ValueError):
         original, real = 0.0, 0.0
-    if parts or not (1 < original <= 100 and 1 < real <= 100):  # not shares
+    if accuracy_by_name or not (1 < original <= 100 and 1 < real <= 100):  # not shares
         raise click.BadParameter(f"{text!r} is not a pair of accuracies in percent, such as original=83.1,real=88.5")
     return LeaderboardRow(model=_UNNAMED_MODEL, original=original, real=real)
 
@@ -101,7 +106,7 @@ def leaderboard(
         benchmark = IMAGENET if leaderboard_read.label_set == Leaderboard.label_set else Benchmark()
     level = _measure_original_label_accuracy(run, benchmark)
     if output is not None and output.suffix.lower() in RESULT_SUFFIXES:
-        leaderboard_table(leaderboard_read, leaderboard_read.best_first).write(output, force=run.force)
+        make_leaderboard_table(leaderboard_read, leaderboard_read.best_first).write(output, force=run.force)
     elif output is not None:
         draw_leaderboard(
             output, lines, placements, original_percent=None if level is None else level.percent, force=run.force

@@ -249,12 +249,12 @@ def _describe_contents(result: ImagePredictions) -> str:
 
 
 def _describe_unusual_images(result: ImagePredictions) -> str:
-    parts = []
+    phrases = []
     if result.n_outputs_without_class:
-        parts.append(count_noun(result.n_outputs_without_class, "output is not a class", "outputs are not classes"))
+        phrases.append(count_noun(result.n_outputs_without_class, "output is not a class", "outputs are not classes"))
     if result.n_classes_without_output:
-        parts.append(count_noun(result.n_classes_without_output, "class has no output", "classes have no output"))
+        phrases.append(count_noun(result.n_classes_without_output, "class has no output", "classes have no output"))
     if result.n_changed_by_rounding:
         images = count_noun(result.n_changed_by_rounding, "image")
-        parts.append(f"{images} with another best class, because float16 rounds scores")
-    return "; ".join(parts)
+        phrases.append(f"{images} with another best class, because float16 rounds scores")
+    return "; ".join(phrases)

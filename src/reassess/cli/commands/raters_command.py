@@ -18,7 +18,7 @@ from reassess.cli.options import (
     part_option,
 )
 from reassess.cli.part_inputs import PartReader
-from reassess.cli.tables.raters_table import print_reliability, raters_table
+from reassess.cli.tables.raters_table import make_raters_table, print_reliability
 from reassess.core import Benchmark, Questions, Votes
 from reassess.formats.tables import TABLE_SUFFIXES, write_table
 from reassess.text import count_noun
@@ -65,7 +65,7 @@ def raters(
     if benchmark is not None and benchmark.stop is not None and votes is None and result.alpha is not None:
         warn_of_early_stop(benchmark.stop, "their alpha is biased; alpha of golden votes is not")
     if output is not None and output.suffix.lower() in _LATEX_AND_MARKDOWN_SUFFIXES:
-        raters_table(result).write(output, force=run.force)
+        make_raters_table(result).write(output, force=run.force)
     elif output is not None:
         write_table(output, reliability_table(result), force=run.force)
     if run.json:

@@ -225,9 +225,9 @@ def _format_counts(counts: DuplicateCounts, has_near: bool, has_classes: bool) -
 
 def _describe_groups(scan: Scan, has_near: bool) -> str:
     """Describe the number of groups, and the size of the largest."""
-    parts = []
+    texts = []
     for kind in ("exact", "near") if has_near else ("exact",):
         largest = scan.duplicates.largest_group(kind)
         suffix = f" (largest: {largest:,} images)" if largest > 2 else ""
-        parts.append(f"{count_noun(scan.duplicates.count_groups(kind), f'{kind} group')}{suffix}")
-    return " and ".join(parts)
+        texts.append(f"{count_noun(scan.duplicates.count_groups(kind), f'{kind} group')}{suffix}")
+    return " and ".join(texts)

@@ -89,7 +89,7 @@ def _print_image_sheet(run: CommandRun, sheet: ImageSheet, inputs: EvaluationInp
         max_raters = max(len(candidate.votes) for candidate in candidates) if run.verbose else _MAX_PRINTED_RATERS
         print_table(
             headings,
-            [_candidate_row(candidate, sheet, inputs, max_raters) for candidate in candidates],
+            [_make_candidate_row(candidate, sheet, inputs, max_raters) for candidate in candidates],
             n_text_columns=7,
         )
         if sheet.n_raters:
@@ -107,14 +107,14 @@ def _print_image_sheet(run: CommandRun, sheet: ImageSheet, inputs: EvaluationInp
 def _describe_missing_parts(inputs: EvaluationInputs) -> list[str]:
     """Return sentences on missing parts of the benchmark, and how to get them."""
     parts, benchmark = {"scores": inputs.scores, "votes": inputs.votes, "golden": inputs.experts}, inputs.benchmark
-    missing_texts = [part for part, data in parts.items() if data is None]
+    missing_parts = [part for part, data in parts.items() if data is None]
     if benchmark.folder is not None:
-        return [f"{part} are missing: {PART_INSTRUCTIONS[part]}" for part in missing_texts if part in _EXPECTED_PARTS]
-    missing_texts = [part for part in missing_texts if part in benchmark.sources]
-    if not missing_texts:
+        return [f"{part} are missing: {PART_INSTRUCTIONS[part]}" for part in missing_parts if part in _EXPECTED_PARTS]
+    missing_parts = [part for part in missing_parts if part in benchmark.sources]
+    if not missing_parts:
         return []
-    names = join_and(["golden answers" if part == "golden" else part for part in missing_texts])
-    sources = " ".join(benchmark.sources[part] for part in missing_texts)
+    names = join_and(["golden answers" if part == "golden" else part for part in missing_parts])
+    sources = " ".join(benchmark.sources[part] for part in missing_parts)
     return [f"{names} are missing: reassess fetch {sources}"]
 
 
@@ -140,7 +140,7 @@ def _format_prediction(class_ids: tuple[int | None, ...] | None, sheet: ImageShe
     return "; ".join(texts) or PREDICTION_NAMES["no_class"]
 
 
-def _candidate_row(
+def _make_candidate_row(
     candidate: Candidate, sheet: ImageSheet, inputs: EvaluationInputs, max_raters: int
 ) -> list[str | None]:
     if sheet.n_raters is None:

@@ -58,21 +58,21 @@ def to_json(findings: Findings) -> dict[str, Any]:
         "pairs": [pair.to_json() for pair in findings.pairs],
         "co_occurrence": findings.co_occurrence.to_json(findings.classes),
     }
-    parts: dict[str, Any] = {
+    nullable_results: dict[str, Any] = {
         "ranking": ranking if isinstance(ranking, Missing) else ranking.to_json(),
         "label_uncertainty": uncertainty if isinstance(uncertainty, Missing) else uncertainty.to_json(pairs),
-        "model_or_label": _parts_to_json(findings.preferences, lambda part: part.to_json()),
-        "labelling_bias": _parts_to_json(findings.biases, lambda part: part.to_json(findings.classes)),
+        "model_or_label": _results_to_json(findings.preferences, lambda result: result.to_json()),
+        "labelling_bias": _results_to_json(findings.biases, lambda result: result.to_json(findings.classes)),
     }
-    for name, part in parts.items():
-        results |= {name: None, f"{name}_reason": part.reason} if isinstance(part, Missing) else {name: part}
+    for name, result in nullable_results.items():
+        results |= {name: None, f"{name}_reason": result.reason} if isinstance(result, Missing) else {name: result}
     return results
 
 
-def _parts_to_json(
-    parts: Sequence[_Part] | Missing, to_json: Callable[[_Part], dict[str, Any]]
+def _results_to_json(
+    results: Sequence[_Part] | Missing, to_json: Callable[[_Part], dict[str, Any]]
 ) -> list[dict[str, Any]] | Missing:
-    return parts if isinstance(parts, Missing) else [to_json(part) for part in parts]
+    return results if isinstance(results, Missing) else [to_json(result) for result in results]
 
 
 def print_comparison(run: CommandRun, findings: Findings) -> None:
@@ -91,18 +91,18 @@ def print_comparison(run: CommandRun, findings: Findings) -> None:
         run.print_line(line)
     for line in not_shared_in_words(findings.panel):
         run.print_line(line)
-    for line in _footnotes(findings):
+    for line in _make_footnotes(findings):
         run.add_note(line)
 
 
-def comparison_table(findings: Findings) -> ResultTable:
+def make_comparison_table(findings: Findings) -> ResultTable:
     """Return the comparison of two models, or the ranking of more."""
     if len(findings.panel.models) == 2:
         (pair,) = findings.pairs
-        return _pair_table(pair, *short_names([pair.a, pair.b]).values())  # a file does not tell which model is a
+        return _make_pair_table(pair, *short_names([pair.a, pair.b]).values())  # a file does not tell which model is a
     if isinstance(findings.ranking, Missing):
         raise DataError("nothing-in-common", "models cannot be compared", found=findings.ranking.reason)
-    return _ranking_table(findings.ranking, findings.uncertainty, label_set_heading(findings.labels.title))
+    return _make_ranking_table(findings.ranking, findings.uncertainty, label_set_heading(findings.labels.title))
 
 
 def _print_model_pair(pair: Comparison, uncertainty: LabelUncertainty | Missing) -> None:
@@ -110,10 +110,10 @@ def _print_model_pair(pair: Comparison, uncertainty: LabelUncertainty | Missing)
     if not isinstance(uncertainty, Missing):
         print_text(lead_probability_in_words(pair, uncertainty))
     print_text(f"a: {pair.a}\nb: {pair.b}\n")
-    _pair_table(pair).print()
+    _make_pair_table(pair).print()
 
 
-def _pair_table(pair: Comparison, first_name: str = "a", second_name: str = "b") -> ResultTable:
+def _make_pair_table(pair: Comparison, first_name: str = "a", second_name: str = "b") -> ResultTable:
     headings = [
         "labels",
         "images",
@@ -126,15 +126,18 @@ def _pair_table(pair: Comparison, first_name: str = "a", second_name: str = "b")
         f"only {second_name}",
     ]
     rows = []
-    for name, part in pair.differences_by_name.items():
-        rows.append(_difference_row(name, part))
-        if part.standard_deviation is not None:
-            test_cells = _format_interval_in_points(part.raters_interval), _format_p_value(part, "raters_p_value")
+    for name, difference in pair.differences_by_name.items():
+        rows.append(_make_difference_row(name, difference))
+        if difference.standard_deviation is not None:
+            test_cells = (
+                _format_interval_in_points(difference.raters_interval),
+                _format_p_value(difference, "raters_p_value"),
+            )
             rows.append([f"{name}, raters resampled", None, None, None, None, *test_cells, None, None])
     return ResultTable(headings, rows)
 
 
-def _difference_row(name: str, comparison: PairedHits | AccuracyChange) -> list[object]:
+def _make_difference_row(name: str, comparison: PairedHits | AccuracyChange) -> list[object]:
     shares: tuple[object, object] = (None, None)
     unique_hits: tuple[object, object] = (None, None)
     if not isinstance(comparison, AccuracyChange):
@@ -157,14 +160,14 @@ def _format_difference(comparison: PairedHits | AccuracyChange) -> PrintedNumber
 
 
 def _print_ranking(ranking: Ranking, uncertainty: LabelUncertainty | Missing, label_title: str) -> None:
-    _ranking_table(ranking, uncertainty, label_title).print()
+    _make_ranking_table(ranking, uncertainty, label_title).print()
     for pair in ranking.neighbours:
         print_text(pair.verdict)
     for line in gaps_in_words(ranking):
         print_text(line)
 
 
-def _ranking_table(ranking: Ranking, uncertainty: LabelUncertainty | Missing, label_title: str) -> ResultTable:
+def _make_ranking_table(ranking: Ranking, uncertainty: LabelUncertainty | Missing, label_title: str) -> ResultTable:
     bounds = ranking.rank_low.tolist(), ranking.rank_high.tolist()
     columns: list[tuple[str, list[object]]] = [
         ("file", list(ranking.models)),
@@ -199,24 +202,24 @@ def _ranking_table(ranking: Ranking, uncertainty: LabelUncertainty | Missing, la
 def _print_preferences(preferences: Sequence[Preference]) -> None:
     """Print how often scores and raters prefer the model's class to the original label."""
     headings = ["model or label", "differ", "rated", "model %", "95 %", "label %"]
-    has_rater_shares = any(part.total.by_raters is not None for part in preferences)
+    has_rater_shares = any(preference.total.by_raters is not None for preference in preferences)
     if has_rater_shares:
         headings += ["only raters: model %", "95 %", "label %"]
     rows = []
-    for part in preferences:
-        cells = [part.model, f"{part.total.n_images:,}", f"{part.total.by_scores.model_share.n:,}"]
+    for preference in preferences:
+        cells = [preference.model, f"{preference.total.n_images:,}", f"{preference.total.by_scores.model_share.n:,}"]
         rows.append(
             [
                 *cells,
-                *_preference_cells(part.total.by_scores),
-                *(_preference_cells(part.total.by_raters) if has_rater_shares else []),
+                *_format_preference_cells(preference.total.by_scores),
+                *(_format_preference_cells(preference.total.by_raters) if has_rater_shares else []),
             ]
         )
     print_text("")
     print_table(headings, rows)
 
 
-def _preference_cells(counts: PreferenceCounts | None) -> list[str | None]:
+def _format_preference_cells(counts: PreferenceCounts | None) -> list[str | None]:
     if counts is None:
         return [None, None, None]
     of_label = Proportion(counts.n_label, counts.model_share.n)
@@ -233,22 +236,22 @@ def _print_biases(biases: Sequence[LabellingBias]) -> None:
         [
             bias.model if group == "all" else "",
             group,
-            f"{part.by_model.n:,}",
-            format_percent_cell(part.by_model),
-            format_interval_cell(part.by_model),
-            format_percent_cell(part.chance_share),
-            None if part.p_value is None else _format_p_value_cell(format_p_value(part.p_value)),
-            format_percent_cell(part.raters_favourite),
+            f"{group_bias.by_model.n:,}",
+            format_percent_cell(group_bias.by_model),
+            format_interval_cell(group_bias.by_model),
+            format_percent_cell(group_bias.chance_share),
+            None if group_bias.p_value is None else _format_p_value_cell(format_p_value(group_bias.p_value)),
+            format_percent_cell(group_bias.raters_favourite),
         ]
         for bias in biases
-        for group, part in {"all": bias.total, **bias.by_group}.items()
+        for group, group_bias in {"all": bias.total, **bias.by_group}.items()
     ]
     headings = ["labelling bias", "group", "images", "original %", "95 %", "chance %", "p", "raters %"]
     print_text("")
     print_table(headings, rows, n_text_columns=2)
 
 
-def _footnotes(findings: Findings) -> Iterator[str]:
+def _make_footnotes(findings: Findings) -> Iterator[str]:
     """Explain the numbers, and why parts are missing."""
     panel, ranking = findings.panel, findings.ranking
     yield DIFFERENCE_EXPLANATION
@@ -267,9 +270,9 @@ def _footnotes(findings: Findings) -> Iterator[str]:
     if not panel.has_original.any():
         yield f"no comparison by original labels: {ORIGINAL_LABELS_MISSING}"
     else:
-        for label_name, part in (("model or label", findings.preferences), ("labelling bias", findings.biases)):
-            if isinstance(part, Missing):
-                yield f"{label_name}: {part}"
+        for label_name, result in (("model or label", findings.preferences), ("labelling bias", findings.biases)):
+            if isinstance(result, Missing):
+                yield f"{label_name}: {result}"
     co_occurrence, label = findings.co_occurrence, findings.classes.label
     if len(co_occurrence):
         pairs = zip(co_occurrence.class_pairs.tolist(), co_occurrence.image_counts.tolist(), strict=True)

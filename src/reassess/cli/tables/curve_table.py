@@ -29,10 +29,10 @@ def print_curves(
     headings = ["scores", "average precision"]
     if goal is not None:
         headings += ["threshold", "precision", "95 %", "recall", "95 %", "labels", "empty images"]
-    print_table(headings, [_curve_row(curve) for curve in curves], best_columns=["average precision"])
+    print_table(headings, [_make_curve_row(curve) for curve in curves], best_columns=["average precision"])
     if curve_inputs.rules:
         click.echo()
-        rows = [row for rule in curve_inputs.rules for row in _rule_rows(rule)]
+        rows = [row for rule in curve_inputs.rules for row in _make_rule_rows(rule)]
         print_table(["rule", "variant", "precision", "recall"], rows, n_text_columns=2)
     golden = curve_inputs.golden
     questions, images = count_noun(len(golden), "golden question"), count_noun(len(golden.questions.images), "image")
@@ -70,7 +70,7 @@ def _print_golden_vote_count(run: CommandRun, curve_inputs: CurveInputs) -> None
     run.print_line(f"{items} only golden votes: {mean:.1f} each{suffix}")
 
 
-def _curve_row(curve: MeasuredCurve) -> list[str | None]:
+def _make_curve_row(curve: MeasuredCurve) -> list[str | None]:
     cells: list[str | None] = [curve.name, f"{curve.curve.average_precision:.4f}"]
     if curve.operating_point is None:
         return cells
@@ -80,20 +80,20 @@ def _curve_row(curve: MeasuredCurve) -> list[str | None]:
         (point.precision, curve.operating_point.precision_interval),
         (point.recall, curve.operating_point.recall_interval),
     )
-    for part, interval in values:
-        cells.append(None if part.value is None else f"{part.value:.4f}")
+    for proportion, interval in values:
+        cells.append(None if proportion.value is None else f"{proportion.value:.4f}")
         cells.append(None if interval is None else f"{interval[0]:.3f} to {interval[1]:.3f}")
     return [*cells, f"{curve.operating_point.n_labels:,}", f"{curve.operating_point.n_empty_images:,}"]
 
 
-def _rule_rows(rule: Rule) -> Iterator[list[str]]:
+def _make_rule_rows(rule: Rule) -> Iterator[list[str]]:
     """Yield a row for each variant of a rule; if there are many, one row with their median and range."""
     values = np.array([(point.precision.value, point.recall.value) for point in rule.points], np.float64)
     if len(values) <= _MAX_PRINTED_VARIANTS:
         for variant, (precision, recall) in zip(rule.variants, values.tolist(), strict=True):
             yield [rule.name, "" if variant == rule.name else str(variant), f"{precision:.4f}", f"{recall:.4f}"]
         return
-    cells = [f"{np.median(part):.4f} ({part.min():.2f} to {part.max():.2f})" for part in values.T]
+    cells = [f"{np.median(column):.4f} ({column.min():.2f} to {column.max():.2f})" for column in values.T]
     yield [rule.name, f"median of {len(values)}", *cells]
 
 
@@ -118,7 +118,7 @@ def print_replays(
 ) -> None:
     """Print a table with a row for each stop rule, then a sentence for each requested rule."""
     headings = ["stop rule", "votes used %", "questions changed", "images changed", "labels in common %"]
-    print_table(headings, [_replay_row(replay) for replay in replays])
+    print_table(headings, [_make_replay_row(replay) for replay in replays])
     for replay in replays:
         if replay.rule in requested_rules:
             run.print_line(
@@ -156,7 +156,7 @@ def write_replays(path: Path, replays: Mapping[str, Sequence[StopReplay]], *, fo
     write_table(path, pl.DataFrame(rows), force=force)
 
 
-def _replay_row(replay: StopReplay) -> list[str]:
+def _make_replay_row(replay: StopReplay) -> list[str]:
     counts = (f"{replay.n_changed.mean():,.1f}", f"{replay.n_changed_images.mean():,.1f}")
     return [
         _format_bounds(replay.rule),

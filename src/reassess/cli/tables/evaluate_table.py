@@ -6,7 +6,7 @@ from typing import Any
 
 from reassess.cli.command_run import CommandRun, format_interval_cell, format_percent_cell
 from reassess.cli.screen import ResultTable, print_table, print_text
-from reassess.cli.tables.labels_table import label_sets_table, orders_to_json, print_orders
+from reassess.cli.tables.labels_table import make_label_sets_table, orders_to_json, print_orders
 from reassess.comparison import ModelOrders
 from reassess.core import Classes
 from reassess.errors import Missing
@@ -53,13 +53,13 @@ class EvaluationResults:
 
 def to_json(results: EvaluationResults, breakdown: str | None) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Return the results for JSON, one per label set and model, and further keys of the document."""
-    other_parts = {} if results.model_orders is None else orders_to_json(results.model_orders)
+    further_keys = {} if results.model_orders is None else orders_to_json(results.model_orders)
     if results.excluded_images is not None:
-        other_parts["excluded"] = {**results.excluded_images, "interval": "95 %, Newcombe, over images"}
-    return list(_iter_documents(results, breakdown)), other_parts
+        further_keys["excluded"] = {**results.excluded_images, "interval": "95 %, Newcombe, over images"}
+    return list(_iter_documents(results, breakdown)), further_keys
 
 
-def accuracy_table(results: EvaluationResults) -> ResultTable:
+def make_accuracy_table(results: EvaluationResults) -> ResultTable:
     """Return the accuracies on common images or, without common images, each model on its own images."""
     return _make_results_table(results, results.rankings or results.evaluations, has_ranks=bool(results.rankings))
 
@@ -96,10 +96,10 @@ def _make_results_table(
     results: EvaluationResults, rankings: Mapping[LabelSetKey, EvaluationsByFile], *, has_ranks: bool
 ) -> ResultTable:
     if results.model_orders is not None:
-        return label_sets_table(_convert_keys_to_text(rankings), has_ranks=has_ranks)
+        return make_label_sets_table(_convert_keys_to_text(rankings), has_ranks=has_ranks)
     if len(rankings) > 1:
-        return _threshold_table(rankings, has_ranks=has_ranks)
-    return _ranking_table(next(iter(rankings.values())), has_ranks=has_ranks)
+        return _make_threshold_table(rankings, has_ranks=has_ranks)
+    return _make_ranking_table(next(iter(rankings.values())), has_ranks=has_ranks)
 
 
 def _print_exclusions(run: CommandRun, results: EvaluationResults) -> None:
@@ -148,11 +148,11 @@ def _iter_documents(results: EvaluationResults, breakdown: str | None) -> Iterat
             document |= {"by_class": result.per_class.to_json(classes)} if breakdown == "class" else {}
             if results.excluded_images is not None:
                 effects = results.exclusion_effects[key][file]
-                document["exclusion"] = {"real": {str(k): part.to_json() for k, part in effects.items()}}
+                document["exclusion"] = {"real": {str(k): effect.to_json() for k, effect in effects.items()}}
             if file in results.multi_label_accuracies:
-                part = results.multi_label_accuracies[file]
-                by_class = {"by_class": part.classes_to_json(classes)} if breakdown == "class" else {}
-                document["multi_label"] = part.to_json() | by_class
+                accuracy = results.multi_label_accuracies[file]
+                by_class = {"by_class": accuracy.classes_to_json(classes)} if breakdown == "class" else {}
+                document["multi_label"] = accuracy.to_json() | by_class
             yield document
 
 
@@ -165,10 +165,10 @@ def _common_results_to_json(
     if isinstance(common_evaluations, Missing):
         return {"common": None, "common_reason": common_evaluations.reason}
     document = common_evaluations[key][file].to_json()
-    return {"common": {name: part for name, part in document.items() if name in _COMMON_IMAGE_FIELDS}}
+    return {"common": {name: value for name, value in document.items() if name in _COMMON_IMAGE_FIELDS}}
 
 
-def _ranking_table(ranking: EvaluationsByFile, *, has_ranks: bool) -> ResultTable:
+def _make_ranking_table(ranking: EvaluationsByFile, *, has_ranks: bool) -> ResultTable:
     top_k = sorted({k for result in ranking.values() for k in result.real})
     labels_heading = label_set_heading(next(iter(ranking.values())).label_set)
     headings = ["file"]
@@ -178,7 +178,7 @@ def _ranking_table(ranking: EvaluationsByFile, *, has_ranks: bool) -> ResultTabl
     headings += ["soft", "recall", "scored", "not scored"]
     best = [name for name in headings if name.endswith("%") or name in ("soft", "recall")] if has_ranks else []
     return ResultTable(
-        headings, [_accuracy_row(file, result, top_k) for file, result in ranking.items()], best_columns=best
+        headings, [_make_accuracy_row(file, result, top_k) for file, result in ranking.items()], best_columns=best
     )
 
 
@@ -198,11 +198,11 @@ def _print_details(run: CommandRun, ranking: EvaluationsByFile, classes: Classes
         run.print_line(line)
     if accuracies := "; ".join(_describe_accuracies_on_scored_images(ranking)):
         run.print_line(f"original accuracy on the scored images: {accuracies}")
-    for line in _footnotes(ranking):
+    for line in _make_footnotes(ranking):
         run.add_note(line)
 
 
-def _accuracy_row(file: str, result: Evaluation, top_k: list[int]) -> list[object]:
+def _make_accuracy_row(file: str, result: Evaluation, top_k: list[int]) -> list[object]:
     cells: list[object] = [file]
     for k in top_k:
         cells += [format_percent_cell(result.real.get(k)), format_interval_cell(result.real.get(k))]
@@ -214,7 +214,7 @@ def _accuracy_row(file: str, result: Evaluation, top_k: list[int]) -> list[objec
     return [*cells, *shares, format_count(result.scored), format_count(result.images - result.scored)]
 
 
-def _footnotes(ranking: EvaluationsByFile) -> Iterator[str]:
+def _make_footnotes(ranking: EvaluationsByFile) -> Iterator[str]:
     """Explain the numbers, the highest possible soft accuracy, and empty columns."""
     yield "95 %: Wilson intervals, over images"
     if ceiling := ceiling_in_words(ranking.values()):
@@ -232,7 +232,7 @@ def _describe_accuracies_on_scored_images(ranking: EvaluationsByFile) -> Iterato
     for file, result in ranking.items():
         if result.original_scored and result.original_scored != result.original:
             shares = ", ".join(
-                f"top-{k} {format_percent_cell(part) or '-'} %" for k, part in result.original_scored.items()
+                f"top-{k} {format_percent_cell(accuracy) or '-'} %" for k, accuracy in result.original_scored.items()
             )
             yield f"{file} {shares}"
 
@@ -267,10 +267,10 @@ def _print_by_label_count(file: str, result: Evaluation) -> None:
     print_text("")
     top_k = list(result.real)
     rows = []
-    for size, part in result.by_label_count.items():
-        counts = [Proportion(part.hits[k], part.n) for k in top_k]
+    for size, size_result in result.by_label_count.items():
+        counts = [Proportion(size_result.hits[k], size_result.n) for k in top_k]
         cells = [cell for count in counts for cell in (format_percent_cell(count), format_interval_cell(count))]
-        rows.append([size, f"{part.n:,}", *cells])
+        rows.append([size, f"{size_result.n:,}", *cells])
     labels_heading = label_set_heading(result.label_set)
     headings = [text for k in top_k for text in (f"{labels_heading} top-{k} %", "95 %")]
     print_table(["valid labels", "images", *headings], rows, title=file, n_text_columns=0)
@@ -302,7 +302,7 @@ def _print_by_class(run: CommandRun, file: str, result: Evaluation, classes: Cla
     run.add_note("most often instead: the most frequent wrong prediction for images of the class (number of images)")
 
 
-def _threshold_table(rankings: Mapping[LabelSetKey, EvaluationsByFile], *, has_ranks: bool) -> ResultTable:
+def _make_threshold_table(rankings: Mapping[LabelSetKey, EvaluationsByFile], *, has_ranks: bool) -> ResultTable:
     """Return top-1 accuracy and rank of each model at each threshold."""
     rows: dict[str, list[object]] = {}
     for ranking in rankings.values():
@@ -330,17 +330,17 @@ def _print_multi_label(
     """Print multi-label accuracy by model and, with `by_class`, by class."""
     counts = ["valid", "unclear", "wrong", "unreviewed"]
     headings = ["multi-label", *counts, "strict %", "95 %", "over classes %", "lenient %", "95 %", "over classes %"]
-    print_table(headings, [_multi_label_row(file, part, counts) for file, part in accuracies.items()])
-    for file, part in accuracies.items():
-        if by_class and part.counts_by_class is not None:
-            _print_multi_label_classes(file, part, classes)
-    for line in merge_equal_texts({file: _describe_unscored_images(part) for file, part in accuracies.items()}):
+    print_table(headings, [_make_multi_label_row(file, accuracy, counts) for file, accuracy in accuracies.items()])
+    for file, accuracy in accuracies.items():
+        if by_class and accuracy.counts_by_class is not None:
+            _print_multi_label_classes(file, accuracy, classes)
+    for line in merge_equal_texts({file: _describe_unscored_images(accuracy) for file, accuracy in accuracies.items()}):
         run.print_line(line)
-    for line in _multi_label_footnotes(accuracies):
+    for line in _make_multi_label_footnotes(accuracies):
         run.add_note(line)
 
 
-def _multi_label_row(file: str, accuracy: MultiLabelAccuracy, count_names: list[str]) -> list[str | None]:
+def _make_multi_label_row(file: str, accuracy: MultiLabelAccuracy, count_names: list[str]) -> list[str | None]:
     cells: list[str | None] = [file, *(f"{getattr(accuracy, f'n_{name}'):,}" for name in count_names)]
     for image_share, class_share in (
         (accuracy.accuracy, accuracy.mean_class_accuracy),
@@ -372,7 +372,9 @@ def _describe_unscored_images(accuracy: MultiLabelAccuracy) -> str:
     return f"multi-label: {images} not scored ({counts})"
 
 
-def _multi_label_footnotes(accuracies: dict[str, MultiLabelAccuracy]) -> Iterator[str]:
+def _make_multi_label_footnotes(accuracies: dict[str, MultiLabelAccuracy]) -> Iterator[str]:
     yield "strict: images whose first class is unclear do not count; lenient: unclear is correct; unreviewed is wrong"
-    for reason in dict.fromkeys(part.missing_reason for part in accuracies.values() if part.missing_reason is not None):
+    for reason in dict.fromkeys(
+        accuracy.missing_reason for accuracy in accuracies.values() if accuracy.missing_reason is not None
+    ):
         yield f"no mean over classes: {reason}"

@@ -117,7 +117,7 @@ def _print_verdict_table(first_name: str, second_name: str, agreement: LabelAgre
     """Print a cross-table of verdicts on the classes of two label sets, without empty rows and columns."""
     counts = agreement.verdict_counts
     rows, columns = (
-        [i for i in range(len(VERDICT_NAMES)) if part[i]] for part in (counts.sum(axis=1), counts.sum(axis=0))
+        [i for i in range(len(VERDICT_NAMES)) if totals[i]] for totals in (counts.sum(axis=1), counts.sum(axis=0))
     )
     words = [name.replace("_", " ") for name in VERDICT_NAMES]
     print_text(f"\nclasses on shared images by {first_name} (rows) and {second_name} (columns)")
@@ -148,13 +148,13 @@ def orders_to_json(orders: ModelOrders | Missing) -> dict[str, Any]:
     return {"orders": orders.to_json()}
 
 
-def label_sets_table(rankings: Mapping[str, Mapping[str, Evaluation]], *, has_ranks: bool) -> ResultTable:
+def make_label_sets_table(rankings: Mapping[str, Mapping[str, Evaluation]], *, has_ranks: bool) -> ResultTable:
     """Return a row for each model and label set."""
     models = list(next(iter(rankings.values())))
     k = min(k for ranking in rankings.values() for result in ranking.values() for k in result.real)
     rank_of = {name: ranks_of(ranking) for name, ranking in rankings.items()}
     rows = [
-        _label_set_row(model, name, rankings[name][model], [rank_of[name][model]] if has_ranks else [])
+        _make_label_set_row(model, name, rankings[name][model], [rank_of[name][model]] if has_ranks else [])
         for model in models
         for name in rankings
     ]
@@ -167,13 +167,13 @@ def print_orders(
 ) -> None:
     """Print how the order of models changes between label sets, and how the files were read."""
     print_text(f"model orders cannot be compared: {orders}" if isinstance(orders, Missing) else str(orders))
-    for line in _file_notes(rankings):
+    for line in _describe_files(rankings):
         run.print_line(line)
-    for line in _footnotes(orders):
+    for line in _make_footnotes(orders):
         run.add_note(line)
 
 
-def _footnotes(orders: ModelOrders | Missing) -> Iterator[str]:
+def _make_footnotes(orders: ModelOrders | Missing) -> Iterator[str]:
     """Explain the images of each row, and the test of whether the order of two models changed."""
     yield "table: each label set is used on its own scored images, so different label sets have different images"
     yield "95 %: Wilson intervals, over images"
@@ -182,7 +182,7 @@ def _footnotes(orders: ModelOrders | Missing) -> Iterator[str]:
         yield f"p: exact sign-flip test of the change of a lead; Holm: corrected for {count_noun(tests, 'lead')}"
 
 
-def _file_notes(rankings: Mapping[str, Mapping[str, Evaluation]]) -> Iterator[str]:
+def _describe_files(rankings: Mapping[str, Mapping[str, Evaluation]]) -> Iterator[str]:
     models = next(iter(rankings.values()))
     yield from merge_equal_texts({model: result.detected for model, result in models.items()})
     for name, ranking in rankings.items():
@@ -190,7 +190,7 @@ def _file_notes(rankings: Mapping[str, Mapping[str, Evaluation]]) -> Iterator[st
         yield from (f"{name}: {line}" for line in lines)
 
 
-def _label_set_row(model: str, label_set_name: str, result: Evaluation, ranks: list[int]) -> list[object]:
+def _make_label_set_row(model: str, label_set_name: str, result: Evaluation, ranks: list[int]) -> list[object]:
     first_accuracy = next(iter(result.real.values()))
     return [
         model,

@@ -83,31 +83,31 @@ def print_leaderboard(
     """Print the best rows, the slopes, the rank changes, and the positions of models."""
     board = trend.board
     labels_heading = label_set_heading(board.label_set)
-    leaderboard_table(board, board.best_first[:limit]).print()
+    make_leaderboard_table(board, board.best_first[:limit]).print()
     click.echo()
     _print_slopes(trend)
-    changes = list(_rank_change_rows(trend))
+    changes = list(_make_slope_change_rows(trend))
     if changes:
         click.echo()
         print_table(["change of the slope", "by", "95 %", "p"], changes)
     click.echo()
-    print_table(["original and reassessed order", ""], _rank_order_rows(trend, label_accuracy), n_text_columns=2)
+    print_table(["original and reassessed order", ""], _make_rank_order_rows(trend, label_accuracy), n_text_columns=2)
     if placements:
         click.echo()
         headings = ["model", f"{labels_heading} %", "rank", "original %", "original rank"]
         headings += [f"expected {labels_heading} %", "95 %", "above expected"]
-        print_table(headings, map(_placement_row, placements))
+        print_table(headings, map(_make_placement_row, placements))
     for placement in placements:
         click.echo()
         _print_neighbouring_models(placement, labels_heading)
     run.print_line(f"{count_noun(len(board), 'row')} of {count_noun(board.n_models, 'model')}")
     for reason, count in board.dropped_row_counts.items():
         run.print_line(f"{count_noun(count, 'row')} dropped: {reason}")
-    for line in _footnotes(trend, placements, label_accuracy):
+    for line in _make_footnotes(trend, placements, label_accuracy):
         run.add_note(line)
 
 
-def leaderboard_table(board: Leaderboard, rows: Sequence[int]) -> ResultTable:
+def make_leaderboard_table(board: Leaderboard, rows: Sequence[int]) -> ResultTable:
     """Return a table of some rows of the leaderboard."""
     real_heading = f"{label_set_heading(board.label_set)} %"
     columns = ["model", "image size", "parameters, M", real_heading, "rank", "original %", "original rank"]
@@ -129,12 +129,12 @@ def _print_slopes(trend: Trend) -> None:
     columns = ["original accuracy, %", "rows", "models", "families", slope, "95 %"]
     cells = [
         [name, f"{line.n_rows:,}", f"{line.n_models:,}", f"{line.n_families:,}", *_format_estimate_cells(line.slope)]
-        for name, line in _trend_lines_with_names(trend)
+        for name, line in _iter_named_trend_lines(trend)
     ]
     print_table(columns, cells)
 
 
-def _trend_lines_with_names(trend: Trend) -> Iterator[tuple[str, TrendLine]]:
+def _iter_named_trend_lines(trend: Trend) -> Iterator[tuple[str, TrendLine]]:
     """Yield the trend lines that have rows, with their names."""
     yield "all", trend.overall_line
     if trend.outliers.rows:
@@ -148,7 +148,7 @@ def _format_estimate_cells(estimate: Estimate | None) -> list[str | None]:
     return [f"{estimate.value:.3f}", "{:.3f} to {:.3f}".format(*estimate.interval)]
 
 
-def _rank_change_rows(trend: Trend) -> Iterator[list[str | None]]:
+def _make_slope_change_rows(trend: Trend) -> Iterator[list[str | None]]:
     named_changes = [(f"{after} % minus {before} %", change) for before, after, change in trend.slope_changes]
     if trend.slope_change is not None:
         named_changes.append(("per percentage point of original accuracy, all bands", trend.slope_change))
@@ -157,7 +157,7 @@ def _rank_change_rows(trend: Trend) -> Iterator[list[str | None]]:
         yield [name, *_format_estimate_cells(change), p]
 
 
-def _rank_order_rows(trend: Trend, label_accuracy: OriginalLabelAccuracy | None) -> Iterator[list[str | None]]:
+def _make_rank_order_rows(trend: Trend, label_accuracy: OriginalLabelAccuracy | None) -> Iterator[list[str | None]]:
     board = trend.board
     for name, value in {"Kendall's tau": trend.kendall_tau, "Spearman's rho": trend.spearman_correlation}.items():
         yield [name, None if value is None else f"{value:.3f}"]
@@ -180,7 +180,7 @@ def _find_largest_rank_change(board: Leaderboard, rank_changes: npt.NDArray[np.i
     return row if rank_changes[row] > 0 else None
 
 
-def _placement_row(placement: Placement) -> list[str | None]:
+def _make_placement_row(placement: Placement) -> list[str | None]:
     entry, expected = placement.entry, placement.expected
     total = f"of {placement.n_rows:,}"
     cells = [format_percent_value(entry.real), f"{placement.real_rank:,} {total}", format_percent_value(entry.original)]
@@ -200,11 +200,11 @@ def _print_neighbouring_models(placement: Placement, labels_heading: str) -> Non
     print_table([f"next to {entry}", f"{labels_heading} %", "difference", "original %"], rows)
 
 
-def _footnotes(
+def _make_footnotes(
     trend: Trend, placements: Sequence[Placement], label_accuracy: OriginalLabelAccuracy | None
 ) -> Iterator[str]:
     board = trend.board
-    yield from _slope_notes(trend)
+    yield from _explain_slopes(trend)
     if label_accuracy is None:
         yield f"no accuracy of the original labels: {_NO_LABEL_ACCURACY_REASON}"
     else:
@@ -217,10 +217,10 @@ def _footnotes(
     for placement in placements:
         if str(placement.entry) in row_names:
             yield f"{placement.entry}: the leaderboard has a row with this name; it counts as another model"
-        yield from _placement_notes(placement)
+        yield from _explain_placement(placement)
 
 
-def _slope_notes(trend: Trend) -> Iterator[str]:
+def _explain_slopes(trend: Trend) -> Iterator[str]:
     board, far_out = trend.board, trend.outliers
     family_source = "the first word of the name"
     if board.family != Leaderboard.family:
@@ -239,7 +239,7 @@ def _slope_notes(trend: Trend) -> Iterator[str]:
             f"far out: families with all rows outside {low:.1f} to {high:.1f} % (Tukey's outer fences): "
             f"{join_first(far_out.rows, max_items=3)}"
         )
-    without = [name for name, line in _trend_lines_with_names(trend) if line.fit is None]
+    without = [name for name, line in _iter_named_trend_lines(trend) if line.fit is None]
     for name in without:
         yield f"no slope for {name}: {TOO_FEW_FAMILIES}"
     if without:
@@ -248,7 +248,7 @@ def _slope_notes(trend: Trend) -> Iterator[str]:
         yield f"no rows in {' or '.join(empty)}"
 
 
-def _placement_notes(placement: Placement) -> Iterator[str]:
+def _explain_placement(placement: Placement) -> Iterator[str]:
     entry, expected = placement.entry, placement.expected
     if expected is not None:
         yield (

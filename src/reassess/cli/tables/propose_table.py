@@ -139,7 +139,10 @@ def print_model_choice(run: CommandRun, choice: ModelChoice) -> None:
     all_models = choice.all_models.models
     print_table(
         _SUBSET_HEADINGS,
-        [[title, _format_model_names(run, subset, all_models), *_subset_cells(subset)] for title, subset in rows],
+        [
+            [title, _format_model_names(run, subset, all_models), *_format_subset_cells(subset)]
+            for title, subset in rows
+        ],
         n_text_columns=2,
     )
     run.print_line(_describe_subset_search(choice))
@@ -214,9 +217,9 @@ def _format_model_names(run: CommandRun, subset: ModelSubset, all_models: Sequen
     return join_first(subset.models, max_items=_MAX_PRINTED_NAMES - 1)
 
 
-def _subset_cells(subset: ModelSubset) -> list[object]:
+def _format_subset_cells(subset: ModelSubset) -> list[object]:
     mean = None if subset.per_image is None else f"{subset.per_image:.2f}"
-    shares = [None if part.value is None else f"{part.value:.4f}" for part in (subset.recall, subset.precision)]
+    shares = [None if share.value is None else f"{share.value:.4f}" for share in (subset.recall, subset.precision)]
     return [f"{subset.candidates:,}", mean, *shares, f"{subset.without_golden:,}"]
 
 
@@ -262,7 +265,7 @@ def print_unasked_classes(
     if len(candidates):
         printed = run.count_rows_to_print(len(written), _MAX_PRINTED_CANDIDATES, "candidates")
         headings = ["image", "class", "name", "reason", "first class of", "predicted by", "probability"]
-        print_table(headings, _unasked_rows(candidates, written[:printed]), n_text_columns=4)
+        print_table(headings, _make_unasked_rows(candidates, written[:printed]), n_text_columns=4)
     number = count_noun(len(candidates), "candidate")
     text = number if len(written) == len(candidates) else f"{len(written):,} of {number}"
     run.print_line(f"{output}: {text}{', the most informative first' if len(candidates) else ''}")
@@ -277,7 +280,7 @@ def print_unasked_classes(
             run.print_line(f"{file}: {count_noun(count, 'unknown image')} not used")
 
 
-def _unasked_rows(candidates: Candidates, rows: range) -> list[list[object]]:
+def _make_unasked_rows(candidates: Candidates, rows: range) -> list[list[object]]:
     classes, first, mean = candidates.questions.classes, candidates.rank_one_counts, candidates.mean_probabilities
     class_ids, reasons = candidates.questions.class_ids.tolist(), candidates.reasons or ()
     return [

@@ -101,7 +101,8 @@ def _problem_to_dict(problem: NameProblem) -> dict[str, object]:
 
 def _describe_contents(check: PartCheck) -> str:
     counts = ", ".join(
-        count_noun(count, _IRREGULAR_SINGULARS.get(thing, thing[:-1]), thing) for thing, count in check.counts.items()
+        count_noun(count, _IRREGULAR_SINGULARS.get(content_name, content_name[:-1]), content_name)
+        for content_name, count in check.counts.items()
     )
     if check.answers:
         answers = [f"{answer} {count:,}" for answer, count in check.answers.items()]
@@ -137,12 +138,12 @@ def _join_examples(examples: Sequence[str], total: int) -> str:
 
 def print_progress(run: CommandRun, progress: "Progress") -> None:
     """Print the progress of a campaign, and a table of its people."""
-    for line in _progress_lines(progress):
+    for line in _describe_progress(progress):
         print_text(line)
     if not progress.people:
         run.print_line("nobody is invited yet")
         return
-    rows = [_person_row(person, progress.n_golden) for person in progress.people]
+    rows = [_make_person_row(person, progress.n_golden) for person in progress.people]
     columns = ["name", "role", "stage", "votes", "seconds", "golden", "balanced %", "95 %", "last answer", "flags"]
     has_practice = any(person.practice_result for person in progress.people)
     if has_practice:
@@ -202,7 +203,7 @@ def describe_states(progress: "Progress") -> str:
     return f"{progress.n_open:,} open, {closed}"
 
 
-def _progress_lines(progress: "Progress") -> Iterator[str]:
+def _describe_progress(progress: "Progress") -> Iterator[str]:
     yield f"{count_noun(progress.n_questions, 'question')}: {describe_states(progress)}"
     if progress.n_golden:
         n_unknown = progress.n_golden_unknown
@@ -231,7 +232,7 @@ def _progress_lines(progress: "Progress") -> Iterator[str]:
         yield f"expected to finish: {_format_time(progress.expected_end)}"
 
 
-def _person_row(person: "RaterProgress", n_golden_questions: int) -> list[str | None]:
+def _make_person_row(person: "RaterProgress", n_golden_questions: int) -> list[str | None]:
     return [
         person.name,
         person.role,

@@ -48,9 +48,9 @@ def backup(run: CommandRun, campaign: str | Path, output: Path | None, upgrade: 
         forms["before"], forms["after"] = annotation.upgrade_campaign(campaign, output, force=run.force)
     elif output is not None:
         annotation.backup_campaign(campaign, output, force=run.force)
-    place = annotation.hide_password(campaign)
+    campaign_name = annotation.hide_password(campaign)
     if forms:
-        run.suggest_command("annotate", "serve", place)
+        run.suggest_command("annotate", "serve", campaign_name)
     if run.json:
         results = {"output": output and str(output), "bytes": output and output.stat().st_size}
         run.print_json("annotate", results | forms)
@@ -58,6 +58,6 @@ def backup(run: CommandRun, campaign: str | Path, output: Path | None, upgrade: 
     if output is not None:
         run.print_line(f"{output}: {format_bytes(output.stat().st_size)}")
     if forms and forms["before"] == forms["after"]:
-        run.print_line(f"{place}: already up to date (form {forms['after']})")
+        run.print_line(f"{campaign_name}: already up to date (form {forms['after']})")
     elif forms:
-        run.print_line(f"{place}: upgraded from form {forms['before']} to {forms['after']}")
+        run.print_line(f"{campaign_name}: upgraded from form {forms['before']} to {forms['after']}")

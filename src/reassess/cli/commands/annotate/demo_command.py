@@ -24,8 +24,8 @@ def demo(run: CommandRun) -> None:
     Prints a link for a rater, and a link for the owner, who sees the rater's progress. Ctrl-C stops the server and
     deletes the campaign.
     """
-    with TemporaryDirectory() as place:
-        folder, now = Path(place), time.time()
+    with TemporaryDirectory() as folder_path:
+        folder, now = Path(folder_path), time.time()
         (folder / "images").mkdir()
         plan = annotation.demo_plan(annotation.draw_images(folder / "images", _N_DEMO_IMAGES))
         annotation.create_campaign(folder / "demo.db", plan, now=now)

@@ -42,7 +42,7 @@ _CAREFUL_RATER = "0.9,0.05,0.05/0.05,0.05,0.9"
 
 def _parse_confusion_matrix(text: str) -> tuple[tuple[float, ...], ...]:
     try:
-        return tuple(tuple(float(part) for part in row.split(",")) for row in text.split("/"))
+        return tuple(tuple(float(probability) for probability in row.split(",")) for row in text.split("/"))
     except ValueError:
         raise click.BadParameter(f"{text!r} is not a matrix, such as {_CAREFUL_RATER}.") from None
 

@@ -101,8 +101,8 @@ def load_campaign_parts(
         if "golden" in reader.parts or golden_option == NO_SOURCE:
             break
         if (path := find_part(run, reader.benchmark, "golden", source)) is not None:
-            golden_read = read_golden_file(reader, path, one_answer_only=True)
-            reader.parts["golden" if isinstance(golden_read, Votes) else "questions"] = path, golden_read
+            golden_content = read_golden_file(reader, path, one_answer_only=True)
+            reader.parts["golden" if isinstance(golden_content, Votes) else "questions"] = path, golden_content
             samples += filter(None, [read_sample(path)])
     parts = reader.join_parts(must_share_images=False)
     experts = _join_expert_votes(parts, reader.files)
@@ -303,14 +303,14 @@ def make_serve_command(campaign: str | Path, address: str) -> str:
     >>> make_serve_command("pets.db", "https://rate.example.org/rating")
     'reassess annotate serve pets.db --address 127.0.0.1:8000/rating'
     """
-    parts = urlsplit(address)
+    url = urlsplit(address)
     serve = ["reassess", "annotate", "serve", annotation.hide_password(campaign)]
-    if parts.scheme != "http" or parts.hostname not in _LOCAL_HOSTS or parts.path:
-        return shlex.join([*serve, "--address", f"127.0.0.1:{_DEFAULT_PORT}{parts.path or '/'}"])
-    port = parts.port or 80
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    usual = port == _DEFAULT_PORT and host == "127.0.0.1"
-    return shlex.join(serve if usual else [*serve, "--address", f"{host}:{port}"])
+    if url.scheme != "http" or url.hostname not in _LOCAL_HOSTS or url.path:
+        return shlex.join([*serve, "--address", f"127.0.0.1:{_DEFAULT_PORT}{url.path or '/'}"])
+    port = url.port or 80
+    host = f"[{url.hostname}]" if ":" in url.hostname else url.hostname
+    is_default = port == _DEFAULT_PORT and host == "127.0.0.1"
+    return shlex.join(serve if is_default else [*serve, "--address", f"{host}:{port}"])
 
 
 def is_on_this_machine(address: str) -> bool:
@@ -321,9 +321,9 @@ def is_on_this_machine(address: str) -> bool:
 def _is_page_address(text: str) -> bool:
     """Return whether a text is a web address without query, fragment and user name."""
     try:
-        parts = urlsplit(text)
-        at_port = parts.port is None or parts.port > 0
+        url = urlsplit(text)
+        has_valid_port = url.port is None or url.port > 0
     except ValueError:  # such as an invalid port
         return False
     is_plain = text.isprintable() and not set(text) & set("?#@\\ ")
-    return is_plain and at_port and parts.scheme in _URL_SCHEMES and bool(parts.hostname)
+    return is_plain and has_valid_port and url.scheme in _URL_SCHEMES and bool(url.hostname)

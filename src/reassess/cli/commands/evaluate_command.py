@@ -279,14 +279,14 @@ def _check_options(
     """Check that options can be combined."""
     reject_repeated_files(files)
     reject_repeated_files(labels)
-    several = len(labels) > 1
-    if several and thresholds is not None:
+    has_several_label_sets = len(labels) > 1
+    if has_several_label_sets and thresholds is not None:
         raise click.UsageError(
             "--threshold cannot be used with several --labels, since it makes label sets from scores."
         )
-    if several and details is not None:
+    if has_several_label_sets and details is not None:
         raise click.UsageError("--details cannot be used with several --labels.")
-    if several and breakdown is not None and not run.json:
+    if has_several_label_sets and breakdown is not None and not run.json:
         raise click.UsageError("With several --labels, --by needs --json.")
     if len(thresholds or ()) > 1 and details is not None:
         raise click.UsageError("--details cannot be used with several thresholds.")

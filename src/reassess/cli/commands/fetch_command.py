@@ -60,6 +60,6 @@ def _source_to_json(run: CommandRun, source: Source, paths: Iterable[Path | None
 
 
 def _explain_download(file: KnownFile) -> str:
-    places = ["its public repository"] if file.url else []
-    places += [f"the package {file.wheel.package}"] if file.wheel else []
-    return f"missing; available from {' or '.join(places)}"
+    origins = ["its public repository"] if file.url else []
+    origins += [f"the package {file.wheel.package}"] if file.wheel else []
+    return f"missing; available from {' or '.join(origins)}"

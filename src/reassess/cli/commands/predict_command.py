@@ -141,8 +141,8 @@ def predict(
         )
     files = [result.file for result in results]
     if benchmark is None:
-        are_known = benchmark_of(open_images(images).names).name if images is not None else ""
-        run.suggest_command("evaluate", *files, *([] if are_known else ["--labels", "labels.csv"]))
+        known_benchmark_name = benchmark_of(open_images(images).names).name if images is not None else ""
+        run.suggest_command("evaluate", *files, *([] if known_benchmark_name else ["--labels", "labels.csv"]))
     elif "labels" in benchmark.sources:
         run.suggest_command("evaluate", *files, *make_benchmark_option_words(benchmark))
     elif "original" in benchmark.sources or has_class_folders(benchmark):

@@ -311,19 +311,19 @@ def _write_unasked_classes(
     """Write predicted classes that are not in the labels and that raters were not asked about."""
     inputs = _load_inputs_for_unasked_classes(run, benchmark, original)
     unknown_counts: dict[str, int] = {}
-    candidates_found = unasked_candidates(
+    unasked = unasked_candidates(
         _iter_outcomes(run, files, inputs, unknown_counts), inputs.labels, inputs.scores, top_k=top_k
     )
-    write_candidates(output, candidates_found, limit=limit, force=run.force)
-    if len(candidates_found):
+    write_candidates(output, unasked, limit=limit, force=run.force)
+    if len(unasked):
         run.suggest_command(
             "tasks", output, *make_benchmark_option_words(inputs.benchmark), "-o", find_unused_path("tasks.jsonl")
         )
     if run.json:
-        run.print_json("propose", unasked_to_json(candidates_found, output, top_k, limit, unknown_counts))
+        run.print_json("propose", unasked_to_json(unasked, output, top_k, limit, unknown_counts))
         return
-    print_unasked_classes(run, candidates_found, output, limit, unknown_counts)
-    if inputs.class_names_note and len(candidates_found):
+    print_unasked_classes(run, unasked, output, limit, unknown_counts)
+    if inputs.class_names_note and len(unasked):
         run.add_note(inputs.class_names_note)
     run.print_inputs("labels", "original", "scores")
 

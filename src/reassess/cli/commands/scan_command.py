@@ -78,10 +78,10 @@ def scan(
     for source in sources:
         if source.is_file():
             run.add_input("images", source)
-    places, labels = _find_sources_and_labels(run, sources, benchmark, original)
+    images_paths, labels = _find_sources_and_labels(run, sources, benchmark, original)
     with show_progress_bars(run) as progress:
         scan_result = scan_images(
-            places,
+            images_paths,
             near=near,
             labels=labels,
             workers=count_usable_cores() if workers is None else workers,

@@ -195,8 +195,8 @@ def tasks(
             run.print_line(f"golden, for experts: {describe_sample(golden_drawn.sample, len(golden_drawn.questions))}")
             run.print_line(GOLDEN_NOT_IN_TASKS_NOTE)
         if golden_count:
-            are = count_noun(golden_count, "golden question is", "golden questions are")
-            run.print_line(f"{are} not in the tasks: the campaign mixes them in")
+            questions_are = count_noun(golden_count, "golden question is", "golden questions are")
+            run.print_line(f"{questions_are} not in the tasks: the campaign mixes them in")
         if without_path:
             names = join_first([questions.classes.label(class_id) for class_id in without_path], max_items=3)
             run.print_line(f"{count_noun(len(without_path), 'class', 'classes')} not in the hierarchy: {names}")
@@ -215,10 +215,12 @@ def _read_task_inputs(
         reader.read_original_labels()
     source = None if isinstance(golden_option, int) else golden_option
     if (path := find_part(run, reader.benchmark, "golden", source)) is not None:
-        golden_read = read_golden_file(reader, path)
+        golden_content = read_golden_file(reader, path)
         reader.parts["golden"] = (
             path,
-            golden_read if isinstance(golden_read, Votes) else add_unanswered_golden_questions(None, golden_read),
+            golden_content
+            if isinstance(golden_content, Votes)
+            else add_unanswered_golden_questions(None, golden_content),
         )
     parts = reader.join_parts(must_share_images=False)
     candidates_read = replace(candidates_read, questions=parts["candidates"])

@@ -222,11 +222,11 @@ def _print_preferences(preferences: Sequence[Preference]) -> None:
 def _format_preference_cells(counts: PreferenceCounts | None) -> list[str | None]:
     if counts is None:
         return [None, None, None]
-    of_label = Proportion(counts.n_label, counts.model_share.n)
+    label_share = Proportion(counts.n_label, counts.model_share.n)
     return [
         format_percent_cell(counts.model_share),
         format_interval_cell(counts.model_share),
-        format_percent_cell(of_label),
+        format_percent_cell(label_share),
     ]
 
 
@@ -287,8 +287,16 @@ def _explain_missing_uncertainty(findings: Findings) -> str:
     if not part:
         if isinstance(findings.rater_scores, Missing) or findings.uncertainty is not findings.relabelling:
             return ""
-        place = [] if folder is None else ["--benchmark", folder, "-o", sources.get("scores", folder / "scores.csv")]
-        command = ["aggregate", "--method", "calibrated", *place, *(["--force"] if "scores" in sources else [])]
+        benchmark_words = (
+            [] if folder is None else ["--benchmark", folder, "-o", sources.get("scores", folder / "scores.csv")]
+        )
+        command = [
+            "aggregate",
+            "--method",
+            "calibrated",
+            *benchmark_words,
+            *(["--force"] if "scores" in sources else []),
+        ]
         return f" (reassess {shlex.join(map(str, command))}, then reassess labels)"
     has_known_parts = folder is None and part in sources
     made_by = "annotate" if part == "votes" else "annotate create --golden N, and annotate invite CAMPAIGN NAME:expert"

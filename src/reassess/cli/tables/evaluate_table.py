@@ -104,7 +104,7 @@ def _make_results_table(
 
 def _print_exclusions(run: CommandRun, results: EvaluationResults) -> None:
     """Print accuracy with and without excluded images, for each model and label set."""
-    several = len(results.evaluations) > 1
+    has_several_label_sets = len(results.evaluations) > 1
     rows = []
     for key, ranking in results.evaluations.items():
         for file, result in ranking.items():
@@ -119,10 +119,14 @@ def _print_exclusions(run: CommandRun, results: EvaluationResults) -> None:
                 points,
                 bounds,
             ]
-            rows.append([file, *([labels_name] if several else []), *cells])
+            rows.append([file, *([labels_name] if has_several_label_sets else []), *cells])
     print_text("")
     numbers = ["excluded", f"top-{k} %, all images", "without excluded", "change", "95 %"]
-    print_table(["file", *(["labels"] if several else []), *numbers], rows, n_text_columns=1 + several)
+    print_table(
+        ["file", *(["labels"] if has_several_label_sets else []), *numbers],
+        rows,
+        n_text_columns=1 + has_several_label_sets,
+    )
     run.add_note("change: in percentage points; 95 %: Newcombe intervals, over images")
 
 

@@ -167,8 +167,8 @@ def _make_rank_order_rows(trend: Trend, label_accuracy: OriginalLabelAccuracy | 
         "deepest fall": _find_largest_rank_change(board, -rises),
     }.items():
         if row is not None:
-            places = f"rank {board.original_ranks[row]:,} to {board.real_ranks[row]:,}"
-            yield [f"{name} by {label_set_heading(board.label_set)}", f"{board.entries[row]}, {places}"]
+            ranks = f"rank {board.original_ranks[row]:,} to {board.real_ranks[row]:,}"
+            yield [f"{name} by {label_set_heading(board.label_set)}", f"{board.entries[row]}, {ranks}"]
     if label_accuracy is not None:
         above_text = f"{label_accuracy.count_rows_above(board):,} of {len(board):,}"
         yield [f"rows above the original labels ({format_percent_value(label_accuracy.percent)} %)", above_text]

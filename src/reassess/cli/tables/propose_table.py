@@ -198,11 +198,11 @@ def _select_printed_subsets(run: CommandRun, choice: ModelChoice) -> Sequence[Mo
     frontier = choice.frontier
     if run.verbose or len(frontier) <= _MAX_PRINTED_SUBSETS:
         return frontier
-    places = {round(place) for place in np.linspace(0, len(frontier) - 1, _MAX_PRINTED_SUBSETS - 1).tolist()}
-    places |= {len(frontier) - 1} if choice.chosen is None else {len(frontier) - 1, frontier.index(choice.chosen)}
+    positions = {round(position) for position in np.linspace(0, len(frontier) - 1, _MAX_PRINTED_SUBSETS - 1).tolist()}
+    positions |= {len(frontier) - 1} if choice.chosen is None else {len(frontier) - 1, frontier.index(choice.chosen)}
     suffix = "" if choice.exact else " found"
-    run.print_line(f"{len(places)} of the {len(frontier):,} best subsets{suffix} (--verbose shows all)")
-    return [frontier[place] for place in sorted(places)]
+    run.print_line(f"{len(positions)} of the {len(frontier):,} best subsets{suffix} (--verbose shows all)")
+    return [frontier[position] for position in sorted(positions)]
 
 
 def _format_model_names(run: CommandRun, subset: ModelSubset, all_models: Sequence[str]) -> str:

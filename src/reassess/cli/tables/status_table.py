@@ -30,9 +30,9 @@ def print_status(check: BenchmarkCheck) -> None:
         for part in check.parts
         if part.format
     ]
-    columns_used = len(columns) if any(part.made_from for part in check.parts) else len(columns) - 1
+    n_columns = len(columns) if any(part.made_from for part in check.parts) else len(columns) - 1
     if rows:
-        print_table(columns[:columns_used], [row[:columns_used] for row in rows], n_text_columns=columns_used)
+        print_table(columns[:n_columns], [row[:n_columns] for row in rows], n_text_columns=n_columns)
         print_text("")
     if missing_parts := [(part.part, part.made_by) for part in check.parts if not part.format]:
         print_table(("missing", "how to get it"), missing_parts, n_text_columns=2)

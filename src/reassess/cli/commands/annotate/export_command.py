@@ -84,9 +84,12 @@ def export(run: CommandRun, campaign: str | Path, output: Path, rater_names: boo
         )
     if exported.n_unrated_golden:
         n_without, images = exported.n_unrated_golden, exported.n_unrated_images
-        have, stay = "has" if n_without == 1 else "have", "this image stays" if images == 1 else "these images stay"
-        on = f"{count_noun(n_without, 'golden question')} on {count_noun(images, 'image')}"
-        run.print_line(f"{on} {have} no expert's answer: {stay} unrated")
+        has_or_have, images_stay = (
+            "has" if n_without == 1 else "have",
+            "this image stays" if images == 1 else "these images stay",
+        )
+        questions_on_images = f"{count_noun(n_without, 'golden question')} on {count_noun(images, 'image')}"
+        run.print_line(f"{questions_on_images} {has_or_have} no expert's answer: {images_stay} unrated")
     if exported.suggestions:
         run.print_line(count_noun(len(exported.suggestions), "suggested class", "suggested classes"))
     not_exported = {

@@ -77,18 +77,18 @@ def invite(
     with annotation.using_campaign(campaign) as opened:
         if not revoke:
             _add_new_people(opened, role_by_name, now, force=run.force)
-        people_found = [annotation.find_person(opened, name) for name in role_by_name]
+        invited_people = [annotation.find_person(opened, name) for name in role_by_name]
         links: dict[str, str | None] = {}
-        for person in people_found:
+        for person in invited_people:
             if revoke:
                 annotation.revoke_link(opened, person.id, now)
             token = None if revoke else annotation.create_sign_in_token(opened, person.id, now)
             links[person.name] = token and f"{address}/sign-in#{token}"
-        too_few = _describe_missing_raters(opened, people_found)
+        too_few = _describe_missing_raters(opened, invited_people)
     if not revoke:
         run.next_command = make_serve_command(campaign, address)
     if run.json:
-        results = [{"name": person.name, "role": person.role, "link": links[person.name]} for person in people_found]
+        results = [{"name": person.name, "role": person.role, "link": links[person.name]} for person in invited_people]
         run.print_json("annotate", results)
         return
     for name, link in links.items():
@@ -140,7 +140,7 @@ def _add_new_people(campaign: "Campaign", role_by_name: Mapping[str, str | None]
     for role in _ROLES:
         names = [
             name
-            for name, role_given in role_by_name.items()
-            if (role_given or "rater") == role and name not in people_by_name
+            for name, new_role in role_by_name.items()
+            if (new_role or "rater") == role and name not in people_by_name
         ]
         annotation.add_people(campaign, names, role, now=now)

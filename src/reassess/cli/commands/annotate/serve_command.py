@@ -15,8 +15,8 @@ from reassess.errors import DataError
 
 def _parse_address(text: str) -> tuple[str, int, str | None]:
     """Parse HOST:PORT or HOST:PORT/PATH; without a slash, there is no proxy, and the path is None."""
-    place, slash, path = text.partition("/")
-    host, _, port = place.rpartition(":")
+    host_and_port, slash, path = text.partition("/")
+    host, _, port = host_and_port.rpartition(":")
     if not host or not port.isascii() or not port.isdigit() or int(port) > 65_535:
         raise click.BadParameter(f"{text!r} is not an address HOST:PORT or HOST:PORT/PATH.")
     try:
@@ -71,7 +71,7 @@ def serve(run: CommandRun, campaign: str | Path, address: tuple[str, int, str | 
             else:
                 run.print_line(f"{opened.name}: {served_address}")
                 if served_address != f"{DEFAULT_ADDRESS}/":
-                    how = "reassess annotate invite --address URL (--force: new links)"
-                    run.print_line(f"links need the address people open: {how}")
+                    command = "reassess annotate invite --address URL (--force: new links)"
+                    run.print_line(f"links need the address people open: {command}")
 
         annotation.serve(app, host=host, port=port, root_path=path, report_address=print_address)

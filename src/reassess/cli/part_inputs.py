@@ -100,7 +100,7 @@ class PartReader:
 
     @property
     def answers(self) -> tuple[Id, ...] | None:
-        """All answers from invalid to valid, as set by --answers or the benchmark, or as found in the votes."""
+        """All possible answers, from invalid to valid: from --answers, the benchmark, or the votes."""
         answers = self.run.reading_options.answers or self.benchmark.answers
         votes = next((data for _, data in self.parts.values() if isinstance(data, Votes)), None)
         return answers or (None if votes is None else golden_answers(votes))

@@ -192,7 +192,7 @@ def _read_prediction_file(
 
 
 def _try_read_images(path: Path) -> tuple[str, ...] | None:
-    """Return the image names of a table, if they can be read."""
+    """Return the image names of a table; None if they cannot be read."""
     try:
         return read_image_names(path)
     except ReassessError:
@@ -200,7 +200,7 @@ def _try_read_images(path: Path) -> tuple[str, ...] | None:
 
 
 def _reject_unknown_images(path: Path, images: tuple[str, ...] | None, inputs: EvaluationInputs) -> None:
-    """Raise if no image is in ImageNet's label sets, which are used by default."""
+    """Raise an error if no image is in ImageNet's label sets, which are used by default."""
     if images and set(image_keys(images)).isdisjoint(image_keys(inputs.labels.images)):
         raise DataError(
             "unknown-image",

@@ -178,7 +178,7 @@ def _print_scores(run: CommandRun, computed: ComputedScores, output: Path) -> No
 
 
 def _count_repeated_votes(votes: Votes) -> int:
-    """Count votes whose rater had voted on the item before."""
+    """Count the votes of raters on items that they had voted on before."""
     pairs = votes.item_ids * np.int64(len(votes.raters)) + votes.rater_ids
     return 0 if votes.is_anonymous else len(votes) - np.unique(pairs).size
 

@@ -96,7 +96,7 @@ def print_comparison(run: CommandRun, findings: Findings) -> None:
 
 
 def make_comparison_table(findings: Findings) -> ResultTable:
-    """Return the comparison of two models, or the ranking of more."""
+    """Return a table with the comparison of two models, or the ranking of more."""
     if len(findings.panel.models) == 2:
         (pair,) = findings.pairs
         return _make_pair_table(pair, *short_names([pair.a, pair.b]).values())  # a file does not tell which model is a

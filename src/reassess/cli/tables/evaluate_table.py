@@ -60,7 +60,7 @@ def to_json(results: EvaluationResults, breakdown: str | None) -> tuple[list[dic
 
 
 def make_accuracy_table(results: EvaluationResults) -> ResultTable:
-    """Return the accuracies on common images or, without common images, each model on its own images."""
+    """Return a table of accuracies on common images; if there are none, on the images of each model."""
     return _make_results_table(results, results.rankings or results.evaluations, has_ranks=bool(results.rankings))
 
 
@@ -242,7 +242,7 @@ def _describe_accuracies_on_scored_images(ranking: EvaluationsByFile) -> Iterato
 
 
 def _print_mistakes(ranking: EvaluationsByFile) -> None:
-    """Count mistakes by kind; a kind without mistakes has no column."""
+    """Print the number of mistakes by kind; a kind without mistakes has no column."""
     counts = {
         file: {kind: getattr(result.mistakes, kind) for kind in MISTAKE_NAMES}
         for file, result in ranking.items()
@@ -307,7 +307,7 @@ def _print_by_class(run: CommandRun, file: str, result: Evaluation, classes: Cla
 
 
 def _make_threshold_table(rankings: Mapping[LabelSetKey, EvaluationsByFile], *, has_ranks: bool) -> ResultTable:
-    """Return top-1 accuracy and rank of each model at each threshold."""
+    """Return a table of the top-1 accuracy and the rank of each model at each threshold."""
     rows: dict[str, list[object]] = {}
     for ranking in rankings.values():
         rank_of = ranks_of(ranking)

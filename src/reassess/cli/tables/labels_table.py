@@ -87,7 +87,7 @@ def _print_diff(run: CommandRun, diff: LabelDiff) -> None:
 
 
 def make_class_table(agreements: Mapping[tuple[str, str], LabelAgreement]) -> "pl.DataFrame":
-    """Return a row for each pair of label sets and class."""
+    """Return a table with a row for each pair of label sets and each class."""
     import polars as pl
 
     rows = [
@@ -149,7 +149,7 @@ def orders_to_json(orders: ModelOrders | Missing) -> dict[str, Any]:
 
 
 def make_label_sets_table(rankings: Mapping[str, Mapping[str, Evaluation]], *, has_ranks: bool) -> ResultTable:
-    """Return a row for each model and label set."""
+    """Return a table with a row for each model and label set."""
     models = list(next(iter(rankings.values())))
     k = min(k for ranking in rankings.values() for result in ranking.values() for k in result.real)
     rank_of = {name: ranks_of(ranking) for name, ranking in rankings.items()}

@@ -37,7 +37,7 @@ def print_reliability(run: CommandRun, result: Reliability, golden_votes: Golden
 
 
 def make_raters_table(result: Reliability) -> ResultTable:
-    """Return a row for each rater, the least informative first, without empty columns."""
+    """Return a table with a row for each rater, the least informative first, without empty columns."""
     answers = "/".join(str(answer) for answer in result.answers)
     has_many_answers = len(result.answers) > _MAX_ANSWER_COLUMNS
     information = [rater.information for rater in result.raters_by_information]

@@ -150,7 +150,7 @@ def simulate(
 
 
 def _make_bar_updater(update_bar: Callable[[str, int, int], None]) -> Callable[[int], None]:
-    """Return a function that adds to the number of answers in the progress bar."""
+    """Return a function that advances the progress bar by a number of answers."""
     done = 0
 
     def advance_bar(n_answers: int) -> None:

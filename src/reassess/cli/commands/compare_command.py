@@ -74,14 +74,14 @@ def compare(
         **inputs.arguments_for_findings,
         threshold=inputs.threshold,
         seed=seed,
-        track=lambda items: with_progress(run, items, "resampling raters"),
+        show_progress=lambda items: with_progress(run, items, "resampling raters"),
         **inputs.make_join_arguments(run),
     )
     with write_atomically():
         if output is not None:
             make_comparison_table(findings).write(output, force=run.force)
         if details is not None:
-            pairs = [(pair.a, pair.b) for pair in findings.pairs]
+            pairs = [(pair.model_a, pair.model_b) for pair in findings.comparisons]
             write_table(details, disagreements_table(findings.panel, pairs, findings.classes), force=run.force)
     run.suggest_command("report", *copy_shared_arguments(files), "-o", find_unused_path("report.html"))
     if run.json:

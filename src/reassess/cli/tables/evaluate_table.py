@@ -10,9 +10,9 @@ from reassess.cli.tables.labels_table import make_label_sets_table, orders_to_js
 from reassess.comparison import ModelOrders
 from reassess.core import Classes
 from reassess.errors import Missing
-from reassess.evaluation import ClassList, Evaluation, Exclusion, MultiLabelAccuracy, ranks_of
-from reassess.evaluation.evaluation_words import MISTAKE_NAMES, label_set_heading, missing_parts_in_words
-from reassess.evaluation.result import ceiling_in_words, label_errors_in_words, not_scored_in_words
+from reassess.evaluation import ClassList, Evaluation, ExclusionEffect, MultiLabelAccuracy, ranks_by_model
+from reassess.evaluation.evaluation_words import MISTAKE_NAMES, describe_missing_results, shorten_label_set_name
+from reassess.evaluation.result import describe_images_not_scored, describe_label_errors, describe_soft_accuracy_ceiling
 from reassess.formats.result_files import PrintedNumber, format_count
 from reassess.numeric import Proportion
 from reassess.text import count_noun, merge_equal_texts
@@ -41,7 +41,7 @@ class EvaluationResults:
     classes: Classes  # of the labels
     excluded_images: Mapping[str, Any] | None = None  # the images that --duplicates excludes, as in JSON documents
     # Effect of the exclusion on accuracy, by label set, model and k.
-    exclusion_effects: Mapping[LabelSetKey, Mapping[str, Mapping[int, Exclusion]]] = field(default_factory=dict)
+    exclusion_effects: Mapping[LabelSetKey, Mapping[str, Mapping[int, ExclusionEffect]]] = field(default_factory=dict)
 
     @property
     def rankings(self) -> Mapping[LabelSetKey, EvaluationsByFile]:
@@ -72,7 +72,7 @@ def print_evaluations(run: CommandRun, results: EvaluationResults, breakdown: st
     if isinstance(results.common_evaluations, Missing):
         print_text(f"no ranking: {results.common_evaluations}")
     elif results.common_evaluations is not None:
-        images = next(iter(next(iter(results.common_evaluations.values())).values())).images
+        images = next(iter(next(iter(results.common_evaluations.values())).values())).n_images
         print_text(f"on the {count_noun(images, 'image')} that all files contain:")
         _make_results_table(results, results.common_evaluations, has_ranks=True).print()
     if results.common_evaluations is not None:
@@ -113,7 +113,7 @@ def _print_exclusions(run: CommandRun, results: EvaluationResults) -> None:
             bounds = " to ".join(f"{100 * bound:+.2f}" for bound in effects.interval or ()) or None
             labels_name = f"at {key:g}" if isinstance(key, float) else str(key)
             cells = [
-                f"{result.excluded:,}",
+                f"{result.n_excluded:,}",
                 format_percent_cell(effects.accuracy_on_all),
                 format_percent_cell(effects.accuracy_on_rest),
                 points,
@@ -137,7 +137,7 @@ def _convert_keys_to_text(rankings: Mapping[LabelSetKey, EvaluationsByFile]) -> 
 def _iter_documents(results: EvaluationResults, breakdown: str | None) -> Iterator[dict[str, Any]]:
     classes = results.classes
     for key, evaluations in results.evaluations.items():
-        rank_of = ranks_of(results.rankings.get(key, {}))
+        rank_of = ranks_by_model(results.rankings.get(key, {}))
         for file, result in evaluations.items():
             key_name = "labels" if isinstance(key, str) else "threshold"
             key_fields = {} if key is None else {key_name: key, "rank": rank_of.get(file)}
@@ -173,8 +173,8 @@ def _common_results_to_json(
 
 
 def _make_ranking_table(ranking: EvaluationsByFile, *, has_ranks: bool) -> ResultTable:
-    top_k = sorted({k for result in ranking.values() for k in result.real})
-    labels_heading = label_set_heading(next(iter(ranking.values())).label_set)
+    top_k = sorted({k for result in ranking.values() for k in result.real_accuracy})
+    labels_heading = shorten_label_set_name(next(iter(ranking.values())).label_set)
     headings = ["file"]
     for k in top_k:
         headings += [f"{labels_heading} top-{k} %", "95 %"]
@@ -196,9 +196,9 @@ def _print_details(run: CommandRun, ranking: EvaluationsByFile, classes: Classes
             _print_by_class(run, file, result, classes)
     for line in merge_equal_texts({file: result.detected for file, result in ranking.items()}):
         run.print_line(line)
-    for line in merge_equal_texts({file: not_scored_in_words(result) for file, result in ranking.items()}):
+    for line in merge_equal_texts({file: describe_images_not_scored(result) for file, result in ranking.items()}):
         run.print_line(line)
-    for line in merge_equal_texts({file: label_errors_in_words(result) for file, result in ranking.items()}):
+    for line in merge_equal_texts({file: describe_label_errors(result) for file, result in ranking.items()}):
         run.print_line(line)
     if accuracies := "; ".join(_describe_accuracies_on_scored_images(ranking)):
         run.print_line(f"original accuracy on the scored images: {accuracies}")
@@ -209,34 +209,35 @@ def _print_details(run: CommandRun, ranking: EvaluationsByFile, classes: Classes
 def _make_accuracy_row(file: str, result: Evaluation, top_k: list[int]) -> list[object]:
     cells: list[object] = [file]
     for k in top_k:
-        cells += [format_percent_cell(result.real.get(k)), format_interval_cell(result.real.get(k))]
-    cells += [format_percent_cell(result.original_accuracy(k)) for k in top_k]
-    soft = None if result.soft is None else result.soft.accuracy
+        cells += [format_percent_cell(result.real_accuracy.get(k)), format_interval_cell(result.real_accuracy.get(k))]
+    cells += [format_percent_cell(result.original_accuracy_at(k)) for k in top_k]
+    soft = None if result.soft_accuracy is None else result.soft_accuracy.accuracy
     shares = [
         None if share is None else PrintedNumber(f"{share:.4f}", share) for share in (soft, result.recall_at_size)
     ]
-    return [*cells, *shares, format_count(result.scored), format_count(result.images - result.scored)]
+    return [*cells, *shares, format_count(result.n_scored), format_count(result.n_images - result.n_scored)]
 
 
 def _make_footnotes(ranking: EvaluationsByFile) -> Iterator[str]:
     """Explain the numbers, the highest possible soft accuracy, and empty columns."""
     yield "95 %: Wilson intervals, over images"
-    if ceiling := ceiling_in_words(ranking.values()):
+    if ceiling := describe_soft_accuracy_ceiling(ranking.values()):
         yield f"soft: {ceiling}"
     if any(result.mistakes is not None and result.mistakes.not_asked for result in ranking.values()):
         yield (
             "not asked about: raters were not asked about the predicted class, so it counts as wrong (reassess propose "
             "--unasked)"
         )
-    yield from missing_parts_in_words(ranking)
+    yield from describe_missing_results(ranking)
 
 
 def _describe_accuracies_on_scored_images(ranking: EvaluationsByFile) -> Iterator[str]:
     """Yield the original accuracy on scored images, for files whose accuracy on all images differs."""
     for file, result in ranking.items():
-        if result.original_scored and result.original_scored != result.original:
+        if result.original_accuracy_on_scored and result.original_accuracy_on_scored != result.original_accuracy:
             shares = ", ".join(
-                f"top-{k} {format_percent_cell(accuracy) or '-'} %" for k, accuracy in result.original_scored.items()
+                f"top-{k} {format_percent_cell(accuracy) or '-'} %"
+                for k, accuracy in result.original_accuracy_on_scored.items()
             )
             yield f"{file} {shares}"
 
@@ -269,13 +270,13 @@ def _format_count(count: int | None) -> str | None:
 
 def _print_by_label_count(file: str, result: Evaluation) -> None:
     print_text("")
-    top_k = list(result.real)
+    top_k = list(result.real_accuracy)
     rows = []
     for size, size_result in result.by_label_count.items():
         counts = [Proportion(size_result.hits[k], size_result.n) for k in top_k]
         cells = [cell for count in counts for cell in (format_percent_cell(count), format_interval_cell(count))]
         rows.append([size, f"{size_result.n:,}", *cells])
-    labels_heading = label_set_heading(result.label_set)
+    labels_heading = shorten_label_set_name(result.label_set)
     headings = [text for k in top_k for text in (f"{labels_heading} top-{k} %", "95 %")]
     print_table(["valid labels", "images", *headings], rows, title=file, n_text_columns=0)
 
@@ -296,7 +297,7 @@ def _print_by_class(run: CommandRun, file: str, result: Evaluation, classes: Cla
         "name",
         "most often instead",
         "images",
-        f"{label_set_heading(result.label_set)} top-1 %",
+        f"{shorten_label_set_name(result.label_set)} top-1 %",
         "predicted",
     ]
     print_table(headings, rows, title=file, n_text_columns=3)
@@ -310,9 +311,9 @@ def _make_threshold_table(rankings: Mapping[LabelSetKey, EvaluationsByFile], *, 
     """Return a table of the top-1 accuracy and the rank of each model at each threshold."""
     rows: dict[str, list[object]] = {}
     for ranking in rankings.values():
-        rank_of = ranks_of(ranking)
+        rank_of = ranks_by_model(ranking)
         for file, result in ranking.items():
-            first_accuracy = next(iter(result.real.values()))
+            first_accuracy = next(iter(result.real_accuracy.values()))
             rows.setdefault(file, []).extend(
                 [format_percent_cell(first_accuracy), *([rank_of[file]] if has_ranks else [])]
             )
@@ -324,8 +325,8 @@ def _make_threshold_table(rankings: Mapping[LabelSetKey, EvaluationsByFile], *, 
 def _print_labelled_image_counts(run: CommandRun, rankings: Mapping[LabelSetKey, EvaluationsByFile]) -> None:
     for key, ranking in rankings.items():
         result = next(iter(ranking.values()))
-        labelled = count_noun(result.scorable, "image")
-        run.print_line(f"at {key:g}: {labelled} with a label, {result.empty:,} without")
+        labelled = count_noun(result.n_scorable, "image")
+        run.print_line(f"at {key:g}: {labelled} with a label, {result.n_empty:,} without")
 
 
 def _print_multi_label(
@@ -379,6 +380,8 @@ def _describe_unscored_images(accuracy: MultiLabelAccuracy) -> str:
 def _make_multi_label_footnotes(accuracies: dict[str, MultiLabelAccuracy]) -> Iterator[str]:
     yield "strict: images whose first class is unclear do not count; lenient: unclear is correct; unreviewed is wrong"
     for reason in dict.fromkeys(
-        accuracy.missing_reason for accuracy in accuracies.values() if accuracy.missing_reason is not None
+        accuracy.mean_class_accuracy_missing_reason
+        for accuracy in accuracies.values()
+        if accuracy.mean_class_accuracy_missing_reason is not None
     ):
         yield f"no mean over classes: {reason}"

@@ -14,7 +14,7 @@ import pytest
 from memory import peak_mib
 
 from reassess import LabelSets, Predictions, choose_models, propose
-from reassess.aggregation import Golden
+from reassess.aggregation import GoldenQuestions
 from reassess.core import ProposalResult, Questions
 from reassess.proposals.proposed_pairs import find_golden_pairs
 from reassess.proposals.subset_search import find_subsets
@@ -102,7 +102,7 @@ def compute_softmax(folder: Path) -> None:
             weights /= weights.sum(axis=1, keepdims=True)
 
 
-def draw_golden(result: ProposalResult) -> Golden:
+def draw_golden(result: ProposalResult) -> GoldenQuestions:
     """Draw images with random answers to all their candidates; the share of models is the probability of valid."""
     rng = np.random.default_rng(0)
     questions = result.candidates.questions
@@ -110,7 +110,7 @@ def draw_golden(result: ProposalResult) -> Golden:
     rows = np.flatnonzero(np.isin(questions.image_ids, images))
     share = result.candidates.by_source[rows].mean(axis=1)
     names = [questions.images[image] for image in questions.image_ids[rows].tolist()]
-    return Golden(Questions.from_columns(names, questions.class_ids[rows]), rng.random(rows.size) < share)
+    return GoldenQuestions(Questions.from_columns(names, questions.class_ids[rows]), rng.random(rows.size) < share)
 
 
 def test_choice_of_models_takes_at_most_20_seconds(row: Any, folder: Path) -> None:
@@ -128,7 +128,7 @@ def test_choice_of_models_takes_at_most_20_seconds(row: Any, folder: Path) -> No
     row(name, seconds, "one subset after another, extrapolated", one_by_one, ">= 100")
 
 
-def measure_one_by_one(result: ProposalResult, golden: Golden, subsets: Any) -> list[tuple[int, int]]:
+def measure_one_by_one(result: ProposalResult, golden: GoldenQuestions, subsets: Any) -> list[tuple[int, int]]:
     """Count candidates and hits of some subsets in a plain loop, for models that predict all images."""
     questions, original, proposes = result.candidates.questions, result.is_original, result.proposes
     sends = result.is_sent[questions.image_ids]

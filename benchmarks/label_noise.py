@@ -23,7 +23,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from threadpoolctl import threadpool_limits
 
 from reassess import (
-    Golden,
+    GoldenQuestions,
     HeldOutPredictions,
     Predictions,
     Questions,
@@ -138,7 +138,7 @@ def print_samples(model: str, held_out: HeldOutPredictions, cleaning: Cleaning, 
             rows = np.sort(np.random.default_rng(seed).permutation(len(labels))[:count])
             images = [labels.images[row] for row in rows.tolist()]
             pairs = Questions.from_columns(images, labels.indices[rows], labels.classes)
-            known = find_label_verdicts(held_out, Golden(pairs, ~wrong[rows]))
+            known = find_label_verdicts(held_out, GoldenQuestions(pairs, ~wrong[rows]))
             sample = Sample(tuple(images), np.full(count, count / len(labels)), ("",) * count)
             drawn = DrawnLabels.from_sample(held_out, known, sample)
             label_quality, checked = correct_wrong_share(cleaning.label_quality, known, drawn)

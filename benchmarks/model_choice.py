@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess import LabelSets, Predictions, choose_models, propose
-from reassess.aggregation import Golden
+from reassess.aggregation import GoldenQuestions
 from reassess.core import ProposalResult, Questions
 from reassess.proposals.proposed_pairs import GoldenPairs, ProposedPairs, find_golden_pairs
 from reassess.proposals.subset_search import _measure_all_subsets, _measure_greedy_search, find_subsets
@@ -106,18 +106,18 @@ class Population:
         original = np.where(rng.random(IMAGES) < 0.1, rng.integers(0, IMAGE_CLASSES, IMAGES), order[:, 0])
         return cls(names, valid, propose(models, LabelSets.from_pairs(names, rows, original), per_image=6))
 
-    def golden(self, images: npt.NDArray[np.int64]) -> Golden:
+    def golden(self, images: npt.NDArray[np.int64]) -> GoldenQuestions:
         """Return the valid pairs of some images."""
         rows, class_ids = np.nonzero(self.valid[images])
         names = [self.names[images[row]] for row in rows]
-        return Golden(Questions.from_columns(names, class_ids), np.ones(rows.size, bool))
+        return GoldenQuestions(Questions.from_columns(names, class_ids), np.ones(rows.size, bool))
 
     def recall(self, models: tuple[str, ...], all_pairs: GoldenPairs) -> float:
         """Return the true recall of some models."""
         return float(all_pairs.pairs.are_proposed_by(np.isin(self.result.names, models)).mean())
 
 
-def choose_without_check(population: Population, golden: Golden, target: float) -> tuple[str, ...] | None:
+def choose_without_check(population: Population, golden: GoldenQuestions, target: float) -> tuple[str, ...] | None:
     """Return the models with the fewest candidates and the target recall, both on the same golden images."""
     pairs = find_golden_pairs(population.result, golden)
     needed_hits = math.ceil(target * len(pairs.is_valid) - 1e-9)

@@ -18,10 +18,10 @@ from reassess.aggregation import (
     golden_truth,
     golden_votes,
     label_sets,
+    measure_simple_rules,
     posterior,
     precision_recall,
     rater_reliability,
-    simple_rules,
 )
 from reassess.aggregation.golden import votes_on_questions
 from reassess.core import Classes, LabelSets, Questions, Scores, Votes
@@ -197,7 +197,7 @@ def test_golden_questions_are_every_class_of_golden_images() -> None:
         ("1.png", "cow"): 0.0,
     }
     assert golden.is_valid.tolist() == [False, False, True, False, True, False]
-    assert golden.is_exclusive
+    assert golden.has_one_class_per_image
     elsewhere = golden_truth(expert({"0.png": "ant", "7.png": "bee"}), scored_questions=[scores.questions])
     assert message(precision_recall, scores, elsewhere) == (
         "golden images are not in the scores\n  found:   1 of 2: image 7.png\n"
@@ -220,7 +220,7 @@ def test_class_without_votes_scores_0() -> None:
     asked = Questions.from_columns(["0.png", "0.png", "1.png"], np.array([0, 2, 0]), CLASSES)
     golden = golden_truth(votes_of([(0, 0, 2), (1, 0, 0), (2, 0, 2)], asked, ("eve",)))
     assert precision_recall(scores, golden).golden_scores.tolist() == [1.0, 0.0, 0.0]
-    assert simple_rules(golden, votes=votes)[0].points == (Point(1.0, n_hits=1, n_kept=1, n_valid=2),)
+    assert measure_simple_rules(golden, votes=votes)[0].points == (Point(1.0, n_hits=1, n_kept=1, n_valid=2),)
     elsewhere = golden_truth(votes_of([(0, 0, 2)], Questions.from_columns(["7.png"], np.array([0]), CLASSES), ("eve",)))
     assert fault_of(precision_recall, scores, elsewhere) == ("wrong-items", "1 of 1: image 7.png, class ant")
 
@@ -230,8 +230,8 @@ def test_rules_of_class_votes_equal_rules_of_questions(rows: Any) -> None:
     votes, experts = chosen(rows), expert({IMAGES[i]: NAMES[TRUTH[i]] for i in {row[0] for row in rows}})
     golden = golden_truth(experts, scored_questions=[count_votes_by_class(votes)[0]])
     on_pairs = votes_on_questions(votes, golden.questions)
-    expected = simple_rules(golden, votes=on_pairs, rater_golden=on_pairs)
-    for rule, plainly in zip(simple_rules(golden, votes=votes, rater_golden=votes), expected, strict=True):
+    expected = measure_simple_rules(golden, votes=on_pairs, rater_golden=on_pairs)
+    for rule, plainly in zip(measure_simple_rules(golden, votes=votes, rater_golden=votes), expected, strict=True):
         assert (rule.name, rule.variants, rule.points) == (plainly.name, plainly.variants, plainly.points)
         assert rule.average_precision == plainly.average_precision
 
@@ -242,8 +242,8 @@ def test_image_without_expert_majority_is_not_golden() -> None:
     assert golden.questions.images == ("0.png", "2.png")
     assert golden.questions.class_ids[golden.is_valid].tolist() == [0, 2]
     assert golden.expert_truth.undecided_items == ("image 1.png",)
-    assert golden_truth(chosen(rows), at_least=1).questions.images == ("0.png", "2.png")  # all three differ on 1.png
-    assert fault_of(golden_truth, chosen(rows), at_least=4) == ("out-of-range", "4")
+    assert golden_truth(chosen(rows), min_experts=1).questions.images == ("0.png", "2.png")  # all three differ on 1.png
+    assert fault_of(golden_truth, chosen(rows), min_experts=4) == ("out-of-range", "4")
 
 
 @given(ROWS, st.lists(st.tuples(st.integers(0, 13), st.integers(0, 2)), min_size=1, max_size=20, unique=True))
@@ -277,7 +277,7 @@ def test_rater_is_wrong_if_only_expert_chose_class() -> None:
     golden = golden_votes(expert({IMAGES[1]: "elk", IMAGES[2]: "cow"}), ALL)
     result = rater_reliability(ALL, golden)
     assert (result.truths, result.answers) == (("ant", "bee", "cow", "elk"),) * 2
-    assert [(rater.rater, rater.correct.hits, rater.correct.n, rater.self_agreement) for rater in result.raters] == [
+    assert [(rater.rater, rater.accuracy.hits, rater.accuracy.n, rater.self_agreement) for rater in result.raters] == [
         (name, 1, 2, None) for name in RATERS
     ]
     separate = golden_votes(expert({IMAGES[1]: "elk", IMAGES[2]: "cow"}), ALL.restrict(np.arange(3)))

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from reassess.aggregation import Golden
+from reassess.aggregation import GoldenQuestions
 from reassess.cleaning import checked_truth
 from reassess.cleaning.checked_labels import DrawnLabels, correct_wrong_share, find_label_verdicts
 from reassess.core import Classes, Questions, Sample, Votes
@@ -98,7 +98,7 @@ HELD_OUT = held_out_of(np.eye(3)[[0, 1, 2, 0]] * 0.7 + 0.1, [0, 1, 2, 0], images
 def test_only_questions_about_the_label_of_an_image_are_used() -> None:
     pairs = Questions.from_columns(["a.png", "b.png", "b.png", "c.png", "x.png"], np.array([0, 0, 1, 0, 0]))
     with pytest.warns(ReassessWarning, match="^3 of 5 checked questions not used: not about an image's label$"):
-        known = find_label_verdicts(HELD_OUT, Golden(pairs, np.array([True, True, False, True, True])))
+        known = find_label_verdicts(HELD_OUT, GoldenQuestions(pairs, np.array([True, True, False, True, True])))
     assert known.tolist() == [1, -1, 0, 0]
     assert find_label_verdicts(HELD_OUT, None).tolist() == [0, 0, 0, 0]
 
@@ -108,7 +108,7 @@ def test_classes_of_checked_questions_are_matched_by_name() -> None:
     held_out = replace(HELD_OUT, labels=labels, n_classes=3)
     pairs = Questions.from_columns(["a.png", "a.png"], np.array([0, 1]), Classes.from_texts(["cat", "dog"]))
     with pytest.warns(ReassessWarning, match="^1 of 2 checked questions not used"):
-        known = find_label_verdicts(held_out, Golden(pairs, np.array([False, True])))
+        known = find_label_verdicts(held_out, GoldenQuestions(pairs, np.array([False, True])))
     assert known.tolist() == [1, 0, 0, 0]
 
 
@@ -130,7 +130,7 @@ def test_ties_of_answers_are_not_used() -> None:
 
 
 def test_answers_without_any_label_raise() -> None:
-    golden = Golden(Questions.from_columns(["a.png", "x.png"], np.array([1, 0])), np.array([True, False]))
+    golden = GoldenQuestions(Questions.from_columns(["a.png", "x.png"], np.array([1, 0])), np.array([True, False]))
     assert fault_of(find_label_verdicts, HELD_OUT, golden) == ("missing-golden", "2 questions on 2 images")
 
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reassess.aggregation import Golden
+from reassess.aggregation import GoldenQuestions
 from reassess.cleaning import CleaningMethod, HeldOutPredictions, find_label_errors, noise_model
 from reassess.cleaning.noise_model import fit_noise_model
 from reassess.core import Cleaning, Predictions, Questions, Sample, UnknownClasses
@@ -244,7 +244,7 @@ def test_checked_labels_are_certain_and_suggestions_agree_with_them() -> None:
     pairs = Questions.from_columns([held_out.labels.images[row] for row in rows], labels[rows])
     is_correct = truth[rows] == labels[rows]
     sample = Sample(pairs.images, np.full(200, 200 / IMAGES), ("",) * 200)
-    cleaning = find_label_errors(held_out, checked=Golden(pairs, is_correct), sample=sample)
+    cleaning = find_label_errors(held_out, checked=GoldenQuestions(pairs, is_correct), sample=sample)
     assert cleaning.kept[rows].tolist() == is_correct.tolist()
     assert (cleaning.suggested[rows][is_correct] == labels[rows][is_correct]).all()
     assert (cleaning.suggested[rows][~is_correct] != labels[rows][~is_correct]).all()
@@ -259,7 +259,7 @@ def test_labels_not_drawn_at_random_do_not_change_others() -> None:
     held_out = held_out_of(scores, labels)
     rows = np.append(np.flatnonzero(truth != labels)[:40], np.flatnonzero(truth == labels)[0])
     pairs = Questions.from_columns([held_out.labels.images[row] for row in rows], labels[rows])
-    by_hand = Golden(pairs, np.arange(41) == 40)
+    by_hand = GoldenQuestions(pairs, np.arange(41) == 40)
     without_checks = find_label_errors(held_out)
     few = Sample(pairs.images, np.full(41, 0.5), ("",) * 41)
     for sample, drawn in ((None, 0), (few, 41)):

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from reassess.aggregation import Golden
+from reassess.aggregation import GoldenQuestions
 from reassess.cleaning import HeldOutPredictions, find_label_errors
 from reassess.cleaning.checked_labels import correct_wrong_share, find_label_verdicts
 from reassess.cleaning.class_candidates import ClassCandidates
@@ -91,7 +91,7 @@ def test_500_checked_labels_correct_the_share(measured: MeasuredLabels) -> None:
         rows = np.sort(np.random.default_rng(seed).permutation(len(labels))[:500])
         images = [labels.images[row] for row in rows.tolist()]
         pairs = Questions.from_columns(images, labels.indices[rows], labels.classes)
-        known = find_label_verdicts(measured.held_out, Golden(pairs, ~measured.wrong[rows]))
+        known = find_label_verdicts(measured.held_out, GoldenQuestions(pairs, ~measured.wrong[rows]))
         label_quality, checked = correct_wrong_share(measured.cleaning.label_quality, known, simple_sample(known))
         near += abs(1 - label_quality.mean() - share) <= 0.015
         covered += checked.interval[0] <= share <= checked.interval[1]

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.aggregation import real_scores as real_scores_of
+from reassess.aggregation import imagenet_real_scores as real_scores_of
 from reassess.comparison import Disagreements, Panel, Preference, PreferenceCounts, preferences
 from reassess.core import IMAGENET, LabelSets, Scores
 from reassess.core.image_names import validation_names

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from reassess.aggregation import Golden
+from reassess.aggregation import GoldenQuestions
 from reassess.core import Benchmark, Candidates, ModelSubset, Predictions, ProposalResult, Questions, UnknownClasses
 from reassess.numeric import Proportion
 from reassess.proposals import choose_models, propose, subset_search
@@ -33,10 +33,10 @@ class Case:
     result: ProposalResult
 
     @property
-    def answers(self) -> Golden:
-        """The golden questions as `Golden`."""
+    def answers(self) -> GoldenQuestions:
+        """The golden questions as `GoldenQuestions`."""
         questions = Questions.from_columns([i for i, _ in self.golden], np.array([c for _, c in self.golden]))
-        return Golden(questions, np.array(list(self.golden.values())))
+        return GoldenQuestions(questions, np.array(list(self.golden.values())))
 
 
 def predictions_of(by_image: dict[str, list[float] | int]) -> Predictions:
@@ -151,7 +151,7 @@ def subsets(models: str) -> list[tuple[str, ...]]:
 def test_subset_proposes_as_its_models_with_same_n(seed: int) -> None:
     case = drawn(seed)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("reassess.proposals.proposing._choose_most_probable", lambda *_: case.result.most_probable)
+        patch.setattr("reassess.proposals.proposing._choose_n_pairs_per_model", lambda *_: case.result.most_probable)
         for models in subsets(MODELS):
             of_models = case.result.of_models(models)
             alone = proposed_for({m: case.models[m] for m in models}, case.original, CLASSES + 1.0).candidates
@@ -270,7 +270,7 @@ def test_greedy_search_is_named_and_measures_correctly(seed: int) -> None:
         assert subset == slow(checked, subset.models)[0]
 
 
-def made_of(models: dict[str, list[int]], golden: list[int]) -> tuple[ProposalResult, Golden]:
+def made_of(models: dict[str, list[int]], golden: list[int]) -> tuple[ProposalResult, GoldenQuestions]:
     """Make models from first classes, and golden answers, for images with the original label 0."""
     images = [f"{number:03}.png" for number in range(len(golden))]
     result = propose(
@@ -278,7 +278,7 @@ def made_of(models: dict[str, list[int]], golden: list[int]) -> tuple[ProposalRe
         labels_of({image: [0] for image in images}),
         per_image=6,
     )
-    return result, Golden(Questions.from_columns(images, np.array(golden)), np.ones(len(golden), bool))
+    return result, GoldenQuestions(Questions.from_columns(images, np.array(golden)), np.ones(len(golden), bool))
 
 
 def test_model_without_further_hits_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -318,11 +318,11 @@ def test_true_recall_is_rarely_below_target(size: int, target: float) -> None:
         models[f"m{number}"] = Predictions.from_ids(np.where(is_right, truth, rng.integers(0, 6, images)), names)
     labels = labels_of({name: [c] for name, c in zip(names, original.tolist(), strict=True)})
     result = propose(models, labels, per_image=6)
-    everything = find_golden_pairs(result, Golden(Questions.from_columns(names, truth), np.ones(images, bool)))
+    everything = find_golden_pairs(result, GoldenQuestions(Questions.from_columns(names, truth), np.ones(images, bool)))
     below, found = 0, set()
     for _ in range(60):
         rows = rng.choice(images, size, replace=False)
-        golden = Golden(Questions.from_columns([names[row] for row in rows], truth[rows]), np.ones(size, bool))
+        golden = GoldenQuestions(Questions.from_columns([names[row] for row in rows], truth[rows]), np.ones(size, bool))
         chosen = choose_models(result, golden, recall=target).chosen
         if chosen is not None:
             found.add(chosen.models)
@@ -337,7 +337,9 @@ def test_one_or_two_golden_images_find_no_subset(images: int, most: int, monkeyp
     monkeypatch.setattr(subset_search, "MAX_EXACT_MODELS", most)
     result, golden = made_of({"one": [1, 0], "two": [1, 1]}, [1, 1])
     pairs = golden.questions
-    golden = Golden(Questions.from_columns(pairs.images[:images], pairs.class_ids[:images]), golden.is_valid[:images])
+    golden = GoldenQuestions(
+        Questions.from_columns(pairs.images[:images], pairs.class_ids[:images]), golden.is_valid[:images]
+    )
     choice = choose_models(result, golden, recall=0.05)
     assert (choice.search_images, choice.check_images) == (0, images)
     assert choose_models(result, golden).chosen is None
@@ -356,5 +358,7 @@ def test_invalid_choices_raise(
     ids: list[int], pair: tuple[str, int], valid: bool, recall: float, expected: tuple[str, object]
 ) -> None:
     result, _ = made_of({"one": ids}, [0, 0])
-    golden = Golden(Questions.from_columns([pair[0], "z.png"], np.array([pair[1], 1])), np.array([valid, True]))
+    golden = GoldenQuestions(
+        Questions.from_columns([pair[0], "z.png"], np.array([pair[1], 1])), np.array([valid, True])
+    )
     assert fault_of(choose_models, result, golden, recall=recall) == expected

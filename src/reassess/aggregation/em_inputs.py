@@ -28,20 +28,24 @@ def check_truth_count(truths: Sequence[Id]) -> None:
         raise _too_many_error("truths", _MAX_TRUTHS, len(truths))
 
 
+def check_class_count(votes: Votes) -> None:
+    """Raise `DataError` if there are too many answers for one matrix of all raters."""
+    if len(votes.answers) > _MAX_CLASSES:
+        raise _too_many_error("classes", _MAX_CLASSES, len(votes.answers))
+
+
 def has_many_classes(votes: Votes) -> bool:
-    """Return whether there are too many answers for a matrix per rater; `DataError` if too many for one matrix."""
+    """Return whether there are too many answers for a matrix per rater."""
     classes = len(votes.answers)
-    if classes > _MAX_CLASSES:
-        raise _too_many_error("classes", _MAX_CLASSES, classes)
     return classes > _MAX_TRUTHS or len(votes.raters) * classes**2 > _MAX_CELLS
 
 
-def _too_many_error(noun: str, limit: int, count: int) -> DataError:
+def _too_many_error(noun: str, max_count: int, count: int) -> DataError:
     """Create the error for more truths or classes than a rater model takes."""
     return DataError(
         "too-many",
         f"too many {noun} for a rater model",
-        allowed=f"up to {limit:,}",
+        allowed=f"up to {max_count:,}",
         found=f"{count:,}",
         fix="use majority, or split the items into groups with fewer answers",
     )
@@ -106,15 +110,15 @@ class PinnedItems(Printable):
 
 
 def default_truths(votes: Votes) -> tuple[Id, ...]:
-    """Return the default truths: invalid and valid for (image, class) questions, the answers for other items."""
+    """Return the default truths: invalid and valid for (image, class) questions, otherwise the answers."""
     return VALIDITY if isinstance(votes.items, Questions) else votes.answers
 
 
-def answer_weights(votes: Votes, truths: Sequence[Id], weights: npt.ArrayLike | None = None) -> Floats:
+def make_answer_weights(votes: Votes, truths: Sequence[Id], weights: npt.ArrayLike | None = None) -> Floats:
     """Return the weight of each answer for each truth, shape (answers, truths)."""
     answers = votes.answers
     if weights is None:
-        weights = _default_answer_weights(votes, tuple(truths))
+        weights = _find_default_answer_weights(votes, tuple(truths))
     if weights is None:
         raise DataError(
             "unknown-answer-order",
@@ -135,16 +139,16 @@ def answer_weights(votes: Votes, truths: Sequence[Id], weights: npt.ArrayLike | 
     return shares
 
 
-def default_answer_weights(votes: Votes, truths: Sequence[Id]) -> Floats:
-    """Return the default of `answer_weights`; without a default, equal weights for all truths."""
-    weights = _default_answer_weights(votes, tuple(truths))
+def default_or_equal_answer_weights(votes: Votes, truths: Sequence[Id]) -> Floats:
+    """Return the default weights of the answers; if there are none, equal weights for all truths."""
+    weights = _find_default_answer_weights(votes, tuple(truths))
     if weights is None:
         return np.full((len(votes.answers), len(truths)), 1 / len(truths))
-    return answer_weights(votes, truths, weights)
+    return make_answer_weights(votes, truths, weights)
 
 
-def _default_answer_weights(votes: Votes, truths: tuple[Id, ...]) -> npt.ArrayLike | None:
-    """Return default weights of the answers; None unless they are the truths, or no, maybe, yes."""
+def _find_default_answer_weights(votes: Votes, truths: tuple[Id, ...]) -> npt.ArrayLike | None:
+    """Return default weights if the answers are the truths, or no, maybe and yes; otherwise None."""
     if truths == votes.answers:
         return np.eye(len(truths))
     return votes.weights if len(truths) == len(VALIDITY) else None

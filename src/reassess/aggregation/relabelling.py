@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.aggregation.aggregate import parse_method
-from reassess.aggregation.recipe import calibrated_recipe, measure_by_recipe, original_votes
+from reassess.aggregation.recipe import calibrated_recipe, measure_by_recipe, original_label_votes
 from reassess.core import REAL_RECIPE, LabelSets, Questions, Recipe, Votes
 from reassess.core.checks import check_range
 from reassess.core.image_names import match_images
@@ -109,7 +109,7 @@ class Relabelling(Printable):
 
     @cached_property
     def _codes_by_question(self) -> tuple[_Ints, _Ints]:
-        """The positions where the votes on each question start, and their codes in this order."""
+        """The position of the first vote on each question, and the codes of all votes, sorted by question."""
         from reassess.numeric.vote_kernels import group_by_id
 
         indptr, order = np.zeros(len(self.base_log_odds) + 1, np.int64), np.empty(len(self.vote_codes), np.int64)
@@ -126,7 +126,7 @@ class Relabelling(Printable):
         return high if self.threshold > 0 else -np.inf
 
 
-def relabel(
+def find_relabelling(
     labels: LabelSets,
     votes: Votes,
     experts: Votes,
@@ -182,7 +182,7 @@ def relabel(
     >>> rated = Votes.from_columns(golden, np.tile(four, 2), np.repeat(both, 4), mostly, "xy", answers)
     >>> labels = LabelSets.from_lists(["a.png"], [[0]])
     >>> rules = Recipe(experts_at_least=1, original_experts_at_least=1, original_below=None, smoothing=1.0, pooling=0.0)
-    >>> relabelling = relabel(labels, votes, experts, rated, None, threshold=0.6, recipes=[rules])
+    >>> relabelling = find_relabelling(labels, votes, experts, rated, None, threshold=0.6, recipes=[rules])
     >>> relabelling.reweight_raters(np.array([[1, 1], [0, 0]]))
     array([[ True, False],
            [False, False]])
@@ -212,9 +212,9 @@ def relabel(
     )
 
 
-def likely_recipes(published: Recipe | None = None, method: str = UNKNOWN_METHOD) -> tuple[Recipe, ...]:
-    """Return the recipes that may have made label sets: the published one, and calibrated."""
-    recipes = [] if published is None else [published]
+def likely_recipes(published_recipe: Recipe | None = None, method: str = UNKNOWN_METHOD) -> tuple[Recipe, ...]:
+    """Return recipes that may have made label sets: the published recipe, and that of ``calibrated``."""
+    recipes = [] if published_recipe is None else [published_recipe]
     if method.partition(", ")[0] == "calibrated":
         options = parse_method(method)[1]
         recipes.append(calibrated_recipe(**{name: value for name, value in options.items() if name != "original"}))
@@ -244,7 +244,9 @@ def _make_relabelling(
     with np.errstate(divide="ignore"):  # all golden questions may be valid
         base = np.full(len(questions), np.log(model.prior[1] / model.prior[0]))
     if original is not None:
-        label_votes = original_votes(questions, original, below_class_id=recipe.original_below, answers=model.answers)
+        label_votes = original_label_votes(
+            questions, original, class_id_limit=recipe.original_below, answers=model.answers
+        )
         ratios = np.log(model.matrices[-1, 1] / model.matrices[-1, 0])
         base += np.bincount(label_votes.item_ids, ratios[label_votes.answer_ids], len(questions))
     return Relabelling(

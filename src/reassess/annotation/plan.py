@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation import original_votes
+from reassess.aggregation import original_label_votes
 from reassess.annotation.assignment import Rules
 from reassess.annotation.person_names import check_name
 from reassess.annotation.practice_round import PracticeRound, draw_practice_tasks
@@ -261,7 +261,7 @@ def _count_tasks_by_image(golden: Tasks) -> npt.NDArray[np.int64]:
 
 def _match_original_labels(questions: Questions, original: LabelSets) -> list[int | None]:
     """Return per question: 1 if its class is the original label, 0 if not, None without a label."""
-    votes = original_votes(questions, original)
+    votes = original_label_votes(questions, original)
     labels: list[int | None] = [None] * len(questions)
     for row, answer in zip(votes.item_ids.tolist(), votes.answer_ids.tolist(), strict=True):
         labels[row] = int(answer > 0)

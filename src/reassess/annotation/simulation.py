@@ -246,7 +246,7 @@ def _compute_scores(campaign: Campaign, exported: CampaignExport, *, is_measured
         experts=exported.golden,
         rater_golden=exported.rater_golden,
         original=exported.original if campaign.has_original_votes else None,
-        at_least=campaign.at_least,
+        min_experts=campaign.at_least,
     ).scores
 
 

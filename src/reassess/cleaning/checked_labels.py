@@ -10,7 +10,7 @@ import numpy.typing as npt
 from scipy.optimize import brentq
 from scipy.special import expit, logit, stdtrit
 
-from reassess.aggregation import Golden, golden_truth
+from reassess.aggregation import GoldenQuestions, golden_truth
 from reassess.cleaning.held_out import HeldOutPredictions
 from reassess.core import CheckedLabels, Sample, Votes
 from reassess.core.checks import check_type
@@ -28,7 +28,7 @@ _MAX_EXACT_COUNT = 1e9  # labels; larger counts are printed with few digits
 _MIN_COVERED_SHARE = 0.95  # a sample of all labels must represent this share of them, by its weights
 
 
-def find_label_verdicts(held_out: HeldOutPredictions, golden: Golden | None) -> npt.NDArray[np.int8]:
+def find_label_verdicts(held_out: HeldOutPredictions, golden: GoldenQuestions | None) -> npt.NDArray[np.int8]:
     """Return 1 for labels checked as correct, -1 for wrong ones, 0 for unchecked ones; int8, (images,)."""
     verdicts = np.zeros(len(held_out.labels), np.int8)
     if golden is None:
@@ -52,7 +52,7 @@ def find_label_verdicts(held_out: HeldOutPredictions, golden: Golden | None) -> 
     return verdicts
 
 
-def checked_truth(answers: Votes) -> Golden:
+def checked_truth(answers: Votes) -> GoldenQuestions:
     """Decide which labels are correct, by the majority of their answers; ties are not used.
 
     Parameters
@@ -76,7 +76,7 @@ def checked_truth(answers: Votes) -> Golden:
     >>> pairs = Questions.from_columns(["a.png", "b.png"], np.array([1, 2]))
     >>> answers = Votes.from_columns(pairs, np.array([0, 1]), np.zeros(2, int), np.array([1, 0]), "x", ("no", "yes"))
     >>> checked_truth(answers)
-    Golden(2 questions on 2 images, 1 valid)
+    GoldenQuestions(2 questions on 2 images, 1 valid)
     """
     check_type(Votes, answers)
     if answers.classes is None:
@@ -89,9 +89,11 @@ def checked_truth(answers: Votes) -> Golden:
     return golden_truth(answers)
 
 
-def _warn_about_unused_answers(golden: Golden, rows: npt.NDArray[np.int64], is_label: npt.NDArray[np.bool_]) -> None:
+def _warn_about_unused_answers(
+    golden: GoldenQuestions, rows: npt.NDArray[np.int64], is_label: npt.NDArray[np.bool_]
+) -> None:
     """Warn about unused answers, which are not about the label of an image."""
-    if golden.is_exclusive:  # the questions are all classes of each image
+    if golden.has_one_class_per_image:  # the questions are all classes of each image
         unused = np.unique(golden.questions.image_ids[rows < 0]).size
         text = f"{unused:,} of {count_noun(len(golden.questions.images), 'checked image')} not used: no label"
     else:

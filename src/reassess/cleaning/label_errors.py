@@ -5,7 +5,7 @@ from typing import Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation import Golden
+from reassess.aggregation import GoldenQuestions
 from reassess.cleaning.class_candidates import ClassCandidates
 from reassess.cleaning.held_out import HeldOutPredictions, make_cleaning
 from reassess.cleaning.posterior_rule import clean_by_posterior
@@ -24,7 +24,7 @@ def find_label_errors(
     threshold: float | None = None,
     precision: float | None = None,
     at_least: int | None = None,
-    checked: Golden | None = None,
+    checked: GoldenQuestions | None = None,
     sample: Sample | None = None,
     seed: int = 0,
 ) -> Cleaning:
@@ -106,7 +106,7 @@ def find_label_errors(
     if precision is not None:
         check_number(precision, 0, 1, value_name="precision of kept labels")
     if checked is not None:
-        check_type(Golden, checked, value_name="checked labels", fix="checked_truth(ANSWERS)")
+        check_type(GoldenQuestions, checked, value_name="checked labels", fix="checked_truth(ANSWERS)")
     check_type(Sample, sample, is_optional=True)
     check_number(seed, 0, value_name="seed", is_whole=True)
     return clean_by_posterior(

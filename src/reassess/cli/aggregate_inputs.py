@@ -21,7 +21,7 @@ from reassess.core.items import require_questions
 # Options and their arguments of `aggregate`. Options that the method does not use are an error.
 _ARGUMENTS_BY_OPTION = {
     "golden": "experts",
-    "golden_at_least": "at_least",
+    "golden_at_least": "min_experts",
     "original": "original",
     "pooling": "pooling",
 }
@@ -106,7 +106,7 @@ def compute_scores(
     check_votes(votes_with_golden)
     if is_separate:
         result, experts = aggregate(votes_with_golden, "em", pooling=options["pooling"]), parts["golden"]
-        truth = expert_truth(experts, at_least=options["golden_at_least"])
+        truth = expert_truth(experts, min_experts=options["golden_at_least"])
         return ComputedScores(
             parts["votes"], votes_with_golden, replace(result, expert_votes=experts, expert_truth=truth)
         )
@@ -114,7 +114,7 @@ def compute_scores(
         "experts": parts.get("golden"),
         "rater_golden": parts.get("rater-golden") if "golden" in parts else None,
         "original": parts.get("original"),
-        "at_least": options["golden_at_least"],
+        "min_experts": options["golden_at_least"],
         "pooling": options["pooling"],
     }
     arguments = {argument: value for argument, value in arguments.items() if argument in METHODS[name].options}

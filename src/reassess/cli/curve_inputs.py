@@ -7,14 +7,14 @@ from typing import Any
 import click
 
 from reassess.aggregation import (
-    Golden,
-    Rule,
+    GoldenQuestions,
+    MeasuredRule,
     golden_truth,
+    measure_simple_rules,
     select_golden_votes,
-    simple_rules,
     with_golden_votes,
 )
-from reassess.aggregation.golden_items import golden_sources
+from reassess.aggregation.golden_items import golden_vote_sources
 from reassess.cli.aggregate_inputs import raters_answered_no_golden_questions
 from reassess.cli.command_run import CommandRun
 from reassess.cli.part_inputs import PartReader, find_part, require_part
@@ -34,12 +34,12 @@ class CurveInputs:
     benchmark: Benchmark
     golden_file: Path
     expert_votes: Votes
-    golden: Golden
+    golden: GoldenQuestions
     votes: Votes | None
     votes_with_golden: Votes | None
     rater_golden_votes: Votes | None
     original: LabelSets | None
-    rules: tuple[Rule, ...]
+    rules: tuple[MeasuredRule, ...]
 
 
 def load_curve_inputs(
@@ -48,7 +48,7 @@ def load_curve_inputs(
     benchmark: Benchmark | None,
     golden: str | None = None,
     *,
-    golden_at_least: int | None = None,
+    min_experts: int | None = None,
     option_that_needs_votes: str | None = None,
     method: str | None = None,
 ) -> tuple[dict[str, tuple[Path, Scores]], CurveInputs]:
@@ -72,12 +72,12 @@ def load_curve_inputs(
         if "votes" not in reader.benchmark.sources:
             raise click.UsageError(f"{option_that_needs_votes} needs the votes behind the scores: give --benchmark.")
         votes = require_part(run, reader.benchmark, "votes")
-    parts, curve_inputs = _load_golden_and_votes(reader, votes, golden, golden_at_least)
+    parts, curve_inputs = _load_golden_and_votes(reader, votes, golden, min_experts)
     return {file: (path, parts[part]) for file, (part, path) in zip(files, paths.items(), strict=True)}, curve_inputs
 
 
 def _load_golden_and_votes(
-    reader: PartReader, votes: Path | None, golden: str | None, golden_at_least: int | None
+    reader: PartReader, votes: Path | None, golden: str | None, min_experts: int | None
 ) -> tuple[dict[str, Any], CurveInputs]:
     """Read golden answers, votes and original labels, and join them with the scores."""
     benchmark = reader.benchmark
@@ -99,7 +99,7 @@ def _load_golden_and_votes(
         votes_with_golden = with_golden_votes(rater_votes, rater_golden_votes, expert_votes)
         rater_golden_votes = select_golden_votes(rater_votes, expert_votes, rater_golden_votes)
     truth = golden_truth(
-        expert_votes, at_least=golden_at_least, scored_questions=[file_scores.questions for file_scores in scores_read]
+        expert_votes, min_experts=min_experts, scored_questions=[file_scores.questions for file_scores in scores_read]
     )
     if votes_with_golden is not None:
         truth = truth.without_unrated(votes_with_golden, scores_read)
@@ -118,14 +118,14 @@ def _load_golden_and_votes(
         votes_with_golden=votes_with_golden,
         rater_golden_votes=rater_golden_votes,
         original=original,
-        rules=simple_rules(
+        rules=measure_simple_rules(
             truth, votes=votes_with_golden, rater_golden=rater_golden_votes, original=original, files=files
         ),
     )
 
 
 def _find_golden_sources(benchmark: Benchmark, golden: str | None) -> dict[str, str]:
-    sources = golden_sources(benchmark, golden)
+    sources = golden_vote_sources(benchmark, golden)
     if "golden" not in sources:
         if benchmark.folder is not None:
             find_part_path(benchmark, "golden", command="curve")

@@ -58,8 +58,14 @@ def open_onnx(source: ModelSource, name: str, device: str | None) -> ImageModel:
         raise DataError(
             "unreadable-file", "ONNX file cannot be loaded", where=path, found=reason, fix="export it again"
         ) from error
-    facts = {"weights": _hash_model_files(path), "library": f"onnxruntime {onnxruntime.__version__}", "device": device}
-    return ImageModel(source.name, _make_scoring_function(path, session, transform), transform, source.outputs, facts)
+    recorded_facts = {
+        "weights": _hash_model_files(path),
+        "library": f"onnxruntime {onnxruntime.__version__}",
+        "device": device,
+    }
+    return ImageModel(
+        source.name, _make_scoring_function(path, session, transform), transform, source.outputs, recorded_facts
+    )
 
 
 def _make_scoring_function(path: Path, session: Any, transform: Transform) -> Callable[[npt.NDArray[np.uint8]], Any]:

@@ -109,7 +109,7 @@ class OutputClasses:
             )
 
     def _refuse_incomplete_table(self) -> None:
-        """Raise `DataError` if a table has an unknown name, or no output for a class."""
+        """Raise `DataError` if the table of output names has an unknown name, or no output for a class."""
         class_ids = np.setdiff1d(np.arange(self.classes.count or 0), self._ids_with_output).tolist()
         faults = [f"not a class: {self._format_unknown_names()}"] if self.unknown_names else []
         faults += [
@@ -151,8 +151,8 @@ class OutputClasses:
         return self.classes.count or n_outputs if self.has_summed_outputs else n_outputs
 
     @property
-    def facts(self) -> dict[str, str]:
-        """Hash of the classes of summed outputs, and their kind of scores; empty without summed outputs."""
+    def summed_output_facts(self) -> dict[str, str]:
+        """The hash of the outputs' classes, and the kind of scores; empty if no outputs are summed."""
         if not self.has_summed_outputs:
             return {}
         assert self.output_class_ids is not None
@@ -166,9 +166,9 @@ class OutputClasses:
     def to_stored_scores(self, scores: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Convert a model's scores to stored scores: without non-classes, and summed by class.
 
-        In a row of probabilities, the classes' are divided by their sum, or made equal if all are 0, and the others
-        become 0. Other scores stay as they are; but if outputs are summed, all rows are probabilities if the first
-        image's are, and otherwise all are taken as logits.
+        In a row of probabilities, the probabilities of classes are divided by their sum, or made equal if all are 0.
+        The other probabilities become 0. Scores that are not probabilities stay as they are. If outputs are summed, the
+        scores of the first image decide whether all rows are read as probabilities or as logits.
         """
         return self._sum_by_class(scores) if self.has_summed_outputs else self._divide_by_class_sum(scores)
 
@@ -182,23 +182,23 @@ class OutputClasses:
         are_probabilities = self.score_kind == "probabilities"
         values = scores.astype(np.float32) if are_probabilities else _softmax_numerators(scores, self._is_class)
         sums = np.zeros((len(scores), self.classes.count or 0), np.float32)
-        for outputs in self._outputs_by_round:
+        for outputs in self._outputs_by_occurrence:
             sums[:, self.output_class_ids[outputs]] += values[:, outputs]
         total = np.cumsum(sums, axis=1)[:, -1:]
         equal_shares = np.isin(np.arange(sums.shape[1]), self._ids_with_output) / np.float32(self._ids_with_output.size)
         return np.where(total > 0, sums / np.where(total > 0, total, 1), equal_shares).astype(np.float32)
 
     @cached_property
-    def _outputs_by_round(self) -> list[npt.NDArray[np.int64]]:
-        """Outputs with a class, in rounds: the first output of each class, the second ones, and so on."""
+    def _outputs_by_occurrence(self) -> list[npt.NDArray[np.int64]]:
+        """Outputs with a class, in groups: the first output of each class, then the second output, and so on."""
         assert self.output_class_ids is not None
         remaining = np.flatnonzero(self._is_class)
-        rounds = []
+        groups = []
         while remaining.size:
             first_positions = np.sort(np.unique(self.output_class_ids[remaining], return_index=True)[1])
-            rounds.append(remaining[first_positions])
+            groups.append(remaining[first_positions])
             remaining = np.delete(remaining, first_positions)
-        return rounds
+        return groups
 
     def _divide_by_class_sum(self, scores: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Normalize probabilities over the outputs with a class; keep other scores as they are."""
@@ -217,7 +217,7 @@ class OutputClasses:
         return divided
 
     def find_best_columns(self, scores: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
-        """Find the column of the highest stored score of a class, for each row."""
+        """Find, for each row, the column with the highest stored score, among the columns of classes."""
         if self.output_class_ids is None or self.has_summed_outputs:
             return np.asarray(scores.argmax(axis=1))
         order = np.argsort(self.output_class_ids, kind="stable")[self.n_outputs_without_class :]

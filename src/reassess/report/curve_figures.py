@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation import Curve, MeasuredCurve, OperatingPoint, Rule, StopReplay
+from reassess.aggregation import Curve, MeasuredCurve, MeasuredRule, OperatingPoint, StopReplay
 from reassess.core import ModelChoice, ModelSubset
 from reassess.report.figures import Drawing, points_along, save_figure
 from reassess.text import count_noun
@@ -28,13 +28,13 @@ _CHOICE_SAMPLES = 200  # points along the line that labels should not cover
 
 
 def draw_curves(
-    path: Path, curves: Sequence[MeasuredCurve], rules: Sequence[Rule] = (), *, force: bool = False
+    path: Path, curves: Sequence[MeasuredCurve], rules: Sequence[MeasuredRule] = (), *, force: bool = False
 ) -> None:
     """Draw precision-recall curves and simple rules into a file."""
     save_figure(path, partial(plot_curves, curves=curves, rules=rules), title="Precision and recall", force=force)
 
 
-def plot_curves(drawing: Drawing, curves: Sequence[MeasuredCurve], rules: Sequence[Rule] = ()) -> None:
+def plot_curves(drawing: Drawing, curves: Sequence[MeasuredCurve], rules: Sequence[MeasuredRule] = ()) -> None:
     """Plot precision-recall curves and simple rules."""
     for i, measured_curve in enumerate(curves):
         other_curves = [other_curve for other_curve in curves if other_curve is not measured_curve]
@@ -88,7 +88,7 @@ def _draw_chosen(drawing: Drawing, operating_point: OperatingPoint, colour: str)
     drawing.add_label(text, point, color=colour, fontweight="bold")
 
 
-def _draw_rule(drawing: Drawing, rule: Rule, marker: str) -> None:
+def _draw_rule(drawing: Drawing, rule: MeasuredRule, marker: str) -> None:
     points = np.array([(point.recall.value, point.precision.value) for point in rule.points], np.float64)
     is_cloud = len(points) > _MAX_LABELLED_VARIANTS
     size, colour, fill = (3.5, "#9a9a9a", "none") if is_cloud else (6.5, "#333333", "white")
@@ -101,7 +101,7 @@ def _draw_rule(drawing: Drawing, rule: Rule, marker: str) -> None:
         drawing.add_label(str(variant), point[None], color="#333333")
 
 
-def _finish_axes(drawing: Drawing, curves: Sequence[MeasuredCurve], rules: Sequence[Rule]) -> None:
+def _finish_axes(drawing: Drawing, curves: Sequence[MeasuredCurve], rules: Sequence[MeasuredRule]) -> None:
     axes = drawing.axes
     lowest = [
         measured_curve.curve.precision[_has_enough_questions(measured_curve.curve)].min() for measured_curve in curves

@@ -343,7 +343,7 @@ def _compute_flags(campaign: Campaign, vote_counts: Mapping[Id, npt.NDArray[np.i
     flags_of = rater_flags(None, vote_counts)
     if experts is not None and raters is not None:
         with suppress(DataError):  # for example golden questions of only one truth
-            flags_of = rater_flags(golden_votes(experts, raters, at_least=campaign.at_least), vote_counts)
+            flags_of = rater_flags(golden_votes(experts, raters, min_experts=campaign.at_least), vote_counts)
     uninformative, _, few_votes = FLAGS
     return {
         name: tuple(flag for flag in flags if flag != uninformative or few_votes not in flags)

@@ -93,7 +93,7 @@ def aggregate(
         check_votes=partial(_check_format_can_store_scores, output),
     )
     result = computed.aggregation
-    if source.stop is not None and votes is None and METHODS[computed.method_name].is_biased_by_stop:
+    if source.stop is not None and votes is None and METHODS[computed.method_name].is_biased_by_early_stopping:
         warn_of_early_stop(source.stop, f"their {computed.method_name} is biased; use calibrated or em")
     with write_atomically():
         if isinstance(result.posterior.items, Questions):

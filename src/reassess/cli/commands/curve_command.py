@@ -12,7 +12,7 @@ from reassess.aggregation import (
     METHODS,
     Goal,
     MeasuredCurve,
-    Rule,
+    MeasuredRule,
     StopReplay,
     measure_curves,
     parse_method,
@@ -140,7 +140,7 @@ def curve(
         files,
         benchmark,
         golden,
-        golden_at_least=golden_at_least,
+        min_experts=golden_at_least,
         option_that_needs_votes="--stop" if stops else None if leave_out is None else "--leave-out",
         method=method,
     )
@@ -220,7 +220,7 @@ def measure_scores(
             leave_out=leave_out,
             in_sample=is_known_in_sample(path, curve_inputs.golden_file, benchmark=curve_inputs.benchmark),
             goal=goal,
-            track=partial(with_progress, run, label=f"{file}, out-of-sample"),
+            show_progress=partial(with_progress, run, label=f"{file}, out-of-sample"),
         )
 
 
@@ -248,13 +248,18 @@ def _replay_stop_rules(
                 found=scores.method,
                 fix="make the scores with --method calibrated or em",
             )
-        first_votes = recomputed.label_votes
+        first_votes = recomputed.original_label_votes
         if first_votes is not None:
             first_votes = first_votes.restrict(first_votes.find(curve_inputs.votes.items))
         rules = sorted({*stop_rules, *DEFAULT_STOP_RULES}, key=lambda rule: (rule.low, -rule.high))
         track = partial(with_progress, run, label=f"{curve.file}, replaying votes")
         return replay_stops(
-            curve_inputs.votes, recomputed.model, rules, threshold=threshold, initial_votes=first_votes, track=track
+            curve_inputs.votes,
+            recomputed.model,
+            rules,
+            threshold=threshold,
+            initial_votes=first_votes,
+            show_progress=track,
         )
 
 
@@ -262,7 +267,7 @@ def _write_output(
     run: CommandRun,
     output: Path,
     curves: Sequence[MeasuredCurve],
-    rules: Sequence[Rule],
+    rules: Sequence[MeasuredRule],
     replays: Mapping[str, Sequence[StopReplay]],
 ) -> None:
     is_figure = output.suffix.lower() in FIGURE_SUFFIXES

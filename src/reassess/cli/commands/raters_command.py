@@ -60,7 +60,7 @@ def raters(
     if benchmark is None and votes is None:
         raise click.UsageError("Give VOTES, or --benchmark.")
     run.check_output(output, (*TABLE_SUFFIXES, *_LATEX_AND_MARKDOWN_SUFFIXES), "a table", benchmark=benchmark)
-    rater_votes, golden_data = load_rater_votes(run, benchmark, votes, golden, golden_at_least=golden_at_least)
+    rater_votes, golden_data = load_rater_votes(run, benchmark, votes, golden, min_experts=golden_at_least)
     result = rater_reliability(rater_votes, golden_data, seed=seed)
     if benchmark is not None and benchmark.stop is not None and votes is None and result.alpha is not None:
         warn_of_early_stop(benchmark.stop, "their alpha is biased; alpha of golden votes is not")
@@ -83,7 +83,7 @@ def load_rater_votes(
     votes: str | None = None,
     golden: str | None = None,
     *,
-    golden_at_least: int | None = None,
+    min_experts: int | None = None,
 ) -> tuple[Votes, GoldenVotes | None]:
     """Read the raters' votes and, if available, their golden votes with the experts' answers."""
     reader = PartReader(run, benchmark)
@@ -102,4 +102,4 @@ def load_rater_votes(
     rater_votes = parts["votes"]
     if "golden" not in parts:
         return rater_votes, None
-    return rater_votes, golden_votes(parts["golden"], parts.get("rater-golden", rater_votes), at_least=golden_at_least)
+    return rater_votes, golden_votes(parts["golden"], parts.get("rater-golden", rater_votes), min_experts=min_experts)

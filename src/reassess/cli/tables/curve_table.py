@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 import numpy as np
 
-from reassess.aggregation import Goal, MeasuredCurve, Rule, StopReplay, curve_points
+from reassess.aggregation import Goal, MeasuredCurve, MeasuredRule, StopReplay, curve_points
 from reassess.cli.command_run import CommandRun
 from reassess.cli.curve_inputs import CurveInputs
 from reassess.cli.screen import print_table
@@ -43,13 +43,15 @@ def print_curves(
     if golden.n_unrated:
         questions = count_noun(golden.n_unrated, "golden question")
         run.print_line(f"not used: {questions} on images where raters have not answered all golden questions")
-    if golden.is_exclusive:
+    if golden.has_one_class_per_image:
         run.add_note("golden images are measured on all classes; a class without a score has the score 0")
     if any(curve.curve.in_sample for curve in curves):
         run.print_line("in-sample: the golden answers used here also made the scores")
         if not is_out_of_sample:
             run.add_note("for out-of-sample scores: --leave-out image")
-    unchanged = [curve.file for curve in curves if curve.curve.in_sample is False and curve.held_out_name is None]
+    unchanged = [
+        curve.file for curve in curves if curve.curve.in_sample is False and curve.out_of_sample_description is None
+    ]
     if is_out_of_sample and unchanged:
         run.print_line(f"{join_first(unchanged)}: made without golden answers, so --leave-out changes nothing")
     if goal is not None:
@@ -86,7 +88,7 @@ def _make_curve_row(curve: MeasuredCurve) -> list[str | None]:
     return [*cells, f"{curve.operating_point.n_labels:,}", f"{curve.operating_point.n_empty_images:,}"]
 
 
-def _make_rule_rows(rule: Rule) -> Iterator[list[str]]:
+def _make_rule_rows(rule: MeasuredRule) -> Iterator[list[str]]:
     """Yield a row for each variant of a rule; if there are many, one row with their median and range."""
     values = np.array([(point.precision.value, point.recall.value) for point in rule.points], np.float64)
     if len(values) <= _MAX_PRINTED_VARIANTS:
@@ -98,7 +100,7 @@ def _make_rule_rows(rule: Rule) -> Iterator[list[str]]:
 
 
 def write_points(
-    path: Path, curves: Sequence[MeasuredCurve], rules: Sequence[Rule] = (), *, force: bool = False
+    path: Path, curves: Sequence[MeasuredCurve], rules: Sequence[MeasuredRule] = (), *, force: bool = False
 ) -> None:
     """Write the points of the curves as a table, with the columns of `curve_points`; NaN becomes null."""
     import polars as pl
@@ -124,8 +126,8 @@ def print_replays(
             run.print_line(
                 f"{file}, stop rule {_format_bounds(replay.rule)}: {format_percent(replay.share_of_votes_used)} % of "
                 f"{replay.n_votes:,} votes "
-                f"used; {replay.n_changed.mean():,.1f} of {replay.n_questions:,} questions decided differently "
-                f"({replay.n_changed.min():,} to {replay.n_changed.max():,})"
+                f"used; {replay.n_changed_labels.mean():,.1f} of {replay.n_questions:,} questions decided differently "
+                f"({replay.n_changed_labels.min():,} to {replay.n_changed_labels.max():,})"
             )
     orders = replays[0].n_used_votes.size
     run.add_note(
@@ -146,7 +148,7 @@ def write_replays(path: Path, replays: Mapping[str, Sequence[StopReplay]], *, fo
             "at_least": replay.rule.at_least,
             "threshold": replay.threshold,
             "share_taken": replay.share_of_votes_used,
-            "questions_changed": float(replay.n_changed.mean()),
+            "questions_changed": float(replay.n_changed_labels.mean()),
             "images_changed": float(replay.n_changed_images.mean()),
             "labels_in_common": replay.label_jaccard_index,
         }
@@ -157,7 +159,7 @@ def write_replays(path: Path, replays: Mapping[str, Sequence[StopReplay]], *, fo
 
 
 def _make_replay_row(replay: StopReplay) -> list[str]:
-    counts = (f"{replay.n_changed.mean():,.1f}", f"{replay.n_changed_images.mean():,.1f}")
+    counts = (f"{replay.n_changed_labels.mean():,.1f}", f"{replay.n_changed_images.mean():,.1f}")
     return [
         _format_bounds(replay.rule),
         format_percent(replay.share_of_votes_used),

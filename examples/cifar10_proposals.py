@@ -76,7 +76,7 @@ golden = GoldenQuestions(all_questions, by_people.ravel())
 print("\nmodels                    candidates  per image   recall of people's classes")
 for size in range(1, len(models) + 1):
     for subset in combinations(sorted(models), size):
-        questions = candidates.of_models(subset).questions
+        questions = candidates.candidates_of_models(subset).questions
         is_candidate = np.zeros(by_people.shape, bool)
         is_candidate[np.arange(len(images)), label] = True  # an image without questions keeps its label
         is_candidate[all_questions.rows_of(questions.images)[questions.image_ids], questions.class_ids] = True

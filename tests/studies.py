@@ -12,7 +12,7 @@ from reassess.comparison import Panel
 from reassess.core import LabelSets, Questions, Recipe, Votes
 from tests.helpers import WORDS
 
-RULES = Recipe(experts_at_least=2, original_experts_at_least=2, original_below=None, smoothing=1.0, pooling=0.0)
+RULES = Recipe(min_experts=2, min_experts_on_original=2, n_classes_with_original_vote=None, smoothing=1.0, pooling=0.0)
 _Array = npt.NDArray[Any]
 
 

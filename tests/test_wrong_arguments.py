@@ -224,8 +224,8 @@ def test_list_of_names_instead_of_classes_raises() -> None:
 
 
 def test_numpy_numbers_are_accepted() -> None:
-    assert Classes(np.int64(2), names=("cat", "dog")).label(1) == "dog"
-    assert LabelSets.from_lists(["a"], [np.array([1, 0], np.uint8)]).sets() == {"a": {0, 1}}
+    assert Classes(np.int64(2), names=("cat", "dog")).short_name(1) == "dog"
+    assert LabelSets.from_lists(["a"], [np.array([1, 0], np.uint8)]).classes_by_image() == {"a": {0, 1}}
 
 
 # --- folds, cleaning and training ------------------------------------------------------------------------------------
@@ -248,14 +248,14 @@ def targets(**parts: Any) -> TrainingTargets:
 @pytest.mark.parametrize(
     "make",
     [
-        *(lambda rows=rows: TARGETS.of_rows(rows) for rows in (np.array([0.5]), "a", None, [True, False])),
-        lambda: TARGETS.of(None),
+        *(lambda rows=rows: TARGETS.targets_of_rows(rows) for rows in (np.array([0.5]), "a", None, [True, False])),
+        lambda: TARGETS.targets_of(None),
         lambda: targets(indptr=[0, 1]),
         lambda: targets(images="a"),
         lambda: make_folds(ONE_OF_THREE, k=3, duplicates=[1, 2]),
-        *(lambda images=images: FOLDS.of(images) for images in ("0.png", None)),
+        *(lambda images=images: FOLDS.fold_numbers_of(images) for images in ("0.png", None)),
         lambda: Folds(None, np.array([0, 1])),
-        *(lambda others=others: ImageSelection(("a",), others=others) for others in ("b", 3)),
+        *(lambda others=others: ImageSelection(("a",), other_images=others) for others in ("b", 3)),
         lambda: ImageSelection(name for name in "ab"),
         lambda: ImageSelection(("a",)).rows(None),
         *(
@@ -279,8 +279,8 @@ def test_wrong_types_raise(make: Callable[[], object]) -> None:
 @pytest.mark.parametrize(
     ("make", "code"),
     [
-        (lambda: TARGETS.of_rows(3), "wrong-shape"),
-        (lambda: TARGETS.of_rows(np.zeros((2, 2), np.int64)), "wrong-shape"),
+        (lambda: TARGETS.targets_of_rows(3), "wrong-shape"),
+        (lambda: TARGETS.targets_of_rows(np.zeros((2, 2), np.int64)), "wrong-shape"),
         (lambda: list(TARGETS.blocks(1.5)), "not-a-number"),
         (lambda: TARGETS.to_array(max_bytes=None), "not-a-number"),
         (lambda: training_targets(ONE_OF_THREE, "uniform", smoothing=[0.1, 0.2]), "not-a-number"),
@@ -336,7 +336,7 @@ def test_wrong_numbers_raise(make: Callable[[], object], code: str) -> None:
         (
             lambda: evaluate(MODEL, LABELS, exclude=DUPLICATES),
             "not names of images",
-            "DUPLICATES.duplicated_elsewhere(SET)",
+            "DUPLICATES.images_duplicated_elsewhere(SET)",
         ),
     ],
 )
@@ -364,4 +364,4 @@ def test_seed_must_be_a_whole_number_from_0(call: Callable[[Any], object]) -> No
 def test_numpy_numbers_are_seeds_and_counts() -> None:
     folds = make_folds(ONE_OF_THREE, k=np.int64(3), seed=np.uint8(1))
     assert folds.numbers.tolist() == make_folds(ONE_OF_THREE, k=3, seed=1).numbers.tolist()
-    assert TARGETS.of_rows([0, 1]).shape == (2, 3)
+    assert TARGETS.targets_of_rows([0, 1]).shape == (2, 3)

@@ -131,7 +131,7 @@ def test_tiny_probabilities_do_not_underflow() -> None:
 def test_impossible_votes_raise() -> None:
     model = a_model(matrices=np.array([[[1.0, 0, 0], [0, 0.5, 0.5]]]))
     assert message(posterior, votes_of([(1, 0, 0), (1, 0, 2)]), model) == (
-        "no truth allows the votes on an item\n  where:   item y\n  found:   ann: no, ann: yes\n"
+        "votes on an item have probability 0 for every truth\n  where:   item y\n  found:   ann: no, ann: yes\n"
         "  fix:     measure the raters with pooling above 0"
     )
 

@@ -92,7 +92,9 @@ def test_majority_and_mean_are_share_of_each_class(rows: Any) -> None:
             }
 
 
-@pytest.mark.filterwarnings("ignore:em leaves no item", "ignore:the votes do not support", "ignore:EM did not converge")
+@pytest.mark.filterwarnings(
+    "ignore:em gives no item the truth", "ignore:the votes do not support", "ignore:EM did not converge"
+)
 @given(ROWS)
 @settings(max_examples=40)
 def test_em_of_classes_equals_em_of_plain_items(rows: Any) -> None:
@@ -118,7 +120,7 @@ def test_calibrated_is_bayes_rule_with_golden_matrices() -> None:
     assert got == {(i, n): v for i, row in zip(IMAGES, expected, strict=True) for n, v in zip(NAMES, row, strict=True)}
 
 
-@pytest.mark.filterwarnings("ignore:em leaves no item", "ignore:the votes do not support")
+@pytest.mark.filterwarnings("ignore:em gives no item the truth", "ignore:the votes do not support")
 def test_image_without_votes_is_unrated_unless_golden() -> None:
     """11.png has no votes; em keeps the truth of golden images."""
     fewer = chosen([(i, r, a) for i, r, a in zip(ALL.item_ids, ALL.rater_ids, ALL.answer_ids, strict=True) if i < 11])
@@ -148,7 +150,7 @@ def test_label_sets_keep_class_names() -> None:
     original = LabelSets.from_lists(["0.png", "new.png"], [[0], [1]], Classes.from_texts(["ant", "elk"]))
     labels = label_sets(aggregate(ALL, "majority").scores, 0.7, original=original)
     assert labels.classes.names == ("ant", "bee", "cow", "elk")
-    names = {image: {labels.classes.names[i] for i in ids} for image, ids in labels.sets().items()}
+    names = {image: {labels.classes.names[i] for i in ids} for image, ids in labels.classes_by_image().items()}
     assert (names["new.png"], names["5.png"]) == ({"elk"}, {"cow"})
     assert names["0.png"] == set()  # two of three raters say bee
     assert label_sets(aggregate(ALL, "majority").scores, 0.7).classes == CLASSES
@@ -255,7 +257,7 @@ def test_class_vote_is_yes_to_class_and_no_to_others(rows: Any, pairs: Any) -> N
         assert Counter(votes.votes_on(row)) == expected
 
 
-@pytest.mark.filterwarnings("ignore:em leaves no item")
+@pytest.mark.filterwarnings("ignore:em gives no item the truth")
 def test_scores_record_which_questions_are_golden() -> None:
     golden_images = {IMAGES[i] for i in range(6)}
     experts = expert({IMAGES[i]: NAMES[TRUTH[i]] for i in range(6)})

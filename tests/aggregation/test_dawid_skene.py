@@ -401,11 +401,11 @@ def test_messages_name_fault_and_fix() -> None:
     )
     assert message(fit_dawid_skene, on_two([(0, 0, 0)], answers=("cat", "dog")), truths=VALIDITY) == (
         "order of the answers is unknown\n"
-        "  allowed: no, maybe, yes for two truths; or truths that are the answers\n"
+        "  allowed: answers no, maybe, yes and two truths; or the same list of answers and truths\n"
         "  found:   answers cat, dog; truths invalid, valid\n"
         "  fix:     give the weight of each answer"
     )
-    assert message(fit_dawid_skene, votes, **pin(1, 1)) == "item is pinned twice\n  where:   item y"
+    assert message(fit_dawid_skene, votes, **pin(1, 1)) == "truth of an item is given twice\n  where:   item y"
     assert message(PinnedItems.from_truths, np.array([1]), np.array([4]), n_truths=3) == (
         "truth out of range\n  where:   pinned item 1\n  allowed: -1 to 2\n  found:   4"
     )

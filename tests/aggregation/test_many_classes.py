@@ -159,7 +159,7 @@ def chosen_images(seed: int, *, classes: int, **options: Any) -> tuple[Votes, In
     return Votes.from_columns(images, *columns, votes.raters, names, classes=Classes.from_texts(names)), truth
 
 
-@pytest.mark.filterwarnings("ignore:em leaves no item")
+@pytest.mark.filterwarnings("ignore:em gives no item the truth")
 def test_scores_of_images_are_those_of_candidates() -> None:
     chosen, _ = chosen_images(2, items=50, raters=5, classes=300, each=3)
     result = aggregate(chosen, "em")
@@ -178,10 +178,10 @@ def test_scores_are_exclusive_for_any_number_of_classes(classes: int) -> None:
         chosen.items[:50], np.arange(50), one, truth[:50], ("e",), chosen.answers, classes=chosen.classes
     )
     assert has_many_classes(chosen) == (classes > 256)
-    with pytest.warns(match="em leaves no item to"):
+    with pytest.warns(match="em gives no item the truth"):
         em = aggregate(chosen, "em")
     for result in (em, aggregate(chosen, "calibrated", experts=experts)):
-        assert result.posterior.exclusive
+        assert result.posterior.is_exclusive
         assert result.scores.is_exclusive
 
 
@@ -193,7 +193,7 @@ def test_errors_name_class_limit_and_required_pooling() -> None:
     )
     votes, truth = cast_votes(0, items=4, raters=2, classes=300, each=2)
     assert message(calibrate_on_candidates, votes, votes, truth, smoothing=1, pooling=0) == (
-        "this many classes need pooling\n  allowed: above 0\n  found:   0\n"
+        "pooling must be above 0 for this number of classes\n  allowed: above 0\n  found:   0, with 300 classes\n"
         "  fix:     remove pooling, to use the default"
     )
     nothing = np.full(4, -1)

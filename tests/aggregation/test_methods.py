@@ -46,7 +46,7 @@ def test_majority_of_questions_is_share_of_yes_with_ties_counted() -> None:
 
 def test_calibrated_uses_golden_items_among_votes_by_default() -> None:
     golden = VOTES.restrict(np.array([0, 1]))
-    rules = Recipe(2, original_experts_at_least=2, original_below=None, smoothing=0.0, pooling=4.0)
+    rules = Recipe(2, min_experts_on_original=2, n_classes_with_original_vote=None, smoothing=0.0, pooling=4.0)
     expected = imagenet_real_scores(VOTES, GOLDEN, golden, None, recipe=rules)
     for options in ({"rater_golden": golden}, {}):
         scores = aggregate(VOTES, "calibrated", experts=GOLDEN, **options).scores
@@ -61,7 +61,9 @@ def test_original_label_votes_in_calibrated() -> None:
 
 
 def test_likely_recipes_are_distinct() -> None:
-    own = Recipe(experts_at_least=None, original_experts_at_least=None, original_below=None, smoothing=0.0, pooling=4.0)
+    own = Recipe(
+        min_experts=None, min_experts_on_original=None, n_classes_with_original_vote=None, smoothing=0.0, pooling=4.0
+    )
     assert likely_recipes() == likely_recipes(own) == (own,)
     assert likely_recipes(REAL_RECIPE) == (REAL_RECIPE, own)
     recorded = likely_recipes(None, "calibrated, min_experts=2, pooling=0.0, original=true")
@@ -140,7 +142,9 @@ def test_method_that_cannot_be_repeated_raises(row: dict[str, Any], expected: st
 def test_em_warns_of_truth_without_items() -> None:
     rows = [(0, 0, 0), (0, 1, 0), (0, 2, 1), (1, 0, 1), (1, 1, 1), (1, 2, 1)]
     votes = votes_on(("a", "b"), rows, ("x", "y"))
-    with warned("em leaves no item to x: it explains all votes for this truth as mistakes. Golden items prevent this"):
+    with warned(
+        "em gives no item the truth x: it explains all votes for this truth as mistakes. Golden items prevent this"
+    ):
         aggregate(votes, "em", truths_are_answers=True, smoothing=1, pooling=0)
     aggregate(votes, "em", truths_are_answers=True)
 
@@ -153,7 +157,7 @@ def outvoted(share: float) -> Votes:
     return votes_on(tuple(range(300)), rows, tuple(range(300)))
 
 
-@pytest.mark.filterwarnings("ignore:em leaves no item")
+@pytest.mark.filterwarnings("ignore:em gives no item the truth")
 def test_em_of_many_classes_warns_if_against_clear_majorities() -> None:
     text = "^em decides against more than half of the votes on 89 of the 300 items with such a majority: look at some"
     with pytest.warns(ReassessWarning, match=text):

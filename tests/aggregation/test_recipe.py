@@ -17,7 +17,7 @@ from tests.helpers import RealFile, RealVotes, code_of, message, votes_of
 
 def test_original_label_has_published_log_likelihood_ratios(real_votes: RealVotes, real_original: LabelSets) -> None:
     experts = real_votes("golden.npz")
-    truth = expert_validity(experts, min_experts=REAL_RECIPE.original_experts_at_least)
+    truth = expert_validity(experts, min_experts=REAL_RECIPE.min_experts_on_original)
     matrix = calibrate(original_label_votes(experts.items, real_original), truth, smoothing=1, pooling=0).matrices[0]
     ratios = np.log(matrix[1] / matrix[0])
     assert ratios[2] == pytest.approx(2.7661922069202363, abs=1e-14)
@@ -60,7 +60,7 @@ def votes_on(rows: Sequence[Sequence[int]], items: Items = PAIRS) -> Votes:
 EXPERTS = votes_on([(i, r, 2 if i in (0, 3) else 0) for i in range(4) for r in range(3)])
 RATERS = votes_on([(0, 0, 2), (1, 0, 0), (2, 1, 0), (3, 1, 2), (3, 0, 1)])
 VOTES = votes_on([(0, 0, 2), (0, 2, 2), (1, 1, 0), (3, 2, 1)])
-RULES = Recipe(experts_at_least=2, original_experts_at_least=2, original_below=400, smoothing=1.0, pooling=0.0)
+RULES = Recipe(min_experts=2, min_experts_on_original=2, n_classes_with_original_vote=400, smoothing=1.0, pooling=0.0)
 
 
 def test_original_label_votes_yes_on_its_class_and_no_on_others() -> None:
@@ -114,7 +114,7 @@ BAD = {
 
 @pytest.mark.parametrize("code", BAD)
 def test_bad_input_raises(code: str) -> None:
-    recipe = replace(RULES, experts_at_least=1, original_experts_at_least=1)
+    recipe = replace(RULES, min_experts=1, min_experts_on_original=1)
     assert code_of(by_recipe, *BAD[code], recipe=recipe) == code
     if code == "wrong-items":
         assert message(by_recipe, *BAD[code], recipe=recipe) == (

@@ -14,7 +14,7 @@ from reassess.errors import DataError
 from tests.helpers import WORDS, RealVotes, code_of, message
 
 RATERS = ("ann", "bo", "cy", "new")
-PLAIN = Recipe(experts_at_least=2, original_experts_at_least=2, original_below=None, smoothing=1.0, pooling=0.0)
+PLAIN = Recipe(min_experts=2, min_experts_on_original=2, n_classes_with_original_vote=None, smoothing=1.0, pooling=0.0)
 
 
 def questions(images: int, classes: int = 3) -> Questions:
@@ -49,7 +49,7 @@ def odds(case_: tuple[Votes, Votes, Votes, LabelSets], times: dict[str, int], re
     """Compute P(valid) of each question in plain loops; each rater's votes count `times`."""
     votes, experts, rater_golden, original = case_
     yes = [sum(answer == "yes" for _, answer in experts.votes_on(row)) for row in range(len(experts.items))]
-    valid = [count >= recipe.experts_at_least for count in yes]
+    valid = [count >= recipe.min_experts for count in yes]
     matrices = {
         rater: [
             [
@@ -67,7 +67,7 @@ def odds(case_: tuple[Votes, Votes, Votes, LabelSets], times: dict[str, int], re
         [sum(weights[rater] * matrices[rater][truth][word] for rater in RATERS[:3]) / total for word in range(3)]
         for truth in range(2)
     ]
-    own = original.sets()
+    own = original.classes_by_image()
     golden, main = experts.items, votes.items
     label = [[1, 1], [1, 1]]  # counts by [is valid][is the original label]
     n = [3, 3]  # the smoothing counts the answer maybe too
@@ -162,7 +162,7 @@ def test_label_sets_that_do_not_follow_from_votes_raise() -> None:
     lists = [list(labels[name]) for name in labels.images]
     lists[3] = [0] if lists[3] != [0] else [1]
     assert error(LabelSets.from_lists(labels.images, lists)) == (
-        "label sets do not follow from the votes by method calibrated or the benchmark's recipe\n"
+        "the votes do not give these label sets, neither with the method calibrated nor with the benchmark's recipe\n"
         "  allowed: label sets of the ReaL recipe at threshold 0.5\n"
         "  found:   1 of 8 rated images differ\n"
         "  fix:     use the votes, golden answers, original labels and threshold that made the label sets, or "
@@ -184,6 +184,6 @@ def test_published_labels_follow_from_published_votes(
     again = find_relabelling(real_labels, *answers, real_original, threshold=0.8)
     assert (again.n_raters, int(again.has_own_matrix.sum())) == (85, 78)
     assert int(again.reweight_raters(np.ones((1, 85), int)).sum()) == 57_553 - 25_111
-    recipes = [REAL_RECIPE, replace(REAL_RECIPE, experts_at_least=2)]
+    recipes = [REAL_RECIPE, replace(REAL_RECIPE, min_experts=2)]
     with pytest.raises(DataError, match=r"[\d,]+ of 24,889 rated images differ"):
         find_relabelling(real_labels, *answers, None, threshold=0.8, recipes=recipes)

@@ -164,7 +164,7 @@ def _no_question_has_too_many_votes(state: Stored) -> None:
         assert not (row.golden and row.ended)
         assert row.ended != WITHDRAWN or not row.votes + row.reserved
         assert row.ended != "rule" or (
-            state.rules.stop_rule is not None and row.votes >= state.rules.stop_rule.at_least
+            state.rules.stop_rule is not None and row.votes >= state.rules.stop_rule.min_votes
         )
         assert (row.ended == "votes") <= (row.votes == most)
         assert (row.ended is None) <= (row.votes < most)

@@ -268,9 +268,9 @@ def test_open_campaign_is_not_replaced(force: bool, path: Path) -> None:
     copy = path.with_name("copy.db")
     backup_campaign(path, copy)
     refused = (
-        "a campaign with this name is open, or was not closed\n"
+        "a campaign with this name is being served, or its server was killed\n"
         f"  where:   {path}\n"
-        "  found:   c.db-wal, with its newest answers\n"
+        "  found:   the file c.db-wal, which contains its newest answers\n"
         "  fix:     stop its server; if it was killed, run reassess status to close the file; or choose another name"
     )
     assert message(create_campaign, path, CampaignPlan(tasks_of(1)), force=force) == refused

@@ -48,11 +48,13 @@ def test_campaign_on_server_works_from_create_to_labels(
     )
     annotate("exclude", "ann")
     annotate("exclude", "ann", "--undo")
-    assert f"{database}: already up to date (form 0002)\n" in annotate("backup", "--upgrade").out
+    assert f"{database}: already up to date (schema version 0002)\n" in annotate("backup", "--upgrade").out
     line = annotate("export", "-o", "rated").out.splitlines()[-1].removeprefix("next: ")
     for command in line.split(" && "):
         assert run(*command.split()[1:]).code == 0
-    assert read_labels("rated/labels.csv").sets() == {f"{image}.png": {0} for image in range(4)}  # 2 and 3 are golden
+    assert read_labels("rated/labels.csv").classes_by_image() == {
+        f"{image}.png": {0} for image in range(4)
+    }  # 2 and 3 are golden
     monkeypatch.setattr("reassess.annotation.hash_images", None)  # not called
     again = run("annotate", "create", database, "tasks.jsonl", "--benchmark", "pets", "--force")
     assert (

@@ -144,9 +144,9 @@ def test_features_that_need_golden_questions_raise_without_them(options: dict[st
                 "n_practice_tasks": 1,
                 "bar": 0.7,
             },
-            "a bar needs valid and invalid practice questions, and other golden questions\n"
+            "a pass mark needs valid and invalid practice questions, and further golden questions\n"
             "  found:   1 valid and 0 invalid practice questions\n"
-            "  fix:     add golden questions with the other truth, or remove the bar",
+            "  fix:     add golden questions with the other truth, or remove the pass mark (bar)",
         ),
         (
             {"golden_tasks": shape_tasks(["m0.png", "m1.png", "m2.png"], [1, 9, 12], Classes(12))},

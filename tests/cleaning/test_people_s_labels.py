@@ -114,5 +114,5 @@ def test_share_is_near_the_true_share_with_few_images(measured: MeasuredLabels) 
 @pytest.mark.filterwarnings("ignore:classes where more than a third")
 def test_more_dropped_labels_are_wrong_than_with_the_method_consistent(measured: MeasuredLabels) -> None:
     consistent = find_label_errors(measured.held_out, "consistent")
-    equally_many = np.argsort(measured.cleaning.label_quality, kind="stable")[: (~consistent.kept).sum()]
-    assert measured.wrong[equally_many].sum() > measured.wrong[~consistent.kept].sum()
+    equally_many = np.argsort(measured.cleaning.label_quality, kind="stable")[: (~consistent.is_kept).sum()]
+    assert measured.wrong[equally_many].sum() > measured.wrong[~consistent.is_kept].sum()

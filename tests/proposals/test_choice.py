@@ -73,7 +73,7 @@ def proposed_for(models: Outputs, original: dict[str, int], per_image: float) ->
         {model: predictions_of(of_model) for model, of_model in models.items()},
         labels_of({name: [c] for name, c in original.items()}),
         per_image=per_image,
-        benchmark=Benchmark(order=lambda: tuple(IMAGES)),
+        benchmark=Benchmark(load_images=lambda: tuple(IMAGES)),
     )
 
 
@@ -88,7 +88,7 @@ def slow(case: Case, models: tuple[str, ...]) -> tuple[ModelSubset, set[tuple[st
             if isinstance(of_image, list):
                 weights = [math.exp(score - max(of_image)) for score in of_image]
                 pairs += [(-w / sum(weights), order[image], c, image) for c, w in enumerate(weights)]
-        best[model] = {(image, c) for *_, c, image in sorted(pairs)[: case.result.most_probable]}
+        best[model] = {(image, c) for *_, c, image in sorted(pairs)[: case.result.n_pairs_per_model]}
     questions: set[tuple[str, int]] = set()
     kept_labels: set[tuple[str, int]] = set()
     by_model: set[tuple[str, int, str]] = set()
@@ -119,10 +119,10 @@ def slow(case: Case, models: tuple[str, ...]) -> tuple[ModelSubset, set[tuple[st
         models=models,
         recall=Proportion(hits, sum(judged.values())),
         precision=Proportion(hits, sum(pair in proposed for pair in judged)),
-        without_golden=sum(pair not in judged and pair[0] in on_golden for pair in proposed),
-        candidates=len(questions),
-        images=len(sent),
-        missing=len(every - predicted),
+        n_without_golden=sum(pair not in judged and pair[0] in on_golden for pair in proposed),
+        n_candidates=len(questions),
+        n_images=len(sent),
+        n_missing_images=len(every - predicted),
     )
     return found, by_model
 
@@ -151,9 +151,11 @@ def subsets(models: str) -> list[tuple[str, ...]]:
 def test_subset_proposes_as_its_models_with_same_n(seed: int) -> None:
     case = drawn(seed)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("reassess.proposals.proposing._choose_n_pairs_per_model", lambda *_: case.result.most_probable)
+        patch.setattr(
+            "reassess.proposals.proposing._choose_n_pairs_per_model", lambda *_: case.result.n_pairs_per_model
+        )
         for models in subsets(MODELS):
-            of_models = case.result.of_models(models)
+            of_models = case.result.candidates_of_models(models)
             alone = proposed_for({m: case.models[m] for m in models}, case.original, CLASSES + 1.0).candidates
             assert (of_models.questions.images, of_models.sources) == (alone.questions.images, alone.sources)
             for name in ("question_ids", "source_ids", "ranks", "probabilities"):
@@ -217,12 +219,12 @@ def test_choice_equals_brute_force(seed: int, share: float) -> None:
     assert choice.all_models == every[everyone]
     assert choice.recall == slow(golden, everyone)[0].recall
     assert choice.highest_bound == pytest.approx(bound(golden, everyone))
-    assert (choice.subsets, choice.search) == (15, "exact")
+    assert (choice.n_subsets, choice.search_kind) == (15, "exact")
     on_search = {models: slow(searched, models)[0] for models in subsets(MODELS)}
     best = [subset.models for subset in choice.frontier]
     assert choice.frontier == tuple(every[models] for models in best)
     assert best[-1] == everyone
-    found = [(on_search[models].candidates, on_search[models].recall.hits) for models in best]
+    found = [(on_search[models].n_candidates, on_search[models].recall.hits) for models in best]
     expected = frontier(list(on_search.values()))
     assert list(dict.fromkeys(entry_ for entry_ in found if entry_ in expected)) == expected
     assert len(found) <= 1 + len(expected)
@@ -234,17 +236,17 @@ def test_choice_equals_brute_force(seed: int, share: float) -> None:
     assert choice.chosen == every[chosen]
     assert choice.recall_bound == pytest.approx(bound(golden if chosen == everyone else checked, chosen))
     proposed = {row[:2] for row in slow(case, everyone)[1]} | set(case.original.items())
-    assert choice.not_candidates == sum(valid and pair not in proposed for pair, valid in golden.golden.items())
+    assert choice.n_not_candidates == sum(valid and pair not in proposed for pair, valid in golden.golden.items())
     on_golden = {image for image, _ in case.golden}
-    assert choice.not_predicted == sum(not is_spoken_of(case, image) for image in on_golden)
-    assert choice.set_aside == sum(image in case.result.set_aside.images for image in on_golden)
-    assert choice.search_images + choice.check_images == len(on_golden) - choice.not_predicted
+    assert choice.n_not_predicted == sum(not is_spoken_of(case, image) for image in on_golden)
+    assert choice.n_set_aside == sum(image in case.result.set_aside_labels.images for image in on_golden)
+    assert choice.n_search_images + choice.n_check_images == len(on_golden) - choice.n_not_predicted
 
 
 def frontier(every: list[ModelSubset]) -> list[tuple[int, int]]:
     best: list[tuple[int, int]] = []
     for candidates, hits in sorted(
-        {(s.candidates, s.recall.hits) for s in every}, key=lambda each: (each[0], -each[1])
+        {(s.n_candidates, s.recall.hits) for s in every}, key=lambda each: (each[0], -each[1])
     ):
         if not best or hits > best[-1][1]:
             best.append((candidates, hits))
@@ -262,8 +264,8 @@ def test_greedy_search_is_named_and_measures_correctly(seed: int) -> None:
         if not every.recall.hits:
             return
         choice = choose_models(case.result, case.answers, recall=0.01)
-    assert choice.search == "greedy"
-    assert choice.subsets <= 2 ** len(MODELS) - 1
+    assert choice.search_kind == "greedy"
+    assert choice.n_subsets <= 2 ** len(MODELS) - 1
     assert choice.chosen in choice.frontier or choice.highest_bound < 0.01
     _, _, checked = parts_of(case)
     for subset in choice.frontier:
@@ -341,7 +343,7 @@ def test_one_or_two_golden_images_find_no_subset(images: int, most: int, monkeyp
         Questions.from_columns(pairs.images[:images], pairs.class_ids[:images]), golden.is_valid[:images]
     )
     choice = choose_models(result, golden, recall=0.05)
-    assert (choice.search_images, choice.check_images) == (0, images)
+    assert (choice.n_search_images, choice.n_check_images) == (0, images)
     assert choose_models(result, golden).chosen is None
 
 

@@ -98,7 +98,7 @@ METHODS: Mapping[str, Method] = {
         required_options=("experts",),
         defaults={
             "original": True,
-            "min_experts": REAL_RECIPE.experts_at_least,
+            "min_experts": REAL_RECIPE.min_experts,
             "smoothing": REAL_RECIPE.smoothing,
             "pooling": REAL_RECIPE.pooling,
         },
@@ -191,7 +191,7 @@ def aggregate(
     'em: in 4-fold cross-validation on 4 golden items, em is correct on 4 and calibrated on 4'
     """
     check_type(Votes, votes)
-    check_known([method], (AUTO, *METHODS), thing="method")
+    check_known([method], (AUTO, *METHODS), value_name="method")
     arguments: dict[str, Any] = {
         "experts": experts,
         "rater_golden": rater_golden,
@@ -207,7 +207,7 @@ def aggregate(
     if experts is None and not options.keys().isdisjoint(("original", "rater_golden", "min_experts")):
         raise DataError(
             "missing-golden",
-            "original labels, votes on golden items and a number of experts need golden answers",
+            "original labels, votes on golden items and the smallest number of experts work only with golden answers",
             fix="give the experts' votes, or remove the other options",
         )
     result = _run_default_method(votes, **options) if method == AUTO else _run_method(method, votes, options)
@@ -339,12 +339,12 @@ def _explain_choice(cross_validation: GoldenCrossValidation, method: str) -> str
 def parse_method(text: str) -> tuple[str, dict[str, Any]]:
     """Parse a recorded method into its name and its non-default options."""
     name, *parts = text.split(", ")
-    check_known([name], METHODS, thing="method")
+    check_known([name], METHODS, value_name="method")
     options: dict[str, Any] = {}
     for part in parts:
         option, _, value = part.partition("=")
         try:
-            check_known([option], METHODS[name].options, thing=f"option of method {name}")
+            check_known([option], METHODS[name].options, value_name=f"option of method {name}")
             options[option] = json.loads(value)
         except json.JSONDecodeError as error:
             raise DataError(

@@ -11,7 +11,7 @@ from reassess.aggregation.curves import Curve, Point
 from reassess.aggregation.golden import GoldenQuestions, votes_on_questions
 from reassess.aggregation.recipe import original_label_votes
 from reassess.core import Id, LabelSets, Votes
-from reassess.core.answers import top_answer
+from reassess.core.answers import most_supporting_answer
 from reassess.core.checks import check_all_valid
 from reassess.core.class_votes import count_votes_by_class
 from reassess.core.image_names import match_images
@@ -94,8 +94,9 @@ def measure_rater_rule(golden: GoldenQuestions, votes: Votes, answers: Collectio
     if not points:
         raise DataError(
             "missing-golden",
-            f"some golden questions are valid, but no golden vote is {' or '.join(map(str, answers))}",
-            fix="give the raters' votes on the golden questions",
+            f"some golden classes are valid, but no rater answered {' or '.join(map(str, answers))} to a golden "
+            "question",
+            fix="give all votes of raters on golden questions",
         )
     return MeasuredRule(
         name=f"one rater: {' or '.join(map(str, answers))}", variants=tuple(points), points=tuple(points.values())
@@ -122,7 +123,7 @@ def measure_share_rule(golden: GoldenQuestions, votes: Votes) -> MeasuredRule:
     points = tuple(curve.point_at_row(row) for row in np.flatnonzero(curve.thresholds > 0).tolist())
     rows = votes.find(golden.questions if votes.classes is None else golden.questions.images)
     sizes = np.unique(votes.sizes[rows]).tolist()
-    yes = top_answer(votes.answers) if votes.classes is None else "yes"
+    yes = most_supporting_answer(votes.answers) if votes.classes is None else "yes"
 
     def describe_share(share: float) -> str:
         return f"{share * sizes[0]:.0f} of {sizes[0]} {yes}" if len(sizes) == 1 else f"{100 * share:.3g} % {yes}"

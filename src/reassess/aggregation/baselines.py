@@ -66,7 +66,7 @@ def aggregate_by_mean(votes: Votes) -> Aggregation:
 
 def _answer_weights(votes: Votes) -> npt.NDArray[np.float64]:
     """Return the weight of each answer: the known weight, or the answer itself if it is a number."""
-    weights = votes.weights
+    weights = votes.answer_weights
     if weights is None and any(isinstance(answer, str) for answer in votes.answers):
         raise DataError(
             "no-mean",
@@ -82,5 +82,5 @@ def _aggregate_class_votes(votes: Votes) -> Aggregation:
     """Compute the share of each class that has a vote on an image."""
     scores, ties = class_shares_and_ties(votes)
     values = np.stack([1 - scores.values, scores.values], axis=1)
-    result = Posterior(items=scores.questions, truths=VALIDITY, values=values, exclusive=True)
+    result = Posterior(items=scores.questions, truths=VALIDITY, values=values, is_exclusive=True)
     return Aggregation(posterior=result, facts={"ties": ties, "without_votes": len(votes.items) - len(scores.images)})

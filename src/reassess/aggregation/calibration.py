@@ -119,7 +119,7 @@ def posterior(
     Raises
     ------
     DataError
-        An answer is not in the model; no truth allows the votes on an item (each has a vote of probability 0); there
+        An answer is not in the model; the votes on an item have probability 0 for every truth; there
         are more than 256 truths; the votes are counts without raters.
 
     Examples
@@ -140,11 +140,11 @@ def posterior(
     for rater_votes, rater_model in ((votes, model), *((extra_votes_and_model,) if extra_votes_and_model else ())):
         rows = np.arange(len(votes.items))
         if len(rater_votes.items) != len(votes.items) or (rater_votes.find(votes.items) != rows).any():
-            raise DataError("different-items", "extra votes are not on the same items in the same order")
+            raise DataError("different-items", "extra votes must be on the same items as the votes, in the same order")
         if rater_model.truths != model.truths:
             raise DataError(
                 "different-classes",
-                "two models have different truths",
+                "the two rater models have different lists of truths",
                 allowed=join_first(model.truths),
                 found=join_first(rater_model.truths),
             )
@@ -155,15 +155,17 @@ def posterior(
 
 def _multiply_by_likelihood(values: Floats, votes: Votes, model: RaterModel) -> None:
     """Multiply `values`, shape (items, truths), by the likelihood of the votes, in place."""
-    from reassess.numeric.em_kernels import multiply_by_likelihood, truth_zeros
+    from reassess.numeric.em_kernels import multiply_by_likelihood, zeros_per_truth
 
     table = to_kernel_layout(model.matrices_of(votes.raters))
     truths = len(model.truths)
-    row = multiply_by_likelihood(votes.indptr, vote_codes(votes), table, values, np.empty(truths), truth_zeros(truths))
+    row = multiply_by_likelihood(
+        votes.indptr, vote_codes(votes), table, values, np.empty(truths), zeros_per_truth(truths)
+    )
     if row >= 0:
         raise DataError(
             "impossible-votes",
-            "no truth allows the votes on an item",
+            "votes on an item have probability 0 for every truth",
             where=votes.describe_item(row),
             found=join_first([f"{rater}: {answer}" for rater, answer in votes.votes_on(row)]),
             fix="measure the raters with pooling above 0",

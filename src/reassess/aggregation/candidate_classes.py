@@ -26,6 +26,7 @@ from reassess.aggregation.em_inputs import Floats, check_em_inputs, no_golden_vo
 from reassess.core import VALIDITY, Posterior, Questions, Votes
 from reassess.core.items import take_items
 from reassess.errors import DataError
+from reassess.text import count_noun
 
 Ints = npt.NDArray[np.int64]
 
@@ -226,7 +227,7 @@ class CandidateFit:
             classes=votes.classes,
         )
         values = np.stack([1 - self.posterior, self.posterior], axis=1)
-        return Posterior(items=questions, truths=VALIDITY, values=values, exclusive=True)
+        return Posterior(items=questions, truths=VALIDITY, values=values, is_exclusive=True)
 
 
 def fit_many_classes(
@@ -265,9 +266,9 @@ def calibrate_on_candidates(
     if not pooling > 0:
         raise DataError(
             "missing-option",
-            "this many classes need pooling",
+            "pooling must be above 0 for this number of classes",
             allowed="above 0",
-            found=pooling,
+            found=f"{pooling:g}, with {count_noun(len(votes.answers), 'class', 'classes')}",
             fix="remove pooling, to use the default",
         )
     answers, has_truth = len(votes.answers), truth[golden_votes.item_ids] >= 0

@@ -15,7 +15,7 @@ from reassess.core import Scores
 from reassess.core.checks import check_number, check_range, check_type
 from reassess.errors import DataError
 from reassess.numeric import Proportion
-from reassess.numeric.bootstrap import draw_count_rows, percentile_bounds
+from reassess.numeric.bootstrap import draw_replicate_counts, percentile_bounds
 from reassess.text import Printable
 
 N_REPLICATES = 10_000
@@ -202,7 +202,7 @@ def _resample_sums(counts: npt.NDArray[np.float64], n_replicates: int, seed: int
     for start in range(0, n_replicates, step):
         part = sums[:, start : start + step]
         # Counts are whole numbers, so the products are exact, whatever the order of summation.
-        part[:] = counts @ draw_count_rows(rng, n_images, part.shape[1]).T.astype(np.float64)
+        part[:] = counts @ draw_replicate_counts(rng, n_images, part.shape[1]).T.astype(np.float64)
     return sums
 
 

@@ -207,11 +207,18 @@ class MatrixSteps:
 
     def run_e_step(self, block: MatrixBlock, parameters: MatrixParameters) -> ExpectedCounts:
         """Run the E-step: update the posteriors of a block, and return the expected counts."""
-        from reassess.numeric.em_kernels import FEW_TRUTHS, run_e_step_few_truths, run_e_step_many_truths, truth_zeros
+        from reassess.numeric.em_kernels import (
+            MAX_UNROLLED_TRUTHS,
+            run_e_step_few_truths,
+            run_e_step_many_truths,
+            zeros_per_truth,
+        )
 
         counts, truths = self._empty_counts(block), parameters.prior.size
         kernel, more = (
-            (run_e_step_few_truths, (truth_zeros(truths),)) if truths <= FEW_TRUTHS else (run_e_step_many_truths, ())
+            (run_e_step_few_truths, (zeros_per_truth(truths),))
+            if truths <= MAX_UNROLLED_TRUTHS
+            else (run_e_step_many_truths, ())
         )
         kernel(
             block.part_edges,

@@ -101,7 +101,7 @@ class PinnedItems(Printable):
         check_range(self.item_rows, 0, len(votes.items) - 1, value_name="pinned row", where="position {}".format)
         if np.unique(self.item_rows).size < self.item_rows.size:
             row = int(np.argmax(np.bincount(self.item_rows)))
-            raise DataError("duplicate-item", "item is pinned twice", where=votes.describe_item(row))
+            raise DataError("duplicate-item", "truth of an item is given twice", where=votes.describe_item(row))
         check_distribution(
             self.probabilities,
             value_name="a pinned item",
@@ -123,7 +123,7 @@ def make_answer_weights(votes: Votes, truths: Sequence[Id], weights: npt.ArrayLi
         raise DataError(
             "unknown-answer-order",
             "order of the answers is unknown",
-            allowed="no, maybe, yes for two truths; or truths that are the answers",
+            allowed="answers no, maybe, yes and two truths; or the same list of answers and truths",
             found=f"answers {join_first(answers)}; truths {join_first(truths)}",
             fix="give the weight of each answer",
         )
@@ -151,7 +151,7 @@ def _find_default_answer_weights(votes: Votes, truths: tuple[Id, ...]) -> npt.Ar
     """Return default weights if the answers are the truths, or no, maybe and yes; otherwise None."""
     if truths == votes.answers:
         return np.eye(len(truths))
-    return votes.weights if len(truths) == len(VALIDITY) else None
+    return votes.answer_weights if len(truths) == len(VALIDITY) else None
 
 
 def check_prior(prior: npt.ArrayLike, n_truths: int) -> Floats:

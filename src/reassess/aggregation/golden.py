@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core import VALIDITY, Classes, Id, Items, Questions, Scores, Votes, classes_of
-from reassess.core.answers import top_answer
+from reassess.core.answers import most_supporting_answer
 from reassess.core.checks import check_all_valid, check_number, check_shape, check_type
 from reassess.core.image_names import match_images
 from reassess.core.items import find_items, require_questions, take_items
@@ -60,7 +60,7 @@ def expert_truth(experts: Votes, truths: Sequence[Id] = VALIDITY, *, min_experts
     """
     max_experts = int(experts.sizes.max(initial=0))
     if tuple(truths) == VALIDITY:
-        yes = top_answer(experts.answers) if isinstance(experts.items, Questions) else "yes"
+        yes = most_supporting_answer(experts.answers) if isinstance(experts.items, Questions) else "yes"
         rule = f"at least {min_experts} of {max_experts} experts" if min_experts else "more than half of its experts"
         values, rule = expert_validity(experts, min_experts=min_experts), f"{_VALIDITY_RULE_START}{rule} said {yes}"
     else:
@@ -94,7 +94,7 @@ def _has_enough_experts(
     if min_experts is None:
         return np.asarray(2 * n_agreeing > experts.sizes)
     max_experts = int(experts.sizes.max(initial=0))
-    fix = Fix("ask for fewer: {min_experts}", min_experts=max_experts)
+    fix = Fix("require fewer experts to agree: {min_experts}", min_experts=max_experts)
     check_number(min_experts, 1, max_experts, value_name="number of experts", is_whole=True, fix=fix)
     return np.asarray(n_agreeing >= min_experts)
 

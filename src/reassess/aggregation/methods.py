@@ -134,12 +134,12 @@ def aggregate_by_imagenet_real(
     experts: Votes,
     rater_golden: Votes | None = None,
     original: LabelSets | None = None,
-    min_experts: int | None = REAL_RECIPE.experts_at_least,
+    min_experts: int | None = REAL_RECIPE.min_experts,
     smoothing: float = REAL_RECIPE.smoothing,
     pooling: float = REAL_RECIPE.pooling,
 ) -> Aggregation:
     """Compute scores as ImageNet ReaL did, or by the same recipe with other options."""
-    recipe = replace(REAL_RECIPE, experts_at_least=min_experts, smoothing=smoothing, pooling=pooling)
+    recipe = replace(REAL_RECIPE, min_experts=min_experts, smoothing=smoothing, pooling=pooling)
     return _aggregate_by_recipe(votes, experts, select_golden_votes(votes, experts, rater_golden), original, recipe)
 
 
@@ -151,7 +151,7 @@ def _aggregate_by_recipe(
     scores, model, label_votes = score_by_recipe(votes, experts, rater_golden, original, recipe=recipe)
     values = np.stack([1 - scores.values, scores.values], axis=1)
     result = Posterior(items=scores.questions, truths=VALIDITY, values=values)
-    truth = expert_truth(experts, min_experts=recipe.experts_at_least)
+    truth = expert_truth(experts, min_experts=recipe.min_experts)
     check = partial(_warn_if_one_truth, truth)
     return Aggregation(
         result,
@@ -351,8 +351,8 @@ def _warn_of_lost_truths(truths: Sequence[Id], expected_items: npt.NDArray[np.fl
     ]
     if lost:
         warnings.warn(
-            f"em leaves no item to {join_first(lost)}: it explains all votes for this truth as mistakes. Golden items "
-            "prevent this",
+            f"em gives no item the truth {join_first(lost)}: it explains all votes for this truth as mistakes. Golden "
+            "items prevent this",
             ReassessWarning,
             stacklevel=4,
         )

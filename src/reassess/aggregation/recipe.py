@@ -50,7 +50,10 @@ def score_by_recipe(
     if original is not None and recipe_models.original_label_model is not None:
         answers = recipe_models.rater_model.answers
         label_votes = original_label_votes(
-            require_questions(votes.items), original, class_id_limit=recipe.original_below, answers=answers
+            require_questions(votes.items),
+            original,
+            class_id_limit=recipe.n_classes_with_original_vote,
+            answers=answers,
         )
         extra_votes_and_model = label_votes, recipe_models.original_label_model
     scores = posterior(
@@ -64,9 +67,9 @@ def calibrated_recipe(
 ) -> Recipe:
     """Return the recipe of the method ``calibrated``, for (image, class) questions."""
     return Recipe(
-        experts_at_least=min_experts,
-        original_experts_at_least=min_experts,
-        original_below=None,
+        min_experts=min_experts,
+        min_experts_on_original=min_experts,
+        n_classes_with_original_vote=None,
         smoothing=smoothing,
         pooling=pooling,
     )
@@ -126,12 +129,12 @@ def measure_by_recipe(experts: Votes, rater_golden: Votes, original: LabelSets |
         fix="use the experts' and the raters' golden votes of the same release",
     )
     questions, golden = require_questions(experts.items), rater_golden.with_full_scale()
-    truth = expert_validity(experts, min_experts=recipe.experts_at_least)
+    truth = expert_validity(experts, min_experts=recipe.min_experts)
     prior = row_shares(np.bincount(truth[truth >= 0], minlength=len(VALIDITY)), recipe.pooling / len(VALIDITY))
     measure = partial(calibrate, smoothing=recipe.smoothing, pooling=recipe.pooling)
     raters = measure(golden, truth[experts.find(golden.items)])
     if original is None:
         return RecipeModels(prior, raters, original_label_model=None)
-    label_truth = expert_validity(experts, min_experts=recipe.original_experts_at_least)
+    label_truth = expert_validity(experts, min_experts=recipe.min_experts_on_original)
     label_votes = original_label_votes(questions, original, answers=golden.answers)
     return RecipeModels(prior, raters, measure(label_votes, label_truth))

@@ -110,7 +110,7 @@ def rater_reliability(
         if golden is None
         else _golden_truth_probabilities(measured_votes, golden.item_truth, names)
     )
-    is_correct = None if golden is None else correct_answers(names, answers, votes.weights)
+    is_correct = None if golden is None else correct_answers(names, answers, votes.answer_weights)
     measures = dict(_measure_raters(measured_votes, weights, resamples, seed))
     self_agreement = _measure_self_agreement(votes, measured_votes) if has_own_golden else {}
     metric = default_metric(votes)
@@ -152,8 +152,8 @@ def correct_answers(
 ) -> npt.NDArray[np.bool_] | None:
     """Return which answers are correct for each truth; None if a truth has no correct answer.
 
-    For invalid and valid, these are the answers of weight 0 and 1 by `Votes.weights`, such as no and yes; maybe is
-    always wrong. For other truths, it is the answer with the same name. None if a truth has no correct answer.
+    For invalid and valid, these are the answers of weight 0 and 1 by `Votes.answer_weights`, such as no and yes; maybe
+    is always wrong. For other truths, it is the answer with the same name. None if a truth has no correct answer.
     """
     if tuple(truths) == VALIDITY:
         weight = np.array(weights or [np.nan] * len(answers))
@@ -179,7 +179,7 @@ def _em_truth_probabilities(votes: Votes, truths: tuple[Id, ...]) -> Floats:
         raise DataError(
             "too-few",
             "too few items for EM to distinguish the truths, so raters cannot be measured",
-            allowed="more than half an expected item for a truth",
+            allowed="an expected number of items above 0.5 for at least one truth",
             found=f"items: {len(votes.items):,}; truths: {join_first(truths)}",
             fix="give votes on more items, or golden answers",
         )

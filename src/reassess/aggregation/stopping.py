@@ -54,7 +54,7 @@ class StopReplay(Printable):
         return {
             "low": self.rule.low,
             "high": self.rule.high,
-            "at_least": self.rule.at_least,
+            "at_least": self.rule.min_votes,
             "threshold": self.threshold,
             "votes": self.n_votes,
             "questions": self.n_questions,
@@ -131,7 +131,9 @@ def replay_stops(
     check_range(n_orders, 1, value_name="number of orders")
     if model.truths != VALIDITY:
         raise DataError(
-            "wrong-model", "stop rule needs a model of valid and invalid classes", found=join_first(model.truths)
+            "wrong-model",
+            "stop rule needs a rater model with the truths invalid and valid",
+            found=join_first(model.truths),
         )
     if not len(votes):
         raise DataError("missing-votes", "votes to replay are missing")
@@ -163,7 +165,7 @@ def replay_stops(
                 start_probabilities,
                 rule.low,
                 rule.high,
-                rule.at_least,
+                rule.min_votes,
                 max_used,
                 n_used,
                 stopped_probabilities,

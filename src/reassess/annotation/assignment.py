@@ -53,7 +53,7 @@ class Rules:
         limit = (
             self.votes_per_question
             if self.stop_rule is None
-            else min(self.votes_per_question, max(self.stop_rule.at_least, n_votes + 1))
+            else min(self.votes_per_question, max(self.stop_rule.min_votes, n_votes + 1))
         )
         return max(0, limit - n_votes - n_reserved)
 

@@ -92,12 +92,12 @@ def export_campaign(
 
 
 def _refuse_other_parts(folder: Path, parts: Collection[str]) -> None:
-    """Raise `OutputError` if the folder contains a part that the campaign does not have."""
+    """Raise `OutputError` if the folder contains a benchmark file that the campaign does not write."""
     surplus = sorted(name for name in _EXPORTED_FILES.difference(parts) if exists(folder / name))
     if surplus:
         raise OutputError(
             "output-has-other-part",
-            "folder contains a part that the campaign does not have",
+            "folder contains a benchmark file that this campaign does not write",
             where=folder,
             found=join_first(surplus, max_items=3),
             fix="remove it, or choose another folder",
@@ -109,7 +109,9 @@ def _warn_about_older_parts(folder: Path) -> None:
     places = find_part_paths(folder)
     if earlier := [path.name for part in _PARTS_FROM_VOTES for path in places.get(part, [])]:
         warnings.warn(
-            f"{folder} contains parts made from earlier votes: {', '.join(earlier)}", ReassessWarning, stacklevel=3
+            f"{folder} contains benchmark files made from earlier votes: {', '.join(earlier)}",
+            ReassessWarning,
+            stacklevel=3,
         )
 
 
@@ -171,7 +173,7 @@ def _check_output_folder(folder: Path, *, force: bool) -> None:
         return
     if not folder.is_dir():
         raise OutputError(
-            "output-exists", "output is a folder, but a file has this name", where=folder, fix="choose another name"
+            "output-exists", "output must be a folder, but this name is a file", where=folder, fix="choose another name"
         )
     names = sorted(path.name for path in folder.iterdir() if not path.name.startswith(TEMPORARY_PREFIX))
     if names and not force:

@@ -16,7 +16,7 @@ from reassess.annotation.running_posterior import decide_truth, estimate_priors_
 from reassess.core import KNOWN_ANSWERS, Hierarchy, LabelSets, Questions, Tasks, Votes
 from reassess.core.checks import check_number, check_range, check_text
 from reassess.core.labels import check_one_label_each
-from reassess.errors import DataError
+from reassess.errors import DataError, Fix
 from reassess.text import count_noun
 
 _MAX_EXPERTS = 1_000
@@ -106,7 +106,7 @@ class CampaignPlan:
         elif self.n_practice_tasks > (free := int(self.is_practice_task.sum())):
             raise DataError(
                 "missing-golden",
-                "too few golden images for practice",
+                "too few golden tasks are on images without other tasks, so practice cannot be so long",
                 allowed=f"up to {count_noun(free, 'practice task')}",
                 found=self.n_practice_tasks,
                 fix="add golden questions on images without other tasks, or use fewer practice tasks",
@@ -115,9 +115,9 @@ class CampaignPlan:
             practice = self.practice_round
             raise DataError(
                 "missing-golden",
-                "a bar needs valid and invalid practice questions, and other golden questions",
+                "a pass mark needs valid and invalid practice questions, and further golden questions",
                 found=f"{practice.n_valid:,} valid and {practice.n_invalid:,} invalid practice questions",
-                fix="add golden questions with the other truth, or remove the bar",
+                fix=Fix("add golden questions with the other truth, or remove the pass mark ({bar})", bar=None),
             )
 
     def _check_without_golden(self) -> None:

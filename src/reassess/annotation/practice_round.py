@@ -51,7 +51,7 @@ class PracticeRound:
         if not self.has_one_truth:
             return None
         truths = [name for name, n in zip(VALIDITY, (self.n_invalid, self.n_valid), strict=True) if not n]
-        none = f"no practice question is {' or '.join(truths)}, so nobody can reach the bar"
+        none = f"no practice question is {' or '.join(truths)}, so nobody can reach the pass mark"
         return f"{none}; an owner can admit raters on the owner page"
 
     @property

@@ -132,7 +132,7 @@ class DrawnLabels:
                 "out-of-range",
                 "probabilities of being drawn are too low",
                 where="the checked labels",
-                allowed=f"the {count_noun(verdicts.size, 'label')}, as the sum of 1 / probability",
+                allowed=f"1 / probability adds up to about {count_noun(verdicts.size, 'label')}",
                 found=f"{represented:{',.0f' if represented < _MAX_EXACT_COUNT else '.3g'}} labels",
                 fix="use the probabilities of the draw",
             )
@@ -165,26 +165,31 @@ def correct_wrong_share(
     wrong, expected = verdicts < 0, 1 - label_quality
     by_model = float(expected.mean())
     checked = CheckedLabels(
-        checked=int(np.count_nonzero(verdicts)),
-        wrong=int(np.count_nonzero(wrong)),
-        drawn=int(np.count_nonzero(drawn_labels.weights)),
-        by_model=by_model,
-        covered=drawn_labels.covered_share,
-        other_answers=drawn_labels.n_other_answers,
+        n_checked=int(np.count_nonzero(verdicts)),
+        n_wrong=int(np.count_nonzero(wrong)),
+        n_drawn=int(np.count_nonzero(drawn_labels.weights)),
+        model_share=by_model,
+        covered_share=drawn_labels.covered_share,
+        n_other_answers=drawn_labels.n_other_answers,
     )
     if (
         drawn_labels.covered_share < _MIN_COVERED_SHARE
         or not drawn_labels.has_all_strata
         or drawn_labels.n_other_answers
-        or not checked.drawn
+        or not checked.n_drawn
     ):
         return np.where(verdicts == 0, label_quality, verdicts > 0), checked
     model_error, error, degrees_of_freedom = _weighted_mean(wrong - expected, expected, drawn_labels)
     half_width, max_model_error = (error * float(stdtrit(degrees_of_freedom, level)) for level in (0.975, 0.995))
     corrected_share = float(np.clip(by_model + model_error, 0, 1))
     interval = max(0.0, corrected_share - half_width), min(1.0, corrected_share + half_width)
-    checked = replace(checked, corrected=corrected_share, interval=interval, agree=abs(model_error) <= max_model_error)
-    weight = _MODEL_SHARE_ERROR**2 / (_MODEL_SHARE_ERROR**2 + error**2) if checked.agree else 1.0
+    checked = replace(
+        checked,
+        corrected_share=corrected_share,
+        interval=interval,
+        is_model_share_plausible=abs(model_error) <= max_model_error,
+    )
+    weight = _MODEL_SHARE_ERROR**2 / (_MODEL_SHARE_ERROR**2 + error**2) if checked.is_model_share_plausible else 1.0
     share = float(np.clip(by_model + weight * model_error, *interval))
     return _shift_to_mean(label_quality, verdicts, 1 - share), checked
 

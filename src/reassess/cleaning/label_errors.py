@@ -80,7 +80,7 @@ def find_label_errors(
     >>> predictions = {"model": Predictions.from_scores(scores, labels.images)}
     >>> held_out = HeldOutPredictions.from_predictions(predictions, labels)
     >>> cleaning = find_label_errors(held_out)
-    >>> np.flatnonzero(~cleaning.kept), cleaning.suggested[0]
+    >>> np.flatnonzero(~cleaning.is_kept), cleaning.suggested_class_ids[0]
     (array([0]), np.int32(2))
     >>> find_label_errors(held_out, "consistent")
     kept             299 of 300 images, 99.67 %
@@ -95,7 +95,7 @@ def find_label_errors(
     check_type(
         HeldOutPredictions, held_out, value_name="held-out predictions", fix="HeldOutPredictions.from_predictions(...)"
     )
-    check_known([method], get_args(CleaningMethod), thing="method")
+    check_known([method], get_args(CleaningMethod), value_name="method")
     _check_options(method, threshold=threshold, precision=precision, checked=checked, sample=sample, at_least=at_least)
     if method == "consistent":
         return _clean_by_consistency(held_out, min_repetitions=at_least)

@@ -77,11 +77,11 @@ def clean_by_posterior(
         suggested_ids=suggested_ids,
         reasons=_explain_decisions(held_out, verdicts, is_kept, suggested_ids),
         noise=LabelNoise(
-            share=share,
+            wrong_share=share,
             counts=expected.counts,
             sharpening=model.sharpening,
             classes=held_out.labels.classes,
-            checked=checked_labels,
+            checked_labels=checked_labels,
         ),
     )
 

@@ -70,7 +70,7 @@ class CleaningOutputs:
                 write_cleaning_details(self.details, cleaning, force=run.force)
             if self.page is None or self.images is None:
                 return None
-            if cleaning.kept.all():
+            if cleaning.is_kept.all():
                 run.print_line(f"{self.page}: not written, since no label is wrong")
                 return None
             record = run.describe_command()
@@ -117,7 +117,7 @@ class KeptLabelsOption:
             value = -1.0
         if name not in ("threshold", "precision") or not 0 <= value <= 1:
             allowed = "threshold=P or precision=P, with P from 0 to 1"
-            raise DataError("wrong-syntax", "not a rule for kept labels", allowed=allowed)
+            raise DataError("wrong-syntax", "not a rule that says which labels to keep", allowed=allowed)
         return cls(**{name: value})
 
     def to_json(self, method: CleaningMethod) -> dict[str, Any]:

@@ -112,13 +112,13 @@ def load_excluded_images(run: CommandRun, option_value: str, inputs: EvaluationI
     if name is None:
         return ExcludedImages(path, None, (), 0, 0)
     with add_error_place(path):
-        images = to_benchmark_names(duplicates.duplicated_elsewhere(name), inputs.benchmark)
+        images = to_benchmark_names(duplicates.images_duplicated_elsewhere(name), inputs.benchmark)
     keys = set(image_keys(image_names, match))
     return ExcludedImages(
         file=path,
         benchmark_set_name=name,
         images=images,
-        n_exact_duplicates=len(duplicates.duplicated_elsewhere(name, "exact")),
+        n_exact_duplicates=len(duplicates.images_duplicated_elsewhere(name, "exact")),
         n_unknown_images=sum(key not in keys for key in image_keys(images, match)),
     )
 

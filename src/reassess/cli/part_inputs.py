@@ -11,7 +11,7 @@ import click
 from reassess.aggregation import allowed_golden_answers
 from reassess.aggregation.golden_items import golden_vote_sources
 from reassess.cli.command_run import CommandRun
-from reassess.core import IMAGENET, Benchmark, Classed, Classes, Id, LabelSets, Questions, Votes, benchmark_of
+from reassess.core import IMAGENET, Benchmark, Classes, DataWithClasses, Id, LabelSets, Questions, Votes, benchmark_of
 from reassess.core.answers import check_answer_scale
 from reassess.data import (
     SOURCES,
@@ -33,7 +33,7 @@ from reassess.errors import DataError, add_error_place
 from reassess.text import join_first
 
 NO_SOURCE = "none"
-_PART_READERS: Mapping[str, Callable[..., Classed]] = {
+_PART_READERS: Mapping[str, Callable[..., DataWithClasses]] = {
     "labels": read_labels,
     "original": read_original,
     "scores": read_scores,
@@ -87,7 +87,7 @@ class PartReader:
 
     def __init__(self, run: CommandRun, benchmark: Benchmark | None, *, needs_classes: bool = True) -> None:
         self.run = run
-        self.parts: dict[str, tuple[Path, Classed]] = {}  # file and content by part; also "labels 2"
+        self.parts: dict[str, tuple[Path, DataWithClasses]] = {}  # file and content by part; also "labels 2"
         self.classes: Classes | None = None
         self._benchmark: Benchmark | None = None
         if benchmark is not None:
@@ -137,7 +137,7 @@ class PartReader:
         """Read the file of a part; votes must have the answers of this reader."""
         reader = _PART_READERS.get(part.partition(" ")[0])
         if reader is None:
-            data: Classed = read_votes(path, answers=self.answers, classes=self.classes)
+            data: DataWithClasses = read_votes(path, answers=self.answers, classes=self.classes)
         else:
             data = reader(path, classes=self.classes)
         self.parts[part] = path, data

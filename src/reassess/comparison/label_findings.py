@@ -94,7 +94,9 @@ class LabelFindings(Printable):
             return find_relabelling(self.labels, *votes, self.original, threshold=self.threshold, recipes=recipes)
         except DataError as error:
             if method.partition(", ")[0] in _NOT_REPEATED:
-                return Missing(f"scores were made by {method}, and raters are only resampled for labels by calibrated")
+                return Missing(
+                    f"raters can be resampled only for scores made by calibrated; these scores were made by {method}"
+                )
             return Missing.from_error(error)
 
     @cached_property

@@ -87,9 +87,9 @@ def choose_models(
     check_type(GoldenQuestions, golden)
     check_number(seed, 0, value_name="seed", is_whole=True)
     if not 0 < recall <= 1:
-        raise DataError("out-of-range", "recall out of range", allowed="above 0, to 1", found=recall)
+        raise DataError("out-of-range", "recall out of range", allowed="above 0, and at most 1", found=recall)
     if not len(result.candidates):
-        set_aside, without_class = len(result.set_aside), result.n_without_class
+        set_aside, without_class = len(result.set_aside_labels), result.n_without_class
         reason = f"{count_noun(set_aside, 'image')} set aside, {count_noun(without_class, 'image')} without a class"
         raise DataError("missing-candidates", "no model has a candidate", found=reason)
     pairs = find_golden_pairs(result, golden)
@@ -115,11 +115,11 @@ def choose_models(
         recall=Proportion(int(np.count_nonzero(proposed)), int(np.count_nonzero(pairs.is_valid))),
         all_models=measure(all_models),
         frontier=tuple(map(measure, [*subsets, all_models])),
-        subsets=search.n_hits.size,
-        exact=search.is_exact,
-        search_images=int(np.count_nonzero(is_search_image)),
-        check_images=int(np.count_nonzero(~is_search_image)),
-        not_candidates=pairs.n_not_candidates,
-        set_aside=pairs.n_set_aside,
-        not_predicted=pairs.n_not_predicted,
+        n_subsets=search.n_hits.size,
+        is_exact=search.is_exact,
+        n_search_images=int(np.count_nonzero(is_search_image)),
+        n_check_images=int(np.count_nonzero(~is_search_image)),
+        n_not_candidates=pairs.n_not_candidates,
+        n_set_aside=pairs.n_set_aside,
+        n_not_predicted=pairs.n_not_predicted,
     )

@@ -80,11 +80,11 @@ def draw_golden(
     if n_questions >= len(candidates) or counts.sum() >= rows.size:
         raise DataError(
             "all-golden",
-            "golden questions would take all tasks",
-            allowed=f"under {len(candidates):,}, on at least 2 images",
+            "so many golden questions would leave no questions for the raters",
+            allowed=f"fewer than {len(candidates):,}; the candidates must be on at least 2 images",
             found=f"{n_questions:,}; the candidates are {len(candidates):,} questions on "
             f"{count_noun(rows.size, 'image')}",
-            fix="fewer golden questions, or more candidates",
+            fix="use fewer golden questions, or more candidates",
         )
     rng = np.random.default_rng(seed)
     order = np.lexsort((rng.random(rows.size), class_ids[rows], strata))
@@ -137,7 +137,7 @@ def _measure_suspicion(candidates: Candidates, original: LabelSets | None) -> tu
 def _are_original_labels(candidates: Candidates, original: LabelSets | None) -> npt.NDArray[np.bool_]:
     """Return whether each candidate is the original label of its image."""
     if ORIGINAL_SOURCE in candidates.sources:
-        return np.asarray(candidates.by_source[:, candidates.sources.index(ORIGINAL_SOURCE)])
+        return np.asarray(candidates.is_proposed_by_source[:, candidates.sources.index(ORIGINAL_SOURCE)])
     questions = candidates.questions
     if original is None or not len(original):
         return np.zeros(len(questions), np.bool_)

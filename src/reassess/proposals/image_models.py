@@ -103,7 +103,7 @@ class ImageModel:
         """
         with add_error_place(self.name):
             scores = as_floats(as_scores(self._call_function(pixels)))
-            check_length(len(scores), len(pixels), things_name="rows of scores", item_name="image")
+            check_length(len(scores), len(pixels), plural_name="rows of scores", item_name="image")
         return scores
 
     def _call_function(self, pixels: Sequence[npt.NDArray[np.uint8]]) -> Any:

@@ -132,7 +132,9 @@ def predict(
                     workers=workers,
                     progress=progress,
                 )
-        with write_atomically(before_move=unfinished.record_outputs_and_remove_old, mark=unfinished.temporary_mark):
+        with write_atomically(
+            before_move=unfinished.record_outputs_and_remove_old, temporary_prefix=unfinished.temporary_mark
+        ):
             results = tuple(run.write_predictions(image_source, may_replace) for run in runs)
         unfinished.remove_folder()
     return results

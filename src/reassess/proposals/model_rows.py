@@ -100,7 +100,7 @@ def _no_known_image_error(images: Sequence[str], numbering: ImageNumbers) -> Dat
     """Create the error for a model without a known image."""
     return DataError(
         "nothing-in-common",
-        "no image of the model is known",
+        "model has predictions only for unknown images",
         allowed=f"names such as {join_first(numbering.names, max_items=2)}" if numbering.names else None,
         found=join_first(images, max_items=2) if images else "no image",
         fix=suggest_match(images, numbering.names, match=numbering.match) or "check the names, or remove the model",

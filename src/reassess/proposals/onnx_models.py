@@ -92,7 +92,7 @@ def _make_scoring_function(path: Path, session: Any, transform: Transform) -> Ca
             "wrong-input",
             "ONNX file does not take images",
             where=path,
-            allowed=f"one input of floats, (images, 3, {sides[0]}, {sides[1]}) by the transform",
+            allowed=f"one float input of shape (images, 3, {sides[0]}, {sides[1]}), the size that the transform gives",
             found="; ".join(f"{arg.type} {arg.shape}" for arg in inputs),
             fix="correct crop in the transform",
         )

@@ -80,8 +80,8 @@ class OutputClasses:
         return f"{names}, so these outputs are not used: {self._format_unknown_names()}"
 
     def _format_unknown_names(self) -> str:
-        """Format the names of outputs that are not classes, each with the most similar class."""
-        labels = [self.classes.label(class_id) for class_id in range(self.classes.count or 0)]
+        """Format the names of outputs that are not classes, each with the max_items similar class."""
+        labels = [self.classes.short_name(class_id) for class_id in range(self.classes.count or 0)]
         similar_names = [
             (name, suggest_name(name, (*labels, *self.classes.wnids))) for name in self.unknown_names[:_MAX_NAMES]
         ]
@@ -96,14 +96,14 @@ class OutputClasses:
         # Of two wnids, one is always like the other. Lists of a large model name many classes of no interest.
         is_open = np.full(self.classes.count or 0, self.has_summed_outputs)
         is_open |= ~np.isin(np.arange(is_open.size), self._ids_with_output)
-        labels = [self.classes.label(class_id) for class_id in np.flatnonzero(is_open).tolist()]
+        labels = [self.classes.short_name(class_id) for class_id in np.flatnonzero(is_open).tolist()]
         misspelt = [name for name in self.unknown_names if not are_wnids([name]) and suggest_name(name, labels)]
         if misspelt:
             raise DataError(
                 "unknown-class",
                 "unknown class",
                 where=OUTPUT_LIST,
-                allowed=self.classes.allowed_names,
+                allowed=self.classes.allowed_names_text,
                 found=replace(self, unknown_names=tuple(misspelt))._format_unknown_names(),
                 fix='correct the names, or write "-" for outputs that are not classes',
             )
@@ -113,17 +113,17 @@ class OutputClasses:
         class_ids = np.setdiff1d(np.arange(self.classes.count or 0), self._ids_with_output).tolist()
         faults = [f"not a class: {self._format_unknown_names()}"] if self.unknown_names else []
         faults += [
-            f"without an output: {join_first([self.classes.label(k) for k in class_ids], max_items=_MAX_NAMES)}"
+            f"without an output: {join_first([self.classes.short_name(k) for k in class_ids], max_items=_MAX_NAMES)}"
         ] * bool(class_ids)
         if faults:
             raise DataError(
                 "unknown-class" if self.unknown_names else "missing-classes",
-                "table of outputs does not have the classes of the benchmark",
+                "table of outputs does not name exactly the classes of the benchmark",
                 where=OUTPUT_LIST,
-                allowed=f"each of the {self.classes.count:,} classes, with at least one output",
+                allowed=f"at least one output for each of the {self.classes.count:,} classes",
                 found="\n".join(faults),
-                fix="correct the names, and add a line for each class; in a list with one line per output, a class may "
-                "have no output",
+                fix="correct the names, and add a line for each missing class; or use a list with one line per "
+                "output, where a class may have no output",
             )
 
     @property
@@ -247,7 +247,7 @@ class OutputClasses:
     def to_predictions(self, scores: npt.NDArray[np.float16], images: Sequence[str]) -> Predictions:
         """Convert stored scores to predictions."""
         columns = None if self.has_summed_outputs else self.output_class_ids
-        return Predictions.from_scores(scores, images, columns=columns, classes=self.classes)
+        return Predictions.from_scores(scores, images, output_class_ids=columns, classes=self.classes)
 
 
 def _make_class_list(n_outputs: int, names: Sequence[str]) -> Classes:

@@ -104,7 +104,7 @@ class GoldenPairs:
 def find_sent_pairs(result: ProposalResult) -> ProposedPairs:
     """Return all pairs that go to raters, with the models that propose and send them."""
     sends = result.is_sent[result.candidates.questions.image_ids]
-    return ProposedPairs(result.proposes | result.is_original[:, None], sends)
+    return ProposedPairs(result.is_proposed_by_model | result.is_original[:, None], sends)
 
 
 def find_golden_pairs(result: ProposalResult, golden: GoldenQuestions) -> GoldenPairs:
@@ -141,7 +141,7 @@ def find_golden_pairs(result: ProposalResult, golden: GoldenQuestions) -> Golden
 
 def _pairs_including_original_labels(result: ProposalResult) -> tuple[Questions, ProposedPairs]:
     """Return all pairs that any subset of models may propose, including pairs of original labels."""
-    proposed, set_aside, original = result.candidates.questions, result.set_aside, result.is_original[:, None]
+    proposed, set_aside, original = result.candidates.questions, result.set_aside_labels, result.is_original[:, None]
     count, classes = len(proposed.images), result.candidates.questions.classes
     questions = Questions(
         images=(*proposed.images, *set_aside.images),
@@ -152,7 +152,7 @@ def _pairs_including_original_labels(result: ProposalResult) -> tuple[Questions,
     predicts = result.is_predicted[questions.image_ids]
     candidates = slice(len(proposed))
     members, sends = predicts.copy(), predicts.copy()
-    members[candidates] = np.where(original, predicts[candidates], result.proposes)
+    members[candidates] = np.where(original, predicts[candidates], result.is_proposed_by_model)
     sends[candidates] = np.where(original, predicts[candidates], result.is_sent[proposed.image_ids])
     return questions, ProposedPairs(members, sends)
 

@@ -162,7 +162,9 @@ def propose(
     """
     check_number(per_image, 1, value_name="number of candidates per image")
     if isinstance(models, Iterator):
-        raise DataError("not-repeatable", "models can be read only once", fix="give a dict, or list(models)")
+        raise DataError(
+            "not-repeatable", "models are an iterator, which can be read only once", fix="give a dict or a list"
+        )
     benchmark = Benchmark() if benchmark is None else benchmark
     labels = LabelSets.from_lists([], [], benchmark.classes) if original is None else original
     check_one_label_each(labels)
@@ -188,9 +190,9 @@ def propose(
     n_pairs_per_model = _choose_n_pairs_per_model(best_pairs.values(), fixed_keys, max_candidates)
     return ProposalResult(
         candidates=_make_candidates(numbered_models, images, best_pairs, n_pairs_per_model, labels.classes),
-        set_aside=images.list_set_aside(labels.classes),
-        most_probable=n_pairs_per_model,
-        per_image=per_image,
+        set_aside_labels=images.list_set_aside(labels.classes),
+        n_pairs_per_model=n_pairs_per_model,
+        allowed_candidates_per_image=per_image,
         models=tuple(
             _summarize_model(model, int(np.count_nonzero(is_predicted))) for model in numbered_models.values()
         ),
@@ -214,7 +216,7 @@ def _check_model_names(names: list[str]) -> None:
     """Raise `DataError` for missing, duplicate or reserved names of models."""
     if not names:
         raise DataError("missing-models", "models are missing", fix="add at least one")
-    check_unique(names, thing="a model")
+    check_unique(names, value_name="a model")
     if ORIGINAL_SOURCE in names:
         raise DataError(
             "reserved-name",
@@ -228,7 +230,10 @@ def _summarize_model(model: NumberedPredictions, n_images: int) -> ProposingMode
     """Count the images that a model does not predict, and the unknown images that it predicts."""
     n_known = int(np.count_nonzero(model.image_numbers >= 0))
     return ProposingModel(
-        name=model.name, kind=model.score_kind, missing=n_images - n_known, unknown=model.image_numbers.size - n_known
+        name=model.name,
+        kind=model.score_kind,
+        n_missing_images=n_images - n_known,
+        n_unknown_images=model.image_numbers.size - n_known,
     )
 
 

@@ -32,7 +32,7 @@ def is_array_file(file: Path) -> bool:
 
 def list_output_files(names: Sequence[str], output: Path) -> list[Path]:
     """List the output file of each model: the output itself, or a file in it for several models."""
-    check_unique(names, thing="a model")
+    check_unique(names, value_name="a model")
     if repeat := find_first_duplicate([_model_key(name) for name in names]):
         raise DataError(
             "two-outputs-one-file",
@@ -57,7 +57,7 @@ def list_output_files(names: Sequence[str], output: Path) -> list[Path]:
         )
         raise OutputError("output-is-folder", "for several models, the output is a folder", where=output, fix=fix)
     files = [output / f"{name}{_ARRAY_SUFFIX}" for name in _make_file_names(names)]
-    check_unique(files, thing="an output", fix="run the models separately")
+    check_unique(files, value_name="an output", fix="run the models separately")
     return files
 
 

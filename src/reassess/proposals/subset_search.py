@@ -160,7 +160,7 @@ class SubsetMeter:
     """Measures the recall, precision and candidates of a subset of models."""
 
     def __init__(self, result: ProposalResult, golden: GoldenPairs) -> None:
-        self._names = result.names
+        self._names = result.model_names
         self._golden = golden
         self._pairs = find_sent_pairs(result)
         self._sent, self._predicted = (
@@ -175,8 +175,8 @@ class SubsetMeter:
             models=tuple(name for name, is_in in zip(self._names, subset, strict=True) if is_in),
             recall=Proportion(hits, int(np.count_nonzero(self._golden.is_valid))),
             precision=Proportion(hits, int(np.count_nonzero(proposed))),
-            without_golden=self._golden.unanswered.count_proposed_by(subset),
-            candidates=self._pairs.count_proposed_by(subset),
-            images=self._sent.count_proposed_by(subset),
-            missing=len(self._predicted) - self._predicted.count_proposed_by(subset),
+            n_without_golden=self._golden.unanswered.count_proposed_by(subset),
+            n_candidates=self._pairs.count_proposed_by(subset),
+            n_images=self._sent.count_proposed_by(subset),
+            n_missing_images=len(self._predicted) - self._predicted.count_proposed_by(subset),
         )

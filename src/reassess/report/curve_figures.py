@@ -173,7 +173,7 @@ def _plot_replays(drawing: Drawing, replays: Mapping[str, Sequence[StopReplay]])
         f"{count_noun(first_replay.n_votes, 'vote')} on {count_noun(first_replay.n_questions, 'question')}, replayed "
         f"in {first_replay.n_used_votes.size} "
         "random orders; a question closes when the probability of its class is outside the bounds next to each point, "
-        f"after at least {first_replay.rule.at_least} votes; labels at threshold {first_replay.threshold:g}"
+        f"after at least {first_replay.rule.min_votes} votes; labels at threshold {first_replay.threshold:g}"
     )
 
 
@@ -190,7 +190,7 @@ def _plot_choice(drawing: Drawing, choice: ModelChoice) -> None:
     if len(line) > 1:
         edges = np.stack([steps[:-1], steps[1:]], axis=1)
         drawing.obstacles += [points_along(edge, _CHOICE_SAMPLES // len(line) + 2) for edge in edges]
-    best = "best subset" if choice.exact else "best subset found"
+    best = "best subset" if choice.is_exact else "best subset found"
     drawing.add_label(best, line[len(line) // 2 :][:1], color=_BEST_COLOUR)
     subsets = [(choice.all_models, "all models", _ALL_COLOUR)]
     subsets += [] if choice.chosen is None else [(choice.chosen, "chosen", _CHOSEN_COLOUR)]
@@ -209,10 +209,10 @@ def _plot_choice(drawing: Drawing, choice: ModelChoice) -> None:
     drawing.axes.grid()
     drawing.axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     drawing.write_heading(
-        f"{count_noun(choice.subsets, 'subset')} of {count_noun(len(choice.all_models.models), 'model')}, "
-        f"{choice.search} "
-        f"search; {count_noun(choice.recall.n, 'valid golden question')}, {choice.not_candidates:,} not candidates "
-        f"of any model; recall measured on {count_noun(choice.check_images, 'golden image')} not used in the search"
+        f"{count_noun(choice.n_subsets, 'subset')} of {count_noun(len(choice.all_models.models), 'model')}, "
+        f"{choice.search_kind} "
+        f"search; {count_noun(choice.recall.n, 'valid golden question')}, {choice.n_not_candidates:,} not candidates "
+        f"of any model; recall measured on {count_noun(choice.n_check_images, 'golden image')} not used in the search"
         f"{'' if choice.chosen is None else '; bar: down to the lower 90 % confidence bound of recall'}"
     )
 
@@ -221,10 +221,10 @@ def _draw_bound(drawing: Drawing, choice: ModelChoice) -> None:
     """Draw the lower bound of the recall of the chosen models."""
     if choice.chosen is None or choice.recall_bound is None:
         return
-    candidates, recall = choice.chosen.candidates, choice.bounded_recall.value or 0.0
+    candidates, recall = choice.chosen.n_candidates, choice.bounded_recall.value or 0.0
     ends = np.array([[candidates, choice.recall_bound], [candidates, recall]])
     drawing.draw_line(ends, "-", n_avoided_points=16, color=_CHOSEN_COLOUR, linewidth=1.2, zorder=4)
 
 
 def _subset_position(subset: ModelSubset) -> tuple[float, float]:
-    return subset.candidates, subset.recall.value or 0.0
+    return subset.n_candidates, subset.recall.value or 0.0

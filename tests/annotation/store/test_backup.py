@@ -105,7 +105,7 @@ def test_backup_does_not_replace_files_beside_campaign(path: Path, ending: str) 
     place = path.with_name(f"c.db{ending}")
     before = place.read_bytes() if place.exists() else None
     assert message(backup_campaign, path, place, force=True) == (
-        f"campaign name cannot end in {ending}, like files beside a campaign\n"
+        f"campaign name cannot end in {ending}, the ending of files that SQLite writes next to a campaign\n"
         f"  where:   {place}\n"
         "  fix:     choose another name"
     )

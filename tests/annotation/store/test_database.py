@@ -41,9 +41,9 @@ from tests.helpers import message
 RESTORE = "  fix:     use a copy by reassess annotate backup"
 NO_CAMPAIGN = "not a campaign\n  where:   FILE\n  fix:     reassess annotate create"
 FORM = (
-    "version of the campaign is unknown\n"
+    "schema version of the campaign is unknown\n"
     "  where:   FILE\n"
-    "  allowed: one form in the table alembic_version, from 0001 on\n"
+    "  allowed: one schema version, 0001 or later, in the table alembic_version\n"
     f"  found:   {{}}\n{RESTORE}"
 )
 FAULT = f"{{}}\n  where:   FILE\n  found:   {{}}\n{RESTORE}"

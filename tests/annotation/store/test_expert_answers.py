@@ -220,7 +220,8 @@ def test_impossible_practice_does_not_begin(make_campaign: Callable[..., Campaig
     expert = add_person(campaign, "kim", "expert")
     turns = answer_all(campaign, expert, YES)
     assert why_waiting(campaign) == (
-        "no practice question is invalid, so nobody can reach the bar; an owner can admit raters on the owner page"
+        "no practice question is invalid, so nobody can reach the pass mark; an owner can admit raters on the owner "
+        "page"
     )
     assert why(campaign, 1) == "experts"
     bob = add_person(campaign, "bob")

@@ -51,7 +51,7 @@ def test_original_labels_of_all_images_are_exported(address: str | Path, names: 
     labels = LabelSets.from_lists(["m1.png", "x.png", "m2.png"], lists, Classes(6, names=tuple(names)))
     campaign = campaign_at(address, (1, 1, 1), original=labels)
     exported = export_votes(campaign)
-    assert exported.original.sets() == {"m1.png": {4}, "m2.png": {0}, "x.png": {1}}
+    assert exported.original.classes_by_image() == {"m1.png": {4}, "m2.png": {0}, "x.png": {1}}
     assert exported.original.classes == CLASSES
     assert not campaign.has_original_votes
 

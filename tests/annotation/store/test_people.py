@@ -186,7 +186,7 @@ def test_only_waiting_raters_can_be_admitted(campaign: Campaign) -> None:
     for name, role in (("ann", "rater"), ("eva", "expert")):
         assert message(admit_rater, campaign, add_person(campaign, name, role), NOW) == (
             "person is not waiting to be admitted\n"
-            "  allowed: a rater in practice, or below the bar\n"
+            "  allowed: a rater in practice, or below the pass mark\n"
             f"  found:   {name}: {role}, rating"
         )
     with connect_for_reading(campaign.engine) as connection:

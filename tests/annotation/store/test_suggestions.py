@@ -147,7 +147,7 @@ def test_suggestion_for_practice_image_is_logged_but_not_asked(path: Path) -> No
     give(campaign, rater, turn, MAYBE)
     assert why(campaign, rater) == "failed"
     assert message(suggest_class, campaign, rater, turn.task_id, 4, NOW) == (
-        "suggestions are closed\n  found:   a rater who did not reach the bar"
+        "suggestions are not accepted\n  found:   a rater who did not reach the pass mark"
     )
     assert [(suggestion.class_id, suggestion.n_people) for suggestion in export_votes(campaign).suggestions] == [(5, 1)]
 

@@ -63,8 +63,8 @@ def test_earlier_form_is_upgraded_with_votes(older: str | Path) -> None:
     assert message(open_campaign, older) == (
         "campaign was created by an earlier version of reassess\n"
         f"  where:   {older}\n"
-        f"  allowed: the form {CURRENT_FORM}\n"
-        "  found:   the form 0001\n"
+        f"  allowed: schema version {CURRENT_FORM}\n"
+        "  found:   schema version 0001\n"
         f"  fix:     reassess annotate backup {older} -o COPY --upgrade"
     )
     backup = older.with_name("before.db") if isinstance(older, Path) else None
@@ -110,8 +110,8 @@ def test_later_form_raises(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         assert message(function, path) == (
             "campaign was created by a later version of reassess\n"
             f"  where:   {path}\n"
-            "  allowed: the form 0000\n"
-            f"  found:   the form {CURRENT_FORM}\n"
+            "  allowed: schema version 0000\n"
+            f"  found:   schema version {CURRENT_FORM}\n"
             "  fix:     install that version"
         )
 

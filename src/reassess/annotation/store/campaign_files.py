@@ -122,7 +122,7 @@ def _check_campaign_path(path: Path) -> None:
         if os.path.realpath(path).endswith(ending):
             raise OutputError(
                 "reserved-name",
-                f"campaign name cannot end in {ending}, like files beside a campaign",
+                f"campaign name cannot end in {ending}, the ending of files that SQLite writes next to a campaign",
                 where=path,
                 fix="choose another name",
             )
@@ -130,9 +130,9 @@ def _check_campaign_path(path: Path) -> None:
     if exists(log):
         raise OutputError(
             "in-use",
-            "a campaign with this name is open, or was not closed",
+            "a campaign with this name is being served, or its server was killed",
             where=path,
-            found=f"{log.name}, with its newest answers",
+            found=f"the file {log.name}, which contains its newest answers",
             fix="stop its server; if it was killed, run reassess status to close the file; or choose another name",
         )
 
@@ -167,7 +167,11 @@ def lock_campaign_file(address: str | Path) -> Iterator[None]:
         lock = take_lock(Path(f"{path}.lock"), max_wait=_LOCK_TIMEOUT)
     except LockedError as error:
         raise DataError(
-            "in-use", "campaign is in use", where=address, found=str(error), fix="stop it, or use PostgreSQL"
+            "in-use",
+            "campaign is used by another process",
+            where=address,
+            found=str(error),
+            fix="stop that process, or use PostgreSQL",
         ) from error
     except OSError as error:
         raise DataError(

@@ -121,7 +121,7 @@ def admit_rater(campaign: Campaign, person_id: int, now: float, actor_id: int | 
             raise DataError(
                 "not-waiting",
                 "person is not waiting to be admitted",
-                allowed="a rater in practice, or below the bar",
+                allowed="a rater in practice, or below the pass mark",
                 found=f"{row.name}: {row.role}, {row.stage}",
             )
         transaction.connection.execute(update(people).where(people.c.id == person_id).values(stage=Stage.RATING))

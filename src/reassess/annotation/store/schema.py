@@ -296,8 +296,8 @@ def check_form(connection: Connection, address: str | Path) -> None:
             "other-version",
             f"campaign was created by {'an earlier' if form < CURRENT_FORM else 'a later'} version of reassess",
             where=place,
-            allowed=f"the form {CURRENT_FORM}",
-            found=f"the form {form}",
+            allowed=f"schema version {CURRENT_FORM}",
+            found=f"schema version {form}",
             fix=f"reassess annotate backup {place} -o COPY --upgrade"
             if form < CURRENT_FORM
             else "install that version",
@@ -324,9 +324,9 @@ def read_form(connection: Connection, address: str | Path) -> str:
     if len(forms) != 1 or not re.fullmatch(r"(?!0000)\d{4}", str(forms[0])):
         raise DataError(
             "other-version",
-            "version of the campaign is unknown",
+            "schema version of the campaign is unknown",
             where=place,
-            allowed=f"one form in the table {_form_table.name}, from 0001 on",
+            allowed=f"one schema version, 0001 or later, in the table {_form_table.name}",
             found=join_first([str(form) for form in forms]) or "none",
             fix=RESTORE_FIX,
         )

@@ -39,10 +39,10 @@ def suggest_class(campaign: Campaign, person_id: int, task_id: int, class_id: in
         for is_closed, reason in (
             (row.paused, "paused"),
             (row.excluded, "an excluded rater"),
-            (row.stage == Stage.FAILED, "a rater who did not reach the bar"),
+            (row.stage == Stage.FAILED, "a rater who did not reach the pass mark"),
         ):
             if is_closed:
-                raise DataError("no-suggestions", "suggestions are closed", found=reason)
+                raise DataError("no-suggestions", "suggestions are not accepted", found=reason)
         find_turn(transaction, person_id, task_id)
         if connection.scalar(select(schema.classes.c.id).where(schema.classes.c.id == class_id)) is None:
             raise DataError("unknown-class", "unknown class", found=f"class {class_id}")

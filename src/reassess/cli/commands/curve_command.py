@@ -108,11 +108,13 @@ def _parse_method(text: str) -> str:
     multiple=True,
     metavar="LOW,HIGH",
     help="Replay the votes with a stop rule: a question is closed if its probability leaves (LOW, HIGH) after at least "
-    "2 votes. Shows the votes used and the questions changed, also for other rules.",
+    "2 votes. Shows how many votes are used and how many questions get another result, also for other rules.",
 )
 @match_option
 @output_option(
-    "FIGURE|CSV", "Write the curve, or with --stop the rules: a figure (svg, png, pdf) or a table.", required=False
+    "FIGURE|CSV",
+    "Write the curve (with --stop: the results of stop rules) as a figure (svg, png, pdf) or a table.",
+    required=False,
 )
 @add_common_options
 def curve(

@@ -48,7 +48,7 @@ def _parse_models_to_place(text: str) -> LeaderboardRow | Path:
         original, real = 0.0, 0.0
     if accuracy_by_name or not (1 < original <= 100 and 1 < real <= 100):  # not shares
         raise click.BadParameter(f"{text!r} is not a pair of accuracies in percent, such as original=83.1,real=88.5")
-    return LeaderboardRow(model=_UNNAMED_MODEL, original=original, real=real)
+    return LeaderboardRow(model=_UNNAMED_MODEL, original_accuracy=original, reassessed_accuracy=real)
 
 
 @click.command(
@@ -66,12 +66,13 @@ def _parse_models_to_place(text: str) -> LeaderboardRow | Path:
     "models_to_place",
     type=ParsedType("file or accuracies", _parse_models_to_place),
     metavar="FILE|original=P,real=P",
-    help="Place models among the rows: models of a file like TABLE, or one model by its two accuracies in percent.",
+    help="Add your own models to the table: a file with the columns of TABLE, or one model given by its two "
+    "accuracies in percent.",
 )
 @click.option(
     "--family",
     type=ParsedType("pattern", _parse_family_pattern),
-    default=Leaderboard.family,
+    default=Leaderboard.family_pattern,
     metavar="PATTERN",
     help="Regular expression: its match (or first group) in a model's name is the model's family.  [default: the first "
     "word]",
@@ -99,14 +100,14 @@ def leaderboard(
     """
     reject_repeated_files(files)
     run.check_output(output, (*RESULT_SUFFIXES, *FIGURE_SUFFIXES), "a table or figure", benchmark=benchmark)
-    leaderboard_read = read_leaderboard(*(run.add_input("leaderboard", path) for path in files), family=family)
+    leaderboard_read = read_leaderboard(*(run.add_input("leaderboard", path) for path in files), family_pattern=family)
     placements = place_models(leaderboard_read, _read_rows_to_place(run, models_to_place))
     lines = fit_trend(leaderboard_read)
     if benchmark is None:
         benchmark = IMAGENET if leaderboard_read.label_set == Leaderboard.label_set else Benchmark()
     level = _measure_original_label_accuracy(run, benchmark)
     if output is not None and output.suffix.lower() in RESULT_SUFFIXES:
-        make_leaderboard_table(leaderboard_read, leaderboard_read.best_first).write(output, force=run.force)
+        make_leaderboard_table(leaderboard_read, leaderboard_read.rows_best_first).write(output, force=run.force)
     elif output is not None:
         draw_leaderboard(
             output, lines, placements, original_percent=None if level is None else level.percent, force=run.force

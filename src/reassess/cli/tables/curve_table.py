@@ -57,7 +57,10 @@ def print_curves(
     if goal is not None:
         run.add_note("95 %: bootstrap over images, with all golden questions of an image together")
         unrated_text = "not included" if curve_inputs.original is None else "included with their original label"
-        run.add_note(f"labels and empty images: on all images; unrated images are {unrated_text}")
+        run.add_note(
+            "labels and empty images (without a valid class) are counted on all images; unrated images are "
+            f"{unrated_text}"
+        )
 
 
 def _print_golden_vote_count(run: CommandRun, curve_inputs: CurveInputs) -> None:
@@ -68,8 +71,8 @@ def _print_golden_vote_count(run: CommandRun, curve_inputs: CurveInputs) -> None
     voted, scored = (int(np.count_nonzero(kind_votes.sizes)) for kind_votes in (votes, votes_with_golden))
     items = count_noun(scored - voted, "golden item has", "golden items have")
     mean = (len(votes_with_golden) - len(votes)) / (scored - voted)
-    suffix = f" (others: {len(votes) / voted:.1f} votes)" if voted else ""
-    run.print_line(f"{items} only golden votes: {mean:.1f} each{suffix}")
+    suffix = f" (other items: {len(votes) / voted:.1f})" if voted else ""
+    run.print_line(f"{items} only golden votes: {mean:.1f} votes per item{suffix}")
 
 
 def _make_curve_row(curve: MeasuredCurve) -> list[str | None]:
@@ -132,7 +135,7 @@ def print_replays(
     orders = replays[0].n_used_votes.size
     run.add_note(
         f"means over {orders} random orders of the votes; threshold of labels: {replays[0].threshold:g}; at least "
-        f"{replays[0].rule.at_least} votes per question; each rater's accuracy is taken as known from the first vote"
+        f"{replays[0].rule.min_votes} votes per question; each rater's accuracy is taken as known from the first vote"
     )
 
 
@@ -145,7 +148,7 @@ def write_replays(path: Path, replays: Mapping[str, Sequence[StopReplay]], *, fo
             "file": file,
             "low": replay.rule.low,
             "high": replay.rule.high,
-            "at_least": replay.rule.at_least,
+            "at_least": replay.rule.min_votes,
             "threshold": replay.threshold,
             "share_taken": replay.share_of_votes_used,
             "questions_changed": float(replay.n_changed_labels.mean()),

@@ -40,7 +40,7 @@ def print_proposal(
 
 
 def _print_image_counts(run: CommandRun, result: ProposalResult) -> None:
-    images_text = count_noun(len(result.set_aside), "image needs", "images need")
+    images_text = count_noun(len(result.set_aside_labels), "image needs", "images need")
     run.print_line(f"{images_text} no question: all models agree with the original label")
     if result.n_without_original:
         run.print_line(f"{count_noun(result.n_without_original, 'image')} without an original label")
@@ -50,15 +50,15 @@ def _print_image_counts(run: CommandRun, result: ProposalResult) -> None:
         images = count_noun(result.n_without_class, "image")
         run.print_line(f"{images} without a candidate: no original label, and only unknown classes predicted")
     run.print_line(
-        f"N: the {result.most_probable:,} most probable (image, class) pairs of each model, for at most "
-        f"{result.per_image:g} candidates per image"
+        f"N: the {result.n_pairs_per_model:,} most probable (image, class) pairs of each model; N is chosen for at "
+        f"most {result.allowed_candidates_per_image:g} candidates per image on average"
     )
 
 
 def _print_source_table(run: CommandRun, result: ProposalResult) -> None:
     """Print candidates by source: the original labels, then models, the most own candidates first."""
-    names = (ORIGINAL_SOURCE, *result.names)
-    by_source = np.column_stack([result.is_original, result.proposes])
+    names = (ORIGINAL_SOURCE, *result.model_names)
+    by_source = np.column_stack([result.is_original, result.is_proposed_by_model])
     own_counts = (by_source & (by_source.sum(axis=1) == 1)[:, None]).sum(axis=0)
     kinds = {model.name: model.kind for model in result.models}
     models = sorted(range(1, len(names)), key=lambda column: (-own_counts[column], names[column]))
@@ -80,11 +80,13 @@ def _print_model_notes(run: CommandRun, result: ProposalResult, detected_formats
         {name: detected_formats[name] for name in models},
         {name: _SCORE_KINDS.get(model.kind, "") for name, model in models.items()},
         {
-            name: f"{count_noun(model.unknown, 'unknown image')} not used" if model.unknown else ""
+            name: f"{count_noun(model.n_unknown_images, 'unknown image')} not used" if model.n_unknown_images else ""
             for name, model in models.items()
         },
         {
-            name: f"no predictions for {count_noun(model.missing, 'image')} of other models" if model.missing else ""
+            name: f"no predictions for {count_noun(model.n_missing_images, 'image')} of other models"
+            if model.n_missing_images
+            else ""
             for name, model in models.items()
         },
     ]
@@ -108,17 +110,17 @@ def write_model_subsets(path: Path, choice: ModelChoice, *, force: bool = False)
     rows = [
         {
             "models": "; ".join(subset.models) if path.suffix.lower() in (".csv", ".tsv") else list(subset.models),
-            "candidates": subset.candidates,
-            "images": subset.images,
+            "candidates": subset.n_candidates,
+            "images": subset.n_images,
             "hits": subset.recall.hits,
             "valid": subset.recall.n,
             "recall": subset.recall.value,
             "judged": subset.precision.n,
             "precision": subset.precision.value,
-            "without_golden": subset.without_golden,
-            "missing": subset.missing,
+            "without_golden": subset.n_without_golden,
+            "missing": subset.n_missing_images,
             "chosen": subset == choice.chosen,
-            "search": choice.search,
+            "search": choice.search_kind,
         }
         for subset in choice.frontier
     ]
@@ -129,7 +131,7 @@ def print_model_choice(run: CommandRun, choice: ModelChoice) -> None:
     """Print the chosen models, a lower bound of their recall, and the best subsets."""
     _print_chosen_models(run, choice)
     run.print_line(
-        f"{choice.not_candidates:,} of {choice.recall.n:,} golden labels are neither candidates of a model nor "
+        f"{choice.n_not_candidates:,} of {choice.recall.n:,} golden labels are neither candidates of a model nor "
         "original labels"
     )
     printed = _select_printed_subsets(run, choice)
@@ -147,14 +149,14 @@ def print_model_choice(run: CommandRun, choice: ModelChoice) -> None:
     )
     run.print_line(_describe_subset_search(choice))
     run.add_note(
-        f"recall and precision: on the {count_noun(choice.check_images, 'golden image')} for checking; "
-        f"the subsets were selected on {count_noun(choice.search_images, 'other golden image')}"
+        f"recall and precision: on the {count_noun(choice.n_check_images, 'golden image')} for checking; "
+        f"the subsets were selected on {count_noun(choice.n_search_images, 'other golden image')}"
     )
-    if choice.set_aside:
-        images = count_noun(choice.set_aside, "golden image")
+    if choice.n_set_aside:
+        images = count_noun(choice.n_set_aside, "golden image")
         run.print_line(f"{images} where all models agree with the original label, which is the only candidate")
-    if choice.not_predicted:
-        run.print_line(f"{count_noun(choice.not_predicted, 'golden image')} not used: without predictions")
+    if choice.n_not_predicted:
+        run.print_line(f"{count_noun(choice.n_not_predicted, 'golden image')} not used: without predictions")
     run.add_note("recall: share of valid golden questions that are candidates")
     run.add_note("precision: share of valid questions among candidates with a golden answer")
     run.add_note(
@@ -170,17 +172,17 @@ def _print_chosen_models(run: CommandRun, choice: ModelChoice) -> None:
         return
     run.print_line(f"chosen: {', '.join(chosen_subset.models)}")
     run.print_line(
-        f"{count_noun(chosen_subset.candidates, 'candidate')} for {count_noun(chosen_subset.images, 'image')}; "
-        f"of all models: {choice.all_models.candidates:,} for {choice.all_models.images:,}"
+        f"{count_noun(chosen_subset.n_candidates, 'candidate')} for {count_noun(chosen_subset.n_images, 'image')} "
+        f"(with all models: {choice.all_models.n_candidates:,} for {choice.all_models.n_images:,})"
     )
-    if chosen_subset.missing:
-        images = count_noun(chosen_subset.missing, "image")
-        run.print_line(f"{images} without candidates: predicted only by other models")
+    if chosen_subset.n_missing_images:
+        images = count_noun(chosen_subset.n_missing_images, "image")
+        run.print_line(f"{images} without candidates: only models that were not chosen have candidates for them")
     if chosen_subset == choice.all_models:
-        images = count_noun(choice.check_images + choice.search_images, "golden image")
+        images = count_noun(choice.n_check_images + choice.n_search_images, "golden image")
         run.print_line(f"on all {images}: recall {_format_share(choice.bounded_recall)}")
     else:
-        images = count_noun(choice.check_images, "golden image")
+        images = count_noun(choice.n_check_images, "golden image")
         run.print_line(f"on {images} not used in the search:")
         run.print_line(
             f"  recall {_format_share(chosen_subset.recall)}; precision {_format_share(chosen_subset.precision)}"
@@ -200,7 +202,7 @@ def _select_printed_subsets(run: CommandRun, choice: ModelChoice) -> Sequence[Mo
         return frontier
     positions = {round(position) for position in np.linspace(0, len(frontier) - 1, _MAX_PRINTED_SUBSETS - 1).tolist()}
     positions |= {len(frontier) - 1} if choice.chosen is None else {len(frontier) - 1, frontier.index(choice.chosen)}
-    suffix = "" if choice.exact else " found"
+    suffix = "" if choice.is_exact else " found"
     run.print_line(f"{len(positions)} of the {len(frontier):,} best subsets{suffix} (--verbose shows all)")
     return [frontier[position] for position in sorted(positions)]
 
@@ -218,9 +220,9 @@ def _format_model_names(run: CommandRun, subset: ModelSubset, all_models: Sequen
 
 
 def _format_subset_cells(subset: ModelSubset) -> list[object]:
-    mean = None if subset.per_image is None else f"{subset.per_image:.2f}"
+    mean = None if subset.candidates_per_image is None else f"{subset.candidates_per_image:.2f}"
     shares = [None if share.value is None else f"{share.value:.4f}" for share in (subset.recall, subset.precision)]
-    return [f"{subset.candidates:,}", mean, *shares, f"{subset.without_golden:,}"]
+    return [f"{subset.n_candidates:,}", mean, *shares, f"{subset.n_without_golden:,}"]
 
 
 def _format_share(share: Proportion) -> str:
@@ -229,8 +231,8 @@ def _format_share(share: Proportion) -> str:
 
 
 def _describe_subset_search(choice: ModelChoice) -> str:
-    subsets = count_noun(choice.subsets, "subset")
-    if choice.exact:
+    subsets = count_noun(choice.n_subsets, "subset")
+    if choice.is_exact:
         return f"exact search: all {subsets} measured, with the same N"
     return f"greedy search: {subsets} measured, with the same N; other subsets might be better"
 
@@ -242,7 +244,7 @@ def unasked_to_json(
     candidates: Candidates, output: Path, top_k: int, limit: int | None, unknown_counts: Mapping[str, int]
 ) -> dict[str, Any]:
     """Return the results for JSON; `unknown_counts` has the number of unknown images of each file."""
-    candidate_counts = dict(zip(candidates.sources, candidates.by_source.sum(axis=0).tolist(), strict=True))
+    candidate_counts = dict(zip(candidates.sources, candidates.is_proposed_by_source.sum(axis=0).tolist(), strict=True))
     return {
         "output": str(output),
         "candidates": len(candidates),
@@ -269,9 +271,9 @@ def print_unasked_classes(
     number = count_noun(len(candidates), "candidate")
     text = number if len(written) == len(candidates) else f"{len(written):,} of {number}"
     run.print_line(f"{output}: {text}{', the most informative first' if len(candidates) else ''}")
-    predicted = count_noun(len(candidates), "predicted class is", "predicted classes are")
+    predicted = count_noun(len(candidates), "predicted class is not a label", "predicted classes are not labels")
     run.print_line(
-        f"{predicted} not labels and were not asked about: "
+        f"{predicted}, and raters were not asked about {'it' if len(candidates) == 1 else 'them'}: "
         f"{_count_candidates_with_reason(candidates, NOT_ASKED):,} on rated images, "
         f"{_count_candidates_with_reason(candidates, UNRATED):,} on unrated images"
     )
@@ -287,7 +289,7 @@ def _make_unasked_rows(candidates: Candidates, rows: range) -> list[list[object]
         [
             candidates.image_of(row),
             str(class_ids[row]),
-            classes.label(class_ids[row]),
+            classes.short_name(class_ids[row]),
             reasons[row],
             f"{first[row]:,}",
             f"{len(candidates.sources_of(row)):,}",

@@ -157,9 +157,11 @@ def print_progress(run: CommandRun, progress: "Progress") -> None:
     if any(
         person.role == "expert" and person.n_answers and person.last_answer_time is None for person in progress.people
     ):
-        run.add_note("experts without a last answer: their answers were read by annotate create")
+        run.add_note(
+            "experts without the time of a last answer: their answers come from a file given to annotate create"
+        )
     if any(person.stage == "failed" and not person.is_excluded for person in progress.people):
-        run.add_note("failed: below the bar in practice; an owner can admit them")
+        run.add_note("failed: below the pass mark in practice; an owner can admit them")
     for note in progress.flag_notes:
         run.add_note(note)
 
@@ -172,7 +174,7 @@ def describe_practice(practice: "PracticeRound") -> Iterator[str]:
         yield "experts skipped all practice tasks, so raters begin without practice"
     if (chances := practice.blind_pass_probabilities) is not None:
         questions = f"{practice.n_valid + practice.n_invalid:,} questions, {practice.n_valid:,} valid"
-        yield f"practice: {questions}, {practice.n_invalid:,} invalid; bar {practice.bar:g} (balanced accuracy)"
+        yield f"practice: {questions}, {practice.n_invalid:,} invalid; pass mark {practice.bar:g} (balanced accuracy)"
         constant = max(chance for name, chance in chances.items() if name.startswith("always"))
         printed = {name: chance for name, chance in chances.items() if not name.startswith("always")}
         texts = [
@@ -255,7 +257,7 @@ def _format_practice(person: "RaterProgress") -> str | None:
     passed = {True: ", passed", False: ", failed", None: ""}[person.practice_result.has_passed]
     accuracy = person.practice_result.accuracy
     if accuracy.interval is None:  # questions of one truth
-        return f"{accuracy.invalid + accuracy.valid:g} of {accuracy.n:,}{passed}"
+        return f"{accuracy.points_on_invalid + accuracy.points_on_valid:g} of {accuracy.n:,}{passed}"
     value, low, high = (f"{100 * share:.0f}" for share in (accuracy.value or 0.0, *accuracy.interval))
     return f"{value} ({low} to {high}){passed}"
 

@@ -46,7 +46,7 @@ def test_campaign_has_options_and_folder_parts(create: Runner, pets: Path) -> No
         "pets.db: 4 tasks, 8 questions, at most 24 votes (at most 3 per question)",
         "golden: 4 tasks, 8 questions (8 answered by experts), 1 task for practice",
         "golden images are not in the raters' tasks: answers to golden questions decide their labels",
-        "practice: 2 questions, 1 valid, 1 invalid; bar 0.75 (balanced accuracy)",
+        "practice: 2 questions, 1 valid, 1 invalid; pass mark 0.75 (balanced accuracy)",
         "chance to pass without looking at the images: answers at random 33.33 %, no or yes at random 25.00 %, "
         "always the same "
         "0.00 %",
@@ -105,7 +105,7 @@ def test_golden_questions_are_drawn_from_tasks_or_candidates(create: Runner, tas
     golden = {row.image for row in rows(schema.tasks) if row.kind == "golden"}
     assert golden.isdisjoint(row.image for row in rows(schema.tasks) if row.kind == "main")
     assert create("--golden", "8", "--force", tasks=tasks).err.startswith(
-        "Error: golden questions would take all tasks\n"
+        "Error: so many golden questions would leave no questions for the raters\n"
     )
 
 
@@ -299,7 +299,7 @@ def test_invalid_options_raise(create: Runner, options: list[str], code: int, ex
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        ({"pets/consent.md": " \n\n"}, "consent text is empty\n  where:   pets/consent.md\n"),
+        ({"pets/consent.md": " \n\n"}, "consent file is empty\n  where:   pets/consent.md\n"),
         ({"pets/benchmark.json": '{"name": "a\\nb"}'}, "name contains an unusual character\n"),
         ({"pets/examples/cat/x.png": picture(0, "PNG")}, "example image is also in the campaign\n"),
     ],

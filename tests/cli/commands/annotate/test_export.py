@@ -40,7 +40,7 @@ def labels_by(line: str, run: Runner, labels: str = "rated/labels.csv") -> dict[
         program, *argv = shlex.split(command)
         result = run(*argv)
         assert (program, result.code) == ("reassess", 0), result.err
-    return dict(read_labels(labels).sets())
+    return dict(read_labels(labels).classes_by_image())
 
 
 def test_next_step_makes_labels(export: Runner, run: Runner) -> None:
@@ -59,7 +59,7 @@ def test_next_step_makes_labels(export: Runner, run: Runner) -> None:
     Path("rated/labels.csv").unlink()
     assert run("labels", "--benchmark", "rated", "-o", "rated/labels.csv", "--threshold", "0.5").code == 0
     again = export("--force", "--rater-names")
-    assert again.err == "Warning: rated contains parts made from earlier votes: scores.csv, labels.csv\n"
+    assert again.err == "Warning: rated contains benchmark files made from earlier votes: scores.csv, labels.csv\n"
     assert next_of(again) == (  # at the threshold of the folder
         "reassess aggregate --benchmark rated -o rated/scores.csv --force && "
         "reassess labels --benchmark rated -o rated/labels.csv --force --details changed-2.csv"

@@ -26,7 +26,7 @@ from reassess.text import format_bytes
 @click.option(
     "--upgrade",
     is_flag=True,
-    help="After the copy, upgrade the campaign from an earlier version. Stop its server first.",
+    help="Make the copy, then upgrade a campaign that an earlier version of reassess created. Stop its server first.",
 )
 @add_common_options
 def backup(run: CommandRun, campaign: str | Path, output: Path | None, upgrade: bool) -> None:
@@ -58,6 +58,6 @@ def backup(run: CommandRun, campaign: str | Path, output: Path | None, upgrade: 
     if output is not None:
         run.print_line(f"{output}: {format_bytes(output.stat().st_size)}")
     if forms and forms["before"] == forms["after"]:
-        run.print_line(f"{campaign_name}: already up to date (form {forms['after']})")
+        run.print_line(f"{campaign_name}: already up to date (schema version {forms['after']})")
     elif forms:
-        run.print_line(f"{campaign_name}: upgraded from form {forms['before']} to {forms['after']}")
+        run.print_line(f"{campaign_name}: upgraded from schema version {forms['before']} to {forms['after']}")

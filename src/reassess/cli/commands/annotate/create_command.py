@@ -89,7 +89,7 @@ _CONSENT_FILE, _EXAMPLES_FOLDER = "consent.md", "examples"  # of a benchmark fol
     "--bar",
     type=FiniteRange(0, 1),
     metavar="SHARE",
-    help="Balanced accuracy needed to pass practice: the mean of the accuracies on valid and on invalid questions.  "
+    help="Pass mark of practice, as balanced accuracy: the mean of the accuracies on valid and on invalid questions.  "
     "[default: none]",
 )
 @click.option(
@@ -130,9 +130,9 @@ def create(
     check_packages("annotate", "campaigns")
     if bar is not None and not practice:
         raise click.UsageError("--bar needs --practice.")
-    if stop is not None and per_question < stop.at_least:
+    if stop is not None and per_question < stop.min_votes:
         raise click.UsageError(
-            f"--stop needs at least {stop.at_least} votes per question: give --per-question 2 or more."
+            f"--stop needs at least {stop.min_votes} votes per question: give --per-question 2 or more."
         )
     _check_campaign_output(run, campaign, benchmark)
     seed = secrets.randbelow(annotation.MAX_SEED + 1) if seed is None else seed
@@ -201,7 +201,9 @@ def _read_consent(run: CommandRun, folder: Path | None) -> str:
         return ""
     text = "\n".join(read_lines(run.add_input("consent", folder / _CONSENT_FILE)))
     if not text.strip():
-        raise DataError("empty", "consent text is empty", where=folder / _CONSENT_FILE, fix="write it, or delete it")
+        raise DataError(
+            "empty", "consent file is empty", where=folder / _CONSENT_FILE, fix="write the text, or delete the file"
+        )
     return text
 
 
@@ -278,7 +280,7 @@ def _print_campaign(run: CommandRun, campaign: str | Path, plan: "CampaignPlan",
                 "after experts have answered, status prints the chance to pass without looking at the images"
             )
         if n_practice_tasks > plan.n_practice_tasks:
-            reason = ", and a bar needs valid and invalid questions" if plan.bar is not None else ""
+            reason = ", and a pass mark needs valid and invalid questions" if plan.bar is not None else ""
             requested = count_noun(plan.n_practice_tasks, "task")
             run.add_note(f"practice has more than {requested}: it takes all tasks of an image{reason}")
         if n_larger := int((plan.tasks.sizes > golden.sizes.max()).sum()):

@@ -60,7 +60,7 @@ def _parse_person(text: str) -> tuple[str, str | None]:
     default=DEFAULT_ADDRESS,
     show_default=True,
     metavar="URL",
-    help="Address of the pages, as people open it.",
+    help="URL at which people open the pages.",
 )
 @add_common_options
 def invite(

@@ -129,7 +129,7 @@ def simulate(
                 else to_evaluation_labels(labels, read_label_file(run.add_input("labels", labels), classes=classes))
             )
             if annotation.resume(opened, time.time()):
-                run.print_progress_line("the campaign is paused; the copy is resumed")
+                run.print_progress_line("the campaign is paused, but its copy is not")
             annotation.end_expired_turns(opened, math.inf)  # nobody continues their turn in the copy
             is_without_expert = has_no_linked_expert(opened)
             result = annotation.simulate(
@@ -178,7 +178,7 @@ def _print_simulation(
         f"work at {seconds_per_vote:.2f} seconds per answer; finished after {_format_hours(result.elapsed_hours)}"
     )
     if result.n_failed:
-        print_text(f"practice: {result.n_failed:,} of {raters} below the bar, without votes")
+        print_text(f"practice: {result.n_failed:,} of {raters} did not reach the pass mark, and gave no votes")
     print_text(f"questions: {describe_states(result.progress)}")
     not_needed = f"; {count_noun(result.n_not_needed, 'answer')} not needed" if result.n_not_needed else ""
     print_text(f"votes: {result.progress.n_votes:,} of at most {result.max_votes:,}{not_needed}")
@@ -195,8 +195,8 @@ def _print_simulation(
     if result.n_expert_answers:
         answered = count_noun(result.n_expert_answers, "golden question")
         run.add_note(
-            f"a program answered {answered} correctly in the place of experts; without experts' answers, images with "
-            "only golden questions stay unrated"
+            f"a program gave the correct answers to {answered} instead of experts; without experts' answers, images "
+            "with only golden questions stay unrated"
         )
     if is_random:
         run.add_note("for questions without experts' answers, the truth was drawn at random (to set it: --labels FILE)")

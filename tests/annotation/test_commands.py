@@ -5,7 +5,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from reassess.annotation import GivenAnswer, Turn, list_people, next_turn, open_campaign, save_answers
+from reassess.annotation import GivenAnswer, Turn, begin_next_turn, list_people, open_campaign, save_answers
 from reassess.data import read_labels
 from tests.helpers import Run, Runner, document_of, write_files
 
@@ -39,8 +39,8 @@ def test_campaign_on_server_works_from_create_to_labels(
     annotate("invite", "ann", "bob")
     campaign = open_campaign(database)
     for person in list_people(campaign):
-        while person.role == "rater" and isinstance(turn := next_turn(campaign, person.id, 1e9), Turn):
-            new_answers = [GivenAnswer(row.question_id, 0 if row.class_id else 2, 3.0) for row in turn.rows]
+        while person.role == "rater" and isinstance(turn := begin_next_turn(campaign, person.id, 1e9), Turn):
+            new_answers = [GivenAnswer(row.question_id, 0 if row.class_id else 2, 3.0) for row in turn.questions]
             save_answers(campaign, person.id, new_answers, 1e9)
     campaign.close()
     assert run("status", database).out.startswith(

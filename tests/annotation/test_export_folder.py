@@ -39,7 +39,7 @@ def campaign(path: Path) -> Campaign:
         raters=1,
         stop_rule=StopRule(0.01, 0.99),
         golden_share=0.9,
-        original=LabelSets.from_lists(["m0.png", "unasked.png"], [[1], [2]], CLASSES),
+        original_labels=LabelSets.from_lists(["m0.png", "unasked.png"], [[1], [2]], CLASSES),
         settings={"name": "letters", "threshold": 0.7, "match": "name"},
     )
     suggest_class(campaign, 2, turn_of(campaign, 2).task_id, 5, NOW)

@@ -58,7 +58,7 @@ def _print_benchmark_state(run: CommandRun, source: str) -> int:
 def _print_campaign_state(run: CommandRun, campaign: str | Path) -> None:
     from reassess.cli.tables.status_table import print_progress, warn_if_practice_is_easy
 
-    with annotation.using_campaign(campaign) as opened:
+    with annotation.use_campaign(campaign) as opened:
         progress = annotation.measure_progress(opened, time.time())
     command, *arguments = _find_next_annotate_words(progress)
     run.suggest_command("annotate", command, annotation.hide_password(campaign), *arguments)
@@ -75,6 +75,6 @@ def _find_next_annotate_words(progress: "Progress") -> list[str]:
     roles_with_link = {person.role for person in progress.people if person.has_link}
     if progress.n_golden_unknown and "expert" not in roles_with_link:
         return ["invite", "NAME:expert..."]
-    if progress.n_questions_without_rater or (progress.n_open and "rater" not in roles_with_link):
+    if progress.n_questions_without_rater or (progress.n_open_questions and "rater" not in roles_with_link):
         return ["invite", "NAME..."]
-    return ["serve"] if progress.n_open else ["export", "-o", str(find_unused_path("rated"))]
+    return ["serve"] if progress.n_open_questions else ["export", "-o", str(find_unused_path("rated"))]

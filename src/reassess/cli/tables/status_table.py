@@ -172,9 +172,10 @@ def describe_practice(practice: "PracticeRound") -> Iterator[str]:
         yield f"raters cannot begin practice: {practice.reason_to_wait}"
     elif practice.is_skipped:
         yield "experts skipped all practice tasks, so raters begin without practice"
-    if (chances := practice.blind_pass_probabilities) is not None:
-        questions = f"{practice.n_valid + practice.n_invalid:,} questions, {practice.n_valid:,} valid"
-        yield f"practice: {questions}, {practice.n_invalid:,} invalid; pass mark {practice.bar:g} (balanced accuracy)"
+    if (chances := practice.pass_probabilities_by_strategy) is not None:
+        n_valid, n_invalid = practice.n_valid_questions, practice.n_invalid_questions
+        questions = f"{n_valid + n_invalid:,} questions, {n_valid:,} valid, {n_invalid:,} invalid"
+        yield f"practice: {questions}; pass mark {practice.bar:g} (balanced accuracy)"
         constant = max(chance for name, chance in chances.items() if name.startswith("always"))
         printed = {name: chance for name, chance in chances.items() if not name.startswith("always")}
         texts = [
@@ -199,10 +200,10 @@ def warn_if_practice_is_easy(practice: "PracticeRound", *, has_begun: bool = Fal
 
 def describe_states(progress: "Progress") -> str:
     """Describe the number of questions in each state."""
-    closed = f"{progress.n_closed_by_votes:,} with all their votes"
-    if progress.n_closed_by_rule:
-        closed = f"{progress.n_closed_by_rule:,} closed by the stop rule, {closed}"
-    return f"{progress.n_open:,} open, {closed}"
+    closed = f"{progress.n_questions_closed_by_votes:,} with all their votes"
+    if progress.n_questions_closed_by_rule:
+        closed = f"{progress.n_questions_closed_by_rule:,} closed by the stop rule, {closed}"
+    return f"{progress.n_open_questions:,} open, {closed}"
 
 
 def _describe_progress(progress: "Progress") -> Iterator[str]:
@@ -213,8 +214,8 @@ def _describe_progress(progress: "Progress") -> Iterator[str]:
             f", {n_unknown:,} with too few experts' answers: send the experts their links first" if n_unknown else ""
         )
         yield f"golden: {progress.n_golden_valid:,} valid, {progress.n_golden_invalid:,} invalid{first}"
-    if progress.n_golden_without_majority:
-        disagreement = count_noun(progress.n_golden_without_majority, "golden question")
+    if progress.n_truths_without_majority:
+        disagreement = count_noun(progress.n_truths_without_majority, "golden question")
         yield f"experts disagree on {disagreement}: see the owner page"
     yield from describe_practice(progress.practice_round)
     yield (

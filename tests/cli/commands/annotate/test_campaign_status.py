@@ -121,9 +121,9 @@ def test_document_has_everything(status: Runner, work: Callable[..., None]) -> N
 
 
 def test_skipped_images_are_named(status: Runner) -> None:
-    with annotation.using_campaign("pets.db") as campaign:
+    with annotation.use_campaign("pets.db") as campaign:
         ann = annotation.find_person(campaign, "ann").id
-        turn = annotation.next_turn(campaign, ann, 1e9)
-        name = annotation.image_names_by_address(campaign)[turn.image_address]
+        turn = annotation.begin_next_turn(campaign, ann, 1e9)
+        name = annotation.read_image_names_by_address(campaign)[turn.image_address]
         annotation.skip_task(campaign, ann, turn.task_id, 1e9)
     assert f"1 image skipped: {name}" in status().out.splitlines()

@@ -20,7 +20,7 @@ def simulate(run: Runner) -> Runner:
 
 def votes_of(path: str) -> list[tuple[str, int, tuple[tuple[object, object], ...]]]:
     """Return image, class and votes of each question."""
-    with annotation.using_campaign(path) as campaign:
+    with annotation.use_campaign(path) as campaign:
         votes = annotation.export_votes(campaign, with_names=True).votes
     items = votes.items
     return [
@@ -58,7 +58,7 @@ def test_simulated_raters_rate_a_copy(create: Runner, run: Runner, simulate: Run
         "next: reassess annotate export tried.db -o simulated",
     ]
     assert Path("pets.db").read_bytes() == before
-    with annotation.using_campaign("tried.db") as campaign:
+    with annotation.use_campaign("tried.db") as campaign:
         raters = [rater for rater in annotation.measure_progress(campaign, time.time()).people if rater.role == "rater"]
     assert [one.name for one in raters] == ["simulated 1", "simulated 2"]
     results = results_of(simulate("--raters", "2", "--seconds", "900", "--json"))
@@ -84,9 +84,9 @@ def test_simulated_raters_rate_a_copy(create: Runner, run: Runner, simulate: Run
 def test_simulation_releases_tasks_and_resumes_campaign(create: Runner, run: Runner, simulate: Runner) -> None:
     create("--per-question", "1", "--golden-share", "0")
     run("annotate", "invite", "pets.db", "ann")
-    with annotation.using_campaign("pets.db") as campaign:
+    with annotation.use_campaign("pets.db") as campaign:
         ann = annotation.find_person(campaign, "ann").id
-        assert isinstance(annotation.next_turn(campaign, ann, time.time()), annotation.Turn)
+        assert isinstance(annotation.begin_next_turn(campaign, ann, time.time()), annotation.Turn)
         annotation.pause(campaign, time.time())
     first, second, *_ = simulate("--raters", "1").out.splitlines()
     assert first == "the campaign is paused, but its copy is not"

@@ -43,21 +43,21 @@ def backup(run: CommandRun, campaign: str | Path, output: Path | None, upgrade: 
         raise click.UsageError("Missing option '-o' / '--output'.")
     if output is not None:
         check_output(output, force=run.force)
-    forms: dict[str, str] = {}
+    versions: dict[str, str] = {}
     if upgrade:
-        forms["before"], forms["after"] = annotation.upgrade_campaign(campaign, output, force=run.force)
+        versions["before"], versions["after"] = annotation.upgrade_campaign(campaign, output, force=run.force)
     elif output is not None:
         annotation.backup_campaign(campaign, output, force=run.force)
     campaign_name = annotation.hide_password(campaign)
-    if forms:
+    if versions:
         run.suggest_command("annotate", "serve", campaign_name)
     if run.json:
         results = {"output": output and str(output), "bytes": output and output.stat().st_size}
-        run.print_json("annotate", results | forms)
+        run.print_json("annotate", results | versions)
         return
     if output is not None:
         run.print_line(f"{output}: {format_bytes(output.stat().st_size)}")
-    if forms and forms["before"] == forms["after"]:
-        run.print_line(f"{campaign_name}: already up to date (schema version {forms['after']})")
-    elif forms:
-        run.print_line(f"{campaign_name}: upgraded from schema version {forms['before']} to {forms['after']}")
+    if versions and versions["before"] == versions["after"]:
+        run.print_line(f"{campaign_name}: already up to date (schema version {versions['after']})")
+    elif versions:
+        run.print_line(f"{campaign_name}: upgraded from schema version {versions['before']} to {versions['after']}")

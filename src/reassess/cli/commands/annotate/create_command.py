@@ -153,10 +153,10 @@ def create(
             seed=seed,
         ),
         golden_tasks=parts.golden_tasks,
-        experts=parts.experts,
+        expert_votes=parts.experts,
         n_practice_tasks=practice,
-        bar=bar,
-        original=parts.original,
+        practice_bar=bar,
+        original_labels=parts.original,
         has_original_votes=original is not None,
         consent_text=_read_consent(run, parts.benchmark.folder),
         hierarchy=_read_hierarchy(run, parts),
@@ -228,7 +228,7 @@ def _print_campaign(run: CommandRun, campaign: str | Path, plan: "CampaignPlan",
     questions, golden = plan.tasks.questions, plan.golden_tasks
     max_votes = plan.rules.votes_per_question * len(questions)
     n_answered = len(plan.truths) - plan.truths.count(None)
-    n_practice_tasks = int(plan.is_practice_task.sum())
+    n_practice_tasks = int(plan.practice_task_mask.sum())
     if run.json:
         results = {
             "campaign": annotation.hide_password(campaign),
@@ -242,7 +242,7 @@ def _print_campaign(run: CommandRun, campaign: str | Path, plan: "CampaignPlan",
             "golden_tasks": 0 if golden is None else len(golden),
             "golden_questions": len(plan.truths),
             "answered_by_experts": n_answered,
-            "golden_split": plan.n_golden_without_majority,
+            "golden_split": plan.n_truths_without_majority,
             "practice_tasks": n_practice_tasks,
             "practice": plan.practice_round.to_json(),
             "example_images": len(plan.examples),
@@ -266,8 +266,8 @@ def _print_campaign(run: CommandRun, campaign: str | Path, plan: "CampaignPlan",
             run.print_line(f"golden, drawn at random: {describe_sample(sample, int(is_drawn.sum()))}")
         if set(golden.questions.images).isdisjoint(questions.images):
             run.print_line(GOLDEN_NOT_IN_TASKS_NOTE)
-        if plan.n_golden_without_majority:
-            disagreement = count_noun(plan.n_golden_without_majority, "golden question")
+        if plan.n_truths_without_majority:
+            disagreement = count_noun(plan.n_truths_without_majority, "golden question")
             run.print_line(
                 f"experts disagree on {disagreement}: a class is valid if more than half of the experts answered yes"
             )
@@ -275,12 +275,12 @@ def _print_campaign(run: CommandRun, campaign: str | Path, plan: "CampaignPlan",
             run.print_line("the stop rule works only after experts have answered: invite them first")
         for line in describe_practice(plan.practice_round):
             run.print_line(line)
-        if plan.bar is not None and plan.practice_round.n_unanswered:
+        if plan.practice_bar is not None and plan.practice_round.n_unanswered_tasks:
             run.print_line(
                 "after experts have answered, status prints the chance to pass without looking at the images"
             )
         if n_practice_tasks > plan.n_practice_tasks:
-            reason = ", and a pass mark needs valid and invalid questions" if plan.bar is not None else ""
+            reason = ", and a pass mark needs valid and invalid questions" if plan.practice_bar is not None else ""
             requested = count_noun(plan.n_practice_tasks, "task")
             run.add_note(f"practice has more than {requested}: it takes all tasks of an image{reason}")
         if n_larger := int((plan.tasks.sizes > golden.sizes.max()).sum()):

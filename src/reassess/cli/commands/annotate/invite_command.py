@@ -74,7 +74,7 @@ def invite(
     role_by_name = dict(people)
     reject_repeated_files(name for name, _ in people)
     now = time.time()
-    with annotation.using_campaign(campaign) as opened:
+    with annotation.use_campaign(campaign) as opened:
         if not revoke:
             _add_new_people(opened, role_by_name, now, force=run.force)
         invited_people = [annotation.find_person(opened, name) for name in role_by_name]

@@ -60,7 +60,7 @@ def serve(run: CommandRun, campaign: str | Path, address: tuple[str, int, str | 
     """
     check_packages("annotate", "campaigns")
     host, port, path = address
-    with annotation.lock_campaign_file(campaign), annotation.using_campaign(campaign) as opened:
+    with annotation.lock_campaign_file(campaign), annotation.use_campaign(campaign) as opened:
         app = annotation.make_app(opened, open_campaign_images(opened, images))
         run.suggest_command("annotate", "export", annotation.hide_password(campaign), "-o", find_unused_path("rated"))
 

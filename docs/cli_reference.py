@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from reassess.cli import app
+from reassess.cli import root_command
 
 TARGET = Path(__file__).parent / "cli.md"
 WIDTH = 100
@@ -27,7 +27,7 @@ def sections(command: click.Command, parent: click.Context | None, name: str) ->
 def reference() -> str:
     """The whole page."""
     head = "# Command line\n\nMade from the commands' own help by `python docs/cli_reference.py`.\n"
-    return "\n".join([head, *sections(app, None, "reassess")])
+    return "\n".join([head, *sections(root_command, None, "reassess")])
 
 
 def main() -> int:

@@ -9,7 +9,7 @@ import click
 import numpy as np
 import pytest
 
-from reassess.cli import app, main
+from reassess.cli import main, root_command
 from reassess.cli.help_pages import COMMON_OPTIONS, Command
 from reassess.core import LabelSets
 from reassess.report import CHARTS
@@ -20,8 +20,8 @@ _SECTIONS = ("Options:", "Benchmark:", "Reading files:", "Examples:", "Docs:")
 
 def all_commands() -> list[tuple[str, click.Command]]:
     commands = []
-    for name in app.list_commands(click.Context(app)):
-        command = app.get_command(click.Context(app), name)
+    for name in root_command.list_commands(click.Context(root_command)):
+        command = root_command.get_command(click.Context(root_command), name)
         commands += [(" ".join((name, *path)), leaf) for path, leaf in leaves(command).items()]
     return commands
 
@@ -150,7 +150,7 @@ def test_next_command_is_valid(
 @pytest.mark.parametrize(("name", "command"), all_commands())
 def test_help_has_ordered_sections_and_two_examples(name: str, command: click.Command) -> None:
     assert isinstance(command, Command)
-    text = command.get_help(click.Context(command, info_name=name, **app.context_settings))
+    text = command.get_help(click.Context(command, info_name=name, **root_command.context_settings))
     places = [text.index(f"\n{section}\n") for section in _SECTIONS if f"\n{section}\n" in text]
     assert places == sorted(places)
     assert f"\n{_SECTIONS[-2]}\n" in text

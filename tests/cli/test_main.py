@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 
 from reassess import __version__
-from reassess.cli import app
+from reassess.cli import root_command
 from reassess.cli.help_pages import COMMANDS
 from tests.helpers import Run, Runner, in_one_line, leaves, message_of, output_of, python
 
 LINES = {name: line for lines in COMMANDS.values() for name, line in lines.items()}
-NAMES = tuple(app.list_commands(click.Context(app)))
+NAMES = tuple(root_command.list_commands(click.Context(root_command)))
 
 
 @pytest.mark.parametrize("flag", ["--help", "-h"])
@@ -38,7 +38,7 @@ def test_help_of_a_command_contains_its_line_in_the_list(name: str, line: str, r
 
 @pytest.mark.parametrize("name", NAMES)
 def test_commands_have_the_common_options(name: str) -> None:
-    command = app.get_command(click.Context(app), name)
+    command = root_command.get_command(click.Context(root_command), name)
     for leaf in leaves(command).values():
         options = {option for param in leaf.params for option in param.opts}
         assert {"--json", "--quiet", "--verbose"} <= options
@@ -48,7 +48,7 @@ def test_commands_have_the_common_options(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize(("given", "why"), [("", "The path is empty."), ("a\0b", "The path contains a null byte.")])
 def test_impossible_paths_are_rejected(name: str, given: str, why: str) -> None:
-    command = app.get_command(click.Context(app), name)
+    command = root_command.get_command(click.Context(root_command), name)
     for leaf in leaves(command).values():
         for param in leaf.params:
             if isinstance(param.type, click.Path):

@@ -12,7 +12,7 @@ import pytest
 from rich.cells import cell_len
 
 from reassess.cli import screen
-from reassess.cli.call import Call
+from reassess.cli.command_run import CommandRun
 from tests.helpers import Runner
 
 HEADINGS = ["file", "first number %", "second number", "third"]
@@ -27,12 +27,12 @@ TableLines = Callable[..., list[str]]
 def table_lines(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> TableLines:
     """Return the lines of a table at some width."""
 
-    def call(width: int, rows: list[list[str | None]] = ROWS) -> list[str]:
+    def run(width: int, rows: list[list[str | None]] = ROWS) -> list[str]:
         monkeypatch.setenv("COLUMNS", str(width))
         screen.print_table(HEADINGS, rows)
         return capsys.readouterr().out.splitlines()
 
-    return call
+    return run
 
 
 @pytest.mark.parametrize("width", range(40, 100, 7))
@@ -133,9 +133,9 @@ def test_next_command_can_be_copied(capsys: pytest.CaptureFixture[str], monkeypa
     monkeypatch.setenv("COLUMNS", "20")
     name = "it's a\n new\\\u202e \udcff file.csv"
     for words in ([name, "x y z"], ["a b c d e f g h i j k l", "it's"]):
-        call = Call()
-        call.suggest_command(*words)
-        call.print_notes()
+        run = CommandRun()
+        run.suggest_command(*words)
+        run.print_notes()
         line = capsys.readouterr().out.removeprefix("next: reassess")
         printed = subprocess.run(["bash", "-c", f"printf '%s\\0' {line}"], capture_output=True, check=True).stdout
         assert [os.fsdecode(part) for part in printed.split(b"\0")[:-1]] == words
@@ -160,26 +160,26 @@ def test_long_lines_wrap_with_an_indent(
 def test_first_five_notes_are_printed_without_repeats(
     verbose: bool, last: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    call = Call(verbose=verbose)
+    run = CommandRun(verbose=verbose)
     for text in "11234567":
-        call.add_note(text)
-    call.print_notes()
+        run.add_note(text)
+    run.print_notes()
     lines = capsys.readouterr().out.splitlines()
     assert (lines[0], lines[1], lines[-2:]) == ("1", "2", last)
 
 
 def test_quiet_hides_notes(capsys: pytest.CaptureFixture[str]) -> None:
-    call = Call(quiet=True)
-    call.add_note("a")
-    call.print_line("b")
-    call.print_notes()
+    run = CommandRun(quiet=True)
+    run.add_note("a")
+    run.print_line("b")
+    run.print_notes()
     assert capsys.readouterr().out == ""
 
 
 @pytest.mark.parametrize(("verbose", "expected"), [(False, 2), (True, 3)])
 def test_hidden_rows_are_counted(verbose: bool, expected: int, capsys: pytest.CaptureFixture[str]) -> None:
-    call = Call(verbose=verbose)
-    assert (call.limit_rows(3, 2, "classes"), call.limit_rows(2, 2, "classes")) == (expected, 2)
+    run = CommandRun(verbose=verbose)
+    assert (run.count_rows_to_print(3, 2, "classes"), run.count_rows_to_print(2, 2, "classes")) == (expected, 2)
     assert capsys.readouterr().out == ("" if verbose else "the first 2 of 3 classes (--verbose shows all)\n")
 
 

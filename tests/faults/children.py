@@ -74,11 +74,11 @@ def _serve() -> None:
     """Load everything that rows need, then fork a child for each line of standard input."""
     from numba.core.registry import cpu_target
 
-    from reassess.cli import app
+    from reassess.cli import root_command
     from reassess.report import label_placing
     from tests.helpers import leaves
 
-    leaves(app)
+    leaves(root_command)
     for name in _PRELOADED:
         with suppress(ImportError):  # the extra is not installed
             import_module(name)

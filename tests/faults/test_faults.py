@@ -19,8 +19,8 @@ import click
 import pytest
 
 import reassess
-from reassess.cli import app
-from reassess.cli.call import OUTPUT_PATH_TYPE
+from reassess.cli import root_command
+from reassess.cli.command_run import OUTPUT_PATH_TYPE
 from reassess.formats.files import sha256
 from tests.faults.children import Child, ForkServer
 from tests.faults.inputs import INPUTS
@@ -120,7 +120,7 @@ def row(request: pytest.FixtureRequest, needs: Needs) -> str:
 
 
 def test_every_command_and_output_is_a_row() -> None:
-    words = {" ".join(path): command for path, command in leaves(app).items() if path != (RESUMED,)}
+    words = {" ".join(path): command for path, command in leaves(root_command).items() if path != (RESUMED,)}
     for name in SERVING:
         del words[name]
     assert {name for name in words for row in COMMANDS if row.startswith(f"{name} ") or row == name} == set(words)

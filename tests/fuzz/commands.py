@@ -11,7 +11,7 @@ from unittest.mock import patch
 import click
 from hypothesis import strategies as st
 
-from reassess.cli import app, main
+from reassess.cli import main, root_command
 from tests.faults.inputs import INPUTS
 from tests.fuzz.cases import Case, Target
 from tests.fuzz.contents import contents, folders
@@ -151,5 +151,5 @@ def _refuse_constant(constant: str) -> None:
 
 COMMANDS: Mapping[str, Target] = {
     " ".join(words): Target(_cases(" ".join(words), command), _CALLS[" ".join(words)][1])
-    for words, command in leaves(app).items()
+    for words, command in leaves(root_command).items()
 }

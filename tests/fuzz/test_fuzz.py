@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import reassess
-from reassess.cli import app
+from reassess.cli import root_command
 from tests.fuzz.bad_targets import TARGETS as BAD_TARGETS
 from tests.fuzz.cases import case_of
 from tests.fuzz.commands import COMMANDS
@@ -34,7 +34,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="uses limits of 
 def test_every_reader_and_command_is_a_target() -> None:
     public = {name for name in dir(reassess) if name.startswith("read_") or name == "open_benchmark"}
     assert READERS.keys() - OUTSIDE_REASSESS == public
-    assert COMMANDS.keys() == {" ".join(words) for words in leaves(app)}
+    assert COMMANDS.keys() == {" ".join(words) for words in leaves(root_command)}
 
 
 def test_no_case_fails() -> None:

@@ -31,7 +31,7 @@ from reassess.errors import DataError, OutputError, ReassessError, ReassessWarni
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(__version__, "--version", package_name="reassess")
-def app() -> None:
+def root_command() -> None:
     """Find wrong labels in an image benchmark, and measure models by better ones."""
 
 
@@ -46,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                     "closed-output", "standard output is closed", fix="keep it open, or redirect it to /dev/null"
                 )
             arguments = list(sys.argv[1:] if argv is None else argv)
-            result = app.main(args=arguments, prog_name="reassess", standalone_mode=False, obj=arguments)
+            result = root_command.main(args=arguments, prog_name="reassess", standalone_mode=False, obj=arguments)
         except click.Abort as stop:
             click.echo("Stopped.", err=True)
             _print_error_notes(stop.__cause__)
@@ -74,8 +74,8 @@ def _to_reassess_error(error: ReassessError | MemoryError | OSError) -> Reassess
         fix = "use a machine with more memory, or less data at a time"
         return DataError("out-of-memory", "not enough memory", fix=fix)
     # Standard output was closed, or a file disappeared while it was read.
-    place, reason = error.filename or "standard output", error.strerror or error
-    return OutputError("file-error", "file cannot be read or written", where=place, found=reason)
+    file_name, reason = error.filename or "standard output", error.strerror or error
+    return OutputError("file-error", "file cannot be read or written", where=file_name, found=reason)
 
 
 def _print_error_notes(error: BaseException | None) -> None:
@@ -93,7 +93,7 @@ def _show_warning(
     file: TextIO | None = None,
     line: str | None = None,
 ) -> None:
-    """Print a warning. Equal warnings of this package, such as one per label set, are printed once."""
+    """Print a warning. A warning of this package that was printed before is not printed again."""
     if issubclass(category, ReassessWarning):
         if str(message) not in printed_texts:
             text = format_message(message) if isinstance(message, ReassessWarning) else message

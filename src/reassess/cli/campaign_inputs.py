@@ -13,7 +13,7 @@ import click
 import numpy as np
 
 from reassess import annotation
-from reassess.cli.call import INPUT_PATH_TYPE, Call
+from reassess.cli.command_run import INPUT_PATH_TYPE, CommandRun
 from reassess.cli.options import ParsedType
 from reassess.cli.part_inputs import NO_SOURCE, PartReader, find_part
 from reassess.core import (
@@ -44,7 +44,7 @@ _Part = TypeVar("_Part", Questions, Votes | None, LabelSets | None)
 
 @dataclass(frozen=True)
 class CampaignParts:
-    """The parts of a campaign, with one class list and the benchmark's image names."""
+    """The parts of a campaign. All have the same class list, and the image names of the benchmark."""
 
     benchmark: Benchmark
     tasks: Tasks
@@ -61,40 +61,48 @@ class CampaignParts:
     def rename_images(self, new_names: Mapping[str, str]) -> "CampaignParts":
         """Rename images; names that are not in the mapping stay."""
 
-        def rename_part(part: _Part) -> _Part:
+        def rename_images_of(part: _Part) -> _Part:
             return part if part is None else part.with_images([new_names.get(name, name) for name in part.images])
 
-        def rename_tasks(part: Tasks) -> Tasks:
+        def rename_images_of_tasks(part: Tasks) -> Tasks:
             part_sample = part.sample
             sample = (
                 None
                 if part_sample is None
                 else part_sample.with_images([new_names.get(name, name) for name in part_sample.images])
             )
-            return replace(part, questions=rename_part(part.questions), sample=sample)
+            return replace(part, questions=rename_images_of(part.questions), sample=sample)
 
-        golden = None if self.golden_tasks is None else rename_tasks(self.golden_tasks)
-        experts, original = rename_part(self.experts), rename_part(self.original)
-        return replace(self, tasks=rename_tasks(self.tasks), golden_tasks=golden, experts=experts, original=original)
+        golden = None if self.golden_tasks is None else rename_images_of_tasks(self.golden_tasks)
+        experts, original = rename_images_of(self.experts), rename_images_of(self.original)
+        return replace(
+            self, tasks=rename_images_of_tasks(self.tasks), golden_tasks=golden, experts=experts, original=original
+        )
 
 
 def load_campaign_parts(
-    call: Call, benchmark: Benchmark | None, tasks: Path, golden: int | str | None, original: str | None, *, seed: int
+    run: CommandRun,
+    benchmark: Benchmark | None,
+    tasks_file: Path,
+    golden_option: int | str | None,
+    original_source: str | None,
+    *,
+    seed: int,
 ) -> CampaignParts:
-    """Read the parts of a campaign; `golden` is a number of questions to draw, or a source of questions."""
-    reader = PartReader(call, benchmark)
-    source_tasks = _read_tasks_or_candidates(call.add_input("tasks", tasks), reader.classes)
-    reader.parts["tasks"] = tasks, source_tasks.questions
-    reader.recognize_benchmark(reader.images, needs_classes=True)
-    reader.read_original_labels(original)
+    """Read the parts of a campaign; `golden_option` is a number of questions to draw, or a source of questions."""
+    reader = PartReader(run, benchmark)
+    source_tasks = _read_tasks_or_candidates(run.add_input("tasks", tasks_file), reader.classes)
+    reader.parts["tasks"] = tasks_file, source_tasks.questions
+    reader.set_benchmark_by_images(reader.images, needs_classes=True)
+    reader.read_original_labels(original_source)
     samples: list[Sample] = []  # the first is used
     # Questions of the option are added to the answers of the benchmark, so both sources are read.
-    for source in (golden if isinstance(golden, str) else None, None):
-        if "golden" in reader.parts or golden == NO_SOURCE:
+    for source in (golden_option if isinstance(golden_option, str) else None, None):
+        if "golden" in reader.parts or golden_option == NO_SOURCE:
             break
-        if (path := find_part(call, reader.benchmark, "golden", source)) is not None:
-            golden_read = read_golden_votes_or_questions(reader, path, one_answer_only=True)
-            reader.parts["golden" if isinstance(golden_read, Votes) else "questions"] = path, golden_read
+        if (path := find_part(run, reader.benchmark, "golden", source)) is not None:
+            golden_content = read_golden_file(reader, path, one_answer_only=True)
+            reader.parts["golden" if isinstance(golden_content, Votes) else "questions"] = path, golden_content
             samples += filter(None, [read_sample(path)])
     parts = reader.join_parts(must_share_images=False)
     experts = _join_expert_votes(parts, reader.files)
@@ -105,13 +113,13 @@ def load_campaign_parts(
         tasks_to_rate = replace(source_tasks, questions=parts["tasks"])
         samples[:0] = filter(None, [source_tasks.sample])
         source_tasks = Candidates.from_questions(parts["tasks"])
-        if golden == NO_SOURCE:
+        if golden_option == NO_SOURCE:
             tasks_to_rate = replace(tasks_to_rate, is_golden=None)
     samples = [sample.with_images(to_benchmark_names(sample.images, reader.benchmark)) for sample in samples]
-    if isinstance(golden, int):
+    if isinstance(golden_option, int):
         if tasks_to_rate.is_golden is not None:
-            raise click.UsageError(f"{tasks} has golden questions already: remove --golden {golden}.")
-        samples.insert(0, draw_golden(source_tasks, golden, original=parts.get("original"), seed=seed))
+            raise click.UsageError(f"{tasks_file} has golden questions already: remove --golden {golden_option}.")
+        samples.insert(0, draw_golden(source_tasks, golden_option, original=parts.get("original"), seed=seed))
         tasks_to_rate = tasks_to_rate.with_golden(samples[0])
     sample = samples[0] if samples else None
     if lost_images := {image for sample in samples[1:] for image in sample.images}.difference(
@@ -125,12 +133,12 @@ def load_campaign_parts(
     is_golden = tasks_to_rate.golden_mask
     golden_tasks, tasks_to_rate = tasks_to_rate.select(is_golden), tasks_to_rate.select(~is_golden)
     if len(golden_tasks):
-        experts = add_unanswered_golden(experts, golden_tasks.questions)
+        experts = add_unanswered_golden_questions(experts, golden_tasks.questions)
     if not len(tasks_to_rate):
         raise DataError(
             "all-golden",
             "all questions are golden, so raters have no tasks",
-            where=tasks,
+            where=tasks_file,
             found=count_noun(len(source_tasks.questions), "golden question"),
             fix="make tasks about more images, or fewer golden questions",
         )
@@ -161,7 +169,7 @@ def _read_tasks_or_candidates(path: Path, classes: Classes | None) -> Tasks | Ca
 _MAX_GOLDEN_QUESTIONS = 10**9
 
 
-def _parse_golden_option(text: str) -> int | str:
+def _parse_golden_count_or_source(text: str) -> int | str:
     try:
         number = float(text)
     except ValueError:
@@ -175,14 +183,15 @@ def _parse_golden_option(text: str) -> int | str:
     return int(text)
 
 
-GOLDEN_TYPE = ParsedType("golden", _parse_golden_option)
+GOLDEN_TYPE = ParsedType("golden", _parse_golden_count_or_source)
 GOLDEN_NOT_IN_TASKS_NOTE = "golden images are not in the raters' tasks: answers to golden questions decide their labels"
 
 
-def read_golden_votes_or_questions(
-    reader: PartReader, path: Path, *, one_answer_only: bool = False
-) -> Votes | Questions:
-    """Read experts' votes, or golden questions without answers; `one_answer_only` rejects repeated votes."""
+def read_golden_file(reader: PartReader, path: Path, *, one_answer_only: bool = False) -> Votes | Questions:
+    """Read a golden file: experts' votes or, if the file has no answers, only the golden questions.
+
+    With `one_answer_only`, repeated votes are an error.
+    """
     try:
         return read_votes(path, answers=reader.benchmark.answers, classes=reader.classes, once=one_answer_only)
     except DataError as error:
@@ -200,38 +209,38 @@ def describe_sample(sample: Sample, n_questions: int) -> str:
 
 
 def _join_expert_votes(parts: Mapping[str, Any], files: Mapping[str, Path]) -> Votes | None:
-    """Return experts' votes, with all golden questions as items; None without golden questions."""
+    """Add golden questions without votes to the experts' votes; None if there are no golden questions."""
     experts = None
     if "golden" in parts:
         with add_error_place(files["golden"]):
-            experts = _restrict_to_questions(parts["golden"])
+            experts = _check_golden_votes(parts["golden"])
     if "questions" in parts:
-        return add_unanswered_golden(experts, parts["questions"])
+        return add_unanswered_golden_questions(experts, parts["questions"])
     return experts
 
 
-def add_unanswered_golden(experts: Votes | None, questions: Questions) -> Votes:
+def add_unanswered_golden_questions(expert_votes: Votes | None, questions: Questions) -> Votes:
     """Add golden questions without votes to experts' votes."""
     none = np.zeros(0, np.int64)
-    answers = KNOWN_ANSWERS if experts is None else experts.answers
+    answers = KNOWN_ANSWERS if expert_votes is None else expert_votes.answers
     unanswered = Votes.from_columns(questions, none, none, none, (), answers)
-    return unanswered if experts is None else experts.append(unanswered)
+    return unanswered if expert_votes is None else expert_votes.append(unanswered)
 
 
-def _restrict_to_questions(golden: Votes) -> Votes:
-    """Return experts' votes on questions, with the answers no, maybe and yes."""
-    if not isinstance(golden.items, Questions):
+def _check_golden_votes(golden_votes: Votes) -> Votes:
+    """Return golden votes with the answers no, maybe and yes; `DataError` if they are something else."""
+    if not isinstance(golden_votes.items, Questions):
         raise DataError(
             "not-on-questions",
             "golden answers are not about (image, class) questions",
             fix="use votes with the columns image, class, rater and answer; or --golden none",
         )
-    golden.require_raters("a golden answer")
-    return golden.with_answers(KNOWN_ANSWERS)
+    golden_votes.require_raters("a golden answer")
+    return golden_votes.with_answers(KNOWN_ANSWERS)
 
 
 class _CampaignType(click.ParamType[str | Path]):
-    name = "place"
+    name = "campaign"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str | Path:
         return str(value) if "://" in str(value) else Path(INPUT_PATH_TYPE.convert(value, param, ctx))
@@ -246,15 +255,15 @@ campaign_argument = click.argument("campaign", type=CAMPAIGN_TYPE, metavar="CAMP
 writable_campaign_argument = click.argument("campaign", type=_WritableCampaignType(), metavar="CAMPAIGN")
 
 
-def open_campaign_images(campaign: "Campaign", place: str | Path | None) -> "ImageSource":
+def open_campaign_images(campaign: "Campaign", images_path: str | Path | None) -> "ImageSource":
     """Open the images of a campaign; `DataError` if one is missing."""
-    source_place = place or campaign.images_path
-    if source_place is None:
+    path = images_path or campaign.images_path
+    if path is None:
         raise DataError("missing-images", "image folder of the campaign is unknown", fix="--images FOLDER")
     try:
-        source = open_images(source_place)
+        source = open_images(path)
     except DataError as error:
-        if place is None:
+        if images_path is None:
             error.fix = "move them back, or give their new place: --images FOLDER"
         raise
     annotation.find_stored_names(source, tuple(annotation.read_image_names_by_address(campaign).values()))
@@ -285,21 +294,23 @@ ADDRESS_TYPE = ParsedType("address", _parse_address)
 
 
 def make_serve_command(campaign: str | Path, address: str) -> str:
-    """Return the command that serves the rating pages at an address, or behind a proxy there.
+    """Return the command that serves the rating pages at an address.
+
+    An address that is not a port of this machine belongs to a proxy, and the server runs behind the proxy.
 
     >>> make_serve_command("pets.db", "http://127.0.0.1:9000")
     'reassess annotate serve pets.db --address 127.0.0.1:9000'
     >>> make_serve_command("pets.db", "https://rate.example.org/rating")
     'reassess annotate serve pets.db --address 127.0.0.1:8000/rating'
     """
-    parts = urlsplit(address)
+    url = urlsplit(address)
     serve = ["reassess", "annotate", "serve", annotation.hide_password(campaign)]
-    if parts.scheme != "http" or parts.hostname not in _LOCAL_HOSTS or parts.path:
-        return shlex.join([*serve, "--address", f"127.0.0.1:{_DEFAULT_PORT}{parts.path or '/'}"])
-    port = parts.port or 80
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    usual = port == _DEFAULT_PORT and host == "127.0.0.1"
-    return shlex.join(serve if usual else [*serve, "--address", f"{host}:{port}"])
+    if url.scheme != "http" or url.hostname not in _LOCAL_HOSTS or url.path:
+        return shlex.join([*serve, "--address", f"127.0.0.1:{_DEFAULT_PORT}{url.path or '/'}"])
+    port = url.port or 80
+    host = f"[{url.hostname}]" if ":" in url.hostname else url.hostname
+    is_default = port == _DEFAULT_PORT and host == "127.0.0.1"
+    return shlex.join(serve if is_default else [*serve, "--address", f"{host}:{port}"])
 
 
 def is_on_this_machine(address: str) -> bool:
@@ -310,9 +321,9 @@ def is_on_this_machine(address: str) -> bool:
 def _is_page_address(text: str) -> bool:
     """Return whether a text is a web address without query, fragment and user name."""
     try:
-        parts = urlsplit(text)
-        at_port = parts.port is None or parts.port > 0
+        url = urlsplit(text)
+        has_valid_port = url.port is None or url.port > 0
     except ValueError:  # such as an invalid port
         return False
     is_plain = text.isprintable() and not set(text) & set("?#@\\ ")
-    return is_plain and at_port and parts.scheme in _URL_SCHEMES and bool(parts.hostname)
+    return is_plain and has_valid_port and url.scheme in _URL_SCHEMES and bool(url.hostname)

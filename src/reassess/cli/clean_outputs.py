@@ -6,12 +6,11 @@ from typing import Any
 
 import click
 
-from reassess.aggregation import GoldenQuestions
-from reassess.cleaning import MIN_LABEL_QUALITY, CleaningMethod, HeldOutPredictions, find_label_errors
-from reassess.cli.call import Call, with_progress
+from reassess.cleaning import MIN_LABEL_QUALITY, CleaningMethod
+from reassess.cli.command_run import CommandRun, with_progress
 from reassess.cli.packages import check_packages
 from reassess.cli.part_inputs import find_images_path
-from reassess.core import Benchmark, Cleaning, Match, Sample
+from reassess.core import Benchmark, Cleaning, Match
 from reassess.errors import DataError
 from reassess.formats import write_clean_list, write_cleaning_details, write_label_errors
 from reassess.formats.files import write_atomically
@@ -23,7 +22,7 @@ from reassess.report.writing import REPORT_SUFFIXES
 
 @dataclass(frozen=True)
 class CleaningOutputs:
-    """The output files; None if not requested."""
+    """The output files of `reassess clean`; None for files that were not requested."""
 
     output: Path  # a table of wrong labels, or a txt list of kept images
     details: Path | None  # all labels
@@ -31,16 +30,16 @@ class CleaningOutputs:
     images: Path | None  # the images on the page
 
     @classmethod
-    def check_and_create(
+    def from_options(
         cls,
-        call: Call,
+        run: CommandRun,
         output: Path,
         details: Path | None,
         page: Path | None,
         images: Path | None,
         benchmark: Benchmark | None,
     ) -> "CleaningOutputs":
-        """Create the outputs, after checking that all of them can be written."""
+        """Return the outputs that the options name, after checking that all of them can be written."""
         if page is None and images is not None:
             raise click.UsageError("--images goes with --page.")
         if page is not None:
@@ -48,45 +47,45 @@ class CleaningOutputs:
         if page is not None and images is None:
             if benchmark is None:
                 raise click.UsageError("--page needs --images, or --benchmark FOLDER with images.")
-            images = find_images_path(call, benchmark, needed_by="clean --page")
-        for path, suffixes, thing in (
+            images = find_images_path(run, benchmark, needed_by="clean --page")
+        for path, suffixes, content_name in (
             (output, (*CLEAN_LIST_SUFFIXES, *TABLE_SUFFIXES), "wrong labels or kept images"),
             (details, TABLE_SUFFIXES, "details of cleaning"),
             (page, REPORT_SUFFIXES, "a page"),
         ):
-            call.check_output(path, suffixes, thing, benchmark=benchmark)
+            run.check_output(path, suffixes, content_name, benchmark=benchmark)
         return cls(output, details, page, images)
 
     @property
-    def is_list_of_kept_images(self) -> bool:
+    def lists_kept_images(self) -> bool:
         """Whether the output lists the kept images instead of the wrong labels."""
         return self.output.suffix.lower() in CLEAN_LIST_SUFFIXES
 
-    def write_files(self, call: Call, cleaning: Cleaning, match: Match) -> ShownMistakes | None:
-        """Write all files or none, and return the contents of the page; None without a page."""
+    def write_files(self, run: CommandRun, cleaning: Cleaning, match: Match) -> ShownMistakes | None:
+        """Write all files, or none if one fails. Return what the page shows; None if no page was written."""
         with write_atomically():
-            write = write_clean_list if self.is_list_of_kept_images else write_label_errors
-            write(self.output, cleaning, force=call.force)
+            write = write_clean_list if self.lists_kept_images else write_label_errors
+            write(self.output, cleaning, force=run.force)
             if self.details is not None:
-                write_cleaning_details(self.details, cleaning, force=call.force)
+                write_cleaning_details(self.details, cleaning, force=run.force)
             if self.page is None or self.images is None:
                 return None
             if cleaning.is_kept.all():
-                call.print_line(f"{self.page}: not written, since no label is wrong")
+                run.print_line(f"{self.page}: not written, since no label is wrong")
                 return None
-            record = call.describe_command()
-            places = {"images": str(self.images)}
+            record = run.describe_command()
+            path_by_name = {"images": str(self.images)}
             if not any(str(entry["name"]).endswith("original") for entry in record["inputs"]):
-                places = {"labels": f"{self.images}, by its folders", **places}
-            record["inputs"] += [{"name": name, "path": place, "sha256": None} for name, place in places.items()]
+                path_by_name = {"labels": f"{self.images}, by its folders", **path_by_name}
+            record["inputs"] += [{"name": name, "path": path, "sha256": None} for name, path in path_by_name.items()]
             return write_wrong_labels(
                 self.page,
                 cleaning,
                 self.images,
                 match=match,
                 **record,
-                force=call.force,
-                track=lambda names: with_progress(call, names, "making thumbnails"),
+                force=run.force,
+                track=lambda names: with_progress(run, names, "making thumbnails"),
             )
 
     def to_json(self, page_contents: ShownMistakes | None) -> dict[str, str | None]:
@@ -96,18 +95,20 @@ class CleaningOutputs:
 
 
 @dataclass(frozen=True)
-class ChooseOption:
-    """The value of --choose: a threshold or a precision for the labels to keep; without it, both are None.
+class KeptLabelsOption:
+    """The value of --choose, which tells the labels to keep: those above a threshold, or with a precision.
 
-    >>> ChooseOption.parse("precision=0.9"), ChooseOption.parse("threshold=0.5")
-    (ChooseOption(threshold=None, precision=0.9), ChooseOption(threshold=0.5, precision=None))
+    Without --choose, both are None.
+
+    >>> KeptLabelsOption.parse("precision=0.9"), KeptLabelsOption.parse("threshold=0.5")
+    (KeptLabelsOption(threshold=None, precision=0.9), KeptLabelsOption(threshold=0.5, precision=None))
     """
 
     threshold: float | None = None
     precision: float | None = None
 
     @classmethod
-    def parse(cls, text: str) -> "ChooseOption":
+    def parse(cls, text: str) -> "KeptLabelsOption":
         """Read ``threshold=P`` or ``precision=P``."""
         name, _, share = text.partition("=")
         try:
@@ -118,18 +119,6 @@ class ChooseOption:
             allowed = "threshold=P or precision=P, with P from 0 to 1"
             raise DataError("wrong-syntax", "not a rule that says which labels to keep", allowed=allowed)
         return cls(**{name: value})
-
-    def find_wrong_labels(
-        self,
-        held_out: HeldOutPredictions,
-        method: CleaningMethod,
-        checked_labels: GoldenQuestions | None,
-        sample: Sample | None,
-    ) -> Cleaning:
-        """Find wrong labels by a method; `checked_labels` are labels that people have checked."""
-        return find_label_errors(
-            held_out, method, threshold=self.threshold, precision=self.precision, checked=checked_labels, sample=sample
-        )
 
     def to_json(self, method: CleaningMethod) -> dict[str, Any]:
         """Return the method, its threshold and its precision for JSON."""

@@ -15,8 +15,8 @@ from reassess.aggregation import (
     with_golden_votes,
 )
 from reassess.aggregation.golden_items import golden_vote_sources
-from reassess.cli.aggregate_inputs import is_golden_unanswered_by_raters
-from reassess.cli.call import Call
+from reassess.cli.aggregate_inputs import raters_answered_no_golden_questions
+from reassess.cli.command_run import CommandRun
 from reassess.cli.part_inputs import PartReader, find_part, require_part
 from reassess.core import Benchmark, LabelSets, Scores, Votes
 from reassess.core.scores import UNKNOWN_METHOD
@@ -24,25 +24,26 @@ from reassess.data import find_part_path
 
 
 @dataclass(frozen=True)
-class CurveParts:
-    """Golden answers, and other parts of the benchmark that describe the golden questions.
+class CurveInputs:
+    """Golden answers, and other parts of the benchmark that precision and recall are computed from.
 
-    `votes` are the raters' votes; `all_votes` adds their golden votes on golden items without other votes.
+    `votes` are the raters' votes. `votes_with_golden` also has raters' golden votes, on golden items that have no other
+    votes.
     """
 
     benchmark: Benchmark
     golden_file: Path
-    experts: Votes
+    expert_votes: Votes
     golden: GoldenQuestions
     votes: Votes | None
-    all_votes: Votes | None
-    rater_golden: Votes | None
+    votes_with_golden: Votes | None
+    rater_golden_votes: Votes | None
     original: LabelSets | None
     rules: tuple[MeasuredRule, ...]
 
 
-def load_curve_parts(
-    call: Call,
+def load_curve_inputs(
+    run: CommandRun,
     files: tuple[str, ...],
     benchmark: Benchmark | None,
     golden: str | None = None,
@@ -50,13 +51,13 @@ def load_curve_parts(
     min_experts: int | None = None,
     option_that_needs_votes: str | None = None,
     method: str | None = None,
-) -> tuple[dict[str, tuple[Path, Scores]], CurveParts]:
+) -> tuple[dict[str, tuple[Path, Scores]], CurveInputs]:
     """Read the scores of each file, with their path, and the parts to measure them with."""
     if not files and benchmark is not None:
-        require_part(call, benchmark, "scores")
+        require_part(run, benchmark, "scores")
         files = (benchmark.sources["scores"],)
-    reader = PartReader(call, benchmark)
-    paths = {f"scores {number}": call.resolve_source("scores", file) for number, file in enumerate(files, 1)}
+    reader = PartReader(run, benchmark)
+    paths = {f"scores {number}": run.find_or_download_source("scores", file) for number, file in enumerate(files, 1)}
     for file, (part, path) in zip(files, paths.items(), strict=True):
         scores = reader.read_part(part, path)
         if method is not None:
@@ -65,59 +66,61 @@ def load_curve_parts(
                     f"--method is only for scores of unknown method; {file} was made by {scores.method}."
                 )
             reader.parts[part] = path, replace(scores, method=method)
-    votes = None if benchmark is None else find_part(call, benchmark, "votes", None)
-    reader.recognize_benchmark(reader.images)
+    votes = None if benchmark is None else find_part(run, benchmark, "votes", None)
+    reader.set_benchmark_by_images(reader.images)
     if option_that_needs_votes is not None:
         if "votes" not in reader.benchmark.sources:
             raise click.UsageError(f"{option_that_needs_votes} needs the votes behind the scores: give --benchmark.")
-        votes = require_part(call, reader.benchmark, "votes")
-    parts, curve_parts = _load_answers(reader, votes, golden, min_experts)
-    return {file: (path, parts[part]) for file, (part, path) in zip(files, paths.items(), strict=True)}, curve_parts
+        votes = require_part(run, reader.benchmark, "votes")
+    parts, curve_inputs = _load_golden_and_votes(reader, votes, golden, min_experts)
+    return {file: (path, parts[part]) for file, (part, path) in zip(files, paths.items(), strict=True)}, curve_inputs
 
 
-def _load_answers(
+def _load_golden_and_votes(
     reader: PartReader, votes: Path | None, golden: str | None, min_experts: int | None
-) -> tuple[dict[str, Any], CurveParts]:
+) -> tuple[dict[str, Any], CurveInputs]:
     """Read golden answers, votes and original labels, and join them with the scores."""
     benchmark = reader.benchmark
     scores = list(reader.parts)
     sources = _find_golden_sources(benchmark, golden)
     paths = {} if votes is None else {"votes": votes}
     golden_parts = ("golden",) if votes is None else ("golden", "rater-golden")
-    paths |= {part: reader.call.resolve_source(part, sources[part]) for part in golden_parts if part in sources}
+    paths |= {part: reader.run.find_or_download_source(part, sources[part]) for part in golden_parts if part in sources}
     for part, path in paths.items():
         reader.read_part(part, path)
     reader.read_original_labels()
-    reader.check_item_kinds()
-    parts = reader.join_parts(must_share_images=votes is None or not is_golden_unanswered_by_raters(reader))
-    experts, rater_votes, original = parts["golden"], parts.get("votes"), parts.get("original")
-    golden_votes = parts.get("rater-golden")
+    reader.check_same_item_kind()
+    parts = reader.join_parts(must_share_images=votes is None or not raters_answered_no_golden_questions(reader))
+    expert_votes, rater_votes, original = parts["golden"], parts.get("votes"), parts.get("original")
+    rater_golden_votes = parts.get("rater-golden")
     scores_read = [parts[part] for part in scores]
-    all_votes = rater_votes
+    votes_with_golden = rater_votes
     if rater_votes is not None:
-        all_votes = with_golden_votes(rater_votes, golden_votes, experts)
-        golden_votes = select_golden_votes(rater_votes, experts, golden_votes)
+        votes_with_golden = with_golden_votes(rater_votes, rater_golden_votes, expert_votes)
+        rater_golden_votes = select_golden_votes(rater_votes, expert_votes, rater_golden_votes)
     truth = golden_truth(
-        experts, min_experts=min_experts, scored_questions=[file_scores.questions for file_scores in scores_read]
+        expert_votes, min_experts=min_experts, scored_questions=[file_scores.questions for file_scores in scores_read]
     )
-    if all_votes is not None:
-        truth = truth.without_unrated(all_votes, scores_read)
+    if votes_with_golden is not None:
+        truth = truth.without_unrated(votes_with_golden, scores_read)
     votes_source = "" if votes is None else benchmark.sources["votes"]
     files = {
         "votes": votes_source,
         "rater_golden": benchmark.sources["rater-golden"] if "rater-golden" in paths else votes_source,
         "original": benchmark.sources.get("original", ""),
     }
-    return parts, CurveParts(
+    return parts, CurveInputs(
         benchmark=benchmark,
         golden_file=paths["golden"],
-        experts=experts,
+        expert_votes=expert_votes,
         golden=truth,
         votes=rater_votes,
-        all_votes=all_votes,
-        rater_golden=golden_votes,
+        votes_with_golden=votes_with_golden,
+        rater_golden_votes=rater_golden_votes,
         original=original,
-        rules=measure_simple_rules(truth, votes=all_votes, rater_golden=golden_votes, original=original, files=files),
+        rules=measure_simple_rules(
+            truth, votes=votes_with_golden, rater_golden=rater_golden_votes, original=original, files=files
+        ),
     )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from reassess.cleaning import duplicate_groups
-from reassess.cli.call import Call
+from reassess.cli.command_run import CommandRun
 from reassess.cli.evaluation_inputs import EvaluationInputs
 from reassess.core import Benchmark, Duplicates, LabelSets
 from reassess.core.image_names import image_keys
@@ -21,17 +21,22 @@ from reassess.text import count_noun
 
 @dataclass(frozen=True)
 class DuplicatesOption:
-    """The value of --duplicates: a file, its duplicates, and the benchmark's set (None without rows)."""
+    """The value of --duplicates: a file, its duplicates, and the name of the benchmark's set in it.
+
+    The name is None if the file has no rows.
+    """
 
     file: Path
     duplicates: Duplicates
-    set_name: str | None
+    benchmark_set_name: str | None
 
 
-def load_duplicates(call: Call, text: str, image_names: Sequence[str], benchmark: Benchmark) -> DuplicatesOption:
-    """Read the duplicates of an option ``FILE`` or ``FILE:SET``."""
-    path, name = _split_set_name(text)
-    duplicates = read_duplicates(call.add_input("duplicates", path))
+def load_duplicates(
+    run: CommandRun, option_value: str, image_names: Sequence[str], benchmark: Benchmark
+) -> DuplicatesOption:
+    """Read the duplicates that --duplicates names: ``FILE`` or ``FILE:SET``."""
+    path, name = _split_set_name(option_value)
+    duplicates = read_duplicates(run.add_input("duplicates", path))
     if name is None and not len(duplicates):
         return DuplicatesOption(path, duplicates, None)
     with add_error_place(path):
@@ -47,23 +52,25 @@ def load_duplicates(call: Call, text: str, image_names: Sequence[str], benchmark
 
 
 def load_duplicate_groups(
-    call: Call, text: str, labels: LabelSets, benchmark: Benchmark
+    run: CommandRun, option_value: str, labels: LabelSets, benchmark: Benchmark
 ) -> tuple[list[tuple[str, ...]], int]:
-    """Return groups of labelled duplicates, and the number of duplicates without a label."""
-    loaded = load_duplicates(call, text, labels.images, benchmark)
-    if loaded.set_name is None:
+    """Return the groups of duplicates that have labels, and the number of duplicates without a label."""
+    loaded = load_duplicates(run, option_value, labels.images, benchmark)
+    if loaded.benchmark_set_name is None:
         return [], 0
-    groups = [to_benchmark_names(group, benchmark) for group in duplicate_groups(loaded.duplicates, loaded.set_name)]
+    groups = [
+        to_benchmark_names(group, benchmark) for group in duplicate_groups(loaded.duplicates, loaded.benchmark_set_name)
+    ]
     names = dict.fromkeys(chain.from_iterable(groups))
     unlabelled = {name for name, row in zip(names, labels.find(tuple(names)).tolist(), strict=True) if row < 0}
     labelled = [tuple(name for name in group if name not in unlabelled) for group in groups]
     return [group for group in labelled if len(group) > 1], len(unlabelled)
 
 
-def _split_set_name(text: str) -> tuple[Path, str | None]:
+def _split_set_name(option_value: str) -> tuple[Path, str | None]:
     """Split ``FILE:SET``; a file whose own name contains a colon is not split."""
-    path, colon, name = text.rpartition(":")
-    return (Path(path), name) if colon and name and path and not exists(text) else (Path(text), None)
+    path, colon, name = option_value.rpartition(":")
+    return (Path(path), name) if colon and name and path and not exists(option_value) else (Path(option_value), None)
 
 
 @dataclass(frozen=True)
@@ -71,31 +78,37 @@ class ExcludedImages:
     """Images of the benchmark that have a duplicate in another set."""
 
     file: Path  # the table of duplicates
-    set_name: str | None  # the benchmark's set in the table; None if the table has no rows
+    benchmark_set_name: str | None  # the benchmark's set in the table; None if the table has no rows
     images: tuple[str, ...]  # image names of the benchmark
-    n_exact: int  # number of images with an exact duplicate; the others have only near duplicates
-    n_unknown: int  # number of images that are not in the benchmark
+    n_exact_duplicates: int  # number of images with an exact duplicate; the others have only near duplicates
+    n_unknown_images: int  # number of images that are not in the benchmark
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields for JSON."""
-        counts = {"images": len(self.images), "exact": self.n_exact, "near": len(self.images) - self.n_exact}
-        return {"file": str(self.file), "set": self.set_name, **counts, "unknown": self.n_unknown}
+        counts = {
+            "images": len(self.images),
+            "exact": self.n_exact_duplicates,
+            "near": len(self.images) - self.n_exact_duplicates,
+        }
+        return {"file": str(self.file), "set": self.benchmark_set_name, **counts, "unknown": self.n_unknown_images}
 
     def __str__(self) -> str:
-        if self.set_name is None:
+        if self.benchmark_set_name is None:
             return f"{self.file}: no image excluded, since the table has no duplicates"
-        images, near = count_noun(len(self.images), "image"), len(self.images) - self.n_exact
-        kinds = f" ({self.n_exact:,} exact, {near:,} near)" if self.images else ""
-        text = f"{self.file}: {images} of {self.set_name} excluded, with a duplicate in another set{kinds}"
-        return text + (f"; {self.n_unknown:,} of these are not in the benchmark" if self.n_unknown else "")
+        images, near = count_noun(len(self.images), "image"), len(self.images) - self.n_exact_duplicates
+        kinds = f" ({self.n_exact_duplicates:,} exact, {near:,} near)" if self.images else ""
+        text = f"{self.file}: {images} of {self.benchmark_set_name} excluded, with a duplicate in another set{kinds}"
+        return text + (
+            f"; {self.n_unknown_images:,} of these are not in the benchmark" if self.n_unknown_images else ""
+        )
 
 
-def load_excluded_images(call: Call, text: str, inputs: EvaluationInputs) -> ExcludedImages:
+def load_excluded_images(run: CommandRun, option_value: str, inputs: EvaluationInputs) -> ExcludedImages:
     """Find the benchmark's images that have a duplicate in another set."""
     image_names = _list_image_names(inputs)
     match = inputs.benchmark.match or "path"
-    loaded = load_duplicates(call, text, image_names, inputs.benchmark)
-    path, duplicates, name = loaded.file, loaded.duplicates, loaded.set_name
+    loaded = load_duplicates(run, option_value, image_names, inputs.benchmark)
+    path, duplicates, name = loaded.file, loaded.duplicates, loaded.benchmark_set_name
     if name is None:
         return ExcludedImages(path, None, (), 0, 0)
     with add_error_place(path):
@@ -103,10 +116,10 @@ def load_excluded_images(call: Call, text: str, inputs: EvaluationInputs) -> Exc
     keys = set(image_keys(image_names, match))
     return ExcludedImages(
         file=path,
-        set_name=name,
+        benchmark_set_name=name,
         images=images,
-        n_exact=len(duplicates.images_duplicated_elsewhere(name, "exact")),
-        n_unknown=sum(key not in keys for key in image_keys(images, match)),
+        n_exact_duplicates=len(duplicates.images_duplicated_elsewhere(name, "exact")),
+        n_unknown_images=sum(key not in keys for key in image_keys(images, match)),
     )
 
 

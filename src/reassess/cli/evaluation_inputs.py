@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from reassess.aggregation import label_sets, with_golden_votes
-from reassess.cli.call import Call, reject_repeated_files
+from reassess.cli.command_run import CommandRun, reject_repeated_files
 from reassess.cli.part_inputs import NO_SOURCE, PartReader, require_part
 from reassess.core import (
     USUAL_THRESHOLD,
@@ -53,14 +53,14 @@ class EvaluationInputs:
         return next(iter(self.label_sets.values()))
 
     @property
-    def findings_arguments(self) -> dict[str, Any]:
+    def arguments_for_findings(self) -> dict[str, Any]:
         """Arguments of `reassess.Findings`, by name."""
         names = ("benchmark", "original", "scores", "votes", "experts")
         return {name: getattr(self, name) for name in names} | {"rater_golden_votes": self.rater_golden}
 
     @property
     def is_in_sample(self) -> bool | None:
-        """Whether the golden answers made the scores; None if the files do not tell."""
+        """Whether the scores were made with the golden answers; None if the files do not tell."""
         if "scores" not in self.files or "golden" not in self.files:
             return None
         return is_known_in_sample(self.files["scores"], self.files["golden"], benchmark=self.benchmark)
@@ -75,21 +75,21 @@ class EvaluationInputs:
         """The threshold of the label sets: the benchmark's, or the default."""
         return USUAL_THRESHOLD if self.benchmark.threshold is None else self.benchmark.threshold
 
-    def add_class_tables(self, call: Call) -> None:
-        """Add the class tables of the benchmark, which `reassess.Findings` reads, to the inputs of a call."""
+    def add_class_tables(self, run: CommandRun) -> None:
+        """Add the class tables of the benchmark, which `reassess.Findings` reads, to the inputs of a command."""
         for part in ("groups", "collapsed"):
             if self.benchmark.folder is not None and part in self.benchmark.sources:
-                call.add_input(part, Path(self.benchmark.sources[part]))
+                run.add_input(part, Path(self.benchmark.sources[part]))
 
-    def join_arguments(self, call: Call) -> dict[str, Any]:
-        """Return how to join images, as arguments of `find_outcomes`."""
-        return {"match": self.benchmark.match or "path", "ignore_unknown": call.reading_options.ignore_unknown}
+    def make_join_arguments(self, run: CommandRun) -> dict[str, Any]:
+        """Return the arguments of `reassess.find_outcomes` that tell how to join images."""
+        return {"match": self.benchmark.match or "path", "ignore_unknown": run.reading_options.ignore_unknown}
 
-    def find_outcomes(self, predictions: Predictions, labels: LabelSets, **join_arguments: Any) -> Outcomes:
-        """Compare a model's predictions with one of the label sets; `join_arguments` go to `find_outcomes`.
+    def compute_outcomes(self, predictions: Predictions, labels: LabelSets, **join_arguments: Any) -> Outcomes:
+        """Compute the outcome of each image by one of the label sets, as `reassess.find_outcomes` does.
 
-        With several named label sets, rows without image names are in the order of the first, and images of the other
-        label sets are not unknown.
+        With several named label sets, rows without image names are in the order of the first label set. Images that
+        are in any of the label sets are known.
         """
         first_key = next(iter(self.label_sets))
         if isinstance(first_key, str) and predictions.images is None and len(predictions) == len(self.labels):
@@ -107,41 +107,41 @@ class EvaluationInputs:
 
 
 def load_evaluation_inputs(
-    call: Call,
+    run: CommandRun,
     benchmark: Benchmark | None,
-    labels: str | None,
+    first_labels: str | None,
     original: str | None,
     scores: str | None = None,
     thresholds: tuple[float, ...] | None = None,
     *,
-    more_labels: tuple[str, ...] = (),
+    further_labels: tuple[str, ...] = (),
     needs_votes: bool = False,
     needs_labels: bool = True,
 ) -> EvaluationInputs:
     """Read the parts that models are evaluated with, and convert them to one class list."""
-    is_default = benchmark is None and labels is None and thresholds is None
-    reader = PartReader(call, benchmark)
-    if not needs_labels and labels is None and benchmark is not None and "labels" not in benchmark.sources:
+    is_default = benchmark is None and first_labels is None and thresholds is None
+    reader = PartReader(run, benchmark)
+    if not needs_labels and first_labels is None and benchmark is not None and "labels" not in benchmark.sources:
         reader.parts["labels"] = benchmark.folder or Path("labels"), LabelSets.from_lists([], [], reader.classes)
     elif thresholds is None:
-        sources = {"labels": labels} | {f"labels {number}": more for number, more in enumerate(more_labels, 2)}
-        with add_benchmark_fix(is_default):
-            paths = {part: require_part(call, benchmark, "labels", source) for part, source in sources.items()}
+        sources = {"labels": first_labels} | {f"labels {number}": more for number, more in enumerate(further_labels, 2)}
+        with add_labels_fix_to_errors(is_default):
+            paths = {part: require_part(run, benchmark, "labels", source) for part, source in sources.items()}
         reject_repeated_files(paths.values())
         for part, path in paths.items():
             reader.read_part(part, path)
     else:
-        reader.read_required("scores", _choose_scores_source(labels, scores))
-    reader.recognize_benchmark(reader.images, needs_classes=True)
-    with add_benchmark_fix(is_default):
+        reader.read_required("scores", _find_scores_source(first_labels, scores))
+    reader.set_benchmark_by_images(reader.images, needs_classes=True)
+    with add_labels_fix_to_errors(is_default):
         if thresholds is None:
             reader.read_optional("scores", scores)
         reader.read_original_labels(original)
         if needs_votes:
             reader.read_optional("votes")
         if needs_votes or "scores" in reader.parts:
-            reader.read_golden_votes(None)
-        names = (labels, *more_labels) if more_labels else ()
+            reader.read_golden_parts(None)
+        names = (first_labels, *further_labels) if further_labels else ()
         return _join_evaluation_inputs(reader, is_default, thresholds, names)
 
 
@@ -150,11 +150,11 @@ def _join_evaluation_inputs(
 ) -> EvaluationInputs:
     """Join the parts; `label_set_names` has the names of several label sets, or is empty."""
     parts, files = reader.join_parts(), reader.files
-    _add_class_explanation(reader, parts)
+    _explain_class_source(reader, parts)
     sets: dict[float | str | None, LabelSets]
     if thresholds is None:
         label_parts = [part for part in parts if part.startswith("labels")]
-        label_sets_read = (select_evaluation_labels(files[part], parts[part]) for part in label_parts)
+        label_sets_read = (to_evaluation_labels(files[part], parts[part]) for part in label_parts)
         sets = dict(zip(label_set_names or (None,), label_sets_read, strict=True))
     else:
         name = label_set_name(files["scores"])
@@ -177,25 +177,25 @@ def _join_evaluation_inputs(
 
 
 @contextmanager
-def add_benchmark_fix(is_default: bool) -> Iterator[None]:
-    """Begin the fix of errors with how to name another benchmark, if ImageNet is only the default."""
+def add_labels_fix_to_errors(is_default: bool) -> Iterator[None]:
+    """In the block, errors also tell how to name another benchmark, if ImageNet is only the default."""
     try:
         yield
     except ReassessError as error:
-        if is_default and not isinstance(error, UnreadableFileError) and error.fix != labels_fix():
-            error.fix = Fix.join("; or ", f"for images that are not from ImageNet: {labels_fix()}", error.fix)
+        if is_default and not isinstance(error, UnreadableFileError) and error.fix != format_labels_fix():
+            error.fix = Fix.join("; or ", f"for images that are not from ImageNet: {format_labels_fix()}", error.fix)
         raise
 
 
-def labels_fix() -> str:
-    """Return the options that name the labels of images that are not from ImageNet."""
+def format_labels_fix() -> str:
+    """Describe the options to give if the images are not from ImageNet."""
     command = click.get_current_context().command
     option = "labels" if any(option.name == "labels" for option in command.params) else "original"
     return f"--benchmark FOLDER, or --{option} FILE"
 
 
-def select_evaluation_labels(file: str | Path, labels: LabelSets | MultiLabels) -> LabelSets:
-    """Return the label sets that models are evaluated with."""
+def to_evaluation_labels(file: str | Path, labels: LabelSets | MultiLabels) -> LabelSets:
+    """Return the label sets to evaluate models with: of multi-label sets, the valid classes."""
     if isinstance(labels, LabelSets):
         return labels
     with add_error_place(file):
@@ -208,19 +208,19 @@ def _make_label_set(parts: Mapping[str, Any], threshold: float, name: str) -> La
     )
 
 
-def _add_class_explanation(reader: PartReader, parts: Mapping[str, DataWithClasses]) -> None:
-    """Add an explanation of where the classes come from, if there is no class list."""
+def _explain_class_source(reader: PartReader, parts: Mapping[str, DataWithClasses]) -> None:
+    """If there is no class list, explain in the output which files the class names come from."""
     classes = next((classes_of(part_data) for part_data in parts.values()), Classes())
     if not classes.has_local_ids:
         return
     files = join_first([str(path) for path, part_data in reader.parts.values() if classes_of(part_data).texts])
     names = join_first(classes.texts, max_items=5)
     count = count_noun(len(classes.texts), "class name")
-    reader.call.explanations.append(f"without a class list, the classes are the {count} in {files}, sorted: {names}")
+    reader.run.explanations.append(f"without a class list, the classes are the {count} in {files}, sorted: {names}")
 
 
-def _choose_scores_source(labels: str | None, scores: str | None) -> str | None:
-    """Return the option value for the scores that label sets are made from."""
+def _find_scores_source(labels: str | None, scores: str | None) -> str | None:
+    """Return the scores to make labels from: the value of --scores or, without it, of --labels."""
     if labels is not None and scores is not None:
         raise click.UsageError("With --threshold, labels are made from scores: give either --scores or --labels.")
     if scores == NO_SOURCE:
@@ -229,14 +229,14 @@ def _choose_scores_source(labels: str | None, scores: str | None) -> str | None:
 
 
 def load_original_inputs(
-    call: Call, benchmark: Benchmark, original: str | None, golden: str | None, *, needs_golden: bool = False
+    run: CommandRun, benchmark: Benchmark, original: str | None, golden: str | None, *, needs_golden: bool = False
 ) -> EvaluationInputs:
     """Read the original labels, if available, and golden answers, if given or needed."""
-    reader = PartReader(call, benchmark)
+    reader = PartReader(run, benchmark)
     reader.read_original_labels(original)
     if golden is not None or needs_golden:
         try:
-            path = require_part(call, benchmark, "golden", golden)
+            path = require_part(run, benchmark, "golden", golden)
         except DataError as error:
             if golden is None:
                 error.fix = Fix.join("; or ", "give --golden FILE", error.fix)

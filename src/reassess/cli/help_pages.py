@@ -135,14 +135,14 @@ class LazyGroup(Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Return the command; if it is unknown, the error suggests a similar name, or the command of reassess."""
+        """Return the command; for an unknown name, the error suggests a similar name, or `reassess NAME`."""
         try:
             return super().resolve_command(ctx, args)
         except click.NoSuchCommand as error:
             name = error.command_name
-            outside = ctx.parent is not None and any(name in lines for lines in COMMANDS.values())
-            message = f"No such command {name!r}. Did you mean 'reassess {name}'?" if outside else None
-            possibilities = () if outside else self.names
+            is_top_level_command = ctx.parent is not None and any(name in lines for lines in COMMANDS.values())
+            message = f"No such command {name!r}. Did you mean 'reassess {name}'?" if is_top_level_command else None
+            possibilities = () if is_top_level_command else self.names
             raise click.NoSuchCommand(name, message, possibilities, ctx) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -157,8 +157,10 @@ class Command(_CommandWithExamples):
     """A command with options in sections; --force is removed if the command writes no output."""
 
     def __init__(self, *arguments: Any, params: Sequence[click.Parameter] = (), **settings: Any) -> None:
-        writes = any(getattr(param.type, "is_output", False) for param in params)
-        used_params = [param for param in params if writes or param.name != "force" or not isinstance(param, Option)]
+        writes_output = any(getattr(param.type, "is_output", False) for param in params)
+        used_params = [
+            param for param in params if writes_output or param.name != "force" or not isinstance(param, Option)
+        ]
         super().__init__(*arguments, params=used_params, **settings)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast
 import click
 from click.core import ParameterSource
 
-from reassess.cli.call import OUTPUT_PATH_TYPE, Call, find_unused_path, make_benchmark_arguments
+from reassess.cli.command_run import OUTPUT_PATH_TYPE, CommandRun, find_unused_path, make_benchmark_option_words
 from reassess.cli.help_pages import Choice, benchmark_section_option, reading_section_option
 from reassess.core import IMAGENET, Benchmark, Id, StopRule
 from reassess.core.image_names import MATCHES
@@ -80,34 +80,34 @@ def is_part(benchmark: Benchmark | None, file: Path, part: str) -> bool:
     return folder is not None and file.stem == part and file.parent.resolve() == folder.resolve()
 
 
-def save_settings(call: Call, benchmark: Benchmark | None, output: Path, part: str, **settings: Any) -> None:
+def save_settings(run: CommandRun, benchmark: Benchmark | None, output: Path, part: str, **settings: Any) -> None:
     """Save settings and input hashes in benchmark.json, if the output is a part of the benchmark."""
     if benchmark is not None and benchmark.folder is not None and is_part(benchmark, output, part):
-        made_from = {str(entry["name"]): str(entry["sha256"]) for entry in call.hash_inputs()}
+        made_from = {str(entry["name"]): str(entry["sha256"]) for entry in run.hash_inputs()}
         made_from[part] = sha256(path_in_block(output))
         update_benchmark(benchmark.folder, made_from={part: made_from}, **settings)
 
 
 def suggest_labels_command(
-    call: Call, benchmark: Benchmark | None, scores: str | Path, threshold: float | None
+    run: CommandRun, benchmark: Benchmark | None, scores: str | Path, threshold: float | None
 ) -> None:
     """Suggest the command that makes label sets from scores."""
-    options = make_benchmark_arguments(benchmark)
+    options = make_benchmark_option_words(benchmark)
     if threshold is not None:
         options += ["--threshold", str(threshold)]
     if benchmark is None or not is_part(benchmark, Path(scores), "scores"):
-        call.suggest_command("labels", scores, *options, "-o", find_unused_path("labels.json"))
+        run.suggest_command("labels", scores, *options, "-o", find_unused_path("labels.json"))
         return
     details = ["--details", find_unused_path("changed.csv")] if "original" in benchmark.sources else []
     if "labels" in benchmark.sources:
-        call.suggest_command("labels", *options, "-o", benchmark.sources["labels"], *details, "--force")
+        run.suggest_command("labels", *options, "-o", benchmark.sources["labels"], *details, "--force")
     else:
-        call.suggest_command("labels", *options, "-o", Path(scores).with_name("labels.csv"), *details)
+        run.suggest_command("labels", *options, "-o", Path(scores).with_name("labels.csv"), *details)
 
 
-def part_option(part: str, help_text: str, *, condition: str = _IMAGENET_CONDITION) -> Callable[..., Any]:
+def part_option(part: str, help_text: str, *, default_condition: str = _IMAGENET_CONDITION) -> Callable[..., Any]:
     """Return the option for a part of the benchmark, with its default for ImageNet in the help."""
-    default = f"[default: {IMAGENET.sources[part]} {condition}]"
+    default = f"[default: {IMAGENET.sources[part]} {default_condition}]"
     return benchmark_section_option(f"--{part}", metavar="NAME|FILE", help=f"{help_text}, or none.  {default}")
 
 

@@ -10,7 +10,7 @@ import click
 
 from reassess.aggregation import allowed_golden_answers
 from reassess.aggregation.golden_items import golden_vote_sources
-from reassess.cli.call import Call
+from reassess.cli.command_run import CommandRun
 from reassess.core import IMAGENET, Benchmark, Classes, DataWithClasses, Id, LabelSets, Questions, Votes, benchmark_of
 from reassess.core.answers import check_answer_scale
 from reassess.data import (
@@ -40,70 +40,68 @@ _PART_READERS: Mapping[str, Callable[..., DataWithClasses]] = {
 }  # other parts contain votes
 
 
-def find_images_path(call: Call, benchmark: Benchmark, *, needed_by: str | None = None) -> Path:
+def find_images_path(run: CommandRun, benchmark: Benchmark, *, needed_by: str | None = None) -> Path:
     """Return the folder or archive of a benchmark's images, and print it if benchmark.json sets it."""
     path = find_part_path(benchmark, "images", command=needed_by)
     if benchmark.folder is not None and path.parent != benchmark.folder:
-        call.announce(f"images: {path} (set in {benchmark.folder / SETTINGS_FILE})")
+        run.print_progress_line(f"images: {path} (set in {benchmark.folder / SETTINGS_FILE})")
     return path
 
 
-def find_part(call: Call, benchmark: Benchmark, part: str, source: str | None) -> Path | None:
+def find_part(run: CommandRun, benchmark: Benchmark, part: str, source: str | None) -> Path | None:
     """Return the file of a part if it is on this machine; None if it is missing, or for "none"."""
     if source == NO_SOURCE:
         return None
     if source is not None:
-        return call.resolve_source(part, source)
+        return run.find_or_download_source(part, source)
     default_source = benchmark.sources.get(part)
     if default_source is None:
         return None
     return (
-        call.find_source_file(default_source)
-        if default_source in SOURCES
-        else call.add_input(part, Path(default_source))
+        run.find_source_file(default_source) if default_source in SOURCES else run.add_input(part, Path(default_source))
     )
 
 
-def require_part(call: Call, benchmark: Benchmark | None, part: str, source: str | None = None) -> Path:
+def require_part(run: CommandRun, benchmark: Benchmark | None, part: str, source: str | None = None) -> Path:
     """Return the file of a part that the command needs; download it if necessary."""
     if source is not None:
-        return call.resolve_source(part, source)
+        return run.find_or_download_source(part, source)
     if benchmark is None:
-        return call.resolve_source(part, IMAGENET.sources[part])
+        return run.find_or_download_source(part, IMAGENET.sources[part])
     if part not in benchmark.sources:
         find_part_path(benchmark, part, command=click.get_current_context().info_name)
-    return call.resolve_source(part, benchmark.sources[part])
+    return run.find_or_download_source(part, benchmark.sources[part])
 
 
-def apply_match_option(call: Call, benchmark: Benchmark) -> Benchmark:
-    """Return the benchmark with the value of --match, if given."""
-    return benchmark if call.reading_options.match is None else replace(benchmark, match=call.reading_options.match)
+def apply_match_option(run: CommandRun, benchmark: Benchmark) -> Benchmark:
+    """Return the benchmark, with its `match` replaced by --match, if given."""
+    return benchmark if run.reading_options.match is None else replace(benchmark, match=run.reading_options.match)
 
 
 class PartReader:
-    """A reader that converts parts to the classes and answers of one benchmark, and joins them.
+    """A reader of the parts that a command needs, from options or the benchmark.
 
-    Files are added to the inputs of the call. Without --benchmark, `recognize_benchmark` finds the benchmark from image
-    names.
+    The parts are converted to the benchmark's classes, answers and image names. Files are added to the inputs of the
+    command. Without --benchmark, `set_benchmark_by_images` finds the benchmark from image names.
     """
 
-    def __init__(self, call: Call, benchmark: Benchmark | None, *, needs_classes: bool = True) -> None:
-        self.call = call
+    def __init__(self, run: CommandRun, benchmark: Benchmark | None, *, needs_classes: bool = True) -> None:
+        self.run = run
         self.parts: dict[str, tuple[Path, DataWithClasses]] = {}  # file and content by part; also "labels 2"
         self.classes: Classes | None = None
         self._benchmark: Benchmark | None = None
         if benchmark is not None:
-            self._use_benchmark(benchmark, needs_classes=needs_classes)
+            self._set_benchmark(benchmark, needs_classes=needs_classes)
 
     @property
     def benchmark(self) -> Benchmark:
-        """The benchmark, with the value of --match; an empty benchmark if it is unknown."""
-        return apply_match_option(self.call, Benchmark()) if self._benchmark is None else self._benchmark
+        """The benchmark, with its `match` replaced by --match, if given; empty if it is unknown."""
+        return apply_match_option(self.run, Benchmark()) if self._benchmark is None else self._benchmark
 
     @property
     def answers(self) -> tuple[Id, ...] | None:
-        """All answers from invalid to valid, as set by --answers or the benchmark, or as found in the votes."""
-        answers = self.call.reading_options.answers or self.benchmark.answers
+        """All possible answers, from invalid to valid: from --answers, the benchmark, or the votes."""
+        answers = self.run.reading_options.answers or self.benchmark.answers
         votes = next((data for _, data in self.parts.values() if isinstance(data, Votes)), None)
         return answers or (None if votes is None else allowed_golden_answers(votes))
 
@@ -117,21 +115,21 @@ class PartReader:
         """The images of all parts, possibly with repeated names."""
         return tuple(chain.from_iterable(data.images for _, data in self.parts.values()))
 
-    def recognize_benchmark(self, images: Sequence[str], *, needs_classes: bool = False) -> None:
+    def set_benchmark_by_images(self, images: Sequence[str], *, needs_classes: bool = False) -> None:
         """Without --benchmark, use the known benchmark that has these images."""
         if self._benchmark is None:
-            self._use_benchmark(benchmark_of(images), needs_classes=needs_classes)
+            self._set_benchmark(benchmark_of(images), needs_classes=needs_classes)
 
-    def _use_benchmark(self, benchmark: Benchmark, *, needs_classes: bool) -> None:
+    def _set_benchmark(self, benchmark: Benchmark, *, needs_classes: bool) -> None:
         """Set the benchmark and, if `needs_classes`, read its classes and add their file to the inputs."""
-        self._benchmark = apply_match_option(self.call, benchmark)
+        self._benchmark = apply_match_option(self.run, benchmark)
         if not needs_classes:
             return
         source = benchmark.sources.get("classes")
         if source is not None and source in SOURCES:
-            self.call.find_source_files(source)
+            self.run.find_source_files(source)
         elif source is not None:
-            self.call.add_input("classes", Path(source))
+            self.run.add_input("classes", Path(source))
         classes = benchmark_classes(benchmark)
         self.classes = None if classes.count is None else classes
 
@@ -147,11 +145,11 @@ class PartReader:
 
     def read_required(self, part: str, source: str | None = None) -> Any:
         """Read a part that the command needs, from a source or the benchmark."""
-        return self.read_part(part, require_part(self.call, self._benchmark, part, source))
+        return self.read_part(part, require_part(self.run, self._benchmark, part, source))
 
     def read_optional(self, part: str, source: str | None = None) -> Any:
         """Read a part if it is on this machine; None if it is missing, or for "none"."""
-        path = find_part(self.call, self.benchmark, part, source)
+        path = find_part(self.run, self.benchmark, part, source)
         return None if path is None else self.read_part(part, path)
 
     def read_original_labels(self, source: str | None = None) -> LabelSets | None:
@@ -160,28 +158,28 @@ class PartReader:
         images = self.benchmark.sources.get("images")
         if labels is not None or source is not None or images is None or not has_class_folders(self.benchmark):
             return labels
-        place = Path(images)
-        if place.is_file():  # a folder has no hash
-            self.call.add_input("original", place)
-        with add_error_place(place):
+        path = Path(images)
+        if path.is_file():  # a folder has no hash
+            self.run.add_input("original", path)
+        with add_error_place(path):
             labels = labels_from_folders(self.benchmark.images, self.classes)
-        self.parts["original"] = place, labels
+        self.parts["original"] = path, labels
         return labels
 
-    def read_golden_votes(self, golden: str | None) -> None:
-        """Read experts' golden votes and, if votes were read, raters' golden votes from their own file."""
-        if self.read_optional("golden", golden) is not None and "votes" in self.parts:
-            golden_files = Benchmark(sources=golden_vote_sources(self.benchmark, golden))
-            if (path := find_part(self.call, golden_files, "rater-golden", None)) is not None:
+    def read_golden_parts(self, golden_source: str | None) -> None:
+        """Read experts' golden votes and, if raters' votes were read before, the raters' golden votes."""
+        if self.read_optional("golden", golden_source) is not None and "votes" in self.parts:
+            golden_files = Benchmark(sources=golden_vote_sources(self.benchmark, golden_source))
+            if (path := find_part(self.run, golden_files, "rater-golden", None)) is not None:
                 self.read_part("rater-golden", path)
 
-    def check_item_kinds(self) -> None:
-        """Raise if votes are about (image, class) questions, but golden answers are not, or the reverse."""
+    def check_same_item_kind(self) -> None:
+        """Raise an error if votes are about (image, class) questions and golden answers are not, or reverse."""
         check_same_vote_kind({str(path): votes for path, votes in self.parts.values() if isinstance(votes, Votes)})
 
     def _check_answers_are_used(self) -> None:
-        """Raise if no votes have the answers that --answers or benchmark.json sets."""
-        answers, source = self.call.reading_options.answers, "--answers"
+        """Raise an error if the answers of --answers or benchmark.json fit no file of votes."""
+        answers, source = self.run.reading_options.answers, "--answers"
         if answers is None and "votes" in self.parts:
             answers, source = self.benchmark.answers, "benchmark.json"
         votes = {str(path): data for path, data in self.parts.values() if isinstance(data, Votes)}
@@ -195,11 +193,11 @@ class PartReader:
                 fix=f"correct or remove the answers in {source}",
             )
 
-    def join_parts(self, *, must_share_images: bool = True, with_one_another: bool = False) -> dict[str, Any]:
+    def join_parts(self, *, must_share_images: bool = True, all_files_overlap: bool = False) -> dict[str, Any]:
         """Convert the parts to one class list and to the benchmark's image names.
 
-        With `must_share_images`, parts without a common image are an error; `with_one_another` is passed to
-        `check_common_images`.
+        With `must_share_images`, parts without a common image are an error. With `all_files_overlap`, this includes the
+        files of several label sets.
         """
         self._check_answers_are_used()
         named_parts = {f"{path} ({part})": data for part, (path, data) in self.parts.items()}
@@ -207,12 +205,12 @@ class PartReader:
         parts = dict(zip(self.parts, aligned_parts.values(), strict=True))
         files = {part: str(path) for part, path in self.files.items()}
         if must_share_images:
-            check_common_images(parts, files, self.benchmark, all_files_overlap=with_one_another)
+            check_common_images(parts, files, self.benchmark, all_files_overlap=all_files_overlap)
         warn_about_unknown_images(parts, files, self.benchmark)
         return parts
 
 
 def _has_answers(votes: Votes, answers: tuple[Id, ...]) -> bool:
-    """Return whether votes have these answers; True if answers are classes."""
+    """Return whether these are the possible answers of the votes; True if answers are classes."""
     scale = check_answer_scale(answers) if isinstance(votes.items, Questions) else answers
     return votes.classes is not None or votes.answers == scale

@@ -6,8 +6,8 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
-from reassess.cli.call import INPUT_PATH_TYPE, Call, with_progress
-from reassess.cli.evaluation_inputs import EvaluationInputs, add_benchmark_fix, labels_fix
+from reassess.cli.command_run import INPUT_PATH_TYPE, CommandRun, with_progress
+from reassess.cli.evaluation_inputs import EvaluationInputs, add_labels_fix_to_errors, format_labels_fix
 from reassess.core import IMAGENET, Benchmark, Predictions, class_folder_order
 from reassess.core.classes import NAMES_MIXED_WITH_IDS
 from reassess.core.image_names import image_keys, suggest_numbering_fix
@@ -29,27 +29,30 @@ _AUTO_CLASS_LIST = "auto"
 _SHARED_OPTIONS = ("benchmark", "labels", "original", "names", "classes", "unknown_class", "match", "ignore_unknown")
 
 
-def iter_predictions(call: Call, files: Sequence[Path], inputs: EvaluationInputs) -> Iterator[tuple[str, Predictions]]:
+def iter_predictions(
+    run: CommandRun, files: Sequence[Path], inputs: EvaluationInputs
+) -> Iterator[tuple[str, Predictions]]:
     """Read the files one by one, and yield the name and the predictions of each.
 
-    The name of a file is its path; of several absolute paths, the common folders are removed, except in JSON.
+    The name of a file is its path. If there are several absolute paths, their common folders are removed, except in
+    JSON.
     """
     for path in files:
-        call.check_not_output(path)
+        run.reject_output_as_input(path)
     paths = list(map(str, files))
-    names = dict(zip(files, paths if call.json or len(paths) == 1 else relative_names(paths), strict=True))
+    names = dict(zip(files, paths if run.json or len(paths) == 1 else relative_names(paths), strict=True))
     rows = {
-        path: select_option_value(str(path), paths, call.reading_options.row_names, "--names", _ROW_ORDERS)
+        path: select_option_value(str(path), paths, run.reading_options.row_names, "--names", _ROW_ORDERS)
         for path in files
     }
     lists = {
         path: select_option_value(
-            str(path), paths, call.reading_options.output_classes, "--classes", (_AUTO_CLASS_LIST,)
+            str(path), paths, run.reading_options.output_classes, "--classes", (_AUTO_CLASS_LIST,)
         )
         for path in files
     }
-    for path in with_progress(call, files, "reading"):
-        yield names[path], _read_predictions(call, path, inputs, rows[path], lists[path])
+    for path in with_progress(run, files, "reading"):
+        yield names[path], _read_predictions(run, path, inputs, rows[path], lists[path])
 
 
 def copy_shared_arguments(files: Sequence[Path]) -> list[str]:
@@ -72,11 +75,16 @@ def copy_shared_arguments(files: Sequence[Path]) -> list[str]:
 
 
 def select_option_value(
-    name: str, names: Sequence[str], values: Sequence[str], option_name: str, keywords: Sequence[str] = ()
+    name: str, all_names: Sequence[str], option_values: Sequence[str], option_name: str, keywords: Sequence[str] = ()
 ) -> str | Path | None:
-    """Return the value of an option [NAME=]FILE for one of several names: a file, or one of `keywords`."""
-    own_values = [text.removeprefix(f"{name}=") for text in values if text.startswith(f"{name}=")]
-    common_values = [text for text in values if not text.startswith(tuple(f"{each}=" for each in names))]
+    """Return the value of an option [NAME=]FILE for one name; None if there is none.
+
+    The value is a file, or one of `keywords`.
+    """
+    own_values = [text.removeprefix(f"{name}=") for text in option_values if text.startswith(f"{name}=")]
+    common_values = [
+        text for text in option_values if not text.startswith(tuple(f"{value_name}=" for value_name in all_names))
+    ]
     files = own_values or common_values
     if len(files) > 1:
         raise click.UsageError(f"{option_name} is given twice for {name}.")
@@ -84,7 +92,7 @@ def select_option_value(
         if "=" in text and not exists(text):
             unknown_name = text.rpartition("=")[0]
             raise click.UsageError(
-                f"{option_name} is given for {unknown_name}, which is not one of {join_first(names)}."
+                f"{option_name} is given for {unknown_name}, which is not one of {join_first(all_names)}."
             )
     if not files or files[0] in keywords:
         return files[0] if files else None
@@ -92,24 +100,35 @@ def select_option_value(
 
 
 def _read_predictions(
-    call: Call, path: Path, inputs: EvaluationInputs, row_source: str | Path | None, output_source: str | Path | None
+    run: CommandRun,
+    path: Path,
+    inputs: EvaluationInputs,
+    image_names_source: str | Path | None,
+    class_list_source: str | Path | None,
 ) -> Predictions:
-    """Read a file; `row_source` is a file of image names or an order, and `output_source` is a class list or auto."""
-    names = read_lines(call.add_input("names", row_source)) if isinstance(row_source, Path) else None
-    classes = _read_class_list(call.add_input("classes", output_source)) if isinstance(output_source, Path) else None
-    predictions = _read_prediction_file(call, path, inputs, names, classes)
-    if isinstance(row_source, str):
-        predictions = _name_rows_by_order(predictions, row_source, inputs, path)
+    """Read a file of predictions.
+
+    `image_names_source` is a file of image names or an order; `class_list_source` is a class list or auto.
+    """
+    image_names = (
+        read_lines(run.add_input("names", image_names_source)) if isinstance(image_names_source, Path) else None
+    )
+    output_classes = (
+        _read_class_list(run.add_input("classes", class_list_source)) if isinstance(class_list_source, Path) else None
+    )
+    predictions = _read_prediction_file(run, path, inputs, image_names, output_classes)
+    if isinstance(image_names_source, str):
+        predictions = _name_rows_by_order(predictions, image_names_source, inputs, path)
     if (
-        output_source == _AUTO_CLASS_LIST
-        and (detected := _detect_class_list(call, path, predictions, inputs)) is not None
+        class_list_source == _AUTO_CLASS_LIST
+        and (detected := _detect_class_list(run, path, predictions, inputs)) is not None
     ):
-        return _read_prediction_file(call, path, inputs, names, detected)
+        return _read_prediction_file(run, path, inputs, image_names, detected)
     return predictions
 
 
 def _read_class_list(path: Path) -> list[str]:
-    """Read the class of each output; a table that sums outputs is an error."""
+    """Read a list with the class of each output. A table of outputs is an error: only predict uses it."""
     classes = read_output_classes(path)
     if isinstance(classes, dict):
         raise DataError(
@@ -121,31 +140,37 @@ def _read_class_list(path: Path) -> list[str]:
     return classes
 
 
-def _detect_class_list(call: Call, path: Path, predictions: Predictions, inputs: EvaluationInputs) -> list[str] | None:
-    """Detect the class list of a model's outputs; None if it does not differ from the labels'."""
+def _detect_class_list(
+    run: CommandRun, path: Path, predictions: Predictions, inputs: EvaluationInputs
+) -> list[str] | None:
+    """Detect the class list of a model's outputs; None if it is the class list of the labels."""
     with add_error_place(path):
-        outcomes = inputs.find_outcomes(
-            predictions, inputs.labels, any_class_list=True, name=str(path), **inputs.join_arguments(call)
+        outcomes = inputs.compute_outcomes(
+            predictions, inputs.labels, any_class_list=True, name=str(path), **inputs.make_join_arguments(run)
         )
     class_list = find_class_list(outcomes, inputs.labels, inputs.original)
     if class_list is None:
-        call.add_note(f"{path}: {describe_ruled_out_class_lists(outcomes, inputs.labels, inputs.original)}")
+        run.add_note(f"{path}: {describe_ruled_out_class_lists(outcomes, inputs.labels, inputs.original)}")
         return None
-    call.add_note(f"{path}: {describe_class_list(class_list, inputs.labels.classes)}")
+    run.add_note(f"{path}: {describe_class_list(class_list, inputs.labels.classes)}")
     return class_list.output_names(predictions, inputs.labels.classes)
 
 
 def _read_prediction_file(
-    call: Call, path: Path, inputs: EvaluationInputs, names: Sequence[str] | None, outputs: Sequence[str] | None
+    run: CommandRun,
+    path: Path,
+    inputs: EvaluationInputs,
+    image_names: Sequence[str] | None,
+    output_classes: Sequence[str] | None,
 ) -> Predictions:
     """Read a file with given image names and class list, and convert names to the benchmark's."""
     try:
         predictions = read_predictions(
-            call.add_input("predictions", path),
+            run.add_input("predictions", path),
             inputs.labels.classes,
-            image_names=names,
-            outputs=outputs,
-            unknown_class=call.reading_options.unknown_class,
+            image_names=image_names,
+            outputs=output_classes,
+            unknown_class=run.reading_options.unknown_class,
         )
     except DataError as error:
         if error.code in ("ids-of-names", "names-without-list") and inputs.class_file is not None:
@@ -154,12 +179,12 @@ def _read_prediction_file(
             error.code, error.problem = "ids-and-names", NAMES_MIXED_WITH_IDS
         if inputs.is_default:
             _reject_unknown_images(path, _try_read_images(path), inputs)
-        with add_benchmark_fix(inputs.is_default):
+        with add_labels_fix_to_errors(inputs.is_default):
             raise
     if inputs.is_default:
         _reject_unknown_images(path, predictions.images, inputs)
-    if names is None and predictions.images is not None and (names_file := find_names_file(path)) is not None:
-        call.add_input("names", names_file)
+    if image_names is None and predictions.images is not None and (names_file := find_names_file(path)) is not None:
+        run.add_input("names", names_file)
     if predictions.images is not None:
         with add_error_place(path):
             predictions = predictions.with_images(to_benchmark_names(predictions.images, inputs.benchmark))
@@ -167,7 +192,7 @@ def _read_prediction_file(
 
 
 def _try_read_images(path: Path) -> tuple[str, ...] | None:
-    """Return the image names of a table, if they can be read."""
+    """Return the image names of a table; None if they cannot be read."""
     try:
         return read_image_names(path)
     except ReassessError:
@@ -175,7 +200,7 @@ def _try_read_images(path: Path) -> tuple[str, ...] | None:
 
 
 def _reject_unknown_images(path: Path, images: tuple[str, ...] | None, inputs: EvaluationInputs) -> None:
-    """Raise if no image is in ImageNet's label sets, which are used by default."""
+    """Raise an error if no image is in ImageNet's label sets, which are used by default."""
     if images and set(image_keys(images)).isdisjoint(image_keys(inputs.labels.images)):
         raise DataError(
             "unknown-image",
@@ -183,12 +208,12 @@ def _reject_unknown_images(path: Path, images: tuple[str, ...] | None, inputs: E
             where=path,
             allowed=f"names such as {join_first(inputs.labels.images, max_items=1)}",
             found=join_first(images, max_items=3),
-            fix=suggest_numbering_fix(images) or labels_fix(),
+            fix=suggest_numbering_fix(images) or format_labels_fix(),
         )
 
 
 def _name_rows_by_order(predictions: Predictions, order: str, inputs: EvaluationInputs, path: Path) -> Predictions:
-    """Name the rows of a file without image names by an order."""
+    """Add image names to a file without them: row i gets image i of an order."""
     if predictions.images is not None:
         raise DataError(
             "unused-option", "file has image names, so an order of rows is not needed", where=path, fix="remove --names"
@@ -207,7 +232,7 @@ def _name_rows_by_order(predictions: Predictions, order: str, inputs: Evaluation
 
 
 def _list_images_in_order(order: str, inputs: EvaluationInputs) -> tuple[str, ...]:
-    """Return the images of the benchmark in an order: validation or class-folder."""
+    """Return the images in the order of ImageNet's validation set, or of the class folders."""
     if order == "validation":
         return IMAGENET.images
     if inputs.original is None:

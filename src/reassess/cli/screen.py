@@ -59,7 +59,9 @@ def output_width(*, err: bool = False) -> int:
 def print_text(text: str, *, err: bool = False) -> None:
     """Print lines, wrapped between words, to standard output or standard error."""
     lines = escape_controls(text).split("\n")
-    _print_rendered(lambda width: "\n".join(part for line in lines for part in _wrap_line(line, width)), err=err)
+    _print_rendered(
+        lambda width: "\n".join(wrapped_line for line in lines for wrapped_line in _wrap_line(line, width)), err=err
+    )
 
 
 def print_command(text: str) -> None:
@@ -103,10 +105,10 @@ def _wrap_line(line: str, width: int) -> list[str]:
         return [line.replace(_PROTECTED_SPACE, " ")]
     indent = " " * (len(line) - len(line.lstrip()) + 2)
     protected = _UNBREAKABLE_SPACES.sub(_PROTECTED_SPACE, line)
-    parts = wrap(
+    wrapped_lines = wrap(
         protected, max(1, width), subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
     ) or [""]
-    return [part.replace(_PROTECTED_SPACE, " ") for part in parts]
+    return [wrapped_line.replace(_PROTECTED_SPACE, " ") for wrapped_line in wrapped_lines]
 
 
 def print_table(
@@ -124,16 +126,16 @@ def print_table(
     transposed, and a larger one is split into parts that repeat the text columns. On a terminal, the highest number of
     each column in `best_columns` is bold.
     """
-    break_name = _insert_break_marks if n_text_columns == 1 else str
+    break_name = _mark_line_breaks if n_text_columns == 1 else str
 
-    def prepare_cell(column: int, cell: str) -> str:
+    def format_cell(column: int, cell: str) -> str:
         is_whole = column >= n_text_columns or (column == 0 and len(cell) <= _MAX_UNBROKEN_NAME)
         return cell.replace(" ", _PROTECTED_SPACE) if is_whole else break_name(cell)
 
-    texts = [[_insert_break_marks(_to_one_line(heading)) for heading in headings]]
+    texts = [[_mark_line_breaks(_to_one_line(heading)) for heading in headings]]
     for row in rows:
         cells = ("-" if cell is None else _to_one_line(str(cell)) for cell in row)
-        texts.append([prepare_cell(*cell) for cell in enumerate(cells)])
+        texts.append([format_cell(*cell) for cell in enumerate(cells)])
     if title is not None:
         print_text(title)
     columns = [list(column) for column in zip(*texts, strict=True)]
@@ -169,7 +171,7 @@ def _parse_number(cell: str) -> float | None:
         return None
 
 
-def _insert_break_marks(text: str) -> str:
+def _mark_line_breaks(text: str) -> str:
     return _BREAK_POSITIONS.sub(_BREAK_MARK, text)
 
 
@@ -178,13 +180,13 @@ def _split_table_to_fit(columns: _Columns, n_text_columns: int, width: int) -> l
     if (table := _fit_table(columns, n_text_columns, width)) is not None:
         return [table]
     if 0 < n_text_columns < len(columns) and len(columns[0]) <= 1 + _MAX_TRANSPOSED_ROWS:
-        turned = [list(row) for row in zip(*columns, strict=True)]
-        if (table := _fit_table(turned, 1, width)) is not None:
+        transposed = [list(row) for row in zip(*columns, strict=True)]
+        if (table := _fit_table(transposed, 1, width)) is not None:
             return [table]
-    first = max(1, n_text_columns)
-    parts = [columns[:first]]
+    n_repeated_columns = max(1, n_text_columns)
+    column_groups = [columns[:n_repeated_columns]]
     if (
-        _fit_table(parts[0], n_text_columns, width) is None
+        _fit_table(column_groups[0], n_text_columns, width) is None
     ):  # a name is wider than the output, so its line will be too long
         return [
             _render_table(
@@ -194,14 +196,17 @@ def _split_table_to_fit(columns: _Columns, n_text_columns: int, width: int) -> l
                 _COLUMN_GAPS[1],
             )
         ]
-    for column in columns[first:]:
-        if len(parts[-1]) > first and _fit_table([*parts[-1], column], n_text_columns, width) is None:
-            parts.append(columns[:first])
-        parts[-1].append(column)
+    for column in columns[n_repeated_columns:]:
+        if (
+            len(column_groups[-1]) > n_repeated_columns
+            and _fit_table([*column_groups[-1], column], n_text_columns, width) is None
+        ):
+            column_groups.append(columns[:n_repeated_columns])
+        column_groups[-1].append(column)
     return [
-        _fit_table(part, n_text_columns, width)
-        or _render_table(part, n_text_columns, _minimum_widths(part, n_text_columns), _COLUMN_GAPS[1])
-        for part in parts
+        _fit_table(column_group, n_text_columns, width)
+        or _render_table(column_group, n_text_columns, _minimum_widths(column_group, n_text_columns), _COLUMN_GAPS[1])
+        for column_group in column_groups
     ]
 
 
@@ -227,13 +232,13 @@ def _table_width(widths: Sequence[int], gap: int) -> int:
 
 def _minimum_widths(columns: _Columns, n_text_columns: int) -> list[int]:
     """Return the minimum width of each column: that of its longest number or word."""
-    minimum = []
-    longest = _MAX_UNBROKEN_WORD if n_text_columns == 1 else sys.maxsize
+    widths = []
+    max_word_width = _MAX_UNBROKEN_WORD if n_text_columns == 1 else sys.maxsize
     for i, column in enumerate(columns):
         words = re.split(f"[ {_BREAK_MARK}]", " ".join(column if i < n_text_columns else column[:1]))
         numbers = [] if i < n_text_columns else column[1:]
-        minimum.append(max([min(longest, max(map(_display_width, words))), *map(_display_width, numbers)]))
-    return minimum
+        widths.append(max([min(max_word_width, max(map(_display_width, words))), *map(_display_width, numbers)]))
+    return widths
 
 
 def _widen_columns(columns: _Columns, widths: Sequence[int], full_widths: Sequence[int], extra_width: int) -> list[int]:
@@ -241,20 +246,24 @@ def _widen_columns(columns: _Columns, widths: Sequence[int], full_widths: Sequen
     widened = list(widths)
     letters = [Counter(map(_display_width, column)) for column in columns[: len(full_widths)]]
     for _ in range(extra_width):
-        narrow = [i for i in range(len(full_widths)) if widened[i] < full_widths[i]]
-        if not narrow:
+        narrow_columns = [i for i in range(len(full_widths)) if widened[i] < full_widths[i]]
+        if not narrow_columns:
             break
-        lines = {i: sum(count * -(-length // widened[i]) for length, count in letters[i].items()) for i in narrow}
-        widened[max(narrow, key=lines.__getitem__)] += 1
+        lines = {
+            i: sum(count * -(-length // widened[i]) for length, count in letters[i].items()) for i in narrow_columns
+        }
+        widened[max(narrow_columns, key=lines.__getitem__)] += 1
     return widened
 
 
 def _narrow_widest_column(widths: Sequence[int], n_text_columns: int, width: int) -> list[int]:
-    """Narrow the widest text column, so that the table fits unless a word is too long."""
-    reduced = list(widths)
-    widest = max(range(n_text_columns), key=lambda i: reduced[i])
-    reduced[widest] = max(_MAX_UNBROKEN_WORD, reduced[widest] - max(0, _table_width(widths, _COLUMN_GAPS[1]) - width))
-    return reduced
+    """Narrow the widest text column until the table fits, but to no less than `_MAX_UNBROKEN_WORD`."""
+    narrowed = list(widths)
+    widest_column = max(range(n_text_columns), key=lambda i: narrowed[i])
+    narrowed[widest_column] = max(
+        _MAX_UNBROKEN_WORD, narrowed[widest_column] - max(0, _table_width(widths, _COLUMN_GAPS[1]) - width)
+    )
+    return narrowed
 
 
 def _display_width(text: str) -> int:
@@ -267,7 +276,7 @@ def _display_width(text: str) -> int:
 
 
 def _render_table(columns: _Columns, n_text_columns: int, widths: Sequence[int], gap: int) -> str:
-    """Render a table with given column widths. With several text columns, longer words are not cut."""
+    """Render a table with these column widths; long words are cut only if there is one text column."""
     lines = []
     for number, row in enumerate(zip(*columns, strict=True)):
         is_heading = number == 0
@@ -275,15 +284,15 @@ def _render_table(columns: _Columns, n_text_columns: int, widths: Sequence[int],
             _wrap_cell(cell, width, cuts_long_words=n_text_columns == 1) if i < n_text_columns or is_heading else [cell]
             for i, (cell, width) in enumerate(zip(row, widths, strict=True))
         ]
-        tall = max(map(len, cells))
-        for k in range(tall):
-            parts = []
+        height = max(map(len, cells))
+        for k in range(height):
+            texts = []
             for i, (cell, width) in enumerate(zip(cells, widths, strict=True)):
-                line = k - tall + len(cell) if is_heading else k  # headings are aligned at the bottom
-                part = cell[line] if 0 <= line < len(cell) else ""
-                blank = " " * (width - _display_width(part))
-                parts.append(part + blank if i < n_text_columns else blank + part)
-            lines.append((" " * gap).join(parts).rstrip())
+                line = k - height + len(cell) if is_heading else k  # headings are aligned at the bottom
+                text = cell[line] if 0 <= line < len(cell) else ""
+                blank = " " * (width - _display_width(text))
+                texts.append(text + blank if i < n_text_columns else blank + text)
+            lines.append((" " * gap).join(texts).rstrip())
         if is_heading:
             lines.append("─" * _table_width(widths, gap))
     table = "\n".join(lines).replace(_BREAK_MARK, "").replace(_PROTECTED_SPACE, " ")
@@ -335,7 +344,7 @@ OPTION_TEMPLATES = {
 
 
 def format_fix(fix: Fix | str) -> str:
-    """Format a fix, with its Python arguments as command-line options."""
+    """Format a fix with options of the command line instead of Python arguments."""
     return fix.render(_format_option) if isinstance(fix, Fix) else fix
 
 
@@ -345,7 +354,7 @@ def _format_option(name: str, value: object) -> str:
 
 
 def format_message(message: ReassessError | ReassessWarning) -> str:
-    """Format an error or warning, with Python arguments in its fix as command-line options."""
+    """Format an error or warning; its fix names options of the command line, not Python arguments."""
     if message.fix is not None:
         message.fix = format_fix(message.fix)
     return str(message)
@@ -368,7 +377,10 @@ class ResultTable:
         print_table(self.headings, self.rows, n_text_columns=self.n_text_columns, best_columns=self.best_columns)
 
     def write(self, path: Path, *, force: bool = False) -> None:
-        """Write the table in the format of the suffix. In tex and md, files become short model names."""
+        """Write the table in the format of the suffix.
+
+        In tex and md, short model names replace the paths of prediction files.
+        """
         headings, rows = self.headings, self.rows
         if headings[0] == "file" and path.suffix.lower() != ".csv":
             names = short_names(list(dict.fromkeys(str(row[0]) for row in rows)))

@@ -11,7 +11,7 @@ from reassess.aggregation import AUTO, METHODS, parse_method
 from reassess.aggregation.em_inputs import DEFAULT_POOLING
 from reassess.aggregation.stopping import warn_of_early_stop
 from reassess.cli.aggregate_inputs import IMAGENET_METHOD, ComputedScores, compute_scores
-from reassess.cli.call import Call, FiniteRange, add_call_options
+from reassess.cli.command_run import CommandRun, FiniteRange, add_common_options
 from reassess.cli.help_pages import Choice, Command, benchmark_section_option
 from reassess.cli.options import (
     answers_option,
@@ -61,44 +61,49 @@ from reassess.text import count_noun, join_first
 @answers_option
 @match_option
 @output_option("SCORES", "npz, csv, tsv, jsonl or parquet.")
-@add_call_options
+@add_common_options
 def aggregate(
-    call: Call, votes: str | None, benchmark: Benchmark | None, method: str | None, output: Path, **method_options: Any
+    run: CommandRun,
+    votes: str | None,
+    benchmark: Benchmark | None,
+    method: str | None,
+    output: Path,
+    **method_options: Any,
 ) -> None:
     """Compute scores from votes.
 
     A score is the probability that a class is valid, or that an answer is correct. VOTES is a file or a known source:
-    votes on (image, class) questions, votes for one class per image, or counts of such votes. Votes on other items
-    give a table of item, answer and probability.
+    votes on (image, class) questions, votes for one class per image, or counts of such votes. If votes are not
+    about classes of images, the output is a table of item, answer and probability.
 
-    By default, votes and golden answers come from --benchmark. Scores written into its folder become the benchmark's
-    scores, and benchmark.json stores the method.
+    By default, votes and golden answers come from --benchmark. Scores that are written into the benchmark folder become
+    the benchmark's scores, and benchmark.json stores the method.
     """
     if method is None and benchmark is not None and benchmark.method is not None:
         method = parse_method(benchmark.method)[0]
     source = benchmark or (IMAGENET if method == IMAGENET_METHOD else Benchmark())
-    call.check_output(output, (".npz", *TABLE_SUFFIXES), "scores", benchmark=benchmark, part="scores")
+    run.check_output(output, (".npz", *TABLE_SUFFIXES), "scores", benchmark=benchmark, part="scores")
     if votes is None and "votes" not in source.sources and benchmark is None:
         raise click.UsageError("Give VOTES, or --benchmark.")
     computed = compute_scores(
-        call,
+        run,
         source,
         votes,
         None if method == AUTO else method,
         method_options,
-        check_votes=partial(_check_output_format, output),
+        check_votes=partial(_check_format_can_store_scores, output),
     )
     result = computed.aggregation
     if source.stop is not None and votes is None and METHODS[computed.method_name].is_biased_by_early_stopping:
         warn_of_early_stop(source.stop, f"their {computed.method_name} is biased; use calibrated or em")
     with write_atomically():
         if isinstance(result.posterior.items, Questions):
-            write_scores(output, computed.scores, force=call.force)
+            write_scores(output, computed.scores, force=run.force)
         else:
-            write_posterior(output, result.posterior, force=call.force)
-        reading_options = call.reading_options
+            write_posterior(output, result.posterior, force=run.force)
+        reading_options = run.reading_options
         save_settings(
-            call,
+            run,
             benchmark,
             output,
             "scores",
@@ -108,19 +113,19 @@ def aggregate(
         )
     if isinstance(result.posterior.items, Questions):
         suggest_labels_command(
-            call, benchmark, output, None if benchmark and benchmark.threshold is not None else USUAL_THRESHOLD
+            run, benchmark, output, None if benchmark and benchmark.threshold is not None else USUAL_THRESHOLD
         )
-    _print_scores(call, computed, output)
+    _print_scores(run, computed, output)
 
 
-def _check_output_format(path: Path, votes: Votes) -> None:
-    """Check, before any work, that the file format can store probabilities of items without classes."""
+def _check_format_can_store_scores(path: Path, votes: Votes) -> None:
+    """Raise an error if the format stores only scores of classes, but the items have no classes."""
     if not isinstance(votes.items, Questions) and votes.classes is None:
         check_suffix(path, TABLE_SUFFIXES, "a table")
 
 
-def _print_scores(call: Call, computed: ComputedScores, output: Path) -> None:
-    name, votes, result = computed.method_name, computed.all_votes, computed.aggregation
+def _print_scores(run: CommandRun, computed: ComputedScores, output: Path) -> None:
+    name, votes, result = computed.method_name, computed.votes_with_golden, computed.aggregation
     prior = None
     if result.model is not None:
         prior = dict(zip(map(str, result.model.truths), result.model.prior.tolist(), strict=True))
@@ -130,56 +135,56 @@ def _print_scores(call: Call, computed: ComputedScores, output: Path) -> None:
     golden = None if result.expert_truth is None else result.expert_truth.to_json()
     facts = {"method": name, "output": str(output), **counts, "prior": prior, "golden": golden}
     is_on_questions = isinstance(result.posterior.items, Questions)
-    questions, images = computed.n_golden_decided_by_experts if is_on_questions else (0, 0)
-    unrated = computed.n_unrated_golden_images if is_on_questions else 0
+    questions, images = computed.count_golden_decided_by_experts() if is_on_questions else (0, 0)
+    unrated = computed.n_golden_images_without_scores if is_on_questions else 0
     facts |= {
         "by_golden_votes": computed.n_items_with_only_golden_votes,
         "by_experts": questions,
         "golden_unrated": unrated,
     }
     facts |= result.facts
-    if call.json:
-        call.print_json("aggregate", facts)
+    if run.json:
+        run.print_json("aggregate", facts)
         return
     item = "question" if isinstance(votes.items, Questions) else "item"
     items = count_noun(len(result.posterior), item if votes.classes is None else "score")
     raters_text = "unknown raters" if raters is None else count_noun(raters, "rater")
-    call.print_line(f"{output}: {items}, {count_noun(len(votes), 'vote')} by {raters_text}, method {name}")
+    run.print_line(f"{output}: {items}, {count_noun(len(votes), 'vote')} by {raters_text}, method {name}")
     if repeated_votes := _count_repeated_votes(votes):
-        call.print_line(f"{count_noun(repeated_votes, 'repeated vote')} (same rater and item), all counted")
+        run.print_line(f"{count_noun(repeated_votes, 'repeated vote')} (same rater and item), all counted")
     if computed.n_items_with_only_golden_votes:
         count = count_noun(computed.n_items_with_only_golden_votes, f"golden {item} has", f"golden {item}s have")
-        call.print_line(f"{count} only golden votes; these votes are used")
+        run.print_line(f"{count} only golden votes; these votes are used")
     if images:
         decided = f"{count_noun(questions, 'golden question')} on {count_noun(images, 'image')}"
-        call.print_line(f"decided by experts: {decided}, since raters have not answered all questions of these images")
+        run.print_line(f"decided by experts: {decided}, since raters have not answered all questions of these images")
     if unrated:
         images_are = count_noun(unrated, "golden image is", "golden images are")
-        call.print_line(f"{images_are} unrated: neither raters nor experts have answered all golden questions there")
+        run.print_line(f"{images_are} unrated: neither raters nor experts have answered all golden questions there")
     if (classes := classes_of(votes)).has_local_ids:
         names = count_noun(len(classes.texts), "class name")
-        call.print_line(
+        run.print_line(
             f"without a class list, the classes are the {names} in the votes, sorted: "
             f"{join_first(classes.texts, max_items=5)}"
         )
     if scale is not None and scale != KNOWN_ANSWERS:
-        call.print_line(f"answers, from invalid to valid: {join_first(scale, max_items=10)}")
+        run.print_line(f"answers, from invalid to valid: {join_first(scale, max_items=10)}")
     if prior is not None:
-        call.print_line("prior: " + ", ".join(f"{truth} {share:.4f}" for truth, share in prior.items()))
+        run.print_line("prior: " + ", ".join(f"{truth} {share:.4f}" for truth, share in prior.items()))
     if result.expert_truth is not None and result.expert_truth.note is not None:
-        call.print_line(result.expert_truth.note)
+        run.print_line(result.expert_truth.note)
     for fact, value in result.facts.items():
         if fact != "method":
-            call.print_line(f"{fact.replace('_', ' ')}: {_format_fact(value)}")
+            run.print_line(f"{fact.replace('_', ' ')}: {_format_value(value)}")
 
 
 def _count_repeated_votes(votes: Votes) -> int:
-    """Count votes whose rater had voted on the item before."""
+    """Count the votes of raters on items that they had voted on before."""
     pairs = votes.item_ids * np.int64(len(votes.raters)) + votes.rater_ids
     return 0 if votes.is_anonymous else len(votes) - np.unique(pairs).size
 
 
-def _format_fact(value: bool | float | str) -> str:
+def _format_value(value: bool | float | str) -> str:
     if isinstance(value, bool):
         return "yes" if value else "NO"
     if isinstance(value, str):

@@ -9,18 +9,18 @@ from typing import get_args
 import click
 import numpy as np
 
-from reassess.cleaning import MIN_LABEL_QUALITY, CleaningMethod, HeldOutPredictions, checked_truth
-from reassess.cli.call import (
+from reassess.cleaning import MIN_LABEL_QUALITY, CleaningMethod, HeldOutPredictions, checked_truth, find_label_errors
+from reassess.cli.clean_outputs import CleaningOutputs, KeptLabelsOption
+from reassess.cli.command_run import (
     INPUT_PATH_TYPE,
     OUTPUT_PATH_TYPE,
-    Call,
-    add_call_options,
+    CommandRun,
+    add_common_options,
     find_unused_path,
     format_percent_cell,
-    make_benchmark_arguments,
+    make_benchmark_option_words,
     reject_repeated_files,
 )
-from reassess.cli.clean_outputs import ChooseOption, CleaningOutputs
 from reassess.cli.duplicate_inputs import load_duplicate_groups
 from reassess.cli.evaluation_inputs import load_original_inputs
 from reassess.cli.help_pages import Choice, Command, benchmark_section_option
@@ -73,7 +73,7 @@ _SCORE_KINDS: dict[str | None, str] = {
 @click.option(
     "--choose",
     "kept_labels",
-    type=ParsedType("threshold=P or precision=P", ChooseOption.parse),
+    type=ParsedType("threshold=P or precision=P", KeptLabelsOption.parse),
     metavar="threshold=P|precision=P",
     help="With posterior: lowest quality of a kept label, or expected share of correct labels among kept labels.  "
     f"[default: threshold={MIN_LABEL_QUALITY}]",
@@ -87,16 +87,16 @@ _SCORE_KINDS: dict[str | None, str] = {
 )
 @add_prediction_options
 @match_option
-@add_call_options
+@add_common_options
 def clean(
-    call: Call,
+    run: CommandRun,
     files: tuple[Path, ...],
     output: Path,
     details: Path | None,
     page: Path | None,
     images: Path | None,
     method: CleaningMethod,
-    kept_labels: ChooseOption | None,
+    kept_labels: KeptLabelsOption | None,
     benchmark: Benchmark | None,
     original: str | None,
     golden: str | None,
@@ -104,9 +104,9 @@ def clean(
     """Find wrong labels from held-out predictions.
 
     Each FILE contains a model's predictions for images that it was not trained on: all images, for a pretrained model,
-    or one fold, for your own model. Files that together contain each image once are one repetition; repetitions and
-    models are combined. With a benchmark folder, the folds are checked: each file must have exactly one fold, and
-    duplicates must be in the same fold.
+    or one fold, for your own model. Files that together contain each image once are one repetition, such as one run of
+    cross-validation. Repetitions and models are combined into one result per label. With a benchmark folder, the folds
+    are checked: each file must have exactly one fold, and duplicates must be in the same fold.
     """
     reject_repeated_files(files)
     if benchmark is None and original is None:
@@ -116,60 +116,69 @@ def clean(
             raise click.UsageError(f"{option} needs --method posterior.")
     if method == "confident":
         check_packages("confident", "--method confident")
-    kept_labels = kept_labels or ChooseOption()
-    outputs = CleaningOutputs.check_and_create(call, output, details, page, images, benchmark)
-    source = apply_match_option(call, benchmark or Benchmark())
-    inputs = load_original_inputs(call, source, original, golden)
+    kept_labels = kept_labels or KeptLabelsOption()
+    outputs = CleaningOutputs.from_options(run, output, details, page, images, benchmark)
+    source = apply_match_option(run, benchmark or Benchmark())
+    inputs = load_original_inputs(run, source, original, golden)
     if inputs.original is None:
         raise click.UsageError("The benchmark has no original labels: give --original FILE.")
     _check_answer_classes(inputs.original, inputs.files, inputs.experts)
-    predictions_read = dict(iter_predictions(call, files, inputs))
-    folds = _load_folds(call, inputs.benchmark)
-    groups = _load_duplicates(call, inputs.benchmark, inputs.original) if folds else []
+    predictions_read = dict(iter_predictions(run, files, inputs))
+    folds = _load_folds(run, inputs.benchmark)
+    groups = _load_duplicates(run, inputs.benchmark, inputs.original) if folds else []
     match = inputs.benchmark.match or "path"
     held_out = HeldOutPredictions.from_predictions(
         predictions_read, inputs.original, folds=folds, duplicates=groups, match=match
     )
     checked = None if inputs.experts is None else checked_truth(inputs.experts)
-    cleaning = kept_labels.find_wrong_labels(
-        held_out, method, checked, _load_golden_sample(inputs.files, inputs.benchmark)
+    cleaning = find_label_errors(
+        held_out,
+        method,
+        threshold=kept_labels.threshold,
+        precision=kept_labels.precision,
+        checked=checked,
+        sample=_load_sample_of_golden_images(inputs.files, inputs.benchmark),
     )
-    page_contents = outputs.write_files(call, cleaning, match)
-    if not outputs.is_list_of_kept_images and not cleaning.is_kept.all():
-        _suggest_label_check(call, output, benchmark)
-    if call.json:
+    page_contents = outputs.write_files(run, cleaning, match)
+    if not outputs.lists_kept_images and not cleaning.is_kept.all():
+        _suggest_checking_labels(run, output, benchmark)
+    if run.json:
         results = {
             **outputs.to_json(page_contents),
             **kept_labels.to_json(method),
             "repetitions": held_out.n_repetitions,
         }
-        call.print_json("clean", {**results, **cleaning.to_json()})
+        run.print_json("clean", {**results, **cleaning.to_json()})
         return
-    _print_cleaning(call, cleaning, outputs, benchmark, repetitions=held_out.n_repetitions)
+    _print_cleaning(run, cleaning, outputs, benchmark, repetitions=held_out.n_repetitions)
     if page_contents is not None:
-        call.print_line(
+        run.print_line(
             f"{page}: {count_noun(page_contents.n_images, 'image')}, {page_contents.n_thumbnails:,} with a thumbnail"
         )
-    _add_file_notes(call, held_out, method, has_folds=bool(folds))
+    _add_file_notes(run, held_out, method, has_folds=bool(folds))
     if checked is not None and checked.expert_truth is not None and checked.expert_truth.note is not None:
-        call.add_note(checked.expert_truth.note)
-    call.print_inputs("predictions", "original", "golden", "folds", "duplicates")
+        run.add_note(checked.expert_truth.note)
+    run.print_inputs("predictions", "original", "golden", "folds", "duplicates")
 
 
-def _suggest_label_check(call: Call, output: Path, benchmark: Benchmark | None) -> None:
-    """Suggest a campaign to check the labels, or tasks if the images are unknown."""
+def _suggest_checking_labels(run: CommandRun, wrong_labels_file: Path, benchmark: Benchmark | None) -> None:
+    """Suggest to create a campaign that checks labels; without a folder of images, to make tasks."""
     if benchmark is None or "images" not in benchmark.sources:
-        call.suggest_command(
-            "tasks", output, *make_benchmark_arguments(benchmark), "-o", find_unused_path("tasks.jsonl")
+        run.suggest_command(
+            "tasks", wrong_labels_file, *make_benchmark_option_words(benchmark), "-o", find_unused_path("tasks.jsonl")
         )
     else:
-        call.suggest_command(
-            "annotate", "create", find_unused_path(f"{output.stem}.db"), output, *make_benchmark_arguments(benchmark)
+        run.suggest_command(
+            "annotate",
+            "create",
+            find_unused_path(f"{wrong_labels_file.stem}.db"),
+            wrong_labels_file,
+            *make_benchmark_option_words(benchmark),
         )
 
 
 def _check_answer_classes(original: LabelSets, files: Mapping[str, Path], answers: Votes | None) -> None:
-    """Raise if answers that are classes include a class that no label has."""
+    """Raise an error if people answered with a class that is not the label of any image."""
     if answers is None or answers.classes is None:
         return
     unknown_names = [answers.classes.short_name(c) for c in np.setdiff1d(answers.class_ids, original.indices).tolist()]
@@ -186,65 +195,65 @@ def _check_answer_classes(original: LabelSets, files: Mapping[str, Path], answer
         )
 
 
-def _load_golden_sample(files: Mapping[str, Path], benchmark: Benchmark) -> Sample | None:
-    """Read which golden images were drawn at random, if the file tells."""
+def _load_sample_of_golden_images(files: Mapping[str, Path], benchmark: Benchmark) -> Sample | None:
+    """Read which golden images are a random sample; None if the file does not say."""
     sample = read_sample(files["golden"]) if "golden" in files else None
     return None if sample is None else sample.with_images(to_benchmark_names(sample.images, benchmark))
 
 
-def _load_folds(call: Call, benchmark: Benchmark) -> list[Folds]:
+def _load_folds(run: CommandRun, benchmark: Benchmark) -> list[Folds]:
     """Read the folds of a benchmark folder."""
     source = benchmark.sources.get("folds")
     if source is None:
         return []
-    folds = read_folds(call.add_input("folds", Path(source)))
+    folds = read_folds(run.add_input("folds", Path(source)))
     with add_error_place(source):
         return [replace(folds, images=to_benchmark_names(folds.images, benchmark))]
 
 
-def _load_duplicates(call: Call, benchmark: Benchmark, labels: LabelSets) -> list[tuple[str, ...]]:
+def _load_duplicates(run: CommandRun, benchmark: Benchmark, labels: LabelSets) -> list[tuple[str, ...]]:
     """Read the groups of duplicates of a benchmark folder."""
     source = benchmark.sources.get("duplicates")
-    return [] if source is None else load_duplicate_groups(call, source, labels, benchmark)[0]
+    return [] if source is None else load_duplicate_groups(run, source, labels, benchmark)[0]
 
 
-def _add_file_notes(call: Call, held_out: HeldOutPredictions, method: CleaningMethod, *, has_folds: bool) -> None:
-    """Add notes on how each file was read, and on files whose folds are not checked."""
+def _add_file_notes(run: CommandRun, held_out: HeldOutPredictions, method: CleaningMethod, *, has_folds: bool) -> None:
+    """Add notes on how each file was read, and on files with all images, which have no folds to check."""
     kinds = {} if method == "consistent" else _SCORE_KINDS
     for file in held_out.files:
         if has_folds and file.label_rows.size == len(held_out.labels):
-            call.add_note(f"{file.name} has all images, so its folds are not checked")
+            run.add_note(f"{file.name} has all images, so its folds are not checked")
     for line in merge_equal_texts(
         {file.name: f"{file.predictions.detected_format}{kinds.get(file.score_kind, '')}" for file in held_out.files}
     ):
-        call.add_note(line)
+        run.add_note(line)
 
 
 def _print_cleaning(
-    call: Call, cleaning: Cleaning, outputs: CleaningOutputs, benchmark: Benchmark | None, *, repetitions: int
+    run: CommandRun, cleaning: Cleaning, outputs: CleaningOutputs, benchmark: Benchmark | None, *, repetitions: int
 ) -> None:
     """Print the number of wrong labels, the worst labels, frequent mistakes, and the worst classes."""
     kept_count, images = int(cleaning.is_kept.sum()), count_noun(len(cleaning), "image")
-    if outputs.is_list_of_kept_images:
-        call.print_line(
+    if outputs.lists_kept_images:
+        run.print_line(
             f"{outputs.output}: {kept_count:,} of {images} kept, {format_percent_cell(kept_count / len(cleaning))} %"
         )
     else:
-        call.print_line(
+        run.print_line(
             f"{outputs.output}: {len(cleaning) - kept_count:,} of {len(cleaning):,} labels are probably wrong"
         )
     if repetitions > 1:
-        call.print_line(f"{repetitions} repetitions")
+        run.print_line(f"{repetitions} repetitions")
     if cleaning.noise is not None:
-        call.print_line(
+        run.print_line(
             _describe_wrong_label_share(cleaning.noise, _make_draw_command(len(cleaning), outputs.details, benchmark))
         )
-    call.print_line("")
-    if not outputs.is_list_of_kept_images:
-        _print_worst_labels(call, cleaning)
+    run.print_line("")
+    if not outputs.lists_kept_images:
+        _print_worst_labels(run, cleaning)
     class_name = cleaning.classes.short_name
     mistakes = [] if cleaning.noise is None else cleaning.noise.largest_mistakes(_MAX_VERBOSE_ROWS)
-    mistakes = mistakes[: call.limit_rows(len(mistakes), _MAX_PRINTED_ROWS, "kinds of wrong labels")]
+    mistakes = mistakes[: run.count_rows_to_print(len(mistakes), _MAX_PRINTED_ROWS, "kinds of wrong labels")]
     if mistakes:
         cells = [
             [class_name(truth), class_name(label), format_expected(count), format_percent_cell(share)]
@@ -253,20 +262,20 @@ def _print_cleaning(
         print_table(["true class", "label", "images (estimate)", "% of true class"], cells, n_text_columns=2)
         print_text("")
     counts_by_class = cleaning.by_class()
-    limit = call.limit_rows(len(counts_by_class), _MAX_PRINTED_ROWS, "classes")
+    limit = run.count_rows_to_print(len(counts_by_class), _MAX_PRINTED_ROWS, "classes")
     rows = [
         [class_name(class_id), f"{count:,}", f"{wrong:,}", format_percent_cell(wrong / count)]
         for class_id, count, wrong in counts_by_class[:limit]
     ]
-    print_table(["class", "images", "dropped" if outputs.is_list_of_kept_images else "wrong", "%"], rows)
+    print_table(["class", "images", "dropped" if outputs.lists_kept_images else "wrong", "%"], rows)
 
 
-def _print_worst_labels(call: Call, cleaning: Cleaning) -> None:
+def _print_worst_labels(run: CommandRun, cleaning: Cleaning) -> None:
     """Print the images with the worst labels."""
     rows = cleaning.dropped_rows
     if not rows.size:
         return
-    rows = rows[: call.limit_rows(rows.size, _MAX_PRINTED_ROWS, "wrong labels")]
+    rows = rows[: run.count_rows_to_print(rows.size, _MAX_PRINTED_ROWS, "wrong labels")]
     class_name, cells = cleaning.classes.short_name, []
     for row in rows.tolist():
         suggested, quality = int(cleaning.suggested_class_ids[row]), float(cleaning.label_quality[row])
@@ -285,10 +294,10 @@ def _format_quality(quality: float) -> str | None:
 
 
 def _make_draw_command(n_images: int, details: Path | None, benchmark: Benchmark | None) -> str:
-    """Return the command that draws golden questions from all labels."""
+    """Return the command that draws a random sample of all labels as golden questions."""
     table = details or find_unused_path("all.csv")
     draw = [
-        *make_benchmark_arguments(benchmark),
+        *make_benchmark_option_words(benchmark),
         "--golden",
         min(_N_QUESTIONS_TO_DRAW, n_images),
         "-o",
@@ -312,7 +321,7 @@ def _describe_wrong_label_share(noise: LabelNoise, draw_command: str) -> str:
 
 
 def _explain_unused_answers(checked: CheckedLabels, draw_command: str) -> str:
-    """Explain why the checked labels do not correct the estimate, and how to draw a sample that does."""
+    """Explain why checked labels do not correct the estimated share of wrong labels, and what to do."""
     reason = "they are not a random sample, so they say nothing about other labels"
     if checked.n_drawn:
         share_text = f"{format_percent_cell(checked.covered_share)} % of the labels"

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import click
 
-from reassess.cli.call import (
+from reassess.cli.command_run import (
     INPUT_PATH_TYPE,
     OUTPUT_PATH_TYPE,
-    Call,
-    add_call_options,
+    CommandRun,
+    add_common_options,
     find_unused_path,
     reject_repeated_files,
     with_progress,
@@ -17,7 +17,7 @@ from reassess.cli.evaluation_inputs import load_evaluation_inputs
 from reassess.cli.help_pages import Command
 from reassess.cli.options import add_join_options, add_label_options, add_prediction_options, table_option
 from reassess.cli.prediction_inputs import copy_shared_arguments, iter_predictions
-from reassess.cli.tables.compare_table import comparison_table, print_comparison, to_json
+from reassess.cli.tables.compare_table import make_comparison_table, print_comparison, to_json
 from reassess.comparison import Findings, disagreements_table
 from reassess.core import Benchmark
 from reassess.formats.files import write_atomically
@@ -45,9 +45,9 @@ from reassess.text import count_noun
 @add_label_options
 @add_prediction_options
 @add_join_options
-@add_call_options
+@add_common_options
 def compare(
-    call: Call,
+    run: CommandRun,
     files: tuple[Path, ...],
     benchmark: Benchmark | None,
     labels: str | None,
@@ -64,34 +64,34 @@ def compare(
     if len(files) < 2:
         raise click.UsageError("Give at least two models; for one model, use reassess evaluate.")
     reject_repeated_files(files)
-    call.check_output(output, RESULT_SUFFIXES, "a table of results", benchmark=benchmark)
-    call.check_output(details, TABLE_SUFFIXES, "a table", benchmark=benchmark)
-    inputs = load_evaluation_inputs(call, benchmark, labels, original, needs_votes=True)
-    inputs.add_class_tables(call)
+    run.check_output(output, RESULT_SUFFIXES, "a table of results", benchmark=benchmark)
+    run.check_output(details, TABLE_SUFFIXES, "a table", benchmark=benchmark)
+    inputs = load_evaluation_inputs(run, benchmark, labels, original, needs_votes=True)
+    inputs.add_class_tables(run)
     findings = Findings.from_predictions(
-        iter_predictions(call, files, inputs),
+        iter_predictions(run, files, inputs),
         inputs.labels,
-        **inputs.findings_arguments,
+        **inputs.arguments_for_findings,
         threshold=inputs.threshold,
         seed=seed,
-        show_progress=lambda items: with_progress(call, items, "resampling raters"),
-        **inputs.join_arguments(call),
+        show_progress=lambda items: with_progress(run, items, "resampling raters"),
+        **inputs.make_join_arguments(run),
     )
     with write_atomically():
         if output is not None:
-            comparison_table(findings).write(output, force=call.force)
+            make_comparison_table(findings).write(output, force=run.force)
         if details is not None:
             pairs = [(pair.model_a, pair.model_b) for pair in findings.comparisons]
-            write_table(details, disagreements_table(findings.panel, pairs, findings.classes), force=call.force)
-    call.suggest_command("report", *copy_shared_arguments(files), "-o", find_unused_path("report.html"))
-    if call.json:
-        call.print_json("compare", to_json(findings))
+            write_table(details, disagreements_table(findings.panel, pairs, findings.classes), force=run.force)
+    run.suggest_command("report", *copy_shared_arguments(files), "-o", find_unused_path("report.html"))
+    if run.json:
+        run.print_json("compare", to_json(findings))
     else:
-        print_comparison(call, findings)
+        print_comparison(run, findings)
         if findings.rated_images_text:
-            call.print_line(findings.rated_images_text)
+            run.print_line(findings.rated_images_text)
         if output is not None:
-            call.print_line(f"{output}: {count_noun(len(files), 'model')}")
+            run.print_line(f"{output}: {count_noun(len(files), 'model')}")
         if inputs.class_names_note and len(findings.co_occurrence):
-            call.add_note(inputs.class_names_note)
-        call.print_inputs("labels", "original", "scores", "votes", "golden", "rater-golden")
+            run.add_note(inputs.class_names_note)
+        run.print_inputs("labels", "original", "scores", "votes", "golden", "rater-golden")

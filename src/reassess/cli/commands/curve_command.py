@@ -20,8 +20,14 @@ from reassess.aggregation import (
     replay_stops,
 )
 from reassess.aggregation.stopping import warn_of_early_stop
-from reassess.cli.call import Call, add_call_options, make_benchmark_arguments, reject_repeated_files, with_progress
-from reassess.cli.curve_inputs import CurveParts, load_curve_parts
+from reassess.cli.command_run import (
+    CommandRun,
+    add_common_options,
+    make_benchmark_option_words,
+    reject_repeated_files,
+    with_progress,
+)
+from reassess.cli.curve_inputs import CurveInputs, load_curve_inputs
 from reassess.cli.help_pages import Command, benchmark_section_option
 from reassess.cli.options import (
     STOP_RULE_TYPE,
@@ -110,9 +116,9 @@ def _parse_method(text: str) -> str:
     "Write the curve (with --stop: the results of stop rules) as a figure (svg, png, pdf) or a table.",
     required=False,
 )
-@add_call_options
+@add_common_options
 def curve(
-    call: Call,
+    run: CommandRun,
     files: tuple[str, ...],
     benchmark: Benchmark | None,
     golden: str | None,
@@ -128,11 +134,11 @@ def curve(
     SCORES are files or known data such as imagenet-real-scores; by default, the scores of --benchmark. They are
     measured by experts' golden answers.
     """
-    _check_options(call, files, golden, output, benchmark)
+    _check_options(run, files, golden, output, benchmark)
     if benchmark is None and not files:
         raise click.UsageError("Give SCORES, or --benchmark.")
-    scores, curve_parts = load_curve_parts(
-        call,
+    scores, curve_inputs = load_curve_inputs(
+        run,
         files,
         benchmark,
         golden,
@@ -143,16 +149,16 @@ def curve(
     curves_measured: list[MeasuredCurve] = []
     first_curve: MeasuredCurve | None = None  # of the first file; out-of-sample with --leave-out
     replays: dict[str, tuple[StopReplay, ...]] = {}
-    for file, (path, part) in scores.items():
-        curves = measure_scores(call, file, path, part, curve_parts, leave_out, goal)
+    for file, (path, file_scores) in scores.items():
+        curves = measure_scores(run, file, path, file_scores, curve_inputs, leave_out, goal)
         curves_measured += curves
         first_curve = first_curve or curves[-1]
         if stops:
-            replays[file] = _replay_votes(call, curves[-1], part, curve_parts, stops)
-    if replays and curve_parts.benchmark.stop is not None:
-        warn_of_early_stop(curve_parts.benchmark.stop, "the savings of a stop rule are underestimated")
+            replays[file] = _replay_stop_rules(run, curves[-1], file_scores, curve_inputs, stops)
+    if replays and curve_inputs.benchmark.stop is not None:
+        warn_of_early_stop(curve_inputs.benchmark.stop, "the savings of a stop rule are underestimated")
     if output is not None:
-        _write_output(call, output, curves_measured, curve_parts.rules, replays)
+        _write_output(run, output, curves_measured, curve_inputs.rules, replays)
     if (
         first_curve is not None
         and first_curve.operating_point is not None
@@ -160,40 +166,46 @@ def curve(
     ):
         is_own_benchmark = files == () and benchmark is not None and benchmark.folder is not None
         if is_own_benchmark and first_curve.curve.in_sample and golden is None and golden_at_least is None:
-            call.suggest_command(
-                "curve", *make_benchmark_arguments(benchmark), "--leave-out", "image", "--choose", goal
+            run.suggest_command(
+                "curve", *make_benchmark_option_words(benchmark), "--leave-out", "image", "--choose", goal
             )
         else:
-            suggest_labels_command(call, benchmark, first_curve.file, first_curve.operating_point.point.threshold)
-    if call.json:
-        results = [replay.to_json() for replay in curves_measured] + [rule.to_json() for rule in curve_parts.rules]
-        results += [{"file": file, "stop": replay.to_json()} for file, each in replays.items() for replay in each]
-        call.print_json("curve", results)
+            suggest_labels_command(run, benchmark, first_curve.file, first_curve.operating_point.point.threshold)
+    if run.json:
+        results = [measured_curve.to_json() for measured_curve in curves_measured] + [
+            rule.to_json() for rule in curve_inputs.rules
+        ]
+        results += [
+            {"file": file, "stop": replay.to_json()}
+            for file, file_replays in replays.items()
+            for replay in file_replays
+        ]
+        run.print_json("curve", results)
     else:
-        print_curves(call, curves_measured, curve_parts, is_out_of_sample=leave_out is not None, goal=goal)
+        print_curves(run, curves_measured, curve_inputs, is_out_of_sample=leave_out is not None, goal=goal)
         for file, file_replays in replays.items():
             click.echo()
-            print_replays(call, file, file_replays, stops)
-        if replays and curve_parts.all_votes is not curve_parts.votes:
-            call.add_note("golden votes are not replayed: golden questions are never closed")
+            print_replays(run, file, file_replays, stops)
+        if replays and curve_inputs.votes_with_golden is not curve_inputs.votes:
+            run.add_note("golden votes are not replayed: golden questions are never closed")
 
 
 def _check_options(
-    call: Call, files: tuple[str, ...], golden: str | None, output: Path | None, benchmark: Benchmark | None
+    run: CommandRun, files: tuple[str, ...], golden: str | None, output: Path | None, benchmark: Benchmark | None
 ) -> None:
     """Check options and output before any work."""
     reject_repeated_files(map(Path, files))
     if golden == NO_SOURCE:
         raise click.UsageError("curve needs golden answers, so --golden cannot be none.")
-    call.check_output(output, (*FIGURE_SUFFIXES, *TABLE_SUFFIXES), "a curve", benchmark=benchmark)
+    run.check_output(output, (*FIGURE_SUFFIXES, *TABLE_SUFFIXES), "a curve", benchmark=benchmark)
 
 
 def measure_scores(
-    call: Call,
+    run: CommandRun,
     file: str,
     path: Path,
     scores: Scores,
-    curve_parts: CurveParts,
+    curve_inputs: CurveInputs,
     leave_out: _LeaveOutOption,
     goal: Goal | None,
 ) -> tuple[MeasuredCurve, ...]:
@@ -202,34 +214,34 @@ def measure_scores(
         return measure_curves(
             file,
             scores,
-            curve_parts.golden,
-            votes=curve_parts.all_votes,
-            experts=curve_parts.experts,
-            rater_golden=curve_parts.rater_golden,
-            original=curve_parts.original,
+            curve_inputs.golden,
+            votes=curve_inputs.votes_with_golden,
+            experts=curve_inputs.expert_votes,
+            rater_golden=curve_inputs.rater_golden_votes,
+            original=curve_inputs.original,
             leave_out=leave_out,
-            in_sample=is_known_in_sample(path, curve_parts.golden_file, benchmark=curve_parts.benchmark),
+            in_sample=is_known_in_sample(path, curve_inputs.golden_file, benchmark=curve_inputs.benchmark),
             goal=goal,
-            show_progress=partial(with_progress, call, label=f"{file}, out-of-sample"),
+            show_progress=partial(with_progress, run, label=f"{file}, out-of-sample"),
         )
 
 
-def _replay_votes(
-    call: Call, curve: MeasuredCurve, scores: Scores, curve_parts: CurveParts, stop_rules: Sequence[StopRule]
+def _replay_stop_rules(
+    run: CommandRun, curve: MeasuredCurve, scores: Scores, curve_inputs: CurveInputs, stop_rules: Sequence[StopRule]
 ) -> tuple[StopReplay, ...]:
-    """Replay the votes behind the scores with the given stop rules and the default rules."""
-    threshold = USUAL_THRESHOLD if curve_parts.benchmark.threshold is None else curve_parts.benchmark.threshold
+    """Replay the votes that the scores were made from, with the given and the default stop rules."""
+    threshold = USUAL_THRESHOLD if curve_inputs.benchmark.threshold is None else curve_inputs.benchmark.threshold
     if curve.operating_point is not None and curve.operating_point.point.threshold is not None:
         threshold = curve.operating_point.point.threshold
     with add_error_place(curve.file):
-        assert curve_parts.all_votes is not None  # --stop needs votes
-        assert curve_parts.votes is not None
+        assert curve_inputs.votes_with_golden is not None  # --stop needs votes
+        assert curve_inputs.votes is not None
         recomputed = recompute_scores(
             scores,
-            curve_parts.all_votes,
-            experts=curve_parts.experts,
-            rater_golden=curve_parts.rater_golden,
-            original=curve_parts.original,
+            curve_inputs.votes_with_golden,
+            experts=curve_inputs.expert_votes,
+            rater_golden=curve_inputs.rater_golden_votes,
+            original=curve_inputs.original,
         )
         if recomputed.model is None:
             raise DataError(
@@ -240,11 +252,11 @@ def _replay_votes(
             )
         first_votes = recomputed.original_label_votes
         if first_votes is not None:
-            first_votes = first_votes.restrict(first_votes.find(curve_parts.votes.items))
+            first_votes = first_votes.restrict(first_votes.find(curve_inputs.votes.items))
         rules = sorted({*stop_rules, *DEFAULT_STOP_RULES}, key=lambda rule: (rule.low, -rule.high))
-        track = partial(with_progress, call, label=f"{curve.file}, replaying votes")
+        track = partial(with_progress, run, label=f"{curve.file}, replaying votes")
         return replay_stops(
-            curve_parts.votes,
+            curve_inputs.votes,
             recomputed.model,
             rules,
             threshold=threshold,
@@ -254,7 +266,7 @@ def _replay_votes(
 
 
 def _write_output(
-    call: Call,
+    run: CommandRun,
     output: Path,
     curves: Sequence[MeasuredCurve],
     rules: Sequence[MeasuredRule],
@@ -262,8 +274,8 @@ def _write_output(
 ) -> None:
     is_figure = output.suffix.lower() in FIGURE_SUFFIXES
     if replays:
-        (draw_replays if is_figure else write_replays)(output, replays, force=call.force)
+        (draw_replays if is_figure else write_replays)(output, replays, force=run.force)
     elif is_figure:
-        draw_curves(output, curves, rules, force=call.force)
+        draw_curves(output, curves, rules, force=run.force)
     else:
-        write_points(output, curves, rules, force=call.force)
+        write_points(output, curves, rules, force=run.force)

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import click
 
-from reassess.cli.call import (
+from reassess.cli.command_run import (
     INPUT_PATH_TYPE,
     OUTPUT_PATH_TYPE,
-    Call,
-    add_call_options,
+    CommandRun,
+    add_common_options,
     find_unused_path,
     reject_repeated_files,
 )
@@ -23,7 +23,7 @@ from reassess.cli.tables.evaluate_table import (
     EvaluationResults,
     EvaluationsByFile,
     LabelSetKey,
-    accuracy_table,
+    make_accuracy_table,
     print_evaluations,
     to_json,
 )
@@ -54,14 +54,14 @@ _NumbersOption = tuple[float, ...] | None
 def _make_number_parser(
     kind: click.FloatRange | click.IntRange, example: str
 ) -> Callable[[click.Context, click.Parameter, str | None], _NumbersOption]:
-    """Return a callback that parses numbers separated by commas, without repeats."""
+    """Return a callback that parses numbers separated by commas; a repeated number is used once."""
 
     def parse_numbers(context: click.Context, parameter: click.Parameter, value: str | None) -> _NumbersOption:
         try:
             return (
                 None
                 if value is None
-                else tuple(dict.fromkeys(kind(part, parameter, context) for part in value.split(",")))
+                else tuple(dict.fromkeys(kind(number, parameter, context) for number in value.split(",")))
             )
         except click.BadParameter as error:
             raise click.BadParameter(f"{error.message} Give numbers such as {example}.") from error
@@ -107,9 +107,9 @@ def _make_number_parser(
     type=Choice(["label-count", "class"]),
     help="Show the results for each group of images too: by number of valid classes, or by class.",
 )
-@add_call_options
+@add_common_options
 def evaluate(
-    call: Call,
+    run: CommandRun,
     files: tuple[Path, ...],
     benchmark: Benchmark | None,
     labels: tuple[str, ...],
@@ -129,17 +129,17 @@ def evaluate(
     accuracy is measured too. A warning tells if a model's ids are from another class list. With several label sets,
     the order of the models is compared.
     """
-    _check_options(call, files, labels, thresholds, details, by)
-    call.check_output(output, RESULT_SUFFIXES, "a table of results", benchmark=benchmark)
-    call.check_output(details, TABLE_SUFFIXES, "a table", benchmark=benchmark)
+    _check_options(run, files, labels, thresholds, details, by)
+    run.check_output(output, RESULT_SUFFIXES, "a table of results", benchmark=benchmark)
+    run.check_output(details, TABLE_SUFFIXES, "a table", benchmark=benchmark)
     inputs = load_evaluation_inputs(
-        call, benchmark, labels[0] if labels else None, original, scores, thresholds, more_labels=labels[1:]
+        run, benchmark, labels[0] if labels else None, original, scores, thresholds, further_labels=labels[1:]
     )
-    excluded = None if duplicates is None else load_excluded_images(call, duplicates, inputs)
+    excluded = None if duplicates is None else load_excluded_images(run, duplicates, inputs)
     with write_atomically():
-        results, outcomes = _evaluate_models(call, files, inputs, top_k, excluded)
+        results, outcomes = _evaluate_models(run, files, inputs, top_k, excluded)
         if output is not None:
-            accuracy_table(results).write(output, force=call.force)
+            make_accuracy_table(results).write(output, force=run.force)
         if details is not None:
             table = outcomes_table(
                 outcomes,
@@ -149,60 +149,60 @@ def evaluate(
                 experts=inputs.experts,
                 multi_labels=inputs.reviewed_labels,
             )
-            write_table(details, table, force=call.force)
+            write_table(details, table, force=run.force)
     next_words = (
         ["compare", *copy_shared_arguments(files)]
         if len(files) > 1
         else ["report", *copy_shared_arguments(files), "-o", find_unused_path("report.html")]
     )
-    call.suggest_command(*next_words)
-    if call.json:
-        documents, other_parts = to_json(results, by)
-        call.print_json("evaluate", documents, **other_parts)
+    run.suggest_command(*next_words)
+    if run.json:
+        documents, further_keys = to_json(results, by)
+        run.print_json("evaluate", documents, **further_keys)
         return
-    print_evaluations(call, results, by)
+    print_evaluations(run, results, by)
     match = inputs.benchmark.match or "path"
     if len(labels) < 2 and (
         unrated := describe_rated_images(inputs.labels, inputs.original, inputs.scores, match=match)
     ):
-        call.print_line(unrated)
+        run.print_line(unrated)
     if excluded is not None:
-        call.print_line(str(excluded))
+        run.print_line(str(excluded))
     if output is not None:
-        call.print_line(f"{output}: {count_noun(len(files), 'model')}")
+        run.print_line(f"{output}: {count_noun(len(files), 'model')}")
     if details is not None:
         errors = (
             f", {count_noun(int(table['label_error'].sum()), 'label error')}" if inputs.original is not None else ""
         )
-        call.print_line(f"{details}: {count_noun(table.height, 'image' if len(files) == 1 else 'row')}{errors}")
+        run.print_line(f"{details}: {count_noun(table.height, 'image' if len(files) == 1 else 'row')}{errors}")
     if inputs.class_names_note and (by == "class" or details is not None):
-        call.print_line(inputs.class_names_note)
+        run.print_line(inputs.class_names_note)
     if inputs.original is None and original is None and "original" in inputs.benchmark.sources:
-        call.print_line(
+        run.print_line(
             "the order of rows and classes cannot be checked without original labels: "
             f"reassess fetch {inputs.benchmark.sources['original']}"
         )
-    call.print_inputs("labels", "original", "scores", "golden")
+    run.print_inputs("labels", "original", "scores", "golden")
 
 
 def _evaluate_models(
-    call: Call,
+    run: CommandRun,
     files: tuple[Path, ...],
     inputs: EvaluationInputs,
     top_k: tuple[int, ...] | None,
     excluded: ExcludedImages | None,
 ) -> tuple[EvaluationResults, dict[str, Outcomes]]:
-    """Evaluate each model with each label set; also return the outcomes with the last label set."""
+    """Evaluate each model with each label set. Return the results, and the outcomes for --details."""
     results: dict[LabelSetKey, EvaluationsByFile] = {key: {} for key in inputs.label_sets}
     outcomes: dict[LabelSetKey, dict[str, Outcomes]] = {key: {} for key in inputs.label_sets}
     class_lists: dict[str, ClassList | None] = {}
     effects: dict[LabelSetKey, dict[str, dict[int, ExclusionEffect]]] = {key: {} for key in inputs.label_sets}
-    join_arguments = inputs.join_arguments(call)
-    for file, predictions in iter_predictions(call, files, inputs):
+    join_arguments = inputs.make_join_arguments(run)
+    for file, predictions in iter_predictions(run, files, inputs):
         class_lists[file] = None
         with add_error_place(file):
             for key, sets in inputs.label_sets.items():
-                outcome = inputs.find_outcomes(predictions, sets, any_class_list=True, name=file, **join_arguments)
+                outcome = inputs.compute_outcomes(predictions, sets, any_class_list=True, name=file, **join_arguments)
                 judge = partial(summarize, labels=sets, scores=inputs.scores, experts=inputs.experts, top_k=top_k)
                 remaining = outcome if excluded is None else outcome.mark_excluded(excluded.images)
                 outcomes[key][file] = remaining
@@ -235,12 +235,12 @@ def _evaluate_models(
 def _rank_on_common_images(
     outcomes: dict[LabelSetKey, dict[str, Outcomes]], inputs: EvaluationInputs, top_k: tuple[int, ...] | None
 ) -> dict[LabelSetKey, EvaluationsByFile] | Missing | None:
-    """Rank the models on their common images; None if all models have the same images."""
+    """Rank the models on their common images; None if not needed, since all have the same images."""
     if len(next(iter(outcomes.values()))) == 1:
         return None
     rankings: dict[LabelSetKey, EvaluationsByFile] = {}
-    for key, of_models in outcomes.items():
-        common = select_common_images_if_different(of_models)
+    for key, outcomes_by_model in outcomes.items():
+        common = select_common_images_if_different(outcomes_by_model)
         if common is None or isinstance(common, Missing):
             return common
         judge = partial(
@@ -251,23 +251,29 @@ def _rank_on_common_images(
 
 
 def _sort_by_rank(
-    evaluations: EvaluationsByFile, common: dict[LabelSetKey, EvaluationsByFile] | Missing | None, key: LabelSetKey
+    evaluations: EvaluationsByFile,
+    common_evaluations: dict[LabelSetKey, EvaluationsByFile] | Missing | None,
+    label_set_key: LabelSetKey,
 ) -> EvaluationsByFile:
     """Sort the models by their ranking on common images, if there are any."""
-    if common is None:
+    if common_evaluations is None:
         return sort_by_accuracy(evaluations)
-    return evaluations if isinstance(common, Missing) else {file: evaluations[file] for file in common[key]}
+    return (
+        evaluations
+        if isinstance(common_evaluations, Missing)
+        else {file: evaluations[file] for file in common_evaluations[label_set_key]}
+    )
 
 
 def _compare_model_orders(outcomes: dict[LabelSetKey, dict[str, Outcomes]]) -> ModelOrders | Missing:
     try:
-        return compare_orders({str(name): of_models for name, of_models in outcomes.items()})
+        return compare_orders({str(name): outcomes_by_model for name, outcomes_by_model in outcomes.items()})
     except DataError as error:
         return Missing.from_error(error)
 
 
 def _check_options(
-    call: Call,
+    run: CommandRun,
     files: tuple[Path, ...],
     labels: tuple[str, ...],
     thresholds: tuple[float, ...] | None,
@@ -277,16 +283,16 @@ def _check_options(
     """Check that options can be combined."""
     reject_repeated_files(files)
     reject_repeated_files(labels)
-    several = len(labels) > 1
-    if several and thresholds is not None:
+    has_several_label_sets = len(labels) > 1
+    if has_several_label_sets and thresholds is not None:
         raise click.UsageError(
             "--threshold cannot be used with several --labels, since it makes label sets from scores."
         )
-    if several and details is not None:
+    if has_several_label_sets and details is not None:
         raise click.UsageError("--details cannot be used with several --labels.")
-    if several and breakdown is not None and not call.json:
+    if has_several_label_sets and breakdown is not None and not run.json:
         raise click.UsageError("With several --labels, --by needs --json.")
     if len(thresholds or ()) > 1 and details is not None:
         raise click.UsageError("--details cannot be used with several thresholds.")
-    if len(thresholds or ()) > 1 and breakdown is not None and not call.json:
+    if len(thresholds or ()) > 1 and breakdown is not None and not run.json:
         raise click.UsageError("With several thresholds, --by needs --json.")

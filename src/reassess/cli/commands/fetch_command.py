@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from reassess.cli.call import Call, add_call_options
+from reassess.cli.command_run import CommandRun, add_common_options
 from reassess.cli.help_pages import Choice, Command
 from reassess.cli.screen import print_table
 from reassess.data import SOURCES, KnownFile, Source, fetch_all, find_source_files
@@ -16,22 +16,22 @@ from reassess.data import SOURCES, KnownFile, Source, fetch_all, find_source_fil
     cls=Command, docs="docs/data.md", examples=["reassess fetch", "reassess fetch imagenet-real imagenet-original"]
 )
 @click.argument("names", type=Choice(list(SOURCES)), metavar="[NAME...]", nargs=-1)
-@add_call_options
-def fetch(call: Call, names: tuple[str, ...]) -> None:
+@add_common_options
+def fetch(run: CommandRun, names: tuple[str, ...]) -> None:
     """Download known data; without a name, list it.
 
     A file that is already on this machine is not downloaded again.
     """
     if names:
-        _print_paths(call, {name: fetch_all(name, progress=not call.quiet) for name in names})
+        _print_paths(run, {name: fetch_all(name, progress=not run.quiet) for name in names})
     else:
-        _print_sources(call)
+        _print_sources(run)
 
 
-def _print_sources(call: Call) -> None:
+def _print_sources(run: CommandRun) -> None:
     sources = [(source, find_source_files(source.name) or (None,) * len(source.files)) for source in SOURCES.values()]
-    if call.json:
-        call.print_json("fetch", [_source_to_json(call, source, paths) for source, paths in sources])
+    if run.json:
+        run.print_json("fetch", [_source_to_json(run, source, paths) for source, paths in sources])
         return
     rows = [
         (source.name, source.licence, path or f"{file.name} is {_explain_download(file)}")
@@ -39,20 +39,20 @@ def _print_sources(call: Call) -> None:
         for file, path in zip(source.files, paths, strict=True)
     ]
     print_table(("name", "licence", "where"), rows, n_text_columns=3)
-    call.add_note("hashes and citations: --json")
+    run.add_note("hashes and citations: --json")
 
 
-def _print_paths(call: Call, files: dict[str, tuple[Path, ...]]) -> None:
-    if call.json:
-        call.print_json("fetch", [_source_to_json(call, SOURCES[name], paths) for name, paths in files.items()])
+def _print_paths(run: CommandRun, files: dict[str, tuple[Path, ...]]) -> None:
+    if run.json:
+        run.print_json("fetch", [_source_to_json(run, SOURCES[name], paths) for name, paths in files.items()])
         return
     for path in (path for paths in files.values() for path in paths):
         click.echo(path)
 
 
-def _source_to_json(call: Call, source: Source, paths: Iterable[Path | None]) -> dict[str, Any]:
+def _source_to_json(run: CommandRun, source: Source, paths: Iterable[Path | None]) -> dict[str, Any]:
     files = [
-        {"file": file.name, "sha256": file.sha256, "path": str(call.add_input(source.name, path)) if path else None}
+        {"file": file.name, "sha256": file.sha256, "path": str(run.add_input(source.name, path)) if path else None}
         for file, path in zip(source.files, paths, strict=True)
     ]
     fields = {"name": source.name, "description": source.description}
@@ -60,6 +60,6 @@ def _source_to_json(call: Call, source: Source, paths: Iterable[Path | None]) ->
 
 
 def _explain_download(file: KnownFile) -> str:
-    places = ["its public repository"] if file.url else []
-    places += [f"the package {file.wheel.package}"] if file.wheel else []
-    return f"missing; available from {' or '.join(places)}"
+    origins = ["its public repository"] if file.url else []
+    origins += [f"the package {file.wheel.package}"] if file.wheel else []
+    return f"missing; available from {' or '.join(origins)}"

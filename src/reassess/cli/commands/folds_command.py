@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.cleaning import USUAL_FOLDS, make_folds
-from reassess.cli.call import Call, add_call_options, find_unused_path, make_benchmark_arguments
+from reassess.cli.command_run import CommandRun, add_common_options, find_unused_path, make_benchmark_option_words
 from reassess.cli.duplicate_inputs import load_duplicate_groups
 from reassess.cli.help_pages import Command, benchmark_section_option
 from reassess.cli.options import benchmark_option, match_option, output_option
@@ -58,9 +58,9 @@ _DuplicateGroups = list[tuple[str, ...]]
     help=f"The label of each image.  [default: the benchmark's; {IMAGENET.sources['original']} for ImageNet]",
 )
 @match_option
-@add_call_options
+@add_common_options
 def folds(
-    call: Call,
+    run: CommandRun,
     output: Path,
     k: int,
     duplicates: str | None,
@@ -75,43 +75,43 @@ def folds(
     """
     if benchmark is None and original is None:
         raise click.UsageError("Give the images and their labels: --benchmark or --original.")
-    call.check_output(output, TABLE_SUFFIXES, "folds", benchmark=benchmark, part="folds")
-    benchmark = apply_match_option(call, benchmark or Benchmark())
-    labels = _load_original_labels(call, benchmark, original)
+    run.check_output(output, TABLE_SUFFIXES, "folds", benchmark=benchmark, part="folds")
+    benchmark = apply_match_option(run, benchmark or Benchmark())
+    labels = _load_original_labels(run, benchmark, original)
     duplicates = duplicates or benchmark.sources.get("duplicates")
-    groups, unlabelled = ([], 0) if duplicates is None else load_duplicate_groups(call, duplicates, labels, benchmark)
+    groups, unlabelled = ([], 0) if duplicates is None else load_duplicate_groups(run, duplicates, labels, benchmark)
     new_folds = make_folds(labels, k=k, duplicates=groups, seed=seed)
-    write_folds(output, new_folds, force=call.force)
+    write_folds(output, new_folds, force=run.force)
     if benchmark.folder is not None:
         held_out = [f"fold{fold}.npy" for fold in range(k)]
-        call.suggest_command(
-            "clean", *held_out, *make_benchmark_arguments(benchmark), "-o", find_unused_path("wrong.csv")
+        run.suggest_command(
+            "clean", *held_out, *make_benchmark_option_words(benchmark), "-o", find_unused_path("wrong.csv")
         )
-    counts = _count_images(new_folds, labels)
-    if call.json:
-        call.print_json(
+    counts = _count_images_by_fold_and_class(new_folds, labels)
+    if run.json:
+        run.print_json(
             "folds", {"output": str(output), "seed": seed, **_to_json(new_folds, labels, counts, groups, unlabelled)}
         )
         return
-    _print_folds(call, new_folds, labels, counts, output)
+    _print_folds(run, new_folds, labels, counts, output)
     if duplicates is not None:
         images = count_noun(_count_grouped_images(groups), "duplicate image")
-        call.print_line(f"{images} in {count_noun(len(groups), 'group')}; each group is in one fold")
+        run.print_line(f"{images} in {count_noun(len(groups), 'group')}; each group is in one fold")
     if unlabelled:
-        call.print_line(f"{count_noun(unlabelled, 'duplicate image')} without a label")
-    call.print_inputs("original", "duplicates")
+        run.print_line(f"{count_noun(unlabelled, 'duplicate image')} without a label")
+    run.print_inputs("original", "duplicates")
 
 
-def _load_original_labels(call: Call, benchmark: Benchmark, source: str | None) -> LabelSets:
-    reader = PartReader(call, benchmark)
+def _load_original_labels(run: CommandRun, benchmark: Benchmark, source: str | None) -> LabelSets:
+    reader = PartReader(run, benchmark)
     if reader.read_original_labels(source) is None:
         reader.read_required("original", source)
     labels: LabelSets = reader.join_parts()["original"]
     return labels
 
 
-def _count_images(new_folds: Folds, labels: LabelSets) -> npt.NDArray[np.int64]:
-    """Count the images by fold and class: int64, shape (folds, classes with images)."""
+def _count_images_by_fold_and_class(new_folds: Folds, labels: LabelSets) -> npt.NDArray[np.int64]:
+    """Count images: int64, shape (folds, classes); classes without images have no column."""
     present, column = np.unique(labels.indices, return_inverse=True)
     counts = np.zeros((len(new_folds.distinct_numbers), present.size), np.int64)
     np.add.at(counts, (new_folds.numbers, column), 1)
@@ -123,8 +123,8 @@ def _count_grouped_images(groups: _DuplicateGroups) -> int:
     return len(set(chain.from_iterable(groups)))
 
 
-def _find_smallest_class(labels: LabelSets) -> tuple[int, int]:
-    """Return the class with the fewest images, and their number."""
+def _find_smallest_class_and_size(labels: LabelSets) -> tuple[int, int]:
+    """Return the class with the fewest images, and its number of images."""
     present, counts = np.unique(labels.indices, return_counts=True)
     return int(present[counts.argmin()]), int(counts.min())
 
@@ -132,7 +132,7 @@ def _find_smallest_class(labels: LabelSets) -> tuple[int, int]:
 def _to_json(
     new_folds: Folds, labels: LabelSets, counts: npt.NDArray[np.int64], groups: _DuplicateGroups, n_unlabelled: int
 ) -> dict[str, Any]:
-    class_id, smallest = _find_smallest_class(labels)
+    class_id, smallest = _find_smallest_class_and_size(labels)
     return {
         "images": len(new_folds),
         "classes": counts.shape[1],
@@ -145,16 +145,18 @@ def _to_json(
     }
 
 
-def _print_folds(call: Call, new_folds: Folds, labels: LabelSets, counts: npt.NDArray[np.int64], output: Path) -> None:
+def _print_folds(
+    run: CommandRun, new_folds: Folds, labels: LabelSets, counts: npt.NDArray[np.int64], output: Path
+) -> None:
     rows = [
         [str(fold), f"{row.sum():,}", f"{np.count_nonzero(row):,}", f"{row.min():,} to {row.max():,}"]
         for fold, row in zip(new_folds.distinct_numbers, counts, strict=True)
     ]
-    limit = call.limit_rows(len(rows), _MAX_PRINTED_ROWS, "folds")
+    limit = run.count_rows_to_print(len(rows), _MAX_PRINTED_ROWS, "folds")
     print_table(["fold", "images", "classes", "images per class"], rows[:limit], n_text_columns=0)
-    class_id, smallest = _find_smallest_class(labels)
-    call.print_line(
+    class_id, smallest = _find_smallest_class_and_size(labels)
+    run.print_line(
         f"{output}: {count_noun(len(new_folds), 'image')} of {count_noun(counts.shape[1], 'class', 'classes')} "
         f"in {count_noun(len(rows), 'fold')}"
     )
-    call.print_line(f"smallest class: {labels.classes.short_name(class_id)}, {count_noun(smallest, 'image')}")
+    run.print_line(f"smallest class: {labels.classes.short_name(class_id)}, {count_noun(smallest, 'image')}")

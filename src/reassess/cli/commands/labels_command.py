@@ -9,15 +9,15 @@ import click
 import numpy as np
 
 from reassess.aggregation import label_sets, with_golden_votes
-from reassess.cli.call import (
+from reassess.cli.command_run import (
     OUTPUT_PATH_TYPE,
-    Call,
-    add_call_options,
+    CommandRun,
+    add_common_options,
     find_unused_path,
-    make_benchmark_arguments,
+    make_benchmark_option_words,
     reject_repeated_files,
 )
-from reassess.cli.evaluation_inputs import select_evaluation_labels
+from reassess.cli.evaluation_inputs import to_evaluation_labels
 from reassess.cli.help_pages import Choice, Command, benchmark_section_option
 from reassess.cli.options import benchmark_option, match_option, output_option, save_settings
 from reassess.cli.part_inputs import PartReader
@@ -70,9 +70,9 @@ if TYPE_CHECKING:
 )
 @click.option("--by", type=Choice(["class"]), help="Compare SETS by class too.")
 @match_option
-@add_call_options
+@add_common_options
 def labels(
-    call: Call,
+    run: CommandRun,
     files: tuple[str, ...],
     benchmark: Benchmark | None,
     original: str | None,
@@ -84,13 +84,13 @@ def labels(
     """Make label sets from scores, or compare label sets.
 
     SCORES and SETS are files or known data, such as imagenet-real-scores and imagenet-real; by default, the scores of
-    --benchmark. Label sets written into its folder become the benchmark's labels, and benchmark.json stores the
-    threshold. Several SETS are compared in pairs: on how many images they agree, and what changed.
+    --benchmark. Label sets that are written into the benchmark folder become the benchmark's labels, and benchmark.json
+    stores the threshold. Several SETS are compared in pairs: on how many images they agree, and what changed.
     """
     if len(files) > 1:
         if threshold is not None or original is not None or details is not None:
             raise click.UsageError("With several SETS, --threshold, --original and --details cannot be used.")
-        _compare_label_sets(call, files, by, output, benchmark)
+        _compare_label_sets(run, files, by, output, benchmark)
         return
     if by is not None:
         raise click.UsageError("--by needs several SETS.")
@@ -104,10 +104,10 @@ def labels(
         raise click.UsageError("--threshold T is missing.")
     if output is None and details is None:
         raise click.UsageError("Give -o LABELS, or --details TABLE to list only the changed labels.")
-    call.check_output(output, (".json", *TABLE_SUFFIXES), "a label set", benchmark=benchmark, part="labels")
-    call.check_output(details, TABLE_SUFFIXES, "a table", benchmark=benchmark)
-    parts, sets = _make_label_sets(
-        call, benchmark, *files, threshold=threshold, original=original, needs_votes=details is not None
+    run.check_output(output, (".json", *TABLE_SUFFIXES), "a label set", benchmark=benchmark, part="labels")
+    run.check_output(details, TABLE_SUFFIXES, "a table", benchmark=benchmark)
+    parts, sets = _read_parts_and_make_label_sets(
+        run, benchmark, *files, threshold=threshold, original=original, needs_votes=details is not None
     )
     original_labels = parts.get("original")
     changes = None if original_labels is None else original_changes(sets, original_labels)
@@ -119,37 +119,37 @@ def labels(
         )
     with write_atomically():
         if output is not None:
-            write_labels(output, sets, force=call.force)
-            save_settings(call, benchmark, output, "labels", threshold=threshold, match=call.reading_options.match)
+            write_labels(output, sets, force=run.force)
+            save_settings(run, benchmark, output, "labels", threshold=threshold, match=run.reading_options.match)
         if details is not None and changes is not None:
             votes = parts.get("votes")
             if votes is not None:
                 votes = with_golden_votes(votes, parts.get("rater-golden"), parts.get("golden"))
             table = changes.table(scores=parts["scores"], votes=votes)
-            write_table(details, table, force=call.force)
+            write_table(details, table, force=run.force)
             rows = count_noun(table.height, "row")
-            if votes is not None and (by_experts := _count_changes_without_votes(table, parts["scores"])):
+            if votes is not None and (by_experts := _count_changes_by_experts(table, parts["scores"])):
                 rows += f", {by_experts:,} without raters' votes: experts decided"
     if output is not None:
         into_benchmark = benchmark is not None and benchmark.folder is not None and benchmark.folder == output.parent
-        call.suggest_command(
-            "evaluate", "FILE...", *(make_benchmark_arguments(benchmark) if into_benchmark else ["--labels", output])
+        run.suggest_command(
+            "evaluate", "FILE...", *(make_benchmark_option_words(benchmark) if into_benchmark else ["--labels", output])
         )
     unrated = None if original_labels is None else len(sets) - len(parts["scores"].images)
     details_text = None if details is None else f"{details}: {rows}"
-    _print_label_sets(call, output, threshold, sets, unrated, changes, details_text, benchmark)
+    _print_label_sets(run, output, threshold, sets, unrated, changes, details_text, benchmark)
 
 
-def _count_changes_without_votes(table: "pl.DataFrame", scores: Scores) -> int:
-    """Count changed images that experts decided without raters' votes; 0 if the file of scores does not say so."""
+def _count_changes_by_experts(changes: "pl.DataFrame", scores: Scores) -> int:
+    """Count images whose label changed only by experts' answers; 0 if the scores do not tell."""
     questions, golden = scores.questions, scores.is_golden
     decided = set() if golden is None else {questions.images[i] for i in np.unique(questions.image_ids[golden])}
-    rows = table.select("image", "votes", "new_votes").iter_rows()
+    rows = changes.select("image", "votes", "new_votes").iter_rows()
     return sum(image in decided and old is None and new is None for image, old, new in rows)
 
 
-def _make_label_sets(
-    call: Call,
+def _read_parts_and_make_label_sets(
+    run: CommandRun,
     benchmark: Benchmark | None,
     scores: str | None = None,
     *,
@@ -158,12 +158,12 @@ def _make_label_sets(
     needs_votes: bool,
 ) -> tuple[dict[str, Any], LabelSets]:
     """Read scores, original labels and, with `needs_votes`, votes; return them and the label sets."""
-    reader = PartReader(call, benchmark)
+    reader = PartReader(run, benchmark)
     scores_read = reader.read_required("scores", scores)
-    reader.recognize_benchmark(scores_read.images)
+    reader.set_benchmark_by_images(scores_read.images)
     source = reader.benchmark.sources.get("original") if original is None else original
     if source is not None and source in SOURCES:  # downloaded if needed
-        reader.read_part("original", call.resolve_source("original", source))
+        reader.read_part("original", run.find_or_download_source("original", source))
     else:
         reader.read_original_labels(original)
     if needs_votes:
@@ -171,14 +171,14 @@ def _make_label_sets(
         if (
             reader.read_optional("rater-golden") is not None
         ):  # only experts' answers could be about images without scores
-            reader.read_golden_votes(None)
+            reader.read_golden_parts(None)
     parts = reader.join_parts()
     sets = label_sets(parts["scores"], threshold, original=parts.get("original"))
     return parts, map_to_benchmark_classes(sets, reader.benchmark)
 
 
 def _print_label_sets(
-    call: Call,
+    run: CommandRun,
     output: Path | None,
     threshold: float,
     label_sets: LabelSets,
@@ -197,65 +197,67 @@ def _print_label_sets(
         "original_labels": None if changes is None else {"images": changes.n_images, "changed": changes.counts},
         **({} if changes is not None else {"original_labels_reason": "original labels are missing"}),
     }
-    if call.json:
-        call.print_json("labels", results)
+    if run.json:
+        run.print_json("labels", results)
         return
     labels, images = count_noun(label_sets.indices.size, "label"), count_noun(len(label_sets), "image")
     result = f"{labels} on {images} (threshold {threshold:g})"
-    call.print_line(f"{result}; -o LABELS writes them" if output is None else f"{output}: {result}")
-    call.print_line(f"{count_noun(label_sets.n_empty_images, 'rated image has', 'rated images have')} no valid class")
-    call.print_line(
+    run.print_line(f"{result}; -o LABELS writes them" if output is None else f"{output}: {result}")
+    run.print_line(f"{count_noun(label_sets.n_empty_images, 'rated image has', 'rated images have')} no valid class")
+    run.print_line(
         "unrated images are omitted"
         if n_unrated is None
         else f"{count_noun(n_unrated, 'unrated image keeps its', 'unrated images keep their')} original label"
     )
     if changes is not None:
-        call.print_line(str(changes))
+        run.print_line(str(changes))
     if details is not None:
-        call.print_line(details)
+        run.print_line(details)
     if label_sets.n_empty_images and benchmark is not None and benchmark.folder is not None:
         table = find_unused_path("more.csv")
-        words = ["propose", "FILE...", "--unasked", "--top-k", 3, *make_benchmark_arguments(benchmark), "-o", table]
-        call.print_line(f"to ask about other classes of images without a label: reassess {shlex.join(map(str, words))}")
+        words = ["propose", "FILE...", "--unasked", "--top-k", 3, *make_benchmark_option_words(benchmark), "-o", table]
+        run.print_line(f"to ask about other classes of images without a label: reassess {shlex.join(map(str, words))}")
 
 
-def _read_label_sets(call: Call, files: tuple[str, ...], benchmark: Benchmark | None) -> list[LabelSets | MultiLabels]:
+def _read_label_sets(
+    run: CommandRun, files: tuple[str, ...], benchmark: Benchmark | None
+) -> list[LabelSets | MultiLabels]:
     """Read the label sets, and convert them to one class list and the benchmark's image names."""
-    reader = PartReader(call, benchmark)
+    reader = PartReader(run, benchmark)
     for number, file in enumerate(files, 1):
-        reader.read_part(f"labels {number}", call.resolve_source("labels", file))
-    reader.recognize_benchmark(reader.images)
-    return list(reader.join_parts(with_one_another=True).values())
+        reader.read_part(f"labels {number}", run.find_or_download_source("labels", file))
+    reader.set_benchmark_by_images(reader.images)
+    return list(reader.join_parts(all_files_overlap=True).values())
 
 
 def _compare_label_sets(
-    call: Call, files: tuple[str, ...], breakdown: str | None, output: Path | None, benchmark: Benchmark | None
+    run: CommandRun, files: tuple[str, ...], breakdown: str | None, output: Path | None, benchmark: Benchmark | None
 ) -> None:
     """Compare each label set with each other one, and print or write the results."""
     reject_repeated_files(map(Path, files))
-    call.check_output(output, TABLE_SUFFIXES, "a table", benchmark=benchmark)
-    sets = dict(zip(files, _read_label_sets(call, files, benchmark), strict=True))
+    run.check_output(output, TABLE_SUFFIXES, "a table", benchmark=benchmark)
+    sets = dict(zip(files, _read_label_sets(run, files, benchmark), strict=True))
     incomplete = [file for file, labels in sets.items() if isinstance(labels, MultiLabels) and not labels.is_complete]
     if incomplete:
-        call.find_source_file(IMAGENET.sources["original"])  # the labels that were reviewed
+        run.find_source_file(IMAGENET.sources["original"])  # the labels that were reviewed
     pairs = list(combinations(files, 2))
     agreements = {(a, b): label_agreement(sets[a], sets[b]) for a, b in pairs}
     if output is not None:
-        write_table(output, make_class_table(agreements), force=call.force)
+        write_table(output, make_class_table(agreements), force=run.force)
     diffs = {(a, b): _diff_label_sets(a, b, sets) for a, b in pairs}
-    if call.json:
-        call.print_json("labels", comparison_to_json(agreements, diffs))
+    if run.json:
+        run.print_json("labels", comparison_to_json(agreements, diffs))
         return
     reviewed = [file for file, labels in sets.items() if isinstance(labels, MultiLabels)]
-    print_label_comparison(call, agreements, diffs, label_sets_with_verdicts=reviewed, by_class=breakdown is not None)
+    print_label_comparison(run, agreements, diffs, label_sets_with_verdicts=reviewed, by_class=breakdown is not None)
     for file in incomplete:
-        call.add_note(f"{file} reviews only the original label of each image")
+        run.add_note(f"{file} reviews only the original label of each image")
 
 
 def _diff_label_sets(
     first_name: str, second_name: str, label_sets: dict[str, LabelSets | MultiLabels]
 ) -> LabelDiff | Missing:
     try:
-        return label_diff(*(select_evaluation_labels(name, label_sets[name]) for name in (first_name, second_name)))
+        return label_diff(*(to_evaluation_labels(name, label_sets[name]) for name in (first_name, second_name)))
     except DataError as error:
         return Missing.from_error(error)

@@ -6,11 +6,16 @@ from pathlib import Path
 
 import click
 
-from reassess.cli.call import INPUT_PATH_TYPE, Call, add_call_options, reject_repeated_files
+from reassess.cli.command_run import INPUT_PATH_TYPE, CommandRun, add_common_options, reject_repeated_files
 from reassess.cli.help_pages import Command
 from reassess.cli.options import ParsedType, benchmark_option, output_option
 from reassess.cli.part_inputs import PartReader
-from reassess.cli.tables.leaderboard_table import OriginalLabelAccuracy, leaderboard_table, print_leaderboard, to_json
+from reassess.cli.tables.leaderboard_table import (
+    OriginalLabelAccuracy,
+    make_leaderboard_table,
+    print_leaderboard,
+    to_json,
+)
 from reassess.comparison import fit_trend, measure_original_label_accuracy, place_models
 from reassess.core import IMAGENET, Benchmark, Leaderboard, LeaderboardRow
 from reassess.formats import read_leaderboard
@@ -22,26 +27,26 @@ from reassess.text import count_noun
 _UNNAMED_MODEL = "the given model"
 
 
-def _parse_pattern(text: str) -> re.Pattern[str]:
+def _parse_family_pattern(text: str) -> re.Pattern[str]:
     try:
         return re.compile(text)
     except re.error as error:
         raise click.BadParameter(f"{text!r} is not a regular expression: {error}.") from error
 
 
-def _parse_placement(text: str) -> LeaderboardRow | Path:
+def _parse_models_to_place(text: str) -> LeaderboardRow | Path:
     if not re.match(r"(original|real)=", text):
         return Path(text)
-    accuracies = [part.partition("=")[::2] for part in text.split(",")]
-    parts = dict(accuracies)
-    for name in parts:
+    accuracies = [assignment.partition("=")[::2] for assignment in text.split(",")]
+    accuracy_by_name = dict(accuracies)
+    for name in accuracy_by_name:
         if (times := sum(name == other_name for other_name, _ in accuracies)) > 1:
             raise click.BadParameter(f"{text!r} gives {name} {'twice' if times == 2 else f'{times} times'}")
     try:
-        original, real = float(parts.pop("original")), float(parts.pop("real"))
+        original, real = float(accuracy_by_name.pop("original")), float(accuracy_by_name.pop("real"))
     except (KeyError, ValueError):
         original, real = 0.0, 0.0
-    if parts or not (1 < original <= 100 and 1 < real <= 100):  # not shares
+    if accuracy_by_name or not (1 < original <= 100 and 1 < real <= 100):  # not shares
         raise click.BadParameter(f"{text!r} is not a pair of accuracies in percent, such as original=83.1,real=88.5")
     return LeaderboardRow(model=_UNNAMED_MODEL, original_accuracy=original, reassessed_accuracy=real)
 
@@ -58,15 +63,15 @@ def _parse_placement(text: str) -> LeaderboardRow | Path:
 @benchmark_option
 @click.option(
     "--place",
-    "placement",
-    type=ParsedType("file or accuracies", _parse_placement),
+    "models_to_place",
+    type=ParsedType("file or accuracies", _parse_models_to_place),
     metavar="FILE|original=P,real=P",
     help="Add your own models to the table: a file with the columns of TABLE, or one model given by its two "
     "accuracies in percent.",
 )
 @click.option(
     "--family",
-    type=ParsedType("pattern", _parse_pattern),
+    type=ParsedType("pattern", _parse_family_pattern),
     default=Leaderboard.family_pattern,
     metavar="PATTERN",
     help="Regular expression: its match (or first group) in a model's name is the model's family.  [default: the first "
@@ -78,56 +83,56 @@ def _parse_placement(text: str) -> LeaderboardRow | Path:
     "Write the table with all rows: csv, tex or md; or draw the figure: svg, png or pdf.",
     required=False,
 )
-@add_call_options
+@add_common_options
 def leaderboard(
-    call: Call,
+    run: CommandRun,
     files: tuple[Path, ...],
     benchmark: Benchmark | None,
-    placement: LeaderboardRow | Path | None,
+    models_to_place: LeaderboardRow | Path | None,
     family: re.Pattern[str],
     limit: int,
     output: Path | None,
 ) -> None:
     """Relate reassessed to original accuracy over many models.
 
-    TABLE has the columns model, original and real (in percent), or is the output of evaluate --json. Two files can be
-    the results of timm by original labels and by ReaL. Several files are combined.
+    TABLE has the columns model, original and real (in percent), or is the output of evaluate --json. Two TABLEs
+    can also be the results files of timm: by original labels, and by ReaL. Several files are combined.
     """
     reject_repeated_files(files)
-    call.check_output(output, (*RESULT_SUFFIXES, *FIGURE_SUFFIXES), "a table or figure", benchmark=benchmark)
-    leaderboard_read = read_leaderboard(*(call.add_input("leaderboard", path) for path in files), family_pattern=family)
-    placements = place_models(leaderboard_read, _read_leaderboard_rows(call, placement))
+    run.check_output(output, (*RESULT_SUFFIXES, *FIGURE_SUFFIXES), "a table or figure", benchmark=benchmark)
+    leaderboard_read = read_leaderboard(*(run.add_input("leaderboard", path) for path in files), family_pattern=family)
+    placements = place_models(leaderboard_read, _read_rows_to_place(run, models_to_place))
     lines = fit_trend(leaderboard_read)
     if benchmark is None:
         benchmark = IMAGENET if leaderboard_read.label_set == Leaderboard.label_set else Benchmark()
-    level = _measure_original_labels(call, benchmark)
+    level = _measure_original_label_accuracy(run, benchmark)
     if output is not None and output.suffix.lower() in RESULT_SUFFIXES:
-        leaderboard_table(leaderboard_read, leaderboard_read.rows_best_first).write(output, force=call.force)
+        make_leaderboard_table(leaderboard_read, leaderboard_read.rows_best_first).write(output, force=run.force)
     elif output is not None:
         draw_leaderboard(
-            output, lines, placements, original_percent=None if level is None else level.percent, force=call.force
+            output, lines, placements, original_percent=None if level is None else level.percent, force=run.force
         )
-    if call.json:
-        call.print_json("leaderboard", to_json(lines, placements, level))
+    if run.json:
+        run.print_json("leaderboard", to_json(lines, placements, level))
     else:
-        print_leaderboard(call, lines, placements, level, limit)
+        print_leaderboard(run, lines, placements, level, limit)
         if output is not None:
-            call.print_line(f"{output}: {count_noun(len(leaderboard_read), 'row')}")
+            run.print_line(f"{output}: {count_noun(len(leaderboard_read), 'row')}")
 
 
-def _read_leaderboard_rows(call: Call, placement: LeaderboardRow | Path | None) -> Sequence[LeaderboardRow]:
-    if placement is None:
+def _read_rows_to_place(run: CommandRun, models_to_place: LeaderboardRow | Path | None) -> Sequence[LeaderboardRow]:
+    if models_to_place is None:
         return ()
     return (
-        (placement,)
-        if isinstance(placement, LeaderboardRow)
-        else read_leaderboard(call.add_input("place", placement)).entries
+        (models_to_place,)
+        if isinstance(models_to_place, LeaderboardRow)
+        else read_leaderboard(run.add_input("place", models_to_place)).entries
     )
 
 
-def _measure_original_labels(call: Call, benchmark: Benchmark) -> OriginalLabelAccuracy | None:
-    """Return the accuracy of the original labels by the label sets, if both are on this machine."""
-    reader = PartReader(call, benchmark)
+def _measure_original_label_accuracy(run: CommandRun, benchmark: Benchmark) -> OriginalLabelAccuracy | None:
+    """Measure the original labels by the reassessed labels; None if one of them is not on this machine."""
+    reader = PartReader(run, benchmark)
     labels, original = reader.read_optional("labels"), reader.read_original_labels()
     if labels is None or original is None:
         return None

@@ -7,12 +7,12 @@ from typing import Any
 
 import click
 
-from reassess.cli.call import (
+from reassess.cli.command_run import (
     INPUT_PATH_TYPE,
-    Call,
-    add_call_options,
+    CommandRun,
+    add_common_options,
     find_unused_path,
-    make_benchmark_arguments,
+    make_benchmark_option_words,
     show_progress_bars,
 )
 from reassess.cli.help_pages import Command
@@ -94,9 +94,9 @@ _MAX_WORKERS = 16
 )
 @click.option("--device", metavar="D", help="Where models run, such as cpu or cuda:1.  [default: a GPU, if available]")
 @benchmark_option
-@add_call_options
+@add_common_options
 def predict(
-    call: Call,
+    run: CommandRun,
     models: tuple[str, ...],
     output: Path,
     images: Path | None,
@@ -117,16 +117,16 @@ def predict(
         if kind in ("onnx", "timm", "torchvision"):
             check_packages(kind, f"{kind} models")
     check_packages("scan", "reading images")
-    call.add_outputs(output, *([output.with_suffix(".txt")] if output.suffix.lower() == ".npy" else []))
+    run.add_outputs(output, *([output.with_suffix(".txt")] if output.suffix.lower() == ".npy" else []))
     list_files: dict[str, Path] = {}
     sources = [
-        _make_model_source(call, model, models, checkpoints, transforms, class_lists, list_files) for model in models
+        _make_model_source(run, model, models, checkpoints, transforms, class_lists, list_files) for model in models
     ]
     if images is None and benchmark is not None:
-        find_images_path(call, benchmark, needed_by="predict")
+        find_images_path(run, benchmark, needed_by="predict")
     if images is not None and images.is_file():
-        call.add_input("images", images)
-    with show_progress_bars(call) as progress, _add_list_file_to_errors(list_files):
+        run.add_input("images", images)
+    with show_progress_bars(run) as progress, _add_list_file_to_errors(list_files):
         results = run_models(
             sources,
             output,
@@ -135,33 +135,33 @@ def predict(
             batch_size=batch_size,
             workers=min(count_usable_cores() - 1, _MAX_WORKERS) if workers is None else workers,
             device=device,
-            force=call.force,
-            report=call.announce,
+            force=run.force,
+            report=run.print_progress_line,
             progress=progress,
         )
     files = [result.file for result in results]
     if benchmark is None:
-        are_known = benchmark_of(open_images(images).names).name if images is not None else ""
-        call.suggest_command("evaluate", *files, *([] if are_known else ["--labels", "labels.csv"]))
+        known_benchmark_name = benchmark_of(open_images(images).names).name if images is not None else ""
+        run.suggest_command("evaluate", *files, *([] if known_benchmark_name else ["--labels", "labels.csv"]))
     elif "labels" in benchmark.sources:
-        call.suggest_command("evaluate", *files, *make_benchmark_arguments(benchmark))
+        run.suggest_command("evaluate", *files, *make_benchmark_option_words(benchmark))
     elif "original" in benchmark.sources or has_class_folders(benchmark):
         page = ["--page", find_unused_path("wrong.html")] if "images" in benchmark.sources else []
-        call.suggest_command(
-            "clean", *files, *make_benchmark_arguments(benchmark), "-o", find_unused_path("wrong.csv"), *page
+        run.suggest_command(
+            "clean", *files, *make_benchmark_option_words(benchmark), "-o", find_unused_path("wrong.csv"), *page
         )
     else:
-        call.suggest_command(
-            "propose", *files, *make_benchmark_arguments(benchmark), "-o", find_unused_path("proposals.csv")
+        run.suggest_command(
+            "propose", *files, *make_benchmark_option_words(benchmark), "-o", find_unused_path("proposals.csv")
         )
-    if call.json:
-        call.print_json("predict", {"models": [_to_json(result) for result in results]})
+    if run.json:
+        run.print_json("predict", {"models": [_to_json(result) for result in results]})
     else:
-        _print_predictions(call, results, has_classes=benchmark is not None)
+        _print_predictions(run, results, has_classes=benchmark is not None)
 
 
 def _make_model_source(
-    call: Call,
+    run: CommandRun,
     model: str,
     models: Sequence[str],
     checkpoints: Sequence[str],
@@ -169,23 +169,23 @@ def _make_model_source(
     class_lists: Sequence[str],
     list_files: dict[str, Path],
 ) -> ModelSource:
-    """Return a model with its files, and add these to the inputs; its class list is stored in `list_files`."""
+    """Return a model with its files, which become inputs; add its class-list file to `list_files`."""
     files = {}
     for option, values in (("checkpoint", checkpoints), ("transform", transforms), ("classes", class_lists)):
-        models_with_option = [each for each in models if ModelSource(each).takes_option(option)]
+        models_with_option = [source_name for source_name in models if ModelSource(source_name).takes_option(option)]
         if models_with_option and model not in models_with_option:  # a file for all models is not for this model
             values = [text for text in values if text.startswith(f"{model}=")]
         path = select_option_value(model, models, values, f"--{option}")
-        files[option] = None if path is None else call.add_input(option, Path(path))
+        files[option] = None if path is None else run.add_input(option, Path(path))
     if model.startswith("onnx:"):
-        call.add_input("model", Path(model.removeprefix("onnx:")))
+        run.add_input("model", Path(model.removeprefix("onnx:")))
     outputs = None if files["classes"] is None else read_output_classes(list_files.setdefault(model, files["classes"]))
     return ModelSource(model, checkpoint=files["checkpoint"], transform=files["transform"], outputs=outputs)
 
 
 @contextmanager
 def _add_list_file_to_errors(list_files: Mapping[str, Path]) -> Iterator[None]:
-    """Add the file of a model's class list to errors about the list that are raised in the block."""
+    """In the block, add the name of the class-list file to errors about a model's class list."""
     try:
         yield
     except DataError as error:
@@ -213,7 +213,7 @@ def _to_json(result: PredictionSummary) -> dict[str, Any]:
     }
 
 
-def _print_predictions(call: Call, results: Sequence[PredictionSummary], *, has_classes: bool) -> None:
+def _print_predictions(run: CommandRun, results: Sequence[PredictionSummary], *, has_classes: bool) -> None:
     rows = [
         [result.model, f"{result.n_images:,}", f"{len(result.unreadable):,}", f"{result.n_outputs:,}"]
         for result in results
@@ -223,15 +223,15 @@ def _print_predictions(call: Call, results: Sequence[PredictionSummary], *, has_
     for unreadable in lists:
         models = [result.model for result in results if result.unreadable == unreadable]
         click.echo()
-        limit = call.limit_rows(len(unreadable), _MAX_PRINTED_UNREADABLE, "unreadable images")
+        limit = run.count_rows_to_print(len(unreadable), _MAX_PRINTED_UNREADABLE, "unreadable images")
         title = None if len(lists) == 1 else f"unreadable for {', '.join(models)}"
         print_table(["image", "reason"], unreadable[:limit], title=title, n_text_columns=2)
     if has_classes and any(result.file.suffix.lower() == ".npy" for result in results):
-        call.add_note("columns of npy files: the benchmark's classes, in their order")
+        run.add_note("columns of npy files: the benchmark's classes, in their order")
     for result in results:
-        call.print_line(f"{result.file}: {_describe_contents(result)}")
+        run.print_line(f"{result.file}: {_describe_contents(result)}")
         if remarks := _describe_unusual_images(result):
-            call.print_line(f"{result.file}: {remarks}")
+            run.print_line(f"{result.file}: {remarks}")
 
 
 def _describe_contents(result: PredictionSummary) -> str:
@@ -249,12 +249,12 @@ def _describe_contents(result: PredictionSummary) -> str:
 
 
 def _describe_unusual_images(result: PredictionSummary) -> str:
-    parts = []
+    phrases = []
     if result.n_outputs_without_class:
-        parts.append(count_noun(result.n_outputs_without_class, "output is not a class", "outputs are not classes"))
+        phrases.append(count_noun(result.n_outputs_without_class, "output is not a class", "outputs are not classes"))
     if result.n_classes_without_output:
-        parts.append(count_noun(result.n_classes_without_output, "class has no output", "classes have no output"))
+        phrases.append(count_noun(result.n_classes_without_output, "class has no output", "classes have no output"))
     if result.n_changed_by_rounding:
         images = count_noun(result.n_changed_by_rounding, "image")
-        parts.append(f"{images} with another best class, because float16 rounds scores")
-    return "; ".join(parts)
+        phrases.append(f"{images} with another best class, because float16 rounds scores")
+    return "; ".join(phrases)

@@ -9,19 +9,19 @@ import click
 import numpy as np
 
 from reassess.aggregation import golden_truth
-from reassess.cli.call import (
+from reassess.cli.command_run import (
     INPUT_PATH_TYPE,
     OUTPUT_PATH_TYPE,
-    Call,
+    CommandRun,
     FiniteRange,
-    add_call_options,
+    add_common_options,
     find_unused_path,
-    make_benchmark_arguments,
+    make_benchmark_option_words,
     reject_repeated_files,
 )
 from reassess.cli.evaluation_inputs import (
     EvaluationInputs,
-    add_benchmark_fix,
+    add_labels_fix_to_errors,
     load_evaluation_inputs,
     load_original_inputs,
 )
@@ -76,16 +76,16 @@ def _parse_recall(text: str) -> float:
 
 @dataclass
 class _PredictionsByModel:
-    """An iterable of the short name and the predictions of each model; each iteration reads the files again."""
+    """The short name and the predictions of each model; each new loop reads the files again."""
 
-    call: Call
+    run: CommandRun
     files: tuple[Path, ...]
     inputs: EvaluationInputs
     detected_formats: dict[str, str] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[tuple[str, Predictions]]:
         names = short_names([str(file) for file in self.files]).values()
-        predictions_by_file = iter_predictions(self.call, self.files, self.inputs)
+        predictions_by_file = iter_predictions(self.run, self.files, self.inputs)
         for name, (_, predictions) in zip(names, predictions_by_file, strict=True):
             self.detected_formats[name] = predictions.detected_format
             yield name, predictions
@@ -140,15 +140,15 @@ class _PredictionsByModel:
     "--limit", type=click.IntRange(1), metavar="N", help="With --unasked, write only N candidates.  [default: all]"
 )
 @benchmark_option
-@part_option("original", "Original labels", condition="without --benchmark")
+@part_option("original", "Original labels", default_condition="without --benchmark")
 @benchmark_section_option(
     "--golden", metavar="NAME|FILE", help="Experts' answers, for --choose.  [default: the benchmark's]"
 )
 @add_prediction_options
 @add_join_options
-@add_call_options
+@add_common_options
 def propose(
-    call: Call,
+    run: CommandRun,
     files: tuple[Path, ...],
     output: Path | None,
     per_image: float,
@@ -164,43 +164,43 @@ def propose(
     """Choose candidate classes to ask about.
 
     Each FILE contains one model's predictions, as for evaluate. Candidates are the original label, the first class of
-    each model, and the N most probable (image, class) pairs of each model. N is as large as --per-image allows. An
-    image has no candidates if all models agree with the original label.
+    each model, and the N most probable (image, class) pairs of each model. N is the largest number with a mean of at
+    most --per-image candidates per image. An image has no candidates if all models agree with the original label.
 
-    --choose measures subsets of the models by golden answers, with the same N. --unasked lists classes that many models
-    predict first; the benchmark's scores tell which classes raters were asked about.
+    --choose looks for a few models whose candidates include enough of the valid classes in the golden answers; N stays
+    the same. --unasked lists classes that many models predict first; raters were asked about classes with a score.
     """
     reject_repeated_files(files)
-    _check_options(call, output, unasked, golden, recall, details, benchmark)
+    _check_options(run, output, unasked, golden, recall, details, benchmark)
     if unasked and output is not None:
-        _write_unasked_classes(call, files, output, top_k, limit, benchmark, original)
+        _write_unasked_classes(run, files, output, top_k, limit, benchmark, original)
         return
-    inputs = _load_inputs(call, benchmark, original, golden, needs_golden=recall is not None)
-    models = _PredictionsByModel(call, files, inputs)
+    inputs = _load_proposal_inputs(run, benchmark, original, golden, needs_golden=recall is not None)
+    models = _PredictionsByModel(run, files, inputs)
     result = propose_classes(
         models,
         inputs.original,
         per_image=per_image,
         benchmark=inputs.benchmark,
         match=inputs.benchmark.match or "path",
-        ignore_unknown=call.reading_options.ignore_unknown,
+        ignore_unknown=run.reading_options.ignore_unknown,
     )
     choice = None
     if recall is not None and inputs.experts is not None:
         choice = choose_models(result, golden_truth(inputs.experts), recall=recall)
-    candidates = _select_candidates(result, choice)
-    _write_outputs(call, output, candidates, details, choice)
+    candidates = _find_candidates_to_write(result, choice)
+    _write_outputs(run, output, candidates, details, choice)
     if output is not None and candidates is not None:
-        call.suggest_command(
-            "tasks", output, *make_benchmark_arguments(inputs.benchmark), "-o", find_unused_path("tasks.jsonl")
+        run.suggest_command(
+            "tasks", output, *make_benchmark_option_words(inputs.benchmark), "-o", find_unused_path("tasks.jsonl")
         )
-    _print_candidates(call, result, choice, output, candidates, models.detected_formats)
+    _print_candidates(run, result, choice, output, candidates, models.detected_formats)
     if choice is not None and choice.chosen is None:
-        raise _make_recall_error(choice)
+        raise _make_recall_not_reached_error(choice)
 
 
 def _check_options(
-    call: Call,
+    run: CommandRun,
     output: Path | None,
     unasked: bool,
     golden: str | None,
@@ -217,17 +217,17 @@ def _check_options(
         raise click.UsageError("--unasked and --choose cannot be combined.")
     if golden == NO_SOURCE:
         raise click.UsageError("--choose needs golden answers, so --golden cannot be none.")
-    call.check_output(output, TABLE_SUFFIXES, "candidates", benchmark=benchmark)
-    call.check_output(details, (*FIGURE_SUFFIXES, *TABLE_SUFFIXES), "subsets of models", benchmark=benchmark)
+    run.check_output(output, TABLE_SUFFIXES, "candidates", benchmark=benchmark)
+    run.check_output(details, (*FIGURE_SUFFIXES, *TABLE_SUFFIXES), "subsets of models", benchmark=benchmark)
 
 
-def _load_inputs(
-    call: Call, benchmark: Benchmark | None, original: str | None, golden: str | None, *, needs_golden: bool
+def _load_proposal_inputs(
+    run: CommandRun, benchmark: Benchmark | None, original: str | None, golden: str | None, *, needs_golden: bool
 ) -> EvaluationInputs:
     """Read original labels and, with `needs_golden`, golden answers; ImageNet is the default."""
     is_default = benchmark is None and original is None
-    benchmark = apply_match_option(call, IMAGENET if is_default else benchmark or Benchmark())
-    inputs = load_original_inputs(call, benchmark, original, golden, needs_golden=needs_golden)
+    benchmark = apply_match_option(run, IMAGENET if is_default else benchmark or Benchmark())
+    inputs = load_original_inputs(run, benchmark, original, golden, needs_golden=needs_golden)
     if is_default and inputs.original is None:
         raise DataError(
             "missing-original",
@@ -237,27 +237,31 @@ def _load_inputs(
     return replace(inputs, is_default=is_default)
 
 
-def _select_candidates(result: ProposalResult, choice: ModelChoice | None) -> Candidates | None:
+def _find_candidates_to_write(result: ProposalResult, model_choice: ModelChoice | None) -> Candidates | None:
     """Return the candidates of all models, or of the chosen ones; None if no models were chosen."""
-    if choice is None:
+    if model_choice is None:
         return result.candidates
-    return None if choice.chosen is None else result.candidates_of_models(choice.chosen.models)
+    return None if model_choice.chosen is None else result.candidates_of_models(model_choice.chosen.models)
 
 
 def _write_outputs(
-    call: Call, output: Path | None, candidates: Candidates | None, details: Path | None, choice: ModelChoice | None
+    run: CommandRun,
+    output: Path | None,
+    candidates: Candidates | None,
+    details: Path | None,
+    choice: ModelChoice | None,
 ) -> None:
-    """Write candidates and subsets; only the subsets if no models were chosen."""
+    """Write the candidates, unless no models were chosen, and the subsets of models for --details."""
     with write_atomically():
         if output is not None and candidates is not None:
-            write_candidates(output, candidates, force=call.force)
+            write_candidates(output, candidates, force=run.force)
         if details is not None and choice is not None:
             write = draw_choice if details.suffix.lower() in FIGURE_SUFFIXES else write_model_subsets
-            write(details, choice, force=call.force)
+            write(details, choice, force=run.force)
 
 
 def _print_candidates(
-    call: Call,
+    run: CommandRun,
     result: ProposalResult,
     choice: ModelChoice | None,
     output: Path | None,
@@ -266,19 +270,19 @@ def _print_candidates(
 ) -> None:
     """Print the result, as JSON or as text."""
     written = output if candidates is not None else None
-    if call.json:
+    if run.json:
         results = {"output": None if written is None else str(written), **result.to_json()}
-        call.print_json("propose", results | {"choice": None if choice is None else choice.to_json()})
+        run.print_json("propose", results | {"choice": None if choice is None else choice.to_json()})
         return
     if written is not None and candidates is not None:
-        print_candidate_count(call, written, candidates)
+        print_candidate_count(run, written, candidates)
     if choice is not None:
-        print_model_choice(call, choice)
-    print_proposal(call, result, detected_formats, has_source_table=choice is None)
-    call.print_inputs("original", "golden")
+        print_model_choice(run, choice)
+    print_proposal(run, result, detected_formats, has_source_table=choice is None)
+    run.print_inputs("original", "golden")
 
 
-def _make_recall_error(choice: ModelChoice) -> DataError:
+def _make_recall_not_reached_error(choice: ModelChoice) -> DataError:
     recall = choice.recall
     if choice.target_recall == 1:  # a sample cannot show that nothing is missed
         advice = ""
@@ -297,7 +301,7 @@ def _make_recall_error(choice: ModelChoice) -> DataError:
 
 
 def _write_unasked_classes(
-    call: Call,
+    run: CommandRun,
     files: tuple[Path, ...],
     output: Path,
     top_k: int,
@@ -306,42 +310,44 @@ def _write_unasked_classes(
     original: str | None,
 ) -> None:
     """Write predicted classes that are not in the labels and that raters were not asked about."""
-    inputs = _load_unasked_inputs(call, benchmark, original)
+    inputs = _load_inputs_for_unasked_classes(run, benchmark, original)
     unknown_counts: dict[str, int] = {}
-    candidates_found = unasked_candidates(
-        _iter_outcomes(call, files, inputs, unknown_counts), inputs.labels, inputs.scores, top_k=top_k
+    unasked = unasked_candidates(
+        _iter_outcomes(run, files, inputs, unknown_counts), inputs.labels, inputs.scores, top_k=top_k
     )
-    write_candidates(output, candidates_found, limit=limit, force=call.force)
-    if len(candidates_found):
-        call.suggest_command(
-            "tasks", output, *make_benchmark_arguments(inputs.benchmark), "-o", find_unused_path("tasks.jsonl")
+    write_candidates(output, unasked, limit=limit, force=run.force)
+    if len(unasked):
+        run.suggest_command(
+            "tasks", output, *make_benchmark_option_words(inputs.benchmark), "-o", find_unused_path("tasks.jsonl")
         )
-    if call.json:
-        call.print_json("propose", unasked_to_json(candidates_found, output, top_k, limit, unknown_counts))
+    if run.json:
+        run.print_json("propose", unasked_to_json(unasked, output, top_k, limit, unknown_counts))
         return
-    print_unasked_classes(call, candidates_found, output, limit, unknown_counts)
-    if inputs.class_names_note and len(candidates_found):
-        call.add_note(inputs.class_names_note)
-    call.print_inputs("labels", "original", "scores")
+    print_unasked_classes(run, unasked, output, limit, unknown_counts)
+    if inputs.class_names_note and len(unasked):
+        run.add_note(inputs.class_names_note)
+    run.print_inputs("labels", "original", "scores")
 
 
-def _load_unasked_inputs(call: Call, benchmark: Benchmark | None, original: str | None) -> EvaluationInputs:
-    """Read the labels, if available, and the scores, which tell which classes raters were asked about."""
-    inputs = load_evaluation_inputs(call, benchmark, None, original, needs_labels=False)
+def _load_inputs_for_unasked_classes(
+    run: CommandRun, benchmark: Benchmark | None, original: str | None
+) -> EvaluationInputs:
+    """Read the labels, if available, and the scores; raters were asked about classes with a score."""
+    inputs = load_evaluation_inputs(run, benchmark, None, original, needs_labels=False)
     if inputs.scores is None and (len(inputs.labels) or "votes" in inputs.benchmark.sources):
-        with add_benchmark_fix(inputs.is_default):
+        with add_labels_fix_to_errors(inputs.is_default):
             raise DataError(
                 "missing-scores",
                 "scores are missing, so it is unknown which questions were asked",
-                fix=_find_scores_command(inputs.benchmark),
+                fix=_describe_how_to_get_scores(inputs.benchmark),
             )
     if not (inputs.labels.images or inputs.benchmark.images or inputs.original):
         find_part_path(inputs.benchmark, "images", command="propose")
     return inputs
 
 
-def _find_scores_command(benchmark: Benchmark) -> str:
-    """Return the command that makes or downloads a benchmark's scores."""
+def _describe_how_to_get_scores(benchmark: Benchmark) -> str:
+    """Return how to get the scores of a benchmark: the command that makes or downloads them, or a file."""
     folder = benchmark.folder
     if folder is None:
         return f"reassess fetch {IMAGENET.sources['scores']}"
@@ -351,13 +357,13 @@ def _find_scores_command(benchmark: Benchmark) -> str:
 
 
 def _iter_outcomes(
-    call: Call, files: tuple[Path, ...], inputs: EvaluationInputs, unknown_counts: dict[str, int]
+    run: CommandRun, files: tuple[Path, ...], inputs: EvaluationInputs, unknown_counts: dict[str, int]
 ) -> Iterator[tuple[str, Predictions, Outcomes]]:
     """Yield each file with predictions and outcomes; store its number of unknown images in `unknown_counts`."""
-    join_arguments = inputs.join_arguments(call)
-    for file, predictions in iter_predictions(call, files, inputs):
+    join_arguments = inputs.make_join_arguments(run)
+    for file, predictions in iter_predictions(run, files, inputs):
         with add_error_place(file):
-            outcomes = inputs.find_outcomes(
+            outcomes = inputs.compute_outcomes(
                 predictions, inputs.labels, any_class_list=True, name=file, **join_arguments
             )
         class_list = find_class_list(outcomes, inputs.labels, inputs.original)

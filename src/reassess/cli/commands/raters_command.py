@@ -6,8 +6,8 @@ import click
 
 from reassess.aggregation import GoldenVotes, golden_votes, rater_reliability, reliability_table
 from reassess.aggregation.stopping import warn_of_early_stop
-from reassess.cli.aggregate_inputs import is_golden_unanswered_by_raters
-from reassess.cli.call import Call, add_call_options
+from reassess.cli.aggregate_inputs import raters_answered_no_golden_questions
+from reassess.cli.command_run import CommandRun, add_common_options
 from reassess.cli.help_pages import Command
 from reassess.cli.options import (
     answers_option,
@@ -18,7 +18,7 @@ from reassess.cli.options import (
     part_option,
 )
 from reassess.cli.part_inputs import PartReader
-from reassess.cli.tables.raters_table import print_reliability, raters_table
+from reassess.cli.tables.raters_table import make_raters_table, print_reliability
 from reassess.core import Benchmark, Questions, Votes
 from reassess.formats.tables import TABLE_SUFFIXES, write_table
 from reassess.text import count_noun
@@ -39,9 +39,9 @@ _LATEX_AND_MARKDOWN_SUFFIXES = (".tex", ".md")
 )
 @output_option("TABLE", "Write a row for each rater: csv, tsv, jsonl, parquet, tex or md.", required=False)
 @match_option
-@add_call_options
+@add_common_options
 def raters(
-    call: Call,
+    run: CommandRun,
     votes: str | None,
     benchmark: Benchmark | None,
     golden: str | None,
@@ -59,41 +59,43 @@ def raters(
     """
     if benchmark is None and votes is None:
         raise click.UsageError("Give VOTES, or --benchmark.")
-    call.check_output(output, (*TABLE_SUFFIXES, *_LATEX_AND_MARKDOWN_SUFFIXES), "a table", benchmark=benchmark)
-    rater_votes, golden_data = load_rater_votes(call, benchmark, votes, golden, min_experts=golden_at_least)
+    run.check_output(output, (*TABLE_SUFFIXES, *_LATEX_AND_MARKDOWN_SUFFIXES), "a table", benchmark=benchmark)
+    rater_votes, golden_data = load_rater_votes(run, benchmark, votes, golden, min_experts=golden_at_least)
     result = rater_reliability(rater_votes, golden_data, seed=seed)
     if benchmark is not None and benchmark.stop is not None and votes is None and result.alpha is not None:
         warn_of_early_stop(benchmark.stop, "their alpha is biased; alpha of golden votes is not")
     if output is not None and output.suffix.lower() in _LATEX_AND_MARKDOWN_SUFFIXES:
-        raters_table(result).write(output, force=call.force)
+        make_raters_table(result).write(output, force=run.force)
     elif output is not None:
-        write_table(output, reliability_table(result), force=call.force)
-    if call.json:
+        write_table(output, reliability_table(result), force=run.force)
+    if run.json:
         by_experts = None if golden_data is None else golden_data.expert_truth
-        call.print_json("raters", {**result.to_json(), "golden": by_experts and by_experts.to_json()})
+        run.print_json("raters", {**result.to_json(), "golden": by_experts and by_experts.to_json()})
         return
-    print_reliability(call, result, golden_data)
+    print_reliability(run, result, golden_data)
     if output is not None:
-        call.print_line(f"{output}: {count_noun(len(result.raters), 'rater')}")
+        run.print_line(f"{output}: {count_noun(len(result.raters), 'rater')}")
 
 
 def load_rater_votes(
-    call: Call,
+    run: CommandRun,
     benchmark: Benchmark | None,
     votes: str | None = None,
     golden: str | None = None,
     *,
     min_experts: int | None = None,
 ) -> tuple[Votes, GoldenVotes | None]:
-    """Read the raters' votes and, if available, their votes on golden items and the truth of these."""
-    reader = PartReader(call, benchmark)
+    """Read the raters' votes and, if available, their golden votes with the experts' answers."""
+    reader = PartReader(run, benchmark)
     rater_votes = reader.read_required("votes", votes)
     if isinstance(rater_votes.items, Questions):
-        reader.recognize_benchmark(rater_votes.images)
-    reader.read_golden_votes(golden)
-    reader.check_item_kinds()
-    if golden is None and is_golden_unanswered_by_raters(reader):
-        call.announce("raters are not measured by golden questions: no rater answered one that experts answered")
+        reader.set_benchmark_by_images(rater_votes.images)
+    reader.read_golden_parts(golden)
+    reader.check_same_item_kind()
+    if golden is None and raters_answered_no_golden_questions(reader):
+        run.print_progress_line(
+            "raters are not measured by golden questions: no rater answered one that experts answered"
+        )
         del reader.parts["golden"]
         reader.parts.pop("rater-golden", None)
     parts = reader.join_parts()

@@ -6,10 +6,10 @@ from typing import Any
 
 import click
 
-from reassess.cli.call import (
+from reassess.cli.command_run import (
     INPUT_PATH_TYPE,
-    Call,
-    add_call_options,
+    CommandRun,
+    add_common_options,
     format_percent_cell,
     reject_repeated_files,
     with_progress,
@@ -47,7 +47,7 @@ _SCORE_INPUT_NAMES = ("scores", IMAGENET.sources["scores"])
 @click.argument("files", nargs=-1, required=True, type=INPUT_PATH_TYPE, metavar="FILE...")
 @output_option("PAGE|FIGURE", "Write the report: html; with --chart, svg, png or pdf.")
 @click.option(
-    "--chart", "kind", type=Choice(list(CHARTS)), metavar="KIND", help=f"Draw one chart: {', '.join(CHARTS)}."
+    "--chart", "chart_kind", type=Choice(list(CHARTS)), metavar="KIND", help=f"Draw one chart: {', '.join(CHARTS)}."
 )
 @click.option("--short", is_flag=True, help="Write one printable page of tables, for an appendix.")
 @click.option(
@@ -72,54 +72,54 @@ _SCORE_INPUT_NAMES = ("scores", IMAGENET.sources["scores"])
 @add_label_options
 @add_prediction_options
 @add_join_options
-@add_call_options
+@add_common_options
 def report(
-    call: Call,
+    run: CommandRun,
     files: tuple[Path, ...],
     output: Path,
-    kind: str | None,
+    chart_kind: str | None,
     short: bool,
     images: Path | None,
     limit: int,
-    **other_options: Any,
+    **findings_options: Any,
 ) -> None:
     """Write an HTML report, or one chart of it.
 
     Each FILE contains the predictions of one model, as for evaluate. PAGE is a single file that works offline. It shows
-    accuracies with intervals, comparisons, label errors, kinds of mistakes, classes, confusions, the quality of the
-    labels, and how the report was made. Each chart has its numbers as CSV.
+    accuracies with intervals, comparisons, label errors, kinds of mistakes, accuracy by class, confused classes, the
+    quality of the labels, and how the report was made. Each chart has its numbers as CSV.
     """
-    if short and (kind is not None or images is not None or other_options["tables"]):
+    if short and (chart_kind is not None or images is not None or findings_options["tables"]):
         raise click.UsageError("--short cannot be combined with --chart, --images or --leaderboard.")
-    if kind is not None:
-        _draw_chart(call, files, output, kind, other_options)
+    if chart_kind is not None:
+        _draw_chart(run, files, output, chart_kind, findings_options)
         return
     check_packages("report", "a report")
-    call.check_output(output, REPORT_SUFFIXES, "a report", benchmark=other_options["benchmark"])
-    findings = _load_findings(call, files, **other_options)
+    run.check_output(output, REPORT_SUFFIXES, "a report", benchmark=findings_options["benchmark"])
+    findings = _load_findings(run, files, **findings_options)
     image_place = images
     if images is None and not short and "images" in findings.benchmark.sources:
-        image_place = find_images_path(call, findings.benchmark)
+        image_place = find_images_path(run, findings.benchmark)
     file_by_name = {name: file for file, name in short_names([str(path) for path in files]).items()}
-    gallery = write_report(
+    shown_mistakes = write_report(
         output,
         findings,
         images=image_place,
         mistakes=limit,
         short=short,
         files=file_by_name,
-        **call.describe_command(),
-        force=call.force,
-        track=partial(with_progress, call),
+        **run.describe_command(),
+        force=run.force,
+        track=partial(with_progress, run),
     )
-    if call.json:
-        call.print_json("report", _to_json(findings, file_by_name, output, gallery))
+    if run.json:
+        run.print_json("report", _to_json(findings, file_by_name, output, shown_mistakes))
     else:
-        _print_findings(call, findings, output, gallery, is_short=short)
+        _print_findings(run, findings, output, shown_mistakes, is_short=short)
 
 
 def _load_findings(
-    call: Call,
+    run: CommandRun,
     files: tuple[Path, ...],
     *,
     benchmark: Benchmark | None,
@@ -127,63 +127,65 @@ def _load_findings(
     original: str | None,
     tables: tuple[Path, ...],
 ) -> Findings:
-    """Read predictions, labels and the other parts, and compute the findings."""
+    """Read predictions, labels and other parts of the benchmark, and compute what the report shows."""
     reject_repeated_files(files)
-    inputs = load_evaluation_inputs(call, benchmark, labels, original, needs_votes=True)
-    inputs.add_class_tables(call)
-    score_sources = [str(entry["name"]) for entry in call.inputs if entry["name"] in _SCORE_INPUT_NAMES]
+    inputs = load_evaluation_inputs(run, benchmark, labels, original, needs_votes=True)
+    inputs.add_class_tables(run)
+    score_sources = [str(entry["name"]) for entry in run.inputs if entry["name"] in _SCORE_INPUT_NAMES]
     names = short_names([str(path) for path in files]).values()
-    predictions_by_file = iter_predictions(call, files, inputs)
+    predictions_by_file = iter_predictions(run, files, inputs)
     return Findings.from_predictions(
         ((name, predictions) for name, (_, predictions) in zip(names, predictions_by_file, strict=True)),
         inputs.labels,
-        **inputs.findings_arguments,
+        **inputs.arguments_for_findings,
         threshold=inputs.threshold,
         score_source=score_sources[0] if score_sources else _SCORE_INPUT_NAMES[0],
         in_sample=inputs.is_in_sample,
-        leaderboard=read_leaderboard(*(call.add_input("leaderboard", path) for path in tables)) if tables else None,
-        show_progress=lambda items: with_progress(call, items, "resampling raters"),
-        **inputs.join_arguments(call),
+        leaderboard=read_leaderboard(*(run.add_input("leaderboard", path) for path in tables)) if tables else None,
+        show_progress=lambda items: with_progress(run, items, "resampling raters"),
+        **inputs.make_join_arguments(run),
     )
 
 
-def _draw_chart(call: Call, files: tuple[Path, ...], output: Path, kind: str, other_options: dict[str, Any]) -> None:
-    call.check_output(output, FIGURE_SUFFIXES, "a figure", benchmark=other_options["benchmark"])
-    chart = write_chart(output, kind, _load_findings(call, files, **other_options), force=call.force)
-    if call.json:
+def _draw_chart(
+    run: CommandRun, files: tuple[Path, ...], output: Path, chart_kind: str, findings_options: dict[str, Any]
+) -> None:
+    run.check_output(output, FIGURE_SUFFIXES, "a figure", benchmark=findings_options["benchmark"])
+    chart = write_chart(output, chart_kind, _load_findings(run, files, **findings_options), force=run.force)
+    if run.json:
         table = chart.table
-        results = {"output": str(output), "kind": kind, "title": chart.title}
-        call.print_json("report", results | {"columns": table.csv_columns, "rows": table.csv_rows})
+        results = {"output": str(output), "kind": chart_kind, "title": chart.title}
+        run.print_json("report", results | {"columns": table.csv_columns, "rows": table.csv_rows})
     else:
-        call.add_note(f"{output}: {chart.title}")
+        run.add_note(f"{output}: {chart.title}")
         if chart.note:
-            call.add_note(chart.note)
+            run.add_note(chart.note)
 
 
 def _to_json(
-    findings: Findings, file_by_name: dict[str, str], output: Path, gallery: ShownMistakes | None
+    findings: Findings, file_by_name: dict[str, str], output: Path, shown_mistakes: ShownMistakes | None
 ) -> dict[str, Any]:
     return {
         "output": str(output),
         "bytes": output.stat().st_size,
         "label_set": findings.labels.title,
         "models": [{"name": name, "file": file_by_name[name]} for name in findings.models],
-        "gallery": None if gallery is None else _gallery_to_dict(gallery),
-        **({} if gallery is not None else {"gallery_reason": "images are missing"}),
+        "gallery": None if shown_mistakes is None else _mistakes_to_dict(shown_mistakes),
+        **({} if shown_mistakes is not None else {"gallery_reason": "images are missing"}),
     }
 
 
-def _gallery_to_dict(gallery: ShownMistakes) -> dict[str, int]:
+def _mistakes_to_dict(shown_mistakes: ShownMistakes) -> dict[str, int]:
     return {
-        "images": gallery.n_images,
-        "pictures": gallery.n_thumbnails,
-        "missing": gallery.n_missing,
-        "unreadable": gallery.n_unreadable,
+        "images": shown_mistakes.n_images,
+        "pictures": shown_mistakes.n_thumbnails,
+        "missing": shown_mistakes.n_missing,
+        "unreadable": shown_mistakes.n_unreadable,
     }
 
 
 def _print_findings(
-    call: Call, findings: Findings, output: Path, gallery: ShownMistakes | None, *, is_short: bool
+    run: CommandRun, findings: Findings, output: Path, shown_mistakes: ShownMistakes | None, *, is_short: bool
 ) -> None:
     rows = [
         [name, format_percent_cell(result.real_accuracy.get(1)), format_percent_cell(result.original_accuracy_at(1))]
@@ -191,21 +193,24 @@ def _print_findings(
     ]
     print_table(["model", f"{shorten_label_set_name(findings.labels.title)} top-1 %", "original top-1 %"], rows)
     for line in describe_different_images(findings.panel):
-        call.print_line(line)
+        run.print_line(line)
     for line in merge_equal_texts(
         {model: describe_label_errors(result) for model, result in findings.evaluations.items()}
     ):
-        call.print_line(line)
-    call.print_line(f"{output}: {count_noun(len(rows), 'model')} on one {'printable page' if is_short else 'page'}")
+        run.print_line(line)
+    run.print_line(f"{output}: {count_noun(len(rows), 'model')} on one {'printable page' if is_short else 'page'}")
     if is_short:
         return
     if without_names := describe_missing_class_names(findings.benchmark, findings.classes):
-        call.print_line(without_names)
-    if gallery is None:
-        call.print_line("without a gallery of mistakes: images are missing (--images DIR)")
+        run.print_line(without_names)
+    if shown_mistakes is None:
+        run.print_line("without a gallery of mistakes: images are missing (--images DIR)")
         return
-    call.print_line(f"gallery: {count_noun(gallery.n_images, 'mistake')}, {gallery.n_thumbnails:,} with an image")
-    if gallery.n_missing or gallery.n_unreadable:
-        call.print_line(
-            f"mistakes without an image: {gallery.n_missing:,} not in the folder, {gallery.n_unreadable:,} unreadable"
+    run.print_line(
+        f"gallery: {count_noun(shown_mistakes.n_images, 'mistake')}, {shown_mistakes.n_thumbnails:,} with an image"
+    )
+    if shown_mistakes.n_missing or shown_mistakes.n_unreadable:
+        run.print_line(
+            f"mistakes without an image: {shown_mistakes.n_missing:,} not in the folder, "
+            f"{shown_mistakes.n_unreadable:,} unreadable"
         )

@@ -7,12 +7,12 @@ from typing import Any
 
 import click
 
-from reassess.cli.call import (
+from reassess.cli.command_run import (
     INPUT_PATH_TYPE,
-    Call,
-    add_call_options,
+    CommandRun,
+    add_common_options,
     find_unused_path,
-    make_benchmark_arguments,
+    make_benchmark_option_words,
     show_progress_bars,
 )
 from reassess.cli.help_pages import Command, benchmark_section_option
@@ -53,9 +53,9 @@ _MAX_PRINTED_DIFFERING, _MAX_DIFFERING_IN_JSON = 10, 10_000  # pairs with differ
     metavar="NAME|FILE",
     help="Labels of the benchmark's images, to find duplicates with other labels.  [default: the benchmark's]",
 )
-@add_call_options
+@add_common_options
 def scan(
-    call: Call,
+    run: CommandRun,
     sources: tuple[Path, ...],
     output: Path,
     near: bool,
@@ -74,45 +74,50 @@ def scan(
     if benchmark is None and original is not None:
         raise click.UsageError("--original needs --benchmark.")
     check_packages("scan", "reading images")
-    call.check_output(output, DUPLICATES_SUFFIXES, "duplicates", benchmark=benchmark, part="duplicates")
+    run.check_output(output, DUPLICATES_SUFFIXES, "duplicates", benchmark=benchmark, part="duplicates")
     for source in sources:
         if source.is_file():
-            call.add_input("images", source)
-    places, labels = _find_sources_and_labels(call, sources, benchmark, original)
-    with show_progress_bars(call) as progress:
+            run.add_input("images", source)
+    images_paths, labels = _find_sources_and_labels(run, sources, benchmark, original)
+    with show_progress_bars(run) as progress:
         scan_result = scan_images(
-            places,
+            images_paths,
             near=near,
             labels=labels,
             workers=count_usable_cores() if workers is None else workers,
             progress=progress,
         )
-    write_duplicates(output, scan_result.duplicates, force=call.force)
+    write_duplicates(output, scan_result.duplicates, force=run.force)
     if (
         benchmark is not None
         and not sources
         and next(scan_result.duplicates.pairs_with_different_labels(), None) is not None
     ):
         campaign = find_unused_path(f"{output.stem}.db")
-        call.suggest_command("annotate", "create", campaign, output, *make_benchmark_arguments(benchmark))
+        run.suggest_command("annotate", "create", campaign, output, *make_benchmark_option_words(benchmark))
     elif benchmark is not None and scan_result.duplicates.count_groups():
-        call.suggest_command(
-            "folds", *make_benchmark_arguments(benchmark), "--duplicates", output, "-o", find_unused_path("folds.csv")
+        run.suggest_command(
+            "folds",
+            *make_benchmark_option_words(benchmark),
+            "--duplicates",
+            output,
+            "-o",
+            find_unused_path("folds.csv"),
         )
-    if call.json:
-        call.print_json("scan", {"output": str(output), "near": near, **_to_json(scan_result)})
+    if run.json:
+        run.print_json("scan", {"output": str(output), "near": near, **_to_json(scan_result)})
     else:
-        _print_scan(call, scan_result, output, has_near=near)
+        _print_scan(run, scan_result, output, has_near=near)
 
 
 def _find_sources_and_labels(
-    call: Call, sources: tuple[Path, ...], benchmark: Benchmark | None, original: str | None
+    run: CommandRun, sources: tuple[Path, ...], benchmark: Benchmark | None, original: str | None
 ) -> tuple[tuple[Path, ...], LabelSets | None]:
     """Put the benchmark's images before the other sources, and read their labels."""
     if benchmark is None:
         return sources, None
-    images = find_images_path(call, benchmark, needed_by="scan")
-    labels = None if original == NO_SOURCE else PartReader(call, benchmark).read_original_labels(original)
+    images = find_images_path(run, benchmark, needed_by="scan")
+    labels = None if original == NO_SOURCE else PartReader(run, benchmark).read_original_labels(original)
     return (images, *(source for source in sources if source != images)), labels
 
 
@@ -133,7 +138,7 @@ def _to_json(scan: Scan) -> dict[str, Any]:
             }
             for image_set in scan.sets
         ],
-        "duplicates": [each.to_json() for each in scan.duplicate_counts],
+        "duplicates": [set_counts.to_json() for set_counts in scan.duplicate_counts],
         "other_label_pairs": [
             {"kind": kind, "images": [row, other_row], "labels": [label, other_label]}
             for row, label, other_row, other_label, kind in islice(_iter_differing_pairs(scan), _MAX_DIFFERING_IN_JSON)
@@ -141,7 +146,7 @@ def _to_json(scan: Scan) -> dict[str, Any]:
     }
 
 
-def _print_scan(call: Call, scan: Scan, output: Path, *, has_near: bool) -> None:
+def _print_scan(run: CommandRun, scan: Scan, output: Path, *, has_near: bool) -> None:
     """Print a row for each set and for each pair of sets with duplicates, then the notes."""
     counts = scan.duplicate_counts
     within_set = {
@@ -165,23 +170,25 @@ def _print_scan(call: Call, scan: Scan, output: Path, *, has_near: bool) -> None
                 *_format_counts(within_set[image_set.name], has_near, has_classes),
             ]
         )
-    for pair in between_sets[: call.limit_rows(len(between_sets), _MAX_PRINTED_PAIRS, "pairs of sets")]:
+    for pair in between_sets[: run.count_rows_to_print(len(between_sets), _MAX_PRINTED_PAIRS, "pairs of sets")]:
         name = f"{pair.set_name}, duplicated in {pair.other_set_name}"
         rows.append([name, None, None, None, None, *_format_counts(pair, has_near, has_classes)])
     optional = [*(["near"] if has_near else []), *(["other label"] if has_classes else [])]
     print_table(["set", "images", *UNUSABLE_KINDS, "exact", *optional], rows)
     if differing_pairs := list(islice(_iter_differing_pairs(scan), _MAX_DIFFERING_IN_JSON)):
         print_text("")
-        limit = call.limit_rows(
+        limit = run.count_rows_to_print(
             len(differing_pairs), _MAX_PRINTED_DIFFERING, "pairs of duplicates with different labels"
         )
         print_table(
             ["image", "label", "duplicate", "label of duplicate", "kind"], differing_pairs[:limit], n_text_columns=5
         )
-    call.print_line(f"{output}: {count_noun(len(scan.duplicates), 'row')}, {_describe_groups(scan, has_near)}")
-    unreadable = [f"{image} of {each.name} ({reason})" for each in scan.sets for image, reason in each.unreadable]
+    run.print_line(f"{output}: {count_noun(len(scan.duplicates), 'row')}, {_describe_groups(scan, has_near)}")
+    unreadable = [
+        f"{image} of {scanned.name} ({reason})" for scanned in scan.sets for image, reason in scanned.unreadable
+    ]
     if unreadable:
-        call.print_line(f"unreadable: {join_first(unreadable, max_items=len(unreadable) if call.verbose else 1)}")
+        run.print_line(f"unreadable: {join_first(unreadable, max_items=len(unreadable) if run.verbose else 1)}")
     notes = ["exact: has a pixel-identical copy"]
     if has_near:
         notes.append("near: has only similar copies")
@@ -190,13 +197,13 @@ def _print_scan(call: Call, scan: Scan, output: Path, *, has_near: bool) -> None
         notes.append(
             f"other label: has {'a' if has_near else 'an'} {copies} with another label; one of the labels may be wrong"
         )
-    call.add_note("; ".join(notes))
+    run.add_note("; ".join(notes))
     if not has_near:
-        call.add_note("to also find resized, cropped or compressed copies: --near")
+        run.add_note("to also find resized, cropped or compressed copies: --near")
 
 
 def _iter_differing_pairs(scan: Scan) -> Iterator[tuple[str, str | None, str, str | None, str]]:
-    """Yield image, label, duplicate, its label and kind for duplicates with different labels."""
+    """Yield image, label, duplicate, label of the duplicate, and exact or near, if the labels differ."""
     duplicates = scan.duplicates
 
     def image_name(row: int) -> str:
@@ -220,9 +227,9 @@ def _format_counts(counts: DuplicateCounts, has_near: bool, has_classes: bool) -
 
 def _describe_groups(scan: Scan, has_near: bool) -> str:
     """Describe the number of groups, and the size of the largest."""
-    parts = []
+    texts = []
     for kind in ("exact", "near") if has_near else ("exact",):
         largest = scan.duplicates.largest_group(kind)
         suffix = f" (largest: {largest:,} images)" if largest > 2 else ""
-        parts.append(f"{count_noun(scan.duplicates.count_groups(kind), f'{kind} group')}{suffix}")
-    return " and ".join(parts)
+        texts.append(f"{count_noun(scan.duplicates.count_groups(kind), f'{kind} group')}{suffix}")
+    return " and ".join(texts)

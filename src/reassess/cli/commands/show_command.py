@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from reassess.cli.call import INPUT_PATH_TYPE, Call, add_call_options, reject_repeated_files
-from reassess.cli.evaluation_inputs import EvaluationInputs, add_benchmark_fix, load_evaluation_inputs
+from reassess.cli.command_run import INPUT_PATH_TYPE, CommandRun, add_common_options, reject_repeated_files
+from reassess.cli.evaluation_inputs import EvaluationInputs, add_labels_fix_to_errors, load_evaluation_inputs
 from reassess.cli.help_pages import Command
 from reassess.cli.options import add_label_options, add_prediction_options, match_option
 from reassess.cli.prediction_inputs import iter_predictions
@@ -32,9 +32,9 @@ _EXPECTED_PARTS = ("scores", "votes")  # a note tells if a benchmark folder has 
 @add_label_options
 @add_prediction_options
 @match_option
-@add_call_options
+@add_common_options
 def show(
-    call: Call,
+    run: CommandRun,
     image: str,
     files: tuple[Path, ...],
     benchmark: Benchmark | None,
@@ -48,7 +48,7 @@ def show(
     its end.
     """
     reject_repeated_files(files)
-    inputs = load_evaluation_inputs(call, benchmark, labels, original, needs_votes=True, needs_labels=False)
+    inputs = load_evaluation_inputs(run, benchmark, labels, original, needs_votes=True, needs_labels=False)
     label_sets = inputs.labels
     other_parts = (inputs.original, inputs.scores, inputs.votes, inputs.experts)
     if not len(label_sets) and all(part is None for part in other_parts):
@@ -56,7 +56,7 @@ def show(
     (image,) = to_benchmark_names([image], inputs.benchmark)
     image_lists = [part.images for part in (label_sets, *other_parts) if part is not None]
     image = find_image(image, tuple(dict.fromkeys(chain.from_iterable(image_lists))))
-    with add_benchmark_fix(inputs.is_default):
+    with add_labels_fix_to_errors(inputs.is_default):
         sheet = image_sheet(
             image,
             labels=label_sets,
@@ -64,17 +64,17 @@ def show(
             scores=inputs.scores,
             votes=inputs.votes,
             experts=inputs.experts,
-            predictions=dict(iter_predictions(call, files, inputs)),
+            predictions=dict(iter_predictions(run, files, inputs)),
         )
-    if call.json:
-        call.print_json("show", sheet.to_json(label_sets.classes))
+    if run.json:
+        run.print_json("show", sheet.to_json(label_sets.classes))
     else:
-        _print_image_sheet(call, sheet, inputs)
+        _print_image_sheet(run, sheet, inputs)
         if notes := [*_describe_missing_parts(inputs), *([inputs.class_names_note] if inputs.class_names_note else [])]:
-            call.add_note("\n" + "\n".join(notes))
+            run.add_note("\n" + "\n".join(notes))
 
 
-def _print_image_sheet(call: Call, sheet: ImageSheet, inputs: EvaluationInputs) -> None:
+def _print_image_sheet(run: CommandRun, sheet: ImageSheet, inputs: EvaluationInputs) -> None:
     classes = inputs.labels.classes
     print_text(f"image      {sheet.image}")
     original_id = sheet.original_class_id
@@ -86,11 +86,11 @@ def _print_image_sheet(call: Call, sheet: ImageSheet, inputs: EvaluationInputs) 
     elif sheet.candidates:
         score = "probability" if inputs.scores is not None and inputs.scores.is_exclusive else "score"
         headings = ["class", "name", score, "valid", "votes", "raters", "experts"]
-        candidates = sheet.candidates[: call.limit_rows(len(sheet.candidates), _MAX_PRINTED_CLASSES, "classes")]
-        max_raters = max(len(candidate.votes) for candidate in candidates) if call.verbose else _MAX_PRINTED_RATERS
+        candidates = sheet.candidates[: run.count_rows_to_print(len(sheet.candidates), _MAX_PRINTED_CLASSES, "classes")]
+        max_raters = max(len(candidate.votes) for candidate in candidates) if run.verbose else _MAX_PRINTED_RATERS
         print_table(
             headings,
-            [_candidate_row(candidate, sheet, inputs, max_raters) for candidate in candidates],
+            [_make_candidate_row(candidate, sheet, inputs, max_raters) for candidate in candidates],
             n_text_columns=7,
         )
         if sheet.n_raters:
@@ -98,7 +98,7 @@ def _print_image_sheet(call: Call, sheet: ImageSheet, inputs: EvaluationInputs) 
             suffix = "; all chosen classes are listed" if all_printed else ""
             print_text(f"Raters chose one class per image{suffix}.")
         if any(sum(rater is not None for rater, _ in candidate.votes) > max_raters for candidate in candidates):
-            call.add_note("to print all raters: --verbose")
+            run.add_note("to print all raters: --verbose")
     else:
         print_text("The image is unrated: raters were not asked about it.")
     for file, class_ids in sheet.predictions.items():
@@ -108,14 +108,14 @@ def _print_image_sheet(call: Call, sheet: ImageSheet, inputs: EvaluationInputs) 
 def _describe_missing_parts(inputs: EvaluationInputs) -> list[str]:
     """Return sentences on missing parts of the benchmark, and how to get them."""
     parts, benchmark = {"scores": inputs.scores, "votes": inputs.votes, "golden": inputs.experts}, inputs.benchmark
-    missing_texts = [part for part, data in parts.items() if data is None]
+    missing_parts = [part for part, data in parts.items() if data is None]
     if benchmark.folder is not None:
-        return [f"{part} are missing: {PART_INSTRUCTIONS[part]}" for part in missing_texts if part in _EXPECTED_PARTS]
-    missing_texts = [part for part in missing_texts if part in benchmark.sources]
-    if not missing_texts:
+        return [f"{part} are missing: {PART_INSTRUCTIONS[part]}" for part in missing_parts if part in _EXPECTED_PARTS]
+    missing_parts = [part for part in missing_parts if part in benchmark.sources]
+    if not missing_parts:
         return []
-    names = join_and(["golden answers" if part == "golden" else part for part in missing_texts])
-    sources = " ".join(benchmark.sources[part] for part in missing_texts)
+    names = join_and(["golden answers" if part == "golden" else part for part in missing_parts])
+    sources = " ".join(benchmark.sources[part] for part in missing_parts)
     return [f"{names} are missing: reassess fetch {sources}"]
 
 
@@ -141,7 +141,7 @@ def _format_prediction(class_ids: tuple[int | None, ...] | None, sheet: ImageShe
     return "; ".join(texts) or PREDICTION_NAMES["no_class"]
 
 
-def _candidate_row(
+def _make_candidate_row(
     candidate: Candidate, sheet: ImageSheet, inputs: EvaluationInputs, max_raters: int
 ) -> list[str | None]:
     if sheet.n_raters is None:
@@ -159,11 +159,11 @@ def _candidate_row(
     ]
 
 
-def _format_vote_counts(votes: Sequence[tuple[Id | None, Id]], n_choosers: int | None) -> str:
-    """Format the number of votes by answer; with `n_choosers`, how many of them chose the class."""
-    if n_choosers is not None:
-        return f"{len(votes)} of {n_choosers}" if n_choosers else ""
-    counts = Counter(answer for _, answer in votes)
+def _format_vote_counts(rater_answers: Sequence[tuple[Id | None, Id]], n_raters_of_image: int | None) -> str:
+    """Format the number of votes by answer or, if raters chose one class, how many chose this class."""
+    if n_raters_of_image is not None:
+        return f"{len(rater_answers)} of {n_raters_of_image}" if n_raters_of_image else ""
+    counts = Counter(answer for _, answer in rater_answers)
     return ", ".join(f"{n} {answer}" for answer, n in counts.most_common())
 
 

@@ -10,20 +10,20 @@ import click
 import numpy as np
 
 from reassess.cli.aggregate_inputs import NO_OPTIONS, compute_scores
-from reassess.cli.call import (
-    INPUT_PATH_TYPE,
-    Call,
-    FiniteRange,
-    add_call_options,
-    find_unused_path,
-    make_benchmark_arguments,
-)
 from reassess.cli.campaign_inputs import (
     GOLDEN_NOT_IN_TASKS_NOTE,
     GOLDEN_TYPE,
-    add_unanswered_golden,
+    add_unanswered_golden_questions,
     describe_sample,
-    read_golden_votes_or_questions,
+    read_golden_file,
+)
+from reassess.cli.command_run import (
+    INPUT_PATH_TYPE,
+    CommandRun,
+    FiniteRange,
+    add_common_options,
+    find_unused_path,
+    make_benchmark_option_words,
 )
 from reassess.cli.help_pages import Command, benchmark_section_option
 from reassess.cli.options import STOP_RULE_TYPE, ParsedType, benchmark_option, output_option
@@ -51,7 +51,7 @@ _MIN_PRINTED_HOURS = 0.1  # smaller numbers are printed as "less than 0.1"
 _N_SEED_BITS = 63  # seeds in task files are signed 64-bit integers
 
 
-def _parse_seconds(text: str) -> float | Path:
+def _parse_seconds_or_votes_file(text: str) -> float | Path:
     if text and exists(text):
         return Path(text)
     try:
@@ -91,7 +91,7 @@ def _parse_seconds(text: str) -> float | Path:
 )
 @click.option(
     "--seconds",
-    type=ParsedType("seconds or a file", _parse_seconds),
+    type=ParsedType("seconds or a file", _parse_seconds_or_votes_file),
     metavar="S|VOTES",
     help="Seconds per vote, or earlier votes with the column seconds, to estimate the hours of work.",
 )
@@ -116,9 +116,9 @@ def _parse_seconds(text: str) -> float | Path:
     metavar="S",
     help="Seed for drawing golden questions; keep it secret.  [default: random]",
 )
-@add_call_options
+@add_common_options
 def tasks(
-    call: Call,
+    run: CommandRun,
     candidates: Path,
     output: Path,
     per_task: int,
@@ -133,16 +133,16 @@ def tasks(
 
     CANDIDATES come from propose or clean. A task contains similar classes of one image: classes that are close in the
     hierarchy of the benchmark folder, or that are often candidates for the same images. Every question is in exactly
-    one task, except golden questions that experts answered earlier: the campaign adds them. Drawn golden questions are
-    marked in the file.
+    one task. Golden questions that experts answered before are in no task: annotate create adds them. Drawn golden
+    questions are marked in the file.
     """
     if seed is not None and not isinstance(golden, int):
         raise click.UsageError("--seed needs --golden N.")
-    call.check_output(output, TASK_SUFFIXES, "tasks", benchmark=benchmark)
-    image_benchmark, candidates_read, experts, original = _read_parts(call, candidates, benchmark, golden)
+    run.check_output(output, TASK_SUFFIXES, "tasks", benchmark=benchmark)
+    image_benchmark, candidates_read, experts, original = _read_task_inputs(run, candidates, benchmark, golden)
     questions = candidates_read.questions
     source = image_benchmark.sources.get("hierarchy")
-    tree = None if source is None else read_hierarchy(call.add_input("hierarchy", Path(source)), questions.classes)
+    tree = None if source is None else read_hierarchy(run.add_input("hierarchy", Path(source)), questions.classes)
     sample = None
     if isinstance(golden, int):
         seed = secrets.randbits(_N_SEED_BITS) if seed is None else seed
@@ -165,19 +165,19 @@ def tasks(
         )
     votes_per_question: float = per_question
     if stop is not None:
-        votes_per_question = _mean_votes_until_closed(call, stop, per_question, seconds, benchmark)
+        votes_per_question = _estimate_votes_per_question(run, stop, per_question, seconds, benchmark)
     if isinstance(seconds, Path):
-        path = call.add_input("votes", seconds)
+        path = run.add_input("votes", seconds)
         with add_error_place(path):
             seconds = seconds_per_vote(read_votes(path, answers=image_benchmark.answers, classes=questions.classes))
-    write_tasks(output, tasks_made, force=call.force)
+    write_tasks(output, tasks_made, force=run.force)
     tasks_made = tasks_made.select(~tasks_made.golden_mask)
     effort = tasks_made.effort(votes_per_question, seconds)
     without_path = [] if tree is None else [c for c in np.unique(questions.class_ids).tolist() if not tree.path(c)]
-    call.suggest_command(
-        "annotate", "create", find_unused_path("campaign.db"), output, *make_benchmark_arguments(benchmark)
+    run.suggest_command(
+        "annotate", "create", find_unused_path("campaign.db"), output, *make_benchmark_option_words(benchmark)
     )
-    if call.json:
+    if run.json:
         results = {
             "output": str(output),
             **effort.to_json(),
@@ -188,52 +188,58 @@ def tasks(
             "per_task": per_task,
         }
         sizes = {str(n): int(count) for n, count in enumerate(np.bincount(tasks_made.sizes)) if count}
-        call.print_json("tasks", {**results, "by_size": sizes, "not_in_hierarchy": len(without_path)})
+        run.print_json("tasks", {**results, "by_size": sizes, "not_in_hierarchy": len(without_path)})
     else:
-        _print_tasks(call, tasks_made, effort, output, per_question, stop)
+        _print_tasks(run, tasks_made, effort, output, per_question, stop)
         if golden_drawn.sample is not None:
-            call.print_line(f"golden, for experts: {describe_sample(golden_drawn.sample, len(golden_drawn.questions))}")
-            call.print_line(GOLDEN_NOT_IN_TASKS_NOTE)
+            run.print_line(f"golden, for experts: {describe_sample(golden_drawn.sample, len(golden_drawn.questions))}")
+            run.print_line(GOLDEN_NOT_IN_TASKS_NOTE)
         if golden_count:
-            are = count_noun(golden_count, "golden question is", "golden questions are")
-            call.print_line(f"{are} not in the tasks: the campaign mixes them in")
+            questions_are = count_noun(golden_count, "golden question is", "golden questions are")
+            run.print_line(f"{questions_are} not in the tasks: the campaign mixes them in")
         if without_path:
             names = join_first([questions.classes.short_name(class_id) for class_id in without_path], max_items=3)
-            call.print_line(f"{count_noun(len(without_path), 'class', 'classes')} not in the hierarchy: {names}")
-        call.print_inputs("original", "golden", "hierarchy", "votes")
+            run.print_line(f"{count_noun(len(without_path), 'class', 'classes')} not in the hierarchy: {names}")
+        run.print_inputs("original", "golden", "hierarchy", "votes")
 
 
-def _read_parts(
-    call: Call, candidates: Path, benchmark: Benchmark | None, golden: int | str | None
+def _read_task_inputs(
+    run: CommandRun, candidates_file: Path, benchmark: Benchmark | None, golden_option: int | str | None
 ) -> tuple[Benchmark, Candidates, Votes | None, LabelSets | None]:
     """Return the benchmark, candidates, experts' votes and, for drawing golden questions, original labels."""
-    reader = PartReader(call, benchmark)
-    candidates_read = read_candidates(call.add_input("candidates", candidates), reader.classes)
-    reader.parts["candidates"] = candidates, candidates_read.questions
-    reader.recognize_benchmark(candidates_read.questions.images, needs_classes=True)
-    if isinstance(golden, int) and ORIGINAL_SOURCE not in candidates_read.sources:
+    reader = PartReader(run, benchmark)
+    candidates_read = read_candidates(run.add_input("candidates", candidates_file), reader.classes)
+    reader.parts["candidates"] = candidates_file, candidates_read.questions
+    reader.set_benchmark_by_images(candidates_read.questions.images, needs_classes=True)
+    if isinstance(golden_option, int) and ORIGINAL_SOURCE not in candidates_read.sources:
         reader.read_original_labels()
-    source = None if isinstance(golden, int) else golden
-    if (path := find_part(call, reader.benchmark, "golden", source)) is not None:
-        golden_read = read_golden_votes_or_questions(reader, path)
+    source = None if isinstance(golden_option, int) else golden_option
+    if (path := find_part(run, reader.benchmark, "golden", source)) is not None:
+        golden_content = read_golden_file(reader, path)
         reader.parts["golden"] = (
             path,
-            golden_read if isinstance(golden_read, Votes) else add_unanswered_golden(None, golden_read),
+            golden_content
+            if isinstance(golden_content, Votes)
+            else add_unanswered_golden_questions(None, golden_content),
         )
     parts = reader.join_parts(must_share_images=False)
     candidates_read = replace(candidates_read, questions=parts["candidates"])
     return reader.benchmark, candidates_read, parts.get("golden"), parts.get("original")
 
 
-def _mean_votes_until_closed(
-    call: Call, stop: StopRule, per_question: int, seconds: float | Path | None, benchmark: Benchmark | None
+def _estimate_votes_per_question(
+    run: CommandRun,
+    stop_rule: StopRule,
+    max_votes: int,
+    seconds_or_votes: float | Path | None,
+    benchmark: Benchmark | None,
 ) -> float:
-    """Return the mean votes per question under a stop rule, from earlier votes."""
-    earlier_votes = str(seconds) if isinstance(seconds, Path) else None
+    """Return the mean votes per question with a stop rule, estimated by a replay of earlier votes."""
+    earlier_votes = str(seconds_or_votes) if isinstance(seconds_or_votes, Path) else None
     source = benchmark or Benchmark()
     if earlier_votes is None and "votes" not in source.sources:
         raise click.UsageError("--stop needs earlier votes: give --seconds VOTES, or --benchmark with votes.")
-    computed = compute_scores(call, source, earlier_votes, None, NO_OPTIONS)
+    computed = compute_scores(run, source, earlier_votes, None, NO_OPTIONS)
     if computed.aggregation.model is None:
         raise DataError(
             "missing-rater-model",
@@ -241,21 +247,21 @@ def _mean_votes_until_closed(
             found="counts of votes, without raters",
             fix="use votes with raters, or remove --stop",
         )
-    return votes_until_closed(computed.votes, computed.aggregation.model, stop, per_question)
+    return votes_until_closed(computed.votes, computed.aggregation.model, stop_rule, max_votes)
 
 
 def _print_tasks(
-    call: Call, tasks: Tasks, effort: Effort, output: Path, per_question: int, stop: StopRule | None
+    run: CommandRun, tasks: Tasks, effort: Effort, output: Path, per_question: int, stop: StopRule | None
 ) -> None:
     kinds = Counter(next(start for start in TASK_DESCRIPTIONS if reason.startswith(start)) for reason in tasks.reasons)
     rows = [[f"{n:,}", f"{count:,}"] for n, count in enumerate(np.bincount(tasks.sizes)) if count]
     print_table(["classes per task", "tasks"], rows, n_text_columns=0)
-    call.print_line(
+    run.print_line(
         f"{output}: {count_noun(effort.n_tasks, 'task')} with {count_noun(effort.n_questions, 'question')} on "
         f"{count_noun(effort.n_images, 'image')}"
     )
     counts = [f"{classes}: {kinds[start]:,}" for start, classes in TASK_DESCRIPTIONS.items() if kinds[start]]
-    call.print_line(f"tasks with {'; with '.join(counts)}")
+    run.print_line(f"tasks with {'; with '.join(counts)}")
     votes = f"{count_noun(effort.n_votes, 'vote')} ({per_question:,} per question)"
     if stop is not None:
         mean = effort.n_votes / effort.n_questions
@@ -264,7 +270,7 @@ def _print_tasks(
             f"{stop.high:g})"
         )
     if effort.hours is None:
-        call.print_line(f"{votes}; to estimate hours: --seconds")
+        run.print_line(f"{votes}; to estimate hours: --seconds")
     else:
         hours = f"{effort.hours:,.1f}" if effort.hours >= _MIN_PRINTED_HOURS else f"less than {_MIN_PRINTED_HOURS}"
-        call.print_line(f"{votes}: {hours} hours at {effort.seconds_per_vote:.2f} seconds per vote")
+        run.print_line(f"{votes}: {hours} hours at {effort.seconds_per_vote:.2f} seconds per vote")

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from reassess.cli.call import Call, format_interval_cell, format_percent_cell
+from reassess.cli.command_run import CommandRun, format_interval_cell, format_percent_cell
 from reassess.cli.screen import ResultTable, print_table, print_text
 from reassess.comparison import (
     AccuracyChange,
@@ -41,7 +41,7 @@ _Part = TypeVar("_Part")
 
 
 def to_json(findings: Findings) -> dict[str, Any]:
-    """Return the results for JSON; a part that is null has a key with the reason."""
+    """Return the results for JSON; if a result is null, a second key has the reason."""
     panel, uncertainty, ranking = findings.panel, findings.uncertainty, findings.ranking
     pairs = [(pair.model_a, pair.model_b) for pair in findings.comparisons]
     results: dict[str, Any] = {
@@ -58,24 +58,24 @@ def to_json(findings: Findings) -> dict[str, Any]:
         "pairs": [pair.to_json() for pair in findings.comparisons],
         "co_occurrence": findings.co_occurrence.to_json(findings.classes),
     }
-    parts: dict[str, Any] = {
+    nullable_results: dict[str, Any] = {
         "ranking": ranking if isinstance(ranking, Missing) else ranking.to_json(),
         "label_uncertainty": uncertainty if isinstance(uncertainty, Missing) else uncertainty.to_json(pairs),
-        "model_or_label": _parts_to_json(findings.preferences, lambda part: part.to_json()),
-        "labelling_bias": _parts_to_json(findings.labelling_biases, lambda part: part.to_json(findings.classes)),
+        "model_or_label": _results_to_json(findings.preferences, lambda result: result.to_json()),
+        "labelling_bias": _results_to_json(findings.labelling_biases, lambda result: result.to_json(findings.classes)),
     }
-    for name, part in parts.items():
-        results |= {name: None, f"{name}_reason": part.reason} if isinstance(part, Missing) else {name: part}
+    for name, result in nullable_results.items():
+        results |= {name: None, f"{name}_reason": result.reason} if isinstance(result, Missing) else {name: result}
     return results
 
 
-def _parts_to_json(
-    parts: Sequence[_Part] | Missing, to_json: Callable[[_Part], dict[str, Any]]
+def _results_to_json(
+    results: Sequence[_Part] | Missing, to_json: Callable[[_Part], dict[str, Any]]
 ) -> list[dict[str, Any]] | Missing:
-    return parts if isinstance(parts, Missing) else [to_json(part) for part in parts]
+    return results if isinstance(results, Missing) else [to_json(result) for result in results]
 
 
-def print_comparison(call: Call, findings: Findings) -> None:
+def print_comparison(run: CommandRun, findings: Findings) -> None:
     """Print the comparison of two models or the ranking of more, then explain the numbers."""
     if len(findings.panel.models) == 2:
         _print_model_pair(findings.comparisons[0], findings.uncertainty)
@@ -88,23 +88,23 @@ def print_comparison(call: Call, findings: Findings) -> None:
     if not isinstance(findings.labelling_biases, Missing):
         _print_biases(findings.labelling_biases)
     for line in merge_equal_texts({model: findings.evaluations[model].detected for model in findings.panel.models}):
-        call.print_line(line)
+        run.print_line(line)
     for line in describe_images_not_shared(findings.panel):
-        call.print_line(line)
-    for line in _footnotes(findings):
-        call.add_note(line)
+        run.print_line(line)
+    for line in _make_footnotes(findings):
+        run.add_note(line)
 
 
-def comparison_table(findings: Findings) -> ResultTable:
-    """Return the comparison of two models, or the ranking of more."""
+def make_comparison_table(findings: Findings) -> ResultTable:
+    """Return a table with the comparison of two models, or the ranking of more."""
     if len(findings.panel.models) == 2:
         (pair,) = findings.comparisons
-        return _pair_table(
+        return _make_pair_table(
             pair, *short_names([pair.model_a, pair.model_b]).values()
         )  # a file does not tell which model is a
     if isinstance(findings.ranking, Missing):
         raise DataError("nothing-in-common", "models cannot be compared", found=findings.ranking.reason)
-    return _ranking_table(findings.ranking, findings.uncertainty, shorten_label_set_name(findings.labels.title))
+    return _make_ranking_table(findings.ranking, findings.uncertainty, shorten_label_set_name(findings.labels.title))
 
 
 def _print_model_pair(pair: Comparison, uncertainty: LabelUncertainty | Missing) -> None:
@@ -112,10 +112,10 @@ def _print_model_pair(pair: Comparison, uncertainty: LabelUncertainty | Missing)
     if not isinstance(uncertainty, Missing):
         print_text(describe_lead_probability(pair, uncertainty))
     print_text(f"a: {pair.model_a}\nb: {pair.model_b}\n")
-    _pair_table(pair).print()
+    _make_pair_table(pair).print()
 
 
-def _pair_table(pair: Comparison, first_name: str = "a", second_name: str = "b") -> ResultTable:
+def _make_pair_table(pair: Comparison, first_name: str = "a", second_name: str = "b") -> ResultTable:
     headings = [
         "labels",
         "images",
@@ -128,15 +128,18 @@ def _pair_table(pair: Comparison, first_name: str = "a", second_name: str = "b")
         f"only {second_name}",
     ]
     rows = []
-    for name, part in pair.differences_by_name.items():
-        rows.append(_difference_row(name, part))
-        if part.standard_deviation is not None:
-            test_cells = _format_interval_in_points(part.raters_interval), _format_p_value(part, "raters_p_value")
+    for name, difference in pair.differences_by_name.items():
+        rows.append(_make_difference_row(name, difference))
+        if difference.standard_deviation is not None:
+            test_cells = (
+                _format_interval_in_points(difference.raters_interval),
+                _format_p_value(difference, "raters_p_value"),
+            )
             rows.append([f"{name}, raters resampled", None, None, None, None, *test_cells, None, None])
     return ResultTable(headings, rows)
 
 
-def _difference_row(name: str, comparison: PairedHits | AccuracyChange) -> list[object]:
+def _make_difference_row(name: str, comparison: PairedHits | AccuracyChange) -> list[object]:
     shares: tuple[object, object] = (None, None)
     unique_hits: tuple[object, object] = (None, None)
     if not isinstance(comparison, AccuracyChange):
@@ -159,14 +162,14 @@ def _format_difference(comparison: PairedHits | AccuracyChange) -> PrintedNumber
 
 
 def _print_ranking(ranking: Ranking, uncertainty: LabelUncertainty | Missing, label_title: str) -> None:
-    _ranking_table(ranking, uncertainty, label_title).print()
+    _make_ranking_table(ranking, uncertainty, label_title).print()
     for pair in ranking.neighbours:
         print_text(pair.verdict)
     for line in describe_significant_differences(ranking):
         print_text(line)
 
 
-def _ranking_table(ranking: Ranking, uncertainty: LabelUncertainty | Missing, label_title: str) -> ResultTable:
+def _make_ranking_table(ranking: Ranking, uncertainty: LabelUncertainty | Missing, label_title: str) -> ResultTable:
     bounds = ranking.rank_low.tolist(), ranking.rank_high.tolist()
     columns: list[tuple[str, list[object]]] = [
         ("file", list(ranking.models)),
@@ -201,31 +204,35 @@ def _ranking_table(ranking: Ranking, uncertainty: LabelUncertainty | Missing, la
 def _print_preferences(preferences: Sequence[Preference]) -> None:
     """Print how often scores and raters prefer the model's class to the original label."""
     headings = ["model or label", "differ", "rated", "model %", "95 %", "label %"]
-    has_rater_shares = any(part.total.preferences_by_rater_scores is not None for part in preferences)
+    has_rater_shares = any(preference.total.preferences_by_rater_scores is not None for preference in preferences)
     if has_rater_shares:
         headings += ["only raters: model %", "95 %", "label %"]
     rows = []
-    for part in preferences:
-        cells = [part.model, f"{part.total.n_images:,}", f"{part.total.preferences_by_scores.model_share.n:,}"]
+    for preference in preferences:
+        cells = [
+            preference.model,
+            f"{preference.total.n_images:,}",
+            f"{preference.total.preferences_by_scores.model_share.n:,}",
+        ]
         rows.append(
             [
                 *cells,
-                *_preference_cells(part.total.preferences_by_scores),
-                *(_preference_cells(part.total.preferences_by_rater_scores) if has_rater_shares else []),
+                *_format_preference_cells(preference.total.preferences_by_scores),
+                *(_format_preference_cells(preference.total.preferences_by_rater_scores) if has_rater_shares else []),
             ]
         )
     print_text("")
     print_table(headings, rows)
 
 
-def _preference_cells(counts: PreferenceCounts | None) -> list[str | None]:
+def _format_preference_cells(counts: PreferenceCounts | None) -> list[str | None]:
     if counts is None:
         return [None, None, None]
-    of_label = Proportion(counts.n_prefer_original, counts.model_share.n)
+    label_share = Proportion(counts.n_prefer_original, counts.model_share.n)
     return [
         format_percent_cell(counts.model_share),
         format_interval_cell(counts.model_share),
-        format_percent_cell(of_label),
+        format_percent_cell(label_share),
     ]
 
 
@@ -235,22 +242,22 @@ def _print_biases(biases: Sequence[LabellingBias]) -> None:
         [
             bias.model if group == "all" else "",
             group,
-            f"{part.model_share.n:,}",
-            format_percent_cell(part.model_share),
-            format_interval_cell(part.model_share),
-            format_percent_cell(part.chance_share),
-            None if part.p_value is None else _to_p_value_cell(format_p_value(part.p_value)),
-            format_percent_cell(part.raters_favourite_share),
+            f"{group_bias.model_share.n:,}",
+            format_percent_cell(group_bias.model_share),
+            format_interval_cell(group_bias.model_share),
+            format_percent_cell(group_bias.chance_share),
+            None if group_bias.p_value is None else _format_p_value_cell(format_p_value(group_bias.p_value)),
+            format_percent_cell(group_bias.raters_favourite_share),
         ]
         for bias in biases
-        for group, part in {"all": bias.total, **bias.by_group}.items()
+        for group, group_bias in {"all": bias.total, **bias.by_group}.items()
     ]
     headings = ["labelling bias", "group", "images", "original %", "95 %", "chance %", "p", "raters %"]
     print_text("")
     print_table(headings, rows, n_text_columns=2)
 
 
-def _footnotes(findings: Findings) -> Iterator[str]:
+def _make_footnotes(findings: Findings) -> Iterator[str]:
     """Explain the numbers, and why parts are missing."""
     panel, ranking = findings.panel, findings.ranking
     yield DIFFERENCE_EXPLANATION
@@ -269,12 +276,12 @@ def _footnotes(findings: Findings) -> Iterator[str]:
     if not panel.has_original.any():
         yield f"no comparison by original labels: {ORIGINAL_LABELS_MISSING}"
     else:
-        for label_name, part in (
+        for label_name, result in (
             ("model or label", findings.preferences),
             ("labelling bias", findings.labelling_biases),
         ):
-            if isinstance(part, Missing):
-                yield f"{label_name}: {part}"
+            if isinstance(result, Missing):
+                yield f"{label_name}: {result}"
     co_occurrence, label = findings.co_occurrence, findings.classes.short_name
     if len(co_occurrence):
         pairs = zip(co_occurrence.class_pairs.tolist(), co_occurrence.image_counts.tolist(), strict=True)
@@ -289,8 +296,16 @@ def _explain_missing_uncertainty(findings: Findings) -> str:
     if not part:
         if isinstance(findings.rater_scores, Missing) or findings.uncertainty is not findings.relabelling:
             return ""
-        place = [] if folder is None else ["--benchmark", folder, "-o", sources.get("scores", folder / "scores.csv")]
-        command = ["aggregate", "--method", "calibrated", *place, *(["--force"] if "scores" in sources else [])]
+        benchmark_words = (
+            [] if folder is None else ["--benchmark", folder, "-o", sources.get("scores", folder / "scores.csv")]
+        )
+        command = [
+            "aggregate",
+            "--method",
+            "calibrated",
+            *benchmark_words,
+            *(["--force"] if "scores" in sources else []),
+        ]
         return f" (reassess {shlex.join(map(str, command))}, then reassess labels)"
     has_known_parts = folder is None and part in sources
     made_by = "annotate" if part == "votes" else "annotate create --golden N, and annotate invite CAMPAIGN NAME:expert"
@@ -306,11 +321,11 @@ def _format_interval_in_points(interval: tuple[float, float] | None) -> PrintedN
 
 def _format_p_value(comparison: PairedHits | AccuracyChange, attribute: str) -> PrintedNumber | None:
     """Format a p-value; files contain the full value, or a bound such as < 1e-300."""
-    text = _to_p_value_cell(comparison.p_value_texts().get(attribute))
+    text = _format_p_value_cell(comparison.p_value_texts().get(attribute))
     return (
         None if text is None else PrintedNumber(text, text if text.startswith("<") else getattr(comparison, attribute))
     )
 
 
-def _to_p_value_cell(text: str | None) -> str | None:
+def _format_p_value_cell(text: str | None) -> str | None:
     return None if text is None else text.removeprefix("= ")

@@ -7,8 +7,8 @@ import click
 import numpy as np
 
 from reassess.aggregation import Goal, MeasuredCurve, MeasuredRule, StopReplay, curve_points
-from reassess.cli.call import Call
-from reassess.cli.curve_inputs import CurveParts
+from reassess.cli.command_run import CommandRun
+from reassess.cli.curve_inputs import CurveInputs
 from reassess.cli.screen import print_table
 from reassess.core import StopRule
 from reassess.formats.tables import write_table
@@ -18,59 +18,64 @@ _MAX_PRINTED_VARIANTS = 8
 
 
 def print_curves(
-    call: Call, curves: Sequence[MeasuredCurve], curve_parts: CurveParts, *, is_out_of_sample: bool, goal: Goal | None
+    run: CommandRun,
+    curves: Sequence[MeasuredCurve],
+    curve_inputs: CurveInputs,
+    *,
+    is_out_of_sample: bool,
+    goal: Goal | None,
 ) -> None:
     """Print the curves, the chosen thresholds, the simple rules, and the golden answers used."""
     headings = ["scores", "average precision"]
     if goal is not None:
         headings += ["threshold", "precision", "95 %", "recall", "95 %", "labels", "empty images"]
-    print_table(headings, [_curve_row(curve) for curve in curves], best_columns=["average precision"])
-    if curve_parts.rules:
+    print_table(headings, [_make_curve_row(curve) for curve in curves], best_columns=["average precision"])
+    if curve_inputs.rules:
         click.echo()
-        rows = [row for rule in curve_parts.rules for row in _rule_rows(rule)]
+        rows = [row for rule in curve_inputs.rules for row in _make_rule_rows(rule)]
         print_table(["rule", "variant", "precision", "recall"], rows, n_text_columns=2)
-    golden = curve_parts.golden
+    golden = curve_inputs.golden
     questions, images = count_noun(len(golden), "golden question"), count_noun(len(golden.questions.images), "image")
-    call.print_line(f"{questions} on {images}, {golden.n_valid:,} valid")
+    run.print_line(f"{questions} on {images}, {golden.n_valid:,} valid")
     if golden.expert_truth is not None and golden.expert_truth.note is not None:
-        call.print_line(golden.expert_truth.note)
-    _print_golden_votes(call, curve_parts)
+        run.print_line(golden.expert_truth.note)
+    _print_golden_vote_count(run, curve_inputs)
     if golden.n_unrated:
         questions = count_noun(golden.n_unrated, "golden question")
-        call.print_line(f"not used: {questions} on images where raters have not answered all golden questions")
+        run.print_line(f"not used: {questions} on images where raters have not answered all golden questions")
     if golden.has_one_class_per_image:
-        call.add_note("golden images are measured on all classes; a class without a score has the score 0")
+        run.add_note("golden images are measured on all classes; a class without a score has the score 0")
     if any(curve.curve.in_sample for curve in curves):
-        call.print_line("in-sample: the golden answers used here also made the scores")
+        run.print_line("in-sample: the golden answers used here also made the scores")
         if not is_out_of_sample:
-            call.add_note("for out-of-sample scores: --leave-out image")
+            run.add_note("for out-of-sample scores: --leave-out image")
     unchanged = [
         curve.file for curve in curves if curve.curve.in_sample is False and curve.out_of_sample_description is None
     ]
     if is_out_of_sample and unchanged:
-        call.print_line(f"{join_first(unchanged)}: made without golden answers, so --leave-out changes nothing")
+        run.print_line(f"{join_first(unchanged)}: made without golden answers, so --leave-out changes nothing")
     if goal is not None:
-        call.add_note("95 %: bootstrap over images, with all golden questions of an image together")
-        unrated_text = "not included" if curve_parts.original is None else "included with their original label"
-        call.add_note(
+        run.add_note("95 %: bootstrap over images, with all golden questions of an image together")
+        unrated_text = "not included" if curve_inputs.original is None else "included with their original label"
+        run.add_note(
             "labels and empty images (without a valid class) are counted on all images; unrated images are "
             f"{unrated_text}"
         )
 
 
-def _print_golden_votes(call: Call, curve_parts: CurveParts) -> None:
-    """Print how many golden votes are used. With more votes, scores are more accurate."""
-    votes, all_votes = curve_parts.votes, curve_parts.all_votes
-    if votes is None or all_votes is None or all_votes is votes:
+def _print_golden_vote_count(run: CommandRun, curve_inputs: CurveInputs) -> None:
+    """Print how many golden items have only golden votes, and the votes per item."""
+    votes, votes_with_golden = curve_inputs.votes, curve_inputs.votes_with_golden
+    if votes is None or votes_with_golden is None or votes_with_golden is votes:
         return
-    voted, scored = (int(np.count_nonzero(kind_votes.sizes)) for kind_votes in (votes, all_votes))
+    voted, scored = (int(np.count_nonzero(kind_votes.sizes)) for kind_votes in (votes, votes_with_golden))
     items = count_noun(scored - voted, "golden item has", "golden items have")
-    mean = (len(all_votes) - len(votes)) / (scored - voted)
+    mean = (len(votes_with_golden) - len(votes)) / (scored - voted)
     suffix = f" (other items: {len(votes) / voted:.1f})" if voted else ""
-    call.print_line(f"{items} only golden votes: {mean:.1f} votes per item{suffix}")
+    run.print_line(f"{items} only golden votes: {mean:.1f} votes per item{suffix}")
 
 
-def _curve_row(curve: MeasuredCurve) -> list[str | None]:
+def _make_curve_row(curve: MeasuredCurve) -> list[str | None]:
     cells: list[str | None] = [curve.name, f"{curve.curve.average_precision:.4f}"]
     if curve.operating_point is None:
         return cells
@@ -80,20 +85,20 @@ def _curve_row(curve: MeasuredCurve) -> list[str | None]:
         (point.precision, curve.operating_point.precision_interval),
         (point.recall, curve.operating_point.recall_interval),
     )
-    for part, interval in values:
-        cells.append(None if part.value is None else f"{part.value:.4f}")
+    for proportion, interval in values:
+        cells.append(None if proportion.value is None else f"{proportion.value:.4f}")
         cells.append(None if interval is None else f"{interval[0]:.3f} to {interval[1]:.3f}")
     return [*cells, f"{curve.operating_point.n_labels:,}", f"{curve.operating_point.n_empty_images:,}"]
 
 
-def _rule_rows(rule: MeasuredRule) -> Iterator[list[str]]:
-    """Return a row for each variant of a rule; of many variants, the median and the range."""
+def _make_rule_rows(rule: MeasuredRule) -> Iterator[list[str]]:
+    """Yield a row for each variant of a rule; if there are many, one row with their median and range."""
     values = np.array([(point.precision.value, point.recall.value) for point in rule.points], np.float64)
     if len(values) <= _MAX_PRINTED_VARIANTS:
         for variant, (precision, recall) in zip(rule.variants, values.tolist(), strict=True):
             yield [rule.name, "" if variant == rule.name else str(variant), f"{precision:.4f}", f"{recall:.4f}"]
         return
-    cells = [f"{np.median(part):.4f} ({part.min():.2f} to {part.max():.2f})" for part in values.T]
+    cells = [f"{np.median(column):.4f} ({column.min():.2f} to {column.max():.2f})" for column in values.T]
     yield [rule.name, f"median of {len(values)}", *cells]
 
 
@@ -113,20 +118,22 @@ def write_points(
     write_table(path, table.fill_nan(None), force=force)
 
 
-def print_replays(call: Call, file: str, replays: Sequence[StopReplay], requested_rules: Sequence[StopRule]) -> None:
+def print_replays(
+    run: CommandRun, file: str, replays: Sequence[StopReplay], requested_rules: Sequence[StopRule]
+) -> None:
     """Print a table with a row for each stop rule, then a sentence for each requested rule."""
     headings = ["stop rule", "votes used %", "questions changed", "images changed", "labels in common %"]
-    print_table(headings, [_replay_row(replay) for replay in replays])
+    print_table(headings, [_make_replay_row(replay) for replay in replays])
     for replay in replays:
         if replay.rule in requested_rules:
-            call.print_line(
+            run.print_line(
                 f"{file}, stop rule {_format_bounds(replay.rule)}: {format_percent(replay.share_of_votes_used)} % of "
                 f"{replay.n_votes:,} votes "
                 f"used; {replay.n_changed_labels.mean():,.1f} of {replay.n_questions:,} questions decided differently "
                 f"({replay.n_changed_labels.min():,} to {replay.n_changed_labels.max():,})"
             )
     orders = replays[0].n_used_votes.size
-    call.add_note(
+    run.add_note(
         f"means over {orders} random orders of the votes; threshold of labels: {replays[0].threshold:g}; at least "
         f"{replays[0].rule.min_votes} votes per question; each rater's accuracy is taken as known from the first vote"
     )
@@ -154,7 +161,7 @@ def write_replays(path: Path, replays: Mapping[str, Sequence[StopReplay]], *, fo
     write_table(path, pl.DataFrame(rows), force=force)
 
 
-def _replay_row(replay: StopReplay) -> list[str]:
+def _make_replay_row(replay: StopReplay) -> list[str]:
     counts = (f"{replay.n_changed_labels.mean():,.1f}", f"{replay.n_changed_images.mean():,.1f}")
     return [
         _format_bounds(replay.rule),

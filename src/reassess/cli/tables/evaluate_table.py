@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from reassess.cli.call import Call, format_interval_cell, format_percent_cell
+from reassess.cli.command_run import CommandRun, format_interval_cell, format_percent_cell
 from reassess.cli.screen import ResultTable, print_table, print_text
-from reassess.cli.tables.labels_table import label_sets_table, orders_to_json, print_orders
+from reassess.cli.tables.labels_table import make_label_sets_table, orders_to_json, print_orders
 from reassess.comparison import ModelOrders
 from reassess.core import Classes
 from reassess.errors import Missing
@@ -27,7 +27,7 @@ _COMMON_IMAGE_FIELDS = ("images", "scored", "not_scored", "real", "original", "o
 
 @dataclass(frozen=True, eq=False)
 class EvaluationResults:
-    """The results of all models; evaluations are by label set, with the best model first."""
+    """The results of all models: for each label set, the evaluation of each model, the best first."""
 
     evaluations: Mapping[LabelSetKey, EvaluationsByFile]  # of each model on its own images
     common_evaluations: (
@@ -53,18 +53,18 @@ class EvaluationResults:
 
 def to_json(results: EvaluationResults, breakdown: str | None) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Return the results for JSON, one per label set and model, and further keys of the document."""
-    other_parts = {} if results.model_orders is None else orders_to_json(results.model_orders)
+    further_keys = {} if results.model_orders is None else orders_to_json(results.model_orders)
     if results.excluded_images is not None:
-        other_parts["excluded"] = {**results.excluded_images, "interval": "95 %, Newcombe, over images"}
-    return list(_iter_documents(results, breakdown)), other_parts
+        further_keys["excluded"] = {**results.excluded_images, "interval": "95 %, Newcombe, over images"}
+    return list(_iter_documents(results, breakdown)), further_keys
 
 
-def accuracy_table(results: EvaluationResults) -> ResultTable:
-    """Return the accuracies on common images or, without common images, each model on its own images."""
-    return _select_table(results, results.rankings or results.evaluations, has_ranks=bool(results.rankings))
+def make_accuracy_table(results: EvaluationResults) -> ResultTable:
+    """Return a table of accuracies on common images; if there are none, on the images of each model."""
+    return _make_results_table(results, results.rankings or results.evaluations, has_ranks=bool(results.rankings))
 
 
-def print_evaluations(call: Call, results: EvaluationResults, breakdown: str | None) -> None:
+def print_evaluations(run: CommandRun, results: EvaluationResults, breakdown: str | None) -> None:
     """Print the models, by label set or threshold if there are several, then explain the numbers.
 
     Models with different images get two tables: a ranking on the common images, and each model on its own images.
@@ -74,37 +74,37 @@ def print_evaluations(call: Call, results: EvaluationResults, breakdown: str | N
     elif results.common_evaluations is not None:
         images = next(iter(next(iter(results.common_evaluations.values())).values())).n_images
         print_text(f"on the {count_noun(images, 'image')} that all files contain:")
-        _select_table(results, results.common_evaluations, has_ranks=True).print()
+        _make_results_table(results, results.common_evaluations, has_ranks=True).print()
     if results.common_evaluations is not None:
         print_text("each file on its own images (not a ranking: the images differ):")
-    _select_table(results, results.evaluations, has_ranks=results.common_evaluations is None).print()
+    _make_results_table(results, results.evaluations, has_ranks=results.common_evaluations is None).print()
     if results.excluded_images is not None:
-        _print_exclusions(call, results)
+        _print_exclusions(run, results)
     if results.model_orders is not None:
-        print_orders(call, _convert_keys_to_text(results.evaluations), results.model_orders)
+        print_orders(run, _convert_keys_to_text(results.evaluations), results.model_orders)
     elif len(results.evaluations) > 1:
-        _print_labelled_image_counts(call, results.evaluations)
+        _print_labelled_image_counts(run, results.evaluations)
     else:
-        _print_details(call, next(iter(results.evaluations.values())), results.classes, breakdown)
+        _print_details(run, next(iter(results.evaluations.values())), results.classes, breakdown)
         if results.multi_label_accuracies:
             _print_multi_label(
-                call, dict(results.multi_label_accuracies), results.classes, by_class=breakdown == "class"
+                run, dict(results.multi_label_accuracies), results.classes, by_class=breakdown == "class"
             )
 
 
-def _select_table(
+def _make_results_table(
     results: EvaluationResults, rankings: Mapping[LabelSetKey, EvaluationsByFile], *, has_ranks: bool
 ) -> ResultTable:
     if results.model_orders is not None:
-        return label_sets_table(_convert_keys_to_text(rankings), has_ranks=has_ranks)
+        return make_label_sets_table(_convert_keys_to_text(rankings), has_ranks=has_ranks)
     if len(rankings) > 1:
-        return _threshold_table(rankings, has_ranks=has_ranks)
-    return _ranking_table(next(iter(rankings.values())), has_ranks=has_ranks)
+        return _make_threshold_table(rankings, has_ranks=has_ranks)
+    return _make_ranking_table(next(iter(rankings.values())), has_ranks=has_ranks)
 
 
-def _print_exclusions(call: Call, results: EvaluationResults) -> None:
+def _print_exclusions(run: CommandRun, results: EvaluationResults) -> None:
     """Print accuracy with and without excluded images, for each model and label set."""
-    several = len(results.evaluations) > 1
+    has_several_label_sets = len(results.evaluations) > 1
     rows = []
     for key, ranking in results.evaluations.items():
         for file, result in ranking.items():
@@ -119,11 +119,15 @@ def _print_exclusions(call: Call, results: EvaluationResults) -> None:
                 points,
                 bounds,
             ]
-            rows.append([file, *([labels_name] if several else []), *cells])
+            rows.append([file, *([labels_name] if has_several_label_sets else []), *cells])
     print_text("")
     numbers = ["excluded", f"top-{k} %, all images", "without excluded", "change", "95 %"]
-    print_table(["file", *(["labels"] if several else []), *numbers], rows, n_text_columns=1 + several)
-    call.add_note("change: in percentage points; 95 %: Newcombe intervals, over images")
+    print_table(
+        ["file", *(["labels"] if has_several_label_sets else []), *numbers],
+        rows,
+        n_text_columns=1 + has_several_label_sets,
+    )
+    run.add_note("change: in percentage points; 95 %: Newcombe intervals, over images")
 
 
 def _convert_keys_to_text(rankings: Mapping[LabelSetKey, EvaluationsByFile]) -> dict[str, EvaluationsByFile]:
@@ -142,21 +146,21 @@ def _iter_documents(results: EvaluationResults, breakdown: str | None) -> Iterat
                 {"file": file}
                 | key_fields
                 | result.to_json()
-                | _common_images_to_json(results.common_evaluations, key, file)
+                | _common_results_to_json(results.common_evaluations, key, file)
             )
             document["class_list"] = None if class_list is None else class_list.to_json(classes)
             document |= {"by_class": result.per_class.to_json(classes)} if breakdown == "class" else {}
             if results.excluded_images is not None:
                 effects = results.exclusion_effects[key][file]
-                document["exclusion"] = {"real": {str(k): part.to_json() for k, part in effects.items()}}
+                document["exclusion"] = {"real": {str(k): effect.to_json() for k, effect in effects.items()}}
             if file in results.multi_label_accuracies:
-                part = results.multi_label_accuracies[file]
-                by_class = {"by_class": part.classes_to_json(classes)} if breakdown == "class" else {}
-                document["multi_label"] = part.to_json() | by_class
+                accuracy = results.multi_label_accuracies[file]
+                by_class = {"by_class": accuracy.classes_to_json(classes)} if breakdown == "class" else {}
+                document["multi_label"] = accuracy.to_json() | by_class
             yield document
 
 
-def _common_images_to_json(
+def _common_results_to_json(
     common_evaluations: Mapping[LabelSetKey, EvaluationsByFile] | Missing | None, key: LabelSetKey, file: str
 ) -> dict[str, Any]:
     """Return a model's results on the common images; empty if all models have the same images."""
@@ -165,44 +169,44 @@ def _common_images_to_json(
     if isinstance(common_evaluations, Missing):
         return {"common": None, "common_reason": common_evaluations.reason}
     document = common_evaluations[key][file].to_json()
-    return {"common": {name: part for name, part in document.items() if name in _COMMON_IMAGE_FIELDS}}
+    return {"common": {name: value for name, value in document.items() if name in _COMMON_IMAGE_FIELDS}}
 
 
-def _ranking_table(ranking: EvaluationsByFile, *, has_ranks: bool) -> ResultTable:
+def _make_ranking_table(ranking: EvaluationsByFile, *, has_ranks: bool) -> ResultTable:
     top_k = sorted({k for result in ranking.values() for k in result.real_accuracy})
-    labels_name = shorten_label_set_name(next(iter(ranking.values())).label_set)
+    labels_heading = shorten_label_set_name(next(iter(ranking.values())).label_set)
     headings = ["file"]
     for k in top_k:
-        headings += [f"{labels_name} top-{k} %", "95 %"]
+        headings += [f"{labels_heading} top-{k} %", "95 %"]
     headings += [f"original top-{k} %" for k in top_k]
     headings += ["soft", "recall", "scored", "not scored"]
     best = [name for name in headings if name.endswith("%") or name in ("soft", "recall")] if has_ranks else []
     return ResultTable(
-        headings, [_accuracy_row(file, result, top_k) for file, result in ranking.items()], best_columns=best
+        headings, [_make_accuracy_row(file, result, top_k) for file, result in ranking.items()], best_columns=best
     )
 
 
-def _print_details(call: Call, ranking: EvaluationsByFile, classes: Classes, breakdown: str | None) -> None:
+def _print_details(run: CommandRun, ranking: EvaluationsByFile, classes: Classes, breakdown: str | None) -> None:
     """Print mistakes, breakdowns, and how files were read."""
     _print_mistakes(ranking)
     for file, result in ranking.items():
         if breakdown == "label-count":
             _print_by_label_count(file, result)
         elif breakdown == "class":
-            _print_by_class(call, file, result, classes)
+            _print_by_class(run, file, result, classes)
     for line in merge_equal_texts({file: result.detected for file, result in ranking.items()}):
-        call.print_line(line)
+        run.print_line(line)
     for line in merge_equal_texts({file: describe_images_not_scored(result) for file, result in ranking.items()}):
-        call.print_line(line)
+        run.print_line(line)
     for line in merge_equal_texts({file: describe_label_errors(result) for file, result in ranking.items()}):
-        call.print_line(line)
+        run.print_line(line)
     if accuracies := "; ".join(_describe_accuracies_on_scored_images(ranking)):
-        call.print_line(f"original accuracy on the scored images: {accuracies}")
-    for line in _footnotes(ranking):
-        call.add_note(line)
+        run.print_line(f"original accuracy on the scored images: {accuracies}")
+    for line in _make_footnotes(ranking):
+        run.add_note(line)
 
 
-def _accuracy_row(file: str, result: Evaluation, top_k: list[int]) -> list[object]:
+def _make_accuracy_row(file: str, result: Evaluation, top_k: list[int]) -> list[object]:
     cells: list[object] = [file]
     for k in top_k:
         cells += [format_percent_cell(result.real_accuracy.get(k)), format_interval_cell(result.real_accuracy.get(k))]
@@ -214,7 +218,7 @@ def _accuracy_row(file: str, result: Evaluation, top_k: list[int]) -> list[objec
     return [*cells, *shares, format_count(result.n_scored), format_count(result.n_images - result.n_scored)]
 
 
-def _footnotes(ranking: EvaluationsByFile) -> Iterator[str]:
+def _make_footnotes(ranking: EvaluationsByFile) -> Iterator[str]:
     """Explain the numbers, the highest possible soft accuracy, and empty columns."""
     yield "95 %: Wilson intervals, over images"
     if ceiling := describe_soft_accuracy_ceiling(ranking.values()):
@@ -228,18 +232,18 @@ def _footnotes(ranking: EvaluationsByFile) -> Iterator[str]:
 
 
 def _describe_accuracies_on_scored_images(ranking: EvaluationsByFile) -> Iterator[str]:
-    """Yield original accuracy on scored images, for files where it differs from that on all images."""
+    """Yield the original accuracy on scored images, for files whose accuracy on all images differs."""
     for file, result in ranking.items():
         if result.original_accuracy_on_scored and result.original_accuracy_on_scored != result.original_accuracy:
             shares = ", ".join(
-                f"top-{k} {format_percent_cell(part) or '-'} %"
-                for k, part in result.original_accuracy_on_scored.items()
+                f"top-{k} {format_percent_cell(accuracy) or '-'} %"
+                for k, accuracy in result.original_accuracy_on_scored.items()
             )
             yield f"{file} {shares}"
 
 
 def _print_mistakes(ranking: EvaluationsByFile) -> None:
-    """Count mistakes by kind; a kind without mistakes has no column."""
+    """Print the number of mistakes by kind; a kind without mistakes has no column."""
     counts = {
         file: {kind: getattr(result.mistakes, kind) for kind in MISTAKE_NAMES}
         for file, result in ranking.items()
@@ -268,22 +272,22 @@ def _print_by_label_count(file: str, result: Evaluation) -> None:
     print_text("")
     top_k = list(result.real_accuracy)
     rows = []
-    for size, part in result.by_label_count.items():
-        counts = [Proportion(part.hits[k], part.n) for k in top_k]
+    for size, size_result in result.by_label_count.items():
+        counts = [Proportion(size_result.hits[k], size_result.n) for k in top_k]
         cells = [cell for count in counts for cell in (format_percent_cell(count), format_interval_cell(count))]
-        rows.append([size, f"{part.n:,}", *cells])
-    labels_name = shorten_label_set_name(result.label_set)
-    headings = [text for k in top_k for text in (f"{labels_name} top-{k} %", "95 %")]
+        rows.append([size, f"{size_result.n:,}", *cells])
+    labels_heading = shorten_label_set_name(result.label_set)
+    headings = [text for k in top_k for text in (f"{labels_heading} top-{k} %", "95 %")]
     print_table(["valid labels", "images", *headings], rows, title=file, n_text_columns=0)
 
 
-def _print_by_class(call: Call, file: str, result: Evaluation, classes: Classes) -> None:
+def _print_by_class(run: CommandRun, file: str, result: Evaluation, classes: Classes) -> None:
     """Print classes, those with the lowest accuracy first and those without images last."""
     print_text("")
     rows = []
     entries = result.per_class.to_json(classes, max_confusions=1)
     entries.sort(key=lambda entry: (entry["hits"] / entry["images"] if entry["images"] else 2, entry["class"]))
-    for entry in entries[: call.limit_rows(len(entries), _MAX_PRINTED_CLASSES, f"classes of {file}")]:
+    for entry in entries[: run.count_rows_to_print(len(entries), _MAX_PRINTED_CLASSES, f"classes of {file}")]:
         instead = entry["instead"][0] if entry["instead"] else None
         most_often = None if instead is None else f"{instead['name'] or 'unknown class'} ({instead['images']})"
         accuracy = format_percent_cell(Proportion(entry["hits"], entry["images"]))
@@ -297,15 +301,15 @@ def _print_by_class(call: Call, file: str, result: Evaluation, classes: Classes)
         "predicted",
     ]
     print_table(headings, rows, title=file, n_text_columns=3)
-    call.add_note(
+    run.add_note(
         "predicted: share of the images of the class whose first prediction is this class; top-1: share whose first "
         "prediction is any valid class"
     )
-    call.add_note("most often instead: the most frequent wrong prediction for images of the class (number of images)")
+    run.add_note("most often instead: the most frequent wrong prediction for images of the class (number of images)")
 
 
-def _threshold_table(rankings: Mapping[LabelSetKey, EvaluationsByFile], *, has_ranks: bool) -> ResultTable:
-    """Return top-1 accuracy and rank of each model at each threshold."""
+def _make_threshold_table(rankings: Mapping[LabelSetKey, EvaluationsByFile], *, has_ranks: bool) -> ResultTable:
+    """Return a table of the top-1 accuracy and the rank of each model at each threshold."""
     rows: dict[str, list[object]] = {}
     for ranking in rankings.values():
         rank_of = ranks_by_model(ranking)
@@ -319,30 +323,30 @@ def _threshold_table(rankings: Mapping[LabelSetKey, EvaluationsByFile], *, has_r
     return ResultTable(["file", *headings], [[file, *cells] for file, cells in rows.items()], best_columns=best)
 
 
-def _print_labelled_image_counts(call: Call, rankings: Mapping[LabelSetKey, EvaluationsByFile]) -> None:
+def _print_labelled_image_counts(run: CommandRun, rankings: Mapping[LabelSetKey, EvaluationsByFile]) -> None:
     for key, ranking in rankings.items():
         result = next(iter(ranking.values()))
         labelled = count_noun(result.n_scorable, "image")
-        call.print_line(f"at {key:g}: {labelled} with a label, {result.n_empty:,} without")
+        run.print_line(f"at {key:g}: {labelled} with a label, {result.n_empty:,} without")
 
 
 def _print_multi_label(
-    call: Call, accuracies: dict[str, MultiLabelAccuracy], classes: Classes, *, by_class: bool
+    run: CommandRun, accuracies: dict[str, MultiLabelAccuracy], classes: Classes, *, by_class: bool
 ) -> None:
     """Print multi-label accuracy by model and, with `by_class`, by class."""
     counts = ["valid", "unclear", "wrong", "unreviewed"]
     headings = ["multi-label", *counts, "strict %", "95 %", "over classes %", "lenient %", "95 %", "over classes %"]
-    print_table(headings, [_multi_label_row(file, part, counts) for file, part in accuracies.items()])
-    for file, part in accuracies.items():
-        if by_class and part.counts_by_class is not None:
-            _print_multi_label_classes(file, part, classes)
-    for line in merge_equal_texts({file: _describe_multi_label_not_scored(part) for file, part in accuracies.items()}):
-        call.print_line(line)
-    for line in _multi_label_footnotes(accuracies):
-        call.add_note(line)
+    print_table(headings, [_make_multi_label_row(file, accuracy, counts) for file, accuracy in accuracies.items()])
+    for file, accuracy in accuracies.items():
+        if by_class and accuracy.counts_by_class is not None:
+            _print_multi_label_classes(file, accuracy, classes)
+    for line in merge_equal_texts({file: _describe_unscored_images(accuracy) for file, accuracy in accuracies.items()}):
+        run.print_line(line)
+    for line in _make_multi_label_footnotes(accuracies):
+        run.add_note(line)
 
 
-def _multi_label_row(file: str, accuracy: MultiLabelAccuracy, count_names: list[str]) -> list[str | None]:
+def _make_multi_label_row(file: str, accuracy: MultiLabelAccuracy, count_names: list[str]) -> list[str | None]:
     cells: list[str | None] = [file, *(f"{getattr(accuracy, f'n_{name}'):,}" for name in count_names)]
     for image_share, class_share in (
         (accuracy.accuracy, accuracy.mean_class_accuracy),
@@ -365,7 +369,7 @@ def _print_multi_label_classes(file: str, accuracy: MultiLabelAccuracy, classes:
     print_table(headings, rows, title=file, n_text_columns=2)
 
 
-def _describe_multi_label_not_scored(accuracy: MultiLabelAccuracy) -> str:
+def _describe_unscored_images(accuracy: MultiLabelAccuracy) -> str:
     counts = (
         f"{accuracy.n_problematic:,} problematic, {accuracy.n_empty:,} without a valid class, {accuracy.n_unknown:,} "
         "not reviewed"
@@ -374,11 +378,11 @@ def _describe_multi_label_not_scored(accuracy: MultiLabelAccuracy) -> str:
     return f"multi-label: {images} not scored ({counts})"
 
 
-def _multi_label_footnotes(accuracies: dict[str, MultiLabelAccuracy]) -> Iterator[str]:
+def _make_multi_label_footnotes(accuracies: dict[str, MultiLabelAccuracy]) -> Iterator[str]:
     yield "strict: images whose first class is unclear do not count; lenient: unclear is correct; unreviewed is wrong"
     for reason in dict.fromkeys(
-        part.mean_class_accuracy_missing_reason
-        for part in accuracies.values()
-        if part.mean_class_accuracy_missing_reason is not None
+        accuracy.mean_class_accuracy_missing_reason
+        for accuracy in accuracies.values()
+        if accuracy.mean_class_accuracy_missing_reason is not None
     ):
         yield f"no mean over classes: {reason}"

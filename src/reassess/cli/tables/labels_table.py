@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from reassess.cli.call import Call, format_interval_cell, format_percent_cell
+from reassess.cli.command_run import CommandRun, format_interval_cell, format_percent_cell
 from reassess.cli.screen import ResultTable, print_table, print_text
 from reassess.comparison import AGREEMENTS, VERDICT_NAMES, LabelAgreement, LabelDiff, ModelOrders
 from reassess.errors import Missing
@@ -38,7 +38,7 @@ def _diff_to_json(diff: LabelDiff | Missing) -> dict[str, Any]:
 
 
 def print_label_comparison(
-    call: Call,
+    run: CommandRun,
     agreements: Mapping[_Pair, LabelAgreement],
     diffs: Mapping[_Pair, LabelDiff | Missing],
     *,
@@ -46,20 +46,20 @@ def print_label_comparison(
     by_class: bool,
 ) -> None:
     """Print agreements, the changes between two label sets, and cross-tables of verdicts."""
-    _print_agreements(call, agreements)
+    _print_agreements(run, agreements)
     for diff in diffs.values() if len(diffs) == 1 else ():
         if not isinstance(diff, Missing):
             click.echo()
-            _print_diff(call, diff)
+            _print_diff(run, diff)
     for (a, b), agreement in agreements.items():
         if a in label_sets_with_verdicts or b in label_sets_with_verdicts:
             _print_verdict_table(a, b, agreement)
     for (a, b), agreement in agreements.items():
         if by_class:
-            _print_class_agreement(call, f"{a} and {b}", agreement)
+            _print_class_agreement(run, f"{a} and {b}", agreement)
 
 
-def _print_diff(call: Call, diff: LabelDiff) -> None:
+def _print_diff(run: CommandRun, diff: LabelDiff) -> None:
     """Print how many images and labels changed, and the changed classes."""
     rows: list[list[str | None]] = [
         ["images in both", f"{diff.n_images:,}"],
@@ -78,7 +78,7 @@ def _print_diff(call: Call, diff: LabelDiff) -> None:
     if changes:
         classes = diff.added_labels.classes
         click.echo()
-        limit = call.limit_rows(len(changes), _MAX_PRINTED_CLASSES, "classes")
+        limit = run.count_rows_to_print(len(changes), _MAX_PRINTED_CLASSES, "classes")
         print_table(
             ["class", "name", "added", "removed"],
             [[i, classes.short_name(i), added, removed] for i, (added, removed) in islice(changes.items(), limit)],
@@ -87,7 +87,7 @@ def _print_diff(call: Call, diff: LabelDiff) -> None:
 
 
 def make_class_table(agreements: Mapping[tuple[str, str], LabelAgreement]) -> "pl.DataFrame":
-    """Return a row for each pair of label sets and class."""
+    """Return a table with a row for each pair of label sets and each class."""
     import polars as pl
 
     rows = [
@@ -99,7 +99,7 @@ def make_class_table(agreements: Mapping[tuple[str, str], LabelAgreement]) -> "p
     return pl.DataFrame(rows, schema=schema | dict.fromkeys(AGREEMENTS[:-1], pl.Int64))
 
 
-def _print_agreements(call: Call, agreements: Mapping[tuple[str, str], LabelAgreement]) -> None:
+def _print_agreements(run: CommandRun, agreements: Mapping[tuple[str, str], LabelAgreement]) -> None:
     """Print a row for each pair of label sets."""
     headings = ["first", "second", "images", "equal", "overlap", "disjoint", "equal %"]
     rows: list[list[str | None]] = []
@@ -111,15 +111,15 @@ def _print_agreements(call: Call, agreements: Mapping[tuple[str, str], LabelAgre
             [a, b, f"{len(agreement):,}", *cells, format_percent_cell(agreement.share_of_equal_label_sets), *unlabelled]
         )
     print_table([*headings, "first unlabelled", "second unlabelled", "both unlabelled"], rows, n_text_columns=2)
-    call.add_note("overlap: not equal, but with a common class; unlabelled: no valid class, or the image is missing")
-    call.add_note("equal %: share of images with equal classes, among the images labelled in both")
+    run.add_note("overlap: not equal, but with a common class; unlabelled: no valid class, or the image is missing")
+    run.add_note("equal %: share of images with equal classes, among the images labelled in both")
 
 
 def _print_verdict_table(first_name: str, second_name: str, agreement: LabelAgreement) -> None:
     """Print a cross-table of verdicts on the classes of two label sets, without empty rows and columns."""
     counts = agreement.verdict_counts
     rows, columns = (
-        [i for i in range(len(VERDICT_NAMES)) if part[i]] for part in (counts.sum(axis=1), counts.sum(axis=0))
+        [i for i in range(len(VERDICT_NAMES)) if totals[i]] for totals in (counts.sum(axis=1), counts.sum(axis=0))
     )
     words = [name.replace("_", " ") for name in VERDICT_NAMES]
     print_text(f"\nclasses by verdict, on images in both sets: {first_name} in rows, {second_name} in columns")
@@ -129,12 +129,12 @@ def _print_verdict_table(first_name: str, second_name: str, agreement: LabelAgre
     )
 
 
-def _print_class_agreement(call: Call, title: str, agreement: LabelAgreement) -> None:
+def _print_class_agreement(run: CommandRun, title: str, agreement: LabelAgreement) -> None:
     """Print the classes with the most images that are disjoint or overlap."""
     entries = [entry for entry in agreement.to_json()["by_class"] if entry["disjoint"] or entry["overlap"]]
     entries.sort(key=lambda entry: (-entry["disjoint"], -entry["overlap"]))
     click.echo()
-    limit = call.limit_rows(len(entries), _MAX_PRINTED_CLASSES, "classes")
+    limit = run.count_rows_to_print(len(entries), _MAX_PRINTED_CLASSES, "classes")
     print_table(
         ["class", "name", *(name.replace("_", " ") for name in AGREEMENTS[:-1])],
         [list(entry.values()) for entry in entries[:limit]],
@@ -150,13 +150,13 @@ def orders_to_json(orders: ModelOrders | Missing) -> dict[str, Any]:
     return {"orders": orders.to_json()}
 
 
-def label_sets_table(rankings: Mapping[str, Mapping[str, Evaluation]], *, has_ranks: bool) -> ResultTable:
-    """Return a row for each model and label set."""
+def make_label_sets_table(rankings: Mapping[str, Mapping[str, Evaluation]], *, has_ranks: bool) -> ResultTable:
+    """Return a table with a row for each model and label set."""
     models = list(next(iter(rankings.values())))
     k = min(k for ranking in rankings.values() for result in ranking.values() for k in result.real_accuracy)
     rank_of = {name: ranks_by_model(ranking) for name, ranking in rankings.items()}
     rows = [
-        _accuracy_row(model, name, rankings[name][model], [rank_of[name][model]] if has_ranks else [])
+        _make_label_set_row(model, name, rankings[name][model], [rank_of[name][model]] if has_ranks else [])
         for model in models
         for name in rankings
     ]
@@ -164,17 +164,19 @@ def label_sets_table(rankings: Mapping[str, Mapping[str, Evaluation]], *, has_ra
     return ResultTable(headings, rows, n_text_columns=2)
 
 
-def print_orders(call: Call, rankings: Mapping[str, Mapping[str, Evaluation]], orders: ModelOrders | Missing) -> None:
+def print_orders(
+    run: CommandRun, rankings: Mapping[str, Mapping[str, Evaluation]], orders: ModelOrders | Missing
+) -> None:
     """Print how the order of models changes between label sets, and how the files were read."""
     print_text(f"model orders cannot be compared: {orders}" if isinstance(orders, Missing) else str(orders))
-    for line in _file_notes(rankings):
-        call.print_line(line)
-    for line in _footnotes(orders):
-        call.add_note(line)
+    for line in _describe_files(rankings):
+        run.print_line(line)
+    for line in _make_footnotes(orders):
+        run.add_note(line)
 
 
-def _footnotes(orders: ModelOrders | Missing) -> Iterator[str]:
-    """Explain the images of each row, and the test of a changed lead."""
+def _make_footnotes(orders: ModelOrders | Missing) -> Iterator[str]:
+    """Explain the images of each row, and the test of whether the order of two models changed."""
     yield "table: each label set is used on its own scored images, so different label sets have different images"
     yield "95 %: Wilson intervals, over images"
     if isinstance(orders, ModelOrders) and len(orders.models) > 1:
@@ -182,7 +184,7 @@ def _footnotes(orders: ModelOrders | Missing) -> Iterator[str]:
         yield f"p: exact sign-flip test of the change of a lead; Holm: corrected for {count_noun(tests, 'lead')}"
 
 
-def _file_notes(rankings: Mapping[str, Mapping[str, Evaluation]]) -> Iterator[str]:
+def _describe_files(rankings: Mapping[str, Mapping[str, Evaluation]]) -> Iterator[str]:
     models = next(iter(rankings.values()))
     yield from merge_equal_texts({model: result.detected for model, result in models.items()})
     for name, ranking in rankings.items():
@@ -190,7 +192,7 @@ def _file_notes(rankings: Mapping[str, Mapping[str, Evaluation]]) -> Iterator[st
         yield from (f"{name}: {line}" for line in lines)
 
 
-def _accuracy_row(model: str, label_set_name: str, result: Evaluation, rank: list[int]) -> list[object]:
+def _make_label_set_row(model: str, label_set_name: str, result: Evaluation, ranks: list[int]) -> list[object]:
     first_accuracy = next(iter(result.real_accuracy.values()))
     return [
         model,
@@ -198,5 +200,5 @@ def _accuracy_row(model: str, label_set_name: str, result: Evaluation, rank: lis
         format_count(result.n_scored),
         format_percent_cell(first_accuracy),
         format_interval_cell(first_accuracy),
-        *rank,
+        *ranks,
     ]

@@ -8,7 +8,7 @@ import click
 import numpy as np
 import numpy.typing as npt
 
-from reassess.cli.call import Call
+from reassess.cli.command_run import CommandRun
 from reassess.cli.screen import ResultTable, print_table
 from reassess.comparison import Placement, Trend
 from reassess.comparison.comparison_words import TOO_FEW_FAMILIES
@@ -25,7 +25,7 @@ _NO_LABEL_ACCURACY_REASON = "original or reassessed labels are missing"
 
 @dataclass(frozen=True)
 class OriginalLabelAccuracy:
-    """Accuracy of the original labels themselves, in percent, with its counts and its source."""
+    """The accuracy of the original labels by the reassessed labels, measured like that of a model."""
 
     percent: float
     proportion: Proportion
@@ -74,36 +74,40 @@ def to_json(
 
 
 def print_leaderboard(
-    call: Call, trend: Trend, placements: Sequence[Placement], label_accuracy: OriginalLabelAccuracy | None, limit: int
+    run: CommandRun,
+    trend: Trend,
+    placements: Sequence[Placement],
+    label_accuracy: OriginalLabelAccuracy | None,
+    limit: int,
 ) -> None:
     """Print the best rows, the slopes, the rank changes, and the positions of models."""
     board = trend.leaderboard
-    labels_name = shorten_label_set_name(board.label_set)
-    leaderboard_table(board, board.rows_best_first[:limit]).print()
+    labels_heading = shorten_label_set_name(board.label_set)
+    make_leaderboard_table(board, board.rows_best_first[:limit]).print()
     click.echo()
     _print_slopes(trend)
-    changes = list(_rank_change_rows(trend))
+    changes = list(_make_slope_change_rows(trend))
     if changes:
         click.echo()
         print_table(["change of the slope", "by", "95 %", "p"], changes)
     click.echo()
-    print_table(["original and reassessed order", ""], _rank_order_rows(trend, label_accuracy), n_text_columns=2)
+    print_table(["original and reassessed order", ""], _make_rank_order_rows(trend, label_accuracy), n_text_columns=2)
     if placements:
         click.echo()
-        headings = ["model", f"{labels_name} %", "rank", "original %", "original rank"]
-        headings += [f"expected {labels_name} %", "95 %", "above expected"]
-        print_table(headings, map(_placement_row, placements))
+        headings = ["model", f"{labels_heading} %", "rank", "original %", "original rank"]
+        headings += [f"expected {labels_heading} %", "95 %", "above expected"]
+        print_table(headings, map(_make_placement_row, placements))
     for placement in placements:
         click.echo()
-        _print_neighbours(placement, labels_name)
-    call.print_line(f"{count_noun(len(board), 'row')} of {count_noun(board.n_models, 'model')}")
+        _print_neighbouring_models(placement, labels_heading)
+    run.print_line(f"{count_noun(len(board), 'row')} of {count_noun(board.n_models, 'model')}")
     for reason, count in board.dropped_row_counts.items():
-        call.print_line(f"{count_noun(count, 'row')} dropped: {reason}")
-    for line in _footnotes(trend, placements, label_accuracy):
-        call.add_note(line)
+        run.print_line(f"{count_noun(count, 'row')} dropped: {reason}")
+    for line in _make_footnotes(trend, placements, label_accuracy):
+        run.add_note(line)
 
 
-def leaderboard_table(board: Leaderboard, rows: Sequence[int]) -> ResultTable:
+def make_leaderboard_table(board: Leaderboard, rows: Sequence[int]) -> ResultTable:
     """Return a table of some rows of the leaderboard."""
     real_heading = f"{shorten_label_set_name(board.label_set)} %"
     columns = ["model", "image size", "parameters, M", real_heading, "rank", "original %", "original rank"]
@@ -127,13 +131,13 @@ def _print_slopes(trend: Trend) -> None:
     slope = f"slope of {shorten_label_set_name(trend.leaderboard.label_set)}"
     columns = ["original accuracy, %", "rows", "models", "families", slope, "95 %"]
     cells = [
-        [name, f"{line.n_rows:,}", f"{line.n_models:,}", f"{line.n_families:,}", *_estimate_cells(line.slope)]
-        for name, line in _trend_lines_with_names(trend)
+        [name, f"{line.n_rows:,}", f"{line.n_models:,}", f"{line.n_families:,}", *_format_estimate_cells(line.slope)]
+        for name, line in _iter_named_trend_lines(trend)
     ]
     print_table(columns, cells)
 
 
-def _trend_lines_with_names(trend: Trend) -> Iterator[tuple[str, TrendLine]]:
+def _iter_named_trend_lines(trend: Trend) -> Iterator[tuple[str, TrendLine]]:
     """Yield the trend lines that have rows, with their names."""
     yield "all", trend.overall_line
     if trend.outliers.rows:
@@ -141,45 +145,45 @@ def _trend_lines_with_names(trend: Trend) -> Iterator[tuple[str, TrendLine]]:
     yield from ((str(line), line) for line in trend.band_lines if line.n_rows)
 
 
-def _estimate_cells(estimate: Estimate | None) -> list[str | None]:
+def _format_estimate_cells(estimate: Estimate | None) -> list[str | None]:
     if estimate is None:
         return [None, None]
     return [f"{estimate.value:.3f}", "{:.3f} to {:.3f}".format(*estimate.interval)]
 
 
-def _rank_change_rows(trend: Trend) -> Iterator[list[str | None]]:
+def _make_slope_change_rows(trend: Trend) -> Iterator[list[str | None]]:
     named_changes = [(f"{after} % minus {before} %", change) for before, after, change in trend.slope_changes]
     if trend.slope_change is not None:
         named_changes.append(("per percentage point of original accuracy, all bands", trend.slope_change))
     for name, change in named_changes:
         p = f"below {_MIN_PRINTED_P_VALUE}" if change.p_value < _MIN_PRINTED_P_VALUE else f"{change.p_value:.4f}"
-        yield [name, *_estimate_cells(change), p]
+        yield [name, *_format_estimate_cells(change), p]
 
 
-def _rank_order_rows(trend: Trend, label_accuracy: OriginalLabelAccuracy | None) -> Iterator[list[str | None]]:
+def _make_rank_order_rows(trend: Trend, label_accuracy: OriginalLabelAccuracy | None) -> Iterator[list[str | None]]:
     board = trend.leaderboard
     for name, value in {"Kendall's tau": trend.kendall_tau, "Spearman's rho": trend.spearman_correlation}.items():
         yield [name, None if value is None else f"{value:.3f}"]
     rises = board.rank_gains
     for name, row in {
-        "highest rise": _find_largest_move(board, rises),
-        "deepest fall": _find_largest_move(board, -rises),
+        "highest rise": _find_largest_rank_change(board, rises),
+        "deepest fall": _find_largest_rank_change(board, -rises),
     }.items():
         if row is not None:
-            places = f"rank {board.original_ranks[row]:,} to {board.reassessed_ranks[row]:,}"
-            yield [f"{name} by {shorten_label_set_name(board.label_set)}", f"{board.entries[row]}, {places}"]
+            ranks = f"rank {board.original_ranks[row]:,} to {board.reassessed_ranks[row]:,}"
+            yield [f"{name} by {shorten_label_set_name(board.label_set)}", f"{board.entries[row]}, {ranks}"]
     if label_accuracy is not None:
         above_text = f"{label_accuracy.count_rows_above(board):,} of {len(board):,}"
         yield [f"rows above the original labels ({format_percent_value(label_accuracy.percent)} %)", above_text]
 
 
-def _find_largest_move(board: Leaderboard, moves: npt.NDArray[np.int64]) -> int | None:
-    """Return the row with the largest move, the best of equal rows; None if no row moves."""
-    row = max(board.rows_best_first, key=lambda row: int(moves[row]))
-    return row if moves[row] > 0 else None
+def _find_largest_rank_change(board: Leaderboard, rank_changes: npt.NDArray[np.int64]) -> int | None:
+    """Return the row with the largest change, of equal rows the best-ranked; None if no rank rises."""
+    row = max(board.rows_best_first, key=lambda row: int(rank_changes[row]))
+    return row if rank_changes[row] > 0 else None
 
 
-def _placement_row(placement: Placement) -> list[str | None]:
+def _make_placement_row(placement: Placement) -> list[str | None]:
     entry, expected = placement.model_row, placement.expected_accuracy
     total = f"of {placement.n_rows:,}"
     cells = [
@@ -194,7 +198,7 @@ def _placement_row(placement: Placement) -> list[str | None]:
     return [str(entry), *cells, format_percent_value(expected.real_accuracy), interval, f"{expected.residual:+.2f}"]
 
 
-def _print_neighbours(placement: Placement, labels_name: str) -> None:
+def _print_neighbouring_models(placement: Placement, labels_heading: str) -> None:
     entry = placement.model_row
     rows = [
         [
@@ -205,30 +209,30 @@ def _print_neighbours(placement: Placement, labels_name: str) -> None:
         ]
         for row in (*placement.better_rows, entry, *placement.worse_or_equal_rows)
     ]
-    print_table([f"next to {entry}", f"{labels_name} %", "difference", "original %"], rows)
+    print_table([f"next to {entry}", f"{labels_heading} %", "difference", "original %"], rows)
 
 
-def _footnotes(
+def _make_footnotes(
     trend: Trend, placements: Sequence[Placement], label_accuracy: OriginalLabelAccuracy | None
 ) -> Iterator[str]:
     board = trend.leaderboard
-    yield from _slope_notes(trend)
+    yield from _explain_slopes(trend)
     if label_accuracy is None:
         yield f"no accuracy of the original labels: {_NO_LABEL_ACCURACY_REASON}"
     else:
         valid = label_accuracy.proportion
         yield f"original labels: {valid.hits:,} of {valid.n:,} valid, {label_accuracy.source}"
     if any(placement.expected_accuracy for placement in placements):
-        labels_name = shorten_label_set_name(board.label_set)
-        yield f"95 % of expected {labels_name}: for models of new families with this original accuracy"
+        labels_heading = shorten_label_set_name(board.label_set)
+        yield f"95 % of expected {labels_heading}: for models of new families with this original accuracy"
     row_names = set(map(str, board.entries))
     for placement in placements:
         if str(placement.model_row) in row_names:
             yield f"{placement.model_row}: the leaderboard has a row with this name; it counts as another model"
-        yield from _placement_notes(placement)
+        yield from _explain_placement(placement)
 
 
-def _slope_notes(trend: Trend) -> Iterator[str]:
+def _explain_slopes(trend: Trend) -> Iterator[str]:
     board, far_out = trend.leaderboard, trend.outliers
     family_source = "the first word of the name"
     if board.family_pattern != Leaderboard.family_pattern:
@@ -247,7 +251,7 @@ def _slope_notes(trend: Trend) -> Iterator[str]:
             f"far out: families with all rows outside {low:.1f} to {high:.1f} % (Tukey's outer fences): "
             f"{join_first(far_out.rows, max_items=3)}"
         )
-    without = [name for name, line in _trend_lines_with_names(trend) if line.fit is None]
+    without = [name for name, line in _iter_named_trend_lines(trend) if line.fit is None]
     for name in without:
         yield f"no slope for {name}: {TOO_FEW_FAMILIES}"
     if without:
@@ -256,7 +260,7 @@ def _slope_notes(trend: Trend) -> Iterator[str]:
         yield f"no rows in {' or '.join(empty)}"
 
 
-def _placement_notes(placement: Placement) -> Iterator[str]:
+def _explain_placement(placement: Placement) -> Iterator[str]:
     entry, expected = placement.model_row, placement.expected_accuracy
     if expected is not None:
         yield (

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from reassess.aggregation import Dependence, GoldenVotes, Reliability
-from reassess.cli.call import Call
+from reassess.cli.command_run import CommandRun
 from reassess.cli.screen import ResultTable, print_table, print_text
 from reassess.core import VALIDITY
 from reassess.numeric import Proportion
@@ -23,29 +23,34 @@ _FLAG_MEANINGS = {
 }
 
 
-def print_reliability(call: Call, result: Reliability, golden_votes: GoldenVotes | None) -> None:
+def print_reliability(run: CommandRun, result: Reliability, golden_votes: GoldenVotes | None) -> None:
     """Print the accuracy of raters, on golden items or by the truth estimated from all votes."""
-    for line in _summary_lines(result, golden_votes):
+    for line in _describe_all_raters(result, golden_votes):
         print_text(line)
-    table = raters_table(result)
-    limit = call.limit_rows(len(result.raters_by_information), _MAX_PRINTED_RATERS, "raters")
+    table = make_raters_table(result)
+    limit = run.count_rows_to_print(len(result.raters_by_information), _MAX_PRINTED_RATERS, "raters")
     replace(table, rows=table.rows[:limit]).print()
-    for line in _footnotes(result):
-        call.add_note(line)
-    _print_pairs(result.dependence, "votes")
-    _print_pairs(result.golden_dependence, "golden votes")
+    for line in _make_footnotes(result):
+        run.add_note(line)
+    _print_rater_pairs(result.dependence, "votes")
+    _print_rater_pairs(result.golden_dependence, "golden votes")
 
 
-def raters_table(result: Reliability) -> ResultTable:
-    """Return a row for each rater, the least informative first, without empty columns."""
+def make_raters_table(result: Reliability) -> ResultTable:
+    """Return a table with a row for each rater, the least informative first, without empty columns."""
     answers = "/".join(str(answer) for answer in result.answers)
     has_many_answers = len(result.answers) > _MAX_ANSWER_COLUMNS
     information = [rater.information for rater in result.raters_by_information]
     columns: dict[str, list[str | None]] = {
         "rater": [str(rater.rater) for rater in result.raters_by_information],
         "flags": [", ".join(rater.flags) for rater in result.raters_by_information],
-        "bits per vote": [None if part is None else f"{part.bits:.3f}" for part in information],
-        "95 %": [None if part is None else f"{part.low:.3f} to {part.high:.3f}" for part in information],
+        "bits per vote": [
+            None if rater_information is None else f"{rater_information.bits:.3f}" for rater_information in information
+        ],
+        "95 %": [
+            None if rater_information is None else f"{rater_information.low:.3f} to {rater_information.high:.3f}"
+            for rater_information in information
+        ],
         "correct %": [_format_percent(rater.accuracy) for rater in result.raters_by_information],
         "votes": [f"{rater.n_votes:,}" for rater in result.raters_by_information],
     }
@@ -73,7 +78,7 @@ def _format_shares(shares: list[float] | None) -> str | None:
     return None if shares is None else "/".join(f"{100 * share:.0f}" for share in shares)
 
 
-def _summary_lines(result: Reliability, golden: GoldenVotes | None) -> Iterator[str]:
+def _describe_all_raters(result: Reliability, golden: GoldenVotes | None) -> Iterator[str]:
     """Describe all raters together, and the items they are measured on."""
     value = (
         "undefined: no item has two votes, or all votes have the same answer"
@@ -87,19 +92,19 @@ def _summary_lines(result: Reliability, golden: GoldenVotes | None) -> Iterator[
             "raters with few votes look better than they are"
         )
         return
-    parts = [f"{np.count_nonzero(golden.item_truth == i):,} {name}" for i, name in enumerate(result.truths)]
+    truth_counts = [f"{np.count_nonzero(golden.item_truth == i):,} {name}" for i, name in enumerate(result.truths)]
     votes = sum(int(rater.confusion_counts.sum()) for rater in result.raters)
     measured = [rater for rater in result.raters if rater.information is not None]
     items = count_noun(int(np.count_nonzero(golden.item_truth >= 0)), "golden item")
     yield (
-        f"measured on {items} ({', '.join(parts)}): {count_noun(votes, 'vote')} by {count_noun(len(measured), 'rater')}"
-        + (f" ({golden.expert_truth.rule})" if golden.expert_truth else "")
+        f"measured on {items} ({', '.join(truth_counts)}): {count_noun(votes, 'vote')} by "
+        f"{count_noun(len(measured), 'rater')}" + (f" ({golden.expert_truth.rule})" if golden.expert_truth else "")
     )
     if golden.expert_truth is not None and golden.expert_truth.note is not None:
         yield golden.expert_truth.note
 
 
-def _footnotes(result: Reliability) -> Iterator[str]:
+def _make_footnotes(result: Reliability) -> Iterator[str]:
     """Explain columns, flags and empty cells."""
     yield (
         "bits per vote: mean drop in the truth's entropy after one vote; 95 %: bootstrap over images, or over items "
@@ -123,7 +128,7 @@ def _footnotes(result: Reliability) -> Iterator[str]:
     for flag, meaning in _FLAG_MEANINGS.items():
         if any(flag in rater.flags for rater in result.raters):
             yield f"{flag}: {meaning}"
-    if any(part is not None and part.pairs for part in (result.dependence, result.golden_dependence)):
+    if any(dependence is not None and dependence.pairs for dependence in (result.dependence, result.golden_dependence)):
         yield "standard errors: how far the pair's agreement is above the expected, relative to the median pair"
     unmeasured = [str(rater.rater) for rater in result.raters if rater.information is None]
     if unmeasured:
@@ -131,7 +136,7 @@ def _footnotes(result: Reliability) -> Iterator[str]:
         yield f"-: {reason}: {join_first(unmeasured, max_items=10)}"
 
 
-def _print_pairs(dependence: Dependence | None, items_text: str) -> None:
+def _print_rater_pairs(dependence: Dependence | None, votes_name: str) -> None:
     """Print pairs of raters who agree too often, the most significant first."""
     if dependence is None or not dependence.pairs:
         return
@@ -147,7 +152,7 @@ def _print_pairs(dependence: Dependence | None, items_text: str) -> None:
     ]
     n_more = len(dependence.pairs) - len(rows)
     title = (
-        f"\nraters who agree too often in the {items_text}: {len(dependence.pairs):,} of {dependence.n_tested:,} pairs"
+        f"\nraters who agree too often in the {votes_name}: {len(dependence.pairs):,} of {dependence.n_tested:,} pairs"
     )
     headings = ["raters", "items in common", "agree %", "expected %", "standard errors"]
     print_table(headings, rows, title=title + (f"; the {len(rows)} most significant" if n_more else ""))

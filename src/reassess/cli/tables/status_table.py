@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from reassess.cli.call import Call, format_interval_cell, format_percent_cell
+from reassess.cli.command_run import CommandRun, format_interval_cell, format_percent_cell
 from reassess.cli.screen import format_fix, format_message, print_table, print_text
 from reassess.data import BenchmarkCheck, NameProblem, PartCheck
 from reassess.errors import ReassessWarning
@@ -30,9 +30,9 @@ def print_status(check: BenchmarkCheck) -> None:
         for part in check.parts
         if part.format
     ]
-    columns_used = len(columns) if any(part.made_from for part in check.parts) else len(columns) - 1
+    n_columns = len(columns) if any(part.made_from for part in check.parts) else len(columns) - 1
     if rows:
-        print_table(columns[:columns_used], [row[:columns_used] for row in rows], n_text_columns=columns_used)
+        print_table(columns[:n_columns], [row[:n_columns] for row in rows], n_text_columns=n_columns)
         print_text("")
     if missing_parts := [(part.part, part.made_by) for part in check.parts if not part.format]:
         print_table(("missing", "how to get it"), missing_parts, n_text_columns=2)
@@ -101,7 +101,8 @@ def _problem_to_dict(problem: NameProblem) -> dict[str, object]:
 
 def _describe_contents(check: PartCheck) -> str:
     counts = ", ".join(
-        count_noun(count, _IRREGULAR_SINGULARS.get(thing, thing[:-1]), thing) for thing, count in check.counts.items()
+        count_noun(count, _IRREGULAR_SINGULARS.get(content_name, content_name[:-1]), content_name)
+        for content_name, count in check.counts.items()
     )
     if check.answers:
         answers = [f"{answer} {count:,}" for answer, count in check.answers.items()]
@@ -135,14 +136,14 @@ def _join_examples(examples: Sequence[str], total: int) -> str:
     )
 
 
-def print_progress(call: Call, progress: "Progress") -> None:
+def print_progress(run: CommandRun, progress: "Progress") -> None:
     """Print the progress of a campaign, and a table of its people."""
-    for line in _progress_lines(progress):
+    for line in _describe_progress(progress):
         print_text(line)
     if not progress.people:
-        call.print_line("nobody is invited yet")
+        run.print_line("nobody is invited yet")
         return
-    rows = [_person_row(person, progress.n_golden) for person in progress.people]
+    rows = [_make_person_row(person, progress.n_golden) for person in progress.people]
     columns = ["name", "role", "stage", "votes", "seconds", "golden", "balanced %", "95 %", "last answer", "flags"]
     has_practice = any(person.practice_result for person in progress.people)
     if has_practice:
@@ -150,23 +151,23 @@ def print_progress(call: Call, progress: "Progress") -> None:
         for row, person in zip(rows, progress.people, strict=True):
             row.insert(3, _format_practice(person))
     print_table(columns, rows, n_text_columns=3)
-    call.add_note("seconds: median time per answer; golden: answers to golden questions")
-    call.add_note(f"balanced{', practice' if has_practice else ''}: {BALANCED_ACCURACY_MEANING}")
-    call.add_note("95 %: interval over questions (Newcombe's hybrid score method)")
+    run.add_note("seconds: median time per answer; golden: answers to golden questions")
+    run.add_note(f"balanced{', practice' if has_practice else ''}: {BALANCED_ACCURACY_MEANING}")
+    run.add_note("95 %: interval over questions (Newcombe's hybrid score method)")
     if any(
         person.role == "expert" and person.n_answers and person.last_answer_time is None for person in progress.people
     ):
-        call.add_note(
+        run.add_note(
             "experts without the time of a last answer: their answers come from a file given to annotate create"
         )
     if any(person.stage == "failed" and not person.is_excluded for person in progress.people):
-        call.add_note("failed: below the pass mark in practice; an owner can admit them")
+        run.add_note("failed: below the pass mark in practice; an owner can admit them")
     for note in progress.flag_notes:
-        call.add_note(note)
+        run.add_note(note)
 
 
 def describe_practice(practice: "PracticeRound") -> Iterator[str]:
-    """Describe why practice cannot begin, or the chance to pass it without looking at the images."""
+    """Describe why practice cannot begin yet, or how likely raters are to pass it by guessing."""
     if practice.reason_to_wait is not None:
         yield f"raters cannot begin practice: {practice.reason_to_wait}"
     elif practice.is_skipped:
@@ -205,7 +206,7 @@ def describe_states(progress: "Progress") -> str:
     return f"{progress.n_open_questions:,} open, {closed}"
 
 
-def _progress_lines(progress: "Progress") -> Iterator[str]:
+def _describe_progress(progress: "Progress") -> Iterator[str]:
     yield f"{count_noun(progress.n_questions, 'question')}: {describe_states(progress)}"
     if progress.n_golden:
         n_unknown = progress.n_golden_unknown
@@ -234,7 +235,7 @@ def _progress_lines(progress: "Progress") -> Iterator[str]:
         yield f"expected to finish: {_format_time(progress.expected_end)}"
 
 
-def _person_row(person: "RaterProgress", n_golden_questions: int) -> list[str | None]:
+def _make_person_row(person: "RaterProgress", n_golden_questions: int) -> list[str | None]:
     return [
         person.name,
         person.role,

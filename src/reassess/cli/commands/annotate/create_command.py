@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import click
 
 from reassess import annotation
-from reassess.cli.call import INPUT_PATH_TYPE, Call, FiniteRange, add_call_options, show_progress_bars
 from reassess.cli.campaign_inputs import (
     GOLDEN_NOT_IN_TASKS_NOTE,
     GOLDEN_TYPE,
@@ -20,6 +19,7 @@ from reassess.cli.campaign_inputs import (
     load_campaign_parts,
     writable_campaign_argument,
 )
+from reassess.cli.command_run import INPUT_PATH_TYPE, CommandRun, FiniteRange, add_common_options, show_progress_bars
 from reassess.cli.help_pages import Command
 from reassess.cli.options import STOP_RULE_TYPE, benchmark_option
 from reassess.cli.packages import check_packages
@@ -102,9 +102,9 @@ _CONSENT_FILE, _EXAMPLES_FOLDER = "consent.md", "examples"  # of a benchmark fol
     help="Seed of the order of tasks; keep it secret, since it reveals golden tasks.  [default: random]",
 )
 @benchmark_option
-@add_call_options
+@add_common_options
 def create(
-    call: Call,
+    run: CommandRun,
     campaign: str | Path,
     tasks: Path,
     per_question: int,
@@ -120,10 +120,12 @@ def create(
     """Create a campaign, where people answer tasks.
 
     TASKS is a file of tasks, or of candidates, which are grouped into tasks. CAMPAIGN is a new SQLite file, or an empty
-    database on a server: postgresql://USER@HOST/DATABASE. Experts also answer the golden questions, so that raters can
-    be measured. The benchmark folder has the images. It may also have golden.csv (experts' answers), consent.md (a text
-    that people must agree to), examples/ (a folder for each class, with up to three images) and hierarchy.csv (for
-    suggestions of similar classes). The hash of each image is stored; changed images are not shown.
+    database on a server: postgresql://USER@HOST/DATABASE. Experts and raters answer the golden questions, and the
+    experts' answers measure the accuracy of the raters. The hash of each image is stored; changed images are not shown.
+
+    The benchmark folder has the images. It may also have golden.csv (experts' answers), consent.md (a text that people
+    must agree to), examples/ (a folder for each class, with up to three images) and hierarchy.csv (for suggestions of
+    similar classes).
     """
     check_packages("annotate", "campaigns")
     if bar is not None and not practice:
@@ -132,9 +134,9 @@ def create(
         raise click.UsageError(
             f"--stop needs at least {stop.min_votes} votes per question: give --per-question 2 or more."
         )
-    _check_campaign_output(call, campaign, benchmark)
+    _check_campaign_output(run, campaign, benchmark)
     seed = secrets.randbelow(annotation.MAX_SEED + 1) if seed is None else seed
-    parts = load_campaign_parts(call, benchmark, tasks, golden, original, seed=seed)
+    parts = load_campaign_parts(run, benchmark, tasks, golden, original, seed=seed)
     _check_golden_and_classes(parts, tasks, golden_share)
     has_images = "images" in parts.benchmark.sources
     source = open_images(find_part_path(parts.benchmark, "images")) if has_images else None
@@ -156,30 +158,30 @@ def create(
         practice_bar=bar,
         original_labels=parts.original,
         has_original_votes=original is not None,
-        consent_text=_read_consent(call, parts.benchmark.folder),
-        hierarchy=_read_hierarchy(call, parts),
+        consent_text=_read_consent(run, parts.benchmark.folder),
+        hierarchy=_read_hierarchy(run, parts),
         images_path=None if source is None else str(source.place.resolve()),
         settings={name: value for name in _COPIED_SETTINGS if (value := getattr(parts.benchmark, name))},
     )
     if source is not None:
-        with show_progress_bars(call) as progress:
+        with show_progress_bars(run) as progress:
             plan = replace(plan, image_hashes=annotation.hash_images(source, parts.images, report_progress=progress))
     plan = replace(plan, examples=_read_examples(parts, plan))
-    annotation.create_campaign(campaign, plan, now=time.time(), force=call.force)
+    annotation.create_campaign(campaign, plan, now=time.time(), force=run.force)
     experts = "" if parts.golden_tasks is None or any(truth is not None for truth in plan.truths) else ":expert"
-    call.suggest_command("annotate", "invite", annotation.hide_password(campaign), f"NAME{experts}...")
-    _print_campaign(call, campaign, plan, parts)
+    run.suggest_command("annotate", "invite", annotation.hide_password(campaign), f"NAME{experts}...")
+    _print_campaign(run, campaign, plan, parts)
     warn_if_practice_is_easy(plan.practice_round)
 
 
-def _check_campaign_output(call: Call, campaign: str | Path, benchmark: Benchmark | None) -> None:
+def _check_campaign_output(run: CommandRun, campaign: str | Path, benchmark: Benchmark | None) -> None:
     """Check, before any work, that the campaign can be written."""
     if benchmark is not None and isinstance(campaign, Path):
         check_output_path(campaign, benchmark)
     annotation.check_replaceable(campaign)
     if isinstance(campaign, Path):
-        check_output(campaign, force=call.force)
-        call.add_outputs(campaign)
+        check_output(campaign, force=run.force)
+        run.add_outputs(campaign)
 
 
 def _check_golden_and_classes(parts: CampaignParts, tasks: Path, golden_share: float | None) -> None:
@@ -193,11 +195,11 @@ def _check_golden_and_classes(parts: CampaignParts, tasks: Path, golden_share: f
         )
 
 
-def _read_consent(call: Call, folder: Path | None) -> str:
+def _read_consent(run: CommandRun, folder: Path | None) -> str:
     """Read the text that people must agree to; empty if the folder has none."""
     if folder is None or not exists(folder / _CONSENT_FILE):
         return ""
-    text = "\n".join(read_lines(call.add_input("consent", folder / _CONSENT_FILE)))
+    text = "\n".join(read_lines(run.add_input("consent", folder / _CONSENT_FILE)))
     if not text.strip():
         raise DataError(
             "empty", "consent file is empty", where=folder / _CONSENT_FILE, fix="write the text, or delete the file"
@@ -205,11 +207,11 @@ def _read_consent(call: Call, folder: Path | None) -> str:
     return text
 
 
-def _read_hierarchy(call: Call, parts: CampaignParts) -> Hierarchy | None:
+def _read_hierarchy(run: CommandRun, parts: CampaignParts) -> Hierarchy | None:
     source = parts.benchmark.sources.get("hierarchy")
     if source is None:
         return None
-    return read_hierarchy(call.add_input("hierarchy", Path(source)), parts.tasks.questions.classes)
+    return read_hierarchy(run.add_input("hierarchy", Path(source)), parts.tasks.questions.classes)
 
 
 def _read_examples(parts: CampaignParts, plan: "CampaignPlan") -> "Sequence[ExampleImage]":
@@ -222,12 +224,12 @@ def _read_examples(parts: CampaignParts, plan: "CampaignPlan") -> "Sequence[Exam
     )
 
 
-def _print_campaign(call: Call, campaign: str | Path, plan: "CampaignPlan", parts: CampaignParts) -> None:
+def _print_campaign(run: CommandRun, campaign: str | Path, plan: "CampaignPlan", parts: CampaignParts) -> None:
     questions, golden = plan.tasks.questions, plan.golden_tasks
     max_votes = plan.rules.votes_per_question * len(questions)
     n_answered = len(plan.truths) - plan.truths.count(None)
     n_practice_tasks = int(plan.practice_task_mask.sum())
-    if call.json:
+    if run.json:
         results = {
             "campaign": annotation.hide_password(campaign),
             "name": plan.name,
@@ -245,44 +247,44 @@ def _print_campaign(call: Call, campaign: str | Path, plan: "CampaignPlan", part
             "practice": plan.practice_round.to_json(),
             "example_images": len(plan.examples),
         }
-        call.print_json("annotate", results)
+        run.print_json("annotate", results)
         return
     at_most = "at most " if plan.rules.stop_rule else ""
     tasks = f"{count_noun(len(plan.tasks), 'task')}, {count_noun(len(questions), 'question')}"
     votes = f"{at_most}{count_noun(max_votes, 'vote')} ({at_most}{plan.rules.votes_per_question:,} per question)"
-    call.print_line(f"{annotation.hide_password(campaign)}: {tasks}, {votes}")
+    run.print_line(f"{annotation.hide_password(campaign)}: {tasks}, {votes}")
     if golden is None:
-        call.print_line(
+        run.print_line(
             "no golden questions: rater accuracy cannot be measured (--golden N draws questions for experts)"
         )
     else:
         tasks = f"{count_noun(len(golden), 'task')}, {count_noun(len(plan.truths), 'question')}"
         practice = f", {count_noun(n_practice_tasks, 'task')} for practice" if n_practice_tasks else ""
-        call.print_line(f"golden: {tasks} ({n_answered:,} answered by experts){practice}")
+        run.print_line(f"golden: {tasks} ({n_answered:,} answered by experts){practice}")
         if (sample := golden.sample) is not None:
             is_drawn = sample.rows_of(golden.questions.images)[golden.questions.image_ids] >= 0
-            call.print_line(f"golden, drawn at random: {describe_sample(sample, int(is_drawn.sum()))}")
+            run.print_line(f"golden, drawn at random: {describe_sample(sample, int(is_drawn.sum()))}")
         if set(golden.questions.images).isdisjoint(questions.images):
-            call.print_line(GOLDEN_NOT_IN_TASKS_NOTE)
+            run.print_line(GOLDEN_NOT_IN_TASKS_NOTE)
         if plan.n_truths_without_majority:
             disagreement = count_noun(plan.n_truths_without_majority, "golden question")
-            call.print_line(
+            run.print_line(
                 f"experts disagree on {disagreement}: a class is valid if more than half of the experts answered yes"
             )
         if plan.rules.stop_rule is not None and not n_answered:
-            call.print_line("the stop rule works only after experts have answered: invite them first")
+            run.print_line("the stop rule works only after experts have answered: invite them first")
         for line in describe_practice(plan.practice_round):
-            call.print_line(line)
+            run.print_line(line)
         if plan.practice_bar is not None and plan.practice_round.n_unanswered_tasks:
-            call.print_line(
+            run.print_line(
                 "after experts have answered, status prints the chance to pass without looking at the images"
             )
         if n_practice_tasks > plan.n_practice_tasks:
             reason = ", and a pass mark needs valid and invalid questions" if plan.practice_bar is not None else ""
             requested = count_noun(plan.n_practice_tasks, "task")
-            call.add_note(f"practice has more than {requested}: it takes all tasks of an image{reason}")
+            run.add_note(f"practice has more than {requested}: it takes all tasks of an image{reason}")
         if n_larger := int((plan.tasks.sizes > golden.sizes.max()).sum()):
-            call.add_note(
+            run.add_note(
                 f"{count_noun(n_larger, 'task')} with more questions than any golden task, so raters can recognise "
                 "golden "
                 "tasks by their size"
@@ -290,5 +292,5 @@ def _print_campaign(call: Call, campaign: str | Path, plan: "CampaignPlan", part
     examples = f", {count_noun(len(plan.examples), 'example image')}" if plan.examples else ""
     image_place = parts.benchmark.sources["images"] if plan.images_path else None
     hashed = "no hashes: serve needs --images" if image_place is None else f"hashed in {image_place}"
-    call.print_line(f"images: {len(parts.images):,}, {hashed}{examples}")
-    call.print_inputs("tasks", "golden", "original", "consent", "hierarchy")
+    run.print_line(f"images: {len(parts.images):,}, {hashed}{examples}")
+    run.print_inputs("tasks", "golden", "original", "consent", "hierarchy")

@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 import click
 
 from reassess import annotation
-from reassess.cli.call import Call, add_call_options
+from reassess.cli.command_run import CommandRun, add_common_options
 from reassess.cli.help_pages import Command
 from reassess.data import open_images
 
@@ -17,15 +17,15 @@ _N_DEMO_IMAGES = 24
 @click.command(
     cls=Command, docs="docs/annotate.md", examples=["reassess annotate demo", "reassess annotate demo --json"]
 )
-@add_call_options
-def demo(call: Call) -> None:
+@add_common_options
+def demo(run: CommandRun) -> None:
     """Try a small campaign with drawn shapes.
 
     Prints a link for a rater, and a link for the owner, who sees the rater's progress. Ctrl-C stops the server and
     deletes the campaign.
     """
-    with TemporaryDirectory() as place:
-        folder, now = Path(place), time.time()
+    with TemporaryDirectory() as folder_path:
+        folder, now = Path(folder_path), time.time()
         (folder / "images").mkdir()
         plan = annotation.demo_plan(annotation.draw_images(folder / "images", _N_DEMO_IMAGES))
         annotation.create_campaign(folder / "demo.db", plan, now=now)
@@ -37,12 +37,12 @@ def demo(call: Call) -> None:
 
             def print_links(address: str) -> None:
                 links = {role: f"{address}sign-in#{token}" for role, token in tokens.items()}
-                if call.json:
-                    call.print_json("annotate", links)
+                if run.json:
+                    run.print_json("annotate", links)
                     return
                 for role, link in links.items():
-                    call.print_line(f"{role}: {link}")
-                call.print_line("stop with Ctrl-C")
+                    run.print_line(f"{role}: {link}")
+                run.print_line("stop with Ctrl-C")
 
             annotation.serve(
                 annotation.make_app(opened, open_images(folder / "images")), port=0, report_address=print_links

@@ -6,8 +6,8 @@ from pathlib import Path
 import click
 
 from reassess import annotation
-from reassess.cli.call import Call, add_call_options, reject_repeated_files
 from reassess.cli.campaign_inputs import campaign_argument
+from reassess.cli.command_run import CommandRun, add_common_options, reject_repeated_files
 from reassess.cli.help_pages import Command
 
 
@@ -19,23 +19,23 @@ from reassess.cli.help_pages import Command
 @campaign_argument
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
 @click.option("--undo", is_flag=True, help="Include the raters again.")
-@add_call_options
-def exclude(call: Call, campaign: str | Path, names: tuple[str, ...], undo: bool) -> None:
+@add_common_options
+def exclude(run: CommandRun, campaign: str | Path, names: tuple[str, ...], undo: bool) -> None:
     """Exclude a rater's votes, or include them again.
 
-    The answers stay stored, and the questions open again for other raters. With --undo, the votes count as if the rater
-    had never been excluded: for each question, the earliest votes count, until there are enough.
+    The answers stay stored but do not count, and other raters are asked the questions. With --undo, the votes count as
+    if the rater had never been excluded: for each question, the earliest votes count, up to the number that it needs.
     """
     reject_repeated_files(names)
     change = annotation.include_rater if undo else annotation.exclude_rater
     with annotation.use_campaign(campaign) as opened:
         people = [annotation.find_person(opened, name) for name in names]
         changed = {person.name: change(opened, person.id, time.time()) for person in people}
-    if call.json:
+    if run.json:
         results = [{"name": name, "excluded": not undo, "changed": is_changed} for name, is_changed in changed.items()]
-        call.print_json("annotate", results)
+        run.print_json("annotate", results)
         return
     changed_text = "included again" if undo else "excluded; their questions are open again"
     unchanged_text = "not excluded, so nothing changed" if undo else "already excluded, so nothing changed"
     for name, is_changed in changed.items():
-        call.print_line(f"{name}: {changed_text if is_changed else unchanged_text}")
+        run.print_line(f"{name}: {changed_text if is_changed else unchanged_text}")

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from reassess import annotation
-from reassess.cli.call import Call, add_call_options, find_unused_path
 from reassess.cli.campaign_inputs import campaign_argument, has_no_linked_expert
+from reassess.cli.command_run import CommandRun, add_common_options, find_unused_path
 from reassess.cli.help_pages import Command
 from reassess.cli.options import output_option
 from reassess.data import open_benchmark
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 @campaign_argument
 @output_option("FOLDER", "The benchmark folder to write.")
 @click.option("--rater-names", is_flag=True, help="Write the names of raters instead of numbers.")
-@add_call_options
-def export(call: Call, campaign: str | Path, output: Path, rater_names: bool) -> None:
+@add_common_options
+def export(run: CommandRun, campaign: str | Path, output: Path, rater_names: bool) -> None:
     """Write the votes as a benchmark folder.
 
     The folder contains the votes that count, experts' and raters' votes on golden questions, the classes, the original
@@ -38,15 +38,15 @@ def export(call: Call, campaign: str | Path, output: Path, rater_names: bool) ->
     raters). With --force, other files in the folder stay.
     """
     with annotation.use_campaign(campaign) as opened:
-        exported = annotation.export_campaign(opened, output, with_names=rater_names, force=call.force)
+        exported = annotation.export_campaign(opened, output, with_names=rater_names, force=run.force)
         if exported.n_unrated_golden and has_no_linked_expert(opened):
-            call.suggest_command("annotate", "invite", annotation.hide_password(campaign), "NAME:expert...")
+            run.suggest_command("annotate", "invite", annotation.hide_password(campaign), "NAME:expert...")
         elif len(exported.votes):
-            call.next_command = _make_labels_command(output, exported, opened)
+            run.next_command = _make_labels_command(output, exported, opened)
         else:
-            call.suggest_command("annotate", "serve", annotation.hide_password(campaign))
+            run.suggest_command("annotate", "serve", annotation.hide_password(campaign))
     raters = {rater for votes in (exported.votes, exported.rater_golden_votes) if votes for rater in votes.raters}
-    if call.json:
+    if run.json:
         results = {
             "output": str(output),
             "votes": len(exported.votes),
@@ -64,10 +64,10 @@ def export(call: Call, campaign: str | Path, output: Path, rater_names: bool) ->
             "unrated_golden": exported.n_unrated_golden,
             "unrated_images": exported.n_unrated_images,
         }
-        call.print_json("annotate", results)
+        run.print_json("annotate", results)
         return
     questions = count_noun(len(exported.votes.items), "question")
-    call.print_line(
+    run.print_line(
         f"{output}: {count_noun(len(exported.votes), 'vote')} by {count_noun(len(raters), 'rater')} on {questions}"
     )
     for role, votes in (("experts", exported.golden_votes), ("raters", exported.rater_golden_votes)):
@@ -77,18 +77,21 @@ def export(call: Call, campaign: str | Path, output: Path, rater_names: bool) ->
                 if role == "experts" and exported.n_practice_votes
                 else ""
             )
-            call.print_line(f"golden: {count_noun(len(votes), 'vote')} by {role}{practice}")
+            run.print_line(f"golden: {count_noun(len(votes), 'vote')} by {role}{practice}")
     if exported.sample is not None:
-        call.print_line(
+        run.print_line(
             f"golden, drawn at random: {count_noun(len(exported.sample), 'image')}, with probability and stratum"
         )
     if exported.n_unrated_golden:
         n_without, images = exported.n_unrated_golden, exported.n_unrated_images
-        have, stay = "has" if n_without == 1 else "have", "this image stays" if images == 1 else "these images stay"
-        on = f"{count_noun(n_without, 'golden question')} on {count_noun(images, 'image')}"
-        call.print_line(f"{on} {have} no expert's answer: {stay} unrated")
+        has_or_have, images_stay = (
+            "has" if n_without == 1 else "have",
+            "this image stays" if images == 1 else "these images stay",
+        )
+        questions_on_images = f"{count_noun(n_without, 'golden question')} on {count_noun(images, 'image')}"
+        run.print_line(f"{questions_on_images} {has_or_have} no expert's answer: {images_stay} unrated")
     if exported.suggestions:
-        call.print_line(count_noun(len(exported.suggestions), "suggested class", "suggested classes"))
+        run.print_line(count_noun(len(exported.suggestions), "suggested class", "suggested classes"))
     not_exported = {
         "by excluded raters": exported.n_excluded,
         "to questions that had enough votes": exported.n_unneeded_answers,
@@ -97,7 +100,7 @@ def export(call: Call, campaign: str | Path, output: Path, rater_names: bool) ->
     }
     for reason, count in not_exported.items():
         if count:
-            call.print_line(f"not exported: {count_noun(count, 'answer')} {reason}")
+            run.print_line(f"not exported: {count_noun(count, 'answer')} {reason}")
 
 
 def _make_labels_command(folder: Path, exported: "CampaignExport", campaign: "Campaign") -> str:
@@ -105,16 +108,16 @@ def _make_labels_command(folder: Path, exported: "CampaignExport", campaign: "Ca
     benchmark = open_benchmark(folder)
     sources = benchmark.sources
 
-    def output(part: str, default: str) -> list[str]:
-        return ["-o", sources[part], "--force"] if part in sources else ["-o", str(folder / default)]
+    def make_output_option(part: str, default_name: str) -> list[str]:
+        return ["-o", sources[part], "--force"] if part in sources else ["-o", str(folder / default_name)]
 
-    aggregate = ["reassess", "aggregate", "--benchmark", str(folder), *output("scores", "scores.csv")]
+    aggregate = ["reassess", "aggregate", "--benchmark", str(folder), *make_output_option("scores", "scores.csv")]
     if exported.golden_votes is not None and campaign.at_least is not None:
         aggregate += ["--golden-at-least", str(campaign.at_least)]
     if (
         campaign.has_original_votes and exported.has_rater_votes_on_golden
     ):  # else nothing says how good the original labels are
         aggregate += ["--original", str(folder / "original.csv")]
-    labels = ["reassess", "labels", "--benchmark", str(folder), *output("labels", "labels.csv")]
+    labels = ["reassess", "labels", "--benchmark", str(folder), *make_output_option("labels", "labels.csv")]
     labels += ["--details", str(find_unused_path("changed.csv"))] if "original" in sources else []
     return f"{shlex.join(aggregate)} && {shlex.join(labels)}"

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import click
 
 from reassess import annotation
-from reassess.cli.call import Call, add_call_options, reject_repeated_files
 from reassess.cli.campaign_inputs import (
     ADDRESS_TYPE,
     DEFAULT_ADDRESS,
@@ -16,6 +15,7 @@ from reassess.cli.campaign_inputs import (
     make_serve_command,
     writable_campaign_argument,
 )
+from reassess.cli.command_run import CommandRun, add_common_options, reject_repeated_files
 from reassess.cli.help_pages import Command
 from reassess.cli.options import ParsedType
 from reassess.cli.screen import print_text
@@ -62,47 +62,47 @@ def _parse_person(text: str) -> tuple[str, str | None]:
     metavar="URL",
     help="URL at which people open the pages.",
 )
-@add_call_options
+@add_common_options
 def invite(
-    call: Call, campaign: str | Path, people: tuple[tuple[str, str | None], ...], revoke: bool, address: str
+    run: CommandRun, campaign: str | Path, people: tuple[tuple[str, str | None], ...], revoke: bool, address: str
 ) -> None:
     """Add people, and print a sign-in link for each.
 
     Raters vote, experts answer golden questions, and owners manage the campaign. A link is shown only once. Anyone who
     has it can sign in as that person. With --force, people with a link get a new link, and the old link is revoked.
     """
-    roles = dict(people)
+    role_by_name = dict(people)
     reject_repeated_files(name for name, _ in people)
     now = time.time()
     with annotation.use_campaign(campaign) as opened:
         if not revoke:
-            _add_people(opened, roles, now, force=call.force)
-        people_found = [annotation.find_person(opened, name) for name in roles]
+            _add_new_people(opened, role_by_name, now, force=run.force)
+        invited_people = [annotation.find_person(opened, name) for name in role_by_name]
         links: dict[str, str | None] = {}
-        for person in people_found:
+        for person in invited_people:
             if revoke:
                 annotation.revoke_link(opened, person.id, now)
             token = None if revoke else annotation.create_sign_in_token(opened, person.id, now)
             links[person.name] = token and f"{address}/sign-in#{token}"
-        too_few = _describe_missing_raters(opened, people_found)
+        too_few = _describe_missing_raters(opened, invited_people)
     if not revoke:
-        call.next_command = make_serve_command(campaign, address)
-    if call.json:
-        results = [{"name": person.name, "role": person.role, "link": links[person.name]} for person in people_found]
-        call.print_json("annotate", results)
+        run.next_command = make_serve_command(campaign, address)
+    if run.json:
+        results = [{"name": person.name, "role": person.role, "link": links[person.name]} for person in invited_people]
+        run.print_json("annotate", results)
         return
     for name, link in links.items():
         print_text(f"{name}: {link or 'link revoked'}")
     if not revoke:
-        call.print_line("each link is shown once; anyone who has it can sign in as that person")
+        run.print_line("each link is shown once; anyone who has it can sign in as that person")
         if is_on_this_machine(address):
-            call.print_line("these links work only on this machine; for other machines: --address URL")
+            run.print_line("these links work only on this machine; for other machines: --address URL")
         if too_few is not None:
-            call.print_line(too_few)
+            run.print_line(too_few)
 
 
 def _describe_missing_raters(campaign: "Campaign", invited: Sequence["Person"]) -> str | None:
-    """Describe how many raters are missing for the votes per question; None if enough."""
+    """Describe how many more raters the votes per question need; None if there are enough."""
     n_raters = sum(
         person.role == "rater" and person.has_link and not person.is_excluded and person.stage != "failed"
         for person in annotation.list_people(campaign)
@@ -115,9 +115,9 @@ def _describe_missing_raters(campaign: "Campaign", invited: Sequence["Person"]) 
     return f"{count_noun(n_raters, 'rater')} for {votes}: invite {n_needed - n_raters:,} more, or questions stay open"
 
 
-def _add_people(campaign: "Campaign", roles: Mapping[str, str | None], now: float, *, force: bool) -> None:
-    """Add new people. Experts whose answers were read by create are already known, without a link."""
-    people_by_name = {person.name: person for person in annotation.list_people(campaign) if person.name in roles}
+def _add_new_people(campaign: "Campaign", role_by_name: Mapping[str, str | None], now: float, *, force: bool) -> None:
+    """Add the people who are new. A person who has a link already (without `force`) is an error."""
+    people_by_name = {person.name: person for person in annotation.list_people(campaign) if person.name in role_by_name}
     linked = annotation.read_invited_ids(campaign)
     if existing := [name for name, person in people_by_name.items() if person.id in linked and not force]:
         raise DataError(
@@ -127,7 +127,9 @@ def _add_people(campaign: "Campaign", roles: Mapping[str, str | None], now: floa
             fix="choose another name, or --force for a new link, or --revoke",
         )
     if other_roles := [
-        f"{name}, {person.role}" for name, person in people_by_name.items() if roles[name] not in (None, person.role)
+        f"{name}, {person.role}"
+        for name, person in people_by_name.items()
+        if role_by_name[name] not in (None, person.role)
     ]:
         raise DataError(
             "duplicate-person",
@@ -137,6 +139,8 @@ def _add_people(campaign: "Campaign", roles: Mapping[str, str | None], now: floa
         )
     for role in _ROLES:
         names = [
-            name for name, role_given in roles.items() if (role_given or "rater") == role and name not in people_by_name
+            name
+            for name, new_role in role_by_name.items()
+            if (new_role or "rater") == role and name not in people_by_name
         ]
         annotation.add_people(campaign, names, role, now=now)

@@ -5,8 +5,8 @@ from pathlib import Path
 import click
 
 from reassess import annotation
-from reassess.cli.call import INPUT_PATH_TYPE, Call, add_call_options, find_unused_path
 from reassess.cli.campaign_inputs import DEFAULT_ADDRESS, campaign_argument, open_campaign_images
+from reassess.cli.command_run import INPUT_PATH_TYPE, CommandRun, add_common_options, find_unused_path
 from reassess.cli.help_pages import Command
 from reassess.cli.options import ParsedType
 from reassess.cli.packages import check_packages
@@ -14,9 +14,9 @@ from reassess.errors import DataError
 
 
 def _parse_address(text: str) -> tuple[str, int, str | None]:
-    """Parse host, port and path; the path is None without a proxy."""
-    place, slash, path = text.partition("/")
-    host, _, port = place.rpartition(":")
+    """Parse HOST:PORT or HOST:PORT/PATH; without a slash, there is no proxy, and the path is None."""
+    host_and_port, slash, path = text.partition("/")
+    host, _, port = host_and_port.rpartition(":")
     if not host or not port.isascii() or not port.isdigit() or int(port) > 65_535:
         raise click.BadParameter(f"{text!r} is not an address HOST:PORT or HOST:PORT/PATH.")
     try:
@@ -51,8 +51,8 @@ def _parse_address(text: str) -> tuple[str, int, str | None]:
     metavar="FOLDER|ZIP|TAR",
     help="Current location of the images.  [default: as for create]",
 )
-@add_call_options
-def serve(call: Call, campaign: str | Path, address: tuple[str, int, str | None], images: Path | None) -> None:
+@add_common_options
+def serve(run: CommandRun, campaign: str | Path, address: tuple[str, int, str | None], images: Path | None) -> None:
     """Serve the rating pages.
 
     Stop it with Ctrl-C. People sign in with the links of reassess annotate invite. For other machines, use a proxy with
@@ -62,17 +62,17 @@ def serve(call: Call, campaign: str | Path, address: tuple[str, int, str | None]
     host, port, path = address
     with annotation.lock_campaign_file(campaign), annotation.use_campaign(campaign) as opened:
         app = annotation.make_app(opened, open_campaign_images(opened, images))
-        call.suggest_command("annotate", "export", annotation.hide_password(campaign), "-o", find_unused_path("rated"))
+        run.suggest_command("annotate", "export", annotation.hide_password(campaign), "-o", find_unused_path("rated"))
 
-        def print_address(address_opened: str) -> None:
-            if call.json:
-                call.print_json("annotate", {"address": address_opened, "root_path": path or ""})
+        def print_address(served_address: str) -> None:
+            if run.json:
+                run.print_json("annotate", {"address": served_address, "root_path": path or ""})
             elif path:
-                call.print_line(f"{opened.name}: {address_opened}, for a proxy that serves it at {path}")
+                run.print_line(f"{opened.name}: {served_address}, for a proxy that serves it at {path}")
             else:
-                call.print_line(f"{opened.name}: {address_opened}")
-                if address_opened != f"{DEFAULT_ADDRESS}/":
-                    how = "reassess annotate invite --address URL (--force: new links)"
-                    call.print_line(f"links need the address people open: {how}")
+                run.print_line(f"{opened.name}: {served_address}")
+                if served_address != f"{DEFAULT_ADDRESS}/":
+                    command = "reassess annotate invite --address URL (--force: new links)"
+                    run.print_line(f"links need the address people open: {command}")
 
         annotation.serve(app, host=host, port=port, root_path=path, report_address=print_address)

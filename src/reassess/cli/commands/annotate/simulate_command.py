@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING
 import click
 
 from reassess import annotation
-from reassess.cli.call import (
+from reassess.cli.campaign_inputs import campaign_argument, has_no_linked_expert
+from reassess.cli.command_run import (
     INPUT_PATH_TYPE,
-    Call,
+    CommandRun,
     FiniteRange,
-    add_call_options,
+    add_common_options,
     find_unused_path,
     format_percent_cell,
     show_progress_bars,
 )
-from reassess.cli.campaign_inputs import campaign_argument, has_no_linked_expert
-from reassess.cli.evaluation_inputs import select_evaluation_labels
+from reassess.cli.evaluation_inputs import to_evaluation_labels
 from reassess.cli.help_pages import Command
 from reassess.cli.options import ParsedType, output_option
 from reassess.cli.packages import check_packages
@@ -40,9 +40,9 @@ _DEFAULT_RATERS, _DEFAULT_SECONDS = 6, 3.0
 _CAREFUL_RATER = "0.9,0.05,0.05/0.05,0.05,0.9"
 
 
-def _parse_matrix(text: str) -> tuple[tuple[float, ...], ...]:
+def _parse_confusion_matrix(text: str) -> tuple[tuple[float, ...], ...]:
     try:
-        return tuple(tuple(float(part) for part in row.split(",")) for row in text.split("/"))
+        return tuple(tuple(float(probability) for probability in row.split(",")) for row in text.split("/"))
     except ValueError:
         raise click.BadParameter(f"{text!r} is not a matrix, such as {_CAREFUL_RATER}.") from None
 
@@ -67,7 +67,7 @@ def _parse_matrix(text: str) -> tuple[tuple[float, ...], ...]:
 @click.option(
     "--matrix",
     "matrices",
-    type=ParsedType("matrix", _parse_matrix),
+    type=ParsedType("matrix", _parse_confusion_matrix),
     multiple=True,
     default=[_CAREFUL_RATER],
     metavar="M",
@@ -90,9 +90,9 @@ def _parse_matrix(text: str) -> tuple[tuple[float, ...], ...]:
 )
 @click.option("--seed", type=click.IntRange(0), metavar="S", default=0, show_default=True, help="Seed of the answers.")
 @output_option("FILE", "Write the copy with the simulated votes.", required=False)
-@add_call_options
+@add_common_options
 def simulate(
-    call: Call,
+    run: CommandRun,
     campaign: str | Path,
     raters: int,
     matrices: Sequence[Sequence[Sequence[float]]],
@@ -104,7 +104,7 @@ def simulate(
     """Estimate votes, hours and label accuracy.
 
     Simulated raters answer a copy of the campaign, in simulated time. The labels made from their votes are compared
-    with the truth that the answers were drawn from.
+    with the true labels that the simulation assumes.
     """
     check_packages("annotate", "campaigns")
     for matrix in matrices:
@@ -114,24 +114,22 @@ def simulate(
             raise OutputError(
                 "output-is-input", "copy would replace the campaign", where=output, fix="choose another name"
             )
-        check_output(output, force=call.force)
+        check_output(output, force=run.force)
     with TemporaryDirectory() as folder:
         copy = Path(folder) / "campaign.db"
         with annotation.use_campaign(campaign):  # so that errors name the campaign, not the copy
             annotation.backup_campaign(campaign, copy)
         if output is not None:
             annotation.check_replaceable(output, copy)
-        with annotation.use_campaign(copy) as opened, show_progress_bars(call) as progress:
+        with annotation.use_campaign(copy) as opened, show_progress_bars(run) as progress:
             classes = annotation.read_classes(opened)
             truth = (
                 None
                 if labels is None
-                else select_evaluation_labels(
-                    labels, read_label_file(call.add_input("labels", labels), classes=classes)
-                )
+                else to_evaluation_labels(labels, read_label_file(run.add_input("labels", labels), classes=classes))
             )
             if annotation.resume(opened, time.time()):
-                call.announce("the campaign is paused, but its copy is not")
+                run.print_progress_line("the campaign is paused, but its copy is not")
             annotation.end_expired_turns(opened, math.inf)  # nobody continues their turn in the copy
             is_without_expert = has_no_linked_expert(opened)
             result = annotation.simulate(
@@ -141,26 +139,26 @@ def simulate(
                 now=time.time(),
                 seconds_per_vote=seconds,
                 seed=seed,
-                report_answers=_make_answer_counter(progress),
+                report_answers=_make_bar_updater(progress),
             )
         if output is not None:
-            annotation.backup_campaign(copy, output, force=call.force)
-            call.suggest_command("annotate", "export", output, "-o", find_unused_path("simulated"))
+            annotation.backup_campaign(copy, output, force=run.force)
+            run.suggest_command("annotate", "export", output, "-o", find_unused_path("simulated"))
         elif result.n_expert_answers and is_without_expert:
-            call.suggest_command("annotate", "invite", annotation.hide_password(campaign), "NAME:expert...")
-    _print_simulation(call, result, seconds, output, is_random=labels is None)
+            run.suggest_command("annotate", "invite", annotation.hide_password(campaign), "NAME:expert...")
+    _print_simulation(run, result, seconds, output, is_random=labels is None)
 
 
-def _make_answer_counter(progress: Callable[[str, int, int], None]) -> Callable[[int], None]:
-    """Return a function that adds to the number of answers in the progress bar."""
+def _make_bar_updater(update_bar: Callable[[str, int, int], None]) -> Callable[[int], None]:
+    """Return a function that advances the progress bar by a number of answers."""
     done = 0
 
-    def add(n_answers: int) -> None:
+    def advance_bar(n_answers: int) -> None:
         nonlocal done
         done += n_answers
-        progress("answers", done, 0)
+        update_bar("answers", done, 0)
 
-    return add
+    return advance_bar
 
 
 def _format_hours(hours: float) -> str:
@@ -168,16 +166,16 @@ def _format_hours(hours: float) -> str:
 
 
 def _print_simulation(
-    call: Call, result: "Simulation", seconds: float, output: Path | None, *, is_random: bool
+    run: CommandRun, result: "Simulation", seconds_per_vote: float, output: Path | None, *, is_random: bool
 ) -> None:
-    if call.json:
-        call.print_json("annotate", result.to_json())
+    if run.json:
+        run.print_json("annotate", result.to_json())
         return
     raters = count_noun(result.n_raters, "rater")
     print_text(
         f"{raters}: {count_noun(result.n_tasks, 'task')}, {count_noun(result.n_answers, 'answer')}, "
         f"{_format_hours(result.hours)} of "
-        f"work at {seconds:.2f} seconds per answer; finished after {_format_hours(result.elapsed_hours)}"
+        f"work at {seconds_per_vote:.2f} seconds per answer; finished after {_format_hours(result.elapsed_hours)}"
     )
     if result.n_failed_raters:
         print_text(f"practice: {result.n_failed_raters:,} of {raters} did not reach the pass mark, and gave no votes")
@@ -191,20 +189,18 @@ def _print_simulation(
             f"{result.n_invalid_kept:,} invalid kept)"
         )
     if result.progress.practice_round.reason_to_wait is not None:
-        call.add_note(f"raters cannot begin practice: {result.progress.practice_round.reason_to_wait}")
+        run.add_note(f"raters cannot begin practice: {result.progress.practice_round.reason_to_wait}")
     elif result.progress.n_open_questions:
-        call.add_note(
+        run.add_note(
             f"{count_noun(result.progress.n_open_questions, 'question')} still open: more raters are needed (--raters)"
         )
     if result.n_expert_answers:
         answered = count_noun(result.n_expert_answers, "golden question")
-        call.add_note(
+        run.add_note(
             f"a program gave the correct answers to {answered} instead of experts; without experts' answers, images "
             "with only golden questions stay unrated"
         )
     if is_random:
-        call.add_note(
-            "for questions without experts' answers, the truth was drawn at random (to set it: --labels FILE)"
-        )
+        run.add_note("for questions without experts' answers, the truth was drawn at random (to set it: --labels FILE)")
     if output is not None:
-        call.print_line(f"copy: {output}")
+        run.print_line(f"copy: {output}")

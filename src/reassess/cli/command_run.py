@@ -1,4 +1,4 @@
-"""Helpers of commands: common options, inputs, notes, progress bars, table cells and JSON documents."""
+"""A running command, with its inputs and notes; and common options, progress bars and table cells."""
 
 import json
 import math
@@ -35,7 +35,7 @@ _Item = TypeVar("_Item")
 
 @dataclass(frozen=True)
 class ReadingOptions:
-    """The options for reading files; `row_names` is --names, and `output_classes` is --classes."""
+    """Options for reading files; `row_names` are those of --names, `output_classes` of --classes."""
 
     match: "Match | None" = None
     ignore_unknown: bool = False
@@ -46,7 +46,7 @@ class ReadingOptions:
 
 
 @dataclass
-class Call:
+class CommandRun:
     """A running command: its common options, input and output files, and notes."""
 
     json: bool = False
@@ -61,32 +61,32 @@ class Call:
     notes: list[str] = field(default_factory=list)
     next_command: str | None = None
 
-    def resolve_source(self, name: str, source: str) -> Path:
-        """Return the file at a path or of a known source, downloaded if needed, and add it as an input."""
+    def find_or_download_source(self, input_name: str, source: str) -> Path:
+        """Return the file at a path or of a known source, after a download if needed; add it as an input."""
         if exists(source):
-            return self.add_input(name, Path(source))
+            return self.add_input(input_name, Path(source))
         from reassess.data import SOURCES, resolve_path_or_source
 
         return self.add_input(
-            source if source in SOURCES else name, resolve_path_or_source(source, progress=not self.quiet)
+            source if source in SOURCES else input_name, resolve_path_or_source(source, progress=not self.quiet)
         )
 
-    def find_source_file(self, name: str) -> Path | None:
+    def find_source_file(self, source_name: str) -> Path | None:
         """Return the local file of a known source, and add it as an input; None if it is missing."""
         from reassess.data import find_source_file
 
-        path = find_source_file(name)
-        return None if path is None else self.add_input(name, path)
+        path = find_source_file(source_name)
+        return None if path is None else self.add_input(source_name, path)
 
-    def find_source_files(self, name: str) -> tuple[Path, ...] | None:
+    def find_source_files(self, source_name: str) -> tuple[Path, ...] | None:
         """Return the local files of a known source, and add them as inputs; None if one is missing."""
         from reassess.data import find_source_files
 
-        paths = find_source_files(name)
-        return None if paths is None else tuple(self.add_input(name, path) for path in paths)
+        paths = find_source_files(source_name)
+        return None if paths is None else tuple(self.add_input(source_name, path) for path in paths)
 
     def print_inputs(self, *names: str) -> None:
-        """Print how inputs were read, and the input files called `names` with their hashes."""
+        """Print how inputs were read, and the input files named `names` with their hashes."""
         for text in self.explanations:
             self.print_line(text)
         digits = None if self.verbose else _N_HASH_DIGITS
@@ -103,7 +103,7 @@ class Call:
 
     def add_input(self, name: str, path: Path) -> Path:
         """Add the file at `path` as the input `name`, and return the path; `OutputError` if it is an output."""
-        self.check_not_output(path)
+        self.reject_output_as_input(path)
         entry: dict[str, str | None] = {"name": name, "path": str(path)}
         if entry not in self.inputs:
             self.inputs.append(entry)
@@ -146,8 +146,8 @@ class Call:
                     )
             self.outputs.append(path)
 
-    def check_not_output(self, path: Path) -> None:
-        """Raise `OutputError` if an input file is also an output, even with --force."""
+    def reject_output_as_input(self, path: Path) -> None:
+        """Raise `OutputError` if an input file is also an output; --force does not allow it."""
         for output in self.outputs:
             if exists(output) and exists(path) and output.samefile(path):
                 raise OutputError(
@@ -159,7 +159,7 @@ class Call:
         if not self.quiet:
             print_text(text)
 
-    def announce(self, text: str) -> None:
+    def print_progress_line(self, text: str) -> None:
         """Print a line about what the command will do, except with --quiet or --json."""
         if not self.json:
             self.print_line(text)
@@ -185,18 +185,18 @@ class Call:
         if self.next_command is not None and not self.quiet:
             print_command(f"next: {self.next_command}")
 
-    def limit_rows(self, n_rows: int, limit: int, rows_name: str) -> int:
-        """Return how many rows to print, and tell the user if some are hidden."""
+    def count_rows_to_print(self, n_rows: int, limit: int, rows_name: str) -> int:
+        """Return how many rows to print; if these are not all rows, print a line that says so."""
         if self.verbose or n_rows <= limit:
             return n_rows
         self.print_line(f"the first {limit} of {n_rows:,} {rows_name} (--verbose shows all)")
         return limit
 
     def describe_command(self) -> dict[str, Any]:
-        """Return the command line and the hashed inputs, for pages that show how they were made."""
-        return {"command": shlex.join(self._command_words()), "inputs": self.hash_inputs()}
+        """Return the command line, and the input files with their hashes, to show them in an HTML page."""
+        return {"command": shlex.join(self._list_command_words()), "inputs": self.hash_inputs()}
 
-    def _command_words(self) -> list[str]:
+    def _list_command_words(self) -> list[str]:
         """Return the words of the command line, without the password in the address of a campaign."""
         return ["reassess", *map(annotation.hide_password, click.get_current_context().find_root().obj)]
 
@@ -207,16 +207,16 @@ class Call:
                 raise DataError("changed-input", "file changed while it was in use", where=path, fix="try again")
         return [entry | {"sha256": sha256(Path(str(entry["path"])))} for entry in self.inputs]
 
-    def print_json(self, command: str, results: Any, **extra: Any) -> None:
+    def print_json(self, command: str, results: Any, **further_keys: Any) -> None:
         """Print the JSON document of a command: schema, command line, hashed inputs, results and further keys."""
         document = {
             "schema": f"reassess/{command}",
             "version": 1,
-            "command": self._command_words(),
+            "command": self._list_command_words(),
             "reassess": __version__,
             "inputs": self.hash_inputs(),
             "results": results,
-            **extra,
+            **further_keys,
         }
         if self.next_command is not None:
             document["next"] = self.next_command
@@ -251,29 +251,29 @@ class FiniteRange(click.FloatRange):
         return number
 
 
-def add_call_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the common options to a command, and pass them as its first argument, a `Call`."""
+def add_common_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the common options to a command, and pass them as its first argument, a `CommandRun`."""
 
-    def command(**options: Any) -> Any:
+    def run_command(**options: Any) -> Any:
         reading = {option.name: options.pop(option.name) for option in fields(ReadingOptions) if option.name in options}
-        call = Call(
+        run = CommandRun(
             **{name: options.pop(name, False) for name in COMMON_OPTIONS}, reading_options=ReadingOptions(**reading)
         )
-        result = function(call, **options)
-        call.print_notes()
+        result = function(run, **options)
+        run.print_notes()
         return result
 
-    command.__doc__ = function.__doc__
-    command.__name__ = function.__name__
-    command.__click_params__ = getattr(function, "__click_params__", [])  # type: ignore[attr-defined]
+    run_command.__doc__ = function.__doc__
+    run_command.__name__ = function.__name__
+    run_command.__click_params__ = getattr(function, "__click_params__", [])  # type: ignore[attr-defined]
     for name in reversed(list(COMMON_OPTIONS)):
-        command = general_section_option(f"--{name}", is_flag=True, help=COMMON_OPTIONS[name])(command)
-    return command
+        run_command = general_section_option(f"--{name}", is_flag=True, help=COMMON_OPTIONS[name])(run_command)
+    return run_command
 
 
-def with_progress(call: Call, items: Sequence[_Item], label: str) -> Iterable[_Item]:
+def with_progress(run: CommandRun, items: Sequence[_Item], label: str) -> Iterable[_Item]:
     """Iterate over items, with a progress bar if standard error is a terminal and there are several items."""
-    if call.quiet or len(items) < 2 or not is_terminal(err=True) or os.environ.get("TERM") == "dumb":
+    if run.quiet or len(items) < 2 or not is_terminal(err=True) or os.environ.get("TERM") == "dumb":
         return items
     from rich.console import Console
     from rich.progress import track
@@ -282,13 +282,13 @@ def with_progress(call: Call, items: Sequence[_Item], label: str) -> Iterable[_I
 
 
 @contextmanager
-def show_progress_bars(call: Call) -> Iterator[Callable[[str, int, int], None]]:
+def show_progress_bars(run: CommandRun) -> Iterator[Callable[[str, int, int], None]]:
     """Yield a function that updates a progress bar: it takes a task name, the images done and the total.
 
     Bars are only shown on a terminal. A bar shows the images per second and the remaining time. A total of 0 means
     that the total is unknown.
     """
-    if call.quiet or not is_terminal(err=True):
+    if run.quiet or not is_terminal(err=True):
         yield lambda *_: None
         return
     from rich.console import Console
@@ -311,14 +311,14 @@ def show_progress_bars(call: Call) -> Iterator[Callable[[str, int, int], None]]:
         yield update_bar
 
 
-def make_benchmark_arguments(benchmark: "Benchmark | None") -> list[str]:
-    """Return the --benchmark option for a suggested command."""
+def make_benchmark_option_words(benchmark: "Benchmark | None") -> list[str]:
+    """Return the words of the --benchmark option for a suggested command; none without a benchmark."""
     source = None if benchmark is None else benchmark.folder or benchmark.name
     return [] if source is None else ["--benchmark", str(source)]
 
 
 def find_unused_path(path: str | Path) -> Path:
-    """Return a path without a file, for a suggested command: this path, or the path with a number."""
+    """Return an output path for a suggested command: this path or, if it exists, with a number added."""
     first_path = Path(path)
     names = (first_path.with_stem(f"{first_path.stem}-{number}") for number in count(2))
     return first_path if not exists(first_path) else next(name for name in names if not exists(name))
@@ -330,13 +330,13 @@ def _read_file_state(path: Path) -> tuple[int, int] | None:
 
 
 def format_percent_cell(share: "Proportion | float | None") -> PrintedNumber | None:
-    """Format a share in percent for a table."""
+    """Format a share as a table cell, in percent."""
     value = share if share is None or isinstance(share, int | float) else share.value
     return None if value is None else PrintedNumber(format_percent(value), 100 * value)
 
 
 def format_interval_cell(interval: "Proportion | tuple[float, float] | None") -> PrintedNumber | None:
-    """Format an interval of a share in percent for a table."""
+    """Format the confidence interval of a share as a table cell, in percent."""
     bounds = interval if interval is None or isinstance(interval, tuple) else interval.interval
     return (
         None if bounds is None else PrintedNumber(format_percent_interval(bounds), *(100 * bound for bound in bounds))
@@ -345,11 +345,11 @@ def format_interval_cell(interval: "Proportion | tuple[float, float] | None") ->
 
 def reject_repeated_files(files: Iterable[str | Path]) -> None:
     """Raise a usage error if a name is repeated, or if two paths lead to the same file."""
-    seen: dict[str, str | Path] = {}
+    earlier_files: dict[str, str | Path] = {}
     for file in files:
         name = os.path.realpath(file) if isinstance(file, Path) and exists(file) else str(file)
-        if name in seen:
-            is_repeated = file == seen[name]
-            text = f"{file} is given twice." if is_repeated else f"{seen[name]} and {file} are the same file."
+        if name in earlier_files:
+            is_repeated = file == earlier_files[name]
+            text = f"{file} is given twice." if is_repeated else f"{earlier_files[name]} and {file} are the same file."
             raise click.UsageError(text)
-        seen[name] = file
+        earlier_files[name] = file

@@ -24,8 +24,8 @@ from reassess import (
     TrainingTargets,
     Votes,
     aggregate,
-    checked_truth,
     compare,
+    decide_checked_labels,
     evaluate,
     find_label_errors,
     fit_dawid_skene,
@@ -148,7 +148,7 @@ FROM_FILES = [name for name in dir(reassess) if name.startswith("read_")]
 @pytest.mark.parametrize("name", FROM_FILES)
 @pytest.mark.parametrize("path", [None, 3, b"any.csv"])
 def test_every_reader_raises_for_an_invalid_path(name: str, path: Any) -> None:
-    options = {"classes": Classes(3)} if name in ("read_collapsed", "read_groups", "read_hierarchy") else {}
+    options = {"classes": Classes(3)} if name in ("read_collapsed_classes", "read_groups", "read_hierarchy") else {}
     text = message(getattr(reassess, name), path, **options)
     assert text == f"not a path of a file\n  allowed: a string or a Path\n  found:   {type(path).__name__}"
 
@@ -264,7 +264,7 @@ def targets(**parts: Any) -> TrainingTargets:
         ),
         lambda: evaluate(MODEL, LABELS, exclude="a.png"),
         lambda: HeldOutPredictions.from_predictions({"model": MODEL}, None),
-        lambda: checked_truth({"a.png": "yes"}),
+        lambda: decide_checked_labels({"a.png": "yes"}),
         lambda: write_clean_list("any.txt", FOLDS),
         lambda: write_cleaning_details("any.csv", FOLDS),
         lambda: write_noise("any.csv", FOLDS),
@@ -321,7 +321,7 @@ def test_wrong_numbers_raise(make: Callable[[], object], code: str) -> None:
         (
             lambda: find_label_errors(HELD_OUT, checked={"0.png": True}),
             "wrong type of checked labels",
-            "checked_truth(ANSWERS)",
+            "decide_checked_labels(ANSWERS)",
         ),
         (
             lambda: HeldOutPredictions.from_predictions({"model": np.eye(3)}, ONE_OF_THREE),

@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pytest
 
 from reassess.aggregation import Golden
-from reassess.cleaning import checked_truth
+from reassess.cleaning import decide_checked_labels
 from reassess.cleaning.checked_labels import DrawnLabels, correct_wrong_share, find_label_verdicts
 from reassess.core import Classes, Questions, Sample, Votes
 from reassess.errors import ReassessWarning
@@ -117,7 +117,7 @@ def test_checked_images_without_a_label_are_counted() -> None:
         ("a.png", "x.png"), np.array([0, 1]), np.zeros(2, int), np.array([0, 1]), "e", (0, 1), classes=Classes(3)
     )
     with pytest.warns(ReassessWarning, match="^1 of 2 checked images not used: no label$"):
-        assert find_label_verdicts(HELD_OUT, checked_truth(chosen)).tolist() == [1, 0, 0, 0]
+        assert find_label_verdicts(HELD_OUT, decide_checked_labels(chosen)).tolist() == [1, 0, 0, 0]
 
 
 def test_ties_of_answers_are_not_used() -> None:
@@ -125,7 +125,7 @@ def test_ties_of_answers_are_not_used() -> None:
     answer_ids = np.array([1, 1, 0, 1, 0, 0])
     answers = Votes.from_columns(pairs, np.repeat([0, 1, 2], 2), np.tile([0, 1], 3), answer_ids, "xy", ("no", "yes"))
     with pytest.warns(ReassessWarning, match="^1 checked label not used: as many answers are yes as not$"):
-        checked = checked_truth(answers)
+        checked = decide_checked_labels(answers)
     assert find_label_verdicts(HELD_OUT, checked).tolist() == [1, 0, -1, 0]
 
 

@@ -52,7 +52,7 @@ def find_label_verdicts(held_out: HeldOutPredictions, golden: Golden | None) -> 
     return verdicts
 
 
-def checked_truth(answers: Votes) -> Golden:
+def decide_checked_labels(answers: Votes) -> Golden:
     """Decide which labels are correct, by the majority of their answers; ties are not used.
 
     Parameters
@@ -75,7 +75,7 @@ def checked_truth(answers: Votes) -> Golden:
     >>> from reassess.core.questions import Questions
     >>> pairs = Questions.from_columns(["a.png", "b.png"], np.array([1, 2]))
     >>> answers = Votes.from_columns(pairs, np.array([0, 1]), np.zeros(2, int), np.array([1, 0]), "x", ("no", "yes"))
-    >>> checked_truth(answers)
+    >>> decide_checked_labels(answers)
     Golden(2 questions on 2 images, 1 valid)
     """
     check_type(Votes, answers)
@@ -177,7 +177,7 @@ def correct_wrong_share(
         or not checked.drawn
     ):
         return np.where(verdicts == 0, label_quality, verdicts > 0), checked
-    model_error, error, degrees_of_freedom = _weighted_mean(wrong - expected, expected, drawn_labels)
+    model_error, error, degrees_of_freedom = _estimate_weighted_mean(wrong - expected, expected, drawn_labels)
     half_width, max_model_error = (error * float(stdtrit(degrees_of_freedom, level)) for level in (0.975, 0.995))
     corrected_share = float(np.clip(by_model + model_error, 0, 1))
     interval = max(0.0, corrected_share - half_width), min(1.0, corrected_share + half_width)
@@ -187,7 +187,7 @@ def correct_wrong_share(
     return _shift_to_mean(label_quality, verdicts, 1 - share), checked
 
 
-def _weighted_mean(
+def _estimate_weighted_mean(
     model_errors: _Floats, probabilities: _Floats, drawn_labels: DrawnLabels
 ) -> tuple[float, float, float]:
     """Compute the weighted mean of model errors, its standard error and its degrees of freedom."""

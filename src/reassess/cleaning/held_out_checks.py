@@ -42,13 +42,13 @@ def find_exchanged_classes(
     for position, counts in enumerate(file_counts):
         other_counts = total - counts
         for cycle in _find_cycles(_find_main_confusions(counts)):
-            if _is_significant(_count_exchanged(counts, cycle), _count_correct(counts, cycle)) and _is_significant(
+            if _is_significant_majority(_count_exchanged(counts, cycle), _count_correct(counts, cycle)) and _is_significant_majority(
                 _count_correct(other_counts, cycle), _count_exchanged(other_counts, cycle)
             ):
                 return position, cycle
     cycles = _find_cycles(_find_main_confusions(total))
     in_all = (
-        cycle for cycle in cycles if _is_significant(_count_exchanged(total, cycle), _count_correct(total, cycle))
+        cycle for cycle in cycles if _is_significant_majority(_count_exchanged(total, cycle), _count_correct(total, cycle))
     )
     return next(((None, cycle) for cycle in in_all), None)
 
@@ -94,7 +94,7 @@ def _count_correct(counts: _SparseCounts, cycle: Iterable[int]) -> int:
     return sum(int(counts[a, a]) for a in cycle)
 
 
-def _is_significant(n_more: int, n_fewer: int) -> bool:
+def _is_significant_majority(n_more: int, n_fewer: int) -> bool:
     return n_more > n_fewer and mcnemar_p_value(n_more, n_fewer) < _SIGNIFICANCE_LEVEL
 
 
@@ -156,7 +156,7 @@ def check_top1_classes(
     for file, top1 in zip(files, top1_by_file, strict=True):
         with add_error_place(file.name):
             _check_agreement(file, top1, labels)
-    _check_exchanged(files, top1_by_file, labels, n_classes)
+    _check_exchanged_classes(files, top1_by_file, labels, n_classes)
 
 
 def _check_not_constant(top1_by_file: tuple[npt.NDArray[np.int32], ...], labels: LabelSets) -> None:
@@ -173,7 +173,7 @@ def _check_not_constant(top1_by_file: tuple[npt.NDArray[np.int32], ...], labels:
         )
 
 
-def _check_exchanged(
+def _check_exchanged_classes(
     files: Sequence[HeldOutFile], top1_by_file: tuple[npt.NDArray[np.int32], ...], labels: LabelSets, n_classes: int
 ) -> None:
     """Raise if one file exchanges classes; warn if all files do."""

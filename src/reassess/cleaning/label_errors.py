@@ -49,7 +49,7 @@ def find_label_errors(
     at_least
         For consistent: number of repetitions where the top-1 must be the label; by default more than half of them.
     checked
-        For posterior: the labels that people checked, from `checked_truth`.
+        For posterior: the labels that people checked, from `decide_checked_labels`.
     sample
         For posterior: the checked images that were drawn at random, from `read_sample` or `draw_golden`. If they
         represent all images, they correct the estimated share of wrong labels, and give it an interval. Without a
@@ -106,7 +106,7 @@ def find_label_errors(
     if precision is not None:
         check_number(precision, 0, 1, value_name="precision of kept labels")
     if checked is not None:
-        check_type(Golden, checked, value_name="checked labels", fix="checked_truth(ANSWERS)")
+        check_type(Golden, checked, value_name="checked labels", fix="decide_checked_labels(ANSWERS)")
     check_type(Sample, sample, is_optional=True)
     check_number(seed, 0, value_name="seed", is_whole=True)
     return clean_by_posterior(

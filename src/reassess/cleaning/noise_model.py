@@ -250,10 +250,10 @@ def _find_min_sharpening(images: ClassCandidates, start: NoiseModel) -> float:
     certainty = images.calibrate(sharpening).max(axis=1)
     anchors = images.select_rows(np.flatnonzero(certainty >= np.quantile(certainty, 1 - _ANCHOR_SHARE)))
     model, _ = replace(start, sharpening=sharpening, smoothing=1.0).fit(images, max_steps=_MAX_SEARCH_STEPS)
-    return sharpening if _has_expected_mistakes(model, anchors) else _MIN_SHARPENING
+    return sharpening if _has_enough_mistakes(model, anchors) else _MIN_SHARPENING
 
 
-def _has_expected_mistakes(model: NoiseModel, anchors: ClassCandidates) -> bool:
+def _has_enough_mistakes(model: NoiseModel, anchors: ClassCandidates) -> bool:
     """Return whether labels of certain images have at least as many mistakes as the model expects."""
     first_columns = np.argmax(anchors.log_probabilities, axis=1).astype(np.int32)
     n_different = int(np.count_nonzero(anchors.label_columns != first_columns))

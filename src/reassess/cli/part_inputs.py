@@ -23,7 +23,7 @@ from reassess.data import (
     has_class_folders,
     labels_from_folders,
     read_labels,
-    read_original,
+    read_original_labels,
     read_scores,
     read_votes,
     warn_about_unknown_images,
@@ -35,7 +35,7 @@ from reassess.text import join_first
 NO_SOURCE = "none"
 _PART_READERS: Mapping[str, Callable[..., Classed]] = {
     "labels": read_labels,
-    "original": read_original,
+    "original": read_original_labels,
     "scores": read_scores,
 }  # other parts contain votes
 

@@ -145,7 +145,7 @@ def _check_settings(path: Path, settings: Mapping[str, Any]) -> None:
             form.check_value(value)
 
 
-def _is_list_of_types(value: Any, types: tuple[type, ...]) -> bool:
+def _is_list_of_two_or_more(value: Any, types: tuple[type, ...]) -> bool:
     """Return whether a value is a list of two or more values of these types."""
     return isinstance(value, list) and len(value) >= 2 and all(type(part) in types for part in value)
 
@@ -190,13 +190,13 @@ _SETTING_RULES: Mapping[str, _SettingRule] = {
     "method": _SettingRule(lambda value: isinstance(value, str), "method is not a string", check_value=_check_method),
     "match": _SettingRule(lambda _: True, "", check_value=lambda value: check_known([value], MATCHES, thing="match")),
     "answers": _SettingRule(
-        lambda value: _is_list_of_types(value, (int, str)),
+        lambda value: _is_list_of_two_or_more(value, (int, str)),
         "answers of the benchmark are not a list",
         "a list of two answers or more, words or whole numbers",
         lambda value: check_unique(value, thing="an answer"),
     ),
     "stop": _SettingRule(
-        lambda value: _is_list_of_types(value, (int, float)) and len(value) == 2,
+        lambda value: _is_list_of_two_or_more(value, (int, float)) and len(value) == 2,
         "stop rule of the benchmark is not a pair of bounds",
         "a list of two probabilities, the lower one first",
         lambda value: StopRule(*value),

@@ -180,7 +180,7 @@ def check_benchmark(source: str | Path) -> BenchmarkCheck:
     >>> [command for command, parts in check.missing_parts.items() if not parts]
     ['evaluate', 'compare', 'report', 'show', 'clean', 'propose']
     """
-    folder, parts = _find_parts(source)
+    folder, parts = _find_folder_and_parts(source)
     checker = PartChecker(folder=folder)
     for part in parts:
         checker.check_part(part)
@@ -192,7 +192,7 @@ def check_benchmark(source: str | Path) -> BenchmarkCheck:
         name=checker.settings.get("name", str(source) if folder is None else folder.resolve().name),
         folder=folder,
         settings=checker.settings,
-        parts=tuple(_add_origin(check, checker.parts, checker.settings) for check in checker.parts.values()),
+        parts=tuple(_add_recorded_inputs(check, checker.parts, checker.settings) for check in checker.parts.values()),
         repeated_names=tuple(chain.from_iterable(starmap(find_repeated_names, images.items()))),
         mismatches=(
             *find_image_mismatches(names, checker.settings.get("match", "path")),
@@ -205,7 +205,7 @@ def check_benchmark(source: str | Path) -> BenchmarkCheck:
     )
 
 
-def _find_parts(source: str | Path) -> tuple[Path | None, list[PartCheck]]:
+def _find_folder_and_parts(source: str | Path) -> tuple[Path | None, list[PartCheck]]:
     """Find the folder of a benchmark, None for a known benchmark, and the paths of its parts."""
     if isinstance(source, str) and source in KNOWN_BENCHMARKS:
         source_names = KNOWN_BENCHMARKS[source].sources
@@ -249,7 +249,7 @@ def _make_part_check(part: str, paths: Sequence[Path], source: str, made_by: str
     return PartCheck(part, source, tuple(paths), suffix, made_by=None)
 
 
-def _add_origin(check: PartCheck, parts: Mapping[str, PartCheck], settings: Mapping[str, Any]) -> PartCheck:
+def _add_recorded_inputs(check: PartCheck, parts: Mapping[str, PartCheck], settings: Mapping[str, Any]) -> PartCheck:
     """Add the recorded inputs of a part to its check, and which of them have changed."""
     recorded = dict(settings.get("made_from", {}).get(check.part, {})) if check.paths else {}
     own_hash = recorded.pop(check.part, None)

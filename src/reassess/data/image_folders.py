@@ -82,7 +82,7 @@ def find_image_files(place: Path, *, raise_if_empty: bool = False) -> FolderImag
     unsupported: Counter[str] = Counter()
 
     def is_image(path: str) -> bool:
-        suffix = _visible_suffix(path)
+        suffix = _suffix_unless_hidden(path)
         unsupported.update([suffix] if suffix in _UNSUPPORTED_SUFFIXES else [])
         return suffix in IMAGE_SUFFIXES
 
@@ -171,7 +171,7 @@ def escape_non_utf8(path: str) -> str:
     return _SURROGATE_PATTERN.sub(lambda match: f"%{ord(match[0]) - 0xDC00:02X}", path)
 
 
-def _visible_suffix(path: str) -> str:
+def _suffix_unless_hidden(path: str) -> str:
     """Return the suffix of a file in lower case; an empty text for hidden files."""
     path = f"/{_normalize_slashes(path)}"
     return "" if "/." in path or "/__MACOSX/" in path else posixpath.splitext(path)[1].lower()

@@ -115,11 +115,11 @@ def _read_list(place: Path) -> tuple[str, ...]:
             "missing-images", "list has no images", where=place, found=blank, fix="write a path on each line"
         )
     for number, line in names.items():
-        _check_path(line, place, number)
+        _check_list_line(line, place, number)
     return tuple(names.values())
 
 
-def _check_path(line: str, place: Path, number: int) -> None:
+def _check_list_line(line: str, place: Path, number: int) -> None:
     """Raise if a line of a list is a comment or has blanks around it, unless a file has that name."""
     is_comment = line.lstrip().startswith("#")
     if (is_comment or line != line.strip()) and not exists(place.parent / line.replace("\\", "/")):
@@ -142,12 +142,12 @@ def open_image_sets(places: Sequence[str | Path]) -> dict[str, ImageSource]:
         )
     _check_no_overlap([Path(place) for place in places])
     # Use the name of a symlink, not of its target.
-    names = name_image_sets([os.path.abspath(place) for place in places])  # noqa: PTH100
+    names = make_set_names([os.path.abspath(place) for place in places])  # noqa: PTH100
     check_text(names, value_name="the name of a set")
     return {name: open_images(place) for name, place in sorted(zip(names, places, strict=True))}
 
 
-def name_image_sets(paths: Sequence[str]) -> tuple[str, ...]:
+def make_set_names(paths: Sequence[str]) -> tuple[str, ...]:
     """Return a name for each path: its last part, or more parts if names would be equal."""
     places = [PurePath(path) for path in paths]
     names = [

@@ -71,7 +71,7 @@ def check_common_images(
     "labels 2". If `all_files_overlap`, the files of the first part must also share images.
     """
     names = {part: _item_names(labels_or_votes) for part, labels_or_votes in parts.items()}
-    for part, partners in _list_required_overlaps(list(parts), all_files_overlap):
+    for part, partners in _iterate_required_partners(list(parts), all_files_overlap):
         comparable = [
             name for name in partners if names[name] and _has_plain_items(parts[name]) == _has_plain_items(parts[part])
         ]
@@ -117,7 +117,7 @@ def _nothing_in_common_error(parts: Mapping[str, Classed], files: Mapping[str, s
     )
 
 
-def _list_required_overlaps(parts: Sequence[str], all_files_overlap: bool) -> Iterator[tuple[str, list[str]]]:
+def _iterate_required_partners(parts: Sequence[str], all_files_overlap: bool) -> Iterator[tuple[str, list[str]]]:
     """Yield each part with other parts; it must have an image in common with at least one of them."""
     main = [part for part in parts if _part_without_number(part) == _part_without_number(parts[0])]
     for part in parts:

@@ -60,7 +60,7 @@ class FingerprintReader:
     def __call__(self, batch: ImageBatch) -> list[Fingerprint | str]:
         """Return the fingerprint of each image, or the reason why it cannot be read."""
         greys: list[GreyImages] = []
-        read = partial(_compute_digest, greys=greys if self.has_hashes else None)
+        read = partial(_make_fingerprint, greys=greys if self.has_hashes else None)
         fingerprints = [process_image(self.sets[batch.set_id], row, read) for row in batch.rows]
         if not greys:
             return fingerprints
@@ -76,7 +76,7 @@ class FingerprintReader:
         ]
 
 
-def _compute_digest(image: "Image.Image", *, greys: list[GreyImages] | None) -> Fingerprint:
+def _make_fingerprint(image: "Image.Image", *, greys: list[GreyImages] | None) -> Fingerprint:
     """Compute a fingerprint without hashes and thumbnails; append the small grey images to `greys`."""
     digest = hashlib.blake2b(f"{image.width} {image.height} ".encode(), digest_size=_DIGEST_BYTES)
     digest.update(image.tobytes())

@@ -142,7 +142,7 @@ def scan_images(
     check_range(smallest_side, 1, value_name="smallest side of an image")
     check_range(workers, 0, _MAX_WORKERS, value_name="number of workers")
     sources = open_image_sets(places)
-    images = _read_images(sources, near, workers, progress)
+    images = _read_fingerprints(sources, near, workers, progress)
     readable = [image for image in images if isinstance(image.content, Fingerprint)]
     fingerprints = [image.content for image in readable if isinstance(image.content, Fingerprint)]
     groups = [("exact", group) for group in find_exact_groups(fingerprints)]
@@ -179,7 +179,7 @@ class _ScannedImage(NamedTuple):
     content: Fingerprint | str
 
 
-def _read_images(
+def _read_fingerprints(
     sources: Mapping[str, ImageSource],
     has_hashes: bool,
     workers: int,

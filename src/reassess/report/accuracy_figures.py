@@ -28,7 +28,7 @@ _OTHER_STYLE = SeriesStyle(MUTED_COLOUR, ".")
 _INTERVAL_SAMPLES = 24  # points along an interval that labels should not cover
 
 
-def draw_leaderboard(
+def save_leaderboard(
     path: Path,
     trend: Trend,
     placements: Sequence[Placement] = (),
@@ -57,7 +57,7 @@ def plot_leaderboard(
     for placement in placements:
         _draw_placement(drawing, placement, label_set_heading(trend.board.label_set), is_brief)
     _finish_axes(drawing, trend, lowest_accuracy)
-    draw_original_level(drawing, original_percent)
+    draw_reference_lines(drawing, original_percent)
 
 
 def _find_lowest_accuracy(trend: Trend, placements: Sequence[Placement]) -> float:
@@ -103,7 +103,7 @@ def _draw_placement(drawing: Drawing, placement: Placement, label_set: str, is_b
     drawing.add_label(text, points, color="#a00000", fontweight="bold")
 
 
-def draw_original_level(drawing: Drawing, original_percent: float | None) -> None:
+def draw_reference_lines(drawing: Drawing, original_percent: float | None) -> None:
     """Draw a line at the accuracy of the original labels, and the line of equal accuracies."""
     axes = drawing.axes
     left, right = axes.get_xlim()
@@ -191,4 +191,4 @@ def plot_scatter(
             text = name if len(points) > len(SERIES_STYLES) else f"{name}\n{values}"
             drawing.add_label(text, position, color=style.colour)
     set_accuracy_axes(drawing, label_set)
-    draw_original_level(drawing, original_percent)
+    draw_reference_lines(drawing, original_percent)

@@ -83,7 +83,7 @@ def compute_intervals_size(intervals: Intervals) -> FigureSize:
 
 def plot_intervals(drawing: Drawing, intervals: Intervals) -> None:
     """Plot values with their intervals."""
-    axes, group_step = drawing.axes, _group_step(intervals)
+    axes, group_step = drawing.axes, _lines_per_group(intervals)
     for i, group in enumerate(intervals.groups):
         top = i * group_step
         drawing.write_text(top, shorten(group, MAX_NAME_LENGTH))
@@ -159,13 +159,13 @@ def _legend_entries(intervals: Intervals) -> dict[str, dict[str, Any]]:
     return entries
 
 
-def _group_step(intervals: Intervals) -> float:
+def _lines_per_group(intervals: Intervals) -> float:
     """Return the number of lines from one group to the next."""
     return _HEADING_LINES + len(intervals.series) + _GROUP_GAP
 
 
 def _count_lines(intervals: Intervals) -> float:
-    return len(intervals.groups) * _group_step(intervals)
+    return len(intervals.groups) * _lines_per_group(intervals)
 
 
 def _format_mark(mark: Mark, number_format: str) -> str:

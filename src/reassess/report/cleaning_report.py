@@ -12,7 +12,7 @@ from reassess.errors import DataError
 from reassess.formats.files import as_path, check_suffix
 from reassess.report.gallery import Card, CardEntry, CardLine, Gallery, make_thumbnails
 from reassess.report.page import Page
-from reassess.report.writing import REPORT_SUFFIXES, ShownMistakes, report_sources, write_page
+from reassess.report.writing import REPORT_SUFFIXES, ShownMistakes, make_report_sources, write_page
 from reassess.text import count_noun, format_percent
 
 _MAX_IMAGES = 200
@@ -54,7 +54,7 @@ def write_wrong_labels(
             cards=[_make_card(cleaning, row) for row in rows.tolist()],
             thumbnails=pictures,
         ),
-        sources=report_sources(command, inputs),
+        sources=make_report_sources(command, inputs),
         classes=cleaning.classes,
     )
     write_page(path, page, force=force)

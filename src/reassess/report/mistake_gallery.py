@@ -65,7 +65,7 @@ def draw_images(findings: Findings, max_per_model: int, *, seed: int = 0) -> Ima
     counts = {model: choose(panel.is_scored & ~panel.is_valid[panel.models.index(model)]) for model in findings.models}
     errors = dict(zip(panel.models, panel.is_label_error, strict=True))
     label_errors = {model: choose(errors[model]) for model in findings.models if errors[model].any()}
-    about_labels = {name: choose(rows) for name, rows in _find_label_images(findings).items()}
+    about_labels = {name: choose(rows) for name, rows in _find_images_by_label_reason(findings).items()}
     return ImageChoice(
         rows=tuple(sorted(chosen_rows)),
         n_shown={model: drawn_rows for model, (drawn_rows, _) in counts.items()},
@@ -75,7 +75,7 @@ def draw_images(findings: Findings, max_per_model: int, *, seed: int = 0) -> Ima
     )
 
 
-def _find_label_images(findings: Findings) -> dict[str, _ImageMask]:
+def _find_images_by_label_reason(findings: Findings) -> dict[str, _ImageMask]:
     """Find images with an invalid original label or no valid class, by key of `LABEL_REASONS`."""
     panel, labels = findings.panel, findings.labels
     empty = (panel.label_rows >= 0) & (labels.sizes[panel.label_rows] == 0)
@@ -92,7 +92,7 @@ def make_cards(findings: Findings, rows: Sequence[int]) -> list[MistakeCard]:
     panel = findings.panel
     models = [(model, panel.models.index(model)) for model in findings.models]
     kinds = _find_mistake_kinds(findings, np.asarray(rows, np.int64))
-    about_labels = _find_label_images(findings)
+    about_labels = _find_images_by_label_reason(findings)
     mistakes = {
         taxonomy.model: dict(zip(taxonomy.images, (ERROR_KINDS[kind] for kind in taxonomy.kinds.tolist()), strict=True))
         for taxonomy in findings.taxonomies

@@ -153,7 +153,7 @@ def _make_confusion_explorer(results: dict[str, Evaluation], notes: Sequence[str
     )
 
 
-def bind_units(text: str) -> str:
+def add_no_break_spaces(text: str) -> str:
     """Put no-break spaces between numbers and their units."""
     return _UNIT_SPACE_PATTERN.sub(_NO_BREAK, text)
 
@@ -162,7 +162,7 @@ def typeset(text: str) -> "Markup":
     """Escape a text for the page, bind numbers to their units, and allow line breaks in long names."""
     from markupsafe import Markup
 
-    words = re.split(r"(\s+)", bind_units(escape_controls(text)))
+    words = re.split(r"(\s+)", add_no_break_spaces(escape_controls(text)))
     return Markup().join(Markup("<wbr>").join(_split_long_word(word)) for word in words)
 
 

@@ -124,11 +124,11 @@ def _make_difference_table(findings: Findings) -> Table | None:
     for pair in pairs[: _MAX_MODELS - 1]:
         names = (_format_model_short(findings, model) for model in (pair.a, pair.b))
         parts = (pair.real, pair.original, pair.change)
-        rows.append([" minus ".join(names), *(cell for part in parts for cell in _test_cells(part))])
+        rows.append([" minus ".join(names), *(cell for part in parts for cell in _significance_cells(part))])
     return make_table("differences", "Differences between models, on the same images", columns, rows)
 
 
-def _test_cells(part: Difference | None) -> tuple[Cell, Cell, Cell]:
+def _significance_cells(part: Difference | None) -> tuple[Cell, Cell, Cell]:
     if part is None:
         return None, None, None
     interval = interval_to_percent(part.raters_interval or part.interval)

@@ -115,7 +115,7 @@ def write_report(
     if short:
         _write_html(
             path,
-            render_short_page(findings, title, summarize_findings(findings), report_sources(command, inputs)),
+            render_short_page(findings, title, summarize_findings(findings), make_report_sources(command, inputs)),
             force=force,
         )
         return None
@@ -140,7 +140,7 @@ def write_report(
         summary=sentences,
         explorers=make_explorers(findings),
         gallery=gallery,
-        sources=report_sources(command, inputs),
+        sources=make_report_sources(command, inputs),
         classes=findings.classes,
         file_readings={
             f"{name} ({_hide_folders(file_of[name])})" if name in file_of else name: evaluation.detected
@@ -164,7 +164,7 @@ def _default_title(findings: Findings) -> str:
     return f"{len(models):,} models, reassessed" if len(models) > 1 else f"{models[0]}, reassessed"
 
 
-def report_sources(command: str, inputs: Sequence[Mapping[str, str | None]]) -> ReportSources:
+def make_report_sources(command: str, inputs: Sequence[Mapping[str, str | None]]) -> ReportSources:
     """Record the command, inputs and versions that made a page; folders of absolute paths are removed."""
     installed = {package: version(package) for package in _VERSIONED_PACKAGES if find_spec(package)}
     return ReportSources(

@@ -9,7 +9,7 @@ from typing import get_args
 import click
 import numpy as np
 
-from reassess.cleaning import MIN_LABEL_QUALITY, CleaningMethod, HeldOutPredictions, checked_truth
+from reassess.cleaning import MIN_LABEL_QUALITY, CleaningMethod, HeldOutPredictions, decide_checked_labels
 from reassess.cli.call import (
     INPUT_PATH_TYPE,
     OUTPUT_PATH_TYPE,
@@ -130,7 +130,7 @@ def clean(
     held_out = HeldOutPredictions.from_predictions(
         predictions_read, inputs.original, folds=folds, duplicates=groups, match=match
     )
-    checked = None if inputs.experts is None else checked_truth(inputs.experts)
+    checked = None if inputs.experts is None else decide_checked_labels(inputs.experts)
     cleaning = kept_labels.find_wrong_labels(
         held_out, method, checked, _load_golden_sample(inputs.files, inputs.benchmark)
     )

@@ -36,10 +36,10 @@ from reassess.cli.options import (
 from reassess.cli.part_inputs import NO_SOURCE
 from reassess.cli.tables.curve_table import print_curves, print_replays, write_points, write_replays
 from reassess.core import IMAGENET, USUAL_THRESHOLD, Benchmark, Scores, StopRule
-from reassess.data import is_known_in_sample
+from reassess.data import are_scores_from_golden
 from reassess.errors import DataError, add_error_place
 from reassess.formats.tables import TABLE_SUFFIXES
-from reassess.report import draw_curves, draw_replays
+from reassess.report import save_curves, save_replays
 from reassess.report.figures import FIGURE_SUFFIXES
 
 _LeaveOutOption = Literal["image"] | int | None
@@ -206,7 +206,7 @@ def measure_scores(
             rater_golden=curve_parts.rater_golden,
             original=curve_parts.original,
             leave_out=leave_out,
-            in_sample=is_known_in_sample(path, curve_parts.golden_file, benchmark=curve_parts.benchmark),
+            in_sample=are_scores_from_golden(path, curve_parts.golden_file, benchmark=curve_parts.benchmark),
             goal=goal,
             track=partial(with_progress, call, label=f"{file}, out-of-sample"),
         )
@@ -255,8 +255,8 @@ def _write_output(
 ) -> None:
     is_figure = output.suffix.lower() in FIGURE_SUFFIXES
     if replays:
-        (draw_replays if is_figure else write_replays)(output, replays, force=call.force)
+        (save_replays if is_figure else write_replays)(output, replays, force=call.force)
     elif is_figure:
-        draw_curves(output, curves, rules, force=call.force)
+        save_curves(output, curves, rules, force=call.force)
     else:
         write_points(output, curves, rules, force=call.force)

@@ -42,7 +42,11 @@ CASES: dict[str, tuple[str, Callable[[int], Iterable[str]], Callable[[Path], obj
         reassess.read_labels,
     ),
     "original labels": ("csv", lines("image,class", "{i}.png,cat {c}"), reassess.read_original_labels),
-    "original labels, the same image in all rows": ("csv", lines("image,class", "a.png,{i}"), reassess.read_original_labels),
+    "original labels, the same image in all rows": (
+        "csv",
+        lines("image,class", "a.png,{i}"),
+        reassess.read_original_labels,
+    ),
     "scores": ("csv", lines("image,class,score", "{i}.png,cat {c},0.5"), reassess.read_scores),
     "votes": ("csv", lines("image,class,rater,answer", "{i}.png,cat {c},r{c},yes"), reassess.read_votes),
     "votes, as many answers as items": ("csv", lines("item,rater,answer", "{i},r{c},a{i}"), reassess.read_votes),

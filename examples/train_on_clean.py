@@ -135,7 +135,10 @@ with TemporaryDirectory() as folder, chdir(folder):
     Path("classes.txt").write_text("".join(f"{name}\n" for name in NAMES))
     reassess("aggregate --benchmark . --method majority -o scores.csv")
     reassess(f"labels --benchmark . --threshold {AT_LEAST} -o labels.csv")
-    by_people, original = read_labels("labels.csv", classes=classes), read_original_labels("original.csv", classes=classes)
+    by_people, original = (
+        read_labels("labels.csv", classes=classes),
+        read_original_labels("original.csv", classes=classes),
+    )
     test_pixels = pixels[[row_of[image] for image in by_people.images]]
 
     print(f"\ntop-1 %, mean of {SEEDS} networks   by people's classes      by the dataset's labels")

@@ -284,7 +284,7 @@ def test_wrong_types_raise(make: Callable[[], object]) -> None:
         (lambda: list(TARGETS.blocks(1.5)), "not-a-number"),
         (lambda: TARGETS.to_array(max_bytes=None), "not-a-number"),
         (lambda: training_targets(ONE_OF_THREE, "uniform", smoothing=[0.1, 0.2]), "not-a-number"),
-        (lambda: training_targets(ONE_OF_THREE, "uniform", classes="3"), "not-a-number"),
+        (lambda: training_targets(ONE_OF_THREE, "uniform", n_classes="3"), "not-a-number"),
         (lambda: targets(indptr=np.array([0, 5])), "wrong-indptr"),
         (lambda: targets(classes=None), "not-a-number"),
         (lambda: targets(background=None), "not-a-number"),
@@ -292,7 +292,7 @@ def test_wrong_types_raise(make: Callable[[], object]) -> None:
         (lambda: make_folds(ONE_OF_THREE, k=True), "not-a-number"),
         (lambda: find_label_errors(HELD_OUT, threshold=[0.5, 0.6]), "not-a-number"),
         (lambda: find_label_errors(HELD_OUT, precision="most"), "not-a-number"),
-        (lambda: find_label_errors(HELD_OUT, "consistent", at_least=0.5), "not-a-number"),
+        (lambda: find_label_errors(HELD_OUT, "consistent", min_repetitions=0.5), "not-a-number"),
     ],
 )
 def test_wrong_numbers_raise(make: Callable[[], object], code: str) -> None:
@@ -319,7 +319,7 @@ def test_wrong_numbers_raise(make: Callable[[], object], code: str) -> None:
             "HeldOutPredictions.from_predictions(...)",
         ),
         (
-            lambda: find_label_errors(HELD_OUT, checked={"0.png": True}),
+            lambda: find_label_errors(HELD_OUT, checked_labels={"0.png": True}),
             "wrong type of checked labels",
             "decide_checked_labels(ANSWERS)",
         ),

@@ -157,7 +157,7 @@ def test_left_out_scores_equal_scores_from_other_golden_answers(world: Any, name
         folds.extend(numbers)
         return numbers
 
-    parts = {"votes": votes, "experts": experts, "original": options.get("original"), "track": track}
+    parts = {"votes": votes, "experts": experts, "original": options.get("original"), "show_progress": track}
     for leave_out, fold_of in (("image", np.arange(9)), (3, split_into_folds(9, 3))):
         folds.clear()
         first, *second = measure_curves("mine", scores, golden, leave_out=leave_out, **parts)

@@ -75,7 +75,10 @@ def test_exported_folder_is_benchmark_with_all_votes(campaign: Campaign, tmp_pat
         "rater-golden": (5, ("rater 2",)),
     }
     assert read["votes"].seconds.tolist() == [2.0] * 3
-    assert read_original_labels(benchmark.sources["original"], classes=CLASSES).sets() == {"m0.png": {1}, "unasked.png": {2}}
+    assert read_original_labels(benchmark.sources["original"], classes=CLASSES).sets() == {
+        "m0.png": {1},
+        "unasked.png": {2},
+    }
     text = (tmp_path / "rated/suggestions.csv").read_text()
     assert text.startswith("image,class,people\n")
     assert text.endswith(".png,f,1\n")

@@ -172,7 +172,7 @@ def test_share_needs_a_sample_of_all_labels(
     known[:4] = np.repeat(is_known, 2)
     drawn = DrawnLabels.from_sample(held_out, known, sample)
     known_sizes = [size for size, has_label in zip(sizes, is_known, strict=True) if has_label]
-    assert drawn.covered_share == pytest.approx(sum(known_sizes) / 100)
+    assert drawn.represented_share == pytest.approx(sum(known_sizes) / 100)
     _, checked = correct_wrong_share(np.full(100, 0.9), known, drawn)
     assert (checked.corrected is not None) is gives_share
     for chance, found in ((0.001, "4,000 labels"), (1e-300, "4e+300 labels")):
@@ -186,6 +186,6 @@ def test_answers_only_about_other_classes_are_not_missing_at_random() -> None:
     sample = Sample(images, np.ones(4), ("",) * 4)
     for answered, others in ((images[:2], 0), ((*images[:2], "d.png", "x.png"), 1)):
         drawn = DrawnLabels.from_sample(HELD_OUT, np.array([1, -1, 0, 0], np.int8), sample, answered)
-        assert (drawn.covered_share, drawn.n_other_answers) == (1.0, others)
+        assert (drawn.represented_share, drawn.n_images_without_verdict) == (1.0, others)
         _, checked = correct_wrong_share(np.full(4, 0.9), np.array([1, -1, 0, 0], np.int8), drawn)
         assert (checked.corrected is None, checked.other_answers) == (others > 0, others)

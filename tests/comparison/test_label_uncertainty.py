@@ -201,9 +201,9 @@ def test_track_gets_start_of_each_block(small: Study) -> None:
             replicates.append(item)
             yield item
 
-    label_uncertainty(*small[:2], replicates=40, track=track)
+    label_uncertainty(*small[:2], replicates=40, show_progress=track)
     assert replicates == [0]
-    label_uncertainty(*small[:2], replicates=150, track=track)
+    label_uncertainty(*small[:2], replicates=150, show_progress=track)
     assert replicates == [0, 0, 64, 128]
 
 

@@ -43,7 +43,9 @@ def test_some_wnids_without_the_class_list_raise(
     labels = write(tmp_path / "labels.json", {FIRST: ["n01440764", "n02123045"], SECOND: []})
     assert refused(lambda: read_labels(labels)) == "names-without-list at labels.json"
     original = write(tmp_path / "original.json", {FIRST: "n01440764"})
-    assert refused_text(lambda: read_original_labels(original)) == NO_CLASS_LIST.format("DIR/original.json", "n01440764")
+    assert refused_text(lambda: read_original_labels(original)) == NO_CLASS_LIST.format(
+        "DIR/original.json", "n01440764"
+    )
 
 
 def test_file_with_all_1000_wnids_needs_no_class_list(tmp_path: Path, no_known_data: None) -> None:

@@ -75,7 +75,7 @@ def page(results: Findings, *, gallery: bool = True, command: str = "reassess re
             gallery=make_mistake_gallery(results, choice, cards, thumbnails) if gallery else None,
             sources=ReportSources(command, [{"name": "labels", "path": "l.json", "sha256": "00ff"}], {"reassess": "0"}),
             classes=results.classes,
-            file_readings={"one": "npy of ids"},
+            format_descriptions={"one": "npy of ids"},
         )
     )
 

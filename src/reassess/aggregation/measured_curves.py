@@ -79,7 +79,7 @@ def measure_curves(
     leave_out: Literal["image"] | int | None = None,
     in_sample: bool | None = None,
     goal: Goal | None = None,
-    track: Callable[[Sequence[int]], Iterable[int]] = iter,
+    show_progress: Callable[[Sequence[int]], Iterable[int]] = iter,
 ) -> tuple[MeasuredCurve, ...]:
     """Measure the precision and recall of scores; with `leave_out`, also out-of-sample.
 
@@ -104,7 +104,7 @@ def measure_curves(
         Whether the golden answers made the scores. Used only if the scores do not record it.
     goal
         As for `reassess.operating_point`; without a goal, no threshold is chosen.
-    track
+    show_progress
         Wraps the numbers of the folds, for example to show progress.
 
     Raises
@@ -134,7 +134,9 @@ def measure_curves(
                 "leaving out golden answers needs the votes that the scores were made from",
                 fix="give votes and experts",
             )
-        out_of_sample = out_of_sample_scores(scores, votes, experts, rater_golden, original, leave_out, track=track)
+        out_of_sample = out_of_sample_scores(
+            scores, votes, experts, rater_golden, original, leave_out, show_progress=show_progress
+        )
     sources = (  # the first source that is not None decides
         golden.is_in_sample(scores),
         False if _is_method_known(scores) and not _uses_golden(scores) else None,
@@ -162,7 +164,7 @@ def out_of_sample_scores(
     original: LabelSets | None,
     leave_out: Literal["image"] | int,
     *,
-    track: Callable[[Sequence[int]], Iterable[int]] = iter,
+    show_progress: Callable[[Sequence[int]], Iterable[int]] = iter,
 ) -> Scores | None:
     """Compute the scores of each golden image without its golden answers; None without golden answers.
 
@@ -183,7 +185,7 @@ def out_of_sample_scores(
         votes = votes_on_golden
     rows = votes.find(items)
     parts = []
-    for number in track(np.unique(fold_of).tolist()):
+    for number in show_progress(np.unique(fold_of).tolist()):
         out_rows = np.flatnonzero(fold == number)
         fold_scores = recompute_scores(
             scores, votes, experts=experts.without_items(out_rows), rater_golden=golden, original=original

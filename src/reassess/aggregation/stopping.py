@@ -89,7 +89,7 @@ def replay_stops(
     max_votes: int | None = None,
     n_orders: int = _N_ORDERS,
     seed: int = 0,
-    track: Callable[[Sequence[int]], Iterable[int]] = iter,
+    show_progress: Callable[[Sequence[int]], Iterable[int]] = iter,
 ) -> tuple[StopReplay, ...]:
     """Replay votes on (image, class) questions in random orders, and stop each question by each rule.
 
@@ -109,7 +109,7 @@ def replay_stops(
         Largest number of votes per question; by default all.
     orders, seed
         Number of random orders, and their seed.
-    track
+    show_progress
         Wraps the numbers of the orders, for example to show progress.
 
     Examples
@@ -153,7 +153,7 @@ def replay_stops(
         np.empty(len(questions)),
     )
     counts = np.empty((len(rules), 4, n_orders), np.int64)
-    for order in track(range(n_orders)):
+    for order in show_progress(range(n_orders)):
         draws = np.random.default_rng((seed, order)).random(len(model_votes))
         shuffle_votes(model_votes.indptr, codes, table, start_probabilities, draws, running_probabilities)
         for row, rule in enumerate(rules):

@@ -184,7 +184,9 @@ def read_golden_votes_or_questions(
 ) -> Votes | Questions:
     """Read experts' votes, or golden questions without answers; `one_answer_only` rejects repeated votes."""
     try:
-        return read_votes(path, answers=reader.benchmark.answers, classes=reader.classes, once=one_answer_only)
+        return read_votes(
+            path, answers=reader.benchmark.answers, classes=reader.classes, raise_if_repeated=one_answer_only
+        )
     except DataError as error:
         try:
             return read_candidates(path, reader.classes).questions

@@ -86,7 +86,7 @@ class CleaningOutputs:
                 match=match,
                 **record,
                 force=call.force,
-                track=lambda names: with_progress(call, names, "making thumbnails"),
+                show_progress=lambda names: with_progress(call, names, "making thumbnails"),
             )
 
     def to_json(self, page_contents: ShownMistakes | None) -> dict[str, str | None]:
@@ -124,7 +124,12 @@ class ChooseOption:
     ) -> Cleaning:
         """Find wrong labels by a method; `checked_labels` are labels that people have checked."""
         return find_label_errors(
-            held_out, method, threshold=self.threshold, precision=self.precision, checked=checked_labels, sample=sample
+            held_out,
+            method,
+            threshold=self.threshold,
+            precision=self.precision,
+            checked_labels=checked_labels,
+            sample=sample,
         )
 
     def to_json(self, method: CleaningMethod) -> dict[str, Any]:

@@ -207,7 +207,7 @@ class PartReader:
         parts = dict(zip(self.parts, aligned_parts.values(), strict=True))
         files = {part: str(path) for part, path in self.files.items()}
         if must_share_images:
-            check_common_images(parts, files, self.benchmark, all_files_overlap=with_one_another)
+            check_common_images(parts, files, self.benchmark, all_files_share_images=with_one_another)
         warn_about_unknown_images(parts, files, self.benchmark)
         return parts
 

@@ -81,7 +81,7 @@ class Findings(LabelFindings):
         Number of bootstrap replicates of images, and of images and raters.
     seed
         Seed of the replicates.
-    track
+    show_progress
         Iterates over the numbers of replicates that resample raters, to show progress.
 
     Examples
@@ -102,7 +102,7 @@ class Findings(LabelFindings):
     collapsed: npt.NDArray[np.integer] | None = None
     replicates: int = 1000
     seed: int = 0
-    track: Callable[[Sequence[int]], Iterable[int]] = iter
+    show_progress: Callable[[Sequence[int]], Iterable[int]] = iter
 
     @classmethod
     def from_predictions(
@@ -224,7 +224,7 @@ class Findings(LabelFindings):
         if isinstance(self.relabelling, Missing):
             return self.relabelling
         return label_uncertainty(
-            self.panel, self.relabelling, replicates=self.replicates, seed=self.seed, track=self.track
+            self.panel, self.relabelling, replicates=self.replicates, seed=self.seed, show_progress=self.show_progress
         )
 
     @cached_property

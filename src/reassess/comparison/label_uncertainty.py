@@ -242,7 +242,7 @@ def label_uncertainty(
     *,
     replicates: int = 1000,
     seed: int = 0,
-    track: Callable[[Sequence[int]], Iterable[int]] = iter,
+    show_progress: Callable[[Sequence[int]], Iterable[int]] = iter,
 ) -> LabelUncertainty:
     """Measure models on resampled images, with label sets from the votes of resampled raters.
 
@@ -260,7 +260,7 @@ def label_uncertainty(
         Number of replicates, at least 40.
     seed
         Seed of the replicates.
-    track
+    show_progress
         Wraps the start numbers of blocks of replicates, for example to show progress.
 
     Returns
@@ -310,7 +310,7 @@ def label_uncertainty(
             fix="evaluate it with label sets from these votes",
         )
     rng = np.random.default_rng(seed)
-    for start in track(range(0, replicates, _BLOCK_REPLICATES)):
+    for start in show_progress(range(0, replicates, _BLOCK_REPLICATES)):
         parts.append(
             recount.count_replicates(
                 *_draw_replicates(relabelling, images, min(_BLOCK_REPLICATES, replicates - start), rng)

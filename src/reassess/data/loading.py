@@ -86,7 +86,9 @@ def read_classes(source: str | Path = "imagenet-classes") -> Classes:
     return read_class_file(*paths)
 
 
-def read_collapsed_classes(source: str | Path = "imagenet-collapsed", classes: Classes | None = None) -> npt.NDArray[np.int64]:
+def read_collapsed_classes(
+    source: str | Path = "imagenet-collapsed", classes: Classes | None = None
+) -> npt.NDArray[np.int64]:
     """Read pairs of classes where every image of the first class is also an image of the second.
 
     Most pairs are two names for the same thing, such as sunglass and sunglasses. ImageNet's table gives a reason and a
@@ -265,7 +267,7 @@ def read_votes(
     *,
     answers: Sequence[Id] | None = None,
     classes: Classes | None = None,
-    once: bool = False,
+    raise_if_repeated: bool = False,
 ) -> Votes:
     """Read votes of raters or experts.
 
@@ -290,7 +292,7 @@ def read_votes(
         All possible answers, for questions from invalid to valid; by default the answers in the file.
     classes
         The class list of the wnids and names; by default the names in the file.
-    once
+    raise_if_repeated
         Raise if a rater answered a question twice.
 
     Raises
@@ -305,7 +307,7 @@ def read_votes(
     >>> read_votes("imagenet-real-raters")
     Votes(924,810 votes by 85 raters on 184,962 items, answers no, maybe, yes)
     """
-    return read_vote_file(_resolve_path(source), answers=answers, classes=classes, one_answer_only=once)
+    return read_vote_file(_resolve_path(source), answers=answers, classes=classes, one_answer_only=raise_if_repeated)
 
 
 def _resolve_path(source: str | Path) -> Path:
@@ -329,9 +331,9 @@ def map_to_benchmark_classes(labels: _Labels, benchmark: Benchmark) -> _Labels:
 
 
 def are_scores_from_golden(scores: Path, golden: Path, *, benchmark: Benchmark = IMAGENET) -> bool | None:
-    """Return True if golden answers are known to have made the scores; None if it is unknown.
+    """Return True if the scores were surely computed with these golden answers; None if this is unknown.
 
-    It is certain if both are known files of the benchmark.
+    The result is True if both are known files of the benchmark.
 
     Scores from `reassess aggregate` record the golden answers they were made from, see `Scores.golden`.
     """

@@ -1,4 +1,4 @@
-"""A map over parts in worker processes, which compute later parts while the caller uses results."""
+"""A map over items in worker processes, which compute later items while the caller uses results."""
 
 import os
 import signal
@@ -17,15 +17,15 @@ _Result = TypeVar("_Result")
 
 
 def map_in_processes(
-    function: Callable[[_Item], _Result], parts: Sequence[_Item], n_workers: int, *, max_pending: int
+    function: Callable[[_Item], _Result], items: Sequence[_Item], n_workers: int, *, max_pending: int
 ) -> Generator[_Result, None, None]:
-    """Yield the result of a function for each part, in order, computed in worker processes if any."""
+    """Yield the result of a function for each item, in order; with 0 workers, compute in this process."""
     if n_workers == 0:
-        yield from map(function, parts)
+        yield from map(function, items)
         return
     pool = ProcessPoolExecutor(n_workers, get_context("spawn"), initializer=_start_worker, initargs=(function,))
     try:
-        yield from _submit_in_order(pool, parts, max_pending)
+        yield from _submit_in_order(pool, items, max_pending)
     except BrokenProcessPool as error:
         raise DataError(
             "process-ended",
@@ -39,11 +39,11 @@ def map_in_processes(
         pool.shutdown(cancel_futures=True)
 
 
-def _submit_in_order(pool: ProcessPoolExecutor, parts: Sequence[_Item], max_pending: int) -> Iterator[Any]:
-    """Submit parts to a pool, up to `max_pending` at a time; yield the results in order."""
+def _submit_in_order(pool: ProcessPoolExecutor, items: Sequence[_Item], max_pending: int) -> Iterator[Any]:
+    """Submit items to a process pool, up to `max_pending` at a time; yield the results in order."""
     futures: deque[Future[Any]] = deque()
-    for part in parts:
-        futures.append(pool.submit(_call_worker_function, part))
+    for item in items:
+        futures.append(pool.submit(_call_worker_function, item))
         if len(futures) >= max_pending:
             yield futures.popleft().result()
     while futures:
@@ -68,5 +68,5 @@ def _exit_after_parent() -> None:
         os._exit(1)
 
 
-def _call_worker_function(part: Any) -> Any:
-    return _worker_function[0](part)
+def _call_worker_function(item: Any) -> Any:
+    return _worker_function[0](item)

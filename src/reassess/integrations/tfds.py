@@ -103,7 +103,7 @@ class ImagenetReal(tfds.core.GeneratorBasedBuilder):
         )
         labels = read_labels().evaluation_labels
         names = tuple(path.rpartition("/")[2] for path in images.paths)
-        with add_error_place(images.place):
+        with add_error_place(images.source_path):
             _check_images(names, labels, is_complete=self.builder_config.name == "full")
         return {"validation": self._generate_examples(images, names, labels)}
 

@@ -138,7 +138,7 @@ class ImageNetReaL(VisionDataset):
         ids, sizes = self.labels.classes_of_rows(self._rows)
         rest = iter(ids.tolist())
         self.targets = [tuple(islice(rest, size)) for size in sizes.tolist()]
-        paths = (f"{self._files.place}/{path}" for path in self._files.paths)
+        paths = (f"{self._files.source_path}/{path}" for path in self._files.paths)
         self.samples = list(zip(paths, self.targets, strict=True))
         self._set_classes(self.labels.classes)
         if {"original", "scores"} & set(self.target_type):
@@ -191,7 +191,7 @@ class ImageNetReaL(VisionDataset):
             raise DataError(
                 "unknown-image",
                 f"{len(missing):,} of {len(rows):,} images are not in {labels_name}",
-                where=self._files.place,
+                where=self._files.source_path,
                 allowed=f"names such as {join_first(labels.images, max_items=2)}",
                 found=join_first(missing, max_items=3),
                 fix="move these images, or use labels that contain them; training images have no reassessed labels",

@@ -30,7 +30,7 @@ _CHOICE_SAMPLES = 200  # points along the line that labels should not cover
 def save_curves(
     path: Path, curves: Sequence[MeasuredCurve], rules: Sequence[Rule] = (), *, force: bool = False
 ) -> None:
-    """Draw precision-recall curves and simple rules into a file."""
+    """Save a figure of precision-recall curves and simple rules."""
     save_figure(path, partial(plot_curves, curves=curves, rules=rules), title="Precision and recall", force=force)
 
 
@@ -126,7 +126,7 @@ def _curve_points(curve: Curve) -> npt.NDArray[np.float64]:
 
 
 def _has_enough_questions(curve: Curve) -> npt.NDArray[np.bool_]:
-    """Return which points of a curve keep enough questions, or all questions."""
+    """Return at which points of a curve enough questions are kept, or all questions."""
     return curve.n_kept >= min(_MIN_KEPT_QUESTIONS, len(curve.golden))
 
 
@@ -144,7 +144,7 @@ def _select_distant_anchors(
 
 
 def save_replays(path: Path, replays: Mapping[str, Sequence[StopReplay]], *, force: bool = False) -> None:
-    """Draw the votes that stop rules use against how well their labels agree with those of all votes."""
+    """Save a figure of the votes that each stop rule uses and the agreement of its labels with all votes."""
     save_figure(path, partial(_plot_replays, replays=replays), title="Votes that a stop rule saves", force=force)
 
 
@@ -178,7 +178,7 @@ def _plot_replays(drawing: Drawing, replays: Mapping[str, Sequence[StopReplay]])
 
 
 def save_model_choice(path: Path, choice: ModelChoice, *, force: bool = False) -> None:
-    """Draw recall over the number of candidates, for the best and the chosen subsets of models."""
+    """Save a figure of recall by number of candidates, for the best and the chosen subsets of models."""
     save_figure(path, partial(_plot_choice, choice=choice), title="Models to propose candidates", force=force)
 
 

@@ -128,11 +128,11 @@ def _make_difference_table(findings: Findings) -> Table | None:
     return make_table("differences", "Differences between models, on the same images", columns, rows)
 
 
-def _significance_cells(part: Difference | None) -> tuple[Cell, Cell, Cell]:
-    if part is None:
+def _significance_cells(difference: Difference | None) -> tuple[Cell, Cell, Cell]:
+    if difference is None:
         return None, None, None
-    interval = interval_to_percent(part.raters_interval or part.interval)
-    return to_percent(part.difference), interval, part.final_p_value
+    interval = interval_to_percent(difference.raters_interval or difference.interval)
+    return to_percent(difference.difference), interval, difference.final_p_value
 
 
 def _make_mistake_table(findings: Findings) -> Table | None:

@@ -208,7 +208,7 @@ def measure_scores(
             leave_out=leave_out,
             in_sample=are_scores_from_golden(path, curve_parts.golden_file, benchmark=curve_parts.benchmark),
             goal=goal,
-            track=partial(with_progress, call, label=f"{file}, out-of-sample"),
+            show_progress=partial(with_progress, call, label=f"{file}, out-of-sample"),
         )
 
 
@@ -240,9 +240,14 @@ def _replay_votes(
         if first_votes is not None:
             first_votes = first_votes.restrict(first_votes.find(curve_parts.votes.items))
         rules = sorted({*stop_rules, *DEFAULT_STOP_RULES}, key=lambda rule: (rule.low, -rule.high))
-        track = partial(with_progress, call, label=f"{curve.file}, replaying votes")
+        show_progress = partial(with_progress, call, label=f"{curve.file}, replaying votes")
         return replay_stops(
-            curve_parts.votes, recomputed.model, rules, threshold=threshold, initial_votes=first_votes, track=track
+            curve_parts.votes,
+            recomputed.model,
+            rules,
+            threshold=threshold,
+            initial_votes=first_votes,
+            show_progress=show_progress,
         )
 
 

@@ -105,12 +105,12 @@ def report(
         output,
         findings,
         images=image_place,
-        mistakes=limit,
-        short=short,
-        files=file_by_name,
+        max_mistakes=limit,
+        is_short=short,
+        file_names=file_by_name,
         **call.describe_command(),
         force=call.force,
-        track=partial(with_progress, call),
+        show_progress=partial(with_progress, call),
     )
     if call.json:
         call.print_json("report", _to_json(findings, file_by_name, output, gallery))

@@ -63,7 +63,7 @@ ONE_VOTE = Votes.from_columns(
 )
 SCORES = Scores(Questions.from_columns(["a.png"], np.array([0])), np.array([1.0]))
 MODEL = Predictions.from_ids([0], images=["a.png"])
-READ_CLASSES = ("collapsed", "groups", "labels", "original", "predictions", "scores", "votes")
+READ_CLASSES = ("collapsed_classes", "groups", "labels", "original_labels", "predictions", "scores", "votes")
 READERS: list[Callable[..., Any]] = [getattr(reassess, f"read_{name}") for name in READ_CLASSES]
 
 

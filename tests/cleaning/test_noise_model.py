@@ -99,8 +99,8 @@ def slow_expectation(images: ClassCandidates, model: NoiseModel) -> dict[str, li
         correct.append(posterior[label])
         likeliest.append(max(sorted(ids), key=posterior.__getitem__))
     return {
-        "counts": counts,
-        "divisors": exposure,
+        "counts_by_truth_and_label": counts,
+        "count_divisors": exposure,
         "probability_sums": chances,
         "posterior_sums": truths,
         "label_log_probabilities": logs,
@@ -125,13 +125,13 @@ def test_only_negligible_true_classes_are_left_out(seed: int) -> None:
     noise = rng.dirichlet(np.full(12, 0.3), 12) + 1e-5
     model = NoiseModel(2.0, 0.6, np.zeros(12), noise / noise.sum(axis=1, keepdims=True), 1.0)
     found, expected = model.compute_expected_truths(images), slow_expectation(images, model)
-    for name in ("label_quality", "counts", "posterior_sums"):
+    for name in ("label_quality", "counts_by_truth_and_label", "posterior_sums"):
         off = np.abs(getattr(found, name) - np.array(expected[name]))
         assert off.max() <= 12 * NEGLIGIBLE * (1 if name == "label_quality" else len(images)), name
     single = images.select_rows(np.arange(1))
     pruned, whole = (
         model.compute_expected_truths(single).counts_by_truth_and_label,
-        np.array(slow_expectation(single, model)["counts"]),
+        np.array(slow_expectation(single, model)["counts_by_truth_and_label"]),
     )
     assert ((pruned == 0) & (whole > 0)).sum() >= 1
     assert not (whole[pruned == 0] > NEGLIGIBLE).any()

@@ -246,7 +246,7 @@ def test_page_and_command_line_explain_label_uncertainty_alike(
     results.__dict__["uncertainty"] = uncertainty  # replaces the cached property
     assert note in part(results, "headline").notes
     printed: list[str] = []
-    print_comparison(SimpleNamespace(note=printed.append, info=printed.append), results)
+    print_comparison(SimpleNamespace(add_note=printed.append, print_line=printed.append), results)
     assert note in " ".join(f"{line[0].upper()}{line[1:]}." for line in printed)
     assert DIFFERENCE_EXPLANATION in printed
     assert f"{DIFFERENCE_EXPLANATION}. " in part(results, "comparison").notes[0]

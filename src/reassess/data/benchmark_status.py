@@ -176,7 +176,7 @@ def check_benchmark(name_or_folder: str | Path) -> BenchmarkCheck:
     >>> _ = (folder / "labels.json").write_text('{"a.png": ["cat"], "c.png": []}')
     >>> check = check_benchmark(folder)
     >>> check.mismatches[0]
-    NameProblem(thing='image', description='in labels and not in original', count=1, examples=('c.png',), fix=None)
+    NameProblem(name_kind='image', description='in labels and not in original', count=1, examples=('c.png',), fix=None)
     >>> [command for command, parts in check.missing_parts.items() if not parts]
     ['evaluate', 'compare', 'report', 'show', 'clean', 'propose']
     """

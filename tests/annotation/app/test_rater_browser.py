@@ -1,6 +1,7 @@
 """The rating page in a browser: keys, zoom, going back, and phones."""
 
 import random
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -87,15 +88,19 @@ def test_second_half_of_a_double_click_does_not_answer_for_the_next_image(work: 
     begun = work(sizes=(1, 1))
     view = begun.sign_in("ann", view=begun.browse())
     view.evaluate("localStorage.setItem('reassess advance', 'on')")
+    view.clock.install()
     view.reload()
     address = shown(view)
+    view.clock.pause_at(time.time() + 3600)
     view.locator("[data-answer='2']:visible").click()
+    view.clock.run_for(250)  # then the page advances
     wait_for_next(view, address)
     shown(view)
     view.locator("[data-answer='2']:visible").click()
     assert view.locator("#rows [aria-pressed=true]").count() == 0
-    view.wait_for_timeout(600)
+    view.clock.run_for(500)
     view.locator("[data-answer='0']:visible").click()
+    view.clock.run_for(250)
     panel(view, "finished")
     assert begun.kept() == [0, 2]
 

@@ -74,7 +74,7 @@ def compare(
         **inputs.findings_arguments,
         threshold=inputs.threshold,
         seed=seed,
-        track=lambda items: with_progress(call, items, "resampling raters"),
+        show_progress=lambda items: with_progress(call, items, "resampling raters"),
         **inputs.join_arguments(call),
     )
     with write_atomically():

@@ -142,7 +142,7 @@ def _load_findings(
         score_source=score_sources[0] if score_sources else _SCORE_INPUT_NAMES[0],
         in_sample=inputs.is_in_sample,
         leaderboard=read_leaderboard(*(call.add_input("leaderboard", path) for path in tables)) if tables else None,
-        track=lambda items: with_progress(call, items, "resampling raters"),
+        show_progress=lambda items: with_progress(call, items, "resampling raters"),
         **inputs.join_arguments(call),
     )
 

@@ -60,9 +60,9 @@ def measure_random_orders(rng: np.random.Generator) -> Iterator[list[object]]:
                 ids = simulate_predictions(rng, sample.truth, accuracy)
                 class_list = sample.find(np.argsort(order)[ids])
                 if class_list is not None:
-                    correct.append(np.mean(class_list.class_of == order))
-                    undecided.append(len(class_list.undecided) / 1000)
-                    accuracy_by_list = np.mean(class_list.class_of[np.argsort(order)[ids]] == sample.truth)
+                    correct.append(np.mean(class_list.class_of_id == order))
+                    undecided.append(len(class_list.undecided_classes) / 1000)
+                    accuracy_by_list = np.mean(class_list.class_of_id[np.argsort(order)[ids]] == sample.truth)
                     too_high.append(accuracy_by_list - np.mean(ids == sample.truth))
             means = "/".join(f"{100 * np.mean(v):.1f}" for v in (correct, undecided, too_high)) if correct else "-"
             cells.append(f"{len(correct)}: {means}")

@@ -54,9 +54,9 @@ def check_rows(board: Leaderboard) -> Iterator[tuple[float, bool]]:
     for held_out in dict.fromkeys(board.families):
         others = Leaderboard(tuple(entry for family, entry in rows if family != held_out))
         for entry in (entry for family, entry in rows if family == held_out):
-            expected = place_models(others, [entry])[0].expected
+            expected = place_models(others, [entry])[0].expected_accuracy
             assert expected is not None
-            yield entry.original, expected.low <= entry.real <= expected.high
+            yield entry.original, expected.interval_low <= entry.real <= expected.interval_high
 
 
 def main() -> None:

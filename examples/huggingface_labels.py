@@ -15,7 +15,7 @@ disable_progress_bars()
 original = read_original_labels()
 images = Dataset.from_dict({"file_name": original.images, "predicted": original.indices}).shuffle(seed=1)
 
-labelled = with_real_labels(images, image="file_name")
+labelled = with_real_labels(images, image_column="file_name")
 scored = labelled.filter(lambda row: row["real_label"])  # images with an empty label set do not count
 hits = sum(row["predicted"] in row["real_label"] for row in scored)
 print(f"ReaL accuracy of the original labels: {hits:,} of {len(scored):,}, {100 * hits / len(scored):.2f} %")

@@ -74,7 +74,7 @@ def one_hot(class_of: Mapping[str, Iterable[int]]) -> TrainingTargets:
 
 def top_1(result: Evaluation) -> tuple[Proportion, Proportion]:
     """Return the top-1 accuracy by people's classes and by the dataset's labels."""
-    return result.real[1], result.original[1]
+    return result.real_accuracy[1], result.original_accuracy[1]
 
 
 def spread(values: list[float]) -> str:

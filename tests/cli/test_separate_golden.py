@@ -138,12 +138,12 @@ def test_findings_include_golden_images(rated_folder: Path) -> None:
     assert len(scores) == len(result.scores) + 2 * IN_PART
     labels = label_sets(scores, 0.8)
     models = {"one": Predictions.from_ids(np.zeros(len(labels), int), labels.images, classes=labels.classes)}
-    known = {"scores": scores, "votes": votes, "experts": experts, "rater_golden": golden}
+    known = {"scores": scores, "votes": votes, "experts": experts, "rater_golden_votes": golden}
     findings = Findings.from_predictions(models, labels, **known, threshold=0.8)
     assert not isinstance(findings.relabelling, Missing)
     assert findings.relabelling.questions.images == scores.images[: MAIN + GOLDEN]  # experts decide the last one
-    assert not isinstance(findings.curves, Missing)
-    given, out_of_sample = findings.curves
+    assert not isinstance(findings.precision_recall_curves, Missing)
+    given, out_of_sample = findings.precision_recall_curves
     assert (given.curve.in_sample, out_of_sample.curve.in_sample) == (True, False)
     assert given.curve.golden.n_unrated == len(golden_truth(experts)) - 2 * GOLDEN
 

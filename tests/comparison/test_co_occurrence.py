@@ -28,8 +28,9 @@ def test_pairs_do_not_depend_on_order_of_images(sets: Any, random: Random) -> No
     expected = count_pairs(sets)
     assert dict(zip(pairs, counts.image_counts.tolist(), strict=True)) == expected
     assert pairs == sorted(expected, key=lambda pair: (-expected[pair], pair))
-    frequent_pairs = [tuple(p) for p in counts.select_frequent_pairs(2).tolist()]
-    assert frequent_pairs == [pair for pair in pairs if expected[pair] >= 2]
+    assert [tuple(p) for p in counts.select_frequent_pairs(2).tolist()] == [
+        pair for pair in pairs if expected[pair] >= 2
+    ]
     random.shuffle(sets)
     assert co_occurrence(numbered_labels(sets)).class_pairs.tolist() == counts.class_pairs.tolist()
 

@@ -20,16 +20,24 @@ def test_missing_parts_have_reasons() -> None:
     findings = Findings.from_predictions(MODELS, LABELS)
     reasons = {
         name: str(getattr(findings, name))
-        for name in ("uncertainty", "rater_scores", "relabelling", "curves", "preferences", "biases", "trend")
+        for name in (
+            "uncertainty",
+            "rater_scores",
+            "relabelling",
+            "precision_recall_curves",
+            "preferences",
+            "labelling_biases",
+            "trend",
+        )
     }
     no_original = "original labels of these images are missing"
     assert reasons == {
         "uncertainty": "votes are missing",
         "rater_scores": "votes are missing",
         "relabelling": "votes are missing",
-        "curves": "scores are missing",
+        "precision_recall_curves": "scores are missing",
         "preferences": no_original,
-        "biases": no_original,
+        "labelling_biases": no_original,
         "trend": "a leaderboard is missing",
     }
     assert (findings.placements, findings.original_label_accuracy) == ((), None)
@@ -39,19 +47,19 @@ def test_models_are_evaluated_and_sorted_on_common_images() -> None:
     findings = Findings.from_predictions(MODELS.items(), LABELS, replicates=50, seed=3)
     assert findings.models == ("best", "middle", "worst")
     for name, predictions in MODELS.items():
-        assert findings.evaluations[name].real == evaluate(predictions, LABELS).real
+        assert findings.evaluations[name].real_accuracy == evaluate(predictions, LABELS).real_accuracy
     expected = rank_models(Panel.from_predictions(MODELS, LABELS), replicates=50, seed=3)
     assert isinstance(expected, type(findings.ranking))
     assert str(findings.ranking) == str(expected)
     pairs = [("worst", "best"), ("worst", "middle"), ("best", "middle")]
     tests = compare_every_pair(findings.panel)
-    assert list(findings.pairs) == [compare(findings.panel, a, b, tests=tests) for a, b in pairs]
+    assert list(findings.comparisons) == [compare(findings.panel, a, b, tests=tests) for a, b in pairs]
 
 
 def test_many_models_are_compared_with_neighbours(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("reassess.comparison.findings._MAX_MODELS_FOR_ALL_PAIRS", 2)
     findings = Findings.from_predictions(MODELS, LABELS)
-    assert [(pair.a, pair.b) for pair in findings.pairs] == [("best", "middle"), ("middle", "worst")]
+    assert [(pair.model_a, pair.model_b) for pair in findings.comparisons] == [("best", "middle"), ("middle", "worst")]
 
 
 def test_one_model_and_empty_label_sets_have_no_ranking() -> None:

@@ -69,7 +69,11 @@ def test_text_has_counts_and_images_have_names() -> None:
         "2 images with labels in both: 1 equal (50.00 %), 1 overlap, 0 disjoint\n"
         "unlabelled: 1 image in the first, 1 image in the second, 0 images in both"
     )
-    assert (agreement.images_of("overlap"), agreement.images_of("first_unlabelled"), len(agreement)) == (
+    assert (
+        agreement.images_with_agreement("overlap"),
+        agreement.images_with_agreement("first_unlabelled"),
+        len(agreement),
+    ) == (
         ("b",),
         ("d",),
         4,
@@ -122,7 +126,7 @@ def test_empty_label_sets_fit_any_class_list(direction: int) -> None:
     assert (agreement.counts["first_unlabelled"], agreement.counts["second_unlabelled"]) == expected
     assert agreement.to_json()["by_class"][0]["name"] == "dog"
     diff = label_diff(*pair[::direction])
-    assert (diff.n_emptied, diff.n_filled) == ((1, 0) if direction == 1 else (0, 1))
+    assert (diff.n_images_emptied, diff.n_images_filled) == ((1, 0) if direction == 1 else (0, 1))
 
 
 def test_different_classes_raise() -> None:

@@ -24,22 +24,28 @@ def test_changes_match_python_sets(first: dict[str, Any], second: dict[str, Any]
     diff = label_diff(labels_of(first), labels_of(second))
     changed = [name for name in shared if first[name] != second[name]]
     assert diff.n_images == len(shared)
-    assert dict(diff.added.sets()) == {name: second[name] - first[name] for name in changed}
-    assert dict(diff.removed.sets()) == {name: first[name] - second[name] for name in changed}
+    assert dict(diff.added_labels.sets()) == {name: second[name] - first[name] for name in changed}
+    assert dict(diff.removed_labels.sets()) == {name: first[name] - second[name] for name in changed}
     assert diff.n_common_labels == sum(len(first[name] & second[name]) for name in shared)
     assert set(diff.images_only_in_first) == first.keys() - second.keys()
     assert set(diff.images_only_in_second) == second.keys() - first.keys()
-    assert diff.n_emptied == sum(bool(first[name]) and not second[name] for name in shared)
-    assert diff.n_filled == sum(bool(second[name]) and not first[name] for name in shared)
+    assert diff.n_images_emptied == sum(bool(first[name]) and not second[name] for name in shared)
+    assert diff.n_images_filled == sum(bool(second[name]) and not first[name] for name in shared)
     either = sum(len(first[name] | second[name]) for name in shared)
     assert diff.jaccard == (diff.n_common_labels / either if either else None)
     counts = diff.count_by_class()
-    added, removed = ([i for ids in part.sets().values() for i in ids] for part in (diff.added, diff.removed))
+    added, removed = (
+        [i for ids in part.sets().values() for i in ids] for part in (diff.added_labels, diff.removed_labels)
+    )
     assert counts == {i: (added.count(i), removed.count(i)) for i in {*added, *removed}}
     assert list(counts) == sorted(counts, key=lambda i: (-sum(counts[i]), i))
     reverse = label_diff(labels_of(second), labels_of(first))
-    assert diff.added.sets() == reverse.removed.sets()
-    assert (diff.n_emptied, diff.n_filled, diff.jaccard) == (reverse.n_filled, reverse.n_emptied, reverse.jaccard)
+    assert diff.added_labels.sets() == reverse.removed_labels.sets()
+    assert (diff.n_images_emptied, diff.n_images_filled, diff.jaccard) == (
+        reverse.n_images_filled,
+        reverse.n_images_emptied,
+        reverse.jaccard,
+    )
 
 
 def test_validation_images_are_joined_by_number_and_classes_by_name() -> None:
@@ -48,7 +54,7 @@ def test_validation_images_are_joined_by_number_and_classes_by_name() -> None:
     name = f"val/{validation_name(7, '_n1.png')}"
     second = LabelSets.from_lists([name], [[0, 1]], Classes(2, names=("dog", "cat")))
     diff = label_diff(first, second)
-    assert (diff.added.sets(), diff.n_common_labels) == ({validation_name(7): {1}}, 1)
+    assert (diff.added_labels.sets(), diff.n_common_labels) == ({validation_name(7): {1}}, 1)
     assert diff.to_json()["by_class"] == [{"class": 1, "name": "dog", "added": 1, "removed": 0}]
     with_names = LabelSets.from_lists(["a"], [[0, 1]], Classes(2, names=("cat", "dog")))
     for pair in ((labels_of({"a": {0}}), with_names), (with_names, labels_of({"a": {0}}))):
@@ -78,11 +84,11 @@ def test_lower_threshold_only_adds_labels(
     real_scores: Scores, real_original: LabelSets, real_labels: LabelSets
 ) -> None:
     diff = label_diff(real_labels, label_sets(real_scores, 0.5, original=real_original))
-    assert (diff.n_images, len(diff.images_only_in_first), diff.removed.indices.size, diff.n_emptied) == (
+    assert (diff.n_images, len(diff.images_only_in_first), diff.removed_labels.indices.size, diff.n_images_emptied) == (
         50_000,
         0,
         0,
         0,
     )
     between = (real_scores.values >= 0.5) & (real_scores.values < 0.8)
-    assert diff.added.indices.size == np.count_nonzero(between)
+    assert diff.added_labels.indices.size == np.count_nonzero(between)

@@ -135,8 +135,8 @@ def test_pairs_are_tested_with_at_most_one_original_label(small: Study, n_origin
     original = LabelSets.from_lists(labels.images[:n_original], [[0]] * n_original)
     panel = Panel.from_ids("abc", panel.top1, labels, original=original)
     tests = compare_every_pair(panel, label_uncertainty(panel, again, replicates=40))
-    assert (tests.change is None) == (n_original == 0)
-    assert n_original == 0 or np.isfinite(tests.change.standard_deviations).all()
+    assert (tests.change_tests is None) == (n_original == 0)
+    assert n_original == 0 or np.isfinite(tests.change_tests.standard_deviations).all()
 
 
 def test_accuracy_interval_is_corrected_for_bias_and_clipped() -> None:

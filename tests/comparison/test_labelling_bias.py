@@ -60,7 +60,7 @@ def test_counts_match_reference_in_any_order_of_images(images: Images, random: R
     bias = measured(dict(rows))
     assert bias.total.by_label_count == {size: Proportion(*by_size[size]) for size in sorted(by_size)}
     n = sum(count for _, count in by_size.values())
-    assert bias.total.by_model == Proportion(sum(hits for hits, _ in by_size.values()), n)
+    assert bias.total.model_share == Proportion(sum(hits for hits, _ in by_size.values()), n)
     assert bias.total.chance_share == (pytest.approx(float(chance / n)) if n else None)
     assert (bias.total.p_value is None) == (n == 0)
     counted: Counter[Any] = Counter()
@@ -81,13 +81,13 @@ def test_images_count_only_if_prediction_and_original_label_are_valid() -> None:
         "the prediction is not valid": ({1, 2}, 1, 3),
         "no valid class": (set(), 1, 1),
     }
-    assert measured(images).total.by_model == Proportion(0, 0)
+    assert measured(images).total.model_share == Proportion(0, 0)
     assert str(measured(images)) == (
         "one: no image with several valid classes has a valid prediction and a valid original label"
     )
     labels, original = LabelSets.from_lists(["a", "b"], [[0, 1], [0, 1]]), LabelSets.from_lists(["b"], [[1]])
     panel = Panel.from_ids(["one"], np.array([[0, 0]]), labels, original=original)
-    assert labelling_biases(panel, labels, original)[0].total.by_model == Proportion(0, 1)
+    assert labelling_biases(panel, labels, original)[0].total.model_share == Proportion(0, 1)
 
 
 def test_json_counts_original_and_predicted_class_of_each_pair() -> None:
@@ -150,10 +150,10 @@ def test_favourite_is_valid_class_with_highest_score(seed: int) -> None:
         for group in ("all", groups[original]):
             hits[group] += favourite == original
             rated[group] += 1
-    assert bias.total.raters_favourite == Proportion(hits["all"], rated["all"])
+    assert bias.total.raters_favourite_share == Proportion(hits["all"], rated["all"])
     for group, part in bias.by_group.items():
-        assert part.raters_favourite == Proportion(hits[group], rated[group])
-    for name in ("by_model", "raters_favourite"):
+        assert part.raters_favourite_share == Proportion(hits[group], rated[group])
+    for name in ("model_share", "raters_favourite_share"):
         parts = [getattr(part, name) for part in bias.by_group.values()]
         assert sum(parts, Proportion(0, 0)) == getattr(bias.total, name)
 
@@ -185,16 +185,16 @@ def test_favourite_exceeds_chance_on_imagenet_except_animals(
     panel = Panel.from_ids(["own"], real_original.indices[None], real_labels, original=real_original)
     (bias,) = labelling_biases(panel, real_labels, real_original, rater_scores, groups=IMAGENET.groups)
     animals, others = bias.by_group["animals"], bias.by_group["others"]
-    assert animals.raters_favourite == Proportion(435, 1_366)  # 31.8 %
-    assert others.raters_favourite == Proportion(2_691, 5_082)  # 53.0 %
+    assert animals.raters_favourite_share == Proportion(435, 1_366)  # 31.8 %
+    assert others.raters_favourite_share == Proportion(2_691, 5_082)  # 53.0 %
     assert (round(animals.chance_share, 3), round(others.chance_share, 4)) == (0.484, 0.4315)
-    assert bias.total.raters_favourite == Proportion(3_126, 6_448)
+    assert bias.total.raters_favourite_share == Proportion(3_126, 6_448)
 
 
 def test_original_labels_always_pick_themselves(real_labels: LabelSets, real_original: LabelSets) -> None:
     panel = Panel.from_ids(["own"], real_original.indices[None], real_labels, original=real_original)
     (bias,) = labelling_biases(panel, real_labels, real_original)
-    assert bias.total.by_model == Proportion(6_448, 6_448)
+    assert bias.total.model_share == Proportion(6_448, 6_448)
     assert bias.total.chance_share == pytest.approx(0.443, abs=0.0005)
     assert str(bias).endswith("100.0 % [99.94, 100.0]; by chance 44.26 %, p < 1e-300")
     assert not bias.pair_counts[:, [0, 1], [1, 0]].any()

@@ -59,10 +59,10 @@ def test_preferences_match_reference_in_any_order(seed: int) -> None:
         ["one"], np.array([[predicted[image] for image in labels.images]]), labels, original=originals
     )
     (preference,) = preferences(panel, originals, scores_of(scores), scores_of(rater_scores))
-    by_raters = slow(predicted, original, rater_scores).by_scores
+    by_raters = slow(predicted, original, rater_scores).preferences_by_scores
     expected = slow(predicted, original, scores)
     assert preference.total == Disagreements(
-        expected.n_images, expected.n_unrated_images, expected.by_scores, by_raters
+        expected.n_images, expected.n_unrated_images, expected.preferences_by_scores, by_raters
     )
     assert preference.by_group == {}
     shuffled = scores_of({pair: scores[pair] for pair in [list(scores)[i] for i in rng.permutation(len(scores))]})
@@ -118,8 +118,15 @@ def test_original_label_vote_changes_scores_only_on_animals(
     own, preference = preferences(panel, real_original, real_scores, rater_scores, groups=IMAGENET.groups)
     assert own.total == Disagreements(0, 0, PreferenceCounts(0, 0, 0), PreferenceCounts(0, 0, 0))
     animals, others = preference.by_group["animals"], preference.by_group["others"]
-    assert preference.total.n_images == animals.n_images + others.n_images == preference.total.by_scores.model_share.n
+    assert (
+        preference.total.n_images
+        == animals.n_images + others.n_images
+        == preference.total.preferences_by_scores.model_share.n
+    )
     assert preference.total.n_unrated_images == 0
-    assert animals.by_raters.model_share.hits > animals.by_scores.model_share.hits
+    assert animals.preferences_by_rater_scores.model_share.hits > animals.preferences_by_scores.model_share.hits
     # The published score of an animal includes the original label's "no", also if the label is not an animal.
-    assert abs(others.by_raters.n_model - others.by_scores.n_model) <= 0.002 * others.n_images
+    assert (
+        abs(others.preferences_by_rater_scores.n_prefer_model - others.preferences_by_scores.n_prefer_model)
+        <= 0.002 * others.n_images
+    )

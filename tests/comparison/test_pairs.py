@@ -28,11 +28,11 @@ MANY = replace(A, holm_p_value=0.05)
 def test_hits_are_counted_on_images_with_labels() -> None:
     """By hand: both models are correct on images 0, 4 and 7, only one on 1, 3 and 6, only two on 5."""
     comparison = compare(PANEL, "one", "two")
-    assert (comparison.a, comparison.b, comparison.n_images) == ("one", "two", 8)
-    assert comparison.real == PairedHits(n=7, n_both=3, n_only_a=3, n_only_b=1)
-    assert comparison.original == PairedHits(n=7, n_both=2, n_only_a=2, n_only_b=1)
-    real = comparison.real
-    assert (real.accuracy_a.hits, real.accuracy_b.hits, real.difference, real.p_value) == (
+    assert (comparison.model_a, comparison.model_b, comparison.n_images) == ("one", "two", 8)
+    assert comparison.real_hits == PairedHits(n=7, n_both=3, n_only_a=3, n_only_b=1)
+    assert comparison.original_hits == PairedHits(n=7, n_both=2, n_only_a=2, n_only_b=1)
+    real = comparison.real_hits
+    assert (real.accuracy_a.hits, real.accuracy_b.hits, real.mean_difference, real.p_value) == (
         6,
         4,
         2 / 7,
@@ -41,7 +41,7 @@ def test_hits_are_counted_on_images_with_labels() -> None:
     only = disagreements_table(PANEL, [("one", "two")], Classes())
     assert only.select("image", "correct").rows() == [(f"{i}.png", "one") for i in (1, 3, 6)] + [("5.png", "two")]
     same = compare(PANEL, "one", "one")
-    assert (same.real.difference, same.real.interval, same.real.p_value) == (0, (0, 0), 1)
+    assert (same.real_hits.mean_difference, same.real_hits.interval, same.real_hits.p_value) == (0, (0, 0), 1)
     assert message(compare, PANEL, "one", "three") == "unknown model\n  allowed: one, two\n  found:   'three'"
 
 
@@ -59,12 +59,12 @@ def test_swapped_models_give_negated_differences(seed: int) -> None:
     original = LabelSets.from_lists(labels.images, [[i % 3] for i in range(300)]) if seed % 2 else None
     predicted = {name: np.where(rng.random(300) < 0.3, np.arange(300) % 3, rng.integers(0, 4, 300)) for name in "ab"}
     panel = Panel.from_predictions(predicted, labels, original=original)
-    real, swapped = compare(panel, "a", "b").real, compare(panel, "b", "a").real
+    real, swapped = compare(panel, "a", "b").real_hits, compare(panel, "b", "a").real_hits
     assert (real.n_only_a, real.n_only_b, real.n_both) == (swapped.n_only_b, swapped.n_only_a, swapped.n_both)
-    assert real.difference == -swapped.difference
+    assert real.mean_difference == -swapped.mean_difference
     assert real.interval == tuple(-bound for bound in reversed(swapped.interval))
     assert real.p_value == swapped.p_value
-    assert real.better_sign == -swapped.better_sign
+    assert real.winner_sign == -swapped.winner_sign
     assert disagreements_table(panel, [("a", "b")], Classes())["correct"].to_list().count("a") == real.n_only_a
 
 
@@ -112,7 +112,7 @@ def test_verdict_includes_change_of_lead_if_labels_disagree(change: AccuracyChan
     assert Comparison("a", "b", 1000, A, A, A, change).verdict == "a is better than b, also by original labels"
     neither = "no significant difference between a and b, by reassessed or original labels"
     assert Comparison("a", "b", 1000, SAME, SAME, SAME, change).verdict == neither + (
-        words if change.better_sign else ""
+        words if change.winner_sign else ""
     )
 
 
@@ -140,14 +140,16 @@ def test_change_matches_loop_over_images(seed: int) -> None:
     ]
     changes = Counter(real - original for real, original in zip(*leads, strict=True))
     comparison = compare(panel, "a", "b")
-    assert comparison.change.n == comparison.original_scored.n == len(both)
-    assert dict(comparison.change.images_by_change) == {value: count for value, count in changes.items() if value}
-    assert comparison.change.difference == pytest.approx((sum(leads[0]) - sum(leads[1])) / len(both))
-    assert comparison.original_scored.difference == pytest.approx(sum(leads[1]) / len(both))
+    assert comparison.accuracy_change.n == comparison.original_hits_on_scored.n == len(both)
+    assert dict(comparison.accuracy_change.n_images_by_change) == {
+        value: count for value, count in changes.items() if value
+    }
+    assert comparison.accuracy_change.mean_difference == pytest.approx((sum(leads[0]) - sum(leads[1])) / len(both))
+    assert comparison.original_hits_on_scored.mean_difference == pytest.approx(sum(leads[1]) / len(both))
     sums = signed_sums([abs(value) for value in changes.elements() if value])
     total = abs(sum(changes.elements()))
     extreme = sum(ways for other, ways in sums.items() if abs(other) >= total)
-    assert comparison.change.p_value == pytest.approx(extreme / sum(sums.values()))
+    assert comparison.accuracy_change.p_value == pytest.approx(extreme / sum(sums.values()))
 
 
 @given(st.integers(0, 2**32 - 1))
@@ -157,16 +159,16 @@ def test_better_follows_interval_over_images_and_raters(seed: int) -> None:
     pair = PairedHits(1000, 700, *rng.integers(0, 100, 2).tolist(), standard_deviation=float(rng.uniform(0, 0.05)))
     low, high = pair.raters_interval
     if low <= 0 <= high:
-        assert pair.better_sign == 0
+        assert pair.winner_sign == 0
     elif pair.p_value < 0.05:
-        assert pair.better_sign == np.sign(pair.difference)
+        assert pair.winner_sign == np.sign(pair.mean_difference)
     assert pair.raters_p_value >= pair.p_value
-    assert (low + high) / 2 == pytest.approx(pair.difference)
+    assert (low + high) / 2 == pytest.approx(pair.mean_difference)
 
 
 def test_json_contains_counts_and_reasons() -> None:
     comparison = compare(PANEL, "one", "two")
-    real, original, change = comparison.real, comparison.original, comparison.change
+    real, original, change = comparison.real_hits, comparison.original_hits, comparison.accuracy_change
     assert -1 <= real.interval[0] < 2 / 7 < real.interval[1] <= 1
     assert comparison.to_json() == {
         "a": "one",
@@ -190,7 +192,7 @@ def test_json_contains_counts_and_reasons() -> None:
         "change": {
             "images": 6,
             "original_difference": 1 / 6,
-            "difference": change.difference,
+            "difference": change.mean_difference,
             **dict(zip(("low", "high"), change.interval, strict=True)),
             "p_value": change.p_value,
             "holm": change.p_value,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.comparison import Panel, select_common_images
+from reassess.comparison import Panel, select_common_images_if_different
 from reassess.core import Classes, LabelSets, Predictions
 from reassess.errors import Missing
 from reassess.evaluation import Outcomes, find_outcomes, summarize
@@ -146,7 +146,7 @@ def test_common_images_of_outcomes_are_selected(rows_of_models: list[list[int]])
         for model, ids in predicted.items()
     }
     shared = set.intersection(*map(set, rows_of_models))
-    common = select_common_images(outcomes)
+    common = select_common_images_if_different(outcomes)
     if all(set(rows) == shared for rows in rows_of_models):
         assert common is None
     elif not shared:
@@ -155,4 +155,4 @@ def test_common_images_of_outcomes_are_selected(rows_of_models: list[list[int]])
         for model, outcome in common.items():
             assert set(outcome.images) == {LABELS.images[i] for i in shared}
             hits = sum(predicted[model][i] in LABELS[LABELS.images[i]] for i in shared)
-            assert summarize(outcome, LABELS).real[1].hits == hits
+            assert summarize(outcome, LABELS).real_accuracy[1].hits == hits

@@ -15,7 +15,7 @@ from tests.helpers import code_of, message
 
 pytestmark = pytest.mark.filterwarnings("ignore:.* agrees with the original labels on")  # random models
 
-KINDS = ("real", "original", "change")
+KINDS = ("real_hits", "original_hits", "accuracy_change")
 N = 400
 IMAGES = [f"{i:03}.png" for i in range(N)]
 LABELS = LabelSets.from_lists(IMAGES, [[0, 1] if i % 4 == 0 else [0] if i % 5 else [] for i in range(N)])
@@ -43,9 +43,9 @@ def test_models_are_ranked_by_hits_and_ties_share_rank() -> None:
     assert ranking.ranks.tolist() == [1, 1, 3, 4]
     assert (ranking.rank_low.tolist(), ranking.rank_high.tolist()) == ([1, 1, 3, 4], [1, 1, 3, 4])
     scored = N - N // 5 + N // 20
-    assert [part.hits for part in ranking.real] == [scored, scored, 160, 0]
-    assert [part.n for part in ranking.real] == [scored] * 4
-    assert [part.hits for part in ranking.original] == [300, 300, 200, 60]
+    assert [part.hits for part in ranking.real_accuracies] == [scored, scored, 160, 0]
+    assert [part.n for part in ranking.real_accuracies] == [scored] * 4
+    assert [part.hits for part in ranking.original_accuracies] == [300, 300, 200, 60]
     assert ranking.original_ranks.tolist() == [1, 1, 3, 4]
     assert str(ranking).splitlines()[2] == "    3 [3, 3]  47.06 % half"
 
@@ -54,11 +54,13 @@ def test_neighbours_have_holm_p_values() -> None:
     panel = panel_of([0.9, 0.5, 0.8, 0.85])
     ranking = rank_models(panel)
     pairs = list(pairwise(ranking.models))
-    assert [(pair.a, pair.b) for pair in ranking.neighbours] == pairs
+    assert [(pair.model_a, pair.model_b) for pair in ranking.neighbours] == pairs
     every = [compare(panel, a, b) for a, b in combinations(ranking.models, 2)]
-    by_holm = adjust_p_values([pair.real.p_value for pair in every])
-    corrected = dict(zip([(pair.a, pair.b) for pair in every], by_holm, strict=True))
-    assert [pair.real.holm_p_value for pair in ranking.neighbours] == [pytest.approx(corrected[pair]) for pair in pairs]
+    by_holm = adjust_p_values([pair.real_hits.p_value for pair in every])
+    corrected = dict(zip([(pair.model_a, pair.model_b) for pair in every], by_holm, strict=True))
+    assert [pair.real_hits.holm_p_value for pair in ranking.neighbours] == [
+        pytest.approx(corrected[pair]) for pair in pairs
+    ]
 
 
 def test_correction_for_all_pairs_applies_to_neighbours() -> None:
@@ -66,7 +68,7 @@ def test_correction_for_all_pairs_applies_to_neighbours() -> None:
     predicted = {f"model {i}": np.where(np.arange(N) < 7 * i, 2, 0) for i in range(10)}
     labels = LabelSets.from_lists(IMAGES, [[0]] * N)
     ranking = rank_models(Panel.from_predictions(predicted, labels))
-    assert all(pair.real.p_value < 0.05 for pair in ranking.neighbours)
+    assert all(pair.real_hits.p_value < 0.05 for pair in ranking.neighbours)
     assert all(pair.verdict.startswith("no significant difference between ") for pair in ranking.neighbours)
     assert ranking.gaps is None
 
@@ -97,20 +99,27 @@ def test_gap_vanishes_if_only_original_labels_differ_significantly(seed: int) ->
         )
     ]
     assert ranking.gaps.n_pairs == len(verdicts)
-    assert ranking.gaps.n_by_original == sum(pair.original.better_sign != 0 for pair in verdicts)
-    assert ranking.gaps.n_by_real == sum(pair.real.better_sign != 0 for pair in verdicts)
+    assert ranking.gaps.n_by_original == sum(pair.original_hits.winner_sign != 0 for pair in verdicts)
+    assert ranking.gaps.n_by_real == sum(pair.real_hits.winner_sign != 0 for pair in verdicts)
     expected = [
-        (pair.a, pair.b) if pair.original.better_sign > 0 else (pair.b, pair.a)
+        (pair.model_a, pair.model_b) if pair.original_hits.winner_sign > 0 else (pair.model_b, pair.model_a)
         for pair in verdicts
-        if pair.original.better_sign
-        and not pair.real.better_sign
-        and pair.change.better_sign == -pair.original.better_sign
+        if pair.original_hits.winner_sign
+        and not pair.real_hits.winner_sign
+        and pair.accuracy_change.winner_sign == -pair.original_hits.winner_sign
     ]
-    changed = [pair for pair in verdicts if pair.change.better_sign]
-    gaining = {(pair.a, pair.b) if pair.change.better_sign > 0 else (pair.b, pair.a) for pair in changed}
+    changed = [pair for pair in verdicts if pair.accuracy_change.winner_sign]
+    gaining = {
+        (pair.model_a, pair.model_b) if pair.accuracy_change.winner_sign > 0 else (pair.model_b, pair.model_a)
+        for pair in changed
+    }
     assert {(ranking.models[a], ranking.models[b]) for a, b in ranking.gaps.changed_pairs.tolist()} == gaining
     assert [tuple(ranking.models[i] for i in pair) for pair in ranking.gaps.vanished_pairs.tolist()] == expected
-    opposite = [(pair.a, pair.b) for pair in verdicts if pair.original.better_sign * pair.real.better_sign < 0]
+    opposite = [
+        (pair.model_a, pair.model_b)
+        for pair in verdicts
+        if pair.original_hits.winner_sign * pair.real_hits.winner_sign < 0
+    ]
     assert {frozenset(ranking.models[i] for i in pair) for pair in ranking.gaps.reversed_pairs.tolist()} == set(
         map(frozenset, opposite)
     )
@@ -161,7 +170,7 @@ def test_rank_intervals_have_nominal_coverage() -> None:
 def test_gaps_need_original_labels_and_neighbours_need_two_models() -> None:
     ranking = rank_models(panel_of([0.9, 0.8], original=None))
     document = ranking.to_json()
-    assert (ranking.original, document["gaps"]) == (None, None)
+    assert (ranking.original_accuracies, document["gaps"]) == (None, None)
     assert [(entry["original"], entry["original_rank"]) for entry in document["models"]] == [(None, None)] * 2
     ranking = rank_models(panel_of([0.9]))
     assert (len(ranking), ranking.ranks.tolist(), ranking.neighbours, ranking.gaps.n_pairs) == (1, [1], (), 0)

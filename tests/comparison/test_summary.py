@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from reassess.comparison import Taxonomy
-from reassess.comparison.comparison_words import gaps_in_words
+from reassess.comparison.comparison_words import describe_significant_differences
 from reassess.comparison.summary import _describe_mistakes, summarize_findings
 from reassess.comparison.taxonomy import ERROR_KINDS
 from reassess.core import LabelSets, Match, Questions, Scores
-from reassess.evaluation import rated_images_in_words
+from reassess.evaluation import describe_rated_images
 from tests.report.cases import findings
 
 
@@ -19,7 +19,9 @@ def test_best_model_is_better_only_if_significant() -> None:
     text = " ".join(summarize_findings(findings("one", "two", "three")))
     assert "one has the highest accuracy, " in text
     worse = [
-        model for model in ("two", "three") if findings("one", "two", "three").compare("one", model).real.better_sign
+        model
+        for model in ("two", "three")
+        if findings("one", "two", "three").compare("one", model).real_hits.winner_sign
     ]
     assert ("is significantly better than each of the 2 others, by tests corrected for all pairs" in text) == (
         len(worse) == 2
@@ -97,7 +99,7 @@ def test_summary_names_one_example_of_changes() -> None:
         n_pairs=3, n_by_original=3, n_by_real=2, **{name: np.array(of) for name, of in pairs.items()}
     )
     ranking = SimpleNamespace(models=("a", "b", "c"), gaps=gaps)
-    short, long = (next(gaps_in_words(ranking, max_pairs=most)) for most in (1, 5))
+    short, long = (next(describe_significant_differences(ranking, max_pairs=most)) for most in (1, 5))
     assert short.endswith("the lead changes significantly in 2 (a gains on b and 1 more)")
     assert long.endswith("the lead changes significantly in 2 (a gains on b, a gains on c)")
 
@@ -120,12 +122,12 @@ def test_share_of_valid_original_labels_has_no_interval_if_only_some_images_were
         scores = Scores(
             Questions.from_columns([known[row] for row in kept], np.zeros(len(kept), int)), np.ones(len(kept))
         )
-        return rated_images_in_words(labels, original, scores, match=match)
+        return describe_rated_images(labels, original, scores, match=match)
 
     assert unrated(0) == "1 of 400 images was rated; the other 399 keep their original label, unchecked; " + favours
     assert unrated(*range(399), match="name").endswith("the other one keeps its original label, unchecked; " + favours)
     assert unrated(*range(400)) == ""
     changed = LabelSets.from_lists(original.images, [[0, 1], *rows[1:]], original.classes)
-    assert rated_images_in_words(changed, original, results.scores, match="path") != "", "the first image was rated"
+    assert describe_rated_images(changed, original, results.scores, match="path") != "", "the first image was rated"
     changed = LabelSets.from_lists(original.images, [*rows[:-1], [0, 1]], original.classes)
-    assert rated_images_in_words(changed, original, results.scores, match="path") == ""
+    assert describe_rated_images(changed, original, results.scores, match="path") == ""

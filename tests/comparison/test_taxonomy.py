@@ -62,7 +62,7 @@ def test_kinds_match_reference_in_any_order_of_images(seed: int) -> None:
     labels = LabelSets.from_lists(IMAGES, [sorted(sets[image]) for image in IMAGES], Classes(CLASSES))
     shuffled = Predictions.from_ids([predicted[i] for i in reversed(IMAGES)], images=IMAGES[::-1])
     panel = Panel.from_predictions({"one": shuffled}, labels)
-    options = {"collapsed": collapsed.reshape(-1, 2), "groups": groups, "min_images": 2}
+    options = {"collapsed_pairs": collapsed.reshape(-1, 2), "groups": groups, "min_images": 2}
     (taxonomy,) = taxonomies(panel, labels, scores=scores_of(dict.fromkeys(rated, 0.1)), **options)
     expected = slow_kinds(
         predicted, sets, rated=set(rated), collapsed={tuple(p) for p in collapsed.tolist()}, groups=groups, often=2
@@ -97,7 +97,7 @@ def test_missing_kinds_have_reasons_instead_of_counts() -> None:
 def test_collapsed_pair_applies_in_one_direction() -> None:
     labels = LabelSets.from_lists(["mug", "cup"], [[0], [1]])
     panel = Panel.from_ids(["one"], np.array([[1, 0]]), labels)
-    (taxonomy,) = taxonomies(panel, labels, collapsed=np.array([[0, 1]]))
+    (taxonomy,) = taxonomies(panel, labels, collapsed_pairs=np.array([[0, 1]]))
     assert taxonomy.counts["collapsed"] == 1
     assert taxonomy.examples("collapsed") == (("mug", 1),)
 
@@ -106,7 +106,7 @@ def test_output_without_class_has_its_own_kind() -> None:
     labels = LabelSets.from_lists(["a"], [[0]], Classes(3))
     predictions = Predictions.from_ids([3], images=["a"], columns=np.array([0, 1, 2, -1]))
     panel = Panel.from_predictions({"one": predictions}, labels)
-    (taxonomy,) = taxonomies(panel, labels, groups={0: "x"}, collapsed=np.array([[0, 1]]))
+    (taxonomy,) = taxonomies(panel, labels, groups={0: "x"}, collapsed_pairs=np.array([[0, 1]]))
     assert taxonomy.counts["no_class"] == 1
     assert taxonomy.to_json(labels.classes)["examples"]["no_class"] == [{"image": "a", "predicted": None}]
 

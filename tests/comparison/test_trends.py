@@ -53,7 +53,7 @@ def test_slope_of_public_tables_decreases(public: Trend) -> None:
 
 
 def test_slope_and_bend_match_numpy(public: Trend) -> None:
-    x, y = public.board.original, public.board.real
+    x, y = public.leaderboard.original, public.leaderboard.real
     inside = (x >= 82) & (x < 90)
     slope, constant = np.polyfit(x[inside], y[inside], 1)
     assert public.band_lines[2].slope.value == pytest.approx(slope, rel=1e-9)
@@ -106,13 +106,19 @@ ORDINARY = {"vit": [74.0, 78.0, 82.0, 86.0], "cnn": [75.0, 77.0, 81.0, 83.0], "m
 
 def test_family_beyond_outer_fences_is_far_out() -> None:
     result = of_families({"toy": [45.0, 40.0], **ORDINARY})
-    x = result.board.original
+    x = result.leaderboard.original
     first, third = np.quantile(x, [0.25, 0.75])
     far_out = result.outliers
     assert (far_out.lower_fence, far_out.upper_fence) == (first - 3 * (third - first), third + 3 * (third - first))
     assert [str(entry) for entry in far_out.rows] == ["toy1", "toy0"]
-    assert (result.overall_line.n_rows, far_out.line_without.n_rows, far_out.line_without.n_families) == (13, 11, 3)
-    assert far_out.line_without.slope.value == pytest.approx(np.polyfit(x[2:], result.board.real[2:], 1)[0])
+    assert (
+        result.overall_line.n_rows,
+        far_out.line_without_outliers.n_rows,
+        far_out.line_without_outliers.n_families,
+    ) == (13, 11, 3)
+    assert far_out.line_without_outliers.slope.value == pytest.approx(
+        np.polyfit(x[2:], result.leaderboard.real[2:], 1)[0]
+    )
     assert far_out.to_json()["rows"] == [entry.to_json() for entry in far_out.rows]
 
 
@@ -120,10 +126,13 @@ def test_smallest_model_of_ordinary_family_is_not_far_out() -> None:
     """If the quartiles are equal, no row is far out. An evenly spread board has no far out rows either."""
     result = of_families({"toy": [45.0, 40.0, 79.0], **ORDINARY})
     assert result.outliers.rows == ()
-    assert (result.outliers.line_without.n_rows, result.outliers.line_without.slope) == (14, result.overall_line.slope)
+    assert (result.outliers.line_without_outliers.n_rows, result.outliers.line_without_outliers.slope) == (
+        14,
+        result.overall_line.slope,
+    )
     assert fit_trend(board_of(np.linspace(20, 95, 60), np.linspace(30, 96, 60))).outliers.rows == ()
     result = of_families({"a": [80.0] * 6, "b": [80.1], "c": [79.0]})
-    assert (result.outliers.rows, result.outliers.line_without.slope) == ((), result.overall_line.slope)
+    assert (result.outliers.rows, result.outliers.line_without_outliers.slope) == ((), result.overall_line.slope)
     low = {family: [x / 4 for x in values] for family, values in ORDINARY.items()}
     assert [str(entry) for entry in of_families({**low, "top": [95.0]}).outliers.rows] == ["top11"]
 
@@ -131,13 +140,13 @@ def test_smallest_model_of_ordinary_family_is_not_far_out() -> None:
 def test_only_toy_models_of_public_tables_are_far_out(
     public: Trend,
 ) -> None:
-    far_out, board = public.outliers, public.board
+    far_out, board = public.outliers, public.leaderboard
     assert {str(entry) for entry in far_out.rows} == {
         str(entry) for entry in board.entries if entry.model.startswith("test_")
     }
     assert (len(far_out.rows), round(far_out.lower_fence, 2)) == (13, 63.04)
     assert min(entry.original for entry in board.entries if entry not in far_out.rows) == 57.918
-    assert round(far_out.line_without.slope.value, 4) == 0.7316
+    assert round(far_out.line_without_outliers.slope.value, 4) == 0.7316
     low, high = public.overall_line.slope.interval
     assert low < 0.7316 < high  # the family that determines the slope of all rows widens its interval
 

@@ -20,8 +20,8 @@ from reassess.core import Classes, LabelSets, Predictions, class_folder_order
 from reassess.evaluation import ClassList, Outcomes, class_list_search, evaluate, find_class_list, find_outcomes
 from reassess.evaluation.class_list import UndecidedClass
 from reassess.evaluation.class_list_search import known_orders
-from reassess.evaluation.evaluation_words import no_class_list_in_words
-from reassess.evaluation.outcomes import join_and_rank
+from reassess.evaluation.evaluation_words import describe_ruled_out_class_lists
+from reassess.evaluation.outcomes import compute_outcomes
 from reassess.formats import read_predictions
 from reassess.formats.predictions.output_lists import map_outputs
 from reassess.numeric import Proportion
@@ -43,7 +43,7 @@ def labels_of(truth: Sequence[int] | Ids, classes: Classes | None = None) -> Lab
 
 
 def search(predicted: Sequence[int] | Ids, labels: LabelSets, original: LabelSets | None = None) -> ClassList | None:
-    outcomes = join_and_rank(Predictions.from_ids(np.asarray(predicted)), labels, original=original)
+    outcomes = compute_outcomes(Predictions.from_ids(np.asarray(predicted)), labels, original=original)
     return find_class_list(outcomes, labels, original)
 
 
@@ -53,7 +53,7 @@ class Benchmark:
     def __init__(self, original: LabelSets) -> None:
         self.original = original
         self.truth = original.indices.astype(np.int64)
-        self.joined = join_and_rank(Predictions.from_ids(original.indices), original, original=original)
+        self.joined = compute_outcomes(Predictions.from_ids(original.indices), original, original=original)
 
     def outcomes(self, predicted: Ids) -> Outcomes:
         return replace(self.joined, top1=predicted.astype(np.int32))
@@ -81,15 +81,15 @@ def test_another_list_is_found_with_99_percent_of_its_classes(name: str, imagene
     rng = np.random.default_rng([class_of[0], class_of[1]])
     predicted = simulate_predictions(rng, imagenet.truth, rng.uniform(0.4, 0.9))
     result = imagenet.find(np.argsort(class_of)[predicted])
-    is_correct = result.class_of == class_of
+    is_correct = result.class_of_id == class_of
     assert np.mean(is_correct) >= 0.99
-    assert sorted(result.class_of) == list(range(CLASSES))
-    assert set(np.flatnonzero(~is_correct)) <= {each.output for each in result.undecided}
+    assert sorted(result.class_of_id) == list(range(CLASSES))
+    assert set(np.flatnonzero(~is_correct)) <= {each.output for each in result.undecided_classes}
     assert result.order_name == (TEXT if name == "text" else None)
     assert result.p_value == 1e-300
-    assert result.correct_by_list.value == pytest.approx(np.mean(predicted == imagenet.truth), abs=0.02)
+    assert result.accuracy_with_list.value == pytest.approx(np.mean(predicted == imagenet.truth), abs=0.02)
     images = 50_000 if name == "text" else 25_000
-    assert (result.correct_as_given.value < 0.02, result.correct_as_given.n, result.correct_by_list.n) == (
+    assert (result.accuracy_without_list.value < 0.02, result.accuracy_without_list.n, result.accuracy_with_list.n) == (
         True,
         images,
         images,
@@ -103,8 +103,8 @@ def test_wrong_classes_of_a_poor_model_are_undecided(seed: int, imagenet: Benchm
     class_of = rng.permutation(CLASSES)
     predicted = simulate_predictions(rng, imagenet.truth, 0.4, unequal=1, persistence=0.4)
     result = imagenet.find(np.argsort(class_of)[predicted])
-    wrong = set(np.flatnonzero(result.class_of != class_of))
-    undecided = {each.output for each in result.undecided}
+    wrong = set(np.flatnonzero(result.class_of_id != class_of))
+    undecided = {each.output for each in result.undecided_classes}
     assert (len(wrong) <= 40, len(wrong - undecided) <= 2, len(undecided) <= 350) == (True, True, True)
 
 
@@ -119,8 +119,12 @@ def test_known_order_of_1000_classes_is_found_with_150_images(name: str) -> None
         truth = rng.integers(0, CLASSES, 150)
         predicted = np.argsort(ORDERS[name])[simulate_predictions(rng, truth, 0.55)]
         result = search(predicted, labels_of(truth, Classes(CLASSES, names=NAMES)))
-        assert (result.order_name, result.class_of.tolist(), result.undecided) == (name, ORDERS[name].tolist(), ())
-        assert (result.correct_by_list.n, result.correct_as_given.n, result.p_value < 5e-5) == (150, 150, True)
+        assert (result.order_name, result.class_of_id.tolist(), result.undecided_classes) == (
+            name,
+            ORDERS[name].tolist(),
+            (),
+        )
+        assert (result.accuracy_with_list.n, result.accuracy_without_list.n, result.p_value < 5e-5) == (150, 150, True)
 
 
 def test_known_orders_are_sorted_folders_and_shifted_ids() -> None:
@@ -153,10 +157,10 @@ def test_better_order_replaces_a_known_order() -> None:
     truth = np.arange(3000) % 100
     predicted = np.argsort(order)[simulate_predictions(rng, truth, 0.8, classes=100, exchanged=0)]
     result = search(predicted, labels_of(truth, Classes(100, names=names)))
-    assert (result.order_name, result.class_of.tolist()) == (None, order.tolist())
+    assert (result.order_name, result.class_of_id.tolist()) == (None, order.tolist())
     few = rng.choice(3000, 150, replace=False)
     result = search(predicted[few], labels_of(truth[few], Classes(100, names=names)))
-    assert (result.order_name, result.class_of.tolist()) == ("class names sorted as text", known_order.tolist())
+    assert (result.order_name, result.class_of_id.tolist()) == ("class names sorted as text", known_order.tolist())
 
 
 def test_order_of_rows_does_not_matter(imagenet: Benchmark) -> None:
@@ -164,7 +168,7 @@ def test_order_of_rows_does_not_matter(imagenet: Benchmark) -> None:
     predicted = rng.permutation(CLASSES)[simulate_predictions(rng, imagenet.truth, 0.5)]
     rows = rng.permutation(50_000)
     images = np.array(imagenet.original.images)[rows].tolist()
-    shuffled = join_and_rank(
+    shuffled = compute_outcomes(
         Predictions.from_ids(predicted[rows], images), imagenet.original, original=imagenet.original
     )
     a, b = imagenet.find(predicted), find_class_list(shuffled, imagenet.original, imagenet.original)
@@ -201,7 +205,7 @@ def test_nothing_is_found_for_few_images(images: int) -> None:
     rng = np.random.default_rng(images)
     truth = rng.integers(0, CLASSES, images)
     labels = labels_of(truth, Classes(CLASSES, names=NAMES))
-    joined = join_and_rank(Predictions.from_ids(truth), labels)
+    joined = compute_outcomes(Predictions.from_ids(truth), labels)
     for accuracy in rng.permutation([0.01, 0.05, 0.15, 0.4, 0.9] * 5):
         predicted = simulate_predictions(rng, truth, accuracy, unequal=1, distance=rng.choice([1.01, 4]), exchanged=200)
         for ids in (predicted, np.roll(predicted, 1)):
@@ -223,7 +227,7 @@ def test_false_finds_on_small_benchmarks_are_within_the_stated_limit(classes: in
     rng = np.random.default_rng(classes)
     truth = np.arange(images) % classes
     labels = labels_of(truth)
-    joined = join_and_rank(Predictions.from_ids(truth), labels)
+    joined = compute_outcomes(Predictions.from_ids(truth), labels)
     for accuracy in rng.choice([0.2, 0.5, 0.8], 2000) if classes > 2 else np.full(2000, 0.5):
         wrong = (truth + rng.integers(1, classes, images)) % classes
         predicted = np.where(rng.random(images) < accuracy, truth, wrong)
@@ -245,8 +249,8 @@ def test_classes_without_images_keep_their_ids_if_free() -> None:
     class_of = np.array([5, 0, 1, 2, 3])
     predicted = np.arange(200) % 5
     result = search(predicted, labels_of(class_of[predicted], Classes(8)))
-    assert result.class_of.tolist() == [5, 0, 1, 2, 3, 4, 6, 7]
-    assert [(each.output, each.n_images, each.rival_class_id) for each in result.undecided] == [
+    assert result.class_of_id.tolist() == [5, 0, 1, 2, 3, 4, 6, 7]
+    assert [(each.output, each.n_images, each.rival_class_id) for each in result.undecided_classes] == [
         (i, 0, None) for i in (5, 6, 7)
     ]
 
@@ -255,7 +259,7 @@ def test_large_id_does_not_make_a_long_list() -> None:
     sorted_as_text = sorted(range(20), key=str)
     labels = labels_of(np.arange(400) % 20, Classes(20))
     ids = np.array([[sorted_as_text.index(i % 20), 2**31 - 1] for i in range(400)])
-    result = find_class_list(join_and_rank(Predictions.from_ids(ids[:, :1]), labels), labels)
+    result = find_class_list(compute_outcomes(Predictions.from_ids(ids[:, :1]), labels), labels)
     assert fault_of(result.classes_of_outputs, Predictions.from_ids(ids)) == ("out-of-range", "2147483647")
 
 
@@ -267,12 +271,12 @@ def test_list_is_found_with_fewer_outputs_than_classes() -> None:
     output_of = np.array([0, 1, 2, 3, 4, 5, 5, 5])  # the outputs in the order of the classes
     labels = labels_of(truth, Classes(8))
     predicted = Predictions.from_ids(output_of[truth], columns=columns)
-    outcomes = join_and_rank(predicted, labels)
+    outcomes = compute_outcomes(predicted, labels)
     result = find_class_list(outcomes, labels)
     assert result.classes_of_outputs(predicted).tolist() == [0, 1, 2, 3, 4, -1]
     assert result.output_names(predicted, labels.classes) == ["0", "1", "2", "3", "4", "-"]
-    assert result.correct_by_list.value == pytest.approx(np.mean(truth < 5), abs=0.02)
-    assert result.correct_as_given.hits == 0
+    assert result.accuracy_with_list.value == pytest.approx(np.mean(truth < 5), abs=0.02)
+    assert result.accuracy_without_list.hits == 0
 
 
 def test_label_sets_of_one_class_are_used_without_original_labels() -> None:
@@ -283,15 +287,15 @@ def test_label_sets_of_one_class_are_used_without_original_labels() -> None:
     labels = LabelSets.from_lists(images, sets)
     class_of = rng.permutation(20)
     result = search(np.argsort(class_of)[truth], labels)
-    assert result.class_of.tolist() == class_of.tolist()
-    assert result.correct_by_list == Proportion(200, 200)
+    assert result.class_of_id.tolist() == class_of.tolist()
+    assert result.accuracy_with_list == Proportion(200, 200)
 
 
 def test_original_labels_are_preferred_and_more_than_5000_classes_are_not_searched() -> None:
     truth = np.arange(300) % 3
     predicted = (truth + 1) % 3
     assert search(predicted, labels_of(predicted)) is None
-    assert search(predicted, labels_of(predicted), labels_of(truth)).class_of.tolist() == [2, 0, 1]
+    assert search(predicted, labels_of(predicted), labels_of(truth)).class_of_id.tolist() == [2, 0, 1]
     assert search(predicted, labels_of(truth, Classes(5000))) is not None
     assert search(predicted, labels_of(truth, Classes(5001))) is None
 
@@ -327,9 +331,9 @@ def test_list_of_the_choosing_half_is_confirmed_by_the_other_half(seed: int, cla
         rows = second if confirmed else range(images)
         by = chosen if confirmed else known
         assert (result.order_name is None) == confirmed
-        assert result.correct_by_list == Proportion(sum(correct_images(by, predicted[rows], truth[rows])), len(rows))
+        assert result.accuracy_with_list == Proportion(sum(correct_images(by, predicted[rows], truth[rows])), len(rows))
         before = sum(correct_images(range(classes), predicted[rows], truth[rows]))
-        assert result.correct_as_given == Proportion(before, len(rows))
+        assert result.accuracy_without_list == Proportion(before, len(rows))
 
 
 def best_known(predicted: Ids, truth: Ids, classes: int) -> list[int] | None:
@@ -382,8 +386,8 @@ def test_classes_that_the_model_confuses_are_undecided() -> None:
     counts = {(i, class_of[i]): 50 for i in range(1, 9)} | {(0, 1): 26, (0, 0): 24, (9, 0): 26, (9, 1): 24}
     predicted, truth = np.repeat(np.array(list(counts)), list(counts.values()), axis=0).T
     result = search(predicted, labels_of(truth, Classes(10, names=names)))
-    assert result.class_of.tolist() == class_of
-    assert result.undecided == (
+    assert result.class_of_id.tolist() == class_of
+    assert result.undecided_classes == (
         UndecidedClass(output=0, class_id=1, n_images=26, rival_class_id=0, n_rival_images=24),
         UndecidedClass(output=9, class_id=0, n_images=26, rival_class_id=1, n_rival_images=24),
     )
@@ -434,8 +438,8 @@ def test_final_list_uses_all_images() -> None:
     class_of = np.array([*range(1, 10), 0, 12, 13, 10, 11])
     predicted = np.r_[np.arange(500) % 10, 10:14]
     result = search(predicted, labels_of(class_of[predicted]))
-    assert result.class_of.tolist() == class_of.tolist()
-    assert [each.output for each in result.undecided] == [10, 11, 12, 13]
+    assert result.class_of_id.tolist() == class_of.tolist()
+    assert [each.output for each in result.undecided_classes] == [10, 11, 12, 13]
 
 
 def test_original_labels_in_another_class_order_are_aligned() -> None:
@@ -443,7 +447,7 @@ def test_original_labels_in_another_class_order_are_aligned() -> None:
     labels = labels_of(truth, Classes(3, names=("bowl", "cup", "mug")))
     original = labels_of(2 - truth, Classes(3, names=("mug", "cup", "bowl")))
     outcomes = find_outcomes((truth + 1) % 3, labels, original=original, any_class_list=True)
-    assert find_class_list(outcomes, labels, original).class_of.tolist() == [2, 0, 1]
+    assert find_class_list(outcomes, labels, original).class_of_id.tolist() == [2, 0, 1]
 
 
 # The list corrects the file
@@ -471,7 +475,7 @@ def test_output_names_correct_the_file(kind: str, tmp_path: Path) -> None:
     names = result.output_names(model, classes)
     assert names == [wnids[c] for c in order] + (["-"] if kind == "list" else [])
     corrected = read_predictions(path, classes, outputs=names)
-    assert evaluate(corrected, labels).real[1] == Proportion(600, 600)
+    assert evaluate(corrected, labels).real_accuracy[1] == Proportion(600, 600)
     assert find_class_list(find_outcomes(corrected, labels), labels) is None
 
 
@@ -537,7 +541,9 @@ def test_outcomes_from_other_labels_raise() -> None:
 def test_note_without_a_find_depends_on_the_number_of_images() -> None:
     def words(images: int, classes: int) -> str:
         labels = labels_of(np.arange(images) % 3, Classes(classes))
-        return no_class_list_in_words(join_and_rank(Predictions.from_ids(np.zeros(images, int)), labels), labels)
+        return describe_ruled_out_class_lists(
+            compute_outcomes(Predictions.from_ids(np.zeros(images, int)), labels), labels
+        )
 
     assert words(300, 1000) == (
         "no other known order of the classes; 300 images of 1,000 classes may be too few for an unknown order: "
@@ -556,12 +562,12 @@ def test_ids_of_another_list_raise_unless_any_list_is_allowed(imagenet: Benchmar
         "predictions agree with the original labels no better than chance\n"
         "  allowed: well above 0.10 %\n"
         f"  found:   {100 * hits / 50_000:.2f} % as given ({hits} of 50,000); "
-        f"{100 * result.correct_by_list.value:.2f} % with the classes in another order, on the half of the images "
+        f"{100 * result.accuracy_with_list.value:.2f} % with the classes in another order, on the half of the images "
         "not used to find it\n"
         "  fix:     read the file with the class list of find_class_list"
     )
     outcomes = find_outcomes(predicted, original, original=original, any_class_list=True)
-    assert np.count_nonzero(outcomes.original_rank == 0) == hits
+    assert np.count_nonzero(outcomes.original_ranks == 0) == hits
     guess = rng.integers(0, CLASSES, 50_000)
     error = message(find_outcomes, guess, original, original=original, any_class_list=True)
     assert "no known order of the images matches, and no other order of the classes makes the model correct" in error

@@ -26,17 +26,17 @@ PARTS = {"labels": LABELS, "original": ORIGINAL, "scores": SCORES, "votes": VOTE
 def test_states_of_an_image_are_distinct() -> None:
     """The images are rated with labels, rated without labels, unrated, and missing from the label sets."""
     sheet = image_sheet("hill.png", **PARTS)
-    assert (sheet.image, sheet.original, sheet.valid) == ("hill.png", ALP, (SKI, ALP))
+    assert (sheet.image, sheet.original_class_id, sheet.valid_class_ids) == ("hill.png", ALP, (SKI, ALP))
     assert sheet.candidates == (  # the highest score first, then the lower class
         Candidate(SKI, 0.9, (("bo", "yes"),), (("eve", "yes"),)),
         Candidate(ALP, 0.9, (("ann", "yes"), ("bo", "no")), ()),
         Candidate(FOX, 0.1, (), ()),
     )
-    assert image_sheet("fog.png", **PARTS).valid == ()
+    assert image_sheet("fog.png", **PARTS).valid_class_ids == ()
     assert image_sheet("fog.png", **PARTS).candidates == (Candidate(FOX, 0.2, (("ann", "no"),)),)
     assert image_sheet("new.png", **PARTS).candidates == ()
     elsewhere = image_sheet("new.png", original=ORIGINAL, labels=LabelSets.from_lists(["hill.png"], [[SKI]], CLASSES))
-    assert (elsewhere.valid, elsewhere.original) == (None, FOX)
+    assert (elsewhere.valid_class_ids, elsewhere.original_class_id) == (None, FOX)
     assert image_sheet("new.png", labels=LABELS).candidates is None
     assert image_sheet("new.png", labels=LABELS, scores=SCORES).candidates == ()
     assert image_sheet("hill.png", experts=EXPERTS).candidates == (Candidate(SKI, None, (), (("eve", "yes"),)),)
@@ -49,7 +49,7 @@ def test_validation_image_is_found_in_every_spelling_and_part(image: str) -> Non
     scores = Scores(Questions.from_columns([name], np.array([795])), np.array([1.0]))
     models = {"m": Predictions.from_ids([7], [f"x_{name}"])}
     sheet = image_sheet(image, labels=labels, scores=scores, predictions=models)
-    assert (sheet.image, sheet.valid, sheet.candidates) == (image, (795,), (Candidate(795, 1.0),))
+    assert (sheet.image, sheet.valid_class_ids, sheet.candidates) == (image, (795,), (Candidate(795, 1.0),))
     assert sheet.predictions == {"m": (7,)}
 
 

@@ -58,10 +58,10 @@ def test_evaluation_does_not_depend_on_the_class_order_of_the_labels(
     same_order = LabelSets.from_lists(IMAGES, sets, class_list(range(5)))
     labels = LabelSets.from_lists(IMAGES, [[int(place[i]) for i in ids] for ids in sets], classes)
     expected, outcomes = find_outcomes(model, same_order), find_outcomes(model, labels)
-    assert np.array_equal(outcomes.rank, expected.rank)
-    assert np.array_equal(outcomes.overlap, expected.overlap)
+    assert np.array_equal(outcomes.best_ranks, expected.best_ranks)
+    assert np.array_equal(outcomes.n_valid_found, expected.n_valid_found)
     assert np.array_equal(outcomes.top1, np.append(place, -1)[expected.top1])
-    assert evaluate(model, labels).real == evaluate(model, same_order).real
+    assert evaluate(model, labels).real_accuracy == evaluate(model, same_order).real_accuracy
 
 
 def test_class_list_of_a_benchmark_can_be_unsorted(tmp_path: Path) -> None:
@@ -77,8 +77,8 @@ def test_class_list_of_a_benchmark_can_be_unsorted(tmp_path: Path) -> None:
     labels = read_label_file(tmp_path / "labels.csv")
     predictions = read_predictions(tmp_path / "p.csv", classes)
     assert (labels.classes.has_local_ids, predictions.classes) == (True, classes)
-    assert evaluate(predictions, labels).real[1].hits == 2
-    assert evaluate(read_predictions(tmp_path / "s.csv", classes), labels).real[1].hits == 3
+    assert evaluate(predictions, labels).real_accuracy[1].hits == 2
+    assert evaluate(read_predictions(tmp_path / "s.csv", classes), labels).real_accuracy[1].hits == 3
     panel = Panel.from_predictions({"one": predictions}, labels)
     assert panel.is_valid.tolist() == [[True, True, False]]
 
@@ -90,7 +90,7 @@ def test_predicted_class_missing_from_the_labels_raises_with_a_fix() -> None:
         f"unknown class\n  where:   the predictions\n  found:   bee\n  fix:     {ONE_LIST}"
     )
     aligned: Any = align_classes({"labels": labels, "predictions": predictions})
-    assert evaluate(aligned["predictions"], aligned["labels"]).real[1].hits == 1
+    assert evaluate(aligned["predictions"], aligned["labels"]).real_accuracy[1].hits == 1
     whole = Predictions.from_scores(np.eye(2, 5), ["a", "b"], classes=class_list(range(5)))
     assert code_of(evaluate, whole, labels) == code_of(evaluate, predictions, labels)
 
@@ -110,7 +110,7 @@ def test_ids_raise_if_labels_have_only_class_names(ids: Any) -> None:
         f"  found:   ant, bee, and ids\n  fix:     name the classes; or {ADD_CLASS_LIST}"
     )
     assert code_of(Panel.from_ids, ["one"], np.array([[0, 1]]), ANT_BEE) == "ids-of-names"
-    assert evaluate(np.eye(2), ANT_BEE).real[1].hits == 2
+    assert evaluate(np.eye(2), ANT_BEE).real_accuracy[1].hits == 2
 
 
 def test_names_raise_if_labels_have_only_class_ids() -> None:

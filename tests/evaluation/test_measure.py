@@ -18,7 +18,7 @@ from reassess.core import Classes, LabelSets, Predictions, Scores, Votes
 from reassess.core.image_names import validation_names
 from reassess.data import read_votes
 from reassess.evaluation import MISTAKE_KINDS, Evaluation, evaluate
-from reassess.evaluation.result import label_errors_in_words
+from reassess.evaluation.result import describe_label_errors
 from reassess.numeric import Proportion
 from tests.helpers import RealFile, message, numbered_labels, scores_of
 from tests.references import Tally, published_snippet, ranking, tally
@@ -102,20 +102,23 @@ def random_world(seed: int, *, images: int = 50) -> World:
 
 
 def assert_counts(result: Evaluation, expected: Tally) -> None:
-    images = (result.images, result.empty, result.unlabelled, result.unknown)
+    images = (result.n_images, result.n_empty, result.n_unlabelled, result.n_unknown)
     assert images == (expected.images, expected.empty, expected.unlabelled, expected.unknown)
-    assert result.images == result.scored + sum(images[1:])
-    assert result.real == {k: Proportion(*counts) for k, counts in expected.real.items()}
-    assert result.original == {k: Proportion(*counts) for k, counts in expected.original.items()}
-    sizes = {size: [part.n, part.overlap] for size, part in result.by_label_count.items()}
+    assert result.n_images == result.n_scored + sum(images[1:])
+    assert result.real_accuracy == {k: Proportion(*counts) for k, counts in expected.real.items()}
+    assert result.original_accuracy == {k: Proportion(*counts) for k, counts in expected.original.items()}
+    sizes = {size: [part.n, part.n_valid_found] for size, part in result.by_label_count.items()}
     assert sizes == expected.by_size
-    for k, part in result.real.items():
+    for k, part in result.real_accuracy.items():
         assert sum(by_size.hits[k] for by_size in result.by_label_count.values()) == part.hits
-    assert {c: list(counts) for c, *counts in result.per_class.count_rows} == expected.of_class
+    assert {c: list(counts) for c, *counts in result.per_class.class_counts} == expected.of_class
     assert {(valid, predicted): n for valid, predicted, n in result.per_class.confusions} == expected.instead
     assert result.label_errors == Proportion(*expected.label_errors)
     assert result.recall_at_size == near(expected.recall)
-    assert (result.soft.accuracy, result.soft.ceiling) == (near(expected.soft), near(expected.ceiling))
+    assert (result.soft_accuracy.accuracy, result.soft_accuracy.ceiling) == (
+        near(expected.soft),
+        near(expected.ceiling),
+    )
     assert vars(result.mistakes) == {kind: expected.mistakes[kind] for kind in MISTAKE_KINDS}
 
 
@@ -206,12 +209,12 @@ def test_original_labels_as_a_model_have_the_accuracy_of_the_paper(
     experts = read_votes(real_file("golden.npz"))
     predictions = Predictions.from_ids(real_original.indices, real_original.images)
     result = evaluate(predictions, real_labels, original=real_original, scores=real_scores, experts=experts)
-    assert result.real == {1: Proportion(42_164, 46_837)}
-    assert f"{result.real[1].value:.4%}" == "90.0228%"
-    assert result.original == {1: Proportion(50_000, 50_000)}
-    counts = (result.images, result.scored, result.empty, result.unlabelled, result.unknown)
+    assert result.real_accuracy == {1: Proportion(42_164, 46_837)}
+    assert f"{result.real_accuracy[1].value:.4%}" == "90.0228%"
+    assert result.original_accuracy == {1: Proportion(50_000, 50_000)}
+    counts = (result.n_images, result.n_scored, result.n_empty, result.n_unlabelled, result.n_unknown)
     assert counts == (50_000, 46_837, 3163, 0, 0)
-    assert (f"{result.soft.accuracy:.4f}", f"{result.soft.ceiling:.4f}") == ("0.9139", "0.9947")
+    assert (f"{result.soft_accuracy.accuracy:.4f}", f"{result.soft_accuracy.ceiling:.4f}") == ("0.9139", "0.9947")
     assert {0: 3163} | {size: part.n for size, part in result.by_label_count.items()} == LIST_LENGTHS
     assert sum(vars(result.mistakes).values()) == 46_837 - 42_164
     assert result.mistakes.never_rated == 0  # the label of an unrated image is its original label
@@ -225,8 +228,8 @@ def test_original_labels_are_less_accurate_on_rated_images(
     rated = np.flatnonzero(real_scores.questions.rows_of(real_labels.images) >= 0)
     names = [real_labels.images[row] for row in rated.tolist()]
     result = evaluate(Predictions.from_ids(real_original.indices[rated], names), real_labels, original=real_original)
-    assert f"{result.real[1].value:.2%}" == "78.49%"
-    assert result.scored == 24_889 - 3163
+    assert f"{result.real_accuracy[1].value:.2%}" == "78.49%"
+    assert result.n_scored == 24_889 - 3163
 
 
 def test_evaluate_equals_the_published_snippet_on_the_real_labels(real_labels: LabelSets, real_file: RealFile) -> None:
@@ -235,14 +238,14 @@ def test_evaluate_equals_the_published_snippet_on_the_real_labels(real_labels: L
     rng = np.random.default_rng(5)
     top1 = rng.integers(0, 1000, 50_000)
     expected = published_snippet(zip(names, top1.tolist(), strict=True), lists)
-    assert evaluate(top1, real_labels).real == {1: Proportion(*expected)}
+    assert evaluate(top1, real_labels).real_accuracy == {1: Proportion(*expected)}
     order = rng.permutation(50_000)[:5000]
     first, *others = (
         evaluate(Predictions.from_ids(top1[rows], names[rows].tolist()), real_labels)
         for rows in np.split(order, [100, 100, 2600])
     )
     subset = published_snippet([(names[row], top1[row]) for row in order.tolist()], lists)
-    assert sum(others, first).real == {1: Proportion(*subset)}
+    assert sum(others, first).real_accuracy == {1: Proportion(*subset)}
 
 
 # Missing parts have a reason, and the JSON is valid
@@ -285,7 +288,7 @@ def test_part_without_its_input_is_null_with_a_reason() -> None:
 def test_soft_accuracy_needs_the_original_label_of_a_scored_unrated_image() -> None:
     scores = scores_of({("a.png", 0): 0.9})
     result = evaluate(np.array([0, 0, 1, 3]), LABELS, scores=scores)
-    assert result.soft is None
+    assert result.soft_accuracy is None
     assert result.to_json()["soft_reason"] == "image c.png is unrated, and its original label is missing"
 
 
@@ -302,10 +305,10 @@ def test_ratios_are_null_and_never_nan_without_scored_images() -> None:
         ["expert_valid", "rejected_by_experts"]
     )
     result = evaluate(Predictions.from_ids(np.empty((0, 2), int), []), LABELS)
-    assert (result.images, result.scored, result.real) == (0, 0, {1: Proportion(0, 0)})
+    assert (result.n_images, result.n_scored, result.real_accuracy) == (0, 0, {1: Proportion(0, 0)})
     assert str(result).startswith("reassessed top-1 - (no images)")
     result = evaluate(np.array([0, 0, 1, 3]), LABELS, original=LabelSets.from_lists([], []))
-    assert result.original == {1: Proportion(0, 0)}
+    assert result.original_accuracy == {1: Proportion(0, 0)}
 
 
 def test_evaluation_prints_its_counts_in_a_terminal_and_in_a_notebook() -> None:
@@ -341,20 +344,20 @@ def test_evaluation_prints_its_counts_in_a_terminal_and_in_a_notebook() -> None:
 
 def test_default_ks_depend_on_the_depth_of_the_predictions_and_the_classes() -> None:
     def ks(predictions: Predictions | npt.NDArray[Any], **options: object) -> list[int]:
-        return list(evaluate(predictions, LABELS, **options).real)
+        return list(evaluate(predictions, LABELS, **options).real_accuracy)
 
     assert ks(np.zeros(4, int)) == [1]
     assert ks(np.tile([0, 1, 2, 3, 4], (4, 1))) == [1, 5]
     assert ks(np.zeros((4, 4), np.float32), top_k=[3, 1, 3]) == [1, 3]
     for classes, usual in ((9, [1]), (10, [1, 5])):
         labels = LABELS.in_classes(Classes(classes))
-        assert list(evaluate(np.zeros((4, classes), np.float32), labels).real) == usual
+        assert list(evaluate(np.zeros((4, classes), np.float32), labels).real_accuracy) == usual
 
 
 @pytest.mark.parametrize(("hits", "n", "verb"), [(0, 1, "is"), (1, 3, "is"), (2, 3, "are"), (0, 2, "are")])
 def test_label_errors_are_counted_in_a_sentence(hits: int, n: int, verb: str) -> None:
     result = replace(evaluate(np.zeros(4, int), LABELS, original=ORIGINAL), label_errors=Proportion(hits, n))
-    assert f"by original labels {verb} correct by" in label_errors_in_words(result)
+    assert f"by original labels {verb} correct by" in describe_label_errors(result)
 
 
 @pytest.mark.parametrize("k", [0, -1, 3])
@@ -369,8 +372,8 @@ def test_sum_keeps_parts_that_both_have_and_needs_the_same_labels() -> None:
     scores = scores_of({("a.png", 0): 0.9, ("a.png", 2): 0.8, ("b.png", 0): 0.1})
     first = evaluate(Predictions.from_ids([0], ["a.png"]), LABELS, original=ORIGINAL, scores=scores)
     total = first + evaluate(Predictions.from_ids([1], ["c.png"]), LABELS)
-    assert total.real == {1: Proportion(2, 2)}
-    assert (total.original, total.soft, total.mistakes) == (None, None, None)
+    assert total.real_accuracy == {1: Proportion(2, 2)}
+    assert (total.original_accuracy, total.soft_accuracy, total.mistakes) == (None, None, None)
     assert total.to_json()["soft_reason"] == "scores are missing"
     named = evaluate(np.array([2, 0, 0, 3]), replace(LABELS, name="pets"))
     assert (named + named).label_set == "pets"
@@ -411,7 +414,7 @@ def test_scores_and_experts_are_joined_like_predictions() -> None:
     result = evaluate(predictions, LABELS, original=original, scores=scores, experts=experts, match="stem")
     expected = ("rejected_by_experts", "asked_and_rejected", "not_asked")
     assert vars(result.mistakes) == dict.fromkeys(MISTAKE_KINDS, 0) | dict.fromkeys(expected, 1)
-    assert result.soft.accuracy == pytest.approx((0.25 + 0.0 + 0.2) / 3)
+    assert result.soft_accuracy.accuracy == pytest.approx((0.25 + 0.0 + 0.2) / 3)
 
 
 def test_answers_of_experts_override_raters() -> None:

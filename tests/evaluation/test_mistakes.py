@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from reassess.aggregation import aggregate
 from reassess.core import Classes, LabelSets, Predictions, Questions, Scores, Votes
-from reassess.evaluation import MISTAKE_KINDS, find_outcomes, invalid_kinds
+from reassess.evaluation import MISTAKE_KINDS, find_outcomes, kinds_of_invalid_classes
 from reassess.proposals import unasked_candidates
 from tests.helpers import votes_of
 
@@ -25,7 +25,7 @@ def class_votes(rows: Any) -> Votes:
 
 
 def kinds(predicted: npt.ArrayLike, rated: Scores | Votes, experts: Votes | None = None) -> list[str]:
-    return [MISTAKE_KINDS[kind] for kind in invalid_kinds(IMAGES, np.array(predicted), rated, experts)]
+    return [MISTAKE_KINDS[kind] for kind in kinds_of_invalid_classes(IMAGES, np.array(predicted), rated, experts)]
 
 
 @given(VOTES, PREDICTED)

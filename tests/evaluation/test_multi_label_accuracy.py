@@ -129,7 +129,7 @@ def test_image_has_the_first_verdict_that_applies() -> None:
         *("empty", "problematic", "problematic", "unknown"),
     ]
     result = summarize(outcomes, labels.evaluation_labels)
-    assert (result.scored, result.empty, result.unknown, result.real[1].hits) == (4, 3, 1, 1)
+    assert (result.n_scored, result.n_empty, result.n_unknown, result.real_accuracy[1].hits) == (4, 3, 1, 1)
 
 
 def test_class_that_is_valid_and_wrong_raises() -> None:

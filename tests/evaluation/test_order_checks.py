@@ -63,7 +63,7 @@ def test_class_folder_order_is_explained(
     ids = in_folders(real_original)
     expected = no_better_than_chance("0.11 % as given (55 of 50,000); 100.0 % in class-folder order", FOLDERS)
     assert error_of(ids) == expected
-    assert evaluate(ids, real_labels).real == {1: Proportion(60, 46_837)}
+    assert evaluate(ids, real_labels).real_accuracy == {1: Proportion(60, 46_837)}
 
 
 def test_ids_and_outputs_off_by_one_are_explained(real_original: LabelSets, error_of: Callable[..., str]) -> None:
@@ -145,7 +145,7 @@ def test_random_ids_raise_but_are_measured_without_original_labels(
     )
     valid = real_labels.sets().values()
     by_real = sum(class_id in ids_of for class_id, ids_of in zip(ids.tolist(), valid, strict=True))
-    assert evaluate(ids, real_labels).real == {1: Proportion(by_real, 46_837)}
+    assert evaluate(ids, real_labels).real_accuracy == {1: Proportion(by_real, 46_837)}
 
 
 @pytest.mark.parametrize("accuracy", [1.0, 0.5, 0.02], ids=["100 %", "50 %", "2 %"])
@@ -153,7 +153,7 @@ def test_poor_model_is_measured(accuracy: float, real_labels: LabelSets, real_or
     rng = np.random.default_rng(2)
     ids = np.where(rng.random(50_000) < accuracy, real_original.indices, rng.integers(0, 1000, 50_000))
     result = evaluate(ids, real_labels, original=real_original)
-    assert result.original == {1: Proportion(np.count_nonzero(ids == real_original.indices), 50_000)}
+    assert result.original_accuracy == {1: Proportion(np.count_nonzero(ids == real_original.indices), 50_000)}
 
 
 def ten_classes(images: int, seed: int = 0) -> LabelSets:

@@ -51,7 +51,7 @@ def test_shuffled_batches_equal_evaluate(kind: str, seed: int, dtype: str, size:
     for batch in np.array_split(rows, 4):
         metric.update(scores[batch], target_of(kind, labels, batch))
     predictions = Predictions.from_scores(scores[rows], [NAMES[row] for row in rows])
-    assert metric.counts() == evaluate(predictions, labels, top_k=(1, 2, 5)).real
+    assert metric.counts() == evaluate(predictions, labels, top_k=(1, 2, 5)).real_accuracy
 
 
 def unaligned(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -78,7 +78,7 @@ def test_batch_can_have_any_memory_layout(kind: str, dtype: str, layout: str) ->
     metric, lay_out = metric_of(kind, labels), LAYOUTS[layout]
     for batch in np.array_split(np.arange(N), [7, 30]):
         metric.update(lay_out(scores[batch]), lay_out(target_of(kind, labels, batch)))
-    assert metric.counts() == evaluate(scores, labels, top_k=(1, 2, 5)).real
+    assert metric.counts() == evaluate(scores, labels, top_k=(1, 2, 5)).real_accuracy
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32"])
@@ -95,7 +95,7 @@ def test_repeated_image_counts_once_and_is_a_hit_only_if_always_a_hit(kind: str)
     metric = metric_of(kind, labels)
     for rows in (np.arange(N), np.arange(10), np.array([3, 3, 3])):
         metric.update(scores[rows], target_of(kind, labels, rows))
-    assert metric.counts() == evaluate(scores, labels, top_k=(1, 2, 5)).real
+    assert metric.counts() == evaluate(scores, labels, top_k=(1, 2, 5)).real_accuracy
     labels = LabelSets.from_lists(["a.png"], [[1]])
     for first_class in (0, 1):
         in_two, in_one = RealAccuracy([1], labels=labels), RealAccuracy([1], labels=labels)

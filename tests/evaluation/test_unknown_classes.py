@@ -34,8 +34,8 @@ def test_unknown_class_counts_like_a_class_without_images(sets: list[set[int]], 
     options: dict[str, Any] = {"original": original, "scores": SCORES, "ignore_unknown": True}
     result = evaluate(predicted(np.where(ids == 4, -1, ids)), labels, **options)
     expected = evaluate(predicted(ids, UnknownClasses()), labels, **options)
-    instead = np.where(expected.per_class.mistakes == 4, -1, expected.per_class.mistakes)
-    expected = replace(expected, per_class=replace(expected.per_class, mistakes=instead), unknown_classes=JAR)
+    instead = np.where(expected.per_class.mistake_pairs == 4, -1, expected.per_class.mistake_pairs)
+    expected = replace(expected, per_class=replace(expected.per_class, mistake_pairs=instead), unknown_classes=JAR)
     assert result.per_class == expected.per_class
     no_class = int(np.count_nonzero([valid and first == 4 for valid, first in zip(sets, ids[:, 0], strict=True)]))
     assert (result.mistakes.no_class, expected.mistakes.no_class) == (no_class, 0)

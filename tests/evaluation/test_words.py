@@ -8,8 +8,8 @@ from reassess.comparison import Panel
 from reassess.comparison.taxonomy import ERROR_KIND_NAMES, ERROR_KINDS
 from reassess.core import LabelSets, Predictions, Questions, Scores
 from reassess.evaluation import MISTAKE_KINDS, Evaluation, evaluate
-from reassess.evaluation.evaluation_words import MISTAKE_NAMES, missing_parts_in_words
-from reassess.evaluation.result import NONE_SCORED, ceiling_in_words, not_scored_in_words
+from reassess.evaluation.evaluation_words import MISTAKE_NAMES, describe_missing_results
+from reassess.evaluation.result import NONE_SCORED, describe_images_not_scored, describe_soft_accuracy_ceiling
 from tests.helpers import message
 
 IMAGES = ["a.png", "b.png", "c.png"]
@@ -28,30 +28,30 @@ def without(**reasons: str) -> Evaluation:
 
 def test_models_with_the_same_missing_part_share_a_sentence() -> None:
     some_without = {"one": without(soft="no scores"), "two": without(), "three": without(soft="no scores")}
-    assert list(missing_parts_in_words(some_without)) == ["no soft for one and three: no scores"]
+    assert list(describe_missing_results(some_without)) == ["no soft for one and three: no scores"]
     all_without = {name: without(soft="no scores", recall_at_size="too deep") for name in ("one", "two")}
-    assert list(missing_parts_in_words(all_without)) == ["no soft: no scores", "no recall at size: too deep"]
+    assert list(describe_missing_results(all_without)) == ["no soft: no scores", "no recall at size: too deep"]
     differ = {"one": without(soft="no scores"), "two": without(soft="unrated")}
-    assert list(missing_parts_in_words(differ)) == ["no soft for one: no scores", "no soft for two: unrated"]
-    assert list(missing_parts_in_words({"one": without()})) == []
+    assert list(describe_missing_results(differ)) == ["no soft for one: no scores", "no soft for two: unrated"]
+    assert list(describe_missing_results({"one": without()})) == []
 
 
 def test_ceiling_is_computed_on_the_images_of_each_model() -> None:
     both, first, no_scores = measured(), measured(["a.png"]), measured(scores=None)
-    assert ceiling_in_words([both, both, no_scores]) == "no model can exceed 0.8750"
-    assert ceiling_in_words([first, both]) == "no model can exceed 0.8750 or 0.9000"
-    assert ceiling_in_words([no_scores, measured(["b.png"])]) == ""
+    assert describe_soft_accuracy_ceiling([both, both, no_scores]) == "no model can exceed 0.8750"
+    assert describe_soft_accuracy_ceiling([first, both]) == "no model can exceed 0.8750 or 0.9000"
+    assert describe_soft_accuracy_ceiling([no_scores, measured(["b.png"])]) == ""
 
 
 def test_note_about_images_not_scored_has_reasons() -> None:
-    assert not_scored_in_words(measured()) == "1 image not scored (empty label set)"
-    assert not_scored_in_words(measured(["c.png"])) == "1 of 2 labelled images without a prediction"
-    many = replace(measured(), empty=1234, unlabelled=2, unknown=3)
-    assert not_scored_in_words(many) == "1,239 images not scored (1,234 empty label set, 2 unrated, 3 unknown)"
+    assert describe_images_not_scored(measured()) == "1 image not scored (empty label set)"
+    assert describe_images_not_scored(measured(["c.png"])) == "1 of 2 labelled images without a prediction"
+    many = replace(measured(), n_empty=1234, n_unlabelled=2, n_unknown=3)
+    assert describe_images_not_scored(many) == "1,239 images not scored (1,234 empty label set, 2 unrated, 3 unknown)"
     none = evaluate(Predictions.from_ids([0] * 3, images=IMAGES), LABELS, exclude=IMAGES)
-    assert not_scored_in_words(none) == "3 images not scored (excluded)"
+    assert describe_images_not_scored(none) == "3 images not scored (excluded)"
     assert str(measured()).endswith("not scored             1 image not scored (empty label set)")
-    assert str(replace(measured(), empty=0)).endswith("not scored             none")
+    assert str(replace(measured(), n_empty=0)).endswith("not scored             none")
 
 
 def test_kinds_of_mistakes_have_the_same_words_everywhere() -> None:

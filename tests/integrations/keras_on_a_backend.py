@@ -80,7 +80,9 @@ class TestRealAccuracyMetric(CompiledLaws):
     def count(self, scores: Any, valid: Any, top_k: Sequence[int] = (1,)) -> Counts:
         metrics = count_once(valid, scores, top_k)
         last = metrics[-1]
-        return Counts([int(m.hits) for m in metrics], *map(int, (last.total, last.empty, last.nan, last.ill_formed)))
+        return Counts(
+            [int(m.hits) for m in metrics], *map(int, (last.n_scored, last.n_empty, last.n_nan, last.n_ill_formed))
+        )
 
     def read_accuracy(self, scores: Any, valid: Any) -> Any:
         (metric,) = count_once(valid, scores)
@@ -107,9 +109,9 @@ def test_model_counts_equal_evaluate(policy: str, jit: bool) -> None:
                 scores, valid, batch_size=128, verbose=0, return_dict=True
             )
             for metric in metrics:
-                assert metric.counts() == expected.real[metric.k]
-                assert metrics_by_name[metric.name] == pytest.approx(expected.real[metric.k].value)
-            assert float(metric.empty) == expected.empty
+                assert metric.counts() == expected.real_accuracy[metric.k]
+                assert metrics_by_name[metric.name] == pytest.approx(expected.real_accuracy[metric.k].value)
+            assert float(metric.n_empty) == expected.n_empty
     finally:
         keras.mixed_precision.set_global_policy("float32")
 
@@ -146,7 +148,7 @@ def test_image_with_weight_0_is_ignored(jit: bool) -> None:
         model = model_of(CLASSES, weighted=[metric], jit=jit)
         model.evaluate(values, ids, batch_size=32, sample_weight=sample_weight, verbose=0)
         assert metric.counts() == Proportion(hits, n)
-        assert float(metric.empty) == empty
+        assert float(metric.n_empty) == empty
 
 
 def test_weights_apply_to_hits_and_images() -> None:
@@ -156,7 +158,7 @@ def test_weights_apply_to_hits_and_images() -> None:
     metric.update_state(forms_of(sets)["ids"], values, sample_weight=weights)
     hits, total, _ = weights @ [expected_counts(values[[i]], [sets[i]], [2]) for i in range(80)]
     assert float(metric.result()) == pytest.approx(hits / total)
-    assert float(metric.empty) == sum(not row for row, weight in zip(sets, weights, strict=True) if weight)
+    assert float(metric.n_empty) == sum(not row for row, weight in zip(sets, weights, strict=True) if weight)
     assert message(metric.counts) == (
         "weighted images have no count\n"
         "  allowed: weights that are whole numbers\n"
@@ -174,7 +176,7 @@ def test_ids_beyond_32_bits_are_ill_formed() -> None:
     if BACKEND != "jax":
         metric = RealAccuracyMetric()
         metric.update_state(np.array([[2**32], [-(2**63)], [2**32 - 1], [1]]), np.zeros((4, 4), np.float32))
-        assert (float(metric.ill_formed), float(metric.empty)) == (3, 3)
+        assert (float(metric.n_ill_formed), float(metric.n_empty)) == (3, 3)
 
 
 def test_accuracy_without_valid_classes_is_nan() -> None:
@@ -191,7 +193,7 @@ def test_wrong_shape_of_weights_raises(weight: npt.NDArray[Any]) -> None:
     metric = RealAccuracyMetric()
     fault = fault_of(metric.update_state, IDS, ZEROS, sample_weight=weight)
     assert fault == ("wrong-shape", f"shape {weight.shape}")
-    assert float(metric.total) == 0
+    assert float(metric.n_scored) == 0
 
 
 @pytest.mark.parametrize("jit", COMPILED)
@@ -257,4 +259,4 @@ def test_targets_of_unknown_width_are_padded_ids() -> None:
         metric = RealAccuracyMetric()
         model_of(CLASSES, metric, jit=jit).evaluate(batches, verbose=0)
         assert metric.counts() == Proportion(hits, n)
-        assert float(metric.empty) == empty
+        assert float(metric.n_empty) == empty

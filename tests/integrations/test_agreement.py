@@ -146,15 +146,15 @@ def test_hits_equal_evaluate(integration: str, kind: str, stream: Stream, needs:
     packages, _, count = INTEGRATIONS[integration]
     for package in packages:
         needs(package)
-    expected = evaluate(Predictions.from_scores(stream.scores, stream.names), stream.labels).real
+    expected = evaluate(Predictions.from_scores(stream.scores, stream.names), stream.labels).real_accuracy
     assert 0 < expected[1].hits < expected[5].hits < expected[5].n < N
     assert count(stream, kind, tmp_path) == [expected[1].hits, expected[5].hits, expected[1].n]
 
 
 def test_hits_depend_on_the_tie_break(stream: Stream) -> None:
-    expected = evaluate(Predictions.from_scores(stream.scores, stream.names), stream.labels).real
+    expected = evaluate(Predictions.from_scores(stream.scores, stream.names), stream.labels).real_accuracy
     flipped = np.ascontiguousarray(stream.scores[:, ::-1])
     predictions = Predictions.from_scores(flipped, stream.names, columns=np.arange(CLASSES)[::-1].copy())
-    assert evaluate(predictions, stream.labels).real == expected  # the order of outputs does not matter
+    assert evaluate(predictions, stream.labels).real_accuracy == expected  # the order of outputs does not matter
     predictions = Predictions.from_ids(CLASSES - 1 - np.argmax(flipped, axis=1), stream.names)  # the highest id first
-    assert evaluate(predictions, stream.labels, top_k=[1]).real[1].hits != expected[1].hits
+    assert evaluate(predictions, stream.labels, top_k=[1]).real_accuracy[1].hits != expected[1].hits

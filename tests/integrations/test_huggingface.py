@@ -133,7 +133,7 @@ def test_decoding_and_format_of_streamed_dataset_are_kept(add: Add, datasets: Mo
 def test_column_of_file_names_is_joined(add: Add, datasets: ModuleType, by_name: Any) -> None:
     names = by_name.select(range(8))
     for dataset in (names, names.to_iterable_dataset(), names.cast_column("file", datasets.Value("large_string"))):
-        labelled = add(dataset, LABELS, image="file", feature="valid")
+        labelled = add(dataset, LABELS, image_column="file", new_column="valid")
         assert [row["valid"] for row in labelled] == EXPECTED
         assert list(labelled.features) == ["file", "valid"]
 
@@ -141,12 +141,12 @@ def test_column_of_file_names_is_joined(add: Add, datasets: ModuleType, by_name:
 @pytest.mark.parametrize("streaming", [False, True])
 def test_unrated_images_raise_or_are_none(add: Add, datasets: ModuleType, by_name: Any, streaming: bool) -> None:
     dataset = by_name.to_iterable_dataset() if streaming else by_name
-    labelled = add(dataset, LABELS, image="file", ignore_unknown=True)
+    labelled = add(dataset, LABELS, image_column="file", ignore_unknown=True)
     assert [row["real_label"] for row in labelled] == [*EXPECTED, None]
     assert EXPECTED[2] == []
     dataset = datasets.Dataset.from_dict({"file": [*NAMES, "a.jpg", "b.jpg", "c.jpg", "d.jpg"]})
     dataset = dataset.to_iterable_dataset() if streaming else dataset
-    assert message(lambda: list(add(dataset, LABELS, image="file"))) == (
+    assert message(lambda: list(add(dataset, LABELS, image_column="file"))) == (
         "4 of 12 images are not in the label sets\n"
         "  allowed: ILSVRC2012_val_00000001.JPEG and 7 more\n"
         "  found:   a.jpg, b.jpg, c.jpg and 1 more\n"
@@ -164,7 +164,7 @@ def test_images_without_names_raise(add: Add, datasets: ModuleType, streaming: b
         "2 of 3 images have no file name\n"
         "  where:   column image, the first is row 1\n"
         "  fix:     add the labels before map or filter, where decoded images lose their file names; "
-        "or use a column of file names: image=..."
+        "or use a column of file names: image_column=..."
     )
 
 
@@ -181,13 +181,13 @@ def test_invalid_columns_raise(add: Add, datasets: ModuleType, images: Any, by_n
     )
     assert message(add, by_name, LABELS) == (
         "dataset has no column image\n  found:   file\n"
-        "  fix:     choose the column of images or of their file names: image=..."
+        "  fix:     choose the column of images or of their file names: image_column=..."
     )
-    assert message(add, images, LABELS, feature="label") == (
-        "dataset already has a column label\n  found:   image, label\n  fix:     choose another name: feature=..."
+    assert message(add, images, LABELS, new_column="label") == (
+        "dataset already has a column label\n  found:   image, label\n  fix:     choose another name: new_column=..."
     )
     assert code_of(add, [], LABELS) == "wrong-type"
-    assert message(add, images, LABELS, image="label").startswith(
+    assert message(add, images, LABELS, image_column="label").startswith(
         "column label has neither images nor file names\n  allowed: Image, or Value('string')\n  found:   ClassLabel("
     )
 

@@ -30,9 +30,9 @@ def jnp(integration: ModuleType) -> ModuleType:
 
 
 def numbers(counts: Any) -> list[int]:
-    assert int(counts.nan) == int(counts.ill_formed) == 0
-    assert {str(leaf.dtype) for leaf in (counts.hits, counts.n, counts.empty, counts.nan)} == {"int32"}
-    return [*counts.hits.tolist(), int(counts.n), int(counts.empty)]
+    assert int(counts.n_nan) == int(counts.n_ill_formed) == 0
+    assert {str(leaf.dtype) for leaf in (counts.hits, counts.n, counts.n_empty, counts.n_nan)} == {"int32"}
+    return [*counts.hits.tolist(), int(counts.n), int(counts.n_empty)]
 
 
 class TestCountHits(CompiledLaws):
@@ -51,8 +51,8 @@ class TestCountHits(CompiledLaws):
 
     def count(self, scores: Any, valid: Any, top_k: Sequence[int] = (1,)) -> Counts:
         counts = self.integration.count_hits(scores, valid, top_k=top_k)
-        assert counts.numbers.dtype == "int32"
-        return Counts(counts.hits.tolist(), *map(int, (counts.n, counts.empty, counts.nan, counts.ill_formed)))
+        assert counts.counts.dtype == "int32"
+        return Counts(counts.hits.tolist(), *map(int, (counts.n, counts.n_empty, counts.n_nan, counts.n_ill_formed)))
 
     def read_accuracy(self, scores: Any, valid: Any) -> Any:
         return self.integration.accuracy(self.integration.count_hits(scores, valid, top_k=(1,)))
@@ -119,7 +119,7 @@ ids = np.where(np.take_along_axis(hot, ids, axis=1), ids, -1)
 mask = np.arange(64) < 50
 mesh = Mesh(np.array(jax.devices()), ("images",))
 rows = NamedSharding(mesh, P("images"))
-read = lambda c: [*c.hits.tolist(), int(c.n), int(c.empty), int(c.nan), int(c.ill_formed)]
+read = lambda c: [*c.hits.tolist(), int(c.n), int(c.n_empty), int(c.n_nan), int(c.n_ill_formed)]
 for valid in (hot, ids):
     batch = scores, valid, mask
     count = lambda s, v, m: count_hits(s, v, mask=m)
@@ -141,7 +141,7 @@ for valid in (hot, ids):
     assert counts_64.hits.tolist() == hits and str(counts_64.hits.dtype) == "int32", (counts_64, hits)
 for ids, expected in ([2**32], [1, 1]), ([-(2**63)], [1, 1]), ([2**64 - 1], [1, 0]):
     counts_64 = count_hits(scores[:1], np.array([ids]), top_k=(1,))
-    assert [int(counts_64.empty), int(counts_64.ill_formed)] == expected, (ids, counts_64)
+    assert [int(counts_64.n_empty), int(counts_64.n_ill_formed)] == expected, (ids, counts_64)
 print("done")
 """
 
@@ -154,7 +154,7 @@ def test_counts_are_equal_on_four_devices_and_exact_with_64_bits(needs: Needs) -
 
 def test_masked_nan_is_ignored_and_ill_formed_classes_raise(integration: ModuleType) -> None:
     scores, valid = np.array([[0, np.nan], [1, 0]], np.float32), np.array([[1], [1]])
-    assert int(integration.count_hits(scores, valid, mask=np.array([0, 1]), top_k=(1,)).nan) == 0
+    assert int(integration.count_hits(scores, valid, mask=np.array([0, 1]), top_k=(1,)).n_nan) == 0
     assert message(integration.accuracy, integration.count_hits(ZEROS, np.array([[0], [1], [4]]), top_k=(1,))) == (
         "valid classes are neither multi-hot nor ids padded with -1\n"
         "  allowed: 0 or 1 for each class; or distinct ids below the number of classes, then -1\n"
@@ -169,7 +169,7 @@ def test_valid_class_with_the_lowest_nan_is_counted(integration: ModuleType, kin
     scores, hot = np.zeros((1, 32), kind), np.arange(32)[None] == 20
     scores.view(f"i{scores.itemsize}")[0, 20] = -1
     for valid in (hot, np.array([[20]])):
-        assert integration.count_hits(scores, valid, top_k=(12, 32)).numbers.tolist() == [0, 1, 1, 0, 1, 0]
+        assert integration.count_hits(scores, valid, top_k=(12, 32)).counts.tolist() == [0, 1, 1, 0, 1, 0]
 
 
 @pytest.mark.parametrize(

@@ -148,7 +148,7 @@ def test_unknown_images_stop_iteration_with_names(tf: ModuleType, module: Module
 def test_rated_feature_distinguishes_unrated_from_empty(tf: ModuleType, module: ModuleType, encoding: str) -> None:
     names = ["ILSVRC2012_val_00000002.JPEG", "never.png", "ILSVRC2012_val_00000005.JPEG"]
     images = tf.data.Dataset.from_tensor_slices({"name": names})
-    options = {"file_name": "name", "feature": "valid", "encoding": encoding, "ignore_unknown": True}
+    options = {"file_name_feature": "name", "new_feature": "valid", "encoding": encoding, "ignore_unknown": True}
     batch = next(iter(module.with_real_labels(images.batch(3), LABELS, **options)))
     singles = list(module.with_real_labels(images, LABELS, **options))
     assert sorted(batch) == sorted(singles[0]) == ["name", "valid", "valid_rated"]
@@ -180,11 +180,11 @@ def test_dataset_without_file_names_raises(tf: ModuleType, module: ModuleType, i
         "TensorSpec(shape=(), dtype=tf.int32, name=None))\n"
         "  fix:     map them to dicts first; tfds.load gives dicts unless as_supervised=True"
     )
-    assert message(add, images, LABELS, file_name="path") == (
+    assert message(add, images, LABELS, file_name_feature="path") == (
         "elements of the dataset have no feature path\n  found:   file_name, number\n"
-        "  fix:     choose the feature with the file name: file_name=..."
+        "  fix:     choose the feature with the file name: file_name_feature=..."
     )
-    assert message(add, images, LABELS, file_name="number") == (
+    assert message(add, images, LABELS, file_name_feature="number") == (
         "feature number is not a file name\n  allowed: a string, or a vector of strings\n"
         "  found:   TensorSpec(shape=(), dtype=tf.int64, name=None)"
     )
@@ -196,15 +196,17 @@ def test_dataset_without_file_names_raises(tf: ModuleType, module: ModuleType, i
 
 
 def test_existing_feature_raises(module: ModuleType, images: Any) -> None:
-    assert message(module.with_real_labels, images, LABELS, feature="number") == (
+    assert message(module.with_real_labels, images, LABELS, new_feature="number") == (
         "elements of the dataset already have a feature number\n"
         "  found:   file_name, number\n"
-        "  fix:     choose another name: feature=..."
+        "  fix:     choose another name: new_feature=..."
     )
     clashing = images.map(lambda example: {**example, "x_rated": 0})
-    features = module.with_real_labels(clashing, LABELS, feature="x").element_spec
+    features = module.with_real_labels(clashing, LABELS, new_feature="x").element_spec
     assert sorted(features) == [*images.element_spec, "x", "x_rated"]
-    assert code_of(module.with_real_labels, clashing, LABELS, feature="x", ignore_unknown=True) == "duplicate-column"
+    assert (
+        code_of(module.with_real_labels, clashing, LABELS, new_feature="x", ignore_unknown=True) == "duplicate-column"
+    )
 
 
 def test_labels_of_all_images_equal_published_labels(

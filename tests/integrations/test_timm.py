@@ -49,7 +49,7 @@ def test_accuracy_on_some_images_equals_evaluate(scores: Any, real_labels: Label
     """Batches come in the order of the constructor's names, or with their own names."""
     rows = np.random.default_rng(1).permutation(300)[:200]
     names = [f"val/n01440764/{NAMES[row][:-5]}_n01440764.png" for row in rows]
-    expected = evaluate(Predictions.from_scores(scores[rows], names), real_labels, top_k=(1, 3)).real
+    expected = evaluate(Predictions.from_scores(scores[rows], names), real_labels, top_k=(1, 3)).real_accuracy
     assert 0 < expected[1].hits < expected[1].n < 200
     in_order, by_name = (RealLabelsImagenet(names, str(real_file("real.json")), topk=(1, 3)) for _ in range(2))
     assert np.isnan(in_order.get_accuracy(k=1))

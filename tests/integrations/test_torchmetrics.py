@@ -45,7 +45,7 @@ def case(request: pytest.FixtureRequest, needs: Needs) -> Case:
 
 
 def expected() -> dict[int, Any]:
-    return evaluate(Predictions.from_scores(SCORES, NAMES), LABELS, top_k=(1, 3)).real
+    return evaluate(Predictions.from_scores(SCORES, NAMES), LABELS, top_k=(1, 3)).real_accuracy
 
 
 def test_state_is_integer_with_the_right_reduction(case: Case) -> None:

@@ -326,8 +326,8 @@ def test_trained_model_is_evaluated_on_photographs(
         batches = [(model(images), targets) for images, targets in torch.utils.data.DataLoader(dataset, batch_size=3)]
     scores = torch.cat([scores for scores, _ in batches])
     evaluation = evaluate(Predictions.from_scores(scores, dataset.images), real_labels, original=real_original)
-    assert evaluation.real == {1: Proportion(3, 4), 5: Proportion(4, 4)}
-    assert evaluation.original == {1: Proportion(2, 4), 5: Proportion(4, 4)}
+    assert evaluation.real_accuracy == {1: Proportion(3, 4), 5: Proportion(4, 4)}
+    assert evaluation.original_accuracy == {1: Proportion(2, 4), 5: Proportion(4, 4)}
     hot, originals = (torch.cat(parts) for parts in zip(*(targets for _, targets in batches), strict=True))
     predicted = dict(zip(originals.tolist(), scores.argmax(dim=1).tolist(), strict=True))
     assert predicted == {285: 282, 967: 967, 744: 657, 665: 665}
@@ -335,7 +335,7 @@ def test_trained_model_is_evaluated_on_photographs(
     by_target.update(scores, hot)
     for rows in ([2, 0], [3, 1, 2]):  # in any order, and image 2 twice
         by_name.update(scores[rows], torch.tensor(rows))
-    assert by_target.counts() == by_name.counts() == evaluation.real
+    assert by_target.counts() == by_name.counts() == evaluation.real_accuracy
 
 
 # --- bad input ------------------------------------------------------------------------------------------------------
@@ -347,7 +347,7 @@ MESSAGES: list[tuple[dict[str, Any], str]] = [
     (
         {"split": "train"},
         "only the validation images have reassessed labels\n  allowed: split='val'\n  found:   split='train'\n"
-        "  fix:     for training images, use CleanTraining(ImageFolder(...))",
+        "  fix:     for training images, use CleanTrainingImages(ImageFolder(...))",
     ),
     (
         {"target_type": "reel"},

@@ -298,8 +298,8 @@ def test_batches_in_tensorflow_can_be_relabelled_but_not_selected(
         "elements of the dataset are batches\n  allowed: one image per element\n"
         "  fix:     select images before batch(...), or call unbatch() first"
     )
-    assert code_of(tensorflow.with_targets, images, both_targets[0], image="picture") == "missing-column"
-    assert code_of(tensorflow.relabel, images, {"cat/1.png": 0}, label="class") == "missing-column"
+    assert code_of(tensorflow.with_targets, images, both_targets[0], image_feature="picture") == "missing-column"
+    assert code_of(tensorflow.relabel, images, {"cat/1.png": 0}, label_feature="class") == "missing-column"
     assert code_of(tensorflow.relabel, images, {"cat/1.png": -1}) == "out-of-range"
     assert code_of(tensorflow.select, [1], FOLDS.training(0)) == "wrong-type"
 
@@ -316,7 +316,7 @@ def test_hugging_face_columns_are_unchanged(library: Library, both_targets: tupl
             list(library.images.features.items()),
         )
     assert [row["image"] for row in changed] == list(NAMES)
-    assert code_of(library.with_targets, library.images, both_targets[0], feature="label") == "duplicate-column"
+    assert code_of(library.with_targets, library.images, both_targets[0], new_column="label") == "duplicate-column"
     assert code_of(library.relabel, library.images, {"cat/1.png": 3}) == "out-of-range"
 
 
@@ -336,7 +336,7 @@ def test_hugging_face_images_keep_their_pixels(hf_training: ModuleType, folder: 
 
     for labels in (["x"] * len(NAMES), [True] * len(NAMES)):
         wrong_labels = datasets.Dataset.from_dict({"image": list(NAMES), "label": labels})
-        assert code_of(hf_training.relabel_images, wrong_labels, {NAMES[0]: 1}, image="image") == "wrong-type"
+        assert code_of(hf_training.relabel_images, wrong_labels, {NAMES[0]: 1}, image_column="image") == "wrong-type"
     dataset = datasets.Dataset.from_dict({"image": [str(folder / name) for name in NAMES]})
     images = dataset.cast_column("image", datasets.Image())
     for variant in (images, images.to_iterable_dataset()):

@@ -79,7 +79,7 @@ def test_torch_tensor_shares_memory_and_may_be_bfloat16(needs: Needs) -> None:
     tensor = torch.from_numpy(SCORES)
     assert address(as_array(tensor)[0]) == address(SCORES)
     np.testing.assert_array_equal(as_array(torch.from_numpy(SCORES).requires_grad_())[0], SCORES)
-    assert evaluate(tensor.bfloat16(), LABELS).real[1].hits == 1  # the lower class wins the tie
+    assert evaluate(tensor.bfloat16(), LABELS).real_accuracy[1].hits == 1  # the lower class wins the tie
     assert Predictions.from_scores(tensor.bfloat16()).dtype == "bfloat16"
     assert code_of(Predictions.from_ids, tensor.bfloat16()) == "wrong-type"
     assert fault_of(Predictions.from_scores, tensor[0].bfloat16()) == ("wrong-type", "bfloat16 (3,)")

@@ -43,7 +43,7 @@ def findings(
             Predictions.from_ids(ranked, images=names), labels, original=original, scores=scores
         )
         results[model] = summarize(outcomes[model], labels, scores=scores)
-    ordered = sorted(results, key=lambda model: (-(results[model].real[1].value or 0), model))
+    ordered = sorted(results, key=lambda model: (-(results[model].real_accuracy[1].value or 0), model))
     return Findings(
         evaluations={model: results[model] for model in ordered},
         panel=Panel.from_outcomes(outcomes),

@@ -100,7 +100,7 @@ def test_classes_can_be_sorted_by_any_column_in_both_orders(opened: Open, result
     heading = view.locator("#classes thead button", has_text="images")
     heading.click()
     images = [int(row[2]) for row in rows(view, "classes")]
-    assert images == sorted(results.evaluations["one"].per_class.images.tolist(), reverse=True)
+    assert images == sorted(results.evaluations["one"].per_class.n_images.tolist(), reverse=True)
     assert view.get_attribute("#classes th[aria-sort=descending]", "class") == "n"
     heading.focus()
     view.keyboard.press("Enter")
@@ -125,7 +125,7 @@ def test_search_shows_rows_with_the_text(opened: Open, results: Findings) -> Non
     assert [name in names for name in ("'=1+1", "=1+1", f"owl {HOSTILE}")] == [True, False, True]
     view.select_option("#classes select", label=HOSTILE)
     hits = {row[1]: row[3] for row in rows(view, "classes")}
-    assert hits == {str(i): f"{n:,}" for i, n in enumerate(results.evaluations[HOSTILE].per_class.hits.tolist())}
+    assert hits == {str(i): f"{n:,}" for i, n in enumerate(results.evaluations[HOSTILE].per_class.n_hits.tolist())}
 
 
 def save_csv(view: Any, press: Callable[[], None]) -> list[list[str]]:
@@ -147,7 +147,9 @@ def test_tables_are_saved_with_all_digits(opened: Open, results: Findings) -> No
     table = tables["accuracy"]
     assert table[0][:2] == ["model", "reassessed top-1 %"]
     values = {row[0]: float(row[1]) for row in table[1:]}
-    assert values == {model: 100 * evaluation.real[1].value for model, evaluation in results.evaluations.items()}
+    assert values == {
+        model: 100 * evaluation.real_accuracy[1].value for model, evaluation in results.evaluations.items()
+    }
 
 
 def cards(view: Any) -> list[dict[str, Any]]:
@@ -376,7 +378,7 @@ def test_short_report_is_one_printed_page(browser: Any, report_extra: None, tmp_
     assert len(tables) == (2 if models == 1 else 3)
     accuracies = {row[0].split()[0]: row[1] for row in tables[0][1:]}
     assert accuracies == {
-        str(i + 1): f"{100 * evaluation.real[1].value:.2f}"
+        str(i + 1): f"{100 * evaluation.real_accuracy[1].value:.2f}"
         for i, evaluation in enumerate(list(results.evaluations.values())[:8])
     }
     for row in tables[1][1:] if models > 1 else ():

@@ -42,12 +42,12 @@ def test_accuracy_section_has_the_numbers_of_evaluate() -> None:
         rows, THREE.evaluations.items(), strict=True
     ):
         assert model == name
-        assert real == 100 * result.real[1].value
-        assert interval == tuple(100 * bound for bound in result.real[1].interval)
-        assert original == 100 * result.original[1].value
-        assert original_scored == 100 * result.original_scored[1].value
-        assert soft == result.soft.accuracy
-        assert (scored, not_scored) == (result.scored, result.images - result.scored)
+        assert real == 100 * result.real_accuracy[1].value
+        assert interval == tuple(100 * bound for bound in result.real_accuracy[1].interval)
+        assert original == 100 * result.original_accuracy[1].value
+        assert original_scored == 100 * result.original_accuracy_on_scored[1].value
+        assert soft == result.soft_accuracy.accuracy
+        assert (scored, not_scored) == (result.n_scored, result.n_images - result.n_scored)
     assert [row[0] for row in rows] == ["one", "two", "three"], "the best first"
     cells = list(zip(*table.rows, strict=True))
     shares = [i for i, column in enumerate(cells) if type(column[0]) is float]
@@ -63,7 +63,7 @@ def test_models_on_different_images_are_not_a_ranking() -> None:
         "all": Predictions.from_ids([0, 1, 2, 3, 0, 0, 0, 0], images),
     }
     results = Findings.from_predictions(models, LabelSets.from_lists(images, [[i] for i in range(8)]))
-    assert [evaluation.first_accuracy for evaluation in results.evaluations.values()] == [0.5, 0.75]
+    assert [evaluation.accuracy_at_smallest_k for evaluation in results.evaluations.values()] == [0.5, 0.75]
     assert results.models == ("all", "half")
     assert not part(results, "headline").wide_table.best_cells
     assert part(results, "headline").notes[0] == (
@@ -74,11 +74,11 @@ def test_models_on_different_images_are_not_a_ranking() -> None:
 
 def test_models_with_the_same_images_not_scored_share_a_sentence() -> None:
     one, two = THREE.evaluations["one"], THREE.evaluations["two"]
-    assert part(THREE, "headline").notes[0] == f"{one.empty} images not scored (empty label set)."
-    unlike = replace(THREE, evaluations={"one": replace(one, empty=7), "two": two, "three": two})
+    assert part(THREE, "headline").notes[0] == f"{one.n_empty} images not scored (empty label set)."
+    unlike = replace(THREE, evaluations={"one": replace(one, n_empty=7), "two": two, "three": two})
     assert part(unlike, "headline").notes[:2] == [
         "one: 7 images not scored (empty label set).",
-        f"two and three: {two.empty} images not scored (empty label set).",
+        f"two and three: {two.n_empty} images not scored (empty label set).",
     ]
 
 
@@ -89,14 +89,14 @@ def test_comparison_section_has_all_pairs_and_verdicts() -> None:
         expected = compare(THREE.panel, row[0], row[1]).differences_by_name[row[2]]
         only = [None, None] if row[2] == "change" else [expected.n_only_a, expected.n_only_b]
         bounds = tuple(100 * bound for bound in expected.interval)
-        assert row[3:] == [100 * expected.difference, bounds, expected.p_value, *only, expected.n]
+        assert row[3:] == [100 * expected.mean_difference, bounds, expected.p_value, *only, expected.n]
     assert [row[2] for row in table.rows] == ["reassessed", "original", "original, scored", "change"] * 3
     assert (
         section.paragraphs[0] == f"{compare(THREE.panel, 'one', 'two', tests=compare_every_pair(THREE.panel)).verdict}."
     )
-    ends = compare(THREE.panel, "one", "three", tests=compare_every_pair(THREE.panel)).real
+    ends = compare(THREE.panel, "one", "three", tests=compare_every_pair(THREE.panel)).real_hits
     low, high = ends.interval if ends.raters_interval is None else ends.raters_interval
-    points = f"{100 * ends.difference:.2f} points ({100 * low:.2f} to {100 * high:.2f})"
+    points = f"{100 * ends.mean_difference:.2f} points ({100 * low:.2f} to {100 * high:.2f})"
     assert (
         section.paragraphs[2]
         == f"Largest difference: one is ahead of three by {points}, p {ends.p_value_texts()['final_p_value']}."
@@ -142,7 +142,7 @@ def test_labelling_bias_has_a_row_for_each_model_and_group() -> None:
     rows = {(model, classes): rest for model, classes, *rest in columns(table, *names)}
     assert rows.keys() == expected.keys()
     for key, part in expected.items():
-        chosen, shares = part.by_model, (part.chance_share, part.raters_favourite.value)
+        chosen, shares = part.model_share, (part.chance_share, part.raters_favourite_share.value)
         assert rows[key] == [chosen.hits, chosen.n, *(None if share is None else 100 * share for share in shares)]
 
 
@@ -152,20 +152,22 @@ def test_table_of_accuracy_by_label_count_pools_no_numbers() -> None:
         part = THREE.evaluations[model].by_label_count[size]
         assert (hits, images) == (part.hits[1], part.n)
     of_one = [images for model, images in columns(table, "model", "images") if model == "one"]
-    assert sum(of_one) == THREE.evaluations["one"].scored
+    assert sum(of_one) == THREE.evaluations["one"].n_scored
 
 
 def test_leaderboard_chart_has_ranks_and_expected_accuracies() -> None:
     """A caveat explains a missing expectation, or an extrapolated one."""
     (row, *_) = CHARTS["leaderboard"](THREE).table.rows
     placement = THREE.placements[0]
-    assert row[:3] == ["one", 100 * THREE.evaluations["one"].real[1].value, placement.real_rank]
-    assert row[-1] == placement.expected.residual
+    assert row[:3] == ["one", 100 * THREE.evaluations["one"].real_accuracy[1].value, placement.real_rank]
+    assert row[-1] == placement.expected_accuracy.residual
     few = replace(THREE, leaderboard=Leaderboard(leaderboard().entries[:2]))
     caveats = [f"{model}: no expected accuracy: too few families of models for a line." for model in THREE.models]
     assert CHARTS["leaderboard"](few).note == " ".join(caveats)
     beyond = Leaderboard(tuple(LeaderboardRow(f"{i}", 97 + i / 10, 98 + i / 20) for i in range(20)))
-    caveats = [f"{placement.entry}: {placement.caveat}." for placement in replace(THREE, leaderboard=beyond).placements]
+    caveats = [
+        f"{placement.model_row}: {placement.caveat}." for placement in replace(THREE, leaderboard=beyond).placements
+    ]
     assert CHARTS["leaderboard"](replace(THREE, leaderboard=beyond)).note == " ".join(caveats)
     assert "the line is extrapolated" in caveats[0]
 
@@ -183,9 +185,9 @@ def test_long_tables_have_the_counts_of_each_class() -> None:
     assert len(errors.rows["two"]) == THREE.evaluations["two"].label_errors.hits
     counted = THREE.evaluations["two"].per_class
     rows = classes.rows["two"]
-    assert [row[2] for row in rows] == counted.images.tolist()
-    assert [row[3] for row in rows] == counted.hits.tolist()
-    assert [row[5] for row in rows] == counted.predictions.tolist()
+    assert [row[2] for row in rows] == counted.n_images.tolist()
+    assert [row[3] for row in rows] == counted.n_hits.tolist()
+    assert [row[5] for row in rows] == counted.n_predictions.tolist()
     assert [tuple(row) for row in confusions.rows["two"]] == list(counted.confusions)
     class_id, predicted_instead, times = counted.confusions[0]
     assert rows[class_id][6:] == [predicted_instead, times]

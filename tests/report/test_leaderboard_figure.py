@@ -32,7 +32,7 @@ def place(board: Leaderboard, model: LeaderboardRow, **options: int) -> Placemen
     return placement
 
 
-MINE = place(TREND.board, LeaderboardRow("mine", 81.0, 94.5))
+MINE = place(TREND.leaderboard, LeaderboardRow("mine", 81.0, 94.5))
 
 
 DrawLeaderboard = Callable[..., Any]
@@ -61,7 +61,7 @@ def test_lines_and_models_have_labels_that_do_not_overlap(draw: DrawLeaderboard)
         f"{line} %: slope {line.slope.value:.2f}\n({line.slope.interval[0]:.2f} to {line.slope.interval[1]:.2f})"
         for line in TREND.band_lines
     ]
-    side = f"{abs(MINE.expected.residual):.2f} {MINE.expected.side} the line of the 80 nearest"
+    side = f"{abs(MINE.expected_accuracy.residual):.2f} {MINE.expected_accuracy.side} the line of the 80 nearest"
     user_model = f"mine\nReaL 94.50 %, rank {MINE.real_rank} of 81\n{side}"
     assert sorted(texts) == sorted(
         [*slopes, user_model, "equal accuracy by both labels", "the original labels: 90.02 %"]
@@ -72,7 +72,7 @@ def test_lines_and_models_have_labels_that_do_not_overlap(draw: DrawLeaderboard)
 def test_file_describes_the_leaderboard_and_hidden_rows(tmp_path: Path) -> None:
     save_leaderboard(tmp_path / "f.svg", TREND, [MINE], original_percent=90.02)
     text = (tmp_path / "f.svg").read_text()
-    hidden = int((TREND.board.original < 70).sum())
+    hidden = int((TREND.leaderboard.original < 70).sum())
     assert "<title>Leaderboard</title>" in text
     (description,) = re.findall(r"<dc:description>(.*?)</dc:description>", text)
     assert description.startswith(
@@ -84,19 +84,19 @@ def test_file_describes_the_leaderboard_and_hidden_rows(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "user_model", [MINE, place(TREND.board, LeaderboardRow("mine", 62.0, 50.0))], ids=["inside", "far away"]
+    "user_model", [MINE, place(TREND.leaderboard, LeaderboardRow("mine", 62.0, 50.0))], ids=["inside", "far away"]
 )
 def test_axes_include_the_users_model_and_the_level(user_model: Placement, draw: DrawLeaderboard) -> None:
     axes = draw(TREND, user_model, level=99.0)
     (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
-    assert left < user_model.entry.original < right
-    assert bottom < user_model.entry.real < top
+    assert left < user_model.model_row.original < right
+    assert bottom < user_model.model_row.real < top
     assert bottom < 99.0 < top
 
 
 def test_rows_below_the_first_band_with_a_line_are_hidden(draw: DrawLeaderboard) -> None:
     """A line ends at the last row of its band."""
-    axes, x = draw(TREND), TREND.board.original
+    axes, x = draw(TREND), TREND.leaderboard.original
     assert axes.lines[0].get_xdata().size == int((x >= 70).sum()) < 80
     inside = x[(x >= 82) & (x < 90)]
     assert axes.lines[3].get_xdata().tolist() == [inside.min(), inside.max()]
@@ -111,17 +111,17 @@ def test_rows_below_the_first_band_with_a_line_are_hidden(draw: DrawLeaderboard)
 def test_heading_counts_far_out_rows_and_has_the_slope_without_them(draw: DrawLeaderboard) -> None:
     ordinary = board(lowest=70.0).entries
     slopes = fit_trend(Leaderboard((*ordinary, LeaderboardRow("toy", 30.0, 33.0)), family=re.compile(".+")))
-    low, high = slopes.outliers.line_without.slope.interval
+    low, high = slopes.outliers.line_without_outliers.slope.interval
     heading = draw(slopes).get_title(loc="left").replace("\n", " ")
     assert (
-        f"; without 1 far out: {slopes.outliers.line_without.slope.value:.2f} ({low:.2f} to {high:.2f}); 95 %"
+        f"; without 1 far out: {slopes.outliers.line_without_outliers.slope.value:.2f} ({low:.2f} to {high:.2f}); 95 %"
         in heading
     )
     assert heading.startswith("81 results of 81 models, 1 of them below 70 % and not shown; slope of all rows: ")
 
 
 def test_names_are_drawn_literally(tmp_path: Path, draw: DrawLeaderboard) -> None:
-    user_model = place(TREND.board, LeaderboardRow("$x$ <b>\x1b[1m", 81.0, 94.5))
+    user_model = place(TREND.leaderboard, LeaderboardRow("$x$ <b>\x1b[1m", 81.0, 94.5))
     axes = draw(TREND, user_model)
     (text,) = [text for text in axes.texts if "rank" in text.get_text()]
     assert text.get_text().startswith("$x$ <b>\\x1b[1m\n")

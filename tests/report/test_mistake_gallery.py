@@ -52,8 +52,8 @@ def test_card_has_predictions_scores_and_votes() -> None:
     (card,) = make_cards(TWO, [row])
     panel = TWO.panel
     assert card.image == panel.images[row]
-    assert card.sheet.valid == TWO.labels[card.image]
-    assert card.sheet.original == TWO.original[card.image][0]
+    assert card.sheet.valid_class_ids == TWO.labels[card.image]
+    assert card.sheet.original_class_id == TWO.original[card.image][0]
     assert [predicted for _, predicted, _ in card.predictions] == [
         panel.top1[panel.models.index(m), row] for m in TWO.models
     ]
@@ -87,6 +87,10 @@ def test_cards_mark_wrong_labels_empty_label_sets_and_disputed_votes() -> None:
         valid, (original,) = TWO.labels[card.image], TWO.original[card.image]
         assert ("empty" in card.label_reasons) == (not valid)
         assert ("wrong_label" in card.label_reasons) == (bool(valid) and original not in valid)
-        class_ids = {*card.sheet.valid, card.sheet.original, *(class_id for _, class_id, _ in card.predictions)}
+        class_ids = {
+            *card.sheet.valid_class_ids,
+            card.sheet.original_class_id,
+            *(class_id for _, class_id, _ in card.predictions),
+        }
         votes = [candidate.votes for candidate in card.sheet.candidates if candidate.class_id in class_ids]
         assert card.is_disputed == any(len({answer for _, answer in answers}) > 1 for answers in votes)

@@ -111,7 +111,9 @@ class _ProbabilityReader:
         """Write probabilities of images into `output`: float64, shape (repetitions, images, classes)."""
         places = np.flatnonzero(self._row_of[image_rows] >= 0)
         rows = self._row_of[image_rows][places]
-        for block, values in probability_blocks(self._file.predictions, rows, is_probabilities=self._are_probabilities):
+        for block, values in probability_blocks(
+            self._file.predictions, rows, has_probabilities=self._are_probabilities
+        ):
             repetitions = self._file.repetition_numbers[rows[block]]
             output[repetitions, places[block]] = np.maximum(values, _MIN_PROBABILITY, out=values)
 

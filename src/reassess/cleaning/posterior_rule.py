@@ -107,7 +107,7 @@ def _warn_about_scores(held_out: HeldOutPredictions) -> None:
 def _has_certain_scores(file: HeldOutFile) -> bool:
     """Return whether the best class has a probability of almost 1 in every row of a sample of rows."""
     rows = np.unique(np.linspace(0, file.label_rows.size, _MAX_CHECKED_ROWS, endpoint=False).astype(np.int64))
-    blocks = probability_blocks(file.predictions, rows, is_probabilities=file.score_kind == "probabilities")
+    blocks = probability_blocks(file.predictions, rows, has_probabilities=file.score_kind == "probabilities")
     return all((values.max(axis=1) >= _MIN_CERTAIN_PROBABILITY).all() for _, values in blocks)
 
 

@@ -13,7 +13,7 @@ from reassess.core import Benchmark, Duplicates, LabelSets
 from reassess.core.image_names import image_keys
 from reassess.data import to_benchmark_names
 from reassess.errors import DataError, add_error_place
-from reassess.evaluation import find_image_set
+from reassess.evaluation import find_image_set_name
 from reassess.formats import read_duplicates
 from reassess.formats.files import exists
 from reassess.text import count_noun
@@ -38,7 +38,7 @@ def load_duplicates(call: Call, text: str, image_names: Sequence[str], benchmark
         names = duplicates.sets if name is None else (name,)
         sets = {set_name: to_benchmark_names(duplicates.images_of(set_name), benchmark) for set_name in names}
         try:
-            name = find_image_set(sets, image_names, match=benchmark.match or "path")
+            name = find_image_set_name(sets, image_names, match=benchmark.match or "path")
         except DataError as error:
             closest = max(sets, key=lambda set_name: len({*sets[set_name]} & {*image_names}))
             error.fix = error.fix or f"name the benchmark's set after the file, such as --duplicates {path}:{closest}"

@@ -27,7 +27,7 @@ from reassess.core.common_classes import class_ids_of
 from reassess.data import are_scores_from_golden, label_set_name
 from reassess.errors import DataError, Fix, ReassessError, UnreadableFileError, add_error_place
 from reassess.evaluation import Outcomes, find_outcomes
-from reassess.evaluation.evaluation_words import class_names_hint
+from reassess.evaluation.evaluation_words import describe_missing_class_names
 from reassess.text import count_noun, join_first
 
 
@@ -55,8 +55,8 @@ class EvaluationInputs:
     @property
     def findings_arguments(self) -> dict[str, Any]:
         """Arguments of `reassess.Findings`, by name."""
-        names = ("benchmark", "original", "scores", "votes", "experts", "rater_golden")
-        return {name: getattr(self, name) for name in names}
+        names = ("benchmark", "original", "scores", "votes", "experts")
+        return {name: getattr(self, name) for name in names} | {"rater_golden_votes": self.rater_golden}
 
     @property
     def is_in_sample(self) -> bool | None:
@@ -68,7 +68,7 @@ class EvaluationInputs:
     @property
     def class_names_note(self) -> str | None:
         """A note on how to get class names, if they are missing for a known benchmark."""
-        return class_names_hint(self.benchmark, self.labels.classes)
+        return describe_missing_class_names(self.benchmark, self.labels.classes)
 
     @property
     def threshold(self) -> float:

@@ -15,7 +15,7 @@ from reassess.data import to_benchmark_names
 from reassess.data.benchmark_folders import PART_INSTRUCTIONS
 from reassess.errors import DataError, ReassessError, add_error_place
 from reassess.evaluation import find_class_list
-from reassess.evaluation.evaluation_words import class_list_in_words, no_class_list_in_words
+from reassess.evaluation.evaluation_words import describe_class_list, describe_ruled_out_class_lists
 from reassess.formats import read_predictions
 from reassess.formats.files import exists, read_lines
 from reassess.formats.predictions import find_names_file
@@ -129,9 +129,9 @@ def _detect_class_list(call: Call, path: Path, predictions: Predictions, inputs:
         )
     class_list = find_class_list(outcomes, inputs.labels, inputs.original)
     if class_list is None:
-        call.add_note(f"{path}: {no_class_list_in_words(outcomes, inputs.labels, inputs.original)}")
+        call.add_note(f"{path}: {describe_ruled_out_class_lists(outcomes, inputs.labels, inputs.original)}")
         return None
-    call.add_note(f"{path}: {class_list_in_words(class_list, inputs.labels.classes)}")
+    call.add_note(f"{path}: {describe_class_list(class_list, inputs.labels.classes)}")
     return class_list.output_names(predictions, inputs.labels.classes)
 
 

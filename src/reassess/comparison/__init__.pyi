@@ -28,9 +28,9 @@ from .pairs import PairedHits as PairedHits
 from .pairs import compare as compare
 from .pairs import disagreements_table as disagreements_table
 from .panel import Panel as Panel
-from .panel import select_common_images as select_common_images
+from .panel import select_common_images_if_different as select_common_images_if_different
 from .placement import Placement as Placement
-from .placement import measure_original_labels as measure_original_labels
+from .placement import measure_original_label_accuracy as measure_original_label_accuracy
 from .placement import place_models as place_models
 from .ranking import Ranking as Ranking
 from .ranking import rank_models as rank_models

@@ -20,27 +20,30 @@ HOLM_EXPLANATION = (
 )
 
 
-def lead_probability_in_words(pair: Comparison, uncertainty: LabelUncertainty) -> str:
+def describe_lead_probability(pair: Comparison, uncertainty: LabelUncertainty) -> str:
     """State the share of replicates where the model with more hits is ahead."""
-    first, second = (pair.a, pair.b) if pair.real.n_only_a >= pair.real.n_only_b else (pair.b, pair.a)
+    first, second = (
+        (pair.model_a, pair.model_b)
+        if pair.real_hits.n_only_a >= pair.real_hits.n_only_b
+        else (pair.model_b, pair.model_a)
+    )
     share = 100 * uncertainty.probability_ahead(first, second)
-    if share == 50 and not any(pair.real.counts.values()):  # a tie in a replicate counts as one half
+    if share == 50 and not any(pair.real_hits.counts.values()):  # a tie in a replicate counts as one half
         return f"{first} and {second} are level in all replicates (images and raters resampled)"
     return f"{first} is ahead of {second} in {share:.1f} % of replicates (images and raters resampled)"
 
 
-def largest_difference_in_words(pair: Comparison) -> str:
+def describe_largest_difference(pair: Comparison) -> str:
     """State the difference between the best and the worst of several models, in points with its interval."""
-    low, high = pair.real.raters_interval or pair.real.interval or (None, None)
+    hits = pair.real_hits
+    low, high = hits.raters_interval or hits.interval or (None, None)
     bounds = "" if low is None or high is None else f" ({100 * low:.2f} to {100 * high:.2f})"
-    difference = (
-        f"{100 * (pair.real.difference or 0):.2f} points{bounds}, p {pair.real.p_value_texts()['final_p_value']}"
-    )
-    return f"Largest difference: {pair.a} is ahead of {pair.b} by {difference}"
+    difference = f"{100 * (hits.mean_difference or 0):.2f} points{bounds}, p {hits.p_value_texts()['final_p_value']}"
+    return f"Largest difference: {pair.model_a} is ahead of {pair.model_b} by {difference}"
 
 
-def gaps_in_words(ranking: Ranking, *, max_pairs: int = 5) -> Iterator[str]:
-    """State how many pairs of models differ significantly by each kind of labels, and which change."""
+def describe_significant_differences(ranking: Ranking, *, max_pairs: int = 5) -> Iterator[str]:
+    """State how many pairs of models differ significantly by each kind of labels, and which leads change."""
     gaps = ranking.gaps
     if gaps is None:
         return
@@ -61,7 +64,7 @@ def gaps_in_words(ranking: Ranking, *, max_pairs: int = 5) -> Iterator[str]:
             yield f"differences by original labels that {change}: {len(pairs):,} ({first_names})"
 
 
-def different_images_in_words(panel: Panel) -> Iterator[str]:
+def describe_different_images(panel: Panel) -> Iterator[str]:
     """State that models are measured on different images; empty if they share all images."""
     if any(panel.n_not_shared):
         yield (
@@ -70,7 +73,7 @@ def different_images_in_words(panel: Panel) -> Iterator[str]:
         )
 
 
-def not_shared_in_words(panel: Panel) -> Iterator[str]:
+def describe_images_not_shared(panel: Panel) -> Iterator[str]:
     """State how many images of each model are missing from another model's predictions."""
     for model, count in zip(panel.models, panel.n_not_shared, strict=True):
         if count:

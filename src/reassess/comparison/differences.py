@@ -38,7 +38,7 @@ _Bools = npt.NDArray[np.bool_]
 
 
 def format_p_value(p_value: float, *, at_most: bool = False) -> str:
-    """Format a p-value with its sign; `at_most` if it is an upper bound."""
+    """Format a p-value after ``=``, or after ``<=`` with `at_most`, which marks an upper bound."""
     if p_value <= SMALLEST_P_VALUE:
         return f"< {SMALLEST_P_VALUE:g}"
     return f"{'<=' if at_most else '='} {p_value:.2g}"
@@ -60,9 +60,9 @@ class Difference(Printable, ABC):
         """Number of images by their difference, an integer from -2 to 2; without 0."""
 
     @property
-    def difference(self) -> float | None:
+    def mean_difference(self) -> float | None:
         """The mean difference over images; None without images."""
-        return self._total / self.n if self.n else None
+        return self._sum_of_differences / self.n if self.n else None
 
     @property
     def interval(self) -> tuple[float, float] | None:
@@ -73,21 +73,21 @@ class Difference(Printable, ABC):
     def p_value(self) -> float | None:
         """Exact two-sided p-value over images, by sign flips; None without images."""
         ones, twos = (self.counts.get(size, 0) + self.counts.get(-size, 0) for size in (1, 2))
-        return float(sign_flip_p_values(*np.array([[self._total], [ones], [twos]]))[0]) if self.n else None
+        return float(sign_flip_p_values(*np.array([[self._sum_of_differences], [ones], [twos]]))[0]) if self.n else None
 
     @property
     def raters_interval(self) -> tuple[float, float] | None:
         """95 % interval over images and raters; None if raters are not resampled."""
-        if self.difference is None or self.standard_deviation is None:
+        if self.mean_difference is None or self.standard_deviation is None:
             return None
-        return normal_interval(self.difference, self.standard_deviation, -2, 2)
+        return normal_interval(self.mean_difference, self.standard_deviation, -2, 2)
 
     @property
     def raters_p_value(self) -> float | None:
         """Two-sided p-value over images and raters; None if raters are not resampled."""
-        if self.difference is None or self.standard_deviation is None:
+        if self.mean_difference is None or self.standard_deviation is None:
             return None
-        return max(float(normal_p_values(self.difference, self.standard_deviation)), self.p_value or 0)
+        return max(float(normal_p_values(self.mean_difference, self.standard_deviation)), self.p_value or 0)
 
     @property
     def final_p_value(self) -> float | None:
@@ -111,12 +111,14 @@ class Difference(Printable, ABC):
         }
 
     @property
-    def better_sign(self) -> int:
+    def winner_sign(self) -> int:
         """1 if the first model is significantly better (`final_p_value` below 0.05), -1 if the second is, else 0."""
-        return int(np.sign(self._total)) if self.n and (self.final_p_value or 0) < SIGNIFICANCE_LEVEL else 0
+        return (
+            int(np.sign(self._sum_of_differences)) if self.n and (self.final_p_value or 0) < SIGNIFICANCE_LEVEL else 0
+        )
 
     @property
-    def _total(self) -> int:
+    def _sum_of_differences(self) -> int:
         return sum(value * images for value, images in self.counts.items())
 
     def raters_to_json(self) -> dict[str, Any] | None:
@@ -131,12 +133,12 @@ class Difference(Printable, ABC):
 class AccuracyChange(Difference):
     """The change of one model's lead over another from original to reassessed labels, on the same images."""
 
-    images_by_change: Mapping[int, int]  # number of images for each change of the lead, -2 to 2
+    n_images_by_change: Mapping[int, int]  # number of images by change of the first model's lead, in hits: -2 to 2
 
     @property
     def counts(self) -> Mapping[int, int]:
-        """Number of images for each change of the lead."""
-        return self.images_by_change
+        """Number of images by change of the first model's lead, in hits, from original to reassessed labels."""
+        return self.n_images_by_change
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -146,18 +148,18 @@ class PairTests(Printable):
     # float64, shape (M, M): p-value of each pair, with Holm's correction for all pairs; 1 on the diagonal
     holm_p_values: _Floats
     # int8, shape (M, M): 1 if the row's model is significantly better, -1 if the column's model is, else 0
-    better_signs: npt.NDArray[np.int8]
+    winner_signs: npt.NDArray[np.int8]
     # float64, shape (M, M): standard deviation of each difference over images and raters; None if the tests cover only
     # images
     standard_deviations: _Floats | None
 
     def __post_init__(self) -> None:
-        freeze(self, "holm_p_values", "better_signs")
+        freeze(self, "holm_p_values", "winner_signs")
 
-    def test_fields(self, a: int, b: int) -> dict[str, float | None]:
-        """Return the test of two models as keyword arguments of `Difference`."""
-        deviation = None if self.standard_deviations is None else float(self.standard_deviations[a, b])
-        return {"standard_deviation": deviation, "holm_p_value": float(self.holm_p_values[a, b])}
+    def to_difference_fields(self, index_a: int, index_b: int) -> dict[str, float | None]:
+        """Return the results of the tests of two models, as keyword arguments of `Difference`."""
+        deviation = None if self.standard_deviations is None else float(self.standard_deviations[index_a, index_b])
+        return {"standard_deviation": deviation, "holm_p_value": float(self.holm_p_values[index_a, index_b])}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -165,10 +167,10 @@ class PairwiseTests(Printable):
     """Tests of every pair of M models."""
 
     models: tuple[str, ...]  # names, shape (M,)
-    real: PairTests  # tests by reassessed labels
-    original: PairTests | None  # tests by original labels; None if no image has an original label
+    real_tests: PairTests  # tests by reassessed labels
+    original_tests: PairTests | None  # tests by original labels; None if no image has an original label
     # tests of the change of the lead from original to reassessed labels; None if no scored image has an original label
-    change: PairTests | None
+    change_tests: PairTests | None
 
 
 def compare_every_pair(panel: Panel, uncertainty: LabelUncertainty | None = None) -> PairwiseTests:
@@ -185,42 +187,48 @@ def compare_every_pair(panel: Panel, uncertainty: LabelUncertainty | None = None
     change = None
     if both.any():
         spread = None if uncertainty is None else uncertainty.change_deviations
-        change = _test_pairs(valid & ~hits, spread, is_down=hits & ~valid)
+        change = _test_pairs(valid & ~hits, spread, has_minus_1=hits & ~valid)
     return PairwiseTests(
         models=panel.models,
-        real=_test_pairs(panel.is_valid[:, scored], None if uncertainty is None else uncertainty.difference_deviations),
-        original=_test_pairs(panel.is_original_hit[:, has_original]) if has_original.any() else None,
-        change=change,
+        real_tests=_test_pairs(
+            panel.is_valid[:, scored], None if uncertainty is None else uncertainty.difference_deviations
+        ),
+        original_tests=_test_pairs(panel.is_original_hit[:, has_original]) if has_original.any() else None,
+        change_tests=change,
     )
 
 
-def sum_pair_differences(is_up: _Bools, is_down: _Bools) -> tuple[_Ints, _Ints, _Ints]:
+def sum_and_count_pair_differences(has_plus_1: _Bools, has_minus_1: _Bools) -> tuple[_Ints, _Ints, _Ints]:
     """Sum and count the differences of every pair of M models.
 
-    `is_up` and `is_down`, shape (M, N): whether a model has 1 or -1 on an image, else it has 0. For each pair, this
-    returns the sum of the differences over images, and the number of images with a difference of 1 or -1, and of 2 or
-    -2.
+    On each of N images, each model has a value of 1 (`has_plus_1`), -1 (`has_minus_1`) or 0; both masks have shape
+    (M, N). Return three arrays over the pairs: the sum of the differences, the number of images where the absolute
+    difference is 1, and the number of images where it is 2.
     """
-    a, b = np.triu_indices(len(is_up), 1)
+    a, b = np.triu_indices(len(has_plus_1), 1)
     equal, opposite = (
-        count_common_hits(is_up, is_up) + count_common_hits(is_down, is_down),
-        count_common_hits(is_up, is_down),
+        count_common_hits(has_plus_1, has_plus_1) + count_common_hits(has_minus_1, has_minus_1),
+        count_common_hits(has_plus_1, has_minus_1),
     )
-    gains, losses = np.count_nonzero(is_up, axis=1), np.count_nonzero(is_down, axis=1)
+    gains, losses = np.count_nonzero(has_plus_1, axis=1), np.count_nonzero(has_minus_1, axis=1)
     totals, sizes = gains - losses, gains + losses
     twos = (opposite + opposite.T)[a, b]
     return totals[a] - totals[b], sizes[a] + sizes[b] - 2 * (equal[a, b] + twos), twos
 
 
-def _test_pairs(is_up: _Bools, deviations: _Floats | None = None, *, is_down: _Bools | None = None) -> PairTests:
+def _test_pairs(
+    has_plus_1: _Bools, standard_deviations: _Floats | None = None, *, has_minus_1: _Bools | None = None
+) -> PairTests:
     """Test the differences of every pair of models, with Holm's correction."""
-    totals, ones, twos = sum_pair_differences(is_up, np.zeros_like(is_up) if is_down is None else is_down)
-    models, pairs = len(is_up), np.triu_indices(len(is_up), 1)
+    totals, ones, twos = sum_and_count_pair_differences(
+        has_plus_1, np.zeros_like(has_plus_1) if has_minus_1 is None else has_minus_1
+    )
+    models, pairs = len(has_plus_1), np.triu_indices(len(has_plus_1), 1)
     p_values = sign_flip_p_values(totals, ones, twos)
-    if deviations is not None:
-        p_values = np.maximum(p_values, normal_p_values(totals / is_up.shape[1], deviations[pairs]))
+    if standard_deviations is not None:
+        p_values = np.maximum(p_values, normal_p_values(totals / has_plus_1.shape[1], standard_deviations[pairs]))
     corrected, better = np.ones((models, models)), np.zeros((models, models), np.int8)
     corrected[pairs] = corrected.T[pairs] = adjust_p_values(p_values)
     better[pairs] = np.sign(totals) * (corrected[pairs] < SIGNIFICANCE_LEVEL)
     better.T[pairs] = -better[pairs]
-    return PairTests(holm_p_values=corrected, better_signs=better, standard_deviations=deviations)
+    return PairTests(holm_p_values=corrected, winner_signs=better, standard_deviations=standard_deviations)

@@ -34,7 +34,7 @@ from reassess.core import (
 from reassess.core.checks import check_unique
 from reassess.errors import Missing, add_error_place
 from reassess.evaluation import ClassList, Evaluation, Outcomes, find_class_list, find_outcomes, summarize
-from reassess.evaluation.evaluation_words import label_set_heading, warn_if_other_class_list
+from reassess.evaluation.evaluation_words import shorten_label_set_name, warn_if_other_class_list
 from reassess.evaluation.result import NONE_SCORED
 from reassess.numeric import Proportion
 from reassess.text import ListTable
@@ -55,14 +55,14 @@ class Findings(LabelFindings):
     panel
         The models on the images that they share.
     labels, original, scores
-        The labels and scores that evaluate the models.
+        The labels and scores by which the models are evaluated.
     evaluations
         The evaluation of each model on its own images, the best in the panel first; empty if only the panel is given.
     class_lists
         The class list of each model whose ids are from another list.
     benchmark
         The benchmark of the images.
-    votes, experts, rater_golden
+    votes, experts, rater_golden_votes
         The raters' votes, the experts' votes on golden questions, and the raters' golden votes, if they are in a
         separate file. Golden questions without other votes use them, see `reassess.with_golden_votes`.
     threshold
@@ -73,7 +73,7 @@ class Findings(LabelFindings):
         Whether the scores were made with the experts' votes, if the files do not record it.
     leaderboard
         Public results.
-    collapsed
+    collapsed_pairs
         As for `reassess.taxonomies`; by default the benchmark's.
     groups
         The group of each class, for kinds of mistakes and for results by group; by default the benchmark's.
@@ -82,14 +82,14 @@ class Findings(LabelFindings):
     seed
         Seed of the replicates.
     show_progress
-        Iterates over the numbers of replicates that resample raters, to show progress.
+        A function that wraps the iterable over blocks of replicates that resample raters, to show progress.
 
     Examples
     --------
     >>> labels = LabelSets.from_lists(["a.png", "b.png", "c.png"], [[0, 2], [1], [1]])
     >>> models = {"one": Predictions.from_ids([2, 1, 1]), "two": Predictions.from_ids([1, 1, 0])}
     >>> findings = Findings.from_predictions(models, labels)
-    >>> findings.models, findings.ranking.real
+    >>> findings.models, findings.ranking.real_accuracies
     (('one', 'two'), (Proportion(hits=3, n=3), Proportion(hits=1, n=3)))
     >>> findings.uncertainty
     Missing(reason='votes are missing')
@@ -99,7 +99,7 @@ class Findings(LabelFindings):
     evaluations: Mapping[str, Evaluation] = field(default_factory=dict)
     class_lists: Mapping[str, ClassList] = field(default_factory=dict)
     leaderboard: Leaderboard | None = None
-    collapsed: npt.NDArray[np.integer] | None = None
+    collapsed_pairs: npt.NDArray[np.integer] | None = None
     replicates: int = 1000
     seed: int = 0
     show_progress: Callable[[Sequence[int]], Iterable[int]] = iter
@@ -120,7 +120,7 @@ class Findings(LabelFindings):
     ) -> "Findings":
         """Evaluate models, and find the images that they share.
 
-        A model whose ids are from another class list is measured as it is, with a `ReassessWarning`.
+        If a model's ids are from another class list, they are not converted, and a `ReassessWarning` is given.
 
         Parameters
         ----------
@@ -128,7 +128,7 @@ class Findings(LabelFindings):
             Predictions by the model's name; or (name, predictions) pairs, one in memory at a time.
         labels, original, scores, experts, benchmark, match, ignore_unknown
             As for `reassess.evaluate`.
-        **others
+        **fields
             Other fields of `Findings`, such as `votes`, `leaderboard` and `seed`. The threshold is the benchmark's, if
             it has one.
 
@@ -173,9 +173,9 @@ class Findings(LabelFindings):
         hits = dict(zip(panel.models, panel.is_valid.sum(axis=1).tolist(), strict=True))
         real = {model: Proportion(hits[model], int(np.count_nonzero(panel.is_scored))) for model in self.models}
         return ListTable(
-            ("model", f"{label_set_heading(self.labels.title)} top-1"),
+            ("model", f"{shorten_label_set_name(self.labels.title)} top-1"),
             len(real),
-            ((model, str(one)) for model, one in real.items()),
+            ((model, str(accuracy)) for model, accuracy in real.items()),
         )
 
     @property
@@ -186,7 +186,7 @@ class Findings(LabelFindings):
     @property
     def top_k(self) -> list[int]:
         """The values of k of the top-k accuracies, ascending."""
-        return sorted({k for evaluation in self.evaluations.values() for k in evaluation.real})
+        return sorted({k for evaluation in self.evaluations.values() for k in evaluation.real_accuracy})
 
     @cached_property
     def ranking(self) -> Ranking | Missing:
@@ -195,10 +195,10 @@ class Findings(LabelFindings):
             return Missing("there is only one model")
         if not self.panel.is_scored.any():
             return _NONE_SCORED
-        return rank_models(self.panel, tests=self.tests, replicates=self.replicates, seed=self.seed)
+        return rank_models(self.panel, tests=self.pairwise_tests, replicates=self.replicates, seed=self.seed)
 
     @cached_property
-    def pairs(self) -> tuple[Comparison, ...]:
+    def comparisons(self) -> tuple[Comparison, ...]:
         """Comparisons of all pairs of models; of more than 100 models, only neighbours in the ranking."""
         models = self.panel.models
         if len(models) > _MAX_MODELS_FOR_ALL_PAIRS and not isinstance(self.ranking, Missing):
@@ -206,13 +206,13 @@ class Findings(LabelFindings):
         return tuple(self.compare(a, b) for a, b in combinations(models, 2))
 
     @cached_property
-    def tests(self) -> PairwiseTests:
+    def pairwise_tests(self) -> PairwiseTests:
         """Tests of all pairs with Holm's correction, over raters too if they can be resampled."""
         return compare_every_pair(self.panel, None if isinstance(self.uncertainty, Missing) else self.uncertainty)
 
     def compare(self, a: str, b: str) -> Comparison:
         """Compare two models, with p-values corrected for all pairs."""
-        return compare(self.panel, a, b, tests=self.tests)
+        return compare(self.panel, a, b, tests=self.pairwise_tests)
 
     @cached_property
     def uncertainty(self) -> LabelUncertainty | Missing:
@@ -236,10 +236,10 @@ class Findings(LabelFindings):
             scores=self.scores,
             experts=self.experts,
             benchmark=self.benchmark,
-            collapsed=self.collapsed,
+            collapsed_pairs=self.collapsed_pairs,
             groups=self.groups,
         )
-        by_model = {each.model: each for each in by_kind}
+        by_model = {taxonomy.model: taxonomy for taxonomy in by_kind}
         return tuple(by_model[model] for model in self.models)
 
     @cached_property
@@ -252,20 +252,20 @@ class Findings(LabelFindings):
         results = preferences(
             self.panel, self.original, self.scores, self._available_rater_scores, groups=self._original_label_groups
         )
-        by_model = {each.model: each for each in results}
+        by_model = {result.model: result for result in results}
         return tuple(by_model[model] for model in self.models)
 
     @cached_property
-    def biases(self) -> tuple[LabellingBias, ...] | Missing:
+    def labelling_biases(self) -> tuple[LabellingBias, ...] | Missing:
         """How often each model picks the original label if several classes are valid."""
         if self.original is None or not self.panel.has_original.any():
             return _ORIGINAL_LABELS_MISSING
         results = labelling_biases(
             self.panel, self.labels, self.original, self._available_rater_scores, groups=self._original_label_groups
         )
-        if not any(each.total.by_model.n for each in results):
+        if not any(result.total.model_share.n for result in results):
             return _NO_VALID_CHOICES
-        by_model = {each.model: each for each in results}
+        by_model = {result.model: result for result in results}
         return tuple(by_model[model] for model in self.models)
 
     @cached_property
@@ -280,7 +280,7 @@ class Findings(LabelFindings):
             return ()
         entries = []
         for model, evaluation in self.evaluations.items():
-            original, real = evaluation.original_accuracy(1), evaluation.real.get(1)
+            original, real = evaluation.original_accuracy_at(1), evaluation.real_accuracy.get(1)
             if original is not None and real is not None and original.value is not None and real.value is not None:
                 entries.append(LeaderboardRow(model=model, original=100 * original.value, real=100 * real.value))
         return place_models(self.leaderboard, entries)

@@ -46,20 +46,18 @@ class LabelAgreement(Printable):
 
     @property
     def counts(self) -> dict[str, int]:
-        """Number of images by agreement."""
+        """Number of images for each of `AGREEMENTS`."""
         return dict(zip(AGREEMENTS, np.bincount(self.agreements, minlength=len(AGREEMENTS)).tolist(), strict=True))
 
     @property
-    def share_equal(self) -> float | None:
-        """Share of equal sets among images with labels in both, in [0, 1]; None without such images."""
+    def share_of_equal_label_sets(self) -> float | None:
+        """Share of equal label sets among images with labels in both, in [0, 1]; None without such images."""
         both = int(np.count_nonzero(self.agreements < _N_BOTH_LABELLED))
         return self.counts["equal"] / both if both else None
 
-    def images_of(self, agreement: str) -> tuple[str, ...]:
+    def images_with_agreement(self, kind: str) -> tuple[str, ...]:
         """Return the names of the images with one of `AGREEMENTS`."""
-        return tuple(
-            self.images[row] for row in np.flatnonzero(self.agreements == AGREEMENTS.index(agreement)).tolist()
-        )
+        return tuple(self.images[row] for row in np.flatnonzero(self.agreements == AGREEMENTS.index(kind)).tolist())
 
     def _list_table(self) -> ListTable:
         counts, total = self.counts, len(self.images) or 1
@@ -69,7 +67,9 @@ class LabelAgreement(Printable):
     @property
     def _headline(self) -> str:
         n = self.counts
-        share = "" if self.share_equal is None else f" ({format_percent(self.share_equal)} %)"
+        share = (
+            "" if self.share_of_equal_label_sets is None else f" ({format_percent(self.share_of_equal_label_sets)} %)"
+        )
         both = count_noun(sum(list(n.values())[:_N_BOTH_LABELLED]), "image")
         first, second, neither = (count_noun(n[name], "image") for name in AGREEMENTS[_N_BOTH_LABELLED:])
         return (
@@ -171,7 +171,7 @@ def _image_agreements(first_keys: _LabelKeys, second_keys: _LabelKeys, n_images:
 def _count_by_class(
     keys: _LabelKeys, agreements: npt.NDArray[np.int8]
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
-    """Return the distinct classes of labels, and the number of images by agreement for each."""
+    """Return the distinct classes of labels, and for each class the number of images by `AGREEMENTS`."""
     class_ids, place = np.unique(keys & _CLASS_ID_MASK, return_inverse=True)
     width = len(AGREEMENTS) - 1  # a label exists, so the image is not unlabelled in both
     counts = np.bincount(place * width + agreements[keys >> 32], minlength=class_ids.size * width)
@@ -179,7 +179,7 @@ def _count_by_class(
 
 
 def _label_verdicts(labels: LabelSets | MultiLabels, rows: npt.NDArray[np.int64]) -> tuple[_LabelKeys, _LabelKeys]:
-    """Return the sorted keys of (image, class) pairs with a verdict, and the verdicts' indices."""
+    """Return sorted keys of (image, class) pairs with a verdict, and its index in `VERDICT_NAMES`."""
     parts = [labels.valid, labels.unclear, labels.wrong] if isinstance(labels, MultiLabels) else [labels]
     keys = np.concatenate([encode_pairs(rows[part.image_ids], part.indices) for part in parts])
     verdicts = np.repeat(np.arange(len(parts)), [part.indices.size for part in parts])

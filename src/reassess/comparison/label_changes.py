@@ -21,36 +21,37 @@ class LabelDiff(Printable):
 
     n_images: int  # number of images in both
     n_common_labels: int  # number of labels in both
-    added: LabelSets  # labels that are only in the second, of images whose set changed
-    removed: LabelSets  # labels that are only in the first, of images whose set changed
+    added_labels: LabelSets  # labels that are only in the second, of images whose set changed
+    removed_labels: LabelSets  # labels that are only in the first, of images whose set changed
     images_only_in_first: tuple[str, ...]  # images that are only in the first
     images_only_in_second: tuple[str, ...]  # images that are only in the second
-    n_emptied: int  # number of images whose set became empty
-    n_filled: int  # number of images whose set was empty before
+    n_images_emptied: int  # number of images whose set became empty
+    n_images_filled: int  # number of images whose set was empty before
 
     @property
     def _headline(self) -> str:
         return (
-            f"LabelDiff({self.n_images:,} images, {len(self.added):,} changed, {self.added.indices.size:,} labels "
-            f"added, {self.removed.indices.size:,} removed)"
+            f"LabelDiff({self.n_images:,} images, {len(self.added_labels):,} changed, "
+            f"{self.added_labels.indices.size:,} labels "
+            f"added, {self.removed_labels.indices.size:,} removed)"
         )
 
     def _list_table(self) -> ListTable:
-        classes, changes = self.added.classes, self.count_by_class()
+        classes, changes = self.added_labels.classes, self.count_by_class()
         rows = ((classes.label(i), f"{added:,}", f"{removed:,}") for i, (added, removed) in changes.items())
         return ListTable(("class", "added", "removed"), len(changes), rows)
 
     @property
     def jaccard(self) -> float | None:
         """Number of labels in both, divided by labels in either; in [0, 1], None without labels."""
-        either = self.n_common_labels + self.added.indices.size + self.removed.indices.size
+        either = self.n_common_labels + self.added_labels.indices.size + self.removed_labels.indices.size
         return self.n_common_labels / either if either else None
 
     def count_by_class(self) -> dict[int, tuple[int, int]]:
         """Count added and removed labels by class; most changes first, without unchanged classes."""
-        labels = np.concatenate([self.added.indices, self.removed.indices])
+        labels = np.concatenate([self.added_labels.indices, self.removed_labels.indices])
         class_ids, places = np.unique(labels, return_inverse=True)
-        parts = places[: self.added.indices.size], places[self.added.indices.size :]
+        parts = places[: self.added_labels.indices.size], places[self.added_labels.indices.size :]
         added, removed = (np.bincount(part, minlength=class_ids.size) for part in parts)
         order = np.argsort(-(added + removed), kind="stable").tolist()
         return {int(class_ids[i]): (int(added[i]), int(removed[i])) for i in order}
@@ -59,24 +60,28 @@ class LabelDiff(Printable):
         """Return a dict for JSON output."""
         return {
             "images": self.n_images,
-            "changed": len(self.added),
+            "changed": len(self.added_labels),
             "only_first": len(self.images_only_in_first),
             "only_second": len(self.images_only_in_second),
-            "emptied": self.n_emptied,
-            "filled": self.n_filled,
+            "emptied": self.n_images_emptied,
+            "filled": self.n_images_filled,
             "labels": {
                 "both": self.n_common_labels,
-                "added": self.added.indices.size,
-                "removed": self.removed.indices.size,
+                "added": self.added_labels.indices.size,
+                "removed": self.removed_labels.indices.size,
                 "jaccard": self.jaccard,
             },
             "by_class": [
-                {"class": i, "name": self.added.classes.label(i), "added": added, "removed": removed}
+                {"class": i, "name": self.added_labels.classes.label(i), "added": added, "removed": removed}
                 for i, (added, removed) in self.count_by_class().items()
             ],
             "by_image": [
-                {"image": name, "added": list(self.added[name] or ()), "removed": list(self.removed[name] or ())}
-                for name in self.added.images
+                {
+                    "image": name,
+                    "added": list(self.added_labels[name] or ()),
+                    "removed": list(self.removed_labels[name] or ()),
+                }
+                for name in self.added_labels.images
             ],
         }
 
@@ -116,12 +121,12 @@ def label_diff(first: LabelSets, second: LabelSets) -> LabelDiff:
     return LabelDiff(
         n_images=int(np.count_nonzero(shared)),
         n_common_labels=old_keys.size - removed.size,
-        added=_changed_label_sets(first, changed, added),
-        removed=_changed_label_sets(first, changed, removed),
+        added_labels=_changed_label_sets(first, changed, added),
+        removed_labels=_changed_label_sets(first, changed, removed),
         images_only_in_first=tuple(first.images[row] for row in only_first),
         images_only_in_second=tuple(second.images[row] for row in np.flatnonzero(~shared).tolist()),
-        n_emptied=int(np.count_nonzero((sizes[0] > 0) & (sizes[1] == 0))),
-        n_filled=int(np.count_nonzero((sizes[0] == 0) & (sizes[1] > 0))),
+        n_images_emptied=int(np.count_nonzero((sizes[0] > 0) & (sizes[1] == 0))),
+        n_images_filled=int(np.count_nonzero((sizes[0] == 0) & (sizes[1] > 0))),
     )
 
 

@@ -20,12 +20,12 @@ from reassess.aggregation import (
     select_golden_votes,
     with_golden_votes,
 )
-from reassess.comparison.placement import measure_original_labels
+from reassess.comparison.placement import measure_original_label_accuracy
 from reassess.comparison.taxonomy import CoOccurrence, co_occurrence
 from reassess.core import USUAL_THRESHOLD, Benchmark, Classes, LabelSets, Scores, Votes
 from reassess.core.scores import UNKNOWN_METHOD
 from reassess.errors import DataError, Missing
-from reassess.evaluation.evaluation_words import rated_images_in_words
+from reassess.evaluation.evaluation_words import describe_rated_images
 from reassess.numeric import Proportion
 from reassess.text import Printable
 
@@ -35,7 +35,7 @@ _NOT_REPEATED = "em", "mean", "majority"  # methods that `relabel` does not repe
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class LabelFindings(Printable):
-    """Results about the labels that evaluate models; `Findings` describes the fields."""
+    """Results about the labels by which models are evaluated; `Findings` describes the fields."""
 
     labels: LabelSets
     original: LabelSets | None = None
@@ -43,7 +43,7 @@ class LabelFindings(Printable):
     benchmark: Benchmark = field(default_factory=Benchmark)
     votes: Votes | None = None
     experts: Votes | None = None
-    rater_golden: Votes | None = None
+    rater_golden_votes: Votes | None = None
     threshold: float = USUAL_THRESHOLD
     score_source: str = "scores"
     in_sample: bool | None = None
@@ -55,24 +55,24 @@ class LabelFindings(Printable):
         return self.labels.classes
 
     @cached_property
-    def _scored_votes(self) -> Votes | None:
-        """The votes behind the scores: the raters' votes, and golden votes on other questions."""
-        return None if self.votes is None else with_golden_votes(self.votes, self.rater_golden, self.experts)
+    def _votes_behind_scores(self) -> Votes | None:
+        """The votes that the scores come from: the raters', and golden votes on questions without rater votes."""
+        return None if self.votes is None else with_golden_votes(self.votes, self.rater_golden_votes, self.experts)
 
     @cached_property
     def rater_scores(self) -> Scores | Missing:
         """Scores from only the raters' votes, without original labels, by the benchmark's recipe."""
-        if self._scored_votes is None:
+        if self._votes_behind_scores is None:
             return Missing("votes are missing")
-        if self._scored_votes.classes is not None:
+        if self._votes_behind_scores.classes is not None:
             return Missing("votes are for one class per image, not on (image, class) questions")
         if self.experts is None:
             return Missing("experts' answers to golden questions are missing, so raters cannot be measured")
         try:
-            golden = select_golden_votes(self._scored_votes, self.experts, self.rater_golden)
+            golden = select_golden_votes(self._votes_behind_scores, self.experts, self.rater_golden_votes)
             rules = self.benchmark.recipe or calibrated_recipe()
             recipe = calibrated_recipe(smoothing=rules.smoothing, pooling=rules.pooling)
-            return real_scores(self._scored_votes, self.experts, golden, None, recipe=recipe)
+            return real_scores(self._votes_behind_scores, self.experts, golden, None, recipe=recipe)
         except DataError as error:
             return Missing.from_error(error)
 
@@ -81,12 +81,12 @@ class LabelFindings(Printable):
         """The recipe that makes the label sets from the votes."""
         if isinstance(self.rater_scores, Missing):
             return self.rater_scores
-        assert self._scored_votes is not None
+        assert self._votes_behind_scores is not None
         assert self.experts is not None
         votes = (
-            self._scored_votes,
+            self._votes_behind_scores,
             self.experts,
-            select_golden_votes(self._scored_votes, self.experts, self.rater_golden),
+            select_golden_votes(self._votes_behind_scores, self.experts, self.rater_golden_votes),
         )
         method = UNKNOWN_METHOD if self.scores is None else self.scores.method
         recipes = likely_recipes(self.benchmark.recipe, method)
@@ -98,10 +98,11 @@ class LabelFindings(Printable):
             return Missing.from_error(error)
 
     @cached_property
-    def curves(self) -> tuple[MeasuredCurve, ...] | Missing:
+    def precision_recall_curves(self) -> tuple[MeasuredCurve, ...] | Missing:
         """Precision and recall of the scores, in-sample and, if possible, out-of-sample.
 
-        The out-of-sample scores leave out one golden image at a time; for EM this would take long.
+        For out-of-sample scores, one golden image at a time is left out. This is skipped for EM, where it takes too
+        long.
         """
         if self.scores is None:
             return SCORES_MISSING
@@ -118,14 +119,14 @@ class LabelFindings(Printable):
     def _measure_curves(self, scores: Scores, experts: Votes) -> tuple[MeasuredCurve, ...]:
         """Measure the curve of the scores, and the out-of-sample curve if possible."""
         golden = golden_truth(experts, scored_questions=[scores.questions])
-        rated = self._scored_votes
+        rated = self._votes_behind_scores
         if rated is not None:
             golden = golden.without_unrated(rated, [scores])
         measure = partial(measure_curves, self.score_source, scores, golden, in_sample=self.in_sample)
         if rated is None or scores.method == UNKNOWN_METHOD or METHODS[parse_method(scores.method)[0]].uses_all_votes:
             return measure()
         try:
-            golden_votes = select_golden_votes(rated, experts, self.rater_golden)
+            golden_votes = select_golden_votes(rated, experts, self.rater_golden_votes)
             return measure(
                 votes=rated, experts=experts, rater_golden=golden_votes, original=self.original, leave_out="image"
             )
@@ -152,13 +153,13 @@ class LabelFindings(Printable):
     @cached_property
     def original_label_accuracy(self) -> Proportion | None:
         """ReaL accuracy of the original labels, over images with both labels."""
-        return None if self.original is None else measure_original_labels(self.labels, self.original)
+        return None if self.original is None else measure_original_label_accuracy(self.labels, self.original)
 
     @cached_property
     def rated_images_text(self) -> str:
         """Sentence on the number of rated images, if all others keep their original label; else empty."""
         match = self.benchmark.match or "path"
-        return rated_images_in_words(self.labels, self.original, self.scores, match=match)
+        return describe_rated_images(self.labels, self.original, self.scores, match=match)
 
     @property
     def original_label_percent(self) -> float | None:

@@ -82,18 +82,26 @@ class RecountTables:
         column_of[rows[rated]] = np.flatnonzero(rated)
         return cls(panel, places, column_of[questions.image_ids], rated)
 
-    def count_replicates(self, is_kept: _Bools, image_counts: npt.NDArray[np.uint8]) -> ReplicateCounts:
-        """Count hits and labels in B replicates, from the labels kept and the times images are drawn."""
+    def count_replicates(self, is_label_kept: _Bools, n_draws_of_image: npt.NDArray[np.uint8]) -> ReplicateCounts:
+        """Count hits and labels in B replicates, given their labels and how often they draw each image."""
         from reassess.numeric.resampling_kernels import add_label_counts, count_hits
 
-        panel, replicates = self.panel, len(image_counts)
+        panel, replicates = self.panel, len(n_draws_of_image)
         sizes = np.zeros((len(panel.images) + 1, replicates), np.int16)
-        add_label_counts(self.image_positions, is_kept, sizes)
+        add_label_counts(self.image_positions, is_label_kept, sizes)
         hits, original_hits = np.zeros((2, len(panel.models), replicates), np.int32)
         sums = np.zeros((4, replicates), np.int32)
         outcomes = panel.is_scored, panel.is_valid, panel.has_original, panel.is_original_hit
         count_hits(
-            self.question_positions, is_kept, sizes, image_counts, self.is_rated, *outcomes, hits, original_hits, sums
+            self.question_positions,
+            is_label_kept,
+            sizes,
+            n_draws_of_image,
+            self.is_rated,
+            *outcomes,
+            hits,
+            original_hits,
+            sums,
         )
         n, original_n, labels, empty = sums.astype(np.int64)
         return ReplicateCounts(
@@ -110,7 +118,8 @@ class RecountTables:
 class LabelUncertainty(Printable):
     """Accuracies of models in replicates of images and raters.
 
-    Symbols: M models, B replicates with a scored image. In arrays with B + 1 rows, row 0 is the original data.
+    Symbols: M models, B replicates that have at least one scored image. In arrays with B + 1 rows, row 0 is the
+    original data.
     """
 
     models: tuple[str, ...]  # names
@@ -153,7 +162,7 @@ class LabelUncertainty(Printable):
         return len(self.n_scored) - 1
 
     def accuracy_interval(self, model: str) -> tuple[float, float]:
-        """Compute the 95 % interval, over images and raters, of a model's accuracy without raters' errors."""
+        """Compute the 95 % interval over images and raters of a model's accuracy, corrected for raters' errors."""
         column = self.models.index(model)
         samples = self._accuracies[:, column]
         return normal_interval(samples[0] - self.bias[column], float(samples[1:].std(ddof=1)), 0)
@@ -171,12 +180,15 @@ class LabelUncertainty(Printable):
 
     @cached_property
     def difference_deviations(self) -> _Floats:
-        """Standard deviation, over images and raters, of the difference in accuracy of each pair; shape (M, M)."""
+        """Standard deviation of each pair's difference in accuracy, over images and raters; shape (M, M)."""
         return _pair_deviations(self._accuracies[1:])
 
     @cached_property
     def change_deviations(self) -> _Floats:
-        """Standard deviation of the change of each difference from original to reassessed labels; shape (M, M)."""
+        """Standard deviation of the change of each pair's difference in accuracy; shape (M, M).
+
+        The change is from original to reassessed labels.
+        """
         is_used = self.n_original_scored > 0
         is_used[0] = False
         original = self.original_hits[is_used] / self.n_original_scored[is_used, None]
@@ -192,7 +204,7 @@ class LabelUncertainty(Printable):
         return float(np.mean((np.sign(shifted) + 1) / 2))
 
     def to_json(self, pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
-        """Return a dict for JSON output, with some pairs of models."""
+        """Return a dict for JSON output, with results for the given pairs of models."""
         return {
             "interval": "95 %, normal, with the bootstrap standard deviation over images and raters; of a model: its "
             "accuracy by labels without raters' errors",
@@ -261,7 +273,7 @@ def label_uncertainty(
     seed
         Seed of the replicates.
     show_progress
-        Wraps the start numbers of blocks of replicates, for example to show progress.
+        A function that wraps the iterable over blocks of replicates, to show progress.
 
     Returns
     -------
@@ -338,8 +350,8 @@ def _draw_replicates(
         np.empty((n_replicates, relabelling.n_raters), np.int64),
         np.empty((n_replicates, n_images), np.uint8),
     )
-    for of_raters, of_images in zip(raters, times, strict=True):
-        of_raters[:], of_images[:] = draw_counts(rng, relabelling.n_raters), draw_counts(rng, n_images)
+    for rater_counts, image_counts in zip(raters, times, strict=True):
+        rater_counts[:], image_counts[:] = draw_counts(rng, relabelling.n_raters), draw_counts(rng, n_images)
     return relabelling.reweight_raters(raters), times
 
 
@@ -355,7 +367,7 @@ def _estimate_bias(recount: RecountTables, relabelling: Relabelling, accuracies:
 
 
 def _pair_deviations(samples: _Floats) -> _Floats:
-    """Compute the standard deviation of the difference of each two columns; shape (M, M)."""
+    """Compute the standard deviation of the difference of every pair of columns; shape (M, M)."""
     covariance = np.atleast_2d(np.cov(samples, rowvar=False))
     variances = np.diag(covariance)
     sums = variances[:, None] + variances

@@ -8,7 +8,7 @@ For comparison, the same share is computed for the raters' favourite: the valid 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +26,14 @@ from reassess.text import ListTable, Printable, format_percent
 _NO_IMAGES_REASON = "no image with several valid classes has a valid prediction and a valid original label"
 
 
+class ShareTexts(NamedTuple):
+    """How often the original label is picked, as texts in percent."""
+
+    by_model: str
+    by_chance: str
+    by_raters: str  # if the raters' favourite is picked
+
+
 @dataclass(frozen=True, repr=False)
 class OriginalLabelChoices(Printable):
     """How often a model picks the original label, on images where label and prediction are both valid."""
@@ -34,35 +42,34 @@ class OriginalLabelChoices(Printable):
     by_label_count: Mapping[int, Proportion]
     # images where the original label is the raters' favourite, among images whose valid classes were all rated; the
     # favourite is the valid class with the highest score from only the raters (lowest id in a tie). None without scores
-    raters_favourite: Proportion | None = None
+    raters_favourite_share: Proportion | None = None
 
     @property
-    def by_model(self) -> Proportion:
-        """Images where the model picks the original label, among all these images."""
+    def model_share(self) -> Proportion:
+        """Images where the model picks the original label, among images where label and prediction are valid."""
         return sum(self.by_label_count.values(), Proportion(0, 0))
 
     @property
     def chance_share(self) -> float | None:
         """Expected share for a model that picks a valid class at random; None without images."""
-        images = self.by_model.n
+        images = self.model_share.n
         return math.fsum(part.n / size for size, part in self.by_label_count.items()) / images if images else None
 
     @property
     def p_value(self) -> float | None:
         """Exact two-sided p-value against choice by chance; None without images."""
         images = {size: part.n for size, part in self.by_label_count.items()}
-        return chance_p_value(self.by_model.hits, images) if images else None
+        return chance_p_value(self.model_share.hits, images) if images else None
 
     @property
-    def percent_texts(self) -> tuple[str, str, str]:
-        """Percent of images with the original label: by the model, by chance, and by the raters' favourite."""
-        favourite = None if self.raters_favourite is None else self.raters_favourite.value
-        shares = self.by_model.value, self.chance_share, favourite
-        of_model, of_chance, of_favourite = ("-" if share is None else format_percent(share) for share in shares)
-        return of_model, of_chance, of_favourite
+    def share_texts(self) -> ShareTexts:
+        """How often the original label is picked, as texts: in percent, or "-" if unknown."""
+        favourite = None if self.raters_favourite_share is None else self.raters_favourite_share.value
+        shares = self.model_share.value, self.chance_share, favourite
+        return ShareTexts(*("-" if share is None else format_percent(share) for share in shares))
 
     def __str__(self) -> str:
-        share, favourite = self.by_model, self.raters_favourite
+        share, favourite = self.model_share, self.raters_favourite_share
         if share.value is None or share.interval is None:
             return _NO_IMAGES_REASON
         low, high = map(format_percent, share.interval)
@@ -75,13 +82,15 @@ class OriginalLabelChoices(Printable):
 
     def to_json(self) -> dict[str, Any]:
         """Return a dict for JSON output; the reason for each null has its own key."""
-        share, favourite = self.by_model, self.raters_favourite
+        share, favourite = self.model_share, self.raters_favourite_share
         document = {
             "images": share.n,
-            **_choices_to_json(share),
+            **_original_label_share_to_json(share),
             "chance": self.chance_share,
             "p_value": self.p_value,
-            "raters_favourite": None if favourite is None else {"images": favourite.n, **_choices_to_json(favourite)},
+            "raters_favourite": None
+            if favourite is None
+            else {"images": favourite.n, **_original_label_share_to_json(favourite)},
             "by_label_count": [
                 {"labels": size, "images": part.n, "original_chosen": part.hits}
                 for size, part in self.by_label_count.items()
@@ -91,9 +100,9 @@ class OriginalLabelChoices(Printable):
         return document | ({} if favourite is not None else {"raters_favourite_reason": RATER_SCORES_MISSING})
 
 
-def _choices_to_json(share: Proportion) -> dict[str, Any]:
-    low, high = share.interval or (None, None)
-    return {"original_chosen": share.hits, "low": low, "high": high}
+def _original_label_share_to_json(proportion: Proportion) -> dict[str, Any]:
+    low, high = proportion.interval or (None, None)
+    return {"original_chosen": proportion.hits, "low": low, "high": high}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -116,7 +125,7 @@ class LabellingBias(Printable):
 
     def _list_table(self) -> ListTable:
         parts = {"all": self.total, **self.by_group}
-        rows = ((name, f"{part.by_model.n:,}", *part.percent_texts) for name, part in parts.items())
+        rows = ((name, f"{part.model_share.n:,}", *part.share_texts) for name, part in parts.items())
         headings = ("classes", "images", "original label chosen, %", "by chance, %", "by the raters' favourite, %")
         return ListTable(headings, len(parts), rows)
 
@@ -125,14 +134,14 @@ class LabellingBias(Printable):
         return f"{self.model}: how often it picks the original label if several classes are valid"
 
     def __str__(self) -> str:
-        if not self.total.by_model.n:
+        if not self.total.model_share.n:
             return f"{self.model}: {self.total}"
-        groups = [f"{self.model}, {name}: {part}" for name, part in self.by_group.items() if part.by_model.n]
+        groups = [f"{self.model}, {name}: {part}" for name, part in self.by_group.items() if part.model_share.n]
         total = f"{self.model}: picks the original label, if several classes are valid, {self.total}"
         return "\n".join([total, *groups])
 
     def to_json(self, classes: Classes, *, max_pairs: int = 20) -> dict[str, Any]:
-        """Return a dict for JSON output, with the `max_pairs` frequent pairs; each null has a reason."""
+        """Return a dict for JSON output, with the `max_pairs` most frequent pairs; each null has a reason."""
         return {
             "file": self.model,
             **self.total.to_json(),
@@ -170,7 +179,7 @@ def labelling_biases(
     """Measure how often each model picks the original label if several classes are valid.
 
     Images count if they have several valid classes, and original label and prediction are both valid. `rater_scores`
-    are scores from only the raters, for their favourite.
+    are scores from only the raters' votes; they give the raters' favourite class.
 
     Source: Beyer et al., "Are we done with ImageNet?", arXiv 2006.07159, section 5.
     """
@@ -206,8 +215,10 @@ def labelling_biases(
 
     biases = []
     for model, top1, is_valid in zip(panel.models, panel.top1[:, rows], panel.is_valid[:, rows], strict=True):
-        each = np.repeat(is_valid, sizes)
-        pairs, counts = _count_pairs(np.repeat(own, sizes)[each], valid[each], np.repeat(top1, sizes)[each])
+        is_counted_label = np.repeat(is_valid, sizes)
+        pairs, counts = _count_pairs(
+            np.repeat(own, sizes)[is_counted_label], valid[is_counted_label], np.repeat(top1, sizes)[is_counted_label]
+        )
         by_group = {
             name: count_choices(top1 == own, is_valid & (group == name)) for name in dict.fromkeys(group_of.values())
         }
@@ -219,16 +230,16 @@ def labelling_biases(
 def _find_favourites(
     images: Sequence[str],
     valid_ids: npt.NDArray[np.int32],
-    sizes: npt.NDArray[np.int64],
+    n_valid_classes: npt.NDArray[np.int64],
     rater_scores: Scores,
     match: Match,
 ) -> npt.NDArray[np.int32]:
-    """Find the valid class with the highest score on each image; -1 if a class was not rated."""
+    """Find each image's valid class with the highest score; -1 if any of its valid classes is unrated."""
     rows = match_images(images, rater_scores.questions.images, match=match, known_place="the scores")
-    scores = rater_scores.scores_of(np.repeat(rows, sizes), valid_ids)
-    image = np.repeat(np.arange(len(images)), sizes)
+    scores = rater_scores.scores_of(np.repeat(rows, n_valid_classes), valid_ids)
+    image = np.repeat(np.arange(len(images)), n_valid_classes)
     order = np.lexsort((-scores, image))  # in a tie, the lower class id stays first
-    favourites: npt.NDArray[np.int32] = valid_ids[order[np.cumsum(sizes) - sizes]]
+    favourites: npt.NDArray[np.int32] = valid_ids[order[np.cumsum(n_valid_classes) - n_valid_classes]]
     favourites[image[np.isnan(scores)]] = -1
     return favourites
 

@@ -25,19 +25,24 @@ _Ints = npt.NDArray[np.int32]
 class PreferenceCounts:
     """Number of images by the class with the higher score: the model's class, a tie, or the original label."""
 
-    n_model: int
+    n_prefer_model: int
     n_ties: int
-    n_label: int
+    n_prefer_original: int
 
     @property
     def model_share(self) -> Proportion:
         """Images where the model's class has the higher score, among all compared images."""
-        return Proportion(self.n_model, self.n_model + self.n_ties + self.n_label)
+        return Proportion(self.n_prefer_model, self.n_prefer_model + self.n_ties + self.n_prefer_original)
 
     def to_json(self) -> dict[str, Any]:
         """Return a dict for JSON output."""
         low, high = self.model_share.interval or (None, None)
-        counts = {"rated": self.model_share.n, "preferred": self.n_model, "tied": self.n_ties, "label": self.n_label}
+        counts = {
+            "rated": self.model_share.n,
+            "preferred": self.n_prefer_model,
+            "tied": self.n_ties,
+            "label": self.n_prefer_original,
+        }
         return counts | {"low": low, "high": high}
 
 
@@ -47,16 +52,20 @@ class Disagreements(Printable):
 
     n_images: int  # number of these images
     n_unrated_images: int  # number of these images without a rated class
-    by_scores: PreferenceCounts  # preference by scores, on images where the model's class was rated
-    by_raters: PreferenceCounts | None  # preference by scores from only the raters; None without these scores
+    preferences_by_scores: PreferenceCounts  # preference by scores, on images where the model's class was rated
+    preferences_by_rater_scores: (
+        PreferenceCounts | None
+    )  # preference by scores from only the raters; None without these scores
 
     def to_json(self) -> dict[str, Any]:
         """Return a dict for JSON output."""
         return {
             "disagreements": self.n_images,
-            **self.by_scores.to_json(),
+            **self.preferences_by_scores.to_json(),
             "unrated_images": self.n_unrated_images,
-            "raters_only": None if self.by_raters is None else self.by_raters.to_json(),
+            "raters_only": None
+            if self.preferences_by_rater_scores is None
+            else self.preferences_by_rater_scores.to_json(),
         }
 
 
@@ -70,17 +79,19 @@ class Preference(Printable):
     by_group: Mapping[str, Disagreements] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        rated, total = self.total.by_scores.model_share.n, self.total.n_images
+        rated, total = self.total.preferences_by_scores.model_share.n, self.total.n_images
         text = f"{self.model}: {total:,} disagreements with the original labels, {rated:,} of them rated"
         raters_only = (
-            "" if self.total.by_raters is None else _preference_in_words("; only raters: ", self.total.by_raters)
+            ""
+            if self.total.preferences_by_rater_scores is None
+            else _format_preference("; only raters: ", self.total.preferences_by_rater_scores)
         )
-        return text + _preference_in_words(": ", self.total.by_scores) + raters_only
+        return text + _format_preference(": ", self.total.preferences_by_scores) + raters_only
 
     def to_json(self) -> dict[str, Any]:
         """Return a dict for JSON output; the reason for each null has its own key."""
         document = {"file": self.model, **self.total.to_json(), "interval": "95 %, Wilson, over images"}
-        if self.total.by_raters is None:
+        if self.total.preferences_by_rater_scores is None:
             document["raters_only_reason"] = RATER_SCORES_MISSING
         return document | {"by_group": {name: part.to_json() for name, part in self.by_group.items()}}
 
@@ -118,8 +129,10 @@ def preferences(
         return Disagreements(
             n_images=images.size,
             n_unrated_images=int(np.count_nonzero(by_scores.score_rows[images] < 0)),
-            by_scores=by_scores.count_preferences(images, top1[images]),
-            by_raters=None if by_raters is None else by_raters.count_preferences(images, top1[images]),
+            preferences_by_scores=by_scores.count_preferences(images, top1[images]),
+            preferences_by_rater_scores=None
+            if by_raters is None
+            else by_raters.count_preferences(images, top1[images]),
         )
 
     all_images = np.ones(rows.size, bool)
@@ -150,19 +163,22 @@ class _LabelScores:
 
     def count_preferences(self, images: npt.NDArray[np.int64], predicted_ids: _Ints) -> PreferenceCounts:
         """Compare the scores of predicted classes, if rated, and of original labels."""
-        of_model, of_label = self.scores.scores_of(self.score_rows[images], predicted_ids), self.label_scores[images]
+        predicted_scores, label_scores = (
+            self.scores.scores_of(self.score_rows[images], predicted_ids),
+            self.label_scores[images],
+        )
         return PreferenceCounts(
-            n_model=int(np.count_nonzero(of_model > of_label)),
-            n_ties=int(np.count_nonzero(of_model == of_label)),
-            n_label=int(np.count_nonzero(of_model < of_label)),
+            n_prefer_model=int(np.count_nonzero(predicted_scores > label_scores)),
+            n_ties=int(np.count_nonzero(predicted_scores == label_scores)),
+            n_prefer_original=int(np.count_nonzero(predicted_scores < label_scores)),
         )
 
 
-def _preference_in_words(prefix: str, counts: PreferenceCounts) -> str:
+def _format_preference(prefix: str, counts: PreferenceCounts) -> str:
     """State the shares for the model and for the label; empty if no image was rated."""
     preferred = counts.model_share
     if preferred.value is None or preferred.interval is None:
         return ""
     low, high = map(format_percent, preferred.interval)
     share = f"{prefix}{format_percent(preferred.value)} % for the model [{low}, {high}]"
-    return f"{share}, {format_percent(counts.n_label / preferred.n)} % for the label"
+    return f"{share}, {format_percent(counts.n_prefer_original / preferred.n)} % for the label"

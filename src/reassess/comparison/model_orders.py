@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.comparison.differences import SIGNIFICANCE_LEVEL, format_p_value, sum_pair_differences
+from reassess.comparison.differences import SIGNIFICANCE_LEVEL, format_p_value, sum_and_count_pair_differences
 from reassess.comparison.panel import Panel
 from reassess.core.image_names import match_images
 from reassess.errors import DataError
@@ -241,7 +241,7 @@ def compare_orders(outcomes: Mapping[str, Mapping[str, Outcomes]]) -> ModelOrder
     """
     if len(outcomes) < 2:
         raise DataError("too-few", "too few label sets to compare rankings", allowed="2 or more", found=len(outcomes))
-    panels = {name: Panel.from_outcomes(of_models) for name, of_models in outcomes.items()}
+    panels = {name: Panel.from_outcomes(outcomes_by_model) for name, outcomes_by_model in outcomes.items()}
     first = next(iter(panels.values()))
     models = first.models
     columns_of = {name: _find_in_panel(name, panel, first) for name, panel in panels.items()}
@@ -267,7 +267,7 @@ def compare_orders(outcomes: Mapping[str, Mapping[str, Outcomes]]) -> ModelOrder
         models=models,
         images=tuple(first.images[row] for row in common.tolist()),
         n_scored=np.array([np.count_nonzero(panel.is_scored) for panel in panels.values()]),
-        hits=np.stack([np.count_nonzero(of_set, axis=1) for of_set in hits.values()]),
+        hits=np.stack([np.count_nonzero(label_set_hits, axis=1) for label_set_hits in hits.values()]),
         order_changes=_order_changes(models, hits),
     )
 
@@ -288,14 +288,16 @@ def _find_in_panel(label_set: str, panel: Panel, first_panel: Panel) -> _Ints:
 
 
 def _order_changes(models: tuple[str, ...], hits_by_label_set: Mapping[str, _Bools]) -> tuple[OrderChange, ...]:
-    """Test the changes of all leads between each two label sets."""
+    """Test, for each pair of label sets, how the lead of each pair of models changes."""
     set_pairs = list(combinations(hits_by_label_set, 2))
     # On an image, a model gains a hit, loses one, or neither.
     gains_and_losses = (
         (hits_by_label_set[second] & ~hits_by_label_set[first], hits_by_label_set[first] & ~hits_by_label_set[second])
         for first, second in set_pairs
     )
-    p_values = [sign_flip_p_values(*sum_pair_differences(gains, losses)) for gains, losses in gains_and_losses]
+    p_values = [
+        sign_flip_p_values(*sum_and_count_pair_differences(gains, losses)) for gains, losses in gains_and_losses
+    ]
     holm_p_values = np.split(adjust_p_values(np.concatenate(p_values)), np.cumsum([p.size for p in p_values])[:-1])
     return tuple(
         OrderChange(

@@ -93,31 +93,35 @@ class OriginalChanges(Printable):
 
         classes = self.labels.classes
         class_ids, sizes = self.labels.classes_of_rows(self.label_rows)
-        changes = np.repeat(np.arange(len(self)), sizes)
-        new_scores = self._scores_of_classes(scores, changes, class_ids)
-        order = np.lexsort((class_ids, -np.nan_to_num(new_scores, nan=-1.0), changes))
+        change_positions = np.repeat(np.arange(len(self)), sizes)
+        new_scores = self._scores_of_classes(scores, change_positions, class_ids)
+        order = np.lexsort((class_ids, -np.nan_to_num(new_scores, nan=-1.0), change_positions))
         class_ids, new_scores = class_ids[order], new_scores[order]
         originals, rows = self._original_ids, np.arange(len(self))
 
-        def join_cells(texts: Sequence[object]) -> list[str]:
+        def join_by_image(values: Sequence[object]) -> list[str]:
             ends = zip(np.cumsum(sizes).tolist(), sizes.tolist(), strict=True)
-            return [_SEPARATOR.join(map(str, texts[end - size : end])) for end, size in ends]
+            return [_SEPARATOR.join(map(str, values[end - size : end])) for end, size in ends]
 
-        def join_known(texts: Sequence[str]) -> "pl.Series":
-            cells = join_cells(texts)
-            return pl.Series([cell if cell.strip(_SEPARATOR) else None for cell in cells], dtype=pl.String)
+        def join_by_image_or_null(values: Sequence[str]) -> "pl.Series":
+            texts = join_by_image(values)
+            return pl.Series([text if text.strip(_SEPARATOR) else None for text in texts], dtype=pl.String)
 
         columns: dict[str, object] = {"image": self._image_names, "original": classes.to_column(originals)}
         if has_names := bool(classes.names) and classes.names_in_files != classes.names:
             columns["original_name"] = [classes.label(i) for i in originals.tolist()]
         columns["change"] = [ORIGINAL_CHANGE_KINDS[kind] for kind in self.kinds.tolist()]
-        columns["new"] = join_cells(classes.to_column(class_ids).to_list())
+        columns["new"] = join_by_image(classes.to_column(class_ids).to_list())
         if has_names:
-            columns["new_names"] = join_cells([classes.label(i) for i in class_ids.tolist()])
+            columns["new_names"] = join_by_image([classes.label(i) for i in class_ids.tolist()])
         columns["score"] = pl.Series(self._scores_of_classes(scores, rows, originals)).fill_nan(None)
         columns["votes"] = pl.Series(self._vote_texts(votes, rows, originals), dtype=pl.String)
-        columns["new_scores"] = join_known(["" if score != score else f"{score:.6g}" for score in new_scores])
-        columns["new_votes"] = join_known([text or "" for text in self._vote_texts(votes, changes, class_ids)])
+        columns["new_scores"] = join_by_image_or_null(
+            ["" if score != score else f"{score:.6g}" for score in new_scores]
+        )
+        columns["new_votes"] = join_by_image_or_null(
+            [text or "" for text in self._vote_texts(votes, change_positions, class_ids)]
+        )
         return pl.DataFrame(columns)
 
     @property
@@ -129,24 +133,26 @@ class OriginalChanges(Printable):
         return self.original.indices[self.original_rows]
 
     def _scores_of_classes(
-        self, scores: Scores | None, changes: _Ints, class_ids: npt.NDArray[np.int32]
+        self, scores: Scores | None, change_positions: _Ints, class_ids: npt.NDArray[np.int32]
     ) -> npt.NDArray[np.float64]:
-        """Look up the score of a class of each change; NaN if raters were not asked."""
+        """Look up the score of one class for each changed image; NaN if raters were not asked about it."""
         if scores is None:
-            return np.full(changes.size, np.nan)
+            return np.full(change_positions.size, np.nan)
         scores = scores.in_classes(self.labels.classes)
         rows = match_images(self._image_names, scores.images, known_place="the scores")
-        return scores.scores_of(rows[changes], class_ids)
+        return scores.scores_of(rows[change_positions], class_ids)
 
-    def _vote_texts(self, votes: Votes | None, changes: _Ints, class_ids: npt.NDArray[np.int32]) -> list[str | None]:
-        """Count the answers about a class of each change, such as "4 no, 1 yes"."""
-        if votes is None or not changes.size:
-            return [None] * changes.size
+    def _vote_texts(
+        self, votes: Votes | None, change_positions: _Ints, class_ids: npt.NDArray[np.int32]
+    ) -> list[str | None]:
+        """Format the answers about one class for each changed image, such as "4 no, 1 yes"."""
+        if votes is None or not change_positions.size:
+            return [None] * change_positions.size
         votes = votes.in_classes(self.labels.classes)
-        rows = match_images(self._image_names, votes.images, known_place="the votes")[changes]
+        rows = match_images(self._image_names, votes.images, known_place="the votes")[change_positions]
         if votes.classes is not None:
             questions, chosen = count_votes_by_class(votes)
-            rows = match_images(self._image_names, questions.images, known_place="the votes")[changes]
+            rows = match_images(self._image_names, questions.images, known_place="the votes")[change_positions]
             items = questions.find(rows, class_ids)
             totals = np.bincount(questions.image_ids, chosen).astype(int)
             counts = np.where(items >= 0, chosen[items], 0).tolist()

@@ -12,7 +12,7 @@ from reassess.comparison.panel import Panel, check_panel
 from reassess.core import Classes
 from reassess.core.checks import check_known
 from reassess.core.labels import DEFAULT_LABEL_SET_NAME
-from reassess.evaluation.evaluation_words import label_set_heading
+from reassess.evaluation.evaluation_words import shorten_label_set_name
 from reassess.evaluation.result import NONE_SCORED
 from reassess.numeric import Proportion
 from reassess.text import Printable
@@ -52,39 +52,41 @@ class PairedHits(Difference):
 class Comparison(Printable):
     """Comparison of two models on the same images."""
 
-    a: str  # name of the first model
-    b: str  # name of the second model
+    model_a: str  # name of the first model
+    model_b: str  # name of the second model
     n_images: int  # number of images in both predictions
-    real: PairedHits  # by reassessed labels, on images with a nonempty label set
-    original: PairedHits | None  # by original labels, on images with an original label; None without such images
-    original_scored: PairedHits | None = None  # by original labels, on images that have both labels
-    change: AccuracyChange | None = None  # change of the lead from original to reassessed labels, on the same images
+    real_hits: PairedHits  # by reassessed labels, on images with a nonempty label set
+    original_hits: PairedHits | None  # by original labels, on images with an original label; None without such images
+    original_hits_on_scored: PairedHits | None = None  # by original labels, on images that have both labels
+    accuracy_change: AccuracyChange | None = (
+        None  # change of the lead from original to reassessed labels, on the same images
+    )
     label_set: str = DEFAULT_LABEL_SET_NAME  # name of the label sets
 
     @property
     def verdict(self) -> str:
-        """Sentence on the significantly better model by each kind of labels, and on its lead."""
-        if not self.real.n:
-            return f"{self.a} and {self.b} cannot be compared: {NONE_SCORED}"
-        words = self._describe_difference(self.real)
-        if self.original is None:
+        """Sentence on which model is better by reassessed and original labels, and how its lead changes."""
+        if not self.real_hits.n:
+            return f"{self.model_a} and {self.model_b} cannot be compared: {NONE_SCORED}"
+        words = self._describe_difference(self.real_hits)
+        if self.original_hits is None:
             return words
-        better, by_original = self.real.better_sign, self.original.better_sign
+        better, by_original = self.real_hits.winner_sign, self.original_hits.winner_sign
         if better == by_original:
             words += ", also by original labels" if better else ", by reassessed or original labels"
         elif not by_original:
             words += "; no significant difference by original labels"
         else:
-            words += f"; by original labels {self._describe_difference(self.original)}"
-        if self.change is None or (better == by_original and (better or not self.change.better_sign)):
+            words += f"; by original labels {self._describe_difference(self.original_hits)}"
+        if self.accuracy_change is None or (better == by_original and (better or not self.accuracy_change.winner_sign)):
             return words
-        changes = "changes" if self.change.better_sign else "does not change"
-        return f"{words}; the lead {changes} significantly, p {self.change.p_value_texts()['final_p_value']}"
+        changes = "changes" if self.accuracy_change.winner_sign else "does not change"
+        return f"{words}; the lead {changes} significantly, p {self.accuracy_change.p_value_texts()['final_p_value']}"
 
     def _describe_difference(self, pair: PairedHits) -> str:
-        if not pair.better_sign:
-            return f"no significant difference between {self.a} and {self.b}"
-        first, second = (self.a, self.b) if pair.better_sign > 0 else (self.b, self.a)
+        if not pair.winner_sign:
+            return f"no significant difference between {self.model_a} and {self.model_b}"
+        first, second = (self.model_a, self.model_b) if pair.winner_sign > 0 else (self.model_b, self.model_a)
         return f"{first} is better than {second}"
 
     @property
@@ -94,21 +96,25 @@ class Comparison(Printable):
     @property
     def differences_by_name(self) -> dict[str, PairedHits | AccuracyChange]:
         """Available differences, by their names in tables."""
-        scored = None if self.original is None or self.real.n == self.original.n else self.original_scored
-        parts = {"original": self.original, "original, scored": scored, "change": self.change}
-        return {label_set_heading(self.label_set): self.real} | {
+        scored = (
+            None
+            if self.original_hits is None or self.real_hits.n == self.original_hits.n
+            else self.original_hits_on_scored
+        )
+        parts = {"original": self.original_hits, "original, scored": scored, "change": self.accuracy_change}
+        return {shorten_label_set_name(self.label_set): self.real_hits} | {
             name: part for name, part in parts.items() if part is not None
         }
 
     def _summary_lines(self) -> Iterator[tuple[str, str]]:
-        for name, part in self.differences_by_name.items() if self.real.n else ():
+        for name, part in self.differences_by_name.items() if self.real_hits.n else ():
             images = f"of {part.n:,} images"
             only = (
-                f" {part.n_only_a:,} only {self.a}, {part.n_only_b:,} only {self.b}"
+                f" {part.n_only_a:,} only {self.model_a}, {part.n_only_b:,} only {self.model_b}"
                 if isinstance(part, PairedHits)
                 else ""
             )
-            points = f"{100 * (part.difference or 0):+.2f} points"
+            points = f"{100 * (part.mean_difference or 0):+.2f} points"
             yield (
                 name,
                 f"{points} {_format_interval(part.interval)}, p {part.p_value_texts()['p_value']}; {images}{only}",
@@ -121,16 +127,21 @@ class Comparison(Printable):
 
     def to_json(self) -> dict[str, Any]:
         """Return a dict for JSON output; the reason for each null has its own key."""
-        real, original, scored, change = self.real, self.original, self.original_scored, self.change
+        real, original, scored, change = (
+            self.real_hits,
+            self.original_hits,
+            self.original_hits_on_scored,
+            self.accuracy_change,
+        )
         low, high = real.interval or (None, None)
         original_low, original_high = (None if original is None else original.interval) or (None, None)
         document = {
-            "a": self.a,
-            "b": self.b,
+            "a": self.model_a,
+            "b": self.model_b,
             "common_images": self.n_images,
             "images": real.n,
             "interval": "95 %, percentile bootstrap, over images; of raters: 95 %, normal, over images and raters",
-            "real_difference": real.difference,
+            "real_difference": real.mean_difference,
             "low": low,
             "high": high,
             "p_value": real.p_value,
@@ -140,7 +151,7 @@ class Comparison(Printable):
             "only_b": real.n_only_b,
             "both": real.n_both,
             "original_images": 0 if original is None else original.n,
-            "original_difference": None if original is None else original.difference,
+            "original_difference": None if original is None else original.mean_difference,
             "original_low": original_low,
             "original_high": original_high,
             "original_p_value": None if original is None else original.p_value,
@@ -152,8 +163,8 @@ class Comparison(Printable):
             low, high = change.interval or (None, None)
             document["change"] = {
                 "images": change.n,
-                "original_difference": scored.difference,
-                "difference": change.difference,
+                "original_difference": scored.mean_difference,
+                "difference": change.mean_difference,
                 "low": low,
                 "high": high,
                 "p_value": change.p_value,
@@ -195,7 +206,7 @@ def compare(panel: Panel, a: str, b: str, *, tests: PairwiseTests | None = None)
     >>> from reassess import LabelSets
     >>> labels = LabelSets.from_lists(["a.png", "b.png", "c.png"], [[0, 2], [], [1]])
     >>> panel = Panel.from_predictions({"one": np.array([2, 0, 1]), "two": np.array([1, 1, 1])}, labels)
-    >>> compare(panel, "one", "two").real
+    >>> compare(panel, "one", "two").real_hits
     PairedHits(n=2, standard_deviation=None, holm_p_value=None, n_both=1, n_only_a=1, n_only_b=0)
     """
     check_panel(panel)
@@ -204,17 +215,17 @@ def compare(panel: Panel, a: str, b: str, *, tests: PairwiseTests | None = None)
     scored, has_original = panel.is_scored, panel.has_original
     both = scored & has_original
     real, original, change = (
-        {} if kind is None else kind.test_fields(*pair)
-        for kind in ((None,) * 3 if tests is None else (tests.real, tests.original, tests.change))
+        {} if kind is None else kind.to_difference_fields(*pair)
+        for kind in ((None,) * 3 if tests is None else (tests.real_tests, tests.original_tests, tests.change_tests))
     )
     return Comparison(
-        a=a,
-        b=b,
+        model_a=a,
+        model_b=b,
         n_images=len(panel.images),
-        real=_pair_hits(panel.is_valid, pair, scored, **real),
-        original=_pair_hits(panel.is_original_hit, pair, has_original, **original) if has_original.any() else None,
-        original_scored=_pair_hits(panel.is_original_hit, pair, both) if both.any() else None,
-        change=_lead_change(panel, pair, both, **change) if both.any() else None,
+        real_hits=_pair_hits(panel.is_valid, pair, scored, **real),
+        original_hits=_pair_hits(panel.is_original_hit, pair, has_original, **original) if has_original.any() else None,
+        original_hits_on_scored=_pair_hits(panel.is_original_hit, pair, both) if both.any() else None,
+        accuracy_change=_lead_change(panel, pair, both, **change) if both.any() else None,
         label_set=panel.label_set,
     )
 
@@ -223,27 +234,27 @@ def _pair_hits(
     hits: npt.NDArray[np.bool_],
     model_rows: tuple[int, int],
     is_counted: npt.NDArray[np.bool_],
-    **test_fields: float | None,
+    **test_results: float | None,
 ) -> PairedHits:
     """Count the hits of two models on the counted images."""
     a, b = hits[list(model_rows)][:, is_counted]
-    both, of_a, of_b = (int(np.count_nonzero(part)) for part in (a & b, a, b))
-    return PairedHits(n=a.size, n_both=both, n_only_a=of_a - both, n_only_b=of_b - both, **test_fields)
+    both, hits_a, hits_b = (int(np.count_nonzero(mask)) for mask in (a & b, a, b))
+    return PairedHits(n=a.size, n_both=both, n_only_a=hits_a - both, n_only_b=hits_b - both, **test_results)
 
 
 def _lead_change(
-    panel: Panel, model_rows: tuple[int, int], is_counted: npt.NDArray[np.bool_], **test_fields: float | None
+    panel: Panel, model_rows: tuple[int, int], is_counted: npt.NDArray[np.bool_], **test_results: float | None
 ) -> AccuracyChange:
-    """Count images by the change of the lead from original to reassessed labels."""
+    """Count images by how much the first model's lead changes from original to reassessed labels."""
     real, original = (
         hits[list(model_rows)][:, is_counted].astype(np.int8) for hits in (panel.is_valid, panel.is_original_hit)
     )
     changes, counts = np.unique((real[0] - real[1]) - (original[0] - original[1]), return_counts=True)
-    of_value = zip(changes.tolist(), counts.tolist(), strict=True)
+    changes_and_counts = zip(changes.tolist(), counts.tolist(), strict=True)
     return AccuracyChange(
         n=int(np.count_nonzero(is_counted)),
-        images_by_change={value: count for value, count in of_value if value},
-        **test_fields,
+        n_images_by_change={value: count for value, count in changes_and_counts if value},
+        **test_results,
     )
 
 

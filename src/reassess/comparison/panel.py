@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -73,7 +73,7 @@ class Panel(Printable):
     label_set: str = DEFAULT_LABEL_SET_NAME
 
     def __post_init__(self) -> None:
-        _check_models(self.models)
+        _check_model_names(self.models)
         freeze(self, "top1", "is_valid", "is_scored", "is_original_hit", "label_rows", "original_rows")
 
     @classmethod
@@ -98,22 +98,22 @@ class Panel(Printable):
         """
         columns: list[_ModelColumn] = []
         first: Outcomes | None = None
-        for name, of_model in outcomes.items() if isinstance(outcomes, Mapping) else outcomes:
-            first = of_model if first is None else first
-            columns.append(_model_column(name, of_model, first))
+        for name, model_outcomes in outcomes.items() if isinstance(outcomes, Mapping) else outcomes:
+            first = model_outcomes if first is None else first
+            columns.append(_model_column(name, model_outcomes, first))
         models = tuple(column.model for column in columns)
-        _check_models(models)
+        _check_model_names(models)
         assert first is not None
         common = np.flatnonzero(np.logical_and.reduce([column.has_image for column in columns]))
         if not common.size:
-            _raise_nothing_in_common(columns)
+            _raise_no_common_images(columns)
         rows = common[_sort_by_key([first.images[row] for row in common.tolist()], first.match)]
         return cls(
             models=models,
             images=tuple(first.images[row] for row in rows.tolist()),
             top1=np.stack([column.top1[rows] for column in columns]),
             is_valid=np.stack([column.is_valid[rows] for column in columns]),
-            is_scored=(first.state == LABELLED)[rows],
+            is_scored=(first.states == LABELLED)[rows],
             is_original_hit=np.stack([column.is_original_hit[rows] for column in columns]),
             label_rows=first.label_rows[rows],
             original_rows=first.original_rows[rows],
@@ -148,7 +148,8 @@ class Panel(Printable):
         """
         options: dict[str, Any] = {"original": original, "match": match, "ignore_unknown": ignore_unknown}
         return cls.from_outcomes(
-            (name, find_outcomes(of_model, labels, **options)) for name, of_model in predictions.items()
+            (name, find_outcomes(model_predictions, labels, **options))
+            for name, model_predictions in predictions.items()
         )
 
     @classmethod
@@ -261,7 +262,7 @@ def check_panel(value: object) -> None:
     check_type(Panel, value, value_name="models on the same images", fix="Panel.from_predictions(MODELS, LABELS)")
 
 
-def _check_models(models: tuple[str, ...]) -> None:
+def _check_model_names(models: tuple[str, ...]) -> None:
     if not models:
         raise DataError("missing-models", "models are missing", fix="give the predictions of at least one model")
     check_unique(models, thing="a model")
@@ -279,7 +280,7 @@ def _check_top1(models: Sequence[str], top1: npt.NDArray[np.integer], labels: La
     )
 
 
-def _raise_nothing_in_common(columns: list[_ModelColumn]) -> None:
+def _raise_no_common_images(columns: list[_ModelColumn]) -> NoReturn:
     most = 5
     lines = [f"{column.model}: {column.images_text}" for column in columns[:most]]
     more = [f"and {len(columns) - most:,} more models"] if len(columns) > most else []
@@ -297,11 +298,11 @@ def _model_column(model: str, outcomes: Outcomes, first_outcomes: Outcomes) -> _
         first_outcomes.images, outcomes.images, match=outcomes.match, where="the first model", known_place=model
     )
     is_in = rows >= 0
-    for of_first, of_model in (
+    for first_rows, model_rows in (
         (first_outcomes.label_rows, outcomes.label_rows),
         (first_outcomes.original_rows, outcomes.original_rows),
     ):
-        if (of_first[is_in] != of_model[rows[is_in]]).any():
+        if (first_rows[is_in] != model_rows[rows[is_in]]).any():
             raise DataError(
                 "different-labels",
                 "models were evaluated with different labels",
@@ -316,8 +317,8 @@ def _model_column(model: str, outcomes: Outcomes, first_outcomes: Outcomes) -> _
         n_images=len(outcomes),
         has_image=is_in,
         top1=np.append(outcomes.top1, np.int32(-1))[rows],
-        is_valid=np.append(outcomes.rank == 0, False)[rows],
-        is_original_hit=np.append(outcomes.original_rank == 0, False)[rows],
+        is_valid=np.append(outcomes.best_ranks == 0, False)[rows],
+        is_original_hit=np.append(outcomes.original_ranks == 0, False)[rows],
     )
 
 
@@ -337,17 +338,22 @@ def _is_top1_in_labels(
     return top1_hits(top1, np.concatenate([[0], np.cumsum(counts)]), targets)
 
 
-def select_common_images(outcomes: Mapping[str, Outcomes]) -> dict[str, Outcomes] | Missing | None:
-    """Select the images in all outcomes; None if all have the same images, `Missing` if none is common."""
+def select_common_images_if_different(outcomes: Mapping[str, Outcomes]) -> dict[str, Outcomes] | Missing | None:
+    """Select the images in all outcomes; None if all outcomes have the same images.
+
+    If no image is in all outcomes, the result is `Missing`.
+    """
     first = next(iter(outcomes.values()))
     rows = {
-        model: match_images(first.images, each.images, match=each.match, where="the first model", known_place=model)
-        for model, each in outcomes.items()
+        model: match_images(
+            first.images, model_outcomes.images, match=model_outcomes.match, where="the first model", known_place=model
+        )
+        for model, model_outcomes in outcomes.items()
     }
-    common = np.logical_and.reduce([of_model >= 0 for of_model in rows.values()])
+    common = np.logical_and.reduce([model_rows >= 0 for model_rows in rows.values()])
     shared = int(np.count_nonzero(common))
-    if all(len(each) == shared for each in outcomes.values()):
+    if all(len(model_outcomes) == shared for model_outcomes in outcomes.values()):
         return None
     if not shared:
         return Missing("models have no image in common")
-    return {model: outcomes[model].select_rows(of_model[common]) for model, of_model in rows.items()}
+    return {model: outcomes[model].select_rows(model_rows[common]) for model, model_rows in rows.items()}

@@ -21,20 +21,33 @@ _N_NEAREST_ROWS = 100  # rows for a line: with more, the relation is not straigh
 class _ExpectedAccuracy:
     """The ReaL accuracy expected from a model's original accuracy."""
 
-    rows: int  # number of rows that the line is fitted to: the rows nearest in original accuracy
-    families: int  # number of families of these rows
-    real: float  # ReaL accuracy on the line, in percent
-    # low, high: 95 % prediction interval for a model of this original accuracy from a new family, if the relation is
-    # linear and errors are normal; clipped to 0 and 100
-    low: float
-    high: float
+    n_rows: int  # number of rows that the line is fitted to: the rows nearest in original accuracy
+    n_families: int  # number of families of these rows
+    real_accuracy: float  # ReaL accuracy on the line, in percent
+    # interval_low, interval_high: 95 % prediction interval for a model of this original accuracy from a new family, if
+    # the relation is linear and errors are normal; clipped to 0 and 100
+    interval_low: float
+    interval_high: float
     residual: float  # ReaL accuracy of the model minus that on the line, in points
     share_below: float  # share of rows with a smaller residual, in [0, 1]; equal residuals count one half
-    extrapolated: bool  # whether the original accuracy is outside the range of all rows
+    is_extrapolated: bool  # whether the original accuracy is outside the range of all rows
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a dict for JSON output."""
+        return {
+            "rows": self.n_rows,
+            "families": self.n_families,
+            "real": self.real_accuracy,
+            "low": self.interval_low,
+            "high": self.interval_high,
+            "residual": self.residual,
+            "share_below": self.share_below,
+            "extrapolated": self.is_extrapolated,
+        }
 
     @property
     def side(self) -> str:
-        """``above`` or ``below``: the side of the line where the model is."""
+        """Whether the model is ``above`` or ``below`` the line."""
         return "above" if self.residual >= 0 else "below"
 
 
@@ -42,20 +55,20 @@ class _ExpectedAccuracy:
 class Placement(Printable):
     """A model's position among published results."""
 
-    entry: LeaderboardRow  # the model
+    model_row: LeaderboardRow  # the model
     n_rows: int  # number of rows, including the model's
     real_rank: int  # rank by ReaL accuracy
     original_rank: int  # rank by original accuracy
     better_rows: tuple[LeaderboardRow, ...]  # nearest rows with a higher ReaL accuracy, the best first
-    other_rows: tuple[LeaderboardRow, ...]  # nearest rows with an equal or lower ReaL accuracy, the best first
-    expected: _ExpectedAccuracy | None  # None if there are too few families for a line
+    worse_or_equal_rows: tuple[LeaderboardRow, ...]  # nearest rows with an equal or lower ReaL accuracy, the best first
+    expected_accuracy: _ExpectedAccuracy | None  # None if there are too few families for a line
 
     @property
     def caveat(self) -> str:
         """Reason why the expected accuracy is missing or its interval uncertain; empty if neither."""
-        if self.expected is None:
+        if self.expected_accuracy is None:
             return f"no expected accuracy: {TOO_FEW_FAMILIES} for a line"
-        if self.expected.extrapolated:
+        if self.expected_accuracy.is_extrapolated:
             return (
                 "the original accuracy is outside the range of the leaderboard: the line is extrapolated, and the "
                 "interval assumes that it stays straight"
@@ -64,28 +77,30 @@ class Placement(Printable):
 
     def to_json(self) -> dict[str, Any]:
         """Return a dict for JSON output."""
-        return self.entry.to_json() | {
+        return self.model_row.to_json() | {
             "of": self.n_rows,
             "real_rank": self.real_rank,
             "original_rank": self.original_rank,
             "better": [entry.to_json() for entry in self.better_rows],
-            "others": [entry.to_json() for entry in self.other_rows],
-            "expected": None if self.expected is None else dict(vars(self.expected)),
-            **({"expected_reason": TOO_FEW_FAMILIES} if self.expected is None else {}),
+            "others": [entry.to_json() for entry in self.worse_or_equal_rows],
+            "expected": None if self.expected_accuracy is None else self.expected_accuracy.to_json(),
+            **({"expected_reason": TOO_FEW_FAMILIES} if self.expected_accuracy is None else {}),
         }
 
 
-def place_models(board: Leaderboard, models: Iterable[LeaderboardRow], *, neighbours: int = 3) -> tuple[Placement, ...]:
+def place_models(
+    leaderboard: Leaderboard, models: Iterable[LeaderboardRow], *, n_neighbours: int = 3
+) -> tuple[Placement, ...]:
     """Find the position of each model on a leaderboard that does not contain it.
 
     Parameters
     ----------
-    board
+    leaderboard
         The leaderboard.
     models
         The models.
-    neighbours
-        Number of nearest rows to return on each side: better rows, and other rows.
+    n_neighbours
+        Number of nearest rows to return on each side: better rows, and rows that are worse or equal.
 
     Returns
     -------
@@ -96,11 +111,12 @@ def place_models(board: Leaderboard, models: Iterable[LeaderboardRow], *, neighb
     --------
     >>> real = [83.0, 83.4, 84.6, 85.0, 86.1]
     >>> board = Leaderboard(tuple(LeaderboardRow("abcde"[i], 75.0 + i, y) for i, y in enumerate(real)))
-    >>> (placement,) = place_models(board, [LeaderboardRow("mine", 77.5, 85.2)], neighbours=1)
-    >>> near = *placement.better_rows, *placement.other_rows
+    >>> (placement,) = place_models(board, [LeaderboardRow("mine", 77.5, 85.2)], n_neighbours=1)
+    >>> near = *placement.better_rows, *placement.worse_or_equal_rows
     >>> placement.real_rank, placement.n_rows, [row.model for row in near]
     (2, 6, ['e', 'd'])
-    >>> round(placement.expected.real, 2), round(placement.expected.residual, 2), placement.expected.share_below
+    >>> expected = placement.expected_accuracy
+    >>> round(expected.real_accuracy, 2), round(expected.residual, 2), expected.share_below
     (84.81, 0.39, 1.0)
 
     Notes
@@ -109,26 +125,26 @@ def place_models(board: Leaderboard, models: Iterable[LeaderboardRow], *, neighb
     linear: a line fitted to all rows would be above the models at both ends. On the public leaderboard of timm, 95.2 %
     of the rows are within the interval that is computed from the rows of other families.
     """
-    check_type(Leaderboard, board)
-    return tuple(_place_model(board, model, neighbours) for model in models)
+    check_type(Leaderboard, leaderboard)
+    return tuple(_place_model(leaderboard, model, n_neighbours) for model in models)
 
 
-def _place_model(board: Leaderboard, entry: LeaderboardRow, n_neighbours: int) -> Placement:
+def _place_model(leaderboard: Leaderboard, model_row: LeaderboardRow, n_neighbours: int) -> Placement:
     """Find the position of one model on the leaderboard."""
-    ranked = [board.entries[row] for row in board.best_first]
-    better = int(np.count_nonzero(board.real > entry.real))
+    ranked = [leaderboard.entries[row] for row in leaderboard.best_first]
+    better = int(np.count_nonzero(leaderboard.real > model_row.real))
     return Placement(
-        entry=entry,
-        n_rows=len(board) + 1,
+        model_row=model_row,
+        n_rows=len(leaderboard) + 1,
         real_rank=1 + better,
-        original_rank=1 + int(np.count_nonzero(board.original > entry.original)),
+        original_rank=1 + int(np.count_nonzero(leaderboard.original > model_row.original)),
         better_rows=tuple(ranked[max(0, better - n_neighbours) : better]),
-        other_rows=tuple(ranked[better : better + n_neighbours]),
-        expected=_expect_accuracy(board, entry),
+        worse_or_equal_rows=tuple(ranked[better : better + n_neighbours]),
+        expected_accuracy=_estimate_real_accuracy(leaderboard, model_row),
     )
 
 
-def measure_original_labels(labels: LabelSets, original: LabelSets) -> Proportion:
+def measure_original_label_accuracy(labels: LabelSets, original: LabelSets) -> Proportion:
     """Compute the ReaL accuracy of the original labels, over images with both labels."""
     rows = match_images(labels.images, original.images, known_place="the original labels")
     scored = np.flatnonzero((rows >= 0) & (labels.sizes > 0))
@@ -137,27 +153,27 @@ def measure_original_labels(labels: LabelSets, original: LabelSets) -> Proportio
     return Proportion(hits=int(np.count_nonzero(valid == np.repeat(own, sizes))), n=scored.size)
 
 
-def _expect_accuracy(board: Leaderboard, entry: LeaderboardRow) -> _ExpectedAccuracy | None:
-    """Read a model's ReaL accuracy off a line through the nearest rows; None if families are too few."""
-    distance = np.abs(board.original - entry.original)
+def _estimate_real_accuracy(leaderboard: Leaderboard, model_row: LeaderboardRow) -> _ExpectedAccuracy | None:
+    """Estimate a model's ReaL accuracy by a line fitted to the nearest rows; None if families are too few."""
+    distance = np.abs(leaderboard.original - model_row.original)
     is_near = (
         distance <= np.sort(distance)[min(_N_NEAREST_ROWS, distance.size) - 1]
     )  # with ties at the largest distance
-    line = fit_polynomial(board.original, board.real, board.family_ids, inside=is_near)
+    line = fit_polynomial(leaderboard.original, leaderboard.real, leaderboard.family_ids, inside=is_near)
     if line is None:
         return None
-    expected = line.evaluate(entry.original)
-    residual = entry.real - expected
+    expected = line.evaluate(model_row.original)
+    residual = model_row.real - expected
     below = int(np.sum(line.residuals < residual)) + int(np.sum(line.residuals <= residual))
-    low, high = np.clip(line.prediction_interval(entry.original), 0, 100).tolist()
-    x = board.original
+    low, high = np.clip(line.prediction_interval(model_row.original), 0, 100).tolist()
+    x = leaderboard.original
     return _ExpectedAccuracy(
-        rows=line.residuals.size,
-        families=int(line.has_rows.sum()),
-        real=expected,
-        low=low,
-        high=high,
+        n_rows=line.residuals.size,
+        n_families=int(line.has_rows.sum()),
+        real_accuracy=expected,
+        interval_low=low,
+        interval_high=high,
         residual=residual,
         share_below=below / (2 * line.residuals.size),
-        extrapolated=not bool(x.min() <= entry.original <= x.max()),
+        is_extrapolated=not bool(x.min() <= model_row.original <= x.max()),
     )

@@ -47,8 +47,10 @@ class Ranking(Printable):
     """Models in order of ReaL accuracy, the best first; ties in order of their names."""
 
     models: tuple[str, ...]  # names, shape (M,)
-    real: tuple[Proportion, ...]  # ReaL accuracy of each model
-    original: tuple[Proportion, ...] | None  # original accuracy of each model; None if no image has an original label
+    real_accuracies: tuple[Proportion, ...]  # ReaL accuracy of each model
+    original_accuracies: (
+        tuple[Proportion, ...] | None
+    )  # original accuracy of each model; None if no image has an original label
     ranks: _Ints  # int64, shape (M,): 1 + number of models with a higher ReaL accuracy, so ties share a rank
     original_ranks: _Ints | None  # the same by original accuracy
     rank_low: _Ints  # int64, shape (M,): lower end of the 95 % percentile bootstrap interval of each rank, over images
@@ -78,18 +80,18 @@ class Ranking(Printable):
         )
 
     def _table_rows(self) -> Iterable[tuple[int, int, int, Proportion, str]]:
-        return zip(self.ranks, self.rank_low, self.rank_high, self.real, self.models, strict=True)
+        return zip(self.ranks, self.rank_low, self.rank_high, self.real_accuracies, self.models, strict=True)
 
     def to_json(self) -> dict[str, Any]:
         """Return a dict for JSON output."""
-        original = self.original or (None,) * len(self)
+        original = self.original_accuracies or (None,) * len(self)
         original_ranks = [None] * len(self) if self.original_ranks is None else self.original_ranks.tolist()
         columns = (self.models, self.ranks.tolist(), self.rank_low.tolist(), self.rank_high.tolist(), original_ranks)
         names = ("file", "rank", "rank_low", "rank_high", "original_rank")
         models = [
             dict(zip(names, entry, strict=True))
             | {"real": real.to_json(), "original": None if accuracy is None else accuracy.to_json()}
-            for *entry, real, accuracy in zip(*columns, self.real, original, strict=True)
+            for *entry, real, accuracy in zip(*columns, self.real_accuracies, original, strict=True)
         ]
         return {
             "interval": "95 %, percentile bootstrap, over images",
@@ -97,7 +99,12 @@ class Ranking(Printable):
             "seed": self.seed,
             "models": models,
             "neighbours": [
-                {"a": pair.a, "b": pair.b, "p_value": pair.real.p_value, "holm": pair.real.holm_p_value}
+                {
+                    "a": pair.model_a,
+                    "b": pair.model_b,
+                    "p_value": pair.real_hits.p_value,
+                    "holm": pair.real_hits.holm_p_value,
+                }
                 for pair in self.neighbours
             ],
             "gaps": None if self.gaps is None else self._gaps_to_json(self.gaps),
@@ -167,8 +174,10 @@ def rank_models(panel: Panel, *, tests: PairwiseTests | None = None, replicates:
         by_original = np.count_nonzero(panel.is_original_hit[order][:, has_original], axis=1)
     return Ranking(
         models=tuple(names),
-        real=_accuracies(totals, hits.shape[1]),
-        original=None if by_original is None else _accuracies(by_original, int(np.count_nonzero(has_original))),
+        real_accuracies=_accuracies(totals, hits.shape[1]),
+        original_accuracies=None
+        if by_original is None
+        else _accuracies(by_original, int(np.count_nonzero(has_original))),
         ranks=rank_descending(totals),
         original_ranks=None if by_original is None else rank_descending(by_original),
         rank_low=low,
@@ -181,16 +190,18 @@ def rank_models(panel: Panel, *, tests: PairwiseTests | None = None, replicates:
 
 
 def _accuracies(hits: npt.NDArray[np.integer], n: int) -> tuple[Proportion, ...]:
-    return tuple(Proportion(of_model, n) for of_model in hits.tolist())
+    return tuple(Proportion(n_hits, n) for n_hits in hits.tolist())
 
 
 def _find_gaps(tests: PairwiseTests, order: _Ints) -> SignificantGaps | None:
     """Find pairs of models that differ significantly by original or reassessed labels."""
-    if tests.original is None or tests.change is None:
+    if tests.original_tests is None or tests.change_tests is None:
         return None
     a, b = np.triu_indices(len(order), 1)
     pairs = order[a], order[b]
-    real, original, change = (kind.better_signs[pairs] for kind in (tests.real, tests.original, tests.change))
+    real, original, change = (
+        kind.winner_signs[pairs] for kind in (tests.real_tests, tests.original_tests, tests.change_tests)
+    )
     better_first, gaining_first = (np.where(sign > 0, (a, b), (b, a)).T for sign in (original, change))
     is_lost = (original != 0) & (change == -original)
     return SignificantGaps(

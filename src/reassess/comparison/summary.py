@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from reassess.comparison.comparison_words import gaps_in_words, lead_probability_in_words
+from reassess.comparison.comparison_words import describe_lead_probability, describe_significant_differences
 from reassess.comparison.findings import Findings
 from reassess.comparison.taxonomy import ERROR_KINDS
 from reassess.errors import Missing
-from reassess.evaluation.result import label_errors_in_words
+from reassess.evaluation.result import describe_label_errors
 from reassess.numeric import Proportion
 from reassess.text import count_noun, format_percent, format_percent_interval, join_and
 
@@ -52,15 +52,19 @@ def _describe_best_model(findings: Findings) -> Iterator[str]:
     ranking = findings.ranking
     if isinstance(ranking, Missing):
         (model,) = findings.models
-        real = findings.evaluations[model].real[1] if findings.evaluations else None
+        real = findings.evaluations[model].real_accuracy[1] if findings.evaluations else None
         if real is not None and real.value is not None:
             yield f"{model} has an accuracy of {_format_percent(real)}"
         return
     ties = int((ranking.ranks == 1).sum())
     best, others = ranking.models[:ties], ranking.models[ties:]
-    not_worse = [other for other in others if not all(findings.compare(one, other).real.better_sign for one in best)]
+    not_worse = [
+        other
+        for other in others
+        if not all(findings.compare(best_model, other).real_hits.winner_sign for best_model in best)
+    ]
     has, verb = ("has", "is") if ties == 1 else ("have", "are")
-    words = f"{join_and(best)} {has} the highest accuracy, {_format_percent(ranking.real[0])}"
+    words = f"{join_and(best)} {has} the highest accuracy, {_format_percent(ranking.real_accuracies[0])}"
     if not_worse:
         words += f", but {verb} not significantly better than {join_and(not_worse)}"
     elif others:
@@ -68,24 +72,24 @@ def _describe_best_model(findings: Findings) -> Iterator[str]:
         words += f", and {verb} significantly better than {rest}"
         words += "" if len(others) == 1 else ", by tests corrected for all pairs"
     if not isinstance(findings.uncertainty, Missing):
-        words += f"; {lead_probability_in_words(ranking.neighbours[0], findings.uncertainty)}"
+        words += f"; {describe_lead_probability(ranking.neighbours[0], findings.uncertainty)}"
     yield words
     if ranking.gaps is not None and ranking.gaps.n_pairs > 1:
-        first = next(gaps_in_words(ranking, max_pairs=1))
+        first = next(describe_significant_differences(ranking, max_pairs=1))
         yield f"{first[0].upper()}{first[1:]}"
 
 
 def _describe_label_errors(findings: Findings) -> Iterator[str]:
-    """Yield how many mistakes of the best model by original labels are correct by the label sets."""
+    """Yield how many predictions of the best model are wrong only by original labels."""
     for model, evaluation in list(findings.evaluations.items())[:1]:
-        if words := label_errors_in_words(evaluation):
+        if words := describe_label_errors(evaluation):
             yield f"{model}: {words}"
 
 
 def _describe_mistakes(findings: Findings) -> Iterator[str]:
     """Yield a sentence about the best model's most frequent kind of mistake."""
     model = findings.models[0]
-    (taxonomy,) = (each for each in findings.taxonomies if each.model == model)
+    (taxonomy,) = (taxonomy_of_model for taxonomy_of_model in findings.taxonomies if taxonomy_of_model.model == model)
     if not len(taxonomy):
         yield f"{model} makes no mistake"
         return
@@ -97,10 +101,10 @@ def _describe_mistakes(findings: Findings) -> Iterator[str]:
         yield f"{model} makes {count_noun(total, 'mistake')}; {which} is unknown: scores are missing"
         return
     verb = "are" if 1 < total < 2 * n else "is"
-    yield f"{_share_in_words(n, total)} of {model} {verb} of one kind: {_KIND_DESCRIPTIONS[kind]} ({n:,} of {total:,})"
+    yield f"{_describe_share(n, total)} of {model} {verb} of one kind: {_KIND_DESCRIPTIONS[kind]} ({n:,} of {total:,})"
 
 
-def _share_in_words(n: int, total: int) -> str:
+def _describe_share(n: int, total: int) -> str:
     """Describe a share of the mistakes in words."""
     if n == total:
         return "All of the mistakes" if n > 1 else "The only mistake"
@@ -111,12 +115,16 @@ def _describe_preference(findings: Findings) -> Iterator[str]:
     """Yield whose class is preferred where the best model and the original label differ."""
     if isinstance(findings.preferences, Missing):
         return
-    (best,) = (each for each in findings.preferences if each.model == findings.models[0])
-    counts = best.total.by_scores if best.total.by_raters is None else best.total.by_raters
+    (best,) = (preference for preference in findings.preferences if preference.model == findings.models[0])
+    counts = (
+        best.total.preferences_by_scores
+        if best.total.preferences_by_rater_scores is None
+        else best.total.preferences_by_rater_scores
+    )
     if counts.model_share.n:
-        who = "the scores" if best.total.by_raters is None else "raters"
+        judges = "the scores" if best.total.preferences_by_rater_scores is None else "raters"
         yield (
-            f"Where {best.model} and the original label differ, {who} prefer the model's class on "
+            f"Where {best.model} and the original label differ, {judges} prefer the model's class on "
             f"{_format_percent(counts.model_share)} of {count_noun(counts.model_share.n, 'compared image')}"
         )
 

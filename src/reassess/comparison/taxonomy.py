@@ -5,7 +5,7 @@
 3. same_group: the predicted class and a valid class are in the same group of classes.
 4. no_class: the prediction is not a class.
 5. not_asked, never_rated: nobody was asked about the predicted class, or about the image at all, as
-   `reassess.evaluation.invalid_kinds` says.
+   `reassess.evaluation.kinds_of_invalid_classes` says.
 6. remaining: no other kind applies; raters were asked about the predicted class.
 """
 
@@ -19,8 +19,8 @@ import numpy.typing as npt
 from reassess.comparison.panel import Panel, check_panel
 from reassess.core import Benchmark, Classes, LabelSets, Scores, Votes, benchmark_of
 from reassess.core.checks import check_type
-from reassess.evaluation import MISTAKE_KINDS, invalid_kinds
-from reassess.evaluation.evaluation_words import MISTAKE_NAMES, mistake_counts_in_words
+from reassess.evaluation import MISTAKE_KINDS, kinds_of_invalid_classes
+from reassess.evaluation.evaluation_words import MISTAKE_NAMES, describe_mistake_counts
 from reassess.numeric.arrays import encode_pairs, freeze
 from reassess.text import ListTable, Printable, format_percent
 
@@ -63,11 +63,11 @@ class CoOccurrence(Printable):
         return ListTable(("class id", "class id", "images"), len(self), rows)
 
     def select_frequent_pairs(self, min_images: int) -> npt.NDArray[np.int32]:
-        """Return the pairs that are valid together on at least `min_images` images, int32, shape (pairs, 2)."""
+        """Return the pairs that are valid together on at least `min_images` images; int32, shape (pairs, 2)."""
         return self.class_pairs[self.image_counts >= min_images]
 
     def to_json(self, classes: Classes, *, max_pairs: int = 20) -> list[dict[str, Any]]:
-        """Return a JSON object for each of the `max_pairs` frequent pairs."""
+        """Return a JSON object for each of the `max_pairs` most frequent pairs."""
         return [
             {"classes": [classes.id_and_name(class_id) for class_id in pair], "images": images}
             for pair, images in zip(
@@ -131,7 +131,7 @@ class Taxonomy(Printable):
 
     @property
     def _headline(self) -> str:
-        return f"{self.model}: {len(self):,} mistakes: {mistake_counts_in_words(self.counts, ERROR_KIND_NAMES)}"
+        return f"{self.model}: {len(self):,} mistakes: {describe_mistake_counts(self.counts, ERROR_KIND_NAMES)}"
 
     def _list_table(self) -> ListTable:
         counts = {kind: n for kind, n in self.counts.items() if n is not None}
@@ -144,7 +144,7 @@ class Taxonomy(Printable):
             "file": self.model,
             "mistakes": len(self),
             **self.counts,
-            **{f"{kind}_reason": why for kind, why in self.reasons.items()},
+            **{f"{kind}_reason": reason for kind, reason in self.reasons.items()},
             "examples": {
                 kind: [
                     {"image": image, "predicted": classes.id_and_name(class_id) if class_id >= 0 else None}
@@ -162,7 +162,7 @@ def taxonomies(
     scores: Scores | None = None,
     experts: Votes | None = None,
     benchmark: Benchmark | None = None,
-    collapsed: npt.NDArray[np.integer] | None = None,
+    collapsed_pairs: npt.NDArray[np.integer] | None = None,
     groups: Mapping[int, str] | None = None,
     min_images: int = MIN_CO_OCCURRENCES,
 ) -> tuple[Taxonomy, ...]:
@@ -180,12 +180,12 @@ def taxonomies(
         The experts' votes; their questions count as asked, too.
     benchmark
         The benchmark of the images; by default the known benchmark of the panel's images.
-    collapsed
+    collapsed_pairs
         Integers, shape (pairs, 2): an image of the first class is also an image of the second. Two names of one class
         are two pairs, one in each order. By default the benchmark's pairs.
     groups
         The group of each class, by class id; a class may have no group. By default the benchmark's groups.
-    often
+    min_images
         Two classes co-occur if at least this number of label sets contains both.
 
     Returns
@@ -203,11 +203,11 @@ def taxonomies(
     scores = None if scores is None else scores.in_classes(labels.classes)
     experts = None if experts is None else experts.in_classes(labels.classes)
     benchmark = benchmark_of(panel.images) if benchmark is None else benchmark
-    collapsed = benchmark.find_collapsed(labels.classes) if collapsed is None else collapsed
+    collapsed_pairs = benchmark.find_collapsed(labels.classes) if collapsed_pairs is None else collapsed_pairs
     groups = benchmark.find_class_groups(labels.classes) if groups is None else groups
-    relations = _ClassRelations.from_labels(labels, collapsed, groups or {}, min_images)
+    relations = _ClassRelations.from_labels(labels, collapsed_pairs, groups or {}, min_images)
     reasons = {} if scores is not None else dict.fromkeys(_KINDS_FROM_SCORES, "scores are missing")
-    if collapsed is None:
+    if collapsed_pairs is None:
         reasons["collapsed"] = "table of collapsed classes is missing"
     if groups is None:
         reasons["same_group"] = "groups of classes are missing"
@@ -215,10 +215,10 @@ def taxonomies(
     for model, top1, is_valid in zip(panel.models, panel.top1, panel.is_valid, strict=True):
         rows = np.flatnonzero(panel.is_scored & ~is_valid)
         images, predicted = tuple(panel.images[row] for row in rows.tolist()), top1[rows]
-        fits = [*relations.check_relations(labels, panel.label_rows[rows], predicted), predicted < 0]
+        fits = [*relations.relation_masks(labels, panel.label_rows[rows], predicted), predicted < 0]
         if scores is not None:
-            of_scores = invalid_kinds(images, predicted, scores, experts, match=panel.match)
-            fits += [of_scores == MISTAKE_KINDS.index(kind) for kind in _KINDS_FROM_SCORES]
+            kinds_by_scores = kinds_of_invalid_classes(images, predicted, scores, experts, match=panel.match)
+            fits += [kinds_by_scores == MISTAKE_KINDS.index(kind) for kind in _KINDS_FROM_SCORES]
         kinds = np.select(fits, range(len(fits)), len(ERROR_KINDS) - 1).astype(np.int8)
         results.append(Taxonomy(model=model, images=images, predicted_ids=predicted, kinds=kinds, reasons=reasons))
     return tuple(results)
@@ -235,13 +235,17 @@ class _ClassRelations:
 
     @classmethod
     def from_labels(
-        cls, labels: LabelSets, collapsed: npt.NDArray[np.integer] | None, groups: Mapping[int, str], min_images: int
+        cls,
+        labels: LabelSets,
+        collapsed_pairs: npt.NDArray[np.integer] | None,
+        groups: Mapping[int, str],
+        min_images: int,
     ) -> "_ClassRelations":
         """Collect collapsed pairs, pairs that are often valid together, and groups."""
         pairs = co_occurrence(labels).select_frequent_pairs(min_images)
         number = {name: i for i, name in enumerate(sorted(set(groups.values())))}
         return cls(
-            collapsed_keys=_pair_keys(np.empty((0, 2), np.int32) if collapsed is None else collapsed),
+            collapsed_keys=_pair_keys(np.empty((0, 2), np.int32) if collapsed_pairs is None else collapsed_pairs),
             co_occurring_keys=_pair_keys(np.concatenate([pairs, pairs[:, ::-1]])),
             grouped_class_ids=np.array(sorted(groups), np.int64),
             group_numbers=np.array([number[groups[class_id]] for class_id in sorted(groups)], np.int64),
@@ -254,12 +258,12 @@ class _ClassRelations:
         numbers[has_group] = self.group_numbers[np.searchsorted(self.grouped_class_ids, class_ids[has_group])]
         return numbers
 
-    def check_relations(
-        self, labels: LabelSets, label_rows: npt.NDArray[np.int64], predicted: _Ints
+    def relation_masks(
+        self, labels: LabelSets, label_rows: npt.NDArray[np.int64], predicted_ids: _Ints
     ) -> Iterator[npt.NDArray[np.bool_]]:
         """Yield, for each relation, whether a predicted class has it with a valid class of its image."""
         valid, sizes = labels.classes_of_rows(label_rows)
-        instead = np.repeat(predicted, sizes)
+        instead = np.repeat(predicted_ids, sizes)
         pairs, group = encode_pairs(valid, instead), self.find_group_numbers(valid)
         for fit in (
             np.isin(pairs, self.collapsed_keys),

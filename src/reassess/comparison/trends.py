@@ -40,9 +40,9 @@ class Band:
     def __str__(self) -> str:
         return f"{self.low:g} to {self.high:g}"
 
-    def contains(self, original: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    def contains(self, original_accuracies: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
         """Return whether each accuracy is in the band; bool, same shape."""
-        return np.asarray((original >= self.low) & (original < self.high))
+        return np.asarray((original_accuracies >= self.low) & (original_accuracies < self.high))
 
     def to_json(self) -> dict[str, float]:
         """Return a dict for JSON output."""
@@ -84,9 +84,10 @@ class TrendLine(Printable):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Outliers(Printable):
-    """Outliers: rows so far from the other rows that they would determine the line of all rows.
+    """Rows so far from the others that a line fitted to all rows would depend mostly on them.
 
-    A row is far out only if all rows of its family are: the smallest model of an ordinary family is not an outlier.
+    A row counts as far out only if all rows of its model family are far out. So the smallest model of an ordinary
+    family is not an outlier.
 
     Source of the fences, and of the term far out: Tukey, "Exploratory data analysis" (1977), chapter 2.
     """
@@ -96,19 +97,24 @@ class Outliers(Printable):
     lower_fence: float
     upper_fence: float
     rows: tuple[LeaderboardRow, ...]  # rows of families that are entirely beyond the fences, by original accuracy
-    line_without: TrendLine  # line of all other rows
+    line_without_outliers: TrendLine  # line of all other rows
 
     def to_json(self) -> dict[str, Any]:
         """Return a dict for JSON output."""
         rows = [entry.to_json() for entry in self.rows]
-        return {"low": self.lower_fence, "high": self.upper_fence, "rows": rows, "line": self.line_without.to_json()}
+        return {
+            "low": self.lower_fence,
+            "high": self.upper_fence,
+            "rows": rows,
+            "line": self.line_without_outliers.to_json(),
+        }
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Trend(Printable):
     """Lines fitted to a leaderboard, and changes of their slope."""
 
-    board: Leaderboard
+    leaderboard: Leaderboard
     overall_line: TrendLine  # line of all rows
     outliers: Outliers  # outliers, and the line without them
     band_lines: tuple[TrendLine, ...]  # line of each band
@@ -141,7 +147,7 @@ class Trend(Printable):
 
     def _correlation(self, method: Callable[..., Any]) -> float | None:
         """Compute a rank correlation of the two accuracies; None if either is constant."""
-        columns = self.board.original, self.board.real
+        columns = self.leaderboard.original, self.leaderboard.real
         if any(np.ptp(column) == 0 for column in columns):
             return None
         return float(method(*columns).statistic)
@@ -162,12 +168,12 @@ class Trend(Printable):
         }
 
 
-def fit_trend(board: Leaderboard, bands: Sequence[Band] = BANDS) -> Trend:
+def fit_trend(leaderboard: Leaderboard, bands: Sequence[Band] = BANDS) -> Trend:
     """Fit lines of ReaL accuracy on original accuracy, to all rows and in bands.
 
     Parameters
     ----------
-    board
+    leaderboard
         The leaderboard.
     bands
         Bands of original accuracy. The slope in each band is compared with the previous band's; bands may overlap.
@@ -191,45 +197,45 @@ def fit_trend(board: Leaderboard, bands: Sequence[Band] = BANDS) -> Trend:
     -----
     Source of the question: Beyer et al., "Are we done with ImageNet?", arXiv 2006.07159, section 4.
     """
-    check_type(Leaderboard, board)
-    in_bands = [band.contains(board.original) for band in bands]
-    inside = np.any([np.zeros(len(board), np.bool_), *in_bands], axis=0)
-    parabola = fit_polynomial(board.original, board.real, board.family_ids, inside=inside, degree=2)
+    check_type(Leaderboard, leaderboard)
+    in_bands = [band.contains(leaderboard.original) for band in bands]
+    inside = np.any([np.zeros(len(leaderboard), np.bool_), *in_bands], axis=0)
+    parabola = fit_polynomial(leaderboard.original, leaderboard.real, leaderboard.family_ids, inside=inside, degree=2)
     bend = None
     if parabola is not None:
         square = parabola.coefficient(2)  # the slope of a parabola changes by twice this per point
         bend = Estimate(value=2 * square.value, standard_error=2 * square.standard_error, df=square.df)
     return Trend(
-        board=board,
-        overall_line=_fit_line(board, np.ones(len(board), np.bool_)),
-        outliers=_find_outliers(board),
-        band_lines=tuple(_fit_line(board, rows, band) for band, rows in zip(bands, in_bands, strict=True)),
+        leaderboard=leaderboard,
+        overall_line=_fit_line(leaderboard, np.ones(len(leaderboard), np.bool_)),
+        outliers=_find_outliers(leaderboard),
+        band_lines=tuple(_fit_line(leaderboard, rows, band) for band, rows in zip(bands, in_bands, strict=True)),
         slope_change=bend,
     )
 
 
-def _find_outliers(board: Leaderboard) -> Outliers:
+def _find_outliers(leaderboard: Leaderboard) -> Outliers:
     """Find rows of families that are beyond the fences, and fit a line to the other rows."""
-    first, third = np.percentile(board.original, [25, 75]).tolist()
+    first, third = np.percentile(leaderboard.original, [25, 75]).tolist()
     reach = _FENCE_RANGES * (third - first) or 100.0  # equal quartiles do not measure spread, so nothing is far out
     low, high = first - reach, third + reach
-    is_between = (board.original >= low) & (board.original <= high)
-    is_ordinary = np.bincount(board.family_ids, is_between)[board.family_ids] > 0
-    entries = [board.entries[row] for row in np.flatnonzero(~is_ordinary).tolist()]
+    is_between = (leaderboard.original >= low) & (leaderboard.original <= high)
+    is_ordinary = np.bincount(leaderboard.family_ids, is_between)[leaderboard.family_ids] > 0
+    entries = [leaderboard.entries[row] for row in np.flatnonzero(~is_ordinary).tolist()]
     return Outliers(
         lower_fence=low,
         upper_fence=high,
         rows=tuple(sorted(entries, key=lambda entry: (entry.original, str(entry)))),
-        line_without=_fit_line(board, is_ordinary),
+        line_without_outliers=_fit_line(leaderboard, is_ordinary),
     )
 
 
-def _fit_line(board: Leaderboard, is_inside: npt.NDArray[np.bool_], band: Band | None = None) -> TrendLine:
+def _fit_line(leaderboard: Leaderboard, is_inside: npt.NDArray[np.bool_], band: Band | None = None) -> TrendLine:
     """Fit a line to some rows of a leaderboard."""
     return TrendLine(
         band=band,
         n_rows=int(is_inside.sum()),
-        n_models=np.unique(board.model_ids[is_inside]).size,
-        n_families=np.unique(board.family_ids[is_inside]).size,
-        fit=fit_polynomial(board.original, board.real, board.family_ids, inside=is_inside),
+        n_models=np.unique(leaderboard.model_ids[is_inside]).size,
+        n_families=np.unique(leaderboard.family_ids[is_inside]).size,
+        fit=fit_polynomial(leaderboard.original, leaderboard.real, leaderboard.family_ids, inside=is_inside),
     )

@@ -3,10 +3,10 @@ from .batch_targets import padded_ids as padded_ids
 from .class_list import ClassList as ClassList
 from .class_list_search import find_class_list as find_class_list
 from .class_ranks import top1_hits as top1_hits
-from .evaluation_words import rated_images_in_words as rated_images_in_words
-from .exclusion import Exclusion as Exclusion
-from .exclusion import compare_exclusions as compare_exclusions
-from .exclusion import find_image_set as find_image_set
+from .evaluation_words import describe_rated_images as describe_rated_images
+from .exclusion import ExclusionEffect as ExclusionEffect
+from .exclusion import compare_with_exclusion as compare_with_exclusion
+from .exclusion import find_image_set_name as find_image_set_name
 from .image_sheet import Candidate as Candidate
 from .image_sheet import ImageSheet as ImageSheet
 from .image_sheet import image_sheet as image_sheet
@@ -14,7 +14,7 @@ from .measure import evaluate as evaluate
 from .measure import find_outcomes as find_outcomes
 from .measure import summarize as summarize
 from .mistakes import MISTAKE_KINDS as MISTAKE_KINDS
-from .mistakes import invalid_kinds as invalid_kinds
+from .mistakes import kinds_of_invalid_classes as kinds_of_invalid_classes
 from .mistakes import mistake_kinds as mistake_kinds
 from .mistakes import valid_probabilities as valid_probabilities
 from .multi_label_accuracy import VERDICTS as VERDICTS
@@ -29,6 +29,6 @@ from .result import CountsBySize as CountsBySize
 from .result import Evaluation as Evaluation
 from .result import Mistakes as Mistakes
 from .result import SoftAccuracy as SoftAccuracy
-from .result import ranks_of as ranks_of
+from .result import ranks_by_model as ranks_by_model
 from .result import sort_by_accuracy as sort_by_accuracy
 from .streaming import RealAccuracy as RealAccuracy

@@ -126,7 +126,7 @@ def read_targets(target: npt.NDArray[Any], n_outputs: int) -> tuple[Ints, Ints]:
     signed = target if target.dtype.kind == "i" else np.minimum(target, np.uint64(n_outputs))
     failed, indptr, classes = read_padded(np.ascontiguousarray(signed, np.int64), PADDING, n_outputs)
     if failed >= 0:
-        _raise_wrong_ids(target[failed].tolist(), failed, n_outputs)
+        _raise_wrong_class_ids(target[failed].tolist(), failed, n_outputs)
     return indptr, classes
 
 
@@ -146,8 +146,8 @@ def _multi_hot_as_bool(target: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
     return hot
 
 
-def _raise_wrong_ids(ids: list[int], row: int, n_outputs: int) -> NoReturn:
-    """Raise for a class id of a row that is out of range or listed twice."""
+def _raise_wrong_class_ids(ids: list[int], row: int, n_outputs: int) -> NoReturn:
+    """Raise an error because a row has a class id that is out of range or listed twice."""
     for column, class_id in enumerate(ids):
         if not PADDING <= class_id < n_outputs:
             raise DataError(

@@ -1,4 +1,4 @@
-"""The class list of a model's ids, if it differs from the labels'."""
+"""The class list of a model's ids, if it is not the class list of the labels."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -37,34 +37,38 @@ class UndecidedClass:
 
 @dataclass(frozen=True, eq=False)
 class ClassList:
-    """Another class list, confirmed by the images."""
+    """The class list that a model's ids follow, if it is not the class list of the labels.
 
-    class_of: Ids  # class of each id, every class once; int64, shape (classes,)
+    The list is found by images with labels: most predictions on them are correct with this list.
+    """
+
+    class_of_id: Ids  # class of each id, every class once; int64, shape (classes,)
     order_name: str | None  # name of a known order; None for any other order
-    # Correct images with the ids as given, and with the list. For a known order, these are all images with one label;
-    # for any other order, the confirming half of the images, with the list from the choosing half.
-    correct_as_given: Proportion
-    correct_by_list: Proportion
-    # Highest exact p-value against the ids as given and every other rival; for a known order, multiplied by the number
+    # Share of correct images if the ids are not converted, and if they are converted with the list. For a known order,
+    # the images are all images with one label; for any other order, the confirming half of the images, with the list
+    # from the choosing half.
+    accuracy_without_list: Proportion
+    accuracy_with_list: Proportion
+    # Highest exact p-value against the unchanged ids and every other rival; for a known order, multiplied by the number
     # of known orders.
     p_value: float
     # Ids whose class the images do not determine, because they have too few images, or about as many of another class.
     # Their class in the list is the best guess. Empty for a known order.
-    undecided: tuple[UndecidedClass, ...]
+    undecided_classes: tuple[UndecidedClass, ...]
     has_class_names: bool = False  # whether the predictions name their classes; ids then number these names
 
     def __repr__(self) -> str:
         return (
-            f"ClassList({self.order_name or 'unnamed order'}: {format_percent(self.correct_by_list.value or 0)} % "
+            f"ClassList({self.order_name or 'unnamed order'}: {format_percent(self.accuracy_with_list.value or 0)} % "
             "correct "
-            f"instead of {format_percent(self.correct_as_given.value or 0)} %, {len(self.undecided):,} of "
-            f"{len(self.class_of):,} classes undecided)"
+            f"instead of {format_percent(self.accuracy_without_list.value or 0)} %, {len(self.undecided_classes):,} of "
+            f"{len(self.class_of_id):,} classes undecided)"
         )
 
     @property
-    def n_moved(self) -> int:
-        """Number of ids whose class in the list has another id."""
-        return int(np.count_nonzero(self.class_of != np.arange(len(self.class_of))))
+    def n_reassigned_ids(self) -> int:
+        """Number of ids that mean another class in this list than in the class list of the labels."""
+        return int(np.count_nonzero(self.class_of_id != np.arange(len(self.class_of_id))))
 
     def classes_of_outputs(self, predictions: Predictions) -> Ids:
         """Return the class of each output of a model, int64, shape (outputs,); -1 for no class."""
@@ -72,17 +76,17 @@ class ClassList:
             ids = predictions.columns
         elif predictions.ids is not None:
             check_range(predictions.ids, -1, _MAX_OUTPUTS - 1, value_name="class id", where="row {}, column {}".format)
-            ids = np.arange(max(len(self.class_of), int(predictions.ids.max(initial=0)) + 1))
+            ids = np.arange(max(len(self.class_of_id), int(predictions.ids.max(initial=0)) + 1))
         else:
             ids = np.arange(predictions.depth)
-        is_listed = (ids >= 0) & (ids < len(self.class_of))
-        return np.where(is_listed, self.class_of[np.where(is_listed, ids, 0)], ids)
+        is_listed = (ids >= 0) & (ids < len(self.class_of_id))
+        return np.where(is_listed, self.class_of_id[np.where(is_listed, ids, 0)], ids)
 
     def output_names(self, predictions: Predictions, classes: Classes) -> list[str]:
         """Return the class name of each output, in the form that ``--classes`` reads."""
         if predictions.by_name:
             texts = [classes.class_file_line(class_id) for class_id in range(len(classes.texts))]
-            return [f"{text}\t{texts[class_id]}" for text, class_id in zip(texts, self.class_of, strict=True)]
+            return [f"{text}\t{texts[class_id]}" for text, class_id in zip(texts, self.class_of_id, strict=True)]
         outputs = self.classes_of_outputs(predictions).tolist()
         return [classes.no_class if class_id < 0 else classes.class_file_line(class_id) for class_id in outputs]
 
@@ -90,10 +94,10 @@ class ClassList:
         """Return a dict for JSON output."""
         return {
             "order": self.order_name,
-            "before": self.correct_as_given.to_json(),
-            "after": self.correct_by_list.to_json(),
+            "before": self.accuracy_without_list.to_json(),
+            "after": self.accuracy_with_list.to_json(),
             "p_value": self.p_value,
-            "moved": self.n_moved,
-            "class_of": self.class_of.tolist(),
-            "undecided": [each.to_json(classes) for each in self.undecided],
+            "moved": self.n_reassigned_ids,
+            "class_of": self.class_of_id.tolist(),
+            "undecided": [undecided.to_json(classes) for undecided in self.undecided_classes],
         }

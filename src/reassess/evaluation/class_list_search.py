@@ -87,9 +87,11 @@ class _LabelledPredictions:
         confusions = np.bincount(keys, minlength=self.n_classes**2).astype(np.int32)
         return confusions.reshape(self.n_classes, self.n_classes)
 
-    def is_correct(self, class_of: Ids) -> npt.NDArray[np.bool_]:
+    def is_correct(self, class_of_id: Ids) -> npt.NDArray[np.bool_]:
         """Return whether each prediction is correct by a class list; id -1 never is."""
-        is_correct: npt.NDArray[np.bool_] = (self.predicted_ids >= 0) & (class_of[self.predicted_ids] == self.label_ids)
+        is_correct: npt.NDArray[np.bool_] = (self.predicted_ids >= 0) & (
+            class_of_id[self.predicted_ids] == self.label_ids
+        )
         return is_correct
 
 
@@ -124,31 +126,35 @@ def find_class_list(outcomes: Outcomes, labels: LabelSets, original: LabelSets |
     class numbers sorted as text: 0, 1, 10, 100
     """
     _check_outcomes(outcomes, labels, original)
-    pairs, rows, classes = labelled_predictions(outcomes, labels, original)
-    if pairs.n_classes > MAX_SEARCHED_CLASSES or not _may_have_other_class_list(pairs):
+    predictions, rows, classes = labelled_predictions(outcomes, labels, original)
+    if predictions.n_classes > MAX_SEARCHED_CLASSES or not _may_have_other_class_list(predictions):
         return None
     images = image_keys(outcomes.images, outcomes.match)
-    first, second = _split_into_halves([images[row] for row in rows.tolist()], pairs.label_ids)
-    choosing, confirming = pairs[first].count_confusions(), pairs[second]
-    known_order, assignment = _find_known_order(pairs, classes), _assign_classes(choosing)
-    rivals = [np.arange(pairs.n_classes), _find_runner_up_classes(choosing, assignment)]
-    confirmed = _confirm_class_list(confirming, assignment, rivals)
+    first, second = _split_into_halves([images[row] for row in rows.tolist()], predictions.label_ids)
+    choosing, confirming = predictions[first].count_confusions(), predictions[second]
+    known_order, assignment = _find_known_order(predictions, classes), _assign_classes(choosing)
+    rivals = [np.arange(predictions.n_classes), _find_runner_up_classes(choosing, assignment)]
+    confirmed = _make_class_list_if_confirmed(confirming, assignment, rivals)
     if confirmed is None or (
-        known_order is not None and not _is_significantly_better(confirming, assignment, known_order.class_of)
+        known_order is not None and not _is_significantly_better(confirming, assignment, known_order.class_of_id)
     ):
         return None if known_order is None else replace(known_order, has_class_names=outcomes.has_class_names)
-    counts = pairs.count_confusions()
-    class_of = _assign_classes(counts)
-    undecided = _find_undecided_classes(counts, class_of, class_of != assignment)
-    return replace(confirmed, class_of=class_of, undecided=undecided, has_class_names=outcomes.has_class_names)
+    counts = predictions.count_confusions()
+    class_of_id = _assign_classes(counts)
+    undecided = _find_undecided_classes(counts, class_of_id, class_of_id != assignment)
+    return replace(
+        confirmed, class_of_id=class_of_id, undecided_classes=undecided, has_class_names=outcomes.has_class_names
+    )
 
 
 def _check_outcomes(outcomes: Outcomes, labels: LabelSets, original: LabelSets | None) -> None:
-    """Raise unless the outcomes are from these labels."""
+    """Raise unless the outcomes were computed with these labels."""
     check_type(Outcomes, outcomes, value_name="outcomes", fix=_SAME_LABELS_FIX)
-    for field in ("top1", "state", "label_rows", "original_rows"):
-        what = f"the outcomes' {field}"
-        check_shape(getattr(outcomes, field), (len(outcomes),), value_name=what, kind="integers", fix=_SAME_LABELS_FIX)
+    for field in ("top1", "states", "label_rows", "original_rows"):
+        value_name = f"the outcomes' {field}"
+        check_shape(
+            getattr(outcomes, field), (len(outcomes),), value_name=value_name, kind="integers", fix=_SAME_LABELS_FIX
+        )
     _check_label_rows(labels, outcomes.label_rows, outcomes, "labels")
     check_range(
         outcomes.top1, -1, labels.classes.largest_id, value_name="class id", where="row {}".format, fix=_SAME_LABELS_FIX
@@ -172,45 +178,46 @@ def _check_label_rows(labels: LabelSets, rows: npt.NDArray[np.int64], outcomes: 
     )
 
 
-def _find_known_order(pairs: _LabelledPredictions, classes: Classes) -> ClassList | None:
-    """Return the known order of classes that the images confirm; None without one."""
-    orders = known_orders(classes, pairs.n_classes)
+def _find_known_order(predictions: _LabelledPredictions, classes: Classes) -> ClassList | None:
+    """Return the known order of classes that the images confirm; None if they confirm no order."""
+    orders = known_orders(classes, predictions.n_classes)
     if not orders:
         return None
-    order = max(orders, key=lambda name: np.count_nonzero(pairs.is_correct(orders[name])))
-    rivals = [np.arange(pairs.n_classes), *(class_of for name, class_of in orders.items() if name != order)]
-    return _confirm_class_list(pairs, orders[order], rivals, order_name=order, n_orders=len(orders))
+    order = max(orders, key=lambda name: np.count_nonzero(predictions.is_correct(orders[name])))
+    rivals = [np.arange(predictions.n_classes), *(class_of_id for name, class_of_id in orders.items() if name != order)]
+    return _make_class_list_if_confirmed(predictions, orders[order], rivals, order_name=order, n_orders=len(orders))
 
 
-def _confirm_class_list(
-    pairs: _LabelledPredictions,
-    class_of: Ids,
+def _make_class_list_if_confirmed(
+    predictions: _LabelledPredictions,
+    class_of_id: Ids,
     rivals: Sequence[Ids],
     *,
     order_name: str | None = None,
     n_orders: int = 1,
 ) -> ClassList | None:
-    """Return the class list if it beats all rivals, else None; the first rival is the ids as given."""
-    after = pairs.is_correct(class_of)
-    against = [pairs.is_correct(rival) for rival in rivals]
+    """Return the class list if it beats all rivals, else None; the first rival leaves the ids unchanged."""
+    after = predictions.is_correct(class_of_id)
+    against = [predictions.is_correct(rival) for rival in rivals]
     p_value = n_orders * max(_mcnemar_p_value(after, rival) for rival in against)
     if p_value >= _SIGNIFICANCE_LEVEL or not all(
-        _is_far_better(pairs.predicted_ids, after, rival, is_known_order=order_name is not None) for rival in against
+        _is_far_better(predictions.predicted_ids, after, rival, is_known_order=order_name is not None)
+        for rival in against
     ):
         return None
     return ClassList(
-        class_of=class_of,
+        class_of_id=class_of_id,
         order_name=order_name,
-        correct_as_given=Proportion(int(against[0].sum()), after.size),
-        correct_by_list=Proportion(int(after.sum()), after.size),
+        accuracy_without_list=Proportion(int(against[0].sum()), after.size),
+        accuracy_with_list=Proportion(int(after.sum()), after.size),
         p_value=max(SMALLEST_P_VALUE, p_value),
-        undecided=(),
+        undecided_classes=(),
     )
 
 
-def _is_significantly_better(pairs: _LabelledPredictions, class_of: Ids, rival: Ids) -> bool:
-    """Return whether a class list makes significantly more images correct than its rival."""
-    after, before = pairs.is_correct(class_of), pairs.is_correct(rival)
+def _is_significantly_better(predictions: _LabelledPredictions, class_of_id: Ids, rival: Ids) -> bool:
+    """Return whether significantly more predictions are correct with a class list than with its rival."""
+    after, before = predictions.is_correct(class_of_id), predictions.is_correct(rival)
     return bool(after.sum() > before.sum() and _mcnemar_p_value(after, before) < _SIGNIFICANCE_LEVEL)
 
 
@@ -220,7 +227,7 @@ def _mcnemar_p_value(is_correct: Hits, is_rival_correct: Hits) -> float:
 
 
 def _is_far_better(predicted_ids: Ids, is_correct: Hits, is_rival_correct: Hits, *, is_known_order: bool) -> bool:
-    """Return whether a class list has far more correct images than its rival, and wins for most ids."""
+    """Return whether far more predictions are correct than with the rival list, in total and for most ids."""
     is_class = predicted_ids >= 0
     gain = np.bincount(
         predicted_ids[is_class], weights=is_correct[is_class].astype(np.int64) - is_rival_correct[is_class]
@@ -241,7 +248,7 @@ def labelled_predictions(
         has_label = rows >= 0
     else:
         rows, used = outcomes.label_rows, labels
-        has_label = outcomes.state == LABELLED
+        has_label = outcomes.states == LABELLED
         has_label[has_label] = labels.sizes[rows[has_label]] == 1
     label_ids = used.indices[used.indptr[rows[has_label]]].astype(np.int64)
     predicted_ids = outcomes.top1[has_label].astype(np.int64)
@@ -253,16 +260,19 @@ def labelled_predictions(
     )
 
 
-def _may_have_other_class_list(pairs: _LabelledPredictions) -> bool:
-    """Return whether another class list could make enough images correct to be confirmed."""
-    is_class = pairs.predicted_ids >= 0
+def _may_have_other_class_list(predictions: _LabelledPredictions) -> bool:
+    """Return whether enough predictions could be correct with another class list to confirm it."""
+    is_class = predictions.predicted_ids >= 0
     keys, counts = np.unique(
-        pairs.predicted_ids[is_class] * pairs.n_classes + pairs.label_ids[is_class], return_counts=True
+        predictions.predicted_ids[is_class] * predictions.n_classes + predictions.label_ids[is_class],
+        return_counts=True,
     )
-    _, places = np.unique(keys // pairs.n_classes, return_inverse=True)
+    _, places = np.unique(keys // predictions.n_classes, return_inverse=True)
     best = np.zeros(len(keys), np.int64)
     np.maximum.at(best, places, counts)
-    return bool(best.sum() >= max(1, _MIN_CORRECT_RATIO * np.count_nonzero(pairs.predicted_ids == pairs.label_ids)))
+    return bool(
+        best.sum() >= max(1, _MIN_CORRECT_RATIO * np.count_nonzero(predictions.predicted_ids == predictions.label_ids))
+    )
 
 
 def _split_into_halves(images: Sequence[str], label_ids: Ids) -> tuple[Ids, Ids]:
@@ -273,38 +283,38 @@ def _split_into_halves(images: Sequence[str], label_ids: Ids) -> tuple[Ids, Ids]
 
 
 def _assign_classes(confusions: npt.NDArray[np.int32]) -> Ids:
-    """Assign a class to each id, one-to-one, so that most images are correct."""
+    """Assign a class to each id, one-to-one, so that as many images as possible are correct."""
     from scipy.optimize import linear_sum_assignment
 
-    ids, class_of = linear_sum_assignment(confusions, maximize=True)
-    empty = confusions[ids, class_of] == 0
+    ids, class_of_id = linear_sum_assignment(confusions, maximize=True)
+    empty = confusions[ids, class_of_id] == 0
     # An id without images keeps its own class if that is free; the rest get the free classes in order.
     free = np.zeros(len(confusions), bool)
-    free[class_of[empty]] = True
+    free[class_of_id[empty]] = True
     own = empty & free
-    class_of[own] = ids[own]
+    class_of_id[own] = ids[own]
     free[own] = False
-    class_of[empty & ~own] = np.flatnonzero(free)
-    return np.asarray(class_of, np.int64)
+    class_of_id[empty & ~own] = np.flatnonzero(free)
+    return np.asarray(class_of_id, np.int64)
 
 
-def _find_runner_up_classes(confusions: npt.NDArray[np.int32], class_of: Ids) -> Ids:
+def _find_runner_up_classes(confusions: npt.NDArray[np.int32], class_of_id: Ids) -> Ids:
     """Return each id's most frequent class other than its assigned class; -1 without one."""
     remaining = confusions.copy()
-    remaining[np.arange(len(confusions)), class_of] = 0
+    remaining[np.arange(len(confusions)), class_of_id] = 0
     return np.where(remaining.any(axis=1), remaining.argmax(axis=1), -1)
 
 
 def _find_undecided_classes(
-    confusions: npt.NDArray[np.int32], class_of: Ids, has_changed: npt.NDArray[np.bool_]
+    confusions: npt.NDArray[np.int32], class_of_id: Ids, has_changed: npt.NDArray[np.bool_]
 ) -> tuple[UndecidedClass, ...]:
-    """List ids whose class is uncertain: the images fit a swap with another id nearly as well."""
+    """List ids whose class is uncertain: after a swap with another id, about as many images are correct."""
     # The exact one-sided test compares, for two ids, the images that fit their classes with the images that fit the
     # swapped classes. An id is undecided if the test gives p > 0.01 for any other id, or if `has_changed` says that its
     # class from all images is not its class from the choosing half.
     from scipy.special import betainc
 
-    by_id = confusions[:, class_of]  # the diagonal has the images of each id and its class
+    by_id = confusions[:, class_of_id]  # the diagonal has the images of each id and its class
     own = by_id.diagonal().astype(np.int64)
     undecided = []
     for output in np.arange(len(confusions)):
@@ -317,9 +327,9 @@ def _find_undecided_classes(
             undecided.append(
                 UndecidedClass(
                     output=int(output),
-                    class_id=int(class_of[output]),
+                    class_id=int(class_of_id[output]),
                     n_images=int(own[output]),
-                    rival_class_id=int(class_of[rival]) if rival_images else None,
+                    rival_class_id=int(class_of_id[rival]) if rival_images else None,
                     n_rival_images=rival_images,
                 )
             )
@@ -333,8 +343,8 @@ def known_orders(classes: Classes, n_classes: int) -> dict[str, npt.NDArray[np.i
     """Return the known orders of classes by name, each as the class of each id: int64, shape (classes,)."""
     ids = np.arange(n_classes)
     orders = {ids.tobytes(): ""}
-    for name, class_of in _generate_orders(classes, ids):
-        orders.setdefault(class_of.tobytes(), name)
+    for name, class_of_id in _generate_orders(classes, ids):
+        orders.setdefault(class_of_id.tobytes(), name)
     return {name: np.frombuffer(order, np.int64) for order, name in orders.items() if name}
 
 
@@ -356,7 +366,7 @@ def _generate_orders(classes: Classes, ids: npt.NDArray[np.int64]) -> Iterator[t
 
 
 def _sort_ids(ids: npt.NDArray[np.int64], key: Callable[[int], Any]) -> npt.NDArray[np.int64]:
-    """Sort ids by a key, as an array."""
+    """Return an array of the ids, sorted by a key."""
     return np.array(sorted(ids.tolist(), key=key), np.int64)
 
 

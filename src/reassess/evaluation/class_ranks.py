@@ -7,7 +7,7 @@ accuracy for every k.
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,14 @@ from reassess.numeric.arrays import infinity_bits
 
 _KEY_ALIGNMENT = 64  # a multiple of any vector width, so that loops over the keys have no remainder
 Ints = npt.NDArray[np.integer[Any]]
+
+
+class _ScoreBits(NamedTuple):
+    """Scores viewed as integers, and two limits of these integers."""
+
+    bits: Any  # the scores, viewed as integers of the same width
+    lowest: Any  # the lowest integer of the type
+    infinity: Any  # the bits of +inf
 
 
 def ranks_and_top1(
@@ -45,7 +53,11 @@ def ranks_of_ids(ids: npt.NDArray[np.int32], indptr: Ints, targets: Ints) -> npt
 
 
 def best_ranks_of_scores(
-    scores: npt.NDArray[Any], starts: Ints, ends: Ints, targets: Ints, get_image: Callable[[int], str] | None = None
+    scores: npt.NDArray[Any],
+    starts: Ints,
+    ends: Ints,
+    targets: Ints,
+    get_image_name: Callable[[int], str] | None = None,
 ) -> npt.NDArray[np.int32]:
     """Return the rank of each row's best target, in one pass over the scores of a batch."""
     from reassess.numeric.rank_kernels import rank_best_of_bits, rank_best_targets
@@ -55,9 +67,9 @@ def best_ranks_of_scores(
         failed = rank_best_targets(scores, starts, ends, targets, ranks)
     else:
         keys = np.empty(scores.shape[1], np.int16)
-        failed = rank_best_of_bits(*_scores_as_bits(scores), starts, ends, targets, ranks, keys)
+        failed = rank_best_of_bits(*_view_as_ints(scores), starts, ends, targets, ranks, keys)
     if failed >= 0:
-        raise_nan(Predictions(scores=scores), failed, None if get_image is None else get_image(failed))
+        raise_nan(Predictions(scores=scores), failed, None if get_image_name is None else get_image_name(failed))
     return ranks
 
 
@@ -66,7 +78,7 @@ def best_ranks(ranks: npt.NDArray[np.int32], indptr: Ints) -> npt.NDArray[np.int
     return np.minimum.reduceat(ranks, indptr[:-1]) if len(indptr) > 1 else ranks[:0]
 
 
-def check_top_k(top_k: Sequence[int], depth: int | None = None) -> tuple[int, ...]:
+def normalize_top_k(top_k: Sequence[int], depth: int | None = None) -> tuple[int, ...]:
     """Check that each k is a whole number from 1 to `depth`; return each k once, ascending."""
     is_sequence = isinstance(top_k, Sequence) and not isinstance(top_k, str)
     if not is_sequence or not top_k or not all(isinstance(k, int) for k in top_k):
@@ -140,7 +152,7 @@ def _ranks_of_scores(
 
     assert predictions.scores is not None
     ranks, top1 = np.empty(len(targets), np.int32), np.empty(len(rows), np.int32)
-    bits = _scores_as_bits(predictions.scores)
+    bits = _view_as_ints(predictions.scores)
     columns, places = np.empty(0, np.int64), np.asarray(targets, np.int32)
     ids, keys = None, predictions.scores.shape[1]
     if predictions.columns is not None:
@@ -158,7 +170,7 @@ def _ranks_of_scores(
         places,
         ranks,
         top1,
-        np.full(-(-keys // _KEY_ALIGNMENT) * _KEY_ALIGNMENT, np.iinfo(bits[0].dtype).min, bits[0].dtype),
+        np.full(-(-keys // _KEY_ALIGNMENT) * _KEY_ALIGNMENT, bits.lowest, bits.bits.dtype),
     )
     if failed >= 0:
         row = int(rows[failed])
@@ -169,7 +181,7 @@ def _ranks_of_scores(
     return ranks, ids[top1].astype(np.int32)
 
 
-def _scores_as_bits(scores: npt.NDArray[Any]) -> tuple[Any, ...]:
-    """View scores as integers; also return the lowest integer of the type, and the bits of +inf."""
+def _view_as_ints(scores: npt.NDArray[Any]) -> _ScoreBits:
+    """View scores as integers of the same width."""
     bits = np.asarray(scores).view(f"i{scores.dtype.itemsize}")
-    return bits, bits.dtype.type(np.iinfo(bits.dtype).min), infinity_bits(scores.dtype)
+    return _ScoreBits(bits, bits.dtype.type(np.iinfo(bits.dtype).min), infinity_bits(scores.dtype))

@@ -47,22 +47,22 @@ PREDICTION_NAMES = MISTAKE_NAMES | {"no_class": "no class", "never_rated": "imag
 _RARE_KINDS = ("no_class", "expert_valid")
 
 
-def mistake_counts_in_words(counts: Mapping[str, int | None], kind_names: Mapping[str, str]) -> str:
+def describe_mistake_counts(counts: Mapping[str, int | None], kind_names: Mapping[str, str]) -> str:
     """Describe mistake counts by kind in words; rare kinds are named only if they occur."""
     shown_counts = {kind: n for kind, n in counts.items() if n or (n is not None and kind not in _RARE_KINDS)}
     return ", ".join(f"{n:,} {kind_names[kind]}" for kind, n in shown_counts.items())
 
 
-def label_set_heading(label_set: str) -> str:
+def shorten_label_set_name(name: str) -> str:
     """Shorten the name of label sets for headings and charts, but keep a threshold at its end."""
-    title = escape_controls(label_set)
+    title = escape_controls(name)
     cut = _NAME_WITH_THRESHOLD.fullmatch(title)
     return (
         shorten(title, _MAX_LETTERS) if cut is None else shorten(cut["name"], _MAX_LETTERS_WITH_THRESHOLD) + cut["at"]
     )
 
 
-def class_names_hint(benchmark: Benchmark, classes: Classes) -> str | None:
+def describe_missing_class_names(benchmark: Benchmark, classes: Classes) -> str | None:
     """Return a note on how to get a benchmark's class names; None if they are known."""
     source = benchmark.sources.get("classes")
     if benchmark.folder is not None or source is None or classes.names:
@@ -77,24 +77,24 @@ def format_score(score: float, threshold: float, *, digits: int = 2) -> str:
     return text
 
 
-def missing_parts_in_words(evaluations: Mapping[str, Evaluation]) -> Iterator[str]:
+def describe_missing_results(evaluations: Mapping[str, Evaluation]) -> Iterator[str]:
     """Yield why parts of evaluations are missing; models with the same reason share a sentence."""
     without: dict[tuple[str, str], list[str]] = {}
     for model, evaluation in evaluations.items():
-        for part, why in evaluation.reasons.items():
-            without.setdefault((part.replace("_", " "), why), []).append(model)
-    for (part, why), models in without.items():
-        yield f"no {part}{f' for {join_and(models)}' if len(models) < len(evaluations) else ''}: {why}"
+        for result_name, reason in evaluation.reasons.items():
+            without.setdefault((result_name.replace("_", " "), reason), []).append(model)
+    for (result_name, reason), models in without.items():
+        yield f"no {result_name}{f' for {join_and(models)}' if len(models) < len(evaluations) else ''}: {reason}"
 
 
 def warn_if_other_class_list(model: str, class_list: ClassList | None, classes: Classes, *, depth: int) -> None:
     """Warn if the ids of a model are from another class list."""
     if class_list is not None:
-        words = f"{model}: {class_list_in_words(class_list, classes)}"
+        words = f"{model}: {describe_class_list(class_list, classes)}"
         warnings.warn(ReassessWarning(words, FIX_CLASS_LIST), stacklevel=depth + 1)
 
 
-def class_list_in_words(class_list: ClassList, classes: Classes) -> str:
+def describe_class_list(class_list: ClassList, classes: Classes) -> str:
     """Describe a model's other class list: its name, and the evidence for it."""
     noun, order = (
         "names" if class_list.has_class_names else "ids",
@@ -103,28 +103,29 @@ def class_list_in_words(class_list: ClassList, classes: Classes) -> str:
     lines = [f"the {noun} are from another class list{order}"]
     half = "" if class_list.order_name else " not used to choose it"
     p_value = f"p {'<' if class_list.p_value == SMALLEST_P_VALUE else '='} {class_list.p_value:.1g}"
-    lines.append(f"correct by it:    {_format_share(class_list.correct_by_list)} of the images{half}, {p_value}")
-    lines.append(f"correct as given: {_format_share(class_list.correct_as_given)}")
-    if class_list.undecided:
-        undecided = [classes.label(each.class_id) for each in class_list.undecided]
+    lines.append(f"correct by it:    {_format_share(class_list.accuracy_with_list)} of the images{half}, {p_value}")
+    lines.append(f"correct as given: {_format_share(class_list.accuracy_without_list)}")
+    if class_list.undecided_classes:
+        undecided = [classes.label(undecided_class.class_id) for undecided_class in class_list.undecided_classes]
         lines.append(f"undecided:        {count_noun(len(undecided), 'class', 'classes')}: {join_first(undecided)}")
-    if len(class_list.class_of) <= _MAX_EASILY_CONFUSED_CLASSES:
-        lines.append(f"or:               the model confuses most of the {len(class_list.class_of)} classes")
+    if len(class_list.class_of_id) <= _MAX_EASILY_CONFUSED_CLASSES:
+        lines.append(f"or:               the model confuses most of the {len(class_list.class_of_id)} classes")
     return "\n  ".join(lines)
 
 
-def no_class_list_in_words(outcomes: Outcomes, labels: LabelSets, original: LabelSets | None = None) -> str:
+def describe_ruled_out_class_lists(outcomes: Outcomes, labels: LabelSets, original: LabelSets | None = None) -> str:
     """State which class lists the images rule out, if `find_class_list` returns None."""
-    pairs, _, _ = labelled_predictions(outcomes, labels, original)
-    images = pairs.label_ids.size
-    if pairs.n_classes > MAX_SEARCHED_CLASSES:
+    predictions, _, _ = labelled_predictions(outcomes, labels, original)
+    images = predictions.label_ids.size
+    if predictions.n_classes > MAX_SEARCHED_CLASSES:
         return f"orders of more than {MAX_SEARCHED_CLASSES:,} classes are not searched"
-    enough = max(_MIN_IMAGES, _MIN_IMAGES_PER_CLASS * pairs.n_classes)
-    correct = _MIN_ACCURACY_WITH_FEW_CLASSES if pairs.n_classes <= _MAX_EASILY_CONFUSED_CLASSES else _MIN_ACCURACY
+    enough = max(_MIN_IMAGES, _MIN_IMAGES_PER_CLASS * predictions.n_classes)
+    correct = _MIN_ACCURACY_WITH_FEW_CLASSES if predictions.n_classes <= _MAX_EASILY_CONFUSED_CLASSES else _MIN_ACCURACY
     if images >= enough:
         return f"no other order of the classes makes the model correct on {correct} % or more"
     return (
-        f"no other known order of the classes; {images:,} images of {pairs.n_classes:,} classes may be too few for an "
+        f"no other known order of the classes; {images:,} images of {predictions.n_classes:,} classes may be too few "
+        "for an "
         f"unknown order: that takes about {enough:,} images, for a model that is correct on {correct} %"
     )
 
@@ -136,8 +137,8 @@ def _format_share(proportion: Proportion) -> str:
     return f"{share} % ({format_percent_interval(proportion.interval)}; {proportion.hits:,} of {proportion.n:,})"
 
 
-def rated_images_in_words(labels: LabelSets, original: LabelSets | None, scores: Scores | None, *, match: Match) -> str:
-    """State how many images were rated, if all others keep their original label; else return an empty text."""
+def describe_rated_images(labels: LabelSets, original: LabelSets | None, scores: Scores | None, *, match: Match) -> str:
+    """State how many images were rated, if all others keep their original label; else return ""."""
     if original is None or scores is None:
         return ""
     unrated = np.flatnonzero(match_images(labels.images, scores.images, match=match) < 0)

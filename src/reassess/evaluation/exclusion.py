@@ -15,8 +15,8 @@ from reassess.text import Printable, count_noun, join_first
 
 
 @dataclass(frozen=True, repr=False)
-class Exclusion(Printable):
-    """Accuracy with and without the excluded images."""
+class ExclusionEffect(Printable):
+    """Effect of excluding images on a model's accuracy: accuracy with and without these images."""
 
     accuracy_on_all: Proportion  # hits among all images
     accuracy_on_rest: Proportion  # hits among the images that are not excluded
@@ -39,8 +39,9 @@ class Exclusion(Printable):
     def interval(self) -> tuple[float, float] | None:
         """95 % interval of the difference, over images; None if all images or no images are excluded.
 
-        The difference equals the accuracy on the rest minus the accuracy on the excluded images, times the share of
-        excluded images. The interval is that of this difference of two disjoint sets.
+        The difference equals the share of excluded images, times the accuracy on the rest minus the accuracy on the
+        excluded images. The last two accuracies are independent, because no image is in both groups. So the interval of
+        their difference is computed, and multiplied by the share.
         """
         bounds = difference_interval(self.accuracy_on_rest, self.accuracy_on_excluded)
         if bounds is None:
@@ -60,29 +61,33 @@ class Exclusion(Printable):
         }
 
 
-def compare_exclusions(with_excluded: Evaluation, without_excluded: Evaluation) -> dict[int, Exclusion]:
+def compare_with_exclusion(with_excluded: Evaluation, without_excluded: Evaluation) -> dict[int, ExclusionEffect]:
     """Compare reassessed accuracy with and without the excluded images, for each k."""
-    return {k: Exclusion(with_excluded.real[k], part) for k, part in without_excluded.real.items()}
+    return {
+        k: ExclusionEffect(with_excluded.real_accuracy[k], accuracy_on_rest)
+        for k, accuracy_on_rest in without_excluded.real_accuracy.items()
+    }
 
 
-def find_image_set(sets: Mapping[str, Sequence[str]], images: Sequence[str], *, match: Match = "path") -> str:
-    """Return the name of the set that contains the images."""
+def find_image_set_name(
+    images_by_set: Mapping[str, Sequence[str]], images: Sequence[str], *, match: Match = "path"
+) -> str:
+    """Find the name of the image set that contains the images."""
     keys = set(image_keys(tuple(images), match))
-    common = {name: sum(key in keys for key in image_keys(tuple(own), match)) for name, own in sets.items()}
+    common = {name: sum(key in keys for key in image_keys(tuple(own), match)) for name, own in images_by_set.items()}
     partly = [name for name, count in common.items() if count]
-    fully = [name for name in partly if common[name] == len(sets[name])]
+    fully = [name for name in partly if common[name] == len(images_by_set[name])]
     for candidates in (partly, fully):
         if len(candidates) == 1:
             return candidates[0]
     if not partly:
-        set_images = tuple(chain.from_iterable(sets.values()))
+        sets_text = f"{count_noun(len(images_by_set), 'set')}: {join_first(tuple(images_by_set))}"
+        set_images = tuple(chain.from_iterable(images_by_set.values()))
         raise DataError(
             "unknown-set",
             "no set of the duplicates contains these images",
             allowed=f"names such as {join_first(tuple(dict.fromkeys(images)), max_items=2)}",
-            found=(
-                f"{join_first(set_images, max_items=2)}, of {count_noun(len(sets), 'set')}: {join_first(tuple(sets))}"
-            ),
+            found=f"{join_first(set_images, max_items=2)}, of {sets_text}",
             fix=suggest_match(set_images, images, match=match) or "scan these images too",
         )
     raise DataError(

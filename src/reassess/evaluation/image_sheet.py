@@ -13,7 +13,7 @@ from reassess.core.classes import ID_ONLY_CLASSES
 from reassess.core.image_names import image_keys
 from reassess.errors import DataError, add_error_place
 from reassess.evaluation.evaluation_words import PREDICTION_NAMES
-from reassess.evaluation.mistakes import MISTAKE_KINDS, invalid_kinds
+from reassess.evaluation.mistakes import MISTAKE_KINDS, kinds_of_invalid_classes
 from reassess.evaluation.outcomes import images_of_rows
 from reassess.text import Printable
 
@@ -25,7 +25,7 @@ _Answers = tuple[tuple[Id | None, Id], ...]
 class Candidate:
     """A candidate class of the image: its score, and all votes of raters and experts.
 
-    If people chose one class for each image, only the votes for this class are listed.
+    If people chose one class per image, only the votes for the candidate class are listed.
     """
 
     class_id: int
@@ -39,9 +39,9 @@ class ImageSheet(Printable):
     """Everything about one image."""
 
     image: str  # name of the image
-    original: int | None  # original label
+    original_class_id: int | None  # id of the original label
     # Valid classes; () if it was rated and has no valid class, None if it is not in the label sets.
-    valid: tuple[int, ...] | None
+    valid_class_ids: tuple[int, ...] | None
     # Candidate classes, the highest score first; () if the image is unrated, None without scores and votes. If people
     # chose one class for each image, these are all classes that have votes or a score, that are valid, or that are the
     # original label; equal scores are sorted by votes.
@@ -60,8 +60,16 @@ class ImageSheet(Printable):
 
     def _summary_lines(self) -> Iterator[tuple[str, str]]:
         yield "image", self.image
-        yield "original label", "unknown" if self.original is None else self._format_class(self.original)
-        yield "valid", "unknown" if self.valid is None else "; ".join(map(self._format_class, self.valid)) or "no class"
+        yield (
+            "original label",
+            "unknown" if self.original_class_id is None else self._format_class(self.original_class_id),
+        )
+        yield (
+            "valid",
+            "unknown"
+            if self.valid_class_ids is None
+            else "; ".join(map(self._format_class, self.valid_class_ids)) or "no class",
+        )
         for candidate in self.candidates or ():
             parts = [] if candidate.score is None else [f"score {candidate.score:.4f}"]
             groups = (("raters", candidate.votes, self.n_raters), ("experts", candidate.expert_votes, self.n_experts))
@@ -84,13 +92,13 @@ class ImageSheet(Printable):
 
     def _format_kind(self, class_id: int) -> str:
         """Return "valid" or the kind of mistake in brackets; empty if it is unknown."""
-        if class_id in (self.valid or ()):
+        if class_id in (self.valid_class_ids or ()):
             return " (valid)"
         return f" ({PREDICTION_NAMES[self.mistake_kinds[class_id]]})" if class_id in self.mistake_kinds else ""
 
     @staticmethod
     def _format_answer_counts(answers: _Answers, n_choosers: int | None) -> str:
-        """Format the number of each answer, or of people who chose the class if they chose one."""
+        """Format how often each answer was given, or how many of `n_choosers` people chose the class."""
         if n_choosers is not None:
             return f"{len(answers)} of {n_choosers}"
         return ", ".join(f"{n} {answer}" for answer, n in Counter(answer for _, answer in answers).most_common())
@@ -101,7 +109,7 @@ class ImageSheet(Printable):
         def prediction_to_json(class_id: int | None) -> dict[str, Any] | None:
             if class_id is None:
                 return None
-            kind = "valid" if class_id in (self.valid or ()) else self.mistake_kinds.get(class_id)
+            kind = "valid" if class_id in (self.valid_class_ids or ()) else self.mistake_kinds.get(class_id)
             return classes.id_and_name(class_id) | {"kind": kind}
 
         def votes_to_json(answers: _Answers) -> list[dict[str, Id | None]]:
@@ -113,8 +121,8 @@ class ImageSheet(Printable):
 
         return {
             "image": self.image,
-            "original": None if self.original is None else classes.id_and_name(self.original),
-            "valid": None if self.valid is None else [classes.id_and_name(i) for i in self.valid],
+            "original": None if self.original_class_id is None else classes.id_and_name(self.original_class_id),
+            "valid": None if self.valid_class_ids is None else [classes.id_and_name(i) for i in self.valid_class_ids],
             "candidates": None if self.candidates is None else list(map(candidate_to_json, self.candidates)),
             "raters": self.n_raters,
             "experts": self.n_experts,
@@ -199,8 +207,8 @@ def image_sheet(
     predicted = {class_id for class_ids in best.values() for class_id in class_ids or () if class_id is not None}
     return ImageSheet(
         image=image,
-        original=original_ids[0] if original_ids else None,
-        valid=valid,
+        original_class_id=original_ids[0] if original_ids else None,
+        valid_class_ids=valid,
         candidates=candidates,
         predictions=best,
         mistake_kinds={}
@@ -215,7 +223,7 @@ def image_sheet(
 def _list_candidates(
     image_key: str, scores: Scores | None, votes: Votes | None, experts: Votes | None, label_ids: set[int]
 ) -> tuple[Candidate, ...] | None:
-    """List an image's candidate classes; if people chose one class per image, also its labels."""
+    """List an image's candidate classes; add `label_ids` if people chose one class per image."""
     score_row = {} if scores is None else _question_rows_by_class(scores.questions, image_key)
     rater_answers, expert_answers = _answers_by_class(votes, image_key), _answers_by_class(experts, image_key)
     class_ids = score_row.keys() | rater_answers.keys() | expert_answers.keys()
@@ -277,7 +285,7 @@ def _mistake_kinds_by_class(
     image: str, class_ids: list[int], ratings: Scores | Votes, experts: Votes | None
 ) -> dict[int, str]:
     """Return the kind of mistake of each invalid class of an image, by class id."""
-    (kinds,) = invalid_kinds([image], np.array([class_ids], np.int64), ratings, experts)
+    (kinds,) = kinds_of_invalid_classes([image], np.array([class_ids], np.int64), ratings, experts)
     return {class_id: MISTAKE_KINDS[kind] for class_id, kind in zip(class_ids, kinds.tolist(), strict=True)}
 
 
@@ -296,7 +304,7 @@ def _first_classes(
     return tuple(class_id if class_id >= 0 else None for class_id in ids[0, :count].tolist())
 
 
-def _check_class_ids(class_ids: Sequence[int], classes: Classes, where: str) -> None:
+def _check_class_ids(class_ids: Sequence[int], classes: Classes, model: str) -> None:
     """Raise if a class id is not below the number of classes."""
     if classes.count is not None:
-        check_range(class_ids, 0, classes.count - 1, value_name="class id", where=where)
+        check_range(class_ids, 0, classes.count - 1, value_name="class id", where=model)

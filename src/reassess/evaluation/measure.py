@@ -16,11 +16,11 @@ import numpy.typing as npt
 from reassess.core import Benchmark, LabelSets, Match, Predictions, Scores, Votes, benchmark_of
 from reassess.core.checks import check_type
 from reassess.core.image_names import match_images
-from reassess.errors import DataError, add_error_place
-from reassess.evaluation.class_ranks import check_top_k
+from reassess.errors import DataError, Missing, add_error_place
+from reassess.evaluation.class_ranks import normalize_top_k
 from reassess.evaluation.mistakes import MISTAKE_KINDS, mistake_kinds, valid_probabilities
 from reassess.evaluation.order_checks import check_agreement
-from reassess.evaluation.outcomes import EMPTY, EXCLUDED, LABELLED, UNKNOWN, UNLABELLED, Outcomes, join_and_rank
+from reassess.evaluation.outcomes import EMPTY, EXCLUDED, LABELLED, UNKNOWN, UNLABELLED, Outcomes, compute_outcomes
 from reassess.evaluation.per_class import count_by_class
 from reassess.evaluation.result import CountsBySize, Evaluation, Mistakes, SoftAccuracy
 from reassess.numeric import Proportion
@@ -93,7 +93,7 @@ def evaluate(
     --------
     >>> labels = LabelSets.from_lists(["a.png", "b.png", "c.png"], [[0, 2], [], [1]])
     >>> predictions = Predictions.from_ids([2, 0, 0], images=["a.png", "b.png", "c.png"])
-    >>> evaluate(predictions, labels).real[1]
+    >>> evaluate(predictions, labels).real_accuracy[1]
     Proportion(hits=1, n=2)
 
     Notes
@@ -127,9 +127,9 @@ def find_outcomes(
 ) -> Outcomes:
     """Find the outcome of each image: the first half of `evaluate`, with the same parameters and errors.
 
-    With `any_class_list`, agreement with the original labels at chance level is not an error if `find_class_list` finds
-    the class list of the ids. Images in `known_images`, such as images of other label sets, are not unknown. `name` is
-    the name of the model in warnings.
+    With `any_class_list`, predictions that agree with the original labels only by chance raise no error if
+    `find_class_list` finds the class list of the ids. Images in `known_images`, such as images of other label sets,
+    count as known. `name` is the name of the model in warnings.
     """
     model = _as_predictions(predictions)
     check_type(LabelSets, labels)
@@ -141,7 +141,7 @@ def find_outcomes(
     benchmark = benchmark_of(labels.images) if benchmark is None else benchmark
     match = match or benchmark.match or "path"
     original = None if original is None else original.in_classes(labels.classes)
-    outcomes = join_and_rank(
+    outcomes = compute_outcomes(
         model,
         labels,
         original=original,
@@ -169,47 +169,52 @@ def summarize(
     ks = _choose_top_k(top_k, outcomes.depth, labels.classes.count)
     scores = None if scores is None else scores.in_classes(labels.classes)
     experts = None if experts is None else experts.in_classes(labels.classes)
-    scored, has_original = outcomes.state == LABELLED, outcomes.original_rows >= 0
+    scored, has_original = outcomes.states == LABELLED, outcomes.original_rows >= 0
     reasons: dict[str, str] = {}
     if not outcomes.has_original:
         reasons["original"] = "original labels are missing"
     if (labels.sizes[outcomes.label_rows[scored]] > outcomes.depth).any():
         reasons["recall_at_size"] = f"some images have more labels than predicted ids ({outcomes.depth})"
+    soft_accuracy = Missing("scores are missing") if scores is None else _measure_soft_accuracy(outcomes, scores)
+    if isinstance(soft_accuracy, Missing):
+        reasons["soft"] = soft_accuracy.reason
     if scores is None:
-        reasons["soft"] = reasons["mistakes"] = "scores are missing"
+        reasons["mistakes"] = "scores are missing"
     return Evaluation(
-        images=len(outcomes),
-        empty=int(np.count_nonzero(outcomes.state == EMPTY)),
-        unlabelled=int(np.count_nonzero(outcomes.state == UNLABELLED)),
-        unknown=int(np.count_nonzero(outcomes.state == UNKNOWN)),
-        scorable=len(labels) - labels.empty_images - _count_scorable_excluded(outcomes, labels),
-        real=_count_top_k_hits(outcomes.rank[scored], ks),
-        original=_count_top_k_hits(outcomes.original_rank[has_original], ks) if outcomes.has_original else None,
-        original_scored=_count_top_k_hits(outcomes.original_rank[has_original & scored], ks)
+        n_images=len(outcomes),
+        n_empty=int(np.count_nonzero(outcomes.states == EMPTY)),
+        n_unlabelled=int(np.count_nonzero(outcomes.states == UNLABELLED)),
+        n_unknown=int(np.count_nonzero(outcomes.states == UNKNOWN)),
+        n_scorable=len(labels) - labels.empty_images - _count_excluded_images_with_valid_class(outcomes, labels),
+        real_accuracy=_count_top_k_hits(outcomes.best_ranks[scored], ks),
+        original_accuracy=_count_top_k_hits(outcomes.original_ranks[has_original], ks)
+        if outcomes.has_original
+        else None,
+        original_accuracy_on_scored=_count_top_k_hits(outcomes.original_ranks[has_original & scored], ks)
         if outcomes.has_original
         else None,
         by_label_count=_count_by_size(outcomes, labels, ks),
         per_class=count_by_class(outcomes, labels),
-        soft=None if scores is None else _measure_soft_accuracy(outcomes, scores, reasons),
+        soft_accuracy=None if isinstance(soft_accuracy, Missing) else soft_accuracy,
         mistakes=None if scores is None else _count_mistakes(outcomes, scores, experts),
         reasons=reasons,
         detected=outcomes.detected,
         label_set=labels.title,
         unknown_classes=outcomes.unknown_classes,
-        excluded=int(np.count_nonzero(outcomes.state == EXCLUDED)),
+        n_excluded=int(np.count_nonzero(outcomes.states == EXCLUDED)),
         label_errors=_count_label_errors(outcomes) if outcomes.has_original else None,
     )
 
 
 def _count_label_errors(outcomes: Outcomes) -> Proportion:
-    """Count mistakes by original labels; hits are those that are correct by the label sets."""
-    is_mistake = (outcomes.original_rows >= 0) & (outcomes.original_rank > 0)
+    """Count images that are wrong by their original label; hits are correct by the label sets."""
+    is_mistake = (outcomes.original_rows >= 0) & (outcomes.original_ranks > 0)
     return Proportion(int(np.count_nonzero(is_mistake & outcomes.is_label_error)), int(np.count_nonzero(is_mistake)))
 
 
-def _count_scorable_excluded(outcomes: Outcomes, labels: LabelSets) -> int:
+def _count_excluded_images_with_valid_class(outcomes: Outcomes, labels: LabelSets) -> int:
     """Count the excluded images that have a valid class."""
-    excluded = [outcomes.images[row] for row in np.flatnonzero(outcomes.state == EXCLUDED).tolist()]
+    excluded = [outcomes.images[row] for row in np.flatnonzero(outcomes.states == EXCLUDED).tolist()]
     rows = match_images(excluded, labels.images, match=outcomes.match) if excluded else np.empty(0, np.int64)
     return int(np.count_nonzero(labels.sizes[rows[rows >= 0]]))
 
@@ -235,7 +240,7 @@ def _choose_top_k(top_k: Sequence[int] | None, depth: int, n_classes: int | None
     """Check the values of k; if they are None, choose those that fit the predictions."""
     if top_k is None:
         return tuple(k for k in _DEFAULT_TOP_K if k <= depth and (k == 1 or n_classes is None or 2 * k <= n_classes))
-    return check_top_k(top_k, depth)
+    return normalize_top_k(top_k, depth)
 
 
 def _count_top_k_hits(ranks: npt.NDArray[np.int32], top_k: tuple[int, ...]) -> dict[int, Proportion]:
@@ -244,10 +249,10 @@ def _count_top_k_hits(ranks: npt.NDArray[np.int32], top_k: tuple[int, ...]) -> d
 
 
 def _count_by_size(outcomes: Outcomes, labels: LabelSets, top_k: tuple[int, ...]) -> dict[int, CountsBySize]:
-    """Count images, hits and overlaps by number of valid classes."""
-    scored = outcomes.state == LABELLED
+    """Count images, hits, and valid classes among the first predictions, by number of valid classes."""
+    scored = outcomes.states == LABELLED
     sizes = labels.sizes[outcomes.label_rows[scored]]
-    ranks, overlap = outcomes.rank[scored], outcomes.overlap[scored]
+    ranks, overlap = outcomes.best_ranks[scored], outcomes.n_valid_found[scored]
     n = np.bincount(sizes)
     hits = {k: np.bincount(sizes[ranks < k], minlength=len(n)) for k in top_k}
     valid_in_first_n = np.bincount(sizes, weights=overlap)
@@ -256,21 +261,20 @@ def _count_by_size(outcomes: Outcomes, labels: LabelSets, top_k: tuple[int, ...]
         size: CountsBySize(
             n=int(n[size]),
             hits={k: int(by_size[size]) for k, by_size in hits.items()},
-            overlap=None if unknown[size] else int(valid_in_first_n[size]),
+            n_valid_found=None if unknown[size] else int(valid_in_first_n[size]),
         )
         for size in np.flatnonzero(n).tolist()
     }
 
 
-def _measure_soft_accuracy(outcomes: Outcomes, scores: Scores, reasons: dict[str, str]) -> SoftAccuracy | None:
-    """Sum P(top-1 is valid) over scored images; None, with a reason, if an image has no score."""
-    scored = np.flatnonzero(outcomes.state == LABELLED)
+def _measure_soft_accuracy(outcomes: Outcomes, scores: Scores) -> SoftAccuracy | Missing:
+    """Sum P(top-1 is valid) over scored images; `Missing` if an image has no score."""
+    scored = np.flatnonzero(outcomes.states == LABELLED)
     valid, highest = (part[scored] for part in valid_probabilities(outcomes, scores))
     unknown = np.isnan(valid)
     if unknown.any():
         image = outcomes.images[scored[int(np.argmax(unknown))]]
-        reasons["soft"] = f"image {image} is unrated, and its original label is missing"
-        return None
+        return Missing(f"image {image} is unrated, and its original label is missing")
     return SoftAccuracy(total=math.fsum(valid), ceiling_total=math.fsum(highest), n=scored.size)
 
 

@@ -18,7 +18,7 @@ _NO_CLASS, _EXPERT_VALID, _REJECTED_BY_EXPERTS, _ASKED_AND_REJECTED, _NOT_ASKED,
 )
 
 
-def invalid_kinds(
+def kinds_of_invalid_classes(
     images: Sequence[str],
     class_ids: npt.NDArray[np.integer],
     ratings: Scores | Votes,
@@ -28,10 +28,11 @@ def invalid_kinds(
 ) -> npt.NDArray[np.int8]:
     """Return the kind of each class that is not valid for an image: the first match in `MISTAKE_KINDS`.
 
-    - no_class: it is not a class, but id -1.
+    - no_class: the id is -1, which means no class.
     - expert_valid: more than half of the experts call it valid, or chose it.
-    - rejected_by_experts: experts answered about it, but at most half call it valid, or chose it.
-    - asked_and_rejected: raters were asked about it. Raters who chose one class per image were asked about all classes.
+    - rejected_by_experts: experts judged the class, but at most half call it valid, or chose it.
+    - asked_and_rejected: raters were asked about the class. If raters choose one class per image, they were asked about
+      every class.
     - not_asked: raters were asked about the image, but not about this class.
     - never_rated: nobody was asked about the image.
     """
@@ -46,22 +47,22 @@ def invalid_kinds(
         share = expert_share(experts)
         rows = np.repeat(match_images(images, share.images, match=match, known_place="the experts' answers"), per_image)
         kinds[(rows >= 0) & (kinds == _NEVER_RATED)] = _NOT_ASKED
-        of_experts = share.scores_of(rows, class_ids)
-        kinds[of_experts <= 0.5] = _REJECTED_BY_EXPERTS
-        kinds[of_experts > 0.5] = _EXPERT_VALID
+        expert_shares = share.scores_of(rows, class_ids)
+        kinds[expert_shares <= 0.5] = _REJECTED_BY_EXPERTS
+        kinds[expert_shares > 0.5] = _EXPERT_VALID
     kinds[class_ids < 0] = _NO_CLASS
     return kinds.reshape(shape)
 
 
 def valid_probabilities(outcomes: Outcomes, scores: Scores) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Return the probability that each image's top-1 class is valid, and the highest of any class.
+    """Return P(valid) of each image's top-1 class, and the highest P(valid) of any class of the image.
 
-    P is 0 for a class that raters were not asked about. For an unrated image, P is 1 for the original label and 0 for
-    any other class; without an original label, both results are NaN.
+    P(valid), the probability that a class is valid, is 0 for a class that raters were not asked about. For an unrated
+    image, it is 1 for the original label and 0 for any other class; without an original label, both results are NaN.
     """
     rows = match_images(outcomes.images, scores.questions.images, match=outcomes.match, known_place="the scores")
     rated, has_original = rows >= 0, outcomes.original_rows >= 0
-    valid = np.where(has_original, (outcomes.original_rank == 0).astype(np.float64), np.nan)
+    valid = np.where(has_original, (outcomes.original_ranks == 0).astype(np.float64), np.nan)
     highest = np.where(has_original, 1.0, np.nan)
     valid[rated] = np.nan_to_num(scores.scores_of(rows[rated], outcomes.top1[rated]))
     highest[rated] = scores.highest_per_image()[rows[rated]]
@@ -69,12 +70,12 @@ def valid_probabilities(outcomes: Outcomes, scores: Scores) -> tuple[npt.NDArray
 
 
 def mistake_kinds(outcomes: Outcomes, scores: Scores, experts: Votes | None) -> npt.NDArray[np.int8]:
-    """Return the kind of each mistake, by `invalid_kinds`; -1 without a mistake. int8, shape (images,).
+    """Return the kind of each mistake, by `kinds_of_invalid_classes`; -1 without a mistake.
 
-    A mistake is a top-1 class outside a non-empty label set.
+    A mistake is a top-1 class outside a non-empty label set. The result is int8, shape (images,).
     """
-    kinds = invalid_kinds(outcomes.images, outcomes.top1, scores, experts, match=outcomes.match)
-    kinds[(outcomes.state != LABELLED) | (outcomes.rank <= 0)] = -1
+    kinds = kinds_of_invalid_classes(outcomes.images, outcomes.top1, scores, experts, match=outcomes.match)
+    kinds[(outcomes.states != LABELLED) | (outcomes.best_ranks <= 0)] = -1
     return kinds
 
 
@@ -82,8 +83,8 @@ def expert_share(experts: Votes) -> Scores:
     """Compute the share of experts who answered yes to each question, or who chose each class of an image."""
     if experts.classes is not None:
         questions, counts = count_votes_by_class(experts)
-        of_image = np.bincount(questions.image_ids, counts)[questions.image_ids]
-        return Scores(questions, counts / of_image, is_exclusive=True)
+        n_votes_of_image = np.bincount(questions.image_ids, counts)[questions.image_ids]
+        return Scores(questions, counts / n_votes_of_image, is_exclusive=True)
     require_questions(experts.items, votes_name="the experts' votes")
     judged = experts.restrict(np.flatnonzero(experts.sizes))
     return Scores(require_questions(judged.items), judged.count_support() / judged.sizes)

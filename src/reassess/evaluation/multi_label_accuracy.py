@@ -51,7 +51,7 @@ class MultiLabelAccuracy(Printable):
         return Proportion(self.n_valid + self.n_unclear, self.accuracy.n + self.n_unclear)
 
     @property
-    def missing_reason(self) -> str | None:
+    def mean_class_accuracy_missing_reason(self) -> str | None:
         """Reason why `mean_class_accuracy` is missing; None if it is available."""
         if self.counts_by_class is None:
             return "original labels are missing"
@@ -68,7 +68,7 @@ class MultiLabelAccuracy(Printable):
 
     @property
     def mean_class_lenient_accuracy(self) -> float | None:
-        """Mean over classes of `lenient_accuracy`, as in the paper; None like `mean_class_accuracy`."""
+        """Mean over classes of `lenient_accuracy`; None without original labels, or without images."""
         return (
             None
             if self.counts_by_class is None
@@ -85,7 +85,11 @@ class MultiLabelAccuracy(Printable):
             | {"mean_over_classes": self.mean_class_lenient_accuracy},
             "interval": "95 %, Wilson, over images",
         }
-        return document | ({} if self.missing_reason is None else {"mean_over_classes_reason": self.missing_reason})
+        return document | (
+            {}
+            if self.mean_class_accuracy_missing_reason is None
+            else {"mean_over_classes_reason": self.mean_class_accuracy_missing_reason}
+        )
 
     def classes_to_json(self, classes: Classes) -> list[dict[str, Any]]:
         """Return one object per class that is an original label of any image; [] without original labels."""
@@ -153,14 +157,14 @@ def verdicts(outcomes: Outcomes, labels: MultiLabels) -> npt.NDArray[np.int8]:
     The outcomes must be from the label sets `labels.evaluation_labels`.
     """
     rows, predicted = outcomes.label_rows, encode_pairs(outcomes.label_rows, outcomes.top1)
-    conditions = [rows < 0, np.append(labels.problematic, False)[rows], outcomes.state == EMPTY]
+    conditions = [rows < 0, np.append(labels.problematic, False)[rows], outcomes.states == EMPTY]
     conditions += [np.isin(predicted, label_keys(part)) for part in (labels.valid, labels.unclear, labels.wrong)]
     return np.select(conditions, range(len(conditions)), len(conditions)).astype(np.int8)
 
 
 def summarize_verdicts(outcomes: Outcomes, labels: MultiLabels, original: LabelSets | None) -> MultiLabelAccuracy:
     """Count the `verdicts`: the second half of `multi_label_accuracy`, with the same parameters."""
-    outcomes = outcomes.select_rows(np.flatnonzero(outcomes.state != EXCLUDED))
+    outcomes = outcomes.select_rows(np.flatnonzero(outcomes.states != EXCLUDED))
     verdict = verdicts(outcomes, labels)
     counts = dict(
         zip([f"n_{name}" for name in VERDICTS], np.bincount(verdict, minlength=len(VERDICTS)).tolist(), strict=True)

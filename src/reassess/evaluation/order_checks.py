@@ -27,7 +27,7 @@ from reassess.core import LabelSets, class_folder_order
 from reassess.core.image_names import are_validation_images
 from reassess.errors import DataError, Fix, ReassessWarning
 from reassess.evaluation.class_list_search import find_class_list
-from reassess.evaluation.evaluation_words import FIX_CLASS_LIST, no_class_list_in_words
+from reassess.evaluation.evaluation_words import FIX_CLASS_LIST, describe_ruled_out_class_lists
 from reassess.evaluation.outcomes import Outcomes
 from reassess.numeric.proportions import mcnemar_p_value
 from reassess.text import format_percent
@@ -130,8 +130,8 @@ class _Interpretation:
         mean = together.sum() / self.n_images
         return float(pairs / (self.n_images * max(self.n_images - 1, 1)) + mean - mean**2)
 
-    def is_unlikely(self, kappa: float, level: float) -> bool:
-        """Return whether a model with this kappa has so few hits with a probability below the level."""
+    def has_improbably_few_hits(self, kappa: float, level: float) -> bool:
+        """Return whether so few hits have a probability below `level`, for a model with this kappa."""
         from scipy.special import bdtr
 
         return (
@@ -159,7 +159,7 @@ def check_agreement(
     any_class_list: bool = False,
     name: str = "the model",
 ) -> None:
-    """Raise if predictions and original labels agree by chance, or far better if read differently."""
+    """Raise if predictions agree with the original labels only by chance, or far better in another order."""
     has_label = outcomes.original_rows >= 0
     if not has_label.any():
         return
@@ -177,18 +177,19 @@ def check_agreement(
             return
         order = "another order" if class_list.order_name is None else f"the order of {class_list.order_name}"
         half = "" if class_list.order_name else ", on the half of the images not used to find it"
-        instead = f"; {format_percent(class_list.correct_by_list.value or 0)} % with the classes in {order}{half}"
+        instead = f"; {format_percent(class_list.accuracy_with_list.value or 0)} % with the classes in {order}{half}"
         raise _wrong_order_error(as_given, at_chance, instead, FIX_CLASS_LIST)
-    if as_given.is_unlikely(_MIN_KAPPA, _ERROR_LEVEL):
+    if as_given.has_improbably_few_hits(_MIN_KAPPA, _ERROR_LEVEL):
         fix = Fix(
-            f"no known order of the images matches, and {no_class_list_in_words(outcomes, labels, original)}: check "
+            f"no known order of the images matches, and {describe_ruled_out_class_lists(outcomes, labels, original)}: "
+            "check "
             "that the "
             "file belongs to these images and classes; to measure it anyway, do not use original labels: {original}",
             original="None",
         )
         raise _wrong_order_error(as_given, at_chance, "", fix)
     # Without variance, all orders of the rows have the same agreement.
-    if as_given.agreement_variance > 0 and as_given.is_unlikely(_FAIR_KAPPA, _WARNING_LEVEL):
+    if as_given.agreement_variance > 0 and as_given.has_improbably_few_hits(_FAIR_KAPPA, _WARNING_LEVEL):
         instead = f", and on {best.format_agreement()}" if best.is_better_than(as_given, _WARNING_LEVEL) else ""
         warnings.warn(
             f"{name} agrees with the original labels on {as_given.n_hits:,} of {as_given.n_images:,} images, no better "
@@ -212,7 +213,7 @@ def _wrong_order_error(interpretation: _Interpretation, is_at_chance: bool, alte
 
 
 def _other_interpretations(outcomes: Outcomes, original: LabelSets, label_ids: Ids) -> Iterator[_Interpretation]:
-    """Yield all known interpretations of the predictions, except as given."""
+    """Yield known interpretations of the predictions that change the order of the rows, or the ids."""
     top1 = outcomes.top1
     classes = original.classes.count or 1 + max(int(part.max(initial=-1)) for part in (top1, original.indices))
     for order, order_fix, truth_in_order in _row_orders(outcomes, original, label_ids):
@@ -226,7 +227,7 @@ def _other_interpretations(outcomes: Outcomes, original: LabelSets, label_ids: I
 
 
 def _row_orders(outcomes: Outcomes, original: LabelSets, label_ids: Ids) -> Iterator[tuple[str, Fix | str, Ids]]:
-    """Yield each known order of the rows, as given first: its name, fix, and label of each row."""
+    """Yield known orders of the rows, unchanged first: name, fix, and original label of each row."""
     yield "", "", label_ids
     if len(outcomes) == len(original) and (label_ids >= 0).all():
         by_folder = original.indices[class_folder_order(original)]

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -22,21 +22,30 @@ LABELLED, EMPTY, UNLABELLED, UNKNOWN, EXCLUDED = range(len(STATES))
 _CHECK_NAMES = Fix("check the names, or do not count such images: {ignore_unknown}", ignore_unknown=True)
 
 
+class _Ranks(NamedTuple):
+    """The fields of `Outcomes` that depend on the predictions: int32, shape (rows,)."""
+
+    top1: npt.NDArray[np.int32]
+    best_ranks: npt.NDArray[np.int32]
+    n_valid_found: npt.NDArray[np.int32]
+    original_ranks: npt.NDArray[np.int32]
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Outcomes(Printable):
     """The outcome of each row of a model's predictions: arrays of shape (rows,), -1 for a missing value."""
 
     images: tuple[str, ...]  # names of the images
     # Index of `STATES`: with valid classes; rated, without a valid class; known, but unrated; unknown; excluded.
-    state: npt.NDArray[np.int8]
+    states: npt.NDArray[np.int8]
     label_rows: npt.NDArray[np.int64]  # position of the image in the label sets
     original_rows: npt.NDArray[np.int64]  # position of the image in the original labels
     top1: npt.NDArray[np.int32]  # the model's first class; -1 if its first prediction is not a class
     # Rank of the best valid class, from 0; if no predicted id is valid, the number of ids.
-    rank: npt.NDArray[np.int32]
+    best_ranks: npt.NDArray[np.int32]
     # For n valid classes, the number of valid classes among the model's first n; -1 also if it predicts fewer than n.
-    overlap: npt.NDArray[np.int32]
-    original_rank: npt.NDArray[np.int32]  # rank of the original label, like `rank`
+    n_valid_found: npt.NDArray[np.int32]
+    original_ranks: npt.NDArray[np.int32]  # rank of the original label, like `best_ranks`
     has_original: bool  # whether original labels were used, even if they are of other images
     depth: int  # number of known classes of each row; rank `depth` means that the class comes later
     match: Match  # how images were joined
@@ -51,12 +60,12 @@ class Outcomes(Printable):
     @property
     def is_label_error(self) -> npt.NDArray[np.bool_]:
         """Whether the first class is valid, but not the original label: a mistake only by that label."""
-        is_correct: npt.NDArray[np.bool_] = (self.state == LABELLED) & (self.rank == 0)
-        return is_correct & (self.original_rank > 0)
+        is_correct: npt.NDArray[np.bool_] = (self.states == LABELLED) & (self.best_ranks == 0)
+        return is_correct & (self.original_ranks > 0)
 
     def select_rows(self, rows: npt.NDArray[np.int64]) -> "Outcomes":
         """Return the outcomes of some rows, in their order."""
-        columns = ("state", "label_rows", "original_rows", "top1", "rank", "overlap", "original_rank")
+        columns = ("states", "label_rows", "original_rows", "top1", "best_ranks", "n_valid_found", "original_ranks")
         images = tuple(self.images[row] for row in rows.tolist())
         return replace(self, images=images, **{name: getattr(self, name)[rows] for name in columns})
 
@@ -67,14 +76,14 @@ class Outcomes(Printable):
             raise DataError("wrong-type", "a table was given as names of images", fix='TABLE["image"]')
         keys = set(image_keys(images, self.match))
         excluded = np.fromiter((key in keys for key in image_keys(self.images, self.match)), bool, len(self))
-        none = ("label_rows", "original_rows", "rank", "overlap", "original_rank")
+        none = ("label_rows", "original_rows", "best_ranks", "n_valid_found", "original_ranks")
         columns: dict[str, Any] = {
             name: np.where(excluded, -1, getattr(self, name)).astype(getattr(self, name).dtype) for name in none
         }
-        return replace(self, state=np.where(excluded, EXCLUDED, self.state).astype(np.int8), **columns)
+        return replace(self, states=np.where(excluded, EXCLUDED, self.states).astype(np.int8), **columns)
 
 
-def join_and_rank(
+def compute_outcomes(
     predictions: Predictions,
     labels: LabelSets,
     *,
@@ -91,30 +100,25 @@ def join_and_rank(
     if original is not None:
         original_rows = match_images(images, original.images, match=match, known_place="the original labels")
     state = _image_states(labels, label_rows, original_rows >= 0)
-    for known in known_images:
-        _mark_unrated(state, images, known, match)
+    for names in known_images:
+        _mark_unrated(state, images, names, match)
     unknown = np.flatnonzero(state == UNKNOWN)
     if unknown.size and not ignore_unknown:
         known_names = tuple(chain(labels.images, *known_images))
         match_fix = suggest_match(images, known_names, missing=[images[row] for row in unknown.tolist()], match=match)
         raise_if_unknown(images, unknown, labels.images or known_names, match_fix)
     find_class_count(predictions, labels, original)
-    top1, rank, overlap, original_rank = _rank_labels(
-        predictions, labels, original, images, state, label_rows, original_rows
-    )
+    ranks = _rank_labels(predictions, labels, original, images, state, label_rows, original_rows)
     return Outcomes(
         images=images,
-        state=state,
+        states=state,
         label_rows=label_rows,
         original_rows=original_rows,
-        top1=top1,
-        rank=rank,
-        overlap=overlap,
-        original_rank=original_rank,
+        **ranks._asdict(),
         has_original=original is not None,
         depth=predictions.depth,
         match=match,
-        detected=f"{predictions.detected}, {joined}{_missing_outputs_in_words(predictions, labels)}",
+        detected=f"{predictions.detected}, {joined}{_describe_missing_outputs(predictions, labels)}",
         label_set=labels.title,
         unknown_classes=predictions.unknown_classes,
         has_class_names=predictions.by_name,
@@ -133,7 +137,7 @@ def _mark_unrated(
         state[missing[rows >= 0]] = UNLABELLED
 
 
-def _missing_outputs_in_words(predictions: Predictions, labels: LabelSets) -> str:
+def _describe_missing_outputs(predictions: Predictions, labels: LabelSets) -> str:
     """State how many classes have no output; empty if all have one, or if it is unknown."""
     columns, count = predictions.columns, labels.classes.count
     missing = 0 if columns is None or count is None else count - int(np.count_nonzero(columns >= 0))
@@ -185,7 +189,7 @@ def raise_if_unknown(
     known_images: Sequence[str],
     fix: Fix | str | None = None,
 ) -> None:
-    """Raise `DataError` if there are rows of unknown images; `known_images` give examples."""
+    """Raise `DataError` if there are rows of unknown images; the message names one of `known_images`."""
     if not unknown_rows.size:
         return
     names = [images[row] for row in unknown_rows.tolist()]
@@ -217,7 +221,7 @@ def find_class_count(predictions: Predictions, labels: LabelSets, original: Labe
         predicted = int(predictions.class_ids.max(initial=-1)) + 1
     if declared is None:
         if predictions.scores is not None and predictions.columns is None and predicted < used:
-            _raise_wrong_outputs(
+            _raise_wrong_output_count(
                 f"at least {used:,} columns, because the labels contain class {used - 1}", predicted, ""
             )
         return max(used, predicted)
@@ -235,15 +239,16 @@ def find_class_count(predictions: Predictions, labels: LabelSets, original: Labe
         )
     if predicted != declared and predictions.scores is not None and predictions.columns is None:
         background = "if the first output is a background class, pass scores[:, 1:]; else "
-        _raise_wrong_outputs(f"{declared:,} columns", predicted, background if predicted == declared + 1 else "")
+        _raise_wrong_output_count(f"{declared:,} columns", predicted, background if predicted == declared + 1 else "")
     return declared
 
 
-def _raise_wrong_outputs(allowed: str, n_outputs: int, fix: str) -> None:
+def _raise_wrong_output_count(allowed_counts: str, n_outputs: int, fix: str) -> NoReturn:
+    """Raise an error because the scores have a wrong number of columns."""
     raise DataError(
         "wrong-outputs",
         "wrong number of outputs",
-        allowed=allowed,
+        allowed=allowed_counts,
         found=f"{n_outputs:,} columns",
         fix=Fix(f"{fix}name the class of each output: {{outputs}}", outputs="[...]"),
     )
@@ -257,7 +262,7 @@ def _rank_labels(
     state: npt.NDArray[np.int8],
     label_rows: npt.NDArray[np.int64],
     original_rows: npt.NDArray[np.int64],
-) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+) -> _Ranks:
     """Rank, in one pass, the valid classes of each image and then its original label."""
     sizes = np.where(state == LABELLED, labels.sizes[label_rows], 0) if len(labels) else np.zeros(len(images), int)
     has_original = (original_rows >= 0).astype(np.int64)
@@ -271,11 +276,11 @@ def _rank_labels(
         targets[original_at] = original.indices[original.indptr[original_rows[with_original]]]
     ranks, top1 = ranks_and_top1(predictions, np.arange(len(images)), indptr, targets, images)
     starts = np.concatenate([[0], np.cumsum(sizes[labelled])])
-    rank, overlap, original_rank = (np.full(len(images), -1, np.int32) for _ in range(3))
-    rank[labelled] = best_ranks(ranks[valid_at], starts)
+    best, n_valid_found, original_ranks = (np.full(len(images), -1, np.int32) for _ in range(3))
+    best[labelled] = best_ranks(ranks[valid_at], starts)
     if labelled.size:
         within = ranks[valid_at] < np.repeat(sizes[labelled], sizes[labelled])
-        overlap[labelled] = np.add.reduceat(within, starts[:-1], dtype=np.int32)
-    overlap[sizes > predictions.depth] = -1
-    original_rank[with_original] = ranks[original_at]
-    return top1, rank, overlap, original_rank
+        n_valid_found[labelled] = np.add.reduceat(within, starts[:-1], dtype=np.int32)
+    n_valid_found[sizes > predictions.depth] = -1
+    original_ranks[with_original] = ranks[original_at]
+    return _Ranks(top1=top1, best_ranks=best, n_valid_found=n_valid_found, original_ranks=original_ranks)

@@ -23,7 +23,7 @@ def outcomes_table(
     original: LabelSets | None = None,
     scores: Scores | None = None,
     experts: Votes | None = None,
-    reviewed: MultiLabels | None = None,
+    multi_labels: MultiLabels | None = None,
 ) -> "pl.DataFrame":
     """Make a table with a row for each model and image.
 
@@ -33,7 +33,7 @@ def outcomes_table(
         The outcomes of each model, by its name.
     labels, original, scores, experts
         As for `reassess.evaluate`.
-    reviewed
+    multi_labels
         Reviews of the label sets, which also have unclear, wrong and problematic labels.
 
     Returns
@@ -57,7 +57,7 @@ def outcomes_table(
       label; null without either label
     - score: P(top1 is valid); null without scores
     - mistake: kind of a wrong top1, one of `reassess.evaluation.MISTAKE_KINDS`; null without scores
-    - verdict: only with `reviewed`; the reviewers' verdict on top1, or why the image is not scored, one of
+    - verdict: only with `multi_labels`; the reviewers' verdict on top1, or why the image is not scored, one of
       `reassess.evaluation.VERDICTS`
 
     Examples
@@ -80,7 +80,7 @@ def outcomes_table(
     )
     tables = []
     for file, outcomes in models.items():
-        labelled = outcomes.state == LABELLED
+        labelled = outcomes.states == LABELLED
         sizes = np.append(labels.sizes, -1)[outcomes.label_rows]
         kinds = np.full(len(outcomes), -1) if scores is None else mistake_kinds(outcomes, scores, experts)
         valid = np.full(len(outcomes), np.nan) if scores is None else valid_probabilities(outcomes, scores)[0]
@@ -92,27 +92,27 @@ def outcomes_table(
                 {
                     "file": pl.repeat(file, len(outcomes), eager=True),
                     "image": list(outcomes.images),
-                    "state": [STATES[state] for state in outcomes.state.tolist()],
+                    "state": [STATES[state] for state in outcomes.states.tolist()],
                     "labels": _nullable_column(sizes),
                     "valid": names.gather(outcomes.label_rows),
                     "original": labels.classes.to_column(original_ids),
                     "original_name": _name_column(name_of, original_ids),
                     "top1": labels.classes.to_column(outcomes.top1),
                     "top1_name": _name_column(name_of, outcomes.top1),
-                    "correct": pl.Series(outcomes.rank == 0).set(pl.Series(~labelled), None),
-                    "rank": _rank_column(outcomes.rank, outcomes.depth),
-                    "valid_found": _nullable_column(outcomes.overlap),
-                    "original_rank": _rank_column(outcomes.original_rank, outcomes.depth),
+                    "correct": pl.Series(outcomes.best_ranks == 0).set(pl.Series(~labelled), None),
+                    "rank": _rank_column(outcomes.best_ranks, outcomes.depth),
+                    "valid_found": _nullable_column(outcomes.n_valid_found),
+                    "original_rank": _rank_column(outcomes.original_ranks, outcomes.depth),
                     "label_error": pl.Series(outcomes.is_label_error).set(
-                        pl.Series(~labelled | (outcomes.original_rank < 0)), None
+                        pl.Series(~labelled | (outcomes.original_ranks < 0)), None
                     ),
                     "score": pl.Series(valid).fill_nan(None),
                     "mistake": pl.Series([*MISTAKE_KINDS, None], dtype=pl.String).gather(kinds),
                 }
             )
         )
-        if reviewed is not None:
-            verdict = pl.Series(VERDICTS).gather(verdicts(outcomes, reviewed))
+        if multi_labels is not None:
+            verdict = pl.Series(VERDICTS).gather(verdicts(outcomes, multi_labels))
             tables[-1] = tables[-1].with_columns(verdict=verdict)
     return pl.concat(tables)
 

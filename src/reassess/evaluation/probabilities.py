@@ -41,36 +41,36 @@ def class_probabilities(
     as_they_are = score_kind(predictions) == "probabilities"
     parts = [
         np.take_along_axis(values, place[part, None], axis=1)[:, 0]
-        for part, values in probability_blocks(predictions, rows, is_probabilities=as_they_are)
+        for part, values in probability_blocks(predictions, rows, has_probabilities=as_they_are)
     ]
     return np.concatenate([np.empty(0), *parts])
 
 
 def score_kind(predictions: Predictions, *, raise_if_mixed: bool = False) -> ScoreKind:
-    """Return the kind of scores: logits if one is outside [0, 1], bounded if a row does not sum to 1.
+    """Return the kind of scores: logits if a score is outside [0, 1], bounded if a row does not sum to 1.
 
-    All rows are read, unless a score is outside [0, 1] before any row has added up to 1. With `raise_if_mixed`, raise
-    if bounded scores have a row that adds up to 1, or if most rows of logits are probabilities.
+    Reading stops early at a score outside [0, 1], if no row so far sums to 1. With `raise_if_mixed`, raise if some rows
+    are probabilities and others are not: if any row of bounded scores sums to 1, or most rows of logits do.
     """
     assert predictions.scores is not None
     kind: ScoreKind = "probabilities"
-    adding_up, odd = 0, -1
+    n_rows_that_sum_to_1, odd = 0, -1
     for start in range(0, len(predictions), _BLOCK_ROWS):
         scores = as_floats(predictions.scores[start : start + _BLOCK_ROWS])
         if start % _ROWS_BETWEEN_RELEASES == 0:
             release_memory(predictions.scores)
         within, fine = probability_row_masks(scores)
-        adding_up += int(np.count_nonzero(fine))
+        n_rows_that_sum_to_1 += int(np.count_nonzero(fine))
         if odd < 0 and not fine.all():
             odd = start + int(np.argmin(fine))
         if not within.all():
             kind = "logits"
         elif not fine.all() and kind == "probabilities":
             kind = "bounded"
-        if kind == "logits" and not adding_up:
+        if kind == "logits" and not n_rows_that_sum_to_1:
             return kind
-    if raise_if_mixed and odd >= 0 and adding_up > (0 if kind == "bounded" else len(predictions) / 2):
-        _raise_mixed_kinds(predictions, odd, adding_up)
+    if raise_if_mixed and odd >= 0 and n_rows_that_sum_to_1 > (0 if kind == "bounded" else len(predictions) / 2):
+        _raise_mixed_kinds(predictions, odd, n_rows_that_sum_to_1)
     return kind
 
 
@@ -82,7 +82,7 @@ def probability_row_masks(scores: npt.NDArray[Any]) -> tuple[npt.NDArray[np.bool
 
 
 def raise_if_out_of_range(scores: npt.NDArray[Any], names: Sequence[str]) -> None:
-    """Raise if scores are outside [0, 1] although those of another image are probabilities."""
+    """Raise if an image has scores outside [0, 1]; call this if another image has probabilities."""
     outside = (scores.min(axis=1, initial=0) < -_SUM_TOLERANCE) | (scores.max(axis=1, initial=0) > 1 + _SUM_TOLERANCE)
     if outside.any():
         row = int(np.argmax(outside))
@@ -96,7 +96,7 @@ def raise_if_out_of_range(scores: npt.NDArray[Any], names: Sequence[str]) -> Non
         )
 
 
-def _raise_mixed_kinds(predictions: Predictions, row: int, n_adding_up: int) -> NoReturn:
+def _raise_mixed_kinds(predictions: Predictions, row: int, n_rows_that_sum_to_1: int) -> NoReturn:
     """Raise for a row that is not probabilities, although other rows are."""
     assert predictions.scores is not None
     scores = as_floats(predictions.scores[row]).astype(np.float64)
@@ -110,7 +110,7 @@ def _raise_mixed_kinds(predictions: Predictions, row: int, n_adding_up: int) -> 
         where=f"row {row}" if predictions.images is None else f"image {predictions.images[row]}",
         allowed=f"0 to 1, and a sum of 1 within {_SUM_TOLERANCE}",
         found=f"{scores.min():.4g} to {scores.max():.4g}, and a sum of {total:.4g}; "
-        f"{n_adding_up:,} of {len(predictions):,} add up",
+        f"{n_rows_that_sum_to_1:,} of {len(predictions):,} add up",
         fix=_ONE_KIND_FIX,
     )
 
@@ -124,7 +124,7 @@ def output_classes(predictions: Predictions) -> npt.NDArray[np.int64]:
 
 
 def probability_blocks(
-    predictions: Predictions, rows: npt.NDArray[np.integer], *, is_probabilities: bool
+    predictions: Predictions, rows: npt.NDArray[np.integer], *, has_probabilities: bool
 ) -> Iterator[tuple[slice, _Floats]]:
     """Yield probabilities block by block: a slice of `rows`, and float64, shape (block, classes)."""
     assert predictions.scores is not None
@@ -139,7 +139,7 @@ def probability_blocks(
             release_memory(predictions.scores)
         chosen = scores if outputs is None else np.take(scores, outputs, axis=1)
         values = np.ascontiguousarray(chosen, np.float64)  # then sums do not depend on the memory layout
-        yield part, values if is_probabilities else _softmax(values)
+        yield part, values if has_probabilities else _softmax(values)
 
 
 def _softmax(scores: _Floats) -> _Floats:

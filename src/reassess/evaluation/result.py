@@ -25,12 +25,16 @@ class CountsBySize(Printable):
 
     n: int  # images
     hits: dict[int, int]  # images with a valid class among the top k, by k
-    overlap: int | None  # valid classes among as many first classes, in total; None if the predictions have fewer
+    n_valid_found: int | None  # valid classes among as many first classes, in total; None if the predictions have fewer
 
     def __add__(self, other: "CountsBySize") -> "CountsBySize":
-        overlap = None if self.overlap is None or other.overlap is None else self.overlap + other.overlap
+        overlap = (
+            None
+            if self.n_valid_found is None or other.n_valid_found is None
+            else self.n_valid_found + other.n_valid_found
+        )
         hits = {k: count + other.hits[k] for k, count in self.hits.items()}
-        return CountsBySize(n=self.n + other.n, hits=hits, overlap=overlap)
+        return CountsBySize(n=self.n + other.n, hits=hits, n_valid_found=overlap)
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,7 @@ class SoftAccuracy:
 
 @dataclass(frozen=True)
 class Mistakes:
-    """Number of top-1 classes outside a non-empty label set, by kind; see `invalid_kinds`."""
+    """Number of top-1 classes outside a non-empty label set, by kind; see `kinds_of_invalid_classes`."""
 
     no_class: int
     expert_valid: int | None  # None without experts
@@ -78,128 +82,145 @@ class Mistakes:
 class Evaluation(Printable):
     """The result of one model: integer counts, and ratios of these counts.
 
-    Evaluations of disjoint images add up.
+    Evaluations of disjoint sets of images can be added with ``+``.
 
     Parameters
     ----------
-    images
-        Rows of the predictions: `scored` images, and images not scored because they are `empty` (rated, without a valid
-        class), `unlabelled` (known, but unrated), `unknown` or `excluded`.
-    scorable
-        Images of the label sets with a valid class that are not excluded, with or without a prediction.
-    real, original
-        Hits among the top k, by k: by reassessed labels, and by original labels. `original` is None without original
-        labels.
-    original_scored
+    n_images
+        Number of rows of the predictions. These are the `n_scored` scored images, and images that are not scored: see
+        `n_empty`, `n_unlabelled`, `n_unknown` and `n_excluded`.
+    n_empty
+        Number of rated images without a valid class.
+    n_unlabelled
+        Number of known images that are not rated.
+    n_unknown
+        Number of unknown images.
+    n_scorable
+        Number of images of the label sets with a valid class that are not excluded, with or without a prediction.
+    real_accuracy, original_accuracy
+        Hits among the top k, by k: by reassessed labels, and by original labels. `original_accuracy` is None without
+        original labels.
+    original_accuracy_on_scored
         Hits by original labels, only on the scored images.
     by_label_count
         Counts by number of valid classes.
     per_class
         Counts by class.
-    soft, mistakes
+    soft_accuracy, mistakes
         Soft accuracy and kinds of mistakes; None without scores.
     reasons
-        Reason why a part is missing, by the name of the part.
+        Reason why a result is missing, by the name of the result in JSON.
     detected
         How the predictions were read and joined, as text.
     label_set
         Name of the label sets.
     unknown_classes
         Predictions with unknown class names.
-    excluded
-        Rows of excluded images.
+    n_excluded
+        Number of excluded images.
     label_errors
         Mistakes by original labels, and how many of them are correct by the label sets; None without original labels.
     """
 
-    images: int
-    empty: int
-    unlabelled: int
-    unknown: int
-    scorable: int
-    real: dict[int, Proportion]
-    original: dict[int, Proportion] | None
-    original_scored: dict[int, Proportion] | None
+    n_images: int
+    n_empty: int
+    n_unlabelled: int
+    n_unknown: int
+    n_scorable: int
+    real_accuracy: dict[int, Proportion]
+    original_accuracy: dict[int, Proportion] | None
+    original_accuracy_on_scored: dict[int, Proportion] | None
     by_label_count: dict[int, CountsBySize]
     per_class: CountsByClass
-    soft: SoftAccuracy | None
+    soft_accuracy: SoftAccuracy | None
     mistakes: Mistakes | None
     reasons: dict[str, str] = field(default_factory=dict)
     detected: str = ""
     label_set: str = DEFAULT_LABEL_SET_NAME
     unknown_classes: UnknownClasses = field(default_factory=UnknownClasses)
-    excluded: int = 0
+    n_excluded: int = 0
     label_errors: Proportion | None = None
 
     @property
-    def scored(self) -> int:
+    def n_scored(self) -> int:
         """Number of images with a valid class: the n of ReaL accuracy."""
         return sum(part.n for part in self.by_label_count.values())
 
     @property
-    def first_accuracy(self) -> float:
-        """ReaL accuracy at the smallest k, in [0, 1], which ranks models; 0 without scored images."""
-        return next(iter(self.real.values())).value or 0.0
+    def accuracy_at_smallest_k(self) -> float:
+        """ReaL accuracy at the smallest k, in [0, 1]; models are ranked by it. 0 without scored images."""
+        return next(iter(self.real_accuracy.values())).value or 0.0
 
     @property
     def recall_at_size(self) -> float | None:
         """Mean share of an image's n valid classes that are among the model's first n, over scored images."""
         parts = self.by_label_count
-        if not self.scored or any(part.overlap is None for part in parts.values()):
+        if not self.n_scored or any(part.n_valid_found is None for part in parts.values()):
             return None
-        return math.fsum((part.overlap or 0) / size for size, part in parts.items()) / self.scored
+        return math.fsum((part.n_valid_found or 0) / size for size, part in parts.items()) / self.n_scored
 
-    def original_accuracy(self, k: int) -> Proportion | None:
-        """Return top-k accuracy by original labels; None without original labels, or for another k."""
-        return None if self.original is None else self.original.get(k)
+    def original_accuracy_at(self, k: int) -> Proportion | None:
+        """Return top-k accuracy by original labels; None without original labels, or if k was not evaluated."""
+        return None if self.original_accuracy is None else self.original_accuracy.get(k)
 
     def __add__(self, other: "Evaluation") -> "Evaluation":
         """Add the evaluation of other images; both must have the same labels and the same k."""
-        same = self.label_set == other.label_set and self.scorable == other.scorable
-        if not same or self.real.keys() != other.real.keys():
+        same = self.label_set == other.label_set and self.n_scorable == other.n_scorable
+        if not same or self.real_accuracy.keys() != other.real_accuracy.keys():
             raise DataError("different-labels", "evaluations with different labels or different k cannot be added up")
         sizes = sorted(self.by_label_count.keys() | other.by_label_count.keys())
-        none = CountsBySize(n=0, hits=dict.fromkeys(self.real, 0), overlap=0)
-        summed = ("images", "empty", "unlabelled", "unknown", "excluded", "unknown_classes", "per_class")
+        none = CountsBySize(n=0, hits=dict.fromkeys(self.real_accuracy, 0), n_valid_found=0)
+        summed = ("n_images", "n_empty", "n_unlabelled", "n_unknown", "n_excluded", "unknown_classes", "per_class")
         return replace(
             self,
             **{name: getattr(self, name) + getattr(other, name) for name in summed},
-            real={k: part + other.real[k] for k, part in self.real.items()},
-            original=_add_if_present(self.original, other.original),
-            original_scored=_add_if_present(self.original_scored, other.original_scored),
+            real_accuracy={k: part + other.real_accuracy[k] for k, part in self.real_accuracy.items()},
+            original_accuracy=_add_if_present(self.original_accuracy, other.original_accuracy),
+            original_accuracy_on_scored=_add_if_present(
+                self.original_accuracy_on_scored, other.original_accuracy_on_scored
+            ),
             label_errors=None
             if self.label_errors is None or other.label_errors is None
             else self.label_errors + other.label_errors,
             by_label_count={s: self.by_label_count.get(s, none) + other.by_label_count.get(s, none) for s in sizes},
-            soft=self.soft + other.soft if self.soft and other.soft else None,
+            soft_accuracy=self.soft_accuracy + other.soft_accuracy
+            if self.soft_accuracy and other.soft_accuracy
+            else None,
             mistakes=self.mistakes + other.mistakes if self.mistakes and other.mistakes else None,
             reasons=self.reasons | other.reasons,
         )
 
     def _summary_lines(self) -> list[tuple[str, str]]:
-        rows = [(f"{self.label_set} top-{k}", str(part)) for k, part in self.real.items()]
-        rows += [(f"original top-{k}", str(part)) for k, part in (self.original or {}).items()]
-        if self.original_scored != self.original:
-            scored = (self.original_scored or {}).items()
+        rows = [(f"{self.label_set} top-{k}", str(part)) for k, part in self.real_accuracy.items()]
+        rows += [(f"original top-{k}", str(part)) for k, part in (self.original_accuracy or {}).items()]
+        if self.original_accuracy_on_scored != self.original_accuracy:
+            scored = (self.original_accuracy_on_scored or {}).items()
             rows += [(f"original top-{k}, scored", str(part)) for k, part in scored]
-        if self.soft is not None and self.soft.accuracy is not None:
-            rows.append((f"soft {self.label_set}", f"{self.soft.accuracy:.4f}; {ceiling_in_words([self])}"))
+        if self.soft_accuracy is not None and self.soft_accuracy.accuracy is not None:
+            rows.append(
+                (
+                    f"soft {self.label_set}",
+                    f"{self.soft_accuracy.accuracy:.4f}; {describe_soft_accuracy_ceiling([self])}",
+                )
+            )
         if self.recall_at_size is not None:
             rows.append(("recall at size", f"{self.recall_at_size:.4f}"))
-        if words := label_errors_in_words(self):
+        if words := describe_label_errors(self):
             rows.append(("label errors", words))
-        rows.append(("scored", f"{self.scored:,} of {self.scorable:,} images with labels"))
-        rows.append(("not scored", not_scored_in_words(self) or "none"))
+        rows.append(("scored", f"{self.n_scored:,} of {self.n_scorable:,} images with labels"))
+        rows.append(("not scored", describe_images_not_scored(self) or "none"))
         if self.unknown_classes.n_predictions:
             rows.append(("unknown classes", str(self.unknown_classes)))
         return rows
 
     def to_json(self) -> dict[str, Any]:
         """Return a dict for JSON output; the reason for each null has its own key."""
-        soft = None if self.soft is None or not self.soft.n else self.soft
+        soft = None if self.soft_accuracy is None or not self.soft_accuracy.n else self.soft_accuracy
         parts = {
-            "original": None if self.original is None else _proportions_to_json(self.original),
-            "original_scored": None if self.original_scored is None else _proportions_to_json(self.original_scored),
+            "original": None if self.original_accuracy is None else _proportions_to_json(self.original_accuracy),
+            "original_scored": None
+            if self.original_accuracy_on_scored is None
+            else _proportions_to_json(self.original_accuracy_on_scored),
             "soft": None if soft is None else {"accuracy": soft.accuracy, "ceiling": soft.ceiling},
             "recall_at_size": self.recall_at_size,
             "mistakes": None if self.mistakes is None else vars(self.mistakes),
@@ -207,62 +228,64 @@ class Evaluation(Printable):
             if self.label_errors is None
             else {"mistakes_by_original": self.label_errors.n, "correct": self.label_errors.hits},
         }
-        not_scored = {"empty": self.empty, "unlabelled": self.unlabelled, "unknown": self.unknown}
+        not_scored = {"empty": self.n_empty, "unlabelled": self.n_unlabelled, "unknown": self.n_unknown}
         return {
-            "images": self.images,
-            "scored": self.scored,
-            "not_scored": not_scored | ({"excluded": self.excluded} if self.excluded else {}),
-            "scorable": self.scorable,
+            "images": self.n_images,
+            "scored": self.n_scored,
+            "not_scored": not_scored | ({"excluded": self.n_excluded} if self.n_excluded else {}),
+            "scorable": self.n_scorable,
             "detected": self.detected,
             "unknown_classes": self.unknown_classes.to_json(),
             "interval": "95 %, Wilson, over images",
             "label_set": self.label_set,
-            "real": _proportions_to_json(self.real),
+            "real": _proportions_to_json(self.real_accuracy),
             **parts,
             **{f"{name}_reason": self._missing_reason(name) for name, part in parts.items() if part is None},
-            "by_label_count": [self._size_to_json(size, part) for size, part in self.by_label_count.items()],
+            "by_label_count": [self._size_counts_to_json(size, part) for size, part in self.by_label_count.items()],
         }
 
-    def _missing_reason(self, part: str) -> str:
-        """Return the reason why a part of the result is missing."""
-        return self.reasons.get("original" if part in _PARTS_BY_ORIGINAL else part, NONE_SCORED)
+    def _missing_reason(self, result_name: str) -> str:
+        """Return the reason why a result is missing."""
+        return self.reasons.get("original" if result_name in _PARTS_BY_ORIGINAL else result_name, NONE_SCORED)
 
-    def _size_to_json(self, size: int, part: CountsBySize) -> dict[str, Any]:
-        recall = None if part.overlap is None or not part.n else part.overlap / size / part.n
-        real = {k: Proportion(hits, part.n) for k, hits in part.hits.items()}
-        return {"labels": size, "n": part.n, "real": _proportions_to_json(real), "recall_at_size": recall}
+    def _size_counts_to_json(self, size: int, counts: CountsBySize) -> dict[str, Any]:
+        recall = None if counts.n_valid_found is None or not counts.n else counts.n_valid_found / size / counts.n
+        real = {k: Proportion(hits, counts.n) for k, hits in counts.hits.items()}
+        return {"labels": size, "n": counts.n, "real": _proportions_to_json(real), "recall_at_size": recall}
 
 
 def sort_by_accuracy(evaluations: Mapping[str, Evaluation]) -> dict[str, Evaluation]:
-    """Sort evaluations, by model name, by descending ReaL accuracy at the smallest k, then by name."""
-    return dict(sorted(evaluations.items(), key=lambda entry: (-entry[1].first_accuracy, entry[0])))
+    """Return evaluations by model name, the highest ReaL accuracy at the smallest k first; ties by name."""
+    return dict(sorted(evaluations.items(), key=lambda entry: (-entry[1].accuracy_at_smallest_k, entry[0])))
 
 
-def ranks_of(evaluations: Mapping[str, Evaluation]) -> dict[str, int]:
+def ranks_by_model(evaluations: Mapping[str, Evaluation]) -> dict[str, int]:
     """Return the rank of each model: 1 plus the number of more accurate models; ties share a rank."""
-    accuracies = np.array([evaluation.first_accuracy for evaluation in evaluations.values()])
+    accuracies = np.array([evaluation.accuracy_at_smallest_k for evaluation in evaluations.values()])
     return dict(zip(evaluations, rank_descending(accuracies).tolist(), strict=True))
 
 
-def not_scored_in_words(evaluation: Evaluation) -> str:
+def describe_images_not_scored(evaluation: Evaluation) -> str:
     """Say how many images are not scored, and why; and how many labelled images have no prediction."""
     parts = {
-        "empty label set": evaluation.empty,
-        "unrated": evaluation.unlabelled,
-        "unknown": evaluation.unknown,
-        "excluded": evaluation.excluded,
+        "empty label set": evaluation.n_empty,
+        "unrated": evaluation.n_unlabelled,
+        "unknown": evaluation.n_unknown,
+        "excluded": evaluation.n_excluded,
     }
-    reasons = {why: count for why, count in parts.items() if count}
+    reasons = {reason: count for reason, count in parts.items() if count}
     words = []
     if reasons:
-        why = next(iter(reasons)) if len(reasons) == 1 else ", ".join(f"{n:,} {why}" for why, n in reasons.items())
-        words.append(f"{count_noun(sum(reasons.values()), 'image')} not scored ({why})")
-    if missing := evaluation.scorable - evaluation.scored:
-        words.append(f"{missing:,} of {count_noun(evaluation.scorable, 'labelled image')} without a prediction")
+        reason = (
+            next(iter(reasons)) if len(reasons) == 1 else ", ".join(f"{n:,} {reason}" for reason, n in reasons.items())
+        )
+        words.append(f"{count_noun(sum(reasons.values()), 'image')} not scored ({reason})")
+    if missing := evaluation.n_scorable - evaluation.n_scored:
+        words.append(f"{missing:,} of {count_noun(evaluation.n_scorable, 'labelled image')} without a prediction")
     return "; ".join(words)
 
 
-def label_errors_in_words(evaluation: Evaluation) -> str:
+def describe_label_errors(evaluation: Evaluation) -> str:
     """Say how many mistakes by original labels are correct by the label sets; empty without such mistakes."""
     part = evaluation.label_errors
     if part is None or not part.n:
@@ -272,9 +295,9 @@ def label_errors_in_words(evaluation: Evaluation) -> str:
     return f"{part.hits:,} of {count_noun(part.n, 'mistake')} by original labels {verb} correct by {judge}"
 
 
-def ceiling_in_words(evaluations: Iterable[Evaluation]) -> str:
+def describe_soft_accuracy_ceiling(evaluations: Iterable[Evaluation]) -> str:
     """Say which soft accuracy no model can exceed on these images; empty if it is unknown."""
-    soft = [evaluation.soft for evaluation in evaluations if evaluation.soft is not None]
+    soft = [evaluation.soft_accuracy for evaluation in evaluations if evaluation.soft_accuracy is not None]
     ceilings = sorted({f"{part.ceiling:.4f}" for part in soft if part.ceiling is not None})
     return f"no model can exceed {' or '.join(ceilings)}" if ceilings else ""
 
@@ -286,5 +309,5 @@ def _add_if_present(
     return None if first is None or second is None else {k: part + second[k] for k, part in first.items()}
 
 
-def _proportions_to_json(parts: dict[int, Proportion]) -> dict[str, Any]:
-    return {str(k): part.to_json() for k, part in parts.items()}
+def _proportions_to_json(proportions_by_k: dict[int, Proportion]) -> dict[str, Any]:
+    return {str(k): proportion.to_json() for k, proportion in proportions_by_k.items()}

@@ -16,7 +16,7 @@ from reassess.core.checks import check_length, check_type
 from reassess.core.image_names import image_keys, match_images
 from reassess.errors import DataError
 from reassess.evaluation.batch_targets import pad_lists, read_targets
-from reassess.evaluation.class_ranks import best_ranks_of_scores, check_top_k, count_hits, hit_proportions
+from reassess.evaluation.class_ranks import best_ranks_of_scores, count_hits, hit_proportions, normalize_top_k
 from reassess.evaluation.outcomes import raise_if_unknown
 from reassess.numeric import Proportion
 from reassess.numeric.arrays import as_array, as_floats, as_scores
@@ -35,7 +35,7 @@ class ImageIndex:
     has_positions: bool  # whether a batch can also name images by their positions in `images`
 
     @cached_property
-    def sizes(self) -> npt.NDArray[np.int64]:
+    def label_set_sizes(self) -> npt.NDArray[np.int64]:
         """Number of valid classes of each image, 0 for an unrated image; int64, shape (images,)."""
         return self._label_ends - self._label_starts
 
@@ -87,7 +87,7 @@ class ImageIndex:
 
     def count_hits(self, ranks: npt.NDArray[np.int32], top_k: tuple[int, ...]) -> npt.NDArray[np.int64]:
         """Count hits by k among the images of past batches that have a valid class."""
-        return count_hits(ranks[self.sizes > 0], top_k)
+        return count_hits(ranks[self.label_set_sizes > 0], top_k)
 
     def _find_named_images(self, names: Sequence[str]) -> npt.NDArray[np.int64]:
         """Find the position of each image by name."""
@@ -199,7 +199,7 @@ class RealAccuracy:
         images: Sequence[str] | None = None,
         ignore_unknown: bool = False,
     ) -> None:
-        self.top_k = check_top_k(top_k)
+        self.top_k = normalize_top_k(top_k)
         self.image_index = index_images(labels, images, ignore_unknown=ignore_unknown)
         self.reset()
 
@@ -273,7 +273,7 @@ def rank_batch(
     table = as_scores(scores)
     outputs = table.shape[1]
     if top_k[-1] > outputs:
-        check_top_k(top_k, outputs)
+        normalize_top_k(top_k, outputs)
     if index is not None:
         return index.rank_batch(table, target)
     targets, are_bits = as_array(pad_lists(target))

@@ -14,7 +14,7 @@ from reassess.text import count_noun
 _SCORE_TYPES = ("bfloat16", "float16", "float32", "float64")
 
 
-def check_batch(
+def check_batch_and_detect_multi_hot(
     scores_shape: Sequence[int | None], scores_dtype: str, target_shape: Sequence[int | None], target_dtype: str
 ) -> bool:
     """Check shapes and types of scores and target; return whether the target is multi-hot, not padded ids."""
@@ -25,10 +25,10 @@ def check_batch(
             allowed=f"{', '.join(_SCORE_TYPES)} of shape (images, classes)",
             found=f"{scores_dtype} {tuple(scores_shape)}",
         )
-    is_hot = is_multi_hot(target_shape, target_dtype, scores_shape[1])
+    is_target_multi_hot = is_multi_hot(target_shape, target_dtype, scores_shape[1])
     if scores_shape[0] is not None and target_shape[0] is not None:
         check_length(target_shape[0], scores_shape[0], things_name="targets", item_name="row of scores")
-    return is_hot
+    return is_target_multi_hot
 
 
 def check_rounding(dtype: str, framework_dtype: str) -> None:
@@ -44,7 +44,7 @@ def check_rounding(dtype: str, framework_dtype: str) -> None:
 
 
 def check_counts(n_nan: int, n_ill_formed: int) -> None:
-    """Raise `DataError` if a graph counted NaN scores or ill-formed targets."""
+    """Raise `DataError` if compiled code counted NaN scores or ill-formed targets in a batch."""
     if n_nan:
         raise DataError(
             "not-a-number",

@@ -19,10 +19,12 @@ _Reduction = tuple[jax.Array, Callable[[jax.Array, jax.Array], jax.Array], int] 
 _ImageArrays = tuple[jax.Array, jax.Array, jax.Array, jax.Array]
 
 
-def rank_best_targets(scores: jax.Array, target: jax.Array, is_hot: bool) -> _ImageArrays:
+def rank_best_targets(scores: jax.Array, target: jax.Array, is_multi_hot: bool) -> _ImageArrays:
     """Rank each image's best valid class; also flag images without one, with a NaN, or with a bad target."""
-    best, turn, is_empty, is_ill_formed = (_best_of_multi_hot if is_hot else _best_of_ids)(scores, target)
-    keys, is_nan = _order_keys(scores)
+    best, turn, is_empty, is_ill_formed = (_best_classes_from_multi_hot if is_multi_hot else _best_classes_from_ids)(
+        scores, target
+    )
+    keys, is_nan = _sortable_keys(scores)
     is_earlier = _tie_breaks(scores.shape[1]) > turn[:, None]
     rank, nans = _reduce_last_axis((keys > best[:, None] - is_earlier, lax.add, 0), (is_nan, lax.add, 0))
     return rank, is_empty, nans > 0, is_ill_formed
@@ -33,8 +35,8 @@ def _scores_as_bits(scores: jax.Array) -> jax.Array:
     return lax.bitcast_convert_type(scores, f"int{8 * scores.dtype.itemsize}")
 
 
-def _order_keys(scores: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Return integers in the order of the scores, and whether each score is NaN."""
+def _sortable_keys(scores: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Return integers that compare like the scores, and whether each score is NaN."""
     bits, infinity = _scores_as_bits(scores), _scores_as_bits(jnp.array(jnp.inf, scores.dtype))
     limits = jnp.iinfo(bits.dtype)
     size, sign = bits & limits.max, bits >> (limits.bits - 1)
@@ -42,12 +44,12 @@ def _order_keys(scores: jax.Array) -> tuple[jax.Array, jax.Array]:
 
 
 def _tie_breaks(n_classes: int) -> npt.NDArray[np.int32]:
-    """Return a number per class that falls with the id: among equal scores, the highest ranks first."""
+    """Return a number per class; among equal scores, the class with the highest number ranks first."""
     # They descend, since XLA would compute an ascending range again for each row, at twice the cost.
     return np.arange(n_classes, 0, -1, dtype=np.int32)
 
 
-def _best_of_multi_hot(scores: jax.Array, target: jax.Array) -> _ImageArrays:
+def _best_classes_from_multi_hot(scores: jax.Array, target: jax.Array) -> _ImageArrays:
     """Find each image's best valid class, images without one, and images with a bad target."""
     # First the best score of each block of a row, then the turn in the block with the best of all. Bits have the order
     # of the scores if a score is positive, else the reverse order. Keys of all scores are not computed here and in
@@ -63,24 +65,24 @@ def _best_of_multi_hot(scores: jax.Array, target: jax.Array) -> _ImageArrays:
         (jnp.where(hot, bits, -1), lax.min, -1),
         (target != hot.astype(target.dtype), lax.add, 0),
     )
-    keys, _ = _order_keys(lax.bitcast_convert_type(jnp.where(most < 0, least, most), scores.dtype))
+    keys, _ = _sortable_keys(lax.bitcast_convert_type(jnp.where(most < 0, least, most), scores.dtype))
     keys = jnp.where(most < least, lowest, keys)  # blocks without a valid class; below the key of any valid NaN
     best, block = jnp.max(keys, axis=1), jnp.argmax(keys, axis=1)
     hot, scores = (_take_columns(table, block[:, None, None])[:, 0] for table in (hot, scores))
-    is_best = hot & (_order_keys(scores)[0] == best[:, None])
+    is_best = hot & (_sortable_keys(scores)[0] == best[:, None])
     turn = jnp.max(jnp.where(is_best, _tie_breaks(width), 0), axis=1)
     return best, turn + (blocks - 1 - block) * width, best == lowest, jnp.any(odd, axis=1)
 
 
-def _best_of_ids(scores: jax.Array, target: jax.Array) -> _ImageArrays:
-    """Find the same as `_best_of_multi_hot`, for targets that are padded ids."""
+def _best_classes_from_ids(scores: jax.Array, target: jax.Array) -> _ImageArrays:
+    """Find the same as `_best_classes_from_multi_hot`, for targets that are padded ids."""
     classes = scores.shape[1]
     ids = target.astype(jnp.int64 if target.dtype.itemsize == 8 else jnp.int32)
     is_class = (ids >= 0) & (ids < classes)
     ordered = lax.sort(ids, dimension=1, is_stable=False)
     is_repeated = (ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] != PADDING)
     is_ill_formed = jnp.any(~is_class & (ids != PADDING), axis=1) | jnp.any(is_repeated, axis=1)
-    keys, _ = _order_keys(_take_columns(scores, jnp.where(is_class, ids, 0)))
+    keys, _ = _sortable_keys(_take_columns(scores, jnp.where(is_class, ids, 0)))
     best = jnp.max(keys, axis=1, where=is_class, initial=jnp.iinfo(keys.dtype).min)
     turn = jnp.max(classes - ids, axis=1, where=is_class & (keys == best[:, None]), initial=0)
     return best, turn, turn == 0, is_ill_formed
@@ -92,7 +94,7 @@ def _take_columns(table: jax.Array, columns: jax.Array) -> jax.Array:
 
 
 def _reduce_last_axis(*reductions: _Reduction) -> tuple[jax.Array, ...]:
-    """Apply several reductions over the last axis in one pass; bool tables are counted."""
+    """Apply several reductions over the last axis in one pass; in a bool table, True counts as 1."""
     tables, operations, starts = zip(*reductions, strict=True)
     tables = tuple(table.astype(jnp.int32) if table.dtype == bool else table for table in tables)
     reduced: tuple[jax.Array, ...] = lax.reduce(

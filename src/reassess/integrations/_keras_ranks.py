@@ -14,23 +14,27 @@ from keras.backend import standardize_dtype
 from reassess.evaluation.batch_targets import PADDING
 from reassess.numeric.arrays import infinity_bits
 
-_MAX_PARTS = 16  # largest number of parts of a row
+_MAX_BLOCKS = 16  # largest number of blocks of a row
 _MAX_IDS_IN_PAIRS = (
     16  # so few ids are compared in pairs, which is faster than a sort; more pairs would take too much memory
 )
 _Tensor = Any  # a tensor of the backend
 
 
-def rank_best_targets(scores: _Tensor, target: _Tensor, is_hot: bool) -> tuple[_Tensor, _Tensor, _Tensor, _Tensor]:
+def rank_best_targets(
+    scores: _Tensor, target: _Tensor, is_multi_hot: bool
+) -> tuple[_Tensor, _Tensor, _Tensor, _Tensor]:
     """Rank each image's best valid class; also flag images without one, with a NaN, or with a bad target."""
-    best, turn, is_ill_formed = (_best_of_multi_hot if is_hot else _best_of_ids)(scores, target)
+    best, turn, is_ill_formed = (_best_classes_from_multi_hot if is_multi_hot else _best_classes_from_ids)(
+        scores, target
+    )
     classes = scores.shape[1]
-    bits, magnitude, infinity = _scores_as_bits(scores)
-    keys, size = _order_keys(bits, magnitude)
+    bits, magnitude_mask, infinity = _scores_as_bits(scores)
+    keys, size = _sortable_keys(bits, magnitude_mask)
     is_before = keys > best - ops.cast(_tie_breaks(classes) > turn, keys.dtype)
     ranks, nans = (
-        _reduce_parts(ops.sum, ops.cast(is_before, "int32")),
-        _reduce_parts(ops.max, ops.cast(size > infinity, "int32")),
+        _reduce_row_blocks(ops.sum, ops.cast(is_before, "int32")),
+        _reduce_row_blocks(ops.max, ops.cast(size > infinity, "int32")),
     )
     rank, is_nan = ops.sum(ops.cast(ranks, "float32"), axis=1), ops.max(ops.cast(nans, "float32"), axis=1) > 0
     return rank, turn[:, 0] == 0, is_nan, is_ill_formed
@@ -43,64 +47,64 @@ def _scores_as_bits(scores: _Tensor) -> tuple[_Tensor, _Tensor, _Tensor]:
     bits = ops.view(scores, infinity.dtype.name)
     if infinity.itemsize == 2:
         bits = ops.cast(bits, "int32")  # backends have few kernels for int16
-    magnitude = np.iinfo(infinity.dtype).max
-    return bits, *(ops.convert_to_tensor(int(number), bits.dtype) for number in (magnitude, infinity))
+    magnitude_mask = np.iinfo(infinity.dtype).max
+    return bits, *(ops.convert_to_tensor(int(number), bits.dtype) for number in (magnitude_mask, infinity))
 
 
-def _order_keys(bits: _Tensor, magnitude: _Tensor) -> tuple[_Tensor, _Tensor]:
-    """Return integers in the order of the scores with these bits, and the bits without the sign."""
+def _sortable_keys(bits: _Tensor, magnitude_mask: _Tensor) -> tuple[_Tensor, _Tensor]:
+    """Return integers that compare like the scores with these bits, and the bits without the sign bit."""
     width = np.iinfo(standardize_dtype(bits.dtype)).bits - 1
-    size = ops.bitwise_and(bits, magnitude)
+    size = ops.bitwise_and(bits, magnitude_mask)
     sign = ops.right_shift(bits, ops.convert_to_tensor(width, bits.dtype))
     return ops.bitwise_xor(size, sign) - sign, size
 
 
 def _tie_breaks(n_classes: int) -> _Tensor:
-    """Return a number per class that falls with the id: among equal scores, the highest ranks first."""
+    """Return a number per class; among equal scores, the class with the highest number ranks first."""
     # They descend, since XLA would compute an ascending range again for each row, at twice the cost.
     return ops.convert_to_tensor(np.arange(n_classes, 0, -1, dtype=np.int32))
 
 
-def _reduce_parts(reduce: Callable[..., _Tensor], table: _Tensor) -> _Tensor:
-    """Reduce each part of a row; XLA is fast if another operation reduces the results."""
+def _reduce_row_blocks(reduction: Callable[..., _Tensor], table: _Tensor) -> _Tensor:
+    """Reduce each block of a row; the caller reduces the results, since XLA is faster in two steps."""
     classes = table.shape[1]
-    parts = max(n for n in range(1, _MAX_PARTS + 1) if classes % n == 0)
-    return reduce(ops.reshape(table, (-1, parts, classes // parts)), axis=1)
+    blocks = max(n for n in range(1, _MAX_BLOCKS + 1) if classes % n == 0)
+    return reduction(ops.reshape(table, (-1, blocks, classes // blocks)), axis=1)
 
 
-def _best_of_multi_hot(scores: _Tensor, target: _Tensor) -> tuple[_Tensor, _Tensor, _Tensor]:
+def _best_classes_from_multi_hot(scores: _Tensor, target: _Tensor) -> tuple[_Tensor, _Tensor, _Tensor]:
     """Find each image's best valid class, and images with a bad target."""
     # The turn is found by the bits of the best score. Keys of all scores are not computed here and in
     # `rank_best_targets`, since XLA would write them to memory.
     is_valid = ops.cast(target, "bool")
-    bits, magnitude, _ = _scores_as_bits(scores)
-    best = ~ops.min(~_best_keys_of_parts(bits, is_valid, magnitude), axis=1, keepdims=True)
-    best_bits = ops.where(best < 0, ~magnitude - best, best)
-    mask = ops.where(best == 0, magnitude, ~ops.zeros_like(best))  # the sign of 0 is ignored
+    bits, magnitude_mask, _ = _scores_as_bits(scores)
+    best = ~ops.min(~_best_keys_of_row_blocks(bits, is_valid, magnitude_mask), axis=1, keepdims=True)
+    best_bits = ops.where(best < 0, ~magnitude_mask - best, best)
+    mask = ops.where(best == 0, magnitude_mask, ~ops.zeros_like(best))  # the sign of 0 is ignored
     is_best = is_valid & (ops.bitwise_and(ops.bitwise_xor(bits, best_bits), mask) == 0)
-    turns = _reduce_parts(ops.max, ops.cast(is_best, "int32") * _tie_breaks(scores.shape[1]))
+    turns = _reduce_row_blocks(ops.max, ops.cast(is_best, "int32") * _tie_breaks(scores.shape[1]))
     turn = ops.cast(ops.max(ops.cast(turns, "float32"), axis=1, keepdims=True), "int32")
     if standardize_dtype(target.dtype) == "bool":
         return best, turn, ops.zeros_like(turn[:, 0], dtype="bool")
     is_odd = ops.cast(ops.not_equal(target, ops.cast(is_valid, target.dtype)), "int32")
-    return best, turn, ops.max(ops.cast(_reduce_parts(ops.max, is_odd), "float32"), axis=1) > 0
+    return best, turn, ops.max(ops.cast(_reduce_row_blocks(ops.max, is_odd), "float32"), axis=1) > 0
 
 
-def _best_keys_of_parts(bits: _Tensor, is_valid: _Tensor, magnitude: _Tensor) -> _Tensor:
-    """Return the key of the best valid class in each part of a row; lowest NaN without one."""
+def _best_keys_of_row_blocks(bits: _Tensor, is_valid: _Tensor, magnitude_mask: _Tensor) -> _Tensor:
+    """Return the key of the best valid class in each block of a row; the lowest NaN if a block has none."""
     masked = ops.bitwise_or(bits, ops.cast(is_valid, bits.dtype) - 1)
-    return _reduce_parts(ops.max, _order_keys(masked, magnitude)[0])
+    return _reduce_row_blocks(ops.max, _sortable_keys(masked, magnitude_mask)[0])
 
 
-def _best_of_ids(scores: _Tensor, target: _Tensor) -> tuple[_Tensor, _Tensor, _Tensor]:
-    """Find the same as `_best_of_multi_hot`, for targets that are padded ids."""
+def _best_classes_from_ids(scores: _Tensor, target: _Tensor) -> tuple[_Tensor, _Tensor, _Tensor]:
+    """Find the same as `_best_classes_from_multi_hot`, for targets that are padded ids."""
     classes = scores.shape[1]
     is_wide = standardize_dtype(target.dtype).endswith("64")
     ids = ops.pad(ops.cast(target, "int64" if is_wide else "int32"), [[0, 0], [0, 1]], constant_values=PADDING)
     is_valid = (ids >= 0) & (ids < classes)
-    bits, magnitude, _ = _scores_as_bits(scores)
+    bits, magnitude_mask, _ = _scores_as_bits(scores)
     bits = ops.take_along_axis(bits, ops.where(is_valid, ids, 0), axis=1)
-    keys = ops.where(is_valid, _order_keys(bits, magnitude)[0], ~magnitude)
+    keys = ops.where(is_valid, _sortable_keys(bits, magnitude_mask)[0], ~magnitude_mask)
     best = ops.max(keys, axis=1, keepdims=True)
     turns = ops.where(is_valid & (keys == best), ops.cast(classes - ids, "int32"), 0)
     is_ill_formed = ops.any(~is_valid & (ids != PADDING), axis=1) | _has_duplicate_id(ids)

@@ -11,13 +11,15 @@ from reassess.errors import DataError
 from reassess.text import join_first
 
 
-def new_class_ids(
-    classes_of: Mapping[str, int | str], class_to_idx: Mapping[str, int] | None = None
+def to_selection_and_class_ids(
+    new_class_by_image: Mapping[str, int | str], class_to_idx: Mapping[str, int] | None = None
 ) -> tuple[ImageSelection, npt.NDArray[np.int64]]:
-    """Return the images to relabel and their new class ids; `class_to_idx` maps class names to ids."""
-    check_type(Mapping, classes_of, value_name="new classes")
-    images = ImageSelection(tuple(classes_of), thing="list of new classes")
-    return images, np.array([_class_id(name, new, class_to_idx or {}) for name, new in classes_of.items()], np.int64)
+    """Convert new classes by image to a selection of images and their new class ids."""
+    check_type(Mapping, new_class_by_image, value_name="new classes")
+    images = ImageSelection(tuple(new_class_by_image), thing="list of new classes")
+    return images, np.array(
+        [_class_id(name, new, class_to_idx or {}) for name, new in new_class_by_image.items()], np.int64
+    )
 
 
 def _class_id(image: str, new_class: int | str, class_to_idx: Mapping[str, int]) -> int:

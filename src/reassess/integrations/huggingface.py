@@ -31,8 +31,8 @@ def with_real_labels(
     dataset: _DatasetT,
     labels: LabelSets | str | Path = "imagenet-real",
     *,
-    image: str = "image",
-    feature: str = "real_label",
+    image_column: str = "image",
+    new_column: str = "real_label",
     ignore_unknown: bool = False,
 ) -> _DatasetT:
     """Add a column with the valid classes of each image, joined by file name.
@@ -43,9 +43,9 @@ def with_real_labels(
         One split; may be streamed.
     labels
         Label sets, or a file or known source of label sets.
-    image
+    image_column
         A column of images that are stored with their file names, or a column of file names. Images are not decoded.
-    feature
+    new_column
         Name of the new column: lists of int64, the ascending class ids of each image; empty for a rated image without
         a valid class.
     ignore_unknown
@@ -65,16 +65,16 @@ def with_real_labels(
     --------
     >>> labels = LabelSets.from_lists(["a.png", "b.png"], [[2, 0], []])
     >>> dataset = datasets.Dataset.from_dict({"file": ["b.png", "a.png"]})
-    >>> with_real_labels(dataset, labels, image="file")[:]
+    >>> with_real_labels(dataset, labels, image_column="file")[:]
     {'file': ['b.png', 'a.png'], 'real_label': [[], [0, 2]]}
     """
-    check_columns(dataset, image, feature)
+    check_columns(dataset, image_column, new_column)
     labels = labels if isinstance(labels, LabelSets) else read_labels(labels).evaluation_labels
     if isinstance(dataset, datasets.Dataset):
-        return dataset.add_column(feature, _valid_classes(labels, file_names(dataset, image), ignore_unknown))
-    new_features = {feature: datasets.Sequence(datasets.Value("int64"))}
-    change = partial(_add_label_column, labels=labels, feature=feature, ignore_unknown=ignore_unknown)
-    return map_stream(dataset, image, new_features, change)
+        return dataset.add_column(new_column, _valid_classes(labels, file_names(dataset, image_column), ignore_unknown))
+    new_features = {new_column: datasets.Sequence(datasets.Value("int64"))}
+    change = partial(_add_label_column, labels=labels, new_column=new_column, ignore_unknown=ignore_unknown)
+    return map_stream(dataset, image_column, new_features, change)
 
 
 def file_names(dataset: datasets.Dataset, column: str) -> tuple[str, ...]:
@@ -82,34 +82,34 @@ def file_names(dataset: datasets.Dataset, column: str) -> tuple[str, ...]:
     names, name_column = dataset.with_format(None).select_columns(column), column
     if isinstance(dataset.features[column], datasets.Image):
         names, name_column = names.cast_column(column, datasets.Image(decode=False)).flatten(), f"{column}.path"
-    return check_names(names[name_column], column)
+    return require_names(names[name_column], column)
 
 
 def map_stream(
-    dataset: datasets.IterableDataset, image: str, new_features: Mapping[str, Any], change: ChangeTable
+    dataset: datasets.IterableDataset, image_column: str, new_features: Mapping[str, Any], change: ChangeTable
 ) -> datasets.IterableDataset:
     """Apply a function to the Arrow tables of a streamed dataset; the result can be pickled."""
     features = datasets.Features({**dataset.features, **new_features})
-    if isinstance(dataset.features[image], datasets.Image):
-        dataset = dataset.cast_column(image, datasets.Image(decode=False))
-    options = {"image": image, "change": change}
+    if isinstance(dataset.features[image_column], datasets.Image):
+        dataset = dataset.cast_column(image_column, datasets.Image(decode=False))
+    options = {"image_column": image_column, "change": change}
     result = dataset.with_format("arrow").map(_change_table, batched=True, fn_kwargs=options)
     # With the features as an argument of map, several versions of the package no longer decode the images.
     return result.cast(features).with_format(dataset._formatting and dataset._formatting.format_type)
 
 
-def _change_table(table: pyarrow.Table, *, image: str, change: ChangeTable) -> pyarrow.Table:
-    """Apply a change to a table and the file names in its image column."""
-    column = table.column(image)
+def _change_table(table: pyarrow.Table, *, image_column: str, change: ChangeTable) -> pyarrow.Table:
+    """Call `change` with a table and the file names of its image column."""
+    column = table.column(image_column)
     names = pyarrow.compute.struct_field(column, "path") if pyarrow.types.is_struct(column.type) else column
-    return change(table, check_names(names.to_pylist(), image))
+    return change(table, require_names(names.to_pylist(), image_column))
 
 
 def _add_label_column(
-    table: pyarrow.Table, images: tuple[str, ...], *, labels: LabelSets, feature: str, ignore_unknown: bool
+    table: pyarrow.Table, images: tuple[str, ...], *, labels: LabelSets, new_column: str, ignore_unknown: bool
 ) -> pyarrow.Table:
     """Append a column with the valid classes of each image."""
-    return table.append_column(feature, _valid_classes(labels, images, ignore_unknown))
+    return table.append_column(new_column, _valid_classes(labels, images, ignore_unknown))
 
 
 def _valid_classes(labels: LabelSets, images: tuple[str, ...], ignore_unknown: bool) -> pyarrow.Array:
@@ -124,8 +124,8 @@ def _valid_classes(labels: LabelSets, images: tuple[str, ...], ignore_unknown: b
     return pyarrow.ListArray.from_arrays(offsets, ids.astype(np.int64), mask=pyarrow.array(unknown))
 
 
-def check_names(values: Iterable[str | None], column: str) -> tuple[str, ...]:
-    """Return the names in a column; `DataError` if a name is missing."""
+def require_names(values: Iterable[str | None], column: str) -> tuple[str, ...]:
+    """Return the names in a column; raise `DataError` if a name is missing."""
     names = list(values)
     missing = [row for row, name in enumerate(names) if not name]
     if missing:
@@ -134,13 +134,13 @@ def check_names(values: Iterable[str | None], column: str) -> tuple[str, ...]:
             f"{len(missing):,} of {len(names):,} images have no file name",
             where=f"column {column}, the first is row {missing[0]}",
             fix="add the labels before map or filter, where decoded images lose their file names; or use a column of "
-            "file names: image=...",
+            "file names: image_column=...",
         )
     return tuple(name for name in names if name)
 
 
-def check_columns(dataset: object, image: str, feature: str | None) -> None:
-    """Raise `DataError` unless a dataset has a column of images or file names, and no column `feature`."""
+def check_columns(dataset: object, image_column: str, new_column: str | None) -> None:
+    """Raise `DataError` unless a dataset has a column of images or file names, and no column `new_column`."""
     if not isinstance(dataset, datasets.Dataset | datasets.IterableDataset):
         raise DataError(
             "wrong-type",
@@ -156,27 +156,27 @@ def check_columns(dataset: object, image: str, feature: str | None) -> None:
             "dataset does not describe its columns",
             fix="add the labels before map, or pass features= to map and from_generator",
         )
-    if image not in dataset.features:
+    if image_column not in dataset.features:
         raise DataError(
             "missing-column",
-            f"dataset has no column {image}",
+            f"dataset has no column {image_column}",
             found=join_first(list(dataset.features)),
-            fix="choose the column of images or of their file names: image=...",
+            fix="choose the column of images or of their file names: image_column=...",
         )
-    if not _has_file_names(dataset.features[image]):
+    if not _has_file_names(dataset.features[image_column]):
         raise DataError(
             "wrong-type",
-            f"column {image} has neither images nor file names",
+            f"column {image_column} has neither images nor file names",
             allowed="Image, or Value('string')",
-            found=dataset.features[image],
-            fix="choose the column of images or of their file names: image=...",
+            found=dataset.features[image_column],
+            fix="choose the column of images or of their file names: image_column=...",
         )
-    if feature is not None and feature in dataset.features:
+    if new_column is not None and new_column in dataset.features:
         raise DataError(
             "duplicate-column",
-            f"dataset already has a column {feature}",
+            f"dataset already has a column {new_column}",
             found=join_first(list(dataset.features)),
-            fix="choose another name: feature=...",
+            fix="choose another name: new_column=...",
         )
 
 

@@ -11,7 +11,7 @@ from reassess.core.checks import check_range, check_type
 from reassess.core.image_selection import warn_missing, warn_unexpected
 from reassess.core.training_targets import check_array_size
 from reassess.errors import DataError, require_package
-from reassess.integrations._new_classes import new_class_ids
+from reassess.integrations._new_classes import to_selection_and_class_ids
 
 with require_package("datasets", extra="huggingface", purpose="images of a dataset"):
     import datasets
@@ -29,7 +29,7 @@ def select_images(
     dataset: _DatasetT,
     selection: ImageSelection,
     *,
-    image: str = "image",
+    image_column: str = "image",
     match: Match = "path",
     ignore_unknown: bool = False,
 ) -> _DatasetT:
@@ -41,7 +41,7 @@ def select_images(
         One split; may be streamed.
     selection
         The images to select, such as ``folds.training(0)``.
-    image
+    image_column
         A column of images that are stored with their file names, or a column of file names. Images are not decoded.
     match
         The part of a name that identifies an image: ``path``, ``name`` (the file name), or ``stem`` (without the
@@ -65,19 +65,19 @@ def select_images(
     >>> from reassess.core import Folds
     >>> folds = Folds(("a.png", "b.png", "c.png"), np.array([0, 1, 0]))
     >>> dataset = datasets.Dataset.from_dict({"file": ["c.png", "b.png", "a.png"]})
-    >>> select_images(dataset, folds.held_out(0), image="file")["file"][:]
+    >>> select_images(dataset, folds.held_out(0), image_column="file")["file"][:]
     ['c.png', 'a.png']
     """
     check_type(ImageSelection, selection, value_name="selection", fix="read_clean_list(FILE) or ImageSelection(images)")
-    check_columns(dataset, image, None)
+    check_columns(dataset, image_column, None)
     if isinstance(dataset, datasets.Dataset):
-        names = file_names(dataset, image)
+        names = file_names(dataset, image_column)
         rows = selection.rows(names, match=match, ignore_unknown=ignore_unknown)
         warn_missing(names, selection, match, depth=2)
         warn_unexpected(names, selection, match, depth=2)
         return dataset.select(rows)
     change = partial(_select_rows, selection=selection, match=match, ignore_unknown=ignore_unknown)
-    return map_stream(dataset, image, {}, change)
+    return map_stream(dataset, image_column, {}, change)
 
 
 def _select_rows(
@@ -89,21 +89,21 @@ def _select_rows(
 
 def relabel_images(
     dataset: _DatasetT,
-    classes_of: Mapping[str, int | str],
+    new_class_by_image: Mapping[str, int | str],
     *,
-    image: str = "image",
-    label: str = "label",
+    image_column: str = "image",
+    label_column: str = "label",
     match: Match = "path",
 ) -> _DatasetT:
     """Change the class of some images, by file name.
 
     Parameters
     ----------
-    dataset, image, match
+    dataset, image_column, match
         As for `select_images`.
-    classes_of
+    new_class_by_image
         New class of images by name: an id, or a name if the column is a ClassLabel.
-    label
+    label_column
         The column of classes.
 
     Raises
@@ -114,50 +114,63 @@ def relabel_images(
     Examples
     --------
     >>> dataset = datasets.Dataset.from_dict({"file": ["a.png", "b.png"], "label": [0, 1]})
-    >>> relabel_images(dataset, {"b.png": 2}, image="file")["label"][:]
+    >>> relabel_images(dataset, {"b.png": 2}, image_column="file")["label"][:]
     [0, 2]
     """
-    check_columns(dataset, image, None)
-    if label not in dataset.features:
-        raise DataError("missing-column", f"dataset has no column {label}", found=", ".join(dataset.features))
-    feature = dataset.features[label]
+    check_columns(dataset, image_column, None)
+    if label_column not in dataset.features:
+        raise DataError("missing-column", f"dataset has no column {label_column}", found=", ".join(dataset.features))
+    feature = dataset.features[label_column]
     if not (isinstance(feature, datasets.ClassLabel) or getattr(feature, "dtype", "").startswith(("int", "uint"))):
         raise DataError(
-            "wrong-type", f"column {label} has no class ids", allowed="ClassLabel or integers", found=str(feature)
+            "wrong-type",
+            f"column {label_column} has no class ids",
+            allowed="ClassLabel or integers",
+            found=str(feature),
         )
-    known = feature.names if isinstance(feature, datasets.ClassLabel) else []
-    selection, new_ids = new_class_ids(classes_of, {name: index for index, name in enumerate(known)})
-    check_range(new_ids, 0, np.iinfo(feature.dtype).max, value_name="class id", where=f"column {label}")
+    class_names = feature.names if isinstance(feature, datasets.ClassLabel) else []
+    selection, new_ids = to_selection_and_class_ids(
+        new_class_by_image, {name: index for index, name in enumerate(class_names)}
+    )
+    check_range(new_ids, 0, np.iinfo(feature.dtype).max, value_name="class id", where=f"column {label_column}")
     if isinstance(dataset, datasets.Dataset):
-        names = file_names(dataset, image)
+        names = file_names(dataset, image_column)
         selection.rows(names, match=match)
         warn_missing(names, selection, match, depth=2)
         rows = selection.find(names, match=match)
-        old = dataset.with_format("numpy").select_columns(label)[label][:]
+        old = dataset.with_format("numpy").select_columns(label_column)[label_column][:]
         column = np.where(rows >= 0, new_ids[rows], old)
         order = list(dataset.features)
-        return dataset.remove_columns(label).add_column(label, column, feature=feature).select_columns(order)
-    change = partial(_relabel_rows, selection=selection, new_ids=new_ids, label=label, match=match)
-    return map_stream(dataset, image, {label: feature}, change)
+        return (
+            dataset.remove_columns(label_column).add_column(label_column, column, feature=feature).select_columns(order)
+        )
+    change = partial(_relabel_rows, selection=selection, new_ids=new_ids, label_column=label_column, match=match)
+    return map_stream(dataset, image_column, {label_column: feature}, change)
 
 
 def _relabel_rows(
-    table: pyarrow.Table, names: tuple[str, ...], *, selection: ImageSelection, new_ids: Any, label: str, match: Match
+    table: pyarrow.Table,
+    names: tuple[str, ...],
+    *,
+    selection: ImageSelection,
+    new_ids: Any,
+    label_column: str,
+    match: Match,
 ) -> pyarrow.Table:
     """Replace the class of the selected images."""
     rows = selection.find(names, match=match)
-    position = table.column_names.index(label)
-    old = table.column(label)
+    position = table.column_names.index(label_column)
+    old = table.column(label_column)
     values = np.where(rows >= 0, new_ids[rows], old.to_numpy())
-    return table.set_column(position, table.schema.field(label), pyarrow.array(values, old.type))
+    return table.set_column(position, table.schema.field(label_column), pyarrow.array(values, old.type))
 
 
 def with_targets(
     dataset: _DatasetT,
     targets: TrainingTargets,
     *,
-    image: str = "image",
-    feature: str = "target",
+    image_column: str = "image",
+    new_column: str = "target",
     match: Match = "path",
     ignore_unknown: bool = False,
     max_bytes: int = _MAX_TARGET_BYTES,
@@ -166,11 +179,11 @@ def with_targets(
 
     Parameters
     ----------
-    dataset, image, match, ignore_unknown
+    dataset, image_column, match, ignore_unknown
         As for `select_images`.
     targets
         The result of `reassess.training_targets`. Images without a target are dropped.
-    feature
+    new_column
         Name of the new column.
     max_bytes
         Largest size of all targets, unless the dataset is streamed: then targets are computed during iteration.
@@ -184,23 +197,23 @@ def with_targets(
     --------
     >>> from reassess import Classes, LabelSets, training_targets
     >>> targets = training_targets(LabelSets.from_lists(["a.png"], [[0, 2]], Classes(3)), "uniform")
-    >>> with_targets(datasets.Dataset.from_dict({"file": ["a.png"]}), targets, image="file")[0]
+    >>> with_targets(datasets.Dataset.from_dict({"file": ["a.png"]}), targets, image_column="file")[0]
     {'file': 'a.png', 'target': [0.5, 0.0, 0.5]}
     """
     check_type(TrainingTargets, targets, value_name="targets", fix="training_targets(...)")
-    check_columns(dataset, image, feature)
+    check_columns(dataset, image_column, new_column)
     kind = datasets.Sequence(datasets.Value("float32"), length=targets.classes)
     if isinstance(dataset, datasets.Dataset):
         check_array_size(
             targets, max_bytes, fix="use dataset.to_iterable_dataset(), which computes them during iteration"
         )
-        names = file_names(dataset, image)
+        names = file_names(dataset, image_column)
         rows = targets.selection.rows(names, match=match, ignore_unknown=ignore_unknown)
         warn_unexpected(names, targets.selection, match, depth=2)
         target_rows = targets.selection.find([names[row] for row in rows.tolist()], match=match)
-        return dataset.select(rows).add_column(feature, _targets_to_arrow(targets, target_rows), feature=kind)
-    change = partial(_add_targets, targets=targets, match=match, ignore_unknown=ignore_unknown, feature=feature)
-    return map_stream(dataset, image, {feature: kind}, change)
+        return dataset.select(rows).add_column(new_column, _targets_to_arrow(targets, target_rows), feature=kind)
+    change = partial(_add_targets, targets=targets, match=match, ignore_unknown=ignore_unknown, new_column=new_column)
+    return map_stream(dataset, image_column, {new_column: kind}, change)
 
 
 def _add_targets(
@@ -210,11 +223,11 @@ def _add_targets(
     targets: TrainingTargets,
     match: Match,
     ignore_unknown: bool,
-    feature: str,
+    new_column: str,
 ) -> pyarrow.Table:
     """Keep the rows that have a target, and append a column of targets."""
     rows = targets.selection.find(names, match=match, ignore_unknown=ignore_unknown)
-    return table.filter(rows >= 0).append_column(feature, _targets_to_arrow(targets, rows[rows >= 0]))
+    return table.filter(rows >= 0).append_column(new_column, _targets_to_arrow(targets, rows[rows >= 0]))
 
 
 def _targets_to_arrow(targets: TrainingTargets, rows: Any) -> pyarrow.Array:

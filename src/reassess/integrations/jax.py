@@ -8,8 +8,8 @@ import numpy as np
 
 from reassess.core.checks import check_shape
 from reassess.errors import DataError, require_package
-from reassess.evaluation.class_ranks import check_top_k
-from reassess.integrations._compiled import check_batch, check_counts, check_rounding
+from reassess.evaluation.class_ranks import normalize_top_k
+from reassess.integrations._compiled import check_batch_and_detect_multi_hot, check_counts, check_rounding
 
 with require_package("jax", extra="jax", purpose="counting hits in JAX"):
     import jax
@@ -20,7 +20,7 @@ from reassess.integrations._jax_ranks import rank_best_targets
 __all__ = ["Counts", "accuracy", "count_hits"]
 
 
-@partial(jax.tree_util.register_dataclass, data_fields=["numbers"], meta_fields=["top_k"])
+@partial(jax.tree_util.register_dataclass, data_fields=["counts"], meta_fields=["top_k"])
 @dataclass(frozen=True)
 class Counts:
     """Counts of images as an int32 pytree; add them with ``+``, `jax.lax.psum`, or a sum over its leaf.
@@ -29,37 +29,37 @@ class Counts:
     ----------
     top_k
         The values of k, ascending; static.
-    numbers
+    counts
         Shape (len(top_k) + 4,): the properties below, in this order, in a single array, which is faster than several.
     """
 
     top_k: tuple[int, ...]
-    numbers: jax.Array
+    counts: jax.Array
 
     @property
     def hits(self) -> jax.Array:
-        """Number of images where any of the k highest classes is valid; shape (len(top_k),)."""
-        return self.numbers[..., :-4]
+        """Number of images where one of the k classes with the highest scores is valid; shape (len(top_k),)."""
+        return self.counts[..., :-4]
 
     @property
     def n(self) -> jax.Array:
         """Number of images with a valid class."""
-        return self.numbers[..., -4]
+        return self.counts[..., -4]
 
     @property
-    def empty(self) -> jax.Array:
+    def n_empty(self) -> jax.Array:
         """Number of images without a valid class, which are not in `hits` and `n`."""
-        return self.numbers[..., -3]
+        return self.counts[..., -3]
 
     @property
-    def nan(self) -> jax.Array:
+    def n_nan(self) -> jax.Array:
         """Number of images with a NaN score."""
-        return self.numbers[..., -2]
+        return self.counts[..., -2]
 
     @property
-    def ill_formed(self) -> jax.Array:
-        """Number of images whose classes have a duplicate id, an id out of range, or a number besides 0 and 1."""
-        return self.numbers[..., -1]
+    def n_ill_formed(self) -> jax.Array:
+        """Number of images whose target has a duplicate id, an id out of range, or a number other than 0 or 1."""
+        return self.counts[..., -1]
 
     def __add__(self, other: "Counts") -> "Counts":
         if self.top_k != other.top_k:
@@ -68,9 +68,9 @@ class Counts:
 
 
 def count_hits(
-    scores: jax.Array, valid: jax.Array, *, mask: jax.Array | None = None, top_k: Sequence[int] = (1, 5)
+    scores: jax.Array, valid_classes: jax.Array, *, mask: jax.Array | None = None, top_k: Sequence[int] = (1, 5)
 ) -> Counts:
-    """Count the images of a batch whose highest classes are valid.
+    """Count the images of a batch where one of the k classes with the highest scores is valid.
 
     The function works in `jax.jit` and `vmap`, and with sharded arrays.
 
@@ -79,7 +79,7 @@ def count_hits(
     scores
         bfloat16, float16, float32 or, with 64 bits enabled, float64, shape (B, classes). The highest score ranks first,
         ties by class id.
-    valid
+    valid_classes
         The valid classes. With as many columns as the scores: multi-hot, 0 or 1 for each class. Otherwise integers,
         shape (B, most classes of an image): class ids, padded with -1; this form is faster. Unless 64 bits are enabled,
         JAX truncates integers to 32 bits before the call.
@@ -98,7 +98,7 @@ def count_hits(
     --------
     >>> scores = jnp.array([[0.1, 0.7, 0.2], [0.5, 0.1, 0.4], [0.2, 0.2, 0.6]])
     >>> counts = count_hits(scores, jnp.array([[1, 2], [2, -1], [-1, -1]]), top_k=(1, 2))
-    >>> counts.hits.tolist(), int(counts.n), int(counts.empty)
+    >>> counts.hits.tolist(), int(counts.n), int(counts.n_empty)
     ([1, 2], 2, 1)
     >>> accuracy(counts + counts)
     {1: 0.5, 2: 1.0}
@@ -107,13 +107,13 @@ def count_hits(
     -----
     Source: Beyer et al., "Are we done with ImageNet?", arXiv 2006.07159, section 4.
     """
-    table, target = jnp.asarray(scores), jnp.asarray(valid)
-    is_hot = check_batch(table.shape, table.dtype.name, target.shape, target.dtype.name)
+    table, target = jnp.asarray(scores), jnp.asarray(valid_classes)
+    is_multi_hot = check_batch_and_detect_multi_hot(table.shape, table.dtype.name, target.shape, target.dtype.name)
     check_rounding(str(getattr(scores, "dtype", table.dtype)).removeprefix("torch."), table.dtype.name)
     images, classes = table.shape
-    is_image = jnp.ones(images, bool) if mask is None else jnp.asarray(mask)
-    check_shape(is_image, (images,), value_name="the mask")
-    return _count_images(table, target, is_image.astype(bool), is_hot, check_top_k(top_k, classes))
+    is_not_padding = jnp.ones(images, bool) if mask is None else jnp.asarray(mask)
+    check_shape(is_not_padding, (images,), value_name="the mask")
+    return _count_images(table, target, is_not_padding.astype(bool), is_multi_hot, normalize_top_k(top_k, classes))
 
 
 def accuracy(counts: Counts) -> dict[int, float | None]:
@@ -129,7 +129,7 @@ def accuracy(counts: Counts) -> dict[int, float | None]:
         raise DataError(
             "no-count", "counts have not been added up", allowed="a scalar n", found=f"n of shape {np.shape(totals.n)}"
         )
-    check_counts(int(totals.nan), int(totals.ill_formed))
+    check_counts(int(totals.n_nan), int(totals.n_ill_formed))
     return {
         k: int(hits) / int(totals.n) if totals.n else None for k, hits in zip(totals.top_k, totals.hits, strict=True)
     }
@@ -137,10 +137,10 @@ def accuracy(counts: Counts) -> dict[int, float | None]:
 
 @partial(jax.jit, static_argnums=(3, 4))
 def _count_images(
-    scores: jax.Array, target: jax.Array, is_image: jax.Array, is_hot: bool, top_k: tuple[int, ...]
+    scores: jax.Array, target: jax.Array, is_not_padding: jax.Array, is_multi_hot: bool, top_k: tuple[int, ...]
 ) -> Counts:
     """Count hits and invalid images of a batch."""
-    rank, is_empty, is_nan, is_ill_formed = rank_best_targets(scores, target, is_hot)
+    rank, is_empty, is_nan, is_ill_formed = rank_best_targets(scores, target, is_multi_hot)
     hits = [~is_empty & (rank < k) for k in top_k]
     flags = jnp.stack([*hits, ~is_empty, is_empty, is_nan, is_ill_formed], axis=1)
-    return Counts(top_k, jnp.sum(flags & is_image[:, None], axis=0, dtype=jnp.int32))
+    return Counts(top_k, jnp.sum(flags & is_not_padding[:, None], axis=0, dtype=jnp.int32))

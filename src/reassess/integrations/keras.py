@@ -3,8 +3,8 @@
 from typing import Any
 
 from reassess.errors import DataError, MissingPackageError
-from reassess.evaluation.class_ranks import check_top_k
-from reassess.integrations._compiled import check_batch, check_counts, check_rounding
+from reassess.evaluation.class_ranks import normalize_top_k
+from reassess.integrations._compiled import check_batch_and_detect_multi_hot, check_counts, check_rounding
 from reassess.numeric import Proportion
 
 try:
@@ -24,12 +24,12 @@ _Tensor = Any  # a tensor of the backend
 
 @keras.saving.register_keras_serializable(package="reassess")
 class RealAccuracyMetric(keras.metrics.Metric):
-    """ReaL accuracy at k: the share of images where one of the k highest classes is valid.
+    """ReaL accuracy at k: the share of images where one of the k classes with the highest scores is valid.
 
     Parameters
     ----------
     k
-        Number of highest classes that can be hits.
+        Number of classes, by descending score, that can be hits.
     name
         By default ``real_top`` and k.
     dtype
@@ -53,7 +53,7 @@ class RealAccuracyMetric(keras.metrics.Metric):
     """
 
     def __init__(self, k: int = 1, name: str | None = None, dtype: str | None = None) -> None:
-        (self.k,) = check_top_k((k,))
+        (self.k,) = normalize_top_k((k,))
         super().__init__(name=name or f"real_top{k}", dtype=dtype or "float32")
         if self.dtype not in ("float32", "float64"):
             raise DataError(
@@ -63,27 +63,27 @@ class RealAccuracyMetric(keras.metrics.Metric):
 
     @property
     def hits(self) -> _Tensor:
-        """Weighted number of images where any of the k highest classes is valid."""
+        """Weighted number of images where one of the k classes with the highest scores is valid."""
         return self.sums[0]
 
     @property
-    def total(self) -> _Tensor:
+    def n_scored(self) -> _Tensor:
         """Weighted number of images with a valid class."""
         return self.sums[1]
 
     @property
-    def empty(self) -> _Tensor:
-        """Number of images without a valid class, which are not in `hits` and `total`."""
+    def n_empty(self) -> _Tensor:
+        """Number of images without a valid class, which are not in `hits` and `n_scored`."""
         return self.sums[2]
 
     @property
-    def nan(self) -> _Tensor:
+    def n_nan(self) -> _Tensor:
         """Number of images with a NaN score."""
         return self.sums[3]
 
     @property
-    def ill_formed(self) -> _Tensor:
-        """Number of images whose classes have a duplicate id, an id out of range, or a number besides 0 and 1."""
+    def n_ill_formed(self) -> _Tensor:
+        """Number of images whose target has a duplicate id, an id out of range, or a number other than 0 or 1."""
         return self.sums[4]
 
     def update_state(self, y_true: _Tensor, y_pred: _Tensor, sample_weight: _Tensor | None = None) -> None:
@@ -107,13 +107,15 @@ class RealAccuracyMetric(keras.metrics.Metric):
         """
         scores, target = ops.convert_to_tensor(y_pred), ops.convert_to_tensor(y_true)
         dtype = standardize_dtype(scores.dtype)
-        is_hot = check_batch(scores.shape, dtype, target.shape, standardize_dtype(target.dtype))
+        is_multi_hot = check_batch_and_detect_multi_hot(
+            scores.shape, dtype, target.shape, standardize_dtype(target.dtype)
+        )
         check_rounding(standardize_dtype(getattr(y_pred, "dtype", dtype)), dtype)
         images, classes = scores.shape
-        check_top_k((self.k,), classes)
+        normalize_top_k((self.k,), classes)
         if images == 0:  # two backends cannot compute the maximum of an empty tensor
             return
-        rank, is_empty, is_nan, is_ill_formed = rank_best_targets(scores, target, is_hot)
+        rank, is_empty, is_nan, is_ill_formed = rank_best_targets(scores, target, is_multi_hot)
         weight = self._broadcast_weights(sample_weight, images, is_empty)
         ones = ops.ones_like(weight)
         weights = ops.stack([weight, weight, ones, ones, ones], axis=1)
@@ -122,8 +124,8 @@ class RealAccuracyMetric(keras.metrics.Metric):
 
     def result(self) -> _Tensor:
         """Compute ReaL accuracy, in [0, 1]; NaN without valid classes, or after invalid values."""
-        is_wrong = self.nan + self.ill_formed > 0
-        return ops.where(is_wrong, float("nan"), ops.divide(self.hits, self.total))
+        is_wrong = self.n_nan + self.n_ill_formed > 0
+        return ops.where(is_wrong, float("nan"), ops.divide(self.hits, self.n_scored))
 
     def counts(self) -> Proportion:
         """Return hits and images with a valid class as counts; weights must be integers.
@@ -133,7 +135,7 @@ class RealAccuracyMetric(keras.metrics.Metric):
         DataError
             A score was NaN, valid classes were ill-formed, or weights were not integers.
         """
-        hits, total, nan, ill_formed = (float(s) for s in (self.hits, self.total, self.nan, self.ill_formed))
+        hits, total, nan, ill_formed = (float(s) for s in (self.hits, self.n_scored, self.n_nan, self.n_ill_formed))
         check_counts(int(nan), int(ill_formed))
         if not (hits.is_integer() and total.is_integer()):
             raise DataError(

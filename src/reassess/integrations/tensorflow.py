@@ -20,7 +20,7 @@ from reassess.text import join_first
 with require_package("tensorflow", extra="tensorflow", purpose="labels in a tf.data pipeline"):
     import tensorflow as tf
 
-__all__ = ["Encoding", "assert_no_unknown", "check_elements", "make_finder", "with_real_labels"]
+__all__ = ["Encoding", "assert_no_unknown", "check_elements", "make_position_finder", "with_real_labels"]
 
 Encoding = Literal["ragged", "multi-hot", "padded"]
 
@@ -36,8 +36,8 @@ def with_real_labels(
     dataset: tf.data.Dataset,
     labels: LabelSets | str | Path = "imagenet-real",
     *,
-    file_name: str = "file_name",
-    feature: str = "real_label",
+    file_name_feature: str = "file_name",
+    new_feature: str = "real_label",
     encoding: Encoding = "ragged",
     ignore_unknown: bool = False,
 ) -> tf.data.Dataset:
@@ -49,9 +49,9 @@ def with_real_labels(
         A dataset of dicts, batched or not.
     labels
         Label sets, or a file or known source of label sets.
-    file_name
+    file_name_feature
         The feature with the file name: a string, or a vector of strings.
-    feature
+    new_feature
         Name of the new feature.
     encoding
         ``ragged``: int64, the ascending class ids of each image, a vector of its own length; in batches a RaggedTensor.
@@ -59,8 +59,8 @@ def with_real_labels(
         the ids, padded with -1 to the largest number of classes of any image. ``multi-hot``: bool, whether each class
         is valid.
     ignore_unknown
-        Add an empty list for an unrated image instead of stopping. Then the feature ``real_label_rated`` (`feature` and
-        ``_rated``) is added too: False for an unrated image, True for a rated image without a valid class.
+        Add an empty list for an unrated image instead of stopping. Then the feature ``real_label_rated`` (`new_feature`
+        and ``_rated``) is added too: False for an unrated image, True for a rated image without a valid class.
 
     Returns
     -------
@@ -86,27 +86,27 @@ def with_real_labels(
            [-1, -1]])
     """
     labels = labels if isinstance(labels, LabelSets) else read_labels(labels).evaluation_labels
-    check_elements(dataset, file_name, [feature, f"{feature}_rated"][: 1 + ignore_unknown])
+    check_elements(dataset, file_name_feature, [new_feature, f"{new_feature}_rated"][: 1 + ignore_unknown])
     positions = {key: row for row, key in enumerate(image_keys(labels.images))}
-    find, encode = make_finder(positions, len(labels)), _make_encoder(labels, encoding)
+    find, encode = make_position_finder(positions, len(labels)), _make_encoder(labels, encoding)
 
     def add_labels(element: Mapping[str, Any]) -> dict[str, Any]:
-        names = element[file_name]
+        names = element[file_name_feature]
         rows = find(names)
         rated = rows < len(labels)
         if ignore_unknown:
-            return {**element, feature: encode(rows), f"{feature}_rated": rated}
+            return {**element, new_feature: encode(rows), f"{new_feature}_rated": rated}
         with tf.control_dependencies([assert_no_unknown(names, rated, labels.images, "in the label set")]):
-            return {**element, feature: encode(rows)}
+            return {**element, new_feature: encode(rows)}
 
     return dataset.map(add_labels, num_parallel_calls=tf.data.AUTOTUNE)
 
 
-def make_finder(
-    positions: Mapping[str, int], unknown_position: int, match: Match = "path"
+def make_position_finder(
+    position_by_name: Mapping[str, int], unknown_position: int, match: Match = "path"
 ) -> Callable[[tf.Tensor], tf.Tensor]:
-    """Create a function from image names to positions by key; `unknown_position` is the result for unknown names."""
-    row_of = {normalize(form, key): row for form in ("NFC", "NFD") for key, row in positions.items()}
+    """Create a function from image names to positions; it returns `unknown_position` for unknown names."""
+    row_of = {normalize(form, key): row for form in ("NFC", "NFD") for key, row in position_by_name.items()}
     row_of[""] = unknown_position  # tables cannot be empty, and image names are never empty
     rows = tf.constant(list(row_of.values()), tf.int64)
     table = tf.lookup.StaticHashTable(tf.lookup.KeyValueTensorInitializer(list(row_of), rows), unknown_position)
@@ -131,20 +131,20 @@ def _make_encoder(labels: LabelSets, encoding: Encoding) -> Callable[[tf.Tensor]
     width = padded_ids(labels, no_rows).shape[1]
     classes = multi_hot(labels, no_rows).shape[1] if encoding == "multi-hot" else 0
 
-    def encode(rows: tf.Tensor) -> tf.Tensor | tf.RaggedTensor:
-        flat = tf.reshape(rows, [-1])
+    def encode_valid_classes(label_rows: tf.Tensor) -> tf.Tensor | tf.RaggedTensor:
+        flat = tf.reshape(label_rows, [-1])
         ids = tf.gather(sets, flat)
         if encoding != "ragged":
             ids = ids.to_tensor(PADDING, shape=(flat.shape[0], width))
         if encoding == "multi-hot":  # one_hot ignores the padding, which is not a class
             ids = tf.reduce_any(tf.one_hot(ids, classes, on_value=True, off_value=False), axis=1)
-        return ids if rows.shape.rank else ids[0]
+        return ids if label_rows.shape.rank else ids[0]
 
-    return encode
+    return encode_valid_classes
 
 
-def check_elements(dataset: Any, file_name: str, features: list[str]) -> None:
-    """Raise `DataError` unless elements are dicts with a file name, and without the new features."""
+def check_elements(dataset: Any, file_name_feature: str, new_features: list[str]) -> None:
+    """Raise `DataError` unless each element is a dict that has a file name, and none of the new features."""
     if not isinstance(dataset, tf.data.Dataset):
         raise DataError(
             "wrong-type", "not a tf.data dataset", allowed="a tf.data.Dataset", found=type(dataset).__name__
@@ -154,43 +154,45 @@ def check_elements(dataset: Any, file_name: str, features: list[str]) -> None:
         raise DataError(
             "missing-image-names",
             "elements of the dataset are not dicts, so they have no image names",
-            allowed=f"dicts with the feature {file_name}",
+            allowed=f"dicts with the feature {file_name_feature}",
             found=f"{type(spec).__name__}: {spec}",
             fix="map them to dicts first; tfds.load gives dicts unless as_supervised=True",
         )
-    if file_name not in spec:
+    if file_name_feature not in spec:
         raise DataError(
             "missing-column",
-            f"elements of the dataset have no feature {file_name}",
+            f"elements of the dataset have no feature {file_name_feature}",
             found=join_first(list(spec)),
-            fix="choose the feature with the file name: file_name=...",
+            fix="choose the feature with the file name: file_name_feature=...",
         )
-    name = spec[file_name]
+    name = spec[file_name_feature]
     if not (isinstance(name, tf.TensorSpec) and name.dtype == tf.string and name.shape.rank in (0, 1)):
         raise DataError(
             "wrong-type",
-            f"feature {file_name} is not a file name",
+            f"feature {file_name_feature} is not a file name",
             allowed="a string, or a vector of strings",
             found=name,
         )
-    if existing := [feature for feature in features if feature in spec]:
+    if existing := [feature for feature in new_features if feature in spec]:
         raise DataError(
             "duplicate-column",
             f"elements of the dataset already have a feature {existing[0]}",
             found=join_first(list(spec)),
-            fix="choose another name: feature=...",
+            fix="choose another name: new_feature=...",
         )
 
 
-def assert_no_unknown(names: tf.Tensor, is_known: tf.Tensor, known_images: Sequence[str], place: str) -> tf.Operation:
-    """Create an operation that stops the iteration if an image is unknown."""
+def assert_no_unknown(
+    names: tf.Tensor, is_known: tf.Tensor, known_images: Sequence[str], membership: str
+) -> tf.Operation:
+    """Create an operation that stops with "images are not <membership>" if an image is unknown."""
     # The message is one line, because TensorFlow escapes line breaks.
     unknown = tf.boolean_mask(tf.reshape(names, [-1]), tf.reshape(~is_known, [-1]))
     message = [
         tf.as_string(tf.size(unknown)),
         " of ",
         tf.as_string(tf.size(names)),
-        f" images are not {place}; allowed: names such as {join_first(known_images, max_items=2)}; found: ",
+        f" images are not {membership}; allowed: names such as {join_first(known_images, max_items=2)}; found: ",
         tf.strings.unicode_transcode(tf.strings.reduce_join(unknown[:_MAX_NAMES], separator=", "), "UTF-8", "UTF-8"),
         "; fix: correct the names, or mark such images: ignore_unknown=True",
     ]

@@ -1,17 +1,17 @@
 """Selection, relabelling and training targets of images in a tf.data pipeline, by file name."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from reassess.core import ImageSelection, Match, TrainingTargets
 from reassess.core.checks import check_type
 from reassess.errors import DataError, require_package
-from reassess.integrations._new_classes import new_class_ids
+from reassess.integrations._new_classes import to_selection_and_class_ids
 
 with require_package("tensorflow", extra="tensorflow", purpose="images of a tf.data pipeline"):
     import tensorflow as tf
 
-    from reassess.integrations.tensorflow import assert_no_unknown, check_elements, make_finder
+    from reassess.integrations.tensorflow import assert_no_unknown, check_elements, make_position_finder
 
 __all__ = ["relabel_images", "select_images", "with_targets"]
 
@@ -22,7 +22,7 @@ def select_images(
     dataset: tf.data.Dataset,
     selection: ImageSelection,
     *,
-    file_name: str = "file_name",
+    file_name_feature: str = "file_name",
     match: Match = "path",
     ignore_unknown: bool = False,
 ) -> tf.data.Dataset:
@@ -34,7 +34,7 @@ def select_images(
         A dataset of dicts, one per image: select images before you batch them.
     selection
         The images to select, such as ``folds.training(0)``.
-    file_name
+    file_name_feature
         The feature with the file name.
     match
         The part of a name that identifies an image. TFDS has file names without folders: ``name``.
@@ -58,27 +58,27 @@ def select_images(
     [b'c.png', b'a.png']
     """
     check_type(ImageSelection, selection, value_name="selection", fix="read_clean_list(FILE) or ImageSelection(images)")
-    find = _make_finder(dataset, selection, file_name, match, ignore_unknown)
-    return dataset.filter(lambda element: find(element[file_name]) >= 0)
+    find = _make_row_finder(dataset, selection, file_name_feature, match, ignore_unknown)
+    return dataset.filter(lambda element: find(element[file_name_feature]) >= 0)
 
 
 def relabel_images(
     dataset: tf.data.Dataset,
-    classes_of: Mapping[str, int],
+    new_class_by_image: Mapping[str, int],
     *,
-    file_name: str = "file_name",
-    label: str = "label",
+    file_name_feature: str = "file_name",
+    label_feature: str = "label",
     match: Match = "path",
 ) -> tf.data.Dataset:
     """Change the class of some images, by file name.
 
     Parameters
     ----------
-    dataset, file_name, match
+    dataset, file_name_feature, match
         As for `select_images`; elements may be batches.
-    classes_of
+    new_class_by_image
         New class id of images by name.
-    label
+    label_feature
         The feature with the class id.
 
     Raises
@@ -92,19 +92,22 @@ def relabel_images(
     >>> [element["label"].numpy().item() for element in relabel_images(images, {"b.png": 2})]
     [0, 2]
     """
-    selection, ids = new_class_ids(classes_of)
-    find = _make_finder(dataset, selection, file_name, match, ignore_unknown=True, batches=True)
-    if label not in dataset.element_spec:
+    selection, ids = to_selection_and_class_ids(new_class_by_image)
+    find = _make_row_finder(dataset, selection, file_name_feature, match, ignore_unknown=True, is_batched=True)
+    if label_feature not in dataset.element_spec:
         raise DataError(
             "missing-column",
-            f"elements of the dataset have no feature {label}",
-            fix="choose the feature with the class: label=...",
+            f"elements of the dataset have no feature {label_feature}",
+            fix="choose the feature with the class: label_feature=...",
         )
-    new = tf.constant(ids, dataset.element_spec[label].dtype)
+    new = tf.constant(ids, dataset.element_spec[label_feature].dtype)
 
     def relabel(element: dict[str, Any]) -> dict[str, Any]:
-        rows = find(element[file_name])
-        return {**element, label: tf.where(rows >= 0, tf.gather(new, tf.maximum(rows, 0)), element[label])}
+        rows = find(element[file_name_feature])
+        return {
+            **element,
+            label_feature: tf.where(rows >= 0, tf.gather(new, tf.maximum(rows, 0)), element[label_feature]),
+        }
 
     return dataset.map(relabel, num_parallel_calls=tf.data.AUTOTUNE)
 
@@ -113,8 +116,8 @@ def with_targets(
     dataset: tf.data.Dataset,
     targets: TrainingTargets,
     *,
-    file_name: str = "file_name",
-    image: str = "image",
+    file_name_feature: str = "file_name",
+    image_feature: str = "image",
     match: Match = "path",
     ignore_unknown: bool = False,
 ) -> tf.data.Dataset:
@@ -122,11 +125,11 @@ def with_targets(
 
     Parameters
     ----------
-    dataset, file_name, match, ignore_unknown
+    dataset, file_name_feature, match, ignore_unknown
         As for `select_images`.
     targets
         The result of `reassess.training_targets`. Images without a target are dropped.
-    image
+    image_feature
         The feature with the image.
 
     Returns
@@ -147,12 +150,12 @@ def with_targets(
     [[0.5, 0.0, 0.5]]
     """
     check_type(TrainingTargets, targets, value_name="targets", fix="training_targets(...)")
-    find = _make_finder(dataset, targets.selection, file_name, match, ignore_unknown)
-    if image not in dataset.element_spec:
+    find = _make_row_finder(dataset, targets.selection, file_name_feature, match, ignore_unknown)
+    if image_feature not in dataset.element_spec:
         raise DataError(
             "missing-column",
-            f"elements of the dataset have no feature {image}",
-            fix="choose the feature with the image: image=...",
+            f"elements of the dataset have no feature {image_feature}",
+            fix="choose the feature with the image: image_feature=...",
         )
     starts = tf.constant(targets.indptr, tf.int64)
     ids, values = tf.constant(targets.indices, tf.int64), tf.constant(targets.values)
@@ -164,33 +167,35 @@ def with_targets(
             tf.gather(ids, positions)[:, None],
             tf.gather(values, positions),
         )
-        return element[image], target
+        return element[image_feature], target
 
-    pairs = dataset.map(lambda element: (element, find(element[file_name])), num_parallel_calls=tf.data.AUTOTUNE)
+    pairs = dataset.map(
+        lambda element: (element, find(element[file_name_feature])), num_parallel_calls=tf.data.AUTOTUNE
+    )
     return pairs.filter(lambda _, row: row >= 0).map(make_pair, num_parallel_calls=tf.data.AUTOTUNE)
 
 
-def _make_finder(
+def _make_row_finder(
     dataset: Any,
     selection: ImageSelection,
-    file_name: str,
+    file_name_feature: str,
     match: Match,
     ignore_unknown: bool,
     *,
-    batches: bool = False,
-) -> Any:
-    """Create a function from names to positions in a selection; a negative position means none."""
-    check_elements(dataset, file_name, [])
-    if not batches and dataset.element_spec[file_name].shape.rank:
+    is_batched: bool = False,
+) -> Callable[[tf.Tensor], tf.Tensor]:
+    """Create a function from names to positions in a selection; negative for images that are not selected."""
+    check_elements(dataset, file_name_feature, [])
+    if not is_batched and dataset.element_spec[file_name_feature].shape.rank:
         raise DataError(
             "batched", "elements of the dataset are batches", allowed="one image per element",
             fix="select images before batch(...), or call unbatch() first",
         )  # fmt: skip
-    find = make_finder(selection.positions(match), _UNKNOWN_POSITION, match)
+    find = make_position_finder(selection.positions(match), _UNKNOWN_POSITION, match)
     if selection.others is None or ignore_unknown:
         return find
 
-    def find_or_stop(names: tf.Tensor) -> tf.Tensor:
+    def find_positions_or_raise(names: tf.Tensor) -> tf.Tensor:
         rows = find(names)
         images = (*selection.images, *(selection.others or ()))
         with tf.control_dependencies(
@@ -198,4 +203,4 @@ def _make_finder(
         ):
             return tf.identity(rows)
 
-    return find_or_stop
+    return find_positions_or_raise

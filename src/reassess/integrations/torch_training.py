@@ -12,9 +12,9 @@ from reassess.core.image_selection import selection_keys, warn_missing, warn_une
 from reassess.data import resolve_path_or_source
 from reassess.errors import DataError, require_package
 from reassess.formats.files import read_lines
-from reassess.integrations._new_classes import new_class_ids
+from reassess.integrations._new_classes import to_selection_and_class_ids
 
-__all__ = ["CleanTraining", "RelabelledImages", "SelectedImages", "TargetImages", "image_names"]
+__all__ = ["CleanTrainingImages", "RelabelledImages", "SelectedImages", "TargetImages", "image_names"]
 
 with require_package("torch", extra="torchvision", purpose="a subset of a dataset"):
     import torch
@@ -172,7 +172,7 @@ class RelabelledImages(SelectedImages):
     ----------
     dataset
         As for `image_names`; its items are (image, class).
-    classes_of
+    new_class_by_image
         New class of images by name: its id in the dataset, or its name in ``class_to_idx``.
     match
         As for `SelectedImages`.
@@ -196,8 +196,8 @@ class RelabelledImages(SelectedImages):
     [0, 1]
     """
 
-    def __init__(self, dataset: Any, classes_of: Mapping[str, int | str], *, match: Match = "path") -> None:
-        selection, ids = new_class_ids(classes_of, getattr(dataset, "class_to_idx", None))
+    def __init__(self, dataset: Any, new_class_by_image: Mapping[str, int | str], *, match: Match = "path") -> None:
+        selection, ids = to_selection_and_class_ids(new_class_by_image, getattr(dataset, "class_to_idx", None))
         names = image_names(dataset)
         super().__init__(dataset, selection, match=match)
         rows = selection.find(names, match=match)
@@ -265,8 +265,8 @@ class TargetImages(SelectedImages):
         return super().__getitem__(index)[0], torch.from_numpy(self._all_targets.of_rows(self._rows[[index]])[0])
 
 
-class CleanTraining(SelectedImages):
-    """The images of a dataset in a list of file names, in the dataset's order.
+class CleanTrainingImages(SelectedImages):
+    """The subset of a dataset whose file names are in a list, in the dataset's order.
 
     Parameters
     ----------
@@ -305,7 +305,7 @@ class CleanTraining(SelectedImages):
     >>> dataset = FakeData(size=3)
     >>> dataset.samples = [(f"train/n01440764/n01440764_{i}.JPEG", 0) for i in range(3)]
     >>> dataset.classes, dataset.class_to_idx = ["n01440764"], {"n01440764": 0}
-    >>> CleanTraining(dataset, ["n01440764_2.JPEG", "n01440764_0.JPEG"]).samples
+    >>> CleanTrainingImages(dataset, ["n01440764_2.JPEG", "n01440764_0.JPEG"]).samples
     [('train/n01440764/n01440764_0.JPEG', 0), ('train/n01440764/n01440764_2.JPEG', 0)]
 
     Notes

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from reassess.core import LabelSets
 from reassess.errors import require_package
-from reassess.evaluation.class_ranks import check_top_k, count_hits, hit_proportions
+from reassess.evaluation.class_ranks import count_hits, hit_proportions, normalize_top_k
 from reassess.evaluation.streaming import UNSEEN_RANK, index_images, rank_batch
 from reassess.numeric import Proportion
 
@@ -66,7 +66,7 @@ class RealAccuracyMetric(Metric):
         **options: Any,
     ) -> None:
         super().__init__(**options)
-        self.top_k = check_top_k(top_k)
+        self.top_k = normalize_top_k(top_k)
         self.image_index = index_images(labels, images, ignore_unknown=ignore_unknown)
         # A MetricCollection merges metrics whose states are equal after one batch. A NaN is never equal.
         self.add_state("never_equal", torch.tensor(float("nan")), dist_reduce_fx="sum")
@@ -111,7 +111,10 @@ class RealAccuracyMetric(Metric):
             setattr(self, name, getattr(self, name).clone())
 
     def counts(self) -> dict[int, Proportion]:
-        """Return hits among images with a valid class, by k; of this process only, unless synced."""
+        """Return hits among images with a valid class, by k.
+
+        Before torchmetrics synchronises the processes, these are the images of this process only.
+        """
         state = (self.hits if self.image_index is None else self.ranks).cpu().numpy()
         return hit_proportions(
             state if self.image_index is None else self.image_index.count_hits(state, self.top_k), self.top_k

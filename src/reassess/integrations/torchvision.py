@@ -20,7 +20,7 @@ from reassess.data.image_decoding import TooLargeError, open_image
 from reassess.data.image_folders import VALIDATION_FOLDER, find_validation_images
 from reassess.errors import DataError, require_package
 from reassess.evaluation import multi_hot, padded_ids
-from reassess.integrations.torch_training import CleanTraining
+from reassess.integrations.torch_training import CleanTrainingImages
 from reassess.text import join_first
 
 with require_package("torchvision", extra="torchvision", purpose="a dataset of torchvision"):
@@ -30,7 +30,7 @@ with require_package("torchvision", extra="torchvision", purpose="a dataset of t
     from torchvision.datasets import VisionDataset
     from torchvision.datasets.folder import is_image_file
 
-__all__ = ["CleanTraining", "ImageNetReaL", "collate_lists", "load_rgb"]
+__all__ = ["CleanTrainingImages", "ImageNetReaL", "collate_lists", "load_rgb"]
 
 TargetType = Literal["real", "original", "scores"]
 Encoding = Literal["multi-hot", "padded", "list"]
@@ -39,7 +39,10 @@ _Data = TypeVar("_Data", LabelSets, Scores)
 
 
 def load_rgb(file: Any) -> Image.Image:
-    """Load an RGB image from a path or an open file: JPEG, PNG, WebP, BMP, GIF or TIFF, not too large."""
+    """Load an image as RGB, from a path or an open file; raise if it has more than 100 million pixels.
+
+    The formats are JPEG, PNG, WebP, BMP, GIF and TIFF.
+    """
     with open_image(file) as image:
         return image.convert("RGB")
 
@@ -176,7 +179,7 @@ class ImageNetReaL(VisionDataset):
                 "only the validation images have reassessed labels",
                 allowed=f"split={VALIDATION_FOLDER!r}",
                 found=f"split={self.split!r}",
-                fix="for training images, use CleanTraining(ImageFolder(...))",
+                fix="for training images, use CleanTrainingImages(ImageFolder(...))",
             )
         if not self.target_type or not all(kind in _TARGET_TYPES for kind in self.target_type):
             allowed = f"{', '.join(_TARGET_TYPES)}, or a list of them"
@@ -241,13 +244,13 @@ class ImageNetReaL(VisionDataset):
         if kind == "original":
             return int(self._original_ids[index])
         if kind == "scores":
-            return torch.from_numpy(self._score_target(index))
+            return torch.from_numpy(self._make_score_target(index))
         if self.encoding == "list":
             return list(self.targets[index])
         encode = multi_hot if self.encoding == "multi-hot" else padded_ids
         return torch.from_numpy(encode(self.labels, self._rows[[index]])[0])
 
-    def _score_target(self, index: int) -> npt.NDArray[np.float32]:
+    def _make_score_target(self, index: int) -> npt.NDArray[np.float32]:
         """Return the score of each class of an image; float32, shape (classes,)."""
         classes, row = len(self.classes), self._score_rows[index]
         if row >= 0:
@@ -294,7 +297,7 @@ def _read_unless_loaded(source: str | Path | _Data, read: Callable[[str | Path],
 
 
 def _check_imagenet_labels(labels: LabelSets) -> LabelSets:
-    """Raise unless label sets are for ImageNet; return them in ImageNet's classes."""
+    """Raise unless label sets are for ImageNet; return them with class ids in ImageNet's order."""
     if benchmark_of(labels.images) is not IMAGENET:
         raise DataError(
             "different-labels",

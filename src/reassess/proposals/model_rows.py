@@ -87,7 +87,7 @@ def join_model(
             known_images=[] if numbering.are_known else [predictions.images or ()],
             name=name,
         )
-        rows = np.flatnonzero(outcomes.state != UNKNOWN)
+        rows = np.flatnonzero(outcomes.states != UNKNOWN)
         if not rows.size:
             raise _no_known_image_error(outcomes.images, numbering)
         images = np.full(len(outcomes), -1)
@@ -138,7 +138,7 @@ def find_best_pairs(
     is_probabilities = model.score_kind == "probabilities"
 
     largest = LargestValues(max_pairs)
-    for part, values in probability_blocks(predictions, rows[goes_to_raters], is_probabilities=is_probabilities):
+    for part, values in probability_blocks(predictions, rows[goes_to_raters], has_probabilities=is_probabilities):
         part_rows = rows[goes_to_raters][part]
         first[part_rows] = np.take_along_axis(values, top1[part_rows, None], axis=1)[:, 0]
         positions_above = np.flatnonzero(values > largest.above)
@@ -151,7 +151,7 @@ def find_best_pairs(
         DescendingValues(probabilities, positions, is_sent_to_raters.size * width),
     )
     lowest = probabilities[-1] if positions.size else np.inf
-    for part, values in probability_blocks(predictions, rows[~goes_to_raters], is_probabilities=is_probabilities):
+    for part, values in probability_blocks(predictions, rows[~goes_to_raters], has_probabilities=is_probabilities):
         positions_above = np.flatnonzero(values >= lowest)
         row, column = np.divmod(positions_above, classes.size)
         other_positions = model.image_numbers[rows[~goes_to_raters][part]][row] * width + classes[column]

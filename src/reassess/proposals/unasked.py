@@ -12,7 +12,7 @@ from reassess.core.checks import check_unique
 from reassess.core.image_names import match_images
 from reassess.errors import add_error_place
 from reassess.evaluation import Outcomes
-from reassess.evaluation.class_ranks import check_top_k
+from reassess.evaluation.class_ranks import normalize_top_k
 from reassess.evaluation.outcomes import UNKNOWN
 from reassess.evaluation.probabilities import class_probabilities
 from reassess.numeric.arrays import encode_pairs
@@ -70,7 +70,7 @@ def unasked_candidates(
     numbering = ImageNumbers()
     for name, predictions, outcomes in models:
         with add_error_place(name):
-            check_top_k((top_k,), predictions.depth)
+            normalize_top_k((top_k,), predictions.depth)
             predictions = predictions.in_classes(labels.classes)
         rows, pairs = _find_unasked_pairs(predictions, outcomes, labels, scores, top_k)
         with_labels = zip(rows.tolist(), outcomes.label_rows[rows].tolist(), strict=True)
@@ -87,7 +87,7 @@ def _find_unasked_pairs(
     predictions: Predictions, outcomes: Outcomes, labels: LabelSets, scores: Scores | None, top_k: int
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.void]]:
     """Find a model's predicted classes that raters were not asked about, with their rows."""
-    known_rows = np.flatnonzero(outcomes.state != UNKNOWN)
+    known_rows = np.flatnonzero(outcomes.states != UNKNOWN)
     best_classes = outcomes.top1[known_rows, None] if top_k == 1 else predictions.top_classes(top_k, known_rows)[0]
     place, ranks = np.nonzero(best_classes >= 0)
     rows, class_ids = known_rows[place], best_classes[place, ranks]

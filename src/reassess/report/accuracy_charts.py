@@ -8,7 +8,7 @@ from reassess.comparison import Comparison, Difference, Findings, PairedHits
 from reassess.core.labels import DEFAULT_LABEL_SET_NAME
 from reassess.errors import Missing
 from reassess.evaluation import CountsBySize
-from reassess.evaluation.evaluation_words import label_set_heading
+from reassess.evaluation.evaluation_words import shorten_label_set_name
 from reassess.evaluation.result import NONE_SCORED
 from reassess.numeric import Proportion
 from reassess.report.accuracy_figures import MAX_NAMED_MODELS, ModelPoint, plot_leaderboard, plot_scatter
@@ -43,14 +43,14 @@ def scatter_chart(findings: Findings) -> Chart | Missing:
     """Create a scatter chart of accuracy by reassessed labels (y) against accuracy by original labels (x)."""
     points, rows = [], []
     for model, result in findings.evaluations.items():
-        original, real = result.original_accuracy(1), result.real.get(1)
+        original, real = result.original_accuracy_at(1), result.real_accuracy.get(1)
         original_mark, real_mark = proportion_mark(original), proportion_mark(real)
         if original_mark is not None and real_mark is not None:
             points.append(ModelPoint(name=model, original_accuracy=original_mark, reassessed_accuracy=real_mark))
             rows.append([model, *proportion_cells(original), *proportion_cells(real)])
     if not points:
         return Missing(f"no model has both accuracies: original labels are missing, or {NONE_SCORED}")
-    label_set = label_set_heading(findings.labels.title)
+    label_set = shorten_label_set_name(findings.labels.title)
     columns = {"model": TEXT}
     for heading in ("original", label_set):
         columns |= {
@@ -88,18 +88,18 @@ def difference_chart(findings: Findings) -> Chart | Missing:
     pairs = select_pairs(findings)
     if isinstance(pairs, Missing):
         return pairs
-    rows, label_set = [], label_set_heading(findings.labels.title)
+    rows, label_set = [], shorten_label_set_name(findings.labels.title)
     series: dict[str, list[Mark | None]] = {label_set: [], "original": []}
     for i, pair in enumerate(pairs):
         if i < MAX_DRAWN:
-            series[label_set].append(_difference_mark(pair.real))
-            series["original"].append(_difference_mark(pair.original))
+            series[label_set].append(_difference_mark(pair.real_hits))
+            series["original"].append(_difference_mark(pair.original_hits))
         rows += [
-            [pair.a, pair.b, *row]
+            [pair.model_a, pair.model_b, *row]
             for name, difference in pair.differences_by_name.items()
             for row in _difference_rows(name, difference)
         ]
-    groups = [_format_pair(pair.a, pair.b) for pair in pairs[:MAX_DRAWN]]
+    groups = [_format_pair(pair.model_a, pair.model_b) for pair in pairs[:MAX_DRAWN]]
     series = {name: marks for name, marks in series.items() if any(marks)}
     axis = "difference in top-1 accuracy, points"
     columns = {"a": TEXT, "b": TEXT, "labels": TEXT, "a - b, points": POINTS, "95 %": POINTS, "p": P_VALUE}
@@ -123,7 +123,7 @@ def _difference_rows(name: str, difference: Difference) -> Iterator[list[Cell]]:
     only = [difference.n_only_a, difference.n_only_b] if isinstance(difference, PairedHits) else [None, None]
     yield [
         name,
-        to_percent(difference.difference),
+        to_percent(difference.mean_difference),
         interval_to_percent(difference.interval),
         difference.p_value,
         *only,
@@ -131,14 +131,16 @@ def _difference_rows(name: str, difference: Difference) -> Iterator[list[Cell]]:
     ]
     if difference.standard_deviation is not None:
         with_raters = interval_to_percent(difference.raters_interval), difference.raters_p_value
-        yield [f"{name}, raters resampled", to_percent(difference.difference), *with_raters, *only, difference.n]
+        yield [f"{name}, raters resampled", to_percent(difference.mean_difference), *with_raters, *only, difference.n]
 
 
 def _difference_mark(difference: Difference | None) -> Mark | None:
     """Return a difference and its interval, in points; the interval includes the raters' uncertainty if it is known."""
-    if difference is None or difference.difference is None:
+    if difference is None or difference.mean_difference is None:
         return None
-    return Mark(100 * difference.difference, interval_to_percent(difference.raters_interval or difference.interval))
+    return Mark(
+        100 * difference.mean_difference, interval_to_percent(difference.raters_interval or difference.interval)
+    )
 
 
 def label_count_chart(findings: Findings) -> Chart | Missing:
@@ -159,7 +161,7 @@ def label_count_chart(findings: Findings) -> Chart | Missing:
         model: [proportion_mark(_sum_hits(results, label_counts)) for label_counts in label_count_groups]
         for model, results in drawn_results.items()
     }
-    label_set = label_set_heading(findings.labels.title)
+    label_set = shorten_label_set_name(findings.labels.title)
     columns = {"model": TEXT, "valid classes": COUNT, f"{label_set} top-1 %": PERCENT, "95 %": PERCENT, "hits": COUNT}
     numbers = make_table(
         "label-count",
@@ -216,19 +218,26 @@ def leaderboard_chart(findings: Findings) -> Chart | Missing:
     )
     rows: list[list[Cell]] = []
     for placement in placements:
-        entry, expected = placement.entry, placement.expected
+        entry, expected = placement.model_row, placement.expected_accuracy
         ranks = entry.real, placement.real_rank, entry.original, placement.original_rank, placement.n_rows
         expectation: list[Cell] = [None] * 3
         if expected is not None:
-            expectation = [expected.real, (expected.low, expected.high), expected.residual]
+            expectation = [expected.real_accuracy, (expected.interval_low, expected.interval_high), expected.residual]
         rows.append([entry.model, *ranks, *expectation])
     # Not a dictionary: label sets named 95 have a column "95 %", and so does the interval.
     columns = (
-        *(Column("model"), Column(f"{label_set_heading(findings.labels.title)} %", PERCENT), Column("rank", COUNT)),
+        *(
+            Column("model"),
+            Column(f"{shorten_label_set_name(findings.labels.title)} %", PERCENT),
+            Column("rank", COUNT),
+        ),
         *(Column("original %", PERCENT), Column("original rank", COUNT), Column("of", COUNT)),
-        *(Column(f"expected {label_set_heading(findings.trend.board.label_set)} %", PERCENT), Column("95 %", PERCENT)),
+        *(
+            Column(f"expected {shorten_label_set_name(findings.trend.leaderboard.label_set)} %", PERCENT),
+            Column("95 %", PERCENT),
+        ),
         Column("above expected, points", POINTS),
     )
     numbers = Table("leaderboard", "Models of this report among published models", columns, rows)
-    note = " ".join(f"{placement.entry}: {placement.caveat}." for placement in placements if placement.caveat)
+    note = " ".join(f"{placement.model_row}: {placement.caveat}." for placement in placements if placement.caveat)
     return Chart(draw, SQUARE_SIZE, numbers, note)

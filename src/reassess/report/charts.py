@@ -67,11 +67,14 @@ def preference_chart(findings: Findings) -> Chart | Missing:
     bars: dict[str, PreferenceCounts] = {}
     for preference in findings.preferences:
         for classes, part in {"all": preference.total, **preference.by_group}.items():
-            for vote_source, verdicts in {"scores": part.by_scores, "only raters": part.by_raters}.items():
+            for vote_source, verdicts in {
+                "scores": part.preferences_by_scores,
+                "only raters": part.preferences_by_rater_scores,
+            }.items():
                 if verdicts is None:
                     continue
                 share = verdicts.model_share
-                counts = part.n_images, share.n, verdicts.n_model, verdicts.n_ties, verdicts.n_label
+                counts = part.n_images, share.n, verdicts.n_prefer_model, verdicts.n_ties, verdicts.n_prefer_original
                 preferred = to_percent(share.value), interval_to_percent(share.interval)
                 rows.append([preference.model, classes, vote_source, *counts, *preferred])
                 if classes == "all" and len(bars) < MAX_DRAWN:
@@ -79,9 +82,9 @@ def preference_chart(findings: Findings) -> Chart | Missing:
     if not any(verdicts.model_share.n for verdicts in bars.values()):
         return Missing("raters were not asked about any class that a model predicts instead of the original label")
     parts = {
-        "the model's class": [verdicts.n_model for verdicts in bars.values()],
+        "the model's class": [verdicts.n_prefer_model for verdicts in bars.values()],
         "tie": [verdicts.n_ties for verdicts in bars.values()],
-        "the original label": [verdicts.n_label for verdicts in bars.values()],
+        "the original label": [verdicts.n_prefer_original for verdicts in bars.values()],
     }
     columns = {"model": TEXT, "classes": TEXT, "by": TEXT, "differ": COUNT, "compared": COUNT}
     columns |= {"for the model": COUNT, "tie": COUNT, "for the label": COUNT}
@@ -94,48 +97,49 @@ def preference_chart(findings: Findings) -> Chart | Missing:
 
 def bias_chart(findings: Findings) -> Chart | Missing:
     """Create a chart of how often a model picks the original label although other classes are valid too."""
-    if isinstance(findings.biases, Missing):
-        return findings.biases
+    if isinstance(findings.labelling_biases, Missing):
+        return findings.labelling_biases
     rows: list[list[Cell]] = []
-    for bias in findings.biases:
+    for bias in findings.labelling_biases:
         for classes, part in {"all": bias.total, **bias.by_group}.items():
-            favourite = None if part.raters_favourite is None else to_percent(part.raters_favourite.value)
+            favourite = None if part.raters_favourite_share is None else to_percent(part.raters_favourite_share.value)
             compared_with = to_percent(part.chance_share), part.p_value, favourite
-            rows.append([bias.model, classes, *proportion_cells(part.by_model), *compared_with])
+            rows.append([bias.model, classes, *proportion_cells(part.model_share), *compared_with])
     columns = {"model": TEXT, "classes": TEXT, "original label picked, %": PERCENT, "95 %": PERCENT, "picked": COUNT}
     columns |= {"images": COUNT, "by chance, %": PERCENT, "p": P_VALUE, "by the raters' favourite, %": PERCENT}
     numbers = make_table("labelling-bias", "How often the original label is picked", columns, rows)
-    drawn_biases = [bias.total for bias in findings.biases[:MAX_DRAWN]]
-    marks = {"the model": [proportion_mark(part.by_model) for part in drawn_biases]}
-    if any(part.raters_favourite for part in drawn_biases):
+    drawn_biases = [bias.total for bias in findings.labelling_biases[:MAX_DRAWN]]
+    marks = {"the model": [proportion_mark(part.model_share) for part in drawn_biases]}
+    if any(part.raters_favourite_share for part in drawn_biases):
         marks["the raters' favourite"] = [
-            None if part.raters_favourite is None else proportion_mark(part.raters_favourite) for part in drawn_biases
+            None if part.raters_favourite_share is None else proportion_mark(part.raters_favourite_share)
+            for part in drawn_biases
         ]
     intervals = Intervals(
         groups=[
-            f"{shorten(bias.model, _HALF_NAME_LENGTH)}: {count_noun(part.by_model.n, 'image')}"
-            for bias, part in zip(findings.biases, drawn_biases, strict=False)
+            f"{shorten(bias.model, _HALF_NAME_LENGTH)}: {count_noun(part.model_share.n, 'image')}"
+            for bias, part in zip(findings.labelling_biases, drawn_biases, strict=False)
         ],
         series=marks,
         axis_title="original label picked among the valid classes, %",
         number_format=".1f",
         chance_markers=([to_percent(part.chance_share) for part in drawn_biases], "any valid class at random"),
     )
-    return make_interval_chart(intervals, numbers, hidden_items_note(len(findings.biases)))
+    return make_interval_chart(intervals, numbers, hidden_items_note(len(findings.labelling_biases)))
 
 
 def _curve_chart(findings: Findings) -> Chart | Missing:
     """Create a chart of precision and recall of the scores that made the labels."""
-    if isinstance(findings.curves, Missing):
-        return findings.curves
+    if isinstance(findings.precision_recall_curves, Missing):
+        return findings.precision_recall_curves
     rows = []
-    for measured in findings.curves:
+    for measured in findings.precision_recall_curves:
         curve = measured.curve
         values = curve.thresholds, curve.precision, curve.recall, curve.n_kept
         rows += [[measured.name, *row] for row in zip(*(column.tolist() for column in values), strict=True)]
     columns = {"scores": TEXT, "threshold": SHARE, "precision": SHARE, "recall": SHARE, "kept": COUNT}
     numbers = make_table("curve", "Precision and recall of the labels", columns, rows)
-    draw = partial(plot_curves, curves=findings.curves)
+    draw = partial(plot_curves, curves=findings.precision_recall_curves)
     return Chart(draw, SQUARE_SIZE, numbers)
 
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from reassess.comparison import Findings
 from reassess.comparison.taxonomy import ERROR_KIND_NAMES, ERROR_KINDS
 from reassess.core import Classes
-from reassess.evaluation import MISTAKE_KINDS, ImageSheet, image_sheet, invalid_kinds
+from reassess.evaluation import MISTAKE_KINDS, ImageSheet, image_sheet, kinds_of_invalid_classes
 from reassess.evaluation.evaluation_words import PREDICTION_NAMES, format_score
 from reassess.report.gallery import Card, CardEntry, CardLine, Gallery, Thumbnails
 from reassess.report.page import UNKNOWN_CLASS_NAME
@@ -131,7 +131,7 @@ def make_cards(findings: Findings, rows: Sequence[int]) -> list[MistakeCard]:
 
 def _is_disputed(sheet: ImageSheet, predicted_ids: set[int]) -> bool:
     """Return whether raters disagree about a class of the card; without votes, the scores decide."""
-    class_ids = {*(sheet.valid or ()), sheet.original, *predicted_ids}
+    class_ids = {*(sheet.valid_class_ids or ()), sheet.original_class_id, *predicted_ids}
     for candidate in sheet.candidates or ():
         if candidate.class_id not in class_ids:
             continue
@@ -154,7 +154,9 @@ def _find_mistake_kinds(findings: Findings, rows: npt.NDArray[np.int64]) -> npt.
     panel, classes = findings.panel, findings.labels.classes
     experts = None if findings.experts is None else findings.experts.in_classes(classes)
     images = [panel.images[row] for row in rows.tolist()]
-    return invalid_kinds(images, panel.top1[:, rows].T, rated.in_classes(classes), experts, match=panel.match)
+    return kinds_of_invalid_classes(
+        images, panel.top1[:, rows].T, rated.in_classes(classes), experts, match=panel.match
+    )
 
 
 def make_mistake_gallery(
@@ -198,7 +200,7 @@ def _write_intro(choice: ImageChoice, n_images: int) -> str:
 def _make_card(mistake_card: MistakeCard, classes: Classes, threshold: float) -> Card:
     sheet, get_class_name = mistake_card.sheet, classes.label
     descriptions = _describe_votes(sheet, threshold)
-    valid, original = sheet.valid or (), sheet.original
+    valid, original = sheet.valid_class_ids or (), sheet.original_class_id
 
     def get_name(class_id: int) -> str:
         return get_class_name(class_id) if class_id >= 0 else UNKNOWN_CLASS_NAME

@@ -132,7 +132,7 @@ def _class_rows(result: Evaluation) -> list[list[Any]]:
     for valid, predicted, times in part.confusions:
         confusion_by_class.setdefault(valid, (predicted, times))
     rows = []
-    for i, images, hits, predictions in part.count_rows:
+    for i, images, hits, predictions in part.class_counts:
         counts = images, hits, round(100 * hits / images, 2), predictions
         rows.append([i, i, *counts, *confusion_by_class.get(i, (None, None))])
     return rows

@@ -8,13 +8,13 @@ from reassess.comparison import Comparison, Findings
 from reassess.comparison.comparison_words import (
     DIFFERENCE_EXPLANATION,
     HOLM_EXPLANATION,
-    different_images_in_words,
+    describe_different_images,
+    describe_images_not_shared,
+    describe_largest_difference,
+    describe_lead_probability,
+    describe_significant_differences,
     explain_label_uncertainty,
     explain_rank_intervals,
-    gaps_in_words,
-    largest_difference_in_words,
-    lead_probability_in_words,
-    not_shared_in_words,
 )
 from reassess.comparison.taxonomy import ERROR_KIND_NAMES
 from reassess.errors import Missing
@@ -22,12 +22,12 @@ from reassess.evaluation import Evaluation
 from reassess.evaluation.evaluation_words import (
     FIX_CLASS_LIST,
     MISTAKE_NAMES,
-    class_list_in_words,
-    class_names_hint,
-    label_set_heading,
-    missing_parts_in_words,
+    describe_class_list,
+    describe_missing_class_names,
+    describe_missing_results,
+    shorten_label_set_name,
 )
-from reassess.evaluation.result import NONE_SCORED, ceiling_in_words, not_scored_in_words
+from reassess.evaluation.result import NONE_SCORED, describe_images_not_scored, describe_soft_accuracy_ceiling
 from reassess.report.chart import (
     COUNT,
     P_VALUE,
@@ -88,7 +88,7 @@ _CHART_SECTIONS = {
 
 def _make_accuracy_section(findings: Findings, scatter: Chart | Missing) -> Section:
     """Make the section with the accuracies of all models."""
-    uncertainty, label_set = findings.uncertainty, label_set_heading(findings.labels.title)
+    uncertainty, label_set = findings.uncertainty, shorten_label_set_name(findings.labels.title)
     columns = {"model": TEXT}
     for k in findings.top_k:
         columns |= {f"{label_set} top-{k} %": PERCENT, f"{label_set} top-{k} 95 %": PERCENT}
@@ -109,15 +109,15 @@ def _make_accuracy_section(findings: Findings, scatter: Chart | Missing) -> Sect
             " they cover the choice of images and of raters."
         )
     notes = [
-        *map(as_sentence, different_images_in_words(findings.panel)),
+        *map(as_sentence, describe_different_images(findings.panel)),
         *_describe_class_lists(findings),
         *_describe_images_not_scored(findings),
     ]
-    if ceiling := ceiling_in_words(findings.evaluations.values()):
+    if ceiling := describe_soft_accuracy_ceiling(findings.evaluations.values()):
         notes.append(f"Soft: the mean probability that the first class is valid; {ceiling}.")
-    notes += map(as_sentence, missing_parts_in_words(findings.evaluations))
+    notes += map(as_sentence, describe_missing_results(findings.evaluations))
     notes.append(" ".join(map(as_sentence, explain_label_uncertainty(uncertainty))))
-    if missing_names := class_names_hint(findings.benchmark, findings.classes):
+    if missing_names := describe_missing_class_names(findings.benchmark, findings.classes):
         notes.append(as_sentence(missing_names))
     if isinstance(scatter, Missing):
         notes.append(f"No chart of both accuracies: {scatter}.")
@@ -132,21 +132,21 @@ def _make_accuracy_section(findings: Findings, scatter: Chart | Missing) -> Sect
 def _accuracy_cells(model: str, result: Evaluation, findings: Findings) -> list[Cell]:
     cells: list[Cell] = [model]
     for k in findings.top_k:
-        part = result.real.get(k)
+        part = result.real_accuracy.get(k)
         cells += [None, None] if part is None else [to_percent(part.value), interval_to_percent(part.interval)]
         if k == 1 and not isinstance(findings.uncertainty, Missing):
             cells.append(interval_to_percent(findings.uncertainty.accuracy_interval(model)))
-    by_original = [result.original_accuracy(k) for k in findings.top_k]
-    by_original.append((result.original_scored or {}).get(1))
+    by_original = [result.original_accuracy_at(k) for k in findings.top_k]
+    by_original.append((result.original_accuracy_on_scored or {}).get(1))
     cells += [None if part is None else to_percent(part.value) for part in by_original]
-    soft = None if result.soft is None else result.soft.accuracy
-    return [*cells, soft, result.recall_at_size, result.scored, result.images - result.scored]
+    soft = None if result.soft_accuracy is None else result.soft_accuracy.accuracy
+    return [*cells, soft, result.recall_at_size, result.n_scored, result.n_images - result.n_scored]
 
 
 def _describe_class_lists(findings: Findings) -> Iterator[str]:
     """Describe models whose ids are from another class list."""
     for model, class_list in findings.class_lists.items():
-        text = f"{class_list_in_words(class_list, findings.classes)}\nfix: {_CLASS_LIST_FIX}"
+        text = f"{describe_class_list(class_list, findings.classes)}\nfix: {_CLASS_LIST_FIX}"
         yield f"{model}: " + "; ".join(" ".join(line.split()) for line in text.splitlines()) + "."
 
 
@@ -154,7 +154,7 @@ def _describe_images_not_scored(findings: Findings) -> Iterator[str]:
     """Count images that are not scored; models with the same counts share a sentence."""
     models: dict[str, list[str]] = {}
     for model, result in findings.evaluations.items():
-        if counts := not_scored_in_words(result):
+        if counts := describe_images_not_scored(result):
             models.setdefault(counts, []).append(model)
     for counts, names in models.items():
         yield f"{counts}." if len(names) == len(findings.models) else f"{join_and(names)}: {counts}."
@@ -172,16 +172,16 @@ def _make_comparison_section(findings: Findings, chart: Chart | Missing) -> Sect
         pairs = count_noun(n_more, "more pair of neighbours is", "more pairs of neighbours are")
         paragraphs.append(f"{pairs} in the table of ranks.")
     if len(ranking) > 2 and ranking.ranks[-1] > 1:
-        paragraphs.append(f"{largest_difference_in_words(findings.compare(ranking.models[0], ranking.models[-1]))}.")
+        paragraphs.append(f"{describe_largest_difference(findings.compare(ranking.models[0], ranking.models[-1]))}.")
     if ranking.gaps is not None and ranking.gaps.n_pairs > 1:
-        paragraphs += map(as_sentence, gaps_in_words(ranking, max_pairs=1))
+        paragraphs += map(as_sentence, describe_significant_differences(ranking, max_pairs=1))
     notes = [
         f"On the {len(findings.panel.images):,} images that all models share. {DIFFERENCE_EXPLANATION}. A difference "
         "is "
         "significant if its interval (with raters resampled, if available) excludes 0, and its p-value, corrected by "
         "Holm for all pairs of models, is below 0.05."
     ]
-    notes += [f"{text}." for text in not_shared_in_words(findings.panel)]
+    notes += [f"{text}." for text in describe_images_not_shared(findings.panel)]
     if len(findings.models) == 2:
         return Section(key=key, title=title, paragraphs=paragraphs, charts=[chart], notes=notes)
     notes.append(f"Rank, 95 %: {explain_rank_intervals(ranking)}. {HOLM_EXPLANATION}.")
@@ -194,7 +194,7 @@ def _format_verdict(pair: Comparison, findings: Findings) -> str:
     verdict = re.sub("^no significant", "No significant", pair.verdict)  # other verdicts begin with a name
     if isinstance(findings.uncertainty, Missing):
         return f"{verdict}."
-    return f"{verdict}; {lead_probability_in_words(pair, findings.uncertainty)}."
+    return f"{verdict}; {describe_lead_probability(pair, findings.uncertainty)}."
 
 
 def _make_rank_table(findings: Findings) -> Table:
@@ -207,9 +207,9 @@ def _make_rank_table(findings: Findings) -> Table:
         ranking.ranks.tolist(),
         intervals,
         by_original,
-        [*(pair.real.holm_p_value for pair in ranking.neighbours), None],
+        [*(pair.real_hits.holm_p_value for pair in ranking.neighbours), None],
     )
-    rank = f"rank by {label_set_heading(findings.labels.title)}"
+    rank = f"rank by {shorten_label_set_name(findings.labels.title)}"
     forms = {"model": TEXT, rank: COUNT, "95 %": COUNT, "rank by original": COUNT, "Holm p": P_VALUE}
     return make_table("ranks", "Ranks", forms, list(zip(*columns, strict=True)))
 
@@ -265,7 +265,7 @@ def _make_label_error_section(findings: Findings) -> Section:
     """Make the section on predictions that are wrong by the original label but valid by the label sets."""
     if not findings.panel.is_scored.any():
         return make_missing_section("label-errors", "Label errors", Missing(NONE_SCORED))
-    label_set = label_set_heading(findings.labels.title)
+    label_set = shorten_label_set_name(findings.labels.title)
     text = (
         "A model's first class may differ from the original label and still be valid: the original label is wrong, or "
         "one of several valid classes. Such a mistake by original labels is an error of the label, not of the model."
@@ -276,8 +276,8 @@ def _make_label_error_section(findings: Findings) -> Section:
     for model, result in findings.evaluations.items():
         part, all_images, scored = (
             result.label_errors,
-            result.original_accuracy(1),
-            (result.original_scored or {}).get(1),
+            result.original_accuracy_at(1),
+            (result.original_accuracy_on_scored or {}).get(1),
         )
         if part is None or all_images is None or scored is None:
             continue

@@ -4,12 +4,12 @@ from collections.abc import Iterator, Sequence
 from importlib.resources import files
 
 from reassess.comparison import Findings
-from reassess.comparison.comparison_words import DIFFERENCE_EXPLANATION, different_images_in_words
+from reassess.comparison.comparison_words import DIFFERENCE_EXPLANATION, describe_different_images
 from reassess.comparison.differences import Difference
 from reassess.comparison.taxonomy import ERROR_KIND_NAMES, ERROR_KINDS
 from reassess.errors import Missing
-from reassess.evaluation.evaluation_words import label_set_heading, missing_parts_in_words
-from reassess.evaluation.result import ceiling_in_words, not_scored_in_words
+from reassess.evaluation.evaluation_words import describe_missing_results, shorten_label_set_name
+from reassess.evaluation.result import describe_images_not_scored, describe_soft_accuracy_ceiling
 from reassess.numeric.bootstrap import LOWEST_NORMAL_P
 from reassess.report.accuracy_charts import select_pairs
 from reassess.report.chart import (
@@ -88,7 +88,7 @@ def _format_model_short(findings: Findings, model: str) -> str:
 
 
 def _make_accuracy_table(findings: Findings) -> Table:
-    label_set, uncertainty = label_set_heading(findings.labels.title), findings.uncertainty
+    label_set, uncertainty = shorten_label_set_name(findings.labels.title), findings.uncertainty
     columns = {"model": TEXT}
     for k in findings.top_k:
         columns |= {f"{label_set} top-{k} %": PERCENT, f"top-{k}, 95 %": PERCENT}
@@ -100,14 +100,14 @@ def _make_accuracy_table(findings: Findings) -> Table:
         result = findings.evaluations[model]
         cells: list[Cell] = [_format_model(findings, model)]
         for k in findings.top_k:
-            part = result.real.get(k)
+            part = result.real_accuracy.get(k)
             cells += [None, None] if part is None else [to_percent(part.value), interval_to_percent(part.interval)]
         if not isinstance(uncertainty, Missing):
             cells.append(interval_to_percent(uncertainty.accuracy_interval(model)))
-        by_original = (result.original_accuracy(k) for k in findings.top_k)
+        by_original = (result.original_accuracy_at(k) for k in findings.top_k)
         cells += [None if part is None else to_percent(part.value) for part in by_original]
-        soft = None if result.soft is None else result.soft.accuracy
-        rows.append([*cells, soft, result.scored, result.images - result.scored])
+        soft = None if result.soft_accuracy is None else result.soft_accuracy.accuracy
+        rows.append([*cells, soft, result.n_scored, result.n_images - result.n_scored])
     return make_table("accuracy", "Accuracy", columns, rows)
 
 
@@ -116,14 +116,14 @@ def _make_difference_table(findings: Findings) -> Table | None:
     pairs = select_pairs(findings)
     if isinstance(pairs, Missing):
         return None
-    label_set = label_set_heading(findings.labels.title)
+    label_set = shorten_label_set_name(findings.labels.title)
     columns = {"difference, points": TEXT}
     for name in (label_set, "original", "change"):
         columns |= {name: POINTS, f"{name}, 95 %": POINTS, f"{name}, Holm p": P_VALUE}
     rows: list[list[Cell]] = []
     for pair in pairs[: _MAX_MODELS - 1]:
-        names = (_format_model_short(findings, model) for model in (pair.a, pair.b))
-        parts = (pair.real, pair.original, pair.change)
+        names = (_format_model_short(findings, model) for model in (pair.model_a, pair.model_b))
+        parts = (pair.real_hits, pair.original_hits, pair.accuracy_change)
         rows.append([" minus ".join(names), *(cell for part in parts for cell in _significance_cells(part))])
     return make_table("differences", "Differences between models, on the same images", columns, rows)
 
@@ -132,7 +132,7 @@ def _significance_cells(difference: Difference | None) -> tuple[Cell, Cell, Cell
     if difference is None:
         return None, None, None
     interval = interval_to_percent(difference.raters_interval or difference.interval)
-    return to_percent(difference.difference), interval, difference.final_p_value
+    return to_percent(difference.mean_difference), interval, difference.final_p_value
 
 
 def _make_mistake_table(findings: Findings) -> Table | None:
@@ -141,7 +141,7 @@ def _make_mistake_table(findings: Findings) -> Table | None:
     models = findings.models[:_MAX_MODELS]
     counts = {model: by_model[model].counts for model in models}
     kinds = [kind for kind in ERROR_KINDS if any(counts[model][kind] for model in models)]
-    label_set = label_set_heading(findings.labels.title)
+    label_set = shorten_label_set_name(findings.labels.title)
     columns = {"model": TEXT, "mistakes by original labels": COUNT, f"correct by {label_set}": COUNT}
     columns |= {f"mistakes by {label_set}": COUNT} | {ERROR_KIND_NAMES[kind]: COUNT for kind in kinds}
     rows: list[list[Cell]] = []
@@ -158,7 +158,7 @@ def _make_notes(findings: Findings) -> Iterator[str]:
     panel, labels, uncertainty = findings.panel, findings.labels, findings.uncertainty
     if (hidden := len(findings.models) - _MAX_MODELS) > 0:
         yield f"The {_MAX_MODELS} best of {len(findings.models):,} models; {hidden:,} more are not shown."
-    label_set = label_set_heading(labels.title)
+    label_set = shorten_label_set_name(labels.title)
     yield (
         f"Labels: {labels.title}, {labels.indices.size:,} valid classes on {len(labels):,} images, "
         f"{labels.empty_images:,} of them without a valid class, so not scored. Top-k accuracy: share of scored images "
@@ -182,13 +182,13 @@ def _make_notes(findings: Findings) -> Iterator[str]:
         f"{label_set}: first "
         "classes that are not valid, on scored images; each has the first kind that applies."
     )
-    if ceiling := ceiling_in_words(findings.evaluations.values()):
+    if ceiling := describe_soft_accuracy_ceiling(findings.evaluations.values()):
         yield f"Soft: the mean probability that the first class is valid; {ceiling}."
     evaluations = {model: findings.evaluations[model] for model in findings.models[:_MAX_MODELS]}
-    yield from map(as_sentence, different_images_in_words(panel))
+    yield from map(as_sentence, describe_different_images(panel))
     not_scored = merge_equal_texts(
-        {_format_model(findings, model): not_scored_in_words(result) for model, result in evaluations.items()}
+        {_format_model(findings, model): describe_images_not_scored(result) for model, result in evaluations.items()}
     )
     if text := "; ".join(part.removeprefix("all files: ") for part in not_scored):
         yield f"{text}."
-    yield from map(as_sentence, missing_parts_in_words(evaluations))
+    yield from map(as_sentence, describe_missing_results(evaluations))

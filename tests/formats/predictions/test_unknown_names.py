@@ -124,9 +124,9 @@ def test_ranks_and_hits_equal_slow_reference(
         for row, valid in zip(ids, sets, strict=True)
     ]
 
-    assert outcomes.rank.tolist() == ranks
+    assert outcomes.best_ranks.tolist() == ranks
     assert outcomes.top1.tolist() == [row[0] for row in ids]
-    for top, part in evaluate(predictions, labels, top_k=range(1, k + 1)).real.items():
+    for top, part in evaluate(predictions, labels, top_k=range(1, k + 1)).real_accuracy.items():
         assert (part.hits, part.n) == (sum(rank < top for rank in ranks), len(rows))
 
 

@@ -81,7 +81,7 @@ def compare(
         if output is not None:
             comparison_table(findings).write(output, force=call.force)
         if details is not None:
-            pairs = [(pair.a, pair.b) for pair in findings.pairs]
+            pairs = [(pair.model_a, pair.model_b) for pair in findings.comparisons]
             write_table(details, disagreements_table(findings.panel, pairs, findings.classes), force=call.force)
     call.suggest_command("report", *copy_shared_arguments(files), "-o", find_unused_path("report.html"))
     if call.json:

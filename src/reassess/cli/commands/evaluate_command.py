@@ -27,17 +27,17 @@ from reassess.cli.tables.evaluate_table import (
     print_evaluations,
     to_json,
 )
-from reassess.comparison import ModelOrders, compare_orders, select_common_images
+from reassess.comparison import ModelOrders, compare_orders, select_common_images_if_different
 from reassess.core import Benchmark
 from reassess.errors import DataError, Missing, add_error_place
 from reassess.evaluation import (
     ClassList,
-    Exclusion,
+    ExclusionEffect,
     Outcomes,
-    compare_exclusions,
+    compare_with_exclusion,
+    describe_rated_images,
     find_class_list,
     outcomes_table,
-    rated_images_in_words,
     sort_by_accuracy,
     summarize,
     summarize_verdicts,
@@ -143,7 +143,7 @@ def evaluate(
                 original=inputs.original,
                 scores=inputs.scores,
                 experts=inputs.experts,
-                reviewed=inputs.reviewed_labels,
+                multi_labels=inputs.reviewed_labels,
             )
             write_table(details, table, force=call.force)
     next_words = (
@@ -159,7 +159,7 @@ def evaluate(
     print_evaluations(call, results, by)
     match = inputs.benchmark.match or "path"
     if len(labels) < 2 and (
-        unrated := rated_images_in_words(inputs.labels, inputs.original, inputs.scores, match=match)
+        unrated := describe_rated_images(inputs.labels, inputs.original, inputs.scores, match=match)
     ):
         call.print_line(unrated)
     if excluded is not None:
@@ -192,7 +192,7 @@ def _evaluate_models(
     results: dict[LabelSetKey, EvaluationsByFile] = {key: {} for key in inputs.label_sets}
     outcomes: dict[LabelSetKey, dict[str, Outcomes]] = {key: {} for key in inputs.label_sets}
     class_lists: dict[str, ClassList | None] = {}
-    effects: dict[LabelSetKey, dict[str, dict[int, Exclusion]]] = {key: {} for key in inputs.label_sets}
+    effects: dict[LabelSetKey, dict[str, dict[int, ExclusionEffect]]] = {key: {} for key in inputs.label_sets}
     join_arguments = inputs.join_arguments(call)
     for file, predictions in iter_predictions(call, files, inputs):
         class_lists[file] = None
@@ -204,7 +204,7 @@ def _evaluate_models(
                 outcomes[key][file] = remaining
                 results[key][file] = judge(remaining)
                 if excluded is not None:
-                    effects[key][file] = compare_exclusions(judge(outcome), results[key][file])
+                    effects[key][file] = compare_with_exclusion(judge(outcome), results[key][file])
                 class_lists[file] = class_lists[file] or find_class_list(outcome, sets, inputs.original)
         warn_if_other_class_list(file, class_lists[file], inputs.labels.classes, depth=2)
     last = next(reversed(outcomes.values()))
@@ -236,7 +236,7 @@ def _rank_on_common_images(
         return None
     rankings: dict[LabelSetKey, EvaluationsByFile] = {}
     for key, of_models in outcomes.items():
-        common = select_common_images(of_models)
+        common = select_common_images_if_different(of_models)
         if common is None or isinstance(common, Missing):
             return common
         judge = partial(

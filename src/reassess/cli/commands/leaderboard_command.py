@@ -11,7 +11,7 @@ from reassess.cli.help_pages import Command
 from reassess.cli.options import ParsedType, benchmark_option, output_option
 from reassess.cli.part_inputs import PartReader
 from reassess.cli.tables.leaderboard_table import OriginalLabelAccuracy, leaderboard_table, print_leaderboard, to_json
-from reassess.comparison import fit_trend, measure_original_labels, place_models
+from reassess.comparison import fit_trend, measure_original_label_accuracy, place_models
 from reassess.core import IMAGENET, Benchmark, Leaderboard, LeaderboardRow
 from reassess.formats import read_leaderboard
 from reassess.formats.result_files import RESULT_SUFFIXES
@@ -131,7 +131,7 @@ def _measure_original_labels(call: Call, benchmark: Benchmark) -> OriginalLabelA
     if labels is None or original is None:
         return None
     parts = reader.join_parts()
-    accuracy = measure_original_labels(parts["labels"].evaluation_labels, parts["original"])
+    accuracy = measure_original_label_accuracy(parts["labels"].evaluation_labels, parts["original"])
     if accuracy.value is None:
         return None
     source = " by ".join(str(benchmark.sources.get(part, reader.files[part])) for part in ("original", "labels"))

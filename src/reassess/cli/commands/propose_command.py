@@ -361,5 +361,5 @@ def _iter_outcomes(
             )
         class_list = find_class_list(outcomes, inputs.labels, inputs.original)
         warn_if_other_class_list(file, class_list, inputs.labels.classes, depth=2)
-        unknown_counts[file] = int(np.count_nonzero(outcomes.state == UNKNOWN))
+        unknown_counts[file] = int(np.count_nonzero(outcomes.states == UNKNOWN))
         yield file, predictions, outcomes

@@ -22,10 +22,10 @@ from reassess.cli.part_inputs import find_images_path
 from reassess.cli.prediction_inputs import iter_predictions
 from reassess.cli.screen import print_table
 from reassess.comparison import Findings
-from reassess.comparison.comparison_words import different_images_in_words
+from reassess.comparison.comparison_words import describe_different_images
 from reassess.core import IMAGENET, Benchmark
-from reassess.evaluation.evaluation_words import class_names_hint, label_set_heading
-from reassess.evaluation.result import label_errors_in_words
+from reassess.evaluation.evaluation_words import describe_missing_class_names, shorten_label_set_name
+from reassess.evaluation.result import describe_label_errors
 from reassess.formats import read_leaderboard
 from reassess.formats.result_files import short_names
 from reassess.report import CHARTS, ShownMistakes, write_chart, write_report
@@ -186,20 +186,20 @@ def _print_findings(
     call: Call, findings: Findings, output: Path, gallery: ShownMistakes | None, *, is_short: bool
 ) -> None:
     rows = [
-        [name, format_percent_cell(result.real.get(1)), format_percent_cell(result.original_accuracy(1))]
+        [name, format_percent_cell(result.real_accuracy.get(1)), format_percent_cell(result.original_accuracy_at(1))]
         for name, result in findings.evaluations.items()
     ]
-    print_table(["model", f"{label_set_heading(findings.labels.title)} top-1 %", "original top-1 %"], rows)
-    for line in different_images_in_words(findings.panel):
+    print_table(["model", f"{shorten_label_set_name(findings.labels.title)} top-1 %", "original top-1 %"], rows)
+    for line in describe_different_images(findings.panel):
         call.print_line(line)
     for line in merge_equal_texts(
-        {model: label_errors_in_words(result) for model, result in findings.evaluations.items()}
+        {model: describe_label_errors(result) for model, result in findings.evaluations.items()}
     ):
         call.print_line(line)
     call.print_line(f"{output}: {count_noun(len(rows), 'model')} on one {'printable page' if is_short else 'page'}")
     if is_short:
         return
-    if without_names := class_names_hint(findings.benchmark, findings.classes):
+    if without_names := describe_missing_class_names(findings.benchmark, findings.classes):
         call.print_line(without_names)
     if gallery is None:
         call.print_line("without a gallery of mistakes: images are missing (--images DIR)")

@@ -77,7 +77,8 @@ def show(
 def _print_image_sheet(call: Call, sheet: ImageSheet, inputs: EvaluationInputs) -> None:
     classes = inputs.labels.classes
     print_text(f"image      {sheet.image}")
-    print_text(f"original   {'unknown' if sheet.original is None else _format_class(classes, sheet.original)}")
+    original_id = sheet.original_class_id
+    print_text(f"original   {'unknown' if original_id is None else _format_class(classes, original_id)}")
     print_text(f"valid      {_format_valid_classes(sheet, inputs.labels)}")
     print_text("")
     if sheet.candidates is None:
@@ -119,9 +120,9 @@ def _describe_missing_parts(inputs: EvaluationInputs) -> list[str]:
 
 
 def _format_valid_classes(sheet: ImageSheet, labels: LabelSets) -> str:
-    if sheet.valid is None:
+    if sheet.valid_class_ids is None:
         return f"unknown: {'the image is not in the label sets' if len(labels) else 'label sets are missing'}"
-    texts = [_format_class(labels.classes, class_id) for class_id in sheet.valid]
+    texts = [_format_class(labels.classes, class_id) for class_id in sheet.valid_class_ids]
     return "; ".join(texts) or PREDICTION_NAMES["no_class"]
 
 
@@ -130,7 +131,7 @@ def _format_prediction(class_ids: tuple[int | None, ...] | None, sheet: ImageShe
     if class_ids is None:
         return "the image is not in this file"
     descriptions = {class_id: PREDICTION_NAMES[kind] for class_id, kind in sheet.mistake_kinds.items()}
-    descriptions |= dict.fromkeys(sheet.valid or (), "valid")
+    descriptions |= dict.fromkeys(sheet.valid_class_ids or (), "valid")
     texts = (
         PREDICTION_NAMES["no_class"]
         if class_id is None
@@ -151,7 +152,7 @@ def _candidate_row(
         str(candidate.class_id),
         inputs.labels.classes.label(candidate.class_id),
         None if candidate.score is None else format_score(candidate.score, inputs.threshold, digits=4),
-        "valid" if candidate.class_id in (sheet.valid or ()) else "",
+        "valid" if candidate.class_id in (sheet.valid_class_ids or ()) else "",
         _format_vote_counts(candidate.votes, sheet.n_raters),
         join_first(raters, max_items=max_raters),
         _format_vote_counts(candidate.expert_votes, sheet.n_experts),

@@ -23,16 +23,16 @@ from reassess.comparison import (
 from reassess.comparison.comparison_words import (
     DIFFERENCE_EXPLANATION,
     HOLM_EXPLANATION,
+    describe_images_not_shared,
+    describe_lead_probability,
+    describe_significant_differences,
     explain_label_uncertainty,
     explain_rank_intervals,
-    gaps_in_words,
-    lead_probability_in_words,
-    not_shared_in_words,
 )
 from reassess.comparison.differences import format_p_value
 from reassess.comparison.pairs import ORIGINAL_LABELS_MISSING
 from reassess.errors import DataError, Missing
-from reassess.evaluation.evaluation_words import label_set_heading
+from reassess.evaluation.evaluation_words import shorten_label_set_name
 from reassess.formats.result_files import PrintedNumber, format_count, short_names
 from reassess.numeric import Proportion
 from reassess.text import join_first, merge_equal_texts
@@ -43,7 +43,7 @@ _Part = TypeVar("_Part")
 def to_json(findings: Findings) -> dict[str, Any]:
     """Return the results for JSON; a part that is null has a key with the reason."""
     panel, uncertainty, ranking = findings.panel, findings.uncertainty, findings.ranking
-    pairs = [(pair.a, pair.b) for pair in findings.pairs]
+    pairs = [(pair.model_a, pair.model_b) for pair in findings.comparisons]
     results: dict[str, Any] = {
         "label_set": findings.labels.title,
         "common_images": len(panel.images),
@@ -55,14 +55,14 @@ def to_json(findings: Findings) -> dict[str, Any]:
             for model in panel.models
         },
         "pairs_are": "all" if len(pairs) == math.comb(len(panel.models), 2) else "neighbours in the ranking",
-        "pairs": [pair.to_json() for pair in findings.pairs],
+        "pairs": [pair.to_json() for pair in findings.comparisons],
         "co_occurrence": findings.co_occurrence.to_json(findings.classes),
     }
     parts: dict[str, Any] = {
         "ranking": ranking if isinstance(ranking, Missing) else ranking.to_json(),
         "label_uncertainty": uncertainty if isinstance(uncertainty, Missing) else uncertainty.to_json(pairs),
         "model_or_label": _parts_to_json(findings.preferences, lambda part: part.to_json()),
-        "labelling_bias": _parts_to_json(findings.biases, lambda part: part.to_json(findings.classes)),
+        "labelling_bias": _parts_to_json(findings.labelling_biases, lambda part: part.to_json(findings.classes)),
     }
     for name, part in parts.items():
         results |= {name: None, f"{name}_reason": part.reason} if isinstance(part, Missing) else {name: part}
@@ -78,18 +78,18 @@ def _parts_to_json(
 def print_comparison(call: Call, findings: Findings) -> None:
     """Print the comparison of two models or the ranking of more, then explain the numbers."""
     if len(findings.panel.models) == 2:
-        _print_model_pair(findings.pairs[0], findings.uncertainty)
+        _print_model_pair(findings.comparisons[0], findings.uncertainty)
     elif isinstance(findings.ranking, Missing):
         print_text(f"models cannot be compared: {findings.ranking}")
     else:
-        _print_ranking(findings.ranking, findings.uncertainty, label_set_heading(findings.labels.title))
+        _print_ranking(findings.ranking, findings.uncertainty, shorten_label_set_name(findings.labels.title))
     if not isinstance(findings.preferences, Missing):
         _print_preferences(findings.preferences)
-    if not isinstance(findings.biases, Missing):
-        _print_biases(findings.biases)
+    if not isinstance(findings.labelling_biases, Missing):
+        _print_biases(findings.labelling_biases)
     for line in merge_equal_texts({model: findings.evaluations[model].detected for model in findings.panel.models}):
         call.print_line(line)
-    for line in not_shared_in_words(findings.panel):
+    for line in describe_images_not_shared(findings.panel):
         call.print_line(line)
     for line in _footnotes(findings):
         call.add_note(line)
@@ -98,18 +98,20 @@ def print_comparison(call: Call, findings: Findings) -> None:
 def comparison_table(findings: Findings) -> ResultTable:
     """Return the comparison of two models, or the ranking of more."""
     if len(findings.panel.models) == 2:
-        (pair,) = findings.pairs
-        return _pair_table(pair, *short_names([pair.a, pair.b]).values())  # a file does not tell which model is a
+        (pair,) = findings.comparisons
+        return _pair_table(
+            pair, *short_names([pair.model_a, pair.model_b]).values()
+        )  # a file does not tell which model is a
     if isinstance(findings.ranking, Missing):
         raise DataError("nothing-in-common", "models cannot be compared", found=findings.ranking.reason)
-    return _ranking_table(findings.ranking, findings.uncertainty, label_set_heading(findings.labels.title))
+    return _ranking_table(findings.ranking, findings.uncertainty, shorten_label_set_name(findings.labels.title))
 
 
 def _print_model_pair(pair: Comparison, uncertainty: LabelUncertainty | Missing) -> None:
     print_text(pair.verdict)
     if not isinstance(uncertainty, Missing):
-        print_text(lead_probability_in_words(pair, uncertainty))
-    print_text(f"a: {pair.a}\nb: {pair.b}\n")
+        print_text(describe_lead_probability(pair, uncertainty))
+    print_text(f"a: {pair.model_a}\nb: {pair.model_b}\n")
     _pair_table(pair).print()
 
 
@@ -151,8 +153,8 @@ def _difference_row(name: str, comparison: PairedHits | AccuracyChange) -> list[
 def _format_difference(comparison: PairedHits | AccuracyChange) -> PrintedNumber | None:
     return (
         None
-        if comparison.difference is None
-        else PrintedNumber(f"{100 * comparison.difference:+.2f}", 100 * comparison.difference)
+        if comparison.mean_difference is None
+        else PrintedNumber(f"{100 * comparison.mean_difference:+.2f}", 100 * comparison.mean_difference)
     )
 
 
@@ -160,7 +162,7 @@ def _print_ranking(ranking: Ranking, uncertainty: LabelUncertainty | Missing, la
     _ranking_table(ranking, uncertainty, label_title).print()
     for pair in ranking.neighbours:
         print_text(pair.verdict)
-    for line in gaps_in_words(ranking):
+    for line in describe_significant_differences(ranking):
         print_text(line)
 
 
@@ -170,8 +172,8 @@ def _ranking_table(ranking: Ranking, uncertainty: LabelUncertainty | Missing, la
         ("file", list(ranking.models)),
         ("rank", ranking.ranks.tolist()),
         ("rank, 95 %", [PrintedNumber(f"{low} to {high}", low, high) for low, high in zip(*bounds, strict=True)]),
-        (f"{label_title} %", list(map(format_percent_cell, ranking.real))),
-        ("95 %", list(map(format_interval_cell, ranking.real))),
+        (f"{label_title} %", list(map(format_percent_cell, ranking.real_accuracies))),
+        ("95 %", list(map(format_interval_cell, ranking.real_accuracies))),
     ]
     if not isinstance(uncertainty, Missing):
         columns.append(
@@ -180,10 +182,10 @@ def _ranking_table(ranking: Ranking, uncertainty: LabelUncertainty | Missing, la
                 [format_interval_cell(uncertainty.accuracy_interval(model)) for model in ranking.models],
             )
         )
-    if ranking.original is not None and ranking.original_ranks is not None:
-        columns.append(("original %", list(map(format_percent_cell, ranking.original))))
+    if ranking.original_accuracies is not None and ranking.original_ranks is not None:
+        columns.append(("original %", list(map(format_percent_cell, ranking.original_accuracies))))
         columns.append(("original rank", ranking.original_ranks.tolist()))
-    leads = [pair.real for pair in ranking.neighbours]
+    leads = [pair.real_hits for pair in ranking.neighbours]
     columns.append(("ahead of next", [*map(_format_difference, leads), None]))
     columns.append(
         (
@@ -199,17 +201,17 @@ def _ranking_table(ranking: Ranking, uncertainty: LabelUncertainty | Missing, la
 def _print_preferences(preferences: Sequence[Preference]) -> None:
     """Print how often scores and raters prefer the model's class to the original label."""
     headings = ["model or label", "differ", "rated", "model %", "95 %", "label %"]
-    has_rater_shares = any(part.total.by_raters is not None for part in preferences)
+    has_rater_shares = any(part.total.preferences_by_rater_scores is not None for part in preferences)
     if has_rater_shares:
         headings += ["only raters: model %", "95 %", "label %"]
     rows = []
     for part in preferences:
-        cells = [part.model, f"{part.total.n_images:,}", f"{part.total.by_scores.model_share.n:,}"]
+        cells = [part.model, f"{part.total.n_images:,}", f"{part.total.preferences_by_scores.model_share.n:,}"]
         rows.append(
             [
                 *cells,
-                *_preference_cells(part.total.by_scores),
-                *(_preference_cells(part.total.by_raters) if has_rater_shares else []),
+                *_preference_cells(part.total.preferences_by_scores),
+                *(_preference_cells(part.total.preferences_by_rater_scores) if has_rater_shares else []),
             ]
         )
     print_text("")
@@ -219,7 +221,7 @@ def _print_preferences(preferences: Sequence[Preference]) -> None:
 def _preference_cells(counts: PreferenceCounts | None) -> list[str | None]:
     if counts is None:
         return [None, None, None]
-    of_label = Proportion(counts.n_label, counts.model_share.n)
+    of_label = Proportion(counts.n_prefer_original, counts.model_share.n)
     return [
         format_percent_cell(counts.model_share),
         format_interval_cell(counts.model_share),
@@ -233,12 +235,12 @@ def _print_biases(biases: Sequence[LabellingBias]) -> None:
         [
             bias.model if group == "all" else "",
             group,
-            f"{part.by_model.n:,}",
-            format_percent_cell(part.by_model),
-            format_interval_cell(part.by_model),
+            f"{part.model_share.n:,}",
+            format_percent_cell(part.model_share),
+            format_interval_cell(part.model_share),
             format_percent_cell(part.chance_share),
             None if part.p_value is None else _to_p_value_cell(format_p_value(part.p_value)),
-            format_percent_cell(part.raters_favourite),
+            format_percent_cell(part.raters_favourite_share),
         ]
         for bias in biases
         for group, part in {"all": bias.total, **bias.by_group}.items()
@@ -254,7 +256,7 @@ def _footnotes(findings: Findings) -> Iterator[str]:
     yield DIFFERENCE_EXPLANATION
     if not isinstance(findings.preferences, Missing):
         yield "model or label: where they differ and raters were asked about the model's class, which scores higher"
-    if not isinstance(findings.biases, Missing):
+    if not isinstance(findings.labelling_biases, Missing):
         yield (
             "labelling bias: how often the model picks the original label, if both are among several valid classes; "
             "raters %: how often raters prefer the original label to all other classes"
@@ -267,7 +269,10 @@ def _footnotes(findings: Findings) -> Iterator[str]:
     if not panel.has_original.any():
         yield f"no comparison by original labels: {ORIGINAL_LABELS_MISSING}"
     else:
-        for label_name, part in (("model or label", findings.preferences), ("labelling bias", findings.biases)):
+        for label_name, part in (
+            ("model or label", findings.preferences),
+            ("labelling bias", findings.labelling_biases),
+        ):
             if isinstance(part, Missing):
                 yield f"{label_name}: {part}"
     co_occurrence, label = findings.co_occurrence, findings.classes.label

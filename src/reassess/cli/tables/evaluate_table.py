@@ -10,9 +10,9 @@ from reassess.cli.tables.labels_table import label_sets_table, orders_to_json, p
 from reassess.comparison import ModelOrders
 from reassess.core import Classes
 from reassess.errors import Missing
-from reassess.evaluation import ClassList, Evaluation, Exclusion, MultiLabelAccuracy, ranks_of
-from reassess.evaluation.evaluation_words import MISTAKE_NAMES, label_set_heading, missing_parts_in_words
-from reassess.evaluation.result import ceiling_in_words, label_errors_in_words, not_scored_in_words
+from reassess.evaluation import ClassList, Evaluation, ExclusionEffect, MultiLabelAccuracy, ranks_by_model
+from reassess.evaluation.evaluation_words import MISTAKE_NAMES, describe_missing_results, shorten_label_set_name
+from reassess.evaluation.result import describe_images_not_scored, describe_label_errors, describe_soft_accuracy_ceiling
 from reassess.formats.result_files import PrintedNumber, format_count
 from reassess.numeric import Proportion
 from reassess.text import count_noun, merge_equal_texts
@@ -41,7 +41,7 @@ class EvaluationResults:
     classes: Classes  # of the labels
     excluded_images: Mapping[str, Any] | None = None  # the images that --duplicates excludes, as in JSON documents
     # Effect of the exclusion on accuracy, by label set, model and k.
-    exclusion_effects: Mapping[LabelSetKey, Mapping[str, Mapping[int, Exclusion]]] = field(default_factory=dict)
+    exclusion_effects: Mapping[LabelSetKey, Mapping[str, Mapping[int, ExclusionEffect]]] = field(default_factory=dict)
 
     @property
     def rankings(self) -> Mapping[LabelSetKey, EvaluationsByFile]:
@@ -72,7 +72,7 @@ def print_evaluations(call: Call, results: EvaluationResults, breakdown: str | N
     if isinstance(results.common_evaluations, Missing):
         print_text(f"no ranking: {results.common_evaluations}")
     elif results.common_evaluations is not None:
-        images = next(iter(next(iter(results.common_evaluations.values())).values())).images
+        images = next(iter(next(iter(results.common_evaluations.values())).values())).n_images
         print_text(f"on the {count_noun(images, 'image')} that all files contain:")
         _select_table(results, results.common_evaluations, has_ranks=True).print()
     if results.common_evaluations is not None:
@@ -113,7 +113,7 @@ def _print_exclusions(call: Call, results: EvaluationResults) -> None:
             bounds = " to ".join(f"{100 * bound:+.2f}" for bound in effects.interval or ()) or None
             labels_name = f"at {key:g}" if isinstance(key, float) else str(key)
             cells = [
-                f"{result.excluded:,}",
+                f"{result.n_excluded:,}",
                 format_percent_cell(effects.accuracy_on_all),
                 format_percent_cell(effects.accuracy_on_rest),
                 points,
@@ -133,7 +133,7 @@ def _convert_keys_to_text(rankings: Mapping[LabelSetKey, EvaluationsByFile]) -> 
 def _iter_documents(results: EvaluationResults, breakdown: str | None) -> Iterator[dict[str, Any]]:
     classes = results.classes
     for key, evaluations in results.evaluations.items():
-        rank_of = ranks_of(results.rankings.get(key, {}))
+        rank_of = ranks_by_model(results.rankings.get(key, {}))
         for file, result in evaluations.items():
             key_name = "labels" if isinstance(key, str) else "threshold"
             key_fields = {} if key is None else {key_name: key, "rank": rank_of.get(file)}
@@ -169,8 +169,8 @@ def _common_images_to_json(
 
 
 def _ranking_table(ranking: EvaluationsByFile, *, has_ranks: bool) -> ResultTable:
-    top_k = sorted({k for result in ranking.values() for k in result.real})
-    labels_name = label_set_heading(next(iter(ranking.values())).label_set)
+    top_k = sorted({k for result in ranking.values() for k in result.real_accuracy})
+    labels_name = shorten_label_set_name(next(iter(ranking.values())).label_set)
     headings = ["file"]
     for k in top_k:
         headings += [f"{labels_name} top-{k} %", "95 %"]
@@ -192,9 +192,9 @@ def _print_details(call: Call, ranking: EvaluationsByFile, classes: Classes, bre
             _print_by_class(call, file, result, classes)
     for line in merge_equal_texts({file: result.detected for file, result in ranking.items()}):
         call.print_line(line)
-    for line in merge_equal_texts({file: not_scored_in_words(result) for file, result in ranking.items()}):
+    for line in merge_equal_texts({file: describe_images_not_scored(result) for file, result in ranking.items()}):
         call.print_line(line)
-    for line in merge_equal_texts({file: label_errors_in_words(result) for file, result in ranking.items()}):
+    for line in merge_equal_texts({file: describe_label_errors(result) for file, result in ranking.items()}):
         call.print_line(line)
     if accuracies := "; ".join(_describe_accuracies_on_scored_images(ranking)):
         call.print_line(f"original accuracy on the scored images: {accuracies}")
@@ -205,34 +205,35 @@ def _print_details(call: Call, ranking: EvaluationsByFile, classes: Classes, bre
 def _accuracy_row(file: str, result: Evaluation, top_k: list[int]) -> list[object]:
     cells: list[object] = [file]
     for k in top_k:
-        cells += [format_percent_cell(result.real.get(k)), format_interval_cell(result.real.get(k))]
-    cells += [format_percent_cell(result.original_accuracy(k)) for k in top_k]
-    soft = None if result.soft is None else result.soft.accuracy
+        cells += [format_percent_cell(result.real_accuracy.get(k)), format_interval_cell(result.real_accuracy.get(k))]
+    cells += [format_percent_cell(result.original_accuracy_at(k)) for k in top_k]
+    soft = None if result.soft_accuracy is None else result.soft_accuracy.accuracy
     shares = [
         None if share is None else PrintedNumber(f"{share:.4f}", share) for share in (soft, result.recall_at_size)
     ]
-    return [*cells, *shares, format_count(result.scored), format_count(result.images - result.scored)]
+    return [*cells, *shares, format_count(result.n_scored), format_count(result.n_images - result.n_scored)]
 
 
 def _footnotes(ranking: EvaluationsByFile) -> Iterator[str]:
     """Explain the numbers, the highest possible soft accuracy, and empty columns."""
     yield "95 %: Wilson intervals, over images"
-    if ceiling := ceiling_in_words(ranking.values()):
+    if ceiling := describe_soft_accuracy_ceiling(ranking.values()):
         yield f"soft: {ceiling}"
     if any(result.mistakes is not None and result.mistakes.not_asked for result in ranking.values()):
         yield (
             "not asked about: raters were not asked about the predicted class, so it counts as wrong (reassess propose "
             "--unasked)"
         )
-    yield from missing_parts_in_words(ranking)
+    yield from describe_missing_results(ranking)
 
 
 def _describe_accuracies_on_scored_images(ranking: EvaluationsByFile) -> Iterator[str]:
     """Yield original accuracy on scored images, for files where it differs from that on all images."""
     for file, result in ranking.items():
-        if result.original_scored and result.original_scored != result.original:
+        if result.original_accuracy_on_scored and result.original_accuracy_on_scored != result.original_accuracy:
             shares = ", ".join(
-                f"top-{k} {format_percent_cell(part) or '-'} %" for k, part in result.original_scored.items()
+                f"top-{k} {format_percent_cell(part) or '-'} %"
+                for k, part in result.original_accuracy_on_scored.items()
             )
             yield f"{file} {shares}"
 
@@ -265,13 +266,13 @@ def _format_count(count: int | None) -> str | None:
 
 def _print_by_label_count(file: str, result: Evaluation) -> None:
     print_text("")
-    top_k = list(result.real)
+    top_k = list(result.real_accuracy)
     rows = []
     for size, part in result.by_label_count.items():
         counts = [Proportion(part.hits[k], part.n) for k in top_k]
         cells = [cell for count in counts for cell in (format_percent_cell(count), format_interval_cell(count))]
         rows.append([size, f"{part.n:,}", *cells])
-    labels_name = label_set_heading(result.label_set)
+    labels_name = shorten_label_set_name(result.label_set)
     headings = [text for k in top_k for text in (f"{labels_name} top-{k} %", "95 %")]
     print_table(["valid labels", "images", *headings], rows, title=file, n_text_columns=0)
 
@@ -292,7 +293,7 @@ def _print_by_class(call: Call, file: str, result: Evaluation, classes: Classes)
         "name",
         "most often instead",
         "images",
-        f"{label_set_heading(result.label_set)} top-1 %",
+        f"{shorten_label_set_name(result.label_set)} top-1 %",
         "predicted",
     ]
     print_table(headings, rows, title=file, n_text_columns=3)
@@ -306,9 +307,9 @@ def _threshold_table(rankings: Mapping[LabelSetKey, EvaluationsByFile], *, has_r
     """Return top-1 accuracy and rank of each model at each threshold."""
     rows: dict[str, list[object]] = {}
     for ranking in rankings.values():
-        rank_of = ranks_of(ranking)
+        rank_of = ranks_by_model(ranking)
         for file, result in ranking.items():
-            first_accuracy = next(iter(result.real.values()))
+            first_accuracy = next(iter(result.real_accuracy.values()))
             rows.setdefault(file, []).extend(
                 [format_percent_cell(first_accuracy), *([rank_of[file]] if has_ranks else [])]
             )
@@ -320,8 +321,8 @@ def _threshold_table(rankings: Mapping[LabelSetKey, EvaluationsByFile], *, has_r
 def _print_labelled_image_counts(call: Call, rankings: Mapping[LabelSetKey, EvaluationsByFile]) -> None:
     for key, ranking in rankings.items():
         result = next(iter(ranking.values()))
-        labelled = count_noun(result.scorable, "image")
-        call.print_line(f"at {key:g}: {labelled} with a label, {result.empty:,} without")
+        labelled = count_noun(result.n_scorable, "image")
+        call.print_line(f"at {key:g}: {labelled} with a label, {result.n_empty:,} without")
 
 
 def _print_multi_label(
@@ -374,5 +375,9 @@ def _describe_multi_label_not_scored(accuracy: MultiLabelAccuracy) -> str:
 
 def _multi_label_footnotes(accuracies: dict[str, MultiLabelAccuracy]) -> Iterator[str]:
     yield "strict: images whose first class is unclear do not count; lenient: unclear is correct; unreviewed is wrong"
-    for reason in dict.fromkeys(part.missing_reason for part in accuracies.values() if part.missing_reason is not None):
+    for reason in dict.fromkeys(
+        part.mean_class_accuracy_missing_reason
+        for part in accuracies.values()
+        if part.mean_class_accuracy_missing_reason is not None
+    ):
         yield f"no mean over classes: {reason}"

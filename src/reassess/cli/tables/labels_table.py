@@ -10,8 +10,8 @@ from reassess.cli.call import Call, format_interval_cell, format_percent_cell
 from reassess.cli.screen import ResultTable, print_table, print_text
 from reassess.comparison import AGREEMENTS, VERDICT_NAMES, LabelAgreement, LabelDiff, ModelOrders
 from reassess.errors import Missing
-from reassess.evaluation import Evaluation, ranks_of
-from reassess.evaluation.result import not_scored_in_words
+from reassess.evaluation import Evaluation, ranks_by_model
+from reassess.evaluation.result import describe_images_not_scored
 from reassess.formats.result_files import format_count
 from reassess.text import count_noun, merge_equal_texts
 
@@ -63,20 +63,20 @@ def _print_diff(call: Call, diff: LabelDiff) -> None:
     """Print how many images and labels changed, and the changed classes."""
     rows: list[list[str | None]] = [
         ["images in both", f"{diff.n_images:,}"],
-        ["images with changed labels", f"{len(diff.added):,}"],
-        ["became empty", f"{diff.n_emptied:,}"],
-        ["no longer empty", f"{diff.n_filled:,}"],
+        ["images with changed labels", f"{len(diff.added_labels):,}"],
+        ["became empty", f"{diff.n_images_emptied:,}"],
+        ["no longer empty", f"{diff.n_images_filled:,}"],
         ["images only in the first", f"{len(diff.images_only_in_first):,}"],
         ["images only in the second", f"{len(diff.images_only_in_second):,}"],
         ["labels in both", f"{diff.n_common_labels:,}"],
-        ["labels added", f"{diff.added.indices.size:,}"],
-        ["labels removed", f"{diff.removed.indices.size:,}"],
+        ["labels added", f"{diff.added_labels.indices.size:,}"],
+        ["labels removed", f"{diff.removed_labels.indices.size:,}"],
         ["Jaccard index of the labels", None if diff.jaccard is None else f"{diff.jaccard:.4f}"],
     ]
     print_table(["from first to second", ""], rows)
     changes = diff.count_by_class()
     if changes:
-        classes = diff.added.classes
+        classes = diff.added_labels.classes
         click.echo()
         limit = call.limit_rows(len(changes), _MAX_PRINTED_CLASSES, "classes")
         print_table(
@@ -107,7 +107,9 @@ def _print_agreements(call: Call, agreements: Mapping[tuple[str, str], LabelAgre
         counts = {name: f"{count:,}" for name, count in agreement.counts.items()}
         cells = [counts[name] for name in AGREEMENTS[:3]]
         unlabelled = [counts[name] for name in AGREEMENTS[3:]]
-        rows.append([a, b, f"{len(agreement):,}", *cells, format_percent_cell(agreement.share_equal), *unlabelled])
+        rows.append(
+            [a, b, f"{len(agreement):,}", *cells, format_percent_cell(agreement.share_of_equal_label_sets), *unlabelled]
+        )
     print_table([*headings, "first unlabelled", "second unlabelled", "both unlabelled"], rows, n_text_columns=2)
     call.add_note("overlap: not equal, but with a common class; unlabelled: no valid class, or the image is missing")
     call.add_note("equal %: share of the images that are labelled in both")
@@ -151,8 +153,8 @@ def orders_to_json(orders: ModelOrders | Missing) -> dict[str, Any]:
 def label_sets_table(rankings: Mapping[str, Mapping[str, Evaluation]], *, has_ranks: bool) -> ResultTable:
     """Return a row for each model and label set."""
     models = list(next(iter(rankings.values())))
-    k = min(k for ranking in rankings.values() for result in ranking.values() for k in result.real)
-    rank_of = {name: ranks_of(ranking) for name, ranking in rankings.items()}
+    k = min(k for ranking in rankings.values() for result in ranking.values() for k in result.real_accuracy)
+    rank_of = {name: ranks_by_model(ranking) for name, ranking in rankings.items()}
     rows = [
         _accuracy_row(model, name, rankings[name][model], [rank_of[name][model]] if has_ranks else [])
         for model in models
@@ -184,16 +186,16 @@ def _file_notes(rankings: Mapping[str, Mapping[str, Evaluation]]) -> Iterator[st
     models = next(iter(rankings.values()))
     yield from merge_equal_texts({model: result.detected for model, result in models.items()})
     for name, ranking in rankings.items():
-        lines = merge_equal_texts({model: not_scored_in_words(ranking[model]) for model in models})
+        lines = merge_equal_texts({model: describe_images_not_scored(ranking[model]) for model in models})
         yield from (f"{name}: {line}" for line in lines)
 
 
 def _accuracy_row(model: str, label_set_name: str, result: Evaluation, rank: list[int]) -> list[object]:
-    first_accuracy = next(iter(result.real.values()))
+    first_accuracy = next(iter(result.real_accuracy.values()))
     return [
         model,
         label_set_name,
-        format_count(result.scored),
+        format_count(result.n_scored),
         format_percent_cell(first_accuracy),
         format_interval_cell(first_accuracy),
         *rank,

@@ -14,7 +14,7 @@ from reassess.comparison import Placement, Trend
 from reassess.comparison.comparison_words import TOO_FEW_FAMILIES
 from reassess.comparison.trends import TrendLine
 from reassess.core import Leaderboard
-from reassess.evaluation.evaluation_words import label_set_heading
+from reassess.evaluation.evaluation_words import shorten_label_set_name
 from reassess.formats.result_files import PrintedNumber, format_count
 from reassess.numeric import Estimate, Proportion
 from reassess.text import count_noun, format_percent_value, join_first
@@ -49,7 +49,7 @@ def to_json(
     trend: Trend, placements: Sequence[Placement], label_accuracy: OriginalLabelAccuracy | None
 ) -> dict[str, Any]:
     """Return the results for JSON."""
-    board = trend.board
+    board = trend.leaderboard
     ranks = zip(board.real_ranks.tolist(), board.original_ranks.tolist(), strict=True)
     rows = [
         entry.to_json() | {"family": family, "real_rank": real, "original_rank": original}
@@ -77,8 +77,8 @@ def print_leaderboard(
     call: Call, trend: Trend, placements: Sequence[Placement], label_accuracy: OriginalLabelAccuracy | None, limit: int
 ) -> None:
     """Print the best rows, the slopes, the rank changes, and the positions of models."""
-    board = trend.board
-    labels_name = label_set_heading(board.label_set)
+    board = trend.leaderboard
+    labels_name = shorten_label_set_name(board.label_set)
     leaderboard_table(board, board.best_first[:limit]).print()
     click.echo()
     _print_slopes(trend)
@@ -105,7 +105,7 @@ def print_leaderboard(
 
 def leaderboard_table(board: Leaderboard, rows: Sequence[int]) -> ResultTable:
     """Return a table of some rows of the leaderboard."""
-    real_heading = f"{label_set_heading(board.label_set)} %"
+    real_heading = f"{shorten_label_set_name(board.label_set)} %"
     columns = ["model", "image size", "parameters, M", real_heading, "rank", "original %", "original rank"]
     cells: list[list[object]] = []
     for row in rows:
@@ -121,7 +121,7 @@ def leaderboard_table(board: Leaderboard, rows: Sequence[int]) -> ResultTable:
 
 
 def _print_slopes(trend: Trend) -> None:
-    slope = f"slope of {label_set_heading(trend.board.label_set)}"
+    slope = f"slope of {shorten_label_set_name(trend.leaderboard.label_set)}"
     columns = ["original accuracy, %", "rows", "models", "families", slope, "95 %"]
     cells = [
         [name, f"{line.n_rows:,}", f"{line.n_models:,}", f"{line.n_families:,}", *_estimate_cells(line.slope)]
@@ -134,7 +134,7 @@ def _trend_lines_with_names(trend: Trend) -> Iterator[tuple[str, TrendLine]]:
     """Yield the trend lines that have rows, with their names."""
     yield "all", trend.overall_line
     if trend.outliers.rows:
-        yield f"all except {len(trend.outliers.rows):,} far out", trend.outliers.line_without
+        yield f"all except {len(trend.outliers.rows):,} far out", trend.outliers.line_without_outliers
     yield from ((str(line), line) for line in trend.band_lines if line.n_rows)
 
 
@@ -154,7 +154,7 @@ def _rank_change_rows(trend: Trend) -> Iterator[list[str | None]]:
 
 
 def _rank_order_rows(trend: Trend, label_accuracy: OriginalLabelAccuracy | None) -> Iterator[list[str | None]]:
-    board = trend.board
+    board = trend.leaderboard
     for name, value in {"Kendall's tau": trend.kendall_tau, "Spearman's rho": trend.spearman_correlation}.items():
         yield [name, None if value is None else f"{value:.3f}"]
     rises = board.rank_gains
@@ -164,7 +164,7 @@ def _rank_order_rows(trend: Trend, label_accuracy: OriginalLabelAccuracy | None)
     }.items():
         if row is not None:
             places = f"rank {board.original_ranks[row]:,} to {board.real_ranks[row]:,}"
-            yield [f"{name} by {label_set_heading(board.label_set)}", f"{board.entries[row]}, {places}"]
+            yield [f"{name} by {shorten_label_set_name(board.label_set)}", f"{board.entries[row]}, {places}"]
     if label_accuracy is not None:
         above_text = f"{label_accuracy.count_rows_above(board):,} of {len(board):,}"
         yield [f"rows above the original labels ({format_percent_value(label_accuracy.percent)} %)", above_text]
@@ -177,21 +177,21 @@ def _find_largest_move(board: Leaderboard, moves: npt.NDArray[np.int64]) -> int 
 
 
 def _placement_row(placement: Placement) -> list[str | None]:
-    entry, expected = placement.entry, placement.expected
+    entry, expected = placement.model_row, placement.expected_accuracy
     total = f"of {placement.n_rows:,}"
     cells = [format_percent_value(entry.real), f"{placement.real_rank:,} {total}", format_percent_value(entry.original)]
     cells.append(f"{placement.original_rank:,} {total}")
     if expected is None:
         return [str(entry), *cells, None, None, None]
-    interval = f"{format_percent_value(expected.low)} to {format_percent_value(expected.high)}"
-    return [str(entry), *cells, format_percent_value(expected.real), interval, f"{expected.residual:+.2f}"]
+    interval = f"{format_percent_value(expected.interval_low)} to {format_percent_value(expected.interval_high)}"
+    return [str(entry), *cells, format_percent_value(expected.real_accuracy), interval, f"{expected.residual:+.2f}"]
 
 
 def _print_neighbours(placement: Placement, labels_name: str) -> None:
-    entry = placement.entry
+    entry = placement.model_row
     rows = [
         [str(row), format_percent_value(row.real), f"{row.real - entry.real:+.2f}", format_percent_value(row.original)]
-        for row in (*placement.better_rows, entry, *placement.other_rows)
+        for row in (*placement.better_rows, entry, *placement.worse_or_equal_rows)
     ]
     print_table([f"next to {entry}", f"{labels_name} %", "difference", "original %"], rows)
 
@@ -199,25 +199,25 @@ def _print_neighbours(placement: Placement, labels_name: str) -> None:
 def _footnotes(
     trend: Trend, placements: Sequence[Placement], label_accuracy: OriginalLabelAccuracy | None
 ) -> Iterator[str]:
-    board = trend.board
+    board = trend.leaderboard
     yield from _slope_notes(trend)
     if label_accuracy is None:
         yield f"no accuracy of the original labels: {_NO_LABEL_ACCURACY_REASON}"
     else:
         valid = label_accuracy.proportion
         yield f"original labels: {valid.hits:,} of {valid.n:,} valid, {label_accuracy.source}"
-    if any(placement.expected for placement in placements):
-        labels_name = label_set_heading(board.label_set)
+    if any(placement.expected_accuracy for placement in placements):
+        labels_name = shorten_label_set_name(board.label_set)
         yield f"95 % of expected {labels_name}: for models of new families with this original accuracy"
     row_names = set(map(str, board.entries))
     for placement in placements:
-        if str(placement.entry) in row_names:
-            yield f"{placement.entry}: the leaderboard has a row with this name; it counts as another model"
+        if str(placement.model_row) in row_names:
+            yield f"{placement.model_row}: the leaderboard has a row with this name; it counts as another model"
         yield from _placement_notes(placement)
 
 
 def _slope_notes(trend: Trend) -> Iterator[str]:
-    board, far_out = trend.board, trend.outliers
+    board, far_out = trend.leaderboard, trend.outliers
     family_source = "the first word of the name"
     if board.family != Leaderboard.family:
         family_source = f"{board.family.pattern!r} in the name"
@@ -245,11 +245,11 @@ def _slope_notes(trend: Trend) -> Iterator[str]:
 
 
 def _placement_notes(placement: Placement) -> Iterator[str]:
-    entry, expected = placement.entry, placement.expected
+    entry, expected = placement.model_row, placement.expected_accuracy
     if expected is not None:
         yield (
-            f"{entry}: expected value from the {expected.rows:,} rows with the closest original accuracy, of "
-            f"{count_noun(expected.families, 'family', 'families')}; further above its expected value than "
+            f"{entry}: expected value from the {expected.n_rows:,} rows with the closest original accuracy, of "
+            f"{count_noun(expected.n_families, 'family', 'families')}; further above its expected value than "
             f"{100 * expected.share_below:.0f} % of these rows"
         )
     if placement.caveat:

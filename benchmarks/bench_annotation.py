@@ -23,20 +23,20 @@ from reassess.annotation import (
     CampaignPlan,
     GivenAnswer,
     Rules,
-    TaskRow,
+    TaskQuestion,
     add_person,
+    begin_next_turn,
     create_campaign,
     create_sign_in_token,
-    last_turn,
+    find_last_turn,
     lock_campaign_file,
-    next_turn,
     open_campaign,
     save_answers,
     skip_task,
     suggest_class,
 )
 from reassess.annotation.store.log_file import LogFile
-from reassess.annotation.store.shown_items import image_names_by_address, read_golden_truths
+from reassess.annotation.store.shown_items import read_golden_truths, read_image_names_by_address
 from reassess.core import KNOWN_ANSWERS, StopRule
 from tests.annotation.postgresql import new_database, running_server
 
@@ -66,7 +66,7 @@ def make_plan(tasks: int = _TASKS) -> CampaignPlan:
     items, eve = np.arange(len(questions)), np.zeros(len(questions), int)
     experts = Votes.from_columns(questions, items, eve, answers, ("eve",), KNOWN_ANSWERS)
     rules = Rules(votes_per_question=5, stop_rule=StopRule(0.01, 0.99))
-    return CampaignPlan(make_tasks(tasks), rules=rules, golden_tasks=golden, experts=experts)
+    return CampaignPlan(make_tasks(tasks), rules=rules, golden_tasks=golden, expert_votes=experts)
 
 
 def bare_command(address: str) -> list[str]:
@@ -151,7 +151,7 @@ def test_check_of_the_log_file_is_a_small_part_of_each_change(
     with lock_campaign_file(tmp_path / "c.db"):
         campaign = open_campaign(tmp_path / "c.db")
         person = add_person(campaign, "ann")
-        question = next_turn(campaign, person, time.time()).rows[0].question
+        question = begin_next_turn(campaign, person, time.time()).questions[0].question_id
         monkeypatch.setattr(LogFile, "is_intact", timed_check)
         for revision in range(1_500):
             answers = [GivenAnswer(question, 2 * (revision % 2), 1.0, revision)]
@@ -190,7 +190,7 @@ def test_response_times_do_not_reveal_golden_tasks(row: Any, tmp_path: Path, whe
         rules = Rules(votes_per_question=5, stop_rule=StopRule(0.01, 0.99), golden_share=0.5)
         create_campaign(address, replace(make_plan(2_000), rules=rules))
         campaign = open_campaign(address)
-        addresses = {name: address for address, name in image_names_by_address(campaign).items()}
+        addresses = {name: address for address, name in read_image_names_by_address(campaign).items()}
         golden = {addresses[image] for image, _ in read_golden_truths(campaign)}
         durations: dict[str, dict[bool, list[float]]] = {}
         for number in range(5):
@@ -218,21 +218,21 @@ def time_turn(campaign: Campaign, person: int, step: int, *, changes: int) -> di
         times[name] = time.perf_counter() - begin
         return response
 
-    def answer(rows: Sequence[TaskRow], revision: int = 0) -> list[GivenAnswer]:
+    def answer(rows: Sequence[TaskQuestion], revision: int = 0) -> list[GivenAnswer]:
         answers = [2 * is_valid("", row.class_id) if chance.random() < 0.9 else 1 for row in rows]
         return [GivenAnswer(row.question_id, answer, 1.0, revision) for row, answer in zip(rows, answers, strict=True)]
 
-    turn = request("next", lambda: next_turn(campaign, person, time.time()))
-    first, *rest = turn.rows
-    request("next on another page", lambda: next_turn(campaign, person, time.time()))
+    turn = request("next", lambda: begin_next_turn(campaign, person, time.time()))
+    first, *rest = turn.questions
+    request("next on another page", lambda: begin_next_turn(campaign, person, time.time()))
     request("submit one answer", lambda: save_answers(campaign, person, answer([first]), time.time()))
     request("submit the others", lambda: save_answers(campaign, person, answer(rest), time.time()))
     for revision in range(1, changes + 1):
-        change = GivenAnswer(first.question, 2 * (revision % 2), 1.0, revision)
+        change = GivenAnswer(first.question_id, 2 * (revision % 2), 1.0, revision)
         request(f"change {revision}", lambda change=change: save_answers(campaign, person, [change], time.time()))
     seconds = [times.pop(f"change {revision}") for revision in range(1, changes + 1)]
     times["change an answer"], times[f"{changes} changes"] = seconds[-1], sum(seconds)
-    request("back", lambda: last_turn(campaign, person))
+    request("back", lambda: find_last_turn(campaign, person))
     request("suggest", lambda: suggest_class(campaign, person, turn.task, 999 - step % 7, time.time()))
     if step % 2 == 0:
         request("skip", lambda: skip_task(campaign, person, turn.task, time.time()))

@@ -32,7 +32,7 @@ def plan() -> annotation.CampaignPlan:
     rows, eve = np.arange(GOLDEN), np.zeros(GOLDEN, int)
     experts = Votes.from_columns(golden.questions, rows, eve, 2 * (rows % 3 == 0), ("eve",), ("no", "maybe", "yes"))
     rules = annotation.Rules(votes_per_question=6)
-    return annotation.CampaignPlan(draw_tasks(QUESTIONS, ""), rules=rules, golden_tasks=golden, experts=experts)
+    return annotation.CampaignPlan(draw_tasks(QUESTIONS, ""), rules=rules, golden_tasks=golden, expert_votes=experts)
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def campaign(plan: annotation.CampaignPlan, tmp_path_factory: pytest.TempPathFac
     """A campaign with a million votes by 30 raters, who also answered every golden question."""
     path = tmp_path_factory.mktemp("campaign") / "c.db"
     annotation.create_campaign(path, plan)
-    with annotation.using_campaign(path) as campaign:
+    with annotation.use_campaign(path) as campaign:
         people = np.array([annotation.add_person(campaign, f"rater {number}") for number in range(RATERS)])
     fill(path, people)
     return annotation.open_campaign(path)

@@ -9,7 +9,15 @@ from typing import Any
 import numpy as np
 from memory import peak_mib
 
-from reassess import Panel, label_uncertainty, rank_models, read_labels, read_original_labels, read_votes, relabel
+from reassess import (
+    Panel,
+    find_relabelling,
+    label_uncertainty,
+    rank_models,
+    read_labels,
+    read_original_labels,
+    read_votes,
+)
 
 CLASSES, MODELS = 1_000, 1_000
 
@@ -25,7 +33,7 @@ def test_raters_are_resampled_in_10_seconds(row: Any) -> None:
     votes, experts, rater_golden = (
         read_votes(f"imagenet-real-{name}") for name in ("raters", "golden", "raters-golden")
     )
-    relabelling = relabel(labels, votes, experts, rater_golden, original, threshold=0.8)
+    relabelling = find_relabelling(labels, votes, experts, rater_golden, original, threshold=0.8)
     panel = Panel.from_ids("ab", draw_models(2), labels, original=original)
     start = time.perf_counter()
     label_uncertainty(panel, relabelling)

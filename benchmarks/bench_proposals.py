@@ -14,7 +14,7 @@ import pytest
 from memory import peak_mib
 
 from reassess import LabelSets, Predictions, choose_models, propose
-from reassess.aggregation import Golden
+from reassess.aggregation import GoldenQuestions
 from reassess.core import ProposalResult, Questions
 from reassess.proposals.proposed_pairs import find_golden_pairs
 from reassess.proposals.subset_search import find_subsets
@@ -102,15 +102,15 @@ def compute_softmax(folder: Path) -> None:
             weights /= weights.sum(axis=1, keepdims=True)
 
 
-def draw_golden(result: ProposalResult) -> Golden:
+def draw_golden(result: ProposalResult) -> GoldenQuestions:
     """Draw images with random answers to all their candidates; the share of models is the probability of valid."""
     rng = np.random.default_rng(0)
     questions = result.candidates.questions
     images = rng.choice(len(questions.images), GOLDEN, replace=False)
     rows = np.flatnonzero(np.isin(questions.image_ids, images))
-    share = result.candidates.by_source[rows].mean(axis=1)
+    share = result.candidates.is_proposed_by_source[rows].mean(axis=1)
     names = [questions.images[image] for image in questions.image_ids[rows].tolist()]
-    return Golden(Questions.from_columns(names, questions.class_ids[rows]), rng.random(rows.size) < share)
+    return GoldenQuestions(Questions.from_columns(names, questions.class_ids[rows]), rng.random(rows.size) < share)
 
 
 def test_choice_of_models_takes_at_most_20_seconds(row: Any, folder: Path) -> None:
@@ -118,19 +118,19 @@ def test_choice_of_models_takes_at_most_20_seconds(row: Any, folder: Path) -> No
     golden = draw_golden(result)
     choice = choose_models(result, golden)
     seconds = median(measure_seconds(choose_models, result, golden) for _ in range(5))
-    name = f"{choice.subsets:,} subsets on {GOLDEN} golden images, chosen and checked"
+    name = f"{choice.n_subsets:,} subsets on {GOLDEN} golden images, chosen and checked"
     row(name, seconds, "20 s", 20, "<= 1")
     sample = np.random.default_rng(0).integers(1, 2**MODELS, 20)
     subsets = find_subsets(result, find_golden_pairs(result, golden))
     expected = list(zip(subsets.n_candidates[sample - 1].tolist(), subsets.n_hits[sample - 1].tolist(), strict=True))
     assert measure_one_by_one(result, golden, sample) == expected
-    one_by_one = measure_seconds(measure_one_by_one, result, golden, sample) / sample.size * choice.subsets
+    one_by_one = measure_seconds(measure_one_by_one, result, golden, sample) / sample.size * choice.n_subsets
     row(name, seconds, "one subset after another, extrapolated", one_by_one, ">= 100")
 
 
-def measure_one_by_one(result: ProposalResult, golden: Golden, subsets: Any) -> list[tuple[int, int]]:
+def measure_one_by_one(result: ProposalResult, golden: GoldenQuestions, subsets: Any) -> list[tuple[int, int]]:
     """Count candidates and hits of some subsets in a plain loop, for models that predict all images."""
-    questions, original, proposes = result.candidates.questions, result.is_original, result.proposes
+    questions, original, proposes = result.candidates.questions, result.is_original, result.is_proposed_by_model
     sends = result.is_sent[questions.image_ids]
     valid = questions.find(
         questions.rows_of(golden.questions.images)[golden.questions.image_ids], golden.questions.class_ids

@@ -23,7 +23,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from threadpoolctl import threadpool_limits
 
 from reassess import (
-    Golden,
+    GoldenQuestions,
     HeldOutPredictions,
     Predictions,
     Questions,
@@ -89,12 +89,12 @@ def print_people() -> None:
     is_wrong = wrong[np.argsort(cleaning.label_quality, kind="stable")]
     matrix_error = np.abs(cleaning.noise.matrix - matrix_of(truth, labels.indices.astype(np.int64), 10)).mean()
     ranking = f"{average_precision(is_wrong):.4f} | {best_f1(is_wrong):.4f}"
-    shares = f"{100 * cleaning.noise.share:.2f} % | {100 * wrong.mean():.2f} %"
+    shares = f"{100 * cleaning.noise.wrong_share:.2f} % | {100 * wrong.mean():.2f} %"
     print("| average precision | F1 at the best threshold | matrix error | wrong, estimated | wrong |")
     print(f"|---|---|---|---|---|\n| {ranking} | {matrix_error:.4f} | {shares} |\n")
     print("| method | F1 | wrong labels dropped % | dropped labels wrong % |\n|---|---|---|---|")
     for name in METHODS:
-        recall, precision = recall_and_precision(~find_label_errors(held_out, name).kept, wrong)
+        recall, precision = recall_and_precision(~find_label_errors(held_out, name).is_kept, wrong)
         print(
             f"| {name} | {2 * recall * precision / (recall + precision) / 100:.4f} | {recall:.1f} | {precision:.1f} |"
         )
@@ -110,7 +110,7 @@ def print_pulls(held_out: HeldOutPredictions) -> None:
         with patch.object(posterior, "PULL", pull):
             noise = find_label_errors(held_out).noise
         assert noise is not None
-        print(f"| {pull} | {100 * noise.share:.2f} |", flush=True)
+        print(f"| {pull} | {100 * noise.wrong_share:.2f} |", flush=True)
 
 
 def exchange_images(predictions: Predictions) -> Predictions:
@@ -128,7 +128,7 @@ def print_samples(model: str, held_out: HeldOutPredictions, cleaning: Cleaning, 
     labels, share = held_out.labels, wrong.mean()
     agree = (held_out.top1_ids()[0] == labels.indices).mean()
     assert cleaning.noise is not None
-    estimate = f"{100 * cleaning.noise.share:.2f} % wrong, estimated without checked labels"
+    estimate = f"{100 * cleaning.noise.wrong_share:.2f} % wrong, estimated without checked labels"
     print(f"\n{model}: agrees with {100 * agree:.1f} % of the labels; {estimate}")
     print("| checked labels | error below 1.5 points % | rms error, points | 95 % interval contains the share % |")
     print("|---|---|---|---|")
@@ -138,7 +138,7 @@ def print_samples(model: str, held_out: HeldOutPredictions, cleaning: Cleaning, 
             rows = np.sort(np.random.default_rng(seed).permutation(len(labels))[:count])
             images = [labels.images[row] for row in rows.tolist()]
             pairs = Questions.from_columns(images, labels.indices[rows], labels.classes)
-            known = find_label_verdicts(held_out, Golden(pairs, ~wrong[rows]))
+            known = find_label_verdicts(held_out, GoldenQuestions(pairs, ~wrong[rows]))
             sample = Sample(tuple(images), np.full(count, count / len(labels)), ("",) * count)
             drawn = DrawnLabels.from_sample(held_out, known, sample)
             label_quality, checked = correct_wrong_share(cleaning.label_quality, known, drawn)
@@ -188,7 +188,7 @@ def print_drawn_labels() -> None:
     labels = (rng.random((POINTS, 1)) > np.cumsum(scores, axis=1)[:, :-1]).sum(axis=1)
     noise = find_label_errors(held_out_of(scores, labels), threshold=0).noise
     assert noise is not None
-    wrong = f"{100 * (labels != truth).mean():.1f} % wrong, {100 * noise.share:.1f} % estimated"
+    wrong = f"{100 * (labels != truth).mean():.1f} % wrong, {100 * noise.wrong_share:.1f} % estimated"
     print(f"\nlabels drawn from the model: {wrong}")
 
 
@@ -242,7 +242,7 @@ def print_many_classes() -> None:
         assert noise is not None
         in_16 = np.sort(scores, axis=1)[:, -16:].sum(axis=1).mean()
         correct, wrong = (scores.argmax(axis=1) == truth).mean(), (labels != truth).mean()
-        print("| " + " | ".join(f"{100 * share:.1f}" for share in (in_16, correct, wrong, noise.share)) + " |")
+        print("| " + " | ".join(f"{100 * share:.1f}" for share in (in_16, correct, wrong, noise.wrong_share)) + " |")
 
 
 def print_digits(model: str) -> None:
@@ -264,13 +264,15 @@ def print_digits(model: str) -> None:
             held_out = held_out_of(scores, labels)
             cleanings = {name: find_label_errors(held_out, name) for name in METHODS}
             cells = [
-                " / ".join(f"{value:.1f}" for value in recall_and_precision(~cleaning.kept, labels != truth))
-                + f" ({100 * (~cleaning.kept).mean():.1f} % dropped)"
+                " / ".join(f"{value:.1f}" for value in recall_and_precision(~cleaning.is_kept, labels != truth))
+                + f" ({100 * (~cleaning.is_kept).mean():.1f} % dropped)"
                 for cleaning in cleanings.values()
             ]
             noise = cleanings["posterior"].noise
             assert noise is not None
-            print(f"| {100 * share:.0f} %, {kind} | {' | '.join(cells)} | {100 * noise.share:.1f} % |", flush=True)
+            print(
+                f"| {100 * share:.0f} %, {kind} | {' | '.join(cells)} | {100 * noise.wrong_share:.1f} % |", flush=True
+            )
 
 
 if __name__ == "__main__":

@@ -29,12 +29,12 @@ def parts(board: Leaderboard) -> Iterator[tuple[str, Mask]]:
     yield "all", np.ones(len(board), np.bool_)
     far_out = set(map(str, fit_trend(board).outliers.rows))
     yield "all except far out", np.array([str(entry) not in far_out for entry in board.entries])
-    yield from ((str(band), band.contains(board.original)) for band in BANDS)
+    yield from ((str(band), band.contains(board.original_accuracies)) for band in BANDS)
 
 
 def slope_coverage(board: Leaderboard, inside: Mask, groups: npt.NDArray[np.int64], rng: np.random.Generator) -> float:
     """Return how often the interval over groups contains the slope."""
-    x, deviation, contained = board.original, np.interp(board.original, *DEVIATIONS), 0
+    x, deviation, contained = board.original_accuracies, np.interp(board.original_accuracies, *DEVIATIONS), 0
     for _ in range(DRAWS):
         errors = (
             np.sqrt(FAMILY_VARIANCE) * rng.standard_normal(len(board))[board.family_ids]
@@ -56,7 +56,7 @@ def check_rows(board: Leaderboard) -> Iterator[tuple[float, bool]]:
         for entry in (entry for family, entry in rows if family == held_out):
             expected = place_models(others, [entry])[0].expected_accuracy
             assert expected is not None
-            yield entry.original, expected.interval_low <= entry.real <= expected.interval_high
+            yield entry.original_accuracy, expected.interval_low <= entry.reassessed_accuracy <= expected.interval_high
 
 
 def main() -> None:

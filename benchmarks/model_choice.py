@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess import LabelSets, Predictions, choose_models, propose
-from reassess.aggregation import Golden
+from reassess.aggregation import GoldenQuestions
 from reassess.core import ProposalResult, Questions
 from reassess.proposals.proposed_pairs import GoldenPairs, ProposedPairs, find_golden_pairs
 from reassess.proposals.subset_search import _measure_all_subsets, _measure_greedy_search, find_subsets
@@ -106,24 +106,24 @@ class Population:
         original = np.where(rng.random(IMAGES) < 0.1, rng.integers(0, IMAGE_CLASSES, IMAGES), order[:, 0])
         return cls(names, valid, propose(models, LabelSets.from_pairs(names, rows, original), per_image=6))
 
-    def golden(self, images: npt.NDArray[np.int64]) -> Golden:
+    def golden(self, images: npt.NDArray[np.int64]) -> GoldenQuestions:
         """Return the valid pairs of some images."""
         rows, class_ids = np.nonzero(self.valid[images])
         names = [self.names[images[row]] for row in rows]
-        return Golden(Questions.from_columns(names, class_ids), np.ones(rows.size, bool))
+        return GoldenQuestions(Questions.from_columns(names, class_ids), np.ones(rows.size, bool))
 
     def recall(self, models: tuple[str, ...], all_pairs: GoldenPairs) -> float:
         """Return the true recall of some models."""
-        return float(all_pairs.pairs.are_proposed_by(np.isin(self.result.names, models)).mean())
+        return float(all_pairs.pairs.are_proposed_by(np.isin(self.result.model_names, models)).mean())
 
 
-def choose_without_check(population: Population, golden: Golden, target: float) -> tuple[str, ...] | None:
+def choose_without_check(population: Population, golden: GoldenQuestions, target: float) -> tuple[str, ...] | None:
     """Return the models with the fewest candidates and the target recall, both on the same golden images."""
     pairs = find_golden_pairs(population.result, golden)
     needed_hits = math.ceil(target * len(pairs.is_valid) - 1e-9)
     subsets = find_subsets(population.result, pairs)
     rows = [row for row in subsets.frontier_rows.tolist() if subsets.n_hits[row] >= needed_hits]
-    return tuple(np.array(population.result.names)[subsets.subset_of_row(rows[0])]) if rows else None
+    return tuple(np.array(population.result.model_names)[subsets.subset_of_row(rows[0])]) if rows else None
 
 
 def print_recalls() -> None:
@@ -139,7 +139,7 @@ def print_recalls() -> None:
         (population,) = populations.values()
         result = population.result
         all_pairs = find_golden_pairs(result, population.golden(np.arange(IMAGES)))
-        recall_of_all = population.recall(result.names, all_pairs)
+        recall_of_all = population.recall(result.model_names, all_pairs)
         for size in GOLDEN:
             rng = np.random.default_rng(size)
             choices, unchecked = [], []
@@ -148,12 +148,12 @@ def print_recalls() -> None:
                 choices.append(choose_models(result, golden, recall=target))
                 unchecked.append(choose_without_check(population, golden, target))
             chosen = [choice.chosen for choice in choices if choice.chosen is not None]
-            fewer = [subset for subset in chosen if subset.models != result.names]
+            fewer = [subset for subset in chosen if subset.models != result.model_names]
             below = [population.recall(subset.models, all_pairs) < target for subset in chosen]
             unchecked_below = [
                 population.recall(models, all_pairs) < target for models in unchecked if models is not None
             ]
-            shares = [100 * subset.candidates / choices[0].all_models.candidates for subset in chosen]
+            shares = [100 * subset.n_candidates / choices[0].all_models.n_candidates for subset in chosen]
             cells = [
                 f"{recall_of_all:.3f}",
                 f"{target}",

@@ -13,7 +13,7 @@ import pandas as pd
 from crowdkit.aggregation import DawidSkene, MajorityVote, OneCoinDawidSkene
 
 from reassess import Questions, Scores, Votes, fit_dawid_skene, read_original_labels, read_scores, read_votes
-from reassess.aggregation import aggregate, golden_truth, precision_recall, real_scores
+from reassess.aggregation import aggregate, golden_truth, imagenet_real_scores, precision_recall
 
 THRESHOLD = 0.8
 Values = npt.NDArray[np.float64]
@@ -30,8 +30,8 @@ def list_methods(votes: Votes) -> Iterator[tuple[str, Callable[[], Values]]]:
     """Yield the name of each method, and a function that computes its scores."""
     experts, golden = read_votes("imagenet-real-golden"), read_votes("imagenet-real-raters-golden")
     original = read_original_labels()
-    yield "the recipe", lambda: real_scores(votes, experts, golden, original).values
-    yield "the recipe without the original label", lambda: real_scores(votes, experts, golden, None).values
+    yield "the recipe", lambda: imagenet_real_scores(votes, experts, golden, original).values
+    yield "the recipe without the original label", lambda: imagenet_real_scores(votes, experts, golden, None).values
     yield "EM, valid or not", lambda: fit_dawid_skene(votes).posterior.probabilities_of("valid")
     yield (
         "EM, valid or not, without pooling",

@@ -20,7 +20,7 @@ import torch
 from _cifar10 import EPOCH, NAMES, compute_logits, downsample, find_file, read_images, train, wide_layers
 from torch import nn
 
-from reassess import Classes, Golden, LabelSets, Predictions, Questions, choose_models, propose
+from reassess import Classes, GoldenQuestions, LabelSets, Predictions, Questions, choose_models, propose
 
 AT_LEAST = 0.1  # share of people's answers that makes a class one of people's classes
 PER_IMAGE, RECALL = 4.0, 0.95
@@ -72,11 +72,11 @@ candidates = propose(models, original, per_image=PER_IMAGE)
 print(candidates)
 
 all_questions = Questions.from_columns(np.repeat(images, 10).tolist(), np.tile(np.arange(10), len(images)), classes)
-golden = Golden(all_questions, by_people.ravel())
+golden = GoldenQuestions(all_questions, by_people.ravel())
 print("\nmodels                    candidates  per image   recall of people's classes")
 for size in range(1, len(models) + 1):
     for subset in combinations(sorted(models), size):
-        questions = candidates.of_models(subset).questions
+        questions = candidates.candidates_of_models(subset).questions
         is_candidate = np.zeros(by_people.shape, bool)
         is_candidate[np.arange(len(images)), label] = True  # an image without questions keeps its label
         is_candidate[all_questions.rows_of(questions.images)[questions.image_ids], questions.class_ids] = True

@@ -44,9 +44,9 @@ def main() -> None:
     (run,) = predict([lite0()], folder / "lite0.npy", images=photographs, report=print)
     names, classes = run.file.with_suffix(".txt").read_text().splitlines(), read_classes()
     for name, row in zip(names, np.load(run.file), strict=True):
-        top3 = [classes.label(class_id) for class_id in np.argsort(-row, kind="stable")[:3].tolist()]
+        top3 = [classes.short_name(class_id) for class_id in np.argsort(-row, kind="stable")[:3].tolist()]
         rank = int(np.count_nonzero(row > row[CLASS_IDS[name]])) + 1
-        print(f"{name}: {', '.join(top3)}; the photograph shows {classes.label(CLASS_IDS[name])}, rank {rank}")
+        print(f"{name}: {', '.join(top3)}; the photograph shows {classes.short_name(CLASS_IDS[name])}, rank {rank}")
     shutil.rmtree(folder)
 
 

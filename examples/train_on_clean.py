@@ -95,28 +95,30 @@ files, pixels = read_images(find_file("images.zip"))
 row_of = {file: row for row, file in enumerate(files)}
 classes = Classes(len(NAMES), names=NAMES)
 labels = read_original_labels(find_file("train-first-rater.csv"), classes=classes)
-label_sets = labels.sets()
+label_sets = labels.classes_by_image()
 
 # 1. Find labels that are probably wrong, with networks that were not trained on them.
 folds = make_folds(labels, k=FOLDS)
 predictions = {}
-for fold in folds.values:
-    net = train_network(one_hot({image: label_sets[image] for image in folds.training(fold).images}), seed=fold)
+for fold in folds.distinct_numbers:
+    net = train_network(
+        one_hot({image: label_sets[image] for image in folds.training_selection(fold).images}), seed=fold
+    )
     images = folds.images_of(fold)
     logits = compute_logits(net, pixels[[row_of[image] for image in images]]).numpy()
     predictions[f"fold {fold}"] = Predictions.from_scores(logits, images, classes=classes)
 cleaning = find_label_errors(HeldOutPredictions.from_predictions(predictions, labels, folds=[folds]))
 print(cleaning)
 truth = np.array([NAMES.index(image.split("/")[1]) for image in cleaning.images])
-wrong, dropped = cleaning.class_ids != truth, ~cleaning.kept
+wrong, dropped = cleaning.class_ids != truth, ~cleaning.is_kept
 print(f"{wrong.sum():,} labels are wrong")
 print(f"{dropped.sum():,} labels are dropped, {100 * wrong[dropped].mean():.1f} % of these are wrong")
-corrected = (cleaning.suggested == truth)[wrong & dropped].mean()
+corrected = (cleaning.suggested_class_ids == truth)[wrong & dropped].mean()
 print(f"the suggestion is correct for {100 * corrected:.1f} % of the wrong dropped labels")
 
 # 2. Create five kinds of targets.
 kept = {image: label_sets[image] for image in cleaning.kept_images}
-suggested = dict(zip(cleaning.images, cleaning.suggested[:, None].tolist(), strict=True))
+suggested = dict(zip(cleaning.images, cleaning.suggested_class_ids[:, None].tolist(), strict=True))
 people = replace(read_votes(find_file("train-votes.parquet")), classes=classes)  # items are images, answers classes
 votes = aggregate(people, "majority").scores
 arms = {

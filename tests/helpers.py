@@ -24,7 +24,7 @@ import polars as pl
 import pytest
 from rich.cells import cell_len
 
-from reassess.aggregation import Curve, Golden
+from reassess.aggregation import Curve, GoldenQuestions
 from reassess.cli.screen import output_width
 from reassess.core import Classes, Items, LabelSets, Posterior, Questions, Scores, Votes
 from reassess.errors import ReassessError, ReassessWarning
@@ -48,7 +48,7 @@ SMALLEST = {"float16": 2.0**-24, "bfloat16": 2.0**-133, "float32": 2.0**-149, "f
 
 # A curve from three golden questions; the question with the lowest score is invalid.
 CURVE = Curve(
-    Golden(Questions.from_columns(["a", "a", "b"], np.array([1, 2, 1])), np.array([True, False, True])),
+    GoldenQuestions(Questions.from_columns(["a", "a", "b"], np.array([1, 2, 1])), np.array([True, False, True])),
     np.array([0.9, 0.6, 0.7]),
 )
 # Parts of messages of several readers.

@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation import Relabelling, label_sets, real_scores, relabel
+from reassess.aggregation import Relabelling, find_relabelling, imagenet_real_scores, label_sets
 from reassess.comparison import Panel
 from reassess.core import LabelSets, Questions, Recipe, Votes
 from tests.helpers import WORDS
 
-RULES = Recipe(experts_at_least=2, original_experts_at_least=2, original_below=None, smoothing=1.0, pooling=0.0)
+RULES = Recipe(min_experts=2, min_experts_on_original=2, n_classes_with_original_vote=None, smoothing=1.0, pooling=0.0)
 _Array = npt.NDArray[Any]
 
 
@@ -115,8 +115,8 @@ def draw(seed: int, design: Design = PLAIN) -> Study:
     raters = tuple(range(design.raters))
     votes = Votes.from_columns(asked, item_ids, chosen.ravel(), by_chance(rng, shares).ravel(), raters, WORDS)
     experts, golden = _golden(rng, design, matrices, float(valid.mean()))
-    labels = label_sets(real_scores(votes, experts, golden, None, recipe=RULES), design.threshold)
-    relabelling = relabel(labels, votes, experts, golden, None, threshold=design.threshold, recipes=[RULES])
+    labels = label_sets(imagenet_real_scores(votes, experts, golden, None, recipe=RULES), design.threshold)
+    relabelling = find_relabelling(labels, votes, experts, golden, None, threshold=design.threshold, recipes=[RULES])
     of_all = [labels[name] if is_rated else [0] for name, is_rated in zip(names, rated, strict=True)]
     sets = LabelSets.from_lists(names, [sorted(classes or ()) for classes in of_all])
     return Study(Panel.from_ids("abc", _models(rng, truth), sets), relabelling, sets)

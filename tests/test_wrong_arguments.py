@@ -13,7 +13,7 @@ from reassess import (
     Benchmark,
     Classes,
     Findings,
-    Golden,
+    GoldenQuestions,
     HeldOutPredictions,
     ImageSelection,
     LabelSets,
@@ -90,7 +90,7 @@ READERS: list[Callable[..., Any]] = [getattr(reassess, f"read_{name}") for name 
         (lambda: reassess.multi_hot(LABELS, [0.5], 2), "wrong-type"),
         (lambda: reassess.top1_hits([1, 2], [0, 1], [1]), "wrong-shape"),
         (lambda: reassess.label_sets(SCORES, [0.9, 0.1]), "not-a-number"),
-        (lambda: reassess.golden_truth(ONE_VOTE, at_least=[1]), "not-a-number"),
+        (lambda: reassess.golden_truth(ONE_VOTE, min_experts=[1]), "not-a-number"),
         (lambda: reassess.make_tasks(SCORES.questions, size=1.5), "not-a-number"),
         (lambda: Votes.from_columns(["q", "q"], [0, 1], [0, 0], [1, 0], ["x"], ["no", "yes"]), "duplicate-name"),
         (lambda: Votes.from_columns("qr", [0, 1], [0, 0], [1, 0], ["x"], ["no", "yes"]), "wrong-type"),
@@ -184,7 +184,7 @@ def test_writers_raise_for_an_invalid_path() -> None:
         (lambda: aggregate(LABELS, "imagenet-real", experts=LABELS), Votes, "LabelSets"),
         (lambda: fit_dawid_skene("votes.csv"), Votes, "str"),
         (lambda: rater_reliability(None), Votes, "NoneType"),
-        (lambda: precision_recall(SCORES, LABELS), Golden, "LabelSets"),
+        (lambda: precision_recall(SCORES, LABELS), GoldenQuestions, "LabelSets"),
         (lambda: compare({"a": MODEL}, "a", "b"), Panel, "dict"),
         (lambda: rank_models([MODEL]), Panel, "list"),
         (lambda: taxonomies({"a": MODEL}, LABELS), Panel, "dict"),
@@ -201,7 +201,7 @@ def test_wrong_type_error_says_how_to_make_the_right_type(
     thing, fix = {
         Benchmark: ("benchmark", "open_benchmark(NAME or FOLDER)"),
         Findings: ("findings", "Findings.from_predictions(MODELS, LABELS)"),
-        Golden: ("golden answers", "golden_truth(EXPERTS)"),
+        GoldenQuestions: ("golden answers", "golden_truth(EXPERTS)"),
         Panel: ("models on the same images", "Panel.from_predictions(MODELS, LABELS)"),
         LabelSets: ("label sets", "read_labels(FILE), or evaluation_labels of MultiLabels"),
         Scores: ("scores", "read_scores(FILE), or aggregate(VOTES).scores"),
@@ -224,8 +224,8 @@ def test_list_of_names_instead_of_classes_raises() -> None:
 
 
 def test_numpy_numbers_are_accepted() -> None:
-    assert Classes(np.int64(2), names=("cat", "dog")).label(1) == "dog"
-    assert LabelSets.from_lists(["a"], [np.array([1, 0], np.uint8)]).sets() == {"a": {0, 1}}
+    assert Classes(np.int64(2), names=("cat", "dog")).short_name(1) == "dog"
+    assert LabelSets.from_lists(["a"], [np.array([1, 0], np.uint8)]).classes_by_image() == {"a": {0, 1}}
 
 
 # --- folds, cleaning and training ------------------------------------------------------------------------------------
@@ -248,14 +248,14 @@ def targets(**parts: Any) -> TrainingTargets:
 @pytest.mark.parametrize(
     "make",
     [
-        *(lambda rows=rows: TARGETS.of_rows(rows) for rows in (np.array([0.5]), "a", None, [True, False])),
-        lambda: TARGETS.of(None),
+        *(lambda rows=rows: TARGETS.targets_of_rows(rows) for rows in (np.array([0.5]), "a", None, [True, False])),
+        lambda: TARGETS.targets_of(None),
         lambda: targets(indptr=[0, 1]),
         lambda: targets(images="a"),
         lambda: make_folds(ONE_OF_THREE, k=3, duplicates=[1, 2]),
-        *(lambda images=images: FOLDS.of(images) for images in ("0.png", None)),
+        *(lambda images=images: FOLDS.fold_numbers_of(images) for images in ("0.png", None)),
         lambda: Folds(None, np.array([0, 1])),
-        *(lambda others=others: ImageSelection(("a",), others=others) for others in ("b", 3)),
+        *(lambda others=others: ImageSelection(("a",), other_images=others) for others in ("b", 3)),
         lambda: ImageSelection(name for name in "ab"),
         lambda: ImageSelection(("a",)).rows(None),
         *(
@@ -279,8 +279,8 @@ def test_wrong_types_raise(make: Callable[[], object]) -> None:
 @pytest.mark.parametrize(
     ("make", "code"),
     [
-        (lambda: TARGETS.of_rows(3), "wrong-shape"),
-        (lambda: TARGETS.of_rows(np.zeros((2, 2), np.int64)), "wrong-shape"),
+        (lambda: TARGETS.targets_of_rows(3), "wrong-shape"),
+        (lambda: TARGETS.targets_of_rows(np.zeros((2, 2), np.int64)), "wrong-shape"),
         (lambda: list(TARGETS.blocks(1.5)), "not-a-number"),
         (lambda: TARGETS.to_array(max_bytes=None), "not-a-number"),
         (lambda: training_targets(ONE_OF_THREE, "uniform", smoothing=[0.1, 0.2]), "not-a-number"),
@@ -336,7 +336,7 @@ def test_wrong_numbers_raise(make: Callable[[], object], code: str) -> None:
         (
             lambda: evaluate(MODEL, LABELS, exclude=DUPLICATES),
             "not names of images",
-            "DUPLICATES.duplicated_elsewhere(SET)",
+            "DUPLICATES.images_duplicated_elsewhere(SET)",
         ),
     ],
 )
@@ -364,4 +364,4 @@ def test_seed_must_be_a_whole_number_from_0(call: Callable[[Any], object]) -> No
 def test_numpy_numbers_are_seeds_and_counts() -> None:
     folds = make_folds(ONE_OF_THREE, k=np.int64(3), seed=np.uint8(1))
     assert folds.numbers.tolist() == make_folds(ONE_OF_THREE, k=3, seed=1).numbers.tolist()
-    assert TARGETS.of_rows([0, 1]).shape == (2, 3)
+    assert TARGETS.targets_of_rows([0, 1]).shape == (2, 3)

@@ -12,14 +12,14 @@ __version__ = "0.1.0"
 
 
 @cache
-def _stub() -> tuple[Any, Any, list[str]]:
+def _attach_stub() -> tuple[Any, Any, list[str]]:
     import lazy_loader  # imported on first use, since this takes longer than the rest of the package
 
     return lazy_loader.attach_stub(__name__, __file__)  # type: ignore[no-any-return]
 
 
 def __getattr__(name: str) -> Any:
-    get, _, names = _stub()
+    get, _, names = _attach_stub()
     return sorted(["__version__", *names]) if name == "__all__" else get(name)
 
 

@@ -1,5 +1,6 @@
-from .aggregation import Golden as Golden
+from .aggregation import GoldenQuestions as GoldenQuestions
 from .aggregation import aggregate as aggregate
+from .aggregation import find_relabelling as find_relabelling
 from .aggregation import fit_dawid_skene as fit_dawid_skene
 from .aggregation import golden_truth as golden_truth
 from .aggregation import golden_votes as golden_votes
@@ -7,7 +8,6 @@ from .aggregation import label_sets as label_sets
 from .aggregation import measure_curves as measure_curves
 from .aggregation import posterior as posterior
 from .aggregation import rater_reliability as rater_reliability
-from .aggregation import relabel as relabel
 from .aggregation import with_golden_votes as with_golden_votes
 from .cleaning import HeldOutPredictions as HeldOutPredictions
 from .cleaning import decide_checked_labels as decide_checked_labels

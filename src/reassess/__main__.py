@@ -1,4 +1,4 @@
-"""`python -m reassess` and the console script: the command line, with a word where it is stopped while it loads."""
+"""The command line: `python -m reassess` and the console script, also if stopped while it loads."""
 
 import gc
 import io
@@ -10,7 +10,7 @@ from typing import Any, TextIO
 
 def entry() -> None:
     """Run the command of this process, and end it with the exit code."""
-    gc.set_threshold(100_000)  # a command makes many objects, and seldom circles of them
+    gc.set_threshold(100_000)  # a command makes many objects, and seldom cycles of them
     os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")  # threads that numpy starts sleep while they have no work
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # who is told to end cleans up, as after Ctrl-C
     _keep_standard_streams()
@@ -18,15 +18,15 @@ def entry() -> None:
         from reassess.cli import main
 
         code = main()
-        _drop_unwritten(sys.stdout)
+        _discard_unwritten(sys.stdout)
         sys.exit(code)
     except KeyboardInterrupt:
         sys.stderr.write("Stopped.\n")
         sys.exit(130)
 
 
-class _Dropping(io.RawIOBase):
-    """A stream that drops what it cannot take, such as on a full disk."""
+class _TolerantStream(io.RawIOBase):
+    """A stream that ignores failed writes, for example on a full disk."""
 
     def __init__(self, raw: Any) -> None:
         self._raw = raw
@@ -48,7 +48,7 @@ class _Dropping(io.RawIOBase):
 
 
 def _keep_standard_streams() -> None:
-    """Let no file take the number of a closed standard stream, and no message that cannot be written end a command."""
+    """Keep files off the numbers of closed standard streams, and ignore errors of writing messages."""
     while (opened := os.open(os.devnull, os.O_RDWR)) < 3:
         pass
     os.close(opened)
@@ -57,12 +57,12 @@ def _keep_standard_streams() -> None:
         return
     buffer = getattr(sys.stderr, "buffer", None)
     if buffer is not None:
-        held = io.BufferedWriter(_Dropping(getattr(buffer, "raw", buffer)))
+        held = io.BufferedWriter(_TolerantStream(getattr(buffer, "raw", buffer)))
         sys.stderr = io.TextIOWrapper(held, sys.stderr.encoding, sys.stderr.errors, line_buffering=True)
 
 
-def _drop_unwritten(output: TextIO | None) -> None:
-    """Drop what an output did not take, of which `main` has told; else Python tries again as it ends, with code 120."""
+def _discard_unwritten(output: TextIO | None) -> None:
+    """Discard output that cannot be written, which `main` has reported; else Python exits with code 120."""
     if output is None:  # closed before the process began
         return
     try:

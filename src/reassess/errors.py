@@ -16,7 +16,7 @@ class Fix:
     """Advice on how to fix an error; the command line rewrites its Python arguments as options.
 
     The text has the name of each argument in braces. Values are written as in Python. If a value is None, only the name
-    is written, such as that of a function.
+    is written, for example the name of a function.
 
     >>> print(Fix("join by the whole path ({match})", match='"path"'))
     join by the whole path (match="path")
@@ -36,9 +36,9 @@ class Fix:
     @classmethod
     def join(cls, separator: str, *fixes: "Fix | str | None") -> "Fix":
         """Join fixes with a separator; empty fixes are skipped."""
-        parts = [fix if isinstance(fix, Fix) else cls(fix) for fix in fixes if fix]
-        arguments = {name: value for part in parts for name, value in part.arguments.items()}
-        return cls(separator.join(part.text for part in parts), **arguments)
+        typed_fixes = [fix if isinstance(fix, Fix) else cls(fix) for fix in fixes if fix]
+        arguments = {name: value for fix in typed_fixes for name, value in fix.arguments.items()}
+        return cls(separator.join(fix.text for fix in typed_fixes), **arguments)
 
     def __str__(self) -> str:
         return self.render(lambda name, value: name if value is None else f"{name}={value}")
@@ -97,17 +97,17 @@ class ReassessError(Exception):
             self.where = f"{place}, {self.where}"
 
     def __str__(self) -> str:
-        parts = {"where": self.where, "allowed": self.allowed, "found": self.found, "fix": self.fix}
-        width = max(map(len, parts)) + 1
-        fields = {name: str(part) for name, part in parts.items() if part is not None}
-        lines = [f"  {name + ':':{width}} {_shorten_field(name, part)}" for name, part in fields.items()]
+        values = {"where": self.where, "allowed": self.allowed, "found": self.found, "fix": self.fix}
+        width = max(map(len, values)) + 1
+        fields = {name: str(value) for name, value in values.items() if value is not None}
+        lines = [f"  {name + ':':{width}} {_shorten_field(name, value)}" for name, value in fields.items()]
         text = "\n".join([self.problem, *(line.replace("\n", "\n" + " " * (width + 3)) for line in lines)])
         return text.encode(errors="backslashreplace").decode()  # a file may contain a lone surrogate
 
 
-def _shorten_field(name: str, text: str) -> str:
+def _shorten_field(field: str, text: str) -> str:
     """Shorten words of over 200 letters in a field of an error; a fix stays, since it may be a command."""
-    return text if name == "fix" else _LONG_WORD_PATTERN.sub(r"\1…\2", text)
+    return text if field == "fix" else _LONG_WORD_PATTERN.sub(r"\1…\2", text)
 
 
 class DataError(ReassessError, ValueError):

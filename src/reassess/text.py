@@ -168,9 +168,12 @@ class ListTable(NamedTuple):
 class Printable:
     """A base class that prints a result as a short text, and as a table in a notebook.
 
-    By default a dataclass with ``repr=False`` prints its fields, with short forms of long values. A class with
-    `_summary_lines` prints these, below its `_headline` if it has one; a class with its own ``__str__`` prints that. A
-    class with a `_list_table` prints its `_headline`, and in a notebook the table below it.
+    The text depends on what the class defines:
+
+    - `_summary_lines`: the `_headline`, if there is one, and these lines;
+    - `_list_table`: the `_headline`, and in a notebook also the table;
+    - ``__str__``: its text;
+    - otherwise, for a dataclass with ``repr=False``: the fields, with short forms of long values.
     """
 
     @property
@@ -178,7 +181,7 @@ class Printable:
         return ""
 
     def _summary_lines(self) -> Iterable[tuple[str, str]]:
-        """Return the lines of the printed summary: a name and a text each."""
+        """Return the lines of the printed summary: pairs of a name and a text."""
         fields = getattr(self, "__dataclass_fields__", {}).values()
         return [(field.name, _short_repr(getattr(self, field.name))) for field in fields if field.init]
 

@@ -27,7 +27,7 @@ def count_closed_by_truth(
             shuffled = np.lexsort((np.random.default_rng((order, rows[0])).random(len(part)), part.item_ids))
             position = np.arange(len(part)) - part.indptr[part.item_ids[shuffled]]
             is_open = np.ones(rows.size, bool)
-            for most in range(RULE.at_least, int(part.sizes.max()) + 1):
+            for most in range(RULE.min_votes, int(part.sizes.max()) + 1):
                 first = shuffled[position < most]
                 ids = (part.item_ids[first], part.rater_ids[first], part.answer_ids[first])
                 first_votes = Votes.from_columns(part.items, *ids, part.raters, part.answers)

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.aggregation import Golden, Point, Rule, simple_rules
+from reassess.aggregation import GoldenQuestions, MeasuredRule, Point, measure_simple_rules
 from reassess.core import Items, LabelSets, Questions, Votes
 from tests.helpers import WORDS, code_of, message, votes_of
 
 PAIRS = Questions.from_columns(["a", "a", "b", "c"], np.array([1, 2, 1, 3]))
-GOLDEN = Golden(PAIRS, np.array([True, False, True, False]))
+GOLDEN = GoldenQuestions(PAIRS, np.array([True, False, True, False]))
 QUESTIONS = Questions.from_columns(["c", "d", "a", "b", "a"], np.array([3, 1, 2, 1, 1]))
 ROWS = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 2), st.integers(0, 2)), max_size=20)
 
@@ -22,13 +22,13 @@ def votes(rows: list[tuple[int, int, int]], items: Items = QUESTIONS) -> Votes:
     return votes_of(rows, items, ("ann", "bo", "cy"))
 
 
-def by_share(rated: Votes) -> Rule:
-    (rule,) = simple_rules(GOLDEN, votes=rated)
+def by_share(rated: Votes) -> MeasuredRule:
+    (rule,) = measure_simple_rules(GOLDEN, votes=rated)
     return rule
 
 
-def by_original(original: LabelSets) -> Rule:
-    (rule,) = simple_rules(GOLDEN, original=original)
+def by_original(original: LabelSets) -> MeasuredRule:
+    (rule,) = measure_simple_rules(GOLDEN, original=original)
     return rule
 
 
@@ -45,9 +45,9 @@ def test_one_rater_rule_matches_loop(rows: list[Any]) -> None:
             if kept and valid:
                 points[name] = Point(None, sum(kept), len(kept), valid)
     if not expected["one rater: yes"]:
-        assert code_of(simple_rules, GOLDEN, rater_golden=votes(rows)) == "missing-golden"
+        assert code_of(measure_simple_rules, GOLDEN, rater_golden=votes(rows)) == "missing-golden"
         return
-    rules = simple_rules(GOLDEN, rater_golden=votes(rows))
+    rules = measure_simple_rules(GOLDEN, rater_golden=votes(rows))
     assert {rule.name: dict(zip(rule.variants, rule.points, strict=True)) for rule in rules} == expected
 
 
@@ -70,7 +70,7 @@ def test_every_possible_rule_is_measured_and_names_its_file() -> None:
     rated = votes([(item, 0, 2 * (item > 2) or item == 1) for item in range(5)])
     original = LabelSets.from_lists(["c", "b", "a"], [[3], [9], [1]])
     files = {"votes": "v.csv", "rater_golden": "g.csv", "original": "o.csv"}
-    rules = simple_rules(GOLDEN, votes=rated, rater_golden=rated, original=original, files=files)
+    rules = measure_simple_rules(GOLDEN, votes=rated, rater_golden=rated, original=original, files=files)
     assert [(rule.file, rule.name) for rule in rules] == [
         ("g.csv", "one rater: yes"),
         ("g.csv", "one rater: yes or maybe"),
@@ -78,9 +78,9 @@ def test_every_possible_rule_is_measured_and_names_its_file() -> None:
         ("o.csv", "original label"),
     ]
     assert rules[2].points == by_share(rated).points
-    assert simple_rules(GOLDEN) == ()
+    assert measure_simple_rules(GOLDEN) == ()
     never_maybe = votes([(4, 0, 2), (3, 0, 0)])
-    assert [(rule.file, rule.name) for rule in simple_rules(GOLDEN, rater_golden=never_maybe)] == [
+    assert [(rule.file, rule.name) for rule in measure_simple_rules(GOLDEN, rater_golden=never_maybe)] == [
         ("", "one rater: yes")
     ]
 

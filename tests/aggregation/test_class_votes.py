@@ -18,10 +18,10 @@ from reassess.aggregation import (
     golden_truth,
     golden_votes,
     label_sets,
+    measure_simple_rules,
     posterior,
     precision_recall,
     rater_reliability,
-    simple_rules,
 )
 from reassess.aggregation.golden import votes_on_questions
 from reassess.core import Classes, LabelSets, Questions, Scores, Votes
@@ -92,7 +92,9 @@ def test_majority_and_mean_are_share_of_each_class(rows: Any) -> None:
             }
 
 
-@pytest.mark.filterwarnings("ignore:em leaves no item", "ignore:the votes do not support", "ignore:EM did not converge")
+@pytest.mark.filterwarnings(
+    "ignore:em gives no item the truth", "ignore:the votes do not support", "ignore:EM did not converge"
+)
 @given(ROWS)
 @settings(max_examples=40)
 def test_em_of_classes_equals_em_of_plain_items(rows: Any) -> None:
@@ -118,7 +120,7 @@ def test_calibrated_is_bayes_rule_with_golden_matrices() -> None:
     assert got == {(i, n): v for i, row in zip(IMAGES, expected, strict=True) for n, v in zip(NAMES, row, strict=True)}
 
 
-@pytest.mark.filterwarnings("ignore:em leaves no item", "ignore:the votes do not support")
+@pytest.mark.filterwarnings("ignore:em gives no item the truth", "ignore:the votes do not support")
 def test_image_without_votes_is_unrated_unless_golden() -> None:
     """11.png has no votes; em keeps the truth of golden images."""
     fewer = chosen([(i, r, a) for i, r, a in zip(ALL.item_ids, ALL.rater_ids, ALL.answer_ids, strict=True) if i < 11])
@@ -148,7 +150,7 @@ def test_label_sets_keep_class_names() -> None:
     original = LabelSets.from_lists(["0.png", "new.png"], [[0], [1]], Classes.from_texts(["ant", "elk"]))
     labels = label_sets(aggregate(ALL, "majority").scores, 0.7, original=original)
     assert labels.classes.names == ("ant", "bee", "cow", "elk")
-    names = {image: {labels.classes.names[i] for i in ids} for image, ids in labels.sets().items()}
+    names = {image: {labels.classes.names[i] for i in ids} for image, ids in labels.classes_by_image().items()}
     assert (names["new.png"], names["5.png"]) == ({"elk"}, {"cow"})
     assert names["0.png"] == set()  # two of three raters say bee
     assert label_sets(aggregate(ALL, "majority").scores, 0.7).classes == CLASSES
@@ -197,7 +199,7 @@ def test_golden_questions_are_every_class_of_golden_images() -> None:
         ("1.png", "cow"): 0.0,
     }
     assert golden.is_valid.tolist() == [False, False, True, False, True, False]
-    assert golden.is_exclusive
+    assert golden.has_one_class_per_image
     elsewhere = golden_truth(expert({"0.png": "ant", "7.png": "bee"}), scored_questions=[scores.questions])
     assert message(precision_recall, scores, elsewhere) == (
         "golden images are not in the scores\n  found:   1 of 2: image 7.png\n"
@@ -220,7 +222,7 @@ def test_class_without_votes_scores_0() -> None:
     asked = Questions.from_columns(["0.png", "0.png", "1.png"], np.array([0, 2, 0]), CLASSES)
     golden = golden_truth(votes_of([(0, 0, 2), (1, 0, 0), (2, 0, 2)], asked, ("eve",)))
     assert precision_recall(scores, golden).golden_scores.tolist() == [1.0, 0.0, 0.0]
-    assert simple_rules(golden, votes=votes)[0].points == (Point(1.0, n_hits=1, n_kept=1, n_valid=2),)
+    assert measure_simple_rules(golden, votes=votes)[0].points == (Point(1.0, n_hits=1, n_kept=1, n_valid=2),)
     elsewhere = golden_truth(votes_of([(0, 0, 2)], Questions.from_columns(["7.png"], np.array([0]), CLASSES), ("eve",)))
     assert fault_of(precision_recall, scores, elsewhere) == ("wrong-items", "1 of 1: image 7.png, class ant")
 
@@ -230,8 +232,8 @@ def test_rules_of_class_votes_equal_rules_of_questions(rows: Any) -> None:
     votes, experts = chosen(rows), expert({IMAGES[i]: NAMES[TRUTH[i]] for i in {row[0] for row in rows}})
     golden = golden_truth(experts, scored_questions=[count_votes_by_class(votes)[0]])
     on_pairs = votes_on_questions(votes, golden.questions)
-    expected = simple_rules(golden, votes=on_pairs, rater_golden=on_pairs)
-    for rule, plainly in zip(simple_rules(golden, votes=votes, rater_golden=votes), expected, strict=True):
+    expected = measure_simple_rules(golden, votes=on_pairs, rater_golden=on_pairs)
+    for rule, plainly in zip(measure_simple_rules(golden, votes=votes, rater_golden=votes), expected, strict=True):
         assert (rule.name, rule.variants, rule.points) == (plainly.name, plainly.variants, plainly.points)
         assert rule.average_precision == plainly.average_precision
 
@@ -242,8 +244,8 @@ def test_image_without_expert_majority_is_not_golden() -> None:
     assert golden.questions.images == ("0.png", "2.png")
     assert golden.questions.class_ids[golden.is_valid].tolist() == [0, 2]
     assert golden.expert_truth.undecided_items == ("image 1.png",)
-    assert golden_truth(chosen(rows), at_least=1).questions.images == ("0.png", "2.png")  # all three differ on 1.png
-    assert fault_of(golden_truth, chosen(rows), at_least=4) == ("out-of-range", "4")
+    assert golden_truth(chosen(rows), min_experts=1).questions.images == ("0.png", "2.png")  # all three differ on 1.png
+    assert fault_of(golden_truth, chosen(rows), min_experts=4) == ("out-of-range", "4")
 
 
 @given(ROWS, st.lists(st.tuples(st.integers(0, 13), st.integers(0, 2)), min_size=1, max_size=20, unique=True))
@@ -255,7 +257,7 @@ def test_class_vote_is_yes_to_class_and_no_to_others(rows: Any, pairs: Any) -> N
         assert Counter(votes.votes_on(row)) == expected
 
 
-@pytest.mark.filterwarnings("ignore:em leaves no item")
+@pytest.mark.filterwarnings("ignore:em gives no item the truth")
 def test_scores_record_which_questions_are_golden() -> None:
     golden_images = {IMAGES[i] for i in range(6)}
     experts = expert({IMAGES[i]: NAMES[TRUTH[i]] for i in range(6)})
@@ -277,7 +279,7 @@ def test_rater_is_wrong_if_only_expert_chose_class() -> None:
     golden = golden_votes(expert({IMAGES[1]: "elk", IMAGES[2]: "cow"}), ALL)
     result = rater_reliability(ALL, golden)
     assert (result.truths, result.answers) == (("ant", "bee", "cow", "elk"),) * 2
-    assert [(rater.rater, rater.correct.hits, rater.correct.n, rater.self_agreement) for rater in result.raters] == [
+    assert [(rater.rater, rater.accuracy.hits, rater.accuracy.n, rater.self_agreement) for rater in result.raters] == [
         (name, 1, 2, None) for name in RATERS
     ]
     separate = golden_votes(expert({IMAGES[1]: "elk", IMAGES[2]: "cow"}), ALL.restrict(np.arange(3)))

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.aggregation import Curve, Golden, Point
+from reassess.aggregation import Curve, GoldenQuestions, Point
 from reassess.core import Questions
 from reassess.numeric import Proportion
 from tests.helpers import code_of, message
@@ -23,7 +23,7 @@ PAIRS = st.lists(st.tuples(st.sampled_from("abcd"), st.booleans(), VALUES), min_
 def curve_of(pairs: list[tuple[str, bool, float]]) -> Curve:
     """A curve of (image, valid, score) rows, each with its own class."""
     questions = Questions.from_columns([image for image, _, _ in pairs], np.arange(len(pairs)))
-    golden = Golden(questions, np.array([valid for _, valid, _ in pairs]))
+    golden = GoldenQuestions(questions, np.array([valid for _, valid, _ in pairs]))
     return Curve(golden, np.array([value for _, _, value in pairs], float))
 
 

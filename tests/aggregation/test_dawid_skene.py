@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reassess.aggregation import PinnedItems, fit_dawid_skene, posterior
-from reassess.aggregation.em_inputs import answer_weights
+from reassess.aggregation.em_inputs import make_answer_weights
 from reassess.core import VALIDITY, Questions, Votes
 from reassess.errors import ConvergenceWarning
 from reassess.formats import read_score_file, read_vote_file
@@ -138,7 +138,7 @@ def test_em_matches_reference(smoothing: int, answers: int, truths: int, seeds: 
         result = fit_quietly(
             votes,
             truths=tuple(f"t{t}" for t in range(truths)),
-            weights=shares,
+            answer_weights=shares,
             smoothing=smoothing,
             pooling=pooling,
             pinned=pinned,
@@ -154,7 +154,7 @@ def test_em_matches_reference(smoothing: int, answers: int, truths: int, seeds: 
         np.testing.assert_allclose(result.posterior.values, q, atol=1e-10)
         np.testing.assert_allclose(result.model.matrices_of(votes.raters), matrices, atol=1e-10)
         np.testing.assert_allclose(result.model.prior, prior, atol=1e-12)
-        np.testing.assert_allclose(result.history, objectives, rtol=1e-10)
+        np.testing.assert_allclose(result.objective_history, objectives, rtol=1e-10)
         empty = (votes.sizes == 0) & ~np.isin(np.arange(len(votes.items)), list(pins))
         np.testing.assert_allclose(result.posterior.values[empty], [result.model.prior] * empty.sum(), atol=1e-12)
 
@@ -174,7 +174,7 @@ def test_many_votes_on_an_item_match_reference(smoothing: int, truths: int) -> N
         votes, np.eye(truths).tolist(), pseudo_votes=smoothing, iterations=result.iterations, prior=prior
     )
     np.testing.assert_allclose(result.posterior.values, q, atol=1e-9)
-    np.testing.assert_allclose(result.history, objectives, rtol=1e-10)
+    np.testing.assert_allclose(result.objective_history, objectives, rtol=1e-10)
 
 
 def test_example_of_1979_gives_published_numbers(real_file: RealFile) -> None:
@@ -203,7 +203,7 @@ def test_em_on_released_votes_gives_known_numbers(real_file: RealFile, real_vote
     three = fit_dawid_skene(votes, truths=WORDS, smoothing=0, pooling=0)
     assert round(jaccard(three.posterior.probabilities_of("yes")), 3) == 0.474
     assert three.has_converged
-    assert (np.diff(three.history) >= -1e-9 * abs(three.objective)).all()
+    assert (np.diff(three.objective_history) >= -1e-9 * abs(three.objective)).all()
 
 
 def simulated(seed: int = 0, items: int = 20_000) -> tuple[Votes, npt.NDArray[Any], npt.NDArray[Any]]:
@@ -240,7 +240,7 @@ def test_objective_never_decreases(seed: Any, smoothing: float, pooling: float, 
     pinned = PinnedItems.from_truths(np.arange(6), np.array([0, 1, 2, 0, -1, 1]), n_truths=3) if pin else None
     prior = [0.5, 0.3, 0.2] if fixed_prior else None
     options = {"smoothing": smoothing, "pooling": pooling, "pinned": pinned, "prior": prior}
-    history = fit_quietly(votes, max_iterations=40, **options).history
+    history = fit_quietly(votes, max_iterations=40, **options).objective_history
     assert np.isfinite(history).all()
     assert (np.diff(history) >= -1e-9 * np.abs(history[1:])).all()
 
@@ -250,7 +250,7 @@ def test_runs_are_identical_for_any_number_of_threads() -> None:
     runs = [fit_quietly(votes, max_iterations=20, threads=threads) for threads in (1, 2, 3, 2)]
     for run in runs[1:]:
         assert np.array_equal(run.posterior.values, runs[0].posterior.values)
-        assert np.array_equal(run.history, runs[0].history)
+        assert np.array_equal(run.objective_history, runs[0].objective_history)
 
 
 @given(SEEDS, POOLINGS)
@@ -267,17 +267,17 @@ def test_continued_fit_equals_fit_of_all_votes() -> None:
     early, late = votes.restrict(rows[:2_000]), votes.restrict(rows[1_000:])
     everything = early.append(late)
     at_once = fit_dawid_skene(everything, tolerance=1e-9)
-    result = fit_dawid_skene(everything, start=fit_dawid_skene(early).model, tolerance=1e-9)
+    result = fit_dawid_skene(everything, start_model=fit_dawid_skene(early).model, tolerance=1e-9)
     np.testing.assert_allclose(result.posterior.values, at_once.posterior.values, atol=1e-6)
     np.testing.assert_allclose(result.model.matrices, at_once.model.matrices, atol=1e-6)
-    assert fit_dawid_skene(everything, start=at_once.model).iterations == 2
+    assert fit_dawid_skene(everything, start_model=at_once.model).iterations == 2
 
 
 def test_continued_fit_escapes_probability_0() -> None:
     """The first fit has a probability of 0 for rater 0, and later votes contradict it."""
     early = random_votes(1, items=12)
     votes = early.append(random_votes(2, items=400))
-    result = fit_dawid_skene(votes, start=fit_dawid_skene(early, pooling=0).model, pooling=0)
+    result = fit_dawid_skene(votes, start_model=fit_dawid_skene(early, pooling=0).model, pooling=0)
     assert np.isfinite(result.posterior.values).all()
     assert result.objective == pytest.approx(fit_dawid_skene(votes, pooling=0).objective, abs=1e-2)
 
@@ -293,7 +293,7 @@ def test_truth_with_higher_weights_stays_valid() -> None:
     assert upright.model.truths == ("invalid", "valid")
     assert (upright.posterior.probabilities_of("valid")[1::2] > 0.5).mean() > 0.9
     # Weights in reversed order start EM with reversed truths, which are swapped at the end.
-    result = fit_dawid_skene(on_questions(rows, 60), weights=[[0.4, 0.6], [0.5, 0.5], [0.6, 0.4]])
+    result = fit_dawid_skene(on_questions(rows, 60), answer_weights=[[0.4, 0.6], [0.5, 0.5], [0.6, 0.4]])
     assert result.model.matrices[0, 1, 0] > result.model.matrices[0, 0, 0]
 
 
@@ -303,7 +303,7 @@ def test_reversed_truths_are_swapped_back(seed: int, pooling: float) -> None:
     """With the first three seeds and a pooling of 0.3, EM converges to reversed truths."""
     votes, generator = random_votes(seed), np.random.default_rng(seed)
     weights = 0.5 + np.array([1, -1, 0.2]) * generator.random() / 4
-    result = fit_dawid_skene(votes, truths=("a", "b"), weights=weights, pooling=pooling)
+    result = fit_dawid_skene(votes, truths=("a", "b"), answer_weights=weights, pooling=pooling)
     by_truth = np.array([np.bincount(votes.answer_ids, q, 3) for q in result.posterior.values[votes.item_ids].T])
     first, second = by_truth @ weights / by_truth.sum(axis=1)
     assert second >= first
@@ -372,9 +372,9 @@ BAD = {
     "threads": ({"threads": 0}, "out-of-range"),
     "prior": ({"prior": [0.5, 0.2, 0.2]}, "not-a-distribution"),
     "a prior of 0": ({"prior": [0.5, 0.5, 0]}, "out-of-range"),
-    "weights": ({"weights": [0, 1], "truths": VALIDITY}, "wrong-shape"),
-    "weights above 1": ({"weights": [0, 0.5, 2], "truths": VALIDITY}, "not-a-distribution"),
-    "NaN weights": ({"weights": [0, math.nan, 1], "truths": VALIDITY}, "not-a-distribution"),
+    "weights": ({"answer_weights": [0, 1], "truths": VALIDITY}, "wrong-shape"),
+    "weights above 1": ({"answer_weights": [0, 0.5, 2], "truths": VALIDITY}, "not-a-distribution"),
+    "NaN weights": ({"answer_weights": [0, math.nan, 1], "truths": VALIDITY}, "not-a-distribution"),
     "unknown weights": ({"votes": on_two([(0, 0, 0)], ("cat", "dog")), "truths": VALIDITY}, "unknown-answer-order"),
     "pinned twice": (pin(1, 1), "duplicate-item"),
     "pinned unknown": (pin(1, 2), "out-of-range"),
@@ -401,11 +401,11 @@ def test_messages_name_fault_and_fix() -> None:
     )
     assert message(fit_dawid_skene, on_two([(0, 0, 0)], answers=("cat", "dog")), truths=VALIDITY) == (
         "order of the answers is unknown\n"
-        "  allowed: no, maybe, yes for two truths; or truths that are the answers\n"
+        "  allowed: answers no, maybe, yes and two truths; or the same list of answers and truths\n"
         "  found:   answers cat, dog; truths invalid, valid\n"
         "  fix:     give the weight of each answer"
     )
-    assert message(fit_dawid_skene, votes, **pin(1, 1)) == "item is pinned twice\n  where:   item y"
+    assert message(fit_dawid_skene, votes, **pin(1, 1)) == "truth of an item is given twice\n  where:   item y"
     assert message(PinnedItems.from_truths, np.array([1]), np.array([4]), n_truths=3) == (
         "truth out of range\n  where:   pinned item 1\n  allowed: -1 to 2\n  found:   4"
     )
@@ -417,12 +417,12 @@ def test_messages_name_fault_and_fix() -> None:
 
 def test_default_weights_follow_answers() -> None:
     numbers = votes_of([], answers=(1, 2))
-    assert answer_weights(votes_of([]), VALIDITY).tolist() == [[1, 0], [0.5, 0.5], [0, 1]]
-    assert answer_weights(numbers, (1, 2)).tolist() == [[1, 0], [0, 1]]
-    assert answer_weights(numbers, ("a", "b"), [0.25, 1]).tolist() == [[0.75, 0.25], [0, 1]]
-    assert answer_weights(on_questions([], 2, answers=(1, 2, 5)), VALIDITY).tolist() == [
+    assert make_answer_weights(votes_of([]), VALIDITY).tolist() == [[1, 0], [0.5, 0.5], [0, 1]]
+    assert make_answer_weights(numbers, (1, 2)).tolist() == [[1, 0], [0, 1]]
+    assert make_answer_weights(numbers, ("a", "b"), [0.25, 1]).tolist() == [[0.75, 0.25], [0, 1]]
+    assert make_answer_weights(on_questions([], 2, answers=(1, 2, 5)), VALIDITY).tolist() == [
         [1, 0],
         [0.75, 0.25],
         [0, 1],
     ]
-    assert answer_weights(on_questions([], 2, answers=("nein", "ja")), VALIDITY).tolist() == [[1, 0], [0, 1]]
+    assert make_answer_weights(on_questions([], 2, answers=("nein", "ja")), VALIDITY).tolist() == [[1, 0], [0, 1]]

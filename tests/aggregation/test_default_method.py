@@ -87,7 +87,7 @@ def test_auto_takes_em_without_golden_answers_and_majority_for_counts() -> None:
             "no golden item has a vote\n"
             "  fix:     use the same item names in all files, or give the raters' votes on golden items"
         )
-    for more in ({"original": LabelSets.from_lists(["a"], [[0]])}, {"rater_golden": votes}, {"at_least": 2}):
+    for more in ({"original": LabelSets.from_lists(["a"], [[0]])}, {"rater_golden": votes}, {"min_experts": 2}):
         assert code_of(aggregate, votes, **more) == "missing-golden"
 
 

@@ -105,7 +105,9 @@ def test_pairs_match_loop_over_votes(monkeypatch: pytest.MonkeyPatch, shuffled: 
     questions = Questions.from_columns([f"{i}.png" for i in images], np.arange(120))
     votes = Votes(questions, votes.indptr, votes.rater_ids, votes.answer_ids, votes.raters, WORDS)
     monkeypatch.setattr(module, "_select_significant", tuple)
-    model = fit_dawid_skene(votes, truths=WORDS, weights=np.eye(3), smoothing=0.1, pooling=0, tolerance=1e-4).model
+    model = fit_dawid_skene(
+        votes, truths=WORDS, answer_weights=np.eye(3), smoothing=0.1, pooling=0, tolerance=1e-4
+    ).model
     pairs = {pair.raters: pair for pair in find_dependent_raters(votes).pairs}
     expected = dict(reference(votes, model))
     assert pairs.keys() == expected.keys()

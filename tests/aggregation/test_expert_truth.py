@@ -24,11 +24,11 @@ def cast(by_item: Sequence[Sequence[int]], items: Any = QUESTIONS, **options: An
     return votes_of(rows, items, EXPERTS, **options)
 
 
-def truth_by(by_item: Sequence[Sequence[int]], items: Any = QUESTIONS, at_least: Any = None, **options: Any) -> Any:
+def truth_by(by_item: Sequence[Sequence[int]], items: Any = QUESTIONS, min_experts: Any = None, **options: Any) -> Any:
     """The experts' truth, if the experts are the raters too."""
     votes = cast(by_item, items, **options)
-    golden: GoldenVotes = golden_votes(votes, votes, at_least=at_least)
-    assert golden.expert_truth.truth_ids.tolist() == golden.truth.tolist()
+    golden: GoldenVotes = golden_votes(votes, votes, min_experts=min_experts)
+    assert golden.expert_truth.truth_ids.tolist() == golden.item_truth.tolist()
     return golden.expert_truth
 
 
@@ -42,29 +42,29 @@ def test_question_is_valid_if_more_than_half_of_experts_say_yes(answers: list[li
 def test_at_least_applies_to_every_item() -> None:
     """ReaL's recipe needs 3 and 2 of 5 experts; fewer answers than needed decide nothing. By default one is enough."""
     answers = [[2, 2, 2, 0, 0], [2, 2, 0, 0, 0], [2]]
-    for at_least, expected in ((None, [1, 0, 1]), (3, [1, 0, -1]), (2, [1, 1, -1])):
-        truth = truth_by(answers, at_least=at_least)
+    for min_experts, expected in ((None, [1, 0, 1]), (3, [1, 0, -1]), (2, [1, 1, -1])):
+        truth = truth_by(answers, min_experts=min_experts)
         assert truth.truth_ids.tolist() == expected
-        by_campaign = [decide_truth(each, at_least) for each in answers]
+        by_campaign = [decide_truth(each, min_experts) for each in answers]
         assert [-1 if value is None else value for value in by_campaign] == expected
-        assert (truth.note is None) is (at_least is None)
+        assert (truth.note is None) is (min_experts is None)
     assert truth.note == "1 golden item undecided (too few experts): image c, class 1"
-    assert truth_by(answers, at_least=2).rule == "valid: at least 2 of 5 experts said yes"
+    assert truth_by(answers, min_experts=2).rule == "valid: at least 2 of 5 experts said yes"
     assert truth_by([[0], [0, 0], []], answers=("no",)).truth_ids.tolist() == [0, 0, -1]
 
 
 @given(ANSWERS, st.sampled_from([None, 1, 2]))
-def test_answer_needs_most_experts_and_enough(answers: list[list[int]], at_least: int | None) -> None:
+def test_answer_needs_most_experts_and_enough(answers: list[list[int]], min_experts: int | None) -> None:
     sizes = [len(of_item) for of_item in answers]
-    if at_least is not None and at_least > max(sizes):
+    if min_experts is not None and min_experts > max(sizes):
         return
     expected = []
     for of_item in answers:
         counts = [of_item.count(answer) for answer in range(3)]
-        enough = max(counts) > len(of_item) / 2 if at_least is None else max(counts) >= at_least
+        enough = max(counts) > len(of_item) / 2 if min_experts is None else max(counts) >= min_experts
         is_unique = counts.count(max(counts)) == 1
         expected.append(counts.index(max(counts)) if of_item and enough and is_unique else -1)
-    truth = truth_by(answers, ("x", "y", "z"), at_least)
+    truth = truth_by(answers, ("x", "y", "z"), min_experts)
     assert truth.truth_ids.tolist() == expected
     assert truth.undecided_items == tuple(
         f"item {name}" for name, value, size in zip("xyz", expected, sizes, strict=True) if size and value < 0
@@ -97,10 +97,10 @@ def test_experts_may_answer_on_any_scale(answers: tuple[Any, Any], yes: Any) -> 
 
 
 @pytest.mark.parametrize("items", [QUESTIONS, ("x", "y", "z")])
-@pytest.mark.parametrize("at_least", [0, 3])
-def test_bad_number_of_experts_raises(items: Any, at_least: int) -> None:
+@pytest.mark.parametrize("min_experts", [0, 3])
+def test_bad_number_of_experts_raises(items: Any, min_experts: int) -> None:
     votes = cast([[2, 2], [0], []], items)
-    assert fault_of(golden_votes, votes, votes, at_least=at_least) == ("out-of-range", str(at_least))
+    assert fault_of(golden_votes, votes, votes, min_experts=min_experts) == ("out-of-range", str(min_experts))
 
 
 def test_answers_that_are_not_truths_raise() -> None:

@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 
 from reassess.aggregation import (
-    Golden,
+    GoldenQuestions,
     GoldenVotes,
-    golden_answers,
+    allowed_golden_answers,
     golden_truth,
     golden_votes,
     rater_reliability,
     select_golden_votes,
     with_golden_votes,
 )
-from reassess.aggregation.golden_items import golden_sources
+from reassess.aggregation.golden_items import golden_vote_sources
 from reassess.core import IMAGENET, Benchmark, Items, Questions, Votes
 from reassess.errors import ReassessWarning
 from tests.helpers import code_of, fault_of, scores_of, votes_of
@@ -36,7 +36,7 @@ def test_golden_votes_record_possible_truths() -> None:
     raters = votes_of([(0, 0, 0), (1, 0, 2), (2, 0, 1)], answers=("bird", "cat", "fish"))
     expert = votes_of([(0, 0, 1), (1, 0, 0)], answers=("fish", "bird"))
     golden = golden_votes(expert, raters)
-    assert (golden.truths, golden.truth.tolist()) == (("bird", "cat", "fish"), [0, 2, -1])
+    assert (golden.truths, golden.item_truth.tolist()) == (("bird", "cat", "fish"), [0, 2, -1])
     assert golden_votes(HALF, HALF).truths == ("invalid", "valid")
     assert fault_of(golden_votes, raters, expert) == ("unknown-name", "'cat'")
 
@@ -47,7 +47,7 @@ def test_raters_are_measured_with_truths_of_golden_votes() -> None:
     separate = votes_of([(0, 0, 1), (1, 0, 0), (2, 0, 0)], answers=("fish", "bird"))
     result = rater_reliability(main, golden_votes(separate, separate), resamples=10)
     assert result.truths == ("fish", "bird")
-    assert (result.raters[0].correct.hits, result.raters[0].correct.n) == (3, 3)
+    assert (result.raters[0].accuracy.hits, result.raters[0].accuracy.n) == (3, 3)
     assert result.prior.tolist() == [2 / 3, 1 / 3]
     golden = GoldenVotes(separate, np.array([1, 0, 0]))
     with_truths = rater_reliability(main, golden, truths=("fish", "bird"), resamples=10)
@@ -55,9 +55,9 @@ def test_raters_are_measured_with_truths_of_golden_votes() -> None:
 
 
 def test_golden_answers_are_those_of_raters() -> None:
-    assert golden_answers(HALF) == ("no", "maybe", "yes")
-    assert golden_answers(experts([(0, 0, 1)], ("x",))) == ("no", "yes")
-    assert golden_answers(votes_of([(0, 0, 0)], PAIRS, (1,), ("cat", "dog"))) == ("cat", "dog")
+    assert allowed_golden_answers(HALF) == ("no", "maybe", "yes")
+    assert allowed_golden_answers(experts([(0, 0, 1)], ("x",))) == ("no", "yes")
+    assert allowed_golden_answers(votes_of([(0, 0, 0)], PAIRS, (1,), ("cat", "dog"))) == ("cat", "dog")
 
 
 def test_golden_votes_default_to_golden_items_among_votes() -> None:
@@ -74,27 +74,34 @@ def test_golden_votes_default_to_golden_items_among_votes() -> None:
 
 def test_rater_golden_votes_of_benchmark_need_its_own_experts() -> None:
     own = {"golden": "imagenet-real-golden", "rater-golden": "imagenet-real-raters-golden"}
-    assert golden_sources(IMAGENET) == golden_sources(IMAGENET, "imagenet-real-golden") == own
-    assert golden_sources(IMAGENET, "mine.csv") == golden_sources(Benchmark(), "mine.csv") == {"golden": "mine.csv"}
-    assert golden_sources(Benchmark()) == {}
+    assert golden_vote_sources(IMAGENET) == golden_vote_sources(IMAGENET, "imagenet-real-golden") == own
+    assert (
+        golden_vote_sources(IMAGENET, "mine.csv")
+        == golden_vote_sources(Benchmark(), "mine.csv")
+        == {"golden": "mine.csv"}
+    )
+    assert golden_vote_sources(Benchmark()) == {}
 
 
 def test_questions_are_valid_if_enough_experts_agree() -> None:
     golden = golden_truth(HALF)
     assert (golden.questions.images, golden.questions.class_ids.tolist()) == (("a",), [1, 2])
     assert golden.is_valid.tolist() == [False, True]
-    assert golden_truth(HALF, at_least=2).is_valid.tolist() == [True, True]
-    assert golden_votes(ALL_NO, HALF).truth.tolist() == [0, -1, -1]
+    assert golden_truth(HALF, min_experts=2).is_valid.tolist() == [True, True]
+    assert golden_votes(ALL_NO, HALF).item_truth.tolist() == [0, -1, -1]
 
 
 BAD: dict[str, tuple[Callable[[], object], str]] = {
     "plain items": (lambda: golden_truth(experts([(0, 0, 1)], ("x",))), "not-on-questions"),
     "no votes": (lambda: golden_truth(experts([])), "missing-votes"),
-    "too many experts": (lambda: golden_truth(HALF, at_least=5), "out-of-range"),
+    "too many experts": (lambda: golden_truth(HALF, min_experts=5), "out-of-range"),
     "no valid question": (lambda: golden_truth(experts([(0, 0, 0), (1, 0, 0)])), "missing-golden"),
     "yes is not in the file": (lambda: golden_truth(ALL_NO), "missing-golden"),
-    "empty": (lambda: Golden(Questions.from_columns([], np.empty(0, int)), np.empty(0, bool)), "missing-golden"),
-    "another shape": (lambda: Golden(PAIRS, np.array([True])), "wrong-shape"),
+    "empty": (
+        lambda: GoldenQuestions(Questions.from_columns([], np.empty(0, int)), np.empty(0, bool)),
+        "missing-golden",
+    ),
+    "another shape": (lambda: GoldenQuestions(PAIRS, np.array([True])), "wrong-shape"),
 }
 
 
@@ -153,7 +160,7 @@ def test_votes_do_not_change_if_nothing_is_added() -> None:
 
 
 def test_golden_questions_without_votes_and_scores_are_removed() -> None:
-    golden = Golden(PAIRS, np.array([True, False, True]))
+    golden = GoldenQuestions(PAIRS, np.array([True, False, True]))
     scores = scores_of({("a", 1): 0.5, ("a", 7): 0.5})
     voted = votes_of([(0, 0, 0)], Questions.from_columns(["b"], np.array([1])))
     kept = golden.without_unrated(voted, [scores])
@@ -162,6 +169,6 @@ def test_golden_questions_without_votes_and_scores_are_removed() -> None:
     other = scores_of({("a", 1): 0.5, ("a", 2): 0.5, ("b", 1): 0.5})
     assert golden.without_unrated(voted, [other]) is golden
     assert len(golden.without_unrated(voted, [other, scores])) == 2  # a question must be in all scores
-    image = Golden(PAIRS, np.array([True, False, True]), is_exclusive=True)
+    image = GoldenQuestions(PAIRS, np.array([True, False, True]), has_one_class_per_image=True)
     assert len(image.without_unrated(voted, [scores])) == 3  # all classes of a rated image stay
     assert len(image.without_unrated(votes_of([], ()), [scores])) == 2

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from reassess.aggregation import PinnedItems, aggregate, calibrate, fit_dawid_skene, posterior
 from reassess.aggregation.candidate_classes import CandidateFit, calibrate_on_candidates, fit_many_classes
 from reassess.aggregation.em import row_shares
-from reassess.aggregation.em_inputs import has_many_classes
+from reassess.aggregation.em_inputs import check_class_count, has_many_classes
 from reassess.core import Classes, Votes
 from reassess.core.class_votes import count_votes_by_class
 from reassess.errors import ConvergenceWarning
@@ -76,13 +76,13 @@ def test_fit_equals_full_model_if_every_class_is_a_candidate(
     many = fit_quietly(votes, pinned, smoothing=smoothing, pooling=pooling)
     np.testing.assert_allclose(many.to_posterior(votes).values, few.posterior.values, atol=1e-5)
     np.testing.assert_allclose(many.prior, few.model.prior, atol=1e-5)
-    assert many.history[-1] == pytest.approx(few.objective, abs=1e-4)
+    assert many.objective_history[-1] == pytest.approx(few.objective, abs=1e-4)
     assert many.has_converged
 
 
 def objective(votes: Votes, fit: CandidateFit, added: float) -> float:
     """Compute the objective of the model that an M-step makes from a posterior, without pooling."""
-    pairs = zip(fit.candidates.pair_items.tolist(), fit.candidates.pair_classes.tolist(), strict=True)
+    pairs = zip(fit.candidates.item_of_pair.tolist(), fit.candidates.class_of_pair.tolist(), strict=True)
     q = dict(zip(pairs, fit.posterior.tolist(), strict=True))
     row_of, code = votes.raters.index, votes.answers.index
     votes_of_item = [[(row_of(r), code(a)) for r, a in votes.votes_on(i)] for i in range(len(votes.items))]
@@ -105,7 +105,7 @@ def objective(votes: Votes, fit: CandidateFit, added: float) -> float:
 def test_objective_matches_loop_over_candidates(seed: int) -> None:
     votes, _ = cast_votes(seed, items=25, raters=4, classes=5, each=3)
     steps = [fit_quietly(votes, smoothing=0.5, pooling=0, max_iterations=n) for n in (3, 4)]
-    assert steps[1].history[-1] == pytest.approx(objective(votes, steps[0], 0.5), rel=1e-10)
+    assert steps[1].objective_history[-1] == pytest.approx(objective(votes, steps[0], 0.5), rel=1e-10)
 
 
 @given(st.integers(0, 1_000), st.sampled_from([0.0, 1.0]), st.sampled_from([0.0, 0.5, 4.0]), st.booleans())
@@ -116,8 +116,8 @@ def test_objective_never_decreases_and_truths_are_candidates(
     votes, truth = cast_votes(seed, items=40, raters=6, classes=12, each=2)
     pinned = np.where(np.arange(40) < 7, truth, -1) if pin else np.full(40, -1)
     fit = fit_quietly(votes, pinned, smoothing=smoothing, pooling=pooling, max_iterations=40)
-    assert np.isfinite(fit.history).all()
-    assert (np.diff(fit.history) >= -1e-9 * np.abs(fit.history[1:])).all()
+    assert np.isfinite(fit.objective_history).all()
+    assert (np.diff(fit.objective_history) >= -1e-9 * np.abs(fit.objective_history[1:])).all()
     values = fit.to_posterior(votes).values
     np.testing.assert_allclose(values.sum(axis=1), 1)
     assert not (values[pinned < 0] > 0)[votes.counts()[pinned < 0] == 0].any()
@@ -159,7 +159,7 @@ def chosen_images(seed: int, *, classes: int, **options: Any) -> tuple[Votes, In
     return Votes.from_columns(images, *columns, votes.raters, names, classes=Classes.from_texts(names)), truth
 
 
-@pytest.mark.filterwarnings("ignore:em leaves no item")
+@pytest.mark.filterwarnings("ignore:em gives no item the truth")
 def test_scores_of_images_are_those_of_candidates() -> None:
     chosen, _ = chosen_images(2, items=50, raters=5, classes=300, each=3)
     result = aggregate(chosen, "em")
@@ -178,22 +178,22 @@ def test_scores_are_exclusive_for_any_number_of_classes(classes: int) -> None:
         chosen.items[:50], np.arange(50), one, truth[:50], ("e",), chosen.answers, classes=chosen.classes
     )
     assert has_many_classes(chosen) == (classes > 256)
-    with pytest.warns(match="em leaves no item to"):
+    with pytest.warns(match="em gives no item the truth"):
         em = aggregate(chosen, "em")
     for result in (em, aggregate(chosen, "calibrated", experts=experts)):
-        assert result.posterior.exclusive
+        assert result.posterior.is_exclusive
         assert result.scores.is_exclusive
 
 
 def test_errors_name_class_limit_and_required_pooling() -> None:
     none = np.empty(0, np.int64)
-    assert message(has_many_classes, Votes.from_columns((), none, none, none, (), range(4_097))) == (
+    assert message(check_class_count, Votes.from_columns((), none, none, none, (), range(4_097))) == (
         "too many classes for a rater model\n  allowed: up to 4,096\n  found:   4,097\n"
         "  fix:     use majority, or split the items into groups with fewer answers"
     )
     votes, truth = cast_votes(0, items=4, raters=2, classes=300, each=2)
     assert message(calibrate_on_candidates, votes, votes, truth, smoothing=1, pooling=0) == (
-        "this many classes need pooling\n  allowed: above 0\n  found:   0\n"
+        "pooling must be above 0 for this number of classes\n  allowed: above 0\n  found:   0, with 300 classes\n"
         "  fix:     remove pooling, to use the default"
     )
     nothing = np.full(4, -1)
@@ -201,4 +201,4 @@ def test_errors_name_class_limit_and_required_pooling() -> None:
     more, _ = cast_votes(0, items=40, raters=6, classes=12, each=2)
     with pytest.warns(ConvergenceWarning, match="EM did not converge: after 2 iterations"):
         fit = fit_many_classes(more, np.full(40, -1), smoothing=0, pooling=0, max_iterations=2)
-    assert (fit.has_converged, fit.history.size) == (False, 2)
+    assert (fit.has_converged, fit.objective_history.size) == (False, 2)

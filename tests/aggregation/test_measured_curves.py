@@ -11,10 +11,10 @@ from reassess import aggregation
 from reassess.aggregation import (
     Curve,
     Goal,
-    Golden,
+    GoldenQuestions,
     MeasuredCurve,
+    MeasuredRule,
     Point,
-    Rule,
     aggregate,
     curve_points,
     golden_truth,
@@ -26,17 +26,19 @@ from reassess.core import Classes, LabelSets, Questions, Scores, Votes
 from tests.helpers import CURVE, WORDS, code_of, votes_of
 
 TWO = Questions.from_columns(["a", "b"], np.array([1, 1]))
-OF_TWO = Curve(Golden(TWO, np.array([True, False])), np.array([0.9, 0.25]), in_sample=True)
+OF_TWO = Curve(GoldenQuestions(TWO, np.array([True, False])), np.array([0.9, 0.25]), in_sample=True)
 
 
 def chosen(goal: str) -> MeasuredCurve:
     point = operating_point(OF_TWO, Goal.parse(goal), Scores(TWO, OF_TWO.golden_scores))
-    return MeasuredCurve(file="s.npz", curve=OF_TWO, held_out_name="each image left out", operating_point=point)
+    return MeasuredCurve(
+        file="s.npz", curve=OF_TWO, out_of_sample_description="each image left out", operating_point=point
+    )
 
 
 def test_columns_have_an_entry_for_each_point() -> None:
     point = Point(threshold=None, n_hits=0, n_kept=0, n_valid=1)
-    rule = Rule(name="one rater: yes", variants=(7,), points=(point,), file="rg.npz")
+    rule = MeasuredRule(name="one rater: yes", variants=(7,), points=(point,), file="rg.npz")
     columns = curve_points([chosen("f1")], [rule])
     assert {name: column.tolist() for name, column in columns.items() if column.dtype != np.float64} == {
         "file": ["s.npz", "s.npz", "rg.npz"],
@@ -124,15 +126,15 @@ ON_QUESTIONS = (on_questions(CHOICES, range(16), RATERS), expert_on_questions)
 OF_IMAGES = LabelSets.from_lists(IMAGES, [[int(t)] for t in np.roll(TRUTH, 1)], CLASSES)
 OTHERS = {name: method for name, method in aggregation.METHODS.items() if name != "imagenet-real"}
 METHODS: Mapping[str, tuple[str, dict[str, Any]]] = {
-    **{name: (name, {"at_least": 1} if method.required_options else {}) for name, method in OTHERS.items()},
+    **{name: (name, {"min_experts": 1} if method.required_options else {}) for name, method in OTHERS.items()},
     "calibrated, other numbers": ("calibrated", {"pooling": 1.5, "smoothing": 0.25}),
     "calibrated, original labels": ("calibrated", {"original": OF_IMAGES}),
-    "em with golden items": ("em", {"at_least": 1}),
+    "em with golden items": ("em", {"min_experts": 1}),
 }
 BY_GOLDEN = ("calibrated", "calibrated, other numbers", "calibrated, original labels", "em with golden items")
 
 
-@pytest.mark.filterwarnings("ignore:em leaves no item", "ignore:the votes do not support")
+@pytest.mark.filterwarnings("ignore:em gives no item the truth", "ignore:the votes do not support")
 @pytest.mark.parametrize(
     ("world", "name"),
     [
@@ -162,14 +164,14 @@ def test_left_out_scores_equal_scores_from_other_golden_answers(world: Any, name
         folds.clear()
         first, *second = measure_curves("mine", scores, golden, leave_out=leave_out, **parts)
         if name not in BY_GOLDEN:
-            assert (second, first.held_out_name, first.curve.in_sample) == ([], None, False)
+            assert (second, first.out_of_sample_description, first.curve.in_sample) == ([], None, False)
             continue
         assert folds == list(range(fold_of.max() + 1))
         expected = np.empty(len(golden))
         for fold in folds:
             others = [row for row, number in zip(GOLDEN, fold_of, strict=True) if number != fold]
             is_in_fold = fold_of[golden.questions.image_ids] == fold
-            expected[is_in_fold] = golden.values_of(score(others))[is_in_fold]
+            expected[is_in_fold] = golden.scores_of_questions(score(others))[is_in_fold]
         assert second[0].curve.golden_scores == pytest.approx(expected, abs=1e-12)
         assert second[0].curve.golden_scores != pytest.approx(first.curve.golden_scores, abs=1e-9)
 
@@ -183,7 +185,7 @@ def test_second_curve_names_what_is_left_out() -> None:
     assert (first.name, each.name) == ("mine, in-sample", "mine, each image left out")
     assert first.operating_point.point.threshold == 0.5
     _, halves = measure_curves("mine", scores, golden, votes=votes, experts=experts, leave_out=2)
-    assert (halves.held_out_name, halves.operating_point) == ("2 folds left out", None)
+    assert (halves.out_of_sample_description, halves.operating_point) == ("2 folds left out", None)
 
 
 @pytest.mark.parametrize(
@@ -211,7 +213,7 @@ def test_scores_that_cannot_be_repeated_raise(method: str, options: dict[str, An
 def test_warnings_of_em_are_not_repeated_for_each_image() -> None:
     few = choices([(0, 0, 0), (1, 0, 0), (2, 0, 1), (3, 0, 0)], ("ann",))
     experts = expert([(0, 0, 0), (1, 0, 0)])
-    with pytest.warns(match="em leaves no item to"):
+    with pytest.warns(match="em gives no item the truth"):
         scores = aggregate(few, "em", experts=experts).scores
     measure_curves("mine", scores, golden_truth(experts), votes=few, experts=experts, leave_out="image")
 

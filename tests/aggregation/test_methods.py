@@ -10,9 +10,9 @@ from reassess.aggregation import (
     aggregate,
     calibrated_recipe,
     golden_truth,
+    imagenet_real_scores,
     likely_recipes,
     measure_curves,
-    real_scores,
 )
 from reassess.aggregation.baselines import aggregate_by_majority
 from reassess.core import KNOWN_ANSWERS, REAL_RECIPE, Items, LabelSets, Questions, Recipe, Votes
@@ -46,8 +46,8 @@ def test_majority_of_questions_is_share_of_yes_with_ties_counted() -> None:
 
 def test_calibrated_uses_golden_items_among_votes_by_default() -> None:
     golden = VOTES.restrict(np.array([0, 1]))
-    rules = Recipe(2, original_experts_at_least=2, original_below=None, smoothing=0.0, pooling=4.0)
-    expected = real_scores(VOTES, GOLDEN, golden, None, recipe=rules)
+    rules = Recipe(2, min_experts_on_original=2, n_classes_with_original_vote=None, smoothing=0.0, pooling=4.0)
+    expected = imagenet_real_scores(VOTES, GOLDEN, golden, None, recipe=rules)
     for options in ({"rater_golden": golden}, {}):
         scores = aggregate(VOTES, "calibrated", experts=GOLDEN, **options).scores
         assert scores.values.tolist() == expected.values.tolist()
@@ -61,11 +61,13 @@ def test_original_label_votes_in_calibrated() -> None:
 
 
 def test_likely_recipes_are_distinct() -> None:
-    own = Recipe(experts_at_least=None, original_experts_at_least=None, original_below=None, smoothing=0.0, pooling=4.0)
+    own = Recipe(
+        min_experts=None, min_experts_on_original=None, n_classes_with_original_vote=None, smoothing=0.0, pooling=4.0
+    )
     assert likely_recipes() == likely_recipes(own) == (own,)
     assert likely_recipes(REAL_RECIPE) == (REAL_RECIPE, own)
-    recorded = likely_recipes(None, "calibrated, at_least=2, pooling=0.0, original=true")
-    assert recorded == (calibrated_recipe(at_least=2, pooling=0.0), own)
+    recorded = likely_recipes(None, "calibrated, min_experts=2, pooling=0.0, original=true")
+    assert recorded == (calibrated_recipe(min_experts=2, pooling=0.0), own)
     assert likely_recipes(None, "em, pooling=0.0") == (own,)
 
 
@@ -76,10 +78,10 @@ def test_likely_recipes_are_distinct() -> None:
         ("calibrated", {}, "missing-golden"),
         ("imagenet-real", {}, "missing-golden"),
         ("majority", {"pooling": 2}, "unused-option"),
-        ("mean", {"at_least": 2}, "unused-option"),
+        ("mean", {"min_experts": 2}, "unused-option"),
         ("em", {"original": ORIGINAL}, "unused-option"),
         ("em", {"pooling": -1}, "out-of-range"),
-        ("em", {"at_least": 2}, "missing-golden"),
+        ("em", {"min_experts": 2}, "missing-golden"),
         ("calibrated", {"experts": PLAIN, "original": ORIGINAL}, "not-on-questions"),
         ("calibrated", {"experts": votes_of([(0, 0, YES)], ("elsewhere",))}, "missing-golden"),
     ],
@@ -94,9 +96,9 @@ def test_method_and_non_default_options_are_recorded() -> None:
 
     assert record("majority") == "majority"
     assert record("em", experts=GOLDEN, pooling=4, truths_are_answers=False) == "em"
-    assert record("em", pooling=2, at_least=None) == "em, pooling=2"
+    assert record("em", pooling=2, min_experts=None) == "em, pooling=2"
     assert record("calibrated", experts=GOLDEN, original=ORIGINAL) == "calibrated, original=true"
-    assert record("imagenet-real", experts=GOLDEN, original=ORIGINAL, at_least=2) == "imagenet-real, at_least=2"
+    assert record("imagenet-real", experts=GOLDEN, original=ORIGINAL, min_experts=2) == "imagenet-real, min_experts=2"
     assert record("auto", experts=GOLDEN, smoothing=0.5) == "em, smoothing=0.5"
     assert record("auto", experts=GOLDEN, original=ORIGINAL) == "calibrated, original=true"
 
@@ -111,7 +113,7 @@ def test_new_method_is_a_row_of_the_table(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setitem(
         METHODS,
         "share",
-        Method("as the majority", aggregate_by_majority, uses_all_votes=False, is_biased_by_stop=False),
+        Method("as the majority", aggregate_by_majority, uses_all_votes=False, is_biased_by_early_stopping=False),
     )
     scores = aggregate(VOTES, "share").scores
     assert scores.method == "share"
@@ -134,13 +136,15 @@ def pooled(votes: Votes, *, pooling: float = 1.0) -> Aggregation:
 )
 def test_method_that_cannot_be_repeated_raises(row: dict[str, Any], expected: str) -> None:
     with pytest.raises(ValueError, match=expected):
-        Method("pooled", pooled, uses_all_votes=False, is_biased_by_stop=False, **row)
+        Method("pooled", pooled, uses_all_votes=False, is_biased_by_early_stopping=False, **row)
 
 
 def test_em_warns_of_truth_without_items() -> None:
     rows = [(0, 0, 0), (0, 1, 0), (0, 2, 1), (1, 0, 1), (1, 1, 1), (1, 2, 1)]
     votes = votes_on(("a", "b"), rows, ("x", "y"))
-    with warned("em leaves no item to x: it explains all votes for this truth as mistakes. Golden items prevent this"):
+    with warned(
+        "em gives no item the truth x: it explains all votes for this truth as mistakes. Golden items prevent this"
+    ):
         aggregate(votes, "em", truths_are_answers=True, smoothing=1, pooling=0)
     aggregate(votes, "em", truths_are_answers=True)
 
@@ -153,7 +157,7 @@ def outvoted(share: float) -> Votes:
     return votes_on(tuple(range(300)), rows, tuple(range(300)))
 
 
-@pytest.mark.filterwarnings("ignore:em leaves no item")
+@pytest.mark.filterwarnings("ignore:em gives no item the truth")
 def test_em_of_many_classes_warns_if_against_clear_majorities() -> None:
     text = "^em decides against more than half of the votes on 89 of the 300 items with such a majority: look at some"
     with pytest.warns(ReassessWarning, match=text):

@@ -31,7 +31,7 @@ def test_operating_point_counts_labels_and_empty_images() -> None:
         chosen = operating_point(CURVE, Goal("recall", 1.0), SCORES, original=originals)
         assert (chosen.point, chosen.n_labels, chosen.n_empty_images) == (Point(0.7, 2, 2, 2), labels, 1)
         sets = label_sets(SCORES, 0.7, original=originals)
-        assert (sets.indices.size, sets.empty_images) == (labels, 1)
+        assert (sets.indices.size, sets.n_empty_images) == (labels, 1)
 
 
 def test_nothing_kept_has_no_precision_and_recall_0() -> None:

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reassess.aggregation import aggregate, calibrate, golden_truth, original_votes, precision_recall
-from reassess.aggregation import real_scores as by_recipe
+from reassess.aggregation import aggregate, calibrate, golden_truth, original_label_votes, precision_recall
+from reassess.aggregation import imagenet_real_scores as by_recipe
 from reassess.aggregation.golden import expert_validity
 from reassess.core import REAL_RECIPE, Items, LabelSets, Questions, Recipe, Votes
 from reassess.formats import read_score_file
@@ -17,8 +17,8 @@ from tests.helpers import RealFile, RealVotes, code_of, message, votes_of
 
 def test_original_label_has_published_log_likelihood_ratios(real_votes: RealVotes, real_original: LabelSets) -> None:
     experts = real_votes("golden.npz")
-    truth = expert_validity(experts, at_least=REAL_RECIPE.original_experts_at_least)
-    matrix = calibrate(original_votes(experts.items, real_original), truth, smoothing=1, pooling=0).matrices[0]
+    truth = expert_validity(experts, min_experts=REAL_RECIPE.min_experts_on_original)
+    matrix = calibrate(original_label_votes(experts.items, real_original), truth, smoothing=1, pooling=0).matrices[0]
     ratios = np.log(matrix[1] / matrix[0])
     assert ratios[2] == pytest.approx(2.7661922069202363, abs=1e-14)
     assert ratios[0] == pytest.approx(-0.5527578747142783, abs=1e-14)
@@ -39,13 +39,13 @@ def test_average_precision_on_golden_questions_is_reproduced(
     experts, rater_golden = real_votes("golden.npz"), real_votes("raters_golden.npz")
     golden = {"experts": experts, "rater_golden": rater_golden} if options.pop("golden", False) else {}
     scores = aggregate(real_votes("raters.npz"), method, **golden, **options).scores
-    curve = precision_recall(scores, golden_truth(experts, at_least=3))
+    curve = precision_recall(scores, golden_truth(experts, min_experts=3))
     assert curve.average_precision == pytest.approx(expected, abs=0.5 * 10 ** -len(str(expected)[2:]))
     if golden:
         published = read_score_file(real_file("scores.npz"))
         assert np.count_nonzero((scores.values >= 0.8) != (published.values >= 0.8)) == 1_585
         for threshold, precision, recall in ((0.5, 0.842, 0.819), (0.95, 0.922, 0.714)):
-            point = precision_recall(published, golden_truth(experts, at_least=3)).point_at_threshold(threshold)
+            point = precision_recall(published, golden_truth(experts, min_experts=3)).point_at_threshold(threshold)
             assert (round(point.precision.value or 0, 3), round(point.recall.value or 0, 3)) == (precision, recall)
 
 
@@ -60,17 +60,17 @@ def votes_on(rows: Sequence[Sequence[int]], items: Items = PAIRS) -> Votes:
 EXPERTS = votes_on([(i, r, 2 if i in (0, 3) else 0) for i in range(4) for r in range(3)])
 RATERS = votes_on([(0, 0, 2), (1, 0, 0), (2, 1, 0), (3, 1, 2), (3, 0, 1)])
 VOTES = votes_on([(0, 0, 2), (0, 2, 2), (1, 1, 0), (3, 2, 1)])
-RULES = Recipe(experts_at_least=2, original_experts_at_least=2, original_below=400, smoothing=1.0, pooling=0.0)
+RULES = Recipe(min_experts=2, min_experts_on_original=2, n_classes_with_original_vote=400, smoothing=1.0, pooling=0.0)
 
 
 def test_original_label_votes_yes_on_its_class_and_no_on_others() -> None:
-    votes = original_votes(PAIRS, ORIGINAL)
+    votes = original_label_votes(PAIRS, ORIGINAL)
     assert [votes.votes_on(row) for row in range(4)] == [
         (("original label", word),) for word in ("yes", "no", "no", "yes")
     ]
-    below = original_votes(PAIRS, ORIGINAL, below_class_id=2)
+    below = original_label_votes(PAIRS, ORIGINAL, class_id_limit=2)
     assert below.sizes.tolist() == [1, 0, 1, 0]
-    unknown = original_votes(PAIRS, LabelSets.from_lists(["a"], [[7]]))
+    unknown = original_label_votes(PAIRS, LabelSets.from_lists(["a"], [[7]]))
     assert unknown.sizes.tolist() == [1, 1, 0, 0]
 
 
@@ -114,7 +114,7 @@ BAD = {
 
 @pytest.mark.parametrize("code", BAD)
 def test_bad_input_raises(code: str) -> None:
-    recipe = replace(RULES, experts_at_least=1, original_experts_at_least=1)
+    recipe = replace(RULES, min_experts=1, min_experts_on_original=1)
     assert code_of(by_recipe, *BAD[code], recipe=recipe) == code
     if code == "wrong-items":
         assert message(by_recipe, *BAD[code], recipe=recipe) == (

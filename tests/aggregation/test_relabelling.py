@@ -8,13 +8,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from reassess.aggregation import calibrated_recipe, label_sets, real_scores, relabel
+from reassess.aggregation import calibrated_recipe, find_relabelling, imagenet_real_scores, label_sets
 from reassess.core import REAL_RECIPE, LabelSets, Questions, Recipe, Votes
 from reassess.errors import DataError
 from tests.helpers import WORDS, RealVotes, code_of, message
 
 RATERS = ("ann", "bo", "cy", "new")
-PLAIN = Recipe(experts_at_least=2, original_experts_at_least=2, original_below=None, smoothing=1.0, pooling=0.0)
+PLAIN = Recipe(min_experts=2, min_experts_on_original=2, n_classes_with_original_vote=None, smoothing=1.0, pooling=0.0)
 
 
 def questions(images: int, classes: int = 3) -> Questions:
@@ -49,7 +49,7 @@ def odds(case_: tuple[Votes, Votes, Votes, LabelSets], times: dict[str, int], re
     """Compute P(valid) of each question in plain loops; each rater's votes count `times`."""
     votes, experts, rater_golden, original = case_
     yes = [sum(answer == "yes" for _, answer in experts.votes_on(row)) for row in range(len(experts.items))]
-    valid = [count >= recipe.experts_at_least for count in yes]
+    valid = [count >= recipe.min_experts for count in yes]
     matrices = {
         rater: [
             [
@@ -67,7 +67,7 @@ def odds(case_: tuple[Votes, Votes, Votes, LabelSets], times: dict[str, int], re
         [sum(weights[rater] * matrices[rater][truth][word] for rater in RATERS[:3]) / total for word in range(3)]
         for truth in range(2)
     ]
-    own = original.sets()
+    own = original.classes_by_image()
     golden, main = experts.items, votes.items
     label = [[1, 1], [1, 1]]  # counts by [is valid][is the original label]
     n = [3, 3]  # the smoothing counts the answer maybe too
@@ -96,8 +96,8 @@ def odds(case_: tuple[Votes, Votes, Votes, LabelSets], times: dict[str, int], re
 def test_reweighted_raters_match_loop(seed: int, times: list[int], threshold: float) -> None:
     world = case(seed)
     votes, experts, rater_golden, original = world
-    labels = label_sets(real_scores(votes, experts, rater_golden, original, recipe=PLAIN), threshold)
-    again = relabel(labels, votes, experts, rater_golden, original, threshold=threshold, recipes=[PLAIN])
+    labels = label_sets(imagenet_real_scores(votes, experts, rater_golden, original, recipe=PLAIN), threshold)
+    again = find_relabelling(labels, votes, experts, rater_golden, original, threshold=threshold, recipes=[PLAIN])
     assert again.n_raters == 4
     expected = np.array(odds(world, dict(zip(RATERS, times, strict=True)), PLAIN))
     clear = np.abs(expected - threshold) > 1e-9
@@ -110,8 +110,8 @@ def test_question_without_counted_votes_keeps_prior() -> None:
     for threshold, kept in ((prior - 1e-9, True), (prior + 1e-9, False)):
         answers = np.repeat([2, 0, 0, 0] * 3, 3).astype(np.uint8)
         quarter = Votes(experts.items, experts.indptr, experts.rater_ids, answers, experts.raters, WORDS)
-        labels = label_sets(real_scores(votes, quarter, rater_golden, None, recipe=PLAIN), threshold)
-        again = relabel(labels, votes, quarter, rater_golden, None, threshold=threshold, recipes=[PLAIN])
+        labels = label_sets(imagenet_real_scores(votes, quarter, rater_golden, None, recipe=PLAIN), threshold)
+        again = find_relabelling(labels, votes, quarter, rater_golden, None, threshold=threshold, recipes=[PLAIN])
         assert (again.reweight_raters(np.zeros((1, 4), int)) == kept).all()
 
 
@@ -120,16 +120,20 @@ def test_raters_with_only_golden_votes_are_included() -> None:
     few = votes.restrict(np.arange(3))
     names = ("ann", "bo", "zoe", "new")
     renamed = Votes(few.items, few.indptr, few.rater_ids, few.answer_ids, names, WORDS)
-    labels = label_sets(real_scores(renamed, experts, rater_golden, original, recipe=PLAIN), 0.8)
-    again = relabel(labels, renamed, experts, rater_golden, original, threshold=0.8, recipes=[REAL_RECIPE, PLAIN])
+    labels = label_sets(imagenet_real_scores(renamed, experts, rater_golden, original, recipe=PLAIN), 0.8)
+    again = find_relabelling(
+        labels, renamed, experts, rater_golden, original, threshold=0.8, recipes=[REAL_RECIPE, PLAIN]
+    )
     assert again.n_raters == 5
     assert again.has_own_matrix.tolist() == [True, True, False, False, True]
 
 
 def test_recipe_and_original_vote_are_found_from_label_sets() -> None:
     votes, experts, rater_golden, original = case(2)
-    labels = label_sets(real_scores(votes, experts, rater_golden, None, recipe=PLAIN), 0.5)
-    again = relabel(labels, votes, experts, rater_golden, original, threshold=0.5, recipes=[REAL_RECIPE, PLAIN])
+    labels = label_sets(imagenet_real_scores(votes, experts, rater_golden, None, recipe=PLAIN), 0.5)
+    again = find_relabelling(
+        labels, votes, experts, rater_golden, original, threshold=0.5, recipes=[REAL_RECIPE, PLAIN]
+    )
     assert len(set(again.base_log_odds.tolist())) == 1, "only the prior: the original label has no vote"
 
 
@@ -141,24 +145,24 @@ def test_recipe_with_too_many_experts_is_skipped() -> None:
         experts.items, experts.item_ids[kept], np.zeros(answers.size, int), answers, "x", WORDS
     )
     rules = calibrated_recipe()
-    scores = real_scores(votes, one_expert, rater_golden, None, recipe=rules)
+    scores = imagenet_real_scores(votes, one_expert, rater_golden, None, recipe=rules)
     labels = label_sets(scores, 0.5)
-    again = relabel(labels, votes, one_expert, rater_golden, None, threshold=0.5, recipes=[REAL_RECIPE, rules])
+    again = find_relabelling(labels, votes, one_expert, rater_golden, None, threshold=0.5, recipes=[REAL_RECIPE, rules])
     assert (again.reweight_raters(np.ones((1, 4), int))[:, 0] == (scores.values >= 0.5)).all()
-    assert code_of(relabel, labels, votes, one_expert, rater_golden, None, threshold=0.5) == "out-of-range"
+    assert code_of(find_relabelling, labels, votes, one_expert, rater_golden, None, threshold=0.5) == "out-of-range"
 
 
 def test_label_sets_that_do_not_follow_from_votes_raise() -> None:
     votes, experts, rater_golden, _ = world = case(2)
 
     def error(labels: LabelSets, threshold: float = 0.5) -> str:
-        return message(relabel, labels, *world, threshold=threshold, recipes=[PLAIN])
+        return message(find_relabelling, labels, *world, threshold=threshold, recipes=[PLAIN])
 
-    labels = label_sets(real_scores(votes, experts, rater_golden, None, recipe=PLAIN), 0.5)
+    labels = label_sets(imagenet_real_scores(votes, experts, rater_golden, None, recipe=PLAIN), 0.5)
     lists = [list(labels[name]) for name in labels.images]
     lists[3] = [0] if lists[3] != [0] else [1]
     assert error(LabelSets.from_lists(labels.images, lists)) == (
-        "label sets do not follow from the votes by method calibrated or the benchmark's recipe\n"
+        "the votes do not give these label sets, neither with the method calibrated nor with the benchmark's recipe\n"
         "  allowed: label sets of the ReaL recipe at threshold 0.5\n"
         "  found:   1 of 8 rated images differ\n"
         "  fix:     use the votes, golden answers, original labels and threshold that made the label sets, or "
@@ -170,16 +174,16 @@ def test_label_sets_that_do_not_follow_from_votes_raise() -> None:
     assert "5 of 8 rated images differ" in empty, "an empty set is not a missing image"
     assert error(labels, 1.5).startswith("threshold out of range")
     plain = replace(votes, items=tuple(range(len(votes.items))))
-    assert code_of(relabel, labels, plain, *world[1:], threshold=0.5) == "not-on-questions"
+    assert code_of(find_relabelling, labels, plain, *world[1:], threshold=0.5) == "not-on-questions"
 
 
 def test_published_labels_follow_from_published_votes(
     real_votes: RealVotes, real_labels: LabelSets, real_original: LabelSets
 ) -> None:
     answers = [real_votes(f"{name}.npz") for name in ("raters", "golden", "raters_golden")]
-    again = relabel(real_labels, *answers, real_original, threshold=0.8)
+    again = find_relabelling(real_labels, *answers, real_original, threshold=0.8)
     assert (again.n_raters, int(again.has_own_matrix.sum())) == (85, 78)
     assert int(again.reweight_raters(np.ones((1, 85), int)).sum()) == 57_553 - 25_111
-    recipes = [REAL_RECIPE, replace(REAL_RECIPE, experts_at_least=2)]
+    recipes = [REAL_RECIPE, replace(REAL_RECIPE, min_experts=2)]
     with pytest.raises(DataError, match=r"[\d,]+ of 24,889 rated images differ"):
-        relabel(real_labels, *answers, None, threshold=0.8, recipes=recipes)
+        find_relabelling(real_labels, *answers, None, threshold=0.8, recipes=recipes)

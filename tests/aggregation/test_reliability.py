@@ -83,7 +83,7 @@ def test_em_flags_same_raters_and_recovers_matrices() -> None:
     assert {name for name, rater in raters.items() if "uninformative" in rater.flags} == {"random", "constant"}
     for name, rater in raters.items():
         np.testing.assert_allclose(rater.confusion_matrix, MATRICES[name.split()[0]], atol=0.08)
-        assert rater.correct is None
+        assert rater.accuracy is None
 
 
 def test_worst_rater_comes_first_and_unmeasured_last() -> None:
@@ -94,7 +94,7 @@ def test_worst_rater_comes_first_and_unmeasured_last() -> None:
     bits = [rater.information.bits for rater in result.raters_by_information[:-1]]
     assert bits == sorted(bits)
     last = result.raters_by_information[-1]
-    assert (last.rater, last.information, last.correct, last.confusion_matrix) == ("silent", None, None, [None, None])
+    assert (last.rater, last.information, last.accuracy, last.confusion_matrix) == ("silent", None, None, [None, None])
     assert last.n_votes == 1
 
 
@@ -136,11 +136,15 @@ def test_answers_of_a_rater_are_counted() -> None:
     assert ann.answer_shares == pytest.approx([1 / 4, 1 / 2, 1 / 4])
     assert ann.confusion_counts.tolist() == [[1, 1, 0], [0, 0, 1]]  # the truth of z is unknown
     assert ann.confusion_matrix == [[0.5, 0.5, 0], [0, 0, 1]]
-    assert (ann.correct, ann.self_agreement, ann.seconds) == (Proportion(2, 3), Proportion(1, 3), (4, 3))
-    assert (bo.seconds, bo.correct, bo.information, bo.self_agreement) == (None, None, None, None)
+    assert (ann.accuracy, ann.self_agreement, ann.mean_and_median_seconds) == (
+        Proportion(2, 3),
+        Proportion(1, 3),
+        (4, 3),
+    )
+    assert (bo.mean_and_median_seconds, bo.accuracy, bo.information, bo.self_agreement) == (None, None, None, None)
     assert bo.confusion_matrix == [None, None]
     assert bo.flags == ()
-    assert (di.n_votes, di.answer_shares, di.correct, di.confusion_matrix) == (
+    assert (di.n_votes, di.answer_shares, di.accuracy, di.confusion_matrix) == (
         0,
         None,
         Proportion(1, 1),

@@ -7,7 +7,14 @@ import numpy as np
 import pytest
 
 from reassess import aggregation
-from reassess.aggregation import Aggregation, aggregate, golden_truth, golden_votes, rater_reliability, simple_rules
+from reassess.aggregation import (
+    Aggregation,
+    aggregate,
+    golden_truth,
+    golden_votes,
+    measure_simple_rules,
+    rater_reliability,
+)
 from reassess.core import Questions, Votes
 from reassess.errors import ReassessWarning
 from tests.helpers import WORDS, votes_of
@@ -60,8 +67,8 @@ def test_results_are_the_same_for_every_scale(scale: str) -> None:
         scores = {name: by_method(name, raters, experts).scores.values.tolist() for name in METHODS}
         with warnings.catch_warnings(action="ignore", category=ReassessWarning):
             result = rater_reliability(raters, golden_votes(experts, raters), resamples=20)
-        rules = simple_rules(golden_truth(experts), votes=raters, rater_golden=raters)
-        measures = [(rater.correct, rater.confusion_counts.tolist()) for rater in result.raters_by_information]
+        rules = measure_simple_rules(golden_truth(experts), votes=raters, rater_golden=raters)
+        measures = [(rater.accuracy, rater.confusion_counts.tolist()) for rater in result.raters_by_information]
         points = [(rule.points, rule.average_precision) for rule in rules]
         return scores, measures, result.metric, result.alpha, points
 
@@ -73,7 +80,7 @@ def test_experts_may_use_another_scale(scale: str) -> None:
     raters, experts = by_rater(cast(WORDS), [0, 1, 2]), by_rater(cast(WORDS), [3])
     others = by_rater(cast(SCALES[scale]), [3])
     assert golden_truth(others).is_valid.tolist() == golden_truth(experts).is_valid.tolist()
-    assert golden_votes(others, raters).truth.tolist() == golden_votes(experts, raters).truth.tolist()
+    assert golden_votes(others, raters).item_truth.tolist() == golden_votes(experts, raters).item_truth.tolist()
     same = aggregate(raters, "calibrated", experts=others).scores.values.tolist()
     assert same == aggregate(raters, "calibrated", experts=experts).scores.values.tolist()
 
@@ -99,9 +106,9 @@ def test_questions_with_only_no_have_share_0() -> None:
 
 def test_rules_are_named_by_answers_of_scale() -> None:
     votes = cast((1, 2, 3))
-    rules = simple_rules(golden_truth(by_rater(votes, [3])), votes=votes, rater_golden=votes)
+    rules = measure_simple_rules(golden_truth(by_rater(votes, [3])), votes=votes, rater_golden=votes)
     assert [rule.name for rule in rules] == ["one rater: 3", "one rater: 3 or 2", "share of 3"]
     assert rules[2].variants == ("4 of 4 3", "3 of 4 3", "2 of 4 3", "1 of 4 3")
     never = cast(WORDS, never=1)
-    rules = simple_rules(golden_truth(by_rater(never, [3])), votes=never, rater_golden=never)
+    rules = measure_simple_rules(golden_truth(by_rater(never, [3])), votes=never, rater_golden=never)
     assert [rule.name for rule in rules] == ["one rater: yes", "share of yes"]

@@ -50,9 +50,9 @@ def test_equal_votes_stop_when_posterior_leaves_bounds(
     same = [(item, *of_item[item]) for item, _, _ in random_rows]
     taken, is_kept = slow_replay(votes_of(same, QUESTIONS, RATERS), rule, at_most)
     by_all = posterior(votes_of(same, QUESTIONS, RATERS), MODEL).probabilities_of("valid") >= 0.8
-    (result,) = replay(votes_of(same, QUESTIONS, RATERS), rule, max_votes=at_most)
+    (result,) = replay(votes_of(same, QUESTIONS, RATERS), rule, max_votes_per_question=at_most)
     assert result.n_used_votes.tolist() == [taken] * 3
-    assert result.n_changed.tolist() == [int((by_all != is_kept).sum())] * 3
+    assert result.n_changed_labels.tolist() == [int((by_all != is_kept).sum())] * 3
     assert result.n_labels_in_common.tolist() == [int((by_all & is_kept).sum())] * 3
 
 
@@ -79,7 +79,7 @@ def test_stricter_rule_uses_at_least_as_many_votes(random_rows: list[tuple[int, 
     assert (np.diff(taken, axis=0) >= 0).all()
     never = replay(votes, rules[-1], seed=seed)[0]
     assert (never.n_used_votes == len(votes)).all()
-    assert not never.n_changed.any()
+    assert not never.n_changed_labels.any()
     assert never.share_of_votes_used == never.label_jaccard_index == 1
 
 
@@ -117,7 +117,7 @@ ONE_VOTE = votes_of([(0, 0, 0)], QUESTIONS, RATERS)
         (votes_of([(0, 0, 0)]), MODEL, {}, ("not-on-questions", None)),
         (ONE_VOTE, MODEL, {"threshold": 2}, ("out-of-range", "2")),
         (ONE_VOTE, MODEL, {"n_orders": 0}, ("out-of-range", "0")),
-        (ONE_VOTE, MODEL, {"max_votes": 0}, ("out-of-range", "0")),
+        (ONE_VOTE, MODEL, {"max_votes_per_question": 0}, ("out-of-range", "0")),
         (ONE_VOTE, OTHER, {}, ("wrong-model", "cat, dog")),
     ],
 )
@@ -141,7 +141,7 @@ def test_replay_of_real_votes_is_reproduced(real_votes: RealVotes, real_original
     replays = replay_stops(votes, model, rules, threshold=0.8, initial_votes=labels)
     for result, (_, share, changed, common) in zip(replays, table, strict=True):
         assert result.share_of_votes_used == pytest.approx(share, abs=0.0006)
-        assert result.n_changed.mean() == pytest.approx(changed, abs=3 * result.n_changed.std() + 1)
+        assert result.n_changed_labels.mean() == pytest.approx(changed, abs=3 * result.n_changed_labels.std() + 1)
         assert result.label_jaccard_index == pytest.approx(common, abs=0.002)
         assert (result.n_votes, result.n_questions) == (924_810, 184_962)
 

@@ -28,22 +28,22 @@ def test_rated_images_keep_scored_classes_and_others_original_labels(
         image: frozenset(c for (of, c), value in values.items() if of == image and value >= threshold)
         for image in rated
     }
-    assert label_sets(scores_of(values), threshold).sets() == expected
+    assert label_sets(scores_of(values), threshold).classes_by_image() == expected
     labels = label_sets(scores_of(values), threshold, original=ORIGINAL)
-    assert labels.sets() == dict(ORIGINAL.sets()) | expected
+    assert labels.classes_by_image() == dict(ORIGINAL.classes_by_image()) | expected
     assert labels.images[:3] == ORIGINAL.images
 
 
 def test_validation_images_are_joined_across_folders() -> None:
     scores = scores_of({("ILSVRC2012_val_00000002.JPEG", 3): 0.9})
     original = LabelSets.from_lists(["val/ILSVRC2012_val_00000002_n01440764.png"], [[0]])
-    assert label_sets(scores, 0.5, original=original).sets() == {original.images[0]: {3}}
+    assert label_sets(scores, 0.5, original=original).classes_by_image() == {original.images[0]: {3}}
 
 
 def test_published_threshold_separates_kept_and_dropped_scores(
     real_scores: Scores, real_original: LabelSets, real_labels: LabelSets
 ) -> None:
-    assert label_sets(real_scores, 0.8, original=real_original).sets() == real_labels.sets()
+    assert label_sets(real_scores, 0.8, original=real_original).classes_by_image() == real_labels.classes_by_image()
     values = real_scores.values
     lowest, highest = values[values >= 0.8].min(), values[values < 0.8].max()
     assert (f"{lowest:.7f}", f"{highest:.7f}") == ("0.8000218", "0.7999900")

@@ -14,12 +14,12 @@ from reassess.annotation import (
     CampaignPlan,
     GivenAnswer,
     Rules,
-    TaskRow,
+    TaskQuestion,
     Turn,
     add_people,
+    begin_next_turn,
     create_campaign,
     export_votes,
-    next_turn,
     open_campaign,
     save_answers,
 )
@@ -57,11 +57,11 @@ def campaign_at(
 ) -> Campaign:
     """Create a campaign with golden tasks answered by eve (number 1), and raters numbered from 2.
 
-    The options are fields of the rules or the plan. Without `experts`, the first rater has number 1.
+    The options are fields of the rules or the plan. Without `expert_votes`, the first rater has number 1.
     """
     golden_tasks, experts = golden_of(*golden)
     rules = Rules(**{name: options.pop(name) for name in _RULES & options.keys()})
-    parts = {"golden_tasks": golden_tasks, "experts": experts, **options}
+    parts = {"golden_tasks": golden_tasks, "expert_votes": experts, **options}
     create_campaign(address, CampaignPlan(tasks_of(*sizes), rules=rules, **parts))
     campaign = open_campaign(address)
     add_people(campaign, [f"rater {number}" for number in raters_of(raters)])
@@ -75,14 +75,14 @@ def raters_of(count: int) -> list[int]:
 
 def turn_of(campaign: Campaign, person: int, now: float = NOW, **options: Any) -> Turn:
     """Return the next task for a person."""
-    turn = next_turn(campaign, person, now, **options)
+    turn = begin_next_turn(campaign, person, now, **options)
     assert isinstance(turn, Turn), turn
     return turn
 
 
 def why(campaign: Campaign, person: int, now: float = NOW, **options: Any) -> str:
     """Return why a person gets no task."""
-    reason = next_turn(campaign, person, now, **options)
+    reason = begin_next_turn(campaign, person, now, **options)
     assert not isinstance(reason, Turn), reason
     return reason
 
@@ -91,21 +91,25 @@ def give(
     campaign: Campaign, person: int, turn: Turn, *values: int, now: float = NOW, revision: int = 0, **options: Any
 ) -> dict[int, int]:
     """Answer the first rows of a turn (a single answer is for all rows); return the revealed truths."""
-    answers = values * len(turn.rows) if len(values) == 1 else values
-    rows = zip(turn.rows, answers, strict=False)
+    answers = values * len(turn.questions) if len(values) == 1 else values
+    rows = zip(turn.questions, answers, strict=False)
     new_answers = [GivenAnswer(row.question_id, answer, 2.0, revision) for row, answer in rows]
     return save_answers(campaign, person, new_answers, now, **options)
 
 
 def answer_all(
-    campaign: Campaign, person: int, say: int | Callable[[TaskRow], int] = YES, now: float = NOW, seconds: float = 2.0
+    campaign: Campaign,
+    person: int,
+    say: int | Callable[[TaskQuestion], int] = YES,
+    now: float = NOW,
+    seconds: float = 2.0,
 ) -> list[Turn]:
     """Answer all tasks that a person gets, until no task is left."""
     turns = []
-    while isinstance(turn := next_turn(campaign, person, now), Turn):
-        values = [say(row) if callable(say) else say for row in turn.rows]
+    while isinstance(turn := begin_next_turn(campaign, person, now), Turn):
+        values = [say(row) if callable(say) else say for row in turn.questions]
         new_answers = [
-            GivenAnswer(row.question_id, answer, seconds) for row, answer in zip(turn.rows, values, strict=True)
+            GivenAnswer(row.question_id, answer, seconds) for row, answer in zip(turn.questions, values, strict=True)
         ]
         save_answers(campaign, person, new_answers, now)
         turns.append(turn)

@@ -11,13 +11,13 @@ from sqlalchemy import Row, select
 from reassess.annotation import Campaign, Rules, export_votes, measure_progress
 from reassess.annotation.running_posterior import decide_truth
 from reassess.annotation.store.database import connect_for_reading
-from reassess.annotation.store.owner_lists import list_golden_without_majority
+from reassess.annotation.store.owner_lists import list_truths_without_majority
 from reassess.annotation.store.schema import (
     WITHDRAWN,
-    Kind,
+    RaterStage,
     Role,
-    Stage,
-    State,
+    TaskKind,
+    TurnState,
     answers,
     cursors,
     golden_counts,
@@ -32,7 +32,7 @@ from reassess.annotation.store.schema import campaign as settings
 from reassess.numeric import BalancedAccuracy
 
 Acknowledged = Mapping[tuple[int, int], tuple[int, int]]  # revision and answer, by person and question
-_DONE = (State.SKIPPED, State.SUGGESTED)  # final states: the task is not shown again
+_DONE = (TurnState.SKIPPED, TurnState.SUGGESTED)  # final states: the task is not shown again
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class Stored:
         For people who are being included again, only recounted answers.
         """
         valid = [row for row in self.answers if not (self.people[row.person].excluded or self.needs_recount(row))]
-        return [row for row in valid if self._state_of(row) not in (State.SKIPPED, State.SUGGESTED)]
+        return [row for row in valid if self._state_of(row) not in (TurnState.SKIPPED, TurnState.SUGGESTED)]
 
     def needs_recount(self, answer: Row[Any]) -> bool:
         """Return whether an answer must be recounted, since its rater was excluded or included again."""
@@ -88,7 +88,7 @@ class Stored:
         return recounted is not None and answer.question > recounted
 
     def is_skipped(self, answer: Row[Any]) -> bool:
-        return self._state_of(answer) == State.SKIPPED
+        return self._state_of(answer) == TurnState.SKIPPED
 
     def _state_of(self, answer: Row[Any]) -> str | None:
         """Return the state of the turn of an answer; None for an imported answer."""
@@ -123,7 +123,7 @@ class Stored:
     def has_had(self, person: int, question: Row[Any]) -> bool:
         """Return whether a person has answered a question, or cannot get it again."""
         turn = self.turns.get((person, question.task))
-        return self.is_done(person, question) or (turn is not None and turn.state == State.ASKED)
+        return self.is_done(person, question) or (turn is not None and turn.state == TurnState.ASKED)
 
 
 def check(state: Stored, acknowledged: Acknowledged) -> None:
@@ -150,7 +150,7 @@ def _only_what_may_count_counts(state: Stored) -> None:
     countable = {row.id for row in state.countable}
     for row in state.answers:
         may_count = state.people[row.person].role == Role.RATER and (row.id in countable or state.needs_recount(row))
-        assert not row.counted or (may_count and state.kind(state.questions[row.question]) == Kind.MAIN)
+        assert not row.counted or (may_count and state.kind(state.questions[row.question]) == TaskKind.MAIN)
 
 
 def _no_question_has_too_many_votes(state: Stored) -> None:
@@ -164,7 +164,7 @@ def _no_question_has_too_many_votes(state: Stored) -> None:
         assert not (row.golden and row.ended)
         assert row.ended != WITHDRAWN or not row.votes + row.reserved
         assert row.ended != "rule" or (
-            state.rules.stop_rule is not None and row.votes >= state.rules.stop_rule.at_least
+            state.rules.stop_rule is not None and row.votes >= state.rules.stop_rule.min_votes
         )
         assert (row.ended == "votes") <= (row.votes == most)
         assert (row.ended is None) <= (row.votes < most)
@@ -176,7 +176,7 @@ def _places_are_those_of_turns(state: Stored) -> None:
     places: Counter[int] = Counter()
     free: dict[int, int] = {}
     for turn in state.turns.values():
-        if turn.state == State.ASKED:
+        if turn.state == TurnState.ASKED:
             assert turn.shown
             places.update(question for question in turn.shown if (turn.person, question) not in state.kept)
     for row in state.questions.values():
@@ -192,7 +192,7 @@ def _truths_are_what_experts_say(state: Stored) -> None:
     assert all(
         row.truth == decide_truth(state.expert_answers.get(row.id, []), state.settings.at_least) for row in golden
     )
-    truths = Counter(row.truth for row in golden if state.kind(row) == Kind.GOLDEN)
+    truths = Counter(row.truth for row in golden if state.kind(row) == TaskKind.GOLDEN)
     assert (state.settings.golden_invalid, state.settings.golden_valid) == (truths[0], truths[1])
 
 
@@ -201,7 +201,7 @@ def _raters_are_measured_by_golden_answers(state: Stored) -> None:
     counts: Counter[tuple[int, int, int]] = Counter()
     for row in state.answers:
         question = state.questions[row.question]
-        is_known = state.kind(question) == Kind.GOLDEN and question.truth is not None
+        is_known = state.kind(question) == TaskKind.GOLDEN and question.truth is not None
         if is_known and state.people[row.person].role == Role.RATER and not state.is_skipped(row):
             counts[row.person, question.truth, row.answer] += 1
     assert {(row.person, row.truth, row.answer): row.n for row in state.golden_counts} == counts
@@ -211,16 +211,16 @@ def _everybody_is_shown_what_is_for_them(state: Stored) -> None:
     """Experts get golden questions, and new raters only practice questions."""
     for (person, task), turn in state.turns.items():
         who, kind = state.people[person], state.tasks[task].kind
-        if turn.state != State.SUGGESTED:
-            assert who.role != Role.EXPERT or kind in (Kind.GOLDEN, Kind.PRACTICE)
-            assert who.role != Role.RATER or who.stage == Stage.RATING or kind == Kind.PRACTICE
+        if turn.state != TurnState.SUGGESTED:
+            assert who.role != Role.EXPERT or kind in (TaskKind.GOLDEN, TaskKind.PRACTICE)
+            assert who.role != Role.RATER or who.stage == RaterStage.RATING or kind == TaskKind.PRACTICE
 
 
 def check_cursors(state: Stored, raters: Sequence[int]) -> None:
     """Without parallel transactions, no cursor has passed a task that its rater can get."""
     for row in state.questions.values():
         task = state.tasks[row.task]
-        if task.kind == Kind.MAIN and task.free and row.ended is None:
+        if task.kind == TaskKind.MAIN and task.free and row.ended is None:
             for rater in raters:
                 is_excluded = state.people[rater].excluded
                 assert is_excluded or state.has_had(rater, row) or task.position >= state.positions[rater]
@@ -233,7 +233,9 @@ def check_end(state: Stored, at_work: Sequence[int]) -> None:
         for row in state.questions.values():
             if row.golden if who.role == Role.EXPERT else not row.golden and row.ended is None:
                 assert (
-                    who.excluded or (who.role == Role.RATER and who.stage != Stage.RATING) or state.has_had(person, row)
+                    who.excluded
+                    or (who.role == Role.RATER and who.stage != RaterStage.RATING)
+                    or state.has_had(person, row)
                 )
 
 
@@ -243,10 +245,10 @@ def check_progress(state: Stored, campaign: Campaign, now: float) -> None:
     ended = Counter(row.ended for row in state.main)
     counted = [row for row in state.answers if row.counted and not state.people[row.person].excluded]
     on_open = sum(state.questions[row.question].ended is None for row in counted)
-    assert (progress.n_open, progress.n_closed_by_rule, progress.n_closed_by_votes) == (
+    assert (progress.n_open_questions, progress.n_questions_closed_by_rule, progress.n_questions_closed_by_votes) == (
         *(ended[None], ended["rule"], ended["votes"]),
     )
-    assert (progress.n_votes, progress.max_votes_needed) == (len(counted), most * progress.n_open - on_open)
+    assert (progress.n_votes, progress.max_votes_needed) == (len(counted), most * progress.n_open_questions - on_open)
     can_rate = [person.id for person in state.people.values() if _can_rate(person)]
     is_open = [row for row in state.main if row.ended is None]
     assert progress.n_questions_without_rater == sum(
@@ -257,11 +259,11 @@ def check_progress(state: Stored, campaign: Campaign, now: float) -> None:
     assert (progress.n_golden_invalid, progress.n_golden_valid, progress.n_golden_unknown) == tuple(
         truths[truth] for truth in (0, 1, None)
     )
-    _experts_disagree(state, campaign, progress.n_golden_without_majority)
+    _experts_disagree(state, campaign, progress.n_truths_without_majority)
     skipped = Counter(
         state.tasks[turn.task].image
         for turn in state.turns.values()
-        if turn.state == State.SKIPPED and not state.people[turn.person].excluded
+        if turn.state == TurnState.SKIPPED and not state.people[turn.person].excluded
     )
     by_number = sorted(skipped.items(), key=lambda one: (-one[1], one[0]))
     assert progress.skipped_images == tuple((state.images[image], times) for image, times in by_number)
@@ -282,7 +284,7 @@ def check_progress(state: Stored, campaign: Campaign, now: float) -> None:
 
 def _can_rate(person: Row[Any]) -> bool:
     """Return whether a person can still vote."""
-    is_rater = person.role == Role.RATER and person.stage != Stage.FAILED
+    is_rater = person.role == Role.RATER and person.stage != RaterStage.FAILED
     return is_rater and person.token is not None and not person.excluded
 
 
@@ -297,7 +299,7 @@ def _experts_disagree(state: Stored, campaign: Campaign, count: int) -> None:
                 (2 * agree - len(expert_answers), row.truth, tuple(expert_answers.count(answer) for answer in range(3)))
             )
     expected.sort(key=lambda one: one[0])
-    assert [(row.truth, row.answer_counts) for row in list_golden_without_majority(campaign)] == [
+    assert [(row.truth, row.answer_counts) for row in list_truths_without_majority(campaign)] == [
         one[1:] for one in expected
     ]
     assert count == len(expected)
@@ -307,8 +309,8 @@ def check_export(state: Stored, campaign: Campaign) -> None:
     """The export has exactly the counted votes, and counts other answers by reason."""
     exported = export_votes(campaign)
     assert len(exported.votes) == sum(row.counted for row in state.answers)
-    assert len(exported.rater_golden or ()) == _golden_answers_of_raters(state)
-    for golden in filter(None, (exported.golden, exported.rater_golden)):
+    assert len(exported.rater_golden_votes or ()) == _golden_answers_of_raters(state)
+    for golden in filter(None, (exported.golden_votes, exported.rater_golden_votes)):
         assert (exported.votes.find(golden.items) < 0).all()
     why = Counter(_why_not_exported(state, row) for row in state.answers)
     assert [why[name] for name in _NOT_EXPORTED] == [getattr(exported, field) for field in _NOT_EXPORTED.values()]
@@ -334,14 +336,14 @@ _NOT_EXPORTED = {  # field of the export, by reason
     "practice": "n_practice_votes",
     "skipped": "n_skipped",
     "withdrawn": "n_withdrawn",
-    "not_needed": "n_not_needed",
+    "not_needed": "n_unneeded_answers",
 }
 
 
 def _why_not_exported(state: Stored, answer: Row[Any]) -> str | None:
     person, question = state.people[answer.person], state.questions[answer.question]
     if question.golden:
-        is_practice = state.kind(question) == Kind.PRACTICE and person.role == Role.EXPERT
+        is_practice = state.kind(question) == TaskKind.PRACTICE and person.role == Role.EXPERT
         return "practice" if is_practice and not state.is_skipped(answer) else None
     if person.excluded:
         return "excluded"
@@ -355,4 +357,4 @@ def _why_not_exported(state: Stored, answer: Row[Any]) -> str | None:
 def _golden_answers_of_raters(state: Stored) -> int:
     """Count raters' answers to golden questions."""
     answered = [state.questions[row.question] for row in state.countable if state.people[row.person].role == Role.RATER]
-    return sum(state.kind(row) == Kind.GOLDEN for row in answered)
+    return sum(state.kind(row) == TaskKind.GOLDEN for row in answered)

@@ -18,14 +18,14 @@ from reassess.annotation import (
     Turn,
     add_person,
     admit_rater,
+    begin_next_turn,
     create_campaign,
     create_sign_in_token,
     delete_person,
     exclude_rater,
+    find_last_turn,
     include_rater,
-    last_turn,
     list_people,
-    next_turn,
     open_campaign,
     pause,
     resume,
@@ -35,7 +35,7 @@ from reassess.annotation import (
 )
 from reassess.annotation.store.database import connect_for_reading
 from reassess.annotation.store.given_answers import finish_recounting
-from reassess.annotation.store.schema import Kind, Role, Stage, State, questions, tasks, turns
+from reassess.annotation.store.schema import RaterStage, Role, TaskKind, TurnState, questions, tasks, turns
 from reassess.core import LabelSets, StopRule
 from reassess.errors import DataError
 from tests.annotation import invariants
@@ -68,11 +68,11 @@ def plan_by(random: Random) -> CampaignPlan:
         tasks,
         rules=rules,
         golden_tasks=golden,
-        experts=golden_of(2, 3)[1] if is_answered else None,
+        expert_votes=golden_of(2, 3)[1] if is_answered else None,
         at_least=random.choice([None, 1]) if is_answered else None,
         n_practice_tasks=int(random.random() < 0.5),
-        bar=random.choice([None, 0.5]),
-        original=LabelSets(images, np.arange(len(images) + 1), labels, CLASSES),
+        practice_bar=random.choice([None, 0.5]),
+        original_labels=LabelSets(images, np.arange(len(images) + 1), labels, CLASSES),
         has_original_votes=random.random() < 0.5,
     )
 
@@ -165,7 +165,7 @@ class Simulation:
     def ask(self, person: int) -> None:
         """Request the next task of a person; the response may be lost."""
         turns = self.turns_of.setdefault(person, [])
-        turn = next_turn(self.campaign, person, self.now, held_task_ids=[turn.task_id for turn in turns])
+        turn = begin_next_turn(self.campaign, person, self.now, loaded_task_ids=[turn.task_id for turn in turns])
         if isinstance(turn, Turn):
             assert not self.paused
             assert person not in self.excluded
@@ -174,7 +174,7 @@ class Simulation:
 
     def go_back(self, person: int) -> None:
         """Let a person go back to their last task, and change answers."""
-        turn = last_turn(self.campaign, person)
+        turn = find_last_turn(self.campaign, person)
         if turn is not None:
             self.turns_of.setdefault(person, []).insert(0, turn)
 
@@ -189,7 +189,7 @@ class Simulation:
     def answer(self, person: int) -> None:
         """Let a person answer some rows, without sending them."""
         if turns := self.turns_of.get(person):
-            rows = turns[0].rows
+            rows = turns[0].questions
             some = rows if self.random.random() < 0.7 else rows[: self.random.randint(0, len(rows))]
             new_answers = [
                 GivenAnswer(row.question_id, self.random.randrange(3), revision=row.revision) for row in some
@@ -203,7 +203,7 @@ class Simulation:
         if not (waiting := self.waiting.get(person)):
             return
         sent = waiting[: self.random.randint(1, len(waiting))] * self.random.choice([1, 1, 1, 2])
-        truths = save_answers(self.campaign, person, sent, self.now, reveal=self.random.random() < 0.7)
+        truths = save_answers(self.campaign, person, sent, self.now, reveal_truths=self.random.random() < 0.7)
         if self.random.random() < 0.8:
             for answer in sent:
                 own = person, answer.question_id
@@ -217,7 +217,7 @@ class Simulation:
 
     def _ended_practice(self, person: int) -> set[int]:
         """Return questions of finished practice tasks, whose answers cannot be changed."""
-        own = turns.c.person == person, turns.c.state == State.DONE, tasks.c.kind == Kind.PRACTICE
+        own = turns.c.person == person, turns.c.state == TurnState.DONE, tasks.c.kind == TaskKind.PRACTICE
         query = select(questions.c.id).select_from(turns.join(tasks).join(questions)).where(*own)
         with connect_for_reading(self.campaign.engine) as connection:
             return set(connection.scalars(query)) if person in self.raters else set()
@@ -256,7 +256,7 @@ class Simulation:
     def admit(self, _: int) -> None:
         """Admit raters who have failed or still practise."""
         for person in list_people(self.campaign):
-            if person.role == Role.RATER and person.stage in (Stage.FAILED, Stage.PRACTICE):
+            if person.role == Role.RATER and person.stage in (RaterStage.FAILED, RaterStage.PRACTICE):
                 admit_rater(self.campaign, person.id, self.now)
 
     def delete(self, person: int) -> None:
@@ -274,12 +274,13 @@ class Simulation:
         while idle < len(self.at_work):
             idle = 0
             for person in self.at_work:
-                turn = next_turn(self.campaign, person, self.now)
+                turn = begin_next_turn(self.campaign, person, self.now)
                 if not isinstance(turn, Turn):
                     idle += 1
                     continue
                 new_answers = [
-                    GivenAnswer(row.question_id, self.random.randrange(3), revision=row.revision) for row in turn.rows
+                    GivenAnswer(row.question_id, self.random.randrange(3), revision=row.revision)
+                    for row in turn.questions
                 ]
                 save_answers(self.campaign, person, new_answers, self.now)
 

@@ -26,11 +26,11 @@ def test_without_stop_rule_only_votes_close_questions() -> None:
 
 def test_golden_positions_are_random_and_depend_on_seed() -> None:
     rules = Rules(golden_share=0.2)
-    places = [[task for task in range(2_000) if rules.is_golden(rater, task)] for rater in range(3)]
+    places = [[task for task in range(2_000) if rules.is_golden_task(rater, task)] for rater in range(3)]
     assert all(340 < len(each) < 460 for each in places)
     assert places[0] != places[1] != places[2]
-    assert places[0] == [task for task in range(2_000) if Rules(golden_share=0.2).is_golden(0, task)]
-    assert places[0] != [task for task in range(2_000) if Rules(golden_share=0.2, seed=1).is_golden(0, task)]
+    assert places[0] == [task for task in range(2_000) if Rules(golden_share=0.2).is_golden_task(0, task)]
+    assert places[0] != [task for task in range(2_000) if Rules(golden_share=0.2, seed=1).is_golden_task(0, task)]
 
 
 def test_golden_tasks_are_picked_equally_often() -> None:

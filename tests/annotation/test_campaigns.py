@@ -22,17 +22,17 @@ from reassess.annotation import (
     add_person,
     admit_rater,
     backup_campaign,
+    begin_next_turn,
     create_campaign,
     end_expired_turns,
     exclude_rater,
     export_votes,
-    image_names_by_address,
+    find_last_turn,
     include_rater,
-    last_turn,
     measure_progress,
-    next_turn,
     open_campaign,
     pause,
+    read_image_names_by_address,
     resume,
     save_answers,
     skip_task,
@@ -74,25 +74,25 @@ def test_place_is_reserved_until_lease_ends(address: str | Path) -> None:
     campaign = campaign_at(address, (1,), raters=2, votes_per_question=1, golden_share=0, lease_seconds=60.0)
     turn = turn_of(campaign, 2)
     assert [why(campaign, 3, NOW + seconds) for seconds in (59, -30)] == ["waiting"] * 2
-    assert next_turn(campaign, 2, NOW + 59) == turn
+    assert begin_next_turn(campaign, 2, NOW + 59) == turn
     assert (
         turn_of(campaign, 3, NOW - 3600).task_id == turn.task_id
     )  # the clock was set back, but no place is reserved forever
     give(campaign, 3, turn_of(campaign, 3, LATER), NO, now=LATER)
     give(campaign, 2, turn, YES, now=LATER)  # late: saved, but not counted
-    assert last_turn(campaign, 2).task_id == turn.task_id
+    assert find_last_turn(campaign, 2).task_id == turn.task_id
     result = export_votes(campaign)
-    assert (votes_of(campaign), result.n_not_needed) == ([("m0.png", 0, [("rater 3", "no")])], 1)
+    assert (votes_of(campaign), result.n_unneeded_answers) == ([("m0.png", 0, [("rater 3", "no")])], 1)
 
 
 def test_page_gets_one_task_ahead_and_no_task_twice(address: str | Path) -> None:
     campaign = campaign_at(address, (1, 1, 1), raters=1, votes_per_question=1, golden_share=0, lease_seconds=60.0)
     first = turn_of(campaign, 2)
-    second = turn_of(campaign, 2, held_task_ids=[first.task_id])
+    second = turn_of(campaign, 2, loaded_task_ids=[first.task_id])
     assert second.task_id != first.task_id
-    assert why(campaign, 2, held_task_ids=[first.task_id, second.task_id]) == "waiting"
+    assert why(campaign, 2, loaded_task_ids=[first.task_id, second.task_id]) == "waiting"
     give(campaign, 2, first, YES)
-    third = turn_of(campaign, 2, LATER, held_task_ids=[second.task_id])  # its lease has ended
+    third = turn_of(campaign, 2, LATER, loaded_task_ids=[second.task_id])  # its lease has ended
     assert third.task_id not in (first.task_id, second.task_id)
     give(campaign, 2, third, YES, now=LATER)
     assert turn_of(campaign, 2, LATER).task_id == second.task_id  # for example after the page was closed
@@ -104,16 +104,16 @@ def test_question_closes_when_probability_leaves_thresholds(address: str | Path)
     (main,) = addresses_of(campaign, "m")
     turns: dict[int, Turn] = {}
     for person, second in ((2, NO), (3, YES)):
-        while isinstance(turn := next_turn(campaign, person, NOW), Turn):
+        while isinstance(turn := begin_next_turn(campaign, person, NOW), Turn):
             values = (YES, second) if turn.image_address == main else (NO, YES, NO)
-            give(campaign, person, turn, *(values[row.class_id] for row in turn.rows))
+            give(campaign, person, turn, *(values[row.class_id] for row in turn.questions))
             turns |= {person: turn} if turn.image_address == main else {}
     open_turns = [turn for turn in answer_all(campaign, 4, NO) if turn.image_address == main]
-    assert [[row.class_id for row in turn.rows] for turn in open_turns] == [[1]]
-    new_answers = [GivenAnswer(row.question_id, NO, revision=1) for row in turns[3].rows if row.class_id == 0]
+    assert [[row.class_id for row in turn.questions] for turn in open_turns] == [[1]]
+    new_answers = [GivenAnswer(row.question_id, NO, revision=1) for row in turns[3].questions if row.class_id == 0]
     save_answers(campaign, 3, new_answers, NOW)  # a changed answer reopens its question
     class_ids = [
-        row.class_id for turn in answer_all(campaign, 5, NO) if turn.image_address == main for row in turn.rows
+        row.class_id for turn in answer_all(campaign, 5, NO) if turn.image_address == main for row in turn.questions
     ]
     assert 0 in class_ids
 
@@ -161,7 +161,7 @@ def test_exclusion_is_immediate_and_finished_after_a_kill(
     is_open = {row.id for row in state.questions.values() if row.ended is None and not row.golden}
     counted = [row for row in state.answers if row.counted and row.question in is_open]
     on_open = sum(not state.people[row.person].excluded for row in counted)
-    assert progress.max_votes_needed == 2 * progress.n_open - on_open
+    assert progress.max_votes_needed == 2 * progress.n_open_questions - on_open
     answer_all(campaign, 4, NO)  # the open questions at this point
     check(Stored.of(campaign), {})
     exported = export_votes(campaign)  # the export finishes the recount
@@ -178,7 +178,7 @@ def test_answer_to_unshown_question_raises_and_saves_nothing(address: str | Path
     campaign = campaign_at(address, (1, 1), raters=2, golden_share=0)
     turn = turn_of(campaign, 2)
     turn_of(campaign, 3)
-    (row,), (other,) = turn.rows, turn_of(campaign, 3, held_task_ids=[turn.task_id]).rows
+    (row,), (other,) = turn.questions, turn_of(campaign, 3, loaded_task_ids=[turn.task_id]).questions
     new_answers = [GivenAnswer(row.question_id, YES), GivenAnswer(other.question_id, YES)]
     assert message(save_answers, campaign, 2, new_answers, NOW).startswith("rater was not shown this question\n")
     assert message(save_answers, campaign, 2, [new_answers[0], GivenAnswer(99, YES)], NOW) == (
@@ -193,7 +193,7 @@ def test_huge_revision_raises(
     address: str | Path,
 ) -> None:
     campaign = campaign_at(address, (2,), raters=1, golden_share=0)
-    row, other = turn_of(campaign, 2).rows
+    row, other = turn_of(campaign, 2).questions
     new_answers = [GivenAnswer(other.question_id, YES), GivenAnswer(row.question_id, YES, revision=1001)]
     assert message(save_answers, campaign, 2, new_answers, NOW) == (
         f"revision out of range\n  where:   question {row.question_id}\n  allowed: 0 to 1000\n  found:   1001"
@@ -222,7 +222,7 @@ def test_skipped_image_is_logged_once_and_its_answers_do_not_count(address: str 
     assert [entry.action for entry in list_log_entries(campaign, 9)].count("skip") == 1
     assert measure_progress(campaign, NOW).skipped_images == (("m0.png", 1),)
     assert (votes_of(campaign), export_votes(campaign).n_skipped) == ([], 2)
-    assert last_turn(campaign, 2) is None
+    assert find_last_turn(campaign, 2) is None
     assert why(campaign, 2, LATER) == "finished"
     give(campaign, 3, turn_of(campaign, 3, LATER), NO)
     assert {statements for _, _, votes in votes_of(campaign) for _, statements in votes} == {"no"}
@@ -232,9 +232,9 @@ def test_excluded_rater_gets_no_task_but_can_skip(address: str | Path) -> None:
     campaign = campaign_at(address, (2,), raters=1, votes_per_question=1, golden_share=0)
     turn = turn_of(campaign, 2)
     give(campaign, 2, turn, YES)
-    assert last_turn(campaign, 2) is not None
+    assert find_last_turn(campaign, 2) is not None
     exclude_rater(campaign, 2, NOW)
-    assert last_turn(campaign, 2) is None
+    assert find_last_turn(campaign, 2) is None
     skip_task(campaign, 2, turn.task_id, NOW)
     assert list_log_entries(campaign, 1)[0].action == "skip"
     include_rater(campaign, 2, NOW)
@@ -246,10 +246,10 @@ def test_duplicate_expert_answer_counts_once_and_contradicting_answers_raise(add
     golden, _ = golden_of(1)
     item, expert, answer = np.array([[0, 0, NO], [0, 0, NO], [0, 1, NO], [0, 2, YES], [0, 2, YES], [0, 2, YES]]).T
     experts = Votes.from_columns(golden.questions, item, expert, answer, ("x", "y", "z"), WORDS)
-    plan = CampaignPlan(tasks_of(1), golden_tasks=golden, experts=experts)
+    plan = CampaignPlan(tasks_of(1), golden_tasks=golden, expert_votes=experts)
     answers = np.where(np.arange(6) == 1, YES, answer)
     other = Votes.from_columns(golden.questions, item, expert, answers, ("x", "y", "z"), WORDS)
-    assert message(replace, plan, experts=other) == (
+    assert message(replace, plan, expert_votes=other) == (
         "expert gives two answers to a golden question\n"
         "  where:   image g0.png, class a\n"
         "  found:   x: no, then yes\n"
@@ -257,7 +257,7 @@ def test_duplicate_expert_answer_counts_once_and_contradicting_answers_raise(add
     )
     assert plan.truths == (0,)
     create_campaign(address, plan)
-    golden_votes_ = export_votes(open_campaign(address), with_names=True).golden
+    golden_votes_ = export_votes(open_campaign(address), with_names=True).golden_votes
     assert sorted(golden_votes_.votes_on(0)) == [("x", "no"), ("y", "no"), ("z", "yes")]
 
 
@@ -268,9 +268,9 @@ def test_open_campaign_is_not_replaced(force: bool, path: Path) -> None:
     copy = path.with_name("copy.db")
     backup_campaign(path, copy)
     refused = (
-        "a campaign with this name is open, or was not closed\n"
+        "a campaign with this name is being served, or its server was killed\n"
         f"  where:   {path}\n"
-        "  found:   c.db-wal, with its newest answers\n"
+        "  found:   the file c.db-wal, which contains its newest answers\n"
         "  fix:     stop its server; if it was killed, run reassess status to close the file; or choose another name"
     )
     assert message(create_campaign, path, CampaignPlan(tasks_of(1)), force=force) == refused
@@ -294,10 +294,10 @@ def test_golden_task_shows_as_many_questions_as_replaced_main_task(address: str 
     class_ids: list[list[int]] = []
     for third in (NO, YES, NO):
         person, sizes = add_person(campaign, f"rater {len(class_ids)}"), []
-        while isinstance(turn := next_turn(campaign, person, NOW), Turn):
-            sizes.append(len(turn.rows))
+        while isinstance(turn := begin_next_turn(campaign, person, NOW), Turn):
+            sizes.append(len(turn.questions))
             values = (NO, YES, third) if turn.image_address == main else (NO, YES) * 3
-            give(campaign, person, turn, *(values[row.class_id] for row in turn.rows))
+            give(campaign, person, turn, *(values[row.class_id] for row in turn.questions))
         class_ids.append(sizes)
     assert [set(sizes) for sizes in class_ids] == [{3}, {3}, {1}]
     assert min(map(len, class_ids)) > 1
@@ -314,9 +314,9 @@ def test_golden_task_of_same_size_is_preferred_then_largest(path: Path) -> None:
             turn = turn_of(campaign, rater)
             give(campaign, rater, turn, YES)
             turns += [turn] if turn.image_address in golden else []
-        assert [len(turn.rows) for turn in turns] == [3, 3, 3, 2, 2, 1]
+        assert [len(turn.questions) for turn in turns] == [3, 3, 3, 2, 2, 1]
         first.add(turns[0].image_address)
-    names = image_names_by_address(campaign)
+    names = read_image_names_by_address(campaign)
     assert {names[image] for image in first} == {"g2.png", "g3.png", "g5.png"}
 
 
@@ -359,7 +359,7 @@ def lapse_while_paused(campaign: Campaign, person: int, task: int, now: float) -
 
 def lapse_on_two_pages(campaign: Campaign, person: int, task: int, now: float) -> float:
     """Give the page the next task, too, and let both leases end."""
-    assert turn_of(campaign, person, now, held_task_ids=[task]).task_id != task
+    assert turn_of(campaign, person, now, loaded_task_ids=[task]).task_id != task
     return now + 100
 
 
@@ -405,10 +405,10 @@ def test_begun_image_is_shown_again_golden_or_not(
         again = turn_of(campaign, 2, now)
         assert (again.task_id == turn.task_id) == (end is not skip)
         if again.task_id == turn.task_id:
-            assert [row.answer for row in again.rows] == [YES] * answered + [None] * (3 - answered)
-            assert replace(again, turn_number=0, rows=()) == replace(turn, turn_number=0, rows=())
+            assert [row.answer for row in again.questions] == [YES] * answered + [None] * (3 - answered)
+            assert replace(again, turn_number=0, questions=()) == replace(turn, turn_number=0, questions=())
         seen[turn.image_address in golden] += 1
-        new_answers = [GivenAnswer(row.question_id, YES) for row in again.rows if row.answer is None]
+        new_answers = [GivenAnswer(row.question_id, YES) for row in again.questions if row.answer is None]
         save_answers(campaign, 2, new_answers, now)
     assert min(seen.values()) > 2
 
@@ -436,9 +436,9 @@ def test_begun_questions_are_asked_first(path: Path, stop: StopRule | None) -> N
     open_turns: dict[int, Turn] = {}
     for person in rng.integers(2, 7, 400).tolist():
         if (before := open_turns.pop(person, None)) is not None:
-            give(campaign, person, before, *rng.integers(0, 3, len(before.rows)).tolist())
+            give(campaign, person, before, *rng.integers(0, 3, len(before.questions)).tolist())
             continue
-        if not isinstance(turn := next_turn(campaign, person, NOW), Turn):
+        if not isinstance(turn := begin_next_turn(campaign, person, NOW), Turn):
             continue
         if turn.task_id not in begun:
             with connect_for_reading(campaign.engine) as connection:

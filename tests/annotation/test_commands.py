@@ -5,7 +5,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from reassess.annotation import GivenAnswer, Turn, list_people, next_turn, open_campaign, save_answers
+from reassess.annotation import GivenAnswer, Turn, begin_next_turn, list_people, open_campaign, save_answers
 from reassess.data import read_labels
 from tests.helpers import Run, Runner, document_of, write_files
 
@@ -39,8 +39,8 @@ def test_campaign_on_server_works_from_create_to_labels(
     annotate("invite", "ann", "bob")
     campaign = open_campaign(database)
     for person in list_people(campaign):
-        while person.role == "rater" and isinstance(turn := next_turn(campaign, person.id, 1e9), Turn):
-            new_answers = [GivenAnswer(row.question_id, 0 if row.class_id else 2, 3.0) for row in turn.rows]
+        while person.role == "rater" and isinstance(turn := begin_next_turn(campaign, person.id, 1e9), Turn):
+            new_answers = [GivenAnswer(row.question_id, 0 if row.class_id else 2, 3.0) for row in turn.questions]
             save_answers(campaign, person.id, new_answers, 1e9)
     campaign.close()
     assert run("status", database).out.startswith(
@@ -48,11 +48,13 @@ def test_campaign_on_server_works_from_create_to_labels(
     )
     annotate("exclude", "ann")
     annotate("exclude", "ann", "--undo")
-    assert f"{database}: already up to date (form 0002)\n" in annotate("backup", "--upgrade").out
+    assert f"{database}: already up to date (schema version 0002)\n" in annotate("backup", "--upgrade").out
     line = annotate("export", "-o", "rated").out.splitlines()[-1].removeprefix("next: ")
     for command in line.split(" && "):
         assert run(*command.split()[1:]).code == 0
-    assert read_labels("rated/labels.csv").sets() == {f"{image}.png": {0} for image in range(4)}  # 2 and 3 are golden
+    assert read_labels("rated/labels.csv").classes_by_image() == {
+        f"{image}.png": {0} for image in range(4)
+    }  # 2 and 3 are golden
     monkeypatch.setattr("reassess.annotation.hash_images", None)  # not called
     again = run("annotate", "create", database, "tasks.jsonl", "--benchmark", "pets", "--force")
     assert (

@@ -17,11 +17,11 @@ from reassess.annotation import (
     Rules,
     Turn,
     add_person,
+    begin_next_turn,
     create_campaign,
-    image_names_by_address,
     measure_progress,
-    next_turn,
     open_campaign,
+    read_image_names_by_address,
     save_answers,
 )
 from reassess.core import Classes, Questions, Tasks, Votes
@@ -85,20 +85,20 @@ def rated(path: Path, seed: int) -> Rated:
         questions, rows, np.zeros(rows.size, int), np.where(digits == questions.class_ids, 2, 0), ("eve",), WORDS
     )
     rules = Rules(votes_per_question=7, golden_share=0.6, seed=seed)
-    create_campaign(path, CampaignPlan(main, rules=rules, golden_tasks=golden, experts=experts))
+    create_campaign(path, CampaignPlan(main, rules=rules, golden_tasks=golden, expert_votes=experts))
     campaign = open_campaign(path)
     done, own = Rated(campaign, truth), set(main.questions.images)
     done.experts = [
         (questions.images[image], _DIGITS.names[class_id], "eve", "yes" if digit == class_id else "no")
         for image, class_id, digit in zip(questions.image_ids, questions.class_ids, digits, strict=True)
     ]
-    address = image_names_by_address(campaign)
+    address = read_image_names_by_address(campaign)
     raters = {add_person(campaign, f"rater {number}"): m for number, m in enumerate(_MATRICES, 1)}
     number_of = {person: number for number, person in enumerate(raters, 1)}
     working = list(raters)
     while working:
         for person in tuple(working):
-            turn = next_turn(campaign, person, 1e9)
+            turn = begin_next_turn(campaign, person, 1e9)
             if not isinstance(turn, Turn):
                 working.remove(person)
                 continue
@@ -107,12 +107,14 @@ def rated(path: Path, seed: int) -> Rated:
                 Random(f"{seed} {number_of[person]} {name} {row.class_id}").choices(
                     range(3), matrix[row.class_id == truth[int(name[:4])]]
                 )[0]
-                for row in turn.rows
+                for row in turn.questions
             ]
-            new_answers = [GivenAnswer(row.question_id, answer) for row, answer in zip(turn.rows, values, strict=True)]
+            new_answers = [
+                GivenAnswer(row.question_id, answer) for row, answer in zip(turn.questions, values, strict=True)
+            ]
             save_answers(campaign, person, new_answers, 1e9)
             votes = done.main if name in own else done.golden
-            for row, answer in zip(turn.rows, values, strict=True):
+            for row, answer in zip(turn.questions, values, strict=True):
                 votes.append((name, _DIGITS.names[row.class_id], f"rater {number_of[person]}", WORDS[answer]))
     return done
 

@@ -39,7 +39,7 @@ def campaign(path: Path) -> Campaign:
         raters=1,
         stop_rule=StopRule(0.01, 0.99),
         golden_share=0.9,
-        original=LabelSets.from_lists(["m0.png", "unasked.png"], [[1], [2]], CLASSES),
+        original_labels=LabelSets.from_lists(["m0.png", "unasked.png"], [[1], [2]], CLASSES),
         settings={"name": "letters", "threshold": 0.7, "match": "name"},
     )
     suggest_class(campaign, 2, turn_of(campaign, 2).task_id, 5, NOW)
@@ -75,7 +75,7 @@ def test_exported_folder_is_benchmark_with_all_votes(campaign: Campaign, tmp_pat
         "rater-golden": (5, ("rater 2",)),
     }
     assert read["votes"].seconds.tolist() == [2.0] * 3
-    assert read_original_labels(benchmark.sources["original"], classes=CLASSES).sets() == {
+    assert read_original_labels(benchmark.sources["original"], classes=CLASSES).classes_by_image() == {
         "m0.png": {1},
         "unasked.png": {2},
     }
@@ -162,13 +162,13 @@ def test_nonempty_folder_raises_without_force(campaign: Campaign, tmp_path: Path
         "  found:   benchmark.json, classes.csv, golden.parquet and 6 more\n"
         "  fix:     choose another name, or replace files in it with force=True"
     )
-    with warned(f"{folder} contains parts made from earlier votes: scores.npz"):
+    with warned(f"{folder} contains benchmark files made from earlier votes: scores.npz"):
         assert export(campaign, folder, force=True)
     exclude_rater(campaign, 2, NOW)
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     # A campaign without votes, and without raters' golden answers.
     assert message(export, campaign, folder, force=True) == (
-        "folder contains a part that the campaign does not have\n"
+        "folder contains a benchmark file that this campaign does not write\n"
         f"  where:   {folder}\n"
         "  found:   rater-golden.parquet, suggestions.csv, votes.parquet\n"
         "  fix:     remove it, or choose another folder"

@@ -23,7 +23,7 @@ def plan_of_cut_images(practice: int, **options: Any) -> CampaignPlan:
     golden = Tasks(questions, np.arange(0, 13, 2), np.arange(6), ["some"] * 6)
     answered = np.arange(0, 12, 2)
     experts = Votes.from_columns(questions, answered, np.zeros(6, int), np.full(6, YES), ("eve",), WORDS)
-    return CampaignPlan(tasks_of(2), golden_tasks=golden, experts=experts, n_practice_tasks=practice, **options)
+    return CampaignPlan(tasks_of(2), golden_tasks=golden, expert_votes=experts, n_practice_tasks=practice, **options)
 
 
 def test_practice_takes_all_golden_tasks_of_an_image_or_none() -> None:
@@ -32,7 +32,7 @@ def test_practice_takes_all_golden_tasks_of_an_image_or_none() -> None:
     draws = set()
     for seed in range(20):
         for practice in range(4):
-            is_practice = plan_of_cut_images(practice, rules=Rules(seed=seed)).is_practice_task
+            is_practice = plan_of_cut_images(practice, rules=Rules(seed=seed)).practice_task_mask
             chosen = np.unique(image_of[is_practice])
             assert is_practice.tolist() == np.isin(image_of, chosen).tolist()
             assert is_practice.sum() >= practice
@@ -44,15 +44,17 @@ def test_practice_takes_all_golden_tasks_of_an_image_or_none() -> None:
 
 def test_practice_prefers_images_with_known_truths() -> None:
     plan = plan_of_cut_images(1)
-    experts = plan.experts.restrict(np.array([0, 1, 3]))  # all tasks of the first two images except their last tasks
+    experts = plan.expert_votes.restrict(
+        np.array([0, 1, 3])
+    )  # all tasks of the first two images except their last tasks
     for seed in range(10):
-        seeded_plan = replace(plan, experts=experts, rules=Rules(seed=seed))
-        assert seeded_plan.is_practice_task.tolist() == [True, *[False] * 5]
+        seeded_plan = replace(plan, expert_votes=experts, rules=Rules(seed=seed))
+        assert seeded_plan.practice_task_mask.tolist() == [True, *[False] * 5]
         assert seeded_plan.practice_round.reason_to_wait is None
         more = replace(seeded_plan, n_practice_tasks=2)
-        assert (more.is_practice_task[0], more.practice_round.n_unanswered) == (
+        assert (more.practice_task_mask[0], more.practice_round.n_unanswered_tasks) == (
             True,
-            2 if more.is_practice_task[1] else 3,
+            2 if more.practice_task_mask[1] else 3,
         )
 
 
@@ -61,11 +63,16 @@ def test_practice_with_bar_has_valid_and_invalid_questions() -> None:
     experts = replace(SINGLE_EXPERTS, answer_ids=np.array([0, 2, 0, 0], np.uint8))
     for seed in range(10):
         plan = CampaignPlan(
-            tasks_of(1), golden_tasks=SINGLE, experts=experts, n_practice_tasks=1, bar=0.7, rules=Rules(seed=seed)
+            tasks_of(1),
+            golden_tasks=SINGLE,
+            expert_votes=experts,
+            n_practice_tasks=1,
+            practice_bar=0.7,
+            rules=Rules(seed=seed),
         )
-        assert plan.is_practice_task[1]
-        assert (plan.practice_round.n_valid, plan.practice_round.n_invalid) == (1, 1)
-        assert plan.is_practice_task[replace(plan, bar=None).is_practice_task].all()
+        assert plan.practice_task_mask[1]
+        assert (plan.practice_round.n_valid_questions, plan.practice_round.n_invalid_questions) == (1, 1)
+        assert plan.practice_task_mask[replace(plan, practice_bar=None).practice_task_mask].all()
 
 
 def test_images_with_main_tasks_are_not_for_practice() -> None:
@@ -73,8 +80,8 @@ def test_images_with_main_tasks_are_not_for_practice() -> None:
     golden, experts = golden_of(1, 1, 1, 1)
     questions = Questions.from_columns(["g1.png", "g2.png"], np.array([5, 5]), CLASSES)
     tasks = Tasks(questions, np.arange(3), np.arange(2), ["all"] * 2)
-    plan = CampaignPlan(tasks, golden_tasks=golden, experts=experts, n_practice_tasks=2)
-    assert plan.is_practice_task.tolist() == [True, False, False, True]
+    plan = CampaignPlan(tasks, golden_tasks=golden, expert_votes=experts, n_practice_tasks=2)
+    assert plan.practice_task_mask.tolist() == [True, False, False, True]
     assert "\n  allowed: up to 2 practice tasks\n  found:   3\n" in message(replace, plan, n_practice_tasks=3)
 
 
@@ -82,13 +89,15 @@ def test_practice_questions_do_not_measure_original_labels() -> None:
     """One golden image is for practice, and only its label is wrong."""
     golden, experts = golden_of(*[2] * 9)
     names = golden.questions.images
-    plan = CampaignPlan(tasks_of(1), golden_tasks=golden, experts=experts, n_practice_tasks=1)
-    practised = int(np.flatnonzero(plan.is_practice_task)[0])
+    plan = CampaignPlan(tasks_of(1), golden_tasks=golden, expert_votes=experts, n_practice_tasks=1)
+    practised = int(np.flatnonzero(plan.practice_task_mask)[0])
     priors = []
     for label in (0, 1):
         labels = [[label] if image == practised else [1] for image in range(9)]
         original = LabelSets.from_lists([*names, "m0.png"], [*labels, [0]], CLASSES)
-        priors.append(replace(plan, original=original, has_original_votes=True).estimate_priors(plan.tasks.questions))
+        priors.append(
+            replace(plan, original_labels=original, has_original_votes=True).estimate_priors(plan.tasks.questions)
+        )
     assert priors[0] == priors[1]
 
 
@@ -103,7 +112,7 @@ ORIGINAL = LabelSets(("m0.png",), np.array([0, 1]), np.array([0]), CLASSES)
     [
         ({"rules": Rules(stop_rule=StopRule(0.1, 0.9))}, "a stop rule"),
         ({"n_practice_tasks": 1}, "a practice round"),
-        ({"original": ORIGINAL, "has_original_votes": True}, "a vote of original labels"),
+        ({"original_labels": ORIGINAL, "has_original_votes": True}, "a vote of original labels"),
     ],
 )
 def test_features_that_need_golden_questions_raise_without_them(options: dict[str, Any], what: str) -> None:
@@ -132,7 +141,7 @@ def test_features_that_need_golden_questions_raise_without_them(options: dict[st
             "  fix:     make the tasks again, without the golden questions; or use golden questions about other images",
         ),
         (
-            {"golden_tasks": GOLDEN, "experts": EXPERTS, "n_practice_tasks": 1},
+            {"golden_tasks": GOLDEN, "expert_votes": EXPERTS, "n_practice_tasks": 1},
             "no golden task is left for raters who passed practice\n"
             "  allowed: up to 0 practice tasks: 2 golden questions are 1 task, and 1 must remain\n  found:   1\n"
             "  fix:     use golden questions on more images, or fewer practice tasks",
@@ -140,13 +149,13 @@ def test_features_that_need_golden_questions_raise_without_them(options: dict[st
         (
             {
                 "golden_tasks": SINGLE,
-                "experts": SINGLE_EXPERTS.restrict(np.array([1, 3])),
+                "expert_votes": SINGLE_EXPERTS.restrict(np.array([1, 3])),
                 "n_practice_tasks": 1,
-                "bar": 0.7,
+                "practice_bar": 0.7,
             },
-            "a bar needs valid and invalid practice questions, and other golden questions\n"
+            "a pass mark needs valid and invalid practice questions, and further golden questions\n"
             "  found:   1 valid and 0 invalid practice questions\n"
-            "  fix:     add golden questions with the other truth, or remove the bar",
+            "  fix:     add golden questions with the other truth, or remove the pass mark (bar)",
         ),
         (
             {"golden_tasks": shape_tasks(["m0.png", "m1.png", "m2.png"], [1, 9, 12], Classes(12))},
@@ -174,7 +183,7 @@ def test_invalid_numbers_and_outputs_raise(path: Path) -> None:
         {"n_practice_tasks": 0.5},
         {"at_least": 10**30},
         {"at_least": 0},
-        {"original": two},
+        {"original_labels": two},
     ):
         code_of(CampaignPlan, tasks_of(1), golden_tasks=GOLDEN, **wrong)
     create_campaign(path, CampaignPlan(tasks_of(1)))

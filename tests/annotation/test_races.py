@@ -15,10 +15,10 @@ from reassess.annotation import (
     GivenAnswer,
     Turn,
     add_person,
+    begin_next_turn,
     exclude_rater,
+    find_last_turn,
     include_rater,
-    last_turn,
-    next_turn,
     open_campaign,
     save_answers,
     skip_task,
@@ -39,11 +39,11 @@ def rate(address: str | Path, rater: int) -> dict[tuple[int, int], tuple[int, in
     campaign, chance = open_campaign(address), random.Random(rater)
     acknowledged: dict[tuple[int, int], tuple[int, int]] = {}
     for _ in range(_TURNS):
-        turn = next_turn(campaign, rater, time.time())
+        turn = begin_next_turn(campaign, rater, time.time())
         if not isinstance(turn, Turn):
             time.sleep(0.02)
             continue
-        rows = turn.rows if chance.random() < 0.8 else turn.rows[:1]
+        rows = turn.questions if chance.random() < 0.8 else turn.questions[:1]
         new_answers = [GivenAnswer(row.question_id, chance.randrange(3)) for row in rows if row.answer is None]
         for _ in range(chance.choice([1, 1, 2])):
             save_answers(campaign, rater, new_answers, time.time())
@@ -52,7 +52,7 @@ def rate(address: str | Path, rater: int) -> dict[tuple[int, int], tuple[int, in
         if chance.random() < 0.2:
             with suppress(DataError):  # the rater is excluded
                 suggest_class(campaign, rater, turn.task_id, chance.randrange(len(CLASSES.names)), time.time())
-        if chance.random() < 0.2 and (undone := last_turn(campaign, rater)) is not None:
+        if chance.random() < 0.2 and (undone := find_last_turn(campaign, rater)) is not None:
             revise(campaign, rater, undone, chance, acknowledged)
         if chance.random() < 0.1:
             skip_task(campaign, rater, turn.task_id, time.time())
@@ -65,7 +65,7 @@ def rate(address: str | Path, rater: int) -> dict[tuple[int, int], tuple[int, in
 
 def revise(campaign: Campaign, person: int, turn: Turn, chance: random.Random, acknowledged: dict[Any, Any]) -> None:
     """Let a person change answers."""
-    new_answers = [GivenAnswer(row.question_id, chance.randrange(3), revision=row.revision) for row in turn.rows]
+    new_answers = [GivenAnswer(row.question_id, chance.randrange(3), revision=row.revision) for row in turn.questions]
     save_answers(campaign, person, new_answers, time.time())
     acknowledged |= {(person, answer.question_id): (answer.revision, answer.answer) for answer in new_answers}
 
@@ -75,7 +75,7 @@ def answer_as_expert(address: str | Path, expert: int) -> dict[tuple[int, int], 
     campaign, chance = open_campaign(address), random.Random(expert)
     acknowledged: dict[tuple[int, int], tuple[int, int]] = {}
     turns = []
-    while isinstance(turn := next_turn(campaign, expert, time.time()), Turn):
+    while isinstance(turn := begin_next_turn(campaign, expert, time.time()), Turn):
         turns.append(turn)
         revise(campaign, expert, turn, chance, acknowledged)
     for again in range(1, _TURNS):
@@ -83,7 +83,7 @@ def answer_as_expert(address: str | Path, expert: int) -> dict[tuple[int, int], 
         revise(
             campaign,
             expert,
-            replace(chosen_turn, rows=[replace(row, revision=again) for row in chosen_turn.rows]),
+            replace(chosen_turn, questions=[replace(row, revision=again) for row in chosen_turn.questions]),
             chance,
             acknowledged,
         )

@@ -10,8 +10,8 @@ from reassess.annotation import (
     Campaign,
     Simulation,
     export_votes,
-    image_names_by_address,
     make_truth_function,
+    read_image_names_by_address,
     simulate,
 )
 from reassess.core import LabelSets, StopRule
@@ -36,8 +36,18 @@ def test_labels_are_compared_with_the_truth(path: Path, golden_share: float) -> 
     campaign = campaign_at(path, (2, 3, 2), votes_per_question=3, golden_share=golden_share)
     steps: list[int] = []
     result = run(campaign, *[PERFECT] * 3, report_answers=steps.append)
-    assert (result.n_correct, result.n_valid_missed, result.n_invalid_kept, result.n_voted) == (7, 0, 0, 7)
-    assert (result.max_votes, result.progress.n_votes, result.n_not_needed, result.n_failed) == (21, 21, 0, 0)
+    assert (result.n_correct_labels, result.n_valid_missed, result.n_invalid_kept, result.n_newly_voted_questions) == (
+        7,
+        0,
+        0,
+        7,
+    )
+    assert (result.max_total_votes, result.progress.n_votes, result.n_unneeded_answers, result.n_failed_raters) == (
+        21,
+        21,
+        0,
+        0,
+    )
     golden = result.n_answers - 21
     assert (golden > 0, sum(steps)) == (golden_share > 0, result.n_answers)
 
@@ -46,7 +56,7 @@ def test_wrong_labels_are_counted(path: Path) -> None:
     campaign = campaign_at(path, (2, 3, 2), votes_per_question=3, golden_share=0.0)
     liar = (PERFECT[1], PERFECT[0])
     result = run(replace(campaign, settings={"threshold": 0.3}), *[liar] * 3)
-    assert (result.n_correct, result.n_valid_missed, result.n_invalid_kept, result.threshold) == (0, 3, 4, 0.3)
+    assert (result.n_correct_labels, result.n_valid_missed, result.n_invalid_kept, result.threshold) == (0, 3, 4, 0.3)
 
 
 def test_hours_follow_from_seconds_and_raters_work_in_parallel(path: Path) -> None:
@@ -60,21 +70,21 @@ def test_hours_follow_from_seconds_and_raters_work_in_parallel(path: Path) -> No
 def test_stop_rule_saves_votes(path: Path) -> None:
     campaign = campaign_at(path, (3,) * 10, stop_rule=StopRule(0.05, 0.95), golden_share=0.5)
     result = run(campaign, *[PERFECT] * 6)
-    assert (result.progress.n_closed_by_rule, result.progress.n_votes) == (30, result.progress.n_votes)
-    assert 60 <= result.progress.n_votes < 100 < result.max_votes == 150
+    assert (result.progress.n_questions_closed_by_rule, result.progress.n_votes) == (30, result.progress.n_votes)
+    assert 60 <= result.progress.n_votes < 100 < result.max_total_votes == 150
 
 
 def test_existing_votes_stay_and_are_not_evaluated(path: Path) -> None:
     campaign = campaign_at(path, (2, 2), raters=1, votes_per_question=2, golden_share=0.0)
     give(campaign, 2, turn_of(campaign, 2), NO)
     result = run(campaign, PERFECT)
-    assert (result.n_voted, result.progress.n_votes) == (2, 6)
+    assert (result.n_newly_voted_questions, result.progress.n_votes) == (2, 6)
     vote_on_all(campaign, raters=1)
 
 
 def test_labels_or_golden_questions_are_the_truth(path: Path) -> None:
     campaign = campaign_at(path, (6,) * 60)
-    names = tuple(image_names_by_address(campaign).values())
+    names = tuple(read_image_names_by_address(campaign).values())
     truth, again = make_truth_function(campaign, seed=3), make_truth_function(campaign, seed=3)
     main = [name for name in names if name.startswith("m")]
     found = [truth(name, class_id) for name in main for class_id in range(6)]

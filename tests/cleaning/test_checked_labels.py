@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from reassess.aggregation import Golden
+from reassess.aggregation import GoldenQuestions
 from reassess.cleaning import decide_checked_labels
 from reassess.cleaning.checked_labels import DrawnLabels, correct_wrong_share, find_label_verdicts
 from reassess.core import Classes, Questions, Sample, Votes
@@ -46,13 +46,18 @@ def test_interval_covers_the_share_of_wrong_labels(shift: float, size: int) -> N
         known = known_of(wrong, size, seed)
         shifted, checked = correct_wrong_share(label_quality, known, simple_sample(known))
         assert checked.interval is not None
-        assert checked.corrected is not None
+        assert checked.corrected_share is not None
         low, high = checked.interval
         covered += low <= wrong.mean() <= high
-        off.append(checked.corrected - wrong.mean())
-        assert 0 <= low <= checked.corrected <= high <= 1
-        assert checked.checked == size
-        between = sorted([checked.by_model if checked.agree else checked.corrected, checked.corrected])
+        off.append(checked.corrected_share - wrong.mean())
+        assert 0 <= low <= checked.corrected_share <= high <= 1
+        assert checked.n_checked == size
+        between = sorted(
+            [
+                checked.model_share if checked.is_model_share_plausible else checked.corrected_share,
+                checked.corrected_share,
+            ]
+        )
         assert (
             between[0] - 1e-6 <= 1 - shifted.mean() <= between[1] + 1e-6
         )  # a mean of both shares if people and model agree
@@ -64,8 +69,8 @@ def test_probabilities_have_the_corrected_mean_and_checked_ones_are_certain() ->
     label_quality, wrong = population(1.0)
     known = known_of(wrong, 2_000, 1)
     shifted, checked = correct_wrong_share(label_quality, known, simple_sample(known))
-    assert not checked.agree
-    assert 1 - shifted.mean() == pytest.approx(checked.corrected, abs=1e-9)
+    assert not checked.is_model_share_plausible
+    assert 1 - shifted.mean() == pytest.approx(checked.corrected_share, abs=1e-9)
     assert (shifted[known > 0] == 1).all()
     assert (shifted[known < 0] == 0).all()
     others = np.flatnonzero(known == 0)
@@ -98,7 +103,7 @@ HELD_OUT = held_out_of(np.eye(3)[[0, 1, 2, 0]] * 0.7 + 0.1, [0, 1, 2, 0], images
 def test_only_questions_about_the_label_of_an_image_are_used() -> None:
     pairs = Questions.from_columns(["a.png", "b.png", "b.png", "c.png", "x.png"], np.array([0, 0, 1, 0, 0]))
     with pytest.warns(ReassessWarning, match="^3 of 5 checked questions not used: not about an image's label$"):
-        known = find_label_verdicts(HELD_OUT, Golden(pairs, np.array([True, True, False, True, True])))
+        known = find_label_verdicts(HELD_OUT, GoldenQuestions(pairs, np.array([True, True, False, True, True])))
     assert known.tolist() == [1, -1, 0, 0]
     assert find_label_verdicts(HELD_OUT, None).tolist() == [0, 0, 0, 0]
 
@@ -108,7 +113,7 @@ def test_classes_of_checked_questions_are_matched_by_name() -> None:
     held_out = replace(HELD_OUT, labels=labels, n_classes=3)
     pairs = Questions.from_columns(["a.png", "a.png"], np.array([0, 1]), Classes.from_texts(["cat", "dog"]))
     with pytest.warns(ReassessWarning, match="^1 of 2 checked questions not used"):
-        known = find_label_verdicts(held_out, Golden(pairs, np.array([False, True])))
+        known = find_label_verdicts(held_out, GoldenQuestions(pairs, np.array([False, True])))
     assert known.tolist() == [1, 0, 0, 0]
 
 
@@ -130,7 +135,7 @@ def test_ties_of_answers_are_not_used() -> None:
 
 
 def test_answers_without_any_label_raise() -> None:
-    golden = Golden(Questions.from_columns(["a.png", "x.png"], np.array([1, 0])), np.array([True, False]))
+    golden = GoldenQuestions(Questions.from_columns(["a.png", "x.png"], np.array([1, 0])), np.array([True, False]))
     assert fault_of(find_label_verdicts, HELD_OUT, golden) == ("missing-golden", "2 questions on 2 images")
 
 
@@ -174,7 +179,7 @@ def test_share_needs_a_sample_of_all_labels(
     known_sizes = [size for size, has_label in zip(sizes, is_known, strict=True) if has_label]
     assert drawn.represented_share == pytest.approx(sum(known_sizes) / 100)
     _, checked = correct_wrong_share(np.full(100, 0.9), known, drawn)
-    assert (checked.corrected is not None) is gives_share
+    assert (checked.corrected_share is not None) is gives_share
     for chance, found in ((0.001, "4,000 labels"), (1e-300, "4e+300 labels")):
         too_low = replace(sample, probabilities=np.full(4, chance))
         assert fault_of(DrawnLabels.from_sample, held_out, known, too_low) == ("out-of-range", found)
@@ -188,4 +193,4 @@ def test_answers_only_about_other_classes_are_not_missing_at_random() -> None:
         drawn = DrawnLabels.from_sample(HELD_OUT, np.array([1, -1, 0, 0], np.int8), sample, answered)
         assert (drawn.represented_share, drawn.n_images_without_verdict) == (1.0, others)
         _, checked = correct_wrong_share(np.full(4, 0.9), np.array([1, -1, 0, 0], np.int8), drawn)
-        assert (checked.corrected is None, checked.other_answers) == (others > 0, others)
+        assert (checked.corrected_share is None, checked.n_other_answers) == (others > 0, others)

@@ -79,7 +79,7 @@ SEVERAL = labels_of({"a.png": [0], "b.png": [0, 1], "c.png": []}, Classes(2))
 
 FOUR = labels_of({f"{row}.png": [row % 2] for row in range(6)}, Classes(4, names=("cat", "dog", "eel", "fox")))
 NO_CLASSES = labels_of({f"{row}.png": [row % 2] for row in range(6)})
-ONE_OUTPUT = Predictions.from_scores(np.ones((6, 2)), LABELS.images, columns=np.array([1, -1]))
+ONE_OUTPUT = Predictions.from_scores(np.ones((6, 2)), LABELS.images, output_class_ids=np.array([1, -1]))
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reassess.aggregation import Golden
+from reassess.aggregation import GoldenQuestions
 from reassess.cleaning import CleaningMethod, HeldOutPredictions, find_label_errors, noise_model
 from reassess.cleaning.noise_model import fit_noise_model
 from reassess.core import Cleaning, Predictions, Questions, Sample, UnknownClasses
@@ -39,9 +39,9 @@ def assert_same(first: Cleaning, second: Cleaning) -> None:
     """Check that two results are equal for each image, in any order of the images."""
     place = {image: row for row, image in enumerate(second.images)}
     rows = [place[image] for image in first.images]
-    assert np.array_equal(first.kept, second.kept[rows])
+    assert np.array_equal(first.is_kept, second.is_kept[rows])
     assert np.array_equal(first.label_quality, second.label_quality[rows], equal_nan=True)
-    assert np.array_equal(first.suggested, second.suggested[rows])
+    assert np.array_equal(first.suggested_class_ids, second.suggested_class_ids[rows])
     assert first.reasons == tuple(second.reasons[row] for row in rows)
 
 
@@ -62,9 +62,9 @@ def test_consistent_equals_counting(seed: int, repetitions: int, data: st.DataOb
     for column, label in enumerate(labels.tolist()):
         votes = Counter(predicted[:, column].tolist())
         needed = at_least or repetitions // 2 + 1
-        assert cleaning.kept[column] == (votes[label] >= needed)
+        assert cleaning.is_kept[column] == (votes[label] >= needed)
         most = [class_id for class_id in sorted(votes) if votes[class_id] == max(votes.values())]
-        assert cleaning.suggested[column] == (label if label in most else most[0])
+        assert cleaning.suggested_class_ids[column] == (label if label in most else most[0])
         assert cleaning.reasons[column] == f"{votes[label]} of {repetitions} held-out predictions are the label"
     assert np.isnan(cleaning.label_quality).all()
     assert cleaning.noise is None
@@ -75,8 +75,8 @@ def test_prediction_without_a_class_is_not_the_label() -> None:
     unknown = UnknownClasses(1, ("x",))
     model = Predictions.from_ids([0, 1, -1, 1], labels.images, unknown_classes=unknown)
     cleaning = find_label_errors(HeldOutPredictions.from_predictions({"a": model}, labels), "consistent")
-    assert cleaning.kept.tolist() == [True, True, False, True]
-    assert cleaning.suggested.tolist() == [0, 1, -1, 1]
+    assert cleaning.is_kept.tolist() == [True, True, False, True]
+    assert cleaning.suggested_class_ids.tolist() == [0, 1, -1, 1]
 
 
 METHODS = pytest.mark.parametrize("method", ["posterior", "consistent"])
@@ -127,7 +127,7 @@ def test_renumbered_classes_give_the_same_result() -> None:
     result = find_label_errors(held_out_of(scores, labels))
     renumbered = find_label_errors(held_out_of(renumbered_scores, new[labels]))
     assert renumbered.label_quality == pytest.approx(result.label_quality, abs=1e-3)
-    assert (new[result.suggested] == renumbered.suggested).mean() > 0.99
+    assert (new[result.suggested_class_ids] == renumbered.suggested_class_ids).mean() > 0.99
 
 
 def test_calibration_uses_a_sample_of_a_large_set(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,7 +137,7 @@ def test_calibration_uses_a_sample_of_a_large_set(monkeypatch: pytest.MonkeyPatc
     sampled = find_label_errors(held_out_of(scores, labels))
     assert not np.array_equal(whole.label_quality, sampled.label_quality)
     assert sampled.label_quality == pytest.approx(whole.label_quality, abs=0.2)
-    assert sampled.noise.share == pytest.approx(whole.noise.share, abs=0.02)
+    assert sampled.noise.wrong_share == pytest.approx(whole.noise.wrong_share, abs=0.02)
     assert np.array_equal(find_label_errors(held_out_of(scores, labels)).label_quality, sampled.label_quality)
 
 
@@ -146,11 +146,11 @@ def test_precision_is_reached_with_the_most_images(precision: float) -> None:
     scores, _, labels = noisy()
     held_out = held_out_of(scores, labels)
     cleaning = find_label_errors(held_out, precision=precision)
-    kept, dropped = cleaning.label_quality[cleaning.kept], cleaning.label_quality[~cleaning.kept]
+    kept, dropped = cleaning.label_quality[cleaning.is_kept], cleaning.label_quality[~cleaning.is_kept]
     assert kept.mean() >= precision
     assert dropped.max() < kept.min()
     assert (kept.sum() + dropped.max()) / (kept.size + 1) < precision
-    assert find_label_errors(held_out, threshold=0).kept.all()
+    assert find_label_errors(held_out, threshold=0).is_kept.all()
 
 
 @pytest.mark.parametrize("precision", [0.9, 0.95, 0.98])
@@ -161,8 +161,8 @@ def test_equally_likely_labels_are_kept_or_dropped_together(precision: float) ->
     scores[:CLASSES] = 0.03 + 0.88 * np.eye(CLASSES)
     held_out = held_out_of(np.repeat(scores, 75, axis=0), np.repeat(labels, 75))
     cleaning = find_label_errors(held_out, precision=precision)
-    assert cleaning.label_quality[cleaning.kept].mean() >= precision
-    assert all(len(set(kind)) == 1 for kind in cleaning.kept.reshape(8, 75).tolist())
+    assert cleaning.label_quality[cleaning.is_kept].mean() >= precision
+    assert all(len(set(kind)) == 1 for kind in cleaning.is_kept.reshape(8, 75).tolist())
 
 
 def test_error_for_an_unreachable_precision_names_the_highest() -> None:
@@ -217,7 +217,7 @@ def test_reason_depends_on_the_likeliest_class_and_the_threshold(keep: float) ->
         (False, True): "the label is not likely enough",
         (False, False): "another class is likelier",
     }
-    states = zip(found.kept.tolist(), (found.suggested == found.class_ids).tolist(), strict=True)
+    states = zip(found.is_kept.tolist(), (found.suggested_class_ids == found.class_ids).tolist(), strict=True)
     assert list(found.reasons) == [reasons[state] for state in states]
 
 
@@ -234,9 +234,9 @@ def test_few_images_give_probabilities(labels: list[int]) -> None:
     """With one class, or with one image for each of two classes, nothing can be learned, but nothing fails."""
     classes = max(labels) + 1
     cleaning = find_label_errors(held_out_of(np.eye(classes)[labels] * 0.7 + 0.3 / classes, labels))
-    assert cleaning.kept.all()
+    assert cleaning.is_kept.all()
     assert np.isfinite(cleaning.label_quality).all()
-    assert cleaning.noise.share == pytest.approx(0, abs=0.2 * max(labels))
+    assert cleaning.noise.wrong_share == pytest.approx(0, abs=0.2 * max(labels))
 
 
 def test_checked_labels_are_certain_and_suggestions_agree_with_them() -> None:
@@ -246,14 +246,14 @@ def test_checked_labels_are_certain_and_suggestions_agree_with_them() -> None:
     pairs = Questions.from_columns([held_out.labels.images[row] for row in rows], labels[rows])
     is_correct = truth[rows] == labels[rows]
     sample = Sample(pairs.images, np.full(200, 200 / IMAGES), ("",) * 200)
-    cleaning = find_label_errors(held_out, checked_labels=Golden(pairs, is_correct), sample=sample)
-    assert cleaning.kept[rows].tolist() == is_correct.tolist()
-    assert (cleaning.suggested[rows][is_correct] == labels[rows][is_correct]).all()
-    assert (cleaning.suggested[rows][~is_correct] != labels[rows][~is_correct]).all()
+    cleaning = find_label_errors(held_out, checked_labels=GoldenQuestions(pairs, is_correct), sample=sample)
+    assert cleaning.is_kept[rows].tolist() == is_correct.tolist()
+    assert (cleaning.suggested_class_ids[rows][is_correct] == labels[rows][is_correct]).all()
+    assert (cleaning.suggested_class_ids[rows][~is_correct] != labels[rows][~is_correct]).all()
     assert {cleaning.reasons[row] for row in rows.tolist()} == {"checked by people"}
-    checked = cleaning.noise.checked
-    assert (checked.checked, checked.wrong) == (200, int((~is_correct).sum()))
-    assert cleaning.noise.share == pytest.approx(1 - cleaning.label_quality.mean())
+    checked = cleaning.noise.checked_labels
+    assert (checked.n_checked, checked.n_wrong) == (200, int((~is_correct).sum()))
+    assert cleaning.noise.wrong_share == pytest.approx(1 - cleaning.label_quality.mean())
 
 
 def test_labels_not_drawn_at_random_do_not_change_others() -> None:
@@ -261,17 +261,17 @@ def test_labels_not_drawn_at_random_do_not_change_others() -> None:
     held_out = held_out_of(scores, labels)
     rows = np.append(np.flatnonzero(truth != labels)[:40], np.flatnonzero(truth == labels)[0])
     pairs = Questions.from_columns([held_out.labels.images[row] for row in rows], labels[rows])
-    by_hand = Golden(pairs, np.arange(41) == 40)
+    by_hand = GoldenQuestions(pairs, np.arange(41) == 40)
     without_checks = find_label_errors(held_out)
     few = Sample(pairs.images, np.full(41, 0.5), ("",) * 41)
     for sample, drawn in ((None, 0), (few, 41)):
         cleaning = find_label_errors(held_out, checked_labels=by_hand, sample=sample)
-        checked, unchecked = cleaning.noise.checked, np.setdiff1d(np.arange(IMAGES), rows)
-        assert (checked.checked, checked.wrong, checked.drawn) == (41, 40, drawn)
-        assert (checked.interval, checked.corrected) == (None, None)
-        assert cleaning.noise.share == without_checks.noise.share == pytest.approx(checked.by_model)
+        checked, unchecked = cleaning.noise.checked_labels, np.setdiff1d(np.arange(IMAGES), rows)
+        assert (checked.n_checked, checked.n_wrong, checked.n_drawn) == (41, 40, drawn)
+        assert (checked.interval, checked.corrected_share) == (None, None)
+        assert cleaning.noise.wrong_share == without_checks.noise.wrong_share == pytest.approx(checked.model_share)
         assert (cleaning.label_quality[unchecked] == without_checks.label_quality[unchecked]).all()
-        assert cleaning.kept[rows].tolist() == (np.arange(41) == 40).tolist()
+        assert cleaning.is_kept[rows].tolist() == (np.arange(41) == 40).tolist()
 
 
 @pytest.fixture(scope="module")
@@ -326,7 +326,7 @@ def test_wrong_labels_of_digits_are_dropped(
     labels, held_out = neighbours(share, kind)
     cleaning = find_label_errors(held_out)
     check_recall_and_precision(cleaning, labels != digits[1], recall, precision)
-    assert cleaning.noise.share == pytest.approx(share, abs=0.02)
+    assert cleaning.noise.wrong_share == pytest.approx(share, abs=0.02)
 
 
 @pytest.mark.parametrize("kind", ["uniform", "pairs", "some pairs"])
@@ -361,9 +361,9 @@ def check_recall_and_precision(
     cleaning: Cleaning, wrong: npt.NDArray[np.bool_], recall: float, precision: float
 ) -> None:
     """Check that recall and precision of dropped labels are at most 0.02 below the measured values."""
-    hits = (wrong & ~cleaning.kept).sum()
+    hits = (wrong & ~cleaning.is_kept).sum()
     assert hits / wrong.sum() >= recall - 0.02
-    assert hits / (~cleaning.kept).sum() >= precision - 0.02
+    assert hits / (~cleaning.is_kept).sum() >= precision - 0.02
 
 
 def warnings_of(held_out: HeldOutPredictions) -> list[str]:
@@ -452,7 +452,7 @@ def test_held_out_models_do_not_warn(share: float, kind: str, digits: Digits) ->
     assert warnings_of(neighbours(share, kind)[1]) == []
     assert warnings_of(held_out_digits(images, labels, LogisticRegression(tol=0.01))) == []
     if not share:
-        assert (~find_label_errors(neighbours(share, kind)[1]).kept).mean() <= 0.01
+        assert (~find_label_errors(neighbours(share, kind)[1]).is_kept).mean() <= 0.01
 
 
 def test_model_trained_with_label_smoothing_does_not_warn() -> None:
@@ -494,7 +494,7 @@ def test_uncertain_calibrated_model_is_not_sharpened(wrong: float) -> None:
     labels = wrong_labels(truth, 4, wrong, "uniform", rng)
     cleaning = find_label_errors(held_out_of(scores, labels))
     assert cleaning.noise.sharpening == pytest.approx(1, abs=0.1)
-    assert wrong - 0.04 <= cleaning.noise.share <= wrong + 0.04  # measured: 2.0 and 11.5 %
+    assert wrong - 0.04 <= cleaning.noise.wrong_share <= wrong + 0.04  # measured: 2.0 and 11.5 %
 
 
 @pytest.mark.filterwarnings("ignore:the label is the most probable:reassess.ReassessWarning")
@@ -507,7 +507,7 @@ def test_classes_that_are_not_candidates_count(sureness: float, in_candidates: f
     labels[:200] = np.arange(200)  # each class is a label
     assert np.sort(scores, axis=1)[:, -16:].sum(axis=1).mean() == pytest.approx(in_candidates, abs=0.01)
     cleaning = find_label_errors(held_out_of(scores, labels))
-    assert cleaning.noise.share == pytest.approx((labels != truth).mean(), abs=0.025)
+    assert cleaning.noise.wrong_share == pytest.approx((labels != truth).mean(), abs=0.025)
 
 
 def test_confident_learning_equals_cleanlab(needs: Needs) -> None:
@@ -516,7 +516,7 @@ def test_confident_learning_equals_cleanlab(needs: Needs) -> None:
 
     scores, _, labels = noisy()
     cleaning = find_label_errors(held_out_of(scores, labels), "confident")
-    assert np.array_equal(~cleaning.kept, find_label_issues(labels, scores, n_jobs=1))
-    assert np.array_equal(cleaning.suggested, scores.argmax(axis=1))
+    assert np.array_equal(~cleaning.is_kept, find_label_issues(labels, scores, n_jobs=1))
+    assert np.array_equal(cleaning.suggested_class_ids, scores.argmax(axis=1))
     assert set(cleaning.reasons) == {"no issue by confident learning", "an issue by confident learning"}
-    assert find_label_errors(held_out_of(np.ones((2, 1)), [0, 0]), "confident").kept.all()
+    assert find_label_errors(held_out_of(np.ones((2, 1)), [0, 0]), "confident").is_kept.all()

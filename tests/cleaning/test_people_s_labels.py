@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from reassess.aggregation import Golden
+from reassess.aggregation import GoldenQuestions
 from reassess.cleaning import HeldOutPredictions, find_label_errors
 from reassess.cleaning.checked_labels import correct_wrong_share, find_label_verdicts
 from reassess.cleaning.class_candidates import ClassCandidates
@@ -91,7 +91,7 @@ def test_500_checked_labels_correct_the_share(measured: MeasuredLabels) -> None:
         rows = np.sort(np.random.default_rng(seed).permutation(len(labels))[:500])
         images = [labels.images[row] for row in rows.tolist()]
         pairs = Questions.from_columns(images, labels.indices[rows], labels.classes)
-        known = find_label_verdicts(measured.held_out, Golden(pairs, ~measured.wrong[rows]))
+        known = find_label_verdicts(measured.held_out, GoldenQuestions(pairs, ~measured.wrong[rows]))
         label_quality, checked = correct_wrong_share(measured.cleaning.label_quality, known, simple_sample(known))
         near += abs(1 - label_quality.mean() - share) <= 0.015
         covered += checked.interval[0] <= share <= checked.interval[1]
@@ -114,5 +114,5 @@ def test_share_is_near_the_true_share_with_few_images(measured: MeasuredLabels) 
 @pytest.mark.filterwarnings("ignore:classes where more than a third")
 def test_more_dropped_labels_are_wrong_than_with_the_method_consistent(measured: MeasuredLabels) -> None:
     consistent = find_label_errors(measured.held_out, "consistent")
-    equally_many = np.argsort(measured.cleaning.label_quality, kind="stable")[: (~consistent.kept).sum()]
-    assert measured.wrong[equally_many].sum() > measured.wrong[~consistent.kept].sum()
+    equally_many = np.argsort(measured.cleaning.label_quality, kind="stable")[: (~consistent.is_kept).sum()]
+    assert measured.wrong[equally_many].sum() > measured.wrong[~consistent.is_kept].sum()

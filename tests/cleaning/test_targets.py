@@ -35,7 +35,7 @@ def test_targets_equal_a_loop_over_images_and_classes(sets: list[set[int]], kind
         y = [(1 / len(valid) if kind == "uniform" else 1) if class_id in valid else 0 for class_id in range(6)]
         slow.append([(1 - smoothing) * each + smoothing / (6 if kind == "uniform" else 2) for each in y])
     np.testing.assert_allclose(targets.to_array(), slow, atol=1e-6)
-    assert len(targets) + len(targets.without_target) == len(sets)
+    assert len(targets) + len(targets.images_without_target) == len(sets)
     if kind == "uniform":
         np.testing.assert_allclose(targets.to_array().sum(axis=1), 1, atol=1e-6)
 
@@ -43,9 +43,9 @@ def test_targets_equal_a_loop_over_images_and_classes(sets: list[set[int]], kind
 def test_scores_are_unchanged_for_sigmoid_and_add_up_to_1_for_soft_max() -> None:
     sigmoid, soft_max = (make_targets(SCORES, "scores", loss=loss) for loss in ("sigmoid", "soft-max"))
     assert sigmoid.images == soft_max.images == ("b.png", "a.png")
-    np.testing.assert_allclose(sigmoid.of(["a.png", "b.png"]), [[0.7, 0, 0, 0.1], [0, 0.25, 0, 0]], atol=1e-7)
-    np.testing.assert_allclose(soft_max.of(["a.png", "b.png"]), [[0.875, 0, 0, 0.125], [0, 1, 0, 0]], atol=1e-7)
-    assert sigmoid.without_target == ("c.png",)
+    np.testing.assert_allclose(sigmoid.targets_of(["a.png", "b.png"]), [[0.7, 0, 0, 0.1], [0, 0.25, 0, 0]], atol=1e-7)
+    np.testing.assert_allclose(soft_max.targets_of(["a.png", "b.png"]), [[0.875, 0, 0, 0.125], [0, 1, 0, 0]], atol=1e-7)
+    assert sigmoid.images_without_target == ("c.png",)
 
 
 def test_images_without_a_class_are_counted() -> None:
@@ -53,7 +53,7 @@ def test_images_without_a_class_are_counted() -> None:
         targets = training_targets(LABELS, "uniform")
     assert [str(each.message) for each in warned] == ["1 of 3 images without a valid class get no target: b.png"]
     assert warned[0].filename == __file__
-    assert (targets.images, targets.without_target) == (("a.png", "c.png"), ("b.png",))
+    assert (targets.images, targets.images_without_target) == (("a.png", "c.png"), ("b.png",))
     assert repr(targets) == "TrainingTargets(2 images, 4 classes, for soft-max, 1 without a target)"
 
 
@@ -90,8 +90,8 @@ def test_wrong_labels_and_options_raise(arguments: tuple[object, ...], options: 
 
 def test_missing_or_too_large_targets_raise() -> None:
     targets = make_targets(LABELS, "uniform")
-    assert fault_of(targets.of, ["a.png", "b.png"]) == ("no-valid-class", "b.png")
-    assert code_of(targets.of, ["d.png"]) == "unknown-image"
+    assert fault_of(targets.targets_of, ["a.png", "b.png"]) == ("no-valid-class", "b.png")
+    assert code_of(targets.targets_of, ["d.png"]) == "unknown-image"
     assert fault_of(targets.to_array, max_bytes=31) == ("out-of-memory", "32 bytes: 2 x 4 numbers")
     assert targets.to_array(max_bytes=32).shape == (2, 4)
     count = 1_000_000
@@ -99,7 +99,7 @@ def test_missing_or_too_large_targets_raise() -> None:
     images = tuple(map(str, range(count)))
     wide = TrainingTargets(images, np.arange(count + 1), np.zeros(count, np.int32), ones, 0.0, 1000, "soft-max")
     assert code_of(wide.to_array) == "out-of-memory"
-    assert wide.of_rows(np.array([999_999])).shape == (1, 1000)
+    assert wide.targets_of_rows(np.array([999_999])).shape == (1, 1000)
 
 
 ONE = LabelSets.from_lists(["a.png", "b.png", "c.png"], [[2], [0], [1]], Classes(4))

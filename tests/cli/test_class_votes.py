@@ -55,7 +55,7 @@ def test_class_names_are_kept_from_votes_to_label_sets(here: Path, run: Runner, 
     output_of(run("aggregate", "votes.csv", "--method", "majority", "-o", scores))
     output_of(run("labels", scores, "--threshold", "0.5", "-o", labels))
     label_sets = read_label_file(labels)
-    named = {image: [label_sets.classes.names[i] for i in ids] for image, ids in label_sets.sets().items()}
+    named = {image: [label_sets.classes.names[i] for i in ids] for image, ids in label_sets.classes_by_image().items()}
     assert named == {"a.png": ["cat"], "b.png": ["dog"], "c.png": ["fox"], "d.png": []}
 
 
@@ -165,7 +165,7 @@ def numbers(document: Any) -> Any:
     return document
 
 
-@pytest.mark.filterwarnings("ignore:em leaves no item")
+@pytest.mark.filterwarnings("ignore:em gives no item the truth")
 def test_class_names_and_ids_give_equal_results(folder: Path, run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
     documents = []
     for named in (True, False):

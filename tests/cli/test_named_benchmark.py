@@ -182,7 +182,10 @@ def test_commands_reject_class_ids_beside_class_names(argv: list[str], part: str
 
 
 AGREE = ["labels", "digits/labels.csv", "digits/original.csv"]
-TWO, OTHER = ("benchmark would have two files for one part", "in a benchmark folder, the file {} is another part")
+TWO, OTHER = (
+    "benchmark would have two files for one part",
+    "in a benchmark folder, the name {} is kept for another part",
+)
 NEARLY = "output name is almost the name of a benchmark part"
 
 
@@ -336,7 +339,9 @@ def test_commands_reject_file_without_matching_images(
         "Error: two files have no image in common\n"
         f"  where:   digits/{first}.csv ({first}) and digits/{part}.csv ({part})\n"
     )
-    assert error.endswith('\n  fix:     they match by stem: --match stem, or "match": "stem" in benchmark.json\n')
+    assert error.endswith(
+        '\n  fix:     the names match by stem; use --match stem, or "match": "stem" in benchmark.json\n'
+    )
     assert run(*argv, "--match", "stem").code == 0
 
 

@@ -39,7 +39,7 @@ def test_all_forms_of_predictions_give_equal_accuracy(bench: Path, run: Runner) 
         label_options = ("--labels", "labels.json", "--original", "original.csv")
         result = run("evaluate", *argv, *label_options, "--top-k", "1", "--json")
         if argv == ["headed.csv"]:
-            text = "a column that is not a class has the highest score in 2 of 4 rows, and is ignored: saucer"
+            text = "a column that is not a class has the highest score in 2 of 4 rows; such columns are ignored: saucer"
             assert result.err == f"Warning: headed.csv: {text}\n"
             result = replace(result, err="")
         assert hits(result) == {"1": (2, 3)}

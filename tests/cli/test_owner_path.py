@@ -57,14 +57,14 @@ def truth(folder: Path, needs: Needs) -> dict[str, str]:
 def answer_truly(truth: dict[str, str]) -> None:
     """Let the raters of wrong.db answer all questions correctly."""
     classes = sorted(PHOTOGRAPHS)
-    with annotation.using_campaign("wrong.db") as campaign:
-        image_names = annotation.image_names_by_address(campaign)
+    with annotation.use_campaign("wrong.db") as campaign:
+        image_names = annotation.read_image_names_by_address(campaign)
         for person in annotation.list_people(campaign):
-            while isinstance(turn := annotation.next_turn(campaign, person.id, 1e9), annotation.Turn):
+            while isinstance(turn := annotation.begin_next_turn(campaign, person.id, 1e9), annotation.Turn):
                 image = truth[image_names[turn.image_address]]
                 turn_answers = [
                     annotation.GivenAnswer(row.question_id, 2 * (classes[row.class_id] == image), 3.0)
-                    for row in turn.rows
+                    for row in turn.questions
                 ]
                 annotation.save_answers(campaign, person.id, turn_answers, 1e9)
 

@@ -20,8 +20,8 @@ from tests.helpers import Runner, output_of, results_of, write_files
 RATERS, CLASSES = ("ann", "bo", "cy"), ("cat", "dog")
 MAIN, GOLDEN, IN_PART = 12, 8, 1  # images
 LINES = (
-    "16 golden questions have only golden votes, which are used\n",
-    "16 golden items have only golden votes: 3.0 each (others: 2.5 votes)\n",
+    "16 golden questions have only golden votes; these votes are used\n",
+    "16 golden items have only golden votes: 3.0 votes per item (other items: 2.5)\n",
     "not used: 2 golden questions on images where raters have not answered all golden questions\n",
 )
 
@@ -124,7 +124,11 @@ def test_tasks_ignore_golden_votes(rated_folder: Path, run: Runner) -> None:
     rated_votes = with_golden_votes(votes, golden, experts)
     model = aggregate(rated_votes, experts=experts, rater_golden=golden).model
     (replay,) = replay_stops(
-        votes.restrict(np.flatnonzero(votes.sizes >= 3)), model, [StopRule(0.2, 0.8)], threshold=0.8, max_votes=3
+        votes.restrict(np.flatnonzero(votes.sizes >= 3)),
+        model,
+        [StopRule(0.2, 0.8)],
+        threshold=0.8,
+        max_votes_per_question=3,
     )
     assert with_golden["votes_per_question"] == pytest.approx(replay.n_used_votes.mean() / MAIN)
 

@@ -57,7 +57,7 @@ def test_three_quarters_of_pairs_on_three_images_recur_in_other_half(
     real_labels: LabelSets,
 ) -> None:
     """The threshold for classes that often co-occur was chosen by this result."""
-    rng, sets = np.random.default_rng(0), [ids for ids in real_labels.sets().values() if len(ids) > 1]
+    rng, sets = np.random.default_rng(0), [ids for ids in real_labels.classes_by_image().values() if len(ids) > 1]
     recurs: dict[int, list[bool]] = {n: [] for n in (1, 2, 3)}
     for _ in range(4):
         half = rng.random(len(sets)) < 0.5

@@ -149,7 +149,7 @@ def test_crosstab_of_real_and_ecologists_matches_count(
     real_file("Biodiversity_ImageNet_Image_data.csv")
     ecologists = read_labels("imagenet-ecologists")
     crosstab = label_agreement(real_labels, ecologists).to_json()["crosstab"]
-    real, original = real_labels.sets(), real_original.sets()
+    real, original = real_labels.classes_by_image(), real_original.classes_by_image()
     for kind in VERDICT_NAMES[:3]:
         images = [image for image, ids in getattr(ecologists, kind).sets().items() if ids]
         kept = sum(original[image] <= real[image] for image in images)

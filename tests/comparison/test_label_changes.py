@@ -24,8 +24,8 @@ def test_changes_match_python_sets(first: dict[str, Any], second: dict[str, Any]
     diff = label_diff(labels_of(first), labels_of(second))
     changed = [name for name in shared if first[name] != second[name]]
     assert diff.n_images == len(shared)
-    assert dict(diff.added_labels.sets()) == {name: second[name] - first[name] for name in changed}
-    assert dict(diff.removed_labels.sets()) == {name: first[name] - second[name] for name in changed}
+    assert dict(diff.added_labels.classes_by_image()) == {name: second[name] - first[name] for name in changed}
+    assert dict(diff.removed_labels.classes_by_image()) == {name: first[name] - second[name] for name in changed}
     assert diff.n_common_labels == sum(len(first[name] & second[name]) for name in shared)
     assert set(diff.images_only_in_first) == first.keys() - second.keys()
     assert set(diff.images_only_in_second) == second.keys() - first.keys()
@@ -35,12 +35,13 @@ def test_changes_match_python_sets(first: dict[str, Any], second: dict[str, Any]
     assert diff.jaccard == (diff.n_common_labels / either if either else None)
     counts = diff.count_by_class()
     added, removed = (
-        [i for ids in part.sets().values() for i in ids] for part in (diff.added_labels, diff.removed_labels)
+        [i for ids in part.classes_by_image().values() for i in ids]
+        for part in (diff.added_labels, diff.removed_labels)
     )
     assert counts == {i: (added.count(i), removed.count(i)) for i in {*added, *removed}}
     assert list(counts) == sorted(counts, key=lambda i: (-sum(counts[i]), i))
     reverse = label_diff(labels_of(second), labels_of(first))
-    assert diff.added_labels.sets() == reverse.removed_labels.sets()
+    assert diff.added_labels.classes_by_image() == reverse.removed_labels.classes_by_image()
     assert (diff.n_images_emptied, diff.n_images_filled, diff.jaccard) == (
         reverse.n_images_filled,
         reverse.n_images_emptied,
@@ -54,7 +55,7 @@ def test_validation_images_are_joined_by_number_and_classes_by_name() -> None:
     name = f"val/{validation_name(7, '_n1.png')}"
     second = LabelSets.from_lists([name], [[0, 1]], Classes(2, names=("dog", "cat")))
     diff = label_diff(first, second)
-    assert (diff.added_labels.sets(), diff.n_common_labels) == ({validation_name(7): {1}}, 1)
+    assert (diff.added_labels.classes_by_image(), diff.n_common_labels) == ({validation_name(7): {1}}, 1)
     assert diff.to_json()["by_class"] == [{"class": 1, "name": "dog", "added": 1, "removed": 0}]
     with_names = LabelSets.from_lists(["a"], [[0, 1]], Classes(2, names=("cat", "dog")))
     for pair in ((labels_of({"a": {0}}), with_names), (with_names, labels_of({"a": {0}}))):

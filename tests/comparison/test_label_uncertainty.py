@@ -52,7 +52,7 @@ def test_unrated_images_keep_labels(small: Study) -> None:
     assert uncertainty.n_rated_images == 60
     assert uncertainty.n_scored[0] == np.count_nonzero(panel.is_scored) + 1
     assert (uncertainty.hits[0] - np.count_nonzero(panel.is_valid, axis=1)).tolist() == [1, 0, 1]
-    assert uncertainty.n_empty[0] == labels.empty_images, "of the rated images"
+    assert uncertainty.n_empty[0] == labels.n_empty_images, "of the rated images"
     assert uncertainty.n_labels[0] == labels.indices.size
 
 
@@ -61,7 +61,11 @@ def test_panel_may_have_fewer_images(small: Study) -> None:
     rows = np.arange(59, 19, -1)
     part = LabelSets.from_lists([labels.images[i] for i in rows], [labels[labels.images[i]] for i in rows])
     result = label_uncertainty(Panel.from_ids("abc", panel.top1[:, rows], part), again, replicates=40)
-    assert (result.n_rated_images, result.n_labels[0], result.n_empty[0]) == (40, part.indices.size, part.empty_images)
+    assert (result.n_rated_images, result.n_labels[0], result.n_empty[0]) == (
+        40,
+        part.indices.size,
+        part.n_empty_images,
+    )
 
 
 def test_swapped_models_give_negated_differences(small: Study) -> None:
@@ -187,7 +191,7 @@ def test_json_contains_models_pairs_and_label_sets(small: Study) -> None:
         "rated_images": 60,
         "labels": labels.indices.size,
         "labels_in_replicates": float(uncertainty.n_labels[1:].mean()),
-        "empty_images": labels.empty_images,
+        "empty_images": labels.n_empty_images,
         "empty_images_in_replicates": float(uncertainty.n_empty[1:].mean()),
     }
     assert (document["replicates"], document["seed"], document["threshold"], document["raters"]) == (40, 7, 0.8, 30)
@@ -213,8 +217,8 @@ def test_bad_input_raises(small: Study) -> None:
     empty, other = (Panel.from_ids("abc", panel.top1, LabelSets.from_lists(labels.images, [s] * 60)) for s in ([], [0]))
     assert code_of(label_uncertainty, empty, again, replicates=40) == "none-scored"
     assert message(label_uncertainty, other, again, replicates=40) == (
-        "panel was evaluated with label sets that do not follow from the votes\n"
-        "  fix:     evaluate it with label sets from these votes"
+        "models were evaluated with label sets that were not made from these votes\n"
+        "  fix:     evaluate them with label sets from these votes"
     )
 
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.aggregation import real_scores
+from reassess.aggregation import imagenet_real_scores
 from reassess.comparison import LabellingBias, Panel, labelling_biases
 from reassess.core import IMAGENET, Classes, LabelSets, Scores
 from reassess.data import read_votes
@@ -181,7 +181,7 @@ def test_favourite_exceeds_chance_on_imagenet_except_animals(
     real_labels: LabelSets, real_original: LabelSets, real_file: RealFile
 ) -> None:
     files = [real_file(name) for name in ("raters.npz", "golden.npz", "raters_golden.npz")]
-    rater_scores = real_scores(*map(read_votes, files), None)
+    rater_scores = imagenet_real_scores(*map(read_votes, files), None)
     panel = Panel.from_ids(["own"], real_original.indices[None], real_labels, original=real_original)
     (bias,) = labelling_biases(panel, real_labels, real_original, rater_scores, groups=IMAGENET.groups)
     animals, others = bias.by_group["animals"], bias.by_group["others"]

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.aggregation import real_scores as real_scores_of
+from reassess.aggregation import imagenet_real_scores as real_scores_of
 from reassess.comparison import Disagreements, Panel, Preference, PreferenceCounts, preferences
 from reassess.core import IMAGENET, LabelSets, Scores
 from reassess.core.image_names import validation_names
@@ -84,7 +84,7 @@ def test_images_are_grouped_by_original_label() -> None:
     (preference,) = preferences(panel, original, scores, groups=IMAGENET.groups)
     assert preference.by_group["animals"] == Disagreements(1, 0, PreferenceCounts(1, 0, 0), None)
     assert preference.by_group["others"] == Disagreements(1, 0, PreferenceCounts(0, 0, 1), None)
-    assert IMAGENET.recipe.original_below == ANIMALS
+    assert IMAGENET.recipe.n_classes_with_original_vote == ANIMALS
 
 
 def test_json_contains_counts_intervals_and_reasons() -> None:

@@ -38,9 +38,9 @@ def test_rank_counts_better_rows_and_neighbours_are_nearest() -> None:
 
 def test_line_is_fitted_to_nearest_rows(real_leaderboard: Leaderboard) -> None:
     expected = place(real_leaderboard, LeaderboardRow("mine", 83.1, 88.4)).expected_accuracy
-    distance = np.abs(real_leaderboard.original - 83.1)
+    distance = np.abs(real_leaderboard.original_accuracies - 83.1)
     nearest = np.argsort(distance, kind="stable")[: expected.n_rows]
-    x, y = real_leaderboard.original[nearest], real_leaderboard.real[nearest]
+    x, y = real_leaderboard.original_accuracies[nearest], real_leaderboard.reassessed_accuracies[nearest]
     slope, constant = np.polyfit(x, y, 1)
     assert 100 <= expected.n_rows <= 110
     assert distance[nearest].max() < np.delete(distance, nearest).min()
@@ -66,9 +66,11 @@ def test_intervals_from_other_families_cover_95_percent_of_public_rows(
 ) -> None:
     """A single line for all rows would fail, because it is too high at both ends."""
     ordinary = [(entry, expected) for entry, expected in of_other_families if not entry.model.startswith("test_")]
-    inside = np.array([expected.interval_low <= entry.real <= expected.interval_high for entry, expected in ordinary])
+    inside = np.array(
+        [expected.interval_low <= entry.reassessed_accuracy <= expected.interval_high for entry, expected in ordinary]
+    )
     residuals = np.array([expected.residual for _, expected in ordinary])
-    original = np.array([entry.original for entry, _ in ordinary])
+    original = np.array([entry.original_accuracy for entry, _ in ordinary])
     assert 0.94 <= inside.mean() <= 0.97
     for low, high in ((0, 70), (70, 76), (76, 80), (80, 82), (82, 84), (84, 86), (86, 100)):
         part = (original >= low) & (original < high)
@@ -97,7 +99,7 @@ def test_rows_of_one_family_widen_interval() -> None:
     mine = LeaderboardRow("mine", 80.0, 87.0)
     related, each = (
         place(Leaderboard(entries), mine).expected_accuracy,
-        place(Leaderboard(entries, family=EACH), mine).expected_accuracy,
+        place(Leaderboard(entries, family_pattern=EACH), mine).expected_accuracy,
     )
     assert (related.n_rows, related.n_families) == (16, 3)
     assert (each.n_rows, each.n_families) == (16, 16)
@@ -122,7 +124,9 @@ def test_rank_is_monotonic_and_independent_of_row_order(seed: int, original: flo
     x = rng.integers(70, 90, 150).astype(float)  # many ties in distance
     y = 20 + 0.8 * x + rng.normal(0, 1, 150)
     entries = [LeaderboardRow(f"m{i}", a, b) for i, (a, b) in enumerate(zip(x, y, strict=True))]
-    board, mixed = (Leaderboard(tuple(entries[i] for i in o), family=EACH) for o in (range(150), rng.permutation(150)))
+    board, mixed = (
+        Leaderboard(tuple(entries[i] for i in o), family_pattern=EACH) for o in (range(150), rng.permutation(150))
+    )
     placement, same = (place(each, LeaderboardRow("mine", original, real)) for each in (board, mixed))
     assert (placement.real_rank, placement.better_rows, placement.worse_or_equal_rows) == (
         same.real_rank,

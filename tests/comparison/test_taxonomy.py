@@ -104,7 +104,7 @@ def test_collapsed_pair_applies_in_one_direction() -> None:
 
 def test_output_without_class_has_its_own_kind() -> None:
     labels = LabelSets.from_lists(["a"], [[0]], Classes(3))
-    predictions = Predictions.from_ids([3], images=["a"], columns=np.array([0, 1, 2, -1]))
+    predictions = Predictions.from_ids([3], images=["a"], output_class_ids=np.array([0, 1, 2, -1]))
     panel = Panel.from_predictions({"one": predictions}, labels)
     (taxonomy,) = taxonomies(panel, labels, groups={0: "x"}, collapsed_pairs=np.array([[0, 1]]))
     assert taxonomy.counts["no_class"] == 1

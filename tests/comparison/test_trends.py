@@ -26,7 +26,7 @@ def board_of(original: npt.NDArray[Any], real: npt.NDArray[Any], models: npt.NDA
     names = np.arange(original.size) if models is None else models
     rows = zip(names, original.tolist(), real.tolist(), strict=True)
     entries = [LeaderboardRow(f"m{model}", x, y, size) for size, (model, x, y) in enumerate(rows, start=1)]
-    return Leaderboard(tuple(entries), family=EACH)
+    return Leaderboard(tuple(entries), family_pattern=EACH)
 
 
 def bent_board(seed: int, bend: float = -0.03) -> Leaderboard:
@@ -53,7 +53,7 @@ def test_slope_of_public_tables_decreases(public: Trend) -> None:
 
 
 def test_slope_and_bend_match_numpy(public: Trend) -> None:
-    x, y = public.leaderboard.original, public.leaderboard.real
+    x, y = public.leaderboard.original_accuracies, public.leaderboard.reassessed_accuracies
     inside = (x >= 82) & (x < 90)
     slope, constant = np.polyfit(x[inside], y[inside], 1)
     assert public.band_lines[2].slope.value == pytest.approx(slope, rel=1e-9)
@@ -67,7 +67,7 @@ def test_order_of_rows_does_not_matter(seed: int) -> None:
     board = bent_board(seed)
     order = np.random.default_rng(seed).permutation(len(board))
     trend = fit_trend(board)
-    shuffled = fit_trend(Leaderboard(tuple(board.entries[row] for row in order), family=EACH))
+    shuffled = fit_trend(Leaderboard(tuple(board.entries[row] for row in order), family_pattern=EACH))
     for line, same in zip(
         (trend.overall_line, *trend.band_lines), (shuffled.overall_line, *shuffled.band_lines), strict=True
     ):
@@ -106,7 +106,7 @@ ORDINARY = {"vit": [74.0, 78.0, 82.0, 86.0], "cnn": [75.0, 77.0, 81.0, 83.0], "m
 
 def test_family_beyond_outer_fences_is_far_out() -> None:
     result = of_families({"toy": [45.0, 40.0], **ORDINARY})
-    x = result.leaderboard.original
+    x = result.leaderboard.original_accuracies
     first, third = np.quantile(x, [0.25, 0.75])
     far_out = result.outliers
     assert (far_out.lower_fence, far_out.upper_fence) == (first - 3 * (third - first), third + 3 * (third - first))
@@ -117,7 +117,7 @@ def test_family_beyond_outer_fences_is_far_out() -> None:
         far_out.line_without_outliers.n_families,
     ) == (13, 11, 3)
     assert far_out.line_without_outliers.slope.value == pytest.approx(
-        np.polyfit(x[2:], result.leaderboard.real[2:], 1)[0]
+        np.polyfit(x[2:], result.leaderboard.reassessed_accuracies[2:], 1)[0]
     )
     assert far_out.to_json()["rows"] == [entry.to_json() for entry in far_out.rows]
 
@@ -145,7 +145,7 @@ def test_only_toy_models_of_public_tables_are_far_out(
         str(entry) for entry in board.entries if entry.model.startswith("test_")
     }
     assert (len(far_out.rows), round(far_out.lower_fence, 2)) == (13, 63.04)
-    assert min(entry.original for entry in board.entries if entry not in far_out.rows) == 57.918
+    assert min(entry.original_accuracy for entry in board.entries if entry not in far_out.rows) == 57.918
     assert round(far_out.line_without_outliers.slope.value, 4) == 0.7316
     low, high = public.overall_line.slope.interval
     assert low < 0.7316 < high  # the family that determines the slope of all rows widens its interval
@@ -154,7 +154,8 @@ def test_only_toy_models_of_public_tables_are_far_out(
 @pytest.mark.parametrize(("low", "high"), [(80, 70), (70, 70), (-1, 5), (70, np.inf), (np.nan, 80)])
 def test_empty_band_raises(low: float, high: float) -> None:
     assert message(Band, low, high) == (
-        f"band contains no accuracy\n  allowed: from a lower to a higher percent\n  found:   {low:g} to {high:g}"
+        "accuracy range is empty or below 0\n  allowed: LOW to HIGH, in percent, with LOW below HIGH\n"
+        f"  found:   {low:g} to {high:g}"
     )
 
 

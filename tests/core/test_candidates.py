@@ -31,7 +31,7 @@ def test_rows_are_sorted_by_image_class_and_source(order: list[int]) -> None:
     assert candidates.question_ids.tolist() == [0, 1, 1, 2, 2, 3]
     assert candidates.source_ids.tolist() == [1, 0, 2, 0, 1, 2]
     assert candidates.ranks.tolist() == [2, 1, 0, 4, 5, 3]
-    assert candidates.by_source.tolist() == [
+    assert candidates.is_proposed_by_source.tolist() == [
         [False, True, False],
         [True, False, True],
         [True, True, False],

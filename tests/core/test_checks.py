@@ -70,15 +70,17 @@ MESSAGES: dict[str, tuple[Callable[[], None], str]] = {
         "wrong type of the pairs\n  allowed: integers or text of shape (questions, 2)\n  found:   float64 (3, 2)",
     ),
     "length": (
-        lambda: check_length(1000, 50_000, things_name="names", item_name="row", where="a.npy"),
+        lambda: check_length(1000, 50_000, plural_name="names", item_name="row", where="a.npy"),
         "wrong number of names\n  where:   a.npy\n  allowed: 50,000, one for each row\n  found:   1,000",
     ),
     "duplicate name": (
-        lambda: check_unique(("ann", "bo", "bo", "ann"), thing="a rater", where="row {}".format, fix="drop it"),
+        lambda: check_unique(("ann", "bo", "bo", "ann"), value_name="a rater", where="row {}".format, fix="drop it"),
         "a rater is named twice\n  where:   row 2\n  found:   bo\n  fix:     drop it",
     ),
     "unknown name": (
-        lambda: check_known(["no", "sure", 7], ("no", "yes"), thing="answer", where="row {}".format, fix="ask again"),
+        lambda: check_known(
+            ["no", "sure", 7], ("no", "yes"), value_name="answer", where="row {}".format, fix="ask again"
+        ),
         "unknown answer\n  where:   row 1\n  allowed: no, yes\n  found:   'sure', 7\n  fix:     ask again",
     ),
     "row of a table": (
@@ -92,7 +94,7 @@ MESSAGES: dict[str, tuple[Callable[[], None], str]] = {
     ),
     "text": (lambda: check_range("0.5", 0, 1, value_name="threshold"), "threshold is not a number\n  found:   '0.5'"),
     "name that is not hashable": (
-        lambda: check_known([[1]], ("no", "yes"), thing="answer"),
+        lambda: check_known([[1]], ("no", "yes"), value_name="answer"),
         "unknown answer\n  allowed: no, yes\n  found:   [1]",
     ),
     "single value without position": (
@@ -149,13 +151,13 @@ def test_shape_is_compared_by_axis_and_named_axis_has_any_size(shape: Any, allow
 def test_first_repeat_is_first_name_seen_before(names: list[Any]) -> None:
     again = next((i for i, name in enumerate(names) if name in names[:i]), None)
     assert find_first_duplicate(names) == (None if again is None else (names.index(names[again]), again))
-    error = error_of(lambda: check_unique(names, thing="a name", where=lambda at: at))
+    error = error_of(lambda: check_unique(names, value_name="a name", where=lambda at: at))
     assert (error.where if error else None) == again
 
 
 @given(st.lists(st.integers(0, 9)), st.lists(st.integers(0, 9)))
 def test_known_check_fails_at_first_unknown_name(names: list[int], known: list[int]) -> None:
-    error = error_of(lambda: check_known(names, known, thing="name", where=lambda at: at))
+    error = error_of(lambda: check_known(names, known, value_name="name", where=lambda at: at))
     unknown = [at for at, name in enumerate(names) if name not in known]
     assert (error.where if error else None) == (unknown[0] if unknown else None)
 

@@ -60,7 +60,7 @@ def test_names_of_two_files_that_differ_only_in_case_are_different_classes_with_
     labels, original = (LabelSets.from_lists(["a.png"], [[0]], Classes.from_texts([name])) for name in ("Cat", "cat"))
     with warned("names that differ only in case are different classes: Cat and cat"):
         both = align_classes({"labels.csv": labels, "original.csv": original})
-    assert [part.sets() for part in both.values()] == [{"a.png": {0}}, {"a.png": {1}}]
+    assert [part.classes_by_image() for part in both.values()] == [{"a.png": {0}}, {"a.png": {1}}]
     known = Classes.from_texts(["Cat", "cat"])
     assert known.merge(Classes.from_texts(["dog"])).names == ("Cat", "cat", "dog")  # their own file has warned already
 
@@ -126,11 +126,11 @@ def test_number_between_commas_is_not_a_word_of_the_name() -> None:
 
 
 @pytest.mark.parametrize(
-    ("classes", "label"),
+    ("classes", "short_name"),
     [(CLASSES, "dog"), (Classes(2, wnids=("n01", "n02")), "n02"), (Classes(2), "1"), (Classes(), "1")],
 )
-def test_label_is_name_else_wnid_else_id(classes: Any, label: str) -> None:
-    assert classes.label(1) == label
+def test_short_name_is_name_else_wnid_else_id(classes: Any, short_name: str) -> None:
+    assert classes.short_name(1) == short_name
 
 
 def test_outputs_are_mapped_by_wnid_name_or_id_and_others_to_minus_1() -> None:

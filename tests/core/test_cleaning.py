@@ -16,9 +16,9 @@ def cleaning(**other: Any) -> Cleaning:
     columns: dict[str, Any] = {
         "images": tuple(f"{row}.png" for row in range(6)),
         "class_ids": np.array([1, 1, 2, 2, 2, 0], np.int32),
-        "kept": np.array([True, False, False, True, False, True]),
+        "is_kept": np.array([True, False, False, True, False, True]),
         "label_quality": np.array([0.9, 0.2, 0.1, np.nan, 0.0, 1.0]),
-        "suggested": np.array([1, 0, 1, 2, -1, 0], np.int32),
+        "suggested_class_ids": np.array([1, 0, 1, 2, -1, 0], np.int32),
         "reasons": ("why",) * 6,
         "classes": CLASSES,
     }
@@ -27,15 +27,15 @@ def cleaning(**other: Any) -> Cleaning:
 
 def test_classes_are_sorted_by_dropped_share_then_number_then_id() -> None:
     assert cleaning().by_class() == [(2, 3, 2), (1, 2, 1), (0, 1, 0)]
-    even = cleaning(class_ids=np.array([3, 3, 1, 1, 0, 0], np.int32), kept=np.array([True, False] * 3))
+    even = cleaning(class_ids=np.array([3, 3, 1, 1, 0, 0], np.int32), is_kept=np.array([True, False] * 3))
     assert even.by_class() == [(0, 2, 1), (1, 2, 1), (3, 2, 1)]
-    more = cleaning(class_ids=np.array([3, 3, 3, 3, 0, 0], np.int32), kept=np.array([True, False] * 3))
+    more = cleaning(class_ids=np.array([3, 3, 3, 3, 0, 0], np.int32), is_kept=np.array([True, False] * 3))
     assert more.by_class() == [(3, 4, 2), (0, 2, 1)]
 
 
 def test_losing_much_lists_classes_that_lose_more_than_a_third() -> None:
     assert cleaning().classes_with_many_dropped() == [(2, 3, 2), (1, 2, 1)]
-    third = cleaning(class_ids=np.array([0, 0, 0, 1, 1, 1], np.int32), kept=np.array([False, True, True] * 2))
+    third = cleaning(class_ids=np.array([0, 0, 0, 1, 1, 1], np.int32), is_kept=np.array([False, True, True] * 2))
     assert third.classes_with_many_dropped() == []
 
 
@@ -65,10 +65,10 @@ def test_json_has_counts_by_class() -> None:
     ("other", "code"),
     [
         ({"images": ("a.png", "b.png", "a.png", "c.png", "d.png", "e.png")}, "duplicate-image at the cleaned images"),
-        ({"kept": np.ones(5, bool)}, "wrong-length"),
+        ({"is_kept": np.ones(5, bool)}, "wrong-length"),
         ({"label_quality": np.array([0.9, 0.2, 0.1, 1.5, 0.0, 1.0])}, "out-of-range"),
         ({"class_ids": np.array([1, 1, 2, 2, 2, 4], np.int32)}, "out-of-range"),
-        ({"suggested": np.array([1, 1, 2, 2, -2, 0], np.int32)}, "out-of-range"),
+        ({"suggested_class_ids": np.array([1, 1, 2, 2, -2, 0], np.int32)}, "out-of-range"),
     ],
 )
 def test_invalid_columns_raise(refused: Refused, other: dict[str, Any], code: str) -> None:
@@ -76,7 +76,9 @@ def test_invalid_columns_raise(refused: Refused, other: dict[str, Any], code: st
 
 
 COUNTS = np.array([[80.0, 15.0, 5.0], [0.0, 60.0, 0.0], [15.0, 1.0, 24.0]])
-CHECKED = CheckedLabels(100, 12, 90, 0.2, 1.0, corrected=0.13, interval=(0.07, 0.19), agree=False)
+CHECKED = CheckedLabels(
+    100, 12, 90, 0.2, 1.0, corrected_share=0.13, interval=(0.07, 0.19), is_model_share_plausible=False
+)
 
 
 def noise(checked: CheckedLabels | None = None) -> LabelNoise:

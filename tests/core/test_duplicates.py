@@ -31,15 +31,15 @@ def duplicates_of(rows: list[tuple[str, str, int, str]]) -> Duplicates:
 
 def test_image_is_duplicated_elsewhere_if_group_has_another_set() -> None:
     duplicates = duplicates_of(ROWS)
-    assert duplicates.duplicated_elsewhere("train") == ("a.png",)
-    assert duplicates.duplicated_elsewhere("val") == ("b.png",)
-    assert duplicates.duplicated_elsewhere("val", "near") == ()
-    assert duplicates.duplicated_elsewhere("extra", "near") == ("e.png",)
+    assert duplicates.images_duplicated_elsewhere("train") == ("a.png",)
+    assert duplicates.images_duplicated_elsewhere("val") == ("b.png",)
+    assert duplicates.images_duplicated_elsewhere("val", "near") == ()
+    assert duplicates.images_duplicated_elsewhere("extra", "near") == ("e.png",)
     assert duplicates.images_of("val") == ("b.png", "c.png", "d.png", "f.png")
     assert (duplicates.count_groups(), duplicates.count_groups("exact"), duplicates.count_groups("near")) == (3, 2, 1)
     assert (duplicates.largest_group("exact"), duplicates.largest_group("near")) == (2, 2)
-    assert code_of(duplicates.duplicated_elsewhere, "test") == "unknown-name"
-    assert code_of(duplicates.duplicated_elsewhere, "val", "tiny") == "unknown-name"
+    assert code_of(duplicates.images_duplicated_elsewhere, "test") == "unknown-name"
+    assert code_of(duplicates.images_duplicated_elsewhere, "val", "tiny") == "unknown-name"
 
 
 def test_duplicates_can_be_empty() -> None:
@@ -64,7 +64,7 @@ def test_duplicated_elsewhere_equals_plain_loop(groups: list[set[tuple[str, int]
         if any(row[0] != name and row[2] == group for row in rows):
             expected[name].add(image)
     for name in duplicates.sets:
-        assert set(duplicates.duplicated_elsewhere(name)) == expected[name]
+        assert set(duplicates.images_duplicated_elsewhere(name)) == expected[name]
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_copy_without_a_label_has_no_other_label() -> None:
     duplicates = duplicates_of([("a", f"{i}.png", 1, "exact") for i in range(3)])
     for label, expected in (("cat", 0), ("dog", 2)):
         (counts,) = count_duplicates(duplicates, {"a": {"0.png": "cat", "1.png": label}})
-        assert (counts.exact, counts.other_label) == (3, expected)
+        assert (counts.n_exact, counts.n_other_label) == (3, expected)
 
 
 @given(EXACT_GROUPS)
@@ -136,7 +136,7 @@ def test_counts_equal_comparison_of_all_pairs(groups: list[tuple[list[tuple[str,
     in_pairs = {image for pair in pairs for image in pair}
     assert {row[:2] for row, others in zip(rows, duplicates.other_labels, strict=True) if others} == in_pairs
     classes = {name: {image: image.split("/")[0] for of, image, *_ in members if of == name} for name in SETS}
-    results = {(counts.name, counts.elsewhere): counts for counts in count_duplicates(duplicates, classes)}
+    results = {(counts.set_name, counts.other_set_name): counts for counts in count_duplicates(duplicates, classes)}
     assert results.keys() == set(product(SETS, SETS))
     for (name, elsewhere), counts in results.items():
         exact = near = other_label = 0
@@ -149,10 +149,10 @@ def test_counts_equal_comparison_of_all_pairs(groups: list[tuple[list[tuple[str,
             exact += bool(copies)
             near += bool(similar) and not copies
             other_label += any(member[1].split("/")[0] != image[1].split("/")[0] for member in copies + similar)
-        assert (counts.exact, counts.near, counts.other_label) == (exact, near, other_label), (name, elsewhere)
+        assert (counts.n_exact, counts.n_near, counts.n_other_label) == (exact, near, other_label), (name, elsewhere)
 
 
 def test_other_class_is_none_if_a_set_has_no_classes() -> None:
     duplicates = Duplicates.from_rows(["a", "b"], ["cat/1.png", "2.png"], [1, 1], ["exact", "exact"])
     own, other = count_duplicates(duplicates, {"a": {"cat/1.png": "cat"}, "b": None})[:2]
-    assert (own.exact, own.other_label, other.exact, other.other_label) == (0, 0, 1, None)
+    assert (own.n_exact, own.n_other_label, other.n_exact, other.n_other_label) == (0, 0, 1, None)

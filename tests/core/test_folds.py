@@ -13,14 +13,14 @@ from tests.helpers import Refused
 def test_each_image_is_held_out_once_and_in_all_other_training_sets(numbers: list[int]) -> None:
     images = tuple(f"{row}.png" for row in range(len(numbers)))
     folds = Folds(images, np.array(numbers))
-    assert folds.values == tuple(sorted(set(numbers)))
-    for position, fold in enumerate(folds.values):
-        held_out, training = folds.held_out(fold), folds.training(fold)
-        assert held_out.images == folds.images_of(fold) == training.others
-        assert training.images == held_out.others
+    assert folds.distinct_numbers == tuple(sorted(set(numbers)))
+    for position, fold in enumerate(folds.distinct_numbers):
+        held_out, training = folds.held_out_selection(fold), folds.training_selection(fold)
+        assert held_out.images == folds.images_of(fold) == training.other_images
+        assert training.images == held_out.other_images
         assert sorted((*held_out.images, *training.images)) == sorted(images)
         assert len(held_out) == folds.sizes[position] == numbers.count(fold)
-    assert folds.of((*reversed(images), "no.png")).tolist() == [*reversed(numbers), -1]
+    assert folds.fold_numbers_of((*reversed(images), "no.png")).tolist() == [*reversed(numbers), -1]
 
 
 @pytest.mark.parametrize(
@@ -39,5 +39,5 @@ def test_invalid_folds_raise(refused: Refused, images: tuple[str, ...], numbers:
 
 def test_unknown_fold_raises(refused_text: Refused) -> None:
     folds = Folds(("a.png", "b.png"), np.array([0, 2]))
-    for part in (folds.images_of, folds.held_out, folds.training):
+    for part in (folds.images_of, folds.held_out_selection, folds.training_selection):
         assert refused_text(part, 1) == "unknown fold\n  allowed: 0, 2\n  found:   1"

@@ -104,7 +104,7 @@ def test_two_images_with_the_same_key_raise(refused: Refused, match: str, second
 
 def test_ambiguous_or_empty_image_name_raises(refused: Refused, refused_text: Refused) -> None:
     assert refused_text(lambda: match_images(["x.png", "tom"], ["a/tom.png", "b/tom.png", "x.jpg"], match="stem")) == (
-        "image stem fits several images\n  where:   the label set\n  found:   tom fits a/tom.png, b/tom.png\n"
+        "image stem matches several images\n  where:   the label set\n  found:   tom matches a/tom.png, b/tom.png\n"
         '  fix:     join by the whole path (match="path")'
     )
     assert "  fix:     keep one entry for each image" in refused_text(lambda: match_images(["a"], ["a", "b", "a"]))
@@ -113,21 +113,21 @@ def test_ambiguous_or_empty_image_name_raises(refused: Refused, refused_text: Re
     )
 
 
-PERCENT = "they match if %20 and similar codes are decoded: write the names without codes"
+PERCENT = "the names match if %20 and similar codes are decoded: write the names without codes"
 
 
 @pytest.mark.parametrize(
     ("names", "known", "expected"),
     [
-        (["x/1.png", "x/2.png"], ["1.png", "2.png"], "they match by name: match=\"name\""),
-        (["x/1.jpg", "x/2.jpg"], ["y/1.png", "y/2.png"], "they match by stem: match=\"stem\""),
-        (["x/1.png", "x/2.png", "x/7.png"], ["1.png", "2.png"], "2 of 3 match by name: match=\"name\""),
+        (["x/1.png", "x/2.png"], ["1.png", "2.png"], "the names match by name; use match=\"name\""),
+        (["x/1.jpg", "x/2.jpg"], ["y/1.png", "y/2.png"], "the names match by stem; use match=\"stem\""),
+        (["x/1.png", "x/2.png", "x/7.png"], ["1.png", "2.png"], "2 of 3 names match by name; use match=\"name\""),
         (["x/1.png", "x/7.png"], ["1.png", "2.png"], None),  # only half
         (["x/1.png", "y/1.png"], ["1.png"], None),  # two names would have the same key
         (["1.png", "2.png"], ["x/1.png", "y/1.png", "2.png"], None),  # two known names would have the same key
-        (["Cat 1.PNG"], ["cat 1.png"], "they match ignoring case: use the same spelling"),
+        (["Cat 1.PNG"], ["cat 1.png"], "the names match ignoring case: use the same spelling"),
         (["cat%201.png"], ["cat 1.png"], PERCENT),
-        (["x\\1.png"], ["1.png", "1.png"], "they match by name: match=\"name\""),  # duplicate names are one image
+        (["x\\1.png"], ["1.png", "1.png"], 'the names match by name; use match="name"'),  # one image
         (["other.png"], ["1.png"], None),
     ],
 )  # fmt: skip
@@ -141,14 +141,14 @@ def test_suggestion_counts_only_missing_names_and_keeps_keys_unique() -> None:
     names = ["cat/1.png", "cat/2.png", "1.png"]
     assert suggest_match(names, ["cat/1.png", "cat/2.png"], missing=["1.png"]) is None
     assert str(suggest_match(["cat/1.png", "x/2.png"], ["cat/1.png", "2.png"], missing=["x/2.png"])) == (
-        'they match by name: match="name"'
+        'the names match by name; use match="name"'
     )
 
 
 def test_suggested_match_differs_from_current_match() -> None:
-    assert str(suggest_match(["1.jpg"], ["1.png"], match="name")) == 'they match by stem: match="stem"'
-    assert str(suggest_match(["x/1.png"], ["x/1.png"], match="stem", setting="benchmark.json")) == (
-        'they match by path: match="path", or "match": "path" in benchmark.json'
+    assert str(suggest_match(["1.jpg"], ["1.png"], match="name")) == 'the names match by stem; use match="stem"'
+    assert str(suggest_match(["x/1.png"], ["x/1.png"], match="stem", settings_file="benchmark.json")) == (
+        'the names match by path; use match="path", or "match": "path" in benchmark.json'
     )
 
 

@@ -20,7 +20,7 @@ def test_rows_are_exactly_the_selected_images(selected: list[str], dataset: list
     assert selection.find(dataset).tolist() == [selected.index(name) if name in selected else -1 for name in dataset]
     if rows:
         assert selection.rows(dataset).tolist() == rows
-        assert selection.missing(dataset) == tuple(name for name in selected if name not in dataset)
+        assert selection.images_missing_from(dataset) == tuple(name for name in selected if name not in dataset)
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ def test_rows_are_exactly_the_selected_images(selected: list[str], dataset: list
 )
 def test_names_are_joined_by_match(match: Match, names: Sequence[str]) -> None:
     assert SELECTION.rows(names, match=match).tolist() == [0, 2]
-    assert SELECTION.missing(names[:2], match=match) == ("a/1.png",)
+    assert SELECTION.images_missing_from(names[:2], match=match) == ("a/1.png",)
 
 
 def test_class_at_end_of_stem_is_ignored() -> None:
@@ -59,7 +59,7 @@ SELECTION_2 = ImageSelection(("a/1.png", "b/1.png"))
             ["x/a/1.png", "x/b/2.png"],
             "path",
             "2 of 2 images are not in the training part of fold 0",
-            'they match by name: match="name"; or skip such images: ignore_unknown=True',
+            'the names match by name; use match="name"; or skip such images: ignore_unknown=True',
         ),
         (
             SELECTION,
@@ -72,7 +72,7 @@ SELECTION_2 = ImageSelection(("a/1.png", "b/1.png"))
             SELECTION,
             ["x/1.png", "y/1.png"],
             "name",
-            "two images have a name that is in the training part of fold 0",
+            "two images match the same name in the training part of fold 0",
             'join by the whole path (match="path")',
         ),
         (

@@ -22,8 +22,8 @@ def test_rated_image_has_its_set_and_unrated_image_has_none(expected: Any) -> No
     labels = labels_of(expected)
     assert {name: labels[name] for name in expected} == {name: tuple(sorted(ids)) for name, ids in expected.items()}
     assert labels["never/rated"] is None
-    assert labels.sets() == expected
-    assert labels.empty_images == sum(not ids for ids in expected.values())
+    assert labels.classes_by_image() == expected
+    assert labels.n_empty_images == sum(not ids for ids in expected.values())
     assert len(labels) == len(expected)
 
 
@@ -33,9 +33,9 @@ def test_pairs_and_lists_give_same_sets_in_any_order(expected: Any, random: Rand
     pairs = [(row, class_id) for row, name in enumerate(images) for class_id in expected[name]]
     random.shuffle(pairs)
     image_ids, class_ids = np.array(pairs, np.int64).reshape(-1, 2).T
-    assert LabelSets.from_pairs(images, image_ids, class_ids).sets() == expected
+    assert LabelSets.from_pairs(images, image_ids, class_ids).classes_by_image() == expected
     random.shuffle(images)
-    assert labels_of({name: expected[name] for name in images}).sets() == expected
+    assert labels_of({name: expected[name] for name in images}).classes_by_image() == expected
 
 
 @given(sets, st.randoms())
@@ -80,8 +80,8 @@ def test_contradictory_label_sets_raise(refused: Refused) -> None:
 def test_classes_are_converted_by_name_else_by_id(refused: Refused) -> None:
     labels = labels_of({"a": {0, 1}, "b": set(), "c": {1}}, Classes(2, names=("cat", "dog")))
     converted = labels.in_classes(Classes(3, ("n1", "n2", "n3"), ("dog, hound", "wolf", "cat")))
-    assert converted.sets() == {"a": {0, 2}, "b": set(), "c": {0}}
-    assert labels_of({"a": {2}}).in_classes(Classes(3, names=("x", "y", "z"))).sets() == {"a": {2}}
+    assert converted.classes_by_image() == {"a": {0, 2}, "b": set(), "c": {0}}
+    assert labels_of({"a": {2}}).in_classes(Classes(3, names=("x", "y", "z"))).classes_by_image() == {"a": {2}}
     assert labels_of({"a": set()}).in_classes(Classes.from_texts(["cat"])).classes == Classes.from_texts(["cat"])
     assert refused(lambda: labels.in_classes(Classes(1, names=("cat",)))) == "unknown-class"
 

@@ -19,7 +19,7 @@ def test_ties_share_the_better_rank_and_rises_are_rank_differences() -> None:
         (LeaderboardRow("a", 76.0, 84.6), LeaderboardRow("b", 79.5, 84.6), LeaderboardRow("c", 80.0, 82.9))
     )
     assert board.original_ranks.tolist() == [3, 2, 1]
-    assert board.real_ranks.tolist() == [1, 1, 3]
+    assert board.reassessed_ranks.tolist() == [1, 1, 3]
     assert board.rank_gains.tolist() == [2, 1, -2]
 
 
@@ -31,7 +31,7 @@ def test_best_first_sorts_ties_by_original_accuracy_then_name() -> None:
         LeaderboardRow("b", 1.0, 3.0),
     )
     board = Leaderboard(entries)
-    assert [board.entries[row].model for row in board.best_first] == ["b", "c", "a", "d"]
+    assert [board.entries[row].model for row in board.rows_best_first] == ["b", "c", "a", "d"]
 
 
 def test_model_has_one_row_per_image_size_and_counts_once() -> None:
@@ -57,7 +57,7 @@ def test_family_is_first_match_of_pattern_or_its_first_group(
 ) -> None:
     names = ["vit_b", "resnet18.a1", "timm/convnextv2_tiny", "runs/vit-2.npz", "17", "größe-1"]
     entries = tuple(LeaderboardRow(name, 76.0, 84.6) for name in names)
-    board = Leaderboard(entries) if pattern is None else Leaderboard(entries, family=re.compile(pattern))
+    board = Leaderboard(entries) if pattern is None else Leaderboard(entries, family_pattern=re.compile(pattern))
     assert list(board.families) == families
     assert board.n_models_without_family == without_family
     assert [families.index(family) for family in families] == [
@@ -99,10 +99,12 @@ def test_public_tables_have_1556_rows_of_1266_models(real_leaderboard: Leaderboa
 
 
 def test_105_models_exceed_original_labels_and_best_has_91_144(real_leaderboard: Leaderboard) -> None:
-    assert int((real_leaderboard.real > LEVEL).sum()) == 105
-    best = real_leaderboard.entries[real_leaderboard.best_first[0]]
+    assert int((real_leaderboard.reassessed_accuracies > LEVEL).sum()) == 105
+    best = real_leaderboard.entries[real_leaderboard.rows_best_first[0]]
     assert (
-        (best.real, best.original) == (91.144, 90.056) == (real_leaderboard.real.max(), real_leaderboard.original.max())
+        (best.reassessed_accuracy, best.original_accuracy)
+        == (91.144, 90.056)
+        == (real_leaderboard.reassessed_accuracies.max(), real_leaderboard.original_accuracies.max())
     )
 
 
@@ -113,7 +115,7 @@ def test_rises_equal_public_table_except_for_ties(real_leaderboard: Leaderboard,
     expected = np.array([int(rises[entry.model, entry.image_size]) for entry in real_leaderboard.entries])
     assert np.abs(real_leaderboard.rank_gains - expected).max() <= 3
     is_unique = np.ones(len(real_leaderboard), bool)
-    for values in (real_leaderboard.original, real_leaderboard.real):
+    for values in (real_leaderboard.original_accuracies, real_leaderboard.reassessed_accuracies):
         _, which, count = np.unique(values, return_inverse=True, return_counts=True)
         is_unique &= count[which] == 1
     assert is_unique.sum() > 500

@@ -19,7 +19,7 @@ TYPES = ["i1", "u1", "i2", "i4", "i8", "u8", ">i4", ">u8"]
 def test_ids_can_have_any_integer_type(dtype: Any) -> None:
     predictions = Predictions.from_ids(np.array([[3, 1], [2, 0]], dtype))
     assert predictions.class_ids.tolist() == [[3, 1], [2, 0]]
-    assert (predictions.dtype, predictions.depth, len(predictions)) == ("int32", 2, 2)
+    assert (predictions.dtype, predictions.max_k, len(predictions)) == ("int32", 2, 2)
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,9 @@ def test_names_and_columns_must_match_the_rows(refused: Refused) -> None:
     for names in (["a"], ["a", "b", "c"]):
         assert refused(lambda names=names: Predictions.from_ids([1, 2], names)) == "wrong-length"
     assert refused(lambda: Predictions.from_ids([1, 2], ["a", "a"])) == "duplicate-image at the predictions"
-    assert refused(lambda: Predictions.from_ids([0, 3], columns=np.array([2, -1, 0]))) == "out-of-range at row 1"
+    assert (
+        refused(lambda: Predictions.from_ids([0, 3], output_class_ids=np.array([2, -1, 0]))) == "out-of-range at row 1"
+    )
 
 
 @pytest.mark.parametrize("scores", [np.zeros(3), np.zeros((2, 2, 2)), np.zeros((2, 0)), np.zeros((2, 2), complex)])
@@ -73,7 +75,7 @@ def test_predictions_need_either_ids_or_scores(refused: Refused) -> None:
 @given(st.lists(st.lists(st.integers(-2, 2), min_size=4, max_size=4), min_size=1), st.permutations(range(4)))
 def test_lower_class_id_wins_tie_in_any_order_of_outputs(rows: list[list[int]], class_of: Any) -> None:
     scores = np.array(rows, np.float32)
-    ids, values = Predictions.from_scores(scores, columns=np.array(class_of)).top_classes(4)
+    ids, values = Predictions.from_scores(scores, output_class_ids=np.array(class_of)).top_classes(4)
     by_class = scores[:, np.argsort(class_of)]
     expected = [sorted(range(4), key=lambda c: (-row[c], c)) for row in by_class]
     assert ids.tolist() == expected
@@ -82,9 +84,9 @@ def test_lower_class_id_wins_tie_in_any_order_of_outputs(rows: list[list[int]], 
 
 def test_outputs_without_class_are_not_ranked() -> None:
     columns = np.array([2, -1, 0])
-    scores = Predictions.from_scores(np.array([[0.1, 0.9, 0.3]]), columns=columns)
-    assert (scores.depth, scores.top_classes(2)[0].tolist()) == (2, [[0, 2]])
-    ids = Predictions.from_ids([[1, 2, 0], [0, 1, 2]], columns=columns)
+    scores = Predictions.from_scores(np.array([[0.1, 0.9, 0.3]]), output_class_ids=columns)
+    assert (scores.max_k, scores.top_classes(2)[0].tolist()) == (2, [[0, 2]])
+    ids = Predictions.from_ids([[1, 2, 0], [0, 1, 2]], output_class_ids=columns)
     assert ids.class_ids.tolist() == [[0, 2, -1], [2, 0, -1]]
 
 
@@ -110,9 +112,11 @@ def test_error_about_nan_shows_image_row_and_output(refused_text: Refused, dtype
     scores[1500, 2] = scores[7, 0] = np.nan
     names, columns = [f"{row}.png" for row in range(2000)], np.array([-1, 0, 1])
     if dtype == "bfloat16":
-        predictions = Predictions.from_bfloat16((scores.view(np.int32) >> 16).astype(np.int16), names, columns=columns)
+        predictions = Predictions.from_bfloat16(
+            (scores.view(np.int32) >> 16).astype(np.int16), names, output_class_ids=columns
+        )
     else:
-        predictions = Predictions.from_scores(scores.astype(dtype), names, columns=columns)
+        predictions = Predictions.from_scores(scores.astype(dtype), names, output_class_ids=columns)
     assert refused_text(lambda: predictions.top_classes(1)) == (
         "score is NaN\n  where:   image 1500.png, row 1500, output 2\n  allowed: any number, and +inf or -inf\n"
         "  fix:     find out why the model returns NaN for this image"

@@ -84,9 +84,9 @@ def tasks_of(indptr: list[int], numbers: list[int], reasons: list[str] | None = 
 
 def test_effort_counts_votes_and_hours() -> None:
     effort = tasks_of([0, 2, 3], [0, 1]).effort(5, 36.0)
-    assert (effort.images, effort.tasks, effort.questions, effort.votes, effort.hours) == (2, 2, 3, 15, 0.15)
+    assert (effort.n_images, effort.n_tasks, effort.n_questions, effort.n_votes, effort.hours) == (2, 2, 3, 15, 0.15)
     assert tasks_of([0, 2, 3], [0, 1]).effort(5).hours is None
-    assert str(effort) == "Effort(images=2, tasks=2, questions=3, votes=15, seconds_per_vote=36.0)"
+    assert str(effort) == "Effort(n_images=2, n_tasks=2, n_questions=3, n_votes=15, seconds_per_vote=36.0)"
 
 
 @pytest.mark.parametrize(
@@ -124,6 +124,6 @@ def rule_of(text: str) -> StopRule:
 
 @pytest.mark.parametrize("text", ["", "0.1", "0.9,0.1", "0.5,0.5", "-0.1,0.9", "0.1,1.1", "nan,0.9", "a,b", "0,0.5,1"])
 def test_invalid_stop_rule_raises(refused: Refused, text: str) -> None:
-    assert rule_of("0,1") == StopRule(0, 1, at_least=2)
+    assert rule_of("0,1") == StopRule(0, 1, min_votes=2)
     assert refused(rule_of, text) == "wrong-syntax"
     assert refused(StopRule, 0.1, 0.9, 0) == "out-of-range"

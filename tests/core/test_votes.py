@@ -282,7 +282,7 @@ def test_few_votes_are_grouped_like_many(rows: list[tuple[int, int, int]]) -> No
     columns = np.array(rows, np.int64).reshape(-1, 3).T
     few = Votes.from_columns(tuple(range(5)), *columns, ("a", "b", "c"), WORDS)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("reassess.core.vote_columns._FEW_ITEMS", 0)
+        patch.setattr("reassess.core.vote_columns._MIN_VOTES_FOR_KERNEL", 0)
         many = Votes.from_columns(tuple(range(5)), *columns, ("a", "b", "c"), WORDS)
     for name in ("indptr", "rater_ids", "answer_ids"):
         assert getattr(few, name).tolist() == getattr(many, name).tolist()

@@ -37,8 +37,8 @@ TWO_PLACES = (
     "{}\n  where:   DIR/pets\n  allowed: one {}\n  found:   {}\n  fix:     keep one, and rename or remove the other"
 )
 SIMILAR = (
-    "file name is almost the name of a benchmark part\n  where:   DIR/pets\n  allowed: {}\n  found:   {}\n"
-    "  fix:     give it that name; or another name, if it is not a part"
+    "file name is almost the name of a benchmark part\n  where:   DIR/pets\n  allowed: {0}\n  found:   {1}\n"
+    "  fix:     rename it to {0}; or, if it is not a part, to a clearly different name"
 )
 
 WRONG_PART = "part of the benchmark is not a {0}\n  where:   DIR/pets/{1}\n"
@@ -153,14 +153,14 @@ def test_class_folders_are_classes_and_original_labels(pets: Path) -> None:
     assert has_class_folders(benchmark)
     original = labels_from_folders(benchmark.images, benchmark.classes)
     assert original.classes == benchmark.classes
-    assert original.sets() == {"cat/tom.jpg": {0}, "cow/x.jpg": {1}, "dog/rex.png": {2}}
+    assert original.classes_by_image() == {"cat/tom.jpg": {0}, "cow/x.jpg": {1}, "dog/rex.png": {2}}
 
 
 def test_class_folders_are_matched_by_name_with_the_class_list(pets: Path) -> None:
     (pets / "classes.csv").write_text("name,synonyms\nDog,\nfeline,cat\ncattle,cow\n")
     benchmark = open_benchmark(pets)
     original = labels_from_folders(benchmark.images, benchmark.classes)
-    assert original.sets() == {"cow/x.jpg": {2}, "cat/tom.jpg": {1}, "dog/rex.png": {0}}
+    assert original.classes_by_image() == {"cow/x.jpg": {2}, "cat/tom.jpg": {1}, "dog/rex.png": {0}}
 
 
 def test_numbered_class_folders_work_after_each_suggested_fix(tmp_path: Path) -> None:
@@ -177,7 +177,7 @@ def test_numbered_class_folders_work_after_each_suggested_fix(tmp_path: Path) ->
 def test_class_folders_that_differ_only_in_case_are_different_classes_with_a_warning() -> None:
     with warned("class folders: names that differ only in case are different classes: Cat and cat"):
         original = labels_from_folders(["Cat/a.png", "cat/b.png", "dog/c.png"])
-    assert original.sets() == {"Cat/a.png": {0}, "cat/b.png": {1}, "dog/c.png": {2}}
+    assert original.classes_by_image() == {"Cat/a.png": {0}, "cat/b.png": {1}, "dog/c.png": {2}}
 
 
 def test_named_groups_and_collapsed_classes_use_the_classes_of_the_labels(

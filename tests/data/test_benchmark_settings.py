@@ -89,7 +89,7 @@ def test_misspelled_settings_file_raises(refused_text: Refused, tmp_path: Path) 
     (tmp_path / "Benchmark.json").write_text('{"threshold": 0.5}')
     expected = (
         "file name is almost the name of the settings file\n  where:   DIR\n  allowed: benchmark.json\n"
-        "  found:   Benchmark.json\n  fix:     give it that name, or a different name"
+        "  found:   Benchmark.json\n  fix:     rename it to benchmark.json, or to a clearly different name"
     )
     assert refused_text(read_settings, tmp_path) == expected
     assert refused_text(update_benchmark, tmp_path, threshold=0.8) == expected

@@ -276,7 +276,7 @@ def test_images_missing_from_another_part_are_counted_with_examples(
 def test_fix_names_a_match_that_joins_the_images(tmp_path: Path, labels: str, match: str) -> None:
     files = {"images/cat/a.jpg": "", "labels.json": f'{{"{labels}": ["cat"]}}'}
     fixes = {str(problem.fix) for problem in check(tmp_path, files).mismatches}
-    assert fixes == {f'they match by {match}: match="{match}", or "match": "{match}" in benchmark.json'}
+    assert fixes == {f'the names match by {match}; use match="{match}", or "match": "{match}" in benchmark.json'}
     assert check(tmp_path, {"benchmark.json": f'{{"match": "{match}"}}'}).mismatches == ()
 
 

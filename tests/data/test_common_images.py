@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reassess.core import Benchmark, Classed, LabelSets, Questions, Scores
+from reassess.core import Benchmark, DataWithClasses, LabelSets, Questions, Scores
 from reassess.data import check_common_images, warn_about_unknown_images
 from tests.helpers import Refused, message, votes_of, warned
 
@@ -22,7 +22,7 @@ PART_PAIRS = (
 )
 
 
-def noun(part: str, *images: str) -> Classed:
+def noun(part: str, *images: str) -> DataWithClasses:
     """Make a small noun for a part."""
     questions = Questions.from_columns(images, np.zeros(len(images), int))
     kind = part.split()[0]
@@ -33,7 +33,7 @@ def noun(part: str, *images: str) -> Classed:
     return votes_of([(row, 0, 1) for row in range(len(images))], questions, ("x",), ("no", "yes"))
 
 
-def check(parts: dict[str, Classed], benchmark: Benchmark | None = None) -> None:
+def check(parts: dict[str, DataWithClasses], benchmark: Benchmark | None = None) -> None:
     files = {part: f"{part.replace(' ', '')}.csv" for part in parts}
     check_common_images(parts, files, benchmark or Benchmark(), all_files_share_images="labels 2" in parts)
 
@@ -46,7 +46,7 @@ def test_two_files_without_a_common_image_raise(refused_text: Refused, first: st
         "two files have no image in common\n"
         f"  where:   {' and '.join(places)}\n"
         "  found:   a/1.png, a/2.png and 1 more; and 1.png, 2.png\n"
-        '  fix:     they match by name: match="name"'
+        '  fix:     the names match by name; use match="name"'
     )
     check(parts | {second: noun(second, "1.png", "a/3.png")})
 
@@ -108,9 +108,9 @@ def test_empty_file_does_not_raise() -> None:
 
 def test_images_missing_from_the_folder_are_counted_and_named(tmp_path: Path) -> None:
     names = tuple(f"{number}.png" for number in range(5))
-    benchmark = Benchmark(name="pets", folder=tmp_path, order=lambda: names)
+    benchmark = Benchmark(name="pets", folder=tmp_path, load_images=lambda: names)
     parts = {"votes": noun("votes", "0.png", "a.png", "b.png", "c.png", "d.png"), "labels": noun("labels", *names)}
     with warned("pets/votes.csv: 4 of 5 images not in the image folder of pets: a.png, b.png, c.png and 1 more"):
         warn_about_unknown_images(parts, {"votes": "pets/votes.csv", "labels": "pets/labels.csv"}, benchmark)
     warn_about_unknown_images(parts, {}, Benchmark(folder=tmp_path))  # the folder has no images
-    warn_about_unknown_images(parts, {}, Benchmark(order=lambda: names))
+    warn_about_unknown_images(parts, {}, Benchmark(load_images=lambda: names))

@@ -51,7 +51,7 @@ def test_some_wnids_without_the_class_list_raise(
 def test_file_with_all_1000_wnids_needs_no_class_list(tmp_path: Path, no_known_data: None) -> None:
     content = {FIRST: WNIDS[::-1], SECOND: [WNIDS[7]]}
     labels = read_labels(write(tmp_path / "labels.json", content))
-    assert labels.sets() == {FIRST: frozenset(range(1000)), SECOND: {7}}
+    assert labels.classes_by_image() == {FIRST: frozenset(range(1000)), SECOND: {7}}
     assert labels.classes == map_to_benchmark_classes(labels, IMAGENET).classes == Classes(1000, wnids=tuple(WNIDS))
     original = read_original_labels(write(tmp_path / "o.txt", "\n".join(WNIDS[i % 1000] for i in range(50_000))))
     assert original.indices.tolist() == [i % 1000 for i in range(50_000)]
@@ -59,7 +59,7 @@ def test_file_with_all_1000_wnids_needs_no_class_list(tmp_path: Path, no_known_d
 
 def test_ids_need_no_class_list(refused: Refused, tmp_path: Path, no_known_data: None) -> None:
     labels = read_labels(write(tmp_path / "labels.json", {FIRST: [999], SECOND: []}))
-    assert (labels.classes, labels.sets()) == (Classes(1000), {FIRST: {999}, SECOND: frozenset()})
+    assert (labels.classes, labels.classes_by_image()) == (Classes(1000), {FIRST: {999}, SECOND: frozenset()})
     bad = write(tmp_path / "bad.json", {FIRST: [1000]})
     assert refused(lambda: read_labels(bad)) == "out-of-range at bad.json, image ILSVRC2012_val_00000001.JPEG"
 
@@ -70,7 +70,7 @@ def test_wnids_and_names_have_the_official_ids_with_the_class_list(
     needs("timm")
     assert benchmark_classes().find("n01440764") == 0
     labels = read_labels(write(tmp_path / "labels.json", {FIRST: ["n02123045", "n01440764"], SECOND: ["ski", "alp"]}))
-    assert labels.sets() == {FIRST: {0, 281}, SECOND: {795, 970}}
+    assert labels.classes_by_image() == {FIRST: {0, 281}, SECOND: {795, 970}}
     assert labels.classes == benchmark_classes()
     bad = write(tmp_path / "bad.json", {FIRST: ["n00000001"]})
     assert refused(lambda: read_labels(bad)) == "unknown-class at bad.json"
@@ -118,13 +118,13 @@ def test_label_file_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     for content in ({"a.png": [1]}, {"a.png": {"valid": [1]}}):
         path = write(tmp_path / "labels.json", content)
         calls.clear()
-        assert read_labels(path).evaluation_labels.sets() == {"a.png": {1}}
+        assert read_labels(path).evaluation_labels.classes_by_image() == {"a.png": {1}}
         assert calls == [path]
 
 
 def test_evaluation_labels_are_valid_classes_of_good_images(tmp_path: Path) -> None:
     content = {"a": {"valid": [1, 2], "wrong": [3]}, "b": {"valid": [1], "problematic": True}, "c": {"unclear": [4]}}
-    assert read_labels(write(tmp_path / "r.json", content)).evaluation_labels.sets() == {
+    assert read_labels(write(tmp_path / "r.json", content)).evaluation_labels.classes_by_image() == {
         "a": {1, 2},
         "b": frozenset(),
         "c": frozenset(),
@@ -136,9 +136,9 @@ def test_ecologists_verdicts_are_on_original_labels_and_cannot_evaluate(
 ) -> None:
     path = real_file("Biodiversity_ImageNet_Image_data.csv")
     found = read_labels("imagenet-ecologists")
-    parts = [part.sets() for part in (found.valid, found.unclear, found.wrong)]
+    parts = [part.classes_by_image() for part in (found.valid, found.unclear, found.wrong)]
     assert [sum(map(bool, part.values())) for part in parts] == [11_348, 454, 1_648]
-    original = real_original.sets()
+    original = real_original.classes_by_image()
     assert all(
         set().union(*(part[image] for part in parts)) == original[image]
         and sum(len(part[image]) for part in parts) == 1

@@ -66,7 +66,7 @@ UNUSABLE: list[Row] = [
 def test_equal_pixels_are_exact_duplicates_whatever_the_format(sets: Path) -> None:
     scan = scan_images([sets / "train", sets / "val"])
     assert rows(scan) == [*EXACT, *UNUSABLE]
-    assert scan.duplicates.duplicated_elsewhere("val") == ("cat/x.tiff", "dog/y.webp")
+    assert scan.duplicates.images_duplicated_elsewhere("val") == ("cat/x.tiff", "dog/y.webp")
     assert [(each.name, each.n_images, each.classes is not None) for each in scan.sets] == [
         ("train", 7, True),
         ("val", 7, True),
@@ -74,7 +74,10 @@ def test_equal_pixels_are_exact_duplicates_whatever_the_format(sets: Path) -> No
     ((image, reason),) = scan.sets[1].unreadable
     assert (image, reason.partition(" (")[0]) == ("dog/cut.jpg", "image file is truncated")
     assert repr(scan) == "Scan(14 images in 2 sets, 2 groups)"
-    counts = {(each.name, each.elsewhere): (each.exact, each.near, each.other_label) for each in scan.duplicate_counts}
+    counts = {
+        (each.set_name, each.other_set_name): (each.n_exact, each.n_near, each.n_other_label)
+        for each in scan.duplicate_counts
+    }
     assert counts == {
         ("train", "train"): (2, 0, 2),
         ("train", "val"): (1, 0, 1),

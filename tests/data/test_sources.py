@@ -318,7 +318,7 @@ def check_reason(url: str, reason: str, fix: str = "") -> None:
 def test_error_for_a_wrong_hash_names_both_hashes(repository: _Server, monkeypatch: pytest.MonkeyPatch) -> None:
     add_toy(monkeypatch, url := repository.holds(OTHER))
     with warned(f"toy.txt from the public repository is not used: {BOTH}"):
-        check_reason(url, f"file has other content: {BOTH}")
+        check_reason(url, f"file differs from the expected file: {BOTH}")
 
 
 @pytest.mark.parametrize(
@@ -477,7 +477,7 @@ def test_download_that_differs_from_the_recorded_hash_raises(
     (cache / "toy.txt.sha256").write_text(f"{GOOD_SHA}  toy.txt\n")
     fix = f"if a new toy.txt was published, remove {cache / 'toy.txt.sha256'};\n           or "
     with pytest.warns(ReassessWarning, match=r"^toy\.txt from the public repository is not used"):
-        check_reason(url, f"file has other content: {BOTH}", fix)
+        check_reason(url, f"file differs from the expected file: {BOTH}", fix)
 
 
 def test_file_placed_by_the_user_needs_no_recorded_hash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -518,7 +518,7 @@ def test_package_missing_from_the_index_raises(monkeypatch: pytest.MonkeyPatch) 
     ("wheel", "reason"),
     [
         ({"member": "reassess_toy/x.txt"}, f"reassess_toy-1.0-py3-none-any.whl does not contain {WHEEL.path}"),
-        ({"content": OTHER}, f"file has other content: {BOTH}"),
+        ({"content": OTHER}, f"file differs from the expected file: {BOTH}"),
     ],
 )
 @pytest.mark.filterwarnings("ignore:toy.txt from the package index is not used")

@@ -72,9 +72,10 @@ def test_no_valid_class_is_dropped() -> None:
 
 NEITHER = (
     "target is neither multi-hot nor ids padded with -1\n"
-    "  allowed: 0 or 1 of shape (images, 3), or integers of shape (images, most classes of an image)\n"
+    "  allowed: 0 or 1 of shape (images, 3), or integers of shape (images, largest number of classes of an image)\n"
     "  found:   int64 (2,)\n"
-    "  fix:     pass all valid classes, not a folder reader's label; or pass names, with RealAccuracy(labels=...)"
+    "  fix:     pass all valid classes, not the one label of a reader such as ImageFolder; or pass names, with "
+    "RealAccuracy(labels=...)"
 )
 PROBABILITY = (
     "multi-hot target has a number other than 0 and 1\n  where:   row 1, column 0\n"

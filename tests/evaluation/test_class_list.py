@@ -270,7 +270,7 @@ def test_list_is_found_with_fewer_outputs_than_classes() -> None:
     columns = np.array([1, 2, 3, 4, 0, -1])
     output_of = np.array([0, 1, 2, 3, 4, 5, 5, 5])  # the outputs in the order of the classes
     labels = labels_of(truth, Classes(8))
-    predicted = Predictions.from_ids(output_of[truth], columns=columns)
+    predicted = Predictions.from_ids(output_of[truth], output_class_ids=columns)
     outcomes = compute_outcomes(predicted, labels)
     result = find_class_list(outcomes, labels)
     assert result.classes_of_outputs(predicted).tolist() == [0, 1, 2, 3, 4, -1]
@@ -488,7 +488,8 @@ def test_outputs_have_class_names_or_else_ids() -> None:
     assert class_list.output_names(scores, Classes(2, names=("crane", "crane"))) == ["1", "0"]
     classes = Classes(2, names=("ant", "bee\nwax"), has_local_ids=True)
     assert message(class_list.output_names, Predictions.from_ids([0, 1]), classes) == (
-        "class name cannot be in a list with one name per line\n  found:   'bee\\nwax'"
+        "class name is not unique or contains a line break, so a list with one name per line cannot contain it\n"
+        "  found:   'bee\\nwax'"
     )
     assert repr(class_list) == (
         "ClassList(unnamed order: 90.00 % correct instead of 10.00 %, 0 of 2 classes undecided)"
@@ -506,7 +507,7 @@ def test_output_names_are_read_back(order: list[int], has_local_ids: bool) -> No
     classes = Classes(6, names=names, has_local_ids=has_local_ids)
     written = class_list.output_names(Predictions.from_ids(list(range(6))), classes)
     assert map_outputs(classes, "\n".join(written).split("\n"), where="classes.txt").tolist() == order
-    without_class = Predictions.from_ids([1, 2], columns=np.array([-1, 3, 0]))
+    without_class = Predictions.from_ids([1, 2], output_class_ids=np.array([-1, 3, 0]))
     written = class_list.output_names(without_class, classes)
     assert map_outputs(classes, written, where="classes.txt").tolist() == [-1, order[3], order[0]]
 

@@ -92,7 +92,7 @@ def test_outputs_are_mapped_to_classes_and_ties_are_broken_by_class(kind: str) -
     columns = np.array([4, -1, 0, 6, -1, 2, 1])  # classes 3 and 5 have no output
     values = rng.choice([-np.inf, 0.0, 1.0, np.inf], (60, columns.size))
     values[:, 1] = np.nan  # NaN in an output without a class is ignored
-    predictions = predictions_of(table_of(values, kind), columns=columns)
+    predictions = predictions_of(table_of(values, kind), output_class_ids=columns)
     indptr = np.arange(61) * 5
     targets = np.tile([0, 1, 2, 4, 6], 60)
     ranks, top1 = ranks_and_top1(predictions, np.arange(60), indptr, targets)
@@ -102,7 +102,7 @@ def test_outputs_are_mapped_to_classes_and_ties_are_broken_by_class(kind: str) -
 
 
 def test_class_without_an_output_ranks_after_minus_infinity() -> None:
-    scores = Predictions.from_scores(np.full((1, 2), -np.inf), columns=np.array([2, 3]))
+    scores = Predictions.from_scores(np.full((1, 2), -np.inf), output_class_ids=np.array([2, 3]))
     ranks, top1 = ranks_and_top1(scores, np.array([0]), np.array([0, 4]), np.arange(4))
     assert ranks.tolist() == [2, 3, 0, 1]
     assert top1.tolist() == [2]
@@ -110,7 +110,7 @@ def test_class_without_an_output_ranks_after_minus_infinity() -> None:
 
 def test_class_ids_can_be_the_largest_int32() -> None:
     largest = 2**31 - 1
-    scores = Predictions.from_scores(np.array([[0.5, 0.5, 0.25]]), columns=np.array([largest, 3, largest - 2]))
+    scores = Predictions.from_scores(np.array([[0.5, 0.5, 0.25]]), output_class_ids=np.array([largest, 3, largest - 2]))
     targets = np.array([0, 3, 4, largest - 2, largest - 1, largest])
     ranks, top1 = ranks_and_top1(scores, np.array([0]), np.array([0, 6]), targets)
     assert ranks.tolist() == [3, 0, 6, 2, largest, 1]
@@ -134,7 +134,7 @@ def test_error_for_nan_of_either_sign_names_the_image(kind: str, sign: int) -> N
     values[1, [0, 2]] = np.copysign(np.nan, sign)
     values[0, 3] = np.inf  # not a NaN
     columns = np.array([-1, 0, 1, 2, 3])
-    predictions = predictions_of(table_of(values, kind), images=["a.png", "b.png", "c.png"], columns=columns)
+    predictions = predictions_of(table_of(values, kind), images=["a.png", "b.png", "c.png"], output_class_ids=columns)
     assert message(all_ranks, predictions, 4) == (
         "score is NaN\n"
         "  where:   image b.png, row 1, output 2\n"

@@ -120,13 +120,13 @@ def test_set_of_images_is_found_by_names() -> None:
     assert find_image_set_name(sets, ["y.png"]) == "other"
     assert find_image_set_name({"x": ["v/1.png"], "w": ["v/2.png"]}, ["2.png"], match="name") == "w"
     assert message(find_image_set_name, {"train": ["a.png"], "val": ["a.png"]}, ["a.png"]) == (
-        "several sets of the duplicates contain these images\n  found:   train, val"
+        "these images are in several sets of the table of duplicates\n  found:   train, val"
     )
     assert (
         code_of(find_image_set_name, {"t": ["a.png", "b.png"], "v": ["a.png", "c.png"]}, ["a.png"]) == "ambiguous-set"
     )
     assert message(find_image_set_name, {"val": ["x/1.png", "x/2.png"]}, ["1.png", "2.png"]) == (
-        "no set of the duplicates contains these images\n  allowed: names such as 1.png, 2.png\n"
-        '  found:   x/1.png, x/2.png, of 1 set: val\n  fix:     they match by name: match="name"'
+        "the table of duplicates has no set with these images\n  allowed: names such as 1.png, 2.png\n"
+        '  found:   x/1.png, x/2.png, of 1 set: val\n  fix:     the names match by name; use match="name"'
     )
     assert message(find_image_set_name, {"val": ["q.png"]}, ["1.png"]).endswith("fix:     scan these images too")

@@ -135,7 +135,9 @@ def test_predictions_are_the_first_five_classes_or_none_without_the_image() -> N
         predictions={
             "scores": Predictions.from_scores(np.array([[0.0] * 7, [3, 9, 1, 9, 2, 8, 0]]), images),
             "ids": Predictions.from_ids([[4, 1], [2, 0]], images),
-            "output without a class": Predictions.from_ids([[0, 1], [1, 2]], images, columns=np.array([5, -1, 3])),
+            "output without a class": Predictions.from_ids(
+                [[0, 1], [1, 2]], images, output_class_ids=np.array([5, -1, 3])
+            ),
             "elsewhere": Predictions.from_ids([1], ["b.png"]),
         },
     ).predictions

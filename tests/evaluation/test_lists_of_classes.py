@@ -42,8 +42,10 @@ def models(draw: Any) -> Predictions:
     outputs = len(NAMES) if columns is None else len(columns)
     scores = rng.permuted(np.tile(np.arange(float(outputs)), (len(IMAGES), 1)), axis=1)
     if kind.startswith("scores"):
-        return Predictions.from_scores(scores, IMAGES, columns=columns, classes=class_list(range(5)))
-    return Predictions.from_ids(np.argsort(-scores)[:, :3], IMAGES, columns=columns, classes=class_list(range(5)))
+        return Predictions.from_scores(scores, IMAGES, output_class_ids=columns, classes=class_list(range(5)))
+    return Predictions.from_ids(
+        np.argsort(-scores)[:, :3], IMAGES, output_class_ids=columns, classes=class_list(range(5))
+    )
 
 
 @given(model=models(), order=st.permutations(range(5)), seed=st.integers(0, 99), has_local_ids=st.booleans())
@@ -100,7 +102,7 @@ def test_predicted_class_missing_from_the_labels_raises_with_a_fix() -> None:
     [
         np.array([0, 1]),
         Predictions.from_ids([0, 1], ["a", "b"]),
-        Predictions.from_scores(np.eye(2), ["a", "b"], columns=np.array([1, 0])),
+        Predictions.from_scores(np.eye(2), ["a", "b"], output_class_ids=np.array([1, 0])),
     ],
 )
 def test_ids_raise_if_labels_have_only_class_names(ids: Any) -> None:

@@ -146,7 +146,7 @@ def test_reordered_outputs_and_outputs_without_a_class_give_the_same_evaluation(
     columns = np.array([3, 8, -1, 0, 5, 1, -1, 7, 2, 6, 4])
     table = np.full((len(world.rows), columns.size), np.inf, np.float32)
     table[:, columns >= 0] = np.array(list(world.rows.values()))[:, columns[columns >= 0]]
-    predictions = Predictions.from_scores(table, list(world.rows), columns=columns)
+    predictions = Predictions.from_scores(table, list(world.rows), output_class_ids=columns)
     result = evaluate(predictions, world.labels, top_k=(1, 5), ignore_unknown=True, **world.nouns)
     assert_counts(result, world.tally((1, 5)))
 
@@ -185,11 +185,11 @@ def test_real_labels_equal_the_published_labels(real_labels: LabelSets, real_fil
     """Some lists of the file are not sorted, and are read as sets."""
     assert dict(enumerate(np.bincount(real_labels.sizes).tolist())) == LIST_LENGTHS
     assert real_labels.images == validation_names()
-    assert (len(real_labels) - real_labels.empty_images, real_labels.indices.size) == (46_837, 57_553)
+    assert (len(real_labels) - real_labels.n_empty_images, real_labels.indices.size) == (46_837, 57_553)
     assert real_labels.classes.count == 1000
     lists = json.loads(real_file("real.json").read_text())
     assert sum(ids != sorted(ids) for ids in lists) == 3957
-    assert list(real_labels.sets().values()) == [frozenset(ids) for ids in lists]
+    assert list(real_labels.classes_by_image().values()) == [frozenset(ids) for ids in lists]
 
 
 def test_unrated_images_have_exactly_their_original_label(

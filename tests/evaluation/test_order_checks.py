@@ -143,7 +143,7 @@ def test_random_ids_raise_but_are_measured_without_original_labels(
     assert error_of(ids) == no_better_than_chance(
         f"{100 * hits / 50_000:.2f} % as given ({hits} of 50,000)", NO_ORDER_MATCHES
     )
-    valid = real_labels.sets().values()
+    valid = real_labels.classes_by_image().values()
     by_real = sum(class_id in ids_of for class_id, ids_of in zip(ids.tolist(), valid, strict=True))
     assert evaluate(ids, real_labels).real_accuracy == {1: Proportion(by_real, 46_837)}
 

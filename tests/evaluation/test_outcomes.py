@@ -93,8 +93,8 @@ def test_images_are_joined_by_path_file_name_or_stem(match: str, names: list[str
 def test_stem_of_two_images_raises() -> None:
     labels = LabelSets.from_lists(["x/a.png", "y/a.jpg"], [[0], [1]])
     assert message(compute_outcomes, predictions_of([0], ["a.gif"]), labels, match="stem") == (
-        "image stem fits several images\n  where:   the label set\n"
-        '  found:   a.gif fits x/a.png, y/a.jpg\n  fix:     join by the whole path (match="path")'
+        "image stem matches several images\n  where:   the label set\n"
+        '  found:   a.gif matches x/a.png, y/a.jpg\n  fix:     join by the whole path (match="path")'
     )
     assert message(compute_outcomes, predictions_of([0, 1], ["x/a.png", "x/a.jpg"]), LABELS, match="stem") == (
         "two images have the same stem\n  where:   the predictions\n  found:   x/a.png and x/a.jpg\n"
@@ -127,7 +127,7 @@ def test_class_id_out_of_range_raises(ids: list[int]) -> None:
 @pytest.mark.parametrize("read", [Predictions.from_ids, Predictions.from_scores])
 def test_output_with_an_unknown_class_raises(read: Any) -> None:
     values = np.zeros((3, 1), int) if read == Predictions.from_ids else np.zeros((3, 3), np.float32)
-    assert message(compute_outcomes, read(values, columns=np.array([0, 5, 1])), LABELS) == (
+    assert message(compute_outcomes, read(values, output_class_ids=np.array([0, 5, 1])), LABELS) == (
         "output has a class that is not in the benchmark\n"
         "  allowed: class ids 0 to 3, and -1 for an output without a class\n"
         "  found:   5"
@@ -143,11 +143,11 @@ def test_output_with_an_unknown_class_raises(read: Any) -> None:
             "wrong type of the classes of outputs\n  allowed: integers of shape (3,)\n  found:   float64 (3,)",
         ),
         ([2, 1, 2], "two outputs have the same class\n  found:   class 2"),
-        ([-1, -1, -1], "no output is a class\n  allowed: class ids, and -1 for an output to ignore"),
+        ([-1, -1, -1], "no output belongs to a class\n  allowed: class ids, and -1 for an output to ignore"),
     ],
 )
 def test_wrong_classes_of_outputs_raise(columns: list[Any], text: str) -> None:
-    assert message(Predictions.from_scores, np.zeros((1, 3)), columns=np.array(columns)) == text
+    assert message(Predictions.from_scores, np.zeros((1, 3)), output_class_ids=np.array(columns)) == text
 
 
 @pytest.mark.parametrize("bits", [np.zeros(3, np.int16), np.zeros((1, 3), np.uint16), np.zeros((1, 3), np.float32)])

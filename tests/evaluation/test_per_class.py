@@ -32,7 +32,7 @@ def test_hits_and_predictions_of_a_class_are_counted() -> None:
     ]
     assert counts.to_json(NAMES, max_confusions=1)[0]["instead"] == instead[:1]
     labels = LabelSets.from_lists(["a.png"], [[2]], NAMES)
-    document = count([1], labels, columns=np.array([0, -1])).to_json(NAMES)
+    document = count([1], labels, output_class_ids=np.array([0, -1])).to_json(NAMES)
     assert document[0]["instead"] == [{"class": -1, "name": None, "images": 1}]
     empty = count([0], LabelSets.from_lists(["a.png"], [[]], NAMES))
     assert (empty.to_json(NAMES), empty.confusions) == ([], ())

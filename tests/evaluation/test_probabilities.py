@@ -65,7 +65,7 @@ def test_rows_that_add_up_to_1_within_rounding_are_probabilities(
 def test_scores_are_probabilities_if_every_row_adds_up(row: list[float]) -> None:
     scores = np.array([[0.5, 0.25, 0.25]] * 2_000 + [row])
     assert score_kind(Predictions.from_scores(scores)) == "probabilities"
-    assert score_kind(Predictions.from_scores(scores, columns=np.array([0, -1, 1]))) == "probabilities"
+    assert score_kind(Predictions.from_scores(scores, output_class_ids=np.array([0, -1, 1]))) == "probabilities"
 
 
 @pytest.mark.parametrize(
@@ -116,6 +116,6 @@ def test_outputs_of_sigmoids_are_treated_as_logits() -> None:
 def test_outputs_without_a_class_count_for_probabilities_but_not_for_logits(
     row: list[float], expected: list[float]
 ) -> None:
-    predictions = Predictions.from_scores(np.array([row]), columns=np.array([-1, 5, 2]))
+    predictions = Predictions.from_scores(np.array([row]), output_class_ids=np.array([-1, 5, 2]))
     assert class_probabilities(predictions, np.array([0, 0]), np.array([2, 5])).tolist() == expected
     assert np.isnan(class_probabilities(Predictions.from_ids([1, 2]), np.array([1]), np.array([2]))).all()

@@ -49,20 +49,20 @@ def _campaign() -> bytes:
         CampaignPlan,
         GivenAnswer,
         add_person,
+        begin_next_turn,
         create_campaign,
-        next_turn,
         save_answers,
-        using_campaign,
+        use_campaign,
     )
 
     questions = Questions.from_columns(["a.png", "b.png"], np.array([0, 1]), Classes(2, names=("cat", "dog")))
     with TemporaryDirectory() as folder:
         path = Path(folder, "c.db")
         create_campaign(path, CampaignPlan(Tasks(questions, np.arange(3), np.arange(2), ["all of the image"] * 2)))
-        with using_campaign(path) as campaign:
+        with use_campaign(path) as campaign:
             rater = add_person(campaign, "bob")
-            turn = next_turn(campaign, rater, 1e9)
-            save_answers(campaign, rater, [GivenAnswer(turn.rows[0].question_id, 2, 1.5)], 1e9)
+            turn = begin_next_turn(campaign, rater, 1e9)
+            save_answers(campaign, rater, [GivenAnswer(turn.questions[0].question_id, 2, 1.5)], 1e9)
         return path.read_bytes()
 
 

@@ -146,7 +146,7 @@ def _call(name: str, path: str, force: bool) -> None:
         images, ids = ["a.png", "b.png"], {"one": [1, 2], "two": [1, 0]}
         original = reassess.LabelSets.from_lists(images, [[0], [0]])
         models = {model: reassess.Predictions.from_ids(class_ids, images) for model, class_ids in ids.items()}
-        golden = reassess.Golden(reassess.Questions.from_columns(images, np.array([1, 2])), np.ones(2, bool))
+        golden = reassess.GoldenQuestions(reassess.Questions.from_columns(images, np.array([1, 2])), np.ones(2, bool))
         choice = reassess.choose_models(reassess.propose(models, original), golden)
         save_model_choice(Path(path), choice, force=force)
     elif name == "save_replays":

@@ -276,7 +276,12 @@ def test_largest_class_id_needs_little_memory(faults: Faults, command: str) -> N
 def test_cleaning_raises_if_classes_have_no_label(faults: Faults, method: str) -> None:
     command = f"clean heads.csv --original labels.csv --method {method} -o out.txt"
     child = faults.server.run(command, write_large_ids(faults.new_folder()), memory=MEMORY)
-    assert_one_error(child, "classes have no label", "allowed: each of the 2,147,483,648 classes", "(2,147,483,645)")
+    assert_one_error(
+        child,
+        "no image is labelled with some of the classes",
+        "allowed: each of the 2,147,483,648 classes",
+        "(2,147,483,645)",
+    )
 
 
 # --- no output -------------------------------------------------------------------------------------------------------

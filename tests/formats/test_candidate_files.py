@@ -25,7 +25,7 @@ def rows_of(candidates: Candidates) -> list[tuple[Any, ...]]:
     return [
         (
             questions.images[questions.image_ids[question]],
-            questions.classes.label(int(questions.class_ids[question])),
+            questions.classes.short_name(int(questions.class_ids[question])),
             candidates.sources[source],
             int(rank),
             None if np.isnan(probability) else float(probability),
@@ -187,7 +187,7 @@ def test_labels_of_duplicates_are_candidates(tmp_path: Path) -> None:
     assert "2,exact,x,y; z\n" in path.read_text()
     questions = read_candidates(path).questions
     assert questions.images == ("a", "b")
-    names = [questions.classes.label(class_id) for class_id in questions.class_ids.tolist()]
+    names = [questions.classes.short_name(class_id) for class_id in questions.class_ids.tolist()]
     assert names == ["x", "y; z", "y; z", "x"]
 
 

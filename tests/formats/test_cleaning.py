@@ -19,9 +19,9 @@ def cleaning(classes: Classes = NAMED, images: tuple[str, ...] = ("cat/ä b.png"
     return Cleaning(
         images=images,
         class_ids=np.array([0, 1, 1], np.int32),
-        kept=np.array([True, False, True]),
+        is_kept=np.array([True, False, True]),
         label_quality=np.array([0.75, 0.25, np.nan]),
-        suggested=np.array([0, 0, -1], np.int32),
+        suggested_class_ids=np.array([0, 0, -1], np.int32),
         reasons=("the label is likely", "another class is likelier", "why, so"),
         classes=classes,
     )
@@ -42,7 +42,7 @@ def test_clean_list_is_read_as_selection(tmp_path: Path) -> None:
     path = tmp_path / "list.txt"
     path.write_bytes(b"\xef\xbb\xbfcat/2.png\r\n\r\ncat/1.png\r\n")
     selection = read_clean_list(str(path))
-    assert (selection.images, selection.others) == (("cat/2.png", "cat/1.png"), None)
+    assert (selection.images, selection.other_images) == (("cat/2.png", "cat/1.png"), None)
     assert selection.rows(["cat/1.png", "dog/1.png", "cat/2.png"]).tolist() == [0, 2]
 
 

@@ -301,7 +301,7 @@ def test_two_outputs_with_one_target_raise(refused_text: Refused, tmp_path: Path
 def test_temporary_files_of_the_same_mark_are_removed_at_once(tmp_path: Path) -> None:
     for name in (".reassess-m1-old.csv", ".reassess-m2-old.csv", ".reassess-old.csv"):
         (tmp_path / name).touch()
-    with write_atomically(mark="m1"):
+    with write_atomically(temporary_prefix="m1"):
         write(tmp_path / "a.csv", "new")
         write(tmp_path / "b.csv", "new")
         temporary = [path.name for path in tmp_path.glob(".reassess-m1-*")]

@@ -37,14 +37,14 @@ def test_empty_sets_and_unrated_images_survive_round_trip(scratch: Path, suffix:
     path = scratch / f"labels{suffix}"
     write_labels(path, labels_of(expected), force=True)
     labels = read_label_file(path)
-    assert labels.sets() == expected
+    assert labels.classes_by_image() == expected
     assert labels.images == tuple(expected)  # in the order of writing
     assert labels["unrated"] == (tuple(sorted(expected["unrated"])) if "unrated" in expected else None)
 
 
 def test_true_and_false_are_class_names(file: File) -> None:
     labels = read_label_file(file("a.csv", "image,class\na,true\nb,FALSE\n"))
-    assert [labels.classes.label(labels[image][0]) for image in ("a", "b")] == ["true", "FALSE"]
+    assert [labels.classes.short_name(labels[image][0]) for image in ("a", "b")] == ["true", "FALSE"]
 
 
 words = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), min_size=1, max_size=6)
@@ -69,10 +69,10 @@ def test_classes_named_only_in_the_file_survive_round_trip(scratch: Path, suffix
     with warnings.catch_warnings(action="ignore"):
         result = read_label_file(path)
     assert result.classes == labels.classes
-    assert result.sets() == labels.sets()
+    assert result.classes_by_image() == labels.classes_by_image()
     if labels.indices.size and labels.classes != Classes():
         texts = result.classes.wnids or result.classes.names
-        assert {name: {texts[i] for i in ids} for name, ids in result.sets().items()} == {
+        assert {name: {texts[i] for i in ids} for name, ids in result.classes_by_image().items()} == {
             name: {to_nfc(text.strip()) for text in texts} for name, texts in expected.items()
         }
 
@@ -82,7 +82,7 @@ def test_class_names_ignore_blanks_but_not_case(file: File) -> None:
     with warned(f"{path}: names that differ only in case are different classes: Cat and cat"):
         labels = read_label_file(path)
     assert labels.classes.names == ("Cat", "cat")
-    assert labels.sets() == {"a": {1}, "b": {1}, "c": {0}, "d": {1}}
+    assert labels.classes_by_image() == {"a": {1}, "b": {1}, "c": {0}, "d": {1}}
 
 
 NUMBER_LIKE = st.text("019.+-eE_ ", min_size=1, max_size=4) | st.sampled_from(
@@ -107,7 +107,10 @@ def test_number_like_class_names_survive_round_trip(
     for class_id in range(len(names)):
         labels = labels_of({"a": {class_id}, "b": set()}, classes)
         write_labels(scratch / f"labels{suffix}", labels, force=True)
-        assert read_label_file(scratch / f"labels{suffix}", classes=classes).sets() == labels.sets()
+        assert (
+            read_label_file(scratch / f"labels{suffix}", classes=classes).classes_by_image()
+            == labels.classes_by_image()
+        )
         if has_local_ids:
             result = read_label_file(scratch / f"labels{suffix}")
             assert result.classes.names == (classes.names[class_id],)
@@ -118,7 +121,7 @@ def test_classes_of_a_class_list_are_written_as_ids(tmp_path: Path, suffix: Any)
     labels = labels_of({"a": {0, 2}, "b": set()}, Classes(3, ("n01", "n02", "n03"), ("cat", "dog", "crane")))
     write_labels(tmp_path / f"labels{suffix}", labels)
     result = read_label_file(tmp_path / f"labels{suffix}")
-    assert (result.classes, result.sets()) == (Classes(), labels.sets())
+    assert (result.classes, result.classes_by_image()) == (Classes(), labels.classes_by_image())
 
 
 def test_validation_labels_with_wnids_are_written_as_list(tmp_path: Path) -> None:
@@ -155,7 +158,7 @@ def test_all_validation_images_are_written_as_list_in_validation_order(tmp_path:
 
 def test_null_is_an_unrated_image(file: File) -> None:
     labels = read_label_file(file("a.json", '{"a.png": null, "b.png": [], "c.png": [3, 1]}'))
-    assert labels.sets() == {"b.png": frozenset(), "c.png": frozenset({1, 3})}
+    assert labels.classes_by_image() == {"b.png": frozenset(), "c.png": frozenset({1, 3})}
     lists = read_label_file(file("b.json", json.dumps([None, [], [3, 1], *[[0]] * 49_997])))
     first, second, third = (lists[name] for name in validation_names()[:3])
     assert (first, second, third) == (None, (), (1, 3))
@@ -179,20 +182,20 @@ def test_null_is_an_unrated_image(file: File) -> None:
 )
 def test_equivalent_files_are_read_alike(file: File, name: str, content: str) -> None:
     expected = {"a": frozenset({285}), "b": frozenset(), "c": frozenset({0, 1})}
-    assert read_label_file(file(name, content)).sets() == expected
+    assert read_label_file(file(name, content)).classes_by_image() == expected
 
 
 @pytest.mark.parametrize("dtype", [pl.Int8, pl.UInt64, pl.Float32, pl.Float64])
 def test_ids_of_every_dtype_are_read(tmp_path: Path, dtype: Any) -> None:
     table = {"image": ["a", "b"], "class": pl.Series([7, None], dtype=dtype)}
     pl.DataFrame(table).write_parquet(tmp_path / "a.parquet")
-    assert read_label_file(tmp_path / "a.parquet").sets() == {"a": frozenset({7}), "b": frozenset()}
+    assert read_label_file(tmp_path / "a.parquet").classes_by_image() == {"a": frozenset({7}), "b": frozenset()}
 
 
 def test_wnids_are_numbered_in_sorted_order(file: File) -> None:
     labels = read_label_file(file("a.json", '{"a": ["n02123045", "n01440764"], "b": ["n01443537", "n01440764"]}'))
     assert labels.classes == Classes(3, wnids=("n01440764", "n01443537", "n02123045"), has_local_ids=True)
-    assert labels.sets() == {"a": frozenset({0, 2}), "b": frozenset({0, 1})}
+    assert labels.classes_by_image() == {"a": frozenset({0, 2}), "b": frozenset({0, 1})}
 
 
 # --- errors ---------------------------------------------------------------------------------------------------------
@@ -247,7 +250,7 @@ def test_file_without_label_sets_raises(refused: Refused, file: File, name: str,
 )
 def test_numbers_are_ids_in_any_notation(file: File, name: str, content: str, classes: Classes | None) -> None:
     labels = read_label_file(file(name, content), classes=classes)
-    assert labels.sets() == {"a": frozenset({1}), "b": frozenset(), "c": frozenset({1, 3})}
+    assert labels.classes_by_image() == {"a": frozenset({1}), "b": frozenset(), "c": frozenset({1, 3})}
 
 
 def test_ids_for_classes_known_only_by_name_raise(refused: Refused, file: File) -> None:
@@ -260,8 +263,11 @@ def test_ids_for_classes_known_only_by_name_raise(refused: Refused, file: File) 
 def test_names_are_looked_up_in_class_list(refused: Refused, file: File) -> None:
     classes = Classes(3, names=("dog", "bird", "cat"), synonyms=(("hound",), (), ()))
     labels = read_label_file(file("a.csv", "image,class\na,cat\na,Hound\nb,\n"), classes=classes)
-    assert (labels.sets(), labels.classes) == ({"a": frozenset({0, 2}), "b": frozenset()}, classes)
-    assert read_label_file(file("i.json", '{"a": [2, 0], "b": []}'), classes=classes).sets() == labels.sets()
+    assert (labels.classes_by_image(), labels.classes) == ({"a": frozenset({0, 2}), "b": frozenset()}, classes)
+    assert (
+        read_label_file(file("i.json", '{"a": [2, 0], "b": []}'), classes=classes).classes_by_image()
+        == labels.classes_by_image()
+    )
     assert refused(read_label_file, file("c.csv", "image,class\na,cow\n"), classes=classes) == "unknown-class at c.csv"
 
 
@@ -297,7 +303,7 @@ def test_text_of_ids_is_in_validation_order(file: File, end: str) -> None:
     ],
 )
 def test_original_labels_with_names_are_read_from_every_format(file: File, name: str, content: str) -> None:
-    assert read_original_file(file(name, content)).sets() == {"a": frozenset({285}), "b": frozenset({0})}
+    assert read_original_file(file(name, content)).classes_by_image() == {"a": frozenset({285}), "b": frozenset({0})}
 
 
 @pytest.mark.parametrize(
@@ -330,6 +336,6 @@ def test_votes_scores_and_counts_are_not_read_as_labels(refused: Refused, file: 
     code = "wrong-row at c.csv, line 2" if "answer" in content else "not-labels at c.csv"
     assert refused(read_label_file, path) == code
     if "class,cat" in content:
-        assert read_original_file(path).sets() == {"a": frozenset({0})}
+        assert read_original_file(path).classes_by_image() == {"a": frozenset({0})}
     else:
         assert refused(read_original_file, path).startswith("not-labels" if "class" in content else "missing-column")

@@ -48,7 +48,7 @@ LISTS = "image\tvalid\tunclear\twrong\tproblematic\na.png\t7,3\t4\t0\t0\nb.png\t
 )
 def test_every_format_is_read_alike(file: File, name: str, content: Any) -> None:
     labels = read_label_file(file(name, content))
-    assert {kind: dict(getattr(labels, kind).sets()) for kind in SETS} == SETS
+    assert {kind: dict(getattr(labels, kind).classes_by_image()) for kind in SETS} == SETS
     assert dict(zip(labels.valid.images, labels.problematic.tolist(), strict=True)) == {
         "a.png": False,
         "b.png": True,
@@ -59,7 +59,7 @@ def test_every_format_is_read_alike(file: File, name: str, content: Any) -> None
 @pytest.mark.parametrize("content", ["image,class,wrong\na,1,2\n", '{"a": [1], "b": []}', "{}", "image,class\na,1\n"])
 def test_label_sets_are_not_read_as_reviews(file: File, content: str) -> None:
     path = file(f"a.{'json' if content[0] == '{' else 'csv'}", content)
-    assert not isinstance(read_label_file(path, original=lambda: labels_of({})), MultiLabels)
+    assert not isinstance(read_label_file(path, read_original=lambda: labels_of({})), MultiLabels)
 
 
 REVIEWS = st.dictionaries(
@@ -121,8 +121,8 @@ def test_cell_may_be_empty_or_end_in_a_comma(tmp_path: Path) -> None:
         {"image": ["a", "b"], "valid": ["3, 1,", ""], "wrong": [" ", "4, "], "problematic": ["", ""]}
     ).write_parquet(path)
     labels = read_label_file(path)
-    assert labels.valid.sets() == {"a": {1, 3}, "b": set()}
-    assert labels.wrong.sets() == {"a": set(), "b": {4}}
+    assert labels.valid.classes_by_image() == {"a": {1, 3}, "b": set()}
+    assert labels.wrong.classes_by_image() == {"a": set(), "b": {4}}
 
 
 def test_answers_ignore_case_and_blanks(file: File) -> None:

@@ -90,16 +90,19 @@ def test_one_output_per_class_is_read_in_sorted_order(file: File, tmp_path: Path
     scores = np.array([[0.1, 0.2, 0.7]], np.float32)
     np.save(tmp_path / "p.npy", scores)
     predictions = read_predictions(tmp_path / "p.npy", NAMED)
-    assert (predictions.top_classes(1)[0].tolist(), predictions.detected) == ([[2]], f"npy 1x3, float32 scores{SORTED}")
+    assert (predictions.top_classes(1)[0].tolist(), predictions.detected_format) == (
+        [[2]],
+        f"npy 1x3, float32 scores{SORTED}",
+    )
     for headings in ("0,1,2", "prob_0,prob_1,prob_2"):
         predictions = read_predictions(file("p.csv", f"image,{headings}\na,.1,.2,.7\n"), NAMED)
         assert predictions.top_classes(1)[0].tolist() == [[2]]
-        assert predictions.detected == (
+        assert predictions.detected_format == (
             f"csv, image names from 'image', scores from a column per class, 3 classes{SORTED}"
         )
     pl.DataFrame({"image": ["a"], "prob": [[0.1, 0.2, 0.7]]}).write_parquet(tmp_path / "p.parquet")
     predictions = read_predictions(tmp_path / "p.parquet", NAMED)
-    assert predictions.detected.endswith(f"scores of 3 outputs from 'prob'{SORTED}")
+    assert predictions.detected_format.endswith(f"scores of 3 outputs from 'prob'{SORTED}")
 
 
 @pytest.mark.parametrize("outputs", [2, 4])
@@ -114,7 +117,7 @@ def test_wrong_number_of_outputs_raises(refused: Refused, file: File, tmp_path: 
 def test_score_columns_with_names_may_have_any_order(file: File) -> None:
     predictions = read_predictions(file("p.csv", "image,mug,saucer,bowl\na,.1,.3,.3\n"), NAMED)
     assert predictions.top_classes(2)[0].tolist() == [[0, 2]]
-    assert predictions.detected == (
+    assert predictions.detected_format == (
         "csv, image names from 'image', scores from a column per class, 2 classes; "
         "1 column ignored (unknown class): saucer"
     )
@@ -124,6 +127,6 @@ def test_ignored_column_with_highest_score_warns(file: File) -> None:
     path = file("p.csv", ",image,mug,saucer,bowl,jar,split\n5,a,.1,.9,.3,.0,val\n6,b,.1,.2,.3,.0,val\n")
     text = "a column that is not a class has the highest score in 1 of 2 rows"
     for unknown_class in ("wrong", "drop"):
-        with warned(f"{path}: {text}, and is ignored: saucer"):
+        with warned(f"{path}: {text}; such columns are ignored: saucer"):
             predictions = read_predictions(path, NAMED, unknown_class=unknown_class)
         assert predictions.top_classes(2)[0].tolist() == [[0, 2], [0, 2]]

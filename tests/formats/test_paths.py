@@ -23,9 +23,9 @@ FOLDS = Folds(("a.png", "b.png"), np.array([0, 1]))
 CLEANING = Cleaning(
     images=("a.png", "b.png"),
     class_ids=np.array([0, 1], np.int32),
-    kept=np.array([True, False]),
+    is_kept=np.array([True, False]),
     label_quality=np.array([0.75, 0.25]),
-    suggested=np.array([0, 0], np.int32),
+    suggested_class_ids=np.array([0, 0], np.int32),
     reasons=("the label is likely", "another class is likelier"),
     classes=CLASSES,
 )

@@ -48,13 +48,13 @@ def test_integers_are_ids_best_first(
     tmp_path: Path, ids: list[int] | list[list[int]], detected: str, dtype: str
 ) -> None:
     predictions = read_predictions(save(tmp_path / "p.npy", np.array(ids, dtype)), CLASSES)
-    assert predictions.detected == detected
+    assert predictions.detected_format == detected
     assert predictions.class_ids.tolist() == np.reshape(ids, (2, -1)).tolist()
 
 
 def test_more_than_twenty_ids_per_row_raise(refused_text: Refused, tmp_path: Path) -> None:
     ids = np.arange(42).reshape(2, 21)
-    assert read_predictions(save(tmp_path / "p.npy", ids[:, :20])).detected == "npy 2x20, top-20 ids"
+    assert read_predictions(save(tmp_path / "p.npy", ids[:, :20])).detected_format == "npy 2x20, top-20 ids"
     assert refused_text(read_predictions, save(tmp_path / "p.npy", ids)) == (
         "too many ids per row\n  where:   DIR/p.npy\n  allowed: 1 to 20 ids per row, best first\n"
         "  found:   shape (2, 21)\n  fix:     if these are scores, save them as floats"
@@ -67,7 +67,7 @@ def test_more_than_twenty_ids_per_row_raise(refused_text: Refused, tmp_path: Pat
 )
 def test_floats_are_scores_and_stay_on_disk(tmp_path: Path, dtype: str, name: str, order: str) -> None:
     predictions = read_predictions(save(tmp_path / "p.npy", SCORES.astype(dtype, order=order)), CLASSES)
-    assert predictions.detected == f"npy 2x3, {name} scores"
+    assert predictions.detected_format == f"npy 2x3, {name} scores"
     assert predictions.dtype == name
     assert isinstance(predictions.scores, np.memmap) or dtype == ">f4"  # mapped, not copied
     assert predictions.scores.tolist() == SCORES.astype(dtype).tolist()
@@ -75,9 +75,12 @@ def test_floats_are_scores_and_stay_on_disk(tmp_path: Path, dtype: str, name: st
 
 
 def test_names_do_not_copy_the_scores(tmp_path: Path) -> None:
-    predictions = read_predictions(save(tmp_path / "p.npy", SCORES), CLASSES, names=IMAGES)
+    predictions = read_predictions(save(tmp_path / "p.npy", SCORES), CLASSES, image_names=IMAGES)
     assert isinstance(predictions.scores, np.memmap)
-    assert (predictions.images, predictions.detected) == (IMAGES, "npy 2x3, float32 scores, image names from a file")
+    assert (predictions.images, predictions.detected_format) == (
+        IMAGES,
+        "npy 2x3, float32 scores, image names from a file",
+    )
 
 
 @pytest.mark.parametrize(
@@ -135,13 +138,13 @@ def test_missing_or_empty_file_raises(refused: Refused, file: File, tmp_path: Pa
 def test_archive_may_have_image_names(tmp_path: Path, key: str, names: npt.NDArray[Any]) -> None:
     predictions = read_predictions(save_npz(tmp_path / "p.npz", logits=SCORES, **{key: names}), CLASSES)
     assert predictions.images == IMAGES
-    assert predictions.detected == "npz array 'logits' 2x3, float32 scores"
+    assert predictions.detected_format == "npz array 'logits' 2x3, float32 scores"
     assert top1(predictions) == [1, 0]
 
 
 def test_archive_may_have_ids_and_numbers_as_image_names(tmp_path: Path) -> None:
     predictions = read_predictions(save_npz(tmp_path / "p.npz", top5=np.array([[1, 2]])), CLASSES)
-    assert (predictions.images, predictions.detected) == (None, "npz array 'top5' 1x2, top-2 ids")
+    assert (predictions.images, predictions.detected_format) == (None, "npz array 'top5' 1x2, top-2 ids")
     assert read_predictions(save_npz(tmp_path / "q.npz", ids=[1, 2], names=[7, 12])).images == ("7", "12")
 
 
@@ -218,8 +221,8 @@ def test_list_of_outputs_sets_the_class_of_each_output(
     tmp_path: Path, outputs: list[str], columns: list[int], ignored: str
 ) -> None:
     predictions = read_predictions(save(tmp_path / "p.npy", SCORES), CLASSES, outputs=outputs)
-    assert predictions.columns.tolist() == columns
-    assert predictions.detected == f"npy 2x3, float32 scores{ignored}"
+    assert predictions.output_class_ids.tolist() == columns
+    assert predictions.detected_format == f"npy 2x3, float32 scores{ignored}"
     assert isinstance(predictions.scores, np.memmap)
     with warnings.catch_warnings(action="ignore"):  # about predictions that are not classes
         ids = read_predictions(save(tmp_path / "q.npy", np.array([0, 2])), CLASSES, outputs=outputs)
@@ -266,7 +269,7 @@ def safetensors(torch: ModuleType, needs: Needs) -> Any:
 def test_tensor_of_scores_is_read(torch: ModuleType, tmp_path: Path, suffix: str, dtype: str) -> None:
     torch.save(torch.tensor(SCORES, requires_grad=True).to(getattr(torch, dtype)), tmp_path / f"p.{suffix}")
     predictions = read_predictions(tmp_path / f"p.{suffix}", CLASSES)
-    assert (predictions.detected, predictions.dtype, top1(predictions)) == (
+    assert (predictions.detected_format, predictions.dtype, top1(predictions)) == (
         f"{suffix} 2x3, {dtype} scores",
         dtype,
         [1, 0],
@@ -280,7 +283,7 @@ def test_dict_of_tensor_and_names_is_read(torch: ModuleType, tmp_path: Path, key
     assert (predictions.images, top1(predictions)) == (IMAGES, [1, 0])
     torch.save({"ids": torch.tensor([[1, 0], [2, 1]]), key: torch.tensor([7, 12])}, tmp_path / "q.pt")
     predictions = read_predictions(tmp_path / "q.pt", CLASSES)
-    assert (predictions.images, predictions.detected) == (("7", "12"), "pt 2x2, top-2 ids")
+    assert (predictions.images, predictions.detected_format) == (("7", "12"), "pt 2x2, top-2 ids")
     assert predictions.class_ids.tolist() == [[1, 0], [2, 1]]
 
 
@@ -289,7 +292,7 @@ def test_safetensors_of_scores_are_read(safetensors: ModuleType, torch: ModuleTy
     tensor = torch.tensor(SCORES).to(getattr(torch, dtype))
     safetensors.save_file({"logits": tensor}, tmp_path / "p.safetensors")
     predictions = read_predictions(tmp_path / "p.safetensors", CLASSES)
-    assert (predictions.detected, top1(predictions)) == (f"safetensors 2x3, {dtype} scores", [1, 0])
+    assert (predictions.detected_format, top1(predictions)) == (f"safetensors 2x3, {dtype} scores", [1, 0])
 
 
 def test_tensor_without_values_raises(
@@ -397,7 +400,7 @@ floats = arrays.arrays(
 def test_npy_scores_and_names_survive_round_trip(scratch: Path, names: list[Any], scores: Any) -> None:
     path = scratch / "p.npy"
     write_predictions(path, Predictions.from_scores(scores, names), force=True)
-    predictions = read_predictions(path, names=read_lines(path.with_suffix(".txt")))
+    predictions = read_predictions(path, image_names=read_lines(path.with_suffix(".txt")))
     assert predictions.images == tuple(names)
     assert np.array_equal(predictions.scores, scores)
 
@@ -410,7 +413,7 @@ def test_best_classes_survive_round_trip_in_a_table(scratch: Path, suffix: str, 
     result = read_predictions(path, Classes(7))
     depth = min(5, scores.shape[1])
     columns = "'prediction_1'" if depth == 1 else f"'prediction_1' to 'prediction_{depth}'"
-    assert result.detected == f"{suffix[1:]}, image names from 'image', top-{depth} ids from {columns}"
+    assert result.detected_format == f"{suffix[1:]}, image names from 'image', top-{depth} ids from {columns}"
     assert result.images == tuple(names)
     assert np.array_equal(result.class_ids, predictions.top_classes(depth)[0])
 
@@ -471,7 +474,7 @@ def test_bfloat16_is_written_as_float32(tmp_path: Path) -> None:
 
 
 def test_npy_cannot_store_a_list_of_outputs(refused_text: Refused, tmp_path: Path) -> None:
-    mapped = Predictions.from_scores(SCORES, IMAGES, columns=np.array([2, -1, 0]))
+    mapped = Predictions.from_scores(SCORES, IMAGES, output_class_ids=np.array([2, -1, 0]))
     assert refused_text(write_predictions, tmp_path / "p.npy", mapped) == (
         "npy files cannot say which output is which class\n  where:   DIR/p.npy\n"
         "  fix:     write a table, such as .parquet"
@@ -498,7 +501,7 @@ def test_existing_npy_or_names_need_force(refused: Refused, file: File, tmp_path
     assert refused(write_predictions, tmp_path / "p.npy", predictions) == f"output-exists at {existing}"
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {existing: "old"}
     write_predictions(tmp_path / "p.npy", predictions, force=True)
-    assert len(read_predictions(tmp_path / "p.npy", names=read_lines(tmp_path / "p.txt"))) == 2
+    assert len(read_predictions(tmp_path / "p.npy", image_names=read_lines(tmp_path / "p.txt"))) == 2
 
 
 def test_failed_write_keeps_both_old_files(
@@ -530,5 +533,5 @@ def test_text_file_next_to_npy_has_its_image_names(
     (tmp_path / "a.txt").write_text("\n".join(lines) + "\n")
     options: Any = {"classes": Classes(2, names=("cat", "dog")), "outputs": ["dog", "cat"]}
     predictions = read_predictions(tmp_path / "a.npy", **options)
-    assert (predictions.images, predictions.detected) == (images, f"npy 2x2, float32 scores{detected}")
-    assert read_predictions(tmp_path / "a.npy", names=["x", "y"], **options).images == ("x", "y")
+    assert (predictions.images, predictions.detected_format) == (images, f"npy 2x2, float32 scores{detected}")
+    assert read_predictions(tmp_path / "a.npy", image_names=["x", "y"], **options).images == ("x", "y")

@@ -196,14 +196,14 @@ def test_whole_numbers_are_read_from_any_type(tmp_path: Path, values: Any, dtype
         ([1, 2**64 - 1], pl.UInt64, "18446744073709551615"),
     ],
 )
-@pytest.mark.parametrize("per_row", [1, 2])
+@pytest.mark.parametrize("entries_per_row", [1, 2])
 def test_invalid_whole_number_error_names_the_row(
-    refused_text: Refused, two_rows: Path, values: Any, dtype: Any, value: str, per_row: int
+    refused_text: Refused, two_rows: Path, values: Any, dtype: Any, value: str, entries_per_row: int
 ) -> None:
     series = pl.Series("class", values, dtype=dtype)
-    row = 0 if dtype == pl.Boolean else 1 // per_row
+    row = 0 if dtype == pl.Boolean else 1 // entries_per_row
     text = "number is too large" if dtype == pl.UInt64 else "not a whole number"
-    assert refused_text(to_integers, two_rows, series, per_row=per_row) == (
+    assert refused_text(to_integers, two_rows, series, entries_per_row=entries_per_row) == (
         f"{text}\n  where:   DIR/t.jsonl, line {row + 1}, column class\n  found:   {value}"
     )
 

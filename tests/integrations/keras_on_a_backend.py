@@ -160,7 +160,7 @@ def test_weights_apply_to_hits_and_images() -> None:
     assert float(metric.result()) == pytest.approx(hits / total)
     assert float(metric.n_empty) == sum(not row for row, weight in zip(sets, weights, strict=True) if weight)
     assert message(metric.counts) == (
-        "weighted images have no count\n"
+        "hits of images with fractional weights cannot be counted\n"
         "  allowed: weights that are whole numbers\n"
         f"  found:   {hits} of {total}\n"
         "  fix:     use result(), the weighted accuracy"

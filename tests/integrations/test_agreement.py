@@ -154,7 +154,7 @@ def test_hits_equal_evaluate(integration: str, kind: str, stream: Stream, needs:
 def test_hits_depend_on_the_tie_break(stream: Stream) -> None:
     expected = evaluate(Predictions.from_scores(stream.scores, stream.names), stream.labels).real_accuracy
     flipped = np.ascontiguousarray(stream.scores[:, ::-1])
-    predictions = Predictions.from_scores(flipped, stream.names, columns=np.arange(CLASSES)[::-1].copy())
+    predictions = Predictions.from_scores(flipped, stream.names, output_class_ids=np.arange(CLASSES)[::-1].copy())
     assert evaluate(predictions, stream.labels).real_accuracy == expected  # the order of outputs does not matter
     predictions = Predictions.from_ids(CLASSES - 1 - np.argmax(flipped, axis=1), stream.names)  # the highest id first
     assert evaluate(predictions, stream.labels, top_k=[1]).real_accuracy[1].hits != expected[1].hits

@@ -109,7 +109,7 @@ def test_list_without_images_of_the_dataset_raises(tv: ModuleType, training: Any
 def test_two_images_with_a_listed_name_raise_unless_paths_are_compared(tv: ModuleType) -> None:
     dataset = dataset_of(["a/1.JPEG", "b/1.png", "b/2.JPEG"])
     assert message(tv.CleanTrainingImages, dataset, ["1.JPEG"]) == (
-        "two images have a name that is in the list\n  found:   a/1.JPEG and b/1.png\n"
+        "two images match the same name in the list\n  found:   a/1.JPEG and b/1.png\n"
         '  fix:     join by the whole path (match="path")'
     )
     assert names(tv.CleanTrainingImages(dataset, ["2.JPEG"]).samples) == ["2.JPEG"]

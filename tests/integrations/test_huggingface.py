@@ -150,7 +150,7 @@ def test_unrated_images_raise_or_are_none(add: Add, datasets: ModuleType, by_nam
         "4 of 12 images are not in the label sets\n"
         "  allowed: ILSVRC2012_val_00000001.JPEG and 7 more\n"
         "  found:   a.jpg, b.jpg, c.jpg and 1 more\n"
-        "  fix:     correct the names, or mark such images: ignore_unknown=True"
+        "  fix:     correct the names, or leave such images without labels: ignore_unknown=True"
     )
 
 

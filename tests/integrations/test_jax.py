@@ -195,7 +195,7 @@ def test_error_about_scores_is_complete_also_in_jit(integration: ModuleType) -> 
         "scores would be rounded, which creates ties\n"
         "  allowed: float32\n"
         "  found:   float64\n"
-        "  fix:     use float32, or let the framework use float64; in JAX, set jax_enable_x64"
+        "  fix:     convert the scores to float32 yourself, or enable float64 in the framework (in JAX: jax_enable_x64)"
     )
 
 

@@ -131,7 +131,7 @@ def test_dataset_works_in_parallel_map_and_compiled_function(tf: ModuleType, mod
 def test_unknown_images_stop_iteration_with_names(tf: ModuleType, module: ModuleType) -> None:
     images = tf.data.Dataset.from_tensor_slices({"file_name": [*NAMES, "a.png", "b.png", "c.png", "d/e.png"]})
     allowed = "allowed: names such as ILSVRC2012_val_00000001.JPEG, ILSVRC2012_val_00000002.JPEG and 4 more"
-    fix = "fix: correct the names, or mark such images: ignore_unknown=True"
+    fix = "fix: correct the names, or leave such images without labels: ignore_unknown=True"
     assert error_in_iteration(tf, module.with_real_labels(images, LABELS)) == (
         f"1 of 1 images are not in the label set; {allowed}; found: a.png; {fix}"
     )

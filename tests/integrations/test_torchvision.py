@@ -294,7 +294,7 @@ def write_photographs(folder: Path, real_labels: LabelSets) -> None:
     from PIL import Image
 
     data = Path(import_module("skimage").__file__).parent / "data"
-    sets = real_labels.sets()
+    sets = real_labels.classes_by_image()
     for file, class_id in PHOTOGRAPHS.items():
         validation_name = next(image for image, ids in sets.items() if ids == {class_id})
         Image.open(data / file).convert("RGB").save(folder / validation_name, quality=95)
@@ -359,7 +359,8 @@ MESSAGES: list[tuple[dict[str, Any], str]] = [
         "  where:   {root}/ILSVRC2012_img_val.tar\n"
         f"  allowed: names such as {validation_name(1)}\n"
         f"  found:   {validation_name(2)}, {validation_name(3)}, {validation_name(4)} and 6 more\n"
-        "  fix:     move these images, or use labels that contain them; training images have no reassessed labels",
+        "  fix:     remove these images from the folder, or use labels that contain them; training images have no "
+        "reassessed labels",
     ),
     (
         {"labels": LabelSets.from_lists(["a.png"], [[0]], Classes(2))},

@@ -164,9 +164,9 @@ def library(request: pytest.FixtureRequest) -> Library:
 
 
 def test_held_out_and_training_images_are_selected(library: Library) -> None:
-    held_out = library.select(library.images, FOLDS.held_out(0))
+    held_out = library.select(library.images, FOLDS.held_out_selection(0))
     assert list(library.rows(held_out)) == [(2, 0), (4, 1), (6, 2)]
-    assert library.selected(FOLDS.training(0)) == [1, 3, 5]
+    assert library.selected(FOLDS.training_selection(0)) == [1, 3, 5]
     for match, name in (("name", "5.png"), ("stem", "5")):
         assert library.selected(ImageSelection((name,)), match=match) == [5]
 
@@ -174,7 +174,7 @@ def test_held_out_and_training_images_are_selected(library: Library) -> None:
 def test_images_are_relabelled_by_name(library: Library) -> None:
     changed = library.relabel(library.images, {"2.png": 1, "4.png": 0}, match="name")
     assert list(library.rows(changed)) == [(1, 0), (2, 1), (3, 0), (4, 0), (5, 1), (6, 2)]
-    part = library.select(changed, FOLDS.held_out(0))
+    part = library.select(changed, FOLDS.held_out_selection(0))
     assert list(library.rows(part)) == [(2, 1), (4, 0), (6, 2)]
 
 
@@ -183,18 +183,18 @@ def test_images_have_targets_of_their_name(library: Library, both_targets: tuple
         rows = list(library.rows(library.with_targets(library.images, targets)))
         assert [number for number, _ in rows] == [1, 2, 4, 5, 6]
         for number, target in rows:
-            assert target == targets.of([NAMES[number - 1]])[0].tolist()
+            assert target == targets.targets_of([NAMES[number - 1]])[0].tolist()
 
 
 @pytest.mark.parametrize("library", [*TORCH, *HUGGING_FACE], indirect=True)
 def test_unknown_images_raise_or_are_skipped(library: Library) -> None:
-    assert message(lambda: library.selected(FEW.training(0))) == (
+    assert message(lambda: library.selected(FEW.training_selection(0))) == (
         "2 of 6 images are not in the training part of fold 0\n"
         "  allowed: names such as cat/2.png, dog/4.png and 2 more\n  found:   dog/5.png, eel/6.png\n"
         "  fix:     correct the names; or skip such images: ignore_unknown=True"
     )
     with warnings.catch_warnings(record=True, action="always") as warned:
-        assert library.selected(FEW.training(0), ignore_unknown=True) == [2, 4]
+        assert library.selected(FEW.training_selection(0), ignore_unknown=True) == [2, 4]
     is_streamed = type(library.images).__name__ == "IterableDataset"
     texts = [str(warning.message) for warning in warned if issubclass(warning.category, ReassessWarning)]
     assert texts == ([] if is_streamed else [UNKNOWN])
@@ -204,12 +204,12 @@ def test_unknown_image_in_tensorflow_stops_iteration_or_is_skipped(tensorflow: L
     import tensorflow as tf
 
     with pytest.raises(tf.errors.InvalidArgumentError) as error:
-        tensorflow.selected(FEW.training(0))
+        tensorflow.selected(FEW.training_selection(0))
     assert (
         "1 of 1 images are not known to the training part of fold 0; allowed: names such as cat/2.png, dog/4.png and "
-        "2 more; found: dog/5.png; fix: correct the names, or mark such images: ignore_unknown=True"
+        "2 more; found: dog/5.png; fix: correct the names, or leave such images without labels: ignore_unknown=True"
     ) in str(error.value)
-    assert tensorflow.selected(FEW.training(0), ignore_unknown=True) == [2, 4]
+    assert tensorflow.selected(FEW.training_selection(0), ignore_unknown=True) == [2, 4]
 
 
 # --- torchvision and timm --------------------------------------------------------------------------------------------
@@ -227,7 +227,9 @@ def test_clean_list_is_a_selection(torchvision: Library, torch_training: ModuleT
 
 @pytest.mark.parametrize("library", TORCH, indirect=True)
 def test_transform_of_a_subset_does_not_change_others(library: Library) -> None:
-    held_out, training = (library.select(library.images, part) for part in (FOLDS.held_out(0), FOLDS.training(0)))
+    held_out, training = (
+        library.select(library.images, part) for part in (FOLDS.held_out_selection(0), FOLDS.training_selection(0))
+    )
     training.transform = red  # as timm's create_loader sets it
     assert [value for value, _ in training] == [10, 30, 50]
     assert [red(image) for image, _ in held_out] == [20, 40, 60]
@@ -245,7 +247,7 @@ def test_loader_returns_images_with_their_targets(
     dataset.transform = red
     start = "spawn" if workers else None  # a process cannot fork after JAX was loaded
     ((reds, targets),) = DataLoader(dataset, batch_size=5, num_workers=workers, multiprocessing_context=start)
-    expected = [both_targets[0].of([NAMES[value // 10 - 1]])[0].tolist() for value in reds.tolist()]
+    expected = [both_targets[0].targets_of([NAMES[value // 10 - 1]])[0].tolist() for value in reds.tolist()]
     assert (reds.tolist(), targets.tolist()) == ([10, 20, 40, 50, 60], expected)
 
 
@@ -294,14 +296,14 @@ def test_batches_in_tensorflow_can_be_relabelled_but_not_selected(
     images = tensorflow.images
     changed = tensorflow.relabel(images.batch(4), {"cat/2.png": 1})
     assert np.concatenate([element["label"] for element in changed]).tolist() == [0, 1, 0, 1, 1, 2]
-    assert message(tensorflow.select, images.batch(2), FOLDS.training(0)) == (
+    assert message(tensorflow.select, images.batch(2), FOLDS.training_selection(0)) == (
         "elements of the dataset are batches\n  allowed: one image per element\n"
         "  fix:     select images before batch(...), or call unbatch() first"
     )
     assert code_of(tensorflow.with_targets, images, both_targets[0], image_feature="picture") == "missing-column"
     assert code_of(tensorflow.relabel, images, {"cat/1.png": 0}, label_feature="class") == "missing-column"
     assert code_of(tensorflow.relabel, images, {"cat/1.png": -1}) == "out-of-range"
-    assert code_of(tensorflow.select, [1], FOLDS.training(0)) == "wrong-type"
+    assert code_of(tensorflow.select, [1], FOLDS.training_selection(0)) == "wrong-type"
 
 
 # --- Hugging Face ----------------------------------------------------------------------------------------------------
@@ -310,7 +312,7 @@ def test_batches_in_tensorflow_can_be_relabelled_but_not_selected(
 @pytest.mark.parametrize("library", HUGGING_FACE, indirect=True)
 def test_hugging_face_columns_are_unchanged(library: Library, both_targets: tuple[TrainingTargets, ...]) -> None:
     changed = library.relabel(library.images, {"cat/2.png": "dog"})
-    for part in (changed, library.select(library.images, FOLDS.held_out(0))):
+    for part in (changed, library.select(library.images, FOLDS.held_out_selection(0))):
         assert (type(part), list(part.features.items())) == (
             type(library.images),
             list(library.images.features.items()),

@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from reassess.numeric.proportions import (
-    SMALLEST_P_VALUE,
+    MIN_P_VALUE,
     adjust_p_values,
     chance_p_value,
     mcnemar_p_value,
@@ -113,13 +113,13 @@ def test_chance_p_value_equals_exact_fractions(images: dict[int, int], data: st.
     hits = data.draw(st.integers(0, len(sizes)))
     expected = float(exact(hits, sizes))
     p_value = chance_p_value(hits, images)
-    assert p_value == pytest.approx(max(expected, SMALLEST_P_VALUE), rel=1e-12)
+    assert p_value == pytest.approx(max(expected, MIN_P_VALUE), rel=1e-12)
     assert p_value == pytest.approx(chance_p_value(hits, dict(reversed(images.items()))), rel=1e-12)
 
 
 def test_chance_p_value_with_two_classes_is_sign_test() -> None:
     for hits in (0, 2_000, 2_700, 2_900, 3_300, 4_000):
-        expected = max(mcnemar_p_value(hits, 5_400 - hits), SMALLEST_P_VALUE)
+        expected = max(mcnemar_p_value(hits, 5_400 - hits), MIN_P_VALUE)
         assert chance_p_value(hits, {2: 5_400}) == pytest.approx(expected, rel=1e-9)
 
 
@@ -127,4 +127,4 @@ def test_small_chance_p_value_is_accurate_and_not_0() -> None:
     assert chance_p_value(300, {2: 300}) == pytest.approx(2 / 2**300, rel=1e-12)
     tail = Fraction(sum(comb(900, k) for k in range(101)), 2**900)
     assert chance_p_value(100, {2: 900}) == pytest.approx(float(2 * tail), rel=1e-11)
-    assert (chance_p_value(5_400, {2: 5_400, 3: 1}), chance_p_value(0, {})) == (SMALLEST_P_VALUE, 1)
+    assert (chance_p_value(5_400, {2: 5_400, 3: 1}), chance_p_value(0, {})) == (MIN_P_VALUE, 1)

@@ -7,8 +7,8 @@ import pytest
 from tests.helpers import python
 
 LOOP = (
-    "import sys\nfrom pathlib import Path\nsys.path.insert(0, '.')\nfrom reassess.numeric.jit import compiled\n"
-    "from loop import double\nfunction = compiled(double)\nprint(function(21))\n"
+    "import sys\nfrom pathlib import Path\nsys.path.insert(0, '.')\nfrom reassess.numeric.jit import compile_cached\n"
+    "from loop import double\nfunction = compile_cached(double)\nprint(function(21))\n"
 )
 
 

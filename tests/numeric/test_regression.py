@@ -78,7 +78,7 @@ def test_difference_of_slopes_equals_interaction_in_statsmodels(needs: Needs) ->
 
     x, y, groups = noisy(2, rows=90, models=90)
     low = x < 80
-    first, second = fit_or_fail(x, y, groups, inside=low), fit_or_fail(x, y, groups, inside=~low)
+    first, second = fit_or_fail(x, y, groups, is_used=low), fit_or_fail(x, y, groups, is_used=~low)
     design = np.column_stack([low, ~low, np.where(low, x - 75, 0), np.where(low, 0, x - 85)]).astype(float)
     joint = api.OLS(y, design).fit(cov_type="HC3", use_t=True)
     test = joint.t_test(np.array([0, 0, -1, 1]))
@@ -98,7 +98,7 @@ def slopes_without_groups(
 def test_standard_errors_equal_jackknife_for_large_groups_and_overlapping_ranges() -> None:
     x, y, groups = noisy(3, rows=80, models=45)
     ranges = [x < 82, x >= 76]
-    first, second = (fit_or_fail(x, y, groups, inside=inside) for inside in ranges)
+    first, second = (fit_or_fail(x, y, groups, is_used=inside) for inside in ranges)
     slopes = np.array([np.polyfit(x[r], y[r], 1)[0] for r in ranges])
     shifts = slopes - slopes_without_groups(x, y, groups, ranges)
     assert first.coefficient(1).standard_error == pytest.approx(np.sqrt((shifts[:, 0] ** 2).sum()), rel=1e-8)
@@ -182,7 +182,7 @@ def test_prediction_interval_covers_models_of_new_families(name: str) -> None:
     for _ in range(600):
         x, y, groups = FAMILIES[name](rng)
         others = groups != groups[-1]
-        low, high = fit_or_fail(x, y, groups, inside=others).prediction_interval(x[-1])
+        low, high = fit_or_fail(x, y, groups, is_used=others).prediction_interval(x[-1])
         covered += low <= y[-1] <= high
     assert covered / 600 >= 0.93
 
@@ -192,7 +192,7 @@ def test_difference_of_slopes_rejects_a_true_hypothesis_in_5_percent() -> None:
     rejected = 0
     for _ in range(1_000):
         x, y, groups = models_at_sizes(250, 2)(rng)
-        change = fit_or_fail(x, y, groups, inside=x >= 80.5).subtract(fit_or_fail(x, y, groups, inside=x < 82.5), 1)
+        change = fit_or_fail(x, y, groups, is_used=x >= 80.5).subtract(fit_or_fail(x, y, groups, is_used=x < 82.5), 1)
         rejected += change.p_value < 0.05
     assert 0.03 <= rejected / 1_000 <= 0.07
 

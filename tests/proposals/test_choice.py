@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from reassess.aggregation import Golden
+from reassess.aggregation import GoldenQuestions
 from reassess.core import Benchmark, Candidates, ModelSubset, Predictions, ProposalResult, Questions, UnknownClasses
 from reassess.numeric import Proportion
 from reassess.proposals import choose_models, propose, subset_search
@@ -33,10 +33,10 @@ class Case:
     result: ProposalResult
 
     @property
-    def answers(self) -> Golden:
-        """The golden questions as `Golden`."""
+    def answers(self) -> GoldenQuestions:
+        """The golden questions as `GoldenQuestions`."""
         questions = Questions.from_columns([i for i, _ in self.golden], np.array([c for _, c in self.golden]))
-        return Golden(questions, np.array(list(self.golden.values())))
+        return GoldenQuestions(questions, np.array(list(self.golden.values())))
 
 
 def predictions_of(by_image: dict[str, list[float] | int]) -> Predictions:
@@ -73,7 +73,7 @@ def proposed_for(models: Outputs, original: dict[str, int], per_image: float) ->
         {model: predictions_of(of_model) for model, of_model in models.items()},
         labels_of({name: [c] for name, c in original.items()}),
         per_image=per_image,
-        benchmark=Benchmark(order=lambda: tuple(IMAGES)),
+        benchmark=Benchmark(load_images=lambda: tuple(IMAGES)),
     )
 
 
@@ -88,7 +88,7 @@ def slow(case: Case, models: tuple[str, ...]) -> tuple[ModelSubset, set[tuple[st
             if isinstance(of_image, list):
                 weights = [math.exp(score - max(of_image)) for score in of_image]
                 pairs += [(-w / sum(weights), order[image], c, image) for c, w in enumerate(weights)]
-        best[model] = {(image, c) for *_, c, image in sorted(pairs)[: case.result.most_probable]}
+        best[model] = {(image, c) for *_, c, image in sorted(pairs)[: case.result.n_pairs_per_model]}
     questions: set[tuple[str, int]] = set()
     kept_labels: set[tuple[str, int]] = set()
     by_model: set[tuple[str, int, str]] = set()
@@ -119,10 +119,10 @@ def slow(case: Case, models: tuple[str, ...]) -> tuple[ModelSubset, set[tuple[st
         models=models,
         recall=Proportion(hits, sum(judged.values())),
         precision=Proportion(hits, sum(pair in proposed for pair in judged)),
-        without_golden=sum(pair not in judged and pair[0] in on_golden for pair in proposed),
-        candidates=len(questions),
-        images=len(sent),
-        missing=len(every - predicted),
+        n_without_golden=sum(pair not in judged and pair[0] in on_golden for pair in proposed),
+        n_candidates=len(questions),
+        n_images=len(sent),
+        n_missing_images=len(every - predicted),
     )
     return found, by_model
 
@@ -151,9 +151,11 @@ def subsets(models: str) -> list[tuple[str, ...]]:
 def test_subset_proposes_as_its_models_with_same_n(seed: int) -> None:
     case = drawn(seed)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("reassess.proposals.proposing._choose_most_probable", lambda *_: case.result.most_probable)
+        patch.setattr(
+            "reassess.proposals.proposing._choose_n_pairs_per_model", lambda *_: case.result.n_pairs_per_model
+        )
         for models in subsets(MODELS):
-            of_models = case.result.of_models(models)
+            of_models = case.result.candidates_of_models(models)
             alone = proposed_for({m: case.models[m] for m in models}, case.original, CLASSES + 1.0).candidates
             assert (of_models.questions.images, of_models.sources) == (alone.questions.images, alone.sources)
             for name in ("question_ids", "source_ids", "ranks", "probabilities"):
@@ -217,12 +219,12 @@ def test_choice_equals_brute_force(seed: int, share: float) -> None:
     assert choice.all_models == every[everyone]
     assert choice.recall == slow(golden, everyone)[0].recall
     assert choice.highest_bound == pytest.approx(bound(golden, everyone))
-    assert (choice.subsets, choice.search) == (15, "exact")
+    assert (choice.n_subsets, choice.search_kind) == (15, "exact")
     on_search = {models: slow(searched, models)[0] for models in subsets(MODELS)}
     best = [subset.models for subset in choice.frontier]
     assert choice.frontier == tuple(every[models] for models in best)
     assert best[-1] == everyone
-    found = [(on_search[models].candidates, on_search[models].recall.hits) for models in best]
+    found = [(on_search[models].n_candidates, on_search[models].recall.hits) for models in best]
     expected = frontier(list(on_search.values()))
     assert list(dict.fromkeys(entry_ for entry_ in found if entry_ in expected)) == expected
     assert len(found) <= 1 + len(expected)
@@ -234,17 +236,17 @@ def test_choice_equals_brute_force(seed: int, share: float) -> None:
     assert choice.chosen == every[chosen]
     assert choice.recall_bound == pytest.approx(bound(golden if chosen == everyone else checked, chosen))
     proposed = {row[:2] for row in slow(case, everyone)[1]} | set(case.original.items())
-    assert choice.not_candidates == sum(valid and pair not in proposed for pair, valid in golden.golden.items())
+    assert choice.n_not_candidates == sum(valid and pair not in proposed for pair, valid in golden.golden.items())
     on_golden = {image for image, _ in case.golden}
-    assert choice.not_predicted == sum(not is_spoken_of(case, image) for image in on_golden)
-    assert choice.set_aside == sum(image in case.result.set_aside.images for image in on_golden)
-    assert choice.search_images + choice.check_images == len(on_golden) - choice.not_predicted
+    assert choice.n_not_predicted == sum(not is_spoken_of(case, image) for image in on_golden)
+    assert choice.n_set_aside == sum(image in case.result.set_aside_labels.images for image in on_golden)
+    assert choice.n_search_images + choice.n_check_images == len(on_golden) - choice.n_not_predicted
 
 
 def frontier(every: list[ModelSubset]) -> list[tuple[int, int]]:
     best: list[tuple[int, int]] = []
     for candidates, hits in sorted(
-        {(s.candidates, s.recall.hits) for s in every}, key=lambda each: (each[0], -each[1])
+        {(s.n_candidates, s.recall.hits) for s in every}, key=lambda each: (each[0], -each[1])
     ):
         if not best or hits > best[-1][1]:
             best.append((candidates, hits))
@@ -262,15 +264,15 @@ def test_greedy_search_is_named_and_measures_correctly(seed: int) -> None:
         if not every.recall.hits:
             return
         choice = choose_models(case.result, case.answers, recall=0.01)
-    assert choice.search == "greedy"
-    assert choice.subsets <= 2 ** len(MODELS) - 1
+    assert choice.search_kind == "greedy"
+    assert choice.n_subsets <= 2 ** len(MODELS) - 1
     assert choice.chosen in choice.frontier or choice.highest_bound < 0.01
     _, _, checked = parts_of(case)
     for subset in choice.frontier:
         assert subset == slow(checked, subset.models)[0]
 
 
-def made_of(models: dict[str, list[int]], golden: list[int]) -> tuple[ProposalResult, Golden]:
+def made_of(models: dict[str, list[int]], golden: list[int]) -> tuple[ProposalResult, GoldenQuestions]:
     """Make models from first classes, and golden answers, for images with the original label 0."""
     images = [f"{number:03}.png" for number in range(len(golden))]
     result = propose(
@@ -278,7 +280,7 @@ def made_of(models: dict[str, list[int]], golden: list[int]) -> tuple[ProposalRe
         labels_of({image: [0] for image in images}),
         per_image=6,
     )
-    return result, Golden(Questions.from_columns(images, np.array(golden)), np.ones(len(golden), bool))
+    return result, GoldenQuestions(Questions.from_columns(images, np.array(golden)), np.ones(len(golden), bool))
 
 
 def test_model_without_further_hits_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -318,11 +320,11 @@ def test_true_recall_is_rarely_below_target(size: int, target: float) -> None:
         models[f"m{number}"] = Predictions.from_ids(np.where(is_right, truth, rng.integers(0, 6, images)), names)
     labels = labels_of({name: [c] for name, c in zip(names, original.tolist(), strict=True)})
     result = propose(models, labels, per_image=6)
-    everything = find_golden_pairs(result, Golden(Questions.from_columns(names, truth), np.ones(images, bool)))
+    everything = find_golden_pairs(result, GoldenQuestions(Questions.from_columns(names, truth), np.ones(images, bool)))
     below, found = 0, set()
     for _ in range(60):
         rows = rng.choice(images, size, replace=False)
-        golden = Golden(Questions.from_columns([names[row] for row in rows], truth[rows]), np.ones(size, bool))
+        golden = GoldenQuestions(Questions.from_columns([names[row] for row in rows], truth[rows]), np.ones(size, bool))
         chosen = choose_models(result, golden, recall=target).chosen
         if chosen is not None:
             found.add(chosen.models)
@@ -337,9 +339,11 @@ def test_one_or_two_golden_images_find_no_subset(images: int, most: int, monkeyp
     monkeypatch.setattr(subset_search, "MAX_EXACT_MODELS", most)
     result, golden = made_of({"one": [1, 0], "two": [1, 1]}, [1, 1])
     pairs = golden.questions
-    golden = Golden(Questions.from_columns(pairs.images[:images], pairs.class_ids[:images]), golden.is_valid[:images])
+    golden = GoldenQuestions(
+        Questions.from_columns(pairs.images[:images], pairs.class_ids[:images]), golden.is_valid[:images]
+    )
     choice = choose_models(result, golden, recall=0.05)
-    assert (choice.search_images, choice.check_images) == (0, images)
+    assert (choice.n_search_images, choice.n_check_images) == (0, images)
     assert choose_models(result, golden).chosen is None
 
 
@@ -356,5 +360,7 @@ def test_invalid_choices_raise(
     ids: list[int], pair: tuple[str, int], valid: bool, recall: float, expected: tuple[str, object]
 ) -> None:
     result, _ = made_of({"one": ids}, [0, 0])
-    golden = Golden(Questions.from_columns([pair[0], "z.png"], np.array([pair[1], 1])), np.array([valid, True]))
+    golden = GoldenQuestions(
+        Questions.from_columns([pair[0], "z.png"], np.array([pair[1], 1])), np.array([valid, True])
+    )
     assert fault_of(choose_models, result, golden, recall=recall) == expected

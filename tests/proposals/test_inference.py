@@ -22,7 +22,7 @@ import pytest
 from reassess import Benchmark, Classes, ImageModel, predict, read_predictions
 from reassess.errors import DataError, ReassessWarning
 from reassess.formats import files
-from reassess.proposals import ImagePredictions
+from reassess.proposals import PredictionSummary
 from reassess.proposals.model_runs import ModelOpener
 from reassess.proposals.run_files import list_output_files
 from tests.helpers import code_of, fault_of, message, number_of, picture, write_files
@@ -48,7 +48,7 @@ def images(tmp_path: Path) -> Path:
     return write_files(tmp_path / "images", contents)
 
 
-def run(images: Path, output: Path, model: ImageModel = MODEL, **options: Any) -> ImagePredictions:
+def run(images: Path, output: Path, model: ImageModel = MODEL, **options: Any) -> PredictionSummary:
     (result,) = predict([model], output, images=images, **options)
     return result
 
@@ -212,14 +212,14 @@ def test_first_image_decides_for_all_scores_of_summed_outputs(images: Path, tmp_
         )
 
     softmax = run(images, tmp_path / "logits.npy", model([3, 1, 2], [0.5, 0.25, 0.25]), **summed)
-    assert softmax.has_softmax_sums
+    assert softmax.has_softmax_before_sum
     assert np.load(tmp_path / "logits.npy")[-1] == pytest.approx([0.6953, 0.3047, 0], abs=1e-3), (
         "no row is an exception"
     )
     with pytest.warns(ReassessWarning, match="^odd: scores are in .0, 1. and do not add up to 1, as of sigmoids"):
         run(images, tmp_path / "sigmoid.npy", model([0.9, 0.8, 0.1], [0.5, 0.25, 0.25]), **summed)
     sure = run(images, tmp_path / "sure.npy", model([0.5, 0.25, 0.25], [0.5, 0.2, 0.2]), **summed)
-    assert not sure.has_softmax_sums
+    assert not sure.has_softmax_before_sum
     assert np.load(tmp_path / "sure.npy")[-1] == pytest.approx([7 / 9, 2 / 9, 0], abs=1e-3)
     assert code_of(run, images, tmp_path / "out.npy", model([0.5, 0.25, 0.25], [3, 1, 2]), **summed) == (
         "not-a-distribution"
@@ -304,7 +304,7 @@ def test_unreadable_images_are_listed(images: Path, tmp_path: Path) -> None:
         "loop.png": "image is not a file",
         "z.gif": "not an image in a known format",
     }
-    assert repr(result) == "ImagePredictions(5 images by colours in out.npy, 5 cannot be read)"
+    assert repr(result) == "PredictionSummary(5 images by colours in out.npy, 5 cannot be read)"
     assert "<td>a/0.jpg</td><td>file is empty</td>" in result._repr_html_()
 
 
@@ -522,7 +522,7 @@ def test_finished_models_are_not_run_again(images: Path, tmp_path: Path) -> None
         ({"batch_size": 3}, [], "batch_size: 2 before, 3 now"),
         ({"model": ImageModel("new", colours)}, [], "models: colours before, new now"),
         (
-            {"model": ImageModel("colours", colours, facts={"weights": "0f"})},
+            {"model": ImageModel("colours", colours, recorded_facts={"weights": "0f"})},
             [],
             "models, colours, weights: none before",
         ),

@@ -102,7 +102,7 @@ def drawn(seed: int) -> tuple[dict[str, Predictions], LabelSets]:
 def test_candidates_equal_sort_of_all_pairs(seed: int, per_image: float, block: int) -> None:
     models, original = drawn(seed)
     labels = {name: original[name][0] for name in original.images}
-    benchmark = Benchmark(order=lambda: tuple(NAMES))
+    benchmark = Benchmark(load_images=lambda: tuple(NAMES))
     expected = slow(models, labels, per_image)
     fixed, to_raters = {row[:2] for row in expected.rows}, {row[0] for row in expected.rows}
     if len(fixed) > per_image * len(to_raters):
@@ -112,9 +112,9 @@ def test_candidates_equal_sort_of_all_pairs(seed: int, per_image: float, block: 
         patch.setattr("reassess.evaluation.probabilities._BLOCK_ROWS", block)  # images that are read at a time
         found = propose(models, original, per_image=per_image, benchmark=benchmark)
     assert rows_of(found.candidates) == expected.rows
-    assert found.most_probable == expected.most_probable
-    assert set(found.set_aside.images) == expected.set_aside
-    assert found.mean_per_image is None or found.mean_per_image <= per_image
+    assert found.n_pairs_per_model == expected.most_probable
+    assert set(found.set_aside_labels.images) == expected.set_aside
+    assert found.mean_candidates_per_image is None or found.mean_candidates_per_image <= per_image
     check_ranks(found.candidates, models)
 
 
@@ -137,7 +137,7 @@ def check_ranks(candidates: Candidates, models: Mapping[str, Predictions]) -> No
 @given(st.integers(0, 2**32 - 1), st.randoms(use_true_random=False))
 def test_candidates_do_not_depend_on_order_of_models_and_rows(seed: int, random: Any) -> None:
     models, original = drawn(seed)
-    benchmark = Benchmark(order=lambda: tuple(NAMES))
+    benchmark = Benchmark(load_images=lambda: tuple(NAMES))
     shuffled = {}
     for name in random.sample(list(models), len(models)):
         model = models[name]
@@ -161,7 +161,7 @@ def same(first: ProposalResult, second: ProposalResult) -> bool:
     return (
         first.to_json() == second.to_json()
         and first.candidates.questions.images == second.candidates.questions.images
-        and first.set_aside.images == second.set_aside.images
+        and first.set_aside_labels.images == second.set_aside_labels.images
         and first.candidates.questions.class_ids.tolist() == second.candidates.questions.class_ids.tolist()
         and all(
             getattr(first.candidates, name).tobytes() == getattr(second.candidates, name).tobytes() for name in arrays
@@ -180,9 +180,9 @@ def test_image_missing_from_a_model_is_set_aside_if_others_agree() -> None:
         "two": scores_for([[0.3, 0.7]], ["b.png"]),
     }
     found = propose(models, original, per_image=2)
-    assert found.set_aside.images == ("a.png",)
+    assert found.set_aside_labels.images == ("a.png",)
     assert found.n_unseen == 1
-    assert [(model.name, model.kind, model.missing, model.unknown) for model in found.models] == [
+    assert [(model.name, model.kind, model.n_missing_images, model.n_unknown_images) for model in found.models] == [
         ("one", "probabilities", 0, 0),
         ("two", "probabilities", 1, 0),
     ]
@@ -193,10 +193,10 @@ def test_unknown_images_are_counted_or_raise() -> None:
     original = labels_of({"a.png": [0]})
     models = {"one": scores_for([[0.1, 0.9], [0.8, 0.2]], ["a.png", "z.png"])}
     found = propose(models, original, per_image=2, ignore_unknown=True)
-    assert (found.models[0].unknown, found.images) == (1, 1)
+    assert (found.models[0].n_unknown_images, found.n_images) == (1, 1)
     assert fault_of(propose, models, original) == ("unknown-image", "z.png")
-    assert fault_of(found.of_models, ["one", "two"]) == ("unknown-name", "'two'")
-    assert fault_of(found.of_models, "one") == ("wrong-type", "'one'")
+    assert fault_of(found.candidates_of_models, ["one", "two"]) == ("unknown-name", "'two'")
+    assert fault_of(found.candidates_of_models, "one") == ("wrong-type", "'one'")
 
 
 @pytest.mark.parametrize(
@@ -204,7 +204,7 @@ def test_unknown_images_are_counted_or_raise() -> None:
     [
         (["x.png", "y.png"], "check the names, or remove the model"),
         (["cat/a.png", "b.png.png"], "check the names, or remove the model"),
-        (["cat/a.png", "cat/b.png"], 'they match by name: match="name"'),
+        (["cat/a.png", "cat/b.png"], 'the names match by name; use match="name"'),
     ],
 )
 def test_model_of_other_images_raises(images: list[str], fix: str) -> None:
@@ -214,17 +214,17 @@ def test_model_of_other_images_raises(images: list[str], fix: str) -> None:
         "lost": Predictions.from_ids([1, 0], images),
     }
     text = message(propose, models, original, ignore_unknown=True)
-    assert text.startswith("no image of the model is known\n  where:   lost\n")
+    assert text.startswith("model has predictions only for unknown images\n  where:   lost\n")
     assert text.endswith(f"  found:   {', '.join(images)}\n  fix:     {fix}")
 
 
 def test_unknown_first_class_sends_image_to_raters() -> None:
     predictions = Predictions.from_ids([-1, -1], ["a.png", "b.png"], unknown_classes=UnknownClasses(2, ("jar",)))
-    benchmark = Benchmark(order=lambda: ("a.png", "b.png"))
+    benchmark = Benchmark(load_images=lambda: ("a.png", "b.png"))
     found = propose({"one": predictions}, labels_of({"a.png": [0]}), benchmark=benchmark)
     assert rows_of(found.candidates) == {("a.png", 0, "original")}
     assert (found.n_unseen, found.n_without_class) == (0, 1)
-    assert found.of_models(["one"]).questions.images == ("a.png",)
+    assert found.candidates_of_models(["one"]).questions.images == ("a.png",)
 
 
 def test_without_original_labels_no_image_is_set_aside() -> None:
@@ -232,12 +232,12 @@ def test_without_original_labels_no_image_is_set_aside() -> None:
     found = propose(models, per_image=1)
     assert found.candidates.questions.images == ("a.png", "b.png")
     assert found.candidates.sources == ("a", "b")
-    assert (found.n_without_original, len(found.set_aside), found.most_probable) == (2, 0, 1)
+    assert (found.n_without_original, len(found.set_aside_labels), found.n_pairs_per_model) == (2, 0, 1)
 
 
 def test_all_images_may_be_set_aside() -> None:
     found = propose({"one": scores_for([[0.9, 0.1]], ["a.png"])}, labels_of({"a.png": [0]}))
-    assert (len(found.candidates), found.mean_per_image, found.images) == (0, None, 1)
+    assert (len(found.candidates), found.mean_candidates_per_image, found.n_images) == (0, None, 1)
     assert str(found).splitlines()[1] == "candidates       0, none"
 
 

@@ -35,7 +35,7 @@ def drawn(seed: int, images: int = 9, classes: int = 30) -> Questions:
 def listed(tasks: Tasks) -> list[tuple[str, list[str], str]]:
     classes = tasks.questions.classes
     return [
-        (tasks.image_of(task), [classes.label(c) for c in tasks.class_ids_of(task).tolist()], tasks.reasons[task])
+        (tasks.image_of(task), [classes.short_name(c) for c in tasks.class_ids_of(task).tolist()], tasks.reasons[task])
         for task in range(len(tasks))
     ]
 

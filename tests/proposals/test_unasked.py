@@ -125,7 +125,7 @@ def test_unknown_first_class_is_not_asked_about() -> None:
     models = {"one": Predictions.from_ids([[-1, 1], [0, -1]], images=["a", "b"], unknown_classes=jar)}
     assert [(*row[:2], row[3]) for row in listed(ask(models, labels, scores_of({}), 2))] == [("a", 1, 0)]
     assert listed(ask(models, labels, scores_of({}), 1)) == []
-    outputs = {"one": Predictions.from_ids([[2, 1], [0, 2]], images=["a", "b"], columns=np.array([0, 1, -1]))}
+    outputs = {"one": Predictions.from_ids([[2, 1], [0, 2]], images=["a", "b"], output_class_ids=np.array([0, 1, -1]))}
     assert [row[:2] for row in listed(ask(outputs, labels, scores_of({}), 2))] == [("a", 1)]
     assert len(unasked_candidates([], labels, scores_of({}))) == 0
 

@@ -93,4 +93,4 @@ def leaderboard() -> Leaderboard:
     original = rng.uniform(50, 90, 60)
     real = original + 4 + rng.normal(0, 0.5, 60)
     entries = [LeaderboardRow(f"m{i}", x, y) for i, (x, y) in enumerate(zip(original, real, strict=True))]
-    return Leaderboard(tuple(entries), family=re.compile(".+"))
+    return Leaderboard(tuple(entries), family_pattern=re.compile(".+"))

@@ -227,7 +227,8 @@ def test_charts_without_values_are_not_drawn_but_a_leaderboard_of_one_row_is(tmp
     assert {kind: str(CHARTS[kind](unscored)) for kind in ("label-count", "taxonomy", "labelling-bias")} == {
         "label-count": "no image is scored",
         "taxonomy": "no image is scored",
-        "labelling-bias": "no model picks a valid class where the original label is one of several valid classes",
+        "labelling-bias": "on images whose original label is one of several valid classes, no model predicts a "
+        "valid class",
     }
     assert all("Not shown" in section.notes[0] for section in make_sections(unscored) if section.key != "headline")
     chart = CHARTS["leaderboard"](findings("one", board=Leaderboard(leaderboard().entries[:1])))

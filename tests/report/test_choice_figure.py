@@ -36,7 +36,7 @@ def test_figure_describes_the_choice(tmp_path: Path) -> None:
 
 def test_figure_without_a_choice_shows_the_best_subsets(tmp_path: Path) -> None:
     """After a greedy search, the label says "found"."""
-    save_model_choice(tmp_path / "a.svg", replace(choice(), exact=False, chosen=None, recall_bound=None))
+    save_model_choice(tmp_path / "a.svg", replace(choice(), is_exact=False, chosen=None, recall_bound=None))
     text = (tmp_path / "a.svg").read_text()
     is_shown = [words in text for words in ("all models: 3 models", "best subset found", "chosen", "bar: ")]
     assert is_shown == [True, True, False, False]

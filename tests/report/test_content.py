@@ -113,8 +113,8 @@ def test_equal_models_have_no_largest_difference() -> None:
 @pytest.mark.parametrize(
     ("models", "words"),
     [
-        (7, "1 more pair of neighbours is in the table of ranks."),
-        (8, "2 more pairs of neighbours are in the table of ranks."),
+        (7, "See the table of ranks for 1 more pair of neighbours."),
+        (8, "See the table of ranks for 2 more pairs of neighbours."),
     ],
 )
 def test_many_models_are_compared_with_neighbours_and_hidden_verdicts_are_counted(models: int, words: str) -> None:
@@ -175,7 +175,7 @@ def test_leaderboard_chart_has_ranks_and_expected_accuracies() -> None:
 def test_long_tables_have_the_counts_of_each_class() -> None:
     errors, classes, confusions = make_explorers(THREE)
     two = THREE.panel.models.index("two")
-    labels, original = THREE.labels.sets(), THREE.original.sets()
+    labels, original = THREE.labels.classes_by_image(), THREE.original.classes_by_image()
     predicted = dict(zip(THREE.panel.images, THREE.panel.top1[two].tolist(), strict=True))
     assert {row[0]: ({row[1]}, row[2], set(row[3])) for row in errors.rows["two"]} == {
         image: (original[image], class_id, labels[image])
@@ -194,7 +194,7 @@ def test_long_tables_have_the_counts_of_each_class() -> None:
 
 
 def test_level_is_the_accuracy_of_the_original_labels() -> None:
-    labels, original = THREE.labels.sets(), THREE.original.sets()
+    labels, original = THREE.labels.classes_by_image(), THREE.original.classes_by_image()
     hits = [bool(labels[image] & original[image]) for image in labels if labels[image]]
     assert THREE.original_label_percent == pytest.approx(100 * np.mean(hits))
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reassess.aggregation import Curve, Goal, Golden, MeasuredCurve, Point, Rule, operating_point
+from reassess.aggregation import Curve, Goal, GoldenQuestions, MeasuredCurve, MeasuredRule, Point, operating_point
 from reassess.core import Questions, Scores
 from reassess.errors import MissingPackageError, OutputError
 from reassess.report import save_curves, save_leaderboard, save_model_choice
@@ -27,13 +27,13 @@ def measure(file: str, seed: int, *, in_sample: bool | None = None, goal: str | 
     questions = Questions.from_columns([f"{i % 40}" for i in range(200)], np.arange(200))
     valid = rng.random(200) < 0.3
     values = np.clip(0.4 * valid + 0.6 * rng.random(200), 0, 1)
-    curve = Curve(Golden(questions, valid), values, in_sample)
+    curve = Curve(GoldenQuestions(questions, valid), values, in_sample)
     chosen = None if goal is None else operating_point(curve, Goal.parse(goal), Scores(questions, values))
     return MeasuredCurve(file, curve, operating_point=chosen)
 
 
-CLOUD = Rule("one rater: yes", tuple(range(20)), tuple(Point(None, 10 + i, 20 + i, 60) for i in range(20)))
-SHARES = Rule("share of yes", ("2 of 2 yes", "1 of 2 yes"), (Point(1.0, 20, 22, 60), Point(0.5, 45, 70, 60)))
+CLOUD = MeasuredRule("one rater: yes", tuple(range(20)), tuple(Point(None, 10 + i, 20 + i, 60) for i in range(20)))
+SHARES = MeasuredRule("share of yes", ("2 of 2 yes", "1 of 2 yes"), (Point(1.0, 20, 22, 60), Point(0.5, 45, 70, 60)))
 CURVES = [measure("one.npz", 0, in_sample=True, goal="f1"), measure("two.csv", 1)]
 
 
@@ -76,7 +76,7 @@ def test_curves_points_and_rules_have_labels_that_do_not_overlap(tmp_path: Path,
 
 
 def test_axes_include_all_points_of_rules(tmp_path: Path, drawings: list[Any]) -> None:
-    low = Rule("low", ("x",), (Point(None, 3, 60, 60),))
+    low = MeasuredRule("low", ("x",), (Point(None, 3, 60, 60),))
     for rules in ([], [low]):
         save_curves(tmp_path / "f.svg", CURVES, rules, force=True)
     limits = [drawing.axes.get_ylim() for drawing in drawings]
@@ -87,7 +87,7 @@ def test_axes_include_all_points_of_rules(tmp_path: Path, drawings: list[Any]) -
 
 @pytest.mark.parametrize("goal", ["threshold=1", "threshold=0", "precision=1"])
 def test_ends_of_a_curve_can_be_chosen(tmp_path: Path, goal: str) -> None:
-    golden = Golden(Questions.from_columns(["a"], np.array([1])), np.array([True]))
+    golden = GoldenQuestions(Questions.from_columns(["a"], np.array([1])), np.array([True]))
     save_curves(tmp_path / "f.svg", [measure("s", 0, goal=goal), MeasuredCurve("one", Curve(golden, np.array([0.5])))])
     assert (tmp_path / "f.svg").stat().st_size > 1_000
 

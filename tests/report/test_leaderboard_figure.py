@@ -21,7 +21,7 @@ def board(lowest: float = 60.0, rows: int = 80) -> Leaderboard:
     original = rng.uniform(lowest, 90, rows)
     real = 100 - (100 - original) ** 2 / 60 + rng.normal(0, 0.3, rows)
     entries = [LeaderboardRow(f"m{i}", x, y) for i, (x, y) in enumerate(zip(original, real, strict=True))]
-    return Leaderboard(tuple(entries), family=re.compile(".+"))
+    return Leaderboard(tuple(entries), family_pattern=re.compile(".+"))
 
 
 TREND = fit_trend(board())
@@ -72,7 +72,7 @@ def test_lines_and_models_have_labels_that_do_not_overlap(draw: DrawLeaderboard)
 def test_file_describes_the_leaderboard_and_hidden_rows(tmp_path: Path) -> None:
     save_leaderboard(tmp_path / "f.svg", TREND, [MINE], original_percent=90.02)
     text = (tmp_path / "f.svg").read_text()
-    hidden = int((TREND.leaderboard.original < 70).sum())
+    hidden = int((TREND.leaderboard.original_accuracies < 70).sum())
     assert "<title>Leaderboard</title>" in text
     (description,) = re.findall(r"<dc:description>(.*?)</dc:description>", text)
     assert description.startswith(
@@ -89,14 +89,14 @@ def test_file_describes_the_leaderboard_and_hidden_rows(tmp_path: Path) -> None:
 def test_axes_include_the_users_model_and_the_level(user_model: Placement, draw: DrawLeaderboard) -> None:
     axes = draw(TREND, user_model, level=99.0)
     (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
-    assert left < user_model.model_row.original < right
-    assert bottom < user_model.model_row.real < top
+    assert left < user_model.model_row.original_accuracy < right
+    assert bottom < user_model.model_row.reassessed_accuracy < top
     assert bottom < 99.0 < top
 
 
 def test_rows_below_the_first_band_with_a_line_are_hidden(draw: DrawLeaderboard) -> None:
     """A line ends at the last row of its band."""
-    axes, x = draw(TREND), TREND.leaderboard.original
+    axes, x = draw(TREND), TREND.leaderboard.original_accuracies
     assert axes.lines[0].get_xdata().size == int((x >= 70).sum()) < 80
     inside = x[(x >= 82) & (x < 90)]
     assert axes.lines[3].get_xdata().tolist() == [inside.min(), inside.max()]
@@ -110,12 +110,12 @@ def test_rows_below_the_first_band_with_a_line_are_hidden(draw: DrawLeaderboard)
 
 def test_heading_counts_far_out_rows_and_has_the_slope_without_them(draw: DrawLeaderboard) -> None:
     ordinary = board(lowest=70.0).entries
-    slopes = fit_trend(Leaderboard((*ordinary, LeaderboardRow("toy", 30.0, 33.0)), family=re.compile(".+")))
+    slopes = fit_trend(Leaderboard((*ordinary, LeaderboardRow("toy", 30.0, 33.0)), family_pattern=re.compile(".+")))
     low, high = slopes.outliers.line_without_outliers.slope.interval
     heading = draw(slopes).get_title(loc="left").replace("\n", " ")
     assert (
-        f"; without 1 far out: {slopes.outliers.line_without_outliers.slope.value:.2f} ({low:.2f} to {high:.2f}); 95 %"
-        in heading
+        f"; slope without 1 row far out: {slopes.outliers.line_without_outliers.slope.value:.2f} ({low:.2f} to "
+        f"{high:.2f}); 95 %" in heading
     )
     assert heading.startswith("81 results of 81 models, 1 of them below 70 % and not shown; slope of all rows: ")
 

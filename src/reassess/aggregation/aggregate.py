@@ -18,7 +18,7 @@ from reassess.aggregation.methods import (
     Aggregation,
     aggregate_by_calibration,
     aggregate_by_em,
-    aggregate_by_real_recipe,
+    aggregate_by_imagenet_real,
     align_with_golden,
 )
 from reassess.aggregation.support import GoldenCrossValidation, cross_validate_on_golden, warn_if_unreliable
@@ -28,7 +28,7 @@ from reassess.errors import DataError
 from reassess.text import count_noun, join_first
 
 AUTO = "auto"
-_GOLDEN_OPTIONS = ("experts", "rater_golden", "at_least")
+_GOLDEN_OPTIONS = ("experts", "rater_golden", "min_experts")
 _MATRIX_OPTIONS = ("smoothing", "pooling")
 _OPTIONS_WITHOUT_DEFAULT = {
     "experts",
@@ -44,13 +44,13 @@ class Method:
     summary: str  # a few words, for help pages
     compute: Callable[..., Aggregation]  # takes votes, and options as keywords
     uses_all_votes: bool  # whether the scores of a golden image depend on votes on other images
-    is_biased_by_stop: bool  # whether the scores are biased if a stop rule ended the voting
+    is_biased_by_early_stopping: bool  # whether the scores are biased if a stop rule ended the voting
     options: tuple[str, ...] = ()  # the arguments of `aggregate` that it takes
     required_options: tuple[str, ...] = ()  # required options
     defaults: Mapping[str, Any] = field(default_factory=dict)  # the default of each recorded option
 
     def __post_init__(self) -> None:
-        """Raise `ValueError` if the recorded method would not reproduce the scores."""
+        """Raise `ValueError` if an option has no default to record, or another default than the function."""
         missing = set(self.options) - set(self.defaults) - _OPTIONS_WITHOUT_DEFAULT
         if missing:
             raise ValueError(f"options without a default cannot be recorded: {', '.join(sorted(missing))}")
@@ -70,35 +70,35 @@ METHODS: Mapping[str, Method] = {
         "raters measured on golden answers",
         aggregate_by_calibration,
         uses_all_votes=False,
-        is_biased_by_stop=False,
+        is_biased_by_early_stopping=False,
         options=(*_GOLDEN_OPTIONS, "original", "truths_are_answers", *_MATRIX_OPTIONS),
         required_options=("experts",),
-        defaults={"original": False, "at_least": None, "smoothing": 0.0, "pooling": DEFAULT_POOLING},
+        defaults={"original": False, "min_experts": None, "smoothing": 0.0, "pooling": DEFAULT_POOLING},
     ),
     "em": Method(
         "Dawid and Skene's EM",
         aggregate_by_em,
         uses_all_votes=True,
-        is_biased_by_stop=False,
+        is_biased_by_early_stopping=False,
         options=(*_GOLDEN_OPTIONS, "truths_are_answers", *_MATRIX_OPTIONS),
-        defaults={"at_least": None, "smoothing": 0.0, "pooling": DEFAULT_POOLING},
+        defaults={"min_experts": None, "smoothing": 0.0, "pooling": DEFAULT_POOLING},
     ),
     "mean": Method(
-        "average of no 0, maybe 0.5, yes 1", aggregate_by_mean, uses_all_votes=False, is_biased_by_stop=True
+        "average of no 0, maybe 0.5, yes 1", aggregate_by_mean, uses_all_votes=False, is_biased_by_early_stopping=True
     ),
     "majority": Method(
-        "share of each answer, or class", aggregate_by_majority, uses_all_votes=False, is_biased_by_stop=True
+        "share of each answer, or class", aggregate_by_majority, uses_all_votes=False, is_biased_by_early_stopping=True
     ),
     "imagenet-real": Method(
         "the recipe of the ReaL scores",
-        aggregate_by_real_recipe,
+        aggregate_by_imagenet_real,
         uses_all_votes=False,
-        is_biased_by_stop=False,
+        is_biased_by_early_stopping=False,
         options=(*_GOLDEN_OPTIONS, "original", *_MATRIX_OPTIONS),
         required_options=("experts",),
         defaults={
             "original": True,
-            "at_least": REAL_RECIPE.experts_at_least,
+            "min_experts": REAL_RECIPE.min_experts,
             "smoothing": REAL_RECIPE.smoothing,
             "pooling": REAL_RECIPE.pooling,
         },
@@ -114,7 +114,7 @@ def aggregate(
     rater_golden: Votes | None = None,
     original: LabelSets | None = None,
     truths_are_answers: bool | None = None,
-    at_least: int | None = None,
+    min_experts: int | None = None,
     smoothing: float | None = None,
     pooling: float | None = None,
 ) -> Aggregation:
@@ -127,12 +127,13 @@ def aggregate(
       items keep the experts' truth.
     - ``majority`` computes the share of each answer; for (image, class) questions, the share of yes.
     - ``mean`` computes the mean answer: no 0, maybe 0.5, yes 1. Answers that are numbers are scaled to 0 to 1; other
-      words are evenly spaced.
-    - ``imagenet-real`` computes scores as ImageNet ReaL did: ``calibrated`` with that benchmark's numbers.
-    - ``auto`` chooses a method. Without golden answers it takes em, or majority for counts of votes without raters.
-      With golden answers and votes on other items, it takes em too, unless calibrated is correct on more golden items,
-      by more than one standard error of the paired difference. This is measured by cross-validation: golden images (or
-      plain items) are split into 10 folds, and both methods score each fold without its golden answers.
+      answers are evenly spaced.
+    - ``imagenet-real`` computes scores as ImageNet ReaL did: by ``calibrated``, with the options of ImageNet ReaL.
+    - ``auto`` chooses a method. Without golden answers it takes em. If the votes are only counts, without the names of
+      raters, it takes majority. With golden answers and votes on other items, it takes em too, unless calibrated is
+      correct on more golden items, by more than one standard error of the paired difference. This is measured by
+      cross-validation: golden images (or golden items that are not questions about images) are split into 10 folds,
+      and both methods score each fold without its golden answers.
 
     Parameters
     ----------
@@ -149,7 +150,7 @@ def aggregate(
     truths_are_answers
         If True, the truth of an item is one of the answers; if False, it is valid or invalid. By default False for
         (image, class) questions, and True otherwise. For calibrated and em.
-    at_least
+    min_experts
         Number of experts who must agree; by default more than half of the item's experts, for imagenet-real 3.
     smoothing
         Pseudo-votes added to each cell of each rater's counts; by default 0, for imagenet-real 1.
@@ -160,8 +161,8 @@ def aggregate(
     Returns
     -------
     Aggregation
-        `scores` record how they were made, `posterior` has the probabilities of plain items, `model` the raters'
-        matrices, and `facts` other results, such as the reason for the choice of ``auto``.
+        `scores` record how they were made, `posterior` has the probability of each truth of each item, `model` the
+        raters' matrices, and `facts` other results, such as the reason for the choice of ``auto``.
 
     Raises
     ------
@@ -190,23 +191,23 @@ def aggregate(
     'em: in 4-fold cross-validation on 4 golden items, em is correct on 4 and calibrated on 4'
     """
     check_type(Votes, votes)
-    check_known([method], (AUTO, *METHODS), thing="method")
+    check_known([method], (AUTO, *METHODS), value_name="method")
     arguments: dict[str, Any] = {
         "experts": experts,
         "rater_golden": rater_golden,
         "original": original,
         "truths_are_answers": truths_are_answers,
-        "at_least": at_least,
+        "min_experts": min_experts,
         "smoothing": smoothing,
         "pooling": pooling,
     }
     options = {name: value for name, value in arguments.items() if value is not None}
     if method != AUTO:
         _check_options(method, options)
-    if experts is None and not options.keys().isdisjoint(("original", "rater_golden", "at_least")):
+    if experts is None and not options.keys().isdisjoint(("original", "rater_golden", "min_experts")):
         raise DataError(
             "missing-golden",
-            "original labels, votes on golden items and a number of experts need golden answers",
+            "original labels, votes on golden items and the smallest number of experts work only with golden answers",
             fix="give the experts' votes, or remove the other options",
         )
     result = _run_default_method(votes, **options) if method == AUTO else _run_method(method, votes, options)
@@ -251,7 +252,7 @@ def _run_default_method(
     rater_golden: Votes | None = None,
     original: LabelSets | None = None,
     truths_are_answers: bool | None = None,
-    at_least: int | None = None,
+    min_experts: int | None = None,
     **matrix_options: float,
 ) -> Aggregation:
     """Choose the method ``auto``, compute scores with it, and record the reason for the choice."""
@@ -262,7 +263,7 @@ def _run_default_method(
         return _run_method("majority", votes, {}) if votes.is_anonymous else _run_method("em", votes, options)
     votes.require_raters("a rater model")
     votes, experts, golden, are_answers = align_with_golden(votes, experts, rater_golden, truths_are_answers)
-    options |= {"rater_golden": golden, "at_least": at_least, "truths_are_answers": are_answers}
+    options |= {"rater_golden": golden, "min_experts": min_experts, "truths_are_answers": are_answers}
     if original is not None:
         reason = "only calibrated takes original labels as votes"
         return _run_method("calibrated", votes, options | {"experts": experts, "original": original}, reason)
@@ -270,7 +271,7 @@ def _run_default_method(
         reason = "all items with votes are golden, and em would repeat the golden answers"
         return _run_method("calibrated", votes, options | {"experts": experts}, reason)
     truths = votes.answers if are_answers else VALIDITY
-    truth = expert_truth(experts, truths, at_least=at_least).truth_ids
+    truth = expert_truth(experts, truths, min_experts=min_experts).truth_ids
     methods: dict[str, Callable[[Votes, Votes], Posterior]] = {
         "em": lambda _, others: aggregate_by_em(votes, experts=others, **options).posterior,
         "calibrated": lambda fold, others: aggregate_by_calibration(fold, experts=others, **options).posterior,
@@ -297,13 +298,13 @@ def _run_method(method_name: str, votes: Votes, options: Mapping[str, Any], reas
 def _warn_if_calibrated_is_unreliable(
     result: Aggregation, votes: Votes, item_truth: npt.NDArray[np.int64], cross_validation: GoldenCrossValidation
 ) -> None:
-    """Warn if golden items have one truth, or if scores contradict the majority without support."""
+    """Warn if all golden items have one truth, or if neither votes nor golden answers support the scores."""
     result.warn_if_unreliable()
     if result.model is not None:
         model = result.model
 
         def apply_model(votes: Votes) -> tuple[RaterModel, Posterior]:
-            """Compute the posterior of some votes with the fixed rater model."""
+            """Return the rater model unchanged, and the posterior of the items from these votes."""
             return model, posterior(votes, model)
 
         warn_if_unreliable(
@@ -338,12 +339,12 @@ def _explain_choice(cross_validation: GoldenCrossValidation, method: str) -> str
 def parse_method(text: str) -> tuple[str, dict[str, Any]]:
     """Parse a recorded method into its name and its non-default options."""
     name, *parts = text.split(", ")
-    check_known([name], METHODS, thing="method")
+    check_known([name], METHODS, value_name="method")
     options: dict[str, Any] = {}
     for part in parts:
         option, _, value = part.partition("=")
         try:
-            check_known([option], METHODS[name].options, thing=f"option of method {name}")
+            check_known([option], METHODS[name].options, value_name=f"option of method {name}")
             options[option] = json.loads(value)
         except json.JSONDecodeError as error:
             raise DataError(

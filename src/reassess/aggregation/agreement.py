@@ -64,7 +64,10 @@ def count_coincidences(votes: Votes) -> Floats:
 
 
 def default_metric(votes: Votes) -> Metric:
-    """Return the metric for alpha: ordinal for questions, no/maybe/yes and numbers; else nominal."""
+    """Return the metric for alpha: ordinal if the answers have an order, otherwise nominal.
+
+    Answers to (image, class) questions have an order. So do numbers, and no, maybe and yes.
+    """
     if votes.classes is not None:
         return "nominal"
     if isinstance(votes.items, Questions):
@@ -141,13 +144,13 @@ class Dependence(Printable):
 
 
 def find_dependent_raters(votes: Votes) -> Dependence:
-    """Find pairs of raters who agree more than their confusion matrices and other pairs explain.
+    """Find pairs of raters who agree more often than predicted, compared with the excess of other pairs.
 
-    Matrices and prior come from EM on the votes, with one truth per answer. For each item with votes by both raters,
-    the probability of agreement follows from their matrices and from the posterior of the truth given the other votes.
-    The excess of a pair is its number of agreements minus the sum of these probabilities, divided by its standard
-    error. The squared standard error is the larger of two values: the variance if all items were independent, and the
-    sum over images of the squared excess, because questions about the same image are dependent.
+    Matrices and prior come from EM on the votes, where the truths are the answers. For each item with votes by both
+    raters, the probability of agreement follows from their matrices and from the posterior of the truth given the other
+    votes. The excess of a pair is its number of agreements minus the sum of these probabilities, divided by its
+    standard error. The squared standard error is the larger of two values: the variance if all items were independent,
+    and the sum over images of the squared excess, because questions about the same image are dependent.
 
     Some items are harder than others for everyone, so all pairs agree more than the matrices predict. So each excess is
     compared with the median excess:
@@ -214,13 +217,13 @@ def _keep_first_votes(votes: Votes) -> Votes:
 
 
 def _fit_rater_model(votes: Votes) -> RaterModel:
+    """Fit confusion matrices by EM; the possible truths are the answers."""
     # Expected agreements hardly change after thousands of slow EM steps, so convergence does not matter.
-    """Fit confusion matrices by EM, with one truth per answer."""
     with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):
         return fit_dawid_skene(
             votes,
             truths=votes.answers,
-            weights=np.eye(len(votes.answers)),
+            answer_weights=np.eye(len(votes.answers)),
             smoothing=_SMOOTHING,
             pooling=0,
             tolerance=_TOLERANCE,
@@ -228,13 +231,15 @@ def _fit_rater_model(votes: Votes) -> RaterModel:
 
 
 def _sum_agreements(votes: Votes, model: RaterModel) -> Floats:
-    """Sum observed and expected agreements for each pair of raters; shape (raters, raters, 6)."""
+    """Compute six sums of observed and expected agreement per pair of raters; shape (raters, raters, 6)."""
     from reassess.numeric.vote_kernels import compare_raters
 
     matrices = model.matrices_of(votes.raters)
     by_truth = matrices.transpose(1, 0, 2)
     agreement = np.ascontiguousarray((by_truth @ by_truth.transpose(0, 2, 1)).transpose(1, 2, 0))
     clusters = cluster_ids(votes)
+    # The six sums of a pair: common items, agreements, expected agreements, the variance of agreements, the sum over
+    # images of the squared excess, and common images.
     sums = np.zeros((len(votes.raters), len(votes.raters), 6))
     compare_raters(
         np.argsort(clusters, kind="stable"),
@@ -250,9 +255,9 @@ def _sum_agreements(votes: Votes, model: RaterModel) -> Floats:
     return sums
 
 
-def _make_rater_pair(votes: Votes, first_rater: int, second_rater: int, sums: Floats) -> RaterPair:
-    """Create a `RaterPair` from its sums; its z is the excess agreement in standard errors."""
-    common, agreed, expected, variance, clustered, clusters = sums.tolist()
+def _make_rater_pair(votes: Votes, first_rater: int, second_rater: int, agreement_sums: Floats) -> RaterPair:
+    """Create a `RaterPair` from its six sums; z is the excess agreement divided by its standard error."""
+    common, agreed, expected, variance, clustered, clusters = agreement_sums.tolist()
     error = max(variance, clustered) ** 0.5
     z = (agreed - expected) / error if error > 0 else 0.0
     return RaterPair(

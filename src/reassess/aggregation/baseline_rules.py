@@ -1,4 +1,4 @@
-"""Rules that keep labels without a rater model: one rater's answer, a share of yes votes, or the original label."""
+"""Rules that keep labels without a rater model: by one rater, share of yes votes, or original label."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from reassess.aggregation.baselines import class_shares
+from reassess.aggregation.baselines import class_shares_and_ties
 from reassess.aggregation.curves import Curve, Point
-from reassess.aggregation.golden import Golden, votes_on_questions
-from reassess.aggregation.recipe import original_votes
+from reassess.aggregation.golden import GoldenQuestions, votes_on_questions
+from reassess.aggregation.recipe import original_label_votes
 from reassess.core import Id, LabelSets, Votes
-from reassess.core.answers import top_answer
+from reassess.core.answers import most_supporting_answer
 from reassess.core.checks import check_all_valid
 from reassess.core.class_votes import count_votes_by_class
 from reassess.core.image_names import match_images
@@ -21,7 +21,7 @@ from reassess.text import Printable
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Rule(Printable):
+class MeasuredRule(Printable):
     """Precision and recall of a rule that keeps labels, for each variant of the rule."""
 
     name: str
@@ -43,16 +43,16 @@ class Rule(Printable):
         }
 
 
-def simple_rules(
-    golden: Golden,
+def measure_simple_rules(
+    golden: GoldenQuestions,
     *,
     votes: Votes | None = None,
     rater_golden: Votes | None = None,
     original: LabelSets | None = None,
     files: Mapping[str, str] | None = None,
-) -> tuple[Rule, ...]:
+) -> tuple[MeasuredRule, ...]:
     """Measure the precision and recall of rules without a rater model."""
-    rules: list[tuple[str, Rule]] = []
+    rules: list[tuple[str, MeasuredRule]] = []
     if rater_golden is not None and not rater_golden.is_anonymous:
         pair_votes = _select_votes_on_golden(rater_golden, golden)
         rules.append(("rater_golden", measure_rater_rule(golden, pair_votes, pair_votes.answers[-1:])))
@@ -61,12 +61,12 @@ def simple_rules(
     if votes is not None:
         rules.append(("votes", measure_share_rule(golden, votes)))
     if original is not None:
-        rules.append(("original", measure_original_rule(golden, original)))
+        rules.append(("original", measure_original_label_rule(golden, original)))
     return tuple(replace(rule, file=(files or {}).get(source, "")) for source, rule in rules)
 
 
-def _select_votes_on_golden(votes: Votes, golden: Golden) -> Votes:
-    """Select votes on golden pairs; without invalid pairs that no rater voted for."""
+def _select_votes_on_golden(votes: Votes, golden: GoldenQuestions) -> Votes:
+    """Select the votes on golden pairs; leave out invalid pairs that no rater voted for."""
     if votes.classes is not None:
         on_golden = votes.restrict(np.flatnonzero(match_images(votes.images, golden.questions.images) >= 0))
         voted, _ = count_votes_by_class(on_golden)
@@ -75,7 +75,7 @@ def _select_votes_on_golden(votes: Votes, golden: Golden) -> Votes:
     return votes.with_full_scale()
 
 
-def measure_rater_rule(golden: Golden, votes: Votes, answers: Collection[Id]) -> Rule:
+def measure_rater_rule(golden: GoldenQuestions, votes: Votes, answers: Collection[Id]) -> MeasuredRule:
     """Measure the rule "keep a pair if one rater gave one of `answers`", with a point per rater."""
     rows = find_items(golden.questions, votes.items)[votes.item_ids]
     is_on_golden = rows >= 0
@@ -94,21 +94,22 @@ def measure_rater_rule(golden: Golden, votes: Votes, answers: Collection[Id]) ->
     if not points:
         raise DataError(
             "missing-golden",
-            f"some golden questions are valid, but no golden vote is {' or '.join(map(str, answers))}",
-            fix="give the raters' votes on the golden questions",
+            f"some golden classes are valid, but no rater answered {' or '.join(map(str, answers))} to a golden "
+            "question",
+            fix="give all votes of raters on golden questions",
         )
-    return Rule(
+    return MeasuredRule(
         name=f"one rater: {' or '.join(map(str, answers))}", variants=tuple(points), points=tuple(points.values())
     )
 
 
-def measure_share_curve(golden: Golden, votes: Votes) -> Curve:
-    """Measure the curve whose score of a pair is its share of yes votes (or of the last answer).
+def measure_share_curve(golden: GoldenQuestions, votes: Votes) -> Curve:
+    """Measure the curve of these scores: a pair's share of yes votes, or of votes for the last answer.
 
     Raises `DataError` if a golden pair has no votes.
     """
     if votes.classes is not None:
-        return Curve(golden, golden.values_of(class_shares(votes)[0], "the votes"), in_sample=False)
+        return Curve(golden, golden.scores_of_questions(class_shares_and_ties(votes)[0], "the votes"), in_sample=False)
     rows = golden.rows_in(votes.items, "the votes")
     check_all_valid(
         votes.sizes[rows] > 0, value_name="golden questions without votes", name_of=golden.questions.describe_question
@@ -116,24 +117,26 @@ def measure_share_curve(golden: Golden, votes: Votes) -> Curve:
     return Curve(golden=golden, golden_scores=votes.count_support()[rows] / votes.sizes[rows], in_sample=False)
 
 
-def measure_share_rule(golden: Golden, votes: Votes) -> Rule:
-    """Measure the rule "keep a pair from a share of yes votes on", with a point per share above 0."""
+def measure_share_rule(golden: GoldenQuestions, votes: Votes) -> MeasuredRule:
+    """Measure the rule "keep a pair if its share of yes votes is at least s", with a point per s above 0."""
     curve = measure_share_curve(golden, votes)
     points = tuple(curve.point_at_row(row) for row in np.flatnonzero(curve.thresholds > 0).tolist())
     rows = votes.find(golden.questions if votes.classes is None else golden.questions.images)
     sizes = np.unique(votes.sizes[rows]).tolist()
-    yes = top_answer(votes.answers) if votes.classes is None else "yes"
+    yes = most_supporting_answer(votes.answers) if votes.classes is None else "yes"
 
     def describe_share(share: float) -> str:
         return f"{share * sizes[0]:.0f} of {sizes[0]} {yes}" if len(sizes) == 1 else f"{100 * share:.3g} % {yes}"
 
     names = tuple(describe_share(float(share)) for share in curve.thresholds[: len(points)])
-    return Rule(name=f"share of {yes}", variants=names, points=points, average_precision=curve.average_precision)
+    return MeasuredRule(
+        name=f"share of {yes}", variants=names, points=points, average_precision=curve.average_precision
+    )
 
 
-def measure_original_rule(golden: Golden, original: LabelSets) -> Rule:
+def measure_original_label_rule(golden: GoldenQuestions, original: LabelSets) -> MeasuredRule:
     """Measure the rule "keep a pair if its class is the image's original label"."""
-    votes = original_votes(golden.questions, original)
+    votes = original_label_votes(golden.questions, original)
     check_all_valid(
         votes.sizes > 0,
         value_name="golden questions on images without an original label",
@@ -147,4 +150,4 @@ def measure_original_rule(golden: Golden, original: LabelSets) -> Rule:
         n_kept=int(np.count_nonzero(is_original)),
         n_valid=golden.n_valid,
     )
-    return Rule(name="original label", variants=("original label",), points=(point,))
+    return MeasuredRule(name="original label", variants=("original label",), points=(point,))

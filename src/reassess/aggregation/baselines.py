@@ -12,8 +12,8 @@ from reassess.errors import DataError
 from reassess.text import join_first
 
 
-def class_shares(votes: Votes) -> tuple[Scores, int]:
-    """Compute each class's share of the votes on its image; also count images with a tie."""
+def class_shares_and_ties(votes: Votes) -> tuple[Scores, int]:
+    """Compute each class's share of the votes on its image, and count the images with a tie."""
     questions, counts = count_votes_by_class(votes)
     n_images = len(questions.images)
     highest_counts, totals = np.zeros(n_images, np.int64), np.zeros(n_images, np.int64)
@@ -66,7 +66,7 @@ def aggregate_by_mean(votes: Votes) -> Aggregation:
 
 def _answer_weights(votes: Votes) -> npt.NDArray[np.float64]:
     """Return the weight of each answer: the known weight, or the answer itself if it is a number."""
-    weights = votes.weights
+    weights = votes.answer_weights
     if weights is None and any(isinstance(answer, str) for answer in votes.answers):
         raise DataError(
             "no-mean",
@@ -80,7 +80,7 @@ def _answer_weights(votes: Votes) -> npt.NDArray[np.float64]:
 
 def _aggregate_class_votes(votes: Votes) -> Aggregation:
     """Compute the share of each class that has a vote on an image."""
-    scores, ties = class_shares(votes)
+    scores, ties = class_shares_and_ties(votes)
     values = np.stack([1 - scores.values, scores.values], axis=1)
-    result = Posterior(items=scores.questions, truths=VALIDITY, values=values, exclusive=True)
+    result = Posterior(items=scores.questions, truths=VALIDITY, values=values, is_exclusive=True)
     return Aggregation(posterior=result, facts={"ties": ties, "without_votes": len(votes.items) - len(scores.images)})

@@ -1,4 +1,4 @@
-"""Rater models measured on golden items: one M-step on counted answers, then one E-step for the posterior."""
+"""Rater models measured on golden items: an M-step on counted answers, then an E-step."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ from reassess.aggregation.em_inputs import (
     check_prior,
     check_pseudo_votes,
     check_truth_count,
-    default_answer_weights,
+    default_or_equal_answer_weights,
     no_golden_votes_error,
 )
 from reassess.core import VALIDITY, Id, Posterior, RaterModel, Votes
@@ -23,7 +23,7 @@ from reassess.text import join_first
 
 def calibrate(
     golden_votes: Votes,
-    truth: npt.NDArray[np.integer],
+    item_truth: npt.NDArray[np.integer],
     *,
     truths: Sequence[Id] = VALIDITY,
     smoothing: float = 0.0,
@@ -31,31 +31,31 @@ def calibrate(
 ) -> RaterModel:
     """Estimate each rater's confusion matrix on golden items.
 
-    `truth`, shape (items,), is the position of each item's truth among `truths`, or -1 if it is unknown. Each row of a
-    rater's counts gets `pooling` pseudo-votes, distributed as in the mean matrix, the matrix of all raters' votes
+    `item_truth`, shape (items,), is the position of each item's truth among `truths`, or -1 if it is unknown. Each row
+    of a rater's counts gets `pooling` pseudo-votes, distributed as in the mean matrix, the matrix of all raters' votes
     together. So a rater with few golden answers has about the mean matrix, and a rater with many answers has their own.
     The counts of the mean matrix get the same number of pseudo-votes per row, distributed as in
     `typical_confusion_matrix`.
     """
     check_pseudo_votes(smoothing, pooling)
     golden_votes.require_raters("a rater model")
-    truth = np.asarray(truth)
-    check_shape(truth, (len(golden_votes.items),), value_name="truth")
-    check_range(truth, -1, len(truths) - 1, value_name="truth", where=golden_votes.describe_item)
-    is_known = truth >= 0
+    item_truth = np.asarray(item_truth)
+    check_shape(item_truth, (len(golden_votes.items),), value_name="truth")
+    check_range(item_truth, -1, len(truths) - 1, value_name="truth", where=golden_votes.describe_item)
+    is_known = item_truth >= 0
     shape = len(golden_votes.raters), len(truths) + 1, len(golden_votes.answers)
-    rows = golden_votes.rater_ids * np.int64(shape[1]) + np.repeat(truth, golden_votes.sizes) + 1
+    rows = golden_votes.rater_ids * np.int64(shape[1]) + np.repeat(item_truth, golden_votes.sizes) + 1
     cells = np.bincount(rows * shape[2] + golden_votes.answer_ids, minlength=int(np.prod(shape)))
     counts = cells.reshape(shape)[:, 1:]  # without votes on items whose truth is unknown
     if not counts.any():
         raise no_golden_votes_error()
     return model_from_counts(
         counts,
-        np.bincount(truth[is_known], minlength=len(truths)),
+        np.bincount(item_truth[is_known], minlength=len(truths)),
         raters=golden_votes.raters,
         truths=truths,
         answers=golden_votes.answers,
-        base_matrix=typical_confusion_matrix(default_answer_weights(golden_votes, truths)),
+        base_matrix=typical_confusion_matrix(default_or_equal_answer_weights(golden_votes, truths)),
         smoothing=smoothing,
         pooling=pooling,
     )
@@ -93,7 +93,7 @@ def posterior(
     model: RaterModel,
     *,
     prior: npt.ArrayLike | None = None,
-    extra: tuple[Votes, RaterModel] | None = None,
+    extra_votes_and_model: tuple[Votes, RaterModel] | None = None,
 ) -> Posterior:
     """Compute the probability of each truth from the votes, by Bayes' rule.
 
@@ -108,7 +108,7 @@ def posterior(
         The raters' confusion matrices.
     prior
         Probability of each truth, shape (truths,); by default the model's.
-    extra
+    extra_votes_and_model
         Votes of more raters on the same items, with their own model. For example, the original labels as votes.
 
     Returns
@@ -119,7 +119,7 @@ def posterior(
     Raises
     ------
     DataError
-        An answer is not in the model; no truth allows the votes on an item (each has a vote of probability 0); there
+        An answer is not in the model; the votes on an item have probability 0 for every truth; there
         are more than 256 truths; the votes are counts without raters.
 
     Examples
@@ -137,14 +137,14 @@ def posterior(
     check_truth_count(model.truths)
     start_prior = check_prior(model.prior if prior is None else prior, len(model.truths))
     values = np.tile(start_prior, (len(votes.items), 1))
-    for rater_votes, rater_model in ((votes, model), *((extra,) if extra else ())):
+    for rater_votes, rater_model in ((votes, model), *((extra_votes_and_model,) if extra_votes_and_model else ())):
         rows = np.arange(len(votes.items))
         if len(rater_votes.items) != len(votes.items) or (rater_votes.find(votes.items) != rows).any():
-            raise DataError("different-items", "extra votes are not on the same items in the same order")
+            raise DataError("different-items", "extra votes must be on the same items as the votes, in the same order")
         if rater_model.truths != model.truths:
             raise DataError(
                 "different-classes",
-                "two models have different truths",
+                "the two rater models have different lists of truths",
                 allowed=join_first(model.truths),
                 found=join_first(rater_model.truths),
             )
@@ -155,15 +155,17 @@ def posterior(
 
 def _multiply_by_likelihood(values: Floats, votes: Votes, model: RaterModel) -> None:
     """Multiply `values`, shape (items, truths), by the likelihood of the votes, in place."""
-    from reassess.numeric.em_kernels import multiply_by_likelihood, truth_zeros
+    from reassess.numeric.em_kernels import multiply_by_likelihood, zeros_per_truth
 
     table = to_kernel_layout(model.matrices_of(votes.raters))
     truths = len(model.truths)
-    row = multiply_by_likelihood(votes.indptr, vote_codes(votes), table, values, np.empty(truths), truth_zeros(truths))
+    row = multiply_by_likelihood(
+        votes.indptr, vote_codes(votes), table, values, np.empty(truths), zeros_per_truth(truths)
+    )
     if row >= 0:
         raise DataError(
             "impossible-votes",
-            "no truth allows the votes on an item",
+            "votes on an item have probability 0 for every truth",
             where=votes.describe_item(row),
             found=join_first([f"{rater}: {answer}" for rater, answer in votes.votes_on(row)]),
             fix="measure the raters with pooling above 0",

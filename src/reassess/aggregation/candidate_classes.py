@@ -26,6 +26,7 @@ from reassess.aggregation.em_inputs import Floats, check_em_inputs, no_golden_vo
 from reassess.core import VALIDITY, Posterior, Questions, Votes
 from reassess.core.items import take_items
 from reassess.errors import DataError
+from reassess.text import count_noun
 
 Ints = npt.NDArray[np.int64]
 
@@ -38,20 +39,20 @@ class CandidateVotes:
     each vote and each candidate of its item.
     """
 
-    pair_items: Ints  # item of each pair, shape (P,), ascending
-    pair_classes: Ints  # class of each pair, shape (P,), ascending within an item
-    item_starts: Ints  # first pair of each item with candidates
-    entry_pairs: npt.NDArray[np.int32]  # pair of each entry, shape (E,)
-    entry_cells: npt.NDArray[np.int32]  # cell of each entry, shape (E,)
-    cell_codes: Ints  # (rater * A + class) * A + answer of each cell, shape (C,), ascending
-    row_codes: Ints  # rater * A + class of each matrix row with a cell, ascending
-    cell_rows: Ints  # row of each cell, as a position in `rows`, shape (C,)
+    item_of_pair: Ints  # item of each pair, shape (P,), ascending
+    class_of_pair: Ints  # class of each pair, shape (P,), ascending within an item
+    first_pair_of_item: Ints  # first pair of each item with candidates
+    pair_of_entry: npt.NDArray[np.int32]  # pair of each entry, shape (E,)
+    cell_of_entry: npt.NDArray[np.int32]  # cell of each entry, shape (E,)
+    code_of_cell: Ints  # (rater * A + class) * A + answer of each cell, shape (C,), ascending
+    code_of_row: Ints  # rater * A + class of each matrix row with a cell, ascending
+    row_of_cell: Ints  # row of each cell, as a position in `code_of_row`, shape (C,)
     n_answers: int  # A
     n_raters: int
 
     @classmethod
     def from_votes(cls, votes: Votes, pinned: Ints) -> "CandidateVotes":
-        """Find the candidates of each item; `pinned`, shape (N,), is a pinned item's class, or -1."""
+        """Find the candidates of each item; `pinned`, shape (N,), is the fixed class of an item, or -1."""
         answers, item_ids = len(votes.answers), votes.item_ids
         is_free = pinned[item_ids] < 0
         pinned_items = np.flatnonzero(pinned >= 0)
@@ -67,35 +68,35 @@ class CandidateVotes:
         cells, cell = np.unique(codes, return_inverse=True)
         rows, row = np.unique(cells // answers, return_inverse=True)
         return cls(
-            pair_items=items,
-            pair_classes=classes,
-            item_starts=np.flatnonzero(np.diff(items, prepend=-1)),
-            entry_pairs=pair,
-            entry_cells=cell.astype(np.int32),
-            cell_codes=cells,
-            row_codes=rows,
-            cell_rows=row,
+            item_of_pair=items,
+            class_of_pair=classes,
+            first_pair_of_item=np.flatnonzero(np.diff(items, prepend=-1)),
+            pair_of_entry=pair,
+            cell_of_entry=cell.astype(np.int32),
+            code_of_cell=cells,
+            code_of_row=rows,
+            row_of_cell=row,
             n_answers=answers,
             n_raters=len(votes.raters),
         )
 
-    def vote_shares(self) -> Floats:
-        """Compute the share of the item's votes for each pair's class, 1 if pinned; shape (P,)."""
-        is_agreement = self.cell_codes // self.n_answers % self.n_answers == self.cell_codes % self.n_answers
-        votes = _sum_by_id(self.entry_pairs, is_agreement[self.entry_cells], len(self.pair_items))
+    def compute_vote_shares(self) -> Floats:
+        """Compute, for each pair, the share of its item's votes for its class; 1 if pinned; shape (P,)."""
+        is_agreement = self.code_of_cell // self.n_answers % self.n_answers == self.code_of_cell % self.n_answers
+        votes = _sum_by_id(self.pair_of_entry, is_agreement[self.cell_of_entry], len(self.item_of_pair))
         votes[self.repeat_for_pairs(self._pairs_per_item) == 1] = 1
-        shares: Floats = votes / self.repeat_for_pairs(np.add.reduceat(votes, self.item_starts))
+        shares: Floats = votes / self.repeat_for_pairs(np.add.reduceat(votes, self.first_pair_of_item))
         return shares
 
-    def expected_counts(self, posterior: Floats) -> ExpectedCounts:
+    def compute_expected_counts(self, posterior: Floats) -> ExpectedCounts:
         """Compute expected votes per cell and expected items per class, from the posterior of each pair."""
-        votes = _sum_by_id(self.entry_cells, posterior[self.entry_pairs], len(self.cell_codes))
-        items = _sum_by_id(self.pair_classes, posterior, self.n_answers)
+        votes = _sum_by_id(self.cell_of_entry, posterior[self.pair_of_entry], len(self.code_of_cell))
+        items = _sum_by_id(self.class_of_pair, posterior, self.n_answers)
         return ExpectedCounts(votes[None], items[None], np.zeros(1), np.zeros(1))
 
-    def item_maximum(self, values: Floats) -> Floats:
+    def max_over_item_pairs(self, values: Floats) -> Floats:
         """Return, for each pair, the highest value among the pairs of the same item; shape (P,)."""
-        return self.repeat_for_pairs(np.maximum.reduceat(values, self.item_starts))
+        return self.repeat_for_pairs(np.maximum.reduceat(values, self.first_pair_of_item))
 
     def repeat_for_pairs(self, item_values: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Repeat the value of each item for all pairs of the item; shape (P,)."""
@@ -104,7 +105,7 @@ class CandidateVotes:
     @property
     def _pairs_per_item(self) -> Ints:
         """Number of pairs of each item with candidates."""
-        return np.diff(self.item_starts, append=len(self.pair_items))
+        return np.diff(self.first_pair_of_item, append=len(self.item_of_pair))
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,7 +119,7 @@ class _CellParameters:
 
 @dataclass(frozen=True, eq=False)
 class CandidateSteps:
-    """The EM steps for the cells that votes use; the only block is the posterior of each pair."""
+    """The EM steps for the matrix cells that have votes, in one block: the posterior of each pair."""
 
     candidate_votes: CandidateVotes
     pseudo_votes: Floats  # shape (A, A)
@@ -130,7 +131,7 @@ class CandidateSteps:
         change = np.abs(posterior - block).max()
         block[:] = posterior
         return replace(
-            self.candidate_votes.expected_counts(block),
+            self.candidate_votes.compute_expected_counts(block),
             log_likelihood=np.array([log_likelihood]),
             largest_change=np.array([change]),
         )
@@ -146,7 +147,7 @@ class CandidateSteps:
         added, added_to_row = self._cell_and_row_pseudo_votes
         with np.errstate(divide="ignore", invalid="ignore"):
             logs: Floats = (
-                np.log(cell_counts + added) - np.log(row_counts + added_to_row)[self.candidate_votes.cell_rows]
+                np.log(cell_counts + added) - np.log(row_counts + added_to_row)[self.candidate_votes.row_of_cell]
             )
         logs[np.isnan(logs)] = -np.log(self.candidate_votes.n_answers)  # an empty row is uniform
         return _CellParameters(logs, cell_counts, prior)
@@ -170,18 +171,20 @@ class CandidateSteps:
         """Compute the posterior of each pair, shape (P,), and the log likelihood of the votes."""
         pairs = self.candidate_votes
         with np.errstate(divide="ignore"):
-            weights = np.log(parameters.prior)[pairs.pair_classes]
-        weights += _sum_by_id(pairs.entry_pairs, parameters.log_probabilities[pairs.entry_cells], len(pairs.pair_items))
-        highest = np.maximum.reduceat(weights, pairs.item_starts)
+            weights = np.log(parameters.prior)[pairs.class_of_pair]
+        weights += _sum_by_id(
+            pairs.pair_of_entry, parameters.log_probabilities[pairs.cell_of_entry], len(pairs.item_of_pair)
+        )
+        highest = np.maximum.reduceat(weights, pairs.first_pair_of_item)
         weights = np.exp(weights - pairs.repeat_for_pairs(highest))
-        totals = np.add.reduceat(weights, pairs.item_starts)
+        totals = np.add.reduceat(weights, pairs.first_pair_of_item)
         return weights / pairs.repeat_for_pairs(totals), float((np.log(totals) + highest).sum())
 
     def mean_matrix(self, posterior: Floats) -> Floats:
         """Compute the confusion matrix of all raters together, with pseudo-votes; shape (A, A)."""
-        counts = self.candidate_votes.expected_counts(posterior).expected_votes[0]
+        counts = self.candidate_votes.compute_expected_counts(posterior).expected_votes[0]
         totals = _sum_by_id(
-            self.candidate_votes.cell_codes % self.candidate_votes.n_answers**2,
+            self.candidate_votes.code_of_cell % self.candidate_votes.n_answers**2,
             counts,
             self.candidate_votes.n_answers**2,
         )
@@ -189,14 +192,14 @@ class CandidateSteps:
 
     def _sum_by_row(self, cell_counts: Floats) -> Floats:
         """Sum the votes of the cells in each row."""
-        return _sum_by_id(self.candidate_votes.cell_rows, cell_counts, len(self.candidate_votes.row_codes))
+        return _sum_by_id(self.candidate_votes.row_of_cell, cell_counts, len(self.candidate_votes.code_of_row))
 
     @cached_property
     def _cell_and_row_pseudo_votes(self) -> tuple[Floats, Floats]:
         """Pseudo-votes of each cell, and of each row."""
         answers = self.candidate_votes.n_answers
-        cells = self.pseudo_votes.ravel()[self.candidate_votes.cell_codes % answers**2]
-        return cells, self.pseudo_votes.sum(axis=1)[self.candidate_votes.row_codes % answers]
+        cells = self.pseudo_votes.ravel()[self.candidate_votes.code_of_cell % answers**2]
+        return cells, self.pseudo_votes.sum(axis=1)[self.candidate_votes.code_of_row % answers]
 
 
 @dataclass(frozen=True, eq=False)
@@ -206,25 +209,25 @@ class CandidateFit:
     candidates: CandidateVotes
     posterior: Floats  # shape (P,)
     prior: Floats  # shape (A,)
-    history: Floats  # as for `DawidSkeneFit`
+    objective_history: Floats  # as for `DawidSkeneFit`
     has_converged: bool
 
     def to_posterior(self, votes: Votes) -> Posterior:
         """Convert to the posterior of each item; for images, P(valid) of each candidate class."""
-        rows = self.candidates.pair_items[self.candidates.item_starts]
+        rows = self.candidates.item_of_pair[self.candidates.first_pair_of_item]
         if votes.classes is None:
             values = np.tile(self.prior, (len(votes.items), 1))
             values[rows] = 0
-            values[self.candidates.pair_items, self.candidates.pair_classes] = self.posterior
+            values[self.candidates.item_of_pair, self.candidates.class_of_pair] = self.posterior
             return Posterior(items=votes.items, truths=votes.answers, values=values)
         questions = Questions(
             images=cast("tuple[str, ...]", take_items(votes.items, rows)),
-            image_ids=np.searchsorted(rows, self.candidates.pair_items).astype(np.int32),
-            class_ids=votes.classes.ids_of_answers(votes.answers)[self.candidates.pair_classes].astype(np.int32),
+            image_ids=np.searchsorted(rows, self.candidates.item_of_pair).astype(np.int32),
+            class_ids=votes.classes.ids_of_answers(votes.answers)[self.candidates.class_of_pair].astype(np.int32),
             classes=votes.classes,
         )
         values = np.stack([1 - self.posterior, self.posterior], axis=1)
-        return Posterior(items=questions, truths=VALIDITY, values=values, exclusive=True)
+        return Posterior(items=questions, truths=VALIDITY, values=values, is_exclusive=True)
 
 
 def fit_many_classes(
@@ -249,8 +252,8 @@ def fit_many_classes(
 
 def _run_em_on_candidates(steps: CandidateSteps, start_posterior: Floats | None, max_iterations: int) -> CandidateFit:
     """Run EM from a posterior of the pairs, by default from the shares of the votes."""
-    posterior = steps.candidate_votes.vote_shares() if start_posterior is None else start_posterior.copy()
-    first_counts = steps.candidate_votes.expected_counts(posterior)
+    posterior = steps.candidate_votes.compute_vote_shares() if start_posterior is None else start_posterior.copy()
+    first_counts = steps.candidate_votes.compute_expected_counts(posterior)
     parameters = steps.run_m_step(first_counts.expected_votes[0], first_counts.expected_items[0])
     parameters, _, history, converged = run_em(steps, [posterior], parameters, max_iterations=max_iterations)
     return CandidateFit(steps.candidate_votes, posterior, parameters.prior, history, converged)
@@ -263,9 +266,9 @@ def calibrate_on_candidates(
     if not pooling > 0:
         raise DataError(
             "missing-option",
-            "this many classes need pooling",
+            "pooling must be above 0 for this number of classes",
             allowed="above 0",
-            found=pooling,
+            found=f"{pooling:g}, with {count_noun(len(votes.answers), 'class', 'classes')}",
             fix="remove pooling, to use the default",
         )
     answers, has_truth = len(votes.answers), truth[golden_votes.item_ids] >= 0
@@ -282,8 +285,8 @@ def calibrate_on_candidates(
     prior = row_shares(np.bincount(truth[truth >= 0], minlength=answers), pooling / answers)
     steps = CandidateSteps(pairs, added, 0.0)
     parameters = steps.estimate_parameters(
-        _count_occurrences(pairs.cell_codes, own_cells),
-        _count_occurrences(pairs.row_codes, own_cells // answers),
+        _count_occurrences(pairs.code_of_cell, own_cells),
+        _count_occurrences(pairs.code_of_row, own_cells // answers),
         prior,
     )
     values, likelihood = steps.compute_posterior(parameters)

@@ -1,4 +1,4 @@
-"""Precision and recall of scores against golden truth at every threshold, and the choice of a threshold.
+"""Precision and recall of scores against golden truth at every threshold; the choice of a threshold.
 
 A threshold keeps the golden pairs with score >= threshold. Precision is the share of kept pairs that are valid; recall
 is the share of valid pairs that are kept. Both stay integer counts until they are divided, so they are exact.
@@ -10,12 +10,12 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation.golden import Golden
+from reassess.aggregation.golden import GoldenQuestions
 from reassess.core import Scores
 from reassess.core.checks import check_number, check_range, check_type
 from reassess.errors import DataError
 from reassess.numeric import Proportion
-from reassess.numeric.bootstrap import draw_count_rows, percentile_bounds
+from reassess.numeric.bootstrap import draw_replicate_counts, percentile_bounds
 from reassess.text import Printable
 
 N_REPLICATES = 10_000
@@ -59,9 +59,9 @@ class Bands(Printable):
 class Curve:
     """Precision and recall of scores on golden pairs, at every threshold."""
 
-    golden: Golden
+    golden: GoldenQuestions
     golden_scores: npt.NDArray[np.float64]  # the score of each golden pair, in [0, 1]
-    # Whether the scores were made from the same golden answers, which makes the curve too good; None if unknown.
+    # Whether the scores were computed with the same golden answers, so that the curve is too good; None if unknown.
     in_sample: bool | None = None
 
     def __post_init__(self) -> None:
@@ -142,7 +142,7 @@ class Curve:
         return self.point_at_row(_last_argmax(2 * self.n_hits / (self.n_kept + self.golden.n_valid)))
 
     def bands(self, thresholds: npt.NDArray[np.floating], *, replicates: int = N_REPLICATES, seed: int = 0) -> Bands:
-        """Compute 95 % intervals by percentile bootstrap over images; all pairs of an image are drawn together.
+        """Compute 95 % intervals by percentile bootstrap over images; pairs of an image are drawn together.
 
         Precision is undefined in a replicate without kept pairs, and recall in a replicate without valid pairs. The
         interval then uses only the other replicates.
@@ -169,22 +169,23 @@ class Curve:
         return steps
 
 
-def precision_recall(scores: Scores, golden: Golden, *, in_sample: bool | None = None) -> Curve:
+def precision_recall(scores: Scores, golden: GoldenQuestions, *, in_sample: bool | None = None) -> Curve:
     """Measure precision and recall of scores on golden pairs.
 
-    Each golden pair needs a score. `in_sample` says whether the same golden answers made the scores, None if unknown.
+    Each golden pair needs a score. `in_sample` says whether the scores were computed with the same golden answers; None
+    if unknown.
 
     Source: Beyer et al., "Are we done with ImageNet?", arXiv 2006.07159, figure 3.
 
     >>> from reassess.core import Questions
     >>> questions = Questions.from_columns(["a.png", "a.png", "b.png"], np.array([1, 2, 1]))
-    >>> golden = Golden(questions, np.array([True, False, True]))
+    >>> golden = GoldenQuestions(questions, np.array([True, False, True]))
     >>> precision_recall(Scores(questions, np.array([0.9, 0.6, 0.7])), golden).average_precision
     1.0
     """
     check_type(Scores, scores)
-    check_type(Golden, golden, value_name="golden answers", fix="golden_truth(EXPERTS)")
-    return Curve(golden=golden, golden_scores=golden.values_of(scores), in_sample=in_sample)
+    check_type(GoldenQuestions, golden, value_name="golden answers", fix="golden_truth(EXPERTS)")
+    return Curve(golden=golden, golden_scores=golden.scores_of_questions(scores), in_sample=in_sample)
 
 
 def _last_argmax(values: npt.NDArray[np.float64]) -> int:
@@ -201,18 +202,18 @@ def _resample_sums(counts: npt.NDArray[np.float64], n_replicates: int, seed: int
     for start in range(0, n_replicates, step):
         part = sums[:, start : start + step]
         # Counts are whole numbers, so the products are exact, whatever the order of summation.
-        part[:] = counts @ draw_count_rows(rng, n_images, part.shape[1]).T.astype(np.float64)
+        part[:] = counts @ draw_replicate_counts(rng, n_images, part.shape[1]).T.astype(np.float64)
     return sums
 
 
 def _share_intervals(
-    n_hits: npt.NDArray[np.float64], n: npt.NDArray[np.float64]
+    n_hits: npt.NDArray[np.float64], n_total: npt.NDArray[np.float64]
 ) -> tuple[tuple[float, float] | None, ...]:
-    """Compute percentile intervals of `n_hits` / `n` over replicates (columns), one per row."""
+    """Compute percentile intervals of `n_hits` / `n_total` over replicates (columns), one per row."""
     intervals: list[tuple[float, float] | None] = []
-    for hits_at, n_at in zip(n_hits, n, strict=True):
-        is_defined = n_at > 0
-        shares = hits_at[is_defined] / n_at[is_defined]
+    for n_hits_in_row, n_total_in_row in zip(n_hits, n_total, strict=True):
+        is_defined = n_total_in_row > 0
+        shares = n_hits_in_row[is_defined] / n_total_in_row[is_defined]
         low, high = percentile_bounds(shares) if shares.size else (np.nan, np.nan)
         intervals.append((float(low), float(high)) if shares.size else None)
     return tuple(intervals)

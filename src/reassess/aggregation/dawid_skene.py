@@ -26,12 +26,12 @@ from reassess.aggregation.em_inputs import (
     DEFAULT_POOLING,
     Floats,
     PinnedItems,
-    answer_weights,
     check_em_inputs,
     check_prior,
     check_truth_count,
-    default_answer_weights,
+    default_or_equal_answer_weights,
     default_truths,
+    make_answer_weights,
 )
 from reassess.core import VALIDITY, Id, Posterior, RaterModel, Votes
 from reassess.core.checks import check_range, check_type
@@ -49,18 +49,18 @@ class DawidSkeneFit(Printable):
 
     model: RaterModel  # matrices of the raters with votes, and the prior
     posterior: Posterior  # equals `posterior(votes, model)`, except for pinned items
-    history: Floats  # objective at each E-step, shape (iterations,); it never decreases
+    objective_history: Floats  # objective at each E-step, shape (iterations,); it never decreases
     has_converged: bool  # whether the largest change of a posterior fell below the tolerance
 
     @property
     def iterations(self) -> int:
         """Number of E-steps."""
-        return self.history.size
+        return self.objective_history.size
 
     @property
     def objective(self) -> float:
         """Final objective: log likelihood plus log density of the priors, see `em`."""
-        return float(self.history[-1])
+        return float(self.objective_history[-1])
 
     @property
     def _headline(self) -> str:
@@ -81,8 +81,8 @@ def fit_dawid_skene(
     votes: Votes,
     *,
     truths: Sequence[Id] | None = None,
-    weights: npt.ArrayLike | None = None,
-    start: RaterModel | None = None,
+    answer_weights: npt.ArrayLike | None = None,
+    start_model: RaterModel | None = None,
     pinned: PinnedItems | None = None,
     prior: npt.ArrayLike | None = None,
     smoothing: float = 0.0,
@@ -100,15 +100,16 @@ def fit_dawid_skene(
     truths
         The possible truths of an item. By default invalid and valid for (image, class) questions, and otherwise the
         answers.
-    weights
+    answer_weights
         The starting point of EM: the posterior of an item starts at the mean weight of its votes. Shape (answers,), for
         two truths: the weight of each answer for the second truth, 0 to 1; by default no 0, maybe 0.5, yes 1. Shape
         (answers, truths): the weight of each answer for each truth, where each row adds up to 1; by default the
-        identity if the truths are the answers. EM can converge to two truths in reversed order. They are then swapped
-        at the end, so that the second truth has the higher mean weight, unless `prior` or `pinned` fixes their order.
-    start
-        A model to start from instead of `weights`, for example after new votes. Probabilities below 1e-6 are raised to
-        1e-6, because EM cannot leave 0.
+        identity if the truths are the answers. EM can converge to two truths in swapped order. They are then swapped
+        back at the end, so that the second truth has the higher mean weight, unless `prior` or `pinned` fixes their
+        order.
+    start_model
+        A model to start from instead of `answer_weights`, for example after new votes. Probabilities below 1e-6 are
+        raised to 1e-6, because EM cannot leave 0.
     pinned
         Items whose truth, or its distribution, is known.
     prior
@@ -164,8 +165,8 @@ def fit_dawid_skene(
     check_range(max_iterations, 1, value_name="max_iterations")
     if threads is not None:
         check_range(threads, 1, value_name="threads")
-    if start is not None:
-        votes, truths = votes.with_answers(start.answers), truths or start.truths
+    if start_model is not None:
+        votes, truths = votes.with_answers(start_model.answers), truths or start_model.truths
     names = tuple(truths or default_truths(votes))
     check_truth_count(names)
     fixed_prior = None if prior is None else check_prior(prior, len(names))
@@ -173,11 +174,13 @@ def fit_dawid_skene(
         raise DataError(
             "out-of-range", "EM cannot use a prior of 0", found=fixed_prior.tolist(), fix="remove the impossible truth"
         )
-    needs_weights = start is None or weights is not None
+    needs_weights = start_model is None or answer_weights is not None
     fitting = _Fitter(
         truths=names,
-        answer_weights=answer_weights(votes, names, weights) if needs_weights else default_answer_weights(votes, names),
-        may_swap_truths=len(names) == len(VALIDITY) and start is None and fixed_prior is None and pinned is None,
+        answer_weights=make_answer_weights(votes, names, answer_weights)
+        if needs_weights
+        else default_or_equal_answer_weights(votes, names),
+        may_swap_truths=len(names) == len(VALIDITY) and start_model is None and fixed_prior is None and pinned is None,
         prior=fixed_prior,
         pinned=pinned,
         smoothing=smoothing,
@@ -186,7 +189,7 @@ def fit_dawid_skene(
         max_iterations=max_iterations,
         threads=threads,
     )
-    fit = fitting.fit(votes, start)
+    fit = fitting.fit(votes, start_model)
     warn_unless_converged(fit.has_converged, max_iterations, tolerance, "allow more iterations, or more pooling")
     return fit
 
@@ -195,7 +198,7 @@ def fit_one_accuracy(votes: Votes, truths: tuple[Id, ...], pinned_items: PinnedI
     """Fit the simpler model by EM, where each rater has one accuracy for all truths."""
     fitting = _Fitter(
         truths=truths,
-        answer_weights=answer_weights(votes, truths),
+        answer_weights=make_answer_weights(votes, truths),
         pinned=pinned_items,
         tolerance=_ONE_ACCURACY_TOLERANCE,
         max_iterations=_ONE_ACCURACY_MAX_ITERATIONS,
@@ -238,15 +241,15 @@ class _Fitter:
             self.pinned is not None
             and self.prior is None
             and start_model is not None
-            and self._are_truths_reversed(pseudo_votes)
+            and self._are_truths_swapped_in_mean_matrix(pseudo_votes)
         ):
-            reversed_fit = self._run_em(votes, pseudo_votes[::-1].copy(), _swap_truths(start_model))
-            return max(fit, reversed_fit, key=lambda each: each.objective)
+            swapped_fit = self._run_em(votes, pseudo_votes[::-1].copy(), _swap_truths(start_model))
+            return max(fit, swapped_fit, key=lambda each: each.objective)
         return fit
 
     def _run_em(self, votes: Votes, pseudo_votes: Floats, start_model: RaterModel | None) -> DawidSkeneFit:
         """Run EM once, from a model or from the answers' weights."""
-        from reassess.numeric.em_kernels import average_shares
+        from reassess.numeric.em_kernels import write_mean_shares
 
         steps = MatrixSteps(
             n_raters=len(votes.raters),
@@ -258,10 +261,10 @@ class _Fitter:
         )
         posterior = np.zeros((len(votes.items), len(self.truths)))
         if start_model is None:
-            average_shares(votes.indptr, votes.answer_ids, self.answer_weights, posterior)
+            write_mean_shares(votes.indptr, votes.answer_ids, self.answer_weights, posterior)
         blocks = split_into_blocks(votes, posterior, self.pinned, self.threads)
         if start_model is None:
-            first_votes, items, *_ = sum_parts_in_order(map(steps.count_expected, blocks))
+            first_votes, items, *_ = sum_parts_in_order(map(steps.compute_expected_counts, blocks))
             parameters = steps.run_m_step(first_votes, items)
         else:
             prior = _raise_low_probabilities(start_model.prior) if self.prior is None else self.prior
@@ -274,7 +277,7 @@ class _Fitter:
             )
         expected = expected.reshape(len(votes.raters), len(votes.answers), -1)
         measured = np.flatnonzero(expected.any(axis=(1, 2)))
-        matrices = parameters.cells.reshape(expected.shape).transpose(0, 2, 1)[measured]
+        matrices = parameters.matrices.reshape(expected.shape).transpose(0, 2, 1)[measured]
         model = RaterModel(
             raters=tuple(votes.raters[row] for row in measured.tolist()),
             truths=self.truths,
@@ -283,24 +286,24 @@ class _Fitter:
             fallback_matrix=fallback_matrix(matrices, steps.pseudo_votes, is_pooled=self.pooling > 0),
             prior=parameters.prior.copy(),
         )
-        if self.may_swap_truths and _are_truths_swapped(expected, self.answer_weights[:, 1]):
+        if self.may_swap_truths and _are_truths_swapped_in_fit(expected, self.answer_weights[:, 1]):
             model, posterior = _swap_truths(model), posterior[:, ::-1].copy()
         classes = votes.classes if self.truths == votes.answers else None
         result = Posterior(items=votes.items, truths=self.truths, values=posterior, classes=classes)
-        return DawidSkeneFit(model=model, posterior=result, history=history, has_converged=converged)
+        return DawidSkeneFit(model=model, posterior=result, objective_history=history, has_converged=converged)
 
-    def _are_truths_reversed(self, pseudo_votes: Floats) -> bool:
-        """Return whether answers for the first of two truths are more frequent on the second."""
+    def _are_truths_swapped_in_mean_matrix(self, pseudo_votes: Floats) -> bool:
+        """Return whether answers for the second truth are more frequent on the first, by the mean matrix."""
         if len(self.truths) != len(VALIDITY):
             return False
         first, second = pseudo_votes @ self.answer_weights[:, 1]
         return bool(first > second)
 
 
-def _are_truths_swapped(expected_votes: Floats, weights: Floats) -> bool:
-    """Return whether the mean weight of votes is higher for the first of two truths."""
+def _are_truths_swapped_in_fit(expected_votes: Floats, answer_weights: Floats) -> bool:
+    """Return whether votes on items of the first truth have a higher mean weight than on the second."""
     votes = expected_votes.sum(axis=0)
-    first, second = weights @ votes / np.maximum(votes.sum(axis=0), np.finfo(float).tiny)
+    first, second = answer_weights @ votes / np.maximum(votes.sum(axis=0), np.finfo(float).tiny)
     return bool(first > second)
 
 

@@ -46,7 +46,7 @@ from reassess.errors import ConvergenceWarning
 TOLERANCE = 1e-6  # of posteriors
 MAX_ITERATIONS = 2_000
 _MAX_PARTS = 64
-_MIN_VOTES_PER_SUM = 4  # a part has at least this number of votes for each of its sums
+_MIN_VOTES_PER_CELL = 4  # a part has at least this number of votes per matrix cell
 
 Block = TypeVar("Block")
 Parameters = TypeVar("Parameters")
@@ -68,8 +68,12 @@ class ExpectedCounts:
     largest_change: Floats  # largest change of a posterior, shape (parts,)
 
 
-class Steps(Protocol[_Block, Parameters]):
-    """The EM steps of a rater model. A block is a run of parts, and parts depend only on the votes."""
+class EmSteps(Protocol[_Block, Parameters]):
+    """The EM steps of a rater model.
+
+    A block consists of consecutive parts. A part is a fixed group of items, which depends on the votes, and not on the
+    number of threads.
+    """
 
     def run_e_step(self, block: _Block, parameters: Parameters) -> ExpectedCounts:
         """Run the E-step: replace the posteriors of a block, and return the expected counts."""
@@ -93,7 +97,7 @@ def sum_parts_in_order(counts: Iterable[ExpectedCounts]) -> tuple[Floats, Floats
 
 
 def run_em(
-    steps: Steps[Block, Parameters],
+    steps: EmSteps[Block, Parameters],
     blocks: Sequence[Block],
     parameters: Parameters,
     *,
@@ -105,22 +109,22 @@ def run_em(
 
     The loop ends after an E-step, so parameters, posteriors and the last objective belong together.
     """
-    history: list[float] = []
+    objective_history: list[float] = []
     while True:
         counts = map_blocks(partial(steps.run_e_step, parameters=parameters), blocks)
         votes, items, log_likelihood, change = sum_parts_in_order(counts)
-        history.append(log_likelihood + steps.log_prior_density(parameters))
-        if change < tolerance or len(history) == max_iterations:
-            return parameters, votes, np.array(history), change < tolerance
+        objective_history.append(log_likelihood + steps.log_prior_density(parameters))
+        if change < tolerance or len(objective_history) == max_iterations:
+            return parameters, votes, np.array(objective_history), change < tolerance
         parameters = steps.run_m_step(votes, items)
 
 
-def warn_unless_converged(has_converged: bool, max_iterations: int, tolerance: float, fix: str) -> None:
+def warn_unless_converged(has_converged: bool, max_iterations: int, tolerance: float, advice: str) -> None:
     """Warn that EM stopped before it converged; the warning points to the caller of the calling function."""
     if not has_converged:
         warnings.warn(
             f"EM did not converge: after {max_iterations:,} iterations, posteriors still change by {tolerance:g} or "
-            f"more: {fix}",
+            f"more: {advice}",
             ConvergenceWarning,
             stacklevel=3,
         )
@@ -140,7 +144,7 @@ def row_shares(counts: npt.NDArray[np.floating | np.integer], pseudo_votes: Floa
 
 
 def typical_confusion_matrix(answer_weights: Floats) -> Floats:
-    """Return the matrix of a rater who gives half of the answers by the truth, and half at random.
+    """Return the matrix of a rater who gives the correct answer half of the time, else a random one.
 
     `answer_weights`, shape (answers, truths), is the weight of each answer for each truth. The matrix has shape
     (truths, answers).
@@ -173,7 +177,7 @@ def vote_codes(votes: Votes) -> npt.NDArray[Any]:
 
 @dataclass(frozen=True, eq=False)
 class MatrixBlock:
-    """Consecutive parts of the items, with their votes and posteriors; a thread computes one block."""
+    """Consecutive items with their votes and posteriors, split into parts; one thread computes a block."""
 
     part_edges: npt.NDArray[np.int64]  # first item of each part, and the end of the last part
     indptr: npt.NDArray[np.int64]
@@ -186,7 +190,7 @@ class MatrixBlock:
 class MatrixParameters:
     """The parameters of EM: confusion matrices in the layout of `to_kernel_layout`, and the prior."""
 
-    cells: Floats
+    matrices: Floats
     prior: Floats
 
 
@@ -203,17 +207,24 @@ class MatrixSteps:
 
     def run_e_step(self, block: MatrixBlock, parameters: MatrixParameters) -> ExpectedCounts:
         """Run the E-step: update the posteriors of a block, and return the expected counts."""
-        from reassess.numeric.em_kernels import FEW_TRUTHS, run_e_step_few_truths, run_e_step_many_truths, truth_zeros
+        from reassess.numeric.em_kernels import (
+            MAX_UNROLLED_TRUTHS,
+            run_e_step_few_truths,
+            run_e_step_many_truths,
+            zeros_per_truth,
+        )
 
         counts, truths = self._empty_counts(block), parameters.prior.size
         kernel, more = (
-            (run_e_step_few_truths, (truth_zeros(truths),)) if truths <= FEW_TRUTHS else (run_e_step_many_truths, ())
+            (run_e_step_few_truths, (zeros_per_truth(truths),))
+            if truths <= MAX_UNROLLED_TRUTHS
+            else (run_e_step_many_truths, ())
         )
         kernel(
             block.part_edges,
             block.indptr,
             block.codes,
-            parameters.cells,
+            parameters.matrices,
             parameters.prior,
             block.posterior,
             block.is_pinned,
@@ -225,7 +236,7 @@ class MatrixSteps:
         )
         return counts
 
-    def count_expected(self, block: MatrixBlock) -> ExpectedCounts:
+    def compute_expected_counts(self, block: MatrixBlock) -> ExpectedCounts:
         """Compute expected votes and items from the current posteriors of a block."""
         from reassess.numeric.em_kernels import count_expected_votes
 
@@ -256,7 +267,7 @@ class MatrixSteps:
         """Compute the log density of the priors, up to a constant."""
         density = 0.0
         if self.pseudo_votes.any():
-            sums = np.log(parameters.cells).reshape(self.n_raters, *self.pseudo_votes.T.shape).sum(axis=0)
+            sums = np.log(parameters.matrices).reshape(self.n_raters, *self.pseudo_votes.T.shape).sum(axis=0)
             density += float((self.pseudo_votes.T * sums).sum())
         if self.prior is None and self.pseudo_items:
             density += self.pseudo_items * float(np.log(parameters.prior).sum())
@@ -273,7 +284,8 @@ def _pool_over_truths(counts: Floats, *, has_answer_scale: bool) -> Floats:
     """Pool counts (raters, answers, truths) over truths: each rater then has one accuracy.
 
     If the truths are the answers, each rater has one probability of a correct answer, and wrong answers are equally
-    likely. On a scale, a rater answers no to valid items as often as yes to invalid items.
+    likely. If the answers are a scale from no to yes, a rater answers no to valid items as often as yes to invalid
+    items.
     """
     if has_answer_scale:
         return np.asarray(counts + counts[:, ::-1, ::-1])
@@ -307,9 +319,9 @@ def split_into_blocks(
     ]
 
 
-def _find_part_edges(votes: Votes, n_sums: int) -> npt.NDArray[np.int64]:
-    """Return the first item of each part, and the end; they depend only on the votes."""
-    parts = int(np.clip(len(votes) // (_MIN_VOTES_PER_SUM * n_sums), 1, _MAX_PARTS))
+def _find_part_edges(votes: Votes, n_cells: int) -> npt.NDArray[np.int64]:
+    """Return the first item of each part, and the number of items; threads do not change the parts."""
+    parts = int(np.clip(len(votes) // (_MIN_VOTES_PER_CELL * n_cells), 1, _MAX_PARTS))
     edges = np.searchsorted(votes.indptr, np.linspace(0, votes.indptr[-1], parts + 1).astype(np.int64))
     edges[0], edges[-1] = 0, votes.indptr.size - 1
     return edges

@@ -28,20 +28,24 @@ def check_truth_count(truths: Sequence[Id]) -> None:
         raise _too_many_error("truths", _MAX_TRUTHS, len(truths))
 
 
+def check_class_count(votes: Votes) -> None:
+    """Raise `DataError` if there are too many answers for one matrix of all raters."""
+    if len(votes.answers) > _MAX_CLASSES:
+        raise _too_many_error("classes", _MAX_CLASSES, len(votes.answers))
+
+
 def has_many_classes(votes: Votes) -> bool:
-    """Return whether there are too many answers for a matrix per rater; `DataError` if too many for one matrix."""
+    """Return whether there are too many answers for a matrix per rater."""
     classes = len(votes.answers)
-    if classes > _MAX_CLASSES:
-        raise _too_many_error("classes", _MAX_CLASSES, classes)
     return classes > _MAX_TRUTHS or len(votes.raters) * classes**2 > _MAX_CELLS
 
 
-def _too_many_error(noun: str, limit: int, count: int) -> DataError:
+def _too_many_error(noun: str, max_count: int, count: int) -> DataError:
     """Create the error for more truths or classes than a rater model takes."""
     return DataError(
         "too-many",
         f"too many {noun} for a rater model",
-        allowed=f"up to {limit:,}",
+        allowed=f"up to {max_count:,}",
         found=f"{count:,}",
         fix="use majority, or split the items into groups with fewer answers",
     )
@@ -97,7 +101,7 @@ class PinnedItems(Printable):
         check_range(self.item_rows, 0, len(votes.items) - 1, value_name="pinned row", where="position {}".format)
         if np.unique(self.item_rows).size < self.item_rows.size:
             row = int(np.argmax(np.bincount(self.item_rows)))
-            raise DataError("duplicate-item", "item is pinned twice", where=votes.describe_item(row))
+            raise DataError("duplicate-item", "truth of an item is given twice", where=votes.describe_item(row))
         check_distribution(
             self.probabilities,
             value_name="a pinned item",
@@ -106,20 +110,20 @@ class PinnedItems(Printable):
 
 
 def default_truths(votes: Votes) -> tuple[Id, ...]:
-    """Return the default truths: invalid and valid for (image, class) questions, the answers for other items."""
+    """Return the default truths: invalid and valid for (image, class) questions, otherwise the answers."""
     return VALIDITY if isinstance(votes.items, Questions) else votes.answers
 
 
-def answer_weights(votes: Votes, truths: Sequence[Id], weights: npt.ArrayLike | None = None) -> Floats:
+def make_answer_weights(votes: Votes, truths: Sequence[Id], weights: npt.ArrayLike | None = None) -> Floats:
     """Return the weight of each answer for each truth, shape (answers, truths)."""
     answers = votes.answers
     if weights is None:
-        weights = _default_answer_weights(votes, tuple(truths))
+        weights = _find_default_answer_weights(votes, tuple(truths))
     if weights is None:
         raise DataError(
             "unknown-answer-order",
             "order of the answers is unknown",
-            allowed="no, maybe, yes for two truths; or truths that are the answers",
+            allowed="answers no, maybe, yes and two truths; or the same list of answers and truths",
             found=f"answers {join_first(answers)}; truths {join_first(truths)}",
             fix="give the weight of each answer",
         )
@@ -135,19 +139,19 @@ def answer_weights(votes: Votes, truths: Sequence[Id], weights: npt.ArrayLike | 
     return shares
 
 
-def default_answer_weights(votes: Votes, truths: Sequence[Id]) -> Floats:
-    """Return the default of `answer_weights`; without a default, equal weights for all truths."""
-    weights = _default_answer_weights(votes, tuple(truths))
+def default_or_equal_answer_weights(votes: Votes, truths: Sequence[Id]) -> Floats:
+    """Return the default weights of the answers; if there are none, equal weights for all truths."""
+    weights = _find_default_answer_weights(votes, tuple(truths))
     if weights is None:
         return np.full((len(votes.answers), len(truths)), 1 / len(truths))
-    return answer_weights(votes, truths, weights)
+    return make_answer_weights(votes, truths, weights)
 
 
-def _default_answer_weights(votes: Votes, truths: tuple[Id, ...]) -> npt.ArrayLike | None:
-    """Return default weights of the answers; None unless they are the truths, or no, maybe, yes."""
+def _find_default_answer_weights(votes: Votes, truths: tuple[Id, ...]) -> npt.ArrayLike | None:
+    """Return default weights if the answers are the truths, or no, maybe and yes; otherwise None."""
     if truths == votes.answers:
         return np.eye(len(truths))
-    return votes.weights if len(truths) == len(VALIDITY) else None
+    return votes.answer_weights if len(truths) == len(VALIDITY) else None
 
 
 def check_prior(prior: npt.ArrayLike, n_truths: int) -> Floats:

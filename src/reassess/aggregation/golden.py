@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core import VALIDITY, Classes, Id, Items, Questions, Scores, Votes, classes_of
-from reassess.core.answers import top_answer
+from reassess.core.answers import most_supporting_answer
 from reassess.core.checks import check_all_valid, check_number, check_shape, check_type
 from reassess.core.image_names import match_images
 from reassess.core.items import find_items, require_questions, take_items
@@ -50,68 +50,71 @@ class ExpertTruth(Printable):
         }
 
 
-def expert_truth(experts: Votes, truths: Sequence[Id] = VALIDITY, *, at_least: int | None = None) -> ExpertTruth:
+def expert_truth(experts: Votes, truths: Sequence[Id] = VALIDITY, *, min_experts: int | None = None) -> ExpertTruth:
     """Decide the truth of each golden item from the experts' votes.
 
-    If the truths are invalid and valid, an item is valid if `at_least` experts say so, by default more than half of its
-    experts. Otherwise it is invalid; or unknown, if fewer experts answered. If the truths are answers, the truth is the
-    most frequent answer, if at least this number of experts gave it. It is unknown if two answers are equally frequent.
+    If the truths are invalid and valid, an item is valid if `min_experts` experts say so, by default more than half of
+    its experts. Otherwise it is invalid; or unknown, if fewer experts answered. If the truths are answers, the truth is
+    the most frequent answer, if at least this number of experts gave it. It is unknown if two answers are equally
+    frequent.
     """
     max_experts = int(experts.sizes.max(initial=0))
     if tuple(truths) == VALIDITY:
-        yes = top_answer(experts.answers) if isinstance(experts.items, Questions) else "yes"
-        rule = f"at least {at_least} of {max_experts} experts" if at_least else "more than half of its experts"
-        values, rule = expert_validity(experts, at_least=at_least), f"{_VALIDITY_RULE_START}{rule} said {yes}"
+        yes = most_supporting_answer(experts.answers) if isinstance(experts.items, Questions) else "yes"
+        rule = f"at least {min_experts} of {max_experts} experts" if min_experts else "more than half of its experts"
+        values, rule = expert_validity(experts, min_experts=min_experts), f"{_VALIDITY_RULE_START}{rule} said {yes}"
     else:
-        values = expert_answers(experts.with_answers(tuple(truths)), at_least=at_least)
-        majority = f"most experts, and of at least {at_least}" if at_least else "more than half of the experts"
+        values = most_frequent_expert_answers(experts.with_answers(tuple(truths)), min_experts=min_experts)
+        majority = f"most experts, and of at least {min_experts}" if min_experts else "more than half of the experts"
         rule = f"answer of {majority}"
     undecided = np.flatnonzero((values < 0) & (experts.sizes > 0))
     return ExpertTruth(values, rule, tuple(experts.describe_item(row) for row in undecided.tolist()))
 
 
-def expert_validity(experts: Votes, *, at_least: int | None = None) -> npt.NDArray[np.int64]:
-    """Return 1 for items that enough experts call valid, 0 for other items, and -1 for items with too few experts."""
-    is_valid = _has_enough_experts(experts.count_support(), experts, at_least)
-    return np.where(experts.sizes >= (at_least or 1), is_valid.astype(np.int64), -1)
+def expert_validity(experts: Votes, *, min_experts: int | None = None) -> npt.NDArray[np.int64]:
+    """Return 1 for each item that enough experts call valid, -1 if it has too few experts, otherwise 0."""
+    is_valid = _has_enough_experts(experts.count_support(), experts, min_experts)
+    return np.where(experts.sizes >= (min_experts or 1), is_valid.astype(np.int64), -1)
 
 
-def expert_answers(experts: Votes, *, at_least: int | None = None) -> npt.NDArray[np.int64]:
+def most_frequent_expert_answers(experts: Votes, *, min_experts: int | None = None) -> npt.NDArray[np.int64]:
     """Return the position of each item's most frequent answer; -1 for ties or too few experts."""
     counts = experts.counts()
     highest_counts = counts.max(axis=1, initial=0)
     is_unique = np.count_nonzero(counts == highest_counts[:, None], axis=1) == 1
-    return np.where(is_unique & _has_enough_experts(highest_counts, experts, at_least), np.argmax(counts, axis=1), -1)
+    return np.where(
+        is_unique & _has_enough_experts(highest_counts, experts, min_experts), np.argmax(counts, axis=1), -1
+    )
 
 
 def _has_enough_experts(
-    n_agreeing: npt.NDArray[np.int64], experts: Votes, at_least: int | None
+    n_agreeing: npt.NDArray[np.int64], experts: Votes, min_experts: int | None
 ) -> npt.NDArray[np.bool_]:
     """Return whether enough experts agree on each item; bool, shape (items,)."""
-    if at_least is None:
+    if min_experts is None:
         return np.asarray(2 * n_agreeing > experts.sizes)
     max_experts = int(experts.sizes.max(initial=0))
-    fix = Fix("ask for fewer: {at_least}", at_least=max_experts)
-    check_number(at_least, 1, max_experts, value_name="number of experts", is_whole=True, fix=fix)
-    return np.asarray(n_agreeing >= at_least)
+    fix = Fix("require fewer experts to agree: {min_experts}", min_experts=max_experts)
+    check_number(min_experts, 1, max_experts, value_name="number of experts", is_whole=True, fix=fix)
+    return np.asarray(n_agreeing >= min_experts)
 
 
 @dataclass(frozen=True, eq=False)
-class Golden:
+class GoldenQuestions:
     """The truth of golden (image, class) questions.
 
     Parameters
     ----------
     questions
         The golden questions.
-    valid
+    is_valid
         bool, shape (questions,). At least one is valid.
-    exclusive
+    has_one_class_per_image
         Whether the experts chose one class for each image. The questions are then each image with every class, and the
-        score of a class without one is 0 if its image has scores.
-    by_experts
+        score of a class that has none is 0 if its image has scores.
+    expert_truth
         The experts' truth and its rule; None if the truth has another source.
-    unrated
+    n_unrated
         Number of questions that `without_unrated` removed.
 
     Raises
@@ -122,13 +125,13 @@ class Golden:
     Examples
     --------
     >>> questions = Questions.from_columns(["a.png", "a.png", "b.png"], np.array([1, 2, 1]))
-    >>> Golden(questions, np.array([True, False, True]))
-    Golden(3 questions on 2 images, 2 valid)
+    >>> GoldenQuestions(questions, np.array([True, False, True]))
+    GoldenQuestions(3 questions on 2 images, 2 valid)
     """
 
     questions: Questions
     is_valid: npt.NDArray[np.bool_]
-    is_exclusive: bool = False
+    has_one_class_per_image: bool = False
     expert_truth: ExpertTruth | None = None
     n_unrated: int = 0
 
@@ -154,11 +157,11 @@ class Golden:
 
     def __repr__(self) -> str:
         images = len(self.questions.images)
-        return f"Golden({len(self):,} questions on {images:,} images, {self.n_valid:,} valid)"
+        return f"GoldenQuestions({len(self):,} questions on {images:,} images, {self.n_valid:,} valid)"
 
     @property
     def n_valid(self) -> int:
-        """Number of valid questions, at least 1."""
+        """Number of valid questions; always at least 1."""
         return int(np.count_nonzero(self.is_valid))
 
     def to_json(self) -> dict[str, Any]:
@@ -167,8 +170,8 @@ class Golden:
         counts = {"questions": len(self), "valid": self.n_valid}
         return {**counts, "rule": source["rule"], "undecided": source["undecided"], "unrated": self.n_unrated}
 
-    def without_unrated(self, votes: Votes, scores: Sequence[Scores]) -> "Golden":
-        """Keep the questions with raters' votes, or with scores that are not from experts' answers."""
+    def without_unrated(self, votes: Votes, scores: Sequence[Scores]) -> "GoldenQuestions":
+        """Keep each question that has raters' votes, or a score that does not come from experts' answers."""
         has_scores = np.logical_and.reduce(
             [self._are_contained_in(each) & ~self._are_scored_by_experts(each) for each in scores]
         )
@@ -183,7 +186,9 @@ class Golden:
         questions = self.questions.in_classes(self.questions.classes.merge(classes_of(data)))
         rows = match_images(questions.images, data.images)[questions.image_ids]
         return (
-            rows >= 0 if self.is_exclusive else data.in_classes(questions.classes).is_asked(rows, questions.class_ids)
+            rows >= 0
+            if self.has_one_class_per_image
+            else data.in_classes(questions.classes).is_asked(rows, questions.class_ids)
         )
 
     def _are_scored_by_experts(self, scores: Scores) -> npt.NDArray[np.bool_]:
@@ -197,22 +202,22 @@ class Golden:
         self._check_none_missing(rows >= 0, items_name)
         return rows
 
-    def _check_none_missing(self, is_in: npt.NDArray[np.bool_], items_name: str) -> None:
+    def _check_none_missing(self, is_found: npt.NDArray[np.bool_], items_name: str) -> None:
         """Raise `DataError` if a golden question is missing from votes or scores."""
         check_all_valid(
-            is_in,
+            is_found,
             value_name=f"golden questions are not in {items_name}",
             name_of=self.questions.describe_question,
             fix="use files from the same release, or remove these golden questions",
         )
 
-    def values_of(self, scores: Scores, scores_name: str = "the scores") -> npt.NDArray[np.float64]:
-        """Return the score of each golden question, float64, shape (questions,); see `is_exclusive`."""
+    def scores_of_questions(self, scores: Scores, scores_name: str = "the scores") -> npt.NDArray[np.float64]:
+        """Return the score of each golden question, float64, shape (questions,)."""
         classes = self.questions.classes.merge(scores.questions.classes)
         questions, scores = self.questions.in_classes(classes), scores.in_classes(classes)
         image_rows = scores.questions.rows_of(questions.images)
         values = scores.scores_of(image_rows[questions.image_ids], questions.class_ids)
-        if not self.is_exclusive:
+        if not self.has_one_class_per_image:
             self._check_none_missing(~np.isnan(values), scores_name)
             return values
         check_all_valid(
@@ -231,7 +236,9 @@ class Golden:
         return bool(scores.is_golden[rows[rows >= 0]].any())
 
 
-def golden_truth(experts: Votes, *, at_least: int | None = None, scored_questions: Sequence[Questions] = ()) -> Golden:
+def golden_truth(
+    experts: Votes, *, min_experts: int | None = None, scored_questions: Sequence[Questions] = ()
+) -> GoldenQuestions:
     """Decide which golden questions are valid, from the experts' votes.
 
     Parameters
@@ -239,10 +246,10 @@ def golden_truth(experts: Votes, *, at_least: int | None = None, scored_question
     experts
         The experts' votes on (image, class) questions; a question without votes is ignored. Or votes for one class per
         image; an image where not enough experts agree is ignored.
-    at_least
+    min_experts
         Number of experts who must say yes for a question to be valid, or choose a class for it to be the only valid
         class of its image; by default more than half of the experts on the question or image.
-    among
+    scored_questions
         The questions of each file of scores that will be measured. If experts chose one class per image, the golden
         questions are each golden image with every class of the class list. Without a class list, they use the classes
         that the experts or these questions name, so that they are the same for the scores of every method. For other
@@ -251,7 +258,7 @@ def golden_truth(experts: Votes, *, at_least: int | None = None, scored_question
     Raises
     ------
     DataError
-        The votes are on plain items; `at_least` is more than the number of experts; no question is valid.
+        The votes are on plain items; `min_experts` is more than the number of experts; no question is valid.
 
     Examples
     --------
@@ -259,7 +266,7 @@ def golden_truth(experts: Votes, *, at_least: int | None = None, scored_question
     >>> yes = np.array([1, 1, 0, 0, 1, 0])
     >>> experts = Votes.from_columns(questions, np.repeat([0, 1], 3), np.tile([0, 1, 2], 2), yes, "xyz", ("no", "yes"))
     >>> golden_truth(experts)
-    Golden(2 questions on 1 images, 1 valid)
+    GoldenQuestions(2 questions on 1 images, 1 valid)
 
     Notes
     -----
@@ -271,15 +278,19 @@ def golden_truth(experts: Votes, *, at_least: int | None = None, scored_question
     if not len(experts):
         raise DataError("missing-votes", "experts have no votes", fix="give the golden answers")
     if experts.classes is not None:
-        return _golden_from_classes(experts, scored_questions, at_least)
-    truth = expert_truth(experts, at_least=at_least)
+        return _golden_from_classes(experts, scored_questions, min_experts)
+    truth = expert_truth(experts, min_experts=min_experts)
     rows = np.flatnonzero(truth.truth_ids >= 0)
-    return Golden(require_questions(take_items(experts.items, rows)), truth.truth_ids[rows] == 1, expert_truth=truth)
+    return GoldenQuestions(
+        require_questions(take_items(experts.items, rows)), truth.truth_ids[rows] == 1, expert_truth=truth
+    )
 
 
-def _golden_from_classes(experts: Votes, scored_questions: Sequence[Questions], at_least: int | None) -> Golden:
+def _golden_from_classes(
+    experts: Votes, scored_questions: Sequence[Questions], min_experts: int | None
+) -> GoldenQuestions:
     """Create questions of each golden image with every class; the experts' class is valid."""
-    truth = expert_truth(experts, experts.answers, at_least=at_least)
+    truth = expert_truth(experts, experts.answers, min_experts=min_experts)
     rows = np.flatnonzero(truth.truth_ids >= 0)
     classes = reduce(Classes.merge, [experts.classes or Classes(), *(each.classes for each in scored_questions)])
     experts = experts.in_classes(classes)
@@ -296,8 +307,11 @@ def _golden_from_classes(experts: Votes, scored_questions: Sequence[Questions], 
         class_ids=np.tile(class_ids.astype(np.int32), rows.size),
         classes=classes,
     )
-    return Golden(
-        questions, questions.class_ids == valid_class[questions.image_ids], is_exclusive=True, expert_truth=truth
+    return GoldenQuestions(
+        questions,
+        questions.class_ids == valid_class[questions.image_ids],
+        has_one_class_per_image=True,
+        expert_truth=truth,
     )
 
 

@@ -25,12 +25,12 @@ class GoldenVotes(Printable):
     _THING, _HOW_TO_GET = "golden votes", "golden_votes(EXPERTS, VOTES)"
 
     votes: Votes
-    truth: npt.NDArray[np.integer]  # position of each item's truth among the truths; -1 if unknown
+    item_truth: npt.NDArray[np.integer]  # position of each item's truth among the truths; -1 if unknown
     expert_truth: ExpertTruth | None = None  # None if the truth has another source
     truths: tuple[Id, ...] = ()  # the possible truths of an item; empty if the caller chooses them
 
 
-def golden_votes(experts: Votes, raters: Votes, *, at_least: int | None = None) -> GoldenVotes:
+def golden_votes(experts: Votes, raters: Votes, *, min_experts: int | None = None) -> GoldenVotes:
     """Combine raters' votes on golden items with the experts' truth.
 
     (image, class) questions are invalid or valid, and experts may use another scale of answers than the raters. The
@@ -42,33 +42,34 @@ def golden_votes(experts: Votes, raters: Votes, *, at_least: int | None = None) 
         The experts' votes on golden items.
     raters
         The raters' votes. The truth of an item without experts' votes is unknown.
-    at_least
+    min_experts
         Number of experts who must say yes for a question to be valid, or agree on an item's answer; by default more
         than half of the item's experts.
 
     Raises
     ------
     DataError
-        `at_least` is more than the number of experts; or an expert's answer is not a class, and raters cannot give it.
+        `min_experts` is more than the number of experts; or an expert's answer is not a class, and raters cannot give
+        it.
 
     Examples
     --------
     >>> item, answers = np.zeros(3, int), ("no", "yes")
     >>> experts = Votes.from_columns(("x",), item, np.arange(3), np.array([0, 0, 1]), (1, 2, 3), answers)
     >>> golden = golden_votes(experts, experts)
-    >>> golden.truth, golden.truths, golden.expert_truth.rule
+    >>> golden.item_truth, golden.truths, golden.expert_truth.rule
     (array([0]), ('no', 'yes'), 'answer of more than half of the experts')
     """
     check_type(Votes, experts, raters)
     rows = experts.find(raters.items)
     experts, raters = align_votes(experts, raters)
     truths = default_truths(raters)
-    truth = expert_truth(experts, truths, at_least=at_least)
+    truth = expert_truth(experts, truths, min_experts=min_experts)
     return GoldenVotes(raters, np.where(rows >= 0, truth.truth_ids[rows], -1), expert_truth=truth, truths=truths)
 
 
-def golden_answers(votes: Votes) -> tuple[Id, ...] | None:
-    """Return the answers that golden votes may have: the raters', and all of no, maybe, yes.
+def allowed_golden_answers(votes: Votes) -> tuple[Id, ...] | None:
+    """Return the answers that golden votes may have: the raters', and no, maybe, yes if they use any.
 
     Golden votes are read with these answers, so experts who never say maybe or yes have the same answers as the raters.
     Votes for classes return None, because an expert may choose a class that no rater chose.
@@ -103,10 +104,12 @@ def with_golden_votes(votes: Votes, rater_golden: Votes | None, experts: Votes |
 
     A campaign asks its golden questions apart from the main job, so the raters' votes on them may be in a separate
     file. With these votes, golden questions are scored like all other questions. If a golden item has votes in the main
-    job, only these votes are used. All votes on an image are removed if one of its golden questions has no votes, and
-    none of its golden questions has votes in the main job: otherwise its label set would be missing classes that nobody
-    was asked about. Votes on classes that raters suggested are then removed too. The experts' answers may still decide
-    the image, see `Aggregation.scores_with_experts`.
+    job, only these votes are used.
+
+    If an image has no votes on golden questions in the main job, and one of its golden questions has no votes at all,
+    all votes on the image are removed, including votes on classes that raters suggested. Otherwise its label set would
+    be missing classes that nobody was asked about. The experts' answers may still decide the image, see
+    `Aggregation.scores_with_experts`.
 
     Parameters
     ----------
@@ -176,7 +179,7 @@ def count_votes_on(items: Items, votes: Votes) -> npt.NDArray[np.int64]:
 
 
 def _find_incomplete_images(votes: Votes, rater_golden: Votes, experts: Votes) -> list[str]:
-    """Find images with an unanswered golden question, and none in the main job."""
+    """Find images whose golden questions have no votes in the main job, and one has no votes at all."""
     questions = require_questions(experts.items)
     is_in_main = count_votes_on(questions, votes) > 0
     is_unanswered = ~is_in_main & (count_votes_on(questions, rater_golden) == 0)
@@ -191,14 +194,14 @@ def _remove_images(votes: Votes, images: list[str]) -> Votes:
     return votes if is_kept.all() else votes.restrict(np.flatnonzero(is_kept))
 
 
-def golden_sources(benchmark: Benchmark, golden: str | None = None) -> dict[str, str]:
-    """Return the names or paths of the golden votes, by benchmark part.
+def golden_vote_sources(benchmark: Benchmark, golden_path: str | None = None) -> dict[str, str]:
+    """Return the names or paths of the golden votes, with the keys ``golden`` and ``rater-golden``.
 
     The benchmark's golden votes by raters are used only with the benchmark's own experts. With other experts, golden
     votes are taken from the raters' votes.
     """
-    if golden not in (None, benchmark.sources.get("golden")):
-        return {"golden": golden}
+    if golden_path not in (None, benchmark.sources.get("golden")):
+        return {"golden": golden_path}
     return {part: benchmark.sources[part] for part in ("golden", "rater-golden") if part in benchmark.sources}
 
 

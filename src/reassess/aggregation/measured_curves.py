@@ -1,4 +1,7 @@
-"""Curves of scores, in-sample and out-of-sample: scores made again without the golden answers that measure them."""
+"""Precision-recall curves of scores, in-sample and out-of-sample.
+
+Out-of-sample, the scores are computed again without the golden answers that measure them.
+"""
 
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -9,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.aggregation.aggregate import METHODS, parse_method
-from reassess.aggregation.baseline_rules import Rule
+from reassess.aggregation.baseline_rules import MeasuredRule
 from reassess.aggregation.curves import Curve, Point, precision_recall
-from reassess.aggregation.golden import Golden
+from reassess.aggregation.golden import GoldenQuestions
 from reassess.aggregation.golden_items import select_golden_votes, split_into_folds
 from reassess.aggregation.methods import Aggregation
 from reassess.aggregation.thresholds import Goal, OperatingPoint, operating_point
@@ -22,6 +25,8 @@ from reassess.core.items import find_items, require_questions, take_items
 from reassess.core.scores import UNKNOWN_METHOD
 from reassess.errors import DataError, Fix, ReassessWarning
 from reassess.text import Printable, join_first
+
+LeaveOut = Literal["image"] | int  # the golden answers of one image at a time, or of one fold of this number of folds
 
 _COLUMN_TYPES = {
     "file": object,
@@ -45,13 +50,15 @@ class MeasuredCurve(Printable):
 
     file: str
     curve: Curve
-    held_out_name: str | None = None  # how golden answers were left out, for example "each image left out"
+    out_of_sample_description: str | None = (
+        None  # which golden answers were left out, for example "each image left out"
+    )
     operating_point: OperatingPoint | None = None  # the threshold chosen on the curve
 
     @property
     def name(self) -> str:
         """The name of the file, and whether the curve is in-sample."""
-        mark = "in-sample" if self.curve.in_sample else self.held_out_name
+        mark = "in-sample" if self.curve.in_sample else self.out_of_sample_description
         return self.file if mark is None else f"{self.file}, {mark}"
 
     def to_json(self) -> dict[str, Any]:
@@ -70,13 +77,13 @@ class MeasuredCurve(Printable):
 def measure_curves(
     name: str,
     scores: Scores,
-    golden: Golden,
+    golden: GoldenQuestions,
     *,
     votes: Votes | None = None,
     experts: Votes | None = None,
     rater_golden: Votes | None = None,
     original: LabelSets | None = None,
-    leave_out: Literal["image"] | int | None = None,
+    leave_out: LeaveOut | None = None,
     in_sample: bool | None = None,
     goal: Goal | None = None,
     show_progress: Callable[[Sequence[int]], Iterable[int]] = iter,
@@ -99,13 +106,13 @@ def measure_curves(
         voted in the scores.
     leave_out
         "image" to leave out the golden answers of one image at a time, or a number of folds of images. The second curve
-        exists only if golden answers made the scores.
+        exists only if the scores were computed with golden answers.
     in_sample
-        Whether the golden answers made the scores. Used only if the scores do not record it.
+        Whether the scores were computed with the golden answers. Used only if the scores do not record it.
     goal
         As for `reassess.operating_point`; without a goal, no threshold is chosen.
     show_progress
-        Wraps the numbers of the folds, for example to show progress.
+        A function that wraps the iterable over folds, to show progress.
 
     Raises
     ------
@@ -119,13 +126,13 @@ def measure_curves(
     >>> import numpy as np
     >>> from reassess import Questions
     >>> questions = Questions.from_columns(["a.png", "a.png", "b.png"], np.array([1, 2, 1]))
-    >>> golden = Golden(questions, np.array([True, False, True]))
+    >>> golden = GoldenQuestions(questions, np.array([True, False, True]))
     >>> (measured,) = measure_curves("mine", Scores(questions, np.array([0.9, 0.6, 0.7])), golden)
     >>> measured.name, measured.curve.average_precision
     ('mine', 1.0)
     """
     check_type(Scores, scores)
-    check_type(Golden, golden)
+    check_type(GoldenQuestions, golden)
     out_of_sample = None
     if leave_out is not None:
         if votes is None or experts is None:
@@ -148,7 +155,7 @@ def measure_curves(
     if out_of_sample is not None:
         left_out = "each image left out" if leave_out == "image" else f"{leave_out} folds left out"
         curve = precision_recall(out_of_sample, golden, in_sample=False)
-        curves.append(MeasuredCurve(name, curve, held_out_name=left_out))
+        curves.append(MeasuredCurve(name, curve, out_of_sample_description=left_out))
     if goal is None:
         return tuple(curves)
     return tuple(
@@ -162,11 +169,11 @@ def out_of_sample_scores(
     experts: Votes,
     rater_golden: Votes | None,
     original: LabelSets | None,
-    leave_out: Literal["image"] | int,
+    leave_out: LeaveOut,
     *,
     show_progress: Callable[[Sequence[int]], Iterable[int]] = iter,
 ) -> Scores | None:
-    """Compute the scores of each golden image without its golden answers; None without golden answers.
+    """Compute scores of each golden image without its golden answers; None if the scores use none.
 
     The raters' votes on the image are still used. Golden items that are not among the votes have no scores.
     """
@@ -214,7 +221,7 @@ def _concatenate_scores(parts: list[Scores], images: Sequence[str]) -> Scores:
     return Scores(require_questions(take_items(questions, order)), values, is_exclusive=parts[0].is_exclusive)
 
 
-def curve_points(curves: Sequence[MeasuredCurve], rules: Sequence[Rule] = ()) -> dict[str, npt.NDArray[Any]]:
+def curve_points(curves: Sequence[MeasuredCurve], rules: Sequence[MeasuredRule] = ()) -> dict[str, npt.NDArray[Any]]:
     """Return the points of curves and rules as columns, one row per point.
 
     Each curve starts at its highest threshold; the rules come last. A chosen threshold has its own row, also if it is
@@ -236,7 +243,11 @@ def _curve_rows(measured_curve: MeasuredCurve) -> Iterator[dict[str, Any]]:
     if chosen is not None and chosen not in points:
         points = sorted([*points, chosen], key=lambda point: -(point.threshold or 0.0))
     for point in points:
-        row = {"file": measured_curve.file, "left_out": measured_curve.held_out_name, "in_sample": curve.in_sample}
+        row = {
+            "file": measured_curve.file,
+            "left_out": measured_curve.out_of_sample_description,
+            "in_sample": curve.in_sample,
+        }
         yield row | {"chosen": point == chosen} | _point_columns(point)
 
 

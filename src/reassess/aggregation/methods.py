@@ -15,7 +15,13 @@ import numpy.typing as npt
 from reassess.aggregation.calibration import calibrate, posterior
 from reassess.aggregation.candidate_classes import CandidateFit, calibrate_on_candidates, fit_many_classes
 from reassess.aggregation.dawid_skene import fit_dawid_skene
-from reassess.aggregation.em_inputs import DEFAULT_POOLING, PinnedItems, default_truths, has_many_classes
+from reassess.aggregation.em_inputs import (
+    DEFAULT_POOLING,
+    PinnedItems,
+    check_class_count,
+    default_truths,
+    has_many_classes,
+)
 from reassess.aggregation.golden import ExpertTruth, expert_truth
 from reassess.aggregation.golden_items import add_golden_votes, select_golden_votes
 from reassess.aggregation.recipe import calibrated_recipe, score_by_recipe
@@ -41,8 +47,8 @@ _MIN_EXPECTED_ITEMS = 0.5  # EM has dropped a truth if it expects fewer items wi
 CrossValidate = Callable[[], GoldenCrossValidation]
 
 
-def _warn_of_nothing(_: CrossValidate | None = None) -> None:
-    """Do nothing: the warnings of a method that has none."""
+def _do_not_warn(_: CrossValidate | None = None) -> None:
+    """Do nothing, for methods without warnings."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -58,11 +64,11 @@ class Aggregation(Printable):
     facts: dict[str, Any] = field(default_factory=dict)  # other results, by name
     expert_votes: Votes | None = None  # the experts' answers used
     expert_truth: ExpertTruth | None = None  # the truth of golden items used
-    label_votes: Votes | None = None  # votes of the original labels, on the same items
+    original_label_votes: Votes | None = None  # votes of the original labels, on the same items
     method: str = UNKNOWN_METHOD  # as `Scores.method`
-    # Warns if the scores cannot be trusted; may take longer than the scores. An optional argument is a trial on golden
-    # items, if there is one already.
-    warn_if_unreliable: Callable[..., None] = _warn_of_nothing
+    # Warns if the scores cannot be trusted; may take longer than the scores. An optional argument returns a
+    # cross-validation on golden items that was made before.
+    warn_if_unreliable: Callable[..., None] = _do_not_warn
 
     @property
     def _headline(self) -> str:
@@ -83,10 +89,10 @@ class Aggregation(Printable):
         return replace(scores, is_golden=on_images[scores.questions.image_ids])
 
     def scores_with_experts(self, votes: Votes) -> Scores:
-        """Return scores, with the experts' 0 or 1 for golden images without raters' votes.
+        """Return scores, where golden images without raters' votes have the experts' 0 or 1.
 
-        An image has them only if each of its golden questions is decided: experts who agree on it, or enough of them.
-        `votes` are all votes of the main job, before `with_golden_votes` removes any.
+        An image gets the experts' scores only if each of its golden questions is decided: enough experts answered it,
+        and their votes are not tied. `votes` are all votes of the main job, before `with_golden_votes` removes any.
         """
         scores, experts, truth = self.scores, self.expert_votes, self.expert_truth
         if experts is None or truth is None or experts.classes is not None:
@@ -122,18 +128,18 @@ def align_with_golden(
     return votes, experts, golden, are_answers
 
 
-def aggregate_by_real_recipe(
+def aggregate_by_imagenet_real(
     votes: Votes,
     *,
     experts: Votes,
     rater_golden: Votes | None = None,
     original: LabelSets | None = None,
-    at_least: int | None = REAL_RECIPE.experts_at_least,
+    min_experts: int | None = REAL_RECIPE.min_experts,
     smoothing: float = REAL_RECIPE.smoothing,
     pooling: float = REAL_RECIPE.pooling,
 ) -> Aggregation:
     """Compute scores as ImageNet ReaL did, or by the same recipe with other options."""
-    recipe = replace(REAL_RECIPE, experts_at_least=at_least, smoothing=smoothing, pooling=pooling)
+    recipe = replace(REAL_RECIPE, min_experts=min_experts, smoothing=smoothing, pooling=pooling)
     return _aggregate_by_recipe(votes, experts, select_golden_votes(votes, experts, rater_golden), original, recipe)
 
 
@@ -145,10 +151,15 @@ def _aggregate_by_recipe(
     scores, model, label_votes = score_by_recipe(votes, experts, rater_golden, original, recipe=recipe)
     values = np.stack([1 - scores.values, scores.values], axis=1)
     result = Posterior(items=scores.questions, truths=VALIDITY, values=values)
-    truth = expert_truth(experts, at_least=recipe.experts_at_least)
+    truth = expert_truth(experts, min_experts=recipe.min_experts)
     check = partial(_warn_if_one_truth, truth)
     return Aggregation(
-        result, model, expert_votes=experts, expert_truth=truth, label_votes=label_votes, warn_if_unreliable=check
+        result,
+        model,
+        expert_votes=experts,
+        expert_truth=truth,
+        original_label_votes=label_votes,
+        warn_if_unreliable=check,
     )
 
 
@@ -159,26 +170,28 @@ def aggregate_by_calibration(
     rater_golden: Votes | None = None,
     original: LabelSets | None = None,
     truths_are_answers: bool | None = None,
-    at_least: int | None = None,
+    min_experts: int | None = None,
     smoothing: float = 0.0,
     pooling: float = DEFAULT_POOLING,
 ) -> Aggregation:
     """Measure each rater on golden items, then compute posteriors by Bayes' rule."""
     votes, experts, golden, truths_are_answers = align_with_golden(votes, experts, rater_golden, truths_are_answers)
     if isinstance(votes.items, Questions) and not truths_are_answers:
-        recipe = calibrated_recipe(at_least=at_least, smoothing=smoothing, pooling=pooling)
+        recipe = calibrated_recipe(min_experts=min_experts, smoothing=smoothing, pooling=pooling)
         return _aggregate_by_recipe(votes, experts, golden, original, recipe)
     if original is not None:
         raise DataError(
             "not-on-questions", "original labels can vote only on (image, class) questions", fix="remove them"
         )
     truths = votes.answers if truths_are_answers else VALIDITY
-    truth = expert_truth(experts, truths, at_least=at_least)
+    truth = expert_truth(experts, truths, min_experts=min_experts)
     rows = experts.find(golden.items)
     item_truth = np.where(rows >= 0, truth.truth_ids[rows], -1)
+    if truths_are_answers:
+        check_class_count(votes)
     if truths_are_answers and has_many_classes(votes):
         fit = calibrate_on_candidates(votes, golden, item_truth, smoothing=smoothing, pooling=pooling)
-        facts = _without_votes_fact(votes, fit)
+        facts = _count_images_without_votes(votes, fit)
         return Aggregation(posterior=fit.to_posterior(votes), facts=facts, expert_votes=experts, expert_truth=truth)
     model = calibrate(golden, item_truth, truths=truths, smoothing=smoothing, pooling=pooling)
     values, facts = _convert_to_questions(votes, posterior(votes, model))
@@ -195,7 +208,7 @@ def aggregate_by_em(
     experts: Votes | None = None,
     rater_golden: Votes | None = None,
     truths_are_answers: bool | None = None,
-    at_least: int | None = None,
+    min_experts: int | None = None,
     smoothing: float = 0.0,
     pooling: float = DEFAULT_POOLING,
 ) -> Aggregation:
@@ -212,17 +225,19 @@ def aggregate_by_em(
         votes, experts, golden, truths_are_answers = align_with_golden(votes, experts, rater_golden, truths_are_answers)
     truths = votes.answers if truths_are_answers else VALIDITY
     if experts is not None:
-        truth = expert_truth(experts, truths, at_least=at_least)
+        truth = expert_truth(experts, truths, min_experts=min_experts)
         rows = votes.find(experts.items)
         item_truth[rows[rows >= 0]] = truth.truth_ids[rows >= 0]
-        options: dict[str, Any] = {"smoothing": smoothing, "pooling": pooling, "at_least": at_least}
+        options: dict[str, Any] = {"smoothing": smoothing, "pooling": pooling, "min_experts": min_experts}
         em = partial(aggregate_by_em, votes, rater_golden=golden, truths_are_answers=truths_are_answers, **options)
         methods = {"em": lambda _, others: em(experts=others).posterior}
         cross_validate_em = partial(cross_validate_on_golden, votes, experts, golden, truths, truth.truth_ids, methods)
         votes = add_golden_votes(votes, golden, np.flatnonzero(item_truth >= 0))
+    if truths_are_answers:
+        check_class_count(votes)
     if truths_are_answers and has_many_classes(votes):
         candidate_fit = fit_many_classes(votes, item_truth, smoothing=smoothing, pooling=pooling)
-        facts = _em_facts(candidate_fit.history, candidate_fit.has_converged) | _without_votes_fact(
+        facts = _em_facts(candidate_fit.objective_history, candidate_fit.has_converged) | _count_images_without_votes(
             votes, candidate_fit
         )
         check_candidates = partial(
@@ -243,10 +258,10 @@ def aggregate_by_em(
     fit_votes = partial(fit_dawid_skene, truths=truths, smoothing=smoothing, pooling=pooling, pinned=pinned)
     fit = fit_votes(votes)
     values, counts = _convert_to_questions(votes, fit.posterior, experts)
-    facts = _em_facts(fit.history, fit.has_converged) | counts
+    facts = _em_facts(fit.objective_history, fit.has_converged) | counts
 
-    def warn_if_em_is_unreliable(cross_validate: CrossValidate | None = None) -> None:
-        """Warn if EM dropped a truth, or decides against the majority without support."""
+    def warn_if_em_is_unreliable(earlier_cross_validation: CrossValidate | None = None) -> None:
+        """Warn if EM dropped a truth, or if neither votes nor golden answers support its decisions."""
         _warn_of_lost_truths(truths, fit.posterior.values[votes.sizes > 0].sum(axis=0))
 
         def fit_coarsely(votes: Votes) -> tuple[RaterModel, Posterior]:
@@ -260,7 +275,7 @@ def aggregate_by_em(
             item_truth,
             fit_coarsely,
             method="em",
-            cross_validate=cross_validate or cross_validate_em,
+            cross_validate=earlier_cross_validation or cross_validate_em,
         )
 
     return Aggregation(
@@ -273,29 +288,29 @@ def _warn_if_candidates_are_unreliable(
     fit: CandidateFit,
     item_truth: npt.NDArray[np.int64],
     cross_validate_em: CrossValidate | None,
-    cross_validate: CrossValidate | None = None,
+    earlier_cross_validation: CrossValidate | None = None,
 ) -> None:
     """Warn if EM dropped a class, or decides against many clear majorities."""
-    classes = np.unique(fit.candidates.pair_classes)
+    classes = np.unique(fit.candidates.class_of_pair)
     names = [votes.answers[i] for i in classes.tolist()]
-    _warn_of_lost_truths(names, fit.candidates.expected_counts(fit.posterior).expected_items[0][classes])
+    _warn_of_lost_truths(names, fit.candidates.compute_expected_counts(fit.posterior).expected_items[0][classes])
     n_against, n_clear = _count_contradictions(votes, fit, item_truth)
     if n_against and n_against >= _MIN_CONTRADICTED_SHARE * n_clear:
         doubt = (
             f"em decides against more than half of the votes on {n_against:,} of the {n_clear:,} items with such a "
             "majority: look at some of these items; if em is wrong there, use majority or more pooling"
         )
-        warn_unless_better_on_golden(doubt, "em", cross_validate or cross_validate_em)
+        warn_unless_better_on_golden(doubt, "em", earlier_cross_validation or cross_validate_em)
 
 
-def _em_facts(history: npt.NDArray[np.float64], has_converged: bool) -> dict[str, Any]:
+def _em_facts(objective_history: npt.NDArray[np.float64], has_converged: bool) -> dict[str, Any]:
     """Return iterations, convergence and objective of EM as facts."""
-    return {"iterations": history.size, "converged": has_converged, "objective": float(history[-1])}
+    return {"iterations": objective_history.size, "converged": has_converged, "objective": float(objective_history[-1])}
 
 
-def _without_votes_fact(votes: Votes, fit: CandidateFit) -> dict[str, int]:
-    """Return the fact "without_votes", the number of images without votes; {} for other items."""
-    return {} if votes.classes is None else {"without_votes": len(votes.items) - fit.candidates.item_starts.size}
+def _count_images_without_votes(votes: Votes, fit: CandidateFit) -> dict[str, int]:
+    """Count images without votes, as the fact "without_votes"; {} for other items."""
+    return {} if votes.classes is None else {"without_votes": len(votes.items) - fit.candidates.first_pair_of_item.size}
 
 
 # --- both -------------------------------------------------------------------------------------------------------------
@@ -336,8 +351,8 @@ def _warn_of_lost_truths(truths: Sequence[Id], expected_items: npt.NDArray[np.fl
     ]
     if lost:
         warnings.warn(
-            f"em leaves no item to {join_first(lost)}: it explains all votes for this truth as mistakes. Golden items "
-            "prevent this",
+            f"em gives no item the truth {join_first(lost)}: it explains all votes for this truth as mistakes. Golden "
+            "items prevent this",
             ReassessWarning,
             stacklevel=4,
         )
@@ -346,6 +361,10 @@ def _warn_of_lost_truths(truths: Sequence[Id], expected_items: npt.NDArray[np.fl
 def _count_contradictions(votes: Votes, fit: CandidateFit, item_truth: npt.NDArray[np.int64]) -> tuple[int, int]:
     """Count items where EM contradicts a clear majority, and items with a clear majority."""
     pairs = fit.candidates
-    is_clear = (pairs.vote_shares() > 1 / 2) & (votes.sizes[pairs.pair_items] > 1) & (item_truth[pairs.pair_items] < 0)
-    is_against = is_clear & (fit.posterior < pairs.item_maximum(fit.posterior))
+    is_clear = (
+        (pairs.compute_vote_shares() > 1 / 2)
+        & (votes.sizes[pairs.item_of_pair] > 1)
+        & (item_truth[pairs.item_of_pair] < 0)
+    )
+    is_against = is_clear & (fit.posterior < pairs.max_over_item_pairs(fit.posterior))
     return int(np.count_nonzero(is_against)), int(np.count_nonzero(is_clear))

@@ -1,4 +1,4 @@
-"""The recipe of ImageNet ReaL's scores: confusion matrices from golden questions, then a Bayes posterior."""
+"""The recipe of ImageNet ReaL's scores: confusion matrices from golden questions, then Bayes' rule."""
 
 from dataclasses import dataclass, replace
 from functools import partial
@@ -27,7 +27,7 @@ from reassess.core.items import require_questions
 from reassess.core.labels import check_one_label_each
 
 
-def real_scores(
+def imagenet_real_scores(
     votes: Votes, experts: Votes, rater_golden: Votes, original: LabelSets | None, *, recipe: Recipe = REAL_RECIPE
 ) -> Scores:
     """Compute scores of (image, class) questions as ImageNet ReaL did."""
@@ -37,7 +37,7 @@ def real_scores(
 def score_by_recipe(
     votes: Votes, experts: Votes, rater_golden: Votes, original: LabelSets | None, *, recipe: Recipe = REAL_RECIPE
 ) -> tuple[Scores, RaterModel, Votes | None]:
-    """Compute the scores of `real_scores`; also return the rater model, and the votes of the original labels.
+    """Compute scores by a recipe; also return the rater model, and the votes of the original labels.
 
     Each rater's confusion matrix is measured on golden questions; a rater without golden answers has the mean matrix.
     The original label is one more rater. The score is the posterior probability of "valid".
@@ -46,42 +46,47 @@ def score_by_recipe(
     reproducing the published scores.
     """
     recipe_models = measure_by_recipe(experts, rater_golden, original, recipe)
-    label_votes, extra = None, None
-    if original is not None and recipe_models.label_model is not None:
+    label_votes, extra_votes_and_model = None, None
+    if original is not None and recipe_models.original_label_model is not None:
         answers = recipe_models.rater_model.answers
-        label_votes = original_votes(
-            require_questions(votes.items), original, below_class_id=recipe.original_below, answers=answers
+        label_votes = original_label_votes(
+            require_questions(votes.items),
+            original,
+            class_id_limit=recipe.n_classes_with_original_vote,
+            answers=answers,
         )
-        extra = label_votes, recipe_models.label_model
-    scores = posterior(votes, recipe_models.rater_model, prior=recipe_models.prior, extra=extra).to_scores()
+        extra_votes_and_model = label_votes, recipe_models.original_label_model
+    scores = posterior(
+        votes, recipe_models.rater_model, prior=recipe_models.prior, extra_votes_and_model=extra_votes_and_model
+    ).to_scores()
     return scores, recipe_models.combined_model, label_votes
 
 
 def calibrated_recipe(
-    *, at_least: int | None = None, smoothing: float = 0.0, pooling: float = DEFAULT_POOLING
+    *, min_experts: int | None = None, smoothing: float = 0.0, pooling: float = DEFAULT_POOLING
 ) -> Recipe:
-    """Return the recipe of the method calibrated, for (image, class) questions."""
+    """Return the recipe of the method ``calibrated``, for (image, class) questions."""
     return Recipe(
-        experts_at_least=at_least,
-        original_experts_at_least=at_least,
-        original_below=None,
+        min_experts=min_experts,
+        min_experts_on_original=min_experts,
+        n_classes_with_original_vote=None,
         smoothing=smoothing,
         pooling=pooling,
     )
 
 
-def original_votes(
+def original_label_votes(
     questions: Questions,
     original: LabelSets,
     *,
-    below_class_id: int | None = None,
+    class_id_limit: int | None = None,
     answers: tuple[Id, ...] = KNOWN_ANSWERS,
 ) -> Votes:
     """Return original labels as votes of one rater: yes for the label, no for other classes."""
     rows = original.find(questions.images)[questions.image_ids]
     original = original.in_classes(questions.classes)
     check_one_label_each(original)
-    has_vote = rows >= 0 if below_class_id is None else (rows >= 0) & (questions.class_ids < below_class_id)
+    has_vote = rows >= 0 if class_id_limit is None else (rows >= 0) & (questions.class_ids < class_id_limit)
     item_ids = np.flatnonzero(has_vote)
     is_label = questions.class_ids[item_ids] == original.indices[rows[item_ids]]
     answer_ids = np.where(is_label, len(answers) - 1, 0)
@@ -101,12 +106,12 @@ class RecipeModels:
 
     prior: npt.NDArray[np.float64]
     rater_model: RaterModel
-    label_model: RaterModel | None
+    original_label_model: RaterModel | None
 
     @property
     def combined_model(self) -> RaterModel:
         """The rater model with the original label as the last rater."""
-        raters, label = self.rater_model, self.label_model
+        raters, label = self.rater_model, self.original_label_model
         return replace(
             raters,
             raters=raters.raters if label is None else (*raters.raters, *label.raters),
@@ -116,7 +121,7 @@ class RecipeModels:
 
 
 def measure_by_recipe(experts: Votes, rater_golden: Votes, original: LabelSets | None, recipe: Recipe) -> RecipeModels:
-    """Measure the confusion matrices of raters and of the original label, for `real_scores`."""
+    """Measure the confusion matrices of raters and of the original label, for `imagenet_real_scores`."""
     check_all_valid(
         experts.find(rater_golden.items) >= 0,
         value_name="raters' golden votes are on questions without experts' votes",
@@ -124,12 +129,12 @@ def measure_by_recipe(experts: Votes, rater_golden: Votes, original: LabelSets |
         fix="use the experts' and the raters' golden votes of the same release",
     )
     questions, golden = require_questions(experts.items), rater_golden.with_full_scale()
-    truth = expert_validity(experts, at_least=recipe.experts_at_least)
+    truth = expert_validity(experts, min_experts=recipe.min_experts)
     prior = row_shares(np.bincount(truth[truth >= 0], minlength=len(VALIDITY)), recipe.pooling / len(VALIDITY))
     measure = partial(calibrate, smoothing=recipe.smoothing, pooling=recipe.pooling)
     raters = measure(golden, truth[experts.find(golden.items)])
     if original is None:
-        return RecipeModels(prior, raters, label_model=None)
-    label_truth = expert_validity(experts, at_least=recipe.original_experts_at_least)
-    label_votes = original_votes(questions, original, answers=golden.answers)
+        return RecipeModels(prior, raters, original_label_model=None)
+    label_truth = expert_validity(experts, min_experts=recipe.min_experts_on_original)
+    label_votes = original_label_votes(questions, original, answers=golden.answers)
     return RecipeModels(prior, raters, measure(label_votes, label_truth))

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.aggregation.aggregate import parse_method
-from reassess.aggregation.recipe import calibrated_recipe, measure_by_recipe, original_votes
+from reassess.aggregation.recipe import calibrated_recipe, measure_by_recipe, original_label_votes
 from reassess.core import REAL_RECIPE, LabelSets, Questions, Recipe, Votes
 from reassess.core.checks import check_range
 from reassess.core.image_names import match_images
@@ -51,13 +51,13 @@ class Relabelling(Printable):
 
         `rater_weights` has shape (B, R), for B replicates; the result has shape (questions, B).
         """
-        from reassess.numeric.resampling_kernels import decide_kept
+        from reassess.numeric.resampling_kernels import write_is_kept
 
         weights = np.stack(
             [self._log_likelihood_ratios(of_raters) * of_raters[:, None] for of_raters in rater_weights], axis=-1
         )
         is_kept = np.empty((len(self.base_log_odds), len(rater_weights)), bool)
-        decide_kept(
+        write_is_kept(
             *self._codes_by_question,
             weights.reshape(-1, len(rater_weights)),
             self.base_log_odds,
@@ -74,7 +74,7 @@ class Relabelling(Printable):
         `is_valid`, shape (questions,), says which questions are valid. Answers are drawn independently from the raters'
         matrices. The result has shape (questions, replicates).
         """
-        from reassess.numeric.resampling_kernels import decide_kept_redrawn
+        from reassess.numeric.resampling_kernels import redraw_answers_and_write_is_kept
 
         indptr, codes = self._codes_by_question
         raters = (codes // self.matrices.shape[-1]).astype(np.uint32)
@@ -85,7 +85,7 @@ class Relabelling(Printable):
         draws, is_kept = np.empty(len(codes)), np.empty((len(self.base_log_odds), n_replicates), bool)
         for replicate_column in is_kept.T:
             rng.random(out=draws)
-            decide_kept_redrawn(
+            redraw_answers_and_write_is_kept(
                 indptr,
                 raters,
                 cumulative,
@@ -109,7 +109,7 @@ class Relabelling(Printable):
 
     @cached_property
     def _codes_by_question(self) -> tuple[_Ints, _Ints]:
-        """The positions where the votes on each question start, and their codes in this order."""
+        """The position of the first vote on each question, and the codes of all votes, sorted by question."""
         from reassess.numeric.vote_kernels import group_by_id
 
         indptr, order = np.zeros(len(self.base_log_odds) + 1, np.int64), np.empty(len(self.vote_codes), np.int64)
@@ -126,7 +126,7 @@ class Relabelling(Printable):
         return high if self.threshold > 0 else -np.inf
 
 
-def relabel(
+def find_relabelling(
     labels: LabelSets,
     votes: Votes,
     experts: Votes,
@@ -181,8 +181,9 @@ def relabel(
     >>> mostly = np.tile([1, 1, 0, 1], 2)
     >>> rated = Votes.from_columns(golden, np.tile(four, 2), np.repeat(both, 4), mostly, "xy", answers)
     >>> labels = LabelSets.from_lists(["a.png"], [[0]])
-    >>> rules = Recipe(experts_at_least=1, original_experts_at_least=1, original_below=None, smoothing=1.0, pooling=0.0)
-    >>> relabelling = relabel(labels, votes, experts, rated, None, threshold=0.6, recipes=[rules])
+    >>> minimums = {"min_experts": 1, "min_experts_on_original": 1}
+    >>> rules = Recipe(**minimums, n_classes_with_original_vote=None, smoothing=1.0, pooling=0.0)
+    >>> relabelling = find_relabelling(labels, votes, experts, rated, None, threshold=0.6, recipes=[rules])
     >>> relabelling.reweight_raters(np.array([[1, 1], [0, 0]]))
     array([[ True, False],
            [False, False]])
@@ -201,7 +202,7 @@ def relabel(
             return relabelling
     raise DataError(
         "different-labels",
-        "label sets do not follow from the votes by method calibrated or the benchmark's recipe",
+        "the votes do not give these label sets, neither with the method calibrated nor with the benchmark's recipe",
         allowed=f"label sets of the ReaL recipe at threshold {threshold:g}",
         found=f"{min(differing_counts):,} of {len(relabelling.questions.images):,} rated images differ",
         fix=Fix(
@@ -212,9 +213,9 @@ def relabel(
     )
 
 
-def likely_recipes(published: Recipe | None = None, method: str = UNKNOWN_METHOD) -> tuple[Recipe, ...]:
-    """Return the recipes that may have made label sets: the published one, and calibrated."""
-    recipes = [] if published is None else [published]
+def likely_recipes(published_recipe: Recipe | None = None, method: str = UNKNOWN_METHOD) -> tuple[Recipe, ...]:
+    """Return recipes that may have made label sets: the published recipe, and that of ``calibrated``."""
+    recipes = [] if published_recipe is None else [published_recipe]
     if method.partition(", ")[0] == "calibrated":
         options = parse_method(method)[1]
         recipes.append(calibrated_recipe(**{name: value for name, value in options.items() if name != "original"}))
@@ -226,7 +227,7 @@ def _applicable_recipes(
 ) -> Iterator[tuple[Recipe, LabelSets | None]]:
     """Yield each recipe that has enough experts, with and without original labels."""
     max_experts = int(experts.sizes.max(initial=0))
-    for recipe in [recipe for recipe in recipes if (recipe.experts_at_least or 1) <= max_experts] or recipes:
+    for recipe in [recipe for recipe in recipes if (recipe.min_experts or 1) <= max_experts] or recipes:
         if original is not None:
             yield recipe, original
         yield recipe, None
@@ -244,7 +245,9 @@ def _make_relabelling(
     with np.errstate(divide="ignore"):  # all golden questions may be valid
         base = np.full(len(questions), np.log(model.prior[1] / model.prior[0]))
     if original is not None:
-        label_votes = original_votes(questions, original, below_class_id=recipe.original_below, answers=model.answers)
+        label_votes = original_label_votes(
+            questions, original, class_id_limit=recipe.n_classes_with_original_vote, answers=model.answers
+        )
         ratios = np.log(model.matrices[-1, 1] / model.matrices[-1, 0])
         base += np.bincount(label_votes.item_ids, ratios[label_votes.answer_ids], len(questions))
     return Relabelling(

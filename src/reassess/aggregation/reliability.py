@@ -89,7 +89,7 @@ def rater_reliability(
     >>> result = rater_reliability(votes, GoldenVotes(votes, truth))
     >>> result
     Reliability(2 raters, 1 flagged, nominal alpha -0.061)
-    >>> [(rater.rater, rater.correct.hits, rater.flags) for rater in result.raters_by_information]
+    >>> [(rater.rater, rater.accuracy.hits, rater.flags) for rater in result.raters_by_information]
     [('bo', 143, ('uninformative',)), ('ann', 300, ())]
     """
     check_type(GoldenVotes, golden, is_optional=True)
@@ -108,9 +108,9 @@ def rater_reliability(
     weights = (
         _em_truth_probabilities(votes, names)
         if golden is None
-        else _golden_truth_probabilities(measured_votes, golden.truth, names)
+        else _golden_truth_probabilities(measured_votes, golden.item_truth, names)
     )
-    is_correct = None if golden is None else correct_answers(names, answers, votes.weights)
+    is_correct = None if golden is None else correct_answers(names, answers, votes.answer_weights)
     measures = dict(_measure_raters(measured_votes, weights, resamples, seed))
     self_agreement = _measure_self_agreement(votes, measured_votes) if has_own_golden else {}
     metric = default_metric(votes)
@@ -138,7 +138,7 @@ def rater_flags(
     measures: dict[Id, _RaterMeasure] = {}
     if golden is not None:
         truths = tuple(golden.truths or default_truths(golden.votes))
-        weights = _golden_truth_probabilities(golden.votes, golden.truth, truths)
+        weights = _golden_truth_probabilities(golden.votes, golden.item_truth, truths)
         measures = dict(_measure_raters(golden.votes, weights, resamples, seed))
     none = np.zeros(0, np.int64)
     return {
@@ -152,8 +152,8 @@ def correct_answers(
 ) -> npt.NDArray[np.bool_] | None:
     """Return which answers are correct for each truth; None if a truth has no correct answer.
 
-    For invalid and valid, these are the answers of weight 0 and 1 by `Votes.weights`, such as no and yes; maybe is
-    always wrong. For other truths, it is the answer with the same name. None if a truth has no correct answer.
+    For invalid and valid, these are the answers of weight 0 and 1 by `Votes.answer_weights`, such as no and yes; maybe
+    is always wrong. For other truths, it is the answer with the same name. None if a truth has no correct answer.
     """
     if tuple(truths) == VALIDITY:
         weight = np.array(weights or [np.nan] * len(answers))
@@ -179,7 +179,7 @@ def _em_truth_probabilities(votes: Votes, truths: tuple[Id, ...]) -> Floats:
         raise DataError(
             "too-few",
             "too few items for EM to distinguish the truths, so raters cannot be measured",
-            allowed="more than half an expected item for a truth",
+            allowed="an expected number of items above 0.5 for at least one truth",
             found=f"items: {len(votes.items):,}; truths: {join_first(truths)}",
             fix="give votes on more items, or golden answers",
         )
@@ -263,7 +263,7 @@ def _count_votes_by_group(
     weights: Floats,
     shape: tuple[int, int],
 ) -> Floats:
-    """Count a rater's votes by group, truth and answer, with the weights of the items' truths."""
+    """Count a rater's votes by group, truth and answer, weighted by the probability of each truth."""
     cells = group_ids * shape[1] + answer_ids
     parts = [np.bincount(cells, column, shape[0] * shape[1]).reshape(shape) for column in weights.T]
     return np.stack(parts, axis=1)
@@ -302,14 +302,16 @@ def _make_raters(
             rater=name,
             answer_counts=answers,
             confusion_counts=empty if measure is None else measure.confusion_counts,
-            correct=None
+            accuracy=None
             if measure is None or is_correct is None
             else Proportion(
                 hits=round(measure.confusion_counts[is_correct].sum()), n=round(measure.confusion_counts.sum())
             ),
             information=None if measure is None else measure.information,
             self_agreement=self_agreement.get(name),
-            seconds=None if row is None or votes.seconds is None else _mean_and_median(votes.seconds[votes_of[row]]),
+            mean_and_median_seconds=None
+            if row is None or votes.seconds is None
+            else _mean_and_median(votes.seconds[votes_of[row]]),
             flags=tuple(_find_flags(answers, measure)),
         )
 

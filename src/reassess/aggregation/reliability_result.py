@@ -28,12 +28,14 @@ class Rater(Printable):
     # answers, expected numbers if it comes from EM.
     confusion_counts: npt.NDArray[np.float64]
     # Correct answers among votes on golden items; None without such votes, or if a truth has no correct answer.
-    correct: Proportion | None
+    accuracy: Proportion | None
     information: Information | None  # bits per vote; None without votes on items whose truth is known
     # Equal answers, among golden votes on items with another vote by the rater in the main job; None if the golden
     # votes are main votes.
     self_agreement: Proportion | None
-    seconds: tuple[float, float] | None  # mean and median seconds per vote, over votes with a known time
+    mean_and_median_seconds: (
+        tuple[float, float] | None
+    )  # mean and median seconds per vote, over votes with a known time
     # "uninformative": the interval of the information includes 0. "one answer": at least 20 main votes, and 99 % of
     # them are the same answer. "few": under 20 votes for one truth, or under 20 images (or plain items), so that the
     # interval is too narrow.
@@ -56,18 +58,18 @@ class Rater(Printable):
 
     def to_json(self) -> dict[str, Any]:
         """Return a dict for JSON output."""
-        mean, median = self.seconds or (None, None)
+        mean, median = self.mean_and_median_seconds or (None, None)
         return {
             "rater": self.rater,
             "votes": self.n_votes,
             "answers": self.answer_counts.tolist(),
             "shares": self.answer_shares,
-            "golden": self.correct and self.correct.to_json(),
+            "golden": self.accuracy and self.accuracy.to_json(),
             "confusion": self.confusion_counts.tolist(),
             "matrix": self.confusion_matrix,
             "information": self.information and self.information.to_json(),
             "self_agreement": self.self_agreement and self.self_agreement.to_json(),
-            "seconds": self.seconds and {"mean": mean, "median": median},
+            "seconds": self.mean_and_median_seconds and {"mean": mean, "median": median},
             "flags": list(self.flags),
         }
 
@@ -98,7 +100,7 @@ class Reliability(Printable):
                 str(rater.rater),
                 f"{rater.n_votes:,}",
                 "-" if rater.information is None else f"{rater.information.bits:.3f}",
-                "-" if rater.correct is None or rater.correct.value is None else f"{100 * rater.correct.value:.4g}",
+                "-" if rater.accuracy is None or rater.accuracy.value is None else f"{100 * rater.accuracy.value:.4g}",
                 ", ".join(rater.flags),
             )
             for rater in self.raters_by_information
@@ -130,8 +132,8 @@ def reliability_table(result: Reliability) -> "pl.DataFrame":
 
     rows = []
     for rater in result.raters_by_information:
-        bits, correct, same = rater.information, rater.correct, rater.self_agreement
-        seconds = rater.seconds or (None, None)
+        bits, correct, same = rater.information, rater.accuracy, rater.self_agreement
+        seconds = rater.mean_and_median_seconds or (None, None)
         row: dict[str, Any] = {
             "rater": str(rater.rater),
             "votes": rater.n_votes,

@@ -30,7 +30,7 @@ class StopReplay(Printable):
     n_votes: int  # all votes
     n_questions: int  # questions with votes
     n_used_votes: _Counts  # votes used before the rule stops, shape (orders,)
-    n_changed: _Counts  # questions decided differently by all votes and by the used votes, shape (orders,)
+    n_changed_labels: _Counts  # questions decided differently by all votes and by the used votes, shape (orders,)
     n_labels_in_common: _Counts  # labels kept by all votes and by the used votes, shape (orders,)
     n_changed_images: _Counts  # images whose label set differs, shape (orders,)
 
@@ -42,7 +42,7 @@ class StopReplay(Printable):
     @property
     def label_jaccard_index(self) -> float:
         """Jaccard index of the labels from all votes and from used votes, the mean over orders."""
-        n_in_either = self.n_labels_in_common + self.n_changed
+        n_in_either = self.n_labels_in_common + self.n_changed_labels
         return float(
             np.divide(
                 self.n_labels_in_common, n_in_either, out=np.ones(n_in_either.shape), where=n_in_either > 0
@@ -54,14 +54,14 @@ class StopReplay(Printable):
         return {
             "low": self.rule.low,
             "high": self.rule.high,
-            "at_least": self.rule.at_least,
+            "at_least": self.rule.min_votes,
             "threshold": self.threshold,
             "votes": self.n_votes,
             "questions": self.n_questions,
             "share_taken": self.share_of_votes_used,
             "labels_in_common": self.label_jaccard_index,
             "taken": self.n_used_votes.tolist(),
-            "changed": self.n_changed.tolist(),
+            "changed": self.n_changed_labels.tolist(),
             "kept": self.n_labels_in_common.tolist(),
             "images_changed": self.n_changed_images.tolist(),
         }
@@ -86,7 +86,7 @@ def replay_stops(
     *,
     threshold: float,
     initial_votes: Votes | None = None,
-    max_votes: int | None = None,
+    max_votes_per_question: int | None = None,
     n_orders: int = _N_ORDERS,
     seed: int = 0,
     show_progress: Callable[[Sequence[int]], Iterable[int]] = iter,
@@ -103,14 +103,14 @@ def replay_stops(
         Stop rules; each gives one result.
     threshold
         A class with at least this probability is valid.
-    first
-        Votes that exist before the raters' votes, such as `original_votes`.
-    at_most
+    initial_votes
+        Votes that exist before the raters' votes, such as `original_label_votes`.
+    max_votes_per_question
         Largest number of votes per question; by default all.
-    orders, seed
+    n_orders, seed
         Number of random orders, and their seed.
     show_progress
-        Wraps the numbers of the orders, for example to show progress.
+        A function that wraps the iterable over orders, to show progress.
 
     Examples
     --------
@@ -121,7 +121,7 @@ def replay_stops(
     >>> item, rater, answer = np.repeat([0, 1], 4), np.tile(np.arange(4), 2), np.repeat([1, 0], 4)
     >>> votes = Votes.from_columns(questions, item, rater, answer, ("ann", "bo", "cy", "di"), ("no", "yes"))
     >>> (replay,) = replay_stops(votes, model, [StopRule.parse("0.05,0.95")], threshold=0.8, n_orders=1)
-    >>> replay.share_of_votes_used, replay.n_changed
+    >>> replay.share_of_votes_used, replay.n_changed_labels
     (0.5, array([0]))
     """
     from reassess.numeric.vote_kernels import apply_stop_rule, shuffle_votes
@@ -131,11 +131,13 @@ def replay_stops(
     check_range(n_orders, 1, value_name="number of orders")
     if model.truths != VALIDITY:
         raise DataError(
-            "wrong-model", "stop rule needs a model of valid and invalid classes", found=join_first(model.truths)
+            "wrong-model",
+            "stop rule needs a rater model with the truths invalid and valid",
+            found=join_first(model.truths),
         )
     if not len(votes):
         raise DataError("missing-votes", "votes to replay are missing")
-    max_used = int(votes.sizes.max()) if max_votes is None else max_votes
+    max_used = int(votes.sizes.max()) if max_votes_per_question is None else max_votes_per_question
     check_range(max_used, 1, value_name="most votes of a question")
     start_probabilities = (
         np.full(len(questions), model.prior[1])
@@ -145,7 +147,7 @@ def replay_stops(
     model_votes = votes.with_answers(model.answers)
     codes, table = vote_codes(model_votes), to_kernel_layout(model.matrices_of(model_votes.raters))
     final_probabilities = posterior(
-        votes, model, extra=None if initial_votes is None else (initial_votes, model)
+        votes, model, extra_votes_and_model=None if initial_votes is None else (initial_votes, model)
     ).probabilities_of(VALIDITY[1])
     running_probabilities, n_used, stopped_probabilities = (
         np.empty(len(model_votes)),
@@ -163,7 +165,7 @@ def replay_stops(
                 start_probabilities,
                 rule.low,
                 rule.high,
-                rule.at_least,
+                rule.min_votes,
                 max_used,
                 n_used,
                 stopped_probabilities,

@@ -25,7 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.aggregation.dawid_skene import fit_one_accuracy
-from reassess.aggregation.em_inputs import PinnedItems, answer_weights
+from reassess.aggregation.em_inputs import PinnedItems, make_answer_weights
 from reassess.aggregation.golden_items import count_votes_on, split_into_folds
 from reassess.core import Id, Posterior, Questions, RaterModel, Votes
 from reassess.core.items import find_items, take_items
@@ -70,7 +70,8 @@ class GoldenCrossValidation:
     def is_better(self, method: str, baseline: str, *, n_standard_errors: int) -> bool:
         """Return whether a method leads the baseline by more than some standard errors.
 
-        The lead is the number of correct items, and the standard error is that of paired differences over images.
+        The lead is the difference in the number of correct items. Its standard error comes from the paired differences
+        of the images.
         """
         differences = np.bincount(self.cluster_ids, self.correctness[method] - self.correctness[baseline])
         lead, units = differences.sum(), differences.size
@@ -86,16 +87,16 @@ def cross_validate_on_golden(
     experts: Votes,
     golden: Votes,
     truths: Sequence[Id],
-    truth: npt.NDArray[np.int64],
+    item_truth: npt.NDArray[np.int64],
     methods: Mapping[str, Callable[[Votes, Votes], Posterior]],
 ) -> GoldenCrossValidation:
     """Cross-validate methods and the majority on golden items.
 
-    A method is a function of the votes on a fold's golden items, and of the experts' votes on the other folds. `truth`
-    is the position of each item's truth, or -1 if it is unknown.
+    A method is a function of the votes on a fold's golden items, and of the experts' votes on the other folds.
+    `item_truth` is the position of each item's truth, or -1 if it is unknown.
     """
     rows = np.flatnonzero(
-        (truth >= 0) & (count_votes_on(experts.items, votes) > 0) & (count_votes_on(experts.items, golden) > 0)
+        (item_truth >= 0) & (count_votes_on(experts.items, votes) > 0) & (count_votes_on(experts.items, golden) > 0)
     )
     units = _rank_clusters_by_name(experts)
     distinct_units, cluster_ids = np.unique(units[rows], return_inverse=True)
@@ -109,7 +110,7 @@ def cross_validate_on_golden(
             others = experts.without_items(np.flatnonzero(np.isin(units, distinct_units[fold == number])))
             out_positions = np.flatnonzero(fold[cluster_ids] == number)
             fold_votes = votes.restrict(votes.find(take_items(experts.items, rows[out_positions])))
-            fold_truth = truth[rows[out_positions]]
+            fold_truth = item_truth[rows[out_positions]]
             for name, method in methods.items():
                 correct[name][out_positions] = _find_correct_items(method(fold_votes, others), fold_votes, fold_truth)
             correct["majority"][out_positions] = _majority_truths(fold_votes, truths)[
@@ -153,7 +154,7 @@ def _describe_missing_support(
     votes: Votes, result: Posterior, item_truth: npt.NDArray[np.integer], fit: FitModel, method: str
 ) -> str:
     """Return the text of the warning; empty if the votes support the method."""
-    rated_rows, n_against = _count_against_majority(votes, result, item_truth)
+    rated_rows, n_against = _find_rated_rows_and_count_contradictions(votes, result, item_truth)
     if n_against <= _MIN_SHARE_AGAINST * rated_rows.size:
         return ""
     start = f"the votes do not support {method}: it decides against their majority on {n_against:,.0f} of"
@@ -164,7 +165,7 @@ def _describe_missing_support(
             "or get more votes per item"
         )
     needed = _MIN_NATS_PER_ITEM if len(votes.answers) == len(result.truths) else _MIN_NATS_PER_ITEM_ON_SCALE
-    n_lost, gain = _compare_with_simple_model(votes, result, item_truth, fit)
+    n_lost, gain = _compare_with_one_accuracy_model(votes, result, item_truth, fit)
     if gain >= needed * n_lost:
         return ""
     if gain >= _MIN_NATS_PER_ITEM and _is_supported_by_others(votes, result, item_truth, fit, needed):
@@ -185,44 +186,46 @@ def _is_supported_by_others(
     if not is_misleading.any():
         return False
     others = _select_votes(votes, ~is_misleading[votes.rater_ids])
-    rated_rows, n_against = _count_against_majority(others, result, item_truth)
+    rated_rows, n_against = _find_rated_rows_and_count_contradictions(others, result, item_truth)
     n_items = np.count_nonzero((item_truth < 0) & (votes.sizes > 0))
     if rated_rows.size <= _MIN_SHARE_WITH_OTHERS * n_items or n_against > _MAX_SHARE_AGAINST_OTHERS * rated_rows.size:
         return False
-    n_lost, gain = _compare_with_simple_model(others, result, item_truth, fit)
+    n_lost, gain = _compare_with_one_accuracy_model(others, result, item_truth, fit)
     return gain >= min_nats * n_lost
 
 
-def _count_against_majority(
+def _find_rated_rows_and_count_contradictions(
     votes: Votes, result: Posterior, item_truth: npt.NDArray[np.integer]
 ) -> tuple[npt.NDArray[np.int64], float]:
-    """Return the rows of rated items that are not golden, and count those against the majority."""
+    """Find rated items that are not golden, and count how many the result decides against the majority."""
     rated_rows = np.flatnonzero((item_truth < 0) & (votes.sizes > 0))
     return rated_rows, rated_rows.size - float(
         _majority_truths(votes, result.truths)[rated_rows, result.most_likely()[rated_rows]].sum()
     )
 
 
-def _compare_with_simple_model(
+def _compare_with_one_accuracy_model(
     votes: Votes, result: Posterior, item_truth: npt.NDArray[np.integer], fit: FitModel
 ) -> tuple[float, float]:
-    """Return the lost items by the simpler model, and the gain in nats over it; or 0, 0."""
-    rated_rows, n_against = _count_against_majority(votes, result, item_truth)
+    """Return the number of lost items, and how many nats better the model predicts; or (0, 0)."""
+    rated_rows, n_against = _find_rated_rows_and_count_contradictions(votes, result, item_truth)
     if n_against <= _MIN_SHARE_AGAINST * rated_rows.size:
         return 0.0, 0.0
     pinned = PinnedItems.from_truths(np.arange(item_truth.size), item_truth, n_truths=len(result.truths))
 
-    def fit_simple(votes: Votes) -> tuple[RaterModel, Posterior]:
+    def fit_one_accuracy_model(votes: Votes) -> tuple[RaterModel, Posterior]:
         """Fit the model with one accuracy per rater."""
         simple = fit_one_accuracy(votes, result.truths, pinned)
         return simple.model, simple.posterior
 
-    expected = fit_simple(votes)[1].values[rated_rows]
+    expected = fit_one_accuracy_model(votes)[1].values[rated_rows]
     leading, best = _majority_truths(votes, result.truths)[rated_rows], result.most_likely()[rated_rows]
     n_lost = float((expected * leading).sum() - expected[np.arange(rated_rows.size), best].sum())
     if n_lost <= max(_MIN_LOST_SHARE * rated_rows.size, _MIN_LOST_ITEMS):
         return 0.0, 0.0
-    return n_lost, _cross_validated_log_likelihood(votes, fit) - _cross_validated_log_likelihood(votes, fit_simple)
+    return n_lost, _cross_validated_log_likelihood(votes, fit) - _cross_validated_log_likelihood(
+        votes, fit_one_accuracy_model
+    )
 
 
 def _find_misleading_raters(votes: Votes, result: Posterior) -> npt.NDArray[np.bool_]:
@@ -230,7 +233,7 @@ def _find_misleading_raters(votes: Votes, result: Posterior) -> npt.NDArray[np.b
     step = max(1, _MAX_CELLS // (len(result.truths) * len(votes.answers)))
     by_rater = np.argsort(votes.rater_ids, kind="stable")
     edges = np.searchsorted(votes.rater_ids[by_rater], np.arange(0, len(votes.raters) + step, step))
-    shares = answer_weights(votes, result.truths)
+    shares = make_answer_weights(votes, result.truths)
     raters = [min(step, len(votes.raters) - first) for first in range(0, len(votes.raters), step)]
     parts = [
         _find_misleading_in_block(votes, result, by_rater[start:end], first * step, count, shares)
@@ -265,16 +268,16 @@ def _find_misleading_in_block(
 
 def _majority_truths(votes: Votes, truths: Sequence[Id]) -> _Floats:
     """Return 1 for each item's truth with most votes, shared among ties; shape (items, truths)."""
-    from reassess.numeric.em_kernels import average_shares
+    from reassess.numeric.em_kernels import write_mean_shares
 
     shares = np.empty((len(votes.items), len(truths)))
-    average_shares(votes.indptr, votes.answer_ids, answer_weights(votes, truths), shares)
+    write_mean_shares(votes.indptr, votes.answer_ids, make_answer_weights(votes, truths), shares)
     leading = shares >= shares.max(axis=1, keepdims=True) - _ROUNDING_TOLERANCE
     return np.asarray(leading / leading.sum(axis=1, keepdims=True))
 
 
 def _rank_clusters_by_name(votes: Votes) -> npt.NDArray[np.int64]:
-    """Return the rank by name of each item's image (or plain item), which ignores row order."""
+    """Return the rank, by name, of each item's image or of the item itself; row order does not matter."""
     if isinstance(votes.items, Questions):
         return _rank_names(votes.items.images)[votes.items.image_ids]
     return _rank_names(votes.items)

@@ -40,7 +40,7 @@ def label_sets(scores: Scores, threshold: float, *, original: LabelSets | None =
     >>> from reassess import Questions
     >>> questions = Questions.from_columns(["a.png", "a.png", "b.png"], np.array([1, 2, 1]))
     >>> scores = Scores(questions, np.array([0.9, 0.8, 0.3]))
-    >>> dict(label_sets(scores, 0.8).sets())
+    >>> dict(label_sets(scores, 0.8).classes_by_image())
     {'a.png': frozenset({1, 2}), 'b.png': frozenset()}
 
     Notes
@@ -155,5 +155,5 @@ def operating_point(
         precision_interval=bands.precision[0],
         recall_interval=bands.recall[0],
         n_labels=labels.indices.size,
-        n_empty_images=labels.empty_images,
+        n_empty_images=labels.n_empty_images,
     )

@@ -26,7 +26,7 @@ from .store.campaigns import Campaign as Campaign
 from .store.campaigns import open_campaign as open_campaign
 from .store.campaigns import pause as pause
 from .store.campaigns import resume as resume
-from .store.campaigns import using_campaign as using_campaign
+from .store.campaigns import use_campaign as use_campaign
 from .store.creation import create_campaign as create_campaign
 from .store.export import CampaignExport as CampaignExport
 from .store.export import Suggestion as Suggestion
@@ -53,11 +53,11 @@ from .store.people import sign_out as sign_out
 from .store.progress import Progress as Progress
 from .store.progress import RaterProgress as RaterProgress
 from .store.progress import measure_progress as measure_progress
-from .store.shown_items import image_names_by_address as image_names_by_address
 from .store.shown_items import read_classes as read_classes
+from .store.shown_items import read_image_names_by_address as read_image_names_by_address
 from .store.suggestions import suggest_class as suggest_class
-from .store.turns import TaskRow as TaskRow
+from .store.turns import TaskQuestion as TaskQuestion
 from .store.turns import Turn as Turn
+from .store.turns import begin_next_turn as begin_next_turn
 from .store.turns import end_expired_turns as end_expired_turns
-from .store.turns import last_turn as last_turn
-from .store.turns import next_turn as next_turn
+from .store.turns import find_last_turn as find_last_turn

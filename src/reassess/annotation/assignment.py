@@ -10,7 +10,7 @@ from reassess.core.checks import check_number, check_range
 
 MAX_VOTES_PER_QUESTION = 1_000  # per question
 MAX_SEED = (1 << 63) - 1  # fits a column of a database
-N_GOLDEN_POSITIONS = 8  # random positions where a golden task is searched first
+N_SEARCH_POSITIONS = 8  # random positions where the search looks for a golden task first
 CloseReason = Literal["rule", "votes"]
 
 
@@ -33,61 +33,67 @@ class Rules:
         check_number(self.seed, 0, MAX_SEED, is_whole=True, value_name="seed")
 
     def find_close_reason(
-        self, n_votes: int, valid_probability: float, *, is_measured: bool = True
+        self, n_votes: int, valid_probability: float, *, has_measured_raters: bool = True
     ) -> CloseReason | None:
         """Return why a question is closed (``rule`` or ``votes``), or None while it is open.
 
-        The question has `n_votes` votes, and its class is valid with `valid_probability`. A stop rule closes no
-        question before raters are measured on golden questions with a known truth.
+        `n_votes` is the number of votes on the question; `valid_probability` is the probability that its class is
+        valid. A stop rule closes no question while the accuracy of raters is unknown (`has_measured_raters` is False):
+        it is measured on golden questions with a known truth.
         """
-        if is_measured and self.stop_rule is not None and bool(self.stop_rule.is_closed(valid_probability, n_votes)):
+        if (
+            has_measured_raters
+            and self.stop_rule is not None
+            and bool(self.stop_rule.is_closed(valid_probability, n_votes))
+        ):
             return "rule"
         return "votes" if n_votes >= self.votes_per_question else None
 
     def count_free_places(self, n_votes: int, n_reserved: int) -> int:
-        """Count the further raters who can get an open question now, given its number of votes.
+        """Count how many more raters can get an open question now.
 
-        `n_reserved` raters have the question now. With a stop rule, no more raters have a question at a time than it
-        needs votes to close: one rater after two votes. So nobody is still answering a question when it closes.
+        The question has `n_votes` votes, and `n_reserved` raters are answering it. A stop rule can close a question
+        early, but nobody should be answering it then. So the number of raters who answer a question at the same time
+        is at most the number of votes that it still needs to close. After two votes, this is one rater.
         """
         limit = (
             self.votes_per_question
             if self.stop_rule is None
-            else min(self.votes_per_question, max(self.stop_rule.at_least, n_votes + 1))
+            else min(self.votes_per_question, max(self.stop_rule.min_votes, n_votes + 1))
         )
         return max(0, limit - n_votes - n_reserved)
 
-    def is_golden(self, rater_id: int, task_number: int) -> bool:
+    def is_golden_task(self, rater_id: int, task_number: int) -> bool:
         """Decide by the seed whether a rater's task should be golden; task numbers start at 0."""
-        return self._draw_fraction("golden", rater_id, task_number) < self.golden_share
+        return self._hash_to_fraction("golden", rater_id, task_number) < self.golden_share
 
-    def draw_golden_positions(self, rater_id: int, task_number: int, n_positions: int) -> list[int]:
-        """Draw positions (below `n_positions`) where to search a golden task for a rater, in this order.
+    def draw_search_positions(self, rater_id: int, task_number: int, n_positions: int) -> list[int]:
+        """Draw positions, below `n_positions`, at which to look for a golden task for a rater, in this order.
 
-        Each suitable task is equally likely to be found first. This search is faster than reading all tasks.
+        Each suitable task is equally likely to be found first. This is faster than reading all tasks.
 
-        >>> Rules().draw_golden_positions(rater_id=7, task_number=0, n_positions=100)
+        >>> Rules().draw_search_positions(rater_id=7, task_number=0, n_positions=100)
         [32, 44, 37, 81, 66, 70, 11, 43]
         """
         return [
-            int(n_positions * self._draw_fraction("place", rater_id, task_number, number))
-            for number in range(N_GOLDEN_POSITIONS)
+            int(n_positions * self._hash_to_fraction("place", rater_id, task_number, number))
+            for number in range(N_SEARCH_POSITIONS)
         ]
 
     def choose_golden_task(self, rater_id: int, task_number: int, task_sizes: Sequence[int], n_questions: int) -> int:
-        """Choose a golden task at random, by the sizes of the remaining ones; return its index.
+        """Choose one of a rater's remaining golden tasks at random; return its index.
 
-        It replaces a main task with `n_questions` questions. So it is a task with at least as many, or else one of the
-        largest.
+        `task_sizes` are their numbers of questions. The golden task is shown instead of a main task with `n_questions`
+        questions. So it has at least `n_questions` questions if possible; otherwise it is one of the largest.
         """
         large = [index for index, task_size in enumerate(task_sizes) if task_size >= min(n_questions, max(task_sizes))]
-        return large[int(self._draw_fraction("pick", rater_id, task_number) * len(large))]
+        return large[int(self._hash_to_fraction("pick", rater_id, task_number) * len(large))]
 
     def draw_class_rank(self, rater_id: int, task_number: int, class_id: int) -> float:
         """Draw the rank of a class in a golden task, in [0, 1); the classes with the lowest ranks are shown."""
-        return self._draw_fraction("rank", rater_id, task_number, class_id)
+        return self._hash_to_fraction("rank", rater_id, task_number, class_id)
 
-    def _draw_fraction(self, *key: object) -> float:
-        """Draw a number in [0, 1) that depends only on the seed and the arguments."""
-        digest = sha256(repr((self.seed, *key)).encode()).digest()
+    def _hash_to_fraction(self, *values: object) -> float:
+        """Compute a pseudorandom number in [0, 1) from the seed and the arguments."""
+        digest = sha256(repr((self.seed, *values)).encode()).digest()
         return int.from_bytes(digest[:6]) / (1 << 48)

@@ -61,7 +61,7 @@ def draw_images(folder: Path, n_images: int) -> list[set[int]]:
 def demo_plan(class_ids_by_image: Sequence[set[int]]) -> CampaignPlan:
     """Plan the demo campaign, given the class ids of each image from `draw_images`.
 
-    Each image has one task with all five drawn classes. The first images are golden.
+    Each image has one task, which asks about all five shapes. The tasks of the first images are golden.
     """
     golden = _make_tasks(range(_N_GOLDEN_IMAGES))
     questions = golden.questions
@@ -83,7 +83,7 @@ def demo_plan(class_ids_by_image: Sequence[set[int]]) -> CampaignPlan:
         name="Which shapes are there?",
         rules=Rules(votes_per_question=3, golden_share=0.2),
         golden_tasks=golden,
-        experts=experts,
+        expert_votes=experts,
         n_practice_tasks=_N_PRACTICE_TASKS,
         examples=list(_draw_examples()),
         hierarchy=_HIERARCHY,
@@ -99,7 +99,7 @@ def _make_tasks(image_numbers: Sequence[int]) -> Tasks:
 
 
 def _draw_examples() -> Iterator[ExampleImage]:
-    """Draw an example image of each drawn class."""
+    """Draw an example image of each shape."""
     for class_id in range(_N_DRAWN_CLASSES):
         file = BytesIO()
         _draw_image([class_id], Random(f"example {class_id}")).resize((160, 160)).save(file, "PNG")
@@ -123,7 +123,8 @@ def _draw_shape(
 ) -> None:
     ink, rotation = rng.choice(_INK_COLORS), rng.uniform(0, pi)
 
-    def corners(n_corners: int, *radii: float) -> list[tuple[float, float]]:
+    def compute_corners(n_corners: int, *radii: float) -> list[tuple[float, float]]:
+        """Compute the corners of a shape; the distances of corners from the centre repeat `radii`."""
         angles = [rotation + 2 * pi * corner / n_corners for corner in range(n_corners)]
         return [
             (x + radii[i % len(radii)] * size * cos(angle), y + radii[i % len(radii)] * size * sin(angle))
@@ -136,5 +137,9 @@ def _draw_shape(
         if name == "ring":
             pen.ellipse((x - size / 2, y - size / 2, x + size / 2, y + size / 2), fill=paper_color)
     else:
-        points = {"square": corners(4, 1), "triangle": corners(3, 1.1), "star": corners(10, 1.2, 0.5)}
+        points = {
+            "square": compute_corners(4, 1),
+            "triangle": compute_corners(3, 1.1),
+            "star": compute_corners(10, 1.2, 0.5),
+        }
         pen.polygon(points[name], fill=ink)

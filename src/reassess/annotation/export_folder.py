@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 
@@ -62,26 +62,26 @@ def export_campaign(
 ) -> "CampaignExport":
     """Write the votes of a campaign into a benchmark folder, and log the export.
 
-    All files are written, or none. They are benchmark.json, question-states.csv, and the other parts that the campaign
-    has. With `force`, the folder may contain other files, which stay; a warning names scores and labels made from
-    earlier votes. With `with_names`, raters keep their names. `actor_id` is the id of the owner who exports; None
-    for the command line.
+    All files are written, or none. They are benchmark.json, question-states.csv, and one file for everything else that
+    the campaign has, such as votes and golden votes. With `force`, the folder may contain other files, which are not
+    changed; a warning names scores and labels made from earlier votes. With `with_names`, raters keep their names.
+    `actor_id` is the id of the owner who exports; None for the command line.
     """
     from reassess.annotation.store.export import export_votes, log_export
 
     folder = Path(folder)
     _check_output_folder(folder, force=force)
     exported = export_votes(campaign, with_names=with_names)
-    parts = _collect_parts(exported, campaign, folder, read_settings(folder))
-    _refuse_other_parts(folder, parts)
+    files = _collect_files(exported, campaign, folder, read_settings(folder))
+    _refuse_unexpected_files(folder, files)
     is_new = not exists(folder)
     if not is_new:
-        _warn_about_older_parts(folder)
+        _warn_about_outdated_files(folder)
     try:
         folder.mkdir(exist_ok=True)
         with write_atomically():
-            for name, (write, content) in parts.items():
-                write(folder / name, content, force=force)
+            for name, file in files.items():
+                file.write(folder / name, file.content, force=force)
             log_export(campaign, time.time() if now is None else now, actor_id, with_names=with_names)
     except BaseException:
         if is_new:
@@ -91,32 +91,41 @@ def export_campaign(
     return exported
 
 
-def _refuse_other_parts(folder: Path, parts: Collection[str]) -> None:
-    """Raise `OutputError` if the folder contains a part that the campaign does not have."""
-    surplus = sorted(name for name in _EXPORTED_FILES.difference(parts) if exists(folder / name))
+def _refuse_unexpected_files(folder: Path, file_names: Collection[str]) -> None:
+    """Raise `OutputError` if the folder has a benchmark file that this export does not write."""
+    surplus = sorted(name for name in _EXPORTED_FILES.difference(file_names) if exists(folder / name))
     if surplus:
         raise OutputError(
             "output-has-other-part",
-            "folder contains a part that the campaign does not have",
+            "folder contains a benchmark file that this campaign does not write",
             where=folder,
             found=join_first(surplus, max_items=3),
             fix="remove it, or choose another folder",
         )
 
 
-def _warn_about_older_parts(folder: Path) -> None:
+def _warn_about_outdated_files(folder: Path) -> None:
     """Warn about scores and labels in the folder that were made from earlier votes."""
     places = find_part_paths(folder)
     if earlier := [path.name for part in _PARTS_FROM_VOTES for path in places.get(part, [])]:
         warnings.warn(
-            f"{folder} contains parts made from earlier votes: {', '.join(earlier)}", ReassessWarning, stacklevel=3
+            f"{folder} contains benchmark files made from earlier votes: {', '.join(earlier)}",
+            ReassessWarning,
+            stacklevel=3,
         )
 
 
-def _collect_parts(
+class _OutputFile(NamedTuple):
+    """The content of a file of an export, and the function that writes it."""
+
+    write: Callable[..., None]  # takes the path, the content and `force`
+    content: Any
+
+
+def _collect_files(
     exported: "CampaignExport", campaign: "Campaign", folder: Path, settings: Mapping[str, Any]
-) -> dict[str, tuple[Callable[..., None], Any]]:
-    """Return the function that writes each file, and its content, by file name."""
+) -> dict[str, _OutputFile]:
+    """Return a dict with the files of an export, by file name."""
     # The folder keeps its own settings, except settings of the votes. A new folder gets the usual threshold. If the
     # images are elsewhere, the folder stores their place.
     classes = cast("Questions", exported.votes.items).classes
@@ -131,17 +140,17 @@ def _collect_parts(
         "state": [_STATE_TEXTS[question.close_reason] for question in exported.question_states],
         "probability": [question.valid_probability for question in exported.question_states],
     }
-    parts: dict[str, tuple[Callable[..., None], Any]] = {
+    files: dict[str, tuple[Callable[..., None], Any]] = {
         SETTINGS_FILE: (write_settings, {key: value for key, value in new_settings.items() if value is not None}),
         _CLASSES_FILE: (write_classes, classes if classes.texts else None),
         _VOTES_FILE: (write_votes, exported.votes if len(exported.votes) else None),
-        _GOLDEN_FILE: (partial(write_votes, sample=exported.sample), exported.golden),
-        _RATER_GOLDEN_FILE: (write_votes, exported.rater_golden),
-        _ORIGINAL_FILE: (write_labels, exported.original),
+        _GOLDEN_FILE: (partial(write_votes, sample=exported.sample), exported.golden_votes),
+        _RATER_GOLDEN_FILE: (write_votes, exported.rater_golden_votes),
+        _ORIGINAL_FILE: (write_labels, exported.original_labels),
         _SUGGESTIONS_FILE: (write_table, _make_table(suggestions, classes, people) if suggestions else None),
         _QUESTION_STATES_FILE: (write_table, _make_table(exported.question_states, classes, states)),
     }
-    return {name: (write, content) for name, (write, content) in parts.items() if content is not None}
+    return {name: _OutputFile(write, content) for name, (write, content) in files.items() if content is not None}
 
 
 def _relative_images_path(images: str | None, folder: Path) -> str | None:
@@ -171,7 +180,7 @@ def _check_output_folder(folder: Path, *, force: bool) -> None:
         return
     if not folder.is_dir():
         raise OutputError(
-            "output-exists", "output is a folder, but a file has this name", where=folder, fix="choose another name"
+            "output-exists", "output must be a folder, but this name is a file", where=folder, fix="choose another name"
         )
     names = sorted(path.name for path in folder.iterdir() if not path.name.startswith(TEMPORARY_PREFIX))
     if names and not force:

@@ -55,9 +55,9 @@ def refuse_similar_name(name: str, existing_names: Iterable[str]) -> None:
                 found=f"{name!a}: {' and '.join(scripts)}",
                 fix="write each word in one script",
             )
-    key, latin_key = _fold_name(name), _fold_name_to_latin(name)
+    key, latin_key = _normalize_name(name), _normalize_name_to_latin(name)
     for existing in existing_names:
-        if existing != name and (_fold_name(existing) == key or _fold_name_to_latin(existing) == latin_key):
+        if existing != name and (_normalize_name(existing) == key or _normalize_name_to_latin(existing) == latin_key):
             raise DataError(
                 "similar-name",
                 "name is too similar to another name",
@@ -67,23 +67,26 @@ def refuse_similar_name(name: str, existing_names: Iterable[str]) -> None:
 
 
 def _scripts_of_letter(letter: str) -> list[str]:
-    """Return the script of a letter, as a list of at most one name; East Asian scripts count as one."""
+    """Return a list with the script of a letter; it is empty if the letter has no script.
+
+    Chinese, Japanese and Korean count as one script.
+    """
     if category(letter)[0] != "L" or category(letter) == "Lm":
         return []
     script_name = name_of_letter(letter, "unknown").split()[0]
     return ["East Asian" if script_name in _EAST_ASIAN_SCRIPTS else script_name.capitalize()]
 
 
-def _fold_name(name: str) -> str:
-    """Remove differences that are hard to see in a name, such as capitals and the width of letters."""
+def _normalize_name(name: str) -> str:
+    """Normalize a name: names that differ only in capitals or the width of letters become equal."""
     if name.isascii():
         return name.lower()
     plain = normalize("NFKC", name.translate(dict.fromkeys(map(ord, _JOINERS))))
     return normalize("NFKC", plain.casefold())
 
 
-def _fold_name_to_latin(name: str) -> str:
-    """Replace letters that look like Latin letters, then remove differences as `_fold_name` does."""
+def _normalize_name_to_latin(name: str) -> str:
+    """Replace letters that look like Latin letters, then normalize the name with `_normalize_name`."""
     if name.isascii():
-        return _fold_name(name)
-    return _fold_name(normalize("NFKD", name).translate(_LATIN_LOOKALIKES))
+        return _normalize_name(name)
+    return _normalize_name(normalize("NFKD", name).translate(_LATIN_LOOKALIKES))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation import original_votes
+from reassess.aggregation import original_label_votes
 from reassess.annotation.assignment import Rules
 from reassess.annotation.person_names import check_name
 from reassess.annotation.practice_round import PracticeRound, draw_practice_tasks
@@ -16,7 +16,7 @@ from reassess.annotation.running_posterior import decide_truth, estimate_priors_
 from reassess.core import KNOWN_ANSWERS, Hierarchy, LabelSets, Questions, Tasks, Votes
 from reassess.core.checks import check_number, check_range, check_text
 from reassess.core.labels import check_one_label_each
-from reassess.errors import DataError
+from reassess.errors import DataError, Fix
 from reassess.text import count_noun
 
 _MAX_EXPERTS = 1_000
@@ -40,11 +40,11 @@ class CampaignPlan:
     name: str = ""  # shown at the top of the rating page
     rules: Rules = field(default_factory=Rules)
     golden_tasks: Tasks | None = None
-    experts: Votes | None = None
+    expert_votes: Votes | None = None
     at_least: int | None = None  # experts who must agree; None: more than half of those who answered
     n_practice_tasks: int = 0
-    bar: float | None = None  # balanced accuracy needed to pass practice; None: everybody passes
-    original: LabelSets | None = None
+    practice_bar: float | None = None  # balanced accuracy needed to pass practice; None: every rater passes
+    original_labels: LabelSets | None = None
     has_original_votes: bool = False  # whether each original label counts as one vote
     consent_text: str = ""  # text that people must agree to first
     examples: Sequence[ExampleImage] = ()
@@ -63,27 +63,27 @@ class CampaignPlan:
         if self.name:
             check_name(self.name)
         check_text([self.images_path or ""], value_name="the path of the images")
-        if self.bar is not None:
-            check_range(self.bar, 0, 1, value_name="share of practice questions")
-        if self.has_original_votes and self.original is None:
+        if self.practice_bar is not None:
+            check_range(self.practice_bar, 0, 1, value_name="share of practice questions")
+        if self.has_original_votes and self.original_labels is None:
             raise DataError(
                 "missing-original",
                 "original labels are missing, so they cannot count as votes",
                 fix="add original labels, or do not count them as votes",
             )
-        if self.original is not None:
-            check_one_label_each(self.original)
-            object.__setattr__(self, "original", self.original.in_classes(self.tasks.questions.classes))
+        if self.original_labels is not None:
+            check_one_label_each(self.original_labels)
+            object.__setattr__(self, "original_labels", self.original_labels.in_classes(self.tasks.questions.classes))
         golden = self.golden_tasks
         if golden is None:
-            self._check_without_golden()
+            self._check_no_golden_needed()
         elif golden.questions.classes != self.tasks.questions.classes:
             raise DataError(
                 "different-classes",
                 "golden tasks and tasks have different class lists",
                 fix="use one class list for both",
             )
-        elif (common := _find_common_questions(golden, self.tasks)).size:
+        elif (common := _find_golden_questions_in_main_tasks(golden, self.tasks)).size:
             raise DataError(
                 "duplicate-question",
                 "question is both golden and in the tasks",
@@ -103,30 +103,32 @@ class CampaignPlan:
                 found=self.n_practice_tasks,
                 fix="use golden questions on more images, or fewer practice tasks",
             )
-        elif self.n_practice_tasks > (free := int(self.is_practice_task.sum())):
+        elif self.n_practice_tasks > (free := int(self.practice_task_mask.sum())):
             raise DataError(
                 "missing-golden",
-                "too few golden images for practice",
+                "too few golden tasks are on images without other tasks, so practice cannot be so long",
                 allowed=f"up to {count_noun(free, 'practice task')}",
                 found=self.n_practice_tasks,
                 fix="add golden questions on images without other tasks, or use fewer practice tasks",
             )
-        elif self.practice_round.has_one_truth or (self.n_practice_tasks and self.is_practice_task.all()):
+        elif self.practice_round.is_impossible_to_pass or (self.n_practice_tasks and self.practice_task_mask.all()):
             practice = self.practice_round
             raise DataError(
                 "missing-golden",
-                "a bar needs valid and invalid practice questions, and other golden questions",
-                found=f"{practice.n_valid:,} valid and {practice.n_invalid:,} invalid practice questions",
-                fix="add golden questions with the other truth, or remove the bar",
+                "a pass mark needs valid and invalid practice questions, and further golden questions",
+                found=f"{practice.n_valid_questions:,} valid and {practice.n_invalid_questions:,} invalid "
+                "practice questions",
+                fix=Fix("add golden questions with the other truth, or remove the pass mark ({bar})", bar=None),
             )
 
-    def _check_without_golden(self) -> None:
-        for is_wanted, feature in (
+    def _check_no_golden_needed(self) -> None:
+        """Raise `DataError` if a setting of this plan needs golden questions."""
+        for is_used, feature in (
             (self.rules.stop_rule is not None, "a stop rule"),
             (self.n_practice_tasks > 0, "a practice round"),
             (self.has_original_votes, "a vote of original labels"),
         ):
-            if is_wanted:
+            if is_used:
                 raise DataError(
                     "missing-golden",
                     f"{feature} needs golden questions",
@@ -139,7 +141,7 @@ class CampaignPlan:
         """Truth of each golden question: 1 valid, 0 invalid, None if unknown."""
         if self.golden_tasks is None:
             return ()
-        if self.experts is None:
+        if self.expert_votes is None:
             return (None,) * len(self.golden_tasks.questions)
         if self.at_least is not None:
             check_range(
@@ -151,9 +153,9 @@ class CampaignPlan:
         return tuple(decide_truth(answers, self.at_least) for answers in self._expert_answers_by_question)
 
     @cached_property
-    def n_golden_without_majority(self) -> int:
-        """Number of golden questions where no majority of the experts agrees with the truth."""
-        if self.experts is None:
+    def n_truths_without_majority(self) -> int:
+        """Number of golden questions whose truth is the answer of at most half of their experts."""
+        if self.expert_votes is None:
             return 0
         return sum(
             truth is not None and 2 * answers.count(truth * (len(KNOWN_ANSWERS) - 1)) <= len(answers)
@@ -172,10 +174,13 @@ class CampaignPlan:
 
     @cached_property
     def expert_answers(self) -> dict[tuple[int, str], int]:
-        """Answers (0 no, 1 maybe, 2 yes) by position of the golden question and name of the expert."""
-        if self.golden_tasks is None or self.experts is None:
+        """The experts' answers (0 no, 1 maybe, 2 yes) as a dict.
+
+        A key is the position of a golden question and the name of an expert.
+        """
+        if self.golden_tasks is None or self.expert_votes is None:
             return {}
-        experts = self.experts.with_answers(KNOWN_ANSWERS)
+        experts = self.expert_votes.with_answers(KNOWN_ANSWERS)
         rows = experts.find(self.golden_tasks.questions).tolist()
         answers: dict[tuple[int, str], int] = {}
         for position, row in enumerate(rows):
@@ -192,13 +197,13 @@ class CampaignPlan:
         return answers
 
     @cached_property
-    def is_practice_task(self) -> npt.NDArray[np.bool_]:
+    def practice_task_mask(self) -> npt.NDArray[np.bool_]:
         """Whether each golden task is for practice; bool, shape (golden tasks,)."""
         golden = self.golden_tasks
         if golden is None:
             return np.zeros(0, bool)
         is_asked = self.tasks.questions.rows_of(golden.questions.images) >= 0
-        needs_both_truths = self.bar is not None
+        needs_both_truths = self.practice_bar is not None
         return draw_practice_tasks(
             golden,
             self.truths,
@@ -215,31 +220,38 @@ class CampaignPlan:
         unanswered = 0
         if self.golden_tasks is not None:
             ends = self.golden_tasks.indptr.tolist()
-            for task in np.flatnonzero(self.is_practice_task).tolist():
+            for task in np.flatnonzero(self.practice_task_mask).tolist():
                 task_truths = self.truths[ends[task] : ends[task + 1]]
                 truths += task_truths
                 unanswered += task_truths.count(None) == len(task_truths)
-        return PracticeRound(int(self.is_practice_task.sum()), unanswered, truths.count(0), truths.count(1), self.bar)
+        return PracticeRound(
+            int(self.practice_task_mask.sum()), unanswered, truths.count(0), truths.count(1), self.practice_bar
+        )
 
     def count_golden_questions(self) -> tuple[int, int]:
         """Return the numbers of invalid and of valid golden questions, without practice."""
-        return self._rater_test_truths.count(0), self._rater_test_truths.count(1)
+        return self._truths_without_practice.count(0), self._truths_without_practice.count(1)
 
     @property
-    def _rater_test_truths(self) -> list[int | None]:
-        """Truth of each golden question; None if it is unknown, or the question is for practice."""
+    def _truths_without_practice(self) -> list[int | None]:
+        """The truth of each golden question; None if it is unknown, or if the question is for practice."""
         practice = (
-            () if self.golden_tasks is None else np.repeat(self.is_practice_task, self.golden_tasks.sizes).tolist()
+            () if self.golden_tasks is None else np.repeat(self.practice_task_mask, self.golden_tasks.sizes).tolist()
         )
         return [None if is_practice else t for t, is_practice in zip(self.truths, practice, strict=True)]
 
     def estimate_priors(self, questions: Questions) -> list[float | None]:
-        """Estimate from original labels how probably each class is valid; None without an original label."""
-        if not self.has_original_votes or self.original is None or self.golden_tasks is None:
+        """Estimate from original labels the probability that the class of each question is valid.
+
+        It is None for images without an original label, and for all images if original labels do not count as votes.
+        """
+        if not self.has_original_votes or self.original_labels is None or self.golden_tasks is None:
             return [None] * len(questions)
-        golden_labels = _match_original_labels(self.golden_tasks.questions, self.original)
-        valid = estimate_priors_by_label(zip(self._rater_test_truths, golden_labels, strict=True))
-        return [None if label is None else valid[label] for label in _match_original_labels(questions, self.original)]
+        golden_labels = _match_original_labels(self.golden_tasks.questions, self.original_labels)
+        valid = estimate_priors_by_label(zip(self._truths_without_practice, golden_labels, strict=True))
+        return [
+            None if label is None else valid[label] for label in _match_original_labels(questions, self.original_labels)
+        ]
 
 
 def _check_task_sizes(tasks: Tasks) -> None:
@@ -254,22 +266,24 @@ def _check_task_sizes(tasks: Tasks) -> None:
         )
 
 
-def _count_tasks_by_image(golden: Tasks) -> npt.NDArray[np.int64]:
+def _count_tasks_by_image(golden_tasks: Tasks) -> npt.NDArray[np.int64]:
     """Return the number of golden tasks of each image."""
-    return np.bincount(golden.questions.image_ids[golden.indptr[:-1]], minlength=len(golden.questions.images))
+    return np.bincount(
+        golden_tasks.questions.image_ids[golden_tasks.indptr[:-1]], minlength=len(golden_tasks.questions.images)
+    )
 
 
-def _match_original_labels(questions: Questions, original: LabelSets) -> list[int | None]:
+def _match_original_labels(questions: Questions, original_labels: LabelSets) -> list[int | None]:
     """Return per question: 1 if its class is the original label, 0 if not, None without a label."""
-    votes = original_votes(questions, original)
+    votes = original_label_votes(questions, original_labels)
     labels: list[int | None] = [None] * len(questions)
     for row, answer in zip(votes.item_ids.tolist(), votes.answer_ids.tolist(), strict=True):
         labels[row] = int(answer > 0)
     return labels
 
 
-def _find_common_questions(golden: Tasks, tasks: Tasks) -> npt.NDArray[np.int64]:
-    """Return the positions of golden questions that are also in the main tasks."""
-    questions = tasks.questions
-    rows = questions.rows_of(golden.questions.images)[golden.questions.image_ids]
-    return np.flatnonzero(questions.find(rows, golden.questions.class_ids) >= 0)
+def _find_golden_questions_in_main_tasks(golden_tasks: Tasks, main_tasks: Tasks) -> npt.NDArray[np.int64]:
+    """Return the positions, among the golden questions, of questions that are also in the main tasks."""
+    questions = main_tasks.questions
+    rows = questions.rows_of(golden_tasks.questions.images)[golden_tasks.questions.image_ids]
+    return np.flatnonzero(questions.find(rows, golden_tasks.questions.class_ids) >= 0)

@@ -28,9 +28,9 @@ def read_example_images(
     """
     require_pillow("example images")
     files = CampaignImages(open_images(folder))
-    campaign_keys = set(image_keys(list(images))), set(hashes.values())
+    campaign_names, campaign_hashes = set(image_keys(list(images))), set(hashes.values())
     return [
-        _read_example(files, name, class_id, campaign_keys)
+        _read_example(files, name, class_id, campaign_names, campaign_hashes)
         for class_id, names in _group_names_by_class(files.source, classes).items()
         for name in names[:_MAX_EXAMPLES]
     ]
@@ -58,11 +58,10 @@ def _group_names_by_class(source: ImageSource, classes: Classes) -> dict[int, li
 
 
 def _read_example(
-    files: CampaignImages, name: str, class_id: int, campaign_keys: tuple[set[str], set[str]]
+    files: CampaignImages, name: str, class_id: int, campaign_names: set[str], campaign_hashes: set[str]
 ) -> ExampleImage:
     place, content = files.source.source_path, files.read_file(name)
-    names, hashes = campaign_keys
-    if image_keys([name])[0] in names or hashlib.sha256(content).hexdigest() in hashes:
+    if image_keys([name])[0] in campaign_names or hashlib.sha256(content).hexdigest() in campaign_hashes:
         raise DataError(
             "example-is-asked",
             "example image is also in the campaign",
@@ -74,7 +73,7 @@ def _read_example(
 
 
 def find_stored_names(images: ImageSource, names: Sequence[str], *, match: Match = "path") -> tuple[str, ...]:
-    """Find images in a folder or archive, and return their names there; raise `DataError` if one is missing."""
+    """Find images in a folder or archive; return their names in it. `DataError` if one is missing."""
     rows = match_images(
         names, images.names, match=match, where="the tasks", known_place=str(images.source_path)
     ).tolist()

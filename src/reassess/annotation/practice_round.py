@@ -1,4 +1,4 @@
-"""The practice round: its golden tasks, whether it can begin, and the probability to pass without looking.
+"""The practice round: its golden tasks, whether it can begin, and how probably a rater passes by guessing.
 
 Pure functions.
 """
@@ -17,95 +17,114 @@ from reassess.core import VALIDITY, Tasks
 from reassess.numeric import BLIND_ANSWERS, chance_to_reach
 from reassess.text import count_noun
 
-_MAX_BLIND_PROBABILITY = 0.05  # probability to pass without looking
-_MAX_FACTOR = 12
+_MAX_BLIND_PROBABILITY = 0.05  # probability to pass without looking at the images
+_MAX_REPEATS = 12  # of the practice tasks, when looking for a number of tasks that is hard to pass
 _ONE_ANSWER_ACCURACY = 0.5  # balanced accuracy of people who always give the same answer
 
 
 @dataclass(frozen=True)
 class PracticeRound:
-    """Numbers of practice tasks, and of their questions by truth, as far as experts have answered."""
+    """The number of practice tasks, and how many of their questions are valid or invalid."""
 
     n_tasks: int
-    n_unanswered: int  # tasks that no expert has answered or skipped
-    n_invalid: int  # questions with the truth invalid
-    n_valid: int  # questions with the truth valid
-    bar: float | None
+    n_unanswered_tasks: int  # tasks that no expert has answered or skipped
+    n_invalid_questions: int  # questions with the truth invalid, so far as experts have answered
+    n_valid_questions: int  # questions with the truth valid
+    bar: float | None  # balanced accuracy needed to pass; None: every rater passes
 
     @property
-    def has_one_truth(self) -> bool:
-        """Whether all practice questions have the same truth, so that nobody can reach the bar."""
-        has_one = not self.n_invalid or not self.n_valid
-        return self.bar is not None and self.n_tasks > 0 and not self.n_unanswered and has_one
+    def is_impossible_to_pass(self) -> bool:
+        """Whether nobody can pass: all practice questions have the same truth, but the bar needs both truths."""
+        has_one_truth = not self.n_invalid_questions or not self.n_valid_questions
+        return self.bar is not None and self.n_tasks > 0 and not self.n_unanswered_tasks and has_one_truth
 
     @property
     def is_skipped(self) -> bool:
-        """Whether experts skipped all practice tasks, so that there is no practice without a bar."""
-        return self.n_tasks > 0 and not self.n_unanswered and not self.n_invalid + self.n_valid
+        """Whether experts skipped all practice tasks; then raters begin without practice, unless it has a bar."""
+        return (
+            self.n_tasks > 0 and not self.n_unanswered_tasks and not self.n_invalid_questions + self.n_valid_questions
+        )
 
     @property
     def reason_to_wait(self) -> str | None:
         """The reason why raters cannot begin practice yet; None if they can."""
-        if self.n_unanswered:
-            return f"experts have not answered {self.n_unanswered:,} of {count_noun(self.n_tasks, 'practice task')}"
-        if not self.has_one_truth:
+        if self.n_unanswered_tasks:
+            return (
+                f"experts have not answered {self.n_unanswered_tasks:,} of {count_noun(self.n_tasks, 'practice task')}"
+            )
+        if not self.is_impossible_to_pass:
             return None
-        truths = [name for name, n in zip(VALIDITY, (self.n_invalid, self.n_valid), strict=True) if not n]
-        none = f"no practice question is {' or '.join(truths)}, so nobody can reach the bar"
+        truths = [
+            name for name, n in zip(VALIDITY, (self.n_invalid_questions, self.n_valid_questions), strict=True) if not n
+        ]
+        none = f"no practice question is {' or '.join(truths)}, so nobody can reach the pass mark"
         return f"{none}; an owner can admit raters on the owner page"
 
     @property
-    def blind_pass_probabilities(self) -> dict[str, float] | None:
+    def pass_probabilities_by_strategy(self) -> dict[str, float] | None:
         """Probabilities to pass practice without looking at images, by name of the strategy.
 
-        None without a bar, or while raters cannot begin practice.
+        None if practice has no bar, or if raters cannot begin practice yet.
         """
         if self.bar is None or not self.n_tasks or self.reason_to_wait is not None:
             return None
         return {
-            name: chance_to_reach(self.bar, self.n_invalid, self.n_valid, [answers] * len(VALIDITY))
+            name: chance_to_reach(self.bar, self.n_invalid_questions, self.n_valid_questions, [answers] * len(VALIDITY))
             for name, answers in BLIND_ANSWERS.items()
         }
 
     @property
     def easiest_blind_strategy(self) -> tuple[str, float] | None:
-        """The strategy that passes most often without looking, and its probability; None if it is at most 5 %."""
-        name, probability = max((self.blind_pass_probabilities or {}).items(), key=itemgetter(1), default=("", 0.0))
+        """The strategy that passes most often without looking at images, and its probability to pass.
+
+        None if the probability is at most 5 %.
+        """
+        name, probability = max(
+            (self.pass_probabilities_by_strategy or {}).items(), key=itemgetter(1), default=("", 0.0)
+        )
         return (name, probability) if probability > _MAX_BLIND_PROBABILITY else None
 
     @property
     def n_tasks_needed(self) -> int | None:
-        """About how many tasks make practice hard to pass without looking; None if only a higher bar helps."""
+        """About how many practice tasks are needed so that raters who do not look at images seldom pass.
 
-        def is_enough(times: int) -> bool:
-            names = ("n_tasks", "n_invalid", "n_valid")
-            return replace(self, **{name: times * getattr(self, name) for name in names}).easiest_blind_strategy is None
+        None if more tasks do not help, only a higher bar.
+        """
+
+        def is_hard_to_guess(n_repeats: int) -> bool:
+            names = ("n_tasks", "n_invalid_questions", "n_valid_questions")
+            return (
+                replace(self, **{name: n_repeats * getattr(self, name) for name in names}).easiest_blind_strategy
+                is None
+            )
 
         if self.bar is not None and self.bar <= _ONE_ANSWER_ACCURACY:
             return None
-        times = bisect_left(range(_MAX_FACTOR), True, lo=2, key=is_enough)
-        return times * self.n_tasks if times < _MAX_FACTOR or is_enough(times) else None
+        n_repeats = bisect_left(range(_MAX_REPEATS), True, lo=2, key=is_hard_to_guess)
+        return n_repeats * self.n_tasks if n_repeats < _MAX_REPEATS or is_hard_to_guess(n_repeats) else None
 
     @property
     def n_golden_needed(self) -> int:
-        """About how many golden questions a campaign needs for `n_tasks_needed`, half of them for practice."""
-        return math.ceil(2 * (self.n_tasks_needed or 0) * (self.n_invalid + self.n_valid) / self.n_tasks)
+        """About how many golden questions a campaign needs so that half of them fill `n_tasks_needed` tasks."""
+        return math.ceil(
+            2 * (self.n_tasks_needed or 0) * (self.n_invalid_questions + self.n_valid_questions) / self.n_tasks
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Return the practice round as a dict for JSON output."""
         return {
             "tasks": self.n_tasks,
-            "unanswered": self.n_unanswered,
-            "n_invalid": self.n_invalid,
-            "n_valid": self.n_valid,
+            "unanswered": self.n_unanswered_tasks,
+            "n_invalid": self.n_invalid_questions,
+            "n_valid": self.n_valid_questions,
             "bar": self.bar,
             "waits_for": self.reason_to_wait,
-            "blind_chances": self.blind_pass_probabilities,
+            "blind_chances": self.pass_probabilities_by_strategy,
         }
 
 
 def draw_practice_tasks(
-    golden: Tasks,
+    golden_tasks: Tasks,
     truths: Sequence[int | None],
     has_main_tasks: npt.NDArray[np.bool_],
     n_tasks: int,
@@ -115,23 +134,23 @@ def draw_practice_tasks(
 ) -> npt.NDArray[np.bool_]:
     """Draw the golden tasks for practice, at least `n_tasks`; return whether each golden task is drawn.
 
-    Images are drawn, and practice takes all tasks of an image or no task of it: a rater who has seen the experts'
-    answers about an image is not blind to it. With `needs_both_truths`, the drawn images have valid and invalid
-    questions, if possible. Images with main tasks are not drawn (`has_main_tasks`, by golden image). Images with a
-    known truth in each of their tasks come first.
+    Practice takes all golden tasks of an image, or none: in practice, raters see the experts' answers about the image,
+    so its other tasks could no longer test them. `has_main_tasks` says whether each golden image also has main tasks;
+    then it is not drawn. Images with a known truth in each of their tasks are drawn first. With `needs_both_truths`,
+    the drawn images have valid and invalid questions, if possible.
     """
     values = np.array([-1 if value is None else value for value in truths])
-    begins, image_of = golden.indptr[:-1], golden.questions.image_ids[golden.indptr[:-1]]
+    begins, image_of = golden_tasks.indptr[:-1], golden_tasks.questions.image_ids[golden_tasks.indptr[:-1]]
     is_known = np.logical_or.reduceat(values >= 0, begins)
     free = image_of[~has_main_tasks[image_of]]
     preferred = np.setdiff1d(free, image_of[~is_known])
     rng = np.random.default_rng(seed)
     order = np.concatenate([rng.permutation(preferred), rng.permutation(np.setdiff1d(free, preferred))])
-    sizes = np.bincount(image_of, minlength=len(golden.questions.images))
+    sizes = np.bincount(image_of, minlength=len(golden_tasks.questions.images))
     chosen = order[np.cumsum(sizes[order]) - sizes[order] < n_tasks]
     if needs_both_truths and n_tasks and np.isin(chosen, preferred).all():
         for value in range(len(VALIDITY)):
-            with_value = np.unique(golden.questions.image_ids[values == value])
+            with_value = np.unique(golden_tasks.questions.image_ids[values == value])
             if not np.isin(chosen, with_value).any():
                 chosen = np.append(chosen, order[np.isin(order, with_value)][:1])
     return np.isin(image_of, chosen)

@@ -13,25 +13,27 @@ _ANSWER_WEIGHTS = np.array([[1.0, 0.0], [0.5, 0.5], [0.0, 1.0]])
 
 
 def estimate_rater_model(
-    counts: Iterable[tuple[int, int, int, int]], n_golden: tuple[int, int], raters: Sequence[int]
+    golden_answer_counts: Iterable[tuple[int, int, int, int]],
+    n_golden_by_truth: tuple[int, int],
+    rater_ids: Sequence[int],
 ) -> RaterModel:
     """Estimate confusion matrices of raters from their golden answers so far, as `calibrate` does.
 
-    `counts` has rows of rater, truth, answer and number of answers; `n_golden` is the number of golden questions by
-    truth.
+    `golden_answer_counts` has rows of rater, truth, answer and number of answers. `n_golden_by_truth` has the numbers
+    of invalid and of valid golden questions.
 
     >>> model = estimate_rater_model([(7, 0, 0, 8), (7, 1, 2, 9)], (10, 10), [7, 8])
     >>> model.matrices_of([7, 8]).round(2).tolist()
     [[[0.94, 0.04, 0.02], [0.02, 0.03, 0.95]], [[0.83, 0.11, 0.06], [0.05, 0.1, 0.85]]]
     """
-    row_of = {rater: row for row, rater in enumerate(raters)}
-    table = np.zeros((len(raters), len(VALIDITY), len(KNOWN_ANSWERS)), np.int64)
-    for rater, truth, answer, n in counts:
+    row_of = {rater: row for row, rater in enumerate(rater_ids)}
+    table = np.zeros((len(rater_ids), len(VALIDITY), len(KNOWN_ANSWERS)), np.int64)
+    for rater, truth, answer, n in golden_answer_counts:
         table[row_of[rater], truth, answer] += n
     return model_from_counts(
         table,
-        np.array(n_golden),
-        raters=raters,
+        np.array(n_golden_by_truth),
+        raters=rater_ids,
         truths=VALIDITY,
         answers=KNOWN_ANSWERS,
         base_matrix=typical_confusion_matrix(_ANSWER_WEIGHTS),
@@ -39,9 +41,9 @@ def estimate_rater_model(
 
 
 def estimate_priors_by_label(pairs: Iterable[tuple[int | None, int | None]]) -> tuple[float, float]:
-    """Estimate the probabilities that a class is valid: if it is not the original label, and if it is.
+    """Estimate two probabilities that a class is valid: of other classes, and of the original label.
 
-    `pairs` has the truth of each golden question, and 1 if its class is the original label, otherwise 0.
+    `pairs` has one pair per golden question: its truth, and 1 if its class is the original label, otherwise 0.
     """
     table = np.zeros((1, len(VALIDITY), 2), np.int64)
     for truth, label in pairs:
@@ -78,7 +80,8 @@ def compute_valid_probability(votes: Iterable[tuple[int, int]], model: RaterMode
 def decide_truth(answers: Sequence[int], at_least: int | None) -> int | None:
     """Decide the truth of a golden question: 1 valid, 0 invalid, None if too few experts answered.
 
-    It is valid if `at_least` experts answered yes; by default, if more than half of the experts did.
+    The class is valid if at least `at_least` experts answered yes. If `at_least` is None, it is valid if more than half
+    of the experts who answered said yes.
 
     >>> decide_truth([2, 2, 0], None), decide_truth([2, 0], None), decide_truth([], None)
     (1, 0, None)

@@ -49,7 +49,8 @@ class CampaignImages:
     ) -> tuple[bytes, str, str]:
         """Read an image without its metadata; return its bytes, its media type and the SHA-256 of its file.
 
-        It is scaled down to `max_side` pixels. `DataError` if `hash_file` is not the SHA-256 of the file.
+        The image is scaled down to at most `max_side` pixels per side. `DataError` if the SHA-256 of the file is not
+        `expected_hash`.
         """
         content = self.read_file(name)
         file_hash = sha256(content).hexdigest()

@@ -19,8 +19,8 @@ from reassess.annotation.store.given_answers import GivenAnswer, save_answers
 from reassess.annotation.store.people import add_people, save_consent
 from reassess.annotation.store.progress import Progress, measure_progress
 from reassess.annotation.store.schema import Role
-from reassess.annotation.store.shown_items import image_names_by_address, read_golden_truths
-from reassess.annotation.store.turns import Turn, next_turn
+from reassess.annotation.store.shown_items import read_golden_truths, read_image_names_by_address
+from reassess.annotation.store.turns import Turn, begin_next_turn
 from reassess.core import KNOWN_ANSWERS, USUAL_THRESHOLD, VALIDITY, LabelSets, Scores, Votes
 from reassess.errors import DataError
 
@@ -32,49 +32,49 @@ _RETRY_SECONDS = 30.0  # seconds until a page asks for a task again
 
 @dataclass(frozen=True, eq=False)
 class Simulation:
-    """The work of simulated raters, and the accuracy of the labels made from their votes."""
+    """The result of a simulation: the raters' answers, and the accuracy of the labels from their votes."""
 
     n_raters: int
-    n_failed: int  # raters below the bar in practice
+    n_failed_raters: int  # raters below the bar in practice
     n_tasks: int
     n_answers: int  # answers of the simulated raters, also to golden questions
     n_expert_answers: int  # correct answers of a simulated expert, if golden questions waited for experts
     hours: float  # total working time of all raters
     elapsed_hours: float  # time until the last answer
     progress: Progress
-    max_votes: int  # if each question gets all its votes
-    n_not_needed: int  # answers to questions that had enough votes
+    max_total_votes: int  # if each question gets all its votes
+    n_unneeded_answers: int  # answers to questions that had enough votes
     threshold: float  # classes with at least this score are valid
-    n_correct: int  # correct labels; here and below, of questions that had no votes before
+    n_correct_labels: int  # correct labels; here and below, of questions that had no votes before
     n_valid_missed: int  # valid classes that are not labels
     n_invalid_kept: int  # invalid classes that are labels
 
     @property
-    def n_voted(self) -> int:
+    def n_newly_voted_questions(self) -> int:
         """Number of questions that had no votes before, and have votes now."""
-        return self.n_correct + self.n_valid_missed + self.n_invalid_kept
+        return self.n_correct_labels + self.n_valid_missed + self.n_invalid_kept
 
     def to_json(self) -> dict[str, Any]:
         """Return the simulation as a dict for JSON output."""
         return {
             "raters": self.n_raters,
-            "failed": self.n_failed,
+            "failed": self.n_failed_raters,
             "tasks": self.n_tasks,
             "answers": self.n_answers,
             "expert_answers": self.n_expert_answers,
             "hours": self.hours,
             "elapsed_hours": self.elapsed_hours,
-            "votes_at_most": self.max_votes,
-            "not_needed": self.n_not_needed,
+            "votes_at_most": self.max_total_votes,
+            "not_needed": self.n_unneeded_answers,
             "questions": self.progress.n_questions,
-            "open": self.progress.n_open,
-            "closed_by_rule": self.progress.n_closed_by_rule,
-            "closed_by_votes": self.progress.n_closed_by_votes,
+            "open": self.progress.n_open_questions,
+            "closed_by_rule": self.progress.n_questions_closed_by_rule,
+            "closed_by_votes": self.progress.n_questions_closed_by_votes,
             "votes": self.progress.n_votes,
             "labels": {
                 "threshold": self.threshold,
-                "voted": self.n_voted,
-                "correct": self.n_correct,
+                "voted": self.n_newly_voted_questions,
+                "correct": self.n_correct_labels,
                 "valid_missed": self.n_valid_missed,
                 "invalid_kept": self.n_invalid_kept,
             },
@@ -120,7 +120,7 @@ def simulate(
     while len(blocked) < len(queue):
         time, number = heapq.heappop(queue)
         answers_before = raters[number].n_answers
-        next_time = raters[number].save_and_continue(time)
+        next_time = raters[number].save_answers_and_begin_next(time)
         new_answers = raters[number].n_answers - answers_before
         blocked = set() if new_answers else blocked - {number}
         if next_time is not None:
@@ -137,7 +137,7 @@ def _answer_golden_questions(campaign: Campaign, is_valid: TruthFunction, now: f
     (person,) = add_people(campaign, ["simulated expert"], Role.EXPERT, now=now, is_simulated=True)
     save_consent(campaign, person, now)
     expert = _SimulatedRater(campaign, 0, person, _PERFECT_MATRIX, is_valid, 0, 0.0)
-    while expert.save_and_continue(now) is not None:
+    while expert.save_answers_and_begin_next(now) is not None:
         pass
     return expert.n_answers
 
@@ -157,15 +157,18 @@ class _SimulatedRater:
     ) -> None:
         self.campaign, self.number, self.person_id, self.matrix = campaign, number, person_id, matrix
         self.is_valid, self.seed, self.seconds_per_vote = is_valid, seed, seconds_per_vote
-        self.image_names = image_names_by_address(campaign)
+        self.image_names = read_image_names_by_address(campaign)
         self.rng = Random(f"{seed} {number}")
         self.turn: Turn | None = None  # the turn on the screen
         self.next_turn: Turn | None = None  # the next turn, which a page fetches in advance
         self.turn_answers: list[GivenAnswer] = []
         self.n_tasks, self.n_answers, self.seconds_worked, self.last_answer_time = 0, 0, 0.0, 0.0
 
-    def save_and_continue(self, now: float) -> float | None:
-        """Save the answers to the current task, and begin the next one; return when it ends, None without a task."""
+    def save_answers_and_begin_next(self, now: float) -> float | None:
+        """Save the answers to the current task, and begin the next task.
+
+        Return the time when the rater will finish the next task, or ask for a task again; None if no task is left.
+        """
         if self.turn is not None:
             save_answers(self.campaign, self.person_id, self.turn_answers, now)
             self.n_tasks, self.n_answers, self.last_answer_time = (
@@ -173,14 +176,18 @@ class _SimulatedRater:
                 self.n_answers + len(self.turn_answers),
                 now,
             )
-        turn, self.turn, self.next_turn = self.next_turn or next_turn(self.campaign, self.person_id, now), None, None
+        turn, self.turn, self.next_turn = (
+            self.next_turn or begin_next_turn(self.campaign, self.person_id, now),
+            None,
+            None,
+        )
         if not isinstance(turn, Turn):
             return now + _RETRY_SECONDS if turn in ("experts", "waiting", "paused") else None
         if not turn.is_practice:
-            following = next_turn(self.campaign, self.person_id, now, held_task_ids=[turn.task_id])
+            following = begin_next_turn(self.campaign, self.person_id, now, loaded_task_ids=[turn.task_id])
             self.next_turn = following if isinstance(following, Turn) else None
         # The order of rows differs between equal campaigns, so sort them.
-        rows = sorted((row for row in turn.rows if row.answer is None), key=attrgetter("class_id"))
+        rows = sorted((row for row in turn.questions if row.answer is None), key=attrgetter("class_id"))
         times = [self.rng.expovariate(1 / self.seconds_per_vote) if self.seconds_per_vote else 0.0 for _ in rows]
         self.turn, self.seconds_worked = turn, self.seconds_worked + sum(times)
         self.turn_answers = [
@@ -214,44 +221,44 @@ def _make_result(
     threshold = campaign.settings.get("threshold", USUAL_THRESHOLD)
     label = valid = np.zeros(0, bool)
     if len(exported.votes):
-        is_measured = any(rater.confusion.any() for rater in progress.people)
-        scores = _compute_scores(campaign, exported, is_measured=is_measured)
+        has_measured_raters = any(rater.confusion.any() for rater in progress.people)
+        scores = _compute_scores(campaign, exported, has_measured_raters=has_measured_raters)
         # People answered by another truth, and experts alone decide other questions.
         is_new = (votes_before.find(scores.questions) < 0) & (exported.votes.find(scores.questions) >= 0)
-        label, valid = (scores.values >= threshold)[is_new], _evaluate_truths(scores, is_valid)[is_new]
+        label, valid = (scores.values >= threshold)[is_new], _look_up_truths(scores, is_valid)[is_new]
     return Simulation(
         n_raters=len(raters),
-        n_failed=sum(rater.stage == "failed" and rater.id in people for rater in progress.people),
+        n_failed_raters=sum(rater.stage == "failed" and rater.id in people for rater in progress.people),
         n_tasks=sum(rater.n_tasks for rater in raters),
         n_answers=sum(rater.n_answers for rater in raters),
         n_expert_answers=n_expert_answers,
         hours=sum(rater.seconds_worked for rater in raters) / 3600,
         elapsed_hours=(end - start) / 3600,
         progress=progress,
-        max_votes=campaign.rules.votes_per_question * progress.n_questions,
-        n_not_needed=exported.n_not_needed,
+        max_total_votes=campaign.rules.votes_per_question * progress.n_questions,
+        n_unneeded_answers=exported.n_unneeded_answers,
         threshold=threshold,
-        n_correct=int(np.count_nonzero(label == valid)),
+        n_correct_labels=int(np.count_nonzero(label == valid)),
         n_valid_missed=int(np.count_nonzero(valid & ~label)),
         n_invalid_kept=int(np.count_nonzero(label & ~valid)),
     )
 
 
-def _compute_scores(campaign: Campaign, exported: CampaignExport, *, is_measured: bool) -> Scores:
+def _compute_scores(campaign: Campaign, exported: CampaignExport, *, has_measured_raters: bool) -> Scores:
     """Compute scores from the votes, and from golden answers if raters are measured on them."""
-    if not is_measured or exported.golden is None or exported.rater_golden is None:
+    if not has_measured_raters or exported.golden_votes is None or exported.rater_golden_votes is None:
         return aggregate(exported.votes, "em").scores
     return aggregate(
         exported.votes,
-        experts=exported.golden,
-        rater_golden=exported.rater_golden,
-        original=exported.original if campaign.has_original_votes else None,
-        at_least=campaign.at_least,
+        experts=exported.golden_votes,
+        rater_golden=exported.rater_golden_votes,
+        original=exported.original_labels if campaign.has_original_votes else None,
+        min_experts=campaign.at_least,
     ).scores
 
 
-def _evaluate_truths(scores: Scores, is_valid: TruthFunction) -> npt.NDArray[np.bool_]:
-    """Return whether the class of each question is valid; bool, shape (questions,)."""
+def _look_up_truths(scores: Scores, is_valid: TruthFunction) -> npt.NDArray[np.bool_]:
+    """Return by `is_valid` whether the class of each question in `scores` is valid; shape (questions,)."""
     questions = scores.questions
     columns = zip(questions.image_ids.tolist(), questions.class_ids.tolist(), strict=True)
     return np.array([is_valid(questions.images[image], class_id) for image, class_id in columns], bool)
@@ -274,7 +281,8 @@ def check_confusion_matrix(matrix: ConfusionMatrix) -> None:
 def make_truth_function(campaign: Campaign, labels: LabelSets | None = None, *, seed: int = 0) -> TruthFunction:
     """Return a function that says whether a class of an image is valid, by labels or golden questions.
 
-    Without labels, questions that are not golden are valid at random, as often as golden questions.
+    Without labels, the truth of a question that is not golden is drawn at random: it is valid with a probability equal
+    to the share of valid golden questions.
     """
     golden = read_golden_truths(campaign)
     share = sum(golden.values()) / len(golden) if golden else 0.5
@@ -283,7 +291,7 @@ def make_truth_function(campaign: Campaign, labels: LabelSets | None = None, *, 
             (image, class_id), Random(f"{seed} {image} {class_id}").random() < share
         )
     valid = {}
-    names = tuple(image_names_by_address(campaign).values())
+    names = tuple(read_image_names_by_address(campaign).values())
     for name, row in zip(names, labels.find(names).tolist(), strict=True):
         if row < 0:
             raise DataError(

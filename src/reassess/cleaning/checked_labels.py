@@ -10,7 +10,7 @@ import numpy.typing as npt
 from scipy.optimize import brentq
 from scipy.special import expit, logit, stdtrit
 
-from reassess.aggregation import Golden, golden_truth
+from reassess.aggregation import GoldenQuestions, golden_truth
 from reassess.cleaning.held_out import HeldOutPredictions
 from reassess.core import CheckedLabels, Sample, Votes
 from reassess.core.checks import check_type
@@ -28,7 +28,7 @@ _MAX_EXACT_COUNT = 1e9  # labels; larger counts are printed with few digits
 _MIN_COVERED_SHARE = 0.95  # a sample of all labels must represent this share of them, by its weights
 
 
-def find_label_verdicts(held_out: HeldOutPredictions, golden: Golden | None) -> npt.NDArray[np.int8]:
+def find_label_verdicts(held_out: HeldOutPredictions, golden: GoldenQuestions | None) -> npt.NDArray[np.int8]:
     """Return 1 for labels checked as correct, -1 for wrong ones, 0 for unchecked ones; int8, (images,)."""
     verdicts = np.zeros(len(held_out.labels), np.int8)
     if golden is None:
@@ -52,7 +52,7 @@ def find_label_verdicts(held_out: HeldOutPredictions, golden: Golden | None) -> 
     return verdicts
 
 
-def decide_checked_labels(answers: Votes) -> Golden:
+def decide_checked_labels(answers: Votes) -> GoldenQuestions:
     """Decide which labels are correct, by the majority of their answers; ties are not used.
 
     Parameters
@@ -76,7 +76,7 @@ def decide_checked_labels(answers: Votes) -> Golden:
     >>> pairs = Questions.from_columns(["a.png", "b.png"], np.array([1, 2]))
     >>> answers = Votes.from_columns(pairs, np.array([0, 1]), np.zeros(2, int), np.array([1, 0]), "x", ("no", "yes"))
     >>> decide_checked_labels(answers)
-    Golden(2 questions on 2 images, 1 valid)
+    GoldenQuestions(2 questions on 2 images, 1 valid)
     """
     check_type(Votes, answers)
     if answers.classes is None:
@@ -89,9 +89,11 @@ def decide_checked_labels(answers: Votes) -> Golden:
     return golden_truth(answers)
 
 
-def _warn_about_unused_answers(golden: Golden, rows: npt.NDArray[np.int64], is_label: npt.NDArray[np.bool_]) -> None:
+def _warn_about_unused_answers(
+    golden: GoldenQuestions, rows: npt.NDArray[np.int64], is_label: npt.NDArray[np.bool_]
+) -> None:
     """Warn about answers that are not used because they are not about the label of an image."""
-    if golden.is_exclusive:  # the questions are all classes of each image
+    if golden.has_one_class_per_image:  # the questions are all classes of each image
         unused = np.unique(golden.questions.image_ids[rows < 0]).size
         text = f"{unused:,} of {count_noun(len(golden.questions.images), 'checked image')} not used: no label"
     else:
@@ -130,7 +132,7 @@ class DrawnLabels:
                 "out-of-range",
                 "probabilities of being drawn are too low",
                 where="the checked labels",
-                allowed=f"the {count_noun(verdicts.size, 'label')}, as the sum of 1 / probability",
+                allowed=f"1 / probability adds up to about {count_noun(verdicts.size, 'label')}",
                 found=f"{represented:{',.0f' if represented < _MAX_EXACT_COUNT else '.3g'}} labels",
                 fix="use the probabilities of the draw",
             )
@@ -163,26 +165,31 @@ def correct_wrong_share(
     wrong, expected = verdicts < 0, 1 - label_quality
     by_model = float(expected.mean())
     checked = CheckedLabels(
-        checked=int(np.count_nonzero(verdicts)),
-        wrong=int(np.count_nonzero(wrong)),
-        drawn=int(np.count_nonzero(drawn_labels.weights)),
-        by_model=by_model,
-        covered=drawn_labels.represented_share,
-        other_answers=drawn_labels.n_images_without_verdict,
+        n_checked=int(np.count_nonzero(verdicts)),
+        n_wrong=int(np.count_nonzero(wrong)),
+        n_drawn=int(np.count_nonzero(drawn_labels.weights)),
+        model_share=by_model,
+        covered_share=drawn_labels.represented_share,
+        n_other_answers=drawn_labels.n_images_without_verdict,
     )
     if (
         drawn_labels.represented_share < _MIN_COVERED_SHARE
         or not drawn_labels.has_all_strata
         or drawn_labels.n_images_without_verdict
-        or not checked.drawn
+        or not checked.n_drawn
     ):
         return np.where(verdicts == 0, label_quality, verdicts > 0), checked
     model_error, error, degrees_of_freedom = _estimate_weighted_mean(wrong - expected, expected, drawn_labels)
     half_width, max_model_error = (error * float(stdtrit(degrees_of_freedom, level)) for level in (0.975, 0.995))
     corrected_share = float(np.clip(by_model + model_error, 0, 1))
     interval = max(0.0, corrected_share - half_width), min(1.0, corrected_share + half_width)
-    checked = replace(checked, corrected=corrected_share, interval=interval, agree=abs(model_error) <= max_model_error)
-    weight = _MODEL_SHARE_ERROR**2 / (_MODEL_SHARE_ERROR**2 + error**2) if checked.agree else 1.0
+    checked = replace(
+        checked,
+        corrected_share=corrected_share,
+        interval=interval,
+        is_model_share_plausible=abs(model_error) <= max_model_error,
+    )
+    weight = _MODEL_SHARE_ERROR**2 / (_MODEL_SHARE_ERROR**2 + error**2) if checked.is_model_share_plausible else 1.0
     share = float(np.clip(by_model + weight * model_error, *interval))
     return _shift_to_mean(label_quality, verdicts, 1 - share), checked
 

@@ -190,7 +190,7 @@ def _fill_folds(class_counts_by_fold: _Ints, fold_sizes: _Ints, n_images: int) -
 def _warn_about_small_classes(labels: LabelSets, class_ids: npt.NDArray[np.int32], n_folds: int) -> None:
     """Warn about classes with fewer images than folds."""
     present, counts = np.unique(class_ids, return_counts=True)
-    small = [labels.classes.label(class_id) for class_id in present[counts < n_folds].tolist()]
+    small = [labels.classes.short_name(class_id) for class_id in present[counts < n_folds].tolist()]
     if small:
         text = (
             f"{count_noun(len(small), 'class has', 'classes have')} fewer images than the {n_folds} folds: "

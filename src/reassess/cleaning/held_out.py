@@ -141,19 +141,20 @@ def make_cleaning(
         labels.images, labels.indices, is_kept, label_quality, suggested_ids, reasons, labels.classes, noise
     )
     dropped_names = [
-        labels.classes.label(class_id) for class_id, count, dropped in cleaning.by_class() if dropped == count
+        labels.classes.short_name(class_id) for class_id, count, dropped in cleaning.by_class() if dropped == count
     ]
     if dropped_names:
         raise DataError(
             "empty",
-            "no image of a class is kept",
-            allowed="some of each class",
-            found=f"none of {join_first(dropped_names, max_items=3)} "
-            f"({count_noun(len(dropped_names), 'class', 'classes')} of {held_out.n_classes:,})",
-            fix="keep less certain labels, or remove such classes from the labels and the predictions",
+            "no image of some classes is kept",
+            allowed="at least one image of each class",
+            found=f"no image of {join_first(dropped_names, max_items=3)} "
+            f"({len(dropped_names):,} of {held_out.n_classes:,} classes)",
+            fix="lower the threshold, so that less certain labels are kept too; or remove such classes from the "
+            "labels and the predictions",
         )
     many_dropped = [
-        f"{labels.classes.label(class_id)} ({dropped:,} of {count:,})"
+        f"{labels.classes.short_name(class_id)} ({dropped:,} of {count:,})"
         for class_id, count, dropped in cleaning.classes_with_many_dropped()
     ]
     if many_dropped:

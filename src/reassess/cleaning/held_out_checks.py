@@ -128,13 +128,16 @@ def _check_classes(labels: LabelSets, files: Sequence[HeldOutFile], n_classes: i
         unused = np.setdiff1d(np.arange(min(n_classes, used.size + _MAX_EXAMPLES)), used)[:_MAX_EXAMPLES].tolist()
         raise DataError(
             "missing-classes",
-            "classes have no label",
+            "no image is labelled with some of the classes",
             allowed=f"each of the {n_classes:,} classes is the label of an image",
-            found=f"{join_first([labels.classes.label(class_id) for class_id in unused])} ({n_classes - used.size:,})",
+            found=(
+                f"{join_first([labels.classes.short_name(class_id) for class_id in unused])} "
+                f"({n_classes - used.size:,})"
+            ),
             fix="remove such classes from the class list and the predictions",
         )
     for file in files:
-        if file.predictions.columns is None or file.predictions.scores is None:
+        if file.predictions.output_class_ids is None or file.predictions.scores is None:
             continue
         without_output = np.setdiff1d(np.arange(n_classes), output_classes(file.predictions)).tolist()
         if without_output:
@@ -143,10 +146,8 @@ def _check_classes(labels: LabelSets, files: Sequence[HeldOutFile], n_classes: i
                 "classes have no output",
                 where=file.name,
                 allowed=f"an output for each of the {n_classes:,} classes",
-                found=(
-                    f"{join_first([labels.classes.label(i) for i in without_output], max_items=3)} "
-                    f"({len(without_output):,})"
-                ),
+                found=f"{join_first([labels.classes.short_name(i) for i in without_output], max_items=3)} "
+                f"({len(without_output):,})",
                 fix="use models with the same classes as the labels",
             )
 
@@ -166,7 +167,7 @@ def _check_not_constant(top1_by_file: tuple[npt.NDArray[np.int32], ...], labels:
     """Raise if the models predict the same class for all images."""
     predicted, used = np.unique(np.concatenate(top1_by_file)), np.unique(labels.indices)
     if predicted.size == 1 and used.size > 1 and len(labels) >= _MIN_IMAGES:
-        name = labels.classes.label(int(predicted[0])) if predicted[0] >= 0 else "none"
+        name = labels.classes.short_name(int(predicted[0])) if predicted[0] >= 0 else "none"
         raise DataError(
             "constant-predictions",
             "held-out predictions are the same for every image",
@@ -184,7 +185,7 @@ def _check_exchanged_classes(
     if result is None:
         return
     position, exchanged = result
-    name = labels.classes.label
+    name = labels.classes.short_name
     words = join_first(
         [f"most images of {name(a)} are predicted as {name(b)}" for a, b in exchanged.items()], max_items=3
     )
@@ -198,7 +199,7 @@ def _check_exchanged_classes(
         where=files[position].name,
         allowed="the same order of classes in all files",
         found=words,
-        fix="name the classes of its outputs, in their order",
+        fix="list the classes of each model's outputs, in the order of the outputs",
     )
 
 
@@ -206,7 +207,7 @@ def _check_agreement(file: HeldOutFile, top1_ids: npt.NDArray[np.int32], labels:
     """Raise if the classes or rows of a file are in another order than the labels."""
     rows = np.unique(np.linspace(0, top1_ids.size, _MAX_CHECKED_ROWS, endpoint=False).astype(np.int64))[: top1_ids.size]
     images = tuple(labels.images[row] for row in file.label_rows[rows].tolist())
-    part = replace(file.predictions, ids=top1_ids[rows, None], scores=None, columns=None, images=images)
+    part = replace(file.predictions, ids=top1_ids[rows, None], scores=None, output_class_ids=None, images=images)
     outcomes = compute_outcomes(part, labels, original=labels)
     try:
         check_agreement(outcomes, labels, labels, name=file.name)

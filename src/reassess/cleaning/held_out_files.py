@@ -38,7 +38,7 @@ def join_held_out_files(
     predictions: Mapping[str, Predictions], labels: LabelSets, folds: Sequence[Folds], match: Match
 ) -> tuple[HeldOutFile, ...]:
     """Join the images of each file with the labels; raise if images are in different numbers of files."""
-    fold_numbers = [(repetition, repetition.of(labels.images)) for repetition in folds]
+    fold_numbers = [(repetition, repetition.fold_numbers_of(labels.images)) for repetition in folds]
     files: list[HeldOutFile] = []
     file_counts = np.zeros(len(labels), np.int64)  # number of files with each image
     for name, model in predictions.items():
@@ -61,7 +61,9 @@ def warn_about_split_duplicates(
     """Warn about groups of duplicates whose images are in several folds."""
     if not duplicates:
         return
-    repetitions = [repetition.of(labels.images) for repetition in folds] or _file_numbers_by_repetition(files, labels)
+    repetitions = [repetition.fold_numbers_of(labels.images) for repetition in folds] or _file_numbers_by_repetition(
+        files, labels
+    )
     split = []
     for group in duplicates:
         check_is_collection(group, value_name="names of images")
@@ -82,10 +84,10 @@ def _file_numbers_by_repetition(files: Sequence[HeldOutFile], labels: LabelSets)
     if all(file.label_rows.size == len(labels) for file in files):
         raise DataError(
             "missing-folds",
-            "folds are unknown",
-            allowed="folds, or files of one fold each, to find duplicates in several folds",
+            "folds are unknown, so duplicates in different folds cannot be found",
+            allowed="a table of folds, or one file of predictions per fold",
             found="files with all images",
-            fix="pass the folds",
+            fix="pass the table of folds",
         )
     numbers = np.zeros((1 + max(int(file.repetition_numbers.max(initial=0)) for file in files), len(labels)), np.int64)
     for number, file in enumerate(files):
@@ -131,7 +133,7 @@ def _find_fold_error(name: str, fold_numbers: _Ints, folds: Folds) -> DataError 
         where=name,
         allowed="all images of one fold, and no others",
         found=f"{fold_numbers.size:,} of the {fold_size:,} {parts[0]}" if is_part else join_and(parts),
-        fix="predict each fold with the model that was trained on the other folds; pass these folds",
+        fix="predict each fold with the model that was trained on the other folds, and pass the table of these folds",
     )
 
 

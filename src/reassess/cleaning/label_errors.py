@@ -5,7 +5,7 @@ from typing import Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation import Golden
+from reassess.aggregation import GoldenQuestions
 from reassess.cleaning.class_candidates import ClassCandidates
 from reassess.cleaning.held_out import HeldOutPredictions, make_cleaning
 from reassess.cleaning.posterior_rule import clean_by_posterior
@@ -24,7 +24,7 @@ def find_label_errors(
     threshold: float | None = None,
     precision: float | None = None,
     min_repetitions: int | None = None,
-    checked_labels: Golden | None = None,
+    checked_labels: GoldenQuestions | None = None,
     sample: Sample | None = None,
     seed: int = 0,
 ) -> Cleaning:
@@ -80,7 +80,7 @@ def find_label_errors(
     >>> predictions = {"model": Predictions.from_scores(scores, labels.images)}
     >>> held_out = HeldOutPredictions.from_predictions(predictions, labels)
     >>> cleaning = find_label_errors(held_out)
-    >>> np.flatnonzero(~cleaning.kept), cleaning.suggested[0]
+    >>> np.flatnonzero(~cleaning.is_kept), cleaning.suggested_class_ids[0]
     (array([0]), np.int32(2))
     >>> find_label_errors(held_out, "consistent")
     kept             299 of 300 images, 99.67 %
@@ -95,7 +95,7 @@ def find_label_errors(
     check_type(
         HeldOutPredictions, held_out, value_name="held-out predictions", fix="HeldOutPredictions.from_predictions(...)"
     )
-    check_known([method], get_args(CleaningMethod), thing="method")
+    check_known([method], get_args(CleaningMethod), value_name="method")
     _check_options(
         method,
         threshold=threshold,
@@ -113,7 +113,7 @@ def find_label_errors(
     if precision is not None:
         check_number(precision, 0, 1, value_name="precision of kept labels")
     if checked_labels is not None:
-        check_type(Golden, checked_labels, value_name="checked labels", fix="decide_checked_labels(ANSWERS)")
+        check_type(GoldenQuestions, checked_labels, value_name="checked labels", fix="decide_checked_labels(ANSWERS)")
     check_type(Sample, sample, is_optional=True)
     check_number(seed, 0, value_name="seed", is_whole=True)
     return clean_by_posterior(

@@ -6,7 +6,7 @@ import warnings
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation import Golden
+from reassess.aggregation import GoldenQuestions
 from reassess.cleaning.checked_labels import DrawnLabels, correct_wrong_share, find_label_verdicts
 from reassess.cleaning.class_candidates import ClassCandidates
 from reassess.cleaning.held_out import HeldOutPredictions, make_cleaning
@@ -42,7 +42,7 @@ def clean_by_posterior(
     *,
     threshold: float,
     precision: float | None,
-    golden: Golden | None,
+    golden: GoldenQuestions | None,
     sample: Sample | None,
     seed: int,
 ) -> Cleaning:
@@ -77,11 +77,11 @@ def clean_by_posterior(
         suggested_ids=suggested_ids,
         reasons=_explain_decisions(held_out, verdicts, is_kept, suggested_ids),
         noise=LabelNoise(
-            share=share,
+            wrong_share=share,
             counts=expected.counts_by_truth_and_label,
             sharpening=model.sharpening,
             classes=held_out.labels.classes,
-            checked=checked_labels,
+            checked_labels=checked_labels,
         ),
     )
 

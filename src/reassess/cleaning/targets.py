@@ -25,7 +25,7 @@ def training_targets(
 ) -> TrainingTargets:
     """Make targets to train a model.
 
-    An image without a valid class gets no target: `without_target` lists such images, and a warning counts them.
+    An image without a valid class gets no target: `images_without_target` lists such images, and a warning counts them.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ def training_targets(
     Smoothing equals that of BinaryCrossentropy in Keras, and of the soft-max losses of PyTorch, Keras, timm and optax.
     Multi-hot targets for a sigmoid loss: Beyer et al., "Are we done with ImageNet?", arXiv 2006.07159, section 6.
     """
-    check_known([kind], get_args(TargetKind), thing="kind of target")
+    check_known([kind], get_args(TargetKind), value_name="kind of target")
     check_type(Scores if kind == "scores" else LabelSets, labels)
     loss = _choose_loss(kind, loss)
     check_number(smoothing, 0, 1, value_name="smoothing")
@@ -103,23 +103,23 @@ def training_targets(
         indptr=np.concatenate([[0], np.cumsum(sizes[has_target])]),
         indices=ids[is_used],
         values=((1 - smoothing) * shares + background).astype(np.float32),
-        background=background,
-        classes=n_classes,
+        background_value=background,
+        n_classes=n_classes,
         loss=loss,
-        without_target=without_target,
+        images_without_target=without_target,
     )
 
 
 def _choose_loss(kind: TargetKind, requested_loss: Loss | None) -> Loss:
     """Return the loss for a kind of targets; raise `DataError` if `requested_loss` does not fit."""
     if requested_loss is not None:
-        check_known([requested_loss], get_args(Loss), thing="loss")
+        check_known([requested_loss], get_args(Loss), value_name="loss")
     needed = _REQUIRED_LOSSES.get(kind)
     loss = needed or requested_loss
     if loss is None:
         raise DataError(
             "missing-option",
-            "loss is missing: scores can become targets of both losses",
+            "loss is missing, but targets differ between the losses",
             allowed=" or ".join(f"loss={loss!r}" for loss in get_args(Loss)),
             fix="choose the loss",
         )

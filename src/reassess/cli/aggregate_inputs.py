@@ -21,7 +21,7 @@ from reassess.core.items import require_questions
 # Options and their arguments of `aggregate`. Options that the method does not use are an error.
 _ARGUMENTS_BY_OPTION = {
     "golden": "experts",
-    "golden_at_least": "at_least",
+    "golden_at_least": "min_experts",
     "original": "original",
     "pooling": "pooling",
 }
@@ -107,13 +107,13 @@ def compute_scores(
     check_votes(all_votes)
     if is_separate:
         result, experts = aggregate(all_votes, "em", pooling=options["pooling"]), parts["golden"]
-        truth = expert_truth(experts, at_least=options["golden_at_least"])
+        truth = expert_truth(experts, min_experts=options["golden_at_least"])
         return ComputedScores(parts["votes"], all_votes, replace(result, expert_votes=experts, expert_truth=truth))
     arguments = {
         "experts": parts.get("golden"),
         "rater_golden": parts.get("rater-golden") if "golden" in parts else None,
         "original": parts.get("original"),
-        "at_least": options["golden_at_least"],
+        "min_experts": options["golden_at_least"],
         "pooling": options["pooling"],
     }
     arguments = {argument: value for argument, value in arguments.items() if argument in METHODS[name].options}

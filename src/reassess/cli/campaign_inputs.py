@@ -259,7 +259,7 @@ def open_campaign_images(campaign: "Campaign", place: str | Path | None) -> "Ima
         if place is None:
             error.fix = "move them back, or give their new place: --images FOLDER"
         raise
-    annotation.find_stored_names(source, tuple(annotation.image_names_by_address(campaign).values()))
+    annotation.find_stored_names(source, tuple(annotation.read_image_names_by_address(campaign).values()))
     return source
 
 

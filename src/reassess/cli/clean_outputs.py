@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from reassess.aggregation import Golden
+from reassess.aggregation import GoldenQuestions
 from reassess.cleaning import MIN_LABEL_QUALITY, CleaningMethod, HeldOutPredictions, find_label_errors
 from reassess.cli.call import Call, with_progress
 from reassess.cli.packages import check_packages
@@ -71,7 +71,7 @@ class CleaningOutputs:
                 write_cleaning_details(self.details, cleaning, force=call.force)
             if self.page is None or self.images is None:
                 return None
-            if cleaning.kept.all():
+            if cleaning.is_kept.all():
                 call.print_line(f"{self.page}: not written, since no label is wrong")
                 return None
             record = call.describe_command()
@@ -116,11 +116,15 @@ class ChooseOption:
             value = -1.0
         if name not in ("threshold", "precision") or not 0 <= value <= 1:
             allowed = "threshold=P or precision=P, with P from 0 to 1"
-            raise DataError("wrong-syntax", "not a rule for kept labels", allowed=allowed)
+            raise DataError("wrong-syntax", "not a rule that says which labels to keep", allowed=allowed)
         return cls(**{name: value})
 
     def find_wrong_labels(
-        self, held_out: HeldOutPredictions, method: CleaningMethod, checked_labels: Golden | None, sample: Sample | None
+        self,
+        held_out: HeldOutPredictions,
+        method: CleaningMethod,
+        checked_labels: GoldenQuestions | None,
+        sample: Sample | None,
     ) -> Cleaning:
         """Find wrong labels by a method; `checked_labels` are labels that people have checked."""
         return find_label_errors(

@@ -7,14 +7,14 @@ from typing import Any
 import click
 
 from reassess.aggregation import (
-    Golden,
-    Rule,
+    GoldenQuestions,
+    MeasuredRule,
     golden_truth,
+    measure_simple_rules,
     select_golden_votes,
-    simple_rules,
     with_golden_votes,
 )
-from reassess.aggregation.golden_items import golden_sources
+from reassess.aggregation.golden_items import golden_vote_sources
 from reassess.cli.aggregate_inputs import is_golden_unanswered_by_raters
 from reassess.cli.call import Call
 from reassess.cli.part_inputs import PartReader, find_part, require_part
@@ -33,12 +33,12 @@ class CurveParts:
     benchmark: Benchmark
     golden_file: Path
     experts: Votes
-    golden: Golden
+    golden: GoldenQuestions
     votes: Votes | None
     all_votes: Votes | None
     rater_golden: Votes | None
     original: LabelSets | None
-    rules: tuple[Rule, ...]
+    rules: tuple[MeasuredRule, ...]
 
 
 def load_curve_parts(
@@ -47,7 +47,7 @@ def load_curve_parts(
     benchmark: Benchmark | None,
     golden: str | None = None,
     *,
-    at_least: int | None = None,
+    min_experts: int | None = None,
     option_that_needs_votes: str | None = None,
     method: str | None = None,
 ) -> tuple[dict[str, tuple[Path, Scores]], CurveParts]:
@@ -71,12 +71,12 @@ def load_curve_parts(
         if "votes" not in reader.benchmark.sources:
             raise click.UsageError(f"{option_that_needs_votes} needs the votes behind the scores: give --benchmark.")
         votes = require_part(call, reader.benchmark, "votes")
-    parts, curve_parts = _load_answers(reader, votes, golden, at_least)
+    parts, curve_parts = _load_answers(reader, votes, golden, min_experts)
     return {file: (path, parts[part]) for file, (part, path) in zip(files, paths.items(), strict=True)}, curve_parts
 
 
 def _load_answers(
-    reader: PartReader, votes: Path | None, golden: str | None, at_least: int | None
+    reader: PartReader, votes: Path | None, golden: str | None, min_experts: int | None
 ) -> tuple[dict[str, Any], CurveParts]:
     """Read golden answers, votes and original labels, and join them with the scores."""
     benchmark = reader.benchmark
@@ -98,7 +98,7 @@ def _load_answers(
         all_votes = with_golden_votes(rater_votes, golden_votes, experts)
         golden_votes = select_golden_votes(rater_votes, experts, golden_votes)
     truth = golden_truth(
-        experts, at_least=at_least, scored_questions=[file_scores.questions for file_scores in scores_read]
+        experts, min_experts=min_experts, scored_questions=[file_scores.questions for file_scores in scores_read]
     )
     if all_votes is not None:
         truth = truth.without_unrated(all_votes, scores_read)
@@ -117,12 +117,12 @@ def _load_answers(
         all_votes=all_votes,
         rater_golden=golden_votes,
         original=original,
-        rules=simple_rules(truth, votes=all_votes, rater_golden=golden_votes, original=original, files=files),
+        rules=measure_simple_rules(truth, votes=all_votes, rater_golden=golden_votes, original=original, files=files),
     )
 
 
 def _find_golden_sources(benchmark: Benchmark, golden: str | None) -> dict[str, str]:
-    sources = golden_sources(benchmark, golden)
+    sources = golden_vote_sources(benchmark, golden)
     if "golden" not in sources:
         if benchmark.folder is not None:
             find_part_path(benchmark, "golden", command="curve")

@@ -99,13 +99,13 @@ def load_excluded_images(call: Call, text: str, inputs: EvaluationInputs) -> Exc
     if name is None:
         return ExcludedImages(path, None, (), 0, 0)
     with add_error_place(path):
-        images = to_benchmark_names(duplicates.duplicated_elsewhere(name), inputs.benchmark)
+        images = to_benchmark_names(duplicates.images_duplicated_elsewhere(name), inputs.benchmark)
     keys = set(image_keys(image_names, match))
     return ExcludedImages(
         file=path,
         set_name=name,
         images=images,
-        n_exact=len(duplicates.duplicated_elsewhere(name, "exact")),
+        n_exact=len(duplicates.images_duplicated_elsewhere(name, "exact")),
         n_unknown=sum(key not in keys for key in image_keys(images, match)),
     )
 

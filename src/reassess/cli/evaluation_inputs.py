@@ -14,8 +14,8 @@ from reassess.cli.part_inputs import NO_SOURCE, PartReader, require_part
 from reassess.core import (
     USUAL_THRESHOLD,
     Benchmark,
-    Classed,
     Classes,
+    DataWithClasses,
     LabelSets,
     MultiLabels,
     Predictions,
@@ -93,8 +93,8 @@ class EvaluationInputs:
         """
         first_key = next(iter(self.label_sets))
         if isinstance(first_key, str) and predictions.images is None and len(predictions) == len(self.labels):
-            detected = f"{predictions.detected}, rows in the order of {first_key}"
-            predictions = predictions.with_images(self.labels.images, detected=detected)
+            detected = f"{predictions.detected_format}, rows in the order of {first_key}"
+            predictions = predictions.with_images(self.labels.images, detected_format=detected)
         return find_outcomes(
             predictions,
             labels,
@@ -208,7 +208,7 @@ def _make_label_set(parts: Mapping[str, Any], threshold: float, name: str) -> La
     )
 
 
-def _add_class_explanation(reader: PartReader, parts: Mapping[str, Classed]) -> None:
+def _add_class_explanation(reader: PartReader, parts: Mapping[str, DataWithClasses]) -> None:
     """Add an explanation of where the classes come from, if there is no class list."""
     classes = next((classes_of(part_data) for part_data in parts.values()), Classes())
     if not classes.has_local_ids:

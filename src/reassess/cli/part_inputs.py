@@ -8,10 +8,10 @@ from typing import Any
 
 import click
 
-from reassess.aggregation import golden_answers
-from reassess.aggregation.golden_items import golden_sources
+from reassess.aggregation import allowed_golden_answers
+from reassess.aggregation.golden_items import golden_vote_sources
 from reassess.cli.call import Call
-from reassess.core import IMAGENET, Benchmark, Classed, Classes, Id, LabelSets, Questions, Votes, benchmark_of
+from reassess.core import IMAGENET, Benchmark, Classes, DataWithClasses, Id, LabelSets, Questions, Votes, benchmark_of
 from reassess.core.answers import check_answer_scale
 from reassess.data import (
     SOURCES,
@@ -33,7 +33,7 @@ from reassess.errors import DataError, add_error_place
 from reassess.text import join_first
 
 NO_SOURCE = "none"
-_PART_READERS: Mapping[str, Callable[..., Classed]] = {
+_PART_READERS: Mapping[str, Callable[..., DataWithClasses]] = {
     "labels": read_labels,
     "original": read_original_labels,
     "scores": read_scores,
@@ -89,7 +89,7 @@ class PartReader:
 
     def __init__(self, call: Call, benchmark: Benchmark | None, *, needs_classes: bool = True) -> None:
         self.call = call
-        self.parts: dict[str, tuple[Path, Classed]] = {}  # file and content by part; also "labels 2"
+        self.parts: dict[str, tuple[Path, DataWithClasses]] = {}  # file and content by part; also "labels 2"
         self.classes: Classes | None = None
         self._benchmark: Benchmark | None = None
         if benchmark is not None:
@@ -105,7 +105,7 @@ class PartReader:
         """All answers from invalid to valid, as set by --answers or the benchmark, or as found in the votes."""
         answers = self.call.reading_options.answers or self.benchmark.answers
         votes = next((data for _, data in self.parts.values() if isinstance(data, Votes)), None)
-        return answers or (None if votes is None else golden_answers(votes))
+        return answers or (None if votes is None else allowed_golden_answers(votes))
 
     @property
     def files(self) -> dict[str, Path]:
@@ -139,7 +139,7 @@ class PartReader:
         """Read the file of a part; votes must have the answers of this reader."""
         reader = _PART_READERS.get(part.partition(" ")[0])
         if reader is None:
-            data: Classed = read_votes(path, answers=self.answers, classes=self.classes)
+            data: DataWithClasses = read_votes(path, answers=self.answers, classes=self.classes)
         else:
             data = reader(path, classes=self.classes)
         self.parts[part] = path, data
@@ -171,7 +171,7 @@ class PartReader:
     def read_golden_votes(self, golden: str | None) -> None:
         """Read experts' golden votes and, if votes were read, raters' golden votes from their own file."""
         if self.read_optional("golden", golden) is not None and "votes" in self.parts:
-            golden_files = Benchmark(sources=golden_sources(self.benchmark, golden))
+            golden_files = Benchmark(sources=golden_vote_sources(self.benchmark, golden))
             if (path := find_part(self.call, golden_files, "rater-golden", None)) is not None:
                 self.read_part("rater-golden", path)
 

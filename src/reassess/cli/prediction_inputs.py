@@ -143,7 +143,7 @@ def _read_prediction_file(
         predictions = read_predictions(
             call.add_input("predictions", path),
             inputs.labels.classes,
-            names=names,
+            image_names=names,
             outputs=outputs,
             unknown_class=call.reading_options.unknown_class,
         )
@@ -203,7 +203,7 @@ def _name_rows_by_order(predictions: Predictions, order: str, inputs: Evaluation
             found=f"{len(predictions):,} rows",
             fix="--names FILE",
         )
-    return predictions.with_images(images, detected=f"{predictions.detected}, rows in {order} order")
+    return predictions.with_images(images, detected_format=f"{predictions.detected_format}, rows in {order} order")
 
 
 def _list_images_in_order(order: str, inputs: EvaluationInputs) -> tuple[str, ...]:
@@ -213,7 +213,7 @@ def _list_images_in_order(order: str, inputs: EvaluationInputs) -> tuple[str, ..
     if inputs.original is None:
         raise DataError(
             "missing-original",
-            "class-folder order needs original labels, which are missing",
+            "the order of images in class folders is unknown without original labels",
             fix=f"reassess fetch {IMAGENET.sources['original']}, or pass --original FILE"
             if inputs.benchmark.folder is None
             else f"pass --original FILE, or {PART_INSTRUCTIONS['original']}",

@@ -316,7 +316,7 @@ OPTION_TEMPLATES = {
     **{name: f"--{name.replace('_', '-')} {{}}" for name in _OPTIONS_NAMED_LIKE_ARGUMENTS},
     "answers": "--answers {}",
     "benchmark": "--benchmark {}",
-    "at_least": "--golden-at-least {}",
+    "min_experts": "--golden-at-least {}",
     "checkpoint": "--checkpoint {}",
     "duplicates": "--duplicates {}",
     "class_folder_order": "--names class-folder",

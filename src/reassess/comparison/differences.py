@@ -22,13 +22,13 @@ from reassess.comparison.label_uncertainty import LabelUncertainty
 from reassess.comparison.panel import Panel
 from reassess.numeric.arrays import freeze
 from reassess.numeric.bootstrap import (
-    LOWEST_NORMAL_P,
+    MIN_NORMAL_P_VALUE,
     count_common_hits,
     mean_interval,
     normal_interval,
     normal_p_values,
 )
-from reassess.numeric.proportions import SMALLEST_P_VALUE, adjust_p_values, sign_flip_p_values
+from reassess.numeric.proportions import MIN_P_VALUE, adjust_p_values, sign_flip_p_values
 from reassess.text import Printable
 
 SIGNIFICANCE_LEVEL = 0.05  # significance level of corrected p-values
@@ -39,8 +39,8 @@ _Bools = npt.NDArray[np.bool_]
 
 def format_p_value(p_value: float, *, at_most: bool = False) -> str:
     """Format a p-value after ``=``, or after ``<=`` with `at_most`, which marks an upper bound."""
-    if p_value <= SMALLEST_P_VALUE:
-        return f"< {SMALLEST_P_VALUE:g}"
+    if p_value <= MIN_P_VALUE:
+        return f"< {MIN_P_VALUE:g}"
     return f"{'<=' if at_most else '='} {p_value:.2g}"
 
 
@@ -98,7 +98,7 @@ class Difference(Printable, ABC):
 
     def p_value_texts(self) -> dict[str, str]:
         """Available p-values as text: ``p_value``, ``raters_p_value`` and ``final_p_value``; see `format_p_value`."""
-        is_bound = self.raters_p_value == LOWEST_NORMAL_P
+        is_bound = self.raters_p_value == MIN_NORMAL_P_VALUE
         values = {
             "p_value": (self.p_value, False),
             "raters_p_value": (self.raters_p_value, is_bound),

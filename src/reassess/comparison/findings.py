@@ -42,7 +42,9 @@ from reassess.text import ListTable
 _MAX_MODELS_FOR_ALL_PAIRS = 100  # with more models, only neighbours in the ranking are compared
 _NONE_SCORED = Missing(NONE_SCORED)
 _ORIGINAL_LABELS_MISSING = Missing(ORIGINAL_LABELS_MISSING)
-_NO_VALID_CHOICES = Missing("no model picks a valid class where the original label is one of several valid classes")
+_NO_VALID_CHOICES = Missing(
+    "on images whose original label is one of several valid classes, no model predicts a valid class"
+)
 _LEADERBOARD_MISSING = Missing("a leaderboard is missing")
 
 
@@ -282,7 +284,11 @@ class Findings(LabelFindings):
         for model, evaluation in self.evaluations.items():
             original, real = evaluation.original_accuracy_at(1), evaluation.real_accuracy.get(1)
             if original is not None and real is not None and original.value is not None and real.value is not None:
-                entries.append(LeaderboardRow(model=model, original=100 * original.value, real=100 * real.value))
+                entries.append(
+                    LeaderboardRow(
+                        model=model, original_accuracy=100 * original.value, reassessed_accuracy=100 * real.value
+                    )
+                )
         return place_models(self.leaderboard, entries)
 
 
@@ -300,7 +306,7 @@ def _evaluate_models(
     evaluations: dict[str, Evaluation] = {}
     class_lists: dict[str, ClassList] = {}
     for name, predictions in models:
-        check_unique([*outcomes, name], thing="a model")
+        check_unique([*outcomes, name], value_name="a model")
         with add_error_place(name):
             outcomes[name] = find_outcomes(
                 predictions, labels, original=original, scores=scores, name=name, any_class_list=True, **options

@@ -38,7 +38,7 @@ class LabelDiff(Printable):
 
     def _list_table(self) -> ListTable:
         classes, changes = self.added_labels.classes, self.count_by_class()
-        rows = ((classes.label(i), f"{added:,}", f"{removed:,}") for i, (added, removed) in changes.items())
+        rows = ((classes.short_name(i), f"{added:,}", f"{removed:,}") for i, (added, removed) in changes.items())
         return ListTable(("class", "added", "removed"), len(changes), rows)
 
     @property
@@ -72,7 +72,7 @@ class LabelDiff(Printable):
                 "jaccard": self.jaccard,
             },
             "by_class": [
-                {"class": i, "name": self.added_labels.classes.label(i), "added": added, "removed": removed}
+                {"class": i, "name": self.added_labels.classes.short_name(i), "added": added, "removed": removed}
                 for i, (added, removed) in self.count_by_class().items()
             ],
             "by_image": [

@@ -10,13 +10,13 @@ from reassess.aggregation import (
     MeasuredCurve,
     Relabelling,
     calibrated_recipe,
+    find_relabelling,
     golden_truth,
+    imagenet_real_scores,
     likely_recipes,
     measure_curves,
     operating_point,
     parse_method,
-    real_scores,
-    relabel,
     select_golden_votes,
     with_golden_votes,
 )
@@ -30,7 +30,7 @@ from reassess.numeric import Proportion
 from reassess.text import Printable
 
 SCORES_MISSING = Missing("scores are missing")
-_NOT_REPEATED = "em", "mean", "majority"  # methods that `relabel` does not repeat
+_NOT_REPEATED = "em", "mean", "majority"  # methods that `find_relabelling` does not repeat
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -72,7 +72,7 @@ class LabelFindings(Printable):
             golden = select_golden_votes(self._votes_behind_scores, self.experts, self.rater_golden_votes)
             rules = self.benchmark.recipe or calibrated_recipe()
             recipe = calibrated_recipe(smoothing=rules.smoothing, pooling=rules.pooling)
-            return real_scores(self._votes_behind_scores, self.experts, golden, None, recipe=recipe)
+            return imagenet_real_scores(self._votes_behind_scores, self.experts, golden, None, recipe=recipe)
         except DataError as error:
             return Missing.from_error(error)
 
@@ -91,10 +91,12 @@ class LabelFindings(Printable):
         method = UNKNOWN_METHOD if self.scores is None else self.scores.method
         recipes = likely_recipes(self.benchmark.recipe, method)
         try:
-            return relabel(self.labels, *votes, self.original, threshold=self.threshold, recipes=recipes)
+            return find_relabelling(self.labels, *votes, self.original, threshold=self.threshold, recipes=recipes)
         except DataError as error:
             if method.partition(", ")[0] in _NOT_REPEATED:
-                return Missing(f"scores were made by {method}, and raters are only resampled for labels by calibrated")
+                return Missing(
+                    f"raters can be resampled only for scores made by calibrated; these scores were made by {method}"
+                )
             return Missing.from_error(error)
 
     @cached_property

@@ -318,8 +318,8 @@ def label_uncertainty(
     ):
         raise DataError(
             "different-labels",
-            "panel was evaluated with label sets that do not follow from the votes",
-            fix="evaluate it with label sets from these votes",
+            "models were evaluated with label sets that were not made from these votes",
+            fix="evaluate them with label sets from these votes",
         )
     rng = np.random.default_rng(seed)
     for start in show_progress(range(0, replicates, _BLOCK_REPLICATES)):

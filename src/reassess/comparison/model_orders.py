@@ -257,9 +257,9 @@ def compare_orders(outcomes: Mapping[str, Mapping[str, Outcomes]]) -> ModelOrder
         if (panel.top1[rows][:, columns] != first.top1[:, common]).any():
             raise DataError(
                 "different-predictions",
-                "label sets evaluated different predictions",
+                "label sets were used to evaluate different predictions",
                 where=name,
-                fix="evaluate the same predictions with all label sets",
+                fix="evaluate the same predictions with each label set",
             )
         hits[name] = panel.is_valid[rows][:, columns]
     return ModelOrders(
@@ -277,7 +277,7 @@ def _find_in_panel(label_set: str, panel: Panel, first_panel: Panel) -> _Ints:
     if set(panel.models) != set(first_panel.models):
         raise DataError(
             "different-models",
-            "label sets evaluated different models",
+            "label sets were used to evaluate different models",
             where=label_set,
             allowed=join_first(first_panel.models),
             found=join_first(panel.models),

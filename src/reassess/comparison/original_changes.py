@@ -61,7 +61,7 @@ class OriginalChanges(Printable):
         )
 
     def _list_table(self) -> ListTable:
-        label = self.labels.classes.label
+        label = self.labels.classes.short_name
         return ListTable(
             ("image", "original", "new"),
             len(self),
@@ -109,11 +109,11 @@ class OriginalChanges(Printable):
 
         columns: dict[str, object] = {"image": self._image_names, "original": classes.to_column(originals)}
         if has_names := bool(classes.names) and classes.names_in_files != classes.names:
-            columns["original_name"] = [classes.label(i) for i in originals.tolist()]
+            columns["original_name"] = [classes.short_name(i) for i in originals.tolist()]
         columns["change"] = [ORIGINAL_CHANGE_KINDS[kind] for kind in self.kinds.tolist()]
         columns["new"] = join_by_image(classes.to_column(class_ids).to_list())
         if has_names:
-            columns["new_names"] = join_by_image([classes.label(i) for i in class_ids.tolist()])
+            columns["new_names"] = join_by_image([classes.short_name(i) for i in class_ids.tolist()])
         columns["score"] = pl.Series(self._scores_of_classes(scores, rows, originals)).fill_nan(None)
         columns["votes"] = pl.Series(self._vote_texts(votes, rows, originals), dtype=pl.String)
         columns["new_scores"] = join_by_image_or_null(

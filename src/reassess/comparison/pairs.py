@@ -210,7 +210,7 @@ def compare(panel: Panel, a: str, b: str, *, tests: PairwiseTests | None = None)
     PairedHits(n=2, standard_deviation=None, holm_p_value=None, n_both=1, n_only_a=1, n_only_b=0)
     """
     check_panel(panel)
-    check_known([a, b], panel.models, thing="model")
+    check_known([a, b], panel.models, value_name="model")
     pair = panel.models.index(a), panel.models.index(b)
     scored, has_original = panel.is_scored, panel.has_original
     both = scored & has_original

@@ -265,7 +265,7 @@ def check_panel(value: object) -> None:
 def _check_model_names(models: tuple[str, ...]) -> None:
     if not models:
         raise DataError("missing-models", "models are missing", fix="give the predictions of at least one model")
-    check_unique(models, thing="a model")
+    check_unique(models, value_name="a model")
 
 
 def _check_top1(models: Sequence[str], top1: npt.NDArray[np.integer], labels: LabelSets) -> None:

@@ -131,13 +131,13 @@ def place_models(
 
 def _place_model(leaderboard: Leaderboard, model_row: LeaderboardRow, n_neighbours: int) -> Placement:
     """Find the position of one model on the leaderboard."""
-    ranked = [leaderboard.entries[row] for row in leaderboard.best_first]
-    better = int(np.count_nonzero(leaderboard.real > model_row.real))
+    ranked = [leaderboard.entries[row] for row in leaderboard.rows_best_first]
+    better = int(np.count_nonzero(leaderboard.reassessed_accuracies > model_row.reassessed_accuracy))
     return Placement(
         model_row=model_row,
         n_rows=len(leaderboard) + 1,
         real_rank=1 + better,
-        original_rank=1 + int(np.count_nonzero(leaderboard.original > model_row.original)),
+        original_rank=1 + int(np.count_nonzero(leaderboard.original_accuracies > model_row.original_accuracy)),
         better_rows=tuple(ranked[max(0, better - n_neighbours) : better]),
         worse_or_equal_rows=tuple(ranked[better : better + n_neighbours]),
         expected_accuracy=_estimate_real_accuracy(leaderboard, model_row),
@@ -155,18 +155,20 @@ def measure_original_label_accuracy(labels: LabelSets, original: LabelSets) -> P
 
 def _estimate_real_accuracy(leaderboard: Leaderboard, model_row: LeaderboardRow) -> _ExpectedAccuracy | None:
     """Estimate a model's ReaL accuracy by a line fitted to the nearest rows; None if families are too few."""
-    distance = np.abs(leaderboard.original - model_row.original)
+    distance = np.abs(leaderboard.original_accuracies - model_row.original_accuracy)
     is_near = (
         distance <= np.sort(distance)[min(_N_NEAREST_ROWS, distance.size) - 1]
     )  # with ties at the largest distance
-    line = fit_polynomial(leaderboard.original, leaderboard.real, leaderboard.family_ids, inside=is_near)
+    line = fit_polynomial(
+        leaderboard.original_accuracies, leaderboard.reassessed_accuracies, leaderboard.family_ids, is_used=is_near
+    )
     if line is None:
         return None
-    expected = line.evaluate(model_row.original)
-    residual = model_row.real - expected
+    expected = line.evaluate(model_row.original_accuracy)
+    residual = model_row.reassessed_accuracy - expected
     below = int(np.sum(line.residuals < residual)) + int(np.sum(line.residuals <= residual))
-    low, high = np.clip(line.prediction_interval(model_row.original), 0, 100).tolist()
-    x = leaderboard.original
+    low, high = np.clip(line.prediction_interval(model_row.original_accuracy), 0, 100).tolist()
+    x = leaderboard.original_accuracies
     return _ExpectedAccuracy(
         n_rows=line.residuals.size,
         n_families=int(line.has_rows.sum()),
@@ -175,5 +177,5 @@ def _estimate_real_accuracy(leaderboard: Leaderboard, model_row: LeaderboardRow)
         interval_high=high,
         residual=residual,
         share_below=below / (2 * line.residuals.size),
-        is_extrapolated=not bool(x.min() <= model_row.original <= x.max()),
+        is_extrapolated=not bool(x.min() <= model_row.original_accuracy <= x.max()),
     )

@@ -37,7 +37,7 @@ def summarize_findings(findings: Findings) -> list[str]:
 def _describe_labels(findings: Findings) -> str:
     """Describe the labels in a sentence."""
     labels, level = findings.labels, findings.original_label_accuracy
-    rated = len(labels) - labels.empty_images
+    rated = len(labels) - labels.n_empty_images
     average = f", {labels.indices.size / rated:.2f} on average" if rated else ""
     words = f"By the {labels.title} labels, {rated:,} of {count_noun(len(labels), 'image')} have a valid class{average}"
     if level is None or level.value is None:

@@ -34,7 +34,10 @@ class Band:
     def __post_init__(self) -> None:
         if not 0 <= self.low < self.high < math.inf:
             raise DataError(
-                "empty", "band contains no accuracy", allowed="from a lower to a higher percent", found=str(self)
+                "empty",
+                "accuracy range is empty or below 0",
+                allowed="LOW to HIGH, in percent, with LOW below HIGH",
+                found=str(self),
             )
 
     def __str__(self) -> str:
@@ -147,7 +150,7 @@ class Trend(Printable):
 
     def _correlation(self, method: Callable[..., Any]) -> float | None:
         """Compute a rank correlation of the two accuracies; None if either is constant."""
-        columns = self.leaderboard.original, self.leaderboard.real
+        columns = self.leaderboard.original_accuracies, self.leaderboard.reassessed_accuracies
         if any(np.ptp(column) == 0 for column in columns):
             return None
         return float(method(*columns).statistic)
@@ -198,9 +201,15 @@ def fit_trend(leaderboard: Leaderboard, bands: Sequence[Band] = BANDS) -> Trend:
     Source of the question: Beyer et al., "Are we done with ImageNet?", arXiv 2006.07159, section 4.
     """
     check_type(Leaderboard, leaderboard)
-    in_bands = [band.contains(leaderboard.original) for band in bands]
+    in_bands = [band.contains(leaderboard.original_accuracies) for band in bands]
     inside = np.any([np.zeros(len(leaderboard), np.bool_), *in_bands], axis=0)
-    parabola = fit_polynomial(leaderboard.original, leaderboard.real, leaderboard.family_ids, inside=inside, degree=2)
+    parabola = fit_polynomial(
+        leaderboard.original_accuracies,
+        leaderboard.reassessed_accuracies,
+        leaderboard.family_ids,
+        is_used=inside,
+        degree=2,
+    )
     bend = None
     if parabola is not None:
         square = parabola.coefficient(2)  # the slope of a parabola changes by twice this per point
@@ -216,16 +225,16 @@ def fit_trend(leaderboard: Leaderboard, bands: Sequence[Band] = BANDS) -> Trend:
 
 def _find_outliers(leaderboard: Leaderboard) -> Outliers:
     """Find rows of families that are beyond the fences, and fit a line to the other rows."""
-    first, third = np.percentile(leaderboard.original, [25, 75]).tolist()
+    first, third = np.percentile(leaderboard.original_accuracies, [25, 75]).tolist()
     reach = _FENCE_RANGES * (third - first) or 100.0  # equal quartiles do not measure spread, so nothing is far out
     low, high = first - reach, third + reach
-    is_between = (leaderboard.original >= low) & (leaderboard.original <= high)
+    is_between = (leaderboard.original_accuracies >= low) & (leaderboard.original_accuracies <= high)
     is_ordinary = np.bincount(leaderboard.family_ids, is_between)[leaderboard.family_ids] > 0
     entries = [leaderboard.entries[row] for row in np.flatnonzero(~is_ordinary).tolist()]
     return Outliers(
         lower_fence=low,
         upper_fence=high,
-        rows=tuple(sorted(entries, key=lambda entry: (entry.original, str(entry)))),
+        rows=tuple(sorted(entries, key=lambda entry: (entry.original_accuracy, str(entry)))),
         line_without_outliers=_fit_line(leaderboard, is_ordinary),
     )
 
@@ -237,5 +246,10 @@ def _fit_line(leaderboard: Leaderboard, is_inside: npt.NDArray[np.bool_], band: 
         n_rows=int(is_inside.sum()),
         n_models=np.unique(leaderboard.model_ids[is_inside]).size,
         n_families=np.unique(leaderboard.family_ids[is_inside]).size,
-        fit=fit_polynomial(leaderboard.original, leaderboard.real, leaderboard.family_ids, inside=is_inside),
+        fit=fit_polynomial(
+            leaderboard.original_accuracies,
+            leaderboard.reassessed_accuracies,
+            leaderboard.family_ids,
+            is_used=is_inside,
+        ),
     )

@@ -15,7 +15,7 @@ from .classes import Classes as Classes
 from .cleaning import CheckedLabels as CheckedLabels
 from .cleaning import Cleaning as Cleaning
 from .cleaning import LabelNoise as LabelNoise
-from .common_classes import Classed as Classed
+from .common_classes import DataWithClasses as DataWithClasses
 from .common_classes import align_classes as align_classes
 from .common_classes import classes_of as classes_of
 from .duplicates import DUPLICATE_KINDS as DUPLICATE_KINDS

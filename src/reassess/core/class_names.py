@@ -105,7 +105,7 @@ def _index_by_text(texts: Iterable[set[str]]) -> dict[str, tuple[int, ...]]:
 
 @dataclass(frozen=True)
 class UnknownClasses:
-    """The number of predictions with unknown class names, and these names. Objects can be added."""
+    """The number of predictions with unknown class names, and these names; ``a + b`` joins two objects."""
 
     n_predictions: int = 0
     names: tuple[str, ...] = ()

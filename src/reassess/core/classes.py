@@ -47,8 +47,8 @@ def missing_class_list_error(names: Sequence[str], *, where: object = None) -> D
 class Classes(Printable):
     """A class list, in the order of class ids.
 
-    In files, a number in place of a class is always an id, in any notation. So the name of a class can be a number only
-    if it is the class's id.
+    In files, a number in place of a class is always an id, also if it is written as 007 or 7.0. So a class name can be
+    a number only if it is the id of the class.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ class Classes(Printable):
     Examples
     --------
     >>> classes = Classes(2, wnids=("n01440764", "n01443537"), names=("tench, Tinca tinca", "goldfish"))
-    >>> classes.label(0)
+    >>> classes.short_name(0)
     'tench'
     >>> classes.find("n01443537"), classes.find("goldfish"), classes.find("dog")
     (1, 1, None)
@@ -98,13 +98,13 @@ class Classes(Printable):
         if self.count is not None:
             check_shape(np.asarray(self.count), (), value_name="the number of classes", kind="integers")
             check_range(self.count, 0, MAX_CLASSES, value_name="number of classes")
-        for things, texts in (
+        for plural_name, texts in (
             *(("wnids", self.wnids), ("class names", self.names)),
             *(("synonyms", self.synonyms), ("definitions", self.definitions)),
         ):
-            check_is_collection(texts, value_name=things)
+            check_is_collection(texts, value_name=plural_name)
             if texts:
-                check_length(len(texts), self.count or 0, things_name=things, item_name="class")
+                check_length(len(texts), self.count or 0, plural_name=plural_name, item_name="class")
         for synonyms in self.synonyms:
             check_is_collection(synonyms, value_name="synonyms of a class")
         all_names = tuple(chain(self.wnids, self.names, chain.from_iterable(self.synonyms)))
@@ -133,16 +133,17 @@ class Classes(Printable):
 
     @property
     def names_in_files(self) -> tuple[str, ...]:
-        """Name of each class in output files; empty if output files have ids.
+        """Class names to write to files; empty if ids are written.
 
-        Classes with wnids are written as ids, in the standard order of wnids, unless their ids are local to one file.
+        A class with a wnid is written as its id, the position among the sorted wnids, unless ids are valid in one file
+        only.
         """
         return self.texts if self.has_local_ids or not self.wnids else ()
 
     @cached_property
-    def no_class(self) -> str:
+    def no_class_text(self) -> str:
         """The text for "no class" in files with class names: the shortest row of dashes that is not a name."""
-        return next(mark for n in count(1) if self.id_of(mark := "-" * n, where="") < 0)
+        return next(dashes for n in count(1) if self.id_of(dashes := "-" * n, where="") < 0)
 
     def to_column(self, ids: npt.NDArray[np.integer]) -> "pl.Series":
         """Convert ids to a table column, as in output files; id -1 is an empty cell.
@@ -155,7 +156,7 @@ class Classes(Printable):
         rows = pl.Series(ids).set(pl.Series(ids < 0), None)
         return pl.Series(self.names_in_files, dtype=pl.String).gather(rows) if self.names_in_files else rows
 
-    def label(self, class_id: int) -> str:
+    def short_name(self, class_id: int) -> str:
         """Return a short name: the name, or its first word if there are wnids; else the wnid or id."""
         if self.names:
             return self.names[class_id].split(",")[0] if self.wnids else self.names[class_id]
@@ -163,7 +164,7 @@ class Classes(Printable):
 
     def id_and_name(self, class_id: int) -> dict[str, Any]:
         """Return the id and the short name of a class as a dict for JSON output."""
-        return {"class": class_id, "name": self.label(class_id)}
+        return {"class": class_id, "name": self.short_name(class_id)}
 
     def answers_of_ids(self, ids: Iterable[int]) -> tuple[str | int, ...]:
         """Convert ids to answers of raters who choose one class: wnids, else names, else ids.
@@ -185,7 +186,7 @@ class Classes(Printable):
             raise DataError(
                 "unknown-answer",
                 "answer is not a class",
-                allowed=self.allowed_names,
+                allowed=self.allowed_names_text,
                 found=join_first(unknown, max_items=3),
             )
         return np.array([known[answer] if known else answer for answer in answers], np.int64)
@@ -193,8 +194,8 @@ class Classes(Printable):
     def find(self, text: str) -> int | None:
         """Find a class by wnid, full name, or a word of its name; return its id, or None.
 
-        A full name takes precedence over a word, and a name with the same case over other names. In a list with wnids,
-        full names have no precedence: there, maillot may be short for "maillot, tank suit". A number between commas, as
+        First, full names are compared, with case and then without case; then the words of names. In a list with wnids,
+        full names and words are equal, since maillot may be short for "maillot, tank suit". A number between commas, as
         in "1,000 dollar bill", is not a word of a name. `DataError` if two classes match.
 
         >>> Classes(2, names=("mug, cup", "cup")).find("cup")
@@ -224,7 +225,11 @@ class Classes(Printable):
         if not self.texts or (self._class_names.find_ids(text) == (class_id,) and not _BREAK.search(text)):
             return text
         if self.has_local_ids:
-            raise DataError("invalid-name", "class name cannot be in a list with one name per line", found=repr(text))
+            raise DataError(
+                "invalid-name",
+                "class name is not unique or contains a line break, so a list with one name per line cannot contain it",
+                found=repr(text),
+            )
         return str(class_id)
 
     def id_of(self, text: str, *, where: str) -> int:
@@ -243,9 +248,9 @@ class Classes(Printable):
     ) -> tuple[npt.NDArray[np.integer], "Classes"]:
         """Convert ids to ids in another class list, by wnid or name if known, else by id.
 
-        Return the new ids and the list that they refer to. It is the other list, except if the other list has only a
-        count, and this list has the same count and its wnids or names are in the order of ids: then it is this list.
-        `DataError` if a class is missing from the other list, or if one list has only names and the other only ids.
+        Return the new ids and their class list, which is usually the target list. If the target list is only a count,
+        and this list has the same count and is sorted by wnid or name, the class list is this list. `DataError` if a
+        class is missing from the other list, or if one list has only names and the other only ids.
 
         >>> target = Classes(3, names=("dog", "bird", "cat"))
         >>> Classes.from_texts(["dog", "cat"]).convert_ids(np.array([0, 1, 1]), target)[0]
@@ -275,7 +280,7 @@ class Classes(Printable):
         return moved[ids], target_classes
 
     def merge(self, classes: "Classes") -> "Classes":
-        """Merge two class lists: keep the more detailed list, or all names if both have local ids.
+        """Merge two class lists: keep the list with more information, or all names if both have local ids.
 
         `Cat` in one list and `cat` in the other are different classes, with a `ReassessWarning`. `DataError` if one
         list has wnids and the other names, or if both are complete and their lengths differ.
@@ -324,14 +329,14 @@ class Classes(Printable):
 
     def describe(self, class_id: int) -> str:
         """Return the id, wnid and name of a class."""
-        parts = [part[class_id] for part in (self.wnids, self.names) if part]
+        parts = [texts[class_id] for texts in (self.wnids, self.names) if texts]
         return " ".join([str(class_id), *parts])
 
     @property
-    def allowed_names(self) -> str:
+    def allowed_names_text(self) -> str:
         """A description of the allowed class names, for messages."""
         if self.wnids:
-            return f"wnids such as {self.wnids[0]}" + (f", names such as {self.label(0)!r}" if self.names else "")
+            return f"wnids such as {self.wnids[0]}" + (f", names such as {self.short_name(0)!r}" if self.names else "")
         return (
             f"names such as {join_first([repr(name) for name in self.names], max_items=3)}"
             if self.names

@@ -21,47 +21,59 @@ _MIN_EXPECTED_IMAGES = 0.5  # expected images of a mistake that is listed
 class CheckedLabels:
     """Labels that people checked, and the share of wrong labels estimated from those drawn at random."""
 
-    checked: int  # labels that people checked
-    wrong: int  # wrong labels among them
-    drawn: int  # checked labels that were drawn at random
-    by_model: float  # share of wrong labels among all, estimated only by the model
-    covered: float  # share of all labels that the drawn labels represent
-    # `by_model`, corrected by its error on the drawn labels; None unless they represent all labels.
-    corrected: float | None = None
-    # 95 % confidence interval of `corrected` over draws, valid for any model. One more wrong label is counted than was
-    # found, since a small sample may contain none.
+    n_checked: int  # labels that people checked
+    n_wrong: int  # wrong labels among them
+    n_drawn: int  # checked labels that were drawn at random
+    model_share: float  # share of wrong labels among all, estimated only by the model
+    covered_share: float  # share of all labels that the drawn labels represent
+    # `model_share`, corrected by its error on the drawn labels; None unless they represent all labels.
+    corrected_share: float | None = None
+    # 95 % confidence interval of `corrected_share` over draws, valid for any model. It counts one more wrong label than
+    # was found, since a small sample may contain none.
     interval: tuple[float, float] | None = None
-    other_answers: int = 0  # drawn images that have answers, but none about their label; above 0, there is no share
-    agree: bool | None = None  # whether the 99 % interval contains `by_model`
+    n_other_answers: int = 0  # drawn images that have answers, but none about their label; above 0, there is no share
+    is_model_share_plausible: bool | None = None  # whether the 99 % interval contains `model_share`
 
     def to_json(self) -> dict[str, Any]:
         """Return the counts and estimates as a dict for JSON output."""
-        return {**vars(self), "interval": None if self.interval is None else list(self.interval)}
+        return {
+            "checked": self.n_checked,
+            "wrong": self.n_wrong,
+            "drawn": self.n_drawn,
+            "by_model": self.model_share,
+            "covered": self.covered_share,
+            "corrected": self.corrected_share,
+            "interval": None if self.interval is None else list(self.interval),
+            "other_answers": self.n_other_answers,
+            "agree": self.is_model_share_plausible,
+        }
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class LabelNoise(Printable):
     """Estimated label noise: the share of wrong labels, and counts by true class and label."""
 
-    share: float  # expected share of wrong labels, in [0, 1]
+    wrong_share: float  # expected share of wrong labels, in [0, 1]
     # (classes, classes): expected number of images by true class (row) and label (column), estimated only by the model,
     # even if people checked labels.
     counts: npt.NDArray[np.float64]
     sharpening: float  # power that calibrates the model's probabilities: above 1 for an underconfident model
     classes: Classes
-    checked: CheckedLabels | None = None  # the estimate from labels that people checked; None without checked labels
+    checked_labels: CheckedLabels | None = (
+        None  # the estimate from labels that people checked; None without checked labels
+    )
 
     def __post_init__(self) -> None:
         freeze(self, "counts")
 
     def _summary_lines(self) -> Iterator[tuple[str, str]]:
-        yield "wrong labels", f"{format_percent(self.share)} %"
-        if self.checked is not None:
-            if self.checked.interval is not None:
-                yield "95 %", f"{format_percent_interval(self.checked.interval)} %"
-            yield "checked", f"{self.checked.checked:,} labels, {self.checked.wrong:,} of them wrong"
+        yield "wrong labels", f"{format_percent(self.wrong_share)} %"
+        if self.checked_labels is not None:
+            if self.checked_labels.interval is not None:
+                yield "95 %", f"{format_percent_interval(self.checked_labels.interval)} %"
+            yield "checked", f"{self.checked_labels.n_checked:,} labels, {self.checked_labels.n_wrong:,} of them wrong"
         for truth, label, count, _ in self.largest_mistakes(3):
-            yield f"{self.classes.label(truth)}", f"called {self.classes.label(label)}: {count:,.0f} images"
+            yield f"{self.classes.short_name(truth)}", f"called {self.classes.short_name(label)}: {count:,.0f} images"
 
     @property
     def matrix(self) -> npt.NDArray[np.float64]:
@@ -77,13 +89,13 @@ class LabelNoise(Printable):
     def to_json(self) -> dict[str, Any]:
         """Return a dict for JSON output, with the 20 most frequent mistakes."""
         return {
-            "share_wrong": self.share,
+            "share_wrong": self.wrong_share,
             "sharpening": self.sharpening,
             "largest": [
                 {"true_class": truth, "label": label, "images": count, "share": share}
                 for truth, label, count, share in self.largest_mistakes(_MAX_MISTAKES_IN_JSON)
             ],
-            "checked": None if self.checked is None else self.checked.to_json(),
+            "checked": None if self.checked_labels is None else self.checked_labels.to_json(),
         }
 
     def largest_mistakes(self, count: int) -> list[tuple[int, int, float, float]]:
@@ -107,49 +119,49 @@ class Cleaning(Printable):
 
     images: tuple[str, ...]  # distinct image names
     class_ids: npt.NDArray[np.int32]  # (images,): labels
-    kept: npt.NDArray[np.bool_]  # (images,): whether the image is kept
+    is_kept: npt.NDArray[np.bool_]  # (images,): whether the image is kept
     label_quality: npt.NDArray[np.float64]  # (images,): probability that the label is correct; NaN if unknown
-    suggested: npt.NDArray[np.int32]  # (images,): the most probable class; -1 if unknown
+    suggested_class_ids: npt.NDArray[np.int32]  # (images,): the most probable class; -1 if unknown
     reasons: tuple[str, ...]  # why each image is kept or dropped, in a few words
     classes: Classes
     noise: LabelNoise | None = None  # estimated label noise; None if it was not estimated
 
     def __post_init__(self) -> None:
         check_image_names(self.images, "the cleaned images")
-        for name in ("class_ids", "kept", "label_quality", "suggested", "reasons"):
-            check_length(len(getattr(self, name)), len(self.images), things_name=f"values of {name}", item_name="image")
+        for name in ("class_ids", "is_kept", "label_quality", "suggested_class_ids", "reasons"):
+            check_length(len(getattr(self, name)), len(self.images), plural_name=f"values of {name}", item_name="image")
         known = ~np.isnan(self.label_quality)
         check_range(self.label_quality[known], 0, 1, value_name="label quality")
         check_range(self.class_ids, 0, self.classes.largest_id, value_name="class id")
-        check_range(self.suggested, -1, self.classes.largest_id, value_name="suggested class id")
-        freeze(self, "class_ids", "kept", "label_quality", "suggested")
+        check_range(self.suggested_class_ids, -1, self.classes.largest_id, value_name="suggested class id")
+        freeze(self, "class_ids", "is_kept", "label_quality", "suggested_class_ids")
 
     def __len__(self) -> int:
         return len(self.images)
 
     def _summary_lines(self) -> Iterator[tuple[str, str]]:
-        kept = int(np.count_nonzero(self.kept))
+        kept = int(np.count_nonzero(self.is_kept))
         yield "kept", f"{kept:,} of {len(self):,} images, {format_percent(kept / max(1, len(self)))} %"
         if self.noise is not None:
-            yield "wrong labels", f"{format_percent(self.noise.share)} % of all (estimate)"
+            yield "wrong labels", f"{format_percent(self.noise.wrong_share)} % of all (estimate)"
 
     @property
     def kept_images(self) -> tuple[str, ...]:
         """The kept images, in order."""
-        return tuple(self.images[row] for row in np.flatnonzero(self.kept).tolist())
+        return tuple(self.images[row] for row in np.flatnonzero(self.is_kept).tolist())
 
     @property
     def dropped_rows(self) -> npt.NDArray[np.int64]:
         """Rows of dropped images, lowest label quality first; int64, shape (dropped,)."""
-        rows = np.flatnonzero(~self.kept)
+        rows = np.flatnonzero(~self.is_kept)
         return rows[np.argsort(self.label_quality[rows], kind="stable")]
 
     def by_class(self) -> list[tuple[int, int, int]]:
         """Count images and dropped images by label; the class with the highest dropped share first."""
         present, positions, counts = np.unique(self.class_ids, return_inverse=True, return_counts=True)
-        dropped = np.bincount(positions[~self.kept], minlength=present.size)
+        dropped = np.bincount(positions[~self.is_kept], minlength=present.size)
         order = np.lexsort((present, -dropped, -dropped / counts))
-        return list(zip(*(part[order].tolist() for part in (present, counts, dropped)), strict=True))
+        return list(zip(*(column[order].tolist() for column in (present, counts, dropped)), strict=True))
 
     def to_json(self) -> dict[str, Any]:
         """Return counts of kept and dropped images, and the label noise, as a dict for JSON output."""
@@ -159,7 +171,7 @@ class Cleaning(Printable):
         ]
         return {
             "images": len(self),
-            "kept": int(np.count_nonzero(self.kept)),
+            "kept": int(np.count_nonzero(self.is_kept)),
             "classes": classes,
             "losing_much": [class_id for class_id, *_ in self.classes_with_many_dropped()],
             "noise": None if self.noise is None else self.noise.to_json(),

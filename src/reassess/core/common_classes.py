@@ -17,14 +17,14 @@ from reassess.core.votes import Votes
 from reassess.errors import DataError, add_error_place
 from reassess.text import join_first
 
-Classed = LabelSets | MultiLabels | Questions | Scores | Votes
-_Data = TypeVar("_Data", bound=Classed | Predictions)
+DataWithClasses = LabelSets | MultiLabels | Questions | Scores | Votes
+_Data = TypeVar("_Data", bound=DataWithClasses | Predictions)
 
 
-def classes_of(data: Classed | Predictions) -> Classes:
+def classes_of(data: DataWithClasses | Predictions) -> Classes:
     """Return the class list of labels, questions, scores, votes or predictions.
 
-    For votes on plain items it is `ID_ONLY_CLASSES`.
+    It is `ID_ONLY_CLASSES` if the items of votes are neither images nor questions.
     """
     if isinstance(data, LabelSets | Predictions | Questions):
         return data.classes
@@ -39,9 +39,9 @@ def classes_of(data: Classed | Predictions) -> Classes:
 def align_classes(data: Mapping[str, _Data], classes: Classes | None = None) -> dict[str, _Data]:
     """Convert data of several files to one class list, so that an id means the same class everywhere.
 
-    The list is a benchmark's if one of the files has such a list, else all class names in sorted order. If all files
-    have only ids, the ids stay. `DataError` if one file has class names and another has ids without a list, or if a
-    class of one file is missing from the list of another.
+    The common list is the class list of a benchmark if a file has one, else the sorted class names of all files. If all
+    files have only ids, the ids stay. `DataError` if one file has class names and another has ids without a list, or if
+    a class of one file is missing from the list of another.
     """
     check_type(Classes, classes, is_optional=True)
     common = _merge_class_lists(data) if classes is None else classes
@@ -64,19 +64,19 @@ def _merge_class_lists(data: Mapping[str, _Data]) -> Classes:
     return common
 
 
-def class_ids_of(data: Classed | Predictions) -> npt.NDArray[np.integer]:
+def class_ids_of(data: DataWithClasses | Predictions) -> npt.NDArray[np.integer]:
     """Return the class ids in labels, questions, scores, votes or predictions.
 
-    For votes on plain items the array is empty.
+    The array is empty if the items of votes are neither images nor questions.
     """
     if isinstance(data, LabelSets):
         return data.indices
     if isinstance(data, Predictions):
-        return data.output_classes
+        return data.all_class_ids
     if isinstance(data, Questions):
         return data.class_ids
     if isinstance(data, MultiLabels):
-        return np.concatenate([part.indices for part in (data.valid, data.unclear, data.wrong)])
+        return np.concatenate([labels.indices for labels in (data.valid, data.unclear, data.wrong)])
     if isinstance(data, Votes) and data.classes is not None:
         return data.class_ids
     items = data.questions if isinstance(data, Scores) else data.items

@@ -40,12 +40,12 @@ class Duplicates:
 
     def __post_init__(self) -> None:
         check_text(self.sets, value_name="the name of a set")
-        check_unique(self.sets, thing="a set")
-        parts: dict[str, Sized] = {"sets": self.set_ids, "numbers": self.groups, "kinds": self.kinds}
-        for things, part in ({**parts, "labels": self.labels} if self.labels else parts).items():
-            check_length(len(part), len(self.images), things_name=things, item_name="row")
+        check_unique(self.sets, value_name="a set")
+        columns: dict[str, Sized] = {"sets": self.set_ids, "numbers": self.groups, "kinds": self.kinds}
+        for plural_name, column in ({**columns, "labels": self.labels} if self.labels else columns).items():
+            check_length(len(column), len(self.images), plural_name=plural_name, item_name="row")
         check_range(self.set_ids, 0, len(self.sets) - 1, value_name="position of a set", where=self.describe_row)
-        check_known(self.kinds, _KINDS, thing="kind of duplicate", where=self.describe_row)
+        check_known(self.kinds, _KINDS, value_name="kind of duplicate", where=self.describe_row)
         check_range(self.groups, 0, value_name="number of a group", where=self.describe_row)
         if np.unique(self.set_ids).size != len(self.sets):
             raise DataError("empty", "set has no row", fix="remove the set")
@@ -96,9 +96,9 @@ class Duplicates:
 
     @property
     def other_labels(self) -> tuple[tuple[str, ...], ...]:
-        """Labels in each row's group that differ from the row's own, sorted; empty if its own is unknown.
+        """Other labels in the group of each row, sorted; empty if the label of the row is unknown.
 
-        An image can have several rows; that of a near group has the labels of its exact copies too.
+        An image can have several rows. Its row in a near group also includes the labels of its exact copies.
         """
         others: list[tuple[str, ...]] = [()] * len(self)
         for rows in self._groups_with_different_labels():
@@ -117,10 +117,10 @@ class Duplicates:
             by_label: dict[str | None, list[int]] = {}
             for row in rows:
                 by_label.setdefault(self.labels[row], []).append(row)
-            for one, other in (pair for two in combinations(by_label.values(), 2) for pair in product(*two)):
-                copies = exact_group.get(keys[one], -1), exact_group.get(keys[other], -2)
-                if self.kinds[one] == "exact" or copies[0] != copies[1]:
-                    yield one, other
+            for first, second in (pair for two in combinations(by_label.values(), 2) for pair in product(*two)):
+                copies = exact_group.get(keys[first], -1), exact_group.get(keys[second], -2)
+                if self.kinds[first] == "exact" or copies[0] != copies[1]:
+                    yield first, second
 
     def _groups_with_different_labels(self) -> Iterator[list[int]]:
         """Yield the labelled rows of each group with two or more labels; exact groups first."""
@@ -134,19 +134,19 @@ class Duplicates:
         """Return the distinct images of a set that have rows, in the order of the rows."""
         return tuple(dict.fromkeys(self.images[row] for row in np.flatnonzero(self._is_in_set(set_name)).tolist()))
 
-    def duplicated_elsewhere(self, set_name: str, kind: str | None = None) -> tuple[str, ...]:
+    def images_duplicated_elsewhere(self, set_name: str, kind: str | None = None) -> tuple[str, ...]:
         """Return the images of a set with a duplicate in another set; `kind`: ``exact``, ``near`` or both."""
         own = self._is_in_set(set_name)
         rows: npt.NDArray[np.bool_] = own & np.isin(self.groups, self.groups[~own & (self.groups > 0)])
         if kind is not None:
-            check_known([kind], DUPLICATE_KINDS, thing="kind of duplicate")
+            check_known([kind], DUPLICATE_KINDS, value_name="kind of duplicate")
             rows &= self.has_kind(kind)
         return tuple(dict.fromkeys(self.images[row] for row in np.flatnonzero(rows).tolist()))
 
     def _is_in_set(self, set_name: str) -> npt.NDArray[np.bool_]:
         """Return whether each row belongs to a set; bool, shape (R,)."""
         fix = "a set without duplicates or unusable images has no row"
-        check_known([set_name], self.sets, thing="set of images", fix=fix)
+        check_known([set_name], self.sets, value_name="set of images", fix=fix)
         rows: npt.NDArray[np.bool_] = self.set_ids == self.sets.index(set_name)
         return rows
 
@@ -174,7 +174,8 @@ class Duplicates:
                 "missing-value" if needs_number[row] else "unexpected-value",
                 "group number is missing" if needs_number[row] else "group number without a group",
                 where=self.describe_row(row),
-                allowed=f"a number for {' and '.join(DUPLICATE_KINDS)}, and none for {', '.join(UNUSABLE_KINDS)}",
+                allowed=f"a group number for {' and '.join(DUPLICATE_KINDS)}, no group number for "
+                f"{', '.join(UNUSABLE_KINDS)}",
                 found=f"{self.kinds[row]}, {self.groups[row] or 'no number'}",
             )
 
@@ -202,34 +203,39 @@ class Duplicates:
 class DuplicateCounts(Printable):
     """Numbers of images of a set that have a duplicate in another set or in the same set."""
 
-    name: str  # the set
-    elsewhere: str  # the set with the duplicates; may be the same set
-    exact: int  # images of `name` with an exact copy in `elsewhere`
-    near: int  # images with a near duplicate, but no exact copy
-    other_label: int | None  # images with a duplicate that has another label; None if labels are unknown
+    set_name: str  # the set
+    other_set_name: str  # the set with the duplicates, which may be the same set
+    n_exact: int  # images of the set with an exact copy in the other set
+    n_near: int  # images with a near duplicate, but no exact copy
+    n_other_label: int | None  # images with a duplicate that has another label; None if labels are unknown
 
     def to_json(self) -> dict[str, Any]:
         """Return the two sets and the counts as a dict for JSON output."""
-        return {"set": self.name, "in": self.elsewhere, **{part: getattr(self, part) for part in _COUNTS}}
-
-
-_COUNTS = ("exact", "near", "other_label")
+        return {
+            "set": self.set_name,
+            "in": self.other_set_name,
+            "exact": self.n_exact,
+            "near": self.n_near,
+            "other_label": self.n_other_label,
+        }
 
 
 def count_duplicates(
-    duplicates: Duplicates, classes: Mapping[str, Mapping[str, str] | None]
+    duplicates: Duplicates, image_classes_by_set: Mapping[str, Mapping[str, str] | None]
 ) -> tuple[DuplicateCounts, ...]:
     """Count the images of each set with a duplicate in the same set, and in each other set.
 
-    All pairs of sets are in the result, also without duplicates.
-    `classes` maps each set to the class of each image, or to None if the classes are unknown.
+    All pairs of sets are in the result, also without duplicates. `image_classes_by_set` maps each set to the class of
+    each image, or to None if the classes are unknown.
     """
     counts: Counter[tuple[str, str, str]] = Counter()
-    class_of = {name: {} if class_by_image is None else class_by_image for name, class_by_image in classes.items()}
+    class_of = {
+        name: {} if class_by_image is None else class_by_image for name, class_by_image in image_classes_by_set.items()
+    }
     exact: set[tuple[str, str, str]] = set()  # image, its set, and the set with an exact copy
     others: set[tuple[str, str, str]] = set()  # image, its set, and the set with a duplicate that has another label
     for kind in ("exact", "near"):  # exact first, since images with an exact copy do not count as near
-        for members in _groups(duplicates, kind):
+        for members in _list_groups(duplicates, kind):
             set_sizes = Counter(name for name, _ in members)
             labels = {(name, class_of[name].get(image)) for name, image in members}
             for name, image in members:
@@ -245,20 +251,20 @@ def count_duplicates(
     counts.update((name, elsewhere, "other_label") for _, name, elsewhere in others)
     return tuple(
         DuplicateCounts(
-            name=name,
-            elsewhere=elsewhere,
-            exact=counts[name, elsewhere, "exact"],
-            near=counts[name, elsewhere, "near"],
-            other_label=counts[name, elsewhere, "other_label"]
-            if classes[name] is not None and classes[elsewhere] is not None
+            set_name=name,
+            other_set_name=elsewhere,
+            n_exact=counts[name, elsewhere, "exact"],
+            n_near=counts[name, elsewhere, "near"],
+            n_other_label=counts[name, elsewhere, "other_label"]
+            if image_classes_by_set[name] is not None and image_classes_by_set[elsewhere] is not None
             else None,
         )
-        for name in classes
-        for elsewhere in (name, *(set_name for set_name in classes if set_name != name))
+        for name in image_classes_by_set
+        for elsewhere in (name, *(set_name for set_name in image_classes_by_set if set_name != name))
     )
 
 
-def _groups(duplicates: Duplicates, kind: str) -> list[list[tuple[str, str]]]:
+def _list_groups(duplicates: Duplicates, kind: str) -> list[list[tuple[str, str]]]:
     """List the (set, image) pairs of each group of a kind."""
     groups: dict[int, list[tuple[str, str]]] = {}
     for row in np.flatnonzero(duplicates.has_kind(kind)).tolist():

@@ -29,14 +29,14 @@ class Folds:
         check_image_names(self.images, "the folds")
         check_type(np.ndarray, self.numbers, value_name="numbers of folds", fix="np.array(...)")
         check_shape(self.numbers, ("images",), value_name="the numbers of folds", kind="integers")
-        check_length(self.numbers.size, len(self.images), things_name="numbers of folds", item_name="image")
+        check_length(self.numbers.size, len(self.images), plural_name="numbers of folds", item_name="image")
         check_range(self.numbers, 0, value_name="number of a fold", where=lambda row: f"image {self.images[row]}")
-        if len(self.values) < 2:
+        if len(self.distinct_numbers) < 2:
             raise DataError(
                 "one-fold",
                 "all images are in one fold",
                 allowed="two folds or more, so that a model can be trained on the others",
-                found=f"fold {join_first(self.values)}" if self.values else "no image",
+                found=f"fold {join_first(self.distinct_numbers)}" if self.distinct_numbers else "no image",
             )
         freeze(self, "numbers")
 
@@ -48,7 +48,7 @@ class Folds:
         return f"Folds({len(self):,} images in {sizes.size:,} folds of {sizes.min():,} to {sizes.max():,})"
 
     @cached_property
-    def values(self) -> tuple[int, ...]:
+    def distinct_numbers(self) -> tuple[int, ...]:
         """Fold numbers, in order."""
         return tuple(np.unique(self.numbers).tolist())
 
@@ -61,27 +61,29 @@ class Folds:
         """Return the held-out images of a fold."""
         return self._select_images(self._is_in(fold))
 
-    def held_out(self, fold: int) -> ImageSelection:
-        """Select the images of a fold; images of other folds are known and not selected."""
+    def held_out_selection(self, fold: int) -> ImageSelection:
+        """Select the images of a fold; images of other folds are accepted, but not selected."""
         return self._make_selection(self._is_in(fold), f"held-out part of fold {fold}")
 
-    def training(self, fold: int) -> ImageSelection:
+    def training_selection(self, fold: int) -> ImageSelection:
         """Select the training images of a fold's model: the images of all other folds."""
         return self._make_selection(~self._is_in(fold), f"training part of fold {fold}")
 
-    def of(self, images: tuple[str, ...]) -> npt.NDArray[np.int64]:
+    def fold_numbers_of(self, images: tuple[str, ...]) -> npt.NDArray[np.int64]:
         """Return the fold number of each named image, -1 without a fold; int64, shape (images,)."""
         check_is_collection(images, value_name="names of images")
         rows = match_images(images, self.images)
         return np.where(rows < 0, -1, self.numbers[rows])
 
-    def _make_selection(self, mask: npt.NDArray[np.bool_], thing: str) -> ImageSelection:
-        return ImageSelection(self._select_images(mask), self._select_images(~mask), thing)
+    def _make_selection(self, mask: npt.NDArray[np.bool_], selection_name: str) -> ImageSelection:
+        return ImageSelection(self._select_images(mask), self._select_images(~mask), selection_name)
 
     def _select_images(self, mask: npt.NDArray[np.bool_]) -> tuple[str, ...]:
         return tuple(self.images[row] for row in np.flatnonzero(mask).tolist())
 
     def _is_in(self, fold: int) -> npt.NDArray[np.bool_]:
-        if fold not in self.values:
-            raise DataError("unknown-fold", "unknown fold", allowed=join_first(self.values, max_items=20), found=fold)
+        if fold not in self.distinct_numbers:
+            raise DataError(
+                "unknown-fold", "unknown fold", allowed=join_first(self.distinct_numbers, max_items=20), found=fold
+            )
         return np.asarray(self.numbers == fold)

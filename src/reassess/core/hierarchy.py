@@ -59,9 +59,9 @@ def _path_from_root(node: _Node, parent: Mapping[_Node, _Node], names: Mapping[_
         if above in visited:
             raise DataError(
                 "circle",
-                "hierarchy has a circle",
+                "hierarchy has a cycle",
                 found=" is a ".join(names[at] for at in [*path[path.index(above) :], above]),
-                fix="remove one of these rows from the hierarchy",
+                fix="remove one of these rows",
             )
         path.append(above)
         visited.add(above)

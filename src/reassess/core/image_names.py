@@ -51,7 +51,7 @@ def _are_validation_images(names: tuple[str, ...]) -> bool:
 
 
 def find_image(text: str, images: Sequence[str]) -> str:
-    """Find an image by its name, the end of its name, or its number; by default return the text."""
+    """Find an image by its name, the end of its name, or its number; return `text` if no image matches."""
     if image_keys([text])[0] in set(image_keys(images)):
         return text
     ends = re.compile(rf"(^|[^0-9])0*{text}$" if text.isdecimal() else rf"(^|[\W_]){re.escape(text)}$")
@@ -79,7 +79,7 @@ def suggest_numbering_fix(names: Sequence[str]) -> str | None:
 def image_keys(names: Sequence[str], match: Match = "path") -> tuple[str, ...]:
     """Return the key that identifies each image."""
     if match not in _SHORTENERS:
-        check_known([match], MATCHES, thing="match of image names")
+        check_known([match], MATCHES, value_name="match of image names")
     try:
         return _make_keys(tuple(names), match)
     except TypeError as error:
@@ -149,14 +149,14 @@ def _check_unique_keys(names: Sequence[str], keys: Sequence[str], match: Match, 
         return
     before, row = repeat
     if names[before] == names[row] or match == "path":
-        what: str = "image is listed twice"
+        problem: str = "image is listed twice"
         fix: Fix = Fix("keep one row per image")
     else:
-        what = f"two images have the same {match}"
+        problem = f"two images have the same {match}"
         fix = Fix.join(", or ", JOIN_BY_WHOLE_PATH, "rename one of them")
     raise DataError(
         "duplicate-image",
-        what,
+        problem,
         where=where,
         found=names[row] if names[before] == names[row] else f"{names[before]} and {names[row]}",
         fix=fix,
@@ -178,9 +178,9 @@ def _check_unambiguous(
         if len(names_by_key.get(key, ())) > 1:
             raise DataError(
                 "ambiguous-image",
-                f"image {match} fits several images",
+                f"image {match} matches several images",
                 where=where,
-                found=f"{name} fits {join_first(names_by_key[key])}",
+                found=f"{name} matches {join_first(names_by_key[key])}",
                 fix=JOIN_BY_WHOLE_PATH if match != "path" else "keep one entry for each image",
             )
 
@@ -198,30 +198,32 @@ def suggest_match(
     *,
     missing: Sequence[str] | None = None,
     match: Match = "path",
-    setting: str = "",
+    settings_file: str = "",
 ) -> Fix | None:
     """Suggest a fix that would match most of the missing names with known names; None without a fix.
 
     `missing` are the names that do not match yet; None: all names.
     """
-    names, known_names = (tuple(dict.fromkeys(image_keys(tuple(each)))) for each in (names, known_names))
+    names, known_names = (tuple(dict.fromkeys(image_keys(tuple(texts)))) for texts in (names, known_names))
     missing = names if missing is None else image_keys(missing)
-    for other in MATCHES:
-        if other != match and (count := _count_matches(names, known_names, missing, partial(image_keys, match=other))):
-            in_file = f', or "match": "{other}" in {setting}' if setting else ""
-            return Fix(f"{count} by {other}: {{match}}{in_file}", match=f'"{other}"')
+    for other_match in MATCHES:
+        if other_match != match and (
+            count := _describe_matches(names, known_names, missing, partial(image_keys, match=other_match))
+        ):
+            in_file = f', or "match": "{other_match}" in {settings_file}' if settings_file else ""
+            return Fix(f"{count} by {other_match}; use {{match}}{in_file}", match=f'"{other_match}"')
     for words, keys_of in _KEY_FUNCTIONS.items():
-        if count := _count_matches(names, known_names, missing, keys_of):
+        if count := _describe_matches(names, known_names, missing, keys_of):
             return Fix(f"{count} {words}")
     return None
 
 
-def _count_matches(
+def _describe_matches(
     names: Sequence[str], known_names: Sequence[str], missing: Sequence[str], keys_of: _KeyFunction
 ) -> str | None:
-    """Say how many missing names match known names; None if at most half do, or keys repeat."""
+    """Describe how many missing names match; None if at most half match, or two names have one key."""
     known_keys = set(keys_of(known_names))
     n = sum(key in known_keys for key in keys_of(missing))
     if 2 * n <= len(missing) or len(known_keys) < len(known_names) or len(set(keys_of(names))) < len(names):
         return None
-    return "they match" if n == len(missing) else f"{n:,} of {len(missing):,} match"
+    return "the names match" if n == len(missing) else f"{n:,} of {len(missing):,} names match"

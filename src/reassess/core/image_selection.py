@@ -32,9 +32,9 @@ class ImageSelection:
     ----------
     images
         The selected images, without duplicates.
-    others
-        Images that are known but not selected, such as images of other folds. None: all other images are accepted.
-    thing
+    other_images
+        Images that are accepted but not selected, such as images of other folds. None: all other images are accepted.
+    selection_name
         Name of the selection in messages, after "the".
 
     Raises
@@ -44,29 +44,29 @@ class ImageSelection:
 
     Examples
     --------
-    >>> selection = ImageSelection(("b.png", "c.png"), others=("a.png",))
+    >>> selection = ImageSelection(("b.png", "c.png"), other_images=("a.png",))
     >>> selection.rows(["a.png", "b.png", "c.png"])
     array([1, 2])
     """
 
     images: tuple[str, ...]
-    others: tuple[str, ...] | None = None
-    thing: str = "list"
+    other_images: tuple[str, ...] | None = None
+    selection_name: str = "list"
 
     def __post_init__(self) -> None:
         check_is_collection(self.images, value_name="names of images")
-        if self.others is not None:
-            check_is_collection(self.others, value_name="names of images")
+        if self.other_images is not None:
+            check_is_collection(self.other_images, value_name="names of images")
         if not self.images:
-            raise DataError("empty", "selection is empty", where=f"the {self.thing}")
-        check_image_names((*self.images, *(self.others or ())), f"the {self.thing}")
+            raise DataError("empty", "selection is empty", where=f"the {self.selection_name}")
+        check_image_names((*self.images, *(self.other_images or ())), f"the {self.selection_name}")
 
     def __len__(self) -> int:
         return len(self.images)
 
     def __repr__(self) -> str:
-        of = "" if self.others is None else f" of {len(self) + len(self.others):,}"
-        return f"ImageSelection({len(self):,}{of} images, {self.thing})"
+        of = "" if self.other_images is None else f" of {len(self) + len(self.other_images):,}"
+        return f"ImageSelection({len(self):,}{of} images, {self.selection_name})"
 
     def rows(
         self, names: Sequence[str], *, match: Match = "path", ignore_unknown: bool = False
@@ -80,7 +80,7 @@ class ImageSelection:
         match
             The part of a name that identifies an image. By stem, ``n01440764_10026_n01440764`` is ``n01440764_10026``.
         ignore_unknown
-            Skip unknown images instead of stopping. If `others` is None, no image is unknown.
+            Skip unknown images instead of stopping. If `other_images` is None, no image is unknown.
         """
         positions = self.find(names, match=match, ignore_unknown=ignore_unknown)
         rows = np.flatnonzero(positions >= 0)
@@ -89,7 +89,7 @@ class ImageSelection:
             before, after = (names[rows[position]] for position in again)
             raise DataError(
                 "ambiguous-image",
-                f"two images have a name that is in the {self.thing}",
+                f"two images match the same name in the {self.selection_name}",
                 found=f"{before} and {after}",
                 fix="rename one of them" if match == "path" else JOIN_BY_WHOLE_PATH,
             )
@@ -100,37 +100,37 @@ class ImageSelection:
     ) -> npt.NDArray[np.int64]:
         """Return the position of each name in the selection, -1 if not selected; int64, shape (names,).
 
-        Arguments as for `rows`. A name may be listed twice, and the result may contain only -1.
+        Arguments as for `rows`. A name may be listed twice, and it is not an error if no name is selected.
         """
         check_is_collection(names, value_name="names of images")
         positions = self._find_or_unknown(names, match)
-        if self.others is not None and not ignore_unknown and (positions < -1).any():
+        if self.other_images is not None and not ignore_unknown and (positions < -1).any():
             raise self._unknown_images_error(
                 [names[row] for row in np.flatnonzero(positions < -1).tolist()], len(names), match
             )
         return np.maximum(positions, -1)
 
-    def unexpected(self, names: Sequence[str], *, match: Match = "path") -> tuple[str, ...]:
-        """Return the images of a dataset that are neither selected nor in `others`; empty if that is None."""
-        if self.others is None:
+    def unexpected_names(self, names: Sequence[str], *, match: Match = "path") -> tuple[str, ...]:
+        """Return the images of a dataset that are not in the selection or `other_images`; empty if it is None."""
+        if self.other_images is None:
             return ()
         return tuple(names[row] for row in np.flatnonzero(self._find_or_unknown(names, match) < -1).tolist())
 
-    def missing(self, names: Sequence[str], *, match: Match = "path") -> tuple[str, ...]:
+    def images_missing_from(self, names: Sequence[str], *, match: Match = "path") -> tuple[str, ...]:
         """Return the selected images that are missing from a dataset."""
         dataset_keys = set(selection_keys(names, match))
         keys = selection_keys(self.images, match)
         return tuple(name for name, key in zip(self.images, keys, strict=True) if key not in dataset_keys)
 
     def positions(self, match: Match) -> Mapping[str, int]:
-        """Map keys to positions in the selection, -1 for `others`; `DataError` if two keys are equal."""
+        """Map keys to positions in the selection, -1 for `other_images`; `DataError` if two keys are equal."""
         if match not in self._positions:
-            names = (*self.images, *(self.others or ()))
+            names = (*self.images, *(self.other_images or ()))
             keys = selection_keys(names, match)
             if again := find_first_duplicate(keys):
                 raise DataError(
                     "ambiguous-image",
-                    f"two images of the {self.thing} have the same {match}",
+                    f"two images of the {self.selection_name} have the same {match}",
                     found=f"{names[again[0]]} and {names[again[1]]}",
                     fix=JOIN_BY_WHOLE_PATH,
                 )
@@ -139,7 +139,7 @@ class ImageSelection:
         return self._positions[match]
 
     def _find_or_unknown(self, names: Sequence[str], match: Match) -> npt.NDArray[np.int64]:
-        """Find positions as `find` does, but -2 for names neither selected nor in `others`."""
+        """Find positions as `find` does, but -2 for names neither selected nor in `other_images`."""
         keys = selection_keys(names, match)
         return np.fromiter(map(self.positions(match).get, keys, repeat(-2)), np.int64, len(keys))
 
@@ -148,10 +148,10 @@ class ImageSelection:
         return {}
 
     def _unknown_images_error(self, names: Sequence[str], n_images: int, match: Match) -> DataError:
-        known = (*self.images, *(self.others or ()))
+        known = (*self.images, *(self.other_images or ()))
         return DataError(
             "unknown-image",
-            f"{len(names):,} of {n_images:,} images are not in the {self.thing}",
+            f"{len(names):,} of {n_images:,} images are not in the {self.selection_name}",
             allowed=f"names such as {join_first(known, max_items=2)}",
             found=join_first(names, max_items=3),
             fix=Fix.join(
@@ -167,25 +167,28 @@ class ImageSelection:
         fix = suggest_match(self.images, names, match=match) if names else None
         raise DataError(
             "nothing-in-common",
-            f"no image of the dataset is in the {self.thing}",
+            f"no image of the dataset is in the {self.selection_name}",
             allowed=f"names such as {join_first(self.images, max_items=2)}",
             found=join_first(names, max_items=2) or "no image",
             fix=fix or "use a dataset with the training images",
         )
 
 
-def warn_missing(names: Sequence[str], selection: ImageSelection, match: Match, *, depth: int) -> int:
+def warn_missing(names: Sequence[str], selection: ImageSelection, match: Match, *, stack_level: int) -> int:
     """Warn about selected images that are missing from a dataset; return their number."""
-    missing = selection.missing(names, match=match)
+    missing = selection.images_missing_from(names, match=match)
     if missing:
-        text = f"{len(missing):,} of the {len(selection):,} images in the {selection.thing} are not in the dataset"
-        warnings.warn(f"{text}: {join_first(missing, max_items=3)}", ReassessWarning, stacklevel=depth + 1)
+        text = (
+            f"{len(missing):,} of the {len(selection):,} images in the {selection.selection_name} are not in the "
+            "dataset"
+        )
+        warnings.warn(f"{text}: {join_first(missing, max_items=3)}", ReassessWarning, stacklevel=stack_level + 1)
     return len(missing)
 
 
-def warn_unexpected(names: Sequence[str], selection: ImageSelection, match: Match, *, depth: int) -> None:
+def warn_unexpected(names: Sequence[str], selection: ImageSelection, match: Match, *, stack_level: int) -> None:
     """Warn about images of a dataset that are unknown to the selection, and not used."""
-    unknown = selection.unexpected(names, match=match)
+    unknown = selection.unexpected_names(names, match=match)
     if unknown:
-        text = f"{len(unknown):,} of {len(names):,} images are unknown to the {selection.thing} and not used"
-        warnings.warn(f"{text}: {join_first(unknown, max_items=3)}", ReassessWarning, stacklevel=depth + 1)
+        text = f"{len(unknown):,} of {len(names):,} images are unknown to the {selection.selection_name} and not used"
+        warnings.warn(f"{text}: {join_first(unknown, max_items=3)}", ReassessWarning, stacklevel=stack_level + 1)

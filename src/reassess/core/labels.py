@@ -86,7 +86,7 @@ class LabelSets:
         for ids in lists:
             flat.extend(ids)
             ends.append(len(flat))
-        check_length(len(ends) - 1, len(images), things_name="lists of classes", item_name="image")
+        check_length(len(ends) - 1, len(images), plural_name="lists of classes", item_name="image")
         indptr = np.array(ends, np.int64)
 
         def image_of(position: int) -> str:
@@ -151,13 +151,13 @@ class LabelSets:
         return np.fromiter(map(self._row_by_image.get, image_keys(images), repeat(-1)), np.int64, len(images))
 
     def __repr__(self) -> str:
-        return f"LabelSets({len(self):,} images, {self.indices.size:,} labels, {self.empty_images:,} empty)"
+        return f"LabelSets({len(self):,} images, {self.indices.size:,} labels, {self.n_empty_images:,} empty)"
 
     @property
     def title(self) -> str:
         """Title in tables and charts: the name, or "reassessed" without a name.
 
-        The name "original" gets quotes, since "original" means the original labels there.
+        A set named "original" is written in quotes, since the word without quotes means the original labels.
         """
         if self.name == _ORIGINAL:
             return f'"{self.name}"'
@@ -165,7 +165,7 @@ class LabelSets:
 
     @property
     def evaluation_labels(self) -> "LabelSets":
-        """These labels: models are evaluated with them unchanged, unlike `MultiLabels`."""
+        """The object itself: unlike `MultiLabels`, label sets are used for evaluation without a change."""
         return self
 
     @cached_property
@@ -176,7 +176,7 @@ class LabelSets:
         return np.asarray(sizes)
 
     @property
-    def empty_images(self) -> int:
+    def n_empty_images(self) -> int:
         """Number of rated images without a valid class."""
         return int(np.count_nonzero(self.sizes == 0))
 
@@ -211,7 +211,7 @@ class LabelSets:
         """Replace the names of all images."""
         return self if tuple(images) == self.images else replace(self, images=tuple(images))
 
-    def sets(self) -> Mapping[str, frozenset[int]]:
+    def classes_by_image(self) -> Mapping[str, frozenset[int]]:
         """Map each image name to its set of valid classes, to compare label sets in different orders."""
         flat, starts = self.indices.tolist(), self.indptr.tolist()
         return {name: frozenset(flat[starts[row] : starts[row + 1]]) for row, name in enumerate(self.images)}
@@ -241,7 +241,7 @@ class LabelSets:
                 "class is listed twice for one image",
                 where=f"image {self._image_at(second)}",
                 allowed="each class once",
-                found=self.classes.label(int(self.indices[second])),
+                found=self.classes.short_name(int(self.indices[second])),
             )
 
     def _check_range(self) -> None:

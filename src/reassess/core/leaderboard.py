@@ -28,9 +28,9 @@ class LeaderboardRow:
     ----------
     model
         Name of the model.
-    original
+    original_accuracy
         Top-1 accuracy by the original labels, in percent.
-    real
+    reassessed_accuracy
         Top-1 accuracy by the reassessed labels, in percent.
     image_size
         Side of the model's input images, in pixels; None if unknown.
@@ -49,13 +49,13 @@ class LeaderboardRow:
     """
 
     model: str
-    original: float
-    real: float
+    original_accuracy: float
+    reassessed_accuracy: float
     image_size: int | None = None
     parameters: float | None = None
 
     def __post_init__(self) -> None:
-        for accuracy in (self.original, self.real):
+        for accuracy in (self.original_accuracy, self.reassessed_accuracy):
             check_range(accuracy, 0, 100, value_name="accuracy in percent", where=self)
         if self.image_size is not None:
             check_range(self.image_size, 1, value_name="image size in pixels", where=self.model)
@@ -67,7 +67,13 @@ class LeaderboardRow:
 
     def to_json(self) -> dict[str, Any]:
         """Return the row as a dict for JSON output."""
-        return dict(vars(self))
+        return {
+            "model": self.model,
+            "original": self.original_accuracy,
+            "real": self.reassessed_accuracy,
+            "image_size": self.image_size,
+            "parameters": self.parameters,
+        }
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -78,7 +84,7 @@ class Leaderboard(Printable):
     dropped_row_counts: dict[str, int] = field(default_factory=dict)  # number of dropped rows of files, by reason
     # The first match in a model's name, or its first group, is the model's family. A model whose name does not match is
     # a family of its own.
-    family: re.Pattern[str] = _FIRST_WORD
+    family_pattern: re.Pattern[str] = _FIRST_WORD
     label_set: str = "ReaL"  # name of the reassessed labels
 
     def __post_init__(self) -> None:
@@ -105,23 +111,23 @@ class Leaderboard(Printable):
         rows = (
             (
                 str(self.entries[row]),
-                format_percent_value(self.real[row]),
-                format_percent_value(self.original[row]),
+                format_percent_value(self.reassessed_accuracies[row]),
+                format_percent_value(self.original_accuracies[row]),
                 f"{rises[row]:+}",
             )
-            for row in self.best_first
+            for row in self.rows_best_first
         )
         return ListTable(("model", f"{self.label_set} %", "original %", "places up"), len(self), rows)
 
     @cached_property
-    def original(self) -> npt.NDArray[np.float64]:
+    def original_accuracies(self) -> npt.NDArray[np.float64]:
         """Original accuracy of each row, in percent; float64, shape (rows,)."""
-        return np.array([entry.original for entry in self.entries], np.float64)
+        return np.array([entry.original_accuracy for entry in self.entries], np.float64)
 
     @cached_property
-    def real(self) -> npt.NDArray[np.float64]:
+    def reassessed_accuracies(self) -> npt.NDArray[np.float64]:
         """Reassessed accuracy of each row, in percent; float64, shape (rows,)."""
-        return np.array([entry.real for entry in self.entries], np.float64)
+        return np.array([entry.reassessed_accuracy for entry in self.entries], np.float64)
 
     @cached_property
     def model_ids(self) -> npt.NDArray[np.int64]:
@@ -145,37 +151,39 @@ class Leaderboard(Printable):
 
     @property
     def n_models_without_family(self) -> int:
-        """Number of models whose names do not match `family`."""
+        """Number of models whose names do not match `family_pattern`."""
         return sum(not self._find_family(model) for model in {entry.model for entry in self.entries})
 
     @property
     def has_empty_family(self) -> bool:
-        """Whether a model's name matches `family`, but its first group is empty."""
-        return any(self.family.search(entry.model) and not self._find_family(entry.model) for entry in self.entries)
+        """Whether `family_pattern` matches the name of a model, but the first group of the pattern is empty."""
+        return any(
+            self.family_pattern.search(entry.model) and not self._find_family(entry.model) for entry in self.entries
+        )
 
     def _find_family(self, model: str) -> str | None:
-        match = self.family.search(model)
-        return None if match is None else match[min(1, self.family.groups)]
+        match = self.family_pattern.search(model)
+        return None if match is None else match[min(1, self.family_pattern.groups)]
 
     @property
     def original_ranks(self) -> npt.NDArray[np.int64]:
         """Rank of each row by original accuracy; int64, shape (rows,)."""
-        return rank_descending(self.original)
+        return rank_descending(self.original_accuracies)
 
     @property
-    def real_ranks(self) -> npt.NDArray[np.int64]:
+    def reassessed_ranks(self) -> npt.NDArray[np.int64]:
         """Rank of each row by reassessed accuracy; int64, shape (rows,)."""
-        return rank_descending(self.real)
+        return rank_descending(self.reassessed_accuracies)
 
     @property
     def rank_gains(self) -> npt.NDArray[np.int64]:
         """Rank by original minus rank by reassessed accuracy, of each row; int64, shape (rows,)."""
-        return self.original_ranks - self.real_ranks
+        return self.original_ranks - self.reassessed_ranks
 
     @property
-    def best_first(self) -> list[int]:
-        """Rows, the highest reassessed accuracy first; ties by original accuracy, then by name."""
-        keys = [(-entry.real, -entry.original, str(entry)) for entry in self.entries]
+    def rows_best_first(self) -> list[int]:
+        """Row numbers, the highest reassessed accuracy first; ties by original accuracy, then by name."""
+        keys = [(-entry.reassessed_accuracy, -entry.original_accuracy, str(entry)) for entry in self.entries]
         return sorted(range(len(self)), key=keys.__getitem__)
 
 

@@ -23,7 +23,7 @@ class MultiLabels:
         invalid classes. A class is in at most one of the three sets of an image.
     problematic
         bool, shape (images,): images that should not be used to evaluate models.
-    complete
+    is_complete
         Whether classes in none of the sets are invalid. False if the reviewers judged only some classes: such sets can
         be compared with other label sets, but not be used to evaluate models.
     name
@@ -57,7 +57,7 @@ class MultiLabels:
         images = self.valid.images
         if not (images == self.unclear.images == self.wrong.images and self.problematic.shape == (len(images),)):
             raise DataError("different-images", "sets of valid, unclear and wrong classes are not on the same images")
-        keys = np.concatenate([label_keys(part) for part in (self.valid, self.unclear, self.wrong)])
+        keys = np.concatenate([label_keys(labels) for labels in (self.valid, self.unclear, self.wrong)])
         twice, n = np.unique(keys, return_counts=True)
         if (n > 1).any():
             image, class_id = divmod(int(twice[np.argmax(n > 1)]), 2**32)
@@ -66,7 +66,7 @@ class MultiLabels:
                 "class is listed twice for one image",
                 where=f"image {images[image]}",
                 allowed="once, as valid, unclear or wrong",
-                found=self.valid.classes.label(class_id),
+                found=self.valid.classes.short_name(class_id),
             )
         freeze(self, "problematic")
 
@@ -89,7 +89,8 @@ class MultiLabels:
                 "incomplete-review",
                 "reviewers judged only some classes, so other classes may be valid too",
                 fix=Fix(
-                    "compare it with other label sets ({label_agreement}), and evaluate with those",
+                    "only compare this set with other label sets ({label_agreement}); evaluate models with the other "
+                    "sets",
                     label_agreement=None,
                 ),
             )

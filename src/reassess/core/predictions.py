@@ -36,17 +36,17 @@ class Predictions:
         first, ties by class id. The array may be memory-mapped, and is never copied as a whole.
     images
         Image name of each row; None if rows are identified by position only.
-    columns
+    output_class_ids
         int64, shape (outputs,): class id of each output, -1 for an output that is ignored; None if output and class id
         are equal.
-    detected
+    detected_format
         What was detected in the file and how it is read, in one line.
     unknown_classes
         Predictions of unknown class names.
     classes
         The class list of the ids or outputs. If it has no names, the outputs are all classes of the labels that the
         predictions are compared with, in the order of that list.
-    by_name
+    has_class_names
         Whether the file has class names instead of ids.
 
     Raises
@@ -65,11 +65,11 @@ class Predictions:
     ids: npt.NDArray[np.int32] | None = None
     scores: npt.NDArray[Any] | None = None
     images: tuple[str, ...] | None = None
-    columns: npt.NDArray[np.int64] | None = None
-    detected: str = field(default="arrays")
+    output_class_ids: npt.NDArray[np.int64] | None = None
+    detected_format: str = field(default="arrays")
     unknown_classes: UnknownClasses = field(default_factory=UnknownClasses)
     classes: Classes = ID_ONLY_CLASSES
-    by_name: bool = False
+    has_class_names: bool = False
 
     def __post_init__(self) -> None:
         if (self.ids is None) == (self.scores is None):
@@ -77,12 +77,12 @@ class Predictions:
                 "ids-and-scores", "predictions have both ids and scores, or neither", fix="give one of them"
             )
         if self.images is not None:
-            check_length(len(self.images), len(self), things_name="image names", item_name="row of the predictions")
+            check_length(len(self.images), len(self), plural_name="image names", item_name="row of the predictions")
             check_image_names(self.images, "the predictions")
         if self.ids is not None:
             _check_unique_ids(self.ids, self.images)
-        if self.columns is not None:
-            _check_columns(self.columns, None if self.scores is None else self.scores.shape[1])
+        if self.output_class_ids is not None:
+            _check_columns(self.output_class_ids, None if self.scores is None else self.scores.shape[1])
 
     @classmethod
     def from_ids(
@@ -90,8 +90,8 @@ class Predictions:
         ids: npt.ArrayLike,
         images: Sequence[str] | None = None,
         *,
-        columns: npt.NDArray[np.int64] | None = None,
-        detected: str = "ids",
+        output_class_ids: npt.NDArray[np.int64] | None = None,
+        detected_format: str = "ids",
         unknown_classes: UnknownClasses = _NO_UNKNOWN_CLASSES,
         classes: Classes | None = None,
     ) -> Predictions:
@@ -117,7 +117,7 @@ class Predictions:
                 found=f"shape {array.shape}",
                 fix="if these are scores, save them as floats",
             )
-        limit = np.iinfo(np.int32).max if columns is None else len(columns) - 1
+        limit = np.iinfo(np.int32).max if output_class_ids is None else len(output_class_ids) - 1
         check_range(
             table,
             -1 if unknown_classes.n_predictions else 0,
@@ -128,8 +128,8 @@ class Predictions:
         return cls(
             table.astype(np.int32),
             images=_optional_tuple(images),
-            columns=columns,
-            detected=detected,
+            output_class_ids=output_class_ids,
+            detected_format=detected_format,
             unknown_classes=unknown_classes,
             classes=classes or ID_ONLY_CLASSES,
         )
@@ -140,16 +140,16 @@ class Predictions:
         scores: npt.ArrayLike,
         images: Sequence[str] | None = None,
         *,
-        columns: npt.NDArray[np.int64] | None = None,
-        detected: str = "scores",
+        output_class_ids: npt.NDArray[np.int64] | None = None,
+        detected_format: str = "scores",
         classes: Classes | None = None,
     ) -> Predictions:
         """Create predictions from scores, shape (N, outputs), in an array of any library, without a copy."""
         return cls(
             scores=as_scores(scores),
             images=_optional_tuple(images),
-            columns=columns,
-            detected=detected,
+            output_class_ids=output_class_ids,
+            detected_format=detected_format,
             classes=classes or ID_ONLY_CLASSES,
         )
 
@@ -159,8 +159,8 @@ class Predictions:
         bits: npt.NDArray[np.int16],
         images: Sequence[str] | None = None,
         *,
-        columns: npt.NDArray[np.int64] | None = None,
-        detected: str = "scores",
+        output_class_ids: npt.NDArray[np.int64] | None = None,
+        detected_format: str = "scores",
     ) -> Predictions:
         """Create predictions from the bits of bfloat16 scores, as int16 of shape (N, outputs)."""
         if bits.ndim != 2 or not bits.shape[1] or bits.dtype != np.int16:
@@ -171,15 +171,20 @@ class Predictions:
                 found=f"{bits.dtype} {bits.shape}",
                 fix="tensor.view(torch.int16).numpy()",
             )
-        return cls(scores=bits, images=_optional_tuple(images), columns=columns, detected=detected)
+        return cls(
+            scores=bits,
+            images=_optional_tuple(images),
+            output_class_ids=output_class_ids,
+            detected_format=detected_format,
+        )
 
     def __len__(self) -> int:
         return len(self._array)
 
     def __repr__(self) -> str:
         if self.ids is not None:
-            return f"Predictions({len(self):,} images, ids, top {self.depth})"
-        return f"Predictions({len(self):,} images, scores of {self.depth:,} classes, {self.dtype})"
+            return f"Predictions({len(self):,} images, ids, top {self.max_k})"
+        return f"Predictions({len(self):,} images, scores of {self.max_k:,} classes, {self.dtype})"
 
     @property
     def dtype(self) -> str:
@@ -187,12 +192,12 @@ class Predictions:
         return "bfloat16" if self._array.dtype == np.int16 else str(self._array.dtype)
 
     @property
-    def depth(self) -> int:
-        """The largest k of a known top k: ids per row, or the number of classes with an output."""
+    def max_k(self) -> int:
+        """The largest k for which the top k classes are known: ids per row, or classes with an output."""
         if self.ids is not None:
             return int(self.ids.shape[1])
         outputs = int(self._array.shape[1])
-        return outputs if self.columns is None else int(np.count_nonzero(self.columns >= 0))
+        return outputs if self.output_class_ids is None else int(np.count_nonzero(self.output_class_ids >= 0))
 
     @property
     def class_ids(self) -> npt.NDArray[np.int32]:
@@ -202,9 +207,9 @@ class Predictions:
         """
         if self.ids is None:
             raise DataError("wrong-type", "predictions have scores, not ids")
-        if self.columns is None:
+        if self.output_class_ids is None:
             return self.ids
-        mapped = np.append(self.columns, -1)[self.ids].astype(np.int32)
+        mapped = np.append(self.output_class_ids, -1)[self.ids].astype(np.int32)
         is_ignored = (mapped < 0) & (self.ids >= 0)
         return np.take_along_axis(mapped, np.argsort(is_ignored, axis=1, kind="stable"), axis=1)
 
@@ -213,7 +218,7 @@ class Predictions:
     ) -> tuple[npt.NDArray[np.int32], npt.NDArray[Any] | None]:
         """Return the k best classes of each row, and their scores, or None if only ids are known.
 
-        Class ids are int32, shape (rows, k), -1 as in `class_ids`. `k` is at most `depth`; `rows` are positions, by
+        Class ids are int32, shape (rows, k), -1 as in `class_ids`. `k` is at most `max_k`; `rows` are positions, by
         default all rows. `DataError` if the score of a class is NaN.
 
         >>> predictions = Predictions.from_scores(np.array([[0.1, 0.7, 0.2], [0.5, 0.1, 0.5]]))
@@ -225,7 +230,7 @@ class Predictions:
         if self.scores is None:
             return self.class_ids[rows, :k], None
         outputs = np.arange(self.scores.shape[1])
-        class_of = outputs if self.columns is None else self.columns
+        class_of = outputs if self.output_class_ids is None else self.output_class_ids
         order = np.argsort(class_of, kind="stable")
         order = order[class_of[order] >= 0]
         ids = np.empty((len(rows), k), np.int32)
@@ -246,15 +251,15 @@ class Predictions:
         assert array is not None
         return array
 
-    def with_images(self, images: Sequence[str], *, detected: str | None = None) -> Predictions:
+    def with_images(self, images: Sequence[str], *, detected_format: str | None = None) -> Predictions:
         """Set the image name of each row."""
-        return replace(self, images=tuple(images), detected=detected or self.detected)
+        return replace(self, images=tuple(images), detected_format=detected_format or self.detected_format)
 
     def in_classes(self, classes: Classes) -> Predictions:
         """Convert to another class list, as `LabelSets.in_classes`."""
         if classes == self.classes:
             return self
-        class_ids = self.output_classes
+        class_ids = self.all_class_ids
         if self.classes.texts:
             check_range(class_ids, 0, self.classes.largest_id, value_name="class id")
         new_ids, classes = self.classes.convert_ids(class_ids, classes)
@@ -264,26 +269,26 @@ class Predictions:
 
     def map_classes(self, new_class_ids: npt.NDArray[np.integer]) -> Predictions:
         """Replace each class i by class `new_class_ids[i]`."""
-        return self._with_output_classes(new_class_ids[self.output_classes])
+        return self._with_output_classes(new_class_ids[self.all_class_ids])
 
     def _with_output_classes(self, class_ids: npt.NDArray[np.integer]) -> Predictions:
-        """Replace the class ids in `output_classes`."""
+        """Replace the class ids in `all_class_ids`."""
         ids = self._id_array.copy()
         ids[ids >= 0] = class_ids
-        if self.columns is None and self.ids is not None:
+        if self.output_class_ids is None and self.ids is not None:
             return replace(self, ids=ids.astype(np.int32))
-        return replace(self, columns=ids.astype(np.int64))
+        return replace(self, output_class_ids=ids.astype(np.int64))
 
     @property
-    def output_classes(self) -> npt.NDArray[np.integer]:
-        """Class id of each prediction or output that is a class; empty for scores without a class list."""
+    def all_class_ids(self) -> npt.NDArray[np.integer]:
+        """Class ids of all predictions or outputs that are classes; empty for scores without a class list."""
         return self._id_array[self._id_array >= 0]
 
     @property
     def _id_array(self) -> npt.NDArray[np.int32] | npt.NDArray[np.int64]:
-        """Class id of each prediction or output; -1 if it is not a class."""
-        if self.columns is not None:
-            return self.columns
+        """Class id of each entry of `ids`, or of each score column; -1 if it is not a class."""
+        if self.output_class_ids is not None:
+            return self.output_class_ids
         if self.ids is not None:
             return self.ids
         return np.arange(self._array.shape[1] if self.classes.texts else 0)
@@ -296,8 +301,8 @@ def raise_nan(predictions: Predictions, row: int, image: str | None = None) -> N
         image = predictions.images[row]
     bits = np.asarray(predictions.scores[row]).view(f"i{predictions.scores.dtype.itemsize}")
     is_nan = (bits & np.iinfo(bits.dtype).max) > infinity_bits(predictions.scores.dtype)
-    if predictions.columns is not None:
-        is_nan &= predictions.columns >= 0
+    if predictions.output_class_ids is not None:
+        is_nan &= predictions.output_class_ids >= 0
     name = "" if image is None else f"image {image}, "
     raise DataError(
         "not-a-number",
@@ -315,14 +320,19 @@ def _optional_tuple(images: Sequence[str] | None) -> tuple[str, ...] | None:
     return tuple(images)
 
 
-def _check_columns(columns: npt.NDArray[np.int64], n_outputs: int | None) -> None:
+def _check_columns(output_class_ids: npt.NDArray[np.int64], n_outputs: int | None) -> None:
     """Raise unless there is one class id per output, at least one class, and no class twice."""
     check_shape(
-        columns, ("outputs" if n_outputs is None else n_outputs,), value_name="the classes of outputs", kind="integers"
+        output_class_ids,
+        ("outputs" if n_outputs is None else n_outputs,),
+        value_name="the classes of outputs",
+        kind="integers",
     )
-    ordered = np.sort(columns[columns >= 0])
+    ordered = np.sort(output_class_ids[output_class_ids >= 0])
     if not ordered.size:
-        raise DataError("unknown-class", "no output is a class", allowed="class ids, and -1 for an output to ignore")
+        raise DataError(
+            "unknown-class", "no output belongs to a class", allowed="class ids, and -1 for an output to ignore"
+        )
     twice = ordered[1:] == ordered[:-1]
     if twice.any():
         raise DataError(

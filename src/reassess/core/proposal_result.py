@@ -23,8 +23,17 @@ class ProposingModel:
     # "ids", or the kind of its scores: "probabilities", "logits", or "bounded" (from 0 to 1, but the sum is not 1),
     # which are used as logits.
     kind: str
-    missing: int  # images that another model predicts, but not this one
-    unknown: int  # images of this model that no file lists; they are not used
+    n_missing_images: int  # images that another model predicts, but not this one
+    n_unknown_images: int  # images of this model that no file lists; they are not used
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the name, the kind and the counts as a dict for JSON output."""
+        return {
+            "name": self.name,
+            "kind": self.kind,
+            "missing": self.n_missing_images,
+            "unknown": self.n_unknown_images,
+        }
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -37,9 +46,11 @@ class ProposalResult(Printable):
     _THING, _HOW_TO_GET = "proposal", "propose(MODELS, ORIGINAL)"
 
     candidates: Candidates  # for the images that go to raters
-    set_aside: LabelSets  # images that need no question, since all models agree with the original label; that label
-    most_probable: int  # N: the N most probable (image, class) pairs of each model are candidates
-    per_image: float  # allowed candidates per image, on average
+    set_aside_labels: (
+        LabelSets  # images that need no question, since all models agree with the original label; that label
+    )
+    n_pairs_per_model: int  # N: the N most probable (image, class) pairs of each model are candidates
+    allowed_candidates_per_image: float  # allowed candidates per image, on average
     models: tuple[ProposingModel, ...]  # by name, including models without candidates
     is_predicted: npt.NDArray[np.bool_]  # (R + A, K): whether each model predicts each image; images for raters first
     # (R, K): whether each model on its own would send each image to raters: its top-1 differs from the original label,
@@ -52,32 +63,32 @@ class ProposalResult(Printable):
 
     def __post_init__(self) -> None:
         images, models = len(self.candidates.questions.images), len(self.models)
-        check_shape(self.is_predicted, (images + len(self.set_aside), models), value_name="is_predicted")
+        check_shape(self.is_predicted, (images + len(self.set_aside_labels), models), value_name="is_predicted")
         check_shape(self.is_sent, (images, models), value_name="is_sent")
         freeze(self, "is_predicted", "is_sent")
 
     @property
-    def images(self) -> int:
+    def n_images(self) -> int:
         """Number of images that go to raters or need no question."""
         return len(self.is_predicted)
 
     @property
-    def mean_per_image(self) -> float | None:
+    def mean_candidates_per_image(self) -> float | None:
         """Mean number of candidates per image that goes to raters; None without such images."""
         images = len(self.candidates.questions.images)
         return len(self.candidates) / images if images else None
 
     @property
-    def names(self) -> tuple[str, ...]:
+    def model_names(self) -> tuple[str, ...]:
         """Names of the models, in the order of the columns of `is_predicted`."""
         return tuple(model.name for model in self.models)
 
     @property
-    def proposes(self) -> npt.NDArray[np.bool_]:
+    def is_proposed_by_model(self) -> npt.NDArray[np.bool_]:
         """Whether each model proposes each candidate; bool, shape (Q, K)."""
-        of_source, sources = self.candidates.by_source, self.candidates.sources
+        of_source, sources = self.candidates.is_proposed_by_source, self.candidates.sources
         proposes = np.zeros((len(self.candidates), len(self.models)), bool)
-        for column, name in enumerate(self.names):
+        for column, name in enumerate(self.model_names):
             if name in sources:
                 proposes[:, column] = of_source[:, sources.index(name)]
         return proposes
@@ -86,15 +97,15 @@ class ProposalResult(Printable):
     def is_original(self) -> npt.NDArray[np.bool_]:
         """Whether each candidate is an original label; bool, shape (Q,)."""
         rows = [source == ORIGINAL_SOURCE for source in self.candidates.sources]
-        return np.asarray(self.candidates.by_source[:, rows].any(axis=1))
+        return np.asarray(self.candidates.is_proposed_by_source[:, rows].any(axis=1))
 
-    def of_models(self, models: Iterable[str]) -> Candidates:
-        """Return the candidates of a subset of models with the same N, on images that they send to raters."""
+    def candidates_of_models(self, models: Iterable[str]) -> Candidates:
+        """Return the candidates of a subset of models, on images that the subset sends to raters; same N."""
         check_is_collection(models, value_name="models")
         subset = set(models)
-        check_known(sorted(subset), self.names, thing="model")
+        check_known(sorted(subset), self.model_names, value_name="model")
         candidates = self.candidates
-        is_sent = np.asarray(self.is_sent[:, [name in subset for name in self.names]].any(axis=1))
+        is_sent = np.asarray(self.is_sent[:, [name in subset for name in self.model_names]].any(axis=1))
         in_subset = np.array([source in subset or source == ORIGINAL_SOURCE for source in candidates.sources], bool)
         image = candidates.questions.image_ids[candidates.question_ids]
         return candidates.select_rows(np.flatnonzero(in_subset[candidates.source_ids] & is_sent[image]))
@@ -102,56 +113,56 @@ class ProposalResult(Printable):
     def to_json(self) -> dict[str, Any]:
         """Return the counts, the candidates per image and the models as a dict for JSON output."""
         return {
-            "images": self.images,
-            "set_aside": len(self.set_aside),
+            "images": self.n_images,
+            "set_aside": len(self.set_aside_labels),
             "to_raters": len(self.candidates.questions.images),
             "without_original": self.n_without_original,
             "unseen": self.n_unseen,
             "without_class": self.n_without_class,
             "candidates": len(self.candidates),
-            "per_image": self.mean_per_image,
-            "per_image_allowed": self.per_image,
-            "most_probable": self.most_probable,
-            "models": [vars(model) for model in self.models],
+            "per_image": self.mean_candidates_per_image,
+            "per_image_allowed": self.allowed_candidates_per_image,
+            "most_probable": self.n_pairs_per_model,
+            "models": [model.to_json() for model in self.models],
         }
 
     def _summary_lines(self) -> list[tuple[str, str]]:
-        mean = "none" if self.mean_per_image is None else f"{self.mean_per_image:.2f} per image"
+        mean = "none" if self.mean_candidates_per_image is None else f"{self.mean_candidates_per_image:.2f} per image"
         return [
-            ("images", f"{self.images:,}, {len(self.set_aside):,} set aside"),
+            ("images", f"{self.n_images:,}, {len(self.set_aside_labels):,} set aside"),
             ("candidates", f"{len(self.candidates):,}, {mean}"),
-            ("N", f"{self.most_probable:,}"),
+            ("N", f"{self.n_pairs_per_model:,}"),
         ]
 
 
 @dataclass(frozen=True)
 class ModelSubset:
-    """The candidates of a subset of models and the original labels, with the N of all models."""
+    """The candidates of a subset of models and of the original labels, with the same N per model."""
 
     models: tuple[str, ...]  # names of the models
     recall: Proportion  # share of valid golden questions that are candidates
     precision: Proportion  # share of valid questions among the candidates with golden answers
-    without_golden: int  # candidates on golden images without a golden answer
-    candidates: int  # candidates for all images that these models send to raters
-    images: int  # images that these models send to raters
-    missing: int  # images that only other models predict: they have no candidates, not even the original label
+    n_without_golden: int  # candidates on golden images without a golden answer
+    n_candidates: int  # candidates for all images that these models send to raters
+    n_images: int  # images that these models send to raters
+    n_missing_images: int  # images that only other models predict: they have no candidates, not even the original label
 
     @property
-    def per_image(self) -> float | None:
+    def candidates_per_image(self) -> float | None:
         """Mean number of candidates per image that goes to raters; None without such images."""
-        return self.candidates / self.images if self.images else None
+        return self.n_candidates / self.n_images if self.n_images else None
 
     def to_json(self) -> dict[str, Any]:
         """Return the models, counts, recall and precision as a dict for JSON output."""
         return {
             "models": list(self.models),
-            "candidates": self.candidates,
-            "images": self.images,
-            "per_image": self.per_image,
+            "candidates": self.n_candidates,
+            "images": self.n_images,
+            "per_image": self.candidates_per_image,
             "recall": _proportion_json(self.recall),
             "precision": _proportion_json(self.precision),
-            "without_golden": self.without_golden,
-            "missing": self.missing,
+            "without_golden": self.n_without_golden,
+            "missing": self.n_missing_images,
         }
 
 
@@ -160,9 +171,9 @@ class ModelChoice(Printable):
     """Models with few candidates whose recall reaches a target, with 90 % confidence.
 
     Golden images are split at random into a search and a check set. The search finds the best subsets of models. They
-    are tested on the check set, from all models to fewer candidates, until the recall bound of a subset is below the
-    target; the subset before it is chosen. So the recall of the chosen models is below the target in at most 10 % of
-    random draws of golden images.
+    are tested on the check set, in order of falling number of candidates, starting with all models. The test stops at
+    the first subset whose recall bound is below the target, and the last subset that passed is chosen. So the recall of
+    the chosen models is below the target in at most 10 % of random draws of golden images.
     """
 
     target_recall: float  # the target
@@ -174,51 +185,51 @@ class ModelChoice(Printable):
     # The best subsets of the search: no subset with as few candidates has more valid golden questions (after a greedy
     # search: the best in its order). From the fewest candidates to all models, measured on the check set.
     frontier: tuple[ModelSubset, ...]
-    subsets: int  # number of searched subsets
-    exact: bool  # whether all subsets were searched; else the search was greedy, and better subsets may exist
-    search_images: int  # golden images of the search set
-    check_images: int  # golden images of the check set
-    not_candidates: int  # valid golden questions that are not candidates of a model or the original label
-    set_aside: int  # golden images that need no question: only their original label counts as a candidate
-    not_predicted: int  # golden images without candidates of any model
+    n_subsets: int  # number of searched subsets
+    is_exact: bool  # whether all subsets were searched; else the search was greedy, and better subsets may exist
+    n_search_images: int  # golden images of the search set
+    n_check_images: int  # golden images of the check set
+    n_not_candidates: int  # valid golden questions that are not candidates of a model or the original label
+    n_set_aside: int  # golden images that need no question: only their original label counts as a candidate
+    n_not_predicted: int  # golden images without candidates of any model
 
     @property
-    def search(self) -> str:
+    def search_kind(self) -> str:
         """Kind of search: exact or greedy."""
-        return "exact" if self.exact else "greedy"
+        return "exact" if self.is_exact else "greedy"
 
     @property
     def bounded_recall(self) -> Proportion:
-        """The recall whose bound is reported: of the chosen subset on the check set, or of all models."""
+        """The recall whose bound is reported: of the chosen subset, or of all models if none was chosen."""
         return self.recall if self.chosen is None or self.chosen == self.all_models else self.chosen.recall
 
     def to_json(self) -> dict[str, Any]:
         """Return the chosen subset, and the search for it, as a dict for JSON output."""
         return {
             "target_recall": self.target_recall,
-            "search": self.search,
-            "subsets": self.subsets,
-            "search_images": self.search_images,
-            "check_images": self.check_images,
+            "search": self.search_kind,
+            "subsets": self.n_subsets,
+            "search_images": self.n_search_images,
+            "check_images": self.n_check_images,
             "chosen": None if self.chosen is None else self.chosen.to_json(),
             "recall_bound": self.recall_bound,
             "highest_bound": self.highest_bound,
             "recall": _proportion_json(self.recall),
             "all_models": self.all_models.to_json(),
-            "not_candidates": self.not_candidates,
-            "set_aside": self.set_aside,
-            "not_predicted": self.not_predicted,
+            "not_candidates": self.n_not_candidates,
+            "set_aside": self.n_set_aside,
+            "not_predicted": self.n_not_predicted,
             "frontier": [subset.to_json() for subset in self.frontier],
         }
 
     def _summary_lines(self) -> list[tuple[str, str]]:
-        search = ("search", f"{self.search}, {count_noun(self.subsets, 'subset')}")
+        search = ("search", f"{self.search_kind}, {count_noun(self.n_subsets, 'subset')}")
         if self.chosen is None:
             return [("chosen", "none"), ("recall", _format_proportion(self.bounded_recall, self.highest_bound)), search]
         return [
             ("chosen", ", ".join(self.chosen.models)),
             ("recall", _format_proportion(self.bounded_recall, self.recall_bound)),
-            ("candidates", f"{self.chosen.candidates:,} for {count_noun(self.chosen.images, 'image')}"),
+            ("candidates", f"{self.chosen.n_candidates:,} for {count_noun(self.chosen.n_images, 'image')}"),
             search,
         ]
 

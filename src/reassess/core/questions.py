@@ -59,9 +59,9 @@ class Questions:
         check_image_names(self.images, "the questions")
         self._check_range()
         keys, order = self._sorted_keys
-        same = np.flatnonzero(np.diff(keys) == 0)
-        if same.size:
-            first, second = int(order[same[0]]), int(order[same[0] + 1])
+        repeated_rows = np.flatnonzero(np.diff(keys) == 0)
+        if repeated_rows.size:
+            first, second = int(order[repeated_rows[0]]), int(order[repeated_rows[0] + 1])
             raise DataError(
                 "duplicate-question",
                 "question is asked twice",
@@ -79,7 +79,7 @@ class Questions:
         check_is_collection(images, value_name="names of images")
         class_ids = np.asarray(class_ids, None if len(images) else np.int32)
         check_shape(class_ids, ("questions",), value_name="class ids", kind="integers")
-        check_length(len(class_ids), len(images), things_name="class ids", item_name="name of an image")
+        check_length(len(class_ids), len(images), plural_name="class ids", item_name="name of an image")
         position: dict[str, int] = {}
         ids = np.fromiter((position.setdefault(name, len(position)) for name in images), np.int32, len(images))
         check_range(class_ids, 0, classes.largest_id, value_name="class id", where=lambda row: f"image {images[row]}")
@@ -93,7 +93,7 @@ class Questions:
 
     def describe_question(self, row: int) -> str:
         """Describe a question for messages."""
-        return f"image {self.images[self.image_ids[row]]}, class {self.classes.label(int(self.class_ids[row]))}"
+        return f"image {self.images[self.image_ids[row]]}, class {self.classes.short_name(int(self.class_ids[row]))}"
 
     def with_images(self, images: Sequence[str]) -> "Questions":
         """Replace the names of all images."""
@@ -154,12 +154,12 @@ class StopRule:
 
     low: float  # 0 <= low < high <= 1
     high: float
-    at_least: int = 2  # votes that every question gets
+    min_votes: int = 2  # votes that every question gets
 
     def __post_init__(self) -> None:
         if not 0 <= self.low < self.high <= 1:
-            raise _invalid_rule(f"{self.low},{self.high}")
-        check_range(self.at_least, 1, value_name="least number of votes")
+            raise _invalid_rule_error(f"{self.low},{self.high}")
+        check_range(self.min_votes, 1, value_name="least number of votes")
 
     @classmethod
     def parse(cls, text: str) -> "StopRule":
@@ -167,7 +167,7 @@ class StopRule:
         try:
             low, high = map(float, text.split(","))
         except ValueError:
-            raise _invalid_rule(text) from None
+            raise _invalid_rule_error(text) from None
         return cls(low, high)
 
     def is_closed(
@@ -175,9 +175,9 @@ class StopRule:
     ) -> npt.NDArray[np.bool_]:
         """Return whether questions are closed, by the probability of each being valid and their votes."""
         is_outside = (np.asarray(p_valid) <= self.low) | (np.asarray(p_valid) >= self.high)
-        return is_outside & (np.asarray(n_votes) >= self.at_least)
+        return is_outside & (np.asarray(n_votes) >= self.min_votes)
 
 
-def _invalid_rule(text: str) -> DataError:
+def _invalid_rule_error(text: str) -> DataError:
     allowed = "LOW,HIGH: two probabilities, the lower one first, such as 0.01,0.99"
     return DataError("wrong-syntax", "not a stop rule", allowed=allowed, found=text)

@@ -31,8 +31,8 @@ class RaterModel:
     prior: npt.NDArray[np.float64]  # shape (T,): probability of each truth
 
     def __post_init__(self) -> None:
-        for ids, thing in ((self.raters, "a rater"), (self.truths, "a truth"), (self.answers, "an answer")):
-            check_unique(ids, thing=thing)
+        for ids, value_name in ((self.raters, "a rater"), (self.truths, "a truth"), (self.answers, "an answer")):
+            check_unique(ids, value_name=value_name)
         shape = len(self.truths), len(self.answers)
         for name, allowed in (
             ("matrices", (len(self.raters), *shape)),
@@ -71,7 +71,7 @@ class Posterior:
     truths: tuple[Id, ...]  # the possible truths of an item
     values: npt.NDArray[np.float64]  # shape (items, truths)
     classes: Classes | None = None  # the class list of the truths, if the items are images
-    exclusive: bool = False  # whether exactly one (image, class) question of each image is valid
+    is_exclusive: bool = False  # whether exactly one (image, class) question of each image is valid
 
     def __post_init__(self) -> None:
         freeze(self, "values")
@@ -84,7 +84,7 @@ class Posterior:
 
     def probabilities_of(self, truth: Id) -> npt.NDArray[np.float64]:
         """Return the probability of a truth; float64, shape (items,)."""
-        check_known([truth], self.truths, thing="truth")
+        check_known([truth], self.truths, value_name="truth")
         position = self.truths.index(truth)
         return self.values[:, position].copy()
 
@@ -100,7 +100,11 @@ class Posterior:
         of shape (items, truths).
         """
         if self.classes is None:
-            raise DataError("not-classes", "truths are not classes", found=join_first(self.truths))
+            raise DataError(
+                "not-classes",
+                "truths are not class ids, so they cannot become (image, class) questions",
+                found=join_first(self.truths),
+            )
         is_included = self.values >= _MIN_PROBABILITY
         if is_always_asked is not None:
             check_shape(is_always_asked, self.values.shape, value_name="classes to include")
@@ -113,10 +117,12 @@ class Posterior:
             classes=self.classes,
         )
         valid = self.values[is_included]
-        return Posterior(items=questions, truths=VALIDITY, values=np.stack([1 - valid, valid], axis=1), exclusive=True)
+        return Posterior(
+            items=questions, truths=VALIDITY, values=np.stack([1 - valid, valid], axis=1), is_exclusive=True
+        )
 
     def to_scores(self, truth: Id = "valid") -> Scores:
-        """Return scores of (image, class) questions: the probability of a truth, or of each class of an image."""
+        """Return scores of (image, class) questions: P(truth) of question items, P(class) of image items."""
         if self.classes is not None:
             return self.to_questions().to_scores()
-        return Scores(require_questions(self.items), self.probabilities_of(truth), is_exclusive=self.exclusive)
+        return Scores(require_questions(self.items), self.probabilities_of(truth), is_exclusive=self.is_exclusive)

@@ -53,8 +53,8 @@ class Sample:
     def __post_init__(self) -> None:
         check_image_names(self.images, "the sample")
         check_text(self.strata, value_name="the name of a stratum")
-        for values, things in ((self.probabilities, "probabilities"), (self.strata, "strata")):
-            check_length(len(values), len(self.images), things_name=things, item_name="image")
+        for values, plural_name in ((self.probabilities, "probabilities"), (self.strata, "strata")):
+            check_length(len(values), len(self.images), plural_name=plural_name, item_name="image")
         where = self._locate
         check_range(self.probabilities, 0, 1, value_name="probability of being drawn", where=where)
         if not self.probabilities.all():
@@ -63,7 +63,7 @@ class Sample:
                 "drawn image has the probability 0",
                 where=where(int(np.argmin(self.probabilities))),
                 allowed="above 0, and at most 1",
-                fix="leave the probability of images empty that were not drawn",
+                fix="for images that were not drawn, leave the probability empty",
             )
         freeze(self, "probabilities")
 
@@ -103,8 +103,8 @@ class Sample:
         """
         names, stratum_ids = np.unique(np.array(self.strata, np.str_), return_inverse=True)
         before, after = (
-            np.bincount(stratum_ids, chosen * self.weights, names.size)
-            for chosen in (np.ones(len(self), np.bool_) if population is None else population, is_kept)
+            np.bincount(stratum_ids, is_counted * self.weights, names.size)
+            for is_counted in (np.ones(len(self), np.bool_) if population is None else population, is_kept)
         )
         rows = np.flatnonzero(is_kept)
         left, own = self.select_rows(rows), stratum_ids[rows]

@@ -92,8 +92,8 @@ class Scores:
     ) -> npt.NDArray[np.bool_]:
         """Return whether raters were asked about each (image, class).
 
-        If they chose one of all classes, they were asked about all. Image rows are as in `Questions.find`. Class id -1
-        is not a class, so it is not asked about.
+        If raters chose one class per image, they count as asked about every class. Image rows are as in
+        `Questions.find`. Class id -1 is not a class, so it is not asked about.
         """
         if self.is_exclusive:
             return (np.asarray(image_rows) >= 0) & (np.asarray(class_ids) >= 0)

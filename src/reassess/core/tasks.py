@@ -20,20 +20,27 @@ from reassess.text import Printable, count_noun
 class Effort(Printable):
     """The work for a set of tasks."""
 
-    images: int
-    tasks: int
-    questions: int
-    votes: int  # number of votes, over all raters
+    n_images: int
+    n_tasks: int
+    n_questions: int
+    n_votes: int  # number of votes, over all raters
     seconds_per_vote: float | None  # None if unknown
 
     @property
     def hours(self) -> float | None:
         """Hours of all raters together; None if seconds per vote are unknown."""
-        return None if self.seconds_per_vote is None else self.votes * self.seconds_per_vote / 3600
+        return None if self.seconds_per_vote is None else self.n_votes * self.seconds_per_vote / 3600
 
     def to_json(self) -> dict[str, Any]:
         """Return the counts and the hours as a dict for JSON output."""
-        return {**vars(self), "hours": self.hours}
+        return {
+            "images": self.n_images,
+            "tasks": self.n_tasks,
+            "questions": self.n_questions,
+            "votes": self.n_votes,
+            "seconds_per_vote": self.seconds_per_vote,
+            "hours": self.hours,
+        }
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,11 +85,11 @@ class Tasks:
     sample: Sample | None = None
 
     def __post_init__(self) -> None:
-        check_length(len(self.reasons), len(self), things_name="reasons", item_name="task")
-        check_length(self.indptr.size - 1, len(self), things_name="tasks in indptr", item_name="number")
+        check_length(len(self.reasons), len(self), plural_name="reasons", item_name="task")
+        check_length(self.indptr.size - 1, len(self), plural_name="tasks in indptr", item_name="number")
         check_text(self.reasons, value_name="the reason of a task")
         check_range(self.numbers, 0, value_name="number of a task")
-        check_unique(self.numbers.tolist(), thing="a task")
+        check_unique(self.numbers.tolist(), value_name="a task")
         if int(self.indptr[-1]) != len(self.questions) or self.indptr[0] != 0:
             raise DataError(
                 "wrong-indptr",
@@ -101,7 +108,7 @@ class Tasks:
             task = int(np.searchsorted(self.indptr, int(np.argmax(mixed)) + 1, side="right")) - 1
             raise DataError("mixed-task", "task has questions on two images", where=f"task {self.numbers[task]}")
         if self.is_golden is not None:
-            check_length(len(self.is_golden), len(self), things_name="values of is_golden", item_name="task")
+            check_length(len(self.is_golden), len(self), plural_name="values of is_golden", item_name="task")
         freeze(self, "indptr", "numbers", *([] if self.is_golden is None else ["is_golden"]))
 
     def __len__(self) -> int:
@@ -129,15 +136,15 @@ class Tasks:
         """Whether each task is golden; bool, shape (tasks,)."""
         return np.zeros(len(self), np.bool_) if self.is_golden is None else self.is_golden
 
-    def select(self, chosen: npt.NDArray[np.bool_]) -> "Tasks":
+    def select(self, is_selected: npt.NDArray[np.bool_]) -> "Tasks":
         """Select tasks by a mask; they keep their numbers, and the sample does not change."""
         return replace(
             self,
-            questions=cast("Questions", take_items(self.questions, np.flatnonzero(np.repeat(chosen, self.sizes)))),
-            indptr=np.concatenate([[0], np.cumsum(self.sizes[chosen])]),
-            numbers=self.numbers[chosen],
-            reasons=[reason for reason, is_chosen in zip(self.reasons, chosen.tolist(), strict=True) if is_chosen],
-            is_golden=None if self.is_golden is None else self.is_golden[chosen],
+            questions=cast("Questions", take_items(self.questions, np.flatnonzero(np.repeat(is_selected, self.sizes)))),
+            indptr=np.concatenate([[0], np.cumsum(self.sizes[is_selected])]),
+            numbers=self.numbers[is_selected],
+            reasons=[reason for reason, is_chosen in zip(self.reasons, is_selected.tolist(), strict=True) if is_chosen],
+            is_golden=None if self.is_golden is None else self.is_golden[is_selected],
         )
 
     def with_golden(self, sample: Sample) -> "Tasks":
@@ -153,9 +160,9 @@ class Tasks:
             check_range(seconds_per_vote, 0, value_name="number of seconds per vote")
         questions = len(self.questions)
         return Effort(
-            images=len(self.questions.images),
-            tasks=len(self),
-            questions=questions,
-            votes=round(votes_per_question * questions),
+            n_images=len(self.questions.images),
+            n_tasks=len(self),
+            n_questions=questions,
+            n_votes=round(votes_per_question * questions),
             seconds_per_vote=seconds_per_vote,
         )

@@ -42,13 +42,13 @@ class TrainingTargets:
         int32, class ids.
     values
         float32, the number of each of these classes.
-    background
+    background_value
         The number of all other classes.
-    classes
+    n_classes
         The number of classes.
     loss
         The loss that the targets are for: ``soft-max`` if the numbers of an image add up to 1, else ``sigmoid``.
-    without_target
+    images_without_target
         Images without a target, because they have no valid class.
 
     Raises
@@ -60,11 +60,11 @@ class TrainingTargets:
     --------
     >>> targets = TrainingTargets(
     ...     ("a.png", "b.png"), np.array([0, 2, 3]), np.array([0, 2, 1], np.int32), np.array([0.5, 0.5, 1], np.float32),
-    ...     background=0.0, classes=3, loss="soft-max",
+    ...     background_value=0.0, n_classes=3, loss="soft-max",
     ... )
     >>> targets
     TrainingTargets(2 images, 3 classes, for soft-max, 0 without a target)
-    >>> targets.of_rows(np.array([1, 0]))
+    >>> targets.targets_of_rows(np.array([1, 0]))
     array([[0. , 1. , 0. ],
            [0.5, 0. , 0.5]], dtype=float32)
     """
@@ -73,22 +73,22 @@ class TrainingTargets:
     indptr: npt.NDArray[np.int64]
     indices: npt.NDArray[np.int32]
     values: npt.NDArray[np.float32]
-    background: float
-    classes: int
+    background_value: float
+    n_classes: int
     loss: Loss
-    without_target: tuple[str, ...] = ()
+    images_without_target: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        for images in (self.images, self.without_target):
+        for images in (self.images, self.images_without_target):
             check_is_collection(images, value_name="names of images")
-        check_image_names((*self.images, *self.without_target), "the targets")
+        check_image_names((*self.images, *self.images_without_target), "the targets")
         for name, kind in (("indptr", "integers"), ("indices", "integers"), ("values", "floats")):
             check_type(np.ndarray, getattr(self, name), value_name=f"{name} of targets", fix="np.array(...)")
             check_shape(getattr(self, name), (name,), value_name=f"the {name} of targets", kind=kind)
-        check_number(self.classes, 1, value_name="number of classes", is_whole=True)
-        check_known([self.loss], get_args(Loss), thing="loss")
-        check_length(self.indptr.size - 1, len(self.images), things_name="rows of targets", item_name="image")
-        check_length(self.values.size, self.indices.size, things_name="values of targets", item_name="class id")
+        check_number(self.n_classes, 1, value_name="number of classes", is_whole=True)
+        check_known([self.loss], get_args(Loss), value_name="loss")
+        check_length(self.indptr.size - 1, len(self.images), plural_name="rows of targets", item_name="image")
+        check_length(self.values.size, self.indices.size, plural_name="values of targets", item_name="class id")
         if self.indptr[0] or self.indptr[-1] != self.indices.size or (np.diff(self.indptr) < 0).any():
             raise DataError(
                 "wrong-indptr",
@@ -96,24 +96,24 @@ class TrainingTargets:
                 allowed=f"numbers that rise from 0 to {self.indices.size:,}",
                 found=join_first(self.indptr.tolist(), max_items=5),
             )
-        check_range(self.indices, 0, self.classes - 1, value_name="class id", where="the targets")
+        check_range(self.indices, 0, self.n_classes - 1, value_name="class id", where="the targets")
         check_range(self.values, 0, 1, value_name="value of a target", where="the targets")
-        check_number(self.background, 0, 1, value_name="number of the other classes")
+        check_number(self.background_value, 0, 1, value_name="number of the other classes")
         freeze(self, "indptr", "indices", "values")
 
     def __len__(self) -> int:
         return len(self.images)
 
     def __repr__(self) -> str:
-        sizes = f"{count_noun(len(self), 'image')}, {count_noun(self.classes, 'class', 'classes')}"
-        return f"TrainingTargets({sizes}, for {self.loss}, {len(self.without_target):,} without a target)"
+        sizes = f"{count_noun(len(self), 'image')}, {count_noun(self.n_classes, 'class', 'classes')}"
+        return f"TrainingTargets({sizes}, for {self.loss}, {len(self.images_without_target):,} without a target)"
 
     @property
     def selection(self) -> ImageSelection:
-        """The images with a target; images without a target are known but not selected."""
-        return ImageSelection(self.images, self.without_target, "training targets")
+        """The images with a target; images without a target are accepted, but not selected."""
+        return ImageSelection(self.images, self.images_without_target, "training targets")
 
-    def of_rows(self, rows: npt.NDArray[np.integer]) -> npt.NDArray[np.float32]:
+    def targets_of_rows(self, rows: npt.NDArray[np.integer]) -> npt.NDArray[np.float32]:
         """Return the targets of images by position; float32, shape (rows, classes)."""
         rows = np.asarray(rows)
         check_shape(rows, ("rows",), value_name="the positions of images", kind="integers")
@@ -121,11 +121,11 @@ class TrainingTargets:
         starts = self.indptr[:-1][rows]
         sizes = self.indptr[1:][rows] - starts
         positions = concatenate_runs(starts, sizes)
-        targets = np.full((len(sizes), self.classes), self.background, np.float32)
+        targets = np.full((len(sizes), self.n_classes), self.background_value, np.float32)
         targets[np.repeat(np.arange(len(sizes)), sizes), self.indices[positions]] = self.values[positions]
         return targets
 
-    def of(self, images: Sequence[str]) -> npt.NDArray[np.float32]:
+    def targets_of(self, images: Sequence[str]) -> npt.NDArray[np.float32]:
         """Return the targets of images by name; float32, shape (images, classes).
 
         `DataError` if an image has no target.
@@ -135,30 +135,30 @@ class TrainingTargets:
             raise DataError(
                 "no-valid-class", "image has no valid class, so it has no target", found=images[int(np.argmin(rows))]
             )
-        return self.of_rows(rows)
+        return self.targets_of_rows(rows)
 
     def blocks(self, rows: int | None = None) -> Iterator[npt.NDArray[np.float32]]:
         """Iterate over all targets in blocks of rows; float32, shape (rows or fewer, classes)."""
-        rows = max(1, _BLOCK_BYTES // (4 * self.classes)) if rows is None else rows
+        rows = max(1, _BLOCK_BYTES // (4 * self.n_classes)) if rows is None else rows
         check_number(rows, 1, value_name="number of rows", is_whole=True)
         for start in range(0, len(self), rows):
-            yield self.of_rows(np.arange(start, min(start + rows, len(self))))
+            yield self.targets_of_rows(np.arange(start, min(start + rows, len(self))))
 
     def to_array(self, *, max_bytes: int = _MAX_BYTES) -> npt.NDArray[np.float32]:
         """Return all targets; float32, shape (images, classes); `DataError` above `max_bytes`."""
-        check_array_size(self, max_bytes, fix="use of_rows or blocks, or raise the limit with max_bytes=...")
-        return self.of_rows(np.arange(len(self)))
+        check_array_size(self, max_bytes, fix="use targets_of_rows or blocks, or raise the limit with max_bytes=...")
+        return self.targets_of_rows(np.arange(len(self)))
 
 
 def check_array_size(targets: TrainingTargets, max_bytes: int, *, fix: str) -> None:
     """Raise `DataError` if the array of all targets is larger than `max_bytes`."""
     check_number(max_bytes, 0, value_name="allowed number of bytes")
-    size = 4 * len(targets) * targets.classes
+    size = 4 * len(targets) * targets.n_classes
     if size > max_bytes:
         raise DataError(
             "out-of-memory",
             "targets are too large to compute at once",
             allowed=format_bytes(max_bytes),
-            found=f"{format_bytes(size)}: {len(targets):,} x {targets.classes:,} numbers",
+            found=f"{format_bytes(size)}: {len(targets):,} x {targets.n_classes:,} numbers",
             fix=fix,
         )

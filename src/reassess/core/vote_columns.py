@@ -11,7 +11,7 @@ from reassess.core.checks import check_range, check_shape
 from reassess.core.items import Id, Items, describe_item
 from reassess.errors import DataError
 
-_FEW_ITEMS = 1 << 17  # so few votes are sorted without the compiled loop, which takes time to load
+_MIN_VOTES_FOR_KERNEL = 1 << 17  # fewer votes are sorted without the compiled loop, which takes time to load
 
 
 def check_columns(
@@ -82,7 +82,7 @@ def _group_by_item(
     item_ids: npt.NDArray[np.integer], n_items: int
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Return `indptr` of the votes grouped by item, and the stable order that groups them."""
-    if item_ids.size < _FEW_ITEMS:
+    if item_ids.size < _MIN_VOTES_FOR_KERNEL:
         ends = np.cumsum(np.bincount(item_ids, minlength=n_items))
         return np.concatenate([[0], ends]), np.argsort(item_ids, kind="stable")
     from reassess.numeric.vote_kernels import group_by_id
@@ -93,7 +93,7 @@ def _group_by_item(
 
 
 def join_seconds(*columns: tuple[npt.NDArray[np.float64] | None, int]) -> npt.NDArray[np.float64] | None:
-    """Concatenate seconds, each given with its number of votes; NaN if unknown, None if all are unknown."""
+    """Concatenate (seconds, number of votes) pairs; None becomes NaN, or None if all seconds are None."""
     if all(seconds is None for seconds, _ in columns):
         return None
     return np.concatenate([np.full(votes, np.nan) if seconds is None else seconds for seconds, votes in columns])

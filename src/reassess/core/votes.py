@@ -15,8 +15,8 @@ from reassess.core.answers import (
     extend_to_full_scale,
     known_answer_weights,
     merge_answers,
+    most_supporting_answer,
     scale_weights,
-    top_answer,
 )
 from reassess.core.checks import check_is_collection, check_known, check_unique
 from reassess.core.classes import Classes
@@ -104,9 +104,9 @@ class Votes:
         elif isinstance(self.items, Questions):
             object.__setattr__(self, "answers", check_answer_scale(self.answers))
         elif isinstance(self.items, tuple):
-            check_unique(self.items, thing="an item")
-        check_unique(list(map(str, self.raters)), thing="a rater")  # files do not distinguish 1 and "1"
-        check_unique(self.answers, thing="an answer")
+            check_unique(self.items, value_name="an item")
+        check_unique(list(map(str, self.raters)), value_name="a rater")  # files do not distinguish 1 and "1"
+        check_unique(self.answers, value_name="an answer")
         check_columns(self.indptr, len(self.items), self.rater_ids, self.answer_ids, self.seconds)
         check_ids(self.rater_ids, self.answer_ids, len(self.raters), len(self.answers), self._item_of)
         freeze(self, "indptr", "rater_ids", "answer_ids", "seconds")
@@ -164,7 +164,7 @@ class Votes:
         return self.classes.ids_of_answers(self.answers)
 
     @property
-    def weights(self) -> list[float] | None:
+    def answer_weights(self) -> list[float] | None:
         """How much each answer supports a valid item, 0 to 1; None if unknown.
 
         The weights are known for no, maybe and yes, and for answers to (image, class) questions.
@@ -202,7 +202,7 @@ class Votes:
 
     def answer_id(self, answer: Id) -> int:
         """Return the position of an answer in `answers`; `DataError` if it is missing."""
-        check_known([answer], self.answers, thing="answer")
+        check_known([answer], self.answers, value_name="answer")
         return self.answers.index(answer)
 
     def require_raters(self, computation: str) -> None:
@@ -262,12 +262,12 @@ class Votes:
         )
 
     def count_support(self) -> npt.NDArray[np.int64]:
-        """Count the votes for valid: yes, or the last answer of a scale; int64, shape (items,)."""
-        top = top_answer(self.answers) if isinstance(self.items, Questions) else "yes"
+        """Count the votes that support the class: yes, or the last answer of a scale; int64, shape (items,)."""
+        top = most_supporting_answer(self.answers) if isinstance(self.items, Questions) else "yes"
         if not are_known_answers(self.answers):
-            check_known([top], self.answers, thing="answer")
-        chosen = np.array([answer == top for answer in self.answers], bool)
-        supporting: npt.NDArray[np.int64] = self.counts()[:, chosen].sum(axis=1)
+            check_known([top], self.answers, value_name="answer")
+        is_supporting = np.array([answer == top for answer in self.answers], bool)
+        supporting: npt.NDArray[np.int64] = self.counts()[:, is_supporting].sum(axis=1)
         return supporting
 
     def restrict(self, rows: npt.NDArray[np.integer]) -> "Votes":
@@ -282,14 +282,14 @@ class Votes:
         sizes[rows] = 0
         return self._select(np.repeat(sizes > 0, self.sizes), self.items, sizes)
 
-    def _select(self, kept: npt.NDArray[Any], items: Items, sizes: npt.NDArray[np.int64]) -> "Votes":
+    def _select(self, vote_rows: npt.NDArray[Any], items: Items, sizes: npt.NDArray[np.int64]) -> "Votes":
         return replace(
             self,
             items=items,
             indptr=np.concatenate([[0], np.cumsum(sizes)]),
-            rater_ids=self.rater_ids[kept],
-            answer_ids=self.answer_ids[kept],
-            seconds=None if self.seconds is None else self.seconds[kept],
+            rater_ids=self.rater_ids[vote_rows],
+            answer_ids=self.answer_ids[vote_rows],
+            seconds=None if self.seconds is None else self.seconds[vote_rows],
         )
 
     def with_answers(self, answers: Sequence[Id]) -> "Votes":
@@ -298,7 +298,7 @@ class Votes:
             return self
         position = {answer: i for i, answer in enumerate(answers)}
         used = np.flatnonzero(np.bincount(self.answer_ids, minlength=len(self.answers))).tolist()
-        check_known([self.answers[i] for i in used], position, thing="answer")
+        check_known([self.answers[i] for i in used], position, value_name="answer")
         new_ids = np.array([position.get(answer, 0) for answer in self.answers], answer_dtype(len(answers)))
         return replace(self, answer_ids=new_ids[self.answer_ids], answers=tuple(answers))
 
@@ -339,9 +339,9 @@ class Votes:
 
 
 def align_votes(*all_votes: Votes) -> tuple[Votes, ...]:
-    """Convert votes for classes to one class list, with all answers of any of them.
+    """Convert votes for classes to one class list; each result has the answers of all of them.
 
-    If some are not votes for classes, all stay as they are.
+    If some of them are not votes for classes, all stay unchanged.
     """
     lists = [votes.classes for votes in all_votes if votes.classes is not None]
     if len(lists) < len(all_votes):

@@ -13,7 +13,7 @@ from reassess.data.class_folders import WRITE_ORIGINAL_FIX, are_in_class_folders
 from reassess.data.image_folders import list_images
 from reassess.data.sources import resolve_path_or_source
 from reassess.errors import DataError, Fix, OutputError, add_error_place
-from reassess.formats import read_class_file, read_collapsed_file, read_groups
+from reassess.formats import read_class_file, read_collapsed_pairs, read_groups
 from reassess.formats.files import exists
 from reassess.formats.tables import TABLE_SUFFIXES
 from reassess.text import join_first
@@ -91,13 +91,13 @@ def open_benchmark(name_or_folder: str | Path) -> Benchmark:
             classes = labels_from_folders(images).classes
     tables: dict[str, Any] = {}  # readers, which need the class list of the labels
     if "collapsed" in parts:
-        tables["find_collapsed"] = partial(read_collapsed_file, parts["collapsed"])
+        tables["find_collapsed"] = partial(read_collapsed_pairs, parts["collapsed"])
     if "groups" in parts:
         tables["find_class_groups"] = partial(read_groups, parts["groups"])
     return Benchmark(
         name=settings.get("name", folder.resolve().name),
         classes=classes,
-        order=order,
+        load_images=order,
         sources={part: str(path) for part, path in parts.items()},
         groups=read_groups(parts["groups"], classes) if "groups" in parts and classes.texts else {},
         **tables,
@@ -206,7 +206,7 @@ def find_part_paths(folder: Path, settings: Mapping[str, Any] | None = None) -> 
                 where=folder,
                 allowed=f"{part}{path.suffix}",
                 found=path.name,
-                fix="give it that name; or another name, if it is not a part",
+                fix=f"rename it to {part}{path.suffix}; or, if it is not a part, to a clearly different name",
             )
         paths.setdefault(part, []).append(path)
     if "images" not in paths and (elsewhere := (settings or {}).get("images")):
@@ -266,7 +266,7 @@ def check_output_path(output: Path, benchmark: Benchmark, part: str | None = Non
     if named_part != output.stem:
         raise refused("reserved-output", "output name is almost the name of a benchmark part")
     if named_part != part:
-        raise refused("reserved-output", f"in a benchmark folder, the file {named_part} is another part")
+        raise refused("reserved-output", f"in a benchmark folder, the name {named_part} is kept for another part")
     existing = benchmark.sources.get(part)
     if existing is not None and Path(existing).name != output.name:
         raise OutputError(

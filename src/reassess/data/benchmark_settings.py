@@ -50,7 +50,7 @@ def _check_file_name_case(folder: Path) -> None:
             where=folder,
             allowed=SETTINGS_FILE,
             found=misspelled[0],
-            fix="give it that name, or a different name",
+            fix=f"rename it to {SETTINGS_FILE}, or to a clearly different name",
         )
 
 
@@ -136,7 +136,7 @@ def write_settings(path: Path, settings: Mapping[str, Any], *, force: bool = Fal
 def _check_settings(path: Path, settings: Mapping[str, Any]) -> None:
     """Raise `DataError` for an unknown setting, or a value of the wrong type."""
     check_text([json.dumps(settings, ensure_ascii=False, default=str)], value_name="a setting", where=path)
-    check_known(list(settings), _SETTING_RULES, thing="setting of a benchmark", where=path)
+    check_known(list(settings), _SETTING_RULES, value_name="setting of a benchmark", where=path)
     for key, value in settings.items():
         rule = _SETTING_RULES[key]
         with add_error_place(f"{path}, key {key}"):
@@ -188,12 +188,14 @@ _SETTING_RULES: Mapping[str, _SettingRule] = {
         check_value=lambda value: check_range(value, 0, 1, value_name="threshold"),
     ),
     "method": _SettingRule(lambda value: isinstance(value, str), "method is not a string", check_value=_check_method),
-    "match": _SettingRule(lambda _: True, "", check_value=lambda value: check_known([value], MATCHES, thing="match")),
+    "match": _SettingRule(
+        lambda _: True, "", check_value=lambda value: check_known([value], MATCHES, value_name="match")
+    ),
     "answers": _SettingRule(
         lambda value: _is_list_of_two_or_more(value, (int, str)),
         "answers of the benchmark are not a list",
         "a list of two answers or more, words or whole numbers",
-        lambda value: check_unique(value, thing="an answer"),
+        lambda value: check_unique(value, value_name="an answer"),
     ),
     "stop": _SettingRule(
         lambda value: _is_list_of_two_or_more(value, (int, float)) and len(value) == 2,

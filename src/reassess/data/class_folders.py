@@ -66,7 +66,7 @@ def labels_from_folders(images: Sequence[str], classes: Classes | None = None) -
         raise DataError(
             "unknown-class",
             UNKNOWN_CLASS_NAME,
-            allowed=classes.allowed_names,
+            allowed=classes.allowed_names_text,
             found=f"class folders {join_first(sorted(unknown), max_items=3)}",
             fix="rename the folder, or add its name to the list of classes; or, if the folders are not classes, "
             f"{WRITE_ORIGINAL_FIX}",

@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar, cast
 
-from reassess.core import Benchmark, Classed, Classes, Id, Questions, Votes, align_classes
+from reassess.core import Benchmark, Classes, DataWithClasses, Id, Questions, Votes, align_classes
 from reassess.core.image_names import image_keys, match_images, suggest_match
 from reassess.data.benchmark_settings import SETTINGS_FILE
 from reassess.errors import DataError, ReassessWarning, add_error_place
 from reassess.text import count_noun, join_first
 
-_Classed = TypeVar("_Classed", bound=Classed)
+_Classed = TypeVar("_Classed", bound=DataWithClasses)
 
 
 def align_parts(
@@ -64,7 +64,7 @@ def _remove_image_folder(images: Sequence[str], benchmark: Benchmark) -> tuple[s
 
 
 def check_common_images(
-    parts: Mapping[str, Classed],
+    parts: Mapping[str, DataWithClasses],
     files: Mapping[str, str],
     benchmark: Benchmark,
     *,
@@ -86,7 +86,9 @@ def check_common_images(
             raise _nothing_in_common_error(disjoint_parts, files, benchmark)
 
 
-def warn_about_unknown_images(parts: Mapping[str, Classed], files: Mapping[str, str], benchmark: Benchmark) -> None:
+def warn_about_unknown_images(
+    parts: Mapping[str, DataWithClasses], files: Mapping[str, str], benchmark: Benchmark
+) -> None:
     """Warn about images in files that are not in the benchmark's image folder."""
     known_keys = set(image_keys(benchmark.images)) if benchmark.folder else set()
     for part, labels_or_votes in parts.items() if known_keys else ():
@@ -104,7 +106,9 @@ def warn_about_unknown_images(parts: Mapping[str, Classed], files: Mapping[str, 
             warnings.warn(text, ReassessWarning, stacklevel=2)
 
 
-def _nothing_in_common_error(parts: Mapping[str, Classed], files: Mapping[str, str], benchmark: Benchmark) -> DataError:
+def _nothing_in_common_error(
+    parts: Mapping[str, DataWithClasses], files: Mapping[str, str], benchmark: Benchmark
+) -> DataError:
     """Create an error about two files without a common image or item."""
     thing, match_fix, alternative = "item", None, "use only one of them"
     if set(map(_part_without_number, parts)) == {"votes", "golden"}:
@@ -113,7 +117,7 @@ def _nothing_in_common_error(parts: Mapping[str, Classed], files: Mapping[str, s
     if not any(map(_has_plain_items, parts.values())):
         thing, setting = "image", SETTINGS_FILE if benchmark.folder else ""
         shorter_names, longer_names = sorted((labels_or_votes.images for labels_or_votes in parts.values()), key=len)
-        match_fix = suggest_match(shorter_names, longer_names, match=benchmark.match or "path", setting=setting)
+        match_fix = suggest_match(shorter_names, longer_names, match=benchmark.match or "path", settings_file=setting)
     return DataError(
         "nothing-in-common",
         f"two files have no {thing} in common",
@@ -140,7 +144,7 @@ def _part_without_number(part: str) -> str:
     return part.partition(" ")[0]
 
 
-def _has_plain_items(labels_or_votes: Classed) -> bool:
+def _has_plain_items(labels_or_votes: DataWithClasses) -> bool:
     """Return whether these are votes on items other than images, for example texts."""
     return (
         isinstance(labels_or_votes, Votes)
@@ -149,7 +153,7 @@ def _has_plain_items(labels_or_votes: Classed) -> bool:
     )
 
 
-def _item_names(labels_or_votes: Classed) -> Sequence[Id]:
+def _item_names(labels_or_votes: DataWithClasses) -> Sequence[Id]:
     """Return the keys of the images, or the names of the plain items."""
     if isinstance(labels_or_votes, Votes) and not isinstance(labels_or_votes.items, Questions):
         return labels_or_votes.items if labels_or_votes.classes is None else image_keys(labels_or_votes.images)

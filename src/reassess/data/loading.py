@@ -21,7 +21,7 @@ from reassess.data.sources import fetch_all, find_source_files, resolve_path_or_
 from reassess.errors import add_error_place
 from reassess.formats import (
     read_class_file,
-    read_collapsed_file,
+    read_collapsed_pairs,
     read_label_file,
     read_original_file,
     read_score_file,
@@ -115,7 +115,7 @@ def read_collapsed_classes(
     >>> read_collapsed_classes()[-2:].tolist()
     [[836, 837], [837, 836]]
     """
-    return read_collapsed_file(_resolve_path(source), classes or IMAGENET.classes)
+    return read_collapsed_pairs(_resolve_path(source), classes or IMAGENET.classes)
 
 
 def read_labels(source: str | Path = "imagenet-real", *, classes: Classes | None = None) -> LabelSets | MultiLabels:
@@ -166,7 +166,7 @@ def read_labels(source: str | Path = "imagenet-real", *, classes: Classes | None
     Kisel et al., "Flaws of ImageNet", ICLR 2025 blog posts.
     """
     path = _resolve_path(source)
-    labels = read_label_file(path, original=partial(read_original_labels, classes=classes), classes=classes)
+    labels = read_label_file(path, read_original=partial(read_original_labels, classes=classes), classes=classes)
     return _map_to_classes(replace(labels, name=label_set_name(path)), classes, path)
 
 

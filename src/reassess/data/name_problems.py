@@ -89,5 +89,5 @@ def _find_missing_images(
     known_keys = set(image_keys(known_names, match))
     missing_names = [name for name, key in zip(names, image_keys(names, match), strict=True) if key not in known_keys]
     if missing_names:
-        fix = suggest_match(names, known_names, missing=missing_names, match=match, setting=SETTINGS_FILE)
+        fix = suggest_match(names, known_names, missing=missing_names, match=match, settings_file=SETTINGS_FILE)
         yield make_name_problem("image", f"in {part} and not in {' or '.join(reference_parts)}", missing_names, fix=fix)

@@ -25,13 +25,13 @@ from reassess.errors import ReassessError, add_error_place
 
 _CLASS_TABLE_READERS: Mapping[str, Callable[..., Any]] = {
     "groups": formats.read_groups,
-    "collapsed": formats.read_collapsed_file,
+    "collapsed": formats.read_collapsed_pairs,
     "hierarchy": lambda path, classes: formats.read_hierarchy(path, classes).paths,
 }
 CLASS_FOLDERS_FORMAT = "class folders"
 _CLASSED_FILE_READERS: Mapping[str, Callable[..., Any]] = {
     "original": formats.read_original_file,
-    "labels": partial(formats.read_label_file, original=read_original_labels),
+    "labels": partial(formats.read_label_file, read_original=read_original_labels),
     "scores": formats.read_score_file,
 }
 _IMAGE_TABLE_READERS: Mapping[str, Callable[[Path], Sized]] = {
@@ -72,8 +72,8 @@ def _summarize_part(contents: Any) -> _PartContents:
         return _summarize_part(contents.valid if isinstance(contents, MultiLabels) else contents.questions)
     if isinstance(contents, LabelSets):
         counts = {"images": len(contents), "labels": contents.indices.size, "classes": np.unique(contents.indices).size}
-        if contents.empty_images:
-            counts["empty sets"] = contents.empty_images
+        if contents.n_empty_images:
+            counts["empty sets"] = contents.n_empty_images
         return _PartContents(counts, contents.images, contents.classes)
     if isinstance(contents, Questions):
         counts = {

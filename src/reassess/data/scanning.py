@@ -127,7 +127,7 @@ def scan_images(
     >>> scan = scan_images([folder / "val", folder / "train"])
     >>> scan
     Scan(3 images in 2 sets, 1 group)
-    >>> scan.duplicates.duplicated_elsewhere("val")
+    >>> scan.duplicates.images_duplicated_elsewhere("val")
     ('cat/3.bmp',)
 
     Notes
@@ -229,7 +229,7 @@ def _find_class_names(images: Sequence[str], source: ImageSource, labels: LabelS
     if labels is not None:
         rows = labels.find(tuple(images)).tolist()
         labelled = [(image, row) for image, row in zip(images, rows, strict=True) if row >= 0]
-        return {image: labels.classes.label(int(labels.indices[row])) for image, row in labelled}
+        return {image: labels.classes.short_name(int(labels.indices[row])) for image, row in labelled}
     if not are_in_class_folders(source.names):
         return None
     return {image: image.replace("\\", "/").rpartition("/")[0].rpartition("/")[2] for image in images}

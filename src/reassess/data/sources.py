@@ -237,7 +237,7 @@ def _check_hash(file: KnownFile, path: Path, place_name: str) -> None:
     if difference := _describe_hash_difference(file, path):
         _warn(f"{file.name} from the {place_name} is not used: {difference}")
         fix = None if file.sha256 else f"if a new {file.name} was published, remove {_recorded_hash_path(file)}"
-        raise SourceError("download", f"file has other content: {difference}", fix=fix)
+        raise SourceError("download", f"file differs from the expected file: {difference}", fix=fix)
     if _expected_hash(file) is None:
         _record_hash(file, path)
 

@@ -31,7 +31,8 @@ def map_in_processes(
             "process-ended",
             "worker process that decodes images was killed",
             fix=Fix(
-                "use fewer workers, or none: {workers}; in a script, call this under if __name__ == '__main__'",
+                "use fewer workers, or none: {workers}; in a script, put the code that uses workers under if "
+                "__name__ == '__main__'",
                 workers=0,
             ),
         ) from error

@@ -106,25 +106,27 @@ def is_multi_hot(shape: Sequence[int | None], dtype: object, n_outputs: int) -> 
         raise DataError(
             "wrong-target",
             "target is neither multi-hot nor ids padded with -1",
-            allowed=f"0 or 1 of shape (images, {n_outputs}), or integers of shape (images, most classes of an image)",
+            allowed=f"0 or 1 of shape (images, {n_outputs}), or integers of shape (images, largest number of classes "
+            "of an image)",
             found=f"{dtype} {tuple(shape)}",
-            fix="pass all valid classes, not a folder reader's label; or pass names, with RealAccuracy(labels=...)",
+            fix="pass all valid classes, not the one label of a reader such as ImageFolder; or pass names, with "
+            "RealAccuracy(labels=...)",
         )
     return shape[1] == n_outputs
 
 
 def read_targets(target: npt.NDArray[Any], n_outputs: int) -> tuple[Ints, Ints]:
     """Read the valid classes of a batch's images from a metric's target; return indptr and class ids."""
-    from reassess.numeric.rank_kernels import read_multi_hot, read_padded
+    from reassess.numeric.rank_kernels import find_nonzero_columns, remove_padding
 
     if is_multi_hot(target.shape, target.dtype.name, n_outputs):
-        indptr, classes = read_multi_hot(
+        indptr, classes = find_nonzero_columns(
             np.ascontiguousarray(target if target.dtype == bool else _multi_hot_as_bool(target))
         )
         return indptr, classes
     # An unsigned id that is too large must not wrap around to a valid one.
     signed = target if target.dtype.kind == "i" else np.minimum(target, np.uint64(n_outputs))
-    failed, indptr, classes = read_padded(np.ascontiguousarray(signed, np.int64), PADDING, n_outputs)
+    failed, indptr, classes = remove_padding(np.ascontiguousarray(signed, np.int64), PADDING, n_outputs)
     if failed >= 0:
         _raise_wrong_class_ids(target[failed].tolist(), failed, n_outputs)
     return indptr, classes

@@ -72,23 +72,23 @@ class ClassList:
 
     def classes_of_outputs(self, predictions: Predictions) -> Ids:
         """Return the class of each output of a model, int64, shape (outputs,); -1 for no class."""
-        if predictions.columns is not None:
-            ids = predictions.columns
+        if predictions.output_class_ids is not None:
+            ids = predictions.output_class_ids
         elif predictions.ids is not None:
             check_range(predictions.ids, -1, _MAX_OUTPUTS - 1, value_name="class id", where="row {}, column {}".format)
             ids = np.arange(max(len(self.class_of_id), int(predictions.ids.max(initial=0)) + 1))
         else:
-            ids = np.arange(predictions.depth)
+            ids = np.arange(predictions.max_k)
         is_listed = (ids >= 0) & (ids < len(self.class_of_id))
         return np.where(is_listed, self.class_of_id[np.where(is_listed, ids, 0)], ids)
 
     def output_names(self, predictions: Predictions, classes: Classes) -> list[str]:
         """Return the class name of each output, in the form that ``--classes`` reads."""
-        if predictions.by_name:
+        if predictions.has_class_names:
             texts = [classes.class_file_line(class_id) for class_id in range(len(classes.texts))]
             return [f"{text}\t{texts[class_id]}" for text, class_id in zip(texts, self.class_of_id, strict=True)]
         outputs = self.classes_of_outputs(predictions).tolist()
-        return [classes.no_class if class_id < 0 else classes.class_file_line(class_id) for class_id in outputs]
+        return [classes.no_class_text if class_id < 0 else classes.class_file_line(class_id) for class_id in outputs]
 
     def to_json(self, classes: Classes) -> dict[str, Any]:
         """Return a dict for JSON output."""

@@ -50,7 +50,7 @@ from reassess.core.labels import check_one_label_each
 from reassess.evaluation.class_list import ClassList, UndecidedClass
 from reassess.evaluation.outcomes import LABELLED, Outcomes
 from reassess.numeric import Proportion
-from reassess.numeric.proportions import SMALLEST_P_VALUE, mcnemar_p_value
+from reassess.numeric.proportions import MIN_P_VALUE, mcnemar_p_value
 
 MAX_SEARCHED_CLASSES = 5_000  # limited by memory: the confusion matrix has this number squared
 
@@ -210,7 +210,7 @@ def _make_class_list_if_confirmed(
         order_name=order_name,
         accuracy_without_list=Proportion(int(against[0].sum()), after.size),
         accuracy_with_list=Proportion(int(after.sum()), after.size),
-        p_value=max(SMALLEST_P_VALUE, p_value),
+        p_value=max(MIN_P_VALUE, p_value),
         undecided_classes=(),
     )
 
@@ -352,11 +352,11 @@ def _generate_orders(classes: Classes, ids: npt.NDArray[np.int64]) -> Iterator[t
     """Yield the name of each known order of classes, and the class of each id."""
     ordered = partial(_sort_ids, ids)
     if len(classes.names) == len(ids):
-        yield "class names sorted as text", ordered(classes.label)
-        yield "class names sorted without regard to capitals", ordered(lambda i: classes.label(i).casefold())
+        yield "class names sorted as text", ordered(classes.short_name)
+        yield "class names sorted without regard to capitals", ordered(lambda i: classes.short_name(i).casefold())
         yield (
             "class names sorted with their numbers in order: 2 before 10",
-            ordered(lambda i: _split_numbers(classes.label(i))),
+            ordered(lambda i: _split_numbers(classes.short_name(i))),
         )
     yield "class numbers sorted as text: 0, 1, 10, 100", ordered(str)
     yield "class numbers from 1 sorted as text: 1, 10, 100", ordered(lambda i: str(i + 1))

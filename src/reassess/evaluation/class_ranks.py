@@ -60,14 +60,14 @@ def best_ranks_of_scores(
     get_image_name: Callable[[int], str] | None = None,
 ) -> npt.NDArray[np.int32]:
     """Return the rank of each row's best target, in one pass over the scores of a batch."""
-    from reassess.numeric.rank_kernels import rank_best_of_bits, rank_best_targets
+    from reassess.numeric.rank_kernels import rank_best_targets, rank_best_targets_from_bits
 
     ranks = np.empty(len(scores), np.int32)
     if scores.dtype.itemsize > 2:
         failed = rank_best_targets(scores, starts, ends, targets, ranks)
     else:
         keys = np.empty(scores.shape[1], np.int16)
-        failed = rank_best_of_bits(*_view_as_ints(scores), starts, ends, targets, ranks, keys)
+        failed = rank_best_targets_from_bits(*_view_as_ints(scores), starts, ends, targets, ranks, keys)
     if failed >= 0:
         raise_nan(Predictions(scores=scores), failed, None if get_image_name is None else get_image_name(failed))
     return ranks
@@ -95,9 +95,9 @@ def normalize_top_k(top_k: Sequence[int], depth: int | None = None) -> tuple[int
 
 def count_hits(ranks: npt.NDArray[np.int32], top_k: tuple[int, ...]) -> npt.NDArray[np.int64]:
     """Count ranks below k for each k, then all ranks; negative ranks do not count."""
-    from reassess.numeric.rank_kernels import count_below
+    from reassess.numeric.rank_kernels import count_ranks_below
 
-    counts: npt.NDArray[np.int64] = count_below(ranks, np.array(top_k))
+    counts: npt.NDArray[np.int64] = count_ranks_below(ranks, np.array(top_k))
     return counts
 
 
@@ -155,10 +155,10 @@ def _ranks_of_scores(
     bits = _view_as_ints(predictions.scores)
     columns, places = np.empty(0, np.int64), np.asarray(targets, np.int32)
     ids, keys = None, predictions.scores.shape[1]
-    if predictions.columns is not None:
+    if predictions.output_class_ids is not None:
         # Only classes with an output take memory, whatever their ids are. Classes without an output share the last key.
-        ids = np.unique(predictions.columns[predictions.columns >= 0])
-        columns = np.where(predictions.columns < 0, -1, np.searchsorted(ids, predictions.columns))
+        ids = np.unique(predictions.output_class_ids[predictions.output_class_ids >= 0])
+        columns = np.where(predictions.output_class_ids < 0, -1, np.searchsorted(ids, predictions.output_class_ids))
         lower = np.searchsorted(ids, targets)
         is_missing = np.append(ids, -1)[lower] != targets
         places, keys = np.where(is_missing, ids.size, lower).astype(np.int32), ids.size + 1

@@ -14,7 +14,7 @@ from reassess.evaluation.class_list_search import MAX_SEARCHED_CLASSES, labelled
 from reassess.evaluation.outcomes import Outcomes
 from reassess.evaluation.result import Evaluation
 from reassess.numeric import Proportion
-from reassess.numeric.proportions import SMALLEST_P_VALUE
+from reassess.numeric.proportions import MIN_P_VALUE
 from reassess.text import (
     count_noun,
     escape_controls,
@@ -102,14 +102,18 @@ def describe_class_list(class_list: ClassList, classes: Classes) -> str:
     )
     lines = [f"the {noun} are from another class list{order}"]
     half = "" if class_list.order_name else " not used to choose it"
-    p_value = f"p {'<' if class_list.p_value == SMALLEST_P_VALUE else '='} {class_list.p_value:.1g}"
-    lines.append(f"correct by it:    {_format_share(class_list.accuracy_with_list)} of the images{half}, {p_value}")
-    lines.append(f"correct as given: {_format_share(class_list.accuracy_without_list)}")
+    p_value = f"p {'<' if class_list.p_value == MIN_P_VALUE else '='} {class_list.p_value:.1g}"
+    lines.append(
+        f"correct with this list: {_format_share(class_list.accuracy_with_list)} of the images{half}, {p_value}"
+    )
+    lines.append(f"correct as given:       {_format_share(class_list.accuracy_without_list)}")
     if class_list.undecided_classes:
-        undecided = [classes.label(undecided_class.class_id) for undecided_class in class_list.undecided_classes]
-        lines.append(f"undecided:        {count_noun(len(undecided), 'class', 'classes')}: {join_first(undecided)}")
+        undecided = [classes.short_name(undecided_class.class_id) for undecided_class in class_list.undecided_classes]
+        lines.append(
+            f"undecided:              {count_noun(len(undecided), 'class', 'classes')}: {join_first(undecided)}"
+        )
     if len(class_list.class_of_id) <= _MAX_EASILY_CONFUSED_CLASSES:
-        lines.append(f"or:               the model confuses most of the {len(class_list.class_of_id)} classes")
+        lines.append(f"other explanation:      the model confuses most of the {len(class_list.class_of_id)} classes")
     return "\n  ".join(lines)
 
 

@@ -85,11 +85,13 @@ def find_image_set_name(
         set_images = tuple(chain.from_iterable(images_by_set.values()))
         raise DataError(
             "unknown-set",
-            "no set of the duplicates contains these images",
+            "the table of duplicates has no set with these images",
             allowed=f"names such as {join_first(tuple(dict.fromkeys(images)), max_items=2)}",
             found=f"{join_first(set_images, max_items=2)}, of {sets_text}",
             fix=suggest_match(set_images, images, match=match) or "scan these images too",
         )
     raise DataError(
-        "ambiguous-set", "several sets of the duplicates contain these images", found=join_first(fully or partly)
+        "ambiguous-set",
+        "these images are in several sets of the table of duplicates",
+        found=join_first(fully or partly),
     )

@@ -87,7 +87,7 @@ class ImageSheet(Printable):
 
     def _format_class(self, class_id: int) -> str:
         """Format a class as its id and name."""
-        label = self.classes.label(class_id)
+        label = self.classes.short_name(class_id)
         return label if label == str(class_id) else f"{class_id} {label}"
 
     def _format_kind(self, class_id: int) -> str:
@@ -298,7 +298,7 @@ def _first_classes(
         if image_key not in keys:
             return None
         ids, _ = predictions.top_classes(
-            min(_MAX_PREDICTED_CLASSES, predictions.depth), np.array([keys.index(image_key)])
+            min(_MAX_PREDICTED_CLASSES, predictions.max_k), np.array([keys.index(image_key)])
         )
     count = 1 + max(np.flatnonzero(ids[0] >= 0), default=-1)
     return tuple(class_id if class_id >= 0 else None for class_id in ids[0, :count].tolist())

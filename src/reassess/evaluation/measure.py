@@ -185,7 +185,7 @@ def summarize(
         n_empty=int(np.count_nonzero(outcomes.states == EMPTY)),
         n_unlabelled=int(np.count_nonzero(outcomes.states == UNLABELLED)),
         n_unknown=int(np.count_nonzero(outcomes.states == UNKNOWN)),
-        n_scorable=len(labels) - labels.empty_images - _count_excluded_images_with_valid_class(outcomes, labels),
+        n_scorable=len(labels) - labels.n_empty_images - _count_excluded_images_with_valid_class(outcomes, labels),
         real_accuracy=_count_top_k_hits(outcomes.best_ranks[scored], ks),
         original_accuracy=_count_top_k_hits(outcomes.original_ranks[has_original], ks)
         if outcomes.has_original

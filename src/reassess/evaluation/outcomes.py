@@ -71,7 +71,7 @@ class Outcomes(Printable):
 
     def mark_excluded(self, images: Sequence[str]) -> "Outcomes":
         """Return outcomes with some images marked as excluded; names without a row are ignored."""
-        check_is_collection(images, value_name="names of images", fix="DUPLICATES.duplicated_elsewhere(SET)")
+        check_is_collection(images, value_name="names of images", fix="DUPLICATES.images_duplicated_elsewhere(SET)")
         if hasattr(images, "columns"):  # iteration over a table gives the names of its columns
             raise DataError("wrong-type", "a table was given as names of images", fix='TABLE["image"]')
         keys = set(image_keys(images, self.match))
@@ -116,12 +116,12 @@ def compute_outcomes(
         original_rows=original_rows,
         **ranks._asdict(),
         has_original=original is not None,
-        depth=predictions.depth,
+        depth=predictions.max_k,
         match=match,
-        detected=f"{predictions.detected}, {joined}{_describe_missing_outputs(predictions, labels)}",
+        detected=f"{predictions.detected_format}, {joined}{_describe_missing_outputs(predictions, labels)}",
         label_set=labels.title,
         unknown_classes=predictions.unknown_classes,
-        has_class_names=predictions.by_name,
+        has_class_names=predictions.has_class_names,
     )
 
 
@@ -139,7 +139,7 @@ def _mark_unrated(
 
 def _describe_missing_outputs(predictions: Predictions, labels: LabelSets) -> str:
     """State how many classes have no output; empty if all have one, or if it is unknown."""
-    columns, count = predictions.columns, labels.classes.count
+    columns, count = predictions.output_class_ids, labels.classes.count
     missing = 0 if columns is None or count is None else count - int(np.count_nonzero(columns >= 0))
     return f"; {missing:,} classes without an output" if missing else ""
 
@@ -206,8 +206,8 @@ def find_class_count(predictions: Predictions, labels: LabelSets, original: Labe
     """Return the number of classes: declared by the labels, or else the largest class id plus one."""
     declared = labels.classes.count
     used = 1 + max(int(part.indices.max(initial=-1)) for part in (labels, original) if part is not None)
-    if predictions.columns is not None:
-        predicted = int(predictions.columns.max()) + 1
+    if predictions.output_class_ids is not None:
+        predicted = int(predictions.output_class_ids.max()) + 1
         if declared is not None and predicted > declared:
             raise DataError(
                 "unknown-class",
@@ -220,7 +220,7 @@ def find_class_count(predictions: Predictions, labels: LabelSets, original: Labe
     else:
         predicted = int(predictions.class_ids.max(initial=-1)) + 1
     if declared is None:
-        if predictions.scores is not None and predictions.columns is None and predicted < used:
+        if predictions.scores is not None and predictions.output_class_ids is None and predicted < used:
             _raise_wrong_output_count(
                 f"at least {used:,} columns, because the labels contain class {used - 1}", predicted, ""
             )
@@ -237,7 +237,7 @@ def find_class_count(predictions: Predictions, labels: LabelSets, original: Labe
             found=class_id,
             fix=fix,
         )
-    if predicted != declared and predictions.scores is not None and predictions.columns is None:
+    if predicted != declared and predictions.scores is not None and predictions.output_class_ids is None:
         background = "if the first output is a background class, pass scores[:, 1:]; else "
         _raise_wrong_output_count(f"{declared:,} columns", predicted, background if predicted == declared + 1 else "")
     return declared
@@ -281,6 +281,6 @@ def _rank_labels(
     if labelled.size:
         within = ranks[valid_at] < np.repeat(sizes[labelled], sizes[labelled])
         n_valid_found[labelled] = np.add.reduceat(within, starts[:-1], dtype=np.int32)
-    n_valid_found[sizes > predictions.depth] = -1
+    n_valid_found[sizes > predictions.max_k] = -1
     original_ranks[with_original] = ranks[original_at]
     return _Ranks(top1=top1, best_ranks=best, n_valid_found=n_valid_found, original_ranks=original_ranks)

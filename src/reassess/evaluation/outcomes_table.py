@@ -74,7 +74,7 @@ def outcomes_table(
     scores = None if scores is None else scores.in_classes(labels.classes)
     experts = None if experts is None else experts.in_classes(labels.classes)
     original = None if original is None else original.in_classes(labels.classes)
-    name_of = labels.classes.label
+    name_of = labels.classes.short_name
     names = pl.Series(
         [*("; ".join(map(name_of, labels[image] or ())) for image in labels.images), None], dtype=pl.String
     )

@@ -74,7 +74,7 @@ class CountsByClass(Printable):
                 "hits": hits,
                 "predictions": predictions,
                 "instead": [
-                    {"class": predicted, "name": classes.label(predicted) if predicted >= 0 else None, "images": n}
+                    {"class": predicted, "name": classes.short_name(predicted) if predicted >= 0 else None, "images": n}
                     for predicted, n in instead.get(i, [])[:max_confusions]
                 ],
             }

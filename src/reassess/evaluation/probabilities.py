@@ -118,9 +118,9 @@ def _raise_mixed_kinds(predictions: Predictions, row: int, n_rows_that_sum_to_1:
 def output_classes(predictions: Predictions) -> npt.NDArray[np.int64]:
     """Return the classes that have an output, ascending, as in the columns of `probability_blocks`; int64."""
     assert predictions.scores is not None
-    if predictions.columns is None:
+    if predictions.output_class_ids is None:
         return np.arange(predictions.scores.shape[1])
-    return np.sort(predictions.columns[predictions.columns >= 0])
+    return np.sort(predictions.output_class_ids[predictions.output_class_ids >= 0])
 
 
 def probability_blocks(
@@ -129,9 +129,9 @@ def probability_blocks(
     """Yield probabilities block by block: a slice of `rows`, and float64, shape (block, classes)."""
     assert predictions.scores is not None
     outputs = None
-    if predictions.columns is not None:
-        outputs = np.argsort(predictions.columns, kind="stable")
-        outputs = outputs[predictions.columns[outputs] >= 0]
+    if predictions.output_class_ids is not None:
+        outputs = np.argsort(predictions.output_class_ids, kind="stable")
+        outputs = outputs[predictions.output_class_ids[outputs] >= 0]
     for start in range(0, rows.size, _BLOCK_ROWS):
         part = slice(start, start + _BLOCK_ROWS)
         scores = as_floats(predictions.scores[rows[part]])

@@ -49,8 +49,8 @@ class ImageIndex:
         if numbers.ndim != 1 or numbers.dtype.kind not in "iu" or are_bits:
             raise DataError(
                 "missing-image-names",
-                "target has no image names",
-                allowed="names, or integers of shape (images,)",
+                "target does not say which images the rows are",
+                allowed="image names, or image numbers: integers of shape (images,)",
                 found=f"{'bfloat16' if are_bits else numbers.dtype} {numbers.shape}",
                 fix="pass image names; or, to pass valid classes with each batch, omit labels",
             )
@@ -74,7 +74,7 @@ class ImageIndex:
     def rank_batch(self, scores: npt.NDArray[Any], target: Any) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]:
         """Return the positions of a batch's images, and the rank of the best valid class; 0 without one."""
         positions = self.find_positions(target)
-        check_length(len(positions), len(scores), things_name="images", item_name="row of scores")
+        check_length(len(positions), len(scores), plural_name="images", item_name="row of scores")
         self._check_outputs(scores.shape[1])
         ranks = best_ranks_of_scores(
             scores,
@@ -278,5 +278,5 @@ def rank_batch(
         return index.rank_batch(table, target)
     targets, are_bits = as_array(pad_lists(target))
     indptr, classes = read_targets(as_floats(targets) if are_bits else targets, outputs)
-    check_length(len(targets), len(table), things_name="targets", item_name="row of scores")
+    check_length(len(targets), len(table), plural_name="targets", item_name="row of scores")
     return None, best_ranks_of_scores(table, indptr[:-1], indptr[1:], classes)

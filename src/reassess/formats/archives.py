@@ -60,7 +60,7 @@ class Archive(Mapping[str, npt.NDArray[Any]]):
         self.path = path
         self._file = file
         names = [info.filename.removesuffix(".npy") for info in file.infolist()]
-        check_unique(names, thing="an array", where=path, fix="write the file again")
+        check_unique(names, value_name="an array", where=path, fix="write the file again")
         self._members = dict(zip(names, file.infolist(), strict=True))
 
     def __iter__(self) -> Iterator[str]:
@@ -73,7 +73,7 @@ class Archive(Mapping[str, npt.NDArray[Any]]):
         return name in self._members  # without reading the array
 
     def __getitem__(self, name: str) -> npt.NDArray[Any]:
-        with self.stream(name) as stream:
+        with self.open_array(name) as stream:
             dtype, shape, fortran = read_header(stream, self.path, name)
             size, head = self.check_length(name, stream, dtype, shape), stream.tell()
             mapped = self._map_member(name, head, dtype)
@@ -106,7 +106,7 @@ class Archive(Mapping[str, npt.NDArray[Any]]):
         return size
 
     @contextmanager
-    def stream(self, name: str) -> Iterator[IO[bytes]]:
+    def open_array(self, name: str) -> Iterator[IO[bytes]]:
         """Open the npy file of one array, decompressed while it is read."""
         try:
             with self._file.open(self._members[name]) as stream:
@@ -149,13 +149,13 @@ def check_unpacked_size(path: Path, file: zipfile.ZipFile) -> None:
     check_size(path, "archive", sum(info.file_size for info in file.infolist()))
 
 
-def check_size(path: Path, thing: str, n_bytes: int, max_allowed: int | None = None) -> None:
+def check_size(path: Path, content_name: str, n_bytes: int, max_allowed: int | None = None) -> None:
     """Raise `DataError` if more than `max_allowed` bytes are declared; the default is REASSESS_MAX_BYTES."""
     max_allowed = max_bytes() if max_allowed is None else max_allowed
     if n_bytes > max_allowed:
         raise DataError(
             "too-large",
-            f"{thing} is too large",
+            f"{content_name} is too large",
             where=path,
             allowed=f"{max_allowed:,} bytes",
             found=f"{n_bytes:,} bytes",
@@ -168,15 +168,15 @@ def max_bytes() -> int:
     text = os.environ.get(_LIMIT_VARIABLE, "").strip()
     if not text:
         return 8 << 30
-    check_known([text], [text] if text.isdecimal() and int(text) else [], thing=f"value of {_LIMIT_VARIABLE}")
+    check_known([text], [text] if text.isdecimal() and int(text) else [], value_name=f"value of {_LIMIT_VARIABLE}")
     return int(text)
 
 
 def _read_in_blocks(stream: IO[bytes], size: int) -> bytearray:
     """Read `size` bytes block by block, so that they are never in memory twice."""
     content = bytearray()
-    while part := stream.read(min(_BLOCK, size - len(content))):
-        content += part
+    while block := stream.read(min(_BLOCK, size - len(content))):
+        content += block
     return content
 
 

@@ -13,7 +13,16 @@ from reassess.core.image_names import image_keys
 from reassess.errors import DataError, add_error_place
 from reassess.formats.files import as_path, check_suffix
 from reassess.formats.question_columns import columns_from_questions, questions_from_table
-from reassess.formats.table_codec import ClassId, Integer, Share, TableFormat, Text, TextLists, read_cells, write_object
+from reassess.formats.table_codec import (
+    ClassIdColumn,
+    IntegerColumn,
+    ShareColumn,
+    TableFormat,
+    TextColumn,
+    TextListColumn,
+    read_cells,
+    write_object,
+)
 from reassess.formats.tables import TABLE_SUFFIXES, find_unique_values, read_table, to_nullable_floats
 from reassess.text import join_first
 
@@ -60,11 +69,11 @@ _BY_SOURCE = TableFormat(
     Candidates,
     "candidates",
     columns=(
-        Text("image"),
-        ClassId("class"),
-        Text("source"),
-        Integer("rank", minimum=1, maximum=_MAX_RANK, is_nullable=True, is_required=False),
-        Share("probability", is_nullable=True, is_required=False),
+        TextColumn("image"),
+        ClassIdColumn("class"),
+        TextColumn("source"),
+        IntegerColumn("rank", minimum=1, maximum=_MAX_RANK, is_nullable=True, is_required=False),
+        ShareColumn("probability", is_nullable=True, is_required=False),
     ),
     get_values=_values_by_source,
     make_object=_make_candidates,
@@ -141,7 +150,9 @@ def _read_label_errors(path: Path, table: "pl.DataFrame", classes: Classes | Non
     )
     labels = table.select("image", "class", quality.cast(float), is_label=True)
     others = table.select("image", pl.col("suggested").alias("class"), quality=pl.lit(None, pl.Float64), is_label=False)
-    both = pl.concat([each.with_row_index("row") for each in (labels, others.cast({"class": labels.schema["class"]}))])
+    both = pl.concat(
+        [table.with_row_index("row") for table in (labels, others.cast({"class": labels.schema["class"]}))]
+    )
     both = both.drop_nulls("class").sort("row", maintain_order=True).unique(["image", "class"], maintain_order=True)
     count = both.height
     return Candidates(
@@ -155,7 +166,7 @@ def _read_label_errors(path: Path, table: "pl.DataFrame", classes: Classes | Non
 
 
 def _labels_of_duplicates(duplicates: "pl.DataFrame") -> "pl.DataFrame":
-    """List the label of each image with differently labelled duplicates, and their labels, in rows."""
+    """Return a row per image that has duplicates with other labels: its label and their labels."""
     import polars as pl
 
     if (sets := duplicates["set"].unique(maintain_order=True).to_list())[1:]:
@@ -177,14 +188,14 @@ _BY_CANDIDATE: TableFormat[Candidates] = TableFormat(
     Candidates,
     "candidates",
     columns=(
-        Text("image"),
-        ClassId("class"),
-        Text("wnid"),
-        Text("name"),
-        TextLists("models"),
-        Integer("first"),
-        Share("probability", is_nullable=True),
-        Text("reason"),
+        TextColumn("image"),
+        ClassIdColumn("class"),
+        TextColumn("wnid"),
+        TextColumn("name"),
+        TextListColumn("models"),
+        IntegerColumn("first"),
+        ShareColumn("probability", is_nullable=True),
+        TextColumn("reason"),
     ),
     get_values=lambda candidates: _values_by_candidate(candidates, None),
 )
@@ -251,7 +262,7 @@ def _values_by_candidate(candidates: Candidates, limit: int | None) -> Mapping[s
         "image": [candidates.image_of(row) for row in rows],
         "class": (class_ids.astype(np.int64), classes),
         "wnid": [classes.wnids[i] if classes.wnids else None for i in ids],
-        "name": [classes.label(i) if classes.names else None for i in ids],
+        "name": [classes.short_name(i) if classes.names else None for i in ids],
         "models": [candidates.sources_of(row) for row in rows],
         "first": candidates.rank_one_counts[: len(rows)],
         "probability": candidates.mean_probabilities[: len(rows)],

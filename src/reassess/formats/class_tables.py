@@ -34,7 +34,7 @@ _RENAME_CHILDREN = "name the children as in the class list"
 _TEXT = ("name", "wnid", "synonyms", "definition")
 
 
-def read_collapsed_file(path: str | Path, classes: Classes) -> npt.NDArray[np.int64]:
+def read_collapsed_pairs(path: str | Path, classes: Classes) -> npt.NDArray[np.int64]:
     """Read class pairs as class ids, int64 of shape (pairs, 2); see `reassess.read_collapsed_classes`."""
     path = as_path(path)
     check_type(Classes, classes, is_optional=True)
@@ -44,9 +44,9 @@ def read_collapsed_file(path: str | Path, classes: Classes) -> npt.NDArray[np.in
         row = int(np.argmax(is_same))
         raise DataError(
             "circle",
-            "class is collapsed into itself",
+            "row pairs a class with itself",
             where=locate_row(path, row),
-            found=classes.label(int(first[row])),
+            found=classes.short_name(int(first[row])),
         )
     return np.stack([first, second], axis=1)
 
@@ -83,7 +83,7 @@ def read_groups(path: str | Path, classes: Classes) -> dict[int, str]:
     path = as_path(path)
     check_type(Classes, classes, is_optional=True)
     is_json = check_suffix(path, (".json", *TABLE_SUFFIXES), "groups of classes") == ".json"
-    texts, names = _read_group_object(path) if is_json else _read_columns(path, "class", "group")
+    texts, names = _read_groups_json(path) if is_json else _read_columns(path, "class", "group")
     groups: dict[int, str] = {}
     for class_id, name in zip(_find_class_ids(path, texts, classes).tolist(), names, strict=True):
         before = groups.setdefault(class_id, name)
@@ -91,7 +91,7 @@ def read_groups(path: str | Path, classes: Classes) -> dict[int, str]:
             raise DataError(
                 "duplicate-class",
                 "class is in two groups",
-                where=f"{path}, class {classes.label(class_id)}",
+                where=f"{path}, class {classes.short_name(class_id)}",
                 found=f"{before} and {name}",
             )
     return groups
@@ -111,9 +111,9 @@ def read_hierarchy(path: str | Path, classes: Classes) -> Hierarchy:
     if not hierarchy.paths:
         raise DataError(
             "unknown-class",
-            "no class is in the hierarchy",
+            "hierarchy contains none of the classes",
             where=path,
-            allowed=f"children that are {classes.allowed_names}",
+            allowed=f"{classes.allowed_names_text} in the column child",
             found=join_first(list(dict.fromkeys(children)), max_items=3),
             fix=_RENAME_CHILDREN if classes.texts else f"{_RENAME_CHILDREN}, or give a class list with names",
         )
@@ -124,7 +124,7 @@ def read_hierarchy(path: str | Path, classes: Classes) -> Hierarchy:
     return hierarchy
 
 
-def _read_group_object(path: Path) -> tuple[Sequence[str], Sequence[str]]:
+def _read_groups_json(path: Path) -> tuple[Sequence[str], Sequence[str]]:
     document = read_json(path)
     if not isinstance(document, dict) or not all(isinstance(name, str) for name in document.values()):
         raise wrong_json_error("groups", document, where=path, allowed="an object from class to name of the group")
@@ -162,7 +162,7 @@ def read_class_file(path: str | Path, words_path: str | Path | None = None) -> C
     """
     path = as_path(path)
     if words_path is not None:
-        return _read_with_words(path, Path(words_path))
+        return _read_wnids_and_words(path, Path(words_path))
     if check_suffix(path, (".txt", *TABLE_SUFFIXES), "a list of classes") != ".txt":
         return _read_class_table(path)
     names = [to_nfc(line.strip()) for line in read_lines(path)]
@@ -174,7 +174,7 @@ def read_class_file(path: str | Path, words_path: str | Path | None = None) -> C
 
 
 def write_classes(path: str | Path, classes: Classes, *, force: bool = False) -> None:
-    """Write a class list as a table: id, name (else the wnid), and known wnid, synonyms and definition."""
+    """Write a class list as a table: id, name (or wnid), and wnid, synonyms and definition if known."""
     import polars as pl
 
     if not classes.texts:
@@ -182,14 +182,14 @@ def write_classes(path: str | Path, classes: Classes, *, force: bool = False) ->
     texts_by_heading: dict[str, list[str | None]] = {
         "name": list(classes.names or classes.wnids),
         "wnid": list(classes.wnids),
-        "synonyms": [";".join(each) or None for each in classes.synonyms],
+        "synonyms": [";".join(texts) or None for texts in classes.synonyms],
         "definition": [text or None for text in classes.definitions],
     }
     columns = {name: pl.Series(texts, dtype=pl.String) for name, texts in texts_by_heading.items() if texts}
     write_table(Path(path), pl.DataFrame(columns).with_row_index("id"), force=force)
 
 
-def _read_with_words(wnids_path: Path, words_path: Path) -> Classes:
+def _read_wnids_and_words(wnids_path: Path, words_path: Path) -> Classes:
     order = read_lines(wnids_path)
     name_of = dict(line.split("\t", 1) for line in read_lines(words_path) if "\t" in line)
     missing = [wnid for wnid in order if wnid not in name_of]
@@ -211,13 +211,13 @@ def _read_class_table(path: Path) -> Classes:
     columns = {name: table[name] if name in table.columns else pl.Series(name, [], pl.String) for name in _TEXT}
     names = [to_nfc(text.strip()) for text in columns[heading].fill_null("")]
     synonyms = [
-        tuple(text for part in cell.split(";") if (text := to_nfc(part.strip())))
+        tuple(text for piece in cell.split(";") if (text := to_nfc(piece.strip())))
         for cell in columns["synonyms"].fill_null("")
     ]
     definitions = [to_nfc(cell.strip()) for cell in columns["definition"].fill_null("")]
     refuse_missing_values(path, columns["wnid"])
     wnids = [text.strip() for text in columns["wnid"]]
-    check_unique(wnids, thing="a wnid", where=lambda row: f"{path}, class {ids[row]}")
+    check_unique(wnids, value_name="a wnid", where=lambda row: f"{path}, class {ids[row]}")
     _check_names(names, lambda row: f"{path}, class {ids[row]}")
     if not wnids:  # classes with wnids may share a name
         _check_distinct(names, synonyms or [()] * len(names), lambda row: f"{path}, class {ids[row]}")
@@ -232,11 +232,11 @@ def _read_class_table(path: Path) -> Classes:
 
 
 def _check_ids_complete(path: Path, series: "pl.Series") -> "pl.Series":
-    """Return the class ids; `DataError` unless each of 0, 1, ... is there once."""
+    """Return the class ids; `DataError` unless they are 0, 1, ... without gaps and repeats."""
     refuse_missing_values(path, series)
     ids = to_integers(path, series)
     check_range(ids, 0, ids.len() - 1, value_name="class id", where=lambda row: locate_row(path, row, "id"))
-    check_unique(ids.to_list(), thing="a class id", where=lambda row: locate_row(path, row, "id"))
+    check_unique(ids.to_list(), value_name="a class id", where=lambda row: locate_row(path, row, "id"))
     return ids
 
 

@@ -55,14 +55,14 @@ def check_input(path: Path) -> None:
     _refuse_folder(path)
     if not exists(path):
         beside = sorted(path.parent.glob("*")) if _is_folder(path.parent) else []
-        near = [other.name for other in beside if other.suffix == path.suffix][:5]
-        same = [str(other) for other in beside if path.stem and other.stem == path.stem and not _is_folder(other)]
+        same_suffix = [neighbour.name for neighbour in beside if neighbour.suffix == path.suffix][:5]
+        same_stem = [str(file) for file in beside if path.stem and file.stem == path.stem and not _is_folder(file)]
         raise UnreadableFileError(
             "file-not-found",
             "file not found",
             where=path,
-            found=f"beside it: {', '.join(near)}" if near else None,
-            fix=f"did you mean {' or '.join(same[:3])}?" if same else "check the path",
+            found=f"beside it: {', '.join(same_suffix)}" if same_suffix else None,
+            fix=f"did you mean {' or '.join(same_stem[:3])}?" if same_stem else "check the path",
         )
     if not os.access(path, os.R_OK):
         raise UnreadableFileError("unreadable-file", "file cannot be read", where=path, fix="check its permissions")
@@ -77,7 +77,7 @@ def check_input(path: Path) -> None:
 
 
 def _refuse_unwritten_part(path: Path) -> None:
-    """Raise if a part of a text file was never written, since it would be read as any number of zeros."""
+    """Raise if a part of a text file was never written to the disk, since zeros would be read there."""
     if not hasattr(os, "SEEK_HOLE"):
         return
     with path.open("rb") as file, suppress(OSError):  # OSError: the file system cannot find holes
@@ -126,14 +126,14 @@ def suggest_suffix(path: Path) -> str | None:
     return f"if this is a {kinds[0][1:]} file, {fix}"
 
 
-def check_suffix(path: Path, allowed: Collection[str], thing: str) -> str:
+def check_suffix(path: Path, allowed: Collection[str], content_name: str) -> str:
     """Return the suffix of `path` in lower case; `UnreadableFileError` if it is not allowed."""
     suffix = path.suffix.lower()
     if suffix not in allowed:
         _refuse_folder(path)
         raise UnreadableFileError(
             "wrong-suffix",
-            f"wrong kind of file for {thing}",
+            f"wrong kind of file for {content_name}",
             where=path,
             allowed=", ".join(allowed),
             found=suffix or "no suffix",
@@ -192,14 +192,14 @@ def write_to_temporary(path: Path, *, force: bool = False) -> Iterator[Path]:
 
 @contextmanager
 def write_atomically(
-    *, before_move: Callable[[Mapping[Path, Path]], object] = lambda _: None, mark: str | None = None
+    *, before_move: Callable[[Mapping[Path, Path]], object] = lambda _: None, temporary_prefix: str | None = None
 ) -> Iterator[None]:
     """Move all files written in the block to their targets at its end, if all are complete.
 
     Before any file is moved, `before_move` is called with the temporary path of each file. The block first removes
-    temporary files that an earlier block with the same `mark` left behind.
+    temporary files that an earlier block with the same `temporary_prefix` left behind.
     """
-    block = _AtomicBlock(mark)
+    block = _AtomicBlock(temporary_prefix)
     token = _current_block.set(block)
     try:
         try:
@@ -268,14 +268,14 @@ class _PendingFile:
 class _AtomicBlock:
     """The files of a `write_atomically` block, which are moved to their targets together."""
 
-    mark: str | None
+    temporary_prefix: str | None
     files: list[_PendingFile] = field(default_factory=list)
 
     def prepare_prefix(self, folder: Path) -> str:
         """Return the prefix of temporary files, and remove the files of an earlier block with the same mark."""
-        if self.mark is None:
+        if self.temporary_prefix is None:
             return TEMPORARY_PREFIX
-        prefix = f"{TEMPORARY_PREFIX}{self.mark}-"
+        prefix = f"{TEMPORARY_PREFIX}{self.temporary_prefix}-"
         own = {file.temporary for file in self.files}
         for path in folder.glob(f"{prefix}*"):
             if path not in own:

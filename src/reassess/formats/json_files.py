@@ -43,17 +43,17 @@ def unique_key_hook(where: object) -> Callable[[list[tuple[str, Any]]], dict[str
     def make_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         document = dict(pairs)
         if len(document) < len(pairs):
-            check_unique([name for name, _ in pairs], thing="a key", where=where, fix="remove one")
+            check_unique([name for name, _ in pairs], value_name="a key", where=where, fix="remove one")
         return document
 
     return make_object
 
 
-def wrong_json_error(thing: str, found_value: object, *, where: object, allowed: str) -> DataError:
-    """Make the error for JSON of another structure than `thing` needs."""
+def wrong_json_error(content_name: str, found_value: object, *, where: object, allowed: str) -> DataError:
+    """Make the error for JSON of another structure than `content_name` needs."""
     return DataError(
         "wrong-json",
-        f"JSON does not contain {thing}",
+        f"JSON does not contain {content_name}",
         where=where,
         allowed=allowed,
         found=shorten(json.dumps(found_value), _MAX_QUOTED_LENGTH),
@@ -85,7 +85,7 @@ def _read_without_bom(path: Path) -> bytes:
 
 
 def locate_bad_line(path: Path) -> object:
-    """Return the place of the first line that is not JSON; only the path if every line is."""
+    """Return the path and line of the first line that is not JSON; only the path if all lines are JSON."""
     for number, line in iterate_json_lines(path):
         try:
             json.loads(line)

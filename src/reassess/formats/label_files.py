@@ -56,9 +56,9 @@ _NOT_LABELS = {
 
 
 def read_label_file(
-    path: str | Path, *, classes: Classes | None = None, original: Callable[[], LabelSets] | None = None
+    path: str | Path, *, classes: Classes | None = None, read_original: Callable[[], LabelSets] | None = None
 ) -> LabelSets | MultiLabels:
-    """Read label sets or reviews; see `reassess.read_labels`. Only the ecologists' table calls `original`."""
+    """Read label sets or reviews, see `reassess.read_labels`; only verdicts need `read_original`."""
     path = as_path(path)
     check_type(Classes, classes, is_optional=True)
     suffix = check_suffix(path, (*LABEL_SUFFIXES, ".txt"), "a label set")
@@ -70,7 +70,9 @@ def read_label_file(
             return make_multi_labels(path, read_json_reviews(path, document), classes)
         return _make_label_sets(path, *_lists_from_json(path, document), classes)
     table = read_table(path, text_columns=REVIEW_TEXT_COLUMNS)
-    if not REVIEW_HEADINGS.isdisjoint(table.columns) and (labels := read_review_table(path, table, classes, original)):
+    if not REVIEW_HEADINGS.isdisjoint(table.columns) and (
+        labels := read_review_table(path, table, classes, read_original)
+    ):
         return labels
     _refuse_counts(path, table)
     return _make_label_sets(path, *_lists_from_table(path, table), classes)
@@ -84,7 +86,7 @@ def read_original_file(path: str | Path, *, classes: Classes | None = None) -> L
     if suffix == ".txt":
         images, lists = _lists_from_text(path)
     elif suffix == ".json":
-        images, lists = _lists_from_json_classes(path)
+        images, lists = _lists_from_class_object(path)
     else:
         images, lists = _lists_from_table(path, read_table(path, text_columns=(_NAME,)))
     original = _make_label_sets(path, images, lists, classes)
@@ -128,7 +130,10 @@ def write_labels(path: str | Path, labels: LabelSets, *, force: bool = False) ->
     if check_suffix(path, LABEL_SUFFIXES, "a label set") != ".json":
         write_table(path, _make_label_table(labels), force=force)
         return
-    lists = ([class_names[i] for i in sorted(ids)] if class_names else sorted(ids) for ids in labels.sets().values())
+    lists = (
+        [class_names[i] for i in sorted(ids)] if class_names else sorted(ids)
+        for ids in labels.classes_by_image().values()
+    )
     by_name: dict[str, list[Any]] = dict(zip(labels.images, lists, strict=True))
     document: Any = by_name
     keys = image_keys(IMAGENET.images)
@@ -157,7 +162,7 @@ def _lists_from_json(path: Path, document: Any) -> tuple[Sequence[str], list[lis
     return names, lists
 
 
-def _lists_from_json_classes(path: Path) -> tuple[Sequence[str], list[list[Any]]]:
+def _lists_from_class_object(path: Path) -> tuple[Sequence[str], list[list[Any]]]:
     document = read_json(path)
     if not isinstance(document, dict):
         raise wrong_json_error("original labels", document, where=path, allowed="an object from image name to class")
@@ -170,12 +175,12 @@ def _lists_from_text(path: Path) -> tuple[Sequence[str], list[list[Any]]]:
     return IMAGENET.images, [[line] for line in lines]
 
 
-def _check_validation_length(path: Path, length: int, thing: str) -> None:
+def _check_validation_length(path: Path, length: int, content_name: str) -> None:
     expected = len(IMAGENET.images)
     if length != expected:
         raise DataError(
             "wrong-length",
-            f"{thing} without image names must be in ImageNet validation order",
+            f"{content_name} without image names must be in ImageNet validation order",
             where=path,
             allowed=f"{expected:,} entries",
             found=f"{length:,} entries",
@@ -184,7 +189,7 @@ def _check_validation_length(path: Path, length: int, thing: str) -> None:
 
 
 def _refuse_counts(path: Path, table: "pl.DataFrame") -> None:
-    """Raise for a table of vote counts with a column per class; its column class has the original labels."""
+    """Raise for a table of vote counts (a column per class): its column class does not list valid classes."""
     numbers = [name for name in table.columns if name not in (_NAME, "class") and table[name].dtype.is_numeric()]
     if len(numbers) > 1:
         raise DataError(
@@ -197,11 +202,11 @@ def _refuse_counts(path: Path, table: "pl.DataFrame") -> None:
 
 
 def _lists_from_table(path: Path, table: "pl.DataFrame") -> tuple[Sequence[str], list[list[Any]]]:
-    for name, (thing, fix) in _NOT_LABELS.items():
+    for name, (content, fix) in _NOT_LABELS.items():
         if name in table.columns:
             raise DataError(
                 "not-labels",
-                f"table has {thing}, so not all of its classes are valid",
+                f"table has {content}, so not all of its classes are valid",
                 where=path,
                 found=f"column {name!r}",
                 fix=fix,

@@ -35,7 +35,7 @@ _ROUNDING = 0.0015  # three numbers are each rounded to three decimals
 _ModelKey = tuple[str, int | None]  # model and image size
 
 
-def read_leaderboard(*paths: str | Path, family: re.Pattern[str] = Leaderboard.family) -> Leaderboard:
+def read_leaderboard(*paths: str | Path, family_pattern: re.Pattern[str] = Leaderboard.family_pattern) -> Leaderboard:
     r"""Read a leaderboard from one or more files.
 
     Parameters
@@ -46,7 +46,7 @@ def read_leaderboard(*paths: str | Path, family: re.Pattern[str] = Leaderboard.f
         be given: one has top-1 accuracy on ImageNet, the other has top-1 accuracy by ReaL and its difference to
         ImageNet. They are joined on model and img_size. Tables may also have the columns img_size and param_count (in
         millions).
-    family
+    family_pattern
         As for `Leaderboard`.
 
     Returns
@@ -78,7 +78,7 @@ def read_leaderboard(*paths: str | Path, family: re.Pattern[str] = Leaderboard.f
     evaluated_rows, label_set = _read_evaluations([path for path in files if kinds[path] == ".json"])
     label_set = Leaderboard.label_set if halves or label_set is None else label_set
     with add_error_place(join_first(files)):
-        return Leaderboard((*rows, *joined_rows, *evaluated_rows), dropped_row_counts, family, label_set)
+        return Leaderboard((*rows, *joined_rows, *evaluated_rows), dropped_row_counts, family_pattern, label_set)
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ class _ResultTable:
         return "real" in self.table.columns or "top1" not in self.table.columns
 
     @property
-    def is_real(self) -> bool:
+    def has_reassessed_accuracy(self) -> bool:
         return "top1_diff" in self.table.columns
 
     @cached_property
@@ -147,7 +147,11 @@ class _ResultTable:
         with add_error_place(self.path):
             for (model, size), row in self.row_numbers.items():
                 yield LeaderboardRow(
-                    model=model, original=original[row], real=real[row], image_size=size, parameters=parameters[row]
+                    model=model,
+                    original_accuracy=original[row],
+                    reassessed_accuracy=real[row],
+                    image_size=size,
+                    parameters=parameters[row],
                 )
 
     @cached_property
@@ -166,13 +170,16 @@ class _ResultTable:
 
 def _join_tables(tables: Sequence[_ResultTable]) -> tuple[list[LeaderboardRow], dict[str, int]]:
     """Join a table of original and a table of ReaL accuracy; count the rows that are in only one table."""
-    originals, reals = [half for half in tables if not half.is_real], [half for half in tables if half.is_real]
+    originals, reals = (
+        [half for half in tables if not half.has_reassessed_accuracy],
+        [half for half in tables if half.has_reassessed_accuracy],
+    )
     if (len(originals), len(reals)) != (1, 1):
         raise DataError(
             "one-table",
-            "tables with the accuracy column top1 must be a pair, ImageNet and ReaL",
+            "tables with the column top1 are read in pairs",
             where=join_first([half.path for half in tables]),
-            allowed="one table without the column top1_diff (ImageNet), and one with it (ReaL)",
+            allowed="one table of ImageNet accuracies (without top1_diff), and one of ReaL accuracies (with top1_diff)",
             found=f"{len(originals)} without top1_diff, {len(reals)} with it",
             fix="give both, or a table with the columns model, original and real",
         )
@@ -194,8 +201,8 @@ def _join_tables(tables: Sequence[_ResultTable]) -> tuple[list[LeaderboardRow], 
         with add_error_place(original.path):
             joined_row = LeaderboardRow(
                 model=key[0],
-                original=accuracies[row],
-                real=real_accuracies[real_row],
+                original_accuracy=accuracies[row],
+                reassessed_accuracy=real_accuracies[real_row],
                 image_size=key[1],
                 parameters=parameters[row],
             )
@@ -206,8 +213,8 @@ def _join_tables(tables: Sequence[_ResultTable]) -> tuple[list[LeaderboardRow], 
 
 
 def _check_difference(path: Path, row: int, leaderboard_row: LeaderboardRow, difference: float) -> None:
-    """Raise if top1_diff is not the difference of the accuracies: the tables are of two releases."""
-    expected = leaderboard_row.real - leaderboard_row.original
+    """Raise if top1_diff is not the difference of the accuracies, since the tables are from two releases."""
+    expected = leaderboard_row.reassessed_accuracy - leaderboard_row.original_accuracy
     if abs(expected - difference) > _ROUNDING:
         raise DataError(
             "different-tables",
@@ -236,7 +243,10 @@ def _read_evaluations(paths: Sequence[Path]) -> tuple[list[LeaderboardRow], str 
             for result in _parse_evaluations(read_json(path)):
                 first = first or result
                 _check_comparable(first, result)
-                accuracies = 100 * result.original.hits / result.original.n, 100 * result.real.hits / result.real.n
+                accuracies = (
+                    100 * result.original_proportion.hits / result.original_proportion.n,
+                    100 * result.reassessed_proportion.hits / result.reassessed_proportion.n,
+                )
                 rows.append(LeaderboardRow(result.model, *accuracies))
     return rows, None if first is None else first.label_set
 
@@ -247,8 +257,8 @@ class _Evaluation:
 
     model: str
     label_set: str
-    original: Proportion
-    real: Proportion
+    original_proportion: Proportion
+    reassessed_proportion: Proportion
 
 
 def _check_comparable(first: _Evaluation, evaluation: _Evaluation) -> None:
@@ -262,14 +272,14 @@ def _check_comparable(first: _Evaluation, evaluation: _Evaluation) -> None:
             found=evaluation.label_set,
             fix="evaluate all models with the same labels",
         )
-    n, original_n = first.real.n, first.original.n
-    if (evaluation.real.n, evaluation.original.n) != (n, original_n):
+    n, original_n = first.reassessed_proportion.n, first.original_proportion.n
+    if (evaluation.reassessed_proportion.n, evaluation.original_proportion.n) != (n, original_n):
         raise DataError(
             "different-images",
             "evaluations on different images cannot be compared",
             where=evaluation.model,
             allowed=f"{n:,} images by {first.label_set} and {original_n:,} by original labels, as for {first.model}",
-            found=f"{evaluation.real.n:,} and {evaluation.original.n:,}",
+            found=f"{evaluation.reassessed_proportion.n:,} and {evaluation.original_proportion.n:,}",
             fix="evaluate all models on the same images",
         )
 

@@ -12,13 +12,13 @@ _FOOTER = 8  # bytes: the length of the metadata, and the magic number
 _ROW_GROUPS, _COLUMNS, _META, _CHUNK_SIZE, _DATA_OFFSET, _DICTIONARY_OFFSET = 4, 1, 3, 7, 9, 11
 # Field numbers in a page header; the three kinds are data, dictionary, and data version 2.
 _SIZE, _COMPRESSED_SIZE, _KINDS = 2, 3, (5, 7, 8)
-_LIMIT = 2**31
+_MAX_PAGE_SIZE = 2**31
 _MAX_VARINT = 10  # bytes of a 64-bit number
 _NOT_PARQUET = (IndexError, KeyError, TypeError, AttributeError, ValueError, OverflowError, RecursionError)
 
 
-def find_bad_page(path: Path) -> str | None:
-    """Describe the first page header with impossible sizes; None if none is found."""
+def describe_bad_page(path: Path) -> str | None:
+    """Describe the first page header of a Parquet file with impossible sizes; None if all are possible."""
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         try:
             end = len(data) - _FOOTER
@@ -26,10 +26,12 @@ def find_bad_page(path: Path) -> str | None:
             chunks = [column[_META] for group in metadata[_ROW_GROUPS] for column in group[_COLUMNS]]
         except _NOT_PARQUET:  # polars raises its own error
             return None
-        return next((found for chunk in chunks if (found := _find_bad_page_of_column(data, chunk)) is not None), None)
+        return next(
+            (found for chunk in chunks if (found := _describe_bad_page_of_column(data, chunk)) is not None), None
+        )
 
 
-def _find_bad_page_of_column(data: mmap.mmap, chunk: dict[int, Any]) -> str | None:
+def _describe_bad_page_of_column(data: mmap.mmap, chunk: dict[int, Any]) -> str | None:
     try:
         start = chunk.get(_DICTIONARY_OFFSET) or chunk[_DATA_OFFSET]
         offset, end = start, start + chunk[_CHUNK_SIZE]
@@ -37,7 +39,7 @@ def _find_bad_page_of_column(data: mmap.mmap, chunk: dict[int, Any]) -> str | No
             header, after = _read_struct(data, offset)
             counts = [("values", header[kind][1]) for kind in _KINDS if kind in header]
             for unit, number in (*counts, ("bytes", header[_SIZE]), ("bytes", header[_COMPRESSED_SIZE])):
-                if not 0 <= number < _LIMIT:
+                if not 0 <= number < _MAX_PAGE_SIZE:
                     return f"a page of {number:,} {unit} at byte {offset:,}"
             offset = after + header[_COMPRESSED_SIZE]
     except _NOT_PARQUET:
@@ -59,7 +61,7 @@ def _read_varint(data: Any, offset: int) -> tuple[int, int]:
     raise ValueError("varint is too long")
 
 
-def _read_signed(data: Any, offset: int) -> tuple[int, int]:
+def _read_signed_integer(data: Any, offset: int) -> tuple[int, int]:
     number, offset = _read_varint(data, offset)
     return (number >> 1) ^ -(number & 1), offset  # zigzag encoding
 
@@ -72,14 +74,14 @@ def _read_struct(data: Any, offset: int) -> tuple[dict[int, Any], int]:
         if head >> 4:
             field += head >> 4
         else:
-            field, offset = _read_signed(data, offset)
+            field, offset = _read_signed_integer(data, offset)
         fields[field], offset = _read_value(data, offset, head & 15)
     return fields, offset + 1
 
 
 def _read_value(data: Any, offset: int, kind: int) -> tuple[Any, int]:
     if kind in (4, 5, 6):  # integers
-        return _read_signed(data, offset)
+        return _read_signed_integer(data, offset)
     if kind == 12:
         return _read_struct(data, offset)
     if kind == 8:  # text

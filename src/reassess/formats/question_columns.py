@@ -66,7 +66,7 @@ def class_ids_from_texts(path: Path, texts: Sequence[str], classes: Classes | No
                 "unknown-class",
                 UNKNOWN_CLASS_NAME,
                 where=path,
-                allowed=classes.allowed_names,
+                allowed=classes.allowed_names_text,
                 found=join_first(unknown, max_items=3),
                 fix="correct the name, or add the class to the class list",
             )
@@ -97,8 +97,8 @@ def class_ids_from_lists(
 
 def mixed_ids_error(path: Path, found_text: str | None = None) -> DataError:
     """Make the error for a file with both class ids and class names."""
-    what = "classes are neither all ids nor all names"
-    return DataError("ids-and-names", what, where=path, allowed="whole numbers, or text", found=found_text)
+    problem = "classes are neither all ids nor all names"
+    return DataError("ids-and-names", problem, where=path, allowed="whole numbers, or text", found=found_text)
 
 
 def _empty_name_error(where: object) -> DataError:
@@ -139,7 +139,7 @@ def info_from_questions(questions: Questions) -> npt.NDArray[np.str_]:
     class_names = questions.classes.names_in_files
     class_ids = np.array(class_names)[questions.class_ids] if class_names else questions.class_ids.astype(np.str_)
     names = np.array(questions.images or [""], np.str_)[questions.image_ids]
-    width = max(1, *(int(np.strings.str_len(part).max(initial=1)) for part in (names, class_ids)))
+    width = max(1, *(int(np.strings.str_len(texts).max(initial=1)) for texts in (names, class_ids)))
     return np.stack([names, class_ids], axis=1).astype(f"<U{width}")
 
 
@@ -163,7 +163,7 @@ def columns_from_questions(questions: Questions, rows: npt.NDArray[np.int64] | N
 
 
 def _parse_ids(codes: npt.NDArray[np.uint32]) -> npt.NDArray[np.int64] | None:
-    """Parse rows of code points, zero-padded decimal digits; None if a row is not a number."""
+    """Parse whole numbers (maybe with leading zeros) from code points; None if a row is not a number."""
     value = np.zeros(len(codes), np.int64)
     ended = np.zeros(len(codes), bool)
     if (codes[:, 0] == 0).any() or (codes.shape[1] > _MAX_DIGITS and codes[:, _MAX_DIGITS].any()):

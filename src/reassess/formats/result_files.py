@@ -64,7 +64,7 @@ def write_result(
         The headings of the columns, with units.
     rows
         Texts, numbers and `PrintedNumber`; None is an empty cell.
-    text_columns
+    n_text_columns
         How many columns, from the first, hold texts; the others hold numbers.
     force
         Overwrite an existing file.
@@ -83,7 +83,7 @@ def write_result(
 
 
 def _make_headings_unique(headings: list[str]) -> list[str]:
-    """Make headings unique: prefix a repeated heading, such as of an interval, with the previous one.
+    """Make headings unique: a repeated heading, such as "95 %", gets the heading on its left as prefix.
 
     >>> _make_headings_unique(["top-1 %", "95 %", "top-5 %", "95 %"])
     ['top-1 %', 'top-1 %, 95 %', 'top-5 %', 'top-5 %, 95 %']
@@ -100,15 +100,15 @@ def _format_csv(headings: list[str], rows: Sequence[Sequence[object]], _: int) -
     a,66.6666,1.0,2.0
     """
     values = [[cell.values if isinstance(cell, PrintedNumber) else (cell,) for cell in row] for row in rows]
-    least = [2 if _INTERVAL in name else 1 for name in headings]
-    widths = [max([least[i], *(len(row[i]) for row in values)]) for i in range(len(headings))]
+    min_widths = [2 if _INTERVAL in name else 1 for name in headings]
+    widths = [max([min_widths[i], *(len(row[i]) for row in values)]) for i in range(len(headings))]
     names = [
         [f"{name}, low", f"{name}, high"] if width == 2 else [name]
         for name, width in zip(headings, widths, strict=True)
     ]
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(part for name in names for part in name)
+    writer.writerow(text for name in names for text in name)
     for row in values:
         padded = [(*cell, *[None] * (width - len(cell))) for cell, width in zip(row, widths, strict=True)]
         writer.writerow(
@@ -200,6 +200,6 @@ def relative_names(files: list[str]) -> list[str]:
     if not files or not all(PurePath(file).is_absolute() for file in files):
         return files
     parts = [PurePath(file).parts for file in files]
-    folders = list(zip(*(each[:-1] for each in parts), strict=False))
+    folders = list(zip(*(path_parts[:-1] for path_parts in parts), strict=False))
     shared = next((place for place, names in enumerate(folders) if len(set(names)) > 1), len(folders))
-    return [PurePath(*each[shared:]).as_posix() for each in parts]
+    return [PurePath(*path_parts[shared:]).as_posix() for path_parts in parts]

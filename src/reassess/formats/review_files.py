@@ -92,18 +92,18 @@ def _remove_duplicates(lists: dict[str, list[int]]) -> dict[str, list[int]]:
     return {kind: [class_id for class_id, kept in kind_of.items() if kept == kind] for kind in _KINDS}
 
 
-def _warn_duplicates(path: Path, images: list[str], reviewed: list[dict[str, list[int]]], classes: Classes) -> None:
+def _warn_duplicates(path: Path, images: list[str], class_lists: list[dict[str, list[int]]], classes: Classes) -> None:
     """Warn about classes in two lists of an image, and about classes listed twice in one list."""
     in_two_lists: dict[str, str] = {}
     listed_twice: dict[str, str] = {}
-    for image, lists in zip(images, reviewed, strict=True):
+    for image, lists in zip(images, class_lists, strict=True):
         counts = Counter(chain.from_iterable(lists.values()))
         for class_id in (class_id for class_id, n in counts.items() if n > 1):
             kinds = [kind for kind, ids in lists.items() if class_id in ids]
             if len(kinds) > 1:
-                in_two_lists.setdefault(image, f"{image} ({classes.label(class_id)}: {', '.join(kinds)})")
+                in_two_lists.setdefault(image, f"{image} ({classes.short_name(class_id)}: {', '.join(kinds)})")
             if counts[class_id] > len(kinds):
-                listed_twice.setdefault(image, f"{image} ({classes.label(class_id)})")
+                listed_twice.setdefault(image, f"{image} ({classes.short_name(class_id)})")
     for examples, text in (
         (in_two_lists, "a class is in two lists; the first of valid, unclear and wrong counts"),
         (listed_twice, "a class is listed twice in one list, and counts once"),
@@ -139,7 +139,7 @@ def _read_row_reviews(path: Path, table: "pl.DataFrame") -> list[Review]:
         else:
             raise DataError(
                 "wrong-row",
-                "row has neither an answer to a class nor a problematic image",
+                "row neither judges a class nor marks the image as problematic",
                 where=locate_row(path, row),
                 allowed="valid, unclear or wrong with a class, or problematic without one",
                 found=f"{text!r} {'without a class' if class_id is None else f'with class {class_id}'}",
@@ -157,7 +157,7 @@ def _read_list_reviews(path: Path, table: "pl.DataFrame", classes: Classes | Non
     for row, image in enumerate(images.to_list()):
         review: dict[str, Any] = {kind: _split_classes(cells[kind][row]) for kind in _KINDS}
         for kind in _KINDS:
-            if any(_is_class_list(part, classes) for part in review[kind]):
+            if any(_is_class_list(text, classes) for text in review[kind]):
                 raise DataError(
                     "wrong-row",
                     "classes in a cell are separated by semicolons",
@@ -182,13 +182,13 @@ def _read_list_reviews(path: Path, table: "pl.DataFrame", classes: Classes | Non
 
 def _split_classes(cell: str | None) -> list[str]:
     """Split a cell into classes; a comma at the end is ignored, and an empty cell has no classes."""
-    parts = [part.strip() for part in (cell or "").split(",")]
+    parts = [text.strip() for text in (cell or "").split(",")]
     return parts if parts[-1] else parts[:-1]
 
 
-def _is_class_list(part: str, classes: Classes | None) -> bool:
-    """Return whether a text between commas is a list with semicolons, and not the name of a class."""
-    return ";" in part and (classes is None or classes.find(part) is None)
+def _is_class_list(text: str, classes: Classes | None) -> bool:
+    """Return whether a text is a list of classes separated by semicolons, and not the name of one class."""
+    return ";" in text and (classes is None or classes.find(text) is None)
 
 
 def _read_verdicts(path: Path, table: "pl.DataFrame", read_original: Callable[[], LabelSets] | None) -> MultiLabels:
@@ -207,7 +207,7 @@ def _read_verdicts(path: Path, table: "pl.DataFrame", read_original: Callable[[]
             "missing-labels",
             "verdict is on an image without an original label",
             where=locate_row(path, row),
-            allowed=f"a number from 1 to {len(IMAGENET.images):,}",
+            allowed=f"an image number from 1 to {len(IMAGENET.images):,}",
             found=images[row],
         )
     ids = original.indices[rows]

@@ -73,7 +73,7 @@ def _refuse_other_case(path: Path, names: Sequence[str]) -> None:
         if others and heading not in others:
             raise DataError(
                 "unknown-column",
-                "heading has other capitals or blanks",
+                f"heading differs from {heading} only in capitals or spaces",
                 where=path,
                 allowed=heading,
                 found=join_first([repr(name) for name in others]),

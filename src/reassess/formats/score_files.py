@@ -15,7 +15,15 @@ from reassess.errors import add_error_place
 from reassess.formats.archives import open_archive
 from reassess.formats.files import as_path, check_suffix, write_to_temporary
 from reassess.formats.question_columns import columns_from_questions, info_from_questions, questions_from_info
-from reassess.formats.table_codec import ClassId, Integer, Share, TableFormat, Text, read_cells, write_object
+from reassess.formats.table_codec import (
+    ClassIdColumn,
+    IntegerColumn,
+    ShareColumn,
+    TableFormat,
+    TextColumn,
+    read_cells,
+    write_object,
+)
 from reassess.formats.tables import TABLE_SUFFIXES, find_column, read_table
 
 _PROBABILITY, _GOLDEN, _METHOD = "probability", "golden", "method"
@@ -145,10 +153,10 @@ _TABLES = tuple(
         Scores,
         "scores",
         columns=(
-            Text("image"),
-            ClassId("class"),
-            Share(_score_heading(exclusive)),
-            Integer(_GOLDEN, maximum=1, is_required=False),
+            TextColumn("image"),
+            ClassIdColumn("class"),
+            ShareColumn(_score_heading(exclusive)),
+            IntegerColumn(_GOLDEN, maximum=1, is_required=False),
         ),
         get_values=_values_of_scores,
         make_object=_make_scores,

@@ -35,9 +35,9 @@ def read_separated(path: Path, *, text_columns: Sequence[str] = ()) -> "pl.DataF
     records = _read_records(path)
     _, headings = next(records, (1, [""]))
     _refuse_other_separator(path, headings)
-    check_unique([name for name in headings if name], thing="a column", where=path, fix="rename one of them")
+    check_unique([name for name in headings if name], value_name="a column", where=path, fix="rename one of them")
     is_plain = _is_plain(path)
-    source = path.absolute() if is_plain else _rewrite_plain(path, records, headings)
+    source = path.absolute() if is_plain else _rewrite_without_quotes(path, records, headings)
     texts = {i for i, name in enumerate(headings) if name in text_columns}
     try:
         table = _read_with_polars(source, path, len(headings), texts)
@@ -47,10 +47,10 @@ def read_separated(path: Path, *, text_columns: Sequence[str] = ()) -> "pl.DataF
     except pl.exceptions.NoDataError:
         table = pl.DataFrame(schema=dict.fromkeys(map(str, range(len(headings))), pl.String))
     except pl.exceptions.PolarsError:
-        _check_widths(path, records, headings)
+        _check_cell_counts(path, records, headings)
         raise
     if is_plain and table.width > 1 and table[:, -1].null_count():  # polars reads missing fields as empty ones
-        _check_widths(path, records, headings)
+        _check_cell_counts(path, records, headings)
     table = table.with_columns(pl.col(pl.String).replace("", None))  # an empty text in quotes is a missing value too
     return table.rename({str(i): name or f"column {i + 1}" for i, name in enumerate(headings)})
 
@@ -84,18 +84,20 @@ def _read_records(path: Path) -> Iterator[tuple[int, list[str]]]:
 
 def _is_plain(path: Path) -> bool:
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        if any(content.find(mark) >= 0 for mark in (b'"', b"\n\n", b"\n\r")) or content[:1] in b"\r\n":
+        if any(content.find(text) >= 0 for text in (b'"', b"\n\n", b"\n\r")) or content[:1] in b"\r\n":
             return False
         return content.find(b"\r") < 0 or _LONE_RETURN.search(content) is None
 
 
-def _rewrite_plain(path: Path, records: Iterator[tuple[int, list[str]]], headings: Sequence[str]) -> io.BytesIO:
+def _rewrite_without_quotes(
+    path: Path, records: Iterator[tuple[int, list[str]]], headings: Sequence[str]
+) -> io.BytesIO:
     """Rewrite a table without blank lines and unnecessary quotes, and with numbers as headings."""
     buffer = io.StringIO(newline="")
     writer = csv.writer(buffer, delimiter=SEPARATORS[path.suffix.lower()], lineterminator="\r\n")
     writer.writerow(range(len(headings)))
     for line, record in records:
-        _check_width(path, line, record, headings)
+        _check_cell_count(path, line, record, headings)
         writer.writerow(record)
     return io.BytesIO(buffer.getvalue().encode())
 
@@ -121,30 +123,35 @@ def _read_with_polars(
 
 def _refuse_other_separator(path: Path, headings: Sequence[str]) -> None:
     separator = SEPARATORS[path.suffix.lower()]
-    others = [mark for mark in _SEPARATOR_NAMES if mark != separator and len(headings) == 1 and mark in headings[0]]
-    if others:
+    wrong_separators = [
+        candidate
+        for candidate in _SEPARATOR_NAMES
+        if candidate != separator and len(headings) == 1 and candidate in headings[0]
+    ]
+    if wrong_separators:
         raise DataError(
             "wrong-separator",
             "field separator does not match the suffix",
             where=path,
             allowed=f"{_SEPARATOR_NAMES[separator]}, in a {path.suffix} file",
-            found=f"{_SEPARATOR_NAMES[others[0]]}, in the heading {headings[0]!r}",
-            fix=f"save it with {_SEPARATOR_NAMES[separator]}" + (", or rename it to .tsv" if others[0] == "\t" else ""),
+            found=f"{_SEPARATOR_NAMES[wrong_separators[0]]}, in the heading {headings[0]!r}",
+            fix=f"save it with {_SEPARATOR_NAMES[separator]}"
+            + (", or rename it to .tsv" if wrong_separators[0] == "\t" else ""),
         )
 
 
-def _check_widths(path: Path, records: Iterator[tuple[int, list[str]]], headings: Sequence[str]) -> None:
+def _check_cell_counts(path: Path, records: Iterator[tuple[int, list[str]]], headings: Sequence[str]) -> None:
     for line, record in records:
-        _check_width(path, line, record, headings)
+        _check_cell_count(path, line, record, headings)
 
 
-def _check_width(path: Path, line: int, record: Sequence[str], headings: Sequence[str]) -> None:
-    if len(record) != len(headings):
+def _check_cell_count(path: Path, line: int, cells: Sequence[str], headings: Sequence[str]) -> None:
+    if len(cells) != len(headings):
         raise DataError(
             "wrong-row",
-            "row is too short" if len(record) < len(headings) else "row has more fields than the heading",
+            "row is too short" if len(cells) < len(headings) else "row has more fields than the heading",
             where=f"{path}, line {line:,}",
             allowed=f"{len(headings):,} fields, as in the heading",
-            found=f"{len(record):,}",
+            found=f"{len(cells):,}",
             fix="get or write the file again; put fields that contain a separator in quotes",
         )

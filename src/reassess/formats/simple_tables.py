@@ -8,7 +8,16 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core import Cleaning, Duplicates, Folds, LabelNoise, Posterior, Questions
-from reassess.formats.table_codec import ClassId, Integer, Number, Share, TableFormat, Text, read_object, write_object
+from reassess.formats.table_codec import (
+    ClassIdColumn,
+    IntegerColumn,
+    NumberColumn,
+    ShareColumn,
+    TableFormat,
+    TextColumn,
+    read_object,
+    write_object,
+)
 
 DUPLICATES_SUFFIXES = (".csv", ".tsv", ".parquet")  # JSON lines have no headings, so they cannot say "none found"
 _MAX_GROUP_NUMBER = np.iinfo(np.int32).max
@@ -16,7 +25,7 @@ _MAX_GROUP_NUMBER = np.iinfo(np.int32).max
 _FOLDS = TableFormat(
     Folds,
     "folds",
-    columns=(Text("image"), Integer("fold", "number of a fold")),
+    columns=(TextColumn("image"), IntegerColumn("fold", "number of a fold")),
     get_values=lambda folds: {"image": folds.images, "fold": folds.numbers},
     make_object=lambda cells: Folds(tuple(cells["image"]), cells["fold"]),
 )
@@ -77,12 +86,12 @@ _DUPLICATES = TableFormat(
     Duplicates,
     "duplicates",
     columns=(
-        Text("set"),
-        Text("image"),
-        Integer("group", "number of a group", minimum=1, maximum=_MAX_GROUP_NUMBER, is_nullable=True),
-        Text("kind"),
-        Text("label", is_required=False, is_nullable=True),
-        Text("other_labels", is_required=False, is_nullable=True),
+        TextColumn("set"),
+        TextColumn("image"),
+        IntegerColumn("group", "number of a group", minimum=1, maximum=_MAX_GROUP_NUMBER, is_nullable=True),
+        TextColumn("kind"),
+        TextColumn("label", is_required=False, is_nullable=True),
+        TextColumn("other_labels", is_required=False, is_nullable=True),
     ),
     get_values=lambda duplicates: {
         "set": [duplicates.sets[number] for number in duplicates.set_ids.tolist()],
@@ -99,7 +108,7 @@ _DUPLICATES = TableFormat(
         cells.get("label", ()),
     ),
     suffixes=DUPLICATES_SUFFIXES,
-    rows_required=False,
+    requires_rows=False,
 )
 
 
@@ -132,7 +141,8 @@ def read_duplicates(path: str | Path) -> Duplicates:
 def write_duplicates(path: str | Path, duplicates: Duplicates, *, force: bool = False) -> None:
     """Write duplicates, one per row: columns set, image, group (its number, or null) and kind.
 
-    With known labels, also label and other_labels (different labels in its group, separated by ``; ``).
+    If labels are known, the columns label and other_labels are written too (different labels in the group of the image,
+    separated by ``; ``).
 
     Parameters
     ----------
@@ -166,13 +176,13 @@ def _values_of_posterior(posterior: Posterior) -> Mapping[str, Any]:
 _POSTERIOR: TableFormat[Posterior] = TableFormat(
     Posterior,
     "a posterior",
-    columns=(Text("item"), Text("answer"), Number("probability")),
+    columns=(TextColumn("item"), TextColumn("answer"), NumberColumn("probability")),
     get_values=_values_of_posterior,
 )
 
 
 def write_posterior(path: str | Path, posterior: Posterior, *, force: bool = False) -> None:
-    """Write the posterior of plain items, with a row per item and answer; questions have scores."""
+    """Write a posterior, with a row per item and answer; for questions, use `write_scores`."""
     write_object(_POSTERIOR, path, posterior, force=force)
 
 
@@ -180,15 +190,15 @@ def _values_of_cleaning(cleaning: Cleaning, rows: npt.NDArray[np.int64]) -> Mapp
     return {
         "image": [cleaning.images[row] for row in rows.tolist()],
         "class": (cleaning.class_ids[rows], cleaning.classes),
-        "suggested": (cleaning.suggested[rows], cleaning.classes),
+        "suggested": (cleaning.suggested_class_ids[rows], cleaning.classes),
         "label_quality": cleaning.label_quality[rows],
         "reason": [cleaning.reasons[row] for row in rows.tolist()],
-        "kept": cleaning.kept[rows].astype(np.int64),
+        "kept": cleaning.is_kept[rows].astype(np.int64),
     }
 
 
-_IMAGE, _CLASS, _REASON = Text("image"), ClassId("class"), Text("reason")
-_QUALITY, _SUGGESTED = Share("label_quality", is_nullable=True), ClassId("suggested")
+_IMAGE, _CLASS, _REASON = TextColumn("image"), ClassIdColumn("class"), TextColumn("reason")
+_QUALITY, _SUGGESTED = ShareColumn("label_quality", is_nullable=True), ClassIdColumn("suggested")
 _LABEL_ERRORS: TableFormat[Cleaning] = TableFormat(
     Cleaning,
     "wrong labels",
@@ -198,7 +208,7 @@ _LABEL_ERRORS: TableFormat[Cleaning] = TableFormat(
 _DETAILS: TableFormat[Cleaning] = TableFormat(
     Cleaning,
     "details of cleaning",
-    columns=(_IMAGE, _CLASS, _QUALITY, _SUGGESTED, _REASON, Integer("kept")),
+    columns=(_IMAGE, _CLASS, _QUALITY, _SUGGESTED, _REASON, IntegerColumn("kept")),
     get_values=lambda cleaning: _values_of_cleaning(cleaning, np.arange(len(cleaning))),
 )
 
@@ -221,7 +231,7 @@ def write_cleaning_details(path: str | Path, cleaning: Cleaning, *, force: bool 
 
 
 def _values_of_noise(noise: LabelNoise) -> Mapping[str, Any]:
-    truth, label = (part.ravel().astype(np.int32) for part in np.indices(noise.counts.shape))
+    truth, label = (grid.ravel().astype(np.int32) for grid in np.indices(noise.counts.shape))
     return {
         "true_class": (truth, noise.classes),
         "label": (label, noise.classes),
@@ -233,7 +243,7 @@ def _values_of_noise(noise: LabelNoise) -> Mapping[str, Any]:
 _NOISE: TableFormat[LabelNoise] = TableFormat(
     LabelNoise,
     "a matrix of label errors",
-    columns=(ClassId("true_class"), ClassId("label"), Number("images"), Share("share")),
+    columns=(ClassIdColumn("true_class"), ClassIdColumn("label"), NumberColumn("images"), ShareColumn("share")),
     get_values=_values_of_noise,
 )
 

@@ -53,14 +53,14 @@ class _Column:
     def _read_cells(self, cells: _Cells) -> Any:
         raise NotImplementedError  # for a column that can only be written
 
-    def _write_column(self, values: Any) -> "pl.Series":
+    def _make_series(self, values: Any) -> "pl.Series":
         import polars as pl
 
         return pl.Series(self.name, values)
 
 
 @dataclass(frozen=True)
-class Text(_Column):
+class TextColumn(_Column):
     """A column of non-empty texts, as a polars series. With `is_nullable`, a cell may be empty."""
 
     is_nullable: bool = False
@@ -71,14 +71,14 @@ class Text(_Column):
             refuse_missing_values(cells.path, texts)
         return texts
 
-    def _write_column(self, values: Any) -> "pl.Series":
+    def _make_series(self, values: Any) -> "pl.Series":
         import polars as pl
 
         return pl.Series(self.name, values, dtype=pl.String)
 
 
 @dataclass(frozen=True)
-class Integer(_Column):
+class IntegerColumn(_Column):
     """A column of whole numbers, as int64. With `is_nullable`, an empty cell means 0."""
 
     minimum: int = 0
@@ -90,17 +90,17 @@ class Integer(_Column):
         if not self.is_nullable:
             refuse_missing_values(cells.path, numbers)
         filled = numbers.fill_null(self.minimum).to_numpy()
-        what = self.cell_name or self.name
-        check_range(filled, self.minimum, self.maximum, value_name=what, where=cells.locate)
+        value_name = self.cell_name or self.name
+        check_range(filled, self.minimum, self.maximum, value_name=value_name, where=cells.locate)
         return numbers.fill_null(0).to_numpy().astype(np.int64)
 
-    def _write_column(self, values: Any) -> "pl.Series":
-        series = super()._write_column(values)
+    def _make_series(self, values: Any) -> "pl.Series":
+        series = super()._make_series(values)
         return series.replace(0, None) if self.is_nullable else series
 
 
 @dataclass(frozen=True)
-class Number(_Column):
+class NumberColumn(_Column):
     """A column of numbers, as float64. With `is_nullable`, an empty cell means NaN."""
 
     is_nullable: bool = False
@@ -111,12 +111,12 @@ class Number(_Column):
             refuse_missing_values(cells.path, numbers)
         return numbers.to_numpy()
 
-    def _write_column(self, values: Any) -> "pl.Series":
-        series = super()._write_column(values)
+    def _make_series(self, values: Any) -> "pl.Series":
+        series = super()._make_series(values)
         return series.fill_nan(None) if self.is_nullable else series
 
 
-class Share(Number):
+class ShareColumn(NumberColumn):
     """A column of numbers from 0 to 1."""
 
     def _read_cells(self, cells: _Cells) -> Any:
@@ -126,22 +126,22 @@ class Share(Number):
         return values
 
 
-class ClassId(_Column):
+class ClassIdColumn(_Column):
     """A column of classes (id, wnid or name), as ids and a class list; -1 is written as an empty cell."""
 
     def _read_cells(self, cells: _Cells) -> Any:
         return class_ids_from_column(*cells)
 
-    def _write_column(self, values: Any) -> "pl.Series":
+    def _make_series(self, values: Any) -> "pl.Series":
         ids, classes = values
         series: pl.Series = classes.to_column(ids).alias(self.name)
         return series
 
 
-class TextLists(_Column):
+class TextListColumn(_Column):
     """A column of lists of texts, separated by `; ` in CSV and TSV. It can only be written."""
 
-    def _write_column(self, values: Any) -> "pl.Series":
+    def _make_series(self, values: Any) -> "pl.Series":
         import polars as pl
 
         return pl.Series(self.name, values, dtype=pl.List(pl.String))
@@ -156,27 +156,27 @@ class TableFormat(Generic[_Object]):
     """
 
     object_type: type[_Object]
-    thing: str  # the object, in messages
+    content_name: str  # the object, in messages
     columns: tuple[_Column, ...]
     get_values: Callable[[_Object], Mapping[str, Any]]
     make_object: Callable[[Mapping[str, Any]], _Object] | None = None
     suffixes: tuple[str, ...] = TABLE_SUFFIXES
-    rows_required: bool = True
+    requires_rows: bool = True
 
     @property
     def text_columns(self) -> tuple[str, ...]:
         """The names of text columns, where numbers are read as text."""
-        return tuple(column.name for column in self.columns if isinstance(column, Text))
+        return tuple(column.name for column in self.columns if isinstance(column, TextColumn))
 
 
 def read_object(table_format: TableFormat[_Object], path: str | Path) -> _Object:
     """Read an object from a table."""
     path = as_path(path)
-    check_suffix(path, table_format.suffixes, table_format.thing)
+    check_suffix(path, table_format.suffixes, table_format.content_name)
     return read_cells(
         table_format,
         path,
-        read_table(path, text_columns=table_format.text_columns, requires_rows=table_format.rows_required),
+        read_table(path, text_columns=table_format.text_columns, requires_rows=table_format.requires_rows),
         None,
     )
 
@@ -208,10 +208,10 @@ def write_object(
 
     path = as_path(path)
     check_type(table_format.object_type, value)
-    suffix = check_suffix(path, table_format.suffixes, table_format.thing)
+    suffix = check_suffix(path, table_format.suffixes, table_format.content_name)
     values = table_format.get_values(value)
     table = pl.DataFrame(
-        [column._write_column(values[column.name]) for column in table_format.columns if column.name in values]
+        [column._make_series(values[column.name]) for column in table_format.columns if column.name in values]
     )
     if suffix in (".csv", ".tsv"):
         table = table.with_columns(pl.col(pl.List(pl.String)).list.join("; "))

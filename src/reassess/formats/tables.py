@@ -16,7 +16,7 @@ from reassess.errors import DataError
 from reassess.formats.archives import max_bytes
 from reassess.formats.files import check_input, check_suffix, suggest_suffix, utf8_error, write_to_temporary
 from reassess.formats.json_files import iterate_json_lines, locate_bad_line, read_json_lines
-from reassess.formats.parquet_pages import find_bad_page
+from reassess.formats.parquet_pages import describe_bad_page
 from reassess.formats.separated import SEPARATORS, find_line_of_row, read_separated
 from reassess.text import join_first
 
@@ -107,7 +107,7 @@ def _read_parquet(path: Path) -> "pl.DataFrame":
     """Read a Parquet file within the memory limit, since a few bytes may declare any number of equal rows."""
     import polars as pl
 
-    if (found := find_bad_page(path)) is not None:
+    if (found := describe_bad_page(path)) is not None:
         raise DataError(
             "unreadable-file", "table cannot be read", where=path, found=found, fix="get or write the file again"
         )
@@ -184,44 +184,45 @@ def find_column(path: Path, table: "pl.DataFrame", *names: str, fix: str = "rena
 
 
 def refuse_missing_values(
-    path: Path, series: "pl.Series", *, per_row: int = 1, is_needed: "pl.Series | None" = None
+    path: Path, series: "pl.Series", *, entries_per_row: int = 1, is_needed: "pl.Series | None" = None
 ) -> None:
-    """Raise `DataError` if a column has a missing value, in the rows where `is_needed` is true if given."""
+    """Raise `DataError` if a value is missing; with `is_needed`, only rows where it is true are checked."""
     is_missing = series.is_null() if is_needed is None else series.is_null() & is_needed
     if is_missing.any():
         raise DataError(
             "missing-value",
             "value is missing",
-            where=locate_row(path, (is_missing.arg_max() or 0) // per_row, series.name),
+            where=locate_row(path, (is_missing.arg_max() or 0) // entries_per_row, series.name),
             fix="fill it in, or delete the row",
         )
 
 
-def to_integers(path: Path, series: "pl.Series", *, per_row: int = 1) -> "pl.Series":
+def to_integers(path: Path, series: "pl.Series", *, entries_per_row: int = 1) -> "pl.Series":
     """Convert a column to int64, keeping nulls; whole numbers may be written as text or floats.
 
-    With `per_row` entries per row, the series has the entries of a column of lists, and messages name the right row.
+    If the series has the entries of lists of equal length, `entries_per_row` is this length, so that messages name the
+    right row.
     """
-    whole = _parse_whole(series)
+    whole = _parse_whole_numbers(series)
     bad = (series.is_not_null() & whole.is_null()).arg_true()
     if bad.len():
         raise DataError(
             "out-of-range" if series.dtype.is_integer() else "not-a-number",
             "number is too large" if series.dtype.is_integer() else "not a whole number",
-            where=locate_row(path, bad[0] // per_row, series.name),
+            where=locate_row(path, bad[0] // entries_per_row, series.name),
             found=repr(series[bad[0]]),
         )
     return whole
 
 
-def to_floats(path: Path, series: "pl.Series", *, per_row: int = 1) -> "pl.Series":
-    """Convert a column without nulls to floats; numbers may be text. `per_row` as for `to_integers`."""
-    refuse_missing_values(path, series, per_row=per_row)
-    return to_nullable_floats(path, series, per_row=per_row)
+def to_floats(path: Path, series: "pl.Series", *, entries_per_row: int = 1) -> "pl.Series":
+    """Convert a column without nulls to floats; numbers may be text. Arguments as for `to_integers`."""
+    refuse_missing_values(path, series, entries_per_row=entries_per_row)
+    return to_nullable_floats(path, series, entries_per_row=entries_per_row)
 
 
-def to_nullable_floats(path: Path, series: "pl.Series", *, per_row: int = 1) -> "pl.Series":
-    """Convert a column to floats, keeping nulls; numbers may be text. `per_row` as for `to_integers`."""
+def to_nullable_floats(path: Path, series: "pl.Series", *, entries_per_row: int = 1) -> "pl.Series":
+    """Convert a column to floats, keeping nulls; numbers may be text. Arguments as for `to_integers`."""
     import polars as pl
 
     if series.dtype.is_float():
@@ -234,12 +235,12 @@ def to_nullable_floats(path: Path, series: "pl.Series", *, per_row: int = 1) -> 
     if bad.len():
         found = str(series.dtype) if series.dtype.is_nested() else repr(series[bad[0]])
         raise DataError(
-            "not-a-number", "not a number", where=locate_row(path, bad[0] // per_row, series.name), found=found
+            "not-a-number", "not a number", where=locate_row(path, bad[0] // entries_per_row, series.name), found=found
         )
     return values
 
 
-def _parse_whole(series: "pl.Series") -> "pl.Series":
+def _parse_whole_numbers(series: "pl.Series") -> "pl.Series":
     """Return the whole numbers of a column, and null for all other values."""
     import polars as pl
 

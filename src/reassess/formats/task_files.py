@@ -133,17 +133,17 @@ def _make_sample(path: Path, lines: Sequence[_TaskLine], draw_settings: Mapping[
                 found=f"{line.probability}, {line.stratum!r}",
                 fix="draw the images again",
             )
-    chosen = [line for line in by_image.values() if line.probability is not None]
+    drawn_lines = [line for line in by_image.values() if line.probability is not None]
     purpose, seed, predictions = (
         draw_settings.get("for", ""),
         draw_settings.get("seed"),
         draw_settings.get("predictions", []),
     )
-    are_texts = isinstance(predictions, list) and all(isinstance(each, str) for each in predictions)
+    are_texts = isinstance(predictions, list) and all(isinstance(name, str) for name in predictions)
     expected = {
         "for": purpose if isinstance(purpose, str) else "golden",
         "seed": seed if seed is None or _is_number(seed, _MAX_NUMBER) else 0,
-        "images": len(chosen),
+        "images": len(drawn_lines),
         "questions": sum(len(line.classes) for line in lines if line.probability is not None),
         "predictions": predictions if are_texts else [],
     }
@@ -152,18 +152,18 @@ def _make_sample(path: Path, lines: Sequence[_TaskLine], draw_settings: Mapping[
     }:
         raise DataError(
             "wrong-sample",
-            "first line does not describe the drawn tasks",
+            "first line, the description of the random draw, does not fit the tasks in the file",
             where=path,
             allowed=json.dumps({name: expected[name] for name in wrong}),
             found=json.dumps(wrong),
-            fix="use the whole file, or draw again",
+            fix="use the complete file, or draw the tasks again",
         )
-    if not chosen:
+    if not drawn_lines:
         return None
     return Sample(
-        images=tuple(line.image for line in chosen),
-        probabilities=np.array([line.probability for line in chosen], np.float64),
-        strata=tuple(line.stratum for line in chosen),
+        images=tuple(line.image for line in drawn_lines),
+        probabilities=np.array([line.probability for line in drawn_lines], np.float64),
+        strata=tuple(line.stratum for line in drawn_lines),
         purpose=purpose,
         seed=seed,
         predictions=tuple(predictions),
@@ -185,26 +185,30 @@ def _read_task(task: Any, position: int, where: str) -> _TaskLine:
     if "class" in task and not task.keys() & {"task", "classes"}:
         raise DataError("not-a-task", "line is a question, not a task", where=where, fix="reassess tasks CANDIDATES")
     image: Any = task.get("image")
-    number, reason, given = task.get("task", -1), task.get("reason", ""), task.get("classes")
+    number, reason, class_objects = task.get("task", -1), task.get("reason", ""), task.get("classes")
     is_golden, probability, stratum = task.get("golden", False), task.get("probability"), task.get("stratum", "")
-    objects = given if isinstance(given, list) and all(isinstance(each, dict) for each in given) else []
-    called, names = ([each.get(key) for each in objects] for key in ("class", "name"))
-    are_texts = all(isinstance(each, str) and each.strip() for each in called)
-    are_called = are_texts or all(_is_number(each, MAX_CLASSES - 1) for each in called)
-    for fits, allowed, found in (
+    objects = (
+        class_objects
+        if isinstance(class_objects, list) and all(isinstance(value, dict) for value in class_objects)
+        else []
+    )
+    class_texts, names = ([value.get(key) for value in objects] for key in ("class", "name"))
+    are_texts = all(isinstance(text, str) and text.strip() for text in class_texts)
+    are_classes = are_texts or all(_is_number(text, MAX_CLASSES - 1) for text in class_texts)
+    for fits, allowed, found_value in (
         (_is_number(number, _MAX_NUMBER), "task: a whole number from 0", number),
         (isinstance(image, str) and image, "image: the name of an image", image),
         (isinstance(reason, str), "reason: text", reason),
-        (objects, "classes: a list of objects, each with a class", given),
-        (are_called, "class: an id from 0, or text, in all of the list", called),
+        (objects, "classes: a list of objects, each with a class", class_objects),
+        (are_classes, "class: an id from 0, or text, in all of the list", class_texts),
         (all(name is None or isinstance(name, str) for name in names), "name: text", names),
         (isinstance(is_golden, bool), "golden: true or false", is_golden),
         (probability is None or _is_share(probability), "probability: above 0, and at most 1", probability),
         (isinstance(stratum, str), "stratum: text", stratum),
     ):
         if not fits:
-            raise _task_error(where, allowed, found)
-    return _TaskLine(position, where, number, image, called, names, reason, is_golden, probability, stratum)
+            raise _task_error(where, allowed, found_value)
+    return _TaskLine(position, where, number, image, class_texts, names, reason, is_golden, probability, stratum)
 
 
 def _is_share(value: Any) -> bool:
@@ -229,17 +233,17 @@ def _check_class_names(lines: Sequence[_TaskLine], class_ids: Sequence[int], cla
     """Raise if a class has another name in the benchmark: the tasks are from another class list."""
     if not classes.names:
         return
-    named = ((line, *each) for line in lines for each in zip(line.classes, line.names, strict=True))
-    for (line, called, name), class_id in zip(named, class_ids, strict=True):
+    named = ((line, *names) for line in lines for names in zip(line.classes, line.names, strict=True))
+    for (line, class_text, name), class_id in zip(named, class_ids, strict=True):
         # If names were unknown when the tasks were written, the name is the id or wnid again.
-        if name not in (None, str(called), classes.label(class_id)):
+        if name not in (None, str(class_text), classes.short_name(class_id)):
             raise DataError(
                 "other-class-name",
                 f"class {class_id} has another name in the benchmark",
                 where=line.where,
-                allowed=classes.label(class_id),
+                allowed=classes.short_name(class_id),
                 found=name,
-                fix="make the tasks again, by questions of this benchmark",
+                fix="make the tasks again, from questions of this benchmark",
             )
 
 
@@ -256,7 +260,7 @@ def _refuse_repeats(
             "duplicate-task",
             f"task {lines[repeat[0]].number} is listed twice",
             where=path,
-            found=_name_both_lines(*(lines[place] for place in repeat)),
+            found=_describe_both_lines(*(lines[place] for place in repeat)),
             fix="number the tasks anew",
         )
     if repeat := find_first_duplicate(
@@ -266,13 +270,13 @@ def _refuse_repeats(
         raise DataError(
             "duplicate-question",
             "question is asked twice",
-            where=f"{path}, image {first.image}, class {classes.label(class_ids[repeat[0]])}",
-            found=_name_both_lines(first, again),
+            where=f"{path}, image {first.image}, class {classes.short_name(class_ids[repeat[0]])}",
+            found=_describe_both_lines(first, again),
             fix="leave one out",
         )
 
 
-def _name_both_lines(first: _TaskLine, second: _TaskLine) -> str:
+def _describe_both_lines(first: _TaskLine, second: _TaskLine) -> str:
     return f"line {first.position}, twice" if first is second else f"lines {first.position} and {second.position}"
 
 
@@ -281,18 +285,18 @@ def _find_class_ids(
 ) -> "tuple[np.ndarray[Any, np.dtype[np.int32]], Classes]":
     import polars as pl
 
-    called = [each for line in lines for each in line.classes]
-    if len({type(each) for each in called}) > 1:
+    class_texts = [text for line in lines for text in line.classes]
+    if len({type(text) for text in class_texts}) > 1:
         raise mixed_ids_error(path)
-    dtype = pl.String if isinstance(called[0], str) else pl.Int64
+    dtype = pl.String if isinstance(class_texts[0], str) else pl.Int64
     try:
-        class_ids, classes = class_ids_from_column(path, pl.Series("class", called, dtype), classes)
+        class_ids, classes = class_ids_from_column(path, pl.Series("class", class_texts, dtype), classes)
     except DataError as error:
         if error.code == "unknown-class" and classes is not None:
-            lost = (
-                line.where for line in lines if any(classes.id_of(str(each), where="") < 0 for each in line.classes)
+            unknown_places = (
+                line.where for line in lines if any(classes.id_of(str(text), where="") < 0 for text in line.classes)
             )
-            error.where = next(lost)
+            error.where = next(unknown_places)
         raise
     return class_ids.astype(np.int32), classes
 
@@ -334,10 +338,10 @@ def write_tasks(path: str | Path, tasks: Tasks, *, force: bool = False) -> None:
     path = as_path(path)
     check_suffix(path, TASK_SUFFIXES, "tasks")
     questions = tasks.questions
-    called = questions.classes.to_column(questions.class_ids).to_list()
+    class_texts = questions.classes.to_column(questions.class_ids).to_list()
     classes = [
-        {"class": name, "name": questions.classes.label(class_id)}
-        for name, class_id in zip(called, questions.class_ids.tolist(), strict=True)
+        {"class": name, "name": questions.classes.short_name(class_id)}
+        for name, class_id in zip(class_texts, questions.class_ids.tolist(), strict=True)
     ]
     ends = tasks.indptr.tolist()
     sample, golden = tasks.sample, tasks.golden_mask.tolist()

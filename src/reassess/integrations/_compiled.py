@@ -27,7 +27,7 @@ def check_batch_and_detect_multi_hot(
         )
     is_target_multi_hot = is_multi_hot(target_shape, target_dtype, scores_shape[1])
     if scores_shape[0] is not None and target_shape[0] is not None:
-        check_length(target_shape[0], scores_shape[0], things_name="targets", item_name="row of scores")
+        check_length(target_shape[0], scores_shape[0], plural_name="targets", item_name="row of scores")
     return is_target_multi_hot
 
 
@@ -39,7 +39,8 @@ def check_rounding(dtype: str, framework_dtype: str) -> None:
             "scores would be rounded, which creates ties",
             allowed=framework_dtype,
             found=dtype,
-            fix=f"use {framework_dtype}, or let the framework use {dtype}; in JAX, set jax_enable_x64",
+            fix=f"convert the scores to {framework_dtype} yourself, or enable {dtype} in the framework (in JAX: "
+            "jax_enable_x64)",
         )
 
 

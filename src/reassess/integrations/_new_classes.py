@@ -16,7 +16,7 @@ def to_selection_and_class_ids(
 ) -> tuple[ImageSelection, npt.NDArray[np.int64]]:
     """Convert new classes by image to a selection of images and their new class ids."""
     check_type(Mapping, new_class_by_image, value_name="new classes")
-    images = ImageSelection(tuple(new_class_by_image), thing="list of new classes")
+    images = ImageSelection(tuple(new_class_by_image), selection_name="list of new classes")
     return images, np.array(
         [_class_id(name, new, class_to_idx or {}) for name, new in new_class_by_image.items()], np.int64
     )

@@ -24,7 +24,9 @@ ChangeTable = Callable[
     [pyarrow.Table, tuple[str, ...]], pyarrow.Table
 ]  # from a table and its file names to a new table
 _DatasetT = TypeVar("_DatasetT", datasets.Dataset, datasets.IterableDataset)
-_UNKNOWN_IMAGES_FIX = Fix("correct the names, or mark such images: {ignore_unknown}", ignore_unknown=True)
+_UNKNOWN_IMAGES_FIX = Fix(
+    "correct the names, or leave such images without labels: {ignore_unknown}", ignore_unknown=True
+)
 
 
 def with_real_labels(

@@ -40,7 +40,7 @@ def select_images(
     dataset
         One split; may be streamed.
     selection
-        The images to select, such as ``folds.training(0)``.
+        The images to select, such as ``folds.training_selection(0)``.
     image_column
         A column of images that are stored with their file names, or a column of file names. Images are not decoded.
     match
@@ -65,7 +65,7 @@ def select_images(
     >>> from reassess.core import Folds
     >>> folds = Folds(("a.png", "b.png", "c.png"), np.array([0, 1, 0]))
     >>> dataset = datasets.Dataset.from_dict({"file": ["c.png", "b.png", "a.png"]})
-    >>> select_images(dataset, folds.held_out(0), image_column="file")["file"][:]
+    >>> select_images(dataset, folds.held_out_selection(0), image_column="file")["file"][:]
     ['c.png', 'a.png']
     """
     check_type(ImageSelection, selection, value_name="selection", fix="read_clean_list(FILE) or ImageSelection(images)")
@@ -73,8 +73,8 @@ def select_images(
     if isinstance(dataset, datasets.Dataset):
         names = file_names(dataset, image_column)
         rows = selection.rows(names, match=match, ignore_unknown=ignore_unknown)
-        warn_missing(names, selection, match, depth=2)
-        warn_unexpected(names, selection, match, depth=2)
+        warn_missing(names, selection, match, stack_level=2)
+        warn_unexpected(names, selection, match, stack_level=2)
         return dataset.select(rows)
     change = partial(_select_rows, selection=selection, match=match, ignore_unknown=ignore_unknown)
     return map_stream(dataset, image_column, {}, change)
@@ -136,7 +136,7 @@ def relabel_images(
     if isinstance(dataset, datasets.Dataset):
         names = file_names(dataset, image_column)
         selection.rows(names, match=match)
-        warn_missing(names, selection, match, depth=2)
+        warn_missing(names, selection, match, stack_level=2)
         rows = selection.find(names, match=match)
         old = dataset.with_format("numpy").select_columns(label_column)[label_column][:]
         column = np.where(rows >= 0, new_ids[rows], old)
@@ -202,14 +202,14 @@ def with_targets(
     """
     check_type(TrainingTargets, targets, value_name="targets", fix="training_targets(...)")
     check_columns(dataset, image_column, new_column)
-    kind = datasets.Sequence(datasets.Value("float32"), length=targets.classes)
+    kind = datasets.Sequence(datasets.Value("float32"), length=targets.n_classes)
     if isinstance(dataset, datasets.Dataset):
         check_array_size(
             targets, max_bytes, fix="use dataset.to_iterable_dataset(), which computes them during iteration"
         )
         names = file_names(dataset, image_column)
         rows = targets.selection.rows(names, match=match, ignore_unknown=ignore_unknown)
-        warn_unexpected(names, targets.selection, match, depth=2)
+        warn_unexpected(names, targets.selection, match, stack_level=2)
         target_rows = targets.selection.find([names[row] for row in rows.tolist()], match=match)
         return dataset.select(rows).add_column(new_column, _targets_to_arrow(targets, target_rows), feature=kind)
     change = partial(_add_targets, targets=targets, match=match, ignore_unknown=ignore_unknown, new_column=new_column)
@@ -232,4 +232,6 @@ def _add_targets(
 
 def _targets_to_arrow(targets: TrainingTargets, rows: Any) -> pyarrow.Array:
     """Convert some rows of training targets to an Arrow array."""
-    return pyarrow.FixedSizeListArray.from_arrays(pyarrow.array(targets.of_rows(rows).ravel()), targets.classes)
+    return pyarrow.FixedSizeListArray.from_arrays(
+        pyarrow.array(targets.targets_of_rows(rows).ravel()), targets.n_classes
+    )

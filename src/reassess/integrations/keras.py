@@ -140,7 +140,7 @@ class RealAccuracyMetric(keras.metrics.Metric):
         if not (hits.is_integer() and total.is_integer()):
             raise DataError(
                 "no-count",
-                "weighted images have no count",
+                "hits of images with fractional weights cannot be counted",
                 allowed="weights that are whole numbers",
                 found=f"{hits} of {total}",
                 fix="use result(), the weighted accuracy",

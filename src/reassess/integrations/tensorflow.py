@@ -124,7 +124,7 @@ def _image_keys(names: tf.Tensor, match: Match = "path") -> tf.Tensor:
 
 def _make_encoder(labels: LabelSets, encoding: Encoding) -> Callable[[tf.Tensor], tf.Tensor | tf.RaggedTensor]:
     """Create a function from positions in the label sets to encoded classes."""
-    check_known([encoding], get_args(Encoding), thing="encoding")
+    check_known([encoding], get_args(Encoding), value_name="encoding")
     splits = np.append(labels.indptr, labels.indptr[-1])
     sets = tf.RaggedTensor.from_row_splits(tf.constant(labels.indices, tf.int64), splits)
     no_rows = np.zeros(0, np.int64)

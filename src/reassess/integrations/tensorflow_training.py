@@ -33,7 +33,7 @@ def select_images(
     dataset
         A dataset of dicts, one per image: select images before you batch them.
     selection
-        The images to select, such as ``folds.training(0)``.
+        The images to select, such as ``folds.training_selection(0)``.
     file_name_feature
         The feature with the file name.
     match
@@ -54,7 +54,7 @@ def select_images(
     >>> from reassess.core import Folds
     >>> folds = Folds(("a.png", "b.png", "c.png"), np.array([0, 1, 0]))
     >>> images = tf.data.Dataset.from_tensor_slices({"file_name": ["c.png", "b.png", "a.png"]})
-    >>> [element["file_name"].numpy() for element in select_images(images, folds.held_out(0))]
+    >>> [element["file_name"].numpy() for element in select_images(images, folds.held_out_selection(0))]
     [b'c.png', b'a.png']
     """
     check_type(ImageSelection, selection, value_name="selection", fix="read_clean_list(FILE) or ImageSelection(images)")
@@ -163,7 +163,7 @@ def with_targets(
     def make_pair(element: dict[str, Any], row: tf.Tensor) -> tuple[Any, tf.Tensor]:
         positions = tf.range(starts[row], starts[row + 1])
         target = tf.tensor_scatter_nd_update(
-            tf.fill([targets.classes], tf.constant(targets.background, tf.float32)),
+            tf.fill([targets.n_classes], tf.constant(targets.background_value, tf.float32)),
             tf.gather(ids, positions)[:, None],
             tf.gather(values, positions),
         )
@@ -192,14 +192,14 @@ def _make_row_finder(
             fix="select images before batch(...), or call unbatch() first",
         )  # fmt: skip
     find = make_position_finder(selection.positions(match), _UNKNOWN_POSITION, match)
-    if selection.others is None or ignore_unknown:
+    if selection.other_images is None or ignore_unknown:
         return find
 
     def find_positions_or_raise(names: tf.Tensor) -> tf.Tensor:
         rows = find(names)
-        images = (*selection.images, *(selection.others or ()))
+        images = (*selection.images, *(selection.other_images or ()))
         with tf.control_dependencies(
-            [assert_no_unknown(names, rows > _UNKNOWN_POSITION, images, f"known to the {selection.thing}")]
+            [assert_no_unknown(names, rows > _UNKNOWN_POSITION, images, f"known to the {selection.selection_name}")]
         ):
             return tf.identity(rows)
 

@@ -69,7 +69,7 @@ class SelectedImages(Subset):
     dataset
         As for `image_names`.
     selection
-        The images to select, such as ``folds.training(0)``.
+        The images to select, such as ``folds.training_selection(0)``.
     match
         The part of a name that identifies an image: ``path`` (relative to the dataset's root), ``name`` (the file
         name), or ``stem`` (without the extension).
@@ -104,9 +104,9 @@ class SelectedImages(Subset):
     >>> dataset = FakeData(size=3)
     >>> dataset.samples = [("cat/1.png", 0), ("cat/2.png", 0), ("dog/1.png", 1)]
     >>> folds = Folds(("cat/1.png", "cat/2.png", "dog/1.png"), np.array([0, 1, 0]))
-    >>> SelectedImages(dataset, folds.held_out(0)).samples
+    >>> SelectedImages(dataset, folds.held_out_selection(0)).samples
     [('cat/1.png', 0), ('dog/1.png', 1)]
-    >>> SelectedImages(dataset, folds.training(0)).samples
+    >>> SelectedImages(dataset, folds.training_selection(0)).samples
     [('cat/2.png', 0)]
     """
 
@@ -125,8 +125,8 @@ class SelectedImages(Subset):
         super().__init__(dataset, rows.tolist())
         self._copy_samples_and_classes()
         depth = 2 if type(self) is SelectedImages else 3
-        self.missing = warn_missing(names, selection, match, depth=depth) if self._warns_missing else 0
-        warn_unexpected(names, selection, match, depth=depth)
+        self.missing = warn_missing(names, selection, match, stack_level=depth) if self._warns_missing else 0
+        warn_unexpected(names, selection, match, stack_level=depth)
 
     def __repr__(self) -> str:
         lines = [
@@ -262,7 +262,9 @@ class TargetImages(SelectedImages):
 
     def __getitem__(self, index: Any) -> Any:
         """Return an image and its target."""
-        return super().__getitem__(index)[0], torch.from_numpy(self._all_targets.of_rows(self._rows[[index]])[0])
+        return super().__getitem__(index)[0], torch.from_numpy(
+            self._all_targets.targets_of_rows(self._rows[[index]])[0]
+        )
 
 
 class CleanTrainingImages(SelectedImages):

@@ -184,7 +184,7 @@ class ImageNetReaL(VisionDataset):
         if not self.target_type or not all(kind in _TARGET_TYPES for kind in self.target_type):
             allowed = f"{', '.join(_TARGET_TYPES)}, or a list of them"
             raise DataError("unknown-name", "unknown target type", allowed=allowed, found=self.target_type)
-        check_known([self.encoding], _ENCODINGS, thing="encoding")
+        check_known([self.encoding], _ENCODINGS, value_name="encoding")
 
     def _find_rows(self, labels: LabelSets, labels_name: str) -> npt.NDArray[np.int64]:
         """Return the position of each image in label sets; raise if an image is missing."""
@@ -197,7 +197,8 @@ class ImageNetReaL(VisionDataset):
                 where=self._files.source_path,
                 allowed=f"names such as {join_first(labels.images, max_items=2)}",
                 found=join_first(missing, max_items=3),
-                fix="move these images, or use labels that contain them; training images have no reassessed labels",
+                fix="remove these images from the folder, or use labels that contain them; training images have no "
+                "reassessed labels",
             )
         return rows
 
@@ -218,7 +219,7 @@ class ImageNetReaL(VisionDataset):
         self.wnids = list(class_list.wnids)
         self.wnid_to_idx = {wnid: class_id for class_id, wnid in enumerate(self.wnids)}
         self.classes = [
-            tuple(class_list.names[i].split(", ")) if class_list.names else (class_list.label(i),) for i in ids
+            tuple(class_list.names[i].split(", ")) if class_list.names else (class_list.short_name(i),) for i in ids
         ]
         count = Counter(word for words in self.classes for word in words)
         self.class_to_idx = {word: i for i in ids for word in self.classes[i] if count[word] == 1}

@@ -44,7 +44,7 @@ def encode_pairs(first: npt.NDArray[np.integer], second: npt.NDArray[np.integer]
 
 
 def as_array(values: Any) -> tuple[npt.NDArray[Any], bool]:
-    """Convert an array of any library to numpy, and return whether its int16 are bits of bfloat16."""
+    """Convert an array of any library to numpy; also return whether it is int16 with bits of bfloat16."""
     try:
         return _convert_to_numpy(values)
     except Exception as error:  # each library raises its own
@@ -145,7 +145,7 @@ class LargestValues:
 
 
 class DescendingValues:
-    """Values in descending order, ties by position, that count how many of them precede a new value."""
+    """Values in descending order, ties by position, with a method to count how many precede a new value."""
 
     def __init__(self, values: _Floats, positions: _Ints, span: int) -> None:
         self._levels, level = np.unique(-values, return_inverse=True)

@@ -29,14 +29,14 @@ class BalancedAccuracy:
 
     Parameters
     ----------
-    invalid, valid
+    points_on_invalid, points_on_valid
         Points on invalid and on valid questions: 1 for a correct answer, 0.5 for maybe.
     n_invalid, n_valid
         Number of answers.
 
     Examples
     --------
-    Who always says no has half of the points, however many questions are invalid.
+    A rater who always answers no has balanced accuracy 0.5, however many questions are invalid.
 
     >>> always_no = BalancedAccuracy.from_confusion([[90, 0, 0], [10, 0, 0]])
     >>> always_no.value
@@ -46,8 +46,8 @@ class BalancedAccuracy:
     (0.543, 0.939)
     """
 
-    invalid: float
-    valid: float
+    points_on_invalid: float
+    points_on_valid: float
     n_invalid: int
     n_valid: int
 
@@ -66,13 +66,13 @@ class BalancedAccuracy:
 
     @property
     def specificity(self) -> float | None:
-        """Share of points on invalid questions; None without any."""
-        return self.invalid / self.n_invalid if self.n_invalid else None
+        """Share of correct answers to invalid questions, where maybe is half correct; None without answers."""
+        return self.points_on_invalid / self.n_invalid if self.n_invalid else None
 
     @property
     def sensitivity(self) -> float | None:
-        """Share of points on valid questions; None without any."""
-        return self.valid / self.n_valid if self.n_valid else None
+        """Share of correct answers to valid questions, where maybe is half correct; None without answers."""
+        return self.points_on_valid / self.n_valid if self.n_valid else None
 
     @property
     def value(self) -> float | None:
@@ -85,19 +85,19 @@ class BalancedAccuracy:
     def interval(self) -> tuple[float, float] | None:
         """95 % interval over questions, by Newcombe's hybrid score method from the Wilson interval of each share.
 
-        It is half of 1 plus the interval of the difference of two shares: yes to valid and yes to invalid questions.
-        Maybe makes it wider than needed, since an answer that is half correct varies less.
+        It is (1 + d) / 2, where d is the interval of a difference: the share of yes to valid questions minus the share
+        of yes to invalid questions. Answers of maybe make it wider than needed, since they vary less.
 
         Source: Newcombe (1998), Statistics in Medicine 17, 873-890, method 10.
         """
         value, first, second = (
             self.value,
-            wilson_interval(self.invalid, self.n_invalid),
-            wilson_interval(self.valid, self.n_valid),
+            wilson_interval(self.points_on_invalid, self.n_invalid),
+            wilson_interval(self.points_on_valid, self.n_valid),
         )
         if value is None or first is None or second is None:
             return None
-        shares = self.invalid / self.n_invalid, self.valid / self.n_valid
+        shares = self.points_on_invalid / self.n_invalid, self.points_on_valid / self.n_valid
         below, above = (
             math.hypot(*(share - bounds[end] for share, bounds in zip(shares, (first, second), strict=True)))
             for end in (0, 1)
@@ -137,11 +137,11 @@ def chance_to_reach(bar: float, n_invalid: int, n_valid: int, matrix: Sequence[S
 
 
 def _half_point_distribution(
-    answers: Sequence[float], half_points: npt.NDArray[np.int64], n: int
+    answer_probabilities: Sequence[float], half_points: npt.NDArray[np.int64], n: int
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
-    """Return the possible half-point totals of n answers, and the probability of each."""
-    one = np.bincount(half_points, np.asarray(answers), minlength=3)
-    powers = [one]
+    """Return the possible totals of n answers, in half points, and the probability of each total."""
+    single = np.bincount(half_points, np.asarray(answer_probabilities), minlength=3)
+    powers = [single]
     while 2 ** len(powers) <= n:
         powers.append(np.convolve(powers[-1], powers[-1]))
     total = np.asarray(reduce(np.convolve, [power for bit, power in enumerate(powers) if n >> bit & 1]), np.float64)

@@ -18,12 +18,12 @@ import numpy.typing as npt
 from reassess.errors import DataError
 
 _TAIL_SHARE = 0.025  # probability of each tail outside a 95 % interval
-_NORMAL = 1.959963984540054  # 97.5 % point of the standard normal distribution
-LOWEST_NORMAL_P = 1e-10  # floor of p-values from a normal approximation
+_NORMAL_QUANTILE = 1.959963984540054  # 97.5 % point of the standard normal distribution
+MIN_NORMAL_P_VALUE = 1e-10  # floor of p-values from a normal approximation
 _BLOCK = 4096  # images per matrix product; its sums are far below 2 ** 24, so float32 is exact
 _BATCH = 64  # replicates drawn before their hits are counted
 _MAX_REPLICATES = 100_000
-_FEW_ITEMS = 20  # with fewer even or fewer odd values, the sums have nearly always the same parity
+_MIN_PARITY_ITEMS = 20  # with fewer even or fewer odd values, the sums have nearly always the same parity
 _NEGLIGIBLE_AT = 12  # frequency, in inverse standard deviations, where the characteristic function is about 0
 _Number = TypeVar("_Number", bound=np.generic)
 _Ints = npt.NDArray[np.int64]
@@ -44,7 +44,7 @@ def mean_interval(counts: Mapping[int, int], n: int) -> tuple[float, float] | No
 
 
 def draw_counts(rng: np.random.Generator, n_items: int) -> npt.NDArray[np.uint8]:
-    """Draw `n_items` of `n_items` items with replacement, and count each item; uint8, shape (count,).
+    """Draw `n_items` times from `n_items` items, with replacement, and count each item; uint8, (n_items,).
 
     The probability that an item is drawn more than 255 times is below 1e-500.
     """
@@ -55,8 +55,8 @@ def draw_counts(rng: np.random.Generator, n_items: int) -> npt.NDArray[np.uint8]
     return times
 
 
-def draw_count_rows(rng: np.random.Generator, n_items: int, n_replicates: int) -> _Ints:
-    """Call `draw_counts` once per replicate, faster if `n_items` is small; shape (replicates, count)."""
+def draw_replicate_counts(rng: np.random.Generator, n_items: int, n_replicates: int) -> _Ints:
+    """Return `draw_counts` of each replicate, faster if `n_items` is small; shape (replicates, items)."""
     draws = rng.integers(0, n_items, (n_replicates, n_items)) + n_items * np.arange(n_replicates)[:, None]
     return np.bincount(draws.ravel(), minlength=draws.size).reshape(draws.shape)
 
@@ -94,9 +94,11 @@ def percentile_bounds(samples: npt.NDArray[_Number]) -> tuple[npt.NDArray[_Numbe
     return ordered[below - 1], ordered[-below]
 
 
-def normal_interval(value: float, deviation: float, least: float = -1, most: float = 1) -> tuple[float, float]:
-    """Compute a 95 % interval from the standard deviation over replicates, clipped to `least` and `most`."""
-    low, high = (float(np.clip(value + sign * _NORMAL * deviation, least, most)) for sign in (-1, 1))
+def normal_interval(
+    value: float, deviation: float, low_limit: float = -1, high_limit: float = 1
+) -> tuple[float, float]:
+    """Compute a 95 % interval from the standard deviation over replicates, clipped to the limits."""
+    low, high = (float(np.clip(value + sign * _NORMAL_QUANTILE * deviation, low_limit, high_limit)) for sign in (-1, 1))
     return low, high
 
 
@@ -109,7 +111,7 @@ def normal_p_values(values: npt.ArrayLike, deviations: npt.ArrayLike) -> _Floats
 
     size, spread = np.abs(values), np.asarray(deviations)
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(size > 0, np.maximum(2 * ndtr(-size / spread), LOWEST_NORMAL_P), 1.0)
+        return np.where(size > 0, np.maximum(2 * ndtr(-size / spread), MIN_NORMAL_P_VALUE), 1.0)
 
 
 def check_replicates(replicates: int) -> None:
@@ -150,7 +152,7 @@ def _sum_cdf(total: int, values: _Floats, shares: _Floats, n: int, deviation: fl
     # frequencies is exact, except for the probability of sums ten standard deviations or more from the mean.
     deviation = max(deviation, _NEGLIGIBLE_AT / np.pi)
     odd = n * shares[values % 2 == 1].sum()
-    reach = np.pi if min(odd, n - odd) < _FEW_ITEMS else _NEGLIGIBLE_AT / deviation
+    reach = np.pi if min(odd, n - odd) < _MIN_PARITY_ITEMS else _NEGLIGIBLE_AT / deviation
     nodes = math.ceil(reach * deviation * 20 / (2 * np.pi))
     t = reach * ((np.arange(nodes) + 0.5) / nodes)
     less, imaginary = shares @ (1 - np.cos(np.outer(values, t))), shares @ np.sin(np.outer(values, t))

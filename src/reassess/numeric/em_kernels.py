@@ -12,93 +12,95 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.numeric.jit import compiled
+from reassess.numeric.jit import compile_cached
 
-FEW_TRUTHS = 16  # no unrolling above: `run_e_step_few_truths` takes quadratic time, and compiling it even longer
+MAX_UNROLLED_TRUTHS = (
+    16  # no unrolling above: `run_e_step_few_truths` takes quadratic time, and compiling it even longer
+)
 
 _VOTES_PER_PRODUCT = 24
-_SMALL = 1e-250
-_LARGE = 1e250
+_MIN_PRODUCT = 1e-250
+_MAX_PRODUCT = 1e250
 _PADDING = 64  # floats, a few cache lines, so that the buffers of two threads never share a line
 
 
-def truth_zeros(n_truths: int) -> tuple[float, ...] | npt.NDArray[Any]:
+def zeros_per_truth(n_truths: int) -> tuple[float, ...] | npt.NDArray[Any]:
     """Return a zero per truth: a tuple if truths are few, which compiled loops unroll, else an array."""
-    return (0.0,) * n_truths if n_truths <= FEW_TRUTHS else np.zeros(n_truths)
+    return (0.0,) * n_truths if n_truths <= MAX_UNROLLED_TRUTHS else np.zeros(n_truths)
 
 
-@compiled
-def _log_weights(codes, start, stop, table, prior, weights):  # type: ignore[no-untyped-def]
+@compile_cached
+def _write_log_weights(codes, start, stop, table, prior, out_weights):  # type: ignore[no-untyped-def]
     """Write log(prior * probability of an item's votes) for each truth; return the highest."""
     highest = -math.inf
-    for t in range(weights.size):
+    for t in range(out_weights.size):
         total = math.log(prior[t]) if prior[t] > 0 else -math.inf
         for v in range(start, stop):
             p = table[codes[v], t]
             total += math.log(p) if p > 0 else -math.inf
-        weights[t] = total
+        out_weights[t] = total
         highest = max(highest, total)
     return highest
 
 
-@compiled
-def _weights(codes, start, stop, table, prior, weights, truths):  # type: ignore[no-untyped-def]
+@compile_cached
+def _write_weights(codes, start, stop, table, prior, out_weights, zeros):  # type: ignore[no-untyped-def]
     """Write prior * P(an item's votes) for each truth; return the sum, and the log of a common factor."""
-    for t in range(len(truths)):
-        weights[t] = prior[t]
+    for t in range(len(zeros)):
+        out_weights[t] = prior[t]
     scale = 0.0
     first = start
     while True:
         last = min(first + _VOTES_PER_PRODUCT, stop)
         for v in range(first, last):
             code = codes[v]
-            for t in range(len(truths)):
-                weights[t] *= table[code, t]
+            for t in range(len(zeros)):
+                out_weights[t] *= table[code, t]
         total = 0.0
-        for t in range(len(truths)):
-            total += weights[t]
-        if total < _SMALL:
+        for t in range(len(zeros)):
+            total += out_weights[t]
+        if total < _MIN_PRODUCT:
             break
         if last == stop:
             return total, scale
-        for t in range(len(truths)):
-            weights[t] /= total
+        for t in range(len(zeros)):
+            out_weights[t] /= total
         scale += math.log(total)
         first = last
-    highest = _log_weights(codes, start, stop, table, prior, weights)
+    highest = _write_log_weights(codes, start, stop, table, prior, out_weights)
     if highest == -math.inf:
         return 0.0, 0.0
     total = 0.0
-    for t in range(len(truths)):
-        weights[t] = math.exp(weights[t] - highest)
-        total += weights[t]
+    for t in range(len(zeros)):
+        out_weights[t] = math.exp(out_weights[t] - highest)
+        total += out_weights[t]
     return total, highest
 
 
-@compiled
+@compile_cached
 def _append_and_drop_first(values, last):  # type: ignore[no-untyped-def]
-    """Drop a tuple's first value and append one; n shifts rewrite a tuple of n in registers."""
+    """Drop a tuple's first value and append one; n calls replace n values without access to memory."""
     return values[1:] + (last,)  # noqa: RUF005
 
 
-@compiled
-def multiply_by_likelihood(indptr, codes, table, posterior, weights, truths):  # type: ignore[no-untyped-def]
+@compile_cached
+def multiply_by_likelihood(indptr, codes, table, posterior, buffer, zeros):  # type: ignore[no-untyped-def]
     """Multiply each row of `posterior` by the probability of the item's votes, and normalise it.
 
     Return -1, or the first row without a possible truth.
     """
     for i in range(indptr.size - 1):
-        total, _ = _weights(codes, indptr[i], indptr[i + 1], table, posterior[i], weights, truths)
+        total, _ = _write_weights(codes, indptr[i], indptr[i + 1], table, posterior[i], buffer, zeros)
         if total == 0:
             return i
-        for t in range(len(truths)):
-            posterior[i, t] = weights[t] / total
+        for t in range(len(zeros)):
+            posterior[i, t] = buffer[t] / total
     return -1
 
 
-@compiled
-def average_shares(indptr, answer_ids, shares, posterior):  # type: ignore[no-untyped-def]
-    """Set each row of `posterior` to the mean `shares` of the item's answers; shape (answers, truths)."""
+@compile_cached
+def write_mean_shares(indptr, answer_ids, shares, out_posterior):  # type: ignore[no-untyped-def]
+    """Set each row of `out_posterior` to the mean `shares` of the item's answers; shape (answers, truths)."""
     truths = shares.shape[1]
     for i in range(indptr.size - 1):
         votes = indptr[i + 1] - indptr[i]
@@ -106,119 +108,131 @@ def average_shares(indptr, answer_ids, shares, posterior):  # type: ignore[no-un
             total = 0.0
             for v in range(indptr[i], indptr[i + 1]):
                 total += shares[answer_ids[v], t]
-            posterior[i, t] = total / votes if votes else 1.0 / truths
+            out_posterior[i, t] = total / votes if votes else 1.0 / truths
 
 
-@compiled
-def count_expected_votes(edges, indptr, codes, posterior, pinned, votes, items):  # type: ignore[no-untyped-def]
-    """Add up expected votes per code and expected items, by truth, under `posterior`."""
-    for part in range(edges.size - 1):
-        for i in range(edges[part], edges[part + 1]):
-            is_informative = indptr[i + 1] > indptr[i] or (pinned.size > 0 and pinned[i])
+@compile_cached
+def count_expected_votes(edges, indptr, codes, posterior, is_pinned, out_votes, out_items):  # type: ignore[no-untyped-def]
+    """Add up, for each truth, the expected votes with each code (rater and answer) and the expected items."""
+    for block in range(edges.size - 1):
+        for i in range(edges[block], edges[block + 1]):
+            is_informative = indptr[i + 1] > indptr[i] or (is_pinned.size > 0 and is_pinned[i])
             for t in range(posterior.shape[1]):
                 q = posterior[i, t]
                 if is_informative:
-                    items[part, t] += q
+                    out_items[block, t] += q
                 for v in range(indptr[i], indptr[i + 1]):
-                    votes[part, codes[v], t] += q
+                    out_votes[block, codes[v], t] += q
 
 
-@compiled
+@compile_cached
 def run_e_step_few_truths(  # type: ignore[no-untyped-def]
-    edges, indptr, codes, table, prior, posterior, pinned, votes, items, log_likelihoods, changes, truths
+    edges,
+    indptr,
+    codes,
+    table,
+    prior,
+    posterior,
+    is_pinned,
+    out_votes,
+    out_items,
+    out_log_likelihoods,
+    out_changes,
+    zeros,
 ):
-    """Run the E-step for few truths: update posteriors, and sum expected counts in each part of the items.
+    """Run the E-step for few truths: update posteriors, and sum expected counts in each block of items.
 
-    Part p has the items ``edges[p]:edges[p + 1]``. The posterior of a pinned item, whose truth is given, stays.
+    Block p has the items ``edges[p]:edges[p + 1]``. `zeros` is a tuple with a zero per truth. The posterior of a pinned
+    item, whose truth is given, stays.
     """
     weights = np.empty(prior.size + _PADDING)[: prior.size]
-    start_weights = truths
-    for t in range(len(truths)):
+    start_weights = zeros
+    for t in range(len(zeros)):
         start_weights = _append_and_drop_first(start_weights, prior[t])
-    for part in range(edges.size - 1):
-        own_votes = votes[part]
+    for block in range(edges.size - 1):
+        own_votes = out_votes[block]
         log_likelihood = 0.0
         product = 1.0
         change = 0.0
-        expected = truths
-        for i in range(edges[part], edges[part + 1]):
+        expected = zeros
+        for i in range(edges[block], edges[block + 1]):
             start = indptr[i]
             stop = indptr[i + 1]
             w = start_weights
-            if pinned.size > 0 and pinned[i]:
-                _log_weights(codes, start, stop, table, prior, weights)
-                for t in range(len(truths)):
+            if is_pinned.size > 0 and is_pinned[i]:
+                _write_log_weights(codes, start, stop, table, prior, weights)
+                for t in range(len(zeros)):
                     q = posterior[i, t]
                     if q > 0:
                         log_likelihood += q * weights[t]
                     w = _append_and_drop_first(w, q)
                     expected = _append_and_drop_first(expected, expected[0] + q)
             else:
-                # The start of `_weights`, inlined: a call would take longer than the work.
+                # The start of `_write_weights`, inlined: a call would take longer than the work.
                 total = 0.0
                 if stop - start <= _VOTES_PER_PRODUCT:
                     for v in range(start, stop):
                         code = codes[v]
-                        for t in range(len(truths)):
+                        for t in range(len(zeros)):
                             w = _append_and_drop_first(w, w[0] * table[code, t])
-                    for _ in range(len(truths)):
+                    for _ in range(len(zeros)):
                         total += w[0]
                         w = _append_and_drop_first(w, w[0])
-                if total < _SMALL:
-                    total, scale = _weights(codes, start, stop, table, prior, weights, truths)
+                if total < _MIN_PRODUCT:
+                    total, scale = _write_weights(codes, start, stop, table, prior, weights, zeros)
                     log_likelihood += scale
-                    for t in range(len(truths)):
+                    for t in range(len(zeros)):
                         w = _append_and_drop_first(w, weights[t])
                 product *= total
-                if not _SMALL < product < _LARGE:
+                if not _MIN_PRODUCT < product < _MAX_PRODUCT:
                     log_likelihood += math.log(product / total) + math.log(total)
                     product = 1.0
                 inverse = 1.0 / total
-                for t in range(len(truths)):
+                for t in range(len(zeros)):
                     q = w[0] * inverse
                     change = max(change, abs(q - posterior[i, t]))
                     posterior[i, t] = q
                     w = _append_and_drop_first(w, q)
                 if stop > start:
-                    for _ in range(len(truths)):
+                    for _ in range(len(zeros)):
                         expected = _append_and_drop_first(expected, expected[0] + w[0])
                         w = _append_and_drop_first(w, w[0])
             for v in range(start, stop):
                 code = codes[v]
-                for t in range(len(truths)):
+                for t in range(len(zeros)):
                     own_votes[code, t] += w[0]
                     w = _append_and_drop_first(w, w[0])
-        for t in range(len(truths)):
-            items[part, t] = expected[0]
+        for t in range(len(zeros)):
+            out_items[block, t] = expected[0]
             expected = _append_and_drop_first(expected, expected[0])
-        log_likelihoods[part] = log_likelihood + math.log(product)
-        changes[part] = change
+        out_log_likelihoods[block] = log_likelihood + math.log(product)
+        out_changes[block] = change
 
 
-@compiled
+@compile_cached
 def run_e_step_many_truths(  # type: ignore[no-untyped-def]
-    edges, indptr, codes, table, prior, posterior, pinned, votes, items, log_likelihoods, changes
+    edges, indptr, codes, table, prior, posterior, is_pinned, out_votes, out_items, out_log_likelihoods, out_changes
 ):
     """Run the E-step as `run_e_step_few_truths` does, for any number of truths."""
     weights = np.empty(prior.size + _PADDING)[: prior.size]
-    for part in range(edges.size - 1):
+    for block in range(edges.size - 1):
         log_likelihood = 0.0
         change = 0.0
-        for i in range(edges[part], edges[part + 1]):
+        for i in range(edges[block], edges[block + 1]):
             start = indptr[i]
             stop = indptr[i + 1]
-            if pinned.size > 0 and pinned[i]:
-                _log_weights(codes, start, stop, table, prior, weights)
+            if is_pinned.size > 0 and is_pinned[i]:
+                _write_log_weights(codes, start, stop, table, prior, weights)
                 for t in range(weights.size):
                     if posterior[i, t] > 0:
                         log_likelihood += posterior[i, t] * weights[t]
             else:
-                total, scale = _weights(codes, start, stop, table, prior, weights, weights)
+                total, scale = _write_weights(codes, start, stop, table, prior, weights, weights)
                 log_likelihood += math.log(total) + scale
                 for t in range(weights.size):
                     q = weights[t] / total
                     change = max(change, abs(q - posterior[i, t]))
                     posterior[i, t] = q
-        log_likelihoods[part] = log_likelihood
-        changes[part] = change
-    count_expected_votes(edges, indptr, codes, posterior, pinned, votes, items)
+        out_log_likelihoods[block] = log_likelihood
+        out_changes[block] = change
+    count_expected_votes(edges, indptr, codes, posterior, is_pinned, out_votes, out_items)

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import entr
 
-from reassess.numeric.bootstrap import draw_count_rows, percentile_bounds
+from reassess.numeric.bootstrap import draw_replicate_counts, percentile_bounds
 
 _ZERO_BITS = 1e-6  # smaller values come from rounding, or from EM, which stops shortly before it converges
 _CELLS_PER_BLOCK = 1 << 22
@@ -51,11 +51,11 @@ def draw_resamples(n_groups: int, *, n_resamples: int, seed: int) -> Floats:
     rng, weights = np.random.default_rng(seed), np.empty((n_resamples, n_groups))
     step = max(1, _CELLS_PER_BLOCK // max(n_groups, 1))
     for start in range(0, n_resamples, step):
-        weights[start : start + step] = draw_count_rows(rng, n_groups, min(step, n_resamples - start))
+        weights[start : start + step] = draw_replicate_counts(rng, n_groups, min(step, n_resamples - start))
     return weights
 
 
-def measure_information(counts: Floats, items: Floats, weights: Floats) -> Information:
+def measure_information(vote_counts: Floats, item_counts: Floats, resample_counts: Floats) -> Information:
     """Measure the information per vote on items whose truth, or its distribution, is known.
 
     The estimate from counts is biased upwards: a rater who votes at random seems informative. A bootstrap resample adds
@@ -73,36 +73,36 @@ def measure_information(counts: Floats, items: Floats, weights: Floats) -> Infor
 
     Parameters
     ----------
-    counts
+    vote_counts
         Votes by group, truth and answer; float64, shape (groups, truths, answers).
-    items
+    item_counts
         Items by group and truth; float64, shape (groups, truths).
-    weights
+    resample_counts
         Resamples of the groups, as from `draw_resamples`; float64, shape (resamples, groups).
     """
-    plain = float(_estimate_plain(counts.sum(axis=0), items.sum(axis=0)))
-    flat = counts.reshape(len(counts), -1)
+    plain = float(_estimate_without_correction(vote_counts.sum(axis=0), item_counts.sum(axis=0)))
+    flat = vote_counts.reshape(len(vote_counts), -1)
     block = max(1, _CELLS_PER_BLOCK // max(flat.shape[1], 1))
     resampled = np.concatenate(
         [
-            _estimate_plain((part @ flat).reshape(len(part), *counts.shape[1:]), part @ items)
-            for part in (weights[start : start + block] for start in range(0, len(weights), block))
+            _estimate_without_correction((rows @ flat).reshape(len(rows), *vote_counts.shape[1:]), rows @ item_counts)
+            for rows in (resample_counts[start : start + block] for start in range(0, len(resample_counts), block))
         ]
     )
     bias = float(resampled.mean()) - plain
     low, high = (float(bound) - 2 * bias for bound in percentile_bounds(resampled))
-    prior = items.sum(axis=0) / items.sum()
+    prior = item_counts.sum(axis=0) / item_counts.sum()
     entropy, highest = float(entr(prior).sum()) / math.log(2), math.log2(len(prior))
     return Information(
         bits=min(max(plain - bias, 0.0), entropy), low=min(max(low, 0.0), entropy), high=min(max(high, 0.0), highest)
     )
 
 
-def _estimate_plain(counts: Floats, items: Floats) -> Floats:
+def _estimate_without_correction(vote_counts: Floats, item_counts: Floats) -> Floats:
     """Estimate the information from counts, without bias correction; shape (..., truths, answers)."""
-    overall = counts.sum(axis=-2, keepdims=True)
-    votes = counts.sum(axis=-1, keepdims=True)
-    rows = np.where(votes > 0, counts, overall)
+    overall = vote_counts.sum(axis=-2, keepdims=True)
+    votes = vote_counts.sum(axis=-1, keepdims=True)
+    rows = np.where(votes > 0, vote_counts, overall)
     sums = rows.sum(axis=-1, keepdims=True)
     matrices = np.divide(rows, sums, out=np.zeros_like(rows), where=sums > 0)
-    return mutual_information(matrices, items / items.sum(axis=-1, keepdims=True))
+    return mutual_information(matrices, item_counts / item_counts.sum(axis=-1, keepdims=True))

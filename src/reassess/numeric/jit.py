@@ -20,7 +20,7 @@ if not (_threads := os.environ.get(_THREADS, "1")).isdecimal() or int(_threads) 
 import numba  # noqa: E402
 
 
-def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+def compile_cached(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile a function, and cache its machine code if a folder is writable.
 
     If the cache cannot be read or written (a damaged file, a full disk), the function is compiled again.

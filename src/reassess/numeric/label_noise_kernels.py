@@ -4,22 +4,22 @@ import math
 
 import numpy as np
 
-from reassess.numeric.jit import compiled
+from reassess.numeric.jit import compile_cached
 
 NEGLIGIBLE = 1e-6  # classes whose posterior must be lower are skipped, except the label's
 
 
-@compiled
-def select_candidates(probabilities, labels, ids, logs, place, tails):  # type: ignore[no-untyped-def]
+@compile_cached
+def select_candidates(probabilities, labels, out_ids, out_logs, out_label_columns, out_tails):  # type: ignore[no-untyped-def]
     """Find the most probable classes of each image, and the sums over all other classes.
 
     Ties go to the lower class id. The label is always a candidate, if necessary instead of the least probable one.
     """
     images, classes = probabilities.shape
-    candidates = ids.shape[1]
+    candidates = out_ids.shape[1]
     largest = np.empty(candidates)
     for i in range(images):
-        values, chosen = probabilities[i], ids[i]
+        values, chosen = probabilities[i], out_ids[i]
         if candidates == classes:
             chosen[:] = np.arange(classes)
         else:
@@ -38,62 +38,65 @@ def select_candidates(probabilities, labels, ids, logs, place, tails):  # type: 
         total, squares, at = 0.0, 0.0, 0
         for k in range(classes):
             if at < candidates and chosen[at] == k:
-                logs[i, at] = math.log(values[k])
+                out_logs[i, at] = math.log(values[k])
                 if k == labels[i]:
-                    place[i] = at
+                    out_label_columns[i] = at
                 at += 1
             else:
                 total += values[k]
                 squares += values[k] * values[k]
-        tails[i, 0], tails[i, 1] = (math.log(total), math.log(squares)) if at < classes else (-math.inf, -math.inf)
+        out_tails[i, 0], out_tails[i, 1] = (
+            (math.log(total), math.log(squares)) if at < classes else (-math.inf, -math.inf)
+        )
 
 
-@compiled
-def approximate_tail_log(count, first, second, power):  # type: ignore[no-untyped-def]
+@compile_cached
+def approximate_tail_log(log_count, log_sum, log_sum_of_squares, power):  # type: ignore[no-untyped-def]
     """Approximate log(sum of p ** power) of probabilities p that are not known one by one.
 
-    `count`, `first` and `second` are the logs of their number, sum and sum of squares. For log-normal probabilities the
-    result is a parabola in the power. Above power 2 it continues as a straight line, since the parabola would rise
-    again.
+    The arguments are the logs of the number, the sum and the sum of squares of these probabilities. For log-normal
+    probabilities the result is a parabola in the power. Above power 2 it continues as a straight line, since the
+    parabola would rise again.
     """
-    bend = (second - 2 * first + count) / 2
-    slope = first - count - bend
+    bend = (log_sum_of_squares - 2 * log_sum + log_count) / 2
+    slope = log_sum - log_count - bend
     within = min(power, 2.0)
-    return count + slope * within + bend * within * within + (slope + 4 * bend) * (power - within)
+    return log_count + slope * within + bend * within * within + (slope + 4 * bend) * (power - within)
 
 
-@compiled
+@compile_cached
 def run_e_step(  # type: ignore[no-untyped-def]
     ids,
     logs,
-    place,
+    label_columns,
     tails,
     sharpening,
     biases,
-    pairs,
-    elsewhere,
-    pull,
-    floor,
-    counts,
-    image,
-    log_likelihoods,
-    correct,
-    likeliest,
+    pair_table,
+    shares_of_other_classes,
+    draw_power,
+    min_probability,
+    out_counts,
+    class_sums,
+    out_log_likelihoods,
+    out_p_correct,
+    out_likeliest,
 ):
     """Run the E-step: add expected counts of (true class, label), and write the results of each image.
 
     Most of the time is spent reading entries of a class-by-class matrix that is too large for a processor's cache. So
     images with the same label should be next to each other, and rows of true classes with a negligible posterior are
-    not read. Such a posterior is at most the class's share of the sum of chance * matrix entry over true classes, times
-    strongest draw / weakest draw, because the mean draw of a true class lies between these two. The steps are inlined,
-    since separate functions take up to 20 % longer.
+    not read. The draw of a class is its weight when wrong labels are drawn: the model's probability of the class, to
+    the power `draw_power`. The posterior of a true class is at most share * strongest draw / weakest draw, where share
+    is its share of the sum of chance * matrix entry over all true classes, because the mean draw of a true class lies
+    between the weakest and the strongest draw. The steps are inlined, since separate functions take up to 20 % longer.
     """
     images, candidates = ids.shape
     others = biases.size - candidates
     chance, draw, seen, weight = np.empty((4, candidates))
-    log_floor = math.log(floor)
+    log_floor = math.log(min_probability)
     for i in range(images):
-        at = place[i]
+        at = label_columns[i]
         label = ids[i, at]
         highest = -math.inf
         for k in range(candidates):
@@ -110,15 +113,17 @@ def run_e_step(  # type: ignore[no-untyped-def]
             total += rest
             rest /= total
         log_total = math.log(total)
-        least = max(rest / others, floor) ** pull if others > 0 else floor**pull  # the draw of every other class
+        least = (
+            max(rest / others, min_probability) ** draw_power if others > 0 else min_probability**draw_power
+        )  # the draw of every other class
         weakest, strongest = least, least
         joint = 0.0
         for k in range(candidates):
             chance[k] /= total
-            image[0, ids[i, k]] += chance[k]
-            draw[k] = math.exp(pull * max(draw[k] - log_total, log_floor)) if pull > 0 else 1.0
+            class_sums[0, ids[i, k]] += chance[k]
+            draw[k] = math.exp(draw_power * max(draw[k] - log_total, log_floor)) if draw_power > 0 else 1.0
             weakest, strongest = min(weakest, draw[k]), max(strongest, draw[k])
-            weight[k] = chance[k] * pairs[ids[i, k], label, 0]
+            weight[k] = chance[k] * pair_table[ids[i, k], label, 0]
             joint += weight[k]
         threshold = NEGLIGIBLE * joint * weakest / strongest  # `seen` lies between the weakest and the strongest draw
         likelihood, best = 0.0, -1
@@ -127,9 +132,9 @@ def run_e_step(  # type: ignore[no-untyped-def]
                 likelihood += weight[k] * draw[at] / strongest  # a lower bound, so that no class gets probability 1
                 weight[k] = 0.0
                 continue
-            row = pairs[ids[i, k]]
+            row = pair_table[ids[i, k]]
             of_row = 1.0
-            if pull > 0:
+            if draw_power > 0:
                 of_row = least
                 for j in range(candidates):
                     of_row += row[ids[i, j], 0] * (draw[j] - least)
@@ -140,26 +145,26 @@ def run_e_step(  # type: ignore[no-untyped-def]
                 best = k
         if others > 0:
             drawn = 1.0
-            if pull > 0:
+            if draw_power > 0:
                 drawn = least
                 for j in range(candidates):
-                    drawn += elsewhere[ids[i, j]] * (draw[j] - least)
+                    drawn += shares_of_other_classes[ids[i, j]] * (draw[j] - least)
             # A mean draw is at least the weakest draw. If most labels are wrong, `elsewhere` sums to more than 1.
-            rest *= elsewhere[label] * draw[at] / max(drawn, weakest)
+            rest *= shares_of_other_classes[label] * draw[at] / max(drawn, weakest)
             likelihood += rest
-            image[3, label] += rest / likelihood
+            class_sums[3, label] += rest / likelihood
         for k in range(candidates):
             if weight[k] == 0:
                 continue
             weight[k] /= likelihood
             truth = ids[i, k]
-            image[1, truth] += weight[k]
-            counts[truth, label] += weight[k]
-            if pull > 0:
+            class_sums[1, truth] += weight[k]
+            out_counts[truth, label] += weight[k]
+            if draw_power > 0:
                 share = weight[k] / seen[k]
-                image[2, truth] += share * least
+                class_sums[2, truth] += share * least
                 for j in range(candidates):
-                    pairs[truth, ids[i, j], 1] += share * (draw[j] - least)
-        log_likelihoods[i] = math.log(likelihood)
-        correct[i] = weight[at]
-        likeliest[i] = ids[i, best]
+                    pair_table[truth, ids[i, j], 1] += share * (draw[j] - least)
+        out_log_likelihoods[i] = math.log(likelihood)
+        out_p_correct[i] = weight[at]
+        out_likeliest[i] = ids[i, best]

@@ -2,10 +2,10 @@
 
 import math
 
-from reassess.numeric.jit import compiled
+from reassess.numeric.jit import compile_cached
 
 
-@compiled
+@compile_cached
 def _count_one_bits(x):  # type: ignore[no-untyped-def]
     """Count the bits of a word that are 1."""
     x = x - ((x >> 1) & 0x5555555555555555)
@@ -14,7 +14,7 @@ def _count_one_bits(x):  # type: ignore[no-untyped-def]
     return (x * 0x0101010101010101) >> 56
 
 
-@compiled
+@compile_cached
 def _find_group_root(group, i):  # type: ignore[no-untyped-def]
     """Find the first image of a group, and let the visited images point to it (path compression)."""
     root = i
@@ -25,7 +25,7 @@ def _find_group_root(group, i):  # type: ignore[no-untyped-def]
     return root
 
 
-@compiled
+@compile_cached
 def _correlate(a, b):  # type: ignore[no-untyped-def]
     """Compute the Pearson correlation of two grey thumbnails; 0 if one of them is constant."""
     n = a.size
@@ -41,20 +41,20 @@ def _correlate(a, b):  # type: ignore[no-untyped-def]
     return 0.0 if spread == 0 else (n * products - sum_a * sum_b) / math.sqrt(spread)
 
 
-@compiled
-def _are_near(hashes, thumbnails, i, j, bits, correlation):  # type: ignore[no-untyped-def]
-    """Return whether two images are near: compare both whole, or one with the middle of the other."""
+@compile_cached
+def _are_near(hashes, thumbnails, i, j, max_bits, min_correlation):  # type: ignore[no-untyped-def]
+    """Return whether two images are near: compare full images, and each with the centre of the other."""
     for a, b in ((0, 0), (0, 1), (1, 0)):
         if (
-            _count_one_bits(hashes[i, a] ^ hashes[j, b]) <= bits
-            and _correlate(thumbnails[i, a], thumbnails[j, b]) >= correlation
+            _count_one_bits(hashes[i, a] ^ hashes[j, b]) <= max_bits
+            and _correlate(thumbnails[i, a], thumbnails[j, b]) >= min_correlation
         ):
             return True
     return False
 
 
-@compiled
-def merge_near_groups(hashes, thumbnails, start, stop, bits, correlation, group):  # type: ignore[no-untyped-def]
+@compile_cached
+def merge_near_groups(hashes, thumbnails, start, stop, max_bits, min_correlation, group):  # type: ignore[no-untyped-def]
     """Merge the groups of near images: rows ``start:stop`` with all later rows (single linkage).
 
     Images in the same group are not compared again. The pairs are not stored, so their number does not matter.
@@ -66,7 +66,7 @@ def merge_near_groups(hashes, thumbnails, start, stop, bits, correlation, group)
                 _count_one_bits(whole ^ hashes[j, 0]),
                 min(_count_one_bits(whole ^ hashes[j, 1]), _count_one_bits(middle ^ hashes[j, 0])),
             )
-            if fewest <= bits:
+            if fewest <= max_bits:
                 a, b = _find_group_root(group, i), _find_group_root(group, j)
-                if a != b and _are_near(hashes, thumbnails, i, j, bits, correlation):
+                if a != b and _are_near(hashes, thumbnails, i, j, max_bits, min_correlation):
                     group[max(a, b)] = min(a, b)

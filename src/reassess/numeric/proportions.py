@@ -11,8 +11,8 @@ from reassess.text import format_percent
 
 _Ints = npt.NDArray[np.int64]
 
-SMALLEST_P_VALUE = 1e-300  # floor of exact p-values
-_Z = 1.959963984540054  # 97.5 % point of the standard normal distribution
+MIN_P_VALUE = 1e-300  # floor of exact p-values
+_NORMAL_QUANTILE = 1.959963984540054  # 97.5 % point of the standard normal distribution
 
 
 def wilson_interval(hits: float, n: int) -> tuple[float, float] | None:
@@ -26,11 +26,11 @@ def wilson_interval(hits: float, n: int) -> tuple[float, float] | None:
     """
     if n == 0:
         return None
-    centre = hits + _Z**2 / 2
-    half = _Z * math.sqrt(hits * (n - hits) / n + _Z**2 / 4)
+    centre = hits + _NORMAL_QUANTILE**2 / 2
+    half = _NORMAL_QUANTILE * math.sqrt(hits * (n - hits) / n + _NORMAL_QUANTILE**2 / 4)
     # For 0 or n hits, a bound is exactly 0 or 1, which rounding must not change.
-    low = 0.0 if hits == 0 else (centre - half) / (n + _Z**2)
-    high = 1.0 if hits == n else (centre + half) / (n + _Z**2)
+    low = 0.0 if hits == 0 else (centre - half) / (n + _NORMAL_QUANTILE**2)
+    high = 1.0 if hits == n else (centre + half) / (n + _NORMAL_QUANTILE**2)
     return low, high
 
 
@@ -38,9 +38,9 @@ def share_lower_bound(hits: _Ints, pairs: _Ints, *, confidence: float) -> float:
     """Compute a one-sided lower confidence bound of a share of pairs that are sampled by image.
 
     `hits` and `pairs` are counts per image; an image is sampled with all its pairs. The bound is Clopper and Pearson's,
-    for an effective number of independent pairs. This number is the smaller of two: the effective number if either all
-    pairs of an image or none of them were hits (Kish), and the effective number from the variance between images, which
-    is too small if hits or misses are few.
+    for an effective number of independent pairs. It is the smaller of two numbers. The first assumes that the pairs of
+    an image are all hits or all misses (Kish). The second is computed from the variance between images, and is too
+    small if hits or misses are few.
 
     Source: Korn and Graubard (1998), Survey Methodology 24, 193-201.
     """
@@ -131,8 +131,8 @@ def difference_interval(first: Proportion, second: Proportion) -> tuple[float, f
 def mcnemar_p_value(n_only_a: int, n_only_b: int) -> float:
     """Compute the exact two-sided p-value of McNemar's test.
 
-    The null hypothesis: an image where only one of two models is correct is as likely to be a hit of either. `n_only_a`
-    and `n_only_b` count the images where only the first or only the second model is correct.
+    The null hypothesis: on an image where only one model is correct, both models are equally likely to be correct.
+    `n_only_a` and `n_only_b` count the images where only the first or only the second model is correct.
 
     Source: McNemar (1947), Psychometrika 12; the exact form uses the binomial distribution.
     """
@@ -144,42 +144,45 @@ def mcnemar_p_value(n_only_a: int, n_only_b: int) -> float:
     return min(1.0, 2 * float(betaincc(min(n_only_a, n_only_b) + 1, max(n_only_a, n_only_b), 0.5)))
 
 
-def sign_flip_p_values(totals: _Ints, ones: _Ints, twos: _Ints) -> npt.NDArray[np.float64]:
+def sign_flip_p_values(totals: _Ints, n_of_size_1: _Ints, n_of_size_2: _Ints) -> npt.NDArray[np.float64]:
     """Compute exact two-sided p-values of sign-flip tests on sums of differences of size 1 and 2.
 
-    `totals` are the sums; `ones` and `twos` count the differences of size 1 and 2, of either sign. The null hypothesis
-    is that a fair coin decides each sign. This extends McNemar's test to two models and two label sets: on one image,
-    the lead of a model (-1, 0 or 1) can change by up to 2 between label sets. Without twos it is McNemar's test.
+    `totals` are the sums; `n_of_size_1` and `n_of_size_2` count the differences of each size, of either sign. The null
+    hypothesis is that a fair coin decides each sign. This extends McNemar's test to two models and two label sets: on
+    one image, the lead of a model (-1, 0 or 1) can change by up to 2 between label sets. Without differences of size 2
+    it is McNemar's test.
 
     Source: Fisher (1935), The Design of Experiments, section 21. The test is exact if both signs of each difference are
-    equally likely. If only the mean difference is 0, the level is correct for many images, since the sum of squares
-    estimates the variance.
+    equally likely. If the signs are not equally likely but the mean difference is 0, the level is still correct for a
+    large number of images, since the sum of squares estimates the variance.
     """
     from reassess.numeric.resampling_kernels import sign_flip_tails
 
     result = np.empty(len(totals))
-    sign_flip_tails(np.abs(totals), ones, twos, result)
+    sign_flip_tails(np.abs(totals), n_of_size_1, n_of_size_2, result)
     return result
 
 
-def chance_p_value(hits: int, images: Mapping[int, int]) -> float:
+def chance_p_value(hits: int, n_images_by_n_classes: Mapping[int, int]) -> float:
     """Compute the exact two-sided p-value of a number of hits, if one class per image is drawn at random.
 
-    `images` counts images by their number of classes k; such an image is a hit with probability 1 / k. The number of
-    hits follows the Poisson binomial distribution: a sum of one binomial variable for each k. The probability of many
-    hits is computed as that of few misses, so that small p-values are as accurate as large ones.
+    `n_images_by_n_classes` counts images by their number of classes k; an image with k classes is a hit with
+    probability 1 / k. The number of hits follows the Poisson binomial distribution: a sum of one binomial variable for
+    each k. The probability of many hits is computed as that of few misses, so that small p-values are as accurate as
+    large ones.
     """
-    if not images:
+    if not n_images_by_n_classes:
         return 1.0
-    mean = sum(count / classes for classes, count in images.items())
+    mean = sum(count / classes for classes, count in n_images_by_n_classes.items())
     # The median is the mean rounded down or up (Jogdeo and Samuels, 1968), so the other tail has probability >= 0.5.
     if hits > mean:
         tail = _poisson_binomial_cdf(
-            sum(images.values()) - hits, [(count, 1 - 1 / classes) for classes, count in images.items()]
+            sum(n_images_by_n_classes.values()) - hits,
+            [(count, 1 - 1 / classes) for classes, count in n_images_by_n_classes.items()],
         )
     else:
-        tail = _poisson_binomial_cdf(hits, [(count, 1 / classes) for classes, count in images.items()])
-    return min(1.0, max(SMALLEST_P_VALUE, 2 * tail))
+        tail = _poisson_binomial_cdf(hits, [(count, 1 / classes) for classes, count in n_images_by_n_classes.items()])
+    return min(1.0, max(MIN_P_VALUE, 2 * tail))
 
 
 def _poisson_binomial_cdf(max_successes: int, trials: Sequence[tuple[int, float]]) -> float:

@@ -7,12 +7,12 @@ one row at a time is copied.
 
 import numpy as np
 
-from reassess.numeric.jit import compiled
+from reassess.numeric.jit import compile_cached
 
 _NO_TARGET, _NOT_A_NUMBER = -1, -2  # instead of a rank
 
 
-@compiled
+@compile_cached
 def _count_before(keys, target):  # type: ignore[no-untyped-def]
     """Count the classes before `target`: higher keys, and equal keys with a lower class id."""
     key = keys[target]
@@ -27,7 +27,7 @@ def _count_before(keys, target):  # type: ignore[no-untyped-def]
     return above
 
 
-@compiled
+@compile_cached
 def _first_id_with_key(keys, key):  # type: ignore[no-untyped-def]
     """Find the lowest class id whose key is `key`; without an early exit, so the loop vectorises."""
     first = np.int32(keys.size)
@@ -36,7 +36,7 @@ def _first_id_with_key(keys, key):  # type: ignore[no-untyped-def]
     return first
 
 
-@compiled
+@compile_cached
 def _write_keys(row, lowest, infinity, columns, keys):  # type: ignore[no-untyped-def]
     """Write a sortable key per score of a row; return the lowest and the highest, to detect a NaN."""
     low, top = infinity, lowest
@@ -56,7 +56,7 @@ def _write_keys(row, lowest, infinity, columns, keys):  # type: ignore[no-untype
     return low, top
 
 
-@compiled
+@compile_cached
 def rank_targets(  # type: ignore[no-untyped-def]
     bits, lowest, infinity, columns, rows, indptr, targets, ranks, top1, keys
 ):
@@ -77,7 +77,7 @@ def rank_targets(  # type: ignore[no-untyped-def]
     return -1
 
 
-@compiled
+@compile_cached
 def _count_before_or_nan(row, target):  # type: ignore[no-untyped-def]
     """Count the classes before `target` as `_count_before` does; -2 if the row contains a NaN."""
     value = row[target]
@@ -96,7 +96,7 @@ def _count_before_or_nan(row, target):  # type: ignore[no-untyped-def]
     return above
 
 
-@compiled
+@compile_cached
 def _rank_best_of_row(row, targets, start, end):  # type: ignore[no-untyped-def]
     """Rank the best of ``targets[start:end]`` in a row; -1 without targets, -2 with a NaN."""
     best = targets[start] if start < end else 0
@@ -107,7 +107,7 @@ def _rank_best_of_row(row, targets, start, end):  # type: ignore[no-untyped-def]
     return rank if start < end or rank == _NOT_A_NUMBER else np.int32(_NO_TARGET)
 
 
-@compiled
+@compile_cached
 def rank_best_targets(scores, starts, ends, targets, ranks):  # type: ignore[no-untyped-def]
     """Rank the best target of each row; return -1, or the first row with a NaN.
 
@@ -120,8 +120,8 @@ def rank_best_targets(scores, starts, ends, targets, ranks):  # type: ignore[no-
     return -1
 
 
-@compiled
-def rank_best_of_bits(  # type: ignore[no-untyped-def]
+@compile_cached
+def rank_best_targets_from_bits(  # type: ignore[no-untyped-def]
     bits, lowest, infinity, starts, ends, targets, ranks, keys
 ):
     """Rank as `rank_best_targets` does, from bits as in `rank_targets`; `keys` is a buffer for one row."""
@@ -133,9 +133,9 @@ def rank_best_of_bits(  # type: ignore[no-untyped-def]
     return -1
 
 
-@compiled
-def count_below(ranks, limits):  # type: ignore[no-untyped-def]
-    """Count the ranks below each limit, and last all ranks; negative ranks are excluded; int64."""
+@compile_cached
+def count_ranks_below(ranks, limits):  # type: ignore[no-untyped-def]
+    """Count the ranks below each limit, and at the end all ranks; negative ranks are excluded; int64."""
     counts = np.zeros(limits.size + 1, np.int64)
     for rank in ranks:
         if rank >= 0:
@@ -145,21 +145,21 @@ def count_below(ranks, limits):  # type: ignore[no-untyped-def]
     return counts
 
 
-@compiled
-def read_multi_hot(hot):  # type: ignore[no-untyped-def]
+@compile_cached
+def find_nonzero_columns(multi_hot):  # type: ignore[no-untyped-def]
     """Find nonzero columns: in row i, ``columns[indptr[i]:indptr[i + 1]]``; returns int64 arrays."""
-    indptr, columns = np.empty(len(hot) + 1, np.int64), np.empty(4 * len(hot), np.int64)
-    count = _find_nonzero(hot, indptr, columns)
+    indptr, columns = np.empty(len(multi_hot) + 1, np.int64), np.empty(4 * len(multi_hot), np.int64)
+    count = _find_nonzero(multi_hot, indptr, columns)
     if count > columns.size:  # seldom: most images have one valid class
         columns = np.empty(count, np.int64)
-        _find_nonzero(hot, indptr, columns)
+        _find_nonzero(multi_hot, indptr, columns)
     return indptr, columns[:count]
 
 
-@compiled
-def _find_nonzero(hot, indptr, columns):  # type: ignore[no-untyped-def]
+@compile_cached
+def _find_nonzero(multi_hot, indptr, columns):  # type: ignore[no-untyped-def]
     """Write `indptr`, and the nonzero columns that fit into `columns`; return the number of all of them."""
-    flat = hot.reshape(hot.size).view(np.uint8)
+    flat = multi_hot.reshape(multi_hot.size).view(np.uint8)
     blocks = flat.size // 64
     words = flat[: 64 * blocks].view(np.uint64)
     row, count = 0, 0
@@ -170,13 +170,13 @@ def _find_nonzero(hot, indptr, columns):  # type: ignore[no-untyped-def]
         if union | words[first + 4] | words[first + 5] | words[first + 6] | words[first + 7]:
             for w in range(first, first + 8):
                 if words[w]:
-                    row, count = _add_nonzero(flat, 8 * w, 8 * w + 8, hot.shape[1], row, count, indptr, columns)
-    row, count = _add_nonzero(flat, 64 * blocks, flat.size, hot.shape[1], row, count, indptr, columns)
+                    row, count = _add_nonzero(flat, 8 * w, 8 * w + 8, multi_hot.shape[1], row, count, indptr, columns)
+    row, count = _add_nonzero(flat, 64 * blocks, flat.size, multi_hot.shape[1], row, count, indptr, columns)
     indptr[row + 1 :] = count
     return count
 
 
-@compiled
+@compile_cached
 def _add_nonzero(flat, start, end, width, row, count, indptr, columns):  # type: ignore[no-untyped-def]
     """Find nonzero columns in a range of bytes; return the row and count where the next range starts."""
     for position in range(start, end):
@@ -190,20 +190,20 @@ def _add_nonzero(flat, start, end, width, row, count, indptr, columns):  # type:
     return row, count
 
 
-@compiled
-def read_padded(padded, padding, outputs):  # type: ignore[no-untyped-def]
+@compile_cached
+def remove_padding(padded_ids, padding, n_outputs):  # type: ignore[no-untyped-def]
     """Remove the padding of a table of ids: the ids of row i are ``ids[indptr[i]:indptr[i + 1]]``; int64.
 
     Return -1, or the first row with an id that is out of range or listed twice; then `indptr` and `ids`.
     """
-    indptr, ids = np.zeros(len(padded) + 1, np.int64), np.empty(padded.size, np.int64)
-    last_row = np.full(outputs, -1)  # the last row with each id
+    indptr, ids = np.zeros(len(padded_ids) + 1, np.int64), np.empty(padded_ids.size, np.int64)
+    last_row = np.full(n_outputs, -1)  # the last row with each id
     count = 0
-    for i in range(padded.shape[0]):
-        for j in range(padded.shape[1]):
-            class_id = padded[i, j]
+    for i in range(padded_ids.shape[0]):
+        for j in range(padded_ids.shape[1]):
+            class_id = padded_ids[i, j]
             if class_id != padding:
-                if class_id < 0 or class_id >= outputs or last_row[class_id] == i:
+                if class_id < 0 or class_id >= n_outputs or last_row[class_id] == i:
                     return i, indptr, ids[:count]
                 last_row[class_id] = i
                 ids[count] = class_id

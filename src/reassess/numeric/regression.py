@@ -83,9 +83,10 @@ class PolynomialFit(Printable):
     def prediction_interval(self, x: float) -> tuple[float, float]:
         """Compute a 95 % interval for y at x in a new group, assuming normal errors.
 
-        It adds two variances: that of rows around the polynomial of a fit without their group, which includes the
-        differences between groups, and that of the polynomial at x. The degrees of freedom of Student's t are groups
-        minus coefficients. The interval does not cover that the curve may differ in shape outside the data.
+        It adds two variances. The first is the variance of held-out residuals: of rows around a polynomial that is
+        fitted without their group. It includes the differences between groups. The second is the variance of the
+        polynomial at x. The degrees of freedom of Student's t are groups minus coefficients. The interval does not
+        account for a curve of another shape outside the data.
         """
         powers = self._powers(x)
         error = np.hypot(np.sqrt(np.mean(self.held_out_residuals**2)), _standard_error(self.shifts @ powers))
@@ -109,19 +110,19 @@ def fit_polynomial(
     y: Floats,
     groups: npt.NDArray[np.integer],
     *,
-    inside: npt.NDArray[np.bool_] | None = None,
+    is_used: npt.NDArray[np.bool_] | None = None,
     degree: int = 1,
 ) -> PolynomialFit | None:
-    """Fit a polynomial by least squares; None if it cannot be fitted without each of the groups.
+    """Fit a polynomial by least squares; None if the fit is impossible when one of the groups is left out.
 
-    `groups` numbers the group of each row from 0. `inside` selects rows; None: all rows.
+    `groups` numbers the group of each row from 0. `is_used` selects rows; None: all rows.
 
     Source: MacKinnon and White (1985), Journal of Econometrics 29, for HC3; Bell and McCaffrey (2002), Survey
     Methodology 28, for its form by groups and the degrees of freedom.
     """
     count = int(groups.max(initial=-1)) + 1
-    if inside is not None:
-        x, y, groups = x[inside], y[inside], groups[inside]
+    if is_used is not None:
+        x, y, groups = x[is_used], y[is_used], groups[is_used]
     has_rows = np.bincount(groups, minlength=count) > 0
     if has_rows.sum() <= degree + 1:
         return None
@@ -157,5 +158,5 @@ def _t_quantile(df: float) -> float:
 
 
 def _standard_error(shifts: Floats) -> float:
-    """Compute the jackknife standard error, from the shifts of an estimate without each group."""
+    """Compute the jackknife standard error from the changes of an estimate when each group is left out."""
     return float(np.sqrt(np.sum(shifts**2)))

@@ -7,34 +7,34 @@ import math
 
 import numpy as np
 
-from reassess.numeric.jit import compiled
+from reassess.numeric.jit import compile_cached
 
-_LARGE = 1e250  # larger sums are scaled down
+_MAX_SUM = 1e250  # larger sums are scaled down
 _NEGLIGIBLE = 1e-17
 
 
-@compiled
-def count_draws(positions, times):  # type: ignore[no-untyped-def]
-    """Add 1 to `times`, uint8, at each drawn position."""
+@compile_cached
+def count_draws(positions, out_counts):  # type: ignore[no-untyped-def]
+    """Add 1 to `out_counts`, uint8, at each drawn position."""
     for position in positions:
-        times[position] += 1
+        out_counts[position] += 1
 
 
-@compiled
-def add_weighted_hits(hits, times, totals):  # type: ignore[no-untyped-def]
-    """Add the weighted hits of each model in each replicate to `totals`, shape (B, models)."""
-    for b in range(times.shape[0]):
-        row = times[b]
+@compile_cached
+def add_weighted_hits(hits, draw_counts, out_totals):  # type: ignore[no-untyped-def]
+    """Add the weighted hits of each model in each replicate to `out_totals`, shape (B, models)."""
+    for b in range(draw_counts.shape[0]):
+        row = draw_counts[b]
         for m in range(hits.shape[0]):
             of_model = hits[m]
             total = np.int32(0)
             for i in range(row.size):
                 if of_model[i]:
                     total += np.int32(row[i])
-            totals[b, m] += total
+            out_totals[b, m] += total
 
 
-@compiled
+@compile_cached
 def _tail_ratio(n, k):  # type: ignore[no-untyped-def]
     """Compute P(at least k heads) / P(k heads) in n tosses of a fair coin, for k > n / 2; at least 1."""
     total = 1.0
@@ -47,26 +47,26 @@ def _tail_ratio(n, k):  # type: ignore[no-untyped-def]
     return total
 
 
-@compiled
+@compile_cached
 def _log_choose(n, k):  # type: ignore[no-untyped-def]
     return math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
 
 
-@compiled
-def sign_flip_tails(totals, ones, twos, result):  # type: ignore[no-untyped-def]
-    """Compute 2 P(sum >= total), at most 1, where fair coins decide the signs of ones and twos.
+@compile_cached
+def sign_flip_tails(totals, n_of_size_1, n_of_size_2, out_p_values):  # type: ignore[no-untyped-def]
+    """Compute 2 P(sum >= total), at most 1, if fair coins decide the signs of differences of size 1 and 2.
 
-    If j twos are positive, the sum reaches the total with k = (ones + total) / 2 + twos - 2 j or more positive ones.
-    P(j) and P(k or more) are binomial. Each pair follows from the one for j - 1 by products; only the first pair is
-    computed with logarithms.
+    There are n differences of size 1 and m of size 2. If j of size 2 are positive, the sum reaches the total if at
+    least k = (n + total) / 2 + m - 2 j of size 1 are positive. P(j) and P(k or more) are binomial. Each pair follows
+    from the one for j - 1 by products; only the first pair is computed with logarithms.
     """
     for pair in range(totals.size):
-        n, m = ones[pair], twos[pair]
+        n, m = n_of_size_1[pair], n_of_size_2[pair]
         k = (n + totals[pair]) // 2 + m
         j = max(0, (k - n + 1) // 2)
         k -= 2 * j
         if totals[pair] <= 1:  # a sum of 1 is odd, and every odd sum is at least as far from 0
-            result[pair] = 1.0
+            out_p_values[pair] = 1.0
             continue
         ratio = _tail_ratio(n, k)
         scale = _log_choose(m, j) + _log_choose(n, k) - (n + m) * math.log(2.0) + math.log(ratio)
@@ -82,83 +82,96 @@ def sign_flip_tails(totals, ones, twos, result):  # type: ignore[no-untyped-def]
                     ratio = more + 1
                     k -= 1
             total += term
-            if total > _LARGE:
-                scale += math.log(_LARGE)
-                term /= _LARGE
-                total /= _LARGE
-        result[pair] = min(1.0, 2 * math.exp(scale + math.log(total)))
+            if total > _MAX_SUM:
+                scale += math.log(_MAX_SUM)
+                term /= _MAX_SUM
+                total /= _MAX_SUM
+        out_p_values[pair] = min(1.0, 2 * math.exp(scale + math.log(total)))
 
 
-@compiled
-def decide_kept(indptr, codes, weights, base, least, kept):  # type: ignore[no-untyped-def]
-    """Write whether the log odds of each question are at least `least` in each replicate, (Q, B)."""
+@compile_cached
+def write_is_kept(indptr, codes, weights, prior_log_odds, min_log_odds, out_is_kept):  # type: ignore[no-untyped-def]
+    """Write whether the log odds of each question are at least `min_log_odds` in each replicate, (Q, B)."""
     log_odds = np.empty(weights.shape[1])
-    for q in range(base.size):
-        log_odds[:] = base[q]
+    for q in range(prior_log_odds.size):
+        log_odds[:] = prior_log_odds[q]
         for v in range(indptr[q], indptr[q + 1]):
             row = weights[codes[v]]
             for b in range(log_odds.size):
                 log_odds[b] += row[b]
         for b in range(log_odds.size):
-            kept[q, b] = log_odds[b] >= least
+            out_is_kept[q, b] = log_odds[b] >= min_log_odds
 
 
-@compiled
-def decide_kept_redrawn(indptr, raters, cumulative, weights, base, least, truths, draws, kept):  # type: ignore[no-untyped-def]
-    """Draw answers given the truths, and write whether the log odds of each question reach `least`."""
-    for q in range(base.size):
-        log_odds = base[q]
+@compile_cached
+def redraw_answers_and_write_is_kept(  # type: ignore[no-untyped-def]
+    indptr, raters, cumulative, weights, prior_log_odds, min_log_odds, truths, draws, out_is_kept
+):
+    """Draw answers given the truths, and write whether the log odds of each question reach `min_log_odds`."""
+    for q in range(prior_log_odds.size):
+        log_odds = prior_log_odds[q]
         truth = 1 if truths[q] else 0
         for v in range(indptr[q], indptr[q + 1]):
             bounds, draw, answer = cumulative[raters[v], truth], draws[v], 0
             for a in range(bounds.size - 1):  # without a branch, which the processor could not predict
                 answer += draw >= bounds[a]
             log_odds += weights[raters[v], answer]
-        kept[q] = log_odds >= least
+        out_is_kept[q] = log_odds >= min_log_odds
 
 
-@compiled
-def add_label_counts(columns, kept, sizes):  # type: ignore[no-untyped-def]
+@compile_cached
+def add_label_counts(image_columns, is_kept, out_label_counts):  # type: ignore[no-untyped-def]
     """Add the kept questions of each image to its label count in each replicate."""
-    for q in range(columns.size):
-        of_question, of_image = kept[q], sizes[columns[q]]
+    for q in range(image_columns.size):
+        of_question, of_image = is_kept[q], out_label_counts[image_columns[q]]
         for b in range(of_question.size):
             of_image[b] += of_question[b]
 
 
-@compiled
+@compile_cached
 def count_hits(  # type: ignore[no-untyped-def]
-    places, kept, sizes, times, rated, scored, valid, original_known, original_hit, hits, original_hits, sums
+    question_rows,
+    is_kept,
+    label_counts,
+    draw_counts,
+    is_rated,
+    is_scored,
+    is_valid,
+    has_original,
+    is_original_hit,
+    out_hits,
+    out_original_hits,
+    out_totals,
 ):
     """Count hits and labels in each replicate. Symbols: M models, N images."""
-    n, original_n, labels, empty = sums[0], sums[1], sums[2], sums[3]
-    drawn, counted = np.empty(len(times), np.int32), np.empty(len(times), np.int32)
+    n, original_n, labels, empty = out_totals[0], out_totals[1], out_totals[2], out_totals[3]
+    drawn, counted = np.empty(len(draw_counts), np.int32), np.empty(len(draw_counts), np.int32)
     row = 0
-    for i in range(rated.size):
+    for i in range(is_rated.size):
         for b in range(drawn.size):
-            drawn[b] = times[b, i]
-        if rated[i]:
-            of_image = sizes[i]
+            drawn[b] = draw_counts[b, i]
+        if is_rated[i]:
+            of_image = label_counts[i]
             for b in range(drawn.size):
                 labels[b] += of_image[b]
                 empty[b] += of_image[b] == 0
                 counted[b] = drawn[b] * (of_image[b] > 0)
         else:
-            counted[:] = drawn * scored[i]
+            counted[:] = drawn * is_scored[i]
         for b in range(drawn.size):
             n[b] += counted[b]
-            original_n[b] += counted[b] * original_known[i]
-        for m in range(len(hits)):
-            of_model = hits[m]
-            if rated[i] and places[row, m] < len(kept):
-                of_question = kept[places[row, m]]
+            original_n[b] += counted[b] * has_original[i]
+        for m in range(len(out_hits)):
+            of_model = out_hits[m]
+            if is_rated[i] and question_rows[row, m] < len(is_kept):
+                of_question = is_kept[question_rows[row, m]]
                 for b in range(drawn.size):
                     of_model[b] += drawn[b] * of_question[b]
-            elif not rated[i] and valid[m, i]:
+            elif not is_rated[i] and is_valid[m, i]:
                 for b in range(drawn.size):
                     of_model[b] += drawn[b]
-            if original_hit[m, i]:
-                by_original = original_hits[m]
+            if is_original_hit[m, i]:
+                by_original = out_original_hits[m]
                 for b in range(drawn.size):
                     by_original[b] += counted[b]
-        row += rated[i]
+        row += is_rated[i]

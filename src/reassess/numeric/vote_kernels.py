@@ -4,10 +4,10 @@ import math
 
 import numpy as np
 
-from reassess.numeric.jit import compiled
+from reassess.numeric.jit import compile_cached
 
 
-@compiled
+@compile_cached
 def group_by_id(ids, indptr, order):  # type: ignore[no-untyped-def]
     """Sort rows by id into groups, stable and in linear time (two passes)."""
     for i in range(ids.size):
@@ -23,7 +23,7 @@ def group_by_id(ids, indptr, order):  # type: ignore[no-untyped-def]
     indptr[0] = 0
 
 
-@compiled
+@compile_cached
 def _agreement_probability(log_weights, first, second, agreement):  # type: ignore[no-untyped-def]
     """Compute P(two raters agree on an item), given the other votes on it."""
     highest = -math.inf
@@ -38,21 +38,21 @@ def _agreement_probability(log_weights, first, second, agreement):  # type: igno
     return agreed / total
 
 
-@compiled
+@compile_cached
 def compare_raters(  # type: ignore[no-untyped-def]
-    order, clusters, indptr, rater_ids, answer_ids, log_matrices, log_prior, agreement, sums
+    order, clusters, indptr, rater_ids, answer_ids, log_matrices, log_prior, agreement, out_sums
 ):
     """Count how often each pair of raters agrees, and the expected count for independent raters."""
-    raters = sums.shape[0]
-    residual = agreement[:, :, 0] * 0.0
+    raters = out_sums.shape[0]
+    residuals = agreement[:, :, 0] * 0.0
     last = clusters[:1].repeat(raters * raters) * 0 - 1
-    touched = last.copy()
+    cluster_pairs = last.copy()
     count = 0
     cluster = -1
     log_weights = log_prior.copy()
     for i in order:
         if clusters[i] != cluster:
-            _add_cluster(touched[:count], residual, sums)
+            _add_cluster(cluster_pairs[:count], residuals, out_sums)
             count = 0
             cluster = clusters[i]
         log_weights[:] = log_prior
@@ -72,35 +72,35 @@ def compare_raters(  # type: ignore[no-untyped-def]
                 pair = r * raters + s
                 if last[pair] != cluster:
                     last[pair] = cluster
-                    touched[count] = pair
+                    cluster_pairs[count] = pair
                     count += 1
-                residual[r, s] += agreed - e
-                sums[r, s, 0] += 1
-                sums[r, s, 1] += agreed
-                sums[r, s, 2] += e
-                sums[r, s, 3] += e * (1 - e)
-    _add_cluster(touched[:count], residual, sums)
+                residuals[r, s] += agreed - e
+                out_sums[r, s, 0] += 1
+                out_sums[r, s, 1] += agreed
+                out_sums[r, s, 2] += e
+                out_sums[r, s, 3] += e * (1 - e)
+    _add_cluster(cluster_pairs[:count], residuals, out_sums)
 
 
-@compiled
-def _add_cluster(touched, residual, sums):  # type: ignore[no-untyped-def]
-    """Add the squared residuals of a cluster to `sums`, and reset them."""
-    raters = residual.shape[0]
-    for pair in touched:
+@compile_cached
+def _add_cluster(rater_pairs, residuals, out_sums):  # type: ignore[no-untyped-def]
+    """Add the squared residuals of a cluster to `out_sums`, and reset them."""
+    raters = residuals.shape[0]
+    for pair in rater_pairs:
         r = pair // raters
         s = pair % raters
-        sums[r, s, 4] += residual[r, s] ** 2
-        sums[r, s, 5] += 1
-        residual[r, s] = 0.0
+        out_sums[r, s, 4] += residuals[r, s] ** 2
+        out_sums[r, s, 5] += 1
+        residuals[r, s] = 0.0
 
 
-@compiled
-def shuffle_votes(indptr, codes, table, start, draws, path):  # type: ignore[no-untyped-def]
-    """Shuffle the votes on each item, and write P(valid) after each vote, from the prior `start`."""
+@compile_cached
+def shuffle_votes(indptr, codes, table, prior, draws, out_p_valid):  # type: ignore[no-untyped-def]
+    """Shuffle the votes on each item, and write P(valid) after each vote, from the prior `prior`."""
     for i in range(indptr.size - 1):
         first, last = indptr[i], indptr[i + 1]
         unused = codes[first:last].copy()
-        invalid, valid = 1 - start[i], start[i]
+        invalid, valid = 1 - prior[i], prior[i]
         for v in range(first, last):
             remaining = last - v
             at = int(draws[v] * remaining)
@@ -110,17 +110,17 @@ def shuffle_votes(indptr, codes, table, start, draws, path):  # type: ignore[no-
             valid *= table[code, 1]
             total = invalid + valid
             invalid, valid = (invalid / total, valid / total) if total > 0 else (np.nan, np.nan)
-            path[v] = valid
+            out_p_valid[v] = valid
 
 
-@compiled
-def apply_stop_rule(indptr, path, start, low, high, at_least, at_most, used, valid):  # type: ignore[no-untyped-def]
+@compile_cached
+def apply_stop_rule(indptr, p_valid_after_vote, prior, low, high, min_votes, max_votes, out_n_votes, out_p_valid):  # type: ignore[no-untyped-def]
     """Compute the votes per item under a stop rule, and the final probability."""
     for i in range(indptr.size - 1):
-        votes = min(at_most, indptr[i + 1] - indptr[i])
-        used[i] = votes
-        for position in range(at_least - 1, votes - 1):
-            if not low < path[indptr[i] + position] < high:
-                used[i] = position + 1
+        votes = min(max_votes, indptr[i + 1] - indptr[i])
+        out_n_votes[i] = votes
+        for position in range(min_votes - 1, votes - 1):
+            if not low < p_valid_after_vote[indptr[i] + position] < high:
+                out_n_votes[i] = position + 1
                 break
-        valid[i] = path[indptr[i] + used[i] - 1] if used[i] else start[i]
+        out_p_valid[i] = p_valid_after_vote[indptr[i] + out_n_votes[i] - 1] if out_n_votes[i] else prior[i]

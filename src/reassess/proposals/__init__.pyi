@@ -3,7 +3,7 @@ from .golden_sample import draw_golden as draw_golden
 from .image_models import ImageModel as ImageModel
 from .image_models import ModelSource as ModelSource
 from .inference import predict as predict
-from .model_runs import ImagePredictions as ImagePredictions
+from .model_runs import PredictionSummary as PredictionSummary
 from .model_runs import open_model as open_model
 from .preprocessing import Transform as Transform
 from .preprocessing import read_transform as read_transform

@@ -1,15 +1,15 @@
 """The choice of a few models whose candidates still reach a recall of golden labels.
 
 After the outline in Beyer et al., arXiv 2006.07159, section 3. The best of many subsets of models looks better than it
-is on the images that selected it. So some golden images find a few subsets, and the other golden images check them. The
-order of the checks is fixed before: from all models to subsets with fewer candidates, until a subset is not shown to
-reach the recall. All subsets are tested at the same level. A wrong subset can be chosen only if the first wrong subset
-in that order passes its test. So the level holds for the choice, for any number of tests.
+is on the images that selected it. So subsets are searched on some golden images, and tested on the others. The order of
+the tests is fixed before: from all models to subsets with fewer candidates, until the golden answers do not show that a
+subset reaches the recall. All subsets are tested at the same level. A wrong subset can be chosen only if the first
+wrong subset in that order passes its test. So the level holds for the choice, for any number of tests.
 """
 
 import numpy as np
 
-from reassess.aggregation import Golden
+from reassess.aggregation import GoldenQuestions
 from reassess.core import ModelChoice, ProposalResult
 from reassess.core.checks import check_number, check_type
 from reassess.errors import DataError
@@ -20,23 +20,24 @@ from reassess.text import count_noun
 
 DEFAULT_RECALL = 0.97
 _CONFIDENCE = 0.9  # of a one-sided bound
-_SEARCH_DIVISOR = 3  # one in three golden images finds subsets, the others check them
+_SEARCH_DIVISOR = 3  # subsets are searched on one in three golden images, and tested on the others
 
 
 def choose_models(
-    result: ProposalResult, golden: Golden, *, recall: float = DEFAULT_RECALL, seed: int = 0
+    result: ProposalResult, golden: GoldenQuestions, *, recall: float = DEFAULT_RECALL, seed: int = 0
 ) -> ModelChoice:
     """Choose a few models whose candidates still reach a target recall of golden labels.
 
-    A third of the golden images, drawn at random, finds subsets of models. With up to 20 models, all subsets are
-    measured. With more models, a greedy order is measured, which adds the model with the most further golden labels per
-    further candidate. The other images check the best subsets, from all models to fewer candidates, until the lower
-    bound of a subset's recall, with 90 % confidence, is below `recall`. The subset before it is chosen.
+    Subsets of models are searched on a random third of the golden images. With up to 20 models, all subsets are
+    measured. With more models, models are added one by one, each time the model with the most new golden labels per new
+    candidate. The best subsets are then tested on the other images. The tests begin with all models, and go to subsets
+    with fewer and fewer candidates, until the lower bound of a subset's recall, with 90 % confidence, is below
+    `recall`. The subset before it is chosen.
 
-    The candidates of a subset are those of `propose` for its models only, with the N of all models. If its models that
-    predict an image agree with the original label, only that label is a candidate. An image that none of its models
-    predicts has no candidate. The recall of each subset is over the same golden questions: on images with a candidate
-    of any model.
+    The candidates of a subset are those that `propose` chooses for its models only, but with the N that `propose` chose
+    for all models: N pairs of each model may be candidates. If all models of the subset that predict an image agree
+    with its original label, only that label is a candidate. An image that no model of the subset predicts has no
+    candidate. The recall of each subset is over the same golden questions: on images with a candidate of any model.
 
     Parameters
     ----------
@@ -71,7 +72,7 @@ def choose_models(
     ...     {name: Predictions.from_ids(ids, images) for name, ids in models.items()},
     ...     LabelSets.from_lists(images, [[0]] * 60),
     ... )
-    >>> golden = Golden(Questions.from_columns(images, np.tile([0, 1], 30)), np.ones(60, bool))
+    >>> golden = GoldenQuestions(Questions.from_columns(images, np.tile([0, 1], 30)), np.ones(60, bool))
     >>> choose_models(result, golden, recall=0.9)
     chosen           one
     recall           1.0000 (40 of 40), at least 0.9441
@@ -83,12 +84,12 @@ def choose_models(
     Source: Beyer et al., "Are we done with ImageNet?", arXiv 2006.07159, section 3, in outline.
     """
     check_type(ProposalResult, result)
-    check_type(Golden, golden)
+    check_type(GoldenQuestions, golden)
     check_number(seed, 0, value_name="seed", is_whole=True)
     if not 0 < recall <= 1:
-        raise DataError("out-of-range", "recall out of range", allowed="above 0, to 1", found=recall)
+        raise DataError("out-of-range", "recall out of range", allowed="above 0, and at most 1", found=recall)
     if not len(result.candidates):
-        set_aside, without_class = len(result.set_aside), result.n_without_class
+        set_aside, without_class = len(result.set_aside_labels), result.n_without_class
         reason = f"{count_noun(set_aside, 'image')} set aside, {count_noun(without_class, 'image')} without a class"
         raise DataError("missing-candidates", "no model has a candidate", found=reason)
     pairs = find_golden_pairs(result, golden)
@@ -114,11 +115,11 @@ def choose_models(
         recall=Proportion(int(np.count_nonzero(proposed)), int(np.count_nonzero(pairs.is_valid))),
         all_models=measure(all_models),
         frontier=tuple(map(measure, [*subsets, all_models])),
-        subsets=search.n_hits.size,
-        exact=search.is_exact,
-        search_images=int(np.count_nonzero(is_search_image)),
-        check_images=int(np.count_nonzero(~is_search_image)),
-        not_candidates=pairs.not_candidates,
-        set_aside=pairs.set_aside,
-        not_predicted=pairs.not_predicted,
+        n_subsets=search.n_hits.size,
+        is_exact=search.is_exact,
+        n_search_images=int(np.count_nonzero(is_search_image)),
+        n_check_images=int(np.count_nonzero(~is_search_image)),
+        n_not_candidates=pairs.n_not_candidates,
+        n_set_aside=pairs.n_set_aside,
+        n_not_predicted=pairs.n_not_predicted,
     )

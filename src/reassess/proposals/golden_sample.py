@@ -40,7 +40,7 @@ def draw_golden(
     ----------
     candidates
         The questions. All questions of a drawn image become golden.
-    count
+    n_questions
         Number of questions. The number of images is fixed before the draw, so there may be a few more or less.
     original
         Original labels, if they are not among the sources of the candidates.
@@ -57,7 +57,7 @@ def draw_golden(
     Raises
     ------
     DataError
-        The count is not a whole number from 1, or needs all images.
+        `n_questions` is not a whole number from 1, or needs all images.
 
     Examples
     --------
@@ -80,11 +80,11 @@ def draw_golden(
     if n_questions >= len(candidates) or counts.sum() >= rows.size:
         raise DataError(
             "all-golden",
-            "golden questions would take all tasks",
-            allowed=f"under {len(candidates):,}, on at least 2 images",
+            "so many golden questions would leave no questions for the raters",
+            allowed=f"fewer than {len(candidates):,}; the candidates must be on at least 2 images",
             found=f"{n_questions:,}; the candidates are {len(candidates):,} questions on "
             f"{count_noun(rows.size, 'image')}",
-            fix="fewer golden questions, or more candidates",
+            fix="use fewer golden questions, or more candidates",
         )
     rng = np.random.default_rng(seed)
     order = np.lexsort((rng.random(rows.size), class_ids[rows], strata))
@@ -117,14 +117,14 @@ def _measure_suspicion(candidates: Candidates, original: LabelSets | None) -> tu
     )
     has_value = ~np.isnan(value)
 
-    def highest(mask: npt.NDArray[np.bool_]) -> _Floats:
+    def highest_probability(is_selected: npt.NDArray[np.bool_]) -> _Floats:
         """Return the highest probability of the selected candidates of each image, -1 without any."""
         highest_values = np.full(images, -1.0)
-        np.maximum.at(highest_values, image_ids[mask & has_value], value[mask & has_value])
+        np.maximum.at(highest_values, image_ids[is_selected & has_value], value[is_selected & has_value])
         return highest_values
 
     has_label = np.bincount(image_ids[is_label], minlength=images) > 0
-    label_probability, other_probability = highest(is_label), highest(~is_label)
+    label_probability, other_probability = highest_probability(is_label), highest_probability(~is_label)
     doubt = np.where(label_probability >= 0, 1 - label_probability, other_probability)
     doubt = np.where(has_label, doubt, np.where(other_probability >= 0, 1 - other_probability, -1))
     # The class of an image: the original label, or the most probable candidate, or the candidate with the lowest id.
@@ -137,7 +137,7 @@ def _measure_suspicion(candidates: Candidates, original: LabelSets | None) -> tu
 def _are_original_labels(candidates: Candidates, original: LabelSets | None) -> npt.NDArray[np.bool_]:
     """Return whether each candidate is the original label of its image."""
     if ORIGINAL_SOURCE in candidates.sources:
-        return np.asarray(candidates.by_source[:, candidates.sources.index(ORIGINAL_SOURCE)])
+        return np.asarray(candidates.is_proposed_by_source[:, candidates.sources.index(ORIGINAL_SOURCE)])
     questions = candidates.questions
     if original is None or not len(original):
         return np.zeros(len(questions), np.bool_)
@@ -174,21 +174,23 @@ def _choose_image_counts(n_questions: int, stratum_sizes: _Ints, questions_per_i
     """Choose how many images to draw per stratum, so that about `n_questions` are expected."""
     totals = range(1, max(2, int(stratum_sizes.sum())))
 
-    def count_missing(total: int) -> float:
-        """Return how many questions are missing if `total` images are drawn."""
-        return n_questions - float(_spread_evenly(total, stratum_sizes) @ questions_per_image)
+    def expected_missing_questions(n_images: int) -> float:
+        """Return how many questions are missing, on average, if `n_images` images are drawn."""
+        return n_questions - float(_spread_evenly(n_images, stratum_sizes) @ questions_per_image)
 
-    enough = bisect_left(totals, True, key=lambda total: count_missing(total) <= 0, hi=len(totals) - 1)
+    enough = bisect_left(totals, True, key=lambda total: expected_missing_questions(total) <= 0, hi=len(totals) - 1)
     return _spread_evenly(
-        min(totals[max(0, enough - 1) : enough + 1], key=lambda total: (abs(count_missing(total)), -total)),
+        min(
+            totals[max(0, enough - 1) : enough + 1], key=lambda total: (abs(expected_missing_questions(total)), -total)
+        ),
         stratum_sizes,
     )
 
 
-def _spread_evenly(total: int, stratum_sizes: _Ints) -> _Ints:
+def _spread_evenly(n_images: int, stratum_sizes: _Ints) -> _Ints:
     """Spread a total evenly over strata, up to their sizes; the last strata get the remainder."""
     counts = np.zeros(stratum_sizes.size, np.int64)
-    while (rest := total - int(counts.sum())) > 0 and (open_strata := np.flatnonzero(counts < stratum_sizes)).size:
+    while (rest := n_images - int(counts.sum())) > 0 and (open_strata := np.flatnonzero(counts < stratum_sizes)).size:
         share = np.zeros(stratum_sizes.size, np.int64)
         share[open_strata] = rest // open_strata.size
         share[open_strata[::-1][: rest % open_strata.size]] += 1

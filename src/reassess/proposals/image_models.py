@@ -75,7 +75,7 @@ class ImageModel:
         Preprocessing of images.
     outputs
         As for `ModelSource`.
-    facts
+    recorded_facts
         Values by name that identify the model, such as a hash of its weights: an interrupted run continues only with
         the same facts.
 
@@ -91,7 +91,7 @@ class ImageModel:
     function: Callable[[Any], Any]
     transform: Transform | None = None
     outputs: Sequence[str] | Mapping[int, str] | None = None
-    facts: Mapping[str, str] = field(default_factory=dict)
+    recorded_facts: Mapping[str, str] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return f"ImageModel({self.name})"
@@ -103,7 +103,7 @@ class ImageModel:
         """
         with add_error_place(self.name):
             scores = as_floats(as_scores(self._call_function(pixels)))
-            check_length(len(scores), len(pixels), things_name="rows of scores", item_name="image")
+            check_length(len(scores), len(pixels), plural_name="rows of scores", item_name="image")
         return scores
 
     def _call_function(self, pixels: Sequence[npt.NDArray[np.uint8]]) -> Any:
@@ -122,7 +122,7 @@ class ImageModel:
             ) from error
 
     def _make_batch(self, pixels: Sequence[npt.NDArray[np.uint8]]) -> Any:
-        """Stack cropped pixels to an array, or make a list of Pillow images without a transform."""
+        """Stack cropped pixels to an array; if the model has no transform, make a list of Pillow images."""
         if self.transform is not None:
             return np.stack(pixels)
         from PIL import Image

@@ -10,7 +10,7 @@ from reassess.data import ImageSource, benchmark_classes, find_part_path, open_i
 from reassess.errors import DataError, Fix, ReassessWarning, require_package
 from reassess.formats.files import write_atomically
 from reassess.proposals.image_models import ImageModel, ModelSource
-from reassess.proposals.model_runs import ImagePredictions, ModelOpener, ModelRun, check_disk_space, model_name
+from reassess.proposals.model_runs import ModelOpener, ModelRun, PredictionSummary, check_disk_space, model_name
 from reassess.proposals.run_files import check_output_files, list_output_files
 from reassess.proposals.shard_scoring import score_shards
 from reassess.proposals.unfinished_runs import UnfinishedRun
@@ -35,7 +35,7 @@ def predict(
     force: bool = False,
     report: Callable[[str], object] = lambda _: None,
     progress: Callable[[str, int, int], object] = lambda *_: None,
-) -> tuple[ImagePredictions, ...]:
+) -> tuple[PredictionSummary, ...]:
     """Run models on images, and write their predictions to files.
 
     An interrupted run continues when you call it again: until the end, the folder ``OUTPUT.unfinished`` beside `output`
@@ -62,7 +62,7 @@ def predict(
         As for `open_model`, for the models that take a device.
     force
         Replace existing files.
-    tell
+    report
         Called with a line of text about each step.
     progress
         Called with the name of a model, the number of its finished images, and the number of all images.
@@ -108,13 +108,17 @@ def predict(
     runs = _prepare_runs(models, files, opener, image_source, benchmark, unfinished, batch_size)
     check_disk_space(runs, unfinished, report)
     for run in runs:
-        if run.outputs.unknown_names:
-            report(f"{run.name}: {run.outputs.describe_unknown_names()}")
-        if run.outputs.has_summed_outputs and run.outputs.score_kind == "bounded":
+        if run.output_classes.unknown_names:
+            report(f"{run.name}: {run.output_classes.describe_unknown_names()}")
+        if run.output_classes.has_summed_outputs and run.output_classes.score_kind == "bounded":
             warnings.warn(f"{run.name}: {_BOUNDED_SCORES_WARNING}", ReassessWarning, stacklevel=2)
-    record = {"batch_size": batch_size, "pillow": PIL.__version__, "models": {run.name: run.facts for run in runs}}
-    with unfinished.lock_folder(record, image_source, [run.shards for run in runs]):
-        _report_finished_shards(runs, unfinished, report)
+    record = {
+        "batch_size": batch_size,
+        "pillow": PIL.__version__,
+        "models": {run.name: run.recorded_facts for run in runs},
+    }
+    with unfinished.lock_and_start(record, image_source, [run.shards for run in runs]):
+        _remove_damaged_and_report_shards(runs, unfinished, report)
         for run in runs:
             run.shards.folder.mkdir(exist_ok=True)
             if run.shards.missing_numbers():
@@ -122,14 +126,16 @@ def predict(
                     opener(run.source),  # not in a variable, so that its memory is free for the next model
                     image_source,
                     run.shards,
-                    run.outputs,
-                    run.facts["outputs"],
+                    run.output_classes,
+                    run.recorded_facts["outputs"],
                     batch_size=batch_size,
                     workers=workers,
                     progress=progress,
                 )
-        with write_atomically(before_move=unfinished.record_outputs, mark=unfinished.temporary_mark):
-            results = tuple(run.write(image_source, may_replace) for run in runs)
+        with write_atomically(
+            before_move=unfinished.record_outputs_and_remove_old, temporary_prefix=unfinished.temporary_mark
+        ):
+            results = tuple(run.write_predictions(image_source, may_replace) for run in runs)
         unfinished.remove_folder()
     return results
 
@@ -166,7 +172,7 @@ def _prepare_runs(
     return runs
 
 
-def _report_finished_shards(
+def _remove_damaged_and_report_shards(
     runs: Sequence[ModelRun], unfinished: UnfinishedRun, report: Callable[[str], object]
 ) -> None:
     """Remove damaged shards, and report how many shards are finished."""

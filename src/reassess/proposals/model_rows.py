@@ -1,4 +1,4 @@
-"""The predictions of each model for the images: first classes, and most probable (image, class) pairs."""
+"""The predictions of each model for the images: top-1 classes, and most probable (image, class) pairs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -20,7 +20,7 @@ _Floats = npt.NDArray[np.float64]
 
 
 class ImageNumbers:
-    """Numbers of the known images in their order; of all images of the models if none is known."""
+    """Numbers of images: of the known images in their given order, or else of all images of the models."""
 
     def __init__(self, match: Match = "path", *known_names: Sequence[str]) -> None:
         self.match = match
@@ -46,7 +46,7 @@ class ImageNumbers:
 
     @property
     def candidate_positions(self) -> _Ints:
-        """Position of each number in the order of the candidates; sorted by key if no image is known."""
+        """Position of each image among the candidates: its number, or its rank by key if none is known."""
         places = np.arange(len(self.names))
         if not self.are_known:
             places[[self._number[key] for key in sorted(self._number)]] = np.arange(places.size)
@@ -54,28 +54,28 @@ class ImageNumbers:
 
 
 @dataclass(frozen=True)
-class JoinedModel:
-    """The image number and the first class of each row of a model's predictions."""
+class NumberedPredictions:
+    """The image number and the most probable class of each row of a model's predictions."""
 
     name: str
     image_numbers: _Ints  # the number of the image of each row; -1 for an unknown image
-    top1_ids: npt.NDArray[np.int32]  # the first class of each row; -1 if it is not a class
+    top1_ids: npt.NDArray[np.int32]  # the most probable class of each row; -1 if this output is not a class
     score_kind: str  # the kind of its scores, see `score_kind`; "ids" without scores
 
-    def renumber(self, positions: _Ints) -> "JoinedModel":
+    def renumber(self, positions: _Ints) -> "NumberedPredictions":
         """Return a copy where image number i is replaced by `positions[i]`."""
         return replace(self, image_numbers=np.where(self.image_numbers >= 0, positions[self.image_numbers], -1))
 
 
-def join_model(
+def number_predictions(
     name: str,
     predictions: Predictions,
     numbering: ImageNumbers,
     original: LabelSets,
     ignore_unknown: bool,
     benchmark: Benchmark,
-) -> JoinedModel:
-    """Find the image number and the first class of each row of a model's predictions."""
+) -> NumberedPredictions:
+    """Find the image number and the most probable class of each row of a model's predictions."""
     with add_error_place(name):
         outcomes = find_outcomes(
             predictions,
@@ -93,14 +93,14 @@ def join_model(
         images = np.full(len(outcomes), -1)
         images[rows] = numbering.number_images([outcomes.images[row] for row in rows.tolist()])
         kind = "ids" if predictions.scores is None else score_kind(predictions)
-    return JoinedModel(name=name, image_numbers=images, top1_ids=outcomes.top1, score_kind=kind)
+    return NumberedPredictions(name=name, image_numbers=images, top1_ids=outcomes.top1, score_kind=kind)
 
 
 def _no_known_image_error(images: Sequence[str], numbering: ImageNumbers) -> DataError:
     """Create the error for a model without a known image."""
     return DataError(
         "nothing-in-common",
-        "no image of the model is known",
+        "model has predictions only for unknown images",
         allowed=f"names such as {join_first(numbering.names, max_items=2)}" if numbering.names else None,
         found=join_first(images, max_items=2) if images else "no image",
         fix=suggest_match(images, numbering.names, match=numbering.match) or "check the names, or remove the model",
@@ -122,20 +122,20 @@ class BestPairs:
 
 
 def find_best_pairs(
-    predictions: Predictions, model: JoinedModel, is_sent_to_raters: npt.NDArray[np.bool_], max_pairs: int
+    predictions: Predictions, numbered: NumberedPredictions, is_sent_to_raters: npt.NDArray[np.bool_], max_pairs: int
 ) -> BestPairs:
     """Find the `max_pairs` most probable (image, class) pairs of a model on images for raters.
 
-    The images that go to raters are read first, which sets the lowest probability. The other images are read only to
-    count the pairs before each rank.
+    The images that go to raters are read first; their pairs give the lowest probability that matters. The other
+    images are read only to count how many of their pairs are more probable than each of these pairs.
     """
     classes = output_classes(predictions)
     width = int(classes[-1]) + 1
-    rows = np.argsort(model.image_numbers, kind="stable")
-    rows = rows[model.image_numbers[rows] >= 0]
-    goes_to_raters = is_sent_to_raters[model.image_numbers[rows]]
-    first, top1 = np.full(len(predictions), np.nan), np.searchsorted(classes, model.top1_ids)
-    is_probabilities = model.score_kind == "probabilities"
+    rows = np.argsort(numbered.image_numbers, kind="stable")
+    rows = rows[numbered.image_numbers[rows] >= 0]
+    goes_to_raters = is_sent_to_raters[numbered.image_numbers[rows]]
+    first, top1 = np.full(len(predictions), np.nan), np.searchsorted(classes, numbered.top1_ids)
+    is_probabilities = numbered.score_kind == "probabilities"
 
     largest = LargestValues(max_pairs)
     for part, values in probability_blocks(predictions, rows[goes_to_raters], has_probabilities=is_probabilities):
@@ -143,7 +143,7 @@ def find_best_pairs(
         first[part_rows] = np.take_along_axis(values, top1[part_rows, None], axis=1)[:, 0]
         positions_above = np.flatnonzero(values > largest.above)
         row, column = np.divmod(positions_above, classes.size)
-        largest.add(values.ravel()[positions_above], model.image_numbers[part_rows][row] * width + classes[column])
+        largest.add(values.ravel()[positions_above], numbered.image_numbers[part_rows][row] * width + classes[column])
     probabilities, positions = largest.in_descending_order()
 
     before, ranking = (
@@ -154,7 +154,7 @@ def find_best_pairs(
     for part, values in probability_blocks(predictions, rows[~goes_to_raters], has_probabilities=is_probabilities):
         positions_above = np.flatnonzero(values >= lowest)
         row, column = np.divmod(positions_above, classes.size)
-        other_positions = model.image_numbers[rows[~goes_to_raters][part]][row] * width + classes[column]
+        other_positions = numbered.image_numbers[rows[~goes_to_raters][part]][row] * width + classes[column]
         before += np.bincount(
             ranking.count_preceding(values.ravel()[positions_above], other_positions), minlength=before.size
         )

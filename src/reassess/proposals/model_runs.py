@@ -15,7 +15,7 @@ from reassess.proposals.image_models import ImageModel, ModelSource
 from reassess.proposals.onnx_models import open_onnx
 from reassess.proposals.output_classes import OutputClasses
 from reassess.proposals.python_models import open_python
-from reassess.proposals.run_files import is_array, write_output_file
+from reassess.proposals.run_files import is_array_file, write_output_file
 from reassess.proposals.shard_scoring import Decoder
 from reassess.proposals.shards import Shards
 from reassess.proposals.torch_models import open_timm, open_torchvision
@@ -29,7 +29,7 @@ AnyModel = str | ModelSource | ImageModel
 
 
 @dataclass(frozen=True, repr=False)
-class ImagePredictions(Printable):
+class PredictionSummary(Printable):
     """The result of running a model on images: its file, and counts of images and outputs."""
 
     model: str  # name of the model
@@ -38,7 +38,7 @@ class ImagePredictions(Printable):
     unreadable: tuple[tuple[str, str], ...]  # images that could not be read, each with the reason
     n_outputs: int  # how many outputs the model has
     has_summed_outputs: bool  # whether several outputs have the same class, so that their probabilities are summed
-    has_softmax_sums: bool  # whether these are the softmax of the scores, which are not probabilities
+    has_softmax_before_sum: bool  # whether these are the softmax of the scores, which are not probabilities
     n_outputs_without_class: int  # outputs that are not classes of the benchmark
     n_classes_without_output: int
     n_classes: int  # of the benchmark, or else the outputs
@@ -49,7 +49,9 @@ class ImagePredictions(Printable):
     @property
     def _headline(self) -> str:
         unreadable = f", {len(self.unreadable):,} cannot be read" if self.unreadable else ""
-        return f"ImagePredictions({count_noun(self.n_images, 'image')} by {self.model} in {self.file.name}{unreadable})"
+        return (
+            f"PredictionSummary({count_noun(self.n_images, 'image')} by {self.model} in {self.file.name}{unreadable})"
+        )
 
     def _list_table(self) -> ListTable | None:
         return (
@@ -123,8 +125,8 @@ class ModelRun:
     source: AnyModel  # ready to run, or to be opened again if several models may not fit into memory together
     file: Path  # file of its predictions
     shards: Shards  # its scores
-    outputs: OutputClasses
-    facts: dict[str, Any]  # everything that its scores depend on
+    output_classes: OutputClasses
+    recorded_facts: dict[str, Any]  # everything that its scores depend on
 
     @classmethod
     def from_model(
@@ -152,8 +154,13 @@ class ModelRun:
                 max(_IMAGES_PER_SHARD // batch_size, 1) * batch_size,
                 outputs.count_stored_scores(n_outputs),
             ),
-            outputs=outputs,
-            facts={**model.facts, "transform": transform, "outputs": n_outputs, **outputs.facts},
+            output_classes=outputs,
+            recorded_facts={
+                **model.recorded_facts,
+                "transform": transform,
+                "outputs": n_outputs,
+                **outputs.summed_output_facts,
+            },
         )
 
     @property
@@ -165,24 +172,27 @@ class ModelRun:
     def n_bytes(self) -> int:
         """Number of bytes that the run's shards and file need on disk."""
         width = self.shards.n_outputs
-        columns = width + ((self.outputs.classes.count or width) if is_array(self.file) else width)
+        columns = width + ((self.output_classes.classes.count or width) if is_array_file(self.file) else width)
         return self.shards.n_images * columns * _BYTES_PER_SCORE
 
-    def write(self, images: ImageSource, may_replace: Callable[[Path], bool]) -> ImagePredictions:
+    def write_predictions(self, images: ImageSource, may_replace: Callable[[Path], bool]) -> PredictionSummary:
         """Write the file of predictions from the complete shards."""
-        count, reasons, moved = write_output_file(self.file, self.shards, self.outputs, images.names, may_replace)
-        return ImagePredictions(
+        count, reasons, moved = write_output_file(
+            self.file, self.shards, self.output_classes, images.names, may_replace
+        )
+        return PredictionSummary(
             model=self.name,
             file=self.file,
             n_images=count,
             unreadable=tuple((images.names[row], reason) for row, reason in reasons.items()),
-            n_outputs=self.facts["outputs"],
-            has_summed_outputs=self.outputs.has_summed_outputs,
-            has_softmax_sums=self.outputs.has_summed_outputs and self.outputs.score_kind != "probabilities",
-            n_outputs_without_class=self.outputs.n_outputs_without_class,
-            n_classes_without_output=self.outputs.n_classes_without_output,
-            n_classes=self.outputs.classes.count or self.facts["outputs"],
-            unknown_outputs=self.outputs.unknown_names,
+            n_outputs=self.recorded_facts["outputs"],
+            has_summed_outputs=self.output_classes.has_summed_outputs,
+            has_softmax_before_sum=self.output_classes.has_summed_outputs
+            and self.output_classes.score_kind != "probabilities",
+            n_outputs_without_class=self.output_classes.n_outputs_without_class,
+            n_classes_without_output=self.output_classes.n_classes_without_output,
+            n_classes=self.output_classes.classes.count or self.recorded_facts["outputs"],
+            unknown_outputs=self.output_classes.unknown_names,
             n_changed_by_rounding=moved,
         )
 

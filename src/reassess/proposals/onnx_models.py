@@ -58,8 +58,14 @@ def open_onnx(source: ModelSource, name: str, device: str | None) -> ImageModel:
         raise DataError(
             "unreadable-file", "ONNX file cannot be loaded", where=path, found=reason, fix="export it again"
         ) from error
-    facts = {"weights": _hash_model_files(path), "library": f"onnxruntime {onnxruntime.__version__}", "device": device}
-    return ImageModel(source.name, _make_scoring_function(path, session, transform), transform, source.outputs, facts)
+    recorded_facts = {
+        "weights": _hash_model_files(path),
+        "library": f"onnxruntime {onnxruntime.__version__}",
+        "device": device,
+    }
+    return ImageModel(
+        source.name, _make_scoring_function(path, session, transform), transform, source.outputs, recorded_facts
+    )
 
 
 def _make_scoring_function(path: Path, session: Any, transform: Transform) -> Callable[[npt.NDArray[np.uint8]], Any]:
@@ -86,7 +92,7 @@ def _make_scoring_function(path: Path, session: Any, transform: Transform) -> Ca
             "wrong-input",
             "ONNX file does not take images",
             where=path,
-            allowed=f"one input of floats, (images, 3, {sides[0]}, {sides[1]}) by the transform",
+            allowed=f"one float input of shape (images, 3, {sides[0]}, {sides[1]}), the size that the transform gives",
             found="; ".join(f"{arg.type} {arg.shape}" for arg in inputs),
             fix="correct crop in the transform",
         )

@@ -80,8 +80,8 @@ class OutputClasses:
         return f"{names}, so these outputs are not used: {self._format_unknown_names()}"
 
     def _format_unknown_names(self) -> str:
-        """Format the names of outputs that are not classes, each with the most similar class."""
-        labels = [self.classes.label(class_id) for class_id in range(self.classes.count or 0)]
+        """Format the names of outputs that are not classes, each with the max_items similar class."""
+        labels = [self.classes.short_name(class_id) for class_id in range(self.classes.count or 0)]
         similar_names = [
             (name, suggest_name(name, (*labels, *self.classes.wnids))) for name in self.unknown_names[:_MAX_NAMES]
         ]
@@ -96,34 +96,34 @@ class OutputClasses:
         # Of two wnids, one is always like the other. Lists of a large model name many classes of no interest.
         is_open = np.full(self.classes.count or 0, self.has_summed_outputs)
         is_open |= ~np.isin(np.arange(is_open.size), self._ids_with_output)
-        labels = [self.classes.label(class_id) for class_id in np.flatnonzero(is_open).tolist()]
+        labels = [self.classes.short_name(class_id) for class_id in np.flatnonzero(is_open).tolist()]
         misspelt = [name for name in self.unknown_names if not are_wnids([name]) and suggest_name(name, labels)]
         if misspelt:
             raise DataError(
                 "unknown-class",
                 "unknown class",
                 where=OUTPUT_LIST,
-                allowed=self.classes.allowed_names,
+                allowed=self.classes.allowed_names_text,
                 found=replace(self, unknown_names=tuple(misspelt))._format_unknown_names(),
                 fix='correct the names, or write "-" for outputs that are not classes',
             )
 
     def _refuse_incomplete_table(self) -> None:
-        """Raise `DataError` if a table has an unknown name, or no output for a class."""
+        """Raise `DataError` if the table of output names has an unknown name, or no output for a class."""
         class_ids = np.setdiff1d(np.arange(self.classes.count or 0), self._ids_with_output).tolist()
         faults = [f"not a class: {self._format_unknown_names()}"] if self.unknown_names else []
         faults += [
-            f"without an output: {join_first([self.classes.label(k) for k in class_ids], max_items=_MAX_NAMES)}"
+            f"without an output: {join_first([self.classes.short_name(k) for k in class_ids], max_items=_MAX_NAMES)}"
         ] * bool(class_ids)
         if faults:
             raise DataError(
                 "unknown-class" if self.unknown_names else "missing-classes",
-                "table of outputs does not have the classes of the benchmark",
+                "table of outputs does not name exactly the classes of the benchmark",
                 where=OUTPUT_LIST,
-                allowed=f"each of the {self.classes.count:,} classes, with at least one output",
+                allowed=f"at least one output for each of the {self.classes.count:,} classes",
                 found="\n".join(faults),
-                fix="correct the names, and add a line for each class; in a list with one line per output, a class may "
-                "have no output",
+                fix="correct the names, and add a line for each missing class; or use a list with one line per "
+                "output, where a class may have no output",
             )
 
     @property
@@ -151,8 +151,8 @@ class OutputClasses:
         return self.classes.count or n_outputs if self.has_summed_outputs else n_outputs
 
     @property
-    def facts(self) -> dict[str, str]:
-        """Hash of the classes of summed outputs, and their kind of scores; empty without summed outputs."""
+    def summed_output_facts(self) -> dict[str, str]:
+        """The hash of the outputs' classes, and the kind of scores; empty if no outputs are summed."""
         if not self.has_summed_outputs:
             return {}
         assert self.output_class_ids is not None
@@ -166,9 +166,9 @@ class OutputClasses:
     def to_stored_scores(self, scores: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Convert a model's scores to stored scores: without non-classes, and summed by class.
 
-        In a row of probabilities, the classes' are divided by their sum, or made equal if all are 0, and the others
-        become 0. Other scores stay as they are; but if outputs are summed, all rows are probabilities if the first
-        image's are, and otherwise all are taken as logits.
+        In a row of probabilities, the probabilities of classes are divided by their sum, or made equal if all are 0.
+        The other probabilities become 0. Scores that are not probabilities stay as they are. If outputs are summed, the
+        scores of the first image decide whether all rows are read as probabilities or as logits.
         """
         return self._sum_by_class(scores) if self.has_summed_outputs else self._divide_by_class_sum(scores)
 
@@ -182,23 +182,23 @@ class OutputClasses:
         are_probabilities = self.score_kind == "probabilities"
         values = scores.astype(np.float32) if are_probabilities else _softmax_numerators(scores, self._is_class)
         sums = np.zeros((len(scores), self.classes.count or 0), np.float32)
-        for outputs in self._outputs_by_round:
+        for outputs in self._outputs_by_occurrence:
             sums[:, self.output_class_ids[outputs]] += values[:, outputs]
         total = np.cumsum(sums, axis=1)[:, -1:]
         equal_shares = np.isin(np.arange(sums.shape[1]), self._ids_with_output) / np.float32(self._ids_with_output.size)
         return np.where(total > 0, sums / np.where(total > 0, total, 1), equal_shares).astype(np.float32)
 
     @cached_property
-    def _outputs_by_round(self) -> list[npt.NDArray[np.int64]]:
-        """Outputs with a class, in rounds: the first output of each class, the second ones, and so on."""
+    def _outputs_by_occurrence(self) -> list[npt.NDArray[np.int64]]:
+        """Outputs with a class, in groups: the first output of each class, then the second output, and so on."""
         assert self.output_class_ids is not None
         remaining = np.flatnonzero(self._is_class)
-        rounds = []
+        groups = []
         while remaining.size:
             first_positions = np.sort(np.unique(self.output_class_ids[remaining], return_index=True)[1])
-            rounds.append(remaining[first_positions])
+            groups.append(remaining[first_positions])
             remaining = np.delete(remaining, first_positions)
-        return rounds
+        return groups
 
     def _divide_by_class_sum(self, scores: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Normalize probabilities over the outputs with a class; keep other scores as they are."""
@@ -217,7 +217,7 @@ class OutputClasses:
         return divided
 
     def find_best_columns(self, scores: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
-        """Find the column of the highest stored score of a class, for each row."""
+        """Find, for each row, the column with the highest stored score, among the columns of classes."""
         if self.output_class_ids is None or self.has_summed_outputs:
             return np.asarray(scores.argmax(axis=1))
         order = np.argsort(self.output_class_ids, kind="stable")[self.n_outputs_without_class :]
@@ -247,7 +247,7 @@ class OutputClasses:
     def to_predictions(self, scores: npt.NDArray[np.float16], images: Sequence[str]) -> Predictions:
         """Convert stored scores to predictions."""
         columns = None if self.has_summed_outputs else self.output_class_ids
-        return Predictions.from_scores(scores, images, columns=columns, classes=self.classes)
+        return Predictions.from_scores(scores, images, output_class_ids=columns, classes=self.classes)
 
 
 def _make_class_list(n_outputs: int, names: Sequence[str]) -> Classes:

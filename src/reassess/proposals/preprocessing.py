@@ -61,7 +61,7 @@ class Transform:
         scale = "if the value is for pixels from 0 to 255, divide it by 255"
         check_range(self.mean, -1, 1, value_name="mean", fix=scale)
         check_range(self.deviation, 1 / 1024, 1, value_name="deviation", fix=scale)
-        check_known([self.interpolation], INTERPOLATIONS, thing="interpolation")
+        check_known([self.interpolation], INTERPOLATIONS, value_name="interpolation")
 
     def resize_and_crop(self, image: Any) -> npt.NDArray[np.uint8]:
         """Resize and crop an RGB image; return uint8 of shape (height, width, 3).
@@ -119,7 +119,7 @@ def read_transform(path: str | Path) -> Transform:
         names = [field.name for field in fields(Transform)]
         if not isinstance(values, dict):
             raise wrong_json_error("a transform", values, where=path, allowed=f"an object with {', '.join(names)}")
-        check_known(list(values), names, thing="value")
+        check_known(list(values), names, value_name="value")
         missing = [name for name in names[:-1] if name not in values]
         if missing:
             raise DataError(
@@ -158,7 +158,10 @@ def _read_sides(value: object, name: str) -> tuple[int, int]:
     sides = [_read_side(side, name) for side in (value if isinstance(value, list) else [value, value])]
     if len(sides) != 2:
         raise DataError(
-            "wrong-shape", f"{name} does not have two sides", allowed="a side, or [height, width]", found=repr(value)
+            "wrong-shape",
+            f"{name} is neither one side nor [height, width]",
+            allowed="a side, or [height, width]",
+            found=repr(value),
         )
     return sides[0], sides[1]
 

@@ -15,7 +15,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation import Golden
+from reassess.aggregation import GoldenQuestions
 from reassess.core import ProposalResult, Questions
 from reassess.core.image_names import image_keys
 from reassess.errors import DataError
@@ -30,7 +30,7 @@ _Bools = npt.NDArray[np.bool_]
 class ProposedPairs:
     """(image, class) pairs, with the models that propose each pair and send its image to raters.
 
-    S proposes a pair if a model of S proposes it and a model of S sends its image.
+    A set S of models proposes a pair if a model of S proposes it, and a model of S sends its image.
     """
 
     is_proposed: _Bools  # (n, K): the models that propose the pair
@@ -71,9 +71,9 @@ class GoldenPairs:
     # Candidates without a golden answer on golden images, and original labels that these images keep.
     unanswered: ProposedPairs
     unanswered_image_numbers: _Ints  # image number of each of these pairs
-    not_candidates: int  # this and the next two counts as in `ModelChoice`
-    set_aside: int
-    not_predicted: int
+    n_not_candidates: int  # this and the next two counts as in `ModelChoice`
+    n_set_aside: int
+    n_not_predicted: int
 
     @property
     def n_images(self) -> int:
@@ -104,12 +104,12 @@ class GoldenPairs:
 def find_sent_pairs(result: ProposalResult) -> ProposedPairs:
     """Return all pairs that go to raters, with the models that propose and send them."""
     sends = result.is_sent[result.candidates.questions.image_ids]
-    return ProposedPairs(result.proposes | result.is_original[:, None], sends)
+    return ProposedPairs(result.is_proposed_by_model | result.is_original[:, None], sends)
 
 
-def find_golden_pairs(result: ProposalResult, golden: Golden) -> GoldenPairs:
+def find_golden_pairs(result: ProposalResult, golden: GoldenQuestions) -> GoldenPairs:
     """Find the pairs on golden images that a model predicts."""
-    questions, pairs = _pairs_with_original(result)
+    questions, pairs = _pairs_including_original_labels(result)
     golden_questions = golden.questions.in_classes(questions.classes)
     rows = questions.rows_of(golden_questions.images)
     predicted_images = np.flatnonzero(rows >= 0)
@@ -133,15 +133,15 @@ def find_golden_pairs(result: ProposalResult, golden: Golden) -> GoldenPairs:
         image_numbers=image_numbers[image],
         unanswered=pairs.take_rows(without_golden),
         unanswered_image_numbers=number_of[questions.image_ids[without_golden]],
-        not_candidates=int(np.count_nonzero(is_valid & (pair_rows < 0))),
-        set_aside=int(np.count_nonzero(rows >= len(result.is_sent))),
-        not_predicted=int(np.count_nonzero(rows < 0)),
+        n_not_candidates=int(np.count_nonzero(is_valid & (pair_rows < 0))),
+        n_set_aside=int(np.count_nonzero(rows >= len(result.is_sent))),
+        n_not_predicted=int(np.count_nonzero(rows < 0)),
     )
 
 
-def _pairs_with_original(result: ProposalResult) -> tuple[Questions, ProposedPairs]:
-    """Return all pairs that a subset of models may propose, with the original labels."""
-    proposed, set_aside, original = result.candidates.questions, result.set_aside, result.is_original[:, None]
+def _pairs_including_original_labels(result: ProposalResult) -> tuple[Questions, ProposedPairs]:
+    """Return all pairs that any subset of models may propose, including pairs of original labels."""
+    proposed, set_aside, original = result.candidates.questions, result.set_aside_labels, result.is_original[:, None]
     count, classes = len(proposed.images), result.candidates.questions.classes
     questions = Questions(
         images=(*proposed.images, *set_aside.images),
@@ -152,7 +152,7 @@ def _pairs_with_original(result: ProposalResult) -> tuple[Questions, ProposedPai
     predicts = result.is_predicted[questions.image_ids]
     candidates = slice(len(proposed))
     members, sends = predicts.copy(), predicts.copy()
-    members[candidates] = np.where(original, predicts[candidates], result.proposes)
+    members[candidates] = np.where(original, predicts[candidates], result.is_proposed_by_model)
     sends[candidates] = np.where(original, predicts[candidates], result.is_sent[proposed.image_ids])
     return questions, ProposedPairs(members, sends)
 

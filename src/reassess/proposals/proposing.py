@@ -1,9 +1,9 @@
 """The choice of candidates: the classes of each image to ask about.
 
 After the outline in Beyer et al., arXiv 2006.07159, section 3: the candidates of an image are its original label, the
-first class of each model, and its pairs among the N most probable (image, class) pairs of a model over all images. By
-our own rule, N is the same for all models: the largest N with at most the allowed number of candidates per image.
-Images are not rated if all models agree with the original label.
+most probable class of each model, and its pairs among the N most probable (image, class) pairs of a model over all
+images. By our own rule, N is the same for all models: the largest N with at most the allowed number of candidates per
+image. Images are not rated if all models agree with the original label.
 """
 
 import math
@@ -29,7 +29,13 @@ from reassess.core.checks import check_number, check_type, check_unique
 from reassess.core.labels import check_one_label_each
 from reassess.errors import DataError, Fix
 from reassess.numeric.arrays import encode_pairs
-from reassess.proposals.model_rows import BestPairs, ImageNumbers, JoinedModel, find_best_pairs, join_model
+from reassess.proposals.model_rows import (
+    BestPairs,
+    ImageNumbers,
+    NumberedPredictions,
+    find_best_pairs,
+    number_predictions,
+)
 
 _Bools = npt.NDArray[np.bool_]
 DEFAULT_PER_IMAGE = 7.4  # as in the votes of ReaL
@@ -50,7 +56,9 @@ class _ImageTable:
     is_sent_by: _Bools  # (n, K): whether each model sends each image to raters
 
     @classmethod
-    def from_models(cls, models: Sequence[JoinedModel], numbering: ImageNumbers, labels: LabelSets) -> "_ImageTable":
+    def from_models(
+        cls, models: Sequence[NumberedPredictions], numbering: ImageNumbers, labels: LabelSets
+    ) -> "_ImageTable":
         """Create the table of all numbered images from the models' predictions and original labels.
 
         A model sends an image if its first class differs from the original label or is not a class. It sends an image
@@ -154,34 +162,40 @@ def propose(
     """
     check_number(per_image, 1, value_name="number of candidates per image")
     if isinstance(models, Iterator):
-        raise DataError("not-repeatable", "models can be read only once", fix="give a dict, or list(models)")
+        raise DataError(
+            "not-repeatable", "models are an iterator, which can be read only once", fix="give a dict or a list"
+        )
     benchmark = Benchmark() if benchmark is None else benchmark
     labels = LabelSets.from_lists([], [], benchmark.classes) if original is None else original
     check_one_label_each(labels)
     numbering = ImageNumbers(match, labels.images, benchmark.images)
     unordered = [
-        join_model(name, predictions, numbering, labels, ignore_unknown, benchmark)
+        number_predictions(name, predictions, numbering, labels, ignore_unknown, benchmark)
         for name, predictions in _iterate_models(models)
     ]
     _check_model_names([model.name for model in unordered])
     places = numbering.candidate_positions
-    joined_models = {model.name: model.renumber(places) for model in sorted(unordered, key=lambda model: model.name)}
-    images = _ImageTable.from_models(list(joined_models.values()), numbering, labels)
+    numbered_models = {model.name: model.renumber(places) for model in sorted(unordered, key=lambda model: model.name)}
+    images = _ImageTable.from_models(list(numbered_models.values()), numbering, labels)
     to_raters, is_set_aside, is_predicted = images.is_sent_to_raters, images.is_set_aside, images.is_predicted
-    fixed_keys = _fixed_pair_keys(joined_models.values(), images)
-    limit = _max_candidates(per_image, int(np.count_nonzero(to_raters)), fixed_keys.size)
+    fixed_keys = _fixed_pair_keys(numbered_models.values(), images)
+    max_candidates = _max_candidates(per_image, int(np.count_nonzero(to_raters)), fixed_keys.size)
     best_pairs = {
-        name: find_best_pairs(predictions.in_classes(labels.classes), joined_models[name], to_raters, limit + 1)
+        name: find_best_pairs(
+            predictions.in_classes(labels.classes), numbered_models[name], to_raters, max_candidates + 1
+        )
         for name, predictions in _iterate_models(models)
         if predictions.scores is not None
     }
-    most_probable = _choose_most_probable(best_pairs.values(), fixed_keys, limit)
+    n_pairs_per_model = _choose_n_pairs_per_model(best_pairs.values(), fixed_keys, max_candidates)
     return ProposalResult(
-        candidates=_make_candidates(joined_models, images, best_pairs, most_probable, labels.classes),
-        set_aside=images.list_set_aside(labels.classes),
-        most_probable=most_probable,
-        per_image=per_image,
-        models=tuple(_summarize_model(model, int(np.count_nonzero(is_predicted))) for model in joined_models.values()),
+        candidates=_make_candidates(numbered_models, images, best_pairs, n_pairs_per_model, labels.classes),
+        set_aside_labels=images.list_set_aside(labels.classes),
+        n_pairs_per_model=n_pairs_per_model,
+        allowed_candidates_per_image=per_image,
+        models=tuple(
+            _summarize_model(model, int(np.count_nonzero(is_predicted))) for model in numbered_models.values()
+        ),
         is_predicted=np.concatenate([images.is_predicted_by[to_raters], images.is_predicted_by[is_set_aside]]),
         is_sent=images.is_sent_by[to_raters],
         n_unseen=int(np.count_nonzero(~is_predicted)),
@@ -202,7 +216,7 @@ def _check_model_names(names: list[str]) -> None:
     """Raise `DataError` for missing, duplicate or reserved names of models."""
     if not names:
         raise DataError("missing-models", "models are missing", fix="add at least one")
-    check_unique(names, thing="a model")
+    check_unique(names, value_name="a model")
     if ORIGINAL_SOURCE in names:
         raise DataError(
             "reserved-name",
@@ -212,35 +226,38 @@ def _check_model_names(names: list[str]) -> None:
         )
 
 
-def _summarize_model(model: JoinedModel, n_images: int) -> ProposingModel:
-    """Count the images that a model misses, and its unknown images."""
+def _summarize_model(model: NumberedPredictions, n_images: int) -> ProposingModel:
+    """Count the images that a model does not predict, and the unknown images that it predicts."""
     n_known = int(np.count_nonzero(model.image_numbers >= 0))
     return ProposingModel(
-        name=model.name, kind=model.score_kind, missing=n_images - n_known, unknown=model.image_numbers.size - n_known
+        name=model.name,
+        kind=model.score_kind,
+        n_missing_images=n_images - n_known,
+        n_unknown_images=model.image_numbers.size - n_known,
     )
 
 
-def _find_first_candidates(model: JoinedModel, images: _ImageTable) -> _Ints:
-    """Find the rows of a model whose first class is a candidate."""
+def _find_rows_with_top1_candidate(model: NumberedPredictions, images: _ImageTable) -> _Ints:
+    """Find the rows of a model's predictions whose most probable class is a candidate."""
     is_known = (model.image_numbers >= 0) & (model.top1_ids >= 0)
     return np.flatnonzero(is_known & images.is_sent_to_raters[model.image_numbers])
 
 
-def _fixed_pair_keys(models: Iterable[JoinedModel], images: _ImageTable) -> _Ints:
-    """Return the keys of the pairs that are always candidates: original labels and first classes."""
+def _fixed_pair_keys(models: Iterable[NumberedPredictions], images: _ImageTable) -> _Ints:
+    """Return the keys of the pairs that are always candidates: original labels and top-1 classes."""
     labelled = np.flatnonzero(images.is_sent_to_raters & (images.original_ids >= 0))
     keys = [encode_pairs(labelled, images.original_ids[labelled])]
     for model in models:
-        rows = _find_first_candidates(model, images)
+        rows = _find_rows_with_top1_candidate(model, images)
         keys.append(encode_pairs(model.image_numbers[rows], model.top1_ids[rows]))
     return np.unique(np.concatenate(keys))
 
 
 def _max_candidates(per_image: float, n_images: int, n_fixed: int) -> int:
     """Compute the largest number of candidates with a mean of at most `per_image` per image."""
-    limit = math.floor(per_image * n_images)
-    limit += (limit + 1) / n_images <= per_image if n_images else 0  # the product may be rounded down
-    if n_fixed > limit:
+    max_candidates = math.floor(per_image * n_images)
+    max_candidates += (max_candidates + 1) / n_images <= per_image if n_images else 0  # the product may be rounded down
+    if n_fixed > max_candidates:
         raise DataError(
             "too-many",
             "original labels and top-1 predictions already exceed the number of candidates per image",
@@ -250,11 +267,11 @@ def _max_candidates(per_image: float, n_images: int, n_fixed: int) -> int:
                 "allow more: {per_image}; or use fewer models", per_image=math.ceil(100 * n_fixed / n_images) / 100
             ),
         )
-    return limit
+    return max_candidates
 
 
-def _choose_most_probable(best_pairs: Iterable[BestPairs], fixed_keys: _Ints, limit: int) -> int:
-    """Compute N, the largest number of most probable pairs of each model that may be candidates."""
+def _choose_n_pairs_per_model(best_pairs: Iterable[BestPairs], fixed_keys: _Ints, max_candidates: int) -> int:
+    """Compute N: the N most probable pairs of each model are candidates, as many as the limit allows."""
     best_pairs = list(best_pairs)
     if not best_pairs:
         return 0
@@ -266,17 +283,17 @@ def _choose_most_probable(best_pairs: Iterable[BestPairs], fixed_keys: _Ints, li
     first = np.ones(order.size, bool)
     first[1:] = np.diff(keys[order]) > 0
     first_ranks = np.sort(ranks[order][first])  # the smallest N with each further pair
-    n_further = limit - fixed_keys.size
+    n_further = max_candidates - fixed_keys.size
     return (
         int(first_ranks[n_further]) - 1 if first_ranks.size > n_further else max(pairs.n_pairs for pairs in best_pairs)
     )
 
 
 def _make_candidates(
-    models: Mapping[str, JoinedModel],
+    models: Mapping[str, NumberedPredictions],
     images: _ImageTable,
     best_pairs: Mapping[str, BestPairs],
-    most_probable: int,
+    n_pairs_per_model: int,
     classes: Classes,
 ) -> Candidates:
     """Create the candidates from the original labels and the candidates of each model."""
@@ -285,7 +302,7 @@ def _make_candidates(
     parts = [(labelled, images.original_ids[labelled], zeros, zeros, np.full(labelled.size, np.nan))]
     for source, name in enumerate(models, 1):
         image_ids, class_ids, ranks, probabilities = _list_model_candidates(
-            models[name], images, best_pairs.get(name), most_probable
+            models[name], images, best_pairs.get(name), n_pairs_per_model
         )
         parts.append((image_ids, class_ids, np.full(image_ids.size, source), ranks, probabilities))
     image_ids, class_ids, source_ids, ranks, probabilities = (
@@ -297,14 +314,14 @@ def _make_candidates(
 
 
 def _list_model_candidates(
-    model: JoinedModel, images: _ImageTable, best_pairs: BestPairs | None, most_probable: int
+    model: NumberedPredictions, images: _ImageTable, best_pairs: BestPairs | None, n_pairs_per_model: int
 ) -> tuple[_Ints, _Ints, _Ints, npt.NDArray[np.float64]]:
     """Return the image, class, rank and probability of each candidate of a model."""
-    rows = _find_first_candidates(model, images)
+    rows = _find_rows_with_top1_candidate(model, images)
     image_ids, class_ids = model.image_numbers[rows], model.top1_ids[rows].astype(np.int64)
     if best_pairs is None:
         return image_ids, class_ids, np.ones(rows.size, np.int64), np.full(rows.size, np.nan)
-    further_rows = np.flatnonzero(best_pairs.ranks <= most_probable)
+    further_rows = np.flatnonzero(best_pairs.ranks <= n_pairs_per_model)
     is_first = np.isin(
         encode_pairs(best_pairs.image_numbers[further_rows], best_pairs.class_ids[further_rows]),
         encode_pairs(image_ids, class_ids),

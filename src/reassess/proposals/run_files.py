@@ -25,14 +25,14 @@ _ARRAY_SUFFIX = ".npy"
 _OUTPUT_SUFFIXES = (_ARRAY_SUFFIX, *TABLE_SUFFIXES)
 
 
-def is_array(file: Path) -> bool:
+def is_array_file(file: Path) -> bool:
     """Return whether a file is an npy array with all scores, and not a table of the best classes."""
     return file.suffix.lower() == _ARRAY_SUFFIX
 
 
 def list_output_files(names: Sequence[str], output: Path) -> list[Path]:
     """List the output file of each model: the output itself, or a file in it for several models."""
-    check_unique(names, thing="a model")
+    check_unique(names, value_name="a model")
     if repeat := find_first_duplicate([_model_key(name) for name in names]):
         raise DataError(
             "two-outputs-one-file",
@@ -57,7 +57,7 @@ def list_output_files(names: Sequence[str], output: Path) -> list[Path]:
         )
         raise OutputError("output-is-folder", "for several models, the output is a folder", where=output, fix=fix)
     files = [output / f"{name}{_ARRAY_SUFFIX}" for name in _make_file_names(names)]
-    check_unique(files, thing="an output", fix="run the models separately")
+    check_unique(files, value_name="an output", fix="run the models separately")
     return files
 
 
@@ -96,7 +96,7 @@ def check_output_files(
 ) -> None:
     """Raise an error if an output file cannot be written, or would replace an input."""
     is_folder = output not in files
-    all_files = [*files, *(file.with_suffix(".txt") for file in files if is_array(file))]  # txt: image names
+    all_files = [*files, *(file.with_suffix(".txt") for file in files if is_array_file(file))]  # txt: image names
     for path in (*([output] if is_folder else []), *all_files):
         if benchmark is not None:
             check_output_path(path, benchmark)
@@ -109,12 +109,12 @@ def check_output_files(
     else:
         for path in all_files:
             check_output(path, force=may_replace(path))
-    for file in filter(is_array, files):
+    for file in filter(is_array_file, files):
         format_name_lines(file, images.names)
 
 
 def write_output_file(
-    file: Path, shards: Shards, outputs: OutputClasses, names: Sequence[str], may_replace: Callable[[Path], bool]
+    file: Path, shards: Shards, output_classes: OutputClasses, names: Sequence[str], may_replace: Callable[[Path], bool]
 ) -> tuple[int, dict[int, str], int]:
     """Write the output file of a model from its shards; return counts and unreadable images.
 
@@ -122,19 +122,19 @@ def write_output_file(
     class in float16. The files appear together with the files of other models, see `write_atomically`.
     """
     rows: list[int] = []
-    reasons: dict[int, str] = {}
+    unreadable_reasons: dict[int, str] = {}
     n_changed = 0
     are_probabilities = True
     for shard in shards.read_all():
         rows += shard.rows.tolist()
-        reasons |= shard.reasons
+        unreadable_reasons |= shard.unreadable_reasons
         n_changed += shard.n_changed_by_rounding
         are_probabilities &= bool(((shard.scores >= 0) & (shard.scores <= 1)).all())
     images = tuple(names[row] for row in rows)
     file.parent.mkdir(exist_ok=True)
-    if is_array(file):
+    if is_array_file(file):
         empty = 0.0 if are_probabilities else -np.inf
-        ordered = (outputs.sort_by_class(shard.scores, missing_score=empty) for shard in shards.read_all())
+        ordered = (output_classes.sort_by_class(shard.scores, missing_score=empty) for shard in shards.read_all())
         with write_to_temporary(file, force=may_replace(file)) as temporary:
             _write_array(temporary, ordered, len(rows))
         names_file = file.with_suffix(".txt")
@@ -143,9 +143,9 @@ def write_output_file(
     else:
         path = shards.folder / "scores.npy"
         _write_array(path, (shard.scores for shard in shards.read_all()), len(rows))
-        scores = outputs.to_predictions(np.load(path, mmap_mode="r"), images)
+        scores = output_classes.to_predictions(np.load(path, mmap_mode="r"), images)
         write_predictions(file, scores, top_k=MAX_IDS_PER_ROW, force=may_replace(file))
-    return len(rows), reasons, n_changed
+    return len(rows), unreadable_reasons, n_changed
 
 
 def _write_array(path: Path, parts: Iterator[npt.NDArray[np.float16]], n_rows: int) -> None:

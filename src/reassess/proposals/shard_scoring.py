@@ -80,7 +80,7 @@ def score_shards(
     model: ImageModel,
     images: ImageSource,
     shards: Shards,
-    outputs: OutputClasses,
+    output_classes: OutputClasses,
     n_outputs: int,
     *,
     batch_size: int,
@@ -101,7 +101,7 @@ def score_shards(
         for number, shard_batches in zip(pending, batches, strict=True):
             parts = []
             for rows, result in zip(shard_batches, results, strict=False):  # further results are for later shards
-                parts.append(_score_batch(model, images, rows, result, n_outputs, outputs))
+                parts.append(_score_batch(model, images, rows, result, n_outputs, output_classes))
                 done += len(rows)
                 progress(model.name, done, total)
             shards.write(number, Shard.from_parts(parts))
@@ -113,7 +113,7 @@ def _score_batch(
     rows: range,
     decoded_images: Sequence[Pixels | str],
     n_outputs: int,
-    outputs: OutputClasses,
+    output_classes: OutputClasses,
 ) -> Shard:
     """Compute the scores of a decoded batch, as a part of a shard."""
     reasons = {row: decoded for row, decoded in zip(rows, decoded_images, strict=True) if isinstance(decoded, str)}
@@ -124,11 +124,13 @@ def _score_batch(
     with add_error_place(model.name):
         check_shape(scores, (len(read_rows), n_outputs), value_name="the scores, which was another one before")
         _refuse_nan(scores, names)
-        outputs.check_score_kind(scores, names)
-        stored_scores = outputs.to_stored_scores(scores)
+        output_classes.check_score_kind(scores, names)
+        stored_scores = output_classes.to_stored_scores(scores)
         rounded_scores = _to_float16(stored_scores, names)
     n_changed = int(
-        np.count_nonzero(outputs.find_best_columns(rounded_scores) != outputs.find_best_columns(stored_scores))
+        np.count_nonzero(
+            output_classes.find_best_columns(rounded_scores) != output_classes.find_best_columns(stored_scores)
+        )
     )
     return Shard(np.array(read_rows, np.int64), rounded_scores, reasons, n_changed)
 

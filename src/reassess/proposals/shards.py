@@ -18,7 +18,7 @@ class Shard:
 
     rows: npt.NDArray[np.int64]  # (images,): rows of the readable images
     scores: npt.NDArray[np.float16]  # float16, shape (images, outputs)
-    reasons: Mapping[int, str]  # why the other images are unreadable, by row
+    unreadable_reasons: Mapping[int, str]  # why the other images are unreadable, by row
     n_changed_by_rounding: int  # images with another best class once scores are rounded to float16
 
     @classmethod
@@ -27,17 +27,17 @@ class Shard:
         return cls(
             rows=np.concatenate([part.rows for part in parts]),
             scores=np.concatenate([part.scores for part in parts]),
-            reasons={row: reason for part in parts for row, reason in part.reasons.items()},
+            unreadable_reasons={row: reason for part in parts for row, reason in part.unreadable_reasons.items()},
             n_changed_by_rounding=sum(part.n_changed_by_rounding for part in parts),
         )
 
-    def is_complete(self, rows: range, n_outputs: int) -> bool:
+    def is_complete_for(self, rows: range, n_outputs: int) -> bool:
         """Return whether the shard has exactly these images, in order, and this number of outputs."""
         return (
             self.scores.dtype == np.float16
             and self.scores.shape == (len(self.rows), n_outputs)
             and not np.isnan(self.scores).any()
-            and sorted([*self.rows.tolist(), *self.reasons]) == list(rows)
+            and sorted([*self.rows.tolist(), *self.unreadable_reasons]) == list(rows)
             and bool((np.diff(self.rows) > 0).all())
             and 0 <= self.n_changed_by_rounding <= len(self.rows)
         )
@@ -45,7 +45,7 @@ class Shard:
 
 @dataclass(frozen=True)
 class Shards:
-    """The files with a model's scores: one numbered file, a shard, for some images each."""
+    """The files with a model's scores, called shards: each numbered file has the scores of some images."""
 
     folder: Path  # folder of the files
     n_images: int  # all images
@@ -73,8 +73,8 @@ class Shards:
                 temporary,
                 rows=shard.rows,
                 scores=shard.scores,
-                unreadable=np.array(list(shard.reasons), np.int64),
-                reasons=np.array(list(shard.reasons.values()), str),
+                unreadable=np.array(list(shard.unreadable_reasons), np.int64),
+                reasons=np.array(list(shard.unreadable_reasons.values()), str),
                 moved=shard.n_changed_by_rounding,
             )
 
@@ -119,7 +119,7 @@ class Shards:
             try:
                 with np.load(file, allow_pickle=False) as arrays:
                     shard = _make_shard(arrays)
-                fits = shard.is_complete(self.rows_of_shard(number), self.n_outputs)
+                fits = shard.is_complete_for(self.rows_of_shard(number), self.n_outputs)
             except Exception as error:  # zipfile and numpy raise many types of errors for damaged files
                 raise self._damaged_error(path) from error
         if not fits:
@@ -140,5 +140,10 @@ class Shards:
 def _make_shard(arrays: Mapping[str, npt.NDArray[Any]]) -> Shard:
     """Create a shard from the arrays of its file."""
     rows, unreadable = (arrays[name].astype(np.int64, casting="safe") for name in ("rows", "unreadable"))
-    reasons = dict(zip(unreadable.tolist(), arrays["reasons"].astype(str).tolist(), strict=True))
-    return Shard(rows=rows, scores=arrays["scores"], reasons=reasons, n_changed_by_rounding=int(arrays["moved"]))
+    unreadable_reasons = dict(zip(unreadable.tolist(), arrays["reasons"].astype(str).tolist(), strict=True))
+    return Shard(
+        rows=rows,
+        scores=arrays["scores"],
+        unreadable_reasons=unreadable_reasons,
+        n_changed_by_rounding=int(arrays["moved"]),
+    )

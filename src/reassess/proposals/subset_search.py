@@ -45,9 +45,9 @@ class SubsetSearch:
 
     @cached_property
     def frontier_rows(self) -> _Ints:
-        """Rows on the Pareto frontier of hits and candidates, from the fewest candidates.
+        """Rows on the Pareto frontier of hits and candidates, sorted by candidates, the fewest first.
 
-        Of subsets with equal hits and candidates, the one with the fewest models is used, then the first.
+        If subsets have equal hits and candidates, the subset with the fewest models is used; of these, the first.
         """
         fewest = np.full(int(self.n_hits.max()) + 1, _MAX_INT64)
         np.minimum.at(fewest, self.n_hits, self.n_candidates)  # per number of hits
@@ -61,21 +61,21 @@ class SubsetSearch:
 
 def find_subsets(result: ProposalResult, golden: GoldenPairs) -> SubsetSearch:
     """Measure all subsets of up to 20 models; of more models, only subsets in a greedy order."""
-    pairs, valid = find_sent_pairs(result), golden.pairs.take_rows(golden.is_valid)
+    pairs, valid_pairs = find_sent_pairs(result), golden.pairs.take_rows(golden.is_valid)
     return (
-        _measure_all_subsets(pairs, valid)
+        _measure_all_subsets(pairs, valid_pairs)
         if len(result.models) <= MAX_EXACT_MODELS
-        else _measure_greedy_search(pairs, valid)
+        else _measure_greedy_search(pairs, valid_pairs)
     )
 
 
-def _measure_all_subsets(pairs: ProposedPairs, valid: ProposedPairs) -> SubsetSearch:
+def _measure_all_subsets(pairs: ProposedPairs, valid_pairs: ProposedPairs) -> SubsetSearch:
     """Measure all subsets of the models, except the empty one."""
     models = pairs.is_proposed.shape[1]
     return SubsetSearch(
         n_models=models,
         subsets=None,
-        n_hits=count_by_subset(valid),
+        n_hits=count_by_subset(valid_pairs),
         n_candidates=count_by_subset(pairs),
         subset_sizes=np.bitwise_count(np.arange(1, 2**models)).astype(np.int64),
     )
@@ -85,7 +85,8 @@ def count_by_subset(pairs: ProposedPairs) -> _Ints:
     """Count the pairs that each subset except the empty one proposes; shape (2 ** K - 1,).
 
     A subset does not propose a pair if it has no model that proposes the pair, or no model that sends its image. The
-    sum counts a pair twice if both are missing, so it is subtracted once.
+    number of such pairs is the number of pairs without a proposing model, plus pairs without a sending model, minus
+    pairs without both.
     """
     models = pairs.is_proposed.shape[1]
     bits = 1 << np.arange(models)
@@ -111,10 +112,10 @@ def sum_over_subsets(counts: _Ints) -> _Ints:
     return sums
 
 
-def _measure_greedy_search(pairs: ProposedPairs, valid: ProposedPairs) -> SubsetSearch:
+def _measure_greedy_search(pairs: ProposedPairs, valid_pairs: ProposedPairs) -> SubsetSearch:
     """Measure growing subsets: each step adds the model with most new hits per new candidate."""
     models = pairs.is_proposed.shape[1]
-    growing, growing_hits = _GrowingSubset(pairs), _GrowingSubset(valid)
+    growing, growing_hits = _GrowingSubset(pairs), _GrowingSubset(valid_pairs)
     subset, chain = np.zeros(models, bool), []
     hits = candidates = 0
     for _ in range(models):
@@ -159,7 +160,7 @@ class SubsetMeter:
     """Measures the recall, precision and candidates of a subset of models."""
 
     def __init__(self, result: ProposalResult, golden: GoldenPairs) -> None:
-        self._names = result.names
+        self._names = result.model_names
         self._golden = golden
         self._pairs = find_sent_pairs(result)
         self._sent, self._predicted = (
@@ -174,8 +175,8 @@ class SubsetMeter:
             models=tuple(name for name, is_in in zip(self._names, subset, strict=True) if is_in),
             recall=Proportion(hits, int(np.count_nonzero(self._golden.is_valid))),
             precision=Proportion(hits, int(np.count_nonzero(proposed))),
-            without_golden=self._golden.unanswered.count_proposed_by(subset),
-            candidates=self._pairs.count_proposed_by(subset),
-            images=self._sent.count_proposed_by(subset),
-            missing=len(self._predicted) - self._predicted.count_proposed_by(subset),
+            n_without_golden=self._golden.unanswered.count_proposed_by(subset),
+            n_candidates=self._pairs.count_proposed_by(subset),
+            n_images=self._sent.count_proposed_by(subset),
+            n_missing_images=len(self._predicted) - self._predicted.count_proposed_by(subset),
         )

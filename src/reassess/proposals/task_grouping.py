@@ -97,7 +97,9 @@ def make_tasks(
     check_number(size, 1, value_name="number of classes per task", is_whole=True)
     if golden is not None:
         questions = _remove_golden(questions, golden)
-    distances, explain_task = _image_distances(questions) if hierarchy is None else _hierarchy_distances(hierarchy)
+    compute_distances, explain_task = (
+        _make_image_functions(questions) if hierarchy is None else _make_hierarchy_functions(hierarchy)
+    )
     groups: list[tuple[int, _Ints, str]] = []
     order = np.lexsort((questions.class_ids, questions.image_ids))
     starts = np.searchsorted(questions.image_ids[order], np.arange(len(questions.images) + 1))
@@ -107,7 +109,7 @@ def make_tasks(
         if classes.size <= size:
             groups += [(image, classes, _WHOLE_IMAGE)] if classes.size else []
             continue
-        parts = _split_into_tasks(classes, distances(classes), size)
+        parts = _split_into_tasks(classes, compute_distances(classes), size)
         parts.sort(key=lambda part: int(part[0]))
         groups += [(image, part, explain_task(part) if part.size > 1 else _REST_OF_IMAGE) for part in parts]
     return _tasks_from_groups(questions, groups)
@@ -190,10 +192,10 @@ def _split_leaves(leaves: _Ints, gaps: npt.NDArray[np.float64], size: int) -> li
     return np.split(leaves, best[large][1][:-1])
 
 
-def _hierarchy_distances(hierarchy: Hierarchy) -> tuple[_Distances, _Explain]:
+def _make_hierarchy_functions(hierarchy: Hierarchy) -> tuple[_Distances, _Explain]:
     """Return a function for distances of classes in a hierarchy, and one that explains a task."""
 
-    def distances(class_ids: _Ints) -> npt.NDArray[np.float64]:
+    def compute_distances(class_ids: _Ints) -> npt.NDArray[np.float64]:
         """Compute the distance of each pair of classes by their common path."""
         paths = [hierarchy.path(class_id) for class_id in class_ids.tolist()]
         shared = np.array([[len(_common_prefix([a, b])) for b in paths] for a in paths], np.float64)
@@ -201,11 +203,11 @@ def _hierarchy_distances(hierarchy: Hierarchy) -> tuple[_Distances, _Explain]:
         return np.asarray(shared.max() - shared)
 
     def explain_task(class_ids: _Ints) -> str:
-        """Name the lowest common parent of the classes."""
+        """Name the lowest common ancestor of the classes."""
         common = _common_prefix([hierarchy.path(class_id) for class_id in class_ids.tolist()])
         return f"{_UNDER_PARENT} {common[-1]}" if common else _NO_PARENT
 
-    return distances, explain_task
+    return compute_distances, explain_task
 
 
 def _common_prefix(paths: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
@@ -215,7 +217,7 @@ def _common_prefix(paths: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
     return first[:length]
 
 
-def _image_distances(questions: Questions) -> tuple[_Distances, _Explain]:
+def _make_image_functions(questions: Questions) -> tuple[_Distances, _Explain]:
     """Return a function for Jaccard distances of classes by images, and one that explains a task."""
     from scipy.sparse import csr_array
 
@@ -225,7 +227,7 @@ def _image_distances(questions: Questions) -> tuple[_Distances, _Explain]:
     together = csr_array(incidence.T @ incidence)
     table = together.toarray() if classes.size <= _MAX_DENSE_CLASSES else None  # much faster to index
 
-    def count_common(class_ids: _Ints) -> _Ints:
+    def count_common_images(class_ids: _Ints) -> _Ints:
         """Count the images of each pair of classes."""
         columns_of_classes = np.searchsorted(classes, class_ids)
         return np.asarray(
@@ -234,35 +236,38 @@ def _image_distances(questions: Questions) -> tuple[_Distances, _Explain]:
             else table[np.ix_(columns_of_classes, columns_of_classes)]
         )
 
-    def distances(class_ids: _Ints) -> npt.NDArray[np.float64]:
+    def compute_distances(class_ids: _Ints) -> npt.NDArray[np.float64]:
         """Compute the Jaccard distance of each pair of classes."""
-        common = count_common(class_ids)
+        common = count_common_images(class_ids)
         images = common.diagonal()
         return np.asarray(1 - common / (images[:, None] + images - common))
 
     def explain_task(class_ids: _Ints) -> str:
         """Describe on how many images the classes of a task appear together."""
-        images = int(count_common(class_ids).min())
+        images = int(count_common_images(class_ids).min())
         return _NO_SHARED_IMAGE if images == 1 else f"{_SHARED_IMAGES} {images} images or more"
 
-    return distances, explain_task
+    return compute_distances, explain_task
 
 
-def votes_until_closed(votes: Votes, model: RaterModel, stop: StopRule, max_votes: int) -> float:
+def votes_until_closed(votes: Votes, model: RaterModel, stop: StopRule, max_votes_per_question: int) -> float:
     """Estimate the mean votes per question until a stop rule closes it, from earlier votes.
 
-    The earlier votes are replayed in random order; questions with fewer than `max_votes` votes do not count.
+    The earlier votes are replayed in random order; questions with fewer than `max_votes_per_question` votes do not
+    count.
     """
-    rows = np.flatnonzero(votes.sizes >= max_votes)
+    rows = np.flatnonzero(votes.sizes >= max_votes_per_question)
     if not rows.size:
         raise DataError(
             "missing-votes",
             "earlier votes are too few to estimate votes per question",
-            allowed=f"a question with {max_votes:,} votes or more",
+            allowed=f"a question with {max_votes_per_question:,} votes or more",
             found=f"{int(votes.sizes.max(initial=0)):,} at most",
             fix="ask for fewer votes, or give other earlier votes",
         )
-    (replay,) = replay_stops(votes.restrict(rows), model, [stop], threshold=stop.high, max_votes=max_votes)
+    (replay,) = replay_stops(
+        votes.restrict(rows), model, [stop], threshold=stop.high, max_votes_per_question=max_votes_per_question
+    )
     return float(replay.n_used_votes.mean()) / rows.size
 
 

@@ -82,11 +82,11 @@ def _load_weights(path: Path) -> dict[str, Any]:
 
 
 @contextmanager
-def download_if_online(library: str) -> Iterator[None]:
+def allow_downloads_if_online(library: str) -> Iterator[None]:
     """Let a library download weights during a block; offline, it uses only cached weights.
 
     Only cached weights are used offline, or if the hub of the library is unreachable. timm's weights come from the
-    Hugging Face hub. It gets one request first, since its own client would retry for a minute.
+    Hugging Face hub. We first send one request to this hub, because its client would retry for a minute.
     """
     with ExitStack() as changes:
         if is_offline():
@@ -128,8 +128,10 @@ def open_timm(source: ModelSource, name: str, device: str | None) -> ImageModel:
     if not timm.is_model(name):
         raise _unknown_model_error(source, name, timm.list_models())
 
-    def build(pretrained: bool, outputs: int | None) -> Any:
-        return timm.create_model(name, pretrained=pretrained, **({} if outputs is None else {"num_classes": outputs}))
+    def build(pretrained: bool, n_outputs: int | None) -> Any:
+        return timm.create_model(
+            name, pretrained=pretrained, **({} if n_outputs is None else {"num_classes": n_outputs})
+        )
 
     model = _build_from_source(source, build)
     transform = None if source.transform else _timm_transform(source, timm.data.resolve_model_data_config(model))
@@ -145,8 +147,8 @@ def open_torchvision(source: ModelSource, name: str, device: str | None) -> Imag
         raise _unknown_model_error(source, name, models)
     weights = torchvision.models.get_model_weights(name).DEFAULT
 
-    def build(pretrained: bool, outputs: int | None) -> Any:
-        options = {} if outputs is None else {"num_classes": outputs}
+    def build(pretrained: bool, n_outputs: int | None) -> Any:
+        options = {} if n_outputs is None else {"num_classes": n_outputs}
         return torchvision.models.get_model(name, weights=weights if pretrained else None, **options)
 
     model = _build_from_source(source, build)
@@ -197,7 +199,7 @@ def _build_from_source(source: ModelSource, build: Callable[[bool, int | None], 
     if source.checkpoint is not None:
         return build_with_checkpoint(build, Path(source.checkpoint))
     try:
-        with download_if_online(source.name.partition(":")[0]):
+        with allow_downloads_if_online(source.name.partition(":")[0]):
             model = build(True, None)
     except (OSError, RuntimeError, ValueError) as error:  # depends on the library
         reason = (str(error).splitlines() or [type(error).__name__])[0]
@@ -227,7 +229,7 @@ def _make_model(
         torch.tensor(values, device=torch_device)[:, None, None] for values in (transform.mean, transform.deviation)
     )
 
-    def function(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    def compute_scores(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         batch = torch.from_numpy(pixels).to(torch_device).permute(0, 3, 1, 2)
         batch = batch.to(torch.float32, memory_format=torch.contiguous_format).div_(255).sub_(mean).div_(deviation)
         with (
@@ -237,12 +239,12 @@ def _make_model(
             scores = model(batch)
         return np.asarray(scores.float().cpu())
 
-    facts = {
+    recorded_facts = {
         "weights": _hash_weights(model),
         "library": f"{library}, torch {torch.__version__}",
         "device": str(torch_device),
     }
-    return ImageModel(source.name, function, transform, source.outputs, facts)
+    return ImageModel(source.name, compute_scores, transform, source.outputs, recorded_facts)
 
 
 def _open_device(name: str | None) -> Any:

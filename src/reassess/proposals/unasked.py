@@ -70,7 +70,7 @@ def unasked_candidates(
     numbering = ImageNumbers()
     for name, predictions, outcomes in models:
         with add_error_place(name):
-            normalize_top_k((top_k,), predictions.depth)
+            normalize_top_k((top_k,), predictions.max_k)
             predictions = predictions.in_classes(labels.classes)
         rows, pairs = _find_unasked_pairs(predictions, outcomes, labels, scores, top_k)
         with_labels = zip(rows.tolist(), outcomes.label_rows[rows].tolist(), strict=True)
@@ -79,7 +79,7 @@ def unasked_candidates(
         pairs["model"] = len(names)
         parts.append(pairs)
         names.append(name)
-    check_unique(names, thing="a model")
+    check_unique(names, value_name="a model")
     return _merge_and_sort_pairs(names, np.concatenate(parts), numbering, labels.classes)
 
 

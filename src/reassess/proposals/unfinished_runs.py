@@ -34,27 +34,27 @@ _RECORD_FILE, _IMAGES_FILE, _OUTPUTS_FILE, _LOCK_FILE, _SHARDS_FOLDER = (
 _RECORD_VERSION = 3
 
 
-def describe_changes(before: Any, now: Any, name: str = "") -> Iterator[str]:
+def describe_changes(recorded: Any, current: Any, name: str = "") -> Iterator[str]:
     """Describe the differences between two JSON objects, one per line."""
-    if isinstance(before, dict) and isinstance(now, dict):
-        both = [key for key in before if key in now]
+    if isinstance(recorded, dict) and isinstance(current, dict):
+        both = [key for key in recorded if key in current]
         removed, new = (
             [key for key in document if key not in both and isinstance(document[key], dict)]
-            for document in (before, now)
+            for document in (recorded, current)
         )
         if removed and new:
             yield f"{name}: {join_first(removed)} before, {join_first(new)} now"
         elif removed or new:
             yield f"{name} {'missing' if removed else 'new'}: {join_first(removed or new)}"
-        for key in dict.fromkeys((*before, *now)):
+        for key in dict.fromkeys((*recorded, *current)):
             if key not in (*removed, *new):
-                yield from describe_changes(before.get(key), now.get(key), f"{name}, {key}" if name else key)
-    elif {type(before), type(now)} == {dict, type(None)}:
+                yield from describe_changes(recorded.get(key), current.get(key), f"{name}, {key}" if name else key)
+    elif {type(recorded), type(current)} == {dict, type(None)}:
         parent, _, key = name.rpartition(", ")
-        change = f"without {key} before, with one now" if before is None else f"with {key} before, without one now"
+        change = f"without {key} before, with one now" if recorded is None else f"with {key} before, without one now"
         yield f"{parent}: {change}" if parent else change
-    elif before != now:
-        yield f"{name}: {_format_value(before)} before, {_format_value(now)} now"
+    elif recorded != current:
+        yield f"{name}: {_format_value(recorded)} before, {_format_value(current)} now"
 
 
 def _format_value(value: object) -> str:
@@ -81,7 +81,7 @@ def describe_image_changes(
 
 
 def read_image_record(path: Path) -> dict[str, tuple[int, int]]:
-    """Read the images of a run, with the size and modification time of each file."""
+    """Read the record of a run's images: the size and modification time of each file."""
     import polars as pl
 
     try:
@@ -123,10 +123,10 @@ class UnfinishedRun:
         """A mark in the names of temporary files, the same for all runs with this output."""
         return hashlib.sha256(os.fsencode(self.output.name)).hexdigest()[:8]
 
-    def record_outputs(self, files: Mapping[Path, Path]) -> None:
-        """Record the hashes of output files before they are moved into place.
+    def record_outputs_and_remove_old(self, files: Mapping[Path, Path]) -> None:
+        """Record hashes of output files before they are moved into place, and remove older output files.
 
-        `files` maps final to temporary paths. Remove output files that an interrupted run has written.
+        `files` maps final to temporary paths. The removed files are the output files of an interrupted run.
         """
         for key in _read_json(self.folder / _OUTPUTS_FILE) if exists(self.folder / _OUTPUTS_FILE) else ():
             if self.has_written(path := self.output.parent / key):
@@ -135,7 +135,9 @@ class UnfinishedRun:
         _write_json(self.folder / _OUTPUTS_FILE, hashes)
 
     @contextmanager
-    def lock_folder(self, settings: Mapping[str, Any], images: ImageSource, shards: Sequence[Shards]) -> Iterator[None]:
+    def lock_and_start(
+        self, settings: Mapping[str, Any], images: ImageSource, shards: Sequence[Shards]
+    ) -> Iterator[None]:
         """Lock the folder during a block, and start a run in it or continue the interrupted one.
 
         Images without scores, such as unreadable images, may have changed; their shards are computed again. If the run

@@ -219,7 +219,13 @@ def leaderboard_chart(findings: Findings) -> Chart | Missing:
     rows: list[list[Cell]] = []
     for placement in placements:
         entry, expected = placement.model_row, placement.expected_accuracy
-        ranks = entry.real, placement.real_rank, entry.original, placement.original_rank, placement.n_rows
+        ranks = (
+            entry.reassessed_accuracy,
+            placement.real_rank,
+            entry.original_accuracy,
+            placement.original_rank,
+            placement.n_rows,
+        )
         expectation: list[Cell] = [None] * 3
         if expected is not None:
             expectation = [expected.real_accuracy, (expected.interval_low, expected.interval_high), expected.residual]

@@ -14,7 +14,7 @@ from reassess.evaluation.evaluation_words import shorten_label_set_name
 from reassess.numeric import Estimate
 from reassess.report.chart_figures import MAX_NAME_LENGTH, MUTED_COLOUR, SERIES_STYLES, Mark, SeriesStyle, format_number
 from reassess.report.figures import Drawing, points_along, save_figure
-from reassess.text import format_percent_value, shorten
+from reassess.text import count_noun, format_percent_value, shorten
 
 _COLOURS = ("#0072b2", "#b34700", "#000000", "#7b3294")  # differ in lightness, for print in grey
 _DASH_STYLES = ("-", "--", "-.", ":")
@@ -63,12 +63,14 @@ def plot_leaderboard(
 def _find_lowest_accuracy(trend: Trend, placements: Sequence[Placement]) -> float:
     """Return the lowest original accuracy to plot; models far below it would compress the plot."""
     starts = [line.band.low for line in trend.band_lines if line.band is not None and line.fit is not None]
-    return min(starts + [placement.model_row.original for placement in placements]) if starts else -np.inf
+    return min(starts + [placement.model_row.original_accuracy for placement in placements]) if starts else -np.inf
 
 
 def _draw_points(drawing: Drawing, trend: Trend, lowest_accuracy: float) -> None:
     board = trend.leaderboard
-    points = np.column_stack([board.original, board.real])[board.original >= lowest_accuracy]
+    points = np.column_stack([board.original_accuracies, board.reassessed_accuracies])[
+        board.original_accuracies >= lowest_accuracy
+    ]
     size = 2.6 if len(points) > _MAX_LARGE_POINTS else 4.5
     drawing.draw_line(points, "o", markersize=size, color=_POINT_COLOUR, alpha=0.55, markeredgewidth=0, zorder=2)
 
@@ -76,7 +78,7 @@ def _draw_points(drawing: Drawing, trend: Trend, lowest_accuracy: float) -> None
 def _draw_line(drawing: Drawing, trend: Trend, line: TrendLine, colour: str, dashes: str) -> None:
     if line.fit is None or line.slope is None or line.band is None:
         return
-    inside = trend.leaderboard.original[line.band.contains(trend.leaderboard.original)]
+    inside = trend.leaderboard.original_accuracies[line.band.contains(trend.leaderboard.original_accuracies)]
     ends = np.array([[x, line.fit.evaluate(x)] for x in (inside.min(), inside.max())])
     drawing.draw_line(ends, n_avoided_points=_LINE_SAMPLES, linestyle=dashes, color=colour, linewidth=1.8, zorder=4)
     slope = _format_slope(line.slope, separator="\n")
@@ -90,13 +92,13 @@ def _format_slope(slope: Estimate, separator: str = " ") -> str:
 
 def _draw_placement(drawing: Drawing, placement: Placement, label_set: str, is_brief: bool) -> None:
     entry = placement.model_row
-    points = np.array([[entry.original, entry.real]])
+    points = np.array([[entry.original_accuracy, entry.reassessed_accuracy]])
     drawing.draw_line(points, "*", color="#d00000", markersize=14, markeredgecolor="white", zorder=6)
     rank = f"rank {placement.real_rank:,} of {placement.n_rows:,}"
     text = (
         f"{shorten(str(entry), MAX_NAME_LENGTH)}\n{rank}"
         if is_brief
-        else f"{entry}\n{label_set} {format_percent_value(entry.real)} %, {rank}"
+        else f"{entry}\n{label_set} {format_percent_value(entry.reassessed_accuracy)} %, {rank}"
     )
     if (expected := placement.expected_accuracy) is not None and not is_brief:
         text += f"\n{abs(expected.residual):.2f} {expected.side} the line of the {expected.n_rows:,} nearest"
@@ -129,14 +131,17 @@ def draw_reference_lines(drawing: Drawing, original_percent: float | None) -> No
 def _finish_axes(drawing: Drawing, trend: Trend, lowest_accuracy: float) -> None:
     board = trend.leaderboard
     set_accuracy_axes(drawing, shorten_label_set_name(board.label_set))
-    hidden = int(np.sum(board.original < lowest_accuracy))
+    hidden = int(np.sum(board.original_accuracies < lowest_accuracy))
     not_shown = f", {hidden:,} of them below {lowest_accuracy:g} % and not shown" if hidden else ""
     parts = [f"{len(board):,} results of {board.n_models:,} models{not_shown}"]
     if trend.overall_line.slope is not None:
         parts.append(f"slope of all rows: {_format_slope(trend.overall_line.slope)}")
     far_out = trend.outliers
     if far_out.rows and far_out.line_without_outliers.slope is not None:
-        parts.append(f"without {len(far_out.rows):,} far out: {_format_slope(far_out.line_without_outliers.slope)}")
+        parts.append(
+            f"slope without {count_noun(len(far_out.rows), 'row')} far out: "
+            f"{_format_slope(far_out.line_without_outliers.slope)}"
+        )
     drawing.write_heading("; ".join([*parts, "95 % intervals of slopes are over families"]))
 
 

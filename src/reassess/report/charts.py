@@ -184,7 +184,7 @@ def write_chart(path: str | Path, kind: str, findings: Findings, *, force: bool 
         The file exists and `force` is not given, or cannot be written.
     """
     check_type(Findings, findings, value_name="findings", fix="Findings.from_predictions(MODELS, LABELS)")
-    check_known([kind], CHARTS, thing="kind of chart", fix=suggest_name(kind, CHARTS))
+    check_known([kind], CHARTS, value_name="kind of chart", fix=suggest_name(kind, CHARTS))
     chart = CHARTS[kind](findings)
     if isinstance(chart, Missing):
         raise DataError("nothing-to-show", f"{kind} chart cannot be drawn", found=chart.reason)

@@ -41,7 +41,7 @@ def write_wrong_labels(
         raise DataError("nothing-to-show", "no label is wrong, so the page would be empty", fix="write no page")
     names = [cleaning.images[row] for row in rows.tolist()]
     pictures = make_thumbnails(as_path(images), names, match=match, show_progress=show_progress)
-    dropped = int(np.count_nonzero(~cleaning.kept))
+    dropped = int(np.count_nonzero(~cleaning.is_kept))
     is_ranked = not np.isnan(cleaning.label_quality).all()
     order = ", the least likely first" if is_ranked else ""
     last_entry = "the probability that the label is correct" if is_ranked else "why it is probably wrong"
@@ -62,8 +62,8 @@ def write_wrong_labels(
 
 
 def _make_card(cleaning: Cleaning, row: int) -> Card:
-    label, suggested = int(cleaning.class_ids[row]), int(cleaning.suggested[row])
-    name_of = cleaning.classes.label
+    label, suggested = int(cleaning.class_ids[row]), int(cleaning.suggested_class_ids[row])
+    name_of = cleaning.classes.short_name
     label_quality = float(cleaning.label_quality[row])
     text = "not certain enough" if label_quality >= _EVEN_PROBABILITY else "probably wrong"
     lines = [CardLine("Label", [CardEntry(name_of(label), verdict="wrong", verdict_text=text)])]

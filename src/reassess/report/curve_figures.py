@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation import Curve, MeasuredCurve, OperatingPoint, Rule, StopReplay
+from reassess.aggregation import Curve, MeasuredCurve, MeasuredRule, OperatingPoint, StopReplay
 from reassess.core import ModelChoice, ModelSubset
 from reassess.report.figures import Drawing, points_along, save_figure
 from reassess.text import count_noun
@@ -28,13 +28,13 @@ _CHOICE_SAMPLES = 200  # points along the line that labels should not cover
 
 
 def save_curves(
-    path: Path, curves: Sequence[MeasuredCurve], rules: Sequence[Rule] = (), *, force: bool = False
+    path: Path, curves: Sequence[MeasuredCurve], rules: Sequence[MeasuredRule] = (), *, force: bool = False
 ) -> None:
     """Save a figure of precision-recall curves and simple rules."""
     save_figure(path, partial(plot_curves, curves=curves, rules=rules), title="Precision and recall", force=force)
 
 
-def plot_curves(drawing: Drawing, curves: Sequence[MeasuredCurve], rules: Sequence[Rule] = ()) -> None:
+def plot_curves(drawing: Drawing, curves: Sequence[MeasuredCurve], rules: Sequence[MeasuredRule] = ()) -> None:
     """Plot precision-recall curves and simple rules."""
     for i, measured_curve in enumerate(curves):
         other_curves = [other_curve for other_curve in curves if other_curve is not measured_curve]
@@ -88,7 +88,7 @@ def _draw_chosen_threshold(drawing: Drawing, operating_point: OperatingPoint, co
     drawing.add_label(text, point, color=colour, fontweight="bold")
 
 
-def _draw_rule(drawing: Drawing, rule: Rule, marker: str) -> None:
+def _draw_rule(drawing: Drawing, rule: MeasuredRule, marker: str) -> None:
     points = np.array([(point.recall.value, point.precision.value) for point in rule.points], np.float64)
     is_cloud = len(points) > _MAX_LABELLED_VARIANTS
     size, colour, fill = (3.5, "#9a9a9a", "none") if is_cloud else (6.5, "#333333", "white")
@@ -101,7 +101,7 @@ def _draw_rule(drawing: Drawing, rule: Rule, marker: str) -> None:
         drawing.add_label(str(variant), point[None], color="#333333")
 
 
-def _finish_axes(drawing: Drawing, curves: Sequence[MeasuredCurve], rules: Sequence[Rule]) -> None:
+def _finish_axes(drawing: Drawing, curves: Sequence[MeasuredCurve], rules: Sequence[MeasuredRule]) -> None:
     axes = drawing.axes
     lowest = [
         measured_curve.curve.precision[_has_enough_questions(measured_curve.curve)].min() for measured_curve in curves
@@ -173,7 +173,7 @@ def _plot_replays(drawing: Drawing, replays: Mapping[str, Sequence[StopReplay]])
         f"{count_noun(first_replay.n_votes, 'vote')} on {count_noun(first_replay.n_questions, 'question')}, replayed "
         f"in {first_replay.n_used_votes.size} "
         "random orders; a question closes when the probability of its class is outside the bounds next to each point, "
-        f"after at least {first_replay.rule.at_least} votes; labels at threshold {first_replay.threshold:g}"
+        f"after at least {first_replay.rule.min_votes} votes; labels at threshold {first_replay.threshold:g}"
     )
 
 
@@ -190,7 +190,7 @@ def _plot_choice(drawing: Drawing, choice: ModelChoice) -> None:
     if len(line) > 1:
         edges = np.stack([steps[:-1], steps[1:]], axis=1)
         drawing.obstacles += [points_along(edge, _CHOICE_SAMPLES // len(line) + 2) for edge in edges]
-    best = "best subset" if choice.exact else "best subset found"
+    best = "best subset" if choice.is_exact else "best subset found"
     drawing.add_label(best, line[len(line) // 2 :][:1], color=_BEST_COLOUR)
     subsets = [(choice.all_models, "all models", _ALL_COLOUR)]
     subsets += [] if choice.chosen is None else [(choice.chosen, "chosen", _CHOSEN_COLOUR)]
@@ -209,10 +209,10 @@ def _plot_choice(drawing: Drawing, choice: ModelChoice) -> None:
     drawing.axes.grid()
     drawing.axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     drawing.write_heading(
-        f"{count_noun(choice.subsets, 'subset')} of {count_noun(len(choice.all_models.models), 'model')}, "
-        f"{choice.search} "
-        f"search; {count_noun(choice.recall.n, 'valid golden question')}, {choice.not_candidates:,} not candidates "
-        f"of any model; recall measured on {count_noun(choice.check_images, 'golden image')} not used in the search"
+        f"{count_noun(choice.n_subsets, 'subset')} of {count_noun(len(choice.all_models.models), 'model')}, "
+        f"{choice.search_kind} "
+        f"search; {count_noun(choice.recall.n, 'valid golden question')}, {choice.n_not_candidates:,} not candidates "
+        f"of any model; recall measured on {count_noun(choice.n_check_images, 'golden image')} not used in the search"
         f"{'' if choice.chosen is None else '; bar: down to the lower 90 % confidence bound of recall'}"
     )
 
@@ -221,10 +221,10 @@ def _draw_recall_bound(drawing: Drawing, choice: ModelChoice) -> None:
     """Draw the lower bound of the recall of the chosen models."""
     if choice.chosen is None or choice.recall_bound is None:
         return
-    candidates, recall = choice.chosen.candidates, choice.bounded_recall.value or 0.0
+    candidates, recall = choice.chosen.n_candidates, choice.bounded_recall.value or 0.0
     ends = np.array([[candidates, choice.recall_bound], [candidates, recall]])
     drawing.draw_line(ends, "-", n_avoided_points=16, color=_CHOSEN_COLOUR, linewidth=1.2, zorder=4)
 
 
 def _subset_position(subset: ModelSubset) -> tuple[float, float]:
-    return subset.candidates, subset.recall.value or 0.0
+    return subset.n_candidates, subset.recall.value or 0.0

@@ -198,7 +198,7 @@ def _write_intro(choice: ImageChoice, n_images: int) -> str:
 
 
 def _make_card(mistake_card: MistakeCard, classes: Classes, threshold: float) -> Card:
-    sheet, get_class_name = mistake_card.sheet, classes.label
+    sheet, get_class_name = mistake_card.sheet, classes.short_name
     descriptions = _describe_votes(sheet, threshold)
     valid, original = sheet.valid_class_ids or (), sheet.original_class_id
 

@@ -302,7 +302,7 @@ def _find_class_names(page: Page) -> dict[str, str]:
     tables = [(explorer.class_columns, rows) for explorer in page.explorers for rows in explorer.rows.values()]
     cells = [row[i] for class_columns, rows in tables for row in rows for i in class_columns]
     ids = {i for cell in cells for i in (cell if isinstance(cell, list) else [cell])}
-    return {str(i): page.classes.label(i) for i in sorted(ids - {None, -1})}
+    return {str(i): page.classes.short_name(i) for i in sorted(ids - {None, -1})}
 
 
 def _escape_data(data: Any) -> Any:

@@ -114,7 +114,7 @@ def _make_accuracy_section(findings: Findings, scatter: Chart | Missing) -> Sect
         *_describe_images_not_scored(findings),
     ]
     if ceiling := describe_soft_accuracy_ceiling(findings.evaluations.values()):
-        notes.append(f"Soft: the mean probability that the first class is valid; {ceiling}.")
+        notes.append(f"Soft: the mean probability that the first predicted class is valid; {ceiling}.")
     notes += map(as_sentence, describe_missing_results(findings.evaluations))
     notes.append(" ".join(map(as_sentence, explain_label_uncertainty(uncertainty))))
     if missing_names := describe_missing_class_names(findings.benchmark, findings.classes):
@@ -169,8 +169,8 @@ def _make_comparison_section(findings: Findings, chart: Chart | Missing) -> Sect
     assert not isinstance(ranking, Missing)
     paragraphs = [_format_verdict(pair, findings) for pair in ranking.neighbours[:_MAX_VERDICTS]]
     if (n_more := len(ranking.neighbours) - _MAX_VERDICTS) > 0:
-        pairs = count_noun(n_more, "more pair of neighbours is", "more pairs of neighbours are")
-        paragraphs.append(f"{pairs} in the table of ranks.")
+        pairs = count_noun(n_more, "more pair of neighbours", "more pairs of neighbours")
+        paragraphs.append(f"See the table of ranks for {pairs}.")
     if len(ranking) > 2 and ranking.ranks[-1] > 1:
         paragraphs.append(f"{describe_largest_difference(findings.compare(ranking.models[0], ranking.models[-1]))}.")
     if ranking.gaps is not None and ranking.gaps.n_pairs > 1:

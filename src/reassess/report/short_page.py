@@ -10,7 +10,7 @@ from reassess.comparison.taxonomy import ERROR_KIND_NAMES, ERROR_KINDS
 from reassess.errors import Missing
 from reassess.evaluation.evaluation_words import describe_missing_results, shorten_label_set_name
 from reassess.evaluation.result import describe_images_not_scored, describe_soft_accuracy_ceiling
-from reassess.numeric.bootstrap import LOWEST_NORMAL_P
+from reassess.numeric.bootstrap import MIN_NORMAL_P_VALUE
 from reassess.report.accuracy_charts import select_pairs
 from reassess.report.chart import (
     COUNT,
@@ -161,7 +161,8 @@ def _make_notes(findings: Findings) -> Iterator[str]:
     label_set = shorten_label_set_name(labels.title)
     yield (
         f"Labels: {labels.title}, {labels.indices.size:,} valid classes on {len(labels):,} images, "
-        f"{labels.empty_images:,} of them without a valid class, so not scored. Top-k accuracy: share of scored images "
+        f"{labels.n_empty_images:,} of them without a valid class, so not scored. Top-k accuracy: share of scored "
+        "images "
         "where one of the first k classes is valid; 95 %: Wilson intervals over images."
     )
     if not isinstance(uncertainty, Missing):
@@ -174,7 +175,7 @@ def _make_notes(findings: Findings) -> Iterator[str]:
             f"{DIFFERENCE_EXPLANATION}. Change: the difference by {label_set} less the difference by original labels, "
             "both "
             "on the scored images; the column of original labels is on all shared images. Holm p: corrected for all "
-            f"pairs of models; with raters resampled at least {LOWEST_NORMAL_P:g}. "
+            f"pairs of models; with raters resampled at least {MIN_NORMAL_P_VALUE:g}. "
             f"Differences and kinds of mistakes are on the {len(panel.images):,} images that all models share."
         )
     yield (

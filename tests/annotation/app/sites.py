@@ -15,7 +15,7 @@ from reassess.annotation import (
     Campaign,
     CampaignPlan,
     Rules,
-    TaskRow,
+    TaskQuestion,
     add_person,
     create_campaign,
     create_sign_in_token,
@@ -79,7 +79,7 @@ class Site:
             client.headers["X-CSRF-Token"] = compute_csrf_token(secret)
         return client
 
-    def answer_all(self, name: str, say: int | Callable[[TaskRow], int] = YES) -> None:
+    def answer_all(self, name: str, say: int | Callable[[TaskQuestion], int] = YES) -> None:
         """Answer all tasks that a person gets."""
         answer_all(self.campaign, self.ids[name], say, self.now)
 
@@ -131,7 +131,7 @@ def make_site(
         name=name,
         rules=rules or Rules(votes_per_question=2, golden_share=0.0),
         golden_tasks=golden_tasks,
-        experts=experts,
+        expert_votes=experts,
         n_practice_tasks=practice,
         **plan,
     )

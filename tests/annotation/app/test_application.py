@@ -41,7 +41,7 @@ def test_server_error_hides_details(site: Site, monkeypatch: pytest.MonkeyPatch)
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError("the inside")
 
-    monkeypatch.setattr(rating_page, "next_turn", fail)
+    monkeypatch.setattr(rating_page, "begin_next_turn", fail)
     response = site.client("ann").post("/next", json={"held": []})
     assert refusal(response) == (500, "internal error; see the log of the server")
 
@@ -92,7 +92,7 @@ def test_waiting_requests_time_out_together(
 ) -> None:
     client = site.client("ann")
     monkeypatch.setattr(database, "_LOCK_TIMEOUT_MS", 10)
-    with site.campaign.gate:  # another request waits for the database there
+    with site.campaign.write_guard:  # another request waits for the database there
         refused = client.post("/next", json={"held": []})
     assert refusal(refused) == UNAVAILABLE
     assert "cannot be used: the database accepts no change of this process" in caplog.text

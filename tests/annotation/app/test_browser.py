@@ -67,7 +67,9 @@ def test_rater_can_finish_campaign_by_keyboard(work: Callable[..., Work], tmp_pa
     example = tmp_path / "example.png"
     scene(3).save(example)
     examples = [ExampleImage(0, example.read_bytes(), "image/png")] * 3
-    campaign = work(sizes=(5, 3, 2), practice=1, bar=0.5, consent_text="<b>Do</b> you agree?", examples=examples)
+    campaign = work(
+        sizes=(5, 3, 2), practice=1, practice_bar=0.5, consent_text="<b>Do</b> you agree?", examples=examples
+    )
     view = campaign.sign_in("ann")
     panel(view, "consent")
     assert "<b>Do</b> you agree?" in view.inner_text("[data-panel=consent]")

@@ -13,10 +13,10 @@ from reassess.annotation import (
     GivenAnswer,
     Rules,
     admit_rater,
+    begin_next_turn,
     export_campaign,
     find_person,
     measure_progress,
-    next_turn,
     pause,
     save_answers,
     skip_task,
@@ -55,9 +55,9 @@ def test_votes_are_recounted_after_database_was_busy(
     assert all("database is locked" in record.getMessage() for record in caplog.records)
     event.remove(site.campaign.engine, "begin", be_busy)
     is_done = failures < 4
-    assert measure_progress(site.campaign, site.now).n_open == (6 if is_done else 0)
+    assert measure_progress(site.campaign, site.now).n_open_questions == (6 if is_done else 0)
     client.post("/owner/people/exclude", json={"person": site.ids["ann"]})
-    assert measure_progress(site.campaign, site.now).n_open == 6
+    assert measure_progress(site.campaign, site.now).n_open_questions == 6
 
 
 @pytest.mark.parametrize("stop", [StopRule(0.2, 0.8), None])
@@ -115,8 +115,8 @@ def test_names_of_people_and_images_are_escaped(tmp_path: Path) -> None:
 
 def test_page_shows_expert_progress_and_expected_end(site: Site) -> None:
     site.answer_all("ann")
-    turn = next_turn(site.campaign, site.ids["eva"], site.now)
-    save_answers(site.campaign, site.ids["eva"], [GivenAnswer(turn.rows[0].question_id, 2)], site.now)
+    turn = begin_next_turn(site.campaign, site.ids["eva"], site.now)
+    save_answers(site.campaign, site.ids["eva"], [GivenAnswer(turn.questions[0].question_id, 2)], site.now)
     page = words(site)
     assert "expert-7 expert 0 - 2 of 2 answered imported" in page
     assert "eva expert 0 - 1 of 2 answered 2001-09-09 01:46 UTC" in page
@@ -223,7 +223,7 @@ def test_invalid_start_of_list_is_rejected(still_site: Site, name: str, start: s
 
 def test_page_shows_practice_results_and_skipped_images(tmp_path: Path) -> None:
     """Practice answers do not dispute golden questions."""
-    site = make_site(tmp_path, sizes=(2,), practice=2, bar=0.6)
+    site = make_site(tmp_path, sizes=(2,), practice=2, practice_bar=0.6)
     site.answer_all("ann")
     page = words(site)
     for part in (
@@ -238,7 +238,7 @@ def test_page_shows_practice_results_and_skipped_images(tmp_path: Path) -> None:
     ) in page
     assert list_disputed_golden(site.campaign, 10) == []
     admit_rater(site.campaign, site.ids["ben"], site.now)
-    turn = next_turn(site.campaign, site.ids["ben"], site.now)
+    turn = begin_next_turn(site.campaign, site.ids["ben"], site.now)
     site.client("ben").post("/skip", json={"task": turn.task_id})
     assert "skipped images 1 main/0.png golden" in words(site)
 
@@ -278,9 +278,9 @@ def test_log_entries_are_formatted_as_text(tmp_path: Path) -> None:
     ann, kim = site.client("ann"), site.client("kim")
     for _ in range(2):  # actions without effect are not logged
         ann.post("/consent", json={})
-    turn = next_turn(site.campaign, site.ids["ann"], site.now)
+    turn = begin_next_turn(site.campaign, site.ids["ann"], site.now)
     for revision, answer in enumerate((2, 0)):
-        new_answers = [GivenAnswer(turn.rows[0].question_id, answer, 2.5, revision)]
+        new_answers = [GivenAnswer(turn.questions[0].question_id, answer, 2.5, revision)]
         save_answers(site.campaign, site.ids["ann"], new_answers, site.now)
     ann.post("/suggest", json={"task": turn.task_id, "class": 4})
     for _ in range(2):
@@ -295,7 +295,7 @@ def test_log_entries_are_formatted_as_text(tmp_path: Path) -> None:
     for names in (False, True):
         kim.post("/owner/export", json={"names": names})
     export_campaign(site.campaign, tmp_path / "rated")
-    class_name = CLASSES.names[turn.rows[0].class_id]
+    class_name = CLASSES.names[turn.questions[0].class_id]
     assert log_of(site) == [
         ("command line", "created the campaign"),
         *(("command line", f"added {name} as {role}") for name, role in ROLES.items()),

@@ -52,10 +52,10 @@ def test_file_has_one_server_and_is_not_upgraded_while_served(tmp_path: Path) ->
     for change in (serve_nothing, upgrade_campaign):
         for place in (tmp_path / "campaign", link):
             assert message(change, place) == (
-                "campaign is in use\n"
+                "campaign is used by another process\n"
                 f"  where:   {place}\n"
                 f"  found:   process {server.process.pid}\n"
-                "  fix:     stop it, or use PostgreSQL"
+                "  fix:     stop that process, or use PostgreSQL"
             )
     server.kill()
     with lock_campaign_file(link):

@@ -9,7 +9,7 @@ import pytest
 from httpx2 import Response
 from starlette.testclient import TestClient
 
-from reassess.annotation import Rules, image_names_by_address
+from reassess.annotation import Rules, read_image_names_by_address
 from reassess.annotation.app import application
 from tests.annotation.app.sites import Site, answers_to, make_site, next_task
 
@@ -68,7 +68,7 @@ def test_session_does_not_reveal_golden_tasks(tmp_path: Path) -> None:
         if task is None:
             break
         number, rows, address = task["task"], task["rows"], "/" + task["image"]
-        name = image_names_by_address(site.campaign)[address.rpartition("/")[2]]
+        name = read_image_names_by_address(site.campaign)[address.rpartition("/")[2]]
         after = ann.post("/next", json={"held": [number]})
         body = answers_to(task)
         requests = {

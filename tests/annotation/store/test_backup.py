@@ -15,7 +15,7 @@ from reassess.annotation import (
     GivenAnswer,
     backup_campaign,
     export_votes,
-    last_turn,
+    find_last_turn,
     open_campaign,
     save_answers,
 )
@@ -105,7 +105,7 @@ def test_backup_does_not_replace_files_beside_campaign(path: Path, ending: str) 
     place = path.with_name(f"c.db{ending}")
     before = place.read_bytes() if place.exists() else None
     assert message(backup_campaign, path, place, force=True) == (
-        f"campaign name cannot end in {ending}, like files beside a campaign\n"
+        f"campaign name cannot end in {ending}, the ending of files that SQLite writes next to a campaign\n"
         f"  where:   {place}\n"
         "  fix:     choose another name"
     )
@@ -144,8 +144,8 @@ def test_backup_replaces_only_earlier_copy(path: Path) -> None:
 def change_answers(path: Path, person: int, answer: int) -> None:
     """Change a person's answers to their last finished task."""
     with closing(open_campaign(path)) as campaign:
-        turn = last_turn(campaign, person)
-        give(campaign, person, turn, answer, now=2e9, revision=turn.rows[0].revision)
+        turn = find_last_turn(campaign, person)
+        give(campaign, person, turn, answer, now=2e9, revision=turn.questions[0].revision)
 
 
 def test_backup_does_not_replace_changed_answers(path: Path) -> None:
@@ -166,7 +166,7 @@ def test_backup_does_not_replace_changed_answers(path: Path) -> None:
 def test_changed_imported_answers_are_not_replaced(path: Path) -> None:
     copy, golden = path.with_name("copy.db"), tasks_of(2, prefix="g")
     experts = Votes.from_columns(golden.questions, *np.array([[0], [0], [YES]]), ("eve",), WORDS)
-    campaign_at(path, (1,), golden=(2,), experts=experts).close()
+    campaign_at(path, (1,), golden=(2,), expert_votes=experts).close()
     backup_campaign(path, copy)
     with closing(open_campaign(path)) as campaign:
         turn_of(campaign, 1)

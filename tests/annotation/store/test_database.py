@@ -30,7 +30,7 @@ from reassess.annotation import (
     open_campaign,
     resume,
     upgrade_campaign,
-    using_campaign,
+    use_campaign,
 )
 from reassess.annotation.store import database as store
 from reassess.annotation.store.campaigns import open_transaction
@@ -41,9 +41,9 @@ from tests.helpers import message
 RESTORE = "  fix:     use a copy by reassess annotate backup"
 NO_CAMPAIGN = "not a campaign\n  where:   FILE\n  fix:     reassess annotate create"
 FORM = (
-    "version of the campaign is unknown\n"
+    "schema version of the campaign is unknown\n"
     "  where:   FILE\n"
-    "  allowed: one form in the table alembic_version, from 0001 on\n"
+    "  allowed: one schema version, 0001 or later, in the table alembic_version\n"
     f"  found:   {{}}\n{RESTORE}"
 )
 FAULT = f"{{}}\n  where:   FILE\n  found:   {{}}\n{RESTORE}"
@@ -149,7 +149,7 @@ def test_database_errors_are_data_errors(path: Path) -> None:
 
 def read_all(path: Path) -> int:
     """Read what status and export read; return the number of votes."""
-    with using_campaign(path) as campaign:
+    with use_campaign(path) as campaign:
         measure_progress(campaign, 1e9)
         return len(export_votes(campaign).votes)
 
@@ -171,7 +171,7 @@ def test_campaign_and_backup_use_write_ahead_log(path: Path) -> None:
     copy = path.with_name("copy.db")
     backup_campaign(path, copy)
     for place in (path, copy):
-        with using_campaign(place) as campaign:
+        with use_campaign(place) as campaign:
             add_person(campaign, "zoe")
             assert beside(place).stat().st_size
 
@@ -204,11 +204,11 @@ def test_read_only_campaign_is_read_without_side_files(path: Path, memory_folder
         assert read_all(copied) == 6
         backup_campaign(copied, copies / "copy.db")
         assert read_all(copies / "copy.db") == 6
-        with using_campaign(copies / "copy.db") as campaign:
+        with use_campaign(copies / "copy.db") as campaign:
             add_person(campaign, "zoe")
 
         def write() -> None:
-            with using_campaign(copied) as campaign:
+            with use_campaign(copied) as campaign:
                 add_person(campaign, "zoe")
 
         assert message(write) == (
@@ -238,9 +238,9 @@ def test_read_only_campaign_is_not_served(path: Path, memory_folder: Path, folde
 def test_served_read_only_campaign_is_read_with_latest_changes(path: Path, memory_folder: Path) -> None:
     memory_folder.chmod(0o755)
     path.chmod(0o644)
-    with using_campaign(path) as campaign:
+    with use_campaign(path) as campaign:
         add_person(campaign, "zoe")
-        with drop_root(), using_campaign(path) as read:
+        with drop_root(), use_campaign(path) as read:
             assert "zoe" in [rater.name for rater in measure_progress(read, 1e9).people]
 
 
@@ -325,7 +325,7 @@ def test_served_file_changed_by_others_accepts_no_change(path: Path, found: str,
     """Later changes would be lost. Earlier changes are saved if the log was deleted."""
     campaign_at(path.with_name("other.db"), (3,) * 9, raters=3).close()
     shutil.copy(path, path.with_name("earlier.db"))
-    with lock_campaign_file(path), using_campaign(path) as campaign:
+    with lock_campaign_file(path), use_campaign(path) as campaign:
         add_person(campaign, "xia")
         add_person(campaign, "zoe")
         (_FILE_CHANGES | _LOSSES)[how](path)
@@ -341,7 +341,7 @@ def names_if_killed(path: Path) -> set[str]:
     for ending in ("", "-wal"):
         if (side_file := beside(path, ending)).exists():
             shutil.copy(side_file, path.with_name(f"killed.db{ending}"))
-    with using_campaign(path.with_name("killed.db")) as killed:
+    with use_campaign(path.with_name("killed.db")) as killed:
         export_votes(killed)  # raises if it is damaged
         return {person.name for person in list_people(killed)}
 
@@ -357,14 +357,14 @@ def add_many(campaign: Campaign, path: Path, count: int = 20) -> None:
 @pytest.mark.parametrize("how", _LOG_CHANGES)
 def test_stopping_server_moves_no_damaged_log(path: Path, how: str) -> None:
     """It loses at most what a killed server loses, and the file is intact."""
-    with lock_campaign_file(path), using_campaign(path) as campaign:
+    with lock_campaign_file(path), use_campaign(path) as campaign:
         add_many(campaign, path)
         _LOG_CHANGES[how](path)
         for _ in range(2):
             with pytest.raises(store.UnavailableError, match=_LOG_CHANGED):
                 add_person(campaign, "yan")
         names = names_if_killed(path)
-    with using_campaign(path) as campaign:
+    with use_campaign(path) as campaign:
         export_votes(campaign)
         assert {person.name for person in list_people(campaign)} == names
     assert "yan" not in names
@@ -374,7 +374,7 @@ def test_stopping_server_moves_no_damaged_log(path: Path, how: str) -> None:
 
 def test_log_overwritten_within_one_tick_is_noticed(path: Path) -> None:
     """Within one tick of the clock for file times."""
-    with lock_campaign_file(path), using_campaign(path) as campaign:
+    with lock_campaign_file(path), use_campaign(path) as campaign:
         log = beside(path)
         for number in range(20):
             add_person(campaign, f"{number}")
@@ -387,12 +387,12 @@ def test_log_overwritten_within_one_tick_is_noticed(path: Path) -> None:
                 add_person(campaign, "yan")
             os.pwrite(descriptor, whole, 0)
             os.close(descriptor)
-            campaign.gate._is_log_changed = False  # type: ignore[attr-defined]
+            campaign.write_guard._is_log_changed = False  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("how", _LOG_CHANGES)
 def test_change_is_not_acknowledged_if_log_is_overwritten(path: Path, how: str) -> None:
-    with lock_campaign_file(path), using_campaign(path) as campaign:
+    with lock_campaign_file(path), use_campaign(path) as campaign:
         add_many(campaign, path)
 
         def change_meanwhile() -> None:
@@ -423,12 +423,12 @@ def restart_in_the_index(path: Path) -> None:
 
 
 def test_kill_during_log_restart_stops_no_later_server(path: Path) -> None:
-    with using_campaign(path) as other:
+    with use_campaign(path) as other:
         add_person(other, "xia")
         with connect_for_reading(other.engine) as connection:
             connection.connection.execute("PRAGMA wal_checkpoint")
         restart_in_the_index(path)
-        with lock_campaign_file(path), using_campaign(path) as campaign:
+        with lock_campaign_file(path), use_campaign(path) as campaign:
             for name in ("zoe", "yan"):
                 add_person(campaign, name)
             assert {"xia", "zoe", "yan"} <= names_if_killed(path)
@@ -438,14 +438,14 @@ def test_closed_campaign_has_no_open_file(path: Path) -> None:
     with lock_campaign_file(path):
         before = len(list(Path("/proc/self/fd").iterdir()))
         for number in range(5):
-            with using_campaign(path) as campaign:
+            with use_campaign(path) as campaign:
                 add_person(campaign, f"{number}")
         assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
 def test_damage_to_commit_of_another_process_is_noticed(path: Path) -> None:
     """Later changes of the server would be lost, too."""
-    with lock_campaign_file(path), using_campaign(path) as campaign:
+    with lock_campaign_file(path), use_campaign(path) as campaign:
         add_person(campaign, "zoe")
         before = size(beside(path))
         run_many(path, "other", 2).wait()
@@ -453,7 +453,7 @@ def test_damage_to_commit_of_another_process_is_noticed(path: Path) -> None:
         for _ in range(2):
             with pytest.raises(store.UnavailableError, match=_LOG_CHANGED):
                 add_person(campaign, "yan")
-    with using_campaign(path) as campaign:
+    with use_campaign(path) as campaign:
         assert {"zoe"} == {person.name for person in list_people(campaign)} - {"eve", "rater 2", "rater 3"}
 
 
@@ -462,7 +462,7 @@ def test_uncommitted_pages_of_another_program_are_no_damage(path: Path) -> None:
     many = (
         "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 1000) SELECT x, zeroblob(3000) FROM n"
     )
-    with lock_campaign_file(path), using_campaign(path) as campaign, closing(sqlite3.connect(path)) as other:
+    with lock_campaign_file(path), use_campaign(path) as campaign, closing(sqlite3.connect(path)) as other:
         add_person(campaign, "zoe")
         other.execute("PRAGMA cache_size=1")
 
@@ -489,7 +489,7 @@ def run_many(path: Path, name: str, count: int) -> "subprocess.Popen[bytes]":
 
 
 def test_threads_continue_after_log_restart(path: Path) -> None:
-    with lock_campaign_file(path), using_campaign(path) as campaign:
+    with lock_campaign_file(path), use_campaign(path) as campaign:
         heads = set()
 
         def add_some(thread: int) -> None:
@@ -506,7 +506,7 @@ def test_threads_continue_after_log_restart(path: Path) -> None:
 def test_checking_log_keeps_locks_of_database(path: Path) -> None:
     """Closing a file releases the process's locks on it, but SQLite takes no lock on the log."""
     lock = f"import sqlite3; sqlite3.connect({str(path)!r}, timeout=0).execute('BEGIN IMMEDIATE')"
-    with lock_campaign_file(path), using_campaign(path) as campaign, open_transaction(campaign) as change:
+    with lock_campaign_file(path), use_campaign(path) as campaign, open_transaction(campaign) as change:
         beside(path).read_bytes()
         other = subprocess.run([sys.executable, "-c", lock], check=False, capture_output=True, text=True)
         assert "database is locked" in other.stderr
@@ -515,7 +515,7 @@ def test_checking_log_keeps_locks_of_database(path: Path) -> None:
 
 def test_other_processes_and_server_change_file_together(path: Path) -> None:
     """Also when the log is long enough for SQLite to move it."""
-    with lock_campaign_file(path), using_campaign(path) as campaign:
+    with lock_campaign_file(path), use_campaign(path) as campaign:
         other = run_many(path, "other", 120)
         for number in range(250):
             add_person(campaign, f"own {number}")
@@ -523,19 +523,19 @@ def test_other_processes_and_server_change_file_together(path: Path) -> None:
         for number in range(250):
             add_person(campaign, f"late {number}")
         assert size(beside(path)) < 20_000_000
-    with using_campaign(path) as campaign:
+    with use_campaign(path) as campaign:
         assert len(list_people(campaign)) == 3 + 120 * 8 + 500
 
 
 def test_damaged_file_is_neither_exported_nor_served(path: Path) -> None:
     """Also if SQLite can read all requested rows."""
-    with using_campaign(path) as campaign:
+    with use_campaign(path) as campaign:
         vote_on_all(campaign, raters=2)
     execute(path, "PRAGMA writable_schema=ON", "DELETE FROM sqlite_master WHERE name = 'ix_turns_expired'")
     for function in (export_votes, lambda campaign: measure_progress(campaign, 1e9), make_app):
 
         def read(function: Callable[..., object] = function) -> None:
-            with using_campaign(path) as campaign:
+            with use_campaign(path) as campaign:
                 function(campaign)
 
         assert message(read).startswith("campaign file is damaged\n")
@@ -543,7 +543,7 @@ def test_damaged_file_is_neither_exported_nor_served(path: Path) -> None:
 
 def test_campaign_without_file_rejects_changes(path: Path) -> None:
     moved = path.with_name("moved.db")
-    with using_campaign(path) as campaign:
+    with use_campaign(path) as campaign:
         path.rename(moved)
         for _ in range(2):  # the second time, another file replaces it
             with pytest.raises(store.UnavailableError, match="was moved, deleted or replaced since it was opened"):

@@ -15,7 +15,7 @@ from reassess.annotation import (
     end_expired_turns,
     exclude_rater,
     export_votes,
-    last_turn,
+    find_last_turn,
     measure_progress,
     save_answers,
     skip_task,
@@ -24,7 +24,7 @@ from reassess.annotation.store.campaigns import open_transaction
 from reassess.annotation.store.database import connect_for_reading
 from reassess.annotation.store.owner_lists import list_log_entries
 from reassess.annotation.store.practice import PracticeResult
-from reassess.annotation.store.schema import Stage, people, questions
+from reassess.annotation.store.schema import RaterStage, people, questions
 from reassess.cli.tables.status_table import describe_practice
 from reassess.core import StopRule
 from reassess.numeric import BalancedAccuracy
@@ -40,7 +40,7 @@ def make_campaign(address: str | Path) -> Callable[..., Campaign]:
 
     def make(*golden: int, **options: Any) -> Campaign:
         campaign = campaign_at(address, (2,), golden=golden, golden_share=0.9, **options)
-        assert add_person(campaign, "ann") == (1 if "experts" in options else 2)
+        assert add_person(campaign, "ann") == (1 if "expert_votes" in options else 2)
         return campaign
 
     return make
@@ -55,12 +55,16 @@ def practised(campaign: Campaign) -> PracticeResult | None:
 def test_golden_questions_without_truth_are_not_asked(
     make_campaign: Callable[..., Campaign],
 ) -> None:
-    campaign = make_campaign(1, 2, experts=None)
-    assert [len(turn.rows) for turn in answer_all(campaign, 1, YES)] == [2]
+    campaign = make_campaign(1, 2, expert_votes=None)
+    assert [len(turn.questions) for turn in answer_all(campaign, 1, YES)] == [2]
     expert = add_person(campaign, "kim", "expert")
     assert len(answer_all(campaign, expert, YES)) == 2
     exported = export_votes(campaign)
-    assert (exported.votes.raters, len(exported.golden), exported.golden.raters) == (("rater 1",), 3, ("expert 2",))
+    assert (exported.votes.raters, len(exported.golden_votes), exported.golden_votes.raters) == (
+        ("rater 1",),
+        3,
+        ("expert 2",),
+    )
     assert message(exclude_rater, campaign, expert, NOW) == (
         "only raters can be excluded\n  found:   kim, of the role expert"
     )
@@ -71,15 +75,15 @@ def test_practice_shows_truths_and_admits_raters_who_reach_bar(
     make_campaign: Callable[..., Campaign], value: int, passes: bool
 ) -> None:
     """The practice questions are about one image with a valid and an invalid class."""
-    campaign = make_campaign(2, 2, 2, n_practice_tasks=2, bar=0.5)
+    campaign = make_campaign(2, 2, 2, n_practice_tasks=2, practice_bar=0.5)
     for _ in range(2):
         turn = turn_of(campaign, 2)
         assert turn.is_practice
-        values = [value if value == MAYBE else (YES, NO)[row.class_id] for row in turn.rows]
-        first, second = [GivenAnswer(row.question_id, one) for row, one in zip(turn.rows, values, strict=True)]
+        values = [value if value == MAYBE else (YES, NO)[row.class_id] for row in turn.questions]
+        first, second = [GivenAnswer(row.question_id, one) for row, one in zip(turn.questions, values, strict=True)]
         assert save_answers(campaign, 2, [first], NOW) == {}  # not before the whole task is answered
         truths = save_answers(campaign, 2, [second], NOW)
-        assert truths == {row.question_id: row.class_id for row in turn.rows}
+        assert truths == {row.question_id: row.class_id for row in turn.questions}
         assert save_answers(campaign, 2, [GivenAnswer(first.question_id, YES, revision=1)], NOW)
     if passes:
         assert not turn_of(campaign, 2).is_practice
@@ -89,35 +93,41 @@ def test_practice_shows_truths_and_admits_raters_who_reach_bar(
         admit_rater(campaign, 2, NOW)
         assert practised(campaign).has_passed is None
     answer_all(campaign, 2, YES)
-    assert len(export_votes(campaign).rater_golden) == 2  # the only golden task that is not for practice
+    assert len(export_votes(campaign).rater_golden_votes) == 2  # the only golden task that is not for practice
 
 
 def test_practice_answer_can_be_changed_before_truth_is_shown(make_campaign: Callable[..., Campaign]) -> None:
-    campaign = make_campaign(2, 2, n_practice_tasks=1, bar=1.0)
+    campaign = make_campaign(2, 2, n_practice_tasks=1, practice_bar=1.0)
     turn = turn_of(campaign, 2)
-    right = [2 * row.class_id for row in turn.rows]
-    assert give(campaign, 2, turn, MAYBE, reveal=False) == {}
+    right = [2 * row.class_id for row in turn.questions]
+    assert give(campaign, 2, turn, MAYBE, reveal_truths=False) == {}
     again = turn_of(campaign, 2)
-    assert (again.task_id, [row.answer for row in again.rows]) == (turn.task_id, [MAYBE] * 2)
-    assert give(campaign, 2, turn, *right, revision=1, reveal=False) == {}
-    truths = {row.question_id: row.class_id for row in turn.rows}
+    assert (again.task_id, [row.answer for row in again.questions]) == (turn.task_id, [MAYBE] * 2)
+    assert give(campaign, 2, turn, *right, revision=1, reveal_truths=False) == {}
+    truths = {row.question_id: row.class_id for row in turn.questions}
     assert give(campaign, 2, turn, *right, revision=1) == truths
     assert give(campaign, 2, turn, MAYBE, revision=2) == truths
     assert not turn_of(campaign, 2).is_practice
 
 
 def test_practice_answer_can_be_changed_after_lease(make_campaign: Callable[..., Campaign]) -> None:
-    campaign = make_campaign(2, 2, n_practice_tasks=1, bar=1.0)
+    campaign = make_campaign(2, 2, n_practice_tasks=1, practice_bar=1.0)
     turn = turn_of(campaign, 2)
-    save_answers(campaign, 2, [GivenAnswer(turn.rows[0].question_id, MAYBE)], NOW)
+    save_answers(campaign, 2, [GivenAnswer(turn.questions[0].question_id, MAYBE)], NOW)
     end_expired_turns(campaign, LATER)
-    assert len(give(campaign, 2, turn, *(2 * row.class_id for row in turn.rows), now=LATER, revision=1)) == 2
+    assert len(give(campaign, 2, turn, *(2 * row.class_id for row in turn.questions), now=LATER, revision=1)) == 2
     assert not turn_of(campaign, 2, LATER).is_practice
 
 
 def test_stop_rule_closes_nothing_before_expert_answers(address: str | Path) -> None:
     campaign = campaign_at(
-        address, (1,), votes_per_question=9, golden_share=0, stop_rule=StopRule(0.3, 0.7), golden=(2,), experts=None
+        address,
+        (1,),
+        votes_per_question=9,
+        golden_share=0,
+        stop_rule=StopRule(0.3, 0.7),
+        golden=(2,),
+        expert_votes=None,
     )
 
     def ended_after(name: str, role: str = "rater") -> str | None:
@@ -132,7 +142,7 @@ def test_stop_rule_closes_nothing_before_expert_answers(address: str | Path) -> 
 
 @pytest.mark.parametrize("bar", [0.5, 0])
 def test_skipping_all_practice_images_fails(make_campaign: Callable[..., Campaign], bar: float) -> None:
-    campaign = make_campaign(2, 2, n_practice_tasks=1, bar=bar)
+    campaign = make_campaign(2, 2, n_practice_tasks=1, practice_bar=bar)
     skip_task(campaign, 2, turn_of(campaign, 2).task_id, NOW)
     assert why(campaign, 2) == "failed"
     assert practised(campaign) == PracticeResult(BalancedAccuracy(0.5, 0.5, 1, 1), False)
@@ -143,22 +153,22 @@ def test_skipped_practice_image_counts_as_maybe(
     make_campaign: Callable[..., Campaign], bar: float, passes: bool
 ) -> None:
     """Also if some questions were answered."""
-    campaign = make_campaign(2, 2, 2, n_practice_tasks=2, bar=bar)
+    campaign = make_campaign(2, 2, 2, n_practice_tasks=2, practice_bar=bar)
     broken = turn_of(campaign, 2)
-    save_answers(campaign, 2, [GivenAnswer(broken.rows[0].question_id, MAYBE)], NOW)
+    save_answers(campaign, 2, [GivenAnswer(broken.questions[0].question_id, MAYBE)], NOW)
     skip_task(campaign, 2, broken.task_id, NOW)
     turn = turn_of(campaign, 2)
     assert turn.is_practice
-    give(campaign, 2, turn, *(2 * row.class_id for row in turn.rows))
+    give(campaign, 2, turn, *(2 * row.class_id for row in turn.questions))
     end = why(campaign, 2) if not passes else turn_of(campaign, 2)
     assert end
     assert practised(campaign) == PracticeResult(BalancedAccuracy(1.5, 1.5, 2, 2), passes)
 
 
 def test_wrong_practice_answer_stays_after_truth_is_shown(make_campaign: Callable[..., Campaign]) -> None:
-    campaign = make_campaign(2, 2, n_practice_tasks=1, bar=0.5)
+    campaign = make_campaign(2, 2, n_practice_tasks=1, practice_bar=0.5)
     turn = turn_of(campaign, 2)
-    assert give(campaign, 2, turn, *(2 - 2 * row.class_id for row in turn.rows))
+    assert give(campaign, 2, turn, *(2 - 2 * row.class_id for row in turn.questions))
     skip_task(campaign, 2, turn.task_id, NOW)
     assert list_log_entries(campaign, 1)[0].action != "skip"
     assert why(campaign, 2) == "failed"
@@ -167,7 +177,7 @@ def test_wrong_practice_answer_stays_after_truth_is_shown(make_campaign: Callabl
 
 def test_truth_is_not_shown_for_excluded_or_skipped_turns(make_campaign: Callable[..., Campaign]) -> None:
     """Answers do not end such turns, and can still be changed."""
-    campaign = make_campaign(2, 2, n_practice_tasks=1, bar=0.5)
+    campaign = make_campaign(2, 2, n_practice_tasks=1, practice_bar=0.5)
     turn = turn_of(campaign, 2)
     exclude_rater(campaign, 2, NOW)
     assert give(campaign, 2, turn, YES) == {}
@@ -181,7 +191,7 @@ def test_truth_is_not_shown_for_excluded_or_skipped_turns(make_campaign: Callabl
 def test_practice_begins_after_experts_answer_or_skip_its_tasks(
     make_campaign: Callable[..., Campaign], bar: float | None
 ) -> None:
-    campaign = make_campaign(2, 2, 2, n_practice_tasks=2, bar=bar, experts=None)
+    campaign = make_campaign(2, 2, 2, n_practice_tasks=2, practice_bar=bar, expert_votes=None)
     assert why(campaign, 1) == "experts"
     assert "experts have not answered 2 of 2 practice tasks" in str(
         measure_progress(campaign, NOW).practice_round.reason_to_wait
@@ -194,7 +204,7 @@ def test_practice_begins_after_experts_answer_or_skip_its_tasks(
         if len(seen) == 1:
             skip_task(campaign, expert, turn.task_id, NOW)
         else:
-            give(campaign, expert, turn, *(YES * (row.class_id == 1) for row in turn.rows))
+            give(campaign, expert, turn, *(YES * (row.class_id == 1) for row in turn.questions))
     assert turn_of(campaign, 1).is_practice
     answer_all(campaign, 1, lambda row: YES * (row.class_id == 1))
     result = practised(campaign)
@@ -202,11 +212,11 @@ def test_practice_begins_after_experts_answer_or_skip_its_tasks(
 
 
 def test_who_failed_by_the_rule_of_an_earlier_version_has_failed(make_campaign: Callable[..., Campaign]) -> None:
-    campaign = make_campaign(2, 2, n_practice_tasks=1, bar=0.7)
+    campaign = make_campaign(2, 2, n_practice_tasks=1, practice_bar=0.7)
     answer_all(campaign, 2, lambda row: YES * (row.class_id == 1))
     assert practised(campaign).has_passed is True
     with open_transaction(campaign) as change:
-        change.connection.execute(update(people).where(people.c.id == 2).values(stage=Stage.FAILED))
+        change.connection.execute(update(people).where(people.c.id == 2).values(stage=RaterStage.FAILED))
     assert practised(campaign).has_passed is False
 
 
@@ -216,18 +226,19 @@ def why_waiting(campaign: Campaign) -> str | None:
 
 def test_impossible_practice_does_not_begin(make_campaign: Callable[..., Campaign]) -> None:
     """Experts answered yes to all questions. An owner can admit raters, or an expert can change an answer."""
-    campaign = make_campaign(2, 2, n_practice_tasks=1, bar=0.7, experts=None)
+    campaign = make_campaign(2, 2, n_practice_tasks=1, practice_bar=0.7, expert_votes=None)
     expert = add_person(campaign, "kim", "expert")
     turns = answer_all(campaign, expert, YES)
     assert why_waiting(campaign) == (
-        "no practice question is invalid, so nobody can reach the bar; an owner can admit raters on the owner page"
+        "no practice question is invalid, so nobody can reach the pass mark; an owner can admit raters on the owner "
+        "page"
     )
     assert why(campaign, 1) == "experts"
     bob = add_person(campaign, "bob")
     admit_rater(campaign, bob, NOW)
     assert not turn_of(campaign, bob).is_practice
     for turn in turns:
-        give(campaign, expert, turn, *(YES * (row.class_id == 1) for row in turn.rows), revision=1)
+        give(campaign, expert, turn, *(YES * (row.class_id == 1) for row in turn.questions), revision=1)
     assert why_waiting(campaign) is None
     assert turn_of(campaign, 1).is_practice
 
@@ -236,7 +247,7 @@ def test_impossible_practice_does_not_begin(make_campaign: Callable[..., Campaig
 def test_status_says_that_experts_skipped_all_practice_tasks(
     make_campaign: Callable[..., Campaign], bar: float | None
 ) -> None:
-    campaign = make_campaign(2, 2, 2, n_practice_tasks=2, bar=bar, experts=None)
+    campaign = make_campaign(2, 2, 2, n_practice_tasks=2, practice_bar=bar, expert_votes=None)
     expert = add_person(campaign, "kim", "expert")
     for _ in range(2):
         assert not measure_progress(campaign, NOW).practice_round.is_skipped
@@ -257,4 +268,4 @@ def test_experts_answer_practice_tasks_as_golden_tasks(make_campaign: Callable[.
         turn = turn_of(campaign, expert)
         assert not turn.is_practice
         assert give(campaign, expert, turn, YES) == {}
-        assert last_turn(campaign, expert).task_id == turn.task_id
+        assert find_last_turn(campaign, expert).task_id == turn.task_id

@@ -9,9 +9,9 @@ from reassess.annotation import (
     GivenAnswer,
     Suggestion,
     Turn,
+    begin_next_turn,
     exclude_rater,
     export_votes,
-    next_turn,
     save_answers,
     skip_task,
     suggest_class,
@@ -32,8 +32,10 @@ def rows_of(votes: Votes) -> list[tuple[object, ...]]:
 def test_votes_are_exported_by_image_class_and_time(address: str | Path) -> None:
     campaign = campaign_at(address, (2, 1), raters=3, golden_share=0)
     for rater, seconds in ((3, None), (2, 1.5)):
-        while isinstance(turn := next_turn(campaign, rater, NOW), Turn):
-            save_answers(campaign, rater, [GivenAnswer(row.question_id, rater - 1, seconds) for row in turn.rows], NOW)
+        while isinstance(turn := begin_next_turn(campaign, rater, NOW), Turn):
+            save_answers(
+                campaign, rater, [GivenAnswer(row.question_id, rater - 1, seconds) for row in turn.questions], NOW
+            )
     votes = export_votes(campaign, with_names=True).votes
     assert [row[:3] for row in rows_of(votes)] == [
         (image, class_id, vote)
@@ -42,17 +44,17 @@ def test_votes_are_exported_by_image_class_and_time(address: str | Path) -> None
     ]
     assert np.isnan(votes.seconds).tolist() == [True, False] * 3
     assert votes.items.classes == CLASSES
-    assert export_votes(campaign).original is None
+    assert export_votes(campaign).original_labels is None
 
 
 @pytest.mark.parametrize("names", ["abcdef", "fedcba"])
 def test_original_labels_of_all_images_are_exported(address: str | Path, names: str) -> None:
     lists = [[names.index(name)] for name in "eba"]  # also with another class list
     labels = LabelSets.from_lists(["m1.png", "x.png", "m2.png"], lists, Classes(6, names=tuple(names)))
-    campaign = campaign_at(address, (1, 1, 1), original=labels)
+    campaign = campaign_at(address, (1, 1, 1), original_labels=labels)
     exported = export_votes(campaign)
-    assert exported.original.sets() == {"m1.png": {4}, "m2.png": {0}, "x.png": {1}}
-    assert exported.original.classes == CLASSES
+    assert exported.original_labels.classes_by_image() == {"m1.png": {4}, "m2.png": {0}, "x.png": {1}}
+    assert exported.original_labels.classes == CLASSES
     assert not campaign.has_original_votes
 
 
@@ -81,4 +83,4 @@ def test_uncounted_answers_are_counted_by_reason(address: str | Path) -> None:
     give(campaign, raters[1], late, YES, now=later)
     give(campaign, raters[2], asked_of_suggested, YES, now=later)
     exported = export_votes(campaign)
-    assert (len(exported.votes), exported.n_not_needed, exported.n_skipped, exported.n_withdrawn) == (1, 1, 1, 1)
+    assert (len(exported.votes), exported.n_unneeded_answers, exported.n_skipped, exported.n_withdrawn) == (1, 1, 1, 1)

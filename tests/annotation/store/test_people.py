@@ -108,7 +108,7 @@ def test_wrong_token_delays_no_change(campaign: Campaign, monkeypatch: pytest.Mo
 def test_deleted_name_disappears_and_votes_stay(campaign: Campaign) -> None:
     person, secret = signed_in(campaign, "Ann Example")
     turn = turn_of(campaign, person)
-    save_answers(campaign, person, [GivenAnswer(turn.rows[0].question_id, 2)], NOW)
+    save_answers(campaign, person, [GivenAnswer(turn.questions[0].question_id, 2)], NOW)
     delete_person(campaign, person, NOW)
     assert find_session_person(campaign, secret, NOW) is None
     with connect_for_reading(campaign.engine) as connection:
@@ -186,7 +186,7 @@ def test_only_waiting_raters_can_be_admitted(campaign: Campaign) -> None:
     for name, role in (("ann", "rater"), ("eva", "expert")):
         assert message(admit_rater, campaign, add_person(campaign, name, role), NOW) == (
             "person is not waiting to be admitted\n"
-            "  allowed: a rater in practice, or below the bar\n"
+            "  allowed: a rater in practice, or below the pass mark\n"
             f"  found:   {name}: {role}, rating"
         )
     with connect_for_reading(campaign.engine) as connection:

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import event
 
-from reassess.annotation import next_turn
+from reassess.annotation import begin_next_turn
 from reassess.core import StopRule
 from tests.annotation.campaigns import campaign_at, vote_on_all
 
@@ -26,7 +26,7 @@ def test_growing_tables_are_never_scanned(tmp_path: Path) -> None:
 
     event.listen(campaign.engine, "before_cursor_execute", note)
     vote_on_all(campaign, raters=3)
-    next_turn(campaign, 2, 1e9)
+    begin_next_turn(campaign, 2, 1e9)
     event.remove(campaign.engine, "before_cursor_execute", note)
     assert len(sent) > 15
     with campaign.engine.connect() as connection:

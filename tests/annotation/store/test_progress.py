@@ -12,12 +12,12 @@ from reassess.annotation import (
     GivenAnswer,
     Turn,
     add_person,
+    begin_next_turn,
     create_sign_in_token,
     export_votes,
-    image_names_by_address,
     measure_progress,
-    next_turn,
     pause,
+    read_image_names_by_address,
     save_answers,
 )
 from reassess.annotation.store.practice import PracticeResult
@@ -39,7 +39,12 @@ def campaign(address: str | Path) -> Campaign:
 
 def test_new_campaign_needs_all_votes(campaign: Campaign) -> None:
     progress = measure_progress(campaign, NOW)
-    assert (progress.n_questions, progress.n_open, progress.n_votes, progress.max_votes_needed) == (3, 3, 0, 6)
+    assert (progress.n_questions, progress.n_open_questions, progress.n_votes, progress.max_votes_needed) == (
+        3,
+        3,
+        0,
+        6,
+    )
     assert (progress.n_votes_last_hour, progress.n_votes_last_day, progress.expected_end, progress.is_paused) == (
         0,
         0,
@@ -69,7 +74,7 @@ def test_expected_end_follows_from_recent_votes(campaign: Campaign) -> None:
     """Three votes took 5 hours, so three further votes take 5 hours."""
     vote_on_all(campaign, raters=1, now=NOW)
     progress = measure_progress(campaign, NOW + 5 * HOUR)
-    assert (progress.n_open, progress.n_votes, progress.max_votes_needed) == (3, 3, 3)
+    assert (progress.n_open_questions, progress.n_votes, progress.max_votes_needed) == (3, 3, 3)
     assert (progress.n_votes_last_hour, progress.n_votes_last_day, progress.expected_end) == (0, 3, NOW + 10 * HOUR)
     assert measure_progress(campaign, NOW + HOUR / 2).n_votes_last_hour == 3
     late = measure_progress(campaign, NOW + 25 * HOUR)
@@ -82,15 +87,15 @@ def test_expected_end_follows_from_recent_votes(campaign: Campaign) -> None:
 @pytest.mark.parametrize(("bar", "passed"), [(None, (None, None)), (0.5, (True, False))])
 def test_practice_results_are_per_rater(path: Path, bar: float | None, passed: tuple[bool | None, bool | None]) -> None:
     """One rater is correct in two of four and answers maybe once, one is never correct, one answered half."""
-    campaign = campaign_at(path, (1,), golden=(2, 2, 2), n_practice_tasks=2, bar=bar)
+    campaign = campaign_at(path, (1,), golden=(2, 2, 2), n_practice_tasks=2, practice_bar=bar)
     for name, values in {"ann": [0, 2, 1, 0], "bo": [2, 0, 2, 0], "cy": [0, 2]}.items():
         number = add_person(campaign, name)
         while values:
             turn = turn_of(campaign, number)
-            rows = sorted(turn.rows, key=lambda row: row.class_id)
+            rows = sorted(turn.questions, key=lambda row: row.class_id)
             save_answers(campaign, number, [GivenAnswer(row.question_id, values.pop(0)) for row in rows], NOW)
         if name != "cy":
-            next_turn(campaign, number, NOW)
+            begin_next_turn(campaign, number, NOW)
     add_person(campaign, "di")
     ann, bo, cy, di = (
         rater.practice_result for rater in measure_progress(campaign, NOW).people if rater.role == "rater"
@@ -120,17 +125,17 @@ def test_median_time_is_rounded_to_tenths_of_a_second(campaign: Campaign) -> Non
 def test_flags_equal_flags_of_export(path: Path) -> None:
     """Four raters: one knows the truth, one guesses, one answers yes except to golden questions, one answers few."""
     campaign = campaign_at(path, (6,) * 30, raters=4, golden=(6,) * 30, votes_per_question=4, golden_share=0.7)
-    rng, names = np.random.default_rng(0), image_names_by_address(campaign)
+    rng, names = np.random.default_rng(0), read_image_names_by_address(campaign)
     for number, most in zip(raters_of(4), (999, 999, 999, 12), strict=True):
         for _ in range(most):
-            if not isinstance(turn := next_turn(campaign, number, NOW), Turn):
+            if not isinstance(turn := begin_next_turn(campaign, number, NOW), Turn):
                 break
-            truths = [YES * (row.class_id % 2) for row in turn.rows]
+            truths = [YES * (row.class_id % 2) for row in turn.questions]
             says_yes = number == 4 and names[turn.image_address].startswith("m")
             guesses = rng.integers(3, size=len(truths)).tolist()
             give(campaign, number, turn, *(guesses if number == 3 else [YES] * len(truths) if says_yes else truths))
     exported = export_votes(campaign)
-    measured = golden_votes(exported.golden, exported.rater_golden)
+    measured = golden_votes(exported.golden_votes, exported.rater_golden_votes)
     expected = {rater.rater: rater.flags for rater in rater_reliability(exported.votes, measured).raters}
     flags_ = {
         f"rater {rater.id}": rater.flags for rater in measure_progress(campaign, NOW).people if rater.role == "rater"
@@ -142,14 +147,14 @@ def test_flags_equal_flags_of_export(path: Path) -> None:
 def test_few_golden_answers_flag_nobody_as_uninformative(campaign: Campaign) -> None:
     answer_all(campaign, 2, MAYBE)
     exported = export_votes(campaign)
-    measured = golden_votes(exported.golden, exported.rater_golden)
+    measured = golden_votes(exported.golden_votes, exported.rater_golden_votes)
     (rater,) = rater_reliability(exported.votes, measured).raters
     assert rater.flags == ("uninformative", "few")
     assert measure_progress(campaign, NOW).people[1].flags == ("few",)
 
 
 def test_without_golden_answers_only_one_answer_is_flagged(path: Path) -> None:
-    campaign = campaign_at(path, (1,) * 30, golden=(2,), experts=None)
+    campaign = campaign_at(path, (1,) * 30, golden=(2,), expert_votes=None)
     assert add_person(campaign, "ann") == 1
     add_person(campaign, "bo")
     vote_on_all(campaign, raters=1)

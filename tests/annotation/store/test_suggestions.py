@@ -13,12 +13,12 @@ from reassess.annotation import (
     Turn,
     add_person,
     admit_rater,
+    begin_next_turn,
     end_expired_turns,
     exclude_rater,
     export_votes,
     include_rater,
     measure_progress,
-    next_turn,
     open_campaign,
     save_answers,
     suggest_class,
@@ -73,8 +73,8 @@ def states(campaign: Campaign) -> dict[int, str | None]:
 
 def is_asked(campaign: Campaign, person: int, class_id: int) -> bool:
     """Return whether a person is asked about a class; they answer all other questions."""
-    while isinstance(turn := next_turn(campaign, person, NOW), Turn):
-        if class_id in [row.class_id for row in turn.rows]:
+    while isinstance(turn := begin_next_turn(campaign, person, NOW), Turn):
+        if class_id in [row.class_id for row in turn.questions]:
             return True
         give(campaign, person, turn, YES)
     return False
@@ -98,7 +98,7 @@ def test_suggestion_of_excluded_rater_is_withdrawn_until_inclusion(
 
 def test_suggestion_of_others_or_begun_question_stays_open(address: str | Path) -> None:
     campaign = campaign_at(address, (2,), raters=4, votes_per_question=3, golden_share=0)
-    turns_ = {person: next_turn(campaign, person, NOW) for person in (2, 3)}
+    turns_ = {person: begin_next_turn(campaign, person, NOW) for person in (2, 3)}
     suggest_class(campaign, 2, turns_[2].task_id, 4, NOW)
     suggest_class(campaign, 2, turns_[2].task_id, 5, NOW)
     assert is_asked(campaign, 4, 4)
@@ -138,7 +138,7 @@ def test_withdrawn_unanswered_question_can_be_suggested(address: str | Path, exc
 
 
 def test_suggestion_for_practice_image_is_logged_but_not_asked(path: Path) -> None:
-    campaign = campaign_at(path, (2,), golden=(2, 2), n_practice_tasks=1, bar=1.0)
+    campaign = campaign_at(path, (2,), golden=(2, 2), n_practice_tasks=1, practice_bar=1.0)
     rater = add_person(campaign, "ann")
     turn = turn_of(campaign, rater)
     assert turn.is_practice
@@ -147,7 +147,7 @@ def test_suggestion_for_practice_image_is_logged_but_not_asked(path: Path) -> No
     give(campaign, rater, turn, MAYBE)
     assert why(campaign, rater) == "failed"
     assert message(suggest_class, campaign, rater, turn.task_id, 4, NOW) == (
-        "suggestions are closed\n  found:   a rater who did not reach the bar"
+        "suggestions are not accepted\n  found:   a rater who did not reach the pass mark"
     )
     assert [(suggestion.class_id, suggestion.n_people) for suggestion in export_votes(campaign).suggestions] == [(5, 1)]
 
@@ -165,7 +165,7 @@ def test_log_has_every_person_who_suggests_a_class(path: Path) -> None:
 
 def test_task_created_by_another_transaction_is_locked_before_change(database: str) -> None:
     campaign = campaign_at(database, (2,), raters=2, votes_per_question=2, golden_share=0)
-    turns_ = {person: next_turn(campaign, person, NOW) for person in (2, 3)}
+    turns_ = {person: begin_next_turn(campaign, person, NOW) for person in (2, 3)}
     locked: list[int] = []
 
     def note(_: Any, __: Any, statement: str, parameters: Any, *___: Any) -> None:
@@ -197,7 +197,7 @@ def test_original_label_informs_suggested_classes_too(address: str | Path, votes
         "golden": (3, 3),
         "n_practice_tasks": 1,
         "golden_share": 0,
-        "original": original,
+        "original_labels": original,
         "has_original_votes": votes,
     }
     campaign = campaign_at(address, (1, 1, 1), **options)

@@ -245,12 +245,12 @@ def test_document_has_preferences_and_labelling_bias(voted_benchmark: Path, run:
         ({"golden.csv": f"image,class,rater,answer\n{IMAGES[0]},2,e1,yes\n"}, "no golden item has a vote"),
         (
             {"benchmark.json": "{}"},
-            "label sets do not follow from the votes by method calibrated or the benchmark's recipe: 6 of 60 rated "
-            "images differ",
+            "the votes do not give these label sets, neither with the method calibrated nor with the "
+            "benchmark's recipe: 6 of 60 rated images differ",
         ),
         (
             {"benchmark.json": '{"method": "em"}', "scores.csv": f"image,class,score\n{IMAGES[0]},0,1\n"},
-            "scores were made by em, and raters are only resampled for labels by calibrated",
+            "raters can be resampled only for scores made by calibrated; these scores were made by em",
         ),
     ],
 )

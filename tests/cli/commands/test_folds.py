@@ -61,7 +61,7 @@ def test_duplicates_are_in_one_fold_and_counted(training: Path, run: Runner) -> 
         "1 duplicate image without a label",
     ]
     folds = read_folds("folds.csv")
-    assert len(set(folds.of(("cat/0.png", "cat/1.png", "dog/1.png")).tolist())) == 1
+    assert len(set(folds.fold_numbers_of(("cat/0.png", "cat/1.png", "dog/1.png")).tolist())) == 1
     second = run(*ARGV, "--duplicates", "duplicates.csv", "--force")
     assert second.out.splitlines()[:-1] == result.out.splitlines()[:-1]  # the set is recognised by image names
 

@@ -121,13 +121,13 @@ def test_published_labels_are_reproduced(
         f"{details}: 14,284 rows",
     ]
     changed = {row["image"]: row for row in csv.DictReader(details.read_text().splitlines())}
-    original, labels = real_original.sets(), real_labels.sets()
+    original, labels = real_original.classes_by_image(), real_labels.classes_by_image()
     assert changed.keys() == {image for image, valid in labels.items() if valid != original[image]}
     for image, row in changed.items():
         assert {int(part) for part in row["new"].split("; ") if part} == labels[image]
         assert {int(row["original"])} == original[image]
     assert isinstance(json.loads(out.read_text()), list)
-    assert read_labels(out).sets() == real_labels.sets()
+    assert read_labels(out).classes_by_image() == real_labels.classes_by_image()
 
 
 @pytest.fixture
@@ -170,7 +170,7 @@ def test_json_compares_label_sets_in_pairs(three: Path, run: Runner) -> None:
 def test_verdicts_and_classes_are_printed(three: Path, run: Runner) -> None:
     out = run("labels", "a.json", "c.csv", "--by", "class").out
     assert (
-        "\nclasses on shared images by a.json (rows) and c.csv (columns)\n"
+        "\nclasses by verdict, on images in both sets: a.json in rows, c.csv in columns\n"
         "        valid   unclear   wrong\n"
         "───────────────────────────────\n"
         "valid       1         1       1\n"

@@ -209,7 +209,7 @@ def test_file_for_all_models_is_used_where_it_applies(pets: Path, run: Runner, m
         (
             f"predict {MODEL} -o pets/scores.npy --benchmark pets",
             1,
-            "in a benchmark folder, the file scores is another part\n  where:   pets/scores.txt",
+            "in a benchmark folder, the name scores is kept for another part\n  where:   pets/scores.txt",
         ),
     ],
 )

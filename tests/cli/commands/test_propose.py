@@ -124,7 +124,7 @@ def test_chosen_models_candidates_and_subsets_are_written(many: Path, run: Runne
     assert lines[:8] == [
         "out.csv: 165 candidates for 60 images (2.75 per image)",
         "chosen: alex, ids",
-        "165 candidates for 60 images; of all models: 180 for 60",
+        "165 candidates for 60 images (with all models: 180 for 60)",
         "on 60 golden images not used in the search:",
         "recall 1.0000 (86 of 86); precision 0.6667 (86 of 129)",
         "recall is at least 0.9579, with 90 % confidence",
@@ -172,7 +172,7 @@ def test_unreachable_recall_is_an_error_and_subsets_are_printed(many: Path, run:
     result = run(*argv, "--details", "subsets.csv")
     assert (result.code, result.err) == (
         1,
-        "Error: the golden answers cannot show that all models reach this recall\n"
+        "Error: the golden answers do not show that all models together reach this recall\n"
         "  allowed: up to 0.2545\n  found:   0.9\n"
         "  fix:     choose a lower recall, or more candidates per image: 9 of 18 golden labels are not candidates of "
         "any model\n",
@@ -216,8 +216,8 @@ def test_images_missing_from_chosen_models_are_counted(many: Path, run: Runner) 
     assert lines[:4] == [
         "out.csv: 60 candidates for 30 images (2.00 per image)",
         "chosen: ids",
-        "60 candidates for 30 images; of all models: 180 for 60",
-        "30 images without candidates: predicted only by other models",
+        "60 candidates for 30 images (with all models: 180 for 60)",
+        "30 images without candidates: only models that were not chosen have candidates for them",
     ]
     assert lines[5].startswith("  recall 1.0000 (40 of 40); precision 1.0000 (40 of 40)")
 
@@ -232,7 +232,8 @@ def test_chosen_models_are_printed_first(pets: Path, run: Runner) -> None:
     assert lines[:4] == [
         "out.csv: 16 candidates for 4 images (4.00 per image)",
         "0 images need no question: all models agree with the original label",
-        "N: the 0 most probable (image, class) pairs of each model, for at most 7.4 candidates per image",
+        "N: the 0 most probable (image, class) pairs of each model; N is chosen for at most 7.4 candidates per "
+        "image on average",
         "the first 10 of 19 models, by candidates of only one source (--verbose shows all)",
     ]
     assert len(lines) == 4 + 2 + 11 + 4

@@ -34,7 +34,8 @@ def test_unasked_candidates_are_sorted_by_information(shop: Path, run: Runner) -
     assert [line.split()[0] for line in table.splitlines()[2:6]] == ["3.jpg", "4.jpg", "1.jpg", "4.jpg"]
     assert "out.jsonl: 4 candidates, the most informative first\n" in notes
     assert (
-        "4 predicted classes are not labels and were not asked about: 2 on rated images, 2 on unrated images\n"
+        "4 predicted classes are not labels, and raters were not asked about them: 2 on rated images, 2 on "
+        "unrated images\n"
     ) in notes
     assert [json.loads(line) for line in Path("out.jsonl").read_text().splitlines()] == [
         {
@@ -110,7 +111,7 @@ def test_unasked_candidates_of_imagenet_have_names(
     classes = real_labels.classes
     for line in (tmp_path / "out.jsonl").read_text().splitlines():
         row = json.loads(line)
-        assert (row["wnid"], row["name"]) == (classes.wnids[row["class"]], classes.label(row["class"]))
+        assert (row["wnid"], row["name"]) == (classes.wnids[row["class"]], classes.short_name(row["class"]))
         assert predicted[real_labels.find([row["image"]])[0]] == row["class"]
     questions_with_scores = read_table(tmp_path / "out.jsonl").with_row_index("score").select("image", "class", "score")
     questions_with_scores.with_columns(score=0.5).write_csv(tmp_path / "rated.csv")

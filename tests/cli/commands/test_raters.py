@@ -163,7 +163,7 @@ def test_golden_answers_are_found_only_for_validation_images(
 ) -> None:
     votes, golden, rater_golden = sets(tmp_path, prefix="ILSVRC2012_val_")
     sources = {"imagenet-real-golden": golden, "imagenet-real-raters-golden": rater_golden}
-    monkeypatch.setattr("reassess.data.find", sources.get)
+    monkeypatch.setattr("reassess.data.find_source_file", sources.get)
 
     def read(*argv: object) -> list[str]:
         result = run("raters", votes, *argv, "--json")
@@ -187,7 +187,7 @@ def test_item_with_only_different_answers_is_an_error(run: Runner, tmp_path: Pat
     votes = write_csv(tmp_path / "votes.csv", "item,rater,answer", rows)
     assert message_of(run("raters", votes, "--golden", "none")) == (
         "Error: too few items for EM to distinguish the truths, so raters cannot be measured\n"
-        "  allowed: more than half an expected item for a truth\n"
+        "  allowed: an expected number of items above 0.5 for at least one truth\n"
         "  found:   items: 1; truths: 7, zebra\n"
         "  fix:     give votes on more items, or golden answers\n"
     )

@@ -110,7 +110,7 @@ def test_benchmark_labels_find_duplicates_with_other_labels(sets: Path, run: Run
     next_command = output_of(run(*argv, "--original", "other.csv", "--force")).splitlines()[-1].removeprefix("next: ")
     assert next_command == "reassess annotate create x.db x.csv --benchmark pets"
     candidates = read_candidates("x.csv")
-    class_label = candidates.questions.classes.label
+    class_label = candidates.questions.classes.short_name
     assert [
         (candidates.image_of(row), class_label(class_id))
         for row, class_id in enumerate(candidates.questions.class_ids.tolist())

@@ -16,8 +16,8 @@ NAMES = [f"n{i:08d}" for i in range(12)]
 ANIMALS = ["ant", "bee", "cat", "dog", "eel", "fox", "gnu", "hen", "ibex", "jay", "kiwi", "lynx"]
 CORRECT_SHARE = "100.0 % (96.90 to 100.0; 120 of 120)"
 WRONG = "0.00 % (0.00 to 3.10; 0 of 120)"
-CORRECT_LINE = f"  correct by it:    {CORRECT_SHARE} of the images not used to choose it, p = 2e-36\n"
-AS_GIVEN = f"  correct as given: {WRONG}\n"
+CORRECT_LINE = f"  correct with this list: {CORRECT_SHARE} of the images not used to choose it, p = 2e-36\n"
+AS_GIVEN = f"  correct as given:       {WRONG}\n"
 FIX = "  fix: read the file with the class list of --classes auto\n"
 WARNED = f"Warning: lost.npy: the ids are from another class list\n{CORRECT_LINE}{AS_GIVEN}{FIX}"
 
@@ -117,12 +117,12 @@ def test_undecided_classes_and_known_order_are_named(shop: Path, run: Runner) ->
     np.save("unclear.npy", unclear)
     run_result = run("evaluate", "unclear.npy", "--labels", "labels.json", "--quiet")
     (line,) = (line for line in run_result.err.splitlines() if "undecided" in line)
-    assert line.startswith("  undecided:        2 classes: ")
+    assert line.startswith("  undecided:              2 classes: ")
     np.save("text.npy", np.argsort(sorted(range(12), key=str))[TRUTH])
     run_result = run("evaluate", "text.npy", "--labels", "labels.json", "--quiet")
     assert run_result.err.splitlines()[:2] == [
         "Warning: text.npy: the ids are from another class list: class numbers sorted as text: 0, 1, 10, 100",
-        "  correct by it:    100.0 % (98.42 to 100.0; 240 of 240) of the images, p = 5e-54",
+        "  correct with this list: 100.0 % (98.42 to 100.0; 240 of 240) of the images, p = 5e-54",
     ]
 
 

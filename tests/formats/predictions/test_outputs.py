@@ -36,15 +36,19 @@ def test_list_of_names_exchanges_classes(
     outputs = ["\t".join(pair) for pair in exchanges]
     read = read_predictions(path, ANIMALS, outputs=outputs)
     assert read.class_ids.tolist() == [[class_of[i] for i in row[:2]] for row in rows]
-    assert read.by_name
-    assert read.detected.endswith("ids from 'prediction_1' to 'prediction_2', class names exchanged by a list")
+    assert read.has_class_names
+    assert read.detected_format.endswith("ids from 'prediction_1' to 'prediction_2', class names exchanged by a list")
     scores = np.random.default_rng(0).random((len(rows), 4))
     headings = [data.draw(st.sampled_from(names)) for names in SPELLINGS]
     path = write_csv(
         scratch / "scores.csv", ",".join(["image", *headings]), [(i, *row) for i, row in enumerate(scores)]
     )
     read = read_predictions(path, ANIMALS, outputs=outputs)
-    assert (read.columns.tolist(), read.scores.tolist(), read.by_name) == (class_of, scores.tolist(), True)
+    assert (read.output_class_ids.tolist(), read.scores.tolist(), read.has_class_names) == (
+        class_of,
+        scores.tolist(),
+        True,
+    )
 
 
 def test_classes_missing_from_the_list_are_unchanged(file: File) -> None:
@@ -66,7 +70,7 @@ def test_classes_missing_from_the_list_are_unchanged(file: File) -> None:
     ],
 )
 def test_by_name_says_whether_a_file_has_class_names(file: File, content: str, by_name: bool) -> None:
-    assert read_predictions(file("p.csv", content), ANIMALS).by_name == by_name
+    assert read_predictions(file("p.csv", content), ANIMALS).has_class_names == by_name
 
 
 LISTED = ["cat", "anteater", "ant", "wolf", "bee", "-"]
@@ -88,14 +92,14 @@ def test_ids_of_ignored_outputs_are_dropped_and_counted(name: str, unknown_class
         read = read_predictions(tmp_path / name, ANIMALS, outputs=LISTED, unknown_class=unknown_class)
     assert read.class_ids.tolist() == [[2, -1], [0, 1], [-1, -1], [-1, -1]]
     assert read.unknown_classes == UnknownClasses(5, ("anteater", "wolf", "-"))
-    assert read.detected.endswith(f"; 3 outputs ignored (unknown class): anteater, wolf, -; {text}")
+    assert read.detected_format.endswith(f"; 3 outputs ignored (unknown class): anteater, wolf, -; {text}")
 
 
 def test_ignored_outputs_without_predictions_give_no_warning(tmp_path: Path) -> None:
     np.save(tmp_path / "p.npy", np.array([0, 2]))
     read = read_predictions(tmp_path / "p.npy", ANIMALS, outputs=["cat", "anteater", "ant"])
     assert (read.class_ids.tolist(), read.unknown_classes) == ([[2], [0]], UnknownClasses())
-    assert read.detected == "npy 2, top-1 ids; 1 output ignored (unknown class): anteater"
+    assert read.detected_format == "npy 2, top-1 ids; 1 output ignored (unknown class): anteater"
 
 
 @pytest.mark.parametrize("name", ["p.npy", "p.csv", "s.npy"])
@@ -140,7 +144,7 @@ def test_ignored_column_warns_for_scores_of_any_type(numbers: str, refused: Refu
         assert read_predictions(path, ANIMALS).top_classes(1)[0].tolist() == [[3], [3]]
         return
     text = "a column that is not a class has the highest score in 2 of 2 rows"
-    with warned(f"{path}: {text}, and is ignored: fox"):
+    with warned(f"{path}: {text}; such columns are ignored: fox"):
         read_predictions(path, ANIMALS)
     assert refused(read_predictions, path, ANIMALS, unknown_class="error") == "unknown-class at s.csv"
 

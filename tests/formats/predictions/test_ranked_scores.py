@@ -25,8 +25,8 @@ def test_scores_of_all_classes_survive_round_trip(
     write_predictions(path, Predictions.from_scores(values, list("abcdef"), classes=classes))
     again = read_predictions(path, classes)
     assert np.array_equal(again.scores, values)
-    assert again.detected == "parquet, image names from 'image', scores of all 4 classes"
-    assert again.by_name == by_name
+    assert again.detected_format == "parquet, image names from 'image', scores of all 4 classes"
+    assert again.has_class_names == by_name
     assert again.top_classes(4)[0].tolist() == Predictions.from_scores(values).top_classes(4)[0].tolist()
 
 

@@ -25,7 +25,7 @@ CLASSES = Classes(4, ("n01", "n02", "n03", "n04"), ("tench, Tinca tinca", "crane
 def content_of(predictions: Any) -> Any:
     """Return how the file was understood, the images, and the ids or scores."""
     return (
-        predictions.detected,
+        predictions.detected_format,
         predictions.images,
         (predictions.ids if predictions.scores is None else predictions.scores).tolist(),
     )
@@ -80,7 +80,7 @@ def test_every_table_format_is_read(tmp_path: Path, suffix: str) -> None:
 )
 def test_equivalent_tables_are_read_alike(file: File, content: str) -> None:
     predictions = read_predictions(file("p.csv", content), CLASSES)
-    assert (predictions.images, predictions.class_ids.tolist(), predictions.columns) == (
+    assert (predictions.images, predictions.class_ids.tolist(), predictions.output_class_ids) == (
         ("00012", "b"),
         [[3], [0]],
         None,
@@ -120,7 +120,7 @@ def test_score_columns_are_named_by_id_wnid_or_name(file: File, headings: str) -
 
 def test_score_columns_may_have_any_order(file: File) -> None:
     predictions = read_predictions(file("p.csv", "n03,image,n01,n02,n04\n0.1,a,0.2,0.3,0.4\n"), CLASSES)
-    assert predictions.columns.tolist() == [2, 0, 1, 3]
+    assert predictions.output_class_ids.tolist() == [2, 0, 1, 3]
     assert predictions.top_classes(4)[0].tolist() == [[3, 1, 0, 2]]
 
 
@@ -132,7 +132,7 @@ def test_columns_that_are_not_classes_are_ignored_and_named(file: File) -> None:
         ("a", "b"),
         [[2, 3], [3, 2]],
     )
-    assert predictions.depth == 2
+    assert predictions.max_k == 2
 
 
 def test_single_precision_scores_keep_their_type(tmp_path: Path) -> None:
@@ -144,7 +144,7 @@ def test_single_precision_scores_keep_their_type(tmp_path: Path) -> None:
 @pytest.mark.parametrize("nan", ["nan", "NaN"])
 def test_nan_scores_are_kept(file: File, nan: str) -> None:
     predictions = read_predictions(file("p.csv", f"image,0,1,2,3\na,{nan},1,2,3\n"), CLASSES)
-    assert predictions.columns.tolist() == [0, 1, 2, 3]
+    assert predictions.output_class_ids.tolist() == [0, 1, 2, 3]
     assert np.isnan(predictions.scores).tolist() == [[True, False, False, False]]
 
 

@@ -105,7 +105,7 @@ def test_ids_and_counts_equal_slow_reference(
     assert set(predictions.unknown_classes.names) == set(names)
     assert len(predictions.unknown_classes.names) == len(set(names))
     assert len(warned) == bool(names)
-    assert all(predictions.detected.endswith(f"; {text}") for text in warned)
+    assert all(predictions.detected_format.endswith(f"; {text}") for text in warned)
 
 
 @given(tables(), st.sampled_from(["wrong", "drop"]), st.data())
@@ -159,7 +159,7 @@ def test_wrong_warns_with_counts_and_three_examples(file: File) -> None:
     assert predictions.class_ids.tolist() == [[-1, 1], [2, -1], [-1, -1], [-1, 0], [0, 3]]
     assert predictions.unknown_classes == UnknownClasses(5, ("saucer", "tub", "jar", "tin"))
     assert warned == [COUNTED.format("counted as wrong")]
-    assert predictions.detected == SOURCE + warned[0]
+    assert predictions.detected_format == SOURCE + warned[0]
 
 
 def test_class_that_is_spelled_like_an_unknown_name_is_suggested(file: File) -> None:
@@ -173,7 +173,7 @@ def test_drop_warns_with_number_of_images_without_prediction(file: File) -> None
     assert predictions.class_ids.tolist() == [[1, -1], [2, -1], [-1, -1], [0, -1], [0, 3]]
     assert predictions.unknown_classes == UnknownClasses(5, ("saucer", "tub", "jar", "tin"))
     assert warned == [COUNTED.format("dropped") + "; 1 image without another prediction, counted as wrong"]
-    assert predictions.detected == SOURCE + warned[0]
+    assert predictions.detected_format == SOURCE + warned[0]
     _, warned = read(file("q.csv", "image,prediction_1,prediction_2\na,jar,tench\n"), WHOLE, "drop")
     assert warned == ["1 prediction with 1 unknown class name, dropped: jar"]
 
@@ -224,5 +224,7 @@ def test_unknown_classes_cannot_be_written_to_npy(refused: Refused, file: File, 
 
 def test_ignored_outputs_move_last_but_unknown_classes_stay() -> None:
     unknown = UnknownClasses(2, ("jar",))
-    predictions = Predictions.from_ids([[0, -1, 2], [-1, 1, 2]], columns=np.array([-1, 5, 7]), unknown_classes=unknown)
+    predictions = Predictions.from_ids(
+        [[0, -1, 2], [-1, 1, 2]], output_class_ids=np.array([-1, 5, 7]), unknown_classes=unknown
+    )
     assert predictions.class_ids.tolist() == [[-1, 7, -1], [-1, 5, 7]]

@@ -16,7 +16,7 @@ from starlette.background import BackgroundTask
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
-from reassess.annotation.app.request_bodies import EmptyBody, ExportOptions, Invitation, PersonNumber
+from reassess.annotation.app.request_bodies import EmptyBody, ExportOptions, Invitation, PersonId
 from reassess.annotation.app.security import compute_csrf_token
 from reassess.annotation.app.sign_in import Caller, make_get_route, make_post_route, render_template
 from reassess.annotation.export_folder import export_campaign
@@ -26,8 +26,8 @@ from reassess.annotation.store.given_answers import exclude_rater, finish_recoun
 from reassess.annotation.store.owner_lists import (
     LogEntry,
     list_disputed_golden,
-    list_golden_without_majority,
     list_log_entries,
+    list_truths_without_majority,
     list_uncertain_questions,
 )
 from reassess.annotation.store.people import add_person, admit_rater, create_sign_in_token, delete_person, revoke_link
@@ -75,8 +75,8 @@ _ACTION_TEXTS = {  # text of each kind of log entry
 
 
 @dataclass(frozen=True)
-class _ListPage:
-    """A page of a long list, with the URLs of the previous and the next page."""
+class _PageOfList:
+    """Some rows of a long list, with the URLs of the previous and the next page."""
 
     rows: Sequence[Any]
     first_row: int
@@ -92,13 +92,13 @@ def _show_owner_page(caller: Caller) -> Response:
     progress = measure_progress(campaign, caller.now)
     classes = {info.id: info.name for info in read_class_infos(campaign)}
     names = {person.id: person.name for person in progress.people}
-    log = _read_list_page(caller, "log", list_log_entries)
+    log = _read_page_of_list(caller, "log", list_log_entries)
     context = {
         "title": campaign.name or "A campaign",
         "csrf": compute_csrf_token(caller.session_secret),
         "own_id": caller.person.id,
         "progress": progress,
-        "states": _list_question_states(progress),
+        "states": _count_questions_by_state(progress),
         "matrices": {
             person.id: _compute_answer_shares(person.confusion.tolist())
             for person in progress.people
@@ -107,9 +107,9 @@ def _show_owner_page(caller: Caller) -> Response:
         "practised": any(person.practice_result for person in progress.people),
         "skipped": join_first([name for name, _ in progress.skipped_images], max_items=3),
         "at_least": campaign.at_least,
-        "split": _read_list_page(caller, "split", _read_golden_without_majority),
-        "disputed": _read_list_page(caller, "disputed", list_disputed_golden),
-        "uncertain": _read_list_page(caller, "questions", list_uncertain_questions),
+        "split": _read_page_of_list(caller, "split", _read_truths_without_majority),
+        "disputed": _read_page_of_list(caller, "disputed", list_disputed_golden),
+        "uncertain": _read_page_of_list(caller, "questions", list_uncertain_questions),
         "classes": classes,
         "log": log,
         "entries": [_format_log_entry(entry, names, classes) for entry in log.rows],
@@ -121,8 +121,8 @@ def _show_owner_page(caller: Caller) -> Response:
     return render_template(caller.request, "owner.html", context)
 
 
-def _read_golden_without_majority(campaign: Campaign, limit: int, offset: int) -> Sequence[Any]:
-    return list_golden_without_majority(campaign)[offset : offset + limit]
+def _read_truths_without_majority(campaign: Campaign, limit: int, offset: int) -> Sequence[Any]:
+    return list_truths_without_majority(campaign)[offset : offset + limit]
 
 
 def _pause_or_resume(set_state: Callable[..., object], caller: Caller, _: EmptyBody) -> Response:
@@ -132,26 +132,29 @@ def _pause_or_resume(set_state: Callable[..., object], caller: Caller, _: EmptyB
 
 def _create_link(caller: Caller, body: Invitation) -> Response:
     """Create a sign-in link for a new person, or a new link for an existing person."""
-    person = body.person
-    if person is None:
+    person_id = body.person_id
+    if person_id is None:
         assert body.name is not None
         assert body.role is not None
-        person = add_person(caller.campaign, body.name.strip(), body.role, now=caller.now, actor_id=caller.person.id)
-    token = create_sign_in_token(caller.campaign, person, caller.now, caller.person.id)
+        person_id = add_person(caller.campaign, body.name.strip(), body.role, now=caller.now, actor_id=caller.person.id)
+    token = create_sign_in_token(caller.campaign, person_id, caller.now, caller.person.id)
     return JSONResponse({"link": f"sign-in#{token}"})
 
 
-def _change_person(caller: Caller, body: PersonNumber) -> Response:
-    """Exclude, include, admit or delete a person, or revoke their link, by the action in the URL."""
+def _change_person(caller: Caller, body: PersonId) -> Response:
+    """Exclude, include, admit or delete a person, or revoke their link; the URL ends with the action."""
     change = _PERSON_ACTIONS.get(caller.request.path_params["action"])
     if change is None:
         raise HTTPException(404, "page not found")
-    change(caller.campaign, body.person, caller.now, caller.person.id)
+    change(caller.campaign, body.person_id, caller.now, caller.person.id)
     return Response(status_code=204, background=BackgroundTask(_finish_recounting_with_retries, caller.campaign))
 
 
 def _finish_recounting_with_retries(campaign: Campaign) -> None:
-    """Recount votes, and retry while the database is busy; the next request or start counts the rest."""
+    """Recount votes, with retries while the database is busy.
+
+    If all four tries fail, the next such request or server start recounts the remaining votes.
+    """
     for seconds in (*_RETRY_SECONDS, 0.0):
         try:
             finish_recounting(campaign)
@@ -165,29 +168,32 @@ def _send_export(caller: Caller, body: ExportOptions) -> Response:
     """Export the votes as a benchmark folder, and send it as a zip file."""
     with TemporaryDirectory() as temporary:
         folder = Path(temporary) / "export"
-        export_campaign(caller.campaign, folder, with_names=body.names, now=caller.now, actor_id=caller.person.id)
+        export_campaign(caller.campaign, folder, with_names=body.with_names, now=caller.now, actor_id=caller.person.id)
         archive = Path(shutil.make_archive(str(folder), "zip", temporary, folder.name)).read_bytes()
     headers = {"Content-Disposition": 'attachment; filename="export.zip"'}
     return Response(archive, media_type="application/zip", headers=headers)
 
 
-def _read_list_page(
-    caller: Caller, parameter: str, read_rows: Callable[[Campaign, int, int], Sequence[Any]]
-) -> _ListPage:
-    """Read one page of a list; the URL has the number of skipped rows, as in ``owner?log=25``."""
-    request = caller.request
-    start = request.query_params.get(parameter, "0")
-    if not re.fullmatch("[0-9]{1,9}", start):
-        raise HTTPException(400, f"{parameter} must be the number of rows to skip, from 0 to 999999999")
+def _read_page_of_list(
+    caller: Caller, offset_parameter: str, read_rows: Callable[[Campaign, int, int], Sequence[Any]]
+) -> _PageOfList:
+    """Read a page of a list; `offset_parameter` is the URL parameter with the number of skipped rows.
 
-    def address(row: int) -> str:
-        return f"owner?{request.url.include_query_params(**{parameter: row}).query}"
+    For example, ``owner?log=25`` has the log without its first 25 entries.
+    """
+    request = caller.request
+    start = request.query_params.get(offset_parameter, "0")
+    if not re.fullmatch("[0-9]{1,9}", start):
+        raise HTTPException(400, f"{offset_parameter} must be the number of rows to skip, from 0 to 999999999")
+
+    def make_page_url(n_skipped_rows: int) -> str:
+        return f"owner?{request.url.include_query_params(**{offset_parameter: n_skipped_rows}).query}"
 
     offset = int(start)
     rows = read_rows(caller.campaign, _ROWS_PER_PAGE + 1, offset)
-    previous_url = address(max(0, offset - _ROWS_PER_PAGE)) if offset else None
-    next_url = address(offset + _ROWS_PER_PAGE) if len(rows) > _ROWS_PER_PAGE else None
-    return _ListPage(rows[:_ROWS_PER_PAGE], offset + 1, previous_url, next_url)
+    previous_url = make_page_url(max(0, offset - _ROWS_PER_PAGE)) if offset else None
+    next_url = make_page_url(offset + _ROWS_PER_PAGE) if len(rows) > _ROWS_PER_PAGE else None
+    return _PageOfList(rows[:_ROWS_PER_PAGE], offset + 1, previous_url, next_url)
 
 
 def _format_log_entry(
@@ -195,35 +201,35 @@ def _format_log_entry(
 ) -> tuple[str, str, str]:
     """Format a log entry as texts: time, person (name, or number if it has no name), and action."""
 
-    def name(person: int) -> str:
-        return names_by_id.get(person, f"person {person}")
+    def find_name(person_id: int) -> str:
+        return names_by_id.get(person_id, f"person {person_id}")
 
     answer = KNOWN_ANSWERS.__getitem__
     formats: dict[str, Callable[[int], str]] = {
-        "person": name,
+        "person": find_name,
         "was": answer,
         "answer": answer,
         "names": lambda has_names: " with rater names" if has_names else "",
     }
     detail = {key: formats.get(key, str)(value) for key, value in entry.detail.items()}
     question = {"image": entry.image_name, "classes": ", ".join(class_names[class_id] for class_id in entry.class_ids)}
-    actor = "command line" if entry.person_id is None else name(entry.person_id)
+    actor = "command line" if entry.person_id is None else find_name(entry.person_id)
     return _format_time(entry.time), actor, _ACTION_TEXTS.get(entry.action, entry.action).format(**detail, **question)
 
 
-def _list_question_states(progress: "Progress") -> list[tuple[str, int, float]]:
-    """List the states of questions: name of the state, number of questions, and share in percent."""
+def _count_questions_by_state(progress: "Progress") -> list[tuple[str, int, float]]:
+    """Count questions by state; return rows of (name of the state, number of questions, share in percent)."""
     total = max(progress.n_questions, 1)
     states = [
-        ("with all their votes", progress.n_closed_by_votes),
-        ("closed by the stop rule", progress.n_closed_by_rule),
-        ("open", progress.n_open),
+        ("with all their votes", progress.n_questions_closed_by_votes),
+        ("closed by the stop rule", progress.n_questions_closed_by_rule),
+        ("open", progress.n_open_questions),
     ]
     return [(name, count, 100 * count / total) for name, count in states]
 
 
 def _compute_answer_shares(answer_counts: list[list[int]]) -> list[list[Proportion]]:
-    """Compute the share of each answer to golden questions, as a list per truth."""
+    """Compute the share of each answer to golden questions; a row per truth, a column per answer."""
     return [[Proportion(count, sum(row)) for count in row] for row in answer_counts]
 
 
@@ -237,5 +243,5 @@ ROUTES = [
     make_post_route("/owner/resume", EmptyBody, partial(_pause_or_resume, resume), _OWNER_ROLES),
     make_post_route("/owner/invite", Invitation, _create_link, _OWNER_ROLES),
     make_post_route("/owner/export", ExportOptions, _send_export, _OWNER_ROLES),
-    make_post_route("/owner/people/{action}", PersonNumber, _change_person, _OWNER_ROLES),
+    make_post_route("/owner/people/{action}", PersonId, _change_person, _OWNER_ROLES),
 ]

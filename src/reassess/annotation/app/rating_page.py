@@ -8,13 +8,13 @@ from typing import Any
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
-from reassess.annotation.app.request_bodies import Answers, HeldTasks, SkippedTask, SuggestedClass
+from reassess.annotation.app.request_bodies import Answers, LoadedTasks, SkippedTask, SuggestedClass
 from reassess.annotation.app.sign_in import Caller, make_get_route, make_post_route
 from reassess.annotation.store.given_answers import GivenAnswer, save_answers, skip_task
 from reassess.annotation.store.own_progress import measure_own_progress
 from reassess.annotation.store.shown_items import find_example_image, find_image, read_class_infos, save_image_hash
 from reassess.annotation.store.suggestions import suggest_class
-from reassess.annotation.store.turns import Turn, last_turn, next_turn
+from reassess.annotation.store.turns import Turn, begin_next_turn, find_last_turn
 from reassess.errors import DataError
 
 _RATING_ROLES = ("rater", "expert")
@@ -22,30 +22,30 @@ _THUMBNAIL_SIDE = 160  # pixels
 _logger = logging.getLogger("reassess.annotation")
 
 
-def _send_next_task(caller: Caller, body: HeldTasks) -> Response:
-    turn = next_turn(caller.campaign, caller.person.id, caller.now, held_task_ids=body.held)
+def _send_next_task(caller: Caller, body: LoadedTasks) -> Response:
+    turn = begin_next_turn(caller.campaign, caller.person.id, caller.now, loaded_task_ids=body.task_ids)
     return JSONResponse({"task": _turn_to_json(turn)} if isinstance(turn, Turn) else {"task": None, "reason": turn})
 
 
-def _send_last_task(caller: Caller, body: HeldTasks) -> Response:
-    turn = last_turn(caller.campaign, caller.person.id, held_task_ids=body.held)
+def _send_last_task(caller: Caller, body: LoadedTasks) -> Response:
+    turn = find_last_turn(caller.campaign, caller.person.id, loaded_task_ids=body.task_ids)
     return JSONResponse({"task": None if turn is None else _turn_to_json(turn)})
 
 
 def _save_answers(caller: Caller, body: Answers) -> Response:
-    answers = [GivenAnswer(sent.question, sent.answer, sent.seconds, sent.revision) for sent in body.answers]
-    truths = save_answers(caller.campaign, caller.person.id, answers, caller.now, reveal=body.reveal)
+    answers = [GivenAnswer(sent.question_id, sent.answer, sent.seconds, sent.revision) for sent in body.answers]
+    truths = save_answers(caller.campaign, caller.person.id, answers, caller.now, reveal_truths=body.reveal_truths)
     saved = [[answer.question_id, answer.revision] for answer in answers]
-    return JSONResponse({"saved": saved, "truths": {str(question): truth for question, truth in truths.items()}})
+    return JSONResponse({"saved": saved, "truths": {str(question_id): truth for question_id, truth in truths.items()}})
 
 
 def _skip_task(caller: Caller, body: SkippedTask) -> Response:
-    skip_task(caller.campaign, caller.person.id, body.task, caller.now)
+    skip_task(caller.campaign, caller.person.id, body.task_id, caller.now)
     return Response(status_code=204)
 
 
 def _save_suggestion(caller: Caller, body: SuggestedClass) -> Response:
-    suggest_class(caller.campaign, caller.person.id, body.task, body.class_id, caller.now)
+    suggest_class(caller.campaign, caller.person.id, body.task_id, body.class_id, caller.now)
     return Response(status_code=204)
 
 
@@ -57,7 +57,14 @@ def _send_classes(caller: Caller) -> Response:
     state = caller.request.app.state
     if state.classes is None:  # classes never change, and 21,000 classes take a second
         classes = [
-            {**vars(info), "examples": [f"examples/{address}" for address in info.examples]}
+            {
+                "id": info.id,
+                "name": info.name,
+                "definition": info.definition,
+                "synonyms": info.synonyms,
+                "examples": [f"examples/{address}" for address in info.examples],
+                "path": info.ancestor_numbers,
+            }
             for info in read_class_infos(caller.campaign)
         ]
         state.classes = json.dumps(classes, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
@@ -115,7 +122,7 @@ def _turn_to_json(turn: Turn) -> dict[str, Any]:
     """Return a turn as a dict for the JSON that the rating page reads."""
     rows = [
         {"question": row.question_id, "class": row.class_id, "answer": row.answer, "revision": row.revision}
-        for row in turn.rows
+        for row in turn.questions
     ]
     image = f"images/{turn.image_address}"
     return {
@@ -128,14 +135,14 @@ def _turn_to_json(turn: Turn) -> dict[str, Any]:
 
 
 ROUTES = [
-    make_post_route("/next", HeldTasks, _send_next_task, _RATING_ROLES),
-    make_post_route("/back", HeldTasks, _send_last_task, _RATING_ROLES),
+    make_post_route("/next", LoadedTasks, _send_next_task, _RATING_ROLES),
+    make_post_route("/back", LoadedTasks, _send_last_task, _RATING_ROLES),
     make_post_route("/answers", Answers, _save_answers, _RATING_ROLES),
     make_post_route("/skip", SkippedTask, _skip_task, _RATING_ROLES),
     make_post_route("/suggest", SuggestedClass, _save_suggestion, _RATING_ROLES),
-    make_get_route("/progress", _send_progress, _RATING_ROLES, is_limited=True),
+    make_get_route("/progress", _send_progress, _RATING_ROLES, limits_concurrency=True),
     make_get_route("/classes", _send_classes, _RATING_ROLES),
-    make_get_route("/images/{address}", _send_image, (*_RATING_ROLES, "owner"), is_limited=True),
-    make_get_route("/thumbnails/{address}", _send_thumbnail, ("owner",), is_limited=True),
+    make_get_route("/images/{address}", _send_image, (*_RATING_ROLES, "owner"), limits_concurrency=True),
+    make_get_route("/thumbnails/{address}", _send_thumbnail, ("owner",), limits_concurrency=True),
     make_get_route("/examples/{address}", _send_example_image, _RATING_ROLES),
 ]

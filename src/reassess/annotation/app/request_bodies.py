@@ -31,38 +31,38 @@ class SignInToken(Struct):
     token: str
 
 
-class HeldTasks(Struct):
-    """The ids of the tasks that the page already has."""
+class LoadedTasks(Struct):
+    """The ids of the tasks that the rating page has already loaded."""
 
-    held: Annotated[list[LargeNumber], Meta(max_length=10)]
+    task_ids: Annotated[list[LargeNumber], Meta(max_length=10)] = msgspec.field(name="held")
 
 
 class Answer(Struct):
     """The body of one answer to a question."""
 
-    question: LargeNumber
+    question_id: LargeNumber = msgspec.field(name="question")
     answer: StoredInteger
     revision: StoredInteger
     seconds: Seconds | None = None
 
 
 class Answers(Struct):
-    """Several answers, and whether to reveal the experts' answers to finished practice tasks."""
+    """Several answers, and whether to show the experts' answers to practice tasks that they complete."""
 
     answers: Annotated[list[Answer], Meta(max_length=500)]
-    reveal: bool = True
+    reveal_truths: bool = msgspec.field(default=True, name="reveal")
 
 
 class SkippedTask(Struct):
     """A task whose image a person skips."""
 
-    task: LargeNumber
+    task_id: LargeNumber = msgspec.field(name="task")
 
 
 class SuggestedClass(Struct):
     """A class that a person suggests for the image of a task."""
 
-    task: LargeNumber
+    task_id: LargeNumber = msgspec.field(name="task")
     class_id: StoredInteger = msgspec.field(name="class")
 
 
@@ -71,23 +71,23 @@ class Invitation(Struct):
 
     name: str | None = None
     role: Literal["rater", "expert", "owner"] | None = None
-    person: StoredInteger | None = None
+    person_id: StoredInteger | None = msgspec.field(default=None, name="person")
 
     def __post_init__(self) -> None:
-        if (self.name is None or self.role is None) == (self.person is None):
+        if (self.name is None or self.role is None) == (self.person_id is None):
             raise ValueError("either name and role, or person")
 
 
-class PersonNumber(Struct):
+class PersonId(Struct):
     """The id of a person."""
 
-    person: StoredInteger
+    person_id: StoredInteger = msgspec.field(name="person")
 
 
 class ExportOptions(Struct):
     """The options of an export: whether raters keep their names."""
 
-    names: bool = False
+    with_names: bool = msgspec.field(default=False, name="names")
 
 
 async def read_body(request: Request, body_type: type[_Body]) -> _Body:

@@ -96,7 +96,7 @@ class SignInLimit:
 
 
 def _network_of_address(address: str) -> str:
-    """Return the network of an IPv6 address, or an IPv4 address itself."""
+    """Return the network of an IPv6 address (its first 64 bits); return an IPv4 address unchanged."""
     try:
         ip = ip_address(address)
     except ValueError:

@@ -65,7 +65,7 @@ def serve(
 
 
 def _log_to_stderr() -> None:
-    """Log in uvicorn's format, but not to standard output, where programs read the address."""
+    """Log in uvicorn's format to standard error: programs read the server's URL from standard output."""
     # uvicorn's own configuration would close the handlers of other libraries, and absl's handler would close a stream
     # that belongs to others.
     for name, formatter in _LOG_FORMATS.items():
@@ -194,7 +194,7 @@ def _open_socket(host: str, port: int) -> socket.socket:
 
 
 def _remove_query(record: logging.LogRecord) -> bool:
-    """Remove the query (the part of a URL after ?) from an entry of the access log; return True."""
+    """Remove the query of a URL (after ?) from an entry of the access log; return True to log the entry."""
     if isinstance(record.args, tuple):
         values: list[Any] = list(record.args)
         values[2:3] = [str(address).partition("?")[0] for address in values[2:3]]

@@ -34,7 +34,7 @@ _RATING_PAGE_SCRIPTS = (  # scripts that the rating page imports
 
 @dataclass(frozen=True)
 class SiteState:
-    """The campaign and settings that all routes share."""
+    """The campaign that a server shows, and settings that all its routes use."""
 
     campaign: Campaign
     read_clock: Callable[[], float]  # returns seconds
@@ -58,45 +58,45 @@ class Caller:
 
     @property
     def site(self) -> SiteState:
-        """The campaign and settings that all routes share."""
+        """The state of the server that received the request."""
         site: SiteState = self.request.app.state.site
         return site
 
     @property
     def campaign(self) -> Campaign:
-        """The campaign of the pages."""
+        """The campaign that the server shows."""
         return self.site.campaign
 
 
 def make_get_route(
-    path: str, handle: Callable[[Caller], Response], roles: tuple[str, ...], *, is_limited: bool = False
+    path: str, handler: Callable[[Caller], Response], roles: tuple[str, ...], *, limits_concurrency: bool = False
 ) -> Route:
     """Create a GET route for people with certain roles.
 
-    With `is_limited`, the server handles at most one such request per processor at a time.
+    With `limits_concurrency`, the server handles at most one of these requests per processor at a time.
     """
 
     async def endpoint(request: Request) -> Response:
-        async with request.app.state.limit if is_limited else nullcontext():
-            return await run_in_threadpool(lambda: handle(_require_caller(request, roles)))
+        async with request.app.state.limit if limits_concurrency else nullcontext():
+            return await run_in_threadpool(lambda: handler(_require_caller(request, roles)))
 
     return Route(path, endpoint)
 
 
 def make_post_route(
-    path: str, body_type: type[_Body], handle: Callable[[Caller, _Body], Response], roles: tuple[str, ...]
+    path: str, body_type: type[_Body], handler: Callable[[Caller, _Body], Response], roles: tuple[str, ...]
 ) -> Route:
     """Create a POST route for people with certain roles, which checks the body and the CSRF token."""
 
     async def endpoint(request: Request) -> Response:
         body = await read_body(request, body_type)
 
-        def work() -> Response:
+        def call_handler() -> Response:
             caller = _require_caller(request, roles)
             check_csrf(request, caller.session_secret)
-            return handle(caller, body)
+            return handler(caller, body)
 
-        return await run_in_threadpool(work)
+        return await run_in_threadpool(call_handler)
 
     return Route(path, endpoint, methods=["POST"])
 

@@ -22,9 +22,9 @@ from reassess.annotation.store.database import (
     convert_database_errors,
     enable_wal,
     sqlite_uri,
-    using_engine,
+    use_engine,
 )
-from reassess.annotation.store.schema import check_form, metadata, read_form, store_form
+from reassess.annotation.store.schema import check_schema_version, metadata, read_schema_version, store_schema_version
 from reassess.errors import DataError, OutputError, require_package
 from reassess.formats.file_lock import LockedError, take_lock
 from reassess.formats.files import exists, write_to_temporary
@@ -36,9 +36,9 @@ _COUNT_ANSWERS_SQL = """
 SELECT count(*) FROM answers WHERE (revision > 0 OR at != (SELECT at FROM log ORDER BY id LIMIT 1))
 AND person NOT IN (SELECT json_extract(detail, '$.person') FROM log WHERE what = 'simulate')
 """
-_MISSING_FROM_OTHER_SQL = """
+_MISSING_FROM_REPLACEMENT_SQL = """
 AND NOT EXISTS (
-    SELECT 1 FROM other.answers AS same WHERE same.question = answers.question AND same.person = answers.person
+    SELECT 1 FROM replacement.answers AS same WHERE same.question = answers.question AND same.person = answers.person
     AND (same.revision > answers.revision
          OR same.revision = answers.revision AND same.answer = answers.answer AND same.at = answers.at)
 )
@@ -46,13 +46,13 @@ AND NOT EXISTS (
 
 
 def check_replaceable(address: str | Path, replacement: Path | None = None) -> None:
-    """Raise `OutputError` if a new campaign must not replace the campaign at an address.
+    """Raise `OutputError` if the campaign at an address must not be replaced.
 
-    It must not replace a campaign that is open, has answers of people, or is on a server. `replacement` is the new
-    campaign; answers that are also in it do not count.
+    A campaign cannot be replaced if it is open, has answers of people, or is on a server. `replacement` is the file of
+    the new campaign; answers that it also contains would not be lost, so they are ignored.
     """
     if is_server_address(address):
-        with convert_database_errors(address), using_engine(address) as engine:
+        with convert_database_errors(address), use_engine(address) as engine:
             has_campaign = inspect(engine).has_table(schema.campaign.name)
         if has_campaign:
             raise OutputError(
@@ -67,7 +67,7 @@ def check_replaceable(address: str | Path, replacement: Path | None = None) -> N
     count = 0
     if exists(path) and path.is_file():
         with convert_database_errors(path), connect_to_file(path) as connection:
-            count = _count_answers(connection, replacement)
+            count = _count_lost_answers(connection, replacement)
     if count:
         raise OutputError(
             "output-is-campaign",
@@ -78,13 +78,13 @@ def check_replaceable(address: str | Path, replacement: Path | None = None) -> N
         )
 
 
-def _count_answers(connection: sqlite3.Connection, other_campaign: Path | None) -> int:
-    """Count the answers of people that are not in another campaign; 0 if the file is not a campaign."""
+def _count_lost_answers(connection: sqlite3.Connection, replacement: Path | None) -> int:
+    """Count the answers of people that `replacement` does not contain; 0 if the file is not a campaign."""
     try:
-        if other_campaign is not None:
-            connection.execute("ATTACH ? AS other", (sqlite_uri(other_campaign),))
+        if replacement is not None:
+            connection.execute("ATTACH ? AS replacement", (sqlite_uri(replacement),))
         (count,) = connection.execute(
-            _COUNT_ANSWERS_SQL + ("" if other_campaign is None else _MISSING_FROM_OTHER_SQL)
+            _COUNT_ANSWERS_SQL + ("" if replacement is None else _MISSING_FROM_REPLACEMENT_SQL)
         ).fetchone()
     except sqlite3.Error as error:
         if not any(text in str(error) for text in ("not a database", "no such table")):
@@ -97,8 +97,8 @@ def _count_answers(connection: sqlite3.Connection, other_campaign: Path | None) 
 def write_campaign_file(path: Path, *, force: bool = False) -> Iterator[Path]:
     """Yield a temporary path for a campaign file, which replaces the old file after the block.
 
-    `OutputError` if a log is beside the old file. An open campaign has its newest answers in this log. SQLite would use
-    that log for the new file.
+    `OutputError` if the old file has a write-ahead log, a file beside it that ends in -wal. It contains the newest
+    answers of the old campaign, and SQLite would apply it to the new file.
     """
     _check_campaign_path(path)
     with write_to_temporary(path, force=force) as temporary:
@@ -122,7 +122,7 @@ def _check_campaign_path(path: Path) -> None:
         if os.path.realpath(path).endswith(ending):
             raise OutputError(
                 "reserved-name",
-                f"campaign name cannot end in {ending}, like files beside a campaign",
+                f"campaign name cannot end in {ending}, the ending of files that SQLite writes next to a campaign",
                 where=path,
                 fix="choose another name",
             )
@@ -130,9 +130,9 @@ def _check_campaign_path(path: Path) -> None:
     if exists(log):
         raise OutputError(
             "in-use",
-            "a campaign with this name is open, or was not closed",
+            "a campaign with this name is being served, or its server was killed",
             where=path,
-            found=f"{log.name}, with its newest answers",
+            found=f"the file {log.name}, which contains its newest answers",
             fix="stop its server; if it was killed, run reassess status to close the file; or choose another name",
         )
 
@@ -159,15 +159,21 @@ def lock_campaign_file(address: str | Path) -> Iterator[None]:
             found=f"{names} hard links",
             fix="delete the other names, or serve a copy by reassess annotate backup",
         )
-    with convert_database_errors(address), using_engine(address) as engine, connect_for_reading(engine) as connection:
-        read_form(connection, address)  # raises if this is not a campaign, before a lock file is created beside it
+    with convert_database_errors(address), use_engine(address) as engine, connect_for_reading(engine) as connection:
+        read_schema_version(
+            connection, address
+        )  # raises if this is not a campaign, before a lock file is created beside it
     try:
         if not os.access(path, os.W_OK):
             raise PermissionError(EACCES, os.strerror(EACCES))
         lock = take_lock(Path(f"{path}.lock"), max_wait=_LOCK_TIMEOUT)
     except LockedError as error:
         raise DataError(
-            "in-use", "campaign is in use", where=address, found=str(error), fix="stop it, or use PostgreSQL"
+            "in-use",
+            "campaign is used by another process",
+            where=address,
+            found=str(error),
+            fix="stop that process, or use PostgreSQL",
         ) from error
     except OSError as error:
         raise DataError(
@@ -188,24 +194,26 @@ def lock_campaign_file(address: str | Path) -> Iterator[None]:
 _ROWS_PER_STATEMENT = 10_000  # copied per statement
 
 
-def backup_campaign(address: str | Path, path: str | Path, *, force: bool = False) -> None:
+def backup_campaign(address: str | Path, backup_path: str | Path, *, force: bool = False) -> None:
     """Copy a campaign into an SQLite file, even while raters work.
 
-    The copy contains all changes that were acknowledged before. With `force`, replace a file, unless it is a campaign
-    with answers of people that are not in the copy.
+    The copy contains all changes that were confirmed to raters before it began. With `force`, replace a file, unless it
+    is a campaign with answers of people that the copy does not contain.
     """
     if is_server_address(address):
-        _copy_from_server(str(address), Path(path), force=force)
+        _copy_from_server(str(address), Path(backup_path), force=force)
     else:
-        _copy_file(Path(address), Path(path), force=force)
+        _copy_file(Path(address), Path(backup_path), force=force)
 
 
-def _copy_file(address: Path, path: Path, *, force: bool) -> None:
-    if os.path.realpath(path) == os.path.realpath(address):
-        raise OutputError("output-is-input", "copy would replace the campaign", where=path, fix="choose another name")
+def _copy_file(address: Path, backup_path: Path, *, force: bool) -> None:
+    if os.path.realpath(backup_path) == os.path.realpath(address):
+        raise OutputError(
+            "output-is-input", "copy would replace the campaign", where=backup_path, fix="choose another name"
+        )
     with convert_database_errors(address), connect_to_file(check_campaign_exists(address)) as source:
         source.execute("SELECT id FROM campaign")  # raises if the file is not a campaign
-        with write_campaign_file(path, force=force) as temporary, connect_to_file(temporary) as target:
+        with write_campaign_file(backup_path, force=force) as temporary, connect_to_file(temporary) as target:
             source.backup(target)
             (state,) = target.execute("PRAGMA quick_check(1)").fetchone()
             if state != "ok":
@@ -214,23 +222,23 @@ def _copy_file(address: Path, path: Path, *, force: bool) -> None:
                 )
 
 
-def _copy_from_server(address: str, path: Path, *, force: bool) -> None:
-    with convert_database_errors(address), using_engine(address) as server, connect_for_reading(server) as source:
+def _copy_from_server(address: str, backup_path: Path, *, force: bool) -> None:
+    with convert_database_errors(address), use_engine(address) as server, connect_for_reading(server) as source:
         try:
-            check_form(source, address)
+            check_schema_version(source, address)
         except DataError as error:
             error.fix = "copy it with pg_dump, then reassess annotate backup ADDRESS --upgrade"
             raise
-        with write_campaign_file(path, force=force) as temporary:
+        with write_campaign_file(backup_path, force=force) as temporary:
             enable_wal(temporary)
-            with using_engine(temporary) as file, file.begin() as target:
+            with use_engine(temporary) as file, file.begin() as target:
                 _copy_rows(source, target)
 
 
 def _copy_rows(source: Connection, target: Connection) -> None:
     """Create the tables of a campaign, and copy all rows of another campaign."""
     metadata.create_all(target)
-    store_form(target)
+    store_schema_version(target)
     streaming = source.execution_options(stream_results=True)
     for table in metadata.sorted_tables:
         for rows in (
@@ -242,26 +250,29 @@ def _copy_rows(source: Connection, target: Connection) -> None:
 _MIGRATIONS_FOLDER = Path(__file__).parent / "migrations"
 
 
-def upgrade_campaign(address: str | Path, backup: str | Path | None = None, *, force: bool = False) -> tuple[str, str]:
-    """Upgrade the tables of a campaign to this version of reassess, after a copy to `backup`.
+def upgrade_campaign(
+    address: str | Path, backup_path: str | Path | None = None, *, force: bool = False
+) -> tuple[str, str]:
+    """Upgrade the tables of a campaign; return the schema versions before and after.
 
-    The upgrade is complete, or changes nothing. Return the form of the tables before and after. Without `backup`, no
-    copy is made; `force` lets the copy replace a file, as in `backup_campaign`.
+    The tables get the schema version of this version of reassess. If `backup_path` is given, the campaign is first
+    copied to this file; `force` lets the copy replace a file, as in `backup_campaign`. If the upgrade fails, nothing
+    changes.
     """
     with require_package("alembic", extra="annotate", purpose="upgrading a campaign"):
         from alembic import command
         from alembic.config import Config
-    with convert_database_errors(address), lock_campaign_file(address), using_engine(address) as engine:
+    with convert_database_errors(address), lock_campaign_file(address), use_engine(address) as engine:
         with connect_for_reading(engine) as connection:
-            old_form = schema.read_form(connection, address)
-            if old_form >= schema.CURRENT_FORM:
-                schema.check_form(connection, address)
-        if backup is not None:
-            backup_campaign(address, backup, force=force)
-        if old_form < schema.CURRENT_FORM:
+            old_version = schema.read_schema_version(connection, address)
+            if old_version >= schema.CURRENT_SCHEMA_VERSION:
+                schema.check_schema_version(connection, address)
+        if backup_path is not None:
+            backup_campaign(address, backup_path, force=force)
+        if old_version < schema.CURRENT_SCHEMA_VERSION:
             config = Config()
             config.set_main_option("script_location", str(_MIGRATIONS_FOLDER).replace("%", "%%"))
             with engine.begin() as connection:
                 config.attributes["connection"] = connection
-                command.upgrade(config, schema.CURRENT_FORM)
-    return old_form, schema.CURRENT_FORM
+                command.upgrade(config, schema.CURRENT_SCHEMA_VERSION)
+    return old_version, schema.CURRENT_SCHEMA_VERSION

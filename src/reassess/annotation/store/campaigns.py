@@ -29,13 +29,23 @@ from reassess.annotation.assignment import Rules
 from reassess.annotation.store import schema
 from reassess.annotation.store.database import (
     RESTORE_FIX,
-    Gate,
+    WriteGuard,
     check_campaign_exists,
     connect_for_reading,
     convert_database_errors,
     open_engine,
 )
-from reassess.annotation.store.schema import Kind, State, check_form, cursors, log, people, questions, tasks, turns
+from reassess.annotation.store.schema import (
+    TaskKind,
+    TurnState,
+    check_schema_version,
+    cursors,
+    log,
+    people,
+    questions,
+    tasks,
+    turns,
+)
 from reassess.core import StopRule
 from reassess.errors import DataError, add_error_place
 from reassess.text import count_noun
@@ -51,13 +61,13 @@ class Campaign:
     engine: Engine
     name: str  # shown at the top of the rating page
     rules: Rules
-    bar: float | None
+    practice_bar: float | None  # balanced accuracy needed to pass practice; None: every rater passes
     at_least: int | None  # experts who must agree; None: more than half of those who answered
     has_original_votes: bool  # whether each original label counts as one vote
     consent_text: str  # text that people must agree to first; may be empty
     images_path: str | None  # folder or archive of the images; None if unknown
     settings: dict[str, Any]  # settings of the benchmark, as in its benchmark.json
-    gate: AbstractContextManager[Any]  # entered for each change
+    write_guard: AbstractContextManager[Any]  # entered for each change
 
     def close(self) -> None:
         """Close all database connections."""
@@ -73,16 +83,17 @@ def open_campaign(address: str | Path) -> Campaign:
             add_error_place(hide_password(address)),
             connect_for_reading(engine) as connection,
         ):
-            check_form(connection, address)
+            check_schema_version(connection, address)
             return _read_campaign(
-                connection, nullcontext() if is_server_address(address) else Gate(engine, os.path.realpath(address))
+                connection,
+                nullcontext() if is_server_address(address) else WriteGuard(engine, os.path.realpath(address)),
             )
     except BaseException:
         engine.dispose()
         raise
 
 
-def _read_campaign(connection: Connection, gate: AbstractContextManager[Any]) -> Campaign:
+def _read_campaign(connection: Connection, write_guard: AbstractContextManager[Any]) -> Campaign:
     try:
         rows = connection.execute(select(schema.campaign)).all()
         if len(rows) != 1:
@@ -105,13 +116,13 @@ def _read_campaign(connection: Connection, gate: AbstractContextManager[Any]) ->
                 lease_seconds=row.lease,
                 seed=row.seed,
             ),
-            bar=row.bar,
+            practice_bar=row.bar,
             at_least=row.at_least,
             has_original_votes=row.original_votes,
             consent_text=row.consent,
             images_path=row.images,
             settings=dict(row.settings),
-            gate=gate,
+            write_guard=write_guard,
         )
     except DataError:
         raise
@@ -122,14 +133,14 @@ def _read_campaign(connection: Connection, gate: AbstractContextManager[Any]) ->
 
 
 @contextmanager
-def using_campaign(address: str | Path) -> Iterator[Campaign]:
+def use_campaign(address: str | Path) -> Iterator[Campaign]:
     """Open a campaign for a block, and turn database errors in the block into `DataError`."""
     with convert_database_errors(address), closing(open_campaign(address)) as campaign:
         yield campaign
 
 
-_HAS_EXPIRED = exists().where(turns.c.person == people.c.id, turns.c.state == literal_column(f"'{State.EXPIRED}'"))
-_MAX_GOLDEN_POSITION = select(func.max(tasks.c.position)).where(tasks.c.kind == Kind.GOLDEN).scalar_subquery()
+_HAS_EXPIRED = exists().where(turns.c.person == people.c.id, turns.c.state == literal_column(f"'{TurnState.EXPIRED}'"))
+_MAX_GOLDEN_POSITION = select(func.max(tasks.c.position)).where(tasks.c.kind == TaskKind.GOLDEN).scalar_subquery()
 _LOCK_PERSON = (
     select(
         *(people, schema.campaign.c.paused, cursors.c.position, cursors.c.turns, cursors.c.draws),
@@ -159,11 +170,11 @@ _UPDATE_RESERVED = (
     .where(questions.c.id.in_(bindparam("numbers", expanding=True)), ~questions.c.golden)
     .values(reserved=questions.c.reserved + bindparam("places"))
 )
-_IS_MAIN = tasks.c.kind == literal_column(f"'{Kind.MAIN}'")
+_IS_MAIN = tasks.c.kind == literal_column(f"'{TaskKind.MAIN}'")
 _UPDATE_FREE = update(tasks).where(tasks.c.id == bindparam("number"), _IS_MAIN).values(free=bindparam("places"))
 _HAS_PASSED_POSITION = cursors.c.position > bindparam("least")
 _SELECT_CURSORS = select(cursors.c.person).where(_HAS_PASSED_POSITION).with_for_update(key_share=True, skip_locked=True)
-_LOWER_CURSORS = update(cursors).where(cursors.c.person.in_(_SELECT_CURSORS)).values(position=bindparam("least"))
+_MOVE_CURSORS_BACK = update(cursors).where(cursors.c.person.in_(_SELECT_CURSORS)).values(position=bindparam("least"))
 
 
 @dataclass
@@ -208,22 +219,27 @@ class Transaction:
         if self.connection.dialect.name != "sqlite":
             self.connection.execute(_LOCK_CAMPAIGN_SHARED if is_shared else _LOCK_CAMPAIGN).all()
 
-    def imitate_campaign_lock(self) -> None:
-        """Take as long as `lock_campaign` without locking, so that the time does not reveal golden tasks."""
+    def spend_time_of_campaign_lock(self) -> None:
+        """Take as long as `lock_campaign`, but lock nothing: response times must not reveal golden tasks."""
         if self.connection.dialect.name != "sqlite":
             self.connection.execute(_READ_CAMPAIGN).all()
 
-    def change_reserved_places(self, question_ids: Sequence[int], increment: int) -> None:
-        """Reserve a place on each question (`increment` 1), or free one (-1); golden questions have no places."""
+    def reserve_places(self, question_ids: Sequence[int]) -> None:
+        """Reserve a place for one rater's answer on each question; golden questions have no places."""
         if question_ids:
-            self.connection.execute(_UPDATE_RESERVED, {"numbers": question_ids, "places": increment})
+            self.connection.execute(_UPDATE_RESERVED, {"numbers": question_ids, "places": 1})
+
+    def release_places(self, question_ids: Sequence[int]) -> None:
+        """Release a reserved place on each question; golden questions have no places."""
+        if question_ids:
+            self.connection.execute(_UPDATE_RESERVED, {"numbers": question_ids, "places": -1})
 
     def update_free_places(self, task_ids: Iterable[int], *, is_reopened: bool = False) -> None:
-        """Compute and store how many further raters can get each task.
+        """Compute and store how many more raters can get each task.
 
-        Every open question of the task needs a free place. With `is_reopened`, raters whose cursors have passed these
-        tasks can get them now, even if other raters could get them before. Golden tasks take the same time, but nothing
-        is stored for them.
+        A rater can get a task if each of its open questions has a free place. With `is_reopened`, raters who have
+        passed these tasks can get them again, even if the tasks had free places before. Golden tasks take the same
+        time, but nothing is stored for them.
         """
         for chunk in split_into_chunks(sorted(set(task_ids))):
             places = []
@@ -231,7 +247,7 @@ class Transaction:
                 self.connection.execute(_SELECT_OPEN_QUESTIONS, {"numbers": chunk}), key=itemgetter(0, 1, 2, 3)
             ):
                 number, kind, position, free_before = task
-                is_main = kind == Kind.MAIN
+                is_main = kind == TaskKind.MAIN
                 is_open = [row for row in rows if row.votes is not None]
                 free = min((self.rules.count_free_places(row.votes, row.reserved) for row in is_open), default=0)
                 if is_main and free != free_before:
@@ -241,14 +257,14 @@ class Transaction:
             self.store_free_places(places)
 
     def store_free_places(self, rows: Sequence[Mapping[str, int]]) -> None:
-        """Store how many further raters can get each task; a row has `number` (the task id) and `places`."""
+        """Store how many more raters can get each task; a row has `number` (the task id) and `places`."""
         if rows:
             self.connection.execute(_UPDATE_FREE, rows)
 
-    def lower_cursors(self) -> None:
-        """Move the cursors of raters back to the first reopened task, unless another transaction locks them."""
+    def move_cursors_back(self) -> None:
+        """Move the cursors of raters back to the first reopened task; skip cursors that are locked."""
         if self.reopened_positions:
-            self.connection.execute(_LOWER_CURSORS, {"least": min(self.reopened_positions)})
+            self.connection.execute(_MOVE_CURSORS_BACK, {"least": min(self.reopened_positions)})
 
     def log_action(self, now: float, action: str, actor_id: int | None = None, **detail: Any) -> None:
         """Write an entry into the log; `actor_id` is the person who acts, None for the command line."""
@@ -263,10 +279,10 @@ def split_into_chunks(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
 @contextmanager
 def open_transaction(campaign: Campaign) -> Iterator[Transaction]:
     """Run a block as one transaction; if the block raises an error, nothing changes."""
-    with campaign.gate, campaign.engine.begin() as connection:
+    with campaign.write_guard, campaign.engine.begin() as connection:
         transaction = Transaction(connection, campaign)
         yield transaction
-        transaction.lower_cursors()
+        transaction.move_cursors_back()
 
 
 def pause(campaign: Campaign, now: float, actor_id: int | None = None) -> None:

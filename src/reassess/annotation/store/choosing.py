@@ -6,9 +6,19 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Row, and_, bindparam, exists, func, literal_column, or_, select
 
-from reassess.annotation.assignment import N_GOLDEN_POSITIONS
+from reassess.annotation.assignment import N_SEARCH_POSITIONS
 from reassess.annotation.store.campaigns import Transaction
-from reassess.annotation.store.schema import Kind, Role, Stage, State, answers, images, questions, tasks, turns
+from reassess.annotation.store.schema import (
+    RaterStage,
+    Role,
+    TaskKind,
+    TurnState,
+    answers,
+    images,
+    questions,
+    tasks,
+    turns,
+)
 
 _MAX_CURSOR_LAG = 128  # tasks between a cursor and the chosen task before the cursor moves
 
@@ -17,39 +27,39 @@ class ChosenTask(NamedTuple):
     """A task chosen for a person, with the questions to show."""
 
     task: Row[Any]
-    rows: Sequence[Row[Any]]
-    n_free_places: int  # how many further raters can get the task
+    question_rows: Sequence[Row[Any]]
+    n_free_places: int  # how many more raters can get the task
 
 
-def choose_task(transaction: Transaction, person: Row[Any], held_task_ids: Sequence[int]) -> ChosenTask | None:
+def choose_task(transaction: Transaction, person: Row[Any], loaded_task_ids: Sequence[int]) -> ChosenTask | None:
     """Choose a task that a person does not have yet, with the questions they have not answered.
 
-    Experts get golden tasks, new raters practice tasks, all others main tasks. A golden task sometimes replaces a main
-    task. It shows the same number of questions if possible, so that its size does not reveal it.
+    Experts get golden tasks, new raters practice tasks, all others main tasks. Sometimes a rater gets a golden task
+    instead of a main task. It has the same number of questions if possible, so that raters cannot recognize it.
     """
-    params = {"person_id": person.id, "held": held_task_ids}
+    params = {"person_id": person.id, "held": loaded_task_ids}
     if person.role == Role.EXPERT:
         task = transaction.connection.execute(_SELECT_EXPERT_TASK, params).one_or_none()
         return None if task is None else _choose_questions(transaction, person, task)
-    if person.stage == Stage.PRACTICE:  # practice tasks are never skipped
+    if person.stage == RaterStage.PRACTICE:  # practice tasks are never skipped
         task = transaction.connection.execute(_SELECT_PRACTICE_TASK, params | {"held": []}).one_or_none()
         return None if task is None else _choose_questions(transaction, person, task)
     main = _find_main_task(transaction, params, person.position)
     if main is None:
         return None
     # A golden task is chosen even if it is not needed, so that the time does not reveal golden tasks.
-    is_golden = transaction.rules.is_golden(person.id, person.draws)
+    is_golden = transaction.rules.is_golden_task(person.id, person.draws)
     golden = _find_golden_task(transaction, person, params, main.size, accepts_smaller=is_golden)
 
-    def rank(row: Row[Any]) -> tuple[bool, float]:
-        """Rank questions with a known truth first."""
+    def compute_sort_key(row: Row[Any]) -> tuple[bool, float]:
+        """Compute a sort key that puts questions with a known truth first, in random order."""
         return row.truth is None, transaction.rules.draw_class_rank(person.id, person.draws, row.class_id)
 
     if is_golden and golden is not None:
-        return _choose_questions(transaction, person, golden, main.size, rank)
+        return _choose_questions(transaction, person, golden, main.size, compute_sort_key)
     while main is not None:
-        choice = _choose_questions(transaction, person, main, None, rank)
-        if choice.rows:
+        choice = _choose_questions(transaction, person, main, None, compute_sort_key)
+        if choice.question_rows:
             return choice
         main = _find_main_task(
             transaction, params, main.position + 1
@@ -58,7 +68,7 @@ def choose_task(transaction: Transaction, person: Row[Any], held_task_ids: Seque
 
 
 def _find_main_task(transaction: Transaction, params: dict[str, Any], first_position: int) -> Row[Any] | None:
-    """Find and lock the first main task for a person from a position on, or else from position 0."""
+    """Find and lock the first main task for a person from a position; if there is none, from the start."""
     for place in sorted({0, first_position}, reverse=True):
         task = transaction.connection.execute(_LOCK_MAIN_TASK, params | {"place": place}).one_or_none()
         if task is not None:
@@ -69,11 +79,14 @@ def _find_main_task(transaction: Transaction, params: dict[str, Any], first_posi
 def _find_golden_task(
     transaction: Transaction, person: Row[Any], params: dict[str, Any], n_questions: int, *, accepts_smaller: bool
 ) -> Row[Any] | None:
-    """Find a golden task with at least `n_questions` questions; with `accepts_smaller`, else a large one."""
+    """Find a golden task with `n_questions` questions or more; if there is none, one of the largest.
+
+    Without `accepts_smaller`, return None if there is none.
+    """
     rules, connection = transaction.rules, transaction.connection
     if person.golden is None or not rules.golden_share:
         return None
-    positions = rules.draw_golden_positions(person.id, person.draws, person.golden + 1)
+    positions = rules.draw_search_positions(person.id, person.draws, person.golden + 1)
     numbered = {f"place_{number}": position for number, position in enumerate(positions)}
     rows = connection.execute(
         _SELECT_GOLDEN_AT_POSITIONS, {"person_id": person.id, "least": n_questions, **numbered}
@@ -95,12 +108,12 @@ def _choose_questions(
     person: Row[Any],
     task: Row[Any],
     n_questions: int | None = None,
-    compute_rank: Callable[[Row[Any]], Any] = attrgetter("id"),
+    sort_key: Callable[[Row[Any]], Any] = attrgetter("id"),
 ) -> ChosenTask:
-    """Choose the open questions of a task to show to a person: the first `n_questions` by rank."""
+    """Choose the open questions of a task to show to a person: the first `n_questions` by `sort_key`."""
     rows = transaction.connection.execute(SELECT_TASK_QUESTIONS, {"person_id": person.id, "task_id": task.id})
     open_rows = [row for row in rows if row.ended is None]
-    chosen = sorted((row for row in open_rows if row.answer is None), key=compute_rank)[:n_questions]
+    chosen = sorted((row for row in open_rows if row.answer is None), key=sort_key)[:n_questions]
     ids = {row.id for row in chosen}
     free = min(
         (transaction.rules.count_free_places(row.votes, row.reserved + (row.id in ids)) for row in open_rows), default=0
@@ -111,8 +124,8 @@ def _choose_questions(
 def choose_cursor_position(transaction: Transaction, person: Row[Any], chosen_task: Row[Any]) -> int:
     """Choose where the search for a person's next main task starts.
 
-    Another transaction may have locked an earlier task, or the person's page may still have it. So the cursor moves
-    only when it is far behind.
+    Tasks before the chosen task may be free again soon: another transaction has locked them, or the person's page has
+    loaded them. So the cursor moves only when it is far behind the chosen task.
     """
     if person.position <= chosen_task.position <= person.position + _MAX_CURSOR_LAG:
         return int(person.position)
@@ -146,7 +159,7 @@ _SELECT_ALL_TASKS = (
 _SELECT_TASKS = _SELECT_ALL_TASKS.where(tasks.c.id.not_in(bindparam("held", expanding=True)))
 # Tasks with an open question that the person has not seen, or did not answer within the lease.
 _SELECT_ASKABLE_TASKS = _SELECT_TASKS.where(
-    or_(turns.c.state.is_(None), turns.c.state.not_in([State.ASKED, State.SKIPPED, State.SUGGESTED])),
+    or_(turns.c.state.is_(None), turns.c.state.not_in([TurnState.ASKED, TurnState.SKIPPED, TurnState.SUGGESTED])),
     exists().where(questions.c.task == tasks.c.id, questions.c.ended.is_(None), ~exists().where(_IS_OWN)),
 )
 _COUNT_UNANSWERED = (
@@ -156,7 +169,7 @@ _N_UNANSWERED, _N_OPEN = (
     _COUNT_UNANSWERED.scalar_subquery(),
     _COUNT_UNANSWERED.where(questions.c.ended.is_(None)).scalar_subquery(),
 )
-_IS_FREE_MAIN_TASK = tasks.c.kind == literal_column(f"'{Kind.MAIN}'"), tasks.c.free > literal_column("0")
+_IS_FREE_MAIN_TASK = tasks.c.kind == literal_column(f"'{TaskKind.MAIN}'"), tasks.c.free > literal_column("0")
 _SELECT_FIRST_FREE = (
     _SELECT_ASKABLE_TASKS.where(*_IS_FREE_MAIN_TASK, tasks.c.position >= bindparam("place"))
     .order_by(tasks.c.position)
@@ -165,22 +178,22 @@ _SELECT_FIRST_FREE = (
 _LOCK_MAIN_TASK = _SELECT_FIRST_FREE.add_columns(_N_OPEN.label("size")).with_for_update(
     of=tasks, key_share=True, skip_locked=True
 )
-_HAS_MAIN_LEFT = select(_SELECT_ASKABLE_TASKS.where(tasks.c.kind == Kind.MAIN).exists())
+_HAS_MAIN_LEFT = select(_SELECT_ASKABLE_TASKS.where(tasks.c.kind == TaskKind.MAIN).exists())
 # Tasks that are new to the person, or whose turn ended without an answer.
-_IS_NEW = or_(turns.c.state.is_(None), turns.c.state.in_([State.EXPIRED, State.EXCLUDED]))
+_IS_NEW = or_(turns.c.state.is_(None), turns.c.state.in_([TurnState.EXPIRED, TurnState.EXCLUDED]))
 _SELECT_NEW_TASKS = _SELECT_TASKS.where(_IS_NEW).order_by(tasks.c.kind, tasks.c.position)
 _HAS_TRUTH = exists().where(questions.c.task == tasks.c.id, questions.c.truth.is_not(None), ~exists().where(_IS_OWN))
 # Practice tasks come first, since raters wait for them.
 _SELECT_EXPERT_TASK = (
-    _SELECT_TASKS.where(_IS_NEW, tasks.c.kind.in_([Kind.GOLDEN, Kind.PRACTICE]), _HAS_UNANSWERED)
+    _SELECT_TASKS.where(_IS_NEW, tasks.c.kind.in_([TaskKind.GOLDEN, TaskKind.PRACTICE]), _HAS_UNANSWERED)
     .order_by(tasks.c.kind.desc(), tasks.c.position)
     .limit(1)
 )
-_SELECT_PRACTICE_TASK = _SELECT_NEW_TASKS.where(tasks.c.kind == Kind.PRACTICE, _HAS_TRUTH).limit(1)
-_IS_GOLDEN = tasks.c.kind == literal_column(f"'{Kind.GOLDEN}'")
+_SELECT_PRACTICE_TASK = _SELECT_NEW_TASKS.where(tasks.c.kind == TaskKind.PRACTICE, _HAS_TRUTH).limit(1)
+_IS_GOLDEN = tasks.c.kind == literal_column(f"'{TaskKind.GOLDEN}'")
 _SELECT_GOLDEN_TASKS = _SELECT_NEW_TASKS.where(_IS_GOLDEN, _HAS_TRUTH).add_columns(_N_UNANSWERED.label("size"))
 _POSITION_PARAMETERS = [
-    bindparam(f"place_{number}") for number in range(N_GOLDEN_POSITIONS)
+    bindparam(f"place_{number}") for number in range(N_SEARCH_POSITIONS)
 ]  # a fixed number of parameters, which is faster
 _SELECT_GOLDEN_AT_POSITIONS = _SELECT_ALL_TASKS.where(
     _IS_GOLDEN, tasks.c.position.in_(_POSITION_PARAMETERS), _IS_NEW, _HAS_TRUTH, bindparam("least") <= _N_UNANSWERED

@@ -15,9 +15,9 @@ from reassess.annotation.plan import CampaignPlan
 from reassess.annotation.running_posterior import estimate_rater_model
 from reassess.annotation.store import schema
 from reassess.annotation.store.campaign_files import check_replaceable, write_campaign_file
-from reassess.annotation.store.database import convert_database_errors, enable_wal, using_engine
+from reassess.annotation.store.database import convert_database_errors, enable_wal, use_engine
 from reassess.annotation.store.people import insert_person
-from reassess.annotation.store.schema import Kind, Role, Stage, store_form
+from reassess.annotation.store.schema import RaterStage, Role, TaskKind, store_schema_version
 from reassess.core import Tasks
 from reassess.errors import add_error_place
 
@@ -32,12 +32,12 @@ def create_campaign(address: str | Path, plan: CampaignPlan, *, now: float = 0.0
     """
     check_replaceable(address)
     if is_server_address(address):
-        with convert_database_errors(address), using_engine(address) as engine, engine.begin() as connection:
+        with convert_database_errors(address), use_engine(address) as engine, engine.begin() as connection:
             _write_tables(connection, plan, now)
         return
     with write_campaign_file(Path(address), force=force) as temporary:
         enable_wal(temporary)
-        with using_engine(temporary) as engine, engine.begin() as connection:
+        with use_engine(temporary) as engine, engine.begin() as connection:
             _write_tables(connection, plan, now)
 
 
@@ -52,11 +52,11 @@ def draw_random_ids(n_ids: int) -> list[int]:
 def _write_tables(connection: Connection, plan: CampaignPlan, now: float) -> None:
     """Create the tables of a campaign, and fill them from a plan."""
     schema.metadata.create_all(connection)
-    store_form(connection)
+    store_schema_version(connection)
     rules, counts = plan.rules, plan.count_golden_questions()
     row: dict[str, Any] = {"per_question": rules.votes_per_question, "lease": rules.lease_seconds}
     row |= {"golden_share": rules.golden_share, "seed": rules.seed}
-    row |= {name: getattr(plan, name) for name in ("name", "at_least", "bar")}
+    row |= {"name": plan.name, "at_least": plan.at_least, "bar": plan.practice_bar}
     row |= {"consent": plan.consent_text, "original_votes": plan.has_original_votes, "images": plan.images_path}
     row |= {"classes": plan.tasks.questions.classes.count, "has_local_ids": plan.tasks.questions.classes.has_local_ids}
     row |= {"id": 1, "golden_invalid": counts[0], "golden_valid": counts[1], "settings": dict(plan.settings)}
@@ -111,22 +111,22 @@ def _insert_rows(connection: Connection, table: Any, rows: list[dict[str, Any]])
 
 def _find_original_labels(plan: CampaignPlan, image_names: list[str]) -> list[int | None]:
     """Return the original class id of each image; None if unknown."""
-    if plan.original is None:
+    if plan.original_labels is None:
         return [None] * len(image_names)
-    class_ids = plan.original.indices.tolist()
-    return [class_ids[row] if row >= 0 else None for row in plan.original.find(image_names).tolist()]
+    class_ids = plan.original_labels.indices.tolist()
+    return [class_ids[row] if row >= 0 else None for row in plan.original_labels.find(image_names).tolist()]
 
 
 def _make_unasked_rows(plan: CampaignPlan, asked_images: Collection[str]) -> list[dict[str, Any]]:
-    """Make rows with the original labels of images without questions."""
-    if plan.original is None:
+    """Make a row for each image that has an original label but no question."""
+    if plan.original_labels is None:
         return []
-    labels = zip(plan.original.images, plan.original.indices.tolist(), strict=True)
+    labels = zip(plan.original_labels.images, plan.original_labels.indices.tolist(), strict=True)
     return [{"name": name, "original": label} for name, label in labels if name not in asked_images]
 
 
 def _make_class_rows(plan: CampaignPlan, task_groups: list[Tasks]) -> Iterator[dict[str, Any]]:
-    """Make a row per class of the class list; without a list, of the questions and examples."""
+    """Make a row per class of the class list; without a list, per class in questions and example images."""
     classes = plan.tasks.questions.classes
     example_ids = np.array([example.class_id for example in plan.examples], np.int64)
     ids = (
@@ -155,7 +155,11 @@ def _find_ancestors(plan: CampaignPlan, class_id: int) -> tuple[str, ...]:
 def _make_task_rows(plan: CampaignPlan, tasks: Tasks, image_ids: dict[str, int]) -> list[dict[str, Any]]:
     """Make a row per task, with positions drawn by the seed."""
     golden = tasks is plan.golden_tasks
-    kinds = np.where(plan.is_practice_task, Kind.PRACTICE, Kind.GOLDEN).tolist() if golden else [Kind.MAIN] * len(tasks)
+    kinds = (
+        np.where(plan.practice_task_mask, TaskKind.PRACTICE, TaskKind.GOLDEN).tolist()
+        if golden
+        else [TaskKind.MAIN] * len(tasks)
+    )
     position = np.random.default_rng(plan.rules.seed).permutation(len(tasks)).tolist()
     free = 0 if golden else plan.rules.count_free_places(n_votes=0, n_reserved=0)
     images = tasks.questions.image_ids[tasks.indptr[:-1]].tolist()
@@ -203,7 +207,7 @@ def _insert_expert_answers(connection: Connection, plan: CampaignPlan, golden_id
     person = {}
     with add_error_place("the experts' votes"):
         for name in dict.fromkeys(name for _, name in expert_answers):
-            person[name] = insert_person(connection, name, Role.EXPERT, Stage.RATING)
+            person[name] = insert_person(connection, name, Role.EXPERT, RaterStage.RATING)
     shared_values = {"revision": 0, "at": now, "counted": False}
     rows = [
         {"question": golden_ids[position], "person": person[name], "answer": answer, **shared_values}

@@ -35,13 +35,15 @@ _MAX_LOG_CHANGES, _MAX_LOG_BYTES = (
 )  # the serving process moves a log into the file after this number of changes or bytes
 
 
-class Gate:
+class WriteGuard:
     """A lock for changes of an SQLite file, which also detects changes by other programs.
 
-    One change passes at a time. The gate refuses changes after the file or its log was replaced. SQLite does not notice
-    a replaced file or log, and acknowledged changes would be lost. Only the process that serves the file moves the log
-    into it. So the gate refuses changes if another program has changed the size or time of the file, or the content of
-    the log. It checks before each change, and again before the change is acknowledged.
+    Only one thread changes the file at a time. The guard checks the file before each change, and again before the
+    change is confirmed. It refuses changes in two cases:
+
+    - The file or its log was deleted or replaced. SQLite does not notice this, and confirmed changes would be lost.
+    - Another program has changed the file or the log. While a process serves the file, no other program should write
+      to it: only this process moves commits from the log into the file.
     """
 
     def __init__(self, engine: Engine, path: str) -> None:
@@ -54,7 +56,7 @@ class Gate:
         self._is_log_changed, self._rows, self._has_written = False, 0, False
         self._state = self._read_state()
         event.listen(engine, "begin", self._check_before_writing)
-        event.listen(engine, "commit", self._note_commit)
+        event.listen(engine, "commit", self._remember_commit)
         if self._log is not None:
             event.listen(engine, "engine_disposed", lambda _, log=self._log: log.close())
 
@@ -101,15 +103,18 @@ class Gate:
             connection.exec_driver_sql(f"PRAGMA wal_autocheckpoint={pages}")
             connection.info["pages"] = pages
 
-    def _note_commit(self, connection: Connection) -> None:
-        """Note whether the transaction has changed any row."""
+    def _remember_commit(self, connection: Connection) -> None:
+        """Remember for the check after the commit whether the transaction has changed any row."""
         if not connection.get_execution_options().get("reading"):
             self._has_written = _count_changed_rows(connection) != self._rows
 
-    def _refuse_if_changed(self, **options: bool) -> None:
-        """Raise if another program has changed the file or its log, after saving what the log contains."""
+    def _refuse_if_changed(self, *, has_committed: bool = False, is_thorough: bool = False) -> None:
+        """Raise an error if another program has changed the file or its log.
+
+        Before that, the intact commits of the log are moved into the file. The arguments are those of `is_intact`.
+        """
         if self._log is not None:
-            self._is_log_changed |= not self._log.is_intact(**options)
+            self._is_log_changed |= not self._log.is_intact(has_committed=has_committed, is_thorough=is_thorough)
         state = self._read_state()
         if self._is_log_changed or state != self._state:
             error = sqlite3.OperationalError(f"{self._path} {state.describe_change(self._state)}")
@@ -174,7 +179,7 @@ def _device_and_inode(stat: os.stat_result | None) -> tuple[int, int] | None:
 def open_engine(address: str | Path) -> Engine:
     """Create the SQLAlchemy engine of a campaign.
 
-    SQLite syncs each commit to the disk, so acknowledged changes survive a kill and a power failure. A writing
+    SQLite syncs each commit to the disk, so confirmed changes survive a kill and a power failure. A writing
     transaction takes the write lock at its start, and waits up to 10 seconds for it, so there are no deadlocks.
     """
     text = str(address)
@@ -208,7 +213,7 @@ def open_engine(address: str | Path) -> Engine:
 
 
 @contextmanager
-def using_engine(address: str | Path) -> Iterator[Engine]:
+def use_engine(address: str | Path) -> Iterator[Engine]:
     """Open an SQLAlchemy engine for a block; when it closes, SQLite moves the log into the file."""
     engine = open_engine(address)
     try:
@@ -254,7 +259,7 @@ def check_campaign_exists(address: str | Path) -> str | Path:
 def connect_for_reading(engine: Engine, *, is_single_statement: bool = False) -> Connection:
     """Open a connection whose statements all read the same state of the database.
 
-    With `is_single_statement`, the connection is used for one statement only.
+    With `is_single_statement`, the caller runs only one statement, so the connection needs no transaction.
     """
     connection = engine.connect()
     if engine.dialect.name == "postgresql":  # by default, each statement would see the latest commits
@@ -281,7 +286,7 @@ def convert_database_errors(address: str | Path) -> Iterator[None]:
 
 
 def check_integrity(connection: Connection, pragma: str) -> None:
-    """Raise `DataError` if an SQLite file is damaged, by the pragma ``quick_check`` or ``integrity_check``."""
+    """Raise `DataError` if an SQLite file is damaged; `pragma` is ``quick_check`` or ``integrity_check``."""
     if connection.dialect.name == "sqlite":
         result = connection.exec_driver_sql(f"PRAGMA {pragma}(1)").scalar_one()
         if result != "ok":
@@ -314,7 +319,8 @@ _FIXES_BY_ERROR_TEXT = {
 def sqlite_uri(path: str | Path) -> str:
     """Return the URI of a file for SQLite.
 
-    A read-only file cannot have a log. So it is opened as immutable, unless another process has a log beside it.
+    SQLite cannot create a log beside a read-only file. So a read-only file is opened as immutable, unless it already
+    has a log from another process.
     """
     file = Path(os.path.realpath(path))
     is_writable = all(os.access(path, os.W_OK) for path in (file, file.parent))

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,9 +14,9 @@ from reassess.annotation.store.database import check_integrity, connect_for_read
 from reassess.annotation.store.given_answers import finish_recounting
 from reassess.annotation.store.schema import (
     WITHDRAWN,
-    Kind,
     Role,
-    State,
+    TaskKind,
+    TurnState,
     answers,
     images,
     people,
@@ -52,18 +52,25 @@ class QuestionState:
     valid_probability: float  # probability that the class is valid, at the last vote
 
 
+class GoldenVotes(NamedTuple):
+    """The votes of experts and of raters on golden questions; None if there are none."""
+
+    expert_votes: Votes | None
+    rater_votes: Votes | None
+
+
 @dataclass(frozen=True)
 class CampaignExport:
     """The votes, golden votes and labels of a campaign, with counts of answers that are not exported."""
 
     votes: Votes  # counted votes
-    golden: Votes | None  # experts' votes on golden questions, also those for practice and those without a vote
-    rater_golden: Votes | None  # raters' votes on golden questions, without practice
+    golden_votes: Votes | None  # experts' votes on golden questions, also those for practice and those without a vote
+    rater_golden_votes: Votes | None  # raters' votes on golden questions, without practice
     sample: Sample | None  # images of `golden` that were drawn at random
-    original: LabelSets | None
+    original_labels: LabelSets | None
     suggestions: tuple[Suggestion, ...]  # sorted by image and class
     question_states: tuple[QuestionState, ...]
-    n_not_needed: int  # answers to questions that already had enough votes
+    n_unneeded_answers: int  # answers to questions that already had enough votes
     n_skipped: int  # answers about images that their rater skipped
     n_withdrawn: int  # answers to withdrawn questions
     n_excluded: int  # answers of excluded raters
@@ -72,11 +79,11 @@ class CampaignExport:
     n_unrated_images: int  # images of these questions
 
     @property
-    def has_rater_golden_votes(self) -> bool:
+    def has_rater_votes_on_golden(self) -> bool:
         """Whether raters voted on golden questions that experts answered."""
-        if self.golden is None or self.rater_golden is None:
+        if self.golden_votes is None or self.rater_golden_votes is None:
             return False
-        return bool(self.golden.sizes[self.golden.find(self.rater_golden.items)].any())
+        return bool(self.golden_votes.sizes[self.golden_votes.find(self.rater_golden_votes.items)].any())
 
 
 def export_votes(campaign: Campaign, *, with_names: bool = False) -> CampaignExport:
@@ -93,27 +100,29 @@ def export_votes(campaign: Campaign, *, with_names: bool = False) -> CampaignExp
         all_answers = select(func.count()).select_from(answers.join(people).join(questions).join(tasks))
         is_withdrawn = func.coalesce(questions.c.ended, "") == WITHDRAWN
 
-        def count(*conditions: Any) -> int:
+        def count_answers(*conditions: Any) -> int:
             number: int = connection.execute(all_answers.where(*conditions)).scalar_one()
             return number
 
-        uncounted = partial(count, ~questions.c.golden, ~answers.c.counted, *IS_BY_INCLUDED_RATER)
+        count_uncounted_answers = partial(count_answers, ~questions.c.golden, ~answers.c.counted, *IS_BY_INCLUDED_RATER)
         votes = reader.read_votes(IS_COUNTED)
-        rated = {*votes.images, *_find_answered_images(golden)}
+        rated = {*votes.images, *_find_images_answered_by_experts(golden)}
         unrated = [row.n for row in connection.execute(_SELECT_GOLDEN_COUNTS) if row.name not in rated]
         return CampaignExport(
             votes=votes,
-            golden=golden,
-            rater_golden=rater_golden,
+            golden_votes=golden,
+            rater_golden_votes=rater_golden,
             sample=_read_sample(connection, golden),
-            original=_read_original_labels(connection, classes),
+            original_labels=_read_original_labels(connection, classes),
             suggestions=tuple(Suggestion(*row) for row in connection.execute(_SELECT_SUGGESTIONS)),
             question_states=tuple(QuestionState(*row) for row in connection.execute(_SELECT_QUESTION_STATES)),
-            n_not_needed=uncounted(IS_NOT_SKIPPED, ~is_withdrawn),
-            n_skipped=uncounted(~IS_NOT_SKIPPED),
-            n_withdrawn=uncounted(IS_NOT_SKIPPED, is_withdrawn),
-            n_excluded=count(~questions.c.golden, people.c.excluded),
-            n_practice_votes=count(tasks.c.kind == Kind.PRACTICE, people.c.role == Role.EXPERT, IS_NOT_SKIPPED),
+            n_unneeded_answers=count_uncounted_answers(IS_NOT_SKIPPED, ~is_withdrawn),
+            n_skipped=count_uncounted_answers(~IS_NOT_SKIPPED),
+            n_withdrawn=count_uncounted_answers(IS_NOT_SKIPPED, is_withdrawn),
+            n_excluded=count_answers(~questions.c.golden, people.c.excluded),
+            n_practice_votes=count_answers(
+                tasks.c.kind == TaskKind.PRACTICE, people.c.role == Role.EXPERT, IS_NOT_SKIPPED
+            ),
             n_unrated_golden=sum(unrated),
             n_unrated_images=len(unrated),
         )
@@ -129,8 +138,8 @@ def log_export(campaign: Campaign, now: float, actor_id: int | None = None, *, w
             raise
 
 
-def read_golden_votes(campaign: Campaign) -> tuple[Votes | None, Votes | None]:
-    """Return the experts' and the raters' votes on golden questions; None if there are none."""
+def read_golden_votes(campaign: Campaign) -> GoldenVotes:
+    """Read the experts' and the raters' votes on golden questions."""
     classes = read_classes(campaign)
     with connect_for_reading(campaign.engine) as connection:
         return _AnswerReader(connection, classes, with_names=False).read_golden_votes()
@@ -145,21 +154,21 @@ class _AnswerReader:
         everybody = connection.execute(select(people.c.id, people.c.name, people.c.role))
         self.people = {row.id: row.name if with_names else f"{row.role} {row.id}" for row in everybody}
 
-    def read_golden_votes(self) -> tuple[Votes | None, Votes | None]:
-        """Return the experts' and the raters' votes on golden questions; None if there are none.
+    def read_golden_votes(self) -> GoldenVotes:
+        """Read the experts' and the raters' votes on golden questions.
 
-        Votes of raters in practice are not included. If experts have answered some golden questions, the others follow
-        without votes.
+        Votes of raters in practice are not included. If experts have answered only some golden questions, the experts'
+        votes also list the remaining questions, without votes.
         """
         experts = self.read_votes(questions.c.golden, people.c.role == Role.EXPERT, IS_NOT_SKIPPED)
-        raters = self.read_votes(tasks.c.kind == Kind.GOLDEN, IS_NOT_SKIPPED, *IS_BY_INCLUDED_RATER)
+        raters = self.read_votes(tasks.c.kind == TaskKind.GOLDEN, IS_NOT_SKIPPED, *IS_BY_INCLUDED_RATER)
         if not len(experts):
-            return None, raters if len(raters) else None
+            return GoldenVotes(None, raters if len(raters) else None)
         image, class_id = zip(*self.connection.execute(_SELECT_GOLDEN_QUESTIONS), strict=True)
         golden = Questions.from_columns([self.images[number] for number in image], np.array(class_id), self.classes)
         no_rows = np.zeros(0, np.int64)
         experts = experts.append(Votes.from_columns(golden, no_rows, no_rows, no_rows, (), KNOWN_ANSWERS))
-        return experts, raters if len(raters) else None
+        return GoldenVotes(experts, raters if len(raters) else None)
 
     def read_votes(self, *conditions: Any) -> Votes:
         """Read the answers that meet all conditions, as votes."""
@@ -183,7 +192,7 @@ _SELECT_ANSWERS = select(
     tasks.c.image, questions.c.class_id, answers.c.id, answers.c.person, answers.c.answer, answers.c.seconds
 ).select_from(answers.join(people).join(questions).join(tasks))
 IS_NOT_SKIPPED = ~exists().where(
-    turns.c.person == answers.c.person, turns.c.task == tasks.c.id, turns.c.state == State.SKIPPED
+    turns.c.person == answers.c.person, turns.c.task == tasks.c.id, turns.c.state == TurnState.SKIPPED
 )
 # Answers that count; answers of an excluded rater may not be recounted yet.
 IS_COUNTED = and_(answers.c.counted, answers.c.person.in_(select(people.c.id).where(~people.c.excluded)))
@@ -217,7 +226,7 @@ _SELECT_GOLDEN_QUESTIONS = (
 _SELECT_DRAWN_IMAGES = (
     select(images.c.name, tasks.c.probability, tasks.c.stratum)
     .select_from(tasks.join(images))
-    .where(tasks.c.kind.in_([Kind.GOLDEN, Kind.PRACTICE]), tasks.c.probability.is_not(None))
+    .where(tasks.c.kind.in_([TaskKind.GOLDEN, TaskKind.PRACTICE]), tasks.c.probability.is_not(None))
     .order_by(images.c.id)
 )
 
@@ -230,19 +239,19 @@ def _read_columns(connection: Connection, query: Select[Any]) -> npt.NDArray[np.
     return np.concatenate(parts, axis=1)
 
 
-def _find_answered_images(golden: Votes | None) -> set[str]:
-    """Return the images whose golden questions all have an answer by an expert."""
-    if golden is None or not isinstance(golden.items, Questions):
+def _find_images_answered_by_experts(golden_votes: Votes | None) -> set[str]:
+    """Return the golden images for which experts have answered all questions."""
+    if golden_votes is None or not isinstance(golden_votes.items, Questions):
         return set()
-    is_open = np.zeros(len(golden.images), bool)
-    is_open[golden.items.image_ids[golden.sizes == 0]] = True
-    return {image for image, has_open in zip(golden.images, is_open.tolist(), strict=True) if not has_open}
+    is_open = np.zeros(len(golden_votes.images), bool)
+    is_open[golden_votes.items.image_ids[golden_votes.sizes == 0]] = True
+    return {image for image, has_open in zip(golden_votes.images, is_open.tolist(), strict=True) if not has_open}
 
 
-def _read_sample(connection: Connection, golden: Votes | None) -> Sample | None:
-    """Read which golden images were drawn at random; None if there are none."""
+def _read_sample(connection: Connection, golden_votes: Votes | None) -> Sample | None:
+    """Read which golden images were drawn at random; None if no golden image was."""
     rows = {row.name: row for row in connection.execute(_SELECT_DRAWN_IMAGES)}
-    if not rows or golden is None:
+    if not rows or golden_votes is None:
         return None
     return Sample(
         images=tuple(rows),

@@ -10,7 +10,17 @@ from sqlalchemy import Row, and_, bindparam, select, update
 from reassess.annotation.store.campaigns import Campaign, Transaction, open_transaction
 from reassess.annotation.store.choosing import SELECT_TASK_QUESTIONS
 from reassess.annotation.store.database import connect_for_reading
-from reassess.annotation.store.schema import Kind, Role, State, answers, cursors, people, questions, tasks, turns
+from reassess.annotation.store.schema import (
+    Role,
+    TaskKind,
+    TurnState,
+    answers,
+    cursors,
+    people,
+    questions,
+    tasks,
+    turns,
+)
 from reassess.annotation.store.suggestions import update_suggested_questions
 from reassess.annotation.store.turns import end_turn, find_turn, is_practice_turn
 from reassess.annotation.store.vote_counting import count_new_votes, recount_votes, update_golden_counts, update_truths
@@ -39,14 +49,17 @@ class GivenAnswer:
 
 
 def save_answers(
-    campaign: Campaign, person_id: int, new_answers: Sequence[GivenAnswer], now: float, *, reveal: bool = True
+    campaign: Campaign, person_id: int, new_answers: Sequence[GivenAnswer], now: float, *, reveal_truths: bool = True
 ) -> dict[int, int]:
-    """Save the new and changed answers of a person, also if a page sends some of them twice.
+    """Save the new and changed answers of a person; an answer that a page sends twice is saved once.
 
-    Nothing is saved if one answer is invalid. A question keeps a person's answer with the highest revision, and the
-    first of answers with the same revision. Answers to questions that have enough votes are saved, but do not count.
-    With `reveal`, practice tasks end once all their questions have answers; return the truths of their questions.
-    Without `reveal`, practice answers can still be changed. `DataError` if a question was not shown to the person.
+    Of several answers to a question, the answer with the highest revision is kept; of answers with the same revision,
+    the first. Answers to questions that have enough votes are saved, but do not count as votes. If one answer is
+    invalid, nothing is saved. `DataError` if a question was not shown to the person.
+
+    With `reveal_truths`, a practice task ends once all its questions have answers. The function returns the truths of
+    its questions (1 valid, 0 invalid) by question id. Without `reveal_truths`, practice answers can still be changed,
+    and the function returns an empty dict.
     """
     with open_transaction(campaign) as transaction:
         row = transaction.lock_person(person_id)
@@ -57,7 +70,9 @@ def save_answers(
         truths: dict[int, int] = {}
         for turn in _lock_turns(transaction, person_id, list(latest)):
             reveals = (
-                reveal and is_practice_turn(row, turn.kind) and turn.state in (State.ASKED, State.EXPIRED, State.DONE)
+                reveal_truths
+                and is_practice_turn(row, turn.kind)
+                and turn.state in (TurnState.ASKED, TurnState.EXPIRED, TurnState.DONE)
             )
             task_answers = _AnswersToTask(
                 transaction, row, turn, latest, now, can_end_turn=reveals or not is_practice_turn(row, turn.kind)
@@ -93,14 +108,14 @@ class _AnswersToTask:
                 check_range(
                     latest_answers[row.id].revision, 0, limit, value_name="revision", where=f"question {row.id}"
                 )
-        self.new = [row for row in answered if row.answer is None]
+        self.new_rows = [row for row in answered if row.answer is None]
         later = [row for row in answered if row.answer is not None and latest_answers[row.id].revision > row.revision]
-        self.changed = [] if _is_revealed(person, turn) else later
-        self.counted = [row.id for row in self.new if self._can_count(row)]
+        self.changed_rows = [] if _has_seen_expert_answers(person, turn) else later
+        self.counted_ids = [row.id for row in self.new_rows if self._counts_as_vote(row)]
         answered_ids = {row.id for row in self.questions if row.answer is not None or row.id in latest_answers}
         self.is_complete = answered_ids.issuperset(turn.shown)  # whether each shown question has an answer
 
-    def _can_count(self, row: Row[Any]) -> bool:
+    def _counts_as_vote(self, row: Row[Any]) -> bool:
         """Return whether an answer to a question counts as a vote."""
         excluded, recounted = self.person.excluded, self.person.recounted
         can_count = self.person.role == Role.RATER and not excluded and (recounted is None or row.id <= recounted)
@@ -108,29 +123,29 @@ class _AnswersToTask:
             can_count
             and not row.golden
             and row.ended is None
-            and self.turn.state not in (State.SKIPPED, State.SUGGESTED)
+            and self.turn.state not in (TurnState.SKIPPED, TurnState.SUGGESTED)
         )
 
     def save(self) -> None:
         """Save the answers, and update the truths, votes and turn that depend on them."""
-        self._insert_new()
-        self._update_changed()
+        self._insert_new_answers()
+        self._update_changed_answers()
         self._update_counts()
         self._update_turn()
 
-    def _insert_new(self) -> None:
+    def _insert_new_answers(self) -> None:
         shared_values = {"person": self.person.id, "at": self.now}
         rows = []
-        for question in self.new:
+        for question in self.new_rows:
             new = self.latest_answers[question.id]
             values = {"answer": new.answer, "seconds": new.seconds, "revision": new.revision}
-            is_counted = question.id in self.counted
+            is_counted = question.id in self.counted_ids
             rows.append({"question": question.id, "counted": is_counted, **values, **shared_values})
         if rows:
             self.transaction.connection.execute(answers.insert(), rows)
 
-    def _update_changed(self) -> None:
-        for row in self.changed:
+    def _update_changed_answers(self) -> None:
+        for row in self.changed_rows:
             new = self.latest_answers[row.id]
             is_old = answers.c.person == self.person.id, answers.c.question == row.id
             values = {"answer": new.answer, "seconds": new.seconds, "revision": new.revision}
@@ -146,51 +161,51 @@ class _AnswersToTask:
         transaction, kind = self.transaction, self.turn.kind
         _lock_campaign_for_counting(transaction, self.person, kind)
         if self.person.role == Role.EXPERT:
-            update_truths(transaction, [*self.new, *self.changed], kind)
-        elif kind != Kind.PRACTICE:
-            counts_by = [(row, row.answer, -1) for row in self.changed]
-            counts_by += [(row, self.latest_answers[row.id].answer, +1) for row in (*self.new, *self.changed)]
-            counts = kind == Kind.GOLDEN and self.turn.state != State.SKIPPED
+            update_truths(transaction, [*self.new_rows, *self.changed_rows], kind)
+        elif kind != TaskKind.PRACTICE:
+            counts_by = [(row, row.answer, -1) for row in self.changed_rows]
+            counts_by += [(row, self.latest_answers[row.id].answer, +1) for row in (*self.new_rows, *self.changed_rows)]
+            counts = kind == TaskKind.GOLDEN and self.turn.state != TurnState.SKIPPED
             update_golden_counts(
                 transaction,
                 [_make_golden_change(self.person.id, row, answer, more * counts) for row, answer, more in counts_by],
             )
-            new = self.counted if kind == Kind.MAIN else [row.id for row in self.new]
+            new = self.counted_ids if kind == TaskKind.MAIN else [row.id for row in self.new_rows]
             if new:
-                count_new_votes(transaction, self.person.id, new, freed_question_ids=self._select_reserved(new))
-            different = [row.id for row in self.changed if self.latest_answers[row.id].answer != row.answer]
+                count_new_votes(transaction, self.person.id, new, released_question_ids=self._select_reserved(new))
+            different = [row.id for row in self.changed_rows if self.latest_answers[row.id].answer != row.answer]
             if different:
                 recount_votes(transaction, different, self.person.id)
 
     def _select_reserved(self, question_ids: Iterable[int]) -> list[int]:
-        """Select the questions where the turn has a reserved place."""
-        return [question for question in question_ids if self.turn.state == State.ASKED and question in self.turn.shown]
+        """Return the questions where the turn has a reserved place."""
+        return [
+            question for question in question_ids if self.turn.state == TurnState.ASKED and question in self.turn.shown
+        ]
 
     def _update_turn(self) -> None:
-        """End the turn or renew its lease, and free the places whose answers do not count as votes."""
+        """End the turn or renew its lease, and release the places of new answers that do not count as votes."""
         # A turn ends with its last answer if `can_end_turn`; otherwise its lease starts again, unless it has expired.
-        # `_update_counts` frees the places of answers that count.
+        # `_update_counts` releases the places of answers that count.
         transaction, turn = self.transaction, self.turn
         is_over = self.can_end_turn and self.is_complete
-        if turn.state == State.ASKED or (turn.state == State.EXPIRED and is_over):
+        if turn.state == TurnState.ASKED or (turn.state == TurnState.EXPIRED and is_over):
             key = {"person_id": turn.person, "task_id": turn.task}
             values = {
-                "new_state": State.DONE if is_over else State.ASKED,
+                "new_state": TurnState.DONE if is_over else TurnState.ASKED,
                 "end": self.now + transaction.rules.lease_seconds,
             }
             transaction.connection.execute(_UPDATE_TURN, key | values)
-            freed = self.counted if turn.kind == Kind.MAIN else [row.id for row in self.new]
-            if self.person.role == Role.EXPERT or turn.kind == Kind.PRACTICE:
+            freed = self.counted_ids if turn.kind == TaskKind.MAIN else [row.id for row in self.new_rows]
+            if self.person.role == Role.EXPERT or turn.kind == TaskKind.PRACTICE:
                 freed = []
-            transaction.change_reserved_places(
-                self._select_reserved({row.id for row in self.new}.difference(freed)), -1
-            )
-        transaction.update_free_places([turn.task], is_reopened=bool(self.changed))
+            transaction.release_places(self._select_reserved({row.id for row in self.new_rows}.difference(freed)))
+        transaction.update_free_places([turn.task], is_reopened=bool(self.changed_rows))
 
 
 def _lock_campaign_for_counting(transaction: Transaction, person: Row[Any], kind: str) -> None:
-    if kind == Kind.MAIN:
-        transaction.imitate_campaign_lock()
+    if kind == TaskKind.MAIN:
+        transaction.spend_time_of_campaign_lock()
     else:
         transaction.lock_campaign(is_shared=person.role != Role.EXPERT)
 
@@ -198,13 +213,13 @@ def _lock_campaign_for_counting(transaction: Transaction, person: Row[Any], kind
 def _make_golden_change(
     person_id: int, row: Row[Any], answer: int | None, increment: int
 ) -> tuple[int, int | None, int | None, int]:
-    """Make a change for `update_golden_counts`; the change for a main question counts nothing."""
+    """Make a row for `update_golden_counts`; for a main question, the row changes nothing."""
     return (person_id, row.truth, answer, increment) if row.golden else (0, int(row.valid > 0.5), answer, 0)
 
 
-def _is_revealed(person: Row[Any], turn: Row[Any]) -> bool:
-    """Return whether a practice turn has ended, so that the person has seen the experts' answers."""
-    return turn.state == State.DONE and is_practice_turn(person, turn.kind)
+def _has_seen_expert_answers(person: Row[Any], turn: Row[Any]) -> bool:
+    """Return whether a practice turn has ended; then the person has seen the experts' answers."""
+    return turn.state == TurnState.DONE and is_practice_turn(person, turn.kind)
 
 
 def skip_task(campaign: Campaign, person_id: int, task_id: int, now: float) -> None:
@@ -216,17 +231,17 @@ def skip_task(campaign: Campaign, person_id: int, task_id: int, now: float) -> N
         row = transaction.lock_person(person_id)
         transaction.lock_tasks([task_id])
         turn = find_turn(transaction, person_id, task_id)
-        if turn.state in (State.SKIPPED, State.SUGGESTED) or _is_revealed(row, turn):
+        if turn.state in (TurnState.SKIPPED, TurnState.SUGGESTED) or _has_seen_expert_answers(row, turn):
             return
         transaction.log_action(now, "skip", person_id, task=task_id)
-        end_turn(transaction, turn, State.SKIPPED)
+        end_turn(transaction, turn, TurnState.SKIPPED)
         rows = transaction.connection.execute(SELECT_TASK_QUESTIONS, {"person_id": person_id, "task_id": task_id}).all()
         answered = [question for question in rows if question.answer is not None]
         _lock_campaign_for_counting(transaction, row, turn.kind)
         if row.role == Role.EXPERT:
             update_truths(transaction, answered, turn.kind)
-        elif turn.kind != Kind.PRACTICE and answered:
-            increment = -1 if turn.kind == Kind.GOLDEN else 0
+        elif turn.kind != TaskKind.PRACTICE and answered:
+            increment = -1 if turn.kind == TaskKind.GOLDEN else 0
             update_golden_counts(
                 transaction,
                 [_make_golden_change(person_id, question, question.answer, increment) for question in answered],
@@ -240,8 +255,8 @@ def exclude_rater(
 ) -> bool:
     """Exclude a rater, so that their votes no longer count and their questions open again.
 
-    Return whether they were included before. With `recount_now=False`, call `finish_recounting` later to open their
-    questions. `actor_id` is the id of the owner who does this; None for the command line.
+    Return False if they were already excluded. With `recount_now=False`, the questions that they answered stay closed
+    until `finish_recounting` is called. `actor_id` is the id of the owner who excludes them; None for the command line.
     """
     return _set_excluded(campaign, person_id, True, now, actor_id, recount_now)
 
@@ -249,7 +264,7 @@ def exclude_rater(
 def include_rater(
     campaign: Campaign, person_id: int, now: float, actor_id: int | None = None, *, recount_now: bool = True
 ) -> bool:
-    """Include an excluded rater again; return whether they were excluded."""
+    """Include an excluded rater again; return False if they were not excluded."""
     return _set_excluded(campaign, person_id, False, now, actor_id, recount_now)
 
 
@@ -273,17 +288,17 @@ def _set_excluded(
 
 def _end_begun_turns(transaction: Transaction, person_id: int) -> None:
     begun = transaction.connection.execute(
-        select(turns).where(turns.c.person == person_id, turns.c.state == State.ASKED)
+        select(turns).where(turns.c.person == person_id, turns.c.state == TurnState.ASKED)
     ).all()
     transaction.lock_tasks(turn.task for turn in begun)
     for turn in begun:
-        end_turn(transaction, turn, State.EXCLUDED)
+        end_turn(transaction, turn, TurnState.EXCLUDED)
 
 
 def _reopen_excluded_turns(transaction: Transaction, person_id: int) -> None:
-    """Turn the excluded turns of a person into expired turns, so that the person can continue them."""
-    is_ended = turns.c.person == person_id, turns.c.state == State.EXCLUDED
-    transaction.connection.execute(update(turns).where(*is_ended).values(state=State.EXPIRED))
+    """Change the state of a person's turns from excluded to expired, so that the person can continue them."""
+    is_ended = turns.c.person == person_id, turns.c.state == TurnState.EXCLUDED
+    transaction.connection.execute(update(turns).where(*is_ended).values(state=TurnState.EXPIRED))
     transaction.connection.execute(update(cursors).where(cursors.c.person == person_id).values(position=0))
 
 

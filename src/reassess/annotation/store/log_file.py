@@ -40,9 +40,11 @@ class LogFile:
 
     Other processes may append commits, but not change earlier ones.
 
-    SQLite trusts its index of the log, and does not read its own pages again. So it would acknowledge changes after a
-    damaged page, and a kill would lose them. SQLite takes no lock on the log itself. So this process may open and close
-    the log, unlike the database and the index of the log.
+    SQLite does not read the pages again that it wrote to the log. If another program damages a page, SQLite still
+    confirms the next changes, but they are lost if the process is killed: reading the log stops at the damaged page.
+
+    This process may open and close the log, since SQLite takes no lock on it. (SQLite locks the database and the index
+    of the log. Closing one of them would release these locks.)
 
     SQLite can regard a log with commits as empty (`is_empty`): to restart a log, it changes the index first. If a
     process is killed at that moment, the old log stays, although all its pages are in the database.
@@ -52,11 +54,11 @@ class LogFile:
         self._file = os.open(path, os.O_RDWR)
         self._close = weakref.finalize(self, os.close, self._file)
         size_and_time, header = _read_size_and_time(self._file), os.pread(self._file, _HEADER_SIZE, 0)
-        self._state, self._pages = _LogState(header, size_and_time, _make_header_end(header), None), bytearray()
+        self._state, self._pages = _LogState(header, size_and_time, _get_end_of_header(header), None), bytearray()
         self._remember_state(
             size_and_time,
             header,
-            _make_header_end(header) if is_empty else self._find_last_commit(header, _make_header_end(header)),
+            _get_end_of_header(header) if is_empty else self._find_last_commit(header, _get_end_of_header(header)),
         )
 
     def close(self) -> None:
@@ -91,7 +93,7 @@ class LogFile:
         """Truncate the log after its last valid commit, so that SQLite moves no damaged page into the file."""
         header = self._state.header
         is_same = os.pread(self._file, _HEADER_SIZE, 0) == header
-        os.truncate(self._file, self._find_last_commit(header, _make_header_end(header)).position if is_same else 0)
+        os.truncate(self._file, self._find_last_commit(header, _get_end_of_header(header)).position if is_same else 0)
 
     def _find_change(self, has_committed: bool, is_thorough: bool) -> tuple[int, int] | None:
         """Return the log's size and time if another program has changed or is writing it; None if not."""
@@ -107,7 +109,7 @@ class LogFile:
         if header != earlier.header:
             if not _is_restart_header(header, earlier):
                 return size_and_time
-            own_commit = last_known = _make_header_end(header)
+            own_commit = last_known = _get_end_of_header(header)
         elif not self._has_own_pages():
             return size_and_time
         last_commit = self._find_last_commit(header, own_commit)
@@ -135,7 +137,7 @@ class LogFile:
         self._state = _LogState(header, size_and_time, own_commit, last_commit)
 
     def _has_own_pages(self) -> bool:
-        """Return whether the log contains the pages that this process wrote, by their copy in memory."""
+        """Return whether the pages that this process wrote to the log are still equal to their copy in memory."""
         return os.pread(self._file, len(self._pages), _HEADER_SIZE) == self._pages
 
     def _find_last_commit(self, header: bytes, start: _CommitEnd) -> _CommitEnd:
@@ -154,7 +156,7 @@ class LogFile:
             sums = heads[:, 4:].astype(np.uint32)
             sums_before = np.concatenate([checksum_before[None], sums])[:-1]
             computed = _compute_checksums(
-                _read_words(header, content[: frames * size], frames), sums_before, is_frames=True
+                _read_words(header, content[: frames * size], frames), sums_before, has_frame_headers=True
             )
             is_good = (heads[:, 2:4] == salts).all(axis=1) & (computed == sums).all(axis=1)
             good = frames if is_good.all() else int(is_good.argmin())
@@ -168,7 +170,7 @@ class LogFile:
 
 
 def decrement_file_time(file: int | str) -> None:
-    """Subtract 1 ns from the time of a file, so that any later write changes the time."""
+    """Set the time of a file back by 1 ns, so that even a write in the same clock tick changes it."""
     with suppress(OSError):  # for example a file of another user
         stat = os.stat(file)  # noqa: PTH116
         os.utime(file, ns=(stat.st_atime_ns, stat.st_mtime_ns - 1))
@@ -180,13 +182,13 @@ def _read_size_and_time(file: int) -> tuple[int, int]:
     return stat.st_size, stat.st_mtime_ns
 
 
-def _make_header_end(header: bytes) -> _CommitEnd:
-    """Return the end of the log header, as the end of a first commit without pages."""
+def _get_end_of_header(header: bytes) -> _CommitEnd:
+    """Return the position and checksum after the log header, where the first commit starts."""
     return _CommitEnd(_HEADER_SIZE, header[24:])
 
 
 def _is_restart_header(header: bytes, earlier: _LogState) -> bool:
-    """Return whether SQLite has restarted the log with this header, after moving it into the file."""
+    """Return whether SQLite wrote this header: it moved the log into the file, and started a new log."""
     salt, salt_before = (int.from_bytes(content[16:20], "big") for content in (header, earlier.header))
     return _is_valid_header(header) and (
         earlier.own_commit.position == _HEADER_SIZE or salt == (salt_before + 1) % (1 << 32)
@@ -197,7 +199,7 @@ def _is_restart_header(header: bytes, earlier: _LogState) -> bool:
 def _is_valid_header(header: bytes) -> bool:
     if len(header) != _HEADER_SIZE or int.from_bytes(header[:4], "big") not in _MAGIC_NUMBERS:
         return False
-    sums = _compute_checksums(_read_words(header, header[:24]), np.zeros((1, 2), np.uint32), is_frames=False)
+    sums = _compute_checksums(_read_words(header, header[:24]), np.zeros((1, 2), np.uint32), has_frame_headers=False)
     return sums.astype(">u4").tobytes() == header[24:]
 
 
@@ -208,22 +210,22 @@ def _read_words(header: bytes, content: bytes, n_rows: int = 1) -> NDArray[np.ui
 
 
 def _compute_checksums(
-    words: NDArray[np.uint32], checksums_before: NDArray[np.uint32], *, is_frames: bool
+    words: NDArray[np.uint32], checksums_before: NDArray[np.uint32], *, has_frame_headers: bool
 ) -> NDArray[np.uint32]:
     """Compute SQLite's checksum of each row of words, continued from the checksum before the row."""
     # Two words x, y change a checksum (a, b) to (a + b + x, a + 2b + x + y). So the weights of the words are Fibonacci
     # numbers.
-    weights = _compute_weights(words.shape[1], is_frames=is_frames)
+    weights = _compute_checksum_weights(words.shape[1], has_frame_headers=has_frame_headers)
     a, b = checksums_before[:, 0], checksums_before[:, 1]
     return np.stack([words.dot(row[1:]) + a * row[1] + b * row[0] for row in weights], axis=1)
 
 
 @lru_cache(4)
-def _compute_weights(n_words: int, *, is_frames: bool) -> NDArray[np.uint32]:
+def _compute_checksum_weights(n_words: int, *, has_frame_headers: bool) -> NDArray[np.uint32]:
     numbers = [0, 1]
     while len(numbers) < n_words + 2:
         numbers.append((numbers[-1] + numbers[-2]) % (1 << 32))
     weights = np.array([numbers[:-1], numbers[1:]], np.uint32)[:, ::-1]
-    if is_frames:  # salts and checksums of frames have no weight
+    if has_frame_headers:  # salts and checksums of frames have no weight
         weights = np.concatenate([weights[:, 4:7], np.zeros((2, 4), np.uint32), weights[:, 7:]], axis=1)
     return np.ascontiguousarray(weights)

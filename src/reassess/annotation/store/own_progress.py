@@ -12,7 +12,18 @@ from sqlalchemy import Connection, Row, and_, bindparam, case, distinct, exists,
 
 from reassess.annotation.store.campaigns import Campaign
 from reassess.annotation.store.database import connect_for_reading
-from reassess.annotation.store.schema import Kind, Role, Stage, State, answers, cursors, people, questions, tasks, turns
+from reassess.annotation.store.schema import (
+    RaterStage,
+    Role,
+    TaskKind,
+    TurnState,
+    answers,
+    cursors,
+    people,
+    questions,
+    tasks,
+    turns,
+)
 
 _N_RECENT_TURNS = 30  # latest turns that the pace is measured on
 _MIN_TURNS = 3  # turns with answers needed to measure a pace
@@ -23,23 +34,25 @@ _MAX_SECONDS = 120.0  # per answer; longer times, such as breaks, count as this
 class OwnProgress:
     """What a person has done, and how many images are left for them."""
 
-    n_done: int  # images that they answered or skipped
-    n_left: int  # images left, at most, including images on their page; other raters may answer some of them first
+    n_finished_images: int  # images that they answered or skipped
+    n_images_left: (
+        int  # images left, at most, including images on their page; other raters may answer some of them first
+    )
     seconds_per_image: float | None  # at the recent pace; None for fewer than three images
     n_answers: int
     total_seconds: float | None  # of all answers, without breaks; None if unknown
-    n_agreed: float  # practice answers that agree with the experts; maybe counts half
+    practice_score: float  # number of practice answers that agree with the experts; maybe counts as half an answer
     n_practice_answers: int
 
     def to_json(self) -> dict[str, Any]:
         """Return the progress as a dict for JSON output."""
         return {
-            "done": self.n_done,
-            "left": self.n_left,
+            "done": self.n_finished_images,
+            "left": self.n_images_left,
             "pace": self.seconds_per_image,
             "answers": self.n_answers,
             "seconds": self.total_seconds,
-            "agreed": self.n_agreed,
+            "agreed": self.practice_score,
             "practised": self.n_practice_answers,
         }
 
@@ -52,31 +65,31 @@ def measure_own_progress(campaign: Campaign, person_id: int) -> OwnProgress:
         counts = connection.execute(
             _SELECT_ANSWER_COUNTS, {"person_id": person_id, "recent": row.turns - _N_RECENT_TURNS}
         ).one()
-        turns_left = _count_turns_left(connection, campaign, row)
+        turns_left = _count_tasks_left(connection, campaign, row)
         practice = connection.execute(_SELECT_PRACTICE_COUNTS, {"person_id": person_id}).one()
     return OwnProgress(
-        n_done=states.get(State.DONE, 0) + states.get(State.SKIPPED, 0),
-        n_left=states.get(State.ASKED, 0) + states.get(State.EXPIRED, 0) + turns_left,
+        n_finished_images=states.get(TurnState.DONE, 0) + states.get(TurnState.SKIPPED, 0),
+        n_images_left=states.get(TurnState.ASKED, 0) + states.get(TurnState.EXPIRED, 0) + turns_left,
         seconds_per_image=counts.recent_seconds / counts.recent_turns if counts.recent_turns >= _MIN_TURNS else None,
         n_answers=counts.answers,
         total_seconds=counts.seconds,
-        n_agreed=practice.agreed or 0.0,
+        practice_score=practice.agreed or 0.0,
         n_practice_answers=practice.practised,
     )
 
 
-def _count_turns_left(connection: Connection, campaign: Campaign, person: Row[Any]) -> int:
+def _count_tasks_left(connection: Connection, campaign: Campaign, person: Row[Any]) -> int:
     """Count the tasks that a person can still get."""
-    if person.excluded or person.stage == Stage.FAILED:
+    if person.excluded or person.stage == RaterStage.FAILED:
         return 0
     free = {row.kind: row.n for row in connection.execute(_SELECT_FREE_COUNTS, {"person_id": person.id})}
     if person.role == Role.EXPERT:
         return connection.scalar(_COUNT_UNANSWERED, {"person_id": person.id}) or 0
-    practice = free.get(Kind.PRACTICE, 0) if person.stage == Stage.PRACTICE else 0
-    main, golden, draw = free.get(Kind.MAIN, 0), free.get(Kind.GOLDEN, 0), person.draws + practice
+    practice = free.get(TaskKind.PRACTICE, 0) if person.stage == RaterStage.PRACTICE else 0
+    main, golden, draw = free.get(TaskKind.MAIN, 0), free.get(TaskKind.GOLDEN, 0), person.draws + practice
     turns_left = practice
     while main:
-        if golden and campaign.rules.is_golden(person.id, draw):
+        if golden and campaign.rules.is_golden_task(person.id, draw):
             golden -= 1
         else:
             main -= 1
@@ -115,18 +128,18 @@ _SELECT_PRACTICE_COUNTS = (
     )
     .select_from(turns.join(tasks).join(questions).join(people))
     .join(answers, and_(answers.c.question == questions.c.id, answers.c.person == turns.c.person))
-    .where(_IS_OWN, turns.c.state == State.DONE, tasks.c.kind == Kind.PRACTICE, people.c.role == Role.RATER)
+    .where(_IS_OWN, turns.c.state == TurnState.DONE, tasks.c.kind == TaskKind.PRACTICE, people.c.role == Role.RATER)
     .where(questions.c.truth.is_not(None))
 )
 # Tasks that the person has not had, and can get.
-_HAS_HAD = exists().where(_IS_OWN, turns.c.task == tasks.c.id, turns.c.state != State.EXCLUDED)
+_HAS_HAD = exists().where(_IS_OWN, turns.c.task == tasks.c.id, turns.c.state != TurnState.EXCLUDED)
 _IS_KNOWN = exists().where(questions.c.task == tasks.c.id, questions.c.truth.is_not(None))
 _SELECT_FREE_COUNTS = (
     select(tasks.c.kind, func.count().label("n"))
-    .where(~_HAS_HAD, or_(tasks.c.free > 0, and_(tasks.c.kind != Kind.MAIN, _IS_KNOWN)))
+    .where(~_HAS_HAD, or_(tasks.c.free > 0, and_(tasks.c.kind != TaskKind.MAIN, _IS_KNOWN)))
     .group_by(tasks.c.kind)
 )
 _IS_ANSWERED = exists().where(answers.c.question == questions.c.id, answers.c.person == bindparam("person_id"))
 _COUNT_UNANSWERED = select(func.count()).where(
-    tasks.c.kind != Kind.MAIN, ~_HAS_HAD, exists().where(questions.c.task == tasks.c.id, ~_IS_ANSWERED)
+    tasks.c.kind != TaskKind.MAIN, ~_HAS_HAD, exists().where(questions.c.task == tasks.c.id, ~_IS_ANSWERED)
 )

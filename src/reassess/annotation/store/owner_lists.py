@@ -8,7 +8,7 @@ from sqlalchemy import Select, case, func, or_, select
 from reassess.annotation.store.campaigns import Campaign
 from reassess.annotation.store.database import connect_for_reading
 from reassess.annotation.store.export import IS_BY_INCLUDED_RATER, IS_COUNTED, IS_NOT_SKIPPED
-from reassess.annotation.store.schema import Kind, Role, answers, images, log, people, questions, tasks
+from reassess.annotation.store.schema import Role, TaskKind, answers, images, log, people, questions, tasks
 
 
 @dataclass(frozen=True)
@@ -49,14 +49,14 @@ def list_disputed_golden(campaign: Campaign, limit: int, offset: int = 0) -> lis
     The most disputed questions come first. Practice questions are not listed, since raters are still learning in
     practice.
     """
-    golden = tasks.c.kind == Kind.GOLDEN, questions.c.truth.is_not(None)
+    golden = tasks.c.kind == TaskKind.GOLDEN, questions.c.truth.is_not(None)
     disputed = _select_questions(*golden, *IS_BY_INCLUDED_RATER, IS_NOT_SKIPPED).having(func.count() > 2 * _N_CORRECT)
     most_disputed = (func.count() - _N_CORRECT).desc(), questions.c.id
     return _read_questions(campaign, disputed.order_by(*most_disputed).limit(limit).offset(offset))
 
 
-def list_golden_without_majority(campaign: Campaign) -> list[ListedQuestion]:
-    """List golden questions where no majority of the experts agrees with the truth."""
+def list_truths_without_majority(campaign: Campaign) -> list[ListedQuestion]:
+    """List golden questions whose truth is the answer of at most half of their experts."""
     split = _select_questions(questions.c.truth.is_not(None), people.c.role == Role.EXPERT, IS_NOT_SKIPPED)
     split = split.having(func.count() >= 2 * _N_CORRECT)
     return _read_questions(campaign, split.order_by(2 * _N_CORRECT - func.count(), questions.c.id))

@@ -14,7 +14,7 @@ from reassess.annotation.person_names import check_name, refuse_similar_name
 from reassess.annotation.store.campaigns import Campaign, Transaction, open_transaction
 from reassess.annotation.store.database import connect_for_reading
 from reassess.annotation.store.practice import COUNT_PRACTICE_TASKS
-from reassess.annotation.store.schema import Role, Stage, cursors, golden_counts, log, people, sessions
+from reassess.annotation.store.schema import RaterStage, Role, cursors, golden_counts, log, people, sessions
 from reassess.core import KNOWN_ANSWERS, VALIDITY
 from reassess.errors import DataError
 from reassess.text import join_first, suggest_name
@@ -54,7 +54,8 @@ def add_people(
 ) -> list[int]:
     """Add people to a campaign, all or none; return their ids.
 
-    The log marks `is_simulated` people: `check_replaceable` does not protect their answers.
+    With `is_simulated`, the log marks the people as simulated. Then `check_replaceable` allows that a new campaign
+    replaces their answers.
     """
     numbers = []
     try:
@@ -62,7 +63,9 @@ def add_people(
             transaction.lock_campaign()  # avoids a deadlock when two people add the same names
             practice = role == Role.RATER and transaction.connection.scalar(COUNT_PRACTICE_TASKS)
             for name in names:
-                person = insert_person(transaction.connection, name, role, Stage.PRACTICE if practice else Stage.RATING)
+                person = insert_person(
+                    transaction.connection, name, role, RaterStage.PRACTICE if practice else RaterStage.RATING
+                )
                 transaction.log_action(now, "simulate" if is_simulated else "add", actor_id, person=person, role=role)
                 numbers.append(person)
     except IntegrityError as error:
@@ -117,14 +120,14 @@ def admit_rater(campaign: Campaign, person_id: int, now: float, actor_id: int | 
     """Let a rater who is in practice, or failed it, rate images from now on."""
     with open_transaction(campaign) as transaction:
         row = transaction.lock_person(person_id)
-        if row.role != Role.RATER or row.stage not in (Stage.FAILED, Stage.PRACTICE):
+        if row.role != Role.RATER or row.stage not in (RaterStage.FAILED, RaterStage.PRACTICE):
             raise DataError(
                 "not-waiting",
                 "person is not waiting to be admitted",
-                allowed="a rater in practice, or below the bar",
+                allowed="a rater in practice, or below the pass mark",
                 found=f"{row.name}: {row.role}, {row.stage}",
             )
-        transaction.connection.execute(update(people).where(people.c.id == person_id).values(stage=Stage.RATING))
+        transaction.connection.execute(update(people).where(people.c.id == person_id).values(stage=RaterStage.RATING))
         transaction.log_action(now, "admit", actor_id, person=person_id)
 
 
@@ -170,7 +173,7 @@ def revoke_link(campaign: Campaign, person_id: int, now: float, actor_id: int | 
     with open_transaction(campaign) as transaction:
         row = transaction.lock_person_and_actor(person_id, actor_id)
         if actor_id is not None:
-            _refuse_only_owner(transaction, row, "the link of the only owner cannot be revoked")
+            _refuse_if_only_owner(transaction, row, "the link of the only owner cannot be revoked")
         if row.token is not None:
             _set_token(transaction, person_id, None)
             transaction.log_action(now, "revoke", actor_id, person=person_id)
@@ -186,7 +189,7 @@ def read_invited_ids(campaign: Campaign) -> frozenset[int]:
 def sign_in(campaign: Campaign, token: str, now: float) -> str | None:
     """Start a session with a sign-in token, and return the session's secret; None for an unknown token.
 
-    Unknown tokens are only read, so they do not delay other changes.
+    An unknown token causes only a read of the database. So guessing tokens does not delay changes by other people.
     """
     by_token = select(people.c.id).where(people.c.token == _hash_secret(token))
     with connect_for_reading(campaign.engine) as connection:
@@ -228,7 +231,7 @@ def delete_person(campaign: Campaign, person_id: int, now: float, actor_id: int 
     """Delete the name, link and sessions of a person; their answers stay, under a number."""
     with open_transaction(campaign) as transaction:
         row = transaction.lock_person_and_actor(person_id, actor_id)
-        _refuse_only_owner(transaction, row, "the only owner cannot be deleted")
+        _refuse_if_only_owner(transaction, row, "the only owner cannot be deleted")
         _set_token(transaction, person_id, None)
         other_names = select(people.c.name).where(people.c.id != person_id)
         used = set(transaction.connection.scalars(other_names.where(people.c.name.startswith("deleted "))))
@@ -241,7 +244,8 @@ def delete_person(campaign: Campaign, person_id: int, now: float, actor_id: int 
 _SELECT_OWNERS = select(people.c.id).where(people.c.role == Role.OWNER, people.c.token.is_not(None))
 
 
-def _refuse_only_owner(transaction: Transaction, person: Row[Any], message: str) -> None:
+def _refuse_if_only_owner(transaction: Transaction, person: Row[Any], message: str) -> None:
+    """Raise `DataError` with this message if a person is the only owner who has a link."""
     other_owners = _SELECT_OWNERS.where(people.c.id != person.id)
     if person.role == Role.OWNER and transaction.connection.scalar(other_owners) is None:
         raise DataError("only-owner", message, found=person.name, fix="invite another owner first")

@@ -12,7 +12,17 @@ from sqlalchemy import Connection, Row, and_, exists, func, or_, select, update
 from reassess.annotation.practice_round import PracticeRound
 from reassess.annotation.store.campaigns import Campaign, Transaction
 from reassess.annotation.store.database import connect_for_reading
-from reassess.annotation.store.schema import Kind, Role, Stage, State, answers, people, questions, tasks, turns
+from reassess.annotation.store.schema import (
+    RaterStage,
+    Role,
+    TaskKind,
+    TurnState,
+    answers,
+    people,
+    questions,
+    tasks,
+    turns,
+)
 from reassess.core import KNOWN_ANSWERS, VALIDITY
 from reassess.numeric import BalancedAccuracy
 
@@ -41,9 +51,9 @@ def read_practice_round(connection: Connection, bar: float | None) -> PracticeRo
     truths = {row.truth: row.n for row in connection.execute(_SELECT_TRUTH_COUNTS)}
     return PracticeRound(
         n_tasks=connection.scalar(COUNT_PRACTICE_TASKS) or 0,
-        n_unanswered=connection.scalar(_COUNT_UNANSWERED) or 0,
-        n_invalid=truths.get(0, 0),
-        n_valid=truths.get(1, 0),
+        n_unanswered_tasks=connection.scalar(_COUNT_UNANSWERED) or 0,
+        n_invalid_questions=truths.get(0, 0),
+        n_valid_questions=truths.get(1, 0),
         bar=bar,
     )
 
@@ -52,9 +62,9 @@ def finish_practice(transaction: Transaction, person: Row[Any]) -> Row[Any]:
     """End the practice of a rater, who then can rate or has failed; return the updated row of the person."""
     result = _compute_result(
         transaction.connection.execute(_SELECT_PRACTICE_ANSWERS.where(people.c.id == person.id)),
-        transaction.campaign.bar,
+        transaction.campaign.practice_bar,
     )
-    stage = Stage.FAILED if result.has_passed is False else Stage.RATING
+    stage = RaterStage.FAILED if result.has_passed is False else RaterStage.RATING
     transaction.connection.execute(update(people).where(people.c.id == person.id).values(stage=stage))
     return transaction.lock_person(person.id)
 
@@ -66,17 +76,17 @@ def compute_practice_results(connection: Connection, bar: float | None) -> dict[
         rows = list(group)
         result = _compute_result(rows, bar)
         # An earlier version of reassess may have decided by another rule.
-        passed = {Stage.PRACTICE: None, Stage.FAILED: False}.get(rows[0].stage, result.has_passed or None)
+        passed = {RaterStage.PRACTICE: None, RaterStage.FAILED: False}.get(rows[0].stage, result.has_passed or None)
         results[person] = replace(result, has_passed=passed)
     return results
 
 
 _MAYBE = KNOWN_ANSWERS.index("maybe")
-_IS_PRACTICE = tasks.c.kind == Kind.PRACTICE
+_IS_PRACTICE = tasks.c.kind == TaskKind.PRACTICE
 COUNT_PRACTICE_TASKS = select(func.count()).select_from(tasks).where(_IS_PRACTICE)
 _SKIPPED_BY_EXPERT = (
     exists()
-    .where(turns.c.task == tasks.c.id, turns.c.state == State.SKIPPED)
+    .where(turns.c.task == tasks.c.id, turns.c.state == TurnState.SKIPPED)
     .where(turns.c.person.in_(select(people.c.id).where(people.c.role == Role.EXPERT)))
 )
 _COUNT_UNANSWERED = COUNT_PRACTICE_TASKS.where(
@@ -94,7 +104,7 @@ _SELECT_PRACTICE_ANSWERS = (
     .select_from(turns.join(people).join(tasks).join(questions))
     .outerjoin(answers, and_(answers.c.question == questions.c.id, answers.c.person == people.c.id))
     .where(people.c.role == Role.RATER, _IS_PRACTICE, questions.c.truth.is_not(None))
-    .where(or_(answers.c.answer.is_not(None), turns.c.state == State.SKIPPED))
+    .where(or_(answers.c.answer.is_not(None), turns.c.state == TurnState.SKIPPED))
 )
 
 
@@ -103,7 +113,7 @@ def _compute_result(rows: Iterable[Row[Any]], bar: float | None) -> PracticeResu
     # Otherwise a rater could skip all images except an easy one.
     answered, skipped = np.zeros((2, len(VALIDITY), len(KNOWN_ANSWERS)), np.int64)
     for row in rows:
-        if row.state == State.SKIPPED:
+        if row.state == TurnState.SKIPPED:
             skipped[row.truth, _MAYBE] += 1
         else:
             answered[row.truth, row.answer] += 1

@@ -16,12 +16,12 @@ from reassess.annotation.store import schema
 from reassess.annotation.store.campaigns import Campaign
 from reassess.annotation.store.database import check_integrity, connect_for_reading
 from reassess.annotation.store.export import IS_COUNTED, read_golden_votes
-from reassess.annotation.store.owner_lists import list_golden_without_majority
+from reassess.annotation.store.owner_lists import list_truths_without_majority
 from reassess.annotation.store.practice import PracticeResult, compute_practice_results, read_practice_round
 from reassess.annotation.store.schema import (
+    RaterStage,
     Role,
-    Stage,
-    State,
+    TurnState,
     answers,
     golden_counts,
     images,
@@ -97,11 +97,11 @@ class Progress:
     name: str  # shown at the top of the rating page
     is_paused: bool
     now: float  # seconds
-    n_open: int  # questions that are open
-    n_closed_by_rule: int
-    n_closed_by_votes: int
+    n_open_questions: int  # questions that are open
+    n_questions_closed_by_rule: int
+    n_questions_closed_by_votes: int
     n_votes: int  # counted votes
-    max_votes_needed: int  # for the open questions
+    max_votes_needed: int  # how many more votes the open questions need, at most
     n_questions_without_rater: int  # open questions that no rater is left to answer
     n_votes_last_hour: int
     n_votes_last_day: int  # of the last 24 hours
@@ -110,14 +110,14 @@ class Progress:
     n_golden_invalid: int
     n_golden_valid: int
     n_golden_unknown: int  # golden questions without a known truth: too few experts have answered
-    n_golden_without_majority: int  # golden questions where experts disagree
+    n_truths_without_majority: int  # golden questions whose truth is the answer of at most half of their experts
     practice_round: PracticeRound
     people: tuple[RaterProgress, ...]  # sorted by id
 
     @property
     def n_questions(self) -> int:
         """Number of questions that raters vote on."""
-        return self.n_open + self.n_closed_by_rule + self.n_closed_by_votes
+        return self.n_open_questions + self.n_questions_closed_by_rule + self.n_questions_closed_by_votes
 
     @property
     def n_golden(self) -> int:
@@ -136,9 +136,9 @@ class Progress:
             "name": self.name,
             "paused": self.is_paused,
             "now": self.now,
-            "open": self.n_open,
-            "closed_by_rule": self.n_closed_by_rule,
-            "closed_by_votes": self.n_closed_by_votes,
+            "open": self.n_open_questions,
+            "closed_by_rule": self.n_questions_closed_by_rule,
+            "closed_by_votes": self.n_questions_closed_by_votes,
             "votes": self.n_votes,
             "votes_needed": self.max_votes_needed,
             "waiting": self.n_questions_without_rater,
@@ -149,7 +149,7 @@ class Progress:
             "golden_invalid": self.n_golden_invalid,
             "golden_valid": self.n_golden_valid,
             "golden_unknown": self.n_golden_unknown,
-            "golden_split": self.n_golden_without_majority,
+            "golden_split": self.n_truths_without_majority,
             "practice": self.practice_round.to_json(),
             "raters": [person.to_json() for person in self.people],
             "questions": self.n_questions,
@@ -169,8 +169,8 @@ def measure_progress(campaign: Campaign, now: float) -> Progress:
         excluded_votes = (connection.scalar(_COUNT_EXCLUDED_VOTES) or 0) if connection.scalar(_IS_RECOUNTING) else 0
         answer_rows = _count_answers_by_person(connection, person_rows, now)
         confusion = _count_confusion(connection, person_rows)
-        practice_results = compute_practice_results(connection, campaign.bar)
-        practice_round = read_practice_round(connection, campaign.bar)
+        practice_results = compute_practice_results(connection, campaign.practice_bar)
+        practice_round = read_practice_round(connection, campaign.practice_bar)
     progress_of_people = tuple(_measure_people(campaign, person_rows, answer_rows, confusion, practice_results))
     all_answer_rows = [row for rows in answer_rows.values() for row in rows]
     max_votes_needed = (
@@ -184,17 +184,21 @@ def measure_progress(campaign: Campaign, now: float) -> Progress:
         now=now,
         **{
             name: counts_by_reason[reason].n if reason in counts_by_reason else 0
-            for name, reason in (("n_open", None), ("n_closed_by_rule", "rule"), ("n_closed_by_votes", "votes"))
+            for name, reason in (
+                ("n_open_questions", None),
+                ("n_questions_closed_by_rule", "rule"),
+                ("n_questions_closed_by_votes", "votes"),
+            )
         },
         n_votes=sum(person.n_votes for person in progress_of_people),
         max_votes_needed=max_votes_needed,
         n_questions_without_rater=n_without_rater,
         n_votes_last_hour=sum(row.last_hour for row in all_answer_rows),
         n_votes_last_day=sum(row.last_day for row in all_answer_rows),
-        expected_end=None if n_without_rater else _estimate_end(all_answer_rows, max_votes_needed, now),
+        expected_end=None if n_without_rater else _estimate_end_of_voting(all_answer_rows, max_votes_needed, now),
         skipped_images=skipped_images,
         **{f"n_golden_{name}": truths.get(truth, 0) for name, truth in _TRUTH_NAMES},
-        n_golden_without_majority=len(list_golden_without_majority(campaign)),
+        n_truths_without_majority=len(list_truths_without_majority(campaign)),
         practice_round=practice_round,
         people=progress_of_people,
     )
@@ -203,7 +207,7 @@ def measure_progress(campaign: Campaign, now: float) -> Progress:
 def _count_answers_by_person(
     connection: Connection, person_rows: Sequence[Row[Any]], now: float
 ) -> dict[int, list[Row[Any]]]:
-    """Count the answers of each person, grouped by answer and time taken; return the rows by person id."""
+    """Count the answers of each person by answer and time in 0.1 s; return the rows by person id."""
     rows_by_person: dict[int, list[Row[Any]]] = {row.id: [] for row in person_rows}
     created = connection.scalar(_SELECT_CREATION_TIME)
     for row in connection.execute(_SELECT_ANSWER_COUNTS, {"hour": now - _HOUR, "day": now - _DAY, "created": created}):
@@ -246,13 +250,16 @@ def _measure_people(
         )
 
 
-def _estimate_end(rows: Sequence[Row[Any]], votes_needed: int, now: float) -> float | None:
-    """Estimate when raters will have given the needed votes, at the pace of the last 24 hours; None if unknown."""
+def _estimate_end_of_voting(rows: Sequence[Row[Any]], n_votes_needed: int, now: float) -> float | None:
+    """Estimate when raters will have given all needed votes; None if unknown."""
+    # Raters are assumed to continue as in the last 24 hours.
     last_day = sum(row.last_day for row in rows)
     begin = min((row.first for row in rows if row.first is not None), default=now)
     elapsed = min(max(now - begin, 1.0), _DAY)
     return (
-        now + votes_needed * elapsed / last_day if last_day and votes_needed * elapsed / last_day < _CENTURY else None
+        now + n_votes_needed * elapsed / last_day
+        if last_day and n_votes_needed * elapsed / last_day < _CENTURY
+        else None
     )
 
 
@@ -262,13 +269,18 @@ _SELECT_QUESTION_COUNTS = (
     .where(~questions.c.golden)
     .group_by(questions.c.ended)
 )
-_CAN_RATE = people.c.role == Role.RATER, ~people.c.excluded, people.c.stage != Stage.FAILED, people.c.token.is_not(None)
+_CAN_RATE = (
+    people.c.role == Role.RATER,
+    ~people.c.excluded,
+    people.c.stage != RaterStage.FAILED,
+    people.c.token.is_not(None),
+)
 _HAS_HAD = (
     exists().where(answers.c.question == questions.c.id, answers.c.person == people.c.id),
     exists().where(
         turns.c.task == questions.c.task,
         turns.c.person == people.c.id,
-        turns.c.state.in_([State.SKIPPED, State.SUGGESTED]),
+        turns.c.state.in_([TurnState.SKIPPED, TurnState.SUGGESTED]),
     ),
 )
 _COUNT_WITHOUT_RATER = (
@@ -280,7 +292,7 @@ _COUNT_WITHOUT_RATER = (
 _SELECT_SKIPPED_IMAGES = (
     select(images.c.name, func.count().label("n"))
     .select_from(turns.join(tasks).join(images).join(people))
-    .where(turns.c.state == State.SKIPPED, ~people.c.excluded)
+    .where(turns.c.state == TurnState.SKIPPED, ~people.c.excluded)
     .group_by(images.c.id, images.c.name)
     .order_by(func.count().desc(), images.c.id)
 )
@@ -302,7 +314,7 @@ _ROUNDED_HALF_UP = case(
 )
 
 
-def _count_where(*conditions: Any) -> Any:
+def _make_count_expression(*conditions: Any) -> Any:
     """Make an SQL expression that counts the votes that meet all conditions."""
     return func.sum(case((and_(IS_COUNTED, *conditions), 1), else_=0))
 
@@ -312,9 +324,9 @@ _SELECT_ANSWER_COUNTS = select(
     answers.c.answer,
     cast(_ROUNDED_HALF_UP, Integer).label("tenths"),
     func.count().label("n"),
-    _count_where().label("counted"),
-    _count_where(answers.c.at > bindparam("hour")).label("last_hour"),
-    _count_where(answers.c.at > bindparam("day")).label("last_day"),
+    _make_count_expression().label("counted"),
+    _make_count_expression(answers.c.at > bindparam("hour")).label("last_hour"),
+    _make_count_expression(answers.c.at > bindparam("day")).label("last_day"),
     func.min(case((IS_COUNTED, answers.c.at))).label("first"),
     func.max(case((answers.c.at != bindparam("created"), answers.c.at))).label("last"),
 ).group_by(answers.c.person, answers.c.answer, "tenths")
@@ -338,12 +350,15 @@ def _compute_median_seconds(rows: Sequence[Row[Any]]) -> float | None:
 
 
 def _compute_flags(campaign: Campaign, vote_counts: Mapping[Id, npt.NDArray[np.int64]]) -> dict[Id, tuple[str, ...]]:
-    """Compute the flags of each person, by role and id; few golden answers hide the flag "uninformative"."""
+    """Compute the flags of each person; keys are the role and id, as in "rater 7".
+
+    A person with few golden answers does not get the flag "uninformative".
+    """
     experts, raters = read_golden_votes(campaign)
     flags_of = rater_flags(None, vote_counts)
     if experts is not None and raters is not None:
         with suppress(DataError):  # for example golden questions of only one truth
-            flags_of = rater_flags(golden_votes(experts, raters, at_least=campaign.at_least), vote_counts)
+            flags_of = rater_flags(golden_votes(experts, raters, min_experts=campaign.at_least), vote_counts)
     uninformative, _, few_votes = FLAGS
     return {
         name: tuple(flag for flag in flags if flag != uninformative or few_votes not in flags)

@@ -40,7 +40,7 @@ from reassess.errors import DataError
 from reassess.text import join_first
 
 
-class Kind:
+class TaskKind:
     """The kinds of tasks, as stored."""
 
     # Main tasks collect votes, and experts answer golden and practice tasks.
@@ -54,16 +54,16 @@ class Role:
     RATER, EXPERT, OWNER = "rater", "expert", "owner"
 
 
-class Stage:
+class RaterStage:
     """The stages of a rater, as stored."""
 
     PRACTICE, RATING, FAILED = "practice", "rating", "failed"
 
 
-class State:
+class TurnState:
     """The states of turns, as stored.
 
-    A suggested turn belongs to the rater who suggested its class, and is not shown to them.
+    "suggested": the rater suggested the class of the task, so the task is not shown to them.
     """
 
     ASKED, DONE, SKIPPED, EXPIRED, EXCLUDED, SUGGESTED = "asked", "done", "skipped", "expired", "excluded", "suggested"
@@ -181,7 +181,7 @@ people = Table(
     Column("id", Integer, primary_key=True),
     Column("name", String, nullable=False, unique=True),
     Column("role", String, nullable=False),
-    Column("stage", String, nullable=False, default=Stage.RATING),
+    Column("stage", String, nullable=False, default=RaterStage.RATING),
     Column("token", String, unique=True),  # its SHA-256
     Column("excluded", Boolean, nullable=False, default=False),
     # After an exclusion or inclusion: votes on questions up to this number are recounted; null: all votes.
@@ -213,8 +213,8 @@ turns = Table(
     Column("state", String, nullable=False),
     Column("expires", Float, nullable=False),
 )
-_add_partial_index("ix_turns_asked", turns.c.person, turns.c.expires, where=turns.c.state == State.ASKED)
-_add_partial_index("ix_turns_expired", turns.c.person, where=turns.c.state == State.EXPIRED)
+_add_partial_index("ix_turns_asked", turns.c.person, turns.c.expires, where=turns.c.state == TurnState.ASKED)
+_add_partial_index("ix_turns_expired", turns.c.person, where=turns.c.state == TurnState.EXPIRED)
 answers = Table(
     "answers",
     metadata,
@@ -272,9 +272,9 @@ for _dialect, _statements in _APPEND_ONLY_SQL.items():
         event.listen(log, "after_create", DDL(_statement).execute_if(dialect=_dialect))
 
 
-CURRENT_FORM = "0002"  # the latest form in the folder `migrations`
-# Alembic's table with the current form.
-_form_table = Table(
+CURRENT_SCHEMA_VERSION = "0002"  # the latest version in the folder `migrations`
+# Alembic's table with the schema version.
+_version_table = Table(
     "alembic_version",
     MetaData(),
     Column("version_num", String(32), nullable=False),
@@ -282,25 +282,24 @@ _form_table = Table(
 )
 
 
-def store_form(connection: Connection) -> None:
-    """Store in a new campaign that its tables have the current form."""
-    _form_table.create(connection)
-    connection.execute(_form_table.insert().values(version_num=CURRENT_FORM))
+def store_schema_version(connection: Connection) -> None:
+    """Store the current schema version in a new campaign."""
+    _version_table.create(connection)
+    connection.execute(_version_table.insert().values(version_num=CURRENT_SCHEMA_VERSION))
 
 
-def check_form(connection: Connection, address: str | Path) -> None:
-    """Raise `DataError` unless the tables of a campaign have the current form and all columns."""
-    form, place = read_form(connection, address), hide_password(address)
-    if form != CURRENT_FORM:
+def check_schema_version(connection: Connection, address: str | Path) -> None:
+    """Raise `DataError` unless the tables of a campaign have the current schema version and all columns."""
+    version, place = read_schema_version(connection, address), hide_password(address)
+    if version != CURRENT_SCHEMA_VERSION:
+        is_earlier = version < CURRENT_SCHEMA_VERSION
         raise DataError(
             "other-version",
-            f"campaign was created by {'an earlier' if form < CURRENT_FORM else 'a later'} version of reassess",
+            f"campaign was created by {'an earlier' if is_earlier else 'a later'} version of reassess",
             where=place,
-            allowed=f"the form {CURRENT_FORM}",
-            found=f"the form {form}",
-            fix=f"reassess annotate backup {place} -o COPY --upgrade"
-            if form < CURRENT_FORM
-            else "install that version",
+            allowed=f"schema version {CURRENT_SCHEMA_VERSION}",
+            found=f"schema version {version}",
+            fix=f"reassess annotate backup {place} -o COPY --upgrade" if is_earlier else "install that version",
         )
     tables = inspect(connection).get_multi_columns(filter_names=list(metadata.tables))
     existing = {f"{table}.{column['name']}" for (_, table), columns in tables.items() for column in columns}
@@ -315,19 +314,19 @@ def check_form(connection: Connection, address: str | Path) -> None:
         )
 
 
-def read_form(connection: Connection, address: str | Path) -> str:
-    """Read the form (version) of a campaign's tables; raise `DataError` if it is unknown."""
+def read_schema_version(connection: Connection, address: str | Path) -> str:
+    """Read the schema version of a campaign's tables; raise `DataError` if it is unknown."""
     place, tables = hide_password(address), inspect(connection)
-    if not all(tables.has_table(table.name) for table in (_form_table, campaign)):
+    if not all(tables.has_table(table.name) for table in (_version_table, campaign)):
         raise DataError("not-a-campaign", "not a campaign", where=place, fix="reassess annotate create")
-    forms: list[str] = list(connection.scalars(select(_form_table.c.version_num)))
-    if len(forms) != 1 or not re.fullmatch(r"(?!0000)\d{4}", str(forms[0])):
+    versions: list[str] = list(connection.scalars(select(_version_table.c.version_num)))
+    if len(versions) != 1 or not re.fullmatch(r"(?!0000)\d{4}", str(versions[0])):
         raise DataError(
             "other-version",
-            "version of the campaign is unknown",
+            "schema version of the campaign is unknown",
             where=place,
-            allowed=f"one form in the table {_form_table.name}, from 0001 on",
-            found=join_first([str(form) for form in forms]) or "none",
+            allowed=f"one schema version, 0001 or later, in the table {_version_table.name}",
+            found=join_first([str(version) for version in versions]) or "none",
             fix=RESTORE_FIX,
         )
-    return forms[0]
+    return versions[0]

@@ -23,7 +23,7 @@ class ClassInfo:
     definition: str | None
     synonyms: tuple[str, ...]  # also the other words of a WordNet class
     examples: tuple[str, ...]  # addresses of example images
-    path: tuple[int, ...]  # numbers of the ancestors in a hierarchy, the root first
+    ancestor_numbers: tuple[int, ...]  # numbers of the ancestors in a hierarchy, the root first
 
 
 def read_class_infos(campaign: Campaign) -> list[ClassInfo]:
@@ -44,7 +44,7 @@ def read_class_infos(campaign: Campaign) -> list[ClassInfo]:
                 definition=row.definition,
                 synonyms=(*words[1:], *row.synonyms),
                 examples=tuple(addresses.get(row.id, ())),
-                path=tuple(row.path or ()),
+                ancestor_numbers=tuple(row.path or ()),
             )
         )
     return infos
@@ -89,8 +89,8 @@ def save_image_hash(campaign: Campaign, name: str, digest: str) -> None:
         transaction.connection.execute(update(images).where(*is_unhashed).values(sha256=digest))
 
 
-def image_names_by_address(campaign: Campaign) -> dict[str, str]:
-    """Return the name of each image of a campaign, by its address on the pages."""
+def read_image_names_by_address(campaign: Campaign) -> dict[str, str]:
+    """Read the names of a campaign's images; keys are their random addresses in URLs."""
     with connect_for_reading(campaign.engine) as connection:
         rows = connection.execute(select(images.c.address, images.c.name).order_by(images.c.id))
         return {row.address: row.name for row in rows}
@@ -105,7 +105,7 @@ def read_golden_truths(campaign: Campaign) -> dict[tuple[str, int], bool]:
 
 
 def compute_campaign_key(campaign: Campaign) -> str:
-    """Compute a text that identifies the campaign: a hash of an image's random address."""
+    """Compute a text that identifies the campaign: a hash of the smallest random address of its images."""
     with connect_for_reading(campaign.engine) as connection:
         address = connection.execute(select(func.min(images.c.address))).scalar_one()
     return sha256(address.encode()).hexdigest()[:16]

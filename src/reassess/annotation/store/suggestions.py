@@ -10,9 +10,9 @@ from reassess.annotation.store.campaigns import Campaign, Transaction, open_tran
 from reassess.annotation.store.creation import draw_random_ids
 from reassess.annotation.store.schema import (
     WITHDRAWN,
-    Kind,
-    Stage,
-    State,
+    RaterStage,
+    TaskKind,
+    TurnState,
     answers,
     images,
     people,
@@ -39,10 +39,10 @@ def suggest_class(campaign: Campaign, person_id: int, task_id: int, class_id: in
         for is_closed, reason in (
             (row.paused, "paused"),
             (row.excluded, "an excluded rater"),
-            (row.stage == Stage.FAILED, "a rater who did not reach the bar"),
+            (row.stage == RaterStage.FAILED, "a rater who did not reach the pass mark"),
         ):
             if is_closed:
-                raise DataError("no-suggestions", "suggestions are closed", found=reason)
+                raise DataError("no-suggestions", "suggestions are not accepted", found=reason)
         find_turn(transaction, person_id, task_id)
         if connection.scalar(select(schema.classes.c.id).where(schema.classes.c.id == class_id)) is None:
             raise DataError("unknown-class", "unknown class", found=f"class {class_id}")
@@ -62,26 +62,32 @@ def suggest_class(campaign: Campaign, person_id: int, task_id: int, class_id: in
         image = connection.execute(
             _LOCK_IMAGE, {"task_id": task_id}
         ).one()  # also locks the image, so that nobody else adds a task
-        if image.kind == Kind.PRACTICE:  # practice images are used only for practice
+        if image.kind == TaskKind.PRACTICE:  # practice images are used only for practice
             return
         task_of = select(questions.c.task).join(tasks, tasks.c.id == questions.c.task)
         existing = connection.scalar(task_of.where(tasks.c.image == image.id, questions.c.class_id == class_id))
         # A suggested turn keeps the person from being asked about their own suggestion.
-        turn = {"person": person_id, "shown": [], "state": State.SUGGESTED, "number": 0, "expires": now}
+        turn = {"person": person_id, "shown": [], "state": TurnState.SUGGESTED, "number": 0, "expires": now}
         if existing is None:
             connection.execute(turns.insert().values(task=_add_question(transaction, image, class_id), **turn))
             return
         transaction.lock_tasks([existing])
         is_own_turn = turns.c.task == existing, turns.c.person == person_id
-        is_suggested = suggestions.c.class_id == class_id, turns.c.task == existing, turns.c.state == State.SUGGESTED
+        is_suggested = (
+            suggestions.c.class_id == class_id,
+            turns.c.task == existing,
+            turns.c.state == TurnState.SUGGESTED,
+        )
         earlier = select(turns.c.task).join(suggestions, suggestions.c.person == turns.c.person).where(*is_suggested)
         if connection.scalar(earlier) is None:
             return
         # The suggested turn replaces a turn that ended without an answer.
-        connection.execute(delete(turns).where(*is_own_turn, turns.c.state.in_([State.EXPIRED, State.EXCLUDED])))
+        connection.execute(
+            delete(turns).where(*is_own_turn, turns.c.state.in_([TurnState.EXPIRED, TurnState.EXCLUDED]))
+        )
         if connection.scalar(select(turns.c.task).where(*is_own_turn)) is None:
             connection.execute(turns.insert().values(task=existing, **turn))
-            _withdraw_or_reopen(transaction, existing)
+            _withdraw_or_reopen_question(transaction, existing)
 
 
 _LOCK_IMAGE = (
@@ -97,10 +103,10 @@ def _add_question(transaction: Transaction, image: Row[Any], class_id: int) -> i
     transaction.lock_campaign()
     connection = transaction.connection
     ((task,), (question,)) = draw_random_ids(1), draw_random_ids(1)
-    last = select(func.coalesce(func.max(tasks.c.position), -1)).where(tasks.c.kind == Kind.MAIN)
+    last = select(func.coalesce(func.max(tasks.c.position), -1)).where(tasks.c.kind == TaskKind.MAIN)
     position = connection.execute(last).scalar_one() + 1
     place = {
-        "kind": Kind.MAIN,
+        "kind": TaskKind.MAIN,
         "position": position,
         "free": transaction.rules.count_free_places(n_votes=0, n_reserved=0),
     }
@@ -116,12 +122,15 @@ def _add_question(transaction: Transaction, image: Row[Any], class_id: int) -> i
 _SELECT_GOLDEN_LABELS = (
     select(questions.c.truth, cast(questions.c.class_id == images.c.original, Integer))
     .select_from(questions.join(tasks).join(images))
-    .where(tasks.c.kind == Kind.GOLDEN)
+    .where(tasks.c.kind == TaskKind.GOLDEN)
 )
 
 
 def _estimate_prior(transaction: Transaction, image: Row[Any], class_id: int) -> float | None:
-    """Estimate from the original label how probably a class is valid; None if labels do not count as votes."""
+    """Estimate from the original label how probably a class is valid.
+
+    None if the image has no original label, or if original labels do not count as votes.
+    """
     if not transaction.campaign.has_original_votes or image.original is None:
         return None
     labels = [(row[0], row[1]) for row in transaction.connection.execute(_SELECT_GOLDEN_LABELS)]
@@ -133,25 +142,25 @@ def update_suggested_questions(
 ) -> int | None:
     """Withdraw or reopen the questions that an excluded or included rater suggested.
 
-    A question is withdrawn if nobody has answered or is answering it, and no other rater suggested it. It is reopened
-    when a person who suggested it is included again. This updates up to `max_tasks` tasks with ids above
+    A question is withdrawn if it has no answers, nobody is answering it, and no included rater suggested it. It is
+    reopened when a rater who suggested it is included again. This updates up to `max_tasks` tasks with ids above
     `last_task_id`. It returns the id of the last updated task, or None if no task is left.
     """
     suggested_tasks = select(turns.c.task).where(
-        turns.c.person == person_id, turns.c.state == State.SUGGESTED, turns.c.task > last_task_id
+        turns.c.person == person_id, turns.c.state == TurnState.SUGGESTED, turns.c.task > last_task_id
     )
     task_ids = transaction.connection.scalars(suggested_tasks.order_by(turns.c.task).limit(max_tasks)).all()
     transaction.lock_tasks(task_ids)
     for task in task_ids:
-        _withdraw_or_reopen(transaction, task)
+        _withdraw_or_reopen_question(transaction, task)
     return task_ids[-1] if task_ids else None
 
 
-def _withdraw_or_reopen(transaction: Transaction, task_id: int) -> None:
-    """Withdraw the question of a suggested task if only excluded raters suggested it, or else reopen it."""
+def _withdraw_or_reopen_question(transaction: Transaction, task_id: int) -> None:
+    """Withdraw the question of a suggested task if only excluded raters suggested it; otherwise reopen it."""
     in_task = questions.c.task == task_id
     is_suggested = exists().where(
-        turns.c.task == task_id, turns.c.state == State.SUGGESTED, people.c.id == turns.c.person, ~people.c.excluded
+        turns.c.task == task_id, turns.c.state == TurnState.SUGGESTED, people.c.id == turns.c.person, ~people.c.excluded
     )
     is_begun = or_(questions.c.reserved > 0, exists().where(answers.c.question == questions.c.id))
     withdraw = update(questions).where(in_task, questions.c.ended.is_(None), ~is_begun, ~is_suggested)

@@ -16,7 +16,17 @@ from reassess.annotation.store.choosing import (
 )
 from reassess.annotation.store.database import connect_for_reading
 from reassess.annotation.store.practice import finish_practice, read_practice_round
-from reassess.annotation.store.schema import WITHDRAWN, Kind, Role, Stage, State, cursors, images, tasks, turns
+from reassess.annotation.store.schema import (
+    WITHDRAWN,
+    RaterStage,
+    Role,
+    TaskKind,
+    TurnState,
+    cursors,
+    images,
+    tasks,
+    turns,
+)
 from reassess.errors import DataError
 
 _MAX_TURNS = 2  # of a person at a time: the turn on the screen, and the next turn
@@ -26,8 +36,8 @@ NoTaskReason = Literal["consent", "paused", "excluded", "failed", "experts", "wa
 
 
 @dataclass(frozen=True)
-class TaskRow:
-    """A question of a task, as a row of the rating page."""
+class TaskQuestion:
+    """A question of a task, as the rating page shows it to a person."""
 
     question_id: int
     class_id: int
@@ -41,39 +51,39 @@ class Turn:
 
     task_id: int
     image_address: str  # address of the image
-    rows: tuple[TaskRow, ...]  # in random order
+    questions: tuple[TaskQuestion, ...]  # in random order
     is_practice: bool = False  # whether the person sees the experts' answers afterwards
     turn_number: int = 0  # number of earlier turns of the person
 
 
-def next_turn(
-    campaign: Campaign, person_id: int, now: float, *, held_task_ids: Sequence[int] = ()
+def begin_next_turn(
+    campaign: Campaign, person_id: int, now: float, *, loaded_task_ids: Sequence[int] = ()
 ) -> Turn | NoTaskReason:
-    """Give a person the next task, or return the reason why there is none; experts get golden tasks.
+    """Give a person the next task, or return the reason why they get no task; experts get golden tasks.
 
-    The person's page already has the tasks in `held_task_ids`.
+    The person's page has already loaded the tasks in `loaded_task_ids`.
     """
     while True:
         with open_transaction(campaign) as transaction:
-            turn = _choose_turn(transaction, person_id, now, held_task_ids)
+            turn = _choose_turn(transaction, person_id, now, loaded_task_ids)
         if turn is not None:
             return turn
         end_expired_turns(campaign, now)
 
 
-def last_turn(campaign: Campaign, person_id: int, *, held_task_ids: Sequence[int] = ()) -> Turn | None:
-    """Return the last task that a person answered, ignoring `held_task_ids`, with their answers.
+def find_last_turn(campaign: Campaign, person_id: int, *, loaded_task_ids: Sequence[int] = ()) -> Turn | None:
+    """Find the last task that a person answered, ignoring `loaded_task_ids`; return it with their answers.
 
     None if there is no such task, or while the person gets no tasks. Skipped images are ignored.
     """
     with open_transaction(campaign) as transaction:
         row = transaction.lock_person(person_id)
         turn = transaction.connection.execute(
-            _SELECT_LAST_TURN, {"person_id": person_id, "held": held_task_ids}
+            _SELECT_LAST_TURN, {"person_id": person_id, "held": loaded_task_ids}
         ).first()
         return (
             None
-            if turn is None or _find_block_reason(transaction, row) is not None
+            if turn is None or _find_reason_for_no_task(transaction, row) is not None
             else _load_turn(transaction, turn, row)
         )
 
@@ -87,7 +97,7 @@ def end_expired_turns(campaign: Campaign, now: float) -> None:
             transaction.lock_person(turn.person)
             transaction.lock_tasks([turn.task])
             if turn in _find_late_turns(transaction.connection, campaign, now):
-                end_turn(transaction, find_turn(transaction, turn.person, turn.task), State.EXPIRED)
+                end_turn(transaction, find_turn(transaction, turn.person, turn.task), TurnState.EXPIRED)
 
 
 def find_turn(transaction: Transaction, person_id: int, task_id: int) -> Row[Any]:
@@ -99,25 +109,25 @@ def find_turn(transaction: Transaction, person_id: int, task_id: int) -> Row[Any
 
 
 def end_turn(transaction: Transaction, turn: Row[Any], state: str) -> None:
-    """End a turn with a state, and free its places on questions without an answer."""
+    """End a turn with a state, and release its places on questions without an answer."""
     transaction.connection.execute(_UPDATE_STATE, {"person_id": turn.person, "task_id": turn.task, "new_state": state})
-    if turn.state != State.ASKED:
+    if turn.state != TurnState.ASKED:
         return
     rows = transaction.connection.execute(SELECT_TASK_QUESTIONS, {"person_id": turn.person, "task_id": turn.task}).all()
-    transaction.change_reserved_places([row.id for row in rows if row.answer is None and row.id in turn.shown], -1)
-    transaction.update_free_places([turn.task], is_reopened=state == State.EXPIRED)
+    transaction.release_places([row.id for row in rows if row.answer is None and row.id in turn.shown])
+    transaction.update_free_places([turn.task], is_reopened=state == TurnState.EXPIRED)
 
 
 # Conditions of partial indexes are literals, here and in choosing.py: with parameters, PostgreSQL would not use the
 # index for prepared statements.
-_IS_ASKED = turns.c.state == literal_column(f"'{State.ASKED}'")
+_IS_ASKED = turns.c.state == literal_column(f"'{TurnState.ASKED}'")
 _IS_OWN = turns.c.person == bindparam("person_id")
 _SELECT_TURN = select(turns, tasks.c.kind).join(tasks).where(_IS_OWN, tasks.c.id == bindparam("task_id"))
 _SELECT_TURNS_WITH_TASKS = select(
     *(turns.c.person, turns.c.task, turns.c.shown, turns.c.number, turns.c.state.label("turn_state")),
     *(tasks.c.id, tasks.c.kind, tasks.c.position, images.c.address),
 ).select_from(turns.join(tasks).join(images))
-_IS_FINISHED = turns.c.state == State.DONE, tasks.c.id.not_in(bindparam("held", expanding=True))
+_IS_FINISHED = turns.c.state == TurnState.DONE, tasks.c.id.not_in(bindparam("held", expanding=True))
 _SELECT_LAST_TURN = _SELECT_TURNS_WITH_TASKS.where(_IS_OWN, *_IS_FINISHED).order_by(turns.c.number.desc()).limit(1)
 _IS_LATE = or_(turns.c.expires < bindparam("now"), turns.c.expires > bindparam("latest"))
 _SELECT_LATE_TURNS = select(turns.c.person, turns.c.task).where(_IS_ASKED, _IS_LATE)
@@ -125,7 +135,7 @@ _SELECT_BEGUN_OR_LATE = (
     select(turns.c.task, _IS_LATE.label("is_late")).where(_IS_ASKED, or_(_IS_OWN, _IS_LATE)).order_by(turns.c.number)
 )
 _SELECT_TURN_WITH_TASK = _SELECT_TURNS_WITH_TASKS.where(_IS_OWN, turns.c.task == bindparam("task_id"))
-_IS_EXPIRED = turns.c.state == literal_column(f"'{State.EXPIRED}'")
+_IS_EXPIRED = turns.c.state == literal_column(f"'{TurnState.EXPIRED}'")
 _SELECT_EXPIRED_TURNS = _SELECT_TURNS_WITH_TASKS.where(
     _IS_OWN, _IS_EXPIRED, tasks.c.id.not_in(bindparam("held", expanding=True))
 )
@@ -133,7 +143,7 @@ _UPDATE_STATE = update(turns).where(_IS_OWN, turns.c.task == bindparam("task_id"
 _RESTART_TURN = (
     update(turns)
     .where(_IS_OWN, turns.c.task == bindparam("task_id"))
-    .values(number=bindparam("new_number"), state=State.ASKED, expires=bindparam("end"))
+    .values(number=bindparam("new_number"), state=TurnState.ASKED, expires=bindparam("end"))
 )
 _MOVE_CURSOR = (
     update(cursors)
@@ -143,22 +153,25 @@ _MOVE_CURSOR = (
 
 
 def _find_late_turns(connection: Connection, campaign: Campaign, now: float) -> Sequence[Row[Any]]:
-    """Find the turns whose lease has expired, or is too long."""
+    """Find the turns whose lease has expired, or is too long because the clock was set back."""
     rows: Sequence[Row[Any]] = connection.execute(_SELECT_LATE_TURNS, _lease_bounds(campaign, now)).all()
     return rows
 
 
 def _lease_bounds(campaign: Campaign, now: float) -> dict[str, float]:
-    """Return the times between which the lease of a running turn must end, as query parameters."""
+    """Return the earliest and latest end that a lease can have now, as query parameters."""
     return {"now": now, "latest": now + 2 * campaign.rules.lease_seconds}
 
 
 def _choose_turn(
-    transaction: Transaction, person_id: int, now: float, held_task_ids: Sequence[int]
+    transaction: Transaction, person_id: int, now: float, loaded_task_ids: Sequence[int]
 ) -> Turn | NoTaskReason | None:
-    """Choose the next turn, or the reason for none; None if expired turns must end first."""
+    """Choose and begin the next turn, or return the reason why there is no turn.
+
+    Return None if the caller must first end expired turns.
+    """
     row = transaction.lock_person(person_id)
-    if (reason := _find_block_reason(transaction, row)) is not None:
+    if (reason := _find_reason_for_no_task(transaction, row)) is not None:
         return reason
     begun = transaction.connection.execute(
         _SELECT_BEGUN_OR_LATE, {"person_id": person_id, **_lease_bounds(transaction.campaign, now)}
@@ -166,71 +179,71 @@ def _choose_turn(
     if any(turn.is_late for turn in begun):
         return None
     for turn in begun:
-        if turn.task not in held_task_ids:
+        if turn.task not in loaded_task_ids:
             with_task = transaction.connection.execute(
                 _SELECT_TURN_WITH_TASK, {"person_id": person_id, "task_id": turn.task}
             ).one()
             return _load_turn(transaction, with_task, row)
     if len(begun) >= _MAX_TURNS:
         return "waiting"
-    held_task_ids = sorted(set(held_task_ids) - {turn.task for turn in begun})  # only tasks whose lease has expired
+    loaded_task_ids = sorted(set(loaded_task_ids) - {turn.task for turn in begun})  # only tasks whose lease has expired
     if (
         row.has_expired
-        and (resumed := _resume_expired_turn(transaction, row, held_task_ids, now + transaction.rules.lease_seconds))
+        and (resumed := _resume_expired_turn(transaction, row, loaded_task_ids, now + transaction.rules.lease_seconds))
         is not None
     ):
         return resumed
     if (
-        row.stage == Stage.PRACTICE
-        and read_practice_round(transaction.connection, transaction.campaign.bar).reason_to_wait is not None
+        row.stage == RaterStage.PRACTICE
+        and read_practice_round(transaction.connection, transaction.campaign.practice_bar).reason_to_wait is not None
     ):
         return "waiting" if begun else "experts"
-    choice = choose_task(transaction, row, held_task_ids)
-    if choice is None and row.stage == Stage.PRACTICE and not begun:
+    choice = choose_task(transaction, row, loaded_task_ids)
+    if choice is None and row.stage == RaterStage.PRACTICE and not begun:
         row = finish_practice(transaction, row)
-        if row.stage == Stage.FAILED:
+        if row.stage == RaterStage.FAILED:
             return "failed"
-        choice = choose_task(transaction, row, held_task_ids)
+        choice = choose_task(transaction, row, loaded_task_ids)
     if choice is None:
         return "waiting" if begun or has_tasks_left(transaction, row) else "finished"
     _begin_turn(transaction, row, choice, now + transaction.rules.lease_seconds)
-    place = choose_cursor_position(transaction, row, choice.task) if choice.task.kind == Kind.MAIN else row.position
+    place = choose_cursor_position(transaction, row, choice.task) if choice.task.kind == TaskKind.MAIN else row.position
     transaction.connection.execute(_MOVE_CURSOR, {"person_id": person_id, "place": place, "drawn": 1})
-    return _make_turn(choice.task, choice.rows, row.turns, is_practice=is_practice_turn(row, choice.task.kind))
+    return _make_turn(choice.task, choice.question_rows, row.turns, is_practice=is_practice_turn(row, choice.task.kind))
 
 
-def _find_block_reason(transaction: Transaction, person: Row[Any]) -> NoTaskReason | None:
-    """Return the reason why a person may get no task now; None if they may."""
+def _find_reason_for_no_task(transaction: Transaction, person: Row[Any]) -> NoTaskReason | None:
+    """Return the reason why a person must not get a task now; None if they may get one."""
     if transaction.campaign.consent_text and person.consented is None:
         return "consent"
     if person.excluded:
         return "excluded"
-    if person.stage == Stage.FAILED:
+    if person.stage == RaterStage.FAILED:
         return "failed"
     return "paused" if person.paused else None
 
 
-def _begin_turn(transaction: Transaction, person: Row[Any], choice: ChosenTask, expires: float) -> None:
-    """Store the begin of a turn, and reserve a place on each of its main questions."""
-    task, question_ids = choice.task, [row.id for row in choice.rows]
-    values = {"number": person.turns, "shown": question_ids, "state": State.ASKED, "expires": expires}
+def _begin_turn(transaction: Transaction, person: Row[Any], choice: ChosenTask, lease_end: float) -> None:
+    """Store the start of a turn, and reserve a place on each of its main questions."""
+    task, question_ids = choice.task, [row.id for row in choice.question_rows]
+    values = {"number": person.turns, "shown": question_ids, "state": TurnState.ASKED, "expires": lease_end}
     if task.turn_state is None:
         transaction.connection.execute(turns.insert(), {"person": person.id, "task": task.id, **values})
     else:
         is_old = turns.c.person == person.id, turns.c.task == task.id
         transaction.connection.execute(update(turns).where(*is_old).values(**values))
-    transaction.change_reserved_places(question_ids, 1)
+    transaction.reserve_places(question_ids)
     transaction.store_free_places([{"number": task.id, "places": choice.n_free_places}])
 
 
 def _resume_expired_turn(
-    transaction: Transaction, person: Row[Any], held_task_ids: Sequence[int], expires: float
+    transaction: Transaction, person: Row[Any], loaded_task_ids: Sequence[int], lease_end: float
 ) -> Turn | None:
-    """Give a person a task again whose lease has expired; None if there is no such task."""
+    """Give a person again a task whose lease has expired; None if there is no such task."""
     # The person gets it even if others have answered it meanwhile. Golden tasks come back after an expired lease. So
     # main tasks must come back, too, or this would reveal golden tasks.
     for turn in transaction.connection.execute(
-        _SELECT_EXPIRED_TURNS.order_by(turns.c.number), {"person_id": person.id, "held": held_task_ids}
+        _SELECT_EXPIRED_TURNS.order_by(turns.c.number), {"person_id": person.id, "held": loaded_task_ids}
     ).all():
         if is_practice_turn(person, turn.kind):
             continue
@@ -241,10 +254,10 @@ def _resume_expired_turn(
         open_ids = [row.id for row in rows if row.id in turn.shown and row.answer is None and row.ended != WITHDRAWN]
         if not open_ids:
             continue
-        params = {"person_id": person.id, "task_id": turn.task, "new_number": person.turns, "end": expires}
+        params = {"person_id": person.id, "task_id": turn.task, "new_number": person.turns, "end": lease_end}
         transaction.connection.execute(_RESTART_TURN, params)
         transaction.connection.execute(_MOVE_CURSOR, {"person_id": person.id, "place": person.position, "drawn": 0})
-        transaction.change_reserved_places(open_ids, 1)
+        transaction.reserve_places(open_ids)
         transaction.update_free_places([turn.task])
         return _make_turn(turn, [row for row in rows if row.id in turn.shown], person.turns, is_practice=False)
     return None
@@ -259,11 +272,12 @@ def _load_turn(transaction: Transaction, turn: Row[Any], person: Row[Any]) -> Tu
 
 def is_practice_turn(person: Row[Any], task_kind: str) -> bool:
     """Return whether a task of this kind is practice for a person; experts have no practice."""
-    return task_kind == Kind.PRACTICE and person.role == Role.RATER
+    return task_kind == TaskKind.PRACTICE and person.role == Role.RATER
 
 
-def _make_turn(task: Row[Any], rows: Iterable[Row[Any]], turn_number: int, *, is_practice: bool) -> Turn:
+def _make_turn(task: Row[Any], question_rows: Iterable[Row[Any]], turn_number: int, *, is_practice: bool) -> Turn:
     task_rows = (
-        TaskRow(row.id, row.class_id, row.answer, 0 if row.answer is None else row.revision + 1) for row in rows
+        TaskQuestion(row.id, row.class_id, row.answer, 0 if row.answer is None else row.revision + 1)
+        for row in question_rows
     )
     return Turn(task.id, task.address, tuple(task_rows), is_practice=is_practice, turn_number=turn_number)

@@ -12,9 +12,9 @@ from reassess.annotation.running_posterior import compute_valid_probability, dec
 from reassess.annotation.store.campaigns import Transaction, split_into_chunks
 from reassess.annotation.store.schema import (
     WITHDRAWN,
-    Kind,
     Role,
-    State,
+    TaskKind,
+    TurnState,
     answers,
     campaign,
     golden_counts,
@@ -31,7 +31,7 @@ _CAN_COUNT = and_(
     func.coalesce(people.c.recounted, questions.c.id) >= questions.c.id,
     ~exists().where(
         *(turns.c.person == answers.c.person, turns.c.task == questions.c.task),
-        turns.c.state.in_([State.SKIPPED, State.SUGGESTED]),
+        turns.c.state.in_([TurnState.SKIPPED, TurnState.SUGGESTED]),
     ),
 )
 _SELECT_ANSWERS = (
@@ -94,7 +94,7 @@ class _QuestionVotes(NamedTuple):
     votes: Sequence[Row[Any]]
 
     def keep_votes(self, column: str) -> "_QuestionVotes":
-        """Return only the votes where a column is true."""
+        """Return a copy with only the votes whose `column` is true."""
         return self._replace(votes=[vote for vote in self.votes if getattr(vote, column)])
 
     def compute_valid_probability(self, model: RaterModel, n_votes: int | None = None) -> float:
@@ -105,42 +105,46 @@ class _QuestionVotes(NamedTuple):
 
 
 class _RaterEstimates(NamedTuple):
-    """A rater model, and whether it was measured on golden questions."""
+    """A rater model, and whether the raters were measured on golden questions."""
 
     model: RaterModel
-    is_measured: bool
+    has_measured_raters: bool
 
 
 def count_new_votes(
-    transaction: Transaction, person_id: int, question_ids: Sequence[int], *, freed_question_ids: Sequence[int]
+    transaction: Transaction, person_id: int, question_ids: Sequence[int], *, released_question_ids: Sequence[int]
 ) -> None:
-    """Count new votes of a rater, and free the reserved places on the questions in `freed_question_ids`.
+    """Count new votes of a rater, and release the reserved places on `released_question_ids`.
 
-    Golden questions have no votes, but take the same work, so that the time does not reveal them.
+    Golden questions get no votes, but the same queries run for them, so that response times do not reveal them.
     """
-    by_question = _read_question_votes(transaction, question_ids, person_id)
-    if any(vote.counted and not vote.can_count for question in by_question.values() for vote in question.votes):
-        transaction.change_reserved_places(freed_question_ids, -1)
+    votes_by_question = _read_question_votes(transaction, question_ids, person_id)
+    if any(vote.counted and not vote.can_count for question in votes_by_question.values() for vote in question.votes):
+        transaction.release_places(released_question_ids)
         recount_votes(transaction, question_ids)  # an excluded rater's votes are not recounted here yet
         return
     counted_votes = {
-        id_: votes if votes.is_golden else votes.keep_votes("counted") for id_, votes in by_question.items()
+        id_: votes if votes.is_golden else votes.keep_votes("counted") for id_, votes in votes_by_question.items()
     }
     _store_counts(
-        transaction, counted_votes, _estimate_raters(transaction, counted_votes), freed_question_ids=freed_question_ids
+        transaction,
+        counted_votes,
+        _estimate_raters(transaction, counted_votes),
+        released_question_ids=released_question_ids,
     )
 
 
 def recount_votes(transaction: Transaction, question_ids: Sequence[int], person_id: int = 0) -> None:
     """Recount answers as votes, in the order of arrival, until each question has enough votes.
 
-    Answers to withdrawn or golden questions do not count. Golden questions take the same work, as in `count_new_votes`.
+    Answers to withdrawn or golden questions do not count. The same queries run for golden questions, as in
+    `count_new_votes`.
     """
-    by_question = _read_question_votes(transaction, question_ids, person_id)
+    votes_by_question = _read_question_votes(transaction, question_ids, person_id)
     counted_before = {
-        vote.number for votes in by_question.values() for vote in votes.votes if vote.counted or votes.is_golden
+        vote.number for votes in votes_by_question.values() for vote in votes.votes if vote.counted or votes.is_golden
     }
-    countable = {id_: votes.keep_votes("can_count") for id_, votes in by_question.items()}
+    countable = {id_: votes.keep_votes("can_count") for id_, votes in votes_by_question.items()}
     raters = _estimate_raters(transaction, countable)
     counted_votes = {id_: _keep_needed_votes(transaction, votes, raters) for id_, votes in countable.items()}
     counted_after = {vote.number for votes in counted_votes.values() for vote in votes.votes}
@@ -150,17 +154,21 @@ def recount_votes(transaction: Transaction, question_ids: Sequence[int], person_
     _store_counts(transaction, counted_votes, raters)
 
 
-def _keep_needed_votes(transaction: Transaction, question: _QuestionVotes, raters: _RaterEstimates) -> _QuestionVotes:
-    """Keep the first votes on a question, until it has enough."""
-    for n in range(len(question.votes)):
+def _keep_needed_votes(
+    transaction: Transaction, question_votes: _QuestionVotes, raters: _RaterEstimates
+) -> _QuestionVotes:
+    """Keep only as many of the first votes as the question needs to close."""
+    for n in range(len(question_votes.votes)):
         if (
             transaction.rules.find_close_reason(
-                n, question.compute_valid_probability(raters.model, n), is_measured=raters.is_measured
+                n,
+                question_votes.compute_valid_probability(raters.model, n),
+                has_measured_raters=raters.has_measured_raters,
             )
             is not None
         ):
-            return question._replace(votes=question.votes[:n])
-    return question
+            return question_votes._replace(votes=question_votes.votes[:n])
+    return question_votes
 
 
 def _read_question_votes(
@@ -169,7 +177,7 @@ def _read_question_votes(
     """Read the answers to each question that is not withdrawn, by question id."""
     # Any number of raters can answer a golden question. So only answers of `person_id` and of the people just before
     # them are read, as many as a main question has votes.
-    by_question = {}
+    votes_by_question = {}
     params = {
         "numbers": question_ids,
         "person_id": person_id,
@@ -178,8 +186,8 @@ def _read_question_votes(
     for question, group in groupby(transaction.connection.execute(_SELECT_ANSWERS, params), key=itemgetter(0)):
         rows = list(group)
         votes = [row for row in rows if row.number is not None]
-        by_question[question] = _QuestionVotes(rows[0].prior, rows[0].golden, votes)
-    return by_question
+        votes_by_question[question] = _QuestionVotes(rows[0].prior, rows[0].golden, votes)
+    return votes_by_question
 
 
 def _store_counts(
@@ -187,9 +195,9 @@ def _store_counts(
     counted_votes: Mapping[int, _QuestionVotes],
     raters: _RaterEstimates,
     *,
-    freed_question_ids: Sequence[int] = (),
+    released_question_ids: Sequence[int] = (),
 ) -> None:
-    """Store the votes, probability and state of questions, and free the places on `freed_question_ids`."""
+    """Store the votes, probability and state of questions, and release the places on `released_question_ids`."""
     states = []
     for id_, question in counted_votes.items():
         valid = question.compute_valid_probability(raters.model)
@@ -197,21 +205,21 @@ def _store_counts(
         ending = (
             None
             if question.is_golden
-            else transaction.rules.find_close_reason(votes, valid, is_measured=raters.is_measured)
+            else transaction.rules.find_close_reason(votes, valid, has_measured_raters=raters.has_measured_raters)
         )
-        freed = int(id_ in freed_question_ids and not question.is_golden)
+        freed = int(id_ in released_question_ids and not question.is_golden)
         states.append({"question": id_, "counted": votes, "probability": valid, "ending": ending, "freed": freed})
     if states:
         transaction.connection.execute(_UPDATE_QUESTION, states)
 
 
-def _estimate_raters(transaction: Transaction, by_question: Mapping[int, _QuestionVotes]) -> _RaterEstimates:
-    """Estimate a rater model from golden answers; raters without votes here are pooled into one."""
-    raters = sorted({vote.person for question in by_question.values() for vote in question.votes})
+def _estimate_raters(transaction: Transaction, votes_by_question: Mapping[int, _QuestionVotes]) -> _RaterEstimates:
+    """Estimate a rater model from golden answers; raters without votes on these questions become one."""
+    raters = sorted({vote.person for question in votes_by_question.values() for vote in question.votes})
     rows = transaction.connection.execute(_SELECT_GOLDEN_COUNTS, {"raters": raters}).all()
     counts = [(row.rater, row.truth, row.answer, row.n) for row in rows if row.rater is not None]
     truths = rows[0].golden_invalid, rows[0].golden_valid
-    return _RaterEstimates(estimate_rater_model(counts, truths, [0, *raters]), is_measured=any(truths))
+    return _RaterEstimates(estimate_rater_model(counts, truths, [0, *raters]), has_measured_raters=any(truths))
 
 
 _UPDATE_GOLDEN_COUNT = (
@@ -227,7 +235,9 @@ _SELECT_ANSWERS_TO_QUESTION = (
     select(answers.c.answer, answers.c.person, people.c.role)
     .select_from(answers.join(people).join(questions))
     .outerjoin(turns, and_(turns.c.task == questions.c.task, turns.c.person == answers.c.person))
-    .where(answers.c.question == bindparam("question_id"), or_(turns.c.state.is_(None), turns.c.state != State.SKIPPED))
+    .where(
+        answers.c.question == bindparam("question_id"), or_(turns.c.state.is_(None), turns.c.state != TurnState.SKIPPED)
+    )
     .order_by(answers.c.id)
 )
 
@@ -235,7 +245,7 @@ _SELECT_ANSWERS_TO_QUESTION = (
 def update_golden_counts(transaction: Transaction, changes: Iterable[tuple[int, int | None, int | None, int]]) -> None:
     """Update how often each rater gave each answer to golden questions, by truth.
 
-    A change is a row of rater, truth, answer and increment (+1, -1 or 0). Rows without a truth or an answer are
+    A change is a row of rater, truth, answer and increment (+1, -1 or 0). Rows whose truth or answer is None are
     skipped. An increment of 0 changes nothing, but takes the same time.
     """
     counts: Counter[tuple[int, int, int]] = Counter()
@@ -259,7 +269,7 @@ def update_truths(transaction: Transaction, golden_rows: Sequence[Row[Any]], tas
         if truth == row.truth:
             continue
         transaction.connection.execute(update(questions).where(questions.c.id == row.id).values(truth=truth))
-        if task_kind != Kind.GOLDEN:
+        if task_kind != TaskKind.GOLDEN:
             continue
         truth_changes = (row.truth, -1), (truth, +1)
         for value, increment in truth_changes:

@@ -55,7 +55,8 @@ from reassess.text import count_noun, join_first
     "--pooling",
     type=FiniteRange(0, 1e12),
     metavar="K",
-    help=f"Votes of the average rater added to each rater's.  [default: {DEFAULT_POOLING:g}; 0 for imagenet-real]",
+    help="Pseudo-votes: how many votes of an average rater are added to the votes of each rater.  [default: "
+    f"{DEFAULT_POOLING:g}; 0 for imagenet-real]",
 )
 @answers_option
 @match_option
@@ -88,7 +89,7 @@ def aggregate(
         check_votes=partial(_check_output_format, output),
     )
     result = computed.aggregation
-    if source.stop is not None and votes is None and METHODS[computed.method_name].is_biased_by_stop:
+    if source.stop is not None and votes is None and METHODS[computed.method_name].is_biased_by_early_stopping:
         warn_of_early_stop(source.stop, f"their {computed.method_name} is biased; use calibrated or em")
     with write_atomically():
         if isinstance(result.posterior.items, Questions):
@@ -148,7 +149,7 @@ def _print_scores(call: Call, computed: ComputedScores, output: Path) -> None:
         call.print_line(f"{count_noun(repeated_votes, 'repeated vote')} (same rater and item), all counted")
     if computed.n_items_with_only_golden_votes:
         count = count_noun(computed.n_items_with_only_golden_votes, f"golden {item} has", f"golden {item}s have")
-        call.print_line(f"{count} only golden votes, which are used")
+        call.print_line(f"{count} only golden votes; these votes are used")
     if images:
         decided = f"{count_noun(questions, 'golden question')} on {count_noun(images, 'image')}"
         call.print_line(f"decided by experts: {decided}, since raters have not answered all questions of these images")

@@ -68,7 +68,7 @@ _SCORE_KINDS: dict[str | None, str] = {
     default="posterior",
     show_default=True,
     help="Labels count as wrong if they are improbable (posterior), differ from the held-out top-1 class (consistent), "
-    "or are issues of cleanlab (confident).",
+    "or are reported by cleanlab (confident).",
 )
 @click.option(
     "--choose",
@@ -135,7 +135,7 @@ def clean(
         held_out, method, checked, _load_golden_sample(inputs.files, inputs.benchmark)
     )
     page_contents = outputs.write_files(call, cleaning, match)
-    if not outputs.is_list_of_kept_images and not cleaning.kept.all():
+    if not outputs.is_list_of_kept_images and not cleaning.is_kept.all():
         _suggest_label_check(call, output, benchmark)
     if call.json:
         results = {
@@ -172,9 +172,9 @@ def _check_answer_classes(original: LabelSets, files: Mapping[str, Path], answer
     """Raise if answers that are classes include a class that no label has."""
     if answers is None or answers.classes is None:
         return
-    unknown_names = [answers.classes.label(c) for c in np.setdiff1d(answers.class_ids, original.indices).tolist()]
+    unknown_names = [answers.classes.short_name(c) for c in np.setdiff1d(answers.class_ids, original.indices).tolist()]
     if unknown_names:
-        class_names = [original.classes.label(class_id) for class_id in np.unique(original.indices).tolist()]
+        class_names = [original.classes.short_name(class_id) for class_id in np.unique(original.indices).tolist()]
         raise DataError(
             "unknown-class",
             "answer is not a class of the labels",
@@ -215,7 +215,7 @@ def _add_file_notes(call: Call, held_out: HeldOutPredictions, method: CleaningMe
         if has_folds and file.label_rows.size == len(held_out.labels):
             call.add_note(f"{file.name} has all images, so its folds are not checked")
     for line in merge_equal_texts(
-        {file.name: f"{file.predictions.detected}{kinds.get(file.score_kind, '')}" for file in held_out.files}
+        {file.name: f"{file.predictions.detected_format}{kinds.get(file.score_kind, '')}" for file in held_out.files}
     ):
         call.add_note(line)
 
@@ -224,7 +224,7 @@ def _print_cleaning(
     call: Call, cleaning: Cleaning, outputs: CleaningOutputs, benchmark: Benchmark | None, *, repetitions: int
 ) -> None:
     """Print the number of wrong labels, the worst labels, frequent mistakes, and the worst classes."""
-    kept_count, images = int(cleaning.kept.sum()), count_noun(len(cleaning), "image")
+    kept_count, images = int(cleaning.is_kept.sum()), count_noun(len(cleaning), "image")
     if outputs.is_list_of_kept_images:
         call.print_line(
             f"{outputs.output}: {kept_count:,} of {images} kept, {format_percent_cell(kept_count / len(cleaning))} %"
@@ -242,7 +242,7 @@ def _print_cleaning(
     call.print_line("")
     if not outputs.is_list_of_kept_images:
         _print_worst_labels(call, cleaning)
-    class_name = cleaning.classes.label
+    class_name = cleaning.classes.short_name
     mistakes = [] if cleaning.noise is None else cleaning.noise.largest_mistakes(_MAX_VERBOSE_ROWS)
     mistakes = mistakes[: call.limit_rows(len(mistakes), _MAX_PRINTED_ROWS, "kinds of wrong labels")]
     if mistakes:
@@ -267,9 +267,9 @@ def _print_worst_labels(call: Call, cleaning: Cleaning) -> None:
     if not rows.size:
         return
     rows = rows[: call.limit_rows(rows.size, _MAX_PRINTED_ROWS, "wrong labels")]
-    class_name, cells = cleaning.classes.label, []
+    class_name, cells = cleaning.classes.short_name, []
     for row in rows.tolist():
-        suggested, quality = int(cleaning.suggested[row]), float(cleaning.label_quality[row])
+        suggested, quality = int(cleaning.suggested_class_ids[row]), float(cleaning.label_quality[row])
         suggested_name = class_name(suggested) if suggested >= 0 else None
         cells.append(
             [cleaning.images[row], class_name(int(cleaning.class_ids[row])), suggested_name, _format_quality(quality)]
@@ -299,43 +299,46 @@ def _make_draw_command(n_images: int, details: Path | None, benchmark: Benchmark
 
 
 def _describe_wrong_label_share(noise: LabelNoise, draw_command: str) -> str:
-    if noise.checked is not None and noise.checked.interval is not None:
-        return _describe_checked_labels(noise.checked, noise.share)
+    if noise.checked_labels is not None and noise.checked_labels.interval is not None:
+        return _describe_checked_labels(noise.checked_labels, noise.wrong_share)
     text = (
-        f"about {format_percent_cell(noise.share)} % of labels are wrong, if model and labels err almost "
+        f"about {format_percent_cell(noise.wrong_share)} % of labels are wrong, if model and labels err almost "
         "independently; the "
         "estimate may be far off if the model is poor or has learned the mistakes"
     )
-    if noise.checked is None:
+    if noise.checked_labels is None:
         return f"{text}\nto check it, let people answer a random sample: {draw_command}"
-    return f"{text}\n{_explain_unused_answers(noise.checked, draw_command)}"
+    return f"{text}\n{_explain_unused_answers(noise.checked_labels, draw_command)}"
 
 
 def _explain_unused_answers(checked: CheckedLabels, draw_command: str) -> str:
     """Explain why the checked labels do not correct the estimate, and how to draw a sample that does."""
     reason = "they are not a random sample, so they say nothing about other labels"
-    if checked.drawn:
-        share_text = f"{format_percent_cell(checked.covered)} % of the labels"
+    if checked.n_drawn:
+        share_text = f"{format_percent_cell(checked.covered_share)} % of the labels"
         reason = (
-            f"{checked.drawn:,} were drawn at random, but only from {share_text}, so the estimate for all does not "
+            f"{checked.n_drawn:,} were drawn at random, but only from {share_text}, so the estimate for all does not "
             "use them"
         )
     advice = f"for a sample of all labels: {draw_command}"
-    if checked.other_answers:
-        images = count_noun(checked.other_answers, "image drawn at random has", "images drawn at random have")
+    if checked.n_other_answers:
+        images = count_noun(checked.n_other_answers, "image drawn at random has", "images drawn at random have")
         reason = f"{images} answers, but not about the label, so the estimate for all does not use them"
         advice = "let experts answer about the labels of these images"
-    return f"{checked.checked:,} labels were checked, {checked.wrong:,} of them wrong; {reason}\n{advice}"
+    return f"{checked.n_checked:,} labels were checked, {checked.n_wrong:,} of them wrong; {reason}\n{advice}"
 
 
 def _describe_checked_labels(checked: CheckedLabels, share: float) -> str:
     assert checked.interval is not None
     low, high = map(format_percent_cell, checked.interval)
     text = (
-        f"{checked.checked:,} labels were checked, {checked.wrong:,} of them wrong; about "
+        f"{checked.n_checked:,} labels were checked, {checked.n_wrong:,} of them wrong; about "
         f"{format_percent_cell(share)} % of "
-        f"all labels are wrong, by the model and the {checked.drawn:,} drawn at random (95 % interval: {low} to {high})"
+        f"all labels are wrong, by the model and the {checked.n_drawn:,} drawn at random (95 % interval: {low} to "
+        f"{high})"
     )
-    if checked.agree:
+    if checked.is_model_share_plausible:
         return text
-    return f"{text}; the model alone estimates {format_percent_cell(checked.by_model)} %, outside their 99 % interval"
+    return (
+        f"{text}; the model alone estimates {format_percent_cell(checked.model_share)} %, outside their 99 % interval"
+    )

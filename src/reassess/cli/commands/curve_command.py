@@ -12,7 +12,7 @@ from reassess.aggregation import (
     METHODS,
     Goal,
     MeasuredCurve,
-    Rule,
+    MeasuredRule,
     StopReplay,
     measure_curves,
     parse_method,
@@ -102,11 +102,13 @@ def _parse_method(text: str) -> str:
     multiple=True,
     metavar="LOW,HIGH",
     help="Replay the votes with a stop rule: a question is closed if its probability leaves (LOW, HIGH) after at least "
-    "2 votes. Shows the votes used and the questions changed, also for other rules.",
+    "2 votes. Shows how many votes are used and how many questions get another result, also for other rules.",
 )
 @match_option
 @output_option(
-    "FIGURE|CSV", "Write the curve, or with --stop the rules: a figure (svg, png, pdf) or a table.", required=False
+    "FIGURE|CSV",
+    "Write the curve (with --stop: the results of stop rules) as a figure (svg, png, pdf) or a table.",
+    required=False,
 )
 @add_call_options
 def curve(
@@ -134,7 +136,7 @@ def curve(
         files,
         benchmark,
         golden,
-        at_least=golden_at_least,
+        min_experts=golden_at_least,
         option_that_needs_votes="--stop" if stops else None if leave_out is None else "--leave-out",
         method=method,
     )
@@ -236,7 +238,7 @@ def _replay_votes(
                 found=scores.method,
                 fix="make the scores with --method calibrated or em",
             )
-        first_votes = recomputed.label_votes
+        first_votes = recomputed.original_label_votes
         if first_votes is not None:
             first_votes = first_votes.restrict(first_votes.find(curve_parts.votes.items))
         rules = sorted({*stop_rules, *DEFAULT_STOP_RULES}, key=lambda rule: (rule.low, -rule.high))
@@ -255,7 +257,7 @@ def _write_output(
     call: Call,
     output: Path,
     curves: Sequence[MeasuredCurve],
-    rules: Sequence[Rule],
+    rules: Sequence[MeasuredRule],
     replays: Mapping[str, Sequence[StopReplay]],
 ) -> None:
     is_figure = output.suffix.lower() in FIGURE_SUFFIXES

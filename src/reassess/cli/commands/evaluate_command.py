@@ -99,10 +99,14 @@ def _make_number_parser(
 @click.option(
     "--duplicates",
     metavar="F[:SET]",
-    help="Exclude images with duplicates in other sets, by the table of scan. SET: name of the benchmark's set in the "
-    "table, if image names do not identify it.",
+    help="Exclude images that have duplicates in other sets. F: the table written by reassess scan. SET: name of the "
+    "benchmark's set in the table, if image names do not identify it.",
 )
-@click.option("--by", type=Choice(["label-count", "class"]), help="Break the results down.")
+@click.option(
+    "--by",
+    type=Choice(["label-count", "class"]),
+    help="Show the results for each group of images too: by number of valid classes, or by class.",
+)
 @add_call_options
 def evaluate(
     call: Call,

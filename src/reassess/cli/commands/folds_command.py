@@ -45,8 +45,8 @@ _DuplicateGroups = list[tuple[str, ...]]
 @click.option(
     "--duplicates",
     metavar="F[:SET]",
-    help="Keep duplicates in the same fold, by the table of scan. SET: name of the benchmark's set in the table, if "
-    "image names do not identify it.  [default: the benchmark's]",
+    help="Keep duplicates in the same fold. F: the table written by reassess scan. SET: name of the benchmark's set "
+    "in the table, if image names do not identify it.  [default: the benchmark's]",
 )
 @click.option(
     "--seed", type=click.IntRange(0), metavar="S", default=0, show_default=True, help="Seed of the random order."
@@ -113,7 +113,7 @@ def _load_original_labels(call: Call, benchmark: Benchmark, source: str | None) 
 def _count_images(new_folds: Folds, labels: LabelSets) -> npt.NDArray[np.int64]:
     """Count the images by fold and class: int64, shape (folds, classes with images)."""
     present, column = np.unique(labels.indices, return_inverse=True)
-    counts = np.zeros((len(new_folds.values), present.size), np.int64)
+    counts = np.zeros((len(new_folds.distinct_numbers), present.size), np.int64)
     np.add.at(counts, (new_folds.numbers, column), 1)
     return counts
 
@@ -136,10 +136,10 @@ def _to_json(
     return {
         "images": len(new_folds),
         "classes": counts.shape[1],
-        "smallest_class": {"class": class_id, "name": labels.classes.label(class_id), "images": smallest},
+        "smallest_class": {"class": class_id, "name": labels.classes.short_name(class_id), "images": smallest},
         "folds": [
             {"fold": fold, "images": int(row.sum()), "classes": int(np.count_nonzero(row))}
-            for fold, row in zip(new_folds.values, counts, strict=True)
+            for fold, row in zip(new_folds.distinct_numbers, counts, strict=True)
         ],
         "duplicates": {"groups": len(groups), "images": _count_grouped_images(groups), "unlabelled": n_unlabelled},
     }
@@ -148,7 +148,7 @@ def _to_json(
 def _print_folds(call: Call, new_folds: Folds, labels: LabelSets, counts: npt.NDArray[np.int64], output: Path) -> None:
     rows = [
         [str(fold), f"{row.sum():,}", f"{np.count_nonzero(row):,}", f"{row.min():,} to {row.max():,}"]
-        for fold, row in zip(new_folds.values, counts, strict=True)
+        for fold, row in zip(new_folds.distinct_numbers, counts, strict=True)
     ]
     limit = call.limit_rows(len(rows), _MAX_PRINTED_ROWS, "folds")
     print_table(["fold", "images", "classes", "images per class"], rows[:limit], n_text_columns=0)
@@ -157,4 +157,4 @@ def _print_folds(call: Call, new_folds: Folds, labels: LabelSets, counts: npt.ND
         f"{output}: {count_noun(len(new_folds), 'image')} of {count_noun(counts.shape[1], 'class', 'classes')} "
         f"in {count_noun(len(rows), 'fold')}"
     )
-    call.print_line(f"smallest class: {labels.classes.label(class_id)}, {count_noun(smallest, 'image')}")
+    call.print_line(f"smallest class: {labels.classes.short_name(class_id)}, {count_noun(smallest, 'image')}")

@@ -192,7 +192,7 @@ def _print_label_sets(
         "threshold": threshold,
         "images": len(label_sets),
         "labels": label_sets.indices.size,
-        "empty_images": label_sets.empty_images,
+        "empty_images": label_sets.n_empty_images,
         "unrated_images": n_unrated or 0,
         "original_labels": None if changes is None else {"images": changes.n_images, "changed": changes.counts},
         **({} if changes is not None else {"original_labels_reason": "original labels are missing"}),
@@ -203,7 +203,7 @@ def _print_label_sets(
     labels, images = count_noun(label_sets.indices.size, "label"), count_noun(len(label_sets), "image")
     result = f"{labels} on {images} (threshold {threshold:g})"
     call.print_line(f"{result}; -o LABELS writes them" if output is None else f"{output}: {result}")
-    call.print_line(f"{count_noun(label_sets.empty_images, 'rated image has', 'rated images have')} no valid class")
+    call.print_line(f"{count_noun(label_sets.n_empty_images, 'rated image has', 'rated images have')} no valid class")
     call.print_line(
         "unrated images are omitted"
         if n_unrated is None
@@ -213,7 +213,7 @@ def _print_label_sets(
         call.print_line(str(changes))
     if details is not None:
         call.print_line(details)
-    if label_sets.empty_images and benchmark is not None and benchmark.folder is not None:
+    if label_sets.n_empty_images and benchmark is not None and benchmark.folder is not None:
         table = find_unused_path("more.csv")
         words = ["propose", "FILE...", "--unasked", "--top-k", 3, *make_benchmark_arguments(benchmark), "-o", table]
         call.print_line(f"to ask about other classes of images without a label: reassess {shlex.join(map(str, words))}")

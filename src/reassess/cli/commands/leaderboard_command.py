@@ -43,7 +43,7 @@ def _parse_placement(text: str) -> LeaderboardRow | Path:
         original, real = 0.0, 0.0
     if parts or not (1 < original <= 100 and 1 < real <= 100):  # not shares
         raise click.BadParameter(f"{text!r} is not a pair of accuracies in percent, such as original=83.1,real=88.5")
-    return LeaderboardRow(model=_UNNAMED_MODEL, original=original, real=real)
+    return LeaderboardRow(model=_UNNAMED_MODEL, original_accuracy=original, reassessed_accuracy=real)
 
 
 @click.command(
@@ -61,12 +61,13 @@ def _parse_placement(text: str) -> LeaderboardRow | Path:
     "placement",
     type=ParsedType("file or accuracies", _parse_placement),
     metavar="FILE|original=P,real=P",
-    help="Place models among the rows: models of a file like TABLE, or one model by its two accuracies in percent.",
+    help="Add your own models to the table: a file with the columns of TABLE, or one model given by its two "
+    "accuracies in percent.",
 )
 @click.option(
     "--family",
     type=ParsedType("pattern", _parse_pattern),
-    default=Leaderboard.family,
+    default=Leaderboard.family_pattern,
     metavar="PATTERN",
     help="Regular expression: its match (or first group) in a model's name is the model's family.  [default: the first "
     "word]",
@@ -94,14 +95,14 @@ def leaderboard(
     """
     reject_repeated_files(files)
     call.check_output(output, (*RESULT_SUFFIXES, *FIGURE_SUFFIXES), "a table or figure", benchmark=benchmark)
-    leaderboard_read = read_leaderboard(*(call.add_input("leaderboard", path) for path in files), family=family)
+    leaderboard_read = read_leaderboard(*(call.add_input("leaderboard", path) for path in files), family_pattern=family)
     placements = place_models(leaderboard_read, _read_leaderboard_rows(call, placement))
     lines = fit_trend(leaderboard_read)
     if benchmark is None:
         benchmark = IMAGENET if leaderboard_read.label_set == Leaderboard.label_set else Benchmark()
     level = _measure_original_labels(call, benchmark)
     if output is not None and output.suffix.lower() in RESULT_SUFFIXES:
-        leaderboard_table(leaderboard_read, leaderboard_read.best_first).write(output, force=call.force)
+        leaderboard_table(leaderboard_read, leaderboard_read.rows_best_first).write(output, force=call.force)
     elif output is not None:
         save_leaderboard(
             output, lines, placements, original_percent=None if level is None else level.percent, force=call.force

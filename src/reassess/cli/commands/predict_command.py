@@ -25,7 +25,7 @@ from reassess.core import Benchmark, benchmark_of
 from reassess.data import has_class_folders, open_images
 from reassess.errors import DataError
 from reassess.formats.predictions.output_lists import OUTPUT_LIST, read_output_classes
-from reassess.proposals import ImagePredictions, ModelSource
+from reassess.proposals import ModelSource, PredictionSummary
 from reassess.proposals import predict as run_models
 from reassess.text import count_noun
 
@@ -195,7 +195,7 @@ def _add_list_file_to_errors(list_files: Mapping[str, Path]) -> Iterator[None]:
         raise
 
 
-def _to_json(result: ImagePredictions) -> dict[str, Any]:
+def _to_json(result: PredictionSummary) -> dict[str, Any]:
     unreadable = [{"image": image, "reason": reason} for image, reason in result.unreadable]
     return {
         "model": result.model,
@@ -204,7 +204,7 @@ def _to_json(result: ImagePredictions) -> dict[str, Any]:
         "unreadable": unreadable,
         "outputs": result.n_outputs,
         "summed": result.has_summed_outputs,
-        "softmax": result.has_softmax_sums,
+        "softmax": result.has_softmax_before_sum,
         "without_class": result.n_outputs_without_class,
         "without_output": result.n_classes_without_output,
         "classes": result.n_classes,
@@ -213,7 +213,7 @@ def _to_json(result: ImagePredictions) -> dict[str, Any]:
     }
 
 
-def _print_predictions(call: Call, results: Sequence[ImagePredictions], *, has_classes: bool) -> None:
+def _print_predictions(call: Call, results: Sequence[PredictionSummary], *, has_classes: bool) -> None:
     rows = [
         [result.model, f"{result.n_images:,}", f"{len(result.unreadable):,}", f"{result.n_outputs:,}"]
         for result in results
@@ -234,13 +234,13 @@ def _print_predictions(call: Call, results: Sequence[ImagePredictions], *, has_c
             call.print_line(f"{result.file}: {remarks}")
 
 
-def _describe_contents(result: ImagePredictions) -> str:
+def _describe_contents(result: PredictionSummary) -> str:
     images = count_noun(result.n_images, "image")
     summed = ""
     if result.has_summed_outputs:
         summed = (
             f", {count_noun(result.n_classes, 'class', 'classes')} ({count_noun(result.n_outputs, 'output')}, "
-            f"{'softmax probabilities' if result.has_softmax_sums else 'probabilities'} summed by class)"
+            f"{'softmax probabilities' if result.has_softmax_before_sum else 'probabilities'} summed by class)"
         )
     if result.file.suffix.lower() != ".npy":
         return f"the best classes of {images}, with scores{summed}"
@@ -248,7 +248,7 @@ def _describe_contents(result: ImagePredictions) -> str:
     return f"float16 {scores} of {images}{summed}; image names: {result.file.with_suffix('.txt')}"
 
 
-def _describe_unusual_images(result: ImagePredictions) -> str:
+def _describe_unusual_images(result: PredictionSummary) -> str:
     parts = []
     if result.n_outputs_without_class:
         parts.append(count_noun(result.n_outputs_without_class, "output is not a class", "outputs are not classes"))

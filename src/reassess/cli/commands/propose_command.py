@@ -87,7 +87,7 @@ class _PredictionsByModel:
         names = short_names([str(file) for file in self.files]).values()
         predictions_by_file = iter_predictions(self.call, self.files, self.inputs)
         for name, (_, predictions) in zip(names, predictions_by_file, strict=True):
-            self.detected_formats[name] = predictions.detected
+            self.detected_formats[name] = predictions.detected_format
             yield name, predictions
 
 
@@ -118,7 +118,8 @@ class _PredictionsByModel:
     "recall",
     type=ParsedType("recall=R", _parse_recall),
     metavar="recall=R",
-    help="Choose models with few candidates whose recall of valid golden classes is at least R, with 90 % confidence.",
+    help="Choose models that together have few candidates and a recall of valid golden classes of at least R, with "
+    "90 % confidence.",
 )
 @click.option(
     "--details",
@@ -240,7 +241,7 @@ def _select_candidates(result: ProposalResult, choice: ModelChoice | None) -> Ca
     """Return the candidates of all models, or of the chosen ones; None if no models were chosen."""
     if choice is None:
         return result.candidates
-    return None if choice.chosen is None else result.of_models(choice.chosen.models)
+    return None if choice.chosen is None else result.candidates_of_models(choice.chosen.models)
 
 
 def _write_outputs(
@@ -282,13 +283,13 @@ def _make_recall_error(choice: ModelChoice) -> DataError:
     if choice.target_recall == 1:  # a sample cannot show that nothing is missed
         advice = ""
     elif recall.value is not None and recall.value < choice.target_recall:
-        advice = f", or more candidates per image: {choice.not_candidates:,} of {recall.n:,} golden labels are not "
+        advice = f", or more candidates per image: {choice.n_not_candidates:,} of {recall.n:,} golden labels are not "
         advice += "candidates of any model"
     else:
         advice = f", or more golden answers: all models together name {recall.hits:,} of {recall.n:,} golden labels"
     return DataError(
         "not-reached",
-        "the golden answers cannot show that all models reach this recall",
+        "the golden answers do not show that all models together reach this recall",
         allowed=f"up to {format_rounded_down(choice.highest_bound)}" if choice.highest_bound else "no recall",
         found=choice.target_recall,
         fix=f"choose a lower recall{advice}",

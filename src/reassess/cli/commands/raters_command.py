@@ -60,7 +60,7 @@ def raters(
     if benchmark is None and votes is None:
         raise click.UsageError("Give VOTES, or --benchmark.")
     call.check_output(output, (*TABLE_SUFFIXES, *_LATEX_AND_MARKDOWN_SUFFIXES), "a table", benchmark=benchmark)
-    rater_votes, golden_data = load_rater_votes(call, benchmark, votes, golden, at_least=golden_at_least)
+    rater_votes, golden_data = load_rater_votes(call, benchmark, votes, golden, min_experts=golden_at_least)
     result = rater_reliability(rater_votes, golden_data, seed=seed)
     if benchmark is not None and benchmark.stop is not None and votes is None and result.alpha is not None:
         warn_of_early_stop(benchmark.stop, "their alpha is biased; alpha of golden votes is not")
@@ -83,7 +83,7 @@ def load_rater_votes(
     votes: str | None = None,
     golden: str | None = None,
     *,
-    at_least: int | None = None,
+    min_experts: int | None = None,
 ) -> tuple[Votes, GoldenVotes | None]:
     """Read the raters' votes and, if available, their votes on golden items and the truth of these."""
     reader = PartReader(call, benchmark)
@@ -100,4 +100,4 @@ def load_rater_votes(
     rater_votes = parts["votes"]
     if "golden" not in parts:
         return rater_votes, None
-    return rater_votes, golden_votes(parts["golden"], parts.get("rater-golden", rater_votes), at_least=at_least)
+    return rater_votes, golden_votes(parts["golden"], parts.get("rater-golden", rater_votes), min_experts=min_experts)

@@ -144,14 +144,16 @@ def _to_json(scan: Scan) -> dict[str, Any]:
 def _print_scan(call: Call, scan: Scan, output: Path, *, has_near: bool) -> None:
     """Print a row for each set and for each pair of sets with duplicates, then the notes."""
     counts = scan.duplicate_counts
-    within_set = {set_counts.name: set_counts for set_counts in counts if set_counts.name == set_counts.elsewhere}
+    within_set = {
+        set_counts.set_name: set_counts for set_counts in counts if set_counts.set_name == set_counts.other_set_name
+    }
     between_sets = [
         set_counts
         for set_counts in counts
-        if set_counts.name != set_counts.elsewhere and (set_counts.exact or set_counts.near)
+        if set_counts.set_name != set_counts.other_set_name and (set_counts.n_exact or set_counts.n_near)
     ]
-    between_sets.sort(key=lambda set_counts: -set_counts.exact - set_counts.near)
-    has_classes = any(set_counts.other_label is not None for set_counts in counts)
+    between_sets.sort(key=lambda set_counts: -set_counts.n_exact - set_counts.n_near)
+    has_classes = any(set_counts.n_other_label is not None for set_counts in counts)
     rows: list[list[str | None]] = []
     for image_set in scan.sets:
         unusable_counts = [f"{scan.count_images(image_set.name, kind):,}" for kind in UNUSABLE_KINDS]
@@ -164,7 +166,7 @@ def _print_scan(call: Call, scan: Scan, output: Path, *, has_near: bool) -> None
             ]
         )
     for pair in between_sets[: call.limit_rows(len(between_sets), _MAX_PRINTED_PAIRS, "pairs of sets")]:
-        name = f"{pair.name}, duplicated in {pair.elsewhere}"
+        name = f"{pair.set_name}, duplicated in {pair.other_set_name}"
         rows.append([name, None, None, None, None, *_format_counts(pair, has_near, has_classes)])
     optional = [*(["near"] if has_near else []), *(["other label"] if has_classes else [])]
     print_table(["set", "images", *UNUSABLE_KINDS, "exact", *optional], rows)
@@ -212,8 +214,8 @@ def _iter_differing_pairs(scan: Scan) -> Iterator[tuple[str, str | None, str, st
 
 
 def _format_counts(counts: DuplicateCounts, has_near: bool, has_classes: bool) -> list[str | None]:
-    other_row = None if counts.other_label is None else f"{counts.other_label:,}"
-    return [f"{counts.exact:,}", *([f"{counts.near:,}"] if has_near else []), *([other_row] if has_classes else [])]
+    other_row = None if counts.n_other_label is None else f"{counts.n_other_label:,}"
+    return [f"{counts.n_exact:,}", *([f"{counts.n_near:,}"] if has_near else []), *([other_row] if has_classes else [])]
 
 
 def _describe_groups(scan: Scan, has_near: bool) -> str:

@@ -150,7 +150,7 @@ def _candidate_row(
         raters = [str(rater) for rater, _ in candidate.votes if rater is not None]
     return [
         str(candidate.class_id),
-        inputs.labels.classes.label(candidate.class_id),
+        inputs.labels.classes.short_name(candidate.class_id),
         None if candidate.score is None else format_score(candidate.score, inputs.threshold, digits=4),
         "valid" if candidate.class_id in (sheet.valid_class_ids or ()) else "",
         _format_vote_counts(candidate.votes, sheet.n_raters),
@@ -168,5 +168,5 @@ def _format_vote_counts(votes: Sequence[tuple[Id | None, Id]], n_choosers: int |
 
 
 def _format_class(classes: Classes, class_id: int) -> str:
-    label = classes.label(class_id)
+    label = classes.short_name(class_id)
     return label if label == str(class_id) else f"{class_id} {label}"

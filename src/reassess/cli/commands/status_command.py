@@ -56,7 +56,7 @@ def _show_benchmark(call: Call, place: str) -> int:
 def _show_campaign(call: Call, campaign: str | Path) -> None:
     from reassess.cli.tables.status_table import print_progress, warn_if_practice_is_easy
 
-    with annotation.using_campaign(campaign) as opened:
+    with annotation.use_campaign(campaign) as opened:
         progress = annotation.measure_progress(opened, time.time())
     command, *arguments = _next_annotate_arguments(progress)
     call.suggest_command("annotate", command, annotation.hide_password(campaign), *arguments)
@@ -73,6 +73,6 @@ def _next_annotate_arguments(progress: "Progress") -> list[str]:
     roles_with_link = {rater.role for rater in progress.people if rater.has_link}
     if progress.n_golden_unknown and "expert" not in roles_with_link:
         return ["invite", "NAME:expert..."]
-    if progress.n_questions_without_rater or (progress.n_open and "rater" not in roles_with_link):
+    if progress.n_questions_without_rater or (progress.n_open_questions and "rater" not in roles_with_link):
         return ["invite", "NAME..."]
-    return ["serve"] if progress.n_open else ["export", "-o", str(find_unused_path("rated"))]
+    return ["serve"] if progress.n_open_questions else ["export", "-o", str(find_unused_path("rated"))]

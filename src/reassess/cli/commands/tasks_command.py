@@ -100,7 +100,7 @@ def _parse_seconds(text: str) -> float | Path:
     type=STOP_RULE_TYPE,
     metavar="LOW,HIGH",
     help="Close a question if its probability leaves (LOW, HIGH) after at least 2 votes. The number of votes is "
-    "estimated from earlier votes, in --seconds or the benchmark.",
+    "estimated from earlier votes, which are given by --seconds or are in the benchmark.",
 )
 @benchmark_option
 @benchmark_section_option(
@@ -198,7 +198,7 @@ def tasks(
             are = count_noun(golden_count, "golden question is", "golden questions are")
             call.print_line(f"{are} not in the tasks: the campaign mixes them in")
         if without_path:
-            names = join_first([questions.classes.label(class_id) for class_id in without_path], max_items=3)
+            names = join_first([questions.classes.short_name(class_id) for class_id in without_path], max_items=3)
             call.print_line(f"{count_noun(len(without_path), 'class', 'classes')} not in the hierarchy: {names}")
         call.print_inputs("original", "golden", "hierarchy", "votes")
 
@@ -251,16 +251,17 @@ def _print_tasks(
     rows = [[f"{n:,}", f"{count:,}"] for n, count in enumerate(np.bincount(tasks.sizes)) if count]
     print_table(["classes per task", "tasks"], rows, n_text_columns=0)
     call.print_line(
-        f"{output}: {count_noun(effort.tasks, 'task')} with {count_noun(effort.questions, 'question')} on "
-        f"{count_noun(effort.images, 'image')}"
+        f"{output}: {count_noun(effort.n_tasks, 'task')} with {count_noun(effort.n_questions, 'question')} on "
+        f"{count_noun(effort.n_images, 'image')}"
     )
     counts = [f"{classes}: {kinds[start]:,}" for start, classes in TASK_DESCRIPTIONS.items() if kinds[start]]
     call.print_line(f"tasks with {'; with '.join(counts)}")
-    votes = f"{count_noun(effort.votes, 'vote')} ({per_question:,} per question)"
+    votes = f"{count_noun(effort.n_votes, 'vote')} ({per_question:,} per question)"
     if stop is not None:
-        mean = effort.votes / effort.questions
+        mean = effort.n_votes / effort.n_questions
         votes = (
-            f"about {count_noun(effort.votes, 'vote')} ({mean:.2f} per question, stop rule {stop.low:g}, {stop.high:g})"
+            f"about {count_noun(effort.n_votes, 'vote')} ({mean:.2f} per question, stop rule {stop.low:g}, "
+            f"{stop.high:g})"
         )
     if effort.hours is None:
         call.print_line(f"{votes}; to estimate hours: --seconds")

@@ -275,7 +275,7 @@ def _footnotes(findings: Findings) -> Iterator[str]:
         ):
             if isinstance(part, Missing):
                 yield f"{label_name}: {part}"
-    co_occurrence, label = findings.co_occurrence, findings.classes.label
+    co_occurrence, label = findings.co_occurrence, findings.classes.short_name
     if len(co_occurrence):
         pairs = zip(co_occurrence.class_pairs.tolist(), co_occurrence.image_counts.tolist(), strict=True)
         pair_texts = [f"{label(first)} and {label(second)} ({images:,})" for (first, second), images in pairs]

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 import numpy as np
 
-from reassess.aggregation import Goal, MeasuredCurve, Rule, StopReplay, curve_points
+from reassess.aggregation import Goal, MeasuredCurve, MeasuredRule, StopReplay, curve_points
 from reassess.cli.call import Call
 from reassess.cli.curve_inputs import CurveParts
 from reassess.cli.screen import print_table
@@ -38,19 +38,24 @@ def print_curves(
     if golden.n_unrated:
         questions = count_noun(golden.n_unrated, "golden question")
         call.print_line(f"not used: {questions} on images where raters have not answered all golden questions")
-    if golden.is_exclusive:
+    if golden.has_one_class_per_image:
         call.add_note("golden images are measured on all classes; a class without a score has the score 0")
     if any(curve.curve.in_sample for curve in curves):
         call.print_line("in-sample: the golden answers used here also made the scores")
         if not is_out_of_sample:
             call.add_note("for out-of-sample scores: --leave-out image")
-    unchanged = [curve.file for curve in curves if curve.curve.in_sample is False and curve.held_out_name is None]
+    unchanged = [
+        curve.file for curve in curves if curve.curve.in_sample is False and curve.out_of_sample_description is None
+    ]
     if is_out_of_sample and unchanged:
         call.print_line(f"{join_first(unchanged)}: made without golden answers, so --leave-out changes nothing")
     if goal is not None:
         call.add_note("95 %: bootstrap over images, with all golden questions of an image together")
         unrated_text = "not included" if curve_parts.original is None else "included with their original label"
-        call.add_note(f"labels and empty images: on all images; unrated images are {unrated_text}")
+        call.add_note(
+            "labels and empty images (without a valid class) are counted on all images; unrated images are "
+            f"{unrated_text}"
+        )
 
 
 def _print_golden_votes(call: Call, curve_parts: CurveParts) -> None:
@@ -61,8 +66,8 @@ def _print_golden_votes(call: Call, curve_parts: CurveParts) -> None:
     voted, scored = (int(np.count_nonzero(kind_votes.sizes)) for kind_votes in (votes, all_votes))
     items = count_noun(scored - voted, "golden item has", "golden items have")
     mean = (len(all_votes) - len(votes)) / (scored - voted)
-    suffix = f" (others: {len(votes) / voted:.1f} votes)" if voted else ""
-    call.print_line(f"{items} only golden votes: {mean:.1f} each{suffix}")
+    suffix = f" (other items: {len(votes) / voted:.1f})" if voted else ""
+    call.print_line(f"{items} only golden votes: {mean:.1f} votes per item{suffix}")
 
 
 def _curve_row(curve: MeasuredCurve) -> list[str | None]:
@@ -81,7 +86,7 @@ def _curve_row(curve: MeasuredCurve) -> list[str | None]:
     return [*cells, f"{curve.operating_point.n_labels:,}", f"{curve.operating_point.n_empty_images:,}"]
 
 
-def _rule_rows(rule: Rule) -> Iterator[list[str]]:
+def _rule_rows(rule: MeasuredRule) -> Iterator[list[str]]:
     """Return a row for each variant of a rule; of many variants, the median and the range."""
     values = np.array([(point.precision.value, point.recall.value) for point in rule.points], np.float64)
     if len(values) <= _MAX_PRINTED_VARIANTS:
@@ -93,7 +98,7 @@ def _rule_rows(rule: Rule) -> Iterator[list[str]]:
 
 
 def write_points(
-    path: Path, curves: Sequence[MeasuredCurve], rules: Sequence[Rule] = (), *, force: bool = False
+    path: Path, curves: Sequence[MeasuredCurve], rules: Sequence[MeasuredRule] = (), *, force: bool = False
 ) -> None:
     """Write the points of the curves as a table, with the columns of `curve_points`; NaN becomes null."""
     import polars as pl
@@ -117,13 +122,13 @@ def print_replays(call: Call, file: str, replays: Sequence[StopReplay], requeste
             call.print_line(
                 f"{file}, stop rule {_format_bounds(replay.rule)}: {format_percent(replay.share_of_votes_used)} % of "
                 f"{replay.n_votes:,} votes "
-                f"used; {replay.n_changed.mean():,.1f} of {replay.n_questions:,} questions decided differently "
-                f"({replay.n_changed.min():,} to {replay.n_changed.max():,})"
+                f"used; {replay.n_changed_labels.mean():,.1f} of {replay.n_questions:,} questions decided differently "
+                f"({replay.n_changed_labels.min():,} to {replay.n_changed_labels.max():,})"
             )
     orders = replays[0].n_used_votes.size
     call.add_note(
         f"means over {orders} random orders of the votes; threshold of labels: {replays[0].threshold:g}; at least "
-        f"{replays[0].rule.at_least} votes per question; each rater's accuracy is taken as known from the first vote"
+        f"{replays[0].rule.min_votes} votes per question; each rater's accuracy is taken as known from the first vote"
     )
 
 
@@ -136,10 +141,10 @@ def write_replays(path: Path, replays: Mapping[str, Sequence[StopReplay]], *, fo
             "file": file,
             "low": replay.rule.low,
             "high": replay.rule.high,
-            "at_least": replay.rule.at_least,
+            "at_least": replay.rule.min_votes,
             "threshold": replay.threshold,
             "share_taken": replay.share_of_votes_used,
-            "questions_changed": float(replay.n_changed.mean()),
+            "questions_changed": float(replay.n_changed_labels.mean()),
             "images_changed": float(replay.n_changed_images.mean()),
             "labels_in_common": replay.label_jaccard_index,
         }
@@ -150,7 +155,7 @@ def write_replays(path: Path, replays: Mapping[str, Sequence[StopReplay]], *, fo
 
 
 def _replay_row(replay: StopReplay) -> list[str]:
-    counts = (f"{replay.n_changed.mean():,.1f}", f"{replay.n_changed_images.mean():,.1f}")
+    counts = (f"{replay.n_changed_labels.mean():,.1f}", f"{replay.n_changed_images.mean():,.1f}")
     return [
         _format_bounds(replay.rule),
         format_percent(replay.share_of_votes_used),

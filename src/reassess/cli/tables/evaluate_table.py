@@ -298,7 +298,8 @@ def _print_by_class(call: Call, file: str, result: Evaluation, classes: Classes)
     ]
     print_table(headings, rows, title=file, n_text_columns=3)
     call.add_note(
-        "predicted: images of the class whose first prediction is the class; top-1 counts other valid classes too"
+        "predicted: share of the images of the class whose first prediction is this class; top-1: share whose first "
+        "prediction is any valid class"
     )
     call.add_note("most often instead: the most frequent wrong prediction for images of the class (number of images)")
 

@@ -81,7 +81,7 @@ def _print_diff(call: Call, diff: LabelDiff) -> None:
         limit = call.limit_rows(len(changes), _MAX_PRINTED_CLASSES, "classes")
         print_table(
             ["class", "name", "added", "removed"],
-            [[i, classes.label(i), added, removed] for i, (added, removed) in islice(changes.items(), limit)],
+            [[i, classes.short_name(i), added, removed] for i, (added, removed) in islice(changes.items(), limit)],
             n_text_columns=2,
         )
 
@@ -112,7 +112,7 @@ def _print_agreements(call: Call, agreements: Mapping[tuple[str, str], LabelAgre
         )
     print_table([*headings, "first unlabelled", "second unlabelled", "both unlabelled"], rows, n_text_columns=2)
     call.add_note("overlap: not equal, but with a common class; unlabelled: no valid class, or the image is missing")
-    call.add_note("equal %: share of the images that are labelled in both")
+    call.add_note("equal %: share of images with equal classes, among the images labelled in both")
 
 
 def _print_verdict_table(first_name: str, second_name: str, agreement: LabelAgreement) -> None:
@@ -122,7 +122,7 @@ def _print_verdict_table(first_name: str, second_name: str, agreement: LabelAgre
         [i for i in range(len(VERDICT_NAMES)) if part[i]] for part in (counts.sum(axis=1), counts.sum(axis=0))
     )
     words = [name.replace("_", " ") for name in VERDICT_NAMES]
-    print_text(f"\nclasses on shared images by {first_name} (rows) and {second_name} (columns)")
+    print_text(f"\nclasses by verdict, on images in both sets: {first_name} in rows, {second_name} in columns")
     print_table(
         ["", *(words[i] for i in columns)],
         [[words[row], *(f"{counts[row, column]:,}" for column in columns)] for row in rows],

@@ -33,7 +33,7 @@ class OriginalLabelAccuracy:
 
     def count_rows_above(self, board: Leaderboard) -> int:
         """Return the number of rows with a higher accuracy."""
-        return int((board.real > self.percent).sum())
+        return int((board.reassessed_accuracies > self.percent).sum())
 
     def to_json(self, board: Leaderboard) -> dict[str, Any]:
         """Return the fields for JSON."""
@@ -50,7 +50,7 @@ def to_json(
 ) -> dict[str, Any]:
     """Return the results for JSON."""
     board = trend.leaderboard
-    ranks = zip(board.real_ranks.tolist(), board.original_ranks.tolist(), strict=True)
+    ranks = zip(board.reassessed_ranks.tolist(), board.original_ranks.tolist(), strict=True)
     rows = [
         entry.to_json() | {"family": family, "real_rank": real, "original_rank": original}
         for entry, family, (real, original) in zip(board.entries, board.families, ranks, strict=True)
@@ -58,10 +58,10 @@ def to_json(
     return {
         "unit": "percent",
         "label_set": board.label_set,
-        "rows": [rows[row] for row in board.best_first],
+        "rows": [rows[row] for row in board.rows_best_first],
         "models": board.n_models,
         "families": board.family_ids.max().item() + 1,
-        "family_pattern": board.family.pattern,
+        "family_pattern": board.family_pattern.pattern,
         "without_family": board.n_models_without_family,
         "rows_dropped": board.dropped_row_counts,
         "kendall": trend.kendall_tau,
@@ -79,7 +79,7 @@ def print_leaderboard(
     """Print the best rows, the slopes, the rank changes, and the positions of models."""
     board = trend.leaderboard
     labels_name = shorten_label_set_name(board.label_set)
-    leaderboard_table(board, board.best_first[:limit]).print()
+    leaderboard_table(board, board.rows_best_first[:limit]).print()
     click.echo()
     _print_slopes(trend)
     changes = list(_rank_change_rows(trend))
@@ -111,9 +111,12 @@ def leaderboard_table(board: Leaderboard, rows: Sequence[int]) -> ResultTable:
     for row in rows:
         entry = board.entries[row]
         millions = None if entry.parameters is None else PrintedNumber(f"{entry.parameters:,.1f}", entry.parameters)
-        real = PrintedNumber(format_percent_value(entry.real), entry.real), format_count(int(board.real_ranks[row]))
+        real = (
+            PrintedNumber(format_percent_value(entry.reassessed_accuracy), entry.reassessed_accuracy),
+            format_count(int(board.reassessed_ranks[row])),
+        )
         original = (
-            PrintedNumber(format_percent_value(entry.original), entry.original),
+            PrintedNumber(format_percent_value(entry.original_accuracy), entry.original_accuracy),
             format_count(int(board.original_ranks[row])),
         )
         cells.append([entry.model, entry.image_size, millions, *real, *original])
@@ -163,7 +166,7 @@ def _rank_order_rows(trend: Trend, label_accuracy: OriginalLabelAccuracy | None)
         "deepest fall": _find_largest_move(board, -rises),
     }.items():
         if row is not None:
-            places = f"rank {board.original_ranks[row]:,} to {board.real_ranks[row]:,}"
+            places = f"rank {board.original_ranks[row]:,} to {board.reassessed_ranks[row]:,}"
             yield [f"{name} by {shorten_label_set_name(board.label_set)}", f"{board.entries[row]}, {places}"]
     if label_accuracy is not None:
         above_text = f"{label_accuracy.count_rows_above(board):,} of {len(board):,}"
@@ -172,14 +175,18 @@ def _rank_order_rows(trend: Trend, label_accuracy: OriginalLabelAccuracy | None)
 
 def _find_largest_move(board: Leaderboard, moves: npt.NDArray[np.int64]) -> int | None:
     """Return the row with the largest move, the best of equal rows; None if no row moves."""
-    row = max(board.best_first, key=lambda row: int(moves[row]))
+    row = max(board.rows_best_first, key=lambda row: int(moves[row]))
     return row if moves[row] > 0 else None
 
 
 def _placement_row(placement: Placement) -> list[str | None]:
     entry, expected = placement.model_row, placement.expected_accuracy
     total = f"of {placement.n_rows:,}"
-    cells = [format_percent_value(entry.real), f"{placement.real_rank:,} {total}", format_percent_value(entry.original)]
+    cells = [
+        format_percent_value(entry.reassessed_accuracy),
+        f"{placement.real_rank:,} {total}",
+        format_percent_value(entry.original_accuracy),
+    ]
     cells.append(f"{placement.original_rank:,} {total}")
     if expected is None:
         return [str(entry), *cells, None, None, None]
@@ -190,7 +197,12 @@ def _placement_row(placement: Placement) -> list[str | None]:
 def _print_neighbours(placement: Placement, labels_name: str) -> None:
     entry = placement.model_row
     rows = [
-        [str(row), format_percent_value(row.real), f"{row.real - entry.real:+.2f}", format_percent_value(row.original)]
+        [
+            str(row),
+            format_percent_value(row.reassessed_accuracy),
+            f"{row.reassessed_accuracy - entry.reassessed_accuracy:+.2f}",
+            format_percent_value(row.original_accuracy),
+        ]
         for row in (*placement.better_rows, entry, *placement.worse_or_equal_rows)
     ]
     print_table([f"next to {entry}", f"{labels_name} %", "difference", "original %"], rows)
@@ -219,12 +231,12 @@ def _footnotes(
 def _slope_notes(trend: Trend) -> Iterator[str]:
     board, far_out = trend.leaderboard, trend.outliers
     family_source = "the first word of the name"
-    if board.family != Leaderboard.family:
-        family_source = f"{board.family.pattern!r} in the name"
+    if board.family_pattern != Leaderboard.family_pattern:
+        family_source = f"{board.family_pattern.pattern!r} in the name"
     yield f"95 % of a slope: over families of models; a family is {family_source} (--family PATTERN)"
     if models_without_family := board.n_models_without_family:
         subject, fix = "the pattern", ""
-        if board.family.groups and board.has_empty_family:
+        if board.family_pattern.groups and board.has_empty_family:
             subject = "the first group of the pattern"
             fix = " (put alternatives into one group, such as (a|b))"
         models = count_noun(models_without_family, "model")

@@ -40,7 +40,7 @@ def print_proposal(
 
 
 def _print_image_counts(call: Call, result: ProposalResult) -> None:
-    images_text = count_noun(len(result.set_aside), "image needs", "images need")
+    images_text = count_noun(len(result.set_aside_labels), "image needs", "images need")
     call.print_line(f"{images_text} no question: all models agree with the original label")
     if result.n_without_original:
         call.print_line(f"{count_noun(result.n_without_original, 'image')} without an original label")
@@ -50,15 +50,15 @@ def _print_image_counts(call: Call, result: ProposalResult) -> None:
         images = count_noun(result.n_without_class, "image")
         call.print_line(f"{images} without a candidate: no original label, and only unknown classes predicted")
     call.print_line(
-        f"N: the {result.most_probable:,} most probable (image, class) pairs of each model, for at most "
-        f"{result.per_image:g} candidates per image"
+        f"N: the {result.n_pairs_per_model:,} most probable (image, class) pairs of each model; N is chosen for at "
+        f"most {result.allowed_candidates_per_image:g} candidates per image on average"
     )
 
 
 def _print_source_table(call: Call, result: ProposalResult) -> None:
     """Print candidates by source: original labels, then models by candidates that only they have."""
-    names = (ORIGINAL_SOURCE, *result.names)
-    by_source = np.column_stack([result.is_original, result.proposes])
+    names = (ORIGINAL_SOURCE, *result.model_names)
+    by_source = np.column_stack([result.is_original, result.is_proposed_by_model])
     own_counts = (by_source & (by_source.sum(axis=1) == 1)[:, None]).sum(axis=0)
     kinds = {model.name: model.kind for model in result.models}
     models = sorted(range(1, len(names)), key=lambda column: (-own_counts[column], names[column]))
@@ -78,11 +78,13 @@ def _print_model_notes(call: Call, result: ProposalResult, detected_formats: Map
         {name: detected_formats[name] for name in models},
         {name: _SCORE_KINDS.get(model.kind, "") for name, model in models.items()},
         {
-            name: f"{count_noun(model.unknown, 'unknown image')} not used" if model.unknown else ""
+            name: f"{count_noun(model.n_unknown_images, 'unknown image')} not used" if model.n_unknown_images else ""
             for name, model in models.items()
         },
         {
-            name: f"no predictions for {count_noun(model.missing, 'image')} of other models" if model.missing else ""
+            name: f"no predictions for {count_noun(model.n_missing_images, 'image')} of other models"
+            if model.n_missing_images
+            else ""
             for name, model in models.items()
         },
     ]
@@ -106,17 +108,17 @@ def write_model_subsets(path: Path, choice: ModelChoice, *, force: bool = False)
     rows = [
         {
             "models": "; ".join(subset.models) if path.suffix.lower() in (".csv", ".tsv") else list(subset.models),
-            "candidates": subset.candidates,
-            "images": subset.images,
+            "candidates": subset.n_candidates,
+            "images": subset.n_images,
             "hits": subset.recall.hits,
             "valid": subset.recall.n,
             "recall": subset.recall.value,
             "judged": subset.precision.n,
             "precision": subset.precision.value,
-            "without_golden": subset.without_golden,
-            "missing": subset.missing,
+            "without_golden": subset.n_without_golden,
+            "missing": subset.n_missing_images,
             "chosen": subset == choice.chosen,
-            "search": choice.search,
+            "search": choice.search_kind,
         }
         for subset in choice.frontier
     ]
@@ -127,7 +129,7 @@ def print_model_choice(call: Call, choice: ModelChoice) -> None:
     """Print the chosen models, a lower bound of their recall, and the best subsets."""
     _print_chosen_models(call, choice)
     call.print_line(
-        f"{choice.not_candidates:,} of {choice.recall.n:,} golden labels are neither candidates of a model nor "
+        f"{choice.n_not_candidates:,} of {choice.recall.n:,} golden labels are neither candidates of a model nor "
         "original labels"
     )
     printed = _select_printed_subsets(call, choice)
@@ -142,14 +144,14 @@ def print_model_choice(call: Call, choice: ModelChoice) -> None:
     )
     call.print_line(_describe_subset_search(choice))
     call.add_note(
-        f"recall and precision: on the {count_noun(choice.check_images, 'golden image')} for checking; "
-        f"the subsets were selected on {count_noun(choice.search_images, 'other golden image')}"
+        f"recall and precision: on the {count_noun(choice.n_check_images, 'golden image')} for checking; "
+        f"the subsets were selected on {count_noun(choice.n_search_images, 'other golden image')}"
     )
-    if choice.set_aside:
-        images = count_noun(choice.set_aside, "golden image")
+    if choice.n_set_aside:
+        images = count_noun(choice.n_set_aside, "golden image")
         call.print_line(f"{images} where all models agree with the original label, which is the only candidate")
-    if choice.not_predicted:
-        call.print_line(f"{count_noun(choice.not_predicted, 'golden image')} not used: without predictions")
+    if choice.n_not_predicted:
+        call.print_line(f"{count_noun(choice.n_not_predicted, 'golden image')} not used: without predictions")
     call.add_note("recall: share of valid golden questions that are candidates")
     call.add_note("precision: share of valid questions among candidates with a golden answer")
     call.add_note(
@@ -165,17 +167,17 @@ def _print_chosen_models(call: Call, choice: ModelChoice) -> None:
         return
     call.print_line(f"chosen: {', '.join(chosen_subset.models)}")
     call.print_line(
-        f"{count_noun(chosen_subset.candidates, 'candidate')} for {count_noun(chosen_subset.images, 'image')}; "
-        f"of all models: {choice.all_models.candidates:,} for {choice.all_models.images:,}"
+        f"{count_noun(chosen_subset.n_candidates, 'candidate')} for {count_noun(chosen_subset.n_images, 'image')} "
+        f"(with all models: {choice.all_models.n_candidates:,} for {choice.all_models.n_images:,})"
     )
-    if chosen_subset.missing:
-        images = count_noun(chosen_subset.missing, "image")
-        call.print_line(f"{images} without candidates: predicted only by other models")
+    if chosen_subset.n_missing_images:
+        images = count_noun(chosen_subset.n_missing_images, "image")
+        call.print_line(f"{images} without candidates: only models that were not chosen have candidates for them")
     if chosen_subset == choice.all_models:
-        images = count_noun(choice.check_images + choice.search_images, "golden image")
+        images = count_noun(choice.n_check_images + choice.n_search_images, "golden image")
         call.print_line(f"on all {images}: recall {_format_share(choice.bounded_recall)}")
     else:
-        images = count_noun(choice.check_images, "golden image")
+        images = count_noun(choice.n_check_images, "golden image")
         call.print_line(f"on {images} not used in the search:")
         call.print_line(
             f"  recall {_format_share(chosen_subset.recall)}; precision {_format_share(chosen_subset.precision)}"
@@ -195,7 +197,7 @@ def _select_printed_subsets(call: Call, choice: ModelChoice) -> Sequence[ModelSu
         return frontier
     places = {round(place) for place in np.linspace(0, len(frontier) - 1, _MAX_PRINTED_SUBSETS - 1).tolist()}
     places |= {len(frontier) - 1} if choice.chosen is None else {len(frontier) - 1, frontier.index(choice.chosen)}
-    suffix = "" if choice.exact else " found"
+    suffix = "" if choice.is_exact else " found"
     call.print_line(f"{len(places)} of the {len(frontier):,} best subsets{suffix} (--verbose shows all)")
     return [frontier[place] for place in sorted(places)]
 
@@ -213,9 +215,9 @@ def _format_model_names(call: Call, subset: ModelSubset, all_models: Sequence[st
 
 
 def _subset_cells(subset: ModelSubset) -> list[object]:
-    mean = None if subset.per_image is None else f"{subset.per_image:.2f}"
+    mean = None if subset.candidates_per_image is None else f"{subset.candidates_per_image:.2f}"
     shares = [None if part.value is None else f"{part.value:.4f}" for part in (subset.recall, subset.precision)]
-    return [f"{subset.candidates:,}", mean, *shares, f"{subset.without_golden:,}"]
+    return [f"{subset.n_candidates:,}", mean, *shares, f"{subset.n_without_golden:,}"]
 
 
 def _format_share(share: Proportion) -> str:
@@ -224,8 +226,8 @@ def _format_share(share: Proportion) -> str:
 
 
 def _describe_subset_search(choice: ModelChoice) -> str:
-    subsets = count_noun(choice.subsets, "subset")
-    if choice.exact:
+    subsets = count_noun(choice.n_subsets, "subset")
+    if choice.is_exact:
         return f"exact search: all {subsets} measured, with the same N"
     return f"greedy search: {subsets} measured, with the same N; other subsets might be better"
 
@@ -237,7 +239,7 @@ def unasked_to_json(
     candidates: Candidates, output: Path, top_k: int, limit: int | None, unknown_counts: Mapping[str, int]
 ) -> dict[str, Any]:
     """Return the results for JSON; `unknown_counts` has the number of unknown images of each file."""
-    candidate_counts = dict(zip(candidates.sources, candidates.by_source.sum(axis=0).tolist(), strict=True))
+    candidate_counts = dict(zip(candidates.sources, candidates.is_proposed_by_source.sum(axis=0).tolist(), strict=True))
     return {
         "output": str(output),
         "candidates": len(candidates),
@@ -264,10 +266,10 @@ def print_unasked_classes(
     number = count_noun(len(candidates), "candidate")
     text = number if len(written) == len(candidates) else f"{len(written):,} of {number}"
     call.print_line(f"{output}: {text}{', the most informative first' if len(candidates) else ''}")
-    predicted = count_noun(len(candidates), "predicted class is", "predicted classes are")
+    predicted = count_noun(len(candidates), "predicted class is not a label", "predicted classes are not labels")
     call.print_line(
-        f"{predicted} not labels and were not asked about: {_count_candidates(candidates, NOT_ASKED):,} on rated "
-        "images, "
+        f"{predicted}, and raters were not asked about {'it' if len(candidates) == 1 else 'them'}: "
+        f"{_count_candidates(candidates, NOT_ASKED):,} on rated images, "
         f"{_count_candidates(candidates, UNRATED):,} on unrated images"
     )
     for file, count in unknown_counts.items():
@@ -282,7 +284,7 @@ def _unasked_rows(candidates: Candidates, rows: range) -> list[list[object]]:
         [
             candidates.image_of(row),
             str(class_ids[row]),
-            classes.label(class_ids[row]),
+            classes.short_name(class_ids[row]),
             reasons[row],
             f"{first[row]:,}",
             f"{len(candidates.sources_of(row)):,}",

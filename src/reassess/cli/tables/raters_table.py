@@ -46,7 +46,7 @@ def raters_table(result: Reliability) -> ResultTable:
         "flags": [", ".join(rater.flags) for rater in result.raters_by_information],
         "bits per vote": [None if part is None else f"{part.bits:.3f}" for part in information],
         "95 %": [None if part is None else f"{part.low:.3f} to {part.high:.3f}" for part in information],
-        "correct %": [_format_percent(rater.correct) for rater in result.raters_by_information],
+        "correct %": [_format_percent(rater.accuracy) for rater in result.raters_by_information],
         "votes": [f"{rater.n_votes:,}" for rater in result.raters_by_information],
     }
     if not has_many_answers:
@@ -57,7 +57,9 @@ def raters_table(result: Reliability) -> ResultTable:
             ]
     columns["self %"] = [_format_percent(rater.self_agreement) for rater in result.raters_by_information]
     columns["seconds"] = [
-        rater.seconds and f"{rater.seconds[0]:.1f} ({rater.seconds[1]:.1f})" for rater in result.raters_by_information
+        rater.mean_and_median_seconds
+        and f"{rater.mean_and_median_seconds[0]:.1f} ({rater.mean_and_median_seconds[1]:.1f})"
+        for rater in result.raters_by_information
     ]
     filled = {name: cells for name, cells in columns.items() if any(cell is not None for cell in cells)}
     return ResultTable(list(filled), list(zip(*filled.values(), strict=True)), n_text_columns=2)
@@ -85,10 +87,10 @@ def _summary_lines(result: Reliability, golden: GoldenVotes | None) -> Iterator[
             "raters with few votes look better than they are"
         )
         return
-    parts = [f"{np.count_nonzero(golden.truth == i):,} {name}" for i, name in enumerate(result.truths)]
+    parts = [f"{np.count_nonzero(golden.item_truth == i):,} {name}" for i, name in enumerate(result.truths)]
     votes = sum(int(rater.confusion_counts.sum()) for rater in result.raters)
     measured = [rater for rater in result.raters if rater.information is not None]
-    items = count_noun(int(np.count_nonzero(golden.truth >= 0)), "golden item")
+    items = count_noun(int(np.count_nonzero(golden.item_truth >= 0)), "golden item")
     yield (
         f"measured on {items} ({', '.join(parts)}): {count_noun(votes, 'vote')} by {count_noun(len(measured), 'rater')}"
         + (f" ({golden.expert_truth.rule})" if golden.expert_truth else "")
@@ -103,7 +105,7 @@ def _footnotes(result: Reliability) -> Iterator[str]:
         "bits per vote: mean drop in the truth's entropy after one vote; 95 %: bootstrap over images, or over items "
         "without images"
     )
-    if any(rater.correct is not None for rater in result.raters):
+    if any(rater.accuracy is not None for rater in result.raters):
         scale = f"{result.answers[-1]} if valid, {result.answers[0]} if invalid"
         middle = "".join(f"; {answer} is wrong" for answer in result.answers[1:-1])
         rule = scale + middle if result.truths == VALIDITY else "the answer is the truth"
@@ -116,7 +118,7 @@ def _footnotes(result: Reliability) -> Iterator[str]:
     if agreements:
         total = sum(agreements, Proportion(0, 0))
         yield f"self: same answer in golden votes and main votes: {total.hits:,} of {total.n:,} cases"
-    if any(rater.seconds is not None for rater in result.raters):
+    if any(rater.mean_and_median_seconds is not None for rater in result.raters):
         yield "seconds: mean time per vote (median in parentheses)"
     for flag, meaning in _FLAG_MEANINGS.items():
         if any(flag in rater.flags for rater in result.raters):

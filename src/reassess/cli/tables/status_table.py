@@ -156,9 +156,11 @@ def print_progress(call: Call, progress: "Progress") -> None:
     if any(
         person.role == "expert" and person.n_answers and person.last_answer_time is None for person in progress.people
     ):
-        call.add_note("experts without a last answer: their answers were read by annotate create")
+        call.add_note(
+            "experts without the time of a last answer: their answers come from a file given to annotate create"
+        )
     if any(person.stage == "failed" and not person.is_excluded for person in progress.people):
-        call.add_note("failed: below the bar in practice; an owner can admit them")
+        call.add_note("failed: below the pass mark in practice; an owner can admit them")
     for note in progress.flag_notes:
         call.add_note(note)
 
@@ -169,9 +171,10 @@ def describe_practice(practice: "PracticeRound") -> Iterator[str]:
         yield f"raters cannot begin practice: {practice.reason_to_wait}"
     elif practice.is_skipped:
         yield "experts skipped all practice tasks, so raters begin without practice"
-    if (chances := practice.blind_pass_probabilities) is not None:
-        questions = f"{practice.n_valid + practice.n_invalid:,} questions, {practice.n_valid:,} valid"
-        yield f"practice: {questions}, {practice.n_invalid:,} invalid; bar {practice.bar:g} (balanced accuracy)"
+    if (chances := practice.pass_probabilities_by_strategy) is not None:
+        n_valid, n_invalid = practice.n_valid_questions, practice.n_invalid_questions
+        questions = f"{n_valid + n_invalid:,} questions, {n_valid:,} valid, {n_invalid:,} invalid"
+        yield f"practice: {questions}; pass mark {practice.bar:g} (balanced accuracy)"
         constant = max(chance for name, chance in chances.items() if name.startswith("always"))
         printed = {name: chance for name, chance in chances.items() if not name.startswith("always")}
         texts = [
@@ -196,10 +199,10 @@ def warn_if_practice_is_easy(practice: "PracticeRound", *, has_begun: bool = Fal
 
 def describe_states(progress: "Progress") -> str:
     """Describe the number of questions in each state."""
-    closed = f"{progress.n_closed_by_votes:,} with all their votes"
-    if progress.n_closed_by_rule:
-        closed = f"{progress.n_closed_by_rule:,} closed by the stop rule, {closed}"
-    return f"{progress.n_open:,} open, {closed}"
+    closed = f"{progress.n_questions_closed_by_votes:,} with all their votes"
+    if progress.n_questions_closed_by_rule:
+        closed = f"{progress.n_questions_closed_by_rule:,} closed by the stop rule, {closed}"
+    return f"{progress.n_open_questions:,} open, {closed}"
 
 
 def _progress_lines(progress: "Progress") -> Iterator[str]:
@@ -210,8 +213,8 @@ def _progress_lines(progress: "Progress") -> Iterator[str]:
             f", {n_unknown:,} with too few experts' answers: send the experts their links first" if n_unknown else ""
         )
         yield f"golden: {progress.n_golden_valid:,} valid, {progress.n_golden_invalid:,} invalid{first}"
-    if progress.n_golden_without_majority:
-        disagreement = count_noun(progress.n_golden_without_majority, "golden question")
+    if progress.n_truths_without_majority:
+        disagreement = count_noun(progress.n_truths_without_majority, "golden question")
         yield f"experts disagree on {disagreement}: see the owner page"
     yield from describe_practice(progress.practice_round)
     yield (
@@ -254,7 +257,7 @@ def _format_practice(person: "RaterProgress") -> str | None:
     passed = {True: ", passed", False: ", failed", None: ""}[person.practice_result.has_passed]
     accuracy = person.practice_result.accuracy
     if accuracy.interval is None:  # questions of one truth
-        return f"{accuracy.invalid + accuracy.valid:g} of {accuracy.n:,}{passed}"
+        return f"{accuracy.points_on_invalid + accuracy.points_on_valid:g} of {accuracy.n:,}{passed}"
     value, low, high = (f"{100 * share:.0f}" for share in (accuracy.value or 0.0, *accuracy.interval))
     return f"{value} ({low} to {high}){passed}"
 

@@ -13,7 +13,7 @@ from reassess.core import Classes, Predictions
 from reassess.core.checks import check_known, check_type
 from reassess.core.classes import class_list_for_ids
 from reassess.core.predictions import MAX_IDS_PER_ROW
-from reassess.errors import DataError, ReassessError, ReassessWarning
+from reassess.errors import DataError, Fix, ReassessError, ReassessWarning
 from reassess.formats.files import (
     as_path,
     check_output,
@@ -26,9 +26,9 @@ from reassess.formats.files import (
 from reassess.formats.image_lists import format_name_lines
 from reassess.formats.predictions.id_columns import UNKNOWN_CLASS, UnknownClass
 from reassess.formats.predictions.output_lists import (
-    classes_of_outputs,
-    describe_unknown,
+    describe_unknown_classes,
     ignore_unknown_outputs,
+    read_output_list,
     suggest_spelling,
     unneeded_class_list_error,
 )
@@ -73,11 +73,11 @@ def read_predictions(
     path: str | Path,
     classes: Classes | None = None,
     *,
-    names: Sequence[str] | None = None,
+    image_names: Sequence[str] | None = None,
     outputs: Sequence[str] | None = None,
     unknown_class: UnknownClass = "wrong",
 ) -> Predictions:
-    r"""Read predictions; `Predictions.detected` says how the file was understood.
+    r"""Read predictions; `Predictions.detected_format` says how the file was understood.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ def read_predictions(
     classes
         The classes of the benchmark. If they are known only by the names in the labels (`Classes.has_local_ids`), ids
         have no meaning, so predictions must use names. Scores may have one output per class, in sorted order.
-    names
+    image_names
         Image name of each row, for a file without image names. A file x.txt next to x.npy has its image names, as
         `write_predictions` writes them, if it has the same number of lines and is not the list of `outputs`.
     outputs
@@ -125,7 +125,7 @@ def read_predictions(
     >>> predictions = read_predictions(path, Classes(2, names=("cat", "dog")))
     >>> predictions, predictions.ids.tolist()
     (Predictions(2 images, ids, top 1), [[1], [0]])
-    >>> predictions.detected
+    >>> predictions.detected_format
     "csv, image names from 'image', top-1 ids from 'prediction'"
 
     A name that is not a class keeps its rank, and is wrong:
@@ -139,46 +139,50 @@ def read_predictions(
     path = as_path(path)
     check_type(Classes, classes, is_optional=True)
     classes = classes or Classes()
-    check_known([unknown_class], UNKNOWN_CLASS, thing="value of unknown_class")
+    check_known([unknown_class], UNKNOWN_CLASS, value_name="value of unknown_class")
     read = READERS[check_suffix(path, READERS, "predictions")]
     columns, class_of = None, None
     if outputs is not None:
-        columns, class_of = classes_of_outputs(path, outputs, classes, unknown_class)
+        columns, class_of = read_output_list(path, outputs, classes, unknown_class)
     try:
         predictions = replace(read(path, classes, columns, unknown_class), classes=classes)
-        if outputs is not None and predictions.columns is columns is not None:
+        if outputs is not None and predictions.output_class_ids is columns is not None:
             predictions = ignore_unknown_outputs(predictions, outputs)
-        if class_of is not None and not predictions.by_name:
+        if class_of is not None and not predictions.has_class_names:
             raise unneeded_class_list_error(path)
         if class_of is not None:
-            detected = f"{predictions.detected}, class names exchanged by a list"
-            predictions = replace(predictions.map_classes(class_of), detected=detected)
-        if names is not None:
+            detected = f"{predictions.detected_format}, class names exchanged by a list"
+            predictions = replace(predictions.map_classes(class_of), detected_format=detected)
+        if image_names is not None:
             if predictions.images is not None:
-                raise DataError("unused-option", "file has its own image names", fix="remove the other names")
-            predictions = predictions.with_images(names, detected=f"{predictions.detected}, image names from a file")
+                raise DataError(
+                    "unused-option", "file already contains image names", fix=Fix("remove {names}", names=None)
+                )
+            predictions = predictions.with_images(
+                image_names, detected_format=f"{predictions.detected_format}, image names from a file"
+            )
         elif (names_path := find_names_file(path)) is not None:
             lines = read_lines(names_path)
             is_list = outputs is not None and lines == list(outputs)
             if len(lines) == len(predictions) and not is_list:
                 predictions = predictions.with_images(
-                    lines, detected=f"{predictions.detected}, image names from {names_path.name}"
+                    lines, detected_format=f"{predictions.detected_format}, image names from {names_path.name}"
                 )
             else:
                 reason = "it lists the outputs" if is_list else f"it has {count_noun(len(lines), 'line')}"
                 unused = f"{names_path.name} not used for image names: {reason}"
-                predictions = replace(predictions, detected=f"{predictions.detected}; {unused}")
+                predictions = replace(predictions, detected_format=f"{predictions.detected_format}; {unused}")
     except ReassessError as error:
         error.add_place(path)
         raise
     if not predictions.unknown_classes.n_predictions:
         return predictions
-    unknown = describe_unknown(predictions, unknown_class)
+    unknown = describe_unknown_classes(predictions, unknown_class)
     fix = None
-    if unknown_class != "drop" and predictions.columns is None:
+    if unknown_class != "drop" and predictions.output_class_ids is None:
         fix = suggest_spelling(predictions.unknown_classes, classes, unknown_class="error")
     warnings.warn(ReassessWarning(f"{path}: {unknown}", fix), stacklevel=2)
-    return replace(predictions, detected=f"{predictions.detected}; {unknown}")
+    return replace(predictions, detected_format=f"{predictions.detected_format}; {unknown}")
 
 
 def find_names_file(path: Path) -> Path | None:
@@ -213,9 +217,9 @@ def write_predictions(path: str | Path, predictions: Predictions, *, top_k: int 
     check_type(Predictions, predictions)
     path = as_path(path)
     if path.suffix.lower() != ".npy":
-        write_table(path, _make_table(predictions, min(top_k, predictions.depth)), force=force)
+        write_table(path, _make_table(predictions, min(top_k, predictions.max_k)), force=force)
         return
-    if predictions.columns is not None:
+    if predictions.output_class_ids is not None:
         raise DataError(
             "missing-outputs",
             "npy files cannot say which output is which class",
@@ -225,7 +229,7 @@ def write_predictions(path: str | Path, predictions: Predictions, *, top_k: int 
     if predictions.unknown_classes.n_predictions:
         raise DataError(
             "missing-outputs",
-            "ids cannot say which prediction is not a class",
+            "predictions that are not a class cannot be written as ids",
             where=path,
             found=predictions.unknown_classes,
         )
@@ -267,7 +271,7 @@ def _make_table(predictions: Predictions, top_k: int) -> "pl.DataFrame":
     ids, scores = predictions.top_classes(min(top_k, MAX_IDS_PER_ROW))
     classes = predictions.classes
     columns |= {
-        f"prediction_{k + 1}": classes.to_column(class_ids).fill_null(classes.no_class)
+        f"prediction_{k + 1}": classes.to_column(class_ids).fill_null(classes.no_class_text)
         if classes.names_in_files
         else class_ids
         for k, class_ids in enumerate(ids.T)

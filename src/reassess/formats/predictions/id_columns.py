@@ -31,13 +31,13 @@ _Unknown = dict[str, tuple[int, str]]  # folded name that is not a class: its ne
 class IdColumns:
     """Columns of ids, best first: output numbers, or class ids if the file has wnids or names.
 
-    `unknown` lists the names that are not classes; their ids are -1 for the first name, -2 for the second, and so on.
+    `unknown_names` are not classes: the first has id -1, the second id -2, and so on.
     """
 
     headings: list[str]
-    table: npt.NDArray[np.int64]
+    ids: npt.NDArray[np.int64]
     has_class_ids: bool
-    unknown: tuple[str, ...] = ()
+    unknown_names: tuple[str, ...] = ()
 
     @property
     def heading(self) -> str:
@@ -49,12 +49,16 @@ class IdColumns:
         """The heading, or the first and the last heading, in quotes."""
         return _format_heading_range(list(map(repr, self.headings)))
 
-    def best_classes(self, outputs: npt.NDArray[np.int64] | None) -> npt.NDArray[np.int64]:
+    def best_classes(self, output_class_ids: npt.NDArray[np.int64] | None) -> npt.NDArray[np.int64]:
         """Return the best class of each row."""
-        best = self.table[:, 0]
-        if outputs is None or self.has_class_ids:
+        best = self.ids[:, 0]
+        if output_class_ids is None or self.has_class_ids:
             return best
-        return np.where((best >= 0) & (best < len(outputs)), outputs[np.clip(best, 0, len(outputs) - 1)], -1)
+        return np.where(
+            (best >= 0) & (best < len(output_class_ids)),
+            output_class_ids[np.clip(best, 0, len(output_class_ids) - 1)],
+            -1,
+        )
 
 
 # A class id, wnid or name in a list that is written as text, like a numpy array in a CSV of pandas.
@@ -107,24 +111,26 @@ def _unquote(text: str) -> str:
 
 
 def find_ids(
-    path: Path, table: "pl.DataFrame", classes: Classes, outputs: npt.NDArray[np.int64] | None
+    path: Path, table: "pl.DataFrame", classes: Classes, output_class_ids: npt.NDArray[np.int64] | None
 ) -> IdColumns | None:
     """Find the columns of ids: a column per rank, or a column of lists; None if the table has neither."""
-    return _read_rank_columns(path, table, classes, outputs) or _read_one_column(path, table, classes, outputs)
+    return _read_rank_columns(path, table, classes, output_class_ids) or _read_one_column(
+        path, table, classes, output_class_ids
+    )
 
 
 def drop_meaningless_ids(
-    path: Path, table: "pl.DataFrame", classes: Classes, outputs: npt.NDArray[np.int64] | None
+    path: Path, table: "pl.DataFrame", classes: Classes, output_class_ids: npt.NDArray[np.int64] | None
 ) -> "pl.DataFrame":
-    """Drop columns of ids if the classes are known only by name, and other columns name the predictions."""
-    if outputs is not None or not classes.has_local_ids:
+    """Drop columns of ids if only class names are known, and other columns have predicted class names."""
+    if output_class_ids is not None or not classes.has_local_ids:
         return table
     prefixes = "|".join(prefix for prefix, _ in _RANKED_COLUMNS)
     headings = [name for name in table.columns if name in ID_COLUMNS or re.fullmatch(rf"({prefixes})\d+", name)]
     numbers = [name for name in headings if _has_numbers(table[name])]
     if numbers and len(numbers) == len(headings):
         refuse_scores_beside_ids(path, table.drop(numbers), numbers, classes)
-        refuse_ids(classes, outputs, f"{path}, column {_format_heading_range(numbers)}")
+        refuse_ids(classes, output_class_ids, f"{path}, column {_format_heading_range(numbers)}")
     return table.drop(numbers)
 
 
@@ -139,7 +145,7 @@ def _has_numbers(series: "pl.Series") -> bool:
 
 
 def _read_rank_columns(
-    path: Path, table: "pl.DataFrame", classes: Classes, outputs: npt.NDArray[np.int64] | None
+    path: Path, table: "pl.DataFrame", classes: Classes, output_class_ids: npt.NDArray[np.int64] | None
 ) -> IdColumns | None:
     """Read ids from a column per rank."""
     for prefix, best in _RANKED_COLUMNS:
@@ -157,8 +163,8 @@ def _read_rank_columns(
                 fix="keep all top-k columns, and number them without a gap",
             )
         unknown: _Unknown = {}
-        columns = [_read_ids(path, table[name], classes, outputs, unknown) for name in expected]
-        if outputs is not None and len({are_classes for _, are_classes in columns}) > 1:
+        columns = [_read_ids(path, table[name], classes, output_class_ids, unknown) for name in expected]
+        if output_class_ids is not None and len({are_classes for _, are_classes in columns}) > 1:
             raise DataError(
                 "ids-and-names",
                 "some columns have output numbers, others class names",
@@ -175,9 +181,9 @@ def _read_rank_columns(
 
 
 def _read_one_column(
-    path: Path, table: "pl.DataFrame", classes: Classes, outputs: npt.NDArray[np.int64] | None
+    path: Path, table: "pl.DataFrame", classes: Classes, output_class_ids: npt.NDArray[np.int64] | None
 ) -> IdColumns | None:
-    """Read ids from one column, with an id or a list per row; columns of numbers come before class names."""
+    """Read ids from one column, with an id or a list per row; numbers are preferred to class names."""
     import polars as pl
 
     columns = [_parse_number_lists(parse_lists(table[name])) for name in _find_id_columns(table)]
@@ -185,16 +191,16 @@ def _read_one_column(
     if not columns:
         return None
     first = columns[0]
-    ids = _read_id_column(path, first, classes, outputs)
+    ids = _read_id_column(path, first, classes, output_class_ids)
     _refuse_all_unknown(path, ids, classes)
     for column in columns[1:]:
         try:
-            other_ids = _read_id_column(path, column, classes, outputs)
+            other_ids = _read_id_column(path, column, classes, output_class_ids)
         except DataError:  # another kind of column, such as a confidence
             continue
-        differs = ids.best_classes(outputs) != other_ids.best_classes(outputs)
+        differs = ids.best_classes(output_class_ids) != other_ids.best_classes(output_class_ids)
         if other_ids.has_class_ids:  # texts that are not class names may have any meaning
-            differs &= other_ids.best_classes(outputs) >= 0
+            differs &= other_ids.best_classes(output_class_ids) >= 0
         if differs.any():
             row = int(np.argmax(differs))
             raise DataError(
@@ -238,11 +244,11 @@ def _is_row_number(series: "pl.Series") -> bool:
 
 
 def _read_id_column(
-    path: Path, series: "pl.Series", classes: Classes, outputs: npt.NDArray[np.int64] | None
+    path: Path, series: "pl.Series", classes: Classes, output_class_ids: npt.NDArray[np.int64] | None
 ) -> IdColumns:
     unknown: _Unknown = {}
     flat, length = flatten_lists(path, series) if series.dtype.is_nested() else (series, 1)
-    ids, are_classes = _read_ids(path, flat, classes, outputs, unknown, per_row=length)
+    ids, are_classes = _read_ids(path, flat, classes, output_class_ids, unknown, entries_per_row=length)
     return IdColumns([series.name], ids.reshape(-1, length), are_classes, tuple(name for _, name in unknown.values()))
 
 
@@ -250,22 +256,22 @@ def _read_ids(
     path: Path,
     series: "pl.Series",
     classes: Classes,
-    outputs: npt.NDArray[np.int64] | None,
+    output_class_ids: npt.NDArray[np.int64] | None,
     unknown: _Unknown,
     *,
-    per_row: int = 1,
+    entries_per_row: int = 1,
 ) -> tuple[npt.NDArray[np.int64], bool]:
     """Read a column of ids, wnids or class names; also return whether it has wnids or names."""
     import polars as pl
 
-    refuse_missing_values(path, series, per_row=per_row)
+    refuse_missing_values(path, series, entries_per_row=entries_per_row)
     texts = series.unique(maintain_order=True).to_list() if series.dtype == pl.String else []
     name_of = {text: _unquote(text) for text in texts}
     numbers = [name for name in name_of.values() if parse_class_id(name) is not None]
     if len(numbers) == len(texts):
-        return to_integers(path, series.replace(name_of), per_row=per_row).to_numpy(), False
+        return to_integers(path, series.replace(name_of), entries_per_row=entries_per_row).to_numpy(), False
     where = f"{path}, column {series.name}"
-    if outputs is not None and numbers:
+    if output_class_ids is not None and numbers:
         name = next(name for name in name_of.values() if parse_class_id(name) is None)
         raise DataError(
             "ids-and-names",
@@ -288,8 +294,8 @@ def _read_ids(
 
 def _refuse_all_unknown(path: Path, ids: IdColumns, classes: Classes) -> None:
     """Raise if no prediction is a class."""
-    if ids.unknown and (ids.table < 0).all():
-        raise _unknown_class_error(path, ids.heading, ids.unknown[0], classes)
+    if ids.unknown_names and (ids.ids < 0).all():
+        raise _unknown_class_error(path, ids.heading, ids.unknown_names[0], classes)
 
 
 def _unknown_class_error(path: Path, heading: str, text: str, classes: Classes) -> DataError:
@@ -299,7 +305,7 @@ def _unknown_class_error(path: Path, heading: str, text: str, classes: Classes) 
         "unknown-class",
         "unknown class",
         where=f"{path}, column {heading}",
-        allowed=classes.allowed_names if classes.has_local_ids else f"class ids, {classes.allowed_names}",
+        allowed=classes.allowed_names_text if classes.has_local_ids else f"class ids, {classes.allowed_names_text}",
         found=repr(text),
         fix="write class ids (timm's inference script: --include-index)"
         if classes.wnids
@@ -331,21 +337,24 @@ UNKNOWN_CLASS: tuple[str, ...] = get_args(UnknownClass)
 def apply_unknown_class(
     path: Path, ids: IdColumns, classes: Classes, unknown_class: UnknownClass
 ) -> tuple[npt.NDArray[np.int64], UnknownClasses]:
-    """Set unknown names to -1, move them last with "drop", or raise with "error"; also count them."""
-    if not ids.unknown:
-        return ids.table, UnknownClasses()
-    is_unknown = ids.table < 0
-    unknown = UnknownClasses(n_predictions=int(np.count_nonzero(is_unknown)), names=ids.unknown)
+    """Return the ids, with -1 for an unknown name, and the unknown names; with "error", raise instead.
+
+    With "drop", unknown names are moved to the end of their row.
+    """
+    if not ids.unknown_names:
+        return ids.ids, UnknownClasses()
+    is_unknown = ids.ids < 0
+    unknown = UnknownClasses(n_predictions=int(np.count_nonzero(is_unknown)), names=ids.unknown_names)
     if unknown_class == "error":
         raise DataError(
             "unknown-class",
             "unknown class",
             where=f"{path}, column {ids.heading}",
-            allowed=classes.allowed_names,
+            allowed=classes.allowed_names_text,
             found=describe_unknown_names(unknown),
             fix=suggest_spelling(unknown, classes, unknown_class="wrong"),
         )
-    table = np.where(is_unknown, -1, ids.table)
+    table = np.where(is_unknown, -1, ids.ids)
     if unknown_class == "drop":
         table = np.take_along_axis(table, np.argsort(is_unknown, axis=1, kind="stable"), axis=1)
     return table, unknown

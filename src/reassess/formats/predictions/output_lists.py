@@ -17,8 +17,8 @@ from reassess.formats.files import read_lines
 from reassess.text import count_noun, join_first, shorten, suggest_name
 
 _MAX_EXAMPLES, _MAX_NAME_LENGTH = 3, 60  # names in a message, and letters of one
-_MOST_DIGITS = 7
-_RANGE = re.compile(rf"(\d{{1,{_MOST_DIGITS}}})(?:\s*-\s*(\d{{1,{_MOST_DIGITS}}}))?")
+_MAX_DIGITS = 7
+_RANGE = re.compile(rf"(\d{{1,{_MAX_DIGITS}}})(?:\s*-\s*(\d{{1,{_MAX_DIGITS}}}))?")
 _HEADINGS = ["output", "class"]
 OUTPUT_LIST = "the list of outputs"
 LIST_OUTPUTS = Fix("name the class of each output with {outputs}, one wnid or name per line", outputs="[...]")
@@ -72,7 +72,7 @@ def read_output_classes(path: Path) -> list[str] | dict[int, str]:
 
 
 def _refuse_missing_header(path: Path, lines: Sequence[str]) -> None:
-    """Raise if each line has an output and a class, as below the header of a table."""
+    """Raise if each line has an output and a class: it is a table without its header."""
     if all(_RANGE.fullmatch(line.partition(",")[0].strip()) and "," in line for line in lines if line.strip()):
         raise DataError(
             "missing-column",
@@ -100,7 +100,7 @@ def list_output_classes(outputs: Sequence[str] | Mapping[int, str], n_outputs: i
     return [outputs.get(output, "-") for output in range(n_outputs)]
 
 
-def check_outputs(shape: tuple[int, ...], classes: Classes, columns: npt.NDArray[np.int64] | None) -> None:
+def check_outputs(shape: tuple[int, ...], classes: Classes, output_class_ids: npt.NDArray[np.int64] | None) -> None:
     """Raise if scores have another number of outputs than the classes or the list of outputs."""
     if len(shape) != 2:
         raise DataError(
@@ -110,36 +110,36 @@ def check_outputs(shape: tuple[int, ...], classes: Classes, columns: npt.NDArray
             found=f"shape {shape}",
             fix="if these are class ids, save them as integers" if len(shape) == 1 else None,
         )
-    count = classes.count if columns is None else len(columns)
+    count = classes.count if output_class_ids is None else len(output_class_ids)
     if count is None or shape[1] == count:
         return
     fix: Fix | str = LIST_OUTPUTS
-    each = ""
-    if columns is not None:
+    explanation = ""
+    if output_class_ids is not None:
         fix = "list every output, in order"
     elif classes.has_local_ids:
-        each = ", one for each class in the labels"
+        explanation = ", one for each class in the labels"
     elif shape[1] == count + 1:
         fix = Fix.join("; otherwise ", "if the first output is a background class, save scores[:, 1:]", fix)
     raise DataError(
         "wrong-outputs",
         "wrong number of outputs",
-        allowed=f"{count:,} columns{each}",
+        allowed=f"{count:,} columns{explanation}",
         found=f"{shape[1]:,} columns",
         fix=fix,
     )
 
 
-def describe_order(classes: Classes, columns: npt.NDArray[np.int64] | None) -> str:
-    """Say that outputs are assumed to be in sorted order, if the classes are known only by name."""
-    if not classes.has_local_ids or columns is not None:
+def describe_assumed_order(classes: Classes, output_class_ids: npt.NDArray[np.int64] | None) -> str:
+    """Describe the assumed order of outputs, which is sorted, if the classes are known only by name."""
+    if not classes.has_local_ids or output_class_ids is not None:
         return ""
     return f", in the sorted order of the {classes.count:,} classes in the labels"
 
 
-def refuse_ids(classes: Classes, columns: npt.NDArray[np.int64] | None, where: str | None = None) -> None:
+def refuse_ids(classes: Classes, output_class_ids: npt.NDArray[np.int64] | None, where: str | None = None) -> None:
     """Raise for ids if classes are known only by name, unless a list of outputs names them."""
-    if columns is None:
+    if output_class_ids is None:
         class_list_for_ids(classes, where=where, fix=LIST_OUTPUTS)
 
 
@@ -155,10 +155,13 @@ def refuse_blank_lines(outputs: Sequence[str]) -> None:
         )
 
 
-def classes_of_outputs(
+def read_output_list(
     path: Path, outputs: Sequence[str], classes: Classes, unknown_class: str
 ) -> tuple[npt.NDArray[np.int64] | None, npt.NDArray[np.int64] | None]:
-    """Return (class of each output, None), or for a list with tabs (None, new class of each class)."""
+    """Read a list of outputs: return (class of each output, None), or (None, new class of each class).
+
+    The second form is for a list that exchanges class names, with a tab between the names of each line.
+    """
     refuse_blank_lines(outputs)
     if any("\t" in line for line in outputs):
         if not classes.texts:
@@ -185,7 +188,7 @@ def map_outputs(
             "unknown-class",
             "no output is a class of the benchmark",
             where=where,
-            allowed=classes.allowed_names,
+            allowed=classes.allowed_names_text,
             found=join_first(list(dict.fromkeys(outputs))),
             fix="name each output by wnid, by class name or by class id",
         )
@@ -199,7 +202,7 @@ def map_outputs(
                 found=f"{outputs[before]!r} (output {before}) and {outputs[output]!r} (output {output}) are "
                 f"both {classes.describe(int(ids[output]))}",
                 fix=f"{'name each output by its wnid' if classes.wnids else 'correct the list'}; "
-                "only predict adds up the outputs of a class",
+                "only the command reassess predict adds up several outputs of a class",
             )
     return ids
 
@@ -208,7 +211,7 @@ def unneeded_class_list_error(path: Path) -> DataError:
     """Make the error for a list of class names if the file does not name its classes."""
     return DataError(
         "unused-option",
-        "list exchanges class names, but the file has no class names",
+        "list maps class names to other names, but the file has no class names",
         where=path,
         fix="list the class of each output, one per line",
     )
@@ -240,15 +243,15 @@ def _read_class_mapping(classes: Classes, outputs: Sequence[str]) -> npt.NDArray
     return class_of
 
 
-def _refuse_unknown_outputs(outputs: Sequence[str], columns: npt.NDArray[np.int64], classes: Classes) -> None:
+def _refuse_unknown_outputs(outputs: Sequence[str], output_class_ids: npt.NDArray[np.int64], classes: Classes) -> None:
     """Raise if a name in the list of outputs is not a class; dashes are allowed."""
-    unknown = [outputs[row] for row in np.flatnonzero(columns < 0).tolist() if outputs[row].strip(" -")]
+    unknown = [outputs[row] for row in np.flatnonzero(output_class_ids < 0).tolist() if outputs[row].strip(" -")]
     if unknown:
         raise DataError(
             "unknown-class",
             "unknown class",
             where=OUTPUT_LIST,
-            allowed=classes.allowed_names,
+            allowed=classes.allowed_names_text,
             found=join_first([repr(name) for name in unknown], max_items=_MAX_EXAMPLES),
             fix=Fix("correct the names, or ignore such outputs: {unknown_class}", unknown_class='"drop"'),
         )
@@ -256,22 +259,24 @@ def _refuse_unknown_outputs(outputs: Sequence[str], columns: npt.NDArray[np.int6
 
 def ignore_unknown_outputs(predictions: Predictions, outputs: Sequence[str]) -> Predictions:
     """Store which outputs are not classes, and count the predictions of these outputs."""
-    assert predictions.columns is not None
-    ignored = np.flatnonzero(predictions.columns < 0)
+    assert predictions.output_class_ids is not None
+    ignored = np.flatnonzero(predictions.output_class_ids < 0)
     if not ignored.size:
         return predictions
     names = join_first([outputs[row] for row in ignored.tolist()], max_items=_MAX_EXAMPLES)
     predicted = np.empty(0, np.int32) if predictions.ids is None else predictions.ids[np.isin(predictions.ids, ignored)]
     return replace(
         predictions,
-        detected=f"{predictions.detected}; {count_noun(ignored.size, 'output')} ignored (unknown class): {names}",
+        detected_format=(
+            f"{predictions.detected_format}; {count_noun(ignored.size, 'output')} ignored (unknown class): {names}"
+        ),
         unknown_classes=UnknownClasses(predicted.size, tuple(outputs[row] for row in np.unique(predicted).tolist())),
     )
 
 
-def describe_unknown(predictions: Predictions, unknown_class: str) -> str:
-    """Say how many predictions are not classes, and whether they are wrong or dropped."""
-    if unknown_class != "drop" and predictions.columns is None:
+def describe_unknown_classes(predictions: Predictions, unknown_class: str) -> str:
+    """Describe how many predictions are not classes, and whether they are wrong or dropped."""
+    if unknown_class != "drop" and predictions.output_class_ids is None:
         return describe_unknown_names(predictions.unknown_classes, ", counted as wrong")
     empty = int(np.count_nonzero((predictions.class_ids < 0).all(axis=1)))
     images = f"; {count_noun(empty, 'image')} without another prediction, counted as wrong" if empty else ""
@@ -279,13 +284,13 @@ def describe_unknown(predictions: Predictions, unknown_class: str) -> str:
 
 
 def suggest_spelling(unknown: UnknownClasses, classes: Classes, *, unknown_class: str) -> Fix:
-    """Suggest a class that is spelled like an unknown name, or another `unknown_class`."""
-    known = [classes.label(class_id) for class_id in range(classes.count or 0)]
+    """Suggest a class with a similar spelling, or another value for the argument `unknown_class`."""
+    known = [classes.short_name(class_id) for class_id in range(classes.count or 0)]
     near = ((name, suggest_name(name, known)) for name in unknown.names[:_MAX_EXAMPLES])
     meant = next((f" ({shorten(name, _MAX_NAME_LENGTH)}: {question})" for name, question in near if question), "")
     return Fix(f"correct the names{meant}, or {{unknown_class}}", unknown_class=f'"{unknown_class}"')
 
 
 def describe_unknown_names(unknown: UnknownClasses, handling: str = "") -> str:
-    """Say how many predictions are not classes, with some of their names."""
+    """Describe how many predictions are not classes, with some of their names."""
     return f"{unknown}{handling}: {join_first(unknown.names, max_items=_MAX_EXAMPLES)}"

@@ -14,7 +14,7 @@ from reassess.core import Classes, Predictions
 from reassess.errors import DataError, require_package
 from reassess.formats.archives import check_size, check_unpacked_size, open_archive, read_npy
 from reassess.formats.files import check_input
-from reassess.formats.predictions.output_lists import check_outputs, describe_order, refuse_ids
+from reassess.formats.predictions.output_lists import check_outputs, describe_assumed_order, refuse_ids
 
 _NAMES = ("names", "filenames", "paths")
 _FOLD = "fold"  # the held-out fold of each image
@@ -26,28 +26,28 @@ class ArrayContent:
     """The content of an array file: the array, a description of its source, and its image names."""
 
     array: npt.NDArray[Any]
-    kind: str
-    names: Sequence[str] | None = None
-    bfloat16: bool = False
+    description: str
+    image_names: Sequence[str] | None = None
+    is_bfloat16: bool = False
 
 
 def predictions_from_array(
-    content: ArrayContent, classes: Classes, columns: npt.NDArray[np.int64] | None
+    content: ArrayContent, classes: Classes, output_class_ids: npt.NDArray[np.int64] | None
 ) -> Predictions:
     """Make predictions from an array; see `formats.predictions.read_predictions`."""
     array = content.array
     if array.ndim and not len(array):
         raise DataError("empty-file", "array has no rows", found=f"shape {array.shape}", fix="write it again")
     shape = "x".join(str(size) for size in array.shape)
-    if array.dtype.kind in "iu" and not content.bfloat16:
-        refuse_ids(classes, columns)
-        predictions = Predictions.from_ids(array, content.names, columns=columns)
-        kind = f"top-{predictions.depth} ids"
-    elif array.dtype.kind == "f" or content.bfloat16:
-        check_outputs(array.shape, classes, columns)
-        read = Predictions.from_bfloat16 if content.bfloat16 else Predictions.from_scores
-        predictions = read(array, content.names, columns=columns)
-        kind = f"{predictions.dtype} scores{describe_order(classes, columns)}"
+    if array.dtype.kind in "iu" and not content.is_bfloat16:
+        refuse_ids(classes, output_class_ids)
+        predictions = Predictions.from_ids(array, content.image_names, output_class_ids=output_class_ids)
+        kind = f"top-{predictions.max_k} ids"
+    elif array.dtype.kind == "f" or content.is_bfloat16:
+        check_outputs(array.shape, classes, output_class_ids)
+        read = Predictions.from_bfloat16 if content.is_bfloat16 else Predictions.from_scores
+        predictions = read(array, content.image_names, output_class_ids=output_class_ids)
+        kind = f"{predictions.dtype} scores{describe_assumed_order(classes, output_class_ids)}"
     else:
         raise DataError(
             "wrong-type",
@@ -55,7 +55,7 @@ def predictions_from_array(
             allowed="integers or floats",
             found=f"{array.dtype} {array.shape}",
         )
-    return replace(predictions, detected=f"{content.kind} {shape}, {kind}")
+    return replace(predictions, detected_format=f"{content.description} {shape}, {kind}")
 
 
 def read_npy_content(path: Path) -> ArrayContent:
@@ -78,7 +78,7 @@ def read_npz_content(path: Path) -> ArrayContent:
             )
         names = _read_names(archive[names_keys[0]], f"{path}, array {names_keys[0]}") if names_keys else None
         ignored = f" ({_FOLD} ignored)" if _FOLD in archive else ""
-        return ArrayContent(array=archive[keys[0]], kind=f"npz array {keys[0]!r}{ignored}", names=names)
+        return ArrayContent(array=archive[keys[0]], description=f"npz array {keys[0]!r}{ignored}", image_names=names)
 
 
 def _read_names(array: npt.NDArray[Any], where: str) -> list[str]:
@@ -187,7 +187,7 @@ def _find_only_tensor(path: Path, loaded: dict[str, Any], max_bytes: int | None 
         ) from error
     return ArrayContent(
         array=array,
-        kind=path.suffix.lower().lstrip("."),
-        names=_read_names(names_array, f"{path}, names") if names else None,
-        bfloat16=bfloat16,
+        description=path.suffix.lower().lstrip("."),
+        image_names=_read_names(names_array, f"{path}, names") if names else None,
+        is_bfloat16=bfloat16,
     )

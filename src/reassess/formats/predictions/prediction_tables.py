@@ -106,13 +106,13 @@ _ID, _SCORE = "prediction_", "score_"
 
 def _read_all_scores(ids: IdColumns, table: "pl.DataFrame", classes: Classes) -> npt.NDArray[np.floating] | None:
     """Read scores of all classes, shape (N, classes), from top-k columns; None if they are not complete."""
-    count = ids.table.shape[1]
+    count = ids.ids.shape[1]
     headings = [f"{_SCORE}{rank}" for rank in range(1, count + 1)]
     if count != classes.count or not ids.headings[0].startswith(_ID) or not set(headings) <= set(table.columns):
         return None
     if any(not table[name].dtype.is_float() or table[name].null_count() for name in headings):
         return None
-    scores, class_ids = table.select(headings).to_numpy(), ids.table
+    scores, class_ids = table.select(headings).to_numpy(), ids.ids
     higher, lower = scores[:, :-1], scores[:, 1:]
     # `write_predictions` sorts classes by score, and by id if scores are equal.
     is_sorted = (higher > lower) | ((higher == lower) & (class_ids[:, :-1] < class_ids[:, 1:]))
@@ -127,28 +127,32 @@ _NAME_COLUMNS = ("image", "file_name", "filename", "name", "path", "index")
 
 
 def read_prediction_table(
-    path: Path, classes: Classes, outputs: npt.NDArray[np.int64] | None, unknown_class: UnknownClass
+    path: Path, classes: Classes, output_class_ids: npt.NDArray[np.int64] | None, unknown_class: UnknownClass
 ) -> Predictions:
     """Read predictions from a table; the docstring of this module describes the columns."""
     table = _read_any_table(path)
     name = _find_name_column(path, table)
     images = _read_names(path, table[name])
-    rest = drop_meaningless_ids(path, table.drop(name), classes, outputs)
+    rest = drop_meaningless_ids(path, table.drop(name), classes, output_class_ids)
     source = f"{path.suffix.lower().lstrip('.')}, image names from {name!r}"
-    ids = find_ids(path, rest, classes, outputs)
+    ids = find_ids(path, rest, classes, output_class_ids)
     if ids is not None:
         refuse_scores_beside_ids(path, rest.drop(ids.headings), ids.headings, classes)
-        scores = _read_all_scores(ids, rest, classes) if outputs is None or ids.has_class_ids else None
+        scores = _read_all_scores(ids, rest, classes) if output_class_ids is None or ids.has_class_ids else None
         if scores is not None:
             detected = f"{source}, scores of all {scores.shape[1]:,} classes"
-            return replace(Predictions.from_scores(scores, images, detected=detected), by_name=ids.has_class_ids)
+            return replace(
+                Predictions.from_scores(scores, images, detected_format=detected), has_class_names=ids.has_class_ids
+            )
         best, unknown = apply_unknown_class(path, ids, classes, unknown_class)
-        columns = None if ids.has_class_ids else outputs
-        detected = f"{source}, top-{ids.table.shape[1]} ids from {ids.quoted_heading}"
-        predictions = Predictions.from_ids(best, images, columns=columns, detected=detected, unknown_classes=unknown)
-        return replace(predictions, by_name=ids.has_class_ids)
-    predictions = find_scores(path, rest, classes, outputs, unknown_class)
-    return predictions.with_images(images, detected=f"{source}, {predictions.detected}")
+        columns = None if ids.has_class_ids else output_class_ids
+        detected = f"{source}, top-{ids.ids.shape[1]} ids from {ids.quoted_heading}"
+        predictions = Predictions.from_ids(
+            best, images, output_class_ids=columns, detected_format=detected, unknown_classes=unknown
+        )
+        return replace(predictions, has_class_names=ids.has_class_ids)
+    predictions = find_scores(path, rest, classes, output_class_ids, unknown_class)
+    return predictions.with_images(images, detected_format=f"{source}, {predictions.detected_format}")
 
 
 def read_image_names(path: Path) -> tuple[str, ...]:

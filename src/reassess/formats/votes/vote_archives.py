@@ -46,13 +46,13 @@ def read_archive(path: Path, answers: Sequence[Id] | None, classes: Classes | No
 
 
 def _read_questions(archive: Archive, path: Path, classes: Classes | None) -> Questions:
-    """Read the questions from the array info in blocks, since the array is larger than the questions."""
-    with archive.stream(archive.find_name("info")) as stream:
+    """Read the questions from the array info in blocks, since the whole array needs too much memory."""
+    with archive.open_array(archive.find_name("info")) as stream:
         dtype, shape, fortran = read_header(stream, path, "info")
         archive.check_length("info", stream, dtype, shape)
         if dtype.kind == "U" and len(shape) == 2 and shape[1] == 2 and shape[0] and not fortran:
             try:
-                return _join_blocks(_read_info_blocks(stream, dtype), path, classes)
+                return _questions_from_blocks(_read_info_blocks(stream, dtype), path, classes)
             except DataError:
                 pass  # below, an error names the row, and names without a class list make their own list
     return questions_from_info(archive["info"], path, classes)
@@ -64,17 +64,17 @@ def _read_info_blocks(stream: IO[bytes], dtype: np.dtype[Any]) -> Iterator[npt.N
         yield np.frombuffer(block, dtype).astype(dtype.newbyteorder("="), copy=False).reshape(-1, 2)
 
 
-def _join_blocks(blocks: Iterator[npt.NDArray[Any]], path: Path, classes: Classes | None) -> Questions:
+def _questions_from_blocks(blocks: Iterator[npt.NDArray[Any]], path: Path, classes: Classes | None) -> Questions:
     known = classes or Classes()
     position: dict[str, int] = {}
     image_ids, class_ids = [], []
     for block in blocks:
-        part = questions_from_info(block, path, known)
-        if part.classes != known:
-            raise DataError("different-classes", "each block would have its own class list")
-        rows = np.array([position.setdefault(name, len(position)) for name in part.images], np.int32)
-        image_ids.append(rows[part.image_ids])
-        class_ids.append(part.class_ids)
+        block_questions = questions_from_info(block, path, known)
+        if block_questions.classes != known:
+            raise DataError("different-classes", "each part of the file would get its own class list")
+        rows = np.array([position.setdefault(name, len(position)) for name in block_questions.images], np.int32)
+        image_ids.append(rows[block_questions.image_ids])
+        class_ids.append(block_questions.class_ids)
     return Questions(
         images=tuple(position), image_ids=np.concatenate(image_ids), class_ids=np.concatenate(class_ids), classes=known
     )
@@ -97,7 +97,7 @@ class _OneHotVotes:
 
 
 def _read_tensor(archive: Archive, path: Path, questions: Questions, raters: Sequence[Id]) -> _OneHotVotes:
-    with archive.stream(archive.find_name("tensor")) as stream:
+    with archive.open_array(archive.find_name("tensor")) as stream:
         dtype, shape, fortran = read_header(stream, path, "tensor")
         _check_layout(path, dtype, shape, questions, raters)
         archive.check_length("tensor", stream, dtype, shape)
@@ -132,7 +132,7 @@ def _check_layout(
 def _read_nonzero(
     stream: IO[bytes], dtype: np.dtype[Any]
 ) -> Iterator[tuple[int, npt.NDArray[np.int64], npt.NDArray[Any]]]:
-    """Yield, per block, the number of values, and the positions and values that are not 0."""
+    """Yield for each block: its number of values, the positions of nonzero values, and these values."""
     # Comparing bits as integers is faster than flatnonzero of floats.
     word = _DTYPE_BY_WIDTH[dtype.itemsize]
     while block := stream.read(_BLOCK):
@@ -145,7 +145,7 @@ def _read_nonzero(
 def _name_answers(n_answers: int, names: Sequence[Id] | None, path: Path) -> tuple[Id, ...]:
     if names is None:
         return KNOWN_ANSWERS if n_answers == len(KNOWN_ANSWERS) else tuple(range(n_answers))
-    check_length(len(names), n_answers, things_name="names of answers", item_name="answer in the tensor", where=path)
+    check_length(len(names), n_answers, plural_name="names of answers", item_name="answer in the tensor", where=path)
     return tuple(names)
 
 
@@ -162,17 +162,17 @@ def check_fits_archive(path: Path, votes: Votes) -> None:
     """Raise `OutputError` if an archive cannot store these votes."""
     found = None
     if not isinstance(votes.items, Questions):
-        what = "archives store only votes on (image, class) questions"
+        problem = "archives store only votes on (image, class) questions"
     elif votes.seconds is not None:
-        what = "archives cannot store times of votes"
+        problem = "archives cannot store times of votes"
     elif len({isinstance(name, str) for name in votes.raters}) > 1:
-        what = "archives store ids of one type: numbers or text"
+        problem = "archives store ids of one type: numbers or text"
     elif (cell := _find_double_vote(votes)) is not None:
-        what = "archives store one vote per rater and item"
+        problem = "archives store one vote per rater and item"
         found = f"rater {votes.raters[cell[1]]} on {votes.describe_item(cell[0])}"
     else:
         return
-    raise OutputError("not-in-archive", what, where=path, found=found, fix="write a .parquet or .csv table")
+    raise OutputError("not-in-archive", problem, where=path, found=found, fix="write a .parquet or .csv table")
 
 
 def write_archive(path: Path, votes: Votes) -> None:

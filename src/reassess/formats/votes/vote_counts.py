@@ -58,12 +58,12 @@ def read_counts(path: Path, table: "pl.DataFrame", answers: Sequence[Id] | None,
         item_ids=np.repeat(image_ids, counts),
         rater_ids=np.full(counts.sum(), -1, np.int32),
         raters=(),
-        **class_vote_fields(path, np.repeat(class_ids, counts), classes, answers, candidate_ids=class_ids),
+        **votes_arguments_for_classes(path, np.repeat(class_ids, counts), classes, answers, candidate_ids=class_ids),
     )
 
 
 def _is_long_format(path: Path, table: "pl.DataFrame", classes: Classes | None) -> bool:
-    """Return whether all counts are in the column count; `DataError` if other columns may have counts."""
+    """Return whether one column, ``count``, has all counts; `DataError` if other columns may have counts."""
     names = [name for name in table.columns if name not in (_IMAGE, _CLASS)]
     if _COUNT not in names:
         return False
@@ -104,7 +104,7 @@ def _read_long(
 def _read_wide(
     path: Path, table: "pl.DataFrame", classes: Classes | None
 ) -> tuple[tuple[str, ...], IntArray, IntArray, IntArray, Classes]:
-    """Return the same as `_read_long`; counts of 0 are dropped, except in the first row of each class."""
+    """Return the same as `_read_long`, without counts of 0, except one per class, which keeps the class."""
     images = tuple(table[_IMAGE].to_list())
     if repeat := find_first_duplicate(images):
         row = repeat[1]
@@ -114,7 +114,7 @@ def _read_wide(
     headings = [name for name in table.columns if name not in (_IMAGE, _CLASS)]
     id_of, classes = _ids_of_headings(path, headings, classes)
 
-    def cells() -> Iterator[tuple[IntArray, IntArray, IntArray]]:
+    def iterate_nonzero_counts() -> Iterator[tuple[IntArray, IntArray, IntArray]]:
         for name, class_id in sorted(id_of.items(), key=lambda item: item[1]):
             try:
                 counts = _parse_counts(path, table[name])
@@ -124,7 +124,7 @@ def _read_wide(
             rows = np.union1d(np.flatnonzero(counts), [0])
             yield rows, np.full(rows.size, class_id), counts[rows]
 
-    image_ids, class_ids, counts = (np.concatenate(part) for part in zip(*cells(), strict=True))
+    image_ids, class_ids, counts = (np.concatenate(arrays) for arrays in zip(*iterate_nonzero_counts(), strict=True))
     if classes.has_local_ids:
         labels = set(to_text(path, table[_CLASS])) if _CLASS in table.columns else set()
         unconfirmed = [name for name in headings if name not in labels]
@@ -147,7 +147,7 @@ def _ids_of_headings(path: Path, headings: Sequence[str], classes: Classes | Non
                 "unknown-column",
                 "column of counts is not a class",
                 where=path,
-                allowed=classes.allowed_names,
+                allowed=classes.allowed_names_text,
                 found=join_first(unknown, max_items=3),
                 fix="delete columns that are not counts, or add the class to the class list",
             )
@@ -163,7 +163,7 @@ def _parse_counts(path: Path, series: "pl.Series") -> IntArray:
     return values
 
 
-def class_vote_fields(
+def votes_arguments_for_classes(
     path: Path,
     class_ids: IntArray,
     classes: Classes,
@@ -171,7 +171,7 @@ def class_vote_fields(
     *,
     candidate_ids: IntArray | None = None,
 ) -> dict[str, Any]:
-    """Return fields of `Votes` for votes for classes: answer of each vote, all answers, and classes."""
+    """Return arguments of `Votes` if raters chose classes: answer of each vote, all answers, class list."""
     candidate_ids = class_ids if candidate_ids is None else candidate_ids
     check_range(candidate_ids, 0, classes.largest_id, value_name="class id", where=path)
     if answers:
@@ -181,7 +181,7 @@ def class_vote_fields(
     else:
         order = np.unique(candidate_ids)
     names = classes.answers_of_ids(order.tolist())
-    check_known(classes.answers_of_ids(np.unique(class_ids).tolist()), names, thing="answer", where=path)
+    check_known(classes.answers_of_ids(np.unique(class_ids).tolist()), names, value_name="answer", where=path)
     ascending = np.argsort(order)
     answer_ids = ascending[np.searchsorted(order[ascending], class_ids)]
     return {"answer_ids": answer_ids, "answers": names, "classes": classes}

@@ -21,7 +21,7 @@ from reassess.formats.tables import (
     refuse_missing_values,
     to_nullable_floats,
 )
-from reassess.formats.votes.vote_counts import class_vote_fields, has_counts, make_count_table, read_counts
+from reassess.formats.votes.vote_counts import has_counts, make_count_table, read_counts, votes_arguments_for_classes
 from reassess.text import count_noun, join_first
 
 if TYPE_CHECKING:
@@ -41,25 +41,27 @@ def _order_answers(
     rows: npt.NDArray[np.int64],
     answers: Sequence[Id] | None,
     *,
-    on_questions: bool,
+    items_are_questions: bool,
 ) -> tuple[tuple[Id, ...], npt.NDArray[np.int64]]:
     """Return all answers in order, and the position of each vote's answer in them."""
     keys = (
         [normalize_answer(answer) for answer in unique_answers]
-        if on_questions or are_known_answers(unique_answers)
+        if items_are_questions or are_known_answers(unique_answers)
         else list(unique_answers)
     )
-    fits = answers and (not on_questions or {normalize_answer(answer) for answer in answers} & set(keys))
+    fits = answers and (not items_are_questions or {normalize_answer(answer) for answer in answers} & set(keys))
     if answers and fits:
         order = tuple(answers)
     else:
-        order = _find_scale(path, keys) if on_questions else sort_answers(tuple(dict.fromkeys(keys)))
-    ignores_case = on_questions or are_known_answers(order)
+        order = _find_scale(path, keys) if items_are_questions else sort_answers(tuple(dict.fromkeys(keys)))
+    ignores_case = items_are_questions or are_known_answers(order)
     position = {normalize_answer(answer) if ignores_case else answer: i for i, answer in enumerate(order)}
     if not set(keys) <= position.keys():
         unknown = [key not in position for key in keys]
         allowed = order if fits else None
-        _refuse_unknown(path, unique_answers, answer_ids, rows, unknown, allowed, on_questions=on_questions)
+        _refuse_unknown_answers(
+            path, unique_answers, answer_ids, rows, unknown, allowed, items_are_questions=items_are_questions
+        )
     return order, np.array([position[key] for key in keys], np.int64)[answer_ids]
 
 
@@ -80,30 +82,30 @@ def _find_scale(path: Path, keys: Sequence[Id]) -> tuple[Id, ...]:
     return tuple(numbers)
 
 
-def _refuse_unknown(
+def _refuse_unknown_answers(
     path: Path,
     unique_answers: Sequence[Id],
     answer_ids: npt.NDArray[np.int64],
     rows: npt.NDArray[np.int64],
-    unknown: Sequence[bool],
+    is_unknown_answer: Sequence[bool],
     allowed: Sequence[Id] | None,
     *,
-    on_questions: bool,
+    items_are_questions: bool,
 ) -> NoReturn:
     counts = np.bincount(answer_ids, minlength=len(unique_answers)).tolist()
-    by_count = sorted(zip(unique_answers, counts, unknown, strict=True), key=lambda row: -row[1])
+    by_count = sorted(zip(unique_answers, counts, is_unknown_answer, strict=True), key=lambda row: -row[1])
     bad, good = (
         [f"{answer!r} ({count_noun(n, 'vote')})" for answer, n, is_unknown in by_count if is_unknown is kind]
         for kind in (True, False)
     )
-    first = int(np.argmax(np.array(unknown)[answer_ids]))
+    first = int(np.argmax(np.array(is_unknown_answer)[answer_ids]))
     raise DataError(
         "unknown-answer" if allowed else "unknown-answer-order",
         "unknown answer",
         where=locate_row(path, int(rows[first])),
         allowed=join_first(allowed, max_items=10) if allowed else "no, maybe, yes; whole numbers",
         found=join_first(bad) + (f"; and {join_first(good)}" if good else ""),
-        fix=Fix.join(", or ", "correct it", _LIST_ALL_ANSWERS) if on_questions else None,
+        fix=Fix.join(", or ", "correct it", _LIST_ALL_ANSWERS) if items_are_questions else None,
     )
 
 
@@ -137,11 +139,13 @@ def read_vote_table(
         _refuse_yes_and_no(path, answer.filter(is_vote), classes)
         _refuse_scale(path, answers, classes)
         class_ids, classes = class_ids_from_column(path, answer.filter(is_vote), _find_classes(path, answers, classes))
-        return Votes.from_columns(**columns, **class_vote_fields(path, class_ids, classes, answers))
+        return Votes.from_columns(**columns, **votes_arguments_for_classes(path, class_ids, classes, answers))
     unique_answers, answer_ids = factorize_ids(answer.filter(is_vote))
-    on_questions = isinstance(items, Questions)
+    items_are_questions = isinstance(items, Questions)
     rows = np.flatnonzero(voted)
-    order, ordered_ids = _order_answers(path, unique_answers, answer_ids, rows, answers, on_questions=on_questions)
+    order, ordered_ids = _order_answers(
+        path, unique_answers, answer_ids, rows, answers, items_are_questions=items_are_questions
+    )
     if one_answer_only:
         _refuse_two_answers(path, item_ids[voted] * len(raters) + rater_ids, answer.filter(is_vote), ordered_ids, rows)
     return Votes.from_columns(**columns, answer_ids=ordered_ids, answers=order)
@@ -170,7 +174,7 @@ def _refuse_two_answers(
 
 
 def _find_classes(path: Path, answers: Sequence[Id] | None, classes: Classes | None) -> Classes | None:
-    """Return the class list, or a list made from all answers; None if the file itself is the list."""
+    """Return the class list, or one made from `answers`; None if it must be taken from the file."""
     if classes is not None or not answers:
         return classes
     return class_ids_from_texts(path, [str(answer) for answer in answers], None)[1]

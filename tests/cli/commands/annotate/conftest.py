@@ -45,13 +45,13 @@ def work() -> Callable[..., None]:
     """Let the raters of pets.db answer that every image is a cat and not a dog, until no task is left."""
 
     def answer(now: float = 1e9) -> None:
-        with annotation.using_campaign("pets.db") as campaign:
+        with annotation.use_campaign("pets.db") as campaign:
             for person in annotation.list_people(campaign):
                 while person.role == "rater" and isinstance(
-                    turn := annotation.next_turn(campaign, person.id, now), annotation.Turn
+                    turn := annotation.begin_next_turn(campaign, person.id, now), annotation.Turn
                 ):
                     new_answers = [
-                        annotation.GivenAnswer(row.question_id, 0 if row.class_id else 2, 3.0) for row in turn.rows
+                        annotation.GivenAnswer(row.question_id, 0 if row.class_id else 2, 3.0) for row in turn.questions
                     ]
                     annotation.save_answers(campaign, person.id, new_answers, now)
 

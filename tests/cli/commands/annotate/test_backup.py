@@ -14,7 +14,7 @@ def test_backup_is_a_campaign(create: Runner, run: Runner) -> None:
     result = run("annotate", "backup", "pets.db", "-o", "copy.db")
     size = Path("copy.db").stat().st_size
     assert (result.code, result.out) == (0, f"copy.db: {size / 1000:.1f} kB\n")
-    with annotation.using_campaign("copy.db") as campaign:
+    with annotation.use_campaign("copy.db") as campaign:
         assert campaign.name == "pets"
     document = document_of(run("annotate", "backup", "pets.db", "-o", "copy.db", "--force", "--json"), "annotate")
     assert document["results"] == {"output": "copy.db", "bytes": size}
@@ -34,14 +34,14 @@ def test_upgrade_copies_the_campaign_first(create: Runner, run: Runner, monkeypa
     create()
     before = Path("pets.db").read_bytes()
     assert output_of(run("annotate", "backup", "pets.db", "-o", "copy.db", "--upgrade")).splitlines()[1:] == [
-        f"pets.db: already up to date (form {schema.CURRENT_FORM})",
+        f"pets.db: already up to date (schema version {schema.CURRENT_SCHEMA_VERSION})",
         "next: reassess annotate serve pets.db",
     ]
     assert Path("pets.db").read_bytes() == before
-    form = schema.CURRENT_FORM
-    monkeypatch.setattr(schema, "CURRENT_FORM", "9999")
+    version = schema.CURRENT_SCHEMA_VERSION
+    monkeypatch.setattr(schema, "CURRENT_SCHEMA_VERSION", "9999")
     assert run("status", "pets.db").err.endswith(
-        f"  found:   the form {form}\n  fix:     reassess annotate backup pets.db -o COPY --upgrade\n"
+        f"  found:   schema version {version}\n  fix:     reassess annotate backup pets.db -o COPY --upgrade\n"
     )
     monkeypatch.setattr("reassess.annotation.upgrade_campaign", lambda *_, **__: ("0001", "9999"), raising=False)
     result = run("annotate", "backup", "pets.db", "-o", "copy.db", "--upgrade", "--force", "--json")

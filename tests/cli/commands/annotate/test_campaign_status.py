@@ -45,7 +45,7 @@ bob    rater    rating       8       3.0        8        100.0   65.36 to 100.0 
 seconds: median time per answer; golden: answers to golden questions
 balanced: mean of the accuracy on valid and on invalid questions; maybe counts half
 95 %: interval over questions (Newcombe's hybrid score method)
-experts without a last answer: their answers were read by annotate create
+experts without the time of a last answer: their answers come from a file given to annotate create
 few: under 20 golden votes for one truth, or on under 20 images
 next: reassess annotate invite pets.db NAME...
 """
@@ -86,7 +86,7 @@ def test_status_shows_practice_and_disagreeing_experts(create: Runner, run: Runn
     cell = "83 (38 to 97), failed"
     column = slice(heading.index("practice %") + len("practice %") - len(cell), heading.index("practice %") + 10)
     assert ann[column] == cell
-    assert "practice: 4 questions, 1 valid, 3 invalid; bar 0.9 (balanced accuracy)" in lines
+    assert "practice: 4 questions, 1 valid, 3 invalid; pass mark 0.9 (balanced accuracy)" in lines
 
 
 def test_document_has_everything(status: Runner, work: Callable[..., None]) -> None:
@@ -121,9 +121,9 @@ def test_document_has_everything(status: Runner, work: Callable[..., None]) -> N
 
 
 def test_skipped_images_are_named(status: Runner) -> None:
-    with annotation.using_campaign("pets.db") as campaign:
+    with annotation.use_campaign("pets.db") as campaign:
         ann = annotation.find_person(campaign, "ann").id
-        turn = annotation.next_turn(campaign, ann, 1e9)
-        name = annotation.image_names_by_address(campaign)[turn.image_address]
+        turn = annotation.begin_next_turn(campaign, ann, 1e9)
+        name = annotation.read_image_names_by_address(campaign)[turn.image_address]
         annotation.skip_task(campaign, ann, turn.task_id, 1e9)
     assert f"1 image skipped: {name}" in status().out.splitlines()

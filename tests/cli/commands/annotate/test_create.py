@@ -17,7 +17,7 @@ from tests.helpers import Runner, document_of, message_of, output_of, picture, w
 
 
 def rows(table: Any) -> list[Any]:
-    with annotation.using_campaign("pets.db") as campaign, campaign.engine.connect() as connection:
+    with annotation.use_campaign("pets.db") as campaign, campaign.engine.connect() as connection:
         return list(connection.execute(select(table)))
 
 
@@ -46,7 +46,7 @@ def test_campaign_has_options_and_folder_parts(create: Runner, pets: Path) -> No
         "pets.db: 4 tasks, 8 questions, at most 24 votes (at most 3 per question)",
         "golden: 4 tasks, 8 questions (8 answered by experts), 1 task for practice",
         "golden images are not in the raters' tasks: answers to golden questions decide their labels",
-        "practice: 2 questions, 1 valid, 1 invalid; bar 0.75 (balanced accuracy)",
+        "practice: 2 questions, 1 valid, 1 invalid; pass mark 0.75 (balanced accuracy)",
         "chance to pass without looking at the images: answers at random 33.33 %, no or yes at random 25.00 %, "
         "always the same "
         "0.00 %",
@@ -56,18 +56,18 @@ def test_campaign_has_options_and_folder_parts(create: Runner, pets: Path) -> No
         "Warning: practice is easy to pass without looking at the images: answers at random, 33.33 %\n"
         "  fix: annotate create with --golden 28 --practice 7, or a higher --bar\n"
     )
-    with annotation.using_campaign("pets.db") as campaign:
+    with annotation.use_campaign("pets.db") as campaign:
         rules = campaign.rules
         assert (rules.votes_per_question, rules.golden_share, rules.seed) == (3, 0.25, 7)
         assert (rules.stop_rule.low, rules.stop_rule.high) == (0.05, 0.95)
-        assert (campaign.name, campaign.consent_text, campaign.bar) == (
+        assert (campaign.name, campaign.consent_text, campaign.practice_bar) == (
             "Cats?",
             "We keep your votes.\nYou may leave.",
             0.75,
         )
         assert (campaign.at_least, campaign.has_original_votes, campaign.settings) == (None, True, {"name": "Cats?"})
         assert [len(info.examples) for info in read_class_infos(campaign)] == [1, 1]
-        assert [info.path for info in read_class_infos(campaign)] == [(0, 1), (0, 1)]
+        assert [info.ancestor_numbers for info in read_class_infos(campaign)] == [(0, 1), (0, 1)]
     assert [row.kind for row in rows(schema.tasks)].count("practice") == 1
     assert {(row.name, row.sha256, row.original) for row in rows(schema.images)} == {
         (f"{number}.png", hashlib.sha256(picture(number, "PNG")).hexdigest(), 0) for number in range(8)
@@ -105,7 +105,7 @@ def test_golden_questions_are_drawn_from_tasks_or_candidates(create: Runner, tas
     golden = {row.image for row in rows(schema.tasks) if row.kind == "golden"}
     assert golden.isdisjoint(row.image for row in rows(schema.tasks) if row.kind == "main")
     assert create("--golden", "8", "--force", tasks=tasks).err.startswith(
-        "Error: golden questions would take all tasks\n"
+        "Error: so many golden questions would leave no questions for the raters\n"
     )
 
 
@@ -159,18 +159,18 @@ def test_golden_questions_keep_their_probability_until_export(
     assert run("annotate", "invite", "pets.db", "ann", "ida:expert").code == 0
     work()
     assert run("status", "pets.db").out.splitlines()[2].startswith("raters cannot begin practice: experts have not ")
-    with annotation.using_campaign("pets.db") as campaign:
+    with annotation.use_campaign("pets.db") as campaign:
         ida = annotation.find_person(campaign, "ida").id
-        turn = annotation.next_turn(campaign, ida, 1e9)
-        given = [annotation.GivenAnswer(row.question_id, 0 if row.class_id else 2) for row in turn.rows]
+        turn = annotation.begin_next_turn(campaign, ida, 1e9)
+        given = [annotation.GivenAnswer(row.question_id, 0 if row.class_id else 2) for row in turn.questions]
         annotation.save_answers(campaign, ida, given, 1e9)
     assert run("annotate", "export", "pets.db", "-o", "half").code == 0
     half = pl.read_parquet("half/golden.parquet")
     assert half.select("probability", "stratum").rows() == [(0.5, "all")] * 4
     assert half["answer"].null_count() == 2
-    with annotation.using_campaign("pets.db") as campaign:
-        while isinstance(turn := annotation.next_turn(campaign, ida, 1e9), annotation.Turn):
-            new_answers = [annotation.GivenAnswer(row.question_id, 0 if row.class_id else 2) for row in turn.rows]
+    with annotation.use_campaign("pets.db") as campaign:
+        while isinstance(turn := annotation.begin_next_turn(campaign, ida, 1e9), annotation.Turn):
+            new_answers = [annotation.GivenAnswer(row.question_id, 0 if row.class_id else 2) for row in turn.questions]
             annotation.save_answers(campaign, ida, new_answers, 1e9)
     work()
     assert output_of(run("annotate", "export", "pets.db", "-o", "rated")).startswith("rated: 4 votes by 1 rater ")
@@ -260,11 +260,11 @@ def test_without_class_list_classes_are_names_in_files(create: Runner, pets: Pat
     (pets / "pets/original.csv").unlink()
     write_files(pets, {"pets/golden.csv": "image,class,rater,answer\n4.png,dog,eve,yes\n4.png,ant,eve,no\n"})
     output_of(create())
-    with annotation.using_campaign("pets.db") as campaign:
+    with annotation.use_campaign("pets.db") as campaign:
         assert [(info.id, info.name) for info in read_class_infos(campaign)] == [(0, "ant"), (1, "cat"), (2, "dog")]
         exported = annotation.export_votes(campaign)
-    assert exported.golden.items.class_ids.tolist() == [0, 2]
-    assert exported.golden.counts().tolist() == [[1, 0, 0], [0, 0, 1]]
+    assert exported.golden_votes.items.class_ids.tolist() == [0, 2]
+    assert exported.golden_votes.counts().tolist() == [[1, 0, 0], [0, 0, 1]]
 
 
 @pytest.mark.parametrize(
@@ -299,7 +299,7 @@ def test_invalid_options_raise(create: Runner, options: list[str], code: int, ex
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        ({"pets/consent.md": " \n\n"}, "consent text is empty\n  where:   pets/consent.md\n"),
+        ({"pets/consent.md": " \n\n"}, "consent file is empty\n  where:   pets/consent.md\n"),
         ({"pets/benchmark.json": '{"name": "a\\nb"}'}, "name contains an unusual character\n"),
         ({"pets/examples/cat/x.png": picture(0, "PNG")}, "example image is also in the campaign\n"),
     ],

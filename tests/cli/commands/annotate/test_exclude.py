@@ -9,7 +9,7 @@ from tests.helpers import Runner, document_of, message_of
 
 
 def votes() -> int:
-    with annotation.using_campaign("pets.db") as campaign:
+    with annotation.use_campaign("pets.db") as campaign:
         return len(annotation.export_votes(campaign).votes)
 
 

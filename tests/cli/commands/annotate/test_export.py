@@ -40,7 +40,7 @@ def labels_by(line: str, run: Runner, labels: str = "rated/labels.csv") -> dict[
         program, *argv = shlex.split(command)
         result = run(*argv)
         assert (program, result.code) == ("reassess", 0), result.err
-    return dict(read_labels(labels).sets())
+    return dict(read_labels(labels).classes_by_image())
 
 
 def test_next_step_makes_labels(export: Runner, run: Runner) -> None:
@@ -59,7 +59,7 @@ def test_next_step_makes_labels(export: Runner, run: Runner) -> None:
     Path("rated/labels.csv").unlink()
     assert run("labels", "--benchmark", "rated", "-o", "rated/labels.csv", "--threshold", "0.5").code == 0
     again = export("--force", "--rater-names")
-    assert again.err == "Warning: rated contains parts made from earlier votes: scores.csv, labels.csv\n"
+    assert again.err == "Warning: rated contains benchmark files made from earlier votes: scores.csv, labels.csv\n"
     assert next_of(again) == (  # at the threshold of the folder
         "reassess aggregate --benchmark rated -o rated/scores.csv --force && "
         "reassess labels --benchmark rated -o rated/labels.csv --force --details changed-2.csv"
@@ -131,9 +131,9 @@ def test_answers_that_are_not_exported_are_counted(export: Runner, run: Runner, 
     assert "not exported" not in result.out
     sets = labels_by(next_of(result), run)
     assert sorted(map(sorted, sets.values())) == [[0]] * 8  # experts decide the practice image
-    with annotation.using_campaign("pets.db") as campaign:
+    with annotation.use_campaign("pets.db") as campaign:
         bob = annotation.find_person(campaign, "bob").id
-        last = annotation.last_turn(campaign, bob)
+        last = annotation.find_last_turn(campaign, bob)
         annotation.skip_task(campaign, bob, last.task_id, 1e9)
     assert run("annotate", "exclude", "pets.db", "ann").code == 0
     lines = [line for line in export("--force").out.splitlines() if line.startswith("not exported")]
@@ -184,10 +184,10 @@ def test_golden_images_without_expert_are_counted(create: Runner, run: Runner, w
     assert following == "next: reassess annotate invite pets.db NAME:expert..."
     assert run("annotate", "invite", "pets.db", "ida:expert").code == 0
     assert next_of(run("annotate", "export", "pets.db", "-o", "again")).startswith("reassess aggregate ")
-    with annotation.using_campaign("pets.db") as campaign:
+    with annotation.use_campaign("pets.db") as campaign:
         ida = annotation.find_person(campaign, "ida").id
-        turn = annotation.next_turn(campaign, ida, 2e9)
-        answers = [annotation.GivenAnswer(row.question_id, 2, 3.0) for row in turn.rows]
+        turn = annotation.begin_next_turn(campaign, ida, 2e9)
+        answers = [annotation.GivenAnswer(row.question_id, 2, 3.0) for row in turn.questions]
         annotation.save_answers(campaign, ida, answers, 2e9)
     result = run("annotate", "export", "pets.db", "-o", "third")
     assert "\n2 golden questions on 1 image have no expert's answer: this image stays unrated\n" in result.out

@@ -17,12 +17,12 @@ def invite(create: Runner, run: Runner) -> Runner:
 
 
 def signs_in(link: str) -> bool:
-    with annotation.using_campaign("pets.db") as campaign:
+    with annotation.use_campaign("pets.db") as campaign:
         return annotation.sign_in(campaign, link.partition("#")[2], 1e9) is not None
 
 
 def people() -> list[tuple[str, str, bool]]:
-    with annotation.using_campaign("pets.db") as campaign:
+    with annotation.use_campaign("pets.db") as campaign:
         return [(person.name, person.role, person.has_link) for person in annotation.list_people(campaign)]
 
 
@@ -144,6 +144,6 @@ def test_invalid_people_raise_and_nobody_is_added(invite: Runner, argv: list[str
 
 def test_locked_campaign_is_reported(invite: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("reassess.annotation.store.database._LOCK_TIMEOUT_MS", 1)
-    with annotation.using_campaign("pets.db") as campaign, campaign.engine.begin():  # which may write
+    with annotation.use_campaign("pets.db") as campaign, campaign.engine.begin():  # which may write
         error = message_of(invite("ann"))
     assert error.endswith("  found:   database is locked\n  fix:     try again once the other process has ended\n")

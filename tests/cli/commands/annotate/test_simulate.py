@@ -20,7 +20,7 @@ def simulate(run: Runner) -> Runner:
 
 def votes_of(path: str) -> list[tuple[str, int, tuple[tuple[object, object], ...]]]:
     """Return image, class and votes of each question."""
-    with annotation.using_campaign(path) as campaign:
+    with annotation.use_campaign(path) as campaign:
         votes = annotation.export_votes(campaign, with_names=True).votes
     items = votes.items
     return [
@@ -58,7 +58,7 @@ def test_simulated_raters_rate_a_copy(create: Runner, run: Runner, simulate: Run
         "next: reassess annotate export tried.db -o simulated",
     ]
     assert Path("pets.db").read_bytes() == before
-    with annotation.using_campaign("tried.db") as campaign:
+    with annotation.use_campaign("tried.db") as campaign:
         raters = [rater for rater in annotation.measure_progress(campaign, time.time()).people if rater.role == "rater"]
     assert [one.name for one in raters] == ["simulated 1", "simulated 2"]
     results = results_of(simulate("--raters", "2", "--seconds", "900", "--json"))
@@ -84,20 +84,20 @@ def test_simulated_raters_rate_a_copy(create: Runner, run: Runner, simulate: Run
 def test_simulation_releases_tasks_and_resumes_campaign(create: Runner, run: Runner, simulate: Runner) -> None:
     create("--per-question", "1", "--golden-share", "0")
     run("annotate", "invite", "pets.db", "ann")
-    with annotation.using_campaign("pets.db") as campaign:
+    with annotation.use_campaign("pets.db") as campaign:
         ann = annotation.find_person(campaign, "ann").id
-        assert isinstance(annotation.next_turn(campaign, ann, time.time()), annotation.Turn)
+        assert isinstance(annotation.begin_next_turn(campaign, ann, time.time()), annotation.Turn)
         annotation.pause(campaign, time.time())
     first, second, *_ = simulate("--raters", "1").out.splitlines()
-    assert first == "the campaign is paused; the copy is resumed"
+    assert first == "the campaign is paused, but its copy is not"
     assert second.startswith("1 rater: 4 tasks, 8 answers, ")
 
 
 def test_raters_below_the_bar_are_counted(create: Runner, run: Runner, simulate: Runner) -> None:
     create("--practice", "1", "--bar", "1", "--per-question", "1")
     result = simulate("--raters", "2", "--matrix", "0,0,1/1,0,0", "--matrix", "1,0,0/0,0,1", "-o", "tried.db")
-    assert result.out.splitlines()[1] == "practice: 1 of 2 raters below the bar, without votes"
-    note = "failed: below the bar in practice; an owner can admit them\n"
+    assert result.out.splitlines()[1] == "practice: 1 of 2 raters did not reach the pass mark, and gave no votes"
+    note = "failed: below the pass mark in practice; an owner can admit them\n"
     assert note in run("status", "tried.db").out
     assert "failed" not in run("status", "pets.db").out
 
@@ -130,7 +130,7 @@ def test_a_program_answers_for_experts(create: Runner, simulate: Runner, run: Ru
     assert create("--golden", "4", tasks="both.csv").code == 0
     lines = simulate().out.replace("\n  ", " ").splitlines()
     assert (
-        "a program answered 4 golden questions correctly in the place of experts; without experts' answers, images "
+        "a program gave the correct answers to 4 golden questions instead of experts; without experts' answers, images "
         "with only golden questions stay unrated"
     ) in lines
     assert lines[-1] == "next: reassess annotate invite pets.db NAME:expert..."
@@ -149,7 +149,7 @@ def test_practice_that_nobody_can_pass_is_named(create: Runner, simulate: Runner
     assert create("--golden", "4", "--practice", "1", "--bar", "0.7").code == 0
     lines = simulate("--labels", "both.csv").out.replace("\n  ", " ").splitlines()
     assert (
-        "raters cannot begin practice: no practice question is invalid, so nobody can reach the bar; an owner can "
-        "admit raters on the owner page"
+        "raters cannot begin practice: no practice question is invalid, so nobody can reach the pass mark; an owner "
+        "can admit raters on the owner page"
     ) in lines
     assert not any("--raters" in line for line in lines)

@@ -26,7 +26,7 @@ from reassess.text import format_bytes
 @click.option(
     "--upgrade",
     is_flag=True,
-    help="After the copy, upgrade the campaign from an earlier version. Stop its server first.",
+    help="Make the copy, then upgrade a campaign that an earlier version of reassess created. Stop its server first.",
 )
 @add_call_options
 def backup(call: Call, campaign: str | Path, output: Path | None, upgrade: bool) -> None:
@@ -41,21 +41,21 @@ def backup(call: Call, campaign: str | Path, output: Path | None, upgrade: bool)
         raise click.UsageError("Missing option '-o' / '--output'.")
     if output is not None:
         check_output(output, force=call.force)
-    forms: dict[str, str] = {}
+    versions: dict[str, str] = {}
     if upgrade:
-        forms["before"], forms["after"] = annotation.upgrade_campaign(campaign, output, force=call.force)
+        versions["before"], versions["after"] = annotation.upgrade_campaign(campaign, output, force=call.force)
     elif output is not None:
         annotation.backup_campaign(campaign, output, force=call.force)
     place = annotation.hide_password(campaign)
-    if forms:
+    if versions:
         call.suggest_command("annotate", "serve", place)
     if call.json:
         results = {"output": output and str(output), "bytes": output and output.stat().st_size}
-        call.print_json("annotate", results | forms)
+        call.print_json("annotate", results | versions)
         return
     if output is not None:
         call.print_line(f"{output}: {format_bytes(output.stat().st_size)}")
-    if forms and forms["before"] == forms["after"]:
-        call.print_line(f"{place}: already up to date (form {forms['after']})")
-    elif forms:
-        call.print_line(f"{place}: upgraded from form {forms['before']} to {forms['after']}")
+    if versions and versions["before"] == versions["after"]:
+        call.print_line(f"{place}: already up to date (schema version {versions['after']})")
+    elif versions:
+        call.print_line(f"{place}: upgraded from schema version {versions['before']} to {versions['after']}")

@@ -89,7 +89,7 @@ _CONSENT_FILE, _EXAMPLES_FOLDER = "consent.md", "examples"  # of a benchmark fol
     "--bar",
     type=FiniteRange(0, 1),
     metavar="SHARE",
-    help="Balanced accuracy needed to pass practice: the mean of the accuracies on valid and on invalid questions.  "
+    help="Pass mark of practice, as balanced accuracy: the mean of the accuracies on valid and on invalid questions.  "
     "[default: none]",
 )
 @click.option(
@@ -128,9 +128,9 @@ def create(
     check_packages("annotate", "campaigns")
     if bar is not None and not practice:
         raise click.UsageError("--bar needs --practice.")
-    if stop is not None and per_question < stop.at_least:
+    if stop is not None and per_question < stop.min_votes:
         raise click.UsageError(
-            f"--stop needs at least {stop.at_least} votes per question: give --per-question 2 or more."
+            f"--stop needs at least {stop.min_votes} votes per question: give --per-question 2 or more."
         )
     _check_campaign_output(call, campaign, benchmark)
     seed = secrets.randbelow(annotation.MAX_SEED + 1) if seed is None else seed
@@ -151,10 +151,10 @@ def create(
             seed=seed,
         ),
         golden_tasks=parts.golden_tasks,
-        experts=parts.experts,
+        expert_votes=parts.experts,
         n_practice_tasks=practice,
-        bar=bar,
-        original=parts.original,
+        practice_bar=bar,
+        original_labels=parts.original,
         has_original_votes=original is not None,
         consent_text=_read_consent(call, parts.benchmark.folder),
         hierarchy=_read_hierarchy(call, parts),
@@ -199,7 +199,9 @@ def _read_consent(call: Call, folder: Path | None) -> str:
         return ""
     text = "\n".join(read_lines(call.add_input("consent", folder / _CONSENT_FILE)))
     if not text.strip():
-        raise DataError("empty", "consent text is empty", where=folder / _CONSENT_FILE, fix="write it, or delete it")
+        raise DataError(
+            "empty", "consent file is empty", where=folder / _CONSENT_FILE, fix="write the text, or delete the file"
+        )
     return text
 
 
@@ -224,7 +226,7 @@ def _print_campaign(call: Call, campaign: str | Path, plan: "CampaignPlan", part
     questions, golden = plan.tasks.questions, plan.golden_tasks
     max_votes = plan.rules.votes_per_question * len(questions)
     n_answered = len(plan.truths) - plan.truths.count(None)
-    n_practice_tasks = int(plan.is_practice_task.sum())
+    n_practice_tasks = int(plan.practice_task_mask.sum())
     if call.json:
         results = {
             "campaign": annotation.hide_password(campaign),
@@ -238,7 +240,7 @@ def _print_campaign(call: Call, campaign: str | Path, plan: "CampaignPlan", part
             "golden_tasks": 0 if golden is None else len(golden),
             "golden_questions": len(plan.truths),
             "answered_by_experts": n_answered,
-            "golden_split": plan.n_golden_without_majority,
+            "golden_split": plan.n_truths_without_majority,
             "practice_tasks": n_practice_tasks,
             "practice": plan.practice_round.to_json(),
             "example_images": len(plan.examples),
@@ -262,8 +264,8 @@ def _print_campaign(call: Call, campaign: str | Path, plan: "CampaignPlan", part
             call.print_line(f"golden, drawn at random: {describe_sample(sample, int(is_drawn.sum()))}")
         if set(golden.questions.images).isdisjoint(questions.images):
             call.print_line(GOLDEN_NOT_IN_TASKS_NOTE)
-        if plan.n_golden_without_majority:
-            disagreement = count_noun(plan.n_golden_without_majority, "golden question")
+        if plan.n_truths_without_majority:
+            disagreement = count_noun(plan.n_truths_without_majority, "golden question")
             call.print_line(
                 f"experts disagree on {disagreement}: a class is valid if more than half of the experts answered yes"
             )
@@ -271,12 +273,12 @@ def _print_campaign(call: Call, campaign: str | Path, plan: "CampaignPlan", part
             call.print_line("the stop rule works only after experts have answered: invite them first")
         for line in describe_practice(plan.practice_round):
             call.print_line(line)
-        if plan.bar is not None and plan.practice_round.n_unanswered:
+        if plan.practice_bar is not None and plan.practice_round.n_unanswered_tasks:
             call.print_line(
                 "after experts have answered, status prints the chance to pass without looking at the images"
             )
         if n_practice_tasks > plan.n_practice_tasks:
-            reason = ", and a bar needs valid and invalid questions" if plan.bar is not None else ""
+            reason = ", and a pass mark needs valid and invalid questions" if plan.practice_bar is not None else ""
             requested = count_noun(plan.n_practice_tasks, "task")
             call.add_note(f"practice has more than {requested}: it takes all tasks of an image{reason}")
         if n_larger := int((plan.tasks.sizes > golden.sizes.max()).sum()):

@@ -29,7 +29,7 @@ def demo(call: Call) -> None:
         (folder / "images").mkdir()
         plan = annotation.demo_plan(annotation.draw_images(folder / "images", _N_DEMO_IMAGES))
         annotation.create_campaign(folder / "demo.db", plan, now=now)
-        with annotation.using_campaign(folder / "demo.db") as opened:
+        with annotation.use_campaign(folder / "demo.db") as opened:
             tokens = {
                 role: annotation.create_sign_in_token(opened, annotation.add_person(opened, role, role, now=now), now)
                 for role in ("rater", "owner")

@@ -28,7 +28,7 @@ def exclude(call: Call, campaign: str | Path, names: tuple[str, ...], undo: bool
     """
     reject_repeated_files(names)
     change = annotation.include_rater if undo else annotation.exclude_rater
-    with annotation.using_campaign(campaign) as opened:
+    with annotation.use_campaign(campaign) as opened:
         people = [annotation.find_person(opened, name) for name in names]
         changed = {person.name: change(opened, person.id, time.time()) for person in people}
     if call.json:

@@ -37,7 +37,7 @@ def export(call: Call, campaign: str | Path, output: Path, rater_names: bool) ->
     labels (if known), question-states.csv (the state of each question) and suggestions.csv (classes suggested by
     raters). With --force, other files in the folder stay.
     """
-    with annotation.using_campaign(campaign) as opened:
+    with annotation.use_campaign(campaign) as opened:
         exported = annotation.export_campaign(opened, output, with_names=rater_names, force=call.force)
         if exported.n_unrated_golden and has_no_linked_expert(opened):
             call.suggest_command("annotate", "invite", annotation.hide_password(campaign), "NAME:expert...")
@@ -45,19 +45,19 @@ def export(call: Call, campaign: str | Path, output: Path, rater_names: bool) ->
             call.next_command = _make_labels_command(output, exported, opened)
         else:
             call.suggest_command("annotate", "serve", annotation.hide_password(campaign))
-    raters = {rater for votes in (exported.votes, exported.rater_golden) if votes for rater in votes.raters}
+    raters = {rater for votes in (exported.votes, exported.rater_golden_votes) if votes for rater in votes.raters}
     if call.json:
         results = {
             "output": str(output),
             "votes": len(exported.votes),
             "questions": len(exported.votes.items),
             "raters": len(raters),
-            "golden_votes": len(exported.golden or ()),
+            "golden_votes": len(exported.golden_votes or ()),
             "golden_drawn": len(exported.sample or ()),
-            "rater_golden_votes": len(exported.rater_golden or ()),
+            "rater_golden_votes": len(exported.rater_golden_votes or ()),
             "suggestions": len(exported.suggestions),
             "excluded": exported.n_excluded,
-            "not_needed": exported.n_not_needed,
+            "not_needed": exported.n_unneeded_answers,
             "skipped": exported.n_skipped,
             "withdrawn": exported.n_withdrawn,
             "practice": exported.n_practice_votes,
@@ -70,7 +70,7 @@ def export(call: Call, campaign: str | Path, output: Path, rater_names: bool) ->
     call.print_line(
         f"{output}: {count_noun(len(exported.votes), 'vote')} by {count_noun(len(raters), 'rater')} on {questions}"
     )
-    for role, votes in (("experts", exported.golden), ("raters", exported.rater_golden)):
+    for role, votes in (("experts", exported.golden_votes), ("raters", exported.rater_golden_votes)):
         if votes is not None:
             practice = (
                 f" ({exported.n_practice_votes:,} for practice)"
@@ -91,7 +91,7 @@ def export(call: Call, campaign: str | Path, output: Path, rater_names: bool) ->
         call.print_line(count_noun(len(exported.suggestions), "suggested class", "suggested classes"))
     not_exported = {
         "by excluded raters": exported.n_excluded,
-        "to questions that had enough votes": exported.n_not_needed,
+        "to questions that had enough votes": exported.n_unneeded_answers,
         "about skipped images": exported.n_skipped,
         "to withdrawn questions": exported.n_withdrawn,
     }
@@ -109,10 +109,10 @@ def _make_labels_command(folder: Path, exported: "CampaignExport", campaign: "Ca
         return ["-o", sources[part], "--force"] if part in sources else ["-o", str(folder / default)]
 
     aggregate = ["reassess", "aggregate", "--benchmark", str(folder), *output("scores", "scores.csv")]
-    if exported.golden is not None and campaign.at_least is not None:
+    if exported.golden_votes is not None and campaign.at_least is not None:
         aggregate += ["--golden-at-least", str(campaign.at_least)]
     if (
-        campaign.has_original_votes and exported.has_rater_golden_votes
+        campaign.has_original_votes and exported.has_rater_votes_on_golden
     ):  # else nothing says how good the original labels are
         aggregate += ["--original", str(folder / "original.csv")]
     labels = ["reassess", "labels", "--benchmark", str(folder), *output("labels", "labels.csv")]

@@ -60,7 +60,7 @@ def _parse_person(text: str) -> tuple[str, str | None]:
     default=DEFAULT_ADDRESS,
     show_default=True,
     metavar="URL",
-    help="Address of the pages, as people open it.",
+    help="URL at which people open the pages.",
 )
 @add_call_options
 def invite(
@@ -74,7 +74,7 @@ def invite(
     roles = dict(people)
     reject_repeated_files(name for name, _ in people)
     now = time.time()
-    with annotation.using_campaign(campaign) as opened:
+    with annotation.use_campaign(campaign) as opened:
         if not revoke:
             _add_people(opened, roles, now, force=call.force)
         people_found = [annotation.find_person(opened, name) for name in roles]

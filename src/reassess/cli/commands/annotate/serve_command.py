@@ -41,8 +41,9 @@ def _parse_address(text: str) -> tuple[str, int, str | None]:
     default="127.0.0.1:8000",
     show_default=True,
     metavar="HOST:PORT[/PATH]",
-    help="Address of the server: 0.0.0.0 for other machines, port 0 for any free port. With /PATH, a proxy on this "
-    "machine serves the pages below that path (/ for the whole site), and forwards the client's address.",
+    help="Address of the server: 0.0.0.0 for other machines, port 0 for any free port. Add /PATH if a proxy on "
+    "this machine serves the pages under that path (/ if it serves them at the root); the proxy must forward the "
+    "client's address.",
 )
 @click.option(
     "--images",
@@ -59,7 +60,7 @@ def serve(call: Call, campaign: str | Path, address: tuple[str, int, str | None]
     """
     check_packages("annotate", "campaigns")
     host, port, path = address
-    with annotation.lock_campaign_file(campaign), annotation.using_campaign(campaign) as opened:
+    with annotation.lock_campaign_file(campaign), annotation.use_campaign(campaign) as opened:
         app = annotation.make_app(opened, open_campaign_images(opened, images))
         call.suggest_command("annotate", "export", annotation.hide_password(campaign), "-o", find_unused_path("rated"))
 

@@ -117,11 +117,11 @@ def simulate(
         check_output(output, force=call.force)
     with TemporaryDirectory() as folder:
         copy = Path(folder) / "campaign.db"
-        with annotation.using_campaign(campaign):  # so that errors name the campaign, not the copy
+        with annotation.use_campaign(campaign):  # so that errors name the campaign, not the copy
             annotation.backup_campaign(campaign, copy)
         if output is not None:
             annotation.check_replaceable(output, copy)
-        with annotation.using_campaign(copy) as opened, show_progress_bars(call) as progress:
+        with annotation.use_campaign(copy) as opened, show_progress_bars(call) as progress:
             classes = annotation.read_classes(opened)
             truth = (
                 None
@@ -131,7 +131,7 @@ def simulate(
                 )
             )
             if annotation.resume(opened, time.time()):
-                call.announce("the campaign is paused; the copy is resumed")
+                call.announce("the campaign is paused, but its copy is not")
             annotation.end_expired_turns(opened, math.inf)  # nobody continues their turn in the copy
             is_without_expert = has_no_linked_expert(opened)
             result = annotation.simulate(
@@ -179,26 +179,28 @@ def _print_simulation(
         f"{_format_hours(result.hours)} of "
         f"work at {seconds:.2f} seconds per answer; finished after {_format_hours(result.elapsed_hours)}"
     )
-    if result.n_failed:
-        print_text(f"practice: {result.n_failed:,} of {raters} below the bar, without votes")
+    if result.n_failed_raters:
+        print_text(f"practice: {result.n_failed_raters:,} of {raters} did not reach the pass mark, and gave no votes")
     print_text(f"questions: {describe_states(result.progress)}")
-    not_needed = f"; {count_noun(result.n_not_needed, 'answer')} not needed" if result.n_not_needed else ""
-    print_text(f"votes: {result.progress.n_votes:,} of at most {result.max_votes:,}{not_needed}")
-    if result.n_voted:
+    not_needed = f"; {count_noun(result.n_unneeded_answers, 'answer')} not needed" if result.n_unneeded_answers else ""
+    print_text(f"votes: {result.progress.n_votes:,} of at most {result.max_total_votes:,}{not_needed}")
+    if n_questions := result.n_newly_voted_questions:
         print_text(
-            f"labels at {result.threshold}: {format_percent_cell(result.n_correct / result.n_voted)} % correct on "
-            f"{count_noun(result.n_voted, 'simulated question')} ({result.n_valid_missed:,} valid missed, "
+            f"labels at {result.threshold}: {format_percent_cell(result.n_correct_labels / n_questions)} % correct on "
+            f"{count_noun(n_questions, 'simulated question')} ({result.n_valid_missed:,} valid missed, "
             f"{result.n_invalid_kept:,} invalid kept)"
         )
     if result.progress.practice_round.reason_to_wait is not None:
         call.add_note(f"raters cannot begin practice: {result.progress.practice_round.reason_to_wait}")
-    elif result.progress.n_open:
-        call.add_note(f"{count_noun(result.progress.n_open, 'question')} still open: more raters are needed (--raters)")
+    elif result.progress.n_open_questions:
+        call.add_note(
+            f"{count_noun(result.progress.n_open_questions, 'question')} still open: more raters are needed (--raters)"
+        )
     if result.n_expert_answers:
         answered = count_noun(result.n_expert_answers, "golden question")
         call.add_note(
-            f"a program answered {answered} correctly in the place of experts; without experts' answers, images with "
-            "only golden questions stay unrated"
+            f"a program gave the correct answers to {answered} instead of experts; without experts' answers, images "
+            "with only golden questions stay unrated"
         )
     if is_random:
         call.add_note(

@@ -8,7 +8,7 @@ down_revision = "0001"
 
 
 def upgrade() -> None:
-    """Add the columns, which are null in earlier campaigns."""
+    """Add the columns of this schema version; they are null in the rows of earlier campaigns."""
     op.add_column("tasks", sa.Column("probability", sa.Float()))
     op.add_column("tasks", sa.Column("stratum", sa.String()))
     op.add_column("classes", sa.Column("path", sa.JSON()))

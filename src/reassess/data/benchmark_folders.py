@@ -144,7 +144,7 @@ def check_images_exist(folder: Path, images: Path) -> None:
 
 
 def find_benchmark_folder(folder_path: str | Path) -> Path:
-    """Return the folder of a benchmark; raise `DataError` if it is missing, with similar names in the message."""
+    """Return the folder of a benchmark; if it is missing, raise an error that lists similar names."""
     if not isinstance(folder_path, str | Path):
         raise DataError(
             "unknown-benchmark",

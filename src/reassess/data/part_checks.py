@@ -197,7 +197,7 @@ class PartChecker:
         return reduce(Classes.merge, with_names) if with_names else Classes()
 
     def find_class_problems(self) -> Iterable[NameProblem]:
-        """Find classes missing from the class list; without a list, report if some parts use names, others ids."""
+        """Find classes missing from the class list; without a list, find a mix of names and ids."""
         classes_of = {
             part: contents.classes for part, contents in self.contents.items() if contents.classes is not None
         }

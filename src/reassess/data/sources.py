@@ -233,7 +233,7 @@ def _make_cache_folder() -> Path:
 
 
 def _check_hash(file: KnownFile, path: Path, place_name: str) -> None:
-    """Raise `SourceError` for a wrong hash; if no hash is published, record the hash of the first download."""
+    """Raise `SourceError` for a wrong hash; if none is published, record the hash of the first download."""
     if difference := _describe_hash_difference(file, path):
         _warn(f"{file.name} from the {place_name} is not used: {difference}")
         fix = None if file.sha256 else f"if a new {file.name} was published, remove {_recorded_hash_path(file)}"

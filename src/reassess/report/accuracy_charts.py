@@ -135,7 +135,7 @@ def _difference_rows(name: str, difference: Difference) -> Iterator[list[Cell]]:
 
 
 def _difference_mark(difference: Difference | None) -> Mark | None:
-    """Return a difference and its interval, in points; the interval includes the raters' uncertainty if it is known."""
+    """Return a difference and its interval, in points, with the raters' uncertainty if it is known."""
     if difference is None or difference.mean_difference is None:
         return None
     return Mark(
@@ -196,7 +196,7 @@ def _pool_label_counts(label_counts: list[int], results_by_model: Mapping[str, _
 
 
 def _describe_pool(label_counts: list[int], results_by_model: Mapping[str, _ResultsBySize]) -> str:
-    """Describe a group of numbers of valid classes, and count its images: "3 or more valid classes: 12 images"."""
+    """Describe a group of numbers of valid classes, such as "3 or more valid classes: 12 images"."""
     images = [_sum_hits(parts, label_counts).n for parts in results_by_model.values()]
     fewest, most = min(images), max(images)
     n = count_noun(most, "image") if fewest == most else f"{fewest:,} to {most:,} images"

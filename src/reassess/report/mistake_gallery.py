@@ -212,7 +212,7 @@ def _make_card(mistake_card: MistakeCard, classes: Classes, threshold: float) ->
         return CardEntry(get_name(class_id), "" if is_valid else describe_prediction(class_id), word, word)
 
     def describe_prediction(class_id: int) -> str:
-        """Describe the raters' answers about a predicted class, or its kind of mistake; empty if both are unknown."""
+        """Describe the raters' answers about a predicted class, or its kind of mistake; empty if unknown."""
         kind = PREDICTION_NAMES.get(mistake_card.kinds.get(class_id, ""), "") if class_id >= 0 else ""
         return descriptions.get(class_id) or kind
 

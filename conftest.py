@@ -17,7 +17,7 @@ from hypothesis import settings
 from reassess.cli import main
 from reassess.cli.screen import format_message
 from reassess.core import LabelSets, Leaderboard, Scores, Votes
-from reassess.data import loading, read_labels, read_original, read_scores
+from reassess.data import loading, read_labels, read_original_labels, read_scores
 from reassess.errors import MissingPackageError, ReassessError, ReassessWarning
 from reassess.formats import read_leaderboard, read_vote_file
 from tests.helpers import Run, chromium, print_fitting
@@ -132,7 +132,7 @@ def real_labels(real_file: Callable[[str], Path]) -> LabelSets:
 @pytest.fixture(scope="session")
 def real_original(real_file: Callable[[str], Path]) -> LabelSets:
     """The original labels of ImageNet's validation images."""
-    return read_original(real_file("validation_labels.txt"))
+    return read_original_labels(real_file("validation_labels.txt"))
 
 
 @pytest.fixture(scope="session")

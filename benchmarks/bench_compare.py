@@ -9,7 +9,15 @@ from typing import Any
 import numpy as np
 from memory import peak_mib
 
-from reassess import Panel, find_relabelling, label_uncertainty, rank_models, read_labels, read_original, read_votes
+from reassess import (
+    Panel,
+    find_relabelling,
+    label_uncertainty,
+    rank_models,
+    read_labels,
+    read_original_labels,
+    read_votes,
+)
 
 CLASSES, MODELS = 1_000, 1_000
 
@@ -21,7 +29,7 @@ def test_many_models_are_ranked_in_a_minute(row: Any) -> None:
 
 
 def test_raters_are_resampled_in_10_seconds(row: Any) -> None:
-    labels, original = read_labels(), read_original()
+    labels, original = read_labels(), read_original_labels()
     votes, experts, rater_golden = (
         read_votes(f"imagenet-real-{name}") for name in ("raters", "golden", "raters-golden")
     )
@@ -34,7 +42,7 @@ def test_raters_are_resampled_in_10_seconds(row: Any) -> None:
 
 def draw_models(count: int) -> np.ndarray:
     """Draw models that predict the original label, except a random class on 10 to 30 % of the images."""
-    rng, original = np.random.default_rng(0), read_original().indices
+    rng, original = np.random.default_rng(0), read_original_labels().indices
     ids = np.empty((count, original.size), np.int32)
     for row in ids:
         is_random = rng.random(original.size) < rng.uniform(0.1, 0.3)
@@ -44,7 +52,7 @@ def draw_models(count: int) -> np.ndarray:
 
 def measure() -> tuple[float, float]:
     """Rank models; return the seconds, and the peak memory of this process in MiB."""
-    labels, original, ids = read_labels(), read_original(), draw_models(MODELS)
+    labels, original, ids = read_labels(), read_original_labels(), draw_models(MODELS)
     start = time.perf_counter()
     rank_models(Panel.from_ids([str(i) for i in range(MODELS)], ids, labels, original=original))
     return time.perf_counter() - start, peak_mib()

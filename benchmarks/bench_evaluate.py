@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pytest
 from memory import anonymous_mib
 
-from reassess import LabelSets, Predictions, evaluate, read_labels, read_original
+from reassess import LabelSets, Predictions, evaluate, read_labels, read_original_labels
 from reassess.core.image_names import validation_names
 from reassess.data import fetch
 from reassess.evaluation import top1_hits
@@ -144,7 +144,7 @@ def test_many_models_are_evaluated_at_once(compare: Any, labels: LabelSets) -> N
 
 
 def test_commands_start_fast(row: Any, tmp_path: Path) -> None:
-    np.save(tmp_path / "ids.npy", read_original("imagenet-original").indices)
+    np.save(tmp_path / "ids.npy", read_original_labels("imagenet-original").indices)
     reassess = str(Path(sys.executable).parent / "reassess")
     python = _seconds(sys.executable, "-c", "")
     ours, numpy = (_seconds(sys.executable, "-c", f"import {name}") - python for name in ("reassess", "numpy"))

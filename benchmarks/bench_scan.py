@@ -41,7 +41,8 @@ def test_scan_takes_few_times_as_long_as_decoding(compare: Callable[..., None], 
                 Image.open(io.BytesIO(pack.read(name))).convert("RGB").tobytes()
 
     def run() -> None:
-        assert scan_images([archive], near=near, workers=2).duplicates.count_groups("exact") == COPIES // 2
+        scan = scan_images([archive], find_near_duplicates=near, workers=2)
+        assert scan.duplicates.count_groups("exact") == COPIES // 2
 
     name = f"scan{' --near' * near}, {IMAGES:,} PNG of {SIDE} x {SIDE}, 2 processes"
     compare(name, run, loop, against="decoding them in one loop", limit="<= 4", rounds=3)

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from reassess import Classes, LabelSets, Predictions, find_class_list, find_outcomes, read_original
+from reassess import Classes, LabelSets, Predictions, find_class_list, find_outcomes, read_original_labels
 from reassess.data import benchmark_classes
 from reassess.evaluation import ClassList
 from reassess.evaluation.class_list_search import known_orders
@@ -20,7 +20,7 @@ from tests.evaluation.simulated_models import Ids, simulate_predictions
 
 ACCURACIES = (0.15, 0.4, 0.55, 0.7, 0.9)
 CLASSES = benchmark_classes()
-ORIGINAL = read_original().in_classes(CLASSES)
+ORIGINAL = read_original_labels().in_classes(CLASSES)
 
 
 class Images:

@@ -31,7 +31,7 @@ from reassess import (
     Votes,
     aggregate,
     fit_dawid_skene,
-    read_original,
+    read_original_labels,
     read_votes,
 )
 from reassess.aggregation import agreement as checks
@@ -204,7 +204,7 @@ METHODS: dict[str, Callable[[Votes], Floats]] = {
 
 def cifar_samples(votes_file: str, original_file: str) -> Iterator[tuple[str, list[tuple[Votes, Ints]]]]:
     """Yield the name of each sample size of CIFAR-10N, with the votes and the truth of each sample."""
-    votes, original = read_votes(votes_file), read_original(original_file)
+    votes, original = read_votes(votes_file), read_original_labels(original_file)
     assert votes.answers == original.classes.names
     truth = original.indices[original.indptr[original.find(votes.items)]]
     rng = np.random.default_rng(0)

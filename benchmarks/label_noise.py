@@ -28,7 +28,7 @@ from reassess import (
     Predictions,
     Questions,
     find_label_errors,
-    read_original,
+    read_original_labels,
     read_predictions,
 )
 from reassess.cleaning import CleaningMethod
@@ -77,8 +77,8 @@ def best_f1(is_wrong: _Bools) -> float:
 
 def print_people() -> None:
     """Print results for the first rater of CIFAR-10N: ranking, dropped labels, and the share of wrong labels."""
-    labels = read_original(find_file("train-first-rater.csv"))
-    own = read_original(find_file("train-original.csv"), classes=labels.classes)
+    labels = read_original_labels(find_file("train-first-rater.csv"))
+    own = read_original_labels(find_file("train-original.csv"), classes=labels.classes)
     truth = own.indices[own.find(labels.images)].astype(np.int64)
     wrong = truth != labels.indices
     predictions = read_predictions(find_file("heldout-first-rater.npz"), labels.classes)
@@ -154,8 +154,8 @@ def print_few_images() -> None:
     """Print the mean error and the mean absolute error of the share of wrong labels, in random samples of images."""
     print("\n| model and labels | model correct % | " + " | ".join(f"{size:,}" for size in SIZES))
     print("|---|---" + "|---" * len(SIZES) + "|")
-    labels = read_original(find_file("train-first-rater.csv"))
-    own = read_original(find_file("train-original.csv"), classes=labels.classes)
+    labels = read_original_labels(find_file("train-first-rater.csv"))
+    own = read_original_labels(find_file("train-original.csv"), classes=labels.classes)
     truth = own.indices[own.find(labels.images)].astype(np.int64)
     predictions = read_predictions(find_file("heldout-first-rater.npz"), labels.classes)
     held_out = HeldOutPredictions.from_predictions({"held-out": predictions}, labels)

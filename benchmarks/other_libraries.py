@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 from crowdkit.aggregation import DawidSkene, MajorityVote, OneCoinDawidSkene
 
-from reassess import Questions, Scores, Votes, fit_dawid_skene, read_original, read_scores, read_votes
+from reassess import Questions, Scores, Votes, fit_dawid_skene, read_original_labels, read_scores, read_votes
 from reassess.aggregation import aggregate, golden_truth, imagenet_real_scores, precision_recall
 
 THRESHOLD = 0.8
@@ -29,7 +29,7 @@ def crowd_kit(aggregator: object, votes: Votes) -> Values:
 def list_methods(votes: Votes) -> Iterator[tuple[str, Callable[[], Values]]]:
     """Yield the name of each method, and a function that computes its scores."""
     experts, golden = read_votes("imagenet-real-golden"), read_votes("imagenet-real-raters-golden")
-    original = read_original()
+    original = read_original_labels()
     yield "the recipe", lambda: imagenet_real_scores(votes, experts, golden, original).values
     yield "the recipe without the original label", lambda: imagenet_real_scores(votes, experts, golden, None).values
     yield "EM, valid or not", lambda: fit_dawid_skene(votes).posterior.probabilities_of("valid")

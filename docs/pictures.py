@@ -7,7 +7,7 @@ from pathlib import Path
 
 import matplotlib
 
-from reassess import read_labels, read_original, top1_hits
+from reassess import read_labels, read_original_labels, top1_hits
 from reassess.cli import main
 
 matplotlib.use("agg")
@@ -18,7 +18,7 @@ FOLDER = Path(__file__).parent
 
 def what_became() -> None:
     """Draw how many original labels of the 50,000 validation images are valid."""
-    labels, original = read_labels("imagenet-real"), read_original("imagenet-original")
+    labels, original = read_labels("imagenet-real"), read_original_labels("imagenet-original")
     assert labels.images == original.images  # both are in validation order
     hit, sizes = top1_hits(original.indices, labels.indptr, labels.indices), labels.sizes
     bars = {

@@ -3,10 +3,10 @@
 import hashlib
 from collections import Counter
 
-from reassess import LabelSets, Predictions, evaluate, read_labels, read_original
+from reassess import LabelSets, Predictions, evaluate, read_labels, read_original_labels
 from reassess.data import fetch
 
-labels, original = read_labels("imagenet-real"), read_original("imagenet-original")
+labels, original = read_labels("imagenet-real"), read_original_labels("imagenet-original")
 
 for name in ("imagenet-real", "imagenet-original"):
     print(f"{name:18} sha256 {hashlib.sha256(fetch(name).read_bytes()).hexdigest()}")

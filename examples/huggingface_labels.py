@@ -8,11 +8,11 @@ streamed or not, write ``with_real_labels(load_dataset("imagenet-1k", split="val
 
 from datasets import Dataset, disable_progress_bars
 
-from reassess import read_original
+from reassess import read_original_labels
 from reassess.integrations.huggingface import with_real_labels
 
 disable_progress_bars()
-original = read_original()
+original = read_original_labels()
 images = Dataset.from_dict({"file_name": original.images, "predicted": original.indices}).shuffle(seed=1)
 
 labelled = with_real_labels(images, image_column="file_name")

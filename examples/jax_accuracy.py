@@ -11,11 +11,11 @@ from functools import reduce
 import jax
 import numpy as np
 
-from reassess import padded_ids, read_labels, read_original
+from reassess import padded_ids, read_labels, read_original_labels
 from reassess.integrations.jax import Counts, accuracy, count_hits
 
 BATCH = 256
-labels, original = read_labels(), read_original()
+labels, original = read_labels(), read_original_labels()
 valid = padded_ids(labels, labels.find(original.images))  # joined by path
 
 

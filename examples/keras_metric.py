@@ -11,10 +11,10 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # hides TensorFlow's message
 
 import keras
 
-from reassess import padded_ids, read_labels, read_original
+from reassess import padded_ids, read_labels, read_original_labels
 from reassess.integrations.keras import RealAccuracyMetric
 
-labels, original = read_labels(), read_original()
+labels, original = read_labels(), read_original_labels()
 valid = padded_ids(labels, labels.find(original.images))  # joined by path
 
 model = keras.Sequential([keras.layers.Embedding(1000, 1000, embeddings_initializer="identity")])

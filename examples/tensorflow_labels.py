@@ -12,10 +12,10 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # hides TensorFlow's message
 
 import tensorflow as tf
 
-from reassess import read_original
+from reassess import read_original_labels
 from reassess.integrations.tensorflow import with_real_labels
 
-original = read_original()
+original = read_original_labels()
 images = tf.data.Dataset.from_tensor_slices({"file_name": list(original.images), "predicted": original.indices})
 images = images.shuffle(50_000, seed=1).batch(256)
 

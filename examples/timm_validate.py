@@ -7,10 +7,10 @@ Instead of a model, the script measures the original labels, as scores that are 
 
 import numpy as np
 
-from reassess import read_original
+from reassess import read_original_labels
 from reassess.integrations.timm import RealLabelsImagenet  # instead of timm.data's
 
-original = read_original()
+original = read_original_labels()
 rows = np.random.default_rng(0).permutation(len(original))[:10_000]
 filenames = [f"{original.images[row][:-5]}_n01440764.png" for row in rows]
 

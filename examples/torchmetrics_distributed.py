@@ -12,7 +12,7 @@ import torch.distributed as dist
 from torch.nn.functional import one_hot
 from torch.utils.data import DistributedSampler
 
-from reassess import read_labels, read_original
+from reassess import read_labels, read_original_labels
 from reassess.integrations.torchmetrics import RealAccuracyMetric
 
 PROCESSES, IMAGES, BATCH = 2, 9_999, 256
@@ -21,7 +21,7 @@ PROCESSES, IMAGES, BATCH = 2, 9_999, 256
 def evaluate(rank: int, rendezvous: str) -> None:
     """Evaluate a part of the images; runs in each process."""
     dist.init_process_group("gloo", init_method=f"file://{rendezvous}", rank=rank, world_size=PROCESSES)
-    original = read_original()
+    original = read_original_labels()
     names = original.images[:IMAGES]
     real = RealAccuracyMetric(labels=read_labels(), images=names)  # added
     sampler = torch.tensor(list(DistributedSampler(range(IMAGES), PROCESSES, rank)))

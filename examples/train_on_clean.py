@@ -46,7 +46,7 @@ from reassess import (
     find_label_errors,
     make_folds,
     read_labels,
-    read_original,
+    read_original_labels,
     read_votes,
     training_targets,
 )
@@ -94,7 +94,7 @@ start = time.perf_counter()
 files, pixels = read_images(find_file("images.zip"))
 row_of = {file: row for row, file in enumerate(files)}
 classes = Classes(len(NAMES), names=NAMES)
-labels = read_original(find_file("train-first-rater.csv"), classes=classes)
+labels = read_original_labels(find_file("train-first-rater.csv"), classes=classes)
 label_sets = labels.classes_by_image()
 
 # 1. Find labels that are probably wrong, with networks that were not trained on them.
@@ -137,7 +137,10 @@ with TemporaryDirectory() as folder, chdir(folder):
     Path("classes.txt").write_text("".join(f"{name}\n" for name in NAMES))
     reassess("aggregate --benchmark . --method majority -o scores.csv")
     reassess(f"labels --benchmark . --threshold {AT_LEAST} -o labels.csv")
-    by_people, original = read_labels("labels.csv", classes=classes), read_original("original.csv", classes=classes)
+    by_people, original = (
+        read_labels("labels.csv", classes=classes),
+        read_original_labels("original.csv", classes=classes),
+    )
     test_pixels = pixels[[row_of[image] for image in by_people.images]]
 
     print(f"\ntop-1 %, mean of {SEEDS} networks   by people's classes      by the dataset's labels")

@@ -24,8 +24,8 @@ from reassess import (
     TrainingTargets,
     Votes,
     aggregate,
-    checked_truth,
     compare,
+    decide_checked_labels,
     evaluate,
     find_label_errors,
     fit_dawid_skene,
@@ -63,7 +63,7 @@ ONE_VOTE = Votes.from_columns(
 )
 SCORES = Scores(Questions.from_columns(["a.png"], np.array([0])), np.array([1.0]))
 MODEL = Predictions.from_ids([0], images=["a.png"])
-READ_CLASSES = ("collapsed", "groups", "labels", "original", "predictions", "scores", "votes")
+READ_CLASSES = ("collapsed_classes", "groups", "labels", "original_labels", "predictions", "scores", "votes")
 READERS: list[Callable[..., Any]] = [getattr(reassess, f"read_{name}") for name in READ_CLASSES]
 
 
@@ -148,7 +148,7 @@ FROM_FILES = [name for name in dir(reassess) if name.startswith("read_")]
 @pytest.mark.parametrize("name", FROM_FILES)
 @pytest.mark.parametrize("path", [None, 3, b"any.csv"])
 def test_every_reader_raises_for_an_invalid_path(name: str, path: Any) -> None:
-    options = {"classes": Classes(3)} if name in ("read_collapsed", "read_groups", "read_hierarchy") else {}
+    options = {"classes": Classes(3)} if name in ("read_collapsed_classes", "read_groups", "read_hierarchy") else {}
     text = message(getattr(reassess, name), path, **options)
     assert text == f"not a path of a file\n  allowed: a string or a Path\n  found:   {type(path).__name__}"
 
@@ -270,7 +270,7 @@ def targets(**parts: Any) -> TrainingTargets:
         ),
         lambda: evaluate(MODEL, LABELS, exclude="a.png"),
         lambda: HeldOutPredictions.from_predictions({"model": MODEL}, None),
-        lambda: checked_truth({"a.png": "yes"}),
+        lambda: decide_checked_labels({"a.png": "yes"}),
         lambda: write_clean_list("any.txt", FOLDS),
         lambda: write_cleaning_details("any.csv", FOLDS),
         lambda: write_noise("any.csv", FOLDS),
@@ -290,7 +290,7 @@ def test_wrong_types_raise(make: Callable[[], object]) -> None:
         (lambda: list(TARGETS.blocks(1.5)), "not-a-number"),
         (lambda: TARGETS.to_array(max_bytes=None), "not-a-number"),
         (lambda: training_targets(ONE_OF_THREE, "uniform", smoothing=[0.1, 0.2]), "not-a-number"),
-        (lambda: training_targets(ONE_OF_THREE, "uniform", classes="3"), "not-a-number"),
+        (lambda: training_targets(ONE_OF_THREE, "uniform", n_classes="3"), "not-a-number"),
         (lambda: targets(indptr=np.array([0, 5])), "wrong-indptr"),
         (lambda: targets(n_classes=None), "not-a-number"),
         (lambda: targets(background_value=None), "not-a-number"),
@@ -298,7 +298,7 @@ def test_wrong_types_raise(make: Callable[[], object]) -> None:
         (lambda: make_folds(ONE_OF_THREE, k=True), "not-a-number"),
         (lambda: find_label_errors(HELD_OUT, threshold=[0.5, 0.6]), "not-a-number"),
         (lambda: find_label_errors(HELD_OUT, precision="most"), "not-a-number"),
-        (lambda: find_label_errors(HELD_OUT, "consistent", at_least=0.5), "not-a-number"),
+        (lambda: find_label_errors(HELD_OUT, "consistent", min_repetitions=0.5), "not-a-number"),
     ],
 )
 def test_wrong_numbers_raise(make: Callable[[], object], code: str) -> None:
@@ -325,9 +325,9 @@ def test_wrong_numbers_raise(make: Callable[[], object], code: str) -> None:
             "HeldOutPredictions.from_predictions(...)",
         ),
         (
-            lambda: find_label_errors(HELD_OUT, checked={"0.png": True}),
+            lambda: find_label_errors(HELD_OUT, checked_labels={"0.png": True}),
             "wrong type of checked labels",
-            "checked_truth(ANSWERS)",
+            "decide_checked_labels(ANSWERS)",
         ),
         (
             lambda: HeldOutPredictions.from_predictions({"model": np.eye(3)}, ONE_OF_THREE),

@@ -10,7 +10,7 @@ from .aggregation import posterior as posterior
 from .aggregation import rater_reliability as rater_reliability
 from .aggregation import with_golden_votes as with_golden_votes
 from .cleaning import HeldOutPredictions as HeldOutPredictions
-from .cleaning import checked_truth as checked_truth
+from .cleaning import decide_checked_labels as decide_checked_labels
 from .cleaning import find_label_errors as find_label_errors
 from .cleaning import make_folds as make_folds
 from .cleaning import training_targets as training_targets
@@ -46,9 +46,9 @@ from .data import fetch as fetch
 from .data import labels_from_folders as labels_from_folders
 from .data import open_benchmark as open_benchmark
 from .data import read_classes as read_classes
-from .data import read_collapsed as read_collapsed
+from .data import read_collapsed_classes as read_collapsed_classes
 from .data import read_labels as read_labels
-from .data import read_original as read_original
+from .data import read_original_labels as read_original_labels
 from .data import read_scores as read_scores
 from .data import read_votes as read_votes
 from .data import scan_images as scan_images

@@ -23,7 +23,7 @@ from reassess.annotation.store.database import open_engine
 from reassess.annotation.store.owner_lists import LogEntry, list_log_entries
 from reassess.annotation.store.schema import questions
 from reassess.core import LabelSets, Questions, StopRule, Tasks
-from reassess.data import open_benchmark, read_original, read_votes, update_benchmark
+from reassess.data import open_benchmark, read_original_labels, read_votes, update_benchmark
 from tests.annotation.campaigns import CLASSES, NOW, campaign_at, tasks_of, turn_of, vote_on_all
 from tests.helpers import code_of, message, warned
 
@@ -75,7 +75,7 @@ def test_exported_folder_is_benchmark_with_all_votes(campaign: Campaign, tmp_pat
         "rater-golden": (5, ("rater 2",)),
     }
     assert read["votes"].seconds.tolist() == [2.0] * 3
-    assert read_original(benchmark.sources["original"], classes=CLASSES).classes_by_image() == {
+    assert read_original_labels(benchmark.sources["original"], classes=CLASSES).classes_by_image() == {
         "m0.png": {1},
         "unasked.png": {2},
     }

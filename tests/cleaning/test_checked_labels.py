@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pytest
 
 from reassess.aggregation import GoldenQuestions
-from reassess.cleaning import checked_truth
+from reassess.cleaning import decide_checked_labels
 from reassess.cleaning.checked_labels import DrawnLabels, correct_wrong_share, find_label_verdicts
 from reassess.core import Classes, Questions, Sample, Votes
 from reassess.errors import ReassessWarning
@@ -122,7 +122,7 @@ def test_checked_images_without_a_label_are_counted() -> None:
         ("a.png", "x.png"), np.array([0, 1]), np.zeros(2, int), np.array([0, 1]), "e", (0, 1), classes=Classes(3)
     )
     with pytest.warns(ReassessWarning, match="^1 of 2 checked images not used: no label$"):
-        assert find_label_verdicts(HELD_OUT, checked_truth(chosen)).tolist() == [1, 0, 0, 0]
+        assert find_label_verdicts(HELD_OUT, decide_checked_labels(chosen)).tolist() == [1, 0, 0, 0]
 
 
 def test_ties_of_answers_are_not_used() -> None:
@@ -130,7 +130,7 @@ def test_ties_of_answers_are_not_used() -> None:
     answer_ids = np.array([1, 1, 0, 1, 0, 0])
     answers = Votes.from_columns(pairs, np.repeat([0, 1, 2], 2), np.tile([0, 1], 3), answer_ids, "xy", ("no", "yes"))
     with pytest.warns(ReassessWarning, match="^1 checked label not used: as many answers are yes as not$"):
-        checked = checked_truth(answers)
+        checked = decide_checked_labels(answers)
     assert find_label_verdicts(HELD_OUT, checked).tolist() == [1, 0, -1, 0]
 
 
@@ -177,7 +177,7 @@ def test_share_needs_a_sample_of_all_labels(
     known[:4] = np.repeat(is_known, 2)
     drawn = DrawnLabels.from_sample(held_out, known, sample)
     known_sizes = [size for size, has_label in zip(sizes, is_known, strict=True) if has_label]
-    assert drawn.covered_share == pytest.approx(sum(known_sizes) / 100)
+    assert drawn.represented_share == pytest.approx(sum(known_sizes) / 100)
     _, checked = correct_wrong_share(np.full(100, 0.9), known, drawn)
     assert (checked.corrected_share is not None) is gives_share
     for chance, found in ((0.001, "4,000 labels"), (1e-300, "4e+300 labels")):
@@ -191,6 +191,6 @@ def test_answers_only_about_other_classes_are_not_missing_at_random() -> None:
     sample = Sample(images, np.ones(4), ("",) * 4)
     for answered, others in ((images[:2], 0), ((*images[:2], "d.png", "x.png"), 1)):
         drawn = DrawnLabels.from_sample(HELD_OUT, np.array([1, -1, 0, 0], np.int8), sample, answered)
-        assert (drawn.covered_share, drawn.n_other_answers) == (1.0, others)
+        assert (drawn.represented_share, drawn.n_images_without_verdict) == (1.0, others)
         _, checked = correct_wrong_share(np.full(4, 0.9), np.array([1, -1, 0, 0], np.int8), drawn)
         assert (checked.corrected_share is None, checked.n_other_answers) == (others > 0, others)

@@ -208,7 +208,7 @@ def test_candidates_are_the_most_probable_classes_and_the_label() -> None:
         assert candidates[place] == labels[row]
         assert logs == pytest.approx(np.log(np.maximum(values[row, candidates], 1e-6)), rel=1e-5)
         rest = np.maximum(np.delete(values[row], candidates), 1e-6)
-        assert images.tail_logs[row] == pytest.approx(np.log([rest.sum(), (rest**2).sum()]), rel=1e-5)
+        assert images.log_sums_of_other_classes[row] == pytest.approx(np.log([rest.sum(), (rest**2).sum()]), rel=1e-5)
 
 
 @pytest.mark.parametrize("sharpening", [0.25, 0.7, 1.0, 2.0, 4.0])

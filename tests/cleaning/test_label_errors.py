@@ -56,7 +56,9 @@ def test_consistent_equals_counting(seed: int, repetitions: int, data: st.DataOb
     sets = labels_of_classes(labels, 3)
     files = {f"{row}": Predictions.from_ids(ids, sets.images) for row, ids in enumerate(predicted)}
     at_least = data.draw(st.none() | st.integers(1, repetitions))
-    cleaning = find_label_errors(HeldOutPredictions.from_predictions(files, sets), "consistent", at_least=at_least)
+    cleaning = find_label_errors(
+        HeldOutPredictions.from_predictions(files, sets), "consistent", min_repetitions=at_least
+    )
     for column, label in enumerate(labels.tolist()):
         votes = Counter(predicted[:, column].tolist())
         needed = at_least or repetitions // 2 + 1
@@ -179,9 +181,9 @@ def test_error_for_an_unreachable_precision_names_the_highest() -> None:
         ({"threshold": 1.5}, "out-of-range"),
         ({"precision": -0.1}, "out-of-range"),
         ({"precision": float("nan")}, "out-of-range"),
-        ({"method": "consistent", "at_least": 2}, "out-of-range"),
+        ({"method": "consistent", "min_repetitions": 2}, "out-of-range"),
         ({"method": "confident", "threshold": 0.5}, "unused-option"),
-        ({"at_least": 1}, "unused-option"),
+        ({"min_repetitions": 1}, "unused-option"),
         ({"method": "best"}, "unknown-name"),
     ],
 )
@@ -244,7 +246,7 @@ def test_checked_labels_are_certain_and_suggestions_agree_with_them() -> None:
     pairs = Questions.from_columns([held_out.labels.images[row] for row in rows], labels[rows])
     is_correct = truth[rows] == labels[rows]
     sample = Sample(pairs.images, np.full(200, 200 / IMAGES), ("",) * 200)
-    cleaning = find_label_errors(held_out, checked=GoldenQuestions(pairs, is_correct), sample=sample)
+    cleaning = find_label_errors(held_out, checked_labels=GoldenQuestions(pairs, is_correct), sample=sample)
     assert cleaning.is_kept[rows].tolist() == is_correct.tolist()
     assert (cleaning.suggested_class_ids[rows][is_correct] == labels[rows][is_correct]).all()
     assert (cleaning.suggested_class_ids[rows][~is_correct] != labels[rows][~is_correct]).all()
@@ -263,7 +265,7 @@ def test_labels_not_drawn_at_random_do_not_change_others() -> None:
     without_checks = find_label_errors(held_out)
     few = Sample(pairs.images, np.full(41, 0.5), ("",) * 41)
     for sample, drawn in ((None, 0), (few, 41)):
-        cleaning = find_label_errors(held_out, checked=by_hand, sample=sample)
+        cleaning = find_label_errors(held_out, checked_labels=by_hand, sample=sample)
         checked, unchecked = cleaning.noise.checked_labels, np.setdiff1d(np.arange(IMAGES), rows)
         assert (checked.n_checked, checked.n_wrong, checked.n_drawn) == (41, 40, drawn)
         assert (checked.interval, checked.corrected_share) == (None, None)

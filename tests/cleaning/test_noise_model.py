@@ -57,7 +57,7 @@ def slow_expectation(images: ClassCandidates, model: NoiseModel) -> dict[str, li
         images.class_ids.tolist(),
         images.log_probabilities.tolist(),
         images.label_columns.tolist(),
-        images.tail_logs.tolist(),
+        images.log_sums_of_other_classes.tolist(),
         strict=True,
     )
     for ids, q, place, (first, second) in rows:
@@ -99,8 +99,8 @@ def slow_expectation(images: ClassCandidates, model: NoiseModel) -> dict[str, li
         correct.append(posterior[label])
         likeliest.append(max(sorted(ids), key=posterior.__getitem__))
     return {
-        "counts": counts,
-        "divisors": exposure,
+        "counts_by_truth_and_label": counts,
+        "count_divisors": exposure,
         "probability_sums": chances,
         "posterior_sums": truths,
         "label_log_probabilities": logs,
@@ -125,11 +125,14 @@ def test_only_negligible_true_classes_are_left_out(seed: int) -> None:
     noise = rng.dirichlet(np.full(12, 0.3), 12) + 1e-5
     model = NoiseModel(2.0, 0.6, np.zeros(12), noise / noise.sum(axis=1, keepdims=True), 1.0)
     found, expected = model.compute_expected_truths(images), slow_expectation(images, model)
-    for name in ("label_quality", "counts", "posterior_sums"):
+    for name in ("label_quality", "counts_by_truth_and_label", "posterior_sums"):
         off = np.abs(getattr(found, name) - np.array(expected[name]))
         assert off.max() <= 12 * NEGLIGIBLE * (1 if name == "label_quality" else len(images)), name
     single = images.select_rows(np.arange(1))
-    pruned, whole = model.compute_expected_truths(single).counts, np.array(slow_expectation(single, model)["counts"])
+    pruned, whole = (
+        model.compute_expected_truths(single).counts_by_truth_and_label,
+        np.array(slow_expectation(single, model)["counts_by_truth_and_label"]),
+    )
     assert ((pruned == 0) & (whole > 0)).sum() >= 1
     assert not (whole[pruned == 0] > NEGLIGIBLE).any()
     assert (found.label_quality > 0).all()
@@ -151,11 +154,11 @@ def test_chunks_and_threads_change_nothing(monkeypatch: pytest.MonkeyPatch) -> N
 def test_ties_go_to_the_lower_id_and_no_label_is_certain() -> None:
     ids, no_tails = np.array([[2, 0, 1]], np.int32), np.full((1, 2), -np.inf, np.float32)
     images = ClassCandidates(ids, np.zeros((1, 3), np.float32), np.zeros(1, np.int32), no_tails, 3)
-    even = replace(NoiseModel.from_pull(3, pull=0.0), mistake_matrix=np.full((3, 3), 1 / 3))
+    even = replace(NoiseModel.make_start(3, pull=0.0), mistake_matrix=np.full((3, 3), 1 / 3))
     assert even.compute_expected_truths(images).likeliest_ids.tolist() == [0]
     sure = candidates_of(np.array([[1.0, 0.0, 0.0]]), [0])
-    found = replace(NoiseModel.from_pull(3, pull=0.15), sharpening=2.0).compute_expected_truths(sure)
-    assert np.count_nonzero(found.counts) == 1
+    found = replace(NoiseModel.make_start(3, pull=0.15), sharpening=2.0).compute_expected_truths(sure)
+    assert np.count_nonzero(found.counts_by_truth_and_label) == 1
     assert 0 < 1 - found.label_quality[0] < NEGLIGIBLE
 
 
@@ -168,9 +171,9 @@ cases = st.integers(0, 10_000)
 def test_posteriors_and_rows_of_the_matrix_add_up_to_one(seed: int) -> None:
     images, model = some_case(seed)
     found = model.compute_expected_truths(images)
-    assert found.counts.sum() == pytest.approx(len(images))
+    assert found.counts_by_truth_and_label.sum() == pytest.approx(len(images))
     assert found.posterior_sums.sum() == pytest.approx(len(images))
-    assert found.counts.sum(axis=1) == pytest.approx(found.posterior_sums)
+    assert found.counts_by_truth_and_label.sum(axis=1) == pytest.approx(found.posterior_sums)
     assert ((found.label_quality >= 0) & (found.label_quality <= 1)).all()
     improved = model.update_parameters(found)
     assert improved.mistake_matrix.sum(axis=1) == pytest.approx(np.ones(4))
@@ -201,7 +204,7 @@ def test_known_matrix_is_found_with_a_calibrated_model(kind: str, share: float) 
     rng = np.random.default_rng(1)
     scores, truth = simulate(20_000, 5, 3.0, rng)
     labels = wrong_labels(truth, 5, share, kind, rng)
-    model, found = NoiseModel.from_pull(5, pull=0.0).fit(candidates_of(scores, labels))
+    model, found = NoiseModel.make_start(5, pull=0.0).fit(candidates_of(scores, labels))
     assert np.abs(model.mistake_matrix - matrix_of(truth, labels, 5)).mean() < 0.008
     assert 1 - found.label_quality.mean() == pytest.approx(share, abs=0.012)
 
@@ -218,7 +221,7 @@ def test_model_with_the_pull_of_the_labels_finds_the_share() -> None:
     images = candidates_of(scores, labels)
     shares = {}
     for pull in (0.0, 0.5):
-        model, found = NoiseModel.from_pull(4, pull=pull).fit(images)
+        model, found = NoiseModel.make_start(4, pull=pull).fit(images)
         shares[pull] = 1 - found.label_quality.mean()
     assert shares[0.5] == pytest.approx(share, abs=0.015)
     assert np.abs(model.mistake_matrix - matrix).max() < 0.04

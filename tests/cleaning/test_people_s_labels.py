@@ -14,7 +14,7 @@ from reassess.cleaning.checked_labels import correct_wrong_share, find_label_ver
 from reassess.cleaning.class_candidates import ClassCandidates
 from reassess.cleaning.noise_model import fit_noise_model
 from reassess.core import Cleaning, Questions
-from reassess.data import read_original
+from reassess.data import read_original_labels
 from reassess.formats import read_predictions
 from tests.cleaning.simulated import matrix_of
 from tests.cleaning.test_checked_labels import simple_sample
@@ -33,10 +33,10 @@ class MeasuredLabels(NamedTuple):
 
 @cache
 def _measure(scores: Path, labels: Path, original: Path) -> MeasuredLabels:
-    rater = read_original(labels)
+    rater = read_original_labels(labels)
     predictions = read_predictions(scores, rater.classes)
     held_out = HeldOutPredictions.from_predictions({"heldout": predictions}, rater)
-    true = read_original(original, classes=rater.classes)
+    true = read_original_labels(original, classes=rater.classes)
     return MeasuredLabels(held_out, find_label_errors(held_out), true.indices[true.find(rater.images)].astype(np.int64))
 
 

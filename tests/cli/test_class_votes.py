@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from reassess.core import Classes, Scores
-from reassess.data import read_original, read_scores
+from reassess.data import read_original_labels, read_scores
 from reassess.formats import read_label_file
 from tests.helpers import RealFile, Runner, document_of, message_of, output_of, results_of, write_files
 from tests.references import average_precision
@@ -245,7 +245,7 @@ def test_chart_marks_in_sample_curves(folder: Path, run: Runner) -> None:
 
 def share_wrong(computed: Scores, original: Path) -> float:
     """Compute the share of images whose most probable class (in ties, the lower id) is not the original label."""
-    truth = read_original(original)
+    truth = read_original_labels(original)
     questions = computed.questions
     assert questions.classes.names == truth.classes.names
     order = np.lexsort((questions.class_ids, -computed.values, questions.image_ids))

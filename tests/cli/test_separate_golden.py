@@ -13,7 +13,7 @@ from reassess.aggregation import aggregate, calibrated_recipe, golden_truth, lab
 from reassess.aggregation.recipe import score_by_recipe
 from reassess.comparison import Findings
 from reassess.core import Classes, Predictions, StopRule, Votes
-from reassess.data import read_original, read_votes
+from reassess.data import read_original_labels, read_votes
 from reassess.errors import Missing
 from tests.helpers import Runner, output_of, results_of, write_files
 
@@ -105,7 +105,7 @@ def test_golden_votes_are_not_replayed(rated_folder: Path, run: Runner, original
     told = [one["stop"] for one in results_of(run, *argv) if "stop" in one]
     votes, experts, golden = parts()
     is_original = "--original" in original
-    labels = read_original("rated/original.csv", classes=Classes.from_texts(CLASSES)) if is_original else None
+    labels = read_original_labels("rated/original.csv", classes=Classes.from_texts(CLASSES)) if is_original else None
     _, model, first = score_by_recipe(votes, experts, golden, labels, recipe=calibrated_recipe())
     rules = [StopRule(one["low"], one["high"]) for one in told]
     replays = replay_stops(votes, model, rules, threshold=0.8, initial_votes=first)

@@ -70,7 +70,7 @@ def test_every_part_is_counted(tmp_path: Path) -> None:
         "collapsed": {"pairs": 1},
     }
     assert (result.name, result.settings, result.errors) == ("animals", {"name": "animals", "threshold": 0.5}, ())
-    assert (result.repeated_names, result.mismatches, result.other_names) == ((), (), ("notes.txt", "old"))
+    assert (result.repeated_names, result.mismatches, result.unrecognized_files) == ((), (), ("notes.txt", "old"))
     assert not any(result.missing_parts.values())
     assert repr(result) == "BenchmarkCheck(animals, 11 parts, 0 errors)"
 
@@ -321,7 +321,7 @@ def test_class_names_missing_from_the_list_are_counted_and_an_error(tmp_path: Pa
     )
     assert errors(result) == dict.fromkeys(("labels", "votes", "groups"), "unknown class")
     assert counts(result)["labels"] == {"images": 2, "labels": 3, "classes": 3}
-    assert [problem for problem in result.mismatches if problem.thing == "class"] == [
+    assert [problem for problem in result.mismatches if problem.name_kind == "class"] == [
         NameProblem("class", "in labels and not in classes", 2, ("cow", "dog")),
         NameProblem("class", "in votes and not in classes", 1, ("hen",)),
     ]

@@ -35,7 +35,7 @@ def noun(part: str, *images: str) -> DataWithClasses:
 
 def check(parts: dict[str, DataWithClasses], benchmark: Benchmark | None = None) -> None:
     files = {part: f"{part.replace(' ', '')}.csv" for part in parts}
-    check_common_images(parts, files, benchmark or Benchmark(), all_files_overlap="labels 2" in parts)
+    check_common_images(parts, files, benchmark or Benchmark(), all_files_share_images="labels 2" in parts)
 
 
 @pytest.mark.parametrize(("first", "second"), PART_PAIRS)

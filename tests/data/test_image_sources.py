@@ -9,7 +9,7 @@ import pytest
 
 from reassess.data import open_images
 from reassess.data.image_decoding import EMPTY_FILE
-from reassess.data.image_sources import name_image_sets, open_image_sets, process_image
+from reassess.data.image_sources import make_set_names, open_image_sets, process_image
 from tests.helpers import Refused, message, number_of, picture, write_csv, write_files
 
 FILES = {"b/1.png": b"b1", "a/1.png": b"a1", "a b/ü.JPG": b"u", "c.txt": b"no picture"}
@@ -171,7 +171,7 @@ def test_list_with_missing_or_repeated_images_raises(refused: Refused, refused_t
 def test_set_is_named_after_the_fewest_last_parts_that_make_names_unique(
     paths: list[str], names: tuple[str, ...]
 ) -> None:
-    assert name_image_sets(paths) == names
+    assert make_set_names(paths) == names
 
 
 def test_set_is_named_after_the_link_not_its_target(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,12 +12,12 @@ from reassess.core import IMAGENET, Benchmark, Classes, LabelSets, Votes
 from reassess.core.classes import ADD_CLASS_LIST
 from reassess.core.image_names import validation_names
 from reassess.data import (
+    are_scores_from_golden,
     benchmark_classes,
-    is_known_in_sample,
     label_set_name,
     map_to_benchmark_classes,
     read_labels,
-    read_original,
+    read_original_labels,
     read_scores,
     read_votes,
 )
@@ -43,7 +43,9 @@ def test_some_wnids_without_the_class_list_raise(
     labels = write(tmp_path / "labels.json", {FIRST: ["n01440764", "n02123045"], SECOND: []})
     assert refused(lambda: read_labels(labels)) == "names-without-list at labels.json"
     original = write(tmp_path / "original.json", {FIRST: "n01440764"})
-    assert refused_text(lambda: read_original(original)) == NO_CLASS_LIST.format("DIR/original.json", "n01440764")
+    assert refused_text(lambda: read_original_labels(original)) == NO_CLASS_LIST.format(
+        "DIR/original.json", "n01440764"
+    )
 
 
 def test_file_with_all_1000_wnids_needs_no_class_list(tmp_path: Path, no_known_data: None) -> None:
@@ -51,7 +53,7 @@ def test_file_with_all_1000_wnids_needs_no_class_list(tmp_path: Path, no_known_d
     labels = read_labels(write(tmp_path / "labels.json", content))
     assert labels.classes_by_image() == {FIRST: frozenset(range(1000)), SECOND: {7}}
     assert labels.classes == map_to_benchmark_classes(labels, IMAGENET).classes == Classes(1000, wnids=tuple(WNIDS))
-    original = read_original(write(tmp_path / "o.txt", "\n".join(WNIDS[i % 1000] for i in range(50_000))))
+    original = read_original_labels(write(tmp_path / "o.txt", "\n".join(WNIDS[i % 1000] for i in range(50_000))))
     assert original.indices.tolist() == [i % 1000 for i in range(50_000)]
 
 
@@ -87,7 +89,7 @@ def test_labels_of_other_images_keep_the_classes_of_their_file(tmp_path: Path) -
     [
         (read_labels, "imagenet-real", "real.json", "LabelSets(50,000 images, 57,553 labels, 3,163 empty)"),
         (
-            read_original,
+            read_original_labels,
             "imagenet-original",
             "validation_labels.txt",
             "LabelSets(50,000 images, 50,000 labels, 0 empty)",
@@ -181,7 +183,7 @@ def test_expert_share_is_computed_from_votes_read_by_name(real_file: RealFile) -
     assert (len(shares), shares.values[0]) == (1135, 0.2)
 
 
-@pytest.mark.parametrize("load", [read_labels, read_original, read_scores, read_votes])
+@pytest.mark.parametrize("load", [read_labels, read_original_labels, read_scores, read_votes])
 def test_unknown_source_raises(refused: Refused, load: Any) -> None:
     assert refused(lambda: load("imagenet-rael")) == "file-not-found at imagenet-rael"
 
@@ -231,10 +233,10 @@ def test_only_known_files_are_known_to_be_in_sample(real_file: RealFile, tmp_pat
     scores, golden = real_file("scores.npz"), real_file("golden.npz")
     copy = tmp_path / "mine.npz"
     copy.write_bytes(golden.read_bytes())
-    assert is_known_in_sample(scores, copy) is True
+    assert are_scores_from_golden(scores, copy) is True
     copy.write_bytes(golden.read_bytes() + b" ")
-    assert is_known_in_sample(scores, copy) is None
-    assert is_known_in_sample(copy, golden) is None
-    assert is_known_in_sample(scores, golden, benchmark=Benchmark()) is None
+    assert are_scores_from_golden(scores, copy) is None
+    assert are_scores_from_golden(copy, golden) is None
+    assert are_scores_from_golden(scores, golden, benchmark=Benchmark()) is None
     own = replace(IMAGENET, sources={"scores": "/mine/scores.npz", "golden": "imagenet-real-golden"})
-    assert is_known_in_sample(scores, golden, benchmark=own) is None
+    assert are_scores_from_golden(scores, golden, benchmark=own) is None

@@ -96,20 +96,20 @@ def test_near_duplicates_are_listed_after_exact_duplicates(sets: Path) -> None:
         ("train", "cat/2.png", 4, "near"),
         ("val", "dog/z.jpg", 4, "near"),
     ]
-    assert rows(scan_images([sets / "train", sets / "val"], near=True)) == [*EXACT, *near, *UNUSABLE]
+    assert rows(scan_images([sets / "train", sets / "val"], find_near_duplicates=True)) == [*EXACT, *near, *UNUSABLE]
 
 
 def test_result_does_not_depend_on_order_processes_or_archives(sets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    expected = rows(scan_images([sets / "train", sets / "val"], near=True))
+    expected = rows(scan_images([sets / "train", sets / "val"], find_near_duplicates=True))
     monkeypatch.setattr("reassess.data.scanning._MAX_IMAGES_WITHOUT_WORKERS", 0)
     monkeypatch.setattr("reassess.data.scanning._BATCH_SIZE", 3)
     monkeypatch.setattr("reassess.data.near_duplicates._BLOCK_SIZE", 2)
-    assert rows(scan_images([sets / "val", sets / "train"], near=True, workers=2)) == expected
+    assert rows(scan_images([sets / "val", sets / "train"], find_near_duplicates=True, workers=2)) == expected
     with zipfile.ZipFile(sets / "val.zip", "w") as pack, tarfile.open(sets / "train.tar", "w") as tape:
         for path in sorted((sets / "val").rglob("*.*"), reverse=True):
             pack.write(path, path.relative_to(sets / "val"))
         tape.add(sets / "train", "train")
-    assert rows(scan_images([sets / "val.zip", sets / "train.tar"], near=True)) == expected
+    assert rows(scan_images([sets / "val.zip", sets / "train.tar"], find_near_duplicates=True)) == expected
 
 
 def test_images_that_differ_in_size_or_one_value_are_not_exact_duplicates(tmp_path: Path) -> None:
@@ -190,7 +190,7 @@ def test_altered_photograph_is_near_only_to_its_original(
     originals = request.getfixturevalue("originals")
     for number in range(7):
         put(tmp_path / f"b/{number}.bmp", ALTERATIONS[how](Image.open(originals / f"{number}.png")))
-    found = rows(scan_images([originals, tmp_path / "b"], near=True))
+    found = rows(scan_images([originals, tmp_path / "b"], find_near_duplicates=True))
     assert found == [
         (name, f"{n}.{suffix}", n + 1, "near") for n in range(7) for name, suffix in (("a", "png"), ("b", "bmp"))
     ]
@@ -200,13 +200,13 @@ def test_mirrored_photograph_is_not_a_duplicate(tmp_path: Path, needs: Needs) ->
     needs("skimage")
     put(tmp_path / "a.png", photographs()[1])
     put(tmp_path / "b.png", photographs()[1].transpose(Image.Transpose.FLIP_LEFT_RIGHT))
-    assert rows(scan_images([tmp_path], near=True)) == []
+    assert rows(scan_images([tmp_path], find_near_duplicates=True)) == []
 
 
 def test_images_of_one_colour_are_empty_and_not_near(tmp_path: Path) -> None:
     for name, colour in (("a", "red"), ("b", "red"), ("c", "blue")):
         put(tmp_path / f"{name}.png", Image.new("RGB", (32, 32), colour))
-    assert rows(scan_images([tmp_path], near=True)) == [
+    assert rows(scan_images([tmp_path], find_near_duplicates=True)) == [
         *((tmp_path.name, name, 1, "exact") for name in ("a.png", "b.png")),
         *((tmp_path.name, name, 0, "empty") for name in ("a.png", "b.png", "c.png")),
     ]
@@ -226,7 +226,7 @@ def test_unreadable_images_are_listed_with_reason(tmp_path: Path) -> None:
     (tmp_path / "s/loop.png").symlink_to("loop.png")
     (tmp_path / "s/again").symlink_to(tmp_path / "s")
     os.mkfifo(tmp_path / "s/pipe.png")
-    scan = scan_images([tmp_path / "s"], near=True)
+    scan = scan_images([tmp_path / "s"], find_near_duplicates=True)
     assert {image: reason.partition(":")[0] for image, reason in scan.sets[0].unreadable} == {
         "bomb.png": "image is too large",
         "floats.tif": "range of the pixel values is unknown",
@@ -293,7 +293,7 @@ def test_image_with_too_many_bytes_is_unreadable_and_others_are_scanned(tmp_path
 
 def test_progress_counts_images_of_each_set_and_of_the_near_search(sets: Path) -> None:
     calls: list[tuple[str, int, int]] = []
-    scan_images([sets / "train", sets / "val"], near=True, progress=lambda *call: calls.append(call))
+    scan_images([sets / "train", sets / "val"], find_near_duplicates=True, progress=lambda *call: calls.append(call))
     assert calls == [("train", 7, 7), ("val", 7, 7), ("near duplicates", 9, 9)]
 
 
@@ -314,4 +314,4 @@ def test_progress_counts_images_of_each_set_and_of_the_near_search(sets: Path) -
 )
 def test_overlapping_or_missing_sets_raise(refused_text: Refused, sets: Path, places: list[str], expected: str) -> None:
     assert refused_text(scan_images, [sets / place for place in places]) == expected
-    assert message(scan_images, str(sets / "train")).startswith("a string was given as places of images\n")
+    assert message(scan_images, str(sets / "train")).startswith("a string was given as paths of images\n")

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import reassess
 from reassess.core import IMAGENET, Classes
 from reassess.core.class_names import parse_class_id
-from reassess.data import read_collapsed
+from reassess.data import read_collapsed_classes
 from reassess.errors import ReassessWarning
 from reassess.formats import read_class_file, read_collapsed_pairs, read_groups, read_hierarchy, write_classes
 from tests.helpers import File, RealFile, Refused
@@ -73,7 +73,7 @@ def test_imagenet_collapsed_pairs_have_reason_source_and_wnids(real_file: RealFi
         assert (row["class_wnid"], row["also_wnid"]) == (wnids[int(row["class"])], wnids[int(row["also"])])
         assert row["reason"]
         assert row["source"].startswith("Vasudevan et al. 2022")
-    pairs = [tuple(pair) for pair in read_collapsed().tolist()]
+    pairs = [tuple(pair) for pair in read_collapsed_classes().tolist()]
     np.testing.assert_array_equal(IMAGENET.find_collapsed(IMAGENET.classes), pairs)
     assert pairs == [(int(row["class"]), int(row["also"])) for row in rows]
     assert len(set(pairs)) == len(pairs) == 29

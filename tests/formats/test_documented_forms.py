@@ -33,7 +33,7 @@ FORM = '{"task": 0, "image": "a.png", "classes": [{"class": 7, "name": "cock"}],
 # Tables with the classes {0} and {1}, read as CSV, TSV, JSON lines and Parquet.
 TABLES: dict[str, tuple[Callable[..., Any], str]] = {
     "labels": (data.read_labels, "image,class\na.png,{0}\na.png,{1}\nb.png,\n"),
-    "original": (data.read_original, "image,class\na.png,{0}\nb.png,{1}\n"),
+    "original": (data.read_original_labels, "image,class\na.png,{0}\nb.png,{1}\n"),
     "reviews": (data.read_labels, "image,class,answer\na.png,{0},valid\na.png,{1},Wrong\nb.png,,problematic\n"),
     "reviews, one row per image": (
         data.read_labels,
@@ -58,12 +58,12 @@ TABLES: dict[str, tuple[Callable[..., Any], str]] = {
     ),
     "candidates": (formats.read_candidates, "image,class\na.png,{0}\nb.png,{1}\n"),
     "groups": (formats.read_groups, "class,group\n{0},birds\n{1},fish\n"),
-    "collapsed": (data.read_collapsed, "class,also,reason\n{0},{1},alike\n"),
+    "collapsed": (data.read_collapsed_classes, "class,also,reason\n{0},{1},alike\n"),
     "hierarchy": (formats.read_hierarchy, "child,parent\n{0},{1}\n{1},animal\n"),
 }
 DOCUMENTS: dict[str, tuple[Callable[..., Any], str]] = {
     "labels.json": (data.read_labels, '{{"a.png": [{0}, {1}], "b.png": [], "c.png": null}}'),
-    "original.json": (data.read_original, '{{"a.png": {0}, "b.png": {1}}}'),
+    "original.json": (data.read_original_labels, '{{"a.png": {0}, "b.png": {1}}}'),
     "reviews.json": (
         data.read_labels,
         '{{"a.png": {{"valid": [{0}], "unclear": [], "wrong": [{1}], "problematic": false}}, "b.png": {{}}}}',

@@ -80,10 +80,10 @@ def test_failure_prints_its_replay_command() -> None:
 
 
 def test_replay_keeps_the_files_of_the_case(tmp_path: Path) -> None:
-    result = python("-m", "tests.fuzz", "replay", "read_collapsed", 12, cwd=tmp_path, PYTHONPATH=str(ROOT))
-    (name,) = case_of("read_collapsed", TARGETS["read_collapsed"], 12).files
-    assert f"in .fuzz/read_collapsed-12: {name}" in result.out
-    assert (tmp_path / ".fuzz" / "read_collapsed-12" / name).exists()
+    result = python("-m", "tests.fuzz", "replay", "read_collapsed_classes", 12, cwd=tmp_path, PYTHONPATH=str(ROOT))
+    (name,) = case_of("read_collapsed_classes", TARGETS["read_collapsed_classes"], 12).files
+    assert f"in .fuzz/read_collapsed_classes-12: {name}" in result.out
+    assert (tmp_path / ".fuzz" / "read_collapsed_classes-12" / name).exists()
 
 
 def test_progress_is_read_back(tmp_path: Path) -> None:

@@ -366,7 +366,7 @@ def test_short_report_is_one_printed_page(browser: Any, report_extra: None, tmp_
     results = findings(*names)
     inputs = [{"name": "predictions", "path": f"{name}.npz", "sha256": "0" * 64} for name in names]
     path = tmp_path / "short.html"
-    write_report(path, results, short=True, command=" ".join(["reassess report", *LONG * 4]), inputs=inputs)
+    write_report(path, results, is_short=True, command=" ".join(["reassess report", *LONG * 4]), inputs=inputs)
     view = browser.new_page(viewport={"width": 794, "height": 1123})
     messages: list[str] = []
     view.on("console", lambda message: messages.append(message.text))

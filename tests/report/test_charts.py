@@ -148,7 +148,7 @@ def test_intervals_are_drawn_to_their_ends_and_bars_from_0(draw_figure: DrawFigu
         intervals = Intervals(["g"], {"s": [mark]}, "x", form, **options)
         return draw_figure(partial(plot_intervals, intervals=intervals), compute_intervals_size(intervals))
 
-    axes = draw_mark(Mark(2.0, (1.0, 4.0)), ".1f", reference=(0.0, "none"))
+    axes = draw_mark(Mark(2.0, (1.0, 4.0)), ".1f", reference_line=(0.0, "none"))
     assert [1.0, 4.0] in [np.asarray(line.get_xdata()).tolist() for line in axes.lines]
     left, right = axes.get_xlim()
     assert left < 0 < 4 < right

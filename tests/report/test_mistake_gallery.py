@@ -17,7 +17,7 @@ def test_requested_number_of_mistakes_is_drawn() -> None:
     for i, model in enumerate(panel.models):
         wrong = panel.is_scored & ~panel.is_valid[i]
         assert choice.n_mistakes[model] == wrong.sum()
-        assert choice.n_shown[model] == 10
+        assert choice.n_drawn_mistakes[model] == 10
         assert sum(bool(wrong[row]) for row in choice.rows) >= 10
     assert {name: n for name, (n, _) in choice.label_error_counts.items()} == {"one": 10, "two": 10}
     assert {name: n for name, (n, _) in choice.label_reason_counts.items()} == {"wrong_label": 10, "empty": 10}
@@ -35,7 +35,7 @@ def test_common_mistakes_of_models_are_drawn_once() -> None:
     panel, choice = TWO.panel, draw_images(TWO, 10_000)
     rows = [row for row in choice.rows if panel.is_scored[row] and not panel.is_valid[:, row].all()]
     assert len(rows) < sum(choice.n_mistakes.values())
-    assert choice.n_shown == choice.n_mistakes
+    assert choice.n_drawn_mistakes == choice.n_mistakes
     assert draw_images(TWO, 10).rows == draw_images(TWO, 10).rows != draw_images(TWO, 10, seed=1).rows
 
 

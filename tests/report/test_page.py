@@ -17,7 +17,7 @@ from reassess.core import Classes
 from reassess.report import CHARTS
 from reassess.report.gallery import Thumbnail, Thumbnails
 from reassess.report.mistake_gallery import draw_images, make_cards, make_mistake_gallery
-from reassess.report.page import Page, ReportSources, bind_units, make_explorers, render_page
+from reassess.report.page import Page, ReportSources, add_no_break_spaces, make_explorers, render_page
 from reassess.report.sections import make_sections
 from tests.report.cases import HOSTILE, IMAGES, findings, leaderboard
 
@@ -75,7 +75,7 @@ def page(results: Findings, *, gallery: bool = True, command: str = "reassess re
             gallery=make_mistake_gallery(results, choice, cards, thumbnails) if gallery else None,
             sources=ReportSources(command, [{"name": "labels", "path": "l.json", "sha256": "00ff"}], {"reassess": "0"}),
             classes=results.classes,
-            file_readings={"one": "npy of ids"},
+            format_descriptions={"one": "npy of ids"},
         )
     )
 
@@ -161,7 +161,7 @@ def test_page_without_gallery_and_other_files_is_complete() -> None:
 def test_page_starts_with_the_summary() -> None:
     texts = [text.strip() for tag, text in Reader(whole_page()).texts if tag == "li"]
     assert texts[: len(summarize_findings(three()))] == [
-        bind_units(sentence) for sentence in summarize_findings(three())
+        add_no_break_spaces(sentence) for sentence in summarize_findings(three())
     ]
     assert 3 <= len(summarize_findings(three())) <= 6
 

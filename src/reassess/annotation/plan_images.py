@@ -43,12 +43,12 @@ def _group_names_by_class(source: ImageSource, classes: Classes) -> dict[int, li
         folder, _, file = name.rpartition("/")
         if not file.lower().endswith(_EXAMPLE_SUFFIXES):
             continue
-        class_id = classes.id_of(folder, where=f"{source.place}/{folder}")
+        class_id = classes.id_of(folder, where=f"{source.source_path}/{folder}")
         if class_id < 0:
             raise DataError(
                 "not-in-class-folders",
                 "example image is not in a class folder",
-                where=source.place,
+                where=source.source_path,
                 allowed=f"CLASS/{file}, with the name, wnid or id of a class",
                 found=name,
                 fix="move it into the folder of its class, or delete it",
@@ -60,7 +60,7 @@ def _group_names_by_class(source: ImageSource, classes: Classes) -> dict[int, li
 def _read_example(
     files: CampaignImages, name: str, class_id: int, campaign_names: set[str], campaign_hashes: set[str]
 ) -> ExampleImage:
-    place, content = files.source.place, files.read_file(name)
+    place, content = files.source.source_path, files.read_file(name)
     if image_keys([name])[0] in campaign_names or hashlib.sha256(content).hexdigest() in campaign_hashes:
         raise DataError(
             "example-is-asked",
@@ -74,13 +74,15 @@ def _read_example(
 
 def find_stored_names(images: ImageSource, names: Sequence[str], *, match: Match = "path") -> tuple[str, ...]:
     """Find images in a folder or archive; return their names in it. `DataError` if one is missing."""
-    rows = match_images(names, images.names, match=match, where="the tasks", known_place=str(images.place)).tolist()
+    rows = match_images(
+        names, images.names, match=match, where="the tasks", known_place=str(images.source_path)
+    ).tolist()
     missing = [name for name, row in zip(names, rows, strict=True) if row < 0]
     if missing:
         raise DataError(
             "missing-images",
             "images of the campaign are missing",
-            where=images.place,
+            where=images.source_path,
             found=f"{count_noun(len(missing), 'image')} missing: {join_first(missing, max_items=3)}",
             fix=Fix("add them, or give the folder, zip or tar of all images: {images}", images="PLACE"),
         )
@@ -103,7 +105,7 @@ def hash_images(
         raise DataError(
             "unreadable-image",
             "images of the campaign cannot be shown",
-            where=images.place,
+            where=images.source_path,
             found=f"{count_noun(len(faults), 'image')}: {join_first(faults, max_items=3)}",
             fix="replace their files, or remove them from tasks and golden questions",
         )

@@ -83,7 +83,7 @@ class CampaignImages:
             raise DataError(
                 "unknown-image",
                 "unknown image",
-                where=self.source.place,
+                where=self.source.source_path,
                 found=name,
                 fix="use the folder, zip or tar with this image",
             )
@@ -100,13 +100,13 @@ class CampaignImages:
         """Raise `DataError` if a file is a link to a place outside the image folder."""
         files = self.source.files
         if isinstance(files, FolderImages):
-            folder = os.path.realpath(files.place)
-            path = os.path.realpath(files.place / files.paths[self.source.rows[row]])
+            folder = os.path.realpath(files.source_path)
+            path = os.path.realpath(files.source_path / files.paths[self.source.rows[row]])
             if os.path.commonpath([folder, path]) != folder:
                 raise DataError(
                     "outside-folder",
                     "a link leads out of the image folder",
-                    where=files.place / self.source.names[row],
+                    where=files.source_path / self.source.names[row],
                     found=path,
                     fix="copy the image into the folder",
                 )

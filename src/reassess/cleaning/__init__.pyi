@@ -1,4 +1,4 @@
-from .checked_labels import checked_truth as checked_truth
+from .checked_labels import decide_checked_labels as decide_checked_labels
 from .folding import USUAL_FOLDS as USUAL_FOLDS
 from .folding import duplicate_groups as duplicate_groups
 from .folding import make_folds as make_folds

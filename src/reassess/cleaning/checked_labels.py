@@ -52,7 +52,7 @@ def find_label_verdicts(held_out: HeldOutPredictions, golden: GoldenQuestions | 
     return verdicts
 
 
-def checked_truth(answers: Votes) -> GoldenQuestions:
+def decide_checked_labels(answers: Votes) -> GoldenQuestions:
     """Decide which labels are correct, by the majority of their answers; ties are not used.
 
     Parameters
@@ -75,7 +75,7 @@ def checked_truth(answers: Votes) -> GoldenQuestions:
     >>> from reassess.core.questions import Questions
     >>> pairs = Questions.from_columns(["a.png", "b.png"], np.array([1, 2]))
     >>> answers = Votes.from_columns(pairs, np.array([0, 1]), np.zeros(2, int), np.array([1, 0]), "x", ("no", "yes"))
-    >>> checked_truth(answers)
+    >>> decide_checked_labels(answers)
     GoldenQuestions(2 questions on 2 images, 1 valid)
     """
     check_type(Votes, answers)
@@ -92,7 +92,7 @@ def checked_truth(answers: Votes) -> GoldenQuestions:
 def _warn_about_unused_answers(
     golden: GoldenQuestions, rows: npt.NDArray[np.int64], is_label: npt.NDArray[np.bool_]
 ) -> None:
-    """Warn about unused answers, which are not about the label of an image."""
+    """Warn about answers that are not used because they are not about the label of an image."""
     if golden.has_one_class_per_image:  # the questions are all classes of each image
         unused = np.unique(golden.questions.image_ids[rows < 0]).size
         text = f"{unused:,} of {count_noun(len(golden.questions.images), 'checked image')} not used: no label"
@@ -109,9 +109,9 @@ class DrawnLabels:
 
     weights: _Floats  # (images,): number of labels that each checked label represents; 0 if it was not drawn
     strata: npt.NDArray[np.int64]  # (images,)
-    covered_share: float  # share of all labels that the drawn labels represent
+    represented_share: float  # share of all labels that the drawn labels represent
     has_all_strata: bool = True  # whether a label of each stratum is known
-    n_other_answers: int = 0  # drawn images that have answers, but none about their label
+    n_images_without_verdict: int = 0  # drawn images that have answers, but none about their label
 
     @classmethod
     def from_sample(
@@ -140,24 +140,24 @@ class DrawnLabels:
         drawn_sample = sample.restrict(is_used, population=rows >= 0)
         weights[rows[is_used]] = drawn_sample.weights
         _, strata[rows[is_used]] = np.unique(np.array(drawn_sample.strata, np.str_), return_inverse=True)
-        covered = float(drawn_sample.weights.sum()) / verdicts.size  # lower if a stratum has no known label
+        represented_share = float(drawn_sample.weights.sum()) / verdicts.size  # lower if a stratum has no known label
         has_all_strata = {*drawn_sample.strata} == {sample.strata[row] for row in np.flatnonzero(rows >= 0).tolist()}
         is_answered = np.isin(np.arange(rows.size), sample.rows_of(answered_images))
-        other_answers = int(np.count_nonzero(is_answered & (rows >= 0) & ~is_used))
-        return cls(weights, strata, min(1.0, covered), has_all_strata, other_answers)
+        n_images_without_verdict = int(np.count_nonzero(is_answered & (rows >= 0) & ~is_used))
+        return cls(weights, strata, min(1.0, represented_share), has_all_strata, n_images_without_verdict)
 
 
 def correct_wrong_share(
     label_quality: _Floats, verdicts: npt.NDArray[np.int8], drawn_labels: DrawnLabels
 ) -> tuple[_Floats, CheckedLabels]:
-    """Correct the estimated share of wrong labels by checked labels, and shift the probabilities to it.
+    """Correct the share of wrong labels by checked labels, and shift the probabilities to match the share.
 
-    The error of the share by the model is estimated by the weighted mean of (wrong - probability of wrong), over the
-    checked labels that were drawn at random. If the 99 % interval of the corrected share contains the share by the
-    model, the result is their mean, weighted by their inverse variances; otherwise, it is the corrected share. All
-    probabilities of unchecked labels are shifted by the same log-odds; checked labels get 0 or 1. Labels that were not
-    drawn at random say nothing about other labels: without a sample of all labels, the other probabilities do not
-    change.
+    The model estimates a share of wrong labels. Its error is the weighted mean of (1 if wrong, else 0) - (probability
+    of wrong), over the checked labels that were drawn at random; the corrected share is the estimate plus this error.
+    If the 99 % interval of the corrected share contains the model's share, the result is the mean of the two shares,
+    weighted by their inverse variances; otherwise, it is the corrected share. The probabilities of all unchecked labels
+    are shifted by the same log-odds; checked labels get 0 or 1. Labels that were not drawn at random say nothing about
+    other labels: without a sample of all labels, the other probabilities do not change.
 
     This is a difference estimator with Hajek's weights. Cochran, "Sampling Techniques" (1977), section 7; Saerndal,
     Swensson and Wretman, "Model Assisted Survey Sampling" (1992), section 6.
@@ -169,17 +169,17 @@ def correct_wrong_share(
         n_wrong=int(np.count_nonzero(wrong)),
         n_drawn=int(np.count_nonzero(drawn_labels.weights)),
         model_share=by_model,
-        covered_share=drawn_labels.covered_share,
-        n_other_answers=drawn_labels.n_other_answers,
+        covered_share=drawn_labels.represented_share,
+        n_other_answers=drawn_labels.n_images_without_verdict,
     )
     if (
-        drawn_labels.covered_share < _MIN_COVERED_SHARE
+        drawn_labels.represented_share < _MIN_COVERED_SHARE
         or not drawn_labels.has_all_strata
-        or drawn_labels.n_other_answers
+        or drawn_labels.n_images_without_verdict
         or not checked.n_drawn
     ):
         return np.where(verdicts == 0, label_quality, verdicts > 0), checked
-    model_error, error, degrees_of_freedom = _weighted_mean(wrong - expected, expected, drawn_labels)
+    model_error, error, degrees_of_freedom = _estimate_weighted_mean(wrong - expected, expected, drawn_labels)
     half_width, max_model_error = (error * float(stdtrit(degrees_of_freedom, level)) for level in (0.975, 0.995))
     corrected_share = float(np.clip(by_model + model_error, 0, 1))
     interval = max(0.0, corrected_share - half_width), min(1.0, corrected_share + half_width)
@@ -194,7 +194,7 @@ def correct_wrong_share(
     return _shift_to_mean(label_quality, verdicts, 1 - share), checked
 
 
-def _weighted_mean(
+def _estimate_weighted_mean(
     model_errors: _Floats, probabilities: _Floats, drawn_labels: DrawnLabels
 ) -> tuple[float, float, float]:
     """Compute the weighted mean of model errors, its standard error and its degrees of freedom."""

@@ -32,7 +32,7 @@ class ClassCandidates:
     label_columns: npt.NDArray[np.int32]  # (images,): position of the label in `ids`
     # (images, 2): the logarithm of the sum of the probabilities of all other classes, and of the sum of their squares;
     # -inf without any.
-    tail_logs: npt.NDArray[np.float32]
+    log_sums_of_other_classes: npt.NDArray[np.float32]
     n_classes: int  # number of classes
 
     @classmethod
@@ -69,7 +69,7 @@ class ClassCandidates:
             self.class_ids[rows],
             self.log_probabilities[rows],
             self.label_columns[rows],
-            self.tail_logs[rows],
+            self.log_sums_of_other_classes[rows],
             self.n_classes,
         )
 
@@ -83,14 +83,16 @@ class ClassCandidates:
         total = weights.sum(axis=1, keepdims=True)
         n_other_classes = self.n_classes - self.class_ids.shape[1]
         if n_other_classes:
-            tails = approximate_tail_log(math.log(n_other_classes), *self.tail_logs.T.astype(np.float64), sharpening)
+            tails = approximate_tail_log(
+                math.log(n_other_classes), *self.log_sums_of_other_classes.T.astype(np.float64), sharpening
+            )
             total += np.exp(tails[:, None] - max_logs)
         weights /= total
         return weights
 
 
 class _ProbabilityReader:
-    """A reader of the probabilities in one file, which raises probabilities near 0 to a minimum."""
+    """A reader of the probabilities in one file; it replaces probabilities near 0 by a minimum."""
 
     def __init__(self, file: HeldOutFile, n_images: int) -> None:
         if file.predictions.scores is None:

@@ -132,7 +132,7 @@ def _group_into_units(images: tuple[str, ...], duplicates: Sequence[Sequence[str
 
 
 def _find_first_linked_position(groups: Sequence[Sequence[int]], n_positions: int) -> _Ints:
-    """Return, for each position, the lowest position that is connected with it by shared groups."""
+    """Return, for each position, the lowest position that it is connected to through shared groups."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
@@ -152,37 +152,39 @@ def _assign_folds(
     shuffled = rng.permutation(sizes.size)
     single, several = shuffled[sizes[shuffled] == 1], shuffled[sizes[shuffled] > 1]
     folds, fold_sizes = np.empty(class_ids.size, np.int64), np.zeros(n_folds, np.int64)
-    class_totals: dict[int, _Ints] = defaultdict(lambda: np.zeros(n_folds, np.int64))  # images of a class in each fold
+    fold_counts_by_class: dict[int, _Ints] = defaultdict(
+        lambda: np.zeros(n_folds, np.int64)
+    )  # images of a class in each fold
     for unit in several[np.argsort(-sizes[several], kind="stable")].tolist():
         rows = slice(unit_starts[unit], unit_starts[unit] + sizes[unit])
         present, counts = np.unique(class_ids[rows], return_counts=True)
-        same_classes = np.sum([class_totals[class_id] for class_id in present.tolist()], axis=0)
+        same_classes = np.sum([fold_counts_by_class[class_id] for class_id in present.tolist()], axis=0)
         fold = int(np.lexsort((fold_sizes, same_classes))[0])
         for class_id, count in zip(present.tolist(), counts.tolist(), strict=True):
-            class_totals[class_id][fold] += count
+            fold_counts_by_class[class_id][fold] += count
         folds[rows] = fold
         fold_sizes[fold] += sizes[unit]
     rows = unit_starts[single]
     rows = rows[np.argsort(class_ids[rows], kind="stable")]  # within a class, the order stays random
     for class_rows in np.split(rows, np.flatnonzero(np.diff(class_ids[rows])) + 1):
         if class_rows.size:
-            duplicates = class_totals.pop(int(class_ids[class_rows[0]]), np.zeros(n_folds, np.int64))
+            duplicates = fold_counts_by_class.pop(int(class_ids[class_rows[0]]), np.zeros(n_folds, np.int64))
             folds[class_rows] = _fill_folds(duplicates, fold_sizes, class_rows.size)
             fold_sizes += np.bincount(folds[class_rows], minlength=n_folds)
     return folds
 
 
-def _fill_folds(class_totals: _Ints, fold_sizes: _Ints, n_images: int) -> _Ints:
+def _fill_folds(class_counts_by_fold: _Ints, fold_sizes: _Ints, n_images: int) -> _Ints:
     """Return folds for images of one class: folds with the fewest images of the class are filled first."""
     low, high = 0, n_images  # search the level that all folds reach; the remaining images are then one per fold
     while low < high:
         level = (low + high + 1) // 2
-        is_reached = int(np.maximum(class_totals.min() + level - class_totals, 0).sum()) <= n_images
+        is_reached = int(np.maximum(class_counts_by_fold.min() + level - class_counts_by_fold, 0).sum()) <= n_images
         low, high = (level, high) if is_reached else (low, level - 1)
-    added = np.maximum(class_totals.min() + low - class_totals, 0)
+    added = np.maximum(class_counts_by_fold.min() + low - class_counts_by_fold, 0)
     remaining = n_images - int(added.sum())
-    added[np.lexsort((fold_sizes + added, class_totals + added))[:remaining]] += 1
-    return np.repeat(np.arange(class_totals.size), added)
+    added[np.lexsort((fold_sizes + added, class_counts_by_fold + added))[:remaining]] += 1
+    return np.repeat(np.arange(class_counts_by_fold.size), added)
 
 
 def _warn_about_small_classes(labels: LabelSets, class_ids: npt.NDArray[np.int32], n_folds: int) -> None:

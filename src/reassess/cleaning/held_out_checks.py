@@ -30,7 +30,7 @@ _MIN_IMAGES = 100  # images; a trained model does not predict the same class for
 def find_exchanged_classes(
     label_ids: Sequence[npt.NDArray[np.integer]], top1_ids: Sequence[npt.NDArray[np.integer]], n_classes: int
 ) -> tuple[int | None, dict[int, int]] | None:
-    """Find a file that exchanges classes; return its position, and the predicted class of each of them.
+    """Find a file with exchanged classes; return its position, and the class predicted instead of each.
 
     In such a file, most images of a class are predicted as a second class, most images of the second class as a third
     one, and so on in a cycle. In the other files together, these classes are mostly predicted correctly. Both are
@@ -42,13 +42,15 @@ def find_exchanged_classes(
     for position, counts in enumerate(file_counts):
         other_counts = total - counts
         for cycle in _find_cycles(_find_main_confusions(counts)):
-            if _is_significant(_count_exchanged(counts, cycle), _count_correct(counts, cycle)) and _is_significant(
-                _count_correct(other_counts, cycle), _count_exchanged(other_counts, cycle)
-            ):
+            if _is_significant_majority(
+                _count_exchanged(counts, cycle), _count_correct(counts, cycle)
+            ) and _is_significant_majority(_count_correct(other_counts, cycle), _count_exchanged(other_counts, cycle)):
                 return position, cycle
     cycles = _find_cycles(_find_main_confusions(total))
     in_all = (
-        cycle for cycle in cycles if _is_significant(_count_exchanged(total, cycle), _count_correct(total, cycle))
+        cycle
+        for cycle in cycles
+        if _is_significant_majority(_count_exchanged(total, cycle), _count_correct(total, cycle))
     )
     return next(((None, cycle) for cycle in in_all), None)
 
@@ -94,8 +96,8 @@ def _count_correct(counts: _SparseCounts, cycle: Iterable[int]) -> int:
     return sum(int(counts[a, a]) for a in cycle)
 
 
-def _is_significant(n_more: int, n_fewer: int) -> bool:
-    return n_more > n_fewer and mcnemar_p_value(n_more, n_fewer) < _SIGNIFICANCE_LEVEL
+def _is_significant_majority(n_larger: int, n_smaller: int) -> bool:
+    return n_larger > n_smaller and mcnemar_p_value(n_larger, n_smaller) < _SIGNIFICANCE_LEVEL
 
 
 def find_common_class_count(files: Sequence[HeldOutFile], labels: LabelSets) -> int:
@@ -118,7 +120,8 @@ def find_common_class_count(files: Sequence[HeldOutFile], labels: LabelSets) -> 
 
 
 def _check_classes(labels: LabelSets, files: Sequence[HeldOutFile], n_classes: int) -> None:
-    """Raise if a class has no label, so that no model can learn it, or no output."""
+    """Raise if a class has no label or no model output."""
+    # A model cannot learn a class without a label.
     used = np.unique(labels.indices)
     if used.size < n_classes:
         # Class ids can be as large as 2^31 - 1, so only the first few are searched.
@@ -157,7 +160,7 @@ def check_top1_classes(
     for file, top1 in zip(files, top1_by_file, strict=True):
         with add_error_place(file.name):
             _check_agreement(file, top1, labels)
-    _check_exchanged(files, top1_by_file, labels, n_classes)
+    _check_exchanged_classes(files, top1_by_file, labels, n_classes)
 
 
 def _check_not_constant(top1_by_file: tuple[npt.NDArray[np.int32], ...], labels: LabelSets) -> None:
@@ -174,10 +177,10 @@ def _check_not_constant(top1_by_file: tuple[npt.NDArray[np.int32], ...], labels:
         )
 
 
-def _check_exchanged(
+def _check_exchanged_classes(
     files: Sequence[HeldOutFile], top1_by_file: tuple[npt.NDArray[np.int32], ...], labels: LabelSets, n_classes: int
 ) -> None:
-    """Raise if one file exchanges classes; warn if all files do."""
+    """Raise if classes are exchanged in the outputs of one file; warn if they are exchanged in all files."""
     result = find_exchanged_classes([labels.indices[file.label_rows] for file in files], top1_by_file, n_classes)
     if result is None:
         return

@@ -80,7 +80,7 @@ def warn_about_split_duplicates(
 
 
 def _file_numbers_by_repetition(files: Sequence[HeldOutFile], labels: LabelSets) -> list[_Ints]:
-    """Return, for each repetition, the number of the file that has each image."""
+    """Return, for each repetition, the index of the file that contains each image."""
     if all(file.label_rows.size == len(labels) for file in files):
         raise DataError(
             "missing-folds",
@@ -120,7 +120,7 @@ def _match_label_rows(name: str, predictions: Predictions, labels: LabelSets, ma
 
 
 def _find_fold_error(name: str, fold_numbers: _Ints, folds: Folds) -> DataError | None:
-    """Return an error unless images with these fold numbers, -1 for no fold, are exactly one fold."""
+    """Return an error if the images of a file are not exactly one fold; fold number -1 means no fold."""
     present = np.unique(fold_numbers)
     fold_size = int(np.count_nonzero(folds.numbers == present[0])) if present.size else 0
     if present.size == 1 and present[0] >= 0 and fold_numbers.size == fold_size:

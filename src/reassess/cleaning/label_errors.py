@@ -23,8 +23,8 @@ def find_label_errors(
     *,
     threshold: float | None = None,
     precision: float | None = None,
-    at_least: int | None = None,
-    checked: GoldenQuestions | None = None,
+    min_repetitions: int | None = None,
+    checked_labels: GoldenQuestions | None = None,
     sample: Sample | None = None,
     seed: int = 0,
 ) -> Cleaning:
@@ -46,10 +46,10 @@ def find_label_errors(
     precision
         For posterior, instead of `threshold`: keep as many images as possible, the best labels first, such that this
         share of the kept labels is expected to be correct; in [0, 1].
-    at_least
+    min_repetitions
         For consistent: number of repetitions where the top-1 must be the label; by default more than half of them.
-    checked
-        For posterior: the labels that people checked, from `checked_truth`.
+    checked_labels
+        For posterior: the labels that people checked, from `decide_checked_labels`.
     sample
         For posterior: the checked images that were drawn at random, from `read_sample` or `draw_golden`. If they
         represent all images, they correct the estimated share of wrong labels, and give it an interval. Without a
@@ -69,7 +69,7 @@ def find_label_errors(
     -----
     ReassessWarning
         A class loses more than a third of its images; scores look like outputs of sigmoids, or only contain the best
-        class; or, without `checked`, the models look poor, or seem to be trained on the images that they predict.
+        class; or, without `checked_labels`, the models look poor, or seem to be trained on images that they predict.
 
     Examples
     --------
@@ -96,28 +96,35 @@ def find_label_errors(
         HeldOutPredictions, held_out, value_name="held-out predictions", fix="HeldOutPredictions.from_predictions(...)"
     )
     check_known([method], get_args(CleaningMethod), value_name="method")
-    _check_options(method, threshold=threshold, precision=precision, checked=checked, sample=sample, at_least=at_least)
+    _check_options(
+        method,
+        threshold=threshold,
+        precision=precision,
+        checked_labels=checked_labels,
+        sample=sample,
+        min_repetitions=min_repetitions,
+    )
     if method == "consistent":
-        return _clean_by_consistency(held_out, min_repetitions=at_least)
+        return _clean_by_consistency(held_out, min_repetitions=min_repetitions)
     if method == "confident":
         return _clean_by_confident_learning(held_out)
     min_quality = MIN_LABEL_QUALITY if threshold is None else threshold
     check_number(min_quality, 0, 1, value_name="threshold of label quality")
     if precision is not None:
         check_number(precision, 0, 1, value_name="precision of kept labels")
-    if checked is not None:
-        check_type(GoldenQuestions, checked, value_name="checked labels", fix="checked_truth(ANSWERS)")
+    if checked_labels is not None:
+        check_type(GoldenQuestions, checked_labels, value_name="checked labels", fix="decide_checked_labels(ANSWERS)")
     check_type(Sample, sample, is_optional=True)
     check_number(seed, 0, value_name="seed", is_whole=True)
     return clean_by_posterior(
-        held_out, threshold=min_quality, precision=precision, golden=checked, sample=sample, seed=seed
+        held_out, threshold=min_quality, precision=precision, golden=checked_labels, sample=sample, seed=seed
     )
 
 
 def _check_options(method: CleaningMethod, **options: object) -> None:
     """Raise for options that belong to another method."""
     for name, value in options.items():
-        owner = "consistent" if name == "at_least" else "posterior"
+        owner = "consistent" if name == "min_repetitions" else "posterior"
         if value is not None and method != owner:
             raise DataError("unused-option", f"{name} belongs to the method {owner}", found=f"method {method}")
 

@@ -67,8 +67,10 @@ _MAX_SEARCH_STEPS = 20  # largest number of EM steps for each sharpening that is
 class ExpectedTruths:
     """Result of an E-step of EM: sums over all images, and the posterior of each image."""
 
-    counts: _Floats  # (classes, classes): expected number of images by true class, the row, and label, the column
-    divisors: _Floats  # (classes, classes): divisor of the counts for the next matrix
+    counts_by_truth_and_label: (
+        _Floats  # (classes, classes): expected number of images by true class, the row, and label, the column
+    )
+    count_divisors: _Floats  # (classes, classes): divisor of the counts for the next matrix
     probability_sums: _Floats  # (classes,): sums of calibrated probabilities
     posterior_sums: _Floats  # (classes,): sums of posteriors
     label_log_probabilities: _Floats  # (images,): log-probability of the label
@@ -87,19 +89,19 @@ class ExpectedTruths:
 
 @dataclass(frozen=True)
 class NoiseModel:
-    """Parameters of the model of label noise: sharpening, pull, class biases and matrix of mistakes."""
+    """Parameters of the model of label noise, as the module describes them."""
 
-    sharpening: float  # b
-    pull: float  # g
-    biases: _Floats  # (classes,): c
-    mistake_matrix: _Floats  # (classes, classes): A; rows add up to 1
+    sharpening: float  # b: power of the held-out probabilities that calibrates them
+    pull: float  # g: how much mistakes favour classes that the image looks like
+    biases: _Floats  # (classes,): c, added to the log-probabilities
+    mistake_matrix: _Floats  # (classes, classes): A, probability of each label given the true class, the row
     # Number of labels that are added to each true class to estimate A, with the average share of correct labels; the
     # wrong labels are spread over all other classes.
     smoothing: float
 
     @classmethod
-    def from_pull(cls, n_classes: int, *, pull: float) -> "NoiseModel":
-        """Create the start of EM: a calibrated model, and labels that are mostly correct."""
+    def make_start(cls, n_classes: int, *, pull: float) -> "NoiseModel":
+        """Create the start parameters of EM, for a calibrated model and labels that are mostly correct."""
         noise = np.full((n_classes, n_classes), (1 - _START_CORRECT_SHARE) / max(1, n_classes - 1))
         np.fill_diagonal(noise, _START_CORRECT_SHARE if n_classes > 1 else 1.0)
         return cls(1.0, pull, np.zeros(n_classes), noise, float(n_classes))
@@ -117,21 +119,26 @@ class NoiseModel:
         chunks = min(_MAX_CHUNKS, -(-count // _CHUNK_SIZE))
         edges = [count * chunk // chunks for chunk in range(chunks + 1)]  # of equal size, so that no thread waits
 
-        def step(part: slice) -> tuple[_Floats, _Floats, _Floats]:
+        def compute_chunk_sums(chunk: slice) -> tuple[_Floats, _Floats, _Floats]:
             pairs = np.zeros((classes, classes, 2))
             pairs[:, :, 0] = self.mistake_matrix
             counts, image = np.zeros((classes, classes)), np.zeros((4, classes))
             arrays = (
-                array[part]
-                for array in (images.class_ids, images.log_probabilities, images.label_columns, images.tail_logs)
+                array[chunk]
+                for array in (
+                    images.class_ids,
+                    images.log_probabilities,
+                    images.label_columns,
+                    images.log_sums_of_other_classes,
+                )
             )
             model = self.sharpening, self.biases, pairs, elsewhere, self.pull, _MIN_PULL_PROBABILITY / classes
-            run_e_step(*arrays, *model, counts, image, logs[part], correct[part], likeliest[part])
+            run_e_step(*arrays, *model, counts, image, logs[chunk], correct[chunk], likeliest[chunk])
             return counts, pairs[:, :, 1], image
 
         counts, exposure, per_class = np.zeros((classes, classes)), np.zeros((classes, classes)), np.zeros((4, classes))
         with ThreadPoolExecutor(thread_count()) as pool:
-            for chunk_counts, chunk_exposure, image in pool.map(step, map(slice, edges[:-1], edges[1:])):
+            for chunk_counts, chunk_exposure, image in pool.map(compute_chunk_sums, map(slice, edges[:-1], edges[1:])):
                 counts += chunk_counts
                 exposure += chunk_exposure
                 per_class += image
@@ -149,11 +156,11 @@ class NoiseModel:
     def update_parameters(self, expected: ExpectedTruths) -> "NoiseModel":
         """Compute the next matrix of mistakes and biases from expected truths: the M-step of EM."""
         classes = self.biases.size
-        wrong = 1 - np.trace(expected.counts) / expected.counts.sum()
+        wrong = 1 - np.trace(expected.counts_by_truth_and_label) / expected.counts_by_truth_and_label.sum()
         wrong_per_class = wrong / max(1, classes - 1)
-        noise = expected.counts + self.smoothing * wrong_per_class
+        noise = expected.counts_by_truth_and_label + self.smoothing * wrong_per_class
         noise[np.diag_indices(classes)] += self.smoothing * (1 - wrong - wrong_per_class)
-        noise /= expected.divisors + self.smoothing
+        noise /= expected.count_divisors + self.smoothing
         noise /= noise.sum(axis=1, keepdims=True)
         change = np.log((expected.posterior_sums + 1) / (expected.probability_sums + 1))
         return replace(self, mistake_matrix=noise, biases=self.biases + change)
@@ -194,7 +201,7 @@ def fit_noise_model(images: ClassCandidates, *, seed: int = 0) -> tuple[NoiseMod
 
 def _fit_with_pull(images: ClassCandidates, *, pull: float) -> tuple[NoiseModel, ExpectedTruths]:
     """Fit the sharpening, the biases and the matrix of mistakes with a fixed pull."""
-    start = NoiseModel.from_pull(images.n_classes, pull=pull)
+    start = NoiseModel.make_start(images.n_classes, pull=pull)
     sharpening = max(_find_min_sharpening(images, start), _find_likeliest_sharpening(images, start))
     return replace(start, sharpening=sharpening).fit(images)
 
@@ -210,7 +217,7 @@ def _estimate_pull_weight(images: ClassCandidates, model: NoiseModel, expected: 
     confused = (by_image.T @ by_image).toarray()
     np.fill_diagonal(confused, 0)
     confused /= np.maximum(confused.sum(axis=1, keepdims=True), np.finfo(float).tiny)
-    mistakes = expected.counts.copy()
+    mistakes = expected.counts_by_truth_and_label.copy()
     np.fill_diagonal(mistakes, 0)
     has_mistakes = mistakes > 0
     counts, ratios = mistakes[has_mistakes], confused[has_mistakes] * (images.n_classes - 1)
@@ -237,31 +244,37 @@ def _find_likeliest_sharpening(images: ClassCandidates, start: NoiseModel) -> fl
 
 
 def _find_min_sharpening(images: ClassCandidates, start: NoiseModel) -> float:
-    """Find the lowest sharpening that makes enough images certain, unless their labels contradict it."""
+    """Find the sharpening that makes enough images almost certain; return the minimum if labels refute it."""
 
-    def missing_certainty(log_sharpening: float) -> float:
-        certainty = images.calibrate(math.exp(log_sharpening)).max(axis=1)
-        return _MIN_ANCHOR_CERTAINTY - float(np.quantile(certainty, 1 - _ANCHOR_SHARE))
+    def certainty_below_target(log_sharpening: float) -> float:
+        max_probabilities = images.calibrate(math.exp(log_sharpening)).max(axis=1)
+        return _MIN_ANCHOR_CERTAINTY - float(np.quantile(max_probabilities, 1 - _ANCHOR_SHARE))
 
     low, high = math.log(_MIN_SHARPENING), math.log(_MAX_SHARPENING)
-    if missing_certainty(low) <= 0:
+    if certainty_below_target(low) <= 0:
         return _MIN_SHARPENING
-    sharpening = math.exp(high if missing_certainty(high) >= 0 else brentq(missing_certainty, low, high, xtol=0.01))
-    certainty = images.calibrate(sharpening).max(axis=1)
-    anchors = images.select_rows(np.flatnonzero(certainty >= np.quantile(certainty, 1 - _ANCHOR_SHARE)))
+    sharpening = math.exp(
+        high if certainty_below_target(high) >= 0 else brentq(certainty_below_target, low, high, xtol=0.01)
+    )
+    max_probabilities = images.calibrate(sharpening).max(axis=1)
+    certain_images = images.select_rows(
+        np.flatnonzero(max_probabilities >= np.quantile(max_probabilities, 1 - _ANCHOR_SHARE))
+    )
     model, _ = replace(start, sharpening=sharpening, smoothing=1.0).fit(images, max_steps=_MAX_SEARCH_STEPS)
-    return sharpening if _has_expected_mistakes(model, anchors) else _MIN_SHARPENING
+    return sharpening if _has_enough_mistakes(model, certain_images) else _MIN_SHARPENING
 
 
-def _has_expected_mistakes(model: NoiseModel, anchors: ClassCandidates) -> bool:
-    """Return whether labels of certain images have at least as many mistakes as the model expects."""
-    first_columns = np.argmax(anchors.log_probabilities, axis=1).astype(np.int32)
-    n_different = int(np.count_nonzero(anchors.label_columns != first_columns))
+def _has_enough_mistakes(model: NoiseModel, certain_images: ClassCandidates) -> bool:
+    """Return whether labels of almost certain images are wrong at least as often as the model expects."""
+    first_columns = np.argmax(certain_images.log_probabilities, axis=1).astype(np.int32)
+    n_different = int(np.count_nonzero(certain_images.label_columns != first_columns))
     expected = float(
         (
             1
             - np.exp(
-                model.compute_expected_truths(replace(anchors, label_columns=first_columns)).label_log_probabilities
+                model.compute_expected_truths(
+                    replace(certain_images, label_columns=first_columns)
+                ).label_log_probabilities
             )
         ).sum()
     )

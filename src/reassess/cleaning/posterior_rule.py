@@ -78,7 +78,7 @@ def clean_by_posterior(
         reasons=_explain_decisions(held_out, verdicts, is_kept, suggested_ids),
         noise=LabelNoise(
             wrong_share=share,
-            counts=expected.counts,
+            counts=expected.counts_by_truth_and_label,
             sharpening=model.sharpening,
             classes=held_out.labels.classes,
             checked_labels=checked_labels,
@@ -105,7 +105,7 @@ def _warn_about_scores(held_out: HeldOutPredictions) -> None:
 
 
 def _has_certain_scores(file: HeldOutFile) -> bool:
-    """Return whether the best class of each checked row has a probability of almost 1."""
+    """Return whether the best class has a probability of almost 1 in every row of a sample of rows."""
     rows = np.unique(np.linspace(0, file.label_rows.size, _MAX_CHECKED_ROWS, endpoint=False).astype(np.int64))
     blocks = probability_blocks(file.predictions, rows, has_probabilities=file.score_kind == "probabilities")
     return all((values.max(axis=1) >= _MIN_CERTAIN_PROBABILITY).all() for _, values in blocks)

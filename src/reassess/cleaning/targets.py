@@ -21,7 +21,7 @@ def training_targets(
     *,
     loss: Loss | None = None,
     smoothing: float = 0.0,
-    classes: int | None = None,
+    n_classes: int | None = None,
 ) -> TrainingTargets:
     """Make targets to train a model.
 
@@ -40,14 +40,14 @@ def training_targets(
     smoothing
         Label smoothing s, 0 to 1: a target y becomes (1 - s) y + s/2 for a sigmoid loss, which has two outcomes for
         each class, and (1 - s) y + s/C for a soft-max loss with C classes.
-    classes
+    n_classes
         Number of classes; by default the number that the labels declare.
 
     Raises
     ------
     DataError
         The kind, the loss and the labels do not match; smoothing is out of range; the labels do not declare the number
-        of classes, and `classes` is missing; a class id is too large; or no image has a valid class.
+        of classes, and `n_classes` is missing; a class id is too large; or no image has a valid class.
 
     Warns
     -----
@@ -80,12 +80,12 @@ def training_targets(
     else:
         class_list, images, indptr, ids = labels.classes, labels.images, labels.indptr, labels.indices
         values = np.ones(ids.size)
-    classes = class_list.count if classes is None else classes
-    if classes is None:
+    n_classes = class_list.count if n_classes is None else n_classes
+    if n_classes is None:
         raise DataError(
             "missing-class-count", "labels do not declare the number of classes", fix="pass the number of classes"
         )
-    check_number(classes, 1, value_name="number of classes", is_whole=True)
+    check_number(n_classes, 1, value_name="number of classes", is_whole=True)
     sums = np.bincount(np.repeat(np.arange(len(images)), np.diff(indptr)), values, len(images))
     has_target = sums > 0
     if not has_target.any():
@@ -93,7 +93,7 @@ def training_targets(
     sizes = np.diff(indptr)
     is_used = np.repeat(has_target, sizes)
     shares = values[is_used] / (np.repeat(sums[has_target], sizes[has_target]) if loss == "soft-max" else 1)
-    background = smoothing / (classes if loss == "soft-max" else 2)
+    background = smoothing / (n_classes if loss == "soft-max" else 2)
     without_target = tuple(images[row] for row in np.flatnonzero(~has_target).tolist())
     if without_target:
         text = f"{len(without_target):,} of {count_noun(len(images), 'image')} without a valid class get no target: "
@@ -104,7 +104,7 @@ def training_targets(
         indices=ids[is_used],
         values=((1 - smoothing) * shares + background).astype(np.float32),
         background_value=background,
-        n_classes=classes,
+        n_classes=n_classes,
         loss=loss,
         images_without_target=without_target,
     )

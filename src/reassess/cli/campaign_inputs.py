@@ -193,7 +193,9 @@ def read_golden_file(reader: PartReader, path: Path, *, one_answer_only: bool = 
     With `one_answer_only`, repeated votes are an error.
     """
     try:
-        return read_votes(path, answers=reader.benchmark.answers, classes=reader.classes, once=one_answer_only)
+        return read_votes(
+            path, answers=reader.benchmark.answers, classes=reader.classes, raise_if_repeated=one_answer_only
+        )
     except DataError as error:
         try:
             return read_candidates(path, reader.classes).questions

@@ -85,7 +85,7 @@ class CleaningOutputs:
                 match=match,
                 **record,
                 force=run.force,
-                track=lambda names: with_progress(run, names, "making thumbnails"),
+                show_progress=lambda names: with_progress(run, names, "making thumbnails"),
             )
 
     def to_json(self, page_contents: ShownMistakes | None) -> dict[str, str | None]:

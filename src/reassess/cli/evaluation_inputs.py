@@ -24,7 +24,7 @@ from reassess.core import (
     classes_of,
 )
 from reassess.core.common_classes import class_ids_of
-from reassess.data import is_known_in_sample, label_set_name
+from reassess.data import are_scores_from_golden, label_set_name
 from reassess.errors import DataError, Fix, ReassessError, UnreadableFileError, add_error_place
 from reassess.evaluation import Outcomes, find_outcomes
 from reassess.evaluation.evaluation_words import describe_missing_class_names
@@ -63,7 +63,7 @@ class EvaluationInputs:
         """Whether the scores were made with the golden answers; None if the files do not tell."""
         if "scores" not in self.files or "golden" not in self.files:
             return None
-        return is_known_in_sample(self.files["scores"], self.files["golden"], benchmark=self.benchmark)
+        return are_scores_from_golden(self.files["scores"], self.files["golden"], benchmark=self.benchmark)
 
     @property
     def class_names_note(self) -> str | None:

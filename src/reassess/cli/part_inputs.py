@@ -23,7 +23,7 @@ from reassess.data import (
     has_class_folders,
     labels_from_folders,
     read_labels,
-    read_original,
+    read_original_labels,
     read_scores,
     read_votes,
     warn_about_unknown_images,
@@ -35,7 +35,7 @@ from reassess.text import join_first
 NO_SOURCE = "none"
 _PART_READERS: Mapping[str, Callable[..., DataWithClasses]] = {
     "labels": read_labels,
-    "original": read_original,
+    "original": read_original_labels,
     "scores": read_scores,
 }  # other parts contain votes
 
@@ -205,7 +205,7 @@ class PartReader:
         parts = dict(zip(self.parts, aligned_parts.values(), strict=True))
         files = {part: str(path) for part, path in self.files.items()}
         if must_share_images:
-            check_common_images(parts, files, self.benchmark, all_files_overlap=all_files_overlap)
+            check_common_images(parts, files, self.benchmark, all_files_share_images=all_files_overlap)
         warn_about_unknown_images(parts, files, self.benchmark)
         return parts
 

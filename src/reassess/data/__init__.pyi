@@ -17,14 +17,14 @@ from .joined_parts import check_common_images as check_common_images
 from .joined_parts import check_same_vote_kind as check_same_vote_kind
 from .joined_parts import to_benchmark_names as to_benchmark_names
 from .joined_parts import warn_about_unknown_images as warn_about_unknown_images
+from .loading import are_scores_from_golden as are_scores_from_golden
 from .loading import benchmark_classes as benchmark_classes
-from .loading import is_known_in_sample as is_known_in_sample
 from .loading import label_set_name as label_set_name
 from .loading import map_to_benchmark_classes as map_to_benchmark_classes
 from .loading import read_classes as read_classes
-from .loading import read_collapsed as read_collapsed
+from .loading import read_collapsed_classes as read_collapsed_classes
 from .loading import read_labels as read_labels
-from .loading import read_original as read_original
+from .loading import read_original_labels as read_original_labels
 from .loading import read_scores as read_scores
 from .loading import read_votes as read_votes
 from .name_problems import NameProblem as NameProblem

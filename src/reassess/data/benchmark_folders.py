@@ -42,12 +42,12 @@ _OPTIONAL_PART_INSTRUCTIONS: Mapping[str, str] = {
 _ALL_PART_INSTRUCTIONS: Mapping[str, str] = {**PART_INSTRUCTIONS, **_OPTIONAL_PART_INSTRUCTIONS}
 
 
-def open_benchmark(source: str | Path) -> Benchmark:
+def open_benchmark(name_or_folder: str | Path) -> Benchmark:
     r"""Open a known benchmark, or the benchmark in a folder.
 
     Parameters
     ----------
-    source
+    name_or_folder
         The name of a known benchmark, ``imagenet``; or a folder with some of these files, each in any format that
         reassess reads: classes, original, labels, scores, votes, golden, rater-golden, groups, collapsed, hierarchy,
         folds and duplicates. Images are in the folder images, in images.zip or in images.tar. The file benchmark.json
@@ -75,9 +75,9 @@ def open_benchmark(source: str | Path) -> Benchmark:
     >>> benchmark, benchmark.classes.names, benchmark.threshold
     (Benchmark(pets, 2 classes, 0 images), ('cat', 'dog'), 0.8)
     """
-    if isinstance(source, str) and source in KNOWN_BENCHMARKS:
-        return KNOWN_BENCHMARKS[source]
-    folder = find_benchmark_folder(source)
+    if isinstance(name_or_folder, str) and name_or_folder in KNOWN_BENCHMARKS:
+        return KNOWN_BENCHMARKS[name_or_folder]
+    folder = find_benchmark_folder(name_or_folder)
     settings = read_settings(folder)
     parts = {
         part: require_single_path(folder, part, places) for part, places in find_part_paths(folder, settings).items()
@@ -143,17 +143,17 @@ def check_images_exist(folder: Path, images: Path) -> None:
         )
 
 
-def find_benchmark_folder(source: str | Path) -> Path:
-    """Return the folder of a benchmark; if it does not exist, raise `DataError` with similar names."""
-    if not isinstance(source, str | Path):
+def find_benchmark_folder(folder_path: str | Path) -> Path:
+    """Return the folder of a benchmark; if it is missing, raise an error that lists similar names."""
+    if not isinstance(folder_path, str | Path):
         raise DataError(
             "unknown-benchmark",
             "not the name of a benchmark",
             allowed=f"the path of a folder, or one of {', '.join(KNOWN_BENCHMARKS)}",
-            found=repr(source),
+            found=repr(folder_path),
         )
-    folder = Path(source)
-    if str(source) and exists(folder) and folder.is_dir():
+    folder = Path(folder_path)
+    if str(folder_path) and exists(folder) and folder.is_dir():
         if folder.resolve().name == "images" and not find_part_paths(folder):
             raise DataError(
                 "unknown-benchmark",
@@ -162,7 +162,7 @@ def find_benchmark_folder(source: str | Path) -> Path:
                 fix=f"did you mean {folder.parent if folder.name == 'images' else folder.resolve().parent}?",
             )
         return folder
-    if str(source) and exists(folder):
+    if str(folder_path) and exists(folder):
         raise DataError(
             "file-not-folder",
             "a file was given instead of a benchmark folder",
@@ -171,11 +171,11 @@ def find_benchmark_folder(source: str | Path) -> Path:
         )
     siblings = [path.name for path in folder.parent.glob("*") if path.is_dir()] if exists(folder.parent) else []
     similar = [str(folder.with_name(name)) for name in get_close_matches(folder.name, siblings)]
-    similar += get_close_matches(str(source).lower(), KNOWN_BENCHMARKS)
+    similar += get_close_matches(str(folder_path).lower(), KNOWN_BENCHMARKS)
     raise DataError(
         "unknown-benchmark",
         "benchmark not found",
-        where=source or "''",
+        where=folder_path or "''",
         allowed=f"a folder, or one of {', '.join(KNOWN_BENCHMARKS)}",
         fix=f"did you mean {' or '.join(dict.fromkeys(similar))}?" if similar else "check the path",
     )
@@ -221,7 +221,7 @@ def _normalize_path(path: Path) -> Path:
 
 
 def match_part_name(path: Path) -> str | None:
-    """Return the benchmark part whose name matches a file, ignoring case and dashes; None without one."""
+    """Return the benchmark part whose name matches a file, ignoring case and dashes; None if none does."""
     part, suffix = path.stem.lower().replace("_", "-"), path.suffix.lower()
     suffixes = ("", *_ARCHIVE_SUFFIXES) if part == "images" else _PART_SUFFIXES
     return part if part in _ALL_PART_INSTRUCTIONS and suffix in suffixes else None
@@ -242,9 +242,9 @@ def require_single_path(folder: Path, part: str, paths: Sequence[Path]) -> Path:
 
 
 def check_output_path(output: Path, benchmark: Benchmark, part: str | None = None) -> None:
-    """Raise `OutputError` if an output would replace another part of a benchmark, or look like one.
+    """Raise `OutputError` if an output would replace another part of a benchmark, or have its file name.
 
-    `part` is the part that the output is meant to be; None if it is not a part.
+    `part` is the part that will be written, for example "votes"; None for other files.
     """
     folder = benchmark.folder
     if folder is None:

@@ -41,7 +41,7 @@ def read_settings(folder: Path) -> dict[str, Any]:
 
 
 def _check_file_name_case(folder: Path) -> None:
-    """Raise for a file such as Benchmark.json, which file systems that ignore case would read."""
+    """Raise for a file such as Benchmark.json; some file systems treat it as benchmark.json."""
     misspelled = sorted(path.name for path in folder.glob("*") if path.name.lower() == SETTINGS_FILE != path.name)
     if misspelled:
         raise DataError(
@@ -138,38 +138,38 @@ def _check_settings(path: Path, settings: Mapping[str, Any]) -> None:
     check_text([json.dumps(settings, ensure_ascii=False, default=str)], value_name="a setting", where=path)
     check_known(list(settings), _SETTING_RULES, value_name="setting of a benchmark", where=path)
     for key, value in settings.items():
-        form = _SETTING_RULES[key]
+        rule = _SETTING_RULES[key]
         with add_error_place(f"{path}, key {key}"):
-            if not form.has_type(value):
-                raise DataError("wrong-type", form.type_error, allowed=form.allowed, found=repr(value))
-            form.check_value(value)
+            if not rule.has_type(value):
+                raise DataError("wrong-type", rule.type_message, allowed=rule.allowed_text, found=repr(value))
+            rule.check_value(value)
 
 
-def _is_list_of_types(value: Any, types: tuple[type, ...]) -> bool:
+def _is_list_of_two_or_more(value: Any, types: tuple[type, ...]) -> bool:
     """Return whether a value is a list of two or more values of these types."""
     return isinstance(value, list) and len(value) >= 2 and all(type(part) in types for part in value)
 
 
 def _is_hash_mapping(value: Any) -> bool:
-    """Return whether a value maps parts to objects that map parts to SHA-256 digests."""
+    """Return whether a value maps each part to a dictionary of SHA-256 digests by part."""
     of_parts = value.values() if isinstance(value, dict) else [None]
     hashes = [digits for parts in of_parts for digits in (parts.values() if isinstance(parts, dict) else [None])]
     return all(isinstance(digits, str) and _SHA256.fullmatch(digits) for digits in hashes)
 
 
-def _check_method(value: str) -> None:
+def _check_method(method: str) -> None:
     """Raise `DataError` if the name of an aggregation method is wrong."""
     from reassess.aggregation import parse_method
 
-    parse_method(value)
+    parse_method(method)
 
 
 class _SettingRule(NamedTuple):
     """The type of a setting, and a check of its value."""
 
     has_type: Callable[[Any], bool]
-    type_error: str  # the message for a value of another type
-    allowed: str | None = None
+    type_message: str  # the message for a value of another type
+    allowed_text: str | None = None
     check_value: Callable[[Any], object] = lambda _: None
 
 
@@ -192,13 +192,13 @@ _SETTING_RULES: Mapping[str, _SettingRule] = {
         lambda _: True, "", check_value=lambda value: check_known([value], MATCHES, value_name="match")
     ),
     "answers": _SettingRule(
-        lambda value: _is_list_of_types(value, (int, str)),
+        lambda value: _is_list_of_two_or_more(value, (int, str)),
         "answers of the benchmark are not a list",
         "a list of two answers or more, words or whole numbers",
         lambda value: check_unique(value, value_name="an answer"),
     ),
     "stop": _SettingRule(
-        lambda value: _is_list_of_types(value, (int, float)) and len(value) == 2,
+        lambda value: _is_list_of_two_or_more(value, (int, float)) and len(value) == 2,
         "stop rule of the benchmark is not a pair of bounds",
         "a list of two probabilities, the lower one first",
         lambda value: StopRule(*value),

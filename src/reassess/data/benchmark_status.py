@@ -55,7 +55,7 @@ class BenchmarkCheck:
         Images that one part lists under two names.
     mismatches
         Names that are in one part and missing from another.
-    other_names
+    unrecognized_files
         Names of files and folders in the folder that are not parts.
     has_separate_golden
         Whether no rater answered about a golden image, so that `curve` needs rater-golden.
@@ -75,7 +75,7 @@ class BenchmarkCheck:
     parts: tuple[PartCheck, ...]
     repeated_names: tuple[NameProblem, ...]
     mismatches: tuple[NameProblem, ...]
-    other_names: tuple[str, ...]
+    unrecognized_files: tuple[str, ...]
     has_separate_golden: bool = False  # whether no rater answered about a golden image
 
     @property
@@ -85,9 +85,9 @@ class BenchmarkCheck:
 
     @property
     def missing_parts(self) -> dict[str, tuple[PartCheck, ...]]:
-        """Missing or unreadable parts that each command needs; a command without any can run.
+        """For each command, the parts it needs that are missing or unreadable; if there are none, it can run.
 
-        A part that is read whenever the benchmark is opened counts for each command if it cannot be read.
+        A part that is read whenever the benchmark is opened is listed for every command if it cannot be read.
         """
         checks = {check.part: check for check in self.parts}
         readable = {part for part, check in checks.items() if check.format is not None and check.error is None}
@@ -150,12 +150,12 @@ class BenchmarkCheck:
         )
 
 
-def check_benchmark(source: str | Path) -> BenchmarkCheck:
-    r"""Read all parts of a benchmark on this machine, and compare their names; nothing is downloaded.
+def check_benchmark(name_or_folder: str | Path) -> BenchmarkCheck:
+    r"""Read the parts of a benchmark on this machine, without downloads, and compare their image names.
 
     Parameters
     ----------
-    source
+    name_or_folder
         As for `open_benchmark`.
 
     Returns
@@ -176,11 +176,11 @@ def check_benchmark(source: str | Path) -> BenchmarkCheck:
     >>> _ = (folder / "labels.json").write_text('{"a.png": ["cat"], "c.png": []}')
     >>> check = check_benchmark(folder)
     >>> check.mismatches[0]
-    NameProblem(thing='image', description='in labels and not in original', count=1, examples=('c.png',), fix=None)
+    NameProblem(name_kind='image', description='in labels and not in original', count=1, examples=('c.png',), fix=None)
     >>> [command for command, parts in check.missing_parts.items() if not parts]
     ['evaluate', 'compare', 'report', 'show', 'clean', 'propose']
     """
-    folder, parts = _find_parts(source)
+    folder, parts = _find_folder_and_parts(name_or_folder)
     checker = PartChecker(folder=folder)
     for part in parts:
         checker.check_part(part)
@@ -189,10 +189,10 @@ def check_benchmark(source: str | Path) -> BenchmarkCheck:
     names = {part: to_benchmark_names(part_images, benchmark) for part, part_images in images.items()}
     used_names = {path.name for check in parts for path in check.paths}
     return BenchmarkCheck(
-        name=checker.settings.get("name", str(source) if folder is None else folder.resolve().name),
+        name=checker.settings.get("name", str(name_or_folder) if folder is None else folder.resolve().name),
         folder=folder,
         settings=checker.settings,
-        parts=tuple(_add_origin(check, checker.parts, checker.settings) for check in checker.parts.values()),
+        parts=tuple(_add_recorded_inputs(check, checker.parts, checker.settings) for check in checker.parts.values()),
         repeated_names=tuple(chain.from_iterable(starmap(find_repeated_names, images.items()))),
         mismatches=(
             *find_image_mismatches(names, checker.settings.get("match", "path")),
@@ -201,14 +201,16 @@ def check_benchmark(source: str | Path) -> BenchmarkCheck:
         has_separate_golden={"votes", "golden"} <= names.keys()
         and "rater-golden" not in names
         and set(names["votes"]).isdisjoint(names["golden"]),
-        other_names=() if folder is None else tuple(sorted({path.name for path in folder.glob("[!.]*")} - used_names)),
+        unrecognized_files=()
+        if folder is None
+        else tuple(sorted({path.name for path in folder.glob("[!.]*")} - used_names)),
     )
 
 
-def _find_parts(source: str | Path) -> tuple[Path | None, list[PartCheck]]:
-    """Find the folder of a benchmark, None for a known benchmark, and the paths of its parts."""
-    if isinstance(source, str) and source in KNOWN_BENCHMARKS:
-        source_names = KNOWN_BENCHMARKS[source].sources
+def _find_folder_and_parts(name_or_folder: str | Path) -> tuple[Path | None, list[PartCheck]]:
+    """Return the folder of a benchmark (None for a known benchmark), and an unread check for each part."""
+    if isinstance(name_or_folder, str) and name_or_folder in KNOWN_BENCHMARKS:
+        source_names = KNOWN_BENCHMARKS[name_or_folder].sources
         places = {
             part: (source_names[part], find_source_files(source_names[part]) or ())
             for part in PART_INSTRUCTIONS
@@ -217,7 +219,7 @@ def _find_parts(source: str | Path) -> tuple[Path | None, list[PartCheck]]:
         return None, [
             _make_part_check(part, paths, name, f"reassess fetch {name}") for part, (name, paths) in places.items()
         ]
-    folder = find_benchmark_folder(source)
+    folder = find_benchmark_folder(name_or_folder)
     try:
         part_paths = find_part_paths(folder, read_settings(folder))
     except ReassessError:  # of the settings is told when they are read as a part
@@ -249,12 +251,14 @@ def _make_part_check(part: str, paths: Sequence[Path], source: str, made_by: str
     return PartCheck(part, source, tuple(paths), suffix, made_by=None)
 
 
-def _add_origin(check: PartCheck, parts: Mapping[str, PartCheck], settings: Mapping[str, Any]) -> PartCheck:
-    """Add the recorded inputs of a part to its check, and which of them have changed."""
-    recorded = dict(settings.get("made_from", {}).get(check.part, {})) if check.paths else {}
-    own_hash = recorded.pop(check.part, None)
-    if own_hash is not None and (not check.paths[0].is_file() or sha256(check.paths[0]) != own_hash):
-        return check  # replaced by hand since then
-    paths = {part: parts[part].paths for part in recorded if part in parts}
+def _add_recorded_inputs(
+    part_check: PartCheck, part_checks: Mapping[str, PartCheck], settings: Mapping[str, Any]
+) -> PartCheck:
+    """Add the recorded inputs of a part to its check, and mark the inputs that have changed."""
+    recorded = dict(settings.get("made_from", {}).get(part_check.part, {})) if part_check.paths else {}
+    own_hash = recorded.pop(part_check.part, None)
+    if own_hash is not None and (not part_check.paths[0].is_file() or sha256(part_check.paths[0]) != own_hash):
+        return part_check  # replaced by hand since then
+    paths = {part: part_checks[part].paths for part in recorded if part in part_checks}
     stale = [part for part, path in paths.items() if path and path[0].is_file() and sha256(path[0]) != recorded[part]]
-    return replace(check, made_from=tuple(recorded), stale=tuple(stale))
+    return replace(part_check, made_from=tuple(recorded), stale=tuple(stale))

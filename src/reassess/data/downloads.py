@@ -58,9 +58,9 @@ def download_wheel_member(package: str, member: str, path: Path, *, progress: bo
 class _DownloadThread(threading.Thread):
     """A download in a separate thread, so that the caller can stop waiting for it.
 
-    The connect timeout applies to each address of a host, and a name lookup has no timeout. In a network that drops
-    packets, they add up to a minute. Therefore the caller waits `_RESPONSE_TIMEOUT` for the first answer, and then
-    abandons the thread.
+    The connect timeout applies to each address of a host, and the name lookup has no timeout. In a network that drops
+    packets, connecting can take a minute. Therefore, the caller waits `_RESPONSE_TIMEOUT` seconds for the first answer,
+    and then abandons the thread.
     """
 
     def __init__(self, url: str, path: Path, bars: "Progress") -> None:
@@ -85,7 +85,7 @@ class _DownloadThread(threading.Thread):
 
         timeout = (_CONNECT_TIMEOUT, _READ_TIMEOUT)
         with requests.get(
-            self._url, stream=True, timeout=timeout, hooks={"response": self._record_response}
+            self._url, stream=True, timeout=timeout, hooks={"response": self._handle_response}
         ) as response:
             response.raise_for_status()
             task = self._bars.add_task(self._url.rsplit("/", 1)[-1], total=_declared_size(response))
@@ -98,8 +98,8 @@ class _DownloadThread(threading.Thread):
                     file.write(chunk)
                     self._bars.advance(task, len(chunk))
 
-    def _record_response(self, response: "Response", **_: Any) -> None:
-        """Set the time limit by the size of the file, and stop the wait for a response."""
+    def _handle_response(self, response: "Response", **_options: Any) -> None:
+        """Set the time limit from the size of the file, and end the wait for a response."""
         self.max_seconds = (
             _READ_TIMEOUT + min(_declared_size(response) or _MAX_BYTES, _MAX_BYTES) / _MIN_BYTES_PER_SECOND
         )
@@ -107,7 +107,7 @@ class _DownloadThread(threading.Thread):
 
 
 def _declared_size(response: "Response") -> int | None:
-    """Return the size of a file from the header of a response; None without it."""
+    """Return the size of a file, as the header of the response gives it; None if it does not."""
     declared = response.headers.get("Content-Length", "")
     return int(declared) if declared.isdecimal() else None
 

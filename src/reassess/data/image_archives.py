@@ -20,16 +20,16 @@ from reassess.formats.archives import ZIP_ERRORS
 class TarImages:
     """Images in an uncompressed tar; each process of a data loader opens the tar itself."""
 
-    place: Path  # the archive
+    source_path: Path  # the archive
     paths: tuple[str, ...]  # path of each image in the archive, sorted by folder, then by name
     offsets: tuple[int, ...]  # position of each image in the archive, in bytes
     sizes: tuple[int, ...]  # size of each image, in bytes
 
     @classmethod
-    def from_file(cls, place: Path, is_image: Callable[[str], bool]) -> "TarImages":
+    def from_file(cls, source_path: Path, is_image: Callable[[str], bool]) -> "TarImages":
         """List the images of a tar, from the headers of its members."""
         try:
-            with place.open("rb") as file, tarfile.open(fileobj=file, mode="r:") as archive:
+            with source_path.open("rb") as file, tarfile.open(fileobj=file, mode="r:") as archive:
                 members = [(info.name, info.offset_data, info.size) for info in archive if info.isfile()]
                 file.seek(archive.offset)
                 if file.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):  # tarfile stops there without an error
@@ -38,7 +38,7 @@ class TarImages:
             raise DataError(
                 "unreadable-file",
                 "archive cannot be read",
-                where=place,
+                where=source_path,
                 allowed="a complete, uncompressed tar",
                 found=str(error),
                 fix="decompress it, or download it again",
@@ -47,11 +47,11 @@ class TarImages:
             (member for member in members if is_image(member[0])), key=lambda member: member[0].rpartition("/")
         )
         paths, offsets, sizes = zip(*images, strict=True) if images else ((), (), ())
-        return cls(place=place, paths=paths, offsets=offsets, sizes=sizes)
+        return cls(source_path=source_path, paths=paths, offsets=offsets, sizes=sizes)
 
     def image_file(self, row: int) -> BytesIO:
         """Read the file of an image into memory; raise `DataError` if it is too large."""
-        check_file_size(self.sizes[row], f"{self.place}, {self.paths[row]}")
+        check_file_size(self.sizes[row], f"{self.source_path}, {self.paths[row]}")
         # With pread, threads do not share a position in the file.
         return BytesIO(os.pread(self._descriptor, self.sizes[row], self.offsets[row]))
 
@@ -60,7 +60,7 @@ class TarImages:
 
     @cached_property
     def _descriptor(self) -> int:
-        descriptor = os.open(self.place, os.O_RDONLY)
+        descriptor = os.open(self.source_path, os.O_RDONLY)
         weakref.finalize(self, os.close, descriptor)
         return descriptor
 
@@ -69,30 +69,30 @@ class TarImages:
 class ZipImages:
     """Images in a zip archive."""
 
-    place: Path  # the archive
+    source_path: Path  # the archive
     paths: tuple[str, ...]  # path of each image in the archive, sorted
 
     @classmethod
-    def from_file(cls, place: Path, is_image: Callable[[str], bool]) -> "ZipImages":
+    def from_file(cls, source_path: Path, is_image: Callable[[str], bool]) -> "ZipImages":
         """List the images of a zip, from its list of members."""
         try:
-            with zipfile.ZipFile(place) as archive:
+            with zipfile.ZipFile(source_path) as archive:
                 names = [name for name in archive.namelist() if not name.endswith(("/", "\\"))]
         except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
             raise DataError(
                 "unreadable-file",
                 "archive cannot be read",
-                where=place,
+                where=source_path,
                 allowed="a complete zip",
                 found=str(error),
                 fix="download it again",
             ) from error
-        return cls(place=place, paths=tuple(sorted(filter(is_image, names))))
+        return cls(source_path=source_path, paths=tuple(sorted(filter(is_image, names))))
 
     def image_file(self, row: int) -> BytesIO:
         """Read the file of an image into memory; raise `DataError` if it is damaged or too large."""
         size = self._archive.getinfo(self.paths[row]).file_size
-        check_file_size(size, f"{self.place}, {self.paths[row]}")
+        check_file_size(size, f"{self.source_path}, {self.paths[row]}")
         try:
             with self._archive.open(self.paths[row]) as member:
                 return BytesIO(member.read(size))  # without a size, read() can unpack up to 2 GB
@@ -100,7 +100,7 @@ class ZipImages:
             raise DataError(
                 "unreadable-image",
                 "image cannot be unpacked",
-                where=f"{self.place}, {self.paths[row]}",
+                where=f"{self.source_path}, {self.paths[row]}",
                 found=str(error),
                 fix="pack the images again, without a password",
             ) from error
@@ -110,4 +110,4 @@ class ZipImages:
 
     @cached_property
     def _archive(self) -> zipfile.ZipFile:
-        return zipfile.ZipFile(self.place)
+        return zipfile.ZipFile(self.source_path)

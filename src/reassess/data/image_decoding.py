@@ -46,15 +46,15 @@ def open_image(file: Any) -> "Iterator[Image.Image]":
             yield image
 
 
-def check_file_size(size: int, where: object) -> None:
+def check_file_size(n_bytes: int, file_name: object) -> None:
     """Raise `DataError` if the file of an image has more bytes than the limit."""
-    if size > _MAX_FILE_BYTES:
+    if n_bytes > _MAX_FILE_BYTES:
         raise DataError(
             "too-large",
             "image has too many bytes",
-            where=where,
+            where=file_name,
             allowed=f"up to {format_bytes(_MAX_FILE_BYTES)}",
-            found=format_bytes(size),
+            found=format_bytes(n_bytes),
             fix="check the file or archive: a small archive can declare any size",
         )
 
@@ -92,8 +92,8 @@ def check_pixel_values(image: "Image.Image") -> None:
         )
 
 
-def describe_error(error: Exception, size: int) -> str:
-    """Say why an image cannot be read; `size` is the size of its file in bytes."""
+def describe_error(error: Exception, n_bytes: int) -> str:
+    """Say why an image cannot be read; `n_bytes` is the size of its file in bytes."""
     from PIL import UnidentifiedImageError
 
     if isinstance(error, MemoryError):
@@ -101,7 +101,7 @@ def describe_error(error: Exception, size: int) -> str:
     if isinstance(error, DataError):
         return error.problem if error.found is None else f"{error.problem}: {error.found}"
     if isinstance(error, UnidentifiedImageError):
-        return "not an image in a known format" if size else EMPTY_FILE
+        return "not an image in a known format" if n_bytes else EMPTY_FILE
     if isinstance(error, OSError):
         return error.strerror or str(error)
     return f"image is damaged: {error}"  # Pillow can raise any error for a damaged file

@@ -39,20 +39,20 @@ _SURROGATE_PATTERN = re.compile("[\udc80-\udcff]")  # bytes of a file name that 
 class FolderImages:
     """Images in a folder and its subfolders."""
 
-    place: Path  # the folder
+    source_path: Path  # the folder
     paths: tuple[str, ...]  # path of each image in the folder, sorted by folder, then by name
 
     @classmethod
-    def from_folder(cls, place: Path, is_image: Callable[[str], bool]) -> "FolderImages":
+    def from_folder(cls, root: Path, is_image: Callable[[str], bool]) -> "FolderImages":
         """List the images of a folder, and of the folders directly in it."""
-        subfolders, names = _list_entries(place)
+        subfolders, names = _list_entries(root)
         files = [("", name) for name in names]
-        files += [(folder, name) for folder in subfolders for name in _list_entries(place / folder)[1]]
-        return cls(place, tuple(f"{folder}/{name}".lstrip("/") for folder, name in sorted(files) if is_image(name)))
+        files += [(folder, name) for folder in subfolders for name in _list_entries(root / folder)[1]]
+        return cls(root, tuple(f"{folder}/{name}".lstrip("/") for folder, name in sorted(files) if is_image(name)))
 
     def image_file(self, row: int) -> str:
         """Return the path of an image; raise `DataError` if it is missing, too large or not a regular file."""
-        path = self.place / self.paths[row]
+        path = self.source_path / self.paths[row]
         if not path.is_file():
             is_missing = not os.path.lexists(path)
             raise DataError(
@@ -65,69 +65,69 @@ class FolderImages:
         return str(path)
 
 
-def list_images(place: str | Path) -> tuple[str, ...]:
+def list_images(path: str | Path) -> tuple[str, ...]:
     """List the names of the images in a folder and its subfolders, or in a zip or uncompressed tar.
 
     Names are relative paths with slashes, sorted. Images are found by suffix; a `ReassessWarning` counts the files in
     unsupported formats, such as HEIC. Hidden files and ``__MACOSX`` are skipped. Bytes that are not UTF-8 are
-    percent-encoded, such as %E9. If an archive spells a name with slashes and again with backslashes, the name is in
-    the result twice. If all images of an archive are in one folder with the name of the archive, names are relative to
-    that folder.
+    percent-encoded, for example as %E9. If an archive spells a name with slashes and again with backslashes, the name
+    is in the result twice. If all images of an archive are in one folder with the name of the archive, names are
+    relative to that folder.
     """
-    return tuple(sorted(image_names(find_image_files(Path(place)))))
+    return tuple(sorted(image_names(find_image_files(Path(path)))))
 
 
-def find_image_files(place: Path, *, raise_if_empty: bool = False) -> FolderImages | TarImages | ZipImages:
-    """Find the image files of a folder, zip or tar; `raise_if_empty` raises `DataError` without images."""
+def find_image_files(source_path: Path, *, raise_if_empty: bool = False) -> FolderImages | TarImages | ZipImages:
+    """Find the image files of a folder, zip or tar; if `raise_if_empty`, raise `DataError` without images."""
     unsupported: Counter[str] = Counter()
 
     def is_image(path: str) -> bool:
-        suffix = _visible_suffix(path)
+        suffix = _suffix_unless_hidden(path)
         unsupported.update([suffix] if suffix in _UNSUPPORTED_SUFFIXES else [])
         return suffix in IMAGE_SUFFIXES
 
-    images = _index_images(place, is_image)
+    images = _index_images(source_path, is_image)
     counts = ", ".join(f"{count:,} {suffix}" for suffix, count in sorted(unsupported.items()))
     skipped = f"{count_noun(unsupported.total(), 'image')} in unsupported formats: {counts}" if counts else ""
     if raise_if_empty and not images.paths:
         raise DataError(
             "missing-images",
             "no image has a known format" if skipped else "no images found",
-            where=place,
+            where=source_path,
             allowed=f"files with the suffixes {', '.join(IMAGE_SUFFIXES)}",
-            found=skipped or _describe_content(place),
+            found=skipped or _describe_content(source_path),
             fix="save them in one of these formats" if skipped else "give the path of the images",
         )
     if skipped:
-        warnings.warn(f"{place}: skipped {skipped}", ReassessWarning, stacklevel=2)
+        warnings.warn(f"{source_path}: skipped {skipped}", ReassessWarning, stacklevel=2)
     return images
 
 
-def _index_images(place: Path, is_image: Callable[[str], bool]) -> FolderImages | TarImages | ZipImages:
+def _index_images(source_path: Path, is_image: Callable[[str], bool]) -> FolderImages | TarImages | ZipImages:
     """List the image files of a folder, zip or tar; `is_image` selects files by their path."""
-    with _convert_os_errors(place):
-        is_folder = place.is_dir()
+    with _convert_os_errors(source_path):
+        is_folder = source_path.is_dir()
     if is_folder:
-        return FolderImages(place, tuple(sorted(filter(is_image, _walk_files(place)))))
-    suffix = check_suffix(place, (".zip", ".tar"), "a set of images")
-    check_input(place)
-    return (ZipImages if suffix == ".zip" else TarImages).from_file(place, is_image)
+        return FolderImages(source_path, tuple(sorted(filter(is_image, _walk_files(source_path)))))
+    suffix = check_suffix(source_path, (".zip", ".tar"), "a set of images")
+    check_input(source_path)
+    return (ZipImages if suffix == ".zip" else TarImages).from_file(source_path, is_image)
 
 
 def image_names(images: FolderImages | TarImages | ZipImages) -> tuple[str, ...]:
     """Return the names of image files, as in `list_images`, in the order of the files."""
     names = tuple(escape_non_utf8(_normalize_slashes(path)) for path in images.paths)
-    folder = "" if isinstance(images, FolderImages) else f"{images.place.stem}/"
+    folder = "" if isinstance(images, FolderImages) else f"{images.source_path.stem}/"
     is_in_folder = all(name.startswith(folder) for name in names)
     return tuple(name.removeprefix(folder) for name in names) if is_in_folder else names
 
 
 def find_validation_images(root: Path, is_image: Callable[[str], bool]) -> FolderImages | TarImages:
     """Find ImageNet's validation images: in ``root/val``, else in the archive in `root`, else in `root`."""
-    for place in (root / VALIDATION_FOLDER, root / VALIDATION_ARCHIVE, root):
-        images = _index_folder_or_tar(place, is_image)
+    for source_path in (root / VALIDATION_FOLDER, root / VALIDATION_ARCHIVE, root):
+        images = _index_folder_or_tar(source_path, is_image)
         if images and images.paths:
-            _check_no_duplicates(images.place, images.paths)
+            _check_no_duplicates(images.source_path, images.paths)
             return images
     raise DataError(
         "missing-images",
@@ -142,13 +142,13 @@ def find_validation_images(root: Path, is_image: Callable[[str], bool]) -> Folde
     )
 
 
-def _index_folder_or_tar(place: Path, is_image: Callable[[str], bool]) -> FolderImages | TarImages | None:
+def _index_folder_or_tar(source_path: Path, is_image: Callable[[str], bool]) -> FolderImages | TarImages | None:
     """List the image files of a folder or tar; None if it does not exist."""
-    with _convert_os_errors(place):
-        is_folder, is_file = place.is_dir(), place.is_file()
+    with _convert_os_errors(source_path):
+        is_folder, is_file = source_path.is_dir(), source_path.is_file()
     if is_folder:
-        return FolderImages.from_folder(place, is_image)
-    return TarImages.from_file(place, is_image) if is_file else None
+        return FolderImages.from_folder(source_path, is_image)
+    return TarImages.from_file(source_path, is_image) if is_file else None
 
 
 def _walk_files(folder: Path, prefix: str = "", parents: tuple[Path, ...] = ()) -> Iterator[str]:
@@ -167,11 +167,11 @@ def _normalize_slashes(name: str) -> str:
 
 
 def escape_non_utf8(path: str) -> str:
-    """Percent-encode the bytes of a path that are not UTF-8, such as %E9."""
+    """Percent-encode the bytes of a path that are not UTF-8, for example as %E9."""
     return _SURROGATE_PATTERN.sub(lambda match: f"%{ord(match[0]) - 0xDC00:02X}", path)
 
 
-def _visible_suffix(path: str) -> str:
+def _suffix_unless_hidden(path: str) -> str:
     """Return the suffix of a file in lower case; an empty text for hidden files."""
     path = f"/{_normalize_slashes(path)}"
     return "" if "/." in path or "/__MACOSX/" in path else posixpath.splitext(path)[1].lower()
@@ -194,7 +194,7 @@ def _is_folder(entry: "os.DirEntry[str]") -> bool:
 
 
 @contextmanager
-def _convert_os_errors(place: Path) -> Iterator[None]:
+def _convert_os_errors(path: Path) -> Iterator[None]:
     """Raise a `DataError` about a folder in place of an `OSError`."""
     try:
         yield
@@ -202,22 +202,24 @@ def _convert_os_errors(place: Path) -> Iterator[None]:
         raise DataError(
             "unreadable-file",
             "folder cannot be read",
-            where=place,
+            where=path,
             found=error.strerror,
             fix="check its path and permissions",
         ) from error
 
 
-def _check_no_duplicates(place: Path, paths: Sequence[str]) -> None:
+def _check_no_duplicates(source_path: Path, paths: Sequence[str]) -> None:
     """Raise `DataError` if two files have the same image name."""
     if positions := find_first_duplicate(image_keys([path.rpartition("/")[2] for path in paths])):
         duplicate_paths = " and ".join(paths[position] for position in positions)
-        raise DataError("duplicate-image", "image has two files", where=place, found=duplicate_paths, fix="keep one")
+        raise DataError(
+            "duplicate-image", "image has two files", where=source_path, found=duplicate_paths, fix="keep one"
+        )
 
 
-def _describe_content(place: Path) -> str:
+def _describe_content(path: Path) -> str:
     """Describe what is in a folder, for a message."""
-    if place.is_dir():
-        folders, names = _list_entries(place)
+    if path.is_dir():
+        folders, names = _list_entries(path)
         return join_first(sorted(folders + names)) or "an empty folder"
-    return "an archive without images" if place.is_file() else "file or folder not found"
+    return "an archive without images" if path.is_file() else "file or folder not found"

@@ -30,7 +30,7 @@ _Result = TypeVar("_Result")
 class ImageSource:
     """The images of a folder, archive or list, read by row; it can be sent to another process."""
 
-    place: Path  # the folder, archive or list
+    source_path: Path  # the folder, archive or list
     names: tuple[str, ...]  # names of the images, sorted; from a list, in its order
     files: Any  # FolderImages, TarImages or ZipImages
     rows: tuple[int, ...]  # row of each image in `files`
@@ -39,7 +39,7 @@ class ImageSource:
         return len(self.names)
 
     def __repr__(self) -> str:
-        return f"ImageSource({self.place}, {len(self):,} images)"
+        return f"ImageSource({self.source_path}, {len(self):,} images)"
 
     def image_file(self, row: int) -> str | BytesIO:
         """Return the path of an image, or its file in memory; raise `DataError` if it cannot be read."""
@@ -52,7 +52,7 @@ class ImageSource:
     def size_and_mtime(self, row: int) -> tuple[int, int]:
         """Return the size and modification time of an image's file or archive; -1 if it is missing."""
         files = self.files
-        path = files.place / files.paths[self.rows[row]] if isinstance(files, FolderImages) else files.place
+        path = files.source_path / files.paths[self.rows[row]] if isinstance(files, FolderImages) else files.source_path
         try:
             stat = os.stat(path)  # noqa: PTH116 - Path.stat raises other errors for some names
         except (OSError, ValueError):
@@ -60,123 +60,123 @@ class ImageSource:
         return stat.st_size, stat.st_mtime_ns
 
 
-def open_images(place: str | Path) -> ImageSource:
+def open_images(path: str | Path) -> ImageSource:
     """Open the images of a folder, zip, tar or list.
 
     Folders and archives are read as by `list_images`. A list is a text file with one path per line, without comments,
     or a table with the column ``image`` (or another column that names images in a table of predictions). The paths are
     relative to the folder of the list. They are also the names of the images, with slashes for backslashes.
     """
-    place = as_path(place)
-    if not exists(place):
+    path = as_path(path)
+    if not exists(path):
         raise DataError(
             "folder-not-found",
             "image folder not found",
-            where=place,
+            where=path,
             fix="give the path of a folder, zip, tar or list",
         )
-    if place.is_dir() or place.suffix.lower() in _ARCHIVE_SUFFIXES:
-        files: Any = find_image_files(place, raise_if_empty=True)
+    if path.is_dir() or path.suffix.lower() in _ARCHIVE_SUFFIXES:
+        files: Any = find_image_files(path, raise_if_empty=True)
         names = image_names(files)
         rows = tuple(sorted(range(len(names)), key=names.__getitem__))
         names = tuple(names[row] for row in rows)
     else:
-        names = tuple(path.replace("\\", "/") for path in _read_list(place))
-        files, rows = FolderImages(place.parent, names), tuple(range(len(names)))
-    check_image_names(names, str(place))
-    if isinstance(files, FolderImages) and not any(exists(files.place / name) for name in names):
-        if place.is_dir():
+        names = tuple(line.replace("\\", "/") for line in _read_list(path))
+        files, rows = FolderImages(path.parent, names), tuple(range(len(names)))
+    check_image_names(names, str(path))
+    if isinstance(files, FolderImages) and not any(exists(files.source_path / name) for name in names):
+        if path.is_dir():
             raise DataError(
                 "missing-images",
                 "no image in the folder can be read",
-                where=place,
+                where=path,
                 found=join_first(names, max_items=3),
             )
         raise DataError(
             "missing-images",
             "no image in the list was found",
-            where=place,
+            where=path,
             allowed="paths relative to the folder of the list",
             found=join_first(names, max_items=3),
             fix="write paths relative to the list, or move the list",
         )
-    return ImageSource(place, names, files, rows)
+    return ImageSource(path, names, files, rows)
 
 
-def _read_list(place: Path) -> tuple[str, ...]:
+def _read_list(list_path: Path) -> tuple[str, ...]:
     """Read the paths of images from a text file or table."""
-    if check_suffix(place, (*_ARCHIVE_SUFFIXES, *_LIST_SUFFIXES), "a set of images") != ".txt":
-        return read_image_names(place)
-    lines = read_lines(place)
+    if check_suffix(list_path, (*_ARCHIVE_SUFFIXES, *_LIST_SUFFIXES), "a set of images") != ".txt":
+        return read_image_names(list_path)
+    lines = read_lines(list_path)
     names = {number: line for number, line in enumerate(lines, 1) if line.strip()}
     if not names:
         blank = count_noun(len(lines), "blank line")
         raise DataError(
-            "missing-images", "list has no images", where=place, found=blank, fix="write a path on each line"
+            "missing-images", "list has no images", where=list_path, found=blank, fix="write a path on each line"
         )
     for number, line in names.items():
-        _check_path(line, place, number)
+        _check_list_line(line, list_path, number)
     return tuple(names.values())
 
 
-def _check_path(line: str, place: Path, number: int) -> None:
+def _check_list_line(line: str, list_path: Path, line_number: int) -> None:
     """Raise if a line of a list is a comment or has blanks around it, unless a file has that name."""
     is_comment = line.lstrip().startswith("#")
-    if (is_comment or line != line.strip()) and not exists(place.parent / line.replace("\\", "/")):
+    if (is_comment or line != line.strip()) and not exists(list_path.parent / line.replace("\\", "/")):
         raise DataError(
             "invalid-name",
             "line of the list is not a path",
-            where=f"{place}, line {number}",
+            where=f"{list_path}, line {line_number}",
             allowed="one path per line, without comments or blanks around it",
             found=repr(line),
             fix="remove the line" if is_comment else "remove the blanks",
         )
 
 
-def open_image_sets(places: Sequence[str | Path]) -> dict[str, ImageSource]:
+def open_image_sets(paths: Sequence[str | Path]) -> dict[str, ImageSource]:
     """Open several sets of images; return them by name, sorted."""
-    check_is_collection(places, value_name="places of images")
-    if not places:
+    check_is_collection(paths, value_name="paths of images")
+    if not paths:
         raise DataError(
             "missing-images", "images are missing", fix="give a folder, zip, tar or list for each set of images"
         )
-    _check_no_overlap([Path(place) for place in places])
+    _check_no_overlap([Path(path) for path in paths])
     # Use the name of a symlink, not of its target.
-    names = name_image_sets([os.path.abspath(place) for place in places])  # noqa: PTH100
+    names = make_set_names([os.path.abspath(path) for path in paths])  # noqa: PTH100
     check_text(names, value_name="the name of a set")
-    return {name: open_images(place) for name, place in sorted(zip(names, places, strict=True))}
+    return {name: open_images(path) for name, path in sorted(zip(names, paths, strict=True))}
 
 
-def name_image_sets(paths: Sequence[str]) -> tuple[str, ...]:
+def make_set_names(paths: Sequence[str]) -> tuple[str, ...]:
     """Return a name for each path: its last part, or more parts if names would be equal."""
-    places = [PurePath(path) for path in paths]
+    pure_paths = [PurePath(path) for path in paths]
     names = [
-        path.stem if path.suffix.lower() in (*_ARCHIVE_SUFFIXES, *_LIST_SUFFIXES) else path.name for path in places
+        path.stem if path.suffix.lower() in (*_ARCHIVE_SUFFIXES, *_LIST_SUFFIXES) else path.name for path in pure_paths
     ]
     parts = 0
     while len(set(names)) < len(names):
         parts += 1
-        names = [PurePath(*path.parts[-parts:]).as_posix() for path in places]
+        names = [PurePath(*path.parts[-parts:]).as_posix() for path in pure_paths]
     return tuple(names)
 
 
-def _check_no_overlap(places: Sequence[Path]) -> None:
+def _check_no_overlap(paths: Sequence[Path]) -> None:
     """Raise if two places overlap, because their images would be duplicates of themselves."""
-    resolved = [Path(os.path.realpath(place)) for place in places]
-    for i, place in enumerate(places):
-        for j, other_place in enumerate(places):
+    resolved = [Path(os.path.realpath(path)) for path in paths]
+    for i, path in enumerate(paths):
+        for j, other_path in enumerate(paths):
             if i < j and resolved[i] == resolved[j]:
                 raise DataError(
                     "duplicate-set",
                     "set of images is given twice",
-                    found=f"{place} and {other_place}",
+                    found=f"{path} and {other_path}",
                     fix="give it once",
                 )
             if resolved[j] in resolved[i].parents:
                 raise DataError(
                     "nested-set",
                     "set of images is inside another set",
-                    found=f"{place} in {other_place}",
+                    found=f"{path} in {other_path}",
                     fix="give only the outer folder, or each inner folder as a set",
                 )
 

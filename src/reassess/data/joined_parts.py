@@ -18,7 +18,7 @@ _Classed = TypeVar("_Classed", bound=DataWithClasses)
 def align_parts(
     parts: Mapping[str, _Classed], benchmark: Benchmark, classes: Classes | None = None
 ) -> dict[str, _Classed]:
-    """Map labels, scores and votes, by file, to one class list and to the benchmark's image names."""
+    """Map the labels, scores or votes of each file to one class list and to the benchmark's image names."""
     aligned = align_classes(parts, classes)
     for file, part in aligned.items():
         with add_error_place(file):
@@ -29,7 +29,8 @@ def align_parts(
 def to_benchmark_names(images: Sequence[str], benchmark: Benchmark) -> tuple[str, ...]:
     """Return the benchmark's name of each image; unknown images get the normalized key of their name.
 
-    Names lose the path of the benchmark's image folder, and are matched as the benchmark's `match` says.
+    The path of the benchmark's image folder is removed from the names. Then they are compared as the benchmark's
+    `match` says.
     """
     match = benchmark.match or "path"
     names = tuple(images) if benchmark.folder is None else _remove_image_folder(images, benchmark)
@@ -67,15 +68,16 @@ def check_common_images(
     files: Mapping[str, str],
     benchmark: Benchmark,
     *,
-    all_files_overlap: bool = False,
+    all_files_share_images: bool = False,
 ) -> None:
     """Raise `DataError` if files that are used together have no image or item in common.
 
     `parts` and `files` have the names of `Benchmark.sources` as keys; a second file of a part has a number, as in
-    "labels 2". If `all_files_overlap`, the files of the first part must also share images.
+    "labels 2". If `all_files_share_images`, the files of the first part must also share images
+    with each other.
     """
     names = {part: _item_names(labels_or_votes) for part, labels_or_votes in parts.items()}
-    for part, partners in _list_required_overlaps(list(parts), all_files_overlap):
+    for part, partners in _iterate_required_partners(list(parts), all_files_share_images):
         comparable = [
             name for name in partners if names[name] and _has_plain_items(parts[name]) == _has_plain_items(parts[part])
         ]
@@ -125,12 +127,12 @@ def _nothing_in_common_error(
     )
 
 
-def _list_required_overlaps(parts: Sequence[str], all_files_overlap: bool) -> Iterator[tuple[str, list[str]]]:
-    """Yield each part with other parts; it must have an image in common with at least one of them."""
+def _iterate_required_partners(parts: Sequence[str], all_files_share_images: bool) -> Iterator[tuple[str, list[str]]]:
+    """Yield pairs of a part and a list of parts: the part must share an image with at least one of them."""
     main = [part for part in parts if _part_without_number(part) == _part_without_number(parts[0])]
     for part in parts:
         if part in main:
-            yield part, [partner for partner in main if partner != part and all_files_overlap]
+            yield part, [partner for partner in main if partner != part and all_files_share_images]
         elif part == "rater-golden":
             yield part, ["golden"] if "golden" in parts else []
         else:
@@ -143,7 +145,7 @@ def _part_without_number(part: str) -> str:
 
 
 def _has_plain_items(labels_or_votes: DataWithClasses) -> bool:
-    """Return whether these are votes on plain items, which can be anything, such as texts."""
+    """Return whether these are votes on items other than images, for example texts."""
     return (
         isinstance(labels_or_votes, Votes)
         and labels_or_votes.classes is None

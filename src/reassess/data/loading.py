@@ -86,7 +86,9 @@ def read_classes(source: str | Path = "imagenet-classes") -> Classes:
     return read_class_file(*paths)
 
 
-def read_collapsed(source: str | Path = "imagenet-collapsed", classes: Classes | None = None) -> npt.NDArray[np.int64]:
+def read_collapsed_classes(
+    source: str | Path = "imagenet-collapsed", classes: Classes | None = None
+) -> npt.NDArray[np.int64]:
     """Read pairs of classes where every image of the first class is also an image of the second.
 
     Most pairs are two names for the same thing, such as sunglass and sunglasses. ImageNet's table gives a reason and a
@@ -110,7 +112,7 @@ def read_collapsed(source: str | Path = "imagenet-collapsed", classes: Classes |
 
     Examples
     --------
-    >>> read_collapsed()[-2:].tolist()
+    >>> read_collapsed_classes()[-2:].tolist()
     [[836, 837], [837, 836]]
     """
     return read_collapsed_pairs(_resolve_path(source), classes or IMAGENET.classes)
@@ -126,7 +128,7 @@ def read_labels(source: str | Path = "imagenet-real", *, classes: Classes | None
 
         Label sets. JSON: a list of 50,000 lists in ImageNet validation order (null for an unrated image), or an object
         that maps image names to lists. CSV, TSV, JSON lines or Parquet: the columns image and class; a row without a
-        class is an empty set. Text: original labels, as for `read_original`.
+        class is an empty set. Text: original labels, as for `read_original_labels`.
 
         Reviews. JSON: an object that maps image names to objects with the keys valid, unclear and wrong, lists of
         classes, and problematic, true or false; each key is optional. A table with the columns image, class and answer,
@@ -164,11 +166,11 @@ def read_labels(source: str | Path = "imagenet-real", *, classes: Classes | None
     Kisel et al., "Flaws of ImageNet", ICLR 2025 blog posts.
     """
     path = _resolve_path(source)
-    labels = read_label_file(path, read_original=partial(read_original, classes=classes), classes=classes)
+    labels = read_label_file(path, read_original=partial(read_original_labels, classes=classes), classes=classes)
     return _map_to_classes(replace(labels, name=label_set_name(path)), classes, path)
 
 
-def read_original(source: str | Path = "imagenet-original", *, classes: Classes | None = None) -> LabelSets:
+def read_original_labels(source: str | Path = "imagenet-original", *, classes: Classes | None = None) -> LabelSets:
     """Read original labels: label sets with one class each.
 
     Parameters
@@ -192,7 +194,7 @@ def read_original(source: str | Path = "imagenet-original", *, classes: Classes 
 
     Examples
     --------
-    >>> read_original("imagenet-original")
+    >>> read_original_labels("imagenet-original")
     LabelSets(50,000 images, 50,000 labels, 0 empty)
     """
     path = _resolve_path(source)
@@ -265,7 +267,7 @@ def read_votes(
     *,
     answers: Sequence[Id] | None = None,
     classes: Classes | None = None,
-    once: bool = False,
+    raise_if_repeated: bool = False,
 ) -> Votes:
     """Read votes of raters or experts.
 
@@ -285,12 +287,12 @@ def read_votes(
 
         A table of counts has the number of people who chose each class, without raters: the columns image, class and
         count; or a row per image, with a column of counts for each class, named by id, wnid or name. In the second
-        form, a column class is the original label, which `read_original` reads.
+        form, a column class is the original label, which `read_original_labels` reads.
     answers
         All possible answers, for questions from invalid to valid; by default the answers in the file.
     classes
         The class list of the wnids and names; by default the names in the file.
-    once
+    raise_if_repeated
         Raise if a rater answered a question twice.
 
     Raises
@@ -305,7 +307,7 @@ def read_votes(
     >>> read_votes("imagenet-real-raters")
     Votes(924,810 votes by 85 raters on 184,962 items, answers no, maybe, yes)
     """
-    return read_vote_file(_resolve_path(source), answers=answers, classes=classes, one_answer_only=once)
+    return read_vote_file(_resolve_path(source), answers=answers, classes=classes, one_answer_only=raise_if_repeated)
 
 
 def _resolve_path(source: str | Path) -> Path:
@@ -328,10 +330,10 @@ def map_to_benchmark_classes(labels: _Labels, benchmark: Benchmark) -> _Labels:
     )
 
 
-def is_known_in_sample(scores: Path, golden: Path, *, benchmark: Benchmark = IMAGENET) -> bool | None:
-    """Return True if golden answers are known to have made the scores; None if it is unknown.
+def are_scores_from_golden(scores: Path, golden: Path, *, benchmark: Benchmark = IMAGENET) -> bool | None:
+    """Return True if the scores were surely computed with these golden answers; None if this is unknown.
 
-    It is certain if both are known files of the benchmark.
+    The result is True if both are known files of the benchmark.
 
     Scores from `reassess aggregate` record the golden answers they were made from, see `Scores.golden`.
     """

@@ -18,7 +18,7 @@ _MAX_EXAMPLES = 3
 class NameProblem:
     """A problem with names: one part lists them twice, or they are missing from another part."""
 
-    thing: str  # image or class
+    name_kind: str  # image or class
     description: str  # the problem, as the end of a sentence that begins with the number of names
     count: int  # number of names
     examples: tuple[str, ...]  # the first three names
@@ -26,11 +26,11 @@ class NameProblem:
 
 
 def make_name_problem(
-    thing: str, description: str, names: Sequence[str], *, fix: Fix | str | None = None
+    name_kind: str, description: str, names: Sequence[str], *, fix: Fix | str | None = None
 ) -> NameProblem:
     """Create a `NameProblem` with the number of names, and the first names as examples."""
     return NameProblem(
-        thing=thing, description=description, count=len(names), examples=tuple(names[:_MAX_EXAMPLES]), fix=fix
+        name_kind=name_kind, description=description, count=len(names), examples=tuple(names[:_MAX_EXAMPLES]), fix=fix
     )
 
 

@@ -43,7 +43,7 @@ class Fingerprint:
 
     digest: bytes  # hash of the size and the RGB values: equal for equal pixels, whatever the file format
     shorter_side: int  # in pixels
-    is_plain: bool  # whether all pixels have the same colour
+    is_single_colour: bool  # whether all pixels have the same colour
     # By `compute_perceptual_hashes` and `shrink_to_thumbnails`: of the whole image, then of its middle. Empty if the
     # reader has no hashes.
     hashes: bytes = b""
@@ -52,22 +52,22 @@ class Fingerprint:
 
 @dataclass(frozen=True)
 class FingerprintReader:
-    """A reader of the fingerprints of image batches; it can be sent to another process."""
+    """A callable that computes the fingerprints of a batch of images; it can be sent to another process."""
 
     sets: Sequence[ImageSource]
-    has_hashes: bool  # whether to compute hashes and thumbnails too
+    with_hashes: bool  # whether to compute hashes and thumbnails too
 
     def __call__(self, batch: ImageBatch) -> list[Fingerprint | str]:
         """Return the fingerprint of each image, or the reason why it cannot be read."""
-        greys: list[GreyImages] = []
-        read = partial(_compute_digest, greys=greys if self.has_hashes else None)
+        grey_images: list[GreyImages] = []
+        read = partial(_make_fingerprint, grey_images=grey_images if self.with_hashes else None)
         fingerprints = [process_image(self.sets[batch.set_id], row, read) for row in batch.rows]
-        if not greys:
+        if not grey_images:
             return fingerprints
-        stacked = np.stack(greys)
+        stacked = np.stack(grey_images)
         near_parts = zip(
             compute_perceptual_hashes(stacked).reshape(-1, 2),
-            shrink_to_thumbnails(stacked).reshape(len(greys) // 2, -1),
+            shrink_to_thumbnails(stacked).reshape(len(grey_images) // 2, -1),
             strict=True,
         )
         return [
@@ -76,14 +76,14 @@ class FingerprintReader:
         ]
 
 
-def _compute_digest(image: "Image.Image", *, greys: list[GreyImages] | None) -> Fingerprint:
-    """Compute a fingerprint without hashes and thumbnails; append the small grey images to `greys`."""
+def _make_fingerprint(image: "Image.Image", *, grey_images: list[GreyImages] | None) -> Fingerprint:
+    """Compute a fingerprint without hashes and thumbnails; append the small grey images to `grey_images`."""
     digest = hashlib.blake2b(f"{image.width} {image.height} ".encode(), digest_size=_DIGEST_BYTES)
     digest.update(image.tobytes())
-    is_plain = all(low == high for low, high in image.getextrema())
-    if greys is not None:
-        greys += _shrink_to_grey(image)
-    return Fingerprint(digest.digest(), min(image.size), is_plain)
+    is_single_colour = all(low == high for low, high in image.getextrema())
+    if grey_images is not None:
+        grey_images += _shrink_to_grey(image)
+    return Fingerprint(digest.digest(), min(image.size), is_single_colour)
 
 
 def _shrink_to_grey(image: "Image.Image") -> tuple[GreyImages, GreyImages]:
@@ -159,7 +159,7 @@ def _group_by_digest(fingerprints: Sequence[Fingerprint]) -> Groups:
 def _find_first_near_image(
     fingerprints: Sequence[Fingerprint], report_progress: Callable[[int, int], object]
 ) -> npt.NDArray[np.int64]:
-    """Find, for each image, the position of the first image in its near group."""
+    """Find, for each image, the position of the first image in its group of near duplicates."""
     hashes = np.frombuffer(b"".join(fingerprint.hashes for fingerprint in fingerprints), np.int64).reshape(-1, 2)
     small = np.frombuffer(b"".join(fingerprint.thumbnails for fingerprint in fingerprints), np.uint8)
     small = small.reshape(-1, 2, THUMBNAIL_PIXELS)

@@ -19,7 +19,7 @@ from reassess.data.benchmark_settings import SETTINGS_FILE, read_settings
 from reassess.data.class_folders import are_in_class_folders, labels_from_folders
 from reassess.data.image_folders import list_images
 from reassess.data.joined_parts import check_same_vote_kind
-from reassess.data.loading import read_original
+from reassess.data.loading import read_original_labels
 from reassess.data.name_problems import NameProblem, make_name_problem
 from reassess.errors import ReassessError, add_error_place
 
@@ -31,7 +31,7 @@ _CLASS_TABLE_READERS: Mapping[str, Callable[..., Any]] = {
 CLASS_FOLDERS_FORMAT = "class folders"
 _CLASSED_FILE_READERS: Mapping[str, Callable[..., Any]] = {
     "original": formats.read_original_file,
-    "labels": partial(formats.read_label_file, read_original=read_original),
+    "labels": partial(formats.read_label_file, read_original=read_original_labels),
     "scores": formats.read_score_file,
 }
 _IMAGE_TABLE_READERS: Mapping[str, Callable[[Path], Sized]] = {
@@ -197,7 +197,7 @@ class PartChecker:
         return reduce(Classes.merge, with_names) if with_names else Classes()
 
     def find_class_problems(self) -> Iterable[NameProblem]:
-        """Find classes missing from the class list; without a list, parts with names beside parts with ids."""
+        """Find classes missing from the class list; without a list, find a mix of names and ids."""
         classes_of = {
             part: contents.classes for part, contents in self.contents.items() if contents.classes is not None
         }

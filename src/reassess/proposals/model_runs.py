@@ -204,7 +204,7 @@ def _decode_first_image(decode: Decoder) -> Any:
     first_image = next((result for result in results if not isinstance(result, str)), None)
     if first_image is None:
         reasons = [f"{name}: {decode(row)}" for row, name in enumerate(images.names[:3])]
-        raise DataError("unreadable-image", "no image can be read", where=images.place, found="\n".join(reasons))
+        raise DataError("unreadable-image", "no image can be read", where=images.source_path, found="\n".join(reasons))
     return first_image
 
 

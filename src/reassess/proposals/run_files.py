@@ -100,7 +100,7 @@ def check_output_files(
     for path in (*([output] if is_folder else []), *all_files):
         if benchmark is not None:
             check_output_path(path, benchmark)
-        if exists(path) and path.samefile(images.place):
+        if exists(path) and path.samefile(images.source_path):
             raise OutputError(
                 "output-is-input", "output is the file with the image names", where=path, fix="choose another name"
             )

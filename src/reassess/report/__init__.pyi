@@ -1,12 +1,12 @@
-from .accuracy_figures import draw_leaderboard as draw_leaderboard
+from .accuracy_figures import save_leaderboard as save_leaderboard
 from .chart import Chart as Chart
 from .chart import Column as Column
 from .chart import Table as Table
 from .charts import CHARTS as CHARTS
 from .charts import write_chart as write_chart
 from .cleaning_report import write_wrong_labels as write_wrong_labels
-from .curve_figures import draw_choice as draw_choice
-from .curve_figures import draw_curves as draw_curves
-from .curve_figures import draw_replays as draw_replays
+from .curve_figures import save_curves as save_curves
+from .curve_figures import save_model_choice as save_model_choice
+from .curve_figures import save_replays as save_replays
 from .writing import ShownMistakes as ShownMistakes
 from .writing import write_report as write_report

@@ -40,13 +40,13 @@ _ResultsBySize = Mapping[int, CountsBySize]
 
 
 def scatter_chart(findings: Findings) -> Chart | Missing:
-    """Create a chart of accuracy by reassessed labels over accuracy by original labels."""
+    """Create a scatter chart of accuracy by reassessed labels (y) against accuracy by original labels (x)."""
     points, rows = [], []
     for model, result in findings.evaluations.items():
         original, real = result.original_accuracy_at(1), result.real_accuracy.get(1)
         original_mark, real_mark = proportion_mark(original), proportion_mark(real)
         if original_mark is not None and real_mark is not None:
-            points.append(ModelPoint(name=model, original=original_mark, real=real_mark))
+            points.append(ModelPoint(name=model, original_accuracy=original_mark, reassessed_accuracy=real_mark))
             rows.append([model, *proportion_cells(original), *proportion_cells(real)])
     if not points:
         return Missing(f"no model has both accuracies: original labels are missing, or {NONE_SCORED}")
@@ -106,16 +106,16 @@ def difference_chart(findings: Findings) -> Chart | Missing:
     columns |= {"only a correct": COUNT, "only b correct": COUNT, "images": COUNT}
     numbers = make_table("differences", "Differences between models, on the same images", columns, rows)
     intervals = Intervals(
-        groups=groups, series=series, axis_title=axis, number_format=POINTS, reference=(0.0, "no difference")
+        groups=groups, series=series, axis_title=axis, number_format=POINTS, reference_line=(0.0, "no difference")
     )
     return make_interval_chart(intervals, numbers, hidden_items_note(len(pairs), "pairs"))
 
 
-def _format_pair(a: str, b: str) -> str:
-    """Write "a minus b", with both names shortened to fit."""
+def _format_pair(first_name: str, second_name: str) -> str:
+    """Format a pair of models as "first minus second", with both names shortened to fit."""
     room = MAX_NAME_LENGTH - len(_MINUS_WORD)
-    first = shorten(a, max(room // 2, room - len(b)) - 1)
-    return f"{first}{_MINUS_WORD}{shorten(b, max(room // 2, room - len(a)) - 1)}"
+    first = shorten(first_name, max(room // 2, room - len(second_name)) - 1)
+    return f"{first}{_MINUS_WORD}{shorten(second_name, max(room // 2, room - len(first_name)) - 1)}"
 
 
 def _difference_rows(name: str, difference: Difference) -> Iterator[list[Cell]]:
@@ -135,7 +135,7 @@ def _difference_rows(name: str, difference: Difference) -> Iterator[list[Cell]]:
 
 
 def _difference_mark(difference: Difference | None) -> Mark | None:
-    """Return a difference and its interval, in points; the interval includes raters if possible."""
+    """Return a difference and its interval, in points, with the raters' uncertainty if it is known."""
     if difference is None or difference.mean_difference is None:
         return None
     return Mark(
@@ -155,10 +155,11 @@ def label_count_chart(findings: Findings) -> Chart | Missing:
         for model, results in counts.items()
     ]
     drawn_results = {model: counts[model] for model in findings.models[: len(SERIES_STYLES)]}
-    pools = _pool_label_counts(sizes, drawn_results)
-    groups = [_describe_pool(pool, drawn_results) for pool in pools]
+    label_count_groups = _pool_label_counts(sizes, drawn_results)
+    groups = [_describe_pool(label_counts, drawn_results) for label_counts in label_count_groups]
     series = {
-        model: [proportion_mark(_sum_hits(results, pool)) for pool in pools] for model, results in drawn_results.items()
+        model: [proportion_mark(_sum_hits(results, label_counts)) for label_counts in label_count_groups]
+        for model, results in drawn_results.items()
     }
     label_set = shorten_label_set_name(findings.labels.title)
     columns = {"model": TEXT, "valid classes": COUNT, f"{label_set} top-1 %": PERCENT, "95 %": PERCENT, "hits": COUNT}
@@ -182,7 +183,7 @@ def _sum_hits(results: _ResultsBySize, label_counts: Sequence[int]) -> Proportio
 
 
 def _pool_label_counts(label_counts: list[int], results_by_model: Mapping[str, _ResultsBySize]) -> list[list[int]]:
-    """Pool the highest numbers of valid classes if each has too few images."""
+    """Join the highest numbers of valid classes into one group if too few images have each of them."""
     scored = min(_sum_hits(parts, label_counts).n for parts in results_by_model.values())
     min_images = min(max(scored // 100, _MIN_GROUP_LIMIT), _MAX_GROUP_LIMIT)
     large_positions = [
@@ -194,13 +195,13 @@ def _pool_label_counts(label_counts: list[int], results_by_model: Mapping[str, _
     return [[size] for size in label_counts[:n_single]] + ([label_counts[n_single:]] if label_counts[n_single:] else [])
 
 
-def _describe_pool(pool: list[int], results_by_model: Mapping[str, _ResultsBySize]) -> str:
-    """Write the numbers of valid classes in a pool, and its number of images."""
-    images = [_sum_hits(parts, pool).n for parts in results_by_model.values()]
+def _describe_pool(label_counts: list[int], results_by_model: Mapping[str, _ResultsBySize]) -> str:
+    """Describe a group of numbers of valid classes, such as "3 or more valid classes: 12 images"."""
+    images = [_sum_hits(parts, label_counts).n for parts in results_by_model.values()]
     fewest, most = min(images), max(images)
     n = count_noun(most, "image") if fewest == most else f"{fewest:,} to {most:,} images"
-    classes = "valid class" if pool == [1] else "valid classes"
-    return f"{pool[0]}{' or more' if len(pool) > 1 else ''} {classes}: {n}"
+    classes = "valid class" if label_counts == [1] else "valid classes"
+    return f"{label_counts[0]}{' or more' if len(label_counts) > 1 else ''} {classes}: {n}"
 
 
 def leaderboard_chart(findings: Findings) -> Chart | Missing:

@@ -28,7 +28,7 @@ _OTHER_STYLE = SeriesStyle(MUTED_COLOUR, ".")
 _INTERVAL_SAMPLES = 24  # points along an interval that labels should not cover
 
 
-def draw_leaderboard(
+def save_leaderboard(
     path: Path,
     trend: Trend,
     placements: Sequence[Placement] = (),
@@ -36,7 +36,7 @@ def draw_leaderboard(
     original_percent: float | None = None,
     force: bool = False,
 ) -> None:
-    """Draw a leaderboard with its trend lines and the user's models into a file."""
+    """Save a figure of a leaderboard with its trend lines and the user's models."""
     draw = partial(plot_leaderboard, trend=trend, placements=placements, original_percent=original_percent)
     save_figure(path, draw, title="Leaderboard", force=force)
 
@@ -57,11 +57,11 @@ def plot_leaderboard(
     for placement in placements:
         _draw_placement(drawing, placement, shorten_label_set_name(trend.leaderboard.label_set), is_brief)
     _finish_axes(drawing, trend, lowest_accuracy)
-    draw_original_level(drawing, original_percent)
+    draw_reference_lines(drawing, original_percent)
 
 
 def _find_lowest_accuracy(trend: Trend, placements: Sequence[Placement]) -> float:
-    """Return the lowest original accuracy to plot; rows far below would compress the plot."""
+    """Return the lowest original accuracy to plot; models far below it would compress the plot."""
     starts = [line.band.low for line in trend.band_lines if line.band is not None and line.fit is not None]
     return min(starts + [placement.model_row.original_accuracy for placement in placements]) if starts else -np.inf
 
@@ -105,7 +105,7 @@ def _draw_placement(drawing: Drawing, placement: Placement, label_set: str, is_b
     drawing.add_label(text, points, color="#a00000", fontweight="bold")
 
 
-def draw_original_level(drawing: Drawing, original_percent: float | None) -> None:
+def draw_reference_lines(drawing: Drawing, original_percent: float | None) -> None:
     """Draw a line at the accuracy of the original labels, and the line of equal accuracies."""
     axes = drawing.axes
     left, right = axes.get_xlim()
@@ -166,8 +166,8 @@ class ModelPoint:
     """A model with its accuracies by original and by reassessed labels, in percent."""
 
     name: str
-    original: Mark
-    real: Mark
+    original_accuracy: Mark
+    reassessed_accuracy: Mark
 
 
 def plot_scatter(
@@ -175,12 +175,13 @@ def plot_scatter(
 ) -> None:
     """Plot models by their two accuracies, and the accuracy of the original labels.
 
-    The first `MAX_NAMED_MODELS` models have names; if each model has its own colour, also their accuracies.
+    The first `MAX_NAMED_MODELS` models are labelled with their names. If each model has its own colour, the labels also
+    contain the accuracies.
     """
     for i, point in enumerate(points):
         style = SERIES_STYLES[i] if i < len(SERIES_STYLES) else _OTHER_STYLE
-        position = np.array([[point.original.value, point.real.value]])
-        for axis, part in enumerate((point.original, point.real)):
+        position = np.array([[point.original_accuracy.value, point.reassessed_accuracy.value]])
+        for axis, part in enumerate((point.original_accuracy, point.reassessed_accuracy)):
             ends = np.repeat(position, 2, axis=0)
             ends[:, axis] = part.interval or part.value
             drawing.draw_line(
@@ -189,11 +190,14 @@ def plot_scatter(
         drawing.axes.plot(
             *position.T, style.marker, color=style.colour, markersize=6, markeredgecolor="white", zorder=5
         )
-        values = f"{format_percent_value(point.original.value)}, {label_set} {format_percent_value(point.real.value)}"
+        original_text, reassessed_text = (
+            format_percent_value(mark.value) for mark in (point.original_accuracy, point.reassessed_accuracy)
+        )
+        values = f"{original_text}, {label_set} {reassessed_text}"
         drawing.descriptions.append(f"{point.name}: original {values}")
         if i < MAX_NAMED_MODELS:
             name = shorten(point.name, MAX_NAME_LENGTH)
             text = name if len(points) > len(SERIES_STYLES) else f"{name}\n{values}"
             drawing.add_label(text, position, color=style.colour)
     set_accuracy_axes(drawing, label_set)
-    draw_original_level(drawing, original_percent)
+    draw_reference_lines(drawing, original_percent)

@@ -68,9 +68,9 @@ class Intervals:
     series: Mapping[str, Sequence[Mark | None]]  # a mark or None for each group, by name of the series
     axis_title: str  # title of the axis, with the unit
     number_format: str  # number format of the values
-    reference: tuple[float, str] | None = None  # a value to compare with, and its name
+    reference_line: tuple[float, str] | None = None  # a value to compare with, and its name
     # A value to compare each group with, drawn as a vertical line, and the name of these values.
-    chance_values: tuple[Sequence[float | None], str] | None = None
+    chance_markers: tuple[Sequence[float | None], str] | None = None
 
 
 def compute_intervals_size(intervals: Intervals) -> FigureSize:
@@ -83,7 +83,7 @@ def compute_intervals_size(intervals: Intervals) -> FigureSize:
 
 def plot_intervals(drawing: Drawing, intervals: Intervals) -> None:
     """Plot values with their intervals."""
-    axes, group_step = drawing.axes, _group_step(intervals)
+    axes, group_step = drawing.axes, _lines_per_group(intervals)
     for i, group in enumerate(intervals.groups):
         top = i * group_step
         drawing.write_text(top, shorten(group, MAX_NAME_LENGTH))
@@ -91,11 +91,11 @@ def plot_intervals(drawing: Drawing, intervals: Intervals) -> None:
             if (mark := marks[i]) is not None:
                 _draw_mark(drawing, mark, top + _HEADING_LINES + j, j, intervals.number_format)
                 drawing.descriptions.append(f"{group}, {name}: {_format_mark(mark, intervals.number_format)}")
-        if intervals.chance_values is not None and (chance := intervals.chance_values[0][i]) is not None:
+        if intervals.chance_markers is not None and (chance := intervals.chance_markers[0][i]) is not None:
             ends = top + _HEADING_LINES - 0.45, top + _HEADING_LINES + len(intervals.series) - 0.55
             axes.plot([chance, chance], ends, color=INK_COLOUR, linewidth=1.4, zorder=4)
             drawing.descriptions.append(
-                f"{group}, {intervals.chance_values[1]}: {format_number(chance, intervals.number_format)}"
+                f"{group}, {intervals.chance_markers[1]}: {format_number(chance, intervals.number_format)}"
             )
     _finish_intervals(drawing, intervals)
 
@@ -118,11 +118,11 @@ def _finish_intervals(drawing: Drawing, intervals: Intervals) -> None:
         if mark
         for bound in (mark.value, *(mark.interval or ()))
     ]
-    values += [] if intervals.reference is None else [intervals.reference[0]]
+    values += [] if intervals.reference_line is None else [intervals.reference_line[0]]
     values += (
         []
-        if intervals.chance_values is None
-        else [chance for chance in intervals.chance_values[0] if chance is not None]
+        if intervals.chance_markers is None
+        else [chance for chance in intervals.chance_markers[0] if chance is not None]
     )
     low, high = (min(values), max(values)) if values else (0.0, 1.0)
     margin = _RELATIVE_MARGIN * (high - low) or 1.0
@@ -134,8 +134,8 @@ def _finish_intervals(drawing: Drawing, intervals: Intervals) -> None:
     )
     axes.spines["left"].set_visible(False)
     axes.grid(axis="x")
-    if intervals.reference is not None:
-        axes.axvline(intervals.reference[0], color=MUTED_COLOUR, linewidth=1, linestyle="--", zorder=2)
+    if intervals.reference_line is not None:
+        axes.axvline(intervals.reference_line[0], color=MUTED_COLOUR, linewidth=1, linestyle="--", zorder=2)
     entries = _legend_entries(intervals)
     if len(entries) > 1:
         from matplotlib.lines import Line2D
@@ -152,20 +152,20 @@ def _legend_entries(intervals: Intervals) -> dict[str, dict[str, Any]]:
         name: {"color": style.colour, "marker": style.marker, "markeredgecolor": "white", "linewidth": 1.8}
         for name, style in zip(intervals.series, styles, strict=True)
     }
-    if intervals.reference is not None:
-        entries[intervals.reference[1]] = {"color": MUTED_COLOUR, "linestyle": "--", "linewidth": 1}
-    if intervals.chance_values is not None:
-        entries[intervals.chance_values[1]] = {"color": INK_COLOUR, "marker": "|", "markersize": 9, "linewidth": 0}
+    if intervals.reference_line is not None:
+        entries[intervals.reference_line[1]] = {"color": MUTED_COLOUR, "linestyle": "--", "linewidth": 1}
+    if intervals.chance_markers is not None:
+        entries[intervals.chance_markers[1]] = {"color": INK_COLOUR, "marker": "|", "markersize": 9, "linewidth": 0}
     return entries
 
 
-def _group_step(intervals: Intervals) -> float:
+def _lines_per_group(intervals: Intervals) -> float:
     """Return the number of lines from one group to the next."""
     return _HEADING_LINES + len(intervals.series) + _GROUP_GAP
 
 
 def _count_lines(intervals: Intervals) -> float:
-    return len(intervals.groups) * _group_step(intervals)
+    return len(intervals.groups) * _lines_per_group(intervals)
 
 
 def _format_mark(mark: Mark, number_format: str) -> str:

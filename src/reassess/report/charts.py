@@ -123,7 +123,7 @@ def bias_chart(findings: Findings) -> Chart | Missing:
         series=marks,
         axis_title="original label picked among the valid classes, %",
         number_format=".1f",
-        chance_values=([to_percent(part.chance_share) for part in drawn_biases], "any valid class at random"),
+        chance_markers=([to_percent(part.chance_share) for part in drawn_biases], "any valid class at random"),
     )
     return make_interval_chart(intervals, numbers, hidden_items_note(len(findings.labelling_biases)))
 

@@ -12,7 +12,7 @@ from reassess.errors import DataError
 from reassess.formats.files import as_path, check_suffix
 from reassess.report.gallery import Card, CardEntry, CardLine, Gallery, make_thumbnails
 from reassess.report.page import Page
-from reassess.report.writing import REPORT_SUFFIXES, ShownMistakes, report_sources, write_page
+from reassess.report.writing import REPORT_SUFFIXES, ShownMistakes, make_report_sources, write_page
 from reassess.text import count_noun, format_percent
 
 _MAX_IMAGES = 200
@@ -30,7 +30,7 @@ def write_wrong_labels(
     command: str = "",
     inputs: Sequence[Mapping[str, str | None]] = (),
     force: bool = False,
-    track: Callable[[Sequence[str]], Iterable[str]] = iter,
+    show_progress: Callable[[Sequence[str]], Iterable[str]] = iter,
 ) -> ShownMistakes:
     """Write an HTML page of probably wrong labels with their images, the least likely label first."""
     path = as_path(path)
@@ -40,7 +40,7 @@ def write_wrong_labels(
     if not rows.size:
         raise DataError("nothing-to-show", "no label is wrong, so the page would be empty", fix="write no page")
     names = [cleaning.images[row] for row in rows.tolist()]
-    pictures = make_thumbnails(as_path(images), names, match=match, track=track)
+    pictures = make_thumbnails(as_path(images), names, match=match, show_progress=show_progress)
     dropped = int(np.count_nonzero(~cleaning.is_kept))
     is_ranked = not np.isnan(cleaning.label_quality).all()
     order = ", the least likely first" if is_ranked else ""
@@ -54,7 +54,7 @@ def write_wrong_labels(
             cards=[_make_card(cleaning, row) for row in rows.tolist()],
             thumbnails=pictures,
         ),
-        sources=report_sources(command, inputs),
+        sources=make_report_sources(command, inputs),
         classes=cleaning.classes,
     )
     write_page(path, page, force=force)

@@ -27,10 +27,10 @@ _BEST_COLOUR, _CHOSEN_COLOUR, _ALL_COLOUR = "#0072b2", "#000000", "#6e6e6e"
 _CHOICE_SAMPLES = 200  # points along the line that labels should not cover
 
 
-def draw_curves(
+def save_curves(
     path: Path, curves: Sequence[MeasuredCurve], rules: Sequence[MeasuredRule] = (), *, force: bool = False
 ) -> None:
-    """Draw precision-recall curves and simple rules into a file."""
+    """Save a figure of precision-recall curves and simple rules."""
     save_figure(path, partial(plot_curves, curves=curves, rules=rules), title="Precision and recall", force=force)
 
 
@@ -66,10 +66,10 @@ def _draw_line(
         color=colour,
     )
     if measured_curve.operating_point is not None:
-        _draw_chosen(drawing, measured_curve.operating_point, colour)
+        _draw_chosen_threshold(drawing, measured_curve.operating_point, colour)
 
 
-def _draw_chosen(drawing: Drawing, operating_point: OperatingPoint, colour: str) -> None:
+def _draw_chosen_threshold(drawing: Drawing, operating_point: OperatingPoint, colour: str) -> None:
     """Draw the chosen threshold; a cross shows the intervals of precision and recall."""
     precision, recall = operating_point.point.precision.value, operating_point.point.recall.value
     if precision is None or recall is None:
@@ -126,7 +126,7 @@ def _curve_points(curve: Curve) -> npt.NDArray[np.float64]:
 
 
 def _has_enough_questions(curve: Curve) -> npt.NDArray[np.bool_]:
-    """Return which points of a curve keep enough questions, or all questions."""
+    """Return at which points of a curve enough questions are kept, or all questions."""
     return curve.n_kept >= min(_MIN_KEPT_QUESTIONS, len(curve.golden))
 
 
@@ -143,8 +143,8 @@ def _select_distant_anchors(
     return anchors[np.argsort(-gaps, kind="stable")[: len(anchors) // 2]]
 
 
-def draw_replays(path: Path, replays: Mapping[str, Sequence[StopReplay]], *, force: bool = False) -> None:
-    """Draw the votes that stop rules use against how well their labels agree with those of all votes."""
+def save_replays(path: Path, replays: Mapping[str, Sequence[StopReplay]], *, force: bool = False) -> None:
+    """Save a figure of the votes that each stop rule uses and the agreement of its labels with all votes."""
     save_figure(path, partial(_plot_replays, replays=replays), title="Votes that a stop rule saves", force=force)
 
 
@@ -177,8 +177,8 @@ def _plot_replays(drawing: Drawing, replays: Mapping[str, Sequence[StopReplay]])
     )
 
 
-def draw_choice(path: Path, choice: ModelChoice, *, force: bool = False) -> None:
-    """Draw recall over the number of candidates, for the best and the chosen subsets of models."""
+def save_model_choice(path: Path, choice: ModelChoice, *, force: bool = False) -> None:
+    """Save a figure of recall by number of candidates, for the best and the chosen subsets of models."""
     save_figure(path, partial(_plot_choice, choice=choice), title="Models to propose candidates", force=force)
 
 
@@ -199,7 +199,7 @@ def _plot_choice(drawing: Drawing, choice: ModelChoice) -> None:
         drawing.draw_line(points, "o", color=colour, markersize=7, markeredgecolor="white", zorder=5)
         text = f"{title}: {count_noun(len(subset.models), 'model')}\nrecall {subset.recall.value or 0:.3f}"
         drawing.add_label(text, points, color=colour)
-    _draw_bound(drawing, choice)
+    _draw_recall_bound(drawing, choice)
     drawing.axes.axhline(choice.target_recall, color=_ALL_COLOUR, linewidth=0.8, linestyle=":", zorder=2)
     drawing.axes.set(
         xlabel="candidates of all images with questions",
@@ -217,7 +217,7 @@ def _plot_choice(drawing: Drawing, choice: ModelChoice) -> None:
     )
 
 
-def _draw_bound(drawing: Drawing, choice: ModelChoice) -> None:
+def _draw_recall_bound(drawing: Drawing, choice: ModelChoice) -> None:
     """Draw the lower bound of the recall of the chosen models."""
     if choice.chosen is None or choice.recall_bound is None:
         return

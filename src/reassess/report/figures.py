@@ -114,7 +114,7 @@ class Drawing:
     def draw_line(
         self, points: npt.NDArray[np.float64], *line_format: str, n_avoided_points: int | None = None, **style: Any
     ) -> None:
-        """Draw a line or points that labels avoid: the points, or `n_avoided_points` along the line."""
+        """Draw a line or points; labels avoid these points, or `n_avoided_points` points along the line."""
         self.axes.plot(*points.T, *line_format, **style)
         self.obstacles.append(points if n_avoided_points is None else points_along(points, n_avoided_points))
 

@@ -39,23 +39,30 @@ class Thumbnails:
 
 
 def make_thumbnails(
-    place: Path, images: Sequence[str], *, match: Match = "path", track: Callable[[Sequence[str]], Iterable[str]] = iter
+    source_path: Path,
+    images: Sequence[str],
+    *,
+    match: Match = "path",
+    show_progress: Callable[[Sequence[str]], Iterable[str]] = iter,
 ) -> Thumbnails:
     """Make thumbnails of images in a folder or archive; `match` says which part of a name to compare."""
     with require_package("pillow", extra="report", purpose="making thumbnails"):
         import PIL.Image  # noqa: F401
-    if not place.exists():
+    if not source_path.exists():
         raise DataError(
-            "folder-not-found", "image folder not found", where=place, fix="give the folder, zip or tar of the images"
+            "folder-not-found",
+            "image folder not found",
+            where=source_path,
+            fix="give the folder, zip or tar of the images",
         )
-    source = find_image_files(place)
+    source = find_image_files(source_path)
     row_of: dict[str, int] = {}
     for row, key in enumerate(image_keys(image_names(source), match)):
         row_of.setdefault(key, row)
     by_image: dict[str, Thumbnail] = {}
     n_missing = n_unreadable = 0
     too_large = []
-    for image, key in zip(track(images), image_keys(images, match), strict=True):
+    for image, key in zip(show_progress(images), image_keys(images, match), strict=True):
         if key not in row_of:
             n_missing += 1
             continue

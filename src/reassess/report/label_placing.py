@@ -97,7 +97,7 @@ class _PointCounter:
 
     @classmethod
     def from_points(cls, points: _Points, area: _Rectangle) -> "_PointCounter":
-        """Count the points of each pixel in an area and near it."""
+        """Count the points in each pixel of an area and of a margin around it."""
         origin = np.floor(area[:2]) - 2 * _MARGIN
         width, height = (np.ceil(area[2:] - origin) + 2 * _MARGIN).astype(np.int64).tolist()
         cells = np.floor(points - origin).astype(np.int64)
@@ -117,23 +117,23 @@ class _PointCounter:
 def _find_position(
     label: LabelBox, counter: _PointCounter, placed_labels: Sequence[_PlacedLabelBox], area: _Rectangle
 ) -> _PlacedLabelBox:
-    """Return a label at the position, and with the anchor, that have the lowest cost."""
+    """Place a label at the position, and with the anchor, where the cost is lowest."""
     size = np.array([label.width, label.height])
-    axes = _candidate_positions(label, area)
-    corners = np.stack(np.meshgrid(*axes), axis=-1).reshape(-1, 2)
+    candidate_coordinates = _candidate_positions(label, area)
+    corners = np.stack(np.meshgrid(*candidate_coordinates), axis=-1).reshape(-1, 2)
     low, high = corners - _MARGIN, corners + size + _MARGIN
     cost = _COVERED_POINT_COST * counter.count_in_rectangles(low, high)
     for placed_label in placed_labels:
         free = (low > placed_label.corner + placed_label.size) | (high < placed_label.corner)
         cost[~free.any(axis=1)] += _OVERLAP_COST
-        cost[_covers_line(placed_label.leader_points(), axes, size)] += _CROSSING_COST
+        cost[_covers_line(placed_label.leader_points(), candidate_coordinates, size)] += _CROSSING_COST
     across, up = (
         np.maximum(np.maximum(starts[:, None] - anchors, anchors - (starts + side)[:, None]), 0)
-        for anchors, starts, side in zip(label.anchors.T, axes, size, strict=True)
+        for anchors, starts, side in zip(label.anchors.T, candidate_coordinates, size, strict=True)
     )
     costs = cost[:, None] + np.abs(np.hypot(across, up[:, None]).reshape(len(corners), -1) - _BEST_DISTANCE)
-    checked = _find_smallest(costs.ravel(), _MAX_CHECKED_POSITIONS)
-    rows, columns = np.unravel_index(checked, costs.shape)
+    best_positions = _find_smallest(costs.ravel(), _MAX_CHECKED_POSITIONS)
+    rows, columns = np.unravel_index(best_positions, costs.shape)
     corners, anchors = corners[rows], label.anchors[columns]
     leaders = _make_leader_lines(corners, size, anchors)
     total = costs[rows, columns] + _compute_leader_cost(leaders, counter)
@@ -145,7 +145,7 @@ def _find_position(
 
 
 def _compute_leader_cost(leaders: _Points, counter: _PointCounter) -> _Points:
-    """Return the cost of leader lines, of shape (points, lines, 2), for the points near them."""
+    """Return the cost of the points near each leader line; `leaders` has shape (points, lines, 2)."""
     to_anchor = np.hypot(*np.moveaxis(leaders - leaders[-1], -1, 0))
     # The line ends at the anchor, so points around the anchor do not count.
     near = counter.count_in_rectangles(leaders - _MARGIN, leaders + _MARGIN) * (to_anchor > 2 * _BEST_DISTANCE)
@@ -165,11 +165,11 @@ def _candidate_positions(label: LabelBox, area: _Rectangle) -> tuple[_Points, _P
     return x, np.linspace(bottom, max(bottom, top - label.height), _POSITIONS_PER_SIDE)
 
 
-def _covers_line(line: _Points, axes: tuple[_Points, _Points], size: _Points) -> npt.NDArray[np.bool_]:
+def _covers_line(line: _Points, candidate_coordinates: tuple[_Points, _Points], size: _Points) -> npt.NDArray[np.bool_]:
     """Return whether the label would cover a point of the line or come near it, for every position."""
     across, up = (
         (points > starts[:, None] - _MARGIN) & (points < starts[:, None] + side + _MARGIN)
-        for points, starts, side in zip(line.T, axes, size, strict=True)
+        for points, starts, side in zip(line.T, candidate_coordinates, size, strict=True)
     )
     return np.asarray(up @ across.T).ravel()
 

@@ -27,7 +27,7 @@ class ImageChoice:
     """The images drawn for the gallery, and the numbers of images they were drawn from."""
 
     rows: tuple[int, ...]  # positions of the images in the panel
-    n_shown: dict[str, int]  # number of chosen mistakes, by model
+    n_drawn_mistakes: dict[str, int]  # number of chosen mistakes, by model
     n_mistakes: dict[str, int]  # number of all mistakes, by model
     label_error_counts: dict[str, tuple[int, int]]  # numbers of chosen and of all label errors, by model
     label_reason_counts: dict[str, tuple[int, int]]  # numbers of chosen and of all images, by key of `LABEL_REASONS`
@@ -57,25 +57,27 @@ def draw_images(findings: Findings, max_per_model: int, *, seed: int = 0) -> Ima
     order = np.random.default_rng(seed).permutation(len(panel.images))
     chosen_rows: dict[int, None] = {}
 
-    def choose(rows: _ImageMask) -> tuple[int, int]:
-        drawn_rows = order[rows[order]][:max_per_model].tolist()
+    def draw_rows(candidate_rows: _ImageMask) -> tuple[int, int]:
+        drawn_rows = order[candidate_rows[order]][:max_per_model].tolist()
         chosen_rows.update(dict.fromkeys(drawn_rows))
-        return len(drawn_rows), int(np.count_nonzero(rows))
+        return len(drawn_rows), int(np.count_nonzero(candidate_rows))
 
-    counts = {model: choose(panel.is_scored & ~panel.is_valid[panel.models.index(model)]) for model in findings.models}
+    counts = {
+        model: draw_rows(panel.is_scored & ~panel.is_valid[panel.models.index(model)]) for model in findings.models
+    }
     errors = dict(zip(panel.models, panel.is_label_error, strict=True))
-    label_errors = {model: choose(errors[model]) for model in findings.models if errors[model].any()}
-    about_labels = {name: choose(rows) for name, rows in _find_label_images(findings).items()}
+    label_errors = {model: draw_rows(errors[model]) for model in findings.models if errors[model].any()}
+    about_labels = {name: draw_rows(rows) for name, rows in _find_images_by_label_reason(findings).items()}
     return ImageChoice(
         rows=tuple(sorted(chosen_rows)),
-        n_shown={model: drawn_rows for model, (drawn_rows, _) in counts.items()},
+        n_drawn_mistakes={model: n_drawn for model, (n_drawn, _) in counts.items()},
         n_mistakes={model: n for model, (_, n) in counts.items()},
         label_error_counts=label_errors,
         label_reason_counts=about_labels,
     )
 
 
-def _find_label_images(findings: Findings) -> dict[str, _ImageMask]:
+def _find_images_by_label_reason(findings: Findings) -> dict[str, _ImageMask]:
     """Find images with an invalid original label or no valid class, by key of `LABEL_REASONS`."""
     panel, labels = findings.panel, findings.labels
     empty = (panel.label_rows >= 0) & (labels.sizes[panel.label_rows] == 0)
@@ -92,7 +94,7 @@ def make_cards(findings: Findings, rows: Sequence[int]) -> list[MistakeCard]:
     panel = findings.panel
     models = [(model, panel.models.index(model)) for model in findings.models]
     kinds = _find_mistake_kinds(findings, np.asarray(rows, np.int64))
-    about_labels = _find_label_images(findings)
+    about_labels = _find_images_by_label_reason(findings)
     mistakes = {
         taxonomy.model: dict(zip(taxonomy.images, (ERROR_KINDS[kind] for kind in taxonomy.kinds.tolist()), strict=True))
         for taxonomy in findings.taxonomies
@@ -145,7 +147,7 @@ def _is_disputed(sheet: ImageSheet, predicted_ids: set[int]) -> bool:
 
 
 def _find_mistake_kinds(findings: Findings, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int8] | None:
-    """Find the kind of each first class, int8, shape (images, models); None without scores and votes."""
+    """Find the kind of mistake of each top-1 class; int8, (images, models); None without scores and votes."""
     rated = findings.votes if findings.scores is None else findings.scores
     if rated is None:
         return None
@@ -165,7 +167,7 @@ def make_mistake_gallery(
         introduction=_write_intro(choice, len(cards)),
         cards=[_make_card(card, findings.classes, findings.threshold) for card in cards],
         thumbnails=thumbnails,
-        models=tuple(choice.n_shown),
+        models=tuple(choice.n_drawn_mistakes),
         mistake_kinds=ERROR_KIND_NAMES,
         label_filters={_label_error_filter(model): f"label errors of {model}" for model in choice.label_error_counts}
         | LABEL_REASONS,
@@ -180,7 +182,9 @@ def _label_error_filter(model: str) -> str:
 
 def _write_intro(choice: ImageChoice, n_images: int) -> str:
     phrases = {"wrong_label": "an original label that is not valid", "empty": "no valid class"}
-    parts = [f"{n:,} of the {choice.n_mistakes[model]:,} mistakes of {model}" for model, n in choice.n_shown.items()]
+    parts = [
+        f"{n:,} of the {choice.n_mistakes[model]:,} mistakes of {model}" for model, n in choice.n_drawn_mistakes.items()
+    ]
     parts += [
         f"{n:,} of the {total:,} label errors of {model}" for model, (n, total) in choice.label_error_counts.items()
     ]
@@ -193,8 +197,8 @@ def _write_intro(choice: ImageChoice, n_images: int) -> str:
     )
 
 
-def _make_card(card: MistakeCard, classes: Classes, threshold: float) -> Card:
-    sheet, get_class_name = card.sheet, classes.short_name
+def _make_card(mistake_card: MistakeCard, classes: Classes, threshold: float) -> Card:
+    sheet, get_class_name = mistake_card.sheet, classes.short_name
     descriptions = _describe_votes(sheet, threshold)
     valid, original = sheet.valid_class_ids or (), sheet.original_class_id
 
@@ -208,8 +212,8 @@ def _make_card(card: MistakeCard, classes: Classes, threshold: float) -> Card:
         return CardEntry(get_name(class_id), "" if is_valid else describe_prediction(class_id), word, word)
 
     def describe_prediction(class_id: int) -> str:
-        """Describe the raters' answers about a predicted class, or its kind; empty for an unknown class."""
-        kind = PREDICTION_NAMES.get(card.kinds.get(class_id, ""), "") if class_id >= 0 else ""
+        """Describe the raters' answers about a predicted class, or its kind of mistake; empty if unknown."""
+        kind = PREDICTION_NAMES.get(mistake_card.kinds.get(class_id, ""), "") if class_id >= 0 else ""
         return descriptions.get(class_id) or kind
 
     entries = [CardEntry(get_class_name(class_id), descriptions.get(class_id, "")) for class_id in valid]
@@ -218,15 +222,21 @@ def _make_card(card: MistakeCard, classes: Classes, threshold: float) -> Card:
         is_wrong = original not in valid
         entry = CardEntry(get_class_name(original), "", "wrong" if is_wrong else "", "not valid" if is_wrong else "")
         lines.append(CardLine("Original label", [entry]))
-    lines += [CardLine(model, [make_entry(class_id, is_valid)]) for model, class_id, is_valid in card.predictions]
-    class_ids = {*valid, *(class_id for _, class_id, _ in card.predictions), *(() if original is None else (original,))}
+    lines += [
+        CardLine(model, [make_entry(class_id, is_valid)]) for model, class_id, is_valid in mistake_card.predictions
+    ]
+    class_ids = {
+        *valid,
+        *(class_id for _, class_id, _ in mistake_card.predictions),
+        *(() if original is None else (original,)),
+    }
     return Card(
-        image=card.image,
+        image=mistake_card.image,
         lines=lines,
         class_names=sorted(map(get_name, class_ids)),
-        mistakes=card.mistakes,
-        label_filters=(*map(_label_error_filter, card.label_errors), *card.label_reasons),
-        is_disputed=card.is_disputed,
+        mistakes=mistake_card.mistakes,
+        label_filters=(*map(_label_error_filter, mistake_card.label_errors), *mistake_card.label_reasons),
+        is_disputed=mistake_card.is_disputed,
     )
 
 

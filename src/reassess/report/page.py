@@ -47,7 +47,8 @@ class Explorer:
     columns: tuple[Column, ...]
     rows: dict[str, list[list[Any]]]  # by model; the first column names the row
     class_columns: tuple[int, ...]  # positions of columns that contain a class id, or a list of class ids
-    initial_order: tuple[int, bool]  # column of the initial order, and is the highest first?
+    sorted_column: int  # position of the column that the rows are sorted by at first
+    is_descending: bool  # is the highest value first?
     notes: Sequence[str]
 
 
@@ -97,7 +98,8 @@ def _make_label_error_explorer(findings: Findings, models: Sequence[str]) -> Exp
         columns=(Column("image"), Column("original label"), Column("model's class"), Column("valid classes")),
         rows=rows,
         class_columns=(1, 2, 3),
-        initial_order=(0, False),
+        sorted_column=0,
+        is_descending=False,
         notes=notes,
     )
 
@@ -117,7 +119,8 @@ def _make_class_explorer(results: dict[str, Evaluation], notes: Sequence[str]) -
         ),
         rows={model: _class_rows(result) for model, result in results.items()},
         class_columns=(0, 6),
-        initial_order=(4, False),
+        sorted_column=4,
+        is_descending=False,
         notes=notes,
     )
 
@@ -148,12 +151,13 @@ def _make_confusion_explorer(results: dict[str, Evaluation], notes: Sequence[str
             for model, result in results.items()
         },
         class_columns=(0, 1),
-        initial_order=(2, True),
+        sorted_column=2,
+        is_descending=True,
         notes=notes,
     )
 
 
-def bind_units(text: str) -> str:
+def add_no_break_spaces(text: str) -> str:
     """Put no-break spaces between numbers and their units."""
     return _UNIT_SPACE_PATTERN.sub(_NO_BREAK, text)
 
@@ -162,7 +166,7 @@ def typeset(text: str) -> "Markup":
     """Escape a text for the page, bind numbers to their units, and allow line breaks in long names."""
     from markupsafe import Markup
 
-    words = re.split(r"(\s+)", bind_units(escape_controls(text)))
+    words = re.split(r"(\s+)", add_no_break_spaces(escape_controls(text)))
     return Markup().join(Markup("<wbr>").join(_split_long_word(word)) for word in words)
 
 
@@ -198,10 +202,10 @@ class Page:
     summary: Sequence[str] = ()  # findings in sentences
     sections: Sequence[Section] = ()
     explorers: Sequence[Explorer] = ()
-    file_readings: Mapping[str, str] = field(default_factory=dict)  # how each model's file was read
+    format_descriptions: Mapping[str, str] = field(default_factory=dict)  # how each model's file was read
 
 
-def render_page(page: Page, *, track_charts: Callable[[Sequence[Chart]], Iterable[Chart]] = iter) -> str:
+def render_page(page: Page, *, show_chart_progress: Callable[[Sequence[Chart]], Iterable[Chart]] = iter) -> str:
     """Render a page as HTML; the same page always gives the same bytes."""
     environment = make_template_environment()
     from jinja2.utils import htmlsafe_json_dumps
@@ -209,7 +213,8 @@ def render_page(page: Page, *, track_charts: Callable[[Sequence[Chart]], Iterabl
 
     charts = [chart for section in page.sections for chart in section.charts]
     svgs = {
-        c.key: render_inline_svg(c.draw, key=f"chart-{c.key}", title=c.title, size=c.size) for c in track_charts(charts)
+        c.key: render_inline_svg(c.draw, key=f"chart-{c.key}", title=c.title, size=c.size)
+        for c in show_chart_progress(charts)
     }
     folder = files("reassess.report") / "templates"
     css, js = ((folder / f"page.{suffix}").read_text(encoding="utf-8") for suffix in ("css", "js"))
@@ -282,7 +287,7 @@ def _make_script_data(page: Page, charts: Sequence[Chart]) -> dict[str, Any]:
                 "columns": [column.name for column in explorer.columns],
                 "forms": [column.number_format for column in explorer.columns],
                 "classColumns": explorer.class_columns,
-                "order": explorer.initial_order,
+                "order": (explorer.sorted_column, explorer.is_descending),
                 "rows": explorer.rows,
             }
             for explorer in page.explorers

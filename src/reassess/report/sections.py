@@ -214,9 +214,11 @@ def _make_rank_table(findings: Findings) -> Table:
     return make_table("ranks", "Ranks", forms, list(zip(*columns, strict=True)))
 
 
-def make_sections(findings: Findings, *, track: Callable[[Sequence[str]], Iterable[str]] = iter) -> list[Section]:
+def make_sections(
+    findings: Findings, *, show_progress: Callable[[Sequence[str]], Iterable[str]] = iter
+) -> list[Section]:
     """Make the sections of the report in order; a section without results gives the reason."""
-    charts = {kind: CHARTS[kind](findings) for kind in track(list(CHARTS))}
+    charts = {kind: CHARTS[kind](findings) for kind in show_progress(list(CHARTS))}
     return [
         _make_accuracy_section(findings, charts["scatter"]),
         *([] if len(findings.models) < 2 else [_make_comparison_section(findings, charts["differences"])]),
@@ -260,7 +262,7 @@ def _make_mistake_section(findings: Findings, charts: _Charts) -> Section:
 
 
 def _make_label_error_section(findings: Findings) -> Section:
-    """Make the section with mistakes by original labels that are correct by the label sets."""
+    """Make the section on predictions that are wrong by the original label but valid by the label sets."""
     if not findings.panel.is_scored.any():
         return make_missing_section("label-errors", "Label errors", Missing(NONE_SCORED))
     label_set = shorten_label_set_name(findings.labels.title)

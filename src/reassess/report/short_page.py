@@ -124,15 +124,15 @@ def _make_difference_table(findings: Findings) -> Table | None:
     for pair in pairs[: _MAX_MODELS - 1]:
         names = (_format_model_short(findings, model) for model in (pair.model_a, pair.model_b))
         parts = (pair.real_hits, pair.original_hits, pair.accuracy_change)
-        rows.append([" minus ".join(names), *(cell for part in parts for cell in _test_cells(part))])
+        rows.append([" minus ".join(names), *(cell for part in parts for cell in _significance_cells(part))])
     return make_table("differences", "Differences between models, on the same images", columns, rows)
 
 
-def _test_cells(part: Difference | None) -> tuple[Cell, Cell, Cell]:
-    if part is None:
+def _significance_cells(difference: Difference | None) -> tuple[Cell, Cell, Cell]:
+    if difference is None:
         return None, None, None
-    interval = interval_to_percent(part.raters_interval or part.interval)
-    return to_percent(part.mean_difference), interval, part.final_p_value
+    interval = interval_to_percent(difference.raters_interval or difference.interval)
+    return to_percent(difference.mean_difference), interval, difference.final_p_value
 
 
 def _make_mistake_table(findings: Findings) -> Table | None:

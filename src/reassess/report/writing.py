@@ -43,14 +43,14 @@ def write_report(
     *,
     title: str | None = None,
     images: str | Path | None = None,
-    mistakes: int = 60,
+    max_mistakes: int = 60,
     seed: int = 0,
-    files: Mapping[str, str] | None = None,
+    file_names: Mapping[str, str] | None = None,
     command: str = "",
     inputs: Sequence[Mapping[str, str | None]] = (),
-    short: bool = False,
+    is_short: bool = False,
     force: bool = False,
-    track: _TrackFunction = lambda items, _: items,
+    show_progress: _TrackFunction = lambda items, _: items,
 ) -> ShownMistakes | None:
     """Write an HTML report about one or more models; it needs no network and no other file.
 
@@ -65,18 +65,18 @@ def write_report(
     images
         The folder, zip or tar of the images. With it, the page has a gallery of mistakes, of images whose original
         label is not valid, and of images without a valid class.
-    mistakes, seed
+    max_mistakes, seed
         The number of mistakes to show for each model, and of other images; drawn at random with this seed.
-    files
+    file_names
         The file of each model, which the page names.
     command, inputs
         How the page was made: a command line, and files with the keys name, path and sha256. The page shows only the
         last part of an absolute path.
-    short
+    is_short
         Write one printed page for an appendix: tables without charts and images.
     force
         Replace an existing page.
-    track
+    show_progress
         Iterates over the items of a step, given its name, to show progress.
 
     Returns
@@ -112,42 +112,42 @@ def write_report(
     if not findings.evaluations:
         raise DataError("missing-models", "findings have no evaluations", fix="use Findings.from_predictions")
     title = title or _default_title(findings)
-    if short:
+    if is_short:
         _write_html(
             path,
-            render_short_page(findings, title, summarize_findings(findings), report_sources(command, inputs)),
+            render_short_page(findings, title, summarize_findings(findings), make_report_sources(command, inputs)),
             force=force,
         )
         return None
     gallery = None
     if images is not None:
-        choice = draw_images(findings, mistakes, seed=seed)
+        choice = draw_images(findings, max_mistakes, seed=seed)
         mistake_cards = make_cards(findings, choice.rows)
         pictures = make_thumbnails(
             Path(images),
             [card.image for card in mistake_cards],
             match=findings.panel.match,
-            track=lambda names: track(names, "reading images"),
+            show_progress=lambda names: show_progress(names, "reading images"),
         )
         gallery = make_mistake_gallery(findings, choice, mistake_cards, pictures)
     sentences = summarize_findings(findings)  # resamples raters, and shows its own progress
     count = len(findings.panel.images)
-    file_of = files or {}
+    file_of = file_names or {}
     page = Page(
         title=title,
         subtitle=f"Evaluated with reassessed labels on {count:,} images.",
-        sections=make_sections(findings, track=lambda kinds: track(kinds, "finding results")),
+        sections=make_sections(findings, show_progress=lambda kinds: show_progress(kinds, "finding results")),
         summary=sentences,
         explorers=make_explorers(findings),
         gallery=gallery,
-        sources=report_sources(command, inputs),
+        sources=make_report_sources(command, inputs),
         classes=findings.classes,
-        file_readings={
+        format_descriptions={
             f"{name} ({_hide_folders(file_of[name])})" if name in file_of else name: evaluation.detected
             for name, evaluation in findings.evaluations.items()
         },
     )
-    write_page(path, page, force=force, track_charts=lambda charts: track(charts, "drawing charts"))
+    write_page(path, page, force=force, show_chart_progress=lambda charts: show_progress(charts, "drawing charts"))
     if gallery is None:
         return None
     thumbnails = gallery.thumbnails
@@ -164,7 +164,7 @@ def _default_title(findings: Findings) -> str:
     return f"{len(models):,} models, reassessed" if len(models) > 1 else f"{models[0]}, reassessed"
 
 
-def report_sources(command: str, inputs: Sequence[Mapping[str, str | None]]) -> ReportSources:
+def make_report_sources(command: str, inputs: Sequence[Mapping[str, str | None]]) -> ReportSources:
     """Record the command, inputs and versions that made a page; folders of absolute paths are removed."""
     installed = {package: version(package) for package in _VERSIONED_PACKAGES if find_spec(package)}
     return ReportSources(
@@ -175,10 +175,10 @@ def report_sources(command: str, inputs: Sequence[Mapping[str, str | None]]) -> 
 
 
 def write_page(
-    path: Path, page: Page, *, force: bool, track_charts: Callable[[Sequence[Chart]], Iterable[Chart]] = iter
+    path: Path, page: Page, *, force: bool, show_chart_progress: Callable[[Sequence[Chart]], Iterable[Chart]] = iter
 ) -> None:
-    """Write a page to a file; `track_charts` shows progress while it iterates over the charts."""
-    _write_html(path, render_page(page, track_charts=track_charts), force=force)
+    """Write a page to a file; `show_chart_progress` shows progress while it iterates over the charts."""
+    _write_html(path, render_page(page, show_chart_progress=show_chart_progress), force=force)
 
 
 def _write_html(path: Path, html: str, *, force: bool) -> None:

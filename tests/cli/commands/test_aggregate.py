@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from reassess.aggregation import aggregate, label_sets
-from reassess.data import read_original
+from reassess.data import read_original_labels
 from reassess.formats import read_label_file, read_score_file
 from tests.helpers import RealFile, Runner, document_of, message_of, read_posterior, write_files
 
@@ -29,7 +29,7 @@ def plain(tmp_path: Path) -> Path:
 
 def test_imagenet_real_reproduces_published_scores_and_labels(run: Runner, real_file: RealFile, tmp_path: Path) -> None:
     published = read_score_file(real_file("scores.npz"))
-    real, original = read_label_file(real_file("real.json")), read_original(real_file("validation_labels.txt"))
+    real, original = read_label_file(real_file("real.json")), read_original_labels(real_file("validation_labels.txt"))
     output = tmp_path / "scores.npz"
     result = run("aggregate", "--method", "imagenet-real", "-o", output)
     assert result.code == 0

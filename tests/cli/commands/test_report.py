@@ -11,7 +11,7 @@ import pytest
 
 from reassess.comparison import Findings
 from reassess.core import LabelSets
-from reassess.data import open_benchmark, read_labels, read_original
+from reassess.data import open_benchmark, read_labels, read_original_labels
 from reassess.formats import read_predictions
 from reassess.report import CHARTS, Chart
 from tests.helpers import RealFile, Runner, document_of, output_of, results_of, write_csv, write_files
@@ -65,7 +65,7 @@ def test_python_and_command_line_give_equal_numbers(here: Path, run: Runner, kin
         write_csv(model, "image,prediction", [(f"x/{i}.png", "hound" if i % 4 else "cat") for i in range(30)])
         models.append((Path(model).stem, read_predictions(model, classes=benchmark.classes)))
     labels = read_labels(benchmark.sources["labels"], classes=benchmark.classes)
-    original = read_original(benchmark.sources["original"], classes=benchmark.classes)
+    original = read_original_labels(benchmark.sources["original"], classes=benchmark.classes)
     findings = Findings.from_predictions(models, labels, original=original, benchmark=benchmark)
     results = results_of(run, "report", "one.csv", "two.csv", "--benchmark", "pets", "--chart", kind, "-o", "f.svg")
     assert isinstance(chart := CHARTS[kind](findings), Chart)

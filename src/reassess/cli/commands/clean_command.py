@@ -9,7 +9,13 @@ from typing import get_args
 import click
 import numpy as np
 
-from reassess.cleaning import MIN_LABEL_QUALITY, CleaningMethod, HeldOutPredictions, checked_truth, find_label_errors
+from reassess.cleaning import (
+    MIN_LABEL_QUALITY,
+    CleaningMethod,
+    HeldOutPredictions,
+    decide_checked_labels,
+    find_label_errors,
+)
 from reassess.cli.clean_outputs import CleaningOutputs, KeptLabelsOption
 from reassess.cli.command_run import (
     INPUT_PATH_TYPE,
@@ -130,13 +136,13 @@ def clean(
     held_out = HeldOutPredictions.from_predictions(
         predictions_read, inputs.original, folds=folds, duplicates=groups, match=match
     )
-    checked = None if inputs.experts is None else checked_truth(inputs.experts)
+    checked = None if inputs.experts is None else decide_checked_labels(inputs.experts)
     cleaning = find_label_errors(
         held_out,
         method,
         threshold=kept_labels.threshold,
         precision=kept_labels.precision,
-        checked=checked,
+        checked_labels=checked,
         sample=_load_sample_of_golden_images(inputs.files, inputs.benchmark),
     )
     page_contents = outputs.write_files(run, cleaning, match)

@@ -42,10 +42,10 @@ from reassess.cli.options import (
 from reassess.cli.part_inputs import NO_SOURCE
 from reassess.cli.tables.curve_table import print_curves, print_replays, write_points, write_replays
 from reassess.core import IMAGENET, USUAL_THRESHOLD, Benchmark, Scores, StopRule
-from reassess.data import is_known_in_sample
+from reassess.data import are_scores_from_golden
 from reassess.errors import DataError, add_error_place
 from reassess.formats.tables import TABLE_SUFFIXES
-from reassess.report import draw_curves, draw_replays
+from reassess.report import save_curves, save_replays
 from reassess.report.figures import FIGURE_SUFFIXES
 
 _LeaveOutOption = Literal["image"] | int | None
@@ -220,7 +220,7 @@ def measure_scores(
             rater_golden=curve_inputs.rater_golden_votes,
             original=curve_inputs.original,
             leave_out=leave_out,
-            in_sample=is_known_in_sample(path, curve_inputs.golden_file, benchmark=curve_inputs.benchmark),
+            in_sample=are_scores_from_golden(path, curve_inputs.golden_file, benchmark=curve_inputs.benchmark),
             goal=goal,
             show_progress=partial(with_progress, run, label=f"{file}, out-of-sample"),
         )
@@ -254,14 +254,14 @@ def _replay_stop_rules(
         if first_votes is not None:
             first_votes = first_votes.restrict(first_votes.find(curve_inputs.votes.items))
         rules = sorted({*stop_rules, *DEFAULT_STOP_RULES}, key=lambda rule: (rule.low, -rule.high))
-        track = partial(with_progress, run, label=f"{curve.file}, replaying votes")
+        show_progress = partial(with_progress, run, label=f"{curve.file}, replaying votes")
         return replay_stops(
             curve_inputs.votes,
             recomputed.model,
             rules,
             threshold=threshold,
             initial_votes=first_votes,
-            show_progress=track,
+            show_progress=show_progress,
         )
 
 
@@ -274,8 +274,8 @@ def _write_output(
 ) -> None:
     is_figure = output.suffix.lower() in FIGURE_SUFFIXES
     if replays:
-        (draw_replays if is_figure else write_replays)(output, replays, force=run.force)
+        (save_replays if is_figure else write_replays)(output, replays, force=run.force)
     elif is_figure:
-        draw_curves(output, curves, rules, force=run.force)
+        save_curves(output, curves, rules, force=run.force)
     else:
         write_points(output, curves, rules, force=run.force)

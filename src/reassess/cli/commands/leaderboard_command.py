@@ -20,7 +20,7 @@ from reassess.comparison import fit_trend, measure_original_label_accuracy, plac
 from reassess.core import IMAGENET, Benchmark, Leaderboard, LeaderboardRow
 from reassess.formats import read_leaderboard
 from reassess.formats.result_files import RESULT_SUFFIXES
-from reassess.report import draw_leaderboard
+from reassess.report import save_leaderboard
 from reassess.report.figures import FIGURE_SUFFIXES
 from reassess.text import count_noun
 
@@ -109,7 +109,7 @@ def leaderboard(
     if output is not None and output.suffix.lower() in RESULT_SUFFIXES:
         make_leaderboard_table(leaderboard_read, leaderboard_read.rows_best_first).write(output, force=run.force)
     elif output is not None:
-        draw_leaderboard(
+        save_leaderboard(
             output, lines, placements, original_percent=None if level is None else level.percent, force=run.force
         )
     if run.json:

@@ -57,7 +57,7 @@ from reassess.formats.result_files import short_names
 from reassess.formats.tables import TABLE_SUFFIXES
 from reassess.proposals import DEFAULT_PER_IMAGE, choose_models, unasked_candidates
 from reassess.proposals import propose as propose_classes
-from reassess.report import draw_choice
+from reassess.report import save_model_choice
 from reassess.report.figures import FIGURE_SUFFIXES
 
 _ORIGINAL_FIX = "give --benchmark FOLDER, or --original FILE; or --original none, if there are no original labels"
@@ -256,7 +256,7 @@ def _write_outputs(
         if output is not None and candidates is not None:
             write_candidates(output, candidates, force=run.force)
         if details is not None and choice is not None:
-            write = draw_choice if details.suffix.lower() in FIGURE_SUFFIXES else write_model_subsets
+            write = save_model_choice if details.suffix.lower() in FIGURE_SUFFIXES else write_model_subsets
             write(details, choice, force=run.force)
 
 

@@ -105,12 +105,12 @@ def report(
         output,
         findings,
         images=image_place,
-        mistakes=limit,
-        short=short,
-        files=file_by_name,
+        max_mistakes=limit,
+        is_short=short,
+        file_names=file_by_name,
         **run.describe_command(),
         force=run.force,
-        track=partial(with_progress, run),
+        show_progress=partial(with_progress, run),
     )
     if run.json:
         run.print_json("report", _to_json(findings, file_by_name, output, shown_mistakes))

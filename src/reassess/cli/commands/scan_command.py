@@ -82,7 +82,7 @@ def scan(
     with show_progress_bars(run) as progress:
         scan_result = scan_images(
             images_paths,
-            near=near,
+            find_near_duplicates=near,
             labels=labels,
             workers=count_usable_cores() if workers is None else workers,
             progress=progress,
@@ -131,7 +131,7 @@ def _to_json(scan: Scan) -> dict[str, Any]:
         "sets": [
             {
                 "set": image_set.name,
-                "place": str(image_set.place),
+                "place": str(image_set.path),
                 "images": image_set.n_images,
                 **{kind: scan.count_images(image_set.name, kind) for kind in UNUSABLE_KINDS},
                 "unreadable_images": [{"image": image, "reason": reason} for image, reason in image_set.unreadable],

@@ -50,8 +50,8 @@ def print_status(check: BenchmarkCheck) -> None:
         print_text(_describe_problem(problem))
     if not check.errors and check.next_command is None:
         print_text(f"to begin: put images into {check.folder}/images, in class folders if the classes are known")
-    if check.other_names:
-        print_text(f"other files: {_join_examples(check.other_names, len(check.other_names))}")
+    if check.unrecognized_files:
+        print_text(f"other files: {_join_examples(check.unrecognized_files, len(check.unrecognized_files))}")
 
 
 def to_json(check: BenchmarkCheck) -> dict[str, Any]:
@@ -85,13 +85,13 @@ def to_json(check: BenchmarkCheck) -> dict[str, Any]:
         ],
         "repeated_names": list(map(_problem_to_dict, check.repeated_names)),
         "mismatches": list(map(_problem_to_dict, check.mismatches)),
-        "other_files": list(check.other_names),
+        "other_files": list(check.unrecognized_files),
     }
 
 
 def _problem_to_dict(problem: NameProblem) -> dict[str, object]:
     return {
-        "thing": problem.thing,
+        "thing": problem.name_kind,
         "what": problem.description,
         "count": problem.count,
         "examples": problem.examples,
@@ -125,7 +125,7 @@ def _describe_missing_parts(checks: Iterable[PartCheck]) -> str:
 
 def _describe_problem(problem: NameProblem) -> str:
     fix = f" To fix: {format_fix(problem.fix)}." if problem.fix else ""
-    count = count_noun(problem.count, problem.thing, _IRREGULAR_PLURALS.get(problem.thing))
+    count = count_noun(problem.count, problem.name_kind, _IRREGULAR_PLURALS.get(problem.name_kind))
     return f"{count} {problem.description}: {_join_examples(problem.examples, problem.count)}.{fix}"
 
 

@@ -160,7 +160,7 @@ def create(
         has_original_votes=original is not None,
         consent_text=_read_consent(run, parts.benchmark.folder),
         hierarchy=_read_hierarchy(run, parts),
-        images_path=None if source is None else str(source.place.resolve()),
+        images_path=None if source is None else str(source.source_path.resolve()),
         settings={name: value for name in _COPIED_SETTINGS if (value := getattr(parts.benchmark, name))},
     )
     if source is not None:

@@ -27,8 +27,8 @@ from reassess.annotation.store.people import (
 _Body = TypeVar("_Body", bound=Struct)
 _ALL_ROLES = ("rater", "expert", "owner")
 _RATING_PAGE_SCRIPTS = (  # scripts that the rating page imports
-    *("breaks.js", "class_ranking.js", "class_search.js", "clock.js", "image.js", "keys.js", "outbox.js", "panels.js"),
-    *("progress.js", "rows.js", "server.js", "settings.js", "suggest.js", "tabs.js", "turns.js", "zoom.js"),
+    *("browser.js", "class_ranking.js", "class_search.js", "image.js", "keys.js", "outbox.js", "panels.js"),
+    *("progress.js", "rows.js", "server.js", "turns.js", "zoom.js"),
 )
 
 

@@ -1,6 +1,8 @@
 // The dialog to suggest a class: search by a part of a name, or among similar classes.
 import { ClassRanking } from "./class_ranking.js";
+import { showNotice } from "./panels.js";
 import { nameOf } from "./rows.js";
+import { NO_CONNECTION, post, Refused } from "./server.js";
 
 const MAX_RESULTS = 30;
 const MAX_SIMILAR = 8;
@@ -19,7 +21,7 @@ let sendChoice = () => {};
 
 // Open the dialog for a class that is not in the image's list. `choose` receives the id and name of the chosen class;
 // it returns an error message or null.
-export function open(classes, listedIds, choose) {
+function open(classes, listedIds, choose) {
   ranking ??= new ClassRanking(classes.map((info) => ({ ...info, name: nameOf(info, info.id) })));
   size = classes.length;
   listed = listedIds;
@@ -113,3 +115,19 @@ text.addEventListener("keydown", (event) => {
   else return;
   event.preventDefault();
 });
+
+// Suggest a class that is in the image, but not in its list.
+export function suggest({ task, practice, rows }, classes) {
+  document.querySelector("#suggest-hint").textContent = practice
+    ? "During practice, your suggestion is saved, but nobody is asked about it."
+    : "Other raters will be asked about it.";
+  open([...classes.values()], new Set(rows.map((row) => row.class)), async (id, name) => {
+    try {
+      await post("suggest", { task, class: id });
+    } catch (error) {
+      return error instanceof Refused ? error.message : NO_CONNECTION;
+    }
+    showNotice(practice ? `Your suggestion is saved: ${name}.` : `Thank you. Other raters will be asked about ${name}.`);
+    return null;
+  });
+}

@@ -1,6 +1,6 @@
 // The keyboard shortcuts of the rating page. rate.js has a function for each action, and the help shows the name and
 // hint. The function receives the position of the key in `keys`; if `isHeld`, whether the key is down.
-import { rememberCheckbox } from "./settings.js";
+import { rememberCheckbox } from "./browser.js";
 
 const BOTH = ["page", "zoomed"];
 const PAGE = ["page"];

@@ -1,5 +1,5 @@
-// The progress of a rater: images done and left, the time needed for them, and a summary at the end. Between responses of
-// the server, the page updates the counts.
+// The progress of a rater: images done and left, the time needed for them, a summary at the end, and a hint to take a
+// break, since tired people make more mistakes. Between responses of the server, the page updates the counts.
 import { get } from "./server.js";
 
 const IMAGES_PER_REQUEST = 10; // images between requests for progress
@@ -50,3 +50,31 @@ function formatDuration(seconds) {
   const minutes = Math.max(1, Math.round(seconds / 60));
   return minutes < 120 ? countNoun(minutes, "minute") : `${(minutes / 60).toFixed(1)} hours`;
 }
+
+const WORK_MINUTES = 30; // until the hint
+const BREAK_MINUTES = 5; // without an answer, which count as a break
+const MS_PER_MINUTE = 60_000;
+
+const breakHint = document.querySelector("#break");
+const hintText = breakHint.querySelector("p");
+
+let workStart = null; // since the last break or hint
+let lastAnswerTime = null;
+
+// Note that the rater has answered; `notify` receives the text of a hint.
+export function noteWork(notify) {
+  const now = Date.now();
+  if (workStart === null || now - lastAnswerTime >= BREAK_MINUTES * MS_PER_MINUTE) startWork(now);
+  lastAnswerTime = now;
+  if (!breakHint.hidden || now - workStart < WORK_MINUTES * MS_PER_MINUTE) return;
+  hintText.textContent = `You have rated for ${WORK_MINUTES} minutes. Tired people make more mistakes: take a break of ${BREAK_MINUTES} minutes. Your answers are saved.`;
+  breakHint.hidden = false;
+  notify(hintText.textContent);
+}
+
+function startWork(now) {
+  workStart = now;
+  breakHint.hidden = true;
+}
+
+breakHint.querySelector("button").addEventListener("click", () => startWork(Date.now()));

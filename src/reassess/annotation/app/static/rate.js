@@ -1,7 +1,7 @@
 // The rating page: one image after another, with its classes. The next image is loaded ahead. Each answer goes into the
 // outbox at once. While the rater looks at earlier images, the current one waits.
-import { noteWork } from "./breaks.js";
-import { secondsSinceLastCall } from "./clock.js";
+import { rememberCheckbox, secondsSinceLastCall, watchTabs } from "./browser.js";
+import { suggest } from "./class_search.js";
 import * as image from "./image.js";
 import { listenForShortcuts, showShortcuts } from "./keys.js";
 import { Outbox } from "./outbox.js";
@@ -9,9 +9,6 @@ import { announce, isRating, isPanelShown, showNotice, showPanel, showRating, sh
 import * as progress from "./progress.js";
 import { Rows } from "./rows.js";
 import { get, NO_CONNECTION, post, Refused, SignedOut } from "./server.js";
-import { rememberCheckbox } from "./settings.js";
-import { suggest } from "./suggest.js";
-import { watchTabs } from "./tabs.js";
 import { Turns } from "./turns.js";
 import * as zoom from "./zoom.js";
 
@@ -162,7 +159,7 @@ function answer(pairs) {
   turn.current = pairs.at(-1)[0]; // becomes the current row again if the rater comes back
   rows.answer(pairs.map(([row]) => row));
   updateButtons();
-  noteWork(announce);
+  progress.noteWork(announce);
   if (!rows.isComplete) return;
   announce("Every class has an answer. Press Enter to continue.");
   if (advanceCheckbox.checked && !wasComplete && !turn.isLast) runAlone(advanceSoon);

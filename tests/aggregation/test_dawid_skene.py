@@ -401,7 +401,7 @@ def test_messages_name_fault_and_fix() -> None:
     )
     assert message(fit_dawid_skene, on_two([(0, 0, 0)], answers=("cat", "dog")), truths=VALIDITY) == (
         "order of the answers is unknown\n"
-        "  allowed: answers no, maybe, yes and two truths; or the same list of answers and truths\n"
+        "  allowed: answers no, maybe, yes with two truths; or truths that are the same list as the answers\n"
         "  found:   answers cat, dog; truths invalid, valid\n"
         "  fix:     give the weight of each answer"
     )

@@ -1,6 +1,8 @@
-"""Fixes of errors name arguments that have options."""
+"""Fixes of errors name public arguments that have options."""
 
 import ast
+from importlib import import_module
+from inspect import signature
 from pathlib import Path
 
 from reassess.cli.screen import OPTION_TEMPLATES
@@ -20,3 +22,14 @@ def test_arguments_of_fixes_have_options() -> None:
     }
     assert {name for name, _ in fix_arguments} <= OPTION_TEMPLATES.keys()
     assert len(fix_arguments) > 20
+
+
+def test_arguments_of_fixes_are_public() -> None:
+    """A fix names a public function, or an argument of one."""
+    names = set()
+    for face in (path.parent.name for path in SOURCE.glob("*/__init__.pyi")):
+        module = import_module(f"reassess.{face}")
+        for name in module.__all__:
+            value = getattr(module, name)
+            names |= {name, *(signature(value).parameters if callable(value) else ())}
+    assert OPTION_TEMPLATES.keys() <= names

@@ -207,7 +207,8 @@ def aggregate(
     if experts is None and not options.keys().isdisjoint(("original", "rater_golden", "min_experts")):
         raise DataError(
             "missing-golden",
-            "original labels, votes on golden items and the smallest number of experts work only with golden answers",
+            "original labels, raters' votes on golden items and a minimum number of experts work only with golden "
+            "answers",
             fix="give the experts' votes, or remove the other options",
         )
     result = _run_default_method(votes, **options) if method == AUTO else _run_method(method, votes, options)

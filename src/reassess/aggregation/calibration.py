@@ -144,7 +144,7 @@ def posterior(
         if rater_model.truths != model.truths:
             raise DataError(
                 "different-classes",
-                "the two rater models have different lists of truths",
+                "the two rater models have different truths",
                 allowed=join_first(model.truths),
                 found=join_first(rater_model.truths),
             )

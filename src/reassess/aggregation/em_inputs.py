@@ -123,7 +123,7 @@ def make_answer_weights(votes: Votes, truths: Sequence[Id], weights: npt.ArrayLi
         raise DataError(
             "unknown-answer-order",
             "order of the answers is unknown",
-            allowed="answers no, maybe, yes and two truths; or the same list of answers and truths",
+            allowed="answers no, maybe, yes with two truths; or truths that are the same list as the answers",
             found=f"answers {join_first(answers)}; truths {join_first(truths)}",
             fix="give the weight of each answer",
         )

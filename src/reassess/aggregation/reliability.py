@@ -179,7 +179,7 @@ def _em_truth_probabilities(votes: Votes, truths: tuple[Id, ...]) -> Floats:
         raise DataError(
             "too-few",
             "too few items for EM to distinguish the truths, so raters cannot be measured",
-            allowed="an expected number of items above 0.5 for at least one truth",
+            allowed="at least one truth that more than half an item is expected to have",
             found=f"items: {len(votes.items):,}; truths: {join_first(truths)}",
             fix="give votes on more items, or golden answers",
         )

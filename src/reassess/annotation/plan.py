@@ -118,7 +118,10 @@ class CampaignPlan:
                 "a pass mark needs valid and invalid practice questions, and further golden questions",
                 found=f"{practice.n_valid_questions:,} valid and {practice.n_invalid_questions:,} invalid "
                 "practice questions",
-                fix=Fix("add golden questions with the other truth, or remove the pass mark ({bar})", bar=None),
+                fix=Fix(
+                    "add golden questions with the other truth, or remove the pass mark ({practice_bar})",
+                    practice_bar=None,
+                ),
             )
 
     def _check_no_golden_needed(self) -> None:

@@ -126,7 +126,7 @@ def _check_options(method: CleaningMethod, **options: object) -> None:
     for name, value in options.items():
         owner = "consistent" if name == "min_repetitions" else "posterior"
         if value is not None and method != owner:
-            raise DataError("unused-option", f"{name} belongs to the method {owner}", found=f"method {method}")
+            raise DataError("unused-option", f"{name} works only with the method {owner}", found=f"method {method}")
 
 
 def _clean_by_consistency(held_out: HeldOutPredictions, *, min_repetitions: int | None) -> Cleaning:

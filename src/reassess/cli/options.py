@@ -155,7 +155,7 @@ def add_prediction_options(command: Callable[..., Any]) -> Callable[..., Any]:
 match_option = reading_section_option(
     "--match",
     type=Choice(MATCHES),
-    help="Join images by this part of their names.  [default: the benchmark's, or path]",
+    help="Match images between files by this part of their names.  [default: the benchmark's, or path]",
 )
 
 

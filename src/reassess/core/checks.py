@@ -131,7 +131,9 @@ def check_is_collection(texts: object, *, value_name: str, fix: Fix | str | None
     if isinstance(texts, str):
         raise DataError("wrong-type", f"a string was given as {value_name}", found=repr(texts), fix=str([texts]))
     if not isinstance(texts, Collection):
-        raise DataError("wrong-type", f"not {value_name}", allowed="a list", found=type(texts).__name__, fix=fix)
+        raise DataError(
+            "wrong-type", f"{value_name}: not a list", allowed="a list", found=type(texts).__name__, fix=fix
+        )
 
 
 def check_text(texts: Sequence[str], *, value_name: str, where: object = None) -> None:

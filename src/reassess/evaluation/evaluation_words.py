@@ -106,7 +106,7 @@ def describe_class_list(class_list: ClassList, classes: Classes) -> str:
     lines.append(
         f"correct with this list: {_format_share(class_list.accuracy_with_list)} of the images{half}, {p_value}"
     )
-    lines.append(f"correct as given:       {_format_share(class_list.accuracy_without_list)}")
+    lines.append(f"correct without it:     {_format_share(class_list.accuracy_without_list)}")
     if class_list.undecided_classes:
         undecided = [classes.short_name(undecided_class.class_id) for undecided_class in class_list.undecided_classes]
         lines.append(

@@ -168,7 +168,7 @@ def images_of_rows(predictions: Predictions, labels: LabelSets | None) -> tuple[
             "image names are missing, and the number of rows differs",
             allowed=None if labels is None else f"{len(labels):,} rows",
             found=f"{len(predictions):,} rows",
-            fix=Fix("name the image of each row: {names}, or in the file itself", names="[...]"),
+            fix=Fix("name the image of each row: {image_names}, or in the file itself", image_names="[...]"),
         )
     return labels.images
 

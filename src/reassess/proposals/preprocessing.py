@@ -148,7 +148,10 @@ def _read_side(value: object, name: str) -> int:
     """Check that a value is a whole number of pixels, and return it."""
     if not isinstance(value, int) or isinstance(value, bool):
         raise DataError(
-            "not-a-number", f"{name} is not a whole number", allowed="a side, or [height, width]", found=repr(value)
+            "not-a-number",
+            f"{name} is not a whole number",
+            allowed="one number for a square, or [height, width]",
+            found=repr(value),
         )
     return value
 
@@ -159,8 +162,8 @@ def _read_sides(value: object, name: str) -> tuple[int, int]:
     if len(sides) != 2:
         raise DataError(
             "wrong-shape",
-            f"{name} is neither one side nor [height, width]",
-            allowed="a side, or [height, width]",
+            f"{name} is neither a number of pixels nor [height, width]",
+            allowed="one number for a square, or [height, width]",
             found=repr(value),
         )
     return sides[0], sides[1]

@@ -187,7 +187,7 @@ def test_item_with_only_different_answers_is_an_error(run: Runner, tmp_path: Pat
     votes = write_csv(tmp_path / "votes.csv", "item,rater,answer", rows)
     assert message_of(run("raters", votes, "--golden", "none")) == (
         "Error: too few items for EM to distinguish the truths, so raters cannot be measured\n"
-        "  allowed: an expected number of items above 0.5 for at least one truth\n"
+        "  allowed: at least one truth that more than half an item is expected to have\n"
         "  found:   items: 1; truths: 7, zebra\n"
         "  fix:     give votes on more items, or golden answers\n"
     )

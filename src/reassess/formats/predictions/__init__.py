@@ -156,7 +156,9 @@ def read_predictions(
         if image_names is not None:
             if predictions.images is not None:
                 raise DataError(
-                    "unused-option", "file already contains image names", fix=Fix("remove {names}", names=None)
+                    "unused-option",
+                    "file already contains image names",
+                    fix=Fix("remove {image_names}", image_names=None),
                 )
             predictions = predictions.with_images(
                 image_names, detected_format=f"{predictions.detected_format}, image names from a file"

@@ -275,7 +275,7 @@ def _read_ids(
         name = next(name for name in name_of.values() if parse_class_id(name) is None)
         raise DataError(
             "ids-and-names",
-            "predictions are neither all output numbers nor all names",
+            "predictions mix output numbers and class names",
             where=where,
             found=f"{numbers[0]!r}, {name!r}",
             fix="write all classes by name, and remove the list of outputs",

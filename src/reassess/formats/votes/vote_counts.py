@@ -43,7 +43,7 @@ def read_counts(path: Path, table: "pl.DataFrame", answers: Sequence[Id] | None,
     read = _read_long if _is_long_format(path, table, classes) else _read_wide
     images, image_ids, class_ids, counts, classes = read(path, table, classes)
     if not counts.any():
-        raise DataError("missing-votes", "table has no votes", where=path, fix="write it again")
+        raise DataError("missing-votes", "table has no votes", where=path, fix="export the votes again")
     if counts.max() > _MAX_VOTES or counts.sum() > _MAX_VOTES:
         raise DataError(
             "out-of-range",

@@ -129,7 +129,7 @@ def read_vote_table(
     refuse_missing_values(path, answer, is_needed=rater.is_not_null())
     is_vote = rater.is_not_null()  # other rows are items without votes
     if not is_vote.any():
-        raise DataError("missing-votes", "table has no votes", where=path, fix="write it again")
+        raise DataError("missing-votes", "table has no votes", where=path, fix="export the votes again")
     raters, rater_ids = factorize_ids(rater.filter(is_vote))
     voted = is_vote.to_numpy()
     columns: dict[str, Any] = {"items": items, "item_ids": item_ids[voted], "rater_ids": rater_ids, "raters": raters}

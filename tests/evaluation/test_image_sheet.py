@@ -151,7 +151,7 @@ def test_rows_without_names_have_the_order_of_the_label_sets() -> None:
     for nouns, allowed in (({"labels": LABELS}, "  allowed: 3 rows\n"), ({"original": ORIGINAL}, "")):
         assert message(image_sheet, "fog.png", **nouns, predictions=few) == (
             f"image names are missing, and the number of rows differs\n  where:   m.npy\n{allowed}  found:   2 rows\n"
-            "  fix:     name the image of each row: names=[...], or in the file itself"
+            "  fix:     name the image of each row: image_names=[...], or in the file itself"
         )
 
 

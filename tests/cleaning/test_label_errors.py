@@ -199,7 +199,7 @@ def ids_of(predicted: list[int], labels: list[int]) -> HeldOutPredictions:
 def test_predictions_that_do_not_fit_the_method_raise(monkeypatch: pytest.MonkeyPatch) -> None:
     assert code_of(find_label_errors, ids_of([0, 1], [0, 1])) == "ids-only"
     held_out = ids_of([0, 0, 1, 1], [0, 0, 1, 2])
-    assert fault_of(find_label_errors, held_out, "consistent") == ("empty", "none of 2 (1 class of 3)")
+    assert fault_of(find_label_errors, held_out, "consistent") == ("empty", "no image of 2 (1 of 3 classes)")
     for module in ("cleanlab.filter", "cleanlab"):
         monkeypatch.setitem(sys.modules, module, None)
     assert code_of(find_label_errors, held_out, "confident") == "missing-package"

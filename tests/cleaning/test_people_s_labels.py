@@ -65,7 +65,7 @@ def test_matrix_and_share_are_near_the_true_values(measured: MeasuredLabels) -> 
     noise: Any = measured.cleaning.noise
     true = matrix_of(measured.truth, measured.cleaning.class_ids.astype(np.int64), 10)
     assert np.abs(noise.matrix - true).mean() <= 0.013
-    assert noise.share == pytest.approx(measured.wrong.mean(), abs=0.015)
+    assert noise.wrong_share == pytest.approx(measured.wrong.mean(), abs=0.015)
 
 
 def test_probabilities_are_calibrated(measured: MeasuredLabels) -> None:

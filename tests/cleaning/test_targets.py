@@ -79,7 +79,7 @@ UNCOUNTED, EMPTY = LabelSets.from_lists(["a.png"], [[0]]), LabelSets.from_lists(
         ((LABELS, "uniform"), {"loss": "hinge"}, "unknown-name"),
         ((LABELS, "uniform"), {"smoothing": 1.5}, "out-of-range"),
         ((LABELS, "uniform"), {"smoothing": float("nan")}, "out-of-range"),
-        ((LABELS, "uniform"), {"classes": 2}, "out-of-range"),
+        ((LABELS, "uniform"), {"n_classes": 2}, "out-of-range"),
         ((UNCOUNTED, "uniform"), {}, "missing-class-count"),
         ((EMPTY, "uniform"), {}, "no-valid-class"),
     ],

@@ -151,6 +151,6 @@ def test_crosstab_of_real_and_ecologists_matches_count(
     crosstab = label_agreement(real_labels, ecologists).to_json()["crosstab"]
     real, original = real_labels.classes_by_image(), real_original.classes_by_image()
     for kind in VERDICT_NAMES[:3]:
-        images = [image for image, ids in getattr(ecologists, kind).sets().items() if ids]
+        images = [image for image, ids in getattr(ecologists, kind).classes_by_image().items() if ids]
         kept = sum(original[image] <= real[image] for image in images)
         assert (crosstab["valid"][kind], crosstab["not_named"][kind]) == (kept, len(images) - kept)

@@ -203,9 +203,9 @@ def test_messages_about_arrays_are_as_written(refused_text: Refused, tmp_path: P
     ("names", "expected"), [(["a"], "wrong-length at p.npy"), (["a", "a"], "duplicate-image at p.npy, the predictions")]
 )
 def test_invalid_names_raise(refused: Refused, tmp_path: Path, names: list[str], expected: str) -> None:
-    assert refused(read_predictions, save(tmp_path / "p.npy", SCORES), CLASSES, names=names) == expected
+    assert refused(read_predictions, save(tmp_path / "p.npy", SCORES), CLASSES, image_names=names) == expected
     path = save_npz(tmp_path / "p.npz", scores=SCORES, names=np.array(IMAGES))
-    assert refused(read_predictions, path, CLASSES, names=["a", "b"]) == "unused-option at p.npz"
+    assert refused(read_predictions, path, CLASSES, image_names=["a", "b"]) == "unused-option at p.npz"
 
 
 @pytest.mark.parametrize(

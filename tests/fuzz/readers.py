@@ -39,7 +39,7 @@ _ANSWERS: Options = {"answers": (*[None] * 9, ("no", "yes"), ("no", "maybe", "ye
 _OUTPUTS: Options = {
     "outputs": (*[None] * 20, CLASSES, ("cup", "cat"), ("kitten\tcat", "x\tdog"), ("0", "1"), ("cow", "")),
     "unknown_class": ("wrong", "drop", "error"),
-    "names": (*[None] * 8, IMAGES[:2], IMAGES, IMAGES[:1] * 6),
+    "image_names": (*[None] * 8, IMAGES[:2], IMAGES, IMAGES[:1] * 6),
 }
 
 

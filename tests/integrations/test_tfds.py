@@ -69,7 +69,8 @@ def sources(monkeypatch: pytest.MonkeyPatch, tfds: ModuleType) -> None:
     """Replace the known sources by data on ten images."""
     module = "reassess.integrations.tfds"
     for source, data in {"labels": LABELS, "original": ORIGINAL, "scores": SCORES, "votes": COUNTS}.items():
-        monkeypatch.setattr(f"{module}.read_{source}", lambda data=data: data)
+        reader = {"original": "read_original_labels"}.get(source, f"read_{source}")
+        monkeypatch.setattr(f"{module}.{reader}", lambda data=data: data)
 
 
 def tar(folder: Path, numbers: Iterable[int] = NUMBERS) -> Any:

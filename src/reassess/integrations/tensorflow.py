@@ -194,6 +194,6 @@ def assert_no_unknown(
         tf.as_string(tf.size(names)),
         f" images are not {membership}; allowed: names such as {join_first(known_images, max_items=2)}; found: ",
         tf.strings.unicode_transcode(tf.strings.reduce_join(unknown[:_MAX_NAMES], separator=", "), "UTF-8", "UTF-8"),
-        "; fix: correct the names, or mark such images: ignore_unknown=True",
+        "; fix: correct the names, or leave such images without labels: ignore_unknown=True",
     ]
     return tf.debugging.Assert(tf.reduce_all(is_known), [tf.strings.join(message)])

@@ -373,7 +373,7 @@ def test_column_of_wrong_type_raises(refused: Refused, tmp_path: Path, column: A
 
 def test_names_option_raises_for_a_table(refused: Refused, file: File) -> None:
     path = file("p.csv", "image,prediction\na,tench\n")
-    assert refused(read_predictions, path, CLASSES, names=["b"]) == "unused-option at p.csv"
+    assert refused(read_predictions, path, CLASSES, image_names=["b"]) == "unused-option at p.csv"
 
 
 # --- damage ---------------------------------------------------------------------------------------------------------

@@ -67,10 +67,9 @@ def tfds(needs: Needs) -> ModuleType:
 @pytest.fixture
 def sources(monkeypatch: pytest.MonkeyPatch, tfds: ModuleType) -> None:
     """Replace the known sources by data on ten images."""
-    module = "reassess.integrations.tfds"
-    for source, data in {"labels": LABELS, "original": ORIGINAL, "scores": SCORES, "votes": COUNTS}.items():
-        reader = {"original": "read_original_labels"}.get(source, f"read_{source}")
-        monkeypatch.setattr(f"{module}.{reader}", lambda data=data: data)
+    readers = {"labels": LABELS, "original_labels": ORIGINAL, "scores": SCORES, "votes": COUNTS}
+    for name, data in readers.items():
+        monkeypatch.setattr(f"reassess.integrations.tfds.read_{name}", lambda data=data: data)
 
 
 def tar(folder: Path, numbers: Iterable[int] = NUMBERS) -> Any:

@@ -311,12 +311,12 @@ def test_wrong_numbers_raise(make: Callable[[], object], code: str) -> None:
         (lambda: targets(indptr=[0, 1]), "wrong type of indptr of targets", "np.array(...)"),
         (
             lambda: make_folds(ONE_OF_THREE, k=3, duplicates=None),
-            "not groups of images",
+            "groups of images: not a list",
             "duplicate_groups(DUPLICATES, SET)",
         ),
         (
             lambda: make_folds(ONE_OF_THREE, k=3, duplicates=DUPLICATES),
-            "not groups of images",
+            "groups of images: not a list",
             "duplicate_groups(DUPLICATES, SET)",
         ),
         (
@@ -341,7 +341,7 @@ def test_wrong_numbers_raise(make: Callable[[], object], code: str) -> None:
         ),
         (
             lambda: evaluate(MODEL, LABELS, exclude=DUPLICATES),
-            "not names of images",
+            "names of images: not a list",
             "DUPLICATES.images_duplicated_elsewhere(SET)",
         ),
     ],

@@ -155,7 +155,7 @@ def test_features_that_need_golden_questions_raise_without_them(options: dict[st
             },
             "a pass mark needs valid and invalid practice questions, and further golden questions\n"
             "  found:   1 valid and 0 invalid practice questions\n"
-            "  fix:     add golden questions with the other truth, or remove the pass mark (bar)",
+            "  fix:     add golden questions with the other truth, or remove the pass mark (practice_bar)",
         ),
         (
             {"golden_tasks": shape_tasks(["m0.png", "m1.png", "m2.png"], [1, 9, 12], Classes(12))},

@@ -80,7 +80,7 @@ class OutputClasses:
         return f"{names}, so these outputs are not used: {self._format_unknown_names()}"
 
     def _format_unknown_names(self) -> str:
-        """Format the names of outputs that are not classes, each with the max_items similar class."""
+        """Format the names of outputs that are not classes, each with the most similar class."""
         labels = [self.classes.short_name(class_id) for class_id in range(self.classes.count or 0)]
         similar_names = [
             (name, suggest_name(name, (*labels, *self.classes.wnids))) for name in self.unknown_names[:_MAX_NAMES]

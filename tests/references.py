@@ -54,9 +54,8 @@ class Tally:
     unknown: int = 0
     real: dict[int, list[int]] = field(default_factory=dict)  # k: [hits, n]
     original: dict[int, list[int]] = field(default_factory=dict)
-    by_size: dict[int, list[int]] = field(
-        default_factory=dict
-    )  # size: [n, valid classes among the first `size` predictions]
+    # Size: [n, valid classes among the first `size` predictions].
+    by_size: dict[int, list[int]] = field(default_factory=dict)
     recall: Fraction | None = None
     soft: Fraction | None = None
     ceiling: Fraction | None = None

@@ -132,9 +132,8 @@ class Simulation:
                 happens(self, self.random.choice(self.at_work))
         except KilledError:
             self.restart(0)
-            self.excluded = {
-                person.id for person in list_people(self.campaign) if person.is_excluded
-            }  # they may be saved or not
+            # They may be saved or not.
+            self.excluded = {person.id for person in list_people(self.campaign) if person.is_excluded}
 
     @contextmanager
     def killed_at_times(self) -> Iterator[None]:

@@ -75,9 +75,8 @@ def test_place_is_reserved_until_lease_ends(address: str | Path) -> None:
     turn = turn_of(campaign, 2)
     assert [why(campaign, 3, NOW + seconds) for seconds in (59, -30)] == ["waiting"] * 2
     assert begin_next_turn(campaign, 2, NOW + 59) == turn
-    assert (
-        turn_of(campaign, 3, NOW - 3600).task_id == turn.task_id
-    )  # the clock was set back, but no place is reserved forever
+    # The clock was set back, but no place is reserved forever.
+    assert turn_of(campaign, 3, NOW - 3600).task_id == turn.task_id
     give(campaign, 3, turn_of(campaign, 3, LATER), NO, now=LATER)
     give(campaign, 2, turn, YES, now=LATER)  # late: saved, but not counted
     assert find_last_turn(campaign, 2).task_id == turn.task_id

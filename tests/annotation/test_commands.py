@@ -52,9 +52,8 @@ def test_campaign_on_server_works_from_create_to_labels(
     line = annotate("export", "-o", "rated").out.splitlines()[-1].removeprefix("next: ")
     for command in line.split(" && "):
         assert run(*command.split()[1:]).code == 0
-    assert read_labels("rated/labels.csv").classes_by_image() == {
-        f"{image}.png": {0} for image in range(4)
-    }  # 2 and 3 are golden
+    # 2 and 3 are golden.
+    assert read_labels("rated/labels.csv").classes_by_image() == {f"{image}.png": {0} for image in range(4)}
     monkeypatch.setattr("reassess.annotation.hash_images", None)  # not called
     again = run("annotate", "create", database, "tasks.jsonl", "--benchmark", "pets", "--force")
     assert (

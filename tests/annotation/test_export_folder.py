@@ -144,10 +144,8 @@ def test_campaign_with_only_ids_has_no_class_list(path: Path, tmp_path: Path) ->
     tasks = tasks_of(2)
     questions = Questions.from_columns(["a.png"] * 2, tasks.questions.class_ids + 7)
     create_campaign(path, CampaignPlan(Tasks(questions, tasks.indptr, tasks.numbers, tasks.reasons)))
-    assert export(open_campaign(path), tmp_path / "rated") == [
-        "benchmark.json",
-        "question-states.csv",
-    ]  # and without votes
+    # And without votes.
+    assert export(open_campaign(path), tmp_path / "rated") == ["benchmark.json", "question-states.csv"]
 
 
 def test_nonempty_folder_raises_without_force(campaign: Campaign, tmp_path: Path) -> None:

@@ -44,9 +44,8 @@ def test_practice_takes_all_golden_tasks_of_an_image_or_none() -> None:
 
 def test_practice_prefers_images_with_known_truths() -> None:
     plan = plan_of_cut_images(1)
-    experts = plan.expert_votes.restrict(
-        np.array([0, 1, 3])
-    )  # all tasks of the first two images except their last tasks
+    # All tasks of the first two images except their last tasks.
+    experts = plan.expert_votes.restrict(np.array([0, 1, 3]))
     for seed in range(10):
         seeded_plan = replace(plan, expert_votes=experts, rules=Rules(seed=seed))
         assert seeded_plan.practice_task_mask.tolist() == [True, *[False] * 5]

@@ -58,9 +58,8 @@ def test_interval_covers_the_share_of_wrong_labels(shift: float, size: int) -> N
                 checked.corrected_share,
             ]
         )
-        assert (
-            between[0] - 1e-6 <= 1 - shifted.mean() <= between[1] + 1e-6
-        )  # a mean of both shares if people and model agree
+        # A mean of both shares if people and model agree.
+        assert between[0] - 1e-6 <= 1 - shifted.mean() <= between[1] + 1e-6
     assert 0.90 <= covered / 200 <= 0.99
     assert abs(np.mean(off)) < 3 * np.std(off) / np.sqrt(200) + 1e-4  # unbiased
 

@@ -51,9 +51,8 @@ def test_files_of_folds_are_one_repetition_and_whole_files_one_each() -> None:
 def test_names_are_joined_by_match() -> None:
     with_folders = ids(*range(6), folder="some/where/")
     assert HeldOutPredictions.from_predictions({"a": with_folders}, LABELS, match="name").n_repetitions == 1
-    assert (
-        held_out_from(a=ids(0, 1, 2), x=ids(0, 3, 4), b=ids(3, 4, 5), y=ids(1, 2, 5)).n_repetitions == 2
-    )  # files of two repetitions, in mixed order
+    # Files of two repetitions, in mixed order.
+    assert held_out_from(a=ids(0, 1, 2), x=ids(0, 3, 4), b=ids(3, 4, 5), y=ids(1, 2, 5)).n_repetitions == 2
 
 
 WHOLE = {"a": ids(*range(6))}

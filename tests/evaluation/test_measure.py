@@ -23,9 +23,8 @@ from reassess.numeric import Proportion
 from tests.helpers import RealFile, message, numbered_labels, scores_of
 from tests.references import Tally, published_snippet, ranking, tally
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:.* agrees with the original labels on"
-)  # random models are at chance level
+# Random models are at chance level.
+pytestmark = pytest.mark.filterwarnings("ignore:.* agrees with the original labels on")
 
 CLASSES = 9
 

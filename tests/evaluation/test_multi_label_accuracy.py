@@ -13,9 +13,8 @@ from reassess.core import Classes, LabelSets, MultiLabels, Predictions
 from reassess.evaluation import VERDICTS, MultiLabelAccuracy, find_outcomes, multi_label_accuracy, summarize, verdicts
 from tests.helpers import code_of, message
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:.* agrees with the original labels on"
-)  # random models are at chance level
+# Random models are at chance level.
+pytestmark = pytest.mark.filterwarnings("ignore:.* agrees with the original labels on")
 
 IMAGES = [f"{i}.png" for i in range(20)]
 CLASSES = Classes(6)

@@ -12,9 +12,8 @@ from reassess.core import Classes, MultiLabels, Predictions, UnknownClasses
 from reassess.evaluation import evaluate, find_outcomes, image_sheet, multi_label_accuracy, outcomes_table
 from tests.helpers import message, numbered_labels, scores_of
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:.* agrees with the original labels on"
-)  # random models are at chance level
+# Random models are at chance level.
+pytestmark = pytest.mark.filterwarnings("ignore:.* agrees with the original labels on")
 
 CLASSES = Classes(5)  # no label contains class 4, so it can represent an unknown class
 JAR = UnknownClasses(2, ("jar",))

@@ -13,9 +13,8 @@ from reassess.core import Classes, Questions, Tasks
 _IMAGES = [f"{letter}.png" for letter in "abcdef"]
 _NUMBERED = [f"{i}.png" for i in range(120)]
 _CLASSES = ("cat", "dog", "cup")
-_QUESTIONS = [
-    (image, (i + k) % 3, k == 0) for i, image in enumerate(_IMAGES) for k in range(2)
-]  # image, class, is valid
+# Image, class, is valid.
+_QUESTIONS = [(image, (i + k) % 3, k == 0) for i, image in enumerate(_IMAGES) for k in range(2)]
 
 
 def _table(heading: str, rows: Iterable[Iterable[object]]) -> str:

@@ -65,9 +65,8 @@ def _is_same(value: Any, expected: Any) -> bool:
         return str(value).lower() == str(expected).lower()
     if isinstance(value, int):
         return int(expected) == value
-    return value == str(expected) or (
-        not isinstance(expected, str) and float(value) == expected
-    )  # a number among texts
+    # A number among texts.
+    return value == str(expected) or (not isinstance(expected, str) and float(value) == expected)
 
 
 def check_labels(path: Path, labels: LabelSets | MultiLabels) -> None:

@@ -29,9 +29,8 @@ def test_information_is_drop_in_entropy_after_a_vote(prior: Any, matrix: tuple[A
 def test_information_of_perfect_and_uninformative_raters() -> None:
     prior = np.array([0.75, 0.25])
     assert float(mutual_information(np.eye(2), prior)) == pytest.approx(entropy(prior))
-    assert float(mutual_information(np.eye(2)[::-1], prior)) == pytest.approx(
-        entropy(prior)
-    )  # a rater who is always wrong is as informative
+    # A rater who is always wrong is as informative.
+    assert float(mutual_information(np.eye(2)[::-1], prior)) == pytest.approx(entropy(prior))
     assert mutual_information([[0.2, 0.3, 0.5]] * 2, prior) == 0
     assert mutual_information([[1, 0], [0, 1]], [1, 0]) == 0
 

@@ -30,11 +30,8 @@ from reassess.text import count_noun, join_first
 AUTO = "auto"
 _GOLDEN_OPTIONS = ("experts", "rater_golden", "min_experts")
 _MATRIX_OPTIONS = ("smoothing", "pooling")
-_OPTIONS_WITHOUT_DEFAULT = {
-    "experts",
-    "rater_golden",
-    "truths_are_answers",
-}  # they depend on the files, see `_format_method`
+# Their values depend on the files, see `_format_method`.
+_OPTIONS_WITHOUT_DEFAULT = {"experts", "rater_golden", "truths_are_answers"}
 
 
 @dataclass(frozen=True)

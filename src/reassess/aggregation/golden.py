@@ -321,9 +321,8 @@ def votes_on_questions(votes: Votes, questions: Questions) -> Votes:
     votes, questions = votes.in_classes(classes), questions.in_classes(classes)
     image_rows = votes.find(questions.images)[questions.image_ids]
     sizes = np.where(image_rows >= 0, votes.sizes[image_rows], 0)
-    rows = concatenate_runs(
-        votes.indptr[image_rows], sizes
-    )  # votes on the image of the first question, then of the second, ...
+    # Votes on the image of the first question, then of the second, ...
+    rows = concatenate_runs(votes.indptr[image_rows], sizes)
     item_ids = np.repeat(np.arange(len(questions)), sizes)
     answer_ids = votes.class_ids[votes.answer_ids[rows]] == questions.class_ids[item_ids]
     return Votes.from_columns(

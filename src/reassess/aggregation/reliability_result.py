@@ -33,9 +33,8 @@ class Rater(Printable):
     # Equal answers, among golden votes on items with another vote by the rater in the main job; None if the golden
     # votes are main votes.
     self_agreement: Proportion | None
-    mean_and_median_seconds: (
-        tuple[float, float] | None
-    )  # mean and median seconds per vote, over votes with a known time
+    # Mean and median seconds per vote, over votes with a known time.
+    mean_and_median_seconds: tuple[float, float] | None
     # "uninformative": the interval of the information includes 0. "one answer": at least 20 main votes, and 99 % of
     # them are the same answer. "few": under 20 votes for one truth, or under 20 images (or plain items), so that the
     # interval is too narrow.

@@ -36,10 +36,8 @@ _MIN_SHARE_WITH_OTHERS = 0.5  # if fewer items have votes by raters who do not m
 _MAX_SHARE_AGAINST_OTHERS = (
     0.3  # if a larger share is against the raters who do not mislead, these do not support the method
 )
-_MIN_LOST_SHARE, _MIN_LOST_ITEMS = (
-    0.01,
-    1.5,
-)  # share and number of lost items; the simpler model is too uncertain about fewer
+# Share and number of lost items; the simpler model is too uncertain about fewer.
+_MIN_LOST_SHARE, _MIN_LOST_ITEMS = 0.01, 1.5
 _MIN_NATS_PER_ITEM = 9.0  # required gain in predicting the votes, per lost item
 _MIN_NATS_PER_ITEM_ON_SCALE = (
     2.0  # the same if there are more answers than truths, because one accuracy is then a poor model

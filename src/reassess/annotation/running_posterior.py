@@ -69,9 +69,10 @@ def compute_valid_probability(votes: Iterable[tuple[int, int]], model: RaterMode
     """
     votes = list(votes)
     invalid, valid = model.prior.tolist() if prior is None else (1 - prior, prior)
+    # Plain floats are faster than arrays of two values.
     for (of_invalid, of_valid), (_, answer) in zip(
         model.matrices_of([rater for rater, _ in votes]).tolist(), votes, strict=True
-    ):  # plain floats are faster than arrays of two values
+    ):
         invalid, valid = invalid * of_invalid[answer], valid * of_valid[answer]
         invalid, valid = invalid / (invalid + valid), valid / (invalid + valid)
     return float(valid)

@@ -152,9 +152,8 @@ def _assign_folds(
     shuffled = rng.permutation(sizes.size)
     single, several = shuffled[sizes[shuffled] == 1], shuffled[sizes[shuffled] > 1]
     folds, fold_sizes = np.empty(class_ids.size, np.int64), np.zeros(n_folds, np.int64)
-    fold_counts_by_class: dict[int, _Ints] = defaultdict(
-        lambda: np.zeros(n_folds, np.int64)
-    )  # images of a class in each fold
+    # Images of a class in each fold.
+    fold_counts_by_class: dict[int, _Ints] = defaultdict(lambda: np.zeros(n_folds, np.int64))
     for unit in several[np.argsort(-sizes[several], kind="stable")].tolist():
         rows = slice(unit_starts[unit], unit_starts[unit] + sizes[unit])
         present, counts = np.unique(class_ids[rows], return_counts=True)

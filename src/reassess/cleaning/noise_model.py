@@ -56,10 +56,8 @@ _MIN_CONFUSED_SHARE, _MAX_CONFUSED_SHARE = 0.02, 0.03
 _HALF_PULL_LOG_RATIO = -3.0  # log-likelihood ratio of the pull that halves it
 _MIN_SHARPENING, _MAX_SHARPENING = 0.25, 8.0  # range of the search
 _ANCHOR_SHARE, _MIN_ANCHOR_CERTAINTY = 0.03, 0.99  # this share of the images has at least this certainty
-_SAMPLE_SIZE, _SAMPLE_SIZE_PER_CLASS = (
-    50_000,
-    100,
-)  # images for the calibration: the larger number, in total or per class
+# Images for the calibration: the larger number, in total or per class.
+_SAMPLE_SIZE, _SAMPLE_SIZE_PER_CLASS = 50_000, 100
 _MAX_SEARCH_STEPS = 20  # largest number of EM steps for each sharpening that is tried; all have the same start
 
 

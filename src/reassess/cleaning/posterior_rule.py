@@ -48,9 +48,8 @@ def clean_by_posterior(
 ) -> Cleaning:
     """Keep images whose labels are probably correct, by a model of label noise."""
     by_name = np.array(sorted(range(len(held_out.labels)), key=image_keys(held_out.labels.images).__getitem__))
-    images = ClassCandidates.from_held_out(held_out).select_rows(
-        by_name
-    )  # then the order of the labels does not matter
+    # Sorted by name, so that the order of the labels does not matter.
+    images = ClassCandidates.from_held_out(held_out).select_rows(by_name)
     verdicts = find_label_verdicts(held_out, golden)
     _warn_about_scores(held_out)
     model, expected = fit_noise_model(images, seed=seed)
@@ -89,9 +88,8 @@ def clean_by_posterior(
 def _warn_about_scores(held_out: HeldOutPredictions) -> None:
     """Warn if scores look like outputs of sigmoids, or give all probability to one class."""
     certain = [_has_certain_scores(file) for file in held_out.files]
-    min_rows = (
-        0 if all(certain) and len(held_out.labels) >= _MIN_IMAGES else _MIN_IMAGES
-    )  # a small fold can be certain by chance
+    # A small fold can be certain by chance.
+    min_rows = 0 if all(certain) and len(held_out.labels) >= _MIN_IMAGES else _MIN_IMAGES
     for file, is_certain in zip(held_out.files, certain, strict=True):
         if file.score_kind == "bounded":
             text = "scores are in [0, 1] and do not add up to 1, like outputs of sigmoids, so too few labels seem wrong"

@@ -155,9 +155,8 @@ def _find_method_files(run: CommandRun, benchmark: Benchmark, method: str, optio
         paths["rater-golden"] = require_part(run, benchmark, "rater-golden")
     else:  # optional for this method, so not downloaded
         paths["rater-golden"] = find_part(run, benchmark, "rater-golden", None)
-    if (
-        not _method_uses_option(method, "golden") and paths["rater-golden"] is not None
-    ):  # shows which golden items have no votes
+    # Shows which golden items have no votes.
+    if not _method_uses_option(method, "golden") and paths["rater-golden"] is not None:
         paths["golden"] = find_part(run, benchmark, "golden", None)
     if method == IMAGENET_METHOD or options["original"] is not None:
         paths["original"] = find_part(run, benchmark, "original", options["original"])

@@ -33,11 +33,12 @@ from reassess.errors import DataError, add_error_place
 from reassess.text import join_first
 
 NO_SOURCE = "none"
+# Parts that are not in this table contain votes.
 _PART_READERS: Mapping[str, Callable[..., DataWithClasses]] = {
     "labels": read_labels,
     "original": read_original_labels,
     "scores": read_scores,
-}  # other parts contain votes
+}
 
 
 def find_images_path(run: CommandRun, benchmark: Benchmark, *, needed_by: str | None = None) -> Path:

@@ -185,9 +185,8 @@ def _split_table_to_fit(columns: _Columns, n_text_columns: int, width: int) -> l
             return [table]
     n_repeated_columns = max(1, n_text_columns)
     column_groups = [columns[:n_repeated_columns]]
-    if (
-        _fit_table(column_groups[0], n_text_columns, width) is None
-    ):  # a name is wider than the output, so its line will be too long
+    # A name is wider than the output, so its line will be too long.
+    if _fit_table(column_groups[0], n_text_columns, width) is None:
         return [
             _render_table(
                 columns,
@@ -314,13 +313,14 @@ def _wrap_cell(text: str, width: int, *, cuts_long_words: bool) -> list[str]:
     return [*lines, line.rstrip()] if line.strip() or not lines else lines
 
 
+# Options named like the argument.
 _OPTIONS_NAMED_LIKE_ARGUMENTS = (
     "match",
     "original",
     "pooling",
     "unknown_class",
     "workers",
-)  # options named like the argument
+)
 OPTION_TEMPLATES = {
     **{name: f"--{name.replace('_', '-')} {{}}" for name in _OPTIONS_NAMED_LIKE_ARGUMENTS},
     "answers": "--answers {}",

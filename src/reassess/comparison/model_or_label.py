@@ -53,9 +53,8 @@ class Disagreements(Printable):
     n_images: int  # number of these images
     n_unrated_images: int  # number of these images without a rated class
     preferences_by_scores: PreferenceCounts  # preference by scores, on images where the model's class was rated
-    preferences_by_rater_scores: (
-        PreferenceCounts | None
-    )  # preference by scores from only the raters; None without these scores
+    # Preference by scores from only the raters; None without these scores.
+    preferences_by_rater_scores: PreferenceCounts | None
 
     def to_json(self) -> dict[str, Any]:
         """Return a dict for JSON output."""

@@ -156,9 +156,8 @@ def measure_original_label_accuracy(labels: LabelSets, original: LabelSets) -> P
 def _estimate_real_accuracy(leaderboard: Leaderboard, model_row: LeaderboardRow) -> _ExpectedAccuracy | None:
     """Estimate a model's ReaL accuracy by a line fitted to the nearest rows; None if families are too few."""
     distance = np.abs(leaderboard.original_accuracies - model_row.original_accuracy)
-    is_near = (
-        distance <= np.sort(distance)[min(_N_NEAREST_ROWS, distance.size) - 1]
-    )  # with ties at the largest distance
+    # With ties at the largest distance.
+    is_near = distance <= np.sort(distance)[min(_N_NEAREST_ROWS, distance.size) - 1]
     line = fit_polynomial(
         leaderboard.original_accuracies, leaderboard.reassessed_accuracies, leaderboard.family_ids, is_used=is_near
     )

@@ -48,9 +48,8 @@ class Ranking(Printable):
 
     models: tuple[str, ...]  # names, shape (M,)
     real_accuracies: tuple[Proportion, ...]  # ReaL accuracy of each model
-    original_accuracies: (
-        tuple[Proportion, ...] | None
-    )  # original accuracy of each model; None if no image has an original label
+    # Original accuracy of each model; None if no image has an original label.
+    original_accuracies: tuple[Proportion, ...] | None
     ranks: _Ints  # int64, shape (M,): 1 + number of models with a higher ReaL accuracy, so ties share a rank
     original_ranks: _Ints | None  # the same by original accuracy
     rank_low: _Ints  # int64, shape (M,): lower end of the 95 % percentile bootstrap interval of each rank, over images

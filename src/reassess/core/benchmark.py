@@ -37,6 +37,7 @@ REAL_RECIPE = Recipe(
 USUAL_THRESHOLD = 0.8  # the threshold of ReaL
 
 # The pairs of the known source imagenet-collapsed, which gives the reason for each.
+# In both directions.
 _EQUIVALENT_CLASSES = (
     (356, 357, 358, 359),
     (620, 681),
@@ -44,7 +45,7 @@ _EQUIVALENT_CLASSES = (
     (657, 744),
     (664, 782),
     (836, 837),
-)  # in both directions
+)
 _SUBCLASS_PAIRS = (249, 248), (250, 248), (385, 101), (386, 101), (435, 876), (482, 848), (504, 968)
 _COLLAPSED_PAIRS = np.array(
     sorted([*_SUBCLASS_PAIRS, *(pair for alike in _EQUIVALENT_CLASSES for pair in permutations(alike, 2))])

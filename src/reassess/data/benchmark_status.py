@@ -121,9 +121,8 @@ class BenchmarkCheck:
         place = Path() if self.folder is None else self.folder
         benchmark_option = ["--benchmark", self.name if self.folder is None else str(self.folder)]
         for part, source_part, command in (("scores", "votes", "aggregate"), ("labels", "scores", "labels")):
-            if (
-                source_part not in available or "items" in available[source_part].counts
-            ):  # votes on items make no scores
+            # Votes on items make no scores.
+            if source_part not in available or "items" in available[source_part].counts:
                 continue
             if part not in available or available[part].stale:
                 output = available[part].source if part in available else f"{part}.csv"

@@ -67,9 +67,8 @@ class _DownloadThread(threading.Thread):
         super().__init__(daemon=True)
         self.response_event = threading.Event()
         self.error: Exception | None = None
-        self.max_seconds = (
-            _READ_TIMEOUT + _MAX_BYTES / _MIN_BYTES_PER_SECOND
-        )  # limit for the file after the first answer
+        # Limit for the file after the first answer.
+        self.max_seconds = _READ_TIMEOUT + _MAX_BYTES / _MIN_BYTES_PER_SECOND
         self._url, self._path, self._bars = url, path, bars
 
     def run(self) -> None:

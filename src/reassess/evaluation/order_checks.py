@@ -108,9 +108,8 @@ class _Interpretation:
     def is_at_chance_level(self) -> bool:
         """Return whether at least 1 in 100 random orders of the rows has as many hits."""
         excess = self.n_hits - self.n_images * self.chance_agreement
-        if excess > 0 and self.agreement_variance < _WARNING_LEVEL * (
-            self.agreement_variance + excess**2
-        ):  # by Cantelli's inequality
+        # By Cantelli's inequality.
+        if excess > 0 and self.agreement_variance < _WARNING_LEVEL * (self.agreement_variance + excess**2):
             return False
         # Sort first, so that the result does not depend on the order of the images.
         predicted_ids, actual = map(np.sort, self._labelled_pairs)

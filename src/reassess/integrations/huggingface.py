@@ -20,9 +20,8 @@ with require_package("datasets", extra="huggingface", purpose="a column of label
 
 __all__ = ["check_columns", "file_names", "map_stream", "with_real_labels"]
 
-ChangeTable = Callable[
-    [pyarrow.Table, tuple[str, ...]], pyarrow.Table
-]  # from a table and its file names to a new table
+# From a table and its file names to a new table.
+ChangeTable = Callable[[pyarrow.Table, tuple[str, ...]], pyarrow.Table]
 _DatasetT = TypeVar("_DatasetT", datasets.Dataset, datasets.IterableDataset)
 _UNKNOWN_IMAGES_FIX = Fix(
     "correct the names, or leave such images without labels: {ignore_unknown}", ignore_unknown=True

@@ -113,9 +113,8 @@ def run_e_step(  # type: ignore[no-untyped-def]
             total += rest
             rest /= total
         log_total = math.log(total)
-        least = (
-            max(rest / others, min_probability) ** draw_power if others > 0 else min_probability**draw_power
-        )  # the draw of every other class
+        # The draw of every other class.
+        least = max(rest / others, min_probability) ** draw_power if others > 0 else min_probability**draw_power
         weakest, strongest = least, least
         joint = 0.0
         for k in range(candidates):

@@ -51,9 +51,8 @@ class SubsetSearch:
         """
         fewest = np.full(int(self.n_hits.max()) + 1, _MAX_INT64)
         np.minimum.at(fewest, self.n_hits, self.n_candidates)  # per number of hits
-        beyond = np.minimum.accumulate(np.append(fewest[1:], _MAX_INT64)[::-1])[
-            ::-1
-        ]  # fewest candidates with more hits
+        # Fewest candidates with more hits.
+        beyond = np.minimum.accumulate(np.append(fewest[1:], _MAX_INT64)[::-1])[::-1]
         rows = np.flatnonzero((self.n_candidates == fewest[self.n_hits]) & (fewest < beyond)[self.n_hits])
         order = rows[np.lexsort((rows, self.subset_sizes[rows], self.n_hits[rows]))]
         return order[np.flatnonzero(np.diff(self.n_hits[order], prepend=-1))]

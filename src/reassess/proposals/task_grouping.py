@@ -160,9 +160,8 @@ def _exchange_classes(task_ids: _Ints, distances: npt.NDArray[np.float64]) -> No
     rows = np.arange(task_ids.size)
     while True:
         to_task = distances @ (task_ids[:, None] == np.arange(task_ids.max() + 1))
-        leaving = (
-            to_task[:, task_ids] - to_task[rows, task_ids][:, None]
-        )  # change if class i moves to the task of class j
+        # Change if class i moves to the task of class j.
+        leaving = to_task[:, task_ids] - to_task[rows, task_ids][:, None]
         change = leaving + leaving.T - 2 * distances
         change[task_ids[:, None] == task_ids] = 0
         first, second = np.unravel_index(np.argmin(change), change.shape)

@@ -32,11 +32,8 @@ _PACKAGE_PURPOSES = {"jinja2": "making a report", "matplotlib": "drawing a figur
 FigureSize = tuple[float, float]
 DEFAULT_SIZE: FigureSize = (7.2, 5.4)  # inches
 _LEFT_MARGIN, _CHARACTER_WIDTH = 0.5, 0.068  # inches: space left of the axes, width of a character of a heading
-_TITLE_MARGIN, _TITLE_LINE_HEIGHT, _TITLE_CHARACTER_WIDTH = (
-    0.06,
-    0.17,
-    0.09,
-)  # inches: space around a title, height, character width
+# Inches: space around a title, height, character width.
+_TITLE_MARGIN, _TITLE_LINE_HEIGHT, _TITLE_CHARACTER_WIDTH = 0.06, 0.17, 0.09
 _STYLE: dict[Any, Any] = {
     "font.size": 9,
     "axes.spines.top": False,

@@ -12,11 +12,8 @@ _HREF_ATTRIBUTE = "{http://www.w3.org/1999/xlink}href"
 _COLOUR_PATTERN = re.compile(r"#[0-9a-f]{6}\b")
 _FONT_PATTERN = re.compile(r"font: (?:(\d+) )?([0-9.]+px)[^;]*")  # in the form of matplotlib before 3.10
 _FONT_FAMILY_PATTERN = re.compile(r"font-family: [^;]*;? ?")
-_MIN_LIGHTNESS, _MAX_LIGHTNESS, _LIGHTNESS_EXPONENT = (
-    0.2,
-    0.94,
-    0.7,
-)  # on a dark page: lightness of white and of black, exponent between
+# On a dark page: lightness of white and of black, exponent between.
+_MIN_LIGHTNESS, _MAX_LIGHTNESS, _LIGHTNESS_EXPONENT = 0.2, 0.94, 0.7
 _RGB_TO_LMS = np.array([[0.4122, 0.5363, 0.0514], [0.2119, 0.6807, 0.1074], [0.0883, 0.2817, 0.6300]])
 _LMS_TO_OKLAB = np.array([[0.2105, 0.7936, -0.0041], [1.9780, -2.4286, 0.4506], [0.0259, 0.7828, -0.8087]])
 

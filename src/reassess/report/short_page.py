@@ -30,10 +30,8 @@ from reassess.report.page import ReportSources, make_content_policy, make_templa
 from reassess.text import count_noun, merge_equal_texts, shorten
 
 _MAX_MODELS = 8  # the best models, so that all fits on one page
-_MAX_NAME_LENGTH, _MAX_PAIR_NAME_LENGTH = (
-    26,
-    16,
-)  # letters of the name of a model or file, and of each of two models in a cell
+# Letters of the name of a model or file, and of each of two models in a cell.
+_MAX_NAME_LENGTH, _MAX_PAIR_NAME_LENGTH = 26, 16
 _MAX_COMMAND_LENGTH = 400  # letters
 _MAX_INPUTS = 14
 _HASH_DIGITS = 12

@@ -18,13 +18,14 @@ RATING = {
     "/skip": {"task": 1},
     "/suggest": {"task": 1, "class": 1},
 }
+# 3 is ben.
 OWNING = {
     "/owner/pause": {},
     "/owner/resume": {},
     "/owner/export": {},
     "/owner/invite": {"name": "x", "role": "owner"},
     **{f"/owner/people/{what}": {"person": 3} for what in ("exclude", "include", "admit", "revoke", "delete")},
-}  # 3 is ben
+}
 BODIES = {**RATING, **OWNING, "/consent": {}, "/sign-out": {}}
 CHANGES = list(BODIES)
 HEADERS = {

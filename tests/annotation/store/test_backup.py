@@ -156,9 +156,8 @@ def test_backup_does_not_replace_changed_answers(path: Path) -> None:
     assert code_of(backup_campaign, copy, path, force=True) == "output-is-campaign"
     assert path.read_bytes() == before
     change_answers(copy, 2, NO)
-    assert (
-        code_of(backup_campaign, path, copy, force=True) == "output-is-campaign"
-    )  # changed equally often, to another answer
+    # Changed equally often, to another answer.
+    assert code_of(backup_campaign, path, copy, force=True) == "output-is-campaign"
     change_answers(path, 2, MAYBE)
     backup_campaign(path, copy, force=True)
 

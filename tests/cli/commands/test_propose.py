@@ -157,9 +157,8 @@ def test_document_contains_the_choice(many: Path, run: Runner) -> None:
     bounds = {"recall_bound": pytest.approx(0.9579, abs=1e-4), "highest_bound": pytest.approx(0.1 ** (1 / 80))}
     counts = {"search_images": 30, "check_images": 60, "not_candidates": 0, "set_aside": 30, "not_predicted": 30}
     recall = {"target_recall": 0.9, "recall": {"hits": 120, "n": 120, "value": 1.0}}
-    assert (
-        choice == {"search": "exact", "subsets": 7} | recall | bounds | counts
-    )  # 60 images with one question, 30 with two
+    # 60 images with one question, 30 with two.
+    assert choice == {"search": "exact", "subsets": 7} | recall | bounds | counts
 
 
 def test_unreachable_recall_is_an_error_and_subsets_are_printed(many: Path, run: Runner, report_extra: None) -> None:

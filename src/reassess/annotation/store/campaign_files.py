@@ -105,9 +105,8 @@ def write_campaign_file(path: Path, *, force: bool = False) -> Iterator[Path]:
         side_files = [Path(f"{temporary}{ending}") for ending in _SIDE_FILE_SUFFIXES]
         try:
             yield temporary
-            if any(
-                map(exists, side_files)
-            ):  # SQLite closed the file without moving the log into it, and without an error
+            # If so, SQLite closed the file without moving the log into it, and without an error.
+            if any(map(exists, side_files)):
                 raise OSError("no room for the log of the database in its file")
             check_replaceable(path, temporary)
         except (sqlite3.Error, UnavailableError) as error:  # for example a full disk
@@ -160,9 +159,8 @@ def lock_campaign_file(address: str | Path) -> Iterator[None]:
             fix="delete the other names, or serve a copy by reassess annotate backup",
         )
     with convert_database_errors(address), use_engine(address) as engine, connect_for_reading(engine) as connection:
-        read_schema_version(
-            connection, address
-        )  # raises if this is not a campaign, before a lock file is created beside it
+        # Raises if this is not a campaign, before a lock file is created beside it.
+        read_schema_version(connection, address)
     try:
         if not os.access(path, os.W_OK):
             raise PermissionError(EACCES, os.strerror(EACCES))

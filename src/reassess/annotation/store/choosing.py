@@ -61,9 +61,8 @@ def choose_task(transaction: Transaction, person: Row[Any], loaded_task_ids: Seq
         choice = _choose_questions(transaction, person, main, None, compute_sort_key)
         if choice.question_rows:
             return choice
-        main = _find_main_task(
-            transaction, params, main.position + 1
-        )  # all questions of the task were closed meanwhile
+        # All questions of the task were closed meanwhile.
+        main = _find_main_task(transaction, params, main.position + 1)
     return None
 
 
@@ -192,9 +191,8 @@ _SELECT_EXPERT_TASK = (
 _SELECT_PRACTICE_TASK = _SELECT_NEW_TASKS.where(tasks.c.kind == TaskKind.PRACTICE, _HAS_TRUTH).limit(1)
 _IS_GOLDEN = tasks.c.kind == literal_column(f"'{TaskKind.GOLDEN}'")
 _SELECT_GOLDEN_TASKS = _SELECT_NEW_TASKS.where(_IS_GOLDEN, _HAS_TRUTH).add_columns(_N_UNANSWERED.label("size"))
-_POSITION_PARAMETERS = [
-    bindparam(f"place_{number}") for number in range(N_SEARCH_POSITIONS)
-]  # a fixed number of parameters, which is faster
+# A fixed number of parameters, which is faster.
+_POSITION_PARAMETERS = [bindparam(f"place_{number}") for number in range(N_SEARCH_POSITIONS)]
 _SELECT_GOLDEN_AT_POSITIONS = _SELECT_ALL_TASKS.where(
     _IS_GOLDEN, tasks.c.position.in_(_POSITION_PARAMETERS), _IS_NEW, _HAS_TRUTH, bindparam("least") <= _N_UNANSWERED
 )

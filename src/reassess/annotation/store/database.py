@@ -29,10 +29,8 @@ EXCLUSIVE_FILES: set[str] = set()  # real paths of files that this process has l
 _MAX_CONNECTIONS = 8  # kept open to a database server, since a new connection takes longer than a request
 _LOCK_TIMEOUT_MS = 10_000  # milliseconds that a writer waits for another writer
 _MAX_LOG_PAGES = 1_000  # SQLite moves a log of this size into the file
-_MAX_LOG_CHANGES, _MAX_LOG_BYTES = (
-    25,
-    8 << 20,
-)  # the serving process moves a log into the file after this number of changes or bytes
+# The serving process moves a log into the file after this number of changes or bytes.
+_MAX_LOG_CHANGES, _MAX_LOG_BYTES = 25, 8 << 20
 
 
 class WriteGuard:

@@ -125,9 +125,8 @@ class LogFile:
         own_commit: _CommitEnd,
         last_commit: _CommitEnd | None = None,
     ) -> None:
-        if (
-            _read_size_and_time(self._file) == size_and_time
-        ):  # otherwise another program is writing, and the next check reads everything again
+        # Otherwise another program is writing, and the next check reads everything again.
+        if _read_size_and_time(self._file) == size_and_time:
             decrement_file_time(self._file)
             size_and_time = _read_size_and_time(self._file)
         if header != self._state.header:

@@ -71,9 +71,8 @@ class TurnState:
 
 WITHDRAWN = "withdrawn"  # reason why a question ended: only excluded raters suggested it
 
-_LargeInteger = BigInteger().with_variant(
-    Integer, "sqlite"
-)  # SQLite stores rows in the order of an integer primary key
+# SQLite stores rows in the order of an integer primary key.
+_LargeInteger = BigInteger().with_variant(Integer, "sqlite")
 
 metadata = MetaData(
     naming_convention={

@@ -59,9 +59,8 @@ def suggest_class(campaign: Campaign, person_id: int, task_id: int, class_id: in
             )
         connection.execute(insert(suggestions).values(person=person_id, task=task_id, class_id=class_id, at=now))
         transaction.log_action(now, "suggest", person_id, task=task_id, class_id=class_id)
-        image = connection.execute(
-            _LOCK_IMAGE, {"task_id": task_id}
-        ).one()  # also locks the image, so that nobody else adds a task
+        # Also locks the image, so that nobody else adds a task.
+        image = connection.execute(_LOCK_IMAGE, {"task_id": task_id}).one()
         if image.kind == TaskKind.PRACTICE:  # practice images are used only for practice
             return
         task_of = select(questions.c.task).join(tasks, tasks.c.id == questions.c.task)

@@ -168,9 +168,8 @@ def _read_parts_and_make_label_sets(
         reader.read_original_labels(original)
     if needs_votes:
         reader.read_optional("votes")
-        if (
-            reader.read_optional("rater-golden") is not None
-        ):  # only experts' answers could be about images without scores
+        # Only experts' answers could be about images without scores.
+        if reader.read_optional("rater-golden") is not None:
             reader.read_golden_parts(None)
     parts = reader.join_parts()
     sets = label_sets(parts["scores"], threshold, original=parts.get("original"))

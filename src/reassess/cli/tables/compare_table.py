@@ -99,9 +99,8 @@ def make_comparison_table(findings: Findings) -> ResultTable:
     """Return a table with the comparison of two models, or the ranking of more."""
     if len(findings.panel.models) == 2:
         (pair,) = findings.comparisons
-        return _make_pair_table(
-            pair, *short_names([pair.model_a, pair.model_b]).values()
-        )  # a file does not tell which model is a
+        # A file does not tell which model is a.
+        return _make_pair_table(pair, *short_names([pair.model_a, pair.model_b]).values())
     if isinstance(findings.ranking, Missing):
         raise DataError("nothing-in-common", "models cannot be compared", found=findings.ranking.reason)
     return _make_ranking_table(findings.ranking, findings.uncertainty, shorten_label_set_name(findings.labels.title))

@@ -30,13 +30,11 @@ class EvaluationResults:
     """The results of all models: for each label set, the evaluation of each model, the best first."""
 
     evaluations: Mapping[LabelSetKey, EvaluationsByFile]  # of each model on its own images
-    common_evaluations: (
-        Mapping[LabelSetKey, EvaluationsByFile] | Missing | None
-    )  # on common images; None if all are common
+    # On common images; None if all are common.
+    common_evaluations: Mapping[LabelSetKey, EvaluationsByFile] | Missing | None
     class_lists: Mapping[str, ClassList | None]  # class list of each model's ids, if it differs from the labels'
-    multi_label_accuracies: Mapping[
-        str, MultiLabelAccuracy
-    ]  # of each model, if label sets have more than valid classes
+    # Of each model, if label sets have more than valid classes.
+    multi_label_accuracies: Mapping[str, MultiLabelAccuracy]
     model_orders: ModelOrders | Missing | None  # model orders by several label sets; None for one label set
     classes: Classes  # of the labels
     excluded_images: Mapping[str, Any] | None = None  # the images that --duplicates excludes, as in JSON documents

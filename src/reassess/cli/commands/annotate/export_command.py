@@ -114,9 +114,8 @@ def _make_labels_command(folder: Path, exported: "CampaignExport", campaign: "Ca
     aggregate = ["reassess", "aggregate", "--benchmark", str(folder), *make_output_option("scores", "scores.csv")]
     if exported.golden_votes is not None and campaign.at_least is not None:
         aggregate += ["--golden-at-least", str(campaign.at_least)]
-    if (
-        campaign.has_original_votes and exported.has_rater_votes_on_golden
-    ):  # else nothing says how good the original labels are
+    # Without both, nothing says how good the original labels are.
+    if campaign.has_original_votes and exported.has_rater_votes_on_golden:
         aggregate += ["--original", str(folder / "original.csv")]
     labels = ["reassess", "labels", "--benchmark", str(folder), *make_output_option("labels", "labels.csv")]
     labels += ["--details", str(find_unused_path("changed.csv"))] if "original" in sources else []

@@ -34,7 +34,7 @@ from reassess.annotation import (
     suggest_class,
 )
 from reassess.annotation.store.database import connect_for_reading
-from reassess.annotation.store.given_answers import finish_recounting
+from reassess.annotation.store.excluding import finish_recounting
 from reassess.annotation.store.schema import RaterStage, Role, TaskKind, TurnState, questions, tasks, turns
 from reassess.core import LabelSets, StopRule
 from reassess.errors import DataError

@@ -28,12 +28,12 @@ from .store.campaigns import pause as pause
 from .store.campaigns import resume as resume
 from .store.campaigns import use_campaign as use_campaign
 from .store.creation import create_campaign as create_campaign
+from .store.excluding import exclude_rater as exclude_rater
+from .store.excluding import include_rater as include_rater
 from .store.export import CampaignExport as CampaignExport
 from .store.export import Suggestion as Suggestion
 from .store.export import export_votes as export_votes
 from .store.given_answers import GivenAnswer as GivenAnswer
-from .store.given_answers import exclude_rater as exclude_rater
-from .store.given_answers import include_rater as include_rater
 from .store.given_answers import save_answers as save_answers
 from .store.given_answers import skip_task as skip_task
 from .store.people import Person as Person
@@ -50,9 +50,9 @@ from .store.people import revoke_link as revoke_link
 from .store.people import save_consent as save_consent
 from .store.people import sign_in as sign_in
 from .store.people import sign_out as sign_out
-from .store.progress import Progress as Progress
-from .store.progress import RaterProgress as RaterProgress
 from .store.progress import measure_progress as measure_progress
+from .store.progress_result import Progress as Progress
+from .store.progress_result import RaterProgress as RaterProgress
 from .store.shown_items import read_classes as read_classes
 from .store.shown_items import read_image_names_by_address as read_image_names_by_address
 from .store.suggestions import suggest_class as suggest_class

@@ -17,7 +17,8 @@ from reassess.annotation.store.campaigns import Campaign, open_transaction
 from reassess.annotation.store.export import CampaignExport, export_votes
 from reassess.annotation.store.given_answers import GivenAnswer, save_answers
 from reassess.annotation.store.people import add_people, save_consent
-from reassess.annotation.store.progress import Progress, measure_progress
+from reassess.annotation.store.progress import measure_progress
+from reassess.annotation.store.progress_result import Progress
 from reassess.annotation.store.schema import Role
 from reassess.annotation.store.shown_items import read_golden_truths, read_image_names_by_address
 from reassess.annotation.store.turns import Turn, begin_next_turn

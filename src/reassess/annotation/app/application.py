@@ -28,7 +28,7 @@ from reassess.annotation.store.database import (
     check_integrity,
     connect_for_reading,
 )
-from reassess.annotation.store.given_answers import finish_recounting
+from reassess.annotation.store.excluding import finish_recounting
 from reassess.annotation.store.practice import count_practice_tasks
 from reassess.annotation.store.shown_items import compute_campaign_key
 from reassess.data import ImageSource

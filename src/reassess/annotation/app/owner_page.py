@@ -22,7 +22,7 @@ from reassess.annotation.app.sign_in import Caller, make_get_route, make_post_ro
 from reassess.annotation.export_folder import export_campaign
 from reassess.annotation.store.campaigns import Campaign, pause, resume
 from reassess.annotation.store.database import UnavailableError, WaitedTooLongError
-from reassess.annotation.store.given_answers import exclude_rater, finish_recounting, include_rater
+from reassess.annotation.store.excluding import exclude_rater, finish_recounting, include_rater
 from reassess.annotation.store.owner_lists import (
     LogEntry,
     list_disputed_golden,
@@ -37,7 +37,7 @@ from reassess.numeric import Proportion
 from reassess.text import join_first
 
 if TYPE_CHECKING:
-    from reassess.annotation.store.progress import Progress
+    from reassess.annotation.store.progress_result import Progress
 
 
 _logger = logging.getLogger("reassess.annotation")

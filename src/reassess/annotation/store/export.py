@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 
 from reassess.annotation.store.campaigns import Campaign, open_transaction
 from reassess.annotation.store.database import check_integrity, connect_for_reading, is_read_only_error
-from reassess.annotation.store.given_answers import finish_recounting
+from reassess.annotation.store.excluding import finish_recounting
 from reassess.annotation.store.schema import (
     WITHDRAWN,
     Role,

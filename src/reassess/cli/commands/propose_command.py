@@ -1,12 +1,10 @@
 """`reassess propose`: choose candidate classes to ask about."""
 
-import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import click
-import numpy as np
 
 from reassess.aggregation import golden_truth
 from reassess.cli.command_run import (
@@ -21,8 +19,6 @@ from reassess.cli.command_run import (
 )
 from reassess.cli.evaluation_inputs import (
     EvaluationInputs,
-    add_labels_fix_to_errors,
-    load_evaluation_inputs,
     load_original_inputs,
 )
 from reassess.cli.help_pages import Command, benchmark_section_option
@@ -41,21 +37,16 @@ from reassess.cli.tables.propose_table import (
     print_candidate_count,
     print_model_choice,
     print_proposal,
-    print_unasked_classes,
-    unasked_to_json,
     write_model_subsets,
 )
+from reassess.cli.unasked_classes import write_unasked_classes
 from reassess.core import IMAGENET, Benchmark, Candidates, ModelChoice, Predictions, ProposalResult
-from reassess.data import find_part_path
-from reassess.errors import DataError, add_error_place
-from reassess.evaluation import Outcomes, find_class_list
-from reassess.evaluation.evaluation_words import warn_if_other_class_list
-from reassess.evaluation.outcomes import UNKNOWN
+from reassess.errors import DataError
 from reassess.formats import write_candidates
 from reassess.formats.files import write_atomically
 from reassess.formats.result_files import short_names
 from reassess.formats.tables import TABLE_SUFFIXES
-from reassess.proposals import DEFAULT_PER_IMAGE, choose_models, unasked_candidates
+from reassess.proposals import DEFAULT_PER_IMAGE, choose_models
 from reassess.proposals import propose as propose_classes
 from reassess.report import save_model_choice
 from reassess.report.figures import FIGURE_SUFFIXES
@@ -173,7 +164,7 @@ def propose(
     reject_repeated_files(files)
     _check_options(run, output, unasked, golden, recall, details, benchmark)
     if unasked and output is not None:
-        _write_unasked_classes(run, files, output, top_k, limit, benchmark, original)
+        write_unasked_classes(run, files, output, top_k, limit, benchmark, original)
         return
     inputs = _load_proposal_inputs(run, benchmark, original, golden, needs_golden=recall is not None)
     models = _PredictionsByModel(run, files, inputs)
@@ -298,75 +289,3 @@ def _make_recall_not_reached_error(choice: ModelChoice) -> DataError:
         found=choice.target_recall,
         fix=f"choose a lower recall{advice}",
     )
-
-
-def _write_unasked_classes(
-    run: CommandRun,
-    files: tuple[Path, ...],
-    output: Path,
-    top_k: int,
-    limit: int | None,
-    benchmark: Benchmark | None,
-    original: str | None,
-) -> None:
-    """Write predicted classes that are not in the labels and that raters were not asked about."""
-    inputs = _load_inputs_for_unasked_classes(run, benchmark, original)
-    unknown_counts: dict[str, int] = {}
-    unasked = unasked_candidates(
-        _iter_outcomes(run, files, inputs, unknown_counts), inputs.labels, inputs.scores, top_k=top_k
-    )
-    write_candidates(output, unasked, limit=limit, force=run.force)
-    if len(unasked):
-        run.suggest_command(
-            "tasks", output, *make_benchmark_option_words(inputs.benchmark), "-o", find_unused_path("tasks.jsonl")
-        )
-    if run.json:
-        run.print_json("propose", unasked_to_json(unasked, output, top_k, limit, unknown_counts))
-        return
-    print_unasked_classes(run, unasked, output, limit, unknown_counts)
-    if inputs.class_names_note and len(unasked):
-        run.add_note(inputs.class_names_note)
-    run.print_inputs("labels", "original", "scores")
-
-
-def _load_inputs_for_unasked_classes(
-    run: CommandRun, benchmark: Benchmark | None, original: str | None
-) -> EvaluationInputs:
-    """Read the labels, if available, and the scores; raters were asked about classes with a score."""
-    inputs = load_evaluation_inputs(run, benchmark, None, original, needs_labels=False)
-    if inputs.scores is None and (len(inputs.labels) or "votes" in inputs.benchmark.sources):
-        with add_labels_fix_to_errors(inputs.is_default):
-            raise DataError(
-                "missing-scores",
-                "scores are missing, so it is unknown which questions were asked",
-                fix=_describe_how_to_get_scores(inputs.benchmark),
-            )
-    if not (inputs.labels.images or inputs.benchmark.images or inputs.original):
-        find_part_path(inputs.benchmark, "images", command="propose")
-    return inputs
-
-
-def _describe_how_to_get_scores(benchmark: Benchmark) -> str:
-    """Return how to get the scores of a benchmark: the command that makes or downloads them, or a file."""
-    folder = benchmark.folder
-    if folder is None:
-        return f"reassess fetch {IMAGENET.sources['scores']}"
-    if "votes" in benchmark.sources:
-        return shlex.join(["reassess", "aggregate", "--benchmark", str(folder), "-o", str(folder / "scores.csv")])
-    return f"write {folder / 'scores.csv'}, with the columns image, class and score"
-
-
-def _iter_outcomes(
-    run: CommandRun, files: tuple[Path, ...], inputs: EvaluationInputs, unknown_counts: dict[str, int]
-) -> Iterator[tuple[str, Predictions, Outcomes]]:
-    """Yield each file with predictions and outcomes; store its number of unknown images in `unknown_counts`."""
-    join_arguments = inputs.make_join_arguments(run)
-    for file, predictions in iter_predictions(run, files, inputs):
-        with add_error_place(file):
-            outcomes = inputs.compute_outcomes(
-                predictions, inputs.labels, any_class_list=True, name=file, **join_arguments
-            )
-        class_list = find_class_list(outcomes, inputs.labels, inputs.original)
-        warn_if_other_class_list(file, class_list, inputs.labels.classes, depth=2)
-        unknown_counts[file] = int(np.count_nonzero(outcomes.states == UNKNOWN))
-        yield file, predictions, outcomes

@@ -1,0 +1,90 @@
+"""Counts of hits and labels in replicates of images and raters."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.aggregation import Relabelling
+from reassess.comparison.panel import Panel
+from reassess.core.image_names import match_images
+
+_Ints = npt.NDArray[np.int64]
+_Bools = npt.NDArray[np.bool_]
+
+
+class ReplicateCounts(NamedTuple):
+    """Counts in each of B replicates, for M models."""
+
+    hits: _Ints  # int64, shape (B, M): hits of each model
+    n_scored: _Ints  # int64, shape (B,): scored images
+    original_hits: _Ints  # int64, shape (B, M): hits by original labels, on scored images with an original label
+    n_original_scored: _Ints  # int64, shape (B,): scored images with an original label
+    n_labels: _Ints  # int64, shape (B,): labels of rated images; each image counts once
+    n_empty: _Ints  # int64, shape (B,): rated images without a label; each image counts once
+
+    def select(self, replicates: _Bools) -> "ReplicateCounts":
+        """Select replicates."""
+        return ReplicateCounts(*(part[replicates] for part in self))
+
+
+@dataclass(frozen=True, eq=False)
+class RecountTables:
+    """Lookup tables to count hits again under new label sets. Symbols: M models, N images."""
+
+    panel: Panel
+    # int32, shape (rated images, M): position of the question about each model's top class. If nobody was asked about
+    # it, this is the number of questions, and the class is never valid
+    question_positions: npt.NDArray[np.int32]
+    image_positions: (
+        _Ints  # int64, shape (questions,): position of the question's image in the panel; N if it is not in it
+    )
+    is_rated: _Bools  # bool, shape (N,): whether raters were asked about the image; labels of other images never change
+
+    @classmethod
+    def from_panel(cls, panel: Panel, relabelling: Relabelling) -> "RecountTables":
+        """Look up the questions about the models' top classes."""
+        questions, images = relabelling.questions, len(panel.images)
+        rows = match_images(
+            panel.images, questions.images, match=panel.match, where="the panel", known_place="the votes"
+        )
+        rated = rows >= 0
+        places = np.empty((int(np.count_nonzero(rated)), len(panel.models)), np.int32)
+        for model, top1 in enumerate(panel.top1):
+            found = questions.find(rows[rated], top1[rated])
+            places[:, model] = np.where(found >= 0, found, len(questions))
+        column_of = np.full(len(questions.images), images)
+        column_of[rows[rated]] = np.flatnonzero(rated)
+        return cls(panel, places, column_of[questions.image_ids], rated)
+
+    def count_replicates(self, is_label_kept: _Bools, n_draws_of_image: npt.NDArray[np.uint8]) -> ReplicateCounts:
+        """Count hits and labels in B replicates, given their labels and how often they draw each image."""
+        from reassess.numeric.resampling_kernels import add_label_counts, count_hits
+
+        panel, replicates = self.panel, len(n_draws_of_image)
+        sizes = np.zeros((len(panel.images) + 1, replicates), np.int16)
+        add_label_counts(self.image_positions, is_label_kept, sizes)
+        hits, original_hits = np.zeros((2, len(panel.models), replicates), np.int32)
+        sums = np.zeros((4, replicates), np.int32)
+        outcomes = panel.is_scored, panel.is_valid, panel.has_original, panel.is_original_hit
+        count_hits(
+            self.question_positions,
+            is_label_kept,
+            sizes,
+            n_draws_of_image,
+            self.is_rated,
+            *outcomes,
+            hits,
+            original_hits,
+            sums,
+        )
+        n, original_n, labels, empty = sums.astype(np.int64)
+        return ReplicateCounts(
+            hits=hits.T.astype(np.int64),
+            n_scored=n,
+            original_hits=original_hits.T.astype(np.int64),
+            n_original_scored=original_n,
+            n_labels=labels,
+            n_empty=empty,
+        )

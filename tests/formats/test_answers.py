@@ -87,7 +87,7 @@ def test_whole_numbers_keep_values_and_order(tmp_path: Path) -> None:
     assert read(tmp_path, ["1", "0", "1"]).answers == (0, 1)
     assert read(tmp_path, ["0"], answers=[0, 1]).answers == (0, 1)
     with warned(
-        f"{tmp_path / 'v.csv'}: assuming that the only answers, from invalid to valid, are -1, 2, 4\n"
+        f"{tmp_path / 'v.csv'}: assuming that these are all answers, from invalid to valid: -1, 2, 4\n"
         f"  fix: if other answers were possible, {GIVE_ALL}"
     ):
         votes = read(tmp_path, ["4", "-1", "2"])

@@ -83,8 +83,8 @@ def test_npy_of_python_2_gives_no_warning(tmp_path: Path) -> None:
         (header((-1, 0)), "invalid shape (-1, 0)"),
         (header((2**70,)), f"invalid shape ({2**70},)"),
         (header((0, 2**40, 2**40)), TOO_BIG),
-        (header((4 * 10**9,), "<U0"), "4,000,000,000 values of <U0 take no bytes"),
-        (header((4 * 10**9,), "V0"), "4,000,000,000 values of |V0 take no bytes"),
+        (header((4 * 10**9,), "<U0"), "4,000,000,000 values of type <U0, which has 0 bytes"),
+        (header((4 * 10**9,), "V0"), "4,000,000,000 values of type |V0, which has 0 bytes"),
     ],
 )
 def test_damaged_npy_raises(file: File, content: bytes, fault: str) -> None:

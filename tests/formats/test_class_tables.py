@@ -15,7 +15,7 @@ from reassess.core import IMAGENET, Classes
 from reassess.core.class_names import parse_class_id
 from reassess.data import read_collapsed_classes
 from reassess.errors import ReassessWarning
-from reassess.formats import read_class_file, read_collapsed_pairs, read_groups, read_hierarchy, write_classes
+from reassess.formats import read_class_file, read_class_pairs, read_groups, read_hierarchy, write_classes
 from tests.helpers import File, RealFile, Refused
 
 KITCHEN = Classes(3, wnids=("n00000001", "n00000002", "n00000003"), names=("cup", "mug, beaker", "pot"))
@@ -23,7 +23,7 @@ KITCHEN = Classes(3, wnids=("n00000001", "n00000002", "n00000003"), names=("cup"
 
 def test_classes_are_read_by_id_wnid_or_name(file: File) -> None:
     path = file("a.csv", "class,also,reason\nbeaker,0,a beaker is a cup\nn00000003,cup,\n")
-    assert read_collapsed_pairs(path, KITCHEN).tolist() == [[1, 0], [2, 0]]
+    assert read_class_pairs(path, KITCHEN).tolist() == [[1, 0], [2, 0]]
 
 
 @pytest.mark.parametrize(
@@ -45,10 +45,10 @@ def test_groups_are_read_from_every_format(file: File, name: str, content: str) 
 @pytest.mark.parametrize(
     ("read", "name", "content", "expected"),
     [
-        (read_collapsed_pairs, "a.csv", "class,also\ncup,mug\nfork,3\n", "unknown-class at a.csv"),
-        (read_collapsed_pairs, "a.csv", "class,also\ncup,mug\ncup,3\n", "unknown-class at a.csv"),
-        (read_collapsed_pairs, "a.csv", "class,also\ncup,\n", "missing-value at a.csv, line 2, column also"),
-        (read_collapsed_pairs, "a.csv", "a,b\ncup,mug\n", "missing-column at a.csv"),
+        (read_class_pairs, "a.csv", "class,also\ncup,mug\nfork,3\n", "unknown-class at a.csv"),
+        (read_class_pairs, "a.csv", "class,also\ncup,mug\ncup,3\n", "unknown-class at a.csv"),
+        (read_class_pairs, "a.csv", "class,also\ncup,\n", "missing-value at a.csv, line 2, column also"),
+        (read_class_pairs, "a.csv", "a,b\ncup,mug\n", "missing-column at a.csv"),
     ],
 )
 def test_invalid_table_of_collapsed_classes_raises(

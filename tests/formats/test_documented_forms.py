@@ -118,7 +118,7 @@ def check_read(read: Callable[..., Any], path: Path, **options: Any) -> None:
 
 
 def test_every_reader_is_tested() -> None:
-    """A reader such as `read_label_file` or `read_collapsed_pairs` is tested by its function in `data`."""
+    """A reader such as `read_label_file` or `read_class_pairs` is tested by its function in `data`."""
     names = {name for face in (data, formats, proposals) for name in face.__all__ if name.startswith("read_")}
     assert {name for name in names if not name.endswith(("_file", "_pairs"))} == READERS
 

@@ -15,11 +15,11 @@ import pytest
 
 from reassess.errors import DataError, OutputError
 from reassess.formats.files import (
+    atomic_writes,
     check_input,
     check_output,
     check_suffix,
     read_lines,
-    write_atomically,
     write_to_temporary,
 )
 from tests.helpers import File, Refused, fault_of
@@ -271,7 +271,7 @@ def test_abandoned_temporary_files_are_removed_after_a_day(tmp_path: Path) -> No
 
 
 def write_both(first: Path, second: Path, error: Exception | None = None, **options: Any) -> None:
-    with write_atomically():
+    with atomic_writes():
         write(first, "new", **options)
         write(second, "new", **options)
         assert not any(path.exists() and path.read_text() == "new" for path in (first, second))
@@ -301,7 +301,7 @@ def test_two_outputs_with_one_target_raise(refused_text: Refused, tmp_path: Path
 def test_temporary_files_of_the_same_mark_are_removed_at_once(tmp_path: Path) -> None:
     for name in (".reassess-m1-old.csv", ".reassess-m2-old.csv", ".reassess-old.csv"):
         (tmp_path / name).touch()
-    with write_atomically(temporary_prefix="m1"):
+    with atomic_writes(temporary_prefix="m1"):
         write(tmp_path / "a.csv", "new")
         write(tmp_path / "b.csv", "new")
         temporary = [path.name for path in tmp_path.glob(".reassess-m1-*")]

@@ -36,7 +36,8 @@ for call in CALLS:
     os.waitpid(child, 0)
 """
 REFUSED = (
-    "a forked process cannot read or write tables after its parent did\n  allowed: processes that are not forked\n"
+    "this process was forked after its parent read or wrote a table, so it cannot read or write tables\n"
+    "  allowed: processes that are not forked\n"
     '  fix:     multiprocessing.get_context("spawn"), or multiprocessing_context="spawn" of a DataLoader\n'
 )
 

@@ -8,17 +8,17 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.formats.result_files import PrintedNumber, write_result
+from reassess.formats.result_files import PrintedNumbers, write_result
 
 TEXTS = st.text(st.sampled_from("aé&%$#_{}\\~^|<>[]*`-'\",.?! \n1"), max_size=9)
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
 CELLS = st.one_of(
     st.none(),
-    st.builds(lambda value: PrintedNumber(f"{value:+.2f}", value), NUMBERS),
-    st.builds(lambda value: PrintedNumber(f"{value:,}", value), st.integers()),
+    st.builds(lambda value: PrintedNumbers(f"{value:+.2f}", value), NUMBERS),
+    st.builds(lambda value: PrintedNumbers(f"{value:,}", value), st.integers()),
 )
 INTERVALS = st.one_of(
-    st.none(), st.builds(lambda low, high: PrintedNumber(f"{low:.2f} to {high:.2f}", low, high), NUMBERS, NUMBERS)
+    st.none(), st.builds(lambda low, high: PrintedNumbers(f"{low:.2f} to {high:.2f}", low, high), NUMBERS, NUMBERS)
 )
 ROWS = st.lists(st.tuples(TEXTS, CELLS, INTERVALS), min_size=1, max_size=4)
 HEADINGS = ["fi_le", "top-1 %", "95 %"]
@@ -42,7 +42,7 @@ def test_csv_has_all_digits_and_two_columns_for_an_interval(scratch: Path, rows:
     headings, *lines = csv.reader(io.StringIO(written(scratch, ".csv", rows), newline=""))
     assert headings == [*HEADINGS[:2], "95 %, low", "95 %, high"]
     for line, row in zip(lines, rows, strict=True):
-        values = [value for cell in row[1:] if isinstance(cell, PrintedNumber) for value in cell.values]
+        values = [value for cell in row[1:] if isinstance(cell, PrintedNumbers) for value in cell.values]
         assert line[0] == row[0]
         assert [float(cell) for cell in line[1:] if cell] == [float(str(value)) for value in values]
 

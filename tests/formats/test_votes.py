@@ -271,4 +271,4 @@ def test_two_answers_of_a_rater_raise_with_once(refused: Refused, tmp_path: Path
     path = tmp_path / "v.csv"
     path.write_text("item,rater,answer\nx,ann,no\n\ny,ann,yes\nx,bo,yes\nx,ann,NO\nx,ann,yes\n")
     assert read_vote_file(path).counts().tolist() == [[2, 2], [0, 1]]
-    assert refused(read_vote_file, path, one_answer_only=True) == "two-answers at v.csv, line 6"
+    assert refused(read_vote_file, path, raise_if_contradictory=True) == "two-answers at v.csv, line 6"

@@ -710,8 +710,8 @@ def half_placed(images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     placed: list[Path] = []
 
     def stopped(written: files._PendingFile) -> None:
-        if written.path.parent.name == "out":
-            placed.append(written.path)
+        if written.requested_path.parent.name == "out":
+            placed.append(written.requested_path)
         if len(placed) > 2:
             raise KeyboardInterrupt
         place(written)

@@ -17,7 +17,7 @@ from reassess.data.benchmark_folders import find_part_paths, require_single_path
 from reassess.data.benchmark_settings import SETTINGS_FILE, read_settings, write_settings
 from reassess.errors import Fix, OutputError, ReassessWarning
 from reassess.formats import write_classes, write_labels, write_votes
-from reassess.formats.files import TEMPORARY_PREFIX, check_output, exists, write_atomically
+from reassess.formats.files import TEMPORARY_PREFIX, atomic_writes, check_output, exists
 from reassess.formats.tables import write_table
 from reassess.text import join_first
 
@@ -79,7 +79,7 @@ def export_campaign(
         _warn_about_outdated_files(folder)
     try:
         folder.mkdir(exist_ok=True)
-        with write_atomically():
+        with atomic_writes():
             for name, file in files.items():
                 file.write(folder / name, file.content, force=force)
             log_export(campaign, time.time() if now is None else now, actor_id, with_names=with_names)

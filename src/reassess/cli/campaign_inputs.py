@@ -101,7 +101,7 @@ def load_campaign_parts(
         if "golden" in reader.parts or golden_option == NO_SOURCE:
             break
         if (path := find_part(run, reader.benchmark, "golden", source)) is not None:
-            golden_content = read_golden_file(reader, path, one_answer_only=True)
+            golden_content = read_golden_file(reader, path, raise_if_contradictory=True)
             reader.parts["golden" if isinstance(golden_content, Votes) else "questions"] = path, golden_content
             samples += filter(None, [read_sample(path)])
     parts = reader.join_parts(must_share_images=False)
@@ -187,14 +187,17 @@ GOLDEN_TYPE = ParsedType("golden", _parse_golden_count_or_source)
 GOLDEN_NOT_IN_TASKS_NOTE = "golden images are not in the raters' tasks: answers to golden questions decide their labels"
 
 
-def read_golden_file(reader: PartReader, path: Path, *, one_answer_only: bool = False) -> Votes | Questions:
+def read_golden_file(reader: PartReader, path: Path, *, raise_if_contradictory: bool = False) -> Votes | Questions:
     """Read a golden file: experts' votes or, if the file has no answers, only the golden questions.
 
-    With `one_answer_only`, repeated votes are an error.
+    With `raise_if_contradictory`, repeated votes are an error.
     """
     try:
         return read_votes(
-            path, answers=reader.benchmark.answers, classes=reader.classes, raise_if_repeated=one_answer_only
+            path,
+            answers=reader.benchmark.answers,
+            classes=reader.classes,
+            raise_if_contradictory=raise_if_contradictory,
         )
     except DataError as error:
         try:

@@ -13,7 +13,7 @@ from reassess.cli.part_inputs import find_images_path
 from reassess.core import Benchmark, Cleaning, Match
 from reassess.errors import DataError
 from reassess.formats import write_clean_list, write_cleaning_details, write_label_errors
-from reassess.formats.files import write_atomically
+from reassess.formats.files import atomic_writes
 from reassess.formats.image_lists import CLEAN_LIST_SUFFIXES
 from reassess.formats.tables import TABLE_SUFFIXES
 from reassess.report import ShownMistakes, write_wrong_labels
@@ -63,7 +63,7 @@ class CleaningOutputs:
 
     def write_files(self, run: CommandRun, cleaning: Cleaning, match: Match) -> ShownMistakes | None:
         """Write all files, or none if one fails. Return what the page shows; None if no page was written."""
-        with write_atomically():
+        with atomic_writes():
             write = write_clean_list if self.lists_kept_images else write_label_errors
             write(self.output, cleaning, force=run.force)
             if self.details is not None:

@@ -18,7 +18,7 @@ from reassess.cli.help_pages import COMMON_OPTIONS, general_section_option
 from reassess.cli.screen import is_terminal, join_shell_words, print_command, print_text
 from reassess.errors import DataError, OutputError
 from reassess.formats.files import check_output, check_suffix, exists, sha256
-from reassess.formats.result_files import PrintedNumber
+from reassess.formats.result_files import PrintedNumbers
 from reassess.text import count_noun, escape_controls, format_percent, format_percent_interval
 
 if TYPE_CHECKING:
@@ -329,17 +329,17 @@ def _read_file_state(path: Path) -> tuple[int, int] | None:
     return (path.stat().st_size, path.stat().st_mtime_ns) if exists(path) else None
 
 
-def format_percent_cell(share: "Proportion | float | None") -> PrintedNumber | None:
+def format_percent_cell(share: "Proportion | float | None") -> PrintedNumbers | None:
     """Format a share as a table cell, in percent."""
     value = share if share is None or isinstance(share, int | float) else share.value
-    return None if value is None else PrintedNumber(format_percent(value), 100 * value)
+    return None if value is None else PrintedNumbers(format_percent(value), 100 * value)
 
 
-def format_interval_cell(interval: "Proportion | tuple[float, float] | None") -> PrintedNumber | None:
+def format_interval_cell(interval: "Proportion | tuple[float, float] | None") -> PrintedNumbers | None:
     """Format the confidence interval of a share as a table cell, in percent."""
     bounds = interval if interval is None or isinstance(interval, tuple) else interval.interval
     return (
-        None if bounds is None else PrintedNumber(format_percent_interval(bounds), *(100 * bound for bound in bounds))
+        None if bounds is None else PrintedNumbers(format_percent_interval(bounds), *(100 * bound for bound in bounds))
     )
 
 

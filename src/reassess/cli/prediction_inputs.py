@@ -18,10 +18,10 @@ from reassess.evaluation import find_class_list
 from reassess.evaluation.evaluation_words import describe_class_list, describe_ruled_out_class_lists
 from reassess.formats import read_predictions
 from reassess.formats.files import exists, read_lines
-from reassess.formats.predictions import find_names_file
+from reassess.formats.predictions import find_image_names_file
 from reassess.formats.predictions.output_lists import read_output_classes
 from reassess.formats.predictions.prediction_tables import read_image_names
-from reassess.formats.result_files import relative_names
+from reassess.formats.result_files import strip_common_folders
 from reassess.text import join_first
 
 _ROW_ORDERS = ("class-folder", "validation")
@@ -40,7 +40,7 @@ def iter_predictions(
     for path in files:
         run.reject_output_as_input(path)
     paths = list(map(str, files))
-    names = dict(zip(files, paths if run.json or len(paths) == 1 else relative_names(paths), strict=True))
+    names = dict(zip(files, paths if run.json or len(paths) == 1 else strip_common_folders(paths), strict=True))
     rows = {
         path: select_option_value(str(path), paths, run.reading_options.row_names, "--names", _ROW_ORDERS)
         for path in files
@@ -183,7 +183,11 @@ def _read_prediction_file(
             raise
     if inputs.is_default:
         _reject_unknown_images(path, predictions.images, inputs)
-    if image_names is None and predictions.images is not None and (names_file := find_names_file(path)) is not None:
+    if (
+        image_names is None
+        and predictions.images is not None
+        and (names_file := find_image_names_file(path)) is not None
+    ):
         run.add_input("names", names_file)
     if predictions.images is not None:
         with add_error_place(path):

@@ -13,7 +13,7 @@ from reassess.data.class_folders import WRITE_ORIGINAL_FIX, are_in_class_folders
 from reassess.data.image_folders import list_images
 from reassess.data.sources import resolve_path_or_source
 from reassess.errors import DataError, Fix, OutputError, add_error_place
-from reassess.formats import read_class_file, read_collapsed_pairs, read_groups
+from reassess.formats import read_class_file, read_class_pairs, read_groups
 from reassess.formats.files import exists
 from reassess.formats.tables import TABLE_SUFFIXES
 from reassess.text import join_first
@@ -91,7 +91,7 @@ def open_benchmark(name_or_folder: str | Path) -> Benchmark:
             classes = labels_from_folders(images).classes
     tables: dict[str, Any] = {}  # readers, which need the class list of the labels
     if "collapsed" in parts:
-        tables["find_collapsed"] = partial(read_collapsed_pairs, parts["collapsed"])
+        tables["find_collapsed"] = partial(read_class_pairs, parts["collapsed"])
     if "groups" in parts:
         tables["find_class_groups"] = partial(read_groups, parts["groups"])
     return Benchmark(

@@ -21,7 +21,7 @@ from reassess.data.sources import fetch_all, find_source_files, resolve_path_or_
 from reassess.errors import add_error_place
 from reassess.formats import (
     read_class_file,
-    read_collapsed_pairs,
+    read_class_pairs,
     read_label_file,
     read_original_file,
     read_score_file,
@@ -115,7 +115,7 @@ def read_collapsed_classes(
     >>> read_collapsed_classes()[-2:].tolist()
     [[836, 837], [837, 836]]
     """
-    return read_collapsed_pairs(_resolve_path(source), classes or IMAGENET.classes)
+    return read_class_pairs(_resolve_path(source), classes or IMAGENET.classes)
 
 
 def read_labels(source: str | Path = "imagenet-real", *, classes: Classes | None = None) -> LabelSets | MultiLabels:
@@ -267,7 +267,7 @@ def read_votes(
     *,
     answers: Sequence[Id] | None = None,
     classes: Classes | None = None,
-    raise_if_repeated: bool = False,
+    raise_if_contradictory: bool = False,
 ) -> Votes:
     """Read votes of raters or experts.
 
@@ -292,7 +292,7 @@ def read_votes(
         All possible answers, for questions from invalid to valid; by default the answers in the file.
     classes
         The class list of the wnids and names; by default the names in the file.
-    raise_if_repeated
+    raise_if_contradictory
         Raise if a rater answered a question twice.
 
     Raises
@@ -307,7 +307,9 @@ def read_votes(
     >>> read_votes("imagenet-real-raters")
     Votes(924,810 votes by 85 raters on 184,962 items, answers no, maybe, yes)
     """
-    return read_vote_file(_resolve_path(source), answers=answers, classes=classes, one_answer_only=raise_if_repeated)
+    return read_vote_file(
+        _resolve_path(source), answers=answers, classes=classes, raise_if_contradictory=raise_if_contradictory
+    )
 
 
 def _resolve_path(source: str | Path) -> Path:

@@ -25,7 +25,7 @@ from reassess.errors import ReassessError, add_error_place
 
 _CLASS_TABLE_READERS: Mapping[str, Callable[..., Any]] = {
     "groups": formats.read_groups,
-    "collapsed": formats.read_collapsed_pairs,
+    "collapsed": formats.read_class_pairs,
     "hierarchy": lambda path, classes: formats.read_hierarchy(path, classes).paths,
 }
 CLASS_FOLDERS_FORMAT = "class folders"

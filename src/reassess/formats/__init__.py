@@ -1,4 +1,4 @@
-"""Reading and writing data files: a module per data type, on top of modules for files, archives and tables."""
+"""Readers and writers of data files: a module per data type, and modules for files, archives and tables."""
 
 import lazy_loader
 

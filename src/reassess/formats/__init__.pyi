@@ -1,7 +1,7 @@
 from .candidate_files import read_candidates as read_candidates
 from .candidate_files import write_candidates as write_candidates
 from .class_tables import read_class_file as read_class_file
-from .class_tables import read_collapsed_pairs as read_collapsed_pairs
+from .class_tables import read_class_pairs as read_class_pairs
 from .class_tables import read_groups as read_groups
 from .class_tables import read_hierarchy as read_hierarchy
 from .class_tables import write_classes as write_classes

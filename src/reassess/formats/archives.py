@@ -1,4 +1,7 @@
-"""Numpy files, without pickles: arrays are mapped from disk, or read up to a size limit if compressed."""
+"""Numpy files without pickled objects.
+
+Arrays are memory-mapped. Compressed arrays are read, up to a size limit.
+"""
 
 import lzma
 import math
@@ -11,7 +14,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import IO, Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +28,7 @@ _LIMIT_VARIABLE = "REASSESS_MAX_BYTES"
 _BLOCK = 1 << 24
 # Zip local file header: its fixed size, and the offset of the lengths of file name and extra field, in bytes.
 _LOCAL_HEADER, _LENGTHS_OFFSET = 30, 26
-_MAX_SIZE = 2**63 - 1  # the largest dimension in numpy
+_MAX_DIMENSION = 2**63 - 1  # in numpy
 _MAX_EMPTY_TEXTS = 10**6  # empty strings: an array of them takes no bytes in the file, but many in memory
 _LAST_CODE_POINT = 0x10FFFF  # of Unicode
 _VERSIONS = ((1, 0), (2, 0), (3, 0))
@@ -38,17 +41,17 @@ ZIP_ERRORS = (
 
 
 def read_npy(path: Path) -> npt.NDArray[Any]:
-    """Map the array of an npy file from disk."""
+    """Memory-map the array of an npy file."""
     check_input(path)
     _refuse_pickle(path)
     with path.open("rb") as file:
-        dtype, shape, fortran = read_header(file, path)
-        head = file.tell()
-        size = path.stat().st_size - head
-    _check_length(path, dtype, shape, size)
-    order: Literal["C", "F"] = "F" if fortran else "C"
+        dtype, shape, is_fortran = read_array_header(file, path)
+        header_size = file.tell()
+        size = path.stat().st_size - header_size
+    _check_array_size(path, dtype, shape, size)
+    order: Literal["C", "F"] = "F" if is_fortran else "C"
     try:
-        return np.memmap(path, dtype, "r", head, shape, order) if size else np.empty(shape, dtype)
+        return np.memmap(path, dtype, "r", header_size, shape, order) if size else np.empty(shape, dtype)
     except (*_HEADER_ERRORS, OSError) as error:
         raise _damaged_archive_error(path, error) from error
 
@@ -74,19 +77,21 @@ class Archive(Mapping[str, npt.NDArray[Any]]):
 
     def __getitem__(self, name: str) -> npt.NDArray[Any]:
         with self.open_array(name) as stream:
-            dtype, shape, fortran = read_header(stream, self.path, name)
-            size, head = self.check_length(name, stream, dtype, shape), stream.tell()
-            mapped = self._map_member(name, head, dtype)
-            content, start = (_read_in_blocks(stream, size), 0) if mapped is None else (mapped, head)
+            header = read_array_header(stream, self.path, name)
+            self.check_array_size(name, stream, header)
+            dtype, shape, is_fortran = header
+            size, header_size = math.prod(shape) * dtype.itemsize, stream.tell()
+            mapped = self._memory_map_array(name, header_size, dtype)
+            content, start = (_read_in_blocks(stream, size), 0) if mapped is None else (mapped, header_size)
             try:
-                array: npt.NDArray[Any] = np.ndarray(shape, dtype, content, start, order="F" if fortran else "C")
+                array: npt.NDArray[Any] = np.ndarray(shape, dtype, content, start, order="F" if is_fortran else "C")
                 _check_code_points(array)
                 return array
             except (ValueError, TypeError) as error:  # numpy rejects the shape
                 raise _damaged_archive_error(self.path, error) from error
 
-    def _map_member(self, name: str, header_size: int, dtype: np.dtype[Any]) -> npt.NDArray[np.uint8] | None:
-        """Map an uncompressed npy file from disk; None if it must be read instead, or is damaged."""
+    def _memory_map_array(self, name: str, header_size: int, dtype: np.dtype[Any]) -> npt.NDArray[np.uint8] | None:
+        """Memory-map an uncompressed array; return None if it must be read instead, or is damaged."""
         info = self._members[name]
         with self.path.open("rb") as file:
             file.seek(info.header_offset + _LENGTHS_OFFSET)
@@ -99,11 +104,10 @@ class Archive(Mapping[str, npt.NDArray[Any]]):
         mapped = np.memmap(self.path, np.uint8, "r", start, info.file_size)
         return mapped if zlib.crc32(mapped.data) == info.CRC else None
 
-    def check_length(self, name: str, stream: IO[bytes], dtype: np.dtype[Any], shape: tuple[int, ...]) -> int:
-        """Return the number of bytes after an array's header; `DataError` if dtype and shape do not fit."""
+    def check_array_size(self, name: str, stream: IO[bytes], header: "ArrayHeader") -> None:
+        """Raise `DataError` if the bytes after an array's header do not fit its dtype and shape."""
         size = self._members[name].file_size - stream.tell()
-        _check_length(f"{self.path}, array {name}", dtype, shape, size)
-        return size
+        _check_array_size(f"{self.path}, array {name}", header.dtype, header.shape, size)
 
     @contextmanager
     def open_array(self, name: str) -> Iterator[IO[bytes]]:
@@ -117,7 +121,7 @@ class Archive(Mapping[str, npt.NDArray[Any]]):
             raise _damaged_archive_error(self.path, error) from error
 
     def find_name(self, *names: str) -> str:
-        """Return the first name that is an array of the archive."""
+        """Return the first of several names for which the archive has an array; `DataError` if it has none."""
         for name in names:
             if name in self:
                 return name
@@ -132,7 +136,7 @@ class Archive(Mapping[str, npt.NDArray[Any]]):
 
 @contextmanager
 def open_archive(path: Path) -> Iterator[Archive]:
-    """Open the arrays of an npz file."""
+    """Open an npz file."""
     check_input(path)
     _refuse_pickle(path)
     try:
@@ -173,42 +177,52 @@ def max_bytes() -> int:
 
 
 def _read_in_blocks(stream: IO[bytes], size: int) -> bytearray:
-    """Read `size` bytes block by block, so that they are never in memory twice."""
+    """Read `size` bytes block by block, so that no byte is in memory twice."""
     content = bytearray()
     while block := stream.read(min(_BLOCK, size - len(content))):
         content += block
     return content
 
 
-def read_header(stream: IO[bytes], path: Path, name: str | None = None) -> tuple[np.dtype[Any], tuple[int, ...], bool]:
-    """Read dtype, shape and Fortran order from the header of an npy stream."""
+class ArrayHeader(NamedTuple):
+    """The header of an npy file; `is_fortran` is true if the array has Fortran order."""
+
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...]
+    is_fortran: bool
+
+
+def read_array_header(stream: IO[bytes], path: Path, name: str | None = None) -> ArrayHeader:
+    """Read the header of an npy stream; `name` is the name of the array if it is in an archive."""
     try:
         version = np.lib.format.read_magic(stream)
         if version not in _VERSIONS:
             raise ValueError(f"npy version {version[0]}.{version[1]} is unknown")
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         with warnings.catch_warnings(action="ignore", category=UserWarning):  # numpy warns about files of Python 2
-            shape, fortran, dtype = read(stream)
-        if not all(0 <= size <= _MAX_SIZE for size in shape):
+            shape, is_fortran, dtype = read(stream)
+        if not all(0 <= size <= _MAX_DIMENSION for size in shape):
             raise ValueError(f"invalid shape {shape}")
     except _HEADER_ERRORS as error:
         raise _damaged_archive_error(path, error) from error
     if dtype.hasobject:
         raise _pickle_error(path, "the file" if name is None else f"array {name}")
     if not dtype.itemsize and math.prod(shape) > _MAX_EMPTY_TEXTS:
-        raise _damaged_archive_error(path, ValueError(f"{math.prod(shape):,} values of {dtype} take no bytes"))
-    return dtype, shape, fortran
+        raise _damaged_archive_error(
+            path, ValueError(f"{math.prod(shape):,} values of type {dtype}, which has 0 bytes")
+        )
+    return ArrayHeader(dtype, shape, is_fortran)
 
 
 def _check_code_points(array: npt.NDArray[Any]) -> None:
-    """Raise `ValueError` for code points outside Unicode: numpy's string would crash Python."""
+    """Raise `ValueError` for code points outside Unicode, because they would crash Python."""
     if array.dtype.kind == "U" and array.size and array.dtype.itemsize:
         codes = array.ravel("K").view(np.dtype(np.uint32).newbyteorder(array.dtype.byteorder))
         if codes.max() > _LAST_CODE_POINT:
             raise ValueError(f"{codes.max():#x} is not a Unicode code point")
 
 
-def _check_length(where: object, dtype: np.dtype[Any], shape: tuple[int, ...], size: int) -> None:
+def _check_array_size(where: object, dtype: np.dtype[Any], shape: tuple[int, ...], size: int) -> None:
     declared = math.prod(shape) * dtype.itemsize
     if declared != size:
         raise DataError(

@@ -46,7 +46,7 @@ def _values_by_source(candidates: Candidates) -> Mapping[str, Any]:
 
 
 def _make_candidates(cells: Mapping[str, Any]) -> Candidates:
-    """Make candidates from a table with a row per source; images are sorted by name."""
+    """Make candidates from a table with a row per candidate and source; images are sorted by name."""
     images, image_ids = find_unique_values(cells["image"])
     keys = image_keys(images)
     order = sorted(range(len(images)), key=keys.__getitem__)
@@ -132,13 +132,13 @@ def read_candidates(path: str | Path, classes: Classes | None = None) -> Candida
         return read_cells(_BY_SOURCE, path, table, classes)
     with add_error_place(path):
         if {"image", "class", "suggested"} <= set(table.columns):
-            return _read_label_errors(path, table, classes)
+            return _candidates_from_label_errors(path, table, classes)
         if {"set", "image", "group", "label", "other_labels"} <= set(table.columns):
             table = _labels_of_duplicates(table)
         return Candidates.from_questions(questions_from_table(path, table, classes))
 
 
-def _read_label_errors(path: Path, table: "pl.DataFrame", classes: Classes | None) -> Candidates:
+def _candidates_from_label_errors(path: Path, table: "pl.DataFrame", classes: Classes | None) -> Candidates:
     """Make candidates from wrong labels: the label and the suggested class of each image."""
     import polars as pl
 
@@ -166,7 +166,7 @@ def _read_label_errors(path: Path, table: "pl.DataFrame", classes: Classes | Non
 
 
 def _labels_of_duplicates(duplicates: "pl.DataFrame") -> "pl.DataFrame":
-    """Return a row per image that has duplicates with other labels: its label and their labels."""
+    """Return the columns image and class: for duplicates with different labels, each of the labels."""
     import polars as pl
 
     if (sets := duplicates["set"].unique(maintain_order=True).to_list())[1:]:

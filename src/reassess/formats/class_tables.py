@@ -1,4 +1,4 @@
-"""Class files: class lists, classes collapsed into another, groups and hierarchies."""
+"""Class files: class lists, pairs of classes where one includes the other, groups and hierarchies."""
 
 import warnings
 from collections.abc import Callable, Sequence
@@ -34,8 +34,8 @@ _RENAME_CHILDREN = "name the children as in the class list"
 _TEXT = ("name", "wnid", "synonyms", "definition")
 
 
-def read_collapsed_pairs(path: str | Path, classes: Classes) -> npt.NDArray[np.int64]:
-    """Read class pairs as class ids, int64 of shape (pairs, 2); see `reassess.read_collapsed_classes`."""
+def read_class_pairs(path: str | Path, classes: Classes) -> npt.NDArray[np.int64]:
+    """Read pairs of class ids, int64 of shape (pairs, 2); see `reassess.read_collapsed_classes`."""
     path = as_path(path)
     check_type(Classes, classes, is_optional=True)
     first, second = (_find_class_ids(path, texts, classes) for texts in _read_columns(path, "class", "also"))
@@ -132,7 +132,7 @@ def _read_groups_json(path: Path) -> tuple[Sequence[str], Sequence[str]]:
 
 
 def _read_columns(path: Path, *names: str) -> list[Sequence[str]]:
-    """Read columns of texts that are neither missing nor blank."""
+    """Read columns of text; `DataError` if a value is missing or blank."""
     table = read_table(path, text_columns=names)
     columns = [table[find_column(path, table, name)] for name in names]
     for series in columns:
@@ -232,7 +232,7 @@ def _read_class_table(path: Path) -> Classes:
 
 
 def _check_ids_complete(path: Path, series: "pl.Series") -> "pl.Series":
-    """Return the class ids; `DataError` unless they are 0, 1, ... without gaps and repeats."""
+    """Return the class ids; `DataError` unless each of 0, 1, ... is there exactly once."""
     refuse_missing_values(path, series)
     ids = to_integers(path, series)
     check_range(ids, 0, ids.len() - 1, value_name="class id", where=lambda row: locate_row(path, row, "id"))

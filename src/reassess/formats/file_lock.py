@@ -1,4 +1,4 @@
-"""Locks on files (flock). The system releases them when the process ends, also when it is killed."""
+"""Locks on files (flock). The system releases a lock when its process ends, also when it is killed."""
 
 import os
 import time
@@ -11,23 +11,23 @@ _MAX_TRIES = 50  # while waiting for a lock
 
 
 class LockedError(Exception):
-    """The lock is held by another process; `holder` is its process id, or empty if not yet written."""
+    """Another process holds the lock; `holder` is its process id, or empty if not yet written."""
 
     def __init__(self, holder: str) -> None:
         self.holder = holder
         super().__init__(f"process {holder}")
 
 
-def take_lock(path: Path, *, max_wait: float = 0.0, is_optional: bool = False) -> TextIO:
-    """Lock a file until the returned file object is closed; the file is created if needed.
+def take_lock(path: Path, *, max_wait: float = 0.0, requires_lock_support: bool = True) -> TextIO:
+    """Lock a file until the returned file object is closed; create the file if it is missing.
 
     Wait up to `max_wait` seconds, and write this process's id into the file. Raise `LockedError` if another process
-    holds the lock. Raise `OSError` if the file cannot be written, or if its file system has no locks and the lock is
-    not optional.
+    holds the lock. Raise `OSError` if the file cannot be written. If the file system has no locks, raise `OSError` too,
+    or without `requires_lock_support`, return the file unlocked.
     """
     import fcntl
 
-    last = time.monotonic() + max_wait
+    end = time.monotonic() + max_wait
     while True:
         file = path.open("a+")
         try:
@@ -36,12 +36,12 @@ def take_lock(path: Path, *, max_wait: float = 0.0, is_optional: bool = False) -
             file.seek(0)
             holder = file.read()
             file.close()
-            if time.monotonic() >= last:
+            if time.monotonic() >= end:
                 raise LockedError(holder) from None
             time.sleep(max_wait / _MAX_TRIES)
             continue
         except OSError:
-            if not is_optional:
+            if requires_lock_support:
                 file.close()
                 raise
         if os.fstat(file.fileno()).st_nlink:

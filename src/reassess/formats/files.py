@@ -1,4 +1,4 @@
-"""Checks of files before reading, hashes, and atomic writing, which never leaves an incomplete file."""
+"""Checks of files before reading, hashes, and atomic writes, which never leave an incomplete file."""
 
 import hashlib
 import os
@@ -15,7 +15,7 @@ from pathlib import Path
 from reassess.errors import DataError, Fix, OutputError, ReassessError, UnreadableFileError
 
 TEMPORARY_PREFIX = ".reassess-"  # prefix of incomplete files
-_DAY_SECONDS = 24 * 60 * 60  # seconds
+_DAY_SECONDS = 24 * 60 * 60
 _SUFFIX_BY_MAGIC = {
     b"PK\x03\x04": ".npz",
     b"\x93NUMPY": ".npy",
@@ -34,7 +34,7 @@ _current_block: ContextVar["_AtomicBlock | None"] = ContextVar("_current_block",
 
 
 def as_path(value: object) -> Path:
-    """Return the path of a file; `DataError` unless the value is a string or a path."""
+    """Convert a string or a path to a `Path`; `DataError` for any other value."""
     if not isinstance(value, str | os.PathLike):
         raise DataError("not-a-path", "not a path of a file", allowed="a string or a Path", found=type(value).__name__)
     return Path(value)
@@ -73,11 +73,11 @@ def check_input(path: Path) -> None:
     if path.stat().st_size == 0:
         raise UnreadableFileError("empty-file", "file is empty", where=path, fix="write it again")
     if path.suffix.lower() in (*_TEXT_SUFFIXES, ".toml"):
-        _refuse_unwritten_part(path)
+        _refuse_file_with_hole(path)
 
 
-def _refuse_unwritten_part(path: Path) -> None:
-    """Raise if a part of a text file was never written to the disk, since zeros would be read there."""
+def _refuse_file_with_hole(path: Path) -> None:
+    """Raise if a text file has a hole: a part that was never written, and would be read as zero bytes."""
     if not hasattr(os, "SEEK_HOLE"):
         return
     with path.open("rb") as file, suppress(OSError):  # OSError: the file system cannot find holes
@@ -112,7 +112,7 @@ def utf8_error(path: Path, error: UnicodeDecodeError) -> DataError:
 
 
 def suggest_suffix(path: Path) -> str | None:
-    """Suggest another suffix, from a file's first bytes; None if its suffix fits, or its kind is unknown."""
+    """Suggest a suffix that fits a file's first bytes; None if its own suffix fits, or none is known."""
     with path.open("rb") as file:
         head = file.read(_HEAD_BYTES)
     kinds = [suffix for magic, suffix in _SUFFIX_BY_MAGIC.items() if head.startswith(magic)]
@@ -171,33 +171,34 @@ def check_output(path: Path, *, force: bool = False) -> None:
 
 @contextmanager
 def write_to_temporary(path: Path, *, force: bool = False) -> Iterator[Path]:
-    """Yield a temporary path; its file replaces `path`, or a link's target, if the block succeeds."""
+    """Yield a temporary path; if the block succeeds, move its file to `path` (of a link: to its target)."""
     check_output(path, force=force)
     block, pending = _current_block.get(), None
     try:
         with _convert_os_errors(path):
             pending = _PendingFile.create(path, force, block)
-            yield pending.temporary
+            yield pending.temporary_path
             umask = os.umask(0)
             os.umask(umask)
-            pending.temporary.chmod(0o666 & ~umask)
+            pending.temporary_path.chmod(0o666 & ~umask)
             if block is None:
                 pending.move_to_target()
             else:
                 block.files.append(pending)
     finally:
         if pending is not None and (block is None or pending not in block.files):
-            pending.temporary.unlink(missing_ok=True)
+            pending.temporary_path.unlink(missing_ok=True)
 
 
 @contextmanager
-def write_atomically(
+def atomic_writes(
     *, before_move: Callable[[Mapping[Path, Path]], object] = lambda _: None, temporary_prefix: str | None = None
 ) -> Iterator[None]:
-    """Move all files written in the block to their targets at its end, if all are complete.
+    """Write several files together: they appear at the end of the block, and only if all are complete.
 
-    Before any file is moved, `before_move` is called with the temporary path of each file. The block first removes
-    temporary files that an earlier block with the same `temporary_prefix` left behind.
+    It applies to each file that `write_to_temporary` writes in the block. Before any file is moved to its path,
+    `before_move` is called with the temporary path of each file. Temporary files that an earlier block with the same
+    `temporary_prefix` left behind are removed first.
     """
     block = _AtomicBlock(temporary_prefix)
     token = _current_block.set(block)
@@ -206,43 +207,45 @@ def write_atomically(
             yield
         finally:
             _current_block.reset(token)
-        for first, second in pairwise(sorted(block.files, key=lambda file: file.target)):
-            if first.target == second.target:
+        for first, second in pairwise(sorted(block.files, key=lambda file: file.target_path)):
+            if first.target_path == second.target_path:
                 raise OutputError(
                     "two-outputs-one-file",
                     "two outputs are the same file",
-                    where=f"{first.path} and {second.path}",
+                    where=f"{first.requested_path} and {second.requested_path}",
                     fix="name two files",
                 )
-        before_move({file.path: file.temporary for file in block.files})
+        before_move({file.requested_path: file.temporary_path for file in block.files})
         for file in block.files:
-            with _convert_os_errors(file.path):
+            with _convert_os_errors(file.requested_path):
                 file.move_to_target()
     finally:
         for file in block.files:
-            file.temporary.unlink(missing_ok=True)
+            file.temporary_path.unlink(missing_ok=True)
 
 
-def path_in_block(path: Path) -> Path:
-    """Return the temporary path of a file in a `write_atomically` block; any other path unchanged."""
-    block = _current_block.get()
-    return next((file.temporary for file in block.files if file.path == path), path) if block else path
+def current_output_path(path: Path) -> Path:
+    """Return the temporary path of an output until the `atomic_writes` block ends, and then `path`."""
+    files = block.files if (block := _current_block.get()) else []
+    return next((file.temporary_path for file in files if file.requested_path == path), path)
 
 
 @dataclass(frozen=True)
 class _PendingFile:
-    """An output that has a temporary path in the folder of its target."""
+    """An output at a temporary path, and the target to move it to (of a link: where the link points)."""
 
-    path: Path
-    target: Path
-    temporary: Path
+    requested_path: Path
+    target_path: Path
+    temporary_path: Path
     force: bool
 
     @classmethod
     def create(cls, path: Path, force: bool, block: "_AtomicBlock | None") -> "_PendingFile":
         target = Path(os.path.realpath(path))
-        _remove_abandoned(target.parent)
-        prefix = TEMPORARY_PREFIX if block is None else block.prepare_prefix(target.parent)
+        _remove_old_temporary_files(target.parent)
+        if block is not None:
+            block.remove_files_of_earlier_block(target.parent)
+        prefix = TEMPORARY_PREFIX if block is None else block.full_prefix
         handle, name = tempfile.mkstemp(prefix=prefix, suffix=path.suffix, dir=target.parent)
         os.close(handle)
         return cls(path, target, Path(name), force)
@@ -250,42 +253,42 @@ class _PendingFile:
     def move_to_target(self) -> None:
         """Move the temporary file to its target; replace an existing file only with `force`."""
         if self.force:
-            self.temporary.replace(self.target)
+            self.temporary_path.replace(self.target_path)
             return
         try:
-            self.target.hardlink_to(self.temporary)  # unlike a rename, never replaces a file
+            self.target_path.hardlink_to(self.temporary_path)  # unlike a rename, never replaces a file
         except FileExistsError as error:
-            raise _output_exists_error(self.path) from error
+            raise _output_exists_error(self.requested_path) from error
         except OSError:  # the file system has no hard links
             try:
-                self.target.touch(exist_ok=False)
+                self.target_path.touch(exist_ok=False)
             except FileExistsError as error:
-                raise _output_exists_error(self.path) from error
-            self.temporary.replace(self.target)
+                raise _output_exists_error(self.requested_path) from error
+            self.temporary_path.replace(self.target_path)
 
 
 @dataclass
 class _AtomicBlock:
-    """The files of a `write_atomically` block, which are moved to their targets together."""
+    """The files of an `atomic_writes` block, which are moved to their targets together."""
 
     temporary_prefix: str | None
     files: list[_PendingFile] = field(default_factory=list)
 
-    def prepare_prefix(self, folder: Path) -> str:
-        """Return the prefix of temporary files, and remove the files of an earlier block with the same mark."""
-        if self.temporary_prefix is None:
-            return TEMPORARY_PREFIX
-        prefix = f"{TEMPORARY_PREFIX}{self.temporary_prefix}-"
-        own = {file.temporary for file in self.files}
-        for path in folder.glob(f"{prefix}*"):
-            if path not in own:
+    @property
+    def full_prefix(self) -> str:
+        """The first letters of the name of each temporary file."""
+        return TEMPORARY_PREFIX + ("" if self.temporary_prefix is None else f"{self.temporary_prefix}-")
+
+    def remove_files_of_earlier_block(self, folder: Path) -> None:
+        """Remove temporary files that an earlier block with the same prefix left in a folder."""
+        if self.temporary_prefix is not None:
+            for path in set(folder.glob(f"{self.full_prefix}*")) - {file.temporary_path for file in self.files}:
                 path.unlink(missing_ok=True)
-        return prefix
 
 
 @contextmanager
 def _convert_os_errors(path: Path) -> Iterator[None]:
-    """Turn an `OSError` of the block into an `OutputError`."""
+    """Raise an `OutputError` instead of an `OSError` in the block."""
     try:
         yield
     except ReassessError:
@@ -300,8 +303,8 @@ def _convert_os_errors(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _remove_abandoned(folder: Path) -> None:
-    """Remove temporary files that nobody has written to for a day."""
+def _remove_old_temporary_files(folder: Path) -> None:
+    """Remove the temporary files of a folder that no process has written to for a day."""
     for path in folder.glob(f"{TEMPORARY_PREFIX}*"):
         with suppress(OSError):
             if path.stat().st_mtime < time.time() - _DAY_SECONDS:

@@ -1,4 +1,4 @@
-"""Lists of image names, one per line: images that cleaning keeps, or the rows of an npy file."""
+"""Lists of image names, one per line: the images that cleaning keeps, or the images of an npy file."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +12,7 @@ CLEAN_LIST_SUFFIXES = (".txt",)
 
 
 def read_clean_list(path: str | Path) -> ImageSelection:
-    r"""Read a clean list: the images to keep, as a selection for the datasets of every framework.
+    r"""Read a clean list: the names of the images to keep. The result selects images in any framework.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def write_clean_list(path: str | Path, cleaning: Cleaning, *, force: bool = Fals
 
 
 def format_name_lines(path: Path, names: Sequence[str], *, fix: str | None = None) -> str:
-    """Return a list of images as text; `DataError` if a name contains a line break."""
+    """Format image names as text, one per line; `DataError` if a name contains a line break."""
     broken = next((row for row, name in enumerate(names) if "\n" in name or "\r" in name), None)
     if broken is not None:
         raise DataError(

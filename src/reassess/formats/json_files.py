@@ -50,7 +50,7 @@ def unique_key_hook(where: object) -> Callable[[list[tuple[str, Any]]], dict[str
 
 
 def wrong_json_error(content_name: str, found_value: object, *, where: object, allowed: str) -> DataError:
-    """Make the error for JSON of another structure than `content_name` needs."""
+    """Make the error for JSON that does not contain `content_name`, such as "label sets"."""
     return DataError(
         "wrong-json",
         f"JSON does not contain {content_name}",
@@ -61,9 +61,10 @@ def wrong_json_error(content_name: str, found_value: object, *, where: object, a
 
 
 def read_json_lines(path: Path) -> "pl.DataFrame":
-    """Read a table from a JSON lines file; errors are polars' own.
+    """Read a table from a JSON lines file; polars raises its own errors.
 
-    `DataError` if a line has the same key twice, or a lone surrogate, which polars would turn into another character.
+    Raise `DataError` if a line has the same key twice, or a lone surrogate, which polars would turn into another
+    character.
     """
     import polars as pl
 
@@ -80,7 +81,7 @@ def read_json_lines(path: Path) -> "pl.DataFrame":
 
 
 def _read_without_bom(path: Path) -> bytes:
-    """Read a file without the byte order mark that some editors put first."""
+    """Read a file without the byte order mark that some editors write at its start."""
     return path.read_bytes().removeprefix(codecs.BOM_UTF8)
 
 
@@ -95,5 +96,5 @@ def locate_bad_line(path: Path) -> object:
 
 
 def iterate_json_lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    """Yield the number, from 1, and the bytes of each line that is not blank."""
+    """Yield each line that is not blank: its number, counted from 1, and its bytes."""
     return ((number, line) for number, line in enumerate(_read_without_bom(path).splitlines(), 1) if line.strip())

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 _ALLOWED = "a list of 50,000 lists of class ids, or an object from image name to list of class ids"
 LABEL_SUFFIXES = (".json", *TABLE_SUFFIXES)
 
+_ImagesAndClasses = tuple[Sequence[str], list[list[Any]]]  # image names, and a list of classes per image
 _NAME = "image"
 _VOTES = "votes", "compute scores (reassess aggregate), then label sets (reassess labels)"
 _SCORES = (
@@ -58,7 +59,10 @@ _NOT_LABELS = {
 def read_label_file(
     path: str | Path, *, classes: Classes | None = None, read_original: Callable[[], LabelSets] | None = None
 ) -> LabelSets | MultiLabels:
-    """Read label sets or reviews, see `reassess.read_labels`; only verdicts need `read_original`."""
+    """Read label sets or reviews; see `reassess.read_labels`.
+
+    `read_original` returns the original labels; it is called only for a file of verdicts on them.
+    """
     path = as_path(path)
     check_type(Classes, classes, is_optional=True)
     suffix = check_suffix(path, (*LABEL_SUFFIXES, ".txt"), "a label set")
@@ -86,7 +90,7 @@ def read_original_file(path: str | Path, *, classes: Classes | None = None) -> L
     if suffix == ".txt":
         images, lists = _lists_from_text(path)
     elif suffix == ".json":
-        images, lists = _lists_from_class_object(path)
+        images, lists = _lists_from_original_json(path)
     else:
         images, lists = _lists_from_table(path, read_table(path, text_columns=(_NAME,)))
     original = _make_label_sets(path, images, lists, classes)
@@ -145,9 +149,9 @@ def write_labels(path: str | Path, labels: LabelSets, *, force: bool = False) ->
         temporary.write_text(json.dumps(document))
 
 
-def _lists_from_json(path: Path, document: Any) -> tuple[Sequence[str], list[list[Any]]]:
+def _lists_from_json(path: Path, document: Any) -> _ImagesAndClasses:
     if isinstance(document, list):
-        _check_validation_length(path, len(document), "list of label sets")
+        _check_entry_count(path, len(document), "list of label sets")
         names, lists = list(IMAGENET.images), document
     elif isinstance(document, dict):
         names, lists = list(document), list(document.values())
@@ -162,34 +166,34 @@ def _lists_from_json(path: Path, document: Any) -> tuple[Sequence[str], list[lis
     return names, lists
 
 
-def _lists_from_class_object(path: Path) -> tuple[Sequence[str], list[list[Any]]]:
+def _lists_from_original_json(path: Path) -> _ImagesAndClasses:
     document = read_json(path)
     if not isinstance(document, dict):
         raise wrong_json_error("original labels", document, where=path, allowed="an object from image name to class")
     return list(document), [[value] for value in document.values()]
 
 
-def _lists_from_text(path: Path) -> tuple[Sequence[str], list[list[Any]]]:
-    lines = " ".join(read_lines(path)).split()
-    _check_validation_length(path, len(lines), "list of original labels")
-    return IMAGENET.images, [[line] for line in lines]
+def _lists_from_text(path: Path) -> _ImagesAndClasses:
+    labels = " ".join(read_lines(path)).split()
+    _check_entry_count(path, len(labels), "list of original labels")
+    return IMAGENET.images, [[label] for label in labels]
 
 
-def _check_validation_length(path: Path, length: int, content_name: str) -> None:
+def _check_entry_count(path: Path, n_entries: int, content_name: str) -> None:
     expected = len(IMAGENET.images)
-    if length != expected:
+    if n_entries != expected:
         raise DataError(
             "wrong-length",
             f"{content_name} without image names must be in ImageNet validation order",
             where=path,
             allowed=f"{expected:,} entries",
-            found=f"{length:,} entries",
+            found=f"{n_entries:,} entries",
             fix="get the complete file, or name the images in a JSON object or a table",
         )
 
 
 def _refuse_counts(path: Path, table: "pl.DataFrame") -> None:
-    """Raise for a table of vote counts (a column per class): its column class does not list valid classes."""
+    """Raise for a table of vote counts, with a column per class: its column "class" has no valid classes."""
     numbers = [name for name in table.columns if name not in (_NAME, "class") and table[name].dtype.is_numeric()]
     if len(numbers) > 1:
         raise DataError(
@@ -201,12 +205,12 @@ def _refuse_counts(path: Path, table: "pl.DataFrame") -> None:
         )
 
 
-def _lists_from_table(path: Path, table: "pl.DataFrame") -> tuple[Sequence[str], list[list[Any]]]:
+def _lists_from_table(path: Path, table: "pl.DataFrame") -> _ImagesAndClasses:
     for name, (content, fix) in _NOT_LABELS.items():
         if name in table.columns:
             raise DataError(
                 "not-labels",
-                f"table has {content}, so not all of its classes are valid",
+                f"table has {content}, so it may also list invalid classes",
                 where=path,
                 found=f"column {name!r}",
                 fix=fix,
@@ -225,7 +229,7 @@ def _lists_from_table(path: Path, table: "pl.DataFrame") -> tuple[Sequence[str],
                 "class-and-none",
                 "image has both a class and a row without a class",
                 where=f"{path}, image {name}",
-                allowed="one row without a class for an empty set, or one row for each class",
+                allowed="a row for each class; or, for an image without a valid class, one row without a class",
             )
     return list(lists), [[] if values == [None] else values for values in lists.values()]
 

@@ -83,7 +83,7 @@ def read_leaderboard(*paths: str | Path, family_pattern: re.Pattern[str] = Leade
 
 @dataclass(frozen=True)
 class _ResultTable:
-    """A table with a row per model and image size: with both accuracies, or with one of them."""
+    """A table with a row per model and image size, and with both accuracies or only one."""
 
     path: Path
     table: "pl.DataFrame"
@@ -107,7 +107,7 @@ class _ResultTable:
 
     @property
     def parameters(self) -> list[float | None]:
-        """Millions of parameters; the file may separate thousands by commas."""
+        """The number of parameters of each model, in millions."""
         if "param_count" not in self.table.columns:
             return [None] * self.table.height
         return [None if math.isnan(value) else value for value in self.read_numbers("param_count")]
@@ -169,7 +169,7 @@ class _ResultTable:
 
 
 def _join_tables(tables: Sequence[_ResultTable]) -> tuple[list[LeaderboardRow], dict[str, int]]:
-    """Join a table of original and a table of ReaL accuracy; count the rows that are in only one table."""
+    """Join a table of original and a table of ReaL accuracies; also count the rows that have no partner."""
     originals, reals = (
         [half for half in tables if not half.has_reassessed_accuracy],
         [half for half in tables if half.has_reassessed_accuracy],
@@ -206,22 +206,22 @@ def _join_tables(tables: Sequence[_ResultTable]) -> tuple[list[LeaderboardRow], 
                 image_size=key[1],
                 parameters=parameters[row],
             )
-        _check_difference(real.path, real_row, joined_row, differences[real_row])
+        _check_accuracy_difference(real.path, real_row, joined_row, differences[real_row])
         joined_rows.append(joined_row)
     unmatched = {half.path: len(half.row_numbers) - len(both) for half in (original, real)}
     return joined_rows, {f"only in {path}": count for path, count in unmatched.items() if count}
 
 
-def _check_difference(path: Path, row: int, leaderboard_row: LeaderboardRow, difference: float) -> None:
-    """Raise if top1_diff is not the difference of the accuracies, since the tables are from two releases."""
-    expected = leaderboard_row.reassessed_accuracy - leaderboard_row.original_accuracy
-    if abs(expected - difference) > _ROUNDING:
+def _check_accuracy_difference(path: Path, row_number: int, joined_row: LeaderboardRow, top1_diff: float) -> None:
+    """Raise if top1_diff is not the difference of the accuracies: the tables are from two releases."""
+    expected = joined_row.reassessed_accuracy - joined_row.original_accuracy
+    if abs(expected - top1_diff) > _ROUNDING:
         raise DataError(
             "different-tables",
             "the two tables do not belong together",
-            where=f"{locate_row(path, row)}, {leaderboard_row}",
+            where=f"{locate_row(path, row_number)}, {joined_row}",
             allowed=f"top1_diff {expected:.3f}, the difference of the two accuracies",
-            found=f"top1_diff {difference:g}",
+            found=f"top1_diff {top1_diff:g}",
             fix="use both tables of one release",
         )
 
@@ -235,7 +235,7 @@ _VERSION = 1
 
 
 def _read_evaluations(paths: Sequence[Path]) -> tuple[list[LeaderboardRow], str | None]:
-    """Read JSON evaluations, whose models are named after their files; also return their label set."""
+    """Read the JSON of evaluations; also return the name of their label set. Models are named after files."""
     rows: list[LeaderboardRow] = []
     first: _Evaluation | None = None
     for path in paths:
@@ -262,7 +262,7 @@ class _Evaluation:
 
 
 def _check_comparable(first: _Evaluation, evaluation: _Evaluation) -> None:
-    """Raise if an evaluation has another label set or other images than the first."""
+    """Raise if an evaluation and the first one have different label sets or different images."""
     if evaluation.label_set != first.label_set:
         raise DataError(
             "different-labels",
@@ -278,7 +278,8 @@ def _check_comparable(first: _Evaluation, evaluation: _Evaluation) -> None:
             "different-images",
             "evaluations on different images cannot be compared",
             where=evaluation.model,
-            allowed=f"{n:,} images by {first.label_set} and {original_n:,} by original labels, as for {first.model}",
+            allowed=f"{n:,} images with {first.label_set} labels and {original_n:,} with original labels, "
+            f"as for {first.model}",
             found=f"{evaluation.reassessed_proportion.n:,} and {evaluation.original_proportion.n:,}",
             fix="evaluate all models on the same images",
         )

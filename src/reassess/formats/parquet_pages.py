@@ -17,8 +17,8 @@ _MAX_VARINT = 10  # bytes of a 64-bit number
 _NOT_PARQUET = (IndexError, KeyError, TypeError, AttributeError, ValueError, OverflowError, RecursionError)
 
 
-def describe_bad_page(path: Path) -> str | None:
-    """Describe the first page header of a Parquet file with impossible sizes; None if all are possible."""
+def describe_bad_parquet_page(path: Path) -> str | None:
+    """Describe the first page of a Parquet file that declares an impossible size; None if there is none."""
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         try:
             end = len(data) - _FOOTER

@@ -1,4 +1,4 @@
-"""Classes in files: ids, wnids or names. Without a class list, the names of a file make its own list."""
+"""Classes in files: ids, wnids or names. Without a class list, it is made from the names in the file."""
 
 from collections.abc import Sequence
 from itertools import chain
@@ -108,8 +108,10 @@ def _empty_name_error(where: object) -> DataError:
 _MAX_DIGITS = 18  # a number with so few digits always fits in int64
 
 
-def questions_from_info(info: npt.NDArray[Any], where: Path, classes: Classes | None = None) -> Questions:
-    """Make questions from an `info` array: text of shape (questions, 2), image name and class id or name.
+def questions_from_info_array(info: npt.NDArray[Any], where: Path, classes: Classes | None = None) -> Questions:
+    """Make questions from an `info` array: texts of shape (questions, 2), the image name and the class.
+
+    A class is an id or a name.
 
     Successive rows are compared as code points, so that each run of rows with one image creates one Python string.
     """
@@ -134,7 +136,7 @@ def questions_from_info(info: npt.NDArray[Any], where: Path, classes: Classes | 
     return Questions(images=tuple(position), image_ids=image_ids, class_ids=class_ids.astype(np.int32), classes=classes)
 
 
-def info_from_questions(questions: Questions) -> npt.NDArray[np.str_]:
+def info_array_from_questions(questions: Questions) -> npt.NDArray[np.str_]:
     """Return the `info` array of questions, shape (questions, 2)."""
     class_names = questions.classes.names_in_files
     class_ids = np.array(class_names)[questions.class_ids] if class_names else questions.class_ids.astype(np.str_)
@@ -144,7 +146,7 @@ def info_from_questions(questions: Questions) -> npt.NDArray[np.str_]:
 
 
 def questions_from_table(path: Path, table: "pl.DataFrame", classes: Classes | None = None) -> Questions:
-    """Make questions from the columns image and class, one per row."""
+    """Make a question from each row of a table with the columns image and class."""
     image = table[find_column(path, table, "image")].cast(str)
     refuse_missing_values(path, image)
     class_ids, classes = class_ids_from_column(path, table[find_column(path, table, "class")], classes)
@@ -163,7 +165,10 @@ def columns_from_questions(questions: Questions, rows: npt.NDArray[np.int64] | N
 
 
 def _parse_ids(codes: npt.NDArray[np.uint32]) -> npt.NDArray[np.int64] | None:
-    """Parse whole numbers (maybe with leading zeros) from code points; None if a row is not a number."""
+    """Parse a whole number from each row of code points; None if a row is not a number.
+
+    Numbers may have leading zeros.
+    """
     value = np.zeros(len(codes), np.int64)
     ended = np.zeros(len(codes), bool)
     if (codes[:, 0] == 0).any() or (codes.shape[1] > _MAX_DIGITS and codes[:, _MAX_DIGITS].any()):

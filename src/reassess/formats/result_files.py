@@ -1,4 +1,4 @@
-"""Tables of results for papers: CSV with all digits, LaTeX and Markdown with the digits that a command prints."""
+"""Tables of results: CSV with all digits, LaTeX and Markdown with the digits that a command prints."""
 
 import csv
 import io
@@ -23,27 +23,27 @@ _LIGATURE = re.compile(r"(?<=-)-|(?<=[`?!])`|(?<=')'|(?<=,),")
 _LEADING_BRACKET = re.compile(r"^(?=[\[*])")  # LaTeX would read it as an argument of the previous \\
 
 
-class PrintedNumber(str):
-    """A number, or the bounds of an interval, as a command prints it; `values` have all digits."""
+class PrintedNumbers(str):
+    """A number or an interval as printed; `values` has the number, or both bounds, with all digits."""
 
     __slots__ = ("values",)
     values: tuple[Value, ...]
 
-    def __new__(cls, text: str, *values: Value) -> "PrintedNumber":
-        """Create it from the printed text, and its value or its two bounds."""
+    def __new__(cls, text: str, *values: Value) -> "PrintedNumbers":
+        """Create a `PrintedNumbers` from the printed text, and the number or the two bounds."""
         printed = super().__new__(cls, text)
         printed.values = values
         return printed
 
 
-def format_count(count: int) -> PrintedNumber:
-    """Format a count.
+def format_count(count: int) -> PrintedNumbers:
+    """Format a count with commas between thousands.
 
     >>> cell = format_count(46837)
     >>> cell, cell.values
     ('46,837', (46837,))
     """
-    return PrintedNumber(f"{count:,}", count)
+    return PrintedNumbers(f"{count:,}", count)
 
 
 def write_result(
@@ -54,7 +54,7 @@ def write_result(
     n_text_columns: int = 1,
     force: bool = False,
 ) -> None:
-    """Write a table in the format of the path's suffix.
+    """Write a table of results as CSV, LaTeX or Markdown, by suffix.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ def write_result(
     headings
         The headings of the columns, with units.
     rows
-        Texts, numbers and `PrintedNumber`; None is an empty cell.
+        Texts, numbers and `PrintedNumbers`; None is an empty cell.
     n_text_columns
         How many columns, from the first, hold texts; the others hold numbers.
     force
@@ -92,14 +92,14 @@ def _make_headings_unique(headings: list[str]) -> list[str]:
 
 
 def _format_csv(headings: list[str], rows: Sequence[Sequence[object]], _: int) -> str:
-    """Format as CSV, with all digits and two columns per interval.
+    """Format a table as CSV, with all digits and two columns per interval.
 
-    >>> cells = ["a", PrintedNumber("66.67", 66.6666), PrintedNumber("1 to 2", 1.0, 2.0)]
+    >>> cells = ["a", PrintedNumbers("66.67", 66.6666), PrintedNumbers("1 to 2", 1.0, 2.0)]
     >>> print(_format_csv(["file", "%", "95 %"], [cells], 1), end="")
     file,%,"95 %, low","95 %, high"
     a,66.6666,1.0,2.0
     """
-    values = [[cell.values if isinstance(cell, PrintedNumber) else (cell,) for cell in row] for row in rows]
+    values = [[cell.values if isinstance(cell, PrintedNumbers) else (cell,) for cell in row] for row in rows]
     min_widths = [2 if _INTERVAL in name else 1 for name in headings]
     widths = [max([min_widths[i], *(len(row[i]) for row in values)]) for i in range(len(headings))]
     names = [
@@ -118,7 +118,7 @@ def _format_csv(headings: list[str], rows: Sequence[Sequence[object]], _: int) -
 
 
 def _format_cells(headings: list[str], rows: Sequence[Sequence[object]]) -> _Lines:
-    """Return the headings and the cells as printed, each in one line."""
+    """Return the rows of a table, first the headings; each cell is a text without line breaks."""
     return [
         headings,
         *(["" if cell is None else " ".join(escape_controls(str(cell)).split()) for cell in row] for row in rows),
@@ -132,9 +132,9 @@ def _format_markdown(headings: list[str], rows: Sequence[Sequence[object]], n_te
 
 
 def _format_latex(headings: list[str], rows: Sequence[Sequence[object]], n_text_columns: int) -> str:
-    r"""Format as a tabular environment with the rules of the package booktabs.
+    r"""Format a table as a tabular environment, with the rules of the package booktabs.
 
-    >>> print(_format_latex(["file", "top-1 %"], [["a_b", PrintedNumber("68.49", 68.4912)]], 1), end="")
+    >>> print(_format_latex(["file", "top-1 %"], [["a_b", PrintedNumbers("68.49", 68.4912)]], 1), end="")
     % \usepackage{booktabs}
     \begin{tabular}{lr}
     \toprule
@@ -178,7 +178,7 @@ RESULT_SUFFIXES = tuple(_FORMATS)
 
 
 def short_names(files: list[str]) -> dict[str, str]:
-    """Name the model of each file: by the file name without suffix, or by the path if names are equal.
+    """Map each file to a name of its model: the file's stem, or its path if several files have this stem.
 
     >>> short_names(["runs/a.npz", "runs/b.npz", "old/b.npz"])
     {'runs/a.npz': 'a', 'runs/b.npz': 'runs/b.npz', 'old/b.npz': 'old/b.npz'}
@@ -186,15 +186,15 @@ def short_names(files: list[str]) -> dict[str, str]:
     ['runs/b.npz', 'old/b.npz']
     """
     stems = [PurePath(file).stem for file in files]
-    paths = relative_names(files)
+    paths = strip_common_folders(files)
     names = zip(files, stems, paths, strict=True)
     return {file: stem if stems.count(stem) == 1 and stem not in paths else path for file, stem, path in names}
 
 
-def relative_names(files: list[str]) -> list[str]:
-    """Remove common folders from absolute paths.
+def strip_common_folders(files: list[str]) -> list[str]:
+    """Shorten absolute paths by the folders that they all share; return other paths unchanged.
 
-    >>> relative_names(["/home/ann/runs/b.npz", "/home/ann/old/b.npz"])
+    >>> strip_common_folders(["/home/ann/runs/b.npz", "/home/ann/old/b.npz"])
     ['runs/b.npz', 'old/b.npz']
     """
     if not files or not all(PurePath(file).is_absolute() for file in files):

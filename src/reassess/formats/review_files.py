@@ -61,12 +61,14 @@ def read_json_reviews(path: Path, document: dict[str, Any]) -> list[Review]:
 def read_review_table(
     path: Path, table: "pl.DataFrame", classes: Classes | None, read_original: Callable[[], LabelSets] | None
 ) -> MultiLabels | None:
-    """Read reviews from a table, or None if it has label sets; only verdicts need original labels."""
+    """Read reviews from a table; None if it has label sets. `read_original` is called only for verdicts."""
     if {_NUMBER, _CORRECT} <= set(table.columns):
         return _read_verdicts(path, table, read_original)
     if "class" not in table.columns and not _LISTS.isdisjoint(table.columns):
-        return make_multi_labels(path, _read_list_reviews(path, table, classes), classes)
-    return make_multi_labels(path, _read_row_reviews(path, table), classes) if "answer" in table.columns else None
+        return make_multi_labels(path, _reviews_from_list_cells(path, table, classes), classes)
+    return (
+        make_multi_labels(path, _reviews_from_class_rows(path, table), classes) if "answer" in table.columns else None
+    )
 
 
 def make_multi_labels(path: Path, reviews: list[Review], classes: Classes | None) -> MultiLabels:
@@ -87,7 +89,7 @@ def make_multi_labels(path: Path, reviews: list[Review], classes: Classes | None
 
 
 def _remove_duplicates(lists: dict[str, list[int]]) -> dict[str, list[int]]:
-    """Keep each class of an image in one list: valid first, then unclear, then wrong."""
+    """Keep each class of an image only in its first list; valid comes first, then unclear, then wrong."""
     kind_of = {class_id: kind for kind in reversed(_KINDS) for class_id in lists[kind]}
     return {kind: [class_id for class_id, kept in kind_of.items() if kept == kind] for kind in _KINDS}
 
@@ -120,7 +122,7 @@ def _empty_review() -> dict[str, Any]:
     return {kind: [] for kind in _KINDS} | {_PROBLEMATIC: False}
 
 
-def _read_row_reviews(path: Path, table: "pl.DataFrame") -> list[Review]:
+def _reviews_from_class_rows(path: Path, table: "pl.DataFrame") -> list[Review]:
     """Read reviews from a table with a row per image and class."""
     images, answers = (table[find_column(path, table, name)] for name in ("image", "answer"))
     classes = table[find_column(path, table, "class")]
@@ -147,7 +149,7 @@ def _read_row_reviews(path: Path, table: "pl.DataFrame") -> list[Review]:
     return list(reviews.items())
 
 
-def _read_list_reviews(path: Path, table: "pl.DataFrame", classes: Classes | None) -> list[Review]:
+def _reviews_from_list_cells(path: Path, table: "pl.DataFrame", classes: Classes | None) -> list[Review]:
     """Read reviews from a table with a row per image, and lists of classes in its cells."""
     images = table[find_column(path, table, *_NAMES)]
     refuse_missing_values(path, images)
@@ -181,13 +183,13 @@ def _read_list_reviews(path: Path, table: "pl.DataFrame", classes: Classes | Non
 
 
 def _split_classes(cell: str | None) -> list[str]:
-    """Split a cell into classes; a comma at the end is ignored, and an empty cell has no classes."""
+    """Split a cell into classes at commas; an empty cell has no classes, and a comma may end the cell."""
     parts = [text.strip() for text in (cell or "").split(",")]
     return parts if parts[-1] else parts[:-1]
 
 
 def _is_class_list(text: str, classes: Classes | None) -> bool:
-    """Return whether a text is a list of classes separated by semicolons, and not the name of one class."""
+    """Return whether a text lists classes separated by semicolons, and is not the name of one class."""
     return ";" in text and (classes is None or classes.find(text) is None)
 
 

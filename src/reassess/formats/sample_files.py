@@ -22,7 +22,7 @@ _PROBABILITY, _STRATUM = "probability", "stratum"
 
 
 def read_sample(path: str | Path) -> Sample | None:
-    r"""Read the images of a file that were drawn at random, and their probabilities.
+    r"""Read which images of a file were drawn at random, and with which probabilities.
 
     Parameters
     ----------
@@ -60,16 +60,16 @@ def read_sample(path: str | Path) -> Sample | None:
     is_votes = bool(names & {"rater", "worker", "answer"})
     if "image" not in names or ("source" in names and not is_votes):
         return None
-    _refuse_other_case(path, table.columns)
+    _refuse_misspelled_headings(path, table.columns)
     if _PROBABILITY not in names:
         return None
     return _sample_from_table(path, table)
 
 
-def _refuse_other_case(path: Path, names: Sequence[str]) -> None:
-    """Raise for headings such as Probability, which would be ignored."""
+def _refuse_misspelled_headings(path: Path, headings: Sequence[str]) -> None:
+    """Raise for a heading such as "Probability", because its column would be ignored."""
     for heading in (_PROBABILITY, _STRATUM):
-        others = [name for name in names if name.strip().lower() == heading]
+        others = [name for name in headings if name.strip().lower() == heading]
         if others and heading not in others:
             raise DataError(
                 "unknown-column",
@@ -106,7 +106,7 @@ def _sample_from_table(path: Path, table: "pl.DataFrame") -> Sample | None:
             where=locate_row(path, several["row"][0], _PROBABILITY),
             allowed=f"{several[f'{_PROBABILITY}_right'][0]}, {several[f'{_STRATUM}_right'][0]!r}",
             found=f"{several[_PROBABILITY][0]}, {several[_STRATUM][0]!r}",
-            fix="give all rows of an image the same",
+            fix="give all rows of an image the same probability and stratum",
         )
     if not images.height:
         return None
@@ -118,8 +118,8 @@ def _sample_from_table(path: Path, table: "pl.DataFrame") -> Sample | None:
         )
 
 
-def sample_columns(votes: "Votes", images: "pl.Series", sample: Sample) -> "dict[str, pl.Series]":
-    """Return the columns probability and stratum of a table of votes, given the image of each row."""
+def columns_from_sample(votes: "Votes", images: "pl.Series", sample: Sample) -> "dict[str, pl.Series]":
+    """Return the columns probability and stratum for a table of votes; `images` has the image of each row."""
     import polars as pl
 
     names = list(votes.images)

@@ -14,7 +14,11 @@ from reassess.core.scores import UNKNOWN_METHOD
 from reassess.errors import add_error_place
 from reassess.formats.archives import open_archive
 from reassess.formats.files import as_path, check_suffix, write_to_temporary
-from reassess.formats.question_columns import columns_from_questions, info_from_questions, questions_from_info
+from reassess.formats.question_columns import (
+    columns_from_questions,
+    info_array_from_questions,
+    questions_from_info_array,
+)
 from reassess.formats.table_codec import (
     ClassIdColumn,
     IntegerColumn,
@@ -76,7 +80,11 @@ def write_scores(path: str | Path, scores: Scores, *, force: bool = False) -> No
     if path.suffix.lower() == ".npz":
         with write_to_temporary(path, force=force) as temporary:
             name = _PROBABILITY if scores.is_exclusive else "tensor"
-            arrays = {name: scores.values, "info": info_from_questions(scores.questions), **_golden_column(scores)}
+            arrays = {
+                name: scores.values,
+                "info": info_array_from_questions(scores.questions),
+                **_golden_column(scores),
+            }
             if scores.method != UNKNOWN_METHOD:
                 arrays[_METHOD] = np.array(scores.method)
             np.savez_compressed(temporary, allow_pickle=False, **arrays)
@@ -86,7 +94,7 @@ def write_scores(path: str | Path, scores: Scores, *, force: bool = False) -> No
 
 
 def _golden_column(scores: Scores) -> dict[str, npt.NDArray[np.uint8]]:
-    """Return the column golden, of 1 and 0, if known."""
+    """Return a column "golden" with 1 for golden questions, else 0; no column if this is unknown."""
     return {} if scores.is_golden is None else {_GOLDEN: scores.is_golden.astype(np.uint8)}
 
 
@@ -94,7 +102,7 @@ def _read_npz(path: Path, classes: Classes | None) -> Scores:
     with open_archive(path) as archive:
         name = archive.find_name("tensor", "scores", _PROBABILITY)
         values = archive[name]
-        questions = questions_from_info(archive[archive.find_name("info")], path, classes)
+        questions = questions_from_info_array(archive[archive.find_name("info")], path, classes)
         golden = archive.get(_GOLDEN)
         method = archive.get(_METHOD)
     votes = "a tensor of shape (raters, questions, answers) has votes: aggregate them first"

@@ -1,4 +1,4 @@
-"""CSV and TSV files: polars reads plain files; the csv module first rewrites other files as plain.
+"""CSV and TSV files: polars reads plain files, and the csv module makes other files plain first.
 
 A file is plain if it has no quotes, no blank lines, and no lines that end with only a carriage return. In other files,
 polars loses rows after a quote inside a field, keeps blank lines as rows, and misses line ends.
@@ -25,8 +25,8 @@ _SEPARATOR_NAMES = {",": "commas", ";": "semicolons", "\t": "tabs"}
 _LONE_RETURN = re.compile(rb"\r(?!\n)")
 
 
-def read_separated(path: Path, *, text_columns: Sequence[str] = ()) -> "pl.DataFrame":
-    """Read a table from a CSV or TSV file; parameters as for `tables.read_table`.
+def read_csv_or_tsv(path: Path, *, text_columns: Sequence[str] = ()) -> "pl.DataFrame":
+    """Read a table from a CSV or TSV file; the parameters are the same as for `tables.read_table`.
 
     Blank lines are skipped. Quotes do not decide a column's type: ``"1"`` is a number.
     """
@@ -56,13 +56,16 @@ def read_separated(path: Path, *, text_columns: Sequence[str] = ()) -> "pl.DataF
 
 
 def find_line_of_row(path: Path, row: int) -> int:
-    """Return the line, from 1, where a row begins; rows are counted from 0, after the heading."""
+    """Return the number of the line where a row begins.
+
+    Lines are counted from 1. Rows are counted from 0, without the heading.
+    """
     line, _ = next(islice(_read_records(path), row + 1, None))
     return line
 
 
 def _read_records(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Yield the heading and each row, with the line where it begins."""
+    """Yield the headings, then each row; both with the number of the line where they begin."""
     with path.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.reader(file, delimiter=SEPARATORS[path.suffix.lower()], strict=True)
         begin = 1
@@ -92,7 +95,7 @@ def _is_plain(path: Path) -> bool:
 def _rewrite_without_quotes(
     path: Path, records: Iterator[tuple[int, list[str]]], headings: Sequence[str]
 ) -> io.BytesIO:
-    """Rewrite a table without blank lines and unnecessary quotes, and with numbers as headings."""
+    """Drop blank lines and unnecessary quotes of a table, and replace the headings by numbers."""
     buffer = io.StringIO(newline="")
     writer = csv.writer(buffer, delimiter=SEPARATORS[path.suffix.lower()], lineterminator="\r\n")
     writer.writerow(range(len(headings)))

@@ -77,7 +77,7 @@ def write_folds(path: str | Path, folds: Folds, *, force: bool = False) -> None:
     write_object(_FOLDS, path, folds, force=force)
 
 
-def _make_label_column(duplicates: Duplicates) -> dict[str, Any]:
+def _make_label_columns(duplicates: Duplicates) -> dict[str, Any]:
     others = ["; ".join(labels) or None for labels in duplicates.other_labels]
     return {"label": duplicates.labels, "other_labels": others}
 
@@ -98,7 +98,7 @@ _DUPLICATES = TableFormat(
         "image": duplicates.images,
         "group": duplicates.groups.astype(np.int64),
         "kind": duplicates.kinds,
-        **(_make_label_column(duplicates) if duplicates.labels else {}),
+        **(_make_label_columns(duplicates) if duplicates.labels else {}),
     },
     make_object=lambda cells: Duplicates.from_rows(
         cells["set"].to_list(),
@@ -139,7 +139,7 @@ def read_duplicates(path: str | Path) -> Duplicates:
 
 
 def write_duplicates(path: str | Path, duplicates: Duplicates, *, force: bool = False) -> None:
-    """Write duplicates, one per row: columns set, image, group (its number, or null) and kind.
+    """Write duplicates, one per row: columns set, image, group (a number, or null) and kind.
 
     If labels are known, the columns label and other_labels are written too (different labels in the group of the image,
     separated by ``; ``).
@@ -214,8 +214,9 @@ _DETAILS: TableFormat[Cleaning] = TableFormat(
 
 
 def write_label_errors(path: str | Path, cleaning: Cleaning, *, force: bool = False) -> None:
-    """Write wrong labels, worst first: columns image, class, suggested, label_quality and reason.
+    """Write wrong labels, worst first.
 
+    The columns are image, class, suggested, label_quality and reason.
     `suggested` and `label_quality` are null if unknown. `read_candidates` reads the labels and the
     suggested classes as candidates.
     """
@@ -223,7 +224,9 @@ def write_label_errors(path: str | Path, cleaning: Cleaning, *, force: bool = Fa
 
 
 def write_cleaning_details(path: str | Path, cleaning: Cleaning, *, force: bool = False) -> None:
-    """Write a row per image: image, class, label_quality, suggested, reason and kept (1 or 0).
+    """Write the result of cleaning for each image.
+
+    The columns are image, class, label_quality, suggested, reason and kept (1 or 0).
 
     `label_quality` and `suggested` are null if unknown.
     """

@@ -1,4 +1,4 @@
-"""Declared table formats: a data type lists its columns; one reader and one writer do the rest."""
+"""Table formats: a format lists the columns of a data type; all formats share a reader and a writer."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ _Object = TypeVar("_Object")
 
 
 class _Cells(NamedTuple):
-    """The cells of a column, and the class list for their names."""
+    """The cells of a column in a file, and the class list for names in them."""
 
     path: Path
     series: "pl.Series"
@@ -44,7 +44,7 @@ class _Cells(NamedTuple):
 
 @dataclass(frozen=True)
 class _Column:
-    """A column; messages call a cell `cell_name`. Without `is_required`, it may be missing."""
+    """A column. A file may lack it unless `is_required`; `cell_name` is the word for a cell in messages."""
 
     name: str
     cell_name: str = ""

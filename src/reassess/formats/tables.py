@@ -1,4 +1,4 @@
-"""Tables: CSV, TSV, JSON lines and Parquet, read and written by polars, with our own errors."""
+"""Tables as CSV, TSV, JSON lines and Parquet, read and written by polars; its errors become `DataError`."""
 
 import os
 import re
@@ -16,8 +16,8 @@ from reassess.errors import DataError
 from reassess.formats.archives import max_bytes
 from reassess.formats.files import check_input, check_suffix, suggest_suffix, utf8_error, write_to_temporary
 from reassess.formats.json_files import iterate_json_lines, locate_bad_line, read_json_lines
-from reassess.formats.parquet_pages import describe_bad_page
-from reassess.formats.separated import SEPARATORS, find_line_of_row, read_separated
+from reassess.formats.parquet_pages import describe_bad_parquet_page
+from reassess.formats.separated import SEPARATORS, find_line_of_row, read_csv_or_tsv
 from reassess.text import join_first
 
 if TYPE_CHECKING:
@@ -34,21 +34,21 @@ def refuse_fork() -> None:
     if _has_threads["parent"]:
         raise DataError(
             "forked-process",
-            "a forked process cannot read or write tables after its parent did",
+            "this process was forked after its parent read or wrote a table, so it cannot read or write tables",
             allowed="processes that are not forked",
             fix='multiprocessing.get_context("spawn"), or multiprocessing_context="spawn" of a DataLoader',
         )
 
 
 def _record_threads() -> None:
-    """Remember, before a fork, whether polars has threads."""
+    """Before a fork, record whether polars has threads."""
     paths = _THREADS.glob("*/comm") if "polars" in sys.modules else ()
     with suppress(OSError):  # a thread may have ended
         _has_threads["this process"] = any(_POLARS_THREAD.match(path.read_text()) for path in paths)
 
 
 def _record_parent_threads() -> None:
-    """Remember, in the forked process, whether polars had threads in the parent."""
+    """In the forked process, record whether polars had threads in the parent."""
     _has_threads["parent"] |= _has_threads["this process"]
 
 
@@ -67,8 +67,8 @@ def read_table(path: Path, *, text_columns: Sequence[str] = (), requires_rows: b
     import polars as pl
 
     readers: dict[str, Callable[[], pl.DataFrame]] = {
-        ".csv": lambda: read_separated(path, text_columns=text_columns),
-        ".tsv": lambda: read_separated(path, text_columns=text_columns),
+        ".csv": lambda: read_csv_or_tsv(path, text_columns=text_columns),
+        ".tsv": lambda: read_csv_or_tsv(path, text_columns=text_columns),
         ".jsonl": lambda: read_json_lines(path),
         ".parquet": lambda: _read_parquet(path),
     }
@@ -104,23 +104,24 @@ def read_table(path: Path, *, text_columns: Sequence[str] = (), requires_rows: b
 
 
 def _read_parquet(path: Path) -> "pl.DataFrame":
-    """Read a Parquet file within the memory limit, since a few bytes may declare any number of equal rows."""
+    """Read a Parquet file, up to the memory limit: a few bytes can declare any number of equal rows."""
     import polars as pl
 
-    if (found := describe_bad_page(path)) is not None:
+    if (found := describe_bad_parquet_page(path)) is not None:
         raise DataError(
             "unreadable-file", "table cannot be read", where=path, found=found, fix="get or write the file again"
         )
     full = path.absolute()  # polars would expand ~ to the home folder
     lazy = pl.scan_parquet(full, glob=False)
     schema, rows = lazy.collect_schema(), lazy.select(pl.len()).collect().item()
-    if rows * sum(_NUMBER_BYTES if dtype.is_numeric() else _TEXT_BYTES for dtype in schema.dtypes()) > max_bytes():
+    n_bytes = rows * sum(_NUMBER_BYTES if dtype.is_numeric() else _TEXT_BYTES for dtype in schema.dtypes())
+    if n_bytes > max_bytes():
         raise DataError(
             "too-large",
             "table is too large",
             where=path,
-            allowed=f"{max_bytes():,} bytes, at {_NUMBER_BYTES} per number and {_TEXT_BYTES} per text",
-            found=f"{rows:,} rows of {len(schema):,} columns",
+            allowed=f"{max_bytes():,} bytes",
+            found=f"about {n_bytes:,} bytes: {rows:,} rows of {len(schema):,} columns",
             fix="split the table, or delete columns",
         )
     return pl.read_parquet(full, glob=False)
@@ -160,7 +161,7 @@ def locate_row(path: Path, row: int, heading: str | None = None) -> str:
 
 
 def find_column(path: Path, table: "pl.DataFrame", *names: str, fix: str = "rename the column, or add it") -> str:
-    """Return the only one of several equivalent headings that the table has; raise otherwise."""
+    """Return which of several equivalent headings a table has; raise if it has none or several."""
     found = [name for name in names if name in table.columns]
     if len(found) == 1:
         return found[0]
@@ -186,7 +187,7 @@ def find_column(path: Path, table: "pl.DataFrame", *names: str, fix: str = "rena
 def refuse_missing_values(
     path: Path, series: "pl.Series", *, entries_per_row: int = 1, is_needed: "pl.Series | None" = None
 ) -> None:
-    """Raise `DataError` if a value is missing; with `is_needed`, only rows where it is true are checked."""
+    """Raise `DataError` if a value is missing, in any row or in the rows where `is_needed` is true."""
     is_missing = series.is_null() if is_needed is None else series.is_null() & is_needed
     if is_missing.any():
         raise DataError(
@@ -241,7 +242,7 @@ def to_nullable_floats(path: Path, series: "pl.Series", *, entries_per_row: int 
 
 
 def _parse_whole_numbers(series: "pl.Series") -> "pl.Series":
-    """Return the whole numbers of a column, and null for all other values."""
+    """Convert whole numbers to int64, and all other values to null."""
     import polars as pl
 
     is_text = series.dtype == pl.String

@@ -1,4 +1,4 @@
-"""Tasks as JSON lines, one task per line."""
+"""Task files: JSON lines with a task on each line."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -20,12 +20,12 @@ from reassess.text import shorten
 TASK_SUFFIXES = (".jsonl",)
 _TASK_EXAMPLE = '{"task": 0, "image": "a.png", "classes": [{"class": 7, "name": "cock"}], "reason": "all of the image"}'
 _MAX_NUMBER = 2**63 - 1
-_MAX_QUOTED_LENGTH = 60  # letters
+_MAX_QUOTED_LENGTH = 60  # characters of a bad value in a message
 
 
 @dataclass(frozen=True)
 class _TaskLine:
-    """A line with a task."""
+    """A task of a file; `position` is the number of its line, `number` is the number of the task."""
 
     position: int
     where: str
@@ -80,12 +80,13 @@ def read_tasks(path: str | Path, classes: Classes | None = None) -> Tasks:
             fix="write it again",
         )
     sizes = np.array([len(line.classes) for line in lines])
-    asked = [line for line in lines for _ in line.classes]
+    line_of_question = [line for line in lines for _ in line.classes]
     with add_error_place(path):
         class_ids, classes = _find_class_ids(path, lines, classes)
-    check_range(class_ids, 0, classes.largest_id, value_name="class id", where=lambda row: asked[row].where)
+    check_range(class_ids, 0, classes.largest_id, value_name="class id", where=lambda row: line_of_question[row].where)
     _check_class_names(lines, class_ids.tolist(), classes)
-    _refuse_repeats(path, lines, asked, class_ids.tolist(), classes)
+    _refuse_repeated_tasks(path, lines)
+    _refuse_repeated_questions(path, line_of_question, class_ids.tolist(), classes)
     position: dict[str, int] = {}
     image_ids = np.array([position.setdefault(line.image, len(position)) for line in lines], np.int32)
     with add_error_place(path):
@@ -142,7 +143,7 @@ def _make_sample(path: Path, lines: Sequence[_TaskLine], draw_settings: Mapping[
     are_texts = isinstance(predictions, list) and all(isinstance(name, str) for name in predictions)
     expected = {
         "for": purpose if isinstance(purpose, str) else "golden",
-        "seed": seed if seed is None or _is_number(seed, _MAX_NUMBER) else 0,
+        "seed": seed if seed is None or _is_whole_number_up_to(seed, _MAX_NUMBER) else 0,
         "images": len(drawn_lines),
         "questions": sum(len(line.classes) for line in lines if line.probability is not None),
         "predictions": predictions if are_texts else [],
@@ -152,7 +153,7 @@ def _make_sample(path: Path, lines: Sequence[_TaskLine], draw_settings: Mapping[
     }:
         raise DataError(
             "wrong-sample",
-            "first line, the description of the random draw, does not fit the tasks in the file",
+            "description of the random draw, in the first line, does not fit the tasks",
             where=path,
             allowed=json.dumps({name: expected[name] for name in wrong}),
             found=json.dumps(wrong),
@@ -194,9 +195,9 @@ def _read_task(task: Any, position: int, where: str) -> _TaskLine:
     )
     class_texts, names = ([value.get(key) for value in objects] for key in ("class", "name"))
     are_texts = all(isinstance(text, str) and text.strip() for text in class_texts)
-    are_classes = are_texts or all(_is_number(text, MAX_CLASSES - 1) for text in class_texts)
+    are_classes = are_texts or all(_is_whole_number_up_to(text, MAX_CLASSES - 1) for text in class_texts)
     for fits, allowed, found_value in (
-        (_is_number(number, _MAX_NUMBER), "task: a whole number from 0", number),
+        (_is_whole_number_up_to(number, _MAX_NUMBER), "task: a whole number from 0", number),
         (isinstance(image, str) and image, "image: the name of an image", image),
         (isinstance(reason, str), "reason: text", reason),
         (objects, "classes: a list of objects, each with a class", class_objects),
@@ -215,7 +216,7 @@ def _is_share(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= 1
 
 
-def _is_number(value: Any, maximum: int) -> bool:
+def _is_whole_number_up_to(value: Any, maximum: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= maximum
 
 
@@ -230,7 +231,7 @@ def _task_error(where: str, allowed: str, found_value: Any) -> DataError:
 
 
 def _check_class_names(lines: Sequence[_TaskLine], class_ids: Sequence[int], classes: Classes) -> None:
-    """Raise if a class has another name in the benchmark: the tasks are from another class list."""
+    """Raise if a class has another name in the benchmark, because the tasks use another class list."""
     if not classes.names:
         return
     named = ((line, *names) for line in lines for names in zip(line.classes, line.names, strict=True))
@@ -247,32 +248,30 @@ def _check_class_names(lines: Sequence[_TaskLine], class_ids: Sequence[int], cla
             )
 
 
-def _refuse_repeats(
-    path: Path,
-    lines: Sequence[_TaskLine],
-    question_lines: Sequence[_TaskLine],
-    class_ids: Sequence[int],
-    classes: Classes,
-) -> None:
-    """Raise if a task is in two lines, or a question is asked twice."""
+def _refuse_repeated_tasks(path: Path, lines: Sequence[_TaskLine]) -> None:
     if repeat := find_first_duplicate([line.number for line in lines]):
         raise DataError(
             "duplicate-task",
             f"task {lines[repeat[0]].number} is listed twice",
             where=path,
             found=_describe_both_lines(*(lines[place] for place in repeat)),
-            fix="number the tasks anew",
+            fix="give each task its own number",
         )
+
+
+def _refuse_repeated_questions(
+    path: Path, line_of_question: Sequence[_TaskLine], class_ids: Sequence[int], classes: Classes
+) -> None:
     if repeat := find_first_duplicate(
-        [(line.image, class_id) for line, class_id in zip(question_lines, class_ids, strict=True)]
+        [(line.image, class_id) for line, class_id in zip(line_of_question, class_ids, strict=True)]
     ):
-        first, again = (question_lines[place] for place in repeat)
+        first, again = (line_of_question[place] for place in repeat)
         raise DataError(
             "duplicate-question",
             "question is asked twice",
             where=f"{path}, image {first.image}, class {classes.short_name(class_ids[repeat[0]])}",
             found=_describe_both_lines(first, again),
-            fix="leave one out",
+            fix="remove one of the two questions",
         )
 
 
@@ -302,26 +301,27 @@ def _find_class_ids(
 
 
 def write_tasks(path: str | Path, tasks: Tasks, *, force: bool = False) -> None:
-    r"""Write tasks, one a line.
+    r"""Write tasks, one per line.
 
     A line is ``{"task": 0, "image": "a.png", "classes": [{"class": 7, "name": "cock"}], "reason": "all of the
-    image"}``: the number of the task, the image, its classes (each with its id, or its name where classes are written
-    by name, and a short name for people) and why they stand together. Golden tasks have ``"golden": true``. Tasks about
-    images of a sample have ``probability`` (of being drawn) and ``stratum``, and the first line says how it was drawn.
+    image"}``: the number of the task, the image, the classes to ask about, and the reason to ask about them in one
+    task. Each class has its id (or its name, if classes are written by name) and a short name for people. Golden tasks
+    have ``"golden": true``. If images were drawn at random, their tasks have ``probability`` (of being drawn) and
+    ``stratum``, and the first line says how the sample was drawn.
 
     Parameters
     ----------
     path
         JSON lines.
     tasks
-        What to write; the same tasks give the same bytes.
+        The tasks. The same tasks give the same bytes.
     force
-        Overwrite a file that exists.
+        Overwrite an existing file.
 
     Raises
     ------
     DataError
-        The file is of another kind.
+        The file has another suffix.
     OutputError
         The file exists, or cannot be written.
 

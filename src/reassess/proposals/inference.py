@@ -8,7 +8,7 @@ from reassess.core import Benchmark, benchmark_of
 from reassess.core.checks import check_is_collection, check_range
 from reassess.data import ImageSource, benchmark_classes, find_part_path, open_images
 from reassess.errors import DataError, Fix, ReassessWarning, require_package
-from reassess.formats.files import write_atomically
+from reassess.formats.files import atomic_writes
 from reassess.proposals.image_models import ImageModel, ModelSource
 from reassess.proposals.model_runs import ModelOpener, ModelRun, PredictionSummary, check_disk_space, model_name
 from reassess.proposals.run_files import check_output_files, list_output_files
@@ -132,7 +132,7 @@ def predict(
                     workers=workers,
                     progress=progress,
                 )
-        with write_atomically(
+        with atomic_writes(
             before_move=unfinished.record_outputs_and_remove_old, temporary_prefix=unfinished.temporary_mark
         ):
             results = tuple(run.write_predictions(image_source, may_replace) for run in runs)

@@ -63,7 +63,9 @@ class OutputClasses:
             return cls(_make_class_list(outputs, names), None)
         (within,), (adding_up,) = probability_row_masks(first_scores)
         kind: ScoreKind = "probabilities" if adding_up else "bounded" if within else "logits"
-        columns = map_outputs(classes, names, where=OUTPUT_LIST, is_summed=True, requires_known=not is_table)
+        columns = map_outputs(
+            classes, names, where=OUTPUT_LIST, may_share_class=True, requires_known_class=not is_table
+        )
         unknown = [name for name, column in zip(names, columns, strict=True) if column < 0 and name.strip(" -")]
         result = cls(classes, columns, tuple(dict.fromkeys(unknown)), kind)
         if is_table:

@@ -119,7 +119,7 @@ def write_output_file(
     """Write the output file of a model from its shards; return counts and unreadable images.
 
     Return the number of images, the reasons of unreadable images by row, and the number of images with another best
-    class in float16. The files appear together with the files of other models, see `write_atomically`.
+    class in float16. The files appear together with the files of other models, see `atomic_writes`.
     """
     rows: list[int] = []
     unreadable_reasons: dict[int, str] = {}

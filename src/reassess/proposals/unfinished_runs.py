@@ -269,7 +269,7 @@ def _lock_run(path: Path) -> TextIO:
     """Lock a run until the returned file is closed."""
     path.parent.mkdir(exist_ok=True)
     try:
-        return take_lock(path, is_optional=True)
+        return take_lock(path, requires_lock_support=False)
     except LockedError as error:
         raise DataError(
             "in-use",

@@ -24,7 +24,7 @@ from reassess.cli.options import (
 )
 from reassess.core import IMAGENET, KNOWN_ANSWERS, USUAL_THRESHOLD, Benchmark, Questions, Votes, classes_of
 from reassess.formats import write_posterior, write_scores
-from reassess.formats.files import check_suffix, write_atomically
+from reassess.formats.files import atomic_writes, check_suffix
 from reassess.formats.tables import TABLE_SUFFIXES
 from reassess.text import count_noun, join_first
 
@@ -96,7 +96,7 @@ def aggregate(
     result = computed.aggregation
     if source.stop is not None and votes is None and METHODS[computed.method_name].is_biased_by_early_stopping:
         warn_of_early_stop(source.stop, f"their {computed.method_name} is biased; use calibrated or em")
-    with write_atomically():
+    with atomic_writes():
         if isinstance(result.posterior.items, Questions):
             write_scores(output, computed.scores, force=run.force)
         else:

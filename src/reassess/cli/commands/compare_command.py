@@ -20,7 +20,7 @@ from reassess.cli.prediction_inputs import copy_shared_arguments, iter_predictio
 from reassess.cli.tables.compare_table import make_comparison_table, print_comparison, to_json
 from reassess.comparison import Findings, disagreements_table
 from reassess.core import Benchmark
-from reassess.formats.files import write_atomically
+from reassess.formats.files import atomic_writes
 from reassess.formats.result_files import RESULT_SUFFIXES
 from reassess.formats.tables import TABLE_SUFFIXES, write_table
 from reassess.text import count_noun
@@ -77,7 +77,7 @@ def compare(
         show_progress=lambda items: with_progress(run, items, "resampling raters"),
         **inputs.make_join_arguments(run),
     )
-    with write_atomically():
+    with atomic_writes():
         if output is not None:
             make_comparison_table(findings).write(output, force=run.force)
         if details is not None:

@@ -43,7 +43,7 @@ from reassess.evaluation import (
     summarize_verdicts,
 )
 from reassess.evaluation.evaluation_words import warn_if_other_class_list
-from reassess.formats.files import write_atomically
+from reassess.formats.files import atomic_writes
 from reassess.formats.result_files import RESULT_SUFFIXES
 from reassess.formats.tables import TABLE_SUFFIXES, write_table
 from reassess.text import count_noun
@@ -136,7 +136,7 @@ def evaluate(
         run, benchmark, labels[0] if labels else None, original, scores, thresholds, further_labels=labels[1:]
     )
     excluded = None if duplicates is None else load_excluded_images(run, duplicates, inputs)
-    with write_atomically():
+    with atomic_writes():
         results, outcomes = _evaluate_models(run, files, inputs, top_k, excluded)
         if output is not None:
             make_accuracy_table(results).write(output, force=run.force)

@@ -27,7 +27,7 @@ from reassess.core import IMAGENET, Benchmark, LabelSets, MultiLabels, Scores
 from reassess.data import SOURCES, map_to_benchmark_classes
 from reassess.errors import DataError, Missing
 from reassess.formats import write_labels
-from reassess.formats.files import write_atomically
+from reassess.formats.files import atomic_writes
 from reassess.formats.tables import TABLE_SUFFIXES, write_table
 from reassess.text import count_noun
 
@@ -117,7 +117,7 @@ def labels(
             "--details needs original labels",
             fix="--original FILE, or original.csv in the benchmark's folder",
         )
-    with write_atomically():
+    with atomic_writes():
         if output is not None:
             write_labels(output, sets, force=run.force)
             save_settings(run, benchmark, output, "labels", threshold=threshold, match=run.reading_options.match)

@@ -43,7 +43,7 @@ from reassess.cli.unasked_classes import write_unasked_classes
 from reassess.core import IMAGENET, Benchmark, Candidates, ModelChoice, Predictions, ProposalResult
 from reassess.errors import DataError
 from reassess.formats import write_candidates
-from reassess.formats.files import write_atomically
+from reassess.formats.files import atomic_writes
 from reassess.formats.result_files import short_names
 from reassess.formats.tables import TABLE_SUFFIXES
 from reassess.proposals import DEFAULT_PER_IMAGE, choose_models
@@ -243,7 +243,7 @@ def _write_outputs(
     choice: ModelChoice | None,
 ) -> None:
     """Write the candidates, unless no models were chosen, and the subsets of models for --details."""
-    with write_atomically():
+    with atomic_writes():
         if output is not None and candidates is not None:
             write_candidates(output, candidates, force=run.force)
         if details is not None and choice is not None:

@@ -33,7 +33,7 @@ from reassess.comparison.differences import format_p_value
 from reassess.comparison.pairs import ORIGINAL_LABELS_MISSING
 from reassess.errors import DataError, Missing
 from reassess.evaluation.evaluation_words import shorten_label_set_name
-from reassess.formats.result_files import PrintedNumber, format_count, short_names
+from reassess.formats.result_files import PrintedNumbers, format_count, short_names
 from reassess.numeric import Proportion
 from reassess.text import join_first, merge_equal_texts
 
@@ -152,11 +152,11 @@ def _make_difference_row(name: str, comparison: PairedHits | AccuracyChange) -> 
     return [name, format_count(comparison.n), *shares, *test_cells, *unique_hits]
 
 
-def _format_difference(comparison: PairedHits | AccuracyChange) -> PrintedNumber | None:
+def _format_difference(comparison: PairedHits | AccuracyChange) -> PrintedNumbers | None:
     return (
         None
         if comparison.mean_difference is None
-        else PrintedNumber(f"{100 * comparison.mean_difference:+.2f}", 100 * comparison.mean_difference)
+        else PrintedNumbers(f"{100 * comparison.mean_difference:+.2f}", 100 * comparison.mean_difference)
     )
 
 
@@ -173,7 +173,7 @@ def _make_ranking_table(ranking: Ranking, uncertainty: LabelUncertainty | Missin
     columns: list[tuple[str, list[object]]] = [
         ("file", list(ranking.models)),
         ("rank", ranking.ranks.tolist()),
-        ("rank, 95 %", [PrintedNumber(f"{low} to {high}", low, high) for low, high in zip(*bounds, strict=True)]),
+        ("rank, 95 %", [PrintedNumbers(f"{low} to {high}", low, high) for low, high in zip(*bounds, strict=True)]),
         (f"{label_title} %", list(map(format_percent_cell, ranking.real_accuracies))),
         ("95 %", list(map(format_interval_cell, ranking.real_accuracies))),
     ]
@@ -311,18 +311,18 @@ def _explain_missing_uncertainty(findings: Findings) -> str:
     return f" (reassess {f'fetch {sources[part]}' if has_known_parts else made_by})"
 
 
-def _format_interval_in_points(interval: tuple[float, float] | None) -> PrintedNumber | None:
+def _format_interval_in_points(interval: tuple[float, float] | None) -> PrintedNumbers | None:
     if interval is None:
         return None
     low, high = (100 * bound for bound in interval)
-    return PrintedNumber(f"{low:+.2f} to {high:+.2f}", low, high)
+    return PrintedNumbers(f"{low:+.2f} to {high:+.2f}", low, high)
 
 
-def _format_p_value(comparison: PairedHits | AccuracyChange, attribute: str) -> PrintedNumber | None:
+def _format_p_value(comparison: PairedHits | AccuracyChange, attribute: str) -> PrintedNumbers | None:
     """Format a p-value; files contain the full value, or a bound such as < 1e-300."""
     text = _format_p_value_cell(comparison.p_value_texts().get(attribute))
     return (
-        None if text is None else PrintedNumber(text, text if text.startswith("<") else getattr(comparison, attribute))
+        None if text is None else PrintedNumbers(text, text if text.startswith("<") else getattr(comparison, attribute))
     )
 
 

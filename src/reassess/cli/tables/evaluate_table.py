@@ -14,7 +14,7 @@ from reassess.errors import Missing
 from reassess.evaluation import ClassList, Evaluation, ExclusionEffect, MultiLabelAccuracy, ranks_by_model
 from reassess.evaluation.evaluation_words import MISTAKE_NAMES, describe_missing_results, shorten_label_set_name
 from reassess.evaluation.result import describe_images_not_scored, describe_label_errors, describe_soft_accuracy_ceiling
-from reassess.formats.result_files import PrintedNumber, format_count
+from reassess.formats.result_files import PrintedNumbers, format_count
 from reassess.numeric import Proportion
 from reassess.text import count_noun, merge_equal_texts
 
@@ -212,7 +212,7 @@ def _make_accuracy_row(file: str, result: Evaluation, top_k: list[int]) -> list[
     cells += [format_percent_cell(result.original_accuracy_at(k)) for k in top_k]
     soft = None if result.soft_accuracy is None else result.soft_accuracy.accuracy
     shares = [
-        None if share is None else PrintedNumber(f"{share:.4f}", share) for share in (soft, result.recall_at_size)
+        None if share is None else PrintedNumbers(f"{share:.4f}", share) for share in (soft, result.recall_at_size)
     ]
     return [*cells, *shares, format_count(result.n_scored), format_count(result.n_images - result.n_scored)]
 

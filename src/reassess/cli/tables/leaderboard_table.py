@@ -15,7 +15,7 @@ from reassess.comparison.comparison_words import TOO_FEW_FAMILIES
 from reassess.comparison.trends import TrendLine
 from reassess.core import Leaderboard
 from reassess.evaluation.evaluation_words import shorten_label_set_name
-from reassess.formats.result_files import PrintedNumber, format_count
+from reassess.formats.result_files import PrintedNumbers, format_count
 from reassess.numeric import Estimate, Proportion
 from reassess.text import count_noun, format_percent_value, join_first
 
@@ -114,13 +114,13 @@ def make_leaderboard_table(board: Leaderboard, rows: Sequence[int]) -> ResultTab
     cells: list[list[object]] = []
     for row in rows:
         entry = board.entries[row]
-        millions = None if entry.parameters is None else PrintedNumber(f"{entry.parameters:,.1f}", entry.parameters)
+        millions = None if entry.parameters is None else PrintedNumbers(f"{entry.parameters:,.1f}", entry.parameters)
         real = (
-            PrintedNumber(format_percent_value(entry.reassessed_accuracy), entry.reassessed_accuracy),
+            PrintedNumbers(format_percent_value(entry.reassessed_accuracy), entry.reassessed_accuracy),
             format_count(int(board.reassessed_ranks[row])),
         )
         original = (
-            PrintedNumber(format_percent_value(entry.original_accuracy), entry.original_accuracy),
+            PrintedNumbers(format_percent_value(entry.original_accuracy), entry.original_accuracy),
             format_count(int(board.original_ranks[row])),
         )
         cells.append([entry.model, entry.image_size, millions, *real, *original])

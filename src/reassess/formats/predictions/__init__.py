@@ -16,19 +16,20 @@ from reassess.core.predictions import MAX_IDS_PER_ROW
 from reassess.errors import DataError, Fix, ReassessError, ReassessWarning
 from reassess.formats.files import (
     as_path,
+    atomic_writes,
     check_output,
     check_suffix,
     exists,
     read_lines,
-    write_atomically,
     write_to_temporary,
 )
 from reassess.formats.image_lists import format_name_lines
 from reassess.formats.predictions.id_columns import UNKNOWN_CLASS, UnknownClass
 from reassess.formats.predictions.output_lists import (
+    OutputList,
     describe_unknown_classes,
     ignore_unknown_outputs,
-    read_output_list,
+    parse_output_list,
     suggest_spelling,
     unneeded_class_list_error,
 )
@@ -77,7 +78,7 @@ def read_predictions(
     outputs: Sequence[str] | None = None,
     unknown_class: UnknownClass = "wrong",
 ) -> Predictions:
-    r"""Read predictions; `Predictions.detected_format` says how the file was understood.
+    r"""Read predictions; their `detected_format` says how the file was understood.
 
     Parameters
     ----------
@@ -141,9 +142,7 @@ def read_predictions(
     classes = classes or Classes()
     check_known([unknown_class], UNKNOWN_CLASS, value_name="value of unknown_class")
     read = READERS[check_suffix(path, READERS, "predictions")]
-    columns, class_of = None, None
-    if outputs is not None:
-        columns, class_of = read_output_list(path, outputs, classes, unknown_class)
+    columns, class_of = OutputList() if outputs is None else parse_output_list(path, outputs, classes, unknown_class)
     try:
         predictions = replace(read(path, classes, columns, unknown_class), classes=classes)
         if outputs is not None and predictions.output_class_ids is columns is not None:
@@ -163,7 +162,7 @@ def read_predictions(
             predictions = predictions.with_images(
                 image_names, detected_format=f"{predictions.detected_format}, image names from a file"
             )
-        elif (names_path := find_names_file(path)) is not None:
+        elif (names_path := find_image_names_file(path)) is not None:
             lines = read_lines(names_path)
             is_list = outputs is not None and lines == list(outputs)
             if len(lines) == len(predictions) and not is_list:
@@ -187,14 +186,14 @@ def read_predictions(
     return replace(predictions, detected_format=f"{predictions.detected_format}; {unknown}")
 
 
-def find_names_file(path: Path) -> Path | None:
-    """Return the text file with the image names of an npy file, as `write_predictions` writes it, or None."""
+def find_image_names_file(path: Path) -> Path | None:
+    """Find the text file with the image names of an npy file, as `write_predictions` writes it; or None."""
     names_path = path.with_suffix(".txt")
     return names_path if path.suffix.lower() == ".npy" and exists(names_path) else None
 
 
 def write_predictions(path: str | Path, predictions: Predictions, *, top_k: int = 5, force: bool = False) -> None:
-    """Write predictions to npy, with image names in a text file, or the top k to a table.
+    """Write all predictions to an npy file, with image names in a text file, or the top k to a table.
 
     Parameters
     ----------
@@ -241,7 +240,7 @@ def write_predictions(path: str | Path, predictions: Predictions, *, top_k: int 
     if predictions.images is not None:
         check_output(path.with_suffix(".txt"), force=force)
         names = format_name_lines(path, predictions.images)
-    with write_atomically():
+    with atomic_writes():
         with write_to_temporary(path, force=force) as temporary:
             _save_array(temporary, predictions)
         if names is not None:
@@ -250,7 +249,7 @@ def write_predictions(path: str | Path, predictions: Predictions, *, top_k: int 
 
 
 def _save_array(path: Path, predictions: Predictions) -> None:
-    """Write an array block by block, bfloat16 as float32; `np.save` could ignore a full disk."""
+    """Write an array block by block, bfloat16 as float32; unlike `np.save`, raise if the disk is full."""
     array = predictions.ids if predictions.scores is None else predictions.scores
     assert array is not None
     is_bfloat16 = predictions.dtype == "bfloat16"  # a type that numpy does not have

@@ -4,7 +4,7 @@ import ast
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +13,11 @@ from reassess.core import Classes, UnknownClasses
 from reassess.core.class_names import parse_class_id
 from reassess.core.classes import missing_class_list_error
 from reassess.errors import DataError
-from reassess.formats.predictions.output_lists import describe_unknown_names, refuse_ids, suggest_spelling
+from reassess.formats.predictions.output_lists import (
+    describe_unknown_names,
+    require_class_list_for_ids,
+    suggest_spelling,
+)
 from reassess.formats.tables import locate_row, refuse_missing_values, to_integers
 from reassess.text import join_first
 
@@ -29,7 +33,7 @@ _Unknown = dict[str, tuple[int, str]]  # folded name that is not a class: its ne
 
 @dataclass(frozen=True)
 class IdColumns:
-    """Columns of ids, best first: output numbers, or class ids if the file has wnids or names.
+    """Columns of predicted ids, best first: class ids if the file has wnids or names, else output numbers.
 
     `unknown_names` are not classes: the first has id -1, the second id -2, and so on.
     """
@@ -66,7 +70,7 @@ _LIST_ENTRY = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^\s,\[\]]+"""
 
 
 def parse_lists(series: "pl.Series") -> "pl.Series":
-    """Parse a column of lists as text, such as ``[285 281]``; return any other column unchanged."""
+    """Parse a column of lists that are written as text, such as ``[285 281]``; keep any other column."""
     import polars as pl
 
     if isinstance(series.dtype, pl.Array):
@@ -76,8 +80,15 @@ def parse_lists(series: "pl.Series") -> "pl.Series":
     return series.str.extract_all(_LIST_ENTRY)
 
 
-def flatten_lists(path: Path, series: "pl.Series") -> tuple["pl.Series", int]:
-    """Concatenate lists of equal length; also return that length."""
+class FlatLists(NamedTuple):
+    """The entries of lists of equal length, one list after another."""
+
+    entries: "pl.Series"
+    list_length: int
+
+
+def flatten_lists(path: Path, series: "pl.Series") -> FlatLists:
+    """Concatenate lists; `DataError` if their lengths differ."""
     import polars as pl
 
     if not isinstance(series.dtype, pl.List):
@@ -97,7 +108,7 @@ def flatten_lists(path: Path, series: "pl.Series") -> tuple["pl.Series", int]:
             found=f"{lengths[row]} entries" if lengths[0] else None,
             fix="write the same number of entries for each image",
         )
-    return series.explode(), lengths[0]
+    return FlatLists(series.explode(), lengths[0])
 
 
 def _unquote(text: str) -> str:
@@ -119,10 +130,13 @@ def find_ids(
     )
 
 
-def drop_meaningless_ids(
+def drop_unusable_id_columns(
     path: Path, table: "pl.DataFrame", classes: Classes, output_class_ids: npt.NDArray[np.int64] | None
 ) -> "pl.DataFrame":
-    """Drop columns of ids if only class names are known, and other columns have predicted class names."""
+    """Drop columns of ids if their meaning is unknown, and other columns have predicted class names.
+
+    The meaning is unknown if the classes are known only by name, and there is no list of outputs.
+    """
     if output_class_ids is not None or not classes.has_local_ids:
         return table
     prefixes = "|".join(prefix for prefix, _ in _RANKED_COLUMNS)
@@ -130,7 +144,7 @@ def drop_meaningless_ids(
     numbers = [name for name in headings if _has_numbers(table[name])]
     if numbers and len(numbers) == len(headings):
         refuse_scores_beside_ids(path, table.drop(numbers), numbers, classes)
-        refuse_ids(classes, output_class_ids, f"{path}, column {_format_heading_range(numbers)}")
+        require_class_list_for_ids(classes, output_class_ids, f"{path}, column {_format_heading_range(numbers)}")
     return table.drop(numbers)
 
 
@@ -156,7 +170,7 @@ def _read_rank_columns(
         if set(expected) != headings:
             raise DataError(
                 "numbered-columns",
-                "numbers of the top-k columns have a gap",
+                "a top-k column is missing: the numbers in the headings have a gap",
                 where=path,
                 allowed=join_first(expected),
                 found=join_first(sorted(headings)),
@@ -261,7 +275,10 @@ def _read_ids(
     *,
     entries_per_row: int = 1,
 ) -> tuple[npt.NDArray[np.int64], bool]:
-    """Read a column of ids, wnids or class names; also return whether it has wnids or names."""
+    """Read a column of ids, wnids or class names; also return whether it has wnids or names.
+
+    Unknown names are added to `unknown`.
+    """
     import polars as pl
 
     refuse_missing_values(path, series, entries_per_row=entries_per_row)
@@ -314,7 +331,7 @@ def _unknown_class_error(path: Path, heading: str, text: str, classes: Classes) 
 
 
 def refuse_scores_beside_ids(path: Path, table: "pl.DataFrame", headings: list[str], classes: Classes) -> None:
-    """Raise if a table has scores too: its ids may be the true labels, not predictions."""
+    """Raise if a table with ids also has scores: the ids may be the true labels, not predictions."""
     scores = [name for name in table.columns if table[name].dtype.is_numeric() and classes.has_class(name)]
     if len(scores) > 1:
         raise DataError(
@@ -334,12 +351,12 @@ UnknownClass = Literal["wrong", "error", "drop"]
 UNKNOWN_CLASS: tuple[str, ...] = get_args(UnknownClass)
 
 
-def apply_unknown_class(
+def handle_unknown_classes(
     path: Path, ids: IdColumns, classes: Classes, unknown_class: UnknownClass
 ) -> tuple[npt.NDArray[np.int64], UnknownClasses]:
-    """Return the ids, with -1 for an unknown name, and the unknown names; with "error", raise instead.
+    """Return the ids, with -1 for an unknown name, and the unknown names.
 
-    With "drop", unknown names are moved to the end of their row.
+    If `unknown_class` is "error", raise for an unknown name. If it is "drop", move unknown names to the end of a row.
     """
     if not ids.unknown_names:
         return ids.ids, UnknownClasses()

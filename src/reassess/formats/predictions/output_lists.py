@@ -1,10 +1,11 @@
-"""Matching a model's outputs to the classes of the benchmark, directly or by a list of outputs."""
+"""Which class of the benchmark each output of a model means: in class order, or by a list of outputs."""
 
 import csv
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -92,7 +93,7 @@ def list_output_classes(outputs: Sequence[str] | Mapping[int, str], n_outputs: i
     if others:
         raise DataError(
             "out-of-range",
-            "output of the list is not an output of the model",
+            "list of outputs has an output that the model does not have",
             where=OUTPUT_LIST,
             allowed=f"0 to {n_outputs - 1:,}",
             found=join_first(others, max_items=3),
@@ -101,7 +102,7 @@ def list_output_classes(outputs: Sequence[str] | Mapping[int, str], n_outputs: i
 
 
 def check_outputs(shape: tuple[int, ...], classes: Classes, output_class_ids: npt.NDArray[np.int64] | None) -> None:
-    """Raise if scores have another number of outputs than the classes or the list of outputs."""
+    """Raise if the number of outputs is not the number of classes, or the length of the list of outputs."""
     if len(shape) != 2:
         raise DataError(
             "wrong-type",
@@ -131,20 +132,22 @@ def check_outputs(shape: tuple[int, ...], classes: Classes, output_class_ids: np
 
 
 def describe_assumed_order(classes: Classes, output_class_ids: npt.NDArray[np.int64] | None) -> str:
-    """Describe the assumed order of outputs, which is sorted, if the classes are known only by name."""
+    """Say that outputs are assumed to be in sorted order, if the classes are known only by name."""
     if not classes.has_local_ids or output_class_ids is not None:
         return ""
     return f", in the sorted order of the {classes.count:,} classes in the labels"
 
 
-def refuse_ids(classes: Classes, output_class_ids: npt.NDArray[np.int64] | None, where: str | None = None) -> None:
-    """Raise for ids if classes are known only by name, unless a list of outputs names them."""
+def require_class_list_for_ids(
+    classes: Classes, output_class_ids: npt.NDArray[np.int64] | None, where: str | None = None
+) -> None:
+    """Raise if ids have no meaning: classes are known only by name, and there is no list of outputs."""
     if output_class_ids is None:
         class_list_for_ids(classes, where=where, fix=LIST_OUTPUTS)
 
 
 def refuse_blank_lines(outputs: Sequence[str]) -> None:
-    """Raise if a list has a blank line, which would count as an output."""
+    """Raise if a list of outputs has a blank line, because it would count as an output."""
     blank = next((row for row, name in enumerate(outputs) if not name.strip()), None)
     if blank is not None:
         raise DataError(
@@ -155,35 +158,45 @@ def refuse_blank_lines(outputs: Sequence[str]) -> None:
         )
 
 
-def read_output_list(
-    path: Path, outputs: Sequence[str], classes: Classes, unknown_class: str
-) -> tuple[npt.NDArray[np.int64] | None, npt.NDArray[np.int64] | None]:
-    """Read a list of outputs: return (class of each output, None), or (None, new class of each class).
+class OutputList(NamedTuple):
+    """A list of outputs: the class of each output, or if it exchanges names, the new class of each class."""
 
-    The second form is for a list that exchanges class names, with a tab between the names of each line.
+    output_class_ids: npt.NDArray[np.int64] | None = None
+    new_class_ids: npt.NDArray[np.int64] | None = None
+
+
+def parse_output_list(path: Path, outputs: Sequence[str], classes: Classes, unknown_class: str) -> OutputList:
+    """Parse the lines of a list of outputs.
+
+    If lines have a tab, the list exchanges class names: each line has two names, with a tab between them.
     """
     refuse_blank_lines(outputs)
     if any("\t" in line for line in outputs):
         if not classes.texts:
             raise unneeded_class_list_error(path)
-        return None, _read_class_mapping(classes, outputs)
+        return OutputList(new_class_ids=_read_class_mapping(classes, outputs))
     columns = map_outputs(classes, outputs, where=OUTPUT_LIST)
     if unknown_class == "error":
         _refuse_unknown_outputs(outputs, columns, classes)
-    return columns, None
+    return OutputList(columns)
 
 
 def map_outputs(
-    classes: Classes, outputs: Sequence[str], *, where: str, is_summed: bool = False, requires_known: bool = True
+    classes: Classes,
+    outputs: Sequence[str],
+    *,
+    where: str,
+    may_share_class: bool = False,
+    requires_known_class: bool = True,
 ) -> npt.NDArray[np.int64]:
     """Return the class id of each output (wnid, name or id); -1 for an output that is not a class.
 
-    Raise `DataError` if `requires_known` and no output is a class, or if two outputs have one class and are not
-    summed. `where` is the place of the list.
+    Raise `DataError` if `requires_known_class` and no output is a class. Raise it also if two outputs have the same
+    class, unless they `may_share_class`. `where` is the place of the list.
     """
     ids = np.fromiter((classes.id_of(text, where=where) for text in outputs), np.int64, len(outputs))
     known = np.flatnonzero(ids >= 0)
-    if requires_known and not known.size:
+    if requires_known_class and not known.size:
         raise DataError(
             "unknown-class",
             "no output is a class of the benchmark",
@@ -193,7 +206,7 @@ def map_outputs(
             fix="name each output by wnid, by class name or by class id",
         )
     first: dict[int, int] = {}
-    for output in [] if is_summed else known.tolist():
+    for output in [] if may_share_class else known.tolist():
         if (before := first.setdefault(int(ids[output]), output)) != output:
             raise DataError(
                 "duplicate-class",
@@ -202,23 +215,23 @@ def map_outputs(
                 found=f"{outputs[before]!r} (output {before}) and {outputs[output]!r} (output {output}) are "
                 f"both {classes.describe(int(ids[output]))}",
                 fix=f"{'name each output by its wnid' if classes.wnids else 'correct the list'}; "
-                "only the command reassess predict adds up several outputs of a class",
+                "or use reassess predict, which adds up the outputs of a class",
             )
     return ids
 
 
 def unneeded_class_list_error(path: Path) -> DataError:
-    """Make the error for a list of class names if the file does not name its classes."""
+    """Make the error for a list that exchanges class names, if the predictions have no class names."""
     return DataError(
         "unused-option",
-        "list maps class names to other names, but the file has no class names",
+        "list of outputs exchanges class names, but the prediction file has no class names",
         where=path,
         fix="list the class of each output, one per line",
     )
 
 
 def _read_class_mapping(classes: Classes, outputs: Sequence[str]) -> npt.NDArray[np.int64]:
-    """Read the class of each name in a file, from lines with the name, a tab and the class."""
+    """Return the new class of each class, from lines with the name in the file, a tab and the class."""
     lines = [line.split("\t") for line in outputs]
     broken = next((row for row, parts in enumerate(lines) if len(parts) != 2), None)
     if broken is not None:
@@ -244,7 +257,7 @@ def _read_class_mapping(classes: Classes, outputs: Sequence[str]) -> npt.NDArray
 
 
 def _refuse_unknown_outputs(outputs: Sequence[str], output_class_ids: npt.NDArray[np.int64], classes: Classes) -> None:
-    """Raise if a name in the list of outputs is not a class; dashes are allowed."""
+    """Raise if a name in the list of outputs is not a class; a dash is allowed."""
     unknown = [outputs[row] for row in np.flatnonzero(output_class_ids < 0).tolist() if outputs[row].strip(" -")]
     if unknown:
         raise DataError(
@@ -258,7 +271,7 @@ def _refuse_unknown_outputs(outputs: Sequence[str], output_class_ids: npt.NDArra
 
 
 def ignore_unknown_outputs(predictions: Predictions, outputs: Sequence[str]) -> Predictions:
-    """Store which outputs are not classes, and count the predictions of these outputs."""
+    """Count the predictions of outputs that are not classes, and describe these outputs."""
     assert predictions.output_class_ids is not None
     ignored = np.flatnonzero(predictions.output_class_ids < 0)
     if not ignored.size:
@@ -275,7 +288,7 @@ def ignore_unknown_outputs(predictions: Predictions, outputs: Sequence[str]) -> 
 
 
 def describe_unknown_classes(predictions: Predictions, unknown_class: str) -> str:
-    """Describe how many predictions are not classes, and whether they are wrong or dropped."""
+    """Describe how many predictions are not classes, and whether they count as wrong or are dropped."""
     if unknown_class != "drop" and predictions.output_class_ids is None:
         return describe_unknown_names(predictions.unknown_classes, ", counted as wrong")
     empty = int(np.count_nonzero((predictions.class_ids < 0).all(axis=1)))

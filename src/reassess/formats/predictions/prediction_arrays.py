@@ -14,7 +14,7 @@ from reassess.core import Classes, Predictions
 from reassess.errors import DataError, require_package
 from reassess.formats.archives import check_size, check_unpacked_size, open_archive, read_npy
 from reassess.formats.files import check_input
-from reassess.formats.predictions.output_lists import check_outputs, describe_assumed_order, refuse_ids
+from reassess.formats.predictions.output_lists import check_outputs, describe_assumed_order, require_class_list_for_ids
 
 _NAMES = ("names", "filenames", "paths")
 _FOLD = "fold"  # the held-out fold of each image
@@ -23,7 +23,7 @@ _TORCH_REFUSES = "Weights only load failed"
 
 @dataclass(frozen=True)
 class ArrayContent:
-    """The content of an array file: the array, a description of its source, and its image names."""
+    """The content of an array file: the array, image names if any, and a description, such as "npy"."""
 
     array: npt.NDArray[Any]
     description: str
@@ -40,7 +40,7 @@ def predictions_from_array(
         raise DataError("empty-file", "array has no rows", found=f"shape {array.shape}", fix="write it again")
     shape = "x".join(str(size) for size in array.shape)
     if array.dtype.kind in "iu" and not content.is_bfloat16:
-        refuse_ids(classes, output_class_ids)
+        require_class_list_for_ids(classes, output_class_ids)
         predictions = Predictions.from_ids(array, content.image_names, output_class_ids=output_class_ids)
         kind = f"top-{predictions.max_k} ids"
     elif array.dtype.kind == "f" or content.is_bfloat16:
@@ -59,7 +59,7 @@ def predictions_from_array(
 
 
 def read_npy_content(path: Path) -> ArrayContent:
-    """Map the array of an npy file from disk, so that it may be larger than memory."""
+    """Memory-map the array of an npy file, which may be larger than memory."""
     return ArrayContent(read_npy(path), "npy")
 
 
@@ -119,7 +119,7 @@ def read_torch_content(path: Path) -> ArrayContent:
 
 
 def torch_error(path: Path, error: Exception, content: str, allowed: str, fix: str) -> DataError:
-    """Make the error for a file that torch cannot load, without torch's unsafe advice."""
+    """Make the error for a file that torch cannot load; omit torch's advice, which is unsafe."""
     reason = (str(error).splitlines() or [type(error).__name__])[0]
     return DataError(
         "unreadable-file",
@@ -151,7 +151,7 @@ def read_safetensors_content(path: Path) -> ArrayContent:
 
 
 def _find_only_tensor(path: Path, loaded: dict[str, Any], max_bytes: int | None = None) -> ArrayContent:
-    """Return the only tensor; raise if it is larger than `max_bytes`."""
+    """Return the only tensor of a file; raise if there are several, or it is larger than `max_bytes`."""
     import torch
 
     names = [loaded[name] for name in _NAMES if name in loaded]

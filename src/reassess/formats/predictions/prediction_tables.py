@@ -30,12 +30,12 @@ from reassess.formats.json_files import read_json, read_json_lines
 from reassess.formats.predictions.id_columns import (
     IdColumns,
     UnknownClass,
-    apply_unknown_class,
-    drop_meaningless_ids,
+    drop_unusable_id_columns,
     find_ids,
+    handle_unknown_classes,
     refuse_scores_beside_ids,
 )
-from reassess.formats.predictions.score_columns import find_scores
+from reassess.formats.predictions.score_columns import predictions_from_score_columns
 from reassess.formats.tables import read_table, refuse_fork, refuse_missing_values, to_text
 from reassess.text import join_first
 
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 
 def read_timm_json(path: Path) -> "pl.DataFrame":
-    """Read a JSON file of timm's inference script, in any of its three layouts.
+    """Read a JSON file from timm's inference script, in any of three layouts.
 
     The layouts are json, an object from file name to row; json-split, columns and rows; json-records, a row per line.
     """
@@ -105,7 +105,7 @@ _ID, _SCORE = "prediction_", "score_"
 
 
 def _read_all_scores(ids: IdColumns, table: "pl.DataFrame", classes: Classes) -> npt.NDArray[np.floating] | None:
-    """Read scores of all classes, shape (N, classes), from top-k columns; None if they are not complete."""
+    """Read scores of shape (N, classes) from top-k columns; None if a class has no score."""
     count = ids.ids.shape[1]
     headings = [f"{_SCORE}{rank}" for rank in range(1, count + 1)]
     if count != classes.count or not ids.headings[0].startswith(_ID) or not set(headings) <= set(table.columns):
@@ -129,11 +129,11 @@ _NAME_COLUMNS = ("image", "file_name", "filename", "name", "path", "index")
 def read_prediction_table(
     path: Path, classes: Classes, output_class_ids: npt.NDArray[np.int64] | None, unknown_class: UnknownClass
 ) -> Predictions:
-    """Read predictions from a table; the docstring of this module describes the columns."""
+    """Read predictions from a table with the columns that this module's docstring describes."""
     table = _read_any_table(path)
     name = _find_name_column(path, table)
     images = _read_names(path, table[name])
-    rest = drop_meaningless_ids(path, table.drop(name), classes, output_class_ids)
+    rest = drop_unusable_id_columns(path, table.drop(name), classes, output_class_ids)
     source = f"{path.suffix.lower().lstrip('.')}, image names from {name!r}"
     ids = find_ids(path, rest, classes, output_class_ids)
     if ids is not None:
@@ -144,14 +144,14 @@ def read_prediction_table(
             return replace(
                 Predictions.from_scores(scores, images, detected_format=detected), has_class_names=ids.has_class_ids
             )
-        best, unknown = apply_unknown_class(path, ids, classes, unknown_class)
+        best, unknown = handle_unknown_classes(path, ids, classes, unknown_class)
         columns = None if ids.has_class_ids else output_class_ids
         detected = f"{source}, top-{ids.ids.shape[1]} ids from {ids.quoted_heading}"
         predictions = Predictions.from_ids(
             best, images, output_class_ids=columns, detected_format=detected, unknown_classes=unknown
         )
         return replace(predictions, has_class_names=ids.has_class_ids)
-    predictions = find_scores(path, rest, classes, output_class_ids, unknown_class)
+    predictions = predictions_from_score_columns(path, rest, classes, output_class_ids, unknown_class)
     return predictions.with_images(images, detected_format=f"{source}, {predictions.detected_format}")
 
 

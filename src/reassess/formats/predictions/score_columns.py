@@ -25,17 +25,17 @@ _OTHER_TABLES = {"candidates": {"class", "source"}, "tasks": {"task", "classes"}
 _NUMBERED_SCORE = re.compile(r"(?:prob|logit)_(\d+)")
 
 
-def find_scores(
+def predictions_from_score_columns(
     path: Path,
     table: "pl.DataFrame",
     classes: Classes,
     output_class_ids: npt.NDArray[np.int64] | None,
     unknown_class: UnknownClass,
 ) -> Predictions:
-    """Read scores, without image names, from a column per class or a column of lists.
+    """Read the scores of a table from a column per class or a column of lists; do not read image names.
 
     A column whose heading is not a class is ignored, since it may have another meaning, such as a width. If it has the
-    highest score of a row, there is a `ReassessWarning`, or with "error" a `DataError`.
+    highest score of a row, a `ReassessWarning` is given, or if `unknown_class` is "error", a `DataError` is raised.
     """
     import polars as pl
 
@@ -75,7 +75,7 @@ def find_scores(
 def _check_ignored_columns(
     path: Path, ignored: "pl.DataFrame", scores: npt.NDArray[Any], classes: Classes, unknown_class: UnknownClass
 ) -> None:
-    """Warn, or raise with "error", if an ignored column has the highest score of a row."""
+    """Warn if an ignored column has the highest score of a row; raise if `unknown_class` is "error"."""
     if not ignored.width:
         return
     higher = ignored.to_numpy() > scores.max(axis=1, keepdims=True)
@@ -97,14 +97,17 @@ def _find_heading_classes(
     classes: Classes,
     output_class_ids: npt.NDArray[np.int64] | None,
 ) -> npt.NDArray[np.int64]:
-    """Return the class id of each column, or -1; with a list of outputs, numbers are positions in it."""
+    """Return the class id of each column, or -1.
+
+    If there is a list of outputs, a number in a heading is a position in the list.
+    """
     ids = {name: number for name in names if (number := parse_class_id(name)) is not None}
     count = classes.count if output_class_ids is None else len(output_class_ids)
     outside = [name for name, number in ids.items() if number < 0 or (count is not None and number >= count)]
     if outside:
         raise DataError(
             "unknown-class" if output_class_ids is None else "wrong-outputs",
-            "column headings are numbers, but not class ids" if output_class_ids is None else "wrong number of outputs",
+            "numbers in column headings are not class ids" if output_class_ids is None else "wrong number of outputs",
             where=path,
             allowed=f"0 to {count - 1}" if count else None,
             found=join_first(outside),

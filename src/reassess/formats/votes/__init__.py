@@ -7,9 +7,9 @@ from reassess.core import Classes, Id, Sample, Votes
 from reassess.core.checks import check_type
 from reassess.errors import add_error_place
 from reassess.formats.files import as_path, check_suffix, write_to_temporary
-from reassess.formats.sample_files import sample_columns
+from reassess.formats.sample_files import columns_from_sample
 from reassess.formats.tables import TABLE_SUFFIXES, write_table
-from reassess.formats.votes.vote_archives import check_fits_archive, read_archive, write_archive
+from reassess.formats.votes.vote_archives import check_fits_archive, read_vote_archive, write_vote_archive
 from reassess.formats.votes.vote_tables import make_vote_table, read_vote_table
 
 
@@ -18,16 +18,16 @@ def read_vote_file(
     *,
     answers: Sequence[Id] | None = None,
     classes: Classes | None = None,
-    one_answer_only: bool = False,
+    raise_if_contradictory: bool = False,
 ) -> Votes:
-    """Read votes; see `reassess.read_votes`. With `one_answer_only`, refuse contradictory answers."""
+    """Read votes; see `reassess.read_votes`."""
     path = as_path(path)
     check_type(Classes, classes, is_optional=True)
     readers: dict[str, Callable[[], Votes]] = {
-        ".npz": lambda: read_archive(path, answers, classes),
+        ".npz": lambda: read_vote_archive(path, answers, classes),
         **dict.fromkeys(
             TABLE_SUFFIXES,
-            lambda: read_vote_table(path, answers, classes, one_answer_only=one_answer_only),
+            lambda: read_vote_table(path, answers, classes, raise_if_contradictory=raise_if_contradictory),
         ),
     }
     read = readers[check_suffix(path, readers, "votes")]
@@ -36,7 +36,9 @@ def read_vote_file(
 
 
 def write_votes(path: str | Path, votes: Votes, *, sample: Sample | None = None, force: bool = False) -> None:
-    """Write votes as an npz archive or a table; counts without raters as image, class and count.
+    """Write votes to an npz archive or a table.
+
+    A table of votes without raters has the number of votes for each image and class: columns image, class and count.
 
     Parameters
     ----------
@@ -52,8 +54,8 @@ def write_votes(path: str | Path, votes: Votes, *, sample: Sample | None = None,
     Raises
     ------
     OutputError
-        The file exists without `force`, or cannot be written; or an archive cannot store these votes: they have plain
-        items, times, or two votes of a rater on an item.
+        The file exists without `force`, or cannot be written; or an archive cannot store these votes: they have items
+        without a class, times, or two votes of a rater on an item.
 
     Examples
     --------
@@ -69,9 +71,9 @@ def write_votes(path: str | Path, votes: Votes, *, sample: Sample | None = None,
     if path.suffix.lower() == ".npz":
         check_fits_archive(path, votes)
         with write_to_temporary(path, force=force) as temporary:
-            write_archive(temporary, votes)
+            write_vote_archive(temporary, votes)
         return
     table = make_vote_table(votes)
     if sample is not None:
-        table = table.with_columns(**sample_columns(votes, table["image"], sample))
+        table = table.with_columns(**columns_from_sample(votes, table["image"], sample))
     write_table(path, table, force=force)

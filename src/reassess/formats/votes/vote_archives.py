@@ -13,8 +13,8 @@ from reassess.core import KNOWN_ANSWERS, Classes, Id, Questions, Votes
 from reassess.core.checks import check_length, check_shape
 from reassess.core.items import parse_id
 from reassess.errors import DataError, OutputError
-from reassess.formats.archives import Archive, open_archive, read_header
-from reassess.formats.question_columns import info_from_questions, questions_from_info
+from reassess.formats.archives import Archive, open_archive, read_array_header
+from reassess.formats.question_columns import info_array_from_questions, questions_from_info_array
 
 _BLOCK = 1 << 20  # bytes of the tensor per block
 _INFO_ROWS = 1 << 14  # rows of info per block
@@ -23,8 +23,8 @@ _ANSWERS = "answers"
 _SHAPES = {"ids": "raters", _ANSWERS: "answers"}
 
 
-def read_archive(path: Path, answers: Sequence[Id] | None, classes: Classes | None) -> Votes:
-    """Read votes from an archive, with the tensor in blocks. See `reassess.read_votes`."""
+def read_vote_archive(path: Path, answers: Sequence[Id] | None, classes: Classes | None) -> Votes:
+    """Read votes from an archive; see `reassess.read_votes`."""
     with open_archive(path) as archive:
         questions = _read_questions(archive, path, classes)
         raters = _read_ids(archive, path, "ids")
@@ -46,16 +46,17 @@ def read_archive(path: Path, answers: Sequence[Id] | None, classes: Classes | No
 
 
 def _read_questions(archive: Archive, path: Path, classes: Classes | None) -> Questions:
-    """Read the questions from the array info in blocks, since the whole array needs too much memory."""
+    """Read the questions from the array "info", in blocks because the whole array needs too much memory."""
     with archive.open_array(archive.find_name("info")) as stream:
-        dtype, shape, fortran = read_header(stream, path, "info")
-        archive.check_length("info", stream, dtype, shape)
-        if dtype.kind == "U" and len(shape) == 2 and shape[1] == 2 and shape[0] and not fortran:
+        header = read_array_header(stream, path, "info")
+        archive.check_array_size("info", stream, header)
+        dtype, shape, is_fortran = header
+        if dtype.kind == "U" and len(shape) == 2 and shape[1] == 2 and shape[0] and not is_fortran:
             try:
                 return _questions_from_blocks(_read_info_blocks(stream, dtype), path, classes)
             except DataError:
                 pass  # below, an error names the row, and names without a class list make their own list
-    return questions_from_info(archive["info"], path, classes)
+    return questions_from_info_array(archive["info"], path, classes)
 
 
 def _read_info_blocks(stream: IO[bytes], dtype: np.dtype[Any]) -> Iterator[npt.NDArray[Any]]:
@@ -69,9 +70,9 @@ def _questions_from_blocks(blocks: Iterator[npt.NDArray[Any]], path: Path, class
     position: dict[str, int] = {}
     image_ids, class_ids = [], []
     for block in blocks:
-        block_questions = questions_from_info(block, path, known)
+        block_questions = questions_from_info_array(block, path, known)
         if block_questions.classes != known:
-            raise DataError("different-classes", "each part of the file would get its own class list")
+            raise DataError("different-classes", "parts of the file would get different class lists")
         rows = np.array([position.setdefault(name, len(position)) for name in block_questions.images], np.int32)
         image_ids.append(rows[block_questions.image_ids])
         class_ids.append(block_questions.class_ids)
@@ -88,7 +89,7 @@ def _read_ids(archive: Archive, path: Path, name: str) -> tuple[Id, ...]:
 
 @dataclass(frozen=True)
 class _OneHotVotes:
-    """The positions of the ones in a tensor, one per vote; `n_answers` is its number of answers."""
+    """The votes of a one-hot tensor: the indices of each 1 in it, and the number of answers."""
 
     n_answers: int
     raters: npt.NDArray[np.int32]
@@ -98,12 +99,13 @@ class _OneHotVotes:
 
 def _read_tensor(archive: Archive, path: Path, questions: Questions, raters: Sequence[Id]) -> _OneHotVotes:
     with archive.open_array(archive.find_name("tensor")) as stream:
-        dtype, shape, fortran = read_header(stream, path, "tensor")
+        header = read_array_header(stream, path, "tensor")
+        dtype, shape, is_fortran = header
         _check_layout(path, dtype, shape, questions, raters)
-        archive.check_length("tensor", stream, dtype, shape)
+        archive.check_array_size("tensor", stream, header)
         parts, size = [np.empty((3, 0), np.int32)], 0
         for length, at, values in _read_nonzero(stream, dtype):
-            cells = np.unravel_index(at + size, shape, order="F" if fortran else "C")
+            cells = np.unravel_index(at + size, shape, order="F" if is_fortran else "C")
             if (values != 1).any():
                 bad = int(np.argmax(values != 1))
                 where = f"{path}, rater {raters[cells[0][bad]]}, {questions.describe_question(int(cells[1][bad]))}"
@@ -111,7 +113,7 @@ def _read_tensor(archive: Archive, path: Path, questions: Questions, raters: Seq
             parts.append(np.array(cells, np.int32))
             size += length
     ones = np.concatenate(parts, axis=1)
-    return _OneHotVotes(shape[2], *(ones[:, np.lexsort(ones[::-1])] if fortran else ones))
+    return _OneHotVotes(shape[2], *(ones[:, np.lexsort(ones[::-1])] if is_fortran else ones))
 
 
 def _check_layout(
@@ -125,14 +127,14 @@ def _check_layout(
             where=f"{path}, array tensor",
             allowed=f"numbers of shape ({len(raters)} raters, {len(questions)} questions, answers)",
             found=f"{dtype} {shape}",
-            fix="a tensor of shape (questions,) holds scores" if len(shape) == 1 else None,
+            fix="read it as scores: the tensor has shape (questions,)" if len(shape) == 1 else None,
         )
 
 
 def _read_nonzero(
     stream: IO[bytes], dtype: np.dtype[Any]
 ) -> Iterator[tuple[int, npt.NDArray[np.int64], npt.NDArray[Any]]]:
-    """Yield for each block: its number of values, the positions of nonzero values, and these values."""
+    """Yield for each block: the number of values, the positions of nonzero values, and the nonzero values."""
     # Comparing bits as integers is faster than flatnonzero of floats.
     word = _DTYPE_BY_WIDTH[dtype.itemsize]
     while block := stream.read(_BLOCK):
@@ -150,7 +152,7 @@ def _name_answers(n_answers: int, names: Sequence[Id] | None, path: Path) -> tup
 
 
 def _find_double_vote(votes: Votes) -> tuple[int, int] | None:
-    """Return an item and a rater who votes on it twice, or None."""
+    """Return the positions of an item and of a rater who votes twice on this item; or None."""
     items = votes.item_ids
     cells = items * np.int64(len(votes.raters)) + votes.rater_ids
     cells.sort()
@@ -175,11 +177,11 @@ def check_fits_archive(path: Path, votes: Votes) -> None:
     raise OutputError("not-in-archive", problem, where=path, found=found, fix="write a .parquet or .csv table")
 
 
-def write_archive(path: Path, votes: Votes) -> None:
-    """Write votes that fit in an archive; the tensor is written in blocks."""
+def write_vote_archive(path: Path, votes: Votes) -> None:
+    """Write votes as an archive; `check_fits_archive` says which votes fit."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
         _write_tensor(file, votes)
-        _write_array(file, "info", info_from_questions(cast(Questions, votes.items)))
+        _write_array(file, "info", info_array_from_questions(cast(Questions, votes.items)))
         _write_array(file, "ids", np.array(votes.raters))
         if votes.answers != _name_answers(len(votes.answers), None, path):
             _write_array(file, _ANSWERS, np.array(votes.answers))

@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -26,19 +26,35 @@ _FIX = (
 )
 
 IntArray = npt.NDArray[np.int64]
-
-
 _MAX_VOTES = 1_000_000_000
 
 
+class _Counts(NamedTuple):
+    """Numbers of votes for an image and a class; `image_ids` are positions in `images`."""
+
+    images: tuple[str, ...]
+    image_ids: IntArray
+    class_ids: IntArray
+    counts: IntArray
+    classes: Classes
+
+
+class ClassAnswers(NamedTuple):
+    """Votes for classes, as arguments of `Votes`: the answer of each vote, all answers, the class list."""
+
+    answer_ids: IntArray
+    answers: tuple[Id, ...]
+    classes: Classes
+
+
 def has_counts(table: "pl.DataFrame") -> bool:
-    """Return whether a table without raters and answers has vote counts, in one column or one per class."""
+    """Return whether a table without raters and answers has vote counts, in one or several columns."""
     names = set(table.columns)
     return _IMAGE in names and ({_CLASS, _COUNT} <= names or len(names - {_IMAGE, _CLASS}) > 1)
 
 
 def read_counts(path: Path, table: "pl.DataFrame", answers: Sequence[Id] | None, classes: Classes | None) -> Votes:
-    """Read votes from a table of counts. See `reassess.read_votes`."""
+    """Read votes from a table of counts; see `reassess.read_votes`."""
     refuse_missing_values(path, table[_IMAGE])
     read = _read_long if _is_long_format(path, table, classes) else _read_wide
     images, image_ids, class_ids, counts, classes = read(path, table, classes)
@@ -53,17 +69,18 @@ def read_counts(path: Path, table: "pl.DataFrame", answers: Sequence[Id] | None,
             found=f"a count of {counts.max():,}",
             fix="check that the numbers are counts of votes",
         )
+    class_answers = make_class_answers(path, np.repeat(class_ids, counts), classes, answers, candidate_ids=class_ids)
     return Votes.from_columns(
         items=images,
         item_ids=np.repeat(image_ids, counts),
         rater_ids=np.full(counts.sum(), -1, np.int32),
         raters=(),
-        **votes_arguments_for_classes(path, np.repeat(class_ids, counts), classes, answers, candidate_ids=class_ids),
+        **class_answers._asdict(),
     )
 
 
 def _is_long_format(path: Path, table: "pl.DataFrame", classes: Classes | None) -> bool:
-    """Return whether one column, ``count``, has all counts; `DataError` if other columns may have counts."""
+    """Return whether the column "count" has all counts; `DataError` if other columns may have counts too."""
     names = [name for name in table.columns if name not in (_IMAGE, _CLASS)]
     if _COUNT not in names:
         return False
@@ -81,10 +98,8 @@ def _is_long_format(path: Path, table: "pl.DataFrame", classes: Classes | None) 
     return _CLASS in table.columns
 
 
-def _read_long(
-    path: Path, table: "pl.DataFrame", classes: Classes | None
-) -> tuple[tuple[str, ...], IntArray, IntArray, IntArray, Classes]:
-    """Return the images; the image position, class id and count of each row; and the classes."""
+def _read_long(path: Path, table: "pl.DataFrame", classes: Classes | None) -> _Counts:
+    """Read counts from a table with a row per image and class."""
     class_ids, classes = class_ids_from_column(path, table[_CLASS], classes)
     position: dict[str, int] = {}
     names = table[_IMAGE].to_list()
@@ -98,13 +113,14 @@ def _read_long(
             found=f"image {names[row]}, class {table[_CLASS][row]}",
             fix="add the two counts",
         )
-    return tuple(position), image_ids, class_ids, _parse_counts(path, table[_COUNT]), classes
+    return _Counts(tuple(position), image_ids, class_ids, _parse_counts(path, table[_COUNT]), classes)
 
 
-def _read_wide(
-    path: Path, table: "pl.DataFrame", classes: Classes | None
-) -> tuple[tuple[str, ...], IntArray, IntArray, IntArray, Classes]:
-    """Return the same as `_read_long`, without counts of 0, except one per class, which keeps the class."""
+def _read_wide(path: Path, table: "pl.DataFrame", classes: Classes | None) -> _Counts:
+    """Read counts from a table with a column per class. Omit counts of 0, except for the first image.
+
+    Its counts of 0 keep a class without votes.
+    """
     images = tuple(table[_IMAGE].to_list())
     if repeat := find_first_duplicate(images):
         row = repeat[1]
@@ -135,11 +151,11 @@ def _read_wide(
                 ReassessWarning,
                 stacklevel=2,
             )
-    return images, image_ids, class_ids, counts, classes
+    return _Counts(images, image_ids, class_ids, counts, classes)
 
 
 def _ids_of_headings(path: Path, headings: Sequence[str], classes: Classes | None) -> tuple[dict[str, int], Classes]:
-    """Return the class of each column of counts, and the class list."""
+    """Return the class id of each heading of a column of counts, and the class list."""
     if classes is not None and classes.texts:
         unknown = [name for name in headings if classes.id_of(name, where=str(path)) < 0]
         if unknown:
@@ -155,7 +171,7 @@ def _ids_of_headings(path: Path, headings: Sequence[str], classes: Classes | Non
 
 
 def _parse_counts(path: Path, series: "pl.Series") -> IntArray:
-    """Convert a column of whole numbers from 0."""
+    """Convert a column of counts to int64; `DataError` if a value is not a whole number of at least 0."""
     counts = to_integers(path, series)
     refuse_missing_values(path, counts)
     values = np.asarray(counts.to_numpy(), np.int64)
@@ -163,15 +179,18 @@ def _parse_counts(path: Path, series: "pl.Series") -> IntArray:
     return values
 
 
-def votes_arguments_for_classes(
+def make_class_answers(
     path: Path,
     class_ids: IntArray,
     classes: Classes,
     answers: Sequence[Id] | None,
     *,
     candidate_ids: IntArray | None = None,
-) -> dict[str, Any]:
-    """Return arguments of `Votes` if raters chose classes: answer of each vote, all answers, class list."""
+) -> ClassAnswers:
+    """Make answers from the class id of each vote.
+
+    By default, all answers are the classes in `candidate_ids`, or the classes with votes.
+    """
     candidate_ids = class_ids if candidate_ids is None else candidate_ids
     check_range(candidate_ids, 0, classes.largest_id, value_name="class id", where=path)
     if answers:
@@ -184,7 +203,7 @@ def votes_arguments_for_classes(
     check_known(classes.answers_of_ids(np.unique(class_ids).tolist()), names, value_name="answer", where=path)
     ascending = np.argsort(order)
     answer_ids = ascending[np.searchsorted(order[ascending], class_ids)]
-    return {"answer_ids": answer_ids, "answers": names, "classes": classes}
+    return ClassAnswers(answer_ids, names, classes)
 
 
 def make_count_table(votes: Votes) -> "pl.DataFrame":

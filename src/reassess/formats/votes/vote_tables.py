@@ -1,4 +1,4 @@
-"""Tables with a row per vote; `vote_counts` reads tables without raters."""
+"""Tables with a row per vote. The module `vote_counts` reads tables without raters."""
 
 import warnings
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ from reassess.formats.tables import (
     refuse_missing_values,
     to_nullable_floats,
 )
-from reassess.formats.votes.vote_counts import has_counts, make_count_table, read_counts, votes_arguments_for_classes
+from reassess.formats.votes.vote_counts import has_counts, make_class_answers, make_count_table, read_counts
 from reassess.text import count_noun, join_first
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def _order_answers(
     *,
     items_are_questions: bool,
 ) -> tuple[tuple[Id, ...], npt.NDArray[np.int64]]:
-    """Return all answers in order, and the position of each vote's answer in them."""
+    """Return all answers in order, and for each vote the position of its answer in this order."""
     keys = (
         [normalize_answer(answer) for answer in unique_answers]
         if items_are_questions or are_known_answers(unique_answers)
@@ -53,7 +53,7 @@ def _order_answers(
     if answers and fits:
         order = tuple(answers)
     else:
-        order = _find_scale(path, keys) if items_are_questions else sort_answers(tuple(dict.fromkeys(keys)))
+        order = _infer_answer_order(path, keys) if items_are_questions else sort_answers(tuple(dict.fromkeys(keys)))
     ignores_case = items_are_questions or are_known_answers(order)
     position = {normalize_answer(answer) if ignores_case else answer: i for i, answer in enumerate(order)}
     if not set(keys) <= position.keys():
@@ -65,15 +65,15 @@ def _order_answers(
     return order, np.array([position[key] for key in keys], np.int64)[answer_ids]
 
 
-def _find_scale(path: Path, keys: Sequence[Id]) -> tuple[Id, ...]:
-    """Return a scale of answers with a known order: no, maybe, yes, or the whole numbers in the votes."""
+def _infer_answer_order(path: Path, keys: Sequence[Id]) -> tuple[Id, ...]:
+    """Return all answers, from invalid to valid: no, maybe, yes, or the whole numbers in the votes."""
     numbers = sorted({key for key in keys if isinstance(key, int)})
     if set(keys) & set(KNOWN_ANSWERS) or not numbers:
         return KNOWN_ANSWERS
     if len(set(keys)) == len(numbers) > 1 and tuple(numbers) != _NO_AND_YES:
         warnings.warn(
             ReassessWarning(
-                f"{path}: assuming that the only answers, from invalid to valid, are "
+                f"{path}: assuming that these are all answers, from invalid to valid: "
                 f"{join_first(numbers, max_items=10)}",
                 Fix.join(", ", "if other answers were possible", _LIST_ALL_ANSWERS),
             ),
@@ -113,13 +113,13 @@ _ITEM, _RATER, _ANSWER = ("item", "task", "question"), ("rater", "worker"), ("an
 
 
 def read_vote_table(
-    path: Path, answers: Sequence[Id] | None, classes: Classes | None = None, *, one_answer_only: bool = False
+    path: Path, answers: Sequence[Id] | None, classes: Classes | None = None, *, raise_if_contradictory: bool = False
 ) -> Votes:
-    """Read votes from a table. See `reassess.read_votes`."""
+    """Read votes from a table; see `reassess.read_votes`."""
     table = read_table(path, text_columns=("image", *_ITEM, *_RATER, *_ANSWER))
     names = set(table.columns)
     if not names & {*_ITEM, *_RATER, *_ANSWER} and has_counts(table):
-        _refuse_scale(path, answers, classes)
+        _refuse_answers_that_are_not_classes(path, answers, classes)
         return read_counts(path, table, answers, _find_classes(path, answers, classes))
     answers_are_classes = "image" in names and not names & {"class", *_ITEM}
     items, item_ids = _read_items(path, table, classes, are_images=answers_are_classes)
@@ -137,16 +137,16 @@ def read_vote_table(
         columns["seconds"] = to_nullable_floats(path, table["seconds"]).cast(float).fill_null(np.nan).to_numpy()[voted]
     if answers_are_classes:
         _refuse_yes_and_no(path, answer.filter(is_vote), classes)
-        _refuse_scale(path, answers, classes)
+        _refuse_answers_that_are_not_classes(path, answers, classes)
         class_ids, classes = class_ids_from_column(path, answer.filter(is_vote), _find_classes(path, answers, classes))
-        return Votes.from_columns(**columns, **votes_arguments_for_classes(path, class_ids, classes, answers))
+        return Votes.from_columns(**columns, **make_class_answers(path, class_ids, classes, answers)._asdict())
     unique_answers, answer_ids = factorize_ids(answer.filter(is_vote))
     items_are_questions = isinstance(items, Questions)
     rows = np.flatnonzero(voted)
     order, ordered_ids = _order_answers(
         path, unique_answers, answer_ids, rows, answers, items_are_questions=items_are_questions
     )
-    if one_answer_only:
+    if raise_if_contradictory:
         _refuse_two_answers(path, item_ids[voted] * len(raters) + rater_ids, answer.filter(is_vote), ordered_ids, rows)
     return Votes.from_columns(**columns, answer_ids=ordered_ids, answers=order)
 
@@ -158,7 +158,10 @@ def _refuse_two_answers(
     answer_ids: npt.NDArray[np.int64],
     rows: npt.NDArray[np.int64],
 ) -> None:
-    """Raise if a rater has different answers to one question; `pair_ids` are per rater and item."""
+    """Raise if a rater has two different answers to one question.
+
+    `pair_ids` has a number for each pair of item and rater.
+    """
     order = np.argsort(pair_ids, kind="stable")
     changed = np.flatnonzero((np.diff(pair_ids[order]) == 0) & (np.diff(answer_ids[order]) != 0))
     if changed.size:
@@ -174,7 +177,7 @@ def _refuse_two_answers(
 
 
 def _find_classes(path: Path, answers: Sequence[Id] | None, classes: Classes | None) -> Classes | None:
-    """Return the class list, or one made from `answers`; None if it must be taken from the file."""
+    """Return the class list, or make one from `answers`; None if it must be made from the file."""
     if classes is not None or not answers:
         return classes
     return class_ids_from_texts(path, [str(answer) for answer in answers], None)[1]
@@ -215,7 +218,7 @@ def _find_item_column(path: Path, table: "pl.DataFrame") -> str:
 
 
 def _refuse_yes_and_no(path: Path, answers: "pl.Series", classes: Classes | None) -> None:
-    """Raise for answers such as yes if the table does not say which class they are about."""
+    """Raise for answers such as "yes" if the table has no column for the class."""
     unique = answers.unique().to_list()
     are_classes = classes is not None and all(classes.find(answer) is not None for answer in unique)
     if are_known_answers(unique) and not are_classes:
@@ -229,8 +232,8 @@ def _refuse_yes_and_no(path: Path, answers: "pl.Series", classes: Classes | None
         )
 
 
-def _refuse_scale(path: Path, answers: Sequence[Id] | None, classes: Classes | None) -> None:
-    """Raise if the argument `answers` has yes or no, but the votes are for classes."""
+def _refuse_answers_that_are_not_classes(path: Path, answers: Sequence[Id] | None, classes: Classes | None) -> None:
+    """Raise if no answer in the argument `answers` is a class, but each vote in the file chooses a class."""
     texts = [str(answer) for answer in answers or ()]
     are_not_classes = (
         are_known_answers(texts) if classes is None else all(classes.id_of(text, where=str(path)) < 0 for text in texts)
@@ -238,7 +241,7 @@ def _refuse_scale(path: Path, answers: Sequence[Id] | None, classes: Classes | N
     if texts and are_not_classes:
         raise DataError(
             "not-on-questions",
-            "votes are for one class per image, not on (image, class) questions",
+            "votes choose one class per image, but should answer (image, class) questions",
             where=path,
             allowed=f"a column class, and the answers {join_first(texts)}",
             fix="use the columns image and class in all vote files, or only image in all",

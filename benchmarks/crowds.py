@@ -353,12 +353,12 @@ def print_dependence() -> None:
     headings = ("independent raters listed", "exactly the copiers listed", "others listed")
     print("\n| raters, items, votes, classes, copied | hard items | " + " | ".join(headings) + " |")
     print("|---|---|---|---|---|")
-    null = checks._empirical_null
+    null = checks._median_and_robust_spread
     for design in DESIGNS:
         for hard in ("no", "some", "all"):
             shares = []
             for estimate in (lambda _: (0.0, 1.0), null):
-                checks._empirical_null = estimate  # type: ignore[assignment]
+                checks._median_and_robust_spread = estimate  # type: ignore[assignment]
                 shares.append(np.mean(list(check_pairs(design, hard)), axis=0))
             sizes = ", ".join(f"{size:,}" for size in design[:4])
             cells = [f"{raw:.0%} without null, {corrected:.0%} with" for raw, corrected in zip(*shares, strict=True)]

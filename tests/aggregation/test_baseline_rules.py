@@ -48,17 +48,17 @@ def test_one_rater_rule_matches_loop(rows: list[Any]) -> None:
         assert code_of(measure_simple_rules, GOLDEN, rater_golden=votes(rows)) == "missing-golden"
         return
     rules = measure_simple_rules(GOLDEN, rater_golden=votes(rows))
-    assert {rule.name: dict(zip(rule.variants, rule.points, strict=True)) for rule in rules} == expected
+    assert {rule.name: dict(zip(rule.point_names, rule.points, strict=True)) for rule in rules} == expected
 
 
 def test_share_rule_has_point_for_each_share_above_0() -> None:
     cast = votes([(4, 0, 2), (4, 1, 2), (3, 0, 2), (3, 1, 1), (2, 0, 2), (2, 1, 0), (0, 0, 0), (0, 1, 1), (1, 0, 2)])
     rule = by_share(cast)
-    assert rule.variants == ("2 of 2 yes", "1 of 2 yes")
+    assert rule.point_names == ("2 of 2 yes", "1 of 2 yes")
     assert rule.points == (Point(1.0, 1, 1, 2), Point(0.5, 2, 3, 2))
     assert rule.average_precision == pytest.approx(1 / 2 + 1 / 2 * 2 / 3)
     uneven = votes([(4, 0, 2), (3, 0, 2), (3, 1, 2), (3, 2, 0), (2, 0, 0), (0, 0, 0)])
-    assert by_share(uneven).variants == ("100 % yes", "66.7 % yes")
+    assert by_share(uneven).point_names == ("100 % yes", "66.7 % yes")
 
 
 def test_original_rule_keeps_class_of_original_label() -> None:

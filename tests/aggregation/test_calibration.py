@@ -74,7 +74,7 @@ def calibrated(truth: Sequence[int], **options: Any) -> RaterModel:
 
 
 def with_extra(votes: Votes, **changed: Any) -> Posterior:
-    return posterior(VOTES, a_model(), extra_votes_and_model=(votes, a_model(**changed)))
+    return posterior(VOTES, a_model(), extra_votes=votes, extra_model=a_model(**changed))
 
 
 @pytest.mark.parametrize("name", BAD)
@@ -112,7 +112,7 @@ def test_extra_rater_counts_like_any_rater() -> None:
     votes = votes_of([(0, 0, 2), (1, 0, 1)], raters=("ann",))
     label = votes_of([(0, 0, 0), (2, 0, 2)], raters=("label",))
     expected = posterior(votes.append(label), both)
-    np.testing.assert_allclose(posterior(votes, model, extra_votes_and_model=(label, other)).values, expected.values)
+    np.testing.assert_allclose(posterior(votes, model, extra_votes=label, extra_model=other).values, expected.values)
     assert posterior(votes, model, prior=[0.5, 0.5]).values[2].tolist() == [0.5, 0.5]
 
 

@@ -234,7 +234,7 @@ def test_rules_of_class_votes_equal_rules_of_questions(rows: Any) -> None:
     on_pairs = votes_on_questions(votes, golden.questions)
     expected = measure_simple_rules(golden, votes=on_pairs, rater_golden=on_pairs)
     for rule, plainly in zip(measure_simple_rules(golden, votes=votes, rater_golden=votes), expected, strict=True):
-        assert (rule.name, rule.variants, rule.points) == (plainly.name, plainly.variants, plainly.points)
+        assert (rule.name, rule.point_names, rule.points) == (plainly.name, plainly.point_names, plainly.points)
         assert rule.average_precision == plainly.average_precision
 
 

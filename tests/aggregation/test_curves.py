@@ -68,22 +68,24 @@ def test_chosen_point_is_best_that_reaches_goal(pairs: list[Any], least: float) 
     curve = curve_of(pairs)
     points = points_of(curve)
     reaching = [point for point in points if point.recall.value >= least]
-    assert curve.best_at_recall(least) == max(reaching, key=lambda point: (point.precision.value, point.n_hits))
+    assert curve.max_precision_at_recall(least) == max(
+        reaching, key=lambda point: (point.precision.value, point.n_hits)
+    )
     f1 = {point: Fraction(2 * point.n_hits, point.n_kept + point.n_valid) for point in points}
-    assert curve.best_by_f1() == max(points, key=lambda point: (f1[point], point.n_hits))
+    assert curve.max_f1_point() == max(points, key=lambda point: (f1[point], point.n_hits))
     reaching = [point for point in points if point.precision.value >= least]
     if reaching:
-        assert curve.best_at_precision(least) == max(reaching, key=lambda point: (point.n_hits, -point.n_kept))
+        assert curve.max_recall_at_precision(least) == max(reaching, key=lambda point: (point.n_hits, -point.n_kept))
         return
     best = max(points, key=lambda point: (point.precision.value, point.threshold))
-    assert message(curve.best_at_precision, least) == (
+    assert message(curve.max_recall_at_precision, least) == (
         "no threshold reaches this precision\n"
         f"  allowed: up to {best.precision.value}, at threshold {best.threshold}\n  found:   {least}"
     )
 
 
 @pytest.mark.parametrize("bad", [-0.1, 1.5, math.nan, math.inf])
-@pytest.mark.parametrize("method", ["point_at_threshold", "best_at_precision", "best_at_recall"])
+@pytest.mark.parametrize("method", ["point_at_threshold", "max_recall_at_precision", "max_precision_at_recall"])
 def test_goals_and_scores_outside_0_to_1_raise(method: str, bad: float) -> None:
     assert code_of(getattr(curve_of([("a", True, 0.5)]), method), bad) == "out-of-range"
     assert code_of(curve_of, [("a", True, 0.5), ("b", True, bad)]) == "out-of-range"

@@ -397,11 +397,11 @@ def test_messages_name_fault_and_fix() -> None:
     """These faults occur only in EM."""
     votes = on_two([(0, 0, 0), (1, 1, 2)])
     assert message(fit_dawid_skene, votes, prior=[0.5, 0.5, 0]) == (
-        "EM cannot use a prior of 0\n  found:   [0.5, 0.5, 0.0]\n  fix:     remove the impossible truth"
+        "EM cannot use a prior of 0\n  found:   [0.5, 0.5, 0.0]\n  fix:     remove the truth whose prior is 0"
     )
     assert message(fit_dawid_skene, on_two([(0, 0, 0)], answers=("cat", "dog")), truths=VALIDITY) == (
         "order of the answers is unknown\n"
-        "  allowed: answers no, maybe, yes with two truths; or truths that are the same list as the answers\n"
+        "  allowed: two truths with the answers no, maybe, yes; or truths that are equal to the answers\n"
         "  found:   answers cat, dog; truths invalid, valid\n"
         "  fix:     give the weight of each answer"
     )

@@ -67,8 +67,8 @@ def test_hard_items_neither_raise_alarms_nor_hide_copiers(
     assert sum(bool(find_dependent_raters(hard_items(seed)).pairs) for seed in seeds) <= 2
     copied = [find_dependent_raters(hard_items(seed, copied=0.5)) for seed in seeds]
     assert [[pair.raters for pair in result.pairs] for result in copied].count([(13, 14)]) >= 11
-    assert all(result.median_excess > 0.3 for result in copied)
-    monkeypatch.setattr(module, "_empirical_null", lambda _: (0.0, 1.0))
+    assert all(result.median_excess_agreement > 0.3 for result in copied)
+    monkeypatch.setattr(module, "_median_and_robust_spread", lambda _: (0.0, 1.0))
     assert sum(bool(find_dependent_raters(hard_items(seed)).pairs) for seed in seeds) >= 8
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.aggregation import GoldenVotes, aggregate, golden_votes
+from reassess.aggregation import GoldenVotesWithTruth, aggregate, golden_votes
 from reassess.annotation.running_posterior import decide_truth
 from reassess.core import Classes, Questions
 from tests.helpers import fault_of, votes_of
@@ -27,8 +27,8 @@ def cast(by_item: Sequence[Sequence[int]], items: Any = QUESTIONS, **options: An
 def truth_by(by_item: Sequence[Sequence[int]], items: Any = QUESTIONS, min_experts: Any = None, **options: Any) -> Any:
     """The experts' truth, if the experts are the raters too."""
     votes = cast(by_item, items, **options)
-    golden: GoldenVotes = golden_votes(votes, votes, min_experts=min_experts)
-    assert golden.expert_truth.truth_ids.tolist() == golden.item_truth.tolist()
+    golden: GoldenVotesWithTruth = golden_votes(votes, votes, min_experts=min_experts)
+    assert golden.expert_truth.truth_ids.tolist() == golden.truth_ids.tolist()
     return golden.expert_truth
 
 

@@ -7,15 +7,15 @@ import pytest
 
 from reassess.aggregation import (
     GoldenQuestions,
-    GoldenVotes,
-    allowed_golden_answers,
+    GoldenVotesWithTruth,
+    find_allowed_golden_answers,
     golden_truth,
     golden_votes,
     rater_reliability,
     select_golden_votes,
     with_golden_votes,
 )
-from reassess.aggregation.golden_items import golden_vote_sources
+from reassess.aggregation.golden_items import find_golden_vote_files
 from reassess.core import IMAGENET, Benchmark, Items, Questions, Votes
 from reassess.errors import ReassessWarning
 from tests.helpers import code_of, fault_of, scores_of, votes_of
@@ -36,7 +36,7 @@ def test_golden_votes_record_possible_truths() -> None:
     raters = votes_of([(0, 0, 0), (1, 0, 2), (2, 0, 1)], answers=("bird", "cat", "fish"))
     expert = votes_of([(0, 0, 1), (1, 0, 0)], answers=("fish", "bird"))
     golden = golden_votes(expert, raters)
-    assert (golden.truths, golden.item_truth.tolist()) == (("bird", "cat", "fish"), [0, 2, -1])
+    assert (golden.truths, golden.truth_ids.tolist()) == (("bird", "cat", "fish"), [0, 2, -1])
     assert golden_votes(HALF, HALF).truths == ("invalid", "valid")
     assert fault_of(golden_votes, raters, expert) == ("unknown-name", "'cat'")
 
@@ -49,15 +49,15 @@ def test_raters_are_measured_with_truths_of_golden_votes() -> None:
     assert result.truths == ("fish", "bird")
     assert (result.raters[0].accuracy.hits, result.raters[0].accuracy.n) == (3, 3)
     assert result.prior.tolist() == [2 / 3, 1 / 3]
-    golden = GoldenVotes(separate, np.array([1, 0, 0]))
+    golden = GoldenVotesWithTruth(separate, np.array([1, 0, 0]))
     with_truths = rater_reliability(main, golden, truths=("fish", "bird"), resamples=10)
     assert with_truths.to_json() == result.to_json()
 
 
 def test_golden_answers_are_those_of_raters() -> None:
-    assert allowed_golden_answers(HALF) == ("no", "maybe", "yes")
-    assert allowed_golden_answers(experts([(0, 0, 1)], ("x",))) == ("no", "yes")
-    assert allowed_golden_answers(votes_of([(0, 0, 0)], PAIRS, (1,), ("cat", "dog"))) == ("cat", "dog")
+    assert find_allowed_golden_answers(HALF) == ("no", "maybe", "yes")
+    assert find_allowed_golden_answers(experts([(0, 0, 1)], ("x",))) == ("no", "yes")
+    assert find_allowed_golden_answers(votes_of([(0, 0, 0)], PAIRS, (1,), ("cat", "dog"))) == ("cat", "dog")
 
 
 def test_golden_votes_default_to_golden_items_among_votes() -> None:
@@ -74,13 +74,13 @@ def test_golden_votes_default_to_golden_items_among_votes() -> None:
 
 def test_rater_golden_votes_of_benchmark_need_its_own_experts() -> None:
     own = {"golden": "imagenet-real-golden", "rater-golden": "imagenet-real-raters-golden"}
-    assert golden_vote_sources(IMAGENET) == golden_vote_sources(IMAGENET, "imagenet-real-golden") == own
+    assert find_golden_vote_files(IMAGENET) == find_golden_vote_files(IMAGENET, "imagenet-real-golden") == own
     assert (
-        golden_vote_sources(IMAGENET, "mine.csv")
-        == golden_vote_sources(Benchmark(), "mine.csv")
+        find_golden_vote_files(IMAGENET, "mine.csv")
+        == find_golden_vote_files(Benchmark(), "mine.csv")
         == {"golden": "mine.csv"}
     )
-    assert golden_vote_sources(Benchmark()) == {}
+    assert find_golden_vote_files(Benchmark()) == {}
 
 
 def test_questions_are_valid_if_enough_experts_agree() -> None:
@@ -88,7 +88,7 @@ def test_questions_are_valid_if_enough_experts_agree() -> None:
     assert (golden.questions.images, golden.questions.class_ids.tolist()) == (("a",), [1, 2])
     assert golden.is_valid.tolist() == [False, True]
     assert golden_truth(HALF, min_experts=2).is_valid.tolist() == [True, True]
-    assert golden_votes(ALL_NO, HALF).item_truth.tolist() == [0, -1, -1]
+    assert golden_votes(ALL_NO, HALF).truth_ids.tolist() == [0, -1, -1]
 
 
 BAD: dict[str, tuple[Callable[[], object], str]] = {

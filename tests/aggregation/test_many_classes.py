@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reassess.aggregation import PinnedItems, aggregate, calibrate, fit_dawid_skene, posterior
-from reassess.aggregation.candidate_classes import CandidateFit, calibrate_on_candidates, fit_many_classes
-from reassess.aggregation.em import row_shares
+from reassess.aggregation.candidate_classes import CandidateFit, calibrate_on_candidates, fit_dawid_skene_on_candidates
+from reassess.aggregation.em import normalize_rows
 from reassess.aggregation.em_inputs import check_class_count, has_many_classes
 from reassess.core import Classes, Votes
 from reassess.core.class_votes import count_votes_by_class
@@ -54,7 +54,7 @@ def with_every_class(seed: int) -> Votes:
 def fit_quietly(votes: Votes, pinned: Ints | None = None, **options: Any) -> CandidateFit:
     with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):
         free = np.full(len(votes.items), -1)
-        return fit_many_classes(votes, free if pinned is None else pinned, **options)
+        return fit_dawid_skene_on_candidates(votes, free if pinned is None else pinned, **options)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -135,7 +135,7 @@ def test_calibration_equals_full_model_among_candidates() -> None:
         model = calibrate(golden, golden_truth, truths=votes.answers, smoothing=smoothing, pooling=3)
         expected = posterior(cast, model).values * (cast.counts() > 0)
         expected[cast.sizes == 0] = fit.prior
-        np.testing.assert_allclose(fit.to_posterior(cast).values, row_shares(expected, 0.0), atol=1e-12)
+        np.testing.assert_allclose(fit.to_posterior(cast).values, normalize_rows(expected, 0.0), atol=1e-12)
 
 
 def test_rater_with_only_golden_votes_counts_in_mean_matrix() -> None:
@@ -146,7 +146,7 @@ def test_rater_with_only_golden_votes_counts_in_mean_matrix() -> None:
     fit = calibrate_on_candidates(later, golden, truth[:20], smoothing=0, pooling=3)
     model = calibrate(golden, truth[:20], truths=votes.answers, smoothing=0, pooling=3)
     expected = (posterior(later, model).values * (later.counts() > 0))[20:]
-    np.testing.assert_allclose(fit.to_posterior(later).values[20:], row_shares(expected, 0.0), atol=1e-12)
+    np.testing.assert_allclose(fit.to_posterior(later).values[20:], normalize_rows(expected, 0.0), atol=1e-12)
     np.testing.assert_allclose(fit.to_posterior(later).values[:20], np.tile(fit.prior, (20, 1)))  # items without votes
 
 
@@ -200,5 +200,5 @@ def test_errors_name_class_limit_and_required_pooling() -> None:
     assert code_of(calibrate_on_candidates, votes, votes, nothing, smoothing=0, pooling=4) == "missing-golden"
     more, _ = cast_votes(0, items=40, raters=6, classes=12, each=2)
     with pytest.warns(ConvergenceWarning, match="EM did not converge: after 2 iterations"):
-        fit = fit_many_classes(more, np.full(40, -1), smoothing=0, pooling=0, max_iterations=2)
+        fit = fit_dawid_skene_on_candidates(more, np.full(40, -1), smoothing=0, pooling=0, max_iterations=2)
     assert (fit.has_converged, fit.objective_history.size) == (False, 2)

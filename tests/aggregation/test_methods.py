@@ -129,9 +129,12 @@ def pooled(votes: Votes, *, pooling: float = 1.0) -> Aggregation:
 @pytest.mark.parametrize(
     ("row", "expected"),
     [
-        ({"options": ("pooling",)}, "options without a default cannot be recorded: pooling"),
-        ({"options": ("pooling",), "defaults": {"pooling": 2.0}}, "defaults differ from the function's: pooling"),
-        ({"options": ("smoothing",), "defaults": {"smoothing": 0.0}}, "defaults differ from the function's: smoothing"),
+        ({"options": ("pooling",)}, "each option of a method needs a default; without one: pooling"),
+        ({"options": ("pooling",), "defaults": {"pooling": 2.0}}, "function of the method has other defaults: pooling"),
+        (
+            {"options": ("smoothing",), "defaults": {"smoothing": 0.0}},
+            "function of the method has other defaults: smoothing",
+        ),
     ],
 )
 def test_method_that_cannot_be_repeated_raises(row: dict[str, Any], expected: str) -> None:

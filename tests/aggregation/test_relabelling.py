@@ -162,7 +162,7 @@ def test_label_sets_that_do_not_follow_from_votes_raise() -> None:
     lists = [list(labels[name]) for name in labels.images]
     lists[3] = [0] if lists[3] != [0] else [1]
     assert error(LabelSets.from_lists(labels.images, lists)) == (
-        "the votes do not give these label sets, neither with the method calibrated nor with the benchmark's recipe\n"
+        "no known recipe makes these label sets from these votes\n"
         "  allowed: label sets of the ReaL recipe at threshold 0.5\n"
         "  found:   1 of 8 rated images differ\n"
         "  fix:     use the votes, golden answers, original labels and threshold that made the label sets, or "

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.aggregation import GoldenVotes, golden_votes, rater_reliability
+from reassess.aggregation import GoldenVotesWithTruth, golden_votes, rater_reliability
 from reassess.aggregation.reliability import correct_answers
 from reassess.core import VALIDITY, Items, Questions, Votes
 from reassess.errors import DependenceWarning
@@ -52,7 +52,7 @@ NAMES = (*(f"good {i}" for i in range(8)), *(f"fair {i}" for i in range(8)), "ra
 def simulated(seed: int = 0, main: int = 4_000, golden: int = 1_000) -> tuple[Votes, Any]:
     rng = np.random.default_rng(seed)
     truth, golden_truth = (rng.choice(2, n, p=PRIOR) for n in (main, golden))
-    return cast(rng, truth, NAMES, each=5), GoldenVotes(cast(rng, golden_truth, NAMES), golden_truth)
+    return cast(rng, truth, NAMES, each=5), GoldenVotesWithTruth(cast(rng, golden_truth, NAMES), golden_truth)
 
 
 def test_only_uninformative_raters_are_flagged_on_golden_items() -> None:
@@ -130,7 +130,7 @@ def test_answers_of_a_rater_are_counted() -> None:
     votes = votes_of(rows, questions, seconds=np.array([1.0, 2.0, 4.0, 9.0, np.nan]))
     golden = [(0, 0, 2), (1, 0, 1), (1, 0, 0), (2, 0, 0), (0, 2, 2)]
     golden_votes = votes_of(golden, questions, raters=("ann", "cy", "di"))
-    result = rater_reliability(votes, GoldenVotes(golden_votes, np.array([1, 0, -1])))
+    result = rater_reliability(votes, GoldenVotesWithTruth(golden_votes, np.array([1, 0, -1])))
     ann, bo, di = (by_name(result)[name] for name in ("ann", "bo", "di"))
     assert ann.answer_counts.tolist() == [1, 2, 1]
     assert ann.answer_shares == pytest.approx([1 / 4, 1 / 2, 1 / 4])
@@ -158,7 +158,7 @@ def test_answers_of_a_rater_are_counted() -> None:
 def test_answers_only_in_golden_votes_are_added_in_order() -> None:
     votes = votes_of([(0, 0, 0), (1, 0, 1)], questions_of(3), answers=("no", "yes"))
     golden = votes_of([(0, 0, 1), (1, 0, 2)], questions_of(3))
-    result = rater_reliability(votes, GoldenVotes(golden, np.array([0, 1, 0])))
+    result = rater_reliability(votes, GoldenVotesWithTruth(golden, np.array([0, 1, 0])))
     assert result.answers == WORDS
     assert result.raters[0].answer_counts.tolist() == [1, 0, 1]
     assert result.raters[0].confusion_counts.tolist() == [[0, 1, 0], [0, 0, 1]]
@@ -171,7 +171,7 @@ def test_one_answer_is_flagged_from_99_percent_of_20_votes(no: int, of: int, fla
     rows = [(i, 0, 0 if i < no else 2) for i in range(of)]
     votes = votes_of(rows, questions_of(100))
     golden = votes_of([(0, 0, 0), (1, 0, 2)], questions_of(100))
-    ann = rater_reliability(votes, GoldenVotes(golden, np.arange(100) % 2)).raters[0]
+    ann = rater_reliability(votes, GoldenVotesWithTruth(golden, np.arange(100) % 2)).raters[0]
     assert ("one answer" in ann.flags) == flagged
 
 
@@ -180,7 +180,7 @@ def test_few_votes_on_a_truth_and_few_images_are_flagged(items: int, per_image: 
     """Golden votes that are the main votes are not compared with themselves."""
     truth = np.arange(items) % 2
     votes = votes_of([(i, 0, 2 * t) for i, t in enumerate(truth)], questions_of(items, per_image))
-    result = rater_reliability(votes, GoldenVotes(votes, truth))
+    result = rater_reliability(votes, GoldenVotesWithTruth(votes, truth))
     assert ("few" in result.raters[0].flags) == few
     assert (result.golden_dependence, result.raters[0].self_agreement) == (None, None)
     assert (result.alpha, result.dependence.n_tested) == (None, 0)
@@ -201,7 +201,7 @@ def test_grouped_images_give_same_interval() -> None:
     rng = np.random.default_rng(0)
     truth = rng.choice(2, 6_000, p=PRIOR)
     votes = cast(rng, truth, ("fair",))
-    information = rater_reliability(votes, GoldenVotes(votes, truth)).raters[0].information
+    information = rater_reliability(votes, GoldenVotesWithTruth(votes, truth)).raters[0].information
     true = float(mutual_information(MATRICES["fair"], PRIOR))
     assert information.low <= true <= information.high
     nats = math.log(2)
@@ -220,7 +220,7 @@ def measured(rows: Sequence[Sequence[int]], truth: Sequence[int], items: Items, 
     votes = votes_of(rows, items, raters)
     if not any(truth[row[0]] >= 0 for row in rows):
         return None
-    return rater_reliability(votes, GoldenVotes(votes, np.array(truth)), resamples=50)
+    return rater_reliability(votes, GoldenVotesWithTruth(votes, np.array(truth)), resamples=50)
 
 
 def plain_names(rater: Any) -> Any:
@@ -252,7 +252,7 @@ BAD = [
 
 @pytest.mark.parametrize(("votes", "truth", "code"), BAD)
 def test_bad_votes_and_truths_raise(votes: Votes, truth: list[int] | None, code: str) -> None:
-    golden = None if truth is None else GoldenVotes(OF_THREE, np.array(truth))
+    golden = None if truth is None else GoldenVotesWithTruth(OF_THREE, np.array(truth))
     assert code_of(rater_reliability, votes, golden) == code
     if code == "one-truth":
         assert message(rater_reliability, votes, golden) == (

@@ -80,7 +80,7 @@ def test_experts_may_use_another_scale(scale: str) -> None:
     raters, experts = by_rater(cast(WORDS), [0, 1, 2]), by_rater(cast(WORDS), [3])
     others = by_rater(cast(SCALES[scale]), [3])
     assert golden_truth(others).is_valid.tolist() == golden_truth(experts).is_valid.tolist()
-    assert golden_votes(others, raters).item_truth.tolist() == golden_votes(experts, raters).item_truth.tolist()
+    assert golden_votes(others, raters).truth_ids.tolist() == golden_votes(experts, raters).truth_ids.tolist()
     same = aggregate(raters, "calibrated", experts=others).scores.values.tolist()
     assert same == aggregate(raters, "calibrated", experts=experts).scores.values.tolist()
 
@@ -108,7 +108,7 @@ def test_rules_are_named_by_answers_of_scale() -> None:
     votes = cast((1, 2, 3))
     rules = measure_simple_rules(golden_truth(by_rater(votes, [3])), votes=votes, rater_golden=votes)
     assert [rule.name for rule in rules] == ["one rater: 3", "one rater: 3 or 2", "share of 3"]
-    assert rules[2].variants == ("4 of 4 3", "3 of 4 3", "2 of 4 3", "1 of 4 3")
+    assert rules[2].point_names == ("4 of 4 3", "3 of 4 3", "2 of 4 3", "1 of 4 3")
     never = cast(WORDS, never=1)
     rules = measure_simple_rules(golden_truth(by_rater(never, [3])), votes=never, rater_golden=never)
     assert [rule.name for rule in rules] == ["one rater: yes", "share of yes"]

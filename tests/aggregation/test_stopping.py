@@ -53,7 +53,7 @@ def test_equal_votes_stop_when_posterior_leaves_bounds(
     (result,) = replay(votes_of(same, QUESTIONS, RATERS), rule, max_votes_per_question=at_most)
     assert result.n_used_votes.tolist() == [taken] * 3
     assert result.n_changed_labels.tolist() == [int((by_all != is_kept).sum())] * 3
-    assert result.n_labels_in_common.tolist() == [int((by_all & is_kept).sum())] * 3
+    assert result.n_labels_in_both.tolist() == [int((by_all & is_kept).sum())] * 3
 
 
 def slow_replay(votes: Votes, rule: StopRule, at_most: int | None) -> tuple[int, np.ndarray]:

@@ -18,8 +18,8 @@ from .em_inputs import PinnedItems as PinnedItems
 from .golden import ExpertTruth as ExpertTruth
 from .golden import GoldenQuestions as GoldenQuestions
 from .golden import golden_truth as golden_truth
-from .golden_items import GoldenVotes as GoldenVotes
-from .golden_items import allowed_golden_answers as allowed_golden_answers
+from .golden_items import GoldenVotesWithTruth as GoldenVotesWithTruth
+from .golden_items import find_allowed_golden_answers as find_allowed_golden_answers
 from .golden_items import golden_votes as golden_votes
 from .golden_items import select_golden_votes as select_golden_votes
 from .golden_items import with_golden_votes as with_golden_votes

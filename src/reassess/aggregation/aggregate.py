@@ -30,27 +30,27 @@ from reassess.text import count_noun, join_first
 AUTO = "auto"
 _GOLDEN_OPTIONS = ("experts", "rater_golden", "min_experts")
 _MATRIX_OPTIONS = ("smoothing", "pooling")
-# Their values depend on the files, see `_format_method`.
+# The values of these options depend on the files, see `_format_method`.
 _OPTIONS_WITHOUT_DEFAULT = {"experts", "rater_golden", "truths_are_answers"}
 
 
 @dataclass(frozen=True)
 class Method:
-    """A method that computes scores from votes, with its options; a row of `METHODS`."""
+    """A method that computes scores from votes, with its options."""
 
     summary: str  # a few words, for help pages
     compute: Callable[..., Aggregation]  # takes votes, and options as keywords
     uses_all_votes: bool  # whether the scores of a golden image depend on votes on other images
     is_biased_by_early_stopping: bool  # whether the scores are biased if a stop rule ended the voting
-    options: tuple[str, ...] = ()  # the arguments of `aggregate` that it takes
-    required_options: tuple[str, ...] = ()  # required options
-    defaults: Mapping[str, Any] = field(default_factory=dict)  # the default of each recorded option
+    options: tuple[str, ...] = ()  # the arguments of `aggregate` that the method takes
+    required_options: tuple[str, ...] = ()
+    defaults: Mapping[str, Any] = field(default_factory=dict)  # the default of each option that scores record
 
     def __post_init__(self) -> None:
-        """Raise `ValueError` if an option has no default to record, or another default than the function."""
+        """Raise `ValueError` if an option has no default, or a default that differs from that of `compute`."""
         missing = set(self.options) - set(self.defaults) - _OPTIONS_WITHOUT_DEFAULT
         if missing:
-            raise ValueError(f"options without a default cannot be recorded: {', '.join(sorted(missing))}")
+            raise ValueError(f"each option of a method needs a default; without one: {', '.join(sorted(missing))}")
         arguments = {name: each.default for name, each in signature(self.compute).parameters.items()}
         differing = [
             name
@@ -59,7 +59,7 @@ class Method:
             and (name != "original" or name not in arguments)
         ]
         if differing:
-            raise ValueError(f"defaults differ from the function's: {', '.join(differing)}")
+            raise ValueError(f"function of the method has other defaults: {', '.join(differing)}")
 
 
 METHODS: Mapping[str, Method] = {
@@ -204,9 +204,8 @@ def aggregate(
     if experts is None and not options.keys().isdisjoint(("original", "rater_golden", "min_experts")):
         raise DataError(
             "missing-golden",
-            "original labels, raters' votes on golden items and a minimum number of experts work only with golden "
-            "answers",
-            fix="give the experts' votes, or remove the other options",
+            "original labels, raters' golden votes and a minimum number of experts need the experts' golden votes",
+            fix="give the experts' votes on golden items, or remove these options",
         )
     result = _run_default_method(votes, **options) if method == AUTO else _run_method(method, votes, options)
     result.warn_if_unreliable()
@@ -233,7 +232,7 @@ def _check_options(method_name: str, options: Mapping[str, Any]) -> None:
 
 
 def _format_method(method_name: str, options: Mapping[str, Any], votes: Votes) -> str:
-    """Format a method and its non-default options as the text that `parse_method` reads."""
+    """Format a method, and the options that differ from the defaults, as the text that `parse_method` reads."""
     values = {**options, "original": "original" in options}
     defaults = {**METHODS[method_name].defaults, "truths_are_answers": default_truths(votes) != VALIDITY}
     changes = {key: values[key] for key in defaults if key in values and values[key] != defaults[key]}
@@ -253,7 +252,7 @@ def _run_default_method(
     min_experts: int | None = None,
     **matrix_options: float,
 ) -> Aggregation:
-    """Choose the method ``auto``, compute scores with it, and record the reason for the choice."""
+    """Choose a method, compute scores with it, and record the reason for the choice."""
     options: dict[str, Any] = matrix_options | (
         {} if truths_are_answers is None else {"truths_are_answers": truths_are_answers}
     )
@@ -279,10 +278,10 @@ def _run_default_method(
     result = _run_method(method, votes, options | {"experts": experts}, _explain_choice(cross_validation, method))
     if method == "em":
         return replace(result, warn_if_unreliable=partial(result.warn_if_unreliable, lambda: cross_validation))
-    item_truth = np.append(truth, -1)[experts.find(votes.items)]
+    truth_ids = np.append(truth, -1)[experts.find(votes.items)]
     return replace(
         result,
-        warn_if_unreliable=partial(_warn_if_calibrated_is_unreliable, result, votes, item_truth, cross_validation),
+        warn_if_unreliable=partial(_warn_if_calibrated_is_unreliable, result, votes, truth_ids, cross_validation),
     )
 
 
@@ -294,34 +293,34 @@ def _run_method(method_name: str, votes: Votes, options: Mapping[str, Any], reas
 
 
 def _warn_if_calibrated_is_unreliable(
-    result: Aggregation, votes: Votes, item_truth: npt.NDArray[np.int64], cross_validation: GoldenCrossValidation
+    result: Aggregation, votes: Votes, truth_ids: npt.NDArray[np.int64], cross_validation: GoldenCrossValidation
 ) -> None:
-    """Warn if all golden items have one truth, or if neither votes nor golden answers support the scores."""
+    """Warn if all golden items have the same truth, or if the scores are not supported by votes or golden answers."""
     result.warn_if_unreliable()
     if result.model is not None:
         model = result.model
 
-        def apply_model(votes: Votes) -> tuple[RaterModel, Posterior]:
-            """Return the rater model unchanged, and the posterior of the items from these votes."""
+        def model_and_posterior(votes: Votes) -> tuple[RaterModel, Posterior]:
+            """Keep the rater model as it is, and compute the posterior of each item from the votes."""
             return model, posterior(votes, model)
 
         warn_if_unreliable(
             votes,
-            apply_model(votes)[1],
-            item_truth,
-            apply_model,
+            posterior(votes, model),
+            truth_ids,
+            model_and_posterior,
             method="calibrated",
             cross_validate=lambda: cross_validation,
         )
 
 
 def _explain_choice(cross_validation: GoldenCrossValidation, method: str) -> str:
-    """Explain why ``auto`` chose this method, as a sentence with counts of correct golden items."""
+    """Explain why ``auto`` chose a method, as a sentence with counts of correct golden items."""
     if not cross_validation.n_folds:
-        noun = "golden image" if cross_validation.has_images else "golden item"
+        noun = "golden image" if cross_validation.is_clustered_by_image else "golden item"
         return f"{count_noun(np.unique(cross_validation.cluster_ids).size, noun)} cannot show which method is better"
     loser = "em" if method == "calibrated" else "calibrated"
-    first, second = (f"{cross_validation.correctness[each].sum():,.0f}" for each in (method, loser))
+    first, second = (f"{cross_validation.correctness_by_method[each].sum():,.0f}" for each in (method, loser))
     setting = (
         f"in {cross_validation.n_folds}-fold cross-validation on "
         f"{count_noun(cross_validation.cluster_ids.size, 'golden item')}"
@@ -329,13 +328,13 @@ def _explain_choice(cross_validation: GoldenCrossValidation, method: str) -> str
     result = f"{setting}, {method} is correct on {first} and {loser} on {second}"
     if method == "calibrated":
         return f"{result}, a difference of more than one standard error"
-    if cross_validation.correctness["calibrated"].sum() > cross_validation.correctness["em"].sum():
+    if cross_validation.correctness_by_method["calibrated"].sum() > cross_validation.correctness_by_method["em"].sum():
         return f"{result}, a difference of at most one standard error"
     return result
 
 
 def parse_method(text: str) -> tuple[str, dict[str, Any]]:
-    """Parse a recorded method into its name and its non-default options."""
+    """Parse the method that scores record, such as "em, pooling=2", into its name and options."""
     name, *parts = text.split(", ")
     check_known([name], METHODS, value_name="method")
     options: dict[str, Any] = {}

@@ -1,4 +1,4 @@
-"""Agreement of raters: Krippendorff's alpha, and pairs who agree more than their matrices predict."""
+"""Agreement of raters: Krippendorff's alpha, and pairs of raters who agree too often to be independent."""
 
 import warnings
 from dataclasses import dataclass, replace
@@ -28,7 +28,7 @@ _TOLERANCE = 1e-4  # of posteriors; enough for expected agreements
 
 
 def krippendorff_alpha(votes: Votes, *, metric: Metric = "ordinal") -> float | None:
-    """Compute Krippendorff's alpha: 1 minus observed over expected disagreement.
+    """Compute Krippendorff's alpha: 1 minus the ratio of observed to expected disagreement.
 
     Items may have any number of votes; items with fewer than two votes are ignored. Two votes by the same rater on an
     item count as two votes, like votes by two raters. None if the expected disagreement is 0.
@@ -45,7 +45,7 @@ def krippendorff_alpha(votes: Votes, *, metric: Metric = "ordinal") -> float | N
 
 
 def count_coincidences(votes: Votes) -> Floats:
-    """Count ordered pairs of votes on the same item, by both answers; shape (answers, answers).
+    """Count ordered pairs of votes on the same item, by first and second answer; shape (answers, answers).
 
     Each pair on an item with m votes has weight 1 / (m - 1), so that each vote counts once. The pairs are counted as
     integers, block by block, and weighted at the end: the result does not depend on the order of the items.
@@ -76,16 +76,17 @@ def default_metric(votes: Votes) -> Metric:
     return "ordinal" if set(words) <= set(KNOWN_ANSWERS) else "nominal"
 
 
-def _count_answers(votes: Votes, start: int, stop: int) -> Floats:
-    """Count votes per item and answer for the items from `start` to `stop`, as floats."""
-    width = len(votes.answers)
-    answer_ids = votes.answer_ids[votes.indptr[start] : votes.indptr[stop]]
-    cells = np.repeat(np.arange(stop - start) * width, np.diff(votes.indptr[start : stop + 1])) + answer_ids
-    return np.bincount(cells, minlength=(stop - start) * width).reshape(-1, width).astype(np.float64)
+def _count_answers(votes: Votes, first_item: int, end_item: int) -> Floats:
+    """Count votes by item and answer, for the items from `first_item` to `end_item` (excluded), as floats."""
+    width, n_items = len(votes.answers), end_item - first_item
+    indptr = votes.indptr[first_item : end_item + 1]
+    answer_ids = votes.answer_ids[indptr[0] : indptr[-1]]
+    cells = np.repeat(np.arange(n_items) * width, np.diff(indptr)) + answer_ids
+    return np.bincount(cells, minlength=n_items * width).reshape(-1, width).astype(np.float64)
 
 
 def _squared_distances(vote_counts: Floats, metric: Metric) -> Floats:
-    """Compute the squared distance of each pair of answers; `vote_counts` counts the votes per answer."""
+    """Compute the squared distance of each pair of answers, from the number of votes for each answer."""
     if metric == "nominal":
         return 1 - np.eye(vote_counts.size)
     middle = np.cumsum(vote_counts) - vote_counts / 2  # the mean rank of the votes for each answer
@@ -95,11 +96,11 @@ def _squared_distances(vote_counts: Floats, metric: Metric) -> Floats:
 
 @dataclass(frozen=True)
 class RaterPair:
-    """How often two raters agree, and how often they were expected to."""
+    """How often two raters agree, and how often they are expected to agree."""
 
     raters: tuple[Id, Id]
     n_common: int  # items with votes by both
-    n_clusters: int  # images of these items; for plain items the same number
+    n_clusters: int  # images of these items; if the items have no images, the number of items
     n_agreements: int  # items where they agree
     expected_agreements: float  # expected number of agreements, if they were independent given the truth
     z: float  # agreements beyond the expected ones, compared with the other pairs: see `find_dependent_raters`
@@ -118,7 +119,7 @@ class RaterPair:
 
 @dataclass(frozen=True, repr=False)
 class Dependence(Printable):
-    """Results of the test for dependent raters: pairs that agree too often, and counts of tests."""
+    """Results of the test for dependent raters: pairs that agree too often, and the number of tested pairs."""
 
     pairs: tuple[RaterPair, ...]  # pairs that agree too often, the highest z first
     # Number of tested pairs: pairs with at least 20 common images, if there are at least three such pairs. 0 if there
@@ -127,8 +128,8 @@ class Dependence(Printable):
     n_untested: int  # number of other pairs with a common item
     # Excess agreement of the median tested pair, in standard errors. All raters share it, for example because some
     # items are hard for everyone.
-    median_excess: float = 0.0
-    excess_spread: float = 1.0  # robust standard deviation of the pairs' excess agreement, at least 1
+    median_excess_agreement: float = 0.0
+    excess_agreement_spread: float = 1.0  # robust standard deviation of the pairs' excess agreement, at least 1
 
     def to_json(self) -> dict[str, Any]:
         """Return a dict for JSON output."""
@@ -137,14 +138,14 @@ class Dependence(Printable):
         return {
             "level": _SIGNIFICANCE_LEVEL,
             **counts,
-            "median": self.median_excess,
-            "spread": self.excess_spread,
+            "median": self.median_excess_agreement,
+            "spread": self.excess_agreement_spread,
             "pairs": pairs,
         }
 
 
 def find_dependent_raters(votes: Votes) -> Dependence:
-    """Find pairs of raters who agree more often than predicted, compared with the excess of other pairs.
+    """Find pairs of raters who agree more often than their confusion matrices and the other pairs explain.
 
     Matrices and prior come from EM on the votes, where the truths are the answers. For each item with votes by both
     raters, the probability of agreement follows from their matrices and from the posterior of the truth given the other
@@ -181,19 +182,19 @@ def find_dependent_raters(votes: Votes) -> Dependence:
         first, second = first[:0], second[:0]
     excesses = [_make_rater_pair(votes, r, s, sums[r, s]) for r, s in zip(first.tolist(), second.tolist(), strict=True)]
     untested = int(np.count_nonzero(sums[..., 0])) - len(excesses)
-    median, spread = _empirical_null([pair.z for pair in excesses])
+    median, spread = _median_and_robust_spread([pair.z for pair in excesses])
     pairs = [replace(pair, z=(pair.z - median) / spread) for pair in excesses]
     return Dependence(
         pairs=_select_significant(pairs),
         n_tested=len(pairs),
         n_untested=untested,
-        median_excess=median,
-        excess_spread=spread,
+        median_excess_agreement=median,
+        excess_agreement_spread=spread,
     )
 
 
-def cluster_ids(votes: Votes) -> npt.NDArray[np.int64]:
-    """Return the cluster of each item: its image, or the plain item itself; int64, shape (items,)."""
+def image_or_item_ids(votes: Votes) -> npt.NDArray[np.int64]:
+    """Return the image of each (image, class) question; for other items, the item itself; int64, shape (items,)."""
     if isinstance(votes.items, Questions):
         return votes.items.image_ids.astype(np.int64)
     return np.arange(len(votes.items))
@@ -217,7 +218,7 @@ def _keep_first_votes(votes: Votes) -> Votes:
 
 
 def _fit_rater_model(votes: Votes) -> RaterModel:
-    """Fit confusion matrices by EM; the possible truths are the answers."""
+    """Estimate the raters' confusion matrices by EM, where the truth of an item is one of the answers."""
     # Expected agreements hardly change after thousands of slow EM steps, so convergence does not matter.
     with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):
         return fit_dawid_skene(
@@ -231,13 +232,13 @@ def _fit_rater_model(votes: Votes) -> RaterModel:
 
 
 def _sum_agreements(votes: Votes, model: RaterModel) -> Floats:
-    """Compute six sums of observed and expected agreement per pair of raters; shape (raters, raters, 6)."""
+    """Sum observed and expected agreement of each pair of raters; six sums, shape (raters, raters, 6)."""
     from reassess.numeric.vote_kernels import compare_raters
 
     matrices = model.matrices_of(votes.raters)
     by_truth = matrices.transpose(1, 0, 2)
     agreement = np.ascontiguousarray((by_truth @ by_truth.transpose(0, 2, 1)).transpose(1, 2, 0))
-    clusters = cluster_ids(votes)
+    clusters = image_or_item_ids(votes)
     # The six sums of a pair: common items, agreements, expected agreements, the variance of agreements, the sum over
     # images of the squared excess, and common images.
     sums = np.zeros((len(votes.raters), len(votes.raters), 6))
@@ -270,16 +271,16 @@ def _make_rater_pair(votes: Votes, first_rater: int, second_rater: int, agreemen
     )
 
 
-def _empirical_null(excesses: list[float]) -> tuple[float, float]:
-    """Compute the median of the excesses, and their robust standard deviation, at least 1."""
-    if not excesses:
+def _median_and_robust_spread(excess_agreements: list[float]) -> tuple[float, float]:
+    """Compute the median of the pairs' excess agreement, and its robust standard deviation (1 or more)."""
+    if not excess_agreements:
         return 0.0, 1.0
-    median = float(np.median(excesses))
-    return median, max(1.0, _NORMAL_SPREAD_RATIO * float(np.median(np.abs(np.array(excesses) - median))))
+    median = float(np.median(excess_agreements))
+    return median, max(1.0, _NORMAL_SPREAD_RATIO * float(np.median(np.abs(np.array(excess_agreements) - median))))
 
 
 def _select_significant(pairs: list[RaterPair]) -> tuple[RaterPair, ...]:
-    """Select the pairs with a significant z by Holm's method, the highest z first."""
+    """Select the pairs whose z is significant by Holm's method; the highest z comes first."""
     from scipy.special import ndtr
 
     ranked = sorted(pairs, key=lambda pair: -pair.z)

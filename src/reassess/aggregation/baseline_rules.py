@@ -1,4 +1,4 @@
-"""Rules that keep labels without a rater model: by one rater, share of yes votes, or original label."""
+"""Rules that choose labels without a rater model: one rater's answers, the share of yes votes, original labels."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from reassess.aggregation.baselines import class_shares_and_ties
+from reassess.aggregation.baselines import compute_class_shares_and_count_ties
 from reassess.aggregation.curves import Curve, Point
 from reassess.aggregation.golden import GoldenQuestions, votes_on_questions
 from reassess.aggregation.recipe import original_label_votes
@@ -22,23 +22,23 @@ from reassess.text import Printable
 
 @dataclass(frozen=True, eq=False, repr=False)
 class MeasuredRule(Printable):
-    """Precision and recall of a rule that keeps labels, for each variant of the rule."""
+    """Precision and recall of a rule that chooses labels, at one or several points such as one per rater."""
 
     name: str
-    variants: tuple[Id, ...]  # a rater's id, or a share of yes votes, for each point
-    points: tuple[Point, ...]  # one per variant
-    average_precision: float | None = None  # only if the variants are thresholds
+    point_names: tuple[Id, ...]  # a rater's id, or a share of yes votes, for each point
+    points: tuple[Point, ...]
+    average_precision: float | None = None  # None if the points have no thresholds
     file: str = ""  # the file of the votes, or of the original labels
 
     def to_json(self) -> dict[str, Any]:
         """Return a dict for JSON output."""
-        points = zip(self.variants, self.points, strict=True)
+        points = zip(self.point_names, self.points, strict=True)
         return {
             "file": self.file,
             "rule": self.name,
             "average_precision": self.average_precision,
             "in_sample": False,
-            "points": [{"variant": variant} | point.to_json() for variant, point in points],
+            "points": [{"variant": name} | point.to_json() for name, point in points],
             "chosen": None,
         }
 
@@ -51,22 +51,25 @@ def measure_simple_rules(
     original: LabelSets | None = None,
     files: Mapping[str, str] | None = None,
 ) -> tuple[MeasuredRule, ...]:
-    """Measure the precision and recall of rules without a rater model."""
+    """Measure the precision and recall of rules that need no rater model.
+
+    `files` has the file names of the arguments, by argument name.
+    """
     rules: list[tuple[str, MeasuredRule]] = []
     if rater_golden is not None and not rater_golden.is_anonymous:
         pair_votes = _select_votes_on_golden(rater_golden, golden)
-        rules.append(("rater_golden", measure_rater_rule(golden, pair_votes, pair_votes.answers[-1:])))
+        rules.append(("rater_golden", measure_single_rater_rule(golden, pair_votes, pair_votes.answers[-1:])))
         if pair_votes.counts_by_rater()[:, 1:-1].any():
-            rules.append(("rater_golden", measure_rater_rule(golden, pair_votes, pair_votes.answers[:0:-1])))
+            rules.append(("rater_golden", measure_single_rater_rule(golden, pair_votes, pair_votes.answers[:0:-1])))
     if votes is not None:
-        rules.append(("votes", measure_share_rule(golden, votes)))
+        rules.append(("votes", measure_yes_share_rule(golden, votes)))
     if original is not None:
         rules.append(("original", measure_original_label_rule(golden, original)))
     return tuple(replace(rule, file=(files or {}).get(source, "")) for source, rule in rules)
 
 
 def _select_votes_on_golden(votes: Votes, golden: GoldenQuestions) -> Votes:
-    """Select the votes on golden pairs; leave out invalid pairs that no rater voted for."""
+    """Select the votes on golden questions; if votes name classes, without invalid classes that no rater named."""
     if votes.classes is not None:
         on_golden = votes.restrict(np.flatnonzero(match_images(votes.images, golden.questions.images) >= 0))
         voted, _ = count_votes_by_class(on_golden)
@@ -75,12 +78,12 @@ def _select_votes_on_golden(votes: Votes, golden: GoldenQuestions) -> Votes:
     return votes.with_full_scale()
 
 
-def measure_rater_rule(golden: GoldenQuestions, votes: Votes, answers: Collection[Id]) -> MeasuredRule:
-    """Measure the rule "keep a pair if one rater gave one of `answers`", with a point per rater."""
+def measure_single_rater_rule(golden: GoldenQuestions, votes: Votes, accepted_answers: Collection[Id]) -> MeasuredRule:
+    """Measure the rule "keep a class if one rater gave an accepted answer"; one point per rater."""
     rows = find_items(golden.questions, votes.items)[votes.item_ids]
     is_on_golden = rows >= 0
     raters, is_valid = votes.rater_ids[is_on_golden], golden.is_valid[rows[is_on_golden]]
-    is_kept = np.isin(votes.answer_ids[is_on_golden], [votes.answer_id(answer) for answer in answers])
+    is_kept = np.isin(votes.answer_ids[is_on_golden], [votes.answer_id(answer) for answer in accepted_answers])
 
     counts = (
         np.bincount(raters[part], minlength=len(votes.raters)).tolist()
@@ -91,25 +94,24 @@ def measure_rater_rule(golden: GoldenQuestions, votes: Votes, answers: Collectio
         for rater, n_hits, n_kept, n_valid in zip(votes.raters, *counts, strict=True)
         if n_kept and n_valid
     }
+    either = " or ".join(map(str, accepted_answers))
     if not points:
         raise DataError(
             "missing-golden",
-            f"some golden classes are valid, but no rater answered {' or '.join(map(str, answers))} to a golden "
-            "question",
+            f"no rater answered {either} to any golden question",
             fix="give all votes of raters on golden questions",
         )
-    return MeasuredRule(
-        name=f"one rater: {' or '.join(map(str, answers))}", variants=tuple(points), points=tuple(points.values())
-    )
+    return MeasuredRule(name=f"one rater: {either}", point_names=tuple(points), points=tuple(points.values()))
 
 
-def measure_share_curve(golden: GoldenQuestions, votes: Votes) -> Curve:
-    """Measure the curve of these scores: a pair's share of yes votes, or of votes for the last answer.
+def measure_yes_share_curve(golden: GoldenQuestions, votes: Votes) -> Curve:
+    """Measure precision and recall if the score of a question is its share of yes votes (or of the last answer).
 
-    Raises `DataError` if a golden pair has no votes.
+    Raises `DataError` if a golden question has no votes.
     """
     if votes.classes is not None:
-        return Curve(golden, golden.scores_of_questions(class_shares_and_ties(votes)[0], "the votes"), in_sample=False)
+        shares, _ = compute_class_shares_and_count_ties(votes)
+        return Curve(golden, golden.scores_of_questions(shares, "the votes"), in_sample=False)
     rows = golden.rows_in(votes.items, "the votes")
     check_all_valid(
         votes.sizes[rows] > 0, value_name="golden questions without votes", name_of=golden.questions.describe_question
@@ -117,9 +119,9 @@ def measure_share_curve(golden: GoldenQuestions, votes: Votes) -> Curve:
     return Curve(golden=golden, golden_scores=votes.count_support()[rows] / votes.sizes[rows], in_sample=False)
 
 
-def measure_share_rule(golden: GoldenQuestions, votes: Votes) -> MeasuredRule:
-    """Measure the rule "keep a pair if its share of yes votes is at least s", with a point per s above 0."""
-    curve = measure_share_curve(golden, votes)
+def measure_yes_share_rule(golden: GoldenQuestions, votes: Votes) -> MeasuredRule:
+    """Measure the rule "keep a class if its share of yes votes is at least s"; one point per s above 0."""
+    curve = measure_yes_share_curve(golden, votes)
     points = tuple(curve.point_at_row(row) for row in np.flatnonzero(curve.thresholds > 0).tolist())
     rows = votes.find(golden.questions if votes.classes is None else golden.questions.images)
     sizes = np.unique(votes.sizes[rows]).tolist()
@@ -130,12 +132,12 @@ def measure_share_rule(golden: GoldenQuestions, votes: Votes) -> MeasuredRule:
 
     names = tuple(describe_share(float(share)) for share in curve.thresholds[: len(points)])
     return MeasuredRule(
-        name=f"share of {yes}", variants=names, points=points, average_precision=curve.average_precision
+        name=f"share of {yes}", point_names=names, points=points, average_precision=curve.average_precision
     )
 
 
 def measure_original_label_rule(golden: GoldenQuestions, original: LabelSets) -> MeasuredRule:
-    """Measure the rule "keep a pair if its class is the image's original label"."""
+    """Measure the rule "keep a class if it is the image's original label"."""
     votes = original_label_votes(golden.questions, original)
     check_all_valid(
         votes.sizes > 0,
@@ -150,4 +152,4 @@ def measure_original_label_rule(golden: GoldenQuestions, original: LabelSets) ->
         n_kept=int(np.count_nonzero(is_original)),
         n_valid=golden.n_valid,
     )
-    return MeasuredRule(name="original label", variants=("original label",), points=(point,))
+    return MeasuredRule(name="original label", point_names=("original label",), points=(point,))

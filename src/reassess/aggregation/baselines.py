@@ -12,8 +12,8 @@ from reassess.errors import DataError
 from reassess.text import join_first
 
 
-def class_shares_and_ties(votes: Votes) -> tuple[Scores, int]:
-    """Compute each class's share of the votes on its image, and count the images with a tie."""
+def compute_class_shares_and_count_ties(votes: Votes) -> tuple[Scores, int]:
+    """Compute the share of an image's votes that each class has; also count images where classes tie for most votes."""
     questions, counts = count_votes_by_class(votes)
     n_images = len(questions.images)
     highest_counts, totals = np.zeros(n_images, np.int64), np.zeros(n_images, np.int64)
@@ -26,7 +26,7 @@ def class_shares_and_ties(votes: Votes) -> tuple[Scores, int]:
 
 
 def aggregate_by_majority(votes: Votes) -> Aggregation:
-    """Compute the share of each answer as its score, and count items with a tie."""
+    """Compute the share of each answer among an item's votes; also count items where answers tie for most votes."""
     check_type(Votes, votes)
     if votes.classes is not None:
         return _aggregate_class_votes(votes)
@@ -42,9 +42,10 @@ def aggregate_by_majority(votes: Votes) -> Aggregation:
 
 
 def aggregate_by_mean(votes: Votes) -> Aggregation:
-    """Compute the mean answer: no 0, maybe 0.5, yes 1; for votes on classes, each class's share.
+    """Compute the mean answer of each item, where no counts 0, maybe 0.5 and yes 1.
 
-    Other answers to questions have weights from 0 to 1 too: numbers are scaled, words are evenly spaced.
+    Other answers to questions have weights from 0 to 1 too: numbers are scaled, words are evenly spaced. If votes name
+    a class of the image, the score is the share of each class.
     """
     check_type(Votes, votes)
     if votes.classes is not None:
@@ -65,7 +66,7 @@ def aggregate_by_mean(votes: Votes) -> Aggregation:
 
 
 def _answer_weights(votes: Votes) -> npt.NDArray[np.float64]:
-    """Return the weight of each answer: the known weight, or the answer itself if it is a number."""
+    """Return the weight of each answer in the mean: its known weight, or the answer itself if it is a number."""
     weights = votes.answer_weights
     if weights is None and any(isinstance(answer, str) for answer in votes.answers):
         raise DataError(
@@ -79,8 +80,8 @@ def _answer_weights(votes: Votes) -> npt.NDArray[np.float64]:
 
 
 def _aggregate_class_votes(votes: Votes) -> Aggregation:
-    """Compute the share of each class that has a vote on an image."""
-    scores, ties = class_shares_and_ties(votes)
+    """Compute the share of an image's votes that each class has, for classes with a vote."""
+    scores, ties = compute_class_shares_and_count_ties(votes)
     values = np.stack([1 - scores.values, scores.values], axis=1)
     result = Posterior(items=scores.questions, truths=VALIDITY, values=values, is_exclusive=True)
     return Aggregation(posterior=result, facts={"ties": ties, "without_votes": len(votes.items) - len(scores.images)})

@@ -1,11 +1,17 @@
-"""Rater models measured on golden items: an M-step on counted answers, then an E-step."""
+"""Rater models measured on golden items, and the probability of each truth from votes by Bayes' rule."""
 
 from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation.em import fallback_matrix, row_shares, to_kernel_layout, typical_confusion_matrix, vote_codes
+from reassess.aggregation.em import (
+    compute_fallback_matrix,
+    normalize_rows,
+    to_kernel_layout,
+    typical_confusion_matrix,
+    vote_codes,
+)
 from reassess.aggregation.em_inputs import (
     DEFAULT_POOLING,
     Floats,
@@ -23,7 +29,7 @@ from reassess.text import join_first
 
 def calibrate(
     golden_votes: Votes,
-    item_truth: npt.NDArray[np.integer],
+    truth_ids: npt.NDArray[np.integer],
     *,
     truths: Sequence[Id] = VALIDITY,
     smoothing: float = 0.0,
@@ -31,7 +37,7 @@ def calibrate(
 ) -> RaterModel:
     """Estimate each rater's confusion matrix on golden items.
 
-    `item_truth`, shape (items,), is the position of each item's truth among `truths`, or -1 if it is unknown. Each row
+    `truth_ids`, shape (items,), is the position of each item's truth among `truths`, or -1 if it is unknown. Each row
     of a rater's counts gets `pooling` pseudo-votes, distributed as in the mean matrix, the matrix of all raters' votes
     together. So a rater with few golden answers has about the mean matrix, and a rater with many answers has their own.
     The counts of the mean matrix get the same number of pseudo-votes per row, distributed as in
@@ -39,19 +45,19 @@ def calibrate(
     """
     check_pseudo_votes(smoothing, pooling)
     golden_votes.require_raters("a rater model")
-    item_truth = np.asarray(item_truth)
-    check_shape(item_truth, (len(golden_votes.items),), value_name="truth")
-    check_range(item_truth, -1, len(truths) - 1, value_name="truth", where=golden_votes.describe_item)
-    is_known = item_truth >= 0
+    truth_ids = np.asarray(truth_ids)
+    check_shape(truth_ids, (len(golden_votes.items),), value_name="truth")
+    check_range(truth_ids, -1, len(truths) - 1, value_name="truth", where=golden_votes.describe_item)
+    is_known = truth_ids >= 0
     shape = len(golden_votes.raters), len(truths) + 1, len(golden_votes.answers)
-    rows = golden_votes.rater_ids * np.int64(shape[1]) + np.repeat(item_truth, golden_votes.sizes) + 1
+    rows = golden_votes.rater_ids * np.int64(shape[1]) + np.repeat(truth_ids, golden_votes.sizes) + 1
     cells = np.bincount(rows * shape[2] + golden_votes.answer_ids, minlength=int(np.prod(shape)))
     counts = cells.reshape(shape)[:, 1:]  # without votes on items whose truth is unknown
     if not counts.any():
         raise no_golden_votes_error()
     return model_from_counts(
         counts,
-        np.bincount(item_truth[is_known], minlength=len(truths)),
+        np.bincount(truth_ids[is_known], minlength=len(truths)),
         raters=golden_votes.raters,
         truths=truths,
         answers=golden_votes.answers,
@@ -72,19 +78,19 @@ def model_from_counts(
     smoothing: float = 0.0,
     pooling: float = DEFAULT_POOLING,
 ) -> RaterModel:
-    """Estimate the rater model of `calibrate` from counts, shape (raters, truths, answers)."""
+    """Estimate the rater model of `calibrate` from counts of golden answers, shape (raters, truths, answers)."""
     measured = np.flatnonzero(counts.any(axis=(1, 2)))
     pseudo_votes = np.full(counts.shape[1:], float(smoothing))
     if pooling:
-        pseudo_votes += pooling * row_shares(counts.sum(axis=0) + pooling * base_matrix, smoothing)
-    matrices = row_shares(counts[measured], pseudo_votes)
+        pseudo_votes += pooling * normalize_rows(counts.sum(axis=0) + pooling * base_matrix, smoothing)
+    matrices = normalize_rows(counts[measured], pseudo_votes)
     return RaterModel(
         raters=tuple(raters[row] for row in measured.tolist()),
         truths=tuple(truths),
         answers=tuple(answers),
         matrices=matrices,
-        fallback_matrix=fallback_matrix(matrices, pseudo_votes, is_pooled=pooling > 0),
-        prior=row_shares(item_counts, pooling / len(truths)),
+        fallback_matrix=compute_fallback_matrix(matrices, pseudo_votes, has_pooling=pooling > 0),
+        prior=normalize_rows(item_counts, pooling / len(truths)),
     )
 
 
@@ -93,7 +99,8 @@ def posterior(
     model: RaterModel,
     *,
     prior: npt.ArrayLike | None = None,
-    extra_votes_and_model: tuple[Votes, RaterModel] | None = None,
+    extra_votes: Votes | None = None,
+    extra_model: RaterModel | None = None,
 ) -> Posterior:
     """Compute the probability of each truth from the votes, by Bayes' rule.
 
@@ -108,8 +115,10 @@ def posterior(
         The raters' confusion matrices.
     prior
         Probability of each truth, shape (truths,); by default the model's.
-    extra_votes_and_model
-        Votes of more raters on the same items, with their own model. For example, the original labels as votes.
+    extra_votes
+        Votes of more raters on the same items, for example the original labels as votes.
+    extra_model
+        The confusion matrices of the raters of `extra_votes`; by default `model`.
 
     Returns
     -------
@@ -137,8 +146,11 @@ def posterior(
     check_truth_count(model.truths)
     start_prior = check_prior(model.prior if prior is None else prior, len(model.truths))
     values = np.tile(start_prior, (len(votes.items), 1))
-    for rater_votes, rater_model in ((votes, model), *((extra_votes_and_model,) if extra_votes_and_model else ())):
-        rows = np.arange(len(votes.items))
+    votes_and_models = [(votes, model)]
+    if extra_votes is not None:
+        votes_and_models.append((extra_votes, extra_model or model))
+    rows = np.arange(len(votes.items))
+    for rater_votes, rater_model in votes_and_models:
         if len(rater_votes.items) != len(votes.items) or (rater_votes.find(votes.items) != rows).any():
             raise DataError("different-items", "extra votes must be on the same items as the votes, in the same order")
         if rater_model.truths != model.truths:

@@ -3,7 +3,7 @@
 The computation is that of `em` and `calibration`, with one difference: the truth of an item is one of its candidates.
 These are the classes with a vote on the item; a pinned item has only its pinned class. Even with a thousand classes,
 most items have two or three candidates. Full matrices of a thousand classes would have a million cells per rater. Here
-only the cells that votes use are stored: the row is a candidate of the item, the column the rater's answer.
+only the cells for which there are votes are stored: the row is a candidate of the item, the column the rater's answer.
 """
 
 from dataclasses import dataclass, replace
@@ -17,7 +17,7 @@ from reassess.aggregation.em import (
     MAX_ITERATIONS,
     TOLERANCE,
     ExpectedCounts,
-    row_shares,
+    normalize_rows,
     run_em,
     typical_confusion_matrix,
     warn_unless_converged,
@@ -33,7 +33,7 @@ Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class CandidateVotes:
-    """The candidate classes of each item, and the cells of the raters' matrices that votes use.
+    """The candidate classes of each item, and the cells of the raters' matrices for which there are votes.
 
     Symbols: N items; A answers, which are the classes; P pairs of an item and a candidate; C cells; E entries, one for
     each vote and each candidate of its item.
@@ -44,20 +44,20 @@ class CandidateVotes:
     first_pair_of_item: Ints  # first pair of each item with candidates
     pair_of_entry: npt.NDArray[np.int32]  # pair of each entry, shape (E,)
     cell_of_entry: npt.NDArray[np.int32]  # cell of each entry, shape (E,)
-    code_of_cell: Ints  # (rater * A + class) * A + answer of each cell, shape (C,), ascending
-    code_of_row: Ints  # rater * A + class of each matrix row with a cell, ascending
-    row_of_cell: Ints  # row of each cell, as a position in `code_of_row`, shape (C,)
+    cell_codes: Ints  # (rater * A + class) * A + answer of each cell, shape (C,), ascending
+    row_codes: Ints  # rater * A + class of each matrix row with a cell, ascending
+    row_of_cell: Ints  # row of each cell, as a position in `row_codes`, shape (C,)
     n_answers: int  # A
     n_raters: int
 
     @classmethod
-    def from_votes(cls, votes: Votes, pinned: Ints) -> "CandidateVotes":
-        """Find the candidates of each item; `pinned`, shape (N,), is the fixed class of an item, or -1."""
+    def from_votes(cls, votes: Votes, pinned_classes: Ints) -> "CandidateVotes":
+        """Find the candidates of each item; `pinned_classes`, shape (N,), is the fixed class of an item, or -1."""
         answers, item_ids = len(votes.answers), votes.item_ids
-        is_free = pinned[item_ids] < 0
-        pinned_items = np.flatnonzero(pinned >= 0)
+        is_free = pinned_classes[item_ids] < 0
+        pinned_items = np.flatnonzero(pinned_classes >= 0)
         voted_pairs = item_ids[is_free] * answers + votes.answer_ids[is_free]
-        pinned_pairs = pinned_items * answers + pinned[pinned_items]
+        pinned_pairs = pinned_items * answers + pinned_classes[pinned_items]
         items, classes = np.divmod(np.unique(np.concatenate([voted_pairs, pinned_pairs])), answers)
         indptr = np.searchsorted(items, np.arange(len(votes.items) + 1))
         sizes = np.diff(indptr)[item_ids]
@@ -73,16 +73,16 @@ class CandidateVotes:
             first_pair_of_item=np.flatnonzero(np.diff(items, prepend=-1)),
             pair_of_entry=pair,
             cell_of_entry=cell.astype(np.int32),
-            code_of_cell=cells,
-            code_of_row=rows,
+            cell_codes=cells,
+            row_codes=rows,
             row_of_cell=row,
             n_answers=answers,
             n_raters=len(votes.raters),
         )
 
     def compute_vote_shares(self) -> Floats:
-        """Compute, for each pair, the share of its item's votes for its class; 1 if pinned; shape (P,)."""
-        is_agreement = self.code_of_cell // self.n_answers % self.n_answers == self.code_of_cell % self.n_answers
+        """Compute the share of the item's votes for the class of each pair; 1 if the item is pinned; shape (P,)."""
+        is_agreement = self.cell_codes // self.n_answers % self.n_answers == self.cell_codes % self.n_answers
         votes = _sum_by_id(self.pair_of_entry, is_agreement[self.cell_of_entry], len(self.item_of_pair))
         votes[self.repeat_for_pairs(self._pairs_per_item) == 1] = 1
         shares: Floats = votes / self.repeat_for_pairs(np.add.reduceat(votes, self.first_pair_of_item))
@@ -90,11 +90,11 @@ class CandidateVotes:
 
     def compute_expected_counts(self, posterior: Floats) -> ExpectedCounts:
         """Compute expected votes per cell and expected items per class, from the posterior of each pair."""
-        votes = _sum_by_id(self.cell_of_entry, posterior[self.pair_of_entry], len(self.code_of_cell))
+        votes = _sum_by_id(self.cell_of_entry, posterior[self.pair_of_entry], len(self.cell_codes))
         items = _sum_by_id(self.class_of_pair, posterior, self.n_answers)
         return ExpectedCounts(votes[None], items[None], np.zeros(1), np.zeros(1))
 
-    def max_over_item_pairs(self, values: Floats) -> Floats:
+    def max_over_pairs_of_item(self, values: Floats) -> Floats:
         """Return, for each pair, the highest value among the pairs of the same item; shape (P,)."""
         return self.repeat_for_pairs(np.maximum.reduceat(values, self.first_pair_of_item))
 
@@ -104,22 +104,22 @@ class CandidateVotes:
 
     @property
     def _pairs_per_item(self) -> Ints:
-        """Number of pairs of each item with candidates."""
+        """Number of pairs of each item; items without candidates are skipped."""
         return np.diff(self.first_pair_of_item, append=len(self.item_of_pair))
 
 
 @dataclass(frozen=True, eq=False)
 class _CellParameters:
-    """The parameters of EM: log probability and expected votes of each cell, and the prior."""
+    """The parameters of EM: the probability of each cell of the matrices, and the prior."""
 
-    log_probabilities: Floats
-    expected_votes: Floats
-    prior: Floats
+    log_probabilities: Floats  # of each cell, shape (C,)
+    expected_votes: Floats  # of each cell, shape (C,)
+    prior: Floats  # shape (A,)
 
 
 @dataclass(frozen=True, eq=False)
 class CandidateSteps:
-    """The EM steps for the matrix cells that have votes, in one block: the posterior of each pair."""
+    """The EM steps for the matrix cells that have votes; there is one block, the posterior of each pair."""
 
     candidate_votes: CandidateVotes
     pseudo_votes: Floats  # shape (A, A)
@@ -139,7 +139,7 @@ class CandidateSteps:
     def run_m_step(self, expected_votes: Floats, expected_items: Floats) -> _CellParameters:
         """Run the M-step: estimate the parameters from expected votes per cell and items per class."""
         return self.estimate_parameters(
-            expected_votes, self._sum_by_row(expected_votes), row_shares(expected_items, self.pseudo_items)
+            expected_votes, self._sum_by_row(expected_votes), normalize_rows(expected_items, self.pseudo_items)
         )
 
     def estimate_parameters(self, cell_counts: Floats, row_counts: Floats, prior: Floats) -> _CellParameters:
@@ -157,7 +157,7 @@ class CandidateSteps:
         density = 0.0
         if self.pseudo_votes.any():  # sum over all raters and cells, also cells without an entry
             added, added_to_row = self._cell_and_row_pseudo_votes
-            empty_density = float((self.pseudo_votes * np.log(row_shares(self.pseudo_votes, 0.0))).sum())
+            empty_density = float((self.pseudo_votes * np.log(normalize_rows(self.pseudo_votes, 0.0))).sum())
             cell_density = float((added * np.log1p(parameters.expected_votes / added)).sum())
             row_density = float(
                 (added_to_row * np.log1p(self._sum_by_row(parameters.expected_votes) / added_to_row)).sum()
@@ -184,22 +184,22 @@ class CandidateSteps:
         """Compute the confusion matrix of all raters together, with pseudo-votes; shape (A, A)."""
         counts = self.candidate_votes.compute_expected_counts(posterior).expected_votes[0]
         totals = _sum_by_id(
-            self.candidate_votes.code_of_cell % self.candidate_votes.n_answers**2,
+            self.candidate_votes.cell_codes % self.candidate_votes.n_answers**2,
             counts,
             self.candidate_votes.n_answers**2,
         )
-        return row_shares(totals.reshape(self.pseudo_votes.shape), self.pseudo_votes)
+        return normalize_rows(totals.reshape(self.pseudo_votes.shape), self.pseudo_votes)
 
     def _sum_by_row(self, cell_counts: Floats) -> Floats:
         """Sum the votes of the cells in each row."""
-        return _sum_by_id(self.candidate_votes.row_of_cell, cell_counts, len(self.candidate_votes.code_of_row))
+        return _sum_by_id(self.candidate_votes.row_of_cell, cell_counts, len(self.candidate_votes.row_codes))
 
     @cached_property
     def _cell_and_row_pseudo_votes(self) -> tuple[Floats, Floats]:
         """Pseudo-votes of each cell, and of each row."""
         answers = self.candidate_votes.n_answers
-        cells = self.pseudo_votes.ravel()[self.candidate_votes.code_of_cell % answers**2]
-        return cells, self.pseudo_votes.sum(axis=1)[self.candidate_votes.code_of_row % answers]
+        cells = self.pseudo_votes.ravel()[self.candidate_votes.cell_codes % answers**2]
+        return cells, self.pseudo_votes.sum(axis=1)[self.candidate_votes.row_codes % answers]
 
 
 @dataclass(frozen=True, eq=False)
@@ -213,7 +213,7 @@ class CandidateFit:
     has_converged: bool
 
     def to_posterior(self, votes: Votes) -> Posterior:
-        """Convert to the posterior of each item; for images, P(valid) of each candidate class."""
+        """Convert the posterior of the pairs to the posterior of each item, or of each (image, class) question."""
         rows = self.candidates.item_of_pair[self.candidates.first_pair_of_item]
         if votes.classes is None:
             values = np.tile(self.prior, (len(votes.items), 1))
@@ -230,28 +230,30 @@ class CandidateFit:
         return Posterior(items=questions, truths=VALIDITY, values=values, is_exclusive=True)
 
 
-def fit_many_classes(
-    votes: Votes, pinned: Ints, *, smoothing: float, pooling: float, max_iterations: int = MAX_ITERATIONS
+def fit_dawid_skene_on_candidates(
+    votes: Votes, pinned_classes: Ints, *, smoothing: float, pooling: float, max_iterations: int = MAX_ITERATIONS
 ) -> CandidateFit:
-    """Fit Dawid and Skene's model by EM, with only the candidates of an item as its truths."""
+    """Fit Dawid and Skene's model by EM, where the truth of an item is one of its candidate classes."""
     check_em_inputs(votes, smoothing, pooling)
     answers = len(votes.answers)
     added, start = np.full((answers, answers), float(smoothing)), None
     if pooling:
         one_rater = replace(votes, rater_ids=np.zeros_like(votes.rater_ids), raters=("all raters",))
         typical = added + pooling * typical_confusion_matrix(np.eye(answers))
-        mean_steps = CandidateSteps(CandidateVotes.from_votes(one_rater, pinned), typical, pooling / answers)
+        mean_steps = CandidateSteps(CandidateVotes.from_votes(one_rater, pinned_classes), typical, pooling / answers)
         start = _run_em_on_candidates(mean_steps, None, max_iterations).posterior
         added = added + pooling * mean_steps.mean_matrix(start)
     fit = _run_em_on_candidates(
-        CandidateSteps(CandidateVotes.from_votes(votes, pinned), added, pooling / answers), start, max_iterations
+        CandidateSteps(CandidateVotes.from_votes(votes, pinned_classes), added, pooling / answers),
+        start,
+        max_iterations,
     )
     warn_unless_converged(fit.has_converged, max_iterations, TOLERANCE, "use more pooling")
     return fit
 
 
 def _run_em_on_candidates(steps: CandidateSteps, start_posterior: Floats | None, max_iterations: int) -> CandidateFit:
-    """Run EM from a posterior of the pairs, by default from the shares of the votes."""
+    """Run EM; the posterior of a pair starts at `start_posterior`, or at the class's share of the votes."""
     posterior = steps.candidate_votes.compute_vote_shares() if start_posterior is None else start_posterior.copy()
     first_counts = steps.candidate_votes.compute_expected_counts(posterior)
     parameters = steps.run_m_step(first_counts.expected_votes[0], first_counts.expected_items[0])
@@ -262,7 +264,7 @@ def _run_em_on_candidates(steps: CandidateSteps, start_posterior: Floats | None,
 def calibrate_on_candidates(
     votes: Votes, golden_votes: Votes, truth: Ints, *, smoothing: float, pooling: float
 ) -> CandidateFit:
-    """Measure raters on golden items, and compute posteriors over the candidates of each item."""
+    """Measure raters on golden items, and compute the posterior of each candidate class of each item."""
     if not pooling > 0:
         raise DataError(
             "missing-option",
@@ -279,14 +281,15 @@ def calibrate_on_candidates(
     raters = raters[golden_votes.rater_ids[has_truth]]
     cells = truth[golden_votes.item_ids[has_truth]] * answers + golden_votes.answer_ids[has_truth]
     totals = np.bincount(cells, minlength=answers**2).reshape(answers, answers)
-    added = smoothing + pooling * row_shares(totals + pooling * typical_confusion_matrix(np.eye(answers)), smoothing)
+    typical = typical_confusion_matrix(np.eye(answers))
+    added = smoothing + pooling * normalize_rows(totals + pooling * typical, smoothing)
     pairs = CandidateVotes.from_votes(votes, np.full(len(votes.items), -1))
     own_cells = (raters * answers**2 + cells)[raters >= 0]
-    prior = row_shares(np.bincount(truth[truth >= 0], minlength=answers), pooling / answers)
+    prior = normalize_rows(np.bincount(truth[truth >= 0], minlength=answers), pooling / answers)
     steps = CandidateSteps(pairs, added, 0.0)
     parameters = steps.estimate_parameters(
-        _count_occurrences(pairs.code_of_cell, own_cells),
-        _count_occurrences(pairs.code_of_row, own_cells // answers),
+        _count_occurrences(pairs.cell_codes, own_cells),
+        _count_occurrences(pairs.row_codes, own_cells // answers),
         prior,
     )
     values, likelihood = steps.compute_posterior(parameters)
@@ -294,12 +297,12 @@ def calibrate_on_candidates(
 
 
 def _count_occurrences(ids: Ints, values: Ints) -> Floats:
-    """Count how often each id occurs in `values`."""
+    """Count how often each of `ids` occurs in `values`."""
     unique, counts = np.unique(values, return_counts=True)
     rows = np.searchsorted(unique, ids)
     return np.where(np.append(unique, -1)[rows] == ids, np.append(counts, 0)[rows], 0).astype(np.float64)
 
 
 def _sum_by_id(ids: npt.NDArray[np.integer], weights: npt.NDArray[Any], n_ids: int) -> Floats:
-    """Sum the weights of each id from 0 to `n_ids`; float64, shape (n_ids,)."""
+    """Sum the weights of each id from 0 to `n_ids` - 1; float64, shape (n_ids,)."""
     return np.bincount(ids, weights, n_ids).astype(np.float64, copy=False)

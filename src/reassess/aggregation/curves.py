@@ -1,7 +1,8 @@
-"""Precision and recall of scores against golden truth at every threshold; the choice of a threshold.
+"""Precision and recall of scores at every threshold, measured on golden questions; the choice of a threshold.
 
-A threshold keeps the golden pairs with score >= threshold. Precision is the share of kept pairs that are valid; recall
-is the share of valid pairs that are kept. Both stay integer counts until they are divided, so they are exact.
+A pair is a golden question: an image and a class. A threshold keeps the pairs with score >= threshold. Precision is the
+share of kept pairs that are valid; recall is the share of valid pairs that are kept. Both stay integer counts until
+they are divided, so they are exact.
 """
 
 from dataclasses import dataclass, replace
@@ -24,16 +25,16 @@ _IMAGES_PER_BLOCK = 1 << 20  # number of images drawn at a time
 
 @dataclass(frozen=True)
 class Point:
-    """Counts and precision and recall at one threshold, or of a rule without a threshold."""
+    """Precision and recall at one threshold, or of a rule that has no threshold."""
 
     threshold: float | None
-    n_hits: int
-    n_kept: int
-    n_valid: int
+    n_hits: int  # kept pairs that are valid
+    n_kept: int  # kept pairs
+    n_valid: int  # valid pairs
 
     @property
     def precision(self) -> Proportion:
-        """Share of kept pairs that are valid; without a value if nothing is kept."""
+        """Share of kept pairs that are valid; its value is None if no pair is kept."""
         return Proportion(self.n_hits, self.n_kept)
 
     @property
@@ -51,7 +52,7 @@ class Bands(Printable):
     """95 % confidence intervals of precision and recall at some thresholds, by bootstrap over images."""
 
     thresholds: npt.NDArray[np.float64]  # shape (thresholds,)
-    precision: tuple[tuple[float, float] | None, ...]  # bounds at each threshold; None if nothing is kept
+    precision: tuple[tuple[float, float] | None, ...]  # bounds at each threshold; None if no pair is kept
     recall: tuple[tuple[float, float] | None, ...]  # bounds at each threshold
 
 
@@ -106,7 +107,7 @@ class Curve:
         return Point(threshold, hits, kept, n_valid=self.golden.n_valid)
 
     def point_at_threshold(self, threshold: float) -> Point:
-        """Return the point at any threshold in [0, 1]; it may keep no pair."""
+        """Return the point at any threshold in [0, 1], even if no pair is kept."""
         check_range(threshold, 0, 1, value_name="threshold")
         row = int(np.count_nonzero(self.thresholds >= threshold)) - 1
         point = (
@@ -114,7 +115,7 @@ class Curve:
         )
         return replace(point, threshold=threshold)
 
-    def best_at_precision(self, min_precision: float) -> Point:
+    def max_recall_at_precision(self, min_precision: float) -> Point:
         """Find the point of highest recall with at least this precision; ties go to the higher precision."""
         check_range(min_precision, 0, 1, value_name="precision to reach")
         rows = np.flatnonzero(self.precision >= min_precision)
@@ -129,23 +130,23 @@ class Curve:
         max_hits = self.n_hits[rows[-1]]
         return self.point_at_row(int(rows[np.argmax(self.n_hits[rows] == max_hits)]))
 
-    def best_at_recall(self, min_recall: float) -> Point:
+    def max_precision_at_recall(self, min_recall: float) -> Point:
         """Find the point of highest precision with at least this recall; ties go to the higher recall.
 
         The lowest threshold keeps everything, so such a point always exists.
         """
         check_range(min_recall, 0, 1, value_name="recall to reach")
-        return self.point_at_row(_last_argmax(np.where(self.recall >= min_recall, self.precision, -1.0)))
+        return self.point_at_row(_last_index_of_maximum(np.where(self.recall >= min_recall, self.precision, -1.0)))
 
-    def best_by_f1(self) -> Point:
+    def max_f1_point(self) -> Point:
         """Find the point of highest F1 = 2 hits / (kept + valid); ties go to the higher recall."""
-        return self.point_at_row(_last_argmax(2 * self.n_hits / (self.n_kept + self.golden.n_valid)))
+        return self.point_at_row(_last_index_of_maximum(2 * self.n_hits / (self.n_kept + self.golden.n_valid)))
 
     def bands(self, thresholds: npt.NDArray[np.floating], *, replicates: int = N_REPLICATES, seed: int = 0) -> Bands:
-        """Compute 95 % intervals by percentile bootstrap over images; pairs of an image are drawn together.
+        """Compute 95 % intervals of precision and recall by percentile bootstrap over images.
 
-        Precision is undefined in a replicate without kept pairs, and recall in a replicate without valid pairs. The
-        interval then uses only the other replicates.
+        The pairs of an image are drawn together. Precision is undefined in a replicate without kept pairs, and recall
+        in a replicate without valid pairs. The interval then uses only the other replicates.
         """
         check_number(seed, 0, value_name="seed", is_whole=True)
         levels, questions = np.asarray(thresholds, np.float64), self.golden.questions
@@ -188,7 +189,7 @@ def precision_recall(scores: Scores, golden: GoldenQuestions, *, in_sample: bool
     return Curve(golden=golden, golden_scores=golden.scores_of_questions(scores), in_sample=in_sample)
 
 
-def _last_argmax(values: npt.NDArray[np.float64]) -> int:
+def _last_index_of_maximum(values: npt.NDArray[np.float64]) -> int:
     """Return the last position of the highest value."""
     return values.size - 1 - int(np.argmax(values[::-1]))
 
@@ -209,7 +210,7 @@ def _resample_sums(counts: npt.NDArray[np.float64], n_replicates: int, seed: int
 def _share_intervals(
     n_hits: npt.NDArray[np.float64], n_total: npt.NDArray[np.float64]
 ) -> tuple[tuple[float, float] | None, ...]:
-    """Compute percentile intervals of `n_hits` / `n_total` over replicates (columns), one per row."""
+    """Compute the percentile interval of `n_hits` / `n_total` in each row, over replicates (columns)."""
     intervals: list[tuple[float, float] | None] = []
     for n_hits_in_row, n_total_in_row in zip(n_hits, n_total, strict=True):
         is_defined = n_total_in_row > 0

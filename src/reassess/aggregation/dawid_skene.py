@@ -1,4 +1,4 @@
-"""Dawid and Skene's model with a full confusion matrix per rater; `em` has the equations."""
+"""Dawid and Skene's model with a full confusion matrix per rater; the module `em` has the equations."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from reassess.aggregation.em import (
     TOLERANCE,
     MatrixParameters,
     MatrixSteps,
-    fallback_matrix,
+    compute_fallback_matrix,
     open_thread_map,
     run_em,
     split_into_blocks,
@@ -45,7 +45,7 @@ _MIN_START_PROBABILITY = 1e-6  # lowest probability in a model to start from
 
 @dataclass(frozen=True, eq=False, repr=False)
 class DawidSkeneFit(Printable):
-    """The final rater model and posteriors of EM."""
+    """The rater model and posteriors that EM ends with."""
 
     model: RaterModel  # matrices of the raters with votes, and the prior
     posterior: Posterior  # equals `posterior(votes, model)`, except for pinned items
@@ -172,7 +172,10 @@ def fit_dawid_skene(
     fixed_prior = None if prior is None else check_prior(prior, len(names))
     if fixed_prior is not None and (fixed_prior <= 0).any():
         raise DataError(
-            "out-of-range", "EM cannot use a prior of 0", found=fixed_prior.tolist(), fix="remove the impossible truth"
+            "out-of-range",
+            "EM cannot use a prior of 0",
+            found=fixed_prior.tolist(),
+            fix="remove the truth whose prior is 0",
         )
     needs_weights = start_model is None or answer_weights is not None
     fitting = _Fitter(
@@ -195,7 +198,7 @@ def fit_dawid_skene(
 
 
 def fit_one_accuracy(votes: Votes, truths: tuple[Id, ...], pinned_items: PinnedItems | None) -> DawidSkeneFit:
-    """Fit the simpler model by EM, where each rater has one accuracy for all truths."""
+    """Fit a simpler model by EM, where each rater is equally accurate for all truths."""
     fitting = _Fitter(
         truths=truths,
         answer_weights=make_answer_weights(votes, truths),
@@ -209,7 +212,7 @@ def fit_one_accuracy(votes: Votes, truths: tuple[Id, ...], pinned_items: PinnedI
 
 @dataclass(frozen=True, eq=False)
 class _Fitter:
-    """EM with its options: a run for the mean matrix, then a run for separate raters."""
+    """EM with its options: first one matrix for all raters is fitted, then a matrix per rater."""
 
     truths: tuple[Id, ...]
     answer_weights: Floats
@@ -224,17 +227,19 @@ class _Fitter:
     has_one_accuracy: bool = False
 
     def fit(self, votes: Votes, start_model: RaterModel | None) -> DawidSkeneFit:
-        """Run EM with all raters as one rater if there is pooling, then with separate raters."""
+        """Fit one matrix for all raters if there is pooling, then a matrix per rater."""
         pseudo_votes = np.zeros((len(self.truths), len(votes.answers)))
         if self.pooling:
             one_rater = replace(votes, rater_ids=np.zeros_like(votes.rater_ids), raters=_POOLED_RATERS)
-            mean_start = None if start_model is None else _with_one_matrix(start_model, start_model.fallback_matrix)
+            mean_start = (
+                None if start_model is None else _share_matrix_among_raters(start_model, start_model.fallback_matrix)
+            )
             mean_model = self._run_em(
                 one_rater, self.pooling * typical_confusion_matrix(self.answer_weights), mean_start
             ).model
             mean = mean_model.matrices_of(_POOLED_RATERS)[0]
             pseudo_votes = self.pooling * mean
-            start_model = start_model or _with_one_matrix(mean_model, mean)
+            start_model = start_model or _share_matrix_among_raters(mean_model, mean)
         fit = self._run_em(votes, pseudo_votes, start_model)
         # A few pinned items can reverse two truths, and no EM step swaps them back, so the other order is tried too.
         if (
@@ -248,7 +253,7 @@ class _Fitter:
         return fit
 
     def _run_em(self, votes: Votes, pseudo_votes: Floats, start_model: RaterModel | None) -> DawidSkeneFit:
-        """Run EM once, from a model or from the answers' weights."""
+        """Run EM once; it starts from a model, or from the weights of the answers."""
         from reassess.numeric.em_kernels import write_mean_shares
 
         steps = MatrixSteps(
@@ -283,7 +288,7 @@ class _Fitter:
             truths=self.truths,
             answers=votes.answers,
             matrices=matrices,
-            fallback_matrix=fallback_matrix(matrices, steps.pseudo_votes, is_pooled=self.pooling > 0),
+            fallback_matrix=compute_fallback_matrix(matrices, steps.pseudo_votes, has_pooling=self.pooling > 0),
             prior=parameters.prior.copy(),
         )
         if self.may_swap_truths and _are_truths_swapped_in_fit(expected, self.answer_weights[:, 1]):
@@ -293,7 +298,7 @@ class _Fitter:
         return DawidSkeneFit(model=model, posterior=result, objective_history=history, has_converged=converged)
 
     def _are_truths_swapped_in_mean_matrix(self, pseudo_votes: Floats) -> bool:
-        """Return whether answers for the second truth are more frequent on the first, by the mean matrix."""
+        """Return whether the mean matrix gives answers for the second truth mostly to items of the first truth."""
         if len(self.truths) != len(VALIDITY):
             return False
         first, second = pseudo_votes @ self.answer_weights[:, 1]
@@ -301,7 +306,7 @@ class _Fitter:
 
 
 def _are_truths_swapped_in_fit(expected_votes: Floats, answer_weights: Floats) -> bool:
-    """Return whether votes on items of the first truth have a higher mean weight than on the second."""
+    """Return whether the mean weight of votes is higher on items of the first truth than on items of the second."""
     votes = expected_votes.sum(axis=0)
     first, second = answer_weights @ votes / np.maximum(votes.sum(axis=0), np.finfo(float).tiny)
     return bool(first > second)
@@ -313,8 +318,8 @@ def _swap_truths(model: RaterModel) -> RaterModel:
     return replace(model, matrices=matrices, fallback_matrix=fallback, prior=model.prior[::-1].copy())
 
 
-def _with_one_matrix(model: RaterModel, matrix: Floats) -> RaterModel:
-    """Return a copy of the model where all raters have the same matrix."""
+def _share_matrix_among_raters(model: RaterModel, matrix: Floats) -> RaterModel:
+    """Return a copy of the model where every rater has the same matrix."""
     return replace(model, raters=(), matrices=model.matrices[:0], fallback_matrix=matrix)
 
 

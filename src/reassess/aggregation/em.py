@@ -58,7 +58,7 @@ _Block = TypeVar("_Block", contravariant=True)
 
 @dataclass(frozen=True, eq=False)
 class ExpectedCounts:
-    """Results of an E-step, which the M-step needs: expected votes and items, per part of a block."""
+    """The expected counts of an E-step, for each part of a block; the M-step needs them."""
 
     expected_votes: (
         Floats  # expected votes, shape (parts, raters * answers, truths), or (parts, cells) for `candidate_classes`
@@ -86,7 +86,7 @@ class EmSteps(Protocol[_Block, Parameters]):
 
 
 def sum_parts_in_order(counts: Iterable[ExpectedCounts]) -> tuple[Floats, Floats, float, float]:
-    """Sum expected counts over all parts in their order, so that threads do not change the result."""
+    """Sum expected counts over all parts, in the same order for every number of threads."""
     columns = zip(
         *((each.expected_votes, each.expected_items, each.log_likelihood, each.largest_change) for each in counts),
         strict=True,
@@ -120,7 +120,7 @@ def run_em(
 
 
 def warn_unless_converged(has_converged: bool, max_iterations: int, tolerance: float, advice: str) -> None:
-    """Warn that EM stopped before it converged; the warning points to the caller of the calling function."""
+    """Warn if EM stopped before it converged; the warning shows the line that called the fitting function."""
     if not has_converged:
         warnings.warn(
             f"EM did not converge: after {max_iterations:,} iterations, posteriors still change by {tolerance:g} or "
@@ -133,8 +133,8 @@ def warn_unless_converged(has_converged: bool, max_iterations: int, tolerance: f
 # --- the steps for full matrices --------------------------------------------------------------------------------------
 
 
-def row_shares(counts: npt.NDArray[np.floating | np.integer], pseudo_votes: Floats | float) -> Floats:
-    """Normalize counts with pseudo-votes along the last axis; uniform where all counts are 0."""
+def normalize_rows(counts: npt.NDArray[np.floating | np.integer], pseudo_votes: Floats | float) -> Floats:
+    """Add pseudo-votes to counts, and divide each row (last axis) by its sum; a row of zeros becomes uniform."""
     smoothed = counts + pseudo_votes
     sums = smoothed.sum(axis=-1, keepdims=True)
     # A uniform row has no information, and is the limit of equal pseudo-votes that go to 0.
@@ -144,7 +144,7 @@ def row_shares(counts: npt.NDArray[np.floating | np.integer], pseudo_votes: Floa
 
 
 def typical_confusion_matrix(answer_weights: Floats) -> Floats:
-    """Return the matrix of a rater who gives the correct answer half of the time, else a random one.
+    """Return the matrix of a rater who half of the time gives the correct answer, and otherwise a random answer.
 
     `answer_weights`, shape (answers, truths), is the weight of each answer for each truth. The matrix has shape
     (truths, answers).
@@ -152,12 +152,12 @@ def typical_confusion_matrix(answer_weights: Floats) -> Floats:
     >>> typical_confusion_matrix(np.eye(2)).tolist()
     [[0.75, 0.25], [0.25, 0.75]]
     """
-    return (row_shares(answer_weights.T, 0.0) + 1 / len(answer_weights)) / 2
+    return (normalize_rows(answer_weights.T, 0.0) + 1 / len(answer_weights)) / 2
 
 
-def fallback_matrix(matrices: Floats, pseudo_votes: Floats, *, is_pooled: bool) -> Floats:
-    """Return the confusion matrix of a rater without votes."""
-    return row_shares(pseudo_votes, 0.0) if is_pooled else matrices.mean(axis=0)
+def compute_fallback_matrix(matrices: Floats, pseudo_votes: Floats, *, has_pooling: bool) -> Floats:
+    """Compute the matrix of raters without votes: by the pseudo-votes, or without pooling the mean of `matrices`."""
+    return normalize_rows(pseudo_votes, 0.0) if has_pooling else matrices.mean(axis=0)
 
 
 def to_kernel_layout(matrices: Floats) -> Floats:
@@ -166,7 +166,7 @@ def to_kernel_layout(matrices: Floats) -> Floats:
 
 
 def vote_codes(votes: Votes) -> npt.NDArray[Any]:
-    """Return rater * answers + answer for each vote, the row of the vote in `to_kernel_layout`."""
+    """Return the row of each vote's rater and answer in `to_kernel_layout`: rater * answers + answer."""
     votes.require_raters("a rater model")
     cells = len(votes.raters) * len(votes.answers)
     codes: npt.NDArray[Any] = votes.rater_ids.astype(np.uint16 if cells <= 1 << 16 else np.int64)
@@ -177,12 +177,12 @@ def vote_codes(votes: Votes) -> npt.NDArray[Any]:
 
 @dataclass(frozen=True, eq=False)
 class MatrixBlock:
-    """Consecutive items with their votes and posteriors, split into parts; one thread computes a block."""
+    """Consecutive items with their votes and posteriors, for one thread; the items are split into parts."""
 
-    part_edges: npt.NDArray[np.int64]  # first item of each part, and the end of the last part
-    indptr: npt.NDArray[np.int64]
-    codes: npt.NDArray[Any]
-    posterior: Floats
+    part_bounds: npt.NDArray[np.int64]  # first item of each part, and the end of the last part
+    indptr: npt.NDArray[np.int64]  # first vote of each item, and the number of votes
+    codes: npt.NDArray[Any]  # rater and answer of each vote, see `vote_codes`
+    posterior: Floats  # shape (items, truths)
     is_pinned: npt.NDArray[np.bool_]  # empty if no item is pinned
 
 
@@ -221,7 +221,7 @@ class MatrixSteps:
             else (run_e_step_many_truths, ())
         )
         kernel(
-            block.part_edges,
+            block.part_bounds,
             block.indptr,
             block.codes,
             parameters.matrices,
@@ -242,7 +242,7 @@ class MatrixSteps:
 
         counts = self._empty_counts(block)
         count_expected_votes(
-            block.part_edges,
+            block.part_bounds,
             block.indptr,
             block.codes,
             block.posterior,
@@ -258,9 +258,9 @@ class MatrixSteps:
         expected = expected_votes.reshape(self.n_raters, answers, truths)
         if self.has_one_accuracy:
             expected = _pool_over_truths(expected, has_answer_scale=self.has_answer_scale)
-        cells = to_kernel_layout(row_shares(expected.transpose(0, 2, 1), self.pseudo_votes))
+        cells = to_kernel_layout(normalize_rows(expected.transpose(0, 2, 1), self.pseudo_votes))
         return MatrixParameters(
-            cells, row_shares(expected_items, self.pseudo_items) if self.prior is None else self.prior
+            cells, normalize_rows(expected_items, self.pseudo_items) if self.prior is None else self.prior
         )
 
     def log_prior_density(self, parameters: MatrixParameters) -> float:
@@ -275,13 +275,13 @@ class MatrixSteps:
 
     def _empty_counts(self, block: MatrixBlock) -> ExpectedCounts:
         """Create expected counts of 0 for each part of a block."""
-        parts, (truths, answers) = block.part_edges.size - 1, self.pseudo_votes.shape
+        parts, (truths, answers) = block.part_bounds.size - 1, self.pseudo_votes.shape
         votes = np.zeros((parts, self.n_raters * answers, truths))
         return ExpectedCounts(votes, np.zeros((parts, truths)), np.zeros(parts), np.zeros(parts))
 
 
 def _pool_over_truths(counts: Floats, *, has_answer_scale: bool) -> Floats:
-    """Pool counts (raters, answers, truths) over truths: each rater then has one accuracy.
+    """Pool counts (raters, answers, truths) over truths, so that each rater is equally accurate for all truths.
 
     If the truths are the answers, each rater has one probability of a correct answer, and wrong answers are equally
     likely. If the answers are a scale from no to yes, a rater answers no to valid items as often as yes to invalid
@@ -298,17 +298,17 @@ def _pool_over_truths(counts: Floats, *, has_answer_scale: bool) -> Floats:
 def split_into_blocks(
     votes: Votes, posterior: Floats, pinned_items: PinnedItems | None, n_threads: int | None
 ) -> list[MatrixBlock]:
-    """Split the items into one block per thread; pinned items get their fixed posterior."""
+    """Split the items into one block per thread, and set the posterior of pinned items."""
     from reassess.numeric.jit import thread_count
 
     is_pinned = np.zeros(0 if pinned_items is None else len(votes.items), np.bool_)
     if pinned_items is not None:
         pinned_items.check(votes, posterior.shape[1])
         is_pinned[pinned_items.item_rows] = True
-        posterior[pinned_items.item_rows] = pinned_items.probabilities
+        posterior[pinned_items.item_rows] = pinned_items.truth_probabilities
     codes, edges = (
         vote_codes(votes),
-        _find_part_edges(votes, len(votes.raters) * len(votes.answers) * posterior.shape[1]),
+        _find_part_bounds(votes, len(votes.raters) * len(votes.answers) * posterior.shape[1]),
     )
     parts = edges.size - 1
     n_threads = min(n_threads or thread_count(), parts)
@@ -319,8 +319,8 @@ def split_into_blocks(
     ]
 
 
-def _find_part_edges(votes: Votes, n_cells: int) -> npt.NDArray[np.int64]:
-    """Return the first item of each part, and the number of items; threads do not change the parts."""
+def _find_part_bounds(votes: Votes, n_cells: int) -> npt.NDArray[np.int64]:
+    """Return the first item of each part, and the number of items; the number of threads does not matter."""
     parts = int(np.clip(len(votes) // (_MIN_VOTES_PER_CELL * n_cells), 1, _MAX_PARTS))
     edges = np.searchsorted(votes.indptr, np.linspace(0, votes.indptr[-1], parts + 1).astype(np.int64))
     edges[0], edges[-1] = 0, votes.indptr.size - 1

@@ -1,4 +1,4 @@
-"""Inputs of EM besides the votes: pinned items, weights of answers, priors; and their limits."""
+"""Inputs of EM besides the votes: pinned items, weights of answers and priors, with checks of their limits."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,19 +29,19 @@ def check_truth_count(truths: Sequence[Id]) -> None:
 
 
 def check_class_count(votes: Votes) -> None:
-    """Raise `DataError` if there are too many answers for one matrix of all raters."""
+    """Raise `DataError` if there are too many classes even for a single matrix of all raters."""
     if len(votes.answers) > _MAX_CLASSES:
         raise _too_many_error("classes", _MAX_CLASSES, len(votes.answers))
 
 
 def has_many_classes(votes: Votes) -> bool:
-    """Return whether there are too many answers for a matrix per rater."""
+    """Return whether there are too many classes for a full matrix per rater."""
     classes = len(votes.answers)
     return classes > _MAX_TRUTHS or len(votes.raters) * classes**2 > _MAX_CELLS
 
 
 def _too_many_error(noun: str, max_count: int, count: int) -> DataError:
-    """Create the error for more truths or classes than a rater model takes."""
+    """Create the error for more truths or classes than a rater model can have."""
     return DataError(
         "too-many",
         f"too many {noun} for a rater model",
@@ -62,7 +62,7 @@ def check_pseudo_votes(smoothing: float, pooling: float) -> None:
 
 
 def no_golden_votes_error() -> DataError:
-    """Create the error for golden votes that measure no rater."""
+    """Create the error for votes that are not on golden items with a known truth."""
     text, fix = "no golden item with a known truth has a vote", "use the same item names in both files"
     return DataError("missing-golden", text, fix=fix)
 
@@ -70,7 +70,7 @@ def no_golden_votes_error() -> DataError:
 def check_em_inputs(votes: Votes, smoothing: float, pooling: float) -> None:
     """Raise `DataError` unless EM can run on the votes with these pseudo-votes."""
     if not len(votes):
-        raise DataError("missing-votes", "votes are missing", fix="give votes, or use only the prior")
+        raise DataError("missing-votes", "votes are missing", fix="give at least one vote")
     votes.require_raters("EM")
     check_pseudo_votes(smoothing, pooling)
 
@@ -80,30 +80,33 @@ def check_em_inputs(votes: Votes, smoothing: float, pooling: float) -> None:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class PinnedItems(Printable):
-    """Items whose truth, or whose distribution over truths, is fixed during EM."""
+    """Items whose probability of each truth is fixed during EM, for example because experts decided the truth."""
 
     item_rows: npt.NDArray[np.int64]  # positions of the items, without duplicates
-    probabilities: Floats  # shape (pinned, truths); each row adds up to 1
+    truth_probabilities: Floats  # shape (pinned, truths); each row adds up to 1
 
     @classmethod
     def from_truths(
-        cls, rows: npt.NDArray[np.integer], truth: npt.NDArray[np.integer], *, n_truths: int
+        cls, rows: npt.NDArray[np.integer], truth_ids: npt.NDArray[np.integer], *, n_truths: int
     ) -> "PinnedItems":
-        """Pin each item to the truth at position `truth`; an item with truth -1 is not pinned."""
-        check_range(truth, -1, n_truths - 1, value_name="truth", where=lambda position: f"pinned item {rows[position]}")
-        has_truth = np.asarray(truth) >= 0
-        return cls(item_rows=np.asarray(rows, np.int64)[has_truth], probabilities=np.eye(n_truths)[truth[has_truth]])
+        """Pin each item to its truth, given as a position among the truths; an item with truth -1 is not pinned."""
+        check_range(
+            truth_ids, -1, n_truths - 1, value_name="truth", where=lambda position: f"pinned item {rows[position]}"
+        )
+        has_truth = np.asarray(truth_ids) >= 0
+        probabilities = np.eye(n_truths)[truth_ids[has_truth]]
+        return cls(item_rows=np.asarray(rows, np.int64)[has_truth], truth_probabilities=probabilities)
 
     def check(self, votes: Votes, n_truths: int) -> None:
         """Raise `DataError` unless the pinned items fit the votes and the number of truths."""
         check_shape(self.item_rows, ("pinned",), value_name="the pinned rows")
-        check_shape(self.probabilities, (self.item_rows.size, n_truths), value_name="the pinned values")
+        check_shape(self.truth_probabilities, (self.item_rows.size, n_truths), value_name="the pinned values")
         check_range(self.item_rows, 0, len(votes.items) - 1, value_name="pinned row", where="position {}".format)
         if np.unique(self.item_rows).size < self.item_rows.size:
             row = int(np.argmax(np.bincount(self.item_rows)))
             raise DataError("duplicate-item", "truth of an item is given twice", where=votes.describe_item(row))
         check_distribution(
-            self.probabilities,
+            self.truth_probabilities,
             value_name="a pinned item",
             where=lambda position: votes.describe_item(int(self.item_rows[position])),
         )
@@ -123,7 +126,7 @@ def make_answer_weights(votes: Votes, truths: Sequence[Id], weights: npt.ArrayLi
         raise DataError(
             "unknown-answer-order",
             "order of the answers is unknown",
-            allowed="answers no, maybe, yes with two truths; or truths that are the same list as the answers",
+            allowed="two truths with the answers no, maybe, yes; or truths that are equal to the answers",
             found=f"answers {join_first(answers)}; truths {join_first(truths)}",
             fix="give the weight of each answer",
         )
@@ -140,7 +143,7 @@ def make_answer_weights(votes: Votes, truths: Sequence[Id], weights: npt.ArrayLi
 
 
 def default_or_equal_answer_weights(votes: Votes, truths: Sequence[Id]) -> Floats:
-    """Return the default weights of the answers; if there are none, equal weights for all truths."""
+    """Return the default weights of the answers; if they have none, each truth has the same weight."""
     weights = _find_default_answer_weights(votes, tuple(truths))
     if weights is None:
         return np.full((len(votes.answers), len(truths)), 1 / len(truths))
@@ -148,7 +151,7 @@ def default_or_equal_answer_weights(votes: Votes, truths: Sequence[Id]) -> Float
 
 
 def _find_default_answer_weights(votes: Votes, truths: tuple[Id, ...]) -> npt.ArrayLike | None:
-    """Return default weights if the answers are the truths, or no, maybe and yes; otherwise None."""
+    """Return default weights if the answers are the truths, or are on the scale no, maybe, yes; otherwise None."""
     if truths == votes.answers:
         return np.eye(len(truths))
     return votes.answer_weights if len(truths) == len(VALIDITY) else None

@@ -23,7 +23,7 @@ _VALIDITY_RULE_START = "valid: "  # the start of a rule for questions
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ExpertTruth(Printable):
-    """The truth of golden items, as the experts' votes decide it."""
+    """The truth of golden items, decided by the experts' votes."""
 
     truth_ids: npt.NDArray[np.int64]  # position of each item's truth among the truths; -1 if unknown
     rule: str  # how the experts' votes decide the truth
@@ -72,13 +72,13 @@ def expert_truth(experts: Votes, truths: Sequence[Id] = VALIDITY, *, min_experts
 
 
 def expert_validity(experts: Votes, *, min_experts: int | None = None) -> npt.NDArray[np.int64]:
-    """Return 1 for each item that enough experts call valid, -1 if it has too few experts, otherwise 0."""
+    """Return 1 for an item that enough experts call valid, 0 for an invalid item, -1 if too few experts answered."""
     is_valid = _has_enough_experts(experts.count_support(), experts, min_experts)
     return np.where(experts.sizes >= (min_experts or 1), is_valid.astype(np.int64), -1)
 
 
 def most_frequent_expert_answers(experts: Votes, *, min_experts: int | None = None) -> npt.NDArray[np.int64]:
-    """Return the position of each item's most frequent answer; -1 for ties or too few experts."""
+    """Return the position of each item's most frequent answer; -1 if answers tie or too few experts agree."""
     counts = experts.counts()
     highest_counts = counts.max(axis=1, initial=0)
     is_unique = np.count_nonzero(counts == highest_counts[:, None], axis=1) == 1
@@ -101,7 +101,7 @@ def _has_enough_experts(
 
 @dataclass(frozen=True, eq=False)
 class GoldenQuestions:
-    """The truth of golden (image, class) questions.
+    """Golden (image, class) questions, and whether each is valid.
 
     Parameters
     ----------
@@ -110,8 +110,8 @@ class GoldenQuestions:
     is_valid
         bool, shape (questions,). At least one is valid.
     has_one_class_per_image
-        Whether the experts chose one class for each image. The questions are then each image with every class, and the
-        score of a class that has none is 0 if its image has scores.
+        Whether the experts chose one class for each image. The questions are then each image with every class. If an
+        image has scores, a class without a score has score 0.
     expert_truth
         The experts' truth and its rule; None if the truth has another source.
     n_unrated
@@ -173,31 +173,29 @@ class GoldenQuestions:
     def without_unrated(self, votes: Votes, scores: Sequence[Scores]) -> "GoldenQuestions":
         """Keep each question that has raters' votes, or a score that does not come from experts' answers."""
         has_scores = np.logical_and.reduce(
-            [self._are_contained_in(each) & ~self._are_scored_by_experts(each) for each in scores]
+            [self._is_question_in(each) & ~self._is_scored_by_experts(each) for each in scores]
         )
-        rows = np.flatnonzero(has_scores | self._are_contained_in(votes))
+        rows = np.flatnonzero(has_scores | self._is_question_in(votes))
         if rows.size == len(self):
             return self
         questions = require_questions(take_items(self.questions, rows))
         return replace(self, questions=questions, is_valid=self.is_valid[rows], n_unrated=len(self) - rows.size)
 
-    def _are_contained_in(self, data: Votes | Scores) -> npt.NDArray[np.bool_]:
-        """Return whether votes or scores contain each question (or its image, if exclusive)."""
-        questions = self.questions.in_classes(self.questions.classes.merge(classes_of(data)))
-        rows = match_images(questions.images, data.images)[questions.image_ids]
-        return (
-            rows >= 0
-            if self.has_one_class_per_image
-            else data.in_classes(questions.classes).is_asked(rows, questions.class_ids)
-        )
+    def _is_question_in(self, votes_or_scores: Votes | Scores) -> npt.NDArray[np.bool_]:
+        """Return whether each question is in votes or scores; if images have one class, whether its image is."""
+        questions = self.questions.in_classes(self.questions.classes.merge(classes_of(votes_or_scores)))
+        rows = match_images(questions.images, votes_or_scores.images)[questions.image_ids]
+        if self.has_one_class_per_image:
+            return rows >= 0
+        return votes_or_scores.in_classes(questions.classes).is_asked(rows, questions.class_ids)
 
-    def _are_scored_by_experts(self, scores: Scores) -> npt.NDArray[np.bool_]:
-        """Return whether each question has a score that was made from experts' answers."""
+    def _is_scored_by_experts(self, scores: Scores) -> npt.NDArray[np.bool_]:
+        """Return whether each question has a score that comes from experts' answers."""
         rows = find_items(scores.questions, self.questions)
         return (rows >= 0) & (False if scores.is_golden is None else np.append(scores.is_golden, False)[rows])
 
     def rows_in(self, items: Items, items_name: str) -> npt.NDArray[np.int64]:
-        """Return the position of each golden question in `items`, int64, shape (questions,)."""
+        """Return the position of each golden question in `items`; `DataError` if one is missing."""
         rows = find_items(items, self.questions)
         self._check_none_missing(rows >= 0, items_name)
         return rows
@@ -212,7 +210,7 @@ class GoldenQuestions:
         )
 
     def scores_of_questions(self, scores: Scores, scores_name: str = "the scores") -> npt.NDArray[np.float64]:
-        """Return the score of each golden question, float64, shape (questions,)."""
+        """Return the score of each golden question; `DataError` if one is missing; float64, shape (questions,)."""
         classes = self.questions.classes.merge(scores.questions.classes)
         questions, scores = self.questions.in_classes(classes), scores.in_classes(classes)
         image_rows = scores.questions.rows_of(questions.images)
@@ -276,7 +274,7 @@ def golden_truth(
     if experts.classes is None:
         require_questions(experts.items, votes_name="the experts' votes")
     if not len(experts):
-        raise DataError("missing-votes", "experts have no votes", fix="give the golden answers")
+        raise DataError("missing-votes", "experts have no votes", fix="give at least one vote of an expert")
     if experts.classes is not None:
         return _golden_from_classes(experts, scored_questions, min_experts)
     truth = expert_truth(experts, min_experts=min_experts)
@@ -289,7 +287,7 @@ def golden_truth(
 def _golden_from_classes(
     experts: Votes, scored_questions: Sequence[Questions], min_experts: int | None
 ) -> GoldenQuestions:
-    """Create questions of each golden image with every class; the experts' class is valid."""
+    """Create a question for each golden image and every class; only the experts' class is valid."""
     truth = expert_truth(experts, experts.answers, min_experts=min_experts)
     rows = np.flatnonzero(truth.truth_ids >= 0)
     classes = reduce(Classes.merge, [experts.classes or Classes(), *(each.classes for each in scored_questions)])
@@ -316,7 +314,7 @@ def _golden_from_classes(
 
 
 def votes_on_questions(votes: Votes, questions: Questions) -> Votes:
-    """Convert votes for one class per image to votes on questions: yes to that class, no to other classes."""
+    """Convert votes for one class per image to votes on questions: yes to the chosen class, no to other classes."""
     classes = questions.classes if votes.classes is None else votes.classes.merge(questions.classes)
     votes, questions = votes.in_classes(classes), questions.in_classes(classes)
     image_rows = votes.find(questions.images)[questions.image_ids]

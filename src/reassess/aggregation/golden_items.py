@@ -19,19 +19,19 @@ from reassess.text import Printable, join_first
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class GoldenVotes(Printable):
+class GoldenVotesWithTruth(Printable):
     """Raters' votes on golden items, and the truth of each item."""
 
     _THING, _HOW_TO_GET = "golden votes", "golden_votes(EXPERTS, VOTES)"
 
     votes: Votes
-    item_truth: npt.NDArray[np.integer]  # position of each item's truth among the truths; -1 if unknown
+    truth_ids: npt.NDArray[np.integer]  # position of each item's truth among the truths; -1 if unknown
     expert_truth: ExpertTruth | None = None  # None if the truth has another source
     truths: tuple[Id, ...] = ()  # the possible truths of an item; empty if the caller chooses them
 
 
-def golden_votes(experts: Votes, raters: Votes, *, min_experts: int | None = None) -> GoldenVotes:
-    """Combine raters' votes on golden items with the experts' truth.
+def golden_votes(experts: Votes, votes: Votes, *, min_experts: int | None = None) -> GoldenVotesWithTruth:
+    """Find the truth of the items that raters voted on, from the experts' votes.
 
     (image, class) questions are invalid or valid, and experts may use another scale of answers than the raters. The
     truth of other items is one of the raters' answers.
@@ -40,7 +40,7 @@ def golden_votes(experts: Votes, raters: Votes, *, min_experts: int | None = Non
     ----------
     experts
         The experts' votes on golden items.
-    raters
+    votes
         The raters' votes. The truth of an item without experts' votes is unknown.
     min_experts
         Number of experts who must say yes for a question to be valid, or agree on an item's answer; by default more
@@ -57,30 +57,32 @@ def golden_votes(experts: Votes, raters: Votes, *, min_experts: int | None = Non
     >>> item, answers = np.zeros(3, int), ("no", "yes")
     >>> experts = Votes.from_columns(("x",), item, np.arange(3), np.array([0, 0, 1]), (1, 2, 3), answers)
     >>> golden = golden_votes(experts, experts)
-    >>> golden.item_truth, golden.truths, golden.expert_truth.rule
+    >>> golden.truth_ids, golden.truths, golden.expert_truth.rule
     (array([0]), ('no', 'yes'), 'answer of more than half of the experts')
     """
-    check_type(Votes, experts, raters)
-    rows = experts.find(raters.items)
-    experts, raters = align_votes(experts, raters)
-    truths = default_truths(raters)
+    check_type(Votes, experts, votes)
+    rows = experts.find(votes.items)
+    experts, votes = align_votes(experts, votes)
+    truths = default_truths(votes)
     truth = expert_truth(experts, truths, min_experts=min_experts)
-    return GoldenVotes(raters, np.where(rows >= 0, truth.truth_ids[rows], -1), expert_truth=truth, truths=truths)
+    truth_ids = np.where(rows >= 0, truth.truth_ids[rows], -1)
+    return GoldenVotesWithTruth(votes, truth_ids, expert_truth=truth, truths=truths)
 
 
-def allowed_golden_answers(votes: Votes) -> tuple[Id, ...] | None:
-    """Return the answers that golden votes may have: the raters', and no, maybe, yes if they use any.
+def find_allowed_golden_answers(rater_votes: Votes) -> tuple[Id, ...] | None:
+    """Return the answers allowed in golden votes: the raters' answers, if possible extended to no, maybe, yes.
 
     Golden votes are read with these answers, so experts who never say maybe or yes have the same answers as the raters.
-    Votes for classes return None, because an expert may choose a class that no rater chose.
+    If votes name classes, the result is None: an expert may choose a class that no rater chose.
     """
-    if votes.classes is not None:
+    if rater_votes.classes is not None:
         return None
-    return extend_to_full_scale(votes.answers) if isinstance(votes.items, Questions) else votes.answers
+    is_on_questions = isinstance(rater_votes.items, Questions)
+    return extend_to_full_scale(rater_votes.answers) if is_on_questions else rater_votes.answers
 
 
 def select_golden_votes(votes: Votes, experts: Votes, rater_golden: Votes | None = None) -> Votes:
-    """Return the raters' votes on golden items: `rater_golden`, or the golden items among `votes`."""
+    """Return the raters' votes on golden items: `rater_golden` if given, otherwise the golden items of `votes`."""
     if rater_golden is not None:
         return rater_golden
     rows = votes.find(experts.items)
@@ -100,7 +102,7 @@ def select_golden_votes(votes: Votes, experts: Votes, rater_golden: Votes | None
 
 
 def with_golden_votes(votes: Votes, rater_golden: Votes | None, experts: Votes | None = None) -> Votes:
-    """Add golden votes to the votes, for golden items without other votes.
+    """Add the raters' golden votes to their other votes, for golden items without other votes.
 
     A campaign asks its golden questions apart from the main job, so the raters' votes on them may be in a separate
     file. With these votes, golden questions are scored like all other questions. If a golden item has votes in the main
@@ -144,7 +146,7 @@ def with_golden_votes(votes: Votes, rater_golden: Votes | None, experts: Votes |
     if rater_golden is None or rater_golden.is_anonymous != votes.is_anonymous:
         return votes
     if experts is not None and isinstance(rater_golden.items, Questions):
-        incomplete_images = _find_incomplete_images(votes, rater_golden, experts)
+        incomplete_images = _find_images_with_unanswered_golden(votes, rater_golden, experts)
         if unrated := sorted(set(incomplete_images).intersection(votes.images)):
             text = (
                 f"golden questions have no raters' votes, so other votes on their images are not used "
@@ -156,8 +158,8 @@ def with_golden_votes(votes: Votes, rater_golden: Votes | None, experts: Votes |
     return votes.append(rater_golden.restrict(np.flatnonzero(is_new))) if is_new.any() else votes
 
 
-def add_golden_votes(votes: Votes, golden: Votes, rows: npt.NDArray[np.integer]) -> Votes:
-    """Add golden votes on the items at `rows`, by raters without another vote on the item."""
+def add_missing_golden_votes(votes: Votes, golden: Votes, item_rows: npt.NDArray[np.integer]) -> Votes:
+    """Add golden votes on the items at `item_rows`, unless the rater already has a vote on the item."""
     if golden.is_anonymous or not len(golden):
         return votes
     position = {name: i for i, name in enumerate(votes.raters)}
@@ -165,7 +167,7 @@ def add_golden_votes(votes: Votes, golden: Votes, rows: npt.NDArray[np.integer])
     items = votes.find(golden.items)[golden.item_ids]
     pairs = votes.item_ids * np.int64(len(votes.raters)) + votes.rater_ids
     is_new = (raters < 0) | ~np.isin(items * np.int64(len(votes.raters)) + raters, pairs)
-    added_rows = np.flatnonzero(np.isin(items, rows) & is_new)
+    added_rows = np.flatnonzero(np.isin(items, item_rows) & is_new)
     if not added_rows.size:
         return votes
     columns = golden.item_ids[added_rows], golden.rater_ids[added_rows], golden.answer_ids[added_rows]
@@ -178,7 +180,7 @@ def count_votes_on(items: Items, votes: Votes) -> npt.NDArray[np.int64]:
     return np.append(votes.sizes, 0)[votes.find(items)]
 
 
-def _find_incomplete_images(votes: Votes, rater_golden: Votes, experts: Votes) -> list[str]:
+def _find_images_with_unanswered_golden(votes: Votes, rater_golden: Votes, experts: Votes) -> list[str]:
     """Find images whose golden questions have no votes in the main job, and one has no votes at all."""
     questions = require_questions(experts.items)
     is_in_main = count_votes_on(questions, votes) > 0
@@ -188,14 +190,14 @@ def _find_incomplete_images(votes: Votes, rater_golden: Votes, experts: Votes) -
 
 
 def _remove_images(votes: Votes, images: list[str]) -> Votes:
-    """Remove the votes on questions about some images."""
+    """Remove the votes on all questions about some images."""
     questions = require_questions(votes.items)
     is_kept = (match_images(questions.images, images) < 0)[questions.image_ids]
     return votes if is_kept.all() else votes.restrict(np.flatnonzero(is_kept))
 
 
-def golden_vote_sources(benchmark: Benchmark, golden_path: str | None = None) -> dict[str, str]:
-    """Return the names or paths of the golden votes, with the keys ``golden`` and ``rater-golden``.
+def find_golden_vote_files(benchmark: Benchmark, golden_path: str | None = None) -> dict[str, str]:
+    """Return the file of the experts' golden votes (``golden``), and of the raters' (``rater-golden``).
 
     The benchmark's golden votes by raters are used only with the benchmark's own experts. With other experts, golden
     votes are taken from the raters' votes.

@@ -88,7 +88,7 @@ def measure_curves(
     goal: Goal | None = None,
     show_progress: Callable[[Sequence[int]], Iterable[int]] = iter,
 ) -> tuple[MeasuredCurve, ...]:
-    """Measure the precision and recall of scores; with `leave_out`, also out-of-sample.
+    """Measure the precision and recall of scores on golden questions; with `leave_out`, also out-of-sample.
 
     Parameters
     ----------
@@ -146,7 +146,7 @@ def measure_curves(
         )
     sources = (  # the first source that is not None decides
         golden.is_in_sample(scores),
-        False if _is_method_known(scores) and not _uses_golden(scores) else None,
+        False if _is_method_known(scores) and not _is_made_with_golden(scores) else None,
         in_sample,
         None if out_of_sample is None else True,
     )
@@ -173,11 +173,12 @@ def out_of_sample_scores(
     *,
     show_progress: Callable[[Sequence[int]], Iterable[int]] = iter,
 ) -> Scores | None:
-    """Compute scores of each golden image without its golden answers; None if the scores use none.
+    """Compute the scores of each golden image without its golden answers.
 
-    The raters' votes on the image are still used. Golden items that are not among the votes have no scores.
+    The raters' votes on the image are still used. Golden items that are not among the votes have no scores. The result
+    is None if the scores were made without golden answers.
     """
-    if _is_method_known(scores) and not _uses_golden(scores):
+    if _is_method_known(scores) and not _is_made_with_golden(scores):
         return None
     images = len(experts.images)
     check_range(images, 2, value_name="number of golden images, or folds")
@@ -222,7 +223,7 @@ def _concatenate_scores(parts: list[Scores], images: Sequence[str]) -> Scores:
 
 
 def curve_points(curves: Sequence[MeasuredCurve], rules: Sequence[MeasuredRule] = ()) -> dict[str, npt.NDArray[Any]]:
-    """Return the points of curves and rules as columns, one row per point.
+    """Return the points of curves and rules as the columns of a table with one row per point.
 
     Each curve starts at its highest threshold; the rules come last. A chosen threshold has its own row, also if it is
     not the score of a golden question. Unknown values are None or NaN.
@@ -230,13 +231,13 @@ def curve_points(curves: Sequence[MeasuredCurve], rules: Sequence[MeasuredRule] 
     rows = [row for curve in curves for row in _curve_rows(curve)]
     for rule in rules:
         columns = {"file": rule.file, "rule": rule.name, "in_sample": False, "chosen": False}
-        points = zip(rule.variants, rule.points, strict=True)
+        points = zip(rule.point_names, rule.points, strict=True)
         rows += [columns | {"variant": str(variant)} | _point_columns(point) for variant, point in points]
     return {name: np.array([row.get(name) for row in rows], dtype) for name, dtype in _COLUMN_TYPES.items()}
 
 
 def _curve_rows(measured_curve: MeasuredCurve) -> Iterator[dict[str, Any]]:
-    """Yield a row of columns for each point of a curve, and for the chosen threshold."""
+    """Yield a table row for each point of a curve, and for the chosen threshold."""
     curve = measured_curve.curve
     points = [curve.point_at_row(row) for row in range(curve.thresholds.size)]
     chosen = None if measured_curve.operating_point is None else measured_curve.operating_point.point
@@ -252,17 +253,17 @@ def _curve_rows(measured_curve: MeasuredCurve) -> Iterator[dict[str, Any]]:
 
 
 def _point_columns(point: Point) -> dict[str, Any]:
-    """Return the counts, precision and recall of a point, by column."""
+    """Return the threshold, precision, recall and counts of a point, by column name."""
     return point.to_json() | {"hits": point.n_hits, "kept": point.n_kept, "valid": point.n_valid}
 
 
 def _is_method_known(scores: Scores) -> bool:
-    """Return whether the scores record one of `METHODS`."""
+    """Return whether the scores record their method, and it is one of `METHODS`."""
     return scores.method.partition(", ")[0] in METHODS
 
 
-def _uses_golden(scores: Scores) -> bool:
-    """Return whether the recorded method of the scores used experts' answers."""
+def _is_made_with_golden(scores: Scores) -> bool:
+    """Return whether the scores were made with experts' answers, according to the recorded method."""
     method = METHODS[parse_method(scores.method)[0]]
     return "experts" in method.required_options or ("experts" in method.options and scores.is_golden is not None)
 
@@ -289,7 +290,7 @@ def recompute_scores(
                 fix="give the original labels",
             )
         options["original"] = original
-    if _uses_golden(scores):
+    if _is_made_with_golden(scores):
         options |= {"experts": experts, "rater_golden": rater_golden}
     # The same warnings were shown when the scores were made.
     with warnings.catch_warnings(action="ignore", category=ReassessWarning):

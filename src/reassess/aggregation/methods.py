@@ -7,13 +7,13 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from reassess.aggregation.calibration import calibrate, posterior
-from reassess.aggregation.candidate_classes import CandidateFit, calibrate_on_candidates, fit_many_classes
+from reassess.aggregation.candidate_classes import CandidateFit, calibrate_on_candidates, fit_dawid_skene_on_candidates
 from reassess.aggregation.dawid_skene import fit_dawid_skene
 from reassess.aggregation.em_inputs import (
     DEFAULT_POOLING,
@@ -23,13 +23,13 @@ from reassess.aggregation.em_inputs import (
     has_many_classes,
 )
 from reassess.aggregation.golden import ExpertTruth, expert_truth
-from reassess.aggregation.golden_items import add_golden_votes, select_golden_votes
+from reassess.aggregation.golden_items import add_missing_golden_votes, select_golden_votes
 from reassess.aggregation.recipe import calibrated_recipe, score_by_recipe
 from reassess.aggregation.support import (
     GoldenCrossValidation,
     cross_validate_on_golden,
     warn_if_unreliable,
-    warn_unless_better_on_golden,
+    warn_unless_golden_supports_method,
 )
 from reassess.core import REAL_RECIPE, VALIDITY, Id, LabelSets, Posterior, Questions, RaterModel, Recipe, Scores, Votes
 from reassess.core.checks import check_type
@@ -48,7 +48,7 @@ CrossValidate = Callable[[], GoldenCrossValidation]
 
 
 def _do_not_warn(_: CrossValidate | None = None) -> None:
-    """Do nothing, for methods without warnings."""
+    """Do nothing: the default of `Aggregation.warn_if_unreliable`."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -76,7 +76,7 @@ class Aggregation(Printable):
 
     @property
     def scores(self) -> Scores:
-        """Scores of the questions: the probability of the last truth or answer.
+        """Scores of the questions: each score is the probability of the last truth or answer.
 
         The scores record the method, and which questions or images have experts' answers.
         """
@@ -89,7 +89,7 @@ class Aggregation(Printable):
         return replace(scores, is_golden=on_images[scores.questions.image_ids])
 
     def scores_with_experts(self, votes: Votes) -> Scores:
-        """Return scores, where golden images without raters' votes have the experts' 0 or 1.
+        """Return the scores, and add scores of golden images without raters' votes: 1 if valid by experts, else 0.
 
         An image gets the experts' scores only if each of its golden questions is decided: enough experts answered it,
         and their votes are not tied. `votes` are all votes of the main job, before `with_golden_votes` removes any.
@@ -117,15 +117,24 @@ class Aggregation(Printable):
 # --- with golden answers ----------------------------------------------------------------------------------------------
 
 
+class _AlignedVotes(NamedTuple):
+    """Votes with the same answers and classes."""
+
+    votes: Votes
+    experts: Votes
+    rater_golden: Votes
+    truths_are_answers: bool
+
+
 def align_with_golden(
     votes: Votes, experts: Votes, rater_golden: Votes | None, truths_are_answers: bool | None
-) -> tuple[Votes, Votes, Votes, bool]:
-    """Align the answers and classes of votes, experts and golden votes."""
+) -> _AlignedVotes:
+    """Convert votes, experts' votes and raters' golden votes to the same answers and classes."""
     check_type(Votes, votes, experts)
     are_answers = default_truths(votes) != VALIDITY if truths_are_answers is None else truths_are_answers
     golden = select_golden_votes(votes, experts, rater_golden).with_full_scale()
     votes, experts, golden = align_votes(votes.with_full_scale(), experts, golden)
-    return votes, experts, golden, are_answers
+    return _AlignedVotes(votes, experts, golden, are_answers)
 
 
 def aggregate_by_imagenet_real(
@@ -146,7 +155,7 @@ def aggregate_by_imagenet_real(
 def _aggregate_by_recipe(
     votes: Votes, experts: Votes, rater_golden: Votes, original: LabelSets | None, recipe: Recipe
 ) -> Aggregation:
-    """Compute scores by a recipe for (image, class) questions."""
+    """Compute scores of (image, class) questions by a recipe."""
     check_type(Votes, votes, experts, rater_golden)
     scores, model, label_votes = score_by_recipe(votes, experts, rater_golden, original, recipe=recipe)
     values = np.stack([1 - scores.values, scores.values], axis=1)
@@ -186,14 +195,14 @@ def aggregate_by_calibration(
     truths = votes.answers if truths_are_answers else VALIDITY
     truth = expert_truth(experts, truths, min_experts=min_experts)
     rows = experts.find(golden.items)
-    item_truth = np.where(rows >= 0, truth.truth_ids[rows], -1)
+    truth_ids = np.where(rows >= 0, truth.truth_ids[rows], -1)
     if truths_are_answers:
         check_class_count(votes)
     if truths_are_answers and has_many_classes(votes):
-        fit = calibrate_on_candidates(votes, golden, item_truth, smoothing=smoothing, pooling=pooling)
+        fit = calibrate_on_candidates(votes, golden, truth_ids, smoothing=smoothing, pooling=pooling)
         facts = _count_images_without_votes(votes, fit)
         return Aggregation(posterior=fit.to_posterior(votes), facts=facts, expert_votes=experts, expert_truth=truth)
-    model = calibrate(golden, item_truth, truths=truths, smoothing=smoothing, pooling=pooling)
+    model = calibrate(golden, truth_ids, truths=truths, smoothing=smoothing, pooling=pooling)
     values, facts = _convert_to_questions(votes, posterior(votes, model))
     result = Aggregation(posterior=values, model=model, facts=facts, expert_votes=experts, expert_truth=truth)
     return replace(result, warn_if_unreliable=partial(_warn_if_one_truth, truth)) if truths == VALIDITY else result
@@ -212,11 +221,11 @@ def aggregate_by_em(
     smoothing: float = 0.0,
     pooling: float = DEFAULT_POOLING,
 ) -> Aggregation:
-    """Estimate matrices, prior and posteriors from the votes by EM; golden items keep the experts' truth.
+    """Estimate the raters' matrices and the truths from the votes by EM; golden items keep the experts' truth.
 
     Separate golden votes are added to the votes on golden items, unless the rater already has a vote on the item.
     """
-    item_truth, truth, cross_validate_em = np.full(len(votes.items), -1), None, None
+    truth_ids, truth, cross_validate_em = np.full(len(votes.items), -1), None, None
     if experts is None:
         votes = votes.with_full_scale()
         if truths_are_answers is None:
@@ -227,21 +236,21 @@ def aggregate_by_em(
     if experts is not None:
         truth = expert_truth(experts, truths, min_experts=min_experts)
         rows = votes.find(experts.items)
-        item_truth[rows[rows >= 0]] = truth.truth_ids[rows >= 0]
+        truth_ids[rows[rows >= 0]] = truth.truth_ids[rows >= 0]
         options: dict[str, Any] = {"smoothing": smoothing, "pooling": pooling, "min_experts": min_experts}
         em = partial(aggregate_by_em, votes, rater_golden=golden, truths_are_answers=truths_are_answers, **options)
         methods = {"em": lambda _, others: em(experts=others).posterior}
         cross_validate_em = partial(cross_validate_on_golden, votes, experts, golden, truths, truth.truth_ids, methods)
-        votes = add_golden_votes(votes, golden, np.flatnonzero(item_truth >= 0))
+        votes = add_missing_golden_votes(votes, golden, np.flatnonzero(truth_ids >= 0))
     if truths_are_answers:
         check_class_count(votes)
     if truths_are_answers and has_many_classes(votes):
-        candidate_fit = fit_many_classes(votes, item_truth, smoothing=smoothing, pooling=pooling)
+        candidate_fit = fit_dawid_skene_on_candidates(votes, truth_ids, smoothing=smoothing, pooling=pooling)
         facts = _em_facts(candidate_fit.objective_history, candidate_fit.has_converged) | _count_images_without_votes(
             votes, candidate_fit
         )
         check_candidates = partial(
-            _warn_if_candidates_are_unreliable, votes, candidate_fit, item_truth, cross_validate_em
+            _warn_if_candidates_are_unreliable, votes, candidate_fit, truth_ids, cross_validate_em
         )
         return Aggregation(
             candidate_fit.to_posterior(votes),
@@ -251,9 +260,7 @@ def aggregate_by_em(
             warn_if_unreliable=check_candidates,
         )
     pinned = (
-        None
-        if experts is None
-        else PinnedItems.from_truths(np.arange(item_truth.size), item_truth, n_truths=len(truths))
+        None if experts is None else PinnedItems.from_truths(np.arange(truth_ids.size), truth_ids, n_truths=len(truths))
     )
     fit_votes = partial(fit_dawid_skene, truths=truths, smoothing=smoothing, pooling=pooling, pinned=pinned)
     fit = fit_votes(votes)
@@ -261,18 +268,18 @@ def aggregate_by_em(
     facts = _em_facts(fit.objective_history, fit.has_converged) | counts
 
     def warn_if_em_is_unreliable(earlier_cross_validation: CrossValidate | None = None) -> None:
-        """Warn if EM dropped a truth, or if neither votes nor golden answers support its decisions."""
-        _warn_of_lost_truths(truths, fit.posterior.values[votes.sizes > 0].sum(axis=0))
+        """Warn if EM gives no item some truth, or if its decisions are not supported by votes or golden answers."""
+        _warn_about_truths_without_items(truths, fit.posterior.values[votes.sizes > 0].sum(axis=0))
 
         def fit_coarsely(votes: Votes) -> tuple[RaterModel, Posterior]:
-            """Fit the model to some of the votes with a coarse tolerance."""
+            """Fit the model to the votes with a coarse tolerance."""
             coarse = fit_votes(votes, tolerance=_CHECK_TOLERANCE, max_iterations=_CHECK_MAX_ITERATIONS)
             return coarse.model, coarse.posterior
 
         warn_if_unreliable(
             votes,
             fit.posterior,
-            item_truth,
+            truth_ids,
             fit_coarsely,
             method="em",
             cross_validate=earlier_cross_validation or cross_validate_em,
@@ -286,30 +293,31 @@ def aggregate_by_em(
 def _warn_if_candidates_are_unreliable(
     votes: Votes,
     fit: CandidateFit,
-    item_truth: npt.NDArray[np.int64],
+    truth_ids: npt.NDArray[np.int64],
     cross_validate_em: CrossValidate | None,
     earlier_cross_validation: CrossValidate | None = None,
 ) -> None:
-    """Warn if EM dropped a class, or decides against many clear majorities."""
+    """Warn if EM gives no item some class, or decides against many clear majorities."""
     classes = np.unique(fit.candidates.class_of_pair)
     names = [votes.answers[i] for i in classes.tolist()]
-    _warn_of_lost_truths(names, fit.candidates.compute_expected_counts(fit.posterior).expected_items[0][classes])
-    n_against, n_clear = _count_contradictions(votes, fit, item_truth)
+    expected_items = fit.candidates.compute_expected_counts(fit.posterior).expected_items[0]
+    _warn_about_truths_without_items(names, expected_items[classes])
+    n_against, n_clear = _count_contradictions(votes, fit, truth_ids)
     if n_against and n_against >= _MIN_CONTRADICTED_SHARE * n_clear:
         doubt = (
             f"em decides against more than half of the votes on {n_against:,} of the {n_clear:,} items with such a "
             "majority: look at some of these items; if em is wrong there, use majority or more pooling"
         )
-        warn_unless_better_on_golden(doubt, "em", earlier_cross_validation or cross_validate_em)
+        warn_unless_golden_supports_method(doubt, "em", earlier_cross_validation or cross_validate_em)
 
 
 def _em_facts(objective_history: npt.NDArray[np.float64], has_converged: bool) -> dict[str, Any]:
-    """Return iterations, convergence and objective of EM as facts."""
+    """Return the number of iterations, whether EM converged, and the objective, for `Aggregation.facts`."""
     return {"iterations": objective_history.size, "converged": has_converged, "objective": float(objective_history[-1])}
 
 
 def _count_images_without_votes(votes: Votes, fit: CandidateFit) -> dict[str, int]:
-    """Count images without votes, as the fact "without_votes"; {} for other items."""
+    """Return the number of images without votes, for `Aggregation.facts`; {} if the items are not images."""
     return {} if votes.classes is None else {"without_votes": len(votes.items) - fit.candidates.first_pair_of_item.size}
 
 
@@ -319,7 +327,7 @@ def _count_images_without_votes(votes: Votes, fit: CandidateFit) -> dict[str, in
 def _convert_to_questions(
     votes: Votes, result: Posterior, experts: Votes | None = None
 ) -> tuple[Posterior, dict[str, int]]:
-    """Convert a posterior over classes to (image, class) questions, and count unrated images."""
+    """Convert a posterior over the classes of images to one of (image, class) questions; count unrated images."""
     if result.classes is None:
         return result, {}
     has_vote = votes.counts() > 0
@@ -344,8 +352,8 @@ def _warn_if_one_truth(truth: ExpertTruth, _: CrossValidate | None = None) -> No
         )
 
 
-def _warn_of_lost_truths(truths: Sequence[Id], expected_items: npt.NDArray[np.float64]) -> None:
-    """Warn of truths that have almost no expected items."""
+def _warn_about_truths_without_items(truths: Sequence[Id], expected_items: npt.NDArray[np.float64]) -> None:
+    """Warn about truths that EM gives to almost no item."""
     lost = [
         str(truth) for truth, count in zip(truths, expected_items.tolist(), strict=True) if count < _MIN_EXPECTED_ITEMS
     ]
@@ -358,13 +366,13 @@ def _warn_of_lost_truths(truths: Sequence[Id], expected_items: npt.NDArray[np.fl
         )
 
 
-def _count_contradictions(votes: Votes, fit: CandidateFit, item_truth: npt.NDArray[np.int64]) -> tuple[int, int]:
-    """Count items where EM contradicts a clear majority, and items with a clear majority."""
+def _count_contradictions(votes: Votes, fit: CandidateFit, truth_ids: npt.NDArray[np.int64]) -> tuple[int, int]:
+    """Count items where EM contradicts a clear majority of the votes, and all items with a clear majority."""
     pairs = fit.candidates
     is_clear = (
         (pairs.compute_vote_shares() > 1 / 2)
         & (votes.sizes[pairs.item_of_pair] > 1)
-        & (item_truth[pairs.item_of_pair] < 0)
+        & (truth_ids[pairs.item_of_pair] < 0)
     )
-    is_against = is_clear & (fit.posterior < pairs.max_over_item_pairs(fit.posterior))
+    is_against = is_clear & (fit.posterior < pairs.max_over_pairs_of_item(fit.posterior))
     return int(np.count_nonzero(is_against)), int(np.count_nonzero(is_clear))

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.aggregation.calibration import calibrate, posterior
-from reassess.aggregation.em import row_shares
+from reassess.aggregation.em import normalize_rows
 from reassess.aggregation.em_inputs import DEFAULT_POOLING
 from reassess.aggregation.golden import expert_validity
 from reassess.core import (
@@ -37,7 +37,7 @@ def imagenet_real_scores(
 def score_by_recipe(
     votes: Votes, experts: Votes, rater_golden: Votes, original: LabelSets | None, *, recipe: Recipe = REAL_RECIPE
 ) -> tuple[Scores, RaterModel, Votes | None]:
-    """Compute scores by a recipe; also return the rater model, and the votes of the original labels.
+    """Compute scores by a recipe; return scores, rater model, and the original labels as votes (or None).
 
     Each rater's confusion matrix is measured on golden questions; a rater without golden answers has the mean matrix.
     The original label is one more rater. The score is the posterior probability of "valid".
@@ -45,19 +45,21 @@ def score_by_recipe(
     Source: Beyer et al., arXiv 2006.07159, section 3. The paper leaves some details open; they were found by
     reproducing the published scores.
     """
-    recipe_models = measure_by_recipe(experts, rater_golden, original, recipe)
-    label_votes, extra_votes_and_model = None, None
-    if original is not None and recipe_models.original_label_model is not None:
-        answers = recipe_models.rater_model.answers
+    recipe_models = estimate_recipe_models(experts, rater_golden, original, recipe)
+    label_votes = None
+    if original is not None:
         label_votes = original_label_votes(
             require_questions(votes.items),
             original,
             class_id_limit=recipe.n_classes_with_original_vote,
-            answers=answers,
+            answers=recipe_models.rater_model.answers,
         )
-        extra_votes_and_model = label_votes, recipe_models.original_label_model
     scores = posterior(
-        votes, recipe_models.rater_model, prior=recipe_models.prior, extra_votes_and_model=extra_votes_and_model
+        votes,
+        recipe_models.rater_model,
+        prior=recipe_models.prior,
+        extra_votes=label_votes,
+        extra_model=recipe_models.original_label_model,
     ).to_scores()
     return scores, recipe_models.combined_model, label_votes
 
@@ -102,7 +104,7 @@ def original_label_votes(
 
 @dataclass(frozen=True)
 class RecipeModels:
-    """Models measured on golden questions: the prior, the raters' and the original label's matrix."""
+    """The prior, the raters' confusion matrices and the original label's matrix, measured on golden questions."""
 
     prior: npt.NDArray[np.float64]
     rater_model: RaterModel
@@ -120,8 +122,10 @@ class RecipeModels:
         )
 
 
-def measure_by_recipe(experts: Votes, rater_golden: Votes, original: LabelSets | None, recipe: Recipe) -> RecipeModels:
-    """Measure the confusion matrices of raters and of the original label, for `imagenet_real_scores`."""
+def estimate_recipe_models(
+    experts: Votes, rater_golden: Votes, original: LabelSets | None, recipe: Recipe
+) -> RecipeModels:
+    """Estimate the prior, and the confusion matrices of raters and original label, from golden questions."""
     check_all_valid(
         experts.find(rater_golden.items) >= 0,
         value_name="raters' golden votes are on questions without experts' votes",
@@ -130,7 +134,7 @@ def measure_by_recipe(experts: Votes, rater_golden: Votes, original: LabelSets |
     )
     questions, golden = require_questions(experts.items), rater_golden.with_full_scale()
     truth = expert_validity(experts, min_experts=recipe.min_experts)
-    prior = row_shares(np.bincount(truth[truth >= 0], minlength=len(VALIDITY)), recipe.pooling / len(VALIDITY))
+    prior = normalize_rows(np.bincount(truth[truth >= 0], minlength=len(VALIDITY)), recipe.pooling / len(VALIDITY))
     measure = partial(calibrate, smoothing=recipe.smoothing, pooling=recipe.pooling)
     raters = measure(golden, truth[experts.find(golden.items)])
     if original is None:

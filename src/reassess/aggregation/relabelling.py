@@ -1,4 +1,4 @@
-"""Label sets from the same votes with other weights of the raters, fast enough to resample raters."""
+"""Label sets made again from the same votes with other rater weights, thousands of times for a bootstrap."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.aggregation.aggregate import parse_method
-from reassess.aggregation.recipe import calibrated_recipe, measure_by_recipe, original_label_votes
+from reassess.aggregation.recipe import calibrated_recipe, estimate_recipe_models, original_label_votes
 from reassess.core import REAL_RECIPE, LabelSets, Questions, Recipe, Votes
 from reassess.core.checks import check_range
 from reassess.core.image_names import match_images
@@ -25,7 +25,7 @@ _LOG_ODDS_TOLERANCE = 1e-9  # tolerance for log odds
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Relabelling(Printable):
-    """Votes, raters' matrices and a threshold, to make label sets again with other weights.
+    """Votes, raters' matrices and a threshold: all that is needed to make the label sets again.
 
     Symbols: R raters, A answers.
     """
@@ -47,7 +47,7 @@ class Relabelling(Printable):
         return len(self.matrices)
 
     def reweight_raters(self, rater_weights: npt.NDArray[np.integer]) -> npt.NDArray[np.bool_]:
-        """Return which questions reach the threshold if each rater's votes have another weight.
+        """Return which questions reach the threshold if the votes of each rater have another weight.
 
         `rater_weights` has shape (B, R), for B replicates; the result has shape (questions, B).
         """
@@ -69,7 +69,7 @@ class Relabelling(Printable):
     def redraw_answers(
         self, is_valid: npt.NDArray[np.bool_], n_replicates: int, rng: np.random.Generator
     ) -> npt.NDArray[np.bool_]:
-        """Return which questions reach the threshold, if the same raters answer again.
+        """Simulate that the same raters answer again; return which questions reach the threshold.
 
         `is_valid`, shape (questions,), says which questions are valid. Answers are drawn independently from the raters'
         matrices. The result has shape (questions, replicates).
@@ -109,7 +109,7 @@ class Relabelling(Printable):
 
     @cached_property
     def _codes_by_question(self) -> tuple[_Ints, _Ints]:
-        """The position of the first vote on each question, and the codes of all votes, sorted by question."""
+        """Votes sorted by question: the position of each question's first vote, and the `vote_codes`."""
         from reassess.numeric.vote_kernels import group_by_id
 
         indptr, order = np.zeros(len(self.base_log_odds) + 1, np.int64), np.empty(len(self.vote_codes), np.int64)
@@ -136,7 +136,7 @@ def find_relabelling(
     threshold: float,
     recipes: Sequence[Recipe] = (REAL_RECIPE,),
 ) -> Relabelling:
-    """Find the recipe that makes the label sets from the votes.
+    """Find the recipe that made the label sets from the votes.
 
     Each recipe is tried with the original label as one more rater, and without. `label_uncertainty` can then resample
     the votes, and make label sets from them.
@@ -202,7 +202,7 @@ def find_relabelling(
             return relabelling
     raise DataError(
         "different-labels",
-        "the votes do not give these label sets, neither with the method calibrated nor with the benchmark's recipe",
+        "no known recipe makes these label sets from these votes",
         allowed=f"label sets of the ReaL recipe at threshold {threshold:g}",
         found=f"{min(differing_counts):,} of {len(relabelling.questions.images):,} rated images differ",
         fix=Fix(
@@ -214,7 +214,7 @@ def find_relabelling(
 
 
 def likely_recipes(published_recipe: Recipe | None = None, method: str = UNKNOWN_METHOD) -> tuple[Recipe, ...]:
-    """Return recipes that may have made label sets: the published recipe, and that of ``calibrated``."""
+    """Return the recipes that may have made label sets: the published recipe and the recipe of ``calibrated``."""
     recipes = [] if published_recipe is None else [published_recipe]
     if method.partition(", ")[0] == "calibrated":
         options = parse_method(method)[1]
@@ -225,7 +225,7 @@ def likely_recipes(published_recipe: Recipe | None = None, method: str = UNKNOWN
 def _applicable_recipes(
     recipes: Sequence[Recipe], experts: Votes, original: LabelSets | None
 ) -> Iterator[tuple[Recipe, LabelSets | None]]:
-    """Yield each recipe that has enough experts, with and without original labels."""
+    """Yield each recipe that has enough experts, once with the original labels and once with None."""
     max_experts = int(experts.sizes.max(initial=0))
     for recipe in [recipe for recipe in recipes if (recipe.min_experts or 1) <= max_experts] or recipes:
         if original is not None:
@@ -236,9 +236,9 @@ def _applicable_recipes(
 def _make_relabelling(
     votes: Votes, experts: Votes, rater_golden: Votes, original: LabelSets | None, recipe: Recipe, threshold: float
 ) -> Relabelling:
-    """Measure the raters by a recipe, and create the relabelling."""
+    """Create the relabelling, with raters measured by a recipe."""
     questions = require_questions(votes.items)
-    model = measure_by_recipe(experts, rater_golden, original, recipe).combined_model
+    model = estimate_recipe_models(experts, rater_golden, original, recipe).combined_model
     model_votes = votes.with_answers(model.answers)
     measured_raters = model.raters if original is None else model.raters[:-1]
     raters = tuple(dict.fromkeys((*votes.raters, *measured_raters)))
@@ -262,7 +262,7 @@ def _make_relabelling(
 
 
 def _count_differing_images(labels: LabelSets, relabelling: Relabelling) -> int:
-    """Count rated images whose label set differs from the relabelling with equal weights."""
+    """Count rated images whose label set changes when labels are made again with equal rater weights."""
     equal_weights, questions = np.ones((1, relabelling.n_raters), np.int64), relabelling.questions
     # Scores that equal the threshold within rounding may be in the label set or not.
     shifted = (

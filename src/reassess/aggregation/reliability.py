@@ -9,15 +9,15 @@ import numpy.typing as npt
 
 from reassess.aggregation.agreement import (
     Dependence,
-    cluster_ids,
     default_metric,
     find_dependent_raters,
+    image_or_item_ids,
     krippendorff_alpha,
 )
 from reassess.aggregation.calibration import calibrate
 from reassess.aggregation.dawid_skene import fit_dawid_skene
 from reassess.aggregation.em_inputs import default_truths
-from reassess.aggregation.golden_items import GoldenVotes
+from reassess.aggregation.golden_items import GoldenVotesWithTruth
 from reassess.aggregation.reliability_result import FLAGS, Rater, Reliability
 from reassess.core import VALIDITY, Id, Votes
 from reassess.core.answers import merge_answers
@@ -41,7 +41,7 @@ Floats = npt.NDArray[np.float64]
 
 def rater_reliability(
     votes: Votes,
-    golden: GoldenVotes | None = None,
+    golden: GoldenVotesWithTruth | None = None,
     *,
     truths: Sequence[Id] | None = None,
     resamples: int = 1_000,
@@ -86,13 +86,13 @@ def rater_reliability(
     >>> answer_ids = np.stack([truth, rng.integers(0, 2, 300)])
     >>> rows = np.indices(answer_ids.shape).reshape(2, -1)
     >>> votes = Votes.from_columns(range(300), rows[1], rows[0], answer_ids.ravel(), ("ann", "bo"), ("cat", "dog"))
-    >>> result = rater_reliability(votes, GoldenVotes(votes, truth))
+    >>> result = rater_reliability(votes, GoldenVotesWithTruth(votes, truth))
     >>> result
     Reliability(2 raters, 1 flagged, nominal alpha -0.061)
     >>> [(rater.rater, rater.accuracy.hits, rater.flags) for rater in result.raters_by_information]
     [('bo', 143, ('uninformative',)), ('ann', 300, ())]
     """
-    check_type(GoldenVotes, golden, is_optional=True)
+    check_type(GoldenVotesWithTruth, golden, is_optional=True)
     check_type(Votes, votes)
     check_number(seed, 0, value_name="seed", is_whole=True)
     votes.require_raters("measuring raters")
@@ -108,7 +108,7 @@ def rater_reliability(
     weights = (
         _em_truth_probabilities(votes, names)
         if golden is None
-        else _golden_truth_probabilities(measured_votes, golden.item_truth, names)
+        else _golden_truth_probabilities(measured_votes, golden.truth_ids, names)
     )
     is_correct = None if golden is None else correct_answers(names, answers, votes.answer_weights)
     measures = dict(_measure_raters(measured_votes, weights, resamples, seed))
@@ -132,18 +132,22 @@ def rater_reliability(
 
 
 def rater_flags(
-    golden: GoldenVotes | None, answers: Mapping[Id, npt.NDArray[np.integer]], *, resamples: int = 1_000, seed: int = 0
+    golden: GoldenVotesWithTruth | None,
+    answer_counts: Mapping[Id, npt.NDArray[np.integer]],
+    *,
+    resamples: int = 1_000,
+    seed: int = 0,
 ) -> dict[Id, tuple[str, ...]]:
-    """Find the flags of each rater, such as "one answer"; `answers` counts each rater's answers."""
-    measures: dict[Id, _RaterMeasure] = {}
+    """Find the flags of each rater, such as "one answer"; `answer_counts` has the number of votes per answer."""
+    measures: dict[Id, _RaterStatistics] = {}
     if golden is not None:
         truths = tuple(golden.truths or default_truths(golden.votes))
-        weights = _golden_truth_probabilities(golden.votes, golden.item_truth, truths)
+        weights = _golden_truth_probabilities(golden.votes, golden.truth_ids, truths)
         measures = dict(_measure_raters(golden.votes, weights, resamples, seed))
     none = np.zeros(0, np.int64)
     return {
-        name: tuple(_find_flags(answers.get(name, none), measures.get(name)))
-        for name in dict.fromkeys((*answers, *measures))
+        name: tuple(_find_flags(answer_counts.get(name, none), measures.get(name)))
+        for name in dict.fromkeys((*answer_counts, *measures))
     }
 
 
@@ -164,7 +168,7 @@ def correct_answers(
 
 
 @dataclass(frozen=True, eq=False)
-class _RaterMeasure:
+class _RaterStatistics:
     """A rater's confusion counts and information, on items whose truth is known."""
 
     confusion_counts: Floats
@@ -179,7 +183,7 @@ def _em_truth_probabilities(votes: Votes, truths: tuple[Id, ...]) -> Floats:
         raise DataError(
             "too-few",
             "too few items for EM to distinguish the truths, so raters cannot be measured",
-            allowed="at least one truth that more than half an item is expected to have",
+            allowed=f"at least one truth with an expected count above {_MIN_EXPECTED_ITEMS} items",
             found=f"items: {len(votes.items):,}; truths: {join_first(truths)}",
             fix="give votes on more items, or golden answers",
         )
@@ -187,7 +191,7 @@ def _em_truth_probabilities(votes: Votes, truths: tuple[Id, ...]) -> Floats:
 
 
 def _golden_truth_probabilities(golden: Votes, truth: npt.NDArray[np.integer], truths: tuple[Id, ...]) -> Floats:
-    """Return 1 for the truth of each golden item and 0 otherwise, shape (items, truths)."""
+    """Return 1 where a truth is the truth of a golden item, otherwise 0; shape (items, truths)."""
     prior = calibrate(golden, truth, truths=truths, pooling=0).prior
     if prior.max() == 1:
         raise DataError(
@@ -203,24 +207,25 @@ def _golden_truth_probabilities(golden: Votes, truth: npt.NDArray[np.integer], t
 
 def _measure_raters(
     votes: Votes, truth_probabilities: Floats, n_resamples: int, seed: int
-) -> Iterator[tuple[Id, _RaterMeasure]]:
-    """Measure raters on items with known truth; yield each rater's id and measure."""
+) -> Iterator[tuple[Id, _RaterStatistics]]:
+    """Measure raters on items with known truth; yield each rater's id and results."""
     group_ids, n_groups = _draw_bootstrap_groups(votes, truth_probabilities, seed)
     has_truth = group_ids >= 0
     columns = [np.bincount(group_ids[has_truth], column, n_groups) for column in truth_probabilities[has_truth].T]
     items = np.stack(columns, axis=1, dtype=float)
     draws = draw_resamples(n_groups, n_resamples=n_resamples, seed=seed)
-    clusters, item_ids = cluster_ids(votes), votes.item_ids
+    clusters, item_ids = image_or_item_ids(votes), votes.item_ids
     for row, of_rater in enumerate(_vote_rows_by_rater(votes)):
         rows = of_rater[has_truth[item_ids[of_rater]]]
         if not rows.size:
             continue
         rated_items = item_ids[rows]
-        counts = _count_votes_by_group(
+        counts = _sum_vote_weights_by_group(
             group_ids[rated_items],
             votes.answer_ids[rows],
             truth_probabilities[rated_items],
-            (n_groups, len(votes.answers)),
+            n_groups,
+            len(votes.answers),
         )
         votes_on_truth = counts.sum(axis=(0, 2))[items.sum(axis=0) >= _MIN_EXPECTED_ITEMS]
         has_few_votes = (
@@ -230,14 +235,14 @@ def _measure_raters(
         information = measure_information(counts, items, draws)
         yield (
             votes.raters[row],
-            _RaterMeasure(confusion_counts=counts.sum(axis=0), information=information, has_few_votes=has_few_votes),
+            _RaterStatistics(confusion_counts=counts.sum(axis=0), information=information, has_few_votes=has_few_votes),
         )
 
 
 def _draw_bootstrap_groups(votes: Votes, truth_probabilities: Floats, seed: int) -> tuple[npt.NDArray[np.int64], int]:
-    """Return the bootstrap group of each item, -1 if its truth is unknown; and their number."""
+    """Return the bootstrap group of each item (-1 if its truth is unknown), and the number of groups."""
     has_truth = truth_probabilities.any(axis=1)
-    clusters, cluster = np.unique(cluster_ids(votes)[has_truth], return_inverse=True)
+    clusters, cluster = np.unique(image_or_item_ids(votes)[has_truth], return_inverse=True)
     cells = truth_probabilities.shape[1] * len(votes.answers)
     max_groups = int(np.clip(_MAX_CELLS // cells, _MIN_FOR_BOOTSTRAP, _MAX_GROUPS))
     group_ids = np.full(has_truth.size, -1)
@@ -257,20 +262,21 @@ def _vote_rows_by_rater(votes: Votes) -> list[npt.NDArray[np.int64]]:
     return np.split(order, ends[:-1])
 
 
-def _count_votes_by_group(
+def _sum_vote_weights_by_group(
     group_ids: npt.NDArray[np.int64],
     answer_ids: npt.NDArray[np.unsignedinteger],
-    weights: Floats,
-    shape: tuple[int, int],
+    truth_probabilities: Floats,
+    n_groups: int,
+    n_answers: int,
 ) -> Floats:
-    """Count a rater's votes by group, truth and answer, weighted by the probability of each truth."""
-    cells = group_ids * shape[1] + answer_ids
-    parts = [np.bincount(cells, column, shape[0] * shape[1]).reshape(shape) for column in weights.T]
-    return np.stack(parts, axis=1)
+    """Sum a rater's votes by group, truth and answer, weighted by the probability of the truth."""
+    cells = group_ids * n_answers + answer_ids
+    sums = [np.bincount(cells, column, n_groups * n_answers) for column in truth_probabilities.T]
+    return np.stack([each.reshape(n_groups, n_answers) for each in sums], axis=1)
 
 
 def _measure_self_agreement(votes: Votes, golden: Votes) -> dict[Id, Proportion]:
-    """Measure how often a rater's golden vote equals their main vote on the item, by rater."""
+    """Measure, for each rater, how often their golden vote equals their main vote on the same item."""
     rater_positions = {name: row for row, name in enumerate(votes.raters)}
     raters = np.array([rater_positions.get(name, -1) for name in golden.raters], np.int64)[golden.rater_ids]
     items = votes.find(golden.items)[golden.item_ids]
@@ -287,11 +293,11 @@ def _measure_self_agreement(votes: Votes, golden: Votes) -> dict[Id, Proportion]
 def _make_raters(
     votes: Votes,
     n_truths: int,
-    measures: dict[Id, _RaterMeasure],
+    measures: dict[Id, _RaterStatistics],
     is_correct: npt.NDArray[np.bool_] | None,
     self_agreement: dict[Id, Proportion],
 ) -> Iterator[Rater]:
-    """Create the results of raters with main votes, then of raters with only golden votes."""
+    """Yield the results of raters with main votes, then of raters with only golden votes."""
     rater_positions = {name: row for row, name in enumerate(votes.raters)}
     counts, votes_of = votes.counts_by_rater(), _vote_rows_by_rater(votes)
     empty = np.zeros((n_truths, len(votes.answers)))
@@ -317,12 +323,12 @@ def _make_raters(
 
 
 def _mean_and_median(seconds: Floats) -> tuple[float, float] | None:
-    """Return the mean and median of the known times; None without known times."""
+    """Return the mean and median of the times that are not NaN; None if all are NaN."""
     times = seconds[~np.isnan(seconds)]
     return (float(times.mean()), float(np.median(times))) if times.size else None
 
 
-def _find_flags(answer_counts: npt.NDArray[np.integer], measure: _RaterMeasure | None) -> Iterator[str]:
+def _find_flags(answer_counts: npt.NDArray[np.integer], measure: _RaterStatistics | None) -> Iterator[str]:
     """Yield the flags of a rater: "uninformative", "one answer" or "few"."""
     uninformative, one_answer, few = FLAGS
     if measure is not None and not measure.information.low > 0:
@@ -337,7 +343,7 @@ def _find_flags(answer_counts: npt.NDArray[np.integer], measure: _RaterMeasure |
 
 
 def _describe_dependence(dependence: Dependence, votes_name: str) -> str:
-    """Describe the dependent pairs of raters, as the text of a warning."""
+    """Write the warning about pairs of raters that agree too often."""
     pairs = [
         f"{pair.raters[0]} and {pair.raters[1]} "
         f"({pair.n_agreements:,} of {pair.n_common:,}, {pair.expected_agreements:,.0f} expected)"

@@ -1,4 +1,4 @@
-"""Results on the reliability of raters: a row per rater, and the raters as a group."""
+"""Results on the reliability of raters: of each rater, and of the raters as a group."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -52,7 +52,7 @@ class Rater(Printable):
 
     @property
     def confusion_matrix(self) -> list[list[float] | None]:
-        """Share of each answer, for each truth; None for a truth without votes."""
+        """Share of each answer among votes on items of each truth; None for a truth without votes."""
         return [(row / row.sum()).tolist() if row.sum() else None for row in self.confusion_counts]
 
     def to_json(self) -> dict[str, Any]:
@@ -108,7 +108,7 @@ class Reliability(Printable):
 
     @property
     def raters_by_information(self) -> list[Rater]:
-        """The raters, sorted by information, lowest first; raters without a measure come last."""
+        """The raters by bits per vote, lowest first; raters whose information is unknown come last."""
         return sorted(self.raters, key=lambda r: (r.information is None, r.information and r.information.bits))
 
     def to_json(self) -> dict[str, Any]:
@@ -126,7 +126,7 @@ class Reliability(Printable):
 
 
 def reliability_table(result: Reliability) -> "pl.DataFrame":
-    """Create a data frame with a row per rater, sorted by information, lowest first."""
+    """Create a data frame with a row per rater, sorted by bits per vote, lowest first."""
     import polars as pl
 
     rows = []

@@ -1,4 +1,4 @@
-"""Effects of stop rules: votes replayed in random order, to count saved votes and changed labels."""
+"""Effects of stop rules: votes are replayed in random order, to count saved votes and changed labels."""
 
 import warnings
 from collections.abc import Callable, Iterable, Sequence
@@ -31,22 +31,20 @@ class StopReplay(Printable):
     n_questions: int  # questions with votes
     n_used_votes: _Counts  # votes used before the rule stops, shape (orders,)
     n_changed_labels: _Counts  # questions decided differently by all votes and by the used votes, shape (orders,)
-    n_labels_in_common: _Counts  # labels kept by all votes and by the used votes, shape (orders,)
+    n_labels_in_both: _Counts  # labels kept by all votes and by the used votes, shape (orders,)
     n_changed_images: _Counts  # images whose label set differs, shape (orders,)
 
     @property
     def share_of_votes_used(self) -> float:
-        """Share of the votes that are used before the rule stops, the mean over orders."""
+        """Share of the votes that are used before the rule stops; the mean over orders."""
         return float(self.n_used_votes.mean()) / self.n_votes
 
     @property
     def label_jaccard_index(self) -> float:
-        """Jaccard index of the labels from all votes and from used votes, the mean over orders."""
-        n_in_either = self.n_labels_in_common + self.n_changed_labels
+        """Jaccard index of the labels from all votes and the labels from used votes; the mean over orders."""
+        n_in_either = self.n_labels_in_both + self.n_changed_labels
         return float(
-            np.divide(
-                self.n_labels_in_common, n_in_either, out=np.ones(n_in_either.shape), where=n_in_either > 0
-            ).mean()
+            np.divide(self.n_labels_in_both, n_in_either, out=np.ones(n_in_either.shape), where=n_in_either > 0).mean()
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -62,13 +60,13 @@ class StopReplay(Printable):
             "labels_in_common": self.label_jaccard_index,
             "taken": self.n_used_votes.tolist(),
             "changed": self.n_changed_labels.tolist(),
-            "kept": self.n_labels_in_common.tolist(),
+            "kept": self.n_labels_in_both.tolist(),
             "images_changed": self.n_changed_images.tolist(),
         }
 
 
 def warn_of_early_stop(rule: StopRule, consequence: str) -> None:
-    """Warn that a stop rule ended the voting early, and name the consequence.
+    """Warn that a stop rule ended the voting early, with the text of the consequence.
 
     This biases scores: questions where the first raters agreed have few votes, and other questions have many.
     """
@@ -146,9 +144,7 @@ def replay_stops(
     )
     model_votes = votes.with_answers(model.answers)
     codes, table = vote_codes(model_votes), to_kernel_layout(model.matrices_of(model_votes.raters))
-    final_probabilities = posterior(
-        votes, model, extra_votes_and_model=None if initial_votes is None else (initial_votes, model)
-    ).probabilities_of(VALIDITY[1])
+    final_probabilities = posterior(votes, model, extra_votes=initial_votes).probabilities_of(VALIDITY[1])
     running_probabilities, n_used, stopped_probabilities = (
         np.empty(len(model_votes)),
         np.empty(len(questions), np.int64),

@@ -60,18 +60,21 @@ FitModel = Callable[[Votes], tuple[RaterModel, Posterior]]
 class GoldenCrossValidation:
     """Results of a cross-validation of methods on golden items."""
 
-    correctness: Mapping[str, _Floats]  # by method: whether each golden item is correct, 0 to 1, shape (golden items,)
-    cluster_ids: npt.NDArray[np.int64]  # image of each golden item, or the plain item itself, shape (golden items,)
+    # whether each golden item is correct, from 0 to 1, shape (golden items,)
+    correctness_by_method: Mapping[str, _Floats]
+    # image of each golden item, or the item itself if items have no images, shape (golden items,)
+    cluster_ids: npt.NDArray[np.int64]
     n_folds: int  # 0 if there are too few images or items
-    has_images: bool
+    is_clustered_by_image: bool
 
     def is_better(self, method: str, baseline: str, *, n_standard_errors: int) -> bool:
-        """Return whether a method leads the baseline by more than some standard errors.
+        """Return whether a method is correct more often than a baseline, by more than `n_standard_errors`.
 
         The lead is the difference in the number of correct items. Its standard error comes from the paired differences
         of the images.
         """
-        differences = np.bincount(self.cluster_ids, self.correctness[method] - self.correctness[baseline])
+        correctness = self.correctness_by_method
+        differences = np.bincount(self.cluster_ids, correctness[method] - correctness[baseline])
         lead, units = differences.sum(), differences.size
         # The sample variance has n - 1 in its denominator. Squared on both sides, so that integers stay exact.
         return bool(
@@ -85,18 +88,18 @@ def cross_validate_on_golden(
     experts: Votes,
     golden: Votes,
     truths: Sequence[Id],
-    item_truth: npt.NDArray[np.int64],
+    truth_ids: npt.NDArray[np.int64],
     methods: Mapping[str, Callable[[Votes, Votes], Posterior]],
 ) -> GoldenCrossValidation:
     """Cross-validate methods and the majority on golden items.
 
     A method is a function of the votes on a fold's golden items, and of the experts' votes on the other folds.
-    `item_truth` is the position of each item's truth, or -1 if it is unknown.
+    `truth_ids` is the position of each item's truth, or -1 if it is unknown.
     """
     rows = np.flatnonzero(
-        (item_truth >= 0) & (count_votes_on(experts.items, votes) > 0) & (count_votes_on(experts.items, golden) > 0)
+        (truth_ids >= 0) & (count_votes_on(experts.items, votes) > 0) & (count_votes_on(experts.items, golden) > 0)
     )
-    units = _rank_clusters_by_name(experts)
+    units = _rank_items_by_image_name(experts)
     distinct_units, cluster_ids = np.unique(units[rows], return_inverse=True)
     correct = {method: np.zeros(rows.size) for method in (*methods, "majority")}
     folds = min(_MAX_GOLDEN_FOLDS, distinct_units.size)
@@ -108,7 +111,7 @@ def cross_validate_on_golden(
             others = experts.without_items(np.flatnonzero(np.isin(units, distinct_units[fold == number])))
             out_positions = np.flatnonzero(fold[cluster_ids] == number)
             fold_votes = votes.restrict(votes.find(take_items(experts.items, rows[out_positions])))
-            fold_truth = item_truth[rows[out_positions]]
+            fold_truth = truth_ids[rows[out_positions]]
             for name, method in methods.items():
                 correct[name][out_positions] = _find_correct_items(method(fold_votes, others), fold_votes, fold_truth)
             correct["majority"][out_positions] = _majority_truths(fold_votes, truths)[
@@ -120,39 +123,39 @@ def cross_validate_on_golden(
 def warn_if_unreliable(
     votes: Votes,
     result: Posterior,
-    item_truth: npt.NDArray[np.integer],
+    truth_ids: npt.NDArray[np.integer],
     fit: FitModel,
     *,
     method: str,
     cross_validate: Callable[[], GoldenCrossValidation] | None,
 ) -> None:
-    """Warn if a method contradicts the majority without support by votes or golden answers.
+    """Warn if a method decides against the majority, and neither votes nor golden answers support this.
 
-    `item_truth`, shape (items,), is the truth of golden items, and -1 for other items. `fit` applies the method to some
+    `truth_ids`, shape (items,), is the truth of golden items, and -1 for other items. `fit` applies the method to some
     of the votes. `cross_validate` compares the method with the majority on golden items; it runs only if the votes do
     not support the method.
     """
-    warn_unless_better_on_golden(
-        _describe_missing_support(votes, result, item_truth, fit, method), method, cross_validate
+    warn_unless_golden_supports_method(
+        _describe_missing_support(votes, result, truth_ids, fit, method), method, cross_validate
     )
 
 
-def warn_unless_better_on_golden(
-    warning: str, method: str, cross_validate: Callable[[], GoldenCrossValidation] | None
+def warn_unless_golden_supports_method(
+    warning_text: str, method: str, cross_validate: Callable[[], GoldenCrossValidation] | None
 ) -> None:
-    """Warn with `warning`, unless it is empty or the method beats the majority on golden items."""
-    if warning and (
+    """Warn with `warning_text`, unless it is empty or the method is better than the majority on golden items."""
+    if warning_text and (
         cross_validate is None
         or not cross_validate().is_better(method, "majority", n_standard_errors=_MIN_STANDARD_ERRORS)
     ):
-        warnings.warn(warning, ReassessWarning, stacklevel=5)
+        warnings.warn(warning_text, ReassessWarning, stacklevel=5)
 
 
 def _describe_missing_support(
-    votes: Votes, result: Posterior, item_truth: npt.NDArray[np.integer], fit: FitModel, method: str
+    votes: Votes, result: Posterior, truth_ids: npt.NDArray[np.integer], fit: FitModel, method: str
 ) -> str:
-    """Return the text of the warning; empty if the votes support the method."""
-    rated_rows, n_against = _find_rated_rows_and_count_contradictions(votes, result, item_truth)
+    """Return a warning that the votes do not support the method; empty if they do."""
+    rated_rows, n_against = _find_rated_rows_and_count_contradictions(votes, result, truth_ids)
     if n_against <= _MIN_SHARE_AGAINST * rated_rows.size:
         return ""
     start = f"the votes do not support {method}: it decides against their majority on {n_against:,.0f} of"
@@ -163,10 +166,10 @@ def _describe_missing_support(
             "or get more votes per item"
         )
     needed = _MIN_NATS_PER_ITEM if len(votes.answers) == len(result.truths) else _MIN_NATS_PER_ITEM_ON_SCALE
-    n_lost, gain = _compare_with_one_accuracy_model(votes, result, item_truth, fit)
+    n_lost, gain = _compare_with_one_accuracy_model(votes, result, truth_ids, fit)
     if gain >= needed * n_lost:
         return ""
-    if gain >= _MIN_NATS_PER_ITEM and _is_supported_by_others(votes, result, item_truth, fit, needed):
+    if gain >= _MIN_NATS_PER_ITEM and _is_supported_by_other_raters(votes, result, truth_ids, fit, needed):
         return ""
     return (
         f"{start} {rated_rows.size:,} items. By a simpler model, with one accuracy per rater, {n_lost:,.0f} fewer "
@@ -176,43 +179,46 @@ def _describe_missing_support(
     )
 
 
-def _is_supported_by_others(
-    votes: Votes, result: Posterior, item_truth: npt.NDArray[np.integer], fit: FitModel, min_nats: float
+def _is_supported_by_other_raters(
+    votes: Votes, result: Posterior, truth_ids: npt.NDArray[np.integer], fit: FitModel, min_nats_per_lost_item: float
 ) -> bool:
-    """Return whether the votes of raters who do not mislead support the result."""
+    """Return whether the votes support the result after misleading raters are removed."""
     is_misleading = _find_misleading_raters(votes, result)
     if not is_misleading.any():
         return False
     others = _select_votes(votes, ~is_misleading[votes.rater_ids])
-    rated_rows, n_against = _find_rated_rows_and_count_contradictions(others, result, item_truth)
-    n_items = np.count_nonzero((item_truth < 0) & (votes.sizes > 0))
+    rated_rows, n_against = _find_rated_rows_and_count_contradictions(others, result, truth_ids)
+    n_items = np.count_nonzero((truth_ids < 0) & (votes.sizes > 0))
     if rated_rows.size <= _MIN_SHARE_WITH_OTHERS * n_items or n_against > _MAX_SHARE_AGAINST_OTHERS * rated_rows.size:
         return False
-    n_lost, gain = _compare_with_one_accuracy_model(others, result, item_truth, fit)
-    return gain >= min_nats * n_lost
+    n_lost, gain = _compare_with_one_accuracy_model(others, result, truth_ids, fit)
+    return gain >= min_nats_per_lost_item * n_lost
 
 
 def _find_rated_rows_and_count_contradictions(
-    votes: Votes, result: Posterior, item_truth: npt.NDArray[np.integer]
+    votes: Votes, result: Posterior, truth_ids: npt.NDArray[np.integer]
 ) -> tuple[npt.NDArray[np.int64], float]:
-    """Find rated items that are not golden, and count how many the result decides against the majority."""
-    rated_rows = np.flatnonzero((item_truth < 0) & (votes.sizes > 0))
+    """Find rated items that are not golden, and count the items decided against the majority of their votes."""
+    rated_rows = np.flatnonzero((truth_ids < 0) & (votes.sizes > 0))
     return rated_rows, rated_rows.size - float(
         _majority_truths(votes, result.truths)[rated_rows, result.most_likely()[rated_rows]].sum()
     )
 
 
 def _compare_with_one_accuracy_model(
-    votes: Votes, result: Posterior, item_truth: npt.NDArray[np.integer], fit: FitModel
+    votes: Votes, result: Posterior, truth_ids: npt.NDArray[np.integer], fit: FitModel
 ) -> tuple[float, float]:
-    """Return the number of lost items, and how many nats better the model predicts; or (0, 0)."""
-    rated_rows, n_against = _find_rated_rows_and_count_contradictions(votes, result, item_truth)
+    """Return the number of lost items, and the gain in log likelihood over the simpler model.
+
+    See the module's text. (0, 0) if the method decides too few items against the majority, or too few items are lost.
+    """
+    rated_rows, n_against = _find_rated_rows_and_count_contradictions(votes, result, truth_ids)
     if n_against <= _MIN_SHARE_AGAINST * rated_rows.size:
         return 0.0, 0.0
-    pinned = PinnedItems.from_truths(np.arange(item_truth.size), item_truth, n_truths=len(result.truths))
+    pinned = PinnedItems.from_truths(np.arange(truth_ids.size), truth_ids, n_truths=len(result.truths))
 
     def fit_one_accuracy_model(votes: Votes) -> tuple[RaterModel, Posterior]:
-        """Fit the model with one accuracy per rater."""
+        """Fit the simpler model, with one accuracy per rater."""
         simple = fit_one_accuracy(votes, result.truths, pinned)
         return simple.model, simple.posterior
 
@@ -227,7 +233,7 @@ def _compare_with_one_accuracy_model(
 
 
 def _find_misleading_raters(votes: Votes, result: Posterior) -> npt.NDArray[np.bool_]:
-    """Return whether each rater is misleading: no information, and worse than chance."""
+    """Return whether each rater is misleading: their votes have no information, and are worse than chance."""
     step = max(1, _MAX_CELLS // (len(result.truths) * len(votes.answers)))
     by_rater = np.argsort(votes.rater_ids, kind="stable")
     edges = np.searchsorted(votes.rater_ids[by_rater], np.arange(0, len(votes.raters) + step, step))
@@ -265,7 +271,7 @@ def _find_misleading_in_block(
 
 
 def _majority_truths(votes: Votes, truths: Sequence[Id]) -> _Floats:
-    """Return 1 for each item's truth with most votes, shared among ties; shape (items, truths)."""
+    """Return 1 for the truth with most votes of each item, divided among tied truths; shape (items, truths)."""
     from reassess.numeric.em_kernels import write_mean_shares
 
     shares = np.empty((len(votes.items), len(truths)))
@@ -274,22 +280,22 @@ def _majority_truths(votes: Votes, truths: Sequence[Id]) -> _Floats:
     return np.asarray(leading / leading.sum(axis=1, keepdims=True))
 
 
-def _rank_clusters_by_name(votes: Votes) -> npt.NDArray[np.int64]:
-    """Return the rank, by name, of each item's image or of the item itself; row order does not matter."""
+def _rank_items_by_image_name(votes: Votes) -> npt.NDArray[np.int64]:
+    """Return the alphabetical rank of each item's image (or of the item), which does not depend on the row order."""
     if isinstance(votes.items, Questions):
         return _rank_names(votes.items.images)[votes.items.image_ids]
     return _rank_names(votes.items)
 
 
 def _rank_names(names: Sequence[Id]) -> npt.NDArray[np.int64]:
-    """Return the rank of each name."""
+    """Return the alphabetical rank of each name."""
     return np.argsort(np.argsort(np.array([str(name) for name in names], object), kind="stable"))
 
 
 def _cross_validated_log_likelihood(votes: Votes, fit: FitModel) -> float:
     """Compute the cross-validated log likelihood of the votes, summed over folds."""
     rng = np.random.default_rng(0)
-    item_folds = rng.integers(0, _N_FOLDS, len(votes.items))[_rank_clusters_by_name(votes)]
+    item_folds = rng.integers(0, _N_FOLDS, len(votes.items))[_rank_items_by_image_name(votes)]
     rater_folds = rng.integers(0, _N_FOLDS, len(votes.raters))[_rank_names(votes.raters)]
     folds = (item_folds[votes.item_ids] + rater_folds[votes.rater_ids]) % _N_FOLDS
     log_sum = 0.0
@@ -322,7 +328,7 @@ def _sum_n_log_n(counts: _Floats) -> _Floats:
 
 
 def _find_correct_items(result: Posterior, votes: Votes, truth: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-    """Return whether the most likely truth of each item is its truth; bool, shape (items,)."""
+    """Return whether the most likely truth of each item is its golden truth; bool, shape (items,)."""
     if votes.classes is None:
         best = result.most_likely()[find_items(result.items, votes.items)]
         return np.asarray(best == truth)

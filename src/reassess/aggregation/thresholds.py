@@ -1,4 +1,4 @@
-"""Label sets at a threshold of scores, and the choice of the threshold."""
+"""Label sets from scores and a threshold, and the choice of the threshold."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -106,10 +106,10 @@ class Goal:
     def find_point(self, curve: Curve) -> Point:
         """Return the point of a curve that reaches the goal; `DataError` if no point does."""
         if self.value is None:
-            return curve.best_by_f1()
+            return curve.max_f1_point()
         choose = {
-            "precision": curve.best_at_precision,
-            "recall": curve.best_at_recall,
+            "precision": curve.max_recall_at_precision,
+            "recall": curve.max_precision_at_recall,
             "threshold": curve.point_at_threshold,
         }
         return choose[self.kind](self.value)

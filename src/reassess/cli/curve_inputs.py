@@ -14,7 +14,7 @@ from reassess.aggregation import (
     select_golden_votes,
     with_golden_votes,
 )
-from reassess.aggregation.golden_items import golden_vote_sources
+from reassess.aggregation.golden_items import find_golden_vote_files
 from reassess.cli.aggregate_inputs import raters_answered_no_golden_questions
 from reassess.cli.command_run import CommandRun
 from reassess.cli.part_inputs import PartReader, find_part, require_part
@@ -125,7 +125,7 @@ def _load_golden_and_votes(
 
 
 def _find_golden_sources(benchmark: Benchmark, golden: str | None) -> dict[str, str]:
-    sources = golden_vote_sources(benchmark, golden)
+    sources = find_golden_vote_files(benchmark, golden)
     if "golden" not in sources:
         if benchmark.folder is not None:
             find_part_path(benchmark, "golden", command="curve")

@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
-from reassess.aggregation import allowed_golden_answers
-from reassess.aggregation.golden_items import golden_vote_sources
+from reassess.aggregation import find_allowed_golden_answers
+from reassess.aggregation.golden_items import find_golden_vote_files
 from reassess.cli.command_run import CommandRun
 from reassess.core import IMAGENET, Benchmark, Classes, DataWithClasses, Id, LabelSets, Questions, Votes, benchmark_of
 from reassess.core.answers import check_answer_scale
@@ -104,7 +104,7 @@ class PartReader:
         """All possible answers, from invalid to valid: from --answers, the benchmark, or the votes."""
         answers = self.run.reading_options.answers or self.benchmark.answers
         votes = next((data for _, data in self.parts.values() if isinstance(data, Votes)), None)
-        return answers or (None if votes is None else allowed_golden_answers(votes))
+        return answers or (None if votes is None else find_allowed_golden_answers(votes))
 
     @property
     def files(self) -> dict[str, Path]:
@@ -170,7 +170,7 @@ class PartReader:
     def read_golden_parts(self, golden_source: str | None) -> None:
         """Read experts' golden votes and, if raters' votes were read before, the raters' golden votes."""
         if self.read_optional("golden", golden_source) is not None and "votes" in self.parts:
-            golden_files = Benchmark(sources=golden_vote_sources(self.benchmark, golden_source))
+            golden_files = Benchmark(sources=find_golden_vote_files(self.benchmark, golden_source))
             if (path := find_part(self.run, golden_files, "rater-golden", None)) is not None:
                 self.read_part("rater-golden", path)
 

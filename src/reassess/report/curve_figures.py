@@ -97,7 +97,7 @@ def _draw_rule(drawing: Drawing, rule: MeasuredRule, marker: str) -> None:
         middle = np.argsort(np.abs(points - np.median(points, axis=0)).sum(axis=1))[: len(points) // 2]
         drawing.add_label(f"{rule.name} ({len(points)} raters)", points[middle], color="#5a5a5a")
         return
-    for variant, point in zip(rule.variants, points, strict=True):
+    for variant, point in zip(rule.point_names, points, strict=True):
         drawing.add_label(str(variant), point[None], color="#333333")
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from reassess.aggregation import GoldenVotes, golden_votes, rater_reliability, reliability_table
+from reassess.aggregation import GoldenVotesWithTruth, golden_votes, rater_reliability, reliability_table
 from reassess.aggregation.stopping import warn_of_early_stop
 from reassess.cli.aggregate_inputs import raters_answered_no_golden_questions
 from reassess.cli.command_run import CommandRun, add_common_options
@@ -84,7 +84,7 @@ def load_rater_votes(
     golden: str | None = None,
     *,
     min_experts: int | None = None,
-) -> tuple[Votes, GoldenVotes | None]:
+) -> tuple[Votes, GoldenVotesWithTruth | None]:
     """Read the raters' votes and, if available, their golden votes with the experts' answers."""
     reader = PartReader(run, benchmark)
     rater_votes = reader.read_required("votes", votes)

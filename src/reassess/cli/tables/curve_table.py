@@ -95,7 +95,7 @@ def _make_rule_rows(rule: MeasuredRule) -> Iterator[list[str]]:
     """Yield a row for each variant of a rule; if there are many, one row with their median and range."""
     values = np.array([(point.precision.value, point.recall.value) for point in rule.points], np.float64)
     if len(values) <= _MAX_PRINTED_VARIANTS:
-        for variant, (precision, recall) in zip(rule.variants, values.tolist(), strict=True):
+        for variant, (precision, recall) in zip(rule.point_names, values.tolist(), strict=True):
             yield [rule.name, "" if variant == rule.name else str(variant), f"{precision:.4f}", f"{recall:.4f}"]
         return
     cells = [f"{np.median(column):.4f} ({column.min():.2f} to {column.max():.2f})" for column in values.T]

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from reassess.aggregation import Dependence, GoldenVotes, Reliability
+from reassess.aggregation import Dependence, GoldenVotesWithTruth, Reliability
 from reassess.cli.command_run import CommandRun
 from reassess.cli.screen import ResultTable, print_table, print_text
 from reassess.core import VALIDITY
@@ -23,7 +23,7 @@ _FLAG_MEANINGS = {
 }
 
 
-def print_reliability(run: CommandRun, result: Reliability, golden_votes: GoldenVotes | None) -> None:
+def print_reliability(run: CommandRun, result: Reliability, golden_votes: GoldenVotesWithTruth | None) -> None:
     """Print the accuracy of raters, on golden items or by the truth estimated from all votes."""
     for line in _describe_all_raters(result, golden_votes):
         print_text(line)
@@ -78,7 +78,7 @@ def _format_shares(shares: list[float] | None) -> str | None:
     return None if shares is None else "/".join(f"{100 * share:.0f}" for share in shares)
 
 
-def _describe_all_raters(result: Reliability, golden: GoldenVotes | None) -> Iterator[str]:
+def _describe_all_raters(result: Reliability, golden: GoldenVotesWithTruth | None) -> Iterator[str]:
     """Describe all raters together, and the items they are measured on."""
     value = (
         "undefined: no item has two votes, or all votes have the same answer"
@@ -92,10 +92,10 @@ def _describe_all_raters(result: Reliability, golden: GoldenVotes | None) -> Ite
             "raters with few votes look better than they are"
         )
         return
-    truth_counts = [f"{np.count_nonzero(golden.item_truth == i):,} {name}" for i, name in enumerate(result.truths)]
+    truth_counts = [f"{np.count_nonzero(golden.truth_ids == i):,} {name}" for i, name in enumerate(result.truths)]
     votes = sum(int(rater.confusion_counts.sum()) for rater in result.raters)
     measured = [rater for rater in result.raters if rater.information is not None]
-    items = count_noun(int(np.count_nonzero(golden.item_truth >= 0)), "golden item")
+    items = count_noun(int(np.count_nonzero(golden.truth_ids >= 0)), "golden item")
     yield (
         f"measured on {items} ({', '.join(truth_counts)}): {count_noun(votes, 'vote')} by "
         f"{count_noun(len(measured), 'rater')}" + (f" ({golden.expert_truth.rule})" if golden.expert_truth else "")

@@ -106,7 +106,7 @@ def fingerprint(images: list[Image.Image]) -> list[Fingerprint | str]:
             file = io.BytesIO()
             image.save(file, "PNG")
             pack.writestr(f"{number:05d}.png", file.getvalue())
-    return FingerprintReader([open_images(path)], with_hashes=True)(ImageBatch(0, range(len(images))))
+    return FingerprintReader([open_images(path)], needs_hashes=True)(ImageBatch(0, range(len(images))))
 
 
 def recall(originals: list[Fingerprint | str], altered: list[Fingerprint | str]) -> tuple[float, float]:

@@ -224,7 +224,7 @@ def test_output_cannot_replace_another_part(
     fix = "choose another name or folder" + (f", such as {instead}" if instead else "")
     if instead is None:
         existing_file = Path(output).stem + ".csv"
-        fix = f"write {existing_file} (--force), or remove it first"
+        fix = f"overwrite {existing_file} (--force), or remove {existing_file} first"
     error_field = f"  found:   {existing_file}\n" if instead is None else ""
     assert error == (
         f"Error: {what.format(Path(output).stem)}\n  where:   digits/{output}\n{error_field}  fix:     {fix}\n"

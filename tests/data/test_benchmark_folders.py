@@ -38,7 +38,7 @@ TWO_PLACES = (
 )
 SIMILAR = (
     "file name is almost the name of a benchmark part\n  where:   DIR/pets\n  allowed: {0}\n  found:   {1}\n"
-    "  fix:     rename it to {0}; or, if it is not a part, to a clearly different name"
+    "  fix:     if it is this part, rename it to {0}; if not, choose a clearly different name"
 )
 
 WRONG_PART = "part of the benchmark is not a {0}\n  where:   DIR/pets/{1}\n"
@@ -252,7 +252,7 @@ def test_missing_benchmark_raises_with_a_suggestion(
     (pets / "labels.csv").write_text("")
     assert refused_text(open_benchmark, pets / "labels.csv") == (
         "a file was given instead of a benchmark folder\n  where:   DIR/pets/labels.csv\n"
-        "  fix:     name the folder that holds it"
+        "  fix:     give the folder that contains the file"
     )
     images = "folder of images was given instead of the benchmark folder that contains it"
     assert refused_text(open_benchmark, pets / "images") == (
@@ -265,8 +265,8 @@ def test_missing_benchmark_raises_with_a_suggestion(
 
 def test_missing_part_is_named_with_a_fix(refused_text: Refused, pets: Path) -> None:
     benchmark = open_benchmark(pets)
-    assert find_part_path(benchmark, "images", command="predict") == pets / "images"
-    assert refused_text(find_part_path, benchmark, "scores", command="labels") == (
+    assert find_part_path(benchmark, "images", needed_by="predict") == pets / "images"
+    assert refused_text(find_part_path, benchmark, "scores", needed_by="labels") == (
         "benchmark has no scores, which reassess labels needs\n  where:   DIR/pets\n  fix:     run reassess aggregate"
     )
     (pets / "scores.xlsx").write_text("")

@@ -407,7 +407,7 @@ def test_error_about_wrong_root_shows_its_content(
     assert message(dataset_of, root).startswith(
         "ImageNet validation images not found\n"
         f"  where:   {root}\n"
-        "  allowed: images or class folders of images, in a folder val or in the folder itself; or "
+        "  allowed: images or class folders, in this folder or its subfolder val; or the archive "
         "ILSVRC2012_img_val.tar\n"
         f"  found:   {content}"
     )

@@ -9,7 +9,7 @@ from reassess.annotation.served_images import CampaignImages, require_pillow, st
 from reassess.core import Classes, Match
 from reassess.core.image_names import image_keys, match_images
 from reassess.data import ImageSource, open_images
-from reassess.data.image_decoding import describe_error
+from reassess.data.image_decoding import describe_image_error
 from reassess.errors import DataError, Fix
 from reassess.text import count_noun, join_first
 
@@ -99,7 +99,7 @@ def hash_images(
         try:
             hashes[name] = files.hash_file(name)
         except DataError as error:
-            faults.append(f"{name}: {describe_error(error, 0)}")
+            faults.append(f"{name}: {describe_image_error(error, 0)}")
         report_progress("hashing images", done, len(names))
     if faults:
         raise DataError(

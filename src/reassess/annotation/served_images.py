@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reassess.data import ImageSource
-from reassess.data.image_decoding import check_pixel_values, describe_error, open_image, to_rgb
+from reassess.data.image_decoding import check_pixel_values, describe_image_error, open_image, to_rgb
 from reassess.data.image_folders import FolderImages
 from reassess.errors import DataError, add_error_place, require_package
 
@@ -127,7 +127,7 @@ def _open_image(content: bytes, name: str) -> "Iterator[Image.Image]":
     except DataError:
         raise
     except Exception as error:
-        fault = describe_error(error, len(content))
+        fault = describe_image_error(error, len(content))
         raise DataError(
             "unreadable-image", "image cannot be read", where=name, found=fault, fix="replace the file"
         ) from error

@@ -71,18 +71,18 @@ class CommandRun:
             source if source in SOURCES else input_name, resolve_path_or_source(source, progress=not self.quiet)
         )
 
-    def find_source_file(self, source_name: str) -> Path | None:
+    def find_first_source_file(self, source_name: str) -> Path | None:
         """Return the local file of a known source, and add it as an input; None if it is missing."""
-        from reassess.data import find_source_file
+        from reassess.data import find_first_source_file
 
-        path = find_source_file(source_name)
+        path = find_first_source_file(source_name)
         return None if path is None else self.add_input(source_name, path)
 
-    def find_source_files(self, source_name: str) -> tuple[Path, ...] | None:
+    def find_all_source_files(self, source_name: str) -> tuple[Path, ...] | None:
         """Return the local files of a known source, and add them as inputs; None if one is missing."""
-        from reassess.data import find_source_files
+        from reassess.data import find_all_source_files
 
-        paths = find_source_files(source_name)
+        paths = find_all_source_files(source_name)
         return None if paths is None else tuple(self.add_input(source_name, path) for path in paths)
 
     def print_inputs(self, *names: str) -> None:

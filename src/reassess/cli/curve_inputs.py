@@ -128,7 +128,7 @@ def _find_golden_sources(benchmark: Benchmark, golden: str | None) -> dict[str, 
     sources = find_golden_vote_files(benchmark, golden)
     if "golden" not in sources:
         if benchmark.folder is not None:
-            find_part_path(benchmark, "golden", command="curve")
+            find_part_path(benchmark, "golden", needed_by="curve")
         raise click.UsageError(
             "Give --golden or --benchmark: only ImageNet's validation images have known golden answers."
         )

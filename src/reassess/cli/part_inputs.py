@@ -43,7 +43,7 @@ _PART_READERS: Mapping[str, Callable[..., DataWithClasses]] = {
 
 def find_images_path(run: CommandRun, benchmark: Benchmark, *, needed_by: str | None = None) -> Path:
     """Return the folder or archive of a benchmark's images, and print it if benchmark.json sets it."""
-    path = find_part_path(benchmark, "images", command=needed_by)
+    path = find_part_path(benchmark, "images", needed_by=needed_by)
     if benchmark.folder is not None and path.parent != benchmark.folder:
         run.print_progress_line(f"images: {path} (set in {benchmark.folder / SETTINGS_FILE})")
     return path
@@ -59,7 +59,9 @@ def find_part(run: CommandRun, benchmark: Benchmark, part: str, source: str | No
     if default_source is None:
         return None
     return (
-        run.find_source_file(default_source) if default_source in SOURCES else run.add_input(part, Path(default_source))
+        run.find_first_source_file(default_source)
+        if default_source in SOURCES
+        else run.add_input(part, Path(default_source))
     )
 
 
@@ -70,7 +72,7 @@ def require_part(run: CommandRun, benchmark: Benchmark | None, part: str, source
     if benchmark is None:
         return run.find_or_download_source(part, IMAGENET.sources[part])
     if part not in benchmark.sources:
-        find_part_path(benchmark, part, command=click.get_current_context().info_name)
+        find_part_path(benchmark, part, needed_by=click.get_current_context().info_name)
     return run.find_or_download_source(part, benchmark.sources[part])
 
 
@@ -128,7 +130,7 @@ class PartReader:
             return
         source = benchmark.sources.get("classes")
         if source is not None and source in SOURCES:
-            self.run.find_source_files(source)
+            self.run.find_all_source_files(source)
         elif source is not None:
             self.run.add_input("classes", Path(source))
         classes = benchmark_classes(benchmark)

@@ -73,7 +73,7 @@ def _load_inputs_for_unasked_classes(
                 fix=_describe_how_to_get_scores(inputs.benchmark),
             )
     if not (inputs.labels.images or inputs.benchmark.images or inputs.original):
-        find_part_path(inputs.benchmark, "images", command="propose")
+        find_part_path(inputs.benchmark, "images", needed_by="propose")
     return inputs
 
 

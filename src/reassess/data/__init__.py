@@ -1,4 +1,4 @@
-"""Reading and checking benchmarks and known data, downloads, and reading images."""
+"""Benchmarks, known data and images: readers, checks and downloads."""
 
 import lazy_loader
 

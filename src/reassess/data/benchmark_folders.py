@@ -1,4 +1,4 @@
-"""Benchmarks, known by name or read from a folder, where the name of a file says which part it is."""
+"""Benchmarks that are known by name, or read from a folder whose file names say which part a file is."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -77,7 +77,7 @@ def open_benchmark(name_or_folder: str | Path) -> Benchmark:
     """
     if isinstance(name_or_folder, str) and name_or_folder in KNOWN_BENCHMARKS:
         return KNOWN_BENCHMARKS[name_or_folder]
-    folder = find_benchmark_folder(name_or_folder)
+    folder = require_benchmark_folder(name_or_folder)
     settings = read_settings(folder)
     parts = {
         part: require_single_path(folder, part, places) for part, places in find_part_paths(folder, settings).items()
@@ -110,11 +110,14 @@ def open_benchmark(name_or_folder: str | Path) -> Benchmark:
     )
 
 
-def find_part_path(benchmark: Benchmark, part: str, *, command: str | None = None) -> Path:
-    """Return the path of a benchmark part that `command` needs; download a known file if needed."""
+def find_part_path(benchmark: Benchmark, part: str, *, needed_by: str | None = None) -> Path:
+    """Return the path of a benchmark part; download a known file if it is missing.
+
+    `needed_by` is the command that needs the part, for the message if the benchmark has no such part.
+    """
     if part in benchmark.sources:
         if part == "images" and benchmark.folder is not None:
-            check_images_exist(benchmark.folder, Path(benchmark.sources[part]))
+            check_images_path_exists(Path(benchmark.sources[part]), benchmark.folder)
         return resolve_path_or_source(benchmark.sources[part])
     folder = benchmark.folder
     similar = [] if folder is None else sorted(path.name for path in folder.glob("*") if path.stem == part)
@@ -123,7 +126,7 @@ def find_part_path(benchmark: Benchmark, part: str, *, command: str | None = Non
         allowed = "a folder images, images.zip, or an uncompressed images.tar"
     raise DataError(
         "missing-part",
-        f"benchmark has no {part}" + (f", which reassess {command} needs" if command else ""),
+        f"benchmark has no {part}" + (f", which reassess {needed_by} needs" if needed_by else ""),
         where=folder or benchmark.name or None,
         allowed=allowed if similar else None,
         found=join_first(similar) or None,
@@ -131,20 +134,20 @@ def find_part_path(benchmark: Benchmark, part: str, *, command: str | None = Non
     )
 
 
-def check_images_exist(folder: Path, images: Path) -> None:
+def check_images_path_exists(images_path: Path, benchmark_folder: Path) -> None:
     """Raise if a benchmark's images are not where its benchmark.json says."""
-    if not exists(images):
+    if not exists(images_path):
         raise DataError(
             "moved-images",
             "images are not where the benchmark's settings say",
-            where=f"{folder / SETTINGS_FILE}, key images",
-            found=f"{read_settings(folder).get('images')!r}, which is {images}",
-            fix="move them back, or correct the key: a path relative to the folder of benchmark.json",
+            where=f"{benchmark_folder / SETTINGS_FILE}, key images",
+            found=f"{read_settings(benchmark_folder).get('images')!r}, which is {images_path}",
+            fix="move the images back, or correct the key: a path relative to the folder of benchmark.json",
         )
 
 
-def find_benchmark_folder(folder_path: str | Path) -> Path:
-    """Return the folder of a benchmark; if it is missing, raise an error that lists similar names."""
+def require_benchmark_folder(folder_path: str | Path) -> Path:
+    """Return the folder of a benchmark; if it does not exist, the error lists similar names."""
     if not isinstance(folder_path, str | Path):
         raise DataError(
             "unknown-benchmark",
@@ -167,7 +170,7 @@ def find_benchmark_folder(folder_path: str | Path) -> Path:
             "file-not-folder",
             "a file was given instead of a benchmark folder",
             where=folder,
-            fix="name the folder that holds it",
+            fix="give the folder that contains the file",
         )
     siblings = [path.name for path in folder.parent.glob("*") if path.is_dir()] if exists(folder.parent) else []
     similar = [str(folder.with_name(name)) for name in get_close_matches(folder.name, siblings)]
@@ -182,7 +185,7 @@ def find_benchmark_folder(folder_path: str | Path) -> Path:
 
 
 def find_part_paths(folder: Path, settings: Mapping[str, Any] | None = None) -> dict[str, list[Path]]:
-    """Find the files, folders and archives of each part in a benchmark's folder.
+    """Find the paths of each part in a benchmark's folder: files, folders and archives.
 
     If the folder has no images, their path comes from the `settings`.
     """
@@ -206,7 +209,7 @@ def find_part_paths(folder: Path, settings: Mapping[str, Any] | None = None) -> 
                 where=folder,
                 allowed=f"{part}{path.suffix}",
                 found=path.name,
-                fix=f"rename it to {part}{path.suffix}; or, if it is not a part, to a clearly different name",
+                fix=f"if it is this part, rename it to {part}{path.suffix}; if not, choose a clearly different name",
             )
         paths.setdefault(part, []).append(path)
     if "images" not in paths and (elsewhere := (settings or {}).get("images")):
@@ -221,14 +224,14 @@ def _normalize_path(path: Path) -> Path:
 
 
 def match_part_name(path: Path) -> str | None:
-    """Return the benchmark part whose name matches a file, ignoring case and dashes; None if none does."""
+    """Return the benchmark part that a file name means, ignoring case and dashes; None for other files."""
     part, suffix = path.stem.lower().replace("_", "-"), path.suffix.lower()
     suffixes = ("", *_ARCHIVE_SUFFIXES) if part == "images" else _PART_SUFFIXES
     return part if part in _ALL_PART_INSTRUCTIONS and suffix in suffixes else None
 
 
 def require_single_path(folder: Path, part: str, paths: Sequence[Path]) -> Path:
-    """Return the only path of a part; raise `DataError` if there are two."""
+    """Return the only path of a part; raise `DataError` if the part has two paths."""
     if len(paths) > 1:
         raise DataError(
             "duplicate-part",
@@ -242,9 +245,9 @@ def require_single_path(folder: Path, part: str, paths: Sequence[Path]) -> Path:
 
 
 def check_output_path(output: Path, benchmark: Benchmark, part: str | None = None) -> None:
-    """Raise `OutputError` if an output would replace another part of a benchmark, or have its file name.
+    """Raise `OutputError` if an output would replace another part of a benchmark, or be read as that part.
 
-    `part` is the part that will be written, for example "votes"; None for other files.
+    `part` is the part that the output contains, for example "votes"; None if the output is not a part.
     """
     folder = benchmark.folder
     if folder is None:
@@ -267,12 +270,11 @@ def check_output_path(output: Path, benchmark: Benchmark, part: str | None = Non
         raise refused("reserved-output", "output name is almost the name of a benchmark part")
     if named_part != part:
         raise refused("reserved-output", f"in a benchmark folder, the name {named_part} is kept for another part")
-    existing = benchmark.sources.get(part)
-    if existing is not None and Path(existing).name != output.name:
+    if part in benchmark.sources and (existing := Path(benchmark.sources[part]).name) != output.name:
         raise OutputError(
             "duplicate-part",
             "benchmark would have two files for one part",
             where=output,
-            found=Path(existing).name,
-            fix=Fix(f"write {Path(existing).name} ({{force}}), or remove it first", force=True),
+            found=existing,
+            fix=Fix(f"overwrite {existing} ({{force}}), or remove {existing} first", force=True),
         )

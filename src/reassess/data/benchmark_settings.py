@@ -16,6 +16,7 @@ from reassess.formats.json_files import read_json, wrong_json_error
 
 SETTINGS_FILE = "benchmark.json"
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_HashByInput = Mapping[str, str]  # from a part to its SHA-256
 
 
 def read_settings(folder: Path) -> dict[str, Any]:
@@ -63,7 +64,7 @@ def update_benchmark(
     match: Match | None = None,
     answers: Sequence[Id] | None = None,
     stop: StopRule | None = None,
-    made_from: Mapping[str, Mapping[str, str]] | None = None,
+    made_from: Mapping[str, _HashByInput] | None = None,
 ) -> None:
     """Write settings into the benchmark.json of a folder; other settings stay as they are.
 
@@ -84,8 +85,8 @@ def update_benchmark(
     stop
         The stop rule that closed questions while votes were collected.
     made_from
-        For each part made from others: the SHA-256 of the part itself and of the parts it was made from. Other parts
-        keep their entries. `check_benchmark` uses these hashes to find stale parts.
+        For each part that a command made from other parts: the SHA-256 of the part, and of each part it was made from.
+        Parts that are not given keep their entries. `check_benchmark` uses these hashes to find stale parts.
 
     Raises
     ------
@@ -126,7 +127,7 @@ def update_benchmark(
 
 
 def write_settings(path: Path, settings: Mapping[str, Any], *, force: bool = False) -> None:
-    """Write settings of a benchmark to a benchmark.json."""
+    """Write a benchmark.json."""
     _check_settings(path, settings)
     with write_to_temporary(path, force=force) as temporary:
         ordered = {key: settings[key] for key in _SETTING_RULES if key in settings}
@@ -151,7 +152,7 @@ def _is_list_of_two_or_more(value: Any, types: tuple[type, ...]) -> bool:
 
 
 def _is_hash_mapping(value: Any) -> bool:
-    """Return whether a value maps each part to a dictionary of SHA-256 digests by part."""
+    """Return whether a value maps each part to a dictionary from input part to SHA-256 digest."""
     of_parts = value.values() if isinstance(value, dict) else [None]
     hashes = [digits for parts in of_parts for digits in (parts.values() if isinstance(parts, dict) else [None])]
     return all(isinstance(digits, str) and _SHA256.fullmatch(digits) for digits in hashes)

@@ -12,14 +12,14 @@ from reassess.core import USUAL_THRESHOLD, Benchmark
 from reassess.data.benchmark_folders import (
     KNOWN_BENCHMARKS,
     PART_INSTRUCTIONS,
-    find_benchmark_folder,
     find_part_paths,
+    require_benchmark_folder,
 )
 from reassess.data.benchmark_settings import SETTINGS_FILE, read_settings
 from reassess.data.joined_parts import to_benchmark_names
 from reassess.data.name_problems import NameProblem, find_image_mismatches, find_repeated_names
 from reassess.data.part_checks import CLASS_FOLDERS_FORMAT, PartCheck, PartChecker
-from reassess.data.sources import find_source_files
+from reassess.data.sources import find_all_source_files
 from reassess.errors import ReassessError
 from reassess.formats.files import sha256
 from reassess.text import count_noun
@@ -46,19 +46,19 @@ class BenchmarkCheck:
     name
         Name of the benchmark.
     folder
-        Its folder; None for a known benchmark.
+        Folder of the benchmark; None for a known benchmark.
     settings
-        Settings of benchmark.json.
+        Settings in benchmark.json.
     parts
-        Its parts, also missing ones.
+        Checks of all parts, also of missing parts.
     repeated_names
         Images that one part lists under two names.
     mismatches
         Names that are in one part and missing from another.
     unrecognized_files
         Names of files and folders in the folder that are not parts.
-    has_separate_golden
-        Whether no rater answered about a golden image, so that `curve` needs rater-golden.
+    needs_rater_golden
+        Whether `curve` needs the part rater-golden, because no rater answered about a golden image.
 
     Examples
     --------
@@ -76,7 +76,7 @@ class BenchmarkCheck:
     repeated_names: tuple[NameProblem, ...]
     mismatches: tuple[NameProblem, ...]
     unrecognized_files: tuple[str, ...]
-    has_separate_golden: bool = False  # whether no rater answered about a golden image
+    needs_rater_golden: bool = False
 
     @property
     def errors(self) -> tuple[ReassessError, ...]:
@@ -85,9 +85,9 @@ class BenchmarkCheck:
 
     @property
     def missing_parts(self) -> dict[str, tuple[PartCheck, ...]]:
-        """For each command, the parts it needs that are missing or unreadable; if there are none, it can run.
+        """The missing or unreadable parts that each command needs; a command without such parts can run.
 
-        A part that is read whenever the benchmark is opened is listed for every command if it cannot be read.
+        Some parts are read whenever the benchmark is opened. If such a part cannot be read, every command lists it.
         """
         checks = {check.part: check for check in self.parts}
         readable = {part for part, check in checks.items() if check.format is not None and check.error is None}
@@ -99,7 +99,7 @@ class BenchmarkCheck:
             ]
             for command, needs in _NEEDED_PARTS.items()
         }
-        if self.has_separate_golden:
+        if self.needs_rater_golden:
             missing_checks["curve"].append(checks["rater-golden"])
         lists = [check for check in self.parts if check.part == "classes" or check.format == CLASS_FOLDERS_FORMAT]
         groups = ["groups"] if any(check.format for check in lists) else []
@@ -197,7 +197,7 @@ def check_benchmark(name_or_folder: str | Path) -> BenchmarkCheck:
             *find_image_mismatches(names, checker.settings.get("match", "path")),
             *checker.find_class_problems(),
         ),
-        has_separate_golden={"votes", "golden"} <= names.keys()
+        needs_rater_golden={"votes", "golden"} <= names.keys()
         and "rater-golden" not in names
         and set(names["votes"]).isdisjoint(names["golden"]),
         unrecognized_files=()
@@ -207,21 +207,21 @@ def check_benchmark(name_or_folder: str | Path) -> BenchmarkCheck:
 
 
 def _find_folder_and_parts(name_or_folder: str | Path) -> tuple[Path | None, list[PartCheck]]:
-    """Return the folder of a benchmark (None for a known benchmark), and an unread check for each part."""
+    """Return the folder of a benchmark (None for a known benchmark), and its parts before they are read."""
     if isinstance(name_or_folder, str) and name_or_folder in KNOWN_BENCHMARKS:
         source_names = KNOWN_BENCHMARKS[name_or_folder].sources
         places = {
-            part: (source_names[part], find_source_files(source_names[part]) or ())
+            part: (source_names[part], find_all_source_files(source_names[part]) or ())
             for part in PART_INSTRUCTIONS
             if part in source_names
         }
         return None, [
             _make_part_check(part, paths, name, f"reassess fetch {name}") for part, (name, paths) in places.items()
         ]
-    folder = find_benchmark_folder(name_or_folder)
+    folder = require_benchmark_folder(name_or_folder)
     try:
         part_paths = find_part_paths(folder, read_settings(folder))
-    except ReassessError:  # of the settings is told when they are read as a part
+    except ReassessError:  # the check of the settings reports this error
         part_paths = find_part_paths(folder)
     settings = folder / SETTINGS_FILE
     settings_check = (
@@ -238,7 +238,7 @@ def _find_folder_and_parts(name_or_folder: str | Path) -> tuple[Path | None, lis
 
 
 def _relative_name(folder: Path, path: Path) -> str:
-    """Return the name of a file in the folder, or the whole path of a file elsewhere."""
+    """Return the name of a file if it is in the folder, else its whole path."""
     return path.name if path.parent == folder else str(path)
 
 

@@ -54,11 +54,11 @@ class Source:
     citation: str
 
 
-def _make_real_source(
-    name: str, description: str, file: str, digest: str, *, wheel: WheelMember | None = None
+def _make_repository_source(
+    name: str, description: str, file_name: str, digest: str, *, wheel: WheelMember | None = None
 ) -> Source:
-    """Create the source of a file in the repository of ReaL."""
-    known_file = KnownFile(file, digest, url=_REPOSITORY_URL + file, wheel=wheel)
+    """Create the source of a file in the repository of the authors of ReaL."""
+    known_file = KnownFile(file_name, digest, url=_REPOSITORY_URL + file_name, wheel=wheel)
     return Source(name, description, (known_file,), licence="Apache-2.0", citation=_REAL_CITATION)
 
 
@@ -70,32 +70,32 @@ def _make_timm_file(name: str, digest: str) -> KnownFile:
 SOURCES: Mapping[str, Source] = {
     source.name: source
     for source in (
-        _make_real_source(
+        _make_repository_source(
             "imagenet-real",
             "ReaL labels: the valid classes of each ImageNet validation image",
             "real.json",
             "d83e9bff374c631aae8439eb064c7019acc56e1b3bc3f56b8380c2a710b0220b",
             wheel=WheelMember("timm", "timm/data/_info/imagenet_real_labels.json"),
         ),
-        _make_real_source(
+        _make_repository_source(
             "imagenet-real-scores",
             "probability that a class is valid, for each rated image and class",
             "scores.npz",
             "c4b558569f3da12945c57684294f439214a9cb7919b0ae5b44432bd077d03b79",
         ),
-        _make_real_source(
+        _make_repository_source(
             "imagenet-real-raters",
             "924,810 votes of 85 raters",
             "raters.npz",
             "d3ffe8082e4e61e9716cbc93a7a4e877e3b1d1240032a176e797b43f19107ec8",
         ),
-        _make_real_source(
+        _make_repository_source(
             "imagenet-real-golden",
             "answers of 5 experts to 1,135 golden questions",
             "golden.npz",
             "738a795e88351799934669ac48bb70e2ebe484b447fc3e09e0c36fbd987d06d2",
         ),
-        _make_real_source(
+        _make_repository_source(
             "imagenet-real-raters-golden",
             "answers of 78 raters to the golden questions",
             "raters_golden.npz",
@@ -132,7 +132,7 @@ SOURCES: Mapping[str, Source] = {
         ),
         Source(
             name="imagenet-collapsed",
-            description="pairs of ImageNet classes that name the same thing, or where one class includes the other",
+            description="pairs of ImageNet classes where both mean the same thing, or the second includes the first",
             files=(
                 KnownFile(
                     "imagenet_collapsed.csv",

@@ -1,4 +1,4 @@
-"""Original labels from the folders that images are in: each image in the folder of its class."""
+"""Original labels from class folders, where each image is in the folder of its class."""
 
 from collections.abc import Sequence
 

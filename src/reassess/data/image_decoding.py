@@ -70,7 +70,7 @@ def _too_large_error(size_text: str) -> TooLargeError:
 
 
 def to_rgb(image: "Image.Image") -> "Image.Image":
-    """Convert an image to RGB: without transparency, and without rotation by its EXIF data.
+    """Convert an image to RGB, without transparency; ignore the EXIF orientation, and do not rotate.
 
     For 16 bits per value, the upper eight bits are kept. Pillow would turn all values above 255 into white.
     """
@@ -92,8 +92,8 @@ def check_pixel_values(image: "Image.Image") -> None:
         )
 
 
-def describe_error(error: Exception, n_bytes: int) -> str:
-    """Say why an image cannot be read; `n_bytes` is the size of its file in bytes."""
+def describe_image_error(error: Exception, file_size: int) -> str:
+    """Say why an image cannot be read; `file_size` is in bytes."""
     from PIL import UnidentifiedImageError
 
     if isinstance(error, MemoryError):
@@ -101,7 +101,7 @@ def describe_error(error: Exception, n_bytes: int) -> str:
     if isinstance(error, DataError):
         return error.problem if error.found is None else f"{error.problem}: {error.found}"
     if isinstance(error, UnidentifiedImageError):
-        return "not an image in a known format" if n_bytes else EMPTY_FILE
+        return "not an image in a known format" if file_size else EMPTY_FILE
     if isinstance(error, OSError):
         return error.strerror or str(error)
     return f"image is damaged: {error}"  # Pillow can raise any error for a damaged file

@@ -45,9 +45,9 @@ class FolderImages:
     @classmethod
     def from_folder(cls, root: Path, is_image: Callable[[str], bool]) -> "FolderImages":
         """List the images of a folder, and of the folders directly in it."""
-        subfolders, names = _list_entries(root)
+        subfolders, names = _list_folders_and_files(root)
         files = [("", name) for name in names]
-        files += [(folder, name) for folder in subfolders for name in _list_entries(root / folder)[1]]
+        files += [(folder, name) for folder in subfolders for name in _list_folders_and_files(root / folder)[1]]
         return cls(root, tuple(f"{folder}/{name}".lstrip("/") for folder, name in sorted(files) if is_image(name)))
 
     def image_file(self, row: int) -> str:
@@ -65,6 +65,9 @@ class FolderImages:
         return str(path)
 
 
+ImageFiles = FolderImages | TarImages | ZipImages
+
+
 def list_images(path: str | Path) -> tuple[str, ...]:
     """List the names of the images in a folder and its subfolders, or in a zip or uncompressed tar.
 
@@ -77,8 +80,11 @@ def list_images(path: str | Path) -> tuple[str, ...]:
     return tuple(sorted(image_names(find_image_files(Path(path)))))
 
 
-def find_image_files(source_path: Path, *, raise_if_empty: bool = False) -> FolderImages | TarImages | ZipImages:
-    """Find the image files of a folder, zip or tar; if `raise_if_empty`, raise `DataError` without images."""
+def find_image_files(source_path: Path, *, raise_if_empty: bool = False) -> ImageFiles:
+    """Find the image files of a folder, zip or tar.
+
+    If there are none, return an empty list of files, or raise `DataError` if `raise_if_empty`.
+    """
     unsupported: Counter[str] = Counter()
 
     def is_image(path: str) -> bool:
@@ -103,7 +109,7 @@ def find_image_files(source_path: Path, *, raise_if_empty: bool = False) -> Fold
     return images
 
 
-def _index_images(source_path: Path, is_image: Callable[[str], bool]) -> FolderImages | TarImages | ZipImages:
+def _index_images(source_path: Path, is_image: Callable[[str], bool]) -> ImageFiles:
     """List the image files of a folder, zip or tar; `is_image` selects files by their path."""
     with _convert_os_errors(source_path):
         is_folder = source_path.is_dir()
@@ -114,7 +120,7 @@ def _index_images(source_path: Path, is_image: Callable[[str], bool]) -> FolderI
     return (ZipImages if suffix == ".zip" else TarImages).from_file(source_path, is_image)
 
 
-def image_names(images: FolderImages | TarImages | ZipImages) -> tuple[str, ...]:
+def image_names(images: ImageFiles) -> tuple[str, ...]:
     """Return the names of image files, as in `list_images`, in the order of the files."""
     names = tuple(escape_non_utf8(_normalize_slashes(path)) for path in images.paths)
     folder = "" if isinstance(images, FolderImages) else f"{images.source_path.stem}/"
@@ -134,7 +140,7 @@ def find_validation_images(root: Path, is_image: Callable[[str], bool]) -> Folde
         "ImageNet validation images not found",
         where=root,
         allowed=(
-            f"images or class folders of images, in a folder {VALIDATION_FOLDER} or in the folder itself; or "
+            f"images or class folders, in this folder or its subfolder {VALIDATION_FOLDER}; or the archive "
             f"{VALIDATION_ARCHIVE}"
         ),
         found=_describe_content(root),
@@ -153,7 +159,7 @@ def _index_folder_or_tar(source_path: Path, is_image: Callable[[str], bool]) -> 
 
 def _walk_files(folder: Path, prefix: str = "", parents: tuple[Path, ...] = ()) -> Iterator[str]:
     """Yield the relative paths of all files below a folder; symlinks to a parent folder are skipped."""
-    subfolders, names = _list_entries(folder)
+    subfolders, names = _list_folders_and_files(folder)
     yield from (prefix + name for name in names)
     parents = (*parents, folder.resolve())
     for name in subfolders:
@@ -172,13 +178,13 @@ def escape_non_utf8(path: str) -> str:
 
 
 def _suffix_unless_hidden(path: str) -> str:
-    """Return the suffix of a file in lower case; an empty text for hidden files."""
+    """Return the suffix of a file in lower case; return an empty text for a hidden file."""
     path = f"/{_normalize_slashes(path)}"
     return "" if "/." in path or "/__MACOSX/" in path else posixpath.splitext(path)[1].lower()
 
 
-def _list_entries(folder: Path) -> tuple[list[str], list[str]]:
-    """List the names of the folders, and of the files, in a folder."""
+def _list_folders_and_files(folder: Path) -> tuple[list[str], list[str]]:
+    """Return the names of the folders in a folder, and the names of its files."""
     names: tuple[list[str], list[str]] = ([], [])
     with _convert_os_errors(folder), os.scandir(folder) as entries:
         for entry in entries:
@@ -195,7 +201,7 @@ def _is_folder(entry: "os.DirEntry[str]") -> bool:
 
 @contextmanager
 def _convert_os_errors(path: Path) -> Iterator[None]:
-    """Raise a `DataError` about a folder in place of an `OSError`."""
+    """Raise a `DataError` instead of an `OSError` in the block."""
     try:
         yield
     except OSError as error:
@@ -218,8 +224,8 @@ def _check_no_duplicates(source_path: Path, paths: Sequence[str]) -> None:
 
 
 def _describe_content(path: Path) -> str:
-    """Describe what is in a folder, for a message."""
+    """Describe the content of a folder or archive, for a message."""
     if path.is_dir():
-        folders, names = _list_entries(path)
+        folders, names = _list_folders_and_files(path)
         return join_first(sorted(folders + names)) or "an empty folder"
     return "an archive without images" if path.is_file() else "file or folder not found"

@@ -5,12 +5,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from reassess.core.checks import check_is_collection, check_text
 from reassess.core.image_names import check_image_names
-from reassess.data.image_decoding import describe_error, open_image, to_rgb
-from reassess.data.image_folders import FolderImages, escape_non_utf8, find_image_files, image_names
+from reassess.data.image_decoding import describe_image_error, open_image, to_rgb
+from reassess.data.image_folders import FolderImages, ImageFiles, escape_non_utf8, find_image_files, image_names
 from reassess.errors import DataError
 from reassess.formats.files import as_path, check_suffix, exists, read_lines
 from reassess.formats.predictions.prediction_tables import read_image_names
@@ -24,15 +24,16 @@ if TYPE_CHECKING:
 _ARCHIVE_SUFFIXES = (".zip", ".tar")
 _LIST_SUFFIXES = (".txt", *TABLE_SUFFIXES)
 _Result = TypeVar("_Result")
+UnreadableReason = str  # why an image cannot be read
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ImageSource:
-    """The images of a folder, archive or list, read by row; it can be sent to another process."""
+    """The images of a folder, archive or list, read by row. A source can be sent to another process."""
 
     source_path: Path  # the folder, archive or list
     names: tuple[str, ...]  # names of the images, sorted; from a list, in its order
-    files: Any  # FolderImages, TarImages or ZipImages
+    files: ImageFiles
     rows: tuple[int, ...]  # row of each image in `files`
 
     def __len__(self) -> int:
@@ -46,11 +47,10 @@ class ImageSource:
         path = self.files.paths[self.rows[row]]
         if path != escape_non_utf8(path):
             raise DataError("invalid-text", "file name is not UTF-8", where=self.names[row], fix="rename the file")
-        file: str | BytesIO = self.files.image_file(self.rows[row])
-        return file
+        return self.files.image_file(self.rows[row])
 
     def size_and_mtime(self, row: int) -> tuple[int, int]:
-        """Return the size and modification time of an image's file or archive; -1 if it is missing."""
+        """Return the size and modification time of an image's file or archive; -1 and -1 if it is missing."""
         files = self.files
         path = files.source_path / files.paths[self.rows[row]] if isinstance(files, FolderImages) else files.source_path
         try:
@@ -76,7 +76,7 @@ def open_images(path: str | Path) -> ImageSource:
             fix="give the path of a folder, zip, tar or list",
         )
     if path.is_dir() or path.suffix.lower() in _ARCHIVE_SUFFIXES:
-        files: Any = find_image_files(path, raise_if_empty=True)
+        files = find_image_files(path, raise_if_empty=True)
         names = image_names(files)
         rows = tuple(sorted(range(len(names)), key=names.__getitem__))
         names = tuple(names[row] for row in rows)
@@ -120,7 +120,7 @@ def _read_list(list_path: Path) -> tuple[str, ...]:
 
 
 def _check_list_line(line: str, list_path: Path, line_number: int) -> None:
-    """Raise if a line of a list is a comment or has blanks around it, unless a file has that name."""
+    """Raise if a line of a list is a comment or has blanks around it, unless it is the name of a file."""
     is_comment = line.lstrip().startswith("#")
     if (is_comment or line != line.strip()) and not exists(list_path.parent / line.replace("\\", "/")):
         raise DataError(
@@ -148,7 +148,7 @@ def open_image_sets(paths: Sequence[str | Path]) -> dict[str, ImageSource]:
 
 
 def make_set_names(paths: Sequence[str]) -> tuple[str, ...]:
-    """Return a name for each path: its last part, or more parts if names would be equal."""
+    """Return a name for each path: the last part of the path, or more parts if two names would be equal."""
     pure_paths = [PurePath(path) for path in paths]
     names = [
         path.stem if path.suffix.lower() in (*_ARCHIVE_SUFFIXES, *_LIST_SUFFIXES) else path.name for path in pure_paths
@@ -161,7 +161,7 @@ def make_set_names(paths: Sequence[str]) -> tuple[str, ...]:
 
 
 def _check_no_overlap(paths: Sequence[Path]) -> None:
-    """Raise if two places overlap, because their images would be duplicates of themselves."""
+    """Raise if a path is given twice or is inside another: an image would be a duplicate of itself."""
     resolved = [Path(os.path.realpath(path)) for path in paths]
     for i, path in enumerate(paths):
         for j, other_path in enumerate(paths):
@@ -181,14 +181,16 @@ def _check_no_overlap(paths: Sequence[Path]) -> None:
                 )
 
 
-def process_image(source: ImageSource, row: int, process: "Callable[[Image.Image], _Result]") -> _Result | str:
-    """Decode an image as RGB, and call `process` with it; if it cannot be read, return the reason."""
+def process_image(
+    source: ImageSource, row: int, process: "Callable[[Image.Image], _Result]"
+) -> _Result | UnreadableReason:
+    """Decode an image as RGB, and return the result of `process`; or the reason why it cannot be read."""
     file: str | BytesIO | None = None
     try:
         file = source.image_file(row)
         with open_image(file) as image:
             return process(to_rgb(image))
     except Exception as error:
-        return describe_error(
+        return describe_image_error(
             error, len(file.getbuffer()) if isinstance(file, BytesIO) else source.size_and_mtime(row)[0]
         )

@@ -1,8 +1,8 @@
-"""Mapping of a benchmark's files to one class list and to the benchmark's image names."""
+"""Files of a benchmark that are used together: map them to one class list and the same image names."""
 
 import posixpath
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -27,13 +27,13 @@ def align_parts(
 
 
 def to_benchmark_names(images: Sequence[str], benchmark: Benchmark) -> tuple[str, ...]:
-    """Return the benchmark's name of each image; unknown images get the normalized key of their name.
+    """Return the benchmark's name of each image; for an unknown image, return its own name, normalized.
 
-    The path of the benchmark's image folder is removed from the names. Then they are compared as the benchmark's
-    `match` says.
+    The path of the benchmark's image folder is removed from the names. Then the names are compared by path, name or
+    stem, as the benchmark's `match` says.
     """
     match = benchmark.match or "path"
-    names = tuple(images) if benchmark.folder is None else _remove_image_folder(images, benchmark)
+    names = tuple(images) if benchmark.folder is None else _strip_image_folder(images, benchmark)
     if match == "path":
         return names
     benchmark_images = benchmark.images
@@ -42,8 +42,8 @@ def to_benchmark_names(images: Sequence[str], benchmark: Benchmark) -> tuple[str
     return tuple(benchmark_images[row] if row >= 0 else key for row, key in zip(rows, keys, strict=True))
 
 
-def _remove_image_folder(images: Sequence[str], benchmark: Benchmark) -> tuple[str, ...]:
-    """Remove the path of a benchmark's image folder from names; it may be relative or absolute."""
+def _strip_image_folder(images: Sequence[str], benchmark: Benchmark) -> tuple[str, ...]:
+    """Remove a benchmark's image folder, as a relative or absolute path, from the start of image names."""
     assert benchmark.folder is not None
     working_folder = Path.cwd()
     elsewhere = Path(benchmark.sources.get("images", "images"))  # benchmark.json may name another folder
@@ -53,14 +53,14 @@ def _remove_image_folder(images: Sequence[str], benchmark: Benchmark) -> tuple[s
     places = (*forms, *relative, Path("images"))
     prefixes = tuple(dict.fromkeys(f"{posixpath.normpath(path.as_posix())}/" for path in places))
 
-    def remove_folder(name: str) -> str:
+    def strip_image_folder(name: str) -> str:
         paths = [name.replace("\\", "/")]
         if paths[0].startswith(("./", "../")):
             paths = [posixpath.normpath(path) for path in (paths[0], f"{working_folder.as_posix()}/{paths[0]}")]
         below_prefix = (path.removeprefix(prefix) for path in paths for prefix in prefixes if path.startswith(prefix))
         return next(below_prefix, paths[0])
 
-    return tuple(map(remove_folder, images))
+    return tuple(map(strip_image_folder, images))
 
 
 def check_common_images(
@@ -77,9 +77,11 @@ def check_common_images(
     with each other.
     """
     names = {part: _item_names(labels_or_votes) for part, labels_or_votes in parts.items()}
-    for part, partners in _iterate_required_partners(list(parts), all_files_share_images):
+    for part, partners in _list_parts_to_compare(list(parts), all_files_share_images).items():
         comparable = [
-            name for name in partners if names[name] and _has_plain_items(parts[name]) == _has_plain_items(parts[part])
+            name
+            for name in partners
+            if names[name] and _has_items_without_images(parts[name]) == _has_items_without_images(parts[part])
         ]
         if names[part] and comparable and not any(_has_common_name(names[part], names[name]) for name in comparable):
             disjoint_parts = {name: parts[name] for name in parts if name in (part, comparable[0])}
@@ -114,7 +116,7 @@ def _nothing_in_common_error(
     if set(map(_part_without_number, parts)) == {"votes", "golden"}:
         alternative = "add the raters' votes on golden questions to the benchmark, as rater-golden"
     names = [labels_or_votes.images or _item_names(labels_or_votes) for labels_or_votes in parts.values()]
-    if not any(map(_has_plain_items, parts.values())):
+    if not any(map(_has_items_without_images, parts.values())):
         thing, setting = "image", SETTINGS_FILE if benchmark.folder else ""
         shorter_names, longer_names = sorted((labels_or_votes.images for labels_or_votes in parts.values()), key=len)
         match_fix = suggest_match(shorter_names, longer_names, match=benchmark.match or "path", settings_file=setting)
@@ -127,25 +129,26 @@ def _nothing_in_common_error(
     )
 
 
-def _iterate_required_partners(parts: Sequence[str], all_files_share_images: bool) -> Iterator[tuple[str, list[str]]]:
-    """Yield pairs of a part and a list of parts: the part must share an image with at least one of them."""
-    main = [part for part in parts if _part_without_number(part) == _part_without_number(parts[0])]
-    for part in parts:
-        if part in main:
-            yield part, [partner for partner in main if partner != part and all_files_share_images]
-        elif part == "rater-golden":
-            yield part, ["golden"] if "golden" in parts else []
-        else:
-            yield part, [*main, "rater-golden"] if part == "golden" and "rater-golden" in parts else main
+def _list_parts_to_compare(parts: Sequence[str], all_files_share_images: bool) -> dict[str, list[str]]:
+    """For each part, list the parts to compare it with; it must share an image with at least one."""
+    first_part_files = [part for part in parts if _part_without_number(part) == _part_without_number(parts[0])]
+    partners = dict.fromkeys(parts, first_part_files)
+    for part in first_part_files:
+        partners[part] = [partner for partner in first_part_files if partner != part and all_files_share_images]
+    if "rater-golden" in parts and "rater-golden" not in first_part_files:
+        partners["rater-golden"] = ["golden"] if "golden" in parts else []
+    if {"golden", "rater-golden"} <= set(parts) and "golden" not in first_part_files:
+        partners["golden"] = [*first_part_files, "rater-golden"]
+    return partners
 
 
 def _part_without_number(part: str) -> str:
-    """Remove the number of a part: "labels 2" becomes "labels"."""
+    """Return the name of a part without its number: "labels 2" becomes "labels"."""
     return part.partition(" ")[0]
 
 
-def _has_plain_items(labels_or_votes: DataWithClasses) -> bool:
-    """Return whether these are votes on items other than images, for example texts."""
+def _has_items_without_images(labels_or_votes: DataWithClasses) -> bool:
+    """Return whether the data are votes on items other than images, for example on texts."""
     return (
         isinstance(labels_or_votes, Votes)
         and labels_or_votes.classes is None
@@ -154,7 +157,7 @@ def _has_plain_items(labels_or_votes: DataWithClasses) -> bool:
 
 
 def _item_names(labels_or_votes: DataWithClasses) -> Sequence[Id]:
-    """Return the keys of the images, or the names of the plain items."""
+    """Return the keys of the images, or for votes on other items, the ids of the items."""
     if isinstance(labels_or_votes, Votes) and not isinstance(labels_or_votes.items, Questions):
         return labels_or_votes.items if labels_or_votes.classes is None else image_keys(labels_or_votes.images)
     return image_keys(labels_or_votes.images)
@@ -168,7 +171,7 @@ def _has_common_name(first_names: Sequence[Id], second_names: Sequence[Id]) -> b
 
 
 def check_same_vote_kind(votes: Mapping[str, Votes]) -> None:
-    """Raise `DataError` if files contain different kinds of votes, such as votes on plain items."""
+    """Raise `DataError` if files contain different kinds of votes, such as votes with and without images."""
     kinds = {path: _describe_vote_kind(part) for path, part in votes.items()}
     first_file, *other_files = kinds or [""]
     for file in other_files:
@@ -183,7 +186,7 @@ def check_same_vote_kind(votes: Mapping[str, Votes]) -> None:
 
 
 def _describe_vote_kind(votes: Votes) -> str:
-    """Describe a kind of votes, for a message."""
+    """Describe for a message what is voted on."""
     if isinstance(votes.items, Questions):
         return "answers to (image, class) questions"
-    return "answers on plain items" if votes.classes is None else "one class for each image"
+    return "answers on items without images" if votes.classes is None else "one class for each image"

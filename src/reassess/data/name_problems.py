@@ -1,4 +1,4 @@
-"""Problems with names: images that a part of a benchmark lists twice, or that are missing from another part."""
+"""Image names that a benchmark part lists twice, or that are missing from another part."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ _MAX_EXAMPLES = 3
 
 @dataclass(frozen=True)
 class NameProblem:
-    """A problem with names: one part lists them twice, or they are missing from another part."""
+    """Names of images or classes that one part lists twice, or that are missing from another part."""
 
     name_kind: str  # image or class
     description: str  # the problem, as the end of a sentence that begins with the number of names
@@ -37,17 +37,17 @@ def make_name_problem(
 def find_repeated_names(part: str, images: Sequence[str]) -> Iterator[NameProblem]:
     """Find images that a part lists twice, with a different spelling or suffix."""
     keys = [key.casefold() for key in image_keys(images)]
-    spellings = _join_names_by_key(images, keys)
+    spellings = _join_names_with_same_key(images, keys)
     if spellings:
         yield make_name_problem("image", f"twice in {part}, with different case or slashes", spellings)
     name_of = dict(zip(keys, images, strict=True))
-    suffixes = _join_names_by_key(list(name_of.values()), [_without_suffix(key) for key in name_of])
+    suffixes = _join_names_with_same_key(list(name_of.values()), [_without_suffix(key) for key in name_of])
     if suffixes:
         yield make_name_problem("image", f"in {part} with two suffixes", suffixes)
 
 
-def _join_names_by_key(names: Sequence[str], keys: Sequence[str]) -> list[str]:
-    """Join names that have the same key: "a.png and A.png"."""
+def _join_names_with_same_key(names: Sequence[str], keys: Sequence[str]) -> list[str]:
+    """Join the names with the same key to one text, such as "a.png and A.png"."""
     names_of: dict[str, list[str]] = {}
     for name, key in zip(names, keys, strict=True):
         names_of.setdefault(key, []).append(name)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from reassess.data.image_sources import ImageSource, process_image
+from reassess.data.image_sources import ImageSource, UnreadableReason, process_image
 from reassess.numeric.near_kernels import merge_near_groups
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ _GREY_SIDE = 32  # of the grey image that hash and thumbnail are made from, in p
 _EDGE_SHARE = 0.025  # share of a side that is cut off at each end for the middle of an image
 _FREQUENCIES_PER_AXIS = 8  # lowest frequencies in each direction, which make the hash
 THUMBNAIL_PIXELS = (_GREY_SIDE // 2) ** 2
-_DIGEST_BYTES = 16  # bytes
+_DIGEST_BYTES = 16
 MAX_DIFFERENT_BITS = 10  # of 64: near images differ in at most this many bits of their hashes
 MIN_CORRELATION = 0.92  # of the thumbnails of near images
 _BLOCK_SIZE = 1024  # images that are compared with all others before each call of `progress`
@@ -52,15 +52,15 @@ class Fingerprint:
 
 @dataclass(frozen=True)
 class FingerprintReader:
-    """A callable that computes the fingerprints of a batch of images; it can be sent to another process."""
+    """A callable that computes the fingerprints of a batch of images, also in another process."""
 
     sets: Sequence[ImageSource]
-    with_hashes: bool  # whether to compute hashes and thumbnails too
+    needs_hashes: bool  # whether to compute hashes and thumbnails too
 
-    def __call__(self, batch: ImageBatch) -> list[Fingerprint | str]:
+    def __call__(self, batch: ImageBatch) -> list[Fingerprint | UnreadableReason]:
         """Return the fingerprint of each image, or the reason why it cannot be read."""
         grey_images: list[GreyImages] = []
-        read = partial(_make_fingerprint, grey_images=grey_images if self.with_hashes else None)
+        read = partial(_make_fingerprint, append_grey_images_to=grey_images if self.needs_hashes else None)
         fingerprints = [process_image(self.sets[batch.set_id], row, read) for row in batch.rows]
         if not grey_images:
             return fingerprints
@@ -76,18 +76,18 @@ class FingerprintReader:
         ]
 
 
-def _make_fingerprint(image: "Image.Image", *, grey_images: list[GreyImages] | None) -> Fingerprint:
-    """Compute a fingerprint without hashes and thumbnails; append the small grey images to `grey_images`."""
+def _make_fingerprint(image: "Image.Image", *, append_grey_images_to: list[GreyImages] | None) -> Fingerprint:
+    """Compute a fingerprint without hashes and thumbnails; append the grey images for them to a list."""
     digest = hashlib.blake2b(f"{image.width} {image.height} ".encode(), digest_size=_DIGEST_BYTES)
     digest.update(image.tobytes())
     is_single_colour = all(low == high for low, high in image.getextrema())
-    if grey_images is not None:
-        grey_images += _shrink_to_grey(image)
+    if append_grey_images_to is not None:
+        append_grey_images_to += _make_grey_images_of_whole_and_middle(image)
     return Fingerprint(digest.digest(), min(image.size), is_single_colour)
 
 
-def _shrink_to_grey(image: "Image.Image") -> tuple[GreyImages, GreyImages]:
-    """Shrink an image to two grey images of 32 x 32 pixels: the whole image, and its middle."""
+def _make_grey_images_of_whole_and_middle(image: "Image.Image") -> tuple[GreyImages, GreyImages]:
+    """Shrink the whole image, and its middle, to grey images of 32 x 32 pixels."""
     from PIL import Image
 
     grey, lanczos = image.convert("L"), Image.Resampling.LANCZOS
@@ -142,7 +142,7 @@ def find_near_groups(fingerprints: Sequence[Fingerprint], report_progress: Calla
     copies = _group_by_digest(fingerprints)
     groups: dict[int, Groups] = {}
     for row, first_row in enumerate(
-        _find_first_near_image([fingerprints[group[0]] for group in copies], report_progress).tolist()
+        _first_near_image_of_each([fingerprints[group[0]] for group in copies], report_progress).tolist()
     ):
         groups.setdefault(first_row, []).append(copies[row])
     return [sorted(chain.from_iterable(near_copies)) for near_copies in groups.values() if len(near_copies) > 1]
@@ -156,10 +156,10 @@ def _group_by_digest(fingerprints: Sequence[Fingerprint]) -> Groups:
     return list(groups.values())
 
 
-def _find_first_near_image(
+def _first_near_image_of_each(
     fingerprints: Sequence[Fingerprint], report_progress: Callable[[int, int], object]
 ) -> npt.NDArray[np.int64]:
-    """Find, for each image, the position of the first image in its group of near duplicates."""
+    """Return for each image the position of the first image in the same group of near duplicates."""
     hashes = np.frombuffer(b"".join(fingerprint.hashes for fingerprint in fingerprints), np.int64).reshape(-1, 2)
     small = np.frombuffer(b"".join(fingerprint.thumbnails for fingerprint in fingerprints), np.uint8)
     small = small.reshape(-1, 2, THUMBNAIL_PIXELS)

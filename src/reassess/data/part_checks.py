@@ -12,7 +12,7 @@ from reassess import formats
 from reassess.core import Classes, Id, LabelSets, MultiLabels, Questions, Scores, Votes
 from reassess.data.benchmark_folders import (
     PART_INSTRUCTIONS,
-    check_images_exist,
+    check_images_path_exists,
     require_single_path,
 )
 from reassess.data.benchmark_settings import SETTINGS_FILE, read_settings
@@ -58,7 +58,7 @@ class PartCheck:
 
 @dataclass(frozen=True)
 class _PartContents:
-    """Counts and names in a part."""
+    """The counts of a part, and its names of images, classes and answers."""
 
     counts: Mapping[str, int]
     images: tuple[str, ...] = ()
@@ -67,7 +67,7 @@ class _PartContents:
 
 
 def _summarize_part(contents: Any) -> _PartContents:
-    """Return the counts and names in labels, scores, votes, classes, image names or tables."""
+    """Return the counts and names of a part: of labels, scores, votes, classes, image names or a table."""
     if isinstance(contents, MultiLabels | Scores):
         return _summarize_part(contents.valid if isinstance(contents, MultiLabels) else contents.questions)
     if isinstance(contents, LabelSets):
@@ -110,7 +110,7 @@ def _summarize_votes(votes: Votes) -> _PartContents:
 
 @dataclass
 class PartChecker:
-    """A reader and checker of parts; earlier parts give the settings, classes and answers for later ones."""
+    """A checker that reads parts in order, with the settings, classes and answers of earlier parts."""
 
     folder: Path | None
     settings: dict[str, Any] = field(default_factory=dict)
@@ -138,12 +138,14 @@ class PartChecker:
         except ReassessError as error:
             if error.code != "unknown-class" or self.class_list is None or part_check.part in _CLASS_TABLE_READERS:
                 return replace(part_check, error=error)
-            return self._read_without_class_list(part_check, error, self.class_list)
+            return self._read_despite_unlisted_classes(part_check, error, self.class_list)
         self.contents[part_check.part] = contents
         return replace(part_check, counts=contents.counts, answers=contents.answers)
 
-    def _read_without_class_list(self, part_check: PartCheck, error: ReassessError, class_list: Classes) -> PartCheck:
-        """Read a part without the class list, and record its classes that are not in the list."""
+    def _read_despite_unlisted_classes(
+        self, part_check: PartCheck, error: ReassessError, class_list: Classes
+    ) -> PartCheck:
+        """Read a part again with any classes, and record its classes that are not in the class list."""
         try:
             contents = self.contents[part_check.part] = self._read_contents(part_check, None)
         except ReassessError:  # the part has another error too
@@ -166,7 +168,7 @@ class PartChecker:
             return _summarize_part(self.class_list)
         if part == "images":
             if self.folder is not None:
-                check_images_exist(self.folder, path)
+                check_images_path_exists(path, self.folder)
             return _summarize_part(list_images(path))
         if part == "original" and part_check.format == CLASS_FOLDERS_FORMAT:
             with add_error_place(path):
@@ -190,14 +192,17 @@ class PartChecker:
         return _summarize_part(votes)
 
     def _merge_class_names(self) -> Classes:
-        """Merge the class names of the earlier parts, for use without a class list."""
+        """Make a class list from the class names of the earlier parts, if there is no list."""
         with_names = [
             part.classes for part in self.contents.values() if part.classes is not None and part.classes.texts
         ]
         return reduce(Classes.merge, with_names) if with_names else Classes()
 
     def find_class_problems(self) -> Iterable[NameProblem]:
-        """Find classes missing from the class list; without a list, find a mix of names and ids."""
+        """Find classes that are missing from the class list.
+
+        Without a class list, find class names if other parts have class ids.
+        """
         classes_of = {
             part: contents.classes for part, contents in self.contents.items() if contents.classes is not None
         }

@@ -13,7 +13,7 @@ from reassess.core import DuplicateCounts, Duplicates, LabelSets, count_duplicat
 from reassess.core.checks import check_range
 from reassess.data.class_folders import are_in_class_folders
 from reassess.data.image_decoding import EMPTY_FILE
-from reassess.data.image_sources import ImageSource, open_image_sets
+from reassess.data.image_sources import ImageSource, UnreadableReason, open_image_sets
 from reassess.data.near_duplicates import (
     Fingerprint,
     FingerprintReader,
@@ -40,7 +40,7 @@ class ScannedSet:
     path: Path  # folder, archive or list of the set
     n_images: int  # number of images
     classes: Mapping[str, str] | None  # class of each image with duplicates; None if the set has no classes
-    unreadable: tuple[tuple[str, str], ...]  # (image, reason) for each image that cannot be read
+    unreadable: tuple[tuple[str, UnreadableReason], ...]  # (image, reason) for each image that cannot be read
 
 
 @dataclass(frozen=True, repr=False)
@@ -182,12 +182,12 @@ class _ScannedImage(NamedTuple):
 
     set_name: str
     name: str
-    fingerprint_or_reason: Fingerprint | str
+    fingerprint_or_reason: Fingerprint | UnreadableReason
 
 
 def _read_fingerprints(
     sources: Mapping[str, ImageSource],
-    with_hashes: bool,
+    needs_hashes: bool,
     workers: int,
     report_progress: Callable[[str, int, int], object],
 ) -> list[_ScannedImage]:
@@ -201,7 +201,7 @@ def _read_fingerprints(
     if sum(map(len, sets)) <= _MAX_IMAGES_WITHOUT_WORKERS:
         workers = 0
     scanned: list[_ScannedImage] = []
-    read = FingerprintReader(sets, with_hashes)
+    read = FingerprintReader(sets, needs_hashes)
     with closing(
         map_in_processes(read, batches, workers, max_pending=_BATCHES_PER_WORKER * max(workers, 1))
     ) as results:
@@ -213,7 +213,7 @@ def _read_fingerprints(
     return sorted(scanned, key=lambda image: (image.set_name, image.name))  # the images of a list are not sorted
 
 
-def _find_image_problems(fingerprint_or_reason: Fingerprint | str, smallest_side: int) -> Iterator[str]:
+def _find_image_problems(fingerprint_or_reason: Fingerprint | UnreadableReason, smallest_side: int) -> Iterator[str]:
     """Yield which of "empty", "unreadable" and "tiny" apply to an image."""
     if isinstance(fingerprint_or_reason, str):
         yield "empty" if fingerprint_or_reason == EMPTY_FILE else "unreadable"
@@ -225,7 +225,7 @@ def _find_image_problems(fingerprint_or_reason: Fingerprint | str, smallest_side
 
 
 def _find_class_names(images: Sequence[str], source: ImageSource, labels: LabelSets | None) -> Mapping[str, str] | None:
-    """Return the class name of each image from the labels, or from class folders; None without either."""
+    """Return the class name of each image, from labels or class folders; None if there are neither."""
     if labels is not None:
         rows = labels.find(tuple(images)).tolist()
         labelled = [(image, row) for image, row in zip(images, rows, strict=True) if row >= 0]

@@ -1,4 +1,4 @@
-"""Search for known data on this machine, and downloads.
+"""Known data: find files on this machine, or download them.
 
 Places are tried in this order: the folders of REASSESS_DATA, the cache, and an installed package; then, over the
 network, the public repository and a wheel on the user's package index. A download is checked by its hash and kept in
@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from functools import cache, partial
 from importlib.util import find_spec
 from pathlib import Path
+from typing import NamedTuple
 
 from reassess.data.catalogue import SOURCES, KnownFile, Source
 from reassess.data.downloads import download, download_wheel_member
@@ -34,15 +35,15 @@ def cache_folder() -> Path:
     return user_cache_path("reassess")
 
 
-def find_source_file(name: str) -> Path | None:
+def find_first_source_file(name: str) -> Path | None:
     """Find the first file of a known source on this machine, and check its hash; None if it is missing."""
-    return _find_local_file(_get_source(name).files[0])[0]
+    return _find_local_file(_get_source(name).files[0]).path
 
 
-def find_source_files(name: str) -> tuple[Path, ...] | None:
+def find_all_source_files(name: str) -> tuple[Path, ...] | None:
     """Find all files of a known source on this machine, in their order; None if any is missing."""
     files = _get_source(name).files
-    paths = tuple(path for file in files if (path := _find_local_file(file)[0]))
+    paths = tuple(path for file in files if (path := _find_local_file(file).path))
     return paths if len(paths) == len(files) else None
 
 
@@ -73,14 +74,14 @@ def fetch(name: str, *, progress: bool = False) -> Path:
     return _fetch_file(source, source.files[0], progress)
 
 
-def fetch_all(name: str, *, progress: bool = False) -> tuple[Path, ...]:
-    """Return the paths of all files of a known source, downloaded if they are missing."""
+def fetch_source_files(name: str, *, progress: bool = False) -> tuple[Path, ...]:
+    """Return the paths of all files of a known source; download missing files."""
     source = _get_source(name)
     return tuple(_fetch_file(source, file, progress) for file in source.files)
 
 
 def resolve_path_or_source(path_or_name: str, *, progress: bool = False) -> Path:
-    """Return an existing path, or the file of a known source, downloaded if it is missing."""
+    """Return an existing path, or the path of a known source; download the source if it is missing."""
     path = as_path(path_or_name)
     if path_or_name and exists(path):
         return path
@@ -108,8 +109,23 @@ def _get_source(name: str) -> Source:
     return SOURCES[name]
 
 
-def _find_local_file(file: KnownFile) -> tuple[Path | None, list[str]]:
-    """Find a file on this machine; return also the reason for each place where it was not found."""
+class _LocalPlace(NamedTuple):
+    """A place on this machine: the path that a file has there, or the reason why it has none."""
+
+    name: str
+    path: Path | None
+    reason: str = ""
+
+
+class _LocalSearch(NamedTuple):
+    """The path of a file on this machine, and a reason for each place where it was not found."""
+
+    path: Path | None
+    reasons: list[str]
+
+
+def _find_local_file(file: KnownFile) -> _LocalSearch:
+    """Find a file with the expected hash on this machine."""
     reasons = []
     for place_name, path, reason in _list_local_places(file):
         if path is None or not exists(path) or not path.is_file():
@@ -121,30 +137,30 @@ def _find_local_file(file: KnownFile) -> tuple[Path | None, list[str]]:
             _warn(f"{path} is skipped: {difference}")
             reasons.append(f"{place_name}: {path}: {difference}")
         else:
-            return path, reasons
-    return None, reasons
+            return _LocalSearch(path, reasons)
+    return _LocalSearch(None, reasons)
 
 
-def _list_local_places(file: KnownFile) -> Iterator[tuple[str, Path | None, str]]:
-    """Yield places on this machine, each with the path of the file, or the reason why it has no path."""
+def _list_local_places(file: KnownFile) -> Iterator[_LocalPlace]:
+    """Yield the places on this machine where a file may be."""
     folders = [folder for folder in os.environ.get("REASSESS_DATA", "").split(os.pathsep) if folder]
     if not folders:
-        yield "REASSESS_DATA", None, "not set"
+        yield _LocalPlace("REASSESS_DATA", None, "not set")
     for folder in map(_expand_user, folders):
         if exists(folder):
-            yield "REASSESS_DATA", folder / file.name, ""
+            yield _LocalPlace("REASSESS_DATA", folder / file.name)
         else:
             _warn_about_missing_folder(folder)
-            yield "REASSESS_DATA", None, f"folder {folder} not found"
-    yield "cache", cache_folder() / file.name, ""
+            yield _LocalPlace("REASSESS_DATA", None, f"folder {folder} not found")
+    yield _LocalPlace("cache", cache_folder() / file.name)
     if file.wheel:  # the package is located without importing it
         top, _, rest = file.wheel.path.partition("/")
         spec = find_spec(top)
         installed = f"installed package {file.wheel.package}"
         if spec is None or spec.submodule_search_locations is None:
-            yield installed, None, "not installed"
+            yield _LocalPlace(installed, None, "not installed")
         else:
-            yield from ((installed, Path(folder) / rest, "") for folder in spec.submodule_search_locations)
+            yield from (_LocalPlace(installed, Path(folder) / rest) for folder in spec.submodule_search_locations)
 
 
 @cache
@@ -161,7 +177,7 @@ def _expand_user(text: str) -> Path:
 
 
 def _fetch_file(source: Source, file: KnownFile, progress: bool) -> Path:
-    """Return the path of a file, downloaded if it is not on this machine."""
+    """Return the path of a file; download it if it is not on this machine."""
     path, reasons = _find_local_file(file)
     if path:
         return path
@@ -233,7 +249,7 @@ def _make_cache_folder() -> Path:
 
 
 def _check_hash(file: KnownFile, path: Path, place_name: str) -> None:
-    """Raise `SourceError` for a wrong hash; if none is published, record the hash of the first download."""
+    """Raise `SourceError` for a wrong hash. Record the hash of a first download without a published hash."""
     if difference := _describe_hash_difference(file, path):
         _warn(f"{file.name} from the {place_name} is not used: {difference}")
         fix = None if file.sha256 else f"if a new {file.name} was published, remove {_recorded_hash_path(file)}"
@@ -251,7 +267,7 @@ def _describe_hash_difference(file: KnownFile, path: Path) -> str | None:
 
 
 def _expected_hash(file: KnownFile) -> str | None:
-    """Return the published hash, or the hash recorded at the first download; None without either."""
+    """Return the published hash, or the hash recorded at the first download; None if there is neither."""
     if file.sha256:
         return file.sha256
     record = _recorded_hash_path(file)
@@ -260,7 +276,9 @@ def _expected_hash(file: KnownFile) -> str | None:
     try:
         return next(iter(record.read_text(encoding="ascii").split()), None)
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError("unreadable-file", "recorded hash cannot be read", where=record, fix="remove it") from error
+        raise DataError(
+            "unreadable-file", "file with a recorded hash cannot be read", where=record, fix="remove this file"
+        ) from error
 
 
 def _recorded_hash_path(file: KnownFile) -> Path:
@@ -271,7 +289,7 @@ def _record_hash(file: KnownFile, path: Path) -> None:
     """Record the hash of a first download; raise if the file looks like a web page."""
     with path.open("rb") as content:
         if content.read(1) in (b"", b"<"):
-            raise SourceError("download", "sent an empty file or a web page instead")
+            raise SourceError("download", "server sent an empty file or a web page instead of the file")
     digest = sha256(path)
     with write_to_temporary(_recorded_hash_path(file), force=True) as temporary:
         temporary.write_text(f"{digest}  {file.name}\n", encoding="ascii")

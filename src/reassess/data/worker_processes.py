@@ -19,7 +19,7 @@ _Result = TypeVar("_Result")
 def map_in_processes(
     function: Callable[[_Item], _Result], items: Sequence[_Item], n_workers: int, *, max_pending: int
 ) -> Generator[_Result, None, None]:
-    """Yield the result of a function for each item, in order; with 0 workers, compute in this process."""
+    """Yield the result of a function for each item, in order. With 0 workers, compute in this process."""
     if n_workers == 0:
         yield from map(function, items)
         return

@@ -1,4 +1,4 @@
-"""Readers and writers of data files: a module per data type, and modules for files, archives and tables."""
+"""Readers and writers of files: a module per data type, and modules for files, archives and tables."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""Tables as CSV, TSV, JSON lines and Parquet, read and written by polars; its errors become `DataError`."""
+"""Tables as CSV, TSV, JSON lines and Parquet, read and written with polars."""
 
 import os
 import re

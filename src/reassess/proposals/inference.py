@@ -148,7 +148,7 @@ def _choose_images_path(images: str | Path | None, benchmark: Benchmark | None) 
         raise DataError(
             "missing-images", "images are missing", fix=Fix("{images}, or a benchmark that has images", images="PLACE")
         )
-    return find_part_path(benchmark, "images", command="predict")
+    return find_part_path(benchmark, "images", needed_by="predict")
 
 
 def _prepare_runs(

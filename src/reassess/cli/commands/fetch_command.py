@@ -9,7 +9,7 @@ import click
 from reassess.cli.command_run import CommandRun, add_common_options
 from reassess.cli.help_pages import Choice, Command
 from reassess.cli.screen import print_table
-from reassess.data import SOURCES, KnownFile, Source, fetch_all, find_source_files
+from reassess.data import SOURCES, KnownFile, Source, fetch_source_files, find_all_source_files
 
 
 @click.command(
@@ -23,13 +23,15 @@ def fetch(run: CommandRun, names: tuple[str, ...]) -> None:
     A file that is already on this machine is not downloaded again.
     """
     if names:
-        _print_paths(run, {name: fetch_all(name, progress=not run.quiet) for name in names})
+        _print_paths(run, {name: fetch_source_files(name, progress=not run.quiet) for name in names})
     else:
         _print_sources(run)
 
 
 def _print_sources(run: CommandRun) -> None:
-    sources = [(source, find_source_files(source.name) or (None,) * len(source.files)) for source in SOURCES.values()]
+    sources = [
+        (source, find_all_source_files(source.name) or (None,) * len(source.files)) for source in SOURCES.values()
+    ]
     if run.json:
         run.print_json("fetch", [_source_to_json(run, source, paths) for source, paths in sources])
         return

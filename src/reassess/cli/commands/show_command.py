@@ -52,7 +52,7 @@ def show(
     label_sets = inputs.labels
     other_parts = (inputs.original, inputs.scores, inputs.votes, inputs.experts)
     if not len(label_sets) and all(part is None for part in other_parts):
-        find_part_path(inputs.benchmark, "labels", command="show")
+        find_part_path(inputs.benchmark, "labels", needed_by="show")
     (image,) = to_benchmark_names([image], inputs.benchmark)
     image_lists = [part.images for part in (label_sets, *other_parts) if part is not None]
     image = find_image(image, tuple(dict.fromkeys(chain.from_iterable(image_lists))))

@@ -15,7 +15,7 @@ import pytest
 from memory import anonymous_mib
 
 from reassess import LabelSets, Predictions, evaluate, read_labels, read_original_labels
-from reassess.core.image_names import validation_names
+from reassess.core.image_names import validation_image_names
 from reassess.data import fetch
 from reassess.evaluation import top1_hits
 from reassess.evaluation.class_ranks import best_ranks, ranks_and_top1
@@ -55,7 +55,7 @@ def with_timm(scores: Floats) -> Callable[[], dict[int, float]]:
     from timm.data import RealLabelsImagenet
 
     torch.set_num_threads(1)
-    names, path = list(validation_names()), str(fetch("imagenet-real"))
+    names, path = list(validation_image_names()), str(fetch("imagenet-real"))
     batches = [torch.from_numpy(scores[start : start + BATCH]) for start in range(0, IMAGES, BATCH)]
     evaluators = [RealLabelsImagenet(names, path) for _ in range(30)]
 

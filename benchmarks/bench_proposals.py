@@ -131,7 +131,7 @@ def test_choice_of_models_takes_at_most_20_seconds(row: Any, folder: Path) -> No
 def measure_one_by_one(result: ProposalResult, golden: GoldenQuestions, subsets: Any) -> list[tuple[int, int]]:
     """Count candidates and hits of some subsets in a plain loop, for models that predict all images."""
     questions, original, proposes = result.candidates.questions, result.is_original, result.is_proposed_by_model
-    sends = result.is_sent[questions.image_ids]
+    sends = result.is_sent_to_raters[questions.image_ids]
     valid = questions.find(
         questions.rows_of(golden.questions.images)[golden.questions.image_ids], golden.questions.class_ids
     )

@@ -162,7 +162,7 @@ def print_recalls() -> None:
             ]
             cells += [f"{np.mean(shares):.0f}" if shares else "-", f"{100 * sum(below) / RUNS:.1f}"]
             cells += [
-                f"{np.median([choice.highest_bound for choice in choices]):.3f}",
+                f"{np.median([choice.highest_target for choice in choices]):.3f}",
                 f"{100 * sum(unchecked_below) / RUNS:.1f}",
             ]
             print(f"| {' | '.join(cells)} |", flush=True)

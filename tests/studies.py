@@ -9,10 +9,12 @@ import numpy.typing as npt
 
 from reassess.aggregation import Relabelling, find_relabelling, imagenet_real_scores, label_sets
 from reassess.comparison import Panel
-from reassess.core import LabelSets, Questions, Recipe, Votes
+from reassess.core import LabelSets, Questions, ScoreRecipe, Votes
 from tests.helpers import WORDS
 
-RULES = Recipe(min_experts=2, min_experts_on_original=2, n_classes_with_original_vote=None, smoothing=1.0, pooling=0.0)
+RULES = ScoreRecipe(
+    min_experts=2, min_experts_on_original=2, n_classes_with_original_vote=None, smoothing=1.0, pooling=0.0
+)
 _Array = npt.NDArray[Any]
 
 

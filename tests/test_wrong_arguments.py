@@ -263,7 +263,7 @@ def targets(**parts: Any) -> TrainingTargets:
         lambda: Folds(None, np.array([0, 1])),
         *(lambda others=others: ImageSelection(("a",), other_images=others) for others in ("b", 3)),
         lambda: ImageSelection(name for name in "ab"),
-        lambda: ImageSelection(("a",)).rows(None),
+        lambda: ImageSelection(("a",)).selected_rows(None),
         *(
             lambda method=method: find_label_errors(MODEL, method)
             for method in ("posterior", "consistent", "confident")
@@ -369,5 +369,5 @@ def test_seed_must_be_a_whole_number_from_0(call: Callable[[Any], object]) -> No
 
 def test_numpy_numbers_are_seeds_and_counts() -> None:
     folds = make_folds(ONE_OF_THREE, k=np.int64(3), seed=np.uint8(1))
-    assert folds.numbers.tolist() == make_folds(ONE_OF_THREE, k=3, seed=1).numbers.tolist()
+    assert folds.fold_numbers.tolist() == make_folds(ONE_OF_THREE, k=3, seed=1).fold_numbers.tolist()
     assert TARGETS.targets_of_rows([0, 1]).shape == (2, 3)

@@ -25,7 +25,7 @@ from reassess.aggregation import (
 )
 from reassess.aggregation.golden import votes_on_questions
 from reassess.core import Classes, LabelSets, Questions, Scores, Votes
-from reassess.core.class_votes import count_votes_by_class
+from reassess.core.class_votes import count_chosen_classes
 from tests.helpers import code_of, fault_of, message, votes_of
 
 NAMES = ("ant", "bee", "cow")
@@ -170,7 +170,7 @@ def test_label_sets_keep_class_names() -> None:
 def test_counts_without_raters_raise(what: str, method: Any) -> None:
     assert message(method, anonymous(ALL)) == (
         f"{what} needs votes with raters\n  found:   counts of votes, without raters\n"
-        "  fix:     write one row per vote, with the columns image, rater and answer; or use the majority"
+        "  fix:     write one row per vote, with the columns image, rater and answer; or use method majority"
     )
 
 
@@ -230,7 +230,7 @@ def test_class_without_votes_scores_0() -> None:
 @given(ROWS)
 def test_rules_of_class_votes_equal_rules_of_questions(rows: Any) -> None:
     votes, experts = chosen(rows), expert({IMAGES[i]: NAMES[TRUTH[i]] for i in {row[0] for row in rows}})
-    golden = golden_truth(experts, scored_questions=[count_votes_by_class(votes)[0]])
+    golden = golden_truth(experts, scored_questions=[count_chosen_classes(votes)[0]])
     on_pairs = votes_on_questions(votes, golden.questions)
     expected = measure_simple_rules(golden, votes=on_pairs, rater_golden=on_pairs)
     for rule, plainly in zip(measure_simple_rules(golden, votes=votes, rater_golden=votes), expected, strict=True):

@@ -97,8 +97,8 @@ def test_class_votes_are_correct_by_most_likely_class() -> None:
     rows, raters = np.divmod(np.arange(1_500), 5)
     knows = rng.random(1_500) < np.array([0.9, 0.8, 0.6, 0.5, 0.4])[raters]
     answers = np.where(knows, truth[rows], rng.integers(0, 3, 1_500))
-    votes = Votes.from_columns(images, rows, raters, answers, range(5), classes.texts, classes=classes)
-    experts = replace(expert(images[:50], truth[:50], classes.texts), classes=classes)
+    votes = Votes.from_columns(images, rows, raters, answers, range(5), classes.wnids_or_names, classes=classes)
+    experts = replace(expert(images[:50], truth[:50], classes.wnids_or_names), classes=classes)
     choice = aggregate(votes, experts=experts).facts["choice"]
     numbers = re.match("em: in 10-fold cross-validation on 50 golden items, em is correct on ([0-9]+) and", choice)
     assert int(numbers[1]) >= 40

@@ -74,13 +74,13 @@ def test_answer_needs_most_experts_and_enough(answers: list[list[int]], min_expe
 def test_undecided_items_are_counted_and_named() -> None:
     classes = Classes.from_texts(["cat", "dog", "eel"])
     answers, items = [[0, 1], [2, 2], [0, 1, 2]], ("a.png", "b.png", "c.png")
-    truth = truth_by(answers, items, answers=classes.texts, classes=classes)
+    truth = truth_by(answers, items, answers=classes.wnids_or_names, classes=classes)
     assert truth.truth_ids.tolist() == [-1, 2, -1]
     assert truth.note == (
         "2 golden items undecided (no answer of more than half of the experts): image a.png, image c.png"
     )
     assert truth.to_json() == {"rule": "answer of more than half of the experts", "items": 1, "undecided": 2}
-    one_is_enough = truth_by(answers, items, 1, answers=classes.texts, classes=classes)
+    one_is_enough = truth_by(answers, items, 1, answers=classes.wnids_or_names, classes=classes)
     assert one_is_enough.note == (
         "2 golden items undecided (no answer of most experts, and of at least 1): image a.png, image c.png"
     )

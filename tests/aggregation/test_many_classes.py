@@ -15,7 +15,7 @@ from reassess.aggregation.candidate_classes import CandidateFit, calibrate_on_ca
 from reassess.aggregation.em import normalize_rows
 from reassess.aggregation.em_inputs import check_class_count, has_many_classes
 from reassess.core import Classes, Votes
-from reassess.core.class_votes import count_votes_by_class
+from reassess.core.class_votes import count_chosen_classes
 from reassess.errors import ConvergenceWarning
 from tests.helpers import code_of, message
 
@@ -163,7 +163,7 @@ def chosen_images(seed: int, *, classes: int, **options: Any) -> tuple[Votes, In
 def test_scores_of_images_are_those_of_candidates() -> None:
     chosen, _ = chosen_images(2, items=50, raters=5, classes=300, each=3)
     result = aggregate(chosen, "em")
-    questions, _ = count_votes_by_class(chosen)
+    questions, _ = count_chosen_classes(chosen)
     assert (result.model, result.facts["without_votes"], result.facts["converged"]) == (None, 1, True)
     assert result.scores.questions.class_ids.tolist() == questions.class_ids.tolist()
     np.testing.assert_allclose(np.bincount(result.scores.questions.image_ids, result.scores.values), 1)

@@ -15,7 +15,7 @@ from reassess.aggregation import (
     measure_curves,
 )
 from reassess.aggregation.baselines import aggregate_by_majority
-from reassess.core import KNOWN_ANSWERS, REAL_RECIPE, Items, LabelSets, Questions, Recipe, Votes
+from reassess.core import KNOWN_ANSWERS, REAL_RECIPE, Items, LabelSets, Questions, ScoreRecipe, Votes
 from reassess.errors import ReassessWarning
 from tests.helpers import code_of, votes_of, warned
 
@@ -46,7 +46,7 @@ def test_majority_of_questions_is_share_of_yes_with_ties_counted() -> None:
 
 def test_calibrated_uses_golden_items_among_votes_by_default() -> None:
     golden = VOTES.restrict(np.array([0, 1]))
-    rules = Recipe(2, min_experts_on_original=2, n_classes_with_original_vote=None, smoothing=0.0, pooling=4.0)
+    rules = ScoreRecipe(2, min_experts_on_original=2, n_classes_with_original_vote=None, smoothing=0.0, pooling=4.0)
     expected = imagenet_real_scores(VOTES, GOLDEN, golden, None, recipe=rules)
     for options in ({"rater_golden": golden}, {}):
         scores = aggregate(VOTES, "calibrated", experts=GOLDEN, **options).scores
@@ -61,7 +61,7 @@ def test_original_label_votes_in_calibrated() -> None:
 
 
 def test_likely_recipes_are_distinct() -> None:
-    own = Recipe(
+    own = ScoreRecipe(
         min_experts=None, min_experts_on_original=None, n_classes_with_original_vote=None, smoothing=0.0, pooling=4.0
     )
     assert likely_recipes() == likely_recipes(own) == (own,)

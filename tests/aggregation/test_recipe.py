@@ -10,7 +10,7 @@ import pytest
 from reassess.aggregation import aggregate, calibrate, golden_truth, original_label_votes, precision_recall
 from reassess.aggregation import imagenet_real_scores as by_recipe
 from reassess.aggregation.golden import expert_validity
-from reassess.core import REAL_RECIPE, Items, LabelSets, Questions, Recipe, Votes
+from reassess.core import REAL_RECIPE, Items, LabelSets, Questions, ScoreRecipe, Votes
 from reassess.formats import read_score_file
 from tests.helpers import RealFile, RealVotes, code_of, message, votes_of
 
@@ -60,7 +60,9 @@ def votes_on(rows: Sequence[Sequence[int]], items: Items = PAIRS) -> Votes:
 EXPERTS = votes_on([(i, r, 2 if i in (0, 3) else 0) for i in range(4) for r in range(3)])
 RATERS = votes_on([(0, 0, 2), (1, 0, 0), (2, 1, 0), (3, 1, 2), (3, 0, 1)])
 VOTES = votes_on([(0, 0, 2), (0, 2, 2), (1, 1, 0), (3, 2, 1)])
-RULES = Recipe(min_experts=2, min_experts_on_original=2, n_classes_with_original_vote=400, smoothing=1.0, pooling=0.0)
+RULES = ScoreRecipe(
+    min_experts=2, min_experts_on_original=2, n_classes_with_original_vote=400, smoothing=1.0, pooling=0.0
+)
 
 
 def test_original_label_votes_yes_on_its_class_and_no_on_others() -> None:

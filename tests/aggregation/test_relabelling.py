@@ -9,12 +9,14 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from reassess.aggregation import calibrated_recipe, find_relabelling, imagenet_real_scores, label_sets
-from reassess.core import REAL_RECIPE, LabelSets, Questions, Recipe, Votes
+from reassess.core import REAL_RECIPE, LabelSets, Questions, ScoreRecipe, Votes
 from reassess.errors import DataError
 from tests.helpers import WORDS, RealVotes, code_of, message
 
 RATERS = ("ann", "bo", "cy", "new")
-PLAIN = Recipe(min_experts=2, min_experts_on_original=2, n_classes_with_original_vote=None, smoothing=1.0, pooling=0.0)
+PLAIN = ScoreRecipe(
+    min_experts=2, min_experts_on_original=2, n_classes_with_original_vote=None, smoothing=1.0, pooling=0.0
+)
 
 
 def questions(images: int, classes: int = 3) -> Questions:
@@ -45,7 +47,7 @@ def case(seed: int) -> tuple[Votes, Votes, Votes, LabelSets]:
     return cast(rng, questions(8), RATERS, 4), experts, rater_golden, original
 
 
-def odds(case_: tuple[Votes, Votes, Votes, LabelSets], times: dict[str, int], recipe: Recipe) -> list[float]:
+def odds(case_: tuple[Votes, Votes, Votes, LabelSets], times: dict[str, int], recipe: ScoreRecipe) -> list[float]:
     """Compute P(valid) of each question in plain loops; each rater's votes count `times`."""
     votes, experts, rater_golden, original = case_
     yes = [sum(answer == "yes" for _, answer in experts.votes_on(row)) for row in range(len(experts.items))]

@@ -143,7 +143,7 @@ def test_read_only_campaign_on_server_is_exported(database: str, tmp_path: Path,
 def test_campaign_with_only_ids_has_no_class_list(path: Path, tmp_path: Path) -> None:
     tasks = tasks_of(2)
     questions = Questions.from_columns(["a.png"] * 2, tasks.questions.class_ids + 7)
-    create_campaign(path, CampaignPlan(Tasks(questions, tasks.indptr, tasks.numbers, tasks.reasons)))
+    create_campaign(path, CampaignPlan(Tasks(questions, tasks.indptr, tasks.task_numbers, tasks.reasons)))
     # And without votes.
     assert export(open_campaign(path), tmp_path / "rated") == ["benchmark.json", "question-states.csv"]
 

@@ -46,16 +46,16 @@ def test_interval_covers_the_share_of_wrong_labels(shift: float, size: int) -> N
         known = known_of(wrong, size, seed)
         shifted, checked = correct_wrong_share(label_quality, known, simple_sample(known))
         assert checked.interval is not None
-        assert checked.corrected_share is not None
+        assert checked.corrected_wrong_share is not None
         low, high = checked.interval
         covered += low <= wrong.mean() <= high
-        off.append(checked.corrected_share - wrong.mean())
-        assert 0 <= low <= checked.corrected_share <= high <= 1
+        off.append(checked.corrected_wrong_share - wrong.mean())
+        assert 0 <= low <= checked.corrected_wrong_share <= high <= 1
         assert checked.n_checked == size
         between = sorted(
             [
-                checked.model_share if checked.is_model_share_plausible else checked.corrected_share,
-                checked.corrected_share,
+                checked.wrong_share_by_model if checked.is_model_share_plausible else checked.corrected_wrong_share,
+                checked.corrected_wrong_share,
             ]
         )
         # A mean of both shares if people and model agree.
@@ -69,7 +69,7 @@ def test_probabilities_have_the_corrected_mean_and_checked_ones_are_certain() ->
     known = known_of(wrong, 2_000, 1)
     shifted, checked = correct_wrong_share(label_quality, known, simple_sample(known))
     assert not checked.is_model_share_plausible
-    assert 1 - shifted.mean() == pytest.approx(checked.corrected_share, abs=1e-9)
+    assert 1 - shifted.mean() == pytest.approx(checked.corrected_wrong_share, abs=1e-9)
     assert (shifted[known > 0] == 1).all()
     assert (shifted[known < 0] == 0).all()
     others = np.flatnonzero(known == 0)
@@ -178,7 +178,7 @@ def test_share_needs_a_sample_of_all_labels(
     known_sizes = [size for size, has_label in zip(sizes, is_known, strict=True) if has_label]
     assert drawn.represented_share == pytest.approx(sum(known_sizes) / 100)
     _, checked = correct_wrong_share(np.full(100, 0.9), known, drawn)
-    assert (checked.corrected_share is not None) is gives_share
+    assert (checked.corrected_wrong_share is not None) is gives_share
     for chance, found in ((0.001, "4,000 labels"), (1e-300, "4e+300 labels")):
         too_low = replace(sample, probabilities=np.full(4, chance))
         assert fault_of(DrawnLabels.from_sample, held_out, known, too_low) == ("out-of-range", found)
@@ -192,4 +192,4 @@ def test_answers_only_about_other_classes_are_not_missing_at_random() -> None:
         drawn = DrawnLabels.from_sample(HELD_OUT, np.array([1, -1, 0, 0], np.int8), sample, answered)
         assert (drawn.represented_share, drawn.n_images_without_verdict) == (1.0, others)
         _, checked = correct_wrong_share(np.full(4, 0.9), np.array([1, -1, 0, 0], np.int8), drawn)
-        assert (checked.corrected_share is None, checked.n_other_answers) == (others > 0, others)
+        assert (checked.corrected_wrong_share is None, checked.n_other_answers) == (others > 0, others)

@@ -29,12 +29,12 @@ def folds_of(labels: LabelSets, **options: object) -> Folds:
 
 
 def by_name(folds: Folds) -> dict[str, int]:
-    return dict(zip(folds.images, folds.numbers.tolist(), strict=True))
+    return dict(zip(folds.images, folds.fold_numbers.tolist(), strict=True))
 
 
 def counts(labels: LabelSets, folds: Folds, k: int) -> list[list[int]]:
     """Count the images of each class in each fold with a loop."""
-    count = Counter(zip(labels.indices.tolist(), folds.numbers.tolist(), strict=True))
+    count = Counter(zip(labels.indices.tolist(), folds.fold_numbers.tolist(), strict=True))
     return [[count[class_id, fold] for fold in range(k)] for class_id in sorted(set(labels.indices.tolist()))]
 
 
@@ -105,7 +105,7 @@ def test_single_images_level_the_sizes_after_large_groups(sizes: list[int], sing
     ends = np.cumsum([0, *sizes])
     groups = [labels.images[a:b] for a, b in pairwise(ends)]
     folds = folds_of(labels, k=k, duplicates=groups)
-    assert sorted(np.bincount(folds.numbers, minlength=k).tolist()) == greedy([*sizes, *[1] * singles], k)
+    assert sorted(np.bincount(folds.fold_numbers, minlength=k).tolist()) == greedy([*sizes, *[1] * singles], k)
 
 
 def test_group_goes_to_the_fold_with_the_fewest_images_of_its_class() -> None:
@@ -116,7 +116,7 @@ def test_group_goes_to_the_fold_with_the_fewest_images_of_its_class() -> None:
 
 def test_seed_determines_the_folds() -> None:
     labels = labels_of([0, 1] * 30)
-    first, repeated, different = (make_folds(labels, k=5, seed=seed).numbers.tolist() for seed in (3, 3, 4))
+    first, repeated, different = (make_folds(labels, k=5, seed=seed).fold_numbers.tolist() for seed in (3, 3, 4))
     assert first == repeated != different
 
 
@@ -126,7 +126,7 @@ def test_spelling_of_names_does_not_matter() -> None:
         LabelSets.from_lists(each, [[0]] * 24)
         for each in (names, [f"{99 - row}/{name}.JPEG" for row, name in enumerate(names)])
     )
-    assert make_folds(plain, k=3).numbers.tolist() == make_folds(long, k=3).numbers.tolist()
+    assert make_folds(plain, k=3).fold_numbers.tolist() == make_folds(long, k=3).fold_numbers.tolist()
 
 
 def test_class_with_fewer_images_than_folds_warns() -> None:

@@ -268,8 +268,12 @@ def test_labels_not_drawn_at_random_do_not_change_others() -> None:
         cleaning = find_label_errors(held_out, checked_labels=by_hand, sample=sample)
         checked, unchecked = cleaning.noise.checked_labels, np.setdiff1d(np.arange(IMAGES), rows)
         assert (checked.n_checked, checked.n_wrong, checked.n_drawn) == (41, 40, drawn)
-        assert (checked.interval, checked.corrected_share) == (None, None)
-        assert cleaning.noise.wrong_share == without_checks.noise.wrong_share == pytest.approx(checked.model_share)
+        assert (checked.interval, checked.corrected_wrong_share) == (None, None)
+        assert (
+            cleaning.noise.wrong_share
+            == without_checks.noise.wrong_share
+            == pytest.approx(checked.wrong_share_by_model)
+        )
         assert (cleaning.label_quality[unchecked] == without_checks.label_quality[unchecked]).all()
         assert cleaning.is_kept[rows].tolist() == (np.arange(41) == 40).tolist()
 

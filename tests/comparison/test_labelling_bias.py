@@ -183,7 +183,7 @@ def test_favourite_exceeds_chance_on_imagenet_except_animals(
     files = [real_file(name) for name in ("raters.npz", "golden.npz", "raters_golden.npz")]
     rater_scores = imagenet_real_scores(*map(read_votes, files), None)
     panel = Panel.from_ids(["own"], real_original.indices[None], real_labels, original=real_original)
-    (bias,) = labelling_biases(panel, real_labels, real_original, rater_scores, groups=IMAGENET.groups)
+    (bias,) = labelling_biases(panel, real_labels, real_original, rater_scores, groups=IMAGENET.default_groups)
     animals, others = bias.by_group["animals"], bias.by_group["others"]
     assert animals.raters_favourite_share == Proportion(435, 1_366)  # 31.8 %
     assert others.raters_favourite_share == Proportion(2_691, 5_082)  # 53.0 %

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from reassess.aggregation import imagenet_real_scores as real_scores_of
 from reassess.comparison import Disagreements, Panel, Preference, PreferenceCounts, preferences
 from reassess.core import IMAGENET, LabelSets, Scores
-from reassess.core.image_names import validation_names
+from reassess.core.image_names import validation_image_names
 from reassess.data import read_votes
 from reassess.numeric.proportions import wilson_interval
 from tests.helpers import RealFile, scores_of
@@ -77,11 +77,11 @@ def test_original_label_not_asked_about_counts_as_score_0() -> None:
 
 
 def test_images_are_grouped_by_original_label() -> None:
-    names = validation_names()[:3]
+    names = validation_image_names()[:3]
     original = LabelSets.from_lists(names, [[ANIMALS - 1], [ANIMALS], [ANIMALS]])
     panel = Panel.from_ids(["one"], np.array([[0, 0, ANIMALS]]), original, original=original)
     scores = scores_of({(names[0], 0): 1.0, (names[1], 0): 0.5, (names[1], 398): 0.9})
-    (preference,) = preferences(panel, original, scores, groups=IMAGENET.groups)
+    (preference,) = preferences(panel, original, scores, groups=IMAGENET.default_groups)
     assert preference.by_group["animals"] == Disagreements(1, 0, PreferenceCounts(1, 0, 0), None)
     assert preference.by_group["others"] == Disagreements(1, 0, PreferenceCounts(0, 0, 1), None)
     assert IMAGENET.recipe.n_classes_with_original_vote == ANIMALS
@@ -115,7 +115,7 @@ def test_original_label_vote_changes_scores_only_on_animals(
     predicted = np.stack([real_original.indices] * 2)
     predicted[1, real_labels.find(questions.images)] = questions.class_ids[order][second]
     panel = Panel.from_ids(["own", "second"], predicted, real_labels, original=real_original)
-    own, preference = preferences(panel, real_original, real_scores, rater_scores, groups=IMAGENET.groups)
+    own, preference = preferences(panel, real_original, real_scores, rater_scores, groups=IMAGENET.default_groups)
     assert own.total == Disagreements(0, 0, PreferenceCounts(0, 0, 0), PreferenceCounts(0, 0, 0))
     animals, others = preference.by_group["animals"], preference.by_group["others"]
     assert (

@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reassess.core import Classes, LabelSets, class_folder_order
-from reassess.core.image_names import validation_names
+from reassess.core.image_names import validation_image_names
 from tests.helpers import write_files
 
 
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=12), st.randoms(use_true_random=False))
 def test_class_folder_order_does_not_depend_on_label_order(classes: list[int], random: Random) -> None:
-    images = validation_names()[: len(classes)]
+    images = validation_image_names()[: len(classes)]
     pairs = list(zip(images, classes, strict=True))
     expected = [image for image, _ in sorted(pairs, key=lambda pair: (pair[1], pair[0]))]
     random.shuffle(pairs)

@@ -45,7 +45,7 @@ MESSAGES: dict[str, tuple[Callable[[], None], str]] = {
         "weight out of range\n  where:   answer 1\n  allowed: a finite number\n  found:   -inf\n  fix:     give it",
     ),
     "upper bound with a meaning": (
-        lambda: check_range(8, 2, 7, value_name="number of folds", high_meaning="the number of images"),
+        lambda: check_range(8, 2, 7, value_name="number of folds", high_name="the number of images"),
         "number of folds out of range\n  allowed: 2 to 7, the number of images\n  found:   8",
     ),
     "first value of a table": (

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reassess.core import Classes, Posterior, Questions, Votes
-from reassess.core.class_votes import count_votes_by_class
+from reassess.core.class_votes import count_chosen_classes
 from reassess.core.votes import align_votes
 from tests.helpers import Refused, validation_name, votes_of
 
@@ -39,7 +39,7 @@ ROWS = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 1), st.integers(0, 2
 def test_counts_by_class_equal_plain_loop(rows: Any) -> None:
     expected = Counter((IMAGES[image], answer) for image, _, answer in rows)
     for votes in (class_votes(rows), anonymous_votes(rows)):
-        questions, counts = count_votes_by_class(votes)
+        questions, counts = count_chosen_classes(votes)
         keys = [
             (questions.images[i], c) for i, c in zip(questions.image_ids, questions.class_ids.tolist(), strict=True)
         ]
@@ -134,7 +134,7 @@ def test_each_class_becomes_a_question_with_its_probability(weights: list[list[f
 
 def test_class_to_include_becomes_a_question_at_any_probability(refused: Refused) -> None:
     posterior = Posterior(("a",), NAMES, np.array([[1.0, 0.0, 0.0]]), classes=Classes.from_texts(NAMES))
-    converted = posterior.to_questions(is_always_asked=np.array([[False, False, True]]))
+    converted = posterior.to_question_posterior(is_always_asked=np.array([[False, False, True]]))
     assert (converted.items.class_ids.tolist(), converted.probabilities_of("valid").tolist()) == ([0, 2], [1.0, 0.0])
     assert converted.values.sum(axis=1).tolist() == [1.0, 1.0]
-    assert refused(Posterior(("a",), NAMES, np.eye(3)[:1]).to_questions) == "not-classes"
+    assert refused(Posterior(("a",), NAMES, np.eye(3)[:1]).to_question_posterior) == "not-classes"

@@ -77,7 +77,7 @@ def test_invalid_columns_raise(refused: Refused, other: dict[str, Any], code: st
 
 COUNTS = np.array([[80.0, 15.0, 5.0], [0.0, 60.0, 0.0], [15.0, 1.0, 24.0]])
 CHECKED = CheckedLabels(
-    100, 12, 90, 0.2, 1.0, corrected_share=0.13, interval=(0.07, 0.19), is_model_share_plausible=False
+    100, 12, 90, 0.2, 1.0, corrected_wrong_share=0.13, interval=(0.07, 0.19), is_model_share_plausible=False
 )
 
 

@@ -134,7 +134,7 @@ def test_counts_equal_comparison_of_all_pairs(groups: list[tuple[list[tuple[str,
         if (one[2] == other[2] or one[3] == other[3]) and one[1].split("/")[0] != other[1].split("/")[0]
     )
     in_pairs = {image for pair in pairs for image in pair}
-    assert {row[:2] for row, others in zip(rows, duplicates.other_labels, strict=True) if others} == in_pairs
+    assert {row[:2] for row, others in zip(rows, duplicates.other_labels_in_group, strict=True) if others} == in_pairs
     classes = {name: {image: image.split("/")[0] for of, image, *_ in members if of == name} for name in SETS}
     results = {(counts.set_name, counts.other_set_name): counts for counts in count_duplicates(duplicates, classes)}
     assert results.keys() == set(product(SETS, SETS))

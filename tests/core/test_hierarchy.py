@@ -20,7 +20,7 @@ def test_paths_do_not_depend_on_order_of_rows(pairs: list[tuple[str, str]]) -> N
         ("animal", "cat kind", "tabby"),
         (),
     ]
-    assert hierarchy.ignored_parents == 0
+    assert hierarchy.n_ignored_parents == 0
 
 
 def test_class_can_be_an_inner_node_with_several_names() -> None:
@@ -33,7 +33,7 @@ def test_class_can_be_an_inner_node_with_several_names() -> None:
 def test_first_of_several_parents_is_used() -> None:
     pairs = [("cup", "vessel"), ("cup", "prize"), ("cup", "prize"), ("cup", "vessel")]
     hierarchy = Hierarchy.from_pairs(pairs, CLASSES)
-    assert (hierarchy.path(2), hierarchy.ignored_parents) == (("vessel", "cup"), 1)
+    assert (hierarchy.path(2), hierarchy.n_ignored_parents) == (("vessel", "cup"), 1)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.core.image_names import check_image_names, image_keys, match_images, suggest_match, validation_names
+from reassess.core.image_names import (
+    check_image_names,
+    image_keys,
+    match_images,
+    suggest_match_fix,
+    validation_image_names,
+)
 from reassess.text import to_nfc
 from tests.helpers import Refused
 
@@ -29,7 +35,7 @@ def test_validation_image_is_identified_by_number(number: int, folder: Any, endi
 
 
 def test_validation_names_count_from_1_to_50000() -> None:
-    names = validation_names()
+    names = validation_image_names()
     assert (names[0], names[-1]) == ("ILSVRC2012_val_00000001.JPEG", "ILSVRC2012_val_00050000.JPEG")
     assert len(set(image_keys(names))) == VALIDATION_IMAGES
 
@@ -132,22 +138,22 @@ PERCENT = "the names match if %20 and similar codes are decoded: write the names
     ],
 )  # fmt: skip
 def test_first_match_of_more_than_half_is_suggested(names: list[str], known: list[str], expected: str) -> None:
-    fix = suggest_match(names, known)
+    fix = suggest_match_fix(names, known)
     assert (None if fix is None else str(fix)) == expected
 
 
 def test_suggestion_counts_only_missing_names_and_keeps_keys_unique() -> None:
     """A stray copy of an image is no reason to match by name: a class folder has that name too."""
     names = ["cat/1.png", "cat/2.png", "1.png"]
-    assert suggest_match(names, ["cat/1.png", "cat/2.png"], missing=["1.png"]) is None
-    assert str(suggest_match(["cat/1.png", "x/2.png"], ["cat/1.png", "2.png"], missing=["x/2.png"])) == (
+    assert suggest_match_fix(names, ["cat/1.png", "cat/2.png"], missing=["1.png"]) is None
+    assert str(suggest_match_fix(["cat/1.png", "x/2.png"], ["cat/1.png", "2.png"], missing=["x/2.png"])) == (
         'the names match by name; use match="name"'
     )
 
 
 def test_suggested_match_differs_from_current_match() -> None:
-    assert str(suggest_match(["1.jpg"], ["1.png"], match="name")) == 'the names match by stem; use match="stem"'
-    assert str(suggest_match(["x/1.png"], ["x/1.png"], match="stem", settings_file="benchmark.json")) == (
+    assert str(suggest_match_fix(["1.jpg"], ["1.png"], match="name")) == 'the names match by stem; use match="stem"'
+    assert str(suggest_match_fix(["x/1.png"], ["x/1.png"], match="stem", settings_file="benchmark.json")) == (
         'the names match by path; use match="path", or "match": "path" in benchmark.json'
     )
 
@@ -157,7 +163,7 @@ NAMES = st.lists(st.sampled_from(["a.png", "x/a.png", "x/a.jpg", "A.png", "y/b.p
 
 @given(NAMES, NAMES)
 def test_suggested_match_joins_most_names_without_ambiguity(names: list[str], known: list[str]) -> None:
-    fix = suggest_match(names, known)
+    fix = suggest_match_fix(names, known)
     if fix is None or "match" not in fix.arguments:
         return
     match = str(fix.arguments["match"]).strip('"')

@@ -17,9 +17,10 @@ names = st.sets(st.sampled_from([f"{folder}/{stem}.png" for folder in "ab" for s
 def test_rows_are_exactly_the_selected_images(selected: list[str], dataset: list[str], random: object) -> None:
     selection = ImageSelection(tuple(selected))
     rows = [row for row, name in enumerate(dataset) if name in selected]
-    assert selection.find(dataset).tolist() == [selected.index(name) if name in selected else -1 for name in dataset]
+    positions = [selected.index(name) if name in selected else -1 for name in dataset]
+    assert selection.positions_of(dataset).tolist() == positions
     if rows:
-        assert selection.rows(dataset).tolist() == rows
+        assert selection.selected_rows(dataset).tolist() == rows
         assert selection.images_missing_from(dataset) == tuple(name for name in selected if name not in dataset)
 
 
@@ -32,13 +33,14 @@ def test_rows_are_exactly_the_selected_images(selected: list[str], dataset: list
     ],
 )
 def test_names_are_joined_by_match(match: Match, names: Sequence[str]) -> None:
-    assert SELECTION.rows(names, match=match).tolist() == [0, 2]
+    assert SELECTION.selected_rows(names, match=match).tolist() == [0, 2]
     assert SELECTION.images_missing_from(names[:2], match=match) == ("a/1.png",)
 
 
 def test_class_at_end_of_stem_is_ignored() -> None:
     selection = ImageSelection(("n01440764_7",))
-    assert selection.rows(["train/n01440764_7_n01440764.JPEG", "n01440764_70.JPEG"], match="stem").tolist() == [0]
+    names = ["train/n01440764_7_n01440764.JPEG", "n01440764_70.JPEG"]
+    assert selection.selected_rows(names, match="stem").tolist() == [0]
 
 
 SELECTION_2 = ImageSelection(("a/1.png", "b/1.png"))
@@ -87,12 +89,12 @@ SELECTION_2 = ImageSelection(("a/1.png", "b/1.png"))
 def test_names_that_do_not_match_raise(
     refused_text: Refused, selection: ImageSelection, names: list[str], match: Match, what: str, fix: str
 ) -> None:
-    lines = refused_text(lambda: selection.rows(names, match=match)).split("\n")
+    lines = refused_text(lambda: selection.selected_rows(names, match=match)).split("\n")
     assert (lines[0], lines[-1]) == (what, f"  fix:     {fix}")
 
 
 def test_ignore_unknown_skips_unknown_images() -> None:
-    assert SELECTION.rows(["d.png", "a/1.png"], ignore_unknown=True).tolist() == [1]
+    assert SELECTION.selected_rows(["d.png", "a/1.png"], ignore_unknown=True).tolist() == [1]
 
 
 def test_invalid_selection_raises(refused: Refused) -> None:

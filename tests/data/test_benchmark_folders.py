@@ -118,7 +118,7 @@ def test_file_names_determine_parts(tmp_path: Path) -> None:
     assert {Path(path).stem: Path(path).name for path in benchmark.sources.values()} == {
         name.partition(".")[0]: name for name in list(names)[:10]
     }
-    assert (benchmark.name, benchmark.classes, benchmark.groups) == (
+    assert (benchmark.name, benchmark.classes, benchmark.default_groups) == (
         "pets",
         Classes(2, names=("cat", "dog")),
         {1: "big"},
@@ -185,14 +185,14 @@ def test_named_groups_and_collapsed_classes_use_the_classes_of_the_labels(
 ) -> None:
     files = {"groups.csv": "class,group\ndog,big\n", "collapsed.csv": "class,also\nhound,dog\n"}
     benchmark = open_benchmark(write_files(tmp_path / "pets", files))
-    assert benchmark.groups == {}
+    assert benchmark.default_groups == {}
     groups = find_part_path(benchmark, "groups")
     assert read_groups(groups, Classes.from_texts(["cat", "dog"])) == {1: "big"}
     assert refused(read_groups, groups, Classes.from_texts(["cat"])) == "unknown-class at pets/groups.csv"
     assert benchmark.find_class_groups(Classes.from_texts(["cat", "dog"])) == {1: "big"}
-    pairs = benchmark.find_collapsed(Classes.from_texts(["cat", "dog", "hound"]))
+    pairs = benchmark.find_collapsed_classes(Classes.from_texts(["cat", "dog", "hound"]))
     assert pairs.tolist() == [[2, 1]]
-    assert refused_text(benchmark.find_collapsed, benchmark.classes) == (
+    assert refused_text(benchmark.find_collapsed_classes, benchmark.classes) == (
         f"unknown class\n  where:   DIR/pets/collapsed.csv\n  found:   hound\n  fix:     {ADD_CLASS_LIST}"
     )
 

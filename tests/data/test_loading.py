@@ -10,7 +10,7 @@ import pytest
 
 from reassess.core import IMAGENET, Benchmark, Classes, LabelSets, Votes
 from reassess.core.classes import ADD_CLASS_LIST
-from reassess.core.image_names import validation_names
+from reassess.core.image_names import validation_image_names
 from reassess.data import (
     are_scores_from_golden,
     benchmark_classes,
@@ -25,7 +25,7 @@ from reassess.evaluation.mistakes import expert_share
 from tests.helpers import Needs, RealFile, Refused
 
 WNIDS = [f"n{10_000_000 + i}" for i in range(1000)]
-FIRST, SECOND = validation_names()[:2]
+FIRST, SECOND = validation_image_names()[:2]
 NO_CLASS_LIST = (
     "class names cannot be used: a class list is missing\n  where:   {}\n  found:   {}\n"
     f"  fix:     {ADD_CLASS_LIST}"

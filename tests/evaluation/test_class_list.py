@@ -488,7 +488,7 @@ def test_outputs_have_class_names_or_else_ids() -> None:
     assert class_list.output_names(scores, Classes(2, names=("crane", "crane"))) == ["1", "0"]
     classes = Classes(2, names=("ant", "bee\nwax"), has_local_ids=True)
     assert message(class_list.output_names, Predictions.from_ids([0, 1]), classes) == (
-        "class name is not unique or contains a line break, so a list with one name per line cannot contain it\n"
+        "a list with one name per line cannot contain a class name that is repeated or has a line break\n"
         "  found:   'bee\\nwax'"
     )
     assert repr(class_list) == (

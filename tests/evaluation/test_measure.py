@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reassess.core import Classes, LabelSets, Predictions, Scores, Votes
-from reassess.core.image_names import validation_names
+from reassess.core.image_names import validation_image_names
 from reassess.data import read_votes
 from reassess.evaluation import MISTAKE_KINDS, Evaluation, evaluate
 from reassess.evaluation.result import describe_label_errors
@@ -183,7 +183,7 @@ LIST_LENGTHS = {0: 3163, 1: 39394, 2: 5408, 3: 1319, 4: 411, 5: 161, 6: 88, 7: 4
 def test_real_labels_equal_the_published_labels(real_labels: LabelSets, real_file: RealFile) -> None:
     """Some lists of the file are not sorted, and are read as sets."""
     assert dict(enumerate(np.bincount(real_labels.sizes).tolist())) == LIST_LENGTHS
-    assert real_labels.images == validation_names()
+    assert real_labels.images == validation_image_names()
     assert (len(real_labels) - real_labels.n_empty_images, real_labels.indices.size) == (46_837, 57_553)
     assert real_labels.classes.count == 1000
     lists = json.loads(real_file("real.json").read_text())
@@ -233,7 +233,7 @@ def test_original_labels_are_less_accurate_on_rated_images(
 
 def test_evaluate_equals_the_published_snippet_on_the_real_labels(real_labels: LabelSets, real_file: RealFile) -> None:
     """Evaluate all images, and a random subset in batches; test_timm.py compares with timm."""
-    lists, names = json.loads(real_file("real.json").read_text()), np.array(validation_names())
+    lists, names = json.loads(real_file("real.json").read_text()), np.array(validation_image_names())
     rng = np.random.default_rng(5)
     top1 = rng.integers(0, 1000, 50_000)
     expected = published_snippet(zip(names, top1.tolist(), strict=True), lists)

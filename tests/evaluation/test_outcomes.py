@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pytest
 
 from reassess.core import Classes, LabelSets, Predictions
-from reassess.core.image_names import validation_names
+from reassess.core.image_names import validation_image_names
 from reassess.evaluation import find_outcomes
 from reassess.evaluation.outcomes import EMPTY, LABELLED, UNKNOWN, UNLABELLED, compute_outcomes
 from tests.helpers import code_of, message, validation_name
@@ -85,7 +85,7 @@ def test_images_are_joined_by_path_file_name_or_stem(match: str, names: list[str
     outcomes = compute_outcomes(predictions_of([0, 1], names), LABELS, match=match)
     assert outcomes.label_rows.tolist() == [0, 2]
     assert outcomes.detected == f"ids, joined by {match}"
-    labels = LabelSets.from_lists(validation_names()[:2], [[0], [1]])
+    labels = LabelSets.from_lists(validation_image_names()[:2], [[0], [1]])
     names = ["a/b/ILSVRC2012_val_00000002_n01440764.png", "val/n01440764/ILSVRC2012_val_00000001.JPEG"]
     assert compute_outcomes(predictions_of([1, 0], names), labels, match=match).best_ranks.tolist() == [0, 0]
 

@@ -74,7 +74,7 @@ def test_imagenet_collapsed_pairs_have_reason_source_and_wnids(real_file: RealFi
         assert row["reason"]
         assert row["source"].startswith("Vasudevan et al. 2022")
     pairs = [tuple(pair) for pair in read_collapsed_classes().tolist()]
-    np.testing.assert_array_equal(IMAGENET.find_collapsed(IMAGENET.classes), pairs)
+    np.testing.assert_array_equal(IMAGENET.find_collapsed_classes(IMAGENET.classes), pairs)
     assert pairs == [(int(row["class"]), int(row["also"])) for row in rows]
     assert len(set(pairs)) == len(pairs) == 29
     assert all(0 <= class_id < 1000 for pair in pairs for class_id in pair)

@@ -43,7 +43,7 @@ def test_clean_list_is_read_as_selection(tmp_path: Path) -> None:
     path.write_bytes(b"\xef\xbb\xbfcat/2.png\r\n\r\ncat/1.png\r\n")
     selection = read_clean_list(str(path))
     assert (selection.images, selection.other_images) == (("cat/2.png", "cat/1.png"), None)
-    assert selection.rows(["cat/1.png", "dog/1.png", "cat/2.png"]).tolist() == [0, 2]
+    assert selection.selected_rows(["cat/1.png", "dog/1.png", "cat/2.png"]).tolist() == [0, 2]
 
 
 def test_name_with_line_break_raises(refused_text: Refused, tmp_path: Path) -> None:

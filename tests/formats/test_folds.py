@@ -17,8 +17,8 @@ FOLDS = Folds(("001.png", "ü, 1.png", 'a/"q".png', "b.png"), np.array([1, 0, 12
 def test_written_file_is_read_back(tmp_path: Path, suffix: str) -> None:
     write_folds(tmp_path / f"f{suffix}", FOLDS)
     read = read_folds(tmp_path / f"f{suffix}")
-    assert (read.images, read.numbers.tolist()) == (FOLDS.images, FOLDS.numbers.tolist())
-    assert read.numbers.dtype == np.int64
+    assert (read.images, read.fold_numbers.tolist()) == (FOLDS.images, FOLDS.fold_numbers.tolist())
+    assert read.fold_numbers.dtype == np.int64
 
 
 def test_columns_are_as_documented_and_others_are_ignored(tmp_path: Path) -> None:

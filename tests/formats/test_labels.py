@@ -12,7 +12,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from reassess.core import Classes, LabelSets
-from reassess.core.image_names import validation_names
+from reassess.core.image_names import validation_image_names
 from reassess.errors import DataError
 from reassess.formats import read_label_file, read_original_file, write_labels
 from reassess.text import to_nfc
@@ -126,7 +126,7 @@ def test_classes_of_a_class_list_are_written_as_ids(tmp_path: Path, suffix: Any)
 
 def test_validation_labels_with_wnids_are_written_as_list(tmp_path: Path) -> None:
     classes = Classes(2, wnids=("n01440764", "n01443537"), has_local_ids=True)
-    images = validation_names()
+    images = validation_image_names()
     write_labels(tmp_path / "real.json", LabelSets.from_lists(images, [[i % 2] for i in range(50_000)], classes))
     assert json.loads((tmp_path / "real.json").read_text())[:2] == [["n01440764"], ["n01443537"]]
     assert read_label_file(tmp_path / "real.json").classes == classes
@@ -143,7 +143,7 @@ def test_real_labels_survive_round_trip(real_labels: LabelSets, tmp_path: Path, 
 
 
 def test_all_validation_images_are_written_as_list_in_validation_order(tmp_path: Path) -> None:
-    images = [f"val/{name.removesuffix('.JPEG')}_n01440764.png" for name in reversed(validation_names())]
+    images = [f"val/{name.removesuffix('.JPEG')}_n01440764.png" for name in reversed(validation_image_names())]
     labels = LabelSets.from_lists(images, [[i] for i in range(50_000)])
     write_labels(tmp_path / "real.json", labels)
     document = json.loads((tmp_path / "real.json").read_text())
@@ -160,7 +160,7 @@ def test_null_is_an_unrated_image(file: File) -> None:
     labels = read_label_file(file("a.json", '{"a.png": null, "b.png": [], "c.png": [3, 1]}'))
     assert labels.classes_by_image() == {"b.png": frozenset(), "c.png": frozenset({1, 3})}
     lists = read_label_file(file("b.json", json.dumps([None, [], [3, 1], *[[0]] * 49_997])))
-    first, second, third = (lists[name] for name in validation_names()[:3])
+    first, second, third = (lists[name] for name in validation_image_names()[:3])
     assert (first, second, third) == (None, (), (1, 3))
 
 
@@ -283,14 +283,14 @@ def test_existing_label_file_needs_force(refused: Refused, file: File) -> None:
 def test_real_original_labels_are_positions_of_sorted_wnids(real_file: RealFile, real_original: LabelSets) -> None:
     lines = real_file("validation_labels.txt").read_text().split()
     wnids = sorted(set(lines))
-    assert real_original.images == validation_names()
+    assert real_original.images == validation_image_names()
     assert real_original.indices.tolist() == [wnids.index(line) for line in lines]
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 def test_text_of_ids_is_in_validation_order(file: File, end: str) -> None:
     labels = read_original_file(file("a.txt", end.join(map(str, range(50_000)))))
-    assert labels.images == validation_names()
+    assert labels.images == validation_image_names()
     assert labels.indices.tolist() == list(range(50_000))
 
 

@@ -27,7 +27,7 @@ def draw_tasks(seed: int, classes: Classes) -> Tasks:
         return tasks
     chances, strata = rng.uniform(0.1, 1, len(names)), tuple(rng.choice(["low", 'hi "gh"'], len(names)).tolist())
     sample = Sample(names, chances, strata, "golden", int(seed), ("ab12",))
-    return tasks.with_golden(sample) if rng.random() < 0.5 else replace(tasks, sample=sample)
+    return tasks.with_golden_sample(sample) if rng.random() < 0.5 else replace(tasks, sample=sample)
 
 
 @given(st.integers(0, 2**32 - 1), st.booleans())
@@ -39,9 +39,9 @@ def test_written_file_is_read_back(tmp_path_factory: pytest.TempPathFactory, see
     assert again.questions.images == tasks.questions.images
     for name in ("image_ids", "class_ids"):
         assert getattr(again.questions, name).tolist() == getattr(tasks.questions, name).tolist()
-    assert (again.indptr.tolist(), again.numbers.tolist(), list(again.reasons)) == (
+    assert (again.indptr.tolist(), again.task_numbers.tolist(), list(again.reasons)) == (
         tasks.indptr.tolist(),
-        tasks.numbers.tolist(),
+        tasks.task_numbers.tolist(),
         list(tasks.reasons),
     )
     assert again.golden_mask.tolist() == tasks.golden_mask.tolist()
@@ -71,7 +71,7 @@ def test_classes_with_wnids_are_written_as_ids(tmp_path: Path) -> None:
     assert '{"class": 1, "name": "dog"}' in text
     (tmp_path / "t.jsonl").write_text("\n" + text.replace('"task": 0', '"task": 12, "note": [1]') + "\n")
     tasks = read_tasks(tmp_path / "t.jsonl", classes)
-    assert (tasks.numbers.tolist(), tasks.class_ids_of(0).tolist()) == ([12], [1])
+    assert (tasks.task_numbers.tolist(), tasks.class_ids_of(0).tolist()) == ([12], [1])
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,7 @@ def _is_same(value: Any, expected: Any) -> bool:
 
 def check_labels(path: Path, labels: LabelSets | MultiLabels) -> None:
     """Check label sets by id against json; null means an unrated image."""
-    if path.suffix != ".json" or isinstance(labels, MultiLabels) or labels.classes.texts:
+    if path.suffix != ".json" or isinstance(labels, MultiLabels) or labels.classes.wnids_or_names:
         return
     document = {image: ids for image, ids in json.loads(path.read_bytes()).items() if ids is not None}
     assert list(document) == list(labels.images)
@@ -125,7 +125,7 @@ def check_folds(path: Path, folds: Folds) -> None:
     if path.suffix != ".parquet":
         rows = list(_rows(path))
         assert list(map(_id, folds.images)) == [_id(row["image"]) for row in rows]
-        for number, row in zip(folds.numbers.tolist(), rows, strict=True):
+        for number, row in zip(folds.fold_numbers.tolist(), rows, strict=True):
             # A large number is read exactly, or as the nearest float.
             assert number in (float(row["fold"]), Fraction(row["fold"]))
 
@@ -141,7 +141,7 @@ def check_duplicates(path: Path, duplicates: Duplicates) -> None:
 def check_tasks(path: Path, tasks: Tasks) -> None:
     """Check the tasks, and their numbers of classes, against json."""
     lines = [json.loads(line.decode("utf-8-sig")) for line in _lines(path)]
-    assert [line["task"] for line in lines] == tasks.numbers.tolist()
+    assert [line["task"] for line in lines] == tasks.task_numbers.tolist()
     assert [line["image"] for line in lines] == [tasks.image_of(task) for task in range(len(tasks))]
     assert [len(line["classes"]) for line in lines] == tasks.sizes.tolist()
 

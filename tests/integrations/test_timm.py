@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from reassess import LabelSets, Predictions, evaluate
-from reassess.core.image_names import validation_names
+from reassess.core.image_names import validation_image_names
 from reassess.integrations.timm import RealLabelsImagenet
 from tests.helpers import Needs, RealFile, code_of, message
 
 RNG = np.random.default_rng(0)
 SCORES = RNG.standard_normal((300, 1000)).astype(np.float32)
-NAMES = validation_names()
+NAMES = validation_image_names()
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import pytest
 
 from reassess.cleaning import training_targets
 from reassess.core import Classes, Folds, ImageSelection, LabelSets, TrainingTargets
-from reassess.core.image_selection import selection_keys
+from reassess.core.image_selection import image_keys_without_class
 from reassess.errors import DataError, ReassessWarning
 from reassess.formats import read_clean_list
 from tests.helpers import Needs, code_of, message
@@ -287,7 +287,7 @@ def test_keys_in_tensorflow_equal_selection_keys(tf_training: ModuleType) -> Non
              "val/ILSVRC2012_val_00000007_n01440764.JPEG"]  # fmt: skip
     for match in ("path", "name", "stem"):
         keys = [key.decode() for key in _image_keys(names, match).numpy().tolist()]
-        assert keys == list(selection_keys(names, match))
+        assert keys == list(image_keys_without_class(names, match))
 
 
 def test_batches_in_tensorflow_can_be_relabelled_but_not_selected(

@@ -119,7 +119,7 @@ def slow(case: Case, models: tuple[str, ...]) -> tuple[ModelSubset, set[tuple[st
         models=models,
         recall=Proportion(hits, sum(judged.values())),
         precision=Proportion(hits, sum(pair in proposed for pair in judged)),
-        n_without_golden=sum(pair not in judged and pair[0] in on_golden for pair in proposed),
+        n_without_golden_answer=sum(pair not in judged and pair[0] in on_golden for pair in proposed),
         n_candidates=len(questions),
         n_images=len(sent),
         n_missing_images=len(every - predicted),
@@ -217,8 +217,8 @@ def test_choice_equals_brute_force(seed: int, share: float) -> None:
     choice = choose_models(case.result, case.answers, recall=target_recall, seed=seed % 3)
     every = {models: slow(checked, models)[0] for models in subsets(MODELS)}
     assert choice.all_models == every[everyone]
-    assert choice.recall == slow(golden, everyone)[0].recall
-    assert choice.highest_bound == pytest.approx(bound(golden, everyone))
+    assert choice.recall_of_all_models == slow(golden, everyone)[0].recall
+    assert choice.highest_target == pytest.approx(bound(golden, everyone))
     assert (choice.n_subsets, choice.search_kind) == (15, "exact")
     on_search = {models: slow(searched, models)[0] for models in subsets(MODELS)}
     best = [subset.models for subset in choice.frontier]
@@ -236,7 +236,7 @@ def test_choice_equals_brute_force(seed: int, share: float) -> None:
     assert choice.chosen == every[chosen]
     assert choice.recall_bound == pytest.approx(bound(golden if chosen == everyone else checked, chosen))
     proposed = {row[:2] for row in slow(case, everyone)[1]} | set(case.original.items())
-    assert choice.n_not_candidates == sum(valid and pair not in proposed for pair, valid in golden.golden.items())
+    assert choice.n_valid_not_candidates == sum(valid and pair not in proposed for pair, valid in golden.golden.items())
     on_golden = {image for image, _ in case.golden}
     assert choice.n_not_predicted == sum(not is_spoken_of(case, image) for image in on_golden)
     assert choice.n_set_aside == sum(image in case.result.set_aside_labels.images for image in on_golden)
@@ -266,7 +266,7 @@ def test_greedy_search_is_named_and_measures_correctly(seed: int) -> None:
         choice = choose_models(case.result, case.answers, recall=0.01)
     assert choice.search_kind == "greedy"
     assert choice.n_subsets <= 2 ** len(MODELS) - 1
-    assert choice.chosen in choice.frontier or choice.highest_bound < 0.01
+    assert choice.chosen in choice.frontier or choice.highest_target < 0.01
     _, _, checked = parts_of(case)
     for subset in choice.frontier:
         assert subset == slow(checked, subset.models)[0]
@@ -296,8 +296,8 @@ def test_few_golden_images_cannot_show_high_recall() -> None:
     for images in (21, 22):
         truth = [1, 2, 0, 0] * images
         choice = choose_models(*made_of({"one": truth[:images], "two": [0] * images}, truth[:images]), recall=0.9)
-        assert choice.recall == Proportion(images, images)
-        assert choice.highest_bound == pytest.approx(0.1 ** (1 / images))
+        assert choice.recall_of_all_models == Proportion(images, images)
+        assert choice.highest_target == pytest.approx(0.1 ** (1 / images))
         assert (choice.chosen is None) == (images == 21)
     assert choice.chosen == choice.all_models  # 15 images check the subsets
     assert "at least 0.9006" in repr(choice)

@@ -84,9 +84,9 @@ def test_share_of_wrong_labels_is_unbiased(unanswered: float) -> None:
         answered[rows] = np.where(WRONG[rows], -1, 1)
         _, checked = correct_wrong_share(QUALITY, answered, DrawnLabels.from_sample(held_out, answered, sample))
         assert checked.interval is not None
-        assert checked.corrected_share is not None
+        assert checked.corrected_wrong_share is not None
         covered += checked.interval[0] <= WRONG.mean() <= checked.interval[1]
-        off.append(checked.corrected_share - WRONG.mean())
+        off.append(checked.corrected_wrong_share - WRONG.mean())
     assert abs(np.mean(off)) < 3 * np.std(off) / 20
     assert covered / 400 >= 0.93
     by_hand = abs((1 - QUALITY).mean() - WRONG.mean())  # without people

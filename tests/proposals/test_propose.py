@@ -181,7 +181,7 @@ def test_image_missing_from_a_model_is_set_aside_if_others_agree() -> None:
     }
     found = propose(models, original, per_image=2)
     assert found.set_aside_labels.images == ("a.png",)
-    assert found.n_unseen == 1
+    assert found.n_without_prediction == 1
     assert [(model.name, model.kind, model.n_missing_images, model.n_unknown_images) for model in found.models] == [
         ("one", "probabilities", 0, 0),
         ("two", "probabilities", 1, 0),
@@ -223,7 +223,7 @@ def test_unknown_first_class_sends_image_to_raters() -> None:
     benchmark = Benchmark(load_images=lambda: ("a.png", "b.png"))
     found = propose({"one": predictions}, labels_of({"a.png": [0]}), benchmark=benchmark)
     assert rows_of(found.candidates) == {("a.png", 0, "original")}
-    assert (found.n_unseen, found.n_without_class) == (0, 1)
+    assert (found.n_without_prediction, found.n_without_class) == (0, 1)
     assert found.candidates_of_models(["one"]).questions.images == ("a.png",)
 
 
@@ -232,7 +232,7 @@ def test_without_original_labels_no_image_is_set_aside() -> None:
     found = propose(models, per_image=1)
     assert found.candidates.questions.images == ("a.png", "b.png")
     assert found.candidates.sources == ("a", "b")
-    assert (found.n_without_original, len(found.set_aside_labels), found.n_pairs_per_model) == (2, 0, 1)
+    assert (found.n_without_original_label, len(found.set_aside_labels), found.n_pairs_per_model) == (2, 0, 1)
 
 
 def test_all_images_may_be_set_aside() -> None:

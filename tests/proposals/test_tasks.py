@@ -51,7 +51,7 @@ def test_every_question_is_in_exactly_one_task(seed: int, size: int, by_tree: bo
     tasks = make_tasks(questions, size=size, hierarchy=tree)
     assert sorted(pairs_of(tasks.questions)) == sorted(pairs_of(questions))
     assert tasks.sizes.max() <= size
-    assert tasks.numbers.tolist() == list(range(len(tasks)))
+    assert tasks.task_numbers.tolist() == list(range(len(tasks)))
     assert [tasks.image_of(task) for task in range(len(tasks))] == sorted(
         (tasks.image_of(task) for task in range(len(tasks))), key=questions.images.index
     )

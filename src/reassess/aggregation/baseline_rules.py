@@ -11,9 +11,9 @@ from reassess.aggregation.curves import Curve, Point
 from reassess.aggregation.golden import GoldenQuestions, votes_on_questions
 from reassess.aggregation.recipe import original_label_votes
 from reassess.core import Id, LabelSets, Votes
-from reassess.core.answers import most_supporting_answer
+from reassess.core.answers import highest_answer
 from reassess.core.checks import check_all_valid
-from reassess.core.class_votes import count_votes_by_class
+from reassess.core.class_votes import count_chosen_classes
 from reassess.core.image_names import match_images
 from reassess.core.items import find_items, merge_items, require_questions, take_items
 from reassess.errors import DataError
@@ -72,7 +72,7 @@ def _select_votes_on_golden(votes: Votes, golden: GoldenQuestions) -> Votes:
     """Select the votes on golden questions; if votes name classes, without invalid classes that no rater named."""
     if votes.classes is not None:
         on_golden = votes.restrict(np.flatnonzero(match_images(votes.images, golden.questions.images) >= 0))
-        voted, _ = count_votes_by_class(on_golden)
+        voted, _ = count_chosen_classes(on_golden)
         pairs, _ = merge_items(voted, take_items(golden.questions, np.flatnonzero(golden.is_valid)))
         votes = votes_on_questions(votes, require_questions(pairs))
     return votes.with_full_scale()
@@ -116,7 +116,7 @@ def measure_yes_share_curve(golden: GoldenQuestions, votes: Votes) -> Curve:
     check_all_valid(
         votes.sizes[rows] > 0, value_name="golden questions without votes", name_of=golden.questions.describe_question
     )
-    return Curve(golden=golden, golden_scores=votes.count_support()[rows] / votes.sizes[rows], in_sample=False)
+    return Curve(golden=golden, golden_scores=votes.count_supporting_votes()[rows] / votes.sizes[rows], in_sample=False)
 
 
 def measure_yes_share_rule(golden: GoldenQuestions, votes: Votes) -> MeasuredRule:
@@ -125,7 +125,7 @@ def measure_yes_share_rule(golden: GoldenQuestions, votes: Votes) -> MeasuredRul
     points = tuple(curve.point_at_row(row) for row in np.flatnonzero(curve.thresholds > 0).tolist())
     rows = votes.find(golden.questions if votes.classes is None else golden.questions.images)
     sizes = np.unique(votes.sizes[rows]).tolist()
-    yes = most_supporting_answer(votes.answers) if votes.classes is None else "yes"
+    yes = highest_answer(votes.answers) if votes.classes is None else "yes"
 
     def describe_share(share: float) -> str:
         return f"{share * sizes[0]:.0f} of {sizes[0]} {yes}" if len(sizes) == 1 else f"{100 * share:.3g} % {yes}"
@@ -145,7 +145,7 @@ def measure_original_label_rule(golden: GoldenQuestions, original: LabelSets) ->
         name_of=votes.describe_item,
         fix="give the original label of every golden image",
     )
-    is_original = votes.count_support() > 0
+    is_original = votes.count_supporting_votes() > 0
     point = Point(
         threshold=None,
         n_hits=int(np.count_nonzero(is_original & golden.is_valid)),

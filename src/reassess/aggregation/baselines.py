@@ -6,7 +6,7 @@ import numpy.typing as npt
 from reassess.aggregation.methods import Aggregation
 from reassess.core import VALIDITY, Posterior, Scores, Votes
 from reassess.core.checks import check_type
-from reassess.core.class_votes import count_votes_by_class
+from reassess.core.class_votes import count_chosen_classes
 from reassess.core.items import take_items
 from reassess.errors import DataError
 from reassess.text import join_first
@@ -14,7 +14,7 @@ from reassess.text import join_first
 
 def compute_class_shares_and_count_ties(votes: Votes) -> tuple[Scores, int]:
     """Compute the share of an image's votes that each class has; also count images where classes tie for most votes."""
-    questions, counts = count_votes_by_class(votes)
+    questions, counts = count_chosen_classes(votes)
     n_images = len(questions.images)
     highest_counts, totals = np.zeros(n_images, np.int64), np.zeros(n_images, np.int64)
     np.maximum.at(highest_counts, questions.image_ids, counts)

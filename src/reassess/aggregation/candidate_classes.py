@@ -223,7 +223,7 @@ class CandidateFit:
         questions = Questions(
             images=cast("tuple[str, ...]", take_items(votes.items, rows)),
             image_ids=np.searchsorted(rows, self.candidates.item_of_pair).astype(np.int32),
-            class_ids=votes.classes.ids_of_answers(votes.answers)[self.candidates.class_of_pair].astype(np.int32),
+            class_ids=votes.classes.answers_to_ids(votes.answers)[self.candidates.class_of_pair].astype(np.int32),
             classes=votes.classes,
         )
         values = np.stack([1 - self.posterior, self.posterior], axis=1)

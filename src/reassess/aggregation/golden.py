@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core import VALIDITY, Classes, Id, Items, Questions, Scores, Votes, classes_of
-from reassess.core.answers import most_supporting_answer
+from reassess.core.answers import highest_answer
 from reassess.core.checks import check_all_valid, check_number, check_shape, check_type
 from reassess.core.image_names import match_images
 from reassess.core.items import find_items, require_questions, take_items
@@ -60,7 +60,7 @@ def expert_truth(experts: Votes, truths: Sequence[Id] = VALIDITY, *, min_experts
     """
     max_experts = int(experts.sizes.max(initial=0))
     if tuple(truths) == VALIDITY:
-        yes = most_supporting_answer(experts.answers) if isinstance(experts.items, Questions) else "yes"
+        yes = highest_answer(experts.answers) if isinstance(experts.items, Questions) else "yes"
         rule = f"at least {min_experts} of {max_experts} experts" if min_experts else "more than half of its experts"
         values, rule = expert_validity(experts, min_experts=min_experts), f"{_VALIDITY_RULE_START}{rule} said {yes}"
     else:
@@ -73,7 +73,7 @@ def expert_truth(experts: Votes, truths: Sequence[Id] = VALIDITY, *, min_experts
 
 def expert_validity(experts: Votes, *, min_experts: int | None = None) -> npt.NDArray[np.int64]:
     """Return 1 for an item that enough experts call valid, 0 for an invalid item, -1 if too few experts answered."""
-    is_valid = _has_enough_experts(experts.count_support(), experts, min_experts)
+    is_valid = _has_enough_experts(experts.count_supporting_votes(), experts, min_experts)
     return np.where(experts.sizes >= (min_experts or 1), is_valid.astype(np.int64), -1)
 
 

@@ -209,5 +209,5 @@ def find_golden_vote_files(benchmark: Benchmark, golden_path: str | None = None)
 
 def split_into_folds(n_images: int, n_folds: int, *, seed: int = 0) -> npt.NDArray[np.int64]:
     """Split images into random folds of equal size; return the fold of each image."""
-    check_range(n_folds, 2, n_images, value_name="number of folds", high_meaning="the number of images")
+    check_range(n_folds, 2, n_images, value_name="number of folds", high_name="the number of images")
     return np.random.default_rng(seed).permutation(np.arange(n_images) % n_folds)

@@ -31,7 +31,18 @@ from reassess.aggregation.support import (
     warn_if_unreliable,
     warn_unless_golden_supports_method,
 )
-from reassess.core import REAL_RECIPE, VALIDITY, Id, LabelSets, Posterior, Questions, RaterModel, Recipe, Scores, Votes
+from reassess.core import (
+    REAL_RECIPE,
+    VALIDITY,
+    Id,
+    LabelSets,
+    Posterior,
+    Questions,
+    RaterModel,
+    ScoreRecipe,
+    Scores,
+    Votes,
+)
 from reassess.core.checks import check_type
 from reassess.core.image_names import match_images
 from reassess.core.items import merge_items, require_questions, take_items
@@ -98,7 +109,7 @@ class Aggregation(Printable):
         if experts is None or truth is None or experts.classes is not None:
             return scores
         questions = require_questions(experts.items)
-        is_tie = (truth.truth_ids == 0) & (2 * experts.count_support() == experts.sizes)
+        is_tie = (truth.truth_ids == 0) & (2 * experts.count_supporting_votes() == experts.sizes)
         is_open = is_tie | (truth.truth_ids < 0)
         is_decided = (match_images(questions.images, scores.images) < 0) & (
             match_images(questions.images, votes.images) < 0
@@ -153,7 +164,7 @@ def aggregate_by_imagenet_real(
 
 
 def _aggregate_by_recipe(
-    votes: Votes, experts: Votes, rater_golden: Votes, original: LabelSets | None, recipe: Recipe
+    votes: Votes, experts: Votes, rater_golden: Votes, original: LabelSets | None, recipe: ScoreRecipe
 ) -> Aggregation:
     """Compute scores of (image, class) questions by a recipe."""
     check_type(Votes, votes, experts, rater_golden)
@@ -336,7 +347,7 @@ def _convert_to_questions(
         is_rated |= experts.find(votes.items) >= 0
     rows = np.flatnonzero(is_rated)
     rated = replace(result, items=take_items(result.items, rows), values=result.values[rows])
-    return rated.to_questions(is_always_asked=has_vote[rows]), {"without_votes": is_rated.size - rows.size}
+    return rated.to_question_posterior(is_always_asked=has_vote[rows]), {"without_votes": is_rated.size - rows.size}
 
 
 def _warn_if_one_truth(truth: ExpertTruth, _: CrossValidate | None = None) -> None:

@@ -18,7 +18,7 @@ from reassess.core import (
     LabelSets,
     Questions,
     RaterModel,
-    Recipe,
+    ScoreRecipe,
     Scores,
     Votes,
 )
@@ -28,14 +28,14 @@ from reassess.core.labels import check_one_label_each
 
 
 def imagenet_real_scores(
-    votes: Votes, experts: Votes, rater_golden: Votes, original: LabelSets | None, *, recipe: Recipe = REAL_RECIPE
+    votes: Votes, experts: Votes, rater_golden: Votes, original: LabelSets | None, *, recipe: ScoreRecipe = REAL_RECIPE
 ) -> Scores:
     """Compute scores of (image, class) questions as ImageNet ReaL did."""
     return score_by_recipe(votes, experts, rater_golden, original, recipe=recipe)[0]
 
 
 def score_by_recipe(
-    votes: Votes, experts: Votes, rater_golden: Votes, original: LabelSets | None, *, recipe: Recipe = REAL_RECIPE
+    votes: Votes, experts: Votes, rater_golden: Votes, original: LabelSets | None, *, recipe: ScoreRecipe = REAL_RECIPE
 ) -> tuple[Scores, RaterModel, Votes | None]:
     """Compute scores by a recipe; return scores, rater model, and the original labels as votes (or None).
 
@@ -66,9 +66,9 @@ def score_by_recipe(
 
 def calibrated_recipe(
     *, min_experts: int | None = None, smoothing: float = 0.0, pooling: float = DEFAULT_POOLING
-) -> Recipe:
+) -> ScoreRecipe:
     """Return the recipe of the method ``calibrated``, for (image, class) questions."""
-    return Recipe(
+    return ScoreRecipe(
         min_experts=min_experts,
         min_experts_on_original=min_experts,
         n_classes_with_original_vote=None,
@@ -123,7 +123,7 @@ class RecipeModels:
 
 
 def estimate_recipe_models(
-    experts: Votes, rater_golden: Votes, original: LabelSets | None, recipe: Recipe
+    experts: Votes, rater_golden: Votes, original: LabelSets | None, recipe: ScoreRecipe
 ) -> RecipeModels:
     """Estimate the prior, and the confusion matrices of raters and original label, from golden questions."""
     check_all_valid(

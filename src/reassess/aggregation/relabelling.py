@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from reassess.aggregation.aggregate import parse_method
 from reassess.aggregation.recipe import calibrated_recipe, estimate_recipe_models, original_label_votes
-from reassess.core import REAL_RECIPE, LabelSets, Questions, Recipe, Votes
+from reassess.core import REAL_RECIPE, LabelSets, Questions, ScoreRecipe, Votes
 from reassess.core.checks import check_range
 from reassess.core.image_names import match_images
 from reassess.core.items import require_questions
@@ -134,7 +134,7 @@ def find_relabelling(
     original: LabelSets | None,
     *,
     threshold: float,
-    recipes: Sequence[Recipe] = (REAL_RECIPE,),
+    recipes: Sequence[ScoreRecipe] = (REAL_RECIPE,),
 ) -> Relabelling:
     """Find the recipe that made the label sets from the votes.
 
@@ -182,7 +182,7 @@ def find_relabelling(
     >>> rated = Votes.from_columns(golden, np.tile(four, 2), np.repeat(both, 4), mostly, "xy", answers)
     >>> labels = LabelSets.from_lists(["a.png"], [[0]])
     >>> minimums = {"min_experts": 1, "min_experts_on_original": 1}
-    >>> rules = Recipe(**minimums, n_classes_with_original_vote=None, smoothing=1.0, pooling=0.0)
+    >>> rules = ScoreRecipe(**minimums, n_classes_with_original_vote=None, smoothing=1.0, pooling=0.0)
     >>> relabelling = find_relabelling(labels, votes, experts, rated, None, threshold=0.6, recipes=[rules])
     >>> relabelling.reweight_raters(np.array([[1, 1], [0, 0]]))
     array([[ True, False],
@@ -213,7 +213,9 @@ def find_relabelling(
     )
 
 
-def likely_recipes(published_recipe: Recipe | None = None, method: str = UNKNOWN_METHOD) -> tuple[Recipe, ...]:
+def likely_recipes(
+    published_recipe: ScoreRecipe | None = None, method: str = UNKNOWN_METHOD
+) -> tuple[ScoreRecipe, ...]:
     """Return the recipes that may have made label sets: the published recipe and the recipe of ``calibrated``."""
     recipes = [] if published_recipe is None else [published_recipe]
     if method.partition(", ")[0] == "calibrated":
@@ -223,8 +225,8 @@ def likely_recipes(published_recipe: Recipe | None = None, method: str = UNKNOWN
 
 
 def _applicable_recipes(
-    recipes: Sequence[Recipe], experts: Votes, original: LabelSets | None
-) -> Iterator[tuple[Recipe, LabelSets | None]]:
+    recipes: Sequence[ScoreRecipe], experts: Votes, original: LabelSets | None
+) -> Iterator[tuple[ScoreRecipe, LabelSets | None]]:
     """Yield each recipe that has enough experts, once with the original labels and once with None."""
     max_experts = int(experts.sizes.max(initial=0))
     for recipe in [recipe for recipe in recipes if (recipe.min_experts or 1) <= max_experts] or recipes:
@@ -234,7 +236,7 @@ def _applicable_recipes(
 
 
 def _make_relabelling(
-    votes: Votes, experts: Votes, rater_golden: Votes, original: LabelSets | None, recipe: Recipe, threshold: float
+    votes: Votes, experts: Votes, rater_golden: Votes, original: LabelSets | None, recipe: ScoreRecipe, threshold: float
 ) -> Relabelling:
     """Create the relabelling, with raters measured by a recipe."""
     questions = require_questions(votes.items)

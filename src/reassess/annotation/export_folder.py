@@ -142,7 +142,7 @@ def _collect_files(
     }
     files: dict[str, tuple[Callable[..., None], Any]] = {
         SETTINGS_FILE: (write_settings, {key: value for key, value in new_settings.items() if value is not None}),
-        _CLASSES_FILE: (write_classes, classes if classes.texts else None),
+        _CLASSES_FILE: (write_classes, classes if classes.wnids_or_names else None),
         _VOTES_FILE: (write_votes, exported.votes if len(exported.votes) else None),
         _GOLDEN_FILE: (partial(write_votes, sample=exported.sample), exported.golden_votes),
         _RATER_GOLDEN_FILE: (write_votes, exported.rater_golden_votes),

@@ -14,7 +14,7 @@ from reassess.annotation.person_names import check_name
 from reassess.annotation.practice_round import PracticeRound, draw_practice_tasks
 from reassess.annotation.running_posterior import decide_truth, estimate_priors_by_label
 from reassess.core import KNOWN_ANSWERS, Hierarchy, LabelSets, Questions, Tasks, Votes
-from reassess.core.checks import check_number, check_range, check_text
+from reassess.core.checks import check_number, check_range, check_unicode
 from reassess.core.labels import check_one_label_each
 from reassess.errors import DataError, Fix
 from reassess.text import count_noun
@@ -59,10 +59,10 @@ class CampaignPlan:
             check_number(self.at_least, 1, _MAX_EXPERTS, is_whole=True, value_name="number of experts")
         for tasks in filter(None, (self.tasks, self.golden_tasks)):
             _check_task_sizes(tasks)
-        check_text([self.name], value_name="the name of the campaign")
+        check_unicode([self.name], value_name="the name of the campaign")
         if self.name:
             check_name(self.name)
-        check_text([self.images_path or ""], value_name="the path of the images")
+        check_unicode([self.images_path or ""], value_name="the path of the images")
         if self.practice_bar is not None:
             check_range(self.practice_bar, 0, 1, value_name="share of practice questions")
         if self.has_original_votes and self.original_labels is None:
@@ -262,7 +262,7 @@ def _check_task_sizes(tasks: Tasks) -> None:
         raise DataError(
             "too-many",
             "task has more classes than a page shows",
-            where=f"task {tasks.numbers[large[0]]}, image {tasks.image_of(int(large[0]))}",
+            where=f"task {tasks.task_numbers[large[0]]}, image {tasks.image_of(int(large[0]))}",
             allowed=f"up to {_MAX_CLASSES} classes",
             found=f"{tasks.sizes[large[0]]} classes; {large.size:,} of {count_noun(len(tasks), 'task')} are too large",
             fix=f"reassess tasks --per-task {_MAX_CLASSES}",

@@ -75,7 +75,7 @@ def _read_example(
 def find_stored_names(images: ImageSource, names: Sequence[str], *, match: Match = "path") -> tuple[str, ...]:
     """Find images in a folder or archive; return their names in it. `DataError` if one is missing."""
     rows = match_images(
-        names, images.names, match=match, where="the tasks", known_place=str(images.source_path)
+        names, images.names, match=match, where="the tasks", known_where=str(images.source_path)
     ).tolist()
     missing = [name for name, row in zip(names, rows, strict=True) if row < 0]
     if missing:

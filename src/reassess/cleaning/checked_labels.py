@@ -35,7 +35,7 @@ def find_label_verdicts(held_out: HeldOutPredictions, golden: GoldenQuestions | 
         return verdicts
     classes = held_out.labels.classes.merge(golden.questions.classes)
     labels, pairs = held_out.labels.in_classes(classes), golden.questions.in_classes(classes)
-    rows = match_images(pairs.images, labels.images, where="the checked labels", known_place="the labels")[
+    rows = match_images(pairs.images, labels.images, where="the checked labels", known_where="the labels")[
         pairs.image_ids
     ]
     is_label = (rows >= 0) & (labels.indices[rows] == pairs.class_ids)
@@ -125,7 +125,7 @@ class DrawnLabels:
         weights, strata = np.zeros(verdicts.size), np.zeros(verdicts.size, np.int64)
         if sample is None:
             return cls(weights, strata, 0.0)
-        rows = match_images(sample.images, held_out.labels.images, where="the sample", known_place="the labels")
+        rows = match_images(sample.images, held_out.labels.images, where="the sample", known_where="the labels")
         represented = float(sample.weights[rows >= 0].sum())
         if represented > verdicts.size / _MIN_COVERED_SHARE:
             raise DataError(
@@ -137,7 +137,7 @@ class DrawnLabels:
                 fix="use the probabilities of the draw",
             )
         is_used = (rows >= 0) & (verdicts[rows] != 0)
-        drawn_sample = sample.restrict(is_used, population=rows >= 0)
+        drawn_sample = sample.restrict(is_used, is_represented=rows >= 0)
         weights[rows[is_used]] = drawn_sample.weights
         _, strata[rows[is_used]] = np.unique(np.array(drawn_sample.strata, np.str_), return_inverse=True)
         represented_share = float(drawn_sample.weights.sum()) / verdicts.size  # lower if a stratum has no known label
@@ -168,8 +168,8 @@ def correct_wrong_share(
         n_checked=int(np.count_nonzero(verdicts)),
         n_wrong=int(np.count_nonzero(wrong)),
         n_drawn=int(np.count_nonzero(drawn_labels.weights)),
-        model_share=by_model,
-        covered_share=drawn_labels.represented_share,
+        wrong_share_by_model=by_model,
+        represented_share=drawn_labels.represented_share,
         n_other_answers=drawn_labels.n_images_without_verdict,
     )
     if (
@@ -181,11 +181,11 @@ def correct_wrong_share(
         return np.where(verdicts == 0, label_quality, verdicts > 0), checked
     model_error, error, degrees_of_freedom = _estimate_weighted_mean(wrong - expected, expected, drawn_labels)
     half_width, max_model_error = (error * float(stdtrit(degrees_of_freedom, level)) for level in (0.975, 0.995))
-    corrected_share = float(np.clip(by_model + model_error, 0, 1))
-    interval = max(0.0, corrected_share - half_width), min(1.0, corrected_share + half_width)
+    corrected_wrong_share = float(np.clip(by_model + model_error, 0, 1))
+    interval = max(0.0, corrected_wrong_share - half_width), min(1.0, corrected_wrong_share + half_width)
     checked = replace(
         checked,
-        corrected_share=corrected_share,
+        corrected_wrong_share=corrected_wrong_share,
         interval=interval,
         is_model_share_plausible=abs(model_error) <= max_model_error,
     )

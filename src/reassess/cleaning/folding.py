@@ -58,7 +58,7 @@ def make_folds(
     >>> folds = make_folds(labels, k=3)
     >>> folds
     Folds(6 images in 3 folds of 2 to 2)
-    >>> np.bincount(folds.numbers[:3]).tolist()
+    >>> np.bincount(folds.fold_numbers[:3]).tolist()
     [1, 1, 1]
 
     Notes

@@ -105,7 +105,7 @@ def _match_label_rows(name: str, predictions: Predictions, labels: LabelSets, ma
             fix="write an npz with the array names, or a table with a column of image names",
         )
     with add_error_place(name):
-        rows = match_images(predictions.images, labels.images, match=match, where=None, known_place="the labels")
+        rows = match_images(predictions.images, labels.images, match=match, where=None, known_where="the labels")
     unlabelled = [image for image, row in zip(predictions.images, rows.tolist(), strict=True) if row < 0]
     if unlabelled:
         raise DataError(
@@ -122,7 +122,7 @@ def _match_label_rows(name: str, predictions: Predictions, labels: LabelSets, ma
 def _find_fold_error(name: str, fold_numbers: _Ints, folds: Folds) -> DataError | None:
     """Return an error if the images of a file are not exactly one fold; fold number -1 means no fold."""
     present = np.unique(fold_numbers)
-    fold_size = int(np.count_nonzero(folds.numbers == present[0])) if present.size else 0
+    fold_size = int(np.count_nonzero(folds.fold_numbers == present[0])) if present.size else 0
     if present.size == 1 and present[0] >= 0 and fold_numbers.size == fold_size:
         return None
     parts = ["images in no fold" if number < 0 else f"images of fold {number}" for number in present[:3].tolist()]

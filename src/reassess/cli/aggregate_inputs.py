@@ -15,7 +15,7 @@ from reassess.aggregation.golden_items import count_votes_on
 from reassess.cli.command_run import CommandRun
 from reassess.cli.part_inputs import NO_SOURCE, PartReader, find_part, require_part
 from reassess.core import IMAGENET, Benchmark, Questions, Scores, Votes
-from reassess.core.image_names import match_images, suggest_match
+from reassess.core.image_names import match_images, suggest_match_fix
 from reassess.core.items import require_questions
 
 # Options and their arguments of `aggregate`. Options that the method does not use are an error.
@@ -136,7 +136,7 @@ def raters_answered_no_golden_questions(reader: PartReader) -> bool:
     # Without raters' golden votes, and without a common image, the names may be misspelt.
     images = votes["votes"].images
     is_joined = "rater-golden" in votes or bool((match_images(golden.images, images) >= 0).any())
-    return is_joined or suggest_match(golden.images, images) is None
+    return is_joined or suggest_match_fix(golden.images, images) is None
 
 
 def _choose_default_method(benchmark: Benchmark, options: dict[str, Any]) -> str:

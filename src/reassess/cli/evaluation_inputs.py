@@ -213,9 +213,9 @@ def _explain_class_source(reader: PartReader, parts: Mapping[str, DataWithClasse
     classes = next((classes_of(part_data) for part_data in parts.values()), Classes())
     if not classes.has_local_ids:
         return
-    files = join_first([str(path) for path, part_data in reader.parts.values() if classes_of(part_data).texts])
-    names = join_first(classes.texts, max_items=5)
-    count = count_noun(len(classes.texts), "class name")
+    files = join_first([str(path) for path, part_data in reader.parts.values() if classes_of(part_data).wnids_or_names])
+    names = join_first(classes.wnids_or_names, max_items=5)
+    count = count_noun(len(classes.wnids_or_names), "class name")
     reader.run.explanations.append(f"without a class list, the classes are the {count} in {files}, sorted: {names}")
 
 

@@ -125,7 +125,7 @@ def label_agreement(
     first, second = align_classes({"the first label set": first, "the second label set": second}).values()
     a, b = _valid_labels(first), _valid_labels(second)
     rows = match_images(
-        b.images, a.images, match=match, where="the second label set", known_place="the first label set"
+        b.images, a.images, match=match, where="the second label set", known_where="the first label set"
     )
     only_b = np.flatnonzero(rows < 0)
     is_shared = np.zeros(len(a) + only_b.size, bool)

@@ -101,7 +101,7 @@ def label_diff(first: LabelSets, second: LabelSets) -> LabelDiff:
     """
     check_type(LabelSets, first, second)
     first, second = align_classes({"the first label set": first, "the second label set": second}).values()
-    rows = match_images(second.images, first.images, where="the second label set", known_place="the first label set")
+    rows = match_images(second.images, first.images, where="the second label set", known_where="the first label set")
     shared = rows >= 0
     if not shared.any() and first.images and second.images:
         raise DataError(

@@ -145,7 +145,7 @@ class LabelFindings(Printable):
         """Group of each original label, for results by group."""
         if self.groups is not None:
             return self.groups
-        return self.benchmark.find_class_groups(self.classes) or self.benchmark.groups
+        return self.benchmark.find_class_groups(self.classes) or self.benchmark.default_groups
 
     @cached_property
     def co_occurrence(self) -> CoOccurrence:

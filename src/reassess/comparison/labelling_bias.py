@@ -235,7 +235,7 @@ def _find_favourites(
     match: Match,
 ) -> npt.NDArray[np.int32]:
     """Find each image's valid class with the highest score; -1 if any of its valid classes is unrated."""
-    rows = match_images(images, rater_scores.questions.images, match=match, known_place="the scores")
+    rows = match_images(images, rater_scores.questions.images, match=match, known_where="the scores")
     scores = rater_scores.scores_of(np.repeat(rows, n_valid_classes), valid_ids)
     image = np.repeat(np.arange(len(images)), n_valid_classes)
     order = np.lexsort((-scores, image))  # in a tie, the lower class id stays first

@@ -157,7 +157,7 @@ class _LabelScores:
     @classmethod
     def from_scores(cls, scores: Scores, images: Sequence[str], label_ids: _Ints, match: Match) -> "_LabelScores":
         """Find the row of each image, and the score of its original label."""
-        rows = match_images(images, scores.questions.images, match=match, known_place="the scores")
+        rows = match_images(images, scores.questions.images, match=match, known_where="the scores")
         return cls(scores=scores, score_rows=rows, label_scores=np.nan_to_num(scores.scores_of(rows, label_ids)))
 
     def count_preferences(self, images: npt.NDArray[np.int64], predicted_ids: _Ints) -> PreferenceCounts:

@@ -283,7 +283,7 @@ def _find_in_panel(label_set: str, panel: Panel, first_panel: Panel) -> _Ints:
             found=join_first(panel.models),
         )
     return match_images(
-        first_panel.images, panel.images, match=first_panel.match, where="the first label set", known_place=label_set
+        first_panel.images, panel.images, match=first_panel.match, where="the first label set", known_where=label_set
     )
 
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from reassess.core import Id, LabelSets, Questions, Scores, Votes, align_classes
 from reassess.core.checks import check_type
-from reassess.core.class_votes import count_votes_by_class
+from reassess.core.class_votes import count_chosen_classes
 from reassess.core.image_names import match_images
 from reassess.core.labels import check_one_label_each
 from reassess.numeric.arrays import freeze
@@ -108,7 +108,7 @@ class OriginalChanges(Printable):
             return pl.Series([text if text.strip(_SEPARATOR) else None for text in texts], dtype=pl.String)
 
         columns: dict[str, object] = {"image": self._image_names, "original": classes.to_column(originals)}
-        if has_names := bool(classes.names) and classes.names_in_files != classes.names:
+        if has_names := bool(classes.names) and classes.names_to_write != classes.names:
             columns["original_name"] = [classes.short_name(i) for i in originals.tolist()]
         columns["change"] = [ORIGINAL_CHANGE_KINDS[kind] for kind in self.kinds.tolist()]
         columns["new"] = join_by_image(classes.to_column(class_ids).to_list())
@@ -139,7 +139,7 @@ class OriginalChanges(Printable):
         if scores is None:
             return np.full(change_positions.size, np.nan)
         scores = scores.in_classes(self.labels.classes)
-        rows = match_images(self._image_names, scores.images, known_place="the scores")
+        rows = match_images(self._image_names, scores.images, known_where="the scores")
         return scores.scores_of(rows[change_positions], class_ids)
 
     def _vote_texts(
@@ -149,10 +149,10 @@ class OriginalChanges(Printable):
         if votes is None or not change_positions.size:
             return [None] * change_positions.size
         votes = votes.in_classes(self.labels.classes)
-        rows = match_images(self._image_names, votes.images, known_place="the votes")[change_positions]
+        rows = match_images(self._image_names, votes.images, known_where="the votes")[change_positions]
         if votes.classes is not None:
-            questions, chosen = count_votes_by_class(votes)
-            rows = match_images(self._image_names, questions.images, known_place="the votes")[change_positions]
+            questions, chosen = count_chosen_classes(votes)
+            rows = match_images(self._image_names, questions.images, known_where="the votes")[change_positions]
             items = questions.find(rows, class_ids)
             totals = np.bincount(questions.image_ids, chosen).astype(int)
             counts = np.where(items >= 0, chosen[items], 0).tolist()
@@ -199,7 +199,7 @@ def original_changes(labels: LabelSets, original: LabelSets) -> OriginalChanges:
     check_one_label_each(original)
     labels, original = align_classes({"the label sets": labels, "the original labels": original}).values()
     original_rows = match_images(
-        labels.images, original.images, where="the label sets", known_place="the original labels"
+        labels.images, original.images, where="the label sets", known_where="the original labels"
     )
     has_original = original_rows >= 0
     original_ids = np.where(has_original, original.indices[original_rows] if len(original) else -1, -1)

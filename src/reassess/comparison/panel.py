@@ -10,7 +10,7 @@ import numpy.typing as npt
 from reassess.core import LabelSets, Match, Predictions
 from reassess.core.checks import check_range, check_shape, check_type, check_unique
 from reassess.core.class_names import MAX_CLASSES
-from reassess.core.classes import class_list_for_ids
+from reassess.core.classes import require_shared_ids
 from reassess.core.image_names import image_keys, match_images
 from reassess.core.labels import DEFAULT_LABEL_SET_NAME
 from reassess.errors import DataError, Fix, Missing
@@ -194,7 +194,7 @@ class Panel(Printable):
         original_rows, original_hit = np.full(len(labels), -1), np.zeros(ids.shape, bool)
         if original is not None:
             original = original.in_classes(labels.classes)
-            original_rows = match_images(images, original.images, known_place="the original labels")
+            original_rows = match_images(images, original.images, known_where="the original labels")
             original_hit = _is_top1_in_labels(ids, original, original_rows)
         return cls(
             models=tuple(models),
@@ -270,7 +270,7 @@ def _check_model_names(models: tuple[str, ...]) -> None:
 
 def _check_top1(models: Sequence[str], top1: npt.NDArray[np.integer], labels: LabelSets) -> None:
     check_shape(top1, (len(models), len(labels)), value_name="the top-1 classes", kind="integers")
-    class_list_for_ids(labels.classes, where="the top-1 classes")
+    require_shared_ids(labels.classes, where="the top-1 classes")
     check_range(
         top1,
         0,
@@ -295,7 +295,7 @@ def _raise_no_common_images(columns: list[_ModelColumn]) -> NoReturn:
 def _model_column(model: str, outcomes: Outcomes, first_outcomes: Outcomes) -> _ModelColumn:
     """Arrange a model's results in the order of the first model's images."""
     rows = match_images(
-        first_outcomes.images, outcomes.images, match=outcomes.match, where="the first model", known_place=model
+        first_outcomes.images, outcomes.images, match=outcomes.match, where="the first model", known_where=model
     )
     is_in = rows >= 0
     for first_rows, model_rows in (
@@ -346,7 +346,7 @@ def select_common_images_if_different(outcomes: Mapping[str, Outcomes]) -> dict[
     first = next(iter(outcomes.values()))
     rows = {
         model: match_images(
-            first.images, model_outcomes.images, match=model_outcomes.match, where="the first model", known_place=model
+            first.images, model_outcomes.images, match=model_outcomes.match, where="the first model", known_where=model
         )
         for model, model_outcomes in outcomes.items()
     }

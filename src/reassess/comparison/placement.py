@@ -146,7 +146,7 @@ def _place_model(leaderboard: Leaderboard, model_row: LeaderboardRow, n_neighbou
 
 def measure_original_label_accuracy(labels: LabelSets, original: LabelSets) -> Proportion:
     """Compute the ReaL accuracy of the original labels, over images with both labels."""
-    rows = match_images(labels.images, original.images, known_place="the original labels")
+    rows = match_images(labels.images, original.images, known_where="the original labels")
     scored = np.flatnonzero((rows >= 0) & (labels.sizes > 0))
     valid, sizes = labels.classes_of_rows(scored)
     own = original.indices[original.indptr[rows[scored]]]

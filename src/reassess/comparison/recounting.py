@@ -47,7 +47,7 @@ class RecountTables:
         """Look up the questions about the models' top classes."""
         questions, images = relabelling.questions, len(panel.images)
         rows = match_images(
-            panel.images, questions.images, match=panel.match, where="the panel", known_place="the votes"
+            panel.images, questions.images, match=panel.match, where="the panel", known_where="the votes"
         )
         rated = rows >= 0
         places = np.empty((int(np.count_nonzero(rated)), len(panel.models)), np.int32)

@@ -203,7 +203,7 @@ def taxonomies(
     scores = None if scores is None else scores.in_classes(labels.classes)
     experts = None if experts is None else experts.in_classes(labels.classes)
     benchmark = benchmark_of(panel.images) if benchmark is None else benchmark
-    collapsed_pairs = benchmark.find_collapsed(labels.classes) if collapsed_pairs is None else collapsed_pairs
+    collapsed_pairs = benchmark.find_collapsed_classes(labels.classes) if collapsed_pairs is None else collapsed_pairs
     groups = benchmark.find_class_groups(labels.classes) if groups is None else groups
     relations = _ClassRelations.from_labels(labels, collapsed_pairs, groups or {}, min_images)
     reasons = {} if scores is not None else dict.fromkeys(_KINDS_FROM_SCORES, "scores are missing")

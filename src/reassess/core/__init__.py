@@ -1,4 +1,4 @@
-"""Data types: labels, votes, scores, predictions and others, one module each; without input or output."""
+"""Data types such as labels, votes, scores and predictions; this package does not read or write files."""
 
 import lazy_loader
 

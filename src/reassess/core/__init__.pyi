@@ -3,7 +3,7 @@ from .benchmark import IMAGENET as IMAGENET
 from .benchmark import REAL_RECIPE as REAL_RECIPE
 from .benchmark import USUAL_THRESHOLD as USUAL_THRESHOLD
 from .benchmark import Benchmark as Benchmark
-from .benchmark import Recipe as Recipe
+from .benchmark import ScoreRecipe as ScoreRecipe
 from .benchmark import benchmark_of as benchmark_of
 from .benchmark import class_folder_order as class_folder_order
 from .candidates import NOT_ASKED as NOT_ASKED

@@ -18,7 +18,7 @@ _KNOWN_WEIGHTS = {"no": 0.0, "maybe": 0.5, "yes": 1.0}
 
 
 def answer_dtype(n_answers: int) -> type[np.unsignedinteger]:
-    """Return the smallest integer type for ids of this number of answers."""
+    """Return the smallest integer type that can hold the ids of `n_answers` answers."""
     return np.uint8 if n_answers <= 1 << 8 else np.uint16 if n_answers <= 1 << 16 else np.uint32
 
 
@@ -28,12 +28,15 @@ def normalize_answer(answer: Id) -> Id:
 
 
 def are_known_answers(answers: Sequence[Id]) -> bool:
-    """Return whether all answers are known ones ("no", "maybe", "yes"), ignoring case and blanks."""
+    """Return whether all answers are "no", "maybe" or "yes", ignoring case and blanks."""
     return {normalize_answer(answer) for answer in answers} <= set(KNOWN_ANSWERS)
 
 
 def check_answer_scale(answers: Sequence[Id]) -> tuple[Id, ...]:
-    """Check the order of answers to (image, class) questions; return them, known ones in lower case."""
+    """Check the order of answers to (image, class) questions; return the answers, with no, maybe, yes in lower case.
+
+    `DataError` if no, maybe and yes are in another order, or if the order of a single answer is unknown.
+    """
     keys = [normalize_answer(answer) for answer in answers]
     check_unique(keys, value_name="an answer")
     positions = [KNOWN_ANSWERS.index(str(key)) for key in keys if key in KNOWN_ANSWERS]
@@ -49,7 +52,7 @@ def check_answer_scale(answers: Sequence[Id]) -> tuple[Id, ...]:
     if len(keys) == 1:
         raise DataError(
             "unknown-answer-order",
-            "with a single answer, it is unknown whether it means valid or invalid",
+            "a single answer could mean valid or invalid",
             allowed="two answers or more, from invalid to valid",
             found=answers[0],
             fix=Fix("list all possible answers in this order, such as {answers}", answers="[0, 1]"),
@@ -58,17 +61,17 @@ def check_answer_scale(answers: Sequence[Id]) -> tuple[Id, ...]:
 
 
 def extend_to_full_scale(answers: tuple[Id, ...]) -> tuple[Id, ...]:
-    """Return the full scale no, maybe, yes if all answers are on it; else return the answers."""
+    """Return no, maybe and yes if all answers are among them; else return the answers."""
     return KNOWN_ANSWERS if are_known_answers(answers) else answers
 
 
-def most_supporting_answer(scale: tuple[Id, ...]) -> Id:
-    """Return the answer that supports a class most, even if nobody gave it."""
+def highest_answer(scale: tuple[Id, ...]) -> Id:
+    """Return the answer that speaks most for a class, even if nobody gave this answer."""
     return extend_to_full_scale(scale)[-1]
 
 
 def scale_weights(scale: tuple[Id, ...]) -> list[float]:
-    """Return a weight per answer, 0 to 1: linear for ascending numbers, evenly spaced for other answers."""
+    """Return a weight per answer, 0 (invalid) to 1 (valid): linear in ascending numbers, else evenly spaced."""
     known = known_answer_weights(scale)
     if known is not None:
         return known
@@ -91,7 +94,7 @@ def known_answer_weights(answers: Sequence[Id]) -> list[float] | None:
 
 
 def merge_answers(first: tuple[Id, ...], second: tuple[Id, ...]) -> tuple[Id, ...]:
-    """Merge two lists of answers: the longer list if it contains the other in order, else all, sorted."""
+    """Merge two lists of answers: return a list that contains the other in order, or else all answers, sorted."""
     for longer, shorter in ((first, second), (second, first)):
         if tuple(answer for answer in longer if answer in shorter) == shorter:
             return longer

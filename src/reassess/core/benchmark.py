@@ -10,18 +10,18 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core.classes import ID_ONLY_CLASSES, Classes
-from reassess.core.image_names import Match, are_validation_images, image_keys, validation_names
+from reassess.core.image_names import Match, are_validation_images, image_keys, validation_image_names
 from reassess.core.items import Id
 from reassess.core.labels import LabelSets
 from reassess.core.questions import StopRule
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """Settings of the method that computed scores from votes; the rest is estimated from golden answers."""
+class ScoreRecipe:
+    """Settings of a method that computes scores from votes; its other numbers come from golden answers."""
 
     min_experts: int | None  # experts who must answer yes for a valid golden question; None: more than half
-    min_experts_on_original: int | None  # the same, for measuring the accuracy of original labels
+    min_experts_on_original: int | None  # the same, to measure the accuracy of original labels
     # The original label counts as a vote only on classes with a lower id than this; None: on all classes.
     n_classes_with_original_vote: int | None
     smoothing: float  # added to each cell of each confusion matrix's counts
@@ -29,15 +29,15 @@ class Recipe:
 
 
 _CLASSES, _ANIMALS = 1000, 398  # ids count from 0 in the order of sorted wnids; the classes of animals come first
-REAL_RECIPE = Recipe(
+REAL_RECIPE = ScoreRecipe(
     min_experts=3, min_experts_on_original=2, n_classes_with_original_vote=_ANIMALS, smoothing=1.0, pooling=0.0
 )
 
 
 USUAL_THRESHOLD = 0.8  # the threshold of ReaL
 
-# The pairs of the known source imagenet-collapsed, which gives the reason for each.
-# In both directions.
+# The pairs of the known source imagenet-collapsed, which gives the reason for each pair. The classes of each group are
+# equivalent, so both directions of a pair are listed.
 _EQUIVALENT_CLASSES = (
     (356, 357, 358, 359),
     (620, 681),
@@ -57,7 +57,7 @@ def _return_none(_: Classes) -> None:
     return None
 
 
-def _find_imagenet_collapsed(classes: Classes) -> npt.NDArray[np.int64] | None:
+def _find_collapsed_imagenet_classes(classes: Classes) -> npt.NDArray[np.int64] | None:
     return None if classes.has_local_ids or classes.count not in (None, _CLASSES) else _COLLAPSED_PAIRS
 
 
@@ -76,11 +76,12 @@ class Benchmark:
     sources
         Source of each part: the name of a known source, or a path. Parts are classes, images, original, labels,
         scores, votes, golden, rater-golden, groups and collapsed; a part may be missing.
-    groups
-        Group of each class, for separate results by group; empty without groups.
-    find_collapsed, find_class_groups
-        Functions of a class list, for kinds of mistakes: the pairs of classes where an image of the first is also one
-        of the second, and the group of each class. None without such a table, or if it does not fit the class list.
+    default_groups
+        Group of each class, for separate results by group, if `find_class_groups` returns None. May be empty.
+    find_collapsed_classes, find_class_groups
+        Functions of a class list that return tables for kinds of mistakes: pairs of classes where each image of the
+        first class also shows the second, and the group of each class. They return None if the table is missing or does
+        not fit the class list.
     recipe
         Settings of the published method that made its scores from its votes; None if unknown.
     threshold
@@ -92,7 +93,7 @@ class Benchmark:
     answers
         All possible answers of its votes, in order; None if the votes show them.
     stop
-        The rule that closed questions when votes were collected; None if all questions got the same number of votes.
+        The rule that closed questions while votes were collected; None if all questions got the same number of votes.
     folder
         The folder of its parts; None for a predefined benchmark.
 
@@ -111,10 +112,10 @@ class Benchmark:
     classes: Classes = ID_ONLY_CLASSES
     load_images: Callable[[], tuple[str, ...]] = tuple
     sources: Mapping[str, str] = field(default_factory=dict)
-    groups: Mapping[int, str] = field(default_factory=dict)
-    find_collapsed: Callable[[Classes], npt.NDArray[np.int64] | None] = _return_none
+    default_groups: Mapping[int, str] = field(default_factory=dict)
+    find_collapsed_classes: Callable[[Classes], npt.NDArray[np.int64] | None] = _return_none
     find_class_groups: Callable[[Classes], Mapping[int, str] | None] = _return_none
-    recipe: Recipe | None = None
+    recipe: ScoreRecipe | None = None
     threshold: float | None = None
     method: str | None = None
     match: Match | None = None
@@ -135,7 +136,7 @@ class Benchmark:
 IMAGENET = Benchmark(
     name="imagenet",
     classes=Classes(_CLASSES),
-    load_images=validation_names,
+    load_images=validation_image_names,
     sources={
         "classes": "imagenet-classes",
         "labels": "imagenet-real",
@@ -146,8 +147,8 @@ IMAGENET = Benchmark(
         "rater-golden": "imagenet-real-raters-golden",
         "collapsed": "imagenet-collapsed",
     },
-    groups={class_id: "animals" if class_id < _ANIMALS else "others" for class_id in range(_CLASSES)},
-    find_collapsed=_find_imagenet_collapsed,
+    default_groups={class_id: "animals" if class_id < _ANIMALS else "others" for class_id in range(_CLASSES)},
+    find_collapsed_classes=_find_collapsed_imagenet_classes,
     recipe=REAL_RECIPE,
     method="imagenet-real",
 )
@@ -185,7 +186,7 @@ def class_folder_order(original: LabelSets) -> npt.NDArray[np.int64]:
     names = [name.replace("\\", "/") for name in original.images]
     folders: list[str] | list[int] = [name.rpartition("/")[0] for name in names]
     if len(set(folders)) < 2:
-        texts, ids = original.classes.texts, original.indices.tolist()
+        texts, ids = original.classes.wnids_or_names, original.indices.tolist()
         folders = [texts[class_id] for class_id in ids] if texts else ids
     keys = image_keys([name.rpartition("/")[2] for name in names])
     order = np.lexsort((np.array(keys), np.array(folders)))

@@ -1,4 +1,4 @@
-"""Candidates: (image, class) pairs to ask raters about, and their sources: original labels or models."""
+"""Candidates: (image, class) pairs to ask raters about, and their sources (original labels or models)."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.checks import check_length, check_range, check_text, check_unique
+from reassess.core.checks import check_length, check_range, check_unicode, check_unique
 from reassess.core.classes import ID_ONLY_CLASSES, Classes
 from reassess.core.questions import Questions
 from reassess.errors import DataError
@@ -29,16 +29,16 @@ class Candidates(Printable):
         The candidates, each once: by image and class from `propose`, the most informative first from
         `unasked_candidates`.
     sources
-        Who names classes: `original` if original labels do, then the models by name. Empty if it is not known.
+        Names of the sources: `original` for original labels, then the models by name. Empty if sources are unknown.
     question_ids, source_ids
         int32, shape (P,): positions in `questions` and `sources`, by candidate and then by source.
     ranks
-        int32, shape (P,): rank of the class among the candidates of the image by that model, from 1; 0 for the
-        original label, and if it is not known.
+        int32, shape (P,): rank of the class among the model's candidates for the image, from 1; 0 for the original
+        label, or if the rank is unknown.
     probabilities
-        float64, shape (P,): the model's probability of the class, in [0, 1]; NaN where it is not known.
+        float64, shape (P,): the model's probability of the class, in [0, 1]; NaN if unknown.
     reasons
-        For each candidate why raters have not judged it: `NOT_ASKED` or `UNRATED`; None if it is not known.
+        Why raters have not judged each candidate: `NOT_ASKED` or `UNRATED`; None if unknown.
 
     Raises
     ------
@@ -68,7 +68,7 @@ class Candidates(Printable):
     reasons: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
-        check_text(self.sources, value_name="the name of a source")
+        check_unicode(self.sources, value_name="the name of a source")
         check_unique(self.sources, value_name="a source")
         check_range(self.ranks, 0, value_name="rank", where=self.describe_row)
         known = ~np.isnan(self.probabilities)
@@ -174,7 +174,7 @@ class Candidates(Printable):
         return is_source
 
     @property
-    def rank_one_counts(self) -> npt.NDArray[np.int64]:
+    def n_models_ranking_first(self) -> npt.NDArray[np.int64]:
         """Number of models that rank each candidate first; int64, shape (Q,)."""
         return np.bincount(self.question_ids[self.ranks == 1], minlength=len(self))
 
@@ -204,7 +204,7 @@ class Candidates(Printable):
         return f"{question}, source {self.sources[int(self.source_ids[row])]}"
 
     def select_rows(self, rows: npt.NDArray[np.integer]) -> "Candidates":
-        """Select rows, each a candidate with one source; images and sources without rows are omitted."""
+        """Select (candidate, source) rows; drop images, candidates and sources that have no row left."""
         questions, at = self.questions, self.question_ids[rows]
         return Candidates.from_rows(
             questions.images,
@@ -219,5 +219,5 @@ class Candidates(Printable):
 
 
 def sort_sources(names: Collection[str]) -> tuple[str, ...]:
-    """Sort sources as in a file: the original labels, then the models by name."""
+    """Sort the names of sources: the original labels first, then the models by name."""
     return tuple(sorted(names, key=lambda name: (name != ORIGINAL_SOURCE, name)))

@@ -29,10 +29,10 @@ def check_range(
     *,
     value_name: str,
     where: object = None,
-    high_meaning: str | None = None,
+    high_name: str | None = None,
     fix: Fix | str | None = None,
 ) -> None:
-    """Raise `DataError` unless every value is finite and from `low` to `high`."""
+    """Raise `DataError` unless every value is finite and from `low` to `high`; messages call this limit `high_name`."""
     array = np.asarray(values)
     is_large = array.dtype.kind == "O" and all(isinstance(value, int | float) for value in array.ravel())
     if array.dtype.kind not in "biuf" and not is_large:  # an int that is too large for int64 has dtype object
@@ -44,14 +44,14 @@ def check_range(
             fix=fix,
         )
 
-    def is_inside(smallest: Any, largest: Any) -> Any:  # all comparisons with NaN are false
-        return (low <= smallest) & (largest <= high) & (-math.inf < smallest) & (largest < math.inf)
+    def are_allowed(numbers: Any) -> Any:  # all comparisons with NaN are false
+        return (low <= numbers) & (numbers <= high) & (-math.inf < numbers) & (numbers < math.inf)
 
-    if not array.size or is_inside(array.min(), array.max()):
+    if not array.size or (are_allowed(array.min()) and are_allowed(array.max())):
         return
-    at = np.unravel_index(np.argmin(is_inside(array, array)), array.shape)
+    at = np.unravel_index(np.argmin(are_allowed(array)), array.shape)
     if high < math.inf:
-        allowed = f"{low} to {high}" + (f", {high_meaning}" if high_meaning else "")
+        allowed = f"{low} to {high}" + (f", {high_name}" if high_name else "")
     else:
         allowed = f"{low} or more" if low > -math.inf else "a finite number"
         allowed = f"a finite number, {allowed}" if array[at] == math.inf and low > -math.inf else allowed
@@ -92,7 +92,7 @@ def check_shape(
     where: object = None,
     fix: Fix | str | None = None,
 ) -> None:
-    """Raise `DataError` unless an array has the expected shape, and the type `kind` if it is set."""
+    """Raise `DataError` unless an array has the expected shape, and a type of this `kind` if it is given."""
     fits = array.ndim == len(shape) and all(
         isinstance(allowed, str) or size == allowed for size, allowed in zip(array.shape, shape, strict=True)
     )
@@ -126,18 +126,18 @@ def check_type(
             )
 
 
-def check_is_collection(texts: object, *, value_name: str, fix: Fix | str | None = None) -> None:
-    """Raise `DataError` if a string was passed instead of a collection of strings."""
-    if isinstance(texts, str):
-        raise DataError("wrong-type", f"a string was given as {value_name}", found=repr(texts), fix=str([texts]))
-    if not isinstance(texts, Collection):
+def check_is_collection(value: object, *, value_name: str, fix: Fix | str | None = None) -> None:
+    """Raise `DataError` unless a value is a collection, such as a list; a string is not allowed."""
+    if isinstance(value, str):
+        raise DataError("wrong-type", f"a string was given as {value_name}", found=repr(value), fix=str([value]))
+    if not isinstance(value, Collection):
         raise DataError(
-            "wrong-type", f"{value_name}: not a list", allowed="a list", found=type(texts).__name__, fix=fix
+            "wrong-type", f"{value_name}: not a list", allowed="a list", found=type(value).__name__, fix=fix
         )
 
 
-def check_text(texts: Sequence[str], *, value_name: str, where: object = None) -> None:
-    """Raise `DataError` if a text contains a lone surrogate, as from a file name that is not UTF-8."""
+def check_unicode(texts: Sequence[str], *, value_name: str, where: object = None) -> None:
+    """Raise `DataError` if a text contains a lone surrogate, for example from a file name that is not UTF-8."""
     try:
         "".join(texts).encode()
     except UnicodeEncodeError as error:
@@ -152,7 +152,10 @@ def check_text(texts: Sequence[str], *, value_name: str, where: object = None) -
 
 
 def check_length(length: int, allowed_length: int, *, plural_name: str, item_name: str, where: object = None) -> None:
-    """Raise `DataError` unless a length is allowed; `plural_name` names the counted objects in messages."""
+    """Raise `DataError` unless a column has one value for each item.
+
+    In messages, `plural_name` names the values, and `item_name` names an item.
+    """
     if length != allowed_length:
         raise DataError(
             "wrong-length",
@@ -164,7 +167,7 @@ def check_length(length: int, allowed_length: int, *, plural_name: str, item_nam
 
 
 def find_first_duplicate(keys: Sequence[Hashable]) -> tuple[int, int] | None:
-    """Find the first key that occurs twice; return both positions."""
+    """Find the first key that occurs twice; return its first two positions, or None."""
     if len(set(keys)) == len(keys):
         return None
     position_of: dict[Hashable, int] = {}
@@ -216,7 +219,7 @@ def check_all_valid(
     where: object = None,
     fix: Fix | str | None = None,
 ) -> None:
-    """Raise `DataError` if items are invalid; the message counts them and names the first few."""
+    """Raise `DataError` if an item is invalid; the message counts invalid items and names the first few."""
     if not is_valid.all():
         bad = np.flatnonzero(~is_valid).tolist()
         names = join_first([name_of(position) for position in bad], max_items=_MAX_INVALID_NAMES)
@@ -226,7 +229,7 @@ def check_all_valid(
 
 
 def check_distribution(rows: npt.NDArray[np.floating], *, value_name: str, where: object = None) -> None:
-    """Raise `DataError` unless each row, along the last axis, has numbers of at least 0 that add up to 1."""
+    """Raise `DataError` unless each row (last axis) is a distribution: no number below 0, and the sum is 1."""
     # All comparisons with NaN are false.
     fits = (rows >= 0).all(axis=-1) & (np.abs(rows.sum(axis=-1) - 1) <= _SUM_TOLERANCE)
     if not fits.all():

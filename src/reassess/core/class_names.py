@@ -1,4 +1,4 @@
-"""Valid names of classes, and the lookup of a class by name."""
+"""Rules for class names, and the lookup of a class by name."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _NUMBER = re.compile(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[-+]?\d+)?|[-+]?(?:inf|in
 
 
 def parse_class_id(text: str) -> int | None:
-    """Parse a text as a class id; -1 for a number that cannot be an id, None for other text."""
+    """Parse a text as a class id; -1 if it is a number but not a possible id, None if it is not a number."""
     stripped = text.strip()  # removes separators such as \x1f too, which float() does not accept
     if not _NUMBER.fullmatch(stripped):
         return None
@@ -31,7 +31,7 @@ def are_wnids(texts: Collection[str]) -> bool:
     return bool(texts) and all(map(_WNID.fullmatch, texts))
 
 
-def check_number_names(
+def check_numeric_names(
     wnids: Sequence[str], names: Sequence[str], synonyms: Sequence[Sequence[str]], *, has_local_ids: bool
 ) -> None:
     """Raise `DataError` if a class name is a number that is not the class's id."""
@@ -60,7 +60,7 @@ class ClassNames:
     synonyms: tuple[tuple[str, ...], ...] = ()
 
     def find_ids(self, text: str) -> tuple[int, ...]:
-        """Return the ids of classes by name: same case first, then ignoring case, then a word of the name."""
+        """Return the ids of the classes with a name: the same case first, then any case, then a word of their names."""
         name = to_nfc(text.strip())
         lower = name.casefold()
         return self._ids_by_name.get(name) or self._ids_by_lower_name.get(lower) or self._ids_by_text.get(lower, ())
@@ -95,7 +95,7 @@ class ClassNames:
 
 
 def _index_by_text(texts: Iterable[set[str]]) -> dict[str, tuple[int, ...]]:
-    """Map each text to the ids of the classes that have it."""
+    """Map each text to class ids; `texts` has the names, wnids or words of each class, in the order of ids."""
     ids_of: dict[str, tuple[int, ...]] = {}
     for class_id, class_texts in enumerate(texts):
         for text in class_texts:
@@ -105,7 +105,7 @@ def _index_by_text(texts: Iterable[set[str]]) -> dict[str, tuple[int, ...]]:
 
 @dataclass(frozen=True)
 class UnknownClasses:
-    """The number of predictions with unknown class names, and these names; ``a + b`` joins two objects."""
+    """The number of predictions with unknown class names, and these names; ``a + b`` merges two objects."""
 
     n_predictions: int = 0
     names: tuple[str, ...] = ()
@@ -120,5 +120,5 @@ class UnknownClasses:
         )
 
     def to_json(self) -> dict[str, int]:
-        """Return the number of predictions and of class names as a dict for JSON output."""
+        """Return the two counts as a dict for JSON output."""
         return {"predictions": self.n_predictions, "names": len(self.names)}

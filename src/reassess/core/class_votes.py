@@ -1,4 +1,4 @@
-"""Counts of votes for one class per image."""
+"""Counts of votes by class, if each rater chooses one class per image."""
 
 import numpy as np
 import numpy.typing as npt
@@ -8,11 +8,11 @@ from reassess.core.questions import Questions
 from reassess.core.votes import Votes
 
 
-def count_votes_by_class(votes: Votes) -> tuple[Questions, npt.NDArray[np.int64]]:
-    """Count votes for classes by image and class; return the chosen classes as questions, and the counts.
+def count_chosen_classes(votes: Votes) -> tuple[Questions, npt.NDArray[np.int64]]:
+    """Count the raters who chose each class of each image; return (image, class) questions and their counts.
 
-    Questions are sorted by image and then by class id; images without votes have no questions. Counts are int64,
-    shape (questions,). `DataError` if answers are not classes.
+    Questions are sorted by image and then by class id; images and classes without votes have no questions. Counts are
+    int64, shape (questions,). `DataError` if answers are not classes.
     """
     cells, counts = np.unique(votes.item_ids << 32 | votes.class_ids[votes.answer_ids], return_counts=True)
     voted, image_ids = np.unique(cells >> 32, return_inverse=True)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.checks import check_is_collection, check_length, check_range, check_shape, check_text
-from reassess.core.class_names import MAX_CLASSES, ClassNames, are_wnids, check_number_names, parse_class_id
+from reassess.core.checks import check_is_collection, check_length, check_range, check_shape, check_unicode
+from reassess.core.class_names import MAX_CLASSES, ClassNames, are_wnids, check_numeric_names, parse_class_id
 from reassess.errors import DataError, Fix, ReassessWarning
 from reassess.text import Printable, join_first, to_nfc
 
@@ -63,13 +63,13 @@ class Classes(Printable):
     definitions
         Definition of each class, or empty; ignored in comparisons.
     has_local_ids
-        Whether ids are positions in one file's sorted class names, so that they have no meaning outside this file.
+        Whether ids are positions among the sorted class names of one file, so that they have no meaning in other files.
 
     Raises
     ------
     DataError
-        The number is not an integer of at least 0; the number of wnids, names or synonyms differs from the number of
-        classes; a name is not a string, contains a lone surrogate, or is a number but not the class's id.
+        `count` is not an integer of at least 0, or there is not one wnid, name or list of synonyms for each class. A
+        name is not a string, contains a lone surrogate, or is a number but not the class's id.
 
     Examples
     --------
@@ -89,12 +89,12 @@ class Classes(Printable):
     has_local_ids: bool = False
     synonyms: tuple[tuple[str, ...], ...] = ()
     definitions: tuple[str, ...] = field(default=(), compare=False, repr=False)
-    # The text that identifies each class: wnids, else names; empty if only ids are known.
-    texts: tuple[str, ...] = field(init=False, compare=False, repr=False)
+    # The texts that identify classes: wnids, or names if wnids are unknown; empty if only ids are known.
+    wnids_or_names: tuple[str, ...] = field(init=False, compare=False, repr=False)
     largest_id: int = field(init=False, compare=False, repr=False)  # largest possible id
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "texts", self.wnids or self.names)
+        object.__setattr__(self, "wnids_or_names", self.wnids or self.names)
         if self.count is not None:
             check_shape(np.asarray(self.count), (), value_name="the number of classes", kind="integers")
             check_range(self.count, 0, MAX_CLASSES, value_name="number of classes")
@@ -111,13 +111,13 @@ class Classes(Printable):
         for text in all_names:
             if not isinstance(text, str):
                 raise DataError("wrong-type", "class name is not a string", found=repr(text), fix="give names as str")
-        check_text(all_names, value_name="the name of a class")
-        check_number_names(self.wnids, self.names, self.synonyms, has_local_ids=self.has_local_ids)
+        check_unicode(all_names, value_name="the name of a class")
+        check_numeric_names(self.wnids, self.names, self.synonyms, has_local_ids=self.has_local_ids)
         object.__setattr__(self, "largest_id", MAX_CLASSES - 1 if self.count is None else self.count - 1)
 
     @classmethod
     def from_texts(cls, texts: Iterable[str], *, has_local_ids: bool = True) -> "Classes":
-        """Create a sorted class list from the names in a file, or from wnids if all names are wnids.
+        """Create a sorted class list from the class names in a file; if all of them are wnids, a list of wnids.
 
         Surrounding blanks are removed, and names are converted to Unicode NFC. Case matters: `names_differing_by_case`
         lists names such as Cat and cat.
@@ -132,21 +132,20 @@ class Classes(Printable):
         return cls(len(names), names=names, has_local_ids=has_local_ids)
 
     @property
-    def names_in_files(self) -> tuple[str, ...]:
-        """Class names to write to files; empty if ids are written.
+    def names_to_write(self) -> tuple[str, ...]:
+        """The texts that output files name classes by; empty if they use ids.
 
-        A class with a wnid is written as its id, the position among the sorted wnids, unless ids are valid in one file
-        only.
+        Lists with wnids use ids, the positions among the sorted wnids, unless the ids are local to one file.
         """
-        return self.texts if self.has_local_ids or not self.wnids else ()
+        return self.wnids_or_names if self.has_local_ids or not self.wnids else ()
 
     @cached_property
-    def no_class_text(self) -> str:
-        """The text for "no class" in files with class names: the shortest row of dashes that is not a name."""
+    def text_for_no_class(self) -> str:
+        """The text that means "no class" in files with class names: the shortest row of dashes that is not a name."""
         return next(dashes for n in count(1) if self.id_of(dashes := "-" * n, where="") < 0)
 
     def to_column(self, ids: npt.NDArray[np.integer]) -> "pl.Series":
-        """Convert ids to a table column, as in output files; id -1 is an empty cell.
+        """Convert ids to a column of an output file, with names or ids; id -1 is an empty cell.
 
         >>> Classes.from_texts(["dog", "cat"]).to_column(np.array([1, -1])).to_list()
         ['dog', None]
@@ -154,10 +153,10 @@ class Classes(Printable):
         import polars as pl
 
         rows = pl.Series(ids).set(pl.Series(ids < 0), None)
-        return pl.Series(self.names_in_files, dtype=pl.String).gather(rows) if self.names_in_files else rows
+        return pl.Series(self.names_to_write, dtype=pl.String).gather(rows) if self.names_to_write else rows
 
     def short_name(self, class_id: int) -> str:
-        """Return a short name: the name, or its first word if there are wnids; else the wnid or id."""
+        """Return a short name of a class: its name (in a list with wnids, the first word), or else its wnid or id."""
         if self.names:
             return self.names[class_id].split(",")[0] if self.wnids else self.names[class_id]
         return self.wnids[class_id] if self.wnids else str(class_id)
@@ -166,18 +165,21 @@ class Classes(Printable):
         """Return the id and the short name of a class as a dict for JSON output."""
         return {"class": class_id, "name": self.short_name(class_id)}
 
-    def answers_of_ids(self, ids: Iterable[int]) -> tuple[str | int, ...]:
-        """Convert ids to answers of raters who choose one class: wnids, else names, else ids.
+    def ids_to_answers(self, ids: Iterable[int]) -> tuple[str | int, ...]:
+        """Convert class ids to the answers of raters who choose one class: wnids, else names, else ids.
 
-        >>> Classes.from_texts(["dog", "cat"]).answers_of_ids([1]), Classes(3).answers_of_ids([1])
+        >>> Classes.from_texts(["dog", "cat"]).ids_to_answers([1]), Classes(3).ids_to_answers([1])
         (('dog',), (1,))
         """
-        return tuple(self.texts[class_id] for class_id in ids) if self.texts else tuple(ids)
+        return tuple(self.wnids_or_names[class_id] for class_id in ids) if self.wnids_or_names else tuple(ids)
 
-    def ids_of_answers(self, answers: Sequence[str | int]) -> npt.NDArray[np.int64]:
-        """Convert answers from `answers_of_ids` to class ids, int64, shape (answers,); `DataError` for others."""
-        known: dict[str | int, int] = {text: class_id for class_id, text in enumerate(self.texts)}
-        if self.texts:
+    def answers_to_ids(self, answers: Sequence[str | int]) -> npt.NDArray[np.int64]:
+        """Convert answers to class ids, the reverse of `ids_to_answers`; `DataError` if an answer is not a class.
+
+        The ids are int64, shape (answers,).
+        """
+        known: dict[str | int, int] = {text: class_id for class_id, text in enumerate(self.wnids_or_names)}
+        if self.wnids_or_names:
             fits = [answer in known for answer in answers]
         else:
             fits = [isinstance(answer, int) and 0 <= answer <= self.largest_id for answer in answers]
@@ -194,9 +196,9 @@ class Classes(Printable):
     def find(self, text: str) -> int | None:
         """Find a class by wnid, full name, or a word of its name; return its id, or None.
 
-        First, full names are compared, with case and then without case; then the words of names. In a list with wnids,
-        full names and words are equal, since maillot may be short for "maillot, tank suit". A number between commas, as
-        in "1,000 dollar bill", is not a word of a name. `DataError` if two classes match.
+        Full names are compared first, with case and then without case. Then the words of names are compared. In a list
+        with wnids, a full name and a word have the same rank, since maillot may be short for "maillot, tank suit". A
+        number between commas, as in "1,000 dollar bill", is not a word of a name. `DataError` if two classes match.
 
         >>> Classes(2, names=("mug, cup", "cup")).find("cup")
         1
@@ -216,24 +218,27 @@ class Classes(Printable):
         return len(self._class_names.find_ids(text)) > 1 or self.id_of(text, where="") >= 0
 
     def class_file_line(self, class_id: int) -> str:
-        """Return the text of a class in a class file: its wnid or name if unique, else its id.
+        """Return the line of a class file for a class: its wnid or name if that is unique, else its id.
 
         >>> [Classes(3, names=("crane", "dog", "crane")).class_file_line(class_id) for class_id in range(3)]
         ['0', 'dog', '2']
         """
-        text = self.texts[class_id] if self.texts else str(class_id)
-        if not self.texts or (self._class_names.find_ids(text) == (class_id,) and not _BREAK.search(text)):
+        text = self.wnids_or_names[class_id] if self.wnids_or_names else str(class_id)
+        if not self.wnids_or_names or (self._class_names.find_ids(text) == (class_id,) and not _BREAK.search(text)):
             return text
         if self.has_local_ids:
             raise DataError(
                 "invalid-name",
-                "class name is not unique or contains a line break, so a list with one name per line cannot contain it",
+                "a list with one name per line cannot contain a class name that is repeated or has a line break",
                 found=repr(text),
             )
         return str(class_id)
 
     def id_of(self, text: str, *, where: str) -> int:
-        """Find a class by id, wnid or name; -1 if unknown. `DataError` at `where` if two classes match."""
+        """Find a class by id, wnid or name; return its id, or -1 if unknown.
+
+        `DataError` if two classes match; `where` is the place of the text in this message.
+        """
         try:
             class_id = self.find(text)
         except DataError as error:
@@ -244,13 +249,13 @@ class Classes(Printable):
         return class_id if class_id is not None and 0 <= class_id <= self.largest_id else -1
 
     def convert_ids(
-        self, ids: npt.NDArray[np.integer], target_classes: "Classes"
+        self, ids: npt.NDArray[np.integer], other_classes: "Classes"
     ) -> tuple[npt.NDArray[np.integer], "Classes"]:
-        """Convert ids to ids in another class list, by wnid or name if known, else by id.
+        """Convert ids by wnid or name to the ids of another class list; return them with the class list to use.
 
-        Return the new ids and their class list, which is usually the target list. If the target list is only a count,
-        and this list has the same count and is sorted by wnid or name, the class list is this list. `DataError` if a
-        class is missing from the other list, or if one list has only names and the other only ids.
+        Without wnids or names, ids stay. The class list to use is the other list, unless that is only a count that fits
+        this list: then it is this list. `DataError` if a class is missing from the other list, or if one list has only
+        names and the other only ids.
 
         >>> target = Classes(3, names=("dog", "bird", "cat"))
         >>> Classes.from_texts(["dog", "cat"]).convert_ids(np.array([0, 1, 1]), target)[0]
@@ -258,32 +263,32 @@ class Classes(Printable):
         """
         if (
             not ids.size
-            or self.texts == target_classes.texts
-            or (self.texts and self.texts in (target_classes.wnids, target_classes.names))
+            or self.wnids_or_names == other_classes.wnids_or_names
+            or (self.wnids_or_names and self.wnids_or_names in (other_classes.wnids, other_classes.names))
         ):
-            return ids, target_classes
-        if self._shares_ids_with(target_classes):
+            return ids, other_classes
+        if self._shares_ids_with(other_classes):
             return ids, replace(self, has_local_ids=False)
-        if self.has_local_ids and not target_classes.texts:
-            raise missing_class_list_error(self.texts)
-        if not self.texts:
-            return ids, class_list_for_ids(target_classes)
-        if not target_classes.texts:
-            return ids, target_classes
-        id_of = {class_id: target_classes.find(self.texts[class_id]) for class_id in np.unique(ids).tolist()}
-        missing = [self.texts[class_id] for class_id, other_id in id_of.items() if other_id is None]
+        if self.has_local_ids and not other_classes.wnids_or_names:
+            raise missing_class_list_error(self.wnids_or_names)
+        if not self.wnids_or_names:
+            return ids, require_shared_ids(other_classes)
+        if not other_classes.wnids_or_names:
+            return ids, other_classes
+        id_of = {class_id: other_classes.find(self.wnids_or_names[class_id]) for class_id in np.unique(ids).tolist()}
+        missing = [self.wnids_or_names[class_id] for class_id, other_id in id_of.items() if other_id is None]
         if missing:
             fix = "correct the spelling, or read all files with one class list"
-            fix = "use wnids or class ids" if target_classes.wnids else fix
+            fix = "use wnids or class ids" if other_classes.wnids else fix
             raise DataError("unknown-class", UNKNOWN_CLASS_NAME, found=join_first(missing), fix=fix)
-        moved = np.array([id_of.get(class_id) or 0 for class_id in range(len(self.texts))])
-        return moved[ids], target_classes
+        moved = np.array([id_of.get(class_id) or 0 for class_id in range(len(self.wnids_or_names))])
+        return moved[ids], other_classes
 
     def merge(self, classes: "Classes") -> "Classes":
-        """Merge two class lists: keep the list with more information, or all names if both have local ids.
+        """Merge two class lists: keep the list with more information, or if both have local ids, all their names.
 
         `Cat` in one list and `cat` in the other are different classes, with a `ReassessWarning`. `DataError` if one
-        list has wnids and the other names, or if both are complete and their lengths differ.
+        list has wnids and the other names, or if both have shared ids but different numbers of classes.
 
         >>> Classes.from_texts(["dog", "cat"]).merge(Classes.from_texts(["cat", "bird"])).names
         ('bird', 'cat', 'dog')
@@ -291,14 +296,15 @@ class Classes(Printable):
         if self == classes:
             return self
         if self.has_local_ids and classes.has_local_ids:
-            if self.texts and classes.texts and bool(self.wnids) != bool(classes.wnids):
+            texts, other_texts = self.wnids_or_names, classes.wnids_or_names
+            if texts and other_texts and bool(self.wnids) != bool(classes.wnids):
                 raise DataError(
                     "different-classes",
                     "one file has wnids, the other class names",
-                    found=f"{join_first(self.texts, max_items=2)}; and {join_first(classes.texts, max_items=2)}",
+                    found=f"{join_first(texts, max_items=2)}; and {join_first(other_texts, max_items=2)}",
                     fix=UNIFY_CLASS_NAMES,
                 )
-            merged = Classes.from_texts((*self.texts, *classes.texts))
+            merged = Classes.from_texts((*texts, *other_texts))
             warn_about_case_variants(
                 merged, known_groups=(*self.names_differing_by_case, *classes.names_differing_by_case)
             )
@@ -309,7 +315,7 @@ class Classes(Printable):
         if (
             None not in (self.count, classes.count)
             and self.count != classes.count
-            and not (self.texts and classes.texts)
+            and not (self.wnids_or_names and classes.wnids_or_names)
         ):
             raise DataError(
                 "different-classes",
@@ -317,11 +323,15 @@ class Classes(Printable):
                 found=f"{self.count:,} classes and {classes.count:,} classes",
                 fix="name the classes in both files",
             )
-        return self if self.texts or classes.count is None else classes
+        return self if self.wnids_or_names or classes.count is None else classes
 
     def _shares_ids_with(self, classes: "Classes") -> bool:
-        """Return whether ids mean the same in another list that has only a count, as for sorted wnids."""
-        return not classes.texts and len(self.texts) == classes.count and (bool(self.wnids) or not self.has_local_ids)
+        """Return whether the other list is only a count, and this list has as many classes, in the order of ids."""
+        return (
+            not classes.wnids_or_names
+            and len(self.wnids_or_names) == classes.count
+            and (bool(self.wnids) or not self.has_local_ids)
+        )
 
     @cached_property
     def _class_names(self) -> ClassNames:
@@ -334,7 +344,7 @@ class Classes(Printable):
 
     @property
     def allowed_names_text(self) -> str:
-        """A description of the allowed class names, for messages."""
+        """The allowed class names, described for messages."""
         if self.wnids:
             return f"wnids such as {self.wnids[0]}" + (f", names such as {self.short_name(0)!r}" if self.names else "")
         return (
@@ -355,11 +365,14 @@ class Classes(Printable):
 ID_ONLY_CLASSES = Classes()  # an unknown number of classes, identified only by id
 
 
-def class_list_for_ids(classes: Classes | None, *, where: object = None, fix: Fix | None = None) -> Classes:
-    """Return the class list for ids in a file; `DataError` if its ids are local to another file."""
+def require_shared_ids(classes: Classes | None, *, where: object = None, fix: Fix | None = None) -> Classes:
+    """Return the class list of a file with ids; `DataError` if the ids of the list have no meaning in this file.
+
+    Without a class list, return `ID_ONLY_CLASSES`.
+    """
     if classes is None or not classes.has_local_ids:
         return classes or ID_ONLY_CLASSES
-    names = f"{join_first(classes.texts, max_items=2)}, and ids"
+    names = f"{join_first(classes.wnids_or_names, max_items=2)}, and ids"
     fix = Fix.join("; or ", fix, f"name the classes; or {ADD_CLASS_LIST}")
     raise DataError("ids-of-names", CLASS_IDS_UNKNOWN, where=where, found=names, fix=fix)
 
@@ -367,7 +380,7 @@ def class_list_for_ids(classes: Classes | None, *, where: object = None, fix: Fi
 def warn_about_case_variants(
     classes: Classes, *, where: object = None, known_groups: Collection[tuple[str, ...]] = ()
 ) -> None:
-    """Warn about different classes whose names differ only in case, except the groups in `known_groups`."""
+    """Warn about groups of classes whose names differ only in case, except for `known_groups`."""
     groups = [" and ".join(names) for names in classes.names_differing_by_case if names not in known_groups]
     if groups:
         text = f"names that differ only in case are different classes: {join_first(groups, max_items=3)}"

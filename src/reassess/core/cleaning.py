@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -19,20 +19,23 @@ _MIN_EXPECTED_IMAGES = 0.5  # expected images of a mistake that is listed
 
 @dataclass(frozen=True)
 class CheckedLabels:
-    """Labels that people checked, and the share of wrong labels estimated from those drawn at random."""
+    """Numbers of labels that people checked, and the estimated share of wrong labels.
+
+    The estimate uses only the checked labels that were drawn at random.
+    """
 
     n_checked: int  # labels that people checked
     n_wrong: int  # wrong labels among them
     n_drawn: int  # checked labels that were drawn at random
-    model_share: float  # share of wrong labels among all, estimated only by the model
-    covered_share: float  # share of all labels that the drawn labels represent
-    # `model_share`, corrected by its error on the drawn labels; None unless they represent all labels.
-    corrected_share: float | None = None
-    # 95 % confidence interval of `corrected_share` over draws, valid for any model. It counts one more wrong label than
-    # was found, since a small sample may contain none.
+    wrong_share_by_model: float  # share of wrong labels among all labels, estimated only by the model
+    represented_share: float  # share of all labels that the drawn labels represent
+    # `wrong_share_by_model`, corrected by its error on the drawn labels; None unless these represent all labels.
+    corrected_wrong_share: float | None = None
+    # 95 % confidence interval of `corrected_wrong_share` over draws, valid for any model. It counts one more wrong
+    # label than was found, since a small sample may contain none.
     interval: tuple[float, float] | None = None
     n_other_answers: int = 0  # drawn images that have answers, but none about their label; above 0, there is no share
-    is_model_share_plausible: bool | None = None  # whether the 99 % interval contains `model_share`
+    is_model_share_plausible: bool | None = None  # whether the 99 % interval contains `wrong_share_by_model`
 
     def to_json(self) -> dict[str, Any]:
         """Return the counts and estimates as a dict for JSON output."""
@@ -40,13 +43,22 @@ class CheckedLabels:
             "checked": self.n_checked,
             "wrong": self.n_wrong,
             "drawn": self.n_drawn,
-            "by_model": self.model_share,
-            "covered": self.covered_share,
-            "corrected": self.corrected_share,
+            "by_model": self.wrong_share_by_model,
+            "covered": self.represented_share,
+            "corrected": self.corrected_wrong_share,
             "interval": None if self.interval is None else list(self.interval),
             "other_answers": self.n_other_answers,
             "agree": self.is_model_share_plausible,
         }
+
+
+class Mistake(NamedTuple):
+    """A wrong label that images of a class have, with its estimated frequency."""
+
+    true_class_id: int
+    label: int
+    n_images: float  # expected number
+    share: float  # P(label | true class)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -59,9 +71,7 @@ class LabelNoise(Printable):
     counts: npt.NDArray[np.float64]
     sharpening: float  # power that calibrates the model's probabilities: above 1 for an underconfident model
     classes: Classes
-    checked_labels: CheckedLabels | None = (
-        None  # the estimate from labels that people checked; None without checked labels
-    )
+    checked_labels: CheckedLabels | None = None  # None if people checked no labels
 
     def __post_init__(self) -> None:
         freeze(self, "counts")
@@ -72,8 +82,9 @@ class LabelNoise(Printable):
             if self.checked_labels.interval is not None:
                 yield "95 %", f"{format_percent_interval(self.checked_labels.interval)} %"
             yield "checked", f"{self.checked_labels.n_checked:,} labels, {self.checked_labels.n_wrong:,} of them wrong"
-        for truth, label, count, _ in self.largest_mistakes(3):
-            yield f"{self.classes.short_name(truth)}", f"called {self.classes.short_name(label)}: {count:,.0f} images"
+        for truth, label, n_images, _ in self.largest_mistakes(3):
+            name = self.classes.short_name(label)
+            yield f"{self.classes.short_name(truth)}", f"called {name}: {n_images:,.0f} images"
 
     @property
     def matrix(self) -> npt.NDArray[np.float64]:
@@ -92,22 +103,31 @@ class LabelNoise(Printable):
             "share_wrong": self.wrong_share,
             "sharpening": self.sharpening,
             "largest": [
-                {"true_class": truth, "label": label, "images": count, "share": share}
-                for truth, label, count, share in self.largest_mistakes(_MAX_MISTAKES_IN_JSON)
+                {"true_class": truth, "label": label, "images": n_images, "share": share}
+                for truth, label, n_images, share in self.largest_mistakes(_MAX_MISTAKES_IN_JSON)
             ],
             "checked": None if self.checked_labels is None else self.checked_labels.to_json(),
         }
 
-    def largest_mistakes(self, count: int) -> list[tuple[int, int, float, float]]:
-        """Return the most frequent mistakes: true class, label, expected number, share of the true class."""
+    def largest_mistakes(self, max_mistakes: int) -> list[Mistake]:
+        """Return the most frequent mistakes, the most frequent first."""
         off = self.counts.copy()
         np.fill_diagonal(off, 0)
-        rows, columns = np.unravel_index(np.argsort(-off, axis=None, kind="stable")[:count], off.shape)
+        rows, columns = np.unravel_index(np.argsort(-off, axis=None, kind="stable")[:max_mistakes], off.shape)
         pairs, matrix = zip(rows.tolist(), columns.tolist(), strict=True), self.matrix
-        return [(t, y, float(off[t, y]), float(matrix[t, y])) for t, y in pairs if off[t, y] >= _MIN_EXPECTED_IMAGES]
+        mistakes = [Mistake(*pair, float(off[pair]), float(matrix[pair])) for pair in pairs]
+        return [mistake for mistake in mistakes if mistake.n_images >= _MIN_EXPECTED_IMAGES]
 
 
 _MAX_DROPPED_SHARE = 1 / 3  # share of a class that can be dropped without a warning
+
+
+class ClassCounts(NamedTuple):
+    """Numbers of images with the same label."""
+
+    class_id: int
+    n_images: int
+    n_dropped: int
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -156,12 +176,13 @@ class Cleaning(Printable):
         rows = np.flatnonzero(~self.is_kept)
         return rows[np.argsort(self.label_quality[rows], kind="stable")]
 
-    def by_class(self) -> list[tuple[int, int, int]]:
-        """Count images and dropped images by label; the class with the highest dropped share first."""
+    def by_class(self) -> list[ClassCounts]:
+        """Count images and dropped images of each class, by label; the highest share of dropped images first."""
         present, positions, counts = np.unique(self.class_ids, return_inverse=True, return_counts=True)
         dropped = np.bincount(positions[~self.is_kept], minlength=present.size)
         order = np.lexsort((present, -dropped, -dropped / counts))
-        return list(zip(*(column[order].tolist() for column in (present, counts, dropped)), strict=True))
+        columns = (column[order].tolist() for column in (present, counts, dropped))
+        return [ClassCounts(*row) for row in zip(*columns, strict=True)]
 
     def to_json(self) -> dict[str, Any]:
         """Return counts of kept and dropped images, and the label noise, as a dict for JSON output."""
@@ -177,6 +198,6 @@ class Cleaning(Printable):
             "noise": None if self.noise is None else self.noise.to_json(),
         }
 
-    def classes_with_many_dropped(self) -> list[tuple[int, int, int]]:
-        """Return the rows of `by_class` for classes that lose more than a third of their images."""
-        return [(c, count, dropped) for c, count, dropped in self.by_class() if dropped > _MAX_DROPPED_SHARE * count]
+    def classes_with_many_dropped(self) -> list[ClassCounts]:
+        """Return the counts from `by_class` of classes that lose more than a third of their images."""
+        return [counts for counts in self.by_class() if counts.n_dropped > _MAX_DROPPED_SHARE * counts.n_images]

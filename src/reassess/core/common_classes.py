@@ -53,7 +53,7 @@ def align_classes(data: Mapping[str, _Data], classes: Classes | None = None) -> 
 
 
 def _merge_class_lists(data: Mapping[str, _Data]) -> Classes:
-    """Merge the class lists of all files."""
+    """Merge the class lists of all files that contain a class."""
     lists = {file: classes_of(value) for file, value in data.items() if class_ids_of(value).size}
     _check_names_and_ids(lists)
     common, first = ID_ONLY_CLASSES, ""
@@ -85,20 +85,22 @@ def class_ids_of(data: DataWithClasses | Predictions) -> npt.NDArray[np.integer]
 
 def _check_names_and_ids(lists: Mapping[str, Classes]) -> None:
     """Raise if one file has names and another has ids, without a list that maps names to ids."""
-    if any(classes.texts and not classes.has_local_ids for classes in lists.values()):
+    if any(classes.wnids_or_names and not classes.has_local_ids for classes in lists.values()):
         return
-    with_names = [file for file, classes in lists.items() if classes.texts]
+    with_names = [file for file, classes in lists.items() if classes.wnids_or_names]
     # If the files together have as many wnids as there are classes, ids are positions among the sorted wnids.
     wnids = {wnid for file in with_names for wnid in lists[file].wnids}
     count = len(wnids) if all(lists[file].wnids for file in with_names) else None
     with_ids = [
-        file for file, classes in lists.items() if not classes.texts and (count is None or classes.count != count)
+        file
+        for file, classes in lists.items()
+        if not classes.wnids_or_names and (count is None or classes.count != count)
     ]
     if with_names and with_ids:
         raise DataError(
             "ids-and-names",
             NAMES_MIXED_WITH_IDS,
             where=f"{with_names[0]} and {with_ids[0]}",
-            found=f"{join_first(lists[with_names[0]].texts, max_items=2)}, and ids",
+            found=f"{join_first(lists[with_names[0]].wnids_or_names, max_items=2)}, and ids",
             fix=UNIFY_CLASS_NAMES,
         )

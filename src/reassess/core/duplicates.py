@@ -1,4 +1,4 @@
-"""Duplicate images, within a set of images or across sets, and unusable images."""
+"""Duplicate images, within one set of images or across several, and unusable images."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence, Sized
@@ -9,7 +9,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.checks import check_known, check_length, check_range, check_text, check_unique, find_first_duplicate
+from reassess.core.checks import (
+    check_known,
+    check_length,
+    check_range,
+    check_unicode,
+    check_unique,
+    find_first_duplicate,
+)
 from reassess.core.image_names import image_keys
 from reassess.errors import DataError
 from reassess.numeric.arrays import freeze
@@ -39,7 +46,7 @@ class Duplicates:
     labels: tuple[str | None, ...] = ()  # label of each row's image, None if unknown; empty without labels
 
     def __post_init__(self) -> None:
-        check_text(self.sets, value_name="the name of a set")
+        check_unicode(self.sets, value_name="the name of a set")
         check_unique(self.sets, value_name="a set")
         columns: dict[str, Sized] = {"sets": self.set_ids, "numbers": self.groups, "kinds": self.kinds}
         for plural_name, column in ({**columns, "labels": self.labels} if self.labels else columns).items():
@@ -95,8 +102,8 @@ class Duplicates:
         return np.fromiter((kind in kinds for kind in self.kinds), bool, len(self))
 
     @property
-    def other_labels(self) -> tuple[tuple[str, ...], ...]:
-        """Other labels in the group of each row, sorted; empty if the label of the row is unknown.
+    def other_labels_in_group(self) -> tuple[tuple[str, ...], ...]:
+        """Labels in each row's group that differ from the row's label, sorted; empty if the row's label is unknown.
 
         An image can have several rows. Its row in a near group also includes the labels of its exact copies.
         """
@@ -108,7 +115,7 @@ class Duplicates:
         return tuple(others)
 
     def pairs_with_different_labels(self) -> Iterator[tuple[int, int]]:
-        """Yield pairs of rows: duplicates with different labels, exact ones first, each pair once."""
+        """Yield each pair of rows that are duplicates with different labels, exact duplicates first."""
         exact_group: dict[tuple[int, str], int] = {}
         for rows in self._groups_with_different_labels():
             keys = {row: (int(self.set_ids[row]), self.images[row]) for row in rows}
@@ -131,11 +138,14 @@ class Duplicates:
         yield from (rows for _, rows in sorted(groups.items()) if len({self.labels[row] for row in rows}) > 1)
 
     def images_of(self, set_name: str) -> tuple[str, ...]:
-        """Return the distinct images of a set that have rows, in the order of the rows."""
+        """Return the images of a set that have rows, each image once, in the order of the rows."""
         return tuple(dict.fromkeys(self.images[row] for row in np.flatnonzero(self._is_in_set(set_name)).tolist()))
 
     def images_duplicated_elsewhere(self, set_name: str, kind: str | None = None) -> tuple[str, ...]:
-        """Return the images of a set with a duplicate in another set; `kind`: ``exact``, ``near`` or both."""
+        """Return the images of a set with a duplicate in another set.
+
+        `kind` is the kind of duplicate: ``exact`` or ``near``, None for both.
+        """
         own = self._is_in_set(set_name)
         rows: npt.NDArray[np.bool_] = own & np.isin(self.groups, self.groups[~own & (self.groups > 0)])
         if kind is not None:
@@ -201,7 +211,7 @@ class Duplicates:
 
 @dataclass(frozen=True, repr=False)
 class DuplicateCounts(Printable):
-    """Numbers of images of a set that have a duplicate in another set or in the same set."""
+    """The number of images of one set that have duplicates in another set, or in the same set."""
 
     set_name: str  # the set
     other_set_name: str  # the set with the duplicates, which may be the same set
@@ -221,16 +231,16 @@ class DuplicateCounts(Printable):
 
 
 def count_duplicates(
-    duplicates: Duplicates, image_classes_by_set: Mapping[str, Mapping[str, str] | None]
+    duplicates: Duplicates, classes_by_set: Mapping[str, Mapping[str, str] | None]
 ) -> tuple[DuplicateCounts, ...]:
-    """Count the images of each set with a duplicate in the same set, and in each other set.
+    """Count the images of each set that have a duplicate in the same set, and in each other set.
 
-    All pairs of sets are in the result, also without duplicates. `image_classes_by_set` maps each set to the class of
-    each image, or to None if the classes are unknown.
+    All pairs of sets are in the result, also without duplicates. `classes_by_set` maps each set to the class of each
+    image, or to None if the classes are unknown.
     """
     counts: Counter[tuple[str, str, str]] = Counter()
     class_of = {
-        name: {} if class_by_image is None else class_by_image for name, class_by_image in image_classes_by_set.items()
+        name: {} if class_by_image is None else class_by_image for name, class_by_image in classes_by_set.items()
     }
     exact: set[tuple[str, str, str]] = set()  # image, its set, and the set with an exact copy
     others: set[tuple[str, str, str]] = set()  # image, its set, and the set with a duplicate that has another label
@@ -256,11 +266,11 @@ def count_duplicates(
             n_exact=counts[name, elsewhere, "exact"],
             n_near=counts[name, elsewhere, "near"],
             n_other_label=counts[name, elsewhere, "other_label"]
-            if image_classes_by_set[name] is not None and image_classes_by_set[elsewhere] is not None
+            if classes_by_set[name] is not None and classes_by_set[elsewhere] is not None
             else None,
         )
-        for name in image_classes_by_set
-        for elsewhere in (name, *(set_name for set_name in image_classes_by_set if set_name != name))
+        for name in classes_by_set
+        for elsewhere in (name, *(set_name for set_name in classes_by_set if set_name != name))
     )
 
 

@@ -22,15 +22,15 @@ class Folds:
     _HOW_TO_GET = "read_folds(FILE)"
 
     images: tuple[str, ...]  # distinct image names
-    numbers: npt.NDArray[np.int64]  # (images,): the fold of each image, 0 or more
+    fold_numbers: npt.NDArray[np.int64]  # (images,): the fold of each image, 0 or more
 
     def __post_init__(self) -> None:
         check_is_collection(self.images, value_name="names of images")
         check_image_names(self.images, "the folds")
-        check_type(np.ndarray, self.numbers, value_name="numbers of folds", fix="np.array(...)")
-        check_shape(self.numbers, ("images",), value_name="the numbers of folds", kind="integers")
-        check_length(self.numbers.size, len(self.images), plural_name="numbers of folds", item_name="image")
-        check_range(self.numbers, 0, value_name="number of a fold", where=lambda row: f"image {self.images[row]}")
+        check_type(np.ndarray, self.fold_numbers, value_name="numbers of folds", fix="np.array(...)")
+        check_shape(self.fold_numbers, ("images",), value_name="the numbers of folds", kind="integers")
+        check_length(self.fold_numbers.size, len(self.images), plural_name="numbers of folds", item_name="image")
+        check_range(self.fold_numbers, 0, value_name="number of a fold", where=lambda row: f"image {self.images[row]}")
         if len(self.distinct_numbers) < 2:
             raise DataError(
                 "one-fold",
@@ -38,7 +38,7 @@ class Folds:
                 allowed="two folds or more, so that a model can be trained on the others",
                 found=f"fold {join_first(self.distinct_numbers)}" if self.distinct_numbers else "no image",
             )
-        freeze(self, "numbers")
+        freeze(self, "fold_numbers")
 
     def __len__(self) -> int:
         return len(self.images)
@@ -49,31 +49,31 @@ class Folds:
 
     @cached_property
     def distinct_numbers(self) -> tuple[int, ...]:
-        """Fold numbers, in order."""
-        return tuple(np.unique(self.numbers).tolist())
+        """All fold numbers, each once, in order."""
+        return tuple(np.unique(self.fold_numbers).tolist())
 
     @cached_property
     def sizes(self) -> npt.NDArray[np.int64]:
         """Number of images in each fold; int64, shape (folds,)."""
-        return np.unique(self.numbers, return_counts=True)[1]
+        return np.unique(self.fold_numbers, return_counts=True)[1]
 
     def images_of(self, fold: int) -> tuple[str, ...]:
         """Return the held-out images of a fold."""
         return self._select_images(self._is_in(fold))
 
     def held_out_selection(self, fold: int) -> ImageSelection:
-        """Select the images of a fold; images of other folds are accepted, but not selected."""
+        """Select the images of a fold, in a dataset that may also contain the images of other folds."""
         return self._make_selection(self._is_in(fold), f"held-out part of fold {fold}")
 
     def training_selection(self, fold: int) -> ImageSelection:
-        """Select the training images of a fold's model: the images of all other folds."""
+        """Select the images that the model of a fold is trained on: the images of all other folds."""
         return self._make_selection(~self._is_in(fold), f"training part of fold {fold}")
 
     def fold_numbers_of(self, images: tuple[str, ...]) -> npt.NDArray[np.int64]:
-        """Return the fold number of each named image, -1 without a fold; int64, shape (images,)."""
+        """Return the fold number of each image, -1 if the image is in no fold; int64, shape (images,)."""
         check_is_collection(images, value_name="names of images")
         rows = match_images(images, self.images)
-        return np.where(rows < 0, -1, self.numbers[rows])
+        return np.where(rows < 0, -1, self.fold_numbers[rows])
 
     def _make_selection(self, mask: npt.NDArray[np.bool_], selection_name: str) -> ImageSelection:
         return ImageSelection(self._select_images(mask), self._select_images(~mask), selection_name)
@@ -86,4 +86,4 @@ class Folds:
             raise DataError(
                 "unknown-fold", "unknown fold", allowed=join_first(self.distinct_numbers, max_items=20), found=fold
             )
-        return np.asarray(self.numbers == fold)
+        return np.asarray(self.fold_numbers == fold)

@@ -15,8 +15,8 @@ _Node = str | int  # the id of a class, or the name of a group that is not a cla
 class Hierarchy:
     """A class hierarchy: the path of names from the root to each class."""
 
-    paths: Mapping[int, tuple[str, ...]]  # by class id: the names, the class itself last
-    ignored_parents: int = 0  # number of ignored parents, since only the first parent of each child is used
+    paths: Mapping[int, tuple[str, ...]]  # by class id: the names from the root to the class
+    n_ignored_parents: int = 0  # number of ignored parents, since only the first parent of each child is used
 
     @classmethod
     def from_pairs(cls, pairs: Iterable[tuple[str, str]], classes: Classes) -> "Hierarchy":

@@ -16,7 +16,7 @@ from urllib.parse import unquote
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.checks import check_known, check_text, find_first_duplicate
+from reassess.core.checks import check_known, check_unicode, find_first_duplicate
 from reassess.errors import DataError, Fix
 from reassess.text import join_first, to_nfc
 
@@ -35,7 +35,7 @@ _SHORTENERS: dict[str, Callable[[str], str]] = {
 
 
 @cache
-def validation_names() -> tuple[str, ...]:
+def validation_image_names() -> tuple[str, ...]:
     """Return the file names of the 50,000 ImageNet validation images, in order; numbers start at 1."""
     return tuple(f"ILSVRC2012_val_{number:08d}.JPEG" for number in range(1, _VALIDATION_IMAGES + 1))
 
@@ -69,7 +69,7 @@ def find_image(text: str, images: Sequence[str]) -> str:
 
 
 def suggest_numbering_fix(names: Sequence[str]) -> str | None:
-    """Return a fix if ImageNet validation names have numbers that are off by one; else None."""
+    """Return advice for messages if the numbers in ImageNet validation names are off by one; else None."""
     for number, step in ((0, "add 1 to"), (_VALIDATION_IMAGES + 1, "subtract 1 from")):
         if any(f"ILSVRC2012_val_{number:08d}" in name for name in names):
             return f"ImageNet validation images count from 1 to {_VALIDATION_IMAGES}: {step} the number in every name"
@@ -77,7 +77,7 @@ def suggest_numbering_fix(names: Sequence[str]) -> str | None:
 
 
 def image_keys(names: Sequence[str], match: Match = "path") -> tuple[str, ...]:
-    """Return the key that identifies each image."""
+    """Return the key that identifies each image; `match` is the part of the name to use."""
     if match not in _SHORTENERS:
         check_known([match], MATCHES, value_name="match of image names")
     try:
@@ -114,16 +114,19 @@ def match_images(
     *,
     match: Match = "path",
     where: str | None = "the predictions",
-    known_place: str = "the label set",
+    known_where: str = "the label set",
 ) -> npt.NDArray[np.int64]:
-    """Return the position in `known_names` of each image of `names`, or -1 if it is missing."""
+    """Return the position of each image of `names` in `known_names`, -1 if it is missing.
+
+    `where` and `known_where` are the places of the two lists in messages.
+    """
     if match == "path" and tuple(names) == tuple(known_names):
         return np.arange(len(names))
     keys = image_keys(names, match)
     _check_unique_keys(names, keys, match, where)
     known_keys = image_keys(known_names, match)
     if len(_positions_by_key(known_keys)) < len(known_keys):
-        _check_unambiguous(names, keys, known_names, known_keys, match, known_place)
+        _check_unambiguous(names, keys, known_names, known_keys, match, known_where)
     return _find_rows(keys, known_keys).copy()
 
 
@@ -139,7 +142,7 @@ def check_image_names(names: Sequence[str], where: str) -> None:
             "missing-value", "image name is empty", where=f"{where}, row {names.index('')}", fix="name every image"
         )
     keys = image_keys(names)
-    check_text(names, value_name="the name of an image", where=where)
+    check_unicode(names, value_name="the name of an image", where=where)
     _check_unique_keys(names, keys, "path", where)
 
 
@@ -192,7 +195,7 @@ _KEY_FUNCTIONS: Mapping[str, _KeyFunction] = {
 }
 
 
-def suggest_match(
+def suggest_match_fix(
     names: Iterable[str],
     known_names: Iterable[str],
     *,
@@ -200,9 +203,9 @@ def suggest_match(
     match: Match = "path",
     settings_file: str = "",
 ) -> Fix | None:
-    """Suggest a fix that would match most of the missing names with known names; None without a fix.
+    """Suggest a fix that makes most of the missing names match known names; None if there is no such fix.
 
-    `missing` are the names that do not match yet; None: all names.
+    `missing` are the names that do not match yet; None means all names. `match` is the part of names in use now.
     """
     names, known_names = (tuple(dict.fromkeys(image_keys(tuple(texts)))) for texts in (names, known_names))
     missing = names if missing is None else image_keys(missing)
@@ -221,7 +224,7 @@ def suggest_match(
 def _describe_matches(
     names: Sequence[str], known_names: Sequence[str], missing: Sequence[str], keys_of: _KeyFunction
 ) -> str | None:
-    """Describe how many missing names match; None if at most half match, or two names have one key."""
+    """Describe how many missing names have a known key; None if at most half have, or if two names share a key."""
     known_keys = set(keys_of(known_names))
     n = sum(key in known_keys for key in keys_of(missing))
     if 2 * n <= len(missing) or len(known_keys) < len(known_names) or len(set(keys_of(names))) < len(names):

@@ -1,4 +1,4 @@
-"""Selections of images of a dataset, by name: a list, or the training part of a fold."""
+"""Selections of images of a dataset by name, such as a list of names, or the training part of a fold."""
 
 import re
 import warnings
@@ -11,15 +11,15 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core.checks import check_is_collection, find_first_duplicate
-from reassess.core.image_names import JOIN_BY_WHOLE_PATH, Match, check_image_names, image_keys, suggest_match
+from reassess.core.image_names import JOIN_BY_WHOLE_PATH, Match, check_image_names, image_keys, suggest_match_fix
 from reassess.errors import DataError, Fix, ReassessWarning
 from reassess.text import join_first
 
 TRAINING_PATTERN = r"^(n[0-9]{8}_[0-9]+)_n[0-9]{8}$"  # stem of an ImageNet training image, with its class at the end
 
 
-def selection_keys(names: Sequence[str], match: Match) -> tuple[str, ...]:
-    """Return image keys as `image_keys` does, but remove a class (``_n01440764``) at the end of a stem."""
+def image_keys_without_class(names: Sequence[str], match: Match) -> tuple[str, ...]:
+    """Return image keys as `image_keys` does, but remove a class such as ``_n01440764`` from the end of a stem."""
     keys = image_keys(names, match)
     return tuple(re.sub(TRAINING_PATTERN, r"\1", key) for key in keys) if match == "stem" else keys
 
@@ -33,7 +33,7 @@ class ImageSelection:
     images
         The selected images, without duplicates.
     other_images
-        Images that are accepted but not selected, such as images of other folds. None: all other images are accepted.
+        Images that a dataset may also contain, such as images of other folds. None: it may contain any other images.
     selection_name
         Name of the selection in messages, after "the".
 
@@ -45,7 +45,7 @@ class ImageSelection:
     Examples
     --------
     >>> selection = ImageSelection(("b.png", "c.png"), other_images=("a.png",))
-    >>> selection.rows(["a.png", "b.png", "c.png"])
+    >>> selection.selected_rows(["a.png", "b.png", "c.png"])
     array([1, 2])
     """
 
@@ -68,10 +68,10 @@ class ImageSelection:
         of = "" if self.other_images is None else f" of {len(self) + len(self.other_images):,}"
         return f"ImageSelection({len(self):,}{of} images, {self.selection_name})"
 
-    def rows(
+    def selected_rows(
         self, names: Sequence[str], *, match: Match = "path", ignore_unknown: bool = False
     ) -> npt.NDArray[np.int64]:
-        """Find the selected images in a dataset; return their rows in the order of the dataset; int64.
+        """Return the rows of a dataset whose images are selected, in the order of the dataset; int64.
 
         Parameters
         ----------
@@ -80,9 +80,9 @@ class ImageSelection:
         match
             The part of a name that identifies an image. By stem, ``n01440764_10026_n01440764`` is ``n01440764_10026``.
         ignore_unknown
-            Skip unknown images instead of stopping. If `other_images` is None, no image is unknown.
+            Skip unknown images; otherwise, they are an error. If `other_images` is None, no image is unknown.
         """
-        positions = self.find(names, match=match, ignore_unknown=ignore_unknown)
+        positions = self.positions_of(names, match=match, ignore_unknown=ignore_unknown)
         rows = np.flatnonzero(positions >= 0)
         self._check_not_empty(rows, names, match)
         if again := find_first_duplicate(positions[rows].tolist()):
@@ -95,12 +95,12 @@ class ImageSelection:
             )
         return rows
 
-    def find(
+    def positions_of(
         self, names: Sequence[str], *, match: Match = "path", ignore_unknown: bool = False
     ) -> npt.NDArray[np.int64]:
-        """Return the position of each name in the selection, -1 if not selected; int64, shape (names,).
+        """Return the position of each image in the selection, -1 if it is not selected; int64, shape (names,).
 
-        Arguments as for `rows`. A name may be listed twice, and it is not an error if no name is selected.
+        Arguments as for `selected_rows`. A name may be listed twice, and it is not an error if no image is selected.
         """
         check_is_collection(names, value_name="names of images")
         positions = self._find_or_unknown(names, match)
@@ -111,22 +111,25 @@ class ImageSelection:
         return np.maximum(positions, -1)
 
     def unexpected_names(self, names: Sequence[str], *, match: Match = "path") -> tuple[str, ...]:
-        """Return the images of a dataset that are not in the selection or `other_images`; empty if it is None."""
+        """Return the images of a dataset that are neither selected nor among `other_images`.
+
+        The result is empty if `other_images` is None.
+        """
         if self.other_images is None:
             return ()
         return tuple(names[row] for row in np.flatnonzero(self._find_or_unknown(names, match) < -1).tolist())
 
     def images_missing_from(self, names: Sequence[str], *, match: Match = "path") -> tuple[str, ...]:
         """Return the selected images that are missing from a dataset."""
-        dataset_keys = set(selection_keys(names, match))
-        keys = selection_keys(self.images, match)
+        dataset_keys = set(image_keys_without_class(names, match))
+        keys = image_keys_without_class(self.images, match)
         return tuple(name for name, key in zip(self.images, keys, strict=True) if key not in dataset_keys)
 
-    def positions(self, match: Match) -> Mapping[str, int]:
-        """Map keys to positions in the selection, -1 for `other_images`; `DataError` if two keys are equal."""
+    def positions_by_key(self, match: Match) -> Mapping[str, int]:
+        """Map image keys to positions in the selection, -1 for `other_images`; `DataError` if two keys are equal."""
         if match not in self._positions:
             names = (*self.images, *(self.other_images or ()))
-            keys = selection_keys(names, match)
+            keys = image_keys_without_class(names, match)
             if again := find_first_duplicate(keys):
                 raise DataError(
                     "ambiguous-image",
@@ -139,9 +142,9 @@ class ImageSelection:
         return self._positions[match]
 
     def _find_or_unknown(self, names: Sequence[str], match: Match) -> npt.NDArray[np.int64]:
-        """Find positions as `find` does, but -2 for names neither selected nor in `other_images`."""
-        keys = selection_keys(names, match)
-        return np.fromiter(map(self.positions(match).get, keys, repeat(-2)), np.int64, len(keys))
+        """Return positions as `positions_of` does, but -2 for images neither selected nor in `other_images`."""
+        keys = image_keys_without_class(names, match)
+        return np.fromiter(map(self.positions_by_key(match).get, keys, repeat(-2)), np.int64, len(keys))
 
     @cached_property
     def _positions(self) -> dict[Match, Mapping[str, int]]:
@@ -156,7 +159,7 @@ class ImageSelection:
             found=join_first(names, max_items=3),
             fix=Fix.join(
                 "; or ",
-                suggest_match(names, known, match=match) or "correct the names",
+                suggest_match_fix(names, known, match=match) or "correct the names",
                 Fix("skip such images: {ignore_unknown}", ignore_unknown=True),
             ),
         )
@@ -164,7 +167,7 @@ class ImageSelection:
     def _check_not_empty(self, rows: npt.NDArray[np.int64], names: Sequence[str], match: Match) -> None:
         if rows.size:
             return
-        fix = suggest_match(self.images, names, match=match) if names else None
+        fix = suggest_match_fix(self.images, names, match=match) if names else None
         raise DataError(
             "nothing-in-common",
             f"no image of the dataset is in the {self.selection_name}",
@@ -187,7 +190,7 @@ def warn_missing(names: Sequence[str], selection: ImageSelection, match: Match, 
 
 
 def warn_unexpected(names: Sequence[str], selection: ImageSelection, match: Match, *, stack_level: int) -> None:
-    """Warn about images of a dataset that are unknown to the selection, and not used."""
+    """Warn about images of a dataset that are not used, since the selection does not know them."""
     unknown = selection.unexpected_names(names, match=match)
     if unknown:
         text = f"{len(unknown):,} of {len(names):,} images are unknown to the {selection.selection_name} and not used"

@@ -12,27 +12,27 @@ from reassess.core.questions import Questions
 from reassess.errors import DataError
 
 Id = str | int
-Items = Questions | tuple[Id, ...] | range  # a range: numbered plain items, millions of them without memory
+Items = Questions | tuple[Id, ...] | range  # a range stores millions of numbered plain items without memory
 
 _NUMBER = re.compile("0|-?[1-9][0-9]{0,17}")  # 18 digits always fit into int64
 
 
 def parse_id(text: str) -> Id:
-    """Parse an id: an int if the text is its usual notation, else the text; so 007 is not 7."""
+    """Parse an id: an int if the text is the usual form of the number, such as 7; else the text, such as 007."""
     return int(text) if _NUMBER.fullmatch(text) else text
 
 
 def parse_ids(texts: Iterable[str]) -> tuple[Id, ...]:
-    """Parse a column of ids, each as by `parse_id`."""
+    """Parse each id of a column as `parse_id` does."""
     return tuple([int(text) if _NUMBER.fullmatch(text) else text for text in texts])
 
 
 def require_questions(items: Items, *, votes_name: str = "the votes") -> Questions:
-    """Return the items if they are questions, else raise `DataError`; `votes_name` is for the message."""
+    """Return the items if they are questions, else raise `DataError`; messages call the votes `votes_name`."""
     if not isinstance(items, Questions):
         raise DataError(
             "not-on-questions",
-            f"{votes_name} are not on (image, class) questions",
+            f"{votes_name} do not answer (image, class) questions",
             fix="add the columns image and class",
         )
     return items
@@ -44,7 +44,7 @@ def describe_item(items: Items, row: int) -> str:
 
 
 def take_items(items: Items, rows: npt.NDArray[np.integer]) -> Items:
-    """Select items by row, in the order of `rows`; images without questions are dropped."""
+    """Select items by row, in the order of `rows`; drop images that have no question left."""
     if not isinstance(items, Questions):
         return tuple(items[row] for row in rows.tolist())
     used, image_ids = np.unique(items.image_ids[rows], return_inverse=True)
@@ -73,15 +73,15 @@ def find_items(items: Items, items_to_find: Items) -> npt.NDArray[np.int64]:
 
 
 def merge_items(
-    first: Items, second: Items, *, positions: npt.NDArray[np.int64] | None = None
+    first: Items, second: Items, *, positions_in_first: npt.NDArray[np.int64] | None = None
 ) -> tuple[Items, npt.NDArray[np.int64]]:
-    """Append the new items of `second` to `first`; return all items, and the position of each of `second`.
+    """Append the items of `second` that are missing from `first`; return all items, and the positions of `second`.
 
-    `positions` is the result of ``find_items(first, second)``, if already computed.
+    `positions_in_first` is the result of ``find_items(first, second)``, if already computed.
     """
     if isinstance(first, Questions) and isinstance(second, Questions):
         first, second = _align_questions(first, second)
-    positions = find_items(first, second) if positions is None else positions
+    positions = find_items(first, second) if positions_in_first is None else positions_in_first
     new = np.flatnonzero(positions < 0)
     if not new.size:
         return first, positions
@@ -93,7 +93,7 @@ def merge_items(
 
 
 def _align_questions(first: Questions, second: Questions) -> tuple[Questions, Questions]:
-    """Convert both to one class list."""
+    """Convert two lists of questions to one class list."""
     classes = first.classes.merge(second.classes)
     return first.in_classes(classes), second.in_classes(classes)
 

@@ -18,7 +18,7 @@ from reassess.numeric.arrays import concatenate_runs, freeze
 from reassess.text import count_noun
 
 DEFAULT_LABEL_SET_NAME = "reassessed"  # title of label sets without a name
-_EMPTY_NAMES = ("", "labels")  # "labels" is the usual name of a file, which says nothing
+_EMPTY_NAMES = ("", "labels")  # "labels" is a usual file name, so it does not count as a name of the labels
 _ORIGINAL = "original"  # title of the original labels in tables
 
 
@@ -37,7 +37,7 @@ class LabelSets:
     indices
         int32, shape (labels,): class ids, 0-based, strictly ascending within an image.
     classes
-        The classes of the benchmark.
+        The class list of the ids.
     name
         Name of the label sets, such as ReaL; tables and charts show it as `title`.
 
@@ -89,17 +89,17 @@ class LabelSets:
         check_length(len(ends) - 1, len(images), plural_name="lists of classes", item_name="image")
         indptr = np.array(ends, np.int64)
 
-        def image_of(position: int) -> str:
-            return f"image {images[int(np.searchsorted(indptr, position, 'right')) - 1]}"
+        def locate(label: int) -> str:
+            return f"image {images[int(np.searchsorted(indptr, label, 'right')) - 1]}"
 
         wrong_types = {kind for kind in set(map(type, flat)) if kind is bool or not issubclass(kind, int | np.integer)}
         if wrong_types:
             row = next(row for row, class_id in enumerate(flat) if type(class_id) in wrong_types)
-            raise DataError("wrong-type", "class id is not a whole number", where=image_of(row), found=repr(flat[row]))
+            raise DataError("wrong-type", "class id is not a whole number", where=locate(row), found=repr(flat[row]))
         classes = classes or ID_ONLY_CLASSES
         if flat and not (min(flat) >= 0 and max(flat) <= classes.largest_id):
             row = next(row for row, class_id in enumerate(flat) if not 0 <= class_id <= classes.largest_id)
-            check_range(flat[row], 0, classes.largest_id, value_name="class id", where=image_of(row))
+            check_range(flat[row], 0, classes.largest_id, value_name="class id", where=locate(row))
         indices = np.array(flat, np.int32)
         indices = indices[np.lexsort((indices, np.repeat(np.arange(len(images)), np.diff(indptr))))]
         return cls(images=tuple(images), indptr=indptr, indices=indices, classes=classes, name=name)
@@ -165,7 +165,7 @@ class LabelSets:
 
     @property
     def evaluation_labels(self) -> "LabelSets":
-        """The object itself: unlike `MultiLabels`, label sets are used for evaluation without a change."""
+        """The labels to evaluate models with: this object itself, as `MultiLabels` has a property of this name."""
         return self
 
     @cached_property
@@ -188,7 +188,7 @@ class LabelSets:
     def classes_of_rows(
         self, rows: npt.NDArray[np.integer[Any]]
     ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
-        """Return the valid classes of images by position, concatenated, and their number per image."""
+        """Return the valid classes of the images at some positions: class ids in one array, and counts per image."""
         sizes = self.sizes[rows]
         return self.indices[concatenate_runs(self.indptr[rows], sizes)], sizes
 
@@ -239,22 +239,16 @@ class LabelSets:
             raise DataError(
                 "duplicate-class",
                 "class is listed twice for one image",
-                where=f"image {self._image_at(second)}",
+                where=self._locate(second),
                 allowed="each class once",
                 found=self.classes.short_name(int(self.indices[second])),
             )
 
     def _check_range(self) -> None:
-        check_range(
-            self.indices,
-            0,
-            self.classes.largest_id,
-            value_name="class id",
-            where=lambda position: f"image {self._image_at(position)}",
-        )
+        check_range(self.indices, 0, self.classes.largest_id, value_name="class id", where=self._locate)
 
-    def _image_at(self, position: int) -> str:
-        return self.images[int(np.searchsorted(self.indptr, position, side="right")) - 1]
+    def _locate(self, label: int) -> str:
+        return f"image {self.images[int(np.searchsorted(self.indptr, label, side='right')) - 1]}"
 
 
 def check_one_label_each(original: LabelSets) -> None:

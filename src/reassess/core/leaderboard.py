@@ -131,8 +131,8 @@ class Leaderboard(Printable):
 
     @cached_property
     def model_ids(self) -> npt.NDArray[np.int64]:
-        """Model id of each row, the same for all image sizes; int64, shape (rows,)."""
-        return _number_names(entry.model for entry in self.entries)
+        """Model id of each row; rows of one model with several image sizes share it; int64, shape (rows,)."""
+        return _assign_ids(entry.model for entry in self.entries)
 
     @property
     def n_models(self) -> int:
@@ -147,7 +147,7 @@ class Leaderboard(Printable):
     @cached_property
     def family_ids(self) -> npt.NDArray[np.int64]:
         """Family id of each row; int64, shape (rows,)."""
-        return _number_names(self.families)
+        return _assign_ids(self.families)
 
     @property
     def n_models_without_family(self) -> int:
@@ -156,7 +156,7 @@ class Leaderboard(Printable):
 
     @property
     def has_empty_family(self) -> bool:
-        """Whether `family_pattern` matches the name of a model, but the first group of the pattern is empty."""
+        """Whether the family of a model is empty, since the first group of `family_pattern` matches no letter."""
         return any(
             self.family_pattern.search(entry.model) and not self._find_family(entry.model) for entry in self.entries
         )
@@ -177,7 +177,7 @@ class Leaderboard(Printable):
 
     @property
     def rank_gains(self) -> npt.NDArray[np.int64]:
-        """Rank by original minus rank by reassessed accuracy, of each row; int64, shape (rows,)."""
+        """Ranks that each row gains by the reassessed labels, negative if it loses ranks; int64, shape (rows,)."""
         return self.original_ranks - self.reassessed_ranks
 
     @property
@@ -187,7 +187,7 @@ class Leaderboard(Printable):
         return sorted(range(len(self)), key=keys.__getitem__)
 
 
-def _number_names(names: Iterable[str]) -> npt.NDArray[np.int64]:
-    """Number the names from 0, in the order of first occurrence; int64, shape (names,)."""
+def _assign_ids(names: Iterable[str]) -> npt.NDArray[np.int64]:
+    """Return an id of each name, from 0 in the order of first occurrence; int64, shape (names,)."""
     numbers: dict[str, int] = {}
     return np.array([numbers.setdefault(name, len(numbers)) for name in names], np.int64)

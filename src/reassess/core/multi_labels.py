@@ -24,15 +24,15 @@ class MultiLabels:
     problematic
         bool, shape (images,): images that should not be used to evaluate models.
     is_complete
-        Whether classes in none of the sets are invalid. False if the reviewers judged only some classes: such sets can
-        be compared with other label sets, but not be used to evaluate models.
+        Whether all other classes are invalid. False if the reviewers judged only some classes: such sets can be
+        compared with other label sets, but not be used to evaluate models.
     name
         Name of the labels, also of `evaluation_labels`.
 
     Raises
     ------
     DataError
-        The images of the four differ, or a class of an image is in two sets.
+        The sets and `problematic` do not have the same images, or a class of an image is in two sets.
 
     Examples
     --------
@@ -56,7 +56,7 @@ class MultiLabels:
     def __post_init__(self) -> None:
         images = self.valid.images
         if not (images == self.unclear.images == self.wrong.images and self.problematic.shape == (len(images),)):
-            raise DataError("different-images", "sets of valid, unclear and wrong classes are not on the same images")
+            raise DataError("different-images", "valid, unclear and wrong classes are given for different images")
         keys = np.concatenate([label_keys(labels) for labels in (self.valid, self.unclear, self.wrong)])
         twice, n = np.unique(keys, return_counts=True)
         if (n > 1).any():
@@ -80,7 +80,7 @@ class MultiLabels:
 
     @property
     def evaluation_labels(self) -> LabelSets:
-        """The labels to evaluate models with: valid classes, but empty sets for problematic images.
+        """The labels to evaluate models with: the valid classes of each image, none for problematic images.
 
         `DataError` if the sets are not complete.
         """
@@ -89,8 +89,7 @@ class MultiLabels:
                 "incomplete-review",
                 "reviewers judged only some classes, so other classes may be valid too",
                 fix=Fix(
-                    "only compare this set with other label sets ({label_agreement}); evaluate models with the other "
-                    "sets",
+                    "use this set only to compare label sets ({label_agreement}); evaluate models with other sets",
                     label_agreement=None,
                 ),
             )
@@ -116,5 +115,5 @@ class MultiLabels:
 
 
 def label_keys(labels: LabelSets) -> npt.NDArray[np.int64]:
-    """Encode each (image, class) label as a number; int64, shape (labels,)."""
+    """Encode each (image, class) label as one number; int64, shape (labels,)."""
     return encode_pairs(labels.image_ids, labels.indices)

@@ -37,15 +37,15 @@ class Predictions:
     images
         Image name of each row; None if rows are identified by position only.
     output_class_ids
-        int64, shape (outputs,): class id of each output, -1 for an output that is ignored; None if output and class id
-        are equal.
+        int64, shape (outputs,): class id of each output, -1 for an output that is ignored. None if output numbers are
+        class ids.
     detected_format
-        What was detected in the file and how it is read, in one line.
+        The format that was detected, and how it is read, in one line.
     unknown_classes
         Predictions of unknown class names.
     classes
-        The class list of the ids or outputs. If it has no names, the outputs are all classes of the labels that the
-        predictions are compared with, in the order of that list.
+        The class list of the ids or outputs. If it has no names, the outputs are the classes of the labels that the
+        predictions are compared with, in the same order.
     has_class_names
         Whether the file has class names instead of ids.
 
@@ -193,7 +193,7 @@ class Predictions:
 
     @property
     def max_k(self) -> int:
-        """The largest k for which the top k classes are known: ids per row, or classes with an output."""
+        """The largest k for which the top k classes are known: the number of ids per row, or of classes with scores."""
         if self.ids is not None:
             return int(self.ids.shape[1])
         outputs = int(self._array.shape[1])
@@ -239,7 +239,7 @@ class Predictions:
             block = as_floats(self.scores[rows[start : start + _BLOCK]])[:, order]
             has_nan = np.isnan(block).any(axis=1)
             if has_nan.any():
-                raise_nan(self, int(rows[start + int(np.argmax(has_nan))]))
+                raise_nan_error(self, int(rows[start + int(np.argmax(has_nan))]))
             best = np.argsort(-block, axis=1, kind="stable")[:, :k]
             ids[start : start + _BLOCK] = class_of[order][best]
             values[start : start + _BLOCK] = np.take_along_axis(block, best, axis=1)
@@ -260,42 +260,42 @@ class Predictions:
         if classes == self.classes:
             return self
         class_ids = self.all_class_ids
-        if self.classes.texts:
+        if self.classes.wnids_or_names:
             check_range(class_ids, 0, self.classes.largest_id, value_name="class id")
         new_ids, classes = self.classes.convert_ids(class_ids, classes)
         result = copy(self)  # image names are not checked again
         object.__setattr__(result, "classes", classes)
-        return result if new_ids is class_ids else result._with_output_classes(new_ids)
+        return result if new_ids is class_ids else result._replace_class_ids(new_ids)
 
     def map_classes(self, new_class_ids: npt.NDArray[np.integer]) -> Predictions:
         """Replace each class i by class `new_class_ids[i]`."""
-        return self._with_output_classes(new_class_ids[self.all_class_ids])
+        return self._replace_class_ids(new_class_ids[self.all_class_ids])
 
-    def _with_output_classes(self, class_ids: npt.NDArray[np.integer]) -> Predictions:
-        """Replace the class ids in `all_class_ids`."""
+    def _replace_class_ids(self, new_class_ids: npt.NDArray[np.integer]) -> Predictions:
+        """Replace each of `all_class_ids` by the new id at the same position."""
         ids = self._id_array.copy()
-        ids[ids >= 0] = class_ids
+        ids[ids >= 0] = new_class_ids
         if self.output_class_ids is None and self.ids is not None:
             return replace(self, ids=ids.astype(np.int32))
         return replace(self, output_class_ids=ids.astype(np.int64))
 
     @property
     def all_class_ids(self) -> npt.NDArray[np.integer]:
-        """Class ids of all predictions or outputs that are classes; empty for scores without a class list."""
+        """Class id of each predicted id or score column that is a class; empty for scores without a class list."""
         return self._id_array[self._id_array >= 0]
 
     @property
     def _id_array(self) -> npt.NDArray[np.int32] | npt.NDArray[np.int64]:
-        """Class id of each entry of `ids`, or of each score column; -1 if it is not a class."""
+        """Class id of each predicted id, or of each score column; -1 if it is not a class."""
         if self.output_class_ids is not None:
             return self.output_class_ids
         if self.ids is not None:
             return self.ids
-        return np.arange(self._array.shape[1] if self.classes.texts else 0)
+        return np.arange(self._array.shape[1] if self.classes.wnids_or_names else 0)
 
 
-def raise_nan(predictions: Predictions, row: int, image: str | None = None) -> NoReturn:
-    """Raise `DataError` for a row where the score of a class is NaN."""
+def raise_nan_error(predictions: Predictions, row: int, image: str | None = None) -> NoReturn:
+    """Raise the `DataError` for a row where the score of a class is NaN."""
     assert predictions.scores is not None
     if image is None and predictions.images is not None:
         image = predictions.images[row]
@@ -321,7 +321,7 @@ def _optional_tuple(images: Sequence[str] | None) -> tuple[str, ...] | None:
 
 
 def _check_columns(output_class_ids: npt.NDArray[np.int64], n_outputs: int | None) -> None:
-    """Raise unless there is one class id per output, at least one class, and no class twice."""
+    """Raise `DataError` unless each output has a class id, one output or more is a class, and classes differ."""
     check_shape(
         output_class_ids,
         ("outputs" if n_outputs is None else n_outputs,),

@@ -24,7 +24,7 @@ class ProposingModel:
     # which are used as logits.
     kind: str
     n_missing_images: int  # images that another model predicts, but not this one
-    n_unknown_images: int  # images of this model that no file lists; they are not used
+    n_unknown_images: int  # images that this model predicts, but that are not in the list of images; they are not used
 
     def to_json(self) -> dict[str, Any]:
         """Return the name, the kind and the counts as a dict for JSON output."""
@@ -46,26 +46,25 @@ class ProposalResult(Printable):
     _THING, _HOW_TO_GET = "proposal", "propose(MODELS, ORIGINAL)"
 
     candidates: Candidates  # for the images that go to raters
-    set_aside_labels: (
-        LabelSets  # images that need no question, since all models agree with the original label; that label
-    )
+    # The original labels of images that need no question, since all models agree with the original label.
+    set_aside_labels: LabelSets
     n_pairs_per_model: int  # N: the N most probable (image, class) pairs of each model are candidates
-    allowed_candidates_per_image: float  # allowed candidates per image, on average
+    allowed_candidates_per_image: float  # the largest allowed mean of candidates per image
     models: tuple[ProposingModel, ...]  # by name, including models without candidates
     is_predicted: npt.NDArray[np.bool_]  # (R + A, K): whether each model predicts each image; images for raters first
     # (R, K): whether each model on its own would send each image to raters: its top-1 differs from the original label,
     # or the image has no original label and the top-1 is a class of the benchmark.
-    is_sent: npt.NDArray[np.bool_]
-    n_unseen: int  # known images that no model predicts; they are not used
-    # Images without an original label, where no model's top-1 is a class of the benchmark; they are not used.
+    is_sent_to_raters: npt.NDArray[np.bool_]
+    n_without_prediction: int  # known images that no model predicts; they are not used
+    # Images without an original label whose top-1 is not a class of the benchmark for any model; they are not used.
     n_without_class: int
-    n_without_original: int  # images that go to raters without an original label
+    n_without_original_label: int  # images that go to raters without an original label
 
     def __post_init__(self) -> None:
         images, models = len(self.candidates.questions.images), len(self.models)
         check_shape(self.is_predicted, (images + len(self.set_aside_labels), models), value_name="is_predicted")
-        check_shape(self.is_sent, (images, models), value_name="is_sent")
-        freeze(self, "is_predicted", "is_sent")
+        check_shape(self.is_sent_to_raters, (images, models), value_name="is_sent_to_raters")
+        freeze(self, "is_predicted", "is_sent_to_raters")
 
     @property
     def n_images(self) -> int:
@@ -100,12 +99,16 @@ class ProposalResult(Printable):
         return np.asarray(self.candidates.is_proposed_by_source[:, rows].any(axis=1))
 
     def candidates_of_models(self, models: Iterable[str]) -> Candidates:
-        """Return the candidates of a subset of models, on images that the subset sends to raters; same N."""
+        """Return the candidates of a subset of models, for images that the subset sends to raters.
+
+        The N most probable pairs of each model stay the same.
+        """
         check_is_collection(models, value_name="models")
         subset = set(models)
         check_known(sorted(subset), self.model_names, value_name="model")
         candidates = self.candidates
-        is_sent = np.asarray(self.is_sent[:, [name in subset for name in self.model_names]].any(axis=1))
+        columns = [name in subset for name in self.model_names]
+        is_sent = np.asarray(self.is_sent_to_raters[:, columns].any(axis=1))
         in_subset = np.array([source in subset or source == ORIGINAL_SOURCE for source in candidates.sources], bool)
         image = candidates.questions.image_ids[candidates.question_ids]
         return candidates.select_rows(np.flatnonzero(in_subset[candidates.source_ids] & is_sent[image]))
@@ -116,8 +119,8 @@ class ProposalResult(Printable):
             "images": self.n_images,
             "set_aside": len(self.set_aside_labels),
             "to_raters": len(self.candidates.questions.images),
-            "without_original": self.n_without_original,
-            "unseen": self.n_unseen,
+            "without_original": self.n_without_original_label,
+            "unseen": self.n_without_prediction,
             "without_class": self.n_without_class,
             "candidates": len(self.candidates),
             "per_image": self.mean_candidates_per_image,
@@ -137,19 +140,22 @@ class ProposalResult(Printable):
 
 @dataclass(frozen=True)
 class ModelSubset:
-    """The candidates of a subset of models and of the original labels, with the same N per model."""
+    """Numbers of candidates of a subset of models and of the original labels, with their recall and precision.
+
+    The N most probable pairs of each model are candidates, with the N of all models.
+    """
 
     models: tuple[str, ...]  # names of the models
     recall: Proportion  # share of valid golden questions that are candidates
     precision: Proportion  # share of valid questions among the candidates with golden answers
-    n_without_golden: int  # candidates on golden images without a golden answer
+    n_without_golden_answer: int  # candidates on golden images without a golden answer
     n_candidates: int  # candidates for all images that these models send to raters
     n_images: int  # images that these models send to raters
     n_missing_images: int  # images that only other models predict: they have no candidates, not even the original label
 
     @property
-    def candidates_per_image(self) -> float | None:
-        """Mean number of candidates per image that goes to raters; None without such images."""
+    def mean_candidates_per_image(self) -> float | None:
+        """Mean number of candidates per image that these models send to raters; None without such images."""
         return self.n_candidates / self.n_images if self.n_images else None
 
     def to_json(self) -> dict[str, Any]:
@@ -158,10 +164,10 @@ class ModelSubset:
             "models": list(self.models),
             "candidates": self.n_candidates,
             "images": self.n_images,
-            "per_image": self.candidates_per_image,
+            "per_image": self.mean_candidates_per_image,
             "recall": _proportion_json(self.recall),
             "precision": _proportion_json(self.precision),
-            "without_golden": self.n_without_golden,
+            "without_golden": self.n_without_golden_answer,
             "missing": self.n_missing_images,
         }
 
@@ -179,8 +185,8 @@ class ModelChoice(Printable):
     target_recall: float  # the target
     chosen: ModelSubset | None  # measured on the check set; None if the bound of all models is below the target
     recall_bound: float | None  # lower 90 % confidence bound of the chosen models' recall; None if none are chosen
-    highest_bound: float  # the same for all models on all golden images: the highest possible target
-    recall: Proportion  # share of valid golden questions that are candidates of any model
+    highest_target: float  # the highest possible target: the bound of all models' recall on all golden images
+    recall_of_all_models: Proportion  # share of valid golden questions that are candidates of any model
     all_models: ModelSubset  # all models together, measured on the check set
     # The best subsets of the search: no subset with as few candidates has more valid golden questions (after a greedy
     # search: the best in its order). From the fewest candidates to all models, measured on the check set.
@@ -189,7 +195,7 @@ class ModelChoice(Printable):
     is_exact: bool  # whether all subsets were searched; else the search was greedy, and better subsets may exist
     n_search_images: int  # golden images of the search set
     n_check_images: int  # golden images of the check set
-    n_not_candidates: int  # valid golden questions that are not candidates of a model or the original label
+    n_valid_not_candidates: int  # valid golden questions that are not candidates of a model or the original label
     n_set_aside: int  # golden images that need no question: only their original label counts as a candidate
     n_not_predicted: int  # golden images without candidates of any model
 
@@ -199,9 +205,11 @@ class ModelChoice(Printable):
         return "exact" if self.is_exact else "greedy"
 
     @property
-    def bounded_recall(self) -> Proportion:
-        """The recall whose bound is reported: of the chosen subset, or of all models if none was chosen."""
-        return self.recall if self.chosen is None or self.chosen == self.all_models else self.chosen.recall
+    def reported_recall(self) -> Proportion:
+        """Recall of the chosen subset, or of all models if no subset was chosen."""
+        if self.chosen is None or self.chosen == self.all_models:
+            return self.recall_of_all_models
+        return self.chosen.recall
 
     def to_json(self) -> dict[str, Any]:
         """Return the chosen subset, and the search for it, as a dict for JSON output."""
@@ -213,10 +221,10 @@ class ModelChoice(Printable):
             "check_images": self.n_check_images,
             "chosen": None if self.chosen is None else self.chosen.to_json(),
             "recall_bound": self.recall_bound,
-            "highest_bound": self.highest_bound,
-            "recall": _proportion_json(self.recall),
+            "highest_bound": self.highest_target,
+            "recall": _proportion_json(self.recall_of_all_models),
             "all_models": self.all_models.to_json(),
-            "not_candidates": self.n_not_candidates,
+            "not_candidates": self.n_valid_not_candidates,
             "set_aside": self.n_set_aside,
             "not_predicted": self.n_not_predicted,
             "frontier": [subset.to_json() for subset in self.frontier],
@@ -225,10 +233,14 @@ class ModelChoice(Printable):
     def _summary_lines(self) -> list[tuple[str, str]]:
         search = ("search", f"{self.search_kind}, {count_noun(self.n_subsets, 'subset')}")
         if self.chosen is None:
-            return [("chosen", "none"), ("recall", _format_proportion(self.bounded_recall, self.highest_bound)), search]
+            return [
+                ("chosen", "none"),
+                ("recall", _format_proportion(self.reported_recall, self.highest_target)),
+                search,
+            ]
         return [
             ("chosen", ", ".join(self.chosen.models)),
-            ("recall", _format_proportion(self.bounded_recall, self.recall_bound)),
+            ("recall", _format_proportion(self.reported_recall, self.recall_bound)),
             ("candidates", f"{self.chosen.n_candidates:,} for {count_noun(self.chosen.n_images, 'image')}"),
             search,
         ]

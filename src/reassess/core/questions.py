@@ -17,7 +17,7 @@ from reassess.numeric.arrays import freeze
 
 @dataclass(frozen=True, eq=False)
 class Questions:
-    """Distinct (image, class) questions, in the order of their file: is the class in the image?
+    """(image, class) questions: is the class in the image? Each question is listed once, in the order of its file.
 
     Parameters
     ----------
@@ -113,12 +113,12 @@ class Questions:
 
     def rows_of(self, images: Sequence[str]) -> npt.NDArray[np.int64]:
         """Return the position of each image in `self.images`, -1 if it has no question."""
-        return match_images(images, self.images, known_place="the questions")
+        return match_images(images, self.images, known_where="the questions")
 
     def find(self, image_rows: npt.NDArray[np.integer], class_ids: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
-        """Return the position of each (image, class) question, -1 if missing; all arrays have shape (n,).
+        """Return the position of each (image, class) question, -1 if it is missing.
 
-        `image_rows` are positions in `self.images`, or -1.
+        `image_rows` are positions in `self.images`, or -1. All arrays have shape (n,).
         """
         keys, order = self._sorted_keys
         if not keys.size:
@@ -173,7 +173,7 @@ class StopRule:
     def is_closed(
         self, p_valid: npt.NDArray[np.float64] | float, n_votes: npt.NDArray[np.integer] | int
     ) -> npt.NDArray[np.bool_]:
-        """Return whether questions are closed, by the probability of each being valid and their votes."""
+        """Return whether each question is closed, given its probability of being valid and its number of votes."""
         is_outside = (np.asarray(p_valid) <= self.low) | (np.asarray(p_valid) >= self.high)
         return is_outside & (np.asarray(n_votes) >= self.min_votes)
 

@@ -1,4 +1,4 @@
-"""The rater model, P(answer | truth) per rater, and the posterior, P(truth | answers) per item."""
+"""The rater model with P(answer | truth) of each rater, and the posterior with P(truth | answers) of each item."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ VALIDITY = ("invalid", "valid")
 
 @dataclass(frozen=True, eq=False)
 class RaterModel:
-    """A confusion matrix per rater, a fallback matrix for unknown raters, and the prior of truths."""
+    """A confusion matrix of each rater, a fallback matrix for unknown raters, and the prior of each truth."""
 
     raters: tuple[Id, ...]  # R raters with their own matrix
     truths: tuple[Id, ...]  # T possible truths of an item
@@ -50,7 +50,7 @@ class RaterModel:
         )
 
     def matrices_of(self, raters: Sequence[Id]) -> npt.NDArray[np.float64]:
-        """Return the matrix of each rater, the fallback if unknown; float64, shape (raters, T, A)."""
+        """Return the matrix of each rater, the fallback matrix for unknown raters; float64, shape (raters, T, A)."""
         position = {name: row for row, name in enumerate(self.raters)}
         rows = np.array([position.get(name, len(position)) for name in raters], np.int64)
         return np.concatenate([self.matrices, self.fallback_matrix[None]])[rows]
@@ -65,11 +65,11 @@ _MIN_PROBABILITY = 1e-6  # a class with a lower probability becomes a question o
 
 @dataclass(frozen=True, eq=False)
 class Posterior:
-    """The probability of each truth of each item; rows add up to 1."""
+    """The probability of each possible truth of each item."""
 
     items: Items
     truths: tuple[Id, ...]  # the possible truths of an item
-    values: npt.NDArray[np.float64]  # shape (items, truths)
+    values: npt.NDArray[np.float64]  # shape (items, truths); rows add up to 1
     classes: Classes | None = None  # the class list of the truths, if the items are images
     is_exclusive: bool = False  # whether exactly one (image, class) question of each image is valid
 
@@ -89,11 +89,11 @@ class Posterior:
         return self.values[:, position].copy()
 
     def most_likely(self) -> npt.NDArray[np.int64]:
-        """Return the position of the most probable truth, the first of ties; int64, shape (items,)."""
+        """Return the position of the most probable truth of each item, the first of ties; int64, shape (items,)."""
         best: npt.NDArray[np.int64] = np.argmax(self.values, axis=1)
         return best
 
-    def to_questions(self, *, is_always_asked: npt.NDArray[np.bool_] | None = None) -> "Posterior":
+    def to_question_posterior(self, *, is_always_asked: npt.NDArray[np.bool_] | None = None) -> "Posterior":
         """Convert class probabilities of each image to P(valid) of (image, class) questions.
 
         Classes with a probability below 1e-6 are omitted, unless `is_always_asked` is true for them. It is a bool array
@@ -102,7 +102,7 @@ class Posterior:
         if self.classes is None:
             raise DataError(
                 "not-classes",
-                "truths are not class ids, so they cannot become (image, class) questions",
+                "(image, class) questions need true answers that are class ids",
                 found=join_first(self.truths),
             )
         is_included = self.values >= _MIN_PROBABILITY
@@ -113,7 +113,7 @@ class Posterior:
         questions = Questions(
             images=cast("tuple[str, ...]", self.items),
             image_ids=image_ids.astype(np.int32),
-            class_ids=self.classes.ids_of_answers(self.truths)[truth_ids].astype(np.int32),
+            class_ids=self.classes.answers_to_ids(self.truths)[truth_ids].astype(np.int32),
             classes=self.classes,
         )
         valid = self.values[is_included]
@@ -122,7 +122,7 @@ class Posterior:
         )
 
     def to_scores(self, truth: Id = "valid") -> Scores:
-        """Return scores of (image, class) questions: P(truth) of question items, P(class) of image items."""
+        """Return scores of (image, class) questions, with P(truth) as score; if items are images, with P(class)."""
         if self.classes is not None:
-            return self.to_questions().to_scores()
+            return self.to_question_posterior().to_scores()
         return Scores(require_questions(self.items), self.probabilities_of(truth), is_exclusive=self.is_exclusive)

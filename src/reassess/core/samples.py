@@ -1,4 +1,4 @@
-"""A random sample of images, with the probability that each was drawn."""
+"""A random sample of images, with each image's probability of being drawn."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.checks import check_length, check_range, check_text
+from reassess.core.checks import check_length, check_range, check_unicode
 from reassess.core.image_names import check_image_names, match_images
 from reassess.errors import DataError
 from reassess.numeric.arrays import freeze
@@ -31,7 +31,7 @@ class Sample:
         What the sample is for, such as ``golden``; empty if unknown.
     seed
         Seed of the draw; None if unknown.
-    predictions
+    input_hashes
         SHA-256 of the files that the draw depends on: predictions, or candidates.
 
     Examples
@@ -48,11 +48,11 @@ class Sample:
     strata: tuple[str, ...]
     purpose: str = ""
     seed: int | None = None
-    predictions: tuple[str, ...] = ()
+    input_hashes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         check_image_names(self.images, "the sample")
-        check_text(self.strata, value_name="the name of a stratum")
+        check_unicode(self.strata, value_name="the name of a stratum")
         for values, plural_name in ((self.probabilities, "probabilities"), (self.strata, "strata")):
             check_length(len(values), len(self.images), plural_name=plural_name, item_name="image")
         where = self._locate
@@ -75,12 +75,12 @@ class Sample:
 
     @property
     def weights(self) -> npt.NDArray[np.float64]:
-        """Number of images that each image stands for: 1 / probability; float64, shape (images,)."""
+        """Number of images that each drawn image stands for: 1 / probability; float64, shape (images,)."""
         return np.asarray(1 / self.probabilities)
 
     def rows_of(self, images: Sequence[str]) -> npt.NDArray[np.int64]:
         """Return the position of each image in the sample, -1 if it was not drawn."""
-        return match_images(images, self.images, known_place="the sample")
+        return match_images(images, self.images, known_where="the sample")
 
     def with_images(self, images: Sequence[str]) -> "Sample":
         """Replace the names of all images."""
@@ -95,16 +95,18 @@ class Sample:
             strata=tuple(self.strata[row] for row in rows.tolist()),
         )
 
-    def restrict(self, is_kept: npt.NDArray[np.bool_], *, population: npt.NDArray[np.bool_] | None = None) -> "Sample":
+    def restrict(
+        self, is_kept: npt.NDArray[np.bool_], *, is_represented: npt.NDArray[np.bool_] | None = None
+    ) -> "Sample":
         """Keep only some images, such as the images with an answer, and lower their probabilities.
 
-        The kept images represent all images of their stratum, or only those where `population` is true. The calculation
-        assumes that the removed images are a random subset of the stratum.
+        The kept images then stand for all images of their stratum, or only for the images where `is_represented` is
+        true. The calculation assumes that the removed images are a random subset of the stratum.
         """
         names, stratum_ids = np.unique(np.array(self.strata, np.str_), return_inverse=True)
         before, after = (
             np.bincount(stratum_ids, is_counted * self.weights, names.size)
-            for is_counted in (np.ones(len(self), np.bool_) if population is None else population, is_kept)
+            for is_counted in (np.ones(len(self), np.bool_) if is_represented is None else is_represented, is_kept)
         )
         rows = np.flatnonzero(is_kept)
         left, own = self.select_rows(rows), stratum_ids[rows]

@@ -102,7 +102,10 @@ class Scores:
     def scores_of(
         self, image_rows: npt.NDArray[np.integer], class_ids: npt.NDArray[np.integer]
     ) -> npt.NDArray[np.float64]:
-        """Return the score of each (image, class), NaN if not asked about; image rows as in `Questions.find`."""
+        """Return the score of each (image, class), NaN if raters were not asked about it.
+
+        Image rows are as in `Questions.find`.
+        """
         rows = self.questions.find(image_rows, class_ids)
         default = np.where(self.is_asked(image_rows, class_ids), 0.0, np.nan)
         return np.where(rows >= 0, self.values[rows] if len(self) else np.nan, default)
@@ -122,5 +125,5 @@ class Scores:
                 "class probabilities of an image add up to more than 1",
                 where=f"image {self.questions.images[row]}",
                 found=float(sums[row].round(6)),
-                fix="if an image can have several classes, rename the column to score",
+                fix="if an image can have several classes, these are scores: rename the column to score",
             )

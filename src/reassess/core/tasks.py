@@ -7,7 +7,7 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.checks import check_length, check_range, check_text, check_unique
+from reassess.core.checks import check_length, check_range, check_unicode, check_unique
 from reassess.core.items import take_items
 from reassess.core.questions import Questions
 from reassess.core.samples import Sample
@@ -18,7 +18,7 @@ from reassess.text import Printable, count_noun
 
 @dataclass(frozen=True, repr=False)
 class Effort(Printable):
-    """The work for a set of tasks."""
+    """The amount of work for a set of tasks."""
 
     n_images: int
     n_tasks: int
@@ -53,8 +53,8 @@ class Tasks:
         The questions, task by task.
     indptr
         int64, shape (tasks + 1,): task i consists of the questions ``indptr[i]:indptr[i + 1]``.
-    numbers
-        int64, shape (tasks,): the number of each task.
+    task_numbers
+        int64, shape (tasks,): the number of each task, which identifies it.
     reasons
         Why the classes of each task are grouped.
     is_golden
@@ -79,7 +79,7 @@ class Tasks:
 
     questions: Questions
     indptr: npt.NDArray[np.int64]
-    numbers: npt.NDArray[np.int64]
+    task_numbers: npt.NDArray[np.int64]
     reasons: Sequence[str]
     is_golden: npt.NDArray[np.bool_] | None = None
     sample: Sample | None = None
@@ -87,9 +87,9 @@ class Tasks:
     def __post_init__(self) -> None:
         check_length(len(self.reasons), len(self), plural_name="reasons", item_name="task")
         check_length(self.indptr.size - 1, len(self), plural_name="tasks in indptr", item_name="number")
-        check_text(self.reasons, value_name="the reason of a task")
-        check_range(self.numbers, 0, value_name="number of a task")
-        check_unique(self.numbers.tolist(), value_name="a task")
+        check_unicode(self.reasons, value_name="the reason of a task")
+        check_range(self.task_numbers, 0, value_name="number of a task")
+        check_unique(self.task_numbers.tolist(), value_name="a task")
         if int(self.indptr[-1]) != len(self.questions) or self.indptr[0] != 0:
             raise DataError(
                 "wrong-indptr",
@@ -99,20 +99,20 @@ class Tasks:
             )
         empty = np.flatnonzero(self.sizes < 1)
         if empty.size:
-            raise DataError("empty", "task has no question", where=f"task {self.numbers[empty[0]]}")
+            raise DataError("empty", "task has no question", where=f"task {self.task_numbers[empty[0]]}")
         images = self.questions.image_ids
         inside = np.ones(images.size, bool)
         inside[self.indptr[:-1]] = False
         mixed = inside[1:] & (np.diff(images) != 0)
         if mixed.any():
             task = int(np.searchsorted(self.indptr, int(np.argmax(mixed)) + 1, side="right")) - 1
-            raise DataError("mixed-task", "task has questions on two images", where=f"task {self.numbers[task]}")
+            raise DataError("mixed-task", "task has questions on two images", where=f"task {self.task_numbers[task]}")
         if self.is_golden is not None:
             check_length(len(self.is_golden), len(self), plural_name="values of is_golden", item_name="task")
-        freeze(self, "indptr", "numbers", *([] if self.is_golden is None else ["is_golden"]))
+        freeze(self, "indptr", "task_numbers", *([] if self.is_golden is None else ["is_golden"]))
 
     def __len__(self) -> int:
-        return self.numbers.size
+        return self.task_numbers.size
 
     def __repr__(self) -> str:
         questions, images = count_noun(len(self.questions), "question"), count_noun(len(self.questions.images), "image")
@@ -137,24 +137,24 @@ class Tasks:
         return np.zeros(len(self), np.bool_) if self.is_golden is None else self.is_golden
 
     def select(self, is_selected: npt.NDArray[np.bool_]) -> "Tasks":
-        """Select tasks by a mask; they keep their numbers, and the sample does not change."""
+        """Select tasks by a mask; the tasks keep their numbers, and `sample` does not change."""
         return replace(
             self,
             questions=cast("Questions", take_items(self.questions, np.flatnonzero(np.repeat(is_selected, self.sizes)))),
             indptr=np.concatenate([[0], np.cumsum(self.sizes[is_selected])]),
-            numbers=self.numbers[is_selected],
+            task_numbers=self.task_numbers[is_selected],
             reasons=[reason for reason, is_chosen in zip(self.reasons, is_selected.tolist(), strict=True) if is_chosen],
             is_golden=None if self.is_golden is None else self.is_golden[is_selected],
         )
 
-    def with_golden(self, sample: Sample) -> "Tasks":
+    def with_golden_sample(self, sample: Sample) -> "Tasks":
         """Mark the tasks about the images of a sample as golden."""
         is_drawn = sample.rows_of(self.questions.images) >= 0
         golden = is_drawn[self.questions.image_ids[self.indptr[:-1]]]
         return replace(self, is_golden=golden | self.golden_mask, sample=sample)
 
     def effort(self, votes_per_question: float, seconds_per_vote: float | None = None) -> Effort:
-        """Estimate the work; votes per question may be a mean."""
+        """Estimate the amount of work; `votes_per_question` may be a mean, such as 2.5."""
         check_range(votes_per_question, 1, value_name="number of votes per question")
         if seconds_per_vote is not None:
             check_range(seconds_per_vote, 0, value_name="number of seconds per vote")

@@ -1,4 +1,4 @@
-"""Training targets: a number for each class of each image; most of these numbers are equal."""
+"""Training targets: a number for each class of each image."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ _BLOCK_BYTES = 64 << 20  # bytes of a block of targets
 
 @dataclass(frozen=True, eq=False)
 class TrainingTargets:
-    """A number for each class of each image, stored sparsely, since the full array is often too large.
+    """A number for each class of each image, stored sparsely: most classes of an image have the same number.
 
     Parameters
     ----------
@@ -110,7 +110,7 @@ class TrainingTargets:
 
     @property
     def selection(self) -> ImageSelection:
-        """The images with a target; images without a target are accepted, but not selected."""
+        """Select the images with a target, in a dataset that may also contain the images without a target."""
         return ImageSelection(self.images, self.images_without_target, "training targets")
 
     def targets_of_rows(self, rows: npt.NDArray[np.integer]) -> npt.NDArray[np.float32]:
@@ -130,22 +130,22 @@ class TrainingTargets:
 
         `DataError` if an image has no target.
         """
-        rows = self.selection.find(images)
+        rows = self.selection.positions_of(images)
         if (rows < 0).any():
             raise DataError(
                 "no-valid-class", "image has no valid class, so it has no target", found=images[int(np.argmin(rows))]
             )
         return self.targets_of_rows(rows)
 
-    def blocks(self, rows: int | None = None) -> Iterator[npt.NDArray[np.float32]]:
-        """Iterate over all targets in blocks of rows; float32, shape (rows or fewer, classes)."""
-        rows = max(1, _BLOCK_BYTES // (4 * self.n_classes)) if rows is None else rows
-        check_number(rows, 1, value_name="number of rows", is_whole=True)
-        for start in range(0, len(self), rows):
-            yield self.targets_of_rows(np.arange(start, min(start + rows, len(self))))
+    def blocks(self, n_rows: int | None = None) -> Iterator[npt.NDArray[np.float32]]:
+        """Iterate over all targets in blocks of `n_rows` images; float32, shape (n_rows or fewer, classes)."""
+        n_rows = max(1, _BLOCK_BYTES // (4 * self.n_classes)) if n_rows is None else n_rows
+        check_number(n_rows, 1, value_name="number of rows", is_whole=True)
+        for start in range(0, len(self), n_rows):
+            yield self.targets_of_rows(np.arange(start, min(start + n_rows, len(self))))
 
     def to_array(self, *, max_bytes: int = _MAX_BYTES) -> npt.NDArray[np.float32]:
-        """Return all targets; float32, shape (images, classes); `DataError` above `max_bytes`."""
+        """Return all targets as one array; float32, shape (images, classes); `DataError` above `max_bytes`."""
         check_array_size(self, max_bytes, fix="use targets_of_rows or blocks, or raise the limit with max_bytes=...")
         return self.targets_of_rows(np.arange(len(self)))
 

@@ -1,7 +1,7 @@
 """The columns of votes: how they are checked, grouped by item, and joined."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -44,12 +44,21 @@ def check_ids(
     n_answers: int,
     locate: Callable[[int], str],
 ) -> None:
-    """Raise `DataError` if a vote's rater id or answer id is not below the number of raters or answers."""
+    """Raise `DataError` unless each vote's rater id and answer id are positions in the lists of raters and answers."""
     check_range(rater_ids, 0 if n_raters else -1, n_raters - 1, value_name="rater of a vote", where=locate)
     check_range(answer_ids, 0, n_answers - 1, value_name="answer of a vote", where=locate)
 
 
-def group_columns(
+class GroupedVotes(TypedDict):
+    """Columns of votes grouped by item, as `Votes` takes them."""
+
+    indptr: npt.NDArray[np.int64]
+    rater_ids: npt.NDArray[np.int32]
+    answer_ids: npt.NDArray[np.unsignedinteger]
+    seconds: npt.NDArray[np.float64] | None
+
+
+def group_votes(
     items: Items,
     item_ids: npt.ArrayLike,
     rater_ids: npt.ArrayLike,
@@ -57,8 +66,8 @@ def group_columns(
     raters: Sequence[Id],
     answers: Sequence[Id],
     seconds: npt.ArrayLike | None,
-) -> dict[str, Any]:
-    """Check columns of votes in any order, and group them by item: `indptr` and the columns of `Votes`."""
+) -> GroupedVotes:
+    """Check columns of votes in any order, and group the votes by item."""
     item_ids, rater_ids, answer_ids = np.asarray(item_ids), np.asarray(rater_ids), np.asarray(answer_ids)
     check_shape(item_ids, ("votes",), value_name="item_ids", kind="integers")
     for name, column in (("rater_ids", rater_ids), ("answer_ids", answer_ids)):
@@ -81,7 +90,7 @@ def group_columns(
 def _group_by_item(
     item_ids: npt.NDArray[np.integer], n_items: int
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Return `indptr` of the votes grouped by item, and the stable order that groups them."""
+    """Return the order that groups votes by item, and `indptr` of the votes in this order."""
     if item_ids.size < _MIN_VOTES_FOR_KERNEL:
         ends = np.cumsum(np.bincount(item_ids, minlength=n_items))
         return np.concatenate([[0], ends]), np.argsort(item_ids, kind="stable")
@@ -92,8 +101,11 @@ def _group_by_item(
     return indptr, order
 
 
-def join_seconds(*columns: tuple[npt.NDArray[np.float64] | None, int]) -> npt.NDArray[np.float64] | None:
-    """Concatenate (seconds, number of votes) pairs; None becomes NaN, or None if all seconds are None."""
-    if all(seconds is None for seconds, _ in columns):
+def join_seconds(
+    columns: Sequence[npt.NDArray[np.float64] | None], lengths: Sequence[int]
+) -> npt.NDArray[np.float64] | None:
+    """Concatenate columns of seconds; a missing column becomes NaN, and the result is None if all are missing."""
+    if all(column is None for column in columns):
         return None
-    return np.concatenate([np.full(votes, np.nan) if seconds is None else seconds for seconds, votes in columns])
+    filled = [np.full(n, np.nan) if column is None else column for column, n in zip(columns, lengths, strict=True)]
+    return np.concatenate(filled)

@@ -13,9 +13,9 @@ from reassess.core.answers import (
     are_known_answers,
     check_answer_scale,
     extend_to_full_scale,
+    highest_answer,
     known_answer_weights,
     merge_answers,
-    most_supporting_answer,
     scale_weights,
 )
 from reassess.core.checks import check_is_collection, check_known, check_unique
@@ -23,7 +23,7 @@ from reassess.core.classes import Classes
 from reassess.core.image_names import check_image_names, match_images
 from reassess.core.items import Id, Items, describe_item, find_items, merge_items, take_items
 from reassess.core.questions import Questions
-from reassess.core.vote_columns import check_columns, check_ids, group_columns, join_seconds
+from reassess.core.vote_columns import check_columns, check_ids, group_votes, join_seconds
 from reassess.errors import DataError
 from reassess.numeric.arrays import freeze
 from reassess.text import join_first
@@ -100,7 +100,7 @@ class Votes:
                     "not-classes", "answers to (image, class) questions are not classes", fix="remove classes=..."
                 )
             check_image_names(self.images, "the votes")
-            self.classes.ids_of_answers(self.answers)
+            self.classes.answers_to_ids(self.answers)
         elif isinstance(self.items, Questions):
             object.__setattr__(self, "answers", check_answer_scale(self.answers))
         elif isinstance(self.items, tuple):
@@ -131,7 +131,7 @@ class Votes:
         if not isinstance(items, Questions | range):
             check_is_collection(items, value_name="items")
             items = tuple(items)
-        columns = group_columns(items, item_ids, rater_ids, answer_ids, raters, answers, seconds)
+        columns = group_votes(items, item_ids, rater_ids, answer_ids, raters, answers, seconds)
         return cls(items, raters=tuple(raters), answers=tuple(answers), classes=classes, **columns)
 
     def __len__(self) -> int:
@@ -161,11 +161,11 @@ class Votes:
         """Class id of each answer; int64, shape (answers,); `DataError` if answers are not classes."""
         if self.classes is None:
             raise DataError("not-classes", "answers are not classes", found=join_first(self.answers))
-        return self.classes.ids_of_answers(self.answers)
+        return self.classes.answers_to_ids(self.answers)
 
     @property
     def answer_weights(self) -> list[float] | None:
-        """How much each answer supports a valid item, 0 to 1; None if unknown.
+        """How much each answer supports that the item is valid, 0 to 1; None if unknown.
 
         The weights are known for no, maybe and yes, and for answers to (image, class) questions.
         """
@@ -212,23 +212,23 @@ class Votes:
                 "missing-raters",
                 f"{computation} needs votes with raters",
                 found="counts of votes, without raters",
-                fix="write one row per vote, with the columns image, rater and answer; or use the majority",
+                fix="write one row per vote, with the columns image, rater and answer; or use method majority",
             )
 
     def with_images(self, images: Sequence[str]) -> "Votes":
-        """Replace the names of all images; votes on plain items have none and stay."""
+        """Replace the names of all images; votes on plain items have no images and stay unchanged."""
         if isinstance(self.items, Questions):
             return replace(self, items=self.items.with_images(images))
         return self if self.classes is None else replace(self, items=tuple(images))
 
     def in_classes(self, classes: Classes) -> "Votes":
-        """Convert to another class list, as `LabelSets.in_classes`; votes on plain items stay."""
+        """Convert to another class list, as `LabelSets.in_classes`; votes on plain items stay unchanged."""
         if isinstance(self.items, Questions):
             return replace(self, items=self.items.in_classes(classes))
         if self.classes is None or self.classes == classes:
             return self
         class_ids, classes = self.classes.convert_ids(self.class_ids, classes)
-        return replace(self, answers=classes.answers_of_ids(class_ids.tolist()), classes=classes)
+        return replace(self, answers=classes.ids_to_answers(class_ids.tolist()), classes=classes)
 
     def counts(self) -> npt.NDArray[np.int64]:
         """Count votes by item and answer; int64, shape (items, answers)."""
@@ -245,7 +245,7 @@ class Votes:
         return counts
 
     def find(self, items: Items) -> npt.NDArray[np.int64]:
-        """Return the position of each of `items` in these items, -1 if it is missing; int64, shape (items,).
+        """Return the position of each of `items` among the items of the votes, -1 if it is missing; int64.
 
         The items of votes for classes are images, and are joined by image name.
         """
@@ -258,12 +258,12 @@ class Votes:
                 fix="add the column class to both tables, or remove it from both",
             )
         return match_images(
-            [str(item) for item in items], self.images, where="the other items", known_place="the votes"
+            [str(item) for item in items], self.images, where="the other items", known_where="the votes"
         )
 
-    def count_support(self) -> npt.NDArray[np.int64]:
-        """Count the votes that support the class: yes, or the last answer of a scale; int64, shape (items,)."""
-        top = most_supporting_answer(self.answers) if isinstance(self.items, Questions) else "yes"
+    def count_supporting_votes(self) -> npt.NDArray[np.int64]:
+        """Count the votes for yes, or for the last answer of another scale, on each item; int64, shape (items,)."""
+        top = highest_answer(self.answers) if isinstance(self.items, Questions) else "yes"
         if not are_known_answers(self.answers):
             check_known([top], self.answers, value_name="answer")
         is_supporting = np.array([answer == top for answer in self.answers], bool)
@@ -307,13 +307,15 @@ class Votes:
         return self.with_answers(extend_to_full_scale(self.answers)) if isinstance(self.items, Questions) else self
 
     def append(self, new_votes: "Votes") -> "Votes":
-        """Append other votes; items and raters are joined by id, and all votes are kept."""
+        """Append the votes of another object; equal items and raters are joined, and all votes are kept."""
         if (self.classes is None) != (new_votes.classes is None):
-            raise DataError("different-votes", "votes for one class per image and other votes cannot be joined")
+            raise DataError(
+                "different-votes", "votes for one class per image and votes with other answers cannot be joined"
+            )
         if self.is_anonymous != new_votes.is_anonymous and len(self) and len(new_votes):
             raise DataError("different-votes", "votes of raters and counts of votes cannot be joined")
         first, second = align_votes(self, new_votes)
-        items, item_rows = merge_items(first.items, second.items, positions=first.find(second.items))
+        items, item_rows = merge_items(first.items, second.items, positions_in_first=first.find(second.items))
         position = {name: i for i, name in enumerate(dict.fromkeys((*self.raters, *new_votes.raters)))}
         rater_rows = np.array([*(position[name] for name in new_votes.raters), -1], np.int32)  # -1 stays -1
         answers = merge_answers(first.answers, second.answers)
@@ -325,7 +327,7 @@ class Votes:
             answer_ids=np.concatenate([first.answer_ids, second.answer_ids]),
             raters=tuple(position),
             answers=answers,
-            seconds=join_seconds((first.seconds, len(first)), (second.seconds, len(second))),
+            seconds=join_seconds((first.seconds, second.seconds), (len(first), len(second))),
             classes=first.classes,
         )
 
@@ -339,7 +341,7 @@ class Votes:
 
 
 def align_votes(*all_votes: Votes) -> tuple[Votes, ...]:
-    """Convert votes for classes to one class list; each result has the answers of all of them.
+    """Convert several `Votes` for classes to one class list and one list of answers.
 
     If some of them are not votes for classes, all stay unchanged.
     """
@@ -350,5 +352,5 @@ def align_votes(*all_votes: Votes) -> tuple[Votes, ...]:
     # Conversion can have added names to the class lists, so they are merged again.
     classes = reduce(Classes.merge, [votes.classes for votes in aligned if votes.classes is not None])
     class_ids = np.unique(np.concatenate([votes.class_ids for votes in aligned]))
-    answers = classes.answers_of_ids(class_ids.tolist())
+    answers = classes.ids_to_answers(class_ids.tolist())
     return tuple(votes.in_classes(classes).with_answers(answers) for votes in aligned)

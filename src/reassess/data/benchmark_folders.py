@@ -91,7 +91,7 @@ def open_benchmark(name_or_folder: str | Path) -> Benchmark:
             classes = labels_from_folders(images).classes
     tables: dict[str, Any] = {}  # readers, which need the class list of the labels
     if "collapsed" in parts:
-        tables["find_collapsed"] = partial(read_class_pairs, parts["collapsed"])
+        tables["find_collapsed_classes"] = partial(read_class_pairs, parts["collapsed"])
     if "groups" in parts:
         tables["find_class_groups"] = partial(read_groups, parts["groups"])
     return Benchmark(
@@ -99,7 +99,7 @@ def open_benchmark(name_or_folder: str | Path) -> Benchmark:
         classes=classes,
         load_images=order,
         sources={part: str(path) for part, path in parts.items()},
-        groups=read_groups(parts["groups"], classes) if "groups" in parts and classes.texts else {},
+        default_groups=read_groups(parts["groups"], classes) if "groups" in parts and classes.wnids_or_names else {},
         **tables,
         threshold=settings.get("threshold"),
         method=settings.get("method"),

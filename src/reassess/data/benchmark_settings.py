@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from reassess.core import Id, Match, StopRule
-from reassess.core.checks import check_is_collection, check_known, check_range, check_text, check_type, check_unique
+from reassess.core.checks import check_is_collection, check_known, check_range, check_type, check_unicode, check_unique
 from reassess.core.image_names import MATCHES
 from reassess.errors import DataError, add_error_place
 from reassess.formats.file_lock import lock_folder
@@ -136,7 +136,7 @@ def write_settings(path: Path, settings: Mapping[str, Any], *, force: bool = Fal
 
 def _check_settings(path: Path, settings: Mapping[str, Any]) -> None:
     """Raise `DataError` for an unknown setting, or a value of the wrong type."""
-    check_text([json.dumps(settings, ensure_ascii=False, default=str)], value_name="a setting", where=path)
+    check_unicode([json.dumps(settings, ensure_ascii=False, default=str)], value_name="a setting", where=path)
     check_known(list(settings), _SETTING_RULES, value_name="setting of a benchmark", where=path)
     for key, value in settings.items():
         rule = _SETTING_RULES[key]

@@ -7,7 +7,7 @@ from io import BytesIO
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, TypeVar
 
-from reassess.core.checks import check_is_collection, check_text
+from reassess.core.checks import check_is_collection, check_unicode
 from reassess.core.image_names import check_image_names
 from reassess.data.image_decoding import describe_image_error, open_image, to_rgb
 from reassess.data.image_folders import FolderImages, ImageFiles, escape_non_utf8, find_image_files, image_names
@@ -143,7 +143,7 @@ def open_image_sets(paths: Sequence[str | Path]) -> dict[str, ImageSource]:
     _check_no_overlap([Path(path) for path in paths])
     # Use the name of a symlink, not of its target.
     names = make_set_names([os.path.abspath(path) for path in paths])  # noqa: PTH100
-    check_text(names, value_name="the name of a set")
+    check_unicode(names, value_name="the name of a set")
     return {name: open_images(path) for name, path in sorted(zip(names, paths, strict=True))}
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TypeVar, cast
 
 from reassess.core import Benchmark, Classes, DataWithClasses, Id, Questions, Votes, align_classes
-from reassess.core.image_names import image_keys, match_images, suggest_match
+from reassess.core.image_names import image_keys, match_images, suggest_match_fix
 from reassess.data.benchmark_settings import SETTINGS_FILE
 from reassess.errors import DataError, ReassessWarning, add_error_place
 from reassess.text import count_noun, join_first
@@ -37,7 +37,7 @@ def to_benchmark_names(images: Sequence[str], benchmark: Benchmark) -> tuple[str
     if match == "path":
         return names
     benchmark_images = benchmark.images
-    rows = match_images(names, benchmark_images, match=match, where=None, known_place="the benchmark's images").tolist()
+    rows = match_images(names, benchmark_images, match=match, where=None, known_where="the benchmark's images").tolist()
     keys = image_keys(names, match)
     return tuple(benchmark_images[row] if row >= 0 else key for row, key in zip(rows, keys, strict=True))
 
@@ -119,7 +119,8 @@ def _nothing_in_common_error(
     if not any(map(_has_items_without_images, parts.values())):
         thing, setting = "image", SETTINGS_FILE if benchmark.folder else ""
         shorter_names, longer_names = sorted((labels_or_votes.images for labels_or_votes in parts.values()), key=len)
-        match_fix = suggest_match(shorter_names, longer_names, match=benchmark.match or "path", settings_file=setting)
+        match = benchmark.match or "path"
+        match_fix = suggest_match_fix(shorter_names, longer_names, match=match, settings_file=setting)
     return DataError(
         "nothing-in-common",
         f"two files have no {thing} in common",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from reassess.core import Match
-from reassess.core.image_names import image_keys, suggest_match
+from reassess.core.image_names import image_keys, suggest_match_fix
 from reassess.data.benchmark_settings import SETTINGS_FILE
 from reassess.data.image_folders import IMAGE_SUFFIXES
 from reassess.errors import Fix
@@ -89,5 +89,5 @@ def _find_missing_images(
     known_keys = set(image_keys(known_names, match))
     missing_names = [name for name, key in zip(names, image_keys(names, match), strict=True) if key not in known_keys]
     if missing_names:
-        fix = suggest_match(names, known_names, missing=missing_names, match=match, settings_file=SETTINGS_FILE)
+        fix = suggest_match_fix(names, known_names, missing=missing_names, match=match, settings_file=SETTINGS_FILE)
         yield make_name_problem("image", f"in {part} and not in {' or '.join(reference_parts)}", missing_names, fix=fix)

@@ -151,7 +151,7 @@ class PartChecker:
         except ReassessError:  # the part has another error too
             return replace(part_check, error=error)
         assert contents.classes is not None
-        missing_names = [text for text in contents.classes.texts if class_list.find(text) is None]
+        missing_names = [text for text in contents.classes.wnids_or_names if class_list.find(text) is None]
         where = "classes" if self.parts["classes"].format else "the class folders"
         self.unlisted_classes.append(
             make_name_problem("class", f"in {part_check.part} and not in {where}", missing_names)
@@ -194,7 +194,7 @@ class PartChecker:
     def _merge_class_names(self) -> Classes:
         """Make a class list from the class names of the earlier parts, if there is no list."""
         with_names = [
-            part.classes for part in self.contents.values() if part.classes is not None and part.classes.texts
+            part.classes for part in self.contents.values() if part.classes is not None and part.classes.wnids_or_names
         ]
         return reduce(Classes.merge, with_names) if with_names else Classes()
 
@@ -206,11 +206,11 @@ class PartChecker:
         classes_of = {
             part: contents.classes for part, contents in self.contents.items() if contents.classes is not None
         }
-        with_names = [part for part, classes in classes_of.items() if classes.texts]
-        with_ids = [part for part, classes in classes_of.items() if not classes.texts]
+        with_names = [part for part, classes in classes_of.items() if classes.wnids_or_names]
+        with_ids = [part for part, classes in classes_of.items() if not classes.wnids_or_names]
         if self.folder is None or self.class_list is not None or not (with_names and with_ids):
             return self.unlisted_classes
-        texts = sorted({text for part in with_names for text in classes_of[part].texts})
+        texts = sorted({text for part in with_names for text in classes_of[part].wnids_or_names})
         description = f"named in {' and '.join(with_names)}, and numbered in {' and '.join(with_ids)}"
         return (
             *self.unlisted_classes,

@@ -85,10 +85,11 @@ class ClassList:
     def output_names(self, predictions: Predictions, classes: Classes) -> list[str]:
         """Return the class name of each output, in the form that ``--classes`` reads."""
         if predictions.has_class_names:
-            texts = [classes.class_file_line(class_id) for class_id in range(len(classes.texts))]
+            texts = [classes.class_file_line(class_id) for class_id in range(len(classes.wnids_or_names))]
             return [f"{text}\t{texts[class_id]}" for text, class_id in zip(texts, self.class_of_id, strict=True)]
         outputs = self.classes_of_outputs(predictions).tolist()
-        return [classes.no_class_text if class_id < 0 else classes.class_file_line(class_id) for class_id in outputs]
+        no_class = classes.text_for_no_class
+        return [no_class if class_id < 0 else classes.class_file_line(class_id) for class_id in outputs]
 
     def to_json(self, classes: Classes) -> dict[str, Any]:
         """Return a dict for JSON output."""

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from reassess.core import Predictions
 from reassess.core.checks import check_range, check_shape
-from reassess.core.predictions import raise_nan
+from reassess.core.predictions import raise_nan_error
 from reassess.errors import DataError
 from reassess.numeric import Proportion
 from reassess.numeric.arrays import infinity_bits
@@ -69,7 +69,7 @@ def best_ranks_of_scores(
         keys = np.empty(scores.shape[1], np.int16)
         failed = rank_best_targets_from_bits(*_view_as_ints(scores), starts, ends, targets, ranks, keys)
     if failed >= 0:
-        raise_nan(Predictions(scores=scores), failed, None if get_image_name is None else get_image_name(failed))
+        raise_nan_error(Predictions(scores=scores), failed, None if get_image_name is None else get_image_name(failed))
     return ranks
 
 
@@ -88,7 +88,7 @@ def normalize_top_k(top_k: Sequence[int], depth: int | None = None) -> tuple[int
         1,
         math.inf if depth is None else depth,
         value_name="k",
-        high_meaning="the number of classes that the predictions contain for each image",
+        high_name="the number of classes that the predictions contain for each image",
     )
     return tuple(sorted(set(top_k)))
 
@@ -174,7 +174,7 @@ def _ranks_of_scores(
     )
     if failed >= 0:
         row = int(rows[failed])
-        raise_nan(predictions, row, None if images is None else images[row])
+        raise_nan_error(predictions, row, None if images is None else images[row])
     if ids is None:
         return ranks, top1
     ranks[is_missing] += (targets - lower)[is_missing]

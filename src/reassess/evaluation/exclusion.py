@@ -6,7 +6,7 @@ from itertools import chain
 from typing import Any
 
 from reassess.core import Match
-from reassess.core.image_names import image_keys, suggest_match
+from reassess.core.image_names import image_keys, suggest_match_fix
 from reassess.errors import DataError
 from reassess.evaluation.result import Evaluation
 from reassess.numeric import Proportion
@@ -88,7 +88,7 @@ def find_image_set_name(
             "the table of duplicates has no set with these images",
             allowed=f"names such as {join_first(tuple(dict.fromkeys(images)), max_items=2)}",
             found=f"{join_first(set_images, max_items=2)}, of {sets_text}",
-            fix=suggest_match(set_images, images, match=match) or "scan these images too",
+            fix=suggest_match_fix(set_images, images, match=match) or "scan these images too",
         )
     raise DataError(
         "ambiguous-set",

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core import Match, Scores, Votes
-from reassess.core.class_votes import count_votes_by_class
+from reassess.core.class_votes import count_chosen_classes
 from reassess.core.image_names import match_images
 from reassess.core.items import require_questions
 from reassess.evaluation.outcomes import LABELLED, Outcomes
@@ -40,12 +40,12 @@ def kinds_of_invalid_classes(
         ratings = ratings.restrict(np.flatnonzero(ratings.sizes))
     shape = class_ids.shape
     per_image, class_ids = math.prod(shape[1:]), class_ids.ravel()
-    rows = np.repeat(match_images(images, ratings.images, match=match, known_place="the ratings"), per_image)
+    rows = np.repeat(match_images(images, ratings.images, match=match, known_where="the ratings"), per_image)
     kinds = np.where(rows >= 0, _NOT_ASKED, _NEVER_RATED).astype(np.int8)
     kinds[ratings.is_asked(rows, class_ids)] = _ASKED_AND_REJECTED
     if experts is not None:
         share = expert_share(experts)
-        rows = np.repeat(match_images(images, share.images, match=match, known_place="the experts' answers"), per_image)
+        rows = np.repeat(match_images(images, share.images, match=match, known_where="the experts' answers"), per_image)
         kinds[(rows >= 0) & (kinds == _NEVER_RATED)] = _NOT_ASKED
         expert_shares = share.scores_of(rows, class_ids)
         kinds[expert_shares <= 0.5] = _REJECTED_BY_EXPERTS
@@ -60,7 +60,7 @@ def valid_probabilities(outcomes: Outcomes, scores: Scores) -> tuple[npt.NDArray
     P(valid), the probability that a class is valid, is 0 for a class that raters were not asked about. For an unrated
     image, it is 1 for the original label and 0 for any other class; without an original label, both results are NaN.
     """
-    rows = match_images(outcomes.images, scores.questions.images, match=outcomes.match, known_place="the scores")
+    rows = match_images(outcomes.images, scores.questions.images, match=outcomes.match, known_where="the scores")
     rated, has_original = rows >= 0, outcomes.original_rows >= 0
     valid = np.where(has_original, (outcomes.original_ranks == 0).astype(np.float64), np.nan)
     highest = np.where(has_original, 1.0, np.nan)
@@ -82,9 +82,9 @@ def mistake_kinds(outcomes: Outcomes, scores: Scores, experts: Votes | None) -> 
 def expert_share(experts: Votes) -> Scores:
     """Compute the share of experts who answered yes to each question, or who chose each class of an image."""
     if experts.classes is not None:
-        questions, counts = count_votes_by_class(experts)
+        questions, counts = count_chosen_classes(experts)
         n_votes_of_image = np.bincount(questions.image_ids, counts)[questions.image_ids]
         return Scores(questions, counts / n_votes_of_image, is_exclusive=True)
     require_questions(experts.items, votes_name="the experts' votes")
     judged = experts.restrict(np.flatnonzero(experts.sizes))
-    return Scores(require_questions(judged.items), judged.count_support() / judged.sizes)
+    return Scores(require_questions(judged.items), judged.count_supporting_votes() / judged.sizes)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from reassess.core import LabelSets, Match, Predictions, UnknownClasses
 from reassess.core.checks import check_is_collection
-from reassess.core.image_names import image_keys, match_images, suggest_match, suggest_numbering_fix
+from reassess.core.image_names import image_keys, match_images, suggest_match_fix, suggest_numbering_fix
 from reassess.core.labels import DEFAULT_LABEL_SET_NAME, check_one_label_each
 from reassess.errors import DataError, Fix
 from reassess.evaluation.class_ranks import best_ranks, ranks_and_top1
@@ -98,14 +98,15 @@ def compute_outcomes(
     images, label_rows, joined = _join_labels(predictions, labels, match)
     original_rows = np.full(len(images), -1)
     if original is not None:
-        original_rows = match_images(images, original.images, match=match, known_place="the original labels")
+        original_rows = match_images(images, original.images, match=match, known_where="the original labels")
     state = _image_states(labels, label_rows, original_rows >= 0)
     for names in known_images:
         _mark_unrated(state, images, names, match)
     unknown = np.flatnonzero(state == UNKNOWN)
     if unknown.size and not ignore_unknown:
         known_names = tuple(chain(labels.images, *known_images))
-        match_fix = suggest_match(images, known_names, missing=[images[row] for row in unknown.tolist()], match=match)
+        missing_names = [images[row] for row in unknown.tolist()]
+        match_fix = suggest_match_fix(images, known_names, missing=missing_names, match=match)
         raise_if_unknown(images, unknown, labels.images or known_names, match_fix)
     find_class_count(predictions, labels, original)
     ranks = _rank_labels(predictions, labels, original, images, state, label_rows, original_rows)
@@ -132,7 +133,7 @@ def _mark_unrated(
     missing = np.flatnonzero(state == UNKNOWN)
     if missing.size:
         rows = match_images(
-            [images[row] for row in missing.tolist()], known_images, match=match, known_place="the known images"
+            [images[row] for row in missing.tolist()], known_images, match=match, known_where="the known images"
         )
         state[missing[rows >= 0]] = UNLABELLED
 

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core import Predictions
-from reassess.core.predictions import raise_nan
+from reassess.core.predictions import raise_nan_error
 from reassess.errors import DataError
 from reassess.numeric.arrays import as_floats, release_memory
 
@@ -101,7 +101,7 @@ def _raise_mixed_kinds(predictions: Predictions, row: int, n_rows_that_sum_to_1:
     assert predictions.scores is not None
     scores = as_floats(predictions.scores[row]).astype(np.float64)
     if np.isnan(scores).any():
-        raise_nan(predictions, row)
+        raise_nan_error(predictions, row)
     with np.errstate(invalid="ignore"):  # of infinities
         total = scores.sum()
     raise DataError(

@@ -115,10 +115,10 @@ def read_hierarchy(path: str | Path, classes: Classes) -> Hierarchy:
             where=path,
             allowed=f"{classes.allowed_names_text} in the column child",
             found=join_first(list(dict.fromkeys(children)), max_items=3),
-            fix=_RENAME_CHILDREN if classes.texts else f"{_RENAME_CHILDREN}, or give a class list with names",
+            fix=_RENAME_CHILDREN if classes.wnids_or_names else f"{_RENAME_CHILDREN}, or give a class list with names",
         )
-    if hierarchy.ignored_parents:
-        ignored = count_noun(hierarchy.ignored_parents, "further parent")
+    if hierarchy.n_ignored_parents:
+        ignored = count_noun(hierarchy.n_ignored_parents, "further parent")
         text = f"{path}: {ignored} ignored: only the first parent of a child counts"
         warnings.warn(text, ReassessWarning, stacklevel=2)
     return hierarchy
@@ -149,7 +149,9 @@ def _find_class_ids(path: Path, texts: Sequence[str], classes: Classes) -> npt.N
             UNKNOWN_CLASS_NAME,
             where=path,
             found=join_first(unknown),
-            fix=ADD_CLASS_LIST if classes.has_local_ids or not classes.texts else "name the class by id, wnid or name",
+            fix=ADD_CLASS_LIST
+            if classes.has_local_ids or not classes.wnids_or_names
+            else "name the class by id, wnid or name",
         )
     return np.fromiter((id_of[text] for text in texts), np.int64)
 
@@ -177,7 +179,7 @@ def write_classes(path: str | Path, classes: Classes, *, force: bool = False) ->
     """Write a class list as a table: id, name (or wnid), and wnid, synonyms and definition if known."""
     import polars as pl
 
-    if not classes.texts:
+    if not classes.wnids_or_names:
         raise DataError("names-without-list", "classes have no names", fix="name every class")
     texts_by_heading: dict[str, list[str | None]] = {
         "name": list(classes.names or classes.wnids),

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reassess.core.checks import check_text, check_unique
+from reassess.core.checks import check_unicode, check_unique
 from reassess.errors import DataError
 from reassess.formats.files import check_input
 from reassess.text import shorten
@@ -76,7 +76,7 @@ def read_json_lines(path: Path) -> "pl.DataFrame":
             document = json.loads(line, object_pairs_hook=unique_key_hook(where))
             if b"\\u" in line:
                 texts = _STRING.findall(json.dumps(document, ensure_ascii=False))
-                check_text(texts, value_name="a text", where=where)
+                check_unicode(texts, value_name="a text", where=where)
     return table
 
 

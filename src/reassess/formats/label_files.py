@@ -130,7 +130,7 @@ def write_labels(path: str | Path, labels: LabelSets, *, force: bool = False) ->
     """
     path = as_path(path)
     check_type(LabelSets, labels)
-    class_names = labels.classes.names_in_files
+    class_names = labels.classes.names_to_write
     if check_suffix(path, LABEL_SUFFIXES, "a label set") != ".json":
         write_table(path, _make_label_table(labels), force=force)
         return

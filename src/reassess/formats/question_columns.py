@@ -11,7 +11,7 @@ import numpy.typing as npt
 from reassess.core import Classes, Questions
 from reassess.core.checks import check_range, check_shape
 from reassess.core.class_names import MAX_CLASSES, parse_class_id
-from reassess.core.classes import UNKNOWN_CLASS_NAME, class_list_for_ids, warn_about_case_variants
+from reassess.core.classes import UNKNOWN_CLASS_NAME, require_shared_ids, warn_about_case_variants
 from reassess.errors import DataError
 from reassess.formats.tables import find_column, locate_row, refuse_missing_values, to_integers, to_text
 from reassess.text import join_first, shorten, to_nfc
@@ -28,7 +28,7 @@ def class_ids_from_column(
     if series.dtype.is_numeric():
         ids = to_integers(path, series)
         refuse_missing_values(path, ids)
-        return ids.to_numpy(), class_list_for_ids(classes, where=path)
+        return ids.to_numpy(), require_shared_ids(classes, where=path)
     import polars as pl
 
     texts = to_text(path, series)
@@ -47,7 +47,7 @@ def class_ids_from_texts(path: Path, texts: Sequence[str], classes: Classes | No
         raise _empty_name_error(path)
     numbers = {text: class_id for text in texts if (class_id := parse_class_id(text)) is not None}
     if numbers and len(numbers) == len(texts):
-        classes = class_list_for_ids(classes, where=path)
+        classes = require_shared_ids(classes, where=path)
         wrong = sorted(text for text, class_id in numbers.items() if not 0 <= class_id <= classes.largest_id)
         if wrong:
             raise DataError(
@@ -58,7 +58,7 @@ def class_ids_from_texts(path: Path, texts: Sequence[str], classes: Classes | No
                 found=join_first([shorten(text, 40) for text in wrong], max_items=3),
             )
         return numbers, classes
-    if classes is not None and classes.texts:
+    if classes is not None and classes.wnids_or_names:
         id_of = {text: classes.id_of(text, where=str(path)) for text in texts}
         unknown = sorted(text for text, class_id in id_of.items() if class_id < 0)
         if unknown:
@@ -75,7 +75,7 @@ def class_ids_from_texts(path: Path, texts: Sequence[str], classes: Classes | No
         raise mixed_ids_error(path, join_first([min(numbers), min(set(texts) - numbers.keys())]))
     classes = Classes.from_texts(texts)
     warn_about_case_variants(classes, where=path)
-    id_of = {text: class_id for class_id, text in enumerate(classes.texts)}
+    id_of = {text: class_id for class_id, text in enumerate(classes.wnids_or_names)}
     return {text: id_of[to_nfc(text.strip())] for text in texts}, classes
 
 
@@ -89,7 +89,7 @@ def class_ids_from_lists(
     if not kinds:
         return lists, classes or Classes()
     if kinds == {int}:
-        return lists, class_list_for_ids(classes, where=path)
+        return lists, require_shared_ids(classes, where=path)
     texts = dict.fromkeys(chain.from_iterable(lists))
     id_of, classes = class_ids_from_texts(path, list(texts), classes)
     return [[id_of[text] for text in names] for names in lists], classes
@@ -129,7 +129,7 @@ def questions_from_info_array(info: npt.NDArray[Any], where: Path, classes: Clas
         id_of, classes = class_ids_from_texts(where, texts.tolist(), classes)
         class_ids = np.array(list(id_of.values()), np.int64)[rows]
     else:
-        classes = class_list_for_ids(classes, where=where)
+        classes = require_shared_ids(classes, where=where)
     check_range(
         class_ids, 0, MAX_CLASSES - 1, value_name="class id", where=lambda row: f"{where}, array info, row {row}"
     )
@@ -138,7 +138,7 @@ def questions_from_info_array(info: npt.NDArray[Any], where: Path, classes: Clas
 
 def info_array_from_questions(questions: Questions) -> npt.NDArray[np.str_]:
     """Return the `info` array of questions, shape (questions, 2)."""
-    class_names = questions.classes.names_in_files
+    class_names = questions.classes.names_to_write
     class_ids = np.array(class_names)[questions.class_ids] if class_names else questions.class_ids.astype(np.str_)
     names = np.array(questions.images or [""], np.str_)[questions.image_ids]
     width = max(1, *(int(np.strings.str_len(texts).max(initial=1)) for texts in (names, class_ids)))

@@ -26,7 +26,7 @@ _FOLDS = TableFormat(
     Folds,
     "folds",
     columns=(TextColumn("image"), IntegerColumn("fold", "number of a fold")),
-    get_values=lambda folds: {"image": folds.images, "fold": folds.numbers},
+    get_values=lambda folds: {"image": folds.images, "fold": folds.fold_numbers},
     make_object=lambda cells: Folds(tuple(cells["image"]), cells["fold"]),
 )
 
@@ -78,7 +78,7 @@ def write_folds(path: str | Path, folds: Folds, *, force: bool = False) -> None:
 
 
 def _make_label_columns(duplicates: Duplicates) -> dict[str, Any]:
-    others = ["; ".join(labels) or None for labels in duplicates.other_labels]
+    others = ["; ".join(labels) or None for labels in duplicates.other_labels_in_group]
     return {"label": duplicates.labels, "other_labels": others}
 
 

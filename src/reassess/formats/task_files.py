@@ -97,7 +97,7 @@ def read_tasks(path: str | Path, classes: Classes | None = None) -> Tasks:
         return Tasks(
             questions=questions,
             indptr=np.concatenate([[0], np.cumsum(sizes)]),
-            numbers=np.array([line.number for line in lines], np.int64),
+            task_numbers=np.array([line.number for line in lines], np.int64),
             reasons=tuple(line.reason for line in lines),
             is_golden=golden if golden.any() else None,
             sample=_make_sample(path, lines, drawn),
@@ -167,7 +167,7 @@ def _make_sample(path: Path, lines: Sequence[_TaskLine], draw_settings: Mapping[
         strata=tuple(line.stratum for line in drawn_lines),
         purpose=purpose,
         seed=seed,
-        predictions=tuple(predictions),
+        input_hashes=tuple(predictions),
     )
 
 
@@ -356,10 +356,10 @@ def write_tasks(path: str | Path, tasks: Tasks, *, force: bool = False) -> None:
                 "seed": sample.seed,
                 "images": np.unique(drawn[drawn >= 0]).size,
                 "questions": int(np.count_nonzero(drawn[questions.image_ids] >= 0)),
-                "predictions": list(sample.predictions),
+                "predictions": list(sample.input_hashes),
             }
             file.write(json.dumps({"sample": first}, ensure_ascii=False) + "\n")
-        for task, number in enumerate(tasks.numbers.tolist()):
+        for task, number in enumerate(tasks.task_numbers.tolist()):
             line: dict[str, Any] = {
                 "task": number,
                 "image": tasks.image_of(task),

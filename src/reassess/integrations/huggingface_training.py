@@ -72,7 +72,7 @@ def select_images(
     check_columns(dataset, image_column, None)
     if isinstance(dataset, datasets.Dataset):
         names = file_names(dataset, image_column)
-        rows = selection.rows(names, match=match, ignore_unknown=ignore_unknown)
+        rows = selection.selected_rows(names, match=match, ignore_unknown=ignore_unknown)
         warn_missing(names, selection, match, stack_level=2)
         warn_unexpected(names, selection, match, stack_level=2)
         return dataset.select(rows)
@@ -84,7 +84,7 @@ def _select_rows(
     table: pyarrow.Table, names: tuple[str, ...], *, selection: ImageSelection, match: Match, ignore_unknown: bool
 ) -> pyarrow.Table:
     """Keep the rows of the selected images."""
-    return table.filter(selection.find(names, match=match, ignore_unknown=ignore_unknown) >= 0)
+    return table.filter(selection.positions_of(names, match=match, ignore_unknown=ignore_unknown) >= 0)
 
 
 def relabel_images(
@@ -135,9 +135,9 @@ def relabel_images(
     check_range(new_ids, 0, np.iinfo(feature.dtype).max, value_name="class id", where=f"column {label_column}")
     if isinstance(dataset, datasets.Dataset):
         names = file_names(dataset, image_column)
-        selection.rows(names, match=match)
+        selection.selected_rows(names, match=match)
         warn_missing(names, selection, match, stack_level=2)
-        rows = selection.find(names, match=match)
+        rows = selection.positions_of(names, match=match)
         old = dataset.with_format("numpy").select_columns(label_column)[label_column][:]
         column = np.where(rows >= 0, new_ids[rows], old)
         order = list(dataset.features)
@@ -158,7 +158,7 @@ def _relabel_rows(
     match: Match,
 ) -> pyarrow.Table:
     """Replace the class of the selected images."""
-    rows = selection.find(names, match=match)
+    rows = selection.positions_of(names, match=match)
     position = table.column_names.index(label_column)
     old = table.column(label_column)
     values = np.where(rows >= 0, new_ids[rows], old.to_numpy())
@@ -208,9 +208,9 @@ def with_targets(
             targets, max_bytes, fix="use dataset.to_iterable_dataset(), which computes them during iteration"
         )
         names = file_names(dataset, image_column)
-        rows = targets.selection.rows(names, match=match, ignore_unknown=ignore_unknown)
+        rows = targets.selection.selected_rows(names, match=match, ignore_unknown=ignore_unknown)
         warn_unexpected(names, targets.selection, match, stack_level=2)
-        target_rows = targets.selection.find([names[row] for row in rows.tolist()], match=match)
+        target_rows = targets.selection.positions_of([names[row] for row in rows.tolist()], match=match)
         return dataset.select(rows).add_column(new_column, _targets_to_arrow(targets, target_rows), feature=kind)
     change = partial(_add_targets, targets=targets, match=match, ignore_unknown=ignore_unknown, new_column=new_column)
     return map_stream(dataset, image_column, {new_column: kind}, change)
@@ -226,7 +226,7 @@ def _add_targets(
     new_column: str,
 ) -> pyarrow.Table:
     """Keep the rows that have a target, and append a column of targets."""
-    rows = targets.selection.find(names, match=match, ignore_unknown=ignore_unknown)
+    rows = targets.selection.positions_of(names, match=match, ignore_unknown=ignore_unknown)
     return table.filter(rows >= 0).append_column(new_column, _targets_to_arrow(targets, rows[rows >= 0]))
 
 

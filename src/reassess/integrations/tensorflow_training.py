@@ -191,7 +191,7 @@ def _make_row_finder(
             "batched", "elements of the dataset are batches", allowed="one image per element",
             fix="select images before batch(...), or call unbatch() first",
         )  # fmt: skip
-    find = make_position_finder(selection.positions(match), _UNKNOWN_POSITION, match)
+    find = make_position_finder(selection.positions_by_key(match), _UNKNOWN_POSITION, match)
     if selection.other_images is None or ignore_unknown:
         return find
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from reassess.core import ImageSelection, Match, TrainingTargets
 from reassess.core.checks import check_type
-from reassess.core.image_selection import selection_keys, warn_missing, warn_unexpected
+from reassess.core.image_selection import image_keys_without_class, warn_missing, warn_unexpected
 from reassess.data import resolve_path_or_source
 from reassess.errors import DataError, require_package
 from reassess.formats.files import read_lines
@@ -121,7 +121,7 @@ class SelectedImages(Subset):
             ImageSelection, selection, value_name="selection", fix="read_clean_list(FILE) or ImageSelection(images)"
         )
         names = image_names(dataset)
-        rows = selection.rows(names, match=match, ignore_unknown=ignore_unknown)
+        rows = selection.selected_rows(names, match=match, ignore_unknown=ignore_unknown)
         super().__init__(dataset, rows.tolist())
         self._copy_samples_and_classes()
         depth = 2 if type(self) is SelectedImages else 3
@@ -200,7 +200,7 @@ class RelabelledImages(SelectedImages):
         selection, ids = to_selection_and_class_ids(new_class_by_image, getattr(dataset, "class_to_idx", None))
         names = image_names(dataset)
         super().__init__(dataset, selection, match=match)
-        rows = selection.find(names, match=match)
+        rows = selection.positions_of(names, match=match)
         self._class_of = {index: ids[rows[index]].item() for index in self.indices}
         before = getattr(self, "targets", [])
         self.relabelled = sum(
@@ -258,7 +258,7 @@ class TargetImages(SelectedImages):
         super().__init__(dataset, targets.selection, match=match, ignore_unknown=ignore_unknown)
         self._all_targets = targets
         names = image_names(dataset)
-        self._rows = targets.selection.find([names[index] for index in self.indices], match=match)
+        self._rows = targets.selection.positions_of([names[index] for index in self.indices], match=match)
 
     def __getitem__(self, index: Any) -> Any:
         """Return an image and its target."""
@@ -320,4 +320,5 @@ class CleanTrainingImages(SelectedImages):
     ) -> None:
         lines = read_lines(resolve_path_or_source(str(files))) if isinstance(files, str | Path) else files
         names = [name for line in lines if (name := os.fspath(line).strip())]
-        super().__init__(dataset, ImageSelection(tuple(sorted(set(selection_keys(names, match))))), match=match)
+        keys = sorted(set(image_keys_without_class(names, match)))
+        super().__init__(dataset, ImageSelection(tuple(keys)), match=match)

@@ -98,28 +98,28 @@ def choose_models(
     all_models = np.ones(len(result.models), bool)
     search = find_subsets(result, pairs.select_images(is_search_image))
     subsets = [subset for subset in map(search.subset_of_row, search.frontier_rows.tolist()) if not subset.all()]
-    highest_bound = pairs.recall_bound(all_models, confidence=_CONFIDENCE)
-    chosen, bound = all_models, highest_bound
+    highest_target = pairs.recall_bound(all_models, confidence=_CONFIDENCE)
+    chosen, bound = all_models, highest_target
     for subset in reversed(subsets):
         subset_bound = check_pairs.recall_bound(subset, confidence=_CONFIDENCE)
         if subset_bound < recall:
             break
         chosen, bound = subset, subset_bound
-    measure, is_reached = SubsetMeter(result, check_pairs), highest_bound >= recall
+    measure, is_reached = SubsetMeter(result, check_pairs), highest_target >= recall
     proposed = pairs.pairs.are_proposed_by(all_models) & pairs.is_valid
     return ModelChoice(
         target_recall=recall,
         chosen=measure(chosen) if is_reached else None,
         recall_bound=bound if is_reached else None,
-        highest_bound=highest_bound,
-        recall=Proportion(int(np.count_nonzero(proposed)), int(np.count_nonzero(pairs.is_valid))),
+        highest_target=highest_target,
+        recall_of_all_models=Proportion(int(np.count_nonzero(proposed)), int(np.count_nonzero(pairs.is_valid))),
         all_models=measure(all_models),
         frontier=tuple(map(measure, [*subsets, all_models])),
         n_subsets=search.n_hits.size,
         is_exact=search.is_exact,
         n_search_images=int(np.count_nonzero(is_search_image)),
         n_check_images=int(np.count_nonzero(~is_search_image)),
-        n_not_candidates=pairs.n_not_candidates,
+        n_valid_not_candidates=pairs.n_valid_not_candidates,
         n_set_aside=pairs.n_set_aside,
         n_not_predicted=pairs.n_not_predicted,
     )

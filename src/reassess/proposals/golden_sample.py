@@ -110,11 +110,10 @@ def _measure_suspicion(candidates: Candidates, original: LabelSets | None) -> tu
     """Compute how doubtful each image's label is, in [0, 1], and the class of each image."""
     questions, images = candidates.questions, len(candidates.questions.images)
     image_ids, mean_probability = questions.image_ids, candidates.mean_probabilities
-    first_shares = candidates.rank_one_counts / max(1, len(candidates.models))
+    first_shares = candidates.n_models_ranking_first / max(1, len(candidates.models))
     is_label = _are_original_labels(candidates, original)
-    value = np.where(
-        np.isnan(mean_probability), first_shares if candidates.rank_one_counts.any() else np.nan, mean_probability
-    )
+    has_ranks = candidates.n_models_ranking_first.any()
+    value = np.where(np.isnan(mean_probability), first_shares if has_ranks else np.nan, mean_probability)
     has_value = ~np.isnan(value)
 
     def highest_probability(is_selected: npt.NDArray[np.bool_]) -> _Floats:

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core import Benchmark, LabelSets, Match, Predictions
-from reassess.core.image_names import image_keys, suggest_match
+from reassess.core.image_names import image_keys, suggest_match_fix
 from reassess.errors import DataError, add_error_place
 from reassess.evaluation import find_outcomes
 from reassess.evaluation.outcomes import UNKNOWN
@@ -103,7 +103,7 @@ def _no_known_image_error(images: Sequence[str], numbering: ImageNumbers) -> Dat
         "model has predictions only for unknown images",
         allowed=f"names such as {join_first(numbering.names, max_items=2)}" if numbering.names else None,
         found=join_first(images, max_items=2) if images else "no image",
-        fix=suggest_match(images, numbering.names, match=numbering.match) or "check the names, or remove the model",
+        fix=suggest_match_fix(images, numbering.names, match=numbering.match) or "check the names, or remove the model",
     )
 
 

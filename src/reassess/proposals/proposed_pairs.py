@@ -34,14 +34,14 @@ class ProposedPairs:
     """
 
     is_proposed: _Bools  # (n, K): the models that propose the pair
-    is_sent: _Bools  # (n, K): the models that send its image to raters
+    is_sent_to_raters: _Bools  # (n, K): the models that send its image to raters
 
     def __len__(self) -> int:
         return len(self.is_proposed)
 
     def take_rows(self, rows: npt.NDArray[np.generic]) -> "ProposedPairs":
         """Select some of the pairs."""
-        return ProposedPairs(self.is_proposed[rows], self.is_sent[rows])
+        return ProposedPairs(self.is_proposed[rows], self.is_sent_to_raters[rows])
 
     def are_proposed_by(self, subset: _Bools) -> _Bools:
         """Return whether a subset of models, bool of shape (K,), proposes each pair."""
@@ -55,8 +55,8 @@ class ProposedPairs:
 
     @cached_property
     def _packed_bits(self) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
-        """`is_proposed` and `is_sent`, packed into bits."""
-        return np.packbits(self.is_proposed, axis=1), np.packbits(self.is_sent, axis=1)
+        """`is_proposed` and `is_sent_to_raters`, packed into bits."""
+        return np.packbits(self.is_proposed, axis=1), np.packbits(self.is_sent_to_raters, axis=1)
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class GoldenPairs:
     # Candidates without a golden answer on golden images, and original labels that these images keep.
     unanswered: ProposedPairs
     unanswered_image_numbers: _Ints  # image number of each of these pairs
-    n_not_candidates: int  # this and the next two counts as in `ModelChoice`
+    n_valid_not_candidates: int  # this and the next two counts as in `ModelChoice`
     n_set_aside: int
     n_not_predicted: int
 
@@ -103,7 +103,7 @@ class GoldenPairs:
 
 def find_sent_pairs(result: ProposalResult) -> ProposedPairs:
     """Return all pairs that go to raters, with the models that propose and send them."""
-    sends = result.is_sent[result.candidates.questions.image_ids]
+    sends = result.is_sent_to_raters[result.candidates.questions.image_ids]
     return ProposedPairs(result.is_proposed_by_model | result.is_original[:, None], sends)
 
 
@@ -133,8 +133,8 @@ def find_golden_pairs(result: ProposalResult, golden: GoldenQuestions) -> Golden
         image_numbers=image_numbers[image],
         unanswered=pairs.take_rows(without_golden),
         unanswered_image_numbers=number_of[questions.image_ids[without_golden]],
-        n_not_candidates=int(np.count_nonzero(is_valid & (pair_rows < 0))),
-        n_set_aside=int(np.count_nonzero(rows >= len(result.is_sent))),
+        n_valid_not_candidates=int(np.count_nonzero(is_valid & (pair_rows < 0))),
+        n_set_aside=int(np.count_nonzero(rows >= len(result.is_sent_to_raters))),
         n_not_predicted=int(np.count_nonzero(rows < 0)),
     )
 
@@ -153,14 +153,14 @@ def _pairs_including_original_labels(result: ProposalResult) -> tuple[Questions,
     candidates = slice(len(proposed))
     members, sends = predicts.copy(), predicts.copy()
     members[candidates] = np.where(original, predicts[candidates], result.is_proposed_by_model)
-    sends[candidates] = np.where(original, predicts[candidates], result.is_sent[proposed.image_ids])
+    sends[candidates] = np.where(original, predicts[candidates], result.is_sent_to_raters[proposed.image_ids])
     return questions, ProposedPairs(members, sends)
 
 
 def _take_pairs(pairs: ProposedPairs, rows: _Ints) -> ProposedPairs:
     """Select the pairs at some rows; row -1 gives a pair that no model proposes."""
     is_pair = (rows >= 0)[:, None]
-    return ProposedPairs(pairs.is_proposed[rows] & is_pair, pairs.is_sent[rows] & is_pair)
+    return ProposedPairs(pairs.is_proposed[rows] & is_pair, pairs.is_sent_to_raters[rows] & is_pair)
 
 
 def _check_has_valid_question(is_valid: _Bools, n_images: int) -> None:

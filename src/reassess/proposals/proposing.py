@@ -197,10 +197,10 @@ def propose(
             _summarize_model(model, int(np.count_nonzero(is_predicted))) for model in numbered_models.values()
         ),
         is_predicted=np.concatenate([images.is_predicted_by[to_raters], images.is_predicted_by[is_set_aside]]),
-        is_sent=images.is_sent_by[to_raters],
-        n_unseen=int(np.count_nonzero(~is_predicted)),
+        is_sent_to_raters=images.is_sent_by[to_raters],
+        n_without_prediction=int(np.count_nonzero(~is_predicted)),
         n_without_class=int(np.count_nonzero(is_predicted & ~to_raters & ~is_set_aside)),
-        n_without_original=int(np.count_nonzero(to_raters & (images.original_ids < 0))),
+        n_without_original_label=int(np.count_nonzero(to_raters & (images.original_ids < 0))),
     )
 
 

@@ -89,7 +89,7 @@ def count_by_subset(pairs: ProposedPairs) -> _Ints:
     """
     models = pairs.is_proposed.shape[1]
     bits = 1 << np.arange(models)
-    members, sends = pairs.is_proposed @ bits, pairs.is_sent @ bits
+    members, sends = pairs.is_proposed @ bits, pairs.is_sent_to_raters @ bits
     counts = np.zeros(2**models, np.int64)
     for masks, weight in ((members, 1), (sends, 1), (members | sends, -1)):
         np.add.at(counts, masks, weight)
@@ -138,7 +138,7 @@ class _GrowingSubset:
 
     def __init__(self, pairs: ProposedPairs) -> None:
         models = pairs.is_proposed.shape[1]
-        packed = np.packbits(np.concatenate([pairs.is_proposed, pairs.is_sent], axis=1), axis=1)
+        packed = np.packbits(np.concatenate([pairs.is_proposed, pairs.is_sent_to_raters], axis=1), axis=1)
         rows, self._counts = np.unique(packed, axis=0, return_counts=True)
         by_model = np.unpackbits(rows, axis=1, count=2 * models).astype(bool).T
         self._members, self._sends = np.ascontiguousarray(by_model[:models]), np.ascontiguousarray(by_model[models:])
@@ -163,7 +163,7 @@ class SubsetMeter:
         self._golden = golden
         self._pairs = find_sent_pairs(result)
         self._sent, self._predicted = (
-            ProposedPairs(images, images) for images in (result.is_sent, result.is_predicted)
+            ProposedPairs(images, images) for images in (result.is_sent_to_raters, result.is_predicted)
         )
 
     def __call__(self, subset: _Bools) -> ModelSubset:
@@ -174,7 +174,7 @@ class SubsetMeter:
             models=tuple(name for name, is_in in zip(self._names, subset, strict=True) if is_in),
             recall=Proportion(hits, int(np.count_nonzero(self._golden.is_valid))),
             precision=Proportion(hits, int(np.count_nonzero(proposed))),
-            n_without_golden=self._golden.unanswered.count_proposed_by(subset),
+            n_without_golden_answer=self._golden.unanswered.count_proposed_by(subset),
             n_candidates=self._pairs.count_proposed_by(subset),
             n_images=self._sent.count_proposed_by(subset),
             n_missing_images=len(self._predicted) - self._predicted.count_proposed_by(subset),

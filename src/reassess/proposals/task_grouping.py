@@ -136,7 +136,7 @@ def _tasks_from_groups(questions: Questions, groups: Sequence[tuple[int, _Ints, 
             classes=questions.classes,
         ),
         indptr=np.concatenate([[0], np.cumsum(sizes)]),
-        numbers=np.arange(len(groups)),
+        task_numbers=np.arange(len(groups)),
         reasons=tuple(reason for _, _, reason in groups),
     )
 

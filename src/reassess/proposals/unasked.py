@@ -97,7 +97,7 @@ def _find_unasked_pairs(
     is_rated = outcomes.label_rows[rows] >= 0
     if scores is not None:
         score_rows = match_images(
-            outcomes.images, scores.questions.images, match=outcomes.match, known_place="the scores"
+            outcomes.images, scores.questions.images, match=outcomes.match, known_where="the scores"
         )[rows]
         is_settled |= scores.is_asked(score_rows, class_ids)
         is_rated = score_rows >= 0
@@ -132,7 +132,7 @@ def _merge_and_sort_pairs(
             mean_rank,
             -probability,
             -model_count,
-            -unordered.rank_one_counts,
+            -unordered.n_models_ranking_first,
         )
     )
     place = np.argsort(order)

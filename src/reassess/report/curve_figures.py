@@ -210,9 +210,9 @@ def _plot_choice(drawing: Drawing, choice: ModelChoice) -> None:
     drawing.axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     drawing.write_heading(
         f"{count_noun(choice.n_subsets, 'subset')} of {count_noun(len(choice.all_models.models), 'model')}, "
-        f"{choice.search_kind} "
-        f"search; {count_noun(choice.recall.n, 'valid golden question')}, {choice.n_not_candidates:,} not candidates "
-        f"of any model; recall measured on {count_noun(choice.n_check_images, 'golden image')} not used in the search"
+        f"{choice.search_kind} search; {count_noun(choice.recall_of_all_models.n, 'valid golden question')}, "
+        f"{choice.n_valid_not_candidates:,} not candidates of any model; "
+        f"recall measured on {count_noun(choice.n_check_images, 'golden image')} not used in the search"
         f"{'' if choice.chosen is None else '; bar: down to the lower 90 % confidence bound of recall'}"
     )
 
@@ -221,7 +221,7 @@ def _draw_recall_bound(drawing: Drawing, choice: ModelChoice) -> None:
     """Draw the lower bound of the recall of the chosen models."""
     if choice.chosen is None or choice.recall_bound is None:
         return
-    candidates, recall = choice.chosen.n_candidates, choice.bounded_recall.value or 0.0
+    candidates, recall = choice.chosen.n_candidates, choice.reported_recall.value or 0.0
     ends = np.array([[candidates, choice.recall_bound], [candidates, recall]])
     drawing.draw_line(ends, "-", n_avoided_points=16, color=_CHOSEN_COLOUR, linewidth=1.2, zorder=4)
 

@@ -90,7 +90,7 @@ def test_imagenet_real_needs_votes_on_questions(run: Runner, plain: Path, tmp_pa
     run_result = run("aggregate", plain, "--method", "imagenet-real", "-o", tmp_path / "out.npz")
     assert (run_result.code, run_result.err.splitlines()[0]) == (
         1,
-        f"Error: the votes of {plain} are not on (image, class) questions",
+        f"Error: the votes of {plain} do not answer (image, class) questions",
     )
 
 

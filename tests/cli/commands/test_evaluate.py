@@ -12,7 +12,7 @@ import pytest
 
 from reassess import __version__
 from reassess.core import LabelSets, class_folder_order
-from reassess.core.image_names import validation_names
+from reassess.core.image_names import validation_image_names
 from reassess.data import read_labels, read_scores
 from reassess.evaluation import evaluate
 from reassess.formats import read_predictions
@@ -327,7 +327,7 @@ def test_invalid_number_is_a_usage_error(option: str, value: str, message: str, 
 
 
 def test_class_folder_order_without_original_labels_is_an_error(shop: Path, run: Runner) -> None:
-    Path("labels.json").write_text(json.dumps({name: [0] for name in validation_names()[:5]}))
+    Path("labels.json").write_text(json.dumps({name: [0] for name in validation_image_names()[:5]}))
     np.save("ids.npy", np.zeros(5, int))
     result = run("evaluate", "ids.npy", "--labels", "labels.json", "--names", "class-folder")
     assert result.error == "missing-original"

@@ -162,10 +162,10 @@ def _print_scores(run: CommandRun, computed: ComputedScores, output: Path) -> No
         images_are = count_noun(unrated, "golden image is", "golden images are")
         run.print_line(f"{images_are} unrated: neither raters nor experts have answered all golden questions there")
     if (classes := classes_of(votes)).has_local_ids:
-        names = count_noun(len(classes.texts), "class name")
+        names = count_noun(len(classes.wnids_or_names), "class name")
         run.print_line(
             f"without a class list, the classes are the {names} in the votes, sorted: "
-            f"{join_first(classes.texts, max_items=5)}"
+            f"{join_first(classes.wnids_or_names, max_items=5)}"
         )
     if scale is not None and scale != KNOWN_ANSWERS:
         run.print_line(f"answers, from invalid to valid: {join_first(scale, max_items=10)}")

@@ -330,7 +330,7 @@ def _explain_unused_answers(checked: CheckedLabels, draw_command: str) -> str:
     """Explain why checked labels do not correct the estimated share of wrong labels, and what to do."""
     reason = "they are not a random sample, so they say nothing about other labels"
     if checked.n_drawn:
-        share_text = f"{format_percent_cell(checked.covered_share)} % of the labels"
+        share_text = f"{format_percent_cell(checked.represented_share)} % of the labels"
         reason = (
             f"{checked.n_drawn:,} were drawn at random, but only from {share_text}, so the estimate for all does not "
             "use them"
@@ -348,12 +348,10 @@ def _describe_checked_labels(checked: CheckedLabels, share: float) -> str:
     low, high = map(format_percent_cell, checked.interval)
     text = (
         f"{checked.n_checked:,} labels were checked, {checked.n_wrong:,} of them wrong; about "
-        f"{format_percent_cell(share)} % of "
-        f"all labels are wrong, by the model and the {checked.n_drawn:,} drawn at random (95 % interval: {low} to "
-        f"{high})"
+        f"{format_percent_cell(share)} % of all labels are wrong, by the model and the {checked.n_drawn:,} drawn at "
+        f"random (95 % interval: {low} to {high})"
     )
     if checked.is_model_share_plausible:
         return text
-    return (
-        f"{text}; the model alone estimates {format_percent_cell(checked.model_share)} %, outside their 99 % interval"
-    )
+    share_by_model = format_percent_cell(checked.wrong_share_by_model)
+    return f"{text}; the model alone estimates {share_by_model} %, outside their 99 % interval"

@@ -114,7 +114,7 @@ def _count_images_by_fold_and_class(new_folds: Folds, labels: LabelSets) -> npt.
     """Count images: int64, shape (folds, classes); classes without images have no column."""
     present, column = np.unique(labels.indices, return_inverse=True)
     counts = np.zeros((len(new_folds.distinct_numbers), present.size), np.int64)
-    np.add.at(counts, (new_folds.numbers, column), 1)
+    np.add.at(counts, (new_folds.fold_numbers, column), 1)
     return counts
 
 

@@ -274,18 +274,18 @@ def _print_candidates(
 
 
 def _make_recall_not_reached_error(choice: ModelChoice) -> DataError:
-    recall = choice.recall
+    recall = choice.recall_of_all_models
     if choice.target_recall == 1:  # a sample cannot show that nothing is missed
         advice = ""
     elif recall.value is not None and recall.value < choice.target_recall:
-        advice = f", or more candidates per image: {choice.n_not_candidates:,} of {recall.n:,} golden labels are not "
-        advice += "candidates of any model"
+        advice = f", or more candidates per image: {choice.n_valid_not_candidates:,} of {recall.n:,} golden labels "
+        advice += "are not candidates of any model"
     else:
         advice = f", or more golden answers: all models together name {recall.hits:,} of {recall.n:,} golden labels"
     return DataError(
         "not-reached",
         "the golden answers do not show that all models together reach this recall",
-        allowed=f"up to {format_rounded_down(choice.highest_bound)}" if choice.highest_bound else "no recall",
+        allowed=f"up to {format_rounded_down(choice.highest_target)}" if choice.highest_target else "no recall",
         found=choice.target_recall,
         fix=f"choose a lower recall{advice}",
     )

@@ -147,13 +147,13 @@ def tasks(
     if isinstance(golden, int):
         seed = secrets.randbits(_N_SEED_BITS) if seed is None else seed
         sample = draw_golden(candidates_read, golden, original=original, seed=seed)
-        sample = replace(sample, predictions=(sha256(candidates),))
+        sample = replace(sample, input_hashes=(sha256(candidates),))
     if sample is not None and experts is not None:  # drawn questions stay in the file, even with answers
         items = require_questions(experts.items)
         experts = experts.restrict(np.flatnonzero(sample.rows_of(items.images)[items.image_ids] < 0))
     tasks_made = make_tasks(questions, size=per_task, hierarchy=tree, golden=experts)
     golden_count = len(questions) - len(tasks_made.questions)
-    tasks_made = tasks_made if sample is None else tasks_made.with_golden(sample)
+    tasks_made = tasks_made if sample is None else tasks_made.with_golden_sample(sample)
     golden_drawn = tasks_made.select(tasks_made.golden_mask)
     if golden_count and not len(tasks_made):
         raise DataError(

@@ -42,10 +42,10 @@ def print_proposal(
 def _print_image_counts(run: CommandRun, result: ProposalResult) -> None:
     images_text = count_noun(len(result.set_aside_labels), "image needs", "images need")
     run.print_line(f"{images_text} no question: all models agree with the original label")
-    if result.n_without_original:
-        run.print_line(f"{count_noun(result.n_without_original, 'image')} without an original label")
-    if result.n_unseen:
-        run.print_line(f"{count_noun(result.n_unseen, 'known image')} not predicted by any model")
+    if result.n_without_original_label:
+        run.print_line(f"{count_noun(result.n_without_original_label, 'image')} without an original label")
+    if result.n_without_prediction:
+        run.print_line(f"{count_noun(result.n_without_prediction, 'known image')} not predicted by any model")
     if result.n_without_class:
         images = count_noun(result.n_without_class, "image")
         run.print_line(f"{images} without a candidate: no original label, and only unknown classes predicted")
@@ -117,7 +117,7 @@ def write_model_subsets(path: Path, choice: ModelChoice, *, force: bool = False)
             "recall": subset.recall.value,
             "judged": subset.precision.n,
             "precision": subset.precision.value,
-            "without_golden": subset.n_without_golden,
+            "without_golden": subset.n_without_golden_answer,
             "missing": subset.n_missing_images,
             "chosen": subset == choice.chosen,
             "search": choice.search_kind,
@@ -131,8 +131,8 @@ def print_model_choice(run: CommandRun, choice: ModelChoice) -> None:
     """Print the chosen models, a lower bound of their recall, and the best subsets."""
     _print_chosen_models(run, choice)
     run.print_line(
-        f"{choice.n_not_candidates:,} of {choice.recall.n:,} golden labels are neither candidates of a model nor "
-        "original labels"
+        f"{choice.n_valid_not_candidates:,} of {choice.recall_of_all_models.n:,} golden labels are neither candidates "
+        "of a model nor original labels"
     )
     printed = _select_printed_subsets(run, choice)
     titles = {} if choice.chosen is None else {choice.chosen: "chosen"}
@@ -167,8 +167,9 @@ def print_model_choice(run: CommandRun, choice: ModelChoice) -> None:
 def _print_chosen_models(run: CommandRun, choice: ModelChoice) -> None:
     chosen_subset = choice.chosen
     if chosen_subset is None:
-        run.print_line(f"no models chosen: all models together have recall {_format_share(choice.recall)}")
-        run.print_line(f"their recall is at least {format_rounded_down(choice.highest_bound)}, with 90 % confidence")
+        recall = _format_share(choice.recall_of_all_models)
+        run.print_line(f"no models chosen: all models together have recall {recall}")
+        run.print_line(f"their recall is at least {format_rounded_down(choice.highest_target)}, with 90 % confidence")
         return
     run.print_line(f"chosen: {', '.join(chosen_subset.models)}")
     run.print_line(
@@ -180,7 +181,7 @@ def _print_chosen_models(run: CommandRun, choice: ModelChoice) -> None:
         run.print_line(f"{images} without candidates: only models that were not chosen have candidates for them")
     if chosen_subset == choice.all_models:
         images = count_noun(choice.n_check_images + choice.n_search_images, "golden image")
-        run.print_line(f"on all {images}: recall {_format_share(choice.bounded_recall)}")
+        run.print_line(f"on all {images}: recall {_format_share(choice.reported_recall)}")
     else:
         images = count_noun(choice.n_check_images, "golden image")
         run.print_line(f"on {images} not used in the search:")
@@ -220,9 +221,9 @@ def _format_model_names(run: CommandRun, subset: ModelSubset, all_models: Sequen
 
 
 def _format_subset_cells(subset: ModelSubset) -> list[object]:
-    mean = None if subset.candidates_per_image is None else f"{subset.candidates_per_image:.2f}"
+    mean = None if subset.mean_candidates_per_image is None else f"{subset.mean_candidates_per_image:.2f}"
     shares = [None if share.value is None else f"{share.value:.4f}" for share in (subset.recall, subset.precision)]
-    return [f"{subset.n_candidates:,}", mean, *shares, f"{subset.n_without_golden:,}"]
+    return [f"{subset.n_candidates:,}", mean, *shares, f"{subset.n_without_golden_answer:,}"]
 
 
 def _format_share(share: Proportion) -> str:
@@ -283,7 +284,8 @@ def print_unasked_classes(
 
 
 def _make_unasked_rows(candidates: Candidates, rows: range) -> list[list[object]]:
-    classes, first, mean = candidates.questions.classes, candidates.rank_one_counts, candidates.mean_probabilities
+    classes = candidates.questions.classes
+    first, mean = candidates.n_models_ranking_first, candidates.mean_probabilities
     class_ids, reasons = candidates.questions.class_ids.tolist(), candidates.reasons or ()
     return [
         [

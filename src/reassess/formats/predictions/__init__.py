@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from reassess.core import Classes, Predictions
 from reassess.core.checks import check_known, check_type
-from reassess.core.classes import class_list_for_ids
+from reassess.core.classes import require_shared_ids
 from reassess.core.predictions import MAX_IDS_PER_ROW
 from reassess.errors import DataError, Fix, ReassessError, ReassessWarning
 from reassess.formats.files import (
@@ -235,7 +235,7 @@ def write_predictions(path: str | Path, predictions: Predictions, *, top_k: int 
             found=predictions.unknown_classes,
         )
     if predictions.ids is not None:
-        class_list_for_ids(predictions.classes, where=path)
+        require_shared_ids(predictions.classes, where=path)
     names = None
     if predictions.images is not None:
         check_output(path.with_suffix(".txt"), force=force)
@@ -272,8 +272,8 @@ def _make_table(predictions: Predictions, top_k: int) -> "pl.DataFrame":
     ids, scores = predictions.top_classes(min(top_k, MAX_IDS_PER_ROW))
     classes = predictions.classes
     columns |= {
-        f"prediction_{k + 1}": classes.to_column(class_ids).fill_null(classes.no_class_text)
-        if classes.names_in_files
+        f"prediction_{k + 1}": classes.to_column(class_ids).fill_null(classes.text_for_no_class)
+        if classes.names_to_write
         else class_ids
         for k, class_ids in enumerate(ids.T)
     }

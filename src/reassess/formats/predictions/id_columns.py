@@ -316,7 +316,7 @@ def _refuse_all_unknown(path: Path, ids: IdColumns, classes: Classes) -> None:
 
 
 def _unknown_class_error(path: Path, heading: str, text: str, classes: Classes) -> DataError:
-    if not classes.texts:
+    if not classes.wnids_or_names:
         return missing_class_list_error([text], where=f"{path}, column {heading}")
     return DataError(
         "unknown-class",

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from reassess.core import Classes, Predictions, UnknownClasses
 from reassess.core.checks import check_all_valid
-from reassess.core.classes import class_list_for_ids
+from reassess.core.classes import require_shared_ids
 from reassess.errors import DataError, Fix
 from reassess.formats.files import read_lines
 from reassess.text import count_noun, join_first, shorten, suggest_name
@@ -143,7 +143,7 @@ def require_class_list_for_ids(
 ) -> None:
     """Raise if ids have no meaning: classes are known only by name, and there is no list of outputs."""
     if output_class_ids is None:
-        class_list_for_ids(classes, where=where, fix=LIST_OUTPUTS)
+        require_shared_ids(classes, where=where, fix=LIST_OUTPUTS)
 
 
 def refuse_blank_lines(outputs: Sequence[str]) -> None:
@@ -172,7 +172,7 @@ def parse_output_list(path: Path, outputs: Sequence[str], classes: Classes, unkn
     """
     refuse_blank_lines(outputs)
     if any("\t" in line for line in outputs):
-        if not classes.texts:
+        if not classes.wnids_or_names:
             raise unneeded_class_list_error(path)
         return OutputList(new_class_ids=_read_class_mapping(classes, outputs))
     columns = map_outputs(classes, outputs, where=OUTPUT_LIST)

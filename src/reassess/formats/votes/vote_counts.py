@@ -85,7 +85,11 @@ def _is_long_format(path: Path, table: "pl.DataFrame", classes: Classes | None) 
     if _COUNT not in names:
         return False
     others = [name for name in names if name != _COUNT and table[name].dtype.is_numeric()]
-    if classes is not None and classes.texts and all(classes.find(name) is not None for name in (_COUNT, *others)):
+    if (
+        classes is not None
+        and classes.wnids_or_names
+        and all(classes.find(name) is not None for name in (_COUNT, *others))
+    ):
         return False
     if others:
         raise DataError(
@@ -156,7 +160,7 @@ def _read_wide(path: Path, table: "pl.DataFrame", classes: Classes | None) -> _C
 
 def _ids_of_headings(path: Path, headings: Sequence[str], classes: Classes | None) -> tuple[dict[str, int], Classes]:
     """Return the class id of each heading of a column of counts, and the class list."""
-    if classes is not None and classes.texts:
+    if classes is not None and classes.wnids_or_names:
         unknown = [name for name in headings if classes.id_of(name, where=str(path)) < 0]
         if unknown:
             raise DataError(
@@ -199,8 +203,8 @@ def make_class_answers(
         )
     else:
         order = np.unique(candidate_ids)
-    names = classes.answers_of_ids(order.tolist())
-    check_known(classes.answers_of_ids(np.unique(class_ids).tolist()), names, value_name="answer", where=path)
+    names = classes.ids_to_answers(order.tolist())
+    check_known(classes.ids_to_answers(np.unique(class_ids).tolist()), names, value_name="answer", where=path)
     ascending = np.argsort(order)
     answer_ids = ascending[np.searchsorted(order[ascending], class_ids)]
     return ClassAnswers(answer_ids, names, classes)

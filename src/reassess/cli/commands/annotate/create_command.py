@@ -187,7 +187,7 @@ def _check_campaign_output(run: CommandRun, campaign: str | Path, benchmark: Ben
 def _check_golden_and_classes(parts: CampaignParts, tasks: Path, golden_share: float | None) -> None:
     if golden_share is not None and parts.golden_tasks is None:
         raise click.UsageError("--golden-share needs golden questions.")
-    if not parts.tasks.questions.classes.texts:
+    if not parts.tasks.questions.classes.wnids_or_names:
         warnings.warn(
             f"{tasks}: class names are missing, so raters will see numbers: give --benchmark FOLDER with classes",
             ReassessWarning,

@@ -6,12 +6,12 @@ import pytest
 
 from reassess.errors import (
     DataError,
+    FetchError,
     Fix,
     MissingPackageError,
     OutputError,
     ReassessError,
     ReassessWarning,
-    SourceError,
 )
 from reassess.text import join_first
 
@@ -52,7 +52,7 @@ def test_part_with_several_lines_is_indented() -> None:
     )
 
 
-@pytest.mark.parametrize("kind", [DataError, OutputError, SourceError])
+@pytest.mark.parametrize("kind", [DataError, OutputError, FetchError])
 def test_every_error_class_prints_the_whole_message(kind: Any) -> None:
     assert str(kind("code", "wrong", where="a file")) == "wrong\n  where:   a file"
 

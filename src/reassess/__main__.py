@@ -1,4 +1,4 @@
-"""The command line: `python -m reassess` and the console script, also if stopped while it loads."""
+"""The start of the command line, by `python -m reassess` or by the script `reassess`."""
 
 import gc
 import io
@@ -9,11 +9,11 @@ from typing import Any, TextIO
 
 
 def entry() -> None:
-    """Run the command of this process, and end it with the exit code."""
+    """Run the command line of this process, and end the process with its exit code."""
     gc.set_threshold(100_000)  # a command makes many objects, and seldom cycles of them
     os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")  # threads that numpy starts sleep while they have no work
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # who is told to end cleans up, as after Ctrl-C
-    _keep_standard_streams()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that a terminated command cleans up, as after Ctrl-C
+    _replace_closed_streams()
     try:
         from reassess.cli import main
 
@@ -47,8 +47,9 @@ class _TolerantStream(io.RawIOBase):
             return len(content)
 
 
-def _keep_standard_streams() -> None:
-    """Keep files off the numbers of closed standard streams, and ignore errors of writing messages."""
+def _replace_closed_streams() -> None:
+    """Open the null device in place of closed standard streams, and ignore failed writes to standard error."""
+    # Otherwise, the next file that is opened gets the number of the closed stream, and output goes into this file.
     while (opened := os.open(os.devnull, os.O_RDWR)) < 3:
         pass
     os.close(opened)
@@ -62,7 +63,7 @@ def _keep_standard_streams() -> None:
 
 
 def _discard_unwritten(output: TextIO | None) -> None:
-    """Discard output that cannot be written, which `main` has reported; else Python exits with code 120."""
+    """Discard output that could not be written, as `main` has reported, so that Python does not exit with code 120."""
     if output is None:  # closed before the process began
         return
     try:

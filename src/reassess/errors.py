@@ -1,4 +1,4 @@
-"""Errors and warnings of the package, with one form of message.
+"""Errors and warnings of the package; all messages have the same form.
 
 A message has one line about the fault, then up to four fields: where it is, what is allowed, what was found, and how to
 fix it. `reassess.cli` exits with code 1 after a `ReassessError`, and with 2 after a usage error.
@@ -27,7 +27,7 @@ class Fix:
         self.arguments = arguments
 
     def render(self, format_argument: Callable[[str, object], str]) -> str:
-        """Return the text, with each Python argument formatted by `format_argument(name, value)`."""
+        """Return the advice as text, with each argument formatted by `format_argument(name, value)`."""
         if not self.arguments:
             return self.text
         names = "|".join(self.arguments)
@@ -35,7 +35,7 @@ class Fix:
 
     @classmethod
     def join(cls, separator: str, *fixes: "Fix | str | None") -> "Fix":
-        """Join fixes with a separator; empty fixes are skipped."""
+        """Join several fixes with a separator; skip empty fixes."""
         typed_fixes = [fix if isinstance(fix, Fix) else cls(fix) for fix in fixes if fix]
         arguments = {name: value for fix in typed_fixes for name, value in fix.arguments.items()}
         return cls(separator.join(fix.text for fix in typed_fixes), **arguments)
@@ -106,7 +106,7 @@ class ReassessError(Exception):
 
 
 def _shorten_field(field: str, text: str) -> str:
-    """Shorten words of over 200 letters in a field of an error; a fix stays, since it may be a command."""
+    """Shorten words of over 200 letters in a field of an error, but not in a fix, which may contain a command."""
     return text if field == "fix" else _LONG_WORD_PATTERN.sub(r"\1…\2", text)
 
 
@@ -124,7 +124,7 @@ class OutputError(ReassessError, OSError):
     __str__ = ReassessError.__str__
 
 
-class SourceError(ReassessError):
+class FetchError(ReassessError):
     """A file of a known dataset cannot be fetched from any of its sources."""
 
 
@@ -169,11 +169,11 @@ class ReassessWarning(UserWarning):
 
 
 class ConvergenceWarning(ReassessWarning):
-    """An iteration stopped before it converged."""
+    """A warning that an iteration stopped before it converged."""
 
 
-class DependenceWarning(ReassessWarning):
-    """Raters are not independent given the truth, although rater models assume it."""
+class DependentRatersWarning(ReassessWarning):
+    """A warning that raters are not independent given the truth, as rater models assume."""
 
 
 @contextmanager
@@ -187,8 +187,8 @@ def add_error_place(place: object) -> Iterator[None]:
 
 
 @dataclass(frozen=True)
-class Missing:
-    """The value of a result that cannot be computed, with the reason."""
+class MissingResult:
+    """The reason why a result cannot be computed, in place of the result."""
 
     reason: str  # in a few words
 
@@ -196,10 +196,10 @@ class Missing:
         return self.reason
 
     @classmethod
-    def from_error(cls, error: DataError) -> "Missing":
-        """Create a missing result whose reason is the text of an error.
+    def from_error(cls, error: DataError) -> "MissingResult":
+        """Create a missing result with the problem of an error as its reason.
 
-        >>> Missing.from_error(DataError("missing-golden", "no golden question is valid", found="3 questions"))
-        Missing(reason='no golden question is valid: 3 questions')
+        >>> MissingResult.from_error(DataError("missing-golden", "no golden question is valid", found="3 questions"))
+        MissingResult(reason='no golden question is valid: 3 questions')
         """
         return cls(error.problem if error.found is None else f"{error.problem}: {error.found}")

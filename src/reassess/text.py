@@ -11,7 +11,7 @@ from itertools import islice
 from typing import NamedTuple
 
 _MIN_NAME_WIDTH = 16  # least width of the column of names
-_MAX_REPR_ITEMS, _MAX_REPR_LETTERS = 8, 200  # most entries and letters of a short text
+_MAX_REPR_ITEMS, _MAX_REPR_LETTERS = 8, 200  # largest number of entries and letters in a short text
 _MAX_NOTEBOOK_ROWS = 60  # rows of a table in a notebook
 _MAX_ITEM_LETTERS = 190  # letters of a list item, so that a line also has space for other text
 
@@ -33,7 +33,7 @@ to_nfc = partial(unicodedata.normalize, "NFC")
 
 
 def align_lines(rows: Iterable[tuple[str, str]]) -> list[str]:
-    """Format pairs of name and text as lines with aligned texts.
+    """Format (name, text) pairs as lines, with all texts in one column.
 
     >>> align_lines([("scored", "2 of 3"), ("not scored", "1")])
     ['scored           2 of 3', 'not scored       1']
@@ -52,10 +52,10 @@ def count_noun(count: int, noun: str, plural: str | None = None) -> str:
     return f"{count:,} {noun if count == 1 else plural or f'{noun}s'}"
 
 
-def format_expected(count: float) -> str:
-    """Format an expected number: with one decimal, or with one digit if it is well below 1.
+def format_expected_count(count: float) -> str:
+    """Format an expected number: one decimal place, or one significant digit below 0.95.
 
-    >>> format_expected(1234.4), format_expected(0.97), format_expected(0.034)
+    >>> format_expected_count(1234.4), format_expected_count(0.97), format_expected_count(0.034)
     ('1,234.4', '1.0', '0.03')
     """
     return f"{count:,.1f}" if count >= 0.95 or not count else f"{count:.1g}"
@@ -74,7 +74,7 @@ def format_bytes(count: int) -> str:
 
 
 def shorten(text: str, max_letters: int) -> str:
-    """Replace the middle of a long text by an ellipsis, if that makes it shorter.
+    """Replace the middle of a long text by an ellipsis, if this makes the text shorter.
 
     >>> shorten("vit_large_patch16_384.augreg_in21k_ft_in1k", 20), shorten("abcde", 4)
     ('vit_large_…1k_ft_in1k', 'abcde')
@@ -106,12 +106,12 @@ def join_and(items: Sequence[object], *, max_items: int = 5) -> str:
 
 
 def format_percent(share: float) -> str:
-    """Format a share in percent, without the sign: two decimals, and at most four digits in total.
+    """Format a share in percent, without a percent sign: with two decimals, or as 100.0.
 
     >>> format_percent(0.68142), format_percent(1)
     ('68.14', '100.0')
     """
-    return format_percent_value(100 * share)
+    return format_percentage(100 * share)
 
 
 def format_percent_interval(interval: tuple[float, float]) -> str:
@@ -123,13 +123,13 @@ def format_percent_interval(interval: tuple[float, float]) -> str:
     return " to ".join(map(format_percent, interval))
 
 
-def format_percent_value(value: float) -> str:
-    """Format a number that is already in percent, as `format_percent` does.
+def format_percentage(percentage: float) -> str:
+    """Format a number that is already in percent, as `format_percent` formats a share.
 
-    >>> format_percent_value(68.142)
+    >>> format_percentage(68.142)
     '68.14'
     """
-    return f"{value:.2f}".replace("100.00", "100.0")
+    return f"{percentage:.2f}".replace("100.00", "100.0")
 
 
 def suggest_name(name: object, known_names: Iterable[object]) -> str | None:
@@ -142,19 +142,19 @@ def suggest_name(name: object, known_names: Iterable[object]) -> str | None:
     return f"did you mean {close[0]}?" if close else None
 
 
-def merge_equal_texts(texts: Mapping[str, str]) -> Iterator[str]:
-    """Yield one line for each different text, with the names of its files; empty texts are skipped.
+def group_files_by_text(text_of_file: Mapping[str, str]) -> Iterator[str]:
+    """Yield one line for each distinct text, with the names of the files that have it; skip empty texts.
 
-    >>> list(merge_equal_texts({"a": "ids", "b": "ids"}))
+    >>> list(group_files_by_text({"a": "ids", "b": "ids"}))
     ['all files: ids']
-    >>> list(merge_equal_texts({"a": "ids", "b": "scores", "c": "ids"}))
+    >>> list(group_files_by_text({"a": "ids", "b": "scores", "c": "ids"}))
     ['a, c: ids', 'b: scores']
-    >>> list(merge_equal_texts({"a": "ids", "b": "ids", "c": ""}))
+    >>> list(group_files_by_text({"a": "ids", "b": "ids", "c": ""}))
     ['a, b: ids']
     """
-    for text in filter(None, dict.fromkeys(texts.values())):
-        names = [name for name, candidate in texts.items() if candidate == text]
-        yield f"{'all files' if 1 < len(names) == len(texts) else join_first(names)}: {text}"
+    for text in filter(None, dict.fromkeys(text_of_file.values())):
+        names = [name for name, file_text in text_of_file.items() if file_text == text]
+        yield f"{'all files' if 1 < len(names) == len(text_of_file) else join_first(names)}: {text}"
 
 
 class ListTable(NamedTuple):
@@ -166,7 +166,7 @@ class ListTable(NamedTuple):
 
 
 class Printable:
-    """A base class that prints a result as a short text, and as a table in a notebook.
+    """A base class of results that are printed as a short text, and in a notebook as a table.
 
     The text depends on what the class defines:
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from reassess.aggregation import GoldenVotesWithTruth, golden_votes, rater_reliability
 from reassess.aggregation.reliability import correct_answers
 from reassess.core import VALIDITY, Items, Questions, Votes
-from reassess.errors import DependenceWarning
+from reassess.errors import DependentRatersWarning
 from reassess.numeric import Proportion
 from reassess.numeric.information import mutual_information
 from tests.helpers import WORDS, code_of, message, votes_of
@@ -103,7 +103,7 @@ def test_copying_pair_warns() -> None:
     votes = cast(rng, rng.choice(2, 900, p=PRIOR), tuple(f"good {i}" for i in range(12)))
     answer_ids = votes.answer_ids.copy()
     answer_ids[votes.rater_ids == 11] = answer_ids[votes.rater_ids == 0]
-    with pytest.warns(DependenceWarning) as caught:
+    with pytest.warns(DependentRatersWarning) as caught:
         result = rater_reliability(replace(votes, answer_ids=answer_ids))
     (pair,) = result.dependence.pairs
     assert (pair.raters, len(caught)) == (("good 0", "good 11"), 1)

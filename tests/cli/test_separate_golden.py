@@ -14,7 +14,7 @@ from reassess.aggregation.recipe import score_by_recipe
 from reassess.comparison import Findings
 from reassess.core import Classes, Predictions, StopRule, Votes
 from reassess.data import read_original_labels, read_votes
-from reassess.errors import Missing
+from reassess.errors import MissingResult
 from tests.helpers import Runner, output_of, results_of, write_files
 
 RATERS, CLASSES = ("ann", "bo", "cy"), ("cat", "dog")
@@ -144,9 +144,9 @@ def test_findings_include_golden_images(rated_folder: Path) -> None:
     models = {"one": Predictions.from_ids(np.zeros(len(labels), int), labels.images, classes=labels.classes)}
     known = {"scores": scores, "votes": votes, "experts": experts, "rater_golden_votes": golden}
     findings = Findings.from_predictions(models, labels, **known, threshold=0.8)
-    assert not isinstance(findings.relabelling, Missing)
+    assert not isinstance(findings.relabelling, MissingResult)
     assert findings.relabelling.questions.images == scores.images[: MAIN + GOLDEN]  # experts decide the last one
-    assert not isinstance(findings.precision_recall_curves, Missing)
+    assert not isinstance(findings.precision_recall_curves, MissingResult)
     given, out_of_sample = findings.precision_recall_curves
     assert (given.curve.in_sample, out_of_sample.curve.in_sample) == (True, False)
     assert given.curve.golden.n_unrated == len(golden_truth(experts)) - 2 * GOLDEN

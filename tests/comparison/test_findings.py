@@ -5,7 +5,7 @@ import pytest
 
 from reassess.comparison import Findings, Panel, compare, compare_every_pair, rank_models
 from reassess.core import LabelSets, Predictions, Questions, Scores, Votes
-from reassess.errors import DataError, Missing
+from reassess.errors import DataError, MissingResult
 from reassess.evaluation import evaluate
 
 IMAGES = [f"{i}.png" for i in range(40)]
@@ -64,9 +64,9 @@ def test_many_models_are_compared_with_neighbours(monkeypatch: pytest.MonkeyPatc
 
 def test_one_model_and_empty_label_sets_have_no_ranking() -> None:
     findings = Findings.from_predictions({"one": MODELS["best"]}, LABELS)
-    assert findings.ranking == Missing("there is only one model")
+    assert findings.ranking == MissingResult("there is only one model")
     empty = LabelSets.from_lists(IMAGES, [[] for _ in IMAGES])
-    assert Findings.from_predictions(MODELS, empty).ranking == Missing("no image is scored")
+    assert Findings.from_predictions(MODELS, empty).ranking == MissingResult("no image is scored")
 
 
 def test_error_names_model() -> None:

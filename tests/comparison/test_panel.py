@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from reassess.comparison import Panel, select_common_images_if_different
 from reassess.core import Classes, LabelSets, Predictions
-from reassess.errors import Missing
+from reassess.errors import MissingResult
 from reassess.evaluation import Outcomes, find_outcomes, summarize
 from tests.helpers import code_of, fault_of, message
 
@@ -150,7 +150,7 @@ def test_common_images_of_outcomes_are_selected(rows_of_models: list[list[int]])
     if all(set(rows) == shared for rows in rows_of_models):
         assert common is None
     elif not shared:
-        assert common == Missing("models have no image in common")
+        assert common == MissingResult("models have no image in common")
     else:
         for model, outcome in common.items():
             assert set(outcome.images) == {LABELS.images[i] for i in shared}

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from reassess.core import Candidates, Classes, Cleaning, Duplicates, Folds, LabelNoise, Questions, Scores, Tasks
-from reassess.errors import DataError, Missing
+from reassess.errors import DataError, MissingResult
 from tests.helpers import labels_of, votes_of
 
 QUESTIONS = Questions.from_columns(["a.png", "b.png"], np.array([1, 0]))
@@ -35,5 +35,5 @@ def test_arrays_are_read_only(instance: Any) -> None:
 
 def test_reason_of_missing_result_comes_from_error() -> None:
     error = DataError("code", "no golden question is valid", where="golden.csv", found="3 pairs", fix="judge more")
-    assert str(Missing.from_error(error)) == "no golden question is valid: 3 pairs"
-    assert str(Missing.from_error(DataError("code", "votes are missing"))) == "votes are missing"
+    assert str(MissingResult.from_error(error)) == "no golden question is valid: 3 pairs"
+    assert str(MissingResult.from_error(DataError("code", "votes are missing"))) == "votes are missing"

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pytest
 
 from reassess import ImageModel, ModelSource, Transform, predict
-from reassess.errors import DataError, SourceError
+from reassess.errors import DataError, FetchError
 from reassess.proposals import open_model
 from reassess.proposals.torch_models import _timm_transform
 from tests.helpers import Needs, code_of, fault_of
@@ -152,7 +152,7 @@ def test_missing_weights_offline_suggest_a_checkpoint(
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     monkeypatch.setenv("REASSESS_OFFLINE", "1")
-    with pytest.raises(SourceError) as caught:
+    with pytest.raises(FetchError) as caught:
         open_model(name)
     first, where, found, fix = str(caught.value).splitlines()
     assert (first, where) == ("weights of the model could not be downloaded", f"  where:   {name}")

@@ -13,7 +13,7 @@ import pytest
 from reassess.comparison import Findings, Taxonomy
 from reassess.comparison.taxonomy import ERROR_KIND_NAMES, ERROR_KINDS
 from reassess.core import Classes, LabelSets, Leaderboard, Predictions
-from reassess.errors import Missing
+from reassess.errors import MissingResult
 from reassess.report import CHARTS, write_chart
 from reassess.report.accuracy_figures import ModelPoint, plot_scatter
 from reassess.report.chart_figures import (
@@ -209,7 +209,7 @@ def test_kind_of_mistake_always_has_the_same_colour(draw_figure: DrawFigure) -> 
 
 def test_missing_chart_has_a_reason() -> None:
     bare = findings("one", complete=False)
-    reasons = {kind: chart.reason for kind in CHARTS if isinstance(chart := CHARTS[kind](bare), Missing)}
+    reasons = {kind: chart.reason for kind in CHARTS if isinstance(chart := CHARTS[kind](bare), MissingResult)}
     assert reasons == {
         "scatter": "no model has both accuracies: original labels are missing, or no image is scored",
         "leaderboard": "a leaderboard is missing",

@@ -12,7 +12,7 @@ from reassess.comparison import Findings, LabelUncertainty, compare, compare_eve
 from reassess.comparison.comparison_words import DIFFERENCE_EXPLANATION
 from reassess.comparison.taxonomy import ERROR_KINDS
 from reassess.core import IMAGENET, Benchmark, LabelSets, Leaderboard, LeaderboardRow, Predictions
-from reassess.errors import Missing
+from reassess.errors import MissingResult
 from reassess.formats.result_files import short_names
 from reassess.report import CHARTS
 from reassess.report.chart import Section
@@ -240,9 +240,11 @@ EXPLAINED = (
 UNMEASURED = "Label uncertainty is not measured: votes are missing."
 
 
-@pytest.mark.parametrize(("uncertainty", "note"), [(UNCERTAIN, EXPLAINED), (Missing("votes are missing"), UNMEASURED)])
+@pytest.mark.parametrize(
+    ("uncertainty", "note"), [(UNCERTAIN, EXPLAINED), (MissingResult("votes are missing"), UNMEASURED)]
+)
 def test_page_and_command_line_explain_label_uncertainty_alike(
-    uncertainty: LabelUncertainty | Missing, note: str
+    uncertainty: LabelUncertainty | MissingResult, note: str
 ) -> None:
     results = findings("one", "two")
     results.__dict__["uncertainty"] = uncertainty  # replaces the cached property

@@ -23,7 +23,7 @@ from reassess.core import VALIDITY, Id, Votes
 from reassess.core.answers import merge_answers
 from reassess.core.checks import check_number, check_type
 from reassess.core.votes import align_votes
-from reassess.errors import DataError, DependenceWarning
+from reassess.errors import DataError, DependentRatersWarning
 from reassess.numeric import Information, Proportion
 from reassess.numeric.information import draw_resamples, measure_information
 from reassess.text import join_first
@@ -65,7 +65,7 @@ def rater_reliability(
 
     Warns
     -----
-    DependenceWarning
+    DependentRatersWarning
         Pairs of raters agree far more than their confusion matrices predict.
 
     Raises
@@ -127,7 +127,7 @@ def rater_reliability(
     )
     for test, where in ((result.dependence, "votes"), (result.golden_dependence, "golden votes")):
         if test is not None and test.pairs:
-            warnings.warn(_describe_dependence(test, where), DependenceWarning, stacklevel=2)
+            warnings.warn(_describe_dependence(test, where), DependentRatersWarning, stacklevel=2)
     return result
 
 

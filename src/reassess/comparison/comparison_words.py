@@ -6,7 +6,7 @@ from reassess.comparison.label_uncertainty import LabelUncertainty
 from reassess.comparison.pairs import Comparison
 from reassess.comparison.panel import Panel
 from reassess.comparison.ranking import Ranking
-from reassess.errors import Missing
+from reassess.errors import MissingResult
 from reassess.text import count_noun, join_first
 
 DIFFERENCE_EXPLANATION = (
@@ -85,9 +85,9 @@ def explain_rank_intervals(ranking: Ranking) -> str:
     return f"percentile bootstrap over images, {ranking.replicates:,} replicates, seed {ranking.seed}"
 
 
-def explain_label_uncertainty(uncertainty: LabelUncertainty | Missing) -> Iterator[str]:
+def explain_label_uncertainty(uncertainty: LabelUncertainty | MissingResult) -> Iterator[str]:
     """Explain how images and raters were resampled, and its effect on labels; or why it was not done."""
-    if isinstance(uncertainty, Missing):
+    if isinstance(uncertainty, MissingResult):
         yield f"label uncertainty is not measured: {uncertainty}"
         return
     yield (

@@ -32,7 +32,7 @@ from reassess.core import (
     benchmark_of,
 )
 from reassess.core.checks import check_unique
-from reassess.errors import Missing, add_error_place
+from reassess.errors import MissingResult, add_error_place
 from reassess.evaluation import ClassList, Evaluation, Outcomes, find_class_list, find_outcomes, summarize
 from reassess.evaluation.evaluation_words import shorten_label_set_name, warn_if_other_class_list
 from reassess.evaluation.result import NONE_SCORED
@@ -40,12 +40,12 @@ from reassess.numeric import Proportion
 from reassess.text import ListTable
 
 _MAX_MODELS_FOR_ALL_PAIRS = 100  # with more models, only neighbours in the ranking are compared
-_NONE_SCORED = Missing(NONE_SCORED)
-_ORIGINAL_LABELS_MISSING = Missing(ORIGINAL_LABELS_MISSING)
-_NO_VALID_CHOICES = Missing(
+_NONE_SCORED = MissingResult(NONE_SCORED)
+_ORIGINAL_LABELS_MISSING = MissingResult(ORIGINAL_LABELS_MISSING)
+_NO_VALID_CHOICES = MissingResult(
     "on images whose original label is one of several valid classes, no model predicts a valid class"
 )
-_LEADERBOARD_MISSING = Missing("a leaderboard is missing")
+_LEADERBOARD_MISSING = MissingResult("a leaderboard is missing")
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -94,7 +94,7 @@ class Findings(LabelFindings):
     >>> findings.models, findings.ranking.real_accuracies
     (('one', 'two'), (Proportion(hits=3, n=3), Proportion(hits=1, n=3)))
     >>> findings.uncertainty
-    Missing(reason='votes are missing')
+    MissingResult(reason='votes are missing')
     """
 
     panel: Panel
@@ -191,10 +191,10 @@ class Findings(LabelFindings):
         return sorted({k for evaluation in self.evaluations.values() for k in evaluation.real_accuracy})
 
     @cached_property
-    def ranking(self) -> Ranking | Missing:
+    def ranking(self) -> Ranking | MissingResult:
         """Models in order of ReaL accuracy, with intervals of their ranks."""
         if len(self.models) < 2:
-            return Missing("there is only one model")
+            return MissingResult("there is only one model")
         if not self.panel.is_scored.any():
             return _NONE_SCORED
         return rank_models(self.panel, tests=self.pairwise_tests, replicates=self.replicates, seed=self.seed)
@@ -203,27 +203,27 @@ class Findings(LabelFindings):
     def comparisons(self) -> tuple[Comparison, ...]:
         """Comparisons of all pairs of models; of more than 100 models, only neighbours in the ranking."""
         models = self.panel.models
-        if len(models) > _MAX_MODELS_FOR_ALL_PAIRS and not isinstance(self.ranking, Missing):
+        if len(models) > _MAX_MODELS_FOR_ALL_PAIRS and not isinstance(self.ranking, MissingResult):
             return self.ranking.neighbours
         return tuple(self.compare(a, b) for a, b in combinations(models, 2))
 
     @cached_property
     def pairwise_tests(self) -> PairwiseTests:
         """Tests of all pairs with Holm's correction, over raters too if they can be resampled."""
-        return compare_every_pair(self.panel, None if isinstance(self.uncertainty, Missing) else self.uncertainty)
+        return compare_every_pair(self.panel, None if isinstance(self.uncertainty, MissingResult) else self.uncertainty)
 
     def compare(self, a: str, b: str) -> Comparison:
         """Compare two models, with p-values corrected for all pairs."""
         return compare(self.panel, a, b, tests=self.pairwise_tests)
 
     @cached_property
-    def uncertainty(self) -> LabelUncertainty | Missing:
+    def uncertainty(self) -> LabelUncertainty | MissingResult:
         """Accuracies of the models in replicates of images and raters."""
-        if isinstance(self.rater_scores, Missing):
+        if isinstance(self.rater_scores, MissingResult):
             return self.rater_scores
         if not self.panel.is_scored.any():
             return _NONE_SCORED
-        if isinstance(self.relabelling, Missing):
+        if isinstance(self.relabelling, MissingResult):
             return self.relabelling
         return label_uncertainty(
             self.panel, self.relabelling, replicates=self.replicates, seed=self.seed, show_progress=self.show_progress
@@ -245,7 +245,7 @@ class Findings(LabelFindings):
         return tuple(by_model[model] for model in self.models)
 
     @cached_property
-    def preferences(self) -> tuple[Preference, ...] | Missing:
+    def preferences(self) -> tuple[Preference, ...] | MissingResult:
         """How often raters prefer each model's class to the original label."""
         if self.original is None or not self.panel.has_original.any():
             return _ORIGINAL_LABELS_MISSING
@@ -258,7 +258,7 @@ class Findings(LabelFindings):
         return tuple(by_model[model] for model in self.models)
 
     @cached_property
-    def labelling_biases(self) -> tuple[LabellingBias, ...] | Missing:
+    def labelling_biases(self) -> tuple[LabellingBias, ...] | MissingResult:
         """How often each model picks the original label if several classes are valid."""
         if self.original is None or not self.panel.has_original.any():
             return _ORIGINAL_LABELS_MISSING
@@ -271,7 +271,7 @@ class Findings(LabelFindings):
         return tuple(by_model[model] for model in self.models)
 
     @cached_property
-    def trend(self) -> Trend | Missing:
+    def trend(self) -> Trend | MissingResult:
         """Trend lines of the leaderboard."""
         return _LEADERBOARD_MISSING if self.leaderboard is None else fit_trend(self.leaderboard)
 

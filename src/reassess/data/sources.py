@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from reassess.data.catalogue import SOURCES, KnownFile, Source
 from reassess.data.downloads import download, download_wheel_member
-from reassess.errors import DataError, Fix, OutputError, ReassessWarning, SourceError
+from reassess.errors import DataError, FetchError, Fix, OutputError, ReassessWarning
 from reassess.formats.files import as_path, exists, sha256, write_to_temporary
 from reassess.text import suggest_name
 
@@ -65,7 +65,7 @@ def fetch(name: str, *, progress: bool = False) -> Path:
     ------
     DataError
         The source is unknown.
-    SourceError
+    FetchError
         No place has the file; the message gives the reason for each place.
     OutputError
         The cache folder cannot be written.
@@ -182,7 +182,7 @@ def _fetch_file(source: Source, file: KnownFile, progress: bool) -> Path:
     if path:
         return path
     if is_offline():
-        raise SourceError(
+        raise FetchError(
             "offline",
             f"{source.name} is not on this machine, and the network is off",
             where=file.name,
@@ -193,10 +193,10 @@ def _fetch_file(source: Source, file: KnownFile, progress: bool) -> Path:
     for place_name, download_file in _list_remote_places(file, progress):
         try:
             return _download_to_cache(file, place_name, download_file)
-        except SourceError as error:
+        except FetchError as error:
             reasons.append(f"{place_name}: {error.problem}")
             fixes += [error.fix] if error.fix else []
-    raise SourceError(
+    raise FetchError(
         "download",
         f"{source.name} could not be downloaded",
         where=file.name,
@@ -225,8 +225,8 @@ def _download_to_cache(file: KnownFile, place_name: str, download_file: Callable
     with write_to_temporary(folder / file.name, force=True) as temporary:
         try:
             download_file(temporary)
-        except OSError as error:  # a SourceError, so that the next place is tried
-            raise SourceError("download", error.strerror or str(error)) from error
+        except OSError as error:  # a FetchError, so that the next place is tried
+            raise FetchError("download", error.strerror or str(error)) from error
         _check_hash(file, temporary, place_name)
     return folder / file.name
 
@@ -249,11 +249,11 @@ def _make_cache_folder() -> Path:
 
 
 def _check_hash(file: KnownFile, path: Path, place_name: str) -> None:
-    """Raise `SourceError` for a wrong hash. Record the hash of a first download without a published hash."""
+    """Raise `FetchError` for a wrong hash. Record the hash of a first download without a published hash."""
     if difference := _describe_hash_difference(file, path):
         _warn(f"{file.name} from the {place_name} is not used: {difference}")
         fix = None if file.sha256 else f"if a new {file.name} was published, remove {_recorded_hash_path(file)}"
-        raise SourceError("download", f"file differs from the expected file: {difference}", fix=fix)
+        raise FetchError("download", f"file differs from the expected file: {difference}", fix=fix)
     if _expected_hash(file) is None:
         _record_hash(file, path)
 
@@ -289,7 +289,7 @@ def _record_hash(file: KnownFile, path: Path) -> None:
     """Record the hash of a first download; raise if the file looks like a web page."""
     with path.open("rb") as content:
         if content.read(1) in (b"", b"<"):
-            raise SourceError("download", "server sent an empty file or a web page instead of the file")
+            raise FetchError("download", "server sent an empty file or a web page instead of the file")
     digest = sha256(path)
     with write_to_temporary(_recorded_hash_path(file), force=True) as temporary:
         temporary.write_text(f"{digest}  {file.name}\n", encoding="ascii")

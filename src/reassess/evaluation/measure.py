@@ -16,7 +16,7 @@ import numpy.typing as npt
 from reassess.core import Benchmark, LabelSets, Match, Predictions, Scores, Votes, benchmark_of
 from reassess.core.checks import check_type
 from reassess.core.image_names import match_images
-from reassess.errors import DataError, Missing, add_error_place
+from reassess.errors import DataError, MissingResult, add_error_place
 from reassess.evaluation.class_ranks import normalize_top_k
 from reassess.evaluation.mistakes import MISTAKE_KINDS, mistake_kinds, valid_probabilities
 from reassess.evaluation.order_checks import check_agreement
@@ -175,8 +175,8 @@ def summarize(
         reasons["original"] = "original labels are missing"
     if (labels.sizes[outcomes.label_rows[scored]] > outcomes.depth).any():
         reasons["recall_at_size"] = f"some images have more labels than predicted ids ({outcomes.depth})"
-    soft_accuracy = Missing("scores are missing") if scores is None else _measure_soft_accuracy(outcomes, scores)
-    if isinstance(soft_accuracy, Missing):
+    soft_accuracy = MissingResult("scores are missing") if scores is None else _measure_soft_accuracy(outcomes, scores)
+    if isinstance(soft_accuracy, MissingResult):
         reasons["soft"] = soft_accuracy.reason
     if scores is None:
         reasons["mistakes"] = "scores are missing"
@@ -195,7 +195,7 @@ def summarize(
         else None,
         by_label_count=_count_by_size(outcomes, labels, ks),
         per_class=count_by_class(outcomes, labels),
-        soft_accuracy=None if isinstance(soft_accuracy, Missing) else soft_accuracy,
+        soft_accuracy=None if isinstance(soft_accuracy, MissingResult) else soft_accuracy,
         mistakes=None if scores is None else _count_mistakes(outcomes, scores, experts),
         reasons=reasons,
         detected=outcomes.detected,
@@ -267,14 +267,14 @@ def _count_by_size(outcomes: Outcomes, labels: LabelSets, top_k: tuple[int, ...]
     }
 
 
-def _measure_soft_accuracy(outcomes: Outcomes, scores: Scores) -> SoftAccuracy | Missing:
-    """Sum P(top-1 is valid) over scored images; `Missing` if an image has no score."""
+def _measure_soft_accuracy(outcomes: Outcomes, scores: Scores) -> SoftAccuracy | MissingResult:
+    """Sum P(top-1 is valid) over scored images; `MissingResult` if an image has no score."""
     scored = np.flatnonzero(outcomes.states == LABELLED)
     valid, highest = (part[scored] for part in valid_probabilities(outcomes, scores))
     unknown = np.isnan(valid)
     if unknown.any():
         image = outcomes.images[scored[int(np.argmax(unknown))]]
-        return Missing(f"image {image} is unrated, and its original label is missing")
+        return MissingResult(f"image {image} is unrated, and its original label is missing")
     return SoftAccuracy(total=math.fsum(valid), ceiling_total=math.fsum(highest), n=scored.size)
 
 

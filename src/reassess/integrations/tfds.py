@@ -53,7 +53,7 @@ class ImagenetReal(tfds.core.GeneratorBasedBuilder):
     DataError
         Images are missing (in ``full``, any of them), an image is there twice, or it is not from ImageNet.
         ``download_and_prepare`` raises this and the next error.
-    SourceError
+    FetchError
         Labels, scores or votes cannot be fetched from any source.
 
     Examples

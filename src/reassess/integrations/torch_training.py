@@ -293,7 +293,7 @@ class CleanTrainingImages(SelectedImages):
     ------
     DataError
         The dataset has no image file names, none of its images is listed, or a listed name fits two images.
-    SourceError
+    FetchError
         The list cannot be fetched from any source.
 
     Warns

@@ -94,7 +94,7 @@ class ImageNetReaL(VisionDataset):
     DataError
         Images are missing, an image is there twice or is not in the labels, or the value of an option is unknown. From
         ``dataset[i]``: the image cannot be read.
-    SourceError
+    FetchError
         The labels cannot be fetched from any source.
 
     Examples

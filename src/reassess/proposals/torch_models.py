@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.data.sources import is_offline
-from reassess.errors import DataError, Fix, SourceError, require_package
+from reassess.errors import DataError, FetchError, Fix, require_package
 from reassess.formats.files import check_input, check_suffix
 from reassess.formats.predictions.prediction_arrays import torch_error
 from reassess.proposals.image_models import ImageModel, ModelSource
@@ -204,7 +204,7 @@ def _build_from_source(source: ModelSource, build: Callable[[bool, int | None], 
     except (OSError, RuntimeError, ValueError) as error:  # depends on the library
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         fix = Fix("{checkpoint}: weights from torch.save(model.state_dict(), FILE), or safetensors", checkpoint="FILE")
-        raise SourceError(
+        raise FetchError(
             "download", "weights of the model could not be downloaded", where=source.name, found=reason, fix=fix
         ) from error
     if getattr(model, "num_classes", None) == 0:

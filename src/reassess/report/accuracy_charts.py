@@ -6,7 +6,7 @@ from itertools import combinations
 
 from reassess.comparison import Comparison, Difference, Findings, PairedHits
 from reassess.core.labels import DEFAULT_LABEL_SET_NAME
-from reassess.errors import Missing
+from reassess.errors import MissingResult
 from reassess.evaluation import CountsBySize
 from reassess.evaluation.evaluation_words import shorten_label_set_name
 from reassess.evaluation.result import NONE_SCORED
@@ -39,7 +39,7 @@ _MIN_GROUP_LIMIT, _MAX_GROUP_LIMIT = 10, 100  # the highest numbers of classes a
 _ResultsBySize = Mapping[int, CountsBySize]
 
 
-def scatter_chart(findings: Findings) -> Chart | Missing:
+def scatter_chart(findings: Findings) -> Chart | MissingResult:
     """Create a scatter chart of accuracy by reassessed labels (y) against accuracy by original labels (x)."""
     points, rows = [], []
     for model, result in findings.evaluations.items():
@@ -49,7 +49,7 @@ def scatter_chart(findings: Findings) -> Chart | Missing:
             points.append(ModelPoint(name=model, original_accuracy=original_mark, reassessed_accuracy=real_mark))
             rows.append([model, *proportion_cells(original), *proportion_cells(real)])
     if not points:
-        return Missing(f"no model has both accuracies: original labels are missing, or {NONE_SCORED}")
+        return MissingResult(f"no model has both accuracies: original labels are missing, or {NONE_SCORED}")
     label_set = shorten_label_set_name(findings.labels.title)
     columns = {"model": TEXT}
     for heading in ("original", label_set):
@@ -74,19 +74,19 @@ def _capitalize_default_name(label_set: str) -> str:
     return label_set.capitalize() if label_set == DEFAULT_LABEL_SET_NAME else label_set
 
 
-def select_pairs(findings: Findings) -> Sequence[Comparison] | Missing:
+def select_pairs(findings: Findings) -> Sequence[Comparison] | MissingResult:
     """Compare all pairs of a few models, or neighbours in the ranking of many; the better model is first."""
-    if isinstance(findings.ranking, Missing):
+    if isinstance(findings.ranking, MissingResult):
         return findings.ranking
     if len(findings.models) > _MAX_MODELS_FOR_ALL_PAIRS:
         return findings.ranking.neighbours
     return [findings.compare(a, b) for a, b in combinations(findings.ranking.models, 2)]
 
 
-def difference_chart(findings: Findings) -> Chart | Missing:
+def difference_chart(findings: Findings) -> Chart | MissingResult:
     """Create a chart of the differences in accuracy between pairs of models."""
     pairs = select_pairs(findings)
-    if isinstance(pairs, Missing):
+    if isinstance(pairs, MissingResult):
         return pairs
     rows, label_set = [], shorten_label_set_name(findings.labels.title)
     series: dict[str, list[Mark | None]] = {label_set: [], "original": []}
@@ -143,12 +143,12 @@ def _difference_mark(difference: Difference | None) -> Mark | None:
     )
 
 
-def label_count_chart(findings: Findings) -> Chart | Missing:
+def label_count_chart(findings: Findings) -> Chart | MissingResult:
     """Create a chart of accuracy by number of valid classes."""
     counts = {model: result.by_label_count for model, result in findings.evaluations.items()}
     sizes = sorted({size for results in counts.values() for size in results})
     if not sizes:
-        return Missing(NONE_SCORED)
+        return MissingResult(NONE_SCORED)
     rows = [
         [model, size, *proportion_cells(_sum_hits(results, [size]))]
         for size in sizes
@@ -204,9 +204,9 @@ def _describe_pool(label_counts: list[int], results_by_model: Mapping[str, _Resu
     return f"{label_counts[0]}{' or more' if len(label_counts) > 1 else ''} {classes}: {n}"
 
 
-def leaderboard_chart(findings: Findings) -> Chart | Missing:
+def leaderboard_chart(findings: Findings) -> Chart | MissingResult:
     """Create a chart of the report's models among published models."""
-    if isinstance(findings.trend, Missing):
+    if isinstance(findings.trend, MissingResult):
         return findings.trend
     placements = findings.placements
     draw = partial(

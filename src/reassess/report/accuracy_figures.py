@@ -14,7 +14,7 @@ from reassess.evaluation.evaluation_words import shorten_label_set_name
 from reassess.numeric import Estimate
 from reassess.report.chart_figures import MAX_NAME_LENGTH, MUTED_COLOUR, SERIES_STYLES, Mark, SeriesStyle, format_number
 from reassess.report.figures import Drawing, points_along, save_figure
-from reassess.text import count_noun, format_percent_value, shorten
+from reassess.text import count_noun, format_percentage, shorten
 
 _COLOURS = ("#0072b2", "#b34700", "#000000", "#7b3294")  # differ in lightness, for print in grey
 _DASH_STYLES = ("-", "--", "-.", ":")
@@ -98,7 +98,7 @@ def _draw_placement(drawing: Drawing, placement: Placement, label_set: str, is_b
     text = (
         f"{shorten(str(entry), MAX_NAME_LENGTH)}\n{rank}"
         if is_brief
-        else f"{entry}\n{label_set} {format_percent_value(entry.reassessed_accuracy)} %, {rank}"
+        else f"{entry}\n{label_set} {format_percentage(entry.reassessed_accuracy)} %, {rank}"
     )
     if (expected := placement.expected_accuracy) is not None and not is_brief:
         text += f"\n{abs(expected.residual):.2f} {expected.side} the line of the {expected.n_rows:,} nearest"
@@ -122,7 +122,7 @@ def draw_reference_lines(drawing: Drawing, original_percent: float | None) -> No
         ends = np.array([[x, original_percent] for x in (left, right)])
         drawing.draw_line(ends, "-", n_avoided_points=_LINE_SAMPLES, color=_FRAME_COLOUR, linewidth=0.8, zorder=3)
         drawing.add_label(
-            f"the original labels: {format_percent_value(original_percent)} %",
+            f"the original labels: {format_percentage(original_percent)} %",
             points_along(ends, 12)[1:-1],
             color=_FRAME_COLOUR,
         )
@@ -191,7 +191,7 @@ def plot_scatter(
             *position.T, style.marker, color=style.colour, markersize=6, markeredgecolor="white", zorder=5
         )
         original_text, reassessed_text = (
-            format_percent_value(mark.value) for mark in (point.original_accuracy, point.reassessed_accuracy)
+            format_percentage(mark.value) for mark in (point.original_accuracy, point.reassessed_accuracy)
         )
         values = f"{original_text}, {label_set} {reassessed_text}"
         drawing.descriptions.append(f"{point.name}: original {values}")

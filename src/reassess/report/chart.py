@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from reassess.errors import Missing
+from reassess.errors import MissingResult
 from reassess.numeric import Proportion
 from reassess.report.chart_figures import (
     MAX_DRAWN,
@@ -18,7 +18,7 @@ from reassess.report.chart_figures import (
     plot_stacks,
 )
 from reassess.report.figures import DrawFunction, FigureSize
-from reassess.text import format_percent_value
+from reassess.text import format_percentage
 
 Interval = tuple[float, float]
 Cell = str | int | float | Interval | None
@@ -49,7 +49,7 @@ class Column:
         if self.number_format == P_VALUE and isinstance(cell, float) and cell < _MIN_P_VALUE:
             return f"below {_MIN_P_VALUE:g}"
         return (
-            format_percent_value(cell)
+            format_percentage(cell)
             if self.number_format == PERCENT and not isinstance(cell, str)
             else format(cell, self.number_format)
         )
@@ -190,6 +190,6 @@ class Section:
     wide_table: Table | None = None  # above the paragraphs, across the page
 
 
-def make_missing_section(key: str, title: str, reason: Missing) -> Section:
+def make_missing_section(key: str, title: str, reason: MissingResult) -> Section:
     """Create a section that only gives the reason why it is missing."""
     return Section(key=key, title=title, notes=[f"Not shown: {reason}."])

@@ -7,7 +7,7 @@ from pathlib import Path
 from reassess.comparison import Findings, PreferenceCounts
 from reassess.comparison.taxonomy import ERROR_KIND_NAMES, ERROR_KINDS
 from reassess.core.checks import check_known, check_type
-from reassess.errors import DataError, Missing
+from reassess.errors import DataError, MissingResult
 from reassess.evaluation.result import NONE_SCORED
 from reassess.formats.files import as_path
 from reassess.report.accuracy_charts import difference_chart, label_count_chart, leaderboard_chart, scatter_chart
@@ -36,11 +36,11 @@ from reassess.text import count_noun, shorten, suggest_name
 _HALF_NAME_LENGTH = MAX_NAME_LENGTH // 2
 
 
-def taxonomy_chart(findings: Findings) -> Chart | Missing:
+def taxonomy_chart(findings: Findings) -> Chart | MissingResult:
     """Create a chart of each model's mistakes by kind."""
     taxonomies = findings.taxonomies
     if not any(map(len, taxonomies)):
-        return Missing("no model makes a mistake" if findings.panel.is_scored.any() else NONE_SCORED)
+        return MissingResult("no model makes a mistake" if findings.panel.is_scored.any() else NONE_SCORED)
     rows = [
         [taxonomy.model, ERROR_KIND_NAMES[kind], n, to_percent(n / len(taxonomy)) if len(taxonomy) else None]
         for taxonomy in taxonomies
@@ -59,9 +59,9 @@ def taxonomy_chart(findings: Findings) -> Chart | Missing:
     return make_stack_chart(stacks, numbers, hidden_items_note(len(taxonomies)))
 
 
-def preference_chart(findings: Findings) -> Chart | Missing:
+def preference_chart(findings: Findings) -> Chart | MissingResult:
     """Create a chart of the class that raters prefer where a model differs from the original label."""
-    if isinstance(findings.preferences, Missing):
+    if isinstance(findings.preferences, MissingResult):
         return findings.preferences
     rows: list[list[Cell]] = []
     bars: dict[str, PreferenceCounts] = {}
@@ -80,7 +80,9 @@ def preference_chart(findings: Findings) -> Chart | Missing:
                 if classes == "all" and len(bars) < MAX_DRAWN:
                     bars[f"{shorten(preference.model, _HALF_NAME_LENGTH)}, {vote_source}"] = verdicts
     if not any(verdicts.model_share.n for verdicts in bars.values()):
-        return Missing("raters were not asked about any class that a model predicts instead of the original label")
+        return MissingResult(
+            "raters were not asked about any class that a model predicts instead of the original label"
+        )
     parts = {
         "the model's class": [verdicts.n_prefer_model for verdicts in bars.values()],
         "tie": [verdicts.n_ties for verdicts in bars.values()],
@@ -95,9 +97,9 @@ def preference_chart(findings: Findings) -> Chart | Missing:
     return make_stack_chart(stacks, numbers, note)
 
 
-def bias_chart(findings: Findings) -> Chart | Missing:
+def bias_chart(findings: Findings) -> Chart | MissingResult:
     """Create a chart of how often a model picks the original label although other classes are valid too."""
-    if isinstance(findings.labelling_biases, Missing):
+    if isinstance(findings.labelling_biases, MissingResult):
         return findings.labelling_biases
     rows: list[list[Cell]] = []
     for bias in findings.labelling_biases:
@@ -128,9 +130,9 @@ def bias_chart(findings: Findings) -> Chart | Missing:
     return make_interval_chart(intervals, numbers, hidden_items_note(len(findings.labelling_biases)))
 
 
-def _curve_chart(findings: Findings) -> Chart | Missing:
+def _curve_chart(findings: Findings) -> Chart | MissingResult:
     """Create a chart of precision and recall of the scores that made the labels."""
-    if isinstance(findings.precision_recall_curves, Missing):
+    if isinstance(findings.precision_recall_curves, MissingResult):
         return findings.precision_recall_curves
     rows = []
     for measured in findings.precision_recall_curves:
@@ -143,7 +145,7 @@ def _curve_chart(findings: Findings) -> Chart | Missing:
     return Chart(draw, SQUARE_SIZE, numbers)
 
 
-CHARTS: dict[str, Callable[[Findings], Chart | Missing]] = {
+CHARTS: dict[str, Callable[[Findings], Chart | MissingResult]] = {
     "scatter": scatter_chart,
     "leaderboard": leaderboard_chart,
     "differences": difference_chart,
@@ -186,7 +188,7 @@ def write_chart(path: str | Path, kind: str, findings: Findings, *, force: bool 
     check_type(Findings, findings, value_name="findings", fix="Findings.from_predictions(MODELS, LABELS)")
     check_known([kind], CHARTS, value_name="kind of chart", fix=suggest_name(kind, CHARTS))
     chart = CHARTS[kind](findings)
-    if isinstance(chart, Missing):
+    if isinstance(chart, MissingResult):
         raise DataError("nothing-to-show", f"{kind} chart cannot be drawn", found=chart.reason)
     save_figure(as_path(path), chart.draw, title=chart.title, size=chart.size, force=force)
     return chart

@@ -17,7 +17,7 @@ from reassess.comparison.comparison_words import (
     explain_rank_intervals,
 )
 from reassess.comparison.taxonomy import ERROR_KIND_NAMES
-from reassess.errors import Missing
+from reassess.errors import MissingResult
 from reassess.evaluation import Evaluation
 from reassess.evaluation.evaluation_words import (
     FIX_CLASS_LIST,
@@ -50,7 +50,7 @@ from reassess.text import count_noun, join_and
 # Readers of a report may use the command line or Python.
 _CLASS_LIST_FIX = FIX_CLASS_LIST.render(lambda name, _: f"--classes auto, or {name} in Python")
 _MAX_VERDICTS = 5  # about neighbours in the ranking
-_Charts = Mapping[str, Chart | Missing]
+_Charts = Mapping[str, Chart | MissingResult]
 _CHART_SECTIONS = {
     "leaderboard": (
         "Among published models",
@@ -86,13 +86,13 @@ _CHART_SECTIONS = {
 }
 
 
-def _make_accuracy_section(findings: Findings, scatter: Chart | Missing) -> Section:
+def _make_accuracy_section(findings: Findings, scatter: Chart | MissingResult) -> Section:
     """Make the section with the accuracies of all models."""
     uncertainty, label_set = findings.uncertainty, shorten_label_set_name(findings.labels.title)
     columns = {"model": TEXT}
     for k in findings.top_k:
         columns |= {f"{label_set} top-{k} %": PERCENT, f"{label_set} top-{k} 95 %": PERCENT}
-        if k == 1 and not isinstance(uncertainty, Missing):
+        if k == 1 and not isinstance(uncertainty, MissingResult):
             columns |= {"true labels, 95 %": PERCENT}
     columns |= {f"original top-{k} %": PERCENT for k in findings.top_k}
     columns |= {"original top-1 %, scored images": PERCENT}
@@ -103,7 +103,7 @@ def _make_accuracy_section(findings: Findings, scatter: Chart | Missing) -> Sect
         "of the model's first k classes is valid. The 95 % intervals are Wilson intervals; they cover only the choice "
         "of images."
     )
-    if not isinstance(uncertainty, Missing):
+    if not isinstance(uncertainty, MissingResult):
         text += (
             ' The intervals "true labels" are for accuracy by labels without raters\' errors, if these are independent;'
             " they cover the choice of images and of raters."
@@ -119,9 +119,9 @@ def _make_accuracy_section(findings: Findings, scatter: Chart | Missing) -> Sect
     notes.append(" ".join(map(as_sentence, explain_label_uncertainty(uncertainty))))
     if missing_names := describe_missing_class_names(findings.benchmark, findings.classes):
         notes.append(as_sentence(missing_names))
-    if isinstance(scatter, Missing):
+    if isinstance(scatter, MissingResult):
         notes.append(f"No chart of both accuracies: {scatter}.")
-    charts = [] if isinstance(scatter, Missing) else [scatter]
+    charts = [] if isinstance(scatter, MissingResult) else [scatter]
     wide_table = make_table("accuracy", "Accuracy", columns, rows)
     wide_table = replace(wide_table, is_ranking=not any(findings.panel.n_not_shared))
     return Section(
@@ -134,7 +134,7 @@ def _accuracy_cells(model: str, result: Evaluation, findings: Findings) -> list[
     for k in findings.top_k:
         part = result.real_accuracy.get(k)
         cells += [None, None] if part is None else [to_percent(part.value), interval_to_percent(part.interval)]
-        if k == 1 and not isinstance(findings.uncertainty, Missing):
+        if k == 1 and not isinstance(findings.uncertainty, MissingResult):
             cells.append(interval_to_percent(findings.uncertainty.accuracy_interval(model)))
     by_original = [result.original_accuracy_at(k) for k in findings.top_k]
     by_original.append((result.original_accuracy_on_scored or {}).get(1))
@@ -160,13 +160,13 @@ def _describe_images_not_scored(findings: Findings) -> Iterator[str]:
         yield f"{counts}." if len(names) == len(findings.models) else f"{join_and(names)}: {counts}."
 
 
-def _make_comparison_section(findings: Findings, chart: Chart | Missing) -> Section:
+def _make_comparison_section(findings: Findings, chart: Chart | MissingResult) -> Section:
     """Make the section with verdicts, differences and ranks of several models."""
     ranking = findings.ranking
     key, title = "comparison", "Which model is better?"
-    if isinstance(chart, Missing):
+    if isinstance(chart, MissingResult):
         return make_missing_section(key, title, chart)
-    assert not isinstance(ranking, Missing)
+    assert not isinstance(ranking, MissingResult)
     paragraphs = [_format_verdict(pair, findings) for pair in ranking.neighbours[:_MAX_VERDICTS]]
     if (n_more := len(ranking.neighbours) - _MAX_VERDICTS) > 0:
         pairs = count_noun(n_more, "more pair of neighbours", "more pairs of neighbours")
@@ -192,14 +192,14 @@ def _make_comparison_section(findings: Findings, chart: Chart | Missing) -> Sect
 def _format_verdict(pair: Comparison, findings: Findings) -> str:
     """State which of two models is better, and how often it leads if images and raters are resampled."""
     verdict = re.sub("^no significant", "No significant", pair.verdict)  # other verdicts begin with a name
-    if isinstance(findings.uncertainty, Missing):
+    if isinstance(findings.uncertainty, MissingResult):
         return f"{verdict}."
     return f"{verdict}; {describe_lead_probability(pair, findings.uncertainty)}."
 
 
 def _make_rank_table(findings: Findings) -> Table:
     ranking = findings.ranking
-    assert not isinstance(ranking, Missing)
+    assert not isinstance(ranking, MissingResult)
     intervals = list(zip(ranking.rank_low.tolist(), ranking.rank_high.tolist(), strict=True))
     by_original = [None] * len(ranking) if ranking.original_ranks is None else ranking.original_ranks.tolist()
     columns = (
@@ -233,7 +233,7 @@ def make_sections(
 def _make_chart_section(charts: _Charts, kind: str) -> Section:
     title, text = _CHART_SECTIONS[kind]
     chart = charts[kind]
-    if isinstance(chart, Missing):
+    if isinstance(chart, MissingResult):
         return make_missing_section(kind, title, chart)
     return Section(key=kind, title=title, paragraphs=[text], charts=[chart])
 
@@ -256,7 +256,7 @@ def _make_mistake_section(findings: Findings, charts: _Charts) -> Section:
     columns = {"model": TEXT} | dict.fromkeys(MISTAKE_NAMES.values(), COUNT)
     table_title = "All mistakes, by the raters' answers about the predicted class"
     tables = [make_table("known", table_title, columns, rows)] if rows else []
-    if isinstance(chart, Missing):
+    if isinstance(chart, MissingResult):
         return make_missing_section("taxonomy", title, chart)
     return Section(key="taxonomy", title=title, paragraphs=[text], charts=[chart], tables=tables, notes=notes)
 
@@ -264,7 +264,7 @@ def _make_mistake_section(findings: Findings, charts: _Charts) -> Section:
 def _make_label_error_section(findings: Findings) -> Section:
     """Make the section on predictions that are wrong by the original label but valid by the label sets."""
     if not findings.panel.is_scored.any():
-        return make_missing_section("label-errors", "Label errors", Missing(NONE_SCORED))
+        return make_missing_section("label-errors", "Label errors", MissingResult(NONE_SCORED))
     label_set = shorten_label_set_name(findings.labels.title)
     text = (
         "A model's first class may differ from the original label and still be valid: the original label is wrong, or "

@@ -7,7 +7,7 @@ from reassess.comparison import Findings
 from reassess.comparison.comparison_words import DIFFERENCE_EXPLANATION, describe_different_images
 from reassess.comparison.differences import Difference
 from reassess.comparison.taxonomy import ERROR_KIND_NAMES, ERROR_KINDS
-from reassess.errors import Missing
+from reassess.errors import MissingResult
 from reassess.evaluation.evaluation_words import describe_missing_results, shorten_label_set_name
 from reassess.evaluation.result import describe_images_not_scored, describe_soft_accuracy_ceiling
 from reassess.numeric.bootstrap import MIN_NORMAL_P_VALUE
@@ -27,7 +27,7 @@ from reassess.report.chart import (
 )
 from reassess.report.chart_figures import as_sentence
 from reassess.report.page import ReportSources, make_content_policy, make_template_environment
-from reassess.text import count_noun, merge_equal_texts, shorten
+from reassess.text import count_noun, group_files_by_text, shorten
 
 _MAX_MODELS = 8  # the best models, so that all fits on one page
 # Letters of the name of a model or file, and of each of two models in a cell.
@@ -90,7 +90,7 @@ def _make_accuracy_table(findings: Findings) -> Table:
     columns = {"model": TEXT}
     for k in findings.top_k:
         columns |= {f"{label_set} top-{k} %": PERCENT, f"top-{k}, 95 %": PERCENT}
-    columns |= {} if isinstance(uncertainty, Missing) else {"true labels, 95 %": PERCENT}
+    columns |= {} if isinstance(uncertainty, MissingResult) else {"true labels, 95 %": PERCENT}
     columns |= {f"original top-{k} %": PERCENT for k in findings.top_k}
     columns |= {"soft": SHARE, "scored": COUNT, "not scored": COUNT}
     rows: list[list[Cell]] = []
@@ -100,7 +100,7 @@ def _make_accuracy_table(findings: Findings) -> Table:
         for k in findings.top_k:
             part = result.real_accuracy.get(k)
             cells += [None, None] if part is None else [to_percent(part.value), interval_to_percent(part.interval)]
-        if not isinstance(uncertainty, Missing):
+        if not isinstance(uncertainty, MissingResult):
             cells.append(interval_to_percent(uncertainty.accuracy_interval(model)))
         by_original = (result.original_accuracy_at(k) for k in findings.top_k)
         cells += [None if part is None else to_percent(part.value) for part in by_original]
@@ -112,7 +112,7 @@ def _make_accuracy_table(findings: Findings) -> Table:
 def _make_difference_table(findings: Findings) -> Table | None:
     """Make a table of differences between pairs of models, with corrected p-values."""
     pairs = select_pairs(findings)
-    if isinstance(pairs, Missing):
+    if isinstance(pairs, MissingResult):
         return None
     label_set = shorten_label_set_name(findings.labels.title)
     columns = {"difference, points": TEXT}
@@ -163,7 +163,7 @@ def _make_notes(findings: Findings) -> Iterator[str]:
         "images "
         "where one of the first k classes is valid; 95 %: Wilson intervals over images."
     )
-    if not isinstance(uncertainty, Missing):
+    if not isinstance(uncertainty, MissingResult):
         yield (
             "True labels, and differences: intervals over images and raters "
             f"({uncertainty.n_replicates:,} replicates, seed {uncertainty.seed}, {uncertainty.n_raters:,} raters)."
@@ -185,7 +185,7 @@ def _make_notes(findings: Findings) -> Iterator[str]:
         yield f"Soft: the mean probability that the first class is valid; {ceiling}."
     evaluations = {model: findings.evaluations[model] for model in findings.models[:_MAX_MODELS]}
     yield from map(as_sentence, describe_different_images(panel))
-    not_scored = merge_equal_texts(
+    not_scored = group_files_by_text(
         {_format_model(findings, model): describe_images_not_scored(result) for model, result in evaluations.items()}
     )
     if text := "; ".join(part.removeprefix("all files: ") for part in not_scored):

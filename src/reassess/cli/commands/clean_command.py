@@ -39,7 +39,7 @@ from reassess.core import Benchmark, CheckedLabels, Cleaning, Folds, LabelNoise,
 from reassess.data import to_benchmark_names
 from reassess.errors import DataError, add_error_place
 from reassess.formats import read_folds, read_sample
-from reassess.text import count_noun, format_expected, join_first, merge_equal_texts
+from reassess.text import count_noun, format_expected_count, group_files_by_text, join_first
 
 _MAX_PRINTED_ROWS, _MAX_VERBOSE_ROWS = 5, 100  # rows of each table; kinds of wrong labels with --verbose
 _N_QUESTIONS_TO_DRAW = 100  # golden questions that the printed command draws
@@ -229,7 +229,7 @@ def _add_file_notes(run: CommandRun, held_out: HeldOutPredictions, method: Clean
     for file in held_out.files:
         if has_folds and file.label_rows.size == len(held_out.labels):
             run.add_note(f"{file.name} has all images, so its folds are not checked")
-    for line in merge_equal_texts(
+    for line in group_files_by_text(
         {file.name: f"{file.predictions.detected_format}{kinds.get(file.score_kind, '')}" for file in held_out.files}
     ):
         run.add_note(line)
@@ -262,7 +262,7 @@ def _print_cleaning(
     mistakes = mistakes[: run.count_rows_to_print(len(mistakes), _MAX_PRINTED_ROWS, "kinds of wrong labels")]
     if mistakes:
         cells = [
-            [class_name(truth), class_name(label), format_expected(count), format_percent_cell(share)]
+            [class_name(truth), class_name(label), format_expected_count(count), format_percent_cell(share)]
             for truth, label, count, share in mistakes
         ]
         print_table(["true class", "label", "images (estimate)", "% of true class"], cells, n_text_columns=2)

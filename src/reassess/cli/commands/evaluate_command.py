@@ -29,7 +29,7 @@ from reassess.cli.tables.evaluate_table import (
 )
 from reassess.comparison import ModelOrders, compare_orders, select_common_images_if_different
 from reassess.core import Benchmark
-from reassess.errors import DataError, Missing, add_error_place
+from reassess.errors import DataError, MissingResult, add_error_place
 from reassess.evaluation import (
     ClassList,
     ExclusionEffect,
@@ -234,14 +234,14 @@ def _evaluate_models(
 
 def _rank_on_common_images(
     outcomes: dict[LabelSetKey, dict[str, Outcomes]], inputs: EvaluationInputs, top_k: tuple[int, ...] | None
-) -> dict[LabelSetKey, EvaluationsByFile] | Missing | None:
+) -> dict[LabelSetKey, EvaluationsByFile] | MissingResult | None:
     """Rank the models on their common images; None if not needed, since all have the same images."""
     if len(next(iter(outcomes.values()))) == 1:
         return None
     rankings: dict[LabelSetKey, EvaluationsByFile] = {}
     for key, outcomes_by_model in outcomes.items():
         common = select_common_images_if_different(outcomes_by_model)
-        if common is None or isinstance(common, Missing):
+        if common is None or isinstance(common, MissingResult):
             return common
         judge = partial(
             summarize, labels=inputs.label_sets[key], scores=inputs.scores, experts=inputs.experts, top_k=top_k
@@ -252,7 +252,7 @@ def _rank_on_common_images(
 
 def _sort_by_rank(
     evaluations: EvaluationsByFile,
-    common_evaluations: dict[LabelSetKey, EvaluationsByFile] | Missing | None,
+    common_evaluations: dict[LabelSetKey, EvaluationsByFile] | MissingResult | None,
     label_set_key: LabelSetKey,
 ) -> EvaluationsByFile:
     """Sort the models by their ranking on common images, if there are any."""
@@ -260,16 +260,16 @@ def _sort_by_rank(
         return sort_by_accuracy(evaluations)
     return (
         evaluations
-        if isinstance(common_evaluations, Missing)
+        if isinstance(common_evaluations, MissingResult)
         else {file: evaluations[file] for file in common_evaluations[label_set_key]}
     )
 
 
-def _compare_model_orders(outcomes: dict[LabelSetKey, dict[str, Outcomes]]) -> ModelOrders | Missing:
+def _compare_model_orders(outcomes: dict[LabelSetKey, dict[str, Outcomes]]) -> ModelOrders | MissingResult:
     try:
         return compare_orders({str(name): outcomes_by_model for name, outcomes_by_model in outcomes.items()})
     except DataError as error:
-        return Missing.from_error(error)
+        return MissingResult.from_error(error)
 
 
 def _check_options(

@@ -25,7 +25,7 @@ from reassess.cli.tables.labels_table import comparison_to_json, make_class_tabl
 from reassess.comparison import LabelDiff, OriginalChanges, label_agreement, label_diff, original_changes
 from reassess.core import IMAGENET, Benchmark, LabelSets, MultiLabels, Scores
 from reassess.data import SOURCES, map_to_benchmark_classes
-from reassess.errors import DataError, Missing
+from reassess.errors import DataError, MissingResult
 from reassess.formats import write_labels
 from reassess.formats.files import atomic_writes
 from reassess.formats.tables import TABLE_SUFFIXES, write_table
@@ -255,8 +255,8 @@ def _compare_label_sets(
 
 def _diff_label_sets(
     first_name: str, second_name: str, label_sets: dict[str, LabelSets | MultiLabels]
-) -> LabelDiff | Missing:
+) -> LabelDiff | MissingResult:
     try:
         return label_diff(*(to_evaluation_labels(name, label_sets[name]) for name in (first_name, second_name)))
     except DataError as error:
-        return Missing.from_error(error)
+        return MissingResult.from_error(error)

@@ -31,11 +31,11 @@ from reassess.comparison.comparison_words import (
 )
 from reassess.comparison.differences import format_p_value
 from reassess.comparison.pairs import ORIGINAL_LABELS_MISSING
-from reassess.errors import DataError, Missing
+from reassess.errors import DataError, MissingResult
 from reassess.evaluation.evaluation_words import shorten_label_set_name
 from reassess.formats.result_files import PrintedNumbers, format_count, short_names
 from reassess.numeric import Proportion
-from reassess.text import join_first, merge_equal_texts
+from reassess.text import group_files_by_text, join_first
 
 _Part = TypeVar("_Part")
 
@@ -59,35 +59,37 @@ def to_json(findings: Findings) -> dict[str, Any]:
         "co_occurrence": findings.co_occurrence.to_json(findings.classes),
     }
     nullable_results: dict[str, Any] = {
-        "ranking": ranking if isinstance(ranking, Missing) else ranking.to_json(),
-        "label_uncertainty": uncertainty if isinstance(uncertainty, Missing) else uncertainty.to_json(pairs),
+        "ranking": ranking if isinstance(ranking, MissingResult) else ranking.to_json(),
+        "label_uncertainty": uncertainty if isinstance(uncertainty, MissingResult) else uncertainty.to_json(pairs),
         "model_or_label": _results_to_json(findings.preferences, lambda result: result.to_json()),
         "labelling_bias": _results_to_json(findings.labelling_biases, lambda result: result.to_json(findings.classes)),
     }
     for name, result in nullable_results.items():
-        results |= {name: None, f"{name}_reason": result.reason} if isinstance(result, Missing) else {name: result}
+        results |= (
+            {name: None, f"{name}_reason": result.reason} if isinstance(result, MissingResult) else {name: result}
+        )
     return results
 
 
 def _results_to_json(
-    results: Sequence[_Part] | Missing, to_json: Callable[[_Part], dict[str, Any]]
-) -> list[dict[str, Any]] | Missing:
-    return results if isinstance(results, Missing) else [to_json(result) for result in results]
+    results: Sequence[_Part] | MissingResult, to_json: Callable[[_Part], dict[str, Any]]
+) -> list[dict[str, Any]] | MissingResult:
+    return results if isinstance(results, MissingResult) else [to_json(result) for result in results]
 
 
 def print_comparison(run: CommandRun, findings: Findings) -> None:
     """Print the comparison of two models or the ranking of more, then explain the numbers."""
     if len(findings.panel.models) == 2:
         _print_model_pair(findings.comparisons[0], findings.uncertainty)
-    elif isinstance(findings.ranking, Missing):
+    elif isinstance(findings.ranking, MissingResult):
         print_text(f"models cannot be compared: {findings.ranking}")
     else:
         _print_ranking(findings.ranking, findings.uncertainty, shorten_label_set_name(findings.labels.title))
-    if not isinstance(findings.preferences, Missing):
+    if not isinstance(findings.preferences, MissingResult):
         _print_preferences(findings.preferences)
-    if not isinstance(findings.labelling_biases, Missing):
+    if not isinstance(findings.labelling_biases, MissingResult):
         _print_biases(findings.labelling_biases)
-    for line in merge_equal_texts({model: findings.evaluations[model].detected for model in findings.panel.models}):
+    for line in group_files_by_text({model: findings.evaluations[model].detected for model in findings.panel.models}):
         run.print_line(line)
     for line in describe_images_not_shared(findings.panel):
         run.print_line(line)
@@ -101,14 +103,14 @@ def make_comparison_table(findings: Findings) -> ResultTable:
         (pair,) = findings.comparisons
         # A file does not tell which model is a.
         return _make_pair_table(pair, *short_names([pair.model_a, pair.model_b]).values())
-    if isinstance(findings.ranking, Missing):
+    if isinstance(findings.ranking, MissingResult):
         raise DataError("nothing-in-common", "models cannot be compared", found=findings.ranking.reason)
     return _make_ranking_table(findings.ranking, findings.uncertainty, shorten_label_set_name(findings.labels.title))
 
 
-def _print_model_pair(pair: Comparison, uncertainty: LabelUncertainty | Missing) -> None:
+def _print_model_pair(pair: Comparison, uncertainty: LabelUncertainty | MissingResult) -> None:
     print_text(pair.verdict)
-    if not isinstance(uncertainty, Missing):
+    if not isinstance(uncertainty, MissingResult):
         print_text(describe_lead_probability(pair, uncertainty))
     print_text(f"a: {pair.model_a}\nb: {pair.model_b}\n")
     _make_pair_table(pair).print()
@@ -160,7 +162,7 @@ def _format_difference(comparison: PairedHits | AccuracyChange) -> PrintedNumber
     )
 
 
-def _print_ranking(ranking: Ranking, uncertainty: LabelUncertainty | Missing, label_title: str) -> None:
+def _print_ranking(ranking: Ranking, uncertainty: LabelUncertainty | MissingResult, label_title: str) -> None:
     _make_ranking_table(ranking, uncertainty, label_title).print()
     for pair in ranking.neighbours:
         print_text(pair.verdict)
@@ -168,7 +170,9 @@ def _print_ranking(ranking: Ranking, uncertainty: LabelUncertainty | Missing, la
         print_text(line)
 
 
-def _make_ranking_table(ranking: Ranking, uncertainty: LabelUncertainty | Missing, label_title: str) -> ResultTable:
+def _make_ranking_table(
+    ranking: Ranking, uncertainty: LabelUncertainty | MissingResult, label_title: str
+) -> ResultTable:
     bounds = ranking.rank_low.tolist(), ranking.rank_high.tolist()
     columns: list[tuple[str, list[object]]] = [
         ("file", list(ranking.models)),
@@ -177,7 +181,7 @@ def _make_ranking_table(ranking: Ranking, uncertainty: LabelUncertainty | Missin
         (f"{label_title} %", list(map(format_percent_cell, ranking.real_accuracies))),
         ("95 %", list(map(format_interval_cell, ranking.real_accuracies))),
     ]
-    if not isinstance(uncertainty, Missing):
+    if not isinstance(uncertainty, MissingResult):
         columns.append(
             (
                 "true labels, 95 %",
@@ -260,14 +264,14 @@ def _make_footnotes(findings: Findings) -> Iterator[str]:
     """Explain the numbers, and why parts are missing."""
     panel, ranking = findings.panel, findings.ranking
     yield DIFFERENCE_EXPLANATION
-    if not isinstance(findings.preferences, Missing):
+    if not isinstance(findings.preferences, MissingResult):
         yield "model or label: where they differ and raters were asked about the model's class, which scores higher"
-    if not isinstance(findings.labelling_biases, Missing):
+    if not isinstance(findings.labelling_biases, MissingResult):
         yield (
             "labelling bias: how often the model picks the original label, if both are among several valid classes; "
             "raters %: how often raters prefer the original label to all other classes"
         )
-    if len(panel.models) > 2 and not isinstance(ranking, Missing):
+    if len(panel.models) > 2 and not isinstance(ranking, MissingResult):
         yield f"95 % of an accuracy: Wilson; of a rank: {explain_rank_intervals(ranking)}"
         yield HOLM_EXPLANATION
     for line in explain_label_uncertainty(findings.uncertainty):
@@ -279,7 +283,7 @@ def _make_footnotes(findings: Findings) -> Iterator[str]:
             ("model or label", findings.preferences),
             ("labelling bias", findings.labelling_biases),
         ):
-            if isinstance(result, Missing):
+            if isinstance(result, MissingResult):
                 yield f"{label_name}: {result}"
     co_occurrence, label = findings.co_occurrence, findings.classes.short_name
     if len(co_occurrence):
@@ -293,7 +297,7 @@ def _explain_missing_uncertainty(findings: Findings) -> str:
     part = "votes" if findings.votes is None else "golden" if findings.experts is None else ""
     sources, folder = findings.benchmark.sources, findings.benchmark.folder
     if not part:
-        if isinstance(findings.rater_scores, Missing) or findings.uncertainty is not findings.relabelling:
+        if isinstance(findings.rater_scores, MissingResult) or findings.uncertainty is not findings.relabelling:
             return ""
         benchmark_words = (
             [] if folder is None else ["--benchmark", folder, "-o", sources.get("scores", folder / "scores.csv")]

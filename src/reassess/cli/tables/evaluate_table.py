@@ -10,13 +10,13 @@ from reassess.cli.tables.labels_table import make_label_sets_table, orders_to_js
 from reassess.cli.tables.multi_label_table import print_multi_label_accuracy
 from reassess.comparison import ModelOrders
 from reassess.core import Classes
-from reassess.errors import Missing
+from reassess.errors import MissingResult
 from reassess.evaluation import ClassList, Evaluation, ExclusionEffect, MultiLabelAccuracy, ranks_by_model
 from reassess.evaluation.evaluation_words import MISTAKE_NAMES, describe_missing_results, shorten_label_set_name
 from reassess.evaluation.result import describe_images_not_scored, describe_label_errors, describe_soft_accuracy_ceiling
 from reassess.formats.result_files import PrintedNumbers, format_count
 from reassess.numeric import Proportion
-from reassess.text import count_noun, merge_equal_texts
+from reassess.text import count_noun, group_files_by_text
 
 _MAX_PRINTED_CLASSES = 20
 
@@ -32,11 +32,11 @@ class EvaluationResults:
 
     evaluations: Mapping[LabelSetKey, EvaluationsByFile]  # of each model on its own images
     # On common images; None if all are common.
-    common_evaluations: Mapping[LabelSetKey, EvaluationsByFile] | Missing | None
+    common_evaluations: Mapping[LabelSetKey, EvaluationsByFile] | MissingResult | None
     class_lists: Mapping[str, ClassList | None]  # class list of each model's ids, if it differs from the labels'
     # Of each model, if label sets have more than valid classes.
     multi_label_accuracies: Mapping[str, MultiLabelAccuracy]
-    model_orders: ModelOrders | Missing | None  # model orders by several label sets; None for one label set
+    model_orders: ModelOrders | MissingResult | None  # model orders by several label sets; None for one label set
     classes: Classes  # of the labels
     excluded_images: Mapping[str, Any] | None = None  # the images that --duplicates excludes, as in JSON documents
     # Effect of the exclusion on accuracy, by label set, model and k.
@@ -47,7 +47,7 @@ class EvaluationResults:
         """The evaluations that rank the models; empty if the models have no common images."""
         if self.common_evaluations is None:
             return self.evaluations
-        return {} if isinstance(self.common_evaluations, Missing) else self.common_evaluations
+        return {} if isinstance(self.common_evaluations, MissingResult) else self.common_evaluations
 
 
 def to_json(results: EvaluationResults, breakdown: str | None) -> tuple[list[dict[str, Any]], dict[str, Any]]:
@@ -68,7 +68,7 @@ def print_evaluations(run: CommandRun, results: EvaluationResults, breakdown: st
 
     Models with different images get two tables: a ranking on the common images, and each model on its own images.
     """
-    if isinstance(results.common_evaluations, Missing):
+    if isinstance(results.common_evaluations, MissingResult):
         print_text(f"no ranking: {results.common_evaluations}")
     elif results.common_evaluations is not None:
         images = next(iter(next(iter(results.common_evaluations.values())).values())).n_images
@@ -160,12 +160,12 @@ def _iter_documents(results: EvaluationResults, breakdown: str | None) -> Iterat
 
 
 def _common_results_to_json(
-    common_evaluations: Mapping[LabelSetKey, EvaluationsByFile] | Missing | None, key: LabelSetKey, file: str
+    common_evaluations: Mapping[LabelSetKey, EvaluationsByFile] | MissingResult | None, key: LabelSetKey, file: str
 ) -> dict[str, Any]:
     """Return a model's results on the common images; empty if all models have the same images."""
     if common_evaluations is None:
         return {}
-    if isinstance(common_evaluations, Missing):
+    if isinstance(common_evaluations, MissingResult):
         return {"common": None, "common_reason": common_evaluations.reason}
     document = common_evaluations[key][file].to_json()
     return {"common": {name: value for name, value in document.items() if name in _COMMON_IMAGE_FIELDS}}
@@ -193,11 +193,11 @@ def _print_details(run: CommandRun, ranking: EvaluationsByFile, classes: Classes
             _print_by_label_count(file, result)
         elif breakdown == "class":
             _print_by_class(run, file, result, classes)
-    for line in merge_equal_texts({file: result.detected for file, result in ranking.items()}):
+    for line in group_files_by_text({file: result.detected for file, result in ranking.items()}):
         run.print_line(line)
-    for line in merge_equal_texts({file: describe_images_not_scored(result) for file, result in ranking.items()}):
+    for line in group_files_by_text({file: describe_images_not_scored(result) for file, result in ranking.items()}):
         run.print_line(line)
-    for line in merge_equal_texts({file: describe_label_errors(result) for file, result in ranking.items()}):
+    for line in group_files_by_text({file: describe_label_errors(result) for file, result in ranking.items()}):
         run.print_line(line)
     if accuracies := "; ".join(_describe_accuracies_on_scored_images(ranking)):
         run.print_line(f"original accuracy on the scored images: {accuracies}")

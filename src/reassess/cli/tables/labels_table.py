@@ -9,11 +9,11 @@ import click
 from reassess.cli.command_run import CommandRun, format_interval_cell, format_percent_cell
 from reassess.cli.screen import ResultTable, print_table, print_text
 from reassess.comparison import AGREEMENTS, VERDICT_NAMES, LabelAgreement, LabelDiff, ModelOrders
-from reassess.errors import Missing
+from reassess.errors import MissingResult
 from reassess.evaluation import Evaluation, ranks_by_model
 from reassess.evaluation.result import describe_images_not_scored
 from reassess.formats.result_files import format_count
-from reassess.text import count_noun, merge_equal_texts
+from reassess.text import count_noun, group_files_by_text
 
 if TYPE_CHECKING:
     import polars as pl
@@ -24,7 +24,7 @@ _Pair = tuple[str, str]
 
 
 def comparison_to_json(
-    agreements: Mapping[_Pair, LabelAgreement], diffs: Mapping[_Pair, LabelDiff | Missing]
+    agreements: Mapping[_Pair, LabelAgreement], diffs: Mapping[_Pair, LabelDiff | MissingResult]
 ) -> list[dict[str, Any]]:
     """Return the agreement of each pair of label sets, and the changes from the first to the second."""
     return [
@@ -33,14 +33,14 @@ def comparison_to_json(
     ]
 
 
-def _diff_to_json(diff: LabelDiff | Missing) -> dict[str, Any]:
-    return {"diff": None, "diff_reason": diff.reason} if isinstance(diff, Missing) else {"diff": diff.to_json()}
+def _diff_to_json(diff: LabelDiff | MissingResult) -> dict[str, Any]:
+    return {"diff": None, "diff_reason": diff.reason} if isinstance(diff, MissingResult) else {"diff": diff.to_json()}
 
 
 def print_label_comparison(
     run: CommandRun,
     agreements: Mapping[_Pair, LabelAgreement],
-    diffs: Mapping[_Pair, LabelDiff | Missing],
+    diffs: Mapping[_Pair, LabelDiff | MissingResult],
     *,
     label_sets_with_verdicts: Collection[str],
     by_class: bool,
@@ -48,7 +48,7 @@ def print_label_comparison(
     """Print agreements, the changes between two label sets, and cross-tables of verdicts."""
     _print_agreements(run, agreements)
     for diff in diffs.values() if len(diffs) == 1 else ():
-        if not isinstance(diff, Missing):
+        if not isinstance(diff, MissingResult):
             click.echo()
             _print_diff(run, diff)
     for (a, b), agreement in agreements.items():
@@ -143,9 +143,9 @@ def _print_class_agreement(run: CommandRun, title: str, agreement: LabelAgreemen
     )
 
 
-def orders_to_json(orders: ModelOrders | Missing) -> dict[str, Any]:
+def orders_to_json(orders: ModelOrders | MissingResult) -> dict[str, Any]:
     """Return the model orders for JSON, or null and the reason."""
-    if isinstance(orders, Missing):
+    if isinstance(orders, MissingResult):
         return {"orders": None, "orders_reason": orders.reason}
     return {"orders": orders.to_json()}
 
@@ -165,17 +165,17 @@ def make_label_sets_table(rankings: Mapping[str, Mapping[str, Evaluation]], *, h
 
 
 def print_orders(
-    run: CommandRun, rankings: Mapping[str, Mapping[str, Evaluation]], orders: ModelOrders | Missing
+    run: CommandRun, rankings: Mapping[str, Mapping[str, Evaluation]], orders: ModelOrders | MissingResult
 ) -> None:
     """Print how the order of models changes between label sets, and how the files were read."""
-    print_text(f"model orders cannot be compared: {orders}" if isinstance(orders, Missing) else str(orders))
+    print_text(f"model orders cannot be compared: {orders}" if isinstance(orders, MissingResult) else str(orders))
     for line in _describe_files(rankings):
         run.print_line(line)
     for line in _make_footnotes(orders):
         run.add_note(line)
 
 
-def _make_footnotes(orders: ModelOrders | Missing) -> Iterator[str]:
+def _make_footnotes(orders: ModelOrders | MissingResult) -> Iterator[str]:
     """Explain the images of each row, and the test of whether the order of two models changed."""
     yield "table: each label set is used on its own scored images, so different label sets have different images"
     yield "95 %: Wilson intervals, over images"
@@ -186,9 +186,9 @@ def _make_footnotes(orders: ModelOrders | Missing) -> Iterator[str]:
 
 def _describe_files(rankings: Mapping[str, Mapping[str, Evaluation]]) -> Iterator[str]:
     models = next(iter(rankings.values()))
-    yield from merge_equal_texts({model: result.detected for model, result in models.items()})
+    yield from group_files_by_text({model: result.detected for model, result in models.items()})
     for name, ranking in rankings.items():
-        lines = merge_equal_texts({model: describe_images_not_scored(ranking[model]) for model in models})
+        lines = group_files_by_text({model: describe_images_not_scored(ranking[model]) for model in models})
         yield from (f"{name}: {line}" for line in lines)
 
 

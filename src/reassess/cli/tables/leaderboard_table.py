@@ -17,7 +17,7 @@ from reassess.core import Leaderboard
 from reassess.evaluation.evaluation_words import shorten_label_set_name
 from reassess.formats.result_files import PrintedNumbers, format_count
 from reassess.numeric import Estimate, Proportion
-from reassess.text import count_noun, format_percent_value, join_first
+from reassess.text import count_noun, format_percentage, join_first
 
 _MIN_PRINTED_P_VALUE = 0.0001  # smaller p-values are printed as "below 0.0001"
 _NO_LABEL_ACCURACY_REASON = "original or reassessed labels are missing"
@@ -116,11 +116,11 @@ def make_leaderboard_table(board: Leaderboard, rows: Sequence[int]) -> ResultTab
         entry = board.entries[row]
         millions = None if entry.parameters is None else PrintedNumbers(f"{entry.parameters:,.1f}", entry.parameters)
         real = (
-            PrintedNumbers(format_percent_value(entry.reassessed_accuracy), entry.reassessed_accuracy),
+            PrintedNumbers(format_percentage(entry.reassessed_accuracy), entry.reassessed_accuracy),
             format_count(int(board.reassessed_ranks[row])),
         )
         original = (
-            PrintedNumbers(format_percent_value(entry.original_accuracy), entry.original_accuracy),
+            PrintedNumbers(format_percentage(entry.original_accuracy), entry.original_accuracy),
             format_count(int(board.original_ranks[row])),
         )
         cells.append([entry.model, entry.image_size, millions, *real, *original])
@@ -174,7 +174,7 @@ def _make_rank_order_rows(trend: Trend, label_accuracy: OriginalLabelAccuracy | 
             yield [f"{name} by {shorten_label_set_name(board.label_set)}", f"{board.entries[row]}, {ranks}"]
     if label_accuracy is not None:
         above_text = f"{label_accuracy.count_rows_above(board):,} of {len(board):,}"
-        yield [f"rows above the original labels ({format_percent_value(label_accuracy.percent)} %)", above_text]
+        yield [f"rows above the original labels ({format_percentage(label_accuracy.percent)} %)", above_text]
 
 
 def _find_largest_rank_change(board: Leaderboard, rank_changes: npt.NDArray[np.int64]) -> int | None:
@@ -187,15 +187,15 @@ def _make_placement_row(placement: Placement) -> list[str | None]:
     entry, expected = placement.model_row, placement.expected_accuracy
     total = f"of {placement.n_rows:,}"
     cells = [
-        format_percent_value(entry.reassessed_accuracy),
+        format_percentage(entry.reassessed_accuracy),
         f"{placement.real_rank:,} {total}",
-        format_percent_value(entry.original_accuracy),
+        format_percentage(entry.original_accuracy),
     ]
     cells.append(f"{placement.original_rank:,} {total}")
     if expected is None:
         return [str(entry), *cells, None, None, None]
-    interval = f"{format_percent_value(expected.interval_low)} to {format_percent_value(expected.interval_high)}"
-    return [str(entry), *cells, format_percent_value(expected.real_accuracy), interval, f"{expected.residual:+.2f}"]
+    interval = f"{format_percentage(expected.interval_low)} to {format_percentage(expected.interval_high)}"
+    return [str(entry), *cells, format_percentage(expected.real_accuracy), interval, f"{expected.residual:+.2f}"]
 
 
 def _print_neighbouring_models(placement: Placement, labels_heading: str) -> None:
@@ -203,9 +203,9 @@ def _print_neighbouring_models(placement: Placement, labels_heading: str) -> Non
     rows = [
         [
             str(row),
-            format_percent_value(row.reassessed_accuracy),
+            format_percentage(row.reassessed_accuracy),
             f"{row.reassessed_accuracy - entry.reassessed_accuracy:+.2f}",
-            format_percent_value(row.original_accuracy),
+            format_percentage(row.original_accuracy),
         ]
         for row in (*placement.better_rows, entry, *placement.worse_or_equal_rows)
     ]

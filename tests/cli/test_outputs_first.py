@@ -27,7 +27,7 @@ COMMANDS: dict[str, tuple[str, str, str, str, str]] = {
     "clean": (f"clean {MODELS}", "-o", ".txt", "two.npz", PREDICTIONS),
     "clean --details": (f"clean {MODELS} -o c.txt", "--details", ".csv", "two.npz", PREDICTIONS),
     "clean --page": (f"clean {MODELS} -o c.txt --images pets/images", "--page", ".html", "two.npz", PREDICTIONS),
-    "curve": ("curve s.csv --benchmark pets", "-o", ".svg", "s.csv", "commands.curve_command.measure_scores"),
+    "curve": ("curve s.csv --benchmark pets", "-o", ".svg", "s.csv", "commands.curve_command.measure_file_curves"),
     "leaderboard": ("leaderboard t.csv", "-o", ".svg", "t.csv", "commands.leaderboard_command.fit_trend"),
     "labels": ("labels s.csv --threshold 0.5", "-o", ".csv", "s.csv", "commands.labels_command.label_sets"),
     "labels of sets": ("labels l.csv m.csv", "-o", ".csv", "l.csv", "commands.labels_command.label_agreement"),

@@ -179,7 +179,7 @@ def test_quiet_hides_notes(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(("verbose", "expected"), [(False, 2), (True, 3)])
 def test_hidden_rows_are_counted(verbose: bool, expected: int, capsys: pytest.CaptureFixture[str]) -> None:
     run = CommandRun(verbose=verbose)
-    assert (run.count_rows_to_print(3, 2, "classes"), run.count_rows_to_print(2, 2, "classes")) == (expected, 2)
+    assert (run.limit_printed_rows(3, 2, "classes"), run.limit_printed_rows(2, 2, "classes")) == (expected, 2)
     assert capsys.readouterr().out == ("" if verbose else "the first 2 of 3 classes (--verbose shows all)\n")
 
 

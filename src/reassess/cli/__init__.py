@@ -32,7 +32,7 @@ from reassess.errors import DataError, OutputError, ReassessError, ReassessWarni
 )
 @click.version_option(__version__, "--version", package_name="reassess")
 def root_command() -> None:
-    """Find wrong labels in an image benchmark, and measure models by better ones."""
+    """Find wrong labels in an image benchmark, and measure models by better labels."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -67,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _to_reassess_error(error: ReassessError | MemoryError | OSError) -> ReassessError:
-    """Convert an error to an error of this package."""
+    """Convert an error of Python to an error of this package."""
     if isinstance(error, ReassessError):
         return error
     if isinstance(error, MemoryError):
@@ -79,7 +79,7 @@ def _to_reassess_error(error: ReassessError | MemoryError | OSError) -> Reassess
 
 
 def _print_error_notes(error: BaseException | None) -> None:
-    """Print the notes of an error, for example where partial results are stored."""
+    """Print the notes of an error, such as the place of partial results."""
     for note in getattr(error, "__notes__", ()):
         print_text(note, err=True)
 
@@ -93,7 +93,7 @@ def _show_warning(
     file: TextIO | None = None,
     line: str | None = None,
 ) -> None:
-    """Print a warning. A warning of this package that was printed before is not printed again."""
+    """Print a warning, but print equal warnings of this package only once."""
     if issubclass(category, ReassessWarning):
         if str(message) not in printed_texts:
             text = format_message(message) if isinstance(message, ReassessWarning) else message

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 import numpy as np
@@ -18,15 +18,22 @@ from reassess.core import IMAGENET, Benchmark, Questions, Scores, Votes
 from reassess.core.image_names import match_images, suggest_match_fix
 from reassess.core.items import require_questions
 
-# Options and their arguments of `aggregate`. Options that the method does not use are an error.
+# Names of method options, and of the same arguments in Python. Options that the method does not use are an error.
 _ARGUMENTS_BY_OPTION = {
     "golden": "experts",
-    "golden_at_least": "min_experts",
+    "min_experts": "min_experts",
     "original": "original",
     "pooling": "pooling",
 }
-NO_OPTIONS: dict[str, Any] = dict.fromkeys(_ARGUMENTS_BY_OPTION)
+NO_METHOD_OPTIONS: dict[str, Any] = dict.fromkeys(_ARGUMENTS_BY_OPTION)
 IMAGENET_METHOD = "imagenet-real"  # uses ImageNet's votes, golden answers and original labels by default
+
+
+class GoldenCounts(NamedTuple):
+    """A number of golden questions, and the number of their images."""
+
+    n_questions: int
+    n_images: int
 
 
 @dataclass(frozen=True)
@@ -34,7 +41,7 @@ class ComputedScores:
     """Votes, and the scores that a method computed from them."""
 
     votes: Votes
-    votes_with_golden: Votes  # also golden votes on golden items without other votes
+    votes_with_golden: Votes  # also raters' golden votes, on golden items without other votes
     aggregation: Aggregation
 
     @property
@@ -47,15 +54,15 @@ class ComputedScores:
         """The scores, including those of golden images that only experts decided."""
         return self.aggregation.scores_with_experts(self.votes)
 
-    def count_golden_decided_by_experts(self) -> tuple[int, int]:
-        """Count the golden questions, and the golden images, that have scores only from experts."""
+    def count_golden_decided_by_experts(self) -> GoldenCounts:
+        """Count the golden questions, and their images, that have scores only from experts."""
         items = self.aggregation.posterior.items
         assert isinstance(items, Questions)
-        return len(self.scores) - len(items), len(self.scores.images) - len(items.images)
+        return GoldenCounts(len(self.scores) - len(items), len(self.scores.images) - len(items.images))
 
     @property
     def n_golden_images_without_scores(self) -> int:
-        """Number of golden images without scores: nobody answered all their golden questions."""
+        """Number of golden images without scores. No rater or expert answered all questions of such an image."""
         golden = self.aggregation.expert_votes
         return 0 if golden is None else int(np.count_nonzero(match_images(golden.images, self.scores.images) < 0))
 
@@ -71,42 +78,45 @@ class ComputedScores:
 def compute_scores(
     run: CommandRun,
     benchmark: Benchmark,
-    votes: str | None,
+    votes_source: str | None,
     method: str | None,
-    options: dict[str, Any],
+    method_options: dict[str, Any],
     *,
     check_votes: Callable[[Votes], object] = lambda _: None,
 ) -> ComputedScores:
     """Read the votes and the other parts that a method uses, and compute the scores."""
-    if options["golden"] == NO_SOURCE:
+    if method_options["golden"] == NO_SOURCE:
         benchmark = replace(
             benchmark, sources={part: source for part, source in benchmark.sources.items() if part != "golden"}
         )
-        options = {**options, "golden": None}
-    name = method or _choose_default_method(benchmark, options)
-    _reject_unused_options(name, options, benchmark)
+        method_options = {**method_options, "golden": None}
+    name = method or _choose_default_method(benchmark, method_options)
+    _reject_unused_options(name, method_options, benchmark)
     reader = PartReader(run, benchmark, needs_classes=benchmark.folder is not None)
-    main_votes = reader.read_required("votes", votes)
+    main_votes = reader.read_required("votes", votes_source)
     if name == IMAGENET_METHOD:
         # Check the votes before ImageNet's golden answers are read with them.
         require_questions(main_votes.items, votes_name=f"the votes of {reader.files['votes']}")
-    if method is None and main_votes.is_anonymous and not any(value is not None for value in options.values()):
+    if method is None and main_votes.is_anonymous and not any(value is not None for value in method_options.values()):
         name = "majority"  # counts have no raters, so a rater model cannot be fitted
-    for part, path in _find_method_files(run, benchmark, name, options).items():
+    for part, path in _find_files_by_part(run, benchmark, name, method_options).items():
         reader.read_part(part, path)
     reader.check_same_item_kind()
-    is_default = method is None and name != IMAGENET_METHOD and not main_votes.is_anonymous
-    is_separate = name == "em" or (is_default and options["original"] is None)
-    is_separate = is_separate and raters_answered_no_golden_questions(reader)
-    parts = reader.join_parts(must_share_images=not is_separate)
+    is_default_method = method is None and name != IMAGENET_METHOD and not main_votes.is_anonymous
+    # Golden images that only experts answered are scored by experts, and do not change the raters' EM.
+    has_separate_golden = name == "em" or (is_default_method and method_options["original"] is None)
+    has_separate_golden = has_separate_golden and is_golden_answered_only_by_experts(reader)
+    parts = reader.join_parts(must_share_images=not has_separate_golden)
     votes_with_golden = parts["votes"]
-    rater_golden = parts.get("rater-golden", votes_with_golden.restrict(np.zeros(0, np.int64)) if is_separate else None)
+    rater_golden = parts.get(
+        "rater-golden", votes_with_golden.restrict(np.zeros(0, np.int64)) if has_separate_golden else None
+    )
     if rater_golden is not None:
         votes_with_golden = with_golden_votes(votes_with_golden, rater_golden, parts.get("golden"))
     check_votes(votes_with_golden)
-    if is_separate:
-        result, experts = aggregate(votes_with_golden, "em", pooling=options["pooling"]), parts["golden"]
-        truth = expert_truth(experts, min_experts=options["golden_at_least"])
+    if has_separate_golden:
+        result, experts = aggregate(votes_with_golden, "em", pooling=method_options["pooling"]), parts["golden"]
+        truth = expert_truth(experts, min_experts=method_options["min_experts"])
         return ComputedScores(
             parts["votes"], votes_with_golden, replace(result, expert_votes=experts, expert_truth=truth)
         )
@@ -114,17 +124,19 @@ def compute_scores(
         "experts": parts.get("golden"),
         "rater_golden": parts.get("rater-golden") if "golden" in parts else None,
         "original": parts.get("original"),
-        "min_experts": options["golden_at_least"],
-        "pooling": options["pooling"],
+        "min_experts": method_options["min_experts"],
+        "pooling": method_options["pooling"],
     }
     arguments = {argument: value for argument, value in arguments.items() if argument in METHODS[name].options}
     return ComputedScores(
-        parts["votes"], votes_with_golden, aggregate(votes_with_golden, AUTO if is_default else name, **arguments)
+        parts["votes"],
+        votes_with_golden,
+        aggregate(votes_with_golden, AUTO if is_default_method else name, **arguments),
     )
 
 
-def raters_answered_no_golden_questions(reader: PartReader) -> bool:
-    """Return whether raters answered none of the golden questions, so that these cannot measure raters."""
+def is_golden_answered_only_by_experts(reader: PartReader) -> bool:
+    """Return whether only experts answered the golden questions, so that they say nothing about raters."""
     votes = {part: data for part, (_, data) in reader.parts.items() if isinstance(data, Votes)}
     golden = votes.pop("golden", None)
     if reader.benchmark.folder is None or golden is None:
@@ -139,18 +151,22 @@ def raters_answered_no_golden_questions(reader: PartReader) -> bool:
     return is_joined or suggest_match_fix(golden.images, images) is None
 
 
-def _choose_default_method(benchmark: Benchmark, options: dict[str, Any]) -> str:
-    """Return the method that is used if no method was given."""
+def _choose_default_method(benchmark: Benchmark, method_options: dict[str, Any]) -> str:
+    """Return the method to use if --method is not given."""
     if benchmark is IMAGENET:
         return IMAGENET_METHOD
-    return "calibrated" if options["golden"] is not None or "golden" in benchmark.sources else "em"
+    return "calibrated" if method_options["golden"] is not None or "golden" in benchmark.sources else "em"
 
 
-def _find_method_files(run: CommandRun, benchmark: Benchmark, method: str, options: dict[str, Any]) -> dict[str, Path]:
-    """Return the files that a method reads besides votes: each from its option or from the benchmark."""
+def _find_files_by_part(
+    run: CommandRun, benchmark: Benchmark, method: str, method_options: dict[str, Any]
+) -> dict[str, Path]:
+    """Return the file of each part that a method reads besides votes: from its option, or from the benchmark."""
     paths: dict[str, Path | None] = {}
-    if _method_uses_option(method, "golden") and (options["golden"] is not None or "golden" in benchmark.sources):
-        paths["golden"] = require_part(run, benchmark, "golden", options["golden"])
+    if _method_uses_option(method, "golden") and (
+        method_options["golden"] is not None or "golden" in benchmark.sources
+    ):
+        paths["golden"] = require_part(run, benchmark, "golden", method_options["golden"])
     if "experts" in METHODS[method].required_options and "rater-golden" in benchmark.sources:
         paths["rater-golden"] = require_part(run, benchmark, "rater-golden")
     else:  # optional for this method, so not downloaded
@@ -158,8 +174,8 @@ def _find_method_files(run: CommandRun, benchmark: Benchmark, method: str, optio
     # Shows which golden items have no votes.
     if not _method_uses_option(method, "golden") and paths["rater-golden"] is not None:
         paths["golden"] = find_part(run, benchmark, "golden", None)
-    if method == IMAGENET_METHOD or options["original"] is not None:
-        paths["original"] = find_part(run, benchmark, "original", options["original"])
+    if method == IMAGENET_METHOD or method_options["original"] is not None:
+        paths["original"] = find_part(run, benchmark, "original", method_options["original"])
     return {part: path for part, path in paths.items() if path is not None}
 
 
@@ -167,15 +183,18 @@ def _method_uses_option(method: str, option: str) -> bool:
     return _ARGUMENTS_BY_OPTION[option] in METHODS[method].options
 
 
-def _reject_unused_options(method: str, options: dict[str, Any], benchmark: Benchmark) -> None:
+def _reject_unused_options(method: str, method_options: dict[str, Any], benchmark: Benchmark) -> None:
     unused = [
-        option for option, value in options.items() if value is not None and not _method_uses_option(method, option)
+        option
+        for option, value in method_options.items()
+        if value is not None and not _method_uses_option(method, option)
     ]
     if unused:
-        raise click.UsageError(f"Method {method} does not use --{unused[0].replace('_', '-')}.")
+        option_name = "golden-at-least" if unused[0] == "min_experts" else unused[0]
+        raise click.UsageError(f"Method {method} does not use --{option_name}.")
     if (
         "experts" in METHODS[method].required_options
-        and options["golden"] is None
+        and method_options["golden"] is None
         and "golden" not in benchmark.sources
     ):
         raise click.UsageError(f"Method {method} measures raters on golden answers: give --golden.")

@@ -44,7 +44,7 @@ _Part = TypeVar("_Part", Questions, Votes | None, LabelSets | None)
 
 @dataclass(frozen=True)
 class CampaignParts:
-    """The parts of a campaign. All have the same class list, and the image names of the benchmark."""
+    """The parts of a campaign, with a common class list and the image names of the benchmark."""
 
     benchmark: Benchmark
     tasks: Tasks
@@ -54,29 +54,29 @@ class CampaignParts:
 
     @property
     def images(self) -> tuple[str, ...]:
-        """The names of all images with questions."""
+        """The names of all images that questions are about."""
         golden = () if self.golden_tasks is None else self.golden_tasks.questions.images
         return tuple(dict.fromkeys((*self.tasks.questions.images, *golden)))
 
     def rename_images(self, new_names: Mapping[str, str]) -> "CampaignParts":
-        """Rename images; names that are not in the mapping stay."""
+        """Return the parts with new image names. Names that are not in `new_names` stay."""
 
-        def rename_images_of(part: _Part) -> _Part:
+        def with_new_names(part: _Part) -> _Part:
             return part if part is None else part.with_images([new_names.get(name, name) for name in part.images])
 
-        def rename_images_of_tasks(part: Tasks) -> Tasks:
+        def tasks_with_new_names(part: Tasks) -> Tasks:
             part_sample = part.sample
             sample = (
                 None
                 if part_sample is None
                 else part_sample.with_images([new_names.get(name, name) for name in part_sample.images])
             )
-            return replace(part, questions=rename_images_of(part.questions), sample=sample)
+            return replace(part, questions=with_new_names(part.questions), sample=sample)
 
-        golden = None if self.golden_tasks is None else rename_images_of_tasks(self.golden_tasks)
-        experts, original = rename_images_of(self.experts), rename_images_of(self.original)
+        golden = None if self.golden_tasks is None else tasks_with_new_names(self.golden_tasks)
+        experts, original = with_new_names(self.experts), with_new_names(self.original)
         return replace(
-            self, tasks=rename_images_of_tasks(self.tasks), golden_tasks=golden, experts=experts, original=original
+            self, tasks=tasks_with_new_names(self.tasks), golden_tasks=golden, experts=experts, original=original
         )
 
 
@@ -84,24 +84,27 @@ def load_campaign_parts(
     run: CommandRun,
     benchmark: Benchmark | None,
     tasks_file: Path,
-    golden_option: int | str | None,
+    golden_count_or_source: int | str | None,
     original_source: str | None,
     *,
     seed: int,
 ) -> CampaignParts:
-    """Read the parts of a campaign; `golden_option` is a number of questions to draw, or a source of questions."""
+    """Read the parts of a campaign.
+
+    `golden_count_or_source` is a number of golden questions to draw, or a source of golden questions.
+    """
     reader = PartReader(run, benchmark)
     source_tasks = _read_tasks_or_candidates(run.add_input("tasks", tasks_file), reader.classes)
     reader.parts["tasks"] = tasks_file, source_tasks.questions
-    reader.set_benchmark_by_images(reader.images, needs_classes=True)
+    reader.detect_benchmark(reader.images, needs_classes=True)
     reader.read_original_labels(original_source)
-    samples: list[Sample] = []  # the first is used
-    # Questions of the option are added to the answers of the benchmark, so both sources are read.
-    for source in (golden_option if isinstance(golden_option, str) else None, None):
-        if "golden" in reader.parts or golden_option == NO_SOURCE:
+    samples: list[Sample] = []  # only the first sample is used
+    # Questions of --golden are added to the answers of the benchmark, so both sources are read.
+    for source in (golden_count_or_source if isinstance(golden_count_or_source, str) else None, None):
+        if "golden" in reader.parts or golden_count_or_source == NO_SOURCE:
             break
         if (path := find_part(run, reader.benchmark, "golden", source)) is not None:
-            golden_content = read_golden_file(reader, path, raise_if_contradictory=True)
+            golden_content = read_golden_votes_or_questions(reader, path, raise_if_contradictory=True)
             reader.parts["golden" if isinstance(golden_content, Votes) else "questions"] = path, golden_content
             samples += filter(None, [read_sample(path)])
     parts = reader.join_parts(must_share_images=False)
@@ -113,13 +116,15 @@ def load_campaign_parts(
         tasks_to_rate = replace(source_tasks, questions=parts["tasks"])
         samples[:0] = filter(None, [source_tasks.sample])
         source_tasks = Candidates.from_questions(parts["tasks"])
-        if golden_option == NO_SOURCE:
+        if golden_count_or_source == NO_SOURCE:
             tasks_to_rate = replace(tasks_to_rate, is_golden=None)
     samples = [sample.with_images(to_benchmark_names(sample.images, reader.benchmark)) for sample in samples]
-    if isinstance(golden_option, int):
+    if isinstance(golden_count_or_source, int):
         if tasks_to_rate.is_golden is not None:
-            raise click.UsageError(f"{tasks_file} has golden questions already: remove --golden {golden_option}.")
-        samples.insert(0, draw_golden(source_tasks, golden_option, original=parts.get("original"), seed=seed))
+            raise click.UsageError(
+                f"{tasks_file} has golden questions already: remove --golden {golden_count_or_source}."
+            )
+        samples.insert(0, draw_golden(source_tasks, golden_count_or_source, original=parts.get("original"), seed=seed))
         tasks_to_rate = tasks_to_rate.with_golden_sample(samples[0])
     sample = samples[0] if samples else None
     if lost_images := {image for sample in samples[1:] for image in sample.images}.difference(
@@ -133,26 +138,28 @@ def load_campaign_parts(
     is_golden = tasks_to_rate.golden_mask
     golden_tasks, tasks_to_rate = tasks_to_rate.select(is_golden), tasks_to_rate.select(~is_golden)
     if len(golden_tasks):
-        experts = add_unanswered_golden_questions(experts, golden_tasks.questions)
+        experts = add_questions_without_votes(experts, golden_tasks.questions)
     if not len(tasks_to_rate):
         raise DataError(
             "all-golden",
             "all questions are golden, so raters have no tasks",
             where=tasks_file,
             found=count_noun(len(source_tasks.questions), "golden question"),
-            fix="make tasks about more images, or fewer golden questions",
+            fix="make tasks about more images, or draw fewer golden questions",
         )
     return CampaignParts(
         benchmark=reader.benchmark,
         tasks=tasks_to_rate,
-        golden_tasks=None if experts is None else _make_golden_tasks(experts, golden_tasks, tasks_to_rate, sample),
+        golden_tasks=None
+        if experts is None
+        else _limit_golden_task_sizes(golden_tasks, tasks_to_rate, experts, sample),
         experts=experts if experts else None,
         original=parts.get("original"),
     )
 
 
-def _make_golden_tasks(experts: Votes, golden_tasks: Tasks, tasks_to_rate: Tasks, sample: Sample | None) -> Tasks:
-    """Make golden tasks that are not larger than the other tasks, so that raters do not recognise them."""
+def _limit_golden_task_sizes(golden_tasks: Tasks, tasks_to_rate: Tasks, experts: Votes, sample: Sample | None) -> Tasks:
+    """Return golden tasks that are at most as large as other tasks, so that raters do not recognise them."""
     largest = int(tasks_to_rate.sizes.max())
     is_whole = len(golden_tasks.questions) == len(experts.items) and golden_tasks.sizes.max() <= largest
     golden = golden_tasks if is_whole else make_tasks(cast("Questions", experts.items), size=largest)
@@ -187,10 +194,12 @@ GOLDEN_TYPE = ParsedType("golden", _parse_golden_count_or_source)
 GOLDEN_NOT_IN_TASKS_NOTE = "golden images are not in the raters' tasks: answers to golden questions decide their labels"
 
 
-def read_golden_file(reader: PartReader, path: Path, *, raise_if_contradictory: bool = False) -> Votes | Questions:
-    """Read a golden file: experts' votes or, if the file has no answers, only the golden questions.
+def read_golden_votes_or_questions(
+    reader: PartReader, path: Path, *, raise_if_contradictory: bool = False
+) -> Votes | Questions:
+    """Read experts' votes from a golden file or, if the file has no answers, its golden questions.
 
-    With `raise_if_contradictory`, repeated votes are an error.
+    With `raise_if_contradictory`, two answers of an expert to one question are an error.
     """
     try:
         return read_votes(
@@ -207,33 +216,33 @@ def read_golden_file(reader: PartReader, path: Path, *, raise_if_contradictory: 
 
 
 def describe_sample(sample: Sample, n_questions: int) -> str:
-    """Describe a sample: its golden questions, and its images per stratum."""
+    """Describe a sample by its numbers of golden questions and of images per stratum."""
     strata = Counter(name for _, name in sorted(zip(-sample.probabilities, sample.strata, strict=True)))
     strata_text = "" if len(strata) == 1 else f" ({', '.join(f'{n:,} {name}' for name, n in strata.items())})"
     return f"{count_noun(n_questions, 'question')} on {count_noun(len(sample), 'image')}{strata_text}"
 
 
 def _join_expert_votes(parts: Mapping[str, Any], files: Mapping[str, Path]) -> Votes | None:
-    """Add golden questions without votes to the experts' votes; None if there are no golden questions."""
+    """Return the votes of `parts` on all golden questions; None if there are no golden questions."""
     experts = None
     if "golden" in parts:
         with add_error_place(files["golden"]):
-            experts = _check_golden_votes(parts["golden"])
+            experts = _convert_to_known_answers(parts["golden"])
     if "questions" in parts:
-        return add_unanswered_golden_questions(experts, parts["questions"])
+        return add_questions_without_votes(experts, parts["questions"])
     return experts
 
 
-def add_unanswered_golden_questions(expert_votes: Votes | None, questions: Questions) -> Votes:
-    """Add golden questions without votes to experts' votes."""
+def add_questions_without_votes(expert_votes: Votes | None, questions: Questions) -> Votes:
+    """Return experts' votes whose items also include these golden questions, which have no votes."""
     none = np.zeros(0, np.int64)
     answers = KNOWN_ANSWERS if expert_votes is None else expert_votes.answers
     unanswered = Votes.from_columns(questions, none, none, none, (), answers)
     return unanswered if expert_votes is None else expert_votes.append(unanswered)
 
 
-def _check_golden_votes(golden_votes: Votes) -> Votes:
-    """Return golden votes with the answers no, maybe and yes; `DataError` if they are something else."""
+def _convert_to_known_answers(golden_votes: Votes) -> Votes:
+    """Convert golden votes to the answers no, maybe and yes; `DataError` if they are not about questions."""
     if not isinstance(golden_votes.items, Questions):
         raise DataError(
             "not-on-questions",
@@ -281,12 +290,12 @@ _DEFAULT_PORT = 8000  # default of `serve`
 DEFAULT_ADDRESS = f"http://127.0.0.1:{_DEFAULT_PORT}"  # default of `invite`
 
 
-def has_no_linked_expert(campaign: "Campaign") -> bool:
-    """Return whether no expert of a campaign has a link."""
+def has_no_expert_with_link(campaign: "Campaign") -> bool:
+    """Return whether no expert of a campaign has a sign-in link."""
     return not any(person.role == "expert" and person.has_link for person in annotation.list_people(campaign))
 
 
-def _parse_address(text: str) -> str:
+def _parse_page_address(text: str) -> str:
     if not _is_page_address(text):
         with_scheme = f"{'http' if text.startswith(_LOCAL_HOSTS) else 'https'}://{text}"
         if "://" not in text and _is_page_address(with_scheme):
@@ -295,7 +304,7 @@ def _parse_address(text: str) -> str:
     return text.rstrip("/")
 
 
-ADDRESS_TYPE = ParsedType("address", _parse_address)
+ADDRESS_TYPE = ParsedType("address", _parse_page_address)
 
 
 def make_serve_command(campaign: str | Path, address: str) -> str:
@@ -319,7 +328,7 @@ def make_serve_command(campaign: str | Path, address: str) -> str:
 
 
 def is_on_this_machine(address: str) -> bool:
-    """Return whether an address can be opened only on this machine."""
+    """Return whether an address works only on this machine."""
     return (urlsplit(address).hostname or "") in _LOCAL_HOSTS
 
 

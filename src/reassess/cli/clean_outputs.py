@@ -22,12 +22,12 @@ from reassess.report.writing import REPORT_SUFFIXES
 
 @dataclass(frozen=True)
 class CleaningOutputs:
-    """The output files of `reassess clean`; None for files that were not requested."""
+    """The output files of `reassess clean`. Files that the user did not ask for are None."""
 
     output: Path  # a table of wrong labels, or a txt list of kept images
     details: Path | None  # all labels
-    page: Path | None  # a page of wrong labels
-    images: Path | None  # the images on the page
+    html_page: Path | None  # a page of wrong labels
+    images_source: Path | None  # folder or archive with the images of the page
 
     @classmethod
     def from_options(
@@ -35,53 +35,53 @@ class CleaningOutputs:
         run: CommandRun,
         output: Path,
         details: Path | None,
-        page: Path | None,
-        images: Path | None,
+        html_page: Path | None,
+        images_source: Path | None,
         benchmark: Benchmark | None,
     ) -> "CleaningOutputs":
-        """Return the outputs that the options name, after checking that all of them can be written."""
-        if page is None and images is not None:
-            raise click.UsageError("--images goes with --page.")
-        if page is not None:
+        """Return the outputs that the options name. Raise an error if one of them cannot be written."""
+        if html_page is None and images_source is not None:
+            raise click.UsageError("--images needs --page.")
+        if html_page is not None:
             check_packages("report", "a page of images")
-        if page is not None and images is None:
+        if html_page is not None and images_source is None:
             if benchmark is None:
                 raise click.UsageError("--page needs --images, or --benchmark FOLDER with images.")
-            images = find_images_path(run, benchmark, needed_by="clean --page")
+            images_source = find_images_path(run, benchmark, needed_by="clean --page")
         for path, suffixes, content_name in (
             (output, (*CLEAN_LIST_SUFFIXES, *TABLE_SUFFIXES), "wrong labels or kept images"),
             (details, TABLE_SUFFIXES, "details of cleaning"),
-            (page, REPORT_SUFFIXES, "a page"),
+            (html_page, REPORT_SUFFIXES, "a page"),
         ):
             run.check_output(path, suffixes, content_name, benchmark=benchmark)
-        return cls(output, details, page, images)
+        return cls(output, details, html_page, images_source)
 
     @property
     def lists_kept_images(self) -> bool:
         """Whether the output lists the kept images instead of the wrong labels."""
         return self.output.suffix.lower() in CLEAN_LIST_SUFFIXES
 
-    def write_files(self, run: CommandRun, cleaning: Cleaning, match: Match) -> ShownMistakes | None:
-        """Write all files, or none if one fails. Return what the page shows; None if no page was written."""
+    def write_files_and_page(self, run: CommandRun, cleaning: Cleaning, match: Match) -> ShownMistakes | None:
+        """Write all output files, or none if one fails; return the page's contents, None without a page."""
         with atomic_writes():
             write = write_clean_list if self.lists_kept_images else write_label_errors
             write(self.output, cleaning, force=run.force)
             if self.details is not None:
                 write_cleaning_details(self.details, cleaning, force=run.force)
-            if self.page is None or self.images is None:
+            if self.html_page is None or self.images_source is None:
                 return None
             if cleaning.is_kept.all():
-                run.print_line(f"{self.page}: not written, since no label is wrong")
+                run.print_line(f"{self.html_page}: not written, since no label is wrong")
                 return None
             record = run.describe_command()
-            path_by_name = {"images": str(self.images)}
+            path_by_name = {"images": str(self.images_source)}
             if not any(str(entry["name"]).endswith("original") for entry in record["inputs"]):
-                path_by_name = {"labels": f"{self.images}, by its folders", **path_by_name}
+                path_by_name = {"labels": f"{self.images_source}, by its folders", **path_by_name}
             record["inputs"] += [{"name": name, "path": path, "sha256": None} for name, path in path_by_name.items()]
             return write_wrong_labels(
-                self.page,
+                self.html_page,
                 cleaning,
-                self.images,
+                self.images_source,
                 match=match,
                 **record,
                 force=run.force,
@@ -89,16 +89,17 @@ class CleaningOutputs:
             )
 
     def to_json(self, page_contents: ShownMistakes | None) -> dict[str, str | None]:
-        """Return the paths for JSON; null for a page that was not written."""
-        paths = {"output": self.output, "details": self.details, "page": None if page_contents is None else self.page}
+        """Return the paths for JSON. The path of a page that was not written is null."""
+        page = None if page_contents is None else self.html_page
+        paths = {"output": self.output, "details": self.details, "page": page}
         return {name: None if path is None else str(path) for name, path in paths.items()}
 
 
 @dataclass(frozen=True)
 class KeptLabelsOption:
-    """The value of --choose, which tells the labels to keep: those above a threshold, or with a precision.
+    """The value of --choose: the lowest quality of a kept label, or the expected share of correct labels.
 
-    Without --choose, both are None.
+    Without --choose, both numbers are None.
 
     >>> KeptLabelsOption.parse("precision=0.9"), KeptLabelsOption.parse("threshold=0.5")
     (KeptLabelsOption(threshold=None, precision=0.9), KeptLabelsOption(threshold=0.5, precision=None))

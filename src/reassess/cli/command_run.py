@@ -1,4 +1,4 @@
-"""A running command, with its inputs and notes; and common options, progress bars and table cells."""
+"""A running command with its inputs and notes, and helpers for options, progress bars and table cells."""
 
 import json
 import math
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
@@ -35,7 +35,7 @@ _Item = TypeVar("_Item")
 
 @dataclass(frozen=True)
 class ReadingOptions:
-    """Options for reading files; `row_names` are those of --names, `output_classes` of --classes."""
+    """Options for reading files. `row_names` comes from --names, `output_classes` from --classes."""
 
     match: "Match | None" = None
     ignore_unknown: bool = False
@@ -43,6 +43,13 @@ class ReadingOptions:
     output_classes: tuple[str, ...] = ()
     unknown_class: "UnknownClass" = "wrong"
     answers: "tuple[Id, ...] | None" = None
+
+
+class FileState(NamedTuple):
+    """The size and the modification time of a file, which show later whether the file has changed."""
+
+    n_bytes: int
+    modified_ns: int
 
 
 @dataclass
@@ -55,14 +62,14 @@ class CommandRun:
     verbose: bool = False
     reading_options: ReadingOptions = field(default_factory=ReadingOptions)
     inputs: list[dict[str, str | None]] = field(default_factory=list)
-    input_states: dict[str, tuple[int, int] | None] = field(default_factory=dict)  # size and time when read
+    input_file_states: dict[str, FileState | None] = field(default_factory=dict)  # by path, when the file was read
     outputs: list[Path] = field(default_factory=list)
-    explanations: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    input_explanations: list[str] = field(default_factory=list)  # how inputs were read; printed before their names
+    final_notes: list[str] = field(default_factory=list)  # printed at the end of the output
     next_command: str | None = None
 
     def find_or_download_source(self, input_name: str, source: str) -> Path:
-        """Return the file at a path or of a known source, after a download if needed; add it as an input."""
+        """Return a file, given its path or a known source, and add it to the inputs. Download it if needed."""
         if exists(source):
             return self.add_input(input_name, Path(source))
         from reassess.data import SOURCES, resolve_path_or_source
@@ -72,22 +79,22 @@ class CommandRun:
         )
 
     def find_first_source_file(self, source_name: str) -> Path | None:
-        """Return the local file of a known source, and add it as an input; None if it is missing."""
+        """Return the first local file of a known source, and add it to the inputs; None if it is missing."""
         from reassess.data import find_first_source_file
 
         path = find_first_source_file(source_name)
         return None if path is None else self.add_input(source_name, path)
 
-    def find_all_source_files(self, source_name: str) -> tuple[Path, ...] | None:
-        """Return the local files of a known source, and add them as inputs; None if one is missing."""
+    def add_source_files(self, source_name: str) -> None:
+        """Add the local files of a known source to the inputs, if all of them are on this machine."""
         from reassess.data import find_all_source_files
 
-        paths = find_all_source_files(source_name)
-        return None if paths is None else tuple(self.add_input(source_name, path) for path in paths)
+        for path in find_all_source_files(source_name) or ():
+            self.add_input(source_name, path)
 
     def print_inputs(self, *names: str) -> None:
-        """Print how inputs were read, and the input files named `names` with their hashes."""
-        for text in self.explanations:
+        """Print how inputs were read, then the input files with these names, and their hashes."""
+        for text in self.input_explanations:
             self.print_line(text)
         digits = None if self.verbose else _N_HASH_DIGITS
         entries = [entry for entry in self.inputs if entry["name"] in names]
@@ -102,12 +109,12 @@ class CommandRun:
             self.print_line(f"inputs: {'; '.join(files)}")
 
     def add_input(self, name: str, path: Path) -> Path:
-        """Add the file at `path` as the input `name`, and return the path; `OutputError` if it is an output."""
-        self.reject_output_as_input(path)
+        """Add the file at `path` to the inputs, and return the path; `OutputError` if it is also an output."""
+        self.check_not_an_output(path)
         entry: dict[str, str | None] = {"name": name, "path": str(path)}
         if entry not in self.inputs:
             self.inputs.append(entry)
-            self.input_states.setdefault(str(path), _read_file_state(path))
+            self.input_file_states.setdefault(str(path), _read_file_state(path))
         return path
 
     def check_output(
@@ -119,7 +126,7 @@ class CommandRun:
         benchmark: "Benchmark | None",
         part: str | None = None,
     ) -> None:
-        """Check, before any work, that an output can be written and does not replace a part of the benchmark."""
+        """Raise an error if an output cannot be written, or would replace another part of the benchmark."""
         from reassess.data import check_output_path
 
         if path is not None:
@@ -146,8 +153,8 @@ class CommandRun:
                     )
             self.outputs.append(path)
 
-    def reject_output_as_input(self, path: Path) -> None:
-        """Raise `OutputError` if an input file is also an output; --force does not allow it."""
+    def check_not_an_output(self, path: Path) -> None:
+        """Raise `OutputError` if an input file is also an output. --force does not allow this."""
         for output in self.outputs:
             if exists(output) and exists(path) and output.samefile(path):
                 raise OutputError(
@@ -160,49 +167,49 @@ class CommandRun:
             print_text(text)
 
     def print_progress_line(self, text: str) -> None:
-        """Print a line about what the command will do, except with --quiet or --json."""
+        """Print a line about the work ahead, except with --quiet or --json."""
         if not self.json:
             self.print_line(text)
 
     def add_note(self, text: str) -> None:
         """Add a note for the end of the output, unless an equal note was added before."""
-        if text not in self.notes:
-            self.notes.append(text)
+        if text not in self.final_notes:
+            self.final_notes.append(text)
 
     def suggest_command(self, *words: object) -> None:
-        """Suggest the next command, in the last line of the output or as "next" in JSON."""
+        """Suggest the next command: in the last line of the output, or as "next" in JSON."""
         self.next_command = join_shell_words(["reassess", *map(str, words)])
 
     def print_notes(self) -> None:
-        """Print the first notes, or all with --verbose, and then the next command; nothing with --json."""
+        """Print the first notes (with --verbose, all notes), then the next command; nothing with --json."""
         if self.json:
             return
-        printed = self.notes if self.verbose else self.notes[:_MAX_PRINTED_NOTES]
+        printed = self.final_notes if self.verbose else self.final_notes[:_MAX_PRINTED_NOTES]
         for text in printed:
             self.print_line(text)
-        if hidden := len(self.notes) - len(printed):
+        if hidden := len(self.final_notes) - len(printed):
             self.print_line(f"and {count_noun(hidden, 'more note')} (--verbose)")
         if self.next_command is not None and not self.quiet:
             print_command(f"next: {self.next_command}")
 
-    def count_rows_to_print(self, n_rows: int, limit: int, rows_name: str) -> int:
-        """Return how many rows to print; if these are not all rows, print a line that says so."""
+    def limit_printed_rows(self, n_rows: int, limit: int, rows_name: str) -> int:
+        """Return the number of rows to print. If some rows are hidden, print a line that says so."""
         if self.verbose or n_rows <= limit:
             return n_rows
         self.print_line(f"the first {limit} of {n_rows:,} {rows_name} (--verbose shows all)")
         return limit
 
     def describe_command(self) -> dict[str, Any]:
-        """Return the command line, and the input files with their hashes, to show them in an HTML page."""
-        return {"command": shlex.join(self._list_command_words()), "inputs": self.hash_inputs()}
+        """Return the command line and the hashed input files, for an HTML page."""
+        return {"command": shlex.join(self._list_arguments_without_password()), "inputs": self.hash_inputs()}
 
-    def _list_command_words(self) -> list[str]:
-        """Return the words of the command line, without the password in the address of a campaign."""
+    def _list_arguments_without_password(self) -> list[str]:
+        """Return the command line as a list, without the password in the address of a campaign."""
         return ["reassess", *map(annotation.hide_password, click.get_current_context().find_root().obj)]
 
     def hash_inputs(self) -> list[dict[str, str | None]]:
         """Return the input files with their SHA-256; `DataError` if a file has changed since it was read."""
-        for path, state in self.input_states.items():
+        for path, state in self.input_file_states.items():
             if _read_file_state(Path(path)) != state:
                 raise DataError("changed-input", "file changed while it was in use", where=path, fix="try again")
         return [entry | {"sha256": sha256(Path(str(entry["path"])))} for entry in self.inputs]
@@ -212,7 +219,7 @@ class CommandRun:
         document = {
             "schema": f"reassess/{command}",
             "version": 1,
-            "command": self._list_command_words(),
+            "command": self._list_arguments_without_password(),
             "reassess": __version__,
             "inputs": self.hash_inputs(),
             "results": results,
@@ -244,7 +251,7 @@ class FiniteRange(click.FloatRange):
     """A finite number between two bounds."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Parse the number; a usage error if it is not finite or is out of range."""
+        """Parse a number. A number that is not finite or is out of range is a usage error."""
         number = super().convert(value, param, ctx)
         if not math.isfinite(number):
             self.fail(f"{value!r} is not a {'number' if math.isnan(number) else 'finite number'}.", param, ctx)
@@ -283,7 +290,7 @@ def with_progress(run: CommandRun, items: Sequence[_Item], label: str) -> Iterab
 
 @contextmanager
 def show_progress_bars(run: CommandRun) -> Iterator[Callable[[str, int, int], None]]:
-    """Yield a function that updates a progress bar: it takes a task name, the images done and the total.
+    """Yield a function that updates a progress bar, given a task name, the images done and their total.
 
     Bars are only shown on a terminal. A bar shows the images per second and the remaining time. A total of 0 means
     that the total is unknown.
@@ -311,22 +318,21 @@ def show_progress_bars(run: CommandRun) -> Iterator[Callable[[str, int, int], No
         yield update_bar
 
 
-def make_benchmark_option_words(benchmark: "Benchmark | None") -> list[str]:
-    """Return the words of the --benchmark option for a suggested command; none without a benchmark."""
+def make_benchmark_arguments(benchmark: "Benchmark | None") -> list[str]:
+    """Return --benchmark and its value for a suggested command; an empty list without a benchmark."""
     source = None if benchmark is None else benchmark.folder or benchmark.name
     return [] if source is None else ["--benchmark", str(source)]
 
 
 def find_unused_path(path: str | Path) -> Path:
-    """Return an output path for a suggested command: this path or, if it exists, with a number added."""
+    """Return the path or, if it exists, a similar path with a number, as output of a suggested command."""
     first_path = Path(path)
     names = (first_path.with_stem(f"{first_path.stem}-{number}") for number in count(2))
     return first_path if not exists(first_path) else next(name for name in names if not exists(name))
 
 
-def _read_file_state(path: Path) -> tuple[int, int] | None:
-    """Return the size and modification time of a file."""
-    return (path.stat().st_size, path.stat().st_mtime_ns) if exists(path) else None
+def _read_file_state(path: Path) -> FileState | None:
+    return FileState(path.stat().st_size, path.stat().st_mtime_ns) if exists(path) else None
 
 
 def format_percent_cell(share: "Proportion | float | None") -> PrintedNumbers | None:

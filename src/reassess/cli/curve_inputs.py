@@ -1,8 +1,8 @@
-"""Read the inputs of `reassess curve`: scores, golden answers, and the votes behind the scores."""
+"""Read the inputs of `reassess curve`: scores, golden answers, and the votes that made the scores."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import click
 
@@ -15,7 +15,7 @@ from reassess.aggregation import (
     with_golden_votes,
 )
 from reassess.aggregation.golden_items import find_golden_vote_files
-from reassess.cli.aggregate_inputs import raters_answered_no_golden_questions
+from reassess.cli.aggregate_inputs import is_golden_answered_only_by_experts
 from reassess.cli.command_run import CommandRun
 from reassess.cli.part_inputs import PartReader, find_part, require_part
 from reassess.core import Benchmark, LabelSets, Scores, Votes
@@ -23,20 +23,23 @@ from reassess.core.scores import UNKNOWN_METHOD
 from reassess.data import find_part_path
 
 
+class ScoresFile(NamedTuple):
+    """A file of scores, and its content."""
+
+    path: Path
+    scores: Scores
+
+
 @dataclass(frozen=True)
 class CurveInputs:
-    """Golden answers, and other parts of the benchmark that precision and recall are computed from.
-
-    `votes` are the raters' votes. `votes_with_golden` also has raters' golden votes, on golden items that have no other
-    votes.
-    """
+    """Golden answers, and other parts of the benchmark that precision and recall are computed from."""
 
     benchmark: Benchmark
     golden_file: Path
-    expert_votes: Votes
-    golden: GoldenQuestions
-    votes: Votes | None
-    votes_with_golden: Votes | None
+    expert_votes: Votes  # on golden items
+    golden_questions: GoldenQuestions  # with the truth by the experts' votes
+    rater_votes: Votes | None
+    rater_votes_with_golden: Votes | None  # also `rater_golden_votes`, on golden items without other votes
     rater_golden_votes: Votes | None
     original: LabelSets | None
     rules: tuple[MeasuredRule, ...]
@@ -51,8 +54,8 @@ def load_curve_inputs(
     min_experts: int | None = None,
     option_that_needs_votes: str | None = None,
     method: str | None = None,
-) -> tuple[dict[str, tuple[Path, Scores]], CurveInputs]:
-    """Read the scores of each file, with their path, and the parts to measure them with."""
+) -> tuple[dict[str, ScoresFile], CurveInputs]:
+    """Read the files of scores, and the parts of the benchmark that precision and recall need."""
     if not files and benchmark is not None:
         require_part(run, benchmark, "scores")
         files = (benchmark.sources["scores"],)
@@ -67,21 +70,22 @@ def load_curve_inputs(
                 )
             reader.parts[part] = path, replace(scores, method=method)
     votes = None if benchmark is None else find_part(run, benchmark, "votes", None)
-    reader.set_benchmark_by_images(reader.images)
+    reader.detect_benchmark(reader.images)
     if option_that_needs_votes is not None:
         if "votes" not in reader.benchmark.sources:
-            raise click.UsageError(f"{option_that_needs_votes} needs the votes behind the scores: give --benchmark.")
+            raise click.UsageError(f"{option_that_needs_votes} needs the votes that made the scores: give --benchmark.")
         votes = require_part(run, reader.benchmark, "votes")
-    parts, curve_inputs = _load_golden_and_votes(reader, votes, golden, min_experts)
-    return {file: (path, parts[part]) for file, (part, path) in zip(files, paths.items(), strict=True)}, curve_inputs
+    scores_read, curve_inputs = _load_parts_and_join_scores(reader, votes, golden, min_experts)
+    scores_files = map(ScoresFile, paths.values(), scores_read)
+    return dict(zip(files, scores_files, strict=True)), curve_inputs
 
 
-def _load_golden_and_votes(
+def _load_parts_and_join_scores(
     reader: PartReader, votes: Path | None, golden: str | None, min_experts: int | None
-) -> tuple[dict[str, Any], CurveInputs]:
-    """Read golden answers, votes and original labels, and join them with the scores."""
+) -> tuple[list[Scores], CurveInputs]:
+    """Read golden answers, votes and original labels, and join them with the scores read before."""
     benchmark = reader.benchmark
-    scores = list(reader.parts)
+    scores_parts = list(reader.parts)
     sources = _find_golden_sources(benchmark, golden)
     paths = {} if votes is None else {"votes": votes}
     golden_parts = ("golden",) if votes is None else ("golden", "rater-golden")
@@ -90,10 +94,10 @@ def _load_golden_and_votes(
         reader.read_part(part, path)
     reader.read_original_labels()
     reader.check_same_item_kind()
-    parts = reader.join_parts(must_share_images=votes is None or not raters_answered_no_golden_questions(reader))
+    parts = reader.join_parts(must_share_images=votes is None or not is_golden_answered_only_by_experts(reader))
     expert_votes, rater_votes, original = parts["golden"], parts.get("votes"), parts.get("original")
     rater_golden_votes = parts.get("rater-golden")
-    scores_read = [parts[part] for part in scores]
+    scores_read = [parts[part] for part in scores_parts]
     votes_with_golden = rater_votes
     if rater_votes is not None:
         votes_with_golden = with_golden_votes(rater_votes, rater_golden_votes, expert_votes)
@@ -109,13 +113,13 @@ def _load_golden_and_votes(
         "rater_golden": benchmark.sources["rater-golden"] if "rater-golden" in paths else votes_source,
         "original": benchmark.sources.get("original", ""),
     }
-    return parts, CurveInputs(
+    return scores_read, CurveInputs(
         benchmark=benchmark,
         golden_file=paths["golden"],
         expert_votes=expert_votes,
-        golden=truth,
-        votes=rater_votes,
-        votes_with_golden=votes_with_golden,
+        golden_questions=truth,
+        rater_votes=rater_votes,
+        rater_votes_with_golden=votes_with_golden,
         rater_golden_votes=rater_golden_votes,
         original=original,
         rules=measure_simple_rules(

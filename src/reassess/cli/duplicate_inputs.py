@@ -1,10 +1,10 @@
-"""Read duplicates for --duplicates: groups within a set, or images with duplicates in another set."""
+"""Read the duplicates of --duplicates: groups within a set, or images with duplicates in another set."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from reassess.cleaning import duplicate_groups
 from reassess.cli.command_run import CommandRun
@@ -21,21 +21,25 @@ from reassess.text import count_noun
 
 @dataclass(frozen=True)
 class DuplicatesOption:
-    """The value of --duplicates: a file, its duplicates, and the name of the benchmark's set in it.
-
-    The name is None if the file has no rows.
-    """
+    """The value of --duplicates: a file, its duplicates, and the set that has the benchmark's images."""
 
     file: Path
     duplicates: Duplicates
-    benchmark_set_name: str | None
+    set_name: str | None  # None if the file has no rows
+
+
+class LabelledGroups(NamedTuple):
+    """Groups of duplicates that have labels, and the number of duplicates without a label."""
+
+    groups: list[tuple[str, ...]]
+    n_unlabelled: int
 
 
 def load_duplicates(
     run: CommandRun, option_value: str, image_names: Sequence[str], benchmark: Benchmark
 ) -> DuplicatesOption:
-    """Read the duplicates that --duplicates names: ``FILE`` or ``FILE:SET``."""
-    path, name = _split_set_name(option_value)
+    """Read the file of --duplicates, whose value is ``FILE`` or ``FILE:SET``."""
+    path, name = _split_file_and_set_name(option_value)
     duplicates = read_duplicates(run.add_input("duplicates", path))
     if name is None and not len(duplicates):
         return DuplicatesOption(path, duplicates, None)
@@ -53,22 +57,20 @@ def load_duplicates(
 
 def load_duplicate_groups(
     run: CommandRun, option_value: str, labels: LabelSets, benchmark: Benchmark
-) -> tuple[list[tuple[str, ...]], int]:
-    """Return the groups of duplicates that have labels, and the number of duplicates without a label."""
+) -> LabelledGroups:
+    """Read the file of --duplicates, and return the benchmark's groups of duplicates that have labels."""
     loaded = load_duplicates(run, option_value, labels.images, benchmark)
-    if loaded.benchmark_set_name is None:
-        return [], 0
-    groups = [
-        to_benchmark_names(group, benchmark) for group in duplicate_groups(loaded.duplicates, loaded.benchmark_set_name)
-    ]
+    if loaded.set_name is None:
+        return LabelledGroups([], 0)
+    groups = [to_benchmark_names(group, benchmark) for group in duplicate_groups(loaded.duplicates, loaded.set_name)]
     names = dict.fromkeys(chain.from_iterable(groups))
     unlabelled = {name for name, row in zip(names, labels.find(tuple(names)).tolist(), strict=True) if row < 0}
     labelled = [tuple(name for name in group if name not in unlabelled) for group in groups]
-    return [group for group in labelled if len(group) > 1], len(unlabelled)
+    return LabelledGroups([group for group in labelled if len(group) > 1], len(unlabelled))
 
 
-def _split_set_name(option_value: str) -> tuple[Path, str | None]:
-    """Split ``FILE:SET``; a file whose own name contains a colon is not split."""
+def _split_file_and_set_name(option_value: str) -> tuple[Path, str | None]:
+    """Split ``FILE:SET``. The name of an existing file is not split, even if it contains a colon."""
     path, colon, name = option_value.rpartition(":")
     return (Path(path), name) if colon and name and path and not exists(option_value) else (Path(option_value), None)
 
@@ -78,7 +80,7 @@ class ExcludedImages:
     """Images of the benchmark that have a duplicate in another set."""
 
     file: Path  # the table of duplicates
-    benchmark_set_name: str | None  # the benchmark's set in the table; None if the table has no rows
+    set_name: str | None  # the set in the table that has the benchmark's images; None if the table has no rows
     images: tuple[str, ...]  # image names of the benchmark
     n_exact_duplicates: int  # number of images with an exact duplicate; the others have only near duplicates
     n_unknown_images: int  # number of images that are not in the benchmark
@@ -90,25 +92,25 @@ class ExcludedImages:
             "exact": self.n_exact_duplicates,
             "near": len(self.images) - self.n_exact_duplicates,
         }
-        return {"file": str(self.file), "set": self.benchmark_set_name, **counts, "unknown": self.n_unknown_images}
+        return {"file": str(self.file), "set": self.set_name, **counts, "unknown": self.n_unknown_images}
 
     def __str__(self) -> str:
-        if self.benchmark_set_name is None:
+        if self.set_name is None:
             return f"{self.file}: no image excluded, since the table has no duplicates"
         images, near = count_noun(len(self.images), "image"), len(self.images) - self.n_exact_duplicates
         kinds = f" ({self.n_exact_duplicates:,} exact, {near:,} near)" if self.images else ""
-        text = f"{self.file}: {images} of {self.benchmark_set_name} excluded, with a duplicate in another set{kinds}"
+        text = f"{self.file}: {images} of {self.set_name} excluded, with a duplicate in another set{kinds}"
         return text + (
             f"; {self.n_unknown_images:,} of these are not in the benchmark" if self.n_unknown_images else ""
         )
 
 
 def load_excluded_images(run: CommandRun, option_value: str, inputs: EvaluationInputs) -> ExcludedImages:
-    """Find the benchmark's images that have a duplicate in another set."""
+    """Read the file of --duplicates, and find the benchmark's images with a duplicate in another set."""
     image_names = _list_image_names(inputs)
     match = inputs.benchmark.match or "path"
     loaded = load_duplicates(run, option_value, image_names, inputs.benchmark)
-    path, duplicates, name = loaded.file, loaded.duplicates, loaded.benchmark_set_name
+    path, duplicates, name = loaded.file, loaded.duplicates, loaded.set_name
     if name is None:
         return ExcludedImages(path, None, (), 0, 0)
     with add_error_place(path):
@@ -116,7 +118,7 @@ def load_excluded_images(run: CommandRun, option_value: str, inputs: EvaluationI
     keys = set(image_keys(image_names, match))
     return ExcludedImages(
         file=path,
-        benchmark_set_name=name,
+        set_name=name,
         images=images,
         n_exact_duplicates=len(duplicates.images_duplicated_elsewhere(name, "exact")),
         n_unknown_images=sum(key not in keys for key in image_keys(images, match)),
@@ -124,6 +126,6 @@ def load_excluded_images(run: CommandRun, option_value: str, inputs: EvaluationI
 
 
 def _list_image_names(inputs: EvaluationInputs) -> tuple[str, ...]:
-    """Return the image names of the benchmark and its labels, possibly with repeats."""
+    """Return the image names of the benchmark and of its labels. A name may be repeated."""
     label_sets = [*inputs.label_sets.values(), *([] if inputs.original is None else [inputs.original])]
     return (*inputs.benchmark.images, *chain.from_iterable(labels.images for labels in label_sets))

@@ -1,6 +1,6 @@
 """Read the data that models are evaluated with: labels, scores, votes and golden answers."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -33,30 +33,30 @@ from reassess.text import count_noun, join_first
 
 @dataclass(frozen=True)
 class EvaluationInputs:
-    """The data that models are evaluated with: one or several label sets, and other parts."""
+    """The data that models are evaluated with: label sets, and other parts of the benchmark."""
 
     benchmark: Benchmark
-    is_default: bool  # whether ImageNet is used because neither labels nor a benchmark was given
+    is_imagenet_by_default: bool  # whether the benchmark is ImageNet because no option names labels or a benchmark
     files: Mapping[str, Path]  # the file of each part
     class_file: Path | None  # the first file that contains a class
     label_sets: dict[float | str | None, LabelSets]  # by threshold, or by name; the key of a single label set is None
     original: LabelSets | None = None
     scores: Scores | None = None
-    votes: Votes | None = None  # the raters' votes; their golden votes on golden items without other votes
-    experts: Votes | None = None
-    rater_golden: Votes | None = None
+    votes: Votes | None = None  # of raters; also raters' golden votes, on golden items without other votes
+    experts: Votes | None = None  # experts' votes on golden items
+    rater_golden_votes: Votes | None = None
     reviewed_labels: MultiLabels | None = None  # a label set that also has unclear, wrong or problematic labels
 
     @property
     def labels(self) -> LabelSets:
-        """The first of the label sets, which is often the only one."""
+        """The first label set, often the only one."""
         return next(iter(self.label_sets.values()))
 
     @property
     def arguments_for_findings(self) -> dict[str, Any]:
-        """Arguments of `reassess.Findings`, by name."""
+        """The arguments of `reassess.Findings` that come from these inputs, by name."""
         names = ("benchmark", "original", "scores", "votes", "experts")
-        return {name: getattr(self, name) for name in names} | {"rater_golden_votes": self.rater_golden}
+        return {name: getattr(self, name) for name in (*names, "rater_golden_votes")}
 
     @property
     def is_in_sample(self) -> bool | None:
@@ -67,29 +67,29 @@ class EvaluationInputs:
 
     @property
     def class_names_note(self) -> str | None:
-        """A note on how to get class names, if they are missing for a known benchmark."""
+        """A note that tells how to get class names, if they are missing for a known benchmark."""
         return describe_missing_class_names(self.benchmark, self.labels.classes)
 
     @property
     def threshold(self) -> float:
-        """The threshold of the label sets: the benchmark's, or the default."""
+        """The benchmark's threshold of label sets, or the default threshold."""
         return USUAL_THRESHOLD if self.benchmark.threshold is None else self.benchmark.threshold
 
-    def add_class_tables(self, run: CommandRun) -> None:
-        """Add the class tables of the benchmark, which `reassess.Findings` reads, to the inputs of a command."""
+    def add_class_tables_to_inputs(self, run: CommandRun) -> None:
+        """Add the benchmark's tables of classes, which `reassess.Findings` reads, to the inputs of a command."""
         for part in ("groups", "collapsed"):
             if self.benchmark.folder is not None and part in self.benchmark.sources:
                 run.add_input(part, Path(self.benchmark.sources[part]))
 
     def make_join_arguments(self, run: CommandRun) -> dict[str, Any]:
-        """Return the arguments of `reassess.find_outcomes` that tell how to join images."""
+        """Return the arguments of `reassess.find_outcomes` for joining images by name."""
         return {"match": self.benchmark.match or "path", "ignore_unknown": run.reading_options.ignore_unknown}
 
     def compute_outcomes(self, predictions: Predictions, labels: LabelSets, **join_arguments: Any) -> Outcomes:
-        """Compute the outcome of each image by one of the label sets, as `reassess.find_outcomes` does.
+        """Compute the outcome of each image with one label set, as `reassess.find_outcomes` does.
 
-        With several named label sets, rows without image names are in the order of the first label set. Images that
-        are in any of the label sets are known.
+        With several named label sets, rows without image names are in the order of the first label set. An image is
+        known if it is in any of the label sets.
         """
         first_key = next(iter(self.label_sets))
         if isinstance(first_key, str) and predictions.images is None and len(predictions) == len(self.labels):
@@ -109,46 +109,50 @@ class EvaluationInputs:
 def load_evaluation_inputs(
     run: CommandRun,
     benchmark: Benchmark | None,
-    first_labels: str | None,
+    labels: str | Sequence[str] | None,
     original: str | None,
     scores: str | None = None,
     thresholds: tuple[float, ...] | None = None,
     *,
-    further_labels: tuple[str, ...] = (),
     needs_votes: bool = False,
     needs_labels: bool = True,
 ) -> EvaluationInputs:
     """Read the parts that models are evaluated with, and convert them to one class list."""
-    is_default = benchmark is None and first_labels is None and thresholds is None
+    label_sources = [labels] if isinstance(labels, str) else list(labels or ())
+    is_imagenet_by_default = benchmark is None and not label_sources and thresholds is None
     reader = PartReader(run, benchmark)
-    if not needs_labels and first_labels is None and benchmark is not None and "labels" not in benchmark.sources:
+    if not needs_labels and not label_sources and benchmark is not None and "labels" not in benchmark.sources:
         reader.parts["labels"] = benchmark.folder or Path("labels"), LabelSets.from_lists([], [], reader.classes)
     elif thresholds is None:
-        sources = {"labels": first_labels} | {f"labels {number}": more for number, more in enumerate(further_labels, 2)}
-        with add_labels_fix_to_errors(is_default):
+        sources: dict[str, str | None] = {"labels": next(iter(label_sources), None)}
+        sources |= {f"labels {number}": source for number, source in enumerate(label_sources[1:], 2)}
+        with suggest_other_benchmark_in_errors(is_imagenet_by_default):
             paths = {part: require_part(run, benchmark, "labels", source) for part, source in sources.items()}
         reject_repeated_files(paths.values())
         for part, path in paths.items():
             reader.read_part(part, path)
     else:
-        reader.read_required("scores", _find_scores_source(first_labels, scores))
-    reader.set_benchmark_by_images(reader.images, needs_classes=True)
-    with add_labels_fix_to_errors(is_default):
+        reader.read_required("scores", _find_scores_source(label_sources, scores))
+    reader.detect_benchmark(reader.images, needs_classes=True)
+    with suggest_other_benchmark_in_errors(is_imagenet_by_default):
         if thresholds is None:
             reader.read_optional("scores", scores)
         reader.read_original_labels(original)
         if needs_votes:
             reader.read_optional("votes")
         if needs_votes or "scores" in reader.parts:
-            reader.read_golden_parts(None)
-        names = (first_labels, *further_labels) if further_labels else ()
-        return _join_evaluation_inputs(reader, is_default, thresholds, names)
+            reader.add_golden_parts(None)
+        names = label_sources if len(label_sources) > 1 else []
+        return _join_evaluation_inputs(reader, is_imagenet_by_default, thresholds, names)
 
 
 def _join_evaluation_inputs(
-    reader: PartReader, is_default: bool, thresholds: tuple[float, ...] | None, label_set_names: tuple[str | None, ...]
+    reader: PartReader,
+    is_imagenet_by_default: bool,
+    thresholds: tuple[float, ...] | None,
+    label_set_names: Sequence[str],
 ) -> EvaluationInputs:
-    """Join the parts; `label_set_names` has the names of several label sets, or is empty."""
+    """Convert the parts to one class list. `label_set_names` is empty if there is one label set."""
     parts, files = reader.join_parts(), reader.files
     _explain_class_source(reader, parts)
     sets: dict[float | str | None, LabelSets]
@@ -163,7 +167,7 @@ def _join_evaluation_inputs(
     votes = parts.get("votes")
     return EvaluationInputs(
         benchmark=reader.benchmark,
-        is_default=is_default,
+        is_imagenet_by_default=is_imagenet_by_default,
         files=files,
         class_file=next((path for path, part_data in reader.parts.values() if class_ids_of(part_data).size), None),
         label_sets=sets,
@@ -171,31 +175,37 @@ def _join_evaluation_inputs(
         scores=parts.get("scores"),
         votes=None if votes is None else with_golden_votes(votes, parts.get("rater-golden"), parts.get("golden")),
         experts=parts.get("golden"),
-        rater_golden=parts.get("rater-golden"),
+        rater_golden_votes=parts.get("rater-golden"),
         reviewed_labels=single if isinstance(single, MultiLabels) else None,
     )
 
 
 @contextmanager
-def add_labels_fix_to_errors(is_default: bool) -> Iterator[None]:
-    """In the block, errors also tell how to name another benchmark, if ImageNet is only the default."""
+def suggest_other_benchmark_in_errors(is_imagenet_by_default: bool) -> Iterator[None]:
+    """In the block, add the options for another benchmark to errors, if ImageNet is the default."""
     try:
         yield
     except ReassessError as error:
-        if is_default and not isinstance(error, UnreadableFileError) and error.fix != format_labels_fix():
-            error.fix = Fix.join("; or ", f"for images that are not from ImageNet: {format_labels_fix()}", error.fix)
+        if (
+            is_imagenet_by_default
+            and not isinstance(error, UnreadableFileError)
+            and error.fix != suggest_other_benchmark()
+        ):
+            error.fix = Fix.join(
+                "; or ", f"for images that are not from ImageNet: {suggest_other_benchmark()}", error.fix
+            )
         raise
 
 
-def format_labels_fix() -> str:
-    """Describe the options to give if the images are not from ImageNet."""
+def suggest_other_benchmark() -> str:
+    """Return the options to use if the images are not from ImageNet."""
     command = click.get_current_context().command
     option = "labels" if any(option.name == "labels" for option in command.params) else "original"
     return f"--benchmark FOLDER, or --{option} FILE"
 
 
 def to_evaluation_labels(file: str | Path, labels: LabelSets | MultiLabels) -> LabelSets:
-    """Return the label sets to evaluate models with: of multi-label sets, the valid classes."""
+    """Return the label sets to evaluate models with. From multi-label sets, only take the valid classes."""
     if isinstance(labels, LabelSets):
         return labels
     with add_error_place(file):
@@ -209,29 +219,31 @@ def _make_label_set(parts: Mapping[str, Any], threshold: float, name: str) -> La
 
 
 def _explain_class_source(reader: PartReader, parts: Mapping[str, DataWithClasses]) -> None:
-    """If there is no class list, explain in the output which files the class names come from."""
+    """If there is no class list, add an explanation of which files the class names come from."""
     classes = next((classes_of(part_data) for part_data in parts.values()), Classes())
     if not classes.has_local_ids:
         return
     files = join_first([str(path) for path, part_data in reader.parts.values() if classes_of(part_data).wnids_or_names])
     names = join_first(classes.wnids_or_names, max_items=5)
     count = count_noun(len(classes.wnids_or_names), "class name")
-    reader.run.explanations.append(f"without a class list, the classes are the {count} in {files}, sorted: {names}")
+    reader.run.input_explanations.append(
+        f"without a class list, the classes are the {count} in {files}, sorted: {names}"
+    )
 
 
-def _find_scores_source(labels: str | None, scores: str | None) -> str | None:
-    """Return the scores to make labels from: the value of --scores or, without it, of --labels."""
-    if labels is not None and scores is not None:
+def _find_scores_source(labels: Sequence[str], scores: str | None) -> str | None:
+    """Return the source of the scores that labels are made from: the value of --scores or --labels."""
+    if labels and scores is not None:
         raise click.UsageError("With --threshold, labels are made from scores: give either --scores or --labels.")
     if scores == NO_SOURCE:
         raise click.UsageError("With --threshold, labels are made from scores, so --scores cannot be none.")
-    return labels if scores is None else scores
+    return next(iter(labels), None) if scores is None else scores
 
 
-def load_original_inputs(
+def load_original_and_golden(
     run: CommandRun, benchmark: Benchmark, original: str | None, golden: str | None, *, needs_golden: bool = False
 ) -> EvaluationInputs:
-    """Read the original labels, if available, and golden answers, if given or needed."""
+    """Read the original labels, if available, and the golden answers, if given or needed."""
     reader = PartReader(run, benchmark)
     reader.read_original_labels(original)
     if golden is not None or needs_golden:
@@ -245,7 +257,7 @@ def load_original_inputs(
     parts = reader.join_parts() if reader.parts else {}
     return EvaluationInputs(
         benchmark=benchmark,
-        is_default=False,
+        is_imagenet_by_default=False,
         files=reader.files,
         class_file=next(iter(reader.files.values()), None),
         label_sets={None: parts.get("original", LabelSets.from_lists([], [], reader.classes))},

@@ -69,13 +69,13 @@ ENVIRONMENT_VARIABLES: Mapping[str, str] = {
 
 
 def list_group_commands(group: str) -> dict[str, str]:
-    """Return the commands of a group with their descriptions."""
+    """Return the commands of a group, with the description of each command."""
     lines = (line for section in COMMANDS.values() for line in section.items())
     return {name.removeprefix(f"{group} "): line for name, line in lines if name.startswith(f"{group} ")}
 
 
 class Option(click.Option):
-    """An option in a given section of the help; plain click options are in the section Options."""
+    """An option in a section of the help. Plain click options are in the section Options."""
 
     def __init__(self, *arguments: Any, section: str, **settings: Any) -> None:
         super().__init__(*arguments, **settings)
@@ -108,7 +108,7 @@ class Group(_CommandWithExamples, click.Group):
 
 
 class LazyGroup(Group):
-    """A group that lists its commands in sections, and imports a command only when it runs.
+    """A group that lists its commands in sections, and imports a command when it is run.
 
     The command NAME is in the module NAME_command of `package`. In `sections`, a name with two words is a command of a
     subgroup. The help lists `notes` after the commands.
@@ -126,7 +126,7 @@ class LazyGroup(Group):
         return list(self.names)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import a command; None if the name is unknown."""
+        """Import the command of this name; None if there is no such command."""
         if cmd_name not in self.names:
             return None
         command: click.Command = getattr(import_module(f"{self.package}.{cmd_name}_command"), cmd_name)
@@ -135,7 +135,7 @@ class LazyGroup(Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Return the command; for an unknown name, the error suggests a similar name, or `reassess NAME`."""
+        """Return the command. For an unknown name, the error suggests a similar name or top-level command."""
         try:
             return super().resolve_command(ctx, args)
         except click.NoSuchCommand as error:
@@ -154,7 +154,7 @@ class LazyGroup(Group):
 
 
 class Command(_CommandWithExamples):
-    """A command with options in sections; --force is removed if the command writes no output."""
+    """A command with options in sections. A command without output does not have --force."""
 
     def __init__(self, *arguments: Any, params: Sequence[click.Parameter] = (), **settings: Any) -> None:
         writes_output = any(getattr(param.type, "is_output", False) for param in params)
@@ -187,7 +187,7 @@ class Command(_CommandWithExamples):
 
 
 class Choice(click.Choice[str]):
-    """A choice option whose error suggests a similar name."""
+    """A choice of values. The error for an unknown value suggests a similar value."""
 
     def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:
         """Return the error message with a suggestion."""

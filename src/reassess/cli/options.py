@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast
 import click
 from click.core import ParameterSource
 
-from reassess.cli.command_run import OUTPUT_PATH_TYPE, CommandRun, find_unused_path, make_benchmark_option_words
+from reassess.cli.command_run import OUTPUT_PATH_TYPE, CommandRun, find_unused_path, make_benchmark_arguments
 from reassess.cli.help_pages import Choice, benchmark_section_option, reading_section_option
 from reassess.core import IMAGENET, Benchmark, Id, StopRule
 from reassess.core.image_names import MATCHES
@@ -23,14 +23,14 @@ _T = TypeVar("_T")
 
 
 class ParsedType(click.ParamType[_T]):
-    """An option type that is parsed by a function, which raises `DataError` or `click.BadParameter`."""
+    """An option type with a parse function, which raises `DataError` or `click.BadParameter`."""
 
     def __init__(self, name: str, parse: Callable[[str], _T]) -> None:
         self.name = name
         self.parse = parse
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> _T:
-        """Parse a text."""
+        """Parse the text of an option."""
         if not isinstance(value, str):  # already parsed
             return cast("_T", value)
         try:
@@ -41,7 +41,7 @@ class ParsedType(click.ParamType[_T]):
 
 STOP_RULE_TYPE = ParsedType("stop rule", StopRule.parse)
 _BENCHMARK_VARIABLE = "REASSESS_BENCHMARK"
-_IMAGENET_CONDITION = "for ImageNet, if the file is on this machine"
+_FOR_IMAGENET_FILE = "for ImageNet, if the file is on this machine"
 
 
 def _open_benchmark(context: click.Context, option: click.Parameter, source: str | None) -> Benchmark | None:
@@ -52,7 +52,7 @@ def _open_benchmark(context: click.Context, option: click.Parameter, source: str
 
 
 def is_from_environment(context: click.Context, option: str | None) -> bool:
-    """Return whether the value of an option comes from an environment variable."""
+    """Return whether an environment variable sets the value of an option."""
     return context.get_parameter_source(option or "") is ParameterSource.ENVIRONMENT
 
 
@@ -67,22 +67,22 @@ benchmark_option = benchmark_section_option(
 
 
 def output_option(metavar: str, help_text: str, *, required: bool = True) -> Callable[..., Any]:
-    """Return the option -o for the output of a command."""
+    """Return the option -o, --output of a command."""
     return click.option("-o", "--output", type=OUTPUT_PATH_TYPE, required=required, metavar=metavar, help=help_text)
 
 
 table_option = output_option("TABLE", "Write the table: csv, tex or md.", required=False)
 
 
-def is_part(benchmark: Benchmark | None, file: Path, part: str) -> bool:
-    """Return whether a file is a given part of a benchmark folder."""
+def is_file_of_part(benchmark: Benchmark | None, file: Path, part: str) -> bool:
+    """Return whether a file is this part of a benchmark folder."""
     folder = None if benchmark is None else benchmark.folder
     return folder is not None and file.stem == part and file.parent.resolve() == folder.resolve()
 
 
 def save_settings(run: CommandRun, benchmark: Benchmark | None, output: Path, part: str, **settings: Any) -> None:
-    """Save settings and input hashes in benchmark.json, if the output is a part of the benchmark."""
-    if benchmark is not None and benchmark.folder is not None and is_part(benchmark, output, part):
+    """Save settings and input hashes in benchmark.json, if the output is this part of the benchmark."""
+    if benchmark is not None and benchmark.folder is not None and is_file_of_part(benchmark, output, part):
         made_from = {str(entry["name"]): str(entry["sha256"]) for entry in run.hash_inputs()}
         made_from[part] = sha256(current_output_path(output))
         update_benchmark(benchmark.folder, made_from={part: made_from}, **settings)
@@ -92,10 +92,10 @@ def suggest_labels_command(
     run: CommandRun, benchmark: Benchmark | None, scores: str | Path, threshold: float | None
 ) -> None:
     """Suggest the command that makes label sets from scores."""
-    options = make_benchmark_option_words(benchmark)
+    options = make_benchmark_arguments(benchmark)
     if threshold is not None:
         options += ["--threshold", str(threshold)]
-    if benchmark is None or not is_part(benchmark, Path(scores), "scores"):
+    if benchmark is None or not is_file_of_part(benchmark, Path(scores), "scores"):
         run.suggest_command("labels", scores, *options, "-o", find_unused_path("labels.json"))
         return
     details = ["--details", find_unused_path("changed.csv")] if "original" in benchmark.sources else []
@@ -105,9 +105,9 @@ def suggest_labels_command(
         run.suggest_command("labels", *options, "-o", Path(scores).with_name("labels.csv"), *details)
 
 
-def part_option(part: str, help_text: str, *, default_condition: str = _IMAGENET_CONDITION) -> Callable[..., Any]:
-    """Return the option for a part of the benchmark, with its default for ImageNet in the help."""
-    default = f"[default: {IMAGENET.sources[part]} {default_condition}]"
+def part_option(part: str, help_text: str, *, default_applies_when: str = _FOR_IMAGENET_FILE) -> Callable[..., Any]:
+    """Return the option for a part of the benchmark. Its help names ImageNet's file as the default."""
+    default = f"[default: {IMAGENET.sources[part]} {default_applies_when}]"
     return benchmark_section_option(f"--{part}", metavar="NAME|FILE", help=f"{help_text}, or none.  {default}")
 
 
@@ -187,6 +187,7 @@ answers_option = reading_section_option(
 
 golden_at_least_option = benchmark_section_option(
     "--golden-at-least",
+    "min_experts",
     type=click.IntRange(1),
     metavar="M",
     help="Experts who must agree on a golden answer.  [default: more than half of the experts who answered]",
@@ -200,5 +201,5 @@ def _add_options(command: Callable[..., Any], *options: Callable[..., Any]) -> C
 
 
 def count_usable_cores() -> int:
-    """Return the number of processors that this process may use."""
+    """Return the number of CPU cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,4 +1,4 @@
-"""Check that optional packages are installed, before any work and without importing them."""
+"""Check, before any work, that optional packages are installed, without importing them."""
 
 from collections.abc import Mapping
 from importlib.util import find_spec
@@ -19,7 +19,7 @@ _PACKAGE_NAMES = {"PIL": "pillow"}
 
 
 def check_packages(extra: str, purpose: str) -> None:
-    """Raise `MissingPackageError` if a package of an extra is missing."""
+    """Raise `MissingPackageError` if a package of an optional extra is not installed."""
     for module in EXTRA_MODULES[extra]:
         if not _is_installed(module):
             raise MissingPackageError(_PACKAGE_NAMES.get(module, module), extra=extra, purpose=purpose)

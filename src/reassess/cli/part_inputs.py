@@ -1,4 +1,4 @@
-"""Read and join parts of a benchmark: from options, or from the benchmark itself."""
+"""Read and join the parts of a benchmark, from files of options or of the benchmark itself."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -42,7 +42,7 @@ _PART_READERS: Mapping[str, Callable[..., DataWithClasses]] = {
 
 
 def find_images_path(run: CommandRun, benchmark: Benchmark, *, needed_by: str | None = None) -> Path:
-    """Return the folder or archive of a benchmark's images, and print it if benchmark.json sets it."""
+    """Return the folder or archive of a benchmark's images. Print the path if benchmark.json sets it."""
     path = find_part_path(benchmark, "images", needed_by=needed_by)
     if benchmark.folder is not None and path.parent != benchmark.folder:
         run.print_progress_line(f"images: {path} (set in {benchmark.folder / SETTINGS_FILE})")
@@ -50,7 +50,7 @@ def find_images_path(run: CommandRun, benchmark: Benchmark, *, needed_by: str | 
 
 
 def find_part(run: CommandRun, benchmark: Benchmark, part: str, source: str | None) -> Path | None:
-    """Return the file of a part if it is on this machine; None if it is missing, or for "none"."""
+    """Return the file of a part if it is on this machine; None if it is missing, or `source` is "none"."""
     if source == NO_SOURCE:
         return None
     if source is not None:
@@ -66,7 +66,7 @@ def find_part(run: CommandRun, benchmark: Benchmark, part: str, source: str | No
 
 
 def require_part(run: CommandRun, benchmark: Benchmark | None, part: str, source: str | None = None) -> Path:
-    """Return the file of a part that the command needs; download it if necessary."""
+    """Return the file of a part that the command needs. Download the file if necessary."""
     if source is not None:
         return run.find_or_download_source(part, source)
     if benchmark is None:
@@ -77,15 +77,15 @@ def require_part(run: CommandRun, benchmark: Benchmark | None, part: str, source
 
 
 def apply_match_option(run: CommandRun, benchmark: Benchmark) -> Benchmark:
-    """Return the benchmark, with its `match` replaced by --match, if given."""
+    """Return the benchmark with the value of --match, if --match is given."""
     return benchmark if run.reading_options.match is None else replace(benchmark, match=run.reading_options.match)
 
 
 class PartReader:
-    """A reader of the parts that a command needs, from options or the benchmark.
+    """A reader of the parts that a command needs, from files of options or of the benchmark.
 
     The parts are converted to the benchmark's classes, answers and image names. Files are added to the inputs of the
-    command. Without --benchmark, `set_benchmark_by_images` finds the benchmark from image names.
+    command. Without --benchmark, `detect_benchmark` finds the benchmark by image names.
     """
 
     def __init__(self, run: CommandRun, benchmark: Benchmark | None, *, needs_classes: bool = True) -> None:
@@ -98,12 +98,12 @@ class PartReader:
 
     @property
     def benchmark(self) -> Benchmark:
-        """The benchmark, with its `match` replaced by --match, if given; empty if it is unknown."""
+        """The benchmark, with the value of --match if given. An unknown benchmark is empty."""
         return apply_match_option(self.run, Benchmark()) if self._benchmark is None else self._benchmark
 
     @property
     def answers(self) -> tuple[Id, ...] | None:
-        """All possible answers, from invalid to valid: from --answers, the benchmark, or the votes."""
+        """All possible answers, from invalid to valid, as set by --answers, the benchmark, or the votes."""
         answers = self.run.reading_options.answers or self.benchmark.answers
         votes = next((data for _, data in self.parts.values() if isinstance(data, Votes)), None)
         return answers or (None if votes is None else find_allowed_golden_answers(votes))
@@ -115,29 +115,29 @@ class PartReader:
 
     @property
     def images(self) -> tuple[str, ...]:
-        """The images of all parts, possibly with repeated names."""
+        """The image names of all parts. A name may be repeated."""
         return tuple(chain.from_iterable(data.images for _, data in self.parts.values()))
 
-    def set_benchmark_by_images(self, images: Sequence[str], *, needs_classes: bool = False) -> None:
-        """Without --benchmark, use the known benchmark that has these images."""
+    def detect_benchmark(self, images: Sequence[str], *, needs_classes: bool = False) -> None:
+        """Without --benchmark, find the known benchmark that contains these images."""
         if self._benchmark is None:
             self._set_benchmark(benchmark_of(images), needs_classes=needs_classes)
 
     def _set_benchmark(self, benchmark: Benchmark, *, needs_classes: bool) -> None:
-        """Set the benchmark and, if `needs_classes`, read its classes and add their file to the inputs."""
+        """Set the benchmark. If `needs_classes`, read its classes, and add the file of classes to the inputs."""
         self._benchmark = apply_match_option(self.run, benchmark)
         if not needs_classes:
             return
         source = benchmark.sources.get("classes")
         if source is not None and source in SOURCES:
-            self.run.find_all_source_files(source)
+            self.run.add_source_files(source)
         elif source is not None:
             self.run.add_input("classes", Path(source))
         classes = benchmark_classes(benchmark)
         self.classes = None if classes.count is None else classes
 
     def read_part(self, part: str, path: Path) -> Any:
-        """Read the file of a part; votes must have the answers of this reader."""
+        """Read the file of a part. Votes with an answer that is not in `answers` are an error."""
         reader = _PART_READERS.get(part.partition(" ")[0])
         if reader is None:
             data: DataWithClasses = read_votes(path, answers=self.answers, classes=self.classes)
@@ -147,16 +147,16 @@ class PartReader:
         return data
 
     def read_required(self, part: str, source: str | None = None) -> Any:
-        """Read a part that the command needs, from a source or the benchmark."""
+        """Read a part that the command needs, from a source or from the benchmark."""
         return self.read_part(part, require_part(self.run, self._benchmark, part, source))
 
     def read_optional(self, part: str, source: str | None = None) -> Any:
-        """Read a part if it is on this machine; None if it is missing, or for "none"."""
+        """Read a part if it is on this machine; None if it is missing, or `source` is "none"."""
         path = find_part(self.run, self.benchmark, part, source)
         return None if path is None else self.read_part(part, path)
 
     def read_original_labels(self, source: str | None = None) -> LabelSets | None:
-        """Read the original labels: from a source, or from the benchmark's file or class folders."""
+        """Read the original labels from a source, or from the benchmark's file or class folders."""
         labels: LabelSets | None = self.read_optional("original", source)
         images = self.benchmark.sources.get("images")
         if labels is not None or source is not None or images is None or not has_class_folders(self.benchmark):
@@ -169,19 +169,19 @@ class PartReader:
         self.parts["original"] = path, labels
         return labels
 
-    def read_golden_parts(self, golden_source: str | None) -> None:
-        """Read experts' golden votes and, if raters' votes were read before, the raters' golden votes."""
+    def add_golden_parts(self, golden_source: str | None) -> None:
+        """Add experts' golden votes to `parts` and, if it has raters' votes, also raters' golden votes."""
         if self.read_optional("golden", golden_source) is not None and "votes" in self.parts:
             golden_files = Benchmark(sources=find_golden_vote_files(self.benchmark, golden_source))
             if (path := find_part(self.run, golden_files, "rater-golden", None)) is not None:
                 self.read_part("rater-golden", path)
 
     def check_same_item_kind(self) -> None:
-        """Raise an error if votes are about (image, class) questions and golden answers are not, or reverse."""
+        """Raise an error if some votes are about (image, class) questions and others are not."""
         check_same_vote_kind({str(path): votes for path, votes in self.parts.values() if isinstance(votes, Votes)})
 
     def _check_answers_are_used(self) -> None:
-        """Raise an error if the answers of --answers or benchmark.json fit no file of votes."""
+        """Raise an error if no file of votes has the answers that --answers or benchmark.json sets."""
         answers, source = self.run.reading_options.answers, "--answers"
         if answers is None and "votes" in self.parts:
             answers, source = self.benchmark.answers, "benchmark.json"
@@ -196,11 +196,13 @@ class PartReader:
                 fix=f"correct or remove the answers in {source}",
             )
 
-    def join_parts(self, *, must_share_images: bool = True, all_files_overlap: bool = False) -> dict[str, Any]:
+    def join_parts(
+        self, *, must_share_images: bool = True, label_sets_must_share_images: bool = False
+    ) -> dict[str, Any]:
         """Convert the parts to one class list and to the benchmark's image names.
 
-        With `must_share_images`, parts without a common image are an error. With `all_files_overlap`, this includes the
-        files of several label sets.
+        With `must_share_images`, two parts without a common image are an error. With `label_sets_must_share_images`,
+        so are two label sets without a common image.
         """
         self._check_answers_are_used()
         named_parts = {f"{path} ({part})": data for part, (path, data) in self.parts.items()}
@@ -208,12 +210,12 @@ class PartReader:
         parts = dict(zip(self.parts, aligned_parts.values(), strict=True))
         files = {part: str(path) for part, path in self.files.items()}
         if must_share_images:
-            check_common_images(parts, files, self.benchmark, all_files_share_images=all_files_overlap)
+            check_common_images(parts, files, self.benchmark, all_files_share_images=label_sets_must_share_images)
         warn_about_unknown_images(parts, files, self.benchmark)
         return parts
 
 
 def _has_answers(votes: Votes, answers: tuple[Id, ...]) -> bool:
-    """Return whether these are the possible answers of the votes; True if answers are classes."""
+    """Return whether the votes have these possible answers. Votes for classes always have them."""
     scale = check_answer_scale(answers) if isinstance(votes.items, Questions) else answers
     return votes.classes is not None or votes.answers == scale

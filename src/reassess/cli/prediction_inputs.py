@@ -7,7 +7,7 @@ import click
 from click.core import ParameterSource
 
 from reassess.cli.command_run import INPUT_PATH_TYPE, CommandRun, with_progress
-from reassess.cli.evaluation_inputs import EvaluationInputs, add_labels_fix_to_errors, format_labels_fix
+from reassess.cli.evaluation_inputs import EvaluationInputs, suggest_other_benchmark, suggest_other_benchmark_in_errors
 from reassess.core import IMAGENET, Benchmark, Predictions, class_folder_order
 from reassess.core.classes import NAMES_MIXED_WITH_IDS
 from reassess.core.image_names import image_keys, suggest_numbering_fix
@@ -26,27 +26,37 @@ from reassess.text import join_first
 
 _ROW_ORDERS = ("class-folder", "validation")
 _AUTO_CLASS_LIST = "auto"
-_SHARED_OPTIONS = ("benchmark", "labels", "original", "names", "classes", "unknown_class", "match", "ignore_unknown")
+# Parameters of options that evaluate, compare and report have in common.
+_SHARED_OPTIONS = (
+    "benchmark",
+    "labels",
+    "original",
+    "row_names",
+    "output_classes",
+    "unknown_class",
+    "match",
+    "ignore_unknown",
+)
 
 
 def iter_predictions(
     run: CommandRun, files: Sequence[Path], inputs: EvaluationInputs
 ) -> Iterator[tuple[str, Predictions]]:
-    """Read the files one by one, and yield the name and the predictions of each.
+    """Read the files one by one, and yield the name and the predictions of each file.
 
     The name of a file is its path. If there are several absolute paths, their common folders are removed, except in
     JSON.
     """
     for path in files:
-        run.reject_output_as_input(path)
+        run.check_not_an_output(path)
     paths = list(map(str, files))
     names = dict(zip(files, paths if run.json or len(paths) == 1 else strip_common_folders(paths), strict=True))
     rows = {
-        path: select_option_value(str(path), paths, run.reading_options.row_names, "--names", _ROW_ORDERS)
+        path: select_value_for_name(str(path), paths, run.reading_options.row_names, "--names", _ROW_ORDERS)
         for path in files
     }
     lists = {
-        path: select_option_value(
+        path: select_value_for_name(
             str(path), paths, run.reading_options.output_classes, "--classes", (_AUTO_CLASS_LIST,)
         )
         for path in files
@@ -55,8 +65,8 @@ def iter_predictions(
         yield names[path], _read_predictions(run, path, inputs, rows[path], lists[path])
 
 
-def copy_shared_arguments(files: Sequence[Path]) -> list[str]:
-    """Return the files and the shared options of this command line, for a suggested command."""
+def repeat_arguments_for_next_command(files: Sequence[Path]) -> list[str]:
+    """Return the files and options of this command that the suggested next command should repeat."""
     context = click.get_current_context()
     words = [f"./{file}" if str(file).startswith("-") else str(file) for file in files]
     for option in context.command.params:
@@ -74,16 +84,20 @@ def copy_shared_arguments(files: Sequence[Path]) -> list[str]:
     return words
 
 
-def select_option_value(
-    name: str, all_names: Sequence[str], option_values: Sequence[str], option_name: str, keywords: Sequence[str] = ()
+def select_value_for_name(
+    name: str,
+    possible_names: Sequence[str],
+    option_values: Sequence[str],
+    option_name: str,
+    special_values: Sequence[str] = (),
 ) -> str | Path | None:
-    """Return the value of an option [NAME=]FILE for one name; None if there is none.
+    """Return the value for one name, if an option has values such as ``[NAME=]FILE``; None without a value.
 
-    The value is a file, or one of `keywords`.
+    A value without a name is for all names. The value is a file, or one of `special_values`.
     """
     own_values = [text.removeprefix(f"{name}=") for text in option_values if text.startswith(f"{name}=")]
     common_values = [
-        text for text in option_values if not text.startswith(tuple(f"{value_name}=" for value_name in all_names))
+        text for text in option_values if not text.startswith(tuple(f"{value_name}=" for value_name in possible_names))
     ]
     files = own_values or common_values
     if len(files) > 1:
@@ -92,9 +106,9 @@ def select_option_value(
         if "=" in text and not exists(text):
             unknown_name = text.rpartition("=")[0]
             raise click.UsageError(
-                f"{option_name} is given for {unknown_name}, which is not one of {join_first(all_names)}."
+                f"{option_name} is given for {unknown_name}, which is not one of {join_first(possible_names)}."
             )
-    if not files or files[0] in keywords:
+    if not files or files[0] in special_values:
         return files[0] if files else None
     return Path(INPUT_PATH_TYPE.convert(files[0], click.Option([option_name]), None))
 
@@ -108,7 +122,7 @@ def _read_predictions(
 ) -> Predictions:
     """Read a file of predictions.
 
-    `image_names_source` is a file of image names or an order; `class_list_source` is a class list or auto.
+    `image_names_source` is a file of image names, or the name of an order. `class_list_source` is a file, or ``auto``.
     """
     image_names = (
         read_lines(run.add_input("names", image_names_source)) if isinstance(image_names_source, Path) else None
@@ -128,7 +142,7 @@ def _read_predictions(
 
 
 def _read_class_list(path: Path) -> list[str]:
-    """Read a list with the class of each output. A table of outputs is an error: only predict uses it."""
+    """Read the class of each output. A table of outputs is an error, since only `predict` accepts it."""
     classes = read_output_classes(path)
     if isinstance(classes, dict):
         raise DataError(
@@ -143,7 +157,7 @@ def _read_class_list(path: Path) -> list[str]:
 def _detect_class_list(
     run: CommandRun, path: Path, predictions: Predictions, inputs: EvaluationInputs
 ) -> list[str] | None:
-    """Detect the class list of a model's outputs; None if it is the class list of the labels."""
+    """Detect the class list of a model's outputs; None if the labels have the same class list."""
     with add_error_place(path):
         outcomes = inputs.compute_outcomes(
             predictions, inputs.labels, any_class_list=True, name=str(path), **inputs.make_join_arguments(run)
@@ -163,7 +177,7 @@ def _read_prediction_file(
     image_names: Sequence[str] | None,
     output_classes: Sequence[str] | None,
 ) -> Predictions:
-    """Read a file with given image names and class list, and convert names to the benchmark's."""
+    """Read a file with these image names and output classes, and use the benchmark's image names."""
     try:
         predictions = read_predictions(
             run.add_input("predictions", path),
@@ -177,11 +191,11 @@ def _read_prediction_file(
             error.where = f"{error.where} and {inputs.class_file}"
             error.found = error.found if error.code == "ids-of-names" else f"{error.found}, and ids"
             error.code, error.problem = "ids-and-names", NAMES_MIXED_WITH_IDS
-        if inputs.is_default:
+        if inputs.is_imagenet_by_default:
             _reject_unknown_images(path, _try_read_images(path), inputs)
-        with add_labels_fix_to_errors(inputs.is_default):
+        with suggest_other_benchmark_in_errors(inputs.is_imagenet_by_default):
             raise
-    if inputs.is_default:
+    if inputs.is_imagenet_by_default:
         _reject_unknown_images(path, predictions.images, inputs)
     if (
         image_names is None
@@ -196,7 +210,7 @@ def _read_prediction_file(
 
 
 def _try_read_images(path: Path) -> tuple[str, ...] | None:
-    """Return the image names of a table; None if they cannot be read."""
+    """Return the image names in a table; None if they cannot be read."""
     try:
         return read_image_names(path)
     except ReassessError:
@@ -204,7 +218,7 @@ def _try_read_images(path: Path) -> tuple[str, ...] | None:
 
 
 def _reject_unknown_images(path: Path, images: tuple[str, ...] | None, inputs: EvaluationInputs) -> None:
-    """Raise an error if no image is in ImageNet's label sets, which are used by default."""
+    """Raise an error if no image is in ImageNet's label sets, which are the default labels."""
     if images and set(image_keys(images)).isdisjoint(image_keys(inputs.labels.images)):
         raise DataError(
             "unknown-image",
@@ -212,12 +226,12 @@ def _reject_unknown_images(path: Path, images: tuple[str, ...] | None, inputs: E
             where=path,
             allowed=f"names such as {join_first(inputs.labels.images, max_items=1)}",
             found=join_first(images, max_items=3),
-            fix=suggest_numbering_fix(images) or format_labels_fix(),
+            fix=suggest_numbering_fix(images) or suggest_other_benchmark(),
         )
 
 
 def _name_rows_by_order(predictions: Predictions, order: str, inputs: EvaluationInputs, path: Path) -> Predictions:
-    """Add image names to a file without them: row i gets image i of an order."""
+    """Add image names to predictions without names: row i gets image i of an order."""
     if predictions.images is not None:
         raise DataError(
             "unused-option", "file has image names, so an order of rows is not needed", where=path, fix="remove --names"
@@ -236,7 +250,7 @@ def _name_rows_by_order(predictions: Predictions, order: str, inputs: Evaluation
 
 
 def _list_images_in_order(order: str, inputs: EvaluationInputs) -> tuple[str, ...]:
-    """Return the images in the order of ImageNet's validation set, or of the class folders."""
+    """Return the images in the order of ImageNet's validation set or of class folders."""
     if order == "validation":
         return IMAGENET.images
     if inputs.original is None:

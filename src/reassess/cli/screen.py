@@ -38,13 +38,13 @@ _Columns = list[list[str]]  # each column starts with its heading
 
 
 def is_terminal(*, err: bool = False) -> bool:
-    """Return whether standard output, or standard error, is a terminal."""
+    """Return whether standard output (with `err`, standard error) is a terminal."""
     stream = sys.stderr if err else sys.stdout
     return stream is not None and stream.isatty()  # None: the stream is closed
 
 
 def output_width(*, err: bool = False) -> int:
-    """Return the width of standard output or error: COLUMNS, or the terminal's width, or 100."""
+    """Return the width of the output in columns: COLUMNS if set, or the terminal's width, or 100."""
     columns = os.environ.get("COLUMNS", "")
     if columns.isdecimal() and int(columns) > 0:
         return int(columns)
@@ -57,7 +57,7 @@ def output_width(*, err: bool = False) -> int:
 
 
 def print_text(text: str, *, err: bool = False) -> None:
-    """Print lines, wrapped between words, to standard output or standard error."""
+    """Print lines to standard output or, with `err`, standard error. Long lines are wrapped."""
     lines = escape_controls(text).split("\n")
     _print_rendered(
         lambda width: "\n".join(wrapped_line for line in lines for wrapped_line in _wrap_line(line, width)), err=err
@@ -65,9 +65,9 @@ def print_text(text: str, *, err: bool = False) -> None:
 
 
 def print_command(text: str) -> None:
-    """Print a shell command that can be copied; long commands are split by backslashes.
+    """Print a shell command that can be copied. A long command continues after a backslash.
 
-    An option and its value stay on one line, and so does a quoted word.
+    An option and its value stay on one line. A quoted word stays on one line too.
     """
     line = re.sub(
         rf"""{_OPTION_AND_VALUE.pattern}|"'"|'[^']*'""",
@@ -95,12 +95,12 @@ def _quote_word(word: str) -> str:
 
 
 def _print_rendered(render: Callable[[int], str], *, err: bool = False) -> None:
-    """Print a text that is rendered for the width of the output."""
+    """Print the text that `render` makes for the width of the output."""
     click.echo(render(output_width(err=err)), err=err)
 
 
 def _wrap_line(line: str, width: int) -> list[str]:
-    """Wrap a line, and indent all lines after the first; "97.5 %" and "p = 0.5" are not broken."""
+    """Wrap a line, and indent its continuation. "97.5 %" and "p = 0.5" stay on one line."""
     if len(line) <= width:
         return [line.replace(_PROTECTED_SPACE, " ")]
     indent = " " * (len(line) - len(line.lstrip()) + 2)
@@ -119,7 +119,7 @@ def print_table(
     n_text_columns: int = 1,
     best_columns: Collection[str] = (),
 ) -> None:
-    """Print a table: first `n_text_columns` columns of text, then columns of numbers.
+    """Print a table: `n_text_columns` columns of text, then columns of numbers.
 
     A table that is too wide is fitted in steps. Headings and texts are wrapped between words; numbers are not. If there
     is one text column, its names are also wrapped after hyphens, underscores and slashes. A table with few rows is
@@ -141,7 +141,9 @@ def print_table(
     columns = [list(column) for column in zip(*texts, strict=True)]
     if is_terminal() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb":
         bold = [heading in best_columns for heading in headings]
-        columns = [_mark_bold(column) if is_bold else column for column, is_bold in zip(columns, bold, strict=True)]
+        columns = [
+            _mark_highest_bold(column) if is_bold else column for column, is_bold in zip(columns, bold, strict=True)
+        ]
     _print_rendered(lambda width: "\n\n".join(_split_table_to_fit(columns, n_text_columns, width)))
 
 
@@ -151,8 +153,8 @@ def _to_one_line(text: str) -> str:
     return _LONG_WORD_PATTERN.sub(lambda match: shorten(match[0], _MAX_WORD_LETTERS), escaped)
 
 
-def _mark_bold(column: list[str]) -> list[str]:
-    """Mark the highest number of a column as bold, if the column has several numbers."""
+def _mark_highest_bold(column: list[str]) -> list[str]:
+    """Make the highest number of a column bold, if the column has several numbers."""
     numbers = [_parse_number(cell) for cell in column[1:]]
     values = [number for number in numbers if number is not None]
     if len(values) < 2:
@@ -176,7 +178,7 @@ def _mark_line_breaks(text: str) -> str:
 
 
 def _split_table_to_fit(columns: _Columns, n_text_columns: int, width: int) -> list[str]:
-    """Render a table; if it is too wide, transpose it, or split its columns over several tables."""
+    """Render a table. A table that is too wide is transposed, or its columns are split into tables."""
     if (table := _fit_table(columns, n_text_columns, width)) is not None:
         return [table]
     if 0 < n_text_columns < len(columns) and len(columns[0]) <= 1 + _MAX_TRANSPOSED_ROWS:
@@ -230,7 +232,7 @@ def _table_width(widths: Sequence[int], gap: int) -> int:
 
 
 def _minimum_widths(columns: _Columns, n_text_columns: int) -> list[int]:
-    """Return the minimum width of each column: that of its longest number or word."""
+    """Return the minimum width of each column: the width of its longest number or word."""
     widths = []
     max_word_width = _MAX_UNBROKEN_WORD if n_text_columns == 1 else sys.maxsize
     for i, column in enumerate(columns):
@@ -241,7 +243,7 @@ def _minimum_widths(columns: _Columns, n_text_columns: int) -> list[int]:
 
 
 def _widen_columns(columns: _Columns, widths: Sequence[int], full_widths: Sequence[int], extra_width: int) -> list[int]:
-    """Distribute extra width over the text columns, first to the column with the most lines."""
+    """Distribute extra width over the text columns, always to the column with the most lines."""
     widened = list(widths)
     letters = [Counter(map(_display_width, column)) for column in columns[: len(full_widths)]]
     for _ in range(extra_width):
@@ -256,7 +258,7 @@ def _widen_columns(columns: _Columns, widths: Sequence[int], full_widths: Sequen
 
 
 def _narrow_widest_column(widths: Sequence[int], n_text_columns: int, width: int) -> list[int]:
-    """Narrow the widest text column until the table fits, but to no less than `_MAX_UNBROKEN_WORD`."""
+    """Narrow the widest text column until the table fits, at most to `_MAX_UNBROKEN_WORD`."""
     narrowed = list(widths)
     widest_column = max(range(n_text_columns), key=lambda i: narrowed[i])
     narrowed[widest_column] = max(
@@ -275,7 +277,7 @@ def _display_width(text: str) -> int:
 
 
 def _render_table(columns: _Columns, n_text_columns: int, widths: Sequence[int], gap: int) -> str:
-    """Render a table with these column widths; long words are cut only if there is one text column."""
+    """Render a table with these column widths. A single text column may cut long words."""
     lines = []
     for number, row in enumerate(zip(*columns, strict=True)):
         is_heading = number == 0
@@ -299,7 +301,7 @@ def _render_table(columns: _Columns, n_text_columns: int, widths: Sequence[int],
 
 
 def _wrap_cell(text: str, width: int, *, cuts_long_words: bool) -> list[str]:
-    """Wrap the text of a cell. With `cuts_long_words`, a word that is longer than the column is cut."""
+    """Wrap the text of a cell. With `cuts_long_words`, cut words that are longer than the column."""
     lines, line = [], ""
     for piece in re.findall(f"[^ {_BREAK_MARK}]*[ {_BREAK_MARK}]|[^ {_BREAK_MARK}]+", text):
         if line and _display_width(line) + _display_width(piece.rstrip()) > width:
@@ -355,7 +357,7 @@ def _format_option(name: str, value: object) -> str:
 
 
 def format_message(message: ReassessError | ReassessWarning) -> str:
-    """Format an error or warning; its fix names options of the command line, not Python arguments."""
+    """Format an error or warning, with options of the command line instead of Python arguments."""
     if message.fix is not None:
         message.fix = format_fix(message.fix)
     return str(message)
@@ -363,9 +365,9 @@ def format_message(message: ReassessError | ReassessWarning) -> str:
 
 @dataclass(frozen=True)
 class ResultTable:
-    """Headings and rows: first `n_text_columns` columns of text, then numbers; None is an empty cell.
+    """A table: headings, and rows with `n_text_columns` cells of text, then numbers.
 
-    `best_columns` names the columns whose highest number is the best.
+    An empty cell is None. In the columns `best_columns`, the highest number is the best.
     """
 
     headings: Sequence[str]
@@ -378,7 +380,7 @@ class ResultTable:
         print_table(self.headings, self.rows, n_text_columns=self.n_text_columns, best_columns=self.best_columns)
 
     def write(self, path: Path, *, force: bool = False) -> None:
-        """Write the table in the format of the suffix.
+        """Write the table to a file. The suffix of the file name determines the format.
 
         In tex and md, short model names replace the paths of prediction files.
         """

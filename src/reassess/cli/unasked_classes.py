@@ -1,4 +1,4 @@
-"""The inputs and outputs of `reassess propose --unasked`."""
+"""`reassess propose --unasked`: read the inputs, and write the predicted classes not asked about."""
 
 import shlex
 from collections.abc import Iterator
@@ -9,12 +9,12 @@ import numpy as np
 from reassess.cli.command_run import (
     CommandRun,
     find_unused_path,
-    make_benchmark_option_words,
+    make_benchmark_arguments,
 )
 from reassess.cli.evaluation_inputs import (
     EvaluationInputs,
-    add_labels_fix_to_errors,
     load_evaluation_inputs,
+    suggest_other_benchmark_in_errors,
 )
 from reassess.cli.prediction_inputs import iter_predictions
 from reassess.cli.tables.propose_table import (
@@ -40,21 +40,24 @@ def write_unasked_classes(
     benchmark: Benchmark | None,
     original: str | None,
 ) -> None:
-    """Write predicted classes that are not in the labels and that raters were not asked about."""
+    """Write predicted classes that are not labels and that raters were not asked about."""
     inputs = _load_inputs_for_unasked_classes(run, benchmark, original)
-    unknown_counts: dict[str, int] = {}
+    unknown_image_counts: dict[str, int] = {}
     unasked = unasked_candidates(
-        _iter_outcomes(run, files, inputs, unknown_counts), inputs.labels, inputs.scores, top_k=top_k
+        _iter_outcomes_and_count_unknown(run, files, inputs, unknown_image_counts),
+        inputs.labels,
+        inputs.scores,
+        top_k=top_k,
     )
     write_candidates(output, unasked, limit=limit, force=run.force)
     if len(unasked):
         run.suggest_command(
-            "tasks", output, *make_benchmark_option_words(inputs.benchmark), "-o", find_unused_path("tasks.jsonl")
+            "tasks", output, *make_benchmark_arguments(inputs.benchmark), "-o", find_unused_path("tasks.jsonl")
         )
     if run.json:
-        run.print_json("propose", unasked_to_json(unasked, output, top_k, limit, unknown_counts))
+        run.print_json("propose", unasked_to_json(unasked, output, top_k, limit, unknown_image_counts))
         return
-    print_unasked_classes(run, unasked, output, limit, unknown_counts)
+    print_unasked_classes(run, unasked, output, limit, unknown_image_counts)
     if inputs.class_names_note and len(unasked):
         run.add_note(inputs.class_names_note)
     run.print_inputs("labels", "original", "scores")
@@ -63,10 +66,10 @@ def write_unasked_classes(
 def _load_inputs_for_unasked_classes(
     run: CommandRun, benchmark: Benchmark | None, original: str | None
 ) -> EvaluationInputs:
-    """Read the labels, if available, and the scores; raters were asked about classes with a score."""
+    """Read the labels, if available, and the scores, which tell which classes raters were asked about."""
     inputs = load_evaluation_inputs(run, benchmark, None, original, needs_labels=False)
     if inputs.scores is None and (len(inputs.labels) or "votes" in inputs.benchmark.sources):
-        with add_labels_fix_to_errors(inputs.is_default):
+        with suggest_other_benchmark_in_errors(inputs.is_imagenet_by_default):
             raise DataError(
                 "missing-scores",
                 "scores are missing, so it is unknown which questions were asked",
@@ -78,7 +81,7 @@ def _load_inputs_for_unasked_classes(
 
 
 def _describe_how_to_get_scores(benchmark: Benchmark) -> str:
-    """Return how to get the scores of a benchmark: the command that makes or downloads them, or a file."""
+    """Tell how to get the scores of a benchmark: which command to run, or which file to write."""
     folder = benchmark.folder
     if folder is None:
         return f"reassess fetch {IMAGENET.sources['scores']}"
@@ -87,10 +90,10 @@ def _describe_how_to_get_scores(benchmark: Benchmark) -> str:
     return f"write {folder / 'scores.csv'}, with the columns image, class and score"
 
 
-def _iter_outcomes(
-    run: CommandRun, files: tuple[Path, ...], inputs: EvaluationInputs, unknown_counts: dict[str, int]
+def _iter_outcomes_and_count_unknown(
+    run: CommandRun, files: tuple[Path, ...], inputs: EvaluationInputs, unknown_image_counts: dict[str, int]
 ) -> Iterator[tuple[str, Predictions, Outcomes]]:
-    """Yield each file with predictions and outcomes; store its number of unknown images in `unknown_counts`."""
+    """Yield each file with its predictions and outcomes; add its unknown images to the counts."""
     join_arguments = inputs.make_join_arguments(run)
     for file, predictions in iter_predictions(run, files, inputs):
         with add_error_place(file):
@@ -99,5 +102,5 @@ def _iter_outcomes(
             )
         class_list = find_class_list(outcomes, inputs.labels, inputs.original)
         warn_if_other_class_list(file, class_list, inputs.labels.classes, depth=2)
-        unknown_counts[file] = int(np.count_nonzero(outcomes.states == UNKNOWN))
+        unknown_image_counts[file] = int(np.count_nonzero(outcomes.states == UNKNOWN))
         yield file, predictions, outcomes

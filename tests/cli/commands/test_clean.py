@@ -259,7 +259,7 @@ CHOICE = "is not a rule that says which labels to keep: threshold=P or precision
         ("ALL --method consistent --choose threshold=0.5", "--choose needs --method posterior."),
         ("ALL --method consistent --golden golden.csv", "--golden needs --method posterior."),
         ("ALL --page page.html", "--page needs --images, or --benchmark FOLDER with images."),
-        ("ALL --images pets", "--images goes with --page."),
+        ("ALL --images pets", "--images needs --page."),
     ],
 )
 def test_wrong_options_are_a_usage_error(training: Path, run: Runner, argv: str, expected: str) -> None:

@@ -253,7 +253,7 @@ def test_stored_method_is_kept(here: Path, run: Runner) -> None:
         ),
         (
             ["scores.csv", "--golden", "golden.csv", "--stop", "0.1,0.9"],
-            "Error: --stop needs the votes behind the scores: give --benchmark.",
+            "Error: --stop needs the votes that made the scores: give --benchmark.",
         ),
         (
             ["scores.csv", "--golden", "golden.csv", "--stop", "0.9,0.1"],

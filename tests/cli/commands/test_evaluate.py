@@ -208,6 +208,8 @@ def test_names_can_be_given_for_one_of_several_files(ids: list[Any], run: Runner
     document = document_of(run(*argv, *names), "evaluate")
     assert [counts(result["real"]["1"]) for result in document["results"]] == [(2, 4), (2, 4)]
     assert sorted(entry["name"] for entry in document["inputs"][1:]) == ["names", "names", "predictions", "predictions"]
+    files = "ids.npy backwards.npy --labels numbered.json"
+    assert document["next"] == f"reassess compare {files} {' '.join(names)}"
     result = run(*argv, *names, "--names", "back.txt")
     assert (result.code, result.err.splitlines()[-1]) == (2, "Error: --names is given twice for ids.npy.")
 

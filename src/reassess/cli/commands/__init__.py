@@ -1,1 +1,1 @@
-"""The commands, one module each: parse options, call public functions, print results."""
+"""One module per command. A command parses options, calls public functions, and prints results."""

@@ -91,7 +91,7 @@ def aggregate(
         votes,
         None if method == AUTO else method,
         method_options,
-        check_votes=partial(_check_format_can_store_scores, output),
+        check_votes=partial(_require_table_for_votes_without_classes, output),
     )
     result = computed.aggregation
     if source.stop is not None and votes is None and METHODS[computed.method_name].is_biased_by_early_stopping:
@@ -118,8 +118,8 @@ def aggregate(
     _print_scores(run, computed, output)
 
 
-def _check_format_can_store_scores(path: Path, votes: Votes) -> None:
-    """Raise an error if the format stores only scores of classes, but the items have no classes."""
+def _require_table_for_votes_without_classes(path: Path, votes: Votes) -> None:
+    """If votes are not about classes, raise an error unless the output is a table."""
     if not isinstance(votes.items, Questions) and votes.classes is None:
         check_suffix(path, TABLE_SUFFIXES, "a table")
 
@@ -179,7 +179,7 @@ def _print_scores(run: CommandRun, computed: ComputedScores, output: Path) -> No
 
 
 def _count_repeated_votes(votes: Votes) -> int:
-    """Count the votes of raters on items that they had voted on before."""
+    """Count votes by a rater on an item that the same rater voted on before."""
     pairs = votes.item_ids * np.int64(len(votes.raters)) + votes.rater_ids
     return 0 if votes.is_anonymous else len(votes) - np.unique(pairs).size
 

@@ -24,11 +24,11 @@ from reassess.cli.command_run import (
     add_common_options,
     find_unused_path,
     format_percent_cell,
-    make_benchmark_option_words,
+    make_benchmark_arguments,
     reject_repeated_files,
 )
 from reassess.cli.duplicate_inputs import load_duplicate_groups
-from reassess.cli.evaluation_inputs import load_original_inputs
+from reassess.cli.evaluation_inputs import load_original_and_golden
 from reassess.cli.help_pages import Choice, Command, benchmark_section_option
 from reassess.cli.options import ParsedType, add_prediction_options, benchmark_option, match_option, output_option
 from reassess.cli.packages import check_packages
@@ -63,7 +63,11 @@ _SCORE_KINDS: dict[str | None, str] = {
     "--details", type=OUTPUT_PATH_TYPE, metavar="TABLE", help="Write a row for each label: csv, tsv, jsonl or parquet."
 )
 @click.option(
-    "--page", type=OUTPUT_PATH_TYPE, metavar="HTML", help="Write a page of the worst labels with their images."
+    "--page",
+    "html_page",
+    type=OUTPUT_PATH_TYPE,
+    metavar="HTML",
+    help="Write a page of the worst labels with their images.",
 )
 @click.option(
     "--images", type=INPUT_PATH_TYPE, metavar="DIR|ZIP|TAR", help="Images for --page.  [default: the benchmark's]"
@@ -99,7 +103,7 @@ def clean(
     files: tuple[Path, ...],
     output: Path,
     details: Path | None,
-    page: Path | None,
+    html_page: Path | None,
     images: Path | None,
     method: CleaningMethod,
     kept_labels: KeptLabelsOption | None,
@@ -123,9 +127,9 @@ def clean(
     if method == "confident":
         check_packages("confident", "--method confident")
     kept_labels = kept_labels or KeptLabelsOption()
-    outputs = CleaningOutputs.from_options(run, output, details, page, images, benchmark)
+    outputs = CleaningOutputs.from_options(run, output, details, html_page, images, benchmark)
     source = apply_match_option(run, benchmark or Benchmark())
-    inputs = load_original_inputs(run, source, original, golden)
+    inputs = load_original_and_golden(run, source, original, golden)
     if inputs.original is None:
         raise click.UsageError("The benchmark has no original labels: give --original FILE.")
     _check_answer_classes(inputs.original, inputs.files, inputs.experts)
@@ -145,7 +149,7 @@ def clean(
         checked_labels=checked,
         sample=_load_sample_of_golden_images(inputs.files, inputs.benchmark),
     )
-    page_contents = outputs.write_files(run, cleaning, match)
+    page_contents = outputs.write_files_and_page(run, cleaning, match)
     if not outputs.lists_kept_images and not cleaning.is_kept.all():
         _suggest_checking_labels(run, output, benchmark)
     if run.json:
@@ -158,9 +162,8 @@ def clean(
         return
     _print_cleaning(run, cleaning, outputs, benchmark, repetitions=held_out.n_repetitions)
     if page_contents is not None:
-        run.print_line(
-            f"{page}: {count_noun(page_contents.n_images, 'image')}, {page_contents.n_thumbnails:,} with a thumbnail"
-        )
+        images_text = count_noun(page_contents.n_images, "image")
+        run.print_line(f"{html_page}: {images_text}, {page_contents.n_thumbnails:,} with a thumbnail")
     _add_file_notes(run, held_out, method, has_folds=bool(folds))
     if checked is not None and checked.expert_truth is not None and checked.expert_truth.note is not None:
         run.add_note(checked.expert_truth.note)
@@ -168,10 +171,10 @@ def clean(
 
 
 def _suggest_checking_labels(run: CommandRun, wrong_labels_file: Path, benchmark: Benchmark | None) -> None:
-    """Suggest to create a campaign that checks labels; without a folder of images, to make tasks."""
+    """Suggest creating a campaign that checks labels or, without images, making tasks."""
     if benchmark is None or "images" not in benchmark.sources:
         run.suggest_command(
-            "tasks", wrong_labels_file, *make_benchmark_option_words(benchmark), "-o", find_unused_path("tasks.jsonl")
+            "tasks", wrong_labels_file, *make_benchmark_arguments(benchmark), "-o", find_unused_path("tasks.jsonl")
         )
     else:
         run.suggest_command(
@@ -179,12 +182,12 @@ def _suggest_checking_labels(run: CommandRun, wrong_labels_file: Path, benchmark
             "create",
             find_unused_path(f"{wrong_labels_file.stem}.db"),
             wrong_labels_file,
-            *make_benchmark_option_words(benchmark),
+            *make_benchmark_arguments(benchmark),
         )
 
 
 def _check_answer_classes(original: LabelSets, files: Mapping[str, Path], answers: Votes | None) -> None:
-    """Raise an error if people answered with a class that is not the label of any image."""
+    """Raise an error if an answer is a class that is not the label of any image."""
     if answers is None or answers.classes is None:
         return
     unknown_names = [answers.classes.short_name(c) for c in np.setdiff1d(answers.class_ids, original.indices).tolist()]
@@ -202,13 +205,13 @@ def _check_answer_classes(original: LabelSets, files: Mapping[str, Path], answer
 
 
 def _load_sample_of_golden_images(files: Mapping[str, Path], benchmark: Benchmark) -> Sample | None:
-    """Read which golden images are a random sample; None if the file does not say."""
+    """Read which golden images are a random sample; None if the golden file does not tell."""
     sample = read_sample(files["golden"]) if "golden" in files else None
     return None if sample is None else sample.with_images(to_benchmark_names(sample.images, benchmark))
 
 
 def _load_folds(run: CommandRun, benchmark: Benchmark) -> list[Folds]:
-    """Read the folds of a benchmark folder."""
+    """Read the folds of a benchmark folder; an empty list without folds."""
     source = benchmark.sources.get("folds")
     if source is None:
         return []
@@ -220,11 +223,11 @@ def _load_folds(run: CommandRun, benchmark: Benchmark) -> list[Folds]:
 def _load_duplicates(run: CommandRun, benchmark: Benchmark, labels: LabelSets) -> list[tuple[str, ...]]:
     """Read the groups of duplicates of a benchmark folder."""
     source = benchmark.sources.get("duplicates")
-    return [] if source is None else load_duplicate_groups(run, source, labels, benchmark)[0]
+    return [] if source is None else load_duplicate_groups(run, source, labels, benchmark).groups
 
 
 def _add_file_notes(run: CommandRun, held_out: HeldOutPredictions, method: CleaningMethod, *, has_folds: bool) -> None:
-    """Add notes on how each file was read, and on files with all images, which have no folds to check."""
+    """Add notes on how each file was read, and on files whose fold is not checked."""
     kinds = {} if method == "consistent" else _SCORE_KINDS
     for file in held_out.files:
         if has_folds and file.label_rows.size == len(held_out.labels):
@@ -238,7 +241,7 @@ def _add_file_notes(run: CommandRun, held_out: HeldOutPredictions, method: Clean
 def _print_cleaning(
     run: CommandRun, cleaning: Cleaning, outputs: CleaningOutputs, benchmark: Benchmark | None, *, repetitions: int
 ) -> None:
-    """Print the number of wrong labels, the worst labels, frequent mistakes, and the worst classes."""
+    """Print the number of wrong labels, then tables of labels, kinds of wrong labels, and classes."""
     kept_count, images = int(cleaning.is_kept.sum()), count_noun(len(cleaning), "image")
     if outputs.lists_kept_images:
         run.print_line(
@@ -252,14 +255,16 @@ def _print_cleaning(
         run.print_line(f"{repetitions} repetitions")
     if cleaning.noise is not None:
         run.print_line(
-            _describe_wrong_label_share(cleaning.noise, _make_draw_command(len(cleaning), outputs.details, benchmark))
+            _describe_wrong_label_share(
+                cleaning.noise, _make_sampling_command(len(cleaning), outputs.details, benchmark)
+            )
         )
     run.print_line("")
     if not outputs.lists_kept_images:
         _print_worst_labels(run, cleaning)
     class_name = cleaning.classes.short_name
     mistakes = [] if cleaning.noise is None else cleaning.noise.largest_mistakes(_MAX_VERBOSE_ROWS)
-    mistakes = mistakes[: run.count_rows_to_print(len(mistakes), _MAX_PRINTED_ROWS, "kinds of wrong labels")]
+    mistakes = mistakes[: run.limit_printed_rows(len(mistakes), _MAX_PRINTED_ROWS, "kinds of wrong labels")]
     if mistakes:
         cells = [
             [class_name(truth), class_name(label), format_expected_count(count), format_percent_cell(share)]
@@ -268,7 +273,7 @@ def _print_cleaning(
         print_table(["true class", "label", "images (estimate)", "% of true class"], cells, n_text_columns=2)
         print_text("")
     counts_by_class = cleaning.by_class()
-    limit = run.count_rows_to_print(len(counts_by_class), _MAX_PRINTED_ROWS, "classes")
+    limit = run.limit_printed_rows(len(counts_by_class), _MAX_PRINTED_ROWS, "classes")
     rows = [
         [class_name(class_id), f"{count:,}", f"{wrong:,}", format_percent_cell(wrong / count)]
         for class_id, count, wrong in counts_by_class[:limit]
@@ -281,7 +286,7 @@ def _print_worst_labels(run: CommandRun, cleaning: Cleaning) -> None:
     rows = cleaning.dropped_rows
     if not rows.size:
         return
-    rows = rows[: run.count_rows_to_print(rows.size, _MAX_PRINTED_ROWS, "wrong labels")]
+    rows = rows[: run.limit_printed_rows(rows.size, _MAX_PRINTED_ROWS, "wrong labels")]
     class_name, cells = cleaning.classes.short_name, []
     for row in rows.tolist():
         suggested, quality = int(cleaning.suggested_class_ids[row]), float(cleaning.label_quality[row])
@@ -299,11 +304,11 @@ def _format_quality(quality: float) -> str | None:
     return "<0.0001" if 0 < quality < 0.0001 else f"{quality:.4f}"
 
 
-def _make_draw_command(n_images: int, details: Path | None, benchmark: Benchmark | None) -> str:
+def _make_sampling_command(n_images: int, details: Path | None, benchmark: Benchmark | None) -> str:
     """Return the command that draws a random sample of all labels as golden questions."""
     table = details or find_unused_path("all.csv")
     draw = [
-        *make_benchmark_option_words(benchmark),
+        *make_benchmark_arguments(benchmark),
         "--golden",
         min(_N_QUESTIONS_TO_DRAW, n_images),
         "-o",
@@ -313,7 +318,7 @@ def _make_draw_command(n_images: int, details: Path | None, benchmark: Benchmark
     return command if details else f"add --details {table}, then {command}"
 
 
-def _describe_wrong_label_share(noise: LabelNoise, draw_command: str) -> str:
+def _describe_wrong_label_share(noise: LabelNoise, sampling_command: str) -> str:
     if noise.checked_labels is not None and noise.checked_labels.interval is not None:
         return _describe_checked_labels(noise.checked_labels, noise.wrong_share)
     text = (
@@ -322,12 +327,12 @@ def _describe_wrong_label_share(noise: LabelNoise, draw_command: str) -> str:
         "estimate may be far off if the model is poor or has learned the mistakes"
     )
     if noise.checked_labels is None:
-        return f"{text}\nto check it, let people answer a random sample: {draw_command}"
-    return f"{text}\n{_explain_unused_answers(noise.checked_labels, draw_command)}"
+        return f"{text}\nto check it, let people answer a random sample: {sampling_command}"
+    return f"{text}\n{_explain_unused_answers(noise.checked_labels, sampling_command)}"
 
 
-def _explain_unused_answers(checked: CheckedLabels, draw_command: str) -> str:
-    """Explain why checked labels do not correct the estimated share of wrong labels, and what to do."""
+def _explain_unused_answers(checked: CheckedLabels, sampling_command: str) -> str:
+    """Explain why checked labels do not improve the estimated share of wrong labels, and what to do."""
     reason = "they are not a random sample, so they say nothing about other labels"
     if checked.n_drawn:
         share_text = f"{format_percent_cell(checked.represented_share)} % of the labels"
@@ -335,7 +340,7 @@ def _explain_unused_answers(checked: CheckedLabels, draw_command: str) -> str:
             f"{checked.n_drawn:,} were drawn at random, but only from {share_text}, so the estimate for all does not "
             "use them"
         )
-    advice = f"for a sample of all labels: {draw_command}"
+    advice = f"for a sample of all labels: {sampling_command}"
     if checked.n_other_answers:
         images = count_noun(checked.n_other_answers, "image drawn at random has", "images drawn at random have")
         reason = f"{images} answers, but not about the label, so the estimate for all does not use them"
@@ -343,13 +348,14 @@ def _explain_unused_answers(checked: CheckedLabels, draw_command: str) -> str:
     return f"{checked.n_checked:,} labels were checked, {checked.n_wrong:,} of them wrong; {reason}\n{advice}"
 
 
-def _describe_checked_labels(checked: CheckedLabels, share: float) -> str:
+def _describe_checked_labels(checked: CheckedLabels, wrong_share: float) -> str:
     assert checked.interval is not None
     low, high = map(format_percent_cell, checked.interval)
     text = (
         f"{checked.n_checked:,} labels were checked, {checked.n_wrong:,} of them wrong; about "
-        f"{format_percent_cell(share)} % of all labels are wrong, by the model and the {checked.n_drawn:,} drawn at "
-        f"random (95 % interval: {low} to {high})"
+        f"{format_percent_cell(wrong_share)} % of "
+        f"all labels are wrong, by the model and the {checked.n_drawn:,} drawn at random (95 % interval: {low} to "
+        f"{high})"
     )
     if checked.is_model_share_plausible:
         return text

@@ -16,7 +16,7 @@ from reassess.cli.command_run import (
 from reassess.cli.evaluation_inputs import load_evaluation_inputs
 from reassess.cli.help_pages import Command
 from reassess.cli.options import add_join_options, add_label_options, add_prediction_options, table_option
-from reassess.cli.prediction_inputs import copy_shared_arguments, iter_predictions
+from reassess.cli.prediction_inputs import iter_predictions, repeat_arguments_for_next_command
 from reassess.cli.tables.compare_table import make_comparison_table, print_comparison, to_json
 from reassess.comparison import Findings, disagreements_table
 from reassess.core import Benchmark
@@ -67,7 +67,7 @@ def compare(
     run.check_output(output, RESULT_SUFFIXES, "a table of results", benchmark=benchmark)
     run.check_output(details, TABLE_SUFFIXES, "a table", benchmark=benchmark)
     inputs = load_evaluation_inputs(run, benchmark, labels, original, needs_votes=True)
-    inputs.add_class_tables(run)
+    inputs.add_class_tables_to_inputs(run)
     findings = Findings.from_predictions(
         iter_predictions(run, files, inputs),
         inputs.labels,
@@ -83,7 +83,7 @@ def compare(
         if details is not None:
             pairs = [(pair.model_a, pair.model_b) for pair in findings.comparisons]
             write_table(details, disagreements_table(findings.panel, pairs, findings.classes), force=run.force)
-    run.suggest_command("report", *copy_shared_arguments(files), "-o", find_unused_path("report.html"))
+    run.suggest_command("report", *repeat_arguments_for_next_command(files), "-o", find_unused_path("report.html"))
     if run.json:
         run.print_json("compare", to_json(findings))
     else:

@@ -1,4 +1,4 @@
-"""`reassess curve`: measure scores by golden answers, and choose a threshold."""
+"""`reassess curve`: measure the precision and recall of scores, and choose a threshold."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -23,11 +23,11 @@ from reassess.aggregation.stopping import warn_of_early_stop
 from reassess.cli.command_run import (
     CommandRun,
     add_common_options,
-    make_benchmark_option_words,
+    make_benchmark_arguments,
     reject_repeated_files,
     with_progress,
 )
-from reassess.cli.curve_inputs import CurveInputs, load_curve_inputs
+from reassess.cli.curve_inputs import CurveInputs, ScoresFile, load_curve_inputs
 from reassess.cli.help_pages import Command, benchmark_section_option
 from reassess.cli.options import (
     STOP_RULE_TYPE,
@@ -59,7 +59,7 @@ def _parse_leave_out(text: str) -> _LeaveOutOption:
     return int(text)
 
 
-def _parse_method(text: str) -> str:
+def _check_method(text: str) -> str:
     parse_method(text)
     return text
 
@@ -89,7 +89,7 @@ def _parse_method(text: str) -> str:
 )
 @click.option(
     "--method",
-    type=ParsedType("method", _parse_method),
+    type=ParsedType("method", _check_method),
     metavar="METHOD",
     help=f"Method that made the scores, if their file does not name it: {', '.join(METHODS)}.",
 )
@@ -122,7 +122,7 @@ def curve(
     files: tuple[str, ...],
     benchmark: Benchmark | None,
     golden: str | None,
-    golden_at_least: int | None,
+    min_experts: int | None,
     leave_out: _LeaveOutOption,
     method: str | None,
     goal: Goal | None,
@@ -137,24 +137,24 @@ def curve(
     _check_options(run, files, golden, output, benchmark)
     if benchmark is None and not files:
         raise click.UsageError("Give SCORES, or --benchmark.")
-    scores, curve_inputs = load_curve_inputs(
+    scores_files, curve_inputs = load_curve_inputs(
         run,
         files,
         benchmark,
         golden,
-        min_experts=golden_at_least,
+        min_experts=min_experts,
         option_that_needs_votes="--stop" if stops else None if leave_out is None else "--leave-out",
         method=method,
     )
     curves_measured: list[MeasuredCurve] = []
     first_curve: MeasuredCurve | None = None  # of the first file; out-of-sample with --leave-out
     replays: dict[str, tuple[StopReplay, ...]] = {}
-    for file, (path, file_scores) in scores.items():
-        curves = measure_scores(run, file, path, file_scores, curve_inputs, leave_out, goal)
+    for file, scores_file in scores_files.items():
+        curves = measure_file_curves(run, file, scores_file, curve_inputs, leave_out, goal)
         curves_measured += curves
         first_curve = first_curve or curves[-1]
         if stops:
-            replays[file] = _replay_stop_rules(run, curves[-1], file_scores, curve_inputs, stops)
+            replays[file] = _replay_stop_rules(run, curves[-1], scores_file.scores, curve_inputs, stops)
     if replays and curve_inputs.benchmark.stop is not None:
         warn_of_early_stop(curve_inputs.benchmark.stop, "the savings of a stop rule are underestimated")
     if output is not None:
@@ -165,10 +165,8 @@ def curve(
         and first_curve.operating_point.point.threshold is not None
     ):
         is_own_benchmark = files == () and benchmark is not None and benchmark.folder is not None
-        if is_own_benchmark and first_curve.curve.in_sample and golden is None and golden_at_least is None:
-            run.suggest_command(
-                "curve", *make_benchmark_option_words(benchmark), "--leave-out", "image", "--choose", goal
-            )
+        if is_own_benchmark and first_curve.curve.in_sample and golden is None and min_experts is None:
+            run.suggest_command("curve", *make_benchmark_arguments(benchmark), "--leave-out", "image", "--choose", goal)
         else:
             suggest_labels_command(run, benchmark, first_curve.file, first_curve.operating_point.point.threshold)
     if run.json:
@@ -186,59 +184,61 @@ def curve(
         for file, file_replays in replays.items():
             click.echo()
             print_replays(run, file, file_replays, stops)
-        if replays and curve_inputs.votes_with_golden is not curve_inputs.votes:
+        if replays and curve_inputs.rater_votes_with_golden is not curve_inputs.rater_votes:
             run.add_note("golden votes are not replayed: golden questions are never closed")
 
 
 def _check_options(
     run: CommandRun, files: tuple[str, ...], golden: str | None, output: Path | None, benchmark: Benchmark | None
 ) -> None:
-    """Check options and output before any work."""
+    """Raise an error, before any work, if options or the output are invalid."""
     reject_repeated_files(map(Path, files))
     if golden == NO_SOURCE:
         raise click.UsageError("curve needs golden answers, so --golden cannot be none.")
     run.check_output(output, (*FIGURE_SUFFIXES, *TABLE_SUFFIXES), "a curve", benchmark=benchmark)
 
 
-def measure_scores(
+def measure_file_curves(
     run: CommandRun,
-    file: str,
-    path: Path,
-    scores: Scores,
+    file_name: str,
+    scores_file: ScoresFile,
     curve_inputs: CurveInputs,
     leave_out: _LeaveOutOption,
     goal: Goal | None,
 ) -> tuple[MeasuredCurve, ...]:
-    """Measure the scores of a file and, with --leave-out, also out-of-sample scores."""
-    with add_error_place(file):
+    """Measure the curve of a file's scores and, with --leave-out, the curve of out-of-sample scores."""
+    with add_error_place(file_name):
+        is_in_sample = are_scores_from_golden(
+            scores_file.path, curve_inputs.golden_file, benchmark=curve_inputs.benchmark
+        )
         return measure_curves(
-            file,
-            scores,
-            curve_inputs.golden,
-            votes=curve_inputs.votes_with_golden,
+            file_name,
+            scores_file.scores,
+            curve_inputs.golden_questions,
+            votes=curve_inputs.rater_votes_with_golden,
             experts=curve_inputs.expert_votes,
             rater_golden=curve_inputs.rater_golden_votes,
             original=curve_inputs.original,
             leave_out=leave_out,
-            in_sample=are_scores_from_golden(path, curve_inputs.golden_file, benchmark=curve_inputs.benchmark),
+            in_sample=is_in_sample,
             goal=goal,
-            show_progress=partial(with_progress, run, label=f"{file}, out-of-sample"),
+            show_progress=partial(with_progress, run, label=f"{file_name}, out-of-sample"),
         )
 
 
 def _replay_stop_rules(
     run: CommandRun, curve: MeasuredCurve, scores: Scores, curve_inputs: CurveInputs, stop_rules: Sequence[StopRule]
 ) -> tuple[StopReplay, ...]:
-    """Replay the votes that the scores were made from, with the given and the default stop rules."""
+    """Replay the votes that made the scores, with the requested and the default stop rules."""
     threshold = USUAL_THRESHOLD if curve_inputs.benchmark.threshold is None else curve_inputs.benchmark.threshold
     if curve.operating_point is not None and curve.operating_point.point.threshold is not None:
         threshold = curve.operating_point.point.threshold
     with add_error_place(curve.file):
-        assert curve_inputs.votes_with_golden is not None  # --stop needs votes
-        assert curve_inputs.votes is not None
+        assert curve_inputs.rater_votes_with_golden is not None  # --stop needs votes
+        assert curve_inputs.rater_votes is not None
         recomputed = recompute_scores(
             scores,
-            curve_inputs.votes_with_golden,
+            curve_inputs.rater_votes_with_golden,
             experts=curve_inputs.expert_votes,
             rater_golden=curve_inputs.rater_golden_votes,
             original=curve_inputs.original,
@@ -252,11 +252,11 @@ def _replay_stop_rules(
             )
         first_votes = recomputed.original_label_votes
         if first_votes is not None:
-            first_votes = first_votes.restrict(first_votes.find(curve_inputs.votes.items))
+            first_votes = first_votes.restrict(first_votes.find(curve_inputs.rater_votes.items))
         rules = sorted({*stop_rules, *DEFAULT_STOP_RULES}, key=lambda rule: (rule.low, -rule.high))
         show_progress = partial(with_progress, run, label=f"{curve.file}, replaying votes")
         return replay_stops(
-            curve_inputs.votes,
+            curve_inputs.rater_votes,
             recomputed.model,
             rules,
             threshold=threshold,

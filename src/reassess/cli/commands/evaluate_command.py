@@ -18,14 +18,15 @@ from reassess.cli.duplicate_inputs import ExcludedImages, load_excluded_images
 from reassess.cli.evaluation_inputs import EvaluationInputs, load_evaluation_inputs
 from reassess.cli.help_pages import Choice, Command
 from reassess.cli.options import add_join_options, add_label_options, add_prediction_options, part_option, table_option
-from reassess.cli.prediction_inputs import copy_shared_arguments, iter_predictions
+from reassess.cli.prediction_inputs import iter_predictions, repeat_arguments_for_next_command
 from reassess.cli.tables.evaluate_table import (
     EvaluationResults,
     EvaluationsByFile,
     LabelSetKey,
+    comparisons_to_json,
+    evaluations_to_json,
     make_accuracy_table,
     print_evaluations,
-    to_json,
 )
 from reassess.comparison import ModelOrders, compare_orders, select_common_images_if_different
 from reassess.core import Benchmark
@@ -52,16 +53,16 @@ _NumbersOption = tuple[float, ...] | None
 
 
 def _make_number_parser(
-    kind: click.FloatRange | click.IntRange, example: str
+    number_type: click.FloatRange | click.IntRange, example: str
 ) -> Callable[[click.Context, click.Parameter, str | None], _NumbersOption]:
-    """Return a callback that parses numbers separated by commas; a repeated number is used once."""
+    """Return an option callback that parses numbers separated by commas, and drops repeated numbers."""
 
     def parse_numbers(context: click.Context, parameter: click.Parameter, value: str | None) -> _NumbersOption:
         try:
             return (
                 None
                 if value is None
-                else tuple(dict.fromkeys(kind(number, parameter, context) for number in value.split(",")))
+                else tuple(dict.fromkeys(number_type(number, parameter, context) for number in value.split(",")))
             )
         except click.BadParameter as error:
             raise click.BadParameter(f"{error.message} Give numbers such as {example}.") from error
@@ -104,6 +105,7 @@ def _make_number_parser(
 )
 @click.option(
     "--by",
+    "breakdown",
     type=Choice(["label-count", "class"]),
     help="Show the results for each group of images too: by number of valid classes, or by class.",
 )
@@ -120,7 +122,7 @@ def evaluate(
     output: Path | None,
     details: Path | None,
     duplicates: str | None,
-    by: str | None,
+    breakdown: str | None,
 ) -> None:
     """Measure models by reassessed and by original labels.
 
@@ -129,12 +131,10 @@ def evaluate(
     accuracy is measured too. A warning tells if a model's ids are from another class list. With several label sets,
     the order of the models is compared.
     """
-    _check_options(run, files, labels, thresholds, details, by)
+    _check_options(run, files, labels, thresholds, details, breakdown)
     run.check_output(output, RESULT_SUFFIXES, "a table of results", benchmark=benchmark)
     run.check_output(details, TABLE_SUFFIXES, "a table", benchmark=benchmark)
-    inputs = load_evaluation_inputs(
-        run, benchmark, labels[0] if labels else None, original, scores, thresholds, further_labels=labels[1:]
-    )
+    inputs = load_evaluation_inputs(run, benchmark, labels, original, scores, thresholds)
     excluded = None if duplicates is None else load_excluded_images(run, duplicates, inputs)
     with atomic_writes():
         results, outcomes = _evaluate_models(run, files, inputs, top_k, excluded)
@@ -151,16 +151,15 @@ def evaluate(
             )
             write_table(details, table, force=run.force)
     next_words = (
-        ["compare", *copy_shared_arguments(files)]
+        ["compare", *repeat_arguments_for_next_command(files)]
         if len(files) > 1
-        else ["report", *copy_shared_arguments(files), "-o", find_unused_path("report.html")]
+        else ["report", *repeat_arguments_for_next_command(files), "-o", find_unused_path("report.html")]
     )
     run.suggest_command(*next_words)
     if run.json:
-        documents, further_keys = to_json(results, by)
-        run.print_json("evaluate", documents, **further_keys)
+        run.print_json("evaluate", evaluations_to_json(results, breakdown), **comparisons_to_json(results))
         return
-    print_evaluations(run, results, by)
+    print_evaluations(run, results, breakdown)
     match = inputs.benchmark.match or "path"
     if len(labels) < 2 and (
         unrated := describe_rated_images(inputs.labels, inputs.original, inputs.scores, match=match)
@@ -175,7 +174,7 @@ def evaluate(
             f", {count_noun(int(table['label_error'].sum()), 'label error')}" if inputs.original is not None else ""
         )
         run.print_line(f"{details}: {count_noun(table.height, 'image' if len(files) == 1 else 'row')}{errors}")
-    if inputs.class_names_note and (by == "class" or details is not None):
+    if inputs.class_names_note and (breakdown == "class" or details is not None):
         run.print_line(inputs.class_names_note)
     if inputs.original is None and original is None and "original" in inputs.benchmark.sources:
         run.print_line(
@@ -192,7 +191,7 @@ def _evaluate_models(
     top_k: tuple[int, ...] | None,
     excluded: ExcludedImages | None,
 ) -> tuple[EvaluationResults, dict[str, Outcomes]]:
-    """Evaluate each model with each label set. Return the results, and the outcomes for --details."""
+    """Evaluate each model with each label set; return the results, and outcomes for --details."""
     results: dict[LabelSetKey, EvaluationsByFile] = {key: {} for key in inputs.label_sets}
     outcomes: dict[LabelSetKey, dict[str, Outcomes]] = {key: {} for key in inputs.label_sets}
     class_lists: dict[str, ClassList | None] = {}
@@ -235,7 +234,7 @@ def _evaluate_models(
 def _rank_on_common_images(
     outcomes: dict[LabelSetKey, dict[str, Outcomes]], inputs: EvaluationInputs, top_k: tuple[int, ...] | None
 ) -> dict[LabelSetKey, EvaluationsByFile] | MissingResult | None:
-    """Rank the models on their common images; None if not needed, since all have the same images."""
+    """Rank the models on their common images; None if all models have the same images."""
     if len(next(iter(outcomes.values()))) == 1:
         return None
     rankings: dict[LabelSetKey, EvaluationsByFile] = {}
@@ -255,7 +254,7 @@ def _sort_by_rank(
     common_evaluations: dict[LabelSetKey, EvaluationsByFile] | MissingResult | None,
     label_set_key: LabelSetKey,
 ) -> EvaluationsByFile:
-    """Sort the models by their ranking on common images, if there are any."""
+    """Sort the models by their accuracy on common images, if there are common images."""
     if common_evaluations is None:
         return sort_by_accuracy(evaluations)
     return (
@@ -280,7 +279,7 @@ def _check_options(
     details: Path | None,
     breakdown: str | None,
 ) -> None:
-    """Check that options can be combined."""
+    """Raise an error if options cannot be combined."""
     reject_repeated_files(files)
     reject_repeated_files(labels)
     has_several_label_sets = len(labels) > 1

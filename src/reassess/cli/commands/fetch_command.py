@@ -15,15 +15,15 @@ from reassess.data import SOURCES, KnownFile, Source, fetch_source_files, find_a
 @click.command(
     cls=Command, docs="docs/data.md", examples=["reassess fetch", "reassess fetch imagenet-real imagenet-original"]
 )
-@click.argument("names", type=Choice(list(SOURCES)), metavar="[NAME...]", nargs=-1)
+@click.argument("source_names", type=Choice(list(SOURCES)), metavar="[NAME...]", nargs=-1)
 @add_common_options
-def fetch(run: CommandRun, names: tuple[str, ...]) -> None:
+def fetch(run: CommandRun, source_names: tuple[str, ...]) -> None:
     """Download known data; without a name, list it.
 
     A file that is already on this machine is not downloaded again.
     """
-    if names:
-        _print_paths(run, {name: fetch_source_files(name, progress=not run.quiet) for name in names})
+    if source_names:
+        _print_paths(run, {name: fetch_source_files(name, progress=not run.quiet) for name in source_names})
     else:
         _print_sources(run)
 
@@ -44,11 +44,11 @@ def _print_sources(run: CommandRun) -> None:
     run.add_note("hashes and citations: --json")
 
 
-def _print_paths(run: CommandRun, files: dict[str, tuple[Path, ...]]) -> None:
+def _print_paths(run: CommandRun, paths_by_source: dict[str, tuple[Path, ...]]) -> None:
     if run.json:
-        run.print_json("fetch", [_source_to_json(run, SOURCES[name], paths) for name, paths in files.items()])
+        run.print_json("fetch", [_source_to_json(run, SOURCES[name], paths) for name, paths in paths_by_source.items()])
         return
-    for path in (path for paths in files.values() for path in paths):
+    for path in (path for paths in paths_by_source.values() for path in paths):
         click.echo(path)
 
 

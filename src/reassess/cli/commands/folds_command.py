@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.cleaning import USUAL_FOLDS, make_folds
-from reassess.cli.command_run import CommandRun, add_common_options, find_unused_path, make_benchmark_option_words
+from reassess.cli.command_run import CommandRun, add_common_options, find_unused_path, make_benchmark_arguments
 from reassess.cli.duplicate_inputs import load_duplicate_groups
 from reassess.cli.help_pages import Command, benchmark_section_option
 from reassess.cli.options import benchmark_option, match_option, output_option
@@ -85,7 +85,7 @@ def folds(
     if benchmark.folder is not None:
         held_out = [f"fold{fold}.npy" for fold in range(k)]
         run.suggest_command(
-            "clean", *held_out, *make_benchmark_option_words(benchmark), "-o", find_unused_path("wrong.csv")
+            "clean", *held_out, *make_benchmark_arguments(benchmark), "-o", find_unused_path("wrong.csv")
         )
     counts = _count_images_by_fold_and_class(new_folds, labels)
     if run.json:
@@ -111,7 +111,7 @@ def _load_original_labels(run: CommandRun, benchmark: Benchmark, source: str | N
 
 
 def _count_images_by_fold_and_class(new_folds: Folds, labels: LabelSets) -> npt.NDArray[np.int64]:
-    """Count images: int64, shape (folds, classes); classes without images have no column."""
+    """Count images by fold and class: int64, shape (folds, classes with images)."""
     present, column = np.unique(labels.indices, return_inverse=True)
     counts = np.zeros((len(new_folds.distinct_numbers), present.size), np.int64)
     np.add.at(counts, (new_folds.fold_numbers, column), 1)
@@ -119,7 +119,7 @@ def _count_images_by_fold_and_class(new_folds: Folds, labels: LabelSets) -> npt.
 
 
 def _count_grouped_images(groups: _DuplicateGroups) -> int:
-    """Count the images that are in groups."""
+    """Count the different images in the groups."""
     return len(set(chain.from_iterable(groups)))
 
 
@@ -152,7 +152,7 @@ def _print_folds(
         [str(fold), f"{row.sum():,}", f"{np.count_nonzero(row):,}", f"{row.min():,} to {row.max():,}"]
         for fold, row in zip(new_folds.distinct_numbers, counts, strict=True)
     ]
-    limit = run.count_rows_to_print(len(rows), _MAX_PRINTED_ROWS, "folds")
+    limit = run.limit_printed_rows(len(rows), _MAX_PRINTED_ROWS, "folds")
     print_table(["fold", "images", "classes", "images per class"], rows[:limit], n_text_columns=0)
     class_id, smallest = _find_smallest_class_and_size(labels)
     run.print_line(

@@ -3,7 +3,7 @@
 import shlex
 from itertools import combinations
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 import numpy as np
@@ -14,14 +14,14 @@ from reassess.cli.command_run import (
     CommandRun,
     add_common_options,
     find_unused_path,
-    make_benchmark_option_words,
+    make_benchmark_arguments,
     reject_repeated_files,
 )
 from reassess.cli.evaluation_inputs import to_evaluation_labels
 from reassess.cli.help_pages import Choice, Command, benchmark_section_option
 from reassess.cli.options import benchmark_option, match_option, output_option, save_settings
 from reassess.cli.part_inputs import PartReader
-from reassess.cli.tables.labels_table import comparison_to_json, make_class_table, print_label_comparison
+from reassess.cli.tables.labels_table import comparison_to_json, make_class_dataframe, print_label_comparison
 from reassess.comparison import LabelDiff, OriginalChanges, label_agreement, label_diff, original_changes
 from reassess.core import IMAGENET, Benchmark, LabelSets, MultiLabels, Scores
 from reassess.data import SOURCES, map_to_benchmark_classes
@@ -68,7 +68,7 @@ if TYPE_CHECKING:
     metavar="TABLE",
     help="Write a row for each changed original label, with the new classes, scores and votes.",
 )
-@click.option("--by", type=Choice(["class"]), help="Compare SETS by class too.")
+@click.option("--by", "breakdown", type=Choice(["class"]), help="Compare SETS by class too.")
 @match_option
 @add_common_options
 def labels(
@@ -79,7 +79,7 @@ def labels(
     output: Path | None,
     threshold: float | None,
     details: Path | None,
-    by: str | None,
+    breakdown: str | None,
 ) -> None:
     """Make label sets from scores, or compare label sets.
 
@@ -90,9 +90,9 @@ def labels(
     if len(files) > 1:
         if threshold is not None or original is not None or details is not None:
             raise click.UsageError("With several SETS, --threshold, --original and --details cannot be used.")
-        _compare_label_sets(run, files, by, output, benchmark)
+        _compare_label_sets(run, files, breakdown, output, benchmark)
         return
-    if by is not None:
+    if breakdown is not None:
         raise click.UsageError("--by needs several SETS.")
     if threshold is None and benchmark is not None:
         threshold = benchmark.threshold
@@ -106,9 +106,10 @@ def labels(
         raise click.UsageError("Give -o LABELS, or --details TABLE to list only the changed labels.")
     run.check_output(output, (".json", *TABLE_SUFFIXES), "a label set", benchmark=benchmark, part="labels")
     run.check_output(details, TABLE_SUFFIXES, "a table", benchmark=benchmark)
-    parts, sets = _read_parts_and_make_label_sets(
-        run, benchmark, *files, threshold=threshold, original=original, needs_votes=details is not None
-    )
+    reader = _read_scores_and_other_parts(run, benchmark, *files, original=original, needs_votes=details is not None)
+    parts = reader.join_parts()
+    sets = label_sets(parts["scores"], threshold, original=parts.get("original"))
+    sets = map_to_benchmark_classes(sets, reader.benchmark)
     original_labels = parts.get("original")
     changes = None if original_labels is None else original_changes(sets, original_labels)
     if details is not None and changes is None:
@@ -133,7 +134,7 @@ def labels(
     if output is not None:
         into_benchmark = benchmark is not None and benchmark.folder is not None and benchmark.folder == output.parent
         run.suggest_command(
-            "evaluate", "FILE...", *(make_benchmark_option_words(benchmark) if into_benchmark else ["--labels", output])
+            "evaluate", "FILE...", *(make_benchmark_arguments(benchmark) if into_benchmark else ["--labels", output])
         )
     unrated = None if original_labels is None else len(sets) - len(parts["scores"].images)
     details_text = None if details is None else f"{details}: {rows}"
@@ -141,26 +142,25 @@ def labels(
 
 
 def _count_changes_by_experts(changes: "pl.DataFrame", scores: Scores) -> int:
-    """Count images whose label changed only by experts' answers; 0 if the scores do not tell."""
+    """Count the images whose label only experts changed; 0 if the scores do not tell."""
     questions, golden = scores.questions, scores.is_golden
     decided = set() if golden is None else {questions.images[i] for i in np.unique(questions.image_ids[golden])}
     rows = changes.select("image", "votes", "new_votes").iter_rows()
     return sum(image in decided and old is None and new is None for image, old, new in rows)
 
 
-def _read_parts_and_make_label_sets(
+def _read_scores_and_other_parts(
     run: CommandRun,
     benchmark: Benchmark | None,
     scores: str | None = None,
     *,
-    threshold: float,
     original: str | None,
     needs_votes: bool,
-) -> tuple[dict[str, Any], LabelSets]:
-    """Read scores, original labels and, with `needs_votes`, votes; return them and the label sets."""
+) -> PartReader:
+    """Return a reader that has read scores, original labels and, with `needs_votes`, votes."""
     reader = PartReader(run, benchmark)
     scores_read = reader.read_required("scores", scores)
-    reader.set_benchmark_by_images(scores_read.images)
+    reader.detect_benchmark(scores_read.images)
     source = reader.benchmark.sources.get("original") if original is None else original
     if source is not None and source in SOURCES:  # downloaded if needed
         reader.read_part("original", run.find_or_download_source("original", source))
@@ -170,10 +170,8 @@ def _read_parts_and_make_label_sets(
         reader.read_optional("votes")
         # Only experts' answers could be about images without scores.
         if reader.read_optional("rater-golden") is not None:
-            reader.read_golden_parts(None)
-    parts = reader.join_parts()
-    sets = label_sets(parts["scores"], threshold, original=parts.get("original"))
-    return parts, map_to_benchmark_classes(sets, reader.benchmark)
+            reader.add_golden_parts(None)
+    return reader
 
 
 def _print_label_sets(
@@ -183,7 +181,7 @@ def _print_label_sets(
     label_sets: LabelSets,
     n_unrated: int | None,
     changes: OriginalChanges | None,
-    details: str | None,
+    details_text: str | None,
     benchmark: Benchmark | None,
 ) -> None:
     results = {
@@ -210,29 +208,29 @@ def _print_label_sets(
     )
     if changes is not None:
         run.print_line(str(changes))
-    if details is not None:
-        run.print_line(details)
+    if details_text is not None:
+        run.print_line(details_text)
     if label_sets.n_empty_images and benchmark is not None and benchmark.folder is not None:
         table = find_unused_path("more.csv")
-        words = ["propose", "FILE...", "--unasked", "--top-k", 3, *make_benchmark_option_words(benchmark), "-o", table]
+        words = ["propose", "FILE...", "--unasked", "--top-k", 3, *make_benchmark_arguments(benchmark), "-o", table]
         run.print_line(f"to ask about other classes of images without a label: reassess {shlex.join(map(str, words))}")
 
 
 def _read_label_sets(
     run: CommandRun, files: tuple[str, ...], benchmark: Benchmark | None
 ) -> list[LabelSets | MultiLabels]:
-    """Read the label sets, and convert them to one class list and the benchmark's image names."""
+    """Read the label sets, and convert them to one class list and to the benchmark's image names."""
     reader = PartReader(run, benchmark)
     for number, file in enumerate(files, 1):
         reader.read_part(f"labels {number}", run.find_or_download_source("labels", file))
-    reader.set_benchmark_by_images(reader.images)
-    return list(reader.join_parts(all_files_overlap=True).values())
+    reader.detect_benchmark(reader.images)
+    return list(reader.join_parts(label_sets_must_share_images=True).values())
 
 
 def _compare_label_sets(
     run: CommandRun, files: tuple[str, ...], breakdown: str | None, output: Path | None, benchmark: Benchmark | None
 ) -> None:
-    """Compare each label set with each other one, and print or write the results."""
+    """Compare all pairs of label sets, and print or write the results."""
     reject_repeated_files(map(Path, files))
     run.check_output(output, TABLE_SUFFIXES, "a table", benchmark=benchmark)
     sets = dict(zip(files, _read_label_sets(run, files, benchmark), strict=True))
@@ -242,7 +240,7 @@ def _compare_label_sets(
     pairs = list(combinations(files, 2))
     agreements = {(a, b): label_agreement(sets[a], sets[b]) for a, b in pairs}
     if output is not None:
-        write_table(output, make_class_table(agreements), force=run.force)
+        write_table(output, make_class_dataframe(agreements), force=run.force)
     diffs = {(a, b): _diff_label_sets(a, b, sets) for a, b in pairs}
     if run.json:
         run.print_json("labels", comparison_to_json(agreements, diffs))

@@ -34,7 +34,7 @@ def _parse_family_pattern(text: str) -> re.Pattern[str]:
         raise click.BadParameter(f"{text!r} is not a regular expression: {error}.") from error
 
 
-def _parse_models_to_place(text: str) -> LeaderboardRow | Path:
+def _parse_own_model_or_file(text: str) -> LeaderboardRow | Path:
     if not re.match(r"(original|real)=", text):
         return Path(text)
     accuracies = [assignment.partition("=")[::2] for assignment in text.split(",")]
@@ -63,8 +63,8 @@ def _parse_models_to_place(text: str) -> LeaderboardRow | Path:
 @benchmark_option
 @click.option(
     "--place",
-    "models_to_place",
-    type=ParsedType("file or accuracies", _parse_models_to_place),
+    "own_models",
+    type=ParsedType("file or accuracies", _parse_own_model_or_file),
     metavar="FILE|original=P,real=P",
     help="Add your own models to the table: a file with the columns of TABLE, or one model given by its two "
     "accuracies in percent.",
@@ -88,7 +88,7 @@ def leaderboard(
     run: CommandRun,
     files: tuple[Path, ...],
     benchmark: Benchmark | None,
-    models_to_place: LeaderboardRow | Path | None,
+    own_models: LeaderboardRow | Path | None,
     family: re.Pattern[str],
     limit: int,
     output: Path | None,
@@ -101,7 +101,7 @@ def leaderboard(
     reject_repeated_files(files)
     run.check_output(output, (*RESULT_SUFFIXES, *FIGURE_SUFFIXES), "a table or figure", benchmark=benchmark)
     leaderboard_read = read_leaderboard(*(run.add_input("leaderboard", path) for path in files), family_pattern=family)
-    placements = place_models(leaderboard_read, _read_rows_to_place(run, models_to_place))
+    placements = place_models(leaderboard_read, _read_own_model_rows(run, own_models))
     lines = fit_trend(leaderboard_read)
     if benchmark is None:
         benchmark = IMAGENET if leaderboard_read.label_set == Leaderboard.label_set else Benchmark()
@@ -120,18 +120,18 @@ def leaderboard(
             run.print_line(f"{output}: {count_noun(len(leaderboard_read), 'row')}")
 
 
-def _read_rows_to_place(run: CommandRun, models_to_place: LeaderboardRow | Path | None) -> Sequence[LeaderboardRow]:
-    if models_to_place is None:
+def _read_own_model_rows(run: CommandRun, own_models: LeaderboardRow | Path | None) -> Sequence[LeaderboardRow]:
+    if own_models is None:
         return ()
     return (
-        (models_to_place,)
-        if isinstance(models_to_place, LeaderboardRow)
-        else read_leaderboard(run.add_input("place", models_to_place)).entries
+        (own_models,)
+        if isinstance(own_models, LeaderboardRow)
+        else read_leaderboard(run.add_input("place", own_models)).entries
     )
 
 
 def _measure_original_label_accuracy(run: CommandRun, benchmark: Benchmark) -> OriginalLabelAccuracy | None:
-    """Measure the original labels by the reassessed labels; None if one of them is not on this machine."""
+    """Measure the original labels by the reassessed labels; None if original or reassessed labels are missing."""
     reader = PartReader(run, benchmark)
     labels, original = reader.read_optional("labels"), reader.read_original_labels()
     if labels is None or original is None:
@@ -141,4 +141,4 @@ def _measure_original_label_accuracy(run: CommandRun, benchmark: Benchmark) -> O
     if accuracy.value is None:
         return None
     source = " by ".join(str(benchmark.sources.get(part, reader.files[part])) for part in ("original", "labels"))
-    return OriginalLabelAccuracy(percent=100 * accuracy.value, proportion=accuracy, source=source)
+    return OriginalLabelAccuracy(accuracy, source)

@@ -12,14 +12,14 @@ from reassess.cli.command_run import (
     CommandRun,
     add_common_options,
     find_unused_path,
-    make_benchmark_option_words,
+    make_benchmark_arguments,
     show_progress_bars,
 )
 from reassess.cli.help_pages import Command
 from reassess.cli.options import benchmark_option, count_usable_cores, output_option
 from reassess.cli.packages import check_packages
 from reassess.cli.part_inputs import find_images_path
-from reassess.cli.prediction_inputs import select_option_value
+from reassess.cli.prediction_inputs import select_value_for_name
 from reassess.cli.screen import print_table
 from reassess.core import Benchmark, benchmark_of
 from reassess.data import has_class_folders, open_images
@@ -118,15 +118,16 @@ def predict(
             check_packages(kind, f"{kind} models")
     check_packages("scan", "reading images")
     run.add_outputs(output, *([output.with_suffix(".txt")] if output.suffix.lower() == ".npy" else []))
-    list_files: dict[str, Path] = {}
+    class_list_files: dict[str, Path] = {}
     sources = [
-        _make_model_source(run, model, models, checkpoints, transforms, class_lists, list_files) for model in models
+        _make_model_source(run, model, models, checkpoints, transforms, class_lists, class_list_files)
+        for model in models
     ]
     if images is None and benchmark is not None:
         find_images_path(run, benchmark, needed_by="predict")
     if images is not None and images.is_file():
         run.add_input("images", images)
-    with show_progress_bars(run) as progress, _add_list_file_to_errors(list_files):
+    with show_progress_bars(run) as progress, _add_class_list_file_to_errors(class_list_files):
         results = run_models(
             sources,
             output,
@@ -144,15 +145,15 @@ def predict(
         known_benchmark_name = benchmark_of(open_images(images).names).name if images is not None else ""
         run.suggest_command("evaluate", *files, *([] if known_benchmark_name else ["--labels", "labels.csv"]))
     elif "labels" in benchmark.sources:
-        run.suggest_command("evaluate", *files, *make_benchmark_option_words(benchmark))
+        run.suggest_command("evaluate", *files, *make_benchmark_arguments(benchmark))
     elif "original" in benchmark.sources or has_class_folders(benchmark):
         page = ["--page", find_unused_path("wrong.html")] if "images" in benchmark.sources else []
         run.suggest_command(
-            "clean", *files, *make_benchmark_option_words(benchmark), "-o", find_unused_path("wrong.csv"), *page
+            "clean", *files, *make_benchmark_arguments(benchmark), "-o", find_unused_path("wrong.csv"), *page
         )
     else:
         run.suggest_command(
-            "propose", *files, *make_benchmark_option_words(benchmark), "-o", find_unused_path("proposals.csv")
+            "propose", *files, *make_benchmark_arguments(benchmark), "-o", find_unused_path("proposals.csv")
         )
     if run.json:
         run.print_json("predict", {"models": [_to_json(result) for result in results]})
@@ -167,31 +168,33 @@ def _make_model_source(
     checkpoints: Sequence[str],
     transforms: Sequence[str],
     class_lists: Sequence[str],
-    list_files: dict[str, Path],
+    class_list_files: dict[str, Path],  # by model
 ) -> ModelSource:
-    """Return a model with its files, which become inputs; add its class-list file to `list_files`."""
+    """Return a model with its files. Add the files to the inputs, and a class list to `class_list_files`."""
     files = {}
     for option, values in (("checkpoint", checkpoints), ("transform", transforms), ("classes", class_lists)):
         models_with_option = [source_name for source_name in models if ModelSource(source_name).takes_option(option)]
         if models_with_option and model not in models_with_option:  # a file for all models is not for this model
             values = [text for text in values if text.startswith(f"{model}=")]
-        path = select_option_value(model, models, values, f"--{option}")
+        path = select_value_for_name(model, models, values, f"--{option}")
         files[option] = None if path is None else run.add_input(option, Path(path))
     if model.startswith("onnx:"):
         run.add_input("model", Path(model.removeprefix("onnx:")))
-    outputs = None if files["classes"] is None else read_output_classes(list_files.setdefault(model, files["classes"]))
+    outputs = (
+        None if files["classes"] is None else read_output_classes(class_list_files.setdefault(model, files["classes"]))
+    )
     return ModelSource(model, checkpoint=files["checkpoint"], transform=files["transform"], outputs=outputs)
 
 
 @contextmanager
-def _add_list_file_to_errors(list_files: Mapping[str, Path]) -> Iterator[None]:
-    """In the block, add the name of the class-list file to errors about a model's class list."""
+def _add_class_list_file_to_errors(class_list_files: Mapping[str, Path]) -> Iterator[None]:
+    """In the block, add the file name of a model's class list to errors about the class list."""
     try:
         yield
     except DataError as error:
         model, _, rest = str(error.where).partition(f", {OUTPUT_LIST}")
-        if model in list_files:
-            error.where = f"{list_files[model]}{rest} (for {model})"
+        if model in class_list_files:
+            error.where = f"{class_list_files[model]}{rest} (for {model})"
         raise
 
 
@@ -223,14 +226,14 @@ def _print_predictions(run: CommandRun, results: Sequence[PredictionSummary], *,
     for unreadable in lists:
         models = [result.model for result in results if result.unreadable == unreadable]
         click.echo()
-        limit = run.count_rows_to_print(len(unreadable), _MAX_PRINTED_UNREADABLE, "unreadable images")
+        limit = run.limit_printed_rows(len(unreadable), _MAX_PRINTED_UNREADABLE, "unreadable images")
         title = None if len(lists) == 1 else f"unreadable for {', '.join(models)}"
         print_table(["image", "reason"], unreadable[:limit], title=title, n_text_columns=2)
     if has_classes and any(result.file.suffix.lower() == ".npy" for result in results):
         run.add_note("columns of npy files: the benchmark's classes, in their order")
     for result in results:
         run.print_line(f"{result.file}: {_describe_contents(result)}")
-        if remarks := _describe_unusual_images(result):
+        if remarks := _describe_caveats(result):
             run.print_line(f"{result.file}: {remarks}")
 
 
@@ -248,7 +251,7 @@ def _describe_contents(result: PredictionSummary) -> str:
     return f"float16 {scores} of {images}{summed}; image names: {result.file.with_suffix('.txt')}"
 
 
-def _describe_unusual_images(result: PredictionSummary) -> str:
+def _describe_caveats(result: PredictionSummary) -> str:
     phrases = []
     if result.n_outputs_without_class:
         phrases.append(count_noun(result.n_outputs_without_class, "output is not a class", "outputs are not classes"))

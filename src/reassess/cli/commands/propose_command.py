@@ -14,12 +14,12 @@ from reassess.cli.command_run import (
     FiniteRange,
     add_common_options,
     find_unused_path,
-    make_benchmark_option_words,
+    make_benchmark_arguments,
     reject_repeated_files,
 )
 from reassess.cli.evaluation_inputs import (
     EvaluationInputs,
-    load_original_inputs,
+    load_original_and_golden,
 )
 from reassess.cli.help_pages import Command, benchmark_section_option
 from reassess.cli.options import (
@@ -67,7 +67,7 @@ def _parse_recall(text: str) -> float:
 
 @dataclass
 class _PredictionsByModel:
-    """The short name and the predictions of each model; each new loop reads the files again."""
+    """The short name and the predictions of each model. Each loop reads the files again."""
 
     run: CommandRun
     files: tuple[Path, ...]
@@ -98,6 +98,7 @@ class _PredictionsByModel:
 )
 @click.option(
     "--per-image",
+    "candidates_per_image",
     type=FiniteRange(1),
     default=DEFAULT_PER_IMAGE,
     show_default=True,
@@ -118,7 +119,9 @@ class _PredictionsByModel:
     metavar="TABLE|FIGURE",
     help="With --choose, write recall and candidates of the best subsets of models: a table, or svg, png, pdf.",
 )
-@click.option("--unasked", is_flag=True, help="List predicted classes that raters were not asked about.")
+@click.option(
+    "--unasked", "lists_unasked", is_flag=True, help="List predicted classes that raters were not asked about."
+)
 @click.option(
     "--top-k",
     type=click.IntRange(1),
@@ -131,7 +134,7 @@ class _PredictionsByModel:
     "--limit", type=click.IntRange(1), metavar="N", help="With --unasked, write only N candidates.  [default: all]"
 )
 @benchmark_option
-@part_option("original", "Original labels", default_condition="without --benchmark")
+@part_option("original", "Original labels", default_applies_when="without --benchmark")
 @benchmark_section_option(
     "--golden", metavar="NAME|FILE", help="Experts' answers, for --choose.  [default: the benchmark's]"
 )
@@ -142,10 +145,10 @@ def propose(
     run: CommandRun,
     files: tuple[Path, ...],
     output: Path | None,
-    per_image: float,
+    candidates_per_image: float,
     recall: float | None,
     details: Path | None,
-    unasked: bool,
+    lists_unasked: bool,
     top_k: int,
     limit: int | None,
     benchmark: Benchmark | None,
@@ -162,8 +165,8 @@ def propose(
     the same. --unasked lists classes that many models predict first; raters were asked about classes with a score.
     """
     reject_repeated_files(files)
-    _check_options(run, output, unasked, golden, recall, details, benchmark)
-    if unasked and output is not None:
+    _check_options(run, output, lists_unasked, golden, recall, details, benchmark)
+    if lists_unasked and output is not None:
         write_unasked_classes(run, files, output, top_k, limit, benchmark, original)
         return
     inputs = _load_proposal_inputs(run, benchmark, original, golden, needs_golden=recall is not None)
@@ -171,7 +174,7 @@ def propose(
     result = propose_classes(
         models,
         inputs.original,
-        per_image=per_image,
+        per_image=candidates_per_image,
         benchmark=inputs.benchmark,
         match=inputs.benchmark.match or "path",
         ignore_unknown=run.reading_options.ignore_unknown,
@@ -183,7 +186,7 @@ def propose(
     _write_outputs(run, output, candidates, details, choice)
     if output is not None and candidates is not None:
         run.suggest_command(
-            "tasks", output, *make_benchmark_option_words(inputs.benchmark), "-o", find_unused_path("tasks.jsonl")
+            "tasks", output, *make_benchmark_arguments(inputs.benchmark), "-o", find_unused_path("tasks.jsonl")
         )
     _print_candidates(run, result, choice, output, candidates, models.detected_formats)
     if choice is not None and choice.chosen is None:
@@ -193,18 +196,18 @@ def propose(
 def _check_options(
     run: CommandRun,
     output: Path | None,
-    unasked: bool,
+    lists_unasked: bool,
     golden: str | None,
     recall: float | None,
     details: Path | None,
     benchmark: Benchmark | None,
 ) -> None:
-    """Check options and outputs before any work."""
+    """Raise an error, before any work, if options or outputs are invalid."""
     if recall is None and output is None:
         raise click.UsageError("Give -o CANDIDATES, or --choose recall=R.")
     if recall is None and (golden is not None or details is not None):
         raise click.UsageError("--golden and --details need --choose.")
-    if unasked and recall is not None:
+    if lists_unasked and recall is not None:
         raise click.UsageError("--unasked and --choose cannot be combined.")
     if golden == NO_SOURCE:
         raise click.UsageError("--choose needs golden answers, so --golden cannot be none.")
@@ -215,21 +218,21 @@ def _check_options(
 def _load_proposal_inputs(
     run: CommandRun, benchmark: Benchmark | None, original: str | None, golden: str | None, *, needs_golden: bool
 ) -> EvaluationInputs:
-    """Read original labels and, with `needs_golden`, golden answers; ImageNet is the default."""
-    is_default = benchmark is None and original is None
-    benchmark = apply_match_option(run, IMAGENET if is_default else benchmark or Benchmark())
-    inputs = load_original_inputs(run, benchmark, original, golden, needs_golden=needs_golden)
-    if is_default and inputs.original is None:
+    """Read original labels and, with `needs_golden`, golden answers. The default is ImageNet."""
+    is_imagenet_by_default = benchmark is None and original is None
+    benchmark = apply_match_option(run, IMAGENET if is_imagenet_by_default else benchmark or Benchmark())
+    inputs = load_original_and_golden(run, benchmark, original, golden, needs_golden=needs_golden)
+    if is_imagenet_by_default and inputs.original is None:
         raise DataError(
             "missing-original",
             "original labels are missing",
             fix=f"reassess fetch imagenet-original; or {_ORIGINAL_FIX}",
         )
-    return replace(inputs, is_default=is_default)
+    return replace(inputs, is_imagenet_by_default=is_imagenet_by_default)
 
 
 def _find_candidates_to_write(result: ProposalResult, model_choice: ModelChoice | None) -> Candidates | None:
-    """Return the candidates of all models, or of the chosen ones; None if no models were chosen."""
+    """Return the candidates of the chosen models; without --choose, of all models; None without models."""
     if model_choice is None:
         return result.candidates
     return None if model_choice.chosen is None else result.candidates_of_models(model_choice.chosen.models)
@@ -242,7 +245,7 @@ def _write_outputs(
     details: Path | None,
     choice: ModelChoice | None,
 ) -> None:
-    """Write the candidates, unless no models were chosen, and the subsets of models for --details."""
+    """Write the candidates (if any models were chosen) and, for --details, the subsets of models."""
     with atomic_writes():
         if output is not None and candidates is not None:
             write_candidates(output, candidates, force=run.force)
@@ -259,7 +262,7 @@ def _print_candidates(
     candidates: Candidates | None,
     detected_formats: Mapping[str, str],
 ) -> None:
-    """Print the result, as JSON or as text."""
+    """Print the candidates and the chosen models, as JSON or as text."""
     written = output if candidates is not None else None
     if run.json:
         results = {"output": None if written is None else str(written), **result.to_json()}

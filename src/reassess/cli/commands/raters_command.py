@@ -6,7 +6,7 @@ import click
 
 from reassess.aggregation import GoldenVotesWithTruth, golden_votes, rater_reliability, reliability_table
 from reassess.aggregation.stopping import warn_of_early_stop
-from reassess.cli.aggregate_inputs import raters_answered_no_golden_questions
+from reassess.cli.aggregate_inputs import is_golden_answered_only_by_experts
 from reassess.cli.command_run import CommandRun, add_common_options
 from reassess.cli.help_pages import Command
 from reassess.cli.options import (
@@ -45,7 +45,7 @@ def raters(
     votes: str | None,
     benchmark: Benchmark | None,
     golden: str | None,
-    golden_at_least: int | None,
+    min_experts: int | None,
     seed: int,
     output: Path | None,
 ) -> None:
@@ -60,7 +60,7 @@ def raters(
     if benchmark is None and votes is None:
         raise click.UsageError("Give VOTES, or --benchmark.")
     run.check_output(output, (*TABLE_SUFFIXES, *_LATEX_AND_MARKDOWN_SUFFIXES), "a table", benchmark=benchmark)
-    rater_votes, golden_data = load_rater_votes(run, benchmark, votes, golden, min_experts=golden_at_least)
+    rater_votes, golden_data = load_rater_and_golden_votes(run, benchmark, votes, golden, min_experts=min_experts)
     result = rater_reliability(rater_votes, golden_data, seed=seed)
     if benchmark is not None and benchmark.stop is not None and votes is None and result.alpha is not None:
         warn_of_early_stop(benchmark.stop, "their alpha is biased; alpha of golden votes is not")
@@ -77,7 +77,7 @@ def raters(
         run.print_line(f"{output}: {count_noun(len(result.raters), 'rater')}")
 
 
-def load_rater_votes(
+def load_rater_and_golden_votes(
     run: CommandRun,
     benchmark: Benchmark | None,
     votes: str | None = None,
@@ -85,14 +85,14 @@ def load_rater_votes(
     *,
     min_experts: int | None = None,
 ) -> tuple[Votes, GoldenVotesWithTruth | None]:
-    """Read the raters' votes and, if available, their golden votes with the experts' answers."""
+    """Read raters' votes and, if available, raters' golden votes together with experts' answers."""
     reader = PartReader(run, benchmark)
     rater_votes = reader.read_required("votes", votes)
     if isinstance(rater_votes.items, Questions):
-        reader.set_benchmark_by_images(rater_votes.images)
-    reader.read_golden_parts(golden)
+        reader.detect_benchmark(rater_votes.images)
+    reader.add_golden_parts(golden)
     reader.check_same_item_kind()
-    if golden is None and raters_answered_no_golden_questions(reader):
+    if golden is None and is_golden_answered_only_by_experts(reader):
         run.print_progress_line(
             "raters are not measured by golden questions: no rater answered one that experts answered"
         )

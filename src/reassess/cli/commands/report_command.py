@@ -49,12 +49,13 @@ _SCORE_INPUT_NAMES = ("scores", IMAGENET.sources["scores"])
 @click.option(
     "--chart", "chart_kind", type=Choice(list(CHARTS)), metavar="KIND", help=f"Draw one chart: {', '.join(CHARTS)}."
 )
-@click.option("--short", is_flag=True, help="Write one printable page of tables, for an appendix.")
+@click.option("--short", "is_short", is_flag=True, help="Write one printable page of tables, for an appendix.")
 @click.option(
     "--images", type=INPUT_PATH_TYPE, metavar="DIR|ZIP|TAR", help="Images of the mistakes.  [default: the benchmark's]"
 )
 @click.option(
     "--limit",
+    "max_mistakes",
     type=click.IntRange(1),
     default=60,
     show_default=True,
@@ -63,7 +64,7 @@ _SCORE_INPUT_NAMES = ("scores", IMAGENET.sources["scores"])
 )
 @click.option(
     "--leaderboard",
-    "tables",
+    "leaderboards",
     type=INPUT_PATH_TYPE,
     multiple=True,
     metavar="TABLE",
@@ -78,9 +79,9 @@ def report(
     files: tuple[Path, ...],
     output: Path,
     chart_kind: str | None,
-    short: bool,
+    is_short: bool,
     images: Path | None,
-    limit: int,
+    max_mistakes: int,
     **findings_options: Any,
 ) -> None:
     """Write an HTML report, or one chart of it.
@@ -89,7 +90,7 @@ def report(
     accuracies with intervals, comparisons, label errors, kinds of mistakes, accuracy by class, confused classes, the
     quality of the labels, and how the report was made. Each chart has its numbers as CSV.
     """
-    if short and (chart_kind is not None or images is not None or findings_options["tables"]):
+    if is_short and (chart_kind is not None or images is not None or findings_options["leaderboards"]):
         raise click.UsageError("--short cannot be combined with --chart, --images or --leaderboard.")
     if chart_kind is not None:
         _draw_chart(run, files, output, chart_kind, findings_options)
@@ -98,15 +99,15 @@ def report(
     run.check_output(output, REPORT_SUFFIXES, "a report", benchmark=findings_options["benchmark"])
     findings = _load_findings(run, files, **findings_options)
     image_place = images
-    if images is None and not short and "images" in findings.benchmark.sources:
+    if images is None and not is_short and "images" in findings.benchmark.sources:
         image_place = find_images_path(run, findings.benchmark)
     file_by_name = {name: file for file, name in short_names([str(path) for path in files]).items()}
     shown_mistakes = write_report(
         output,
         findings,
         images=image_place,
-        max_mistakes=limit,
-        is_short=short,
+        max_mistakes=max_mistakes,
+        is_short=is_short,
         file_names=file_by_name,
         **run.describe_command(),
         force=run.force,
@@ -115,7 +116,7 @@ def report(
     if run.json:
         run.print_json("report", _to_json(findings, file_by_name, output, shown_mistakes))
     else:
-        _print_findings(run, findings, output, shown_mistakes, is_short=short)
+        _print_findings(run, findings, output, shown_mistakes, is_short=is_short)
 
 
 def _load_findings(
@@ -125,13 +126,14 @@ def _load_findings(
     benchmark: Benchmark | None,
     labels: str | None,
     original: str | None,
-    tables: tuple[Path, ...],
+    leaderboards: tuple[Path, ...],
 ) -> Findings:
-    """Read predictions, labels and other parts of the benchmark, and compute what the report shows."""
+    """Read predictions, labels and other parts of the benchmark, and compute the report's results."""
     reject_repeated_files(files)
     inputs = load_evaluation_inputs(run, benchmark, labels, original, needs_votes=True)
-    inputs.add_class_tables(run)
+    inputs.add_class_tables_to_inputs(run)
     score_sources = [str(entry["name"]) for entry in run.inputs if entry["name"] in _SCORE_INPUT_NAMES]
+    tables = [run.add_input("leaderboard", path) for path in leaderboards]
     names = short_names([str(path) for path in files]).values()
     predictions_by_file = iter_predictions(run, files, inputs)
     return Findings.from_predictions(
@@ -141,7 +143,7 @@ def _load_findings(
         threshold=inputs.threshold,
         score_source=score_sources[0] if score_sources else _SCORE_INPUT_NAMES[0],
         in_sample=inputs.is_in_sample,
-        leaderboard=read_leaderboard(*(run.add_input("leaderboard", path) for path in tables)) if tables else None,
+        leaderboard=read_leaderboard(*tables) if tables else None,
         show_progress=lambda items: with_progress(run, items, "resampling raters"),
         **inputs.make_join_arguments(run),
     )
@@ -170,12 +172,12 @@ def _to_json(
         "bytes": output.stat().st_size,
         "label_set": findings.labels.title,
         "models": [{"name": name, "file": file_by_name[name]} for name in findings.models],
-        "gallery": None if shown_mistakes is None else _mistakes_to_dict(shown_mistakes),
+        "gallery": None if shown_mistakes is None else _mistake_counts_to_json(shown_mistakes),
         **({} if shown_mistakes is not None else {"gallery_reason": "images are missing"}),
     }
 
 
-def _mistakes_to_dict(shown_mistakes: ShownMistakes) -> dict[str, int]:
+def _mistake_counts_to_json(shown_mistakes: ShownMistakes) -> dict[str, int]:
     return {
         "images": shown_mistakes.n_images,
         "pictures": shown_mistakes.n_thumbnails,

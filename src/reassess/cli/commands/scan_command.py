@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
@@ -12,7 +12,7 @@ from reassess.cli.command_run import (
     CommandRun,
     add_common_options,
     find_unused_path,
-    make_benchmark_option_words,
+    make_benchmark_arguments,
     show_progress_bars,
 )
 from reassess.cli.help_pages import Command, benchmark_section_option
@@ -43,7 +43,7 @@ _MAX_PRINTED_DIFFERING, _MAX_DIFFERING_IN_JSON = 10, 10_000  # pairs with differ
     "TABLE",
     "Write these images: csv, tsv or parquet, with the columns set, image, group, kind, label and other_labels.",
 )
-@click.option("--near", is_flag=True, help="Also find near duplicates, which look the same.")
+@click.option("--near", "finds_near_duplicates", is_flag=True, help="Also find near duplicates, which look the same.")
 @click.option(
     "--workers", type=click.IntRange(0), metavar="N", help="Processes that read images.  [default: one per core]"
 )
@@ -58,7 +58,7 @@ def scan(
     run: CommandRun,
     sources: tuple[Path, ...],
     output: Path,
-    near: bool,
+    finds_near_duplicates: bool,
     workers: int | None,
     benchmark: Benchmark | None,
     original: str | None,
@@ -82,7 +82,7 @@ def scan(
     with show_progress_bars(run) as progress:
         scan_result = scan_images(
             images_paths,
-            find_near_duplicates=near,
+            find_near_duplicates=finds_near_duplicates,
             labels=labels,
             workers=count_usable_cores() if workers is None else workers,
             progress=progress,
@@ -94,26 +94,26 @@ def scan(
         and next(scan_result.duplicates.pairs_with_different_labels(), None) is not None
     ):
         campaign = find_unused_path(f"{output.stem}.db")
-        run.suggest_command("annotate", "create", campaign, output, *make_benchmark_option_words(benchmark))
+        run.suggest_command("annotate", "create", campaign, output, *make_benchmark_arguments(benchmark))
     elif benchmark is not None and scan_result.duplicates.count_groups():
         run.suggest_command(
             "folds",
-            *make_benchmark_option_words(benchmark),
+            *make_benchmark_arguments(benchmark),
             "--duplicates",
             output,
             "-o",
             find_unused_path("folds.csv"),
         )
     if run.json:
-        run.print_json("scan", {"output": str(output), "near": near, **_to_json(scan_result)})
+        run.print_json("scan", {"output": str(output), "near": finds_near_duplicates, **_to_json(scan_result)})
     else:
-        _print_scan(run, scan_result, output, has_near=near)
+        _print_scan(run, scan_result, output, has_near_duplicates=finds_near_duplicates)
 
 
 def _find_sources_and_labels(
     run: CommandRun, sources: tuple[Path, ...], benchmark: Benchmark | None, original: str | None
 ) -> tuple[tuple[Path, ...], LabelSets | None]:
-    """Put the benchmark's images before the other sources, and read their labels."""
+    """Add the benchmark's images as the first source, and read their labels."""
     if benchmark is None:
         return sources, None
     images = find_images_path(run, benchmark, needed_by="scan")
@@ -140,14 +140,14 @@ def _to_json(scan: Scan) -> dict[str, Any]:
         ],
         "duplicates": [set_counts.to_json() for set_counts in scan.duplicate_counts],
         "other_label_pairs": [
-            {"kind": kind, "images": [row, other_row], "labels": [label, other_label]}
-            for row, label, other_row, other_label, kind in islice(_iter_differing_pairs(scan), _MAX_DIFFERING_IN_JSON)
+            {"kind": pair.kind, "images": [pair.image, pair.duplicate], "labels": [pair.label, pair.duplicate_label]}
+            for pair in islice(_iter_pairs_with_different_labels(scan), _MAX_DIFFERING_IN_JSON)
         ],
     }
 
 
-def _print_scan(run: CommandRun, scan: Scan, output: Path, *, has_near: bool) -> None:
-    """Print a row for each set and for each pair of sets with duplicates, then the notes."""
+def _print_scan(run: CommandRun, scan: Scan, output: Path, *, has_near_duplicates: bool) -> None:
+    """Print a row for each set, and for each pair of sets with duplicates, then the notes."""
     counts = scan.duplicate_counts
     within_set = {
         set_counts.set_name: set_counts for set_counts in counts if set_counts.set_name == set_counts.other_set_name
@@ -167,43 +167,53 @@ def _print_scan(run: CommandRun, scan: Scan, output: Path, *, has_near: bool) ->
                 image_set.name,
                 f"{image_set.n_images:,}",
                 *unusable_counts,
-                *_format_counts(within_set[image_set.name], has_near, has_classes),
+                *_format_count_cells(within_set[image_set.name], has_near_duplicates, has_classes),
             ]
         )
-    for pair in between_sets[: run.count_rows_to_print(len(between_sets), _MAX_PRINTED_PAIRS, "pairs of sets")]:
+    for pair in between_sets[: run.limit_printed_rows(len(between_sets), _MAX_PRINTED_PAIRS, "pairs of sets")]:
         name = f"{pair.set_name}, duplicated in {pair.other_set_name}"
-        rows.append([name, None, None, None, None, *_format_counts(pair, has_near, has_classes)])
-    optional = [*(["near"] if has_near else []), *(["other label"] if has_classes else [])]
+        rows.append([name, None, None, None, None, *_format_count_cells(pair, has_near_duplicates, has_classes)])
+    optional = [*(["near"] if has_near_duplicates else []), *(["other label"] if has_classes else [])]
     print_table(["set", "images", *UNUSABLE_KINDS, "exact", *optional], rows)
-    if differing_pairs := list(islice(_iter_differing_pairs(scan), _MAX_DIFFERING_IN_JSON)):
+    if differing_pairs := list(islice(_iter_pairs_with_different_labels(scan), _MAX_DIFFERING_IN_JSON)):
         print_text("")
-        limit = run.count_rows_to_print(
+        limit = run.limit_printed_rows(
             len(differing_pairs), _MAX_PRINTED_DIFFERING, "pairs of duplicates with different labels"
         )
         print_table(
             ["image", "label", "duplicate", "label of duplicate", "kind"], differing_pairs[:limit], n_text_columns=5
         )
-    run.print_line(f"{output}: {count_noun(len(scan.duplicates), 'row')}, {_describe_groups(scan, has_near)}")
+    run.print_line(
+        f"{output}: {count_noun(len(scan.duplicates), 'row')}, {_describe_groups(scan, has_near_duplicates)}"
+    )
     unreadable = [
         f"{image} of {scanned.name} ({reason})" for scanned in scan.sets for image, reason in scanned.unreadable
     ]
     if unreadable:
         run.print_line(f"unreadable: {join_first(unreadable, max_items=len(unreadable) if run.verbose else 1)}")
     notes = ["exact: has a pixel-identical copy"]
-    if has_near:
+    if has_near_duplicates:
         notes.append("near: has only similar copies")
     if has_classes:
-        copies = "duplicate" if has_near else "exact copy"
-        notes.append(
-            f"other label: has {'a' if has_near else 'an'} {copies} with another label; one of the labels may be wrong"
-        )
+        copy_text = "a duplicate" if has_near_duplicates else "an exact copy"
+        notes.append(f"other label: has {copy_text} with another label; one of the labels may be wrong")
     run.add_note("; ".join(notes))
-    if not has_near:
+    if not has_near_duplicates:
         run.add_note("to also find resized, cropped or compressed copies: --near")
 
 
-def _iter_differing_pairs(scan: Scan) -> Iterator[tuple[str, str | None, str, str | None, str]]:
-    """Yield image, label, duplicate, label of the duplicate, and exact or near, if the labels differ."""
+class _LabelledPair(NamedTuple):
+    """An image and a duplicate with their labels, and the kind of the duplicate: exact or near."""
+
+    image: str
+    label: str | None
+    duplicate: str
+    duplicate_label: str | None
+    kind: str
+
+
+def _iter_pairs_with_different_labels(scan: Scan) -> Iterator[_LabelledPair]:
+    """Yield all pairs of an image and a duplicate with different labels."""
     duplicates = scan.duplicates
 
     def image_name(row: int) -> str:
@@ -211,7 +221,7 @@ def _iter_differing_pairs(scan: Scan) -> Iterator[tuple[str, str | None, str, st
         return image if len(scan.sets) == 1 else f"{duplicates.sets[duplicates.set_ids[row]]}/{image}"
 
     for row, other_row in duplicates.pairs_with_different_labels():
-        yield (
+        yield _LabelledPair(
             image_name(row),
             duplicates.labels[row],
             image_name(other_row),
@@ -220,15 +230,16 @@ def _iter_differing_pairs(scan: Scan) -> Iterator[tuple[str, str | None, str, st
         )
 
 
-def _format_counts(counts: DuplicateCounts, has_near: bool, has_classes: bool) -> list[str | None]:
-    other_row = None if counts.n_other_label is None else f"{counts.n_other_label:,}"
-    return [f"{counts.n_exact:,}", *([f"{counts.n_near:,}"] if has_near else []), *([other_row] if has_classes else [])]
+def _format_count_cells(counts: DuplicateCounts, has_near_duplicates: bool, has_classes: bool) -> list[str | None]:
+    near_cells = [f"{counts.n_near:,}"] if has_near_duplicates else []
+    label_cell = None if counts.n_other_label is None else f"{counts.n_other_label:,}"
+    return [f"{counts.n_exact:,}", *near_cells, *([label_cell] if has_classes else [])]
 
 
-def _describe_groups(scan: Scan, has_near: bool) -> str:
-    """Describe the number of groups, and the size of the largest."""
+def _describe_groups(scan: Scan, has_near_duplicates: bool) -> str:
+    """Describe the number of groups, and the size of the largest group."""
     texts = []
-    for kind in ("exact", "near") if has_near else ("exact",):
+    for kind in ("exact", "near") if has_near_duplicates else ("exact",):
         largest = scan.duplicates.largest_group(kind)
         suffix = f" (largest: {largest:,} images)" if largest > 2 else ""
         texts.append(f"{count_noun(scan.duplicates.count_groups(kind), f'{kind} group')}{suffix}")

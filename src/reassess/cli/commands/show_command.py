@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from reassess.cli.command_run import INPUT_PATH_TYPE, CommandRun, add_common_options, reject_repeated_files
-from reassess.cli.evaluation_inputs import EvaluationInputs, add_labels_fix_to_errors, load_evaluation_inputs
+from reassess.cli.evaluation_inputs import EvaluationInputs, load_evaluation_inputs, suggest_other_benchmark_in_errors
 from reassess.cli.help_pages import Command
 from reassess.cli.options import add_label_options, add_prediction_options, match_option
 from reassess.cli.prediction_inputs import iter_predictions
@@ -56,7 +56,7 @@ def show(
     (image,) = to_benchmark_names([image], inputs.benchmark)
     image_lists = [part.images for part in (label_sets, *other_parts) if part is not None]
     image = find_image(image, tuple(dict.fromkeys(chain.from_iterable(image_lists))))
-    with add_labels_fix_to_errors(inputs.is_default):
+    with suggest_other_benchmark_in_errors(inputs.is_imagenet_by_default):
         sheet = image_sheet(
             image,
             labels=label_sets,
@@ -86,7 +86,7 @@ def _print_image_sheet(run: CommandRun, sheet: ImageSheet, inputs: EvaluationInp
     elif sheet.candidates:
         score = "probability" if inputs.scores is not None and inputs.scores.is_exclusive else "score"
         headings = ["class", "name", score, "valid", "votes", "raters", "experts"]
-        candidates = sheet.candidates[: run.count_rows_to_print(len(sheet.candidates), _MAX_PRINTED_CLASSES, "classes")]
+        candidates = sheet.candidates[: run.limit_printed_rows(len(sheet.candidates), _MAX_PRINTED_CLASSES, "classes")]
         max_raters = max(len(candidate.votes) for candidate in candidates) if run.verbose else _MAX_PRINTED_RATERS
         print_table(
             headings,
@@ -106,7 +106,7 @@ def _print_image_sheet(run: CommandRun, sheet: ImageSheet, inputs: EvaluationInp
 
 
 def _describe_missing_parts(inputs: EvaluationInputs) -> list[str]:
-    """Return sentences on missing parts of the benchmark, and how to get them."""
+    """Return a sentence for each missing part of the benchmark, with how to get the part."""
     parts, benchmark = {"scores": inputs.scores, "votes": inputs.votes, "golden": inputs.experts}, inputs.benchmark
     missing_parts = [part for part, data in parts.items() if data is None]
     if benchmark.folder is not None:
@@ -127,7 +127,7 @@ def _format_valid_classes(sheet: ImageSheet, labels: LabelSets) -> str:
 
 
 def _format_prediction(class_ids: tuple[int | None, ...] | None, sheet: ImageSheet, classes: Classes) -> str:
-    """Format the classes that a model predicts, each with the result of the votes."""
+    """Format the classes that a model predicts, and how raters judged each class."""
     if class_ids is None:
         return "the image is not in this file"
     descriptions = {class_id: PREDICTION_NAMES[kind] for class_id, kind in sheet.mistake_kinds.items()}
@@ -160,7 +160,7 @@ def _make_candidate_row(
 
 
 def _format_vote_counts(rater_answers: Sequence[tuple[Id | None, Id]], n_raters_of_image: int | None) -> str:
-    """Format the number of votes by answer or, if raters chose one class, how many chose this class."""
+    """Format the votes by answer or, if raters chose one class per image, the number who chose this one."""
     if n_raters_of_image is not None:
         return f"{len(rater_answers)} of {n_raters_of_image}" if n_raters_of_image else ""
     counts = Counter(answer for _, answer in rater_answers)

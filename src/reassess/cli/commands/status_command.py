@@ -16,13 +16,15 @@ from reassess.core import IMAGENET
 if TYPE_CHECKING:
     from reassess.annotation import Progress
 
+_ExitCode = int
+
 
 @click.command(cls=Command, docs="docs/own-images.md", examples=["reassess status pets", "reassess status pets.db"])
 @click.argument(
     "benchmark_or_campaign", metavar="[NAME|FOLDER|CAMPAIGN]", envvar="REASSESS_BENCHMARK", default=IMAGENET.name
 )
 @add_common_options
-def status(run: CommandRun, benchmark_or_campaign: str) -> int:
+def status(run: CommandRun, benchmark_or_campaign: str) -> _ExitCode:
     """Show the state of a benchmark or campaign, and what is next.
 
     For a benchmark, each part is read without using the network. The output shows its contents, what it was made from,
@@ -35,11 +37,11 @@ def status(run: CommandRun, benchmark_or_campaign: str) -> int:
     return _print_benchmark_state(run, benchmark_or_campaign)
 
 
-def _print_benchmark_state(run: CommandRun, source: str) -> int:
+def _print_benchmark_state(run: CommandRun, benchmark: str) -> _ExitCode:
     from reassess.cli.tables.status_table import print_status, to_json
     from reassess.data import check_benchmark
 
-    result = check_benchmark(source)
+    result = check_benchmark(benchmark)
     run.next_command = result.next_command
     if run.json:
         for part in result.parts:
@@ -60,7 +62,7 @@ def _print_campaign_state(run: CommandRun, campaign: str | Path) -> None:
 
     with annotation.use_campaign(campaign) as opened:
         progress = annotation.measure_progress(opened, time.time())
-    command, *arguments = _find_next_annotate_words(progress)
+    command, *arguments = _find_next_annotate_command(progress)
     run.suggest_command("annotate", command, annotation.hide_password(campaign), *arguments)
     if run.json:
         run.print_json("status", progress.to_json())
@@ -70,8 +72,8 @@ def _print_campaign_state(run: CommandRun, campaign: str | Path) -> None:
     warn_if_practice_is_easy(progress.practice_round, has_begun=has_begun)
 
 
-def _find_next_annotate_words(progress: "Progress") -> list[str]:
-    """Return the name of the next `annotate` command, and its arguments after the campaign."""
+def _find_next_annotate_command(progress: "Progress") -> list[str]:
+    """Return the name of the next `annotate` command, and the arguments after its campaign."""
     roles_with_link = {person.role for person in progress.people if person.has_link}
     if progress.n_golden_unknown and "expert" not in roles_with_link:
         return ["invite", "NAME:expert..."]

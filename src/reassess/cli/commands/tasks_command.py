@@ -5,17 +5,18 @@ import secrets
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import click
 import numpy as np
 
-from reassess.cli.aggregate_inputs import NO_OPTIONS, compute_scores
+from reassess.cli.aggregate_inputs import NO_METHOD_OPTIONS, compute_scores
 from reassess.cli.campaign_inputs import (
     GOLDEN_NOT_IN_TASKS_NOTE,
     GOLDEN_TYPE,
-    add_unanswered_golden_questions,
+    add_questions_without_votes,
     describe_sample,
-    read_golden_file,
+    read_golden_votes_or_questions,
 )
 from reassess.cli.command_run import (
     INPUT_PATH_TYPE,
@@ -23,7 +24,7 @@ from reassess.cli.command_run import (
     FiniteRange,
     add_common_options,
     find_unused_path,
-    make_benchmark_option_words,
+    make_benchmark_arguments,
 )
 from reassess.cli.help_pages import Command, benchmark_section_option
 from reassess.cli.options import STOP_RULE_TYPE, ParsedType, benchmark_option, output_option
@@ -75,6 +76,7 @@ def _parse_seconds_or_votes_file(text: str) -> float | Path:
 @output_option("TASKS", "Write the tasks: jsonl.")
 @click.option(
     "--per-task",
+    "max_classes_per_task",
     type=click.IntRange(1),
     default=DEFAULT_TASK_SIZE,
     show_default=True,
@@ -83,6 +85,7 @@ def _parse_seconds_or_votes_file(text: str) -> float | Path:
 )
 @click.option(
     "--per-question",
+    "votes_per_question",
     type=click.IntRange(1),
     default=_DEFAULT_VOTES_PER_QUESTION,
     show_default=True,
@@ -91,6 +94,7 @@ def _parse_seconds_or_votes_file(text: str) -> float | Path:
 )
 @click.option(
     "--seconds",
+    "seconds_or_votes",
     type=ParsedType("seconds or a file", _parse_seconds_or_votes_file),
     metavar="S|VOTES",
     help="Seconds per vote, or earlier votes with the column seconds, to estimate the hours of work.",
@@ -121,9 +125,9 @@ def tasks(
     run: CommandRun,
     candidates: Path,
     output: Path,
-    per_task: int,
-    per_question: int,
-    seconds: float | Path | None,
+    max_classes_per_task: int,
+    votes_per_question: int,
+    seconds_or_votes: float | Path | None,
     stop: StopRule | None,
     benchmark: Benchmark | None,
     golden: int | str | None,
@@ -151,7 +155,7 @@ def tasks(
     if sample is not None and experts is not None:  # drawn questions stay in the file, even with answers
         items = require_questions(experts.items)
         experts = experts.restrict(np.flatnonzero(sample.rows_of(items.images)[items.image_ids] < 0))
-    tasks_made = make_tasks(questions, size=per_task, hierarchy=tree, golden=experts)
+    tasks_made = make_tasks(questions, size=max_classes_per_task, hierarchy=tree, golden=experts)
     golden_count = len(questions) - len(tasks_made.questions)
     tasks_made = tasks_made if sample is None else tasks_made.with_golden_sample(sample)
     golden_drawn = tasks_made.select(tasks_made.golden_mask)
@@ -163,19 +167,20 @@ def tasks(
             found=count_noun(golden_count, "question"),
             fix="use other candidates, or --golden none",
         )
-    votes_per_question: float = per_question
+    mean_votes: float = votes_per_question
     if stop is not None:
-        votes_per_question = _estimate_votes_per_question(run, stop, per_question, seconds, benchmark)
-    if isinstance(seconds, Path):
-        path = run.add_input("votes", seconds)
+        mean_votes = _estimate_mean_votes_per_question(run, stop, votes_per_question, seconds_or_votes, benchmark)
+    seconds = None if isinstance(seconds_or_votes, Path) else seconds_or_votes
+    if isinstance(seconds_or_votes, Path):
+        path = run.add_input("votes", seconds_or_votes)
         with add_error_place(path):
             seconds = seconds_per_vote(read_votes(path, answers=image_benchmark.answers, classes=questions.classes))
     write_tasks(output, tasks_made, force=run.force)
     tasks_made = tasks_made.select(~tasks_made.golden_mask)
-    effort = tasks_made.effort(votes_per_question, seconds)
+    effort = tasks_made.effort(mean_votes, seconds)
     without_path = [] if tree is None else [c for c in np.unique(questions.class_ids).tolist() if not tree.path(c)]
     run.suggest_command(
-        "annotate", "create", find_unused_path("campaign.db"), output, *make_benchmark_option_words(benchmark)
+        "annotate", "create", find_unused_path("campaign.db"), output, *make_benchmark_arguments(benchmark)
     )
     if run.json:
         results = {
@@ -183,14 +188,14 @@ def tasks(
             **effort.to_json(),
             "golden": golden_count,
             "golden_drawn": {"tasks": len(golden_drawn), "questions": len(golden_drawn.questions)},
-            "votes_per_question": votes_per_question,
+            "votes_per_question": mean_votes,
             "stop": None if stop is None else [stop.low, stop.high],
-            "per_task": per_task,
+            "per_task": max_classes_per_task,
         }
         sizes = {str(n): int(count) for n, count in enumerate(np.bincount(tasks_made.sizes)) if count}
         run.print_json("tasks", {**results, "by_size": sizes, "not_in_hierarchy": len(without_path)})
     else:
-        _print_tasks(run, tasks_made, effort, output, per_question, stop)
+        _print_tasks(run, tasks_made, effort, output, votes_per_question, stop)
         if golden_drawn.sample is not None:
             run.print_line(f"golden, for experts: {describe_sample(golden_drawn.sample, len(golden_drawn.questions))}")
             run.print_line(GOLDEN_NOT_IN_TASKS_NOTE)
@@ -203,43 +208,49 @@ def tasks(
         run.print_inputs("original", "golden", "hierarchy", "votes")
 
 
+class _TaskInputs(NamedTuple):
+    """The data that tasks are made from."""
+
+    benchmark: Benchmark
+    candidates: Candidates
+    experts: Votes | None
+    original: LabelSets | None  # only for drawing golden questions
+
+
 def _read_task_inputs(
-    run: CommandRun, candidates_file: Path, benchmark: Benchmark | None, golden_option: int | str | None
-) -> tuple[Benchmark, Candidates, Votes | None, LabelSets | None]:
-    """Return the benchmark, candidates, experts' votes and, for drawing golden questions, original labels."""
+    run: CommandRun, candidates_file: Path, benchmark: Benchmark | None, golden_count_or_source: int | str | None
+) -> _TaskInputs:
     reader = PartReader(run, benchmark)
     candidates_read = read_candidates(run.add_input("candidates", candidates_file), reader.classes)
     reader.parts["candidates"] = candidates_file, candidates_read.questions
-    reader.set_benchmark_by_images(candidates_read.questions.images, needs_classes=True)
-    if isinstance(golden_option, int) and ORIGINAL_SOURCE not in candidates_read.sources:
+    reader.detect_benchmark(candidates_read.questions.images, needs_classes=True)
+    if isinstance(golden_count_or_source, int) and ORIGINAL_SOURCE not in candidates_read.sources:
         reader.read_original_labels()
-    source = None if isinstance(golden_option, int) else golden_option
+    source = None if isinstance(golden_count_or_source, int) else golden_count_or_source
     if (path := find_part(run, reader.benchmark, "golden", source)) is not None:
-        golden_content = read_golden_file(reader, path)
+        golden_content = read_golden_votes_or_questions(reader, path)
         reader.parts["golden"] = (
             path,
-            golden_content
-            if isinstance(golden_content, Votes)
-            else add_unanswered_golden_questions(None, golden_content),
+            golden_content if isinstance(golden_content, Votes) else add_questions_without_votes(None, golden_content),
         )
     parts = reader.join_parts(must_share_images=False)
     candidates_read = replace(candidates_read, questions=parts["candidates"])
-    return reader.benchmark, candidates_read, parts.get("golden"), parts.get("original")
+    return _TaskInputs(reader.benchmark, candidates_read, parts.get("golden"), parts.get("original"))
 
 
-def _estimate_votes_per_question(
+def _estimate_mean_votes_per_question(
     run: CommandRun,
     stop_rule: StopRule,
     max_votes: int,
     seconds_or_votes: float | Path | None,
     benchmark: Benchmark | None,
 ) -> float:
-    """Return the mean votes per question with a stop rule, estimated by a replay of earlier votes."""
+    """Replay earlier votes to estimate the mean number of votes per question with a stop rule."""
     earlier_votes = str(seconds_or_votes) if isinstance(seconds_or_votes, Path) else None
     source = benchmark or Benchmark()
     if earlier_votes is None and "votes" not in source.sources:
         raise click.UsageError("--stop needs earlier votes: give --seconds VOTES, or --benchmark with votes.")
-    computed = compute_scores(run, source, earlier_votes, None, NO_OPTIONS)
+    computed = compute_scores(run, source, earlier_votes, None, NO_METHOD_OPTIONS)
     if computed.aggregation.model is None:
         raise DataError(
             "missing-rater-model",
@@ -251,7 +262,7 @@ def _estimate_votes_per_question(
 
 
 def _print_tasks(
-    run: CommandRun, tasks: Tasks, effort: Effort, output: Path, per_question: int, stop: StopRule | None
+    run: CommandRun, tasks: Tasks, effort: Effort, output: Path, votes_per_question: int, stop: StopRule | None
 ) -> None:
     kinds = Counter(next(start for start in TASK_DESCRIPTIONS if reason.startswith(start)) for reason in tasks.reasons)
     rows = [[f"{n:,}", f"{count:,}"] for n, count in enumerate(np.bincount(tasks.sizes)) if count]
@@ -262,7 +273,7 @@ def _print_tasks(
     )
     counts = [f"{classes}: {kinds[start]:,}" for start, classes in TASK_DESCRIPTIONS.items() if kinds[start]]
     run.print_line(f"tasks with {'; with '.join(counts)}")
-    votes = f"{count_noun(effort.n_votes, 'vote')} ({per_question:,} per question)"
+    votes = f"{count_noun(effort.n_votes, 'vote')} ({votes_per_question:,} per question)"
     if stop is not None:
         mean = effort.n_votes / effort.n_questions
         votes = (

@@ -41,7 +41,7 @@ _Part = TypeVar("_Part")
 
 
 def to_json(findings: Findings) -> dict[str, Any]:
-    """Return the results for JSON; if a result is null, a second key has the reason."""
+    """Return the results for JSON. If a result is null, the key with `_reason` tells why."""
     panel, uncertainty, ranking = findings.panel, findings.uncertainty, findings.ranking
     pairs = [(pair.model_a, pair.model_b) for pair in findings.comparisons]
     results: dict[str, Any] = {
@@ -78,7 +78,7 @@ def _results_to_json(
 
 
 def print_comparison(run: CommandRun, findings: Findings) -> None:
-    """Print the comparison of two models or the ranking of more, then explain the numbers."""
+    """Print the comparison of two models or the ranking of several models, then explain the numbers."""
     if len(findings.panel.models) == 2:
         _print_model_pair(findings.comparisons[0], findings.uncertainty)
     elif isinstance(findings.ranking, MissingResult):
@@ -98,7 +98,7 @@ def print_comparison(run: CommandRun, findings: Findings) -> None:
 
 
 def make_comparison_table(findings: Findings) -> ResultTable:
-    """Return a table with the comparison of two models, or the ranking of more."""
+    """Return a table with the comparison of two models, or with the ranking of several models."""
     if len(findings.panel.models) == 2:
         (pair,) = findings.comparisons
         # A file does not tell which model is a.
@@ -205,7 +205,7 @@ def _make_ranking_table(
 
 
 def _print_preferences(preferences: Sequence[Preference]) -> None:
-    """Print how often scores and raters prefer the model's class to the original label."""
+    """Print how often scores, and raters, prefer the model's class to the original label."""
     headings = ["model or label", "differ", "rated", "model %", "95 %", "label %"]
     has_rater_shares = any(preference.total.preferences_by_rater_scores is not None for preference in preferences)
     if has_rater_shares:
@@ -240,7 +240,7 @@ def _format_preference_cells(counts: PreferenceCounts | None) -> list[str | None
 
 
 def _print_biases(biases: Sequence[LabellingBias]) -> None:
-    """Print how often models predict the original label if several classes are valid."""
+    """Print how often each model predicts the original label when several classes are valid."""
     rows = [
         [
             bias.model if group == "all" else "",
@@ -249,7 +249,7 @@ def _print_biases(biases: Sequence[LabellingBias]) -> None:
             format_percent_cell(group_bias.model_share),
             format_interval_cell(group_bias.model_share),
             format_percent_cell(group_bias.chance_share),
-            None if group_bias.p_value is None else _format_p_value_cell(format_p_value(group_bias.p_value)),
+            None if group_bias.p_value is None else _remove_equals_sign(format_p_value(group_bias.p_value)),
             format_percent_cell(group_bias.raters_favourite_share),
         ]
         for bias in biases
@@ -261,7 +261,7 @@ def _print_biases(biases: Sequence[LabellingBias]) -> None:
 
 
 def _make_footnotes(findings: Findings) -> Iterator[str]:
-    """Explain the numbers, and why parts are missing."""
+    """Explain the numbers, and why some results are missing."""
     panel, ranking = findings.panel, findings.ranking
     yield DIFFERENCE_EXPLANATION
     if not isinstance(findings.preferences, MissingResult):
@@ -293,7 +293,7 @@ def _make_footnotes(findings: Findings) -> Iterator[str]:
 
 
 def _explain_missing_uncertainty(findings: Findings) -> str:
-    """Return how to get the votes, experts' answers or labels that label uncertainty needs."""
+    """Tell how to get the votes, experts' answers or labels that label uncertainty needs."""
     part = "votes" if findings.votes is None else "golden" if findings.experts is None else ""
     sources, folder = findings.benchmark.sources, findings.benchmark.folder
     if not part:
@@ -322,13 +322,15 @@ def _format_interval_in_points(interval: tuple[float, float] | None) -> PrintedN
     return PrintedNumbers(f"{low:+.2f} to {high:+.2f}", low, high)
 
 
-def _format_p_value(comparison: PairedHits | AccuracyChange, attribute: str) -> PrintedNumbers | None:
-    """Format a p-value; files contain the full value, or a bound such as < 1e-300."""
-    text = _format_p_value_cell(comparison.p_value_texts().get(attribute))
+def _format_p_value(comparison: PairedHits | AccuracyChange, p_value_field: str) -> PrintedNumbers | None:
+    """Format a p-value. A file gets the full number, or a bound such as < 1e-300."""
+    text = _remove_equals_sign(comparison.p_value_texts().get(p_value_field))
     return (
-        None if text is None else PrintedNumbers(text, text if text.startswith("<") else getattr(comparison, attribute))
+        None
+        if text is None
+        else PrintedNumbers(text, text if text.startswith("<") else getattr(comparison, p_value_field))
     )
 
 
-def _format_p_value_cell(text: str | None) -> str | None:
-    return None if text is None else text.removeprefix("= ")
+def _remove_equals_sign(p_value_text: str | None) -> str | None:
+    return None if p_value_text is None else p_value_text.removeprefix("= ")

@@ -25,7 +25,7 @@ def print_curves(
     is_out_of_sample: bool,
     goal: Goal | None,
 ) -> None:
-    """Print the curves, the chosen thresholds, the simple rules, and the golden answers used."""
+    """Print the curves, the chosen thresholds and the simple rules, then describe the golden answers."""
     headings = ["scores", "average precision"]
     if goal is not None:
         headings += ["threshold", "precision", "95 %", "recall", "95 %", "labels", "empty images"]
@@ -34,7 +34,7 @@ def print_curves(
         click.echo()
         rows = [row for rule in curve_inputs.rules for row in _make_rule_rows(rule)]
         print_table(["rule", "variant", "precision", "recall"], rows, n_text_columns=2)
-    golden = curve_inputs.golden
+    golden = curve_inputs.golden_questions
     questions, images = count_noun(len(golden), "golden question"), count_noun(len(golden.questions.images), "image")
     run.print_line(f"{questions} on {images}, {golden.n_valid:,} valid")
     if golden.expert_truth is not None and golden.expert_truth.note is not None:
@@ -64,8 +64,8 @@ def print_curves(
 
 
 def _print_golden_vote_count(run: CommandRun, curve_inputs: CurveInputs) -> None:
-    """Print how many golden items have only golden votes, and the votes per item."""
-    votes, votes_with_golden = curve_inputs.votes, curve_inputs.votes_with_golden
+    """Print how many golden items have only golden votes, and the mean votes per item."""
+    votes, votes_with_golden = curve_inputs.rater_votes, curve_inputs.rater_votes_with_golden
     if votes is None or votes_with_golden is None or votes_with_golden is votes:
         return
     voted, scored = (int(np.count_nonzero(kind_votes.sizes)) for kind_votes in (votes, votes_with_golden))
@@ -92,7 +92,7 @@ def _make_curve_row(curve: MeasuredCurve) -> list[str | None]:
 
 
 def _make_rule_rows(rule: MeasuredRule) -> Iterator[list[str]]:
-    """Yield a row for each variant of a rule; if there are many, one row with their median and range."""
+    """Yield a row for each variant of a rule, or one row with the median and range of many variants."""
     values = np.array([(point.precision.value, point.recall.value) for point in rule.points], np.float64)
     if len(values) <= _MAX_PRINTED_VARIANTS:
         for variant, (precision, recall) in zip(rule.point_names, values.tolist(), strict=True):
@@ -105,7 +105,7 @@ def _make_rule_rows(rule: MeasuredRule) -> Iterator[list[str]]:
 def write_points(
     path: Path, curves: Sequence[MeasuredCurve], rules: Sequence[MeasuredRule] = (), *, force: bool = False
 ) -> None:
-    """Write the points of the curves as a table, with the columns of `curve_points`; NaN becomes null."""
+    """Write the points of the curves as a table, with the columns of `curve_points`. NaN becomes null."""
     import polars as pl
 
     types: dict[str, type[pl.DataType]] = dict.fromkeys(("in_sample", "chosen"), pl.Boolean)
@@ -121,7 +121,7 @@ def write_points(
 def print_replays(
     run: CommandRun, file: str, replays: Sequence[StopReplay], requested_rules: Sequence[StopRule]
 ) -> None:
-    """Print a table with a row for each stop rule, then a sentence for each requested rule."""
+    """Print a table of stop rules, then a sentence for each requested rule."""
     headings = ["stop rule", "votes used %", "questions changed", "images changed", "labels in common %"]
     print_table(headings, [_make_replay_row(replay) for replay in replays])
     for replay in replays:
@@ -140,7 +140,7 @@ def print_replays(
 
 
 def write_replays(path: Path, replays: Mapping[str, Sequence[StopReplay]], *, force: bool = False) -> None:
-    """Write a row for each file and stop rule; counts are means over the orders of votes."""
+    """Write a row for each file and stop rule. Counts are means over random orders of the votes."""
     import polars as pl
 
     rows = [

@@ -28,7 +28,7 @@ _COMMON_IMAGE_FIELDS = ("images", "scored", "not_scored", "real", "original", "o
 
 @dataclass(frozen=True, eq=False)
 class EvaluationResults:
-    """The results of all models: for each label set, the evaluation of each model, the best first."""
+    """The results of all models. For each label set, the model with the highest accuracy comes first."""
 
     evaluations: Mapping[LabelSetKey, EvaluationsByFile]  # of each model on its own images
     # On common images; None if all are common.
@@ -43,40 +43,47 @@ class EvaluationResults:
     exclusion_effects: Mapping[LabelSetKey, Mapping[str, Mapping[int, ExclusionEffect]]] = field(default_factory=dict)
 
     @property
-    def rankings(self) -> Mapping[LabelSetKey, EvaluationsByFile]:
+    def ranked_evaluations(self) -> Mapping[LabelSetKey, EvaluationsByFile]:
         """The evaluations that rank the models; empty if the models have no common images."""
         if self.common_evaluations is None:
             return self.evaluations
         return {} if isinstance(self.common_evaluations, MissingResult) else self.common_evaluations
 
 
-def to_json(results: EvaluationResults, breakdown: str | None) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """Return the results for JSON, one per label set and model, and further keys of the document."""
-    further_keys = {} if results.model_orders is None else orders_to_json(results.model_orders)
+def evaluations_to_json(results: EvaluationResults, breakdown: str | None) -> list[dict[str, Any]]:
+    """Return an evaluation for JSON for each label set and model."""
+    return list(_iter_json_results(results, breakdown))
+
+
+def comparisons_to_json(results: EvaluationResults) -> dict[str, Any]:
+    """Return the model orders and the excluded images for JSON, if there are several label sets or exclusions."""
+    comparisons = {} if results.model_orders is None else orders_to_json(results.model_orders)
     if results.excluded_images is not None:
-        further_keys["excluded"] = {**results.excluded_images, "interval": "95 %, Newcombe, over images"}
-    return list(_iter_documents(results, breakdown)), further_keys
+        comparisons["excluded"] = {**results.excluded_images, "interval": "95 %, Newcombe, over images"}
+    return comparisons
 
 
 def make_accuracy_table(results: EvaluationResults) -> ResultTable:
-    """Return a table of accuracies on common images; if there are none, on the images of each model."""
-    return _make_results_table(results, results.rankings or results.evaluations, has_ranks=bool(results.rankings))
+    """Return a table of accuracies, on common images or, without common images, on each model's images."""
+    ranked = results.ranked_evaluations
+    return _make_table_by_label_set(results, ranked or results.evaluations, has_ranks=bool(ranked))
 
 
 def print_evaluations(run: CommandRun, results: EvaluationResults, breakdown: str | None) -> None:
-    """Print the models, by label set or threshold if there are several, then explain the numbers.
+    """Print the accuracy of each model with each label set, then explain the numbers.
 
-    Models with different images get two tables: a ranking on the common images, and each model on its own images.
+    If the models have different images, the first table ranks them on their common images, and the second table
+    evaluates each model on its own images.
     """
     if isinstance(results.common_evaluations, MissingResult):
         print_text(f"no ranking: {results.common_evaluations}")
     elif results.common_evaluations is not None:
         images = next(iter(next(iter(results.common_evaluations.values())).values())).n_images
         print_text(f"on the {count_noun(images, 'image')} that all files contain:")
-        _make_results_table(results, results.common_evaluations, has_ranks=True).print()
+        _make_table_by_label_set(results, results.common_evaluations, has_ranks=True).print()
     if results.common_evaluations is not None:
         print_text("each file on its own images (not a ranking: the images differ):")
-    _make_results_table(results, results.evaluations, has_ranks=results.common_evaluations is None).print()
+    _make_table_by_label_set(results, results.evaluations, has_ranks=results.common_evaluations is None).print()
     if results.excluded_images is not None:
         _print_exclusions(run, results)
     if results.model_orders is not None:
@@ -91,22 +98,22 @@ def print_evaluations(run: CommandRun, results: EvaluationResults, breakdown: st
             )
 
 
-def _make_results_table(
-    results: EvaluationResults, rankings: Mapping[LabelSetKey, EvaluationsByFile], *, has_ranks: bool
+def _make_table_by_label_set(
+    results: EvaluationResults, evaluations_by_set: Mapping[LabelSetKey, EvaluationsByFile], *, has_ranks: bool
 ) -> ResultTable:
     if results.model_orders is not None:
-        return make_label_sets_table(_convert_keys_to_text(rankings), has_ranks=has_ranks)
-    if len(rankings) > 1:
-        return _make_threshold_table(rankings, has_ranks=has_ranks)
-    return _make_ranking_table(next(iter(rankings.values())), has_ranks=has_ranks)
+        return make_label_sets_table(_convert_keys_to_text(evaluations_by_set), has_ranks=has_ranks)
+    if len(evaluations_by_set) > 1:
+        return _make_threshold_table(evaluations_by_set, has_ranks=has_ranks)
+    return _make_single_label_set_table(next(iter(evaluations_by_set.values())), has_ranks=has_ranks)
 
 
 def _print_exclusions(run: CommandRun, results: EvaluationResults) -> None:
     """Print accuracy with and without excluded images, for each model and label set."""
     has_several_label_sets = len(results.evaluations) > 1
     rows = []
-    for key, ranking in results.evaluations.items():
-        for file, result in ranking.items():
+    for key, evaluations in results.evaluations.items():
+        for file, result in evaluations.items():
             k, effects = next(iter(results.exclusion_effects[key][file].items()))
             points = None if effects.difference is None else f"{100 * effects.difference:+.2f}"
             bounds = " to ".join(f"{100 * bound:+.2f}" for bound in effects.interval or ()) or None
@@ -129,14 +136,14 @@ def _print_exclusions(run: CommandRun, results: EvaluationResults) -> None:
     run.add_note("change: in percentage points; 95 %: Newcombe intervals, over images")
 
 
-def _convert_keys_to_text(rankings: Mapping[LabelSetKey, EvaluationsByFile]) -> dict[str, EvaluationsByFile]:
-    return {str(name): ranking for name, ranking in rankings.items()}
+def _convert_keys_to_text(evaluations_by_set: Mapping[LabelSetKey, EvaluationsByFile]) -> dict[str, EvaluationsByFile]:
+    return {str(name): evaluations for name, evaluations in evaluations_by_set.items()}
 
 
-def _iter_documents(results: EvaluationResults, breakdown: str | None) -> Iterator[dict[str, Any]]:
+def _iter_json_results(results: EvaluationResults, breakdown: str | None) -> Iterator[dict[str, Any]]:
     classes = results.classes
     for key, evaluations in results.evaluations.items():
-        rank_of = ranks_by_model(results.rankings.get(key, {}))
+        rank_of = ranks_by_model(results.ranked_evaluations.get(key, {}))
         for file, result in evaluations.items():
             key_name = "labels" if isinstance(key, str) else "threshold"
             key_fields = {} if key is None else {key_name: key, "rank": rank_of.get(file)}
@@ -162,7 +169,7 @@ def _iter_documents(results: EvaluationResults, breakdown: str | None) -> Iterat
 def _common_results_to_json(
     common_evaluations: Mapping[LabelSetKey, EvaluationsByFile] | MissingResult | None, key: LabelSetKey, file: str
 ) -> dict[str, Any]:
-    """Return a model's results on the common images; empty if all models have the same images."""
+    """Return a model's results on the common images, or nothing if all models have the same images."""
     if common_evaluations is None:
         return {}
     if isinstance(common_evaluations, MissingResult):
@@ -171,9 +178,9 @@ def _common_results_to_json(
     return {"common": {name: value for name, value in document.items() if name in _COMMON_IMAGE_FIELDS}}
 
 
-def _make_ranking_table(ranking: EvaluationsByFile, *, has_ranks: bool) -> ResultTable:
-    top_k = sorted({k for result in ranking.values() for k in result.real_accuracy})
-    labels_heading = shorten_label_set_name(next(iter(ranking.values())).label_set)
+def _make_single_label_set_table(evaluations: EvaluationsByFile, *, has_ranks: bool) -> ResultTable:
+    top_k = sorted({k for result in evaluations.values() for k in result.real_accuracy})
+    labels_heading = shorten_label_set_name(next(iter(evaluations.values())).label_set)
     headings = ["file"]
     for k in top_k:
         headings += [f"{labels_heading} top-{k} %", "95 %"]
@@ -181,27 +188,27 @@ def _make_ranking_table(ranking: EvaluationsByFile, *, has_ranks: bool) -> Resul
     headings += ["soft", "recall", "scored", "not scored"]
     best = [name for name in headings if name.endswith("%") or name in ("soft", "recall")] if has_ranks else []
     return ResultTable(
-        headings, [_make_accuracy_row(file, result, top_k) for file, result in ranking.items()], best_columns=best
+        headings, [_make_accuracy_row(file, result, top_k) for file, result in evaluations.items()], best_columns=best
     )
 
 
-def _print_details(run: CommandRun, ranking: EvaluationsByFile, classes: Classes, breakdown: str | None) -> None:
-    """Print mistakes, breakdowns, and how files were read."""
-    _print_mistakes(ranking)
-    for file, result in ranking.items():
+def _print_details(run: CommandRun, evaluations: EvaluationsByFile, classes: Classes, breakdown: str | None) -> None:
+    """Print mistakes, accuracy by class or label count, and how files were read."""
+    _print_mistakes(evaluations)
+    for file, result in evaluations.items():
         if breakdown == "label-count":
-            _print_by_label_count(file, result)
+            _print_accuracy_by_label_count(file, result)
         elif breakdown == "class":
-            _print_by_class(run, file, result, classes)
-    for line in group_files_by_text({file: result.detected for file, result in ranking.items()}):
+            _print_accuracy_by_class(run, file, result, classes)
+    for line in group_files_by_text({file: result.detected for file, result in evaluations.items()}):
         run.print_line(line)
-    for line in group_files_by_text({file: describe_images_not_scored(result) for file, result in ranking.items()}):
+    for line in group_files_by_text({file: describe_images_not_scored(result) for file, result in evaluations.items()}):
         run.print_line(line)
-    for line in group_files_by_text({file: describe_label_errors(result) for file, result in ranking.items()}):
+    for line in group_files_by_text({file: describe_label_errors(result) for file, result in evaluations.items()}):
         run.print_line(line)
-    if accuracies := "; ".join(_describe_accuracies_on_scored_images(ranking)):
+    if accuracies := "; ".join(_describe_accuracies_on_scored_images(evaluations)):
         run.print_line(f"original accuracy on the scored images: {accuracies}")
-    for line in _make_footnotes(ranking):
+    for line in _make_footnotes(evaluations):
         run.add_note(line)
 
 
@@ -217,22 +224,22 @@ def _make_accuracy_row(file: str, result: Evaluation, top_k: list[int]) -> list[
     return [*cells, *shares, format_count(result.n_scored), format_count(result.n_images - result.n_scored)]
 
 
-def _make_footnotes(ranking: EvaluationsByFile) -> Iterator[str]:
+def _make_footnotes(evaluations: EvaluationsByFile) -> Iterator[str]:
     """Explain the numbers, the highest possible soft accuracy, and empty columns."""
     yield "95 %: Wilson intervals, over images"
-    if ceiling := describe_soft_accuracy_ceiling(ranking.values()):
+    if ceiling := describe_soft_accuracy_ceiling(evaluations.values()):
         yield f"soft: {ceiling}"
-    if any(result.mistakes is not None and result.mistakes.not_asked for result in ranking.values()):
+    if any(result.mistakes is not None and result.mistakes.not_asked for result in evaluations.values()):
         yield (
             "not asked about: raters were not asked about the predicted class, so it counts as wrong (reassess propose "
             "--unasked)"
         )
-    yield from describe_missing_results(ranking)
+    yield from describe_missing_results(evaluations)
 
 
-def _describe_accuracies_on_scored_images(ranking: EvaluationsByFile) -> Iterator[str]:
-    """Yield the original accuracy on scored images, for files whose accuracy on all images differs."""
-    for file, result in ranking.items():
+def _describe_accuracies_on_scored_images(evaluations: EvaluationsByFile) -> Iterator[str]:
+    """Yield the original accuracy on scored images, if it differs from the accuracy on all images."""
+    for file, result in evaluations.items():
         if result.original_accuracy_on_scored and result.original_accuracy_on_scored != result.original_accuracy:
             shares = ", ".join(
                 f"top-{k} {format_percent_cell(accuracy) or '-'} %"
@@ -241,11 +248,11 @@ def _describe_accuracies_on_scored_images(ranking: EvaluationsByFile) -> Iterato
             yield f"{file} {shares}"
 
 
-def _print_mistakes(ranking: EvaluationsByFile) -> None:
-    """Print the number of mistakes by kind; a kind without mistakes has no column."""
+def _print_mistakes(evaluations: EvaluationsByFile) -> None:
+    """Print the number of mistakes by kind. A kind without mistakes has no column."""
     counts = {
         file: {kind: getattr(result.mistakes, kind) for kind in MISTAKE_NAMES}
-        for file, result in ranking.items()
+        for file, result in evaluations.items()
         if result.mistakes is not None
     }
     kinds = [kind for kind in MISTAKE_NAMES if any(counts_of_file[kind] for counts_of_file in counts.values())]
@@ -267,7 +274,7 @@ def _format_count(count: int | None) -> str | None:
     return None if count is None else f"{count:,}"
 
 
-def _print_by_label_count(file: str, result: Evaluation) -> None:
+def _print_accuracy_by_label_count(file: str, result: Evaluation) -> None:
     print_text("")
     top_k = list(result.real_accuracy)
     rows = []
@@ -280,13 +287,13 @@ def _print_by_label_count(file: str, result: Evaluation) -> None:
     print_table(["valid labels", "images", *headings], rows, title=file, n_text_columns=0)
 
 
-def _print_by_class(run: CommandRun, file: str, result: Evaluation, classes: Classes) -> None:
-    """Print classes, those with the lowest accuracy first and those without images last."""
+def _print_accuracy_by_class(run: CommandRun, file: str, result: Evaluation, classes: Classes) -> None:
+    """Print the accuracy by class: the lowest accuracy first, and classes without images last."""
     print_text("")
     rows = []
     entries = result.per_class.to_json(classes, max_confusions=1)
     entries.sort(key=lambda entry: (entry["hits"] / entry["images"] if entry["images"] else 2, entry["class"]))
-    for entry in entries[: run.count_rows_to_print(len(entries), _MAX_PRINTED_CLASSES, f"classes of {file}")]:
+    for entry in entries[: run.limit_printed_rows(len(entries), _MAX_PRINTED_CLASSES, f"classes of {file}")]:
         instead = entry["instead"][0] if entry["instead"] else None
         most_often = None if instead is None else f"{instead['name'] or 'unknown class'} ({instead['images']})"
         accuracy = format_percent_cell(Proportion(entry["hits"], entry["images"]))
@@ -307,23 +314,25 @@ def _print_by_class(run: CommandRun, file: str, result: Evaluation, classes: Cla
     run.add_note("most often instead: the most frequent wrong prediction for images of the class (number of images)")
 
 
-def _make_threshold_table(rankings: Mapping[LabelSetKey, EvaluationsByFile], *, has_ranks: bool) -> ResultTable:
+def _make_threshold_table(
+    evaluations_by_set: Mapping[LabelSetKey, EvaluationsByFile], *, has_ranks: bool
+) -> ResultTable:
     """Return a table of the top-1 accuracy and the rank of each model at each threshold."""
     rows: dict[str, list[object]] = {}
-    for ranking in rankings.values():
-        rank_of = ranks_by_model(ranking)
-        for file, result in ranking.items():
+    for evaluations in evaluations_by_set.values():
+        rank_of = ranks_by_model(evaluations)
+        for file, result in evaluations.items():
             first_accuracy = next(iter(result.real_accuracy.values()))
             rows.setdefault(file, []).extend(
                 [format_percent_cell(first_accuracy), *([rank_of[file]] if has_ranks else [])]
             )
-    headings = [text for key in rankings for text in (f"at {key:g}, %", *(["rank"] if has_ranks else []))]
+    headings = [text for key in evaluations_by_set for text in (f"at {key:g}, %", *(["rank"] if has_ranks else []))]
     best = [name for name in headings if name != "rank"] if has_ranks else []
     return ResultTable(["file", *headings], [[file, *cells] for file, cells in rows.items()], best_columns=best)
 
 
-def _print_labelled_image_counts(run: CommandRun, rankings: Mapping[LabelSetKey, EvaluationsByFile]) -> None:
-    for key, ranking in rankings.items():
-        result = next(iter(ranking.values()))
+def _print_labelled_image_counts(run: CommandRun, evaluations_by_set: Mapping[LabelSetKey, EvaluationsByFile]) -> None:
+    for key, evaluations in evaluations_by_set.items():
+        result = next(iter(evaluations.values()))
         labelled = count_noun(result.n_scorable, "image")
         run.print_line(f"at {key:g}: {labelled} with a label, {result.n_empty:,} without")

@@ -1,4 +1,4 @@
-"""The output of `reassess labels` for several label sets, and of `evaluate` with several label sets."""
+"""The output of `reassess labels` and `reassess evaluate` for several label sets."""
 
 from collections.abc import Collection, Iterator, Mapping
 from itertools import islice
@@ -26,7 +26,7 @@ _Pair = tuple[str, str]
 def comparison_to_json(
     agreements: Mapping[_Pair, LabelAgreement], diffs: Mapping[_Pair, LabelDiff | MissingResult]
 ) -> list[dict[str, Any]]:
-    """Return the agreement of each pair of label sets, and the changes from the first to the second."""
+    """Return the agreement and the changes between each pair of label sets, for JSON."""
     return [
         {"first": a, "second": b, **agreement.to_json(), **_diff_to_json(diffs[a, b])}
         for (a, b), agreement in agreements.items()
@@ -45,7 +45,7 @@ def print_label_comparison(
     label_sets_with_verdicts: Collection[str],
     by_class: bool,
 ) -> None:
-    """Print agreements, the changes between two label sets, and cross-tables of verdicts."""
+    """Print how label sets agree, what changed between two label sets, and cross-tables of verdicts."""
     _print_agreements(run, agreements)
     for diff in diffs.values() if len(diffs) == 1 else ():
         if not isinstance(diff, MissingResult):
@@ -78,7 +78,7 @@ def _print_diff(run: CommandRun, diff: LabelDiff) -> None:
     if changes:
         classes = diff.added_labels.classes
         click.echo()
-        limit = run.count_rows_to_print(len(changes), _MAX_PRINTED_CLASSES, "classes")
+        limit = run.limit_printed_rows(len(changes), _MAX_PRINTED_CLASSES, "classes")
         print_table(
             ["class", "name", "added", "removed"],
             [[i, classes.short_name(i), added, removed] for i, (added, removed) in islice(changes.items(), limit)],
@@ -86,8 +86,8 @@ def _print_diff(run: CommandRun, diff: LabelDiff) -> None:
         )
 
 
-def make_class_table(agreements: Mapping[tuple[str, str], LabelAgreement]) -> "pl.DataFrame":
-    """Return a table with a row for each pair of label sets and each class."""
+def make_class_dataframe(agreements: Mapping[tuple[str, str], LabelAgreement]) -> "pl.DataFrame":
+    """Return a data frame with a row for each pair of label sets and each class."""
     import polars as pl
 
     rows = [
@@ -100,7 +100,7 @@ def make_class_table(agreements: Mapping[tuple[str, str], LabelAgreement]) -> "p
 
 
 def _print_agreements(run: CommandRun, agreements: Mapping[tuple[str, str], LabelAgreement]) -> None:
-    """Print a row for each pair of label sets."""
+    """Print a table of agreement, with a row for each pair of label sets."""
     headings = ["first", "second", "images", "equal", "overlap", "disjoint", "equal %"]
     rows: list[list[str | None]] = []
     for (a, b), agreement in agreements.items():
@@ -116,7 +116,7 @@ def _print_agreements(run: CommandRun, agreements: Mapping[tuple[str, str], Labe
 
 
 def _print_verdict_table(first_name: str, second_name: str, agreement: LabelAgreement) -> None:
-    """Print a cross-table of verdicts on the classes of two label sets, without empty rows and columns."""
+    """Print a cross-table of two label sets' verdicts on classes, without empty rows and columns."""
     counts = agreement.verdict_counts
     rows, columns = (
         [i for i in range(len(VERDICT_NAMES)) if totals[i]] for totals in (counts.sum(axis=1), counts.sum(axis=0))
@@ -130,11 +130,11 @@ def _print_verdict_table(first_name: str, second_name: str, agreement: LabelAgre
 
 
 def _print_class_agreement(run: CommandRun, title: str, agreement: LabelAgreement) -> None:
-    """Print the classes with the most images that are disjoint or overlap."""
+    """Print the classes whose labels differ on the most images: disjoint or overlapping label sets."""
     entries = [entry for entry in agreement.to_json()["by_class"] if entry["disjoint"] or entry["overlap"]]
     entries.sort(key=lambda entry: (-entry["disjoint"], -entry["overlap"]))
     click.echo()
-    limit = run.count_rows_to_print(len(entries), _MAX_PRINTED_CLASSES, "classes")
+    limit = run.limit_printed_rows(len(entries), _MAX_PRINTED_CLASSES, "classes")
     print_table(
         ["class", "name", *(name.replace("_", " ") for name in AGREEMENTS[:-1])],
         [list(entry.values()) for entry in entries[:limit]],
@@ -144,39 +144,46 @@ def _print_class_agreement(run: CommandRun, title: str, agreement: LabelAgreemen
 
 
 def orders_to_json(orders: ModelOrders | MissingResult) -> dict[str, Any]:
-    """Return the model orders for JSON, or null and the reason."""
+    """Return the model orders for JSON, or null with the reason."""
     if isinstance(orders, MissingResult):
         return {"orders": None, "orders_reason": orders.reason}
     return {"orders": orders.to_json()}
 
 
-def make_label_sets_table(rankings: Mapping[str, Mapping[str, Evaluation]], *, has_ranks: bool) -> ResultTable:
+def make_label_sets_table(
+    evaluations_by_set: Mapping[str, Mapping[str, Evaluation]], *, has_ranks: bool
+) -> ResultTable:
     """Return a table with a row for each model and label set."""
-    models = list(next(iter(rankings.values())))
-    k = min(k for ranking in rankings.values() for result in ranking.values() for k in result.real_accuracy)
-    rank_of = {name: ranks_by_model(ranking) for name, ranking in rankings.items()}
+    models = list(next(iter(evaluations_by_set.values())))
+    k = min(
+        k
+        for evaluations in evaluations_by_set.values()
+        for result in evaluations.values()
+        for k in result.real_accuracy
+    )
+    rank_of = {name: ranks_by_model(evaluations) for name, evaluations in evaluations_by_set.items()}
     rows = [
-        _make_label_set_row(model, name, rankings[name][model], [rank_of[name][model]] if has_ranks else [])
+        _make_label_set_row(model, name, evaluations_by_set[name][model], [rank_of[name][model]] if has_ranks else [])
         for model in models
-        for name in rankings
+        for name in evaluations_by_set
     ]
     headings = ["file", "labels", "scored", f"top-{k} %", "95 %", *(["rank"] if has_ranks else [])]
     return ResultTable(headings, rows, n_text_columns=2)
 
 
 def print_orders(
-    run: CommandRun, rankings: Mapping[str, Mapping[str, Evaluation]], orders: ModelOrders | MissingResult
+    run: CommandRun, evaluations_by_set: Mapping[str, Mapping[str, Evaluation]], orders: ModelOrders | MissingResult
 ) -> None:
     """Print how the order of models changes between label sets, and how the files were read."""
     print_text(f"model orders cannot be compared: {orders}" if isinstance(orders, MissingResult) else str(orders))
-    for line in _describe_files(rankings):
+    for line in _describe_files(evaluations_by_set):
         run.print_line(line)
     for line in _make_footnotes(orders):
         run.add_note(line)
 
 
 def _make_footnotes(orders: ModelOrders | MissingResult) -> Iterator[str]:
-    """Explain the images of each row, and the test of whether the order of two models changed."""
+    """Explain which images a row counts, the intervals, and the test of changes in model order."""
     yield "table: each label set is used on its own scored images, so different label sets have different images"
     yield "95 %: Wilson intervals, over images"
     if isinstance(orders, ModelOrders) and len(orders.models) > 1:
@@ -184,15 +191,15 @@ def _make_footnotes(orders: ModelOrders | MissingResult) -> Iterator[str]:
         yield f"p: exact sign-flip test of the change of a lead; Holm: corrected for {count_noun(tests, 'lead')}"
 
 
-def _describe_files(rankings: Mapping[str, Mapping[str, Evaluation]]) -> Iterator[str]:
-    models = next(iter(rankings.values()))
+def _describe_files(evaluations_by_set: Mapping[str, Mapping[str, Evaluation]]) -> Iterator[str]:
+    models = next(iter(evaluations_by_set.values()))
     yield from group_files_by_text({model: result.detected for model, result in models.items()})
-    for name, ranking in rankings.items():
-        lines = group_files_by_text({model: describe_images_not_scored(ranking[model]) for model in models})
+    for name, evaluations in evaluations_by_set.items():
+        lines = group_files_by_text({model: describe_images_not_scored(evaluations[model]) for model in models})
         yield from (f"{name}: {line}" for line in lines)
 
 
-def _make_label_set_row(model: str, label_set_name: str, result: Evaluation, ranks: list[int]) -> list[object]:
+def _make_label_set_row(model: str, label_set_name: str, result: Evaluation, rank_cells: list[int]) -> list[object]:
     first_accuracy = next(iter(result.real_accuracy.values()))
     return [
         model,
@@ -200,5 +207,5 @@ def _make_label_set_row(model: str, label_set_name: str, result: Evaluation, ran
         format_count(result.n_scored),
         format_percent_cell(first_accuracy),
         format_interval_cell(first_accuracy),
-        *ranks,
+        *rank_cells,
     ]

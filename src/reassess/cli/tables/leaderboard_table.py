@@ -25,14 +25,18 @@ _NO_LABEL_ACCURACY_REASON = "original or reassessed labels are missing"
 
 @dataclass(frozen=True)
 class OriginalLabelAccuracy:
-    """The accuracy of the original labels by the reassessed labels, measured like that of a model."""
+    """The accuracy of the original labels by the reassessed labels, measured like a model's accuracy."""
 
-    percent: float
-    proportion: Proportion
+    proportion: Proportion  # of images whose original label is valid; not undefined
     source: str
 
+    @property
+    def percent(self) -> float:
+        """The accuracy in percent."""
+        return 100 * (self.proportion.hits / self.proportion.n)
+
     def count_rows_above(self, board: Leaderboard) -> int:
-        """Return the number of rows with a higher accuracy."""
+        """Count the leaderboard's rows whose accuracy is higher than the original labels' accuracy."""
         return int((board.reassessed_accuracies > self.percent).sum())
 
     def to_json(self, board: Leaderboard) -> dict[str, Any]:
@@ -80,7 +84,7 @@ def print_leaderboard(
     label_accuracy: OriginalLabelAccuracy | None,
     limit: int,
 ) -> None:
-    """Print the best rows, the slopes, the rank changes, and the positions of models."""
+    """Print the best rows, the slopes of the trend, the rank changes, and the places of own models."""
     board = trend.leaderboard
     labels_heading = shorten_label_set_name(board.label_set)
     make_leaderboard_table(board, board.rows_best_first[:limit]).print()
@@ -108,7 +112,7 @@ def print_leaderboard(
 
 
 def make_leaderboard_table(board: Leaderboard, rows: Sequence[int]) -> ResultTable:
-    """Return a table of some rows of the leaderboard."""
+    """Return a table of these rows of the leaderboard."""
     real_heading = f"{shorten_label_set_name(board.label_set)} %"
     columns = ["model", "image size", "parameters, M", real_heading, "rank", "original %", "original rank"]
     cells: list[list[object]] = []
@@ -138,7 +142,7 @@ def _print_slopes(trend: Trend) -> None:
 
 
 def _iter_named_trend_lines(trend: Trend) -> Iterator[tuple[str, TrendLine]]:
-    """Yield the trend lines that have rows, with their names."""
+    """Yield the name of each trend line that has rows, and the line."""
     yield "all", trend.overall_line
     if trend.outliers.rows:
         yield f"all except {len(trend.outliers.rows):,} far out", trend.outliers.line_without_outliers
@@ -166,8 +170,8 @@ def _make_rank_order_rows(trend: Trend, label_accuracy: OriginalLabelAccuracy | 
         yield [name, None if value is None else f"{value:.3f}"]
     rises = board.rank_gains
     for name, row in {
-        "highest rise": _find_largest_rank_change(board, rises),
-        "deepest fall": _find_largest_rank_change(board, -rises),
+        "highest rise": _find_row_with_largest_change(board, rises),
+        "deepest fall": _find_row_with_largest_change(board, -rises),
     }.items():
         if row is not None:
             ranks = f"rank {board.original_ranks[row]:,} to {board.reassessed_ranks[row]:,}"
@@ -177,8 +181,8 @@ def _make_rank_order_rows(trend: Trend, label_accuracy: OriginalLabelAccuracy | 
         yield [f"rows above the original labels ({format_percentage(label_accuracy.percent)} %)", above_text]
 
 
-def _find_largest_rank_change(board: Leaderboard, rank_changes: npt.NDArray[np.int64]) -> int | None:
-    """Return the row with the largest change, of equal rows the best-ranked; None if no rank rises."""
+def _find_row_with_largest_change(board: Leaderboard, rank_changes: npt.NDArray[np.int64]) -> int | None:
+    """Return the row whose rank changes most (in a tie, the better row); None if no change is positive."""
     row = max(board.rows_best_first, key=lambda row: int(rank_changes[row]))
     return row if rank_changes[row] > 0 else None
 

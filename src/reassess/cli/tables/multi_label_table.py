@@ -1,4 +1,4 @@
-"""The tables of accuracy by labels with more judgements than valid: multi-label accuracy."""
+"""The tables of multi-label accuracy, by labels that can be valid, unclear or wrong."""
 
 from collections.abc import Iterator
 

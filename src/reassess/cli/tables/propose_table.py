@@ -23,7 +23,7 @@ _SCORE_KINDS = {
 
 
 def print_candidate_count(run: CommandRun, output: Path, candidates: Candidates) -> None:
-    """Print the number of candidates in the output."""
+    """Print the number of candidates in the output file."""
     images = len(candidates.questions.images)
     mean = f" ({len(candidates) / images:.2f} per image)" if images else ""
     run.print_line(f"{output}: {count_noun(len(candidates), 'candidate')} for {count_noun(images, 'image')}{mean}")
@@ -32,7 +32,7 @@ def print_candidate_count(run: CommandRun, output: Path, candidates: Candidates)
 def print_proposal(
     run: CommandRun, result: ProposalResult, detected_formats: Mapping[str, str], *, has_source_table: bool
 ) -> None:
-    """Print images without candidates, candidates by source, and how the files were read."""
+    """Print the images without candidates, the candidates by source, and how the files were read."""
     _print_image_counts(run, result)
     if has_source_table:
         _print_source_table(run, result)
@@ -56,14 +56,14 @@ def _print_image_counts(run: CommandRun, result: ProposalResult) -> None:
 
 
 def _print_source_table(run: CommandRun, result: ProposalResult) -> None:
-    """Print candidates by source: the original labels, then models, the most own candidates first."""
+    """Print candidates by source. Models with the most candidates that no other source has come first."""
     names = (ORIGINAL_SOURCE, *result.model_names)
     by_source = np.column_stack([result.is_original, result.is_proposed_by_model])
     own_counts = (by_source & (by_source.sum(axis=1) == 1)[:, None]).sum(axis=0)
     kinds = {model.name: model.kind for model in result.models}
     models = sorted(range(1, len(names)), key=lambda column: (-own_counts[column], names[column]))
     printed = models[
-        : run.count_rows_to_print(len(models), _MAX_PRINTED_MODELS, "models, by candidates of only one source")
+        : run.limit_printed_rows(len(models), _MAX_PRINTED_MODELS, "models, by candidates of only one source")
     ]
     originals = [0] if result.is_original.any() else []
     rows = [
@@ -74,7 +74,7 @@ def _print_source_table(run: CommandRun, result: ProposalResult) -> None:
 
 
 def _print_model_notes(run: CommandRun, result: ProposalResult, detected_formats: Mapping[str, str]) -> None:
-    """Print how the files were read, and which images are unknown or missing; equal lines once."""
+    """Print how each file was read, and its numbers of unknown and missing images."""
     models = {model.name: model for model in result.models}
     lines_by_model = [
         {name: detected_formats[name] for name in models},
@@ -100,7 +100,7 @@ _SUBSET_HEADINGS = ["subset", "models", "candidates", "per image", "recall", "pr
 
 
 def write_model_subsets(path: Path, choice: ModelChoice, *, force: bool = False) -> None:
-    """Write a row for each of the best subsets of models: its models, candidates, recall and precision.
+    """Write a row for each of the best subsets of models: models, candidates, recall and precision.
 
     In csv and tsv, models are separated by ``; ``. The column search is ``exact`` or ``greedy``; a greedy search may
     miss better subsets.
@@ -197,7 +197,7 @@ def format_rounded_down(bound: float) -> str:
 
 
 def _select_printed_subsets(run: CommandRun, choice: ModelChoice) -> Sequence[ModelSubset]:
-    """Return evenly spaced subsets and the chosen subset; with --verbose, all subsets."""
+    """Return evenly spaced subsets and the chosen subset or, with --verbose, all subsets."""
     frontier = choice.frontier
     if run.verbose or len(frontier) <= _MAX_PRINTED_SUBSETS:
         return frontier
@@ -209,7 +209,7 @@ def _select_printed_subsets(run: CommandRun, choice: ModelChoice) -> Sequence[Mo
 
 
 def _format_model_names(run: CommandRun, subset: ModelSubset, all_models: Sequence[str]) -> str:
-    """Format the names of a subset's models; without --verbose, a long list is shortened."""
+    """Format the names of a subset's models. Without --verbose, a long list is shortened."""
     if run.verbose or len(subset.models) <= _MAX_PRINTED_NAMES:
         return ", ".join(subset.models)
     omitted = [name for name in all_models if name not in subset.models]
@@ -242,9 +242,9 @@ _MAX_PRINTED_CANDIDATES = 10
 
 
 def unasked_to_json(
-    candidates: Candidates, output: Path, top_k: int, limit: int | None, unknown_counts: Mapping[str, int]
+    candidates: Candidates, output: Path, top_k: int, limit: int | None, unknown_image_counts: Mapping[str, int]
 ) -> dict[str, Any]:
-    """Return the results for JSON; `unknown_counts` has the number of unknown images of each file."""
+    """Return the results for JSON. `unknown_image_counts` has the number of unknown images by file."""
     candidate_counts = dict(zip(candidates.sources, candidates.is_proposed_by_source.sum(axis=0).tolist(), strict=True))
     return {
         "output": str(output),
@@ -255,18 +255,18 @@ def unasked_to_json(
         "top_k": top_k,
         "models": [
             {"file": file, "candidates": candidate_counts[file], "unknown": count}
-            for file, count in unknown_counts.items()
+            for file, count in unknown_image_counts.items()
         ],
     }
 
 
 def print_unasked_classes(
-    run: CommandRun, candidates: Candidates, output: Path, limit: int | None, unknown_counts: Mapping[str, int]
+    run: CommandRun, candidates: Candidates, output: Path, limit: int | None, unknown_image_counts: Mapping[str, int]
 ) -> None:
-    """Print the first candidates, and the total."""
+    """Print the first candidates, and the number of all candidates."""
     written = range(len(candidates))[:limit]
     if len(candidates):
-        printed = run.count_rows_to_print(len(written), _MAX_PRINTED_CANDIDATES, "candidates")
+        printed = run.limit_printed_rows(len(written), _MAX_PRINTED_CANDIDATES, "candidates")
         headings = ["image", "class", "name", "reason", "first class of", "predicted by", "probability"]
         print_table(headings, _make_unasked_rows(candidates, written[:printed]), n_text_columns=4)
     number = count_noun(len(candidates), "candidate")
@@ -278,7 +278,7 @@ def print_unasked_classes(
         f"{_count_candidates_with_reason(candidates, NOT_ASKED):,} on rated images, "
         f"{_count_candidates_with_reason(candidates, UNRATED):,} on unrated images"
     )
-    for file, count in unknown_counts.items():
+    for file, count in unknown_image_counts.items():
         if count:
             run.print_line(f"{file}: {count_noun(count, 'unknown image')} not used")
 

@@ -24,11 +24,11 @@ _FLAG_MEANINGS = {
 
 
 def print_reliability(run: CommandRun, result: Reliability, golden_votes: GoldenVotesWithTruth | None) -> None:
-    """Print the accuracy of raters, on golden items or by the truth estimated from all votes."""
+    """Print the accuracy of raters, measured by golden answers or by the truth estimated from all votes."""
     for line in _describe_all_raters(result, golden_votes):
         print_text(line)
     table = make_raters_table(result)
-    limit = run.count_rows_to_print(len(result.raters_by_information), _MAX_PRINTED_RATERS, "raters")
+    limit = run.limit_printed_rows(len(result.raters_by_information), _MAX_PRINTED_RATERS, "raters")
     replace(table, rows=table.rows[:limit]).print()
     for line in _make_footnotes(result):
         run.add_note(line)
@@ -37,7 +37,7 @@ def print_reliability(run: CommandRun, result: Reliability, golden_votes: Golden
 
 
 def make_raters_table(result: Reliability) -> ResultTable:
-    """Return a table with a row for each rater, the least informative first, without empty columns."""
+    """Return a table of raters, the least informative rater first, without empty columns."""
     answers = "/".join(str(answer) for answer in result.answers)
     has_many_answers = len(result.answers) > _MAX_ANSWER_COLUMNS
     information = [rater.information for rater in result.raters_by_information]
@@ -79,7 +79,7 @@ def _format_shares(shares: list[float] | None) -> str | None:
 
 
 def _describe_all_raters(result: Reliability, golden: GoldenVotesWithTruth | None) -> Iterator[str]:
-    """Describe all raters together, and the items they are measured on."""
+    """Describe the agreement of all raters, and the items that raters are measured on."""
     value = (
         "undefined: no item has two votes, or all votes have the same answer"
         if result.alpha is None
@@ -137,7 +137,7 @@ def _make_footnotes(result: Reliability) -> Iterator[str]:
 
 
 def _print_rater_pairs(dependence: Dependence | None, votes_name: str) -> None:
-    """Print pairs of raters who agree too often, the most significant first."""
+    """Print the pairs of raters who agree too often, the most significant pair first."""
     if dependence is None or not dependence.pairs:
         return
     rows = [

@@ -21,7 +21,7 @@ _MAX_PRINTED_ANSWERS = 10
 
 
 def print_status(check: BenchmarkCheck) -> None:
-    """Print existing and missing parts, the commands that can run, and names that do not fit."""
+    """Print the parts of a benchmark, the commands that can run, and names that differ between parts."""
     is_named = check.folder is None or check.folder.resolve().name == check.name
     print_text(check.name if is_named else f"{check.name}, in {check.folder}")
     columns = ("part", "file", "format", "contents", "made from")
@@ -167,7 +167,7 @@ def print_progress(run: CommandRun, progress: "Progress") -> None:
 
 
 def describe_practice(practice: "PracticeRound") -> Iterator[str]:
-    """Describe why practice cannot begin yet, or how likely raters are to pass it by guessing."""
+    """Tell why practice cannot begin yet, or how likely raters are to pass practice by guessing."""
     if practice.reason_to_wait is not None:
         yield f"raters cannot begin practice: {practice.reason_to_wait}"
     elif practice.is_skipped:
@@ -186,7 +186,7 @@ def describe_practice(practice: "PracticeRound") -> Iterator[str]:
 
 
 def warn_if_practice_is_easy(practice: "PracticeRound", *, has_begun: bool = False) -> None:
-    """Warn about a practice round that is easy to pass without looking at the images."""
+    """Warn if a practice round is easy to pass without looking at the images."""
     if practice.easiest_blind_strategy is not None:
         name, chance = practice.easiest_blind_strategy
         n_tasks = practice.n_tasks_needed
@@ -198,8 +198,8 @@ def warn_if_practice_is_easy(practice: "PracticeRound", *, has_begun: bool = Fal
         warnings.warn(ReassessWarning(text, fix), stacklevel=2)
 
 
-def describe_states(progress: "Progress") -> str:
-    """Describe the number of questions in each state."""
+def describe_question_states(progress: "Progress") -> str:
+    """Describe the numbers of open and closed questions."""
     closed = f"{progress.n_questions_closed_by_votes:,} with all their votes"
     if progress.n_questions_closed_by_rule:
         closed = f"{progress.n_questions_closed_by_rule:,} closed by the stop rule, {closed}"
@@ -207,7 +207,7 @@ def describe_states(progress: "Progress") -> str:
 
 
 def _describe_progress(progress: "Progress") -> Iterator[str]:
-    yield f"{count_noun(progress.n_questions, 'question')}: {describe_states(progress)}"
+    yield f"{count_noun(progress.n_questions, 'question')}: {describe_question_states(progress)}"
     if progress.n_golden:
         n_unknown = progress.n_golden_unknown
         first = (
@@ -232,7 +232,7 @@ def _describe_progress(progress: "Progress") -> Iterator[str]:
         open_questions = count_noun(progress.n_questions_without_rater, "open question")
         yield f"more raters needed: nobody is left to answer {open_questions}"
     elif not progress.is_paused and progress.max_votes_needed and progress.expected_end is not None:
-        yield f"expected to finish: {_format_time(progress.expected_end)}"
+        yield f"expected to finish: {_format_utc_time(progress.expected_end)}"
 
 
 def _make_person_row(person: "RaterProgress", n_golden_questions: int) -> list[str | None]:
@@ -247,7 +247,7 @@ def _make_person_row(person: "RaterProgress", n_golden_questions: int) -> list[s
         else f"{person.golden_accuracy.n:,}",
         format_percent_cell(person.golden_accuracy.value),
         format_interval_cell(person.golden_accuracy.interval),
-        None if person.last_answer_time is None else _format_time(person.last_answer_time),
+        None if person.last_answer_time is None else _format_utc_time(person.last_answer_time),
         ", ".join(person.flags),
     ]
 
@@ -263,5 +263,5 @@ def _format_practice(person: "RaterProgress") -> str | None:
     return f"{value} ({low} to {high}){passed}"
 
 
-def _format_time(seconds: float) -> str:
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M} UTC"
+def _format_utc_time(unix_seconds: float) -> str:
+    return f"{datetime.fromtimestamp(unix_seconds, UTC):%Y-%m-%d %H:%M} UTC"

@@ -67,7 +67,7 @@ def test_moved_images_are_served_behind_a_proxy(create: Runner, run: Runner) -> 
     assert missing.err.endswith("  fix:     add them, or give the folder, zip or tar of all images: --images PLACE\n")
     token = re.search("sign-in#(\\S+)", run("annotate", "invite", "pets.db", "ann").out)[1]
     with started("serve", "pets.db", "--address", "127.0.0.1:0/rating", "--images", "moved") as (_, (line,)):
-        found = re.fullmatch(r"pets: (http://127\.0\.0\.1:\d+/), for a proxy that serves it at /rating", line)
+        found = re.fullmatch(r"pets: (http://127\.0\.0\.1:\d+/); the proxy serves the campaign under /rating", line)
         assert found, line
         client = PageClient(found[1], token)
         assert client.fetch(client.post("next", {"held": []})["task"]["image"])

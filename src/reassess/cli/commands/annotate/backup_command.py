@@ -25,11 +25,12 @@ from reassess.text import format_bytes
 @output_option("FILE", "The copy, an SQLite campaign.", required=False)
 @click.option(
     "--upgrade",
+    "upgrades_campaign",
     is_flag=True,
     help="Make the copy, then upgrade a campaign that an earlier version of reassess created. Stop its server first.",
 )
 @add_common_options
-def backup(run: CommandRun, campaign: str | Path, output: Path | None, upgrade: bool) -> None:
+def backup(run: CommandRun, campaign: str | Path, output: Path | None, upgrades_campaign: bool) -> None:
     """Copy a campaign while it is served.
 
     Raters can continue, and the copy contains all answers saved so far. Do not copy the SQLite file yourself: its
@@ -39,12 +40,12 @@ def backup(run: CommandRun, campaign: str | Path, output: Path | None, upgrade: 
     --upgrade upgrades the campaign after the copy. If the upgrade fails, the campaign does not change. To upgrade a
     campaign on a server, first copy it with pg_dump, then use --upgrade without -o.
     """
-    if output is None and (isinstance(campaign, Path) or not upgrade):
+    if output is None and (isinstance(campaign, Path) or not upgrades_campaign):
         raise click.UsageError("Missing option '-o' / '--output'.")
     if output is not None:
         check_output(output, force=run.force)
     versions: dict[str, str] = {}
-    if upgrade:
+    if upgrades_campaign:
         versions["before"], versions["after"] = annotation.upgrade_campaign(campaign, output, force=run.force)
     elif output is not None:
         annotation.backup_campaign(campaign, output, force=run.force)

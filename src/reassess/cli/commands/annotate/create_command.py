@@ -52,6 +52,7 @@ _CONSENT_FILE, _EXAMPLES_FOLDER = "consent.md", "examples"  # of a benchmark fol
 @click.argument("tasks", type=INPUT_PATH_TYPE)
 @click.option(
     "--per-question",
+    "votes_per_question",
     type=click.IntRange(1, annotation.MAX_VOTES_PER_QUESTION),
     default=_DEFAULT_VOTES_PER_QUESTION,
     show_default=True,
@@ -79,6 +80,7 @@ _CONSENT_FILE, _EXAMPLES_FOLDER = "consent.md", "examples"  # of a benchmark fol
 )
 @click.option(
     "--practice",
+    "n_practice_tasks",
     type=click.IntRange(0),
     default=0,
     show_default=True,
@@ -87,6 +89,7 @@ _CONSENT_FILE, _EXAMPLES_FOLDER = "consent.md", "examples"  # of a benchmark fol
 )
 @click.option(
     "--bar",
+    "pass_mark",
     type=FiniteRange(0, 1),
     metavar="SHARE",
     help="Pass mark of practice, as balanced accuracy: the mean of the accuracies on valid and on invalid questions.  "
@@ -107,15 +110,15 @@ def create(
     run: CommandRun,
     campaign: str | Path,
     tasks: Path,
-    per_question: int,
+    votes_per_question: int,
     stop: StopRule | None,
     golden: int | str | None,
     golden_share: float | None,
     original: str | None,
     seed: int | None,
     benchmark: Benchmark | None,
-    practice: int,
-    bar: float | None,
+    n_practice_tasks: int,
+    pass_mark: float | None,
 ) -> None:
     """Create a campaign, where people answer tasks.
 
@@ -128,9 +131,9 @@ def create(
     similar classes).
     """
     check_packages("annotate", "campaigns")
-    if bar is not None and not practice:
+    if pass_mark is not None and not n_practice_tasks:
         raise click.UsageError("--bar needs --practice.")
-    if stop is not None and per_question < stop.min_votes:
+    if stop is not None and votes_per_question < stop.min_votes:
         raise click.UsageError(
             f"--stop needs at least {stop.min_votes} votes per question: give --per-question 2 or more."
         )
@@ -147,15 +150,15 @@ def create(
         tasks=parts.tasks,
         name=parts.benchmark.name,
         rules=annotation.Rules(
-            votes_per_question=per_question,
+            votes_per_question=votes_per_question,
             stop_rule=stop,
             golden_share=_DEFAULT_GOLDEN_SHARE if golden_share is None else golden_share,
             seed=seed,
         ),
         golden_tasks=parts.golden_tasks,
         expert_votes=parts.experts,
-        n_practice_tasks=practice,
-        practice_bar=bar,
+        n_practice_tasks=n_practice_tasks,
+        practice_bar=pass_mark,
         original_labels=parts.original,
         has_original_votes=original is not None,
         consent_text=_read_consent(run, parts.benchmark.folder),
@@ -175,7 +178,7 @@ def create(
 
 
 def _check_campaign_output(run: CommandRun, campaign: str | Path, benchmark: Benchmark | None) -> None:
-    """Check, before any work, that the campaign can be written."""
+    """Raise an error, before any work, if the campaign cannot be written."""
     if benchmark is not None and isinstance(campaign, Path):
         check_output_path(campaign, benchmark)
     annotation.check_replaceable(campaign)
@@ -184,19 +187,19 @@ def _check_campaign_output(run: CommandRun, campaign: str | Path, benchmark: Ben
         run.add_outputs(campaign)
 
 
-def _check_golden_and_classes(parts: CampaignParts, tasks: Path, golden_share: float | None) -> None:
+def _check_golden_and_classes(parts: CampaignParts, tasks_file: Path, golden_share: float | None) -> None:
     if golden_share is not None and parts.golden_tasks is None:
         raise click.UsageError("--golden-share needs golden questions.")
     if not parts.tasks.questions.classes.wnids_or_names:
         warnings.warn(
-            f"{tasks}: class names are missing, so raters will see numbers: give --benchmark FOLDER with classes",
+            f"{tasks_file}: class names are missing, so raters will see numbers: give --benchmark FOLDER with classes",
             ReassessWarning,
             stacklevel=2,
         )
 
 
 def _read_consent(run: CommandRun, folder: Path | None) -> str:
-    """Read the text that people must agree to; empty if the folder has none."""
+    """Read the text that people must agree to; empty if the folder has no such text."""
     if folder is None or not exists(folder / _CONSENT_FILE):
         return ""
     text = "\n".join(read_lines(run.add_input("consent", folder / _CONSENT_FILE)))

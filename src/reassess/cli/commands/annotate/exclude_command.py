@@ -17,19 +17,19 @@ from reassess.cli.help_pages import Command
     examples=["reassess annotate exclude pets.db bob", "reassess annotate exclude pets.db bob --undo"],
 )
 @campaign_argument
-@click.argument("names", nargs=-1, required=True, metavar="NAME...")
+@click.argument("rater_names", nargs=-1, required=True, metavar="NAME...")
 @click.option("--undo", is_flag=True, help="Include the raters again.")
 @add_common_options
-def exclude(run: CommandRun, campaign: str | Path, names: tuple[str, ...], undo: bool) -> None:
+def exclude(run: CommandRun, campaign: str | Path, rater_names: tuple[str, ...], undo: bool) -> None:
     """Exclude a rater's votes, or include them again.
 
     The answers stay stored but do not count, and other raters are asked the questions. With --undo, the votes count as
     if the rater had never been excluded: for each question, the earliest votes count, up to the number that it needs.
     """
-    reject_repeated_files(names)
+    reject_repeated_files(rater_names)
     change = annotation.include_rater if undo else annotation.exclude_rater
     with annotation.use_campaign(campaign) as opened:
-        people = [annotation.find_person(opened, name) for name in names]
+        people = [annotation.find_person(opened, name) for name in rater_names]
         changed = {person.name: change(opened, person.id, time.time()) for person in people}
     if run.json:
         results = [{"name": name, "excluded": not undo, "changed": is_changed} for name, is_changed in changed.items()]

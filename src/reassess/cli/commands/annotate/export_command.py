@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reassess import annotation
-from reassess.cli.campaign_inputs import campaign_argument, has_no_linked_expert
+from reassess.cli.campaign_inputs import campaign_argument, has_no_expert_with_link
 from reassess.cli.command_run import CommandRun, add_common_options, find_unused_path
 from reassess.cli.help_pages import Command
 from reassess.cli.options import output_option
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 )
 @campaign_argument
 @output_option("FOLDER", "The benchmark folder to write.")
-@click.option("--rater-names", is_flag=True, help="Write the names of raters instead of numbers.")
+@click.option("--rater-names", "writes_rater_names", is_flag=True, help="Write the names of raters instead of numbers.")
 @add_common_options
-def export(run: CommandRun, campaign: str | Path, output: Path, rater_names: bool) -> None:
+def export(run: CommandRun, campaign: str | Path, output: Path, writes_rater_names: bool) -> None:
     """Write the votes as a benchmark folder.
 
     The folder contains the votes that count, experts' and raters' votes on golden questions, the classes, the original
@@ -38,8 +38,8 @@ def export(run: CommandRun, campaign: str | Path, output: Path, rater_names: boo
     raters). With --force, other files in the folder stay.
     """
     with annotation.use_campaign(campaign) as opened:
-        exported = annotation.export_campaign(opened, output, with_names=rater_names, force=run.force)
-        if exported.n_unrated_golden and has_no_linked_expert(opened):
+        exported = annotation.export_campaign(opened, output, with_names=writes_rater_names, force=run.force)
+        if exported.n_unrated_golden and has_no_expert_with_link(opened):
             run.suggest_command("annotate", "invite", annotation.hide_password(campaign), "NAME:expert...")
         elif len(exported.votes):
             run.next_command = _make_labels_command(output, exported, opened)
@@ -104,19 +104,19 @@ def export(run: CommandRun, campaign: str | Path, output: Path, rater_names: boo
 
 
 def _make_labels_command(folder: Path, exported: "CampaignExport", campaign: "Campaign") -> str:
-    """Return the command line that makes labels from the votes."""
+    """Return the commands that make scores and labels from the exported votes."""
     benchmark = open_benchmark(folder)
     sources = benchmark.sources
 
-    def make_output_option(part: str, default_name: str) -> list[str]:
+    def make_output_arguments(part: str, default_name: str) -> list[str]:
         return ["-o", sources[part], "--force"] if part in sources else ["-o", str(folder / default_name)]
 
-    aggregate = ["reassess", "aggregate", "--benchmark", str(folder), *make_output_option("scores", "scores.csv")]
+    aggregate = ["reassess", "aggregate", "--benchmark", str(folder), *make_output_arguments("scores", "scores.csv")]
     if exported.golden_votes is not None and campaign.at_least is not None:
         aggregate += ["--golden-at-least", str(campaign.at_least)]
-    # Without both, nothing says how good the original labels are.
+    # The accuracy of original labels is only measured if they have votes and raters voted on golden questions.
     if campaign.has_original_votes and exported.has_rater_votes_on_golden:
         aggregate += ["--original", str(folder / "original.csv")]
-    labels = ["reassess", "labels", "--benchmark", str(folder), *make_output_option("labels", "labels.csv")]
+    labels = ["reassess", "labels", "--benchmark", str(folder), *make_output_arguments("labels", "labels.csv")]
     labels += ["--details", str(find_unused_path("changed.csv"))] if "original" in sources else []
     return f"{shlex.join(aggregate)} && {shlex.join(labels)}"

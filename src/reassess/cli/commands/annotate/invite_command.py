@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _ROLES = ("rater", "expert", "owner")
 
 
-def _parse_person(text: str) -> tuple[str, str | None]:
+def _parse_name_and_role(text: str) -> tuple[str, str | None]:
     if text.endswith("..."):
         raise click.BadParameter(f"{text} is a placeholder: give names, such as ann dora ida:expert.")
     name, separator, role = text.rpartition(":")
@@ -51,9 +51,13 @@ def _parse_person(text: str) -> tuple[str, str | None]:
 )
 @writable_campaign_argument
 @click.argument(
-    "people", nargs=-1, required=True, type=ParsedType("person", _parse_person), metavar="NAME[:expert|:owner]..."
+    "people",
+    nargs=-1,
+    required=True,
+    type=ParsedType("person", _parse_name_and_role),
+    metavar="NAME[:expert|:owner]...",
 )
-@click.option("--revoke", is_flag=True, help="Revoke the links of these people.")
+@click.option("--revoke", "revokes_links", is_flag=True, help="Revoke the links of these people.")
 @click.option(
     "--address",
     type=ADDRESS_TYPE,
@@ -64,7 +68,7 @@ def _parse_person(text: str) -> tuple[str, str | None]:
 )
 @add_common_options
 def invite(
-    run: CommandRun, campaign: str | Path, people: tuple[tuple[str, str | None], ...], revoke: bool, address: str
+    run: CommandRun, campaign: str | Path, people: tuple[tuple[str, str | None], ...], revokes_links: bool, address: str
 ) -> None:
     """Add people, and print a sign-in link for each.
 
@@ -75,17 +79,17 @@ def invite(
     reject_repeated_files(name for name, _ in people)
     now = time.time()
     with annotation.use_campaign(campaign) as opened:
-        if not revoke:
+        if not revokes_links:
             _add_new_people(opened, role_by_name, now, force=run.force)
         invited_people = [annotation.find_person(opened, name) for name in role_by_name]
         links: dict[str, str | None] = {}
         for person in invited_people:
-            if revoke:
+            if revokes_links:
                 annotation.revoke_link(opened, person.id, now)
-            token = None if revoke else annotation.create_sign_in_token(opened, person.id, now)
+            token = None if revokes_links else annotation.create_sign_in_token(opened, person.id, now)
             links[person.name] = token and f"{address}/sign-in#{token}"
         too_few = _describe_missing_raters(opened, invited_people)
-    if not revoke:
+    if not revokes_links:
         run.next_command = make_serve_command(campaign, address)
     if run.json:
         results = [{"name": person.name, "role": person.role, "link": links[person.name]} for person in invited_people]
@@ -93,7 +97,7 @@ def invite(
         return
     for name, link in links.items():
         print_text(f"{name}: {link or 'link revoked'}")
-    if not revoke:
+    if not revokes_links:
         run.print_line("each link is shown once; anyone who has it can sign in as that person")
         if is_on_this_machine(address):
             run.print_line("these links work only on this machine; for other machines: --address URL")
@@ -102,7 +106,7 @@ def invite(
 
 
 def _describe_missing_raters(campaign: "Campaign", invited: Sequence["Person"]) -> str | None:
-    """Describe how many more raters the votes per question need; None if there are enough."""
+    """Tell how many more raters to invite for enough votes per question; None if there are enough."""
     n_raters = sum(
         person.role == "rater" and person.has_link and not person.is_excluded and person.stage != "failed"
         for person in annotation.list_people(campaign)
@@ -116,7 +120,7 @@ def _describe_missing_raters(campaign: "Campaign", invited: Sequence["Person"]) 
 
 
 def _add_new_people(campaign: "Campaign", role_by_name: Mapping[str, str | None], now: float, *, force: bool) -> None:
-    """Add the people who are new. A person who has a link already (without `force`) is an error."""
+    """Add the new people. Without `force`, a person who already has a link is an error."""
     people_by_name = {person.name: person for person in annotation.list_people(campaign) if person.name in role_by_name}
     linked = annotation.read_invited_ids(campaign)
     if existing := [name for name, person in people_by_name.items() if person.id in linked and not force]:

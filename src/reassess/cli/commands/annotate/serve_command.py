@@ -1,6 +1,7 @@
 """`reassess annotate serve`: serve the pages of a campaign, for raters, experts and owners."""
 
 from pathlib import Path
+from typing import NamedTuple
 
 import click
 
@@ -13,8 +14,16 @@ from reassess.cli.packages import check_packages
 from reassess.errors import DataError
 
 
-def _parse_address(text: str) -> tuple[str, int, str | None]:
-    """Parse HOST:PORT or HOST:PORT/PATH; without a slash, there is no proxy, and the path is None."""
+class _ServerAddress(NamedTuple):
+    """The address of the server, and the path that a proxy serves the pages under."""
+
+    host: str
+    port: int
+    proxy_path: str | None  # None without a proxy
+
+
+def _parse_server_address(text: str) -> _ServerAddress:
+    """Parse HOST:PORT, or HOST:PORT/PATH behind a proxy."""
     host_and_port, slash, path = text.partition("/")
     host, _, port = host_and_port.rpartition(":")
     if not host or not port.isascii() or not port.isdigit() or int(port) > 65_535:
@@ -23,7 +32,7 @@ def _parse_address(text: str) -> tuple[str, int, str | None]:
         root_path = annotation.parse_root_path(slash + path) if slash else None
     except DataError as error:
         raise click.BadParameter(f"{slash + path!r} is {error.problem}: {error.allowed}") from error
-    return host.removeprefix("[").removesuffix("]"), int(port), root_path
+    return _ServerAddress(host.removeprefix("[").removesuffix("]"), int(port), root_path)
 
 
 @click.command(
@@ -37,7 +46,7 @@ def _parse_address(text: str) -> tuple[str, int, str | None]:
 @campaign_argument
 @click.option(
     "--address",
-    type=ParsedType("address", _parse_address),
+    type=ParsedType("address", _parse_server_address),
     default="127.0.0.1:8000",
     show_default=True,
     metavar="HOST:PORT[/PATH]",
@@ -52,27 +61,29 @@ def _parse_address(text: str) -> tuple[str, int, str | None]:
     help="Current location of the images.  [default: as for create]",
 )
 @add_common_options
-def serve(run: CommandRun, campaign: str | Path, address: tuple[str, int, str | None], images: Path | None) -> None:
+def serve(run: CommandRun, campaign: str | Path, address: _ServerAddress, images: Path | None) -> None:
     """Serve the rating pages.
 
     Stop it with Ctrl-C. People sign in with the links of reassess annotate invite. For other machines, use a proxy with
     https.
     """
     check_packages("annotate", "campaigns")
-    host, port, path = address
     with annotation.lock_campaign_file(campaign), annotation.use_campaign(campaign) as opened:
         app = annotation.make_app(opened, open_campaign_images(opened, images))
         run.suggest_command("annotate", "export", annotation.hide_password(campaign), "-o", find_unused_path("rated"))
 
         def print_address(served_address: str) -> None:
             if run.json:
-                run.print_json("annotate", {"address": served_address, "root_path": path or ""})
-            elif path:
-                run.print_line(f"{opened.name}: {served_address}, for a proxy that serves it at {path}")
+                run.print_json("annotate", {"address": served_address, "root_path": address.proxy_path or ""})
+            elif address.proxy_path:
+                proxy_text = f"the proxy serves the campaign under {address.proxy_path}"
+                run.print_line(f"{opened.name}: {served_address}; {proxy_text}")
             else:
                 run.print_line(f"{opened.name}: {served_address}")
                 if served_address != f"{DEFAULT_ADDRESS}/":
                     command = "reassess annotate invite --address URL (--force: new links)"
                     run.print_line(f"links need the address people open: {command}")
 
-        annotation.serve(app, host=host, port=port, root_path=path, report_address=print_address)
+        annotation.serve(
+            app, host=address.host, port=address.port, root_path=address.proxy_path, report_address=print_address
+        )

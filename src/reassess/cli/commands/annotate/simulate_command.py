@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reassess import annotation
-from reassess.cli.campaign_inputs import campaign_argument, has_no_linked_expert
+from reassess.cli.campaign_inputs import campaign_argument, has_no_expert_with_link
 from reassess.cli.command_run import (
     INPUT_PATH_TYPE,
     CommandRun,
@@ -26,7 +26,7 @@ from reassess.cli.help_pages import Command
 from reassess.cli.options import ParsedType, output_option
 from reassess.cli.packages import check_packages
 from reassess.cli.screen import print_text
-from reassess.cli.tables.status_table import describe_states
+from reassess.cli.tables.status_table import describe_question_states
 from reassess.errors import OutputError
 from reassess.formats import read_label_file
 from reassess.formats.files import check_output
@@ -58,6 +58,7 @@ def _parse_confusion_matrix(text: str) -> tuple[tuple[float, ...], ...]:
 @campaign_argument
 @click.option(
     "--raters",
+    "n_raters",
     type=click.IntRange(1, 200),
     default=_DEFAULT_RATERS,
     show_default=True,
@@ -66,7 +67,7 @@ def _parse_confusion_matrix(text: str) -> tuple[tuple[float, ...], ...]:
 )
 @click.option(
     "--matrix",
-    "matrices",
+    "confusion_matrices",
     type=ParsedType("matrix", _parse_confusion_matrix),
     multiple=True,
     default=[_CAREFUL_RATER],
@@ -76,6 +77,7 @@ def _parse_confusion_matrix(text: str) -> tuple[tuple[float, ...], ...]:
 )
 @click.option(
     "--seconds",
+    "seconds_per_vote",
     type=FiniteRange(0),
     default=_DEFAULT_SECONDS,
     show_default=True,
@@ -94,9 +96,9 @@ def _parse_confusion_matrix(text: str) -> tuple[tuple[float, ...], ...]:
 def simulate(
     run: CommandRun,
     campaign: str | Path,
-    raters: int,
-    matrices: Sequence[Sequence[Sequence[float]]],
-    seconds: float,
+    n_raters: int,
+    confusion_matrices: Sequence[Sequence[Sequence[float]]],
+    seconds_per_vote: float,
     labels: Path | None,
     seed: int,
     output: Path | None,
@@ -107,7 +109,7 @@ def simulate(
     with the true labels that the simulation assumes.
     """
     check_packages("annotate", "campaigns")
-    for matrix in matrices:
+    for matrix in confusion_matrices:
         annotation.check_confusion_matrix(matrix)
     if output is not None:
         if os.path.realpath(output) == os.path.realpath(campaign):
@@ -131,25 +133,25 @@ def simulate(
             if annotation.resume(opened, time.time()):
                 run.print_progress_line("the campaign is paused, but its copy is not")
             annotation.end_expired_turns(opened, math.inf)  # nobody continues their turn in the copy
-            is_without_expert = has_no_linked_expert(opened)
+            is_without_expert = has_no_expert_with_link(opened)
             result = annotation.simulate(
                 opened,
-                [matrices[number % len(matrices)] for number in range(raters)],
+                [confusion_matrices[i % len(confusion_matrices)] for i in range(n_raters)],
                 annotation.make_truth_function(opened, truth, seed=seed),
                 now=time.time(),
-                seconds_per_vote=seconds,
+                seconds_per_vote=seconds_per_vote,
                 seed=seed,
-                report_answers=_make_bar_updater(progress),
+                report_answers=_make_answer_reporter(progress),
             )
         if output is not None:
             annotation.backup_campaign(copy, output, force=run.force)
             run.suggest_command("annotate", "export", output, "-o", find_unused_path("simulated"))
         elif result.n_expert_answers and is_without_expert:
             run.suggest_command("annotate", "invite", annotation.hide_password(campaign), "NAME:expert...")
-    _print_simulation(run, result, seconds, output, is_random=labels is None)
+    _print_simulation(run, result, seconds_per_vote, output, has_random_truth=labels is None)
 
 
-def _make_bar_updater(update_bar: Callable[[str, int, int], None]) -> Callable[[int], None]:
+def _make_answer_reporter(update_bar: Callable[[str, int, int], None]) -> Callable[[int], None]:
     """Return a function that advances the progress bar by a number of answers."""
     done = 0
 
@@ -166,7 +168,7 @@ def _format_hours(hours: float) -> str:
 
 
 def _print_simulation(
-    run: CommandRun, result: "Simulation", seconds_per_vote: float, output: Path | None, *, is_random: bool
+    run: CommandRun, result: "Simulation", seconds_per_vote: float, output: Path | None, *, has_random_truth: bool
 ) -> None:
     if run.json:
         run.print_json("annotate", result.to_json())
@@ -179,7 +181,7 @@ def _print_simulation(
     )
     if result.n_failed_raters:
         print_text(f"practice: {result.n_failed_raters:,} of {raters} did not reach the pass mark, and gave no votes")
-    print_text(f"questions: {describe_states(result.progress)}")
+    print_text(f"questions: {describe_question_states(result.progress)}")
     not_needed = f"; {count_noun(result.n_unneeded_answers, 'answer')} not needed" if result.n_unneeded_answers else ""
     print_text(f"votes: {result.progress.n_votes:,} of at most {result.max_total_votes:,}{not_needed}")
     if n_questions := result.n_newly_voted_questions:
@@ -200,7 +202,7 @@ def _print_simulation(
             f"a program gave the correct answers to {answered} instead of experts; without experts' answers, images "
             "with only golden questions stay unrated"
         )
-    if is_random:
+    if has_random_truth:
         run.add_note("for questions without experts' answers, the truth was drawn at random (to set it: --labels FILE)")
     if output is not None:
         run.print_line(f"copy: {output}")

@@ -194,7 +194,7 @@ def test_error_in_one_part_does_not_stop_others(tmp_path: Path) -> None:
 
 
 NOT_IN_OTHERS = "not in images or labels or scores"
-WRITE_CLASSES = "write classes.txt, one name a line"
+WRITE_CLASSES = "write classes.txt, one name per line"
 
 
 @pytest.mark.parametrize(

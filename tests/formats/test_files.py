@@ -72,10 +72,10 @@ def test_too_long_file_name_raises(tmp_path: Path) -> None:
 def test_pipe_is_neither_read_nor_replaced(refused_text: Refused, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.csv")
     assert refused_text(check_input, tmp_path / "pipe.csv") == (
-        "a pipe or a device was given instead of a file\n  where:   DIR/pipe.csv\n  fix:     write it to a file"
+        "a pipe or a device was given instead of a file\n  where:   DIR/pipe.csv\n  fix:     save its content to a file"
     )
     assert refused_text(check_output, tmp_path / "pipe.csv", force=True) == (
-        "output path is a pipe or a device\n  where:   DIR/pipe.csv\n  fix:     name a file"
+        "output path is a pipe or a device\n  where:   DIR/pipe.csv\n  fix:     give the path of a file"
     )
 
 
@@ -146,7 +146,7 @@ def test_unknown_suffix_is_named(refused_text: Refused, tmp_path: Path, name: st
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("folder", "output path is a folder\n  where:   DIR/folder\n  fix:     name a file"),
+        ("folder", "output path is a folder\n  where:   DIR/folder\n  fix:     give the path of a file"),
         ("old.csv", "output file exists\n  where:   DIR/old.csv\n  fix:     choose another name, or force=True"),
         (
             "no/such/new.csv",
@@ -293,7 +293,7 @@ def test_atomic_block_moves_all_files_or_none(refused: Refused, file: File, tmp_
 def test_two_outputs_with_one_target_raise(refused_text: Refused, tmp_path: Path) -> None:
     (tmp_path / "link.csv").symlink_to("a.csv")
     assert refused_text(write_both, tmp_path / "a.csv", tmp_path / "link.csv") == (
-        "two outputs are the same file\n  where:   DIR/a.csv and DIR/link.csv\n  fix:     name two files"
+        "two outputs are the same file\n  where:   DIR/a.csv and DIR/link.csv\n  fix:     give two different paths"
     )
     assert [path.name for path in tmp_path.iterdir()] == ["link.csv"]
 

@@ -149,7 +149,7 @@ class CommandRun:
                         "two-outputs-one-file",
                         "two outputs are the same file",
                         where=f"{earlier} and {path}",
-                        fix="name two files",
+                        fix="give two different paths",
                     )
             self.outputs.append(path)
 

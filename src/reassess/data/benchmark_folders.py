@@ -23,7 +23,7 @@ _PART_SUFFIXES = (".json", ".npz", ".txt", *TABLE_SUFFIXES)
 _ARCHIVE_SUFFIXES = (".tar", ".zip")
 # The main parts of a benchmark, and how to make each.
 PART_INSTRUCTIONS: Mapping[str, str] = {
-    "classes": "write classes.txt, one name a line",
+    "classes": "write classes.txt, one name per line",
     "images": "put the images into the folder images, or pack them into images.zip or images.tar",
     "original": f"put each image into the folder of its class, images/CLASS, or {WRITE_ORIGINAL_FIX}",
     "labels": "run reassess aggregate and reassess labels; or write labels.csv, with the columns image and class",

@@ -298,7 +298,7 @@ def read_votes(
     classes
         The class list of the wnids and names; by default the names in the file.
     raise_if_contradictory
-        Raise if a rater answered a question twice.
+        Raise `DataError` if a rater has two different answers to one question.
 
     Raises
     ------

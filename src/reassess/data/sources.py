@@ -227,7 +227,7 @@ def _download_to_cache(file: KnownFile, place_name: str, download_file: Callable
             download_file(temporary)
         except OSError as error:  # a FetchError, so that the next place is tried
             raise FetchError("download", error.strerror or str(error)) from error
-        _check_hash(file, temporary, place_name)
+        _check_or_record_hash(file, temporary, place_name)
     return folder / file.name
 
 
@@ -248,7 +248,7 @@ def _make_cache_folder() -> Path:
     return folder
 
 
-def _check_hash(file: KnownFile, path: Path, place_name: str) -> None:
+def _check_or_record_hash(file: KnownFile, path: Path, place_name: str) -> None:
     """Raise `FetchError` for a wrong hash. Record the hash of a first download without a published hash."""
     if difference := _describe_hash_difference(file, path):
         _warn(f"{file.name} from the {place_name} is not used: {difference}")

@@ -1,9 +1,8 @@
 """Tables of candidates: a row per candidate and source, or a row per candidate."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,12 +14,13 @@ from reassess.formats.files import as_path, check_suffix
 from reassess.formats.question_columns import columns_from_questions, questions_from_table
 from reassess.formats.table_codec import (
     ClassIdColumn,
+    ColumnValues,
     IntegerColumn,
     ShareColumn,
     TableFormat,
     TextColumn,
     TextListColumn,
-    read_cells,
+    object_from_table,
     write_object,
 )
 from reassess.formats.tables import TABLE_SUFFIXES, find_unique_values, read_table, to_nullable_floats
@@ -34,7 +34,7 @@ _CLEAN = "clean"  # the source of suggested classes
 _MAX_RANK = np.iinfo(np.int32).max
 
 
-def _values_by_source(candidates: Candidates) -> Mapping[str, Any]:
+def _values_of_source_rows(candidates: Candidates) -> ColumnValues:
     rows, questions = candidates.question_ids.astype(np.int64), candidates.questions
     return {
         "image": columns_from_questions(questions, rows)["image"],
@@ -45,7 +45,7 @@ def _values_by_source(candidates: Candidates) -> Mapping[str, Any]:
     }
 
 
-def _make_candidates(cells: Mapping[str, Any]) -> Candidates:
+def _make_candidates(cells: ColumnValues) -> Candidates:
     """Make candidates from a table with a row per candidate and source; images are sorted by name."""
     images, image_ids = find_unique_values(cells["image"])
     keys = image_keys(images)
@@ -75,7 +75,7 @@ _BY_SOURCE = TableFormat(
         IntegerColumn("rank", minimum=1, maximum=_MAX_RANK, is_nullable=True, is_required=False),
         ShareColumn("probability", is_nullable=True, is_required=False),
     ),
-    get_values=_values_by_source,
+    get_values=_values_of_source_rows,
     make_object=_make_candidates,
 )
 
@@ -129,7 +129,7 @@ def read_candidates(path: str | Path, classes: Classes | None = None) -> Candida
             fix="use a file that reassess propose wrote",
         )
     if "source" in table.columns:
-        return read_cells(_BY_SOURCE, path, table, classes)
+        return object_from_table(_BY_SOURCE, path, table, classes)
     with add_error_place(path):
         if {"image", "class", "suggested"} <= set(table.columns):
             return _candidates_from_label_errors(path, table, classes)
@@ -197,7 +197,7 @@ _BY_CANDIDATE: TableFormat[Candidates] = TableFormat(
         ShareColumn("probability", is_nullable=True),
         TextColumn("reason"),
     ),
-    get_values=lambda candidates: _values_by_candidate(candidates, None),
+    get_values=lambda candidates: _values_of_candidate_rows(candidates, None),
 )
 
 
@@ -250,11 +250,11 @@ def write_candidates(
     check_type(Candidates, candidates, fix="propose(MODELS).candidates")
     form = _BY_SOURCE
     if candidates.reasons is not None or (len(candidates) and not candidates.sources):
-        form = replace(_BY_CANDIDATE, get_values=lambda candidates: _values_by_candidate(candidates, limit))
+        form = replace(_BY_CANDIDATE, get_values=lambda candidates: _values_of_candidate_rows(candidates, limit))
     write_object(form, path, candidates, force=force)
 
 
-def _values_by_candidate(candidates: Candidates, limit: int | None) -> Mapping[str, Any]:
+def _values_of_candidate_rows(candidates: Candidates, limit: int | None) -> ColumnValues:
     rows, classes = range(len(candidates))[:limit], candidates.questions.classes
     class_ids = candidates.questions.class_ids[: len(rows)]
     ids = class_ids.tolist()

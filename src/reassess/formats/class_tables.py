@@ -38,7 +38,7 @@ def read_class_pairs(path: str | Path, classes: Classes) -> npt.NDArray[np.int64
     """Read pairs of class ids, int64 of shape (pairs, 2); see `reassess.read_collapsed_classes`."""
     path = as_path(path)
     check_type(Classes, classes, is_optional=True)
-    first, second = (_find_class_ids(path, texts, classes) for texts in _read_columns(path, "class", "also"))
+    first, second = (_find_class_ids(path, texts, classes) for texts in _read_text_columns(path, "class", "also"))
     is_same = first == second
     if is_same.any():
         row = int(np.argmax(is_same))
@@ -83,7 +83,7 @@ def read_groups(path: str | Path, classes: Classes) -> dict[int, str]:
     path = as_path(path)
     check_type(Classes, classes, is_optional=True)
     is_json = check_suffix(path, (".json", *TABLE_SUFFIXES), "groups of classes") == ".json"
-    texts, names = _read_groups_json(path) if is_json else _read_columns(path, "class", "group")
+    texts, names = _read_groups_json(path) if is_json else _read_text_columns(path, "class", "group")
     groups: dict[int, str] = {}
     for class_id, name in zip(_find_class_ids(path, texts, classes).tolist(), names, strict=True):
         before = groups.setdefault(class_id, name)
@@ -105,7 +105,7 @@ def read_hierarchy(path: str | Path, classes: Classes) -> Hierarchy:
     """
     path = as_path(path)
     check_type(Classes, classes, is_optional=True)
-    children, parents = _read_columns(path, "child", "parent")
+    children, parents = _read_text_columns(path, "child", "parent")
     with add_error_place(path):
         hierarchy = Hierarchy.from_pairs(zip(children, parents, strict=True), classes)
     if not hierarchy.paths:
@@ -131,7 +131,7 @@ def _read_groups_json(path: Path) -> tuple[Sequence[str], Sequence[str]]:
     return list(document), list(document.values())
 
 
-def _read_columns(path: Path, *names: str) -> list[Sequence[str]]:
+def _read_text_columns(path: Path, *names: str) -> list[Sequence[str]]:
     """Read columns of text; `DataError` if a value is missing or blank."""
     table = read_table(path, text_columns=names)
     columns = [table[find_column(path, table, name)] for name in names]
@@ -168,8 +168,8 @@ def read_class_file(path: str | Path, words_path: str | Path | None = None) -> C
     if check_suffix(path, (".txt", *TABLE_SUFFIXES), "a list of classes") != ".txt":
         return _read_class_table(path)
     names = [to_nfc(line.strip()) for line in read_lines(path)]
-    _check_names(names, lambda row: f"{path}, line {row + 1}")
-    _check_distinct(names, [()] * len(names), lambda row: f"{path}, line {row + 1}")
+    _refuse_empty_names(names, lambda row: f"{path}, line {row + 1}")
+    _refuse_shared_names(names, [()] * len(names), lambda row: f"{path}, line {row + 1}")
     with add_error_place(path):
         texts = tuple(names)
         return Classes(len(texts), wnids=texts) if are_wnids(texts) else Classes(len(texts), names=texts)
@@ -220,9 +220,9 @@ def _read_class_table(path: Path) -> Classes:
     refuse_missing_values(path, columns["wnid"])
     wnids = [text.strip() for text in columns["wnid"]]
     check_unique(wnids, value_name="a wnid", where=lambda row: f"{path}, class {ids[row]}")
-    _check_names(names, lambda row: f"{path}, class {ids[row]}")
+    _refuse_empty_names(names, lambda row: f"{path}, class {ids[row]}")
     if not wnids:  # classes with wnids may share a name
-        _check_distinct(names, synonyms or [()] * len(names), lambda row: f"{path}, class {ids[row]}")
+        _refuse_shared_names(names, synonyms or [()] * len(names), lambda row: f"{path}, class {ids[row]}")
     with add_error_place(path):
         return Classes(
             count=len(names),
@@ -242,12 +242,12 @@ def _check_ids_complete(path: Path, series: "pl.Series") -> "pl.Series":
     return ids
 
 
-def _check_names(names: Sequence[str], locate: Callable[[int], str]) -> None:
+def _refuse_empty_names(names: Sequence[str], locate: Callable[[int], str]) -> None:
     if "" in names:
         raise DataError("missing-value", "class name is empty", where=locate(names.index("")), fix="name every class")
 
 
-def _check_distinct(names: Sequence[str], synonyms: Sequence[Sequence[str]], locate: Callable[[int], str]) -> None:
+def _refuse_shared_names(names: Sequence[str], synonyms: Sequence[Sequence[str]], locate: Callable[[int], str]) -> None:
     """Raise if two classes share a name or synonym, ignoring case."""
     row_of: dict[str, int] = {}
     for row, name in enumerate(names):
@@ -269,5 +269,5 @@ def _check_distinct(names: Sequence[str], synonyms: Sequence[Sequence[str]], loc
                     "two classes share a synonym",
                     where=locate(row),
                     found=f"{text}: {names[before]} and {names[row]}",
-                    fix="keep it for one of them",
+                    fix="keep the synonym for only one class",
                 )

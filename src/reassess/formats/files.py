@@ -46,7 +46,7 @@ exists, _is_folder = os.path.exists, os.path.isdir  # Path.exists raises an erro
 def _refuse_folder(path: Path) -> None:
     if _is_folder(path):
         raise DataError(
-            "folder-not-file", "a folder was given instead of a file", where=path, fix="name one file in it"
+            "folder-not-file", "a folder was given instead of a file", where=path, fix="give a file in the folder"
         )
 
 
@@ -61,14 +61,14 @@ def check_input(path: Path) -> None:
             "file-not-found",
             "file not found",
             where=path,
-            found=f"beside it: {', '.join(same_suffix)}" if same_suffix else None,
+            found=f"in the same folder: {', '.join(same_suffix)}" if same_suffix else None,
             fix=f"did you mean {' or '.join(same_stem[:3])}?" if same_stem else "check the path",
         )
     if not os.access(path, os.R_OK):
         raise UnreadableFileError("unreadable-file", "file cannot be read", where=path, fix="check its permissions")
     if not path.is_file():
         raise UnreadableFileError(
-            "not-a-file", "a pipe or a device was given instead of a file", where=path, fix="write it to a file"
+            "not-a-file", "a pipe or a device was given instead of a file", where=path, fix="save its content to a file"
         )
     if path.stat().st_size == 0:
         raise UnreadableFileError("empty-file", "file is empty", where=path, fix="write it again")
@@ -153,9 +153,11 @@ def check_output(path: Path, *, force: bool = False) -> None:
     with _convert_os_errors(path), suppress(FileNotFoundError, NotADirectoryError, PermissionError):
         path.stat()  # fails if a name is too long, or a link points to itself
     if _is_folder(path):
-        raise OutputError("output-is-folder", "output path is a folder", where=path, fix="name a file")
+        raise OutputError("output-is-folder", "output path is a folder", where=path, fix="give the path of a file")
     if exists(path) and not path.is_file():
-        raise OutputError("output-is-device", "output path is a pipe or a device", where=path, fix="name a file")
+        raise OutputError(
+            "output-is-device", "output path is a pipe or a device", where=path, fix="give the path of a file"
+        )
     if exists(path) and not force:
         raise _output_exists_error(path)
     folder = Path(os.path.realpath(path)).parent if path.is_symlink() else path.parent
@@ -213,7 +215,7 @@ def atomic_writes(
                     "two-outputs-one-file",
                     "two outputs are the same file",
                     where=f"{first.requested_path} and {second.requested_path}",
-                    fix="name two files",
+                    fix="give two different paths",
                 )
         before_move({file.requested_path: file.temporary_path for file in block.files})
         for file in block.files:

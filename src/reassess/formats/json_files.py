@@ -85,7 +85,7 @@ def _read_without_bom(path: Path) -> bytes:
     return path.read_bytes().removeprefix(codecs.BOM_UTF8)
 
 
-def locate_bad_line(path: Path) -> object:
+def locate_bad_line(path: Path) -> str | Path:
     """Return the path and line of the first line that is not JSON; only the path if all lines are JSON."""
     for number, line in iterate_json_lines(path):
         try:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from reassess.core import Leaderboard, LeaderboardRow
 from reassess.core.checks import check_range, find_first_duplicate
@@ -42,10 +42,10 @@ def read_leaderboard(*paths: str | Path, family_pattern: re.Pattern[str] = Leade
     ----------
     paths
         Each file is a table (CSV, TSV, JSON lines, Parquet) with the columns model, original and real, in percent; or
-        the JSON output of ``reassess evaluate --json``; or one of two tables that timm publishes, and then both must
-        be given: one has top-1 accuracy on ImageNet, the other has top-1 accuracy by ReaL and its difference to
-        ImageNet. They are joined on model and img_size. Tables may also have the columns img_size and param_count (in
-        millions).
+        the JSON output of ``reassess evaluate --json``; or one of two tables that timm publishes. One of timm's tables
+        has the top-1 accuracy on ImageNet, the other has the top-1 accuracy by ReaL and the difference of both. Both
+        must be given, and are joined on model and img_size. Tables may also have the columns img_size and param_count
+        (in millions).
     family_pattern
         As for `Leaderboard`.
 
@@ -97,7 +97,7 @@ class _ResultTable:
         return "top1_diff" in self.table.columns
 
     @cached_property
-    def keys(self) -> list[_ModelKey]:
+    def model_keys(self) -> list[_ModelKey]:
         """The model and image size of each row."""
         models = self.table[find_column(self.path, self.table, "model")]
         refuse_missing_values(self.path, models)
@@ -157,15 +157,15 @@ class _ResultTable:
     @cached_property
     def row_numbers(self) -> dict[_ModelKey, int]:
         """The row number of each model and image size."""
-        if repeat := find_first_duplicate(self.keys):
+        if repeat := find_first_duplicate(self.model_keys):
             raise DataError(
                 "duplicate-name",
                 "model is named twice",
                 where=locate_row(self.path, repeat[1]),
-                found=f"{_format_key(self.keys[repeat[0]])}, as in {locate_row(self.path, repeat[0])}",
+                found=f"{_format_model_key(self.model_keys[repeat[0]])}, as in {locate_row(self.path, repeat[0])}",
                 fix="keep one row for each model and image size",
             )
-        return {key: row for row, key in enumerate(self.keys)}
+        return {key: row for row, key in enumerate(self.model_keys)}
 
 
 def _join_tables(tables: Sequence[_ResultTable]) -> tuple[list[LeaderboardRow], dict[str, int]]:
@@ -190,7 +190,7 @@ def _join_tables(tables: Sequence[_ResultTable]) -> tuple[list[LeaderboardRow], 
             "nothing-in-common",
             "the two tables have no model in common",
             where=f"{original.path} and {real.path}",
-            found=f"{_format_key(original.keys[0])} and {_format_key(real.keys[0])}",
+            found=f"{_format_model_key(original.model_keys[0])} and {_format_model_key(real.model_keys[0])}",
             fix="use both tables of one release",
         )
     accuracies, real_accuracies = original.read_percentages("top1"), real.read_percentages("top1")
@@ -226,7 +226,7 @@ def _check_accuracy_difference(path: Path, row_number: int, joined_row: Leaderbo
         )
 
 
-def _format_key(key: _ModelKey) -> str:
+def _format_model_key(key: _ModelKey) -> str:
     return key[0] if key[1] is None else f"{key[0]} at {key[1]}"
 
 
@@ -298,21 +298,22 @@ def _parse_evaluations(document: Any) -> Iterator[_Evaluation]:
         raise _not_evaluations_error(f"a document without {error}" if isinstance(error, KeyError) else None) from error
 
 
-def _read_top1(result: dict[str, Any], name: str) -> Proportion:
-    parts = result[name]
-    if parts is None or "1" not in parts:
-        why = result.get(f"{name}_reason") if parts is None else f"top {', '.join(parts)} only"
+def _read_top1(result: dict[str, Any], labels_name: Literal["original", "real"]) -> Proportion:
+    by_k = result[labels_name]
+    if by_k is None or "1" not in by_k:
+        why = result.get(f"{labels_name}_reason") if by_k is None else f"top {', '.join(by_k)} only"
         raise DataError(
             "missing-accuracy",
-            f"evaluation has no {name} top-1 accuracy",
+            f"evaluation has no {labels_name} top-1 accuracy",
             found=why,
             fix=Fix("evaluate the model again with {top_k}", top_k="[1, 5]"),
         )
-    hits, n = parts["1"]["hits"], parts["1"]["n"]
+    hits, n = by_k["1"]["hits"], by_k["1"]["n"]
     if not (isinstance(hits, int) and isinstance(n, int) and 0 <= hits <= n):
-        raise _not_evaluations_error(f"{name}: {hits} hits of {n}")
+        raise _not_evaluations_error(f"{labels_name}: {hits} hits of {n}")
     if not n:
-        raise DataError("missing-accuracy", f"evaluation has no images for {name} accuracy", fix="remove this model")
+        problem = f"evaluation has no images for {labels_name} accuracy"
+        raise DataError("missing-accuracy", problem, fix="remove this model")
     return Proportion(hits, n)
 
 

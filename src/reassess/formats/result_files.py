@@ -65,7 +65,7 @@ def write_result(
     rows
         Texts, numbers and `PrintedNumbers`; None is an empty cell.
     n_text_columns
-        How many columns, from the first, hold texts; the others hold numbers.
+        Number of columns with texts. They come first; the other columns contain numbers.
     force
         Overwrite an existing file.
 

@@ -1,9 +1,7 @@
 """Score files: npz archives and tables."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,11 +19,12 @@ from reassess.formats.question_columns import (
 )
 from reassess.formats.table_codec import (
     ClassIdColumn,
+    ColumnValues,
     IntegerColumn,
     ShareColumn,
     TableFormat,
     TextColumn,
-    read_cells,
+    object_from_table,
     write_object,
 )
 from reassess.formats.tables import TABLE_SUFFIXES, find_column, read_table
@@ -130,7 +129,7 @@ def _read_npz(path: Path, classes: Classes | None) -> Scores:
     )
 
 
-def _values_of_scores(scores: Scores) -> Mapping[str, Any]:
+def _values_of_scores(scores: Scores) -> ColumnValues:
     columns = columns_from_questions(scores.questions)
     classes = (scores.questions.class_ids, scores.questions.classes)
     return {
@@ -141,7 +140,7 @@ def _values_of_scores(scores: Scores) -> Mapping[str, Any]:
     }
 
 
-def _make_scores(cells: Mapping[str, Any]) -> Scores:
+def _make_scores(cells: ColumnValues) -> Scores:
     exclusive, golden = _PROBABILITY in cells, cells.get(_GOLDEN)
     return Scores(
         questions=Questions.from_columns(cells["image"].to_list(), *cells["class"]),
@@ -178,6 +177,6 @@ def _read_table(path: Path, classes: Classes | None) -> Scores:
 
     table = read_table(path, text_columns=("image",))
     exclusive = find_column(path, table, _score_heading(False), _score_heading(True)) == _PROBABILITY
-    scores = read_cells(_TABLES[exclusive], path, table, classes)
+    scores = object_from_table(_TABLES[exclusive], path, table, classes)
     metadata = pl.read_parquet_metadata(path.absolute()) if path.suffix.lower() == ".parquet" else {}
     return replace(scores, method=metadata.get(_METHOD, UNKNOWN_METHOD))

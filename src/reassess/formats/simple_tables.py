@@ -1,8 +1,6 @@
 """Tables of folds, duplicates, posteriors and cleaning results: the columns of each."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +8,7 @@ import numpy.typing as npt
 from reassess.core import Cleaning, Duplicates, Folds, LabelNoise, Posterior, Questions
 from reassess.formats.table_codec import (
     ClassIdColumn,
+    ColumnValues,
     IntegerColumn,
     NumberColumn,
     ShareColumn,
@@ -77,7 +76,7 @@ def write_folds(path: str | Path, folds: Folds, *, force: bool = False) -> None:
     write_object(_FOLDS, path, folds, force=force)
 
 
-def _make_label_columns(duplicates: Duplicates) -> dict[str, Any]:
+def _make_label_columns(duplicates: Duplicates) -> ColumnValues:
     others = ["; ".join(labels) or None for labels in duplicates.other_labels_in_group]
     return {"label": duplicates.labels, "other_labels": others}
 
@@ -118,7 +117,7 @@ def read_duplicates(path: str | Path) -> Duplicates:
     Parameters
     ----------
     path
-        CSV, TSV or Parquet: columns set, image, group (its number, from 1; empty for images without a group)
+        CSV, TSV or Parquet: columns set, image, group (a number, from 1; empty for images without a group)
         and kind (``exact``, ``near``, ``unreadable``, ``empty`` or ``tiny``). A table without rows means that nothing
         was found. JSON lines are not supported, since they cannot have headings without rows.
 
@@ -163,7 +162,7 @@ def write_duplicates(path: str | Path, duplicates: Duplicates, *, force: bool = 
     write_object(_DUPLICATES, path, duplicates, force=force)
 
 
-def _values_of_posterior(posterior: Posterior) -> Mapping[str, Any]:
+def _values_of_posterior(posterior: Posterior) -> ColumnValues:
     assert not isinstance(posterior.items, Questions)
     items, truths = ([str(name) for name in names] for names in (posterior.items, posterior.truths))
     return {
@@ -186,7 +185,7 @@ def write_posterior(path: str | Path, posterior: Posterior, *, force: bool = Fal
     write_object(_POSTERIOR, path, posterior, force=force)
 
 
-def _values_of_cleaning(cleaning: Cleaning, rows: npt.NDArray[np.int64]) -> Mapping[str, Any]:
+def _values_of_cleaning(cleaning: Cleaning, rows: npt.NDArray[np.int64]) -> ColumnValues:
     return {
         "image": [cleaning.images[row] for row in rows.tolist()],
         "class": (cleaning.class_ids[rows], cleaning.classes),
@@ -233,7 +232,7 @@ def write_cleaning_details(path: str | Path, cleaning: Cleaning, *, force: bool 
     write_object(_DETAILS, path, cleaning, force=force)
 
 
-def _values_of_noise(noise: LabelNoise) -> Mapping[str, Any]:
+def _values_of_noise(noise: LabelNoise) -> ColumnValues:
     truth, label = (grid.ravel().astype(np.int32) for grid in np.indices(noise.counts.shape))
     return {
         "true_class": (truth, noise.classes),
@@ -254,7 +253,8 @@ _NOISE: TableFormat[LabelNoise] = TableFormat(
 def write_noise(path: str | Path, noise: LabelNoise, *, force: bool = False) -> None:
     """Write a matrix of label errors, with a row per true class and label.
 
-    The columns are true_class, label, images (their expected number) and share (of the true class's images).
+    The columns are true_class, label, images (the expected number of images with this true class and label) and share
+    (of all images with this true class).
 
     Parameters
     ----------

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 
 _Object = TypeVar("_Object")
+ColumnValues = Mapping[str, Any]  # from the heading of a column to its values
 
 
 class _Cells(NamedTuple):
@@ -50,7 +51,7 @@ class _Column:
     cell_name: str = ""
     is_required: bool = True
 
-    def _read_cells(self, cells: _Cells) -> Any:
+    def _parse_cells(self, cells: _Cells) -> Any:
         raise NotImplementedError  # for a column that can only be written
 
     def _make_series(self, values: Any) -> "pl.Series":
@@ -65,7 +66,7 @@ class TextColumn(_Column):
 
     is_nullable: bool = False
 
-    def _read_cells(self, cells: _Cells) -> Any:
+    def _parse_cells(self, cells: _Cells) -> Any:
         texts = to_text(cells.path, cells.series).replace("", None)
         if not self.is_nullable:
             refuse_missing_values(cells.path, texts)
@@ -85,7 +86,7 @@ class IntegerColumn(_Column):
     maximum: float = np.inf
     is_nullable: bool = False
 
-    def _read_cells(self, cells: _Cells) -> Any:
+    def _parse_cells(self, cells: _Cells) -> Any:
         numbers = to_integers(cells.path, cells.series)
         if not self.is_nullable:
             refuse_missing_values(cells.path, numbers)
@@ -105,7 +106,7 @@ class NumberColumn(_Column):
 
     is_nullable: bool = False
 
-    def _read_cells(self, cells: _Cells) -> Any:
+    def _parse_cells(self, cells: _Cells) -> Any:
         numbers = to_nullable_floats(cells.path, cells.series).cast(float)
         if not self.is_nullable:
             refuse_missing_values(cells.path, numbers)
@@ -119,17 +120,17 @@ class NumberColumn(_Column):
 class ShareColumn(NumberColumn):
     """A column of numbers from 0 to 1."""
 
-    def _read_cells(self, cells: _Cells) -> Any:
-        values = super()._read_cells(cells)
+    def _parse_cells(self, cells: _Cells) -> Any:
+        values = super()._parse_cells(cells)
         filled = np.where(cells.series.is_null().to_numpy(), 0, values)
         check_range(filled, 0, 1, value_name=self.cell_name or self.name, where=cells.locate)
         return values
 
 
 class ClassIdColumn(_Column):
-    """A column of classes (id, wnid or name), as ids and a class list; -1 is written as an empty cell."""
+    """A column of classes (id, wnid or name), as class ids and a class list; -1 is an empty cell."""
 
-    def _read_cells(self, cells: _Cells) -> Any:
+    def _parse_cells(self, cells: _Cells) -> Any:
         return class_ids_from_column(*cells)
 
     def _make_series(self, values: Any) -> "pl.Series":
@@ -149,17 +150,17 @@ class TextListColumn(_Column):
 
 @dataclass(frozen=True)
 class TableFormat(Generic[_Object]):
-    """A table format for objects of one type, for reading and writing.
+    """The table format of a type of objects, for reading and writing.
 
-    `get_values` maps an object to the values of its columns, by name; a column without values is not written.
-    `make_object` maps the values from a file to an object; without it, the format can only be written.
+    `get_values` returns the values of each column for an object; a column without values is not written. `make_object`
+    makes an object from the values in a file; without `make_object`, the format can only be written.
     """
 
     object_type: type[_Object]
     content_name: str  # the object, in messages
     columns: tuple[_Column, ...]
-    get_values: Callable[[_Object], Mapping[str, Any]]
-    make_object: Callable[[Mapping[str, Any]], _Object] | None = None
+    get_values: Callable[[_Object], ColumnValues]
+    make_object: Callable[[ColumnValues], _Object] | None = None
     suffixes: tuple[str, ...] = TABLE_SUFFIXES
     requires_rows: bool = True
 
@@ -173,7 +174,7 @@ def read_object(table_format: TableFormat[_Object], path: str | Path) -> _Object
     """Read an object from a table."""
     path = as_path(path)
     check_suffix(path, table_format.suffixes, table_format.content_name)
-    return read_cells(
+    return object_from_table(
         table_format,
         path,
         read_table(path, text_columns=table_format.text_columns, requires_rows=table_format.requires_rows),
@@ -181,14 +182,14 @@ def read_object(table_format: TableFormat[_Object], path: str | Path) -> _Object
     )
 
 
-def read_cells(
+def object_from_table(
     table_format: TableFormat[_Object], path: Path, table: "pl.DataFrame", classes: Classes | None
 ) -> _Object:
     """Make an object from the cells of a table."""
     assert table_format.make_object is not None
     with add_error_place(path):
         cells = {
-            column.name: column._read_cells(_Cells(path, table[find_column(path, table, column.name)], classes))
+            column.name: column._parse_cells(_Cells(path, table[find_column(path, table, column.name)], classes))
             for column in table_format.columns
             if column.is_required or column.name in table.columns
         }

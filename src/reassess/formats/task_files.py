@@ -204,7 +204,11 @@ def _read_task(task: Any, position: int, where: str) -> _TaskLine:
         (are_classes, "class: an id from 0, or text, in all of the list", class_texts),
         (all(name is None or isinstance(name, str) for name in names), "name: text", names),
         (isinstance(is_golden, bool), "golden: true or false", is_golden),
-        (probability is None or _is_share(probability), "probability: above 0, and at most 1", probability),
+        (
+            probability is None or _is_positive_probability(probability),
+            "probability: above 0, and at most 1",
+            probability,
+        ),
         (isinstance(stratum, str), "stratum: text", stratum),
     ):
         if not fits:
@@ -212,7 +216,7 @@ def _read_task(task: Any, position: int, where: str) -> _TaskLine:
     return _TaskLine(position, where, number, image, class_texts, names, reason, is_golden, probability, stratum)
 
 
-def _is_share(value: Any) -> bool:
+def _is_positive_probability(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= 1
 
 

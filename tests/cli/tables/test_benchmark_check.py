@@ -36,7 +36,7 @@ def test_status_prints_parts_commands_and_mismatches(pets: Path, run: Runner) ->
         "labels labels.json json 3 images, 3 labels, 2 classes, 1 empty set",
         "",
         "missing how to get it",
-        "classes write classes.txt, one name a line",
+        "classes write classes.txt, one name per line",
         "scores run reassess aggregate",
         "votes run reassess propose, tasks and annotate; "
         "or write votes.csv, with image, class (or none), rater, answer",

@@ -29,9 +29,9 @@ from reassess.formats.predictions.output_lists import (
     OutputList,
     describe_unknown_classes,
     ignore_unknown_outputs,
+    missing_class_names_error,
     parse_output_list,
     suggest_spelling,
-    unneeded_class_list_error,
 )
 from reassess.formats.predictions.prediction_arrays import (
     ArrayContent,
@@ -91,19 +91,20 @@ def read_predictions(
         The classes of the benchmark. If they are known only by the names in the labels (`Classes.has_local_ids`), ids
         have no meaning, so predictions must use names. Scores may have one output per class, in sorted order.
     image_names
-        Image name of each row, for a file without image names. A file x.txt next to x.npy has its image names, as
-        `write_predictions` writes them, if it has the same number of lines and is not the list of `outputs`.
+        Image name of each row, for a file without image names. By default, the image names of x.npy are read from a
+        file x.txt next to it, as `write_predictions` writes it, if x.txt has a line per row and is not the list of
+        `outputs`.
     outputs
         The class of each of the model's outputs: wnid, class name or class id. For a file with wrong class names, each
         item is a name in the file, a tab, and the name of its class.
     unknown_class
-        What to do with a predicted name that is not a class. "wrong": it keeps its rank and is wrong. "drop": the next
-        prediction takes its rank, and an image without any other prediction is wrong. "error": raise `DataError`. With
-        "wrong" and "drop", `Predictions.unknown_classes` counts such predictions, and a `ReassessWarning` lists some.
-        If no name is a class, a `DataError` is raised in any case. A column of scores whose heading is not a class is
-        ignored, since it may have another meaning; if it has the highest score of a row, there is a `ReassessWarning`,
-        or a `DataError` with "error". An output whose name in `outputs` is not a class is ignored too, and predictions
-        of it are counted; with "error", a `DataError` is raised.
+        What to do with a predicted name that is not a class. "wrong": the name keeps its rank and is wrong. "drop": the
+        next prediction takes its rank, and an image without any other prediction is wrong. "error": raise `DataError`.
+        With "wrong" and "drop", `Predictions.unknown_classes` counts such predictions, and a `ReassessWarning` lists
+        some. If no name is a class, a `DataError` is raised in any case. A column of scores whose heading is not a
+        class is ignored, since it may have another meaning. If such a column has the highest score of a row, a
+        `ReassessWarning` is given; with "error", a `DataError` is raised. An output whose name in `outputs` is not a
+        class is ignored too, and its predictions are counted; with "error", a `DataError` is raised.
 
     Returns
     -------
@@ -148,7 +149,7 @@ def read_predictions(
         if outputs is not None and predictions.output_class_ids is columns is not None:
             predictions = ignore_unknown_outputs(predictions, outputs)
         if class_of is not None and not predictions.has_class_names:
-            raise unneeded_class_list_error(path)
+            raise missing_class_names_error(path)
         if class_of is not None:
             detected = f"{predictions.detected_format}, class names exchanged by a list"
             predictions = replace(predictions.map_classes(class_of), detected_format=detected)
@@ -181,7 +182,7 @@ def read_predictions(
     unknown = describe_unknown_classes(predictions, unknown_class)
     fix = None
     if unknown_class != "drop" and predictions.output_class_ids is None:
-        fix = suggest_spelling(predictions.unknown_classes, classes, unknown_class="error")
+        fix = suggest_spelling(predictions.unknown_classes, classes, other_setting="error")
     warnings.warn(ReassessWarning(f"{path}: {unknown}", fix), stacklevel=2)
     return replace(predictions, detected_format=f"{predictions.detected_format}; {unknown}")
 
@@ -210,8 +211,8 @@ def write_predictions(path: str | Path, predictions: Predictions, *, top_k: int 
     Raises
     ------
     DataError
-        An npy file cannot store the classes of these predictions: they use a list of outputs, or have predictions that
-        are not classes, or ids of classes that are known only by name. Or an image name contains a line break.
+        An npy file cannot store these predictions: they use a list of outputs, some are not classes, or the classes are
+        known only by name. Or an image name contains a line break.
     OutputError
         A file exists without `force`, or cannot be written.
     """

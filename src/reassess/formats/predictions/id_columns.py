@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _RANKED_COLUMNS = (("prediction_", 1), ("index_", 0), ("label_", 0))  # prefix, number of the best
 ID_COLUMNS = ("prediction", "predicted_class", "pred", "label", "top1", "index")
 _MIN_ROWS = 10  # with fewer rows, class ids may be 0, 1, 2, ... by chance
-_Unknown = dict[str, tuple[int, str]]  # folded name that is not a class: its negative id and its first spelling
+_UnknownNames = dict[str, tuple[int, str]]  # folded name that is not a class: its negative id and its first spelling
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ def _unquote(text: str) -> str:
         return text
 
 
-def find_ids(
+def find_id_columns(
     path: Path, table: "pl.DataFrame", classes: Classes, output_class_ids: npt.NDArray[np.int64] | None
 ) -> IdColumns | None:
     """Find the columns of ids: a column per rank, or a column of lists; None if the table has neither."""
@@ -176,7 +176,7 @@ def _read_rank_columns(
                 found=join_first(sorted(headings)),
                 fix="keep all top-k columns, and number them without a gap",
             )
-        unknown: _Unknown = {}
+        unknown: _UnknownNames = {}
         columns = [_read_ids(path, table[name], classes, output_class_ids, unknown) for name in expected]
         if output_class_ids is not None and len({are_classes for _, are_classes in columns}) > 1:
             raise DataError(
@@ -200,7 +200,7 @@ def _read_one_column(
     """Read ids from one column, with an id or a list per row; numbers are preferred to class names."""
     import polars as pl
 
-    columns = [_parse_number_lists(parse_lists(table[name])) for name in _find_id_columns(table)]
+    columns = [_parse_number_lists(parse_lists(table[name])) for name in _find_id_headings(table)]
     columns.sort(key=lambda series: series.dtype in (pl.String, pl.List(pl.String)))
     if not columns:
         return None
@@ -237,7 +237,7 @@ def _parse_number_lists(series: "pl.Series") -> "pl.Series":
     return series if whole.explode().null_count() else whole
 
 
-def _find_id_columns(table: "pl.DataFrame") -> list[str]:
+def _find_id_headings(table: "pl.DataFrame") -> list[str]:
     """Return the headings that could be the predictions, the most likely first."""
     names = [name for name in ID_COLUMNS if name in table.columns]
     if set(names) - {"label", "top1", "index"} and "label" in names:
@@ -260,7 +260,7 @@ def _is_row_number(series: "pl.Series") -> bool:
 def _read_id_column(
     path: Path, series: "pl.Series", classes: Classes, output_class_ids: npt.NDArray[np.int64] | None
 ) -> IdColumns:
-    unknown: _Unknown = {}
+    unknown: _UnknownNames = {}
     flat, length = flatten_lists(path, series) if series.dtype.is_nested() else (series, 1)
     ids, are_classes = _read_ids(path, flat, classes, output_class_ids, unknown, entries_per_row=length)
     return IdColumns([series.name], ids.reshape(-1, length), are_classes, tuple(name for _, name in unknown.values()))
@@ -271,7 +271,7 @@ def _read_ids(
     series: "pl.Series",
     classes: Classes,
     output_class_ids: npt.NDArray[np.int64] | None,
-    unknown: _Unknown,
+    unknown: _UnknownNames,
     *,
     entries_per_row: int = 1,
 ) -> tuple[npt.NDArray[np.int64], bool]:
@@ -369,7 +369,7 @@ def handle_unknown_classes(
             where=f"{path}, column {ids.heading}",
             allowed=classes.allowed_names_text,
             found=describe_unknown_names(unknown),
-            fix=suggest_spelling(unknown, classes, unknown_class="wrong"),
+            fix=suggest_spelling(unknown, classes, other_setting="wrong"),
         )
     table = np.where(is_unknown, -1, ids.ids)
     if unknown_class == "drop":

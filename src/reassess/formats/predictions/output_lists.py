@@ -101,7 +101,9 @@ def list_output_classes(outputs: Sequence[str] | Mapping[int, str], n_outputs: i
     return [outputs.get(output, "-") for output in range(n_outputs)]
 
 
-def check_outputs(shape: tuple[int, ...], classes: Classes, output_class_ids: npt.NDArray[np.int64] | None) -> None:
+def check_output_count(
+    shape: tuple[int, ...], classes: Classes, output_class_ids: npt.NDArray[np.int64] | None
+) -> None:
     """Raise if the number of outputs is not the number of classes, or the length of the list of outputs."""
     if len(shape) != 2:
         raise DataError(
@@ -173,8 +175,8 @@ def parse_output_list(path: Path, outputs: Sequence[str], classes: Classes, unkn
     refuse_blank_lines(outputs)
     if any("\t" in line for line in outputs):
         if not classes.wnids_or_names:
-            raise unneeded_class_list_error(path)
-        return OutputList(new_class_ids=_read_class_mapping(classes, outputs))
+            raise missing_class_names_error(path)
+        return OutputList(new_class_ids=_parse_name_exchange(classes, outputs))
     columns = map_outputs(classes, outputs, where=OUTPUT_LIST)
     if unknown_class == "error":
         _refuse_unknown_outputs(outputs, columns, classes)
@@ -220,7 +222,7 @@ def map_outputs(
     return ids
 
 
-def unneeded_class_list_error(path: Path) -> DataError:
+def missing_class_names_error(path: Path) -> DataError:
     """Make the error for a list that exchanges class names, if the predictions have no class names."""
     return DataError(
         "unused-option",
@@ -230,7 +232,7 @@ def unneeded_class_list_error(path: Path) -> DataError:
     )
 
 
-def _read_class_mapping(classes: Classes, outputs: Sequence[str]) -> npt.NDArray[np.int64]:
+def _parse_name_exchange(classes: Classes, outputs: Sequence[str]) -> npt.NDArray[np.int64]:
     """Return the new class of each class, from lines with the name in the file, a tab and the class."""
     lines = [line.split("\t") for line in outputs]
     broken = next((row for row, parts in enumerate(lines) if len(parts) != 2), None)
@@ -296,14 +298,14 @@ def describe_unknown_classes(predictions: Predictions, unknown_class: str) -> st
     return describe_unknown_names(predictions.unknown_classes, ", dropped") + images
 
 
-def suggest_spelling(unknown: UnknownClasses, classes: Classes, *, unknown_class: str) -> Fix:
-    """Suggest a class with a similar spelling, or another value for the argument `unknown_class`."""
+def suggest_spelling(unknown: UnknownClasses, classes: Classes, *, other_setting: str) -> Fix:
+    """Suggest to correct the names, with a class of similar spelling; or to set `unknown_class` differently."""
     known = [classes.short_name(class_id) for class_id in range(classes.count or 0)]
     near = ((name, suggest_name(name, known)) for name in unknown.names[:_MAX_EXAMPLES])
     meant = next((f" ({shorten(name, _MAX_NAME_LENGTH)}: {question})" for name, question in near if question), "")
-    return Fix(f"correct the names{meant}, or {{unknown_class}}", unknown_class=f'"{unknown_class}"')
+    return Fix(f"correct the names{meant}, or {{unknown_class}}", unknown_class=f'"{other_setting}"')
 
 
-def describe_unknown_names(unknown: UnknownClasses, handling: str = "") -> str:
+def describe_unknown_names(unknown: UnknownClasses, handling_text: str = "") -> str:
     """Describe how many predictions are not classes, with some of their names."""
-    return f"{unknown}{handling}: {join_first(unknown.names, max_items=_MAX_EXAMPLES)}"
+    return f"{unknown}{handling_text}: {join_first(unknown.names, max_items=_MAX_EXAMPLES)}"

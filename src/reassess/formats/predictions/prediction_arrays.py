@@ -14,7 +14,11 @@ from reassess.core import Classes, Predictions
 from reassess.errors import DataError, require_package
 from reassess.formats.archives import check_size, check_unpacked_size, open_archive, read_npy
 from reassess.formats.files import check_input
-from reassess.formats.predictions.output_lists import check_outputs, describe_assumed_order, require_class_list_for_ids
+from reassess.formats.predictions.output_lists import (
+    check_output_count,
+    describe_assumed_order,
+    require_class_list_for_ids,
+)
 
 _NAMES = ("names", "filenames", "paths")
 _FOLD = "fold"  # the held-out fold of each image
@@ -44,7 +48,7 @@ def predictions_from_array(
         predictions = Predictions.from_ids(array, content.image_names, output_class_ids=output_class_ids)
         kind = f"top-{predictions.max_k} ids"
     elif array.dtype.kind == "f" or content.is_bfloat16:
-        check_outputs(array.shape, classes, output_class_ids)
+        check_output_count(array.shape, classes, output_class_ids)
         read = Predictions.from_bfloat16 if content.is_bfloat16 else Predictions.from_scores
         predictions = read(array, content.image_names, output_class_ids=output_class_ids)
         kind = f"{predictions.dtype} scores{describe_assumed_order(classes, output_class_ids)}"

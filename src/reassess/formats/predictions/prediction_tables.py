@@ -31,7 +31,7 @@ from reassess.formats.predictions.id_columns import (
     IdColumns,
     UnknownClass,
     drop_unusable_id_columns,
-    find_ids,
+    find_id_columns,
     handle_unknown_classes,
     refuse_scores_beside_ids,
 )
@@ -135,7 +135,7 @@ def read_prediction_table(
     images = _read_names(path, table[name])
     rest = drop_unusable_id_columns(path, table.drop(name), classes, output_class_ids)
     source = f"{path.suffix.lower().lstrip('.')}, image names from {name!r}"
-    ids = find_ids(path, rest, classes, output_class_ids)
+    ids = find_id_columns(path, rest, classes, output_class_ids)
     if ids is not None:
         refuse_scores_beside_ids(path, rest.drop(ids.headings), ids.headings, classes)
         scores = _read_all_scores(ids, rest, classes) if output_class_ids is None or ids.has_class_ids else None

@@ -12,7 +12,12 @@ from reassess.core import Classes, Predictions
 from reassess.core.class_names import parse_class_id
 from reassess.errors import DataError, Fix, ReassessWarning
 from reassess.formats.predictions.id_columns import ID_COLUMNS, UnknownClass, flatten_lists, parse_lists
-from reassess.formats.predictions.output_lists import LIST_OUTPUTS, check_outputs, describe_assumed_order, map_outputs
+from reassess.formats.predictions.output_lists import (
+    LIST_OUTPUTS,
+    check_output_count,
+    describe_assumed_order,
+    map_outputs,
+)
 from reassess.formats.tables import to_floats
 from reassess.text import count_noun, join_first
 
@@ -43,7 +48,7 @@ def predictions_from_score_columns(
     lists = next((series for series in columns_of_all if series.dtype.is_nested()), None)
     if lists is not None:
         flat, length = flatten_lists(path, lists)
-        check_outputs((len(table), length), classes, output_class_ids)
+        check_output_count((len(table), length), classes, output_class_ids)
         scores = to_floats(path, flat, entries_per_row=length).to_numpy().reshape(-1, length)
         detected = (
             f"scores of {length:,} outputs from {lists.name!r}{describe_assumed_order(classes, output_class_ids)}"
@@ -51,7 +56,7 @@ def predictions_from_score_columns(
         return Predictions(scores=scores, output_class_ids=output_class_ids, detected_format=detected)
     numbered = [match[1] for name in table.columns if (match := _NUMBERED_SCORE.fullmatch(name))]
     if numbered:
-        check_outputs((len(table), len(numbered)), classes, output_class_ids)
+        check_output_count((len(table), len(numbered)), classes, output_class_ids)
     names = [match[1] if (match := _NUMBERED_SCORE.fullmatch(name)) else name for name in table.columns]
     columns = _find_heading_classes(path, table, names, classes, output_class_ids)
     detected = f"scores from a column per class, {np.count_nonzero(columns >= 0):,} classes"
@@ -114,7 +119,7 @@ def _find_heading_classes(
             fix=LIST_OUTPUTS if output_class_ids is None else "list every output, in order",
         )
     if classes.has_local_ids and output_class_ids is None and ids:
-        check_outputs((len(table), len(ids)), classes, None)
+        check_output_count((len(table), len(ids)), classes, None)
         output_class_ids = np.arange(len(ids))
     if output_class_ids is not None and ids:
         return np.array([output_class_ids[ids[name]] if name in ids else -1 for name in names], np.int64)

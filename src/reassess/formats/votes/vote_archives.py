@@ -37,7 +37,7 @@ def read_vote_archive(path: Path, answers: Sequence[Id] | None, classes: Classes
         item, rater = cell
         raise DataError(
             "two-answers",
-            "cell has two answers",
+            "rater has two answers to one question",
             where=f"{path}, rater {votes.raters[rater]}, {votes.describe_item(item)}",
             allowed="one answer or none",
             fix="if raters vote several times on an item, write the votes as a table",

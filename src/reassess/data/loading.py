@@ -135,15 +135,15 @@ def read_labels(source: str | Path = "imagenet-real", *, classes: Classes | None
         that maps image names to lists. CSV, TSV, JSON lines or Parquet: the columns image and class; a row without a
         class is an empty set. Text: original labels, as for `read_original_labels`.
 
-        Reviews. JSON: an object that maps image names to objects with the keys valid, unclear and wrong, lists of
-        classes, and problematic, true or false; each key is optional. A table with the columns image, class and answer,
-        where the answer is valid, unclear or wrong, or is problematic and the class is empty. A table with one row per
-        image and the columns image or id, valid (or proposed_labels), unclear (or unclear_multi_labels), wrong (or
-        wrong_multi_labels), each a text of classes separated by commas, and problematic (or is_problematic). Or the
-        ecologists' table of verdicts on original labels; such reviews are not `MultiLabels.is_complete`.
+        Reviews. JSON: an object that maps image names to objects with the optional keys valid, unclear and wrong (lists
+        of classes) and problematic (true or false). A table with the columns image, class and answer: the answer is
+        valid, unclear or wrong; or it is problematic, and the class is empty. A table with a row per image: the columns
+        are image (or id), valid (or proposed_labels), unclear (or unclear_multi_labels), wrong (or wrong_multi_labels)
+        and problematic (or is_problematic); the lists of classes are texts with commas. Or the ecologists' table of
+        verdicts on original labels; these reviews are not complete, see `MultiLabels.is_complete`.
     classes
-        The class list of the wnids and names; by default the class list of the known benchmark of the images, or else
-        the names in the file.
+        The class list of the wnids and names. By default, the class list of the known benchmark with these images; if
+        there is none, the names in the file.
 
     Returns
     -------
@@ -153,7 +153,7 @@ def read_labels(source: str | Path = "imagenet-real", *, classes: Classes | None
     Raises
     ------
     DataError
-        The file or source is not found or has no labels, or a class is not one of the benchmark's.
+        The file or source is not found or has no labels, or a class is not in the benchmark.
     FetchError
         The source cannot be downloaded.
 
@@ -193,7 +193,7 @@ def read_original_labels(source: str | Path = "imagenet-original", *, classes: C
     Raises
     ------
     DataError
-        The file or source is not found, or does not have one label per image; or a class is not one of the benchmark's.
+        The file or source is not found, or does not have one label per image; or a class is not in the benchmark.
     FetchError
         The source cannot be downloaded.
 
@@ -284,7 +284,7 @@ def read_votes(
         An npz file has the arrays ``tensor``, numbers of shape (raters, questions, answers), 1 where the rater gave the
         answer and 0 elsewhere; ``info``, text, shape (questions, 2): image name and class; and ``ids``, shape
         (raters,). The array ``answers`` names the answers; without it, three answers mean no, maybe and yes, and any
-        other number of answers are 0, 1, ...
+        other number of answers means 0, 1, ...
 
         A table of votes (CSV, TSV, JSON lines or Parquet) has a row per vote. Its columns are rater (or worker), answer
         (or label), and the item: image and class for questions; only image if the answer is a class; item (or task, or

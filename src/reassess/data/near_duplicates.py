@@ -134,10 +134,10 @@ def find_near_groups(fingerprints: Sequence[Fingerprint], report_progress: Calla
     """Group the positions of images that look the same.
 
     Two images are near if their hashes differ in at most `MAX_DIFFERENT_BITS` bits, and the correlation of their
-    thumbnails is at least `MIN_CORRELATION`. Both must hold for the whole images, or for the whole of one image and the
-    middle of the other. Groups are formed by single linkage: each image is near to another image of its group, not to
-    all. A group contains the exact copies of its images too, but exact copies without a near image are not a group. An
-    image of one colour is not near to any other image.
+    thumbnails is at least `MIN_CORRELATION`. Compared are the two whole images, and the whole of one image with the
+    middle of the other; one of these comparisons must fulfil both conditions. Groups are formed by single linkage: each
+    image is near to another image of its group, but not always to all. A group contains the exact copies of its images
+    too, but exact copies without a near image are not a group. An image of one colour is not near to any other image.
     """
     copies = _group_by_digest(fingerprints)
     groups: dict[int, Groups] = {}

@@ -4,7 +4,8 @@
 #   make test [EXTRAS=all]   the core and its tests, on every core; with EXTRAS=all every integration and reference too
 #   make check               ruff, mypy, the rule of imports, docs
 #   make fuzz [N=1000000]    many damaged files through every reader and command; goes on where it was stopped
-#   make long                long tests of campaigns: 10^6 simulated steps, 50 kills of a server, 50 campaigns of digits
+#   make long                long tests of campaigns: 10^6 simulated steps, 50 kills of a server, 200 raters on two servers
+#                            for 5 minutes, 50 campaigns of digits
 #   make bench               the table of speed and memory
 PYTHON ?= python3
 EXTRAS ?=
@@ -42,6 +43,7 @@ long: $(call stamp,all)
 	REASSESS_SIMULATED_STEPS=1000000 REASSESS_KILLS=50 REASSESS_DIGITS_SEEDS=50 $(BIN)/python -m pytest -n auto \
 		--dist worksteal tests/annotation/test_random_campaigns.py tests/annotation/test_load.py \
 		tests/annotation/test_digits.py $(ARGS)
+	REASSESS_SERVER_MINUTES=5 $(BIN)/python -m pytest --log-cli-level=INFO tests/annotation/test_two_servers.py $(ARGS)
 
 bench: $(call stamp,bench)
 	$(BIN)/python -m pytest benchmarks $(BENCH)

@@ -78,6 +78,7 @@ class PageClient:
         self._connection = HTTPConnection(parts.hostname or "", parts.port, timeout=_TIMEOUT)
         self._headers = {"Content-Type": "application/json"}
         self.seconds: dict[str, list[float]] = {}  # response times by route
+        self.ends: dict[str, list[float]] = {}  # when the responses arrived, by route
         self.statuses: dict[int, int] = {}  # number of responses by status, after signing in
         try:
             self._sign_in(address, token)
@@ -105,7 +106,9 @@ class PageClient:
         """Send a request, and return the JSON response."""
         begin = perf_counter()
         status, body = self._exchange("POST", route, content)
-        self.seconds.setdefault(route, []).append(perf_counter() - begin)
+        end = perf_counter()
+        self.seconds.setdefault(route, []).append(end - begin)
+        self.ends.setdefault(route, []).append(end)
         if status >= 500:
             raise ConnectionError(f"status {status}")
         if status >= 300:
@@ -163,7 +166,10 @@ class Load:
     seconds: float
     next_seconds: npt.NDArray[np.float64]
     answer_seconds: npt.NDArray[np.float64]
+    next_ends: npt.NDArray[np.float64]  # when the responses arrived, as time.perf_counter
+    answer_ends: npt.NDArray[np.float64]
     statuses: dict[int, int]
+    n_repeated: int  # requests without a response, or with status 5xx, which were sent again
 
 
 def rate(
@@ -175,16 +181,17 @@ def rate(
     seconds: float = 60.0,
     seed: int = 0,
     images: bool = True,
-    progress: Callable[[int], None] = lambda _: None,
+    acknowledge: Callable[[int, list[dict[str, Any]]], None] = lambda *_: None,
+    is_over: Callable[[], bool] = lambda: False,
 ) -> Load:
-    """Let programs rate, one thread each, until no task is left or the time is over.
+    """Let programs rate, one thread each, until no task is left, the time is over, or `is_over` returns True.
 
-    `progress` gets the number of answers saved by each request. The answer to a question depends only on the
-    seed, the rater and the question.
+    `acknowledge` gets the number of the program and the answers of each saved request. The answer to a question depends
+    only on the seed, the rater and the question.
     """
     begin = perf_counter()
     workers = [
-        _Worker(PageClient(address, token), rater, truth, number, seed, images, progress)
+        _Worker(PageClient(address, token), rater, truth, number, seed, images, acknowledge, is_over)
         for number, (token, rater) in enumerate(zip(tokens, raters, strict=True))
     ]
     with ThreadPoolExecutor(len(workers)) as pool:
@@ -195,17 +202,21 @@ def rate(
         for status, count in worker.client.statuses.items():
             statuses[status] = statuses.get(status, 0) + count
 
-    def times(route: str) -> npt.NDArray[np.float64]:
-        return np.array([value for worker in workers for value in worker.client.seconds.get(route, ())], np.float64)
+    def times(kind: str, route: str) -> npt.NDArray[np.float64]:
+        values = (getattr(worker.client, kind).get(route, ()) for worker in workers)
+        return np.array([value for times in values for value in times], np.float64)
 
     return Load(
         tasks=sum(worker.tasks for worker in workers),
         answers=sum(worker.answers for worker in workers),
         lost=sum(worker.lost for worker in workers),
         seconds=perf_counter() - begin,
-        next_seconds=times("next"),
-        answer_seconds=times("answers"),
+        next_seconds=times("seconds", "next"),
+        answer_seconds=times("seconds", "answers"),
+        next_ends=times("ends", "next"),
+        answer_ends=times("ends", "answers"),
         statuses=statuses,
+        n_repeated=sum(worker.n_repeated for worker in workers),
     )
 
 
@@ -217,17 +228,19 @@ class _Worker:
     number: int
     seed: int
     images: bool
-    progress: Callable[[int], None]
+    acknowledge: Callable[[int, list[dict[str, Any]]], None]
+    is_over: Callable[[], bool]
     tasks: int = 0
     answers: int = 0
     lost: int = 0
+    n_repeated: int = 0
 
     def work(self, until: float) -> None:
         """Answer tasks; fetch the next one before answering, as the page does."""
         chance = Random(f"{self.seed} {self.number}")
         self._wait(chance.uniform(0, self.rater.think), until)  # so that raters do not start together
         response = self._next([])
-        while perf_counter() < until:
+        while perf_counter() < until and not self.is_over():
             if not (task := response["task"]):
                 if response["reason"] not in ("waiting", "paused"):
                     break
@@ -237,13 +250,13 @@ class _Worker:
             following = self._next([task["task"]])
             if self.rater.think:
                 self._wait(chance.expovariate(1 / self.rater.think), until)
-                if perf_counter() >= until:  # else all raters would answer when the time is over
+                if perf_counter() >= until or self.is_over():  # else all raters would answer when the time is over
                     break
             answers, is_lost = self._answer(task), chance.random() < self.rater.drop
             if is_lost:
                 self.client.send_and_disconnect("answers", {"answers": answers})
             self._post("answers", {"answers": answers})
-            self.progress(len(answers))
+            self.acknowledge(self.number, answers)
             self.tasks, self.answers, self.lost = self.tasks + 1, self.answers + len(answers), self.lost + is_lost
             response = following if following["task"] else self._next([])
 
@@ -278,6 +291,7 @@ class _Worker:
             try:
                 return request()
             except ConnectionError as error:
+                self.n_repeated += 1
                 if perf_counter() - begin > _PATIENCE:
                     raise DataError(
                         "server-failed", "server is not reachable", where=route, found=str(error)

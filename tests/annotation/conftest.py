@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 
 from reassess.annotation.store import campaigns
 from reassess.annotation.store.database import open_engine
-from tests.annotation.postgresql import clear_database, new_database, running_server
+from tests.annotation.postgresql import DatabaseServer, clear_database, new_database, running_server
 
 _MEMORY = Path("/dev/shm")
 
@@ -52,10 +52,16 @@ def memory_folder() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def whole_database() -> Iterator[str]:
-    """The address of a database on a temporary server."""
+def database_server() -> Iterator[DatabaseServer]:
+    """A temporary database server; a test that stops it starts it again."""
     with running_server() as server:
-        yield new_database(server)
+        yield server
+
+
+@pytest.fixture(scope="session")
+def whole_database(database_server: DatabaseServer) -> str:
+    """The address of a database on a temporary server."""
+    return new_database(database_server)
 
 
 @pytest.fixture

@@ -42,7 +42,7 @@ def test_acknowledged_answers_survive_kills(tmp_path: Path) -> None:
         working = pool.submit(
             *(rate, server.address, tokens, raters, lambda *_: True),
             seconds=60.0 * _KILLS,
-            progress=acknowledged.append,
+            acknowledge=lambda _, saved: acknowledged.append(len(saved)),
         )
         for kill in range(_KILLS):
             while sum(acknowledged) < 180 * kill + chance.randint(20, 160) and not working.done():

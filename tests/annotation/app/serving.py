@@ -13,6 +13,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from reassess.annotation import serve
+from reassess.annotation.app import server
 
 _SERVE = """
 import sys
@@ -20,10 +21,10 @@ from reassess.annotation import make_app, lock_campaign_file, open_campaign, ser
 from reassess.annotation.app import server
 from reassess.data import open_images
 
-folder, port, root_path, seconds = sys.argv[1:]
+campaign, images, port, root_path, seconds = sys.argv[1:]
 server._HEAD_SECONDS = float(seconds)
-with lock_campaign_file(folder + "/campaign"):
-    app = make_app(open_campaign(folder + "/campaign"), open_images(folder + "/images"))
+with lock_campaign_file(campaign):
+    app = make_app(open_campaign(campaign), open_images(images))
     serve(app, port=int(port), root_path=root_path or None, report_address=lambda address: print(address, flush=True))
 """
 
@@ -36,6 +37,8 @@ class Server:
     port: int = 0
     root_path: str = ""
     seconds: float = 10.0  # for the head of a request
+    campaign: str = ""  # address of the database; the default is the file in the folder
+    name: str = ""  # differs between servers of a folder
     process: "subprocess.Popen[bytes] | None" = None
 
     @property
@@ -45,16 +48,18 @@ class Server:
     @property
     def out(self) -> Path:
         """Standard output: the address."""
-        return self.folder / "out"
+        return self.folder / f"out{self.name}"
 
     @property
     def log(self) -> Path:
         """Standard error: the log, with requests."""
-        return self.folder / "log"
+        return self.folder / f"log{self.name}"
 
     def start(self) -> None:
         """Start the server, at the same port as before."""
-        argv = [sys.executable, "-c", _SERVE, str(self.folder), str(self.port), self.root_path, str(self.seconds)]
+        campaign = self.campaign or str(self.folder / "campaign")
+        options = [str(self.folder / "images"), str(self.port), self.root_path, str(self.seconds)]
+        argv = [sys.executable, "-c", _SERVE, campaign, *options]
         with self.out.open("w") as out, self.log.open("a") as log:
             self.process = subprocess.Popen(argv, stdout=out, stderr=log)
         while "\n" not in (output := self.out.read_text()):
@@ -87,7 +92,11 @@ class ThreadServer:
 
         options = {"port": 0, "root_path": root_path, "report_address": addresses.put}
         self._thread = Thread(target=serve, args=[app], kwargs=options, daemon=True)
-        with patch.object(uvicorn, "Server", Noted), patch.object(sys, "setswitchinterval"):
+        with (
+            patch.object(uvicorn, "Server", Noted),
+            patch.object(sys, "setswitchinterval"),
+            patch.object(server, "_log_to_stderr"),  # the tests' process keeps its own log
+        ):
             self._thread.start()
             self.address = addresses.get(timeout=20)
             self._server = begun.get(timeout=20)

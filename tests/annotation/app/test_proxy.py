@@ -1,14 +1,15 @@
 """The pages behind nginx, below a path, and as a service, with the files of docs/serving."""
 
 import json
+import os
 import re
 import shutil
 import socket
 import ssl
 import subprocess
-import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPMessage, HTTPSConnection
 from pathlib import Path
@@ -18,45 +19,12 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.annotation.app.browsing import Work
+from tests.annotation.app.proxying import SERVING, Front, free_port, program, running_nginx
 from tests.annotation.app.serving import Server
 from tests.annotation.app.sites import Site, make_site
 
-SERVING = Path(__file__).parents[3] / "docs" / "serving"
 JSON = "application/json"
 MOST_TRIES = 10
-# The configuration around the file, for the user who runs the tests.
-_AROUND = """
-daemon off;
-master_process off;
-pid nginx.pid;
-events {{}}
-http {{
-    client_body_temp_path temp; proxy_temp_path temp; fastcgi_temp_path temp; uwsgi_temp_path temp; scgi_temp_path temp;
-{}
-}}
-"""
-
-
-def program(name: str, package: str) -> str:
-    """Return the path of a program; skip the test without it."""
-    found = shutil.which(name) or shutil.which(name, path="/usr/sbin:/sbin")
-    if found is None:
-        pytest.skip(f"{name} is not installed: apt-get install {package}")
-    return found
-
-
-@dataclass
-class Front:
-    """nginx in front of a server: http or https at one port, and a redirect to https at another port."""
-
-    folder: Path
-    scheme: str
-    port: int
-    plain_port: int
-
-    @property
-    def address(self) -> str:
-        return f"{self.scheme}://127.0.0.1:{self.port}/rating/"
 
 
 class Answer(NamedTuple):
@@ -82,64 +50,11 @@ def ask(address: str, payload: object = None, *, client: str = "127.0.0.1", **he
         return Answer(response.status, response.headers, response.read())
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port: int = taken.getsockname()[1]
-    return port
-
-
-def file_of(folder: Path, served: int, scheme: str, port: int, plain_port: int) -> str:
-    """Return the configuration from the docs, with paths of this machine."""
-    text = (SERVING / "nginx.conf").read_text()
-    tls = " ssl" if scheme == "https" else ""
-    places = {
-        r" +listen \[::\].*\n": "",
-        r"listen 80;": f"listen 127.0.0.1:{plain_port};",
-        r"listen 443 ssl;": f"listen 127.0.0.1:{port}{tls};",
-        r"/etc/letsencrypt/live/rate\.example\.org": str(folder),
-        r"/var/log/nginx": str(folder),
-        r"client_header_timeout 10s;": "client_header_timeout 1s;",
-        r"proxy_pass http://127\.0\.0\.1:8000/;": f"proxy_pass http://127.0.0.1:{served}/;",
-    }
-    for place, here in places.items():
-        text, count = re.subn(place, here, text)
-        assert count, place
-    return text
-
-
-def make_certificate(folder: Path) -> None:
-    """Create a self-signed certificate."""
-    openssl = program("openssl", "openssl")
-    files = ["-keyout", folder / "privkey.pem", "-out", folder / "fullchain.pem"]
-    command = [openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-    subprocess.run([*command, "-days", "1", "-subj", "/CN=rate.example.org", *files], check=True, capture_output=True)
-
-
 @pytest.fixture(scope="module")
 def put_in_front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[int, str], Front]]:
     """Start nginx in front of a server at a port, with http or https."""
-    nginx = program("nginx", "nginx")
-    begun: list[subprocess.Popen[bytes]] = []
-
-    def put(served: int, scheme: str) -> Front:
-        front = Front(tmp_path_factory.mktemp("nginx"), scheme, free_port(), free_port())
-        make_certificate(front.folder)
-        text = file_of(front.folder, served, scheme, front.port, front.plain_port)
-        (front.folder / "whole.conf").write_text(_AROUND.format(text))
-        argv = [nginx, "-p", front.folder, "-c", "whole.conf", "-e", "error.log"]
-        begun.append(subprocess.Popen(argv, stderr=subprocess.DEVNULL))
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", front.port)).close()
-                return front
-            except ConnectionRefusedError:
-                assert begun[-1].poll() is None, (front.folder / "error.log").read_text()
-                time.sleep(0.02)
-
-    yield put
-    for process in begun:
-        process.terminate()
-        process.wait(20)
+    with ExitStack() as stack:
+        yield lambda port, scheme: stack.enter_context(running_nginx(tmp_path_factory.mktemp("nginx"), [port], scheme))
 
 
 @dataclass
@@ -235,6 +150,34 @@ def test_too_large_body_does_not_reach_server(behind: ProxiedCampaign) -> None:
     assert " 413 " not in server.log.read_text()
 
 
+def test_server_that_is_down_gets_no_requests(behind: ProxiedCampaign, tmp_path: Path) -> None:
+    with running_nginx(tmp_path, [free_port(), behind.server.port], "http") as front:
+        for _ in range(4):
+            assert ask(f"{front.address}sign-in", {"token": behind.site.tokens["ben"]}).status == 204
+
+
+@pytest.mark.parametrize(
+    ("path", "status"), [("answers", 400), ("next", 400), ("", 303), ("sign-in", 502), ("owner/invite", 502)]
+)
+def test_request_is_sent_again_only_if_it_can_arrive_twice(
+    behind: ProxiedCampaign, tmp_path: Path, path: str, status: int
+) -> None:
+    """The first server receives the request, and ends without a response. The second one rejects an empty body."""
+    with socket.create_server(("127.0.0.1", 0)) as failing:
+
+        def fail() -> None:
+            connection, _ = failing.accept()
+            with connection:
+                assert connection.recv(1) != b""
+
+        ports = [failing.getsockname()[1], behind.server.port]
+        with ThreadPoolExecutor(1) as pool, running_nginx(tmp_path, ports, "http") as front:
+            failed = pool.submit(fail)
+            response = ask(front.address + path, None if path == "" else {})
+            failed.result(10)
+    assert response.status == status
+
+
 def test_rater_works_in_browser_below_root_path(
     work: Callable[..., Work], put_in_front: Callable[[int, str], Front]
 ) -> None:
@@ -257,11 +200,26 @@ def test_rater_works_in_browser_below_root_path(
 
 def test_systemd_accepts_unit_file(tmp_path: Path) -> None:
     analyze = program("systemd-analyze", "systemd")
-    unit = (SERVING / "reassess-annotate.service").read_text()
-    assert "ExecStart=/opt/reassess/bin/reassess annotate serve " in unit
-    file = tmp_path / "reassess-annotate.service"
-    file.write_text(unit.replace("/opt/reassess/bin/reassess", shutil.which("true")))
+    unit = (SERVING / "reassess-annotate@.service").read_text()
+    assert "ExecStart=/opt/reassess/bin/reassess annotate serve ${CAMPAIGN} --address 127.0.0.1:%i/rating\n" in unit
+    (tmp_path / "reassess-annotate@.service").write_text(
+        unit.replace("/opt/reassess/bin/reassess", shutil.which("true"))
+    )
+    file = tmp_path / "reassess-annotate@8001.service"
     verified = subprocess.run([analyze, "verify", "--man=no", file], capture_output=True, text=True)
     assert (verified.returncode, verified.stdout, verified.stderr) == (0, "", "")
     exposure = [analyze, "security", "--offline=true", "--no-pager", "--threshold=20", file]
     assert subprocess.run(exposure, capture_output=True).returncode == 0
+
+
+def test_compose_accepts_file_and_nginx_knows_its_servers() -> None:
+    compose = [program("docker-compose", "docker-compose"), "--file", SERVING / "compose.yaml"]
+    environment = os.environ | {"POSTGRES_PASSWORD": "secret"}
+    services = json.loads(
+        subprocess.check_output([*compose, "config", "--format=json"], env=environment, cwd=SERVING, text=True)
+    )["services"]
+    commands = [service["command"] for name, service in services.items() if name.startswith("server")]
+    ports = [command[command.index("--address") + 1] for command in commands]
+    assert ports == [f"127.0.0.1:{port}/rating" for port in (8001, 8002)]
+    nginx = (SERVING / "nginx.conf").read_text()
+    assert re.findall(r"^    server (\S+) ", nginx, re.MULTILINE) == [port.removesuffix("/rating") for port in ports]

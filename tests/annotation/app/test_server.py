@@ -19,7 +19,7 @@ from tests.annotation.app.sites import make_site
 from tests.helpers import message
 
 
-def test_log_contains_no_token(tmp_path: Path) -> None:
+def test_log_names_server_and_contains_no_token(tmp_path: Path) -> None:
     site = make_site(tmp_path)
     server = Server(tmp_path)
     server.start()
@@ -34,6 +34,7 @@ def test_log_contains_no_token(tmp_path: Path) -> None:
         ("GET /sign-in HTTP/1.1", "200"),
         ("GET /sign-in HTTP/1.1", "200"),
     ]
+    assert all(f"     [{socket.gethostname()}:{server.port}] " in line for line in log.splitlines())
     assert site.tokens["ann"] not in log + server.out.read_text()
 
 

@@ -27,6 +27,7 @@ from reassess.annotation.store.database import (
     WaitedTooLongError,
     check_integrity,
     connect_for_reading,
+    describe_error,
 )
 from reassess.annotation.store.excluding import finish_recounting
 from reassess.annotation.store.practice import count_practice_tasks
@@ -89,7 +90,7 @@ async def _respond_to_data_error(_: Request, error: ReassessError) -> Response:
 
 async def _respond_unavailable(_: Request, error: UnavailableError | WaitedTooLongError) -> Response:
     """Respond with status 503: the database is full, locked or unreachable, so pages try again later."""
-    _logger.error("database of the campaign cannot be used: %s", getattr(error, "orig", error))
+    _logger.error("database of the campaign cannot be used: %s", describe_error(error))
     return JSONResponse({"error": "the campaign cannot be read or changed right now; please try again later"}, 503)
 
 

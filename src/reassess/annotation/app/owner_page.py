@@ -21,7 +21,7 @@ from reassess.annotation.app.security import compute_csrf_token
 from reassess.annotation.app.sign_in import Caller, make_get_route, make_post_route, render_template
 from reassess.annotation.export_folder import export_campaign
 from reassess.annotation.store.campaigns import Campaign, pause, resume
-from reassess.annotation.store.database import UnavailableError, WaitedTooLongError
+from reassess.annotation.store.database import UnavailableError, WaitedTooLongError, describe_error
 from reassess.annotation.store.excluding import exclude_rater, finish_recounting, include_rater
 from reassess.annotation.store.owner_lists import (
     LogEntry,
@@ -160,7 +160,7 @@ def _finish_recounting_with_retries(campaign: Campaign) -> None:
             finish_recounting(campaign)
             return
         except (UnavailableError, WaitedTooLongError) as error:  # the response is sent, so no handler can answer
-            _logger.error("some votes of a rater are not recounted yet: %s", getattr(error, "orig", error))
+            _logger.error("some votes of a rater are not recounted yet: %s", describe_error(error))
             time.sleep(seconds)
 
 

@@ -23,9 +23,10 @@ _MAX_REQUEST_BYTES = 1 << 20  # bytes; the application has a lower limit for bod
 _MAX_WAITING_REQUESTS = 16  # requests on a connection that wait for a response
 _MAX_CONNECTIONS = 800  # a process can usually open 1,024 files
 _HEAD_SECONDS, _REQUEST_SECONDS = 10.0, 60.0  # time limits, from the start of a request
-_LOG_FORMATS = {
-    "uvicorn": DefaultFormatter("%(levelprefix)s %(message)s"),
-    "uvicorn.access": AccessFormatter('%(levelprefix)s %(client_addr)s - "%(request_line)s" %(status_code)s'),
+_LOG_FORMATS: dict[str, tuple[type[logging.Formatter], str]] = {
+    "reassess.annotation": (DefaultFormatter, "%(message)s"),
+    "uvicorn": (DefaultFormatter, "%(message)s"),
+    "uvicorn.access": (AccessFormatter, '%(client_addr)s - "%(request_line)s" %(status_code)s'),
 }
 _SWITCH_SECONDS = 0.001  # until a thread yields; short, since requests often wait for the database and for each other
 _GRACE_SECONDS = 10  # for running requests when the server stops
@@ -43,7 +44,8 @@ def serve(
 
     `port` 0 chooses a free port. `root_path` is the path of the pages behind a proxy, such as ``/rating`` or ``/``;
     None without a proxy. With a root path, the client's address and scheme come from the headers of a proxy on this
-    machine. The log omits the part of an address after ``?``. Requests that are too large or too slow are cut off.
+    machine. Each line of the log names this machine and the port, because several servers can write to one log. The log
+    omits the part of an address after ``?``. Requests that are too large or too slow are cut off.
     """
     config = uvicorn.Config(
         app if root_path is None else _ProxyHeaders(app),
@@ -56,24 +58,26 @@ def serve(
         server_header=False,
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )
-    _log_to_stderr()
     name = f"[{host}]" if ":" in host else host
     with _open_socket(host, port) as listening:
-        report_address(f"http://{name}:{listening.getsockname()[1]}/")
+        actual_port = listening.getsockname()[1]
+        _log_to_stderr(f"{socket.gethostname()}:{actual_port}")
+        report_address(f"http://{name}:{actual_port}/")
         sys.setswitchinterval(_SWITCH_SECONDS)
         uvicorn.Server(config).run(sockets=[listening])
 
 
-def _log_to_stderr() -> None:
+def _log_to_stderr(server_name: str) -> None:
     """Log in uvicorn's format to standard error: programs read the server's URL from standard output."""
     # uvicorn's own configuration would close the handlers of other libraries, and absl's handler would close a stream
     # that belongs to others.
-    for name, formatter in _LOG_FORMATS.items():
+    prefix = f"%(levelprefix)s [{server_name}] "
+    for name, (formatter, format_) in _LOG_FORMATS.items():
         logger, handler = logging.getLogger(name), logging.StreamHandler()
-        handler.setFormatter(formatter)
+        handler.setFormatter(formatter(prefix + format_))
         logger.handlers, logger.propagate = [handler], False
         logger.setLevel(logging.INFO)
-    logger.addFilter(_remove_query)
+    logging.getLogger("uvicorn.access").addFilter(_remove_query)
 
 
 class _LimitedConnection(HttpToolsProtocol):  # httptools has no types

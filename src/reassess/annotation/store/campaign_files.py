@@ -20,6 +20,7 @@ from reassess.annotation.store.database import (
     connect_for_reading,
     connect_to_file,
     convert_database_errors,
+    describe_error,
     enable_wal,
     sqlite_uri,
     use_engine,
@@ -110,7 +111,7 @@ def write_campaign_file(path: Path, *, force: bool = False) -> Iterator[Path]:
                 raise OSError("no room for the log of the database in its file")
             check_replaceable(path, temporary)
         except (sqlite3.Error, UnavailableError) as error:  # for example a full disk
-            raise OSError(str(getattr(error, "orig", error))) from error
+            raise OSError(describe_error(error)) from error
         finally:
             for file in side_files:
                 file.unlink(missing_ok=True)

@@ -28,6 +28,7 @@ _STOP_SERVER_FIX = f"stop its server, and {RESTORE_FIX}"
 EXCLUSIVE_FILES: set[str] = set()  # real paths of files that this process has locked to serve or upgrade them
 _MAX_CONNECTIONS = 8  # kept open to a database server, since a new connection takes longer than a request
 _LOCK_TIMEOUT_MS = 10_000  # milliseconds that a writer waits for another writer
+_CONNECT_SECONDS = 10  # that a database server has to answer; an address can set its own connect_timeout
 _MAX_LOG_PAGES = 1_000  # SQLite moves a log of this size into the file
 # The serving process moves a log into the file after this number of changes or bytes.
 _MAX_LOG_CHANGES, _MAX_LOG_BYTES = 25, 8 << 20
@@ -196,7 +197,7 @@ def open_engine(address: str | Path) -> Engine:
                 allowed="postgresql://USER@HOST/DATABASE, with %40 for an @ in the password",
             ) from None
         return create_engine(
-            url.set(drivername="postgresql+psycopg"),
+            url.set(drivername="postgresql+psycopg", query={"connect_timeout": str(_CONNECT_SECONDS), **url.query}),
             pool_size=_MAX_CONNECTIONS,
             max_overflow=0,
             pool_timeout=_LOCK_TIMEOUT_MS / 1000,
@@ -273,7 +274,7 @@ def convert_database_errors(address: str | Path) -> Iterator[None]:
     try:
         yield
     except (SQLAlchemyError, sqlite3.Error) as error:
-        cause = str(getattr(error, "orig", None) or error).strip()
+        cause = describe_error(error)
         raise DataError(
             "database-failed",
             "database of the campaign cannot be used",
@@ -281,6 +282,11 @@ def convert_database_errors(address: str | Path) -> Iterator[None]:
             found=cause,
             fix=next((fix for text, fix in _FIXES_BY_ERROR_TEXT.items() if text in cause), None),
         ) from error
+
+
+def describe_error(error: Exception) -> str:
+    """Return the text of a database error in one line."""
+    return " ".join(str(getattr(error, "orig", None) or error).split())
 
 
 def check_integrity(connection: Connection, pragma: str) -> None:
@@ -309,8 +315,10 @@ _FIXES_BY_ERROR_TEXT = {
     "readonly": ALLOW_WRITING_FIX,
     "unable to open": ALLOW_WRITING_FIX,
     "full": "free space on the disk",
+    "password": "correct the password in the address, in PGPASSWORD or in ~/.pgpass",
+    "does not exist": "check the names of the user and the database",
     "onnection": "check the address, and start the server",
-    "does not exist": "check the name of the database",
+    "resolve host": "check the address",
 }
 
 

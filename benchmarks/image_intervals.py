@@ -11,7 +11,7 @@
 import numpy as np
 
 from reassess import label_uncertainty
-from reassess.comparison.differences import SIGNIFICANCE_LEVEL, AccuracyChange
+from reassess.comparison.differences import SIGNIFICANCE_LEVEL, LeadChange
 from tests.studies import DESIGNS, draw
 
 IMAGES, DRAWS = 500, 2_000
@@ -40,7 +40,7 @@ def _draw_shares(rng: np.random.Generator, deciding: int, shares: tuple[float, .
     probabilities = deciding / IMAGES * np.array(shares)
     truth, contained, significant = float(probabilities @ VALUES), 0, 0
     for counts in rng.multinomial(IMAGES, [*probabilities, 1 - probabilities.sum()], DRAWS)[:, :-1].tolist():
-        change = AccuracyChange(IMAGES, dict(zip(VALUES, counts, strict=True)))
+        change = LeadChange(IMAGES, dict(zip(VALUES, counts, strict=True)))
         low, high = change.interval or (0.0, 0.0)
         contained += low - 1e-12 <= truth <= high + 1e-12
         significant += (change.p_value or 0) < SIGNIFICANCE_LEVEL

@@ -126,7 +126,7 @@ def test_empty_label_sets_fit_any_class_list(direction: int) -> None:
     assert (agreement.counts["first_unlabelled"], agreement.counts["second_unlabelled"]) == expected
     assert agreement.to_json()["by_class"][0]["name"] == "dog"
     diff = label_diff(*pair[::direction])
-    assert (diff.n_images_emptied, diff.n_images_filled) == ((1, 0) if direction == 1 else (0, 1))
+    assert (diff.n_emptied_label_sets, diff.n_filled_label_sets) == ((1, 0) if direction == 1 else (0, 1))
 
 
 def test_different_classes_raise() -> None:

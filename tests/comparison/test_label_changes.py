@@ -29,8 +29,8 @@ def test_changes_match_python_sets(first: dict[str, Any], second: dict[str, Any]
     assert diff.n_common_labels == sum(len(first[name] & second[name]) for name in shared)
     assert set(diff.images_only_in_first) == first.keys() - second.keys()
     assert set(diff.images_only_in_second) == second.keys() - first.keys()
-    assert diff.n_images_emptied == sum(bool(first[name]) and not second[name] for name in shared)
-    assert diff.n_images_filled == sum(bool(second[name]) and not first[name] for name in shared)
+    assert diff.n_emptied_label_sets == sum(bool(first[name]) and not second[name] for name in shared)
+    assert diff.n_filled_label_sets == sum(bool(second[name]) and not first[name] for name in shared)
     either = sum(len(first[name] | second[name]) for name in shared)
     assert diff.jaccard == (diff.n_common_labels / either if either else None)
     counts = diff.count_by_class()
@@ -42,9 +42,9 @@ def test_changes_match_python_sets(first: dict[str, Any], second: dict[str, Any]
     assert list(counts) == sorted(counts, key=lambda i: (-sum(counts[i]), i))
     reverse = label_diff(labels_of(second), labels_of(first))
     assert diff.added_labels.classes_by_image() == reverse.removed_labels.classes_by_image()
-    assert (diff.n_images_emptied, diff.n_images_filled, diff.jaccard) == (
-        reverse.n_images_filled,
-        reverse.n_images_emptied,
+    assert (diff.n_emptied_label_sets, diff.n_filled_label_sets, diff.jaccard) == (
+        reverse.n_filled_label_sets,
+        reverse.n_emptied_label_sets,
         reverse.jaccard,
     )
 
@@ -85,7 +85,12 @@ def test_lower_threshold_only_adds_labels(
     real_scores: Scores, real_original: LabelSets, real_labels: LabelSets
 ) -> None:
     diff = label_diff(real_labels, label_sets(real_scores, 0.5, original=real_original))
-    assert (diff.n_images, len(diff.images_only_in_first), diff.removed_labels.indices.size, diff.n_images_emptied) == (
+    assert (
+        diff.n_images,
+        len(diff.images_only_in_first),
+        diff.removed_labels.indices.size,
+        diff.n_emptied_label_sets,
+    ) == (
         50_000,
         0,
         0,

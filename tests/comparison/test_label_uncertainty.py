@@ -36,7 +36,7 @@ def test_replicates_match_loop_over_images_and_raters(small: Study) -> None:
         names = [panel.images[i] for i in images.tolist()]
         assert uncertainty.n_scored[replicate] == sum(bool(sets[name]) for name in names)
         assert uncertainty.n_labels[replicate] == sum(map(len, sets.values()))
-        assert uncertainty.n_empty[replicate] == sum(not each for each in sets.values())
+        assert uncertainty.n_images_without_labels[replicate] == sum(not each for each in sets.values())
         for model in range(3):
             predicted = panel.top1[model]
             hits = sum(int(predicted[i]) in sets[panel.images[i]] for i in images.tolist())
@@ -52,7 +52,7 @@ def test_unrated_images_keep_labels(small: Study) -> None:
     assert uncertainty.n_rated_images == 60
     assert uncertainty.n_scored[0] == np.count_nonzero(panel.is_scored) + 1
     assert (uncertainty.hits[0] - np.count_nonzero(panel.is_valid, axis=1)).tolist() == [1, 0, 1]
-    assert uncertainty.n_empty[0] == labels.n_empty_images, "of the rated images"
+    assert uncertainty.n_images_without_labels[0] == labels.n_empty_images, "of the rated images"
     assert uncertainty.n_labels[0] == labels.indices.size
 
 
@@ -61,7 +61,7 @@ def test_panel_may_have_fewer_images(small: Study) -> None:
     rows = np.arange(59, 19, -1)
     part = LabelSets.from_lists([labels.images[i] for i in rows], [labels[labels.images[i]] for i in rows])
     result = label_uncertainty(Panel.from_ids("abc", panel.top1[:, rows], part), again, replicates=40)
-    assert (result.n_rated_images, result.n_labels[0], result.n_empty[0]) == (
+    assert (result.n_rated_images, result.n_labels[0], result.n_images_without_labels[0]) == (
         40,
         part.indices.size,
         part.n_empty_images,
@@ -130,7 +130,7 @@ def test_original_hits_are_counted_on_scored_images(small: Study) -> None:
     changes = (real - by_original)[:, 1:]
     for a, b in ((0, 1), (2, 0)):
         expected = np.std(changes[a] - changes[b], ddof=1)
-        assert uncertainty.change_deviations[a, b] == pytest.approx(expected)
+        assert uncertainty.lead_change_standard_deviations[a, b] == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("n_original", [0, 1])
@@ -139,8 +139,8 @@ def test_pairs_are_tested_with_at_most_one_original_label(small: Study, n_origin
     original = LabelSets.from_lists(labels.images[:n_original], [[0]] * n_original)
     panel = Panel.from_ids("abc", panel.top1, labels, original=original)
     tests = compare_every_pair(panel, label_uncertainty(panel, again, replicates=40))
-    assert (tests.change_tests is None) == (n_original == 0)
-    assert n_original == 0 or np.isfinite(tests.change_tests.standard_deviations).all()
+    assert (tests.lead_change_tests is None) == (n_original == 0)
+    assert n_original == 0 or np.isfinite(tests.lead_change_tests.standard_errors).all()
 
 
 def test_accuracy_interval_is_corrected_for_bias_and_clipped() -> None:
@@ -149,12 +149,12 @@ def test_accuracy_interval_is_corrected_for_bias_and_clipped() -> None:
     ones, bias = np.full(42, 100), np.array([-0.03, -0.5])
     uncertainty = LabelUncertainty(("a", "b"), hits, ones, hits, ones, bias, ones, ones, 9, 5, 0.8, 0)
     assert uncertainty.n_replicates == 41
-    assert uncertainty.accuracy_shift("a") == pytest.approx(0.2 - 0.5)
+    assert uncertainty.replicate_mean_shift("a") == pytest.approx(0.2 - 0.5)
     spread = 1.959964 * np.std(samples / 100, ddof=1)
     assert uncertainty.accuracy_interval("a") == pytest.approx((0.53 - spread, 0.53 + spread))
     assert uncertainty.accuracy_interval("b") == (1, 1)
     assert uncertainty.difference_interval("a", "b") == pytest.approx((-0.48, -0.48)), "equal in all replicates"
-    assert uncertainty.difference_deviations.tolist() == [[0, 0], [0, 0]]
+    assert uncertainty.difference_standard_deviations.tolist() == [[0, 0], [0, 0]]
 
 
 def test_intervals_have_nominal_coverage() -> None:
@@ -192,7 +192,7 @@ def test_json_contains_models_pairs_and_label_sets(small: Study) -> None:
         "labels": labels.indices.size,
         "labels_in_replicates": float(uncertainty.n_labels[1:].mean()),
         "empty_images": labels.n_empty_images,
-        "empty_images_in_replicates": float(uncertainty.n_empty[1:].mean()),
+        "empty_images_in_replicates": float(uncertainty.n_images_without_labels[1:].mean()),
     }
     assert (document["replicates"], document["seed"], document["threshold"], document["raters"]) == (40, 7, 0.8, 30)
 

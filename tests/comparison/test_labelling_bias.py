@@ -150,10 +150,10 @@ def test_favourite_is_valid_class_with_highest_score(seed: int) -> None:
         for group in ("all", groups[original]):
             hits[group] += favourite == original
             rated[group] += 1
-    assert bias.total.raters_favourite_share == Proportion(hits["all"], rated["all"])
+    assert bias.total.raters_share == Proportion(hits["all"], rated["all"])
     for group, part in bias.by_group.items():
-        assert part.raters_favourite_share == Proportion(hits[group], rated[group])
-    for name in ("model_share", "raters_favourite_share"):
+        assert part.raters_share == Proportion(hits[group], rated[group])
+    for name in ("model_share", "raters_share"):
         parts = [getattr(part, name) for part in bias.by_group.values()]
         assert sum(parts, Proportion(0, 0)) == getattr(bias.total, name)
 
@@ -185,10 +185,10 @@ def test_favourite_exceeds_chance_on_imagenet_except_animals(
     panel = Panel.from_ids(["own"], real_original.indices[None], real_labels, original=real_original)
     (bias,) = labelling_biases(panel, real_labels, real_original, rater_scores, groups=IMAGENET.default_groups)
     animals, others = bias.by_group["animals"], bias.by_group["others"]
-    assert animals.raters_favourite_share == Proportion(435, 1_366)  # 31.8 %
-    assert others.raters_favourite_share == Proportion(2_691, 5_082)  # 53.0 %
+    assert animals.raters_share == Proportion(435, 1_366)  # 31.8 %
+    assert others.raters_share == Proportion(2_691, 5_082)  # 53.0 %
     assert (round(animals.chance_share, 3), round(others.chance_share, 4)) == (0.484, 0.4315)
-    assert bias.total.raters_favourite_share == Proportion(3_126, 6_448)
+    assert bias.total.raters_share == Proportion(3_126, 6_448)
 
 
 def test_original_labels_always_pick_themselves(real_labels: LabelSets, real_original: LabelSets) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reassess.comparison import AccuracyChange, Comparison, PairedHits, Panel, compare, disagreements_table
+from reassess.comparison import Comparison, LeadChange, PairedHits, Panel, compare, disagreements_table
 from reassess.core import Classes, LabelSets, Predictions, UnknownClasses
 from tests.helpers import message, numbered_labels
 from tests.references import signed_sums
@@ -29,8 +29,8 @@ def test_hits_are_counted_on_images_with_labels() -> None:
     """By hand: both models are correct on images 0, 4 and 7, only one on 1, 3 and 6, only two on 5."""
     comparison = compare(PANEL, "one", "two")
     assert (comparison.model_a, comparison.model_b, comparison.n_images) == ("one", "two", 8)
-    assert comparison.real_hits == PairedHits(n=7, n_both=3, n_only_a=3, n_only_b=1)
-    assert comparison.original_hits == PairedHits(n=7, n_both=2, n_only_a=2, n_only_b=1)
+    assert comparison.real_hits == PairedHits(n_images=7, n_both=3, n_only_a=3, n_only_b=1)
+    assert comparison.original_hits == PairedHits(n_images=7, n_both=2, n_only_a=2, n_only_b=1)
     real = comparison.real_hits
     assert (real.accuracy_a.hits, real.accuracy_b.hits, real.mean_difference, real.p_value) == (
         6,
@@ -83,9 +83,9 @@ def test_swapped_models_give_negated_differences(seed: int) -> None:
         (PairedHits(1, 0, 1, 0), None, "no significant difference between a and b"),
         (MANY, B, "no significant difference between a and b; by original labels b is better than a"),
         (replace(A, holm_p_value=0.049), MANY, "a is better than b; no significant difference by original labels"),
-        (replace(A, standard_deviation=0.04), None, "no significant difference between a and b"),
-        (replace(A, standard_deviation=0.03), None, "a is better than b"),
-        (replace(FEW, standard_deviation=0.0001), None, "no significant difference between a and b"),
+        (replace(A, standard_error=0.04), None, "no significant difference between a and b"),
+        (replace(A, standard_error=0.03), None, "a is better than b"),
+        (replace(FEW, standard_error=0.0001), None, "no significant difference between a and b"),
         (PairedHits(0, 0, 0, 0), A, "a and b cannot be compared: no image is scored"),
     ],
 )
@@ -96,17 +96,17 @@ def test_verdict_follows_corrected_tests(real: PairedHits, original: PairedHits 
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (AccuracyChange(900, {1: 60, -1: 20}), "; the lead changes significantly, p = 8.6e-06"),
-        (AccuracyChange(900, {1: 60, -1: 50}), "; the lead does not change significantly, p = 0.39"),
-        (AccuracyChange(900, {1: 60, -1: 20}, holm_p_value=0.05), "; the lead does not change significantly, p = 0.05"),
+        (LeadChange(900, {1: 60, -1: 20}), "; the lead changes significantly, p = 8.6e-06"),
+        (LeadChange(900, {1: 60, -1: 50}), "; the lead does not change significantly, p = 0.39"),
+        (LeadChange(900, {1: 60, -1: 20}, holm_p_value=0.05), "; the lead does not change significantly, p = 0.05"),
         (
-            AccuracyChange(900, {1: 60, -1: 20}, standard_deviation=0.03),
+            LeadChange(900, {1: 60, -1: 20}, standard_error=0.03),
             "; the lead does not change significantly, p = 0.14",
         ),
-        (AccuracyChange(9000, {2: 5000}), "; the lead changes significantly, p < 1e-300"),
+        (LeadChange(9000, {2: 5000}), "; the lead changes significantly, p < 1e-300"),
     ],
 )
-def test_verdict_includes_change_of_lead_if_labels_disagree(change: AccuracyChange, words: str) -> None:
+def test_verdict_includes_change_of_lead_if_labels_disagree(change: LeadChange, words: str) -> None:
     base = "a is better than b; no significant difference by original labels"
     assert Comparison("a", "b", 1000, A, SAME, SAME, change).verdict == base + words
     assert Comparison("a", "b", 1000, A, A, A, change).verdict == "a is better than b, also by original labels"
@@ -140,35 +140,35 @@ def test_change_matches_loop_over_images(seed: int) -> None:
     ]
     changes = Counter(real - original for real, original in zip(*leads, strict=True))
     comparison = compare(panel, "a", "b")
-    assert comparison.accuracy_change.n == comparison.original_hits_on_scored.n == len(both)
-    assert dict(comparison.accuracy_change.n_images_by_change) == {
+    assert comparison.lead_change.n_images == comparison.original_hits_on_scored_images.n_images == len(both)
+    assert dict(comparison.lead_change.n_images_by_lead_change) == {
         value: count for value, count in changes.items() if value
     }
-    assert comparison.accuracy_change.mean_difference == pytest.approx((sum(leads[0]) - sum(leads[1])) / len(both))
-    assert comparison.original_hits_on_scored.mean_difference == pytest.approx(sum(leads[1]) / len(both))
+    assert comparison.lead_change.mean_difference == pytest.approx((sum(leads[0]) - sum(leads[1])) / len(both))
+    assert comparison.original_hits_on_scored_images.mean_difference == pytest.approx(sum(leads[1]) / len(both))
     sums = signed_sums([abs(value) for value in changes.elements() if value])
     total = abs(sum(changes.elements()))
     extreme = sum(ways for other, ways in sums.items() if abs(other) >= total)
-    assert comparison.accuracy_change.p_value == pytest.approx(extreme / sum(sums.values()))
+    assert comparison.lead_change.p_value == pytest.approx(extreme / sum(sums.values()))
 
 
 @given(st.integers(0, 2**32 - 1))
 def test_better_follows_interval_over_images_and_raters(seed: int) -> None:
     """No model is better if the interval includes 0."""
     rng = np.random.default_rng(seed)
-    pair = PairedHits(1000, 700, *rng.integers(0, 100, 2).tolist(), standard_deviation=float(rng.uniform(0, 0.05)))
-    low, high = pair.raters_interval
+    pair = PairedHits(1000, 700, *rng.integers(0, 100, 2).tolist(), standard_error=float(rng.uniform(0, 0.05)))
+    low, high = pair.interval_over_raters
     if low <= 0 <= high:
         assert pair.winner_sign == 0
     elif pair.p_value < 0.05:
         assert pair.winner_sign == np.sign(pair.mean_difference)
-    assert pair.raters_p_value >= pair.p_value
+    assert pair.p_value_over_raters >= pair.p_value
     assert (low + high) / 2 == pytest.approx(pair.mean_difference)
 
 
 def test_json_contains_counts_and_reasons() -> None:
     comparison = compare(PANEL, "one", "two")
-    real, original, change = comparison.real_hits, comparison.original_hits, comparison.accuracy_change
+    real, original, change = comparison.real_hits, comparison.original_hits, comparison.lead_change
     assert -1 <= real.interval[0] < 2 / 7 < real.interval[1] <= 1
     assert comparison.to_json() == {
         "a": "one",

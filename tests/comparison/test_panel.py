@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.comparison import Panel, select_common_images_if_different
+from reassess.comparison import Panel, restrict_to_common_images
 from reassess.core import Classes, LabelSets, Predictions
 from reassess.errors import MissingResult
 from reassess.evaluation import Outcomes, find_outcomes, summarize
@@ -31,7 +31,7 @@ def test_panel_has_common_images() -> None:
     assert both.is_valid.tolist() == [[True, False, True, False], [True, False, False, False]]
     assert both.is_scored.tolist() == [True, False, True, False]
     assert both.is_original_hit.tolist() == [[True, False, False, True], [False, False, True, False]]
-    assert both.has_original.tolist() == [True, False, True, True]
+    assert both.has_original_label.tolist() == [True, False, True, True]
     assert both.label_rows.tolist() == [0, 1, 2, -1]
     assert both.original_rows.tolist() == [2, -1, 1, 3]
     assert both.n_not_shared == (1, 0)
@@ -89,7 +89,7 @@ def test_models_without_common_image_raise() -> None:
         "           two: 1 images, such as d.png\n"
         "           empty 0: 0 images\n           empty 1: 0 images\n           empty 2: 0 images\n"
         "           and 1 more models\n"
-        '  fix:     use the same image names, or join by another part of the name: match="name"'
+        '  fix:     use the same image names, or match images by another part of the name: match="name"'
     )
 
 
@@ -97,7 +97,7 @@ def test_missing_and_duplicate_models_raise() -> None:
     """A panel may have one model, and no original labels."""
     panel = Panel.from_outcomes([("one", outcomes_of([2, 0], ["c.png", "a.png"], None))])
     assert panel.is_valid.tolist() == [[True, False]]
-    assert not panel.has_original.any()
+    assert not panel.has_original_label.any()
     assert not panel.is_original_hit.any()
     outcomes = outcomes_of([0], ["a.png"])
     assert code_of(Panel.from_outcomes, {}) == "missing-models"
@@ -146,7 +146,7 @@ def test_common_images_of_outcomes_are_selected(rows_of_models: list[list[int]])
         for model, ids in predicted.items()
     }
     shared = set.intersection(*map(set, rows_of_models))
-    common = select_common_images_if_different(outcomes)
+    common = restrict_to_common_images(outcomes)
     if all(set(rows) == shared for rows in rows_of_models):
         assert common is None
     elif not shared:

@@ -44,10 +44,10 @@ def test_line_is_fitted_to_nearest_rows(real_leaderboard: Leaderboard) -> None:
     slope, constant = np.polyfit(x, y, 1)
     assert 100 <= expected.n_rows <= 110
     assert distance[nearest].max() < np.delete(distance, nearest).min()
-    assert expected.real_accuracy == pytest.approx(constant + slope * 83.1, rel=1e-10)
+    assert expected.accuracy_on_line == pytest.approx(constant + slope * 83.1, rel=1e-10)
     assert expected.residual == pytest.approx(88.4 - constant - slope * 83.1, rel=1e-8)
-    assert (expected.side, expected.is_extrapolated) == ("above", False)
-    assert expected.share_below == np.mean(y - constant - slope * x < expected.residual)
+    assert (expected.side_of_line, expected.is_extrapolated) == ("above", False)
+    assert expected.share_of_rows_below == np.mean(y - constant - slope * x < expected.residual)
     for original, real in ((92.0, 92.0), (30.0, 35.0)):
         assert place(real_leaderboard, LeaderboardRow("mine", original, real)).expected_accuracy.is_extrapolated
 
@@ -103,10 +103,10 @@ def test_rows_of_one_family_widen_interval() -> None:
     )
     assert (related.n_rows, related.n_families) == (16, 3)
     assert (each.n_rows, each.n_families) == (16, 16)
-    assert (related.real_accuracy, related.residual, related.share_below) == (
-        each.real_accuracy,
+    assert (related.accuracy_on_line, related.residual, related.share_of_rows_below) == (
+        each.accuracy_on_line,
         each.residual,
-        each.share_below,
+        each.share_of_rows_below,
     )
     assert related.interval_low < each.interval_low < each.interval_high < related.interval_high
     assert place(Leaderboard(entries[:11]), mine).expected_accuracy is None
@@ -134,8 +134,9 @@ def test_rank_is_monotonic_and_independent_of_row_order(seed: int, original: flo
         same.worse_or_equal_rows,
     )
     assert placement.expected_accuracy.n_rows == same.expected_accuracy.n_rows
-    assert placement.expected_accuracy.real_accuracy == pytest.approx(same.expected_accuracy.real_accuracy, rel=1e-9)
+    by_line = placement.expected_accuracy.accuracy_on_line
+    assert by_line == pytest.approx(same.expected_accuracy.accuracy_on_line, rel=1e-9)
     better = place(board, LeaderboardRow("mine", original, real + 1))
     assert better.real_rank <= placement.real_rank
-    assert better.expected_accuracy.share_below >= placement.expected_accuracy.share_below
+    assert better.expected_accuracy.share_of_rows_below >= placement.expected_accuracy.share_of_rows_below
     assert better.expected_accuracy.residual == pytest.approx(placement.expected_accuracy.residual + 1)

@@ -15,7 +15,7 @@ from tests.helpers import code_of, message
 
 pytestmark = pytest.mark.filterwarnings("ignore:.* agrees with the original labels on")  # random models
 
-KINDS = ("real_hits", "original_hits", "accuracy_change")
+KINDS = ("real_hits", "original_hits", "lead_change")
 N = 400
 IMAGES = [f"{i:03}.png" for i in range(N)]
 LABELS = LabelSets.from_lists(IMAGES, [[0, 1] if i % 4 == 0 else [0] if i % 5 else [] for i in range(N)])
@@ -106,11 +106,11 @@ def test_gap_vanishes_if_only_original_labels_differ_significantly(seed: int) ->
         for pair in verdicts
         if pair.original_hits.winner_sign
         and not pair.real_hits.winner_sign
-        and pair.accuracy_change.winner_sign == -pair.original_hits.winner_sign
+        and pair.lead_change.winner_sign == -pair.original_hits.winner_sign
     ]
-    changed = [pair for pair in verdicts if pair.accuracy_change.winner_sign]
+    changed = [pair for pair in verdicts if pair.lead_change.winner_sign]
     gaining = {
-        (pair.model_a, pair.model_b) if pair.accuracy_change.winner_sign > 0 else (pair.model_b, pair.model_a)
+        (pair.model_a, pair.model_b) if pair.lead_change.winner_sign > 0 else (pair.model_b, pair.model_a)
         for pair in changed
     }
     assert {(ranking.models[a], ranking.models[b]) for a, b in ranking.gaps.changed_pairs.tolist()} == gaining

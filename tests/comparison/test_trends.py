@@ -44,12 +44,12 @@ def test_slopes_of_public_tables_equal_published(public: Trend) -> None:
 
 
 def test_slope_of_public_tables_decreases(public: Trend) -> None:
-    (_, _, first), (_, _, second) = public.slope_changes
-    for change in (first, second, public.slope_change):
+    (_, _, first), (_, _, second) = public.band_slope_changes
+    for change in (first, second, public.slope_change_per_point):
         assert change.interval[1] < 0
         assert change.p_value < 1e-5
     assert (round(first.value, 4), round(second.value, 4)) == (-0.1512, -0.1281)
-    assert round(public.slope_change.value, 4) == -0.0274
+    assert round(public.slope_change_per_point.value, 4) == -0.0274
 
 
 def test_slope_and_bend_match_numpy(public: Trend) -> None:
@@ -59,7 +59,9 @@ def test_slope_and_bend_match_numpy(public: Trend) -> None:
     assert public.band_lines[2].slope.value == pytest.approx(slope, rel=1e-9)
     assert public.band_lines[2].fit.evaluate(85.0) == pytest.approx(constant + slope * 85, rel=1e-12)
     inside = (x >= 70) & (x < 90)
-    assert public.slope_change.value == pytest.approx(2 * np.polyfit(x[inside] - 80, y[inside], 2)[0], rel=1e-8)
+    assert public.slope_change_per_point.value == pytest.approx(
+        2 * np.polyfit(x[inside] - 80, y[inside], 2)[0], rel=1e-8
+    )
 
 
 @given(st.integers(0, 1_000))
@@ -74,7 +76,7 @@ def test_order_of_rows_does_not_matter(seed: int) -> None:
         assert (line.n_rows, line.n_models) == (same.n_rows, same.n_models)
         assert line.slope.value == pytest.approx(same.slope.value, rel=1e-8)
         assert line.slope.standard_error == pytest.approx(same.slope.standard_error, rel=1e-8)
-    assert trend.slope_change.value == pytest.approx(shuffled.slope_change.value, rel=1e-7)
+    assert trend.slope_change_per_point.value == pytest.approx(shuffled.slope_change_per_point.value, rel=1e-7)
 
 
 def test_band_with_too_few_families_has_no_slope() -> None:
@@ -83,11 +85,11 @@ def test_band_with_too_few_families_has_no_slope() -> None:
     result = fit_trend(board, [Band(70, 75), Band(90, 95), Band(78, 80), Band(74, 80)])
     assert [line.n_rows for line in result.band_lines] == [5, 0, 2, 6]
     assert [line.slope is None for line in result.band_lines] == [False, True, True, False]
-    assert result.slope_changes == []
+    assert result.band_slope_changes == []
     line = {"band": {"low": 90, "high": 95}, "rows": 0, "models": 0, "families": 0}
     assert result.to_json()["lines"][2] == line | {"slope": None, "slope_reason": "too few families of models"}
     result = fit_trend(bent_board(0), [])
-    assert (result.band_lines, result.slope_changes, result.slope_change) == ((), [], None)
+    assert (result.band_lines, result.band_slope_changes, result.slope_change_per_point) == ((), [], None)
     assert result.to_json()["bend_reason"] == "too few families of models"
 
 
@@ -154,7 +156,7 @@ def test_only_toy_models_of_public_tables_are_far_out(
 @pytest.mark.parametrize(("low", "high"), [(80, 70), (70, 70), (-1, 5), (70, np.inf), (np.nan, 80)])
 def test_empty_band_raises(low: float, high: float) -> None:
     assert message(Band, low, high) == (
-        "accuracy range is empty or below 0\n  allowed: LOW to HIGH, in percent, with LOW below HIGH\n"
+        "wrong range of accuracies\n  allowed: LOW to HIGH in percent, where LOW is at least 0 and below HIGH\n"
         f"  found:   {low:g} to {high:g}"
     )
 

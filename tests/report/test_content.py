@@ -89,17 +89,17 @@ def test_comparison_section_has_all_pairs_and_verdicts() -> None:
         expected = compare(THREE.panel, row[0], row[1]).differences_by_name[row[2]]
         only = [None, None] if row[2] == "change" else [expected.n_only_a, expected.n_only_b]
         bounds = tuple(100 * bound for bound in expected.interval)
-        assert row[3:] == [100 * expected.mean_difference, bounds, expected.p_value, *only, expected.n]
+        assert row[3:] == [100 * expected.mean_difference, bounds, expected.p_value, *only, expected.n_images]
     assert [row[2] for row in table.rows] == ["reassessed", "original", "original, scored", "change"] * 3
     assert (
         section.paragraphs[0] == f"{compare(THREE.panel, 'one', 'two', tests=compare_every_pair(THREE.panel)).verdict}."
     )
     ends = compare(THREE.panel, "one", "three", tests=compare_every_pair(THREE.panel)).real_hits
-    low, high = ends.interval if ends.raters_interval is None else ends.raters_interval
+    low, high = ends.interval if ends.interval_over_raters is None else ends.interval_over_raters
     points = f"{100 * ends.mean_difference:.2f} points ({100 * low:.2f} to {100 * high:.2f})"
     assert (
         section.paragraphs[2]
-        == f"Largest difference: one is ahead of three by {points}, p {ends.p_value_texts()['final_p_value']}."
+        == f"Largest difference: one is ahead of three by {points}, p {ends.p_value_texts()['corrected_p_value']}."
     )
 
 
@@ -142,7 +142,7 @@ def test_labelling_bias_has_a_row_for_each_model_and_group() -> None:
     rows = {(model, classes): rest for model, classes, *rest in columns(table, *names)}
     assert rows.keys() == expected.keys()
     for key, part in expected.items():
-        chosen, shares = part.model_share, (part.chance_share, part.raters_favourite_share.value)
+        chosen, shares = part.model_share, (part.chance_share, part.raters_share.value)
         assert rows[key] == [chosen.hits, chosen.n, *(None if share is None else 100 * share for share in shares)]
 
 
@@ -225,7 +225,7 @@ UNCERTAIN = LabelUncertainty(
     n_original_scored=np.repeat([400, 390], [1, 40]),
     bias=np.array([-0.012, 0.0005]),
     n_labels=np.repeat([500, 470], [1, 40]),
-    n_empty=np.repeat([40, 52], [1, 40]),
+    n_images_without_labels=np.repeat([40, 52], [1, 40]),
     n_rated_images=200,
     n_raters=3,
     threshold=0.5,

@@ -61,7 +61,9 @@ def test_lines_and_models_have_labels_that_do_not_overlap(draw: DrawLeaderboard)
         f"{line} %: slope {line.slope.value:.2f}\n({line.slope.interval[0]:.2f} to {line.slope.interval[1]:.2f})"
         for line in TREND.band_lines
     ]
-    side = f"{abs(MINE.expected_accuracy.residual):.2f} {MINE.expected_accuracy.side} the line of the 80 nearest"
+    side = (
+        f"{abs(MINE.expected_accuracy.residual):.2f} {MINE.expected_accuracy.side_of_line} the line of the 80 nearest"
+    )
     user_model = f"mine\nReaL 94.50 %, rank {MINE.real_rank} of 81\n{side}"
     assert sorted(texts) == sorted(
         [*slopes, user_model, "equal accuracy by both labels", "the original labels: 90.02 %"]

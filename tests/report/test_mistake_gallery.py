@@ -25,7 +25,7 @@ def test_requested_number_of_mistakes_is_drawn() -> None:
         row = panel.images.index(card.image)
         mistakes = panel.is_scored[row] & ~panel.is_valid[:, row]
         assert card.mistakes.keys() == {model for model, wrong in zip(panel.models, mistakes, strict=True) if wrong}
-        errors = panel.is_valid[:, row] & panel.has_original[row] & ~panel.is_original_hit[:, row]
+        errors = panel.is_valid[:, row] & panel.has_original_label[row] & ~panel.is_original_hit[:, row]
         assert set(card.label_errors) == {model for model, error in zip(panel.models, errors, strict=True) if error}
         assert card.mistakes or card.label_reasons or card.label_errors
 

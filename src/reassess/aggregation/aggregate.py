@@ -295,7 +295,7 @@ def _run_method(method_name: str, votes: Votes, options: Mapping[str, Any], reas
 def _warn_if_calibrated_is_unreliable(
     result: Aggregation, votes: Votes, truth_ids: npt.NDArray[np.int64], cross_validation: GoldenCrossValidation
 ) -> None:
-    """Warn if all golden items have the same truth, or if the scores are not supported by votes or golden answers."""
+    """Warn if all golden items have the same truth, or if votes and golden answers do not support the scores."""
     result.warn_if_unreliable()
     if result.model is not None:
         model = result.model

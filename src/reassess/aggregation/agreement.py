@@ -194,7 +194,7 @@ def find_dependent_raters(votes: Votes) -> Dependence:
 
 
 def image_or_item_ids(votes: Votes) -> npt.NDArray[np.int64]:
-    """Return the image of each (image, class) question; for other items, the item itself; int64, shape (items,)."""
+    """Return the image of each (image, class) question, or the item itself; int64, shape (items,)."""
     if isinstance(votes.items, Questions):
         return votes.items.image_ids.astype(np.int64)
     return np.arange(len(votes.items))

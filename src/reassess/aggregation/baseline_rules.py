@@ -1,4 +1,4 @@
-"""Rules that choose labels without a rater model: one rater's answers, the share of yes votes, original labels."""
+"""Rules that choose labels without a rater model: one rater, the share of yes votes, the original label."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
@@ -69,7 +69,7 @@ def measure_simple_rules(
 
 
 def _select_votes_on_golden(votes: Votes, golden: GoldenQuestions) -> Votes:
-    """Select the votes on golden questions; if votes name classes, without invalid classes that no rater named."""
+    """Select the votes on golden questions; if votes name classes, leave out invalid classes without votes."""
     if votes.classes is not None:
         on_golden = votes.restrict(np.flatnonzero(match_images(votes.images, golden.questions.images) >= 0))
         voted, _ = count_chosen_classes(on_golden)
@@ -105,7 +105,9 @@ def measure_single_rater_rule(golden: GoldenQuestions, votes: Votes, accepted_an
 
 
 def measure_yes_share_curve(golden: GoldenQuestions, votes: Votes) -> Curve:
-    """Measure precision and recall if the score of a question is its share of yes votes (or of the last answer).
+    """Measure precision and recall if the score of a question is its share of yes votes.
+
+    Other answers than no, maybe and yes: the score is the share of the last answer.
 
     Raises `DataError` if a golden question has no votes.
     """

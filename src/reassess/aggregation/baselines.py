@@ -13,7 +13,7 @@ from reassess.text import join_first
 
 
 def compute_class_shares_and_count_ties(votes: Votes) -> tuple[Scores, int]:
-    """Compute the share of an image's votes that each class has; also count images where classes tie for most votes."""
+    """Compute the share of an image's votes for each class; count images where classes tie for most votes."""
     questions, counts = count_chosen_classes(votes)
     n_images = len(questions.images)
     highest_counts, totals = np.zeros(n_images, np.int64), np.zeros(n_images, np.int64)
@@ -26,7 +26,7 @@ def compute_class_shares_and_count_ties(votes: Votes) -> tuple[Scores, int]:
 
 
 def aggregate_by_majority(votes: Votes) -> Aggregation:
-    """Compute the share of each answer among an item's votes; also count items where answers tie for most votes."""
+    """Compute the share of an item's votes for each answer; count items where answers tie for most votes."""
     check_type(Votes, votes)
     if votes.classes is not None:
         return _aggregate_class_votes(votes)

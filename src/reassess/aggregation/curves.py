@@ -1,4 +1,4 @@
-"""Precision and recall of scores at every threshold, measured on golden questions; the choice of a threshold.
+"""Precision and recall of scores on golden questions at every threshold; the choice of a threshold.
 
 A pair is a golden question: an image and a class. A threshold keeps the pairs with score >= threshold. Precision is the
 share of kept pairs that are valid; recall is the share of valid pairs that are kept. Both stay integer counts until

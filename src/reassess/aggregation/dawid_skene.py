@@ -306,7 +306,7 @@ class _Fitter:
 
 
 def _are_truths_swapped_in_fit(expected_votes: Floats, answer_weights: Floats) -> bool:
-    """Return whether the mean weight of votes is higher on items of the first truth than on items of the second."""
+    """Return whether the mean weight of votes is higher on items of the first truth than of the second."""
     votes = expected_votes.sum(axis=0)
     first, second = answer_weights @ votes / np.maximum(votes.sum(axis=0), np.finfo(float).tiny)
     return bool(first > second)

@@ -144,7 +144,7 @@ def normalize_rows(counts: npt.NDArray[np.floating | np.integer], pseudo_votes: 
 
 
 def typical_confusion_matrix(answer_weights: Floats) -> Floats:
-    """Return the matrix of a rater who half of the time gives the correct answer, and otherwise a random answer.
+    """Return the matrix of a rater who is correct half of the time, and otherwise answers at random.
 
     `answer_weights`, shape (answers, truths), is the weight of each answer for each truth. The matrix has shape
     (truths, answers).
@@ -156,7 +156,7 @@ def typical_confusion_matrix(answer_weights: Floats) -> Floats:
 
 
 def compute_fallback_matrix(matrices: Floats, pseudo_votes: Floats, *, has_pooling: bool) -> Floats:
-    """Compute the matrix of raters without votes: by the pseudo-votes, or without pooling the mean of `matrices`."""
+    """Compute the matrix of raters without votes: from the pseudo-votes, or the mean matrix without pooling."""
     return normalize_rows(pseudo_votes, 0.0) if has_pooling else matrices.mean(axis=0)
 
 

@@ -1,4 +1,4 @@
-"""Inputs of EM besides the votes: pinned items, weights of answers and priors, with checks of their limits."""
+"""Inputs of EM besides the votes (pinned items, weights of answers, priors), and checks of their limits."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -151,7 +151,7 @@ def default_or_equal_answer_weights(votes: Votes, truths: Sequence[Id]) -> Float
 
 
 def _find_default_answer_weights(votes: Votes, truths: tuple[Id, ...]) -> npt.ArrayLike | None:
-    """Return default weights if the answers are the truths, or are on the scale no, maybe, yes; otherwise None."""
+    """Return default weights if the answers are the truths or on the scale no, maybe, yes; otherwise None."""
     if truths == votes.answers:
         return np.eye(len(truths))
     return votes.answer_weights if len(truths) == len(VALIDITY) else None

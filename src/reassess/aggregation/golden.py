@@ -72,7 +72,7 @@ def expert_truth(experts: Votes, truths: Sequence[Id] = VALIDITY, *, min_experts
 
 
 def expert_validity(experts: Votes, *, min_experts: int | None = None) -> npt.NDArray[np.int64]:
-    """Return 1 for an item that enough experts call valid, 0 for an invalid item, -1 if too few experts answered."""
+    """Return 1 for each item that enough experts call valid, -1 if too few experts answered, otherwise 0."""
     is_valid = _has_enough_experts(experts.count_supporting_votes(), experts, min_experts)
     return np.where(experts.sizes >= (min_experts or 1), is_valid.astype(np.int64), -1)
 
@@ -314,7 +314,7 @@ def _golden_from_classes(
 
 
 def votes_on_questions(votes: Votes, questions: Questions) -> Votes:
-    """Convert votes for one class per image to votes on questions: yes to the chosen class, no to other classes."""
+    """Convert votes for one class per image to votes on questions: yes to the chosen class, no to others."""
     classes = questions.classes if votes.classes is None else votes.classes.merge(questions.classes)
     votes, questions = votes.in_classes(classes), questions.in_classes(classes)
     image_rows = votes.find(questions.images)[questions.image_ids]

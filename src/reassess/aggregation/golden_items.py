@@ -82,7 +82,7 @@ def find_allowed_golden_answers(rater_votes: Votes) -> tuple[Id, ...] | None:
 
 
 def select_golden_votes(votes: Votes, experts: Votes, rater_golden: Votes | None = None) -> Votes:
-    """Return the raters' votes on golden items: `rater_golden` if given, otherwise the golden items of `votes`."""
+    """Return the raters' votes on golden items: `rater_golden`, or if it is None, those in `votes`."""
     if rater_golden is not None:
         return rater_golden
     rows = votes.find(experts.items)

@@ -281,7 +281,7 @@ def _majority_truths(votes: Votes, truths: Sequence[Id]) -> _Floats:
 
 
 def _rank_items_by_image_name(votes: Votes) -> npt.NDArray[np.int64]:
-    """Return the alphabetical rank of each item's image (or of the item), which does not depend on the row order."""
+    """Return the alphabetical rank of each item's image or of the item, whatever the order of the items."""
     if isinstance(votes.items, Questions):
         return _rank_names(votes.items.images)[votes.items.image_ids]
     return _rank_names(votes.items)

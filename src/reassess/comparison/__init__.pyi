@@ -1,5 +1,5 @@
-from .differences import AccuracyChange as AccuracyChange
 from .differences import Difference as Difference
+from .differences import LeadChange as LeadChange
 from .differences import PairwiseTests as PairwiseTests
 from .differences import compare_every_pair as compare_every_pair
 from .findings import Findings as Findings
@@ -21,14 +21,14 @@ from .model_orders import ModelOrders as ModelOrders
 from .model_orders import OrderChange as OrderChange
 from .model_orders import compare_orders as compare_orders
 from .original_changes import ORIGINAL_CHANGE_KINDS as ORIGINAL_CHANGE_KINDS
-from .original_changes import OriginalChanges as OriginalChanges
+from .original_changes import OriginalLabelChanges as OriginalLabelChanges
 from .original_changes import original_changes as original_changes
 from .pairs import Comparison as Comparison
 from .pairs import PairedHits as PairedHits
 from .pairs import compare as compare
 from .pairs import disagreements_table as disagreements_table
 from .panel import Panel as Panel
-from .panel import select_common_images_if_different as select_common_images_if_different
+from .panel import restrict_to_common_images as restrict_to_common_images
 from .placement import Placement as Placement
 from .placement import measure_original_label_accuracy as measure_original_label_accuracy
 from .placement import place_models as place_models

@@ -21,7 +21,7 @@ HOLM_EXPLANATION = (
 
 
 def describe_lead_probability(pair: Comparison, uncertainty: LabelUncertainty) -> str:
-    """State the share of replicates where the model with more hits is ahead."""
+    """State in which share of the replicates the model with the higher accuracy is ahead."""
     first, second = (
         (pair.model_a, pair.model_b)
         if pair.real_hits.n_only_a >= pair.real_hits.n_only_b
@@ -34,16 +34,17 @@ def describe_lead_probability(pair: Comparison, uncertainty: LabelUncertainty) -
 
 
 def describe_largest_difference(pair: Comparison) -> str:
-    """State the difference between the best and the worst of several models, in points with its interval."""
+    """State the difference in accuracy between the best and the worst of several models, with its interval."""
     hits = pair.real_hits
-    low, high = hits.raters_interval or hits.interval or (None, None)
+    low, high = hits.interval_over_raters or hits.interval or (None, None)
     bounds = "" if low is None or high is None else f" ({100 * low:.2f} to {100 * high:.2f})"
-    difference = f"{100 * (hits.mean_difference or 0):.2f} points{bounds}, p {hits.p_value_texts()['final_p_value']}"
+    p_value = hits.p_value_texts()["corrected_p_value"]
+    difference = f"{100 * (hits.mean_difference or 0):.2f} points{bounds}, p {p_value}"
     return f"Largest difference: {pair.model_a} is ahead of {pair.model_b} by {difference}"
 
 
 def describe_significant_differences(ranking: Ranking, *, max_pairs: int = 5) -> Iterator[str]:
-    """State how many pairs of models differ significantly by each kind of labels, and which leads change."""
+    """State how many pairs of models differ significantly by each kind of labels, and where the lead changes."""
     gaps = ranking.gaps
     if gaps is None:
         return
@@ -64,8 +65,8 @@ def describe_significant_differences(ranking: Ranking, *, max_pairs: int = 5) ->
             yield f"differences by original labels that {change}: {len(pairs):,} ({first_names})"
 
 
-def describe_different_images(panel: Panel) -> Iterator[str]:
-    """State that models are measured on different images; empty if they share all images."""
+def explain_order_by_shared_images(panel: Panel) -> Iterator[str]:
+    """Explain by which images models are ordered, if they are not measured on the same images."""
     if any(panel.n_not_shared):
         yield (
             "each model is measured on its own images (not a ranking: the images differ); the order is by the "
@@ -86,7 +87,7 @@ def explain_rank_intervals(ranking: Ranking) -> str:
 
 
 def explain_label_uncertainty(uncertainty: LabelUncertainty | MissingResult) -> Iterator[str]:
-    """Explain how images and raters were resampled, and its effect on labels; or why it was not done."""
+    """Explain how images and raters were resampled, and how labels changed; or why raters were not resampled."""
     if isinstance(uncertainty, MissingResult):
         yield f"label uncertainty is not measured: {uncertainty}"
         return

@@ -1,4 +1,4 @@
-"""Everything that `reassess compare`, the report and its charts show about models."""
+"""All results about models that `reassess compare`, the report and its charts show."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -50,7 +50,7 @@ _LEADERBOARD_MISSING = MissingResult("a leaderboard is missing")
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class Findings(LabelFindings):
-    """Results about models on the same images, and about their labels; computed when first used.
+    """Results about models on the same images, and about the labels; each is computed when it is first used.
 
     Parameters
     ----------
@@ -118,7 +118,7 @@ class Findings(LabelFindings):
         experts: Votes | None = None,
         match: Match | None = None,
         ignore_unknown: bool = False,
-        **fields: Any,
+        **findings_fields: Any,
     ) -> "Findings":
         """Evaluate models, and find the images that they share.
 
@@ -130,9 +130,9 @@ class Findings(LabelFindings):
             Predictions by the model's name; or (name, predictions) pairs, one in memory at a time.
         labels, original, scores, experts, benchmark, match, ignore_unknown
             As for `reassess.evaluate`.
-        **fields
-            Other fields of `Findings`, such as `votes`, `leaderboard` and `seed`. The threshold is the benchmark's, if
-            it has one.
+        **findings_fields
+            Other fields of `Findings`, such as `votes`, `leaderboard` and `seed`. By default the threshold is the
+            benchmark's, if it has one.
 
         Raises
         ------
@@ -152,7 +152,7 @@ class Findings(LabelFindings):
         )
         panel = Panel.from_outcomes(outcomes)
         if benchmark.threshold is not None:
-            fields.setdefault("threshold", benchmark.threshold)
+            findings_fields.setdefault("threshold", benchmark.threshold)
         hits = dict(zip(panel.models, np.count_nonzero(panel.is_valid, axis=1).tolist(), strict=True))
         return cls(
             panel=panel,
@@ -163,7 +163,7 @@ class Findings(LabelFindings):
             class_lists=class_lists,
             benchmark=benchmark,
             experts=experts,
-            **fields,
+            **findings_fields,
         )
 
     @property
@@ -182,12 +182,12 @@ class Findings(LabelFindings):
 
     @property
     def models(self) -> tuple[str, ...]:
-        """Names of the models, the best first; without evaluations, in the order of the panel."""
+        """Names of the models, the best first; if there are no evaluations, in the order of the panel."""
         return tuple(self.evaluations) or self.panel.models
 
     @property
     def top_k(self) -> list[int]:
-        """The values of k of the top-k accuracies, ascending."""
+        """The values of k for which there are top-k accuracies, ascending."""
         return sorted({k for evaluation in self.evaluations.values() for k in evaluation.real_accuracy})
 
     @cached_property
@@ -201,7 +201,7 @@ class Findings(LabelFindings):
 
     @cached_property
     def comparisons(self) -> tuple[Comparison, ...]:
-        """Comparisons of all pairs of models; of more than 100 models, only neighbours in the ranking."""
+        """Comparisons of all pairs of models; with more than 100 models, only of neighbours in the ranking."""
         models = self.panel.models
         if len(models) > _MAX_MODELS_FOR_ALL_PAIRS and not isinstance(self.ranking, MissingResult):
             return self.ranking.neighbours
@@ -209,7 +209,7 @@ class Findings(LabelFindings):
 
     @cached_property
     def pairwise_tests(self) -> PairwiseTests:
-        """Tests of all pairs with Holm's correction, over raters too if they can be resampled."""
+        """Tests of all pairs of models with Holm's correction; they cover raters if these can be resampled."""
         return compare_every_pair(self.panel, None if isinstance(self.uncertainty, MissingResult) else self.uncertainty)
 
     def compare(self, a: str, b: str) -> Comparison:
@@ -247,7 +247,7 @@ class Findings(LabelFindings):
     @cached_property
     def preferences(self) -> tuple[Preference, ...] | MissingResult:
         """How often raters prefer each model's class to the original label."""
-        if self.original is None or not self.panel.has_original.any():
+        if self.original is None or not self.panel.has_original_label.any():
             return _ORIGINAL_LABELS_MISSING
         if self.scores is None:
             return SCORES_MISSING
@@ -260,7 +260,7 @@ class Findings(LabelFindings):
     @cached_property
     def labelling_biases(self) -> tuple[LabellingBias, ...] | MissingResult:
         """How often each model picks the original label if several classes are valid."""
-        if self.original is None or not self.panel.has_original.any():
+        if self.original is None or not self.panel.has_original_label.any():
             return _ORIGINAL_LABELS_MISSING
         results = labelling_biases(
             self.panel, self.labels, self.original, self._available_rater_scores, groups=self._original_label_groups
@@ -301,7 +301,7 @@ def _evaluate_models(
     experts: Votes | None,
     **options: Any,
 ) -> tuple[dict[str, Outcomes], dict[str, Evaluation], dict[str, ClassList]]:
-    """Evaluate each model on its own images; return outcomes, evaluations and other class lists."""
+    """Evaluate each model on its own images; also return each class list that differs from the labels'."""
     outcomes: dict[str, Outcomes] = {}
     evaluations: dict[str, Evaluation] = {}
     class_lists: dict[str, ClassList] = {}

@@ -1,7 +1,7 @@
 """Agreement of two label sets: images where they are equal, overlap, are disjoint, or have no label."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,13 @@ VERDICT_NAMES = ("valid", "unclear", "wrong", "not_named")
 _N_BOTH_LABELLED = 3  # in the first three of AGREEMENTS, both label sets have a label
 _CLASS_ID_MASK = np.int64(0xFFFFFFFF)
 _LabelKeys = npt.NDArray[np.int64]
+
+
+class _Verdicts(NamedTuple):
+    """(image, class) pairs with a verdict."""
+
+    label_keys: _LabelKeys  # sorted keys of the pairs
+    verdict_ids: npt.NDArray[np.int64]  # of each pair, index into `VERDICT_NAMES`
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -51,13 +58,14 @@ class LabelAgreement(Printable):
 
     @property
     def share_of_equal_label_sets(self) -> float | None:
-        """Share of equal label sets among images with labels in both, in [0, 1]; None without such images."""
+        """Share of images with equal label sets, among images that have labels in both; None without such images."""
         both = int(np.count_nonzero(self.agreements < _N_BOTH_LABELLED))
         return self.counts["equal"] / both if both else None
 
-    def images_with_agreement(self, kind: str) -> tuple[str, ...]:
-        """Return the names of the images with one of `AGREEMENTS`."""
-        return tuple(self.images[row] for row in np.flatnonzero(self.agreements == AGREEMENTS.index(kind)).tolist())
+    def images_with_agreement(self, agreement: str) -> tuple[str, ...]:
+        """Return the names of the images with one of `AGREEMENTS`, such as "disjoint"."""
+        rows = np.flatnonzero(self.agreements == AGREEMENTS.index(agreement))
+        return tuple(self.images[row] for row in rows.tolist())
 
     def _list_table(self) -> ListTable:
         counts, total = self.counts, len(self.images) or 1
@@ -140,19 +148,22 @@ def label_agreement(
         class_ids=class_ids,
         counts_by_class=by_class,
         verdict_counts=_count_verdict_pairs(
-            _label_verdicts(first, np.arange(len(a))), _label_verdicts(second, rows), is_shared
+            _find_verdicts(first, np.arange(len(a))), _find_verdicts(second, rows), is_shared
         ),
         classes=a.classes,
     )
 
 
 def _valid_labels(labels: LabelSets | MultiLabels) -> LabelSets:
-    """Return the valid classes as label sets."""
+    """Return the valid classes of each image as label sets."""
     return labels.valid if isinstance(labels, MultiLabels) else labels
 
 
 def _image_agreements(first_keys: _LabelKeys, second_keys: _LabelKeys, n_images: int) -> npt.NDArray[np.int8]:
-    """Return each image's index into `AGREEMENTS`, from the label keys of two label sets."""
+    """Return how two label sets agree on each image, as an index of `AGREEMENTS`.
+
+    A label set is given as sorted keys of its (image, class) pairs, see `label_keys`.
+    """
     in_both = np.intersect1d(first_keys, second_keys, assume_unique=True)
     n_first, n_second, n_both = (
         np.bincount(keys >> 32, minlength=n_images) for keys in (first_keys, second_keys, in_both)
@@ -171,27 +182,27 @@ def _image_agreements(first_keys: _LabelKeys, second_keys: _LabelKeys, n_images:
 def _count_by_class(
     keys: _LabelKeys, agreements: npt.NDArray[np.int8]
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
-    """Return the distinct classes of labels, and for each class the number of images by `AGREEMENTS`."""
+    """Return the distinct classes of the labels, and the number of images of each class by `AGREEMENTS`."""
     class_ids, place = np.unique(keys & _CLASS_ID_MASK, return_inverse=True)
     width = len(AGREEMENTS) - 1  # a label exists, so the image is not unlabelled in both
     counts = np.bincount(place * width + agreements[keys >> 32], minlength=class_ids.size * width)
     return class_ids.astype(np.int32), counts.reshape(-1, width)
 
 
-def _label_verdicts(labels: LabelSets | MultiLabels, rows: npt.NDArray[np.int64]) -> tuple[_LabelKeys, _LabelKeys]:
-    """Return sorted keys of (image, class) pairs with a verdict, and its index in `VERDICT_NAMES`."""
+def _find_verdicts(labels: LabelSets | MultiLabels, image_positions: npt.NDArray[np.int64]) -> _Verdicts:
+    """Return the (image, class) pairs that labels name, each with its verdict."""
     parts = [labels.valid, labels.unclear, labels.wrong] if isinstance(labels, MultiLabels) else [labels]
-    keys = np.concatenate([encode_pairs(rows[part.image_ids], part.indices) for part in parts])
+    keys = np.concatenate([encode_pairs(image_positions[part.image_ids], part.indices) for part in parts])
     verdicts = np.repeat(np.arange(len(parts)), [part.indices.size for part in parts])
     order = np.argsort(keys)
-    return keys[order], verdicts[order]
+    return _Verdicts(keys[order], verdicts[order])
 
 
 def _count_verdict_pairs(
-    first: tuple[_LabelKeys, _LabelKeys], second: tuple[_LabelKeys, _LabelKeys], is_shared: npt.NDArray[np.bool_]
+    first: _Verdicts, second: _Verdicts, is_shared: npt.NDArray[np.bool_]
 ) -> npt.NDArray[np.int64]:
-    """Count (image, class) pairs on shared images by the verdicts of both label sets."""
-    pairs = np.union1d(first[0], second[0])
+    """Count (image, class) pairs on shared images by the first label set's verdict and the second's."""
+    pairs = np.union1d(first.label_keys, second.label_keys)
     pairs = pairs[is_shared[pairs >> 32]]
     size = len(VERDICT_NAMES)
     both = np.full((2, pairs.size), VERDICT_NAMES.index("not_named"))

@@ -17,7 +17,7 @@ from reassess.text import ListTable, Printable
 
 @dataclass(frozen=True, eq=False, repr=False)
 class LabelDiff(Printable):
-    """Changes from a first label set to a second, on the images in both."""
+    """Changes from a first label set to a second, on the images that are in both."""
 
     n_images: int  # number of images in both
     n_common_labels: int  # number of labels in both
@@ -25,8 +25,8 @@ class LabelDiff(Printable):
     removed_labels: LabelSets  # labels that are only in the first, of images whose set changed
     images_only_in_first: tuple[str, ...]  # images that are only in the first
     images_only_in_second: tuple[str, ...]  # images that are only in the second
-    n_images_emptied: int  # number of images whose set became empty
-    n_images_filled: int  # number of images whose set was empty before
+    n_emptied_label_sets: int  # number of images whose set became empty
+    n_filled_label_sets: int  # number of images whose set was empty before
 
     @property
     def _headline(self) -> str:
@@ -43,12 +43,12 @@ class LabelDiff(Printable):
 
     @property
     def jaccard(self) -> float | None:
-        """Number of labels in both, divided by labels in either; in [0, 1], None without labels."""
+        """Jaccard index: labels in both label sets, divided by labels in at least one; None without labels."""
         either = self.n_common_labels + self.added_labels.indices.size + self.removed_labels.indices.size
         return self.n_common_labels / either if either else None
 
     def count_by_class(self) -> dict[int, tuple[int, int]]:
-        """Count added and removed labels by class; most changes first, without unchanged classes."""
+        """Count added and removed labels of each class that has changes; most changes first."""
         labels = np.concatenate([self.added_labels.indices, self.removed_labels.indices])
         class_ids, places = np.unique(labels, return_inverse=True)
         parts = places[: self.added_labels.indices.size], places[self.added_labels.indices.size :]
@@ -63,8 +63,8 @@ class LabelDiff(Printable):
             "changed": len(self.added_labels),
             "only_first": len(self.images_only_in_first),
             "only_second": len(self.images_only_in_second),
-            "emptied": self.n_images_emptied,
-            "filled": self.n_images_filled,
+            "emptied": self.n_emptied_label_sets,
+            "filled": self.n_filled_label_sets,
             "labels": {
                 "both": self.n_common_labels,
                 "added": self.added_labels.indices.size,
@@ -125,12 +125,12 @@ def label_diff(first: LabelSets, second: LabelSets) -> LabelDiff:
         removed_labels=_changed_label_sets(first, changed, removed),
         images_only_in_first=tuple(first.images[row] for row in only_first),
         images_only_in_second=tuple(second.images[row] for row in np.flatnonzero(~shared).tolist()),
-        n_images_emptied=int(np.count_nonzero((sizes[0] > 0) & (sizes[1] == 0))),
-        n_images_filled=int(np.count_nonzero((sizes[0] == 0) & (sizes[1] > 0))),
+        n_emptied_label_sets=int(np.count_nonzero((sizes[0] > 0) & (sizes[1] == 0))),
+        n_filled_label_sets=int(np.count_nonzero((sizes[0] == 0) & (sizes[1] > 0))),
     )
 
 
 def _changed_label_sets(labels: LabelSets, rows: npt.NDArray[np.int64], keys: npt.NDArray[np.int64]) -> LabelSets:
-    """Create label sets of the changed images from keys of (image, class) pairs."""
+    """Create label sets of the images at `rows` from keys of (image, class) pairs."""
     images = [labels.images[row] for row in rows.tolist()]
     return LabelSets.from_pairs(images, np.searchsorted(rows, keys >> 32), keys & 0xFFFFFFFF, labels.classes)

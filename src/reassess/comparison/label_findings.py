@@ -35,7 +35,7 @@ _NOT_REPEATED = "em", "mean", "majority"  # methods that `find_relabelling` does
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class LabelFindings(Printable):
-    """Results about the labels by which models are evaluated; `Findings` describes the fields."""
+    """Results about the labels that models are evaluated with; `Findings` describes the fields."""
 
     labels: LabelSets
     original: LabelSets | None = None
@@ -56,7 +56,7 @@ class LabelFindings(Printable):
 
     @cached_property
     def _votes_behind_scores(self) -> Votes | None:
-        """The votes that the scores come from: the raters', and golden votes on questions without rater votes."""
+        """The raters' votes that the scores come from, with golden votes on questions without other votes."""
         return None if self.votes is None else with_golden_votes(self.votes, self.rater_golden_votes, self.experts)
 
     @cached_property
@@ -78,7 +78,7 @@ class LabelFindings(Printable):
 
     @cached_property
     def relabelling(self) -> Relabelling | MissingResult:
-        """The recipe that makes the label sets from the votes."""
+        """The recipe that made the label sets from the votes."""
         if isinstance(self.rater_scores, MissingResult):
             return self.rater_scores
         assert self._votes_behind_scores is not None
@@ -101,7 +101,7 @@ class LabelFindings(Printable):
 
     @cached_property
     def precision_recall_curves(self) -> tuple[MeasuredCurve, ...] | MissingResult:
-        """Precision and recall of the scores, in-sample and, if possible, out-of-sample.
+        """Precision-recall curves of the scores: in-sample and, if possible, out-of-sample.
 
         For out-of-sample scores, one golden image at a time is left out. This is skipped for EM, where it takes too
         long.
@@ -137,12 +137,12 @@ class LabelFindings(Printable):
 
     @property
     def _available_rater_scores(self) -> Scores | None:
-        """Scores from only the raters; None if they are missing."""
+        """`rater_scores`; None if they are missing."""
         return None if isinstance(self.rater_scores, MissingResult) else self.rater_scores
 
     @property
     def _original_label_groups(self) -> Mapping[int, str] | None:
-        """Group of each original label, for results by group."""
+        """The group of each class, for results by group of the original label."""
         if self.groups is not None:
             return self.groups
         return self.benchmark.find_class_groups(self.classes) or self.benchmark.default_groups
@@ -154,12 +154,12 @@ class LabelFindings(Printable):
 
     @cached_property
     def original_label_accuracy(self) -> Proportion | None:
-        """ReaL accuracy of the original labels, over images with both labels."""
+        """ReaL accuracy of the original labels, over images that also have a nonempty label set."""
         return None if self.original is None else measure_original_label_accuracy(self.labels, self.original)
 
     @cached_property
     def rated_images_text(self) -> str:
-        """Sentence on the number of rated images, if all others keep their original label; else empty."""
+        """Sentence on the number of rated images, if all other images keep their original label; otherwise empty."""
         match = self.benchmark.match or "path"
         return describe_rated_images(self.labels, self.original, self.scores, match=match)
 

@@ -1,4 +1,4 @@
-"""Uncertainty of comparisons from errors in the labels: a bootstrap over images and raters.
+"""Uncertainty of model comparisons because labels may be wrong: a bootstrap over images and raters.
 
 Each replicate draws images and raters with replacement. The votes of a rater who is drawn twice count twice, and label
 sets are made again from the votes at the same threshold. The standard deviation of accuracies and differences over
@@ -53,14 +53,23 @@ class LabelUncertainty(Printable):
     n_original_scored: _Ints  # int64, shape (B + 1,): scored images with an original label
     bias: _Floats  # float64, shape (M,): estimated effect of raters' errors on the accuracy of each model
     n_labels: _Ints  # int64, shape (B + 1,): labels of rated images; each image counts once
-    n_empty: _Ints  # int64, shape (B + 1,): rated images without a label; each image counts once
+    n_images_without_labels: _Ints  # int64, shape (B + 1,): rated images without a label; each image counts once
     n_rated_images: int  # number of rated images; other images keep their labels
     n_raters: int  # number of raters
     threshold: float  # threshold of the label sets
     seed: int  # seed of the replicates
 
     def __post_init__(self) -> None:
-        freeze(self, "hits", "n_scored", "original_hits", "n_original_scored", "bias", "n_labels", "n_empty")
+        freeze(
+            self,
+            "hits",
+            "n_scored",
+            "original_hits",
+            "n_original_scored",
+            "bias",
+            "n_labels",
+            "n_images_without_labels",
+        )
 
     @property
     def _headline(self) -> str:
@@ -86,29 +95,29 @@ class LabelUncertainty(Printable):
         return len(self.n_scored) - 1
 
     def accuracy_interval(self, model: str) -> tuple[float, float]:
-        """Compute the 95 % interval over images and raters of a model's accuracy, corrected for raters' errors."""
+        """Compute the 95 % interval of a model's accuracy over images and raters, corrected for raters' errors."""
         column = self.models.index(model)
         samples = self._accuracies[:, column]
         return normal_interval(samples[0] - self.bias[column], float(samples[1:].std(ddof=1)), 0)
 
-    def accuracy_shift(self, model: str) -> float:
-        """Compute a model's mean accuracy over replicates minus its measured accuracy."""
+    def replicate_mean_shift(self, model: str) -> float:
+        """Compute the difference between a model's mean accuracy over replicates and its measured accuracy."""
         samples = self._accuracies[:, self.models.index(model)]
         return float(samples[1:].mean() - samples[0])
 
     def difference_interval(self, a: str, b: str) -> tuple[float, float]:
-        """Compute the 95 % interval, over images and raters, of the difference in ReaL accuracy, a - b."""
+        """Compute the 95 % interval of the difference in ReaL accuracy of a and b, over images and raters."""
         first, second = self.models.index(a), self.models.index(b)
         difference = self._accuracies[0, first] - self._accuracies[0, second]
-        return normal_interval(difference, self.difference_deviations[first, second])
+        return normal_interval(difference, self.difference_standard_deviations[first, second])
 
     @cached_property
-    def difference_deviations(self) -> _Floats:
+    def difference_standard_deviations(self) -> _Floats:
         """Standard deviation of each pair's difference in accuracy, over images and raters; shape (M, M)."""
         return _pair_deviations(self._accuracies[1:])
 
     @cached_property
-    def change_deviations(self) -> _Floats:
+    def lead_change_standard_deviations(self) -> _Floats:
         """Standard deviation of the change of each pair's difference in accuracy; shape (M, M).
 
         The change is from original to reassessed labels.
@@ -119,7 +128,7 @@ class LabelUncertainty(Printable):
         return _pair_deviations(self._accuracies[is_used] - original)
 
     def probability_ahead(self, a: str, b: str) -> float:
-        """Compute the share of replicates where `a` is better than `b`; a tie counts one half.
+        """Compute the share of replicates where `a` is better than `b`; a tie counts as one half.
 
         The differences are shifted first, so that their mean is the measured difference.
         """
@@ -141,7 +150,7 @@ class LabelUncertainty(Printable):
                     "file": model,
                     **_interval_to_json(self.accuracy_interval(model)),
                     "bias": bias,
-                    "shift": self.accuracy_shift(model),
+                    "shift": self.replicate_mean_shift(model),
                 }
                 for model, bias in zip(self.models, self.bias.tolist(), strict=True)
             ],
@@ -158,13 +167,13 @@ class LabelUncertainty(Printable):
         }
 
     def label_counts_to_json(self) -> dict[str, Any]:
-        """Return numbers of labels and of empty images, measured and as the mean over replicates."""
+        """Return the numbers of labels and of images without labels: measured, and as means over replicates."""
         return {
             "rated_images": self.n_rated_images,
             "labels": int(self.n_labels[0]),
             "labels_in_replicates": float(self.n_labels[1:].mean()),
-            "empty_images": int(self.n_empty[0]),
-            "empty_images_in_replicates": float(self.n_empty[1:].mean()),
+            "empty_images": int(self.n_images_without_labels[0]),
+            "empty_images_in_replicates": float(self.n_images_without_labels[1:].mean()),
         }
 
     @cached_property
@@ -180,7 +189,7 @@ def label_uncertainty(
     seed: int = 0,
     show_progress: Callable[[Sequence[int]], Iterable[int]] = iter,
 ) -> LabelUncertainty:
-    """Measure models on resampled images, with label sets from the votes of resampled raters.
+    """Measure the accuracy of models on resampled images, with label sets from the votes of resampled raters.
 
     Assumptions: unrated images keep their labels, and original labels keep their votes. The experts' answers and the
     raters' confusion matrices are fixed. Raters err independently of each other, and models have not learned the
@@ -269,7 +278,7 @@ def label_uncertainty(
 def _draw_replicates(
     relabelling: Relabelling, n_images: int, n_replicates: int, rng: np.random.Generator
 ) -> tuple[_Bools, _ImageCounts]:
-    """Draw replicates: which questions become labels, and how often each image counts."""
+    """Draw replicates: which questions become labels, and how often each image is drawn."""
     raters, times = (
         np.empty((n_replicates, relabelling.n_raters), np.int64),
         np.empty((n_replicates, n_images), np.uint8),
@@ -280,7 +289,7 @@ def _draw_replicates(
 
 
 def _estimate_bias(recount: RecountTables, relabelling: Relabelling, accuracies: _Floats, seed: int) -> _Floats:
-    """Estimate how much raters' errors change each accuracy, by drawing new answers."""
+    """Estimate how much raters' errors change the accuracy of each model, by simulating new answers."""
     rng = np.random.default_rng([seed, 1])
     truths = relabelling.reweight_raters(np.ones((1, relabelling.n_raters), np.int64))[:, 0]
     kept = relabelling.redraw_answers(truths, _BIAS_REPLICATES, rng)

@@ -26,50 +26,53 @@ from reassess.text import ListTable, Printable, format_percent
 _NO_IMAGES_REASON = "no image with several valid classes has a valid prediction and a valid original label"
 
 
-class ShareTexts(NamedTuple):
-    """How often the original label is picked, as texts in percent."""
+class OriginalLabelShareTexts(NamedTuple):
+    """How often the original label is picked: by the model, by chance and by the raters; as texts in percent."""
 
-    by_model: str
-    by_chance: str
-    by_raters: str  # if the raters' favourite is picked
+    model_share: str
+    chance_share: str
+    raters_share: str
 
 
 @dataclass(frozen=True, repr=False)
-class OriginalLabelChoices(Printable):
-    """How often a model picks the original label, on images where label and prediction are both valid."""
+class OriginalLabelShares(Printable):
+    """How often the original label is picked from several valid classes: by a model, by chance, by the raters.
+
+    Images count if they have several valid classes, and if the original label and the model's class are valid.
+    """
 
     # by number of valid classes: images where the model picks the original label, among all these images
     by_label_count: Mapping[int, Proportion]
-    # images where the original label is the raters' favourite, among images whose valid classes were all rated; the
+    # how often the original label is the raters' favourite, among images whose valid classes were all rated; the
     # favourite is the valid class with the highest score from only the raters (lowest id in a tie). None without scores
-    raters_favourite_share: Proportion | None = None
+    raters_share: Proportion | None = None
 
     @property
     def model_share(self) -> Proportion:
-        """Images where the model picks the original label, among images where label and prediction are valid."""
+        """Share of images where the model picks the original label."""
         return sum(self.by_label_count.values(), Proportion(0, 0))
 
     @property
     def chance_share(self) -> float | None:
-        """Expected share for a model that picks a valid class at random; None without images."""
+        """Expected share if a valid class is picked at random; None without images."""
         images = self.model_share.n
         return math.fsum(part.n / size for size, part in self.by_label_count.items()) / images if images else None
 
     @property
     def p_value(self) -> float | None:
-        """Exact two-sided p-value against choice by chance; None without images."""
+        """Exact two-sided p-value, if the model picked valid classes at random; None without images."""
         images = {size: part.n for size, part in self.by_label_count.items()}
         return chance_p_value(self.model_share.hits, images) if images else None
 
     @property
-    def share_texts(self) -> ShareTexts:
-        """How often the original label is picked, as texts: in percent, or "-" if unknown."""
-        favourite = None if self.raters_favourite_share is None else self.raters_favourite_share.value
+    def share_texts(self) -> OriginalLabelShareTexts:
+        """The shares as texts: in percent, or "-" if unknown."""
+        favourite = None if self.raters_share is None else self.raters_share.value
         shares = self.model_share.value, self.chance_share, favourite
-        return ShareTexts(*("-" if share is None else format_percent(share) for share in shares))
+        return OriginalLabelShareTexts(*("-" if share is None else format_percent(share) for share in shares))
 
     def __str__(self) -> str:
-        share, favourite = self.model_share, self.raters_favourite_share
+        share, favourite = self.model_share, self.raters_share
         if share.value is None or share.interval is None:
             return _NO_IMAGES_REASON
         low, high = map(format_percent, share.interval)
@@ -82,7 +85,7 @@ class OriginalLabelChoices(Printable):
 
     def to_json(self) -> dict[str, Any]:
         """Return a dict for JSON output; the reason for each null has its own key."""
-        share, favourite = self.model_share, self.raters_favourite_share
+        share, favourite = self.model_share, self.raters_share
         document = {
             "images": share.n,
             **_original_label_share_to_json(share),
@@ -110,7 +113,7 @@ class LabellingBias(Printable):
     """How often a model picks the original label if several classes are valid, in total and by pair of classes."""
 
     model: str  # name of the model
-    total: OriginalLabelChoices  # all images with several valid classes, and a valid prediction and original label
+    total: OriginalLabelShares  # all images with several valid classes, and a valid prediction and original label
     # int32, shape (pairs, 2): pairs of valid classes, by class id with the lower first. One is the original label, and
     # one is the model's class. Pairs with most images first, then by class id.
     class_pairs: npt.NDArray[np.int32]
@@ -118,7 +121,7 @@ class LabellingBias(Printable):
     # class. If the model picks the original label, the image counts for the pairs with each other valid class.
     pair_counts: npt.NDArray[np.int64]
     # `total` by group of the original label: for ImageNet, animals and others; else empty
-    by_group: Mapping[str, OriginalLabelChoices] = field(default_factory=dict)
+    by_group: Mapping[str, OriginalLabelShares] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         freeze(self, "class_pairs", "pair_counts")
@@ -184,7 +187,7 @@ def labelling_biases(
     Source: Beyer et al., "Are we done with ImageNet?", arXiv 2006.07159, section 5.
     """
     check_panel(panel)
-    rows = np.flatnonzero(panel.is_scored & panel.has_original)
+    rows = np.flatnonzero(panel.is_scored & panel.has_original_label)
     own = original.indices[original.indptr[panel.original_rows[rows]]]
     valid, sizes = labels.classes_of_rows(panel.label_rows[rows])
     own_is_valid = np.zeros(rows.size, bool)
@@ -201,15 +204,15 @@ def labelling_biases(
 
     def count_choices(
         is_original_label: npt.NDArray[np.bool_], is_counted: npt.NDArray[np.bool_]
-    ) -> OriginalLabelChoices:
+    ) -> OriginalLabelShares:
         """Count how often the original label is chosen, by number of valid classes."""
         counts = np.bincount(sizes[is_counted])
         hits = np.bincount(sizes[is_counted & is_original_label], minlength=sizes.max(initial=0) + 1)
         by_size = {size: Proportion(int(hits[size]), int(counts[size])) for size in np.flatnonzero(counts).tolist()}
         if favourites is None:
-            return OriginalLabelChoices(by_size)
+            return OriginalLabelShares(by_size)
         is_rated = is_counted & (favourites >= 0)
-        return OriginalLabelChoices(
+        return OriginalLabelShares(
             by_size, Proportion(int(np.sum(favourites[is_rated] == own[is_rated])), int(is_rated.sum()))
         )
 
@@ -234,7 +237,7 @@ def _find_favourites(
     rater_scores: Scores,
     match: Match,
 ) -> npt.NDArray[np.int32]:
-    """Find each image's valid class with the highest score; -1 if any of its valid classes is unrated."""
+    """Find the valid class with the highest score of each image; -1 if a valid class has no score."""
     rows = match_images(images, rater_scores.questions.images, match=match, known_where="the scores")
     scores = rater_scores.scores_of(np.repeat(rows, n_valid_classes), valid_ids)
     image = np.repeat(np.arange(len(images)), n_valid_classes)
@@ -247,7 +250,7 @@ def _find_favourites(
 def _count_pairs(
     original_ids: npt.NDArray[np.int32], valid_ids: npt.NDArray[np.int32], predicted_ids: npt.NDArray[np.int32]
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
-    """Count images by the original label and another valid class; inputs have a row per valid class."""
+    """Count images by pair of the original label and another valid class; inputs have a row per valid class."""
     kept = (valid_ids != original_ids) & ((predicted_ids == original_ids) | (predicted_ids == valid_ids))
     original_ids, valid_ids, predicted_ids = original_ids[kept], valid_ids[kept], predicted_ids[kept]
     both = np.stack([np.minimum(original_ids, valid_ids), np.maximum(original_ids, valid_ids)], axis=1)

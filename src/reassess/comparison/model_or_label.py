@@ -31,7 +31,7 @@ class PreferenceCounts:
 
     @property
     def model_share(self) -> Proportion:
-        """Images where the model's class has the higher score, among all compared images."""
+        """Share of compared images where the model's class has the higher score."""
         return Proportion(self.n_prefer_model, self.n_prefer_model + self.n_ties + self.n_prefer_original)
 
     def to_json(self) -> dict[str, Any]:
@@ -48,7 +48,7 @@ class PreferenceCounts:
 
 @dataclass(frozen=True, repr=False)
 class Disagreements(Printable):
-    """Images where a model's top class is not the original label."""
+    """Images where a model's top class is not the original label, by which of the two has the higher score."""
 
     n_images: int  # number of these images
     n_unrated_images: int  # number of these images without a rated class
@@ -70,7 +70,7 @@ class Disagreements(Printable):
 
 @dataclass(frozen=True, repr=False)
 class Preference(Printable):
-    """Preference for a model's class or the original label."""
+    """How often a model's class is preferred to the original label, in total and by group of classes."""
 
     model: str  # name of the model
     total: Disagreements  # all images where they disagree
@@ -112,7 +112,7 @@ def preferences(
     check_panel(panel)
     scores = scores.in_classes(original.classes)
     rater_scores = None if rater_scores is None else rater_scores.in_classes(original.classes)
-    rows = np.flatnonzero(panel.has_original)
+    rows = np.flatnonzero(panel.has_original_label)
     own = original.indices[original.indptr[panel.original_rows[rows]]]
     names_of_images = [panel.images[image] for image in rows.tolist()]
     by_scores = _LabelScores.from_scores(scores, names_of_images, own, panel.match)
@@ -148,7 +148,7 @@ def preferences(
 
 @dataclass(frozen=True, eq=False)
 class _LabelScores:
-    """Scores, the row of each image in the scores (-1 if missing), and its original label's score."""
+    """The scores of the original label of each image; and the row of each image in the scores, -1 if missing."""
 
     scores: Scores
     score_rows: npt.NDArray[np.int64]
@@ -156,12 +156,12 @@ class _LabelScores:
 
     @classmethod
     def from_scores(cls, scores: Scores, images: Sequence[str], label_ids: _Ints, match: Match) -> "_LabelScores":
-        """Find the row of each image, and the score of its original label."""
+        """Look up the row of each image in the scores, and the score of its original label."""
         rows = match_images(images, scores.questions.images, match=match, known_where="the scores")
         return cls(scores=scores, score_rows=rows, label_scores=np.nan_to_num(scores.scores_of(rows, label_ids)))
 
     def count_preferences(self, images: npt.NDArray[np.int64], predicted_ids: _Ints) -> PreferenceCounts:
-        """Compare the scores of predicted classes, if rated, and of original labels."""
+        """Count images by whether the predicted class or the original label has the higher score."""
         predicted_scores, label_scores = (
             self.scores.scores_of(self.score_rows[images], predicted_ids),
             self.label_scores[images],
@@ -174,7 +174,7 @@ class _LabelScores:
 
 
 def _format_preference(prefix: str, counts: PreferenceCounts) -> str:
-    """State the shares for the model and for the label; empty if no image was rated."""
+    """State on which shares of the images the model and the label are preferred; empty if no image was rated."""
     preferred = counts.model_share
     if preferred.value is None or preferred.interval is None:
         return ""

@@ -1,4 +1,4 @@
-"""Changes in the order of models from one label set to another, on the images that all label sets score.
+"""Changes in the order of models from one label set to another, on images with labels in all label sets.
 
 Symbols: S label sets, M models, P = M (M - 1) / 2 pairs of models, N images. The lead of model a over model b is the
 hits of a minus the hits of b. On one image it is -1, 0 or 1, so from one label set to another it changes by -2 to 2.
@@ -60,7 +60,7 @@ class OrderChange(Printable):
 
     @property
     def has_swapped(self) -> _Bools:
-        """Whether the two label sets put different models of a pair ahead; bool, shape (P,)."""
+        """Whether different models of a pair are ahead by the two label sets; bool, shape (P,)."""
         return np.asarray(np.sign(self.leads).prod(axis=1) < 0)
 
     @property
@@ -134,7 +134,7 @@ class OrderChange(Printable):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ModelOrders(Printable):
-    """The order of models by several label sets, on the images that all of them score."""
+    """The order of models by several label sets, on the images that have labels in all of them."""
 
     label_sets: tuple[str, ...]  # names, shape (S,)
     models: tuple[str, ...]  # names, shape (M,)
@@ -152,7 +152,7 @@ class ModelOrders(Printable):
         return Proportion(hits=int(self.hits[row, column]), n=len(self.images))
 
     def ranked_models(self, label_set: str) -> tuple[str, ...]:
-        """Return the models, the best by a label set first; ties in order of their names."""
+        """Return the models in order of accuracy by a label set, the best first; tied models by name."""
         return tuple(sorted(self.models, key=lambda model: (-self.accuracy(label_set, model).hits, model)))
 
     def __str__(self) -> str:
@@ -188,7 +188,7 @@ class ModelOrders(Printable):
 
 
 def compare_orders(outcomes: Mapping[str, Mapping[str, Outcomes]]) -> ModelOrders:
-    """Compare the order of models by several label sets, on the images that all label sets score.
+    """Compare the order of models by several label sets, on the images that have labels in all of them.
 
     Parameters
     ----------
@@ -205,7 +205,7 @@ def compare_orders(outcomes: Mapping[str, Mapping[str, Outcomes]]) -> ModelOrder
     ------
     DataError
         There are fewer than two label sets; their models or predictions differ; the models have no image in common; or
-        no image is scored by all label sets.
+        no image has labels in all label sets.
 
     Examples
     --------
@@ -244,12 +244,12 @@ def compare_orders(outcomes: Mapping[str, Mapping[str, Outcomes]]) -> ModelOrder
     panels = {name: Panel.from_outcomes(outcomes_by_model) for name, outcomes_by_model in outcomes.items()}
     first = next(iter(panels.values()))
     models = first.models
-    columns_of = {name: _find_in_panel(name, panel, first) for name, panel in panels.items()}
+    columns_of = {name: _find_first_panel_images_in(panel, first, label_set=name) for name, panel in panels.items()}
     scored = {name: np.append(panel.is_scored, False)[columns_of[name]] for name, panel in panels.items()}
     common = np.flatnonzero(np.logical_and.reduce(list(scored.values())))
     if not common.size:
         raise DataError(
-            "nothing-in-common", "no image is scored by all label sets", fix="use label sets of the same images"
+            "nothing-in-common", "no image has labels in all label sets", fix="use label sets of the same images"
         )
     hits: dict[str, _Bools] = {}
     for name, panel in panels.items():
@@ -268,12 +268,12 @@ def compare_orders(outcomes: Mapping[str, Mapping[str, Outcomes]]) -> ModelOrder
         images=tuple(first.images[row] for row in common.tolist()),
         n_scored=np.array([np.count_nonzero(panel.is_scored) for panel in panels.values()]),
         hits=np.stack([np.count_nonzero(label_set_hits, axis=1) for label_set_hits in hits.values()]),
-        order_changes=_order_changes(models, hits),
+        order_changes=_test_order_changes(models, hits),
     )
 
 
-def _find_in_panel(label_set: str, panel: Panel, first_panel: Panel) -> _Ints:
-    """Find the position in a panel of each image of the first panel; -1 if it is missing."""
+def _find_first_panel_images_in(panel: Panel, first_panel: Panel, label_set: str) -> _Ints:
+    """Return the position of each image of the first panel in another panel; -1 if the image is missing."""
     if set(panel.models) != set(first_panel.models):
         raise DataError(
             "different-models",
@@ -287,7 +287,7 @@ def _find_in_panel(label_set: str, panel: Panel, first_panel: Panel) -> _Ints:
     )
 
 
-def _order_changes(models: tuple[str, ...], hits_by_label_set: Mapping[str, _Bools]) -> tuple[OrderChange, ...]:
+def _test_order_changes(models: tuple[str, ...], hits_by_label_set: Mapping[str, _Bools]) -> tuple[OrderChange, ...]:
     """Test, for each pair of label sets, how the lead of each pair of models changes."""
     set_pairs = list(combinations(hits_by_label_set, 2))
     # On an image, a model gains a hit, loses one, or neither.

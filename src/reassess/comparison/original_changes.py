@@ -25,7 +25,7 @@ _Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class OriginalChanges(Printable):
+class OriginalLabelChanges(Printable):
     """The images whose label set differs from their original label."""
 
     labels: LabelSets
@@ -43,7 +43,7 @@ class OriginalChanges(Printable):
 
     @property
     def counts(self) -> dict[str, int]:
-        """Number of changed images by kind, in the order of `ORIGINAL_CHANGE_KINDS`."""
+        """Number of changed images for each of `ORIGINAL_CHANGE_KINDS`."""
         return dict(
             zip(
                 ORIGINAL_CHANGE_KINDS,
@@ -72,7 +72,7 @@ class OriginalChanges(Printable):
         )
 
     def table(self, *, scores: Scores | None = None, votes: Votes | None = None) -> "pl.DataFrame":
-        """Return a table with a row for each changed image, in the order of the label sets.
+        """Return a table with a row for each image whose label set differs from its original label.
 
         Parameters
         ----------
@@ -99,27 +99,27 @@ class OriginalChanges(Printable):
         class_ids, new_scores = class_ids[order], new_scores[order]
         originals, rows = self._original_ids, np.arange(len(self))
 
-        def join_by_image(values: Sequence[object]) -> list[str]:
+        def join_values_of_each_image(values: Sequence[object]) -> list[str]:
             ends = zip(np.cumsum(sizes).tolist(), sizes.tolist(), strict=True)
             return [_SEPARATOR.join(map(str, values[end - size : end])) for end, size in ends]
 
-        def join_by_image_or_null(values: Sequence[str]) -> "pl.Series":
-            texts = join_by_image(values)
-            return pl.Series([text if text.strip(_SEPARATOR) else None for text in texts], dtype=pl.String)
+        def make_column_of_joined_texts(texts: Sequence[str]) -> "pl.Series":
+            joined = join_values_of_each_image(texts)
+            return pl.Series([text if text.strip(_SEPARATOR) else None for text in joined], dtype=pl.String)
 
         columns: dict[str, object] = {"image": self._image_names, "original": classes.to_column(originals)}
         if has_names := bool(classes.names) and classes.names_to_write != classes.names:
             columns["original_name"] = [classes.short_name(i) for i in originals.tolist()]
         columns["change"] = [ORIGINAL_CHANGE_KINDS[kind] for kind in self.kinds.tolist()]
-        columns["new"] = join_by_image(classes.to_column(class_ids).to_list())
+        columns["new"] = join_values_of_each_image(classes.to_column(class_ids).to_list())
         if has_names:
-            columns["new_names"] = join_by_image([classes.short_name(i) for i in class_ids.tolist()])
+            columns["new_names"] = join_values_of_each_image([classes.short_name(i) for i in class_ids.tolist()])
         columns["score"] = pl.Series(self._scores_of_classes(scores, rows, originals)).fill_nan(None)
         columns["votes"] = pl.Series(self._vote_texts(votes, rows, originals), dtype=pl.String)
-        columns["new_scores"] = join_by_image_or_null(
+        columns["new_scores"] = make_column_of_joined_texts(
             ["" if score != score else f"{score:.6g}" for score in new_scores]
         )
-        columns["new_votes"] = join_by_image_or_null(
+        columns["new_votes"] = make_column_of_joined_texts(
             [text or "" for text in self._vote_texts(votes, change_positions, class_ids)]
         )
         return pl.DataFrame(columns)
@@ -135,7 +135,7 @@ class OriginalChanges(Printable):
     def _scores_of_classes(
         self, scores: Scores | None, change_positions: _Ints, class_ids: npt.NDArray[np.int32]
     ) -> npt.NDArray[np.float64]:
-        """Look up the score of one class for each changed image; NaN if raters were not asked about it."""
+        """Look up the scores of classes of changed images; NaN if raters were not asked about a class."""
         if scores is None:
             return np.full(change_positions.size, np.nan)
         scores = scores.in_classes(self.labels.classes)
@@ -145,7 +145,7 @@ class OriginalChanges(Printable):
     def _vote_texts(
         self, votes: Votes | None, change_positions: _Ints, class_ids: npt.NDArray[np.int32]
     ) -> list[str | None]:
-        """Format the answers about one class for each changed image, such as "4 no, 1 yes"."""
+        """Format the answers about classes of changed images, such as "4 no, 1 yes"."""
         if votes is None or not change_positions.size:
             return [None] * change_positions.size
         votes = votes.in_classes(self.labels.classes)
@@ -170,7 +170,7 @@ class OriginalChanges(Printable):
         return ", ".join(f"{n} {answer}" for n, answer in zip(counts, answers, strict=True) if n)
 
 
-def original_changes(labels: LabelSets, original: LabelSets) -> OriginalChanges:
+def original_changes(labels: LabelSets, original: LabelSets) -> OriginalLabelChanges:
     """Find the images whose label set differs from their original label.
 
     Parameters
@@ -207,7 +207,7 @@ def original_changes(labels: LabelSets, original: LabelSets) -> OriginalChanges:
     is_valid = np.bincount(labels.image_ids[is_original], minlength=len(labels)) > 0
     kinds = np.where(labels.sizes == 0, 1, np.where(is_valid, 2, 0))
     rows = np.flatnonzero(has_original & ~(is_valid & (labels.sizes == 1)))
-    return OriginalChanges(
+    return OriginalLabelChanges(
         labels=labels,
         original=original,
         n_images=int(np.count_nonzero(has_original)),

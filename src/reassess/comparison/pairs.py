@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.comparison.differences import AccuracyChange, Difference, PairwiseTests
+from reassess.comparison.differences import Difference, DifferenceTests, LeadChange, PairwiseTests
 from reassess.comparison.panel import Panel, check_panel
 from reassess.core import Classes
 from reassess.core.checks import check_known
@@ -26,7 +26,7 @@ ORIGINAL_LABELS_MISSING = "original labels of these images are missing"
 
 @dataclass(frozen=True, repr=False)
 class PairedHits(Difference):
-    """Hits of two models on the same images; see `Difference` for the interval and the test."""
+    """Number of correct predictions of two models on the same images; see `Difference` for interval and test."""
 
     n_both: int  # number of images where both models are correct
     n_only_a: int  # number of images where only the first model is correct
@@ -40,12 +40,12 @@ class PairedHits(Difference):
     @property
     def accuracy_a(self) -> Proportion:
         """Accuracy of the first model."""
-        return Proportion(self.n_both + self.n_only_a, self.n)
+        return Proportion(self.n_both + self.n_only_a, self.n_images)
 
     @property
     def accuracy_b(self) -> Proportion:
         """Accuracy of the second model."""
-        return Proportion(self.n_both + self.n_only_b, self.n)
+        return Proportion(self.n_both + self.n_only_b, self.n_images)
 
 
 @dataclass(frozen=True, repr=False)
@@ -57,16 +57,14 @@ class Comparison(Printable):
     n_images: int  # number of images in both predictions
     real_hits: PairedHits  # by reassessed labels, on images with a nonempty label set
     original_hits: PairedHits | None  # by original labels, on images with an original label; None without such images
-    original_hits_on_scored: PairedHits | None = None  # by original labels, on images that have both labels
-    accuracy_change: AccuracyChange | None = (
-        None  # change of the lead from original to reassessed labels, on the same images
-    )
+    original_hits_on_scored_images: PairedHits | None = None  # by original labels, on images that have both labels
+    lead_change: LeadChange | None = None  # change of the lead from original to reassessed labels, on the same images
     label_set: str = DEFAULT_LABEL_SET_NAME  # name of the label sets
 
     @property
     def verdict(self) -> str:
-        """Sentence on which model is better by reassessed and original labels, and how its lead changes."""
-        if not self.real_hits.n:
+        """A sentence that says which model is better by reassessed and original labels, and how its lead changes."""
+        if not self.real_hits.n_images:
             return f"{self.model_a} and {self.model_b} cannot be compared: {NONE_SCORED}"
         words = self._describe_difference(self.real_hits)
         if self.original_hits is None:
@@ -78,10 +76,10 @@ class Comparison(Printable):
             words += "; no significant difference by original labels"
         else:
             words += f"; by original labels {self._describe_difference(self.original_hits)}"
-        if self.accuracy_change is None or (better == by_original and (better or not self.accuracy_change.winner_sign)):
+        if self.lead_change is None or (better == by_original and (better or not self.lead_change.winner_sign)):
             return words
-        changes = "changes" if self.accuracy_change.winner_sign else "does not change"
-        return f"{words}; the lead {changes} significantly, p {self.accuracy_change.p_value_texts()['final_p_value']}"
+        changes = "changes" if self.lead_change.winner_sign else "does not change"
+        return f"{words}; the lead {changes} significantly, p {self.lead_change.p_value_texts()['corrected_p_value']}"
 
     def _describe_difference(self, pair: PairedHits) -> str:
         if not pair.winner_sign:
@@ -94,44 +92,40 @@ class Comparison(Printable):
         return self.verdict
 
     @property
-    def differences_by_name(self) -> dict[str, PairedHits | AccuracyChange]:
-        """Available differences, by their names in tables."""
+    def differences_by_name(self) -> dict[str, PairedHits | LeadChange]:
+        """The differences that are not None, by their names in tables."""
         scored = (
             None
-            if self.original_hits is None or self.real_hits.n == self.original_hits.n
-            else self.original_hits_on_scored
+            if self.original_hits is None or self.real_hits.n_images == self.original_hits.n_images
+            else self.original_hits_on_scored_images
         )
-        parts = {"original": self.original_hits, "original, scored": scored, "change": self.accuracy_change}
+        parts = {"original": self.original_hits, "original, scored": scored, "change": self.lead_change}
         return {shorten_label_set_name(self.label_set): self.real_hits} | {
             name: part for name, part in parts.items() if part is not None
         }
 
     def _summary_lines(self) -> Iterator[tuple[str, str]]:
-        for name, part in self.differences_by_name.items() if self.real_hits.n else ():
-            images = f"of {part.n:,} images"
+        for name, part in self.differences_by_name.items() if self.real_hits.n_images else ():
+            images = f"of {part.n_images:,} images"
             only = (
                 f" {part.n_only_a:,} only {self.model_a}, {part.n_only_b:,} only {self.model_b}"
                 if isinstance(part, PairedHits)
                 else ""
             )
             points = f"{100 * (part.mean_difference or 0):+.2f} points"
-            yield (
-                name,
-                f"{points} {_format_interval(part.interval)}, p {part.p_value_texts()['p_value']}; {images}{only}",
-            )
-            if part.raters_interval is not None:
-                yield (
-                    f"{name}, raters resampled",
-                    f"{points} {_format_interval(part.raters_interval)}, p {part.p_value_texts()['raters_p_value']}",
-                )
+            p_values = part.p_value_texts()
+            yield name, f"{points} {_format_interval(part.interval)}, p {p_values['p_value']}; {images}{only}"
+            if part.interval_over_raters is not None:
+                interval = _format_interval(part.interval_over_raters)
+                yield f"{name}, raters resampled", f"{points} {interval}, p {p_values['p_value_over_raters']}"
 
     def to_json(self) -> dict[str, Any]:
         """Return a dict for JSON output; the reason for each null has its own key."""
         real, original, scored, change = (
             self.real_hits,
             self.original_hits,
-            self.original_hits_on_scored,
-            self.accuracy_change,
+            self.original_hits_on_scored_images,
+            self.lead_change,
         )
         low, high = real.interval or (None, None)
         original_low, original_high = (None if original is None else original.interval) or (None, None)
@@ -139,39 +133,39 @@ class Comparison(Printable):
             "a": self.model_a,
             "b": self.model_b,
             "common_images": self.n_images,
-            "images": real.n,
+            "images": real.n_images,
             "interval": "95 %, percentile bootstrap, over images; of raters: 95 %, normal, over images and raters",
             "real_difference": real.mean_difference,
             "low": low,
             "high": high,
             "p_value": real.p_value,
-            "holm": real.final_p_value,
-            "raters": real.raters_to_json(),
+            "holm": real.corrected_p_value,
+            "raters": real.rater_uncertainty_to_json(),
             "only_a": real.n_only_a,
             "only_b": real.n_only_b,
             "both": real.n_both,
-            "original_images": 0 if original is None else original.n,
+            "original_images": 0 if original is None else original.n_images,
             "original_difference": None if original is None else original.mean_difference,
             "original_low": original_low,
             "original_high": original_high,
             "original_p_value": None if original is None else original.p_value,
-            "original_holm": None if original is None else original.final_p_value,
+            "original_holm": None if original is None else original.corrected_p_value,
             "change": None,
             "verdict": self.verdict,
         }
         if change is not None and scored is not None:
             low, high = change.interval or (None, None)
             document["change"] = {
-                "images": change.n,
+                "images": change.n_images,
                 "original_difference": scored.mean_difference,
                 "difference": change.mean_difference,
                 "low": low,
                 "high": high,
                 "p_value": change.p_value,
-                "holm": change.final_p_value,
-                "raters": change.raters_to_json(),
+                "holm": change.corrected_p_value,
+                "raters": change.rater_uncertainty_to_json(),
             }
-        if not real.n:
+        if not real.n_images:
             document["real_reason"] = NONE_SCORED
         if original is None:
             document["original_reason"] = ORIGINAL_LABELS_MISSING
@@ -207,25 +201,25 @@ def compare(panel: Panel, a: str, b: str, *, tests: PairwiseTests | None = None)
     >>> labels = LabelSets.from_lists(["a.png", "b.png", "c.png"], [[0, 2], [], [1]])
     >>> panel = Panel.from_predictions({"one": np.array([2, 0, 1]), "two": np.array([1, 1, 1])}, labels)
     >>> compare(panel, "one", "two").real_hits
-    PairedHits(n=2, standard_deviation=None, holm_p_value=None, n_both=1, n_only_a=1, n_only_b=0)
+    PairedHits(n_images=2, standard_error=None, holm_p_value=None, n_both=1, n_only_a=1, n_only_b=0)
     """
     check_panel(panel)
     check_known([a, b], panel.models, value_name="model")
     pair = panel.models.index(a), panel.models.index(b)
-    scored, has_original = panel.is_scored, panel.has_original
+    scored, has_original = panel.is_scored, panel.has_original_label
     both = scored & has_original
-    real, original, change = (
-        {} if kind is None else kind.to_difference_fields(*pair)
-        for kind in ((None,) * 3 if tests is None else (tests.real_tests, tests.original_tests, tests.change_tests))
-    )
+    tests_by_kind: tuple[DifferenceTests | None, ...] = (None, None, None)
+    if tests is not None:
+        tests_by_kind = tests.reassessed_tests, tests.original_tests, tests.lead_change_tests
+    real, original, change = ({} if kind is None else kind.results_of_pair(*pair) for kind in tests_by_kind)
     return Comparison(
         model_a=a,
         model_b=b,
         n_images=len(panel.images),
         real_hits=_pair_hits(panel.is_valid, pair, scored, **real),
         original_hits=_pair_hits(panel.is_original_hit, pair, has_original, **original) if has_original.any() else None,
-        original_hits_on_scored=_pair_hits(panel.is_original_hit, pair, both) if both.any() else None,
-        accuracy_change=_lead_change(panel, pair, both, **change) if both.any() else None,
+        original_hits_on_scored_images=_pair_hits(panel.is_original_hit, pair, both) if both.any() else None,
+        lead_change=_count_lead_changes(panel, pair, both, **change) if both.any() else None,
         label_set=panel.label_set,
     )
 
@@ -236,24 +230,24 @@ def _pair_hits(
     is_counted: npt.NDArray[np.bool_],
     **test_results: float | None,
 ) -> PairedHits:
-    """Count the hits of two models on the counted images."""
+    """Count correct predictions of two models on the images where `is_counted` is True."""
     a, b = hits[list(model_rows)][:, is_counted]
     both, hits_a, hits_b = (int(np.count_nonzero(mask)) for mask in (a & b, a, b))
-    return PairedHits(n=a.size, n_both=both, n_only_a=hits_a - both, n_only_b=hits_b - both, **test_results)
+    return PairedHits(n_images=a.size, n_both=both, n_only_a=hits_a - both, n_only_b=hits_b - both, **test_results)
 
 
-def _lead_change(
+def _count_lead_changes(
     panel: Panel, model_rows: tuple[int, int], is_counted: npt.NDArray[np.bool_], **test_results: float | None
-) -> AccuracyChange:
+) -> LeadChange:
     """Count images by how much the first model's lead changes from original to reassessed labels."""
     real, original = (
         hits[list(model_rows)][:, is_counted].astype(np.int8) for hits in (panel.is_valid, panel.is_original_hit)
     )
     changes, counts = np.unique((real[0] - real[1]) - (original[0] - original[1]), return_counts=True)
     changes_and_counts = zip(changes.tolist(), counts.tolist(), strict=True)
-    return AccuracyChange(
-        n=int(np.count_nonzero(is_counted)),
-        n_images_by_change={value: count for value, count in changes_and_counts if value},
+    return LeadChange(
+        n_images=int(np.count_nonzero(is_counted)),
+        n_images_by_lead_change={value: count for value, count in changes_and_counts if value},
         **test_results,
     )
 

@@ -78,7 +78,7 @@ class Panel(Printable):
 
     @classmethod
     def from_outcomes(cls, outcomes: Mapping[str, Outcomes] | Iterable[tuple[str, Outcomes]]) -> "Panel":
-        """Combine several models on the images in all their predictions.
+        """Combine the results of several models, on the images that all models predict.
 
         Parameters
         ----------
@@ -132,7 +132,7 @@ class Panel(Printable):
         match: Match = "path",
         ignore_unknown: bool = False,
     ) -> "Panel":
-        """Evaluate several models, and combine them on the images in all their predictions.
+        """Evaluate several models, and combine the results on the images that all models predict.
 
         Parameters
         ----------
@@ -161,7 +161,7 @@ class Panel(Printable):
         *,
         original: LabelSets | None = None,
     ) -> "Panel":
-        """Create a panel from top classes for all images, in the order of the label sets.
+        """Create a panel from the models' top classes on all images of the label sets, in their order.
 
         Parameters
         ----------
@@ -211,12 +211,12 @@ class Panel(Printable):
 
     @property
     def is_label_error(self) -> npt.NDArray[np.bool_]:
-        """Whether a model's top class is valid, but not the original label: bool, shape (M, N)."""
-        return self.is_valid & self.has_original & ~self.is_original_hit
+        """Whether a model's top class is valid but differs from the original label; bool, shape (M, N)."""
+        return self.is_valid & self.has_original_label & ~self.is_original_hit
 
     @property
-    def has_original(self) -> npt.NDArray[np.bool_]:
-        """Whether the image has an original label; original accuracy counts these images; bool, shape (N,)."""
+    def has_original_label(self) -> npt.NDArray[np.bool_]:
+        """Whether each image has an original label, so that it counts in original accuracy; bool, shape (N,)."""
         return self.original_rows >= 0
 
     def check_has_scored_images(self) -> None:
@@ -246,7 +246,7 @@ class Panel(Printable):
 
 @dataclass(frozen=True)
 class _ModelColumn:
-    """A model's results, on the images of the first model in their order."""
+    """The results of one model, arranged in the order of the first model's images."""
 
     model: str
     images_text: str  # number and examples of its images, for messages
@@ -288,7 +288,7 @@ def _raise_no_common_images(columns: list[_ModelColumn]) -> NoReturn:
         "nothing-in-common",
         "models have no image in common",
         found="\n".join(lines + more),
-        fix=Fix("use the same image names, or join by another part of the name: {match}", match='"name"'),
+        fix=Fix("use the same image names, or match images by another part of the name: {match}", match='"name"'),
     )
 
 
@@ -323,14 +323,14 @@ def _model_column(model: str, outcomes: Outcomes, first_outcomes: Outcomes) -> _
 
 
 def _sort_by_key(images: Sequence[str], match: Match = "path") -> npt.NDArray[np.int64]:
-    """Return the positions of the images in the order of their keys."""
+    """Return the positions of the images, sorted by the part of the name that identifies an image."""
     return np.array(sorted(range(len(images)), key=image_keys(images, match).__getitem__), np.int64)
 
 
 def _is_top1_in_labels(
     top1: npt.NDArray[np.int32], labels: LabelSets, rows: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.bool_]:
-    """Return whether each top class is a label of the image's row; False if the row is -1."""
+    """Return whether each top class is a label of its image, which is at one of `rows` (-1: no label)."""
     has_row = np.flatnonzero(rows >= 0)
     targets, sizes = labels.classes_of_rows(rows[has_row])
     counts = np.zeros(rows.size, np.int64)
@@ -338,10 +338,10 @@ def _is_top1_in_labels(
     return top1_hits(top1, np.concatenate([[0], np.cumsum(counts)]), targets)
 
 
-def select_common_images_if_different(outcomes: Mapping[str, Outcomes]) -> dict[str, Outcomes] | MissingResult | None:
-    """Select the images in all outcomes; None if all outcomes have the same images.
+def restrict_to_common_images(outcomes: Mapping[str, Outcomes]) -> dict[str, Outcomes] | MissingResult | None:
+    """Restrict the outcomes of several models to the images that all models predict.
 
-    If no image is in all outcomes, the result is `MissingResult`.
+    The result is None if all models predict the same images, and `MissingResult` if they have no image in common.
     """
     first = next(iter(outcomes.values()))
     rows = {

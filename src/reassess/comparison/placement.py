@@ -1,4 +1,4 @@
-"""Positions of models on a leaderboard: rank, neighbours, and distance from the line of similar models."""
+"""Positions of models on a leaderboard: rank, neighbours, and distance from a line of similar models."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -19,17 +19,17 @@ _N_NEAREST_ROWS = 100  # rows for a line: with more, the relation is not straigh
 
 @dataclass(frozen=True)
 class _ExpectedAccuracy:
-    """The ReaL accuracy expected from a model's original accuracy."""
+    """The ReaL accuracy expected from a model's original accuracy, by a line fitted to similar models."""
 
     n_rows: int  # number of rows that the line is fitted to: the rows nearest in original accuracy
     n_families: int  # number of families of these rows
-    real_accuracy: float  # ReaL accuracy on the line, in percent
+    accuracy_on_line: float  # in percent
     # interval_low, interval_high: 95 % prediction interval for a model of this original accuracy from a new family, if
     # the relation is linear and errors are normal; clipped to 0 and 100
     interval_low: float
     interval_high: float
     residual: float  # ReaL accuracy of the model minus that on the line, in points
-    share_below: float  # share of rows with a smaller residual, in [0, 1]; equal residuals count one half
+    share_of_rows_below: float  # share of rows with a smaller residual, in [0, 1]; equal residuals count one half
     is_extrapolated: bool  # whether the original accuracy is outside the range of all rows
 
     def to_json(self) -> dict[str, Any]:
@@ -37,17 +37,17 @@ class _ExpectedAccuracy:
         return {
             "rows": self.n_rows,
             "families": self.n_families,
-            "real": self.real_accuracy,
+            "real": self.accuracy_on_line,
             "low": self.interval_low,
             "high": self.interval_high,
             "residual": self.residual,
-            "share_below": self.share_below,
+            "share_below": self.share_of_rows_below,
             "extrapolated": self.is_extrapolated,
         }
 
     @property
-    def side(self) -> str:
-        """Whether the model is ``above`` or ``below`` the line."""
+    def side_of_line(self) -> str:
+        """``above`` if the model's ReaL accuracy is on or above the line, otherwise ``below``."""
         return "above" if self.residual >= 0 else "below"
 
 
@@ -65,7 +65,7 @@ class Placement(Printable):
 
     @property
     def caveat(self) -> str:
-        """Reason why the expected accuracy is missing or its interval uncertain; empty if neither."""
+        """Why the expected accuracy is missing, or why its interval is uncertain; otherwise empty."""
         if self.expected_accuracy is None:
             return f"no expected accuracy: {TOO_FEW_FAMILIES} for a line"
         if self.expected_accuracy.is_extrapolated:
@@ -116,7 +116,7 @@ def place_models(
     >>> placement.real_rank, placement.n_rows, [row.model for row in near]
     (2, 6, ['e', 'd'])
     >>> expected = placement.expected_accuracy
-    >>> round(expected.real_accuracy, 2), round(expected.residual, 2), expected.share_below
+    >>> round(expected.accuracy_on_line, 2), round(expected.residual, 2), expected.share_of_rows_below
     (84.81, 0.39, 1.0)
 
     Notes
@@ -145,7 +145,7 @@ def _place_model(leaderboard: Leaderboard, model_row: LeaderboardRow, n_neighbou
 
 
 def measure_original_label_accuracy(labels: LabelSets, original: LabelSets) -> Proportion:
-    """Compute the ReaL accuracy of the original labels, over images with both labels."""
+    """Compute the ReaL accuracy of the original labels, over images that also have a nonempty label set."""
     rows = match_images(labels.images, original.images, known_where="the original labels")
     scored = np.flatnonzero((rows >= 0) & (labels.sizes > 0))
     valid, sizes = labels.classes_of_rows(scored)
@@ -154,7 +154,7 @@ def measure_original_label_accuracy(labels: LabelSets, original: LabelSets) -> P
 
 
 def _estimate_real_accuracy(leaderboard: Leaderboard, model_row: LeaderboardRow) -> _ExpectedAccuracy | None:
-    """Estimate a model's ReaL accuracy by a line fitted to the nearest rows; None if families are too few."""
+    """Estimate a model's ReaL accuracy by a line fitted to the nearest rows; None with too few families."""
     distance = np.abs(leaderboard.original_accuracies - model_row.original_accuracy)
     # With ties at the largest distance.
     is_near = distance <= np.sort(distance)[min(_N_NEAREST_ROWS, distance.size) - 1]
@@ -171,10 +171,10 @@ def _estimate_real_accuracy(leaderboard: Leaderboard, model_row: LeaderboardRow)
     return _ExpectedAccuracy(
         n_rows=line.residuals.size,
         n_families=int(line.has_rows.sum()),
-        real_accuracy=expected,
+        accuracy_on_line=expected,
         interval_low=low,
         interval_high=high,
         residual=residual,
-        share_below=below / (2 * line.residuals.size),
+        share_of_rows_below=below / (2 * line.residuals.size),
         is_extrapolated=not bool(x.min() <= model_row.original_accuracy <= x.max()),
     )

@@ -1,4 +1,4 @@
-"""Ranking of models by ReaL accuracy: intervals of ranks, and differences by original labels that vanish."""
+"""Ranking of models by ReaL accuracy: intervals of ranks, and which significant differences disappear."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ _Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class SignificantGaps(Printable):
-    """Pairs of models that differ significantly by original and by reassessed labels.
+    """Pairs of models that differ significantly by original or reassessed labels, and where the lead changes.
 
     All tests have Holm's correction. Pairs are int64, shape (k, 2), as positions in the ranking.
     """
@@ -44,7 +44,7 @@ class SignificantGaps(Printable):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Ranking(Printable):
-    """Models in order of ReaL accuracy, the best first; ties in order of their names."""
+    """Models in order of ReaL accuracy, the best first; tied models by name."""
 
     models: tuple[str, ...]  # names, shape (M,)
     real_accuracies: tuple[Proportion, ...]  # ReaL accuracy of each model
@@ -160,7 +160,7 @@ def rank_models(panel: Panel, *, tests: PairwiseTests | None = None, replicates:
     panel.check_has_scored_images()
     check_replicates(replicates)
     check_number(seed, 0, value_name="seed", is_whole=True)
-    hits, has_original = panel.is_valid[:, panel.is_scored], panel.has_original
+    hits, has_original = panel.is_valid[:, panel.is_scored], panel.has_original_label
     totals = np.count_nonzero(hits, axis=1)
     order = np.array(sorted(range(len(totals)), key=lambda row: (-totals[row], panel.models[row])))
     names, hits, totals = [panel.models[row] for row in order.tolist()], hits[order], totals[order]
@@ -194,12 +194,12 @@ def _accuracies(hits: npt.NDArray[np.integer], n: int) -> tuple[Proportion, ...]
 
 def _find_gaps(tests: PairwiseTests, order: _Ints) -> SignificantGaps | None:
     """Find pairs of models that differ significantly by original or reassessed labels."""
-    if tests.original_tests is None or tests.change_tests is None:
+    if tests.original_tests is None or tests.lead_change_tests is None:
         return None
     a, b = np.triu_indices(len(order), 1)
     pairs = order[a], order[b]
     real, original, change = (
-        kind.winner_signs[pairs] for kind in (tests.real_tests, tests.original_tests, tests.change_tests)
+        kind.winner_signs[pairs] for kind in (tests.reassessed_tests, tests.original_tests, tests.lead_change_tests)
     )
     better_first, gaining_first = (np.where(sign > 0, (a, b), (b, a)).T for sign in (original, change))
     is_lost = (original != 0) & (change == -original)

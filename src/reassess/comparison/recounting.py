@@ -22,11 +22,11 @@ class ReplicateCounts(NamedTuple):
     original_hits: _Ints  # int64, shape (B, M): hits by original labels, on scored images with an original label
     n_original_scored: _Ints  # int64, shape (B,): scored images with an original label
     n_labels: _Ints  # int64, shape (B,): labels of rated images; each image counts once
-    n_empty: _Ints  # int64, shape (B,): rated images without a label; each image counts once
+    n_images_without_labels: _Ints  # int64, shape (B,): rated images without a label; each image counts once
 
-    def select(self, replicates: _Bools) -> "ReplicateCounts":
-        """Select replicates."""
-        return ReplicateCounts(*(part[replicates] for part in self))
+    def select(self, is_selected: _Bools) -> "ReplicateCounts":
+        """Select the replicates where `is_selected` is True."""
+        return ReplicateCounts(*(counts[is_selected] for counts in self))
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +44,7 @@ class RecountTables:
 
     @classmethod
     def from_panel(cls, panel: Panel, relabelling: Relabelling) -> "RecountTables":
-        """Look up the questions about the models' top classes."""
+        """Create the tables: look up the question about each model's top class on each image."""
         questions, images = relabelling.questions, len(panel.images)
         rows = match_images(
             panel.images, questions.images, match=panel.match, where="the panel", known_where="the votes"
@@ -59,7 +59,11 @@ class RecountTables:
         return cls(panel, places, column_of[questions.image_ids], rated)
 
     def count_replicates(self, is_label_kept: _Bools, n_draws_of_image: npt.NDArray[np.uint8]) -> ReplicateCounts:
-        """Count hits and labels in B replicates, given their labels and how often they draw each image."""
+        """Count hits and labels in B replicates.
+
+        `is_label_kept`, shape (questions, B), says which questions are labels in each replicate; `n_draws_of_image`,
+        shape (B, N), how often each image is drawn.
+        """
         from reassess.numeric.resampling_kernels import add_label_counts, count_hits
 
         panel, replicates = self.panel, len(n_draws_of_image)
@@ -67,7 +71,7 @@ class RecountTables:
         add_label_counts(self.image_positions, is_label_kept, sizes)
         hits, original_hits = np.zeros((2, len(panel.models), replicates), np.int32)
         sums = np.zeros((4, replicates), np.int32)
-        outcomes = panel.is_scored, panel.is_valid, panel.has_original, panel.is_original_hit
+        outcomes = panel.is_scored, panel.is_valid, panel.has_original_label, panel.is_original_hit
         count_hits(
             self.question_positions,
             is_label_kept,
@@ -86,5 +90,5 @@ class RecountTables:
             original_hits=original_hits.T.astype(np.int64),
             n_original_scored=original_n,
             n_labels=labels,
-            n_empty=empty,
+            n_images_without_labels=empty,
         )

@@ -80,7 +80,7 @@ def _describe_best_model(findings: Findings) -> Iterator[str]:
 
 
 def _describe_label_errors(findings: Findings) -> Iterator[str]:
-    """Yield how many predictions of the best model are wrong only by original labels."""
+    """Yield a sentence on how many predictions of the best model are wrong only by the original labels."""
     for model, evaluation in list(findings.evaluations.items())[:1]:
         if words := describe_label_errors(evaluation):
             yield f"{model}: {words}"
@@ -105,14 +105,14 @@ def _describe_mistakes(findings: Findings) -> Iterator[str]:
 
 
 def _describe_share(n: int, total: int) -> str:
-    """Describe a share of the mistakes in words."""
+    """Describe `n` of `total` mistakes in words, such as "Most of the mistakes"."""
     if n == total:
         return "All of the mistakes" if n > 1 else "The only mistake"
     return "Most of the mistakes" if 2 * n > total else "The largest part of the mistakes"
 
 
 def _describe_preference(findings: Findings) -> Iterator[str]:
-    """Yield whose class is preferred where the best model and the original label differ."""
+    """Yield a sentence on how often the best model's class is preferred to a different original label."""
     if isinstance(findings.preferences, MissingResult):
         return
     (best,) = (preference for preference in findings.preferences if preference.model == findings.models[0])

@@ -1,4 +1,6 @@
-"""Kinds of mistakes: each first class that is not in a non-empty label set gets the first kind that applies.
+"""Kinds of mistakes: a mistake is a top-1 class that is not in the image's (nonempty) label set.
+
+Each mistake gets the first of these kinds that applies:
 
 1. collapsed: the predicted class is another name for a valid class, or includes it, by a table of such classes.
 2. co_occurring: the predicted class and a valid class are often valid together, on other images.
@@ -9,7 +11,7 @@
 6. remaining: no other kind applies; raters were asked about the predicted class.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,7 +43,7 @@ _Ints = npt.NDArray[np.int32]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class CoOccurrence(Printable):
-    """Pairs of classes that are valid together, sorted by number of images, the highest first, then by class id."""
+    """Pairs of classes that are valid for the same image; pairs with most images come first, ties by class id."""
 
     class_pairs: npt.NDArray[np.int32]  # int32, shape (pairs, 2): class ids, the lower first
     image_counts: npt.NDArray[np.int64]  # int64, shape (pairs,): number of images whose label set contains both
@@ -77,7 +79,7 @@ class CoOccurrence(Printable):
 
 
 def co_occurrence(labels: LabelSets) -> CoOccurrence:
-    """Count the label sets that contain both classes of a pair, for all pairs.
+    """Count, for every pair of classes, the images whose label set contains both.
 
     Parameters
     ----------
@@ -120,12 +122,12 @@ class Taxonomy(Printable):
 
     @property
     def counts(self) -> dict[str, int | None]:
-        """Number of mistakes by kind; None for a kind that was not determined. They add up to all mistakes."""
+        """Number of mistakes of each kind; None for a kind that could not be determined."""
         counts = np.bincount(self.kinds, minlength=len(ERROR_KINDS)).tolist()
         return {kind: None if kind in self.reasons else n for kind, n in zip(ERROR_KINDS, counts, strict=True)}
 
     def examples(self, kind: str, *, max_examples: int = 5) -> tuple[tuple[str, int], ...]:
-        """Return the first images of a kind, each with the predicted class."""
+        """Return the first images with a kind of mistake, each with the id of the predicted class."""
         rows = np.flatnonzero(self.kinds == ERROR_KINDS.index(kind))[:max_examples].tolist()
         return tuple((self.images[row], int(self.predicted_ids[row])) for row in rows)
 
@@ -215,7 +217,8 @@ def taxonomies(
     for model, top1, is_valid in zip(panel.models, panel.top1, panel.is_valid, strict=True):
         rows = np.flatnonzero(panel.is_scored & ~is_valid)
         images, predicted = tuple(panel.images[row] for row in rows.tolist()), top1[rows]
-        fits = [*relations.relation_masks(labels, panel.label_rows[rows], predicted), predicted < 0]
+        related = relations.find_related_predictions(labels, panel.label_rows[rows], predicted)
+        fits = [*related.values(), predicted < 0]
         if scores is not None:
             kinds_by_scores = kinds_of_invalid_classes(images, predicted, scores, experts, match=panel.match)
             fits += [kinds_by_scores == MISTAKE_KINDS.index(kind) for kind in _KINDS_FROM_SCORES]
@@ -226,7 +229,7 @@ def taxonomies(
 
 @dataclass(frozen=True, eq=False)
 class _ClassRelations:
-    """Collapsed and co-occurring pairs, and groups of classes, for fast lookup."""
+    """How classes are related, for fast lookup: collapsed pairs, pairs that are often valid together, groups."""
 
     collapsed_keys: npt.NDArray[np.int64]  # keys of pairs
     co_occurring_keys: npt.NDArray[np.int64]  # keys of pairs
@@ -241,7 +244,7 @@ class _ClassRelations:
         groups: Mapping[int, str],
         min_images: int,
     ) -> "_ClassRelations":
-        """Collect collapsed pairs, pairs that are often valid together, and groups."""
+        """Collect the relations; two classes co-occur if they are valid together on `min_images` images."""
         pairs = co_occurrence(labels).select_frequent_pairs(min_images)
         number = {name: i for i, name in enumerate(sorted(set(groups.values())))}
         return cls(
@@ -252,27 +255,28 @@ class _ClassRelations:
         )
 
     def find_group_numbers(self, class_ids: _Ints) -> npt.NDArray[np.int64]:
-        """Return the number of the group of each class; -1 without a group."""
+        """Return the number of each class's group; -1 for a class without a group."""
         has_group = np.isin(class_ids, self.grouped_class_ids)
         numbers = np.full(len(class_ids), -1)
         numbers[has_group] = self.group_numbers[np.searchsorted(self.grouped_class_ids, class_ids[has_group])]
         return numbers
 
-    def relation_masks(
+    def find_related_predictions(
         self, labels: LabelSets, label_rows: npt.NDArray[np.int64], predicted_ids: _Ints
-    ) -> Iterator[npt.NDArray[np.bool_]]:
-        """Yield, for each relation, whether a predicted class has it with a valid class of its image."""
+    ) -> dict[str, npt.NDArray[np.bool_]]:
+        """Return, by kind of mistake, whether each predicted class is so related to a valid class of its image."""
         valid, sizes = labels.classes_of_rows(label_rows)
         instead = np.repeat(predicted_ids, sizes)
         pairs, group = encode_pairs(valid, instead), self.find_group_numbers(valid)
-        for fit in (
-            np.isin(pairs, self.collapsed_keys),
-            np.isin(pairs, self.co_occurring_keys),
-            (group >= 0) & (group == self.find_group_numbers(instead)),
-        ):
-            yield np.logical_or.reduceat(fit, np.cumsum(sizes) - sizes)
+        is_related = {
+            "collapsed": np.isin(pairs, self.collapsed_keys),
+            "co_occurring": np.isin(pairs, self.co_occurring_keys),
+            "same_group": (group >= 0) & (group == self.find_group_numbers(instead)),
+        }
+        first_classes = np.cumsum(sizes) - sizes
+        return {kind: np.logical_or.reduceat(mask, first_classes) for kind, mask in is_related.items()}
 
 
 def _pair_keys(pairs: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
-    """Encode each pair of classes as a number."""
+    """Encode each pair of class ids as one number, for lookup."""
     return encode_pairs(pairs[:, 0], pairs[:, 1])

@@ -1,4 +1,4 @@
-"""Trend of ReaL accuracy with original accuracy: lines in bands of original accuracy, and changes of their slope.
+"""Trend of ReaL accuracy with original accuracy: lines in bands of original accuracy, and their slopes.
 
 All intervals are over families of models, because errors of models of the same family are correlated. The images are
 fixed.
@@ -35,8 +35,8 @@ class Band:
         if not 0 <= self.low < self.high < math.inf:
             raise DataError(
                 "empty",
-                "accuracy range is empty or below 0",
-                allowed="LOW to HIGH, in percent, with LOW below HIGH",
+                "wrong range of accuracies",
+                allowed="LOW to HIGH in percent, where LOW is at least 0 and below HIGH",
                 found=str(self),
             )
 
@@ -57,7 +57,7 @@ BANDS = (Band(70, 78), Band(78, 84), Band(82, 90))
 
 @dataclass(frozen=True, eq=False, repr=False)
 class TrendLine(Printable):
-    """A line fitted to the rows in a band."""
+    """A line fitted to the leaderboard rows in a band: ReaL accuracy by original accuracy."""
 
     band: Band | None  # None for all rows
     n_rows: int  # number of rows
@@ -70,7 +70,7 @@ class TrendLine(Printable):
 
     @property
     def slope(self) -> Estimate | None:
-        """Points of ReaL accuracy per point of original accuracy."""
+        """Slope of the line: points of ReaL accuracy per point of original accuracy."""
         return None if self.fit is None else self.fit.coefficient(1)
 
     def to_json(self) -> dict[str, Any]:
@@ -87,7 +87,7 @@ class TrendLine(Printable):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Outliers(Printable):
-    """Rows so far from the others that a line fitted to all rows would depend mostly on them.
+    """Rows that are so far from the other rows that they would dominate a line fitted to all rows.
 
     A row counts as far out only if all rows of its model family are far out. So the smallest model of an ordinary
     family is not an outlier.
@@ -115,19 +115,18 @@ class Outliers(Printable):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Trend(Printable):
-    """Lines fitted to a leaderboard, and changes of their slope."""
+    """Lines fitted to a leaderboard in bands of original accuracy, and how the slope changes between bands."""
 
     leaderboard: Leaderboard
     overall_line: TrendLine  # line of all rows
     outliers: Outliers  # outliers, and the line without them
     band_lines: tuple[TrendLine, ...]  # line of each band
-    # change of the slope per point of original accuracy, by a parabola fitted to the rows in all bands; None if there
-    # are too few families
-    slope_change: Estimate | None
+    # by a parabola fitted to the rows in all bands; None if there are too few families
+    slope_change_per_point: Estimate | None
 
     @property
-    def slope_changes(self) -> list[tuple[TrendLine, TrendLine, Estimate]]:
-        """Slope of each band minus the slope of the previous band, if both have a line; bands may overlap."""
+    def band_slope_changes(self) -> list[tuple[TrendLine, TrendLine, Estimate]]:
+        """Slope of each band's line minus the slope of the previous band's line; bands without a line are skipped."""
         return [
             (before, after, after.fit.subtract(before.fit, 1))
             for before, after in pairwise(self.band_lines)
@@ -163,16 +162,16 @@ class Trend(Printable):
             "far_out": self.outliers.to_json(),
             "changes": [
                 {"from": before.band.to_json(), "to": after.band.to_json(), **change.to_json()}
-                for before, after, change in self.slope_changes
+                for before, after, change in self.band_slope_changes
                 if before.band is not None and after.band is not None
             ],
-            "bend": None if self.slope_change is None else self.slope_change.to_json(),
-            **({"bend_reason": TOO_FEW_FAMILIES} if self.slope_change is None else {}),
+            "bend": None if self.slope_change_per_point is None else self.slope_change_per_point.to_json(),
+            **({"bend_reason": TOO_FEW_FAMILIES} if self.slope_change_per_point is None else {}),
         }
 
 
 def fit_trend(leaderboard: Leaderboard, bands: Sequence[Band] = BANDS) -> Trend:
-    """Fit lines of ReaL accuracy on original accuracy, to all rows and in bands.
+    """Fit lines of ReaL accuracy by original accuracy: one to all rows, and one in each band.
 
     Parameters
     ----------
@@ -193,7 +192,7 @@ def fit_trend(leaderboard: Leaderboard, bands: Sequence[Band] = BANDS) -> Trend:
     >>> rows = zip(string.ascii_letters, original.tolist(), real.tolist())
     >>> board = Leaderboard(tuple(LeaderboardRow(name, x, y) for name, x, y in rows))
     >>> result = fit_trend(board, [Band(70, 80), Band(80, 90)])
-    >>> [round(line.slope.value, 6) for line in result.band_lines], round(result.slope_change.value, 6)
+    >>> [round(line.slope.value, 6) for line in result.band_lines], round(result.slope_change_per_point.value, 6)
     ([1.275, 0.775], -0.05)
 
     Notes
@@ -219,12 +218,12 @@ def fit_trend(leaderboard: Leaderboard, bands: Sequence[Band] = BANDS) -> Trend:
         overall_line=_fit_line(leaderboard, np.ones(len(leaderboard), np.bool_)),
         outliers=_find_outliers(leaderboard),
         band_lines=tuple(_fit_line(leaderboard, rows, band) for band, rows in zip(bands, in_bands, strict=True)),
-        slope_change=bend,
+        slope_change_per_point=bend,
     )
 
 
 def _find_outliers(leaderboard: Leaderboard) -> Outliers:
-    """Find rows of families that are beyond the fences, and fit a line to the other rows."""
+    """Find the model families whose rows are all beyond Tukey's fences, and fit a line to the other rows."""
     first, third = np.percentile(leaderboard.original_accuracies, [25, 75]).tolist()
     reach = _FENCE_RANGES * (third - first) or 100.0  # equal quartiles do not measure spread, so nothing is far out
     low, high = first - reach, third + reach

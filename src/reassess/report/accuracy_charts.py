@@ -127,20 +127,20 @@ def _difference_rows(name: str, difference: Difference) -> Iterator[list[Cell]]:
         interval_to_percent(difference.interval),
         difference.p_value,
         *only,
-        difference.n,
+        difference.n_images,
     ]
-    if difference.standard_deviation is not None:
-        with_raters = interval_to_percent(difference.raters_interval), difference.raters_p_value
-        yield [f"{name}, raters resampled", to_percent(difference.mean_difference), *with_raters, *only, difference.n]
+    if difference.standard_error is not None:
+        with_raters = interval_to_percent(difference.interval_over_raters), difference.p_value_over_raters
+        mean_difference = to_percent(difference.mean_difference)
+        yield [f"{name}, raters resampled", mean_difference, *with_raters, *only, difference.n_images]
 
 
 def _difference_mark(difference: Difference | None) -> Mark | None:
     """Return a difference and its interval, in points, with the raters' uncertainty if it is known."""
     if difference is None or difference.mean_difference is None:
         return None
-    return Mark(
-        100 * difference.mean_difference, interval_to_percent(difference.raters_interval or difference.interval)
-    )
+    interval = difference.interval_over_raters or difference.interval
+    return Mark(100 * difference.mean_difference, interval_to_percent(interval))
 
 
 def label_count_chart(findings: Findings) -> Chart | MissingResult:
@@ -228,7 +228,8 @@ def leaderboard_chart(findings: Findings) -> Chart | MissingResult:
         )
         expectation: list[Cell] = [None] * 3
         if expected is not None:
-            expectation = [expected.real_accuracy, (expected.interval_low, expected.interval_high), expected.residual]
+            interval = expected.interval_low, expected.interval_high
+            expectation = [expected.accuracy_on_line, interval, expected.residual]
         rows.append([entry.model, *ranks, *expectation])
     # Not a dictionary: label sets named 95 have a column "95 %", and so does the interval.
     columns = (

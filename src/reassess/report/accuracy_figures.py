@@ -101,7 +101,7 @@ def _draw_placement(drawing: Drawing, placement: Placement, label_set: str, is_b
         else f"{entry}\n{label_set} {format_percentage(entry.reassessed_accuracy)} %, {rank}"
     )
     if (expected := placement.expected_accuracy) is not None and not is_brief:
-        text += f"\n{abs(expected.residual):.2f} {expected.side} the line of the {expected.n_rows:,} nearest"
+        text += f"\n{abs(expected.residual):.2f} {expected.side_of_line} the line of the {expected.n_rows:,} nearest"
     drawing.add_label(text, points, color="#a00000", fontweight="bold")
 
 

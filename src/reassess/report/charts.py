@@ -104,7 +104,7 @@ def bias_chart(findings: Findings) -> Chart | MissingResult:
     rows: list[list[Cell]] = []
     for bias in findings.labelling_biases:
         for classes, part in {"all": bias.total, **bias.by_group}.items():
-            favourite = None if part.raters_favourite_share is None else to_percent(part.raters_favourite_share.value)
+            favourite = None if part.raters_share is None else to_percent(part.raters_share.value)
             compared_with = to_percent(part.chance_share), part.p_value, favourite
             rows.append([bias.model, classes, *proportion_cells(part.model_share), *compared_with])
     columns = {"model": TEXT, "classes": TEXT, "original label picked, %": PERCENT, "95 %": PERCENT, "picked": COUNT}
@@ -112,10 +112,9 @@ def bias_chart(findings: Findings) -> Chart | MissingResult:
     numbers = make_table("labelling-bias", "How often the original label is picked", columns, rows)
     drawn_biases = [bias.total for bias in findings.labelling_biases[:MAX_DRAWN]]
     marks = {"the model": [proportion_mark(part.model_share) for part in drawn_biases]}
-    if any(part.raters_favourite_share for part in drawn_biases):
+    if any(part.raters_share for part in drawn_biases):
         marks["the raters' favourite"] = [
-            None if part.raters_favourite_share is None else proportion_mark(part.raters_favourite_share)
-            for part in drawn_biases
+            None if part.raters_share is None else proportion_mark(part.raters_share) for part in drawn_biases
         ]
     intervals = Intervals(
         groups=[

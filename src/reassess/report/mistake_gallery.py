@@ -85,7 +85,7 @@ def _find_images_by_label_reason(findings: Findings) -> dict[str, _ImageMask]:
     if findings.original is not None and len(findings.original):
         original = findings.original.in_classes(labels.classes).indices[panel.original_rows].astype(np.int64)
         valid = np.isin(panel.label_rows << 32 | original, labels.image_ids << 32 | labels.indices)
-        wrong = panel.has_original & panel.is_scored & ~valid
+        wrong = panel.has_original_label & panel.is_scored & ~valid
     return dict(zip(LABEL_REASONS, (wrong, empty), strict=True))
 
 

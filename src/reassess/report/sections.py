@@ -8,12 +8,12 @@ from reassess.comparison import Comparison, Findings
 from reassess.comparison.comparison_words import (
     DIFFERENCE_EXPLANATION,
     HOLM_EXPLANATION,
-    describe_different_images,
     describe_images_not_shared,
     describe_largest_difference,
     describe_lead_probability,
     describe_significant_differences,
     explain_label_uncertainty,
+    explain_order_by_shared_images,
     explain_rank_intervals,
 )
 from reassess.comparison.taxonomy import ERROR_KIND_NAMES
@@ -109,7 +109,7 @@ def _make_accuracy_section(findings: Findings, scatter: Chart | MissingResult) -
             " they cover the choice of images and of raters."
         )
     notes = [
-        *map(as_sentence, describe_different_images(findings.panel)),
+        *map(as_sentence, explain_order_by_shared_images(findings.panel)),
         *_describe_class_lists(findings),
         *_describe_images_not_scored(findings),
     ]

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from importlib.resources import files
 
 from reassess.comparison import Findings
-from reassess.comparison.comparison_words import DIFFERENCE_EXPLANATION, describe_different_images
+from reassess.comparison.comparison_words import DIFFERENCE_EXPLANATION, explain_order_by_shared_images
 from reassess.comparison.differences import Difference
 from reassess.comparison.taxonomy import ERROR_KIND_NAMES, ERROR_KINDS
 from reassess.errors import MissingResult
@@ -121,7 +121,7 @@ def _make_difference_table(findings: Findings) -> Table | None:
     rows: list[list[Cell]] = []
     for pair in pairs[: _MAX_MODELS - 1]:
         names = (_format_model_short(findings, model) for model in (pair.model_a, pair.model_b))
-        parts = (pair.real_hits, pair.original_hits, pair.accuracy_change)
+        parts = (pair.real_hits, pair.original_hits, pair.lead_change)
         rows.append([" minus ".join(names), *(cell for part in parts for cell in _significance_cells(part))])
     return make_table("differences", "Differences between models, on the same images", columns, rows)
 
@@ -129,8 +129,8 @@ def _make_difference_table(findings: Findings) -> Table | None:
 def _significance_cells(difference: Difference | None) -> tuple[Cell, Cell, Cell]:
     if difference is None:
         return None, None, None
-    interval = interval_to_percent(difference.raters_interval or difference.interval)
-    return to_percent(difference.mean_difference), interval, difference.final_p_value
+    interval = interval_to_percent(difference.interval_over_raters or difference.interval)
+    return to_percent(difference.mean_difference), interval, difference.corrected_p_value
 
 
 def _make_mistake_table(findings: Findings) -> Table | None:
@@ -184,7 +184,7 @@ def _make_notes(findings: Findings) -> Iterator[str]:
     if ceiling := describe_soft_accuracy_ceiling(findings.evaluations.values()):
         yield f"Soft: the mean probability that the first class is valid; {ceiling}."
     evaluations = {model: findings.evaluations[model] for model in findings.models[:_MAX_MODELS]}
-    yield from map(as_sentence, describe_different_images(panel))
+    yield from map(as_sentence, explain_order_by_shared_images(panel))
     not_scored = group_files_by_text(
         {_format_model(findings, model): describe_images_not_scored(result) for model, result in evaluations.items()}
     )

@@ -125,9 +125,9 @@ def test_label_sets_without_common_images_have_no_orders(run: Runner) -> None:
     Path("other.json").write_text(json.dumps({"5.jpg": ["cup"]}))
     argv = ["evaluate", "first.csv", "second.csv", "--labels", "old.json", "--labels", "other.json"]
     document = document_of(run(*argv, "--json"), "evaluate")
-    assert (document["orders"], document["orders_reason"]) == (None, "no image is scored by all label sets")
+    assert (document["orders"], document["orders_reason"]) == (None, "no image has labels in all label sets")
     lines = run(*argv).out.splitlines()
-    assert lines[6] == "model orders cannot be compared: no image is scored by all label sets"
+    assert lines[6] == "model orders cannot be compared: no image has labels in all label sets"
     assert not any(line.startswith("p: ") for line in lines)
 
 

@@ -28,7 +28,7 @@ from reassess.cli.tables.evaluate_table import (
     make_accuracy_table,
     print_evaluations,
 )
-from reassess.comparison import ModelOrders, compare_orders, select_common_images_if_different
+from reassess.comparison import ModelOrders, compare_orders, restrict_to_common_images
 from reassess.core import Benchmark
 from reassess.errors import DataError, MissingResult, add_error_place
 from reassess.evaluation import (
@@ -239,7 +239,7 @@ def _rank_on_common_images(
         return None
     rankings: dict[LabelSetKey, EvaluationsByFile] = {}
     for key, outcomes_by_model in outcomes.items():
-        common = select_common_images_if_different(outcomes_by_model)
+        common = restrict_to_common_images(outcomes_by_model)
         if common is None or isinstance(common, MissingResult):
             return common
         judge = partial(

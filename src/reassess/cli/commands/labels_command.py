@@ -22,7 +22,7 @@ from reassess.cli.help_pages import Choice, Command, benchmark_section_option
 from reassess.cli.options import benchmark_option, match_option, output_option, save_settings
 from reassess.cli.part_inputs import PartReader
 from reassess.cli.tables.labels_table import comparison_to_json, make_class_dataframe, print_label_comparison
-from reassess.comparison import LabelDiff, OriginalChanges, label_agreement, label_diff, original_changes
+from reassess.comparison import LabelDiff, OriginalLabelChanges, label_agreement, label_diff, original_changes
 from reassess.core import IMAGENET, Benchmark, LabelSets, MultiLabels, Scores
 from reassess.data import SOURCES, map_to_benchmark_classes
 from reassess.errors import DataError, MissingResult
@@ -180,7 +180,7 @@ def _print_label_sets(
     threshold: float,
     label_sets: LabelSets,
     n_unrated: int | None,
-    changes: OriginalChanges | None,
+    changes: OriginalLabelChanges | None,
     details_text: str | None,
     benchmark: Benchmark | None,
 ) -> None:

@@ -22,7 +22,7 @@ from reassess.cli.part_inputs import find_images_path
 from reassess.cli.prediction_inputs import iter_predictions
 from reassess.cli.screen import print_table
 from reassess.comparison import Findings
-from reassess.comparison.comparison_words import describe_different_images
+from reassess.comparison.comparison_words import explain_order_by_shared_images
 from reassess.core import IMAGENET, Benchmark
 from reassess.evaluation.evaluation_words import describe_missing_class_names, shorten_label_set_name
 from reassess.evaluation.result import describe_label_errors
@@ -194,7 +194,7 @@ def _print_findings(
         for name, result in findings.evaluations.items()
     ]
     print_table(["model", f"{shorten_label_set_name(findings.labels.title)} top-1 %", "original top-1 %"], rows)
-    for line in describe_different_images(findings.panel):
+    for line in explain_order_by_shared_images(findings.panel):
         run.print_line(line)
     for line in group_files_by_text(
         {model: describe_label_errors(result) for model, result in findings.evaluations.items()}

@@ -10,11 +10,11 @@ import numpy as np
 from reassess.cli.command_run import CommandRun, format_interval_cell, format_percent_cell
 from reassess.cli.screen import ResultTable, print_table, print_text
 from reassess.comparison import (
-    AccuracyChange,
     Comparison,
     Findings,
     LabellingBias,
     LabelUncertainty,
+    LeadChange,
     PairedHits,
     Preference,
     PreferenceCounts,
@@ -131,19 +131,19 @@ def _make_pair_table(pair: Comparison, first_name: str = "a", second_name: str =
     rows = []
     for name, difference in pair.differences_by_name.items():
         rows.append(_make_difference_row(name, difference))
-        if difference.standard_deviation is not None:
+        if difference.standard_error is not None:
             test_cells = (
-                _format_interval_in_points(difference.raters_interval),
-                _format_p_value(difference, "raters_p_value"),
+                _format_interval_in_points(difference.interval_over_raters),
+                _format_p_value(difference, "p_value_over_raters"),
             )
             rows.append([f"{name}, raters resampled", None, None, None, None, *test_cells, None, None])
     return ResultTable(headings, rows)
 
 
-def _make_difference_row(name: str, comparison: PairedHits | AccuracyChange) -> list[object]:
+def _make_difference_row(name: str, comparison: PairedHits | LeadChange) -> list[object]:
     shares: tuple[object, object] = (None, None)
     unique_hits: tuple[object, object] = (None, None)
-    if not isinstance(comparison, AccuracyChange):
+    if not isinstance(comparison, LeadChange):
         shares = format_percent_cell(comparison.accuracy_a), format_percent_cell(comparison.accuracy_b)
         unique_hits = format_count(comparison.n_only_a), format_count(comparison.n_only_b)
     test_cells = (
@@ -151,10 +151,10 @@ def _make_difference_row(name: str, comparison: PairedHits | AccuracyChange) -> 
         _format_interval_in_points(comparison.interval),
         _format_p_value(comparison, "p_value"),
     )
-    return [name, format_count(comparison.n), *shares, *test_cells, *unique_hits]
+    return [name, format_count(comparison.n_images), *shares, *test_cells, *unique_hits]
 
 
-def _format_difference(comparison: PairedHits | AccuracyChange) -> PrintedNumbers | None:
+def _format_difference(comparison: PairedHits | LeadChange) -> PrintedNumbers | None:
     return (
         None
         if comparison.mean_difference is None
@@ -196,10 +196,10 @@ def _make_ranking_table(
     columns.append(
         (
             "ahead of next, 95 %",
-            [*(_format_interval_in_points(pair.raters_interval or pair.interval) for pair in leads), None],
+            [*(_format_interval_in_points(pair.interval_over_raters or pair.interval) for pair in leads), None],
         )
     )
-    columns.append(("Holm p", [*(_format_p_value(pair, "final_p_value") for pair in leads), None]))
+    columns.append(("Holm p", [*(_format_p_value(pair, "corrected_p_value") for pair in leads), None]))
     headings, cells = zip(*columns, strict=True)
     return ResultTable(headings, list(zip(*cells, strict=True)))
 
@@ -250,7 +250,7 @@ def _print_biases(biases: Sequence[LabellingBias]) -> None:
             format_interval_cell(group_bias.model_share),
             format_percent_cell(group_bias.chance_share),
             None if group_bias.p_value is None else _remove_equals_sign(format_p_value(group_bias.p_value)),
-            format_percent_cell(group_bias.raters_favourite_share),
+            format_percent_cell(group_bias.raters_share),
         ]
         for bias in biases
         for group, group_bias in {"all": bias.total, **bias.by_group}.items()
@@ -276,7 +276,7 @@ def _make_footnotes(findings: Findings) -> Iterator[str]:
         yield HOLM_EXPLANATION
     for line in explain_label_uncertainty(findings.uncertainty):
         yield f"{line}{_explain_missing_uncertainty(findings)}"
-    if not panel.has_original.any():
+    if not panel.has_original_label.any():
         yield f"no comparison by original labels: {ORIGINAL_LABELS_MISSING}"
     else:
         for label_name, result in (
@@ -322,7 +322,7 @@ def _format_interval_in_points(interval: tuple[float, float] | None) -> PrintedN
     return PrintedNumbers(f"{low:+.2f} to {high:+.2f}", low, high)
 
 
-def _format_p_value(comparison: PairedHits | AccuracyChange, p_value_field: str) -> PrintedNumbers | None:
+def _format_p_value(comparison: PairedHits | LeadChange, p_value_field: str) -> PrintedNumbers | None:
     """Format a p-value. A file gets the full number, or a bound such as < 1e-300."""
     text = _remove_equals_sign(comparison.p_value_texts().get(p_value_field))
     return (

@@ -64,8 +64,8 @@ def _print_diff(run: CommandRun, diff: LabelDiff) -> None:
     rows: list[list[str | None]] = [
         ["images in both", f"{diff.n_images:,}"],
         ["images with changed labels", f"{len(diff.added_labels):,}"],
-        ["became empty", f"{diff.n_images_emptied:,}"],
-        ["no longer empty", f"{diff.n_images_filled:,}"],
+        ["became empty", f"{diff.n_emptied_label_sets:,}"],
+        ["no longer empty", f"{diff.n_filled_label_sets:,}"],
         ["images only in the first", f"{len(diff.images_only_in_first):,}"],
         ["images only in the second", f"{len(diff.images_only_in_second):,}"],
         ["labels in both", f"{diff.n_common_labels:,}"],

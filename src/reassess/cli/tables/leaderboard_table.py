@@ -156,9 +156,9 @@ def _format_estimate_cells(estimate: Estimate | None) -> list[str | None]:
 
 
 def _make_slope_change_rows(trend: Trend) -> Iterator[list[str | None]]:
-    named_changes = [(f"{after} % minus {before} %", change) for before, after, change in trend.slope_changes]
-    if trend.slope_change is not None:
-        named_changes.append(("per percentage point of original accuracy, all bands", trend.slope_change))
+    named_changes = [(f"{after} % minus {before} %", change) for before, after, change in trend.band_slope_changes]
+    if trend.slope_change_per_point is not None:
+        named_changes.append(("per percentage point of original accuracy, all bands", trend.slope_change_per_point))
     for name, change in named_changes:
         p = f"below {_MIN_PRINTED_P_VALUE}" if change.p_value < _MIN_PRINTED_P_VALUE else f"{change.p_value:.4f}"
         yield [name, *_format_estimate_cells(change), p]
@@ -199,7 +199,7 @@ def _make_placement_row(placement: Placement) -> list[str | None]:
     if expected is None:
         return [str(entry), *cells, None, None, None]
     interval = f"{format_percentage(expected.interval_low)} to {format_percentage(expected.interval_high)}"
-    return [str(entry), *cells, format_percentage(expected.real_accuracy), interval, f"{expected.residual:+.2f}"]
+    return [str(entry), *cells, format_percentage(expected.accuracy_on_line), interval, f"{expected.residual:+.2f}"]
 
 
 def _print_neighbouring_models(placement: Placement, labels_heading: str) -> None:
@@ -270,7 +270,7 @@ def _explain_placement(placement: Placement) -> Iterator[str]:
         yield (
             f"{entry}: expected value from the {expected.n_rows:,} rows with the closest original accuracy, of "
             f"{count_noun(expected.n_families, 'family', 'families')}; further above its expected value than "
-            f"{100 * expected.share_below:.0f} % of these rows"
+            f"{100 * expected.share_of_rows_below:.0f} % of these rows"
         )
     if placement.caveat:
         yield f"{entry}: {placement.caveat}"

@@ -96,13 +96,13 @@ FUNCTIONS = (
     "write_tasks out.jsonl",
     "write_votes out.npz",
     "write_votes out.jsonl",
-    "write_wrong_labels out.html",
+    "write_wrong_label_page out.html",
 )
 
 
 def needed_by(row: str) -> tuple[str, ...]:
     """Return the optional packages that a row needs."""
-    if row.startswith(("report", "write_report", "write_wrong_labels")) or "--page" in row:
+    if row.startswith(("report", "write_report", "write_wrong_label_page")) or "--page" in row:
         return ("jinja2", "matplotlib")
     if row.startswith("scan"):
         return ("PIL",)

@@ -36,7 +36,7 @@ FINDINGS = Findings.from_predictions({"one": PREDICTIONS}, LABELS)
 # The suffix of the file, and the other arguments of each writer.
 WRITERS: dict[str, tuple[str, tuple[Any, ...]]] = {
     "write_classes": (".csv", (CLASSES,)),
-    "write_wrong_labels": (".html", (CLEANING, Path(__file__).parent)),
+    "write_wrong_label_page": (".html", (CLEANING, Path(__file__).parent)),
     "write_chart": (".svg", ("label-count", FINDINGS)),
     "write_folds": (".csv", (FOLDS,)),
     "write_clean_list": (".txt", (CLEANING,)),
@@ -65,7 +65,7 @@ def test_every_writer_is_tested() -> None:
 
 @pytest.mark.parametrize("name", WRITERS)
 def test_writer_accepts_string_and_path(name: str, tmp_path: Path, needs: Needs) -> None:
-    if name in ("write_chart", "write_report", "write_wrong_labels"):
+    if name in ("write_chart", "write_report", "write_wrong_label_page"):
         needs("matplotlib")
         needs("jinja2")
     suffix, arguments = WRITERS[name]

@@ -19,7 +19,7 @@ from reassess.report.accuracy_figures import ModelPoint, plot_scatter
 from reassess.report.chart_figures import (
     SQUARE_SIZE,
     Intervals,
-    Mark,
+    MeasuredValue,
     Stacks,
     compute_intervals_size,
     compute_stacks_size,
@@ -97,8 +97,8 @@ def test_heading_shortens_names_but_no_other_words(a: str, b: str, words: str, d
 
 def test_line_of_equal_accuracies_goes_from_edge_to_edge(draw_figure: DrawFigure) -> None:
     """The level of the original labels extends the axes first."""
-    points = [ModelPoint("one", Mark(70.0, (69.0, 71.0)), Mark(68.0, (67.0, 69.0)))]
-    axes = draw_figure(partial(plot_scatter, points=points, original_percent=95.0, label_set="x"), SQUARE_SIZE)
+    points = [ModelPoint("one", MeasuredValue(70.0, (69.0, 71.0)), MeasuredValue(68.0, (67.0, 69.0)))]
+    axes = draw_figure(partial(plot_scatter, points=points, original_label_percent=95.0, label_set="x"), SQUARE_SIZE)
     (diagonal,) = [line.get_xdata() for line in axes.lines if line.get_linestyle() == ":"]
     (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
     assert (left, right) == pytest.approx((69 - 0.1, 71 + 0.1))
@@ -106,8 +106,8 @@ def test_line_of_equal_accuracies_goes_from_edge_to_edge(draw_figure: DrawFigure
 
 
 def make_scatter(count: int) -> Any:
-    points = [ModelPoint(f"model {i}", Mark(70.0 + 2 * i), Mark(60.0 + i)) for i in range(count)]
-    return partial(plot_scatter, points=points, original_percent=None, label_set="x")
+    points = [ModelPoint(f"model {i}", MeasuredValue(70.0 + 2 * i), MeasuredValue(60.0 + i)) for i in range(count)]
+    return partial(plot_scatter, points=points, original_label_percent=None, label_set="x")
 
 
 @pytest.mark.parametrize(("models", "name"), [(6, "model 5\n80.00, x 65.00"), (7, "model 6"), (11, "model 9")])
@@ -144,16 +144,16 @@ def test_inline_figures_have_unique_ids() -> None:
 def test_intervals_are_drawn_to_their_ends_and_bars_from_0(draw_figure: DrawFigure) -> None:
     """Values below 0 have the minus sign of the axis."""
 
-    def draw_mark(mark: Mark, form: str, **options: Any) -> Any:
+    def draw_mark(mark: MeasuredValue, form: str, **options: Any) -> Any:
         intervals = Intervals(["g"], {"s": [mark]}, "x", form, **options)
         return draw_figure(partial(plot_intervals, intervals=intervals), compute_intervals_size(intervals))
 
-    axes = draw_mark(Mark(2.0, (1.0, 4.0)), ".1f", reference_line=(0.0, "none"))
+    axes = draw_mark(MeasuredValue(2.0, (1.0, 4.0)), ".1f", reference_line=(0.0, "none"))
     assert [1.0, 4.0] in [np.asarray(line.get_xdata()).tolist() for line in axes.lines]
     left, right = axes.get_xlim()
     assert left < 0 < 4 < right
     assert [text.get_text() for text in axes.texts] == ["g", "2.0"]
-    axes = draw_mark(Mark(-5.967, (-7.0, -4.0)), "+.2f")
+    axes = draw_mark(MeasuredValue(-5.967, (-7.0, -4.0)), "+.2f")
     assert [text.get_text() for text in axes.texts] == ["g", "\N{MINUS SIGN}5.97"]
     assert "\N{MINUS SIGN}" in "".join(text.get_text() for text in axes.get_xticklabels())
     stacks = Stacks(["one", "two"], {"a": [900, 1000], "b": [100, 50]}, "images")

@@ -16,7 +16,7 @@ from reassess.errors import MissingResult
 from reassess.formats.result_files import short_names
 from reassess.report import CHARTS
 from reassess.report.chart import Section
-from reassess.report.page import make_explorers
+from reassess.report.page import make_interactive_tables
 from reassess.report.sections import make_sections
 from tests.report.cases import findings, leaderboard
 
@@ -173,7 +173,7 @@ def test_leaderboard_chart_has_ranks_and_expected_accuracies() -> None:
 
 
 def test_long_tables_have_the_counts_of_each_class() -> None:
-    errors, classes, confusions = make_explorers(THREE)
+    errors, classes, confusions = make_interactive_tables(THREE)
     two = THREE.panel.models.index("two")
     labels, original = THREE.labels.classes_by_image(), THREE.original.classes_by_image()
     predicted = dict(zip(THREE.panel.images, THREE.panel.top1[two].tolist(), strict=True))
@@ -214,7 +214,10 @@ def test_missing_sections_have_a_reason() -> None:
     assert part(results, "model-or-label").notes == ["Not shown: original labels of these images are missing."]
     assert part(results, "curve").notes == ["Not shown: scores are missing."]
     assert part(results, "headline").charts == []
-    assert any("No chart of both accuracies: no model has both" in note for note in part(results, "headline").notes)
+    assert any(
+        "No chart of accuracy by original and by reassessed labels: no model has both" in note
+        for note in part(results, "headline").notes
+    )
 
 
 UNCERTAIN = LabelUncertainty(

@@ -42,7 +42,7 @@ def test_figures_are_reproducible_in_each_format(tmp_path: Path, suffix: str) ->
     first, second = paths = [tmp_path / f"{i}{suffix}" for i in range(2)]
     for draw in (
         partial(save_curves, curves=CURVES, rules=[CLOUD, SHARES]),
-        partial(save_leaderboard, trend=TREND, placements=[MINE], original_percent=90.02),
+        partial(save_leaderboard, trend=TREND, placements=[MINE], original_label_percent=90.02),
         partial(save_model_choice, choice=choice()),
     ):
         for path in paths:

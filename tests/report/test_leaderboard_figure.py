@@ -43,7 +43,7 @@ def draw(drawings: list[Any], tmp_path: Path) -> DrawLeaderboard:
     """A function that draws a leaderboard, and returns its axes."""
 
     def draw(slopes: Trend, *placements: Placement, level: float | None = None) -> Any:
-        save_leaderboard(tmp_path / "f.svg", slopes, placements, original_percent=level, force=True)
+        save_leaderboard(tmp_path / "f.svg", slopes, placements, original_label_percent=level, force=True)
         return drawings[-1].axes
 
     return draw
@@ -72,7 +72,7 @@ def test_lines_and_models_have_labels_that_do_not_overlap(draw: DrawLeaderboard)
 
 
 def test_file_describes_the_leaderboard_and_hidden_rows(tmp_path: Path) -> None:
-    save_leaderboard(tmp_path / "f.svg", TREND, [MINE], original_percent=90.02)
+    save_leaderboard(tmp_path / "f.svg", TREND, [MINE], original_label_percent=90.02)
     text = (tmp_path / "f.svg").read_text()
     hidden = int((TREND.leaderboard.original_accuracies < 70).sum())
     assert "<title>Leaderboard</title>" in text
@@ -116,7 +116,7 @@ def test_heading_counts_far_out_rows_and_has_the_slope_without_them(draw: DrawLe
     low, high = slopes.outliers.line_without_outliers.slope.interval
     heading = draw(slopes).get_title(loc="left").replace("\n", " ")
     assert (
-        f"; slope without 1 row far out: {slopes.outliers.line_without_outliers.slope.value:.2f} ({low:.2f} to "
+        f"; slope without 1 far-out row: {slopes.outliers.line_without_outliers.slope.value:.2f} ({low:.2f} to "
         f"{high:.2f}); 95 %" in heading
     )
     assert heading.startswith("81 results of 81 models, 1 of them below 70 % and not shown; slope of all rows: ")

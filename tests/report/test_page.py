@@ -16,8 +16,8 @@ from reassess.comparison.summary import summarize_findings
 from reassess.core import Classes
 from reassess.report import CHARTS
 from reassess.report.gallery import Thumbnail, Thumbnails
-from reassess.report.mistake_gallery import draw_images, make_cards, make_mistake_gallery
-from reassess.report.page import Page, ReportSources, add_no_break_spaces, make_explorers, render_page
+from reassess.report.mistake_gallery import make_cards, make_mistake_gallery, sample_images
+from reassess.report.page import Page, ReportSources, add_no_break_spaces, make_interactive_tables, render_page
 from reassess.report.sections import make_sections
 from tests.report.cases import HOSTILE, IMAGES, findings, leaderboard
 
@@ -62,7 +62,7 @@ class Reader(HTMLParser):
 
 
 def page(results: Findings, *, gallery: bool = True, command: str = "reassess report one.npy -o r.html") -> str:
-    choice = draw_images(results, 5)
+    choice = sample_images(results, 5)
     cards = make_cards(results, choice.rows)
     thumbnails = Thumbnails({card.image: Thumbnail(PICTURE, 8, 8) for card in cards[1:]}, 1, 0)
     return render_page(
@@ -71,7 +71,7 @@ def page(results: Findings, *, gallery: bool = True, command: str = "reassess re
             subtitle="Judged by reassessed labels.",
             summary=summarize_findings(results),
             sections=make_sections(results),
-            explorers=make_explorers(results),
+            interactive_tables=make_interactive_tables(results),
             gallery=make_mistake_gallery(results, choice, cards, thumbnails) if gallery else None,
             sources=ReportSources(command, [{"name": "labels", "path": "l.json", "sha256": "00ff"}], {"reassess": "0"}),
             classes=results.classes,

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from reassess.core import Classes, Cleaning
-from reassess.report import ShownMistakes, write_wrong_labels
+from reassess.report import GalleryCounts, write_wrong_label_page
 from tests.helpers import code_of
 
 pytestmark = pytest.mark.usefixtures("report_extra")
@@ -29,7 +29,7 @@ def is_in_order(html: str, *texts: str) -> bool:
 def write_html(tmp_path: Path) -> Callable[..., str]:
     def write(cleaning: Cleaning, **options: object) -> str:
         path = tmp_path / "page.html"
-        write_wrong_labels(path, cleaning, tmp_path, **options)
+        write_wrong_label_page(path, cleaning, tmp_path, **options)
         return path.read_text(encoding="utf-8")
 
     return write
@@ -68,8 +68,8 @@ def test_page_contains_images_and_counts_missing_ones(tmp_path: Path) -> None:
     from PIL import Image
 
     Image.new("RGB", (8, 8), "red").save(tmp_path / "a.png")
-    counts = write_wrong_labels(tmp_path / "page.html", cleaning([False] * 2, [0.1, 0.2], [1, 1]), tmp_path)
-    assert counts == ShownMistakes(n_images=2, n_thumbnails=1, n_missing=1, n_unreadable=0)
+    counts = write_wrong_label_page(tmp_path / "page.html", cleaning([False] * 2, [0.1, 0.2], [1, 1]), tmp_path)
+    assert counts == GalleryCounts(n_images=2, n_thumbnails=1, n_missing=1, n_unreadable=0)
     html = (tmp_path / "page.html").read_text()
     assert html.count("<img src=") == 1
     assert "Images not shown: 1 missing from the image folder." in html
@@ -77,5 +77,5 @@ def test_page_contains_images_and_counts_missing_ones(tmp_path: Path) -> None:
 
 def test_page_without_wrong_labels_raises(tmp_path: Path) -> None:
     correct = cleaning([True], [0.9], [0])
-    assert code_of(write_wrong_labels, tmp_path / "page.html", correct, tmp_path) == "nothing-to-show"
+    assert code_of(write_wrong_label_page, tmp_path / "page.html", correct, tmp_path) == "nothing-to-show"
     assert not (tmp_path / "page.html").exists()

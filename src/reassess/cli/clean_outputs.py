@@ -16,7 +16,7 @@ from reassess.formats import write_clean_list, write_cleaning_details, write_lab
 from reassess.formats.files import atomic_writes
 from reassess.formats.image_lists import CLEAN_LIST_SUFFIXES
 from reassess.formats.tables import TABLE_SUFFIXES
-from reassess.report import ShownMistakes, write_wrong_labels
+from reassess.report import GalleryCounts, write_wrong_label_page
 from reassess.report.writing import REPORT_SUFFIXES
 
 
@@ -61,7 +61,7 @@ class CleaningOutputs:
         """Whether the output lists the kept images instead of the wrong labels."""
         return self.output.suffix.lower() in CLEAN_LIST_SUFFIXES
 
-    def write_files_and_page(self, run: CommandRun, cleaning: Cleaning, match: Match) -> ShownMistakes | None:
+    def write_files_and_page(self, run: CommandRun, cleaning: Cleaning, match: Match) -> GalleryCounts | None:
         """Write all output files, or none if one fails; return the page's contents, None without a page."""
         with atomic_writes():
             write = write_clean_list if self.lists_kept_images else write_label_errors
@@ -78,7 +78,7 @@ class CleaningOutputs:
             if not any(str(entry["name"]).endswith("original") for entry in record["inputs"]):
                 path_by_name = {"labels": f"{self.images_source}, by its folders", **path_by_name}
             record["inputs"] += [{"name": name, "path": path, "sha256": None} for name, path in path_by_name.items()]
-            return write_wrong_labels(
+            return write_wrong_label_page(
                 self.html_page,
                 cleaning,
                 self.images_source,
@@ -88,7 +88,7 @@ class CleaningOutputs:
                 show_progress=lambda names: with_progress(run, names, "making thumbnails"),
             )
 
-    def to_json(self, page_contents: ShownMistakes | None) -> dict[str, str | None]:
+    def to_json(self, page_contents: GalleryCounts | None) -> dict[str, str | None]:
         """Return the paths for JSON. The path of a page that was not written is null."""
         page = None if page_contents is None else self.html_page
         paths = {"output": self.output, "details": self.details, "page": page}

@@ -71,7 +71,7 @@ def open_images(path: str | Path) -> ImageSource:
     if not exists(path):
         raise DataError(
             "folder-not-found",
-            "image folder not found",
+            "folder, archive or list of images not found",
             where=path,
             fix="give the path of a folder, zip, tar or list",
         )

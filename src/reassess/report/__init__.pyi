@@ -4,9 +4,9 @@ from .chart import Column as Column
 from .chart import Table as Table
 from .charts import CHARTS as CHARTS
 from .charts import write_chart as write_chart
-from .cleaning_report import write_wrong_labels as write_wrong_labels
+from .cleaning_report import write_wrong_label_page as write_wrong_label_page
 from .curve_figures import save_curves as save_curves
 from .curve_figures import save_model_choice as save_model_choice
 from .curve_figures import save_replays as save_replays
-from .writing import ShownMistakes as ShownMistakes
+from .writing import GalleryCounts as GalleryCounts
 from .writing import write_report as write_report

@@ -1,4 +1,4 @@
-"""Charts of accuracy: by original and reassessed labels, differences, by number of valid classes, leaderboard."""
+"""Charts of accuracy: by both kinds of labels, by number of valid classes, in pairs of models, on a leaderboard."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
@@ -27,24 +27,32 @@ from reassess.report.chart import (
     make_interval_chart,
     make_table,
     proportion_cells,
-    proportion_mark,
+    proportion_to_percent,
     to_percent,
 )
-from reassess.report.chart_figures import MAX_DRAWN, MAX_NAME_LENGTH, SERIES_STYLES, SQUARE_SIZE, Intervals, Mark
+from reassess.report.chart_figures import (
+    MAX_DRAWN,
+    MAX_NAME_LENGTH,
+    SERIES_STYLES,
+    SQUARE_SIZE,
+    Intervals,
+    MeasuredValue,
+)
 from reassess.text import count_noun, shorten
 
-_MAX_MODELS_FOR_ALL_PAIRS = 4  # models; with more, only neighbours in the ranking are compared
+_MAX_MODELS_FOR_ALL_PAIRS = 4  # with more models, only neighbours in the ranking are compared
 _MINUS_WORD = " minus "
-_MIN_GROUP_LIMIT, _MAX_GROUP_LIMIT = 10, 100  # the highest numbers of classes are pooled if they have fewer
+# The highest numbers of classes are pooled if fewer images have them; the limit is between these two.
+_MIN_GROUP_LIMIT, _MAX_GROUP_LIMIT = 10, 100
 _ResultsBySize = Mapping[int, CountsBySize]
 
 
 def scatter_chart(findings: Findings) -> Chart | MissingResult:
-    """Create a scatter chart of accuracy by reassessed labels (y) against accuracy by original labels (x)."""
+    """Create a scatter chart of models: accuracy by reassessed labels (y) against accuracy by original labels (x)."""
     points, rows = [], []
     for model, result in findings.evaluations.items():
         original, real = result.original_accuracy_at(1), result.real_accuracy.get(1)
-        original_mark, real_mark = proportion_mark(original), proportion_mark(real)
+        original_mark, real_mark = proportion_to_percent(original), proportion_to_percent(real)
         if original_mark is not None and real_mark is not None:
             points.append(ModelPoint(name=model, original_accuracy=original_mark, reassessed_accuracy=real_mark))
             rows.append([model, *proportion_cells(original), *proportion_cells(real)])
@@ -65,17 +73,19 @@ def scatter_chart(findings: Findings) -> Chart | MissingResult:
     note = ""
     if len(points) > MAX_NAMED_MODELS:
         note = f"The chart names the {MAX_NAMED_MODELS} best models; its table names all models."
-    draw = partial(plot_scatter, points=points, original_percent=findings.original_label_percent, label_set=label_set)
+    draw = partial(
+        plot_scatter, points=points, original_label_percent=findings.original_label_percent, label_set=label_set
+    )
     return Chart(draw, SQUARE_SIZE, numbers, note)
 
 
 def _capitalize_default_name(label_set: str) -> str:
-    """Capitalize the heading of label sets without a name; return other names unchanged."""
+    """Capitalize the name "reassessed" of label sets without a name; return other names unchanged."""
     return label_set.capitalize() if label_set == DEFAULT_LABEL_SET_NAME else label_set
 
 
 def select_pairs(findings: Findings) -> Sequence[Comparison] | MissingResult:
-    """Compare all pairs of a few models, or neighbours in the ranking of many; the better model is first."""
+    """Compare all pairs of models, or if there are many, only neighbours in the ranking; the better model is first."""
     if isinstance(findings.ranking, MissingResult):
         return findings.ranking
     if len(findings.models) > _MAX_MODELS_FOR_ALL_PAIRS:
@@ -89,11 +99,11 @@ def difference_chart(findings: Findings) -> Chart | MissingResult:
     if isinstance(pairs, MissingResult):
         return pairs
     rows, label_set = [], shorten_label_set_name(findings.labels.title)
-    series: dict[str, list[Mark | None]] = {label_set: [], "original": []}
+    series: dict[str, list[MeasuredValue | None]] = {label_set: [], "original": []}
     for i, pair in enumerate(pairs):
         if i < MAX_DRAWN:
-            series[label_set].append(_difference_mark(pair.real_hits))
-            series["original"].append(_difference_mark(pair.original_hits))
+            series[label_set].append(_difference_in_points(pair.real_hits))
+            series["original"].append(_difference_in_points(pair.original_hits))
         rows += [
             [pair.model_a, pair.model_b, *row]
             for name, difference in pair.differences_by_name.items()
@@ -112,14 +122,14 @@ def difference_chart(findings: Findings) -> Chart | MissingResult:
 
 
 def _format_pair(first_name: str, second_name: str) -> str:
-    """Format a pair of models as "first minus second", with both names shortened to fit."""
+    """Format a pair of models as "first minus second"; shorten names that do not fit."""
     room = MAX_NAME_LENGTH - len(_MINUS_WORD)
     first = shorten(first_name, max(room // 2, room - len(second_name)) - 1)
     return f"{first}{_MINUS_WORD}{shorten(second_name, max(room // 2, room - len(first_name)) - 1)}"
 
 
 def _difference_rows(name: str, difference: Difference) -> Iterator[list[Cell]]:
-    """Yield a table row for a difference, and one with raters resampled, if available."""
+    """Yield a table row for a difference, and if raters were resampled, a row with the interval from resampling."""
     only = [difference.n_only_a, difference.n_only_b] if isinstance(difference, PairedHits) else [None, None]
     yield [
         name,
@@ -135,12 +145,12 @@ def _difference_rows(name: str, difference: Difference) -> Iterator[list[Cell]]:
         yield [f"{name}, raters resampled", mean_difference, *with_raters, *only, difference.n_images]
 
 
-def _difference_mark(difference: Difference | None) -> Mark | None:
-    """Return a difference and its interval, in points, with the raters' uncertainty if it is known."""
+def _difference_in_points(difference: Difference | None) -> MeasuredValue | None:
+    """Return a difference in percentage points, with its interval, which includes raters' errors if available."""
     if difference is None or difference.mean_difference is None:
         return None
     interval = difference.interval_over_raters or difference.interval
-    return Mark(100 * difference.mean_difference, interval_to_percent(interval))
+    return MeasuredValue(100 * difference.mean_difference, interval_to_percent(interval))
 
 
 def label_count_chart(findings: Findings) -> Chart | MissingResult:
@@ -150,7 +160,7 @@ def label_count_chart(findings: Findings) -> Chart | MissingResult:
     if not sizes:
         return MissingResult(NONE_SCORED)
     rows = [
-        [model, size, *proportion_cells(_sum_hits(results, [size]))]
+        [model, size, *proportion_cells(_compute_accuracy(results, [size]))]
         for size in sizes
         for model, results in counts.items()
     ]
@@ -158,7 +168,7 @@ def label_count_chart(findings: Findings) -> Chart | MissingResult:
     label_count_groups = _pool_label_counts(sizes, drawn_results)
     groups = [_describe_pool(label_counts, drawn_results) for label_counts in label_count_groups]
     series = {
-        model: [proportion_mark(_sum_hits(results, label_counts)) for label_counts in label_count_groups]
+        model: [proportion_to_percent(_compute_accuracy(results, label_counts)) for label_counts in label_count_groups]
         for model, results in drawn_results.items()
     }
     label_set = shorten_label_set_name(findings.labels.title)
@@ -176,20 +186,20 @@ def label_count_chart(findings: Findings) -> Chart | MissingResult:
     return make_interval_chart(intervals, numbers, note)
 
 
-def _sum_hits(results: _ResultsBySize, label_counts: Sequence[int]) -> Proportion:
-    """Sum the hits on images whose number of valid classes is in `label_counts`."""
+def _compute_accuracy(results: _ResultsBySize, label_counts: Sequence[int]) -> Proportion:
+    """Compute the accuracy on images whose number of valid classes is in `label_counts`."""
     available = [results[size] for size in label_counts if size in results]
     return Proportion(sum(part.hits[1] for part in available), sum(part.n for part in available))
 
 
 def _pool_label_counts(label_counts: list[int], results_by_model: Mapping[str, _ResultsBySize]) -> list[list[int]]:
-    """Join the highest numbers of valid classes into one group if too few images have each of them."""
-    scored = min(_sum_hits(parts, label_counts).n for parts in results_by_model.values())
+    """Group numbers of valid classes: each for itself, but the highest together if few images have each of them."""
+    scored = min(_compute_accuracy(parts, label_counts).n for parts in results_by_model.values())
     min_images = min(max(scored // 100, _MIN_GROUP_LIMIT), _MAX_GROUP_LIMIT)
     large_positions = [
         i
         for i, size in enumerate(label_counts)
-        if all(_sum_hits(parts, [size]).n >= min_images for parts in results_by_model.values())
+        if all(_compute_accuracy(parts, [size]).n >= min_images for parts in results_by_model.values())
     ]
     n_single = 1 + max(large_positions, default=0)
     return [[size] for size in label_counts[:n_single]] + ([label_counts[n_single:]] if label_counts[n_single:] else [])
@@ -197,7 +207,7 @@ def _pool_label_counts(label_counts: list[int], results_by_model: Mapping[str, _
 
 def _describe_pool(label_counts: list[int], results_by_model: Mapping[str, _ResultsBySize]) -> str:
     """Describe a group of numbers of valid classes, such as "3 or more valid classes: 12 images"."""
-    images = [_sum_hits(parts, label_counts).n for parts in results_by_model.values()]
+    images = [_compute_accuracy(parts, label_counts).n for parts in results_by_model.values()]
     fewest, most = min(images), max(images)
     n = count_noun(most, "image") if fewest == most else f"{fewest:,} to {most:,} images"
     classes = "valid class" if label_counts == [1] else "valid classes"
@@ -205,7 +215,7 @@ def _describe_pool(label_counts: list[int], results_by_model: Mapping[str, _Resu
 
 
 def leaderboard_chart(findings: Findings) -> Chart | MissingResult:
-    """Create a chart of the report's models among published models."""
+    """Create a chart of a leaderboard of published models, with the report's models."""
     if isinstance(findings.trend, MissingResult):
         return findings.trend
     placements = findings.placements
@@ -213,7 +223,7 @@ def leaderboard_chart(findings: Findings) -> Chart | MissingResult:
         plot_leaderboard,
         trend=findings.trend,
         placements=placements,
-        original_percent=findings.original_label_percent,
+        original_label_percent=findings.original_label_percent,
         is_brief=True,
     )
     rows: list[list[Cell]] = []

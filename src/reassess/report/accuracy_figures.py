@@ -1,4 +1,4 @@
-"""Figures of accuracy by reassessed labels over accuracy by original labels: a leaderboard, and a few models."""
+"""Scatter plots of models: accuracy by reassessed labels (y) against accuracy by original labels (x)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,14 @@ from reassess.comparison.trends import TrendLine
 from reassess.core.labels import DEFAULT_LABEL_SET_NAME
 from reassess.evaluation.evaluation_words import shorten_label_set_name
 from reassess.numeric import Estimate
-from reassess.report.chart_figures import MAX_NAME_LENGTH, MUTED_COLOUR, SERIES_STYLES, Mark, SeriesStyle, format_number
+from reassess.report.chart_figures import (
+    MAX_NAME_LENGTH,
+    MUTED_COLOUR,
+    SERIES_STYLES,
+    MeasuredValue,
+    SeriesStyle,
+    format_number,
+)
 from reassess.report.figures import Drawing, points_along, save_figure
 from reassess.text import count_noun, format_percentage, shorten
 
@@ -23,7 +30,7 @@ _FRAME_COLOUR = "#444444"
 _MAX_LARGE_POINTS = 200  # with more rows, points are smaller
 _RELATIVE_MARGIN = 0.04  # of the range of the points, on each side
 _LINE_SAMPLES = 120  # points along a line that labels should not cover
-MAX_NAMED_MODELS = 10  # models
+MAX_NAMED_MODELS = 10  # the best models, whose points are labelled
 _OTHER_STYLE = SeriesStyle(MUTED_COLOUR, ".")
 _INTERVAL_SAMPLES = 24  # points along an interval that labels should not cover
 
@@ -33,11 +40,11 @@ def save_leaderboard(
     trend: Trend,
     placements: Sequence[Placement] = (),
     *,
-    original_percent: float | None = None,
+    original_label_percent: float | None = None,
     force: bool = False,
 ) -> None:
     """Save a figure of a leaderboard with its trend lines and the user's models."""
-    draw = partial(plot_leaderboard, trend=trend, placements=placements, original_percent=original_percent)
+    draw = partial(plot_leaderboard, trend=trend, placements=placements, original_label_percent=original_label_percent)
     save_figure(path, draw, title="Leaderboard", force=force)
 
 
@@ -45,11 +52,11 @@ def plot_leaderboard(
     drawing: Drawing,
     trend: Trend,
     placements: Sequence[Placement],
-    original_percent: float | None,
+    original_label_percent: float | None,
     *,
     is_brief: bool = False,
 ) -> None:
-    """Plot a leaderboard; if `is_brief`, the label of a model has only its name and rank."""
+    """Plot a leaderboard; if `is_brief`, the label of a placed model has only its name and rank."""
     lowest_accuracy = _find_lowest_accuracy(trend, placements)
     _draw_points(drawing, trend, lowest_accuracy)
     for i, line in enumerate(trend.band_lines):
@@ -57,7 +64,7 @@ def plot_leaderboard(
     for placement in placements:
         _draw_placement(drawing, placement, shorten_label_set_name(trend.leaderboard.label_set), is_brief)
     _finish_axes(drawing, trend, lowest_accuracy)
-    draw_reference_lines(drawing, original_percent)
+    draw_reference_lines(drawing, original_label_percent)
 
 
 def _find_lowest_accuracy(trend: Trend, placements: Sequence[Placement]) -> float:
@@ -80,7 +87,7 @@ def _draw_line(drawing: Drawing, trend: Trend, line: TrendLine, colour: str, das
         return
     inside = trend.leaderboard.original_accuracies[line.band.contains(trend.leaderboard.original_accuracies)]
     ends = np.array([[x, line.fit.evaluate(x)] for x in (inside.min(), inside.max())])
-    drawing.draw_line(ends, n_avoided_points=_LINE_SAMPLES, linestyle=dashes, color=colour, linewidth=1.8, zorder=4)
+    drawing.draw_line(ends, n_obstacles=_LINE_SAMPLES, linestyle=dashes, color=colour, linewidth=1.8, zorder=4)
     slope = _format_slope(line.slope, separator="\n")
     drawing.add_label(f"{line} %: slope {slope}", points_along(ends, 9)[1:-1], color=colour)
 
@@ -105,24 +112,24 @@ def _draw_placement(drawing: Drawing, placement: Placement, label_set: str, is_b
     drawing.add_label(text, points, color="#a00000", fontweight="bold")
 
 
-def draw_reference_lines(drawing: Drawing, original_percent: float | None) -> None:
-    """Draw a line at the accuracy of the original labels, and the line of equal accuracies."""
+def draw_reference_lines(drawing: Drawing, original_label_percent: float | None) -> None:
+    """Draw a line at the accuracy of the original labels, and the line where both accuracies are equal."""
     axes = drawing.axes
     left, right = axes.get_xlim()
     bottom, top = axes.get_ylim()
-    if original_percent is not None:
+    if original_label_percent is not None:
         margin = _RELATIVE_MARGIN * (top - bottom)
-        bottom, top = min(bottom, original_percent - margin), max(top, original_percent + margin)
+        bottom, top = min(bottom, original_label_percent - margin), max(top, original_label_percent + margin)
         axes.set_ylim(bottom, top)
     diagonal = np.array([[x, x] for x in (max(left, bottom), min(right, top))])
     if diagonal[0, 0] < diagonal[1, 0]:
-        drawing.draw_line(diagonal, ":", n_avoided_points=_LINE_SAMPLES, color=_FRAME_COLOUR, linewidth=0.9, zorder=3)
+        drawing.draw_line(diagonal, ":", n_obstacles=_LINE_SAMPLES, color=_FRAME_COLOUR, linewidth=0.9, zorder=3)
         drawing.add_label("equal accuracy by both labels", points_along(diagonal, 9)[1:-1], color=_FRAME_COLOUR)
-    if original_percent is not None:
-        ends = np.array([[x, original_percent] for x in (left, right)])
-        drawing.draw_line(ends, "-", n_avoided_points=_LINE_SAMPLES, color=_FRAME_COLOUR, linewidth=0.8, zorder=3)
+    if original_label_percent is not None:
+        ends = np.array([[x, original_label_percent] for x in (left, right)])
+        drawing.draw_line(ends, "-", n_obstacles=_LINE_SAMPLES, color=_FRAME_COLOUR, linewidth=0.8, zorder=3)
         drawing.add_label(
-            f"the original labels: {format_percentage(original_percent)} %",
+            f"the original labels: {format_percentage(original_label_percent)} %",
             points_along(ends, 12)[1:-1],
             color=_FRAME_COLOUR,
         )
@@ -139,14 +146,14 @@ def _finish_axes(drawing: Drawing, trend: Trend, lowest_accuracy: float) -> None
     far_out = trend.outliers
     if far_out.rows and far_out.line_without_outliers.slope is not None:
         parts.append(
-            f"slope without {count_noun(len(far_out.rows), 'row')} far out: "
+            f"slope without {count_noun(len(far_out.rows), 'far-out row')}: "
             f"{_format_slope(far_out.line_without_outliers.slope)}"
         )
     drawing.write_heading("; ".join([*parts, "95 % intervals of slopes are over families"]))
 
 
 def set_accuracy_axes(drawing: Drawing, label_set: str) -> None:
-    """Set titles and limits of the axes; `label_set` is the heading of the label sets."""
+    """Set titles and limits of the axes; `label_set` is the name of the reassessed labels."""
     name = "" if label_set == DEFAULT_LABEL_SET_NAME else f" ({label_set})"
     points = np.concatenate(drawing.obstacles)
     low, high = points.min(axis=0), points.max(axis=0)
@@ -166,14 +173,14 @@ class ModelPoint:
     """A model with its accuracies by original and by reassessed labels, in percent."""
 
     name: str
-    original_accuracy: Mark
-    reassessed_accuracy: Mark
+    original_accuracy: MeasuredValue
+    reassessed_accuracy: MeasuredValue
 
 
 def plot_scatter(
-    drawing: Drawing, points: Sequence[ModelPoint], original_percent: float | None, label_set: str
+    drawing: Drawing, points: Sequence[ModelPoint], original_label_percent: float | None, label_set: str
 ) -> None:
-    """Plot models by their two accuracies, and the accuracy of the original labels.
+    """Plot each model at its two accuracies, and a line at the accuracy of the original labels.
 
     The first `MAX_NAMED_MODELS` models are labelled with their names. If each model has its own colour, the labels also
     contain the accuracies.
@@ -184,9 +191,7 @@ def plot_scatter(
         for axis, part in enumerate((point.original_accuracy, point.reassessed_accuracy)):
             ends = np.repeat(position, 2, axis=0)
             ends[:, axis] = part.interval or part.value
-            drawing.draw_line(
-                ends, "-", n_avoided_points=_INTERVAL_SAMPLES, color=style.colour, linewidth=1.2, zorder=4
-            )
+            drawing.draw_line(ends, "-", n_obstacles=_INTERVAL_SAMPLES, color=style.colour, linewidth=1.2, zorder=4)
         drawing.axes.plot(
             *position.T, style.marker, color=style.colour, markersize=6, markeredgecolor="white", zorder=5
         )
@@ -200,4 +205,4 @@ def plot_scatter(
             text = name if len(points) > len(SERIES_STYLES) else f"{name}\n{values}"
             drawing.add_label(text, position, color=style.colour)
     set_accuracy_axes(drawing, label_set)
-    draw_reference_lines(drawing, original_percent)
+    draw_reference_lines(drawing, original_label_percent)

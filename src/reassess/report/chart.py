@@ -1,4 +1,4 @@
-"""Charts with the tables of their numbers, which are rounded on the page and exact in CSV files."""
+"""Charts, and the tables of their numbers; numbers are rounded on the page, and exact in CSV files."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from reassess.numeric import Proportion
 from reassess.report.chart_figures import (
     MAX_DRAWN,
     Intervals,
-    Mark,
+    MeasuredValue,
     Stacks,
     compute_intervals_size,
     compute_stacks_size,
@@ -63,7 +63,7 @@ class Table:
     title: str
     columns: tuple[Column, ...]
     rows: Sequence[Sequence[Cell]]  # None: does not apply
-    is_ranking: bool = False  # are the highest shares the best?
+    is_ranking: bool = False  # whether the highest shares are the best, so that the page marks them
 
     @property
     def best_cells(self) -> set[tuple[int, int]]:
@@ -82,26 +82,26 @@ class Table:
 
     @property
     def csv_columns(self) -> list[str]:
-        """Headings of the CSV file; an interval has two."""
-        parts = (
-            [f"{c.name}, low", f"{c.name}, high"] if pair else [c.name] for c, pair in self._find_interval_columns()
+        """Headings of the CSV file, two for each column of intervals."""
+        names_by_column = (
+            [f"{column.name}, low", f"{column.name}, high"] if has_intervals else [column.name]
+            for column, has_intervals in zip(self.columns, self._have_intervals(), strict=True)
         )
-        return [name for part in parts for name in part]
+        return [name for names in names_by_column for name in names]
 
     @property
     def csv_rows(self) -> list[list[Any]]:
-        """Cells of the CSV file with all digits; an interval is two cells."""
-        pairs = [pair for _, pair in self._find_interval_columns()]
-        return [[number for part in map(_to_csv_cells, row, pairs) for number in part] for row in self.rows]
+        """Cells of the CSV file with all digits, two for each interval."""
+        have_intervals = self._have_intervals()
+        return [[number for cells in map(_to_csv_cells, row, have_intervals) for number in cells] for row in self.rows]
 
-    def _find_interval_columns(self) -> list[tuple[Column, bool]]:
-        """Return each column, and whether it contains intervals."""
-        pairs = [any(isinstance(row[i], tuple) for row in self.rows) for i in range(len(self.columns))]
-        return list(zip(self.columns, pairs, strict=True))
+    def _have_intervals(self) -> list[bool]:
+        """Return whether each column contains intervals."""
+        return [any(isinstance(row[i], tuple) for row in self.rows) for i in range(len(self.columns))]
 
 
 def _to_csv_cells(cell: Cell, is_interval: bool) -> tuple[Cell, ...]:
-    """Return the values of a cell in the CSV file; an interval has two, even if it is missing."""
+    """Return the values of a cell in the CSV file: two for an interval, also if it is missing, else one."""
     if isinstance(cell, tuple):
         return cell
     return (None, None) if is_interval else (cell,)
@@ -137,13 +137,14 @@ def make_stack_chart(stacks: Stacks, table: Table, note: str = "") -> Chart:
     return Chart(partial(plot_stacks, stacks=stacks), compute_stacks_size(stacks), table, note)
 
 
-def make_table(key: str, title: str, columns: dict[str, str], rows: Sequence[Sequence[Cell]]) -> Table:
-    """Create a table; `columns` maps headings to number formats."""
-    return Table(key=key, title=title, columns=tuple(Column(name, form) for name, form in columns.items()), rows=rows)
+def make_table(key: str, title: str, number_formats: dict[str, str], rows: Sequence[Sequence[Cell]]) -> Table:
+    """Create a table; `number_formats` maps the heading of each column to its number format."""
+    columns = tuple(Column(name, number_format) for name, number_format in number_formats.items())
+    return Table(key=key, title=title, columns=columns, rows=rows)
 
 
 def hidden_items_note(n_items: int, items_name: str = "models", max_shown: int = MAX_DRAWN) -> str:
-    """Write a note that a chart shows only the first items; empty if it shows all."""
+    """Return a note that a chart shows only the first items; empty if it shows all."""
     if n_items <= max_shown:
         return ""
     return f"The chart shows the first {max_shown} of {n_items:,} {items_name}; its table has all {items_name}."
@@ -159,12 +160,12 @@ def interval_to_percent(interval: Interval | None) -> Interval | None:
     return None if interval is None else (100 * interval[0], 100 * interval[1])
 
 
-def proportion_mark(proportion: Proportion | None) -> Mark | None:
-    """Convert a proportion to a mark of a chart, in percent; None if it is missing."""
+def proportion_to_percent(proportion: Proportion | None) -> MeasuredValue | None:
+    """Convert a proportion with its interval to percent; None if it is missing."""
     return (
         None
         if proportion is None or proportion.value is None
-        else Mark(100 * proportion.value, interval_to_percent(proportion.interval))
+        else MeasuredValue(100 * proportion.value, interval_to_percent(proportion.interval))
     )
 
 
@@ -191,5 +192,5 @@ class Section:
 
 
 def make_missing_section(key: str, title: str, reason: MissingResult) -> Section:
-    """Create a section that only gives the reason why it is missing."""
+    """Create a section that only says why its results are not shown."""
     return Section(key=key, title=title, notes=[f"Not shown: {reason}."])

@@ -10,13 +10,13 @@ from reassess.text import shorten
 FIGURE_WIDTH = 4.5  # inches; letters of 9 points then have 9 pixels on a screen 360 pixels wide
 SQUARE_SIZE = (FIGURE_WIDTH, 4.3)
 INK_COLOUR, MUTED_COLOUR = "#222222", "#666666"
-MAX_DRAWN = 12  # models, or pairs of models; the table of a chart has all
+MAX_DRAWN = 12  # models, or pairs of models, in a chart; its table has all
 MAX_NAME_LENGTH = 42  # characters that fit into the width
 # Neighbouring parts of a bar differ in lightness.
 _PART_COLOURS = ("#14406b", "#c9a227", "#5b8fbf", "#e8b7c8", "#8c2d19", "#d9d9d9", "#6e6e6e")
 _LINE_HEIGHT = 0.185  # inches
 _INTERVALS_MARGIN_HEIGHT = 0.62  # inches above and below the lines, together
-_GROUP_GAP = 0.35  # lines between groups
+_GROUP_GAP = 0.35  # lines of text between groups
 _HEADING_LINES = 1.0  # lines from a heading to its first value
 _RELATIVE_MARGIN = 0.05  # of the range of values, on each side
 _STACKS_MARGIN_HEIGHT = 0.68  # inches above and below the bars, together
@@ -43,18 +43,18 @@ SERIES_STYLES = (
 
 
 def format_number(value: float, number_format: str) -> str:
-    """Format a number with a true minus sign, as matplotlib does on axes."""
+    """Format a number with the minus sign that matplotlib writes on axes, not a hyphen."""
     return format(value, number_format).replace("-", "\N{MINUS SIGN}")
 
 
 def as_sentence(text: str) -> str:
-    """Capitalize a line of the command line's output, and add a full stop."""
+    """Make a sentence of a line of output: capitalize it, and add a full stop."""
     return f"{text[0].upper()}{text[1:]}."
 
 
 @dataclass(frozen=True)
-class Mark:
-    """A value with its interval."""
+class MeasuredValue:
+    """A value with its confidence interval."""
 
     value: float
     interval: tuple[float, float] | None = None
@@ -62,14 +62,14 @@ class Mark:
 
 @dataclass(frozen=True, eq=False)
 class Intervals:
-    """Values with intervals, in groups."""
+    """A plot of values with intervals: groups of rows, with one value of each series in each group."""
 
     groups: Sequence[str]  # headings
-    series: Mapping[str, Sequence[Mark | None]]  # a mark or None for each group, by name of the series
+    series: Mapping[str, Sequence[MeasuredValue | None]]  # a value or None for each group, by name of the series
     axis_title: str  # title of the axis, with the unit
     number_format: str  # number format of the values
     reference_line: tuple[float, str] | None = None  # a value to compare with, and its name
-    # A value to compare each group with, drawn as a vertical line, and the name of these values.
+    # The value by chance in each group, drawn as a vertical line, and the name of these values.
     chance_markers: tuple[Sequence[float | None], str] | None = None
 
 
@@ -77,20 +77,20 @@ def compute_intervals_size(intervals: Intervals) -> FigureSize:
     """Compute the width and height of a plot of intervals, in inches."""
     entries = len(_legend_entries(intervals))
     return FIGURE_WIDTH, _INTERVALS_MARGIN_HEIGHT + _LINE_HEIGHT * (
-        _count_lines(intervals) + (entries if entries > 1 else 0)
+        _compute_total_height(intervals) + (entries if entries > 1 else 0)
     )
 
 
 def plot_intervals(drawing: Drawing, intervals: Intervals) -> None:
     """Plot values with their intervals."""
-    axes, group_step = drawing.axes, _lines_per_group(intervals)
+    axes, group_step = drawing.axes, _compute_group_height(intervals)
     for i, group in enumerate(intervals.groups):
         top = i * group_step
         drawing.write_text(top, shorten(group, MAX_NAME_LENGTH))
         for j, (name, marks) in enumerate(intervals.series.items()):
             if (mark := marks[i]) is not None:
-                _draw_mark(drawing, mark, top + _HEADING_LINES + j, j, intervals.number_format)
-                drawing.descriptions.append(f"{group}, {name}: {_format_mark(mark, intervals.number_format)}")
+                _draw_value(drawing, mark, top + _HEADING_LINES + j, j, intervals.number_format)
+                drawing.descriptions.append(f"{group}, {name}: {_format_value(mark, intervals.number_format)}")
         if intervals.chance_markers is not None and (chance := intervals.chance_markers[0][i]) is not None:
             ends = top + _HEADING_LINES - 0.45, top + _HEADING_LINES + len(intervals.series) - 0.55
             axes.plot([chance, chance], ends, color=INK_COLOUR, linewidth=1.4, zorder=4)
@@ -100,7 +100,7 @@ def plot_intervals(drawing: Drawing, intervals: Intervals) -> None:
     _finish_intervals(drawing, intervals)
 
 
-def _draw_mark(drawing: Drawing, mark: Mark, y: float, series_index: int, number_format: str) -> None:
+def _draw_value(drawing: Drawing, mark: MeasuredValue, y: float, series_index: int, number_format: str) -> None:
     axes, style = drawing.axes, SERIES_STYLES[series_index % len(SERIES_STYLES)]
     if mark.interval is not None:
         axes.plot(mark.interval, [y, y], "-", color=style.colour, linewidth=1.8, solid_capstyle="butt", zorder=3)
@@ -129,7 +129,7 @@ def _finish_intervals(drawing: Drawing, intervals: Intervals) -> None:
     axes.set(
         xlabel=intervals.axis_title,
         xlim=(low - margin, high + margin),
-        ylim=(_count_lines(intervals) - 0.4, -0.7),
+        ylim=(_compute_total_height(intervals) - 0.4, -0.7),
         yticks=[],
     )
     axes.spines["left"].set_visible(False)
@@ -159,16 +159,17 @@ def _legend_entries(intervals: Intervals) -> dict[str, dict[str, Any]]:
     return entries
 
 
-def _lines_per_group(intervals: Intervals) -> float:
-    """Return the number of lines from one group to the next."""
+def _compute_group_height(intervals: Intervals) -> float:
+    """Compute the height of a group and the gap below it, in lines of text."""
     return _HEADING_LINES + len(intervals.series) + _GROUP_GAP
 
 
-def _count_lines(intervals: Intervals) -> float:
-    return len(intervals.groups) * _lines_per_group(intervals)
+def _compute_total_height(intervals: Intervals) -> float:
+    """Compute the height of all groups, in lines of text."""
+    return len(intervals.groups) * _compute_group_height(intervals)
 
 
-def _format_mark(mark: Mark, number_format: str) -> str:
+def _format_value(mark: MeasuredValue, number_format: str) -> str:
     value = format_number(mark.value, number_format)
     if mark.interval is None:
         return value
@@ -177,7 +178,7 @@ def _format_mark(mark: Mark, number_format: str) -> str:
 
 @dataclass(frozen=True, eq=False)
 class Stacks:
-    """Stacked bars of counts.
+    """A plot of stacked bars of counts.
 
     The colour of a part depends only on its position. A part that is zero in all bars is not shown.
     """
@@ -188,7 +189,7 @@ class Stacks:
 
     @property
     def nonzero_parts(self) -> dict[str, tuple[str, Sequence[int]]]:
-        """Colour and counts of each part with a count above zero, by the name of the part."""
+        """Colour and counts of each part that is above zero in any bar, by the name of the part."""
         with_colours = zip(_PART_COLOURS, self.counts_by_part.items(), strict=False)
         return {name: (colour, counts) for colour, (name, counts) in with_colours if any(counts)}
 

@@ -25,7 +25,7 @@ from reassess.report.chart import (
     make_stack_chart,
     make_table,
     proportion_cells,
-    proportion_mark,
+    proportion_to_percent,
     to_percent,
 )
 from reassess.report.chart_figures import MAX_DRAWN, MAX_NAME_LENGTH, SQUARE_SIZE, Intervals, Stacks
@@ -60,7 +60,7 @@ def taxonomy_chart(findings: Findings) -> Chart | MissingResult:
 
 
 def preference_chart(findings: Findings) -> Chart | MissingResult:
-    """Create a chart of the class that raters prefer where a model differs from the original label."""
+    """Create a chart of whether raters prefer a model's class or the original label, where they differ."""
     if isinstance(findings.preferences, MissingResult):
         return findings.preferences
     rows: list[list[Cell]] = []
@@ -98,7 +98,7 @@ def preference_chart(findings: Findings) -> Chart | MissingResult:
 
 
 def bias_chart(findings: Findings) -> Chart | MissingResult:
-    """Create a chart of how often a model picks the original label although other classes are valid too."""
+    """Create a chart of how often a model picks the original label if other classes are valid too."""
     if isinstance(findings.labelling_biases, MissingResult):
         return findings.labelling_biases
     rows: list[list[Cell]] = []
@@ -111,10 +111,10 @@ def bias_chart(findings: Findings) -> Chart | MissingResult:
     columns |= {"images": COUNT, "by chance, %": PERCENT, "p": P_VALUE, "by the raters' favourite, %": PERCENT}
     numbers = make_table("labelling-bias", "How often the original label is picked", columns, rows)
     drawn_biases = [bias.total for bias in findings.labelling_biases[:MAX_DRAWN]]
-    marks = {"the model": [proportion_mark(part.model_share) for part in drawn_biases]}
+    marks = {"the model": [proportion_to_percent(part.model_share) for part in drawn_biases]}
     if any(part.raters_share for part in drawn_biases):
         marks["the raters' favourite"] = [
-            None if part.raters_share is None else proportion_mark(part.raters_share) for part in drawn_biases
+            None if part.raters_share is None else proportion_to_percent(part.raters_share) for part in drawn_biases
         ]
     intervals = Intervals(
         groups=[

@@ -1,4 +1,4 @@
-"""A page with the images of labels that are probably wrong."""
+"""A page of labels that are probably wrong, with their images."""
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -12,7 +12,7 @@ from reassess.errors import DataError
 from reassess.formats.files import as_path, check_suffix
 from reassess.report.gallery import Card, CardEntry, CardLine, Gallery, make_thumbnails
 from reassess.report.page import Page
-from reassess.report.writing import REPORT_SUFFIXES, ShownMistakes, make_report_sources, write_page
+from reassess.report.writing import REPORT_SUFFIXES, GalleryCounts, make_report_sources, write_page
 from reassess.text import count_noun, format_percent
 
 _MAX_IMAGES = 200
@@ -20,7 +20,7 @@ _MIN_PRINTED_SHARE = 0.0001  # smaller probabilities are written "less than 0.01
 _EVEN_PROBABILITY = 0.5
 
 
-def write_wrong_labels(
+def write_wrong_label_page(
     path: str | Path,
     cleaning: Cleaning,
     images: str | Path,
@@ -31,7 +31,7 @@ def write_wrong_labels(
     inputs: Sequence[Mapping[str, str | None]] = (),
     force: bool = False,
     show_progress: Callable[[Sequence[str]], Iterable[str]] = iter,
-) -> ShownMistakes:
+) -> GalleryCounts:
     """Write an HTML page of probably wrong labels with their images, the least likely label first."""
     path = as_path(path)
     check_suffix(path, REPORT_SUFFIXES, "a page")
@@ -58,7 +58,7 @@ def write_wrong_labels(
         classes=cleaning.classes,
     )
     write_page(path, page, force=force)
-    return ShownMistakes(rows.size, len(pictures.by_image), pictures.n_missing, pictures.n_unreadable)
+    return GalleryCounts(rows.size, len(pictures.by_image), pictures.n_missing, pictures.n_unreadable)
 
 
 def _make_card(cleaning: Cleaning, row: int) -> Card:

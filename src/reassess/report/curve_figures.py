@@ -1,4 +1,4 @@
-"""Figures of precision and recall, of stop rules, and of the choice of models; all can be printed in grey."""
+"""Figures of precision and recall, of stop rules, and of the choice of models; they can be printed in grey."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -17,7 +17,7 @@ _DASH_STYLES = ("-", "--", "-.", ":", (0, (6, 1.5, 1, 1.5, 1, 1.5)))
 _MARKERS = ("o", "x", "^", "D")
 _DashStyle = str | tuple[int, tuple[float, ...]]
 _BAND_POINTS = 150
-_MIN_KEPT_QUESTIONS = 20  # questions kept; with fewer, precision varies too much to set the scale
+_MIN_KEPT_QUESTIONS = 20  # if fewer questions are kept, precision varies too much to set the scale of the axis
 _CURVE_SAMPLES = 250  # points along a curve that labels should not cover
 _ANCHOR_COUNT = 36  # points along a curve that its label may point at
 _MAX_LABELLED_VARIANTS = 8  # a rule with more variants is a cloud of points with one label
@@ -42,7 +42,7 @@ def plot_curves(drawing: Drawing, curves: Sequence[MeasuredCurve], rules: Sequen
             drawing, measured_curve, other_curves, _COLOURS[i % len(_COLOURS)], _DASH_STYLES[i % len(_DASH_STYLES)]
         )
     for i, rule in enumerate(rules):
-        _draw_rule(drawing, rule, _MARKERS[i % len(_MARKERS)])
+        _draw_simple_rule(drawing, rule, _MARKERS[i % len(_MARKERS)])
     _finish_axes(drawing, curves, rules)
 
 
@@ -54,7 +54,7 @@ def _draw_line(
     dashes: _DashStyle,
 ) -> None:
     curve, points = measured_curve.curve, _curve_points(measured_curve.curve)
-    drawing.draw_line(points, n_avoided_points=_CURVE_SAMPLES, linestyle=dashes, color=colour, linewidth=1.6, zorder=3)
+    drawing.draw_line(points, n_obstacles=_CURVE_SAMPLES, linestyle=dashes, color=colour, linewidth=1.6, zorder=3)
     rows = np.unique(np.linspace(0, len(points) - 1, _BAND_POINTS).astype(np.int64))
     bands = curve.bands(curve.thresholds[rows])
     low, high = np.array([interval or (np.nan, np.nan) for interval in bands.precision]).T
@@ -62,7 +62,7 @@ def _draw_line(
     text = f"{measured_curve.name}\naverage precision {curve.average_precision:.3f}"
     drawing.add_label(
         text,
-        _select_distant_anchors(points_along(points[_has_enough_questions(curve)], _ANCHOR_COUNT), other_curves),
+        _select_anchors_far_from_curves(points_along(points[_find_drawn_points(curve)], _ANCHOR_COUNT), other_curves),
         color=colour,
     )
     if measured_curve.operating_point is not None:
@@ -81,14 +81,14 @@ def _draw_chosen_threshold(drawing: Drawing, operating_point: OperatingPoint, co
         if interval is not None:
             ends = np.full((2, 2), value)
             ends[:, axis] = interval
-            drawing.draw_line(ends, "-", n_avoided_points=16, color=colour, linewidth=1.2, zorder=4)
+            drawing.draw_line(ends, "-", n_obstacles=16, color=colour, linewidth=1.2, zorder=4)
     point = np.array([[recall, precision]])
     drawing.axes.plot(*point.T, "*", color=colour, markersize=15, markeredgecolor="white", zorder=6)
     text = f"threshold {operating_point.point.threshold:.3g}\nprecision {precision:.3f}\nrecall {recall:.3f}"
     drawing.add_label(text, point, color=colour, fontweight="bold")
 
 
-def _draw_rule(drawing: Drawing, rule: MeasuredRule, marker: str) -> None:
+def _draw_simple_rule(drawing: Drawing, rule: MeasuredRule, marker: str) -> None:
     points = np.array([(point.recall.value, point.precision.value) for point in rule.points], np.float64)
     is_cloud = len(points) > _MAX_LABELLED_VARIANTS
     size, colour, fill = (3.5, "#9a9a9a", "none") if is_cloud else (6.5, "#333333", "white")
@@ -104,7 +104,7 @@ def _draw_rule(drawing: Drawing, rule: MeasuredRule, marker: str) -> None:
 def _finish_axes(drawing: Drawing, curves: Sequence[MeasuredCurve], rules: Sequence[MeasuredRule]) -> None:
     axes = drawing.axes
     lowest = [
-        measured_curve.curve.precision[_has_enough_questions(measured_curve.curve)].min() for measured_curve in curves
+        measured_curve.curve.precision[_find_drawn_points(measured_curve.curve)].min() for measured_curve in curves
     ]
     lowest += [point.precision.value for rule in rules for point in rule.points]
     axes.set(
@@ -125,15 +125,15 @@ def _curve_points(curve: Curve) -> npt.NDArray[np.float64]:
     return np.column_stack([curve.recall, curve.precision])
 
 
-def _has_enough_questions(curve: Curve) -> npt.NDArray[np.bool_]:
-    """Return at which points of a curve enough questions are kept, or all questions."""
+def _find_drawn_points(curve: Curve) -> npt.NDArray[np.bool_]:
+    """Return which points of a curve keep enough questions for a reliable precision; bool, shape (points,)."""
     return curve.n_kept >= min(_MIN_KEPT_QUESTIONS, len(curve.golden))
 
 
-def _select_distant_anchors(
+def _select_anchors_far_from_curves(
     anchors: npt.NDArray[np.float64], other_curves: Sequence[MeasuredCurve]
 ) -> npt.NDArray[np.float64]:
-    """Return the half of the anchors that is farthest from other curves."""
+    """Return the anchors of a label that are farthest from other curves: half of them, or all without other curves."""
     if not other_curves:
         return anchors
     points = np.concatenate(
@@ -144,8 +144,10 @@ def _select_distant_anchors(
 
 
 def save_replays(path: Path, replays: Mapping[str, Sequence[StopReplay]], *, force: bool = False) -> None:
-    """Save a figure of the votes that each stop rule uses and the agreement of its labels with all votes."""
-    save_figure(path, partial(_plot_replays, replays=replays), title="Votes that a stop rule saves", force=force)
+    """Save a figure of stop rules: the share of votes that each rule uses, and how similar its labels stay."""
+    save_figure(
+        path, partial(_plot_replays, replays=replays), title="Votes that a stop rule does not need", force=force
+    )
 
 
 def _plot_replays(drawing: Drawing, replays: Mapping[str, Sequence[StopReplay]]) -> None:
@@ -155,9 +157,7 @@ def _plot_replays(drawing: Drawing, replays: Mapping[str, Sequence[StopReplay]])
             [(100 * replay.share_of_votes_used, 100 * replay.label_jaccard_index) for replay in file_replays]
         )
         points = points[np.argsort(points[:, 0])]
-        drawing.draw_line(
-            points, "o-", n_avoided_points=_STOP_SAMPLES, color=colour, linewidth=1.4, markersize=5, zorder=3
-        )
+        drawing.draw_line(points, "o-", n_obstacles=_STOP_SAMPLES, color=colour, linewidth=1.4, markersize=5, zorder=3)
         if len(replays) > 1:
             drawing.add_label(file, points[len(points) // 2 :][:1], color=colour, fontweight="bold")
         for replay in file_replays:
@@ -178,7 +178,7 @@ def _plot_replays(drawing: Drawing, replays: Mapping[str, Sequence[StopReplay]])
 
 
 def save_model_choice(path: Path, choice: ModelChoice, *, force: bool = False) -> None:
-    """Save a figure of recall by number of candidates, for the best and the chosen subsets of models."""
+    """Save a figure of the recall and the number of candidates of subsets of models, with the chosen subset."""
     save_figure(path, partial(_plot_choice, choice=choice), title="Models to propose candidates", force=force)
 
 
@@ -218,12 +218,12 @@ def _plot_choice(drawing: Drawing, choice: ModelChoice) -> None:
 
 
 def _draw_recall_bound(drawing: Drawing, choice: ModelChoice) -> None:
-    """Draw the lower bound of the recall of the chosen models."""
+    """Draw a line from the chosen models' recall to its lower confidence bound."""
     if choice.chosen is None or choice.recall_bound is None:
         return
     candidates, recall = choice.chosen.n_candidates, choice.reported_recall.value or 0.0
     ends = np.array([[candidates, choice.recall_bound], [candidates, recall]])
-    drawing.draw_line(ends, "-", n_avoided_points=16, color=_CHOSEN_COLOUR, linewidth=1.2, zorder=4)
+    drawing.draw_line(ends, "-", n_obstacles=16, color=_CHOSEN_COLOUR, linewidth=1.2, zorder=4)
 
 
 def _subset_position(subset: ModelSubset) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""Common parts of figures: style, placing of labels, and files with a title and a description."""
+"""What all figures have in common: style, places of labels, and files with a title and a description."""
 
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -9,7 +9,7 @@ from importlib import import_module
 from io import BytesIO, StringIO
 from pathlib import Path
 from textwrap import wrap
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -31,7 +31,7 @@ _NEEDED_PACKAGES = dict.fromkeys(FIGURE_SUFFIXES, ("matplotlib",)) | dict.fromke
 _PACKAGE_PURPOSES = {"jinja2": "making a report", "matplotlib": "drawing a figure"}
 FigureSize = tuple[float, float]
 DEFAULT_SIZE: FigureSize = (7.2, 5.4)  # inches
-_LEFT_MARGIN, _CHARACTER_WIDTH = 0.5, 0.068  # inches: space left of the axes, width of a character of a heading
+_LEFT_MARGIN, _CHARACTER_WIDTH = 0.5, 0.068  # inches: space left of the axes, width of a heading's character
 # Inches: space around a title, height, character width.
 _TITLE_MARGIN, _TITLE_LINE_HEIGHT, _TITLE_CHARACTER_WIDTH = 0.06, 0.17, 0.09
 _STYLE: dict[Any, Any] = {
@@ -48,25 +48,29 @@ _STYLE: dict[Any, Any] = {
 _BOX_FONT_PREFIX = "Last Resort"  # fonts that have a box for every character
 
 
-def _add_fallback_fonts(figure: "Figure", texts: Iterable[str]) -> set[str]:
-    """Add fallback fonts for characters missing from a figure's font; return characters in no font."""
+class _FallbackFonts(NamedTuple):
+    """Font families for the characters of a figure that are missing from its font."""
+
+    families: list[str]
+    missing_characters: set[str]  # characters that no installed font has
+
+
+def _add_fallback_fonts(figure: "Figure", label_texts: Iterable[str]) -> _FallbackFonts:
+    """Add fonts to a figure for the characters of its texts and labels that are missing from its font."""
     from matplotlib import rcParams
     from matplotlib.text import Text
 
     figure_texts = [text for text in figure.findobj(Text) if isinstance(text, Text)]
-    characters = set().union(*(text.get_text() for text in figure_texts), *texts)
-    families, missing_characters = _find_font_families(
-        {character for character in characters if character.isprintable()}
-    )
-    if families:
-        rcParams["font.family"] = [*rcParams["font.family"], *families]
+    characters = set().union(*(text.get_text() for text in figure_texts), *label_texts)
+    fonts = _find_fallback_fonts({character for character in characters if character.isprintable()})
+    if fonts.families:
+        rcParams["font.family"] = [*rcParams["font.family"], *fonts.families]
         for text in figure_texts:
             text.set_fontfamily(rcParams["font.family"])
-    return missing_characters
+    return fonts
 
 
-def _find_font_families(characters: set[str]) -> tuple[list[str], set[str]]:
-    """Find font families for characters missing from the default font; return also characters in no font."""
+def _find_fallback_fonts(characters: set[str]) -> _FallbackFonts:
     from matplotlib.font_manager import FontProperties, findfont, fontManager
 
     families: list[str] = []
@@ -79,12 +83,12 @@ def _find_font_families(characters: set[str]) -> tuple[list[str], set[str]]:
         ):
             families.append(entry.name)
             missing_characters -= available
-    return families, missing_characters
+    return _FallbackFonts(families, missing_characters)
 
 
 @cache
 def _font_characters(path: str) -> frozenset[str]:
-    """Return the characters of a font; none for a bitmap font."""
+    """Return the characters that a font can show; empty for a bitmap font."""
     from matplotlib.font_manager import get_font
 
     try:
@@ -96,7 +100,7 @@ def _font_characters(path: str) -> frozenset[str]:
 
 @dataclass
 class Drawing:
-    """Axes of a figure, with labels to place at the end, and descriptions for the alternative text."""
+    """Axes of a figure, with labels that are placed after drawing, and texts for the figure's description."""
 
     axes: "Axes"
     # The text, anchors and style of each label.
@@ -105,15 +109,23 @@ class Drawing:
     descriptions: list[str] = field(default_factory=list)
 
     def add_label(self, text: str, anchors: npt.NDArray[np.float64], **style: Any) -> None:
-        """Add a label that will point at one of the anchors, in units of the axes."""
+        """Add a label that will point at one of the anchors, which are points in data coordinates."""
         self.labels.append((escape_controls(text), anchors, style))
 
     def draw_line(
-        self, points: npt.NDArray[np.float64], *line_format: str, n_avoided_points: int | None = None, **style: Any
+        self,
+        points: npt.NDArray[np.float64],
+        format_code: str | None = None,
+        *,
+        n_obstacles: int | None = None,
+        **style: Any,
     ) -> None:
-        """Draw a line or points; labels avoid these points, or `n_avoided_points` points along the line."""
-        self.axes.plot(*points.T, *line_format, **style)
-        self.obstacles.append(points if n_avoided_points is None else points_along(points, n_avoided_points))
+        """Draw a line or points with a format code of matplotlib, such as "o-", and a style.
+
+        Labels will avoid the points, or `n_obstacles` points along the line.
+        """
+        self.axes.plot(*points.T, *([] if format_code is None else [format_code]), **style)
+        self.obstacles.append(points if n_obstacles is None else points_along(points, n_obstacles))
 
     def write_heading(self, text: str) -> None:
         """Write a heading above the axes, wrapped to their width."""
@@ -164,19 +176,26 @@ def save_figure(
         temporary.write_bytes(file.getvalue())
 
 
-def render_svg(draw: DrawFunction, *, size: FigureSize = DEFAULT_SIZE) -> tuple[str, str]:
-    """Draw a figure as SVG with a transparent background; return it with its description."""
+class SvgFigure(NamedTuple):
+    """A figure as an SVG document, with its description for readers who cannot see it."""
+
+    svg: str
+    description: str
+
+
+def render_svg(draw: DrawFunction, *, size: FigureSize = DEFAULT_SIZE) -> SvgFigure:
+    """Draw a figure as SVG with a transparent background."""
     with _render_figure(draw, size, has_svg_text=True) as (figure, description):
         file = StringIO()
         figure.savefig(file, format="svg", transparent=True, metadata={"Date": None})
-    return file.getvalue(), description
+    return SvgFigure(file.getvalue(), description)
 
 
 @contextmanager
 def _render_figure(
     draw: DrawFunction, size: FigureSize, *, title: str = "", has_svg_text: bool = False
 ) -> "Iterator[tuple[Figure, str]]":
-    """Draw a figure and place its labels; yield it with its description."""
+    """Draw a figure and place its labels; yield the figure with its description."""
     check_packages(".svg")
     from matplotlib import rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -195,7 +214,7 @@ def _render_figure(
         _draw_title(figure, lines)
         drawing = Drawing(figure.add_subplot())
         draw(drawing)
-        missing_characters = _add_fallback_fonts(figure, [name for name, _, _ in drawing.labels])
+        missing_characters = _add_fallback_fonts(figure, [text for text, _, _ in drawing.labels]).missing_characters
         if missing_characters and not has_svg_text:  # text on a page uses the fonts of the reader's browser
             problem = f"no installed font has {join_first(sorted(missing_characters))}: the figure shows boxes"
             fix = "install a font with these characters, such as a Noto font"
@@ -227,7 +246,7 @@ def points_along(line: npt.NDArray[np.float64], n_points: int) -> npt.NDArray[np
 
 
 def _describe_figure(drawing: Drawing) -> str:
-    """Describe a figure: its heading, axes, labels, and the descriptions added while drawing."""
+    """Describe a figure: its heading, axes and labels, and the descriptions that were added while drawing."""
     axes = drawing.axes
     parts = {
         "": axes.get_title(loc="left"),
@@ -241,7 +260,7 @@ def _describe_figure(drawing: Drawing) -> str:
 
 
 def _make_metadata(suffix: str, title: str, description: str) -> dict[str, Any]:
-    """Create the metadata of a file, without a date, so that the same input gives the same bytes."""
+    """Create the metadata of a file; a date is omitted, so that the same input gives the same bytes."""
     kinds: dict[str, dict[str, Any]] = {
         ".svg": {"Title": title, "Description": description, "Date": None},
         ".png": {"Title": title, "Description": description},

@@ -31,11 +31,11 @@ class Thumbnail:
 
 @dataclass(frozen=True, eq=False)
 class Thumbnails:
-    """Thumbnails by image, and the numbers of images without one."""
+    """The thumbnail of each image, and how many images have no thumbnail."""
 
     by_image: dict[str, Thumbnail]
-    n_missing: int  # not in the folder
-    n_unreadable: int  # damaged or too large
+    n_missing: int  # images that are not in the folder
+    n_unreadable: int  # images that are damaged or too large
 
 
 def make_thumbnails(
@@ -45,13 +45,13 @@ def make_thumbnails(
     match: Match = "path",
     show_progress: Callable[[Sequence[str]], Iterable[str]] = iter,
 ) -> Thumbnails:
-    """Make thumbnails of images in a folder or archive; `match` says which part of a name to compare."""
+    """Make thumbnails of images in a folder or archive; `match` is the part of a name that identifies an image."""
     with require_package("pillow", extra="report", purpose="making thumbnails"):
         import PIL.Image  # noqa: F401
     if not source_path.exists():
         raise DataError(
             "folder-not-found",
-            "image folder not found",
+            "folder or archive of images not found",
             where=source_path,
             fix="give the folder, zip or tar of the images",
         )
@@ -97,7 +97,7 @@ def _make_thumbnail(source: str | BytesIO) -> Thumbnail:
 
 @dataclass(frozen=True)
 class CardEntry:
-    """An entry of a card, such as a class."""
+    """A class or another short text on a line of a card."""
 
     text: str
     note: str = ""  # in small print
@@ -119,20 +119,20 @@ class Card:
 
     image: str  # name
     lines: Sequence[CardLine]
-    class_names: Sequence[str]  # names of classes that a search for the image may use
-    mistakes: Mapping[str, str] = field(default_factory=dict)  # the kind of mistake, by model
-    label_filters: Sequence[str] = ()  # keys of `Gallery.label_filters` that apply
-    is_disputed: bool = False  # are its votes disputed?
+    class_names: Sequence[str]  # names of classes that find this image in a search
+    mistakes_by_model: Mapping[str, str] = field(default_factory=dict)  # the kind of mistake of each model
+    label_filter_keys: Sequence[str] = ()  # keys of `Gallery.label_filters` that apply
+    is_disputed: bool = False  # whether its votes are disputed
 
 
 @dataclass(frozen=True, eq=False)
 class Gallery:
-    """Images of a page, with the filters that a reader can use besides the class."""
+    """Images of a page, with the filters that a reader can use; images can also be filtered by class."""
 
     introduction: str  # sentences that describe the images
     cards: Sequence[Card]
     thumbnails: Thumbnails
     models: Sequence[str] = ()  # a filter for the mistakes of each model
-    mistake_kinds: Mapping[str, str] = field(default_factory=dict)  # kinds of mistakes: key and text
-    label_filters: Mapping[str, str] = field(default_factory=dict)  # other filters: key and text
-    has_votes: bool = False  # is there a filter for disputed votes?
+    mistake_kinds: Mapping[str, str] = field(default_factory=dict)  # text of each kind of mistake, by key
+    label_filters: Mapping[str, str] = field(default_factory=dict)  # text of each filter for labels, by key
+    has_votes: bool = False  # whether there is a filter for disputed votes

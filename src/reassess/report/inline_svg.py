@@ -19,7 +19,7 @@ _LMS_TO_OKLAB = np.array([[0.2105, 0.7936, -0.0041], [1.9780, -2.4286, 0.4506], 
 
 
 def render_inline_svg(draw: DrawFunction, *, key: str, title: str, size: FigureSize) -> str:
-    """Draw a figure as an SVG element of a page; `key` is a prefix for its ids."""
+    """Draw a figure as an SVG element of a page; ids in the element begin with `key`."""
     document, description = render_svg(draw, size=size)
     root = ElementTree.fromstring(document)
     _drop_metadata(root)
@@ -36,7 +36,7 @@ def render_inline_svg(draw: DrawFunction, *, key: str, title: str, size: FigureS
     return ElementTree.tostring(root, encoding="unicode")
 
 
-def find_colour_pairs(svg_texts: list[str]) -> dict[str, tuple[str, str]]:
+def find_light_and_dark_colours(svg_texts: list[str]) -> dict[str, tuple[str, str]]:
     """Map CSS variables of figures to their colours on a light and on a dark page."""
     colours = sorted({f"#{name}" for svg in svg_texts for name in re.findall(r"var\(--c([0-9a-f]{6})\)", svg)})
     return {f"--c{colour[1:]}": (colour, invert_lightness(colour)) for colour in colours}
@@ -62,7 +62,7 @@ def _drop_metadata(root: ElementTree.Element) -> None:
 
 
 def _prefix_ids(root: ElementTree.Element, key: str) -> None:
-    """Add a prefix to ids and to references to them; drop unused ids."""
+    """Add the prefix `key` to ids and to references to ids; drop unused ids."""
     for element in root.iter():
         if (href := element.attrib.pop(_HREF_ATTRIBUTE, None)) is not None:
             element.set("href", href)
@@ -79,7 +79,7 @@ def _prefix_ids(root: ElementTree.Element, key: str) -> None:
 
 
 def _use_colour_variables(root: ElementTree.Element) -> None:
-    """Replace colours, including the default black, by CSS variables, and drop the font family."""
+    """Replace colours, including the default black, by CSS variables; also drop the font family."""
     for element in root.iter():
         if (style := element.get("style")) is not None:
             style = _COLOUR_PATTERN.sub(lambda match: f"var(--c{match[0][1:]})", style)

@@ -1,12 +1,13 @@
-"""Placing of the labels of a figure near their points, without covering anything."""
+"""Find places for the labels of a figure, near their points, where they cover as little as possible."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-_MAX_ORDERS = 12  # orders of the labels to try at most
+_MAX_ORDERS = 12  # largest number of orders of the labels to try
 _POSITIONS_PER_SIDE = 64  # positions to try along each side of the figure
 _MARGIN = 4.0  # free pixels around a label
 _BEST_DISTANCE = 10.0  # best distance between a label and its anchor, in pixels
@@ -16,10 +17,10 @@ _LEADER_FRACTIONS = np.linspace(0.0, 1.0, 48)[:, None, None]  # points along a l
 _COVERED_POINT_COST = 50.0  # a covered point
 _OVERLAP_COST = 1e6  # two labels overlap; only if no position is free
 _CROSSING_COST = 1e5  # a leader line crosses another label; only if no position is free
-_LABEL_POINT_WEIGHT = 4  # a point of another label or leader line counts as so many covered points
+_LABEL_POINT_WEIGHT = 4  # number of covered points that a point of another label or leader line counts as
 
 _Points = npt.NDArray[np.float64]
-_Rectangle = tuple[float, float, float, float]
+_Rectangle = tuple[float, float, float, float]  # left, bottom, right, top
 
 
 @dataclass(frozen=True)
@@ -31,10 +32,15 @@ class LabelBox:
     height: float  # pixels
 
 
-def place_labels(
-    labels: Sequence[LabelBox], obstacles: _Points, area: _Rectangle
-) -> list[tuple[tuple[float, float], tuple[float, float]]]:
-    """Return the lower left corner of each label, and the point that its leader line ends at.
+class LabelPlace(NamedTuple):
+    """The lower left corner of a label, and the point that its leader line ends at, in pixels."""
+
+    corner: tuple[float, float]
+    anchor: tuple[float, float]
+
+
+def place_labels(labels: Sequence[LabelBox], obstacles: _Points, area: _Rectangle) -> list[LabelPlace]:
+    """Find a place for each label in the area, where labels cover few obstacles and do not overlap.
 
     The labels are placed one after another, in several orders; the order with the lowest cost wins. Each label takes
     the position with the lowest cost: its distance to the anchor, the covered points, and the labels and leader lines
@@ -51,15 +57,14 @@ def place_labels(
             best_labels, lowest_cost = placed, cost
         if lowest_cost < _COVERED_POINT_COST * len(labels):  # another order cannot be much better
             break
-    return [
-        (_to_coordinates(best_labels[i].corner), _to_coordinates(best_labels[i].anchor)) for i in range(len(labels))
-    ]
+    placed_labels = (best_labels[i] for i in range(len(labels)))
+    return [LabelPlace(_to_coordinates(label.corner), _to_coordinates(label.anchor)) for label in placed_labels]
 
 
 def _place_in_order(
     order: Sequence[int], labels: Sequence[LabelBox], obstacles: _Points, area: _Rectangle
 ) -> "dict[int, _PlacedLabelBox]":
-    """Place labels one after another, in this order; return them by their position in `labels`."""
+    """Place labels one after another; `order` and the keys of the result are positions in `labels`."""
     placed: dict[int, _PlacedLabelBox] = {}
     for i in order:
         counter = _PointCounter.from_points(obstacles, area)
@@ -78,13 +83,13 @@ class _PlacedLabelBox:
     cost: float
 
     def covered_points(self) -> _Points:
-        """Return points on the text and on the leader line."""
+        """Return points that cover the text and the leader line."""
         across, up = (np.arange(0.0, length + _MARGIN, _MARGIN).clip(max=length) for length in self.size)
         text = self.corner + np.stack(np.meshgrid(across, up), axis=-1).reshape(-1, 2)
         return np.concatenate([text, self.leader_points()])
 
     def leader_points(self) -> _Points:
-        """Return points on the leader line."""
+        """Return points along the leader line."""
         return _make_leader_lines(self.corner, self.size, self.anchor).reshape(-1, 2)
 
 
@@ -97,7 +102,7 @@ class _PointCounter:
 
     @classmethod
     def from_points(cls, points: _Points, area: _Rectangle) -> "_PointCounter":
-        """Count the points in each pixel of an area and of a margin around it."""
+        """Create a counter of the points in an area and in a margin around the area."""
         origin = np.floor(area[:2]) - 2 * _MARGIN
         width, height = (np.ceil(area[2:] - origin) + 2 * _MARGIN).astype(np.int64).tolist()
         cells = np.floor(points - origin).astype(np.int64)
@@ -106,7 +111,7 @@ class _PointCounter:
         return cls(origin=origin, cumulative_counts=np.pad(counts.cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0))))
 
     def count_in_rectangles(self, lower_corners: _Points, upper_corners: _Points) -> npt.NDArray[np.int64]:
-        """Count the points in rectangles, rounded to pixels."""
+        """Count the points in each rectangle; rectangles are rounded to pixels."""
         max_index = np.array(self.cumulative_counts.shape) - 1
         left, bottom = np.moveaxis(np.floor(lower_corners - self.origin).astype(np.int64).clip(0, max_index), -1, 0)
         right, top = np.moveaxis(np.ceil(upper_corners - self.origin).astype(np.int64).clip(0, max_index), -1, 0)
@@ -117,9 +122,9 @@ class _PointCounter:
 def _find_position(
     label: LabelBox, counter: _PointCounter, placed_labels: Sequence[_PlacedLabelBox], area: _Rectangle
 ) -> _PlacedLabelBox:
-    """Place a label at the position, and with the anchor, where the cost is lowest."""
+    """Place a label where the cost of its position and its anchor is lowest."""
     size = np.array([label.width, label.height])
-    candidate_coordinates = _candidate_positions(label, area)
+    candidate_coordinates = _make_candidate_coordinates(label, area)
     corners = np.stack(np.meshgrid(*candidate_coordinates), axis=-1).reshape(-1, 2)
     low, high = corners - _MARGIN, corners + size + _MARGIN
     cost = _COVERED_POINT_COST * counter.count_in_rectangles(low, high)
@@ -158,15 +163,15 @@ def _make_leader_lines(corners: _Points, size: _Points, anchors: _Points) -> _Po
     return np.asarray((starts + _LEADER_FRACTIONS * (anchors - starts)).reshape(len(_LEADER_FRACTIONS), *anchors.shape))
 
 
-def _candidate_positions(label: LabelBox, area: _Rectangle) -> tuple[_Points, _Points]:
-    """Return the x and the y coordinates of a label's lower left corner to try."""
+def _make_candidate_coordinates(label: LabelBox, area: _Rectangle) -> tuple[_Points, _Points]:
+    """Return the x and the y coordinates that a label's lower left corner may have."""
     left, bottom, right, top = area
     x = np.linspace(left, max(left, right - label.width), _POSITIONS_PER_SIDE)
     return x, np.linspace(bottom, max(bottom, top - label.height), _POSITIONS_PER_SIDE)
 
 
 def _covers_line(line: _Points, candidate_coordinates: tuple[_Points, _Points], size: _Points) -> npt.NDArray[np.bool_]:
-    """Return whether the label would cover a point of the line or come near it, for every position."""
+    """Return for each candidate position whether the label would cover or almost touch a point of the line."""
     across, up = (
         (points > starts[:, None] - _MARGIN) & (points < starts[:, None] + side + _MARGIN)
         for points, starts, side in zip(line.T, candidate_coordinates, size, strict=True)

@@ -1,9 +1,9 @@
-"""The gallery of mistakes and disputed labels: a random choice of images, and their cards."""
+"""The gallery of mistakes and disputed labels: a random sample of images, and their cards."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,21 +16,35 @@ from reassess.evaluation.evaluation_words import PREDICTION_NAMES, format_score
 from reassess.report.gallery import Card, CardEntry, CardLine, Gallery, Thumbnails
 from reassess.report.page import UNKNOWN_CLASS_NAME
 
-# Images that are chosen because of their labels, with any predictions.
-LABEL_REASONS = {"wrong_label": "original label not valid", "empty": "no valid class"}
+# Problems of labels that put an image into the gallery, whatever models predict: key and text.
+LABEL_PROBLEMS = {"wrong_label": "original label not valid", "empty": "no valid class"}
 _DISPUTED_SCORE_RANGE = 0.2, 0.8  # without votes, scores in between are disputed
 _ImageMask = npt.NDArray[np.bool_]
 
 
+class SampleCounts(NamedTuple):
+    """How many images of a kind are in the sample, and how many there are."""
+
+    n_sampled: int
+    n_all: int
+
+
 @dataclass(frozen=True, eq=False)
-class ImageChoice:
-    """The images drawn for the gallery, and the numbers of images they were drawn from."""
+class ImageSample:
+    """The images that were drawn for the gallery, with the numbers of images of each kind."""
 
     rows: tuple[int, ...]  # positions of the images in the panel
-    n_drawn_mistakes: dict[str, int]  # number of chosen mistakes, by model
-    n_mistakes: dict[str, int]  # number of all mistakes, by model
-    label_error_counts: dict[str, tuple[int, int]]  # numbers of chosen and of all label errors, by model
-    label_reason_counts: dict[str, tuple[int, int]]  # numbers of chosen and of all images, by key of `LABEL_REASONS`
+    mistake_counts: dict[str, SampleCounts]  # by model
+    label_error_counts: dict[str, SampleCounts]  # by model
+    label_problem_counts: dict[str, SampleCounts]  # by key of `LABEL_PROBLEMS`
+
+
+class ModelPrediction(NamedTuple):
+    """The first predicted class of a model."""
+
+    model: str
+    class_id: int
+    is_valid: bool
 
 
 @dataclass(frozen=True)
@@ -39,46 +53,45 @@ class MistakeCard:
 
     image: str
     sheet: ImageSheet
-    predictions: tuple[tuple[str, int, bool], ...]  # model, class id, and is the class valid?
+    predictions: tuple[ModelPrediction, ...]
     # One of `reassess.evaluation.MISTAKE_KINDS` for each predicted class; empty without scores and votes.
-    kinds: Mapping[int, str]
-    mistakes: Mapping[str, str]  # one of `reassess.comparison.ERROR_KINDS`, by model
-    label_errors: tuple[str, ...]  # models whose first class is valid, and not the original label
-    label_reasons: tuple[str, ...]  # the keys of `LABEL_REASONS` that apply
-    is_disputed: bool  # do at most two thirds of the raters agree on a class of the card?
+    kind_by_class: Mapping[int, str]
+    mistakes_by_model: Mapping[str, str]  # one of `reassess.comparison.ERROR_KINDS` for each model with a mistake
+    models_with_label_error: tuple[str, ...]  # models whose first class is valid, and not the original label
+    label_problems: tuple[str, ...]  # the keys of `LABEL_PROBLEMS` that apply
+    is_disputed: bool  # whether at most two thirds of the raters agree on a class of the card
 
 
-def draw_images(findings: Findings, max_per_model: int, *, seed: int = 0) -> ImageChoice:
-    """Draw mistakes and label errors of each model, and images with an invalid label or no valid class.
+def sample_images(findings: Findings, max_per_kind: int, *, seed: int = 0) -> ImageSample:
+    """Sample images with mistakes or label errors of each model, with an invalid label, or with no valid class.
 
-    All draws use the same random order of the images, so models with common mistakes share images.
+    All samples use the same random order of the images, so models with common mistakes share images.
     """
     panel = findings.panel
     order = np.random.default_rng(seed).permutation(len(panel.images))
-    chosen_rows: dict[int, None] = {}
+    sampled_rows: dict[int, None] = {}
 
-    def draw_rows(candidate_rows: _ImageMask) -> tuple[int, int]:
-        drawn_rows = order[candidate_rows[order]][:max_per_model].tolist()
-        chosen_rows.update(dict.fromkeys(drawn_rows))
-        return len(drawn_rows), int(np.count_nonzero(candidate_rows))
+    def add_to_sample(is_of_kind: _ImageMask) -> SampleCounts:
+        rows = order[is_of_kind[order]][:max_per_kind].tolist()
+        sampled_rows.update(dict.fromkeys(rows))
+        return SampleCounts(len(rows), int(np.count_nonzero(is_of_kind)))
 
-    counts = {
-        model: draw_rows(panel.is_scored & ~panel.is_valid[panel.models.index(model)]) for model in findings.models
+    mistakes = {
+        model: add_to_sample(panel.is_scored & ~panel.is_valid[panel.models.index(model)]) for model in findings.models
     }
     errors = dict(zip(panel.models, panel.is_label_error, strict=True))
-    label_errors = {model: draw_rows(errors[model]) for model in findings.models if errors[model].any()}
-    about_labels = {name: draw_rows(rows) for name, rows in _find_images_by_label_reason(findings).items()}
-    return ImageChoice(
-        rows=tuple(sorted(chosen_rows)),
-        n_drawn_mistakes={model: n_drawn for model, (n_drawn, _) in counts.items()},
-        n_mistakes={model: n for model, (_, n) in counts.items()},
+    label_errors = {model: add_to_sample(errors[model]) for model in findings.models if errors[model].any()}
+    problems = {key: add_to_sample(mask) for key, mask in _find_images_by_label_problem(findings).items()}
+    return ImageSample(
+        rows=tuple(sorted(sampled_rows)),
+        mistake_counts=mistakes,
         label_error_counts=label_errors,
-        label_reason_counts=about_labels,
+        label_problem_counts=problems,
     )
 
 
-def _find_images_by_label_reason(findings: Findings) -> dict[str, _ImageMask]:
-    """Find images with an invalid original label or no valid class, by key of `LABEL_REASONS`."""
+def _find_images_by_label_problem(findings: Findings) -> dict[str, _ImageMask]:
+    """Find the images with each problem of labels; the keys are those of `LABEL_PROBLEMS`."""
     panel, labels = findings.panel, findings.labels
     empty = (panel.label_rows >= 0) & (labels.sizes[panel.label_rows] == 0)
     wrong = np.zeros(len(panel.images), bool)
@@ -86,15 +99,15 @@ def _find_images_by_label_reason(findings: Findings) -> dict[str, _ImageMask]:
         original = findings.original.in_classes(labels.classes).indices[panel.original_rows].astype(np.int64)
         valid = np.isin(panel.label_rows << 32 | original, labels.image_ids << 32 | labels.indices)
         wrong = panel.has_original_label & panel.is_scored & ~valid
-    return dict(zip(LABEL_REASONS, (wrong, empty), strict=True))
+    return dict(zip(LABEL_PROBLEMS, (wrong, empty), strict=True))
 
 
 def make_cards(findings: Findings, rows: Sequence[int]) -> list[MistakeCard]:
-    """Make the cards of images; `rows` are positions in the panel."""
+    """Make the cards of the images at some positions in `findings.panel`."""
     panel = findings.panel
     models = [(model, panel.models.index(model)) for model in findings.models]
     kinds = _find_mistake_kinds(findings, np.asarray(rows, np.int64))
-    about_labels = _find_images_by_label_reason(findings)
+    about_labels = _find_images_by_label_problem(findings)
     mistakes = {
         taxonomy.model: dict(zip(taxonomy.images, (ERROR_KINDS[kind] for kind in taxonomy.kinds.tolist()), strict=True))
         for taxonomy in findings.taxonomies
@@ -115,14 +128,14 @@ def make_cards(findings: Findings, rows: Sequence[int]) -> list[MistakeCard]:
                 image=image,
                 sheet=sheet,
                 predictions=tuple(
-                    (model, int(panel.top1[i, row]), bool(panel.is_valid[i, row])) for model, i in models
+                    ModelPrediction(model, int(panel.top1[i, row]), bool(panel.is_valid[i, row])) for model, i in models
                 ),
-                kinds={}
+                kind_by_class={}
                 if kinds is None
                 else {int(panel.top1[i, row]): MISTAKE_KINDS[kinds[position, i]] for _, i in models},
-                mistakes={model: kind[image] for model, kind in mistakes.items() if image in kind},
-                label_errors=tuple(model for model, i in models if panel.is_label_error[i, row]),
-                label_reasons=tuple(name for name, applies in about_labels.items() if applies[row]),
+                mistakes_by_model={model: kind[image] for model, kind in mistakes.items() if image in kind},
+                models_with_label_error=tuple(model for model, i in models if panel.is_label_error[i, row]),
+                label_problems=tuple(name for name, applies in about_labels.items() if applies[row]),
                 is_disputed=_is_disputed(sheet, {*panel.top1[:, row].tolist()}),
             )
         )
@@ -147,7 +160,7 @@ def _is_disputed(sheet: ImageSheet, predicted_ids: set[int]) -> bool:
 
 
 def _find_mistake_kinds(findings: Findings, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int8] | None:
-    """Find the kind of mistake of each top-1 class; int8, (images, models); None without scores and votes."""
+    """Return the kind of mistake of each top-1 class; int8, shape (images, models); None without scores and votes."""
     rated = findings.votes if findings.scores is None else findings.scores
     if rated is None:
         return None
@@ -160,40 +173,37 @@ def _find_mistake_kinds(findings: Findings, rows: npt.NDArray[np.int64]) -> npt.
 
 
 def make_mistake_gallery(
-    findings: Findings, choice: ImageChoice, cards: Sequence[MistakeCard], thumbnails: Thumbnails
+    findings: Findings, sample: ImageSample, cards: Sequence[MistakeCard], thumbnails: Thumbnails
 ) -> Gallery:
-    """Make the gallery of the chosen images."""
+    """Make the gallery of the sampled images."""
+    label_errors = {_make_label_error_key(model): f"label errors of {model}" for model in sample.label_error_counts}
     return Gallery(
-        introduction=_write_intro(choice, len(cards)),
+        introduction=_write_introduction(sample, len(cards)),
         cards=[_make_card(card, findings.classes, findings.threshold) for card in cards],
         thumbnails=thumbnails,
-        models=tuple(choice.n_drawn_mistakes),
+        models=tuple(sample.mistake_counts),
         mistake_kinds=ERROR_KIND_NAMES,
-        label_filters={_label_error_filter(model): f"label errors of {model}" for model in choice.label_error_counts}
-        | LABEL_REASONS,
+        label_filters=label_errors | LABEL_PROBLEMS,
         has_votes=True,
     )
 
 
-def _label_error_filter(model: str) -> str:
-    """Return the filter key of a model's label errors."""
+def _make_label_error_key(model: str) -> str:
+    """Return the key of the filter for a model's label errors."""
     return f"error {model}"
 
 
-def _write_intro(choice: ImageChoice, n_images: int) -> str:
+def _write_introduction(sample: ImageSample, n_images: int) -> str:
     phrases = {"wrong_label": "an original label that is not valid", "empty": "no valid class"}
-    parts = [
-        f"{n:,} of the {choice.n_mistakes[model]:,} mistakes of {model}" for model, n in choice.n_drawn_mistakes.items()
-    ]
+    parts = [f"{n:,} of the {total:,} mistakes of {model}" for model, (n, total) in sample.mistake_counts.items()]
     parts += [
-        f"{n:,} of the {total:,} label errors of {model}" for model, (n, total) in choice.label_error_counts.items()
+        f"{n:,} of the {total:,} label errors of {model}" for model, (n, total) in sample.label_error_counts.items()
     ]
-    for name, (n, total) in choice.label_reason_counts.items():
-        parts.append(f"{n:,} of the {total:,} images with {phrases[name]}")
+    for key, (n, total) in sample.label_problem_counts.items():
+        parts.append(f"{n:,} of the {total:,} images with {phrases[key]}")
     return (
         f"Random samples, in the same order for all models: {'; '.join(parts)}. {n_images:,} images in total. Votes "
-        "are "
-        "disputed if at most two thirds of them agree on a class of the card."
+        "are disputed if at most two thirds of them agree on a class of the card."
     )
 
 
@@ -213,7 +223,7 @@ def _make_card(mistake_card: MistakeCard, classes: Classes, threshold: float) ->
 
     def describe_prediction(class_id: int) -> str:
         """Describe the raters' answers about a predicted class, or its kind of mistake; empty if unknown."""
-        kind = PREDICTION_NAMES.get(mistake_card.kinds.get(class_id, ""), "") if class_id >= 0 else ""
+        kind = PREDICTION_NAMES.get(mistake_card.kind_by_class.get(class_id, ""), "") if class_id >= 0 else ""
         return descriptions.get(class_id) or kind
 
     entries = [CardEntry(get_class_name(class_id), descriptions.get(class_id, "")) for class_id in valid]
@@ -234,8 +244,11 @@ def _make_card(mistake_card: MistakeCard, classes: Classes, threshold: float) ->
         image=mistake_card.image,
         lines=lines,
         class_names=sorted(map(get_name, class_ids)),
-        mistakes=mistake_card.mistakes,
-        label_filters=(*map(_label_error_filter, mistake_card.label_errors), *mistake_card.label_reasons),
+        mistakes_by_model=mistake_card.mistakes_by_model,
+        label_filter_keys=(
+            *map(_make_label_error_key, mistake_card.models_with_label_error),
+            *mistake_card.label_problems,
+        ),
         is_disputed=mistake_card.is_disputed,
     )
 

@@ -17,7 +17,7 @@ from reassess.evaluation import Evaluation
 from reassess.report.chart import COUNT, PERCENT, Chart, Column, Section, Table
 from reassess.report.figures import check_packages
 from reassess.report.gallery import Card, Gallery
-from reassess.report.inline_svg import find_colour_pairs, render_inline_svg
+from reassess.report.inline_svg import find_light_and_dark_colours, render_inline_svg
 from reassess.text import escape_controls
 
 if TYPE_CHECKING:
@@ -38,35 +38,35 @@ UNKNOWN_CLASS_NAME = "unknown class"
 
 
 @dataclass(frozen=True, eq=False)
-class Explorer:
-    """A page section with a long table for each model, which the reader can sort and search."""
+class InteractiveTables:
+    """A page section with a long table for each model; readers can sort and search these tables."""
 
     key: str  # id on the page
     title: str
     description: str
     columns: tuple[Column, ...]
     rows: dict[str, list[list[Any]]]  # by model; the first column names the row
-    class_columns: tuple[int, ...]  # positions of columns that contain a class id, or a list of class ids
+    class_id_columns: tuple[int, ...]  # positions of columns that contain a class id, or a list of class ids
     sorted_column: int  # position of the column that the rows are sorted by at first
-    is_descending: bool  # is the highest value first?
+    is_descending: bool  # whether the highest value is first
     notes: Sequence[str]
 
 
-def make_explorers(findings: Findings) -> list[Explorer]:
+def make_interactive_tables(findings: Findings) -> list[InteractiveTables]:
     """Make the long tables of label errors, classes and confusions, for the best models."""
     models = findings.models[:_MAX_MODELS]
     hidden = len(findings.models) - len(models)
     notes = [f"The {len(models)} best models; {hidden:,} more are not shown here."] if hidden else []
     results = {model: findings.evaluations[model] for model in models}
-    errors = _make_label_error_explorer(findings, models)
+    errors = _make_label_error_tables(findings, models)
     return [
         *([] if errors is None else [errors]),
-        _make_class_explorer(results, notes),
-        _make_confusion_explorer(results, notes),
+        _make_class_tables(results, notes),
+        _make_confusion_tables(results, notes),
     ]
 
 
-def _make_label_error_explorer(findings: Findings, models: Sequence[str]) -> Explorer | None:
+def _make_label_error_tables(findings: Findings, models: Sequence[str]) -> InteractiveTables | None:
     """Make the tables of images with label errors; None without label errors or original labels."""
     panel, labels = findings.panel, findings.labels
     if findings.original is None or not panel.is_label_error.any():
@@ -91,22 +91,22 @@ def _make_label_error_explorer(findings: Findings, models: Sequence[str]) -> Exp
             ]
             for row in errors[:max_images].tolist()
         ]
-    return Explorer(
+    return InteractiveTables(
         key="error-images",
         title="Images with label errors",
         description="Images where the model's first class is valid and differs from the original label.",
         columns=(Column("image"), Column("original label"), Column("model's class"), Column("valid classes")),
         rows=rows,
-        class_columns=(1, 2, 3),
+        class_id_columns=(1, 2, 3),
         sorted_column=0,
         is_descending=False,
         notes=notes,
     )
 
 
-def _make_class_explorer(results: dict[str, Evaluation], notes: Sequence[str]) -> Explorer:
+def _make_class_tables(results: dict[str, Evaluation], notes: Sequence[str]) -> InteractiveTables:
     """Make the tables of accuracy per class."""
-    return Explorer(
+    return InteractiveTables(
         key="classes",
         title="Classes",
         description="For each class, images where it is valid. Hits: images whose first predicted class is any valid "
@@ -118,7 +118,7 @@ def _make_class_explorer(results: dict[str, Evaluation], notes: Sequence[str]) -
             *(Column("most often instead"), Column("times", COUNT)),
         ),
         rows={model: _class_rows(result) for model, result in results.items()},
-        class_columns=(0, 6),
+        class_id_columns=(0, 6),
         sorted_column=4,
         is_descending=False,
         notes=notes,
@@ -126,7 +126,7 @@ def _make_class_explorer(results: dict[str, Evaluation], notes: Sequence[str]) -
 
 
 def _class_rows(result: Evaluation) -> list[list[Any]]:
-    """Return table rows with a class, its counts and accuracy, and its most frequent confusion."""
+    """Return a table row for each class: its counts, its accuracy, and its most frequent confusion."""
     part = result.per_class
     confusion_by_class: dict[int, tuple[int, int]] = {}
     for valid, predicted, times in part.confusions:
@@ -138,9 +138,9 @@ def _class_rows(result: Evaluation) -> list[list[Any]]:
     return rows
 
 
-def _make_confusion_explorer(results: dict[str, Evaluation], notes: Sequence[str]) -> Explorer:
+def _make_confusion_tables(results: dict[str, Evaluation], notes: Sequence[str]) -> InteractiveTables:
     """Make the tables of the most frequent confusions."""
-    return Explorer(
+    return InteractiveTables(
         key="confusions",
         title="Confusions",
         description=f"Valid classes, and the invalid class that was predicted instead: the {_MAX_CONFUSIONS} most "
@@ -150,7 +150,7 @@ def _make_confusion_explorer(results: dict[str, Evaluation], notes: Sequence[str
             model: [list(row) for row in result.per_class.confusions[:_MAX_CONFUSIONS]]
             for model, result in results.items()
         },
-        class_columns=(0, 1),
+        class_id_columns=(0, 1),
         sorted_column=2,
         is_descending=True,
         notes=notes,
@@ -158,12 +158,12 @@ def _make_confusion_explorer(results: dict[str, Evaluation], notes: Sequence[str
 
 
 def add_no_break_spaces(text: str) -> str:
-    """Put no-break spaces between numbers and their units."""
+    """Put no-break spaces between numbers and their units, and around comparison signs of p-values."""
     return _UNIT_SPACE_PATTERN.sub(_NO_BREAK, text)
 
 
 def typeset(text: str) -> "Markup":
-    """Escape a text for the page, bind numbers to their units, and allow line breaks in long names."""
+    """Escape a text for the page, keep numbers and their units on one line, and allow line breaks in long names."""
     from markupsafe import Markup
 
     words = re.split(r"(\s+)", add_no_break_spaces(escape_controls(text)))
@@ -171,7 +171,7 @@ def typeset(text: str) -> "Markup":
 
 
 def typeset_heading(text: str) -> "Markup":
-    """Typeset the heading of a narrow column, without a line break in "top-1"."""
+    """Typeset the heading of a narrow column; lines do not break inside "top-1"."""
     from markupsafe import Markup
 
     return Markup(_UNBROKEN_PATTERN.sub(r'<span class="whole">\g<0></span>', str(typeset(text))))
@@ -192,7 +192,7 @@ class ReportSources:
 
 @dataclass(frozen=True, eq=False)
 class Page:
-    """The contents of a report."""
+    """The contents of a page, such as a report."""
 
     title: str
     subtitle: str
@@ -201,7 +201,7 @@ class Page:
     gallery: Gallery | None
     summary: Sequence[str] = ()  # findings in sentences
     sections: Sequence[Section] = ()
-    explorers: Sequence[Explorer] = ()
+    interactive_tables: Sequence[InteractiveTables] = ()
     format_descriptions: Mapping[str, str] = field(default_factory=dict)  # how each model's file was read
 
 
@@ -218,7 +218,7 @@ def render_page(page: Page, *, show_chart_progress: Callable[[Sequence[Chart]], 
     }
     folder = files("reassess.report") / "templates"
     css, js = ((folder / f"page.{suffix}").read_text(encoding="utf-8") for suffix in ("css", "js"))
-    style = _format_colour_variables(find_colour_pairs(list(svgs.values()))) + css
+    style = _format_colour_variables(find_light_and_dark_colours(list(svgs.values()))) + css
     rendered: str = environment.get_template("page.html").render(
         page=page,
         charts={key: Markup(svg) for key, svg in svgs.items()},
@@ -227,7 +227,7 @@ def render_page(page: Page, *, show_chart_progress: Callable[[Sequence[Chart]], 
             _escape_data(_make_script_data(page, charts)), ensure_ascii=False, separators=(",", ":"), allow_nan=False
         ),
         most_rows=_MAX_ROWS,
-        thin_rows=_format_every_nth_row,
+        format_some_rows=_format_some_rows,
         policy=make_content_policy(style, js),
         style=Markup(style),
         script=Markup(js),
@@ -268,8 +268,8 @@ def make_content_policy(style: str, script: str) -> str:
     )
 
 
-def _format_every_nth_row(table: Table) -> list[list[str]]:
-    """Format every n-th row of a table, so that at most `_MAX_ROWS` rows remain."""
+def _format_some_rows(table: Table) -> list[list[str]]:
+    """Format at most `_MAX_ROWS` rows of a table, at equal distances."""
     rows = table.format_cells()
     step = -(-len(rows) // _MAX_ROWS) or 1
     return rows[::step]
@@ -283,14 +283,14 @@ def _make_script_data(page: Page, charts: Sequence[Chart]) -> dict[str, Any]:
     return {
         "tables": {table.key: {"columns": table.csv_columns, "rows": table.csv_rows} for table in tables},
         "explorers": {
-            explorer.key: {
-                "columns": [column.name for column in explorer.columns],
-                "forms": [column.number_format for column in explorer.columns],
-                "classColumns": explorer.class_columns,
-                "order": (explorer.sorted_column, explorer.is_descending),
-                "rows": explorer.rows,
+            section.key: {
+                "columns": [column.name for column in section.columns],
+                "forms": [column.number_format for column in section.columns],
+                "classColumns": section.class_id_columns,
+                "order": (section.sorted_column, section.is_descending),
+                "rows": section.rows,
             }
-            for explorer in page.explorers
+            for section in page.interactive_tables
         },
         "classes": _find_class_names(page),
         "noClass": UNKNOWN_CLASS_NAME,
@@ -298,15 +298,16 @@ def _make_script_data(page: Page, charts: Sequence[Chart]) -> dict[str, Any]:
 
 
 def _find_class_names(page: Page) -> dict[str, str]:
-    """Return the names of all classes in long tables, by id."""
-    tables = [(explorer.class_columns, rows) for explorer in page.explorers for rows in explorer.rows.values()]
-    cells = [row[i] for class_columns, rows in tables for row in rows for i in class_columns]
+    """Return the names of all classes in interactive tables, by id."""
+    sections = page.interactive_tables
+    tables = [(section.class_id_columns, rows) for section in sections for rows in section.rows.values()]
+    cells = [row[i] for class_id_columns, rows in tables for row in rows for i in class_id_columns]
     ids = {i for cell in cells for i in (cell if isinstance(cell, list) else [cell])}
     return {str(i): page.classes.short_name(i) for i in sorted(ids - {None, -1})}
 
 
 def _escape_data(data: Any) -> Any:
-    """Escape control characters in all texts of nested data."""
+    """Escape control characters in all texts of nested lists and dicts."""
     if isinstance(data, str):
         return escape_controls(data)
     if isinstance(data, dict):
@@ -316,5 +317,6 @@ def _escape_data(data: Any) -> Any:
 
 def _format_filters(card: Card) -> str:
     """Return the properties of a card that the page's script filters by, as JSON."""
-    properties = {"mistakes": card.mistakes, "about": card.label_filters, "classes": sorted(card.class_names)}
+    properties = {"mistakes": card.mistakes_by_model, "about": card.label_filter_keys}
+    properties |= {"classes": sorted(card.class_names)}
     return json.dumps(properties | {"disputed": card.is_disputed})

@@ -114,13 +114,13 @@ def _make_accuracy_section(findings: Findings, scatter: Chart | MissingResult) -
         *_describe_images_not_scored(findings),
     ]
     if ceiling := describe_soft_accuracy_ceiling(findings.evaluations.values()):
-        notes.append(f"Soft: the mean probability that the first predicted class is valid; {ceiling}.")
+        notes.append(f"Soft accuracy: the mean probability that the first predicted class is valid; {ceiling}.")
     notes += map(as_sentence, describe_missing_results(findings.evaluations))
     notes.append(" ".join(map(as_sentence, explain_label_uncertainty(uncertainty))))
     if missing_names := describe_missing_class_names(findings.benchmark, findings.classes):
         notes.append(as_sentence(missing_names))
     if isinstance(scatter, MissingResult):
-        notes.append(f"No chart of both accuracies: {scatter}.")
+        notes.append(f"No chart of accuracy by original and by reassessed labels: {scatter}.")
     charts = [] if isinstance(scatter, MissingResult) else [scatter]
     wide_table = make_table("accuracy", "Accuracy", columns, rows)
     wide_table = replace(wide_table, is_ranking=not any(findings.panel.n_not_shared))
@@ -144,14 +144,14 @@ def _accuracy_cells(model: str, result: Evaluation, findings: Findings) -> list[
 
 
 def _describe_class_lists(findings: Findings) -> Iterator[str]:
-    """Describe models whose ids are from another class list."""
+    """Describe the class list of each model whose ids are from another class list."""
     for model, class_list in findings.class_lists.items():
         text = f"{describe_class_list(class_list, findings.classes)}\nfix: {_CLASS_LIST_FIX}"
         yield f"{model}: " + "; ".join(" ".join(line.split()) for line in text.splitlines()) + "."
 
 
 def _describe_images_not_scored(findings: Findings) -> Iterator[str]:
-    """Count images that are not scored; models with the same counts share a sentence."""
+    """Describe how many images are not scored, in one sentence for all models with the same counts."""
     models: dict[str, list[str]] = {}
     for model, result in findings.evaluations.items():
         if counts := describe_images_not_scored(result):
@@ -184,13 +184,13 @@ def _make_comparison_section(findings: Findings, chart: Chart | MissingResult) -
     notes += [f"{text}." for text in describe_images_not_shared(findings.panel)]
     if len(findings.models) == 2:
         return Section(key=key, title=title, paragraphs=paragraphs, charts=[chart], notes=notes)
-    notes.append(f"Rank, 95 %: {explain_rank_intervals(ranking)}. {HOLM_EXPLANATION}.")
+    notes.append(f"95 % interval of a rank: {explain_rank_intervals(ranking)}. {HOLM_EXPLANATION}.")
     tables = [_make_rank_table(findings)]
     return Section(key=key, title=title, paragraphs=paragraphs, charts=[chart], tables=tables, notes=notes)
 
 
 def _format_verdict(pair: Comparison, findings: Findings) -> str:
-    """State which of two models is better, and how often it leads if images and raters are resampled."""
+    """Say which of two models is better, and how often it leads if images and raters are resampled."""
     verdict = re.sub("^no significant", "No significant", pair.verdict)  # other verdicts begin with a name
     if isinstance(findings.uncertainty, MissingResult):
         return f"{verdict}."

@@ -29,7 +29,7 @@ from reassess.report.chart_figures import as_sentence
 from reassess.report.page import ReportSources, make_content_policy, make_template_environment
 from reassess.text import count_noun, group_files_by_text, shorten
 
-_MAX_MODELS = 8  # the best models, so that all fits on one page
+_MAX_MODELS = 8  # the best models; more would not fit on one page
 # Letters of the name of a model or file, and of each of two models in a cell.
 _MAX_NAME_LENGTH, _MAX_PAIR_NAME_LENGTH = 26, 16
 _MAX_COMMAND_LENGTH = 400  # letters
@@ -72,12 +72,12 @@ def _shorten_names(text: str, models: Sequence[str]) -> str:
 
 
 def _format_model(findings: Findings, model: str) -> str:
-    """Write a model's number in the table of accuracies, and its shortened name."""
+    """Return a model's number in the table of accuracies, and its shortened name."""
     return f"{findings.models.index(model) + 1}\N{NO-BREAK SPACE}{shorten(model, _MAX_NAME_LENGTH)}"
 
 
 def _format_model_short(findings: Findings, model: str) -> str:
-    """Write a model's number and the beginning of its name, for cells with two models."""
+    """Return a model's number and the beginning of its name, for cells with two models."""
     number, name = (
         findings.models.index(model) + 1,
         model if len(model) <= _MAX_PAIR_NAME_LENGTH else f"{model[:_MAX_PAIR_NAME_LENGTH].rstrip('._-')}…",
@@ -182,7 +182,7 @@ def _make_notes(findings: Findings) -> Iterator[str]:
         "classes that are not valid, on scored images; each has the first kind that applies."
     )
     if ceiling := describe_soft_accuracy_ceiling(findings.evaluations.values()):
-        yield f"Soft: the mean probability that the first class is valid; {ceiling}."
+        yield f"Soft accuracy: the mean probability that the first class is valid; {ceiling}."
     evaluations = {model: findings.evaluations[model] for model in findings.models[:_MAX_MODELS]}
     yield from map(as_sentence, explain_order_by_shared_images(panel))
     not_scored = group_files_by_text(

@@ -17,8 +17,8 @@ from reassess.errors import DataError
 from reassess.formats.files import as_path, check_suffix, write_to_temporary
 from reassess.report.chart import Chart
 from reassess.report.gallery import make_thumbnails
-from reassess.report.mistake_gallery import draw_images, make_cards, make_mistake_gallery
-from reassess.report.page import Page, ReportSources, make_explorers, render_page
+from reassess.report.mistake_gallery import make_cards, make_mistake_gallery, sample_images
+from reassess.report.page import Page, ReportSources, make_interactive_tables, render_page
 from reassess.report.sections import make_sections
 from reassess.report.short_page import render_short_page
 
@@ -28,11 +28,11 @@ _TrackFunction = Callable[[Sequence[Any], str], Iterable[Any]]
 
 
 @dataclass(frozen=True)
-class ShownMistakes:
+class GalleryCounts:
     """Numbers of images in the gallery of a page, with and without a thumbnail."""
 
-    n_images: int  # entries on the page
-    n_thumbnails: int  # entries with a thumbnail
+    n_images: int  # all images of the gallery
+    n_thumbnails: int  # images with a thumbnail
     n_missing: int  # images not in the folder
     n_unreadable: int  # images that cannot be read, or are too large
 
@@ -51,7 +51,7 @@ def write_report(
     is_short: bool = False,
     force: bool = False,
     show_progress: _TrackFunction = lambda items, _: items,
-) -> ShownMistakes | None:
+) -> GalleryCounts | None:
     """Write an HTML report about one or more models; it needs no network and no other file.
 
     Parameters
@@ -66,7 +66,8 @@ def write_report(
         The folder, zip or tar of the images. With it, the page has a gallery of mistakes, of images whose original
         label is not valid, and of images without a valid class.
     max_mistakes, seed
-        The number of mistakes to show for each model, and of other images; drawn at random with this seed.
+        The gallery shows at most `max_mistakes` mistakes of each model, and as many images of each other kind. They are
+        drawn at random with this seed.
     file_names
         The file of each model, which the page names.
     command, inputs
@@ -77,17 +78,18 @@ def write_report(
     force
         Replace an existing page.
     show_progress
-        Iterates over the items of a step, given its name, to show progress.
+        A function of the items of a step and the name of the step. It returns the items, and shows the progress of the
+        iteration.
 
     Returns
     -------
-    ShownMistakes
-        The numbers of images in the gallery; None without `images`, and for a short page.
+    GalleryCounts
+        The numbers of images in the gallery; None without a gallery.
 
     Raises
     ------
     DataError
-        The findings have no evaluations, or the path is not html.
+        The findings contain no evaluated model, or the path is not html.
     MissingPackageError
         jinja2 or matplotlib is not installed.
     OutputError
@@ -110,7 +112,7 @@ def write_report(
     path = as_path(path)
     check_suffix(path, REPORT_SUFFIXES, "a report")
     if not findings.evaluations:
-        raise DataError("missing-models", "findings have no evaluations", fix="use Findings.from_predictions")
+        raise DataError("missing-models", "findings contain no evaluated model", fix="use Findings.from_predictions")
     title = title or _default_title(findings)
     if is_short:
         _write_html(
@@ -121,15 +123,15 @@ def write_report(
         return None
     gallery = None
     if images is not None:
-        choice = draw_images(findings, max_mistakes, seed=seed)
-        mistake_cards = make_cards(findings, choice.rows)
+        sample = sample_images(findings, max_mistakes, seed=seed)
+        mistake_cards = make_cards(findings, sample.rows)
         pictures = make_thumbnails(
             Path(images),
             [card.image for card in mistake_cards],
             match=findings.panel.match,
             show_progress=lambda names: show_progress(names, "reading images"),
         )
-        gallery = make_mistake_gallery(findings, choice, mistake_cards, pictures)
+        gallery = make_mistake_gallery(findings, sample, mistake_cards, pictures)
     sentences = summarize_findings(findings)  # resamples raters, and shows its own progress
     count = len(findings.panel.images)
     file_of = file_names or {}
@@ -138,7 +140,7 @@ def write_report(
         subtitle=f"Evaluated with reassessed labels on {count:,} images.",
         sections=make_sections(findings, show_progress=lambda kinds: show_progress(kinds, "finding results")),
         summary=sentences,
-        explorers=make_explorers(findings),
+        interactive_tables=make_interactive_tables(findings),
         gallery=gallery,
         sources=make_report_sources(command, inputs),
         classes=findings.classes,
@@ -151,7 +153,7 @@ def write_report(
     if gallery is None:
         return None
     thumbnails = gallery.thumbnails
-    return ShownMistakes(
+    return GalleryCounts(
         n_images=len(gallery.cards),
         n_thumbnails=len(thumbnails.by_image),
         n_missing=thumbnails.n_missing,
@@ -165,7 +167,7 @@ def _default_title(findings: Findings) -> str:
 
 
 def make_report_sources(command: str, inputs: Sequence[Mapping[str, str | None]]) -> ReportSources:
-    """Record the command, inputs and versions that made a page; folders of absolute paths are removed."""
+    """Record the command, inputs and versions that made a page; shorten absolute paths to their last part."""
     installed = {package: version(package) for package in _VERSIONED_PACKAGES if find_spec(package)}
     return ReportSources(
         command=shlex.join("=".join(map(_hide_folders, part.split("="))) for part in shlex.split(command)),

@@ -194,7 +194,7 @@ def test_file_for_all_models_is_used_where_it_applies(pets: Path, run: Runner, m
             1,
             "images are missing\n  fix:     --images PLACE, or a benchmark that has images",
         ),
-        (f"predict {MODEL} -o m.npy --images none", 1, "image folder not found\n  where:   none"),
+        (f"predict {MODEL} -o m.npy --images none", 1, "folder, archive or list of images not found\n  where:   none"),
         (f"predict {MODEL} -o m.npy --images pets/images --device cpu", 1, "functions take no device"),
         (f"predict {MODEL} onnx:m.onnx -o m --images pets/images --checkpoint {MODEL}=w", 1, "functions take no check"),
         (f"predict {MODEL} -o pets/images/m.npy --benchmark pets", 1, "output would be among the images"),

@@ -110,7 +110,7 @@ def leaderboard(
         make_leaderboard_table(leaderboard_read, leaderboard_read.rows_best_first).write(output, force=run.force)
     elif output is not None:
         save_leaderboard(
-            output, lines, placements, original_percent=None if level is None else level.percent, force=run.force
+            output, lines, placements, original_label_percent=None if level is None else level.percent, force=run.force
         )
     if run.json:
         run.print_json("leaderboard", to_json(lines, placements, level))

@@ -28,7 +28,7 @@ from reassess.evaluation.evaluation_words import describe_missing_class_names, s
 from reassess.evaluation.result import describe_label_errors
 from reassess.formats import read_leaderboard
 from reassess.formats.result_files import short_names
-from reassess.report import CHARTS, ShownMistakes, write_chart, write_report
+from reassess.report import CHARTS, GalleryCounts, write_chart, write_report
 from reassess.report.figures import FIGURE_SUFFIXES
 from reassess.report.writing import REPORT_SUFFIXES
 from reassess.text import count_noun, group_files_by_text
@@ -102,7 +102,7 @@ def report(
     if images is None and not is_short and "images" in findings.benchmark.sources:
         image_place = find_images_path(run, findings.benchmark)
     file_by_name = {name: file for file, name in short_names([str(path) for path in files]).items()}
-    shown_mistakes = write_report(
+    gallery_counts = write_report(
         output,
         findings,
         images=image_place,
@@ -114,9 +114,9 @@ def report(
         show_progress=partial(with_progress, run),
     )
     if run.json:
-        run.print_json("report", _to_json(findings, file_by_name, output, shown_mistakes))
+        run.print_json("report", _to_json(findings, file_by_name, output, gallery_counts))
     else:
-        _print_findings(run, findings, output, shown_mistakes, is_short=is_short)
+        _print_findings(run, findings, output, gallery_counts, is_short=is_short)
 
 
 def _load_findings(
@@ -165,29 +165,29 @@ def _draw_chart(
 
 
 def _to_json(
-    findings: Findings, file_by_name: dict[str, str], output: Path, shown_mistakes: ShownMistakes | None
+    findings: Findings, file_by_name: dict[str, str], output: Path, gallery_counts: GalleryCounts | None
 ) -> dict[str, Any]:
     return {
         "output": str(output),
         "bytes": output.stat().st_size,
         "label_set": findings.labels.title,
         "models": [{"name": name, "file": file_by_name[name]} for name in findings.models],
-        "gallery": None if shown_mistakes is None else _mistake_counts_to_json(shown_mistakes),
-        **({} if shown_mistakes is not None else {"gallery_reason": "images are missing"}),
+        "gallery": None if gallery_counts is None else _gallery_counts_to_json(gallery_counts),
+        **({} if gallery_counts is not None else {"gallery_reason": "images are missing"}),
     }
 
 
-def _mistake_counts_to_json(shown_mistakes: ShownMistakes) -> dict[str, int]:
+def _gallery_counts_to_json(gallery_counts: GalleryCounts) -> dict[str, int]:
     return {
-        "images": shown_mistakes.n_images,
-        "pictures": shown_mistakes.n_thumbnails,
-        "missing": shown_mistakes.n_missing,
-        "unreadable": shown_mistakes.n_unreadable,
+        "images": gallery_counts.n_images,
+        "pictures": gallery_counts.n_thumbnails,
+        "missing": gallery_counts.n_missing,
+        "unreadable": gallery_counts.n_unreadable,
     }
 
 
 def _print_findings(
-    run: CommandRun, findings: Findings, output: Path, shown_mistakes: ShownMistakes | None, *, is_short: bool
+    run: CommandRun, findings: Findings, output: Path, gallery_counts: GalleryCounts | None, *, is_short: bool
 ) -> None:
     rows = [
         [name, format_percent_cell(result.real_accuracy.get(1)), format_percent_cell(result.original_accuracy_at(1))]
@@ -205,14 +205,14 @@ def _print_findings(
         return
     if without_names := describe_missing_class_names(findings.benchmark, findings.classes):
         run.print_line(without_names)
-    if shown_mistakes is None:
+    if gallery_counts is None:
         run.print_line("without a gallery of mistakes: images are missing (--images DIR)")
         return
     run.print_line(
-        f"gallery: {count_noun(shown_mistakes.n_images, 'mistake')}, {shown_mistakes.n_thumbnails:,} with an image"
+        f"gallery: {count_noun(gallery_counts.n_images, 'mistake')}, {gallery_counts.n_thumbnails:,} with an image"
     )
-    if shown_mistakes.n_missing or shown_mistakes.n_unreadable:
+    if gallery_counts.n_missing or gallery_counts.n_unreadable:
         run.print_line(
-            f"mistakes without an image: {shown_mistakes.n_missing:,} not in the folder, "
-            f"{shown_mistakes.n_unreadable:,} unreadable"
+            f"mistakes without an image: {gallery_counts.n_missing:,} not in the folder, "
+            f"{gallery_counts.n_unreadable:,} unreadable"
         )

@@ -28,15 +28,15 @@ from reassess.annotation import (
     begin_next_turn,
     create_campaign,
     create_sign_in_token,
-    find_last_turn,
+    find_previous_turn,
     lock_campaign_file,
     open_campaign,
     save_answers,
     skip_task,
     suggest_class,
 )
-from reassess.annotation.store.log_file import LogFile
 from reassess.annotation.store.shown_items import read_golden_truths, read_image_names_by_address
+from reassess.annotation.store.write_ahead_log import WriteAheadLog
 from reassess.core import KNOWN_ANSWERS, StopRule
 from tests.annotation.postgresql import new_database, running_server
 
@@ -139,7 +139,7 @@ def test_server_saves_many_answers(row: Any, tmp_path: Path, where: str, raters:
 def test_check_of_the_log_file_is_a_small_part_of_each_change(
     row: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    is_intact, checks, changes = LogFile.is_intact, [0.0], []
+    is_intact, checks, changes = WriteAheadLog.is_intact, [0.0], []
 
     def timed_check(*args: Any, **options: Any) -> bool:
         begin = time.perf_counter()
@@ -152,7 +152,7 @@ def test_check_of_the_log_file_is_a_small_part_of_each_change(
         campaign = open_campaign(tmp_path / "c.db")
         person = add_person(campaign, "ann")
         question = begin_next_turn(campaign, person, time.time()).questions[0].question_id
-        monkeypatch.setattr(LogFile, "is_intact", timed_check)
+        monkeypatch.setattr(WriteAheadLog, "is_intact", timed_check)
         for revision in range(1_500):
             answers = [GivenAnswer(question, 2 * (revision % 2), 1.0, revision)]
             begin = time.perf_counter()
@@ -232,7 +232,7 @@ def time_turn(campaign: Campaign, person: int, step: int, *, changes: int) -> di
         request(f"change {revision}", lambda change=change: save_answers(campaign, person, [change], time.time()))
     seconds = [times.pop(f"change {revision}") for revision in range(1, changes + 1)]
     times["change an answer"], times[f"{changes} changes"] = seconds[-1], sum(seconds)
-    request("back", lambda: find_last_turn(campaign, person))
+    request("back", lambda: find_previous_turn(campaign, person))
     request("suggest", lambda: suggest_class(campaign, person, turn.task, 999 - step % 7, time.time()))
     if step % 2 == 0:
         request("skip", lambda: skip_task(campaign, person, turn.task, time.time()))

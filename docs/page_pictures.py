@@ -42,7 +42,7 @@ def pixels(file: object) -> bytes:
 def shapes_by_image() -> Shapes:
     """Return the names of the shapes in each image of the demo, by its pixels."""
     with TemporaryDirectory() as folder:
-        drawn = annotation.draw_images(Path(folder), DEMO_IMAGES)
+        drawn = annotation.write_demo_images(Path(folder), DEMO_IMAGES)
         files = sorted(Path(folder).iterdir())
         return {
             pixels(file): {CLASSES.names[class_id] for class_id in class_ids}

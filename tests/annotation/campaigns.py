@@ -124,7 +124,7 @@ def vote_on_all(campaign: Campaign, *, raters: int, now: float = NOW, seconds: f
 
 def votes_of(campaign: Campaign) -> list[tuple[str, int, list[tuple[str, str]]]]:
     """Return image, class and votes of each question with votes."""
-    votes = export_votes(campaign, with_names=True).votes
+    votes = export_votes(campaign, with_rater_names=True).votes
     pairs = zip(votes.items.image_ids.tolist(), votes.items.class_ids.tolist(), strict=True)
     return [(votes.items.images[i], c, list(votes.votes_on(row))) for row, (i, c) in enumerate(pairs)]
 

@@ -11,7 +11,7 @@ from sqlalchemy import Row, select
 from reassess.annotation import Campaign, Rules, export_votes, measure_progress
 from reassess.annotation.running_posterior import decide_truth
 from reassess.annotation.store.database import connect_for_reading
-from reassess.annotation.store.owner_lists import list_truths_without_majority
+from reassess.annotation.store.owner_lists import list_golden_without_majority
 from reassess.annotation.store.schema import (
     WITHDRAWN,
     RaterStage,
@@ -182,7 +182,7 @@ def _places_are_those_of_turns(state: Stored) -> None:
     for row in state.questions.values():
         assert row.reserved == (0 if row.golden else places[row.id])
         if row.ended is None and not row.golden:
-            places_left = state.rules.count_free_places(row.votes, row.reserved)
+            places_left = state.rules.count_free_vote_slots(row.votes, row.reserved)
             free[row.task] = min(free.get(row.task, places_left), places_left)
     assert all(task.free == free.get(task.id, 0) for task in state.tasks.values())
 
@@ -190,7 +190,7 @@ def _places_are_those_of_turns(state: Stored) -> None:
 def _truths_are_what_experts_say(state: Stored) -> None:
     golden = [row for row in state.questions.values() if row.golden]
     assert all(
-        row.truth == decide_truth(state.expert_answers.get(row.id, []), state.settings.at_least) for row in golden
+        row.truth == decide_truth(state.expert_answers.get(row.id, []), state.settings.min_experts) for row in golden
     )
     truths = Counter(row.truth for row in golden if state.kind(row) == TaskKind.GOLDEN)
     assert (state.settings.golden_invalid, state.settings.golden_valid) == (truths[0], truths[1])
@@ -259,7 +259,7 @@ def check_progress(state: Stored, campaign: Campaign, now: float) -> None:
     assert (progress.n_golden_invalid, progress.n_golden_valid, progress.n_golden_unknown) == tuple(
         truths[truth] for truth in (0, 1, None)
     )
-    _experts_disagree(state, campaign, progress.n_truths_without_majority)
+    _experts_disagree(state, campaign, progress.n_golden_without_majority)
     skipped = Counter(
         state.tasks[turn.task].image
         for turn in state.turns.values()
@@ -299,7 +299,7 @@ def _experts_disagree(state: Stored, campaign: Campaign, count: int) -> None:
                 (2 * agree - len(expert_answers), row.truth, tuple(expert_answers.count(answer) for answer in range(3)))
             )
     expected.sort(key=lambda one: one[0])
-    assert [(row.truth, row.answer_counts) for row in list_truths_without_majority(campaign)] == [
+    assert [(row.truth, row.answer_counts) for row in list_golden_without_majority(campaign)] == [
         one[1:] for one in expected
     ]
     assert count == len(expected)
@@ -332,10 +332,10 @@ def check_export(state: Stored, campaign: Campaign) -> None:
 
 
 _NOT_EXPORTED = {  # field of the export, by reason
-    "excluded": "n_excluded",
+    "excluded": "n_excluded_answers",
     "practice": "n_practice_votes",
-    "skipped": "n_skipped",
-    "withdrawn": "n_withdrawn",
+    "skipped": "n_skipped_answers",
+    "withdrawn": "n_withdrawn_answers",
     "not_needed": "n_unneeded_answers",
 }
 

@@ -23,7 +23,7 @@ from reassess.annotation import (
     create_sign_in_token,
     delete_person,
     exclude_rater,
-    find_last_turn,
+    find_previous_turn,
     include_rater,
     list_people,
     open_campaign,
@@ -69,7 +69,7 @@ def plan_by(random: Random) -> CampaignPlan:
         rules=rules,
         golden_tasks=golden,
         expert_votes=golden_of(2, 3)[1] if is_answered else None,
-        at_least=random.choice([None, 1]) if is_answered else None,
+        min_experts=random.choice([None, 1]) if is_answered else None,
         n_practice_tasks=int(random.random() < 0.5),
         practice_bar=random.choice([None, 0.5]),
         original_labels=LabelSets(images, np.arange(len(images) + 1), labels, CLASSES),
@@ -173,7 +173,7 @@ class Simulation:
 
     def go_back(self, person: int) -> None:
         """Let a person go back to their last task, and change answers."""
-        turn = find_last_turn(self.campaign, person)
+        turn = find_previous_turn(self.campaign, person)
         if turn is not None:
             self.turns_of.setdefault(person, []).insert(0, turn)
 

@@ -27,7 +27,7 @@ from reassess.annotation import (
     end_expired_turns,
     exclude_rater,
     export_votes,
-    find_last_turn,
+    find_previous_turn,
     include_rater,
     measure_progress,
     open_campaign,
@@ -79,7 +79,7 @@ def test_place_is_reserved_until_lease_ends(address: str | Path) -> None:
     assert turn_of(campaign, 3, NOW - 3600).task_id == turn.task_id
     give(campaign, 3, turn_of(campaign, 3, LATER), NO, now=LATER)
     give(campaign, 2, turn, YES, now=LATER)  # late: saved, but not counted
-    assert find_last_turn(campaign, 2).task_id == turn.task_id
+    assert find_previous_turn(campaign, 2).task_id == turn.task_id
     result = export_votes(campaign)
     assert (votes_of(campaign), result.n_unneeded_answers) == ([("m0.png", 0, [("rater 3", "no")])], 1)
 
@@ -167,7 +167,7 @@ def test_exclusion_is_immediate_and_finished_after_a_kill(
     check(Stored.of(campaign), {})
     assert not any(row.recounted for row in Stored.of(campaign).people.values())
     assert sum(row.n_votes for row in exported.question_states) == len(exported.votes)
-    assert exported.n_excluded == (6 if is_excluded else 0)
+    assert exported.n_excluded_answers == (6 if is_excluded else 0)
     assert all(("rater 2", "yes") in rater_votes for _, _, rater_votes in votes_of(campaign)) == (not is_excluded)
     answer_all(campaign, 5, NO)
     assert {len(rater_votes) for _, _, rater_votes in votes_of(campaign)} == {2}
@@ -220,8 +220,8 @@ def test_skipped_image_is_logged_once_and_its_answers_do_not_count(address: str 
     give(campaign, 2, turn, YES)  # the answer was on its way
     assert [entry.action for entry in list_log_entries(campaign, 9)].count("skip") == 1
     assert measure_progress(campaign, NOW).skipped_images == (("m0.png", 1),)
-    assert (votes_of(campaign), export_votes(campaign).n_skipped) == ([], 2)
-    assert find_last_turn(campaign, 2) is None
+    assert (votes_of(campaign), export_votes(campaign).n_skipped_answers) == ([], 2)
+    assert find_previous_turn(campaign, 2) is None
     assert why(campaign, 2, LATER) == "finished"
     give(campaign, 3, turn_of(campaign, 3, LATER), NO)
     assert {statements for _, _, votes in votes_of(campaign) for _, statements in votes} == {"no"}
@@ -231,9 +231,9 @@ def test_excluded_rater_gets_no_task_but_can_skip(address: str | Path) -> None:
     campaign = campaign_at(address, (2,), raters=1, votes_per_question=1, golden_share=0)
     turn = turn_of(campaign, 2)
     give(campaign, 2, turn, YES)
-    assert find_last_turn(campaign, 2) is not None
+    assert find_previous_turn(campaign, 2) is not None
     exclude_rater(campaign, 2, NOW)
-    assert find_last_turn(campaign, 2) is None
+    assert find_previous_turn(campaign, 2) is None
     skip_task(campaign, 2, turn.task_id, NOW)
     assert list_log_entries(campaign, 1)[0].action == "skip"
     include_rater(campaign, 2, NOW)
@@ -252,11 +252,11 @@ def test_duplicate_expert_answer_counts_once_and_contradicting_answers_raise(add
         "expert gives two answers to a golden question\n"
         "  where:   image g0.png, class a\n"
         "  found:   x: no, then yes\n"
-        "  fix:     keep one of them"
+        "  fix:     keep one of the two answers"
     )
     assert plan.truths == (0,)
     create_campaign(address, plan)
-    golden_votes_ = export_votes(open_campaign(address), with_names=True).golden_votes
+    golden_votes_ = export_votes(open_campaign(address), with_rater_names=True).golden_votes
     assert sorted(golden_votes_.votes_on(0)) == [("x", "no"), ("y", "no"), ("z", "yes")]
 
 
@@ -270,7 +270,7 @@ def test_open_campaign_is_not_replaced(force: bool, path: Path) -> None:
         "a campaign with this name is being served, or its server was killed\n"
         f"  where:   {path}\n"
         "  found:   the file c.db-wal, which contains its newest answers\n"
-        "  fix:     stop its server; if it was killed, run reassess status to close the file; or choose another name"
+        "  fix:     stop its server (if it was killed, run reassess status), or choose another name"
     )
     assert message(create_campaign, path, CampaignPlan(tasks_of(1)), force=force) == refused
     assert message(backup_campaign, copy, path, force=force) == refused

@@ -106,7 +106,7 @@ def test_states_of_questions_are_exported_as_table(campaign: Campaign, tmp_path:
 
 
 def test_export_is_logged_unless_campaign_is_read_only(campaign: Campaign, tmp_path: Path) -> None:
-    export(campaign, tmp_path / "one", now=NOW, actor_id=2, with_names=True)
+    export(campaign, tmp_path / "one", now=NOW, actor_id=2, with_rater_names=True)
     assert list_log_entries(campaign, 1) == [LogEntry(NOW, 2, "export", {"names": True})]
     event.listen(campaign.engine, "checkout", lambda connection, *_: connection.execute("PRAGMA query_only=ON"))
     assert export(campaign, tmp_path / "two") == export(campaign, tmp_path / "three")
@@ -118,7 +118,7 @@ def test_export_is_logged_unless_campaign_is_read_only(campaign: Campaign, tmp_p
 def test_export_by_owner_fails_if_it_cannot_be_logged(campaign: Campaign, path: Path, tmp_path: Path) -> None:
     event.listen(campaign.engine, "checkout", lambda connection, *_: connection.execute("PRAGMA busy_timeout=1"))
     with open_engine(path).begin(), pytest.raises(OperationalError, match="is locked"):
-        export_campaign(campaign, tmp_path / "rated", with_names=True)
+        export_campaign(campaign, tmp_path / "rated", with_rater_names=True)
     assert not (tmp_path / "rated").exists()
 
 

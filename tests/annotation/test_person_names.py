@@ -50,7 +50,7 @@ def test_similar_names_raise(name: str, other: str) -> None:
     assert message(refuse_similar_name, other, [name]) == (
         "name is too similar to another name\n"
         f"  found:   {other!r}, like {name!r}\n"
-        f"  fix:     write {name!r} if both are one person"
+        f"  fix:     write {name!r} if it is the same person"
     )
     refuse_similar_name(name, [name, "another"])
 
@@ -66,8 +66,8 @@ def test_similar_names_raise(name: str, other: str) -> None:
 )
 def test_word_in_several_scripts_raises(name: str, scripts: str) -> None:
     assert message(refuse_similar_name, name, []) == (
-        "name mixes letters of different scripts in one word; some of them look the same\n"
-        "  allowed: words of one script each\n"
+        "a word in the name mixes letters of different scripts, which can look the same\n"
+        "  allowed: one script per word\n"
         f"  found:   {name!a}: {scripts}\n"
         "  fix:     write each word in one script"
     )

@@ -49,7 +49,7 @@ def test_practice_prefers_images_with_known_truths() -> None:
     for seed in range(10):
         seeded_plan = replace(plan, expert_votes=experts, rules=Rules(seed=seed))
         assert seeded_plan.practice_task_mask.tolist() == [True, *[False] * 5]
-        assert seeded_plan.practice_round.reason_to_wait is None
+        assert seeded_plan.practice_round.reason_raters_cannot_begin is None
         more = replace(seeded_plan, n_practice_tasks=2)
         assert (more.practice_task_mask[0], more.practice_round.n_unanswered_tasks) == (
             True,
@@ -81,7 +81,7 @@ def test_images_with_main_tasks_are_not_for_practice() -> None:
     tasks = Tasks(questions, np.arange(3), np.arange(2), ["all"] * 2)
     plan = CampaignPlan(tasks, golden_tasks=golden, expert_votes=experts, n_practice_tasks=2)
     assert plan.practice_task_mask.tolist() == [True, False, False, True]
-    assert "\n  allowed: up to 2 practice tasks\n  found:   3\n" in message(replace, plan, n_practice_tasks=3)
+    assert "\n  allowed: at most 2 practice tasks\n  found:   3\n" in message(replace, plan, n_practice_tasks=3)
 
 
 def test_practice_questions_do_not_measure_original_labels() -> None:
@@ -142,7 +142,8 @@ def test_features_that_need_golden_questions_raise_without_them(options: dict[st
         (
             {"golden_tasks": GOLDEN, "expert_votes": EXPERTS, "n_practice_tasks": 1},
             "no golden task is left for raters who passed practice\n"
-            "  allowed: up to 0 practice tasks: 2 golden questions are 1 task, and 1 must remain\n  found:   1\n"
+            "  allowed: at most 0 practice tasks, since 2 golden questions are in 1 task, and 1 must remain\n"
+            "  found:   1\n"
             "  fix:     use golden questions on more images, or fewer practice tasks",
         ),
         (
@@ -152,7 +153,7 @@ def test_features_that_need_golden_questions_raise_without_them(options: dict[st
                 "n_practice_tasks": 1,
                 "practice_bar": 0.7,
             },
-            "a pass mark needs valid and invalid practice questions, and further golden questions\n"
+            "a pass mark needs valid and invalid practice questions, and golden questions outside practice\n"
             "  found:   1 valid and 0 invalid practice questions\n"
             "  fix:     add golden questions with the other truth, or remove the pass mark (practice_bar)",
         ),
@@ -173,15 +174,16 @@ def test_contradicting_parts_of_plan_raise(options: dict[str, Any], expected: st
 
 
 def test_invalid_numbers_and_outputs_raise(path: Path) -> None:
-    assert "\n  allowed: up to 3 practice tasks: 12 golden questions are 6 tasks, and 3 must remain\n" in message(
-        plan_of_cut_images, 4
+    assert (
+        "\n  allowed: at most 3 practice tasks, since 12 golden questions are in 6 tasks, and 3 must remain\n"
+        in message(plan_of_cut_images, 4)
     )
     two = LabelSets.from_lists(["m0.png", "x.png"], [[0], [1, 2]], CLASSES)
     for wrong in (
         {"n_practice_tasks": -1},
         {"n_practice_tasks": 0.5},
-        {"at_least": 10**30},
-        {"at_least": 0},
+        {"min_experts": 10**30},
+        {"min_experts": 0},
         {"original_labels": two},
     ):
         code_of(CampaignPlan, tasks_of(1), golden_tasks=GOLDEN, **wrong)

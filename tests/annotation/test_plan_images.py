@@ -77,7 +77,7 @@ def test_all_unreadable_images_are_named_at_once(folder: Path) -> None:
         ("c.png", "image is too large: 2,500,000,000 pixels"),
         ("d.png", "image cannot be read: Truncated File Read"),
         ("f.tif", "range of the pixel values is unknown: floats"),
-        ("g.png", f"a link leads out of the image folder: {Path(__file__).resolve()}"),
+        ("g.png", f"a symbolic link points outside the image folder: {Path(__file__).resolve()}"),
         ("h.png", "image not found"),
     ):
         error = message(hash_images, images, [name, "cat/1.png", "e.jpg"])
@@ -147,7 +147,7 @@ def test_damaged_examples_and_links_out_of_folder_raise(tmp_path: Path) -> None:
     (tmp_path / "show/dog").symlink_to(tmp_path / "kept")
     assert code_of(examples_of, tmp_path / "bad") == "unreadable-image"
     assert message(examples_of, tmp_path / "show") == (
-        "a link leads out of the image folder\n"
+        "a symbolic link points outside the image folder\n"
         f"  where:   {tmp_path / 'show/dog/b.png'}\n"
         f"  found:   {tmp_path / 'kept/b.png'}\n"
         "  fix:     copy the image into the folder"

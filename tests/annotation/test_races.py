@@ -17,7 +17,7 @@ from reassess.annotation import (
     add_person,
     begin_next_turn,
     exclude_rater,
-    find_last_turn,
+    find_previous_turn,
     include_rater,
     open_campaign,
     save_answers,
@@ -52,7 +52,7 @@ def rate(address: str | Path, rater: int) -> dict[tuple[int, int], tuple[int, in
         if chance.random() < 0.2:
             with suppress(DataError):  # the rater is excluded
                 suggest_class(campaign, rater, turn.task_id, chance.randrange(len(CLASSES.names)), time.time())
-        if chance.random() < 0.2 and (undone := find_last_turn(campaign, rater)) is not None:
+        if chance.random() < 0.2 and (undone := find_previous_turn(campaign, rater)) is not None:
             revise(campaign, rater, undone, chance, acknowledged)
         if chance.random() < 0.1:
             skip_task(campaign, rater, turn.task_id, time.time())

@@ -6,7 +6,7 @@ from .assignment import MAX_SEED as MAX_SEED
 from .assignment import MAX_VOTES_PER_QUESTION as MAX_VOTES_PER_QUESTION
 from .assignment import Rules as Rules
 from .demo import demo_plan as demo_plan
-from .demo import draw_images as draw_images
+from .demo import write_demo_images as write_demo_images
 from .export_folder import export_campaign as export_campaign
 from .plan import CampaignPlan as CampaignPlan
 from .plan import ExampleImage as ExampleImage
@@ -60,4 +60,4 @@ from .store.turns import TaskQuestion as TaskQuestion
 from .store.turns import Turn as Turn
 from .store.turns import begin_next_turn as begin_next_turn
 from .store.turns import end_expired_turns as end_expired_turns
-from .store.turns import find_last_turn as find_last_turn
+from .store.turns import find_previous_turn as find_previous_turn

@@ -1,4 +1,4 @@
-"""Addresses of campaigns, which are files or databases, and URL paths of pages."""
+"""Addresses of campaigns (a file path or a database URL), and the URL path of their pages."""
 
 import re
 from pathlib import Path

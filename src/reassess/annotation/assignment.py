@@ -33,23 +33,23 @@ class Rules:
         check_number(self.seed, 0, MAX_SEED, is_whole=True, value_name="seed")
 
     def find_close_reason(
-        self, n_votes: int, valid_probability: float, *, has_measured_raters: bool = True
+        self, n_votes: int, valid_probability: float, *, is_rater_accuracy_known: bool = True
     ) -> CloseReason | None:
         """Return why a question is closed (``rule`` or ``votes``), or None while it is open.
 
         `n_votes` is the number of votes on the question; `valid_probability` is the probability that its class is
-        valid. A stop rule closes no question while the accuracy of raters is unknown (`has_measured_raters` is False):
-        it is measured on golden questions with a known truth.
+        valid. A stop rule closes no question until `is_rater_accuracy_known`. The accuracy of raters is measured on
+        golden questions with a known truth.
         """
         if (
-            has_measured_raters
+            is_rater_accuracy_known
             and self.stop_rule is not None
             and bool(self.stop_rule.is_closed(valid_probability, n_votes))
         ):
             return "rule"
         return "votes" if n_votes >= self.votes_per_question else None
 
-    def count_free_places(self, n_votes: int, n_reserved: int) -> int:
+    def count_free_vote_slots(self, n_votes: int, n_reserved: int) -> int:
         """Count how many more raters can get an open question now.
 
         The question has `n_votes` votes, and `n_reserved` raters are answering it. A stop rule can close a question
@@ -64,15 +64,16 @@ class Rules:
         return max(0, limit - n_votes - n_reserved)
 
     def is_golden_task(self, rater_id: int, task_number: int) -> bool:
-        """Decide by the seed whether a rater's task should be golden; task numbers start at 0."""
+        """Return whether a rater's task should be golden. The seed decides it; task numbers start at 0."""
         return self._hash_to_fraction("golden", rater_id, task_number) < self.golden_share
 
-    def draw_search_positions(self, rater_id: int, task_number: int, n_positions: int) -> list[int]:
-        """Draw positions, below `n_positions`, at which to look for a golden task for a rater, in this order.
+    def draw_golden_search_positions(self, rater_id: int, task_number: int, n_positions: int) -> list[int]:
+        """Draw positions in the list of golden tasks, to look there for a rater's next golden task, in this order.
 
-        Each suitable task is equally likely to be found first. This is faster than reading all tasks.
+        `n_positions` is the length of the list. Each suitable task is equally likely to be found first. This is faster
+        than reading all tasks.
 
-        >>> Rules().draw_search_positions(rater_id=7, task_number=0, n_positions=100)
+        >>> Rules().draw_golden_search_positions(rater_id=7, task_number=0, n_positions=100)
         [32, 44, 37, 81, 66, 70, 11, 43]
         """
         return [
@@ -83,14 +84,15 @@ class Rules:
     def choose_golden_task(self, rater_id: int, task_number: int, task_sizes: Sequence[int], n_questions: int) -> int:
         """Choose one of a rater's remaining golden tasks at random; return its index.
 
-        `task_sizes` are their numbers of questions. The golden task is shown instead of a main task with `n_questions`
-        questions. So it has at least `n_questions` questions if possible; otherwise it is one of the largest.
+        `task_sizes` has the number of questions of each task. The golden task is shown instead of a main task with
+        `n_questions` questions. So it has at least `n_questions` questions if possible; otherwise it is one of the
+        largest.
         """
         large = [index for index, task_size in enumerate(task_sizes) if task_size >= min(n_questions, max(task_sizes))]
         return large[int(self._hash_to_fraction("pick", rater_id, task_number) * len(large))]
 
-    def draw_class_rank(self, rater_id: int, task_number: int, class_id: int) -> float:
-        """Draw the rank of a class in a golden task, in [0, 1); the classes with the lowest ranks are shown."""
+    def draw_class_sort_key(self, rater_id: int, task_number: int, class_id: int) -> float:
+        """Draw a number in [0, 1) for a class of a golden task; the classes with the lowest numbers are shown."""
         return self._hash_to_fraction("rank", rater_id, task_number, class_id)
 
     def _hash_to_fraction(self, *values: object) -> float:

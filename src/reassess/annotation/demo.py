@@ -43,14 +43,15 @@ _HIERARCHY = Hierarchy(
         for class_id in members
     }
 )
+ClassIds = set[int]  # the classes of an image
 _IMAGE_SIDE = 480  # pixels
 _PAPER_COLORS = ("#f3ead9", "#dfe9ef", "#e8eee0", "#efe3ea")
 _INK_COLORS = ("#a8402a", "#22618f", "#3f7a31", "#7a4a94", "#8f6a14")
 _N_GOLDEN_IMAGES, _N_PRACTICE_TASKS = 8, 2  # golden images, and how many of them are for practice
 
 
-def draw_images(folder: Path, n_images: int) -> list[set[int]]:
-    """Draw images with one to three shapes each into a folder; return the class ids of each image."""
+def write_demo_images(folder: Path, n_images: int) -> list[ClassIds]:
+    """Draw images with one to three shapes each, write them into a folder, and return the classes of each image."""
     rng = Random(0)
     class_ids_by_image = [set(rng.sample(range(_N_DRAWN_CLASSES), rng.randint(1, 3))) for _ in range(n_images)]
     for number, class_ids in enumerate(class_ids_by_image):
@@ -58,8 +59,8 @@ def draw_images(folder: Path, n_images: int) -> list[set[int]]:
     return class_ids_by_image
 
 
-def demo_plan(class_ids_by_image: Sequence[set[int]]) -> CampaignPlan:
-    """Plan the demo campaign, given the class ids of each image from `draw_images`.
+def demo_plan(class_ids_by_image: Sequence[ClassIds]) -> CampaignPlan:
+    """Plan the demo campaign, given the result of `write_demo_images`.
 
     Each image has one task, which asks about all five shapes. The tasks of the first images are golden.
     """
@@ -124,7 +125,7 @@ def _draw_shape(
     ink, rotation = rng.choice(_INK_COLORS), rng.uniform(0, pi)
 
     def compute_corners(n_corners: int, *radii: float) -> list[tuple[float, float]]:
-        """Compute the corners of a shape; the distances of corners from the centre repeat `radii`."""
+        """Compute the corners of a shape, at distances from its centre that cycle through `radii`."""
         angles = [rotation + 2 * pi * corner / n_corners for corner in range(n_corners)]
         return [
             (x + radii[i % len(radii)] * size * cos(angle), y + radii[i % len(radii)] * size * sin(angle))

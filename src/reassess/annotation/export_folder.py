@@ -55,7 +55,7 @@ def export_campaign(
     campaign: "Campaign",
     folder: str | Path,
     *,
-    with_names: bool = False,
+    with_rater_names: bool = False,
     force: bool = False,
     now: float | None = None,
     actor_id: int | None = None,
@@ -64,14 +64,14 @@ def export_campaign(
 
     All files are written, or none. They are benchmark.json, question-states.csv, and one file for everything else that
     the campaign has, such as votes and golden votes. With `force`, the folder may contain other files, which are not
-    changed; a warning names scores and labels made from earlier votes. With `with_names`, raters keep their names.
-    `actor_id` is the id of the owner who exports; None for the command line.
+    changed; a warning names scores and labels made from earlier votes. With `with_rater_names`, raters keep their
+    names. `actor_id` is the id of the owner who exports; None for the command line.
     """
     from reassess.annotation.store.export import export_votes, log_export
 
     folder = Path(folder)
     _check_output_folder(folder, force=force)
-    exported = export_votes(campaign, with_names=with_names)
+    exported = export_votes(campaign, with_rater_names=with_rater_names)
     files = _collect_files(exported, campaign, folder, read_settings(folder))
     _refuse_unexpected_files(folder, files)
     is_new = not exists(folder)
@@ -82,7 +82,7 @@ def export_campaign(
         with atomic_writes():
             for name, file in files.items():
                 file.write(folder / name, file.content, force=force)
-            log_export(campaign, time.time() if now is None else now, actor_id, with_names=with_names)
+            log_export(campaign, time.time() if now is None else now, actor_id, with_rater_names=with_rater_names)
     except BaseException:
         if is_new:
             with suppress(OSError):  # the folder may contain a file of a killed process
@@ -180,7 +180,7 @@ def _check_output_folder(folder: Path, *, force: bool) -> None:
         return
     if not folder.is_dir():
         raise OutputError(
-            "output-exists", "output must be a folder, but this name is a file", where=folder, fix="choose another name"
+            "output-exists", "output must be a folder, but this path is a file", where=folder, fix="choose another name"
         )
     names = sorted(path.name for path in folder.iterdir() if not path.name.startswith(TEMPORARY_PREFIX))
     if names and not force:

@@ -50,8 +50,8 @@ def refuse_similar_name(name: str, existing_names: Iterable[str]) -> None:
         if len(scripts) > 1 and scripts != ["East Asian", "Latin"]:
             raise DataError(
                 "invalid-name",
-                "name mixes letters of different scripts in one word; some of them look the same",
-                allowed="words of one script each",
+                "a word in the name mixes letters of different scripts, which can look the same",
+                allowed="one script per word",
                 found=f"{name!a}: {' and '.join(scripts)}",
                 fix="write each word in one script",
             )
@@ -62,7 +62,7 @@ def refuse_similar_name(name: str, existing_names: Iterable[str]) -> None:
                 "similar-name",
                 "name is too similar to another name",
                 found=f"{name!r}, like {existing!r}",
-                fix=f"write {existing!r} if both are one person",
+                fix=f"write {existing!r} if it is the same person",
             )
 
 

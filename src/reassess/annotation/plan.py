@@ -41,7 +41,7 @@ class CampaignPlan:
     rules: Rules = field(default_factory=Rules)
     golden_tasks: Tasks | None = None
     expert_votes: Votes | None = None
-    at_least: int | None = None  # experts who must agree; None: more than half of those who answered
+    min_experts: int | None = None  # experts who must agree; None: more than half of those who answered
     n_practice_tasks: int = 0
     practice_bar: float | None = None  # balanced accuracy needed to pass practice; None: every rater passes
     original_labels: LabelSets | None = None
@@ -55,8 +55,8 @@ class CampaignPlan:
 
     def __post_init__(self) -> None:
         check_number(self.n_practice_tasks, 0, is_whole=True, value_name="number of practice tasks")
-        if self.at_least is not None:
-            check_number(self.at_least, 1, _MAX_EXPERTS, is_whole=True, value_name="number of experts")
+        if self.min_experts is not None:
+            check_number(self.min_experts, 1, _MAX_EXPERTS, is_whole=True, value_name="number of experts")
         for tasks in filter(None, (self.tasks, self.golden_tasks)):
             _check_task_sizes(tasks)
         check_unicode([self.name], value_name="the name of the campaign")
@@ -76,7 +76,7 @@ class CampaignPlan:
             object.__setattr__(self, "original_labels", self.original_labels.in_classes(self.tasks.questions.classes))
         golden = self.golden_tasks
         if golden is None:
-            self._check_no_golden_needed()
+            self._refuse_missing_golden_questions()
         elif golden.questions.classes != self.tasks.questions.classes:
             raise DataError(
                 "different-classes",
@@ -94,28 +94,28 @@ class CampaignPlan:
         elif self.n_practice_tasks > (
             limit := len(golden) - (kept := int(_count_tasks_by_image(golden).max(initial=0)))
         ):
-            golden_tasks = f"{count_noun(len(golden.questions), 'golden question is', 'golden questions are')} "
-            golden_tasks += f"{count_noun(len(golden), 'task')}, and {kept:,} must remain"
+            reason = f"{count_noun(len(golden.questions), 'golden question is', 'golden questions are')} in "
+            reason += f"{count_noun(len(golden), 'task')}, and {kept:,} must remain"
             raise DataError(
                 "missing-golden",
                 "no golden task is left for raters who passed practice",
-                allowed=f"up to {count_noun(limit, 'practice task')}: {golden_tasks}",
+                allowed=f"at most {count_noun(limit, 'practice task')}, since {reason}",
                 found=self.n_practice_tasks,
                 fix="use golden questions on more images, or fewer practice tasks",
             )
         elif self.n_practice_tasks > (free := int(self.practice_task_mask.sum())):
             raise DataError(
                 "missing-golden",
-                "too few golden tasks are on images without other tasks, so practice cannot be so long",
-                allowed=f"up to {count_noun(free, 'practice task')}",
+                "practice is too long: practice tasks need images without main tasks",
+                allowed=f"at most {count_noun(free, 'practice task')}",
                 found=self.n_practice_tasks,
-                fix="add golden questions on images without other tasks, or use fewer practice tasks",
+                fix="add golden questions on images without main tasks, or use fewer practice tasks",
             )
         elif self.practice_round.is_impossible_to_pass or (self.n_practice_tasks and self.practice_task_mask.all()):
             practice = self.practice_round
             raise DataError(
                 "missing-golden",
-                "a pass mark needs valid and invalid practice questions, and further golden questions",
+                "a pass mark needs valid and invalid practice questions, and golden questions outside practice",
                 found=f"{practice.n_valid_questions:,} valid and {practice.n_invalid_questions:,} invalid "
                 "practice questions",
                 fix=Fix(
@@ -124,7 +124,7 @@ class CampaignPlan:
                 ),
             )
 
-    def _check_no_golden_needed(self) -> None:
+    def _refuse_missing_golden_questions(self) -> None:
         """Raise `DataError` if a setting of this plan needs golden questions."""
         for is_used, feature in (
             (self.rules.stop_rule is not None, "a stop rule"),
@@ -146,18 +146,18 @@ class CampaignPlan:
             return ()
         if self.expert_votes is None:
             return (None,) * len(self.golden_tasks.questions)
-        if self.at_least is not None:
+        if self.min_experts is not None:
             check_range(
-                self.at_least,
+                self.min_experts,
                 1,
                 max(map(len, self._expert_answers_by_question), default=0),
                 value_name="number of experts",
             )
-        return tuple(decide_truth(answers, self.at_least) for answers in self._expert_answers_by_question)
+        return tuple(decide_truth(answers, self.min_experts) for answers in self._expert_answers_by_question)
 
     @cached_property
-    def n_truths_without_majority(self) -> int:
-        """Number of golden questions whose truth is the answer of at most half of their experts."""
+    def n_golden_without_majority(self) -> int:
+        """Number of golden questions where at most half of the experts gave the answer that became the truth."""
         if self.expert_votes is None:
             return 0
         return sum(
@@ -171,8 +171,8 @@ class CampaignPlan:
         answers: list[list[int]] = [
             [] for _ in range(0 if self.golden_tasks is None else len(self.golden_tasks.questions))
         ]
-        for (place, _), answer in self.expert_answers.items():
-            answers[place].append(answer)
+        for (position, _), answer in self.expert_answers.items():
+            answers[position].append(answer)
         return answers
 
     @cached_property
@@ -195,7 +195,7 @@ class CampaignPlan:
                         "expert gives two answers to a golden question",
                         where=self.golden_tasks.questions.describe_question(position),
                         found=f"{expert}: {KNOWN_ANSWERS[first_answer]}, then {answer}",
-                        fix="keep one of them",
+                        fix="keep one of the two answers",
                     )
         return answers
 
@@ -205,15 +205,14 @@ class CampaignPlan:
         golden = self.golden_tasks
         if golden is None:
             return np.zeros(0, bool)
-        is_asked = self.tasks.questions.rows_of(golden.questions.images) >= 0
-        needs_both_truths = self.practice_bar is not None
+        has_main_tasks = self.tasks.questions.rows_of(golden.questions.images) >= 0
         return draw_practice_tasks(
             golden,
             self.truths,
-            is_asked,
+            has_main_tasks,
             self.n_practice_tasks,
             seed=self.rules.seed,
-            needs_both_truths=needs_both_truths,
+            needs_valid_and_invalid=self.practice_bar is not None,
         )
 
     @property
@@ -231,8 +230,8 @@ class CampaignPlan:
             int(self.practice_task_mask.sum()), unanswered, truths.count(0), truths.count(1), self.practice_bar
         )
 
-    def count_golden_questions(self) -> tuple[int, int]:
-        """Return the numbers of invalid and of valid golden questions, without practice."""
+    def count_golden_by_truth(self) -> tuple[int, int]:
+        """Count the invalid and the valid golden questions, without practice questions."""
         return self._truths_without_practice.count(0), self._truths_without_practice.count(1)
 
     @property
@@ -244,9 +243,10 @@ class CampaignPlan:
         return [None if is_practice else t for t, is_practice in zip(self.truths, practice, strict=True)]
 
     def estimate_priors(self, questions: Questions) -> list[float | None]:
-        """Estimate from original labels the probability that the class of each question is valid.
+        """Estimate the probability that the class of each question is valid, from original labels.
 
-        It is None for images without an original label, and for all images if original labels do not count as votes.
+        The probability is None for images without an original label, and for all images if original labels do not count
+        as votes.
         """
         if not self.has_original_votes or self.original_labels is None or self.golden_tasks is None:
             return [None] * len(questions)

@@ -73,7 +73,7 @@ def _read_example(
 
 
 def find_stored_names(images: ImageSource, names: Sequence[str], *, match: Match = "path") -> tuple[str, ...]:
-    """Find images in a folder or archive; return their names in it. `DataError` if one is missing."""
+    """Find the names of images in a folder or archive; raise `DataError` if an image is missing."""
     rows = match_images(
         names, images.names, match=match, where="the tasks", known_where=str(images.source_path)
     ).tolist()

@@ -1,4 +1,4 @@
-"""The practice round: its golden tasks, whether it can begin, and how probably a rater passes by guessing.
+"""The practice round: its golden tasks, whether raters can begin, and the probability to pass by guessing.
 
 Pure functions.
 """
@@ -18,7 +18,7 @@ from reassess.numeric import BLIND_ANSWERS, chance_to_reach
 from reassess.text import count_noun
 
 _MAX_BLIND_PROBABILITY = 0.05  # probability to pass without looking at the images
-_MAX_REPEATS = 12  # of the practice tasks, when looking for a number of tasks that is hard to pass
+_MAX_SIZE_FACTOR = 12  # the longest practice round tried, relative to the present one
 _ONE_ANSWER_ACCURACY = 0.5  # balanced accuracy of people who always give the same answer
 
 
@@ -34,19 +34,19 @@ class PracticeRound:
 
     @property
     def is_impossible_to_pass(self) -> bool:
-        """Whether nobody can pass: all practice questions have the same truth, but the bar needs both truths."""
+        """Whether nobody can pass: passing needs valid and invalid questions, but all have the same truth."""
         has_one_truth = not self.n_invalid_questions or not self.n_valid_questions
         return self.bar is not None and self.n_tasks > 0 and not self.n_unanswered_tasks and has_one_truth
 
     @property
     def is_skipped(self) -> bool:
-        """Whether experts skipped all practice tasks; then raters begin without practice, unless it has a bar."""
+        """Whether experts skipped all practice tasks. Then raters need no practice, unless there is a pass mark."""
         return (
             self.n_tasks > 0 and not self.n_unanswered_tasks and not self.n_invalid_questions + self.n_valid_questions
         )
 
     @property
-    def reason_to_wait(self) -> str | None:
+    def reason_raters_cannot_begin(self) -> str | None:
         """The reason why raters cannot begin practice yet; None if they can."""
         if self.n_unanswered_tasks:
             return (
@@ -66,7 +66,7 @@ class PracticeRound:
 
         None if practice has no bar, or if raters cannot begin practice yet.
         """
-        if self.bar is None or not self.n_tasks or self.reason_to_wait is not None:
+        if self.bar is None or not self.n_tasks or self.reason_raters_cannot_begin is not None:
             return None
         return {
             name: chance_to_reach(self.bar, self.n_invalid_questions, self.n_valid_questions, [answers] * len(VALIDITY))
@@ -86,26 +86,26 @@ class PracticeRound:
 
     @property
     def n_tasks_needed(self) -> int | None:
-        """About how many practice tasks are needed so that raters who do not look at images seldom pass.
+        """The approximate number of practice tasks at which raters who do not look at images seldom pass.
 
         None if more tasks do not help, only a higher bar.
         """
 
-        def is_hard_to_guess(n_repeats: int) -> bool:
+        def is_hard_to_guess(size_factor: int) -> bool:
             names = ("n_tasks", "n_invalid_questions", "n_valid_questions")
             return (
-                replace(self, **{name: n_repeats * getattr(self, name) for name in names}).easiest_blind_strategy
+                replace(self, **{name: size_factor * getattr(self, name) for name in names}).easiest_blind_strategy
                 is None
             )
 
         if self.bar is not None and self.bar <= _ONE_ANSWER_ACCURACY:
             return None
-        n_repeats = bisect_left(range(_MAX_REPEATS), True, lo=2, key=is_hard_to_guess)
-        return n_repeats * self.n_tasks if n_repeats < _MAX_REPEATS or is_hard_to_guess(n_repeats) else None
+        factor = bisect_left(range(_MAX_SIZE_FACTOR), True, lo=2, key=is_hard_to_guess)
+        return factor * self.n_tasks if factor < _MAX_SIZE_FACTOR or is_hard_to_guess(factor) else None
 
     @property
     def n_golden_needed(self) -> int:
-        """About how many golden questions a campaign needs so that half of them fill `n_tasks_needed` tasks."""
+        """The approximate number of golden questions needed, if half of them are in `n_tasks_needed` tasks."""
         return math.ceil(
             2 * (self.n_tasks_needed or 0) * (self.n_invalid_questions + self.n_valid_questions) / self.n_tasks
         )
@@ -118,7 +118,7 @@ class PracticeRound:
             "n_invalid": self.n_invalid_questions,
             "n_valid": self.n_valid_questions,
             "bar": self.bar,
-            "waits_for": self.reason_to_wait,
+            "waits_for": self.reason_raters_cannot_begin,
             "blind_chances": self.pass_probabilities_by_strategy,
         }
 
@@ -126,29 +126,29 @@ class PracticeRound:
 def draw_practice_tasks(
     golden_tasks: Tasks,
     truths: Sequence[int | None],
-    has_main_tasks: npt.NDArray[np.bool_],
+    images_with_main_tasks: npt.NDArray[np.bool_],
     n_tasks: int,
     *,
     seed: int,
-    needs_both_truths: bool,
+    needs_valid_and_invalid: bool,
 ) -> npt.NDArray[np.bool_]:
     """Draw the golden tasks for practice, at least `n_tasks`; return whether each golden task is drawn.
 
     Practice takes all golden tasks of an image, or none: in practice, raters see the experts' answers about the image,
-    so its other tasks could no longer test them. `has_main_tasks` says whether each golden image also has main tasks;
-    then it is not drawn. Images with a known truth in each of their tasks are drawn first. With `needs_both_truths`,
-    the drawn images have valid and invalid questions, if possible.
+    so its other tasks could no longer test them. `images_with_main_tasks` says whether each golden image also has main
+    tasks; such images are not drawn. Images with a known truth in each of their tasks are drawn first. With
+    `needs_valid_and_invalid`, the drawn images have valid and invalid questions, if possible.
     """
     values = np.array([-1 if value is None else value for value in truths])
     begins, image_of = golden_tasks.indptr[:-1], golden_tasks.questions.image_ids[golden_tasks.indptr[:-1]]
     is_known = np.logical_or.reduceat(values >= 0, begins)
-    free = image_of[~has_main_tasks[image_of]]
+    free = image_of[~images_with_main_tasks[image_of]]
     preferred = np.setdiff1d(free, image_of[~is_known])
     rng = np.random.default_rng(seed)
     order = np.concatenate([rng.permutation(preferred), rng.permutation(np.setdiff1d(free, preferred))])
     sizes = np.bincount(image_of, minlength=len(golden_tasks.questions.images))
     chosen = order[np.cumsum(sizes[order]) - sizes[order] < n_tasks]
-    if needs_both_truths and n_tasks and np.isin(chosen, preferred).all():
+    if needs_valid_and_invalid and n_tasks and np.isin(chosen, preferred).all():
         for value in range(len(VALIDITY)):
             with_value = np.unique(golden_tasks.questions.image_ids[values == value])
             if not np.isin(chosen, with_value).any():

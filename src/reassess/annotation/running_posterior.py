@@ -1,6 +1,7 @@
-"""The probability that a class is valid while votes come in, with rater matrices from golden answers."""
+"""The probability that a class is valid, updated as votes come in, with rater matrices from golden answers."""
 
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,17 +13,33 @@ from reassess.core import KNOWN_ANSWERS, VALIDITY, RaterModel
 _ANSWER_WEIGHTS = np.array([[1.0, 0.0], [0.5, 0.5], [0.0, 1.0]])
 
 
+class GoldenAnswerCount(NamedTuple):
+    """How often a rater gave an answer to golden questions with a truth."""
+
+    rater_id: int
+    truth: int  # 0 invalid, 1 valid
+    answer: int  # 0 no, 1 maybe, 2 yes
+    n_answers: int
+
+
+class LabelPriors(NamedTuple):
+    """The probability that a class is valid, if it is not the original label of an image, and if it is."""
+
+    other_class: float
+    original_label: float
+
+
 def estimate_rater_model(
-    golden_answer_counts: Iterable[tuple[int, int, int, int]],
+    golden_answer_counts: Iterable[GoldenAnswerCount],
     n_golden_by_truth: tuple[int, int],
     rater_ids: Sequence[int],
 ) -> RaterModel:
     """Estimate confusion matrices of raters from their golden answers so far, as `calibrate` does.
 
-    `golden_answer_counts` has rows of rater, truth, answer and number of answers. `n_golden_by_truth` has the numbers
-    of invalid and of valid golden questions.
+    `n_golden_by_truth` has the numbers of invalid and of valid golden questions.
 
-    >>> model = estimate_rater_model([(7, 0, 0, 8), (7, 1, 2, 9)], (10, 10), [7, 8])
+    >>> counts = [GoldenAnswerCount(7, 0, 0, 8), GoldenAnswerCount(7, 1, 2, 9)]
+    >>> model = estimate_rater_model(counts, (10, 10), [7, 8])
     >>> model.matrices_of([7, 8]).round(2).tolist()
     [[[0.94, 0.04, 0.02], [0.02, 0.03, 0.95]], [[0.83, 0.11, 0.06], [0.05, 0.1, 0.85]]]
     """
@@ -40,13 +57,14 @@ def estimate_rater_model(
     )
 
 
-def estimate_priors_by_label(pairs: Iterable[tuple[int | None, int | None]]) -> tuple[float, float]:
-    """Estimate two probabilities that a class is valid: of other classes, and of the original label.
+def estimate_priors_by_label(truth_label_pairs: Iterable[tuple[int | None, int | None]]) -> LabelPriors:
+    """Estimate the probability that a class is valid, for original labels and for other classes.
 
-    `pairs` has one pair per golden question: its truth, and 1 if its class is the original label, otherwise 0.
+    `truth_label_pairs` has a pair for each golden question: the truth of the question, and 1 if its class is the
+    original label, otherwise 0.
     """
     table = np.zeros((1, len(VALIDITY), 2), np.int64)
-    for truth, label in pairs:
+    for truth, label in truth_label_pairs:
         if truth is not None and label is not None:
             table[0, truth, label] += 1
     typical = typical_confusion_matrix(np.eye(2))
@@ -55,7 +73,7 @@ def estimate_priors_by_label(pairs: Iterable[tuple[int | None, int | None]]) -> 
     )
     weights = model.prior[:, None] * model.matrices_of(["label"])[0]
     no, yes = weights[1] / weights.sum(axis=0)
-    return float(no), float(yes)
+    return LabelPriors(other_class=float(no), original_label=float(yes))
 
 
 def compute_valid_probability(votes: Iterable[tuple[int, int]], model: RaterModel, prior: float | None = None) -> float:
@@ -63,7 +81,8 @@ def compute_valid_probability(votes: Iterable[tuple[int, int]], model: RaterMode
 
     The default of `prior` is the share of valid golden questions.
 
-    >>> model = estimate_rater_model([(7, 0, 0, 8), (7, 1, 2, 9)], (10, 10), [7])
+    >>> counts = [GoldenAnswerCount(7, 0, 0, 8), GoldenAnswerCount(7, 1, 2, 9)]
+    >>> model = estimate_rater_model(counts, (10, 10), [7])
     >>> round(compute_valid_probability([(7, 2)], model), 3), compute_valid_probability([], model)
     (0.981, 0.5)
     """
@@ -78,18 +97,18 @@ def compute_valid_probability(votes: Iterable[tuple[int, int]], model: RaterMode
     return float(valid)
 
 
-def decide_truth(answers: Sequence[int], at_least: int | None) -> int | None:
+def decide_truth(answers: Sequence[int], min_experts: int | None) -> int | None:
     """Decide the truth of a golden question: 1 valid, 0 invalid, None if too few experts answered.
 
-    The class is valid if at least `at_least` experts answered yes. If `at_least` is None, it is valid if more than half
-    of the experts who answered said yes.
+    The class is valid if at least `min_experts` experts answered yes. If `min_experts` is None, the class is valid if
+    more than half of the experts who answered said yes.
 
     >>> decide_truth([2, 2, 0], None), decide_truth([2, 0], None), decide_truth([], None)
     (1, 0, None)
     >>> decide_truth([2, 0], 1), decide_truth([2], 2)
     (1, None)
     """
-    if len(answers) < (at_least or 1):
+    if len(answers) < (min_experts or 1):
         return None
     yes = sum(answer == len(KNOWN_ANSWERS) - 1 for answer in answers)
-    return int(yes >= at_least if at_least else 2 * yes > len(answers))
+    return int(yes >= min_experts if min_experts else 2 * yes > len(answers))

@@ -8,7 +8,7 @@ from functools import cached_property
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from reassess.data import ImageSource
 from reassess.data.image_decoding import check_pixel_values, describe_image_error, open_image, to_rgb
@@ -31,6 +31,14 @@ def require_pillow(purpose: str) -> None:
         import PIL  # noqa: F401
 
 
+class LoadedImage(NamedTuple):
+    """An image as raters see it, and the hash of its file."""
+
+    content: bytes  # a PNG or JPEG file
+    media_type: str  # image/png or image/jpeg
+    file_hash: str  # SHA-256 of the original file
+
+
 @dataclass(frozen=True, eq=False)
 class CampaignImages:
     """The image files of a campaign, as raters see them."""
@@ -46,8 +54,8 @@ class CampaignImages:
 
     def load_without_metadata(
         self, name: str, expected_hash: str | None = None, *, max_side: int = _MAX_SIDE
-    ) -> tuple[bytes, str, str]:
-        """Read an image without its metadata; return its bytes, its media type and the SHA-256 of its file.
+    ) -> LoadedImage:
+        """Read an image without its metadata.
 
         The image is scaled down to at most `max_side` pixels per side. `DataError` if the SHA-256 of the file is not
         `expected_hash`.
@@ -63,7 +71,7 @@ class CampaignImages:
                 found=f"SHA-256 {file_hash}",
                 fix="restore the file, or create a new campaign",
             )
-        return *strip_metadata(content, name, max_side=max_side), file_hash
+        return LoadedImage(*strip_metadata(content, name, max_side=max_side), file_hash)
 
     def hash_file(self, name: str) -> str:
         """Compute the SHA-256 of an image file, in hexadecimal; raise `DataError` if the file is damaged.
@@ -97,7 +105,7 @@ class CampaignImages:
             raise DataError("unreadable-image", "image cannot be read", where=file, found=error.strerror) from error
 
     def _check_inside_folder(self, row: int) -> None:
-        """Raise `DataError` if a file is a link to a place outside the image folder."""
+        """Raise `DataError` if a symbolic link points outside the image folder."""
         files = self.source.files
         if isinstance(files, FolderImages):
             folder = os.path.realpath(files.source_path)
@@ -105,7 +113,7 @@ class CampaignImages:
             if os.path.commonpath([folder, path]) != folder:
                 raise DataError(
                     "outside-folder",
-                    "a link leads out of the image folder",
+                    "a symbolic link points outside the image folder",
                     where=files.source_path / self.source.names[row],
                     found=path,
                     fix="copy the image into the folder",

@@ -52,7 +52,7 @@ class Simulation:
 
     @property
     def n_newly_voted_questions(self) -> int:
-        """Number of questions that had no votes before, and have votes now."""
+        """Number of questions that had no votes before the simulation, and have votes now."""
         return self.n_correct_labels + self.n_valid_missed + self.n_invalid_kept
 
     def to_json(self) -> dict[str, Any]:
@@ -121,7 +121,7 @@ def simulate(
     while len(blocked) < len(queue):
         time, number = heapq.heappop(queue)
         answers_before = raters[number].n_answers
-        next_time = raters[number].save_answers_and_begin_next(time)
+        next_time = raters[number].finish_task_and_get_next_time(time)
         new_answers = raters[number].n_answers - answers_before
         blocked = set() if new_answers else blocked - {number}
         if next_time is not None:
@@ -138,7 +138,7 @@ def _answer_golden_questions(campaign: Campaign, is_valid: TruthFunction, now: f
     (person,) = add_people(campaign, ["simulated expert"], Role.EXPERT, now=now, is_simulated=True)
     save_consent(campaign, person, now)
     expert = _SimulatedRater(campaign, 0, person, _PERFECT_MATRIX, is_valid, 0, 0.0)
-    while expert.save_answers_and_begin_next(now) is not None:
+    while expert.finish_task_and_get_next_time(now) is not None:
         pass
     return expert.n_answers
 
@@ -165,10 +165,10 @@ class _SimulatedRater:
         self.turn_answers: list[GivenAnswer] = []
         self.n_tasks, self.n_answers, self.seconds_worked, self.last_answer_time = 0, 0, 0.0, 0.0
 
-    def save_answers_and_begin_next(self, now: float) -> float | None:
-        """Save the answers to the current task, and begin the next task.
+    def finish_task_and_get_next_time(self, now: float) -> float | None:
+        """Save the answers to the current task, begin the next task, and return when the rater continues.
 
-        Return the time when the rater will finish the next task, or ask for a task again; None if no task is left.
+        The rater continues after finishing the next task, or asks for a task again. None if no task is left.
         """
         if self.turn is not None:
             save_answers(self.campaign, self.person_id, self.turn_answers, now)
@@ -202,9 +202,9 @@ class _SimulatedRater:
         ]
         return now + sum(times)
 
-    def _draw_answer(self, image: str, class_id: int) -> int:
-        rng = Random(f"{self.seed} {self.number} {image} {class_id}")
-        return rng.choices(range(len(KNOWN_ANSWERS)), self.matrix[self.is_valid(image, class_id)])[0]
+    def _draw_answer(self, image_name: str, class_id: int) -> int:
+        rng = Random(f"{self.seed} {self.number} {image_name} {class_id}")
+        return rng.choices(range(len(KNOWN_ANSWERS)), self.matrix[self.is_valid(image_name, class_id)])[0]
 
 
 def _make_result(
@@ -222,8 +222,8 @@ def _make_result(
     threshold = campaign.settings.get("threshold", USUAL_THRESHOLD)
     label = valid = np.zeros(0, bool)
     if len(exported.votes):
-        has_measured_raters = any(rater.confusion.any() for rater in progress.people)
-        scores = _compute_scores(campaign, exported, has_measured_raters=has_measured_raters)
+        is_rater_accuracy_known = any(rater.confusion.any() for rater in progress.people)
+        scores = _compute_scores(campaign, exported, is_rater_accuracy_known=is_rater_accuracy_known)
         # People answered by another truth, and experts alone decide other questions.
         is_new = (votes_before.find(scores.questions) < 0) & (exported.votes.find(scores.questions) >= 0)
         label, valid = (scores.values >= threshold)[is_new], _look_up_truths(scores, is_valid)[is_new]
@@ -245,21 +245,21 @@ def _make_result(
     )
 
 
-def _compute_scores(campaign: Campaign, exported: CampaignExport, *, has_measured_raters: bool) -> Scores:
+def _compute_scores(campaign: Campaign, exported: CampaignExport, *, is_rater_accuracy_known: bool) -> Scores:
     """Compute scores from the votes, and from golden answers if raters are measured on them."""
-    if not has_measured_raters or exported.golden_votes is None or exported.rater_golden_votes is None:
+    if not is_rater_accuracy_known or exported.golden_votes is None or exported.rater_golden_votes is None:
         return aggregate(exported.votes, "em").scores
     return aggregate(
         exported.votes,
         experts=exported.golden_votes,
         rater_golden=exported.rater_golden_votes,
         original=exported.original_labels if campaign.has_original_votes else None,
-        min_experts=campaign.at_least,
+        min_experts=campaign.min_experts,
     ).scores
 
 
 def _look_up_truths(scores: Scores, is_valid: TruthFunction) -> npt.NDArray[np.bool_]:
-    """Return by `is_valid` whether the class of each question in `scores` is valid; shape (questions,)."""
+    """Return whether the class of each question in `scores` is valid, according to `is_valid`; shape (questions,)."""
     questions = scores.questions
     columns = zip(questions.image_ids.tolist(), questions.class_ids.tolist(), strict=True)
     return np.array([is_valid(questions.images[image], class_id) for image, class_id in columns], bool)

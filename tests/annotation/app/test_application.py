@@ -95,5 +95,5 @@ def test_waiting_requests_time_out_together(
     with site.campaign.write_guard:  # another request waits for the database there
         refused = client.post("/next", json={"held": []})
     assert refusal(refused) == UNAVAILABLE
-    assert "cannot be used: the database accepts no change of this process" in caplog.text
+    assert "cannot be used: another change by this process has locked the database for too long" in caplog.text
     assert "task" in client.post("/next", json={"held": []}).json()

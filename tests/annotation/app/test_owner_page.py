@@ -77,7 +77,7 @@ def test_owner_cannot_make_own_link(site: Site) -> None:
     response = client.post("/owner/invite", json=kim)
     assert (response.status_code, response.json()["error"]) == (
         400,
-        "a new link for yourself would end this session\n"
+        "creating a link for yourself would sign you out\n"
         "  found:   kim\n"
         "  fix:     reassess annotate invite --force, or ask another owner",
     )
@@ -149,7 +149,7 @@ def test_page_lists_golden_questions_where_experts_disagree(site: Site, tmp_path
     assert "golden questions where experts disagree 1 " in page
     assert "more than half of its experts answered yes; otherwise it counts as invalid" in page
     assert "image class counts as no maybe yes golden/0.jpg circle invalid 1 0 1 Golden" in page
-    site = make_site(tmp_path / "other", at_least=1)
+    site = make_site(tmp_path / "other", min_experts=1)
     site.answer_all("eva")
     assert "if 1 or more of its experts answered yes" in words(site)
 
@@ -174,7 +174,7 @@ def link_of(page: str, place: str, *words: str) -> str | None:
 @pytest.mark.parametrize(("place", "count"), [("split", 3), ("disputed", 2), ("uncertain", 6), ("log", 8)])
 def test_lists_are_shown_in_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, count: int) -> None:
     site = make_site(
-        tmp_path, golden_size=6, at_least=1, rules=Rules(votes_per_question=2, golden_share=0.9), raters=("ann",)
+        tmp_path, golden_size=6, min_experts=1, rules=Rules(votes_per_question=2, golden_share=0.9), raters=("ann",)
     )
     site.answer_all("ann", 0)
     site.answer_all("eva")

@@ -86,7 +86,7 @@ def test_file_with_hard_links_is_not_served(tmp_path: Path) -> None:
     assert message(serve_nothing, other) == (
         "campaign file has several names\n"
         f"  where:   {other}\n"
-        "  allowed: 1\n"
+        "  allowed: 1 name\n"
         "  found:   2 hard links\n"
         "  fix:     delete the other names, or serve a copy by reassess annotate backup"
     )
@@ -124,11 +124,11 @@ def not_served(host: str, port: int, found: str) -> str:
 @pytest.mark.parametrize(
     ("host", "found"),
     [
-        ("", "no name"),
+        ("", "the host name is empty or not printable"),
         ("127.0.0.1:9000", "Name or service not known"),
         ("[::1]", "Name or service not known"),
         ("192.0.2.1", "Cannot assign requested address"),
-        ("a\udcff", "no name"),
+        ("a\udcff", "the host name is empty or not printable"),
     ],
 )
 def test_name_or_address_of_other_machine_raises(host: str, found: str) -> None:

@@ -15,7 +15,7 @@ from reassess.annotation import (
     GivenAnswer,
     backup_campaign,
     export_votes,
-    find_last_turn,
+    find_previous_turn,
     open_campaign,
     save_answers,
 )
@@ -144,7 +144,7 @@ def test_backup_replaces_only_earlier_copy(path: Path) -> None:
 def change_answers(path: Path, person: int, answer: int) -> None:
     """Change a person's answers to their last finished task."""
     with closing(open_campaign(path)) as campaign:
-        turn = find_last_turn(campaign, person)
+        turn = find_previous_turn(campaign, person)
         give(campaign, person, turn, answer, now=2e9, revision=turn.questions[0].revision)
 
 

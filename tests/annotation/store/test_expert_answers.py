@@ -15,7 +15,7 @@ from reassess.annotation import (
     end_expired_turns,
     exclude_rater,
     export_votes,
-    find_last_turn,
+    find_previous_turn,
     measure_progress,
     save_answers,
     skip_task,
@@ -194,7 +194,7 @@ def test_practice_begins_after_experts_answer_or_skip_its_tasks(
     campaign = make_campaign(2, 2, 2, n_practice_tasks=2, practice_bar=bar, expert_votes=None)
     assert why(campaign, 1) == "experts"
     assert "experts have not answered 2 of 2 practice tasks" in str(
-        measure_progress(campaign, NOW).practice_round.reason_to_wait
+        measure_progress(campaign, NOW).practice_round.reason_raters_cannot_begin
     )
     expert = add_person(campaign, "kim", "expert")
     seen: list[int] = []
@@ -221,7 +221,7 @@ def test_who_failed_by_the_rule_of_an_earlier_version_has_failed(make_campaign: 
 
 
 def why_waiting(campaign: Campaign) -> str | None:
-    return measure_progress(campaign, NOW).practice_round.reason_to_wait
+    return measure_progress(campaign, NOW).practice_round.reason_raters_cannot_begin
 
 
 def test_impossible_practice_does_not_begin(make_campaign: Callable[..., Campaign]) -> None:
@@ -268,4 +268,4 @@ def test_experts_answer_practice_tasks_as_golden_tasks(make_campaign: Callable[.
         turn = turn_of(campaign, expert)
         assert not turn.is_practice
         assert give(campaign, expert, turn, YES) == {}
-        assert find_last_turn(campaign, expert).task_id == turn.task_id
+        assert find_previous_turn(campaign, expert).task_id == turn.task_id

@@ -36,7 +36,7 @@ def test_votes_are_exported_by_image_class_and_time(address: str | Path) -> None
             save_answers(
                 campaign, rater, [GivenAnswer(row.question_id, rater - 1, seconds) for row in turn.questions], NOW
             )
-    votes = export_votes(campaign, with_names=True).votes
+    votes = export_votes(campaign, with_rater_names=True).votes
     assert [row[:3] for row in rows_of(votes)] == [
         (image, class_id, vote)
         for image, class_id in (("m0.png", 0), ("m0.png", 1), ("m1.png", 0))
@@ -83,4 +83,9 @@ def test_uncounted_answers_are_counted_by_reason(address: str | Path) -> None:
     give(campaign, raters[1], late, YES, now=later)
     give(campaign, raters[2], asked_of_suggested, YES, now=later)
     exported = export_votes(campaign)
-    assert (len(exported.votes), exported.n_unneeded_answers, exported.n_skipped, exported.n_withdrawn) == (1, 1, 1, 1)
+    assert (
+        len(exported.votes),
+        exported.n_unneeded_answers,
+        exported.n_skipped_answers,
+        exported.n_withdrawn_answers,
+    ) == (1, 1, 1, 1)

@@ -113,7 +113,7 @@ def test_deleted_name_disappears_and_votes_stay(campaign: Campaign) -> None:
     assert find_session_person(campaign, secret, NOW) is None
     with connect_for_reading(campaign.engine) as connection:
         assert "Ann" not in str([connection.execute(select(table)).all() for table in (people, sessions, log)])
-    assert export_votes(campaign, with_names=True).votes.raters == (f"deleted {person}",)
+    assert export_votes(campaign, with_rater_names=True).votes.raters == (f"deleted {person}",)
 
 
 def test_only_owner_cannot_be_deleted(campaign: Campaign) -> None:
@@ -186,7 +186,7 @@ def test_only_waiting_raters_can_be_admitted(campaign: Campaign) -> None:
     for name, role in (("ann", "rater"), ("eva", "expert")):
         assert message(admit_rater, campaign, add_person(campaign, name, role), NOW) == (
             "person is not waiting to be admitted\n"
-            "  allowed: a rater in practice, or below the pass mark\n"
+            "  allowed: a rater who is in practice or has failed practice\n"
             f"  found:   {name}: {role}, rating"
         )
     with connect_for_reading(campaign.engine) as connection:

@@ -31,7 +31,7 @@ from reassess.annotation.store.database import (
 )
 from reassess.annotation.store.excluding import finish_recounting
 from reassess.annotation.store.practice import count_practice_tasks
-from reassess.annotation.store.shown_items import compute_campaign_key
+from reassess.annotation.store.shown_items import compute_campaign_fingerprint
 from reassess.data import ImageSource
 from reassess.errors import ReassessError
 
@@ -70,7 +70,10 @@ def make_app(
         undefined=StrictUndefined,
     )
     app.state.site = SiteState(
-        campaign, clock, campaign_key=compute_campaign_key(campaign), n_practice_tasks=count_practice_tasks(campaign)
+        campaign,
+        clock,
+        campaign_fingerprint=compute_campaign_fingerprint(campaign),
+        n_practice_tasks=count_practice_tasks(campaign),
     )
     app.state.images = None if images is None else CampaignImages(images)
     app.state.classes = None  # the JSON of all classes, cached after the first request

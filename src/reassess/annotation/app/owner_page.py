@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from starlette.background import BackgroundTask
 from starlette.exceptions import HTTPException
@@ -26,8 +26,8 @@ from reassess.annotation.store.excluding import exclude_rater, finish_recounting
 from reassess.annotation.store.owner_lists import (
     LogEntry,
     list_disputed_golden,
+    list_golden_without_majority,
     list_log_entries,
-    list_truths_without_majority,
     list_uncertain_questions,
 )
 from reassess.annotation.store.people import add_person, admit_rater, create_sign_in_token, delete_person, revoke_link
@@ -98,7 +98,7 @@ def _show_owner_page(caller: Caller) -> Response:
         "csrf": compute_csrf_token(caller.session_secret),
         "own_id": caller.person.id,
         "progress": progress,
-        "states": _count_questions_by_state(progress),
+        "states": _summarize_questions_by_state(progress),
         "matrices": {
             person.id: _compute_answer_shares(person.confusion.tolist())
             for person in progress.people
@@ -106,8 +106,8 @@ def _show_owner_page(caller: Caller) -> Response:
         },
         "practised": any(person.practice_result for person in progress.people),
         "skipped": join_first([name for name, _ in progress.skipped_images], max_items=3),
-        "at_least": campaign.at_least,
-        "split": _read_page_of_list(caller, "split", _read_truths_without_majority),
+        "min_experts": campaign.min_experts,
+        "split": _read_page_of_list(caller, "split", list_golden_without_majority),
         "disputed": _read_page_of_list(caller, "disputed", list_disputed_golden),
         "uncertain": _read_page_of_list(caller, "questions", list_uncertain_questions),
         "classes": classes,
@@ -121,16 +121,12 @@ def _show_owner_page(caller: Caller) -> Response:
     return render_template(caller.request, "owner.html", context)
 
 
-def _read_truths_without_majority(campaign: Campaign, limit: int, offset: int) -> Sequence[Any]:
-    return list_truths_without_majority(campaign)[offset : offset + limit]
-
-
 def _pause_or_resume(set_state: Callable[..., object], caller: Caller, _: EmptyBody) -> Response:
     set_state(caller.campaign, caller.now, caller.person.id)
     return Response(status_code=204)
 
 
-def _create_link(caller: Caller, body: Invitation) -> Response:
+def _create_sign_in_link(caller: Caller, body: Invitation) -> Response:
     """Create a sign-in link for a new person, or a new link for an existing person."""
     person_id = body.person_id
     if person_id is None:
@@ -141,12 +137,12 @@ def _create_link(caller: Caller, body: Invitation) -> Response:
     return JSONResponse({"link": f"sign-in#{token}"})
 
 
-def _change_person(caller: Caller, body: PersonId) -> Response:
+def _apply_action_to_person(caller: Caller, body: PersonId) -> Response:
     """Exclude, include, admit or delete a person, or revoke their link; the URL ends with the action."""
-    change = _PERSON_ACTIONS.get(caller.request.path_params["action"])
-    if change is None:
+    apply = _PERSON_ACTIONS.get(caller.request.path_params["action"])
+    if apply is None:
         raise HTTPException(404, "page not found")
-    change(caller.campaign, body.person_id, caller.now, caller.person.id)
+    apply(caller.campaign, body.person_id, caller.now, caller.person.id)
     return Response(status_code=204, background=BackgroundTask(_finish_recounting_with_retries, caller.campaign))
 
 
@@ -168,7 +164,9 @@ def _send_export(caller: Caller, body: ExportOptions) -> Response:
     """Export the votes as a benchmark folder, and send it as a zip file."""
     with TemporaryDirectory() as temporary:
         folder = Path(temporary) / "export"
-        export_campaign(caller.campaign, folder, with_names=body.with_names, now=caller.now, actor_id=caller.person.id)
+        export_campaign(
+            caller.campaign, folder, with_rater_names=body.with_rater_names, now=caller.now, actor_id=caller.person.id
+        )
         archive = Path(shutil.make_archive(str(folder), "zip", temporary, folder.name)).read_bytes()
     headers = {"Content-Disposition": 'attachment; filename="export.zip"'}
     return Response(archive, media_type="application/zip", headers=headers)
@@ -199,7 +197,7 @@ def _read_page_of_list(
 def _format_log_entry(
     entry: LogEntry, names_by_id: Mapping[int, str], class_names: Mapping[int, str]
 ) -> tuple[str, str, str]:
-    """Format a log entry as texts: time, person (name, or number if it has no name), and action."""
+    """Format a log entry as three texts: the time, the person who acted, and the action."""
 
     def find_name(person_id: int) -> str:
         return names_by_id.get(person_id, f"person {person_id}")
@@ -217,15 +215,23 @@ def _format_log_entry(
     return _format_time(entry.time), actor, _ACTION_TEXTS.get(entry.action, entry.action).format(**detail, **question)
 
 
-def _count_questions_by_state(progress: "Progress") -> list[tuple[str, int, float]]:
-    """Count questions by state; return rows of (name of the state, number of questions, share in percent)."""
+class _QuestionStateSummary(NamedTuple):
+    """How many questions have a state."""
+
+    state_name: str
+    n_questions: int
+    percent: float
+
+
+def _summarize_questions_by_state(progress: "Progress") -> list[_QuestionStateSummary]:
+    """Count the questions that are open, closed by the stop rule, and closed with all their votes."""
     total = max(progress.n_questions, 1)
     states = [
         ("with all their votes", progress.n_questions_closed_by_votes),
         ("closed by the stop rule", progress.n_questions_closed_by_rule),
         ("open", progress.n_open_questions),
     ]
-    return [(name, count, 100 * count / total) for name, count in states]
+    return [_QuestionStateSummary(name, count, 100 * count / total) for name, count in states]
 
 
 def _compute_answer_shares(answer_counts: list[list[int]]) -> list[list[Proportion]]:
@@ -241,7 +247,7 @@ ROUTES = [
     make_get_route("/owner", _show_owner_page, _OWNER_ROLES),
     make_post_route("/owner/pause", EmptyBody, partial(_pause_or_resume, pause), _OWNER_ROLES),
     make_post_route("/owner/resume", EmptyBody, partial(_pause_or_resume, resume), _OWNER_ROLES),
-    make_post_route("/owner/invite", Invitation, _create_link, _OWNER_ROLES),
+    make_post_route("/owner/invite", Invitation, _create_sign_in_link, _OWNER_ROLES),
     make_post_route("/owner/export", ExportOptions, _send_export, _OWNER_ROLES),
-    make_post_route("/owner/people/{action}", PersonId, _change_person, _OWNER_ROLES),
+    make_post_route("/owner/people/{action}", PersonId, _apply_action_to_person, _OWNER_ROLES),
 ]

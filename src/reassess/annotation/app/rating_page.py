@@ -14,7 +14,7 @@ from reassess.annotation.store.given_answers import GivenAnswer, save_answers, s
 from reassess.annotation.store.own_progress import measure_own_progress
 from reassess.annotation.store.shown_items import find_example_image, find_image, read_class_infos, save_image_hash
 from reassess.annotation.store.suggestions import suggest_class
-from reassess.annotation.store.turns import Turn, begin_next_turn, find_last_turn
+from reassess.annotation.store.turns import Turn, begin_next_turn, find_previous_turn
 from reassess.errors import DataError
 
 _RATING_ROLES = ("rater", "expert")
@@ -24,12 +24,14 @@ _logger = logging.getLogger("reassess.annotation")
 
 def _send_next_task(caller: Caller, body: LoadedTasks) -> Response:
     turn = begin_next_turn(caller.campaign, caller.person.id, caller.now, loaded_task_ids=body.task_ids)
-    return JSONResponse({"task": _turn_to_json(turn)} if isinstance(turn, Turn) else {"task": None, "reason": turn})
+    return JSONResponse(
+        {"task": _shown_task_to_json(turn)} if isinstance(turn, Turn) else {"task": None, "reason": turn}
+    )
 
 
-def _send_last_task(caller: Caller, body: LoadedTasks) -> Response:
-    turn = find_last_turn(caller.campaign, caller.person.id, loaded_task_ids=body.task_ids)
-    return JSONResponse({"task": None if turn is None else _turn_to_json(turn)})
+def _send_previous_task(caller: Caller, body: LoadedTasks) -> Response:
+    turn = find_previous_turn(caller.campaign, caller.person.id, loaded_task_ids=body.task_ids)
+    return JSONResponse({"task": None if turn is None else _shown_task_to_json(turn)})
 
 
 def _save_answers(caller: Caller, body: Answers) -> Response:
@@ -118,8 +120,8 @@ def _make_image_response(content: bytes, media_type: str) -> Response:
     return Response(content, media_type=media_type, headers={"Cache-Control": "private, max-age=3600"})
 
 
-def _turn_to_json(turn: Turn) -> dict[str, Any]:
-    """Return a turn as a dict for the JSON that the rating page reads."""
+def _shown_task_to_json(turn: Turn) -> dict[str, Any]:
+    """Return a turn (one task shown to one person) as a dict for the JSON that the rating page reads."""
     rows = [
         {"question": row.question_id, "class": row.class_id, "answer": row.answer, "revision": row.revision}
         for row in turn.questions
@@ -136,7 +138,7 @@ def _turn_to_json(turn: Turn) -> dict[str, Any]:
 
 ROUTES = [
     make_post_route("/next", LoadedTasks, _send_next_task, _RATING_ROLES),
-    make_post_route("/back", LoadedTasks, _send_last_task, _RATING_ROLES),
+    make_post_route("/back", LoadedTasks, _send_previous_task, _RATING_ROLES),
     make_post_route("/answers", Answers, _save_answers, _RATING_ROLES),
     make_post_route("/skip", SkippedTask, _skip_task, _RATING_ROLES),
     make_post_route("/suggest", SuggestedClass, _save_suggestion, _RATING_ROLES),

@@ -47,7 +47,7 @@ class Answer(Struct):
 
 
 class Answers(Struct):
-    """Several answers, and whether to show the experts' answers to practice tasks that they complete."""
+    """Several answers; `reveal_truths`: show the experts' answers once a practice task is complete."""
 
     answers: Annotated[list[Answer], Meta(max_length=500)]
     reveal_truths: bool = msgspec.field(default=True, name="reveal")
@@ -75,7 +75,7 @@ class Invitation(Struct):
 
     def __post_init__(self) -> None:
         if (self.name is None or self.role is None) == (self.person_id is None):
-            raise ValueError("either name and role, or person")
+            raise ValueError("give either a name and a role, or a person")
 
 
 class PersonId(Struct):
@@ -87,7 +87,7 @@ class PersonId(Struct):
 class ExportOptions(Struct):
     """The options of an export: whether raters keep their names."""
 
-    with_names: bool = msgspec.field(default=False, name="names")
+    with_rater_names: bool = msgspec.field(default=False, name="names")
 
 
 async def read_body(request: Request, body_type: type[_Body]) -> _Body:

@@ -49,15 +49,15 @@ class SecurityHeaders:
         await self._app(scope, receive, send_with_headers)
 
 
-def compute_csrf_token(secret: str) -> str:
-    """Compute the CSRF token of a session; it does not reveal the secret."""
-    return sha256(f"csrf{secret}".encode()).hexdigest()
+def compute_csrf_token(session_secret: str) -> str:
+    """Compute the CSRF token of a session; the token does not reveal the secret."""
+    return sha256(f"csrf{session_secret}".encode()).hexdigest()
 
 
-def check_csrf(request: Request, secret: str) -> None:
+def check_csrf_token(request: Request, session_secret: str) -> None:
     """Refuse a request with status 403 unless a page of this session sent it."""
     token = request.headers.get("X-CSRF-Token", "")
-    if not compare_digest(token.encode(), compute_csrf_token(secret).encode()):
+    if not compare_digest(token.encode(), compute_csrf_token(session_secret).encode()):
         raise HTTPException(403, "the page belongs to another session: reload it")
 
 
@@ -73,21 +73,24 @@ class SignInLimit:
     window_seconds: float = 60.0
     _wrong_attempts: deque[tuple[float, str]] = field(default_factory=deque, repr=False)
 
-    def count_attempt(self, address: str, now: float) -> int:
-        """Count a sign-in attempt as wrong for now; return the seconds to wait if too many were wrong, else 0.
-
-        An attempt counts before its token is checked, so that many attempts at the same time cannot pass the limit.
-        """
+    def find_wait_seconds(self, address: str, now: float) -> int:
+        """Return how many seconds an address must wait before its next sign-in attempt; 0 if it may try now."""
         while self._wrong_attempts and not 0 <= now - self._wrong_attempts[0][0] < self.window_seconds:
             self._wrong_attempts.popleft()
-        origin = _network_of_address(address)
+        network = _network_of_address(address)
         all_times = [time for time, _ in self._wrong_attempts]
-        own_times = [time for time, attempt_origin in self._wrong_attempts if attempt_origin == origin]
+        own_times = [time for time, attempt_network in self._wrong_attempts if attempt_network == network]
         for times, limit in ((own_times, self.max_per_address), (all_times, self.max_total)):
             if len(times) >= limit:
                 return max(1, math.ceil(times[-limit] + self.window_seconds - now))
-        self._wrong_attempts.append((now, origin))
         return 0
+
+    def add_attempt(self, address: str, now: float) -> None:
+        """Count a sign-in attempt as wrong, until `remove_attempt` is called.
+
+        An attempt counts before its token is checked, so that many attempts at the same time cannot pass the limit.
+        """
+        self._wrong_attempts.append((now, _network_of_address(address)))
 
     def remove_attempt(self, address: str, now: float) -> None:
         """Stop counting a sign-in attempt as wrong, since its token was correct."""

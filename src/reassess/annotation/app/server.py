@@ -77,7 +77,7 @@ def _log_to_stderr(server_name: str) -> None:
         handler.setFormatter(formatter(prefix + format_))
         logger.handlers, logger.propagate = [handler], False
         logger.setLevel(logging.INFO)
-    logging.getLogger("uvicorn.access").addFilter(_remove_query)
+    logging.getLogger("uvicorn.access").addFilter(_strip_url_query)
 
 
 class _LimitedConnection(HttpToolsProtocol):  # httptools has no types
@@ -120,12 +120,12 @@ class _LimitedConnection(HttpToolsProtocol):  # httptools has no types
         self._head_bytes += len(name) + len(value)
         if self._head_bytes + len(self.url) > _MAX_HEAD_BYTES or len(self.headers) >= _MAX_HEADERS:
             self._is_large = True
-            raise ValueError("too large")
+            raise ValueError("the request head is too large")
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         if len(self.pipeline) >= _MAX_WAITING_REQUESTS:
-            raise ValueError("too many requests without waiting for a response")
+            raise ValueError("the client sends too many requests without waiting for a response")
         super().on_headers_complete()
         self._is_in_head = False
         self._set_time_limit(_REQUEST_SECONDS)
@@ -181,7 +181,7 @@ def _open_socket(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         if not host or not host.isprintable():  # an empty name would mean all addresses of this machine
-            raise ValueError("no name")
+            raise ValueError("the host name is empty or not printable")
         listening = socket.create_server((host, port), family=family, backlog=2048)
         # Connections inherit this option. asyncio sets it only on sockets that it creates. Without it, a response waits
         # up to 40 ms for the client's acknowledgement of the first part.
@@ -197,7 +197,7 @@ def _open_socket(host: str, port: int) -> socket.socket:
         ) from error
 
 
-def _remove_query(record: logging.LogRecord) -> bool:
+def _strip_url_query(record: logging.LogRecord) -> bool:
     """Remove the query of a URL (after ?) from an entry of the access log; return True to log the entry."""
     if isinstance(record.args, tuple):
         values: list[Any] = list(record.args)

@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from reassess.annotation.app.request_bodies import EmptyBody, SignInToken, read_body
-from reassess.annotation.app.security import check_csrf, compute_csrf_token
+from reassess.annotation.app.security import check_csrf_token, compute_csrf_token
 from reassess.annotation.store.campaigns import Campaign
 from reassess.annotation.store.people import (
     SESSION_SECONDS,
@@ -38,13 +38,13 @@ class SiteState:
 
     campaign: Campaign
     read_clock: Callable[[], float]  # returns seconds
-    campaign_key: str  # a text that differs between campaigns
+    campaign_fingerprint: str  # a text that differs between campaigns
     n_practice_tasks: int  # number of practice tasks
 
     @property
     def cookie_name(self) -> str:
         """The name of the session cookie, which differs between campaigns."""
-        return f"reassess-{self.campaign_key}"
+        return f"reassess-{self.campaign_fingerprint}"
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def make_post_route(
 
         def call_handler() -> Response:
             caller = _require_caller(request, roles)
-            check_csrf(request, caller.session_secret)
+            check_csrf_token(request, caller.session_secret)
             return handler(caller, body)
 
         return await run_in_threadpool(call_handler)
@@ -136,7 +136,7 @@ async def _show_start_page(request: Request) -> Response:
         "title": _page_title(caller.campaign),
         "consent": caller.campaign.consent_text,
         "csrf": compute_csrf_token(caller.session_secret),
-        "person": f"{caller.site.campaign_key} {caller.person.id}",
+        "person": f"{caller.site.campaign_fingerprint} {caller.person.id}",
         "practice": caller.site.n_practice_tasks,
         "modules": _RATING_PAGE_SCRIPTS,
     }
@@ -151,14 +151,16 @@ async def _sign_in(request: Request) -> Response:
     token = (await read_body(request, SignInToken)).token
     site, attempts = request.app.state.site, request.app.state.attempts
     now, address = site.read_clock(), request.client.host if request.client else ""
-    wait = attempts.count_attempt(address, now)
+    wait_seconds = attempts.find_wait_seconds(address, now)
+    if not wait_seconds:
+        attempts.add_attempt(address, now)
     secret = await run_in_threadpool(sign_in, site.campaign, token, now) if token.isascii() else None
-    if secret is None and wait:
-        error = {"error": f"Too many wrong links. Please wait {wait} seconds."}
-        return JSONResponse(error, 429, headers={"Retry-After": str(wait)})
+    if secret is None and wait_seconds:
+        error = {"error": f"Too many wrong links. Please wait {wait_seconds} seconds."}
+        return JSONResponse(error, 429, headers={"Retry-After": str(wait_seconds)})
     if secret is None:
         return JSONResponse({"error": "This link is not valid. Please ask for a new one."}, 403)
-    if not wait:
+    if not wait_seconds:
         attempts.remove_attempt(address, now)
     response = Response(status_code=204)
     response.set_cookie(site.cookie_name, secret, max_age=int(SESSION_SECONDS), **_cookie_options(request))

@@ -1,4 +1,4 @@
-"""The database of a campaign. Each change is one transaction; only this room speaks SQL."""
+"""The database of a campaign. Each change is one transaction; no other package contains SQL."""
 
 from reassess.errors import require_package
 

@@ -80,7 +80,7 @@ def check_replaceable(address: str | Path, replacement: Path | None = None) -> N
 
 
 def _count_lost_answers(connection: sqlite3.Connection, replacement: Path | None) -> int:
-    """Count the answers of people that `replacement` does not contain; 0 if the file is not a campaign."""
+    """Count people's answers that are missing from `replacement`; 0 if the file is not a campaign."""
     try:
         if replacement is not None:
             connection.execute("ATTACH ? AS replacement", (sqlite_uri(replacement),))
@@ -95,20 +95,20 @@ def _count_lost_answers(connection: sqlite3.Connection, replacement: Path | None
 
 
 @contextmanager
-def write_campaign_file(path: Path, *, force: bool = False) -> Iterator[Path]:
+def temporary_campaign_file(path: Path, *, force: bool = False) -> Iterator[Path]:
     """Yield a temporary path for a campaign file, which replaces the old file after the block.
 
-    `OutputError` if the old file has a write-ahead log, a file beside it that ends in -wal. It contains the newest
-    answers of the old campaign, and SQLite would apply it to the new file.
+    `OutputError` if the old file has a write-ahead log, a file beside it that ends in -wal. The log contains the newest
+    answers of the old campaign, and SQLite would apply them to the new file.
     """
     _check_campaign_path(path)
     with write_to_temporary(path, force=force) as temporary:
         side_files = [Path(f"{temporary}{ending}") for ending in _SIDE_FILE_SUFFIXES]
         try:
             yield temporary
-            # If so, SQLite closed the file without moving the log into it, and without an error.
+            # A remaining log means that SQLite could not move it into the file. SQLite reports no error.
             if any(map(exists, side_files)):
-                raise OSError("no room for the log of the database in its file")
+                raise OSError("the disk has no space to move the database log into the database file")
             check_replaceable(path, temporary)
         except (sqlite3.Error, UnavailableError) as error:  # for example a full disk
             raise OSError(describe_error(error)) from error
@@ -133,7 +133,7 @@ def _check_campaign_path(path: Path) -> None:
             "a campaign with this name is being served, or its server was killed",
             where=path,
             found=f"the file {log.name}, which contains its newest answers",
-            fix="stop its server; if it was killed, run reassess status to close the file; or choose another name",
+            fix="stop its server (if it was killed, run reassess status), or choose another name",
         )
 
 
@@ -155,7 +155,7 @@ def lock_campaign_file(address: str | Path) -> Iterator[None]:
             "several-links",
             "campaign file has several names",
             where=address,
-            allowed="1",
+            allowed="1 name",
             found=f"{names} hard links",
             fix="delete the other names, or serve a copy by reassess annotate backup",
         )
@@ -212,7 +212,7 @@ def _copy_file(address: Path, backup_path: Path, *, force: bool) -> None:
         )
     with convert_database_errors(address), connect_to_file(check_campaign_exists(address)) as source:
         source.execute("SELECT id FROM campaign")  # raises if the file is not a campaign
-        with write_campaign_file(backup_path, force=force) as temporary, connect_to_file(temporary) as target:
+        with temporary_campaign_file(backup_path, force=force) as temporary, connect_to_file(temporary) as target:
             source.backup(target)
             (state,) = target.execute("PRAGMA quick_check(1)").fetchone()
             if state != "ok":
@@ -228,7 +228,7 @@ def _copy_from_server(address: str, backup_path: Path, *, force: bool) -> None:
         except DataError as error:
             error.fix = "copy it with pg_dump, then reassess annotate backup ADDRESS --upgrade"
             raise
-        with write_campaign_file(backup_path, force=force) as temporary:
+        with temporary_campaign_file(backup_path, force=force) as temporary:
             enable_wal(temporary)
             with use_engine(temporary) as file, file.begin() as target:
                 _copy_rows(source, target)

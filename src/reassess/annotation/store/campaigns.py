@@ -2,15 +2,15 @@
 
 All transactions take locks in the same order, so that there are no deadlocks:
 
-1. a person, with their cursor
+1. a person, with their search position (in the table `cursors`)
 2. an image that may get a new task
 3. tasks, by number
 4. the campaign, if golden answers are counted or a task is added. Raters share this lock, experts do not.
 
-No transaction waits for the cursor of another person. While a person is locked, nobody can exclude or include them.
-Rows that refer to a locked row can still be added. Names and tokens are unique keys; on PostgreSQL, changing a key
-waits for new rows that refer to the person, such as log entries. So such a change locks both people first, by number.
-On SQLite, only one transaction can write at a time.
+No transaction waits for the search position of another person. While a person is locked, nobody can exclude or include
+them. Rows that refer to a locked row can still be added. Names and tokens are unique keys; on PostgreSQL, changing a
+key waits for new rows that refer to the person, such as log entries. So such a change locks both people first, by
+number. On SQLite, only one transaction can write at a time.
 """
 
 import os
@@ -51,7 +51,7 @@ from reassess.errors import DataError, add_error_place
 from reassess.text import count_noun
 
 _MAX_STATEMENT_VALUES = 1_000  # maximum number of values in a statement
-_POSITION_AFTER_ALL = (1 << 31) - 1  # a position after all cursors
+_POSITION_AFTER_ALL = (1 << 31) - 1  # a position after all search positions
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Campaign:
     name: str  # shown at the top of the rating page
     rules: Rules
     practice_bar: float | None  # balanced accuracy needed to pass practice; None: every rater passes
-    at_least: int | None  # experts who must agree; None: more than half of those who answered
+    min_experts: int | None  # experts who must agree; None: more than half of those who answered
     has_original_votes: bool  # whether each original label counts as one vote
     consent_text: str  # text that people must agree to first; may be empty
     images_path: str | None  # folder or archive of the images; None if unknown
@@ -117,7 +117,7 @@ def _read_campaign(connection: Connection, write_guard: AbstractContextManager[A
                 seed=row.seed,
             ),
             practice_bar=row.bar,
-            at_least=row.at_least,
+            min_experts=row.at_least,
             has_original_votes=row.original_votes,
             consent_text=row.consent,
             images_path=row.images,
@@ -168,10 +168,10 @@ _SELECT_OPEN_QUESTIONS = (
 _UPDATE_RESERVED = (
     update(questions)
     .where(questions.c.id.in_(bindparam("numbers", expanding=True)), ~questions.c.golden)
-    .values(reserved=questions.c.reserved + bindparam("places"))
+    .values(reserved=questions.c.reserved + bindparam("slots"))
 )
 _IS_MAIN = tasks.c.kind == literal_column(f"'{TaskKind.MAIN}'")
-_UPDATE_FREE = update(tasks).where(tasks.c.id == bindparam("number"), _IS_MAIN).values(free=bindparam("places"))
+_UPDATE_FREE = update(tasks).where(tasks.c.id == bindparam("number"), _IS_MAIN).values(free=bindparam("slots"))
 _HAS_PASSED_POSITION = cursors.c.position > bindparam("least")
 _SELECT_CURSORS = select(cursors.c.person).where(_HAS_PASSED_POSITION).with_for_update(key_share=True, skip_locked=True)
 _MOVE_CURSORS_BACK = update(cursors).where(cursors.c.person.in_(_SELECT_CURSORS)).values(position=bindparam("least"))
@@ -191,7 +191,7 @@ class Transaction:
         return self.campaign.rules
 
     def lock_person(self, person_id: int) -> Row[Any]:
-        """Lock a person and their cursor; return one row with both, and with the state of the campaign."""
+        """Lock a person and their search position; return one row with person, position and campaign state."""
         row = self.connection.execute(_LOCK_PERSON, {"number": person_id}).one_or_none()
         if row is None:
             raise DataError("unknown-person", "unknown person", found=f"person {person_id}")
@@ -206,7 +206,7 @@ class Transaction:
         return locked[person_id]
 
     def lock_tasks(self, task_ids: Iterable[int]) -> None:
-        """Lock tasks; call this before reading anything about them."""
+        """Lock tasks; call this before reading anything about the tasks."""
         if self.connection.dialect.name != "sqlite":
             for chunk in split_into_chunks(sorted(set(task_ids))):
                 self.connection.execute(_LOCK_TASKS, {"numbers": chunk}).all()
@@ -219,50 +219,50 @@ class Transaction:
         if self.connection.dialect.name != "sqlite":
             self.connection.execute(_LOCK_CAMPAIGN_SHARED if is_shared else _LOCK_CAMPAIGN).all()
 
-    def spend_time_of_campaign_lock(self) -> None:
-        """Take as long as `lock_campaign`, but lock nothing: response times must not reveal golden tasks."""
+    def imitate_campaign_lock(self) -> None:
+        """Take as long as `lock_campaign`, without a lock: response times must not reveal golden tasks."""
         if self.connection.dialect.name != "sqlite":
             self.connection.execute(_READ_CAMPAIGN).all()
 
-    def reserve_places(self, question_ids: Sequence[int]) -> None:
-        """Reserve a place for one rater's answer on each question; golden questions have no places."""
+    def reserve_vote_slots(self, question_ids: Sequence[int]) -> None:
+        """Reserve a vote slot for one rater on each question; golden questions have no vote slots."""
         if question_ids:
-            self.connection.execute(_UPDATE_RESERVED, {"numbers": question_ids, "places": 1})
+            self.connection.execute(_UPDATE_RESERVED, {"numbers": question_ids, "slots": 1})
 
-    def release_places(self, question_ids: Sequence[int]) -> None:
-        """Release a reserved place on each question; golden questions have no places."""
+    def release_vote_slots(self, question_ids: Sequence[int]) -> None:
+        """Release a reserved vote slot on each question; golden questions have no vote slots."""
         if question_ids:
-            self.connection.execute(_UPDATE_RESERVED, {"numbers": question_ids, "places": -1})
+            self.connection.execute(_UPDATE_RESERVED, {"numbers": question_ids, "slots": -1})
 
-    def update_free_places(self, task_ids: Iterable[int], *, is_reopened: bool = False) -> None:
+    def update_free_vote_slots(self, task_ids: Iterable[int], *, is_reopened: bool = False) -> None:
         """Compute and store how many more raters can get each task.
 
-        A rater can get a task if each of its open questions has a free place. With `is_reopened`, raters who have
-        passed these tasks can get them again, even if the tasks had free places before. Golden tasks take the same
-        time, but nothing is stored for them.
+        A rater can get a task if each of its open questions has a free vote slot. With `is_reopened`, raters whose
+        search has passed these tasks can get them again, even if the tasks had free slots before. Golden tasks take the
+        same time, but nothing is stored for them.
         """
         for chunk in split_into_chunks(sorted(set(task_ids))):
-            places = []
+            task_rows = []
             for task, rows in groupby(
                 self.connection.execute(_SELECT_OPEN_QUESTIONS, {"numbers": chunk}), key=itemgetter(0, 1, 2, 3)
             ):
                 number, kind, position, free_before = task
                 is_main = kind == TaskKind.MAIN
                 is_open = [row for row in rows if row.votes is not None]
-                free = min((self.rules.count_free_places(row.votes, row.reserved) for row in is_open), default=0)
+                free = min((self.rules.count_free_vote_slots(row.votes, row.reserved) for row in is_open), default=0)
                 if is_main and free != free_before:
-                    places.append({"number": number, "places": free})
+                    task_rows.append({"number": number, "slots": free})
                 if free and (is_reopened or (is_main and not free_before)):
                     self.reopened_positions.append(position if is_main else _POSITION_AFTER_ALL)
-            self.store_free_places(places)
+            self.store_free_vote_slots(task_rows)
 
-    def store_free_places(self, rows: Sequence[Mapping[str, int]]) -> None:
-        """Store how many more raters can get each task; a row has `number` (the task id) and `places`."""
-        if rows:
-            self.connection.execute(_UPDATE_FREE, rows)
+    def store_free_vote_slots(self, task_rows: Sequence[Mapping[str, int]]) -> None:
+        """Store how many more raters can get each task; a row has `number` (the task id) and `slots`."""
+        if task_rows:
+            self.connection.execute(_UPDATE_FREE, task_rows)
 
-    def move_cursors_back(self) -> None:
-        """Move the cursors of raters back to the first reopened task; skip cursors that are locked."""
+    def rewind_search_positions(self) -> None:
+        """Move the search positions of raters back to the first reopened task; skip locked positions."""
         if self.reopened_positions:
             self.connection.execute(_MOVE_CURSORS_BACK, {"least": min(self.reopened_positions)})
 
@@ -282,7 +282,7 @@ def open_transaction(campaign: Campaign) -> Iterator[Transaction]:
     with campaign.write_guard, campaign.engine.begin() as connection:
         transaction = Transaction(connection, campaign)
         yield transaction
-        transaction.move_cursors_back()
+        transaction.rewind_search_positions()
 
 
 def pause(campaign: Campaign, now: float, actor_id: int | None = None) -> None:

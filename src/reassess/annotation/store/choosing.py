@@ -20,7 +20,7 @@ from reassess.annotation.store.schema import (
     turns,
 )
 
-_MAX_CURSOR_LAG = 128  # tasks between a cursor and the chosen task before the cursor moves
+_MAX_SEARCH_LAG = 128  # tasks between a search position and the chosen task before the position moves
 
 
 class ChosenTask(NamedTuple):
@@ -28,7 +28,7 @@ class ChosenTask(NamedTuple):
 
     task: Row[Any]
     question_rows: Sequence[Row[Any]]
-    n_free_places: int  # how many more raters can get the task
+    n_free_vote_slots: int  # how many more raters can get the task
 
 
 def choose_task(transaction: Transaction, person: Row[Any], loaded_task_ids: Sequence[int]) -> ChosenTask | None:
@@ -53,7 +53,7 @@ def choose_task(transaction: Transaction, person: Row[Any], loaded_task_ids: Seq
 
     def compute_sort_key(row: Row[Any]) -> tuple[bool, float]:
         """Compute a sort key that puts questions with a known truth first, in random order."""
-        return row.truth is None, transaction.rules.draw_class_rank(person.id, person.draws, row.class_id)
+        return row.truth is None, transaction.rules.draw_class_sort_key(person.id, person.draws, row.class_id)
 
     if is_golden and golden is not None:
         return _choose_questions(transaction, person, golden, main.size, compute_sort_key)
@@ -67,9 +67,9 @@ def choose_task(transaction: Transaction, person: Row[Any], loaded_task_ids: Seq
 
 
 def _find_main_task(transaction: Transaction, params: dict[str, Any], first_position: int) -> Row[Any] | None:
-    """Find and lock the first main task for a person from a position; if there is none, from the start."""
-    for place in sorted({0, first_position}, reverse=True):
-        task = transaction.connection.execute(_LOCK_MAIN_TASK, params | {"place": place}).one_or_none()
+    """Find and lock the next main task from a position; after the last task, the search starts again at 0."""
+    for position in sorted({0, first_position}, reverse=True):
+        task = transaction.connection.execute(_LOCK_MAIN_TASK, params | {"place": position}).one_or_none()
         if task is not None:
             return task
     return None
@@ -78,14 +78,14 @@ def _find_main_task(transaction: Transaction, params: dict[str, Any], first_posi
 def _find_golden_task(
     transaction: Transaction, person: Row[Any], params: dict[str, Any], n_questions: int, *, accepts_smaller: bool
 ) -> Row[Any] | None:
-    """Find a golden task with `n_questions` questions or more; if there is none, one of the largest.
+    """Find a golden task with `n_questions` questions or more; if there is no such task, one of the largest.
 
-    Without `accepts_smaller`, return None if there is none.
+    Without `accepts_smaller`, return None instead of a smaller task.
     """
     rules, connection = transaction.rules, transaction.connection
     if person.golden is None or not rules.golden_share:
         return None
-    positions = rules.draw_search_positions(person.id, person.draws, person.golden + 1)
+    positions = rules.draw_golden_search_positions(person.id, person.draws, person.golden + 1)
     numbered = {f"place_{number}": position for number, position in enumerate(positions)}
     rows = connection.execute(
         _SELECT_GOLDEN_AT_POSITIONS, {"person_id": person.id, "least": n_questions, **numbered}
@@ -115,18 +115,19 @@ def _choose_questions(
     chosen = sorted((row for row in open_rows if row.answer is None), key=sort_key)[:n_questions]
     ids = {row.id for row in chosen}
     free = min(
-        (transaction.rules.count_free_places(row.votes, row.reserved + (row.id in ids)) for row in open_rows), default=0
+        (transaction.rules.count_free_vote_slots(row.votes, row.reserved + (row.id in ids)) for row in open_rows),
+        default=0,
     )
     return ChosenTask(task, sorted(chosen, key=attrgetter("id")), free)  # ids are random, so this order reveals nothing
 
 
-def choose_cursor_position(transaction: Transaction, person: Row[Any], chosen_task: Row[Any]) -> int:
+def choose_search_position(transaction: Transaction, person: Row[Any], chosen_task: Row[Any]) -> int:
     """Choose where the search for a person's next main task starts.
 
     Tasks before the chosen task may be free again soon: another transaction has locked them, or the person's page has
-    loaded them. So the cursor moves only when it is far behind the chosen task.
+    loaded them. So the search position moves only when it is far behind the chosen task.
     """
-    if person.position <= chosen_task.position <= person.position + _MAX_CURSOR_LAG:
+    if person.position <= chosen_task.position <= person.position + _MAX_SEARCH_LAG:
         return int(person.position)
     first = transaction.connection.execute(
         _SELECT_FIRST_FREE, {"person_id": person.id, "place": person.position, "held": []}
@@ -135,7 +136,7 @@ def choose_cursor_position(transaction: Transaction, person: Row[Any], chosen_ta
 
 
 def has_tasks_left(transaction: Transaction, person: Row[Any]) -> bool:
-    """Return whether main tasks are left for a rater, although other raters have them now."""
+    """Return whether a rater may get main tasks later that are reserved for other raters now."""
     return person.role == Role.RATER and bool(
         transaction.connection.scalar(_HAS_MAIN_LEFT, {"person_id": person.id, "held": []})
     )

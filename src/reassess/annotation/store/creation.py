@@ -14,7 +14,7 @@ from reassess.annotation.addresses import is_server_address
 from reassess.annotation.plan import CampaignPlan
 from reassess.annotation.running_posterior import estimate_rater_model
 from reassess.annotation.store import schema
-from reassess.annotation.store.campaign_files import check_replaceable, write_campaign_file
+from reassess.annotation.store.campaign_files import check_replaceable, temporary_campaign_file
 from reassess.annotation.store.database import convert_database_errors, enable_wal, use_engine
 from reassess.annotation.store.people import insert_person
 from reassess.annotation.store.schema import RaterStage, Role, TaskKind, store_schema_version
@@ -35,7 +35,7 @@ def create_campaign(address: str | Path, plan: CampaignPlan, *, now: float = 0.0
         with convert_database_errors(address), use_engine(address) as engine, engine.begin() as connection:
             _write_tables(connection, plan, now)
         return
-    with write_campaign_file(Path(address), force=force) as temporary:
+    with temporary_campaign_file(Path(address), force=force) as temporary:
         enable_wal(temporary)
         with use_engine(temporary) as engine, engine.begin() as connection:
             _write_tables(connection, plan, now)
@@ -53,10 +53,10 @@ def _write_tables(connection: Connection, plan: CampaignPlan, now: float) -> Non
     """Create the tables of a campaign, and fill them from a plan."""
     schema.metadata.create_all(connection)
     store_schema_version(connection)
-    rules, counts = plan.rules, plan.count_golden_questions()
+    rules, counts = plan.rules, plan.count_golden_by_truth()
     row: dict[str, Any] = {"per_question": rules.votes_per_question, "lease": rules.lease_seconds}
     row |= {"golden_share": rules.golden_share, "seed": rules.seed}
-    row |= {"name": plan.name, "at_least": plan.at_least, "bar": plan.practice_bar}
+    row |= {"name": plan.name, "at_least": plan.min_experts, "bar": plan.practice_bar}
     row |= {"consent": plan.consent_text, "original_votes": plan.has_original_votes, "images": plan.images_path}
     row |= {"classes": plan.tasks.questions.classes.count, "has_local_ids": plan.tasks.questions.classes.has_local_ids}
     row |= {"id": 1, "golden_invalid": counts[0], "golden_valid": counts[1], "settings": dict(plan.settings)}
@@ -83,7 +83,7 @@ def _write_tables(connection: Connection, plan: CampaignPlan, now: float) -> Non
         for (name, row), label in zip(image_ids.items(), _find_original_labels(plan, list(image_ids)), strict=True)
     ]
     _insert_rows(connection, schema.images, images)
-    _insert_rows(connection, schema.unasked, _make_unasked_rows(plan, image_ids))
+    _insert_rows(connection, schema.unasked, _make_rows_of_unasked_images(plan, image_ids))
     _insert_rows(connection, schema.classes, list(_make_class_rows(plan, task_groups)))
     examples = [{**vars(example), "address": token_hex(_ADDRESS_BYTES)} for example in plan.examples]
     _insert_rows(connection, schema.examples, examples)
@@ -117,7 +117,7 @@ def _find_original_labels(plan: CampaignPlan, image_names: list[str]) -> list[in
     return [class_ids[row] if row >= 0 else None for row in plan.original_labels.find(image_names).tolist()]
 
 
-def _make_unasked_rows(plan: CampaignPlan, asked_images: Collection[str]) -> list[dict[str, Any]]:
+def _make_rows_of_unasked_images(plan: CampaignPlan, asked_images: Collection[str]) -> list[dict[str, Any]]:
     """Make a row for each image that has an original label but no question."""
     if plan.original_labels is None:
         return []
@@ -126,7 +126,7 @@ def _make_unasked_rows(plan: CampaignPlan, asked_images: Collection[str]) -> lis
 
 
 def _make_class_rows(plan: CampaignPlan, task_groups: list[Tasks]) -> Iterator[dict[str, Any]]:
-    """Make a row per class of the class list; without a list, per class in questions and example images."""
+    """Make a row for each class of the class list; without a list, for each class with a question or example."""
     classes = plan.tasks.questions.classes
     example_ids = np.array([example.class_id for example in plan.examples], np.int64)
     ids = (
@@ -161,7 +161,7 @@ def _make_task_rows(plan: CampaignPlan, tasks: Tasks, image_ids: dict[str, int])
         else [TaskKind.MAIN] * len(tasks)
     )
     position = np.random.default_rng(plan.rules.seed).permutation(len(tasks)).tolist()
-    free = 0 if golden else plan.rules.count_free_places(n_votes=0, n_reserved=0)
+    free = 0 if golden else plan.rules.count_free_vote_slots(n_votes=0, n_reserved=0)
     images = tasks.questions.image_ids[tasks.indptr[:-1]].tolist()
     columns = zip(draw_random_ids(len(tasks)), images, kinds, position, strict=True)
     names, sample = tasks.questions.images, tasks.sample

@@ -14,7 +14,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, exc, make_
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from reassess.annotation.addresses import hide_password, is_server_address
-from reassess.annotation.store.log_file import LogFile, decrement_file_time
+from reassess.annotation.store.write_ahead_log import WriteAheadLog, set_file_time_back
 from reassess.errors import DataError, require_package
 from reassess.formats.file_lock import is_locked
 from reassess.formats.files import exists
@@ -51,7 +51,9 @@ class WriteGuard:
             self._has_log = connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
             if path in EXCLUSIVE_FILES:  # waits for another process that is moving the log
                 _, pages, _ = connection.execute("PRAGMA wal_checkpoint(FULL)").fetchone()
-        self._log = LogFile(f"{path}-wal", is_empty=not pages) if self._has_log and path in EXCLUSIVE_FILES else None
+        self._log = (
+            WriteAheadLog(f"{path}-wal", is_empty=not pages) if self._has_log and path in EXCLUSIVE_FILES else None
+        )
         self._is_log_changed, self._rows, self._has_written = False, 0, False
         self._state = self._read_state()
         event.listen(engine, "begin", self._check_before_writing)
@@ -61,7 +63,7 @@ class WriteGuard:
 
     def __enter__(self) -> None:
         if not self._lock.acquire(timeout=_LOCK_TIMEOUT_MS / 1000):
-            raise WaitedTooLongError("the database accepts no change of this process")
+            raise WaitedTooLongError("another change by this process has locked the database for too long")
         try:
             self._refuse_if_changed()
         except BaseException:
@@ -74,7 +76,7 @@ class WriteGuard:
                 is_due = not self._changes % _MAX_LOG_CHANGES or self._log.end_of_own_commits > _MAX_LOG_BYTES
                 self._refuse_if_changed(has_committed=self._has_written, is_thorough=is_due)
                 if is_due:
-                    self._move_log()
+                    self._move_wal_into_file()
         finally:
             self._lock.release()
 
@@ -103,7 +105,7 @@ class WriteGuard:
             connection.info["pages"] = pages
 
     def _remember_commit(self, connection: Connection) -> None:
-        """Remember for the check after the commit whether the transaction has changed any row."""
+        """Store whether the transaction has changed any row, for the check after the commit."""
         if not connection.get_execution_options().get("reading"):
             self._has_written = _count_changed_rows(connection) != self._rows
 
@@ -117,12 +119,12 @@ class WriteGuard:
         state = self._read_state()
         if self._is_log_changed or state != self._state:
             error = sqlite3.OperationalError(f"{self._path} {state.describe_change(self._state)}")
-            self._move_log()
+            self._move_wal_into_file()
             if self._log is not None and self._is_log_changed and not self._log.is_only_header_changed():
                 self._log.truncate_to_commits()
             raise UnavailableError("BEGIN IMMEDIATE", None, error)
 
-    def _move_log(self) -> None:
+    def _move_wal_into_file(self) -> None:
         """Move the commits in the log into the file, unless the log or the file was replaced."""
         state, log = self._read_state(), _stat_file(f"{self._path}-wal")
         is_unchanged = state == self._state
@@ -136,7 +138,7 @@ class WriteGuard:
             with closing(self._engine.raw_connection()) as connection:
                 connection.execute("PRAGMA wal_checkpoint")
             if is_unchanged:
-                decrement_file_time(self._path)
+                set_file_time_back(self._path)
                 self._state = self._read_state()
 
 
@@ -144,7 +146,7 @@ class _FileState(NamedTuple):
     """The inode, size and time of an SQLite file, and the inodes of its log."""
 
     inode: tuple[int, int] | None
-    size_and_time: tuple[int, int] | None  # size and time; None if other processes may move the log into the file too
+    size_and_time: tuple[int, int] | None  # None if other processes may move the log into the file too
     log_inodes: tuple[Any, ...] | None
 
     def describe_change(self, earlier: "_FileState") -> str:
@@ -188,7 +190,7 @@ def open_engine(address: str | Path) -> Engine:
         try:
             url = make_url(text)
             if "@" in (url.host or ""):
-                raise ValueError("the host contains the end of a password")
+                raise ValueError("the host contains a part of the password: write @ in the password as %40")
         except (ArgumentError, ValueError):  # the error may contain a part of a password
             raise DataError(
                 "wrong-address",

@@ -94,10 +94,10 @@ def finish_recounting(campaign: Campaign) -> None:
             sleep((monotonic() - begin) / 2)  # lets other processes take the lock; SQLite has no queue for it
 
 
-def _recount_chunk(transaction: Transaction, person_id: int, is_excluded: bool, last_task_id: int) -> int | None:
-    """Recount a chunk of a rater's answers; return `last_task_id` for the next call, None at the end."""
-    # After all answers, the suggestions in tasks with numbers above `last_task_id` follow. The end is also reached if
-    # somebody has included or excluded the rater again.
+def _recount_chunk(transaction: Transaction, person_id: int, is_excluded: bool, after_task_id: int) -> int | None:
+    """Recount a chunk of a rater's answers; return `after_task_id` for the next call, or None at the end."""
+    # After all answers, the suggested questions of tasks with ids above `after_task_id` are updated. The end is also
+    # reached if somebody has included or excluded the rater again.
     row = transaction.lock_person(person_id)
     if row.recounted is None or row.excluded != is_excluded:
         return None
@@ -105,7 +105,7 @@ def _recount_chunk(transaction: Transaction, person_id: int, is_excluded: bool, 
     answered = transaction.connection.scalars(remaining.order_by(answers.c.question).limit(_MAX_QUESTIONS)).all()
     update_person = update(people).where(people.c.id == person_id)
     if not answered:
-        last = update_suggested_questions(transaction, person_id, last_task_id, _MAX_QUESTIONS)
+        last = update_suggested_questions(transaction, person_id, after_task_id, _MAX_QUESTIONS)
         if last is None:
             transaction.connection.execute(update_person.values(recounted=None))
         return last
@@ -115,5 +115,5 @@ def _recount_chunk(transaction: Transaction, person_id: int, is_excluded: bool, 
     transaction.lock_tasks(row.task for row in rows)
     if rows:
         recount_votes(transaction, [row.id for row in rows])
-        transaction.update_free_places([row.task for row in rows], is_reopened=True)
+        transaction.update_free_vote_slots([row.task for row in rows], is_reopened=True)
     return -1

@@ -38,7 +38,7 @@ class Suggestion:
 
     image_name: str
     class_id: int
-    n_people: int  # number of people
+    n_people: int
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class QuestionState:
     class_id: int
     n_votes: int  # counted votes
     close_reason: str | None
-    valid_probability: float  # probability that the class is valid, at the last vote
+    valid_probability: float  # probability that the class is valid, after the last vote
 
 
 class GoldenVotes(NamedTuple):
@@ -66,16 +66,16 @@ class CampaignExport:
     votes: Votes  # counted votes
     golden_votes: Votes | None  # experts' votes on golden questions, also those for practice and those without a vote
     rater_golden_votes: Votes | None  # raters' votes on golden questions, without practice
-    sample: Sample | None  # images of `golden` that were drawn at random
+    sample: Sample | None  # golden images that were drawn at random
     original_labels: LabelSets | None
     suggestions: tuple[Suggestion, ...]  # sorted by image and class
     question_states: tuple[QuestionState, ...]
     n_unneeded_answers: int  # answers to questions that already had enough votes
-    n_skipped: int  # answers about images that their rater skipped
-    n_withdrawn: int  # answers to withdrawn questions
-    n_excluded: int  # answers of excluded raters
-    n_practice_votes: int  # experts' votes on practice questions, which are in `golden`
-    n_unrated_golden: int  # golden questions on images without any vote
+    n_skipped_answers: int  # answers about images that their rater skipped
+    n_withdrawn_answers: int  # answers to withdrawn questions
+    n_excluded_answers: int  # answers of excluded raters
+    n_practice_votes: int  # experts' votes on practice questions, which are in `golden_votes`
+    n_unrated_golden_questions: int  # golden questions on images without any vote
     n_unrated_images: int  # images of these questions
 
     @property
@@ -86,16 +86,16 @@ class CampaignExport:
         return bool(self.golden_votes.sizes[self.golden_votes.find(self.rater_golden_votes.items)].any())
 
 
-def export_votes(campaign: Campaign, *, with_names: bool = False) -> CampaignExport:
+def export_votes(campaign: Campaign, *, with_rater_names: bool = False) -> CampaignExport:
     """Read everything to export from a campaign.
 
-    With `with_names`, raters keep their names instead of numbers.
+    With `with_rater_names`, raters keep their names instead of numbers.
     """
     finish_recounting(campaign)
     classes = read_classes(campaign)
     with connect_for_reading(campaign.engine) as connection:
         check_integrity(connection, "integrity_check")
-        reader = _AnswerReader(connection, classes, with_names=with_names)
+        reader = _AnswerReader(connection, classes, with_rater_names=with_rater_names)
         golden, rater_golden = reader.read_golden_votes()
         all_answers = select(func.count()).select_from(answers.join(people).join(questions).join(tasks))
         is_withdrawn = func.coalesce(questions.c.ended, "") == WITHDRAWN
@@ -117,22 +117,22 @@ def export_votes(campaign: Campaign, *, with_names: bool = False) -> CampaignExp
             suggestions=tuple(Suggestion(*row) for row in connection.execute(_SELECT_SUGGESTIONS)),
             question_states=tuple(QuestionState(*row) for row in connection.execute(_SELECT_QUESTION_STATES)),
             n_unneeded_answers=count_uncounted_answers(IS_NOT_SKIPPED, ~is_withdrawn),
-            n_skipped=count_uncounted_answers(~IS_NOT_SKIPPED),
-            n_withdrawn=count_uncounted_answers(IS_NOT_SKIPPED, is_withdrawn),
-            n_excluded=count_answers(~questions.c.golden, people.c.excluded),
+            n_skipped_answers=count_uncounted_answers(~IS_NOT_SKIPPED),
+            n_withdrawn_answers=count_uncounted_answers(IS_NOT_SKIPPED, is_withdrawn),
+            n_excluded_answers=count_answers(~questions.c.golden, people.c.excluded),
             n_practice_votes=count_answers(
                 tasks.c.kind == TaskKind.PRACTICE, people.c.role == Role.EXPERT, IS_NOT_SKIPPED
             ),
-            n_unrated_golden=sum(unrated),
+            n_unrated_golden_questions=sum(unrated),
             n_unrated_images=len(unrated),
         )
 
 
-def log_export(campaign: Campaign, now: float, actor_id: int | None = None, *, with_names: bool) -> None:
+def log_export(campaign: Campaign, now: float, actor_id: int | None = None, *, with_rater_names: bool) -> None:
     """Log an export, unless the command line exports a read-only campaign."""
     try:
         with open_transaction(campaign) as transaction:
-            transaction.log_action(now, "export", actor_id, names=with_names)
+            transaction.log_action(now, "export", actor_id, names=with_rater_names)
     except DBAPIError as error:
         if actor_id is not None or not is_read_only_error(error):
             raise
@@ -142,17 +142,17 @@ def read_golden_votes(campaign: Campaign) -> GoldenVotes:
     """Read the experts' and the raters' votes on golden questions."""
     classes = read_classes(campaign)
     with connect_for_reading(campaign.engine) as connection:
-        return _AnswerReader(connection, classes, with_names=False).read_golden_votes()
+        return _AnswerReader(connection, classes, with_rater_names=False).read_golden_votes()
 
 
 class _AnswerReader:
-    """A reader of answers, which it returns as votes sorted by image, class and time."""
+    """A reader that returns answers as votes, sorted by image, class and time."""
 
-    def __init__(self, connection: Connection, classes: Classes, *, with_names: bool) -> None:
+    def __init__(self, connection: Connection, classes: Classes, *, with_rater_names: bool) -> None:
         self.connection, self.classes = connection, classes
         self.images = {row.id: row.name for row in connection.execute(select(images.c.id, images.c.name))}
         everybody = connection.execute(select(people.c.id, people.c.name, people.c.role))
-        self.people = {row.id: row.name if with_names else f"{row.role} {row.id}" for row in everybody}
+        self.people = {row.id: row.name if with_rater_names else f"{row.role} {row.id}" for row in everybody}
 
     def read_golden_votes(self) -> GoldenVotes:
         """Read the experts' and the raters' votes on golden questions.
@@ -240,7 +240,7 @@ def _read_columns(connection: Connection, query: Select[Any]) -> npt.NDArray[np.
 
 
 def _find_images_answered_by_experts(golden_votes: Votes | None) -> set[str]:
-    """Return the golden images for which experts have answered all questions."""
+    """Return the golden images whose questions all have answers of experts."""
     if golden_votes is None or not isinstance(golden_votes.items, Questions):
         return set()
     is_open = np.zeros(len(golden_votes.images), bool)
@@ -249,7 +249,7 @@ def _find_images_answered_by_experts(golden_votes: Votes | None) -> set[str]:
 
 
 def _read_sample(connection: Connection, golden_votes: Votes | None) -> Sample | None:
-    """Read which golden images were drawn at random; None if no golden image was."""
+    """Read the golden images that were drawn at random; None if there are none."""
     rows = {row.name: row for row in connection.execute(_SELECT_DRAWN_IMAGES)}
     if not rows or golden_votes is None:
         return None

@@ -18,12 +18,21 @@ from reassess.annotation.store.schema import (
     turns,
 )
 from reassess.annotation.store.turns import end_turn, find_turn, is_practice_turn
-from reassess.annotation.store.vote_counting import count_new_votes, recount_votes, update_golden_counts, update_truths
+from reassess.annotation.store.vote_counting import (
+    GoldenCountChange,
+    add_new_votes,
+    recount_votes,
+    update_golden_counts,
+    update_truths,
+)
 from reassess.core import KNOWN_ANSWERS
 from reassess.core.checks import check_range
 from reassess.errors import DataError
 
 _MAX_REVISION_STEP = 1_000  # of an answer between two requests; a huge revision would leave no room for later revisions
+
+
+TruthsByQuestionId = dict[int, int]  # 1 valid, 0 invalid
 
 
 @dataclass(frozen=True)
@@ -44,15 +53,15 @@ class GivenAnswer:
 
 def save_answers(
     campaign: Campaign, person_id: int, new_answers: Sequence[GivenAnswer], now: float, *, reveal_truths: bool = True
-) -> dict[int, int]:
+) -> TruthsByQuestionId:
     """Save the new and changed answers of a person; an answer that a page sends twice is saved once.
 
-    Of several answers to a question, the answer with the highest revision is kept; of answers with the same revision,
-    the first. Answers to questions that have enough votes are saved, but do not count as votes. If one answer is
+    If there are several answers to a question, the answer with the highest revision is kept, or the first of them.
+    Answers to questions that have enough votes are saved, but do not count as votes. If one answer is
     invalid, nothing is saved. `DataError` if a question was not shown to the person.
 
     With `reveal_truths`, a practice task ends once all its questions have answers. The function returns the truths of
-    its questions (1 valid, 0 invalid) by question id. Without `reveal_truths`, practice answers can still be changed,
+    its questions. Without `reveal_truths`, practice answers can still be changed,
     and the function returns an empty dict.
     """
     with open_transaction(campaign) as transaction:
@@ -61,7 +70,7 @@ def save_answers(
         for answer in new_answers:
             if answer.question_id not in latest or answer.revision > latest[answer.question_id].revision:
                 latest[answer.question_id] = answer
-        truths: dict[int, int] = {}
+        truths: TruthsByQuestionId = {}
         for turn in _lock_turns(transaction, person_id, list(latest)):
             reveals = (
                 reveal_truths
@@ -157,30 +166,37 @@ class _AnswersToTask:
         if self.person.role == Role.EXPERT:
             update_truths(transaction, [*self.new_rows, *self.changed_rows], kind)
         elif kind != TaskKind.PRACTICE:
-            counts_by = [(row, row.answer, -1) for row in self.changed_rows]
-            counts_by += [(row, self.latest_answers[row.id].answer, +1) for row in (*self.new_rows, *self.changed_rows)]
+            increments = [(row, row.answer, -1) for row in self.changed_rows]
+            increments += [
+                (row, self.latest_answers[row.id].answer, +1) for row in (*self.new_rows, *self.changed_rows)
+            ]
             counts = kind == TaskKind.GOLDEN and self.turn.state != TurnState.SKIPPED
             update_golden_counts(
                 transaction,
-                [_make_golden_change(self.person.id, row, answer, more * counts) for row, answer, more in counts_by],
+                [
+                    _make_golden_count_change(self.person.id, row, answer, increment * counts)
+                    for row, answer, increment in increments
+                ],
             )
             new = self.counted_ids if kind == TaskKind.MAIN else [row.id for row in self.new_rows]
             if new:
-                count_new_votes(transaction, self.person.id, new, released_question_ids=self._select_reserved(new))
+                add_new_votes(
+                    transaction, self.person.id, new, released_question_ids=self._select_with_reserved_slot(new)
+                )
             different = [row.id for row in self.changed_rows if self.latest_answers[row.id].answer != row.answer]
             if different:
                 recount_votes(transaction, different, self.person.id)
 
-    def _select_reserved(self, question_ids: Iterable[int]) -> list[int]:
-        """Return the questions where the turn has a reserved place."""
+    def _select_with_reserved_slot(self, question_ids: Iterable[int]) -> list[int]:
+        """Return the questions where the turn has a reserved vote slot."""
         return [
             question for question in question_ids if self.turn.state == TurnState.ASKED and question in self.turn.shown
         ]
 
     def _update_turn(self) -> None:
-        """End the turn or renew its lease, and release the places of new answers that do not count as votes."""
+        """End the turn or renew its lease, and release the vote slots of new answers that are not votes."""
         # A turn ends with its last answer if `can_end_turn`; otherwise its lease starts again, unless it has expired.
-        # `_update_counts` releases the places of answers that count.
+        # `_update_counts` releases the vote slots of answers that count.
         transaction, turn = self.transaction, self.turn
         is_over = self.can_end_turn and self.is_complete
         if turn.state == TurnState.ASKED or (turn.state == TurnState.EXPIRED and is_over):
@@ -193,22 +209,24 @@ class _AnswersToTask:
             freed = self.counted_ids if turn.kind == TaskKind.MAIN else [row.id for row in self.new_rows]
             if self.person.role == Role.EXPERT or turn.kind == TaskKind.PRACTICE:
                 freed = []
-            transaction.release_places(self._select_reserved({row.id for row in self.new_rows}.difference(freed)))
-        transaction.update_free_places([turn.task], is_reopened=bool(self.changed_rows))
+            transaction.release_vote_slots(
+                self._select_with_reserved_slot({row.id for row in self.new_rows}.difference(freed))
+            )
+        transaction.update_free_vote_slots([turn.task], is_reopened=bool(self.changed_rows))
 
 
 def _lock_campaign_for_counting(transaction: Transaction, person: Row[Any], kind: str) -> None:
     if kind == TaskKind.MAIN:
-        transaction.spend_time_of_campaign_lock()
+        transaction.imitate_campaign_lock()
     else:
         transaction.lock_campaign(is_shared=person.role != Role.EXPERT)
 
 
-def _make_golden_change(
-    person_id: int, row: Row[Any], answer: int | None, increment: int
-) -> tuple[int, int | None, int | None, int]:
-    """Make a row for `update_golden_counts`; for a main question, the row changes nothing."""
-    return (person_id, row.truth, answer, increment) if row.golden else (0, int(row.valid > 0.5), answer, 0)
+def _make_golden_count_change(person_id: int, row: Row[Any], answer: int | None, increment: int) -> GoldenCountChange:
+    """Make a change for `update_golden_counts`; for a main question, it changes nothing."""
+    if row.golden:
+        return GoldenCountChange(person_id, row.truth, answer, increment)
+    return GoldenCountChange(0, int(row.valid > 0.5), answer, 0)
 
 
 def _has_seen_expert_answers(person: Row[Any], turn: Row[Any]) -> bool:
@@ -238,10 +256,10 @@ def skip_task(campaign: Campaign, person_id: int, task_id: int, now: float) -> N
             increment = -1 if turn.kind == TaskKind.GOLDEN else 0
             update_golden_counts(
                 transaction,
-                [_make_golden_change(person_id, question, question.answer, increment) for question in answered],
+                [_make_golden_count_change(person_id, question, question.answer, increment) for question in answered],
             )
             recount_votes(transaction, [question.id for question in answered], person_id)
-            transaction.update_free_places([task_id], is_reopened=True)
+            transaction.update_free_vote_slots([task_id], is_reopened=True)
 
 
 _LOCK_TURNS = (

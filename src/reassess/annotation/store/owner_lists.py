@@ -15,13 +15,13 @@ from reassess.annotation.store.schema import Role, TaskKind, answers, images, lo
 class ListedQuestion:
     """A question in a list on the owner page, with its number of answers."""
 
-    image_name: str  # name of the image
-    image_address: str  # address of the image
+    image_name: str
+    image_address: str
     class_id: int
     truth: int | None  # 1 valid, 0 invalid; only for golden questions
     valid_probability: float  # probability that the class is valid, by counted votes; not for golden questions
     close_reason: str | None  # rule or votes; None while open
-    n_no: int  # number of no answers
+    n_no: int
     n_maybe: int
     n_yes: int
 
@@ -36,10 +36,10 @@ class LogEntry:
     """An entry of the log: who did what, and when."""
 
     time: float  # seconds
-    person_id: int | None  # number of the person; None for the command line
-    action: str  # kind of the action
-    detail: dict[str, Any]  # objects of the action, such as the number of a person
-    image_name: str | None = None  # name of the image, if the action is about an image
+    person_id: int | None  # None for the command line
+    action: str
+    detail: dict[str, Any]  # objects of the action, such as the id of a person
+    image_name: str | None = None  # only if the action is about an image
     class_ids: tuple[int, ...] = ()  # classes of the question or task, or the suggested class
 
 
@@ -55,11 +55,12 @@ def list_disputed_golden(campaign: Campaign, limit: int, offset: int = 0) -> lis
     return _read_questions(campaign, disputed.order_by(*most_disputed).limit(limit).offset(offset))
 
 
-def list_truths_without_majority(campaign: Campaign) -> list[ListedQuestion]:
-    """List golden questions whose truth is the answer of at most half of their experts."""
+def list_golden_without_majority(campaign: Campaign, limit: int | None = None, offset: int = 0) -> list[ListedQuestion]:
+    """List golden questions where at most half of the experts gave the answer that became the truth."""
     split = _select_questions(questions.c.truth.is_not(None), people.c.role == Role.EXPERT, IS_NOT_SKIPPED)
     split = split.having(func.count() >= 2 * _N_CORRECT)
-    return _read_questions(campaign, split.order_by(2 * _N_CORRECT - func.count(), questions.c.id))
+    by_disagreement = 2 * _N_CORRECT - func.count(), questions.c.id
+    return _read_questions(campaign, split.order_by(*by_disagreement).limit(limit).offset(offset))
 
 
 def list_uncertain_questions(campaign: Campaign, limit: int, offset: int = 0) -> list[ListedQuestion]:

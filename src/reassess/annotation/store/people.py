@@ -117,14 +117,14 @@ def save_consent(campaign: Campaign, person_id: int, now: float) -> None:
 
 
 def admit_rater(campaign: Campaign, person_id: int, now: float, actor_id: int | None = None) -> None:
-    """Let a rater who is in practice, or failed it, rate images from now on."""
+    """Admit a rater who is in practice or has failed practice: from now on, they can rate images."""
     with open_transaction(campaign) as transaction:
         row = transaction.lock_person(person_id)
         if row.role != Role.RATER or row.stage not in (RaterStage.FAILED, RaterStage.PRACTICE):
             raise DataError(
                 "not-waiting",
                 "person is not waiting to be admitted",
-                allowed="a rater in practice, or below the pass mark",
+                allowed="a rater who is in practice or has failed practice",
                 found=f"{row.name}: {row.role}, {row.stage}",
             )
         transaction.connection.execute(update(people).where(people.c.id == person_id).values(stage=RaterStage.RATING))
@@ -159,7 +159,7 @@ def create_sign_in_token(campaign: Campaign, person_id: int, now: float, actor_i
         if person_id == actor_id:
             raise DataError(
                 "own-link",
-                "a new link for yourself would end this session",
+                "creating a link for yourself would sign you out",
                 found=row.name,
                 fix="reassess annotate invite --force, or ask another owner",
             )
@@ -207,10 +207,10 @@ def sign_in(campaign: Campaign, token: str, now: float) -> str | None:
     return secret
 
 
-def sign_out(campaign: Campaign, secret: str) -> None:
+def sign_out(campaign: Campaign, session_secret: str) -> None:
     """End the session with this secret."""
     with open_transaction(campaign) as transaction:
-        transaction.connection.execute(delete(sessions).where(sessions.c.secret == _hash_secret(secret)))
+        transaction.connection.execute(delete(sessions).where(sessions.c.secret == _hash_secret(session_secret)))
 
 
 _SELECT_SESSION_PERSON = (
@@ -220,10 +220,12 @@ _SELECT_SESSION_PERSON = (
 )
 
 
-def find_session_person(campaign: Campaign, secret: str, now: float) -> Person | None:
+def find_session_person(campaign: Campaign, session_secret: str, now: float) -> Person | None:
     """Find the person of a session by its secret; None if the session has ended."""
     with connect_for_reading(campaign.engine, is_single_statement=True) as connection:
-        row = connection.execute(_SELECT_SESSION_PERSON, {"digest": _hash_secret(secret), "now": now}).one_or_none()
+        row = connection.execute(
+            _SELECT_SESSION_PERSON, {"digest": _hash_secret(session_secret), "now": now}
+        ).one_or_none()
     return None if row is None else person_from_row(row)
 
 

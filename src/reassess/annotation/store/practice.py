@@ -32,7 +32,7 @@ class PracticeResult:
     """The balanced accuracy of a rater in practice, and whether they passed."""
 
     accuracy: BalancedAccuracy  # on practice questions; questions of skipped images count as maybe
-    has_passed: bool | None  # None without a bar, before the end, and for a rater whom an owner admitted below the bar
+    has_passed: bool | None  # None without a bar, before the end, and for a failed rater whom an owner admitted
 
     def to_json(self) -> dict[str, Any]:
         """Return the result as a dict for JSON output."""
@@ -46,7 +46,7 @@ def count_practice_tasks(campaign: Campaign) -> int:
     return size
 
 
-def read_practice_round(connection: Connection, bar: float | None) -> PracticeRound:
+def read_practice_round(connection: Connection, practice_bar: float | None) -> PracticeRound:
     """Read the practice round of a campaign, with the truths that experts have decided so far."""
     truths = {row.truth: row.n for row in connection.execute(_SELECT_TRUTH_COUNTS)}
     return PracticeRound(
@@ -54,12 +54,12 @@ def read_practice_round(connection: Connection, bar: float | None) -> PracticeRo
         n_unanswered_tasks=connection.scalar(_COUNT_UNANSWERED) or 0,
         n_invalid_questions=truths.get(0, 0),
         n_valid_questions=truths.get(1, 0),
-        bar=bar,
+        bar=practice_bar,
     )
 
 
 def finish_practice(transaction: Transaction, person: Row[Any]) -> Row[Any]:
-    """End the practice of a rater, who then can rate or has failed; return the updated row of the person."""
+    """End a rater's practice, as passed or failed; return the updated row of the person."""
     result = _compute_result(
         transaction.connection.execute(_SELECT_PRACTICE_ANSWERS.where(people.c.id == person.id)),
         transaction.campaign.practice_bar,
@@ -69,12 +69,12 @@ def finish_practice(transaction: Transaction, person: Row[Any]) -> Row[Any]:
     return transaction.lock_person(person.id)
 
 
-def compute_practice_results(connection: Connection, bar: float | None) -> dict[int, PracticeResult]:
+def compute_practice_results(connection: Connection, practice_bar: float | None) -> dict[int, PracticeResult]:
     """Compute the practice results of all raters who have begun practice, by id."""
     results = {}
     for person, group in groupby(connection.execute(_SELECT_PRACTICE_ANSWERS.order_by(people.c.id)), key=itemgetter(0)):
         rows = list(group)
-        result = _compute_result(rows, bar)
+        result = _compute_result(rows, practice_bar)
         # An earlier version of reassess may have decided by another rule.
         passed = {RaterStage.PRACTICE: None, RaterStage.FAILED: False}.get(rows[0].stage, result.has_passed or None)
         results[person] = replace(result, has_passed=passed)
@@ -108,15 +108,16 @@ _SELECT_PRACTICE_ANSWERS = (
 )
 
 
-def _compute_result(rows: Iterable[Row[Any]], bar: float | None) -> PracticeResult:
+def _compute_result(answer_rows: Iterable[Row[Any]], practice_bar: float | None) -> PracticeResult:
     """Compute the practice result of a rater from their answers; questions of skipped images count as maybe."""
-    # Otherwise a rater could skip all images except an easy one.
+    # If skipped images did not count, a rater could skip all images except an easy one.
     answered, skipped = np.zeros((2, len(VALIDITY), len(KNOWN_ANSWERS)), np.int64)
-    for row in rows:
+    for row in answer_rows:
         if row.state == TurnState.SKIPPED:
             skipped[row.truth, _MAYBE] += 1
         else:
             answered[row.truth, row.answer] += 1
     accuracy = BalancedAccuracy.from_confusion(answered + skipped)
-    has_both = answered.any(axis=1).all()
-    return PracticeResult(accuracy, None if bar is None else bool(has_both) and accuracy.reaches(bar))
+    has_both_truths = bool(answered.any(axis=1).all())
+    has_passed = None if practice_bar is None else has_both_truths and accuracy.reaches(practice_bar)
+    return PracticeResult(accuracy, has_passed)

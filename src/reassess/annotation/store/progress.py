@@ -14,7 +14,7 @@ from reassess.annotation.store import schema
 from reassess.annotation.store.campaigns import Campaign
 from reassess.annotation.store.database import check_integrity, connect_for_reading
 from reassess.annotation.store.export import IS_COUNTED, read_golden_votes
-from reassess.annotation.store.owner_lists import list_truths_without_majority
+from reassess.annotation.store.owner_lists import list_golden_without_majority
 from reassess.annotation.store.practice import PracticeResult, compute_practice_results, read_practice_round
 from reassess.annotation.store.progress_result import Progress, RaterProgress
 from reassess.annotation.store.schema import (
@@ -81,7 +81,7 @@ def measure_progress(campaign: Campaign, now: float) -> Progress:
         expected_end=None if n_without_rater else _estimate_end_of_voting(all_answer_rows, max_votes_needed, now),
         skipped_images=skipped_images,
         **{f"n_golden_{name}": truths.get(truth, 0) for name, truth in _TRUTH_NAMES},
-        n_truths_without_majority=len(list_truths_without_majority(campaign)),
+        n_golden_without_majority=len(list_golden_without_majority(campaign)),
         practice_round=practice_round,
         people=progress_of_people,
     )
@@ -90,7 +90,7 @@ def measure_progress(campaign: Campaign, now: float) -> Progress:
 def _count_answers_by_person(
     connection: Connection, person_rows: Sequence[Row[Any]], now: float
 ) -> dict[int, list[Row[Any]]]:
-    """Count the answers of each person by answer and time in 0.1 s; return the rows by person id."""
+    """Count each person's answers by answer and response time, in steps of 0.1 s; return rows by person id."""
     rows_by_person: dict[int, list[Row[Any]]] = {row.id: [] for row in person_rows}
     created = connection.scalar(_SELECT_CREATION_TIME)
     for row in connection.execute(_SELECT_ANSWER_COUNTS, {"hour": now - _HOUR, "day": now - _DAY, "created": created}):
@@ -241,7 +241,7 @@ def _compute_flags(campaign: Campaign, vote_counts: Mapping[Id, npt.NDArray[np.i
     flags_of = rater_flags(None, vote_counts)
     if experts is not None and raters is not None:
         with suppress(DataError):  # for example golden questions of only one truth
-            flags_of = rater_flags(golden_votes(experts, raters, min_experts=campaign.at_least), vote_counts)
+            flags_of = rater_flags(golden_votes(experts, raters, min_experts=campaign.min_experts), vote_counts)
     uninformative, _, few_votes = FLAGS
     return {
         name: tuple(flag for flag in flags if flag != uninformative or few_votes not in flags)

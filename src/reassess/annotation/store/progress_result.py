@@ -69,7 +69,7 @@ class Progress:
     name: str  # shown at the top of the rating page
     is_paused: bool
     now: float  # seconds
-    n_open_questions: int  # questions that are open
+    n_open_questions: int
     n_questions_closed_by_rule: int
     n_questions_closed_by_votes: int
     n_votes: int  # counted votes
@@ -78,11 +78,11 @@ class Progress:
     n_votes_last_hour: int
     n_votes_last_day: int  # of the last 24 hours
     expected_end: float | None  # in seconds
-    skipped_images: tuple[tuple[str, int], ...]  # skipped images, with the number of people who skipped them
+    skipped_images: tuple[tuple[str, int], ...]  # image names, each with the number of people who skipped the image
     n_golden_invalid: int
     n_golden_valid: int
     n_golden_unknown: int  # golden questions without a known truth: too few experts have answered
-    n_truths_without_majority: int  # golden questions whose truth is the answer of at most half of their experts
+    n_golden_without_majority: int  # at most half of the experts gave the answer that became the truth
     practice_round: PracticeRound
     people: tuple[RaterProgress, ...]  # sorted by id
 
@@ -93,7 +93,7 @@ class Progress:
 
     @property
     def n_golden(self) -> int:
-        """Number of golden questions, with practice."""
+        """Number of golden questions, including practice questions."""
         return self.n_golden_invalid + self.n_golden_valid + self.n_golden_unknown
 
     @property
@@ -121,7 +121,7 @@ class Progress:
             "golden_invalid": self.n_golden_invalid,
             "golden_valid": self.n_golden_valid,
             "golden_unknown": self.n_golden_unknown,
-            "golden_split": self.n_truths_without_majority,
+            "golden_split": self.n_golden_without_majority,
             "practice": self.practice_round.to_json(),
             "raters": [person.to_json() for person in self.people],
             "questions": self.n_questions,

@@ -104,7 +104,7 @@ def read_golden_truths(campaign: Campaign) -> dict[tuple[str, int], bool]:
         return {(row.name, row.class_id): bool(row.truth) for row in rows}
 
 
-def compute_campaign_key(campaign: Campaign) -> str:
+def compute_campaign_fingerprint(campaign: Campaign) -> str:
     """Compute a text that identifies the campaign: a hash of the smallest random address of its images."""
     with connect_for_reading(campaign.engine) as connection:
         address = connection.execute(select(func.min(images.c.address))).scalar_one()

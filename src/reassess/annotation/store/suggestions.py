@@ -1,4 +1,4 @@
-"""Classes that raters suggest for an image; each becomes a new question for other raters."""
+"""Classes that raters suggest for an image; each class becomes a new question for other raters."""
 
 from typing import Any
 
@@ -107,7 +107,7 @@ def _add_question(transaction: Transaction, image: Row[Any], class_id: int) -> i
     place = {
         "kind": TaskKind.MAIN,
         "position": position,
-        "free": transaction.rules.count_free_places(n_votes=0, n_reserved=0),
+        "free": transaction.rules.count_free_vote_slots(n_votes=0, n_reserved=0),
     }
     connection.execute(tasks.insert().values(id=task, image=image.id, **place))
     golden = connection.execute(select(schema.campaign.c.golden_invalid, schema.campaign.c.golden_valid)).one()
@@ -126,7 +126,7 @@ _SELECT_GOLDEN_LABELS = (
 
 
 def _estimate_prior(transaction: Transaction, image: Row[Any], class_id: int) -> float | None:
-    """Estimate from the original label how probably a class is valid.
+    """Estimate the probability that a class is valid, from the original label of the image.
 
     None if the image has no original label, or if original labels do not count as votes.
     """
@@ -137,16 +137,16 @@ def _estimate_prior(transaction: Transaction, image: Row[Any], class_id: int) ->
 
 
 def update_suggested_questions(
-    transaction: Transaction, person_id: int, last_task_id: int, max_tasks: int
+    transaction: Transaction, person_id: int, after_task_id: int, max_tasks: int
 ) -> int | None:
     """Withdraw or reopen the questions that an excluded or included rater suggested.
 
     A question is withdrawn if it has no answers, nobody is answering it, and no included rater suggested it. It is
     reopened when a rater who suggested it is included again. This updates up to `max_tasks` tasks with ids above
-    `last_task_id`. It returns the id of the last updated task, or None if no task is left.
+    `after_task_id`. It returns the id of the last updated task, or None if no task is left.
     """
     suggested_tasks = select(turns.c.task).where(
-        turns.c.person == person_id, turns.c.state == TurnState.SUGGESTED, turns.c.task > last_task_id
+        turns.c.person == person_id, turns.c.state == TurnState.SUGGESTED, turns.c.task > after_task_id
     )
     task_ids = transaction.connection.scalars(suggested_tasks.order_by(turns.c.task).limit(max_tasks)).all()
     transaction.lock_tasks(task_ids)
@@ -168,4 +168,4 @@ def _withdraw_or_reopen_question(transaction: Transaction, task_id: int) -> None
     reopened = transaction.connection.scalars(ask_again.values(ended=None).returning(questions.c.id)).all()
     if reopened:  # people may have answered after it was withdrawn
         recount_votes(transaction, reopened)
-    transaction.update_free_places([task_id])
+    transaction.update_free_vote_slots([task_id])

@@ -1,4 +1,4 @@
-"""Turns. A person gets a task; the turn ends with the last answer, a skipped image, or the end of its lease."""
+"""Turns. In a turn, a person gets a task, until they answer the last question or skip it, or its lease ends."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from reassess.annotation.store.campaigns import Campaign, Transaction, open_tran
 from reassess.annotation.store.choosing import (
     SELECT_TASK_QUESTIONS,
     ChosenTask,
-    choose_cursor_position,
+    choose_search_position,
     choose_task,
     has_tasks_left,
 )
@@ -71,15 +71,15 @@ def begin_next_turn(
         end_expired_turns(campaign, now)
 
 
-def find_last_turn(campaign: Campaign, person_id: int, *, loaded_task_ids: Sequence[int] = ()) -> Turn | None:
-    """Find the last task that a person answered, ignoring `loaded_task_ids`; return it with their answers.
+def find_previous_turn(campaign: Campaign, person_id: int, *, loaded_task_ids: Sequence[int] = ()) -> Turn | None:
+    """Find the last task that a person answered, except `loaded_task_ids`; return the task with their answers.
 
     None if there is no such task, or while the person gets no tasks. Skipped images are ignored.
     """
     with open_transaction(campaign) as transaction:
         row = transaction.lock_person(person_id)
         turn = transaction.connection.execute(
-            _SELECT_LAST_TURN, {"person_id": person_id, "held": loaded_task_ids}
+            _SELECT_PREVIOUS_TURN, {"person_id": person_id, "held": loaded_task_ids}
         ).first()
         return (
             None
@@ -109,13 +109,13 @@ def find_turn(transaction: Transaction, person_id: int, task_id: int) -> Row[Any
 
 
 def end_turn(transaction: Transaction, turn: Row[Any], state: str) -> None:
-    """End a turn with a state, and release its places on questions without an answer."""
+    """End a turn with a state, and release its vote slots on questions without an answer."""
     transaction.connection.execute(_UPDATE_STATE, {"person_id": turn.person, "task_id": turn.task, "new_state": state})
     if turn.state != TurnState.ASKED:
         return
     rows = transaction.connection.execute(SELECT_TASK_QUESTIONS, {"person_id": turn.person, "task_id": turn.task}).all()
-    transaction.release_places([row.id for row in rows if row.answer is None and row.id in turn.shown])
-    transaction.update_free_places([turn.task], is_reopened=state == TurnState.EXPIRED)
+    transaction.release_vote_slots([row.id for row in rows if row.answer is None and row.id in turn.shown])
+    transaction.update_free_vote_slots([turn.task], is_reopened=state == TurnState.EXPIRED)
 
 
 # Conditions of partial indexes are literals, here and in choosing.py: with parameters, PostgreSQL would not use the
@@ -128,7 +128,7 @@ _SELECT_TURNS_WITH_TASKS = select(
     *(tasks.c.id, tasks.c.kind, tasks.c.position, images.c.address),
 ).select_from(turns.join(tasks).join(images))
 _IS_FINISHED = turns.c.state == TurnState.DONE, tasks.c.id.not_in(bindparam("held", expanding=True))
-_SELECT_LAST_TURN = _SELECT_TURNS_WITH_TASKS.where(_IS_OWN, *_IS_FINISHED).order_by(turns.c.number.desc()).limit(1)
+_SELECT_PREVIOUS_TURN = _SELECT_TURNS_WITH_TASKS.where(_IS_OWN, *_IS_FINISHED).order_by(turns.c.number.desc()).limit(1)
 _IS_LATE = or_(turns.c.expires < bindparam("now"), turns.c.expires > bindparam("latest"))
 _SELECT_LATE_TURNS = select(turns.c.person, turns.c.task).where(_IS_ASKED, _IS_LATE)
 _SELECT_BEGUN_OR_LATE = (
@@ -195,7 +195,8 @@ def _choose_turn(
         return resumed
     if (
         row.stage == RaterStage.PRACTICE
-        and read_practice_round(transaction.connection, transaction.campaign.practice_bar).reason_to_wait is not None
+        and read_practice_round(transaction.connection, transaction.campaign.practice_bar).reason_raters_cannot_begin
+        is not None
     ):
         return "waiting" if begun else "experts"
     choice = choose_task(transaction, row, loaded_task_ids)
@@ -207,7 +208,7 @@ def _choose_turn(
     if choice is None:
         return "waiting" if begun or has_tasks_left(transaction, row) else "finished"
     _begin_turn(transaction, row, choice, now + transaction.rules.lease_seconds)
-    place = choose_cursor_position(transaction, row, choice.task) if choice.task.kind == TaskKind.MAIN else row.position
+    place = choose_search_position(transaction, row, choice.task) if choice.task.kind == TaskKind.MAIN else row.position
     transaction.connection.execute(_MOVE_CURSOR, {"person_id": person_id, "place": place, "drawn": 1})
     return _make_turn(choice.task, choice.question_rows, row.turns, is_practice=is_practice_turn(row, choice.task.kind))
 
@@ -224,7 +225,7 @@ def _find_reason_for_no_task(transaction: Transaction, person: Row[Any]) -> NoTa
 
 
 def _begin_turn(transaction: Transaction, person: Row[Any], choice: ChosenTask, lease_end: float) -> None:
-    """Store the start of a turn, and reserve a place on each of its main questions."""
+    """Store the start of a turn, and reserve a vote slot on each of its main questions."""
     task, question_ids = choice.task, [row.id for row in choice.question_rows]
     values = {"number": person.turns, "shown": question_ids, "state": TurnState.ASKED, "expires": lease_end}
     if task.turn_state is None:
@@ -232,16 +233,16 @@ def _begin_turn(transaction: Transaction, person: Row[Any], choice: ChosenTask, 
     else:
         is_old = turns.c.person == person.id, turns.c.task == task.id
         transaction.connection.execute(update(turns).where(*is_old).values(**values))
-    transaction.reserve_places(question_ids)
-    transaction.store_free_places([{"number": task.id, "places": choice.n_free_places}])
+    transaction.reserve_vote_slots(question_ids)
+    transaction.store_free_vote_slots([{"number": task.id, "slots": choice.n_free_vote_slots}])
 
 
 def _resume_expired_turn(
     transaction: Transaction, person: Row[Any], loaded_task_ids: Sequence[int], lease_end: float
 ) -> Turn | None:
-    """Give a person again a task whose lease has expired; None if there is no such task."""
-    # The person gets it even if others have answered it meanwhile. Golden tasks come back after an expired lease. So
-    # main tasks must come back, too, or this would reveal golden tasks.
+    """Give a person the same task again after its lease has expired; None if there is no such task."""
+    # The person gets the task even if others have answered it meanwhile. Golden tasks come back after an expired lease.
+    # So main tasks must come back, too. Otherwise a task that comes back would be recognized as golden.
     for turn in transaction.connection.execute(
         _SELECT_EXPIRED_TURNS.order_by(turns.c.number), {"person_id": person.id, "held": loaded_task_ids}
     ).all():
@@ -257,8 +258,8 @@ def _resume_expired_turn(
         params = {"person_id": person.id, "task_id": turn.task, "new_number": person.turns, "end": lease_end}
         transaction.connection.execute(_RESTART_TURN, params)
         transaction.connection.execute(_MOVE_CURSOR, {"person_id": person.id, "place": person.position, "drawn": 0})
-        transaction.reserve_places(open_ids)
-        transaction.update_free_places([turn.task])
+        transaction.reserve_vote_slots(open_ids)
+        transaction.update_free_vote_slots([turn.task])
         return _make_turn(turn, [row for row in rows if row.id in turn.shown], person.turns, is_practice=False)
     return None
 

@@ -4,11 +4,16 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import Row, and_, bindparam, case, exists, func, or_, select, true, update
 
-from reassess.annotation.running_posterior import compute_valid_probability, decide_truth, estimate_rater_model
+from reassess.annotation.running_posterior import (
+    GoldenAnswerCount,
+    compute_valid_probability,
+    decide_truth,
+    estimate_rater_model,
+)
 from reassess.annotation.store.campaigns import Transaction, split_into_chunks
 from reassess.annotation.store.schema import (
     WITHDRAWN,
@@ -93,38 +98,40 @@ class _QuestionVotes(NamedTuple):
     is_golden: bool
     votes: Sequence[Row[Any]]
 
-    def keep_votes(self, column: str) -> "_QuestionVotes":
-        """Return a copy with only the votes whose `column` is true."""
-        return self._replace(votes=[vote for vote in self.votes if getattr(vote, column)])
+    def select_votes_where(self, bool_column: Literal["counted", "can_count"]) -> "_QuestionVotes":
+        """Return a copy that keeps only the votes where the boolean column is true."""
+        return self._replace(votes=[vote for vote in self.votes if getattr(vote, bool_column)])
 
-    def compute_valid_probability(self, model: RaterModel, n_votes: int | None = None) -> float:
-        """Compute the probability that the class is valid, from the first `n_votes` votes or from all."""
+    def compute_valid_probability(self, model: RaterModel, n_first_votes: int | None = None) -> float:
+        """Compute the probability that the class is valid, from the first `n_first_votes` votes or from all."""
         return compute_valid_probability(
-            [(vote.person, vote.answer) for vote in self.votes[:n_votes]], model, self.prior
+            [(vote.person, vote.answer) for vote in self.votes[:n_first_votes]], model, self.prior
         )
 
 
 class _RaterEstimates(NamedTuple):
-    """A rater model, and whether the raters were measured on golden questions."""
+    """A rater model, and whether golden questions have measured the accuracy of raters."""
 
     model: RaterModel
-    has_measured_raters: bool
+    is_rater_accuracy_known: bool
 
 
-def count_new_votes(
+def add_new_votes(
     transaction: Transaction, person_id: int, question_ids: Sequence[int], *, released_question_ids: Sequence[int]
 ) -> None:
-    """Count new votes of a rater, and release the reserved places on `released_question_ids`.
+    """Update the questions after new votes of a rater; release the vote slots on `released_question_ids`.
 
-    Golden questions get no votes, but the same queries run for them, so that response times do not reveal them.
+    Golden questions get no votes, but the same queries run for them, so that response times do not reveal which
+    questions are golden.
     """
     votes_by_question = _read_question_votes(transaction, question_ids, person_id)
     if any(vote.counted and not vote.can_count for question in votes_by_question.values() for vote in question.votes):
-        transaction.release_places(released_question_ids)
+        transaction.release_vote_slots(released_question_ids)
         recount_votes(transaction, question_ids)  # an excluded rater's votes are not recounted here yet
         return
     counted_votes = {
-        id_: votes if votes.is_golden else votes.keep_votes("counted") for id_, votes in votes_by_question.items()
+        id_: votes if votes.is_golden else votes.select_votes_where("counted")
+        for id_, votes in votes_by_question.items()
     }
     _store_counts(
         transaction,
@@ -138,13 +145,13 @@ def recount_votes(transaction: Transaction, question_ids: Sequence[int], person_
     """Recount answers as votes, in the order of arrival, until each question has enough votes.
 
     Answers to withdrawn or golden questions do not count. The same queries run for golden questions, as in
-    `count_new_votes`.
+    `add_new_votes`.
     """
     votes_by_question = _read_question_votes(transaction, question_ids, person_id)
     counted_before = {
         vote.number for votes in votes_by_question.values() for vote in votes.votes if vote.counted or votes.is_golden
     }
-    countable = {id_: votes.keep_votes("can_count") for id_, votes in votes_by_question.items()}
+    countable = {id_: votes.select_votes_where("can_count") for id_, votes in votes_by_question.items()}
     raters = _estimate_raters(transaction, countable)
     counted_votes = {id_: _keep_needed_votes(transaction, votes, raters) for id_, votes in countable.items()}
     counted_after = {vote.number for votes in counted_votes.values() for vote in votes.votes}
@@ -157,13 +164,13 @@ def recount_votes(transaction: Transaction, question_ids: Sequence[int], person_
 def _keep_needed_votes(
     transaction: Transaction, question_votes: _QuestionVotes, raters: _RaterEstimates
 ) -> _QuestionVotes:
-    """Keep only as many of the first votes as the question needs to close."""
+    """Keep the first votes on a question, until there are enough to close it."""
     for n in range(len(question_votes.votes)):
         if (
             transaction.rules.find_close_reason(
                 n,
                 question_votes.compute_valid_probability(raters.model, n),
-                has_measured_raters=raters.has_measured_raters,
+                is_rater_accuracy_known=raters.is_rater_accuracy_known,
             )
             is not None
         ):
@@ -197,7 +204,7 @@ def _store_counts(
     *,
     released_question_ids: Sequence[int] = (),
 ) -> None:
-    """Store the votes, probability and state of questions, and release the places on `released_question_ids`."""
+    """Store the votes, probability and state of questions; release the slots on `released_question_ids`."""
     states = []
     for id_, question in counted_votes.items():
         valid = question.compute_valid_probability(raters.model)
@@ -205,7 +212,9 @@ def _store_counts(
         ending = (
             None
             if question.is_golden
-            else transaction.rules.find_close_reason(votes, valid, has_measured_raters=raters.has_measured_raters)
+            else transaction.rules.find_close_reason(
+                votes, valid, is_rater_accuracy_known=raters.is_rater_accuracy_known
+            )
         )
         freed = int(id_ in released_question_ids and not question.is_golden)
         states.append({"question": id_, "counted": votes, "probability": valid, "ending": ending, "freed": freed})
@@ -214,12 +223,12 @@ def _store_counts(
 
 
 def _estimate_raters(transaction: Transaction, votes_by_question: Mapping[int, _QuestionVotes]) -> _RaterEstimates:
-    """Estimate a rater model from golden answers; raters without votes on these questions become one."""
+    """Estimate a rater model from golden answers; raters without votes on these questions share one matrix."""
     raters = sorted({vote.person for question in votes_by_question.values() for vote in question.votes})
     rows = transaction.connection.execute(_SELECT_GOLDEN_COUNTS, {"raters": raters}).all()
-    counts = [(row.rater, row.truth, row.answer, row.n) for row in rows if row.rater is not None]
+    counts = [GoldenAnswerCount(row.rater, row.truth, row.answer, row.n) for row in rows if row.rater is not None]
     truths = rows[0].golden_invalid, rows[0].golden_valid
-    return _RaterEstimates(estimate_rater_model(counts, truths, [0, *raters]), has_measured_raters=any(truths))
+    return _RaterEstimates(estimate_rater_model(counts, truths, [0, *raters]), is_rater_accuracy_known=any(truths))
 
 
 _UPDATE_GOLDEN_COUNT = (
@@ -242,11 +251,19 @@ _SELECT_ANSWERS_TO_QUESTION = (
 )
 
 
-def update_golden_counts(transaction: Transaction, changes: Iterable[tuple[int, int | None, int | None, int]]) -> None:
+class GoldenCountChange(NamedTuple):
+    """A change of how often a rater gave an answer to golden questions with a truth."""
+
+    rater_id: int
+    truth: int | None
+    answer: int | None
+    increment: int  # +1, -1 or 0
+
+
+def update_golden_counts(transaction: Transaction, changes: Iterable[GoldenCountChange]) -> None:
     """Update how often each rater gave each answer to golden questions, by truth.
 
-    A change is a row of rater, truth, answer and increment (+1, -1 or 0). Rows whose truth or answer is None are
-    skipped. An increment of 0 changes nothing, but takes the same time.
+    Changes whose truth or answer is None are skipped. An increment of 0 changes nothing, but takes the same time.
     """
     counts: Counter[tuple[int, int, int]] = Counter()
     for person, truth, answer, increment in changes:
@@ -265,7 +282,7 @@ def update_truths(transaction: Transaction, golden_rows: Sequence[Row[Any]], tas
     for row in golden_rows:
         rows = transaction.connection.execute(_SELECT_ANSWERS_TO_QUESTION, {"question_id": row.id}).all()
         experts = [answer.answer for answer in rows if answer.role == Role.EXPERT]
-        truth = decide_truth(experts, transaction.campaign.at_least)
+        truth = decide_truth(experts, transaction.campaign.min_experts)
         if truth == row.truth:
             continue
         transaction.connection.execute(update(questions).where(questions.c.id == row.id).values(truth=truth))
@@ -278,5 +295,10 @@ def update_truths(transaction: Transaction, golden_rows: Sequence[Row[Any]], tas
                 transaction.connection.execute(update(campaign).values({column: column + increment}))
         raters = [answer for answer in rows if answer.role == Role.RATER]
         update_golden_counts(
-            transaction, [(a.person, value, a.answer, increment) for a in raters for value, increment in truth_changes]
+            transaction,
+            [
+                GoldenCountChange(a.person, value, a.answer, increment)
+                for a in raters
+                for value, increment in truth_changes
+            ],
         )

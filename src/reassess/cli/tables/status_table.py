@@ -168,8 +168,8 @@ def print_progress(run: CommandRun, progress: "Progress") -> None:
 
 def describe_practice(practice: "PracticeRound") -> Iterator[str]:
     """Tell why practice cannot begin yet, or how likely raters are to pass practice by guessing."""
-    if practice.reason_to_wait is not None:
-        yield f"raters cannot begin practice: {practice.reason_to_wait}"
+    if practice.reason_raters_cannot_begin is not None:
+        yield f"raters cannot begin practice: {practice.reason_raters_cannot_begin}"
     elif practice.is_skipped:
         yield "experts skipped all practice tasks, so raters begin without practice"
     if (chances := practice.pass_probabilities_by_strategy) is not None:
@@ -214,8 +214,8 @@ def _describe_progress(progress: "Progress") -> Iterator[str]:
             f", {n_unknown:,} with too few experts' answers: send the experts their links first" if n_unknown else ""
         )
         yield f"golden: {progress.n_golden_valid:,} valid, {progress.n_golden_invalid:,} invalid{first}"
-    if progress.n_truths_without_majority:
-        disagreement = count_noun(progress.n_truths_without_majority, "golden question")
+    if progress.n_golden_without_majority:
+        disagreement = count_noun(progress.n_golden_without_majority, "golden question")
         yield f"experts disagree on {disagreement}: see the owner page"
     yield from describe_practice(progress.practice_round)
     yield (

@@ -65,7 +65,7 @@ def test_campaign_has_options_and_folder_parts(create: Runner, pets: Path) -> No
             "We keep your votes.\nYou may leave.",
             0.75,
         )
-        assert (campaign.at_least, campaign.has_original_votes, campaign.settings) == (None, True, {"name": "Cats?"})
+        assert (campaign.min_experts, campaign.has_original_votes, campaign.settings) == (None, True, {"name": "Cats?"})
         assert [len(info.examples) for info in read_class_infos(campaign)] == [1, 1]
         assert [info.ancestor_numbers for info in read_class_infos(campaign)] == [(0, 1), (0, 1)]
     assert [row.kind for row in rows(schema.tasks)].count("practice") == 1

@@ -21,7 +21,7 @@ def simulate(run: Runner) -> Runner:
 def votes_of(path: str) -> list[tuple[str, int, tuple[tuple[object, object], ...]]]:
     """Return image, class and votes of each question."""
     with annotation.use_campaign(path) as campaign:
-        votes = annotation.export_votes(campaign, with_names=True).votes
+        votes = annotation.export_votes(campaign, with_rater_names=True).votes
     items = votes.items
     return [
         (items.images[items.image_ids[row]], int(items.class_ids[row]), tuple(sorted(votes.votes_on(row))))

@@ -245,7 +245,7 @@ def _print_campaign(run: CommandRun, campaign: str | Path, plan: "CampaignPlan",
             "golden_tasks": 0 if golden is None else len(golden),
             "golden_questions": len(plan.truths),
             "answered_by_experts": n_answered,
-            "golden_split": plan.n_truths_without_majority,
+            "golden_split": plan.n_golden_without_majority,
             "practice_tasks": n_practice_tasks,
             "practice": plan.practice_round.to_json(),
             "example_images": len(plan.examples),
@@ -269,8 +269,8 @@ def _print_campaign(run: CommandRun, campaign: str | Path, plan: "CampaignPlan",
             run.print_line(f"golden, drawn at random: {describe_sample(sample, int(is_drawn.sum()))}")
         if set(golden.questions.images).isdisjoint(questions.images):
             run.print_line(GOLDEN_NOT_IN_TASKS_NOTE)
-        if plan.n_truths_without_majority:
-            disagreement = count_noun(plan.n_truths_without_majority, "golden question")
+        if plan.n_golden_without_majority:
+            disagreement = count_noun(plan.n_golden_without_majority, "golden question")
             run.print_line(
                 f"experts disagree on {disagreement}: a class is valid if more than half of the experts answered yes"
             )

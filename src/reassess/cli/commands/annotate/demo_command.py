@@ -27,7 +27,7 @@ def demo(run: CommandRun) -> None:
     with TemporaryDirectory() as folder_path:
         folder, now = Path(folder_path), time.time()
         (folder / "images").mkdir()
-        plan = annotation.demo_plan(annotation.draw_images(folder / "images", _N_DEMO_IMAGES))
+        plan = annotation.demo_plan(annotation.write_demo_images(folder / "images", _N_DEMO_IMAGES))
         annotation.create_campaign(folder / "demo.db", plan, now=now)
         with annotation.use_campaign(folder / "demo.db") as opened:
             tokens = {

@@ -38,8 +38,8 @@ def export(run: CommandRun, campaign: str | Path, output: Path, writes_rater_nam
     raters). With --force, other files in the folder stay.
     """
     with annotation.use_campaign(campaign) as opened:
-        exported = annotation.export_campaign(opened, output, with_names=writes_rater_names, force=run.force)
-        if exported.n_unrated_golden and has_no_expert_with_link(opened):
+        exported = annotation.export_campaign(opened, output, with_rater_names=writes_rater_names, force=run.force)
+        if exported.n_unrated_golden_questions and has_no_expert_with_link(opened):
             run.suggest_command("annotate", "invite", annotation.hide_password(campaign), "NAME:expert...")
         elif len(exported.votes):
             run.next_command = _make_labels_command(output, exported, opened)
@@ -56,12 +56,12 @@ def export(run: CommandRun, campaign: str | Path, output: Path, writes_rater_nam
             "golden_drawn": len(exported.sample or ()),
             "rater_golden_votes": len(exported.rater_golden_votes or ()),
             "suggestions": len(exported.suggestions),
-            "excluded": exported.n_excluded,
+            "excluded": exported.n_excluded_answers,
             "not_needed": exported.n_unneeded_answers,
-            "skipped": exported.n_skipped,
-            "withdrawn": exported.n_withdrawn,
+            "skipped": exported.n_skipped_answers,
+            "withdrawn": exported.n_withdrawn_answers,
             "practice": exported.n_practice_votes,
-            "unrated_golden": exported.n_unrated_golden,
+            "unrated_golden": exported.n_unrated_golden_questions,
             "unrated_images": exported.n_unrated_images,
         }
         run.print_json("annotate", results)
@@ -82,8 +82,8 @@ def export(run: CommandRun, campaign: str | Path, output: Path, writes_rater_nam
         run.print_line(
             f"golden, drawn at random: {count_noun(len(exported.sample), 'image')}, with probability and stratum"
         )
-    if exported.n_unrated_golden:
-        n_without, images = exported.n_unrated_golden, exported.n_unrated_images
+    if exported.n_unrated_golden_questions:
+        n_without, images = exported.n_unrated_golden_questions, exported.n_unrated_images
         has_or_have, images_stay = (
             "has" if n_without == 1 else "have",
             "this image stays" if images == 1 else "these images stay",
@@ -93,10 +93,10 @@ def export(run: CommandRun, campaign: str | Path, output: Path, writes_rater_nam
     if exported.suggestions:
         run.print_line(count_noun(len(exported.suggestions), "suggested class", "suggested classes"))
     not_exported = {
-        "by excluded raters": exported.n_excluded,
+        "by excluded raters": exported.n_excluded_answers,
         "to questions that had enough votes": exported.n_unneeded_answers,
-        "about skipped images": exported.n_skipped,
-        "to withdrawn questions": exported.n_withdrawn,
+        "about skipped images": exported.n_skipped_answers,
+        "to withdrawn questions": exported.n_withdrawn_answers,
     }
     for reason, count in not_exported.items():
         if count:
@@ -112,8 +112,8 @@ def _make_labels_command(folder: Path, exported: "CampaignExport", campaign: "Ca
         return ["-o", sources[part], "--force"] if part in sources else ["-o", str(folder / default_name)]
 
     aggregate = ["reassess", "aggregate", "--benchmark", str(folder), *make_output_arguments("scores", "scores.csv")]
-    if exported.golden_votes is not None and campaign.at_least is not None:
-        aggregate += ["--golden-at-least", str(campaign.at_least)]
+    if exported.golden_votes is not None and campaign.min_experts is not None:
+        aggregate += ["--golden-at-least", str(campaign.min_experts)]
     # The accuracy of original labels is only measured if they have votes and raters voted on golden questions.
     if campaign.has_original_votes and exported.has_rater_votes_on_golden:
         aggregate += ["--original", str(folder / "original.csv")]

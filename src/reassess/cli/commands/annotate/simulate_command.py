@@ -190,8 +190,8 @@ def _print_simulation(
             f"{count_noun(n_questions, 'simulated question')} ({result.n_valid_missed:,} valid missed, "
             f"{result.n_invalid_kept:,} invalid kept)"
         )
-    if result.progress.practice_round.reason_to_wait is not None:
-        run.add_note(f"raters cannot begin practice: {result.progress.practice_round.reason_to_wait}")
+    if result.progress.practice_round.reason_raters_cannot_begin is not None:
+        run.add_note(f"raters cannot begin practice: {result.progress.practice_round.reason_raters_cannot_begin}")
     elif result.progress.n_open_questions:
         run.add_note(
             f"{count_noun(result.progress.n_open_questions, 'question')} still open: more raters are needed (--raters)"

@@ -1,4 +1,4 @@
-"""Tasks have the probability that their image was drawn, and its stratum; classes have a place in a hierarchy."""
+"""Schema version 2: tasks have the stratum and the sampling probability of their image; classes have ancestors."""
 
 import sqlalchemy as sa
 from alembic import op

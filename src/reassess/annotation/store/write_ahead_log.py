@@ -22,7 +22,7 @@ _MIN_FRAMES, _MAX_FRAMES = 8, 64  # frames to read at a time
 class _CommitEnd(NamedTuple):
     """The end of a commit in the log."""
 
-    position: int  # position in bytes
+    position: int  # in bytes
     checksum: bytes  # checksum of everything before the position
 
 
@@ -30,12 +30,12 @@ class _LogState(NamedTuple):
     """The log as this process last saw it."""
 
     header: bytes
-    size_and_time: tuple[int, int]  # size and time
+    size_and_time: tuple[int, int]
     own_commit: _CommitEnd  # last commit of this process
     last_commit: _CommitEnd | None  # last commit of any process, if another process has written later
 
 
-class LogFile:
+class WriteAheadLog:
     """The write-ahead log of an SQLite file, to check that it still contains all commits.
 
     Other processes may append commits, but not change earlier ones.
@@ -96,7 +96,7 @@ class LogFile:
         os.truncate(self._file, self._find_last_commit(header, _get_end_of_header(header)).position if is_same else 0)
 
     def _find_change(self, has_committed: bool, is_thorough: bool) -> tuple[int, int] | None:
-        """Return the log's size and time if another program has changed or is writing it; None if not."""
+        """Return the log's size and time if another program has changed or is changing it; otherwise None."""
         earlier, size_and_time, header = (
             self._state,
             _read_size_and_time(self._file),
@@ -125,9 +125,9 @@ class LogFile:
         own_commit: _CommitEnd,
         last_commit: _CommitEnd | None = None,
     ) -> None:
-        # Otherwise another program is writing, and the next check reads everything again.
+        # A different size or time means that another program is writing. Then the next check reads everything again.
         if _read_size_and_time(self._file) == size_and_time:
-            decrement_file_time(self._file)
+            set_file_time_back(self._file)
             size_and_time = _read_size_and_time(self._file)
         if header != self._state.header:
             self._pages.clear()
@@ -168,8 +168,8 @@ class LogFile:
         return last
 
 
-def decrement_file_time(file: int | str) -> None:
-    """Set the time of a file back by 1 ns, so that even a write in the same clock tick changes it."""
+def set_file_time_back(file: int | str) -> None:
+    """Set the modification time of a file back by 1 ns, so that a write in the same clock tick changes it."""
     with suppress(OSError):  # for example a file of another user
         stat = os.stat(file)  # noqa: PTH116
         os.utime(file, ns=(stat.st_atime_ns, stat.st_mtime_ns - 1))
@@ -187,7 +187,7 @@ def _get_end_of_header(header: bytes) -> _CommitEnd:
 
 
 def _is_restart_header(header: bytes, earlier: _LogState) -> bool:
-    """Return whether SQLite wrote this header: it moved the log into the file, and started a new log."""
+    """Return whether SQLite wrote this header to start a new log, after moving the old log into the file."""
     salt, salt_before = (int.from_bytes(content[16:20], "big") for content in (header, earlier.header))
     return _is_valid_header(header) and (
         earlier.own_commit.position == _HEADER_SIZE or salt == (salt_before + 1) % (1 << 32)

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from reassess import LabelSets, Predictions, choose_models, propose
 from reassess.aggregation import GoldenQuestions
 from reassess.core import ProposalResult, Questions
-from reassess.proposals.proposed_pairs import GoldenPairs, ProposedPairs, find_golden_pairs
+from reassess.proposals.proposed_pairs import GoldenPairs, ImageClassPairs, find_golden_pairs
 from reassess.proposals.subset_search import _measure_all_subsets, _measure_greedy_search, find_subsets
 
 CASES, RECALLS = 160, (0.8, 0.9, 0.95, 0.99)
@@ -31,7 +31,9 @@ TARGETS = ((0.6, False, 0.9), (0.6, True, 0.9))
 CLASSES = 10  # possible classes per image; the first is the original label
 
 
-def simulate_pairs(seed: int, models: int, images: int, copies: int, noisy: int) -> tuple[ProposedPairs, ProposedPairs]:
+def simulate_pairs(
+    seed: int, models: int, images: int, copies: int, noisy: int
+) -> tuple[ImageClassPairs, ImageClassPairs]:
     """Simulate models; return all pairs, and the valid golden pairs, for half of the images.
 
     Some models are near copies of others, and some propose many invalid classes.
@@ -55,7 +57,7 @@ def simulate_pairs(seed: int, models: int, images: int, copies: int, noisy: int)
     golden = valid & (rng.random(images) < 0.5)[image]
     has_question = members.any(axis=1) & sends.any(axis=1)
     original = is_original[:, None]  # an image without questions keeps its original label
-    return ProposedPairs(members, sends).take_rows(has_question), ProposedPairs(
+    return ImageClassPairs(members, sends).take_rows(has_question), ImageClassPairs(
         members | original, sends | original
     ).take_rows(golden)
 
@@ -114,7 +116,7 @@ class Population:
 
     def recall(self, models: tuple[str, ...], all_pairs: GoldenPairs) -> float:
         """Return the true recall of some models."""
-        return float(all_pairs.pairs.are_proposed_by(np.isin(self.result.model_names, models)).mean())
+        return float(all_pairs.pairs.is_proposed_by(np.isin(self.result.model_names, models)).mean())
 
 
 def choose_without_check(population: Population, golden: GoldenQuestions, target: float) -> tuple[str, ...] | None:

@@ -8,8 +8,7 @@ from unittest.mock import patch
 import pytest
 from sqlalchemy import select
 
-from reassess.annotation.store import choosing, creation
-from reassess.annotation.store import given_answers as votes
+from reassess.annotation.store import choosing, creation, excluding
 from reassess.annotation.store.database import connect_for_reading
 from reassess.annotation.store.schema import answers
 from tests.annotation.random_campaign import Simulation
@@ -22,7 +21,7 @@ def simulate(address: str | Path, seed: int) -> list[tuple[object, ...]]:
     """Run a simulation that depends only on the seed; return the saved answers."""
     is_seeded = patch.object(creation, "randbelow", Random(seed).randrange)
     # So that cursors move in a small campaign, and an exclusion needs many transactions.
-    with is_seeded, patch.object(choosing, "_MAX_SEARCH_LAG", seed % 3), patch.object(votes, "_MAX_QUESTIONS", 2):
+    with is_seeded, patch.object(choosing, "_MAX_SEARCH_LAG", seed % 3), patch.object(excluding, "_MAX_QUESTIONS", 2):
         simulation = Simulation.begun(address, seed)
         for step in range(_STEPS):
             simulation.step()

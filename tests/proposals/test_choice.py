@@ -328,7 +328,7 @@ def test_true_recall_is_rarely_below_target(size: int, target: float) -> None:
         chosen = choose_models(result, golden, recall=target).chosen
         if chosen is not None:
             found.add(chosen.models)
-            below += everything.pairs.are_proposed_by(np.isin(sorted(models), chosen.models)).mean() < target
+            below += everything.pairs.is_proposed_by(np.isin(sorted(models), chosen.models)).mean() < target
     assert below <= 6
     assert len(found) > 1 or size == 40  # too few to show this recall
 

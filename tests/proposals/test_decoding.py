@@ -27,7 +27,7 @@ def test_images_are_decoded_or_have_a_reason(tmp_path: Path) -> None:
     assert [Decoder(images, None)(0).shape, Decoder(images, CUT)(0).shape] == [(20, 40, 3), (8, 12, 3)]
     assert Decoder(images, CUT)(0).dtype == np.uint8
     assert [Decoder(images, replace(CUT, size=100))(row).partition(":")[0] for row in (1, 2, 3)] == [
-        *("image not found", "image is too long for its width", "image is not a file")
+        *("image not found", "image would have too many pixels after resizing", "image is not a file")
     ]
 
 

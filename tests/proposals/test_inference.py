@@ -147,7 +147,7 @@ def test_probabilities_add_up_to_1_without_unknown_outputs(images: Path, tmp_pat
     rows = np.array([[0.5, 0.125, 0.375], [0.0, 1.0, 0.0], [3.0, 1.0, 2.0], [0.25, 0.5, 0.25], [0.0, 0.0, 1.0]])
     model = ImageModel("sure", lambda pictures: rows[: len(pictures)], outputs=["dog", "-", "cat"])
     result = run(images, tmp_path / "out.npy", model, benchmark=Benchmark(classes=Classes(2, names=("cat", "dog"))))
-    assert result.n_changed_by_rounding == 0
+    assert result.n_top1_changed_by_rounding == 0
     written = np.load(tmp_path / "out.npy").astype(float)
     expected = [[3 / 7, 4 / 7], [0.5, 0.5], [2, 3], [0.5, 0.5], [1, 0]]
     assert written == pytest.approx(np.array(expected), abs=5e-4)
@@ -270,7 +270,7 @@ def test_images_with_another_best_class_in_float16_are_counted(
     images: Path, tmp_path: Path, scores: list[float], outputs: list[str], moved: int
 ) -> None:
     result = run(images, tmp_path / "out.npy", tiled(scores, outputs=outputs), benchmark=NAMED)
-    assert result.n_changed_by_rounding == moved
+    assert result.n_top1_changed_by_rounding == moved
     best = np.load(tmp_path / "out.npy").argmax(axis=1)
     of_classes = [value for value, name in zip(scores, outputs, strict=True) if name != "-"]
     model_says = [name for name in outputs if name != "-"][int(np.argmax(of_classes))]
@@ -522,7 +522,7 @@ def test_finished_models_are_not_run_again(images: Path, tmp_path: Path) -> None
         ({"batch_size": 3}, [], "batch_size: 2 before, 3 now"),
         ({"model": ImageModel("new", colours)}, [], "models: colours before, new now"),
         (
-            {"model": ImageModel("colours", colours, recorded_facts={"weights": "0f"})},
+            {"model": ImageModel("colours", colours, identifying_facts={"weights": "0f"})},
             [],
             "models, colours, weights: none before",
         ),

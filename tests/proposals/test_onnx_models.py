@@ -153,12 +153,12 @@ def write_outside(path: Path, weights: str) -> Path:
 
 def test_external_weights_distinguish_models(source: ModelSource, tmp_path: Path) -> None:
     write_outside(tmp_path / "m.onnx", "weights.bin")
-    before = open_model(source).recorded_facts
+    before = open_model(source).identifying_facts
     write_files(tmp_path, {"m.onnx.npy": b"an output", "m.onnx.data": b"no weights"})
-    assert open_model(source).recorded_facts == before
+    assert open_model(source).identifying_facts == before
     weights = (tmp_path / "weights.bin").read_bytes()
     (tmp_path / "weights.bin").write_bytes(weights[:-4] + b"1234")
-    assert open_model(source).recorded_facts["weights"] != before["weights"]
+    assert open_model(source).identifying_facts["weights"] != before["weights"]
     (tmp_path / "weights.bin").unlink()
     assert code_of(open_model, source) == "unreadable-file"
 

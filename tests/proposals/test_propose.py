@@ -268,7 +268,7 @@ RIGHT, WRONG = scores_for([[1, 0]], ["a.png"]), scores_for([[0, 1]], ["a.png"])
         ({}, {}, ("missing-models", None)),
         ([("one", RIGHT)] * 2, {}, ("duplicate-name", "one")),
         ({"original": RIGHT}, {}, ("reserved-name", "original")),
-        ({"one": WRONG}, {"per_image": 1.5}, ("too-many", "2.00 per image, on 1 images that go to raters")),
+        ({"one": WRONG}, {"per_image": 1.5}, ("too-many", "2.00 candidates per image, on 1 images that go to raters")),
         ({"one": WRONG}, {"per_image": 0.5}, ("out-of-range", "0.5")),
     ],
 )

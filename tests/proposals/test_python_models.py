@@ -38,7 +38,7 @@ def test_function_gets_whole_rgb_images(tmp_path: Path, report_extra: None) -> N
 
 def test_changed_code_is_another_model(tmp_path: Path) -> None:
     write_files(tmp_path, {"my_model.py": "import my_scale\n" + CODE, "my_scale.py": "SCALE = 1\n"})
-    before = open_model("python:my_model:scores").recorded_facts
+    before = open_model("python:my_model:scores").identifying_facts
     for name, content, changed in (
         ("my_scale", "SCALE = 20\n", {"code of my_scale"}),
         ("my_model", "import my_scale\n" + CODE + "# more\n", {"code of my_scale", "code"}),
@@ -46,7 +46,7 @@ def test_changed_code_is_another_model(tmp_path: Path) -> None:
         for module in ("my_model", "my_scale"):
             del sys.modules[module]
         (tmp_path / f"{name}.py").write_text(content)
-        after = open_model("python:my_model:scores").recorded_facts
+        after = open_model("python:my_model:scores").identifying_facts
         assert {fact for fact in after if after[fact] != before[fact]} == changed
     del sys.modules["my_scale"]
 

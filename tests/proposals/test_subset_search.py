@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reassess.proposals import subset_search
-from reassess.proposals.proposed_pairs import ProposedPairs
+from reassess.proposals.proposed_pairs import ImageClassPairs
 from reassess.proposals.subset_search import SubsetSearch, sum_over_subsets
 
 
@@ -21,7 +21,7 @@ def test_subset_sums_equal_a_loop(models: int, seed: int) -> None:
 def test_counts_by_subset_equal_single_counts(seed: int, models: int, exact: bool) -> None:
     rng = np.random.default_rng(seed)
     members, sends = rng.random((2, 60, models)) < rng.random((2, 1, models))
-    pairs = ProposedPairs(members, sends)
+    pairs = ImageClassPairs(members, sends)
     valid = pairs.take_rows(rng.random(60) < 0.5)
     found = found_in(pairs, valid, exact)
     assert (len(found.n_hits), found.is_exact) == (2**models - 1 if exact else models, exact)
@@ -41,7 +41,7 @@ def test_counts_by_subset_equal_single_counts(seed: int, models: int, exact: boo
     )
 
 
-def found_in(pairs: ProposedPairs, valid: ProposedPairs, exact: bool) -> SubsetSearch:
+def found_in(pairs: ImageClassPairs, valid: ImageClassPairs, exact: bool) -> SubsetSearch:
     return (subset_search._measure_all_subsets if exact else subset_search._measure_greedy_search)(pairs, valid)
 
 
@@ -53,6 +53,6 @@ def test_greedy_order_takes_copies_and_noisy_models_last() -> None:
     copies = [right | (rng.random(2_000) < 0.01) for _ in range(3)]
     noisy = [rng.random(2_000) < rng.uniform(0.5, 0.9) for _ in range(20)]
     members = np.column_stack([*noisy, *copies, right])
-    pairs = ProposedPairs(members, np.ones_like(members))
+    pairs = ImageClassPairs(members, np.ones_like(members))
     found = found_in(pairs, pairs.take_rows(valid), False)
     assert np.flatnonzero(found.subset_of_row(int(found.frontier_rows[-1]))).tolist() == [23]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from reassess.core import Classes, Hierarchy, Questions, Tasks, Votes
 from reassess.proposals import make_tasks, seconds_per_vote
-from reassess.proposals.task_grouping import _exchange_classes, _split_leaves
+from reassess.proposals.task_grouping import _exchange_classes, _split_class_order
 from tests.helpers import code_of, fault_of, votes_of
 
 NAMES = ("tabby", "poodle", "mug", "cup", "collie", "vase")
@@ -76,7 +76,7 @@ def test_tasks_do_not_depend_on_order_of_questions(seed: int, size: int) -> None
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=11), st.integers(1, 6))
 def test_splits_have_widest_gaps_of_all_even_splits(gaps: list[int], size: int) -> None:
     n = len(gaps) + 1
-    parts = _split_leaves(np.arange(n), np.array(gaps, float), size)
+    parts = _split_class_order(np.arange(n), np.array(gaps, float), size)
     count = -(-n // size)
     assert np.concatenate(parts).tolist() == list(range(n))
     ends = [int(part[-1]) for part in parts[:-1]]

@@ -105,10 +105,12 @@ def test_checkpoints_of_every_form_are_read(torch: ModuleType, tmp_path: Path, r
         torch.save({f"module.{name}": tensor for name, tensor in weights.items()}, path)
     else:
         torch.save({form: weights, "epoch": 3}, path)
-    assert opened(path).recorded_facts == open_model(resnet).recorded_facts
+    assert opened(path).identifying_facts == open_model(resnet).identifying_facts
     weights["fc.bias"][3] += 1e-6
     torch.save(weights, tmp_path / "other.pth")
-    assert opened(tmp_path / "other.pth").recorded_facts["weights"] != open_model(resnet).recorded_facts["weights"]
+    assert (
+        opened(tmp_path / "other.pth").identifying_facts["weights"] != open_model(resnet).identifying_facts["weights"]
+    )
 
 
 def test_transform_file_overrides_transform_of_model(tmp_path: Path, resnet: ModelSource) -> None:

@@ -12,6 +12,6 @@ from .proposing import propose as propose
 from .task_grouping import DEFAULT_TASK_SIZE as DEFAULT_TASK_SIZE
 from .task_grouping import TASK_DESCRIPTIONS as TASK_DESCRIPTIONS
 from .task_grouping import make_tasks as make_tasks
+from .task_grouping import mean_votes_until_closed as mean_votes_until_closed
 from .task_grouping import seconds_per_vote as seconds_per_vote
-from .task_grouping import votes_until_closed as votes_until_closed
 from .unasked import unasked_candidates as unasked_candidates

@@ -15,7 +15,7 @@ from reassess.core.checks import check_number, check_type
 from reassess.errors import DataError
 from reassess.numeric import Proportion
 from reassess.proposals.proposed_pairs import find_golden_pairs
-from reassess.proposals.subset_search import SubsetMeter, find_subsets
+from reassess.proposals.subset_search import SubsetEvaluator, find_subsets
 from reassess.text import count_noun
 
 DEFAULT_RECALL = 0.97
@@ -48,7 +48,7 @@ def choose_models(
     recall
         Recall to reach, in (0, 1].
     seed
-        Seed of the split of golden images.
+        Seed of the random split of golden images.
 
     Returns
     -------
@@ -58,7 +58,8 @@ def choose_models(
     Raises
     ------
     DataError
-        The models predict no golden image; no golden question on their images is valid; or no model has a candidate.
+        The models predict no golden image; no golden question on their images is valid; or no model proposes a
+        candidate.
 
     Examples
     --------
@@ -91,22 +92,22 @@ def choose_models(
     if not len(result.candidates):
         set_aside, without_class = len(result.set_aside_labels), result.n_without_class
         reason = f"{count_noun(set_aside, 'image')} set aside, {count_noun(without_class, 'image')} without a class"
-        raise DataError("missing-candidates", "no model has a candidate", found=reason)
+        raise DataError("missing-candidates", "no model proposes a candidate", found=reason)
     pairs = find_golden_pairs(result, golden)
     is_search_image = np.random.default_rng(seed).permutation(pairs.n_images) < pairs.n_images // _SEARCH_DIVISOR
     check_pairs = pairs.select_images(~is_search_image)
     all_models = np.ones(len(result.models), bool)
     search = find_subsets(result, pairs.select_images(is_search_image))
     subsets = [subset for subset in map(search.subset_of_row, search.frontier_rows.tolist()) if not subset.all()]
-    highest_target = pairs.recall_bound(all_models, confidence=_CONFIDENCE)
+    highest_target = pairs.recall_lower_bound(all_models, confidence=_CONFIDENCE)
     chosen, bound = all_models, highest_target
     for subset in reversed(subsets):
-        subset_bound = check_pairs.recall_bound(subset, confidence=_CONFIDENCE)
+        subset_bound = check_pairs.recall_lower_bound(subset, confidence=_CONFIDENCE)
         if subset_bound < recall:
             break
         chosen, bound = subset, subset_bound
-    measure, is_reached = SubsetMeter(result, check_pairs), highest_target >= recall
-    proposed = pairs.pairs.are_proposed_by(all_models) & pairs.is_valid
+    measure, is_reached = SubsetEvaluator(result, check_pairs), highest_target >= recall
+    proposed = pairs.pairs.is_proposed_by(all_models) & pairs.is_valid
     return ModelChoice(
         target_recall=recall,
         chosen=measure(chosen) if is_reached else None,

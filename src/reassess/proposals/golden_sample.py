@@ -1,6 +1,7 @@
 """Drawing golden questions: a random sample of images, where suspicious images are more likely."""
 
 from bisect import bisect_left
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -73,7 +74,7 @@ def draw_golden(
     if original is not None:
         check_one_label_each(original)
     sizes = np.bincount(candidates.questions.image_ids, minlength=len(candidates.questions.images))
-    suspicion, class_ids = _measure_suspicion(candidates, original)
+    suspicion, class_ids = _measure_label_suspicion(candidates, original)
     keys = image_keys(candidates.questions.images)
     rows = np.array(sorted(np.flatnonzero(sizes).tolist(), key=keys.__getitem__), np.int64)
     strata, counts = _allocate_to_strata(suspicion[rows], sizes[rows], n_questions)
@@ -81,8 +82,8 @@ def draw_golden(
         raise DataError(
             "all-golden",
             "so many golden questions would leave no questions for the raters",
-            allowed=f"fewer than {len(candidates):,}; the candidates must be on at least 2 images",
-            found=f"{n_questions:,}; the candidates are {len(candidates):,} questions on "
+            allowed=f"fewer than {len(candidates):,} golden questions, with candidates on 2 images or more",
+            found=f"{count_noun(n_questions, 'golden question')}, and {count_noun(len(candidates), 'candidate')} on "
             f"{count_noun(rows.size, 'image')}",
             fix="use fewer golden questions, or more candidates",
         )
@@ -106,34 +107,41 @@ def draw_golden(
     )
 
 
-def _measure_suspicion(candidates: Candidates, original: LabelSets | None) -> tuple[_Floats, _Ints]:
-    """Compute how doubtful each image's label is, in [0, 1], and the class of each image."""
+class _LabelSuspicions(NamedTuple):
+    """How doubtful the label of each image is, and the class of each image."""
+
+    suspicions: _Floats  # (images,), in [0, 1]
+    class_ids: _Ints  # (images,): the original label, or the most probable candidate, or the one with the lowest id
+
+
+def _measure_label_suspicion(candidates: Candidates, original: LabelSets | None) -> _LabelSuspicions:
+    """Compute how doubtful the label of each image is."""
     questions, images = candidates.questions, len(candidates.questions.images)
     image_ids, mean_probability = questions.image_ids, candidates.mean_probabilities
     first_shares = candidates.n_models_ranking_first / max(1, len(candidates.models))
-    is_label = _are_original_labels(candidates, original)
+    is_label = _is_original_label(candidates, original)
     has_ranks = candidates.n_models_ranking_first.any()
     value = np.where(np.isnan(mean_probability), first_shares if has_ranks else np.nan, mean_probability)
     has_value = ~np.isnan(value)
 
-    def highest_probability(is_selected: npt.NDArray[np.bool_]) -> _Floats:
-        """Return the highest probability of the selected candidates of each image, -1 without any."""
+    def find_highest_probability(is_candidate_selected: npt.NDArray[np.bool_]) -> _Floats:
+        """Return the highest probability of the selected candidates of each image; -1 if there are none."""
         highest_values = np.full(images, -1.0)
-        np.maximum.at(highest_values, image_ids[is_selected & has_value], value[is_selected & has_value])
+        rows = is_candidate_selected & has_value
+        np.maximum.at(highest_values, image_ids[rows], value[rows])
         return highest_values
 
     has_label = np.bincount(image_ids[is_label], minlength=images) > 0
-    label_probability, other_probability = highest_probability(is_label), highest_probability(~is_label)
+    label_probability, other_probability = find_highest_probability(is_label), find_highest_probability(~is_label)
     doubt = np.where(label_probability >= 0, 1 - label_probability, other_probability)
     doubt = np.where(has_label, doubt, np.where(other_probability >= 0, 1 - other_probability, -1))
-    # The class of an image: the original label, or the most probable candidate, or the candidate with the lowest id.
     order = np.lexsort((questions.class_ids, -np.where(has_value, value, -1), ~is_label, image_ids))
     class_ids = np.zeros(images, np.int64)
     class_ids[image_ids[order[::-1]]] = questions.class_ids[order[::-1]]
-    return np.where(doubt >= 0, doubt, _UNKNOWN_SUSPICION), class_ids
+    return _LabelSuspicions(np.where(doubt >= 0, doubt, _UNKNOWN_SUSPICION), class_ids)
 
 
-def _are_original_labels(candidates: Candidates, original: LabelSets | None) -> npt.NDArray[np.bool_]:
+def _is_original_label(candidates: Candidates, original: LabelSets | None) -> npt.NDArray[np.bool_]:
     """Return whether each candidate is the original label of its image."""
     if ORIGINAL_SOURCE in candidates.sources:
         return np.asarray(candidates.is_proposed_by_source[:, candidates.sources.index(ORIGINAL_SOURCE)])
@@ -146,21 +154,28 @@ def _are_original_labels(candidates: Candidates, original: LabelSets | None) -> 
     return np.asarray((rows >= 0) & (labels.indices[rows] == moved.class_ids))
 
 
-def _allocate_to_strata(suspicion: _Floats, question_counts: _Ints, n_questions: int) -> tuple[_Ints, _Ints]:
-    """Return the stratum of each image, and the number of images to draw from each stratum."""
+class _Allocation(NamedTuple):
+    """The stratum of each image, and the number of images to draw from each stratum."""
+
+    strata: _Ints  # (images,)
+    image_counts: _Ints  # (strata,)
+
+
+def _allocate_to_strata(suspicions: _Floats, question_counts: _Ints, n_questions: int) -> _Allocation:
+    """Assign images to strata, and choose how many images to draw from each stratum."""
     strata, counts = np.zeros(0, np.int64), np.zeros(1, np.int64)
     for levels in (3, 2, 1) if question_counts.size else ():
-        strata = _assign_strata(suspicion, levels)
+        strata = _assign_strata(suspicions, levels)
         members = np.bincount(strata)
         counts = _choose_image_counts(n_questions, members, np.bincount(strata, question_counts) / members)
         if levels == 1 or min(counts) >= _MIN_IMAGES_PER_STRATUM:
             break
-    return strata, counts
+    return _Allocation(strata, counts)
 
 
-def _assign_strata(suspicion: _Floats, n_strata: int) -> _Ints:
+def _assign_strata(suspicions: _Floats, n_strata: int) -> _Ints:
     """Split images into strata with similar sums of sqrt(suspicion); return each image's stratum."""
-    values, positions, counts = np.unique(suspicion, return_inverse=True, return_counts=True)
+    values, positions, counts = np.unique(suspicions, return_inverse=True, return_counts=True)
     mass = counts * (np.sqrt(values) + _BASE_WEIGHT)
     middle = (np.cumsum(mass) - mass / 2) / mass.sum()
     _, strata = np.unique(
@@ -173,15 +188,13 @@ def _choose_image_counts(n_questions: int, stratum_sizes: _Ints, questions_per_i
     """Choose how many images to draw per stratum, so that about `n_questions` are expected."""
     totals = range(1, max(2, int(stratum_sizes.sum())))
 
-    def expected_missing_questions(n_images: int) -> float:
-        """Return how many questions are missing, on average, if `n_images` images are drawn."""
+    def expected_shortfall(n_images: int) -> float:
+        """Return how far the expected number of questions is below `n_questions`, for `n_images` drawn images."""
         return n_questions - float(_spread_evenly(n_images, stratum_sizes) @ questions_per_image)
 
-    enough = bisect_left(totals, True, key=lambda total: expected_missing_questions(total) <= 0, hi=len(totals) - 1)
+    enough = bisect_left(totals, True, key=lambda total: expected_shortfall(total) <= 0, hi=len(totals) - 1)
     return _spread_evenly(
-        min(
-            totals[max(0, enough - 1) : enough + 1], key=lambda total: (abs(expected_missing_questions(total)), -total)
-        ),
+        min(totals[max(0, enough - 1) : enough + 1], key=lambda total: (abs(expected_shortfall(total)), -total)),
         stratum_sizes,
     )
 

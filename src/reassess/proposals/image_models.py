@@ -1,4 +1,4 @@
-"""Models of images: where they come from, and the scores that they return for a batch."""
+"""Models that score images: their names and files, and the scores that they return for a batch of images."""
 
 import traceback
 from collections.abc import Callable, Mapping, Sequence
@@ -14,7 +14,7 @@ from reassess.errors import DataError, ReassessError, add_error_place
 from reassess.numeric.arrays import as_floats, as_scores
 from reassess.proposals.preprocessing import Transform
 
-_OPTIONS_BY_KIND = {  # that each kind of model has
+_OPTIONS_BY_KIND = {  # the options of each kind of model
     "timm": ("checkpoint", "transform", "device"),
     "torchvision": ("checkpoint", "transform", "device"),
     "onnx": ("transform", "device"),
@@ -23,7 +23,7 @@ _OPTIONS_BY_KIND = {  # that each kind of model has
 
 @dataclass(frozen=True)
 class ModelSource:
-    """A model's name and files, from which `open_model` opens it.
+    """The name and the files of a model that `open_model` can open.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ class ImageModel:
         Preprocessing of images.
     outputs
         As for `ModelSource`.
-    recorded_facts
+    identifying_facts
         Values by name that identify the model, such as a hash of its weights: an interrupted run continues only with
         the same facts.
 
@@ -91,7 +91,7 @@ class ImageModel:
     function: Callable[[Any], Any]
     transform: Transform | None = None
     outputs: Sequence[str] | Mapping[int, str] | None = None
-    recorded_facts: Mapping[str, str] = field(default_factory=dict)
+    identifying_facts: Mapping[str, str] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return f"ImageModel({self.name})"
@@ -118,7 +118,7 @@ class ImageModel:
                 "model-failed",
                 "model fails on a batch",
                 found=f"{type(error).__name__}: {error} ({Path(last.filename).name}, line {last.lineno})",
-                fix="a smaller batch needs less memory" if "memory" in str(error) else None,
+                fix="use a smaller batch, which needs less memory" if "memory" in str(error) else None,
             ) from error
 
     def _make_batch(self, pixels: Sequence[npt.NDArray[np.uint8]]) -> Any:

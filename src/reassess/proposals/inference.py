@@ -115,25 +115,25 @@ def predict(
     record = {
         "batch_size": batch_size,
         "pillow": PIL.__version__,
-        "models": {run.name: run.recorded_facts for run in runs},
+        "models": {run.name: run.identifying_facts for run in runs},
     }
-    with unfinished.lock_and_start(record, image_source, [run.shards for run in runs]):
+    with unfinished.locked_run(record, image_source, [run.shards for run in runs]):
         _remove_damaged_and_report_shards(runs, unfinished, report)
         for run in runs:
             run.shards.folder.mkdir(exist_ok=True)
-            if run.shards.missing_numbers():
+            if run.shards.missing_shard_numbers():
                 score_shards(
                     opener(run.source),  # not in a variable, so that its memory is free for the next model
                     image_source,
                     run.shards,
                     run.output_classes,
-                    run.recorded_facts["outputs"],
+                    run.identifying_facts["outputs"],
                     batch_size=batch_size,
                     workers=workers,
                     progress=progress,
                 )
         with atomic_writes(
-            before_move=unfinished.record_outputs_and_remove_old, temporary_prefix=unfinished.temporary_mark
+            before_move=unfinished.record_outputs_and_remove_old, temporary_prefix=unfinished.temporary_prefix
         ):
             results = tuple(run.write_predictions(image_source, may_replace) for run in runs)
         unfinished.remove_folder()
@@ -146,7 +146,9 @@ def _choose_images_path(images: str | Path | None, benchmark: Benchmark | None) 
         return Path(images)
     if benchmark is None:
         raise DataError(
-            "missing-images", "images are missing", fix=Fix("{images}, or a benchmark that has images", images="PLACE")
+            "missing-images",
+            "images are missing",
+            fix=Fix("{images}, or use a benchmark that contains images", images="PLACE"),
         )
     return find_part_path(benchmark, "images", needed_by="predict")
 
@@ -180,6 +182,6 @@ def _remove_damaged_and_report_shards(
     if damaged:
         names = join_first([path.relative_to(unfinished.folder) for path in damaged], max_items=3)
         report(f"{unfinished.folder}: {count_noun(len(damaged), 'damaged shard')} computed again: {names}")
-    if done := sum(run.shards.n_shards - len(run.shards.missing_numbers()) for run in runs):
+    if done := sum(run.shards.n_shards - len(run.shards.missing_shard_numbers()) for run in runs):
         count = count_noun(sum(run.shards.n_shards for run in runs), "shard")
         report(f"{unfinished.folder}: continues after {done:,} of {count}")

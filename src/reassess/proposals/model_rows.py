@@ -19,19 +19,19 @@ _Ints = npt.NDArray[np.int64]
 _Floats = npt.NDArray[np.float64]
 
 
-class ImageNumbers:
-    """Numbers of images: of the known images in their given order, or else of all images of the models."""
+class ImageNumbering:
+    """Gives each image a number: its position in the known images, or else the order in which models name it."""
 
     def __init__(self, match: Match = "path", *known_names: Sequence[str]) -> None:
         self.match = match
         self.names: list[str] = []
         self._number: dict[str, int] = {}
-        self.are_known = any(known_names)
+        self.has_known_images = any(known_names)
         for names in known_names:
-            self.number_images(names)
+            self.assign_image_numbers(names)
 
-    def number_images(self, names: Sequence[str], match: Match | None = None) -> _Ints:
-        """Return the number of each image; a new image gets the next number.
+    def assign_image_numbers(self, names: Sequence[str], match: Match | None = None) -> _Ints:
+        """Return the number of each image; a new image gets the next free number.
 
         If models spell the name of an image differently, the alphabetically first name is kept.
         """
@@ -40,17 +40,17 @@ class ImageNumbers:
             number = numbers[row] = self._number.setdefault(key, len(self.names))
             if number == len(self.names):
                 self.names.append(name)
-            elif not self.are_known:
+            elif not self.has_known_images:
                 self.names[number] = min(name, self.names[number])
         return numbers
 
     @property
     def candidate_positions(self) -> _Ints:
-        """Position of each image among the candidates: its number, or its rank by key if none is known."""
-        places = np.arange(len(self.names))
-        if not self.are_known:
-            places[[self._number[key] for key in sorted(self._number)]] = np.arange(places.size)
-        return places
+        """Position of each image among the candidates: by number, or by image key if no images are known."""
+        positions = np.arange(len(self.names))
+        if not self.has_known_images:
+            positions[[self._number[key] for key in sorted(self._number)]] = np.arange(positions.size)
+        return positions
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class NumberedPredictions:
     name: str
     image_numbers: _Ints  # the number of the image of each row; -1 for an unknown image
     top1_ids: npt.NDArray[np.int32]  # the most probable class of each row; -1 if this output is not a class
-    score_kind: str  # the kind of its scores, see `score_kind`; "ids" without scores
+    score_kind: str  # the kind of the model's scores, see `score_kind`; "ids" without scores
 
     def renumber(self, positions: _Ints) -> "NumberedPredictions":
         """Return a copy where image number i is replaced by `positions[i]`."""
@@ -70,7 +70,7 @@ class NumberedPredictions:
 def number_predictions(
     name: str,
     predictions: Predictions,
-    numbering: ImageNumbers,
+    numbering: ImageNumbering,
     original: LabelSets,
     ignore_unknown: bool,
     benchmark: Benchmark,
@@ -84,20 +84,20 @@ def number_predictions(
             benchmark=benchmark,
             match=numbering.match,
             ignore_unknown=ignore_unknown,
-            known_images=[] if numbering.are_known else [predictions.images or ()],
+            known_images=[] if numbering.has_known_images else [predictions.images or ()],
             name=name,
         )
         rows = np.flatnonzero(outcomes.states != UNKNOWN)
         if not rows.size:
             raise _no_known_image_error(outcomes.images, numbering)
         images = np.full(len(outcomes), -1)
-        images[rows] = numbering.number_images([outcomes.images[row] for row in rows.tolist()])
+        images[rows] = numbering.assign_image_numbers([outcomes.images[row] for row in rows.tolist()])
         kind = "ids" if predictions.scores is None else score_kind(predictions)
     return NumberedPredictions(name=name, image_numbers=images, top1_ids=outcomes.top1, score_kind=kind)
 
 
-def _no_known_image_error(images: Sequence[str], numbering: ImageNumbers) -> DataError:
-    """Create the error for a model without a known image."""
+def _no_known_image_error(images: Sequence[str], numbering: ImageNumbering) -> DataError:
+    """Create the error for a model that predicts none of the known images."""
     return DataError(
         "nothing-in-common",
         "model has predictions only for unknown images",
@@ -108,22 +108,22 @@ def _no_known_image_error(images: Sequence[str], numbering: ImageNumbers) -> Dat
 
 
 @dataclass(frozen=True)
-class BestPairs:
+class BestImageClassPairs:
     """The most probable (image, class) pairs of a model on images for raters, sorted by probability."""
 
     image_numbers: _Ints
     class_ids: _Ints
-    # Rank of the pair among all pairs of the model, on any image, from 1. Pairs with equal probabilities are sorted by
-    # image and then by class id.
+    # Ranks, from 1, among all pairs of the model on any image. Pairs with equal probabilities are sorted by image, then
+    # by class id.
     ranks: _Ints
     probabilities: _Floats
-    top1_probabilities: _Floats  # of each row of the model; NaN if its image does not go to raters
+    top1_probabilities_by_row: _Floats  # by row of the predictions; NaN if the image does not go to raters
     n_pairs: int  # number of all pairs of known images and classes with an output
 
 
 def find_best_pairs(
     predictions: Predictions, numbered: NumberedPredictions, is_sent_to_raters: npt.NDArray[np.bool_], max_pairs: int
-) -> BestPairs:
+) -> BestImageClassPairs:
     """Find the `max_pairs` most probable (image, class) pairs of a model on images for raters.
 
     The images that go to raters are read first; their pairs give the lowest probability that matters. The other
@@ -158,11 +158,11 @@ def find_best_pairs(
         before += np.bincount(
             ranking.count_preceding(values.ravel()[positions_above], other_positions), minlength=before.size
         )
-    return BestPairs(
+    return BestImageClassPairs(
         image_numbers=positions // width,
         class_ids=positions % width,
         ranks=1 + np.arange(positions.size) + np.cumsum(before[:-1]),
         probabilities=probabilities,
-        top1_probabilities=first,
+        top1_probabilities_by_row=first,
         n_pairs=rows.size * classes.size,
     )

@@ -36,15 +36,14 @@ class PredictionSummary(Printable):
     file: Path  # file of its predictions
     n_images: int  # number of images in the file
     unreadable: tuple[tuple[str, str], ...]  # images that could not be read, each with the reason
-    n_outputs: int  # how many outputs the model has
+    n_outputs: int
     has_summed_outputs: bool  # whether several outputs have the same class, so that their probabilities are summed
-    has_softmax_before_sum: bool  # whether these are the softmax of the scores, which are not probabilities
+    has_softmax_before_sum: bool  # whether the scores are not probabilities, so that they are summed after a softmax
     n_outputs_without_class: int  # outputs that are not classes of the benchmark
     n_classes_without_output: int
     n_classes: int  # of the benchmark, or else the outputs
-    # names of outputs that are not classes, except dashes, which stand for no class.
-    unknown_outputs: tuple[str, ...]
-    n_changed_by_rounding: int  # images with another best class once scores are rounded to float16
+    unknown_outputs: tuple[str, ...]  # names of outputs that are not classes, except dashes
+    n_top1_changed_by_rounding: int  # images whose best class changes when scores are rounded to float16
 
     @property
     def _headline(self) -> str:
@@ -99,13 +98,16 @@ def open_model(source: str | ModelSource, *, device: str | None = None) -> Image
 
 
 class ModelOpener:
-    """Opens the models of a run, on a device if the model takes one."""
+    """Opens models by name, and uses the chosen device for the models that take a device."""
 
     def __init__(self, models: Sequence[AnyModel], *, device: str | None) -> None:
         ready = [model.name for model in models if isinstance(model, ImageModel)]
         if device is not None and len(ready) == len(models):
             raise DataError(
-                "unused-option", "a loaded model takes no device", where=join_first(ready, max_items=3), found=device
+                "unused-option",
+                "device cannot be chosen for a model that is already open",
+                where=join_first(ready, max_items=3),
+                found=device,
             )
         self._with_device = models_with_option([model_name(model) for model in models], "device")
         self._device = device
@@ -123,10 +125,10 @@ class ModelRun:
     """The run of one model: its files, its output classes, and everything its scores depend on."""
 
     source: AnyModel  # ready to run, or to be opened again if several models may not fit into memory together
-    file: Path  # file of its predictions
-    shards: Shards  # its scores
+    file: Path  # file of the predictions
+    shards: Shards  # files with the scores
     output_classes: OutputClasses
-    recorded_facts: dict[str, Any]  # everything that its scores depend on
+    identifying_facts: dict[str, Any]  # everything that the scores depend on
 
     @classmethod
     def from_model(
@@ -139,7 +141,7 @@ class ModelRun:
         batch_size: int,
         classes: Classes,
     ) -> "ModelRun":
-        """Prepare the run of an opened model; its scores of the first image show its outputs."""
+        """Prepare the run of an opened model, which scores the first image to find its number of outputs."""
         first_scores = model.compute_scores([_decode_first_image(Decoder(images, model.transform))])
         n_outputs = first_scores.shape[1]
         with add_error_place(model.name):
@@ -155,11 +157,11 @@ class ModelRun:
                 outputs.count_stored_scores(n_outputs),
             ),
             output_classes=outputs,
-            recorded_facts={
-                **model.recorded_facts,
+            identifying_facts={
+                **model.identifying_facts,
                 "transform": transform,
                 "outputs": n_outputs,
-                **outputs.summed_output_facts,
+                **outputs.identifying_facts,
             },
         )
 
@@ -177,23 +179,21 @@ class ModelRun:
 
     def write_predictions(self, images: ImageSource, may_replace: Callable[[Path], bool]) -> PredictionSummary:
         """Write the file of predictions from the complete shards."""
-        count, reasons, moved = write_output_file(
-            self.file, self.shards, self.output_classes, images.names, may_replace
-        )
+        written = write_output_file(self.file, self.shards, self.output_classes, images.names, may_replace)
         return PredictionSummary(
             model=self.name,
             file=self.file,
-            n_images=count,
-            unreadable=tuple((images.names[row], reason) for row, reason in reasons.items()),
-            n_outputs=self.recorded_facts["outputs"],
+            n_images=written.n_images,
+            unreadable=tuple((images.names[row], reason) for row, reason in written.unreadable_reasons.items()),
+            n_outputs=self.identifying_facts["outputs"],
             has_summed_outputs=self.output_classes.has_summed_outputs,
             has_softmax_before_sum=self.output_classes.has_summed_outputs
             and self.output_classes.score_kind != "probabilities",
             n_outputs_without_class=self.output_classes.n_outputs_without_class,
             n_classes_without_output=self.output_classes.n_classes_without_output,
-            n_classes=self.output_classes.classes.count or self.recorded_facts["outputs"],
+            n_classes=self.output_classes.classes.count or self.identifying_facts["outputs"],
             unknown_outputs=self.output_classes.unknown_names,
-            n_changed_by_rounding=moved,
+            n_top1_changed_by_rounding=written.n_top1_changed_by_rounding,
         )
 
 

@@ -41,7 +41,7 @@ def open_onnx(source: ModelSource, name: str, device: str | None) -> ImageModel:
             "no-transform",
             "ONNX files do not say how images are prepared",
             where=source.name,
-            fix=Fix("describe it: {transform}, with size, crop, mean and deviation", transform="FILE"),
+            fix=Fix("describe the preparation: {transform}, with size, crop, mean and deviation", transform="FILE"),
         )
     transform = read_transform(source.transform)
     device = "cpu" if device is None else device
@@ -58,13 +58,13 @@ def open_onnx(source: ModelSource, name: str, device: str | None) -> ImageModel:
         raise DataError(
             "unreadable-file", "ONNX file cannot be loaded", where=path, found=reason, fix="export it again"
         ) from error
-    recorded_facts = {
+    identifying_facts = {
         "weights": _hash_model_files(path),
         "library": f"onnxruntime {onnxruntime.__version__}",
         "device": device,
     }
     return ImageModel(
-        source.name, _make_scoring_function(path, session, transform), transform, source.outputs, recorded_facts
+        source.name, _make_scoring_function(path, session, transform), transform, source.outputs, identifying_facts
     )
 
 
@@ -94,7 +94,7 @@ def _make_scoring_function(path: Path, session: Any, transform: Transform) -> Ca
             where=path,
             allowed=f"one float input of shape (images, 3, {sides[0]}, {sides[1]}), the size that the transform gives",
             found="; ".join(f"{arg.type} {arg.shape}" for arg in inputs),
-            fix="correct crop in the transform",
+            fix="change the crop in the transform",
         )
     batch_size = input_shape[0] if isinstance(input_shape[0], int) else None
     dtype, name, output = _NUMPY_TYPES[inputs[0].type], inputs[0].name, outputs[0].name

@@ -69,7 +69,7 @@ class OutputClasses:
         unknown = [name for name, column in zip(names, columns, strict=True) if column < 0 and name.strip(" -")]
         result = cls(classes, columns, tuple(dict.fromkeys(unknown)), kind)
         if is_table:
-            result._refuse_incomplete_table()
+            result._refuse_incomplete_output_table()
         else:
             result._refuse_misspelt_names()
         return result
@@ -110,7 +110,7 @@ class OutputClasses:
                 fix='correct the names, or write "-" for outputs that are not classes',
             )
 
-    def _refuse_incomplete_table(self) -> None:
+    def _refuse_incomplete_output_table(self) -> None:
         """Raise `DataError` if the table of output names has an unknown name, or no output for a class."""
         class_ids = np.setdiff1d(np.arange(self.classes.count or 0), self._ids_with_output).tolist()
         faults = [f"not a class: {self._format_unknown_names()}"] if self.unknown_names else []
@@ -153,8 +153,8 @@ class OutputClasses:
         return self.classes.count or n_outputs if self.has_summed_outputs else n_outputs
 
     @property
-    def summed_output_facts(self) -> dict[str, str]:
-        """The hash of the outputs' classes, and the kind of scores; empty if no outputs are summed."""
+    def identifying_facts(self) -> dict[str, str]:
+        """The hash of the outputs' classes, and the kind of scores, by name; empty if no outputs are summed."""
         if not self.has_summed_outputs:
             return {}
         assert self.output_class_ids is not None
@@ -166,7 +166,7 @@ class OutputClasses:
             raise_if_out_of_range(scores, names)
 
     def to_stored_scores(self, scores: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """Convert a model's scores to stored scores: without non-classes, and summed by class.
+        """Convert a model's scores to stored scores: drop outputs that are not classes, and sum by class.
 
         In a row of probabilities, the probabilities of classes are divided by their sum, or made equal if all are 0.
         The other probabilities become 0. Scores that are not probabilities stay as they are. If outputs are summed, the
@@ -184,14 +184,14 @@ class OutputClasses:
         are_probabilities = self.score_kind == "probabilities"
         values = scores.astype(np.float32) if are_probabilities else _softmax_numerators(scores, self._is_class)
         sums = np.zeros((len(scores), self.classes.count or 0), np.float32)
-        for outputs in self._outputs_by_occurrence:
+        for outputs in self._outputs_by_position_in_class:
             sums[:, self.output_class_ids[outputs]] += values[:, outputs]
         total = np.cumsum(sums, axis=1)[:, -1:]
         equal_shares = np.isin(np.arange(sums.shape[1]), self._ids_with_output) / np.float32(self._ids_with_output.size)
         return np.where(total > 0, sums / np.where(total > 0, total, 1), equal_shares).astype(np.float32)
 
     @cached_property
-    def _outputs_by_occurrence(self) -> list[npt.NDArray[np.int64]]:
+    def _outputs_by_position_in_class(self) -> list[npt.NDArray[np.int64]]:
         """Outputs with a class, in groups: the first output of each class, then the second output, and so on."""
         assert self.output_class_ids is not None
         remaining = np.flatnonzero(self._is_class)
@@ -237,8 +237,10 @@ class OutputClasses:
         assert self.output_class_ids is not None
         return np.unique(self.output_class_ids[self._is_class])
 
-    def sort_by_class(self, scores: npt.NDArray[np.float16], *, missing_score: float) -> npt.NDArray[np.float16]:
-        """Sort the columns of stored scores by class; a class without an output gets `missing_score`."""
+    def arrange_columns_by_class(
+        self, scores: npt.NDArray[np.float16], *, missing_score: float
+    ) -> npt.NDArray[np.float16]:
+        """Return stored scores with a column per class; a class without an output gets `missing_score`."""
         if self.output_class_ids is None or self.has_summed_outputs:
             return scores
         are_classes = self._is_class
@@ -258,7 +260,7 @@ def _make_class_list(n_outputs: int, names: Sequence[str]) -> Classes:
         repeated = next(name for row, name in enumerate(names) if name in names[:row])
         raise DataError(
             "duplicate-class",
-            "two outputs have the same class, and the order of the classes is unknown",
+            "two outputs have the same class, so the outputs cannot serve as the class list",
             where=OUTPUT_LIST,
             found=f"{repeated!r}, {names.count(repeated):,} times",
             fix=Fix("list the classes in classes.txt of a benchmark folder: {benchmark}", benchmark="FOLDER"),

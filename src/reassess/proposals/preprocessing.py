@@ -74,9 +74,9 @@ class Transform:
         if width * height > MAX_PIXELS:
             raise DataError(
                 "too-long",
-                "image is too long for its width",
-                allowed=f"at most {MAX_PIXELS:,} pixels after resizing",
-                found=f"{image.width:,} x {image.height:,} pixels",
+                "image would have too many pixels after resizing",
+                allowed=f"at most {MAX_PIXELS:,} pixels",
+                found=f"{image.width:,} x {image.height:,} pixels, resized to {width:,} x {height:,}",
             )
         if (width, height) != image.size:
             image = image.resize((width, height), Image.Resampling[self.interpolation.upper()])

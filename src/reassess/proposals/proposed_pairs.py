@@ -27,35 +27,35 @@ _Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class ProposedPairs:
+class ImageClassPairs:
     """(image, class) pairs, with the models that propose each pair and send its image to raters.
 
     A set S of models proposes a pair if a model of S proposes it, and a model of S sends its image.
     """
 
     is_proposed: _Bools  # (n, K): the models that propose the pair
-    is_sent_to_raters: _Bools  # (n, K): the models that send its image to raters
+    is_sent_to_raters: _Bools  # (n, K): the models that send the image of the pair to raters
 
     def __len__(self) -> int:
         return len(self.is_proposed)
 
-    def take_rows(self, rows: npt.NDArray[np.generic]) -> "ProposedPairs":
-        """Select some of the pairs."""
-        return ProposedPairs(self.is_proposed[rows], self.is_sent_to_raters[rows])
+    def take_rows(self, rows: npt.NDArray[np.generic]) -> "ImageClassPairs":
+        """Select the pairs at some rows."""
+        return ImageClassPairs(self.is_proposed[rows], self.is_sent_to_raters[rows])
 
-    def are_proposed_by(self, subset: _Bools) -> _Bools:
+    def is_proposed_by(self, model_subset: _Bools) -> _Bools:
         """Return whether a subset of models, bool of shape (K,), proposes each pair."""
-        bits = np.packbits(subset)
+        bits = np.packbits(model_subset)
         members, sends = ((packed & bits).any(axis=1) for packed in self._packed_bits)
         return np.asarray(members & sends)
 
-    def count_proposed_by(self, subset: _Bools) -> int:
+    def count_proposed_by(self, model_subset: _Bools) -> int:
         """Count the pairs that a subset of models proposes."""
-        return int(np.count_nonzero(self.are_proposed_by(subset)))
+        return int(np.count_nonzero(self.is_proposed_by(model_subset)))
 
     @cached_property
     def _packed_bits(self) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
-        """`is_proposed` and `is_sent_to_raters`, packed into bits."""
+        """The arrays `is_proposed` and `is_sent_to_raters`, with 8 values per byte."""
         return np.packbits(self.is_proposed, axis=1), np.packbits(self.is_sent_to_raters, axis=1)
 
 
@@ -65,11 +65,11 @@ class GoldenPairs:
 
     # The golden questions. Every model that predicts an image counts as proposing its original label, since the image
     # keeps that label if it is not sent to raters.
-    pairs: ProposedPairs
+    pairs: ImageClassPairs
     is_valid: _Bools  # whether each pair is valid
     image_numbers: _Ints  # image number of each pair
     # Candidates without a golden answer on golden images, and original labels that these images keep.
-    unanswered: ProposedPairs
+    unanswered: ImageClassPairs
     unanswered_image_numbers: _Ints  # image number of each of these pairs
     n_valid_not_candidates: int  # this and the next two counts as in `ModelChoice`
     n_set_aside: int
@@ -92,19 +92,19 @@ class GoldenPairs:
             unanswered_image_numbers=self.unanswered_image_numbers[rows_without],
         )
 
-    def recall_bound(self, subset: _Bools, *, confidence: float) -> float:
+    def recall_lower_bound(self, model_subset: _Bools, *, confidence: float) -> float:
         """Compute a lower confidence bound for the recall of a subset of models."""
         counts = [
             np.bincount(self.image_numbers[mask], minlength=self.n_images)
-            for mask in (self.is_valid & self.pairs.are_proposed_by(subset), self.is_valid)
+            for mask in (self.is_valid & self.pairs.is_proposed_by(model_subset), self.is_valid)
         ]
         return share_lower_bound(*counts, confidence=confidence)
 
 
-def find_sent_pairs(result: ProposalResult) -> ProposedPairs:
-    """Return all pairs that go to raters, with the models that propose and send them."""
+def find_pairs_sent_to_raters(result: ProposalResult) -> ImageClassPairs:
+    """Return all pairs on images that go to raters, with the models that propose the pair or send its image."""
     sends = result.is_sent_to_raters[result.candidates.questions.image_ids]
-    return ProposedPairs(result.is_proposed_by_model | result.is_original[:, None], sends)
+    return ImageClassPairs(result.is_proposed_by_model | result.is_original[:, None], sends)
 
 
 def find_golden_pairs(result: ProposalResult, golden: GoldenQuestions) -> GoldenPairs:
@@ -139,7 +139,7 @@ def find_golden_pairs(result: ProposalResult, golden: GoldenQuestions) -> Golden
     )
 
 
-def _pairs_including_original_labels(result: ProposalResult) -> tuple[Questions, ProposedPairs]:
+def _pairs_including_original_labels(result: ProposalResult) -> tuple[Questions, ImageClassPairs]:
     """Return all pairs that any subset of models may propose, including pairs of original labels."""
     proposed, set_aside, original = result.candidates.questions, result.set_aside_labels, result.is_original[:, None]
     count, classes = len(proposed.images), result.candidates.questions.classes
@@ -154,13 +154,13 @@ def _pairs_including_original_labels(result: ProposalResult) -> tuple[Questions,
     members, sends = predicts.copy(), predicts.copy()
     members[candidates] = np.where(original, predicts[candidates], result.is_proposed_by_model)
     sends[candidates] = np.where(original, predicts[candidates], result.is_sent_to_raters[proposed.image_ids])
-    return questions, ProposedPairs(members, sends)
+    return questions, ImageClassPairs(members, sends)
 
 
-def _take_pairs(pairs: ProposedPairs, rows: _Ints) -> ProposedPairs:
+def _take_pairs(pairs: ImageClassPairs, rows: _Ints) -> ImageClassPairs:
     """Select the pairs at some rows; row -1 gives a pair that no model proposes."""
     is_pair = (rows >= 0)[:, None]
-    return ProposedPairs(pairs.is_proposed[rows] & is_pair, pairs.is_sent_to_raters[rows] & is_pair)
+    return ImageClassPairs(pairs.is_proposed[rows] & is_pair, pairs.is_sent_to_raters[rows] & is_pair)
 
 
 def _check_has_valid_question(is_valid: _Bools, n_images: int) -> None:
@@ -168,7 +168,7 @@ def _check_has_valid_question(is_valid: _Bools, n_images: int) -> None:
     if not is_valid.size:
         raise DataError(
             "missing-golden",
-            "models predict no golden image",
+            "models have no predictions for golden images",
             found=f"{n_images:,} golden images",
             fix="use the same image names in all files, or run the models on the golden images",
         )

@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -30,8 +31,8 @@ from reassess.core.labels import check_one_label_each
 from reassess.errors import DataError, Fix
 from reassess.numeric.arrays import encode_pairs
 from reassess.proposals.model_rows import (
-    BestPairs,
-    ImageNumbers,
+    BestImageClassPairs,
+    ImageNumbering,
     NumberedPredictions,
     find_best_pairs,
     number_predictions,
@@ -57,7 +58,7 @@ class _ImageTable:
 
     @classmethod
     def from_models(
-        cls, models: Sequence[NumberedPredictions], numbering: ImageNumbers, labels: LabelSets
+        cls, models: Sequence[NumberedPredictions], numbering: ImageNumbering, labels: LabelSets
     ) -> "_ImageTable":
         """Create the table of all numbered images from the models' predictions and original labels.
 
@@ -65,7 +66,7 @@ class _ImageTable:
         without an original label if its first class is a class.
         """
         original = np.full(len(numbering.names), -1)
-        original[numbering.candidate_positions[numbering.number_images(labels.images)]] = labels.indices
+        original[numbering.candidate_positions[numbering.assign_image_numbers(labels.images)]] = labels.indices
         predicts, sends = (np.zeros((original.size, len(models)), bool) for _ in range(2))
         for column, model in enumerate(models):
             rows = np.flatnonzero(model.image_numbers >= 0)
@@ -168,7 +169,7 @@ def propose(
     benchmark = Benchmark() if benchmark is None else benchmark
     labels = LabelSets.from_lists([], [], benchmark.classes) if original is None else original
     check_one_label_each(labels)
-    numbering = ImageNumbers(match, labels.images, benchmark.images)
+    numbering = ImageNumbering(match, labels.images, benchmark.images)
     unordered = [
         number_predictions(name, predictions, numbering, labels, ignore_unknown, benchmark)
         for name, predictions in _iterate_models(models)
@@ -178,8 +179,8 @@ def propose(
     numbered_models = {model.name: model.renumber(places) for model in sorted(unordered, key=lambda model: model.name)}
     images = _ImageTable.from_models(list(numbered_models.values()), numbering, labels)
     to_raters, is_set_aside, is_predicted = images.is_sent_to_raters, images.is_set_aside, images.is_predicted
-    fixed_keys = _fixed_pair_keys(numbered_models.values(), images)
-    max_candidates = _max_candidates(per_image, int(np.count_nonzero(to_raters)), fixed_keys.size)
+    always_included_keys = _find_always_included_keys(numbered_models.values(), images)
+    max_candidates = _compute_max_candidates(per_image, int(np.count_nonzero(to_raters)), always_included_keys.size)
     best_pairs = {
         name: find_best_pairs(
             predictions.in_classes(labels.classes), numbered_models[name], to_raters, max_candidates + 1
@@ -187,7 +188,7 @@ def propose(
         for name, predictions in _iterate_models(models)
         if predictions.scores is not None
     }
-    n_pairs_per_model = _choose_n_pairs_per_model(best_pairs.values(), fixed_keys, max_candidates)
+    n_pairs_per_model = _choose_n_pairs_per_model(best_pairs.values(), always_included_keys, max_candidates)
     return ProposalResult(
         candidates=_make_candidates(numbered_models, images, best_pairs, n_pairs_per_model, labels.classes),
         set_aside_labels=images.list_set_aside(labels.classes),
@@ -215,7 +216,7 @@ def _iterate_models(models: _Models) -> Iterable[tuple[str, Predictions]]:
 def _check_model_names(names: list[str]) -> None:
     """Raise `DataError` for missing, duplicate or reserved names of models."""
     if not names:
-        raise DataError("missing-models", "models are missing", fix="add at least one")
+        raise DataError("missing-models", "models are missing", fix="add at least one model")
     check_unique(names, value_name="a model")
     if ORIGINAL_SOURCE in names:
         raise DataError(
@@ -243,7 +244,7 @@ def _find_rows_with_top1_candidate(model: NumberedPredictions, images: _ImageTab
     return np.flatnonzero(is_known & images.is_sent_to_raters[model.image_numbers])
 
 
-def _fixed_pair_keys(models: Iterable[NumberedPredictions], images: _ImageTable) -> _Ints:
+def _find_always_included_keys(models: Iterable[NumberedPredictions], images: _ImageTable) -> _Ints:
     """Return the keys of the pairs that are always candidates: original labels and top-1 classes."""
     labelled = np.flatnonzero(images.is_sent_to_raters & (images.original_ids >= 0))
     keys = [encode_pairs(labelled, images.original_ids[labelled])]
@@ -253,37 +254,40 @@ def _fixed_pair_keys(models: Iterable[NumberedPredictions], images: _ImageTable)
     return np.unique(np.concatenate(keys))
 
 
-def _max_candidates(per_image: float, n_images: int, n_fixed: int) -> int:
-    """Compute the largest number of candidates with a mean of at most `per_image` per image."""
+def _compute_max_candidates(per_image: float, n_images: int, n_always_included: int) -> int:
+    """Compute the maximum number of candidates; raise `DataError` if it is too low for certain candidates."""
     max_candidates = math.floor(per_image * n_images)
     max_candidates += (max_candidates + 1) / n_images <= per_image if n_images else 0  # the product may be rounded down
-    if n_fixed > max_candidates:
+    if n_always_included > max_candidates:
         raise DataError(
             "too-many",
-            "original labels and top-1 predictions already exceed the number of candidates per image",
-            allowed=f"{per_image:g} per image",
-            found=f"{n_fixed / n_images:.2f} per image, on {n_images:,} images that go to raters",
+            "original labels and top-1 predictions alone exceed the allowed candidates per image",
+            allowed=f"{per_image:g} candidates per image",
+            found=f"{n_always_included / n_images:.2f} candidates per image, on {n_images:,} images that go to raters",
             fix=Fix(
-                "allow more: {per_image}; or use fewer models", per_image=math.ceil(100 * n_fixed / n_images) / 100
+                "allow more: {per_image}; or use fewer models",
+                per_image=math.ceil(100 * n_always_included / n_images) / 100,
             ),
         )
     return max_candidates
 
 
-def _choose_n_pairs_per_model(best_pairs: Iterable[BestPairs], fixed_keys: _Ints, max_candidates: int) -> int:
-    """Compute N: the N most probable pairs of each model are candidates, as many as the limit allows."""
+def _choose_n_pairs_per_model(
+    best_pairs: Iterable[BestImageClassPairs], always_included_keys: _Ints, max_candidates: int
+) -> int:
+    """Compute N, the number of most probable pairs that each model contributes, within the limit."""
     best_pairs = list(best_pairs)
     if not best_pairs:
         return 0
     keys = np.concatenate([encode_pairs(pairs.image_numbers, pairs.class_ids) for pairs in best_pairs])
     ranks = np.concatenate([pairs.ranks for pairs in best_pairs])
-    is_new = ~np.isin(keys, fixed_keys)
+    is_new = ~np.isin(keys, always_included_keys)
     keys, ranks = keys[is_new], ranks[is_new]
     order = np.lexsort((ranks, keys))
     first = np.ones(order.size, bool)
     first[1:] = np.diff(keys[order]) > 0
     first_ranks = np.sort(ranks[order][first])  # the smallest N with each further pair
-    n_further = max_candidates - fixed_keys.size
+    n_further = max_candidates - always_included_keys.size
     return (
         int(first_ranks[n_further]) - 1 if first_ranks.size > n_further else max(pairs.n_pairs for pairs in best_pairs)
     )
@@ -292,7 +296,7 @@ def _choose_n_pairs_per_model(best_pairs: Iterable[BestPairs], fixed_keys: _Ints
 def _make_candidates(
     models: Mapping[str, NumberedPredictions],
     images: _ImageTable,
-    best_pairs: Mapping[str, BestPairs],
+    best_pairs: Mapping[str, BestImageClassPairs],
     n_pairs_per_model: int,
     classes: Classes,
 ) -> Candidates:
@@ -313,14 +317,23 @@ def _make_candidates(
     )
 
 
+class _ModelCandidates(NamedTuple):
+    """The candidates of a model; an entry of each array belongs to one candidate."""
+
+    image_ids: _Ints
+    class_ids: _Ints
+    ranks: _Ints
+    probabilities: npt.NDArray[np.float64]
+
+
 def _list_model_candidates(
-    model: NumberedPredictions, images: _ImageTable, best_pairs: BestPairs | None, n_pairs_per_model: int
-) -> tuple[_Ints, _Ints, _Ints, npt.NDArray[np.float64]]:
-    """Return the image, class, rank and probability of each candidate of a model."""
+    model: NumberedPredictions, images: _ImageTable, best_pairs: BestImageClassPairs | None, n_pairs_per_model: int
+) -> _ModelCandidates:
+    """List the candidates of a model, sorted by image."""
     rows = _find_rows_with_top1_candidate(model, images)
     image_ids, class_ids = model.image_numbers[rows], model.top1_ids[rows].astype(np.int64)
     if best_pairs is None:
-        return image_ids, class_ids, np.ones(rows.size, np.int64), np.full(rows.size, np.nan)
+        return _ModelCandidates(image_ids, class_ids, np.ones(rows.size, np.int64), np.full(rows.size, np.nan))
     further_rows = np.flatnonzero(best_pairs.ranks <= n_pairs_per_model)
     is_first = np.isin(
         encode_pairs(best_pairs.image_numbers[further_rows], best_pairs.class_ids[further_rows]),
@@ -329,9 +342,9 @@ def _list_model_candidates(
     further_rows = further_rows[~is_first]
     image_ids = np.concatenate([image_ids, best_pairs.image_numbers[further_rows]])
     class_ids = np.concatenate([class_ids, best_pairs.class_ids[further_rows]])
-    probabilities = np.concatenate([best_pairs.top1_probabilities[rows], best_pairs.probabilities[further_rows]])
+    probabilities = np.concatenate([best_pairs.top1_probabilities_by_row[rows], best_pairs.probabilities[further_rows]])
     order = np.argsort(image_ids, kind="stable")  # the first class of each image, then others by probability
     starts = np.flatnonzero(np.diff(image_ids[order], prepend=-1))
     sizes = np.diff(starts, append=order.size)
     ranks = 1 + np.arange(order.size) - np.repeat(starts, sizes)
-    return image_ids[order], class_ids[order], ranks, probabilities[order]
+    return _ModelCandidates(image_ids[order], class_ids[order], ranks, probabilities[order])

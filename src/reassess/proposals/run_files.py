@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -55,7 +56,7 @@ def list_output_files(names: Sequence[str], output: Path) -> list[Path]:
         fix = (
             f"name it {output.with_suffix('')}" if output.suffix.lower() in _OUTPUT_SUFFIXES else "choose another name"
         )
-        raise OutputError("output-is-folder", "for several models, the output is a folder", where=output, fix=fix)
+        raise OutputError("output-is-folder", "output must be a folder for several models", where=output, fix=fix)
     files = [output / f"{name}{_ARRAY_SUFFIX}" for name in _make_file_names(names)]
     check_unique(files, value_name="an output", fix="run the models separately")
     return files
@@ -113,13 +114,20 @@ def check_output_files(
         format_name_lines(file, images.names)
 
 
+class WrittenScores(NamedTuple):
+    """What the output file of a model contains, and which images it does not contain."""
+
+    n_images: int
+    unreadable_reasons: dict[int, str]  # why images could not be read, by row
+    n_top1_changed_by_rounding: int  # images whose best class changes when scores are rounded to float16
+
+
 def write_output_file(
     file: Path, shards: Shards, output_classes: OutputClasses, names: Sequence[str], may_replace: Callable[[Path], bool]
-) -> tuple[int, dict[int, str], int]:
-    """Write the output file of a model from its shards; return counts and unreadable images.
+) -> WrittenScores:
+    """Write the output file of a model from its shards.
 
-    Return the number of images, the reasons of unreadable images by row, and the number of images with another best
-    class in float16. The files appear together with the files of other models, see `atomic_writes`.
+    The file appears together with the files of other models, see `atomic_writes`.
     """
     rows: list[int] = []
     unreadable_reasons: dict[int, str] = {}
@@ -128,13 +136,15 @@ def write_output_file(
     for shard in shards.read_all():
         rows += shard.rows.tolist()
         unreadable_reasons |= shard.unreadable_reasons
-        n_changed += shard.n_changed_by_rounding
+        n_changed += shard.n_top1_changed_by_rounding
         are_probabilities &= bool(((shard.scores >= 0) & (shard.scores <= 1)).all())
     images = tuple(names[row] for row in rows)
     file.parent.mkdir(exist_ok=True)
     if is_array_file(file):
         empty = 0.0 if are_probabilities else -np.inf
-        ordered = (output_classes.sort_by_class(shard.scores, missing_score=empty) for shard in shards.read_all())
+        ordered = (
+            output_classes.arrange_columns_by_class(shard.scores, missing_score=empty) for shard in shards.read_all()
+        )
         with write_to_temporary(file, force=may_replace(file)) as temporary:
             _write_array(temporary, ordered, len(rows))
         names_file = file.with_suffix(".txt")
@@ -145,7 +155,7 @@ def write_output_file(
         _write_array(path, (shard.scores for shard in shards.read_all()), len(rows))
         scores = output_classes.to_predictions(np.load(path, mmap_mode="r"), images)
         write_predictions(file, scores, top_k=MAX_IDS_PER_ROW, force=may_replace(file))
-    return len(rows), unreadable_reasons, n_changed
+    return WrittenScores(len(rows), unreadable_reasons, n_changed)
 
 
 def _write_array(path: Path, parts: Iterator[npt.NDArray[np.float16]], n_rows: int) -> None:

@@ -91,7 +91,7 @@ def score_shards(
 
     Batches do not depend on where a run was interrupted, so that floating-point sums in a batch are the same.
     """
-    pending = shards.missing_numbers()
+    pending = shards.missing_shard_numbers()
     spans = [shards.rows_of_shard(number) for number in pending]
     batches = [[span[at : at + batch_size] for at in range(0, len(span), batch_size)] for span in spans]
     total = len(images)

@@ -19,7 +19,7 @@ class Shard:
     rows: npt.NDArray[np.int64]  # (images,): rows of the readable images
     scores: npt.NDArray[np.float16]  # float16, shape (images, outputs)
     unreadable_reasons: Mapping[int, str]  # why the other images are unreadable, by row
-    n_changed_by_rounding: int  # images with another best class once scores are rounded to float16
+    n_top1_changed_by_rounding: int  # images whose best class changes when scores are rounded to float16
 
     @classmethod
     def from_parts(cls, parts: "Sequence[Shard]") -> "Shard":
@@ -28,18 +28,18 @@ class Shard:
             rows=np.concatenate([part.rows for part in parts]),
             scores=np.concatenate([part.scores for part in parts]),
             unreadable_reasons={row: reason for part in parts for row, reason in part.unreadable_reasons.items()},
-            n_changed_by_rounding=sum(part.n_changed_by_rounding for part in parts),
+            n_top1_changed_by_rounding=sum(part.n_top1_changed_by_rounding for part in parts),
         )
 
-    def is_complete_for(self, rows: range, n_outputs: int) -> bool:
-        """Return whether the shard has exactly these images, in order, and this number of outputs."""
+    def has_exactly_rows(self, rows: range, n_outputs: int) -> bool:
+        """Return whether the shard has exactly the images at `rows`, in order, and this number of outputs."""
         return (
             self.scores.dtype == np.float16
             and self.scores.shape == (len(self.rows), n_outputs)
             and not np.isnan(self.scores).any()
             and sorted([*self.rows.tolist(), *self.unreadable_reasons]) == list(rows)
             and bool((np.diff(self.rows) > 0).all())
-            and 0 <= self.n_changed_by_rounding <= len(self.rows)
+            and 0 <= self.n_top1_changed_by_rounding <= len(self.rows)
         )
 
 
@@ -61,9 +61,9 @@ class Shards:
         """Return the rows of the images in a shard."""
         return range(self.n_images)[number * self.shard_size : (number + 1) * self.shard_size]
 
-    def missing_numbers(self) -> list[int]:
+    def missing_shard_numbers(self) -> list[int]:
         """List the numbers of the shards that are missing."""
-        existing = set(self._existing_numbers())
+        existing = set(self._existing_shard_numbers())
         return [number for number in range(self.n_shards) if number not in existing]
 
     def write(self, number: int, shard: Shard) -> None:
@@ -75,7 +75,7 @@ class Shards:
                 scores=shard.scores,
                 unreadable=np.array(list(shard.unreadable_reasons), np.int64),
                 reasons=np.array(list(shard.unreadable_reasons.values()), str),
-                moved=shard.n_changed_by_rounding,
+                moved=shard.n_top1_changed_by_rounding,
             )
 
     def read_all(self) -> Iterator[Shard]:
@@ -84,7 +84,7 @@ class Shards:
 
     def remove_damaged(self) -> list[Path]:
         """Remove shards that are damaged or do not fit the run; return their paths."""
-        damaged = [self._path(number) for number in self._existing_numbers() if self._read_intact(number) is None]
+        damaged = [self._path(number) for number in self._existing_shard_numbers() if self._read_intact(number) is None]
         for path in damaged:
             path.unlink()
         return damaged
@@ -92,16 +92,16 @@ class Shards:
     def find_rows_with_scores(self, rows: Iterable[int]) -> set[int]:
         """Return the rows that have scores in an intact shard."""
         rows = set(rows)
-        numbers = set(self._existing_numbers()) & {image // self.shard_size for image in rows}
+        numbers = set(self._existing_shard_numbers()) & {image // self.shard_size for image in rows}
         shards = filter(None, map(self._read_intact, numbers))
         return rows.intersection(row for shard in shards for row in shard.rows.tolist())
 
-    def remove_with_rows(self, rows: Iterable[int]) -> None:
+    def remove_shards_with_rows(self, rows: Iterable[int]) -> None:
         """Remove the shards that contain any of these rows, so that they are computed again."""
         for number in {image // self.shard_size for image in rows}:
             self._path(number).unlink(missing_ok=True)
 
-    def _existing_numbers(self) -> list[int]:
+    def _existing_shard_numbers(self) -> list[int]:
         """List the numbers of the shards that exist."""
         return [number for number in range(self.n_shards) if self._path(number).exists()]
 
@@ -119,7 +119,7 @@ class Shards:
             try:
                 with np.load(file, allow_pickle=False) as arrays:
                     shard = _make_shard(arrays)
-                fits = shard.is_complete_for(self.rows_of_shard(number), self.n_outputs)
+                fits = shard.has_exactly_rows(self.rows_of_shard(number), self.n_outputs)
             except Exception as error:  # zipfile and numpy raise many types of errors for damaged files
                 raise self._damaged_error(path) from error
         if not fits:
@@ -145,5 +145,5 @@ def _make_shard(arrays: Mapping[str, npt.NDArray[Any]]) -> Shard:
         rows=rows,
         scores=arrays["scores"],
         unreadable_reasons=unreadable_reasons,
-        n_changed_by_rounding=int(arrays["moved"]),
+        n_top1_changed_by_rounding=int(arrays["moved"]),
     )

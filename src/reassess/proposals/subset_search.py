@@ -1,4 +1,4 @@
-"""The search for subsets of models: all subsets of few models, a greedy order of many models.
+"""The search for subsets of models: all subsets if there are few models, otherwise greedily growing subsets.
 
 Symbols: K models. A subset is bool of shape (K,), or a number whose bit i is set if model i is in the subset.
 """
@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from reassess.core import ModelSubset, ProposalResult
 from reassess.numeric import Proportion
-from reassess.proposals.proposed_pairs import GoldenPairs, ProposedPairs, find_sent_pairs
+from reassess.proposals.proposed_pairs import GoldenPairs, ImageClassPairs, find_pairs_sent_to_raters
 
 MAX_EXACT_MODELS = 20  # models; each further model doubles time and memory, half a second and 50 MiB here
 _PSEUDO_HITS = (
@@ -27,7 +27,8 @@ class SubsetSearch:
     """The measured subsets of models, with their hits and numbers of candidates."""
 
     n_models: int  # K
-    subsets: _Bools | None  # (n, K); None for all subsets except the empty one: row i is the subset number i + 1
+    # (n, K), or None if all subsets except the empty one were measured; then row i is the subset number i + 1.
+    greedy_subsets: _Bools | None
     n_hits: _Ints  # (n,): valid golden pairs that the subset proposes
     n_candidates: _Ints  # (n,): candidates on all images that the subset sends to raters
     subset_sizes: _Ints  # (n,): number of models
@@ -35,19 +36,19 @@ class SubsetSearch:
     @property
     def is_exact(self) -> bool:
         """Whether all subsets were measured."""
-        return self.subsets is None
+        return self.greedy_subsets is None
 
     def subset_of_row(self, row: int) -> _Bools:
         """Return the subset of models at a row, bool of shape (K,)."""
-        if self.subsets is not None:
-            return np.asarray(self.subsets[row])
+        if self.greedy_subsets is not None:
+            return np.asarray(self.greedy_subsets[row])
         return np.asarray((row + 1) >> np.arange(self.n_models) & 1 == 1)
 
     @cached_property
     def frontier_rows(self) -> _Ints:
         """Rows on the Pareto frontier of hits and candidates, sorted by candidates, the fewest first.
 
-        If subsets have equal hits and candidates, the subset with the fewest models is used; of these, the first.
+        If subsets have equal hits and candidates, the first subset with the fewest models is used.
         """
         fewest = np.full(int(self.n_hits.max()) + 1, _MAX_INT64)
         np.minimum.at(fewest, self.n_hits, self.n_candidates)  # per number of hits
@@ -59,8 +60,8 @@ class SubsetSearch:
 
 
 def find_subsets(result: ProposalResult, golden: GoldenPairs) -> SubsetSearch:
-    """Measure all subsets of up to 20 models; of more models, only subsets in a greedy order."""
-    pairs, valid_pairs = find_sent_pairs(result), golden.pairs.take_rows(golden.is_valid)
+    """Measure all subsets of at most 20 models; with more models, measure growing subsets."""
+    pairs, valid_pairs = find_pairs_sent_to_raters(result), golden.pairs.take_rows(golden.is_valid)
     return (
         _measure_all_subsets(pairs, valid_pairs)
         if len(result.models) <= MAX_EXACT_MODELS
@@ -68,19 +69,19 @@ def find_subsets(result: ProposalResult, golden: GoldenPairs) -> SubsetSearch:
     )
 
 
-def _measure_all_subsets(pairs: ProposedPairs, valid_pairs: ProposedPairs) -> SubsetSearch:
+def _measure_all_subsets(pairs: ImageClassPairs, valid_pairs: ImageClassPairs) -> SubsetSearch:
     """Measure all subsets of the models, except the empty one."""
     models = pairs.is_proposed.shape[1]
     return SubsetSearch(
         n_models=models,
-        subsets=None,
+        greedy_subsets=None,
         n_hits=count_by_subset(valid_pairs),
         n_candidates=count_by_subset(pairs),
         subset_sizes=np.bitwise_count(np.arange(1, 2**models)).astype(np.int64),
     )
 
 
-def count_by_subset(pairs: ProposedPairs) -> _Ints:
+def count_by_subset(pairs: ImageClassPairs) -> _Ints:
     """Count the pairs that each subset except the empty one proposes; shape (2 ** K - 1,).
 
     A subset does not propose a pair if it has no model that proposes the pair, or no model that sends its image. The
@@ -111,7 +112,7 @@ def sum_over_subsets(counts: _Ints) -> _Ints:
     return sums
 
 
-def _measure_greedy_search(pairs: ProposedPairs, valid_pairs: ProposedPairs) -> SubsetSearch:
+def _measure_greedy_search(pairs: ImageClassPairs, valid_pairs: ImageClassPairs) -> SubsetSearch:
     """Measure growing subsets: each step adds the model with most new hits per new candidate."""
     models = pairs.is_proposed.shape[1]
     growing, growing_hits = _GrowingSubset(pairs), _GrowingSubset(valid_pairs)
@@ -119,7 +120,10 @@ def _measure_greedy_search(pairs: ProposedPairs, valid_pairs: ProposedPairs) -> 
     hits = candidates = 0
     for _ in range(models):
         remaining = np.flatnonzero(~subset)
-        counts = [(growing_hits.count_with(model), growing.count_with(model)) for model in remaining.tolist()]
+        counts = [
+            (growing_hits.count_pairs_if_added(model), growing.count_pairs_if_added(model))
+            for model in remaining.tolist()
+        ]
         gains = [(new_hits - hits + _PSEUDO_HITS) / (count - candidates + 1) for new_hits, count in counts]
         best_row = int(np.argmax(gains))
         hits, candidates = counts[best_row]
@@ -136,7 +140,7 @@ def _measure_greedy_search(pairs: ProposedPairs, valid_pairs: ProposedPairs) -> 
 class _GrowingSubset:
     """A growing subset of models, which counts the pairs that it proposes."""
 
-    def __init__(self, pairs: ProposedPairs) -> None:
+    def __init__(self, pairs: ImageClassPairs) -> None:
         models = pairs.is_proposed.shape[1]
         packed = np.packbits(np.concatenate([pairs.is_proposed, pairs.is_sent_to_raters], axis=1), axis=1)
         rows, self._counts = np.unique(packed, axis=0, return_counts=True)
@@ -144,7 +148,7 @@ class _GrowingSubset:
         self._members, self._sends = np.ascontiguousarray(by_model[:models]), np.ascontiguousarray(by_model[models:])
         self._is_member, self._is_sent = np.zeros((2, len(rows)), bool)
 
-    def count_with(self, model: int) -> int:
+    def count_pairs_if_added(self, model: int) -> int:
         """Count the pairs that the subset proposes if a model is added."""
         proposed = (self._is_member | self._members[model]) & (self._is_sent | self._sends[model])
         return int(self._counts[proposed].sum())
@@ -155,27 +159,27 @@ class _GrowingSubset:
         self._is_sent |= self._sends[model]
 
 
-class SubsetMeter:
+class SubsetEvaluator:
     """Measures the recall, precision and candidates of a subset of models."""
 
     def __init__(self, result: ProposalResult, golden: GoldenPairs) -> None:
         self._names = result.model_names
         self._golden = golden
-        self._pairs = find_sent_pairs(result)
+        self._pairs = find_pairs_sent_to_raters(result)
         self._sent, self._predicted = (
-            ProposedPairs(images, images) for images in (result.is_sent_to_raters, result.is_predicted)
+            ImageClassPairs(images, images) for images in (result.is_sent_to_raters, result.is_predicted)
         )
 
-    def __call__(self, subset: _Bools) -> ModelSubset:
+    def __call__(self, model_subset: _Bools) -> ModelSubset:
         """Measure recall, precision and candidates of a subset of models, bool of shape (K,)."""
-        proposed = self._golden.pairs.are_proposed_by(subset)
+        proposed = self._golden.pairs.is_proposed_by(model_subset)
         hits = int(np.count_nonzero(proposed & self._golden.is_valid))
         return ModelSubset(
-            models=tuple(name for name, is_in in zip(self._names, subset, strict=True) if is_in),
+            models=tuple(name for name, is_in in zip(self._names, model_subset, strict=True) if is_in),
             recall=Proportion(hits, int(np.count_nonzero(self._golden.is_valid))),
             precision=Proportion(hits, int(np.count_nonzero(proposed))),
-            n_without_golden_answer=self._golden.unanswered.count_proposed_by(subset),
-            n_candidates=self._pairs.count_proposed_by(subset),
-            n_images=self._sent.count_proposed_by(subset),
-            n_missing_images=len(self._predicted) - self._predicted.count_proposed_by(subset),
+            n_without_golden_answer=self._golden.unanswered.count_proposed_by(model_subset),
+            n_candidates=self._pairs.count_proposed_by(model_subset),
+            n_images=self._sent.count_proposed_by(model_subset),
+            n_missing_images=len(self._predicted) - self._predicted.count_proposed_by(model_subset),
         )

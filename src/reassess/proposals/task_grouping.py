@@ -8,6 +8,7 @@ two tasks are exchanged as long as this reduces the sum of the distances within 
 """
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,7 @@ from reassess.core.checks import check_number, check_type
 from reassess.core.image_names import match_images
 from reassess.core.items import require_questions, take_items
 from reassess.errors import DataError
+from reassess.text import count_noun
 
 DEFAULT_TASK_SIZE = 8  # classes per task
 _WHOLE_IMAGE, _REST_OF_IMAGE, _UNDER_PARENT, _NO_PARENT = (
@@ -37,12 +39,12 @@ TASK_DESCRIPTIONS = {  # description of tasks, by the beginning of their reason
 }
 _MAX_SECONDS_QUANTILE = 0.99  # quantile of the times of votes; longer times count as this quantile
 _MAX_DENSE_CLASSES = 4_000  # up to this number of classes, a dense table is used
-_MIN_GAIN = 1e-9  # of an exchange
+_MIN_GAIN = 1e-9  # the smallest reduction of distances that is worth an exchange of classes
 _Ints = npt.NDArray[np.int64]
 
 
-_Distances = Callable[[_Ints], npt.NDArray[np.float64]]  # from class ids to a distance matrix
-_Explain = Callable[[_Ints], str]
+_ComputeDistances = Callable[[_Ints], npt.NDArray[np.float64]]  # from class ids to a distance matrix
+_ExplainTask = Callable[[_Ints], str]
 
 
 def make_tasks(
@@ -100,18 +102,18 @@ def make_tasks(
     compute_distances, explain_task = (
         _make_image_functions(questions) if hierarchy is None else _make_hierarchy_functions(hierarchy)
     )
-    groups: list[tuple[int, _Ints, str]] = []
+    groups: list[_TaskGroup] = []
     order = np.lexsort((questions.class_ids, questions.image_ids))
     starts = np.searchsorted(questions.image_ids[order], np.arange(len(questions.images) + 1))
     class_ids = questions.class_ids[order].astype(np.int64)
     for image in range(len(questions.images)):
         classes = class_ids[starts[image] : starts[image + 1]]
         if classes.size <= size:
-            groups += [(image, classes, _WHOLE_IMAGE)] if classes.size else []
+            groups += [_TaskGroup(image, classes, _WHOLE_IMAGE)] if classes.size else []
             continue
         parts = _split_into_tasks(classes, compute_distances(classes), size)
         parts.sort(key=lambda part: int(part[0]))
-        groups += [(image, part, explain_task(part) if part.size > 1 else _REST_OF_IMAGE) for part in parts]
+        groups += [_TaskGroup(image, part, explain_task(part) if part.size > 1 else _REST_OF_IMAGE) for part in parts]
     return _tasks_from_groups(questions, groups)
 
 
@@ -124,20 +126,28 @@ def _remove_golden(questions: Questions, golden: Votes) -> Questions:
     return require_questions(take_items(questions, rows))
 
 
-def _tasks_from_groups(questions: Questions, groups: Sequence[tuple[int, _Ints, str]]) -> Tasks:
-    """Create tasks from groups; a group is an image number, class ids and a reason."""
-    sizes = np.array([part.size for _, part, _ in groups], np.int64)
+class _TaskGroup(NamedTuple):
+    """The classes of a task, and why they form a task."""
+
+    image_id: int
+    class_ids: _Ints
+    reason: str
+
+
+def _tasks_from_groups(questions: Questions, groups: Sequence[_TaskGroup]) -> Tasks:
+    """Create a task from each group of classes."""
+    sizes = np.array([group.class_ids.size for group in groups], np.int64)
     none = np.empty(0, np.int64)
     return Tasks(
         questions=Questions(
             images=questions.images,
-            image_ids=np.repeat(np.array([image for image, _, _ in groups], np.int32), sizes),
-            class_ids=np.concatenate([none, *(part for _, part, _ in groups)]).astype(np.int32),
+            image_ids=np.repeat(np.array([group.image_id for group in groups], np.int32), sizes),
+            class_ids=np.concatenate([none, *(group.class_ids for group in groups)]).astype(np.int32),
             classes=questions.classes,
         ),
         indptr=np.concatenate([[0], np.cumsum(sizes)]),
         task_numbers=np.arange(len(groups)),
-        reasons=tuple(reason for _, _, reason in groups),
+        reasons=tuple(group.reason for group in groups),
     )
 
 
@@ -149,7 +159,9 @@ def _split_into_tasks(class_ids: _Ints, distances: npt.NDArray[np.float64], size
     tree = average(squareform(distances, checks=False))
     leaves = leaves_list(tree)
     task = np.empty(class_ids.size, np.int64)
-    for number, part in enumerate(_split_leaves(leaves, squareform(cophenet(tree))[leaves[:-1], leaves[1:]], size)):
+    for number, part in enumerate(
+        _split_class_order(leaves, squareform(cophenet(tree))[leaves[:-1], leaves[1:]], size)
+    ):
         task[part] = number
     _exchange_classes(task, distances)
     return [class_ids[task == number] for number in range(int(task.max()) + 1)]
@@ -170,9 +182,9 @@ def _exchange_classes(task_ids: _Ints, distances: npt.NDArray[np.float64]) -> No
         task_ids[[first, second]] = task_ids[[second, first]]
 
 
-def _split_leaves(leaves: _Ints, gaps: npt.NDArray[np.float64], size: int) -> list[_Ints]:
-    """Split the leaves of a cluster tree into the fewest parts, where the gaps are largest."""
-    n = leaves.size
+def _split_class_order(class_order: _Ints, distances_to_next: npt.NDArray[np.float64], size: int) -> list[_Ints]:
+    """Split classes in the order of a cluster tree into the fewest parts, between the most distant neighbours."""
+    n = class_order.size
     count = -(-n // size)
     small, large = divmod(n, count)  # the first `large` parts have one more class
     best: dict[int, tuple[float, tuple[int, ...]]] = {0: (0.0, ())}  # best split by number of large parts so far
@@ -184,15 +196,15 @@ def _split_leaves(leaves: _Ints, gaps: npt.NDArray[np.float64], size: int) -> li
                 end = start + small + (after - before)
                 if after > large or large - after > count - part - 1:
                     continue
-                new_total = total + (gaps[end - 1] if end < n else 0.0)
+                new_total = total + (distances_to_next[end - 1] if end < n else 0.0)
                 if after not in extended or new_total > extended[after][0]:
                     extended[after] = new_total, (*ends, end)
         best = extended
-    return np.split(leaves, best[large][1][:-1])
+    return np.split(class_order, best[large][1][:-1])
 
 
-def _make_hierarchy_functions(hierarchy: Hierarchy) -> tuple[_Distances, _Explain]:
-    """Return a function for distances of classes in a hierarchy, and one that explains a task."""
+def _make_hierarchy_functions(hierarchy: Hierarchy) -> tuple[_ComputeDistances, _ExplainTask]:
+    """Return two functions: for the distances of classes in a hierarchy, and for the reason of a task."""
 
     def compute_distances(class_ids: _Ints) -> npt.NDArray[np.float64]:
         """Compute the distance of each pair of classes by their common path."""
@@ -210,14 +222,14 @@ def _make_hierarchy_functions(hierarchy: Hierarchy) -> tuple[_Distances, _Explai
 
 
 def _common_prefix(paths: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
-    """Return the beginning that all paths share."""
+    """Return the names at the beginning that all paths share."""
     first, last = min(paths), max(paths)
     length = next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))
     return first[:length]
 
 
-def _make_image_functions(questions: Questions) -> tuple[_Distances, _Explain]:
-    """Return a function for Jaccard distances of classes by images, and one that explains a task."""
+def _make_image_functions(questions: Questions) -> tuple[_ComputeDistances, _ExplainTask]:
+    """Return two functions: for the Jaccard distances of classes that share images, and for the reason of a task."""
     from scipy.sparse import csr_array
 
     ones = np.ones(len(questions), np.int64)
@@ -249,7 +261,7 @@ def _make_image_functions(questions: Questions) -> tuple[_Distances, _Explain]:
     return compute_distances, explain_task
 
 
-def votes_until_closed(votes: Votes, model: RaterModel, stop: StopRule, max_votes_per_question: int) -> float:
+def mean_votes_until_closed(votes: Votes, model: RaterModel, stop: StopRule, max_votes_per_question: int) -> float:
     """Estimate the mean votes per question until a stop rule closes it, from earlier votes.
 
     The earlier votes are replayed in random order; questions with fewer than `max_votes_per_question` votes do not
@@ -261,8 +273,8 @@ def votes_until_closed(votes: Votes, model: RaterModel, stop: StopRule, max_vote
             "missing-votes",
             "earlier votes are too few to estimate votes per question",
             allowed=f"a question with {max_votes_per_question:,} votes or more",
-            found=f"{int(votes.sizes.max(initial=0)):,} at most",
-            fix="ask for fewer votes, or give other earlier votes",
+            found=f"at most {count_noun(int(votes.sizes.max(initial=0)), 'vote')} per question",
+            fix="ask for fewer votes per question, or give a file with more votes",
         )
     (replay,) = replay_stops(
         votes.restrict(rows), model, [stop], threshold=stop.high, max_votes_per_question=max_votes_per_question

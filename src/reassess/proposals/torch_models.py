@@ -1,12 +1,12 @@
 """Models of timm and torchvision, with the weights of the library or of a checkpoint."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from difflib import get_close_matches
 from io import StringIO
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from unittest.mock import patch
 
 import numpy as np
@@ -25,8 +25,14 @@ _PARALLEL_PREFIX = "module."  # prefix of each name if the model was trained on 
 _HUB_TIMEOUT = 10  # seconds
 
 
-def build_with_checkpoint(build: Callable[[bool, int | None], Any], path: Path) -> Any:
-    """Build a model with the weights in a file, and with their number of outputs."""
+class _ModelBuilder(Protocol):
+    """Builds a model, with the library's weights (`pretrained`) or with random weights."""
+
+    def __call__(self, pretrained: bool, n_outputs: int | None) -> Any: ...
+
+
+def build_with_checkpoint(build: _ModelBuilder, path: Path) -> Any:
+    """Build a model with the weights in a file; the weights define the number of outputs."""
     weights = _load_weights(path)
     model = build(False, None)
     head, head_weights = list(model.named_parameters())[-1]
@@ -106,8 +112,8 @@ def allow_downloads_if_online(library: str) -> Iterator[None]:
 
 
 def _refuse_download(*_: object, **__: object) -> None:
-    """Raise an error instead of a download."""
-    raise OSError("weights are not in the cache, and the network is not used")
+    """Raise an error; this function replaces the download function of a library."""
+    raise OSError("weights are not in the cache, and downloads are disabled")
 
 
 def _is_reachable(url: str) -> bool:
@@ -183,7 +189,7 @@ def _timm_transform(source: ModelSource, config: dict[str, Any]) -> Transform:
             "image preparation of this model is not supported",
             where=source.name,
             found=f"input {config['input_size']}, crop {config['crop_mode']}",
-            fix=Fix("describe it: {transform}", transform="FILE"),
+            fix=Fix("describe the preparation: {transform}", transform="FILE"),
         )
     return Transform(
         size=scaled if squashed else scaled[0],
@@ -194,7 +200,7 @@ def _timm_transform(source: ModelSource, config: dict[str, Any]) -> Transform:
     )
 
 
-def _build_from_source(source: ModelSource, build: Callable[[bool, int | None], Any]) -> Any:
+def _build_from_source(source: ModelSource, build: _ModelBuilder) -> Any:
     """Build a model with the weights of its checkpoint, or with the library's weights."""
     if source.checkpoint is not None:
         return build_with_checkpoint(build, Path(source.checkpoint))
@@ -239,12 +245,12 @@ def _make_model(
             scores = model(batch)
         return np.asarray(scores.float().cpu())
 
-    recorded_facts = {
+    identifying_facts = {
         "weights": _hash_weights(model),
         "library": f"{library}, torch {torch.__version__}",
         "device": str(torch_device),
     }
-    return ImageModel(source.name, compute_scores, transform, source.outputs, recorded_facts)
+    return ImageModel(source.name, compute_scores, transform, source.outputs, identifying_facts)
 
 
 def _open_device(name: str | None) -> Any:

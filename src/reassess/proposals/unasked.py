@@ -16,7 +16,7 @@ from reassess.evaluation.class_ranks import normalize_top_k
 from reassess.evaluation.outcomes import UNKNOWN
 from reassess.evaluation.probabilities import class_probabilities
 from reassess.numeric.arrays import encode_pairs
-from reassess.proposals.model_rows import ImageNumbers
+from reassess.proposals.model_rows import ImageNumbering
 
 # A predicted class that raters were not asked about; rank 0 is the first class of the model.
 _PAIR_DTYPE = np.dtype(
@@ -67,7 +67,7 @@ def unasked_candidates(
     scores = None if scores is None else scores.in_classes(labels.classes)
     names: list[str] = []
     parts = [np.empty(0, _PAIR_DTYPE)]
-    numbering = ImageNumbers()
+    numbering = ImageNumbering()
     for name, predictions, outcomes in models:
         with add_error_place(name):
             normalize_top_k((top_k,), predictions.max_k)
@@ -75,7 +75,7 @@ def unasked_candidates(
         rows, pairs = _find_unasked_pairs(predictions, outcomes, labels, scores, top_k)
         with_labels = zip(rows.tolist(), outcomes.label_rows[rows].tolist(), strict=True)
         image_names = [labels.images[label] if label >= 0 else outcomes.images[row] for row, label in with_labels]
-        pairs["image"] = numbering.number_images(image_names, outcomes.match)
+        pairs["image"] = numbering.assign_image_numbers(image_names, outcomes.match)
         pairs["model"] = len(names)
         parts.append(pairs)
         names.append(name)
@@ -109,7 +109,7 @@ def _find_unasked_pairs(
 
 
 def _merge_and_sort_pairs(
-    models: list[str], pairs: npt.NDArray[np.void], numbering: ImageNumbers, classes: Classes
+    models: list[str], pairs: npt.NDArray[np.void], numbering: ImageNumbering, classes: Classes
 ) -> Candidates:
     """Merge equal pairs of several models, and sort them, most informative first."""
     _, start, question_numbers = np.unique(
@@ -144,7 +144,7 @@ def _merge_and_sort_pairs(
 def _make_candidates(
     models: list[str], pairs: npt.NDArray[np.void], question_numbers: npt.NDArray[np.int64], questions: Questions
 ) -> Candidates:
-    """Create candidates from pairs; `question_numbers` is the question of each pair."""
+    """Create candidates from pairs; `question_numbers` has the number of the question of each pair."""
     sources = sort_sources(models)
     source = np.array([sources.index(name) for name in models], np.int64)[pairs["model"]]
     order = np.lexsort((source, question_numbers))

@@ -32,6 +32,7 @@ _RECORD_FILE, _IMAGES_FILE, _OUTPUTS_FILE, _LOCK_FILE, _SHARDS_FOLDER = (
     "shards",
 )
 _RECORD_VERSION = 3
+SizeAndTime = tuple[int, int]  # size in bytes and modification time of a file
 
 
 def describe_changes(recorded: Any, current: Any, name: str = "") -> Iterator[str]:
@@ -58,15 +59,13 @@ def describe_changes(recorded: Any, current: Any, name: str = "") -> Iterator[st
 
 
 def _format_value(value: object) -> str:
-    """Format a value; a hash is shortened."""
+    """Format a value, and shorten a hash."""
     if isinstance(value, str):
         return value[:_HASH_DIGITS] if _SHA256.fullmatch(value) else value
     return "none" if value is None else json.dumps(value)
 
 
-def describe_image_changes(
-    recorded: Mapping[str, tuple[int, int]], current: Mapping[str, tuple[int, int]]
-) -> Iterator[str]:
+def describe_image_changes(recorded: Mapping[str, SizeAndTime], current: Mapping[str, SizeAndTime]) -> Iterator[str]:
     """Describe the differences between two sets of images, by size and time of their files."""
     kinds = {
         "changed": [image for image in current if image in recorded and current[image] != recorded[image]],
@@ -80,8 +79,8 @@ def describe_image_changes(
         yield "images are in another order"
 
 
-def read_image_record(path: Path) -> dict[str, tuple[int, int]]:
-    """Read the record of a run's images: the size and modification time of each file."""
+def read_file_stamps(path: Path) -> dict[str, SizeAndTime]:
+    """Read the recorded size and modification time of each image file of a run, by image name."""
     import polars as pl
 
     try:
@@ -119,8 +118,8 @@ class UnfinishedRun:
         return digest is not None and digest == sha256(path)
 
     @property
-    def temporary_mark(self) -> str:
-        """A mark in the names of temporary files, the same for all runs with this output."""
+    def temporary_prefix(self) -> str:
+        """A prefix of the names of temporary files, the same for all runs with this output."""
         return hashlib.sha256(os.fsencode(self.output.name)).hexdigest()[:8]
 
     def record_outputs_and_remove_old(self, files: Mapping[Path, Path]) -> None:
@@ -135,13 +134,11 @@ class UnfinishedRun:
         _write_json(self.folder / _OUTPUTS_FILE, hashes)
 
     @contextmanager
-    def lock_and_start(
-        self, settings: Mapping[str, Any], images: ImageSource, shards: Sequence[Shards]
-    ) -> Iterator[None]:
-        """Lock the folder during a block, and start a run in it or continue the interrupted one.
+    def locked_run(self, settings: Mapping[str, Any], images: ImageSource, shards: Sequence[Shards]) -> Iterator[None]:
+        """Lock the folder during a block, and start a run in it or continue the interrupted run.
 
         Images without scores, such as unreadable images, may have changed; their shards are computed again. If the run
-        is stopped, the exception has a note about the finished part; without a finished shard, the folder is removed.
+        is stopped, the exception has a note about the finished part. Without a finished shard, the folder is removed.
         """
         self._check_folder()
         with _lock_run(self.folder / _LOCK_FILE):
@@ -181,16 +178,16 @@ class UnfinishedRun:
         """Start a new run, or check that the interrupted run has the same settings and images."""
         current = {name: images.size_and_mtime(row) for row, name in enumerate(images.names)}
         if (self.folder / _RECORD_FILE).exists():
-            recorded = read_image_record(self.folder / _IMAGES_FILE)
+            recorded = read_file_stamps(self.folder / _IMAGES_FILE)
             changes = [*describe_changes(_read_json(self.folder / _RECORD_FILE), settings)]
-            renewed_rows = [] if changes else _find_changed_without_scores(recorded, current, shards)
+            renewed_rows = [] if changes else _find_changed_images_without_scores(recorded, current, shards)
             changes += describe_image_changes(
                 recorded | {images.names[row]: current[images.names[row]] for row in renewed_rows}, current
             )
             if not changes:
                 if renewed_rows:
                     for model_shards in shards:
-                        model_shards.remove_with_rows(renewed_rows)
+                        model_shards.remove_shards_with_rows(renewed_rows)
                     self._write_images(current)
                 return
             if self._has_shards():  # without finished shards, nothing is lost
@@ -208,7 +205,7 @@ class UnfinishedRun:
         self._write_images(current)
         _write_json(self.folder / _RECORD_FILE, settings)
 
-    def _write_images(self, stamps_by_image: Mapping[str, tuple[int, int]]) -> None:
+    def _write_images(self, stamps_by_image: Mapping[str, SizeAndTime]) -> None:
         """Write the table of images, with the size and time of each file."""
         import polars as pl
 
@@ -236,10 +233,10 @@ class UnfinishedRun:
         return path.relative_to(self.output.parent).as_posix()
 
 
-def _find_changed_without_scores(
-    recorded: Mapping[str, tuple[int, int]], current: Mapping[str, tuple[int, int]], shards: Sequence[Shards]
+def _find_changed_images_without_scores(
+    recorded: Mapping[str, SizeAndTime], current: Mapping[str, SizeAndTime], shards: Sequence[Shards]
 ) -> list[int]:
-    """Find rows of changed images that have no scores yet."""
+    """Find the rows of images whose files changed since the run started, and that are not scored yet."""
     if list(recorded) != list(current):
         return []
     changed = {row for row, name in enumerate(current) if current[name] != recorded[name]}

@@ -192,7 +192,7 @@ def test_file_for_all_models_is_used_where_it_applies(pets: Path, run: Runner, m
         (
             f"predict {MODEL} -o m.npy",
             1,
-            "images are missing\n  fix:     --images PLACE, or a benchmark that has images",
+            "images are missing\n  fix:     --images PLACE, or use a benchmark that contains images",
         ),
         (f"predict {MODEL} -o m.npy --images none", 1, "folder, archive or list of images not found\n  where:   none"),
         (f"predict {MODEL} -o m.npy --images pets/images --device cpu", 1, "functions take no device"),
@@ -205,7 +205,7 @@ def test_file_for_all_models_is_used_where_it_applies(pets: Path, run: Runner, m
             2,
             f"--classes is given for python:m:h, which is not one of {MODEL}, onnx:m.onnx.",
         ),
-        (f"predict {MODEL} {MODEL}s -o m.csv --images pets/images", 1, "for several models, the output is a folder"),
+        (f"predict {MODEL} {MODEL}s -o m.csv --images pets/images", 1, "output must be a folder for several models"),
         (
             f"predict {MODEL} -o pets/scores.npy --benchmark pets",
             1,

@@ -1,4 +1,4 @@
-"""Turns. In a turn, a person gets a task, until they answer the last question or skip it, or its lease ends."""
+"""Turns: one task shown to one person, until the person answers or skips the task, or the lease ends."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

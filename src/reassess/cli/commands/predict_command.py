@@ -212,7 +212,7 @@ def _to_json(result: PredictionSummary) -> dict[str, Any]:
         "without_output": result.n_classes_without_output,
         "classes": result.n_classes,
         "unknown_outputs": result.unknown_outputs,
-        "moved": result.n_changed_by_rounding,
+        "moved": result.n_top1_changed_by_rounding,
     }
 
 
@@ -257,7 +257,7 @@ def _describe_caveats(result: PredictionSummary) -> str:
         phrases.append(count_noun(result.n_outputs_without_class, "output is not a class", "outputs are not classes"))
     if result.n_classes_without_output:
         phrases.append(count_noun(result.n_classes_without_output, "class has no output", "classes have no output"))
-    if result.n_changed_by_rounding:
-        images = count_noun(result.n_changed_by_rounding, "image")
+    if result.n_top1_changed_by_rounding:
+        images = count_noun(result.n_top1_changed_by_rounding, "image")
         phrases.append(f"{images} with another best class, because float16 rounds scores")
     return "; ".join(phrases)

@@ -42,8 +42,8 @@ from reassess.proposals import (
     TASK_DESCRIPTIONS,
     draw_golden,
     make_tasks,
+    mean_votes_until_closed,
     seconds_per_vote,
-    votes_until_closed,
 )
 from reassess.text import count_noun, join_first
 
@@ -258,7 +258,7 @@ def _estimate_mean_votes_per_question(
             found="counts of votes, without raters",
             fix="use votes with raters, or remove --stop",
         )
-    return votes_until_closed(computed.votes, computed.aggregation.model, stop_rule, max_votes)
+    return mean_votes_until_closed(computed.votes, computed.aggregation.model, stop_rule, max_votes)
 
 
 def _print_tasks(

@@ -50,7 +50,10 @@ def test_too_large_resized_image_raises(needs: Needs) -> None:
     from PIL import Image
 
     transform = Transform(1000, (224, 224), MEAN, DEVIATION)
-    assert fault_of(transform.resize_and_crop, Image.new("RGB", (1, 101))) == ("too-long", "1 x 101 pixels")
+    assert fault_of(transform.resize_and_crop, Image.new("RGB", (1, 101))) == (
+        "too-long",
+        "1 x 101 pixels, resized to 1,000 x 101,000",
+    )
     assert transform.resize_and_crop(Image.new("RGB", (1, 100))).shape == (224, 224, 3)
 
 

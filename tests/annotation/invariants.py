@@ -190,7 +190,7 @@ def _places_are_those_of_turns(state: Stored) -> None:
 def _truths_are_what_experts_say(state: Stored) -> None:
     golden = [row for row in state.questions.values() if row.golden]
     assert all(
-        row.truth == decide_truth(state.expert_answers.get(row.id, []), state.settings.min_experts) for row in golden
+        row.truth == decide_truth(state.expert_answers.get(row.id, []), state.settings.at_least) for row in golden
     )
     truths = Counter(row.truth for row in golden if state.kind(row) == TaskKind.GOLDEN)
     assert (state.settings.golden_invalid, state.settings.golden_valid) == (truths[0], truths[1])

@@ -23,7 +23,7 @@ from reassess.aggregation import (
     precision_recall,
     rater_reliability,
 )
-from reassess.aggregation.golden import votes_on_questions
+from reassess.aggregation.golden import convert_to_votes_on_questions
 from reassess.core import Classes, LabelSets, Questions, Scores, Votes
 from reassess.core.class_votes import count_chosen_classes
 from tests.helpers import code_of, fault_of, message, votes_of
@@ -231,7 +231,7 @@ def test_class_without_votes_scores_0() -> None:
 def test_rules_of_class_votes_equal_rules_of_questions(rows: Any) -> None:
     votes, experts = chosen(rows), expert({IMAGES[i]: NAMES[TRUTH[i]] for i in {row[0] for row in rows}})
     golden = golden_truth(experts, scored_questions=[count_chosen_classes(votes)[0]])
-    on_pairs = votes_on_questions(votes, golden.questions)
+    on_pairs = convert_to_votes_on_questions(votes, golden.questions)
     expected = measure_simple_rules(golden, votes=on_pairs, rater_golden=on_pairs)
     for rule, plainly in zip(measure_simple_rules(golden, votes=votes, rater_golden=votes), expected, strict=True):
         assert (rule.name, rule.point_names, rule.points) == (plainly.name, plainly.point_names, plainly.points)
@@ -251,7 +251,7 @@ def test_image_without_expert_majority_is_not_golden() -> None:
 @given(ROWS, st.lists(st.tuples(st.integers(0, 13), st.integers(0, 2)), min_size=1, max_size=20, unique=True))
 def test_class_vote_is_yes_to_class_and_no_to_others(rows: Any, pairs: Any) -> None:
     questions = Questions.from_columns([f"{i}.png" for i, _ in pairs], np.array([c for _, c in pairs]), CLASSES)
-    votes = votes_on_questions(chosen(rows), questions)
+    votes = convert_to_votes_on_questions(chosen(rows), questions)
     for row, (image, class_id) in enumerate(pairs):
         expected = Counter((RATERS[r], "yes" if a == class_id else "no") for i, r, a in rows if i == image)
         assert Counter(votes.votes_on(row)) == expected

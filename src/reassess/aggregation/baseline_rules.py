@@ -8,7 +8,7 @@ import numpy as np
 
 from reassess.aggregation.baselines import compute_class_shares_and_count_ties
 from reassess.aggregation.curves import Curve, Point
-from reassess.aggregation.golden import GoldenQuestions, votes_on_questions
+from reassess.aggregation.golden import GoldenQuestions, convert_to_votes_on_questions
 from reassess.aggregation.recipe import original_label_votes
 from reassess.core import Id, LabelSets, Votes
 from reassess.core.answers import highest_answer
@@ -74,7 +74,7 @@ def _select_votes_on_golden(votes: Votes, golden: GoldenQuestions) -> Votes:
         on_golden = votes.restrict(np.flatnonzero(match_images(votes.images, golden.questions.images) >= 0))
         voted, _ = count_chosen_classes(on_golden)
         pairs, _ = merge_items(voted, take_items(golden.questions, np.flatnonzero(golden.is_valid)))
-        votes = votes_on_questions(votes, require_questions(pairs))
+        votes = convert_to_votes_on_questions(votes, require_questions(pairs))
     return votes.with_full_scale()
 
 
@@ -114,7 +114,7 @@ def measure_yes_share_curve(golden: GoldenQuestions, votes: Votes) -> Curve:
     if votes.classes is not None:
         shares, _ = compute_class_shares_and_count_ties(votes)
         return Curve(golden, golden.scores_of_questions(shares, "the votes"), in_sample=False)
-    rows = golden.rows_in(votes.items, "the votes")
+    rows = golden.find_rows_in(votes.items, "the votes")
     check_all_valid(
         votes.sizes[rows] > 0, value_name="golden questions without votes", name_of=golden.questions.describe_question
     )

@@ -55,7 +55,7 @@ def calibrate(
     counts = cells.reshape(shape)[:, 1:]  # without votes on items whose truth is unknown
     if not counts.any():
         raise no_golden_votes_error()
-    return model_from_counts(
+    return rater_model_from_counts(
         counts,
         np.bincount(truth_ids[is_known], minlength=len(truths)),
         raters=golden_votes.raters,
@@ -67,7 +67,7 @@ def calibrate(
     )
 
 
-def model_from_counts(
+def rater_model_from_counts(
     counts: npt.NDArray[np.integer],
     item_counts: npt.NDArray[np.integer],
     *,

@@ -180,7 +180,7 @@ class CandidateSteps:
         totals = np.add.reduceat(weights, pairs.first_pair_of_item)
         return weights / pairs.repeat_for_pairs(totals), float((np.log(totals) + highest).sum())
 
-    def mean_matrix(self, posterior: Floats) -> Floats:
+    def compute_mean_matrix(self, posterior: Floats) -> Floats:
         """Compute the confusion matrix of all raters together, with pseudo-votes; shape (A, A)."""
         counts = self.candidate_votes.compute_expected_counts(posterior).expected_votes[0]
         totals = _sum_by_id(
@@ -242,7 +242,7 @@ def fit_dawid_skene_on_candidates(
         typical = added + pooling * typical_confusion_matrix(np.eye(answers))
         mean_steps = CandidateSteps(CandidateVotes.from_votes(one_rater, pinned_classes), typical, pooling / answers)
         start = _run_em_on_candidates(mean_steps, None, max_iterations).posterior
-        added = added + pooling * mean_steps.mean_matrix(start)
+        added = added + pooling * mean_steps.compute_mean_matrix(start)
     fit = _run_em_on_candidates(
         CandidateSteps(CandidateVotes.from_votes(votes, pinned_classes), added, pooling / answers),
         start,
@@ -262,7 +262,7 @@ def _run_em_on_candidates(steps: CandidateSteps, start_posterior: Floats | None,
 
 
 def calibrate_on_candidates(
-    votes: Votes, golden_votes: Votes, truth: Ints, *, smoothing: float, pooling: float
+    votes: Votes, golden_votes: Votes, truth_ids: Ints, *, smoothing: float, pooling: float
 ) -> CandidateFit:
     """Measure raters on golden items, and compute the posterior of each candidate class of each item."""
     if not pooling > 0:
@@ -273,19 +273,19 @@ def calibrate_on_candidates(
             found=f"{pooling:g}, with {count_noun(len(votes.answers), 'class', 'classes')}",
             fix="remove pooling, to use the default",
         )
-    answers, has_truth = len(votes.answers), truth[golden_votes.item_ids] >= 0
+    answers, has_truth = len(votes.answers), truth_ids[golden_votes.item_ids] >= 0
     if not has_truth.any():
         raise no_golden_votes_error()
     row_of = {name: row for row, name in enumerate(votes.raters)}
     raters = np.array([row_of.get(name, -1) for name in golden_votes.raters], np.int64)
     raters = raters[golden_votes.rater_ids[has_truth]]
-    cells = truth[golden_votes.item_ids[has_truth]] * answers + golden_votes.answer_ids[has_truth]
+    cells = truth_ids[golden_votes.item_ids[has_truth]] * answers + golden_votes.answer_ids[has_truth]
     totals = np.bincount(cells, minlength=answers**2).reshape(answers, answers)
     typical = typical_confusion_matrix(np.eye(answers))
     added = smoothing + pooling * normalize_rows(totals + pooling * typical, smoothing)
     pairs = CandidateVotes.from_votes(votes, np.full(len(votes.items), -1))
     own_cells = (raters * answers**2 + cells)[raters >= 0]
-    prior = normalize_rows(np.bincount(truth[truth >= 0], minlength=answers), pooling / answers)
+    prior = normalize_rows(np.bincount(truth_ids[truth_ids >= 0], minlength=answers), pooling / answers)
     steps = CandidateSteps(pairs, added, 0.0)
     parameters = steps.estimate_parameters(
         _count_occurrences(pairs.cell_codes, own_cells),

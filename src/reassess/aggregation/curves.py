@@ -156,7 +156,11 @@ class Curve:
         sums = _resample_sums(np.array(counts), replicates, seed)
         kept, hits = sums[: levels.size], sums[levels.size : -1]
         valid = np.broadcast_to(sums[-1], (levels.size, replicates))
-        return Bands(thresholds=levels, precision=_share_intervals(hits, kept), recall=_share_intervals(hits, valid))
+        return Bands(
+            thresholds=levels,
+            precision=_compute_share_intervals(hits, kept),
+            recall=_compute_share_intervals(hits, valid),
+        )
 
     @cached_property
     def _point_columns(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
@@ -207,7 +211,7 @@ def _resample_sums(counts: npt.NDArray[np.float64], n_replicates: int, seed: int
     return sums
 
 
-def _share_intervals(
+def _compute_share_intervals(
     n_hits: npt.NDArray[np.float64], n_total: npt.NDArray[np.float64]
 ) -> tuple[tuple[float, float] | None, ...]:
     """Compute the percentile interval of `n_hits` / `n_total` in each row, over replicates (columns)."""

@@ -34,7 +34,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
-from typing import Any, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -85,7 +85,25 @@ class EmSteps(Protocol[_Block, Parameters]):
         """Compute the log density of the priors, which the objective adds to the log likelihood."""
 
 
-def sum_parts_in_order(counts: Iterable[ExpectedCounts]) -> tuple[Floats, Floats, float, float]:
+class SummedCounts(NamedTuple):
+    """`ExpectedCounts`, summed over parts."""
+
+    expected_votes: Floats
+    expected_items: Floats
+    log_likelihood: float
+    largest_change: float
+
+
+class EmResult(NamedTuple, Generic[Parameters]):
+    """The result of EM."""
+
+    parameters: Parameters
+    expected_votes: Floats
+    objective_history: Floats  # objective at each E-step
+    has_converged: bool
+
+
+def sum_parts_in_order(counts: Iterable[ExpectedCounts]) -> SummedCounts:
     """Sum expected counts over all parts, in the same order for every number of threads."""
     columns = zip(
         *((each.expected_votes, each.expected_items, each.log_likelihood, each.largest_change) for each in counts),
@@ -93,7 +111,7 @@ def sum_parts_in_order(counts: Iterable[ExpectedCounts]) -> tuple[Floats, Floats
     )
     votes, items, log_likelihood, change = (np.concatenate(part) if len(part) > 1 else part[0] for part in columns)
     # np.sum uses pairwise summation; a running sum of log likelihoods would differ in the last digit.
-    return votes.sum(axis=0), items.sum(axis=0), float(log_likelihood.sum()), float(change.max())
+    return SummedCounts(votes.sum(axis=0), items.sum(axis=0), float(log_likelihood.sum()), float(change.max()))
 
 
 def run_em(
@@ -104,8 +122,8 @@ def run_em(
     tolerance: float = TOLERANCE,
     max_iterations: int = MAX_ITERATIONS,
     map_blocks: Callable[[Callable[[Block], ExpectedCounts], Sequence[Block]], Iterable[ExpectedCounts]] = map,
-) -> tuple[Parameters, Floats, Floats, bool]:
-    """Run EM; return parameters, expected votes, the objective at each E-step, and whether EM converged.
+) -> EmResult[Parameters]:
+    """Run EM from the given parameters until it converges, or for at most `max_iterations` E-steps.
 
     The loop ends after an E-step, so parameters, posteriors and the last objective belong together.
     """
@@ -115,7 +133,7 @@ def run_em(
         votes, items, log_likelihood, change = sum_parts_in_order(counts)
         objective_history.append(log_likelihood + steps.log_prior_density(parameters))
         if change < tolerance or len(objective_history) == max_iterations:
-            return parameters, votes, np.array(objective_history), change < tolerance
+            return EmResult(parameters, votes, np.array(objective_history), change < tolerance)
         parameters = steps.run_m_step(votes, items)
 
 

@@ -194,7 +194,7 @@ class GoldenQuestions:
         rows = find_items(scores.questions, self.questions)
         return (rows >= 0) & (False if scores.is_golden is None else np.append(scores.is_golden, False)[rows])
 
-    def rows_in(self, items: Items, items_name: str) -> npt.NDArray[np.int64]:
+    def find_rows_in(self, items: Items, items_name: str) -> npt.NDArray[np.int64]:
         """Return the position of each golden question in `items`; `DataError` if one is missing."""
         rows = find_items(items, self.questions)
         self._check_none_missing(rows >= 0, items_name)
@@ -313,7 +313,7 @@ def _golden_from_classes(
     )
 
 
-def votes_on_questions(votes: Votes, questions: Questions) -> Votes:
+def convert_to_votes_on_questions(votes: Votes, questions: Questions) -> Votes:
     """Convert votes for one class per image to votes on questions: yes to the chosen class, no to others."""
     classes = questions.classes if votes.classes is None else votes.classes.merge(questions.classes)
     votes, questions = votes.in_classes(classes), questions.in_classes(classes)

@@ -141,7 +141,7 @@ def measure_curves(
                 "leaving out golden answers needs the votes that the scores were made from",
                 fix="give votes and experts",
             )
-        out_of_sample = out_of_sample_scores(
+        out_of_sample = compute_out_of_sample_scores(
             scores, votes, experts, rater_golden, original, leave_out, show_progress=show_progress
         )
     sources = (  # the first source that is not None decides
@@ -163,7 +163,7 @@ def measure_curves(
     )
 
 
-def out_of_sample_scores(
+def compute_out_of_sample_scores(
     scores: Scores,
     votes: Votes,
     experts: Votes,

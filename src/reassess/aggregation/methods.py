@@ -257,9 +257,9 @@ def aggregate_by_em(
         check_class_count(votes)
     if truths_are_answers and has_many_classes(votes):
         candidate_fit = fit_dawid_skene_on_candidates(votes, truth_ids, smoothing=smoothing, pooling=pooling)
-        facts = _em_facts(candidate_fit.objective_history, candidate_fit.has_converged) | _count_images_without_votes(
-            votes, candidate_fit
-        )
+        facts = _make_em_facts(
+            candidate_fit.objective_history, candidate_fit.has_converged
+        ) | _count_images_without_votes(votes, candidate_fit)
         check_candidates = partial(
             _warn_if_candidates_are_unreliable, votes, candidate_fit, truth_ids, cross_validate_em
         )
@@ -276,7 +276,7 @@ def aggregate_by_em(
     fit_votes = partial(fit_dawid_skene, truths=truths, smoothing=smoothing, pooling=pooling, pinned=pinned)
     fit = fit_votes(votes)
     values, counts = _convert_to_questions(votes, fit.posterior, experts)
-    facts = _em_facts(fit.objective_history, fit.has_converged) | counts
+    facts = _make_em_facts(fit.objective_history, fit.has_converged) | counts
 
     def warn_if_em_is_unreliable(earlier_cross_validation: CrossValidate | None = None) -> None:
         """Warn if EM gives no item some truth, or if its decisions are not supported by votes or golden answers."""
@@ -322,7 +322,7 @@ def _warn_if_candidates_are_unreliable(
         warn_unless_golden_supports_method(doubt, "em", earlier_cross_validation or cross_validate_em)
 
 
-def _em_facts(objective_history: npt.NDArray[np.float64], has_converged: bool) -> dict[str, Any]:
+def _make_em_facts(objective_history: npt.NDArray[np.float64], has_converged: bool) -> dict[str, Any]:
     """Return the number of iterations, whether EM converged, and the objective, for `Aggregation.facts`."""
     return {"iterations": objective_history.size, "converged": has_converged, "objective": float(objective_history[-1])}
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -31,13 +32,21 @@ def imagenet_real_scores(
     votes: Votes, experts: Votes, rater_golden: Votes, original: LabelSets | None, *, recipe: ScoreRecipe = REAL_RECIPE
 ) -> Scores:
     """Compute scores of (image, class) questions as ImageNet ReaL did."""
-    return score_by_recipe(votes, experts, rater_golden, original, recipe=recipe)[0]
+    return score_by_recipe(votes, experts, rater_golden, original, recipe=recipe).scores
+
+
+class RecipeScores(NamedTuple):
+    """Scores made by a recipe."""
+
+    scores: Scores
+    rater_model: RaterModel  # with the original label as the last rater, if it votes
+    original_label_votes: Votes | None
 
 
 def score_by_recipe(
     votes: Votes, experts: Votes, rater_golden: Votes, original: LabelSets | None, *, recipe: ScoreRecipe = REAL_RECIPE
-) -> tuple[Scores, RaterModel, Votes | None]:
-    """Compute scores by a recipe; return scores, rater model, and the original labels as votes (or None).
+) -> RecipeScores:
+    """Compute scores of (image, class) questions by a recipe.
 
     Each rater's confusion matrix is measured on golden questions; a rater without golden answers has the mean matrix.
     The original label is one more rater. The score is the posterior probability of "valid".
@@ -61,7 +70,7 @@ def score_by_recipe(
         extra_votes=label_votes,
         extra_model=recipe_models.original_label_model,
     ).to_scores()
-    return scores, recipe_models.combined_model, label_votes
+    return RecipeScores(scores, recipe_models.combined_model, label_votes)
 
 
 def calibrated_recipe(

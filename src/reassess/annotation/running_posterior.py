@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from reassess.aggregation.calibration import model_from_counts
+from reassess.aggregation.calibration import rater_model_from_counts
 from reassess.aggregation.em import typical_confusion_matrix
 from reassess.core import KNOWN_ANSWERS, VALIDITY, RaterModel
 
@@ -47,7 +47,7 @@ def estimate_rater_model(
     table = np.zeros((len(rater_ids), len(VALIDITY), len(KNOWN_ANSWERS)), np.int64)
     for rater, truth, answer, n in golden_answer_counts:
         table[row_of[rater], truth, answer] += n
-    return model_from_counts(
+    return rater_model_from_counts(
         table,
         np.array(n_golden_by_truth),
         raters=rater_ids,
@@ -68,7 +68,7 @@ def estimate_priors_by_label(truth_label_pairs: Iterable[tuple[int | None, int |
         if truth is not None and label is not None:
             table[0, truth, label] += 1
     typical = typical_confusion_matrix(np.eye(2))
-    model = model_from_counts(
+    model = rater_model_from_counts(
         table, table[0].sum(axis=1), raters=("label",), truths=VALIDITY, answers=("no", "yes"), base_matrix=typical
     )
     weights = model.prior[:, None] * model.matrices_of(["label"])[0]

@@ -121,8 +121,8 @@ def label_diff(first: LabelSets, second: LabelSets) -> LabelDiff:
     return LabelDiff(
         n_images=int(np.count_nonzero(shared)),
         n_common_labels=old_keys.size - removed.size,
-        added_labels=_changed_label_sets(first, changed, added),
-        removed_labels=_changed_label_sets(first, changed, removed),
+        added_labels=_label_sets_from_keys(first, changed, added),
+        removed_labels=_label_sets_from_keys(first, changed, removed),
         images_only_in_first=tuple(first.images[row] for row in only_first),
         images_only_in_second=tuple(second.images[row] for row in np.flatnonzero(~shared).tolist()),
         n_emptied_label_sets=int(np.count_nonzero((sizes[0] > 0) & (sizes[1] == 0))),
@@ -130,7 +130,9 @@ def label_diff(first: LabelSets, second: LabelSets) -> LabelDiff:
     )
 
 
-def _changed_label_sets(labels: LabelSets, rows: npt.NDArray[np.int64], keys: npt.NDArray[np.int64]) -> LabelSets:
-    """Create label sets of the images at `rows` from keys of (image, class) pairs."""
-    images = [labels.images[row] for row in rows.tolist()]
-    return LabelSets.from_pairs(images, np.searchsorted(rows, keys >> 32), keys & 0xFFFFFFFF, labels.classes)
+def _label_sets_from_keys(
+    labels: LabelSets, image_rows: npt.NDArray[np.int64], keys: npt.NDArray[np.int64]
+) -> LabelSets:
+    """Create label sets of the images at `image_rows` from keys of (image, class) pairs."""
+    images = [labels.images[row] for row in image_rows.tolist()]
+    return LabelSets.from_pairs(images, np.searchsorted(image_rows, keys >> 32), keys & 0xFFFFFFFF, labels.classes)

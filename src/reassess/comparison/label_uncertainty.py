@@ -114,7 +114,7 @@ class LabelUncertainty(Printable):
     @cached_property
     def difference_standard_deviations(self) -> _Floats:
         """Standard deviation of each pair's difference in accuracy, over images and raters; shape (M, M)."""
-        return _pair_deviations(self._accuracies[1:])
+        return _pair_standard_deviations(self._accuracies[1:])
 
     @cached_property
     def lead_change_standard_deviations(self) -> _Floats:
@@ -125,7 +125,7 @@ class LabelUncertainty(Printable):
         is_used = self.n_original_scored > 0
         is_used[0] = False
         original = self.original_hits[is_used] / self.n_original_scored[is_used, None]
-        return _pair_deviations(self._accuracies[is_used] - original)
+        return _pair_standard_deviations(self._accuracies[is_used] - original)
 
     def probability_ahead(self, a: str, b: str) -> float:
         """Compute the share of replicates where `a` is better than `b`; a tie counts as one half.
@@ -299,7 +299,7 @@ def _estimate_bias(recount: RecountTables, relabelling: Relabelling, accuracies:
     return np.asarray((counts.hits / counts.n_scored[:, None]).mean(axis=0) - accuracies)
 
 
-def _pair_deviations(samples: _Floats) -> _Floats:
+def _pair_standard_deviations(samples: _Floats) -> _Floats:
     """Compute the standard deviation of the difference of every pair of columns; shape (M, M)."""
     covariance = np.atleast_2d(np.cov(samples, rowvar=False))
     variances = np.diag(covariance)

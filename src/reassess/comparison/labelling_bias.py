@@ -219,7 +219,7 @@ def labelling_biases(
     biases = []
     for model, top1, is_valid in zip(panel.models, panel.top1[:, rows], panel.is_valid[:, rows], strict=True):
         is_counted_label = np.repeat(is_valid, sizes)
-        pairs, counts = _count_pairs(
+        pairs, counts = _count_class_pairs(
             np.repeat(own, sizes)[is_counted_label], valid[is_counted_label], np.repeat(top1, sizes)[is_counted_label]
         )
         by_group = {
@@ -247,7 +247,7 @@ def _find_favourites(
     return favourites
 
 
-def _count_pairs(
+def _count_class_pairs(
     original_ids: npt.NDArray[np.int32], valid_ids: npt.NDArray[np.int32], predicted_ids: npt.NDArray[np.int32]
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
     """Count images by pair of the original label and another valid class; inputs have a row per valid class."""

@@ -216,15 +216,17 @@ def compare(panel: Panel, a: str, b: str, *, tests: PairwiseTests | None = None)
         model_a=a,
         model_b=b,
         n_images=len(panel.images),
-        real_hits=_pair_hits(panel.is_valid, pair, scored, **real),
-        original_hits=_pair_hits(panel.is_original_hit, pair, has_original, **original) if has_original.any() else None,
-        original_hits_on_scored_images=_pair_hits(panel.is_original_hit, pair, both) if both.any() else None,
+        real_hits=_count_paired_hits(panel.is_valid, pair, scored, **real),
+        original_hits=_count_paired_hits(panel.is_original_hit, pair, has_original, **original)
+        if has_original.any()
+        else None,
+        original_hits_on_scored_images=_count_paired_hits(panel.is_original_hit, pair, both) if both.any() else None,
         lead_change=_count_lead_changes(panel, pair, both, **change) if both.any() else None,
         label_set=panel.label_set,
     )
 
 
-def _pair_hits(
+def _count_paired_hits(
     hits: npt.NDArray[np.bool_],
     model_rows: tuple[int, int],
     is_counted: npt.NDArray[np.bool_],

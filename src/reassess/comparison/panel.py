@@ -100,14 +100,14 @@ class Panel(Printable):
         first: Outcomes | None = None
         for name, model_outcomes in outcomes.items() if isinstance(outcomes, Mapping) else outcomes:
             first = model_outcomes if first is None else first
-            columns.append(_model_column(name, model_outcomes, first))
+            columns.append(_make_model_column(name, model_outcomes, first))
         models = tuple(column.model for column in columns)
         _check_model_names(models)
         assert first is not None
         common = np.flatnonzero(np.logical_and.reduce([column.has_image for column in columns]))
         if not common.size:
             _raise_no_common_images(columns)
-        rows = common[_sort_by_key([first.images[row] for row in common.tolist()], first.match)]
+        rows = common[_order_by_key([first.images[row] for row in common.tolist()], first.match)]
         return cls(
             models=models,
             images=tuple(first.images[row] for row in rows.tolist()),
@@ -186,7 +186,7 @@ class Panel(Printable):
                [False,  True]])
         """
         _check_top1(models, top1, labels)
-        label_rows = _sort_by_key(labels.images)
+        label_rows = _order_by_key(labels.images)
         ids = top1.astype(np.int32, copy=False)
         if (np.diff(label_rows) < 0).any():
             ids = ids[:, label_rows]
@@ -292,7 +292,7 @@ def _raise_no_common_images(columns: list[_ModelColumn]) -> NoReturn:
     )
 
 
-def _model_column(model: str, outcomes: Outcomes, first_outcomes: Outcomes) -> _ModelColumn:
+def _make_model_column(model: str, outcomes: Outcomes, first_outcomes: Outcomes) -> _ModelColumn:
     """Arrange a model's results in the order of the first model's images."""
     rows = match_images(
         first_outcomes.images, outcomes.images, match=outcomes.match, where="the first model", known_where=model
@@ -322,7 +322,7 @@ def _model_column(model: str, outcomes: Outcomes, first_outcomes: Outcomes) -> _
     )
 
 
-def _sort_by_key(images: Sequence[str], match: Match = "path") -> npt.NDArray[np.int64]:
+def _order_by_key(images: Sequence[str], match: Match = "path") -> npt.NDArray[np.int64]:
     """Return the positions of the images, sorted by the part of the name that identifies an image."""
     return np.array(sorted(range(len(images)), key=image_keys(images, match).__getitem__), np.int64)
 

@@ -173,10 +173,10 @@ def rank_models(panel: Panel, *, tests: PairwiseTests | None = None, replicates:
         by_original = np.count_nonzero(panel.is_original_hit[order][:, has_original], axis=1)
     return Ranking(
         models=tuple(names),
-        real_accuracies=_accuracies(totals, hits.shape[1]),
+        real_accuracies=_make_accuracies(totals, hits.shape[1]),
         original_accuracies=None
         if by_original is None
-        else _accuracies(by_original, int(np.count_nonzero(has_original))),
+        else _make_accuracies(by_original, int(np.count_nonzero(has_original))),
         ranks=rank_descending(totals),
         original_ranks=None if by_original is None else rank_descending(by_original),
         rank_low=low,
@@ -188,8 +188,8 @@ def rank_models(panel: Panel, *, tests: PairwiseTests | None = None, replicates:
     )
 
 
-def _accuracies(hits: npt.NDArray[np.integer], n: int) -> tuple[Proportion, ...]:
-    return tuple(Proportion(n_hits, n) for n_hits in hits.tolist())
+def _make_accuracies(hits: npt.NDArray[np.integer], n_images: int) -> tuple[Proportion, ...]:
+    return tuple(Proportion(n_hits, n_images) for n_hits in hits.tolist())
 
 
 def _find_gaps(tests: PairwiseTests, order: _Ints) -> SignificantGaps | None:

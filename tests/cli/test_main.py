@@ -152,7 +152,7 @@ def test_control_characters_in_files_are_escaped(
     )
 
 
-FULL = "Error: file cannot be read or written\n  where:   standard output\n  found:   No space left on device\n"
+FULL = "Error: output cannot be written\n  where:   standard output\n  found:   No space left on device\n"
 MEMORY = "Error: not enough memory\n  fix:     use a machine with more memory, or less data at a time\n"
 
 

@@ -74,8 +74,9 @@ def _to_reassess_error(error: ReassessError | MemoryError | OSError) -> Reassess
         fix = "use a machine with more memory, or less data at a time"
         return DataError("out-of-memory", "not enough memory", fix=fix)
     # Standard output was closed, or a file disappeared while it was read.
-    file_name, reason = error.filename or "standard output", error.strerror or error
-    return OutputError("file-error", "file cannot be read or written", where=file_name, found=reason)
+    problem = "file cannot be accessed" if error.filename else "output cannot be written"
+    where, reason = error.filename or "standard output", error.strerror or error
+    return OutputError("file-error", problem, where=where, found=reason)
 
 
 def _print_error_notes(error: BaseException | None) -> None:

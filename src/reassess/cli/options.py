@@ -61,7 +61,7 @@ benchmark_option = benchmark_section_option(
     callback=_open_benchmark,
     metavar="NAME|FOLDER",
     envvar=_BENCHMARK_VARIABLE,
-    help="The benchmark that labels, scores, votes and other parts come from, unless an option names another source: "
+    help="Source of labels, scores, votes and other parts, unless another option names the source of a part: "
     "imagenet, or a folder with files such as labels.csv.  [default: imagenet, if the images are from ImageNet]",
 )
 
@@ -132,8 +132,8 @@ def add_prediction_options(command: Callable[..., Any]) -> Callable[..., Any]:
             "row_names",
             multiple=True,
             metavar="[FILE=]F",
-            help="Images of the rows: a file with a name per line, or one of the orders class-folder and validation "
-            "(ImageNet's).",
+            help="Image of each row: a file with a name per line; class-folder (order of class folders); or validation "
+            "(order of ImageNet's validation set).",
         ),
         reading_section_option(
             "--classes",
@@ -164,7 +164,9 @@ def add_join_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return _add_options(
         command,
         match_option,
-        reading_section_option("--ignore-unknown", is_flag=True, help="Count unknown images instead of stopping."),
+        reading_section_option(
+            "--ignore-unknown", is_flag=True, help="Ignore unknown images, and print their number, instead of stopping."
+        ),
     )
 
 
@@ -181,7 +183,8 @@ answers_option = reading_section_option(
     "--answers",
     callback=_parse_answers,
     metavar="A,B,...",
-    help="Answers from invalid to valid.  [default: the benchmark's; no, maybe, yes; or numbers]",
+    help="Answers from invalid to valid.  [default: the benchmark's; otherwise no,maybe,yes or the numbers in the "
+    "votes]",
 )
 
 

@@ -47,7 +47,7 @@ def test_unrated_images_keep_their_original_label(scores: Path, run: Runner) -> 
     assert json.loads((scores / "l.json").read_text()) == {"b.png": [], "c.png": [8], "a.png": [1, 2]}
     Path("b").mkdir()
     assert (
-        "to ask about other classes of images without a label: reassess propose FILE... --unasked --top-k 3 "
+        "to ask about more classes of images without a label: reassess propose FILE... --unasked --top-k 3 "
         "--benchmark b -o more.csv\n"
     ) in run(*MAKE, "--benchmark", "b", "--force").out.replace("\n  ", " ")
     assert run(*MAKE, "--original", "none", "--force").code == 0
@@ -204,7 +204,7 @@ def test_verdicts_on_original_labels_have_no_changes(real_file: RealFile, run: R
     )
 
 
-NEEDS = "Error: Give one SCORES or --benchmark, --threshold T and -o LABELS; or several SETS."
+NEEDS = "Error: Give SCORES (or --benchmark), --threshold T and -o LABELS. To compare label sets, give several SETS."
 ONE = "Error: With several SETS, --threshold, --original and --details cannot be used."
 
 

@@ -43,14 +43,18 @@ from reassess.text import count_noun, join_first
     "--method",
     type=Choice([AUTO, *METHODS]),
     help="; ".join(f"{name}: {method.summary}" for name, method in METHODS.items())
-    + "; auto: em; with golden answers, the better of em and calibrated; for counts of votes, majority.  "
-    "[default: the benchmark's, or auto]",
+    + "; auto: em without golden answers, the better of em and calibrated with golden answers, majority for counts of "
+    "votes.  [default: the benchmark's, or auto]",
 )
 @benchmark_section_option(
-    "--golden", metavar="NAME|FILE", help="Experts' answers, or none; em takes them as the truth of golden items."
+    "--golden",
+    metavar="NAME|FILE",
+    help="Experts' answers, or none. Method em takes these answers as the truth of golden items.",
 )
 @golden_at_least_option
-@benchmark_section_option("--original", metavar="NAME|FILE", help="Count original labels as one more rater, or none.")
+@benchmark_section_option(
+    "--original", metavar="NAME|FILE", help="Original labels, to count as one more rater; none: do not count them."
+)
 @click.option(
     "--pooling",
     type=FiniteRange(0, 1e12),
@@ -154,7 +158,7 @@ def _print_scores(run: CommandRun, computed: ComputedScores, output: Path) -> No
         run.print_line(f"{count_noun(repeated_votes, 'repeated vote')} (same rater and item), all counted")
     if computed.n_items_with_only_golden_votes:
         count = count_noun(computed.n_items_with_only_golden_votes, f"golden {item} has", f"golden {item}s have")
-        run.print_line(f"{count} only golden votes; these votes are used")
+        run.print_line(f"{count} only golden votes, which are used")
     if images:
         decided = f"{count_noun(questions, 'golden question')} on {count_noun(images, 'image')}"
         run.print_line(f"decided by experts: {decided}, since raters have not answered all questions of these images")

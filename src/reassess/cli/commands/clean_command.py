@@ -93,7 +93,8 @@ _SCORE_KINDS: dict[str | None, str] = {
 @benchmark_section_option(
     "--golden",
     metavar="NAME|FILE",
-    help="People's answers about some labels; with the columns probability and stratum, about a random sample.  [none]",
+    help="People's answers about some labels. With the columns probability and stratum, the labels are a random "
+    "sample.  [default: none]",
 )
 @add_prediction_options
 @match_option
@@ -198,7 +199,7 @@ def _check_answer_classes(original: LabelSets, files: Mapping[str, Path], answer
             "answer is not a class of the labels",
             where=files["golden"],
             allowed=f"the correct class of an image: {join_first(class_names, max_items=3)}; "
-            "or yes, maybe and no about the class in the column class",
+            "or yes, maybe and no, with a class in the column 'class'",
             found=join_first(unknown_names, max_items=3),
             fix="correct or delete these answers",
         )
@@ -231,7 +232,7 @@ def _add_file_notes(run: CommandRun, held_out: HeldOutPredictions, method: Clean
     kinds = {} if method == "consistent" else _SCORE_KINDS
     for file in held_out.files:
         if has_folds and file.label_rows.size == len(held_out.labels):
-            run.add_note(f"{file.name} has all images, so its folds are not checked")
+            run.add_note(f"{file.name} has predictions for all images, not for one fold, so no fold is checked")
     for line in group_files_by_text(
         {file.name: f"{file.predictions.detected_format}{kinds.get(file.score_kind, '')}" for file in held_out.files}
     ):

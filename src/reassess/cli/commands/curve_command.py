@@ -85,7 +85,8 @@ def _check_method(text: str) -> str:
     "--leave-out",
     type=ParsedType("image or number of folds", _parse_leave_out),
     metavar="image|FOLDS",
-    help="Out-of-sample: measure each image, or fold of images, by scores made without its golden answers.",
+    help="Also measure out-of-sample scores: the scores of each image, or fold of images, are made without the golden "
+    "answers of the same images.",
 )
 @click.option(
     "--method",
@@ -107,8 +108,9 @@ def _check_method(text: str) -> str:
     type=STOP_RULE_TYPE,
     multiple=True,
     metavar="LOW,HIGH",
-    help="Replay the votes with a stop rule: a question is closed if its probability leaves (LOW, HIGH) after at least "
-    "2 votes. Shows how many votes are used and how many questions get another result, also for other rules.",
+    help="Replay the votes with this stop rule and with default rules. A question is closed after 2 or more votes, if "
+    "the probability that its class is valid is at most LOW or at least HIGH. Prints the share of votes used, and the "
+    "number of questions decided differently.",
 )
 @match_option
 @output_option(

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 @benchmark_section_option(
     "--original",
     metavar="NAME|FILE",
-    help="Original labels, which unrated images keep; none: omit these images.  "
+    help="Original labels. Unrated images keep their original label; none: omit unrated images.  "
     f"[default: the benchmark's; {IMAGENET.sources['original']} for ImageNet]",
 )
 @output_option(
@@ -99,7 +99,9 @@ def labels(
         if threshold is None:
             raise click.UsageError(f"Give --threshold T: {benchmark.name} has no threshold yet.")
     if not (files or benchmark):
-        raise click.UsageError("Give one SCORES or --benchmark, --threshold T and -o LABELS; or several SETS.")
+        raise click.UsageError(
+            "Give SCORES (or --benchmark), --threshold T and -o LABELS. To compare label sets, give several SETS."
+        )
     if threshold is None:
         raise click.UsageError("--threshold T is missing.")
     if output is None and details is None:
@@ -213,7 +215,7 @@ def _print_label_sets(
     if label_sets.n_empty_images and benchmark is not None and benchmark.folder is not None:
         table = find_unused_path("more.csv")
         words = ["propose", "FILE...", "--unasked", "--top-k", 3, *make_benchmark_arguments(benchmark), "-o", table]
-        run.print_line(f"to ask about other classes of images without a label: reassess {shlex.join(map(str, words))}")
+        run.print_line(f"to ask about more classes of images without a label: reassess {shlex.join(map(str, words))}")
 
 
 def _read_label_sets(
@@ -248,7 +250,7 @@ def _compare_label_sets(
     reviewed = [file for file, labels in sets.items() if isinstance(labels, MultiLabels)]
     print_label_comparison(run, agreements, diffs, label_sets_with_verdicts=reviewed, by_class=breakdown is not None)
     for file in incomplete:
-        run.add_note(f"{file} reviews only the original label of each image")
+        run.add_note(f"{file} has verdicts only on the original label of each image")
 
 
 def _diff_label_sets(

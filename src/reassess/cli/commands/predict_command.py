@@ -259,5 +259,5 @@ def _describe_caveats(result: PredictionSummary) -> str:
         phrases.append(count_noun(result.n_classes_without_output, "class has no output", "classes have no output"))
     if result.n_top1_changed_by_rounding:
         images = count_noun(result.n_top1_changed_by_rounding, "image")
-        phrases.append(f"{images} with another best class, because float16 rounds scores")
+        phrases.append(f"rounding scores to float16 changed the best class of {images}")
     return "; ".join(phrases)

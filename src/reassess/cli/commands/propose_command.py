@@ -103,15 +103,15 @@ class _PredictionsByModel:
     default=DEFAULT_PER_IMAGE,
     show_default=True,
     metavar="N",
-    help="Mean number of candidates per image that raters will see.",
+    help="Upper limit for the mean number of candidates, over the images that raters will see.",
 )
 @click.option(
     "--choose",
     "recall",
     type=ParsedType("recall=R", _parse_recall),
     metavar="recall=R",
-    help="Choose models that together have few candidates and a recall of valid golden classes of at least R, with "
-    "90 % confidence.",
+    help="Choose models with few candidates. With 90 % confidence, the share of valid golden classes that are "
+    "candidates (recall) is at least R.",
 )
 @click.option(
     "--details",
@@ -288,7 +288,7 @@ def _make_recall_not_reached_error(choice: ModelChoice) -> DataError:
     return DataError(
         "not-reached",
         "the golden answers do not show that all models together reach this recall",
-        allowed=f"up to {format_rounded_down(choice.highest_target)}" if choice.highest_target else "no recall",
+        allowed=f"up to {format_rounded_down(choice.highest_target)}" if choice.highest_target else "no recall above 0",
         found=choice.target_recall,
         fix=f"choose a lower recall{advice}",
     )

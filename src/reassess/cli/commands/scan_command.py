@@ -51,7 +51,7 @@ _MAX_PRINTED_DIFFERING, _MAX_DIFFERING_IN_JSON = 10, 10_000  # pairs with differ
 @benchmark_section_option(
     "--original",
     metavar="NAME|FILE",
-    help="Labels of the benchmark's images, to find duplicates with other labels.  [default: the benchmark's]",
+    help="Labels of the benchmark's images, to find duplicates whose labels differ.  [default: the benchmark's]",
 )
 @add_common_options
 def scan(
@@ -191,12 +191,12 @@ def _print_scan(run: CommandRun, scan: Scan, output: Path, *, has_near_duplicate
     ]
     if unreadable:
         run.print_line(f"unreadable: {join_first(unreadable, max_items=len(unreadable) if run.verbose else 1)}")
-    notes = ["exact: has a pixel-identical copy"]
+    notes = ["exact: images with a pixel-identical copy"]
     if has_near_duplicates:
-        notes.append("near: has only similar copies")
+        notes.append("near: images with only similar copies")
     if has_classes:
         copy_text = "a duplicate" if has_near_duplicates else "an exact copy"
-        notes.append(f"other label: has {copy_text} with another label; one of the labels may be wrong")
+        notes.append(f"other label: images with {copy_text} of another label; one of the labels may be wrong")
     run.add_note("; ".join(notes))
     if not has_near_duplicates:
         run.add_note("to also find resized, cropped or compressed copies: --near")

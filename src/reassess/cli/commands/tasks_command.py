@@ -103,16 +103,16 @@ def _parse_seconds_or_votes_file(text: str) -> float | Path:
     "--stop",
     type=STOP_RULE_TYPE,
     metavar="LOW,HIGH",
-    help="Close a question if its probability leaves (LOW, HIGH) after at least 2 votes. The number of votes is "
-    "estimated from earlier votes, which are given by --seconds or are in the benchmark.",
+    help="Close a question after 2 or more votes, if the probability that its class is valid is at most LOW or at "
+    "least HIGH. The number of votes is estimated from earlier votes: of --seconds, or of the benchmark.",
 )
 @benchmark_option
 @benchmark_section_option(
     "--golden",
     type=GOLDEN_TYPE,
     metavar="N|NAME|FILE",
-    help="Draw about N golden questions for experts; or a source of experts' answers or golden questions, which are "
-    "not put into tasks; or none.  [default: the benchmark's]",
+    help="N: draw about N golden questions for experts. NAME or FILE: golden questions, or experts' answers; these "
+    "questions are not put into tasks. none: no golden questions.  [default: the benchmark's]",
 )
 @click.option(
     "--seed",
@@ -254,8 +254,8 @@ def _estimate_mean_votes_per_question(
     if computed.aggregation.model is None:
         raise DataError(
             "missing-rater-model",
-            "stop rule needs a rater model, which the earlier votes do not give",
-            found="counts of votes, without raters",
+            "stop rule needs a rater model, but the earlier votes have no raters",
+            found="counts of votes",
             fix="use votes with raters, or remove --stop",
         )
     return mean_votes_until_closed(computed.votes, computed.aggregation.model, stop_rule, max_votes)

@@ -58,8 +58,8 @@ def print_curves(
         run.add_note("95 %: bootstrap over images, with all golden questions of an image together")
         unrated_text = "not included" if curve_inputs.original is None else "included with their original label"
         run.add_note(
-            "labels and empty images (without a valid class) are counted on all images; unrated images are "
-            f"{unrated_text}"
+            "labels, empty images (without a valid class): numbers for all images, not only golden images; unrated "
+            f"images are {unrated_text}"
         )
 
 
@@ -135,7 +135,8 @@ def print_replays(
     orders = replays[0].n_used_votes.size
     run.add_note(
         f"means over {orders} random orders of the votes; threshold of labels: {replays[0].threshold:g}; at least "
-        f"{replays[0].rule.min_votes} votes per question; each rater's accuracy is taken as known from the first vote"
+        f"{replays[0].rule.min_votes} votes per question; the accuracy of each rater is assumed to be known "
+        "before the first vote"
     )
 
 

@@ -160,7 +160,8 @@ def print_model_choice(run: CommandRun, choice: ModelChoice) -> None:
     run.add_note("recall: share of valid golden questions that are candidates")
     run.add_note("precision: share of valid questions among candidates with a golden answer")
     run.add_note(
-        "without golden: candidates on golden images without a golden answer; not counted in recall and precision"
+        "without golden: candidates without a golden answer, on images with other golden answers; not counted in "
+        "recall and precision"
     )
 
 

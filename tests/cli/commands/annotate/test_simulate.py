@@ -97,7 +97,7 @@ def test_raters_below_the_bar_are_counted(create: Runner, run: Runner, simulate:
     create("--practice", "1", "--bar", "1", "--per-question", "1")
     result = simulate("--raters", "2", "--matrix", "0,0,1/1,0,0", "--matrix", "1,0,0/0,0,1", "-o", "tried.db")
     assert result.out.splitlines()[1] == "practice: 1 of 2 raters did not reach the pass mark, and gave no votes"
-    note = "failed: below the pass mark in practice; an owner can admit them\n"
+    note = "failed: below the pass mark in the practice round; an owner can admit these raters\n"
     assert note in run("status", "tried.db").out
     assert "failed" not in run("status", "pets.db").out
 
@@ -130,8 +130,8 @@ def test_a_program_answers_for_experts(create: Runner, simulate: Runner, run: Ru
     assert create("--golden", "4", tasks="both.csv").code == 0
     lines = simulate().out.replace("\n  ", " ").splitlines()
     assert (
-        "a program gave the correct answers to 4 golden questions instead of experts; without experts' answers, images "
-        "with only golden questions stay unrated"
+        "a program answered 4 golden questions in place of experts; in the real campaign, images with only golden "
+        "questions stay unrated until experts answer"
     ) in lines
     assert lines[-1] == "next: reassess annotate invite pets.db NAME:expert..."
     assert run("annotate", "invite", "pets.db", "ida:expert").code == 0

@@ -63,14 +63,15 @@ _CONSENT_FILE, _EXAMPLES_FOLDER = "consent.md", "examples"  # of a benchmark fol
     "--stop",
     type=STOP_RULE_TYPE,
     metavar="LOW,HIGH",
-    help="Close a question if its probability leaves (LOW, HIGH) after at least 2 votes; needs golden questions.",
+    help="Close a question after 2 or more votes, if the probability that its class is valid is at most LOW or at "
+    "least HIGH; needs golden questions.",
 )
 @click.option(
     "--golden",
     type=GOLDEN_TYPE,
     metavar="N|FILE",
-    help="Draw about N golden questions for experts; or a file of golden questions or experts' answers; or none.  "
-    "[default: golden questions in TASKS, and the benchmark's]",
+    help="N: draw about N golden questions for experts. FILE: golden questions, or experts' answers. none: no golden "
+    "questions.  [default: golden questions in TASKS, and the benchmark's]",
 )
 @click.option(
     "--golden-share",
@@ -85,7 +86,7 @@ _CONSENT_FILE, _EXAMPLES_FOLDER = "consent.md", "examples"  # of a benchmark fol
     default=0,
     show_default=True,
     metavar="N",
-    help="Golden tasks that a new rater answers first. All tasks of an image are used, so there may be more.",
+    help="Golden tasks that a new rater answers first; more than N if an image has several tasks.",
 )
 @click.option(
     "--bar",
@@ -280,17 +281,16 @@ def _print_campaign(run: CommandRun, campaign: str | Path, plan: "CampaignPlan",
             run.print_line(line)
         if plan.practice_bar is not None and plan.practice_round.n_unanswered_tasks:
             run.print_line(
-                "after experts have answered, status prints the chance to pass without looking at the images"
+                "after experts have answered, status prints the chance to pass practice without looking at the images"
             )
         if n_practice_tasks > plan.n_practice_tasks:
             reason = ", and a pass mark needs valid and invalid questions" if plan.practice_bar is not None else ""
             requested = count_noun(plan.n_practice_tasks, "task")
-            run.add_note(f"practice has more than {requested}: it takes all tasks of an image{reason}")
+            run.add_note(f"practice has more than {requested}, since all tasks of an image are used{reason}")
         if n_larger := int((plan.tasks.sizes > golden.sizes.max()).sum()):
             run.add_note(
                 f"{count_noun(n_larger, 'task')} with more questions than any golden task, so raters can recognise "
-                "golden "
-                "tasks by their size"
+                "golden tasks by their size"
             )
     examples = f", {count_noun(len(plan.examples), 'example image')}" if plan.examples else ""
     image_place = parts.benchmark.sources["images"] if plan.images_path else None

@@ -50,9 +50,8 @@ def _parse_server_address(text: str) -> _ServerAddress:
     default="127.0.0.1:8000",
     show_default=True,
     metavar="HOST:PORT[/PATH]",
-    help="Address of the server: 0.0.0.0 for other machines, port 0 for any free port. Add /PATH if a proxy on "
-    "this machine serves the pages under that path (/ if it serves them at the root); the proxy must forward the "
-    "client's address.",
+    help="Address of the server. HOST 0.0.0.0 accepts other machines. PORT 0 is any free port. PATH is where a proxy "
+    "on this machine serves the pages: / is the root. The proxy must forward the client's address.",
 )
 @click.option(
     "--images",
@@ -82,7 +81,7 @@ def serve(run: CommandRun, campaign: str | Path, address: _ServerAddress, images
                 run.print_line(f"{opened.name}: {served_address}")
                 if served_address != f"{DEFAULT_ADDRESS}/":
                     command = "reassess annotate invite --address URL (--force: new links)"
-                    run.print_line(f"links need the address people open: {command}")
+                    run.print_line(f"links need the address of the pages: {command}")
 
         annotation.serve(
             app, host=address.host, port=address.port, root_path=address.proxy_path, report_address=print_address

@@ -72,8 +72,8 @@ def _parse_confusion_matrix(text: str) -> tuple[tuple[float, ...], ...]:
     multiple=True,
     default=[_CAREFUL_RATER],
     metavar="M",
-    help="A rater's probabilities of no, maybe and yes: for an invalid class and, after a slash, for a valid class. "
-    f"Repeatable; the raters use them in turn.  [default: {_CAREFUL_RATER}]",
+    help="Probabilities that a rater answers no, maybe and yes: for an invalid class and, after the slash, for a valid "
+    f"class. Repeatable: raters use the matrices in turn.  [default: {_CAREFUL_RATER}]",
 )
 @click.option(
     "--seconds",
@@ -199,8 +199,8 @@ def _print_simulation(
     if result.n_expert_answers:
         answered = count_noun(result.n_expert_answers, "golden question")
         run.add_note(
-            f"a program gave the correct answers to {answered} instead of experts; without experts' answers, images "
-            "with only golden questions stay unrated"
+            f"a program answered {answered} in place of experts; in the real campaign, images with only golden "
+            "questions stay unrated until experts answer"
         )
     if has_random_truth:
         run.add_note("for questions without experts' answers, the truth was drawn at random (to set it: --labels FILE)")

@@ -14,7 +14,7 @@ import numpy as np
 
 from reassess import Classes, LabelSets, Predictions, find_class_list, find_outcomes, read_original_labels
 from reassess.data import benchmark_classes
-from reassess.evaluation import ClassList
+from reassess.evaluation import FoundClassList
 from reassess.evaluation.class_list_search import known_orders
 from tests.evaluation.simulated_models import Ids, simulate_predictions
 
@@ -31,7 +31,7 @@ class Images:
         self.labels = LabelSets.from_lists(names, truth[:, None].tolist(), classes)
         self.outcomes = find_outcomes(Predictions.from_ids(truth, names), self.labels)
 
-    def find(self, ids: Ids) -> ClassList | None:
+    def find(self, ids: Ids) -> FoundClassList | None:
         return find_class_list(replace(self.outcomes, top1=ids.astype(np.int32)), self.labels)
 
 

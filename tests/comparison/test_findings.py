@@ -86,7 +86,7 @@ def test_mistakes_by_experts_equal_evaluate() -> None:
         expected = evaluate(predictions, LABELS, scores=scores, experts=experts).mistakes
         assert findings.evaluations[name].mistakes == expected
     worst = findings.evaluations["worst"].mistakes
-    assert (worst.rejected_by_experts, worst.never_rated) == (10, 20)
+    assert (worst.n_rejected_by_experts, worst.n_never_rated) == (10, 20)
 
 
 def test_findings_have_short_repr() -> None:

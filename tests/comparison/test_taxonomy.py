@@ -138,11 +138,11 @@ def test_kinds_without_tables_of_classes_are_those_of_evaluate(
         )
         mistakes = evaluate(predicted, real_labels, original=real_original, scores=real_scores, experts=golden).mistakes
         counts = {
-            "no_class": mistakes.no_class,
-            "not_asked": mistakes.not_asked,
-            "never_rated": mistakes.never_rated,
-            "remaining": mistakes.asked_and_rejected
-            + (mistakes.expert_valid or 0)
-            + (mistakes.rejected_by_experts or 0),
+            "no_class": mistakes.n_no_class,
+            "not_asked": mistakes.n_not_asked,
+            "never_rated": mistakes.n_never_rated,
+            "remaining": mistakes.n_asked_and_rejected
+            + (mistakes.n_expert_valid or 0)
+            + (mistakes.n_rejected_by_experts or 0),
         }
         assert taxonomy.counts == counts | {"collapsed": None, "co_occurring": 0, "same_group": None}

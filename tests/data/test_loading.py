@@ -21,7 +21,7 @@ from reassess.data import (
     read_scores,
     read_votes,
 )
-from reassess.evaluation.mistakes import expert_share
+from reassess.evaluation.mistakes import scores_from_experts
 from tests.helpers import Needs, RealFile, Refused
 
 WNIDS = [f"n{10_000_000 + i}" for i in range(1000)]
@@ -179,7 +179,7 @@ def test_expert_share_is_computed_from_votes_read_by_name(real_file: RealFile) -
     real_file("golden.npz")
     experts = read_votes("imagenet-real-golden")
     assert isinstance(experts, Votes)
-    shares = expert_share(experts)
+    shares = scores_from_experts(experts)
     assert (len(shares), shares.values[0]) == (1135, 0.2)
 
 

@@ -74,12 +74,13 @@ NEITHER = (
     "target is neither multi-hot nor ids padded with -1\n"
     "  allowed: 0 or 1 of shape (images, 3), or integers of shape (images, largest number of classes of an image)\n"
     "  found:   int64 (2,)\n"
-    "  fix:     pass all valid classes, not the one label of a reader such as ImageFolder; or pass names, with "
-    "RealAccuracy(labels=...)"
+    "  fix:     pass all valid classes of each image, not the single label that ImageFolder and other readers return; "
+    "or pass image names, with RealAccuracy(labels=...)"
 )
 PROBABILITY = (
     "multi-hot target has a number other than 0 and 1\n  where:   row 1, column 0\n"
-    "  allowed: 0 or 1 for each class; ids padded with -1 have fewer columns than there are classes\n  found:   0.5"
+    "  allowed: 0 or 1 for each class\n  found:   0.5\n"
+    "  fix:     if these are class ids padded with -1, use fewer columns than classes"
 )
 TOO_LARGE = (
     "class id out of range\n  where:   target, row 1, column 1\n"

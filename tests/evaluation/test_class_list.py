@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 from reassess.core import Classes, LabelSets, Predictions, class_folder_order
-from reassess.evaluation import ClassList, Outcomes, class_list_search, evaluate, find_class_list, find_outcomes
+from reassess.evaluation import FoundClassList, Outcomes, class_list_search, evaluate, find_class_list, find_outcomes
 from reassess.evaluation.class_list import UndecidedClass
 from reassess.evaluation.class_list_search import known_orders
 from reassess.evaluation.evaluation_words import describe_ruled_out_class_lists
-from reassess.evaluation.outcomes import compute_outcomes
+from reassess.evaluation.outcomes import join_and_rank
 from reassess.formats import read_predictions
 from reassess.formats.predictions.output_lists import map_outputs
 from reassess.numeric import Proportion
@@ -42,8 +42,10 @@ def labels_of(truth: Sequence[int] | Ids, classes: Classes | None = None) -> Lab
     return LabelSets.from_lists([f"{i}.png" for i in range(len(truth))], [[int(c)] for c in truth], classes)
 
 
-def search(predicted: Sequence[int] | Ids, labels: LabelSets, original: LabelSets | None = None) -> ClassList | None:
-    outcomes = compute_outcomes(Predictions.from_ids(np.asarray(predicted)), labels, original=original)
+def search(
+    predicted: Sequence[int] | Ids, labels: LabelSets, original: LabelSets | None = None
+) -> FoundClassList | None:
+    outcomes = join_and_rank(Predictions.from_ids(np.asarray(predicted)), labels, original=original)
     return find_class_list(outcomes, labels, original)
 
 
@@ -53,12 +55,12 @@ class Benchmark:
     def __init__(self, original: LabelSets) -> None:
         self.original = original
         self.truth = original.indices.astype(np.int64)
-        self.joined = compute_outcomes(Predictions.from_ids(original.indices), original, original=original)
+        self.joined = join_and_rank(Predictions.from_ids(original.indices), original, original=original)
 
     def outcomes(self, predicted: Ids) -> Outcomes:
         return replace(self.joined, top1=predicted.astype(np.int32))
 
-    def find(self, predicted: Ids) -> ClassList | None:
+    def find(self, predicted: Ids) -> FoundClassList | None:
         return find_class_list(self.outcomes(predicted), self.original, self.original)
 
 
@@ -168,7 +170,7 @@ def test_order_of_rows_does_not_matter(imagenet: Benchmark) -> None:
     predicted = rng.permutation(CLASSES)[simulate_predictions(rng, imagenet.truth, 0.5)]
     rows = rng.permutation(50_000)
     images = np.array(imagenet.original.images)[rows].tolist()
-    shuffled = compute_outcomes(
+    shuffled = join_and_rank(
         Predictions.from_ids(predicted[rows], images), imagenet.original, original=imagenet.original
     )
     a, b = imagenet.find(predicted), find_class_list(shuffled, imagenet.original, imagenet.original)
@@ -205,7 +207,7 @@ def test_nothing_is_found_for_few_images(images: int) -> None:
     rng = np.random.default_rng(images)
     truth = rng.integers(0, CLASSES, images)
     labels = labels_of(truth, Classes(CLASSES, names=NAMES))
-    joined = compute_outcomes(Predictions.from_ids(truth), labels)
+    joined = join_and_rank(Predictions.from_ids(truth), labels)
     for accuracy in rng.permutation([0.01, 0.05, 0.15, 0.4, 0.9] * 5):
         predicted = simulate_predictions(rng, truth, accuracy, unequal=1, distance=rng.choice([1.01, 4]), exchanged=200)
         for ids in (predicted, np.roll(predicted, 1)):
@@ -227,7 +229,7 @@ def test_false_finds_on_small_benchmarks_are_within_the_stated_limit(classes: in
     rng = np.random.default_rng(classes)
     truth = np.arange(images) % classes
     labels = labels_of(truth)
-    joined = compute_outcomes(Predictions.from_ids(truth), labels)
+    joined = join_and_rank(Predictions.from_ids(truth), labels)
     for accuracy in rng.choice([0.2, 0.5, 0.8], 2000) if classes > 2 else np.full(2000, 0.5):
         wrong = (truth + rng.integers(1, classes, images)) % classes
         predicted = np.where(rng.random(images) < accuracy, truth, wrong)
@@ -259,7 +261,7 @@ def test_large_id_does_not_make_a_long_list() -> None:
     sorted_as_text = sorted(range(20), key=str)
     labels = labels_of(np.arange(400) % 20, Classes(20))
     ids = np.array([[sorted_as_text.index(i % 20), 2**31 - 1] for i in range(400)])
-    result = find_class_list(compute_outcomes(Predictions.from_ids(ids[:, :1]), labels), labels)
+    result = find_class_list(join_and_rank(Predictions.from_ids(ids[:, :1]), labels), labels)
     assert fault_of(result.classes_of_outputs, Predictions.from_ids(ids)) == ("out-of-range", "2147483647")
 
 
@@ -271,7 +273,7 @@ def test_list_is_found_with_fewer_outputs_than_classes() -> None:
     output_of = np.array([0, 1, 2, 3, 4, 5, 5, 5])  # the outputs in the order of the classes
     labels = labels_of(truth, Classes(8))
     predicted = Predictions.from_ids(output_of[truth], output_class_ids=columns)
-    outcomes = compute_outcomes(predicted, labels)
+    outcomes = join_and_rank(predicted, labels)
     result = find_class_list(outcomes, labels)
     assert result.classes_of_outputs(predicted).tolist() == [0, 1, 2, 3, 4, -1]
     assert result.output_names(predicted, labels.classes) == ["0", "1", "2", "3", "4", "-"]
@@ -317,7 +319,7 @@ def test_list_of_the_choosing_half_is_confirmed_by_the_other_half(seed: int, cla
     first, second = class_list_search._split_into_halves(labels.images, truth)
     assert sorted([*first, *second]) == list(range(images))
     assert all(abs(np.sum(truth[first] == c) - np.sum(truth[second] == c)) <= 1 for c in range(classes))
-    pairs = class_list_search._LabelledPredictions(predicted[first], truth[first], classes)
+    pairs = class_list_search._LabelledPredictions(predicted[first], truth[first], first, labels.classes, classes)
     chosen = class_list_search._assign_classes(pairs.count_confusions()).tolist()
     best = max(sum(correct_images(by, predicted[first], truth[first])) for by in permutations(range(classes)))
     assert sum(correct_images(chosen, predicted[first], truth[first])) == best
@@ -446,7 +448,7 @@ def test_original_labels_in_another_class_order_are_aligned() -> None:
     truth = np.arange(300) % 3
     labels = labels_of(truth, Classes(3, names=("bowl", "cup", "mug")))
     original = labels_of(2 - truth, Classes(3, names=("mug", "cup", "bowl")))
-    outcomes = find_outcomes((truth + 1) % 3, labels, original=original, any_class_list=True)
+    outcomes = find_outcomes((truth + 1) % 3, labels, original=original, allow_other_class_list=True)
     assert find_class_list(outcomes, labels, original).class_of_id.tolist() == [2, 0, 1]
 
 
@@ -480,7 +482,7 @@ def test_output_names_correct_the_file(kind: str, tmp_path: Path) -> None:
 
 
 def test_outputs_have_class_names_or_else_ids() -> None:
-    class_list = ClassList(np.array([1, 0]), None, Proportion(1, 10), Proportion(9, 10), 1e-5, ())
+    class_list = FoundClassList(np.array([1, 0]), None, Proportion(1, 10), Proportion(9, 10), 1e-5, ())
     predicted = Predictions.from_ids([0, 1, 3])
     assert class_list.output_names(predicted, Classes()) == ["1", "0", "2", "3"]
     scores = Predictions.from_scores(np.zeros((1, 2)))
@@ -492,7 +494,7 @@ def test_outputs_have_class_names_or_else_ids() -> None:
         "  found:   'bee\\nwax'"
     )
     assert repr(class_list) == (
-        "ClassList(unnamed order: 90.00 % correct instead of 10.00 %, 0 of 2 classes undecided)"
+        "FoundClassList(unnamed order: 90.00 % correct instead of 10.00 %, 0 of 2 classes undecided)"
     )
     document = class_list.to_json(Classes())
     assert json.loads(json.dumps(document)) == document
@@ -501,7 +503,7 @@ def test_outputs_have_class_names_or_else_ids() -> None:
 
 @given(order=st.permutations(range(6)), has_local_ids=st.booleans())
 def test_output_names_are_read_back(order: list[int], has_local_ids: bool) -> None:
-    class_list = ClassList(np.array(order), None, Proportion(0, 9), Proportion(9, 9), 1e-5, ())
+    class_list = FoundClassList(np.array(order), None, Proportion(0, 9), Proportion(9, 9), 1e-5, ())
     unusual = ("0", "bee\nwax", "-", "dog, hound", "4.0", "1,000")
     names = ("ant", "bee", "cat", "dog", "eel", "fox") if has_local_ids else unusual
     classes = Classes(6, names=names, has_local_ids=has_local_ids)
@@ -543,7 +545,7 @@ def test_note_without_a_find_depends_on_the_number_of_images() -> None:
     def words(images: int, classes: int) -> str:
         labels = labels_of(np.arange(images) % 3, Classes(classes))
         return describe_ruled_out_class_lists(
-            compute_outcomes(Predictions.from_ids(np.zeros(images, int)), labels), labels
+            join_and_rank(Predictions.from_ids(np.zeros(images, int)), labels), labels
         )
 
     assert words(300, 1000) == (
@@ -561,16 +563,16 @@ def test_ids_of_another_list_raise_unless_any_list_is_allowed(imagenet: Benchmar
     hits, result = np.count_nonzero(predicted == imagenet.truth), imagenet.find(predicted)
     assert message(evaluate, predicted, original, original=original) == (
         "predictions agree with the original labels no better than chance\n"
-        "  allowed: well above 0.10 %\n"
-        f"  found:   {100 * hits / 50_000:.2f} % as given ({hits} of 50,000); "
+        "  allowed: well above chance (0.10 %)\n"
+        f"  found:   {100 * hits / 50_000:.2f} % ({hits} of 50,000); "
         f"{100 * result.accuracy_with_list.value:.2f} % with the classes in another order, on the half of the images "
         "not used to find it\n"
         "  fix:     read the file with the class list of find_class_list"
     )
-    outcomes = find_outcomes(predicted, original, original=original, any_class_list=True)
+    outcomes = find_outcomes(predicted, original, original=original, allow_other_class_list=True)
     assert np.count_nonzero(outcomes.original_ranks == 0) == hits
     guess = rng.integers(0, CLASSES, 50_000)
-    error = message(find_outcomes, guess, original, original=original, any_class_list=True)
+    error = message(find_outcomes, guess, original, original=original, allow_other_class_list=True)
     assert "no known order of the images matches, and no other order of the classes makes the model correct" in error
     few = rng.choice(50_000, 300, replace=False)
     images = np.array(original.images)[few].tolist()

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from reassess.core import Predictions
 from reassess.evaluation import top1_hits
-from reassess.evaluation.class_ranks import best_ranks, count_hits, ranks_and_top1, ranks_of_ids
+from reassess.evaluation.class_ranks import best_ranks, count_hits, ranks_and_top1, ranks_in_top_ids
 from tests.helpers import EXACT_VALUES, SMALLEST, bits_of_bfloat16, code_of, message
 from tests.references import ranking
 
@@ -159,7 +159,7 @@ def test_ranks_of_ids_are_positions_or_k(ids: list[list[int]], data: st.DataObje
     targets = [sorted(data.draw(st.sets(st.integers(0, 8), max_size=4))) for _ in ids]
     indptr = np.cumsum([0, *map(len, targets)])
     flat = np.array([c for row in targets for c in row], np.int32)
-    ranks = ranks_of_ids(np.array(ids, np.int32), indptr, flat)
+    ranks = ranks_in_top_ids(np.array(ids, np.int32), indptr, flat)
     expected = [row.index(c) if c in row else 3 for row, classes in zip(ids, targets, strict=True) for c in classes]
     assert ranks.tolist() == expected
 

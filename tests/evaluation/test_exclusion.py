@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from reassess import LabelSets, MultiLabels, Predictions, Proportion, evaluate, find_outcomes, outcomes_table
 from reassess.evaluation import (
     ExclusionEffect,
-    compare_with_exclusion,
+    exclusion_effects_by_k,
     find_image_set_name,
     summarize,
     summarize_verdicts,
@@ -85,7 +85,7 @@ def test_difference_and_interval_agree_with_both_accuracies() -> None:
     assert change.to_json()["rest"] == Proportion(600, 900).to_json()
     predictions = Predictions.from_ids(np.stack([IDS, (IDS + 1) % 3], axis=1), IMAGES)
     whole, rest = (evaluate(predictions, LABELS, top_k=(1, 2), exclude=names) for names in ([], ["1.png"]))
-    assert compare_with_exclusion(whole, rest) == {
+    assert exclusion_effects_by_k(whole, rest) == {
         k: ExclusionEffect(whole.real_accuracy[k], rest.real_accuracy[k]) for k in (1, 2)
     }
 

@@ -106,7 +106,7 @@ def assert_counts(result: Evaluation, expected: Tally) -> None:
     assert result.n_images == result.n_scored + sum(images[1:])
     assert result.real_accuracy == {k: Proportion(*counts) for k, counts in expected.real.items()}
     assert result.original_accuracy == {k: Proportion(*counts) for k, counts in expected.original.items()}
-    sizes = {size: [part.n, part.n_valid_found] for size, part in result.by_label_count.items()}
+    sizes = {size: [part.n_images, part.n_valid_found] for size, part in result.by_label_count.items()}
     assert sizes == expected.by_size
     for k, part in result.real_accuracy.items():
         assert sum(by_size.hits[k] for by_size in result.by_label_count.values()) == part.hits
@@ -118,7 +118,7 @@ def assert_counts(result: Evaluation, expected: Tally) -> None:
         near(expected.soft),
         near(expected.ceiling),
     )
-    assert vars(result.mistakes) == {kind: expected.mistakes[kind] for kind in MISTAKE_KINDS}
+    assert result.mistakes.counts_by_kind == {kind: expected.mistakes[kind] for kind in MISTAKE_KINDS}
 
 
 def near(value: Fraction | None) -> object:
@@ -214,11 +214,11 @@ def test_original_labels_as_a_model_have_the_accuracy_of_the_paper(
     counts = (result.n_images, result.n_scored, result.n_empty, result.n_unlabelled, result.n_unknown)
     assert counts == (50_000, 46_837, 3163, 0, 0)
     assert (f"{result.soft_accuracy.accuracy:.4f}", f"{result.soft_accuracy.ceiling:.4f}") == ("0.9139", "0.9947")
-    assert {0: 3163} | {size: part.n for size, part in result.by_label_count.items()} == LIST_LENGTHS
-    assert sum(vars(result.mistakes).values()) == 46_837 - 42_164
-    assert result.mistakes.never_rated == 0  # the label of an unrated image is its original label
+    assert {0: 3163} | {size: part.n_images for size, part in result.by_label_count.items()} == LIST_LENGTHS
+    assert sum(result.mistakes.counts_by_kind.values()) == 46_837 - 42_164
+    assert result.mistakes.n_never_rated == 0  # the label of an unrated image is its original label
     assert result.recall_at_size is None
-    assert result.reasons["recall_at_size"] == "some images have more labels than predicted ids (1)"
+    assert result.missing_reasons["recall_at_size"] == "some images have more labels than predicted ids (1)"
 
 
 def test_original_labels_are_less_accurate_on_rated_images(
@@ -394,7 +394,7 @@ def test_experts_who_chose_one_class_reject_all_others() -> None:
         mistakes = evaluate(
             Predictions.from_ids(list(top1), images=images), labels, scores=scores, experts=experts
         ).mistakes
-        return mistakes.expert_valid, mistakes.rejected_by_experts, mistakes.asked_and_rejected
+        return mistakes.n_expert_valid, mistakes.n_rejected_by_experts, mistakes.n_asked_and_rejected
 
     assert kinds(1, 0, 0) == (1, 0, 0)  # most experts chose class 1 for a.png
     assert kinds(2, 0, 0) == (0, 1, 0)
@@ -412,7 +412,7 @@ def test_scores_and_experts_are_joined_like_predictions() -> None:
     experts = experts_of({("z/d.gif", 1): 0.0})
     result = evaluate(predictions, LABELS, original=original, scores=scores, experts=experts, match="stem")
     expected = ("rejected_by_experts", "asked_and_rejected", "not_asked")
-    assert vars(result.mistakes) == dict.fromkeys(MISTAKE_KINDS, 0) | dict.fromkeys(expected, 1)
+    assert result.mistakes.counts_by_kind == dict.fromkeys(MISTAKE_KINDS, 0) | dict.fromkeys(expected, 1)
     assert result.soft_accuracy.accuracy == pytest.approx((0.25 + 0.0 + 0.2) / 3)
 
 
@@ -420,7 +420,10 @@ def test_answers_of_experts_override_raters() -> None:
     scores = scores_of({("a.png", 1): 0.3, ("a.png", 0): 0.9, ("c.png", 0): 0.3, ("c.png", 1): 0.9, ("d.png", 3): 0.9})
     experts = experts_of({("a.png", 1): 0.6, ("c.png", 0): 0.4, ("d.png", 2): 0.2})
     result = evaluate(np.array([1, 0, 0, 2]), LABELS, scores=scores, experts=experts)
-    assert vars(result.mistakes) == dict.fromkeys(MISTAKE_KINDS, 0) | {"expert_valid": 1, "rejected_by_experts": 2}
+    assert result.mistakes.counts_by_kind == dict.fromkeys(MISTAKE_KINDS, 0) | {
+        "expert_valid": 1,
+        "rejected_by_experts": 2,
+    }
 
 
 def test_wrong_type_of_predictions_raises() -> None:

@@ -9,7 +9,7 @@ import pytest
 from reassess.core import Classes, LabelSets, Predictions
 from reassess.core.image_names import validation_image_names
 from reassess.evaluation import find_outcomes
-from reassess.evaluation.outcomes import EMPTY, LABELLED, UNKNOWN, UNLABELLED, compute_outcomes
+from reassess.evaluation.outcomes import EMPTY, LABELLED, UNKNOWN, UNLABELLED, join_and_rank
 from tests.helpers import code_of, message, validation_name
 
 LABELS = LabelSets.from_lists(["x/a.png", "x/b.png", "y/c.png"], [[0, 2], [], [1]], Classes(4))
@@ -22,11 +22,11 @@ def predictions_of(ids: list[Any], images: list[str] | None = None) -> Predictio
 
 def test_rows_without_names_have_the_order_of_the_label_set() -> None:
     """Without a valid class among the ids of a row, the rank is the number of ids; larger sets have no overlap."""
-    outcomes = compute_outcomes(predictions_of([[1, 3], [0, 1], [0, 2]]), LABELS, original=ORIGINAL)
+    outcomes = join_and_rank(predictions_of([[1, 3], [0, 1], [0, 2]]), LABELS, original=ORIGINAL)
     assert outcomes.images == LABELS.images
     assert outcomes.best_ranks.tolist() == outcomes.original_ranks.tolist() == [2, -1, 2]
-    assert outcomes.detected == "ids, joined by position, in the order of the label set"
-    outcomes = compute_outcomes(predictions_of([2, 0, 0]), LABELS)
+    assert outcomes.detected_input == "ids, joined by position, in the order of the label set"
+    outcomes = join_and_rank(predictions_of([2, 0, 0]), LABELS)
     assert (outcomes.best_ranks.tolist(), outcomes.n_valid_found.tolist()) == ([0, -1, 1], [-1, -1, 0])
 
 
@@ -39,19 +39,19 @@ def test_rows_without_names_have_the_order_of_the_label_set() -> None:
 )
 def test_wrong_number_of_rows_or_outputs_raises(predictions: Predictions, code: str) -> None:
     """This includes labels that do not declare the classes, but contain a larger class id."""
-    assert code_of(compute_outcomes, predictions, LABELS) == code
+    assert code_of(join_and_rank, predictions, LABELS) == code
     undeclared = LabelSets.from_lists(["a.png"], [[7]])
-    assert code_of(compute_outcomes, Predictions.from_scores(np.zeros((1, 7))), undeclared) == "wrong-outputs"
+    assert code_of(join_and_rank, Predictions.from_scores(np.zeros((1, 7))), undeclared) == "wrong-outputs"
 
 
 def test_row_has_state_top1_and_ranks() -> None:
     images = ["y/d.png", "y/c.png", "x/b.png", "x/a.png", "z/e.png", "z/f.png"]
     rows = [[2, 1, 0], [0, 1, 3], [3, 2, 1], [1, 2, 0], [0, 1, 2], [3, 0, 1]]
-    outcomes = compute_outcomes(
+    outcomes = join_and_rank(
         predictions_of(rows, images),
         LABELS,
         original=ORIGINAL,
-        known_images=[("unasked.png",), ("z/f.png",)],
+        known_image_lists=[("unasked.png",), ("z/f.png",)],
         ignore_unknown=True,
     )
     assert outcomes.images == tuple(images)
@@ -62,17 +62,17 @@ def test_row_has_state_top1_and_ranks() -> None:
     assert outcomes.best_ranks.tolist() == [-1, 1, -1, 1, -1, -1]
     assert outcomes.n_valid_found.tolist() == [-1, 0, -1, 1, -1, -1]
     assert outcomes.original_ranks.tolist() == [0, 2, -1, 2, -1, -1]
-    assert (outcomes.detected, outcomes.depth, len(outcomes)) == ("ids, joined by path", 3, 6)
+    assert (outcomes.detected_input, outcomes.max_k, len(outcomes)) == ("ids, joined by path", 3, 6)
 
 
 def test_unknown_images_raise_unless_ignored() -> None:
     predictions = predictions_of([0, 1, 1, 1, 1], ["x/a.png", "no.png", "nor.png", "y/c.png", "never.png"])
-    assert code_of(compute_outcomes, predictions, LABELS) == "unknown-image"
+    assert code_of(join_and_rank, predictions, LABELS) == "unknown-image"
     empty = LabelSets.from_lists([], [])
-    assert "  allowed: nothing: the label set has no images\n" in message(compute_outcomes, predictions, empty)
-    outcomes = compute_outcomes(predictions, LABELS, ignore_unknown=True)
+    assert "  allowed: no image: the label sets are empty\n" in message(join_and_rank, predictions, empty)
+    outcomes = join_and_rank(predictions, LABELS, ignore_unknown=True)
     assert outcomes.states.tolist() == [LABELLED, UNKNOWN, UNKNOWN, LABELLED, UNKNOWN]
-    outcomes = compute_outcomes(predictions, empty, original=empty, ignore_unknown=True)
+    outcomes = join_and_rank(predictions, empty, original=empty, ignore_unknown=True)
     assert outcomes.states.tolist() == [UNKNOWN] * 5
 
 
@@ -82,21 +82,21 @@ def test_unknown_images_raise_unless_ignored() -> None:
 )
 def test_images_are_joined_by_path_file_name_or_stem(match: str, names: list[str]) -> None:
     """ImageNet's validation images are always joined by number."""
-    outcomes = compute_outcomes(predictions_of([0, 1], names), LABELS, match=match)
+    outcomes = join_and_rank(predictions_of([0, 1], names), LABELS, match=match)
     assert outcomes.label_rows.tolist() == [0, 2]
-    assert outcomes.detected == f"ids, joined by {match}"
+    assert outcomes.detected_input == f"ids, joined by {match}"
     labels = LabelSets.from_lists(validation_image_names()[:2], [[0], [1]])
     names = ["a/b/ILSVRC2012_val_00000002_n01440764.png", "val/n01440764/ILSVRC2012_val_00000001.JPEG"]
-    assert compute_outcomes(predictions_of([1, 0], names), labels, match=match).best_ranks.tolist() == [0, 0]
+    assert join_and_rank(predictions_of([1, 0], names), labels, match=match).best_ranks.tolist() == [0, 0]
 
 
 def test_stem_of_two_images_raises() -> None:
     labels = LabelSets.from_lists(["x/a.png", "y/a.jpg"], [[0], [1]])
-    assert message(compute_outcomes, predictions_of([0], ["a.gif"]), labels, match="stem") == (
+    assert message(join_and_rank, predictions_of([0], ["a.gif"]), labels, match="stem") == (
         "image stem matches several images\n  where:   the label set\n"
         '  found:   a.gif matches x/a.png, y/a.jpg\n  fix:     join by the whole path (match="path")'
     )
-    assert message(compute_outcomes, predictions_of([0, 1], ["x/a.png", "x/a.jpg"]), LABELS, match="stem") == (
+    assert message(join_and_rank, predictions_of([0, 1], ["x/a.png", "x/a.jpg"]), LABELS, match="stem") == (
         "two images have the same stem\n  where:   the predictions\n  found:   x/a.png and x/a.jpg\n"
         '  fix:     join by the whole path (match="path"), or rename one of them'
     )
@@ -106,7 +106,7 @@ def test_error_for_nan_names_the_image_of_a_row_without_name() -> None:
     scores = np.zeros((3, 4), np.float32)
     scores[1, 3] = np.nan
     assert "where:   image x/b.png, row 1, output 3\n" in message(
-        compute_outcomes, Predictions.from_scores(scores), LABELS
+        join_and_rank, Predictions.from_scores(scores), LABELS
     )
 
 
@@ -114,12 +114,12 @@ def test_image_without_exactly_one_original_label_raises() -> None:
     """Otherwise all later images would get the original label of another image."""
     for ids in ([1, 2], []):
         original = LabelSets.from_lists(["x/a.png", "x/b.png"], [[0], ids])
-        assert code_of(compute_outcomes, predictions_of([0, 0, 0]), LABELS, original=original) == "not-one-label"
+        assert code_of(join_and_rank, predictions_of([0, 0, 0]), LABELS, original=original) == "not-one-label"
 
 
 @pytest.mark.parametrize("ids", [[0, 4, 0], [0, 7, 4]])
 def test_class_id_out_of_range_raises(ids: list[int]) -> None:
-    text = message(compute_outcomes, predictions_of(ids), LABELS)
+    text = message(join_and_rank, predictions_of(ids), LABELS)
     assert "where:   row 1\n" in text
     assert ("fix:     ids count from 0: subtract 1 from every id" in text) == (ids[1] == 4)
 
@@ -127,7 +127,7 @@ def test_class_id_out_of_range_raises(ids: list[int]) -> None:
 @pytest.mark.parametrize("read", [Predictions.from_ids, Predictions.from_scores])
 def test_output_with_an_unknown_class_raises(read: Any) -> None:
     values = np.zeros((3, 1), int) if read == Predictions.from_ids else np.zeros((3, 3), np.float32)
-    assert message(compute_outcomes, read(values, output_class_ids=np.array([0, 5, 1])), LABELS) == (
+    assert message(join_and_rank, read(values, output_class_ids=np.array([0, 5, 1])), LABELS) == (
         "output has a class that is not in the benchmark\n"
         "  allowed: class ids 0 to 3, and -1 for an output without a class\n"
         "  found:   5"

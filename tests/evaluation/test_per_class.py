@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from reassess.core import Classes, LabelSets, Predictions
 from reassess.evaluation import CountsByClass
-from reassess.evaluation.outcomes import compute_outcomes
+from reassess.evaluation.outcomes import join_and_rank
 from reassess.evaluation.per_class import count_by_class
 
 NAMES = Classes(4, names=("cat, house cat", "dog", "cow", "emu"))
@@ -16,7 +16,7 @@ LABELS = LabelSets.from_lists(IMAGES, [[0], [0, 1], [], [0], [0], [0, 2], [2]], 
 
 
 def count(ids: list[int], labels: LabelSets = LABELS, **options: npt.NDArray[Any]) -> CountsByClass:
-    return count_by_class(compute_outcomes(Predictions.from_ids(ids, list(labels.images), **options), labels), labels)
+    return count_by_class(join_and_rank(Predictions.from_ids(ids, list(labels.images), **options), labels), labels)
 
 
 def test_hits_and_predictions_of_a_class_are_counted() -> None:

@@ -84,7 +84,7 @@ def test_one_wrong_row_among_probabilities_raises_on_request(row: list[float], f
     assert score_kind(Predictions.from_scores(scores)) != "probabilities"
     assert message(score_kind, Predictions.from_scores(scores), raise_if_mixed=True) == (
         "scores of an image do not add up to 1, but scores of other images do\n  where:   row 1500\n"
-        f"  allowed: 0 to 1, and a sum of 1 within 0.01\n  found:   {found}; 3,000 of 3,001 add up\n"
+        f"  allowed: 0 to 1, and a sum of 1 within 0.01\n  found:   {found}; 3,000 of 3,001 images have a sum of 1\n"
         "  fix:     give the probabilities of each image, or logits of all"
     )
     named = Predictions.from_scores(scores[1_499:1_502], images=["a.png", "b.png", "c.png"])
@@ -95,7 +95,7 @@ def test_one_row_of_probabilities_raises_among_bounded_scores_but_not_among_logi
     """A row of logits can look like probabilities by chance."""
     bounded = np.array([[0.5, 0.25, 0.25]] + [[0.9, 0.8, 0.7]] * 2_000)
     assert score_kind(Predictions.from_scores(bounded)) == "bounded"
-    assert "a sum of 2.4; 1 of 2,001 add up" in message(
+    assert "a sum of 2.4; 1 of 2,001 images have a sum of 1" in message(
         score_kind, Predictions.from_scores(bounded), raise_if_mixed=True
     )
     assert score_kind(Predictions.from_scores(bounded[1:]), raise_if_mixed=True) == "bounded"

@@ -174,7 +174,7 @@ BAD_BATCHES: list[tuple[dict[str, Any], Any, Any, str]] = [
         BY_NAME,
         TWO,
         [None, "a.png"],
-        "target does not say which images the rows are\n"
+        "target contains neither image names nor image numbers\n"
         "  allowed: image names, or image numbers: integers of shape (images,)\n  found:   object (2,)\n"
         "  fix:     pass image names; or, to pass valid classes with each batch, omit labels",
     ),

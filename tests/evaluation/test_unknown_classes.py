@@ -33,11 +33,13 @@ def test_unknown_class_counts_like_a_class_without_images(sets: list[set[int]], 
     options: dict[str, Any] = {"original": original, "scores": SCORES, "ignore_unknown": True}
     result = evaluate(predicted(np.where(ids == 4, -1, ids)), labels, **options)
     expected = evaluate(predicted(ids, UnknownClasses()), labels, **options)
-    instead = np.where(expected.per_class.mistake_pairs == 4, -1, expected.per_class.mistake_pairs)
-    expected = replace(expected, per_class=replace(expected.per_class, mistake_pairs=instead), unknown_classes=JAR)
+    instead = np.where(expected.per_class.confused_class_pairs == 4, -1, expected.per_class.confused_class_pairs)
+    expected = replace(
+        expected, per_class=replace(expected.per_class, confused_class_pairs=instead), unknown_classes=JAR
+    )
     assert result.per_class == expected.per_class
     no_class = int(np.count_nonzero([valid and first == 4 for valid, first in zip(sets, ids[:, 0], strict=True)]))
-    assert (result.mistakes.no_class, expected.mistakes.no_class) == (no_class, 0)
+    assert (result.mistakes.n_no_class, expected.mistakes.n_no_class) == (no_class, 0)
     assert replace(result, mistakes=None).to_json() == replace(expected, mistakes=None).to_json()
 
 
@@ -69,7 +71,7 @@ def test_unknown_class_is_not_shifted_to_the_first_class(own_class: int) -> None
     labels = numbered_labels(truth[:, None].tolist(), Classes(100))
     ids = np.r_[np.full(100, -1), (truth[100:] + 50) % 100]
     text = message(evaluate, predicted(ids), labels, original=labels)
-    assert "found:   0.00 % as given (0 of 200)\n" in text
+    assert "found:   0.00 % (0 of 200)\n" in text
     assert "no known order of the images matches, and no other known order of the classes" in text
 
 

@@ -23,7 +23,7 @@ def measured(images: list[str] = IMAGES, scores: Scores | None = SCORES) -> Eval
 
 
 def without(**reasons: str) -> Evaluation:
-    return replace(measured(), reasons=reasons)
+    return replace(measured(), missing_reasons=reasons)
 
 
 def test_models_with_the_same_missing_part_share_a_sentence() -> None:

@@ -150,7 +150,7 @@ def test_table_of_accuracy_by_label_count_pools_no_numbers() -> None:
     table = CHARTS["label-count"](THREE).table
     for model, size, hits, images in columns(table, "model", "valid classes", "hits", "images"):
         part = THREE.evaluations[model].by_label_count[size]
-        assert (hits, images) == (part.hits[1], part.n)
+        assert (hits, images) == (part.hits[1], part.n_images)
     of_one = [images for model, images in columns(table, "model", "images") if model == "one"]
     assert sum(of_one) == THREE.evaluations["one"].n_scored
 

@@ -13,7 +13,7 @@ from reassess.cleaning.held_out_files import HeldOutFile
 from reassess.core import LabelSets
 from reassess.errors import DataError, Fix, ReassessWarning, add_error_place
 from reassess.evaluation.order_checks import check_agreement
-from reassess.evaluation.outcomes import compute_outcomes, find_class_count
+from reassess.evaluation.outcomes import find_class_count, join_and_rank
 from reassess.evaluation.probabilities import output_classes
 from reassess.numeric.proportions import mcnemar_p_value
 from reassess.text import count_noun, join_first
@@ -208,7 +208,7 @@ def _check_agreement(file: HeldOutFile, top1_ids: npt.NDArray[np.int32], labels:
     rows = np.unique(np.linspace(0, top1_ids.size, _MAX_CHECKED_ROWS, endpoint=False).astype(np.int64))[: top1_ids.size]
     images = tuple(labels.images[row] for row in file.label_rows[rows].tolist())
     part = replace(file.predictions, ids=top1_ids[rows, None], scores=None, output_class_ids=None, images=images)
-    outcomes = compute_outcomes(part, labels, original=labels)
+    outcomes = join_and_rank(part, labels, original=labels)
     try:
         check_agreement(outcomes, labels, labels, name=file.name)
     except DataError as error:

@@ -101,7 +101,7 @@ class EvaluationInputs:
             original=self.original,
             scores=self.scores,
             benchmark=self.benchmark,
-            known_images=[label_set.images for label_set in self.label_sets.values()],
+            known_image_lists=[label_set.images for label_set in self.label_sets.values()],
             **join_arguments,
         )
 

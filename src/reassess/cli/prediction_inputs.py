@@ -160,7 +160,7 @@ def _detect_class_list(
     """Detect the class list of a model's outputs; None if the labels have the same class list."""
     with add_error_place(path):
         outcomes = inputs.compute_outcomes(
-            predictions, inputs.labels, any_class_list=True, name=str(path), **inputs.make_join_arguments(run)
+            predictions, inputs.labels, allow_other_class_list=True, name=str(path), **inputs.make_join_arguments(run)
         )
     class_list = find_class_list(outcomes, inputs.labels, inputs.original)
     if class_list is None:

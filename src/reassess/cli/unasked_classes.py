@@ -98,9 +98,9 @@ def _iter_outcomes_and_count_unknown(
     for file, predictions in iter_predictions(run, files, inputs):
         with add_error_place(file):
             outcomes = inputs.compute_outcomes(
-                predictions, inputs.labels, any_class_list=True, name=file, **join_arguments
+                predictions, inputs.labels, allow_other_class_list=True, name=file, **join_arguments
             )
         class_list = find_class_list(outcomes, inputs.labels, inputs.original)
-        warn_if_other_class_list(file, class_list, inputs.labels.classes, depth=2)
+        warn_if_other_class_list(file, class_list, inputs.labels.classes, stacklevel=2)
         unknown_image_counts[file] = int(np.count_nonzero(outcomes.states == UNKNOWN))
         yield file, predictions, outcomes

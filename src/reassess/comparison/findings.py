@@ -33,7 +33,7 @@ from reassess.core import (
 )
 from reassess.core.checks import check_unique
 from reassess.errors import MissingResult, add_error_place
-from reassess.evaluation import ClassList, Evaluation, Outcomes, find_class_list, find_outcomes, summarize
+from reassess.evaluation import Evaluation, FoundClassList, Outcomes, find_class_list, find_outcomes, summarize
 from reassess.evaluation.evaluation_words import shorten_label_set_name, warn_if_other_class_list
 from reassess.evaluation.result import NONE_SCORED
 from reassess.numeric import Proportion
@@ -99,7 +99,7 @@ class Findings(LabelFindings):
 
     panel: Panel
     evaluations: Mapping[str, Evaluation] = field(default_factory=dict)
-    class_lists: Mapping[str, ClassList] = field(default_factory=dict)
+    class_lists: Mapping[str, FoundClassList] = field(default_factory=dict)
     leaderboard: Leaderboard | None = None
     collapsed_pairs: npt.NDArray[np.integer] | None = None
     replicates: int = 1000
@@ -300,20 +300,20 @@ def _evaluate_models(
     scores: Scores | None,
     experts: Votes | None,
     **options: Any,
-) -> tuple[dict[str, Outcomes], dict[str, Evaluation], dict[str, ClassList]]:
+) -> tuple[dict[str, Outcomes], dict[str, Evaluation], dict[str, FoundClassList]]:
     """Evaluate each model on its own images; also return each class list that differs from the labels'."""
     outcomes: dict[str, Outcomes] = {}
     evaluations: dict[str, Evaluation] = {}
-    class_lists: dict[str, ClassList] = {}
+    class_lists: dict[str, FoundClassList] = {}
     for name, predictions in models:
         check_unique([*outcomes, name], value_name="a model")
         with add_error_place(name):
             outcomes[name] = find_outcomes(
-                predictions, labels, original=original, scores=scores, name=name, any_class_list=True, **options
+                predictions, labels, original=original, scores=scores, name=name, allow_other_class_list=True, **options
             )
             evaluations[name] = summarize(outcomes[name], labels, scores=scores, experts=experts)
         class_list = find_class_list(outcomes[name], labels, original)
         if class_list is not None:
             class_lists[name] = class_list
-            warn_if_other_class_list(name, class_list, labels.classes, depth=3)
+            warn_if_other_class_list(name, class_list, labels.classes, stacklevel=3)
     return outcomes, evaluations, class_lists

@@ -1,11 +1,11 @@
 from .batch_targets import multi_hot as multi_hot
 from .batch_targets import padded_ids as padded_ids
-from .class_list import ClassList as ClassList
+from .class_list import FoundClassList as FoundClassList
 from .class_list_search import find_class_list as find_class_list
 from .class_ranks import top1_hits as top1_hits
 from .evaluation_words import describe_rated_images as describe_rated_images
 from .exclusion import ExclusionEffect as ExclusionEffect
-from .exclusion import compare_with_exclusion as compare_with_exclusion
+from .exclusion import exclusion_effects_by_k as exclusion_effects_by_k
 from .exclusion import find_image_set_name as find_image_set_name
 from .image_sheet import Candidate as Candidate
 from .image_sheet import ImageSheet as ImageSheet
@@ -16,7 +16,7 @@ from .measure import summarize as summarize
 from .mistakes import MISTAKE_KINDS as MISTAKE_KINDS
 from .mistakes import kinds_of_invalid_classes as kinds_of_invalid_classes
 from .mistakes import mistake_kinds as mistake_kinds
-from .mistakes import valid_probabilities as valid_probabilities
+from .mistakes import validity_probabilities as validity_probabilities
 from .multi_label_accuracy import VERDICTS as VERDICTS
 from .multi_label_accuracy import MultiLabelAccuracy as MultiLabelAccuracy
 from .multi_label_accuracy import multi_label_accuracy as multi_label_accuracy
@@ -25,7 +25,7 @@ from .multi_label_accuracy import verdicts as verdicts
 from .outcomes import Outcomes as Outcomes
 from .outcomes_table import outcomes_table as outcomes_table
 from .per_class import CountsByClass as CountsByClass
-from .result import CountsBySize as CountsBySize
+from .result import CountsByLabelCount as CountsByLabelCount
 from .result import Evaluation as Evaluation
 from .result import Mistakes as Mistakes
 from .result import SoftAccuracy as SoftAccuracy

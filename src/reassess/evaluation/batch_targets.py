@@ -5,7 +5,7 @@ batch and reads them, for a metric.
 """
 
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +20,14 @@ _INTEGER_TYPES = ("int", "uint")
 _NUMBER_TYPES = (*_INTEGER_TYPES, "bool", "float", "bfloat")
 
 
-def multi_hot(labels: LabelSets, rows: Ints, classes: int | None = None) -> npt.NDArray[np.bool_]:
+class ValidClasses(NamedTuple):
+    """The valid classes of a batch: image i has ``class_ids[indptr[i]:indptr[i + 1]]``."""
+
+    indptr: Ints
+    class_ids: Ints
+
+
+def multi_hot(labels: LabelSets, rows: Ints, n_classes: int | None = None) -> npt.NDArray[np.bool_]:
     """Make a multi-hot array of the valid classes of images: bool, shape (rows, classes).
 
     Parameters
@@ -29,13 +36,13 @@ def multi_hot(labels: LabelSets, rows: Ints, classes: int | None = None) -> npt.
         The label sets.
     rows
         Positions of the images in the label sets, shape (n,).
-    classes
+    n_classes
         Number of classes; by default the number that the label sets declare.
 
     Raises
     ------
     DataError
-        The label sets do not declare the number of classes, and `classes` is missing.
+        The label sets do not declare the number of classes, and `n_classes` is missing.
 
     Examples
     --------
@@ -44,14 +51,14 @@ def multi_hot(labels: LabelSets, rows: Ints, classes: int | None = None) -> npt.
     array([[False, False, False],
            [ True, False,  True]])
     """
-    classes = labels.classes.count if classes is None else classes
-    if classes is None:
+    n_classes = labels.classes.count if n_classes is None else n_classes
+    if n_classes is None:
         raise DataError(
             "missing-class-count", "label sets do not declare the number of classes", fix="pass the number of classes"
         )
     ids, sizes = _labels_of_rows(labels, rows)
-    check_range(ids, 0, classes - 1, value_name="class id")
-    hot = np.zeros((len(rows), classes), bool)
+    check_range(ids, 0, n_classes - 1, value_name="class id")
+    hot = np.zeros((len(rows), n_classes), bool)
     hot[np.repeat(np.arange(len(rows)), sizes), ids] = True
     return hot
 
@@ -84,7 +91,7 @@ def padded_ids(labels: LabelSets, rows: Ints, width: int | None = None) -> npt.N
 
 
 def _labels_of_rows(labels: LabelSets, rows: Ints) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
-    """Return class ids and set sizes of the rows; raise if a row is not in the label sets."""
+    """Return the class ids of all rows, and the number of classes of each row; raise for an unknown row."""
     check_type(LabelSets, labels)
     check_shape(np.asarray(rows), ("rows",), value_name="rows", kind="integers")
     check_range(rows, 0, len(labels) - 1, value_name="row", fix="remove the images that are not in the label sets (-1)")
@@ -109,27 +116,25 @@ def is_multi_hot(shape: Sequence[int | None], dtype: object, n_outputs: int) -> 
             allowed=f"0 or 1 of shape (images, {n_outputs}), or integers of shape (images, largest number of classes "
             "of an image)",
             found=f"{dtype} {tuple(shape)}",
-            fix="pass all valid classes, not the one label of a reader such as ImageFolder; or pass names, with "
-            "RealAccuracy(labels=...)",
+            fix="pass all valid classes of each image, not the single label that ImageFolder and other readers return; "
+            "or pass image names, with RealAccuracy(labels=...)",
         )
     return shape[1] == n_outputs
 
 
-def read_targets(target: npt.NDArray[Any], n_outputs: int) -> tuple[Ints, Ints]:
-    """Read the valid classes of a batch's images from a metric's target; return indptr and class ids."""
+def read_targets(target: npt.NDArray[Any], n_outputs: int) -> ValidClasses:
+    """Read the valid classes of a batch from its target: multi-hot, or ids padded with -1."""
     from reassess.numeric.rank_kernels import find_nonzero_columns, remove_padding
 
     if is_multi_hot(target.shape, target.dtype.name, n_outputs):
-        indptr, classes = find_nonzero_columns(
-            np.ascontiguousarray(target if target.dtype == bool else _multi_hot_as_bool(target))
-        )
-        return indptr, classes
+        is_valid = target if target.dtype == bool else _multi_hot_as_bool(target)
+        return ValidClasses(*find_nonzero_columns(np.ascontiguousarray(is_valid)))
     # An unsigned id that is too large must not wrap around to a valid one.
     signed = target if target.dtype.kind == "i" else np.minimum(target, np.uint64(n_outputs))
-    failed, indptr, classes = remove_padding(np.ascontiguousarray(signed, np.int64), PADDING, n_outputs)
+    failed, indptr, class_ids = remove_padding(np.ascontiguousarray(signed, np.int64), PADDING, n_outputs)
     if failed >= 0:
         _raise_wrong_class_ids(target[failed].tolist(), failed, n_outputs)
-    return indptr, classes
+    return ValidClasses(indptr, class_ids)
 
 
 def _multi_hot_as_bool(target: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
@@ -142,8 +147,9 @@ def _multi_hot_as_bool(target: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
             "wrong-target",
             "multi-hot target has a number other than 0 and 1",
             where=f"row {row}, column {column}",
-            allowed="0 or 1 for each class; ids padded with -1 have fewer columns than there are classes",
+            allowed="0 or 1 for each class",
             found=target[row, column],
+            fix="if these are class ids padded with -1, use fewer columns than classes",
         )
     return hot
 

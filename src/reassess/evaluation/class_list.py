@@ -17,13 +17,13 @@ _MAX_OUTPUTS = 1 << 20  # limit for the length of a class list
 
 @dataclass(frozen=True)
 class UndecidedClass:
-    """An output whose class the images do not determine."""
+    """An output of a model whose class cannot be determined from the images."""
 
     output: int  # id in the model's own numbering
     class_id: int  # class of the id in the list: the best guess
-    n_images: int  # images of this class that have this id as prediction
-    rival_class_id: int | None  # class of another id that could be the correct one; None if there is none
-    n_rival_images: int  # images of the rival class that have this id as prediction
+    n_images: int  # images of this class where the model predicts this id
+    rival_class_id: int | None  # another class that the id could mean; None if there is none
+    n_rival_images: int  # images of the rival class where the model predicts this id
 
     def to_json(self, classes: Classes) -> dict[str, Any]:
         """Return a dict for JSON output."""
@@ -36,38 +36,39 @@ class UndecidedClass:
 
 
 @dataclass(frozen=True, eq=False)
-class ClassList:
+class FoundClassList:
     """The class list that a model's ids follow, if it is not the class list of the labels.
 
-    The list is found by images with labels: most predictions on them are correct with this list.
+    The list comes from images with labels: with this list, most predictions on these images are correct.
     """
 
     class_of_id: Ids  # class of each id, every class once; int64, shape (classes,)
     order_name: str | None  # name of a known order; None for any other order
     # Share of correct images if the ids are not converted, and if they are converted with the list. For a known order,
-    # the images are all images with one label; for any other order, the confirming half of the images, with the list
-    # from the choosing half.
+    # these are all images with one label. For any other order, these are the images of the confirming half, and the
+    # list is from the choosing half.
     accuracy_without_list: Proportion
     accuracy_with_list: Proportion
-    # Highest exact p-value against the unchanged ids and every other rival; for a known order, multiplied by the number
-    # of known orders.
+    # The highest exact p-value of the tests against the unchanged ids and every other rival. For a known order, it is
+    # multiplied by the number of known orders.
     p_value: float
-    # Ids whose class the images do not determine, because they have too few images, or about as many of another class.
-    # Their class in the list is the best guess. Empty for a known order.
+    # Ids whose class cannot be determined: they have too few images, or about as many images of another class. Their
+    # class in the list is the best guess. Empty for a known order.
     undecided_classes: tuple[UndecidedClass, ...]
     has_class_names: bool = False  # whether the predictions name their classes; ids then number these names
 
     def __repr__(self) -> str:
+        after, before = (
+            format_percent(accuracy.value or 0) for accuracy in (self.accuracy_with_list, self.accuracy_without_list)
+        )
         return (
-            f"ClassList({self.order_name or 'unnamed order'}: {format_percent(self.accuracy_with_list.value or 0)} % "
-            "correct "
-            f"instead of {format_percent(self.accuracy_without_list.value or 0)} %, {len(self.undecided_classes):,} of "
-            f"{len(self.class_of_id):,} classes undecided)"
+            f"FoundClassList({self.order_name or 'unnamed order'}: {after} % correct instead of {before} %, "
+            f"{len(self.undecided_classes):,} of {len(self.class_of_id):,} classes undecided)"
         )
 
     @property
-    def n_reassigned_ids(self) -> int:
-        """Number of ids that mean another class in this list than in the class list of the labels."""
+    def n_ids_with_other_class(self) -> int:
+        """Number of ids whose class in this list differs from their class in the labels."""
         return int(np.count_nonzero(self.class_of_id != np.arange(len(self.class_of_id))))
 
     def classes_of_outputs(self, predictions: Predictions) -> Ids:
@@ -98,7 +99,7 @@ class ClassList:
             "before": self.accuracy_without_list.to_json(),
             "after": self.accuracy_with_list.to_json(),
             "p_value": self.p_value,
-            "moved": self.n_reassigned_ids,
+            "moved": self.n_ids_with_other_class,
             "class_of": self.class_of_id.tolist(),
             "undecided": [undecided.to_json(classes) for undecided in self.undecided_classes],
         }

@@ -1,4 +1,4 @@
-"""Search for the class list of a model: are its ids from another list, and which class is each id?
+"""Search for the class list of a model: whether its ids are from another list, and the class of each id.
 
 The ImageNet devkit has its own order of classes. Folders sorted as text have the order 0, 1, 10, 100. A model may have
 been trained on a class list that nobody kept. All these lists are one-to-one: each id is exactly one class.
@@ -29,8 +29,8 @@ than another. The images must be independent of each other, given their classes.
 like a model with another class list. A list where only some ids are wrong is not found if the ids as given are correct
 on more than half as many images as the list, or if they are correct for more than 1 in 4 of the ids. Class folders
 whose images are joined to the images of other folders look like another list. The list is confirmed as a whole, not for
-each class: see `ClassList.undecided`. If the model confuses two classes in more than half of their images, the list
-exchanges them.
+each class: see `FoundClassList.undecided_classes`. If the model confuses two classes in more than half of their images,
+the list exchanges them.
 """
 
 import re
@@ -47,7 +47,7 @@ from reassess.core import Classes, LabelSets
 from reassess.core.checks import check_all_valid, check_range, check_shape, check_type
 from reassess.core.image_names import image_keys
 from reassess.core.labels import check_one_label_each
-from reassess.evaluation.class_list import ClassList, UndecidedClass
+from reassess.evaluation.class_list import FoundClassList, UndecidedClass
 from reassess.evaluation.outcomes import LABELLED, Outcomes
 from reassess.numeric import Proportion
 from reassess.numeric.proportions import MIN_P_VALUE, mcnemar_p_value
@@ -69,16 +69,17 @@ _MIN_CLASSES_FOR_SHIFTS = 3  # with 2 classes, a shift of the ids would be a swa
 
 @dataclass(frozen=True, eq=False)
 class _LabelledPredictions:
-    """Predicted ids and labels of images that have one label; id -1 means no class."""
+    """Predictions on the images that have one label."""
 
-    predicted_ids: Ids
+    predicted_ids: Ids  # -1 for no class
     label_ids: Ids
+    rows: Ids  # rows of the images in the outcomes
+    classes: Classes  # classes of the labels
     n_classes: int
 
-    def __getitem__(self, rows: Ids) -> "_LabelledPredictions":
-        return _LabelledPredictions(
-            predicted_ids=self.predicted_ids[rows], label_ids=self.label_ids[rows], n_classes=self.n_classes
-        )
+    def __getitem__(self, selected: Ids) -> "_LabelledPredictions":
+        columns = {name: getattr(self, name)[selected] for name in ("predicted_ids", "label_ids", "rows")}
+        return replace(self, **columns)
 
     def count_confusions(self) -> npt.NDArray[np.int32]:
         """Count images by predicted id (row) and label (column); shape (classes, classes)."""
@@ -88,14 +89,14 @@ class _LabelledPredictions:
         return confusions.reshape(self.n_classes, self.n_classes)
 
     def is_correct(self, class_of_id: Ids) -> npt.NDArray[np.bool_]:
-        """Return whether each prediction is correct by a class list; id -1 never is."""
+        """Return whether each prediction is correct with a class list; a prediction of -1 is not."""
         is_correct: npt.NDArray[np.bool_] = (self.predicted_ids >= 0) & (
             class_of_id[self.predicted_ids] == self.label_ids
         )
         return is_correct
 
 
-def find_class_list(outcomes: Outcomes, labels: LabelSets, original: LabelSets | None = None) -> ClassList | None:
+def find_class_list(outcomes: Outcomes, labels: LabelSets, original: LabelSets | None = None) -> FoundClassList | None:
     """Find the class list of a model's ids, if it clearly differs from the class list of the labels.
 
     The rule is explained at the top of the module.
@@ -126,17 +127,17 @@ def find_class_list(outcomes: Outcomes, labels: LabelSets, original: LabelSets |
     class numbers sorted as text: 0, 1, 10, 100
     """
     _check_outcomes(outcomes, labels, original)
-    predictions, rows, classes = labelled_predictions(outcomes, labels, original)
+    predictions = select_labelled_predictions(outcomes, labels, original)
     if predictions.n_classes > MAX_SEARCHED_CLASSES or not _may_have_other_class_list(predictions):
         return None
     images = image_keys(outcomes.images, outcomes.match)
-    first, second = _split_into_halves([images[row] for row in rows.tolist()], predictions.label_ids)
+    first, second = _split_into_halves([images[row] for row in predictions.rows.tolist()], predictions.label_ids)
     choosing, confirming = predictions[first].count_confusions(), predictions[second]
-    known_order, assignment = _find_known_order(predictions, classes), _assign_classes(choosing)
+    known_order, assignment = _find_known_order(predictions), _assign_classes(choosing)
     rivals = [np.arange(predictions.n_classes), _find_runner_up_classes(choosing, assignment)]
     confirmed = _make_class_list_if_confirmed(confirming, assignment, rivals)
     if confirmed is None or (
-        known_order is not None and not _is_significantly_better(confirming, assignment, known_order.class_of_id)
+        known_order is not None and not _has_significantly_more_hits(confirming, assignment, known_order.class_of_id)
     ):
         return None if known_order is None else replace(known_order, has_class_names=outcomes.has_class_names)
     counts = predictions.count_confusions()
@@ -178,9 +179,9 @@ def _check_label_rows(labels: LabelSets, rows: npt.NDArray[np.int64], outcomes: 
     )
 
 
-def _find_known_order(predictions: _LabelledPredictions, classes: Classes) -> ClassList | None:
+def _find_known_order(predictions: _LabelledPredictions) -> FoundClassList | None:
     """Return the known order of classes that the images confirm; None if they confirm no order."""
-    orders = known_orders(classes, predictions.n_classes)
+    orders = known_orders(predictions.classes, predictions.n_classes)
     if not orders:
         return None
     order = max(orders, key=lambda name: np.count_nonzero(predictions.is_correct(orders[name])))
@@ -195,17 +196,17 @@ def _make_class_list_if_confirmed(
     *,
     order_name: str | None = None,
     n_orders: int = 1,
-) -> ClassList | None:
-    """Return the class list if it beats all rivals, else None; the first rival leaves the ids unchanged."""
+) -> FoundClassList | None:
+    """Return the class list if it beats every rival, else None. The first rival is the labels' own class list."""
     after = predictions.is_correct(class_of_id)
     against = [predictions.is_correct(rival) for rival in rivals]
     p_value = n_orders * max(_mcnemar_p_value(after, rival) for rival in against)
     if p_value >= _SIGNIFICANCE_LEVEL or not all(
-        _is_far_better(predictions.predicted_ids, after, rival, is_known_order=order_name is not None)
+        _has_far_more_hits(predictions.predicted_ids, after, rival, is_known_order=order_name is not None)
         for rival in against
     ):
         return None
-    return ClassList(
+    return FoundClassList(
         class_of_id=class_of_id,
         order_name=order_name,
         accuracy_without_list=Proportion(int(against[0].sum()), after.size),
@@ -215,7 +216,7 @@ def _make_class_list_if_confirmed(
     )
 
 
-def _is_significantly_better(predictions: _LabelledPredictions, class_of_id: Ids, rival: Ids) -> bool:
+def _has_significantly_more_hits(predictions: _LabelledPredictions, class_of_id: Ids, rival: Ids) -> bool:
     """Return whether significantly more predictions are correct with a class list than with its rival."""
     after, before = predictions.is_correct(class_of_id), predictions.is_correct(rival)
     return bool(after.sum() > before.sum() and _mcnemar_p_value(after, before) < _SIGNIFICANCE_LEVEL)
@@ -226,8 +227,8 @@ def _mcnemar_p_value(is_correct: Hits, is_rival_correct: Hits) -> float:
     return mcnemar_p_value(int((is_correct & ~is_rival_correct).sum()), int((is_rival_correct & ~is_correct).sum()))
 
 
-def _is_far_better(predicted_ids: Ids, is_correct: Hits, is_rival_correct: Hits, *, is_known_order: bool) -> bool:
-    """Return whether far more predictions are correct than with the rival list, in total and for most ids."""
+def _has_far_more_hits(predicted_ids: Ids, is_correct: Hits, is_rival_correct: Hits, *, is_known_order: bool) -> bool:
+    """Return whether a class list has twice the hits of its rival, and more hits for most ids."""
     is_class = predicted_ids >= 0
     gain = np.bincount(
         predicted_ids[is_class], weights=is_correct[is_class].astype(np.int64) - is_rival_correct[is_class]
@@ -239,10 +240,10 @@ def _is_far_better(predicted_ids: Ids, is_correct: Hits, is_rival_correct: Hits,
     )
 
 
-def labelled_predictions(
+def select_labelled_predictions(
     outcomes: Outcomes, labels: LabelSets, original: LabelSets | None
-) -> tuple[_LabelledPredictions, npt.NDArray[np.int64], Classes]:
-    """Return predictions on images with one label, the images' positions, and the label classes."""
+) -> _LabelledPredictions:
+    """Select the predictions on images with one label: their original label, or else their only valid class."""
     if original is not None and outcomes.has_original:
         rows, used = outcomes.original_rows, original.in_classes(labels.classes)
         has_label = rows >= 0
@@ -253,15 +254,11 @@ def labelled_predictions(
     label_ids = used.indices[used.indptr[rows[has_label]]].astype(np.int64)
     predicted_ids = outcomes.top1[has_label].astype(np.int64)
     n_classes = used.classes.count or 1 + max(int(ids.max(initial=-1)) for ids in (predicted_ids, label_ids))
-    return (
-        _LabelledPredictions(predicted_ids=predicted_ids, label_ids=label_ids, n_classes=n_classes),
-        np.flatnonzero(has_label),
-        used.classes,
-    )
+    return _LabelledPredictions(predicted_ids, label_ids, np.flatnonzero(has_label), used.classes, n_classes)
 
 
 def _may_have_other_class_list(predictions: _LabelledPredictions) -> bool:
-    """Return whether enough predictions could be correct with another class list to confirm it."""
+    """Return whether any class list could have enough hits to be confirmed."""
     is_class = predictions.predicted_ids >= 0
     keys, counts = np.unique(
         predictions.predicted_ids[is_class] * predictions.n_classes + predictions.label_ids[is_class],
@@ -276,7 +273,7 @@ def _may_have_other_class_list(predictions: _LabelledPredictions) -> bool:
 
 
 def _split_into_halves(images: Sequence[str], label_ids: Ids) -> tuple[Ids, Ids]:
-    """Split the images of each class into choosing and confirming halves, by a hash of the name."""
+    """Split the images of each class into two halves by a hash of the name; return the positions of each half."""
     hashes = b"".join(blake2b(name.encode(), digest_size=8).digest() for name in images)
     order = np.lexsort((np.frombuffer(hashes, np.uint64), label_ids))
     return order[::2], order[1::2]
@@ -299,7 +296,7 @@ def _assign_classes(confusions: npt.NDArray[np.int32]) -> Ids:
 
 
 def _find_runner_up_classes(confusions: npt.NDArray[np.int32], class_of_id: Ids) -> Ids:
-    """Return each id's most frequent class other than its assigned class; -1 without one."""
+    """Return the most frequent class of each id, apart from its assigned class; -1 without another class."""
     remaining = confusions.copy()
     remaining[np.arange(len(confusions)), class_of_id] = 0
     return np.where(remaining.any(axis=1), remaining.argmax(axis=1), -1)
@@ -308,10 +305,10 @@ def _find_runner_up_classes(confusions: npt.NDArray[np.int32], class_of_id: Ids)
 def _find_undecided_classes(
     confusions: npt.NDArray[np.int32], class_of_id: Ids, has_changed: npt.NDArray[np.bool_]
 ) -> tuple[UndecidedClass, ...]:
-    """List ids whose class is uncertain: after a swap with another id, about as many images are correct."""
-    # The exact one-sided test compares, for two ids, the images that fit their classes with the images that fit the
-    # swapped classes. An id is undecided if the test gives p > 0.01 for any other id, or if `has_changed` says that its
-    # class from all images is not its class from the choosing half.
+    """List ids whose class is uncertain: if two ids swap their classes, about as many images are correct."""
+    # For two ids, an exact one-sided test compares the images that fit their classes with the images that fit the
+    # swapped classes. An id is undecided if p > 0.01 for any other id. It is also undecided if `has_changed`: its class
+    # from all images is not its class from the choosing half.
     from scipy.special import betainc
 
     by_id = confusions[:, class_of_id]  # the diagonal has the images of each id and its class
@@ -340,7 +337,7 @@ def _find_undecided_classes(
 
 
 def known_orders(classes: Classes, n_classes: int) -> dict[str, npt.NDArray[np.int64]]:
-    """Return the known orders of classes by name, each as the class of each id: int64, shape (classes,)."""
+    """Return the known orders of classes by name; an order is an array of the class of every id."""
     ids = np.arange(n_classes)
     orders = {ids.tobytes(): ""}
     for name, class_of_id in _generate_orders(classes, ids):
@@ -349,7 +346,7 @@ def known_orders(classes: Classes, n_classes: int) -> dict[str, npt.NDArray[np.i
 
 
 def _generate_orders(classes: Classes, ids: npt.NDArray[np.int64]) -> Iterator[tuple[str, npt.NDArray[np.int64]]]:
-    """Yield the name of each known order of classes, and the class of each id."""
+    """Yield each known order of classes: its name, and an array of the class of every id."""
     ordered = partial(_sort_ids, ids)
     if len(classes.names) == len(ids):
         yield "class names sorted as text", ordered(classes.short_name)
@@ -371,5 +368,5 @@ def _sort_ids(ids: npt.NDArray[np.int64], key: Callable[[int], Any]) -> npt.NDAr
 
 
 def _split_numbers(name: str) -> list[str | int]:
-    """Split a name into texts and numbers, as a sort key that puts 2 before 10."""
+    """Split a name into texts and numbers; as a sort key, this puts 2 before 10."""
     return [int(part) if place % 2 else part for place, part in enumerate(re.split("([0-9]+)", name))]

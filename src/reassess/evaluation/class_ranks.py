@@ -1,4 +1,4 @@
-"""Pure functions on arrays: the rank that a model gives each target class, and its first class.
+"""Pure functions on arrays: the rank that a model gives each target class, and the model's top-1 class.
 
 `targets` are the classes to rank, a ragged array over rows: row i has ``targets[indptr[i]:indptr[i + 1]]``. A *rank*
 counts from 0, so a target is among the top k if its rank is below k. One pass gives the ranks, and the ranks give the
@@ -24,7 +24,7 @@ Ints = npt.NDArray[np.integer[Any]]
 
 
 class _ScoreBits(NamedTuple):
-    """Scores viewed as integers, and two limits of these integers."""
+    """The bits of scores as integers, and two values that a comparison of such integers needs."""
 
     bits: Any  # the scores, viewed as integers of the same width
     lowest: Any  # the lowest integer of the type
@@ -38,17 +38,17 @@ def ranks_and_top1(
     if predictions.ids is not None:
         is_whole = len(rows) == len(predictions) and (rows == np.arange(len(rows))).all()
         ids = predictions.class_ids if is_whole else predictions.class_ids[rows]
-        return ranks_of_ids(ids, indptr, targets), ids[:, 0]
+        return ranks_in_top_ids(ids, indptr, targets), ids[:, 0]
     assert predictions.scores is not None
     return _ranks_of_scores(predictions, rows, indptr, targets, images or predictions.images)
 
 
-def ranks_of_ids(ids: npt.NDArray[np.int32], indptr: Ints, targets: Ints) -> npt.NDArray[np.int32]:
-    """Return the rank of each target among the k ids of its row; k if it is not among them."""
-    row_of = np.repeat(np.arange(len(ids)), np.diff(indptr))
-    ranks = np.full(len(targets), ids.shape[1], np.int32)
-    for rank in range(ids.shape[1]):
-        ranks[ids[:, rank][row_of] == targets] = rank
+def ranks_in_top_ids(top_ids: npt.NDArray[np.int32], indptr: Ints, targets: Ints) -> npt.NDArray[np.int32]:
+    """Return the rank of each target among the k predicted ids of its row; k if the ids do not contain it."""
+    row_of = np.repeat(np.arange(len(top_ids)), np.diff(indptr))
+    ranks = np.full(len(targets), top_ids.shape[1], np.int32)
+    for rank in range(top_ids.shape[1]):
+        ranks[top_ids[:, rank][row_of] == targets] = rank
     return ranks
 
 
@@ -59,7 +59,7 @@ def best_ranks_of_scores(
     targets: Ints,
     get_image_name: Callable[[int], str] | None = None,
 ) -> npt.NDArray[np.int32]:
-    """Return the rank of each row's best target, in one pass over the scores of a batch."""
+    """Return the best rank of any target of each row, in one pass over the scores of a batch."""
     from reassess.numeric.rank_kernels import rank_best_targets, rank_best_targets_from_bits
 
     ranks = np.empty(len(scores), np.int32)
@@ -67,26 +67,26 @@ def best_ranks_of_scores(
         failed = rank_best_targets(scores, starts, ends, targets, ranks)
     else:
         keys = np.empty(scores.shape[1], np.int16)
-        failed = rank_best_targets_from_bits(*_view_as_ints(scores), starts, ends, targets, ranks, keys)
+        failed = rank_best_targets_from_bits(*_scores_as_bits(scores), starts, ends, targets, ranks, keys)
     if failed >= 0:
         raise_nan_error(Predictions(scores=scores), failed, None if get_image_name is None else get_image_name(failed))
     return ranks
 
 
 def best_ranks(ranks: npt.NDArray[np.int32], indptr: Ints) -> npt.NDArray[np.int32]:
-    """Return the best rank of each row's targets; every row must have a target."""
+    """Return the best rank of any target of each row; every row must have a target."""
     return np.minimum.reduceat(ranks, indptr[:-1]) if len(indptr) > 1 else ranks[:0]
 
 
-def normalize_top_k(top_k: Sequence[int], depth: int | None = None) -> tuple[int, ...]:
-    """Check that each k is a whole number from 1 to `depth`; return each k once, ascending."""
+def normalize_top_k(top_k: Sequence[int], max_k: int | None = None) -> tuple[int, ...]:
+    """Check that each k is a whole number from 1 to `max_k`; return each k once, ascending."""
     is_sequence = isinstance(top_k, Sequence) and not isinstance(top_k, str)
     if not is_sequence or not top_k or not all(isinstance(k, int) for k in top_k):
         raise DataError("wrong-type", "top_k must be whole numbers", allowed="such as (1, 5)", found=repr(top_k))
     check_range(
         top_k,
         1,
-        math.inf if depth is None else depth,
+        math.inf if max_k is None else max_k,
         value_name="k",
         high_name="the number of classes that the predictions contain for each image",
     )
@@ -94,7 +94,7 @@ def normalize_top_k(top_k: Sequence[int], depth: int | None = None) -> tuple[int
 
 
 def count_hits(ranks: npt.NDArray[np.int32], top_k: tuple[int, ...]) -> npt.NDArray[np.int64]:
-    """Count ranks below k for each k, then all ranks; negative ranks do not count."""
+    """Count the ranks below each k, and as the last count all ranks; negative ranks do not count."""
     from reassess.numeric.rank_kernels import count_ranks_below
 
     counts: npt.NDArray[np.int64] = count_ranks_below(ranks, np.array(top_k))
@@ -152,7 +152,7 @@ def _ranks_of_scores(
 
     assert predictions.scores is not None
     ranks, top1 = np.empty(len(targets), np.int32), np.empty(len(rows), np.int32)
-    bits = _view_as_ints(predictions.scores)
+    bits = _scores_as_bits(predictions.scores)
     columns, places = np.empty(0, np.int64), np.asarray(targets, np.int32)
     ids, keys = None, predictions.scores.shape[1]
     if predictions.output_class_ids is not None:
@@ -181,7 +181,7 @@ def _ranks_of_scores(
     return ranks, ids[top1].astype(np.int32)
 
 
-def _view_as_ints(scores: npt.NDArray[Any]) -> _ScoreBits:
-    """View scores as integers of the same width."""
+def _scores_as_bits(scores: npt.NDArray[Any]) -> _ScoreBits:
+    """Return the bits of scores as integers of the same width."""
     bits = np.asarray(scores).view(f"i{scores.dtype.itemsize}")
     return _ScoreBits(bits, bits.dtype.type(np.iinfo(bits.dtype).min), infinity_bits(scores.dtype))

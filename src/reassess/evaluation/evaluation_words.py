@@ -1,4 +1,4 @@
-"""Texts about evaluations that all outputs share: notes about what is not scored or missing, and headings."""
+"""Texts about evaluations that all outputs share: headings, and notes about missing results."""
 
 import re
 import warnings
@@ -9,8 +9,8 @@ import numpy as np
 from reassess.core import Benchmark, Classes, LabelSets, Match, Scores
 from reassess.core.image_names import match_images
 from reassess.errors import Fix, ReassessWarning
-from reassess.evaluation.class_list import ClassList
-from reassess.evaluation.class_list_search import MAX_SEARCHED_CLASSES, labelled_predictions
+from reassess.evaluation.class_list import FoundClassList
+from reassess.evaluation.class_list_search import MAX_SEARCHED_CLASSES, select_labelled_predictions
 from reassess.evaluation.outcomes import Outcomes
 from reassess.evaluation.result import Evaluation
 from reassess.numeric import Proportion
@@ -70,7 +70,7 @@ def describe_missing_class_names(benchmark: Benchmark, classes: Classes) -> str 
     return f"class names are missing: reassess fetch {source}"
 
 
-def format_score(score: float, threshold: float, *, digits: int = 2) -> str:
+def format_score_near_threshold(score: float, threshold: float, *, digits: int = 2) -> str:
     """Format a score with enough digits to show whether it reaches the threshold."""
     while (float(text := f"{score:.{digits}f}") >= threshold) != (score >= threshold):
         digits += 1
@@ -78,23 +78,25 @@ def format_score(score: float, threshold: float, *, digits: int = 2) -> str:
 
 
 def describe_missing_results(evaluations: Mapping[str, Evaluation]) -> Iterator[str]:
-    """Yield why parts of evaluations are missing; models with the same reason share a sentence."""
+    """Yield a sentence for each reason why results are missing, with the models that it applies to."""
     without: dict[tuple[str, str], list[str]] = {}
     for model, evaluation in evaluations.items():
-        for result_name, reason in evaluation.reasons.items():
+        for result_name, reason in evaluation.missing_reasons.items():
             without.setdefault((result_name.replace("_", " "), reason), []).append(model)
     for (result_name, reason), models in without.items():
         yield f"no {result_name}{f' for {join_and(models)}' if len(models) < len(evaluations) else ''}: {reason}"
 
 
-def warn_if_other_class_list(model: str, class_list: ClassList | None, classes: Classes, *, depth: int) -> None:
+def warn_if_other_class_list(
+    model: str, class_list: FoundClassList | None, classes: Classes, *, stacklevel: int
+) -> None:
     """Warn if the ids of a model are from another class list."""
     if class_list is not None:
         words = f"{model}: {describe_class_list(class_list, classes)}"
-        warnings.warn(ReassessWarning(words, FIX_CLASS_LIST), stacklevel=depth + 1)
+        warnings.warn(ReassessWarning(words, FIX_CLASS_LIST), stacklevel=stacklevel + 1)
 
 
-def describe_class_list(class_list: ClassList, classes: Classes) -> str:
+def describe_class_list(class_list: FoundClassList, classes: Classes) -> str:
     """Describe a model's other class list: its name, and the evidence for it."""
     noun, order = (
         "names" if class_list.has_class_names else "ids",
@@ -113,13 +115,14 @@ def describe_class_list(class_list: ClassList, classes: Classes) -> str:
             f"undecided:              {count_noun(len(undecided), 'class', 'classes')}: {join_first(undecided)}"
         )
     if len(class_list.class_of_id) <= _MAX_EASILY_CONFUSED_CLASSES:
-        lines.append(f"other explanation:      the model confuses most of the {len(class_list.class_of_id)} classes")
+        n_classes = len(class_list.class_of_id)
+        lines.append(f"other explanation:      the model itself predicts most of the {n_classes} classes wrongly")
     return "\n  ".join(lines)
 
 
 def describe_ruled_out_class_lists(outcomes: Outcomes, labels: LabelSets, original: LabelSets | None = None) -> str:
-    """State which class lists the images rule out, if `find_class_list` returns None."""
-    predictions, _, _ = labelled_predictions(outcomes, labels, original)
+    """Say which class lists the model cannot have, if `find_class_list` returns None."""
+    predictions = select_labelled_predictions(outcomes, labels, original)
     images = predictions.label_ids.size
     if predictions.n_classes > MAX_SEARCHED_CLASSES:
         return f"orders of more than {MAX_SEARCHED_CLASSES:,} classes are not searched"
@@ -142,7 +145,7 @@ def _format_share(proportion: Proportion) -> str:
 
 
 def describe_rated_images(labels: LabelSets, original: LabelSets | None, scores: Scores | None, *, match: Match) -> str:
-    """State how many images were rated, if all others keep their original label; else return ""."""
+    """Say how many images were rated; "" unless every unrated image keeps its original label."""
     if original is None or scores is None:
         return ""
     unrated = np.flatnonzero(match_images(labels.images, scores.images, match=match) < 0)

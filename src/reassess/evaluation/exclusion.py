@@ -1,4 +1,4 @@
-"""The change of a model's accuracy if images are excluded, such as duplicates of training images."""
+"""How a model's accuracy changes if images, such as duplicates of training images, are excluded."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ class ExclusionEffect(Printable):
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """95 % interval of the difference, over images; None if all images or no images are excluded.
+        """95 % interval of the difference; None if all images or no images are excluded.
 
         The difference equals the share of excluded images, times the accuracy on the rest minus the accuracy on the
         excluded images. The last two accuracies are independent, because no image is in both groups. So the interval of
@@ -61,11 +61,11 @@ class ExclusionEffect(Printable):
         }
 
 
-def compare_with_exclusion(with_excluded: Evaluation, without_excluded: Evaluation) -> dict[int, ExclusionEffect]:
-    """Compare reassessed accuracy with and without the excluded images, for each k."""
+def exclusion_effects_by_k(evaluation_of_all: Evaluation, evaluation_of_rest: Evaluation) -> dict[int, ExclusionEffect]:
+    """Compare reassessed accuracy with and without the excluded images; return the effect by k."""
     return {
-        k: ExclusionEffect(with_excluded.real_accuracy[k], accuracy_on_rest)
-        for k, accuracy_on_rest in without_excluded.real_accuracy.items()
+        k: ExclusionEffect(evaluation_of_all.real_accuracy[k], accuracy_on_rest)
+        for k, accuracy_on_rest in evaluation_of_rest.real_accuracy.items()
     }
 
 

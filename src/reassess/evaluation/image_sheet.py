@@ -18,7 +18,8 @@ from reassess.evaluation.outcomes import images_of_rows
 from reassess.text import Printable
 
 _MAX_PREDICTED_CLASSES = 5
-_Answers = tuple[tuple[Id | None, Id], ...]
+_Answers = tuple[tuple[Id | None, Id], ...]  # (rater, answer) of each vote; rater None if unknown
+TopClasses = tuple[int | None, ...]  # class ids, best first; None for a prediction that is not a class
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,8 @@ class Candidate:
 
     class_id: int
     score: float | None = None
-    votes: _Answers = ()  # (rater, answer) of each vote; rater None if unknown
-    expert_votes: _Answers = ()  # (expert, answer) of each vote
+    votes: _Answers = ()
+    expert_votes: _Answers = ()
 
 
 @dataclass(frozen=True, repr=False)
@@ -40,20 +41,20 @@ class ImageSheet(Printable):
 
     image: str  # name of the image
     original_class_id: int | None  # id of the original label
-    # Valid classes; () if it was rated and has no valid class, None if it is not in the label sets.
+    # Valid classes; () if the image was rated and has no valid class, None if the label sets do not contain it.
     valid_class_ids: tuple[int, ...] | None
     # Candidate classes, the highest score first; () if the image is unrated, None without scores and votes. If people
-    # chose one class for each image, these are all classes that have votes or a score, that are valid, or that are the
-    # original label; equal scores are sorted by votes.
+    # chose one class for each image, valid classes and the original label are added, and equal scores are sorted by
+    # votes.
     candidates: tuple[Candidate, ...] | None
-    # First classes of each model, by the model's name, best first. A class is None if the prediction is not a class;
-    # such predictions are dropped at the end. The tuple is None if the model has no prediction for the image.
-    predictions: dict[str, tuple[int | None, ...] | None] = field(default_factory=dict)
+    # Top classes of each model, by the model's name, without any None at the end. They are None if the model has no
+    # prediction for the image.
+    predictions: dict[str, TopClasses | None] = field(default_factory=dict)
     # Kind of mistake, of `reassess.evaluation.MISTAKE_KINDS`, of each predicted class that is not valid, by class id;
     # empty without scores and votes.
     mistake_kinds: Mapping[int, str] = field(default_factory=dict)
-    # Number of raters, and of experts, who chose a class for the image; None if they answered questions instead, or if
-    # their votes are missing.
+    # Number of raters, and of experts, who chose a class for the image; None if people answered questions instead, or
+    # if the votes are missing.
     n_raters: int | None = None
     n_experts: int | None = None
     classes: Classes = field(default=ID_ONLY_CLASSES, compare=False)  # gives the class names
@@ -74,9 +75,9 @@ class ImageSheet(Printable):
             parts = [] if candidate.score is None else [f"score {candidate.score:.4f}"]
             groups = (("raters", candidate.votes, self.n_raters), ("experts", candidate.expert_votes, self.n_experts))
             parts += [
-                f"{group} {self._format_answer_counts(answers, choosers)}"
-                for group, answers, choosers in groups
-                if answers or choosers
+                f"{group} {self._format_answer_counts(answers, voters)}"
+                for group, answers, voters in groups
+                if answers or voters
             ]
             yield self._format_class(candidate.class_id), "; ".join(parts)
         for model, best in self.predictions.items():
@@ -91,16 +92,16 @@ class ImageSheet(Printable):
         return label if label == str(class_id) else f"{class_id} {label}"
 
     def _format_kind(self, class_id: int) -> str:
-        """Return "valid" or the kind of mistake in brackets; empty if it is unknown."""
+        """Return " (valid)" or the kind of mistake in brackets; "" if the kind is unknown."""
         if class_id in (self.valid_class_ids or ()):
             return " (valid)"
         return f" ({PREDICTION_NAMES[self.mistake_kinds[class_id]]})" if class_id in self.mistake_kinds else ""
 
     @staticmethod
-    def _format_answer_counts(answers: _Answers, n_choosers: int | None) -> str:
-        """Format how often each answer was given, or how many of `n_choosers` people chose the class."""
-        if n_choosers is not None:
-            return f"{len(answers)} of {n_choosers}"
+    def _format_answer_counts(answers: _Answers, n_voters: int | None) -> str:
+        """Format how often each answer was given, or how many of `n_voters` people chose the class."""
+        if n_voters is not None:
+            return f"{len(answers)} of {n_voters}"
         return ", ".join(f"{n} {answer}" for answer, n in Counter(answer for _, answer in answers).most_common())
 
     def to_json(self, classes: Classes) -> dict[str, Any]:
@@ -143,7 +144,7 @@ def image_sheet(
     experts: Votes | None = None,
     predictions: Mapping[str, Predictions] | None = None,
 ) -> ImageSheet:
-    """Collect everything about one image; any part can be missing.
+    """Collect everything about one image: its labels, scores, votes and predictions. Each can be missing.
 
     Parameters
     ----------
@@ -156,7 +157,7 @@ def image_sheet(
     votes, experts
         Votes of raters and of experts, on (image, class) questions or for one class per image.
     predictions
-        Predictions by model name. Rows without image names are in the order of the label sets, and must be as many.
+        Predictions by model name. Predictions without image names must have the rows of the label sets, in order.
 
     Returns
     -------
@@ -165,8 +166,8 @@ def image_sheet(
     Raises
     ------
     DataError
-        No part contains the image; a score of the image is NaN; predictions have no image names, and another number of
-        rows than the label sets; or a class id is not a class of the labels.
+        Labels, scores and votes do not contain the image; a score of the image is NaN; predictions without image names
+        have another number of rows than the label sets; or a class id is not a class of the labels.
 
     Examples
     --------
@@ -199,7 +200,7 @@ def image_sheet(
             allowed=f"a name such as {example.images[0]}" if example else None,
             fix="check the name",
         )
-    best = {model: _first_classes(model, aligned[model], key, labels) for model in models}
+    best = {model: _top_classes(model, aligned[model], key, labels) for model in models}
     classes = Classes() if labels is None else labels.classes
     for model, class_ids in best.items():
         _check_class_ids([class_id for class_id in class_ids or () if class_id is not None], classes, model)
@@ -214,8 +215,8 @@ def image_sheet(
         mistake_kinds={}
         if rated is None
         else _mistake_kinds_by_class(image, sorted(predicted - {*(valid or ())}), rated, experts),
-        n_raters=_count_choosers(votes, [candidate.votes for candidate in candidates or ()]),
-        n_experts=_count_choosers(experts, [candidate.expert_votes for candidate in candidates or ()]),
+        n_raters=_count_voters(votes, [candidate.votes for candidate in candidates or ()]),
+        n_experts=_count_voters(experts, [candidate.expert_votes for candidate in candidates or ()]),
         classes=classes,
     )
 
@@ -223,7 +224,7 @@ def image_sheet(
 def _list_candidates(
     image_key: str, scores: Scores | None, votes: Votes | None, experts: Votes | None, label_ids: set[int]
 ) -> tuple[Candidate, ...] | None:
-    """List an image's candidate classes; add `label_ids` if people chose one class per image."""
+    """List the candidate classes of an image, with `label_ids` if people chose one class per image."""
     score_row = {} if scores is None else _question_rows_by_class(scores.questions, image_key)
     rater_answers, expert_answers = _answers_by_class(votes, image_key), _answers_by_class(experts, image_key)
     class_ids = score_row.keys() | rater_answers.keys() | expert_answers.keys()
@@ -276,8 +277,8 @@ def _question_rows_by_class(questions: object, image_key: str) -> dict[int, int]
     return dict(zip(questions.class_ids[rows].tolist(), rows.tolist(), strict=True))
 
 
-def _count_choosers(votes: Votes | None, answers: Iterable[_Answers]) -> int | None:
-    """Count the people who chose a class; None if people answered questions instead."""
+def _count_voters(votes: Votes | None, answers: Iterable[_Answers]) -> int | None:
+    """Count the people who chose a class for an image; None if people answered questions instead."""
     return None if votes is None or votes.classes is None else sum(map(len, answers))
 
 
@@ -289,10 +290,8 @@ def _mistake_kinds_by_class(
     return {class_id: MISTAKE_KINDS[kind] for class_id, kind in zip(class_ids, kinds.tolist(), strict=True)}
 
 
-def _first_classes(
-    model: str, predictions: Predictions, image_key: str, labels: LabelSets | None
-) -> tuple[int | None, ...] | None:
-    """Return a model's first classes for an image; None if it has no prediction for the image."""
+def _top_classes(model: str, predictions: Predictions, image_key: str, labels: LabelSets | None) -> TopClasses | None:
+    """Return a model's top classes for an image; None if it has no prediction for the image."""
     with add_error_place(model):
         keys = image_keys(images_of_rows(predictions, labels))
         if image_key not in keys:

@@ -18,11 +18,11 @@ from reassess.core.checks import check_type
 from reassess.core.image_names import match_images
 from reassess.errors import DataError, MissingResult, add_error_place
 from reassess.evaluation.class_ranks import normalize_top_k
-from reassess.evaluation.mistakes import MISTAKE_KINDS, mistake_kinds, valid_probabilities
+from reassess.evaluation.mistakes import MISTAKE_KINDS, mistake_kinds, validity_probabilities
 from reassess.evaluation.order_checks import check_agreement
-from reassess.evaluation.outcomes import EMPTY, EXCLUDED, LABELLED, UNKNOWN, UNLABELLED, Outcomes, compute_outcomes
+from reassess.evaluation.outcomes import EMPTY, EXCLUDED, LABELLED, UNKNOWN, UNLABELLED, Outcomes, join_and_rank
 from reassess.evaluation.per_class import count_by_class
-from reassess.evaluation.result import CountsBySize, Evaluation, Mistakes, SoftAccuracy
+from reassess.evaluation.result import CountsByLabelCount, Evaluation, Mistakes, SoftAccuracy
 from reassess.numeric import Proportion
 from reassess.numeric.arrays import as_array
 
@@ -121,15 +121,15 @@ def find_outcomes(
     benchmark: Benchmark | None = None,
     match: Match | None = None,
     ignore_unknown: bool = False,
-    any_class_list: bool = False,
-    known_images: Sequence[Sequence[str]] = (),
+    allow_other_class_list: bool = False,
+    known_image_lists: Sequence[Sequence[str]] = (),
     name: str = "the model",
 ) -> Outcomes:
     """Find the outcome of each image: the first half of `evaluate`, with the same parameters and errors.
 
-    With `any_class_list`, predictions that agree with the original labels only by chance raise no error if
-    `find_class_list` finds the class list of the ids. Images in `known_images`, such as images of other label sets,
-    count as known. `name` is the name of the model in warnings.
+    With `allow_other_class_list`, predictions that agree with the original labels only by chance raise no error if
+    `find_class_list` finds the class list of the ids. Images in any of `known_image_lists`, such as images of other
+    label sets, count as known. `name` is the name of the model in warnings.
     """
     model = _as_predictions(predictions)
     check_type(LabelSets, labels)
@@ -141,16 +141,16 @@ def find_outcomes(
     benchmark = benchmark_of(labels.images) if benchmark is None else benchmark
     match = match or benchmark.match or "path"
     original = None if original is None else original.in_classes(labels.classes)
-    outcomes = compute_outcomes(
+    outcomes = join_and_rank(
         model,
         labels,
         original=original,
-        known_images=[() if scores is None else scores.questions.images, benchmark.images, *known_images],
+        known_image_lists=[() if scores is None else scores.questions.images, benchmark.images, *known_image_lists],
         match=match,
         ignore_unknown=ignore_unknown,
     )
     if original is not None:
-        check_agreement(outcomes, labels, original, any_class_list=any_class_list, name=name)
+        check_agreement(outcomes, labels, original, allow_other_class_list=allow_other_class_list, name=name)
     return outcomes
 
 
@@ -166,20 +166,20 @@ def summarize(
     check_type(LabelSets, labels)
     check_type(Scores, scores, is_optional=True)
     check_type(Votes, experts, is_optional=True)
-    ks = _choose_top_k(top_k, outcomes.depth, labels.classes.count)
+    ks = _choose_top_k(top_k, outcomes.max_k, labels.classes.count)
     scores = None if scores is None else scores.in_classes(labels.classes)
     experts = None if experts is None else experts.in_classes(labels.classes)
     scored, has_original = outcomes.states == LABELLED, outcomes.original_rows >= 0
-    reasons: dict[str, str] = {}
+    missing_reasons: dict[str, str] = {}
     if not outcomes.has_original:
-        reasons["original"] = "original labels are missing"
-    if (labels.sizes[outcomes.label_rows[scored]] > outcomes.depth).any():
-        reasons["recall_at_size"] = f"some images have more labels than predicted ids ({outcomes.depth})"
+        missing_reasons["original"] = "original labels are missing"
+    if (labels.sizes[outcomes.label_rows[scored]] > outcomes.max_k).any():
+        missing_reasons["recall_at_size"] = f"some images have more labels than predicted ids ({outcomes.max_k})"
     soft_accuracy = MissingResult("scores are missing") if scores is None else _measure_soft_accuracy(outcomes, scores)
     if isinstance(soft_accuracy, MissingResult):
-        reasons["soft"] = soft_accuracy.reason
+        missing_reasons["soft"] = soft_accuracy.reason
     if scores is None:
-        reasons["mistakes"] = "scores are missing"
+        missing_reasons["mistakes"] = "scores are missing"
     return Evaluation(
         n_images=len(outcomes),
         n_empty=int(np.count_nonzero(outcomes.states == EMPTY)),
@@ -193,12 +193,12 @@ def summarize(
         original_accuracy_on_scored=_count_top_k_hits(outcomes.original_ranks[has_original & scored], ks)
         if outcomes.has_original
         else None,
-        by_label_count=_count_by_size(outcomes, labels, ks),
+        by_label_count=_count_by_label_count(outcomes, labels, ks),
         per_class=count_by_class(outcomes, labels),
         soft_accuracy=None if isinstance(soft_accuracy, MissingResult) else soft_accuracy,
         mistakes=None if scores is None else _count_mistakes(outcomes, scores, experts),
-        reasons=reasons,
-        detected=outcomes.detected,
+        missing_reasons=missing_reasons,
+        detected_input=outcomes.detected_input,
         label_set=labels.title,
         unknown_classes=outcomes.unknown_classes,
         n_excluded=int(np.count_nonzero(outcomes.states == EXCLUDED)),
@@ -207,7 +207,7 @@ def summarize(
 
 
 def _count_label_errors(outcomes: Outcomes) -> Proportion:
-    """Count images that are wrong by their original label; hits are correct by the label sets."""
+    """Count images whose top-1 class is wrong by the original label; hits are correct by the label sets."""
     is_mistake = (outcomes.original_rows >= 0) & (outcomes.original_ranks > 0)
     return Proportion(int(np.count_nonzero(is_mistake & outcomes.is_label_error)), int(np.count_nonzero(is_mistake)))
 
@@ -236,11 +236,11 @@ def _as_predictions(predictions: Predictions | npt.ArrayLike) -> Predictions:
     return Predictions.from_ids(array) if is_ids else Predictions.from_scores(predictions)
 
 
-def _choose_top_k(top_k: Sequence[int] | None, depth: int, n_classes: int | None) -> tuple[int, ...]:
-    """Check the values of k; if they are None, choose those that fit the predictions."""
+def _choose_top_k(top_k: Sequence[int] | None, max_k: int, n_classes: int | None) -> tuple[int, ...]:
+    """Check the values of k; if `top_k` is None, choose default values that fit the predictions."""
     if top_k is None:
-        return tuple(k for k in _DEFAULT_TOP_K if k <= depth and (k == 1 or n_classes is None or 2 * k <= n_classes))
-    return normalize_top_k(top_k, depth)
+        return tuple(k for k in _DEFAULT_TOP_K if k <= max_k and (k == 1 or n_classes is None or 2 * k <= n_classes))
+    return normalize_top_k(top_k, max_k)
 
 
 def _count_top_k_hits(ranks: npt.NDArray[np.int32], top_k: tuple[int, ...]) -> dict[int, Proportion]:
@@ -248,8 +248,10 @@ def _count_top_k_hits(ranks: npt.NDArray[np.int32], top_k: tuple[int, ...]) -> d
     return {k: Proportion(int(np.count_nonzero(ranks < k)), len(ranks)) for k in top_k}
 
 
-def _count_by_size(outcomes: Outcomes, labels: LabelSets, top_k: tuple[int, ...]) -> dict[int, CountsBySize]:
-    """Count images, hits, and valid classes among the first predictions, by number of valid classes."""
+def _count_by_label_count(
+    outcomes: Outcomes, labels: LabelSets, top_k: tuple[int, ...]
+) -> dict[int, CountsByLabelCount]:
+    """Count the scored images by number of valid classes, with their hits and found valid classes."""
     scored = outcomes.states == LABELLED
     sizes = labels.sizes[outcomes.label_rows[scored]]
     ranks, overlap = outcomes.best_ranks[scored], outcomes.n_valid_found[scored]
@@ -258,8 +260,8 @@ def _count_by_size(outcomes: Outcomes, labels: LabelSets, top_k: tuple[int, ...]
     valid_in_first_n = np.bincount(sizes, weights=overlap)
     unknown = np.bincount(sizes[overlap < 0], minlength=len(n))
     return {
-        size: CountsBySize(
-            n=int(n[size]),
+        size: CountsByLabelCount(
+            n_images=int(n[size]),
             hits={k: int(by_size[size]) for k, by_size in hits.items()},
             n_valid_found=None if unknown[size] else int(valid_in_first_n[size]),
         )
@@ -270,18 +272,19 @@ def _count_by_size(outcomes: Outcomes, labels: LabelSets, top_k: tuple[int, ...]
 def _measure_soft_accuracy(outcomes: Outcomes, scores: Scores) -> SoftAccuracy | MissingResult:
     """Sum P(top-1 is valid) over scored images; `MissingResult` if an image has no score."""
     scored = np.flatnonzero(outcomes.states == LABELLED)
-    valid, highest = (part[scored] for part in valid_probabilities(outcomes, scores))
-    unknown = np.isnan(valid)
+    of_top1, highest = (p_valid[scored] for p_valid in validity_probabilities(outcomes, scores))
+    unknown = np.isnan(of_top1)
     if unknown.any():
         image = outcomes.images[scored[int(np.argmax(unknown))]]
         return MissingResult(f"image {image} is unrated, and its original label is missing")
-    return SoftAccuracy(total=math.fsum(valid), ceiling_total=math.fsum(highest), n=scored.size)
+    return SoftAccuracy(p_valid_sum=math.fsum(of_top1), highest_p_valid_sum=math.fsum(highest), n_images=scored.size)
 
 
 def _count_mistakes(outcomes: Outcomes, scores: Scores, experts: Votes | None) -> Mistakes:
     """Count mistakes by kind."""
     kinds = mistake_kinds(outcomes, scores, experts)
-    counts = dict(
-        zip(MISTAKE_KINDS, np.bincount(kinds[kinds >= 0], minlength=len(MISTAKE_KINDS)).tolist(), strict=True)
+    counts = np.bincount(kinds[kinds >= 0], minlength=len(MISTAKE_KINDS)).tolist()
+    n_by_kind = {f"n_{kind}": n for kind, n in zip(MISTAKE_KINDS, counts, strict=True)}
+    return Mistakes(
+        **n_by_kind | (dict.fromkeys(("n_expert_valid", "n_rejected_by_experts")) if experts is None else {})
     )
-    return Mistakes(**counts | (dict.fromkeys(("expert_valid", "rejected_by_experts")) if experts is None else {}))

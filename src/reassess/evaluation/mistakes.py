@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -26,7 +27,9 @@ def kinds_of_invalid_classes(
     *,
     match: Match = "path",
 ) -> npt.NDArray[np.int8]:
-    """Return the kind of each class that is not valid for an image: the first match in `MISTAKE_KINDS`.
+    """Return the kind of mistake of each class that is not valid for an image: an index of `MISTAKE_KINDS`.
+
+    If several kinds apply, the first of these is returned:
 
     - no_class: the id is -1, which means no class.
     - expert_valid: more than half of the experts call it valid, or chose it.
@@ -44,7 +47,7 @@ def kinds_of_invalid_classes(
     kinds = np.where(rows >= 0, _NOT_ASKED, _NEVER_RATED).astype(np.int8)
     kinds[ratings.is_asked(rows, class_ids)] = _ASKED_AND_REJECTED
     if experts is not None:
-        share = expert_share(experts)
+        share = scores_from_experts(experts)
         rows = np.repeat(match_images(images, share.images, match=match, known_where="the experts' answers"), per_image)
         kinds[(rows >= 0) & (kinds == _NEVER_RATED)] = _NOT_ASKED
         expert_shares = share.scores_of(rows, class_ids)
@@ -54,11 +57,18 @@ def kinds_of_invalid_classes(
     return kinds.reshape(shape)
 
 
-def valid_probabilities(outcomes: Outcomes, scores: Scores) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Return P(valid) of each image's top-1 class, and the highest P(valid) of any class of the image.
+class ValidityProbabilities(NamedTuple):
+    """Probabilities that a class of each image is valid; float64, shape (images,)."""
 
-    P(valid), the probability that a class is valid, is 0 for a class that raters were not asked about. For an unrated
-    image, it is 1 for the original label and 0 for any other class; without an original label, both results are NaN.
+    of_top1: npt.NDArray[np.float64]  # of the model's top-1 class
+    highest: npt.NDArray[np.float64]  # highest probability of any class of the image
+
+
+def validity_probabilities(outcomes: Outcomes, scores: Scores) -> ValidityProbabilities:
+    """Return the probability that each image's top-1 class is valid, and the highest such probability.
+
+    The probability is 0 for a class that raters were not asked about. For an unrated image, it is 1 for the original
+    label and 0 for any other class; without an original label, both results are NaN.
     """
     rows = match_images(outcomes.images, scores.questions.images, match=outcomes.match, known_where="the scores")
     rated, has_original = rows >= 0, outcomes.original_rows >= 0
@@ -66,11 +76,11 @@ def valid_probabilities(outcomes: Outcomes, scores: Scores) -> tuple[npt.NDArray
     highest = np.where(has_original, 1.0, np.nan)
     valid[rated] = np.nan_to_num(scores.scores_of(rows[rated], outcomes.top1[rated]))
     highest[rated] = scores.highest_per_image()[rows[rated]]
-    return valid, highest
+    return ValidityProbabilities(valid, highest)
 
 
 def mistake_kinds(outcomes: Outcomes, scores: Scores, experts: Votes | None) -> npt.NDArray[np.int8]:
-    """Return the kind of each mistake, by `kinds_of_invalid_classes`; -1 without a mistake.
+    """Return the kind of each image's mistake, from `kinds_of_invalid_classes`; -1 without a mistake.
 
     A mistake is a top-1 class outside a non-empty label set. The result is int8, shape (images,).
     """
@@ -79,8 +89,8 @@ def mistake_kinds(outcomes: Outcomes, scores: Scores, experts: Votes | None) -> 
     return kinds
 
 
-def expert_share(experts: Votes) -> Scores:
-    """Compute the share of experts who answered yes to each question, or who chose each class of an image."""
+def scores_from_experts(experts: Votes) -> Scores:
+    """Make scores from expert votes: the share of experts who answered yes, or who chose the class."""
     if experts.classes is not None:
         questions, counts = count_chosen_classes(experts)
         n_votes_of_image = np.bincount(questions.image_ids, counts)[questions.image_ids]

@@ -1,4 +1,4 @@
-"""Multi-label accuracy: the reviewers' verdicts on a model's first classes."""
+"""Multi-label accuracy: the reviewers' verdicts on a model's top-1 classes."""
 
 from __future__ import annotations
 
@@ -25,33 +25,33 @@ _SCORED_VERDICTS = VERDICTS[3:]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class MultiLabelAccuracy(Printable):
-    """Number of images by the reviewers' verdict on a model's first class."""
+    """Number of images by the reviewers' verdict on a model's top-1 class."""
 
-    n_valid: int  # images whose first class is valid
-    n_unclear: int  # images whose first class is unclear
-    n_wrong: int  # images whose first class is wrong
-    n_unreviewed: int  # images whose first class was not reviewed, or is not a class: counted as wrong
+    n_valid: int  # images whose top-1 class is valid
+    n_unclear: int  # images whose top-1 class is unclear
+    n_wrong: int  # images whose top-1 class is wrong
+    n_unreviewed: int  # images whose top-1 class was not reviewed, or is not a class: counted as wrong
     n_problematic: int  # problematic images, not scored
     n_empty: int  # other images without a valid class, not scored
     n_unknown: int  # images without a review, not scored
     # Classes that are an original label of any image, sorted; int64, shape (classes,); None without original labels.
     class_ids: npt.NDArray[np.int64] | None = None
-    # Images of each of these classes: with a valid first class, with an unclear first class, and all; int64, shape
-    # (classes, 3).
+    # Images of each of these classes: with a valid top-1 class, with an unclear top-1 class, and all images; int64,
+    # shape (classes, 3).
     counts_by_class: npt.NDArray[np.int64] | None = None
 
     @property
     def accuracy(self) -> Proportion:
-        """Images with a valid first class, among images whose first class is not unclear."""
+        """Share of images with a valid top-1 class, without images whose top-1 class is unclear."""
         return Proportion(self.n_valid, self.n_valid + self.n_wrong + self.n_unreviewed)
 
     @property
     def lenient_accuracy(self) -> Proportion:
-        """Images with a valid or unclear first class, among all images."""
+        """Share of images with a valid or unclear top-1 class."""
         return Proportion(self.n_valid + self.n_unclear, self.accuracy.n + self.n_unclear)
 
     @property
-    def mean_class_accuracy_missing_reason(self) -> str | None:
+    def why_no_mean_class_accuracy(self) -> str | None:
         """Reason why `mean_class_accuracy` is missing; None if it is available."""
         if self.counts_by_class is None:
             return "original labels are missing"
@@ -59,7 +59,7 @@ class MultiLabelAccuracy(Printable):
 
     @property
     def mean_class_accuracy(self) -> float | None:
-        """Mean over classes of `accuracy`, in [0, 1]; None without original labels, or without images."""
+        """Mean of `accuracy` over classes, in [0, 1]; None without original labels, or without images."""
         return (
             None
             if self.counts_by_class is None
@@ -68,7 +68,7 @@ class MultiLabelAccuracy(Printable):
 
     @property
     def mean_class_lenient_accuracy(self) -> float | None:
-        """Mean over classes of `lenient_accuracy`; None without original labels, or without images."""
+        """Mean of `lenient_accuracy` over classes; None without original labels, or without images."""
         return (
             None
             if self.counts_by_class is None
@@ -87,12 +87,12 @@ class MultiLabelAccuracy(Printable):
         }
         return document | (
             {}
-            if self.mean_class_accuracy_missing_reason is None
-            else {"mean_over_classes_reason": self.mean_class_accuracy_missing_reason}
+            if self.why_no_mean_class_accuracy is None
+            else {"mean_over_classes_reason": self.why_no_mean_class_accuracy}
         )
 
     def classes_to_json(self, classes: Classes) -> list[dict[str, Any]]:
-        """Return one object per class that is an original label of any image; [] without original labels."""
+        """Return a dict for each class that is an original label of any image; [] without original labels."""
         if self.class_ids is None or self.counts_by_class is None:
             return []
         return [
@@ -151,7 +151,7 @@ def multi_label_accuracy(
 
 
 def verdicts(outcomes: Outcomes, labels: MultiLabels) -> npt.NDArray[np.int8]:
-    """Find the reviewers' verdict on the first class of each image.
+    """Find the reviewers' verdict on the top-1 class of each image.
 
     The result is an index of `VERDICTS`: int8, shape (images,).
     The outcomes must be from the label sets `labels.evaluation_labels`.
@@ -181,7 +181,7 @@ def summarize_verdicts(outcomes: Outcomes, labels: MultiLabels, original: LabelS
 
 
 def _mean_ratio(hits: npt.NDArray[np.int64], n: npt.NDArray[np.int64]) -> float | None:
-    """Compute the mean ratio over the classes that have images."""
+    """Compute the mean of hits / n over the classes that have images; None without images."""
     has_images = n > 0
     if not has_images.any():
         return None

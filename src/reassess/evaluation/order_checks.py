@@ -1,15 +1,16 @@
 """Checks for costly mistakes: rows in another order, ids of another class list, ids or image numbers off by one.
 
-A model's first classes usually agree with the original labels on far more images than in a random order of the rows. If
-they do not, one of these mistakes is likely. A *reading* is a way to interpret the predictions: as given, or with
-another known order of the rows, numbering of the ids or numbering of the images. **The rule:**
+A model's top-1 classes usually agree with the original labels on far more images than in a random order of the rows. If
+they do not, one of these mistakes is likely. An *interpretation* of the predictions is either their unchanged rows and
+ids, or another known order of the rows, numbering of the ids or numbering of the images. **The rule:**
 
-- Another reading is an error if Cohen's kappa of its agreement is at least 0.1, and if it is correct on significantly
-  more images than the predictions as given (McNemar's exact test, p < 0.0001). The error says how to fix the file.
-- Otherwise, the agreement as given is at chance level if at least 1 in 100 random orders of the rows agrees on as many
-  images. This is an error if there are enough images: a model slightly better than chance (kappa 0.1) would agree on
-  so few images with a probability below 1 in 10,000. It is a warning if a fair model (kappa 0.5) would agree on so few
-  images with a probability below 1 in 100.
+- Another interpretation is an error if Cohen's kappa of its agreement is at least 0.1, and if it is correct on
+  significantly more images than the unchanged predictions (McNemar's exact test, p < 0.0001). The error says how to fix
+  the file.
+- Otherwise, the agreement of the unchanged predictions is at chance level if at least 1 in 100 random orders of the
+  rows agrees on at least as many images. This is an error if there are enough images: a model slightly better than
+  chance (kappa 0.1) would agree on this few images with a probability below 1 in 10,000. It is a warning if a fair
+  model (kappa 0.5) would agree on this few images with a probability below 1 in 100.
 
 The tests are conditional on the number of images of each class, and on the number of predictions of each class. Cohen's
 kappa is 0 for agreement at chance level, and 1 for agreement on all images.
@@ -19,6 +20,7 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -33,10 +35,10 @@ from reassess.numeric.proportions import mcnemar_p_value
 from reassess.text import format_percent
 
 _ERROR_LEVEL = 1e-4  # significance level of errors
-_MIN_KAPPA = 0.1  # lowest kappa of another reading, and the kappa that is ruled out before an error
+_MIN_KAPPA = 0.1  # lowest kappa of another interpretation, and the kappa that is ruled out before an error
 _WARNING_LEVEL, _FAIR_KAPPA = 0.01, 0.5  # level and kappa of a warning
 _N_RANDOM_ORDERS = 999  # number of random orders of the rows
-_MAX_SHARE_OUT_OF_RANGE = 0.05  # largest share of ids out of range, for a reading with shifted ids
+_MAX_SHARE_OUT_OF_RANGE = 0.05  # largest share of ids out of range, for an interpretation with shifted ids
 _ID_NUMBERINGS = (
     ("", "", 0),
     (
@@ -53,7 +55,7 @@ Ids = npt.NDArray[np.int32]
 
 @dataclass(frozen=True, eq=False)
 class _Interpretation:
-    """A way to read the predictions: class and original label of each row, -1 if unknown."""
+    """An interpretation of the predictions: the class and the original label of each row, -1 if unknown."""
 
     name: str
     fix: Fix
@@ -106,7 +108,7 @@ class _Interpretation:
         )
 
     def is_at_chance_level(self) -> bool:
-        """Return whether at least 1 in 100 random orders of the rows has as many hits."""
+        """Return whether at least 1 in 100 random orders of the rows has at least as many hits."""
         excess = self.n_hits - self.n_images * self.chance_agreement
         # By Cantelli's inequality.
         if excess > 0 and self.agreement_variance < _WARNING_LEVEL * (self.agreement_variance + excess**2):
@@ -114,11 +116,11 @@ class _Interpretation:
         # Sort first, so that the result does not depend on the order of the images.
         predicted_ids, actual = map(np.sort, self._labelled_pairs)
         rng = np.random.default_rng(0)
-        as_many = sum(
+        n_orders = sum(
             int(np.count_nonzero(rng.permutation(predicted_ids) == actual)) >= self.n_hits
             for _ in range(_N_RANDOM_ORDERS)
         )
-        return 1 + as_many >= _WARNING_LEVEL * (1 + _N_RANDOM_ORDERS)
+        return 1 + n_orders >= _WARNING_LEVEL * (1 + _N_RANDOM_ORDERS)
 
     @property
     def agreement_variance(self) -> float:
@@ -129,16 +131,15 @@ class _Interpretation:
         mean = together.sum() / self.n_images
         return float(pairs / (self.n_images * max(self.n_images - 1, 1)) + mean - mean**2)
 
-    def has_improbably_few_hits(self, kappa: float, level: float) -> bool:
-        """Return whether so few hits have a probability below `level`, for a model with this kappa."""
+    def has_too_few_hits_for(self, model_kappa: float, significance_level: float) -> bool:
+        """Return whether a model with this kappa has this few hits with a probability below the level."""
         from scipy.special import bdtr
 
-        return (
-            float(bdtr(self.n_hits, self.n_images, self.chance_agreement + kappa * (1 - self.chance_agreement))) < level
-        )
+        model_accuracy = self.chance_agreement + model_kappa * (1 - self.chance_agreement)
+        return float(bdtr(self.n_hits, self.n_images, model_accuracy)) < significance_level
 
     def is_better_than(self, reference: "_Interpretation", level: float = _ERROR_LEVEL) -> bool:
-        """Return whether there are clearly more hits than by chance and than in the reference."""
+        """Return whether there are clearly more hits than by chance, and than in the reference."""
         more, fewer = (
             int(np.count_nonzero(a & ~b))
             for a, b in ((self.is_correct, reference.is_correct), (reference.is_correct, self.is_correct))
@@ -155,7 +156,7 @@ def check_agreement(
     labels: LabelSets,
     original: LabelSets,
     *,
-    any_class_list: bool = False,
+    allow_other_class_list: bool = False,
     name: str = "the model",
 ) -> None:
     """Raise if predictions agree with the original labels only by chance, or far better in another order."""
@@ -163,22 +164,22 @@ def check_agreement(
     if not has_label.any():
         return
     truth = np.where(has_label, original.indices[outcomes.original_rows], -1).astype(np.int32)
-    as_given = _Interpretation(name="as given", fix=Fix(""), predicted_ids=outcomes.top1, label_ids=truth)
-    best = max(_other_interpretations(outcomes, original, truth), key=lambda reading: reading.n_hits, default=as_given)
-    at_chance = as_given.is_at_chance_level()
-    if best.is_better_than(as_given):
-        raise _wrong_order_error(as_given, at_chance, f"; {best.format_agreement()}", best.fix)
+    unchanged = _Interpretation(name="unchanged", fix=Fix(""), predicted_ids=outcomes.top1, label_ids=truth)
+    best = max(_other_interpretations(outcomes, original, truth), key=lambda other: other.n_hits, default=unchanged)
+    at_chance = unchanged.is_at_chance_level()
+    if best.is_better_than(unchanged):
+        raise _wrong_order_error(unchanged, at_chance, f"; {best.format_agreement()}", best.fix)
     if not at_chance:
         return
     class_list = find_class_list(outcomes, labels, original)
     if class_list is not None:
-        if any_class_list:
+        if allow_other_class_list:
             return
         order = "another order" if class_list.order_name is None else f"the order of {class_list.order_name}"
         half = "" if class_list.order_name else ", on the half of the images not used to find it"
         instead = f"; {format_percent(class_list.accuracy_with_list.value or 0)} % with the classes in {order}{half}"
-        raise _wrong_order_error(as_given, at_chance, instead, FIX_CLASS_LIST)
-    if as_given.has_improbably_few_hits(_MIN_KAPPA, _ERROR_LEVEL):
+        raise _wrong_order_error(unchanged, at_chance, instead, FIX_CLASS_LIST)
+    if unchanged.has_too_few_hits_for(_MIN_KAPPA, _ERROR_LEVEL):
         fix = Fix(
             f"no known order of the images matches, and {describe_ruled_out_class_lists(outcomes, labels, original)}: "
             "check "
@@ -186,13 +187,13 @@ def check_agreement(
             "file belongs to these images and classes; to measure it anyway, do not use original labels: {original}",
             original="None",
         )
-        raise _wrong_order_error(as_given, at_chance, "", fix)
+        raise _wrong_order_error(unchanged, at_chance, "", fix)
     # Without variance, all orders of the rows have the same agreement.
-    if as_given.agreement_variance > 0 and as_given.has_improbably_few_hits(_FAIR_KAPPA, _WARNING_LEVEL):
-        instead = f", and on {best.format_agreement()}" if best.is_better_than(as_given, _WARNING_LEVEL) else ""
+    if unchanged.agreement_variance > 0 and unchanged.has_too_few_hits_for(_FAIR_KAPPA, _WARNING_LEVEL):
+        instead = f", and on {best.format_agreement()}" if best.is_better_than(unchanged, _WARNING_LEVEL) else ""
         warnings.warn(
-            f"{name} agrees with the original labels on {as_given.n_hits:,} of {as_given.n_images:,} images, no better "
-            f"than chance ({format_percent(as_given.chance_agreement)} %){instead}: {_TOO_FEW_IMAGES}",
+            f"{name} agrees with the original labels on {unchanged.n_hits:,} of {unchanged.n_images:,} images, no "
+            f"better than chance ({format_percent(unchanged.chance_agreement)} %){instead}: {_TOO_FEW_IMAGES}",
             ReassessWarning,
             stacklevel=4,
         )
@@ -200,37 +201,45 @@ def check_agreement(
 
 def _wrong_order_error(interpretation: _Interpretation, is_at_chance: bool, alternative: str, fix: Fix) -> DataError:
     """Create the error for rows or classes in a wrong order."""
-    how = "no better than chance" if is_at_chance else "far less than in another reading"
+    how = "no better than chance" if is_at_chance else "far less than in another order"
     return DataError(
         "wrong-order",
         f"predictions agree with the original labels {how}",
-        allowed=f"well above {format_percent(interpretation.chance_agreement)} %",
-        found=f"{format_percent(interpretation.n_hits / interpretation.n_images)} % as given "
+        allowed=f"well above chance ({format_percent(interpretation.chance_agreement)} %)",
+        found=f"{format_percent(interpretation.n_hits / interpretation.n_images)} % "
         f"({interpretation.n_hits:,} of {interpretation.n_images:,}){alternative}",
         fix=fix,
     )
 
 
 def _other_interpretations(outcomes: Outcomes, original: LabelSets, label_ids: Ids) -> Iterator[_Interpretation]:
-    """Yield known interpretations of the predictions that change the order of the rows, or the ids."""
+    """Yield interpretations of the predictions with other known orders of the rows, or other ids."""
     top1 = outcomes.top1
     classes = original.classes.count or 1 + max(int(part.max(initial=-1)) for part in (top1, original.indices))
-    for order, order_fix, truth_in_order in _row_orders(outcomes, original, label_ids):
+    for order in _row_orders(outcomes, original, label_ids):
         for ids, ids_fix, shift in _ID_NUMBERINGS:
-            name = " and ".join(text for text in (order, ids) if text)
-            fix = Fix.join(", and ", order_fix, ids_fix)
+            name = " and ".join(text for text in (order.name, ids) if text)
+            fix = Fix.join(", and ", order.fix, ids_fix)
             shifted = np.where(top1 < 0, -1, top1.astype(np.int64) + shift)
             outside = (top1 >= 0) & ((shifted < 0) | (shifted >= classes))
             if name and outside.mean() <= _MAX_SHARE_OUT_OF_RANGE:
-                yield _Interpretation(name=name, fix=fix, predicted_ids=shifted, label_ids=truth_in_order)
+                yield _Interpretation(name=name, fix=fix, predicted_ids=shifted, label_ids=order.label_ids)
 
 
-def _row_orders(outcomes: Outcomes, original: LabelSets, label_ids: Ids) -> Iterator[tuple[str, Fix | str, Ids]]:
-    """Yield known orders of the rows, unchanged first: name, fix, and original label of each row."""
-    yield "", "", label_ids
+class _RowOrder(NamedTuple):
+    """A known order of the rows."""
+
+    name: str
+    fix: Fix | None
+    label_ids: Ids  # original label of each row
+
+
+def _row_orders(outcomes: Outcomes, original: LabelSets, label_ids: Ids) -> Iterator[_RowOrder]:
+    """Yield the known orders of the rows, the unchanged order first."""
+    yield _RowOrder("", None, label_ids)
     if len(outcomes) == len(original) and (label_ids >= 0).all():
         by_folder = original.indices[class_folder_order(original)]
-        yield (
+        yield _RowOrder(
             "in class-folder order",
             Fix("sort the rows with {class_folder_order} (for readers of class folders)", class_folder_order=None),
             by_folder,
@@ -241,8 +250,8 @@ def _row_orders(outcomes: Outcomes, original: LabelSets, label_ids: Ids) -> Iter
         shifted = outcomes.original_rows + step
         inside = (outcomes.original_rows >= 0) & (shifted >= 0) & (shifted < len(original))
         truth_of_neighbour = np.where(inside, original.indices[np.clip(shifted, 0, len(original) - 1)], -1)
-        yield (
+        yield _RowOrder(
             f"with image numbers that are {name} the correct numbers",
-            f"{fix} the number in every image name (ImageNet's validation images count from 1)",
+            Fix(f"{fix} the number in every image name (ImageNet's validation images count from 1)"),
             truth_of_neighbour.astype(np.int32),
         )

@@ -36,20 +36,21 @@ class Outcomes(Printable):
     """The outcome of each row of a model's predictions: arrays of shape (rows,), -1 for a missing value."""
 
     images: tuple[str, ...]  # names of the images
-    # Index of `STATES`: with valid classes; rated, without a valid class; known, but unrated; unknown; excluded.
+    # Index of `STATES`: labelled has valid classes; empty is rated, without a valid class; unlabelled is known, but
+    # unrated.
     states: npt.NDArray[np.int8]
     label_rows: npt.NDArray[np.int64]  # position of the image in the label sets
     original_rows: npt.NDArray[np.int64]  # position of the image in the original labels
-    top1: npt.NDArray[np.int32]  # the model's first class; -1 if its first prediction is not a class
+    top1: npt.NDArray[np.int32]  # the model's top-1 class; -1 if its first prediction is not a class
     # Rank of the best valid class, from 0; if no predicted id is valid, the number of ids.
     best_ranks: npt.NDArray[np.int32]
     # For n valid classes, the number of valid classes among the model's first n; -1 also if it predicts fewer than n.
     n_valid_found: npt.NDArray[np.int32]
     original_ranks: npt.NDArray[np.int32]  # rank of the original label, like `best_ranks`
     has_original: bool  # whether original labels were used, even if they are of other images
-    depth: int  # number of known classes of each row; rank `depth` means that the class comes later
+    max_k: int  # number of known classes of each row; rank `max_k` means that the class comes later
     match: Match  # how images were joined
-    detected: str  # how the predictions were read and joined, as text
+    detected_input: str  # how the predictions were read and joined, as text
     label_set: str = DEFAULT_LABEL_SET_NAME  # name of the label sets
     unknown_classes: UnknownClasses = field(default_factory=UnknownClasses)  # predictions with unknown class names
     has_class_names: bool = False  # whether the predictions name their classes
@@ -59,7 +60,7 @@ class Outcomes(Printable):
 
     @property
     def is_label_error(self) -> npt.NDArray[np.bool_]:
-        """Whether the first class is valid, but not the original label: a mistake only by that label."""
+        """Whether the top-1 class is valid, but differs from the original label; bool, shape (rows,)."""
         is_correct: npt.NDArray[np.bool_] = (self.states == LABELLED) & (self.best_ranks == 0)
         return is_correct & (self.original_ranks > 0)
 
@@ -70,10 +71,14 @@ class Outcomes(Printable):
         return replace(self, images=images, **{name: getattr(self, name)[rows] for name in columns})
 
     def mark_excluded(self, images: Sequence[str]) -> "Outcomes":
-        """Return outcomes with some images marked as excluded; names without a row are ignored."""
+        """Return a copy where the named images are marked as excluded; unknown names are ignored."""
         check_is_collection(images, value_name="names of images", fix="DUPLICATES.images_duplicated_elsewhere(SET)")
         if hasattr(images, "columns"):  # iteration over a table gives the names of its columns
-            raise DataError("wrong-type", "a table was given as names of images", fix='TABLE["image"]')
+            raise DataError(
+                "wrong-type",
+                "a table was passed instead of image names",
+                fix='pass its column of image names: TABLE["image"]',
+            )
         keys = set(image_keys(images, self.match))
         excluded = np.fromiter((key in keys for key in image_keys(self.images, self.match)), bool, len(self))
         none = ("label_rows", "original_rows", "best_ranks", "n_valid_found", "original_ranks")
@@ -83,28 +88,32 @@ class Outcomes(Printable):
         return replace(self, states=np.where(excluded, EXCLUDED, self.states).astype(np.int8), **columns)
 
 
-def compute_outcomes(
+def join_and_rank(
     predictions: Predictions,
     labels: LabelSets,
     *,
     original: LabelSets | None = None,
-    known_images: Sequence[Sequence[str]] = (),
+    known_image_lists: Sequence[Sequence[str]] = (),
     match: Match = "path",
     ignore_unknown: bool = False,
 ) -> Outcomes:
-    """Join a model's predictions with the labels, and rank the labels of each image in one pass."""
+    """Join a model's predictions with the labels, and rank the valid classes and original label of each image."""
     if original is not None:
         check_one_label_each(original)
-    images, label_rows, joined = _join_labels(predictions, labels, match)
+    images = images_of_rows(predictions, labels)
+    if predictions.images is None:
+        label_rows, joined = np.arange(len(labels)), "joined by position, in the order of the label set"
+    else:
+        label_rows, joined = match_images(images, labels.images, match=match), f"joined by {match}"
     original_rows = np.full(len(images), -1)
     if original is not None:
         original_rows = match_images(images, original.images, match=match, known_where="the original labels")
     state = _image_states(labels, label_rows, original_rows >= 0)
-    for names in known_images:
-        _mark_unrated(state, images, names, match)
+    for known_images in known_image_lists:
+        _mark_unrated(state, images, known_images, match)
     unknown = np.flatnonzero(state == UNKNOWN)
     if unknown.size and not ignore_unknown:
-        known_names = tuple(chain(labels.images, *known_images))
+        known_names = tuple(chain(labels.images, *known_image_lists))
         missing_names = [images[row] for row in unknown.tolist()]
         match_fix = suggest_match_fix(images, known_names, missing=missing_names, match=match)
         raise_if_unknown(images, unknown, labels.images or known_names, match_fix)
@@ -117,9 +126,9 @@ def compute_outcomes(
         original_rows=original_rows,
         **ranks._asdict(),
         has_original=original is not None,
-        depth=predictions.max_k,
+        max_k=predictions.max_k,
         match=match,
-        detected=f"{predictions.detected_format}, {joined}{_describe_missing_outputs(predictions, labels)}",
+        detected_input=f"{predictions.detected_format}, {joined}{_describe_missing_outputs(predictions, labels)}",
         label_set=labels.title,
         unknown_classes=predictions.unknown_classes,
         has_class_names=predictions.has_class_names,
@@ -129,7 +138,7 @@ def compute_outcomes(
 def _mark_unrated(
     state: npt.NDArray[np.int8], images: tuple[str, ...], known_images: Sequence[str], match: Match
 ) -> None:
-    """Mark unknown images as unrated if they are among the known images."""
+    """Change the state of images from unknown to unrated if `known_images` contains them."""
     missing = np.flatnonzero(state == UNKNOWN)
     if missing.size:
         rows = match_images(
@@ -139,28 +148,14 @@ def _mark_unrated(
 
 
 def _describe_missing_outputs(predictions: Predictions, labels: LabelSets) -> str:
-    """State how many classes have no output; empty if all have one, or if it is unknown."""
+    """Say how many classes have no output; "" if every class has an output, or if this is unknown."""
     columns, count = predictions.output_class_ids, labels.classes.count
     missing = 0 if columns is None or count is None else count - int(np.count_nonzero(columns >= 0))
     return f"; {missing:,} classes without an output" if missing else ""
 
 
-def _join_labels(
-    predictions: Predictions, labels: LabelSets, match: Match
-) -> tuple[tuple[str, ...], npt.NDArray[np.int64], str]:
-    """Return the image of each row, its position in the label sets, and how they were joined."""
-    if predictions.images is not None:
-        rows = match_images(predictions.images, labels.images, match=match)
-        return predictions.images, rows, f"joined by {match}"
-    return (
-        images_of_rows(predictions, labels),
-        np.arange(len(labels)),
-        "joined by position, in the order of the label set",
-    )
-
-
 def images_of_rows(predictions: Predictions, labels: LabelSets | None) -> tuple[str, ...]:
-    """Return the image name of each row; without names, rows have the order of the label sets."""
+    """Return the image name of each row; predictions without names have the order of the label sets."""
     if predictions.images is not None:
         return predictions.images
     if labels is None or len(predictions) != len(labels):
@@ -177,7 +172,7 @@ def images_of_rows(predictions: Predictions, labels: LabelSets | None) -> tuple[
 def _image_states(
     labels: LabelSets, label_rows: npt.NDArray[np.int64], is_known: npt.NDArray[np.bool_]
 ) -> npt.NDArray[np.int8]:
-    """Return the state of each image, as an index of `STATES`."""
+    """Return the state of each image as an index of `STATES`; `is_known` are images with an original label."""
     state = np.where(is_known, UNLABELLED, UNKNOWN).astype(np.int8)
     rated = label_rows >= 0
     state[rated] = np.where(labels.sizes[label_rows[rated]] > 0, LABELLED, EMPTY)
@@ -190,21 +185,21 @@ def raise_if_unknown(
     known_images: Sequence[str],
     fix: Fix | str | None = None,
 ) -> None:
-    """Raise `DataError` if there are rows of unknown images; the message names one of `known_images`."""
+    """Raise if any row has an unknown image; the message gives one of `known_images` as an example."""
     if not unknown_rows.size:
         return
     names = [images[row] for row in unknown_rows.tolist()]
     raise DataError(
         "unknown-image",
         f"{len(names):,} of {len(images):,} images are not in the label sets",
-        allowed=join_first(known_images, max_items=1) if known_images else "nothing: the label set has no images",
+        allowed=join_first(known_images, max_items=1) if known_images else "no image: the label sets are empty",
         found=join_first(names, max_items=3),
         fix=suggest_numbering_fix(names) or fix or _CHECK_NAMES,
     )
 
 
 def find_class_count(predictions: Predictions, labels: LabelSets, original: LabelSets | None) -> int:
-    """Return the number of classes: declared by the labels, or else the largest class id plus one."""
+    """Return the number of classes that the labels declare, or else the largest class id plus one."""
     declared = labels.classes.count
     used = 1 + max(int(part.indices.max(initial=-1)) for part in (labels, original) if part is not None)
     if predictions.output_class_ids is not None:
@@ -264,7 +259,7 @@ def _rank_labels(
     label_rows: npt.NDArray[np.int64],
     original_rows: npt.NDArray[np.int64],
 ) -> _Ranks:
-    """Rank, in one pass, the valid classes of each image and then its original label."""
+    """Rank the valid classes and the original label of each image."""
     sizes = np.where(state == LABELLED, labels.sizes[label_rows], 0) if len(labels) else np.zeros(len(images), int)
     has_original = (original_rows >= 0).astype(np.int64)
     indptr = np.concatenate([[0], np.cumsum(sizes + has_original)])

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from reassess.core import LabelSets, MultiLabels, Scores, Votes
 from reassess.core.checks import check_type
-from reassess.evaluation.mistakes import MISTAKE_KINDS, mistake_kinds, valid_probabilities
+from reassess.evaluation.mistakes import MISTAKE_KINDS, mistake_kinds, validity_probabilities
 from reassess.evaluation.multi_label_accuracy import VERDICTS, verdicts
 from reassess.evaluation.outcomes import LABELLED, STATES, Outcomes
 
@@ -47,14 +47,14 @@ def outcomes_table(
     - valid: names of the valid classes, separated by ``; ``
     - original: the original label, as id or name like in the files; null without an original label
     - original_name: name of the original label
-    - top1: the model's first class, as id or name like in the files; null if it is not a class
-    - top1_name: name of the model's first class
+    - top1: the model's top-1 class, as id or name like in the files; null if the first prediction is not a class
+    - top1_name: name of the model's top-1 class
     - correct: whether top1 is valid; null unless the state is labelled
     - rank: rank of the best valid class, from 1; null if it comes after all known ranks
     - valid_found: for n valid classes, the number of valid classes among the model's first n
     - original_rank: rank of the original label, like rank
-    - label_error: whether top1 is valid, but not the original label, so that it is a mistake only by the original
-      label; null without either label
+    - label_error: whether top1 is valid, but differs from the original label; null if the image has no valid class or
+      no original label
     - score: P(top1 is valid); null without scores
     - mistake: kind of a wrong top1, one of `reassess.evaluation.MISTAKE_KINDS`; null without scores
     - verdict: only with `multi_labels`; the reviewers' verdict on top1, or why the image is not scored, one of
@@ -83,7 +83,7 @@ def outcomes_table(
         labelled = outcomes.states == LABELLED
         sizes = np.append(labels.sizes, -1)[outcomes.label_rows]
         kinds = np.full(len(outcomes), -1) if scores is None else mistake_kinds(outcomes, scores, experts)
-        valid = np.full(len(outcomes), np.nan) if scores is None else valid_probabilities(outcomes, scores)[0]
+        valid = np.full(len(outcomes), np.nan) if scores is None else validity_probabilities(outcomes, scores).of_top1
         original_ids = np.full(len(outcomes), -1)
         if original is not None and len(original):
             original_ids = np.where(outcomes.original_rows >= 0, original.indices[outcomes.original_rows], -1)
@@ -100,9 +100,9 @@ def outcomes_table(
                     "top1": labels.classes.to_column(outcomes.top1),
                     "top1_name": _name_column(name_of, outcomes.top1),
                     "correct": pl.Series(outcomes.best_ranks == 0).set(pl.Series(~labelled), None),
-                    "rank": _rank_column(outcomes.best_ranks, outcomes.depth),
+                    "rank": _rank_column(outcomes.best_ranks, outcomes.max_k),
                     "valid_found": _nullable_column(outcomes.n_valid_found),
-                    "original_rank": _rank_column(outcomes.original_ranks, outcomes.depth),
+                    "original_rank": _rank_column(outcomes.original_ranks, outcomes.max_k),
                     "label_error": pl.Series(outcomes.is_label_error).set(
                         pl.Series(~labelled | (outcomes.original_ranks < 0)), None
                     ),
@@ -124,9 +124,9 @@ def _name_column(get_name: Callable[[int], str], class_ids: npt.NDArray[np.integ
     return pl.Series([get_name(i) if i >= 0 else None for i in class_ids.tolist()], dtype=pl.String)
 
 
-def _rank_column(ranks: npt.NDArray[np.int32], depth: int) -> "pl.Series":
-    """Make a column of ranks from 1; null if the class is not among the first `depth` classes."""
-    return _nullable_column(np.where((ranks >= 0) & (ranks < depth), ranks + 1, -1))
+def _rank_column(ranks: npt.NDArray[np.int32], max_k: int) -> "pl.Series":
+    """Make a column of ranks from 1; null if the class is not among the top `max_k` classes."""
+    return _nullable_column(np.where((ranks >= 0) & (ranks < max_k), ranks + 1, -1))
 
 
 def _nullable_column(values: npt.NDArray[np.integer]) -> "pl.Series":

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -12,26 +12,43 @@ from reassess.evaluation.outcomes import LABELLED, Outcomes
 from reassess.text import Printable
 
 
+class CountsOfClass(NamedTuple):
+    """The counts of one class c, as in `CountsByClass`."""
+
+    class_id: int
+    n_images: int
+    n_hits: int
+    n_predictions: int
+
+
+class Confusion(NamedTuple):
+    """A frequent mistake: the model predicts another class for images of a class."""
+
+    valid_class_id: int
+    predicted_class_id: int  # -1 for a prediction that is not a class
+    n_images: int
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class CountsByClass(Printable):
     """Counts by valid class c, each over the scored images where c is valid; int64, shape (classes,)."""
 
     class_ids: npt.NDArray[np.int64]  # the classes, sorted
     n_images: npt.NDArray[np.int64]  # scored images where c is valid
-    n_hits: npt.NDArray[np.int64]  # of these, images whose top-1 is valid, whether it is c or not
+    n_hits: npt.NDArray[np.int64]  # of these, images whose top-1 is valid: c or another valid class
     n_predictions: npt.NDArray[np.int64]  # of these, images whose top-1 is c
     # Pairs of c and the top-1 class, for each valid c of an image whose top-1 is not valid; -1 for a prediction that is
     # not a class. int64, shape (2, mistakes).
-    mistake_pairs: npt.NDArray[np.int64]
+    confused_class_pairs: npt.NDArray[np.int64]
 
     @cached_property
-    def confusions(self) -> tuple[tuple[int, int, int], ...]:
-        """Mistakes as (valid class, predicted class, images), the most frequent first."""
-        valid, instead = self.mistake_pairs
+    def confusions(self) -> tuple[Confusion, ...]:
+        """The pairs of a valid class and a wrong predicted class, the most frequent first."""
+        valid, instead = self.confused_class_pairs
         pairs, n = np.unique(valid << 32 | instead + 1, return_counts=True)
         order = np.argsort(-n, kind="stable")
         rows = (pairs >> 32)[order], (pairs & 0xFFFFFFFF)[order] - 1, n[order]
-        return tuple(zip(*(row.tolist() for row in rows), strict=True))
+        return tuple(map(Confusion, *(row.tolist() for row in rows)))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, CountsByClass) and (self.class_counts, self.confusions) == (
@@ -43,27 +60,29 @@ class CountsByClass(Printable):
         both = np.concatenate([self.class_ids, other.class_ids])
         class_ids, places = np.unique(both, return_inverse=True)
 
-        def add_by_class(*counts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        def sum_by_class(
+            own_counts: npt.NDArray[np.int64], other_counts: npt.NDArray[np.int64]
+        ) -> npt.NDArray[np.int64]:
             sums = np.zeros(class_ids.size, np.int64)
-            np.add.at(sums, places, np.concatenate(counts))
+            np.add.at(sums, places, np.concatenate([own_counts, other_counts]))
             return sums
 
         return CountsByClass(
             class_ids=class_ids,
-            n_images=add_by_class(self.n_images, other.n_images),
-            n_hits=add_by_class(self.n_hits, other.n_hits),
-            n_predictions=add_by_class(self.n_predictions, other.n_predictions),
-            mistake_pairs=np.concatenate([self.mistake_pairs, other.mistake_pairs], axis=1),
+            n_images=sum_by_class(self.n_images, other.n_images),
+            n_hits=sum_by_class(self.n_hits, other.n_hits),
+            n_predictions=sum_by_class(self.n_predictions, other.n_predictions),
+            confused_class_pairs=np.concatenate([self.confused_class_pairs, other.confused_class_pairs], axis=1),
         )
 
     @property
-    def class_counts(self) -> tuple[tuple[int, int, int, int], ...]:
-        """Counts of each class, as (class id, images, hits, predictions)."""
-        parts = (self.class_ids, self.n_images, self.n_hits, self.n_predictions)
-        return tuple(zip(*(part.tolist() for part in parts), strict=True))
+    def class_counts(self) -> tuple[CountsOfClass, ...]:
+        """The counts of each class."""
+        columns = (self.class_ids, self.n_images, self.n_hits, self.n_predictions)
+        return tuple(map(CountsOfClass, *(column.tolist() for column in columns)))
 
     def to_json(self, classes: Classes, *, max_confusions: int = 5) -> list[dict[str, Any]]:
-        """Return a dict per class for JSON output, with its most frequent confusions (up to `max_confusions`)."""
+        """Return a dict per class for JSON output; it lists up to `max_confusions` confusions."""
         instead: dict[int, list[tuple[int, int]]] = {}
         for valid, predicted, n in self.confusions:
             instead.setdefault(valid, []).append((predicted, n))
@@ -95,5 +114,5 @@ def count_by_class(outcomes: Outcomes, labels: LabelSets) -> CountsByClass:
         n_images=images,
         n_hits=hits,
         n_predictions=predictions,
-        mistake_pairs=np.stack([valid[~hit], predicted[~hit]]).astype(np.int64),
+        confused_class_pairs=np.stack([valid[~hit], predicted[~hit]]).astype(np.int64),
     )

@@ -1,4 +1,4 @@
-"""The probability that a model gives a class, for probabilities and for other scores.
+"""The probability that a model gives a class, from probabilities or from other scores.
 
 **The rule.** Scores are probabilities if all of them are in [0, 1], and if the scores of each row, over all outputs,
 add up to 1 within 0.01. This tolerance is larger than the rounding error of float16, of bfloat16, and of three decimals
@@ -9,7 +9,7 @@ command line prints a note.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal, NamedTuple, NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -47,10 +47,14 @@ def class_probabilities(
 
 
 def score_kind(predictions: Predictions, *, raise_if_mixed: bool = False) -> ScoreKind:
-    """Return the kind of scores: logits if a score is outside [0, 1], bounded if a row does not sum to 1.
+    """Return the kind of scores.
+
+    - logits: a score is outside [0, 1];
+    - probabilities: all scores are in [0, 1], and each row sums to 1;
+    - bounded: all scores are in [0, 1], but a row does not sum to 1.
 
     Reading stops early at a score outside [0, 1], if no row so far sums to 1. With `raise_if_mixed`, raise if some rows
-    are probabilities and others are not: if any row of bounded scores sums to 1, or most rows of logits do.
+    are probabilities and others are not: if any row of bounded scores sums to 1, or if most rows of logits sum to 1.
     """
     assert predictions.scores is not None
     kind: ScoreKind = "probabilities"
@@ -59,13 +63,13 @@ def score_kind(predictions: Predictions, *, raise_if_mixed: bool = False) -> Sco
         scores = as_floats(predictions.scores[start : start + _BLOCK_ROWS])
         if start % _ROWS_BETWEEN_RELEASES == 0:
             release_memory(predictions.scores)
-        within, fine = probability_row_masks(scores)
-        n_rows_that_sum_to_1 += int(np.count_nonzero(fine))
-        if odd < 0 and not fine.all():
-            odd = start + int(np.argmin(fine))
-        if not within.all():
+        is_within, sums_to_1 = check_rows(scores)
+        n_rows_that_sum_to_1 += int(np.count_nonzero(sums_to_1))
+        if odd < 0 and not sums_to_1.all():
+            odd = start + int(np.argmin(sums_to_1))
+        if not is_within.all():
             kind = "logits"
-        elif not fine.all() and kind == "probabilities":
+        elif not sums_to_1.all() and kind == "probabilities":
             kind = "bounded"
         if kind == "logits" and not n_rows_that_sum_to_1:
             return kind
@@ -74,21 +78,29 @@ def score_kind(predictions: Predictions, *, raise_if_mixed: bool = False) -> Sco
     return kind
 
 
-def probability_row_masks(scores: npt.NDArray[Any]) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-    """Return which rows are in [0, 1], and which of them add up to 1; bool, shape (rows,)."""
-    within = (scores.min(axis=1) >= 0) & (scores.max(axis=1) <= 1)
+class RowChecks(NamedTuple):
+    """Properties of each row of scores; bool, shape (rows,)."""
+
+    is_within: npt.NDArray[np.bool_]  # all scores are in [0, 1]
+    is_distribution: npt.NDArray[np.bool_]  # all scores are in [0, 1], and they add up to 1
+
+
+def check_rows(scores: npt.NDArray[Any]) -> RowChecks:
+    """Check which rows of scores are in [0, 1], and which rows are probabilities."""
+    is_within = (scores.min(axis=1) >= 0) & (scores.max(axis=1) <= 1)
     with np.errstate(invalid="ignore"):  # of infinities
-        return within, within & (np.abs(scores.sum(axis=1, dtype=np.float64) - 1) <= _SUM_TOLERANCE)
+        adds_up = np.abs(scores.sum(axis=1, dtype=np.float64) - 1) <= _SUM_TOLERANCE
+    return RowChecks(is_within, is_within & adds_up)
 
 
 def raise_if_out_of_range(scores: npt.NDArray[Any], names: Sequence[str]) -> None:
-    """Raise if an image has scores outside [0, 1]; call this if another image has probabilities."""
+    """Raise if an image has scores outside [0, 1]."""
     outside = (scores.min(axis=1, initial=0) < -_SUM_TOLERANCE) | (scores.max(axis=1, initial=0) > 1 + _SUM_TOLERANCE)
     if outside.any():
         row = int(np.argmax(outside))
         raise DataError(
             "not-a-distribution",
-            "scores of an image are not probabilities, but those of the first image are",
+            "scores of an image are not probabilities, but scores of the first image are",
             where=f"image {names[row]}",
             allowed="0 to 1",
             found=f"{scores[row].min():.4g} to {scores[row].max():.4g}",
@@ -97,7 +109,7 @@ def raise_if_out_of_range(scores: npt.NDArray[Any], names: Sequence[str]) -> Non
 
 
 def _raise_mixed_kinds(predictions: Predictions, row: int, n_rows_that_sum_to_1: int) -> NoReturn:
-    """Raise for a row that is not probabilities, although other rows are."""
+    """Raise an error because a row does not sum to 1, although other rows do."""
     assert predictions.scores is not None
     scores = as_floats(predictions.scores[row]).astype(np.float64)
     if np.isnan(scores).any():
@@ -110,13 +122,13 @@ def _raise_mixed_kinds(predictions: Predictions, row: int, n_rows_that_sum_to_1:
         where=f"row {row}" if predictions.images is None else f"image {predictions.images[row]}",
         allowed=f"0 to 1, and a sum of 1 within {_SUM_TOLERANCE}",
         found=f"{scores.min():.4g} to {scores.max():.4g}, and a sum of {total:.4g}; "
-        f"{n_rows_that_sum_to_1:,} of {len(predictions):,} add up",
+        f"{n_rows_that_sum_to_1:,} of {len(predictions):,} images have a sum of 1",
         fix=_ONE_KIND_FIX,
     )
 
 
 def output_classes(predictions: Predictions) -> npt.NDArray[np.int64]:
-    """Return the classes that have an output, ascending, as in the columns of `probability_blocks`; int64."""
+    """Return the ids of the classes that have an output, in the order of the columns of `probability_blocks`."""
     assert predictions.scores is not None
     if predictions.output_class_ids is None:
         return np.arange(predictions.scores.shape[1])
@@ -126,7 +138,7 @@ def output_classes(predictions: Predictions) -> npt.NDArray[np.int64]:
 def probability_blocks(
     predictions: Predictions, rows: npt.NDArray[np.integer], *, has_probabilities: bool
 ) -> Iterator[tuple[slice, _Floats]]:
-    """Yield probabilities block by block: a slice of `rows`, and float64, shape (block, classes)."""
+    """Yield blocks of probabilities: a slice of `rows`, and their probabilities of each class that has an output."""
     assert predictions.scores is not None
     outputs = None
     if predictions.output_class_ids is not None:

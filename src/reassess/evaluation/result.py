@@ -20,62 +20,71 @@ _PARTS_BY_ORIGINAL = ("original_scored", "label_errors")
 
 
 @dataclass(frozen=True, repr=False)
-class CountsBySize(Printable):
+class CountsByLabelCount(Printable):
     """Counts for images with the same number of valid classes."""
 
-    n: int  # images
+    n_images: int
     hits: dict[int, int]  # images with a valid class among the top k, by k
-    n_valid_found: int | None  # valid classes among as many first classes, in total; None if the predictions have fewer
+    # For n valid classes, the number of valid classes among the model's first n, summed over images; None if the
+    # predictions have fewer than n classes.
+    n_valid_found: int | None
 
-    def __add__(self, other: "CountsBySize") -> "CountsBySize":
-        overlap = (
+    def __add__(self, other: "CountsByLabelCount") -> "CountsByLabelCount":
+        n_valid_found = (
             None
             if self.n_valid_found is None or other.n_valid_found is None
             else self.n_valid_found + other.n_valid_found
         )
         hits = {k: count + other.hits[k] for k, count in self.hits.items()}
-        return CountsBySize(n=self.n + other.n, hits=hits, n_valid_found=overlap)
+        return CountsByLabelCount(n_images=self.n_images + other.n_images, hits=hits, n_valid_found=n_valid_found)
 
 
 @dataclass(frozen=True)
 class SoftAccuracy:
-    """Soft accuracy, as sums over images with a non-empty label set."""
+    """Soft accuracy: sums over the images that have a valid class."""
 
-    total: float  # sum of P(top-1 is valid)
-    ceiling_total: float  # sum of the highest P of each image, which an oracle would reach
-    n: int  # images
+    p_valid_sum: float  # sum of P(top-1 is valid)
+    highest_p_valid_sum: float  # sum of the highest P(valid) of any class of each image
+    n_images: int
 
     @property
     def accuracy(self) -> float | None:
         """Mean probability that a top-1 class is valid; None without images."""
-        return self.total / self.n if self.n else None
+        return self.p_valid_sum / self.n_images if self.n_images else None
 
     @property
     def ceiling(self) -> float | None:
         """Soft accuracy of a model that always predicts the most probable class."""
-        return self.ceiling_total / self.n if self.n else None
+        return self.highest_p_valid_sum / self.n_images if self.n_images else None
 
     def __add__(self, other: "SoftAccuracy") -> "SoftAccuracy":
         return SoftAccuracy(
-            total=self.total + other.total, ceiling_total=self.ceiling_total + other.ceiling_total, n=self.n + other.n
+            p_valid_sum=self.p_valid_sum + other.p_valid_sum,
+            highest_p_valid_sum=self.highest_p_valid_sum + other.highest_p_valid_sum,
+            n_images=self.n_images + other.n_images,
         )
 
 
 @dataclass(frozen=True)
 class Mistakes:
-    """Number of top-1 classes outside a non-empty label set, by kind; see `kinds_of_invalid_classes`."""
+    """Number of images whose top-1 class is not valid, by kind of mistake; see `kinds_of_invalid_classes`."""
 
-    no_class: int
-    expert_valid: int | None  # None without experts
-    rejected_by_experts: int | None  # None without experts
-    asked_and_rejected: int
-    not_asked: int
-    never_rated: int
+    n_no_class: int
+    n_expert_valid: int | None  # None without experts
+    n_rejected_by_experts: int | None  # None without experts
+    n_asked_and_rejected: int
+    n_not_asked: int
+    n_never_rated: int
+
+    @property
+    def counts_by_kind(self) -> dict[str, int | None]:
+        """Number of images by kind, in the order of `MISTAKE_KINDS`."""
+        return {name.removeprefix("n_"): n for name, n in vars(self).items()}
 
     def __add__(self, other: "Mistakes") -> "Mistakes":
-        both = {kind: (n, getattr(other, kind)) for kind, n in vars(self).items()}
-        total: dict[str, Any] = {kind: None if None in counts else sum(counts) for kind, counts in both.items()}
-        return Mistakes(**total)
+        both = {name: (n, getattr(other, name)) for name, n in vars(self).items()}
+        sums: dict[str, Any] = {name: None if None in counts else sum(counts) for name, counts in both.items()}
+        return Mistakes(**sums)
 
 
 @dataclass(frozen=True, repr=False)
@@ -87,30 +96,31 @@ class Evaluation(Printable):
     Parameters
     ----------
     n_images
-        Number of rows of the predictions. These are the `n_scored` scored images, and images that are not scored: see
-        `n_empty`, `n_unlabelled`, `n_unknown` and `n_excluded`.
+        Number of rows of the predictions: `n_scored` images are scored, and `n_empty`, `n_unlabelled`, `n_unknown` and
+        `n_excluded` images are not.
     n_empty
         Number of rated images without a valid class.
     n_unlabelled
-        Number of known images that are not rated.
+        Number of images of the benchmark that are not rated.
     n_unknown
-        Number of unknown images.
+        Number of images that are not in the benchmark.
     n_scorable
-        Number of images of the label sets with a valid class that are not excluded, with or without a prediction.
+        Number of images that could be scored, with or without a prediction: images with a valid class that are not
+        excluded.
     real_accuracy, original_accuracy
-        Hits among the top k, by k: by reassessed labels, and by original labels. `original_accuracy` is None without
+        Top-k accuracy by k, with reassessed labels and with original labels. `original_accuracy` is None without
         original labels.
     original_accuracy_on_scored
-        Hits by original labels, only on the scored images.
+        Top-k accuracy with original labels, only on the scored images.
     by_label_count
         Counts by number of valid classes.
     per_class
         Counts by class.
     soft_accuracy, mistakes
         Soft accuracy and kinds of mistakes; None without scores.
-    reasons
+    missing_reasons
         Reason why a result is missing, by the name of the result in JSON.
-    detected
+    detected_input
         How the predictions were read and joined, as text.
     label_set
         Name of the label sets.
@@ -130,12 +140,12 @@ class Evaluation(Printable):
     real_accuracy: dict[int, Proportion]
     original_accuracy: dict[int, Proportion] | None
     original_accuracy_on_scored: dict[int, Proportion] | None
-    by_label_count: dict[int, CountsBySize]
+    by_label_count: dict[int, CountsByLabelCount]
     per_class: CountsByClass
     soft_accuracy: SoftAccuracy | None
     mistakes: Mistakes | None
-    reasons: dict[str, str] = field(default_factory=dict)
-    detected: str = ""
+    missing_reasons: dict[str, str] = field(default_factory=dict)
+    detected_input: str = ""
     label_set: str = DEFAULT_LABEL_SET_NAME
     unknown_classes: UnknownClasses = field(default_factory=UnknownClasses)
     n_excluded: int = 0
@@ -144,11 +154,11 @@ class Evaluation(Printable):
     @property
     def n_scored(self) -> int:
         """Number of images with a valid class: the n of ReaL accuracy."""
-        return sum(part.n for part in self.by_label_count.values())
+        return sum(part.n_images for part in self.by_label_count.values())
 
     @property
     def accuracy_at_smallest_k(self) -> float:
-        """ReaL accuracy at the smallest k, in [0, 1]; models are ranked by it. 0 without scored images."""
+        """ReaL accuracy at the smallest k, in [0, 1], which ranks models; 0 without scored images."""
         return next(iter(self.real_accuracy.values())).value or 0.0
 
     @property
@@ -164,12 +174,12 @@ class Evaluation(Printable):
         return None if self.original_accuracy is None else self.original_accuracy.get(k)
 
     def __add__(self, other: "Evaluation") -> "Evaluation":
-        """Add the evaluation of other images; both must have the same labels and the same k."""
+        """Add the evaluation of other images. The two must have the same labels and the same k."""
         same = self.label_set == other.label_set and self.n_scorable == other.n_scorable
         if not same or self.real_accuracy.keys() != other.real_accuracy.keys():
             raise DataError("different-labels", "evaluations with different labels or different k cannot be added up")
         sizes = sorted(self.by_label_count.keys() | other.by_label_count.keys())
-        none = CountsBySize(n=0, hits=dict.fromkeys(self.real_accuracy, 0), n_valid_found=0)
+        none = CountsByLabelCount(n_images=0, hits=dict.fromkeys(self.real_accuracy, 0), n_valid_found=0)
         summed = ("n_images", "n_empty", "n_unlabelled", "n_unknown", "n_excluded", "unknown_classes", "per_class")
         return replace(
             self,
@@ -187,7 +197,7 @@ class Evaluation(Printable):
             if self.soft_accuracy and other.soft_accuracy
             else None,
             mistakes=self.mistakes + other.mistakes if self.mistakes and other.mistakes else None,
-            reasons=self.reasons | other.reasons,
+            missing_reasons=self.missing_reasons | other.missing_reasons,
         )
 
     def _summary_lines(self) -> list[tuple[str, str]]:
@@ -214,8 +224,8 @@ class Evaluation(Printable):
         return rows
 
     def to_json(self) -> dict[str, Any]:
-        """Return a dict for JSON output; the reason for each null has its own key."""
-        soft = None if self.soft_accuracy is None or not self.soft_accuracy.n else self.soft_accuracy
+        """Return a dict for JSON output, with the reason for each missing result."""
+        soft = None if self.soft_accuracy is None or not self.soft_accuracy.n_images else self.soft_accuracy
         parts = {
             "original": None if self.original_accuracy is None else _proportions_to_json(self.original_accuracy),
             "original_scored": None
@@ -223,7 +233,7 @@ class Evaluation(Printable):
             else _proportions_to_json(self.original_accuracy_on_scored),
             "soft": None if soft is None else {"accuracy": soft.accuracy, "ceiling": soft.ceiling},
             "recall_at_size": self.recall_at_size,
-            "mistakes": None if self.mistakes is None else vars(self.mistakes),
+            "mistakes": None if self.mistakes is None else self.mistakes.counts_by_kind,
             "label_errors": None
             if self.label_errors is None
             else {"mistakes_by_original": self.label_errors.n, "correct": self.label_errors.hits},
@@ -234,28 +244,29 @@ class Evaluation(Printable):
             "scored": self.n_scored,
             "not_scored": not_scored | ({"excluded": self.n_excluded} if self.n_excluded else {}),
             "scorable": self.n_scorable,
-            "detected": self.detected,
+            "detected": self.detected_input,
             "unknown_classes": self.unknown_classes.to_json(),
             "interval": "95 %, Wilson, over images",
             "label_set": self.label_set,
             "real": _proportions_to_json(self.real_accuracy),
             **parts,
             **{f"{name}_reason": self._missing_reason(name) for name, part in parts.items() if part is None},
-            "by_label_count": [self._size_counts_to_json(size, part) for size, part in self.by_label_count.items()],
+            "by_label_count": [self._label_count_to_json(size, part) for size, part in self.by_label_count.items()],
         }
 
     def _missing_reason(self, result_name: str) -> str:
         """Return the reason why a result is missing."""
-        return self.reasons.get("original" if result_name in _PARTS_BY_ORIGINAL else result_name, NONE_SCORED)
+        return self.missing_reasons.get("original" if result_name in _PARTS_BY_ORIGINAL else result_name, NONE_SCORED)
 
-    def _size_counts_to_json(self, size: int, counts: CountsBySize) -> dict[str, Any]:
-        recall = None if counts.n_valid_found is None or not counts.n else counts.n_valid_found / size / counts.n
-        real = {k: Proportion(hits, counts.n) for k, hits in counts.hits.items()}
-        return {"labels": size, "n": counts.n, "real": _proportions_to_json(real), "recall_at_size": recall}
+    def _label_count_to_json(self, size: int, counts: CountsByLabelCount) -> dict[str, Any]:
+        n = counts.n_images
+        recall = None if counts.n_valid_found is None or not n else counts.n_valid_found / size / n
+        real = {k: Proportion(hits, n) for k, hits in counts.hits.items()}
+        return {"labels": size, "n": n, "real": _proportions_to_json(real), "recall_at_size": recall}
 
 
 def sort_by_accuracy(evaluations: Mapping[str, Evaluation]) -> dict[str, Evaluation]:
-    """Return evaluations by model name, the highest ReaL accuracy at the smallest k first; ties by name."""
+    """Sort evaluations by ReaL accuracy at the smallest k, the highest first; ties by name."""
     return dict(sorted(evaluations.items(), key=lambda entry: (-entry[1].accuracy_at_smallest_k, entry[0])))
 
 
@@ -266,7 +277,7 @@ def ranks_by_model(evaluations: Mapping[str, Evaluation]) -> dict[str, int]:
 
 
 def describe_images_not_scored(evaluation: Evaluation) -> str:
-    """Say how many images are not scored, and why; and how many labelled images have no prediction."""
+    """Say how many images are not scored, why, and how many labelled images have no prediction."""
     parts = {
         "empty label set": evaluation.n_empty,
         "unrated": evaluation.n_unlabelled,
@@ -286,7 +297,7 @@ def describe_images_not_scored(evaluation: Evaluation) -> str:
 
 
 def describe_label_errors(evaluation: Evaluation) -> str:
-    """Say how many mistakes by original labels are correct by the label sets; empty without such mistakes."""
+    """Say how many mistakes by original labels are correct by the label sets; "" without mistakes."""
     part = evaluation.label_errors
     if part is None or not part.n:
         return ""
@@ -296,7 +307,7 @@ def describe_label_errors(evaluation: Evaluation) -> str:
 
 
 def describe_soft_accuracy_ceiling(evaluations: Iterable[Evaluation]) -> str:
-    """Say which soft accuracy no model can exceed on these images; empty if it is unknown."""
+    """Say which soft accuracy no model can exceed on these images; "" if this is unknown."""
     soft = [evaluation.soft_accuracy for evaluation in evaluations if evaluation.soft_accuracy is not None]
     ceilings = sorted({f"{part.ceiling:.4f}" for part in soft if part.ceiling is not None})
     return f"no model can exceed {' or '.join(ceilings)}" if ceilings else ""
@@ -305,7 +316,7 @@ def describe_soft_accuracy_ceiling(evaluations: Iterable[Evaluation]) -> str:
 def _add_if_present(
     first: dict[int, Proportion] | None, second: dict[int, Proportion] | None
 ) -> dict[int, Proportion] | None:
-    """Add proportions by k; None if either is missing."""
+    """Add two dicts of proportions by k; None if one of them is None."""
     return None if first is None or second is None else {k: part + second[k] for k, part in first.items()}
 
 

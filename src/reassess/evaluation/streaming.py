@@ -1,4 +1,4 @@
-"""ReaL accuracy over batches, in any order: integer counts, and ratios at the end."""
+"""ReaL accuracy over batches in any order: integer counts during the batches, ratios at the end."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import repeat
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +25,13 @@ from reassess.text import join_first
 UNSEEN_RANK = -1  # the rank of an image that was not in any batch yet
 
 
+class BatchRanks(NamedTuple):
+    """The rank of the best valid class of each image of a batch."""
+
+    positions: npt.NDArray[np.int64] | None  # positions of the images in an `ImageIndex`; None without an index
+    best_ranks: npt.NDArray[np.int32]  # also 0 for an image of an index that has no valid class
+
+
 @dataclass(frozen=True, eq=False)
 class ImageIndex:
     """Images joined with label sets, to find the images of a batch by name or position."""
@@ -32,7 +39,7 @@ class ImageIndex:
     images: tuple[str, ...]  # names of the images
     labels: LabelSets  # label sets of the images
     label_rows: npt.NDArray[np.int64]  # position of each image in the label sets, -1 if unrated; int64, shape (images,)
-    has_positions: bool  # whether a batch can also name images by their positions in `images`
+    can_use_positions: bool  # whether the target of a batch can also contain positions in `images`
 
     @cached_property
     def label_set_sizes(self) -> npt.NDArray[np.int64]:
@@ -40,7 +47,7 @@ class ImageIndex:
         return self._label_ends - self._label_starts
 
     def find_positions(self, target: Any) -> npt.NDArray[np.int64]:
-        """Find the position of each image of a batch, from names or from numbers."""
+        """Find the position of each image of a batch, from image names or image numbers."""
         if isinstance(target, list | tuple) and _starts_with_name(target):
             return self._find_named_images(target)
         numbers, are_bits = as_array(target)
@@ -49,12 +56,12 @@ class ImageIndex:
         if numbers.ndim != 1 or numbers.dtype.kind not in "iu" or are_bits:
             raise DataError(
                 "missing-image-names",
-                "target does not say which images the rows are",
+                "target contains neither image names nor image numbers",
                 allowed="image names, or image numbers: integers of shape (images,)",
                 found=f"{'bfloat16' if are_bits else numbers.dtype} {numbers.shape}",
                 fix="pass image names; or, to pass valid classes with each batch, omit labels",
             )
-        if not self.has_positions:
+        if not self.can_use_positions:
             raise DataError(
                 "missing-image-names",
                 "images are numbered, and their names are missing",
@@ -71,8 +78,8 @@ class ImageIndex:
             )
         return positions
 
-    def rank_batch(self, scores: npt.NDArray[Any], target: Any) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]:
-        """Return the positions of a batch's images, and the rank of the best valid class; 0 without one."""
+    def rank_images(self, scores: npt.NDArray[Any], target: Any) -> BatchRanks:
+        """Find the images of a batch, and rank their best valid classes."""
         positions = self.find_positions(target)
         check_length(len(positions), len(scores), plural_name="images", item_name="row of scores")
         self._check_outputs(scores.shape[1])
@@ -83,10 +90,10 @@ class ImageIndex:
             self.labels.indices,
             lambda row: self.images[positions[row]],
         )
-        return positions, np.maximum(ranks, 0, out=ranks)
+        return BatchRanks(positions, np.maximum(ranks, 0, out=ranks))
 
     def count_hits(self, ranks: npt.NDArray[np.int32], top_k: tuple[int, ...]) -> npt.NDArray[np.int64]:
-        """Count hits by k among the images of past batches that have a valid class."""
+        """Count the hits of all batches so far, by k, among the images that have a valid class."""
         return count_hits(ranks[self.label_set_sizes > 0], top_k)
 
     def _find_named_images(self, names: Sequence[str]) -> npt.NDArray[np.int64]:
@@ -249,34 +256,36 @@ class RealAccuracy:
 
 
 def index_images(labels: LabelSets | None, images: Sequence[str] | None, *, ignore_unknown: bool) -> ImageIndex | None:
-    """Index the images of label sets, or of a dataset joined by name; None without labels."""
+    """Index the images of label sets, or the images of a dataset that are joined by name; None without labels."""
     if labels is None:
         if images is not None:
             raise DataError(
-                "missing-labels", "images is set, but labels is missing", fix="labels=reassess.read_labels()"
+                "missing-labels",
+                "images is set, but labels is missing",
+                fix="pass labels too: labels=reassess.read_labels()",
             )
         return None
     check_type(LabelSets, labels, value_name="label sets", fix="labels=read_labels(FILE)")
     if images is None:
-        return ImageIndex(images=labels.images, labels=labels, label_rows=np.arange(len(labels)), has_positions=False)
+        return ImageIndex(
+            images=labels.images, labels=labels, label_rows=np.arange(len(labels)), can_use_positions=False
+        )
     images = tuple(images)
     rows = match_images(images, labels.images, where="the images")
     if not ignore_unknown:
         raise_if_unknown(images, np.flatnonzero(rows < 0), labels.images)
-    return ImageIndex(images=images, labels=labels, label_rows=rows, has_positions=True)
+    return ImageIndex(images=images, labels=labels, label_rows=rows, can_use_positions=True)
 
 
-def rank_batch(
-    index: ImageIndex | None, top_k: Sequence[int], scores: npt.ArrayLike, target: Any
-) -> tuple[npt.NDArray[np.int64] | None, npt.NDArray[np.int32]]:
-    """Rank the best valid class of a batch's images; parameters as for `RealAccuracy.update`."""
+def rank_batch(index: ImageIndex | None, top_k: Sequence[int], scores: npt.ArrayLike, target: Any) -> BatchRanks:
+    """Rank the best valid class of each image of a batch; `scores` and `target` as for `RealAccuracy.update`."""
     table = as_scores(scores)
     outputs = table.shape[1]
     if top_k[-1] > outputs:
         normalize_top_k(top_k, outputs)
     if index is not None:
-        return index.rank_batch(table, target)
+        return index.rank_images(table, target)
     targets, are_bits = as_array(pad_lists(target))
     indptr, classes = read_targets(as_floats(targets) if are_bits else targets, outputs)
     check_length(len(targets), len(table), plural_name="targets", item_name="row of scores")
-    return None, best_ranks_of_scores(table, indptr[:-1], indptr[1:], classes)
+    return BatchRanks(None, best_ranks_of_scores(table, indptr[:-1], indptr[1:], classes))

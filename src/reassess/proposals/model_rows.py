@@ -12,7 +12,7 @@ from reassess.errors import DataError, add_error_place
 from reassess.evaluation import find_outcomes
 from reassess.evaluation.outcomes import UNKNOWN
 from reassess.evaluation.probabilities import output_classes, probability_blocks, score_kind
-from reassess.numeric.arrays import DescendingValues, LargestValues
+from reassess.numeric.arrays import DescendingOrder, LargestOfStream
 from reassess.text import join_first
 
 _Ints = npt.NDArray[np.int64]
@@ -84,7 +84,7 @@ def number_predictions(
             benchmark=benchmark,
             match=numbering.match,
             ignore_unknown=ignore_unknown,
-            known_images=[] if numbering.has_known_images else [predictions.images or ()],
+            known_image_lists=[] if numbering.has_known_images else [predictions.images or ()],
             name=name,
         )
         rows = np.flatnonzero(outcomes.states != UNKNOWN)
@@ -137,7 +137,7 @@ def find_best_pairs(
     first, top1 = np.full(len(predictions), np.nan), np.searchsorted(classes, numbered.top1_ids)
     is_probabilities = numbered.score_kind == "probabilities"
 
-    largest = LargestValues(max_pairs)
+    largest = LargestOfStream(max_pairs)
     for part, values in probability_blocks(predictions, rows[goes_to_raters], has_probabilities=is_probabilities):
         part_rows = rows[goes_to_raters][part]
         first[part_rows] = np.take_along_axis(values, top1[part_rows, None], axis=1)[:, 0]
@@ -148,7 +148,7 @@ def find_best_pairs(
 
     before, ranking = (
         np.zeros(positions.size + 1, np.int64),
-        DescendingValues(probabilities, positions, is_sent_to_raters.size * width),
+        DescendingOrder(probabilities, positions, is_sent_to_raters.size * width),
     )
     lowest = probabilities[-1] if positions.size else np.inf
     for part, values in probability_blocks(predictions, rows[~goes_to_raters], has_probabilities=is_probabilities):

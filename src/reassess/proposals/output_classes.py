@@ -12,7 +12,7 @@ import numpy.typing as npt
 from reassess.core import Classes, Predictions
 from reassess.core.class_names import are_wnids
 from reassess.errors import DataError, Fix
-from reassess.evaluation.probabilities import ScoreKind, probability_row_masks, raise_if_out_of_range
+from reassess.evaluation.probabilities import ScoreKind, check_rows, raise_if_out_of_range
 from reassess.formats.predictions.output_lists import (
     LIST_OUTPUTS,
     OUTPUT_LIST,
@@ -61,7 +61,7 @@ class OutputClasses:
             return cls(classes, None)
         if classes.count is None:
             return cls(_make_class_list(outputs, names), None)
-        (within,), (adding_up,) = probability_row_masks(first_scores)
+        (within,), (adding_up,) = check_rows(first_scores)
         kind: ScoreKind = "probabilities" if adding_up else "bounded" if within else "logits"
         columns = map_outputs(
             classes, names, where=OUTPUT_LIST, may_share_class=True, requires_known_class=not is_table
@@ -205,7 +205,7 @@ class OutputClasses:
     def _divide_by_class_sum(self, scores: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Normalize probabilities over the outputs with a class; keep other scores as they are."""
         rows = (
-            np.flatnonzero(probability_row_masks(scores)[1])
+            np.flatnonzero(check_rows(scores).is_distribution)
             if self.n_outputs_without_class and len(scores)
             else np.empty(0, int)
         )

@@ -12,7 +12,7 @@ from reassess.comparison import Findings
 from reassess.comparison.taxonomy import ERROR_KIND_NAMES, ERROR_KINDS
 from reassess.core import Classes
 from reassess.evaluation import MISTAKE_KINDS, ImageSheet, image_sheet, kinds_of_invalid_classes
-from reassess.evaluation.evaluation_words import PREDICTION_NAMES, format_score
+from reassess.evaluation.evaluation_words import PREDICTION_NAMES, format_score_near_threshold
 from reassess.report.gallery import Card, CardEntry, CardLine, Gallery, Thumbnails
 from reassess.report.page import UNKNOWN_CLASS_NAME
 
@@ -257,7 +257,7 @@ def _describe_votes(sheet: ImageSheet, threshold: float) -> dict[int, str]:
     """Describe the score and the votes of each candidate class, by class id."""
     descriptions = {}
     for candidate in sheet.candidates or ():
-        parts = [] if candidate.score is None else [f"score {format_score(candidate.score, threshold)}"]
+        parts = [] if candidate.score is None else [f"score {format_score_near_threshold(candidate.score, threshold)}"]
         of_raters, of_experts = (
             ("", candidate.votes, sheet.n_raters),
             ("experts ", candidate.expert_votes, sheet.n_experts),

@@ -252,7 +252,7 @@ def _make_mistake_section(findings: Findings, charts: _Charts) -> Section:
     notes += [f"Not counted: {ERROR_KIND_NAMES[kind]}: {reason}." for kind, reason in reasons.items()]
     evaluations = findings.evaluations.items()
     mistakes = [(model, result.mistakes) for model, result in evaluations if result.mistakes is not None]
-    rows = [[model, *(getattr(part, name) for name in MISTAKE_NAMES)] for model, part in mistakes]
+    rows = [[model, *part.counts_by_kind.values()] for model, part in mistakes]
     columns = {"model": TEXT} | dict.fromkeys(MISTAKE_NAMES.values(), COUNT)
     table_title = "All mistakes, by the raters' answers about the predicted class"
     tables = [make_table("known", table_title, columns, rows)] if rows else []

@@ -145,7 +145,7 @@ def write_report(
         sources=make_report_sources(command, inputs),
         classes=findings.classes,
         format_descriptions={
-            f"{name} ({_hide_folders(file_of[name])})" if name in file_of else name: evaluation.detected
+            f"{name} ({_hide_folders(file_of[name])})" if name in file_of else name: evaluation.detected_input
             for name, evaluation in findings.evaluations.items()
         },
     )

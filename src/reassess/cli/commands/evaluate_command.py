@@ -32,11 +32,11 @@ from reassess.comparison import ModelOrders, compare_orders, restrict_to_common_
 from reassess.core import Benchmark
 from reassess.errors import DataError, MissingResult, add_error_place
 from reassess.evaluation import (
-    ClassList,
     ExclusionEffect,
+    FoundClassList,
     Outcomes,
-    compare_with_exclusion,
     describe_rated_images,
+    exclusion_effects_by_k,
     find_class_list,
     outcomes_table,
     sort_by_accuracy,
@@ -194,22 +194,24 @@ def _evaluate_models(
     """Evaluate each model with each label set; return the results, and outcomes for --details."""
     results: dict[LabelSetKey, EvaluationsByFile] = {key: {} for key in inputs.label_sets}
     outcomes: dict[LabelSetKey, dict[str, Outcomes]] = {key: {} for key in inputs.label_sets}
-    class_lists: dict[str, ClassList | None] = {}
+    class_lists: dict[str, FoundClassList | None] = {}
     effects: dict[LabelSetKey, dict[str, dict[int, ExclusionEffect]]] = {key: {} for key in inputs.label_sets}
     join_arguments = inputs.make_join_arguments(run)
     for file, predictions in iter_predictions(run, files, inputs):
         class_lists[file] = None
         with add_error_place(file):
             for key, sets in inputs.label_sets.items():
-                outcome = inputs.compute_outcomes(predictions, sets, any_class_list=True, name=file, **join_arguments)
+                outcome = inputs.compute_outcomes(
+                    predictions, sets, allow_other_class_list=True, name=file, **join_arguments
+                )
                 judge = partial(summarize, labels=sets, scores=inputs.scores, experts=inputs.experts, top_k=top_k)
                 remaining = outcome if excluded is None else outcome.mark_excluded(excluded.images)
                 outcomes[key][file] = remaining
                 results[key][file] = judge(remaining)
                 if excluded is not None:
-                    effects[key][file] = compare_with_exclusion(judge(outcome), results[key][file])
+                    effects[key][file] = exclusion_effects_by_k(judge(outcome), results[key][file])
                 class_lists[file] = class_lists[file] or find_class_list(outcome, sets, inputs.original)
-        warn_if_other_class_list(file, class_lists[file], inputs.labels.classes, depth=2)
+        warn_if_other_class_list(file, class_lists[file], inputs.labels.classes, stacklevel=2)
     last = next(reversed(outcomes.values()))
     common = _rank_on_common_images(outcomes, inputs, top_k)
     reviewed = inputs.reviewed_labels

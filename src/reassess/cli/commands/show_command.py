@@ -17,7 +17,7 @@ from reassess.core import Benchmark, Classes, Id, LabelSets, find_image
 from reassess.data import find_part_path, to_benchmark_names
 from reassess.data.benchmark_folders import PART_INSTRUCTIONS
 from reassess.evaluation import Candidate, ImageSheet, image_sheet
-from reassess.evaluation.evaluation_words import PREDICTION_NAMES, format_score
+from reassess.evaluation.evaluation_words import PREDICTION_NAMES, format_score_near_threshold
 from reassess.text import join_and, join_first
 
 _MAX_PRINTED_CLASSES, _MAX_PRINTED_RATERS = 10, 5  # classes, and raters per class, without --verbose
@@ -151,7 +151,7 @@ def _make_candidate_row(
     return [
         str(candidate.class_id),
         inputs.labels.classes.short_name(candidate.class_id),
-        None if candidate.score is None else format_score(candidate.score, inputs.threshold, digits=4),
+        None if candidate.score is None else format_score_near_threshold(candidate.score, inputs.threshold, digits=4),
         "valid" if candidate.class_id in (sheet.valid_class_ids or ()) else "",
         _format_vote_counts(candidate.votes, sheet.n_raters),
         join_first(raters, max_items=max_raters),

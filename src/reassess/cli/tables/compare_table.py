@@ -49,7 +49,7 @@ def to_json(findings: Findings) -> dict[str, Any]:
         "common_images": len(panel.images),
         "scored": int(np.count_nonzero(panel.is_scored)),
         "not_shared": dict(zip(panel.models, panel.n_not_shared, strict=True)),
-        "detected": {model: findings.evaluations[model].detected for model in panel.models},
+        "detected": {model: findings.evaluations[model].detected_input for model in panel.models},
         "class_lists": {
             model: class_list.to_json(findings.classes) if (class_list := findings.class_lists.get(model)) else None
             for model in panel.models
@@ -89,7 +89,9 @@ def print_comparison(run: CommandRun, findings: Findings) -> None:
         _print_preferences(findings.preferences)
     if not isinstance(findings.labelling_biases, MissingResult):
         _print_biases(findings.labelling_biases)
-    for line in group_files_by_text({model: findings.evaluations[model].detected for model in findings.panel.models}):
+    for line in group_files_by_text(
+        {model: findings.evaluations[model].detected_input for model in findings.panel.models}
+    ):
         run.print_line(line)
     for line in describe_images_not_shared(findings.panel):
         run.print_line(line)

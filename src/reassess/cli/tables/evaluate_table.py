@@ -11,7 +11,7 @@ from reassess.cli.tables.multi_label_table import print_multi_label_accuracy
 from reassess.comparison import ModelOrders
 from reassess.core import Classes
 from reassess.errors import MissingResult
-from reassess.evaluation import ClassList, Evaluation, ExclusionEffect, MultiLabelAccuracy, ranks_by_model
+from reassess.evaluation import Evaluation, ExclusionEffect, FoundClassList, MultiLabelAccuracy, ranks_by_model
 from reassess.evaluation.evaluation_words import MISTAKE_NAMES, describe_missing_results, shorten_label_set_name
 from reassess.evaluation.result import describe_images_not_scored, describe_label_errors, describe_soft_accuracy_ceiling
 from reassess.formats.result_files import PrintedNumbers, format_count
@@ -33,7 +33,7 @@ class EvaluationResults:
     evaluations: Mapping[LabelSetKey, EvaluationsByFile]  # of each model on its own images
     # On common images; None if all are common.
     common_evaluations: Mapping[LabelSetKey, EvaluationsByFile] | MissingResult | None
-    class_lists: Mapping[str, ClassList | None]  # class list of each model's ids, if it differs from the labels'
+    class_lists: Mapping[str, FoundClassList | None]  # class list of each model's ids, if it differs from the labels'
     # Of each model, if label sets have more than valid classes.
     multi_label_accuracies: Mapping[str, MultiLabelAccuracy]
     model_orders: ModelOrders | MissingResult | None  # model orders by several label sets; None for one label set
@@ -200,7 +200,7 @@ def _print_details(run: CommandRun, evaluations: EvaluationsByFile, classes: Cla
             _print_accuracy_by_label_count(file, result)
         elif breakdown == "class":
             _print_accuracy_by_class(run, file, result, classes)
-    for line in group_files_by_text({file: result.detected for file, result in evaluations.items()}):
+    for line in group_files_by_text({file: result.detected_input for file, result in evaluations.items()}):
         run.print_line(line)
     for line in group_files_by_text({file: describe_images_not_scored(result) for file, result in evaluations.items()}):
         run.print_line(line)
@@ -229,7 +229,7 @@ def _make_footnotes(evaluations: EvaluationsByFile) -> Iterator[str]:
     yield "95 %: Wilson intervals, over images"
     if ceiling := describe_soft_accuracy_ceiling(evaluations.values()):
         yield f"soft: {ceiling}"
-    if any(result.mistakes is not None and result.mistakes.not_asked for result in evaluations.values()):
+    if any(result.mistakes is not None and result.mistakes.n_not_asked for result in evaluations.values()):
         yield (
             "not asked about: raters were not asked about the predicted class, so it counts as wrong (reassess propose "
             "--unasked)"
@@ -251,7 +251,7 @@ def _describe_accuracies_on_scored_images(evaluations: EvaluationsByFile) -> Ite
 def _print_mistakes(evaluations: EvaluationsByFile) -> None:
     """Print the number of mistakes by kind. A kind without mistakes has no column."""
     counts = {
-        file: {kind: getattr(result.mistakes, kind) for kind in MISTAKE_NAMES}
+        file: result.mistakes.counts_by_kind
         for file, result in evaluations.items()
         if result.mistakes is not None
     }
@@ -279,9 +279,9 @@ def _print_accuracy_by_label_count(file: str, result: Evaluation) -> None:
     top_k = list(result.real_accuracy)
     rows = []
     for size, size_result in result.by_label_count.items():
-        counts = [Proportion(size_result.hits[k], size_result.n) for k in top_k]
+        counts = [Proportion(size_result.hits[k], size_result.n_images) for k in top_k]
         cells = [cell for count in counts for cell in (format_percent_cell(count), format_interval_cell(count))]
-        rows.append([size, f"{size_result.n:,}", *cells])
+        rows.append([size, f"{size_result.n_images:,}", *cells])
     labels_heading = shorten_label_set_name(result.label_set)
     headings = [text for k in top_k for text in (f"{labels_heading} top-{k} %", "95 %")]
     print_table(["valid labels", "images", *headings], rows, title=file, n_text_columns=0)

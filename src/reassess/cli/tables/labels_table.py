@@ -193,7 +193,7 @@ def _make_footnotes(orders: ModelOrders | MissingResult) -> Iterator[str]:
 
 def _describe_files(evaluations_by_set: Mapping[str, Mapping[str, Evaluation]]) -> Iterator[str]:
     models = next(iter(evaluations_by_set.values()))
-    yield from group_files_by_text({model: result.detected for model, result in models.items()})
+    yield from group_files_by_text({model: result.detected_input for model, result in models.items()})
     for name, evaluations in evaluations_by_set.items():
         lines = group_files_by_text({model: describe_images_not_scored(evaluations[model]) for model in models})
         yield from (f"{name}: {line}" for line in lines)

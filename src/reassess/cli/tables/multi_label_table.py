@@ -62,8 +62,8 @@ def _describe_unscored_images(accuracy: MultiLabelAccuracy) -> str:
 def _make_multi_label_footnotes(accuracies: dict[str, MultiLabelAccuracy]) -> Iterator[str]:
     yield "strict: images whose first class is unclear do not count; lenient: unclear is correct; unreviewed is wrong"
     for reason in dict.fromkeys(
-        accuracy.mean_class_accuracy_missing_reason
+        accuracy.why_no_mean_class_accuracy
         for accuracy in accuracies.values()
-        if accuracy.mean_class_accuracy_missing_reason is not None
+        if accuracy.why_no_mean_class_accuracy is not None
     ):
         yield f"no mean over classes: {reason}"

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reassess.core import Classes, LabelSets
-from reassess.numeric.arrays import concatenate_runs
+from reassess.numeric.arrays import concatenate_ranges
 from tests.helpers import Refused, labels_of
 
 _CHARACTERS = st.characters(codec="utf-8", exclude_characters="\\")  # a/b and a\\b are one image
@@ -89,7 +89,9 @@ def test_classes_are_converted_by_name_else_by_id(refused: Refused) -> None:
 @given(st.lists(st.tuples(st.integers(0, 20), st.integers(0, 5)), max_size=8))
 def test_runs_are_concatenated_ranges(pairs: list[tuple[int, int]]) -> None:
     starts, sizes = np.array(pairs, np.int64).reshape(-1, 2).T
-    assert concatenate_runs(starts, sizes).tolist() == [i for start, size in pairs for i in range(start, start + size)]
+    assert concatenate_ranges(starts, sizes).tolist() == [
+        i for start, size in pairs for i in range(start, start + size)
+    ]
 
 
 def test_label_sets_keep_name_in_other_classes() -> None:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reassess import LabelSets, Predictions, evaluate
-from reassess.numeric.arrays import as_array, rank_descending
+from reassess.numeric.arrays import convert_to_numpy, rank_descending
 from tests.helpers import Needs, code_of, fault_of, message
 
 SCORES = np.array([[0.5, 2.0, -1.0], [3.0, 0.25, 3.0]], np.float32)
@@ -47,12 +47,12 @@ def address(array: npt.NDArray[Any]) -> int:
 
 def test_tensor_on_cpu_is_not_copied(library: Callable[[npt.NDArray[Any]], Any], tmp_path: Path) -> None:
     tensor = library(SCORES)
-    first, second = as_array(tensor)[0], as_array(tensor)[0]
+    first, second = convert_to_numpy(tensor)[0], convert_to_numpy(tensor)[0]
     np.testing.assert_array_equal(first, SCORES)
     assert address(first) == address(second)
-    assert address(as_array(OnlyDLPack(SCORES))[0]) == address(SCORES)
+    assert address(convert_to_numpy(OnlyDLPack(SCORES))[0]) == address(SCORES)
     np.save(tmp_path / "scores.npy", SCORES)
-    assert isinstance(as_array(np.load(tmp_path / "scores.npy", mmap_mode="r"))[0], np.memmap)
+    assert isinstance(convert_to_numpy(np.load(tmp_path / "scores.npy", mmap_mode="r"))[0], np.memmap)
 
 
 def test_bfloat16_is_read_as_bits(library: Callable[[npt.NDArray[Any]], Any]) -> None:
@@ -61,7 +61,7 @@ def test_bfloat16_is_read_as_bits(library: Callable[[npt.NDArray[Any]], Any]) ->
         tensor = import_module("tensorflow").cast(tensor, "bfloat16")
     else:
         tensor = tensor.bfloat16() if hasattr(tensor, "bfloat16") else tensor.astype("bfloat16")
-    array, are_bits = as_array(tensor)
+    array, are_bits = convert_to_numpy(tensor)
     assert are_bits
     np.testing.assert_array_equal(array, BITS)
 
@@ -77,8 +77,8 @@ def test_torch_tensor_shares_memory_and_may_be_bfloat16(needs: Needs) -> None:
     import torch
 
     tensor = torch.from_numpy(SCORES)
-    assert address(as_array(tensor)[0]) == address(SCORES)
-    np.testing.assert_array_equal(as_array(torch.from_numpy(SCORES).requires_grad_())[0], SCORES)
+    assert address(convert_to_numpy(tensor)[0]) == address(SCORES)
+    np.testing.assert_array_equal(convert_to_numpy(torch.from_numpy(SCORES).requires_grad_())[0], SCORES)
     assert evaluate(tensor.bfloat16(), LABELS).real_accuracy[1].hits == 1  # the lower class wins the tie
     assert Predictions.from_scores(tensor.bfloat16()).dtype == "bfloat16"
     assert code_of(Predictions.from_ids, tensor.bfloat16()) == "wrong-type"
@@ -91,15 +91,15 @@ def test_tensor_without_values_raises_wrong_type(needs: Needs) -> None:
     import jax
     import torch
 
-    assert message(as_array, torch.zeros(2, 3, device="meta")).splitlines()[:2] == [
+    assert message(convert_to_numpy, torch.zeros(2, 3, device="meta")).splitlines()[:2] == [
         "numpy cannot read this array",
         "  allowed: an array with values, on the CPU or a device that numpy can copy from",
     ]
-    within = jax.jit(lambda scores: as_array(scores)[0])
+    within = jax.jit(lambda scores: convert_to_numpy(scores)[0])
     assert message(within, SCORES).endswith(
         "\n  fix:     in a compiled function (tf.function, jax.jit), use the functions of reassess.integrations"
     )
-    assert code_of(as_array, [[1, 2], [3]]) == "wrong-type"
+    assert code_of(convert_to_numpy, [[1, 2], [3]]) == "wrong-type"
 
 
 @given(st.lists(st.floats(0, 5) | st.sampled_from([1.0, 2.0]), min_size=1, max_size=12))

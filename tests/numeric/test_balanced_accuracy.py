@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from reassess.numeric import BLIND_ANSWERS, BalancedAccuracy, chance_to_reach
+from reassess.numeric import BLIND_ANSWERS, BalancedAccuracy, probability_to_reach
 
 BAR, QUESTIONS, ROUNDS = 0.7, 18, 10_000
 
@@ -21,7 +21,7 @@ def rounds(invalid: tuple[float, ...], valid: tuple[float, ...]) -> float:
 @pytest.mark.parametrize("name", BLIND_ANSWERS)
 def test_who_does_not_look_hardly_passes(name: str) -> None:
     answers = BLIND_ANSWERS[name]
-    passed, exact = rounds(answers, answers), chance_to_reach(BAR, QUESTIONS, QUESTIONS, [answers] * 2)
+    passed, exact = rounds(answers, answers), probability_to_reach(BAR, QUESTIONS, QUESTIONS, [answers] * 2)
     assert passed <= (0 if name.startswith("always") else 0.01)
     assert passed == pytest.approx(exact, abs=4 * np.sqrt(exact / ROUNDS))
 
@@ -31,7 +31,7 @@ def test_who_is_correct_in_90_percent_passes(maybe: float) -> None:
     wrong = 0.1 - maybe
     invalid, valid = (0.9, maybe, wrong), (wrong, maybe, 0.9)
     assert rounds(invalid, valid) >= 0.98
-    assert chance_to_reach(BAR, QUESTIONS, QUESTIONS, [invalid, valid]) >= 0.98
+    assert probability_to_reach(BAR, QUESTIONS, QUESTIONS, [invalid, valid]) >= 0.98
 
 
 @pytest.mark.parametrize("bar", [0.5, 0.7, 0.75, 1.0])
@@ -44,11 +44,11 @@ def test_the_chance_is_that_of_all_possible_answers(bar: float, n_invalid: int, 
         confusion = np.zeros((2, 3), int)
         np.add.at(confusion, (truths, list(answers)), 1)
         total += BalancedAccuracy.from_confusion(confusion).reaches(bar) * float(np.prod(matrix[truths, list(answers)]))
-    assert chance_to_reach(bar, n_invalid, n_valid, matrix.tolist()) == pytest.approx(total, abs=1e-12)
+    assert probability_to_reach(bar, n_invalid, n_valid, matrix.tolist()) == pytest.approx(total, abs=1e-12)
 
 
 def test_without_questions_of_both_truths_nobody_reaches_a_bar() -> None:
-    assert chance_to_reach(0.0, 5, 0, [(1.0, 0.0, 0.0)] * 2) == 0
+    assert probability_to_reach(0.0, 5, 0, [(1.0, 0.0, 0.0)] * 2) == 0
     one = BalancedAccuracy.from_confusion([[3, 0, 0], [0, 0, 0]])
     assert (one.value, one.interval, one.specificity, one.sensitivity, one.reaches(0.0)) == (
         None,

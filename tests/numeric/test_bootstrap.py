@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from reassess.numeric.bootstrap import (
     count_common_hits,
-    draw_counts,
+    draw_bootstrap_counts,
     draw_replicate_counts,
     mean_interval,
     normal_interval,
@@ -105,7 +105,9 @@ def test_replicates_equal_hits_of_images_drawn_with_the_same_seed() -> None:
     assert resample_hits(hits, replicates=3, seed=3).tolist() == plain
     assert resample_hits(hits[::-1], replicates=3, seed=3)[:, ::-1].tolist() == plain
     first, second = np.random.default_rng(5), np.random.default_rng(5)
-    assert draw_replicate_counts(first, 40, 3).tolist() == [draw_counts(second, 40).tolist() for _ in range(3)]
+    assert draw_replicate_counts(first, 40, 3).tolist() == [
+        draw_bootstrap_counts(second, 40).tolist() for _ in range(3)
+    ]
 
 
 def test_common_hits_are_counted_for_each_pair_of_models() -> None:

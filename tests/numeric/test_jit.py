@@ -49,7 +49,7 @@ def test_unwritable_cache_is_ignored(loop: Path) -> None:
 def test_invalid_number_of_threads_raises(count: str) -> None:
     result = python("-c", "import reassess.numeric.jit", code=1, NUMBA_NUM_THREADS=count)
     assert result.err.partition("DataError: ")[2] == (
-        "number of threads of compiled loops out of range\n"
+        "the number of threads for compiled loops is out of range\n"
         "  where:   the environment variable NUMBA_NUM_THREADS\n"
         f"  allowed: 1 or more\n  found:   {count or 'an empty text'}\n  fix:     unset it\n"
     )

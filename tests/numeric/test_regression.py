@@ -63,7 +63,7 @@ def test_prediction_interval_adds_held_out_and_line_variance(groups: int) -> Non
 def test_degrees_of_freedom_equal_satterthwaite_from_covariance_of_shifts(degree: int, groups: int) -> None:
     """The shifts are linear in y, so fits to unit errors give their covariance."""
     x, y, of = noisy(8, models=groups)
-    shifts = np.array([fit_or_fail(x, error, of, degree=degree).shifts for error in np.eye(60)])
+    shifts = np.array([fit_or_fail(x, error, of, degree=degree).coefficient_shifts for error in np.eye(60)])
     fit = fit_or_fail(x, y, of, degree=degree)
     for power in range(degree + 1):
         covariance = shifts[:, :, power].T @ shifts[:, :, power]
@@ -82,7 +82,7 @@ def test_difference_of_slopes_equals_interaction_in_statsmodels(needs: Needs) ->
     design = np.column_stack([low, ~low, np.where(low, x - 75, 0), np.where(low, 0, x - 85)]).astype(float)
     joint = api.OLS(y, design).fit(cov_type="HC3", use_t=True)
     test = joint.t_test(np.array([0, 0, -1, 1]))
-    change = second.subtract(first, 1)
+    change = second.coefficient_difference(first, 1)
     assert change.value == pytest.approx(float(test.effect[0]), rel=1e-9)
     assert change.standard_error == pytest.approx(float(test.sd[0, 0]), rel=1e-9)
 
@@ -102,7 +102,7 @@ def test_standard_errors_equal_jackknife_for_large_groups_and_overlapping_ranges
     slopes = np.array([np.polyfit(x[r], y[r], 1)[0] for r in ranges])
     shifts = slopes - slopes_without_groups(x, y, groups, ranges)
     assert first.coefficient(1).standard_error == pytest.approx(np.sqrt((shifts[:, 0] ** 2).sum()), rel=1e-8)
-    change = second.subtract(first, 1)
+    change = second.coefficient_difference(first, 1)
     assert change.value == pytest.approx(slopes[1] - slopes[0], rel=1e-8)
     assert change.standard_error == pytest.approx(np.sqrt(((shifts[:, 1] - shifts[:, 0]) ** 2).sum()), rel=1e-8)
     assert change.df == min(first.coefficient(1).df, second.coefficient(1).df)
@@ -192,7 +192,9 @@ def test_difference_of_slopes_rejects_a_true_hypothesis_in_5_percent() -> None:
     rejected = 0
     for _ in range(1_000):
         x, y, groups = models_at_sizes(250, 2)(rng)
-        change = fit_or_fail(x, y, groups, is_used=x >= 80.5).subtract(fit_or_fail(x, y, groups, is_used=x < 82.5), 1)
+        change = fit_or_fail(x, y, groups, is_used=x >= 80.5).coefficient_difference(
+            fit_or_fail(x, y, groups, is_used=x < 82.5), 1
+        )
         rejected += change.p_value < 0.05
     assert 0.03 <= rejected / 1_000 <= 0.07
 

@@ -167,12 +167,12 @@ def posterior(
 
 def _multiply_by_likelihood(values: Floats, votes: Votes, model: RaterModel) -> None:
     """Multiply `values`, shape (items, truths), by the likelihood of the votes, in place."""
-    from reassess.numeric.em_kernels import multiply_by_likelihood, zeros_per_truth
+    from reassess.numeric.em_kernels import multiply_by_likelihood, unrollable_zeros
 
     table = to_kernel_layout(model.matrices_of(votes.raters))
     truths = len(model.truths)
     row = multiply_by_likelihood(
-        votes.indptr, vote_codes(votes), table, values, np.empty(truths), zeros_per_truth(truths)
+        votes.indptr, vote_codes(votes), table, values, np.empty(truths), unrollable_zeros(truths)
     )
     if row >= 0:
         raise DataError(

@@ -254,7 +254,7 @@ class _Fitter:
 
     def _run_em(self, votes: Votes, pseudo_votes: Floats, start_model: RaterModel | None) -> DawidSkeneFit:
         """Run EM once; it starts from a model, or from the weights of the answers."""
-        from reassess.numeric.em_kernels import write_mean_shares
+        from reassess.numeric.em_kernels import write_mean_truth_shares
 
         steps = MatrixSteps(
             n_raters=len(votes.raters),
@@ -266,7 +266,7 @@ class _Fitter:
         )
         posterior = np.zeros((len(votes.items), len(self.truths)))
         if start_model is None:
-            write_mean_shares(votes.indptr, votes.answer_ids, self.answer_weights, posterior)
+            write_mean_truth_shares(votes.indptr, votes.answer_ids, self.answer_weights, posterior)
         blocks = split_into_blocks(votes, posterior, self.pinned, self.threads)
         if start_model is None:
             first_votes, items, *_ = sum_parts_in_order(map(steps.compute_expected_counts, blocks))

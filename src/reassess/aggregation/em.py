@@ -229,12 +229,12 @@ class MatrixSteps:
             MAX_UNROLLED_TRUTHS,
             run_e_step_few_truths,
             run_e_step_many_truths,
-            zeros_per_truth,
+            unrollable_zeros,
         )
 
         counts, truths = self._empty_counts(block), parameters.prior.size
         kernel, more = (
-            (run_e_step_few_truths, (zeros_per_truth(truths),))
+            (run_e_step_few_truths, (unrollable_zeros(truths),))
             if truths <= MAX_UNROLLED_TRUTHS
             else (run_e_step_many_truths, ())
         )

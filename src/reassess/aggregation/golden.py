@@ -14,7 +14,7 @@ from reassess.core.checks import check_all_valid, check_number, check_shape, che
 from reassess.core.image_names import match_images
 from reassess.core.items import find_items, require_questions, take_items
 from reassess.errors import DataError, Fix
-from reassess.numeric.arrays import concatenate_runs, freeze
+from reassess.numeric.arrays import concatenate_ranges, freeze
 from reassess.text import Printable, count_noun, join_first
 
 _MAX_NAMED_ITEMS = 3
@@ -320,7 +320,7 @@ def convert_to_votes_on_questions(votes: Votes, questions: Questions) -> Votes:
     image_rows = votes.find(questions.images)[questions.image_ids]
     sizes = np.where(image_rows >= 0, votes.sizes[image_rows], 0)
     # Votes on the image of the first question, then of the second, ...
-    rows = concatenate_runs(votes.indptr[image_rows], sizes)
+    rows = concatenate_ranges(votes.indptr[image_rows], sizes)
     item_ids = np.repeat(np.arange(len(questions)), sizes)
     answer_ids = votes.class_ids[votes.answer_ids[rows]] == questions.class_ids[item_ids]
     return Votes.from_columns(

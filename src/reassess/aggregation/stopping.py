@@ -122,7 +122,7 @@ def replay_stops(
     >>> replay.share_of_votes_used, replay.n_changed_labels
     (0.5, array([0]))
     """
-    from reassess.numeric.vote_kernels import apply_stop_rule, shuffle_votes
+    from reassess.numeric.vote_kernels import apply_stop_rule, write_p_valid_in_random_order
 
     questions = require_questions(votes.items)
     check_range(threshold, 0, 1, value_name="threshold")
@@ -153,7 +153,9 @@ def replay_stops(
     counts = np.empty((len(rules), 4, n_orders), np.int64)
     for order in show_progress(range(n_orders)):
         draws = np.random.default_rng((seed, order)).random(len(model_votes))
-        shuffle_votes(model_votes.indptr, codes, table, start_probabilities, draws, running_probabilities)
+        write_p_valid_in_random_order(
+            model_votes.indptr, codes, table, start_probabilities, draws, running_probabilities
+        )
         for row, rule in enumerate(rules):
             apply_stop_rule(
                 model_votes.indptr,

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core import VALIDITY, Tasks
-from reassess.numeric import BLIND_ANSWERS, chance_to_reach
+from reassess.numeric import BLIND_ANSWERS, probability_to_reach
 from reassess.text import count_noun
 
 _MAX_BLIND_PROBABILITY = 0.05  # probability to pass without looking at the images
@@ -69,7 +69,9 @@ class PracticeRound:
         if self.bar is None or not self.n_tasks or self.reason_raters_cannot_begin is not None:
             return None
         return {
-            name: chance_to_reach(self.bar, self.n_invalid_questions, self.n_valid_questions, [answers] * len(VALIDITY))
+            name: probability_to_reach(
+                self.bar, self.n_invalid_questions, self.n_valid_questions, [answers] * len(VALIDITY)
+            )
             for name, answers in BLIND_ANSWERS.items()
         }
 

@@ -12,7 +12,7 @@ from reassess.cleaning.held_out_files import HeldOutFile
 from reassess.errors import DataError, Fix
 from reassess.evaluation.probabilities import probability_blocks
 from reassess.numeric.jit import thread_count
-from reassess.numeric.label_noise_kernels import approximate_tail_log, select_candidates
+from reassess.numeric.label_noise_kernels import approximate_log_of_power_sum, select_candidates
 
 MAX_CANDIDATES = 16  # largest number of classes per image
 _MIN_PROBABILITY = (
@@ -83,7 +83,7 @@ class ClassCandidates:
         total = weights.sum(axis=1, keepdims=True)
         n_other_classes = self.n_classes - self.class_ids.shape[1]
         if n_other_classes:
-            tails = approximate_tail_log(
+            tails = approximate_log_of_power_sum(
                 math.log(n_other_classes), *self.log_sums_of_other_classes.T.astype(np.float64), sharpening
             )
             total += np.exp(tails[:, None] - max_logs)

@@ -26,7 +26,7 @@ from reassess.comparison.recounting import RecountTables, ReplicateCounts
 from reassess.core.checks import check_number
 from reassess.errors import DataError
 from reassess.numeric.arrays import freeze
-from reassess.numeric.bootstrap import check_replicates, draw_counts, normal_interval
+from reassess.numeric.bootstrap import check_replicates, draw_bootstrap_counts, normal_interval
 from reassess.text import ListTable, Printable, format_percent, format_percent_interval
 
 _Ints = npt.NDArray[np.int64]
@@ -284,7 +284,10 @@ def _draw_replicates(
         np.empty((n_replicates, n_images), np.uint8),
     )
     for rater_counts, image_counts in zip(raters, times, strict=True):
-        rater_counts[:], image_counts[:] = draw_counts(rng, relabelling.n_raters), draw_counts(rng, n_images)
+        rater_counts[:], image_counts[:] = (
+            draw_bootstrap_counts(rng, relabelling.n_raters),
+            draw_bootstrap_counts(rng, n_images),
+        )
     return relabelling.reweight_raters(raters), times
 
 

@@ -128,7 +128,7 @@ class Trend(Printable):
     def band_slope_changes(self) -> list[tuple[TrendLine, TrendLine, Estimate]]:
         """Slope of each band's line minus the slope of the previous band's line; bands without a line are skipped."""
         return [
-            (before, after, after.fit.subtract(before.fit, 1))
+            (before, after, after.fit.coefficient_difference(before.fit, 1))
             for before, after in pairwise(self.band_lines)
             if before.fit is not None and after.fit is not None
         ]

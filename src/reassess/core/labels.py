@@ -14,7 +14,7 @@ from reassess.core.checks import check_is_collection, check_length, check_range
 from reassess.core.classes import ID_ONLY_CLASSES, Classes
 from reassess.core.image_names import check_image_names, image_keys
 from reassess.errors import DataError
-from reassess.numeric.arrays import concatenate_runs, freeze
+from reassess.numeric.arrays import concatenate_ranges, freeze
 from reassess.text import count_noun
 
 DEFAULT_LABEL_SET_NAME = "reassessed"  # title of label sets without a name
@@ -190,7 +190,7 @@ class LabelSets:
     ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
         """Return the valid classes of the images at some positions: class ids in one array, and counts per image."""
         sizes = self.sizes[rows]
-        return self.indices[concatenate_runs(self.indptr[rows], sizes)], sizes
+        return self.indices[concatenate_ranges(self.indptr[rows], sizes)], sizes
 
     def in_classes(self, classes: Classes) -> "LabelSets":
         """Convert to another class list: by wnid or name if known, else by id.

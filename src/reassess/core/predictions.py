@@ -15,7 +15,7 @@ from reassess.core.class_names import UnknownClasses
 from reassess.core.classes import ID_ONLY_CLASSES, Classes
 from reassess.core.image_names import check_image_names
 from reassess.errors import DataError
-from reassess.numeric.arrays import as_array, as_floats, as_scores, infinity_bits
+from reassess.numeric.arrays import as_floats, as_scores, convert_to_numpy, infinity_bits
 
 _BLOCK = 1024
 _NO_UNKNOWN_CLASSES = UnknownClasses()
@@ -100,7 +100,7 @@ class Predictions:
         The shape is (N,) for the top-1, or (N, k) with the best first. Ids can be -1 only if there are
         `unknown_classes`.
         """
-        array, are_bits = as_array(ids)
+        array, are_bits = convert_to_numpy(ids)
         if array.dtype.kind not in "iu" or are_bits or array.ndim not in (1, 2):
             raise DataError(
                 "wrong-type",

@@ -19,7 +19,7 @@ from reassess.core.checks import (
 from reassess.core.image_names import check_image_names
 from reassess.core.image_selection import ImageSelection
 from reassess.errors import DataError
-from reassess.numeric.arrays import concatenate_runs, freeze
+from reassess.numeric.arrays import concatenate_ranges, freeze
 from reassess.text import count_noun, format_bytes, join_first
 
 Loss = Literal["sigmoid", "soft-max"]
@@ -120,7 +120,7 @@ class TrainingTargets:
         check_range(rows, 0, len(self) - 1, value_name="position of an image")
         starts = self.indptr[:-1][rows]
         sizes = self.indptr[1:][rows] - starts
-        positions = concatenate_runs(starts, sizes)
+        positions = concatenate_ranges(starts, sizes)
         targets = np.full((len(sizes), self.n_classes), self.background_value, np.float32)
         targets[np.repeat(np.arange(len(sizes)), sizes), self.indices[positions]] = self.values[positions]
         return targets

@@ -24,7 +24,7 @@ from reassess.evaluation.outcomes import EMPTY, EXCLUDED, LABELLED, UNKNOWN, UNL
 from reassess.evaluation.per_class import count_by_class
 from reassess.evaluation.result import CountsByLabelCount, Evaluation, Mistakes, SoftAccuracy
 from reassess.numeric import Proportion
-from reassess.numeric.arrays import as_array
+from reassess.numeric.arrays import convert_to_numpy
 
 _DEFAULT_TOP_K = (1, 5)
 
@@ -231,7 +231,7 @@ def _as_predictions(predictions: Predictions | npt.ArrayLike) -> Predictions:
             found=repr(predictions) if isinstance(predictions, str | Path) else type(predictions).__name__,
             fix="read a file with reassess.read_predictions",
         )
-    array, are_bits = as_array(predictions)
+    array, are_bits = convert_to_numpy(predictions)
     is_ids = array.dtype.kind in "iu" and not are_bits
     return Predictions.from_ids(array) if is_ids else Predictions.from_scores(predictions)
 

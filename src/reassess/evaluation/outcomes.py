@@ -14,7 +14,7 @@ from reassess.core.image_names import image_keys, match_images, suggest_match_fi
 from reassess.core.labels import DEFAULT_LABEL_SET_NAME, check_one_label_each
 from reassess.errors import DataError, Fix
 from reassess.evaluation.class_ranks import best_ranks, ranks_and_top1
-from reassess.numeric.arrays import concatenate_runs
+from reassess.numeric.arrays import concatenate_ranges
 from reassess.text import Printable, join_first
 
 STATES = ("labelled", "empty", "unlabelled", "unknown", "excluded")
@@ -265,7 +265,7 @@ def _rank_labels(
     indptr = np.concatenate([[0], np.cumsum(sizes + has_original)])
     targets = np.empty(indptr[-1], np.int32)
     labelled, with_original = np.flatnonzero(sizes), np.flatnonzero(has_original)
-    valid_at = concatenate_runs(indptr[labelled], sizes[labelled])
+    valid_at = concatenate_ranges(indptr[labelled], sizes[labelled])
     original_at = indptr[with_original + 1] - 1
     targets[valid_at], _ = labels.classes_of_rows(label_rows[labelled])
     if original is not None:

@@ -19,7 +19,7 @@ from reassess.evaluation.batch_targets import pad_lists, read_targets
 from reassess.evaluation.class_ranks import best_ranks_of_scores, count_hits, hit_proportions, normalize_top_k
 from reassess.evaluation.outcomes import raise_if_unknown
 from reassess.numeric import Proportion
-from reassess.numeric.arrays import as_array, as_floats, as_scores
+from reassess.numeric.arrays import as_floats, as_scores, convert_to_numpy
 from reassess.text import join_first
 
 UNSEEN_RANK = -1  # the rank of an image that was not in any batch yet
@@ -50,7 +50,7 @@ class ImageIndex:
         """Find the position of each image of a batch, from image names or image numbers."""
         if isinstance(target, list | tuple) and _starts_with_name(target):
             return self._find_named_images(target)
-        numbers, are_bits = as_array(target)
+        numbers, are_bits = convert_to_numpy(target)
         if numbers.ndim == 1 and _starts_with_name(numbers):
             return self._find_named_images(numbers.tolist())
         if numbers.ndim != 1 or numbers.dtype.kind not in "iu" or are_bits:
@@ -285,7 +285,7 @@ def rank_batch(index: ImageIndex | None, top_k: Sequence[int], scores: npt.Array
         normalize_top_k(top_k, outputs)
     if index is not None:
         return index.rank_images(table, target)
-    targets, are_bits = as_array(pad_lists(target))
+    targets, are_bits = convert_to_numpy(pad_lists(target))
     indptr, classes = read_targets(as_floats(targets) if are_bits else targets, outputs)
     check_length(len(targets), len(table), plural_name="targets", item_name="row of scores")
     return BatchRanks(None, best_ranks_of_scores(table, indptr[:-1], indptr[1:], classes))

@@ -1,4 +1,4 @@
-"""Arrays, compiled loops and statistics, on plain arrays."""
+"""Array helpers, compiled loops and statistics, without other data types of the package."""
 
 import lazy_loader
 

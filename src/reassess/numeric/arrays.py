@@ -1,8 +1,8 @@
-"""Array helpers: conversion from other libraries, ranks, and the largest values of a stream."""
+"""Array helpers: conversion from other libraries, ranks, and the n largest of many values."""
 
 import mmap
 import sys
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -32,21 +32,31 @@ def release_memory(array: npt.NDArray[Any]) -> None:
         mapped.madvise(mmap.MADV_DONTNEED)
 
 
-def concatenate_runs(starts: npt.NDArray[np.int64], sizes: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Concatenate the positions start, start + 1, ..., start + size - 1 of each run."""
+def concatenate_ranges(starts: npt.NDArray[np.int64], sizes: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Concatenate the ranges start, start + 1, ..., start + size - 1."""
     ends = np.cumsum(sizes)
     return np.asarray(np.arange(ends[-1] if len(ends) else 0) + np.repeat(starts - (ends - sizes), sizes))
 
 
 def encode_pairs(first: npt.NDArray[np.integer], second: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
-    """Combine each pair, such as (row, class id), into one sortable number; second: 0 to 2**32 - 1."""
+    """Combine each pair, such as (row, class id), into one sortable number.
+
+    The second number of a pair must be from 0 to 2**32 - 1.
+    """
     return (np.asarray(first, np.int64) << 32) | np.asarray(second, np.int64)
 
 
-def as_array(values: Any) -> tuple[npt.NDArray[Any], bool]:
-    """Convert an array of any library to numpy; also return whether it is int16 with bits of bfloat16."""
+class ConvertedArray(NamedTuple):
+    """A numpy array that was converted from an array of any library."""
+
+    array: npt.NDArray[Any]
+    are_bits: bool  # whether the array is int16, with the bits of bfloat16 numbers
+
+
+def convert_to_numpy(values: Any) -> ConvertedArray:
+    """Convert an array of any library to numpy."""
     try:
-        return _convert_to_numpy(values)
+        return _try_to_convert(values)
     except Exception as error:  # each library raises its own
         raise DataError(
             "wrong-type",
@@ -57,26 +67,27 @@ def as_array(values: Any) -> tuple[npt.NDArray[Any], bool]:
         ) from error
 
 
-def _convert_to_numpy(values: Any) -> tuple[npt.NDArray[Any], bool]:
+def _try_to_convert(values: Any) -> ConvertedArray:
     if isinstance(values, np.ndarray):  # np.asarray would lose the type of a memory map
         array = values
     elif (torch := sys.modules.get("torch")) is not None and isinstance(values, torch.Tensor):
         is_bfloat16 = values.dtype is torch.bfloat16
-        return (values.view(torch.int16) if is_bfloat16 else values).numpy(force=True), is_bfloat16
+        return ConvertedArray((values.view(torch.int16) if is_bfloat16 else values).numpy(force=True), is_bfloat16)
     else:
         has_only_dlpack = hasattr(values, "__dlpack__") and not hasattr(values, "__array__")
         array = np.from_dlpack(values) if has_only_dlpack else np.asarray(values)
-    return (array.view(np.int16), True) if array.dtype.kind == "V" and array.dtype.name == _BFLOAT16 else (array, False)
+    is_bfloat16 = array.dtype.kind == "V" and array.dtype.name == _BFLOAT16
+    return ConvertedArray(array.view(np.int16) if is_bfloat16 else array, is_bfloat16)
 
 
 def rank_descending(values: npt.NDArray[np.floating | np.integer]) -> npt.NDArray[np.int64]:
-    """Rank values from the highest, rank 1; equal values share a rank (1 + the number of higher values)."""
+    """Return the rank of each value: 1 + the number of higher values."""
     return values.size - np.searchsorted(np.sort(values), values, side="right") + 1
 
 
 def as_scores(values: npt.ArrayLike) -> npt.NDArray[Any]:
-    """Convert scores of any library to the form in `Predictions`, without a copy; shape (N, outputs)."""
-    array, are_bits = as_array(values)
+    """Convert scores of any library, shape (N, outputs), to the form in `Predictions`, without a copy."""
+    array, are_bits = convert_to_numpy(values)
     is_float = are_bits or (array.dtype.kind == "f" and array.dtype.itemsize in _SCORE_BYTES)
     if not is_float or array.ndim != 2 or not array.shape[1]:
         raise DataError(
@@ -89,21 +100,21 @@ def as_scores(values: npt.ArrayLike) -> npt.NDArray[Any]:
 
 
 def as_floats(scores: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Convert scores to numpy floats; int16 are bits of bfloat16."""
+    """Convert scores to numpy floats; int16 scores are the bits of bfloat16 numbers."""
     if scores.dtype == np.int16:  # bfloat16 is the upper half of a float32
         return (scores.astype(np.int32) << 16).view(np.float32)
     return np.asarray(scores)
 
 
 def infinity_bits(dtype: np.dtype[Any]) -> np.signedinteger[Any]:
-    """Return the bits of +inf as an integer; the bits of a NaN, without its sign, are larger."""
+    """Return the bits of +inf as an integer, which is lower than the bits of any NaN without its sign."""
     if dtype == np.int16:
         return np.int16(0x7F80)  # bfloat16
     return cast("np.signedinteger[Any]", np.array(np.inf, dtype).view(f"i{dtype.itemsize}")[()])
 
 
-class LargestValues:
-    """The n largest values of a stream, with their positions; among equal values, the lower positions.
+class LargestOfStream:
+    """The n largest values of many batches, with their positions; of equal values, those at lower positions.
 
     The memory is that of 2 n values and one batch.
     """
@@ -117,7 +128,7 @@ class LargestValues:
         """Only values above this bound can still be among the largest."""
 
     def add(self, values: _Floats, positions: _Ints) -> None:
-        """Add a batch; its positions ascend and are higher than those before."""
+        """Add a batch of values. Positions must be ascending, and higher than all earlier positions."""
         fits = values > self.above
         self._values.append(values[fits])
         self._positions.append(positions[fits])
@@ -135,7 +146,7 @@ class LargestValues:
         return np.concatenate([np.empty(0), *self._values]), np.concatenate([np.empty(0, np.int64), *self._positions])
 
     def _drop_small(self, values: _Floats, positions: _Ints) -> None:
-        """Drop all but the n largest values; the rest stay in order of position."""
+        """Keep the n largest values, in order of position."""
         lowest = np.partition(values, values.size - self._n)[values.size - self._n]
         is_large = values > lowest
         ties = np.flatnonzero(values == lowest)[: self._n - np.count_nonzero(is_large)]
@@ -144,16 +155,16 @@ class LargestValues:
         self._count, self.above = self._n, float(lowest)
 
 
-class DescendingValues:
-    """Values in descending order, ties by position, with a method to count how many precede a new value."""
+class DescendingOrder:
+    """A descending order of values, ties by position, to find the place of a new value."""
 
-    def __init__(self, values: _Floats, positions: _Ints, span: int) -> None:
+    def __init__(self, values: _Floats, positions: _Ints, n_positions: int) -> None:
         self._levels, level = np.unique(-values, return_inverse=True)
-        self._span = span
-        self._codes = level * span + positions
+        self._n_positions = n_positions
+        self._codes = level * n_positions + positions
 
-    def count_preceding(self, values: _Floats, positions: _Ints) -> _Ints:
-        """Count the stored values that precede each new value; int64, from 0 to n."""
-        slot = np.searchsorted(self._levels, -values)
-        is_level = np.append(self._levels, np.nan)[slot] == -values
-        return np.searchsorted(self._codes, slot * self._span + np.where(is_level, positions, 0))
+    def count_preceding(self, new_values: _Floats, new_positions: _Ints) -> _Ints:
+        """For each new value, count the stored values that are larger, or equal and at a lower position."""
+        slot = np.searchsorted(self._levels, -new_values)
+        is_level = np.append(self._levels, np.nan)[slot] == -new_values
+        return np.searchsorted(self._codes, slot * self._n_positions + np.where(is_level, new_positions, 0))

@@ -1,19 +1,19 @@
-"""Balanced accuracy of answers no, maybe and yes, and how likely a way to answer reaches a bar."""
+"""Balanced accuracy of the answers no, maybe and yes, and the probability to reach a required accuracy."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from reassess.numeric.proportions import wilson_interval
 
-_HALF_POINTS = np.array([[2, 1, 0], [0, 1, 2]])  # of no, maybe and yes, to invalid and to valid questions
-_ROUNDING = 1e-9  # a bar that is missed by rounding only is reached
-# Ways to answer without looking: the probability of no, maybe and yes.
+_HALF_POINTS = np.array([[2, 1, 0], [0, 1, 2]])  # for no, maybe and yes, on invalid and on valid questions
+_ROUNDING = 1e-9  # tolerance for rounding errors in the required accuracy
+# The probability of no, maybe and yes, for raters who answer without looking at the image.
 BLIND_ANSWERS = {
     "answers at random": (1 / 3, 1 / 3, 1 / 3),
     "no or yes at random": (0.5, 0.0, 0.5),
@@ -25,12 +25,12 @@ BLIND_ANSWERS = {
 
 @dataclass(frozen=True)
 class BalancedAccuracy:
-    """Mean of sensitivity (on valid questions) and specificity (on invalid); maybe is half correct.
+    """Mean of sensitivity (on valid questions) and specificity (on invalid questions); maybe is half correct.
 
     Parameters
     ----------
-    points_on_invalid, points_on_valid
-        Points on invalid and on valid questions: 1 for a correct answer, 0.5 for maybe.
+    n_correct_on_invalid, n_correct_on_valid
+        Number of correct answers to invalid and to valid questions, where maybe counts 0.5.
     n_invalid, n_valid
         Number of answers.
 
@@ -46,14 +46,14 @@ class BalancedAccuracy:
     (0.543, 0.939)
     """
 
-    points_on_invalid: float
-    points_on_valid: float
+    n_correct_on_invalid: float
+    n_correct_on_valid: float
     n_invalid: int
     n_valid: int
 
     @classmethod
     def from_confusion(cls, confusion: npt.ArrayLike) -> "BalancedAccuracy":
-        """Create it from answer counts: rows invalid and valid, columns no, maybe and yes."""
+        """Create a balanced accuracy from answer counts: rows invalid and valid, columns no, maybe and yes."""
         counts = np.asarray(confusion)
         invalid, valid = ((counts * _HALF_POINTS).sum(axis=1) / 2).tolist()
         n_invalid, n_valid = counts.sum(axis=1).tolist()
@@ -67,46 +67,46 @@ class BalancedAccuracy:
     @property
     def specificity(self) -> float | None:
         """Share of correct answers to invalid questions, where maybe is half correct; None without answers."""
-        return self.points_on_invalid / self.n_invalid if self.n_invalid else None
+        return self.n_correct_on_invalid / self.n_invalid if self.n_invalid else None
 
     @property
     def sensitivity(self) -> float | None:
         """Share of correct answers to valid questions, where maybe is half correct; None without answers."""
-        return self.points_on_valid / self.n_valid if self.n_valid else None
+        return self.n_correct_on_valid / self.n_valid if self.n_valid else None
 
     @property
     def value(self) -> float | None:
-        """Balanced accuracy; None unless there are questions of both truths."""
+        """Balanced accuracy; None without valid questions, or without invalid questions."""
         if self.specificity is None or self.sensitivity is None:
             return None
         return (self.specificity + self.sensitivity) / 2
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """95 % interval over questions, by Newcombe's hybrid score method from the Wilson interval of each share.
+        """95 % interval, by Newcombe's hybrid score method from the Wilson intervals of the two accuracies.
 
-        It is (1 + d) / 2, where d is the interval of a difference: the share of yes to valid questions minus the share
-        of yes to invalid questions. Answers of maybe make it wider than needed, since they vary less.
+        The interval is (1 + d) / 2, where d is the interval of a difference: the share of yes to valid questions minus
+        the share of yes to invalid questions. Answers of maybe vary less, so they make the interval wider than needed.
 
         Source: Newcombe (1998), Statistics in Medicine 17, 873-890, method 10.
         """
         value, first, second = (
             self.value,
-            wilson_interval(self.points_on_invalid, self.n_invalid),
-            wilson_interval(self.points_on_valid, self.n_valid),
+            wilson_interval(self.n_correct_on_invalid, self.n_invalid),
+            wilson_interval(self.n_correct_on_valid, self.n_valid),
         )
         if value is None or first is None or second is None:
             return None
-        shares = self.points_on_invalid / self.n_invalid, self.points_on_valid / self.n_valid
+        shares = self.n_correct_on_invalid / self.n_invalid, self.n_correct_on_valid / self.n_valid
         below, above = (
             math.hypot(*(share - bounds[end] for share, bounds in zip(shares, (first, second), strict=True)))
             for end in (0, 1)
         )
         return value - below / 2, value + above / 2
 
-    def reaches(self, bar: float) -> bool:
-        """Return whether the balanced accuracy is known and at least `bar`."""
-        return self.value is not None and self.value >= bar - _ROUNDING
+    def reaches(self, min_accuracy: float) -> bool:
+        """Return whether the balanced accuracy is known and at least `min_accuracy`."""
+        return self.value is not None and self.value >= min_accuracy - _ROUNDING
 
     def to_json(self) -> dict[str, Any]:
         """Return the accuracies and counts as a dict for JSON output."""
@@ -116,33 +116,44 @@ class BalancedAccuracy:
         return {"balanced_accuracy": self.value, "low": low, "high": high, **shares, **counts}
 
 
-def chance_to_reach(bar: float, n_invalid: int, n_valid: int, matrix: Sequence[Sequence[float]]) -> float:
-    """Compute the exact probability that independent answers reach a bar.
+def probability_to_reach(
+    min_accuracy: float, n_invalid: int, n_valid: int, answer_probabilities: Sequence[Sequence[float]]
+) -> float:
+    """Compute the exact probability that the balanced accuracy of independent answers reaches a minimum.
 
-    `matrix` has the probability of no, maybe and yes to an invalid question, and to a valid one.
+    `answer_probabilities` has a row for invalid and a row for valid questions: P(no), P(maybe) and P(yes).
 
     >>> blind, careful = [(0.5, 0, 0.5)] * 2, [(0.9, 0, 0.1), (0.1, 0, 0.9)]
-    >>> round(chance_to_reach(0.7, 18, 18, blind), 5), round(chance_to_reach(0.7, 18, 18, careful), 5)
+    >>> round(probability_to_reach(0.7, 18, 18, blind), 5), round(probability_to_reach(0.7, 18, 18, careful), 5)
     (0.00567, 0.99944)
     """
     if not n_invalid or not n_valid:
         return 0.0
     invalid, valid = (
-        _half_point_distribution(answers, points, n)
-        for answers, points, n in zip(matrix, _HALF_POINTS, (n_invalid, n_valid), strict=True)
+        _distribute_points(probabilities, half_points, n)
+        for probabilities, half_points, n in zip(answer_probabilities, _HALF_POINTS, (n_invalid, n_valid), strict=True)
     )
-    enough = np.searchsorted(valid[0] / (4 * n_valid), bar - _ROUNDING - invalid[0] / (4 * n_invalid))
-    at_least = np.append(np.cumsum(valid[1][::-1])[::-1], 0)  # probability of that many points or more
-    return float(min(1.0, invalid[1] @ at_least[enough]))
+    enough = np.searchsorted(
+        valid.half_points / (4 * n_valid), min_accuracy - _ROUNDING - invalid.half_points / (4 * n_invalid)
+    )
+    at_least = np.append(np.cumsum(valid.probabilities[::-1])[::-1], 0)  # probability of each number of points or more
+    return float(min(1.0, invalid.probabilities @ at_least[enough]))
 
 
-def _half_point_distribution(
+class _PointDistribution(NamedTuple):
+    """The distribution of the number of points: 1 for a correct answer, 0.5 for maybe."""
+
+    half_points: npt.NDArray[np.int64]  # possible numbers of points, times 2
+    probabilities: npt.NDArray[np.float64]
+
+
+def _distribute_points(
     answer_probabilities: Sequence[float], half_points: npt.NDArray[np.int64], n: int
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
-    """Return the possible totals of n answers, in half points, and the probability of each total."""
+) -> _PointDistribution:
+    """Compute the distribution of the points of n independent answers."""
     single = np.bincount(half_points, np.asarray(answer_probabilities), minlength=3)
     powers = [single]
     while 2 ** len(powers) <= n:
         powers.append(np.convolve(powers[-1], powers[-1]))
     total = np.asarray(reduce(np.convolve, [power for bit, power in enumerate(powers) if n >> bit & 1]), np.float64)
-    return np.arange(total.size), total
+    return _PointDistribution(np.arange(total.size), total)

@@ -1,4 +1,4 @@
-"""Percentile bootstrap over images: exact for the difference of two models, by replicates for ranks.
+"""Percentile bootstrap over images: exact for the difference of two models, with random replicates for ranks.
 
 A replicate draws n of n images with replacement, and counts the hits of each model on them; all models see the same
 images. Over all possible replicates, the difference of two models is the sum of n independent draws of +1 (only the
@@ -40,11 +40,11 @@ def mean_interval(counts: Mapping[int, int], n: int) -> tuple[float, float] | No
     if n == 0:
         return None
     negated = {-value: count for value, count in counts.items()}
-    return _lower_bound(counts, n) / n, -_lower_bound(negated, n) / n
+    return _lower_bound_of_sum(counts, n) / n, -_lower_bound_of_sum(negated, n) / n
 
 
-def draw_counts(rng: np.random.Generator, n_items: int) -> npt.NDArray[np.uint8]:
-    """Draw `n_items` times from `n_items` items, with replacement, and count each item; uint8, (n_items,).
+def draw_bootstrap_counts(rng: np.random.Generator, n_items: int) -> npt.NDArray[np.uint8]:
+    """Draw `n_items` times from `n_items` items, with replacement; return how often each item was drawn.
 
     The probability that an item is drawn more than 255 times is below 1e-500.
     """
@@ -56,7 +56,7 @@ def draw_counts(rng: np.random.Generator, n_items: int) -> npt.NDArray[np.uint8]
 
 
 def draw_replicate_counts(rng: np.random.Generator, n_items: int, n_replicates: int) -> _Ints:
-    """Return `draw_counts` of each replicate, faster if `n_items` is small; shape (replicates, items)."""
+    """Return the same counts as `draw_bootstrap_counts` for many replicates; faster if `n_items` is small."""
     draws = rng.integers(0, n_items, (n_replicates, n_items)) + n_items * np.arange(n_replicates)[:, None]
     return np.bincount(draws.ravel(), minlength=draws.size).reshape(draws.shape)
 
@@ -72,13 +72,13 @@ def resample_hits(hits: npt.NDArray[np.bool_], *, replicates: int, seed: int) ->
     for start in range(0, replicates, _BATCH):
         block = times[: replicates - start]
         for row in block:
-            row[:] = draw_counts(rng, images)
+            row[:] = draw_bootstrap_counts(rng, images)
         add_weighted_hits(hits, block, totals[start : start + _BATCH])
     return totals
 
 
 def count_common_hits(first: npt.NDArray[np.bool_], second: npt.NDArray[np.bool_]) -> _Ints:
-    """Count the images where both models are correct, for each model of `first` with each of `second`."""
+    """Count the images where two models are correct, for each pair of a model of `first` and of `second`."""
     total = np.zeros((len(first), len(second)), np.int64)
     for start in range(0, first.shape[1], _BLOCK):
         a, b = first[:, start : start + _BLOCK], second[:, start : start + _BLOCK]
@@ -88,7 +88,7 @@ def count_common_hits(first: npt.NDArray[np.bool_], second: npt.NDArray[np.bool_
 
 
 def percentile_bounds(samples: npt.NDArray[_Number]) -> tuple[npt.NDArray[_Number], npt.NDArray[_Number]]:
-    """Compute the 95 % percentile interval of each column; both bounds are drawn values."""
+    """Compute the 95 % percentile interval of each column of samples; the bounds are two of the samples."""
     below = math.ceil(_TAIL_SHARE * len(samples))
     ordered = np.sort(samples, axis=0)
     return ordered[below - 1], ordered[-below]
@@ -97,15 +97,15 @@ def percentile_bounds(samples: npt.NDArray[_Number]) -> tuple[npt.NDArray[_Numbe
 def normal_interval(
     value: float, deviation: float, low_limit: float = -1, high_limit: float = 1
 ) -> tuple[float, float]:
-    """Compute a 95 % interval from the standard deviation over replicates, clipped to the limits."""
+    """Compute a 95 % normal interval from a value and its standard deviation, clipped to the limits."""
     low, high = (float(np.clip(value + sign * _NORMAL_QUANTILE * deviation, low_limit, high_limit)) for sign in (-1, 1))
     return low, high
 
 
 def normal_p_values(values: npt.ArrayLike, deviations: npt.ArrayLike) -> _Floats:
-    """Compute two-sided p-values from standard deviations over replicates; the null hypothesis is 0.
+    """Compute two-sided p-values of normal values with known standard deviations; the null hypothesis is 0.
 
-    They are at least 1e-10: replicates do not show how far the tails of their distribution are normal.
+    The p-values are at least 1e-10: replicates do not show how far the tails of their distribution are normal.
     """
     from scipy.special import ndtr
 
@@ -115,7 +115,7 @@ def normal_p_values(values: npt.ArrayLike, deviations: npt.ArrayLike) -> _Floats
 
 
 def check_replicates(replicates: int) -> None:
-    """Raise `DataError` if there are too many replicates, or too few for one in each 2.5 % tail."""
+    """Raise if there are too many replicates, or too few for a 95 % interval."""
     fewest = math.ceil(1 / _TAIL_SHARE)
     if replicates < fewest:
         raise DataError(
@@ -130,8 +130,8 @@ def check_replicates(replicates: int) -> None:
         )
 
 
-def _lower_bound(counts: Mapping[int, int], n: int) -> int:
-    """Find the lowest sum s with P(sum of a replicate <= s) >= 2.5 %, by bisection."""
+def _lower_bound_of_sum(counts: Mapping[int, int], n: int) -> int:
+    """Find the lowest sum s where P(sum of a replicate <= s) is at least 2.5 %."""
     values, images = np.array(list(counts), np.float64), np.array(list(counts.values()), np.float64)
     total = sum(value * count for value, count in counts.items())
     deviation = math.sqrt(max(0.0, float(values**2 @ images) - total**2 / n))
@@ -147,7 +147,7 @@ def _lower_bound(counts: Mapping[int, int], n: int) -> int:
 
 
 def _sum_cdf(total: int, values: _Floats, shares: _Floats, n: int, deviation: float) -> float:
-    """Compute P(sum of a replicate <= total), for totals within 8 standard deviations of the mean."""
+    """Compute P(sum of a replicate <= total); `total` is within 8 standard deviations of the mean."""
     # The characteristic function of n draws, which is one draw's to the power of n, is inverted. The sum over
     # frequencies is exact, except for the probability of sums ten standard deviations or more from the mean.
     deviation = max(deviation, _NEGLIGIBLE_AT / np.pi)

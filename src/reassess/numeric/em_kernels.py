@@ -2,8 +2,8 @@
 
 The loops multiply probabilities instead of adding logarithms, which takes one logarithm for many items instead of one
 per vote. Products are rescaled to 1 regularly; a product that is still too small for a float is computed again with
-logarithms, so no precision is lost. The argument `truths` is a tuple of zeros if truths are few, so that the compiler
-knows how far to unroll, and an array if they are many.
+logarithms, so no precision is lost. The argument `zeros` has a zero for each truth. For few truths, it is a tuple, so
+that the compiler can unroll the loops over truths; for many truths, it is an array.
 """
 
 import math
@@ -24,8 +24,8 @@ _MAX_PRODUCT = 1e250
 _PADDING = 64  # floats, a few cache lines, so that the buffers of two threads never share a line
 
 
-def zeros_per_truth(n_truths: int) -> tuple[float, ...] | npt.NDArray[Any]:
-    """Return a zero per truth: a tuple if truths are few, which compiled loops unroll, else an array."""
+def unrollable_zeros(n_truths: int) -> tuple[float, ...] | npt.NDArray[Any]:
+    """Return a zero for each truth: a tuple for few truths, so that compiled loops unroll it, else an array."""
     return (0.0,) * n_truths if n_truths <= MAX_UNROLLED_TRUTHS else np.zeros(n_truths)
 
 
@@ -45,7 +45,7 @@ def _write_log_weights(codes, start, stop, table, prior, out_weights):  # type: 
 
 @compile_cached
 def _write_weights(codes, start, stop, table, prior, out_weights, zeros):  # type: ignore[no-untyped-def]
-    """Write prior * P(an item's votes) for each truth; return the sum, and the log of a common factor."""
+    """Write prior * P(an item's votes) for each truth, divided by a factor; return the sum and log(factor)."""
     for t in range(len(zeros)):
         out_weights[t] = prior[t]
     scale = 0.0
@@ -79,13 +79,13 @@ def _write_weights(codes, start, stop, table, prior, out_weights, zeros):  # typ
 
 @compile_cached
 def _append_and_drop_first(values, last):  # type: ignore[no-untyped-def]
-    """Drop a tuple's first value and append one; n calls replace n values without access to memory."""
+    """Return a tuple without its first value, and with a new last value; this takes no access to memory."""
     return values[1:] + (last,)  # noqa: RUF005
 
 
 @compile_cached
 def multiply_by_likelihood(indptr, codes, table, posterior, buffer, zeros):  # type: ignore[no-untyped-def]
-    """Multiply each row of `posterior` by the probability of the item's votes, and normalise it.
+    """Multiply each row of `posterior` by the probability of the item's votes, and normalise the row.
 
     Return -1, or the first row without a possible truth.
     """
@@ -99,23 +99,23 @@ def multiply_by_likelihood(indptr, codes, table, posterior, buffer, zeros):  # t
 
 
 @compile_cached
-def write_mean_shares(indptr, answer_ids, shares, out_posterior):  # type: ignore[no-untyped-def]
-    """Set each row of `out_posterior` to the mean `shares` of the item's answers; shape (answers, truths)."""
-    truths = shares.shape[1]
+def write_mean_truth_shares(indptr, answer_ids, truth_shares, out_posterior):  # type: ignore[no-untyped-def]
+    """Write the mean of `truth_shares` over the votes of each item; `truth_shares` has a row for each answer."""
+    truths = truth_shares.shape[1]
     for i in range(indptr.size - 1):
         votes = indptr[i + 1] - indptr[i]
         for t in range(truths):
             total = 0.0
             for v in range(indptr[i], indptr[i + 1]):
-                total += shares[answer_ids[v], t]
+                total += truth_shares[answer_ids[v], t]
             out_posterior[i, t] = total / votes if votes else 1.0 / truths
 
 
 @compile_cached
-def count_expected_votes(edges, indptr, codes, posterior, is_pinned, out_votes, out_items):  # type: ignore[no-untyped-def]
-    """Add up, for each truth, the expected votes with each code (rater and answer) and the expected items."""
-    for block in range(edges.size - 1):
-        for i in range(edges[block], edges[block + 1]):
+def count_expected_votes(block_edges, indptr, codes, posterior, is_pinned, out_votes, out_items):  # type: ignore[no-untyped-def]
+    """Count expected items by truth, and expected votes by code (rater and answer) and truth."""
+    for block in range(block_edges.size - 1):
+        for i in range(block_edges[block], block_edges[block + 1]):
             is_informative = indptr[i + 1] > indptr[i] or (is_pinned.size > 0 and is_pinned[i])
             for t in range(posterior.shape[1]):
                 q = posterior[i, t]
@@ -127,7 +127,7 @@ def count_expected_votes(edges, indptr, codes, posterior, is_pinned, out_votes, 
 
 @compile_cached
 def run_e_step_few_truths(  # type: ignore[no-untyped-def]
-    edges,
+    block_edges,
     indptr,
     codes,
     table,
@@ -142,20 +142,20 @@ def run_e_step_few_truths(  # type: ignore[no-untyped-def]
 ):
     """Run the E-step for few truths: update posteriors, and sum expected counts in each block of items.
 
-    Block p has the items ``edges[p]:edges[p + 1]``. `zeros` is a tuple with a zero per truth. The posterior of a pinned
-    item, whose truth is given, stays.
+    Block p has the items ``block_edges[p]:block_edges[p + 1]``. `zeros` is a tuple with a zero for each truth. A pinned
+    item has a known truth, so its posterior is not updated.
     """
     weights = np.empty(prior.size + _PADDING)[: prior.size]
     start_weights = zeros
     for t in range(len(zeros)):
         start_weights = _append_and_drop_first(start_weights, prior[t])
-    for block in range(edges.size - 1):
+    for block in range(block_edges.size - 1):
         own_votes = out_votes[block]
         log_likelihood = 0.0
         product = 1.0
         change = 0.0
         expected = zeros
-        for i in range(edges[block], edges[block + 1]):
+        for i in range(block_edges[block], block_edges[block + 1]):
             start = indptr[i]
             stop = indptr[i + 1]
             w = start_weights
@@ -211,14 +211,24 @@ def run_e_step_few_truths(  # type: ignore[no-untyped-def]
 
 @compile_cached
 def run_e_step_many_truths(  # type: ignore[no-untyped-def]
-    edges, indptr, codes, table, prior, posterior, is_pinned, out_votes, out_items, out_log_likelihoods, out_changes
+    block_edges,
+    indptr,
+    codes,
+    table,
+    prior,
+    posterior,
+    is_pinned,
+    out_votes,
+    out_items,
+    out_log_likelihoods,
+    out_changes,
 ):
     """Run the E-step as `run_e_step_few_truths` does, for any number of truths."""
     weights = np.empty(prior.size + _PADDING)[: prior.size]
-    for block in range(edges.size - 1):
+    for block in range(block_edges.size - 1):
         log_likelihood = 0.0
         change = 0.0
-        for i in range(edges[block], edges[block + 1]):
+        for i in range(block_edges[block], block_edges[block + 1]):
             start = indptr[i]
             stop = indptr[i + 1]
             if is_pinned.size > 0 and is_pinned[i]:
@@ -235,4 +245,4 @@ def run_e_step_many_truths(  # type: ignore[no-untyped-def]
                     posterior[i, t] = q
         out_log_likelihoods[block] = log_likelihood
         out_changes[block] = change
-    count_expected_votes(edges, indptr, codes, posterior, is_pinned, out_votes, out_items)
+    count_expected_votes(block_edges, indptr, codes, posterior, is_pinned, out_votes, out_items)

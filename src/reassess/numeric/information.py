@@ -19,7 +19,7 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Information:
-    """Bits per vote with a 95 % interval, from 0 to the entropy of the truth."""
+    """Information per vote with its 95 % interval, in bits: from 0 to the entropy of the truth."""
 
     bits: float
     low: float
@@ -47,7 +47,7 @@ def mutual_information(matrices: npt.ArrayLike, prior: npt.ArrayLike) -> Floats:
 
 
 def draw_resamples(n_groups: int, *, n_resamples: int, seed: int) -> Floats:
-    """Draw resamples of the groups, and count each group; float64, shape (resamples, groups)."""
+    """Draw bootstrap resamples of groups; return how often each group is in each resample."""
     rng, weights = np.random.default_rng(seed), np.empty((n_resamples, n_groups))
     step = max(1, _CELLS_PER_BLOCK // max(n_groups, 1))
     for start in range(0, n_resamples, step):
@@ -56,7 +56,7 @@ def draw_resamples(n_groups: int, *, n_resamples: int, seed: int) -> Floats:
 
 
 def measure_information(vote_counts: Floats, item_counts: Floats, resample_counts: Floats) -> Information:
-    """Measure the information per vote on items whose truth, or its distribution, is known.
+    """Measure the information per vote, on items where the probability of each truth is known.
 
     The estimate from counts is biased upwards: a rater who votes at random seems informative. A bootstrap resample adds
     the same bias once more, so the mean difference of the resamples and the estimate is subtracted. The interval
@@ -99,7 +99,7 @@ def measure_information(vote_counts: Floats, item_counts: Floats, resample_count
 
 
 def _estimate_without_correction(vote_counts: Floats, item_counts: Floats) -> Floats:
-    """Estimate the information from counts, without bias correction; shape (..., truths, answers)."""
+    """Estimate the information from counts of shape (..., truths, answers), without bias correction."""
     overall = vote_counts.sum(axis=-2, keepdims=True)
     votes = vote_counts.sum(axis=-1, keepdims=True)
     rows = np.where(votes > 0, vote_counts, overall)

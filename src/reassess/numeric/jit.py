@@ -1,4 +1,4 @@
-"""Compilation of loops with numba, and the cache of their machine code."""
+"""Compilation of loops with numba, and a cache of the machine code."""
 
 import os
 from collections.abc import Callable
@@ -10,7 +10,7 @@ _THREADS = "NUMBA_NUM_THREADS"
 if not (_threads := os.environ.get(_THREADS, "1")).isdecimal() or int(_threads) < 1:  # numba would crash or print
     raise DataError(
         "out-of-range",
-        "number of threads of compiled loops out of range",
+        "the number of threads for compiled loops is out of range",
         where=f"the environment variable {_THREADS}",
         allowed="1 or more",
         found=_threads or "an empty text",
@@ -21,7 +21,7 @@ import numba  # noqa: E402
 
 
 def compile_cached(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile a function, and cache its machine code if a folder is writable.
+    """Compile a function, and cache its machine code if numba finds a writable folder.
 
     If the cache cannot be read or written (a damaged file, a full disk), the function is compiled again.
     """
@@ -36,7 +36,7 @@ def compile_cached(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def thread_count() -> int:
-    """Return the number of numba's threads: one per core, or NUMBA_NUM_THREADS."""
+    """Return the number of threads of numba: NUMBA_NUM_THREADS, or by default one per core."""
     return numba.get_num_threads()
 
 

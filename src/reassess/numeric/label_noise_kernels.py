@@ -11,7 +11,7 @@ NEGLIGIBLE = 1e-6  # classes whose posterior must be lower are skipped, except t
 
 @compile_cached
 def select_candidates(probabilities, labels, out_ids, out_logs, out_label_columns, out_tails):  # type: ignore[no-untyped-def]
-    """Find the most probable classes of each image, and the sums over all other classes.
+    """Find the most probable classes of each image, and sum the probabilities of all other classes.
 
     Ties go to the lower class id. The label is always a candidate, if necessary instead of the least probable one.
     """
@@ -51,12 +51,11 @@ def select_candidates(probabilities, labels, out_ids, out_logs, out_label_column
 
 
 @compile_cached
-def approximate_tail_log(log_count, log_sum, log_sum_of_squares, power):  # type: ignore[no-untyped-def]
-    """Approximate log(sum of p ** power) of probabilities p that are not known one by one.
+def approximate_log_of_power_sum(log_count, log_sum, log_sum_of_squares, power):  # type: ignore[no-untyped-def]
+    """Approximate log(sum of p ** power) from the number, the sum and the sum of squares of probabilities p.
 
-    The arguments are the logs of the number, the sum and the sum of squares of these probabilities. For log-normal
-    probabilities the result is a parabola in the power. Above power 2 it continues as a straight line, since the
-    parabola would rise again.
+    For log-normal probabilities the result is a parabola in the power. Above power 2 it continues as a straight line,
+    since the parabola would rise again.
     """
     bend = (log_sum_of_squares - 2 * log_sum + log_count) / 2
     slope = log_sum - log_count - bend
@@ -72,9 +71,9 @@ def run_e_step(  # type: ignore[no-untyped-def]
     tails,
     sharpening,
     biases,
-    pair_table,
-    shares_of_other_classes,
-    draw_power,
+    matrix_and_sums,
+    mean_mistake_row,
+    pull_exponent,
     min_probability,
     out_counts,
     class_sums,
@@ -82,12 +81,15 @@ def run_e_step(  # type: ignore[no-untyped-def]
     out_p_correct,
     out_likeliest,
 ):
-    """Run the E-step: add expected counts of (true class, label), and write the results of each image.
+    """Run the E-step of the noise model: count images by true class and label, and write the results of each image.
+
+    ``matrix_and_sums[t, j, 0]`` is the probability of the label j given the true class t, and ``[t, j, 1]`` gets the sums
+    of draws. `mean_mistake_row` is the mean probability of each label, over all true classes that it is wrong for.
 
     Most of the time is spent reading entries of a class-by-class matrix that is too large for a processor's cache. So
     images with the same label should be next to each other, and rows of true classes with a negligible posterior are
     not read. The draw of a class is its weight when wrong labels are drawn: the model's probability of the class, to
-    the power `draw_power`. The posterior of a true class is at most share * strongest draw / weakest draw, where share
+    the power `pull_exponent`. The posterior of a true class is at most share * strongest draw / weakest draw, where share
     is its share of the sum of chance * matrix entry over all true classes, because the mean draw of a true class lies
     between the weakest and the strongest draw. The steps are inlined, since separate functions take up to 20 % longer.
     """
@@ -109,20 +111,22 @@ def run_e_step(  # type: ignore[no-untyped-def]
             total += chance[k]
         rest = 0.0
         if others > 0:
-            rest = math.exp(approximate_tail_log(math.log(others), tails[i, 0], tails[i, 1], sharpening) - highest)
+            rest = math.exp(
+                approximate_log_of_power_sum(math.log(others), tails[i, 0], tails[i, 1], sharpening) - highest
+            )
             total += rest
             rest /= total
         log_total = math.log(total)
         # The draw of every other class.
-        least = max(rest / others, min_probability) ** draw_power if others > 0 else min_probability**draw_power
+        least = max(rest / others, min_probability) ** pull_exponent if others > 0 else min_probability**pull_exponent
         weakest, strongest = least, least
         joint = 0.0
         for k in range(candidates):
             chance[k] /= total
             class_sums[0, ids[i, k]] += chance[k]
-            draw[k] = math.exp(draw_power * max(draw[k] - log_total, log_floor)) if draw_power > 0 else 1.0
+            draw[k] = math.exp(pull_exponent * max(draw[k] - log_total, log_floor)) if pull_exponent > 0 else 1.0
             weakest, strongest = min(weakest, draw[k]), max(strongest, draw[k])
-            weight[k] = chance[k] * pair_table[ids[i, k], label, 0]
+            weight[k] = chance[k] * matrix_and_sums[ids[i, k], label, 0]
             joint += weight[k]
         threshold = NEGLIGIBLE * joint * weakest / strongest  # `seen` lies between the weakest and the strongest draw
         likelihood, best = 0.0, -1
@@ -131,9 +135,9 @@ def run_e_step(  # type: ignore[no-untyped-def]
                 likelihood += weight[k] * draw[at] / strongest  # a lower bound, so that no class gets probability 1
                 weight[k] = 0.0
                 continue
-            row = pair_table[ids[i, k]]
+            row = matrix_and_sums[ids[i, k]]
             of_row = 1.0
-            if draw_power > 0:
+            if pull_exponent > 0:
                 of_row = least
                 for j in range(candidates):
                     of_row += row[ids[i, j], 0] * (draw[j] - least)
@@ -144,12 +148,12 @@ def run_e_step(  # type: ignore[no-untyped-def]
                 best = k
         if others > 0:
             drawn = 1.0
-            if draw_power > 0:
+            if pull_exponent > 0:
                 drawn = least
                 for j in range(candidates):
-                    drawn += shares_of_other_classes[ids[i, j]] * (draw[j] - least)
+                    drawn += mean_mistake_row[ids[i, j]] * (draw[j] - least)
             # A mean draw is at least the weakest draw. If most labels are wrong, `elsewhere` sums to more than 1.
-            rest *= shares_of_other_classes[label] * draw[at] / max(drawn, weakest)
+            rest *= mean_mistake_row[label] * draw[at] / max(drawn, weakest)
             likelihood += rest
             class_sums[3, label] += rest / likelihood
         for k in range(candidates):
@@ -159,11 +163,11 @@ def run_e_step(  # type: ignore[no-untyped-def]
             truth = ids[i, k]
             class_sums[1, truth] += weight[k]
             out_counts[truth, label] += weight[k]
-            if draw_power > 0:
+            if pull_exponent > 0:
                 share = weight[k] / seen[k]
                 class_sums[2, truth] += share * least
                 for j in range(candidates):
-                    pair_table[truth, ids[i, j], 1] += share * (draw[j] - least)
+                    matrix_and_sums[truth, ids[i, j], 1] += share * (draw[j] - least)
         out_log_likelihoods[i] = math.log(likelihood)
         out_p_correct[i] = weight[at]
         out_likeliest[i] = ids[i, best]

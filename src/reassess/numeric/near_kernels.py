@@ -16,7 +16,7 @@ def _count_one_bits(x):  # type: ignore[no-untyped-def]
 
 @compile_cached
 def _find_group_root(group, i):  # type: ignore[no-untyped-def]
-    """Find the first image of a group, and let the visited images point to it (path compression)."""
+    """Find the first image of an image's group; then all visited images point to it (path compression)."""
     root = i
     while group[root] != root:
         root = group[root]
@@ -43,7 +43,7 @@ def _correlate(a, b):  # type: ignore[no-untyped-def]
 
 @compile_cached
 def _are_near(hashes, thumbnails, i, j, max_bits, min_correlation):  # type: ignore[no-untyped-def]
-    """Return whether two images are near: compare full images, and each with the centre of the other."""
+    """Return whether two images are near: compare the whole images, and each image with the other's centre."""
     for a, b in ((0, 0), (0, 1), (1, 0)):
         if (
             _count_one_bits(hashes[i, a] ^ hashes[j, b]) <= max_bits

@@ -34,20 +34,20 @@ def wilson_interval(hits: float, n: int) -> tuple[float, float] | None:
     return low, high
 
 
-def share_lower_bound(hits: _Ints, pairs: _Ints, *, confidence: float) -> float:
-    """Compute a one-sided lower confidence bound of a share of pairs that are sampled by image.
+def share_lower_bound(n_hits_by_image: _Ints, n_pairs_by_image: _Ints, *, confidence: float) -> float:
+    """Compute a one-sided lower confidence bound of the share of hits among (image, class) pairs.
 
-    `hits` and `pairs` are counts per image; an image is sampled with all its pairs. The bound is Clopper and Pearson's,
-    for an effective number of independent pairs. It is the smaller of two numbers. The first assumes that the pairs of
-    an image are all hits or all misses (Kish). The second is computed from the variance between images, and is too
-    small if hits or misses are few.
+    Images are sampled, each with all its pairs. The bound is Clopper and Pearson's, for an effective number of
+    independent pairs. This is the smaller of two numbers. The first assumes that the pairs of an image are all hits or
+    all misses (Kish). The second is computed from the variance between images, and is too small if hits or misses are
+    few.
 
     Source: Korn and Graubard (1998), Survey Methodology 24, 193-201.
     """
     from scipy.special import betaincinv
 
-    has_pairs = pairs > 0
-    hits, pairs = hits[has_pairs], pairs[has_pairs]
+    has_pairs = n_pairs_by_image > 0
+    hits, pairs = n_hits_by_image[has_pairs], n_pairs_by_image[has_pairs]
     n, share = int(pairs.sum()), hits.sum() / max(pairs.sum(), 1)
     if not share:
         return 0.0
@@ -109,7 +109,7 @@ class Proportion:
 
 
 def difference_interval(first: Proportion, second: Proportion) -> tuple[float, float] | None:
-    """Compute a 95 % interval of the difference of two proportions of different images.
+    """Compute a 95 % interval of the difference of two proportions; no image may be in the two of them.
 
     The method is Newcombe's hybrid score method, from the two Wilson intervals. None if either n is 0.
 
@@ -145,12 +145,12 @@ def mcnemar_p_value(n_only_a: int, n_only_b: int) -> float:
 
 
 def sign_flip_p_values(totals: _Ints, n_of_size_1: _Ints, n_of_size_2: _Ints) -> npt.NDArray[np.float64]:
-    """Compute exact two-sided p-values of sign-flip tests on sums of differences of size 1 and 2.
+    """Compute exact two-sided p-values of sign-flip tests on a sum of differences.
 
-    `totals` are the sums; `n_of_size_1` and `n_of_size_2` count the differences of each size, of either sign. The null
-    hypothesis is that a fair coin decides each sign. This extends McNemar's test to two models and two label sets: on
-    one image, the lead of a model (-1, 0 or 1) can change by up to 2 between label sets. Without differences of size 2
-    it is McNemar's test.
+    Each difference has the absolute value 1 or 2. `totals` are the sums; `n_of_size_1` and `n_of_size_2` count the
+    differences of each absolute value. The null hypothesis is that a fair coin decides each sign. This extends
+    McNemar's test to two models and two label sets: on one image, the lead of a model (-1, 0 or 1) can change by up to
+    2 between label sets. Without differences of size 2, this is McNemar's test.
 
     Source: Fisher (1935), The Design of Experiments, section 21. The test is exact if both signs of each difference are
     equally likely. If the signs are not equally likely but the mean difference is 0, the level is still correct for a
@@ -164,7 +164,7 @@ def sign_flip_p_values(totals: _Ints, n_of_size_1: _Ints, n_of_size_2: _Ints) ->
 
 
 def chance_p_value(hits: int, n_images_by_n_classes: Mapping[int, int]) -> float:
-    """Compute the exact two-sided p-value of a number of hits, if one class per image is drawn at random.
+    """Compute the exact two-sided p-value of a number of hits, compared with random choices of one class per image.
 
     `n_images_by_n_classes` counts images by their number of classes k; an image with k classes is a hit with
     probability 1 / k. The number of hits follows the Poisson binomial distribution: a sum of one binomial variable for
@@ -186,7 +186,7 @@ def chance_p_value(hits: int, n_images_by_n_classes: Mapping[int, int]) -> float
 
 
 def _poisson_binomial_cdf(max_successes: int, trials: Sequence[tuple[int, float]]) -> float:
-    """Compute the Poisson binomial CDF for groups of trials (count, success probability)."""
+    """Compute the Poisson binomial CDF; each group of trials is a pair (number, success probability)."""
     from scipy.special import gammaln, xlog1py, xlogy
 
     total = np.ones(1)
@@ -198,7 +198,7 @@ def _poisson_binomial_cdf(max_successes: int, trials: Sequence[tuple[int, float]
 
 
 def adjust_p_values(p_values: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """Correct p-values by Holm's method, so that the family-wise error rate is at most the level.
+    """Correct p-values by Holm's method, which limits the family-wise error rate to the significance level.
 
     Source: Holm (1979), Scandinavian Journal of Statistics 6.
     """

@@ -29,7 +29,7 @@ def _count_before(keys, target):  # type: ignore[no-untyped-def]
 
 @compile_cached
 def _first_id_with_key(keys, key):  # type: ignore[no-untyped-def]
-    """Find the lowest class id whose key is `key`; without an early exit, so the loop vectorises."""
+    """Find the lowest class id whose key is `key`. The loop has no early exit, so that it vectorises."""
     first = np.int32(keys.size)
     for j in range(keys.size):
         first = min(first, np.int32(j) if keys[j] == key else np.int32(keys.size))
@@ -38,7 +38,7 @@ def _first_id_with_key(keys, key):  # type: ignore[no-untyped-def]
 
 @compile_cached
 def _write_keys(row, lowest, infinity, columns, keys):  # type: ignore[no-untyped-def]
-    """Write a sortable key per score of a row; return the lowest and the highest, to detect a NaN."""
+    """Write a sortable key for each score of a row; return the lowest and the highest key, to detect a NaN."""
     low, top = infinity, lowest
     if columns.size == 0:
         for j in range(row.size):
@@ -60,7 +60,7 @@ def _write_keys(row, lowest, infinity, columns, keys):  # type: ignore[no-untype
 def rank_targets(  # type: ignore[no-untyped-def]
     bits, lowest, infinity, columns, rows, indptr, targets, ranks, top1, keys
 ):
-    """Rank the target classes of each row, from 0, and find its top-1 class, in one pass over the scores.
+    """Rank the target classes of each row from 0, and find the row's top-1 class, in one pass over the scores.
 
     Return -1, or the first row with a NaN.
     """
@@ -98,7 +98,7 @@ def _count_before_or_nan(row, target):  # type: ignore[no-untyped-def]
 
 @compile_cached
 def _rank_best_of_row(row, targets, start, end):  # type: ignore[no-untyped-def]
-    """Rank the best of ``targets[start:end]`` in a row; -1 without targets, -2 with a NaN."""
+    """Return the rank of the best of ``targets[start:end]`` in a row; -1 without targets, -2 with a NaN."""
     best = targets[start] if start < end else 0
     for t in range(start + 1, end):
         if row[targets[t]] > row[best] or (row[targets[t]] == row[best] and targets[t] < best):
@@ -109,9 +109,10 @@ def _rank_best_of_row(row, targets, start, end):  # type: ignore[no-untyped-def]
 
 @compile_cached
 def rank_best_targets(scores, starts, ends, targets, ranks):  # type: ignore[no-untyped-def]
-    """Rank the best target of each row; return -1, or the first row with a NaN.
+    """Write the rank of the best target of each row.
 
-    The targets of row i are ``targets[starts[i]:ends[i]]``. Ranks are as in `rank_targets`.
+    The targets of row i are ``targets[starts[i]:ends[i]]``. Ranks are as in `rank_targets`. Return -1, or the first row
+    with a NaN.
     """
     for i in range(scores.shape[0]):
         ranks[i] = _rank_best_of_row(scores[i], targets, starts[i], ends[i])
@@ -124,7 +125,7 @@ def rank_best_targets(scores, starts, ends, targets, ranks):  # type: ignore[no-
 def rank_best_targets_from_bits(  # type: ignore[no-untyped-def]
     bits, lowest, infinity, starts, ends, targets, ranks, keys
 ):
-    """Rank as `rank_best_targets` does, from bits as in `rank_targets`; `keys` is a buffer for one row."""
+    """Do the same as `rank_best_targets`, from the bits of scores; `keys` is a buffer for one row."""
     for i in range(bits.shape[0]):
         low, top = _write_keys(bits[i], lowest, infinity, np.empty(0, np.int64), keys)
         if low < -infinity or top > infinity:
@@ -135,7 +136,7 @@ def rank_best_targets_from_bits(  # type: ignore[no-untyped-def]
 
 @compile_cached
 def count_ranks_below(ranks, limits):  # type: ignore[no-untyped-def]
-    """Count the ranks below each limit, and at the end all ranks; negative ranks are excluded; int64."""
+    """Count the ranks below each limit, and as the last count all ranks; negative ranks do not count."""
     counts = np.zeros(limits.size + 1, np.int64)
     for rank in ranks:
         if rank >= 0:
@@ -147,7 +148,7 @@ def count_ranks_below(ranks, limits):  # type: ignore[no-untyped-def]
 
 @compile_cached
 def find_nonzero_columns(multi_hot):  # type: ignore[no-untyped-def]
-    """Find nonzero columns: in row i, ``columns[indptr[i]:indptr[i + 1]]``; returns int64 arrays."""
+    """Return `indptr` and `columns`: row i is nonzero in ``columns[indptr[i]:indptr[i + 1]]``."""
     indptr, columns = np.empty(len(multi_hot) + 1, np.int64), np.empty(4 * len(multi_hot), np.int64)
     count = _find_nonzero(multi_hot, indptr, columns)
     if count > columns.size:  # seldom: most images have one valid class
@@ -158,7 +159,7 @@ def find_nonzero_columns(multi_hot):  # type: ignore[no-untyped-def]
 
 @compile_cached
 def _find_nonzero(multi_hot, indptr, columns):  # type: ignore[no-untyped-def]
-    """Write `indptr`, and the nonzero columns that fit into `columns`; return the number of all of them."""
+    """Write `indptr`, and as many nonzero columns as fit into `columns`; return the number of nonzero columns."""
     flat = multi_hot.reshape(multi_hot.size).view(np.uint8)
     blocks = flat.size // 64
     words = flat[: 64 * blocks].view(np.uint64)
@@ -178,7 +179,7 @@ def _find_nonzero(multi_hot, indptr, columns):  # type: ignore[no-untyped-def]
 
 @compile_cached
 def _add_nonzero(flat, start, end, width, row, count, indptr, columns):  # type: ignore[no-untyped-def]
-    """Find nonzero columns in a range of bytes; return the row and count where the next range starts."""
+    """Add the nonzero columns in a range of bytes; return the row and the count at its end."""
     for position in range(start, end):
         if flat[position]:
             while position >= (row + 1) * width:
@@ -192,9 +193,10 @@ def _add_nonzero(flat, start, end, width, row, count, indptr, columns):  # type:
 
 @compile_cached
 def remove_padding(padded_ids, padding, n_outputs):  # type: ignore[no-untyped-def]
-    """Remove the padding of a table of ids: the ids of row i are ``ids[indptr[i]:indptr[i + 1]]``; int64.
+    """Remove the padding of a table of ids; return a bad row, `indptr` and `ids`.
 
-    Return -1, or the first row with an id that is out of range or listed twice; then `indptr` and `ids`.
+    The ids of row i are ``ids[indptr[i]:indptr[i + 1]]``. The bad row is the first row with an id that is out of range
+    or listed twice; -1 if all rows are good.
     """
     indptr, ids = np.zeros(len(padded_ids) + 1, np.int64), np.empty(padded_ids.size, np.int64)
     last_row = np.full(n_outputs, -1)  # the last row with each id

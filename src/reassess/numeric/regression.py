@@ -1,10 +1,10 @@
 """Least-squares polynomials of one variable, with cluster-robust standard errors.
 
-The only assumption about the errors is that groups are independent; within a group they may be correlated, and their
-variances may differ. The covariance is that of the jackknife over groups: a sum over groups of products of the changes
-when the group is dropped. With one row per group it is HC3. Estimates from the same groups, such as slopes in
-overlapping ranges, have covariances from the same sum. If few groups dominate the sum, the degrees of freedom are few,
-however many groups there are.
+The only assumption about the errors is that groups are independent. Within a group, errors may be correlated, and their
+variances may differ. The covariance is the jackknife estimate over groups: how much coefficients change when a group is
+dropped, multiplied and summed over groups. With one row per group it is HC3. Estimates from the same groups, such as
+slopes in overlapping ranges, have covariances from the same sum. If few groups dominate the sum, there are few degrees
+of freedom, even with many groups.
 """
 
 from dataclasses import dataclass
@@ -19,11 +19,11 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Estimate:
-    """An estimated number, with its standard error and the degrees of freedom of that error."""
+    """An estimated number, with its standard error."""
 
     value: float
     standard_error: float
-    df: float
+    df: float  # degrees of freedom of the standard error
 
     @property
     def interval(self) -> tuple[float, float]:
@@ -48,15 +48,15 @@ class Estimate:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class PolynomialFit(Printable):
-    """A fitted polynomial."""
+    """A polynomial that is fitted to rows in groups."""
 
     centre: float  # the powers are of x - centre; the mean of x
     coefficients: Floats  # float64, shape (degree + 1,), the constant first
-    # float64, shape (groups, degree + 1): coefficients minus those of a fit without the group; 0 for groups without
-    # rows
-    shifts: Floats
+    # float64, shape (groups, degree + 1): the coefficients, minus the coefficients of a fit without the group; 0 for a
+    # group without rows
+    coefficient_shifts: Floats
     inverse_gram: Floats  # float64, shape (degree + 1, degree + 1): inverse of X'X, where X are the powers
-    inverse_grams: Floats  # float64, shape (groups, degree + 1, degree + 1): the same without each group
+    inverse_gram_without_group: Floats  # float64, shape (groups, degree + 1, degree + 1): inverse of X'X without it
     residuals: Floats  # float64, shape (rows,): y minus the polynomial
     held_out_residuals: Floats  # float64, shape (rows,): y minus the polynomial of a fit without the row's group
     has_rows: npt.NDArray[np.bool_]  # bool, shape (groups,)
@@ -64,16 +64,18 @@ class PolynomialFit(Printable):
     def coefficient(self, power: int) -> Estimate:
         """Return the coefficient of a power of x - centre."""
         return Estimate(
-            float(self.coefficients[power]), standard_error=_standard_error(self.shifts[:, power]), df=self._df(power)
+            float(self.coefficients[power]),
+            standard_error=_standard_error(self.coefficient_shifts[:, power]),
+            df=self._df(power),
         )
 
-    def subtract(self, other_fit: "PolynomialFit", power: int) -> Estimate:
-        """Subtract the coefficient of another fit to the same groups; the fits may share rows.
+    def coefficient_difference(self, other_fit: "PolynomialFit", power: int) -> Estimate:
+        """Return the coefficient of a power, minus the coefficient of another fit to the same groups.
 
-        The degrees of freedom are those of the fit with fewer: a precise fit does not make the other more precise.
+        The fits may share rows. The difference has the smaller of the two degrees of freedom.
         """
         value = float(self.coefficients[power] - other_fit.coefficients[power])
-        error = _standard_error(self.shifts[:, power] - other_fit.shifts[:, power])
+        error = _standard_error(self.coefficient_shifts[:, power] - other_fit.coefficient_shifts[:, power])
         return Estimate(value=value, standard_error=error, df=min(self._df(power), other_fit._df(power)))
 
     def evaluate(self, x: float) -> float:
@@ -89,7 +91,9 @@ class PolynomialFit(Printable):
         account for a curve of another shape outside the data.
         """
         powers = self._powers(x)
-        error = np.hypot(np.sqrt(np.mean(self.held_out_residuals**2)), _standard_error(self.shifts @ powers))
+        error = np.hypot(
+            np.sqrt(np.mean(self.held_out_residuals**2)), _standard_error(self.coefficient_shifts @ powers)
+        )
         half = float(error) * _t_quantile(int(self.has_rows.sum()) - powers.size)
         return self.evaluate(x) - half, self.evaluate(x) + half
 
@@ -97,9 +101,9 @@ class PolynomialFit(Printable):
         return np.asarray((x - self.centre) ** np.arange(self.coefficients.size), np.float64)
 
     def _df(self, power: int) -> float:
-        """Compute Satterthwaite degrees of freedom of a coefficient, for errors of equal variance."""
-        own, without = self.inverse_gram[power, power], self.inverse_grams[:, power]
-        covariance = without[:, [power]] + without[:, power] - own  # of the shifts of two groups
+        """Compute the Satterthwaite degrees of freedom of a coefficient, assuming errors of equal variance."""
+        own, without = self.inverse_gram[power, power], self.inverse_gram_without_group[:, power]
+        covariance = without[:, [power]] + without[:, power] - own  # of the coefficient_shifts of two groups
         covariance -= without @ np.linalg.solve(self.inverse_gram, without.T)
         np.fill_diagonal(covariance, without[:, power] - own)
         return float(np.trace(covariance) ** 2 / np.sum(covariance**2))
@@ -113,7 +117,7 @@ def fit_polynomial(
     is_used: npt.NDArray[np.bool_] | None = None,
     degree: int = 1,
 ) -> PolynomialFit | None:
-    """Fit a polynomial by least squares; None if the fit is impossible when one of the groups is left out.
+    """Fit a polynomial by least squares; None if a fit without one of the groups is impossible.
 
     `groups` numbers the group of each row from 0. `is_used` selects rows; None: all rows.
 
@@ -137,15 +141,15 @@ def fit_polynomial(
     residuals = y - powers @ coefficients
     np.add.at(moments, groups, powers * residuals[:, None])
     inverses = np.linalg.inv(without)
-    shifts = np.einsum("gij,gj->gi", inverses, moments)
+    coefficient_shifts = np.einsum("gij,gj->gi", inverses, moments)
     return PolynomialFit(
         centre=centre,
         coefficients=coefficients,
-        shifts=shifts,
+        coefficient_shifts=coefficient_shifts,
         inverse_gram=np.linalg.inv(total),
-        inverse_grams=inverses,
+        inverse_gram_without_group=inverses,
         residuals=residuals,
-        held_out_residuals=residuals + np.sum(powers * shifts[groups], axis=1),
+        held_out_residuals=residuals + np.sum(powers * coefficient_shifts[groups], axis=1),
         has_rows=has_rows,
     )
 
@@ -158,5 +162,5 @@ def _t_quantile(df: float) -> float:
 
 
 def _standard_error(shifts: Floats) -> float:
-    """Compute the jackknife standard error from the changes of an estimate when each group is left out."""
+    """Compute the jackknife standard error from the shift of an estimate without each group."""
     return float(np.sqrt(np.sum(shifts**2)))

@@ -1,4 +1,4 @@
-"""Compiled loops of the bootstrap, of the sign-flip test, and of label sets made from resampled votes.
+"""Compiled loops of the bootstrap, of the sign-flip test, and of label sets from resampled votes.
 
 Symbols: R raters, A answers, Q questions, B replicates. A vote's code is its rater * A + its answer.
 """
@@ -15,7 +15,7 @@ _NEGLIGIBLE = 1e-17
 
 @compile_cached
 def count_draws(positions, out_counts):  # type: ignore[no-untyped-def]
-    """Add 1 to `out_counts`, uint8, at each drawn position."""
+    """Count how often each position was drawn; `out_counts` is uint8."""
     for position in positions:
         out_counts[position] += 1
 
@@ -36,7 +36,7 @@ def add_weighted_hits(hits, draw_counts, out_totals):  # type: ignore[no-untyped
 
 @compile_cached
 def _tail_ratio(n, k):  # type: ignore[no-untyped-def]
-    """Compute P(at least k heads) / P(k heads) in n tosses of a fair coin, for k > n / 2; at least 1."""
+    """Return P(at least k heads) / P(exactly k heads) for n tosses of a fair coin; k is more than n / 2."""
     total = 1.0
     term = 1.0
     for i in range(k, n):
@@ -54,11 +54,12 @@ def _log_choose(n, k):  # type: ignore[no-untyped-def]
 
 @compile_cached
 def sign_flip_tails(totals, n_of_size_1, n_of_size_2, out_p_values):  # type: ignore[no-untyped-def]
-    """Compute 2 P(sum >= total), at most 1, if fair coins decide the signs of differences of size 1 and 2.
+    """Compute the two-sided p-value of each total: the sum of differences of size 1 and 2 with random signs.
 
-    There are n differences of size 1 and m of size 2. If j of size 2 are positive, the sum reaches the total if at
-    least k = (n + total) / 2 + m - 2 j of size 1 are positive. P(j) and P(k or more) are binomial. Each pair follows
-    from the one for j - 1 by products; only the first pair is computed with logarithms.
+    The p-value is 2 P(sum >= total), at most 1. There are n differences of size 1 and m differences of size 2. If j
+    differences of size 2 are positive, the sum reaches the total if at least k = (n + total) / 2 + m - 2 j differences
+    of size 1 are positive. P(j) and P(k or more) are binomial. Both follow from the probabilities for j - 1 by
+    products; only the first two probabilities are computed with logarithms.
     """
     for pair in range(totals.size):
         n, m = n_of_size_1[pair], n_of_size_2[pair]
@@ -91,7 +92,7 @@ def sign_flip_tails(totals, n_of_size_1, n_of_size_2, out_p_values):  # type: ig
 
 @compile_cached
 def write_is_kept(indptr, codes, weights, prior_log_odds, min_log_odds, out_is_kept):  # type: ignore[no-untyped-def]
-    """Write whether the log odds of each question are at least `min_log_odds` in each replicate, (Q, B)."""
+    """Write whether the log odds of each question reach `min_log_odds` in each replicate."""
     log_odds = np.empty(weights.shape[1])
     for q in range(prior_log_odds.size):
         log_odds[:] = prior_log_odds[q]
@@ -107,7 +108,7 @@ def write_is_kept(indptr, codes, weights, prior_log_odds, min_log_odds, out_is_k
 def redraw_answers_and_write_is_kept(  # type: ignore[no-untyped-def]
     indptr, raters, cumulative, weights, prior_log_odds, min_log_odds, truths, draws, out_is_kept
 ):
-    """Draw answers given the truths, and write whether the log odds of each question reach `min_log_odds`."""
+    """Draw random answers given the truths, and write whether the log odds of each question reach the minimum."""
     for q in range(prior_log_odds.size):
         log_odds = prior_log_odds[q]
         truth = 1 if truths[q] else 0
@@ -121,7 +122,7 @@ def redraw_answers_and_write_is_kept(  # type: ignore[no-untyped-def]
 
 @compile_cached
 def add_label_counts(image_columns, is_kept, out_label_counts):  # type: ignore[no-untyped-def]
-    """Add the kept questions of each image to its label count in each replicate."""
+    """Add the number of kept questions of each image to the image's label count, in each replicate."""
     for q in range(image_columns.size):
         of_question, of_image = is_kept[q], out_label_counts[image_columns[q]]
         for b in range(of_question.size):
@@ -143,7 +144,7 @@ def count_hits(  # type: ignore[no-untyped-def]
     out_original_hits,
     out_totals,
 ):
-    """Count hits and labels in each replicate. Symbols: M models, N images."""
+    """Count hits and labels in each replicate."""
     n, original_n, labels, empty = out_totals[0], out_totals[1], out_totals[2], out_totals[3]
     drawn, counted = np.empty(len(draw_counts), np.int32), np.empty(len(draw_counts), np.int32)
     row = 0

@@ -1,4 +1,4 @@
-"""Compiled loops over votes: grouping, comparing pairs of raters, and stop rules."""
+"""Compiled loops over votes: groups of votes, pairs of raters, and stop rules."""
 
 import math
 
@@ -9,7 +9,7 @@ from reassess.numeric.jit import compile_cached
 
 @compile_cached
 def group_by_id(ids, indptr, order):  # type: ignore[no-untyped-def]
-    """Sort rows by id into groups, stable and in linear time (two passes)."""
+    """Write a stable order of rows by id, and where each id starts; this takes linear time."""
     for i in range(ids.size):
         indptr[ids[i] + 1] += 1
     for g in range(indptr.size - 1):
@@ -25,7 +25,7 @@ def group_by_id(ids, indptr, order):  # type: ignore[no-untyped-def]
 
 @compile_cached
 def _agreement_probability(log_weights, first, second, agreement):  # type: ignore[no-untyped-def]
-    """Compute P(two raters agree on an item), given the other votes on it."""
+    """Compute the probability that two raters agree on an item, given the other votes on the item."""
     highest = -math.inf
     for t in range(log_weights.size):
         highest = max(highest, log_weights[t] - first[t] - second[t])
@@ -42,7 +42,7 @@ def _agreement_probability(log_weights, first, second, agreement):  # type: igno
 def compare_raters(  # type: ignore[no-untyped-def]
     order, clusters, indptr, rater_ids, answer_ids, log_matrices, log_prior, agreement, out_sums
 ):
-    """Count how often each pair of raters agrees, and the expected count for independent raters."""
+    """Count how often each pair of raters agrees, and how often independent raters would agree."""
     raters = out_sums.shape[0]
     residuals = agreement[:, :, 0] * 0.0
     last = clusters[:1].repeat(raters * raters) * 0 - 1
@@ -84,7 +84,7 @@ def compare_raters(  # type: ignore[no-untyped-def]
 
 @compile_cached
 def _add_cluster(rater_pairs, residuals, out_sums):  # type: ignore[no-untyped-def]
-    """Add the squared residuals of a cluster to `out_sums`, and reset them."""
+    """Add the squared residuals of a cluster to `out_sums`, and set the residuals to 0."""
     raters = residuals.shape[0]
     for pair in rater_pairs:
         r = pair // raters
@@ -95,8 +95,8 @@ def _add_cluster(rater_pairs, residuals, out_sums):  # type: ignore[no-untyped-d
 
 
 @compile_cached
-def shuffle_votes(indptr, codes, table, prior, draws, out_p_valid):  # type: ignore[no-untyped-def]
-    """Shuffle the votes on each item, and write P(valid) after each vote, from the prior `prior`."""
+def write_p_valid_in_random_order(indptr, codes, table, prior, draws, out_p_valid):  # type: ignore[no-untyped-def]
+    """Compute P(valid) of each item after each of its votes, with the votes in random order."""
     for i in range(indptr.size - 1):
         first, last = indptr[i], indptr[i + 1]
         unused = codes[first:last].copy()
@@ -115,7 +115,7 @@ def shuffle_votes(indptr, codes, table, prior, draws, out_p_valid):  # type: ign
 
 @compile_cached
 def apply_stop_rule(indptr, p_valid_after_vote, prior, low, high, min_votes, max_votes, out_n_votes, out_p_valid):  # type: ignore[no-untyped-def]
-    """Compute the votes per item under a stop rule, and the final probability."""
+    """Compute how many votes each item gets under a stop rule, and P(valid) after these votes."""
     for i in range(indptr.size - 1):
         votes = min(max_votes, indptr[i + 1] - indptr[i])
         out_n_votes[i] = votes

@@ -256,7 +256,7 @@ def _format_practice(person: "RaterProgress") -> str | None:
     passed = {True: ", passed", False: ", failed", None: ""}[person.practice_result.has_passed]
     accuracy = person.practice_result.accuracy
     if accuracy.interval is None:  # questions of one truth
-        return f"{accuracy.points_on_invalid + accuracy.points_on_valid:g} of {accuracy.n:,}{passed}"
+        return f"{accuracy.n_correct_on_invalid + accuracy.n_correct_on_valid:g} of {accuracy.n:,}{passed}"
     value, low, high = (f"{100 * share:.0f}" for share in (accuracy.value or 0.0, *accuracy.interval))
     return f"{value} ({low} to {high}){passed}"
 

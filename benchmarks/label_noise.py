@@ -33,7 +33,7 @@ from reassess import (
 )
 from reassess.cleaning import CleaningMethod
 from reassess.cleaning import noise_model as posterior
-from reassess.cleaning.checked_labels import DrawnLabels, correct_wrong_share, find_label_verdicts
+from reassess.cleaning.checked_labels import DrawnLabels, adjust_to_checked_labels, find_label_verdicts
 from reassess.cleaning.class_candidates import ClassCandidates
 from reassess.core import Cleaning, Sample
 from tests.cleaning.simulated import held_out_of, matrix_of, simulate, wrong_labels
@@ -141,7 +141,7 @@ def print_samples(model: str, held_out: HeldOutPredictions, cleaning: Cleaning, 
             known = find_label_verdicts(held_out, GoldenQuestions(pairs, ~wrong[rows]))
             sample = Sample(tuple(images), np.full(count, count / len(labels)), ("",) * count)
             drawn = DrawnLabels.from_sample(held_out, known, sample)
-            label_quality, checked = correct_wrong_share(cleaning.label_quality, known, drawn)
+            label_quality, checked = adjust_to_checked_labels(cleaning.label_quality, known, drawn)
             assert checked.interval is not None
             error = float(1 - label_quality.mean() - share)
             near, squares = near + (abs(error) <= 0.015), squares + error**2

@@ -8,7 +8,7 @@ import pytest
 
 from reassess.aggregation import GoldenQuestions
 from reassess.cleaning import decide_checked_labels
-from reassess.cleaning.checked_labels import DrawnLabels, correct_wrong_share, find_label_verdicts
+from reassess.cleaning.checked_labels import DrawnLabels, adjust_to_checked_labels, find_label_verdicts
 from reassess.core import Classes, Questions, Sample, Votes
 from reassess.errors import ReassessWarning
 from tests.cleaning.simulated import held_out_of
@@ -44,7 +44,7 @@ def test_interval_covers_the_share_of_wrong_labels(shift: float, size: int) -> N
     covered, off = 0, []
     for seed in range(200):
         known = known_of(wrong, size, seed)
-        shifted, checked = correct_wrong_share(label_quality, known, simple_sample(known))
+        shifted, checked = adjust_to_checked_labels(label_quality, known, simple_sample(known))
         assert checked.interval is not None
         assert checked.corrected_wrong_share is not None
         low, high = checked.interval
@@ -67,7 +67,7 @@ def test_interval_covers_the_share_of_wrong_labels(shift: float, size: int) -> N
 def test_probabilities_have_the_corrected_mean_and_checked_ones_are_certain() -> None:
     label_quality, wrong = population(1.0)
     known = known_of(wrong, 2_000, 1)
-    shifted, checked = correct_wrong_share(label_quality, known, simple_sample(known))
+    shifted, checked = adjust_to_checked_labels(label_quality, known, simple_sample(known))
     assert not checked.is_model_share_plausible
     assert 1 - shifted.mean() == pytest.approx(checked.corrected_wrong_share, abs=1e-9)
     assert (shifted[known > 0] == 1).all()
@@ -80,7 +80,7 @@ def test_probabilities_have_the_corrected_mean_and_checked_ones_are_certain() ->
 def test_share_is_exact_if_all_labels_are_checked() -> None:
     label_quality, wrong = population(0.0, count=500)
     known = known_of(wrong, 500, 0)
-    shifted, checked = correct_wrong_share(label_quality, known, simple_sample(known))
+    shifted, checked = adjust_to_checked_labels(label_quality, known, simple_sample(known))
     assert shifted.tolist() == (~wrong).astype(float).tolist()
     assert checked.interval == (pytest.approx(wrong.mean()), pytest.approx(wrong.mean()))
 
@@ -90,7 +90,7 @@ def test_one_checked_label_gives_a_wide_interval(is_correct: bool) -> None:
     label_quality, _ = population(0.0, count=50)
     known = np.zeros(50, np.int8)
     known[7] = 1 if is_correct else -1
-    shifted, checked = correct_wrong_share(label_quality, known, simple_sample(known))
+    shifted, checked = adjust_to_checked_labels(label_quality, known, simple_sample(known))
     assert shifted[7] == is_correct
     assert ((shifted >= 0) & (shifted <= 1)).all()
     assert checked.interval[1] - checked.interval[0] > 0.5
@@ -145,7 +145,7 @@ def test_share_is_inside_its_interval(checked: int) -> None:
         label_quality = np.clip(1 - rng.exponential(0.02, 4_000), 0, 1)  # an overconfident model
         known = np.zeros(4_000, np.int8)
         known[:checked] = np.where(rng.random(checked) < wrong, -1, 1)
-        shifted, result = correct_wrong_share(label_quality, known, simple_sample(known))
+        shifted, result = adjust_to_checked_labels(label_quality, known, simple_sample(known))
         low, high = result.interval
         assert low - 1e-6 <= 1 - shifted.mean() <= high + 1e-6
 
@@ -153,7 +153,7 @@ def test_share_is_inside_its_interval(checked: int) -> None:
 def test_interval_is_wide_if_few_checked_labels_are_all_correct() -> None:
     known = np.zeros(4_000, np.int8)
     known[:36] = 1
-    _, result = correct_wrong_share(np.full(4_000, 0.999), known, simple_sample(known))
+    _, result = adjust_to_checked_labels(np.full(4_000, 0.999), known, simple_sample(known))
     assert result.interval[1] > 0.05  # the rule of three gives 3 / 36
 
 
@@ -177,7 +177,7 @@ def test_share_needs_a_sample_of_all_labels(
     drawn = DrawnLabels.from_sample(held_out, known, sample)
     known_sizes = [size for size, has_label in zip(sizes, is_known, strict=True) if has_label]
     assert drawn.represented_share == pytest.approx(sum(known_sizes) / 100)
-    _, checked = correct_wrong_share(np.full(100, 0.9), known, drawn)
+    _, checked = adjust_to_checked_labels(np.full(100, 0.9), known, drawn)
     assert (checked.corrected_wrong_share is not None) is gives_share
     for chance, found in ((0.001, "4,000 labels"), (1e-300, "4e+300 labels")):
         too_low = replace(sample, probabilities=np.full(4, chance))
@@ -191,5 +191,5 @@ def test_answers_only_about_other_classes_are_not_missing_at_random() -> None:
     for answered, others in ((images[:2], 0), ((*images[:2], "d.png", "x.png"), 1)):
         drawn = DrawnLabels.from_sample(HELD_OUT, np.array([1, -1, 0, 0], np.int8), sample, answered)
         assert (drawn.represented_share, drawn.n_images_without_verdict) == (1.0, others)
-        _, checked = correct_wrong_share(np.full(4, 0.9), np.array([1, -1, 0, 0], np.int8), drawn)
+        _, checked = adjust_to_checked_labels(np.full(4, 0.9), np.array([1, -1, 0, 0], np.int8), drawn)
         assert (checked.corrected_wrong_share is None, checked.n_other_answers) == (others > 0, others)

@@ -170,7 +170,7 @@ def test_error_for_an_unreachable_precision_names_the_highest() -> None:
     held_out = held_out_of(0.9 * scores + 0.1 / CLASSES, labels)
     most = np.floor(1e4 * find_label_errors(held_out).label_quality.max()) / 1e4
     assert message(find_label_errors, held_out, precision=1.0) == (
-        f"no threshold reaches this precision\n  allowed: a precision of up to {most:.4f}\n  found:   1.0\n"
+        f"no threshold reaches the requested precision\n  allowed: a precision of up to {most:.4f}\n  found:   1.0\n"
         "  fix:     use a lower precision"
     )
 
@@ -199,7 +199,7 @@ def ids_of(predicted: list[int], labels: list[int]) -> HeldOutPredictions:
 def test_predictions_that_do_not_fit_the_method_raise(monkeypatch: pytest.MonkeyPatch) -> None:
     assert code_of(find_label_errors, ids_of([0, 1], [0, 1])) == "ids-only"
     held_out = ids_of([0, 0, 1, 1], [0, 0, 1, 2])
-    assert fault_of(find_label_errors, held_out, "consistent") == ("empty", "no image of 2 (1 of 3 classes)")
+    assert fault_of(find_label_errors, held_out, "consistent") == ("empty", "no kept image of 2 (1 of 3 classes)")
     for module in ("cleanlab.filter", "cleanlab"):
         monkeypatch.setitem(sys.modules, module, None)
     assert code_of(find_label_errors, held_out, "confident") == "missing-package"

@@ -10,7 +10,7 @@ import pytest
 
 from reassess.aggregation import GoldenQuestions
 from reassess.cleaning import HeldOutPredictions, find_label_errors
-from reassess.cleaning.checked_labels import correct_wrong_share, find_label_verdicts
+from reassess.cleaning.checked_labels import adjust_to_checked_labels, find_label_verdicts
 from reassess.cleaning.class_candidates import ClassCandidates
 from reassess.cleaning.noise_model import fit_noise_model
 from reassess.core import Cleaning, Questions
@@ -92,7 +92,7 @@ def test_500_checked_labels_correct_the_share(measured: MeasuredLabels) -> None:
         images = [labels.images[row] for row in rows.tolist()]
         pairs = Questions.from_columns(images, labels.indices[rows], labels.classes)
         known = find_label_verdicts(measured.held_out, GoldenQuestions(pairs, ~measured.wrong[rows]))
-        label_quality, checked = correct_wrong_share(measured.cleaning.label_quality, known, simple_sample(known))
+        label_quality, checked = adjust_to_checked_labels(measured.cleaning.label_quality, known, simple_sample(known))
         near += abs(1 - label_quality.mean() - share) <= 0.015
         covered += checked.interval[0] <= share <= checked.interval[1]
     assert near >= 36

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pytest
 
 from reassess import Candidates, LabelSets, draw_golden
-from reassess.cleaning.checked_labels import DrawnLabels, correct_wrong_share
+from reassess.cleaning.checked_labels import DrawnLabels, adjust_to_checked_labels
 from reassess.core import Classes
 from tests.helpers import fault_of
 
@@ -82,7 +82,7 @@ def test_share_of_wrong_labels_is_unbiased(unanswered: float) -> None:
         rows = rows[np.random.default_rng(seed).random(rows.size) >= unanswered]
         answered = np.zeros(COUNT, np.int8)
         answered[rows] = np.where(WRONG[rows], -1, 1)
-        _, checked = correct_wrong_share(QUALITY, answered, DrawnLabels.from_sample(held_out, answered, sample))
+        _, checked = adjust_to_checked_labels(QUALITY, answered, DrawnLabels.from_sample(held_out, answered, sample))
         assert checked.interval is not None
         assert checked.corrected_wrong_share is not None
         covered += checked.interval[0] <= WRONG.mean() <= checked.interval[1]

@@ -1,4 +1,4 @@
-"""Labels that people checked: which of them are correct, and the share of wrong labels among all."""
+"""Labels that people checked: which of them are correct, and the share of wrong labels among all labels."""
 
 import math
 import warnings
@@ -16,11 +16,12 @@ from reassess.core import CheckedLabels, Sample, Votes
 from reassess.core.checks import check_type
 from reassess.core.image_names import match_images
 from reassess.errors import DataError, ReassessWarning
+from reassess.numeric import Estimate
 from reassess.text import count_noun
 
 _Floats = npt.NDArray[np.float64]
 _MODEL_SHARE_ERROR = (
-    0.01  # standard error of the share by the model: its error on data where the wrong labels are known
+    0.01  # standard error of the model's share: its usual error on data where the wrong labels are known
 )
 _PROBABILITY_MARGIN = 1e-9  # probabilities keep this distance from 0 and 1 before they are shifted
 _MAX_SHIFT = 40.0  # largest shift, in log-odds
@@ -29,7 +30,7 @@ _MIN_COVERED_SHARE = 0.95  # a sample of all labels must represent this share of
 
 
 def find_label_verdicts(held_out: HeldOutPredictions, golden: GoldenQuestions | None) -> npt.NDArray[np.int8]:
-    """Return 1 for labels checked as correct, -1 for wrong ones, 0 for unchecked ones; int8, (images,)."""
+    """Return 1 for each label that was checked as correct, -1 for a wrong label, and 0 for an unchecked label."""
     verdicts = np.zeros(len(held_out.labels), np.int8)
     if golden is None:
         return verdicts
@@ -53,7 +54,7 @@ def find_label_verdicts(held_out: HeldOutPredictions, golden: GoldenQuestions | 
 
 
 def decide_checked_labels(answers: Votes) -> GoldenQuestions:
-    """Decide which labels are correct, by the majority of their answers; ties are not used.
+    """Decide which checked labels are correct: labels with a majority of answers yes. Ties are not used.
 
     Parameters
     ----------
@@ -92,7 +93,7 @@ def decide_checked_labels(answers: Votes) -> GoldenQuestions:
 def _warn_about_unused_answers(
     golden: GoldenQuestions, rows: npt.NDArray[np.int64], is_label: npt.NDArray[np.bool_]
 ) -> None:
-    """Warn about answers that are not used because they are not about the label of an image."""
+    """Warn about answers that are not about the label of an image, and are not used."""
     if golden.has_one_class_per_image:  # the questions are all classes of each image
         unused = np.unique(golden.questions.image_ids[rows < 0]).size
         text = f"{unused:,} of {count_noun(len(golden.questions.images), 'checked image')} not used: no label"
@@ -121,7 +122,7 @@ class DrawnLabels:
         sample: Sample | None,
         answered_images: Sequence[str] = (),
     ) -> "DrawnLabels":
-        """Find the checked labels of a random sample, and the number of labels that each represents."""
+        """Find the checked labels of a random sample, and how many labels each of them represents."""
         weights, strata = np.zeros(verdicts.size), np.zeros(verdicts.size, np.int64)
         if sample is None:
             return cls(weights, strata, 0.0)
@@ -132,7 +133,7 @@ class DrawnLabels:
                 "out-of-range",
                 "probabilities of being drawn are too low",
                 where="the checked labels",
-                allowed=f"1 / probability adds up to about {count_noun(verdicts.size, 'label')}",
+                allowed=f"about {count_noun(verdicts.size, 'label')}: the sum of 1 / probability over the sample",
                 found=f"{represented:{',.0f' if represented < _MAX_EXACT_COUNT else '.3g'}} labels",
                 fix="use the probabilities of the draw",
             )
@@ -147,10 +148,10 @@ class DrawnLabels:
         return cls(weights, strata, min(1.0, represented_share), has_all_strata, n_images_without_verdict)
 
 
-def correct_wrong_share(
+def adjust_to_checked_labels(
     label_quality: _Floats, verdicts: npt.NDArray[np.int8], drawn_labels: DrawnLabels
 ) -> tuple[_Floats, CheckedLabels]:
-    """Correct the share of wrong labels by checked labels, and shift the probabilities to match the share.
+    """Correct the share of wrong labels with checked labels, and shift the probabilities to match it.
 
     The model estimates a share of wrong labels. Its error is the weighted mean of (1 if wrong, else 0) - (probability
     of wrong), over the checked labels that were drawn at random; the corrected share is the estimate plus this error.
@@ -179,8 +180,9 @@ def correct_wrong_share(
         or not checked.n_drawn
     ):
         return np.where(verdicts == 0, label_quality, verdicts > 0), checked
-    model_error, error, degrees_of_freedom = _estimate_weighted_mean(wrong - expected, expected, drawn_labels)
-    half_width, max_model_error = (error * float(stdtrit(degrees_of_freedom, level)) for level in (0.975, 0.995))
+    estimate = _estimate_mean_model_error(wrong - expected, expected, drawn_labels)
+    model_error, error = estimate.value, estimate.standard_error
+    half_width, max_model_error = (error * float(stdtrit(estimate.df, level)) for level in (0.975, 0.995))
     corrected_wrong_share = float(np.clip(by_model + model_error, 0, 1))
     interval = max(0.0, corrected_wrong_share - half_width), min(1.0, corrected_wrong_share + half_width)
     checked = replace(
@@ -194,11 +196,9 @@ def correct_wrong_share(
     return _shift_to_mean(label_quality, verdicts, 1 - share), checked
 
 
-def _estimate_weighted_mean(
-    model_errors: _Floats, probabilities: _Floats, drawn_labels: DrawnLabels
-) -> tuple[float, float, float]:
-    """Compute the weighted mean of model errors, its standard error and its degrees of freedom."""
-    # A small sample can be without a wrong label. Therefore, the variance of each stratum is that of the sample plus
+def _estimate_mean_model_error(model_errors: _Floats, probabilities: _Floats, drawn_labels: DrawnLabels) -> Estimate:
+    """Estimate the mean of the model's errors over all labels, from the drawn labels."""
+    # A small sample may have no wrong label. Therefore, the variance of each stratum is computed from the sample plus
     # one wrong label, weighted by the share of the stratum, and it is at least the variance that the model expects.
     rows = np.flatnonzero(drawn_labels.weights)
     total, mean, variances, freedom = float(drawn_labels.weights.sum()), 0.0, [], []
@@ -222,17 +222,17 @@ def _estimate_weighted_mean(
         freedom.append(max(1, in_stratum.size - 1))
     variance = sum(variances)
     parts = sum(part**2 / n for part, n in zip(variances, freedom, strict=True))
-    return mean, math.sqrt(variance), variance**2 / parts if parts else float(rows.size)
+    return Estimate(mean, math.sqrt(variance), df=variance**2 / parts if parts else float(rows.size))
 
 
 def _shift_to_mean(label_quality: _Floats, verdicts: npt.NDArray[np.int8], mean: float) -> _Floats:
     """Shift the log-odds of unchecked labels so that the mean of all probabilities equals `mean`."""
     odds = logit(np.clip(label_quality, _PROBABILITY_MARGIN, 1 - _PROBABILITY_MARGIN))
 
-    def shift_probabilities(shift: float) -> _Floats:
+    def probabilities_after(shift: float) -> _Floats:
         return np.where(verdicts == 0, expit(odds + shift), verdicts > 0)
 
     low, high = -_MAX_SHIFT, _MAX_SHIFT
-    if not shift_probabilities(low).mean() < mean < shift_probabilities(high).mean():
-        return shift_probabilities(low if shift_probabilities(low).mean() >= mean else high)
-    return shift_probabilities(float(brentq(lambda shift: shift_probabilities(shift).mean() - mean, low, high)))
+    if not probabilities_after(low).mean() < mean < probabilities_after(high).mean():
+        return probabilities_after(low if probabilities_after(low).mean() >= mean else high)
+    return probabilities_after(float(brentq(lambda shift: probabilities_after(shift).mean() - mean, low, high)))

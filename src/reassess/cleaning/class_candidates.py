@@ -1,4 +1,4 @@
-"""The most probable classes of each image, by held-out predictions."""
+"""The most probable classes of each image, from held-out predictions."""
 
 import math
 from concurrent.futures import ThreadPoolExecutor
@@ -29,9 +29,9 @@ class ClassCandidates:
     # (images, candidates): logarithm of the probability that the model gives the class; for several models or
     # repetitions, the mean of the logarithms.
     log_probabilities: npt.NDArray[np.float32]
-    label_columns: npt.NDArray[np.int32]  # (images,): position of the label in `ids`
+    label_columns: npt.NDArray[np.int32]  # (images,): column of the label in `class_ids`
     # (images, 2): the logarithm of the sum of the probabilities of all other classes, and of the sum of their squares;
-    # -inf without any.
+    # -inf without other classes.
     log_sums_of_other_classes: npt.NDArray[np.float32]
     n_classes: int  # number of classes
 
@@ -92,13 +92,13 @@ class ClassCandidates:
 
 
 class _ProbabilityReader:
-    """A reader of the probabilities in one file; it replaces probabilities near 0 by a minimum."""
+    """A reader of the probabilities in one file, which raises probabilities near 0 to a minimum."""
 
     def __init__(self, file: HeldOutFile, n_images: int) -> None:
         if file.predictions.scores is None:
             raise DataError(
                 "ids-only",
-                "held-out predictions have only ids",
+                "held-out predictions are class ids without scores",
                 where=file.name,
                 allowed="scores of all classes, to compute label quality",
                 fix=Fix("pass scores, or use {method}", method='"consistent"'),
@@ -119,7 +119,7 @@ class _ProbabilityReader:
 
 
 def _geometric_mean(probabilities: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Compute the geometric mean over repetitions, the first axis; their order does not matter."""
+    """Compute the geometric mean over the first axis, the repetitions; the order of repetitions does not matter."""
     if len(probabilities) > 1:
         logs = np.log(probabilities, out=probabilities)
         logs.sort(axis=0)  # then rounding does not depend on the order

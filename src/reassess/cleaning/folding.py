@@ -1,9 +1,10 @@
-"""Stratified folds, with duplicates of an image in one fold."""
+"""Stratified folds, where all duplicates of an image are in one fold."""
 
 import warnings
 from collections import defaultdict
 from collections.abc import Sequence
 from itertools import chain, islice
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -73,7 +74,7 @@ def make_folds(
     for group in duplicates:
         check_is_collection(group, value_name="names of images")
     class_ids = single_class_ids(labels)
-    order, starts = _group_into_units(labels.images, duplicates)
+    order, starts = _order_by_unit(labels.images, duplicates)
     if starts.size < k:
         raise DataError(
             "too-many",
@@ -89,7 +90,7 @@ def make_folds(
 
 
 def duplicate_groups(duplicates: Duplicates, set_name: str) -> list[tuple[str, ...]]:
-    """List the groups of duplicates in one set of images; raise `DataError` for an unknown set."""
+    """List the groups of duplicates in one set of images; raise for an unknown set."""
     check_type(Duplicates, duplicates, value_name="duplicates")
     duplicates.images_of(set_name)  # raises for a set without a row
     groups: dict[int, list[str]] = defaultdict(list)
@@ -101,7 +102,7 @@ def duplicate_groups(duplicates: Duplicates, set_name: str) -> list[tuple[str, .
 
 
 def single_class_ids(labels: LabelSets) -> npt.NDArray[np.int32]:
-    """Return the id of each image's only class; raise `DataError` if an image has none or several."""
+    """Return the class id of each image; raise if an image does not have exactly one class."""
     is_wrong = labels.sizes != 1
     if is_wrong.any():
         row = int(np.argmax(is_wrong))
@@ -116,8 +117,15 @@ def single_class_ids(labels: LabelSets) -> npt.NDArray[np.int32]:
     return labels.indices
 
 
-def _group_into_units(images: tuple[str, ...], duplicates: Sequence[Sequence[str]]) -> tuple[_Ints, _Ints]:
-    """Group duplicates into units; return image positions sorted by unit, and the start of each unit."""
+class _UnitOrder(NamedTuple):
+    """Images sorted by unit; a unit is an image with all its duplicates."""
+
+    positions: _Ints  # positions of the images
+    unit_starts: _Ints  # where each unit starts in `positions`
+
+
+def _order_by_unit(images: tuple[str, ...], duplicates: Sequence[Sequence[str]]) -> _UnitOrder:
+    """Sort images by unit, so that duplicates are next to each other."""
     # Units, and the images of a unit, are sorted by image key, so that the order of `images` does not matter.
     keys = image_keys(images)
     by_key = np.array(sorted(range(len(keys)), key=keys.__getitem__), np.int64)
@@ -128,11 +136,11 @@ def _group_into_units(images: tuple[str, ...], duplicates: Sequence[Sequence[str
     if any(len(group) > 1 for group in links):
         first_ranks = _find_first_linked_position(links, by_key.size)
     by_unit = np.lexsort((np.arange(by_key.size), first_ranks))
-    return by_key[by_unit], np.flatnonzero(np.diff(first_ranks[by_unit], prepend=-1))
+    return _UnitOrder(by_key[by_unit], np.flatnonzero(np.diff(first_ranks[by_unit], prepend=-1)))
 
 
 def _find_first_linked_position(groups: Sequence[Sequence[int]], n_positions: int) -> _Ints:
-    """Return, for each position, the lowest position that it is connected to through shared groups."""
+    """Return the lowest position in the connected component of each position; groups that overlap are connected."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
@@ -147,7 +155,7 @@ def _find_first_linked_position(groups: Sequence[Sequence[int]], n_positions: in
 def _assign_folds(
     class_ids: npt.NDArray[np.integer], unit_starts: _Ints, n_folds: int, rng: np.random.Generator
 ) -> _Ints:
-    """Return the fold of each image; duplicates stay together, and folds are balanced by class."""
+    """Assign each image to a fold, balanced by class; the images of a unit get the same fold."""
     sizes = np.diff(unit_starts, append=class_ids.size)
     shuffled = rng.permutation(sizes.size)
     single, several = shuffled[sizes[shuffled] == 1], shuffled[sizes[shuffled] > 1]
@@ -174,7 +182,7 @@ def _assign_folds(
 
 
 def _fill_folds(class_counts_by_fold: _Ints, fold_sizes: _Ints, n_images: int) -> _Ints:
-    """Return folds for images of one class: folds with the fewest images of the class are filled first."""
+    """Assign images of one class to folds; folds with the fewest images of the class are filled first."""
     low, high = 0, n_images  # search the level that all folds reach; the remaining images are then one per fold
     while low < high:
         level = (low + high + 1) // 2

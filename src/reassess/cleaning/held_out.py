@@ -1,4 +1,4 @@
-"""Held-out predictions, equally many for each image, from models that were not trained on it."""
+"""Held-out predictions: each image is predicted by models that were not trained on the image."""
 
 import warnings
 from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ _BLOCK_SIZE = 1 << 16  # rows after which the memory of a mapped file is release
 
 @dataclass(frozen=True)
 class HeldOutPredictions:
-    """Held-out predictions of one repetition or several, of one model or several.
+    """Held-out predictions of one or more models, in one or more repetitions.
 
     Parameters
     ----------
@@ -65,16 +65,16 @@ class HeldOutPredictions:
         duplicates: Sequence[Sequence[str]] = (),
         match: Match = "path",
     ) -> "HeldOutPredictions":
-        """Join held-out predictions with the labels; `predictions` has the name of each file as key.
+        """Join held-out predictions with the labels.
 
         Parameters
         ----------
         predictions
-            Predictions of all images or of one fold, with image names.
+            By name of the file: predictions of all images or of one fold, with image names.
         labels
             The label of each image: label sets with one class each. Each class of the predictions is a label.
         folds
-            The folds of each repetition. Then each file must have all images, or exactly one fold of a repetition.
+            The folds of each repetition. If they are passed, each file must have all images, or exactly one fold.
         duplicates
             Groups of image names, as for `make_folds`.
         match
@@ -126,7 +126,7 @@ class HeldOutPredictions:
         return best
 
 
-def make_cleaning(
+def make_cleaning_result(
     held_out: HeldOutPredictions,
     *,
     is_kept: npt.NDArray[np.bool_],
@@ -135,7 +135,7 @@ def make_cleaning(
     reasons: tuple[str, ...],
     noise: LabelNoise | None = None,
 ) -> Cleaning:
-    """Create a `Cleaning`; raise if it drops a whole class, warn if it drops over a third of a class."""
+    """Create the result of a method; raise if a whole class is dropped, warn if over a third of a class is."""
     labels = held_out.labels
     cleaning = Cleaning(
         labels.images, labels.indices, is_kept, label_quality, suggested_ids, reasons, labels.classes, noise
@@ -146,9 +146,9 @@ def make_cleaning(
     if dropped_names:
         raise DataError(
             "empty",
-            "no image of some classes is kept",
-            allowed="at least one image of each class",
-            found=f"no image of {join_first(dropped_names, max_items=3)} "
+            "some classes lose all their images",
+            allowed="at least one kept image of each class",
+            found=f"no kept image of {join_first(dropped_names, max_items=3)} "
             f"({len(dropped_names):,} of {held_out.n_classes:,} classes)",
             fix="lower the threshold, so that less certain labels are kept too; or remove such classes from the "
             "labels and the predictions",
@@ -165,7 +165,7 @@ def make_cleaning(
 
 
 def _find_top1(file: HeldOutFile, labels: LabelSets) -> npt.NDArray[np.int32]:
-    """Return the most probable class of each row; raise `DataError` if a score is NaN."""
+    """Return the most probable class of each row; raise if a score is NaN."""
     predictions = file.predictions
     best = np.empty(len(predictions), np.int32)
     for start in range(0, best.size, _BLOCK_SIZE):

@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -27,15 +27,22 @@ _MAX_EXAMPLES = 3  # classes without a label in a message
 _MIN_IMAGES = 100  # images; a trained model does not predict the same class for this many
 
 
+class ExchangedClasses(NamedTuple):
+    """Classes that are exchanged in the outputs of a file."""
+
+    file_number: int | None  # None if the classes are exchanged in all files
+    predicted_class_of: dict[int, int]  # the class that is mostly predicted instead of each class
+
+
 def find_exchanged_classes(
     label_ids: Sequence[npt.NDArray[np.integer]], top1_ids: Sequence[npt.NDArray[np.integer]], n_classes: int
-) -> tuple[int | None, dict[int, int]] | None:
-    """Find a file with exchanged classes; return its position, and the class predicted instead of each.
+) -> ExchangedClasses | None:
+    """Find a file whose outputs have exchanged classes; None if there is no such file.
 
     In such a file, most images of a class are predicted as a second class, most images of the second class as a third
-    one, and so on in a cycle. In the other files together, these classes are mostly predicted correctly. Both are
+    class, and so on in a cycle. In all other files together, these classes are mostly predicted correctly. Both are
     tested for significance. If the classes are exchanged in all files together, the labels could be wrong instead of
-    the outputs, and the position is None.
+    the outputs, and the file number is None.
     """
     file_counts = [_count_confusions(*columns, n_classes) for columns in zip(label_ids, top1_ids, strict=True)]
     total = sum(file_counts[1:], start=file_counts[0])
@@ -45,14 +52,14 @@ def find_exchanged_classes(
             if _is_significant_majority(
                 _count_exchanged(counts, cycle), _count_correct(counts, cycle)
             ) and _is_significant_majority(_count_correct(other_counts, cycle), _count_exchanged(other_counts, cycle)):
-                return position, cycle
+                return ExchangedClasses(position, cycle)
     cycles = _find_cycles(_find_main_confusions(total))
     in_all = (
         cycle
         for cycle in cycles
         if _is_significant_majority(_count_exchanged(total, cycle), _count_correct(total, cycle))
     )
-    return next(((None, cycle) for cycle in in_all), None)
+    return next((ExchangedClasses(None, cycle) for cycle in in_all), None)
 
 
 def _count_confusions(
@@ -65,14 +72,14 @@ def _count_confusions(
 
 
 def _find_main_confusions(counts: _SparseCounts) -> dict[int, int]:
-    """Map each class that is mostly predicted as another class to that other class."""
+    """Map each class to the class that is mostly predicted instead; correctly predicted classes are not in the map."""
     most_frequent = np.asarray(counts.argmax(axis=1)).ravel()
     max_counts = counts[np.arange(most_frequent.size), most_frequent]
     return {a: int(most_frequent[a]) for a in np.flatnonzero(max_counts > counts.diagonal()).tolist()}
 
 
 def _find_cycles(confusions: Mapping[int, int]) -> list[dict[int, int]]:
-    """Find cycles of classes, where each class is mostly predicted as the next one."""
+    """Find cycles of classes, where each class is mostly predicted as the next class of the cycle."""
     cycles, visited = [], set[int]()
     for start in confusions:
         path: list[int] = []
@@ -87,12 +94,12 @@ def _find_cycles(confusions: Mapping[int, int]) -> list[dict[int, int]]:
 
 
 def _count_exchanged(counts: _SparseCounts, cycle: Mapping[int, int]) -> int:
-    """Count images of the cycle's classes that are predicted as the next class."""
+    """Count the images of the cycle's classes that are predicted as the next class of the cycle."""
     return sum(int(counts[a, b]) for a, b in cycle.items())
 
 
 def _count_correct(counts: _SparseCounts, cycle: Iterable[int]) -> int:
-    """Count images of the cycle's classes that are predicted correctly."""
+    """Count the images of the cycle's classes that are predicted correctly."""
     return sum(int(counts[a, a]) for a in cycle)
 
 
@@ -101,7 +108,7 @@ def _is_significant_majority(n_larger: int, n_smaller: int) -> bool:
 
 
 def find_common_class_count(files: Sequence[HeldOutFile], labels: LabelSets) -> int:
-    """Return the number of classes; raise `DataError` if files or labels do not agree on it."""
+    """Return the number of classes; raise if the files or labels have different numbers of classes."""
     counts, outputs = [], {}
     for file in files:
         with add_error_place(file.name):
@@ -184,19 +191,19 @@ def _check_exchanged_classes(
     result = find_exchanged_classes([labels.indices[file.label_rows] for file in files], top1_by_file, n_classes)
     if result is None:
         return
-    position, exchanged = result
     name = labels.classes.short_name
     words = join_first(
-        [f"most images of {name(a)} are predicted as {name(b)}" for a, b in exchanged.items()], max_items=3
+        [f"most images of {name(a)} are predicted as {name(b)}" for a, b in result.predicted_class_of.items()],
+        max_items=3,
     )
-    if position is None:
+    if result.file_number is None:
         text = f"{words}: either the labels of these classes or the outputs of the models are exchanged"
         warnings.warn(text, ReassessWarning, stacklevel=4)
         return
     raise DataError(
         "different-classes",
         "files have their classes in different orders",
-        where=files[position].name,
+        where=files[result.file_number].name,
         allowed="the same order of classes in all files",
         found=words,
         fix="list the classes of each model's outputs, in the order of the outputs",

@@ -20,7 +20,7 @@ _Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class HeldOutFile:
-    """A file of held-out predictions, of all or some images."""
+    """A file of held-out predictions of all images or of some images."""
 
     name: str  # name of the file, for messages
     predictions: Predictions  # predictions in the classes of the labels
@@ -29,7 +29,7 @@ class HeldOutFile:
 
     @cached_property
     def score_kind(self) -> ScoreKind | None:
-        """Kind of the scores; None for ids."""
+        """Kind of the scores; None if the file contains class ids without scores."""
         with add_error_place(self.name):
             return None if self.predictions.scores is None else score_kind(self.predictions, raise_if_mixed=True)
 
@@ -37,7 +37,7 @@ class HeldOutFile:
 def join_held_out_files(
     predictions: Mapping[str, Predictions], labels: LabelSets, folds: Sequence[Folds], match: Match
 ) -> tuple[HeldOutFile, ...]:
-    """Join the images of each file with the labels; raise if images are in different numbers of files."""
+    """Join the images of each file with the labels; raise if some images are in more files than other images."""
     fold_numbers = [(repetition, repetition.fold_numbers_of(labels.images)) for repetition in folds]
     files: list[HeldOutFile] = []
     file_counts = np.zeros(len(labels), np.int64)  # number of files with each image
@@ -80,7 +80,7 @@ def warn_about_split_duplicates(
 
 
 def _file_numbers_by_repetition(files: Sequence[HeldOutFile], labels: LabelSets) -> list[_Ints]:
-    """Return, for each repetition, the index of the file that contains each image."""
+    """Return an array for each repetition: the number of the file that contains each image."""
     if all(file.label_rows.size == len(labels) for file in files):
         raise DataError(
             "missing-folds",
@@ -120,7 +120,7 @@ def _match_label_rows(name: str, predictions: Predictions, labels: LabelSets, ma
 
 
 def _find_fold_error(name: str, fold_numbers: _Ints, folds: Folds) -> DataError | None:
-    """Return an error if the images of a file are not exactly one fold; fold number -1 means no fold."""
+    """Return an error if the images of a file are not exactly one fold; None otherwise."""
     present = np.unique(fold_numbers)
     fold_size = int(np.count_nonzero(folds.fold_numbers == present[0])) if present.size else 0
     if present.size == 1 and present[0] >= 0 and fold_numbers.size == fold_size:
@@ -133,12 +133,12 @@ def _find_fold_error(name: str, fold_numbers: _Ints, folds: Folds) -> DataError 
         where=name,
         allowed="all images of one fold, and no others",
         found=f"{fold_numbers.size:,} of the {fold_size:,} {parts[0]}" if is_part else join_and(parts),
-        fix="predict each fold with the model that was trained on the other folds, and pass the table of these folds",
+        fix="predict each fold with the model that was trained on the other folds, and pass the table of the folds",
     )
 
 
 def _uneven_repetitions_error(labels: LabelSets, files: list[HeldOutFile], file_counts: _Ints) -> DataError:
-    """Create an error about images that are in more or fewer files than others."""
+    """Create an error about images that are in more files than other images."""
     min_count, max_count = int(file_counts.min()), int(file_counts.max())
     rare, often = np.flatnonzero(file_counts == min_count), int(np.argmax(file_counts))
     examples = f"{join_first([labels.images[row] for row in rare[:3].tolist()])} ({count_noun(rare.size, 'image')})"
@@ -153,13 +153,9 @@ def _uneven_repetitions_error(labels: LabelSets, files: list[HeldOutFile], file_
     files_with_image = [file.name for file in files if often in file.label_rows]
     return DataError(
         "duplicate-image",
-        "image is held out more often than others",
+        "image is in more files than other images",
         where=join_and(files_with_image[:3]),
-        allowed="each image once, or once per repetition",
-        found=f"image {labels.images[often]} {_format_times(max_count)}; {examples} {_format_times(min_count)}",
-        fix="remove one of the files, or add the missing ones",
+        allowed="each image in one file, or in one file per repetition",
+        found=f"{labels.images[often]} in {max_count:,} files; {examples} in {count_noun(min_count, 'file')}",
+        fix="remove one of the files, or add the missing files",
     )
-
-
-def _format_times(n_times: int) -> str:
-    return ("never", "once", "twice")[n_times] if n_times < 3 else f"{n_times} times"

@@ -1,4 +1,4 @@
-"""Methods that find wrong labels by held-out predictions."""
+"""Methods that find wrong labels with held-out predictions."""
 
 from typing import Literal, get_args
 
@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from reassess.aggregation import GoldenQuestions
 from reassess.cleaning.class_candidates import ClassCandidates
-from reassess.cleaning.held_out import HeldOutPredictions, make_cleaning
+from reassess.cleaning.held_out import HeldOutPredictions, make_cleaning_result
 from reassess.cleaning.posterior_rule import clean_by_posterior
 from reassess.core import Cleaning, Sample
 from reassess.core.checks import check_known, check_number, check_type
@@ -28,7 +28,7 @@ def find_label_errors(
     sample: Sample | None = None,
     seed: int = 0,
 ) -> Cleaning:
-    """Find wrong labels by held-out predictions, and the images to keep for training.
+    """Find wrong labels with held-out predictions, and choose the images to keep for training.
 
     Parameters
     ----------
@@ -38,8 +38,8 @@ def find_label_errors(
     method
         ``posterior`` keeps labels that are probably correct. It estimates a matrix of mistakes, the shares of the true
         classes and a calibration of the model together. It assumes that mistakes of the model and of the labels are
-        independent, except that both are pulled towards classes that an image looks like; `docs/cleaning.md` shows how
-        far that holds. ``consistent`` keeps labels that equal the held-out top-1. ``confident`` keeps labels where
+        independent, except that both favour classes that an image looks like; `docs/cleaning.md` shows how far this
+        assumption holds. ``consistent`` keeps labels that equal the held-out top-1. ``confident`` keeps labels where
         cleanlab's confident learning finds no issue. The last two are for comparison.
     threshold
         For posterior: the lowest label quality of a kept label, in [0, 1]; by default 0.5.
@@ -122,7 +122,7 @@ def find_label_errors(
 
 
 def _check_options(method: CleaningMethod, **options: object) -> None:
-    """Raise for options that belong to another method."""
+    """Raise if an option of another method is used."""
     for name, value in options.items():
         owner = "consistent" if name == "min_repetitions" else "posterior"
         if value is not None and method != owner:
@@ -137,7 +137,7 @@ def _clean_by_consistency(held_out: HeldOutPredictions, *, min_repetitions: int 
     top1_ids, labels = held_out.top1_ids(), held_out.labels.indices
     agreements = (top1_ids == labels).sum(axis=0)
     words = [f"{n} of {repetitions} held-out predictions are the label" for n in range(repetitions + 1)]
-    return make_cleaning(
+    return make_cleaning_result(
         held_out,
         is_kept=agreements >= needed,
         label_quality=np.full(labels.size, np.nan),
@@ -149,7 +149,7 @@ def _clean_by_consistency(held_out: HeldOutPredictions, *, min_repetitions: int 
 def _most_frequent_top1(
     top1_ids: npt.NDArray[np.int32], label_ids: npt.NDArray[np.int32], n_classes: int
 ) -> npt.NDArray[np.int32]:
-    """Return the most frequent top-1 class of each image; ties go to the label, else to the lowest id."""
+    """Return the most frequent top-1 class of each image; the label wins ties, then the lowest id."""
     counts = np.stack([(top1_ids == row).sum(axis=0) for row in top1_ids])
     counts = np.where(top1_ids < 0, 0, 2 * counts + (top1_ids == label_ids))
     rank = counts.astype(np.int64) * (n_classes + 1) + (n_classes - top1_ids)
@@ -160,7 +160,7 @@ def _most_frequent_top1(
 
 
 def _clean_by_confident_learning(held_out: HeldOutPredictions) -> Cleaning:
-    """Keep images whose labels have no issue by cleanlab's confident learning."""
+    """Keep images where cleanlab's confident learning finds no issue with the label."""
     with require_package("cleanlab", extra="confident", purpose="confident learning"):
         from cleanlab.filter import find_label_issues
     probabilities = ClassCandidates.from_held_out(held_out, max_candidates=held_out.n_classes)
@@ -171,7 +171,7 @@ def _clean_by_confident_learning(held_out: HeldOutPredictions) -> Cleaning:
         is_kept = np.ones(labels.size, np.bool_)
     else:
         is_kept = ~find_label_issues(labels.astype(np.int64), rows, n_jobs=1)
-    return make_cleaning(
+    return make_cleaning_result(
         held_out,
         is_kept=is_kept,
         label_quality=np.full(labels.size, np.nan),

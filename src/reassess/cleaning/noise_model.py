@@ -2,8 +2,9 @@
 
 **The model.** The true class of an image is t with the calibrated probability s_t, proportional to q_t^b exp(c_t),
 where q is the held-out prediction, b is the sharpening, and c are biases of classes. Given the true class t, the label
-is j with the probability A_tj s_j^g / sum over k of A_tk s_k^g. A is the matrix of mistakes, and the pull g makes
-classes more likely that the image looks like. With g = 0, mistakes depend only on the true class.
+is j with the probability A_tj s_j^g / sum over k of A_tk s_k^g. A is the matrix of mistakes. The factor s_j^g is called
+the pull: it makes labels more likely that the image looks like. Its exponent is g. With g = 0 there is no pull, and
+mistakes depend only on the true class.
 
 EM estimates A and c for given b and g. Each row of A is smoothed by as many labels as there are classes, with the
 average share of correct labels, so that the number of estimated parameters is never much larger than the number of
@@ -14,12 +15,12 @@ likelihood of the labels. Both steps use all images. If some images were held ou
 few times would make a sharpening look worse, and with few images, most mistakes are of this kind.
 
 **Pull.** The labels do not show how strong the pull is, because a wrong shape of the calibration has the same effect.
-They do show whether there is a pull. People confuse the same classes as the model, and their mistakes have the pull
-`PULL`, as measured on data with known true classes. Random mistakes have no pull. Therefore, the pull is `PULL` if
-enough mistakes are between classes that the model confuses, and if the labels are about as likely with the pull as
-without it. It is 0 if there are few such mistakes, or if the labels are much less likely with the pull; in between, it
-is interpolated. With two classes, or with fewer sampled images than entries of the matrix (always with more than 223
-classes), the labels cannot show it, and the pull is `PULL`.
+They do show whether there is a pull. People confuse the same classes as the model, and their mistakes have a pull with
+the exponent `PULL`, as measured on data with known true classes. Random mistakes have no pull. Therefore, the exponent
+is `PULL` if enough mistakes are between classes that the model confuses, and if the labels are about as likely with the
+pull as without it. The exponent is 0 if there are few such mistakes, or if the labels are much less likely with the
+pull; in between, it is interpolated. With two classes, or with fewer sampled images than entries of the matrix (always
+with more than 223 classes), the labels cannot show a pull, and the exponent is `PULL`.
 
 **Certain images.** If the model is calibrated for the labels, including their mistakes, it explains them without any
 mistakes: with 10 % wrong labels, each image has another class with probability 0.1. But no model is this uncertain
@@ -45,7 +46,7 @@ from reassess.numeric.jit import thread_count
 from reassess.numeric.label_noise_kernels import run_e_step
 
 _Floats = npt.NDArray[np.float64]
-_MIN_PULL_PROBABILITY = 0.01  # lowest probability in the pull, as a multiple of 1 / classes
+_MIN_PULL_PROBABILITY = 0.01  # lowest probability s_j in the pull, as a multiple of 1 / classes
 _CHUNK_SIZE, _MAX_CHUNKS = 1 << 14, 16  # images per chunk, and the largest number of chunks
 _TOLERANCE = 1e-6  # EM stops if the mean log-likelihood grows by less
 _MAX_STEPS = 200  # of EM
@@ -68,15 +69,15 @@ class ExpectedTruths:
     counts_by_truth_and_label: (
         _Floats  # (classes, classes): expected number of images by true class, the row, and label, the column
     )
-    count_divisors: _Floats  # (classes, classes): divisor of the counts for the next matrix
-    probability_sums: _Floats  # (classes,): sums of calibrated probabilities
+    matrix_divisors: _Floats  # (classes, classes): the next matrix is the counts divided by these
+    prior_sums: _Floats  # (classes,): sums of calibrated probabilities, before the labels are known
     posterior_sums: _Floats  # (classes,): sums of posteriors
     label_log_probabilities: _Floats  # (images,): log-probability of the label
     label_quality: _Floats  # (images,): probability that the label is correct
     likeliest_ids: npt.NDArray[np.int32]  # (images,): the most probable class
 
     def select_rows(self, rows: npt.NDArray[np.integer]) -> "ExpectedTruths":
-        """Return the posteriors of some images; the sums still include all images."""
+        """Return the results of some images; the sums still include all images."""
         return replace(
             self,
             label_log_probabilities=self.label_log_probabilities[rows],
@@ -87,10 +88,10 @@ class ExpectedTruths:
 
 @dataclass(frozen=True)
 class NoiseModel:
-    """Parameters of the model of label noise, as the module describes them."""
+    """Parameters of the model of label noise; the symbols are explained at the top of the module."""
 
     sharpening: float  # b: power of the held-out probabilities that calibrates them
-    pull: float  # g: how much mistakes favour classes that the image looks like
+    pull_exponent: float  # g: how strongly mistakes favour classes that the image looks like
     biases: _Floats  # (classes,): c, added to the log-probabilities
     mistake_matrix: _Floats  # (classes, classes): A, probability of each label given the true class, the row
     # Number of labels that are added to each true class to estimate A, with the average share of correct labels; the
@@ -98,14 +99,14 @@ class NoiseModel:
     smoothing: float
 
     @classmethod
-    def make_start(cls, n_classes: int, *, pull: float) -> "NoiseModel":
-        """Create the start parameters of EM, for a calibrated model and labels that are mostly correct."""
+    def make_start(cls, n_classes: int, *, pull_exponent: float) -> "NoiseModel":
+        """Create the start parameters of EM, which assume a calibrated model and mostly correct labels."""
         noise = np.full((n_classes, n_classes), (1 - _START_CORRECT_SHARE) / max(1, n_classes - 1))
         np.fill_diagonal(noise, _START_CORRECT_SHARE if n_classes > 1 else 1.0)
-        return cls(1.0, pull, np.zeros(n_classes), noise, float(n_classes))
+        return cls(1.0, pull_exponent, np.zeros(n_classes), noise, float(n_classes))
 
     def compute_expected_truths(self, images: ClassCandidates) -> ExpectedTruths:
-        """Compute the posterior of each image, and the sums for the next parameters: the E-step of EM.
+        """Run the E-step of EM: compute the posterior of each image, and the sums for the next parameters.
 
         The images are split into chunks, whose sums are added in order, so that the result does not depend on the
         number of threads.
@@ -130,7 +131,7 @@ class NoiseModel:
                     images.log_sums_of_other_classes,
                 )
             )
-            model = self.sharpening, self.biases, pairs, elsewhere, self.pull, _MIN_PULL_PROBABILITY / classes
+            model = self.sharpening, self.biases, pairs, elsewhere, self.pull_exponent, _MIN_PULL_PROBABILITY / classes
             run_e_step(*arrays, *model, counts, image, logs[chunk], correct[chunk], likeliest[chunk])
             return counts, pairs[:, :, 1], image
 
@@ -148,23 +149,23 @@ class NoiseModel:
             chances += (count - chances.sum()) / classes
             truths += spread.sum() - spread
             shared += spread.sum() - spread
-        exposure += (shared if self.pull else truths)[:, None]
+        exposure += (shared if self.pull_exponent else truths)[:, None]
         return ExpectedTruths(counts, exposure, chances, truths, logs, correct, likeliest)
 
     def update_parameters(self, expected: ExpectedTruths) -> "NoiseModel":
-        """Compute the next matrix of mistakes and biases from expected truths: the M-step of EM."""
+        """Run the M-step of EM: compute the next matrix of mistakes and the next biases."""
         classes = self.biases.size
         wrong = 1 - np.trace(expected.counts_by_truth_and_label) / expected.counts_by_truth_and_label.sum()
         wrong_per_class = wrong / max(1, classes - 1)
         noise = expected.counts_by_truth_and_label + self.smoothing * wrong_per_class
         noise[np.diag_indices(classes)] += self.smoothing * (1 - wrong - wrong_per_class)
-        noise /= expected.count_divisors + self.smoothing
+        noise /= expected.matrix_divisors + self.smoothing
         noise /= noise.sum(axis=1, keepdims=True)
-        change = np.log((expected.posterior_sums + 1) / (expected.probability_sums + 1))
+        change = np.log((expected.posterior_sums + 1) / (expected.prior_sums + 1))
         return replace(self, mistake_matrix=noise, biases=self.biases + change)
 
     def fit(self, images: ClassCandidates, *, max_steps: int = _MAX_STEPS) -> tuple["NoiseModel", ExpectedTruths]:
-        """Estimate the matrix of mistakes and the biases by EM; return also the last expected truths."""
+        """Estimate the matrix of mistakes and the biases by EM; also return the last expected truths."""
         model, last_level = self, -np.inf
         for _ in range(max_steps):
             expected = model.compute_expected_truths(images)
@@ -176,7 +177,7 @@ class NoiseModel:
 
 
 def fit_noise_model(images: ClassCandidates, *, seed: int = 0) -> tuple[NoiseModel, ExpectedTruths]:
-    """Fit the model of label noise to all images; return also the posterior of each image."""
+    """Fit the model of label noise to all images; also return the posterior of each image."""
     by_label = np.argsort(images.labels(), kind="stable")  # faster: images of one label read one column of the matrix
     original_order = np.argsort(by_label)
     ordered = images.select_rows(by_label)
@@ -184,31 +185,31 @@ def fit_noise_model(images: ClassCandidates, *, seed: int = 0) -> tuple[NoiseMod
     sample = ordered.select_rows(
         np.sort(original_order[np.random.default_rng(seed).permutation(len(images))[:sample_size]])
     )
-    model, expected = _fit_with_pull(sample, pull=PULL)
+    model, expected = _fit_with_pull(sample, pull_exponent=PULL)
     if images.n_classes > 2 and len(sample) >= images.n_classes**2:
-        no_pull, expected_no_pull = _fit_with_pull(sample, pull=0.0)
-        weight = _estimate_pull_weight(sample, no_pull, expected_no_pull)
+        no_pull, expected_no_pull = _fit_with_pull(sample, pull_exponent=0.0)
+        weight = _estimate_relative_pull(sample, no_pull, expected_no_pull)
         ratio = float(expected.label_log_probabilities.sum() - expected_no_pull.label_log_probabilities.sum())
         weight *= float(expit(ratio - _HALF_PULL_LOG_RATIO))
         sharpening = no_pull.sharpening ** (1 - weight) * model.sharpening**weight
         start = model if weight > 0.5 else no_pull
-        model = replace(start, pull=weight * PULL, sharpening=sharpening)
+        model = replace(start, pull_exponent=weight * PULL, sharpening=sharpening)
     model, expected = model.fit(ordered)
     return model, expected.select_rows(original_order)
 
 
-def _fit_with_pull(images: ClassCandidates, *, pull: float) -> tuple[NoiseModel, ExpectedTruths]:
-    """Fit the sharpening, the biases and the matrix of mistakes with a fixed pull."""
-    start = NoiseModel.make_start(images.n_classes, pull=pull)
+def _fit_with_pull(images: ClassCandidates, *, pull_exponent: float) -> tuple[NoiseModel, ExpectedTruths]:
+    """Fit the sharpening, the biases and the matrix of mistakes, with a fixed exponent of the pull."""
+    start = NoiseModel.make_start(images.n_classes, pull_exponent=pull_exponent)
     sharpening = max(_find_min_sharpening(images, start), _find_likeliest_sharpening(images, start))
     return replace(start, sharpening=sharpening).fit(images)
 
 
-def _estimate_pull_weight(images: ClassCandidates, model: NoiseModel, expected: ExpectedTruths) -> float:
-    """Return the weight of the pull, 0 to 1: high if labels confuse the same classes as the model."""
-    # The mistakes of each true class are a mixture: some are distributed like the model's probabilities, the rest
-    # uniformly. The share of the first kind is squared, because this separates people's mistakes from random mistakes
-    # best.
+def _estimate_relative_pull(images: ClassCandidates, model: NoiseModel, expected: ExpectedTruths) -> float:
+    """Estimate the pull as a share of `PULL`: 1 if labels and the model confuse the same classes, else down to 0."""
+    # The mistakes of each true class are a mixture: some are distributed like the model's probabilities, the other
+    # mistakes uniformly. The share of the first kind is squared, because this separates people's mistakes from random
+    # mistakes best.
     chances = images.calibrate(model.sharpening, model.biases)
     starts = np.arange(0, images.class_ids.size + 1, images.class_ids.shape[1])
     by_image = csr_array((chances.ravel(), images.class_ids.ravel(), starts), shape=(len(images), images.n_classes))
@@ -220,10 +221,11 @@ def _estimate_pull_weight(images: ClassCandidates, model: NoiseModel, expected: 
     has_mistakes = mistakes > 0
     counts, ratios = mistakes[has_mistakes], confused[has_mistakes] * (images.n_classes - 1)
 
-    def negative_log_likelihood(share: float) -> float:
+    def compute_mixture_loss(share: float) -> float:
+        """Return the negative log-likelihood of the mistakes, given the share of the first kind."""
         return -float(counts @ np.log1p(share * (ratios - 1)))
 
-    share = minimize_scalar(negative_log_likelihood, bounds=(0, 1 - 1e-6), method="bounded").x
+    share = minimize_scalar(compute_mixture_loss, bounds=(0, 1 - 1e-6), method="bounded").x
     confused_share = share**2 * counts.sum() / len(images)
     return float(np.clip((confused_share - _MIN_CONFUSED_SHARE) / (_MAX_CONFUSED_SHARE - _MIN_CONFUSED_SHARE), 0, 1))
 
@@ -231,28 +233,31 @@ def _estimate_pull_weight(images: ClassCandidates, model: NoiseModel, expected: 
 def _find_likeliest_sharpening(images: ClassCandidates, start: NoiseModel) -> float:
     """Find the sharpening with the highest likelihood of the labels."""
 
-    def negative_log_likelihood(log_sharpening: float) -> float:
+    def compute_label_loss(log_sharpening: float) -> float:
+        """Return the negative log-likelihood of the labels, per image."""
         _, expected = replace(start, sharpening=math.exp(log_sharpening)).fit(images, max_steps=_MAX_SEARCH_STEPS)
         return -float(expected.label_log_probabilities.mean())
 
     bounds = math.log(_MIN_SHARPENING), math.log(_MAX_SHARPENING)
-    return math.exp(
-        minimize_scalar(negative_log_likelihood, bounds=bounds, method="bounded", options={"xatol": 0.01}).x
-    )
+    return math.exp(minimize_scalar(compute_label_loss, bounds=bounds, method="bounded", options={"xatol": 0.01}).x)
 
 
 def _find_min_sharpening(images: ClassCandidates, start: NoiseModel) -> float:
-    """Find the sharpening that makes enough images almost certain; return the minimum if labels refute it."""
+    """Find the lowest sharpening where enough images are almost certain.
 
-    def certainty_below_target(log_sharpening: float) -> float:
+    If the labels of these images contain fewer mistakes than the model then expects, return the minimum instead.
+    """
+
+    def compute_missing_certainty(log_sharpening: float) -> float:
+        """Return how far the certainty of enough images is below the target."""
         max_probabilities = images.calibrate(math.exp(log_sharpening)).max(axis=1)
         return _MIN_ANCHOR_CERTAINTY - float(np.quantile(max_probabilities, 1 - _ANCHOR_SHARE))
 
     low, high = math.log(_MIN_SHARPENING), math.log(_MAX_SHARPENING)
-    if certainty_below_target(low) <= 0:
+    if compute_missing_certainty(low) <= 0:
         return _MIN_SHARPENING
     sharpening = math.exp(
-        high if certainty_below_target(high) >= 0 else brentq(certainty_below_target, low, high, xtol=0.01)
+        high if compute_missing_certainty(high) >= 0 else brentq(compute_missing_certainty, low, high, xtol=0.01)
     )
     max_probabilities = images.calibrate(sharpening).max(axis=1)
     certain_images = images.select_rows(

@@ -1,4 +1,4 @@
-"""The method posterior: the probability that each label is correct, by a `NoiseModel`; and warnings about models."""
+"""The method "posterior", which uses a `NoiseModel`, with its warnings about scores and poor models."""
 
 import math
 import warnings
@@ -7,9 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.aggregation import GoldenQuestions
-from reassess.cleaning.checked_labels import DrawnLabels, correct_wrong_share, find_label_verdicts
+from reassess.cleaning.checked_labels import DrawnLabels, adjust_to_checked_labels, find_label_verdicts
 from reassess.cleaning.class_candidates import ClassCandidates
-from reassess.cleaning.held_out import HeldOutPredictions, make_cleaning
+from reassess.cleaning.held_out import HeldOutPredictions, make_cleaning_result
 from reassess.cleaning.held_out_files import HeldOutFile
 from reassess.cleaning.noise_model import NoiseModel, fit_noise_model
 from reassess.core import Cleaning, LabelNoise, Sample
@@ -46,7 +46,7 @@ def clean_by_posterior(
     sample: Sample | None,
     seed: int,
 ) -> Cleaning:
-    """Keep images whose labels are probably correct, by a model of label noise."""
+    """Keep images whose labels are probably correct according to a model of label noise."""
     by_name = np.array(sorted(range(len(held_out.labels)), key=image_keys(held_out.labels.images).__getitem__))
     # Sorted by name, so that the order of the labels does not matter.
     images = ClassCandidates.from_held_out(held_out).select_rows(by_name)
@@ -58,7 +58,7 @@ def clean_by_posterior(
     share, checked_labels = float(1 - label_quality.mean()), None
     if golden is not None:
         drawn_labels = DrawnLabels.from_sample(held_out, verdicts, sample, golden.questions.images)
-        label_quality, checked_labels = correct_wrong_share(label_quality, verdicts, drawn_labels)
+        label_quality, checked_labels = adjust_to_checked_labels(label_quality, verdicts, drawn_labels)
         labels = held_out.labels.indices
         suggested_ids = np.where(
             verdicts > 0, labels, np.where((verdicts < 0) & (suggested_ids == labels), -1, suggested_ids)
@@ -69,7 +69,7 @@ def clean_by_posterior(
         share = float(1 - label_quality.mean())
     min_quality = threshold if precision is None else _find_threshold(precision, label_quality)
     is_kept = label_quality >= min_quality
-    return make_cleaning(
+    return make_cleaning_result(
         held_out,
         is_kept=is_kept,
         label_quality=label_quality,
@@ -87,7 +87,7 @@ def clean_by_posterior(
 
 def _warn_about_scores(held_out: HeldOutPredictions) -> None:
     """Warn if scores look like outputs of sigmoids, or give all probability to one class."""
-    certain = [_has_certain_scores(file) for file in held_out.files]
+    certain = [_has_one_hot_scores(file) for file in held_out.files]
     # A small fold can be certain by chance.
     min_rows = 0 if all(certain) and len(held_out.labels) >= _MIN_IMAGES else _MIN_IMAGES
     for file, is_certain in zip(held_out.files, certain, strict=True):
@@ -102,15 +102,15 @@ def _warn_about_scores(held_out: HeldOutPredictions) -> None:
         warnings.warn(ReassessWarning(f"{file.name}: {text}", advice), stacklevel=3)
 
 
-def _has_certain_scores(file: HeldOutFile) -> bool:
-    """Return whether the best class has a probability of almost 1 in every row of a sample of rows."""
+def _has_one_hot_scores(file: HeldOutFile) -> bool:
+    """Return whether one class has almost all probability in each row of a sample of rows."""
     rows = np.unique(np.linspace(0, file.label_rows.size, _MAX_CHECKED_ROWS, endpoint=False).astype(np.int64))
     blocks = probability_blocks(file.predictions, rows, has_probabilities=file.score_kind == "probabilities")
     return all((values.max(axis=1) >= _MIN_CERTAIN_PROBABILITY).all() for _, values in blocks)
 
 
 def _warn_about_models(images: ClassCandidates, model: NoiseModel, wrong_share: float) -> None:
-    """Warn if the models look poor, or seem to be trained on the images that they predict."""
+    """Warn if the models look poor, or if they seem to be trained on the images that they predict."""
     certainty, is_first = (
         images.calibrate(1.0).max(axis=1),
         np.argmax(images.log_probabilities, axis=1) == images.label_columns,
@@ -154,7 +154,7 @@ def _warn_about_models(images: ClassCandidates, model: NoiseModel, wrong_share: 
 
 
 def _count_uncertain_classes(images: ClassCandidates, model: NoiseModel) -> int:
-    """Count classes that the models are not certain of, even in their most certain images."""
+    """Count the classes where the models are uncertain even about the images that they predict with most certainty."""
     chances = images.calibrate(model.sharpening, model.biases)
     best = np.argmax(chances, axis=1)[:, None]
     first_ids, top = (
@@ -171,7 +171,7 @@ def _count_uncertain_classes(images: ClassCandidates, model: NoiseModel) -> int:
 
 
 def _find_threshold(precision: float, label_quality: _Floats) -> float:
-    """Find the lowest threshold of label quality where the kept labels reach a mean quality."""
+    """Find the lowest threshold of label quality where the kept labels have the required precision."""
     ordered = np.sort(label_quality)[::-1]
     reached = np.cumsum(ordered) / np.arange(1, ordered.size + 1) >= precision
     is_last = np.append(ordered[1:] != ordered[:-1], True)  # equal values are kept together
@@ -179,7 +179,7 @@ def _find_threshold(precision: float, label_quality: _Floats) -> float:
     if not rows.size:
         raise DataError(
             "not-reached",
-            "no threshold reaches this precision",
+            "no threshold reaches the requested precision",
             allowed=f"a precision of up to {math.floor(1e4 * ordered[0]) / 1e4:.4f}",
             found=precision,
             fix="use a lower precision",

@@ -1,7 +1,7 @@
-"""Training targets from label sets or scores: multi-hot, uniform over the valid classes, or probabilities."""
+"""Training targets from label sets or scores: multi-hot, uniform over valid classes, or probabilities."""
 
 import warnings
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -111,7 +111,7 @@ def training_targets(
 
 
 def _choose_loss(kind: TargetKind, requested_loss: Loss | None) -> Loss:
-    """Return the loss for a kind of targets; raise `DataError` if `requested_loss` does not fit."""
+    """Return the loss for a kind of targets; raise if `requested_loss` does not fit the kind."""
     if requested_loss is not None:
         check_known([requested_loss], get_args(Loss), value_name="loss")
     needed = _REQUIRED_LOSSES.get(kind)
@@ -128,12 +128,19 @@ def _choose_loss(kind: TargetKind, requested_loss: Loss | None) -> Loss:
     return loss
 
 
-def _sort_scores(
-    scores: Scores,
-) -> tuple[tuple[str, ...], npt.NDArray[np.int64], npt.NDArray[np.int32], npt.NDArray[np.float64]]:
-    """Return the images, indptr, class ids and values of scores, sorted by image and class."""
+class _SortedScores(NamedTuple):
+    """Scores sorted by image and class: image i has ``values[indptr[i]:indptr[i + 1]]``."""
+
+    images: tuple[str, ...]
+    indptr: npt.NDArray[np.int64]
+    class_ids: npt.NDArray[np.int32]
+    values: npt.NDArray[np.float64]
+
+
+def _sort_scores(scores: Scores) -> _SortedScores:
+    """Sort scores by image and class."""
     questions = scores.questions
     order = np.lexsort((questions.class_ids, questions.image_ids))
     sizes = np.bincount(questions.image_ids, minlength=len(questions.images))
     indptr = np.concatenate([[0], np.cumsum(sizes)])
-    return questions.images, indptr, questions.class_ids[order].astype(np.int32), scores.values[order]
+    return _SortedScores(questions.images, indptr, questions.class_ids[order].astype(np.int32), scores.values[order])

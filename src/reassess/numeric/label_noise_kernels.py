@@ -83,15 +83,16 @@ def run_e_step(  # type: ignore[no-untyped-def]
 ):
     """Run the E-step of the noise model: count images by true class and label, and write the results of each image.
 
-    ``matrix_and_sums[t, j, 0]`` is the probability of the label j given the true class t, and ``[t, j, 1]`` gets the sums
-    of draws. `mean_mistake_row` is the mean probability of each label, over all true classes that it is wrong for.
+    ``matrix_and_sums[t, j, 0]`` is the probability of the label j given the true class t, and ``[t, j, 1]`` gets sums
+    of draws. `mean_mistake_row` has the mean probability of each label, over all true classes that it is wrong for.
 
     Most of the time is spent reading entries of a class-by-class matrix that is too large for a processor's cache. So
     images with the same label should be next to each other, and rows of true classes with a negligible posterior are
     not read. The draw of a class is its weight when wrong labels are drawn: the model's probability of the class, to
-    the power `pull_exponent`. The posterior of a true class is at most share * strongest draw / weakest draw, where share
-    is its share of the sum of chance * matrix entry over all true classes, because the mean draw of a true class lies
-    between the weakest and the strongest draw. The steps are inlined, since separate functions take up to 20 % longer.
+    the power `pull_exponent`. The posterior of a true class is at most share * strongest draw / weakest draw, where
+    share is its share of the sum of chance * matrix entry over all true classes, because the mean draw of a true class
+    lies between the weakest and the strongest draw. The steps are inlined, since separate functions take up to 20 %
+    longer.
     """
     images, candidates = ids.shape
     others = biases.size - candidates

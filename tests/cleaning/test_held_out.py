@@ -85,9 +85,9 @@ ONE_OUTPUT = Predictions.from_scores(np.ones((6, 2)), LABELS.images, output_clas
     ("files", "labels", "folds", "code", "found"),
     [
         ({"a": ids(0, 1, 2), "b": ids(2, 3, 4)}, LABELS, None, "duplicate-image",
-         "image 2.png twice; 5.png (1 image) never"),
+         "2.png in 2 files; 5.png (1 image) in 0 files"),
         ({"a": ids(*range(6)), "b": ids(0, 1)}, LABELS, None, "duplicate-image",
-         "image 0.png twice; 2.png, 3.png, 4.png (4 images) once"),
+         "0.png in 2 files; 2.png, 3.png, 4.png (4 images) in 1 file"),
         ({"a": ids(0, 1, 2), "b": ids(3)}, LABELS, None, "missing-images", "4.png, 5.png (2 images)"),
         ({"a": ids(*range(8))}, LABELS, None, "missing-labels", "6.png, 7.png (2 of 8)"),
         ({"a": Predictions.from_ids([0] * 6)}, LABELS, None, "missing-image-names", None),

@@ -220,7 +220,7 @@ def test_metric_is_restored_from_configuration() -> None:
     assert RealAccuracyMetric(7).name == "real_top7"
     assert code_of(RealAccuracyMetric, 0) == "out-of-range"
     assert message(RealAccuracyMetric, dtype="bfloat16") == (
-        "sums in this dtype are not exact\n  allowed: float32 or float64\n  found:   bfloat16"
+        "hits cannot be summed exactly in this dtype\n  allowed: float32 or float64\n  found:   bfloat16"
     )
 
 

@@ -163,7 +163,7 @@ def test_images_without_names_raise(add: Add, datasets: ModuleType, streaming: b
     assert message(lambda: list(add(dataset, LABELS))) == (
         "2 of 3 images have no file name\n"
         "  where:   column image, the first is row 1\n"
-        "  fix:     add the labels before map or filter, where decoded images lose their file names; "
+        "  fix:     add the labels before map or filter, which drop the file names of decoded images; "
         "or use a column of file names: image_column=..."
     )
 
@@ -173,7 +173,7 @@ def test_invalid_columns_raise(add: Add, datasets: ModuleType, images: Any, by_n
     assert message(add, datasets.DatasetDict(train=images, validation=images), LABELS) == (
         "not a single dataset\n  allowed: a Dataset or an IterableDataset\n"
         "  found:   DatasetDict of train, validation\n"
-        "  fix:     use one split; the training images of ImageNet have no reassessed labels"
+        '  fix:     choose one split, such as DATASET["validation"]'
     )
     assert message(add, untyped, LABELS) == (
         "dataset does not describe its columns\n"

@@ -51,7 +51,7 @@ class TestCountHits(CompiledLaws):
 
     def count(self, scores: Any, valid: Any, top_k: Sequence[int] = (1,)) -> Counts:
         counts = self.integration.count_hits(scores, valid, top_k=top_k)
-        assert counts.counts.dtype == "int32"
+        assert counts.stacked_counts.dtype == "int32"
         return Counts(counts.hits.tolist(), *map(int, (counts.n, counts.n_empty, counts.n_nan, counts.n_ill_formed)))
 
     def read_accuracy(self, scores: Any, valid: Any) -> Any:
@@ -159,7 +159,7 @@ def test_masked_nan_is_ignored_and_ill_formed_classes_raise(integration: ModuleT
         "valid classes are neither multi-hot nor ids padded with -1\n"
         "  allowed: 0 or 1 for each class; or distinct ids below the number of classes, then -1\n"
         "  found:   other numbers, or duplicate ids, for 1 image\n"
-        "  fix:     use as many columns as the scores for multi-hot, and fewer for ids; -1 needs a signed type"
+        "  fix:     for multi-hot, use as many columns as the scores; for ids, use fewer columns and a signed type"
     )
 
 
@@ -169,7 +169,7 @@ def test_valid_class_with_the_lowest_nan_is_counted(integration: ModuleType, kin
     scores, hot = np.zeros((1, 32), kind), np.arange(32)[None] == 20
     scores.view(f"i{scores.itemsize}")[0, 20] = -1
     for valid in (hot, np.array([[20]])):
-        assert integration.count_hits(scores, valid, top_k=(12, 32)).counts.tolist() == [0, 1, 1, 0, 1, 0]
+        assert integration.count_hits(scores, valid, top_k=(12, 32)).stacked_counts.tolist() == [0, 1, 1, 0, 1, 0]
 
 
 @pytest.mark.parametrize(
@@ -210,7 +210,8 @@ def test_counts_must_be_added_up_and_have_the_same_k(integration: ModuleType) ->
     scores, valid = np.zeros((2, 3, 6), np.float32), np.zeros((2, 3, 1), np.int32)
     batches = integration.jax.vmap(integration.count_hits)(scores, valid)
     assert message(integration.accuracy, batches) == (
-        "counts have not been added up\n  allowed: a scalar n\n  found:   n of shape (2,)"
+        "counts of several batches or devices are not summed\n  allowed: one number of images\n"
+        "  found:   an array n of shape (2,)"
     )
     first, second = (integration.count_hits(scores[0], valid[0], top_k=k) for k in ((1,), (2, 1, 2)))
     assert message(operator.add, first, second) == (

@@ -15,7 +15,7 @@ WITHOUT = {
     "keras": ("keras", "keras is missing (for RealAccuracyMetric)", "keras"),
     "tensorflow": ("tensorflow", "tensorflow is missing (for labels in a tf.data pipeline)", "tensorflow"),
     "tfds": ("tensorflow_datasets", "tensorflow-datasets is missing (for a dataset of TFDS)", "tfds"),
-    "timm": ("timm", "timm is missing (for its validation script)", "timm"),
+    "timm": ("timm", "timm is missing (for timm's validation script)", "timm"),
     "torchmetrics": (
         "torchmetrics",
         "torchmetrics is missing (for RealAccuracyMetric (reassess.RealAccuracy counts the same without it))",

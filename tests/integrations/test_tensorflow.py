@@ -178,7 +178,7 @@ def test_dataset_without_file_names_raises(tf: ModuleType, module: ModuleType, i
         "  allowed: dicts with the feature file_name\n"
         "  found:   tuple: (TensorSpec(shape=(), dtype=tf.float32, name=None), "
         "TensorSpec(shape=(), dtype=tf.int32, name=None))\n"
-        "  fix:     map them to dicts first; tfds.load gives dicts unless as_supervised=True"
+        "  fix:     convert the elements to dicts, or call tfds.load without as_supervised=True"
     )
     assert message(add, images, LABELS, file_name_feature="path") == (
         "elements of the dataset have no feature path\n  found:   file_name, number\n"

@@ -65,7 +65,7 @@ def test_too_many_outputs_or_unknown_names_raise(real_file: RealFile) -> None:
     evaluator = RealLabelsImagenet(NAMES[:3], real_file("real.json"))
     evaluator.add_result(SCORES[:2])
     assert message(evaluator.add_result, SCORES[:2]) == (
-        "more outputs than images\n  allowed: 3, the number of file names\n  found:   4"
+        "more predictions than images\n  allowed: 3, the number of file names\n  found:   4"
     )
     assert code_of(RealLabelsImagenet, ["tom.jpg"], real_file("real.json")) == "unknown-image"
 

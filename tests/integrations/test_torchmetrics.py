@@ -23,7 +23,7 @@ class Case:
 
     def __init__(self, joined: bool) -> None:
         self.joined = joined
-        self.state = "ranks" if joined else "hits"
+        self.state = "best_ranks" if joined else "hits"
 
     def metric(self, **options: Any) -> Any:
         from reassess.integrations.torchmetrics import RealAccuracyMetric

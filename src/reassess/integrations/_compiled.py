@@ -1,7 +1,7 @@
 """Checks of batches for metrics in compiled graphs.
 
-Shapes and types are checked while the graph is compiled. A graph cannot raise errors: it counts invalid images, and the
-host raises.
+Shapes and types are checked while the graph is compiled. A graph cannot raise errors. Therefore, it counts invalid
+images, and code outside the graph raises.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ _SCORE_TYPES = ("bfloat16", "float16", "float32", "float64")
 def check_batch_and_detect_multi_hot(
     scores_shape: Sequence[int | None], scores_dtype: str, target_shape: Sequence[int | None], target_dtype: str
 ) -> bool:
-    """Check shapes and types of scores and target; return whether the target is multi-hot, not padded ids."""
+    """Check shapes and types of scores and target; return True for a multi-hot target, False for padded ids."""
     if len(scores_shape) != 2 or not scores_shape[1] or scores_dtype not in _SCORE_TYPES:
         raise DataError(
             "wrong-type",
@@ -31,21 +31,21 @@ def check_batch_and_detect_multi_hot(
     return is_target_multi_hot
 
 
-def check_rounding(dtype: str, framework_dtype: str) -> None:
-    """Raise `DataError` if a framework converts scores to a narrower dtype."""
-    if dtype != framework_dtype:
+def raise_if_rounded(scores_dtype: str, framework_dtype: str) -> None:
+    """Raise if a framework has converted scores to a narrower dtype."""
+    if scores_dtype != framework_dtype:
         raise DataError(
             "rounded-scores",
             "scores would be rounded, which creates ties",
             allowed=framework_dtype,
-            found=dtype,
-            fix=f"convert the scores to {framework_dtype} yourself, or enable {dtype} in the framework (in JAX: "
+            found=scores_dtype,
+            fix=f"convert the scores to {framework_dtype} yourself, or enable {scores_dtype} in the framework (in JAX: "
             "jax_enable_x64)",
         )
 
 
-def check_counts(n_nan: int, n_ill_formed: int) -> None:
-    """Raise `DataError` if compiled code counted NaN scores or ill-formed targets in a batch."""
+def raise_if_invalid(n_nan: int, n_ill_formed: int) -> None:
+    """Raise if compiled code counted images with NaN scores or ill-formed targets."""
     if n_nan:
         raise DataError(
             "not-a-number",
@@ -60,5 +60,5 @@ def check_counts(n_nan: int, n_ill_formed: int) -> None:
             "valid classes are neither multi-hot nor ids padded with -1",
             allowed="0 or 1 for each class; or distinct ids below the number of classes, then -1",
             found=f"other numbers, or duplicate ids, for {count_noun(n_ill_formed, 'image')}",
-            fix="use as many columns as the scores for multi-hot, and fewer for ids; -1 needs a signed type",
+            fix="for multi-hot, use as many columns as the scores; for ids, use fewer columns and a signed type",
         )

@@ -14,7 +14,7 @@ from reassess.text import join_first
 def to_selection_and_class_ids(
     new_class_by_image: Mapping[str, int | str], class_to_idx: Mapping[str, int] | None = None
 ) -> tuple[ImageSelection, npt.NDArray[np.int64]]:
-    """Convert new classes by image to a selection of images and their new class ids."""
+    """Return a selection of the images that get a new class, and the ids of their new classes."""
     check_type(Mapping, new_class_by_image, value_name="new classes")
     images = ImageSelection(tuple(new_class_by_image), selection_name="list of new classes")
     return images, np.array(

@@ -79,7 +79,7 @@ def with_real_labels(
 
 
 def file_names(dataset: datasets.Dataset, column: str) -> tuple[str, ...]:
-    """Return the file names of a column; if it stores images, only their paths are read."""
+    """Return the file names in a column of file names or images. Images are not decoded."""
     names, name_column = dataset.with_format(None).select_columns(column), column
     if isinstance(dataset.features[column], datasets.Image):
         names, name_column = names.cast_column(column, datasets.Image(decode=False)).flatten(), f"{column}.path"
@@ -89,7 +89,7 @@ def file_names(dataset: datasets.Dataset, column: str) -> tuple[str, ...]:
 def map_stream(
     dataset: datasets.IterableDataset, image_column: str, new_features: Mapping[str, Any], change: ChangeTable
 ) -> datasets.IterableDataset:
-    """Apply a function to the Arrow tables of a streamed dataset; the result can be pickled."""
+    """Apply `change` to each Arrow table of a streamed dataset, lazily; the result can be pickled."""
     features = datasets.Features({**dataset.features, **new_features})
     if isinstance(dataset.features[image_column], datasets.Image):
         dataset = dataset.cast_column(image_column, datasets.Image(decode=False))
@@ -114,7 +114,7 @@ def _add_label_column(
 
 
 def _valid_classes(labels: LabelSets, images: tuple[str, ...], ignore_unknown: bool) -> pyarrow.Array:
-    """Return a list of valid classes per image; null for an unrated image."""
+    """Return the list of valid classes of each image; null for an unrated image."""
     rows = labels.find(images)
     unknown = rows < 0
     if not ignore_unknown:
@@ -126,7 +126,7 @@ def _valid_classes(labels: LabelSets, images: tuple[str, ...], ignore_unknown: b
 
 
 def require_names(values: Iterable[str | None], column: str) -> tuple[str, ...]:
-    """Return the names in a column; raise `DataError` if a name is missing."""
+    """Return the names in a column; raise if a name is missing."""
     names = list(values)
     missing = [row for row, name in enumerate(names) if not name]
     if missing:
@@ -134,14 +134,14 @@ def require_names(values: Iterable[str | None], column: str) -> tuple[str, ...]:
             "missing-image-names",
             f"{len(missing):,} of {len(names):,} images have no file name",
             where=f"column {column}, the first is row {missing[0]}",
-            fix="add the labels before map or filter, where decoded images lose their file names; or use a column of "
+            fix="add the labels before map or filter, which drop the file names of decoded images; or use a column of "
             "file names: image_column=...",
         )
     return tuple(name for name in names if name)
 
 
 def check_columns(dataset: object, image_column: str, new_column: str | None) -> None:
-    """Raise `DataError` unless a dataset has a column of images or file names, and no column `new_column`."""
+    """Raise unless a dataset has a column of images or file names, and no column called `new_column`."""
     if not isinstance(dataset, datasets.Dataset | datasets.IterableDataset):
         raise DataError(
             "wrong-type",
@@ -149,7 +149,7 @@ def check_columns(dataset: object, image_column: str, new_column: str | None) ->
             allowed="a Dataset or an IterableDataset",
             found=f"{type(dataset).__name__}"
             + (f" of {join_first(list(dataset))}" if isinstance(dataset, dict) else ""),
-            fix="use one split; the training images of ImageNet have no reassessed labels",
+            fix='choose one split, such as DATASET["validation"]',
         )
     if dataset.features is None:
         raise DataError(

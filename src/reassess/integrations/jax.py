@@ -9,57 +9,57 @@ import numpy as np
 from reassess.core.checks import check_shape
 from reassess.errors import DataError, require_package
 from reassess.evaluation.class_ranks import normalize_top_k
-from reassess.integrations._compiled import check_batch_and_detect_multi_hot, check_counts, check_rounding
+from reassess.integrations._compiled import check_batch_and_detect_multi_hot, raise_if_invalid, raise_if_rounded
 
 with require_package("jax", extra="jax", purpose="counting hits in JAX"):
     import jax
     import jax.numpy as jnp
 
-from reassess.integrations._jax_ranks import rank_best_targets
+from reassess.integrations._jax_ranks import find_best_ranks
 
 __all__ = ["Counts", "accuracy", "count_hits"]
 
 
-@partial(jax.tree_util.register_dataclass, data_fields=["counts"], meta_fields=["top_k"])
+@partial(jax.tree_util.register_dataclass, data_fields=["stacked_counts"], meta_fields=["top_k"])
 @dataclass(frozen=True)
 class Counts:
-    """Counts of images as an int32 pytree; add them with ``+``, `jax.lax.psum`, or a sum over its leaf.
+    """Counts of images, as a pytree with one int32 array. Add counts with ``+`` or `jax.lax.psum`.
 
     Parameters
     ----------
     top_k
         The values of k, ascending; static.
-    counts
-        Shape (len(top_k) + 4,): the properties below, in this order, in a single array, which is faster than several.
+    stacked_counts
+        Shape (len(top_k) + 4,): all properties of this class, in their order. One array is faster than several arrays.
     """
 
     top_k: tuple[int, ...]
-    counts: jax.Array
+    stacked_counts: jax.Array
 
     @property
     def hits(self) -> jax.Array:
         """Number of images where one of the k classes with the highest scores is valid; shape (len(top_k),)."""
-        return self.counts[..., :-4]
+        return self.stacked_counts[..., :-4]
 
     @property
     def n(self) -> jax.Array:
         """Number of images with a valid class."""
-        return self.counts[..., -4]
+        return self.stacked_counts[..., -4]
 
     @property
     def n_empty(self) -> jax.Array:
-        """Number of images without a valid class, which are not in `hits` and `n`."""
-        return self.counts[..., -3]
+        """Number of images without a valid class; `hits` and `n` do not count them."""
+        return self.stacked_counts[..., -3]
 
     @property
     def n_nan(self) -> jax.Array:
         """Number of images with a NaN score."""
-        return self.counts[..., -2]
+        return self.stacked_counts[..., -2]
 
     @property
     def n_ill_formed(self) -> jax.Array:
         """Number of images whose target has a duplicate id, an id out of range, or a number other than 0 or 1."""
-        return self.counts[..., -1]
+        return self.stacked_counts[..., -1]
 
     def __add__(self, other: "Counts") -> "Counts":
         if self.top_k != other.top_k:
@@ -84,15 +84,14 @@ def count_hits(
         shape (B, most classes of an image): class ids, padded with -1; this form is faster. Unless 64 bits are enabled,
         JAX truncates integers to 32 bits before the call.
     mask
-        bool, shape (B,): False for a row that is not an image, such as the padding of the last batch; the content of
-        this row is ignored.
+        bool, shape (B,): True for an image, False for a row to ignore, such as the padding of the last batch.
     top_k
         The values of k.
 
     Raises
     ------
     DataError
-        Shapes or types differ from the above. Invalid values are only counted; then `accuracy` raises.
+        A shape or type is wrong. Invalid values are only counted here; `accuracy` then raises.
 
     Examples
     --------
@@ -109,7 +108,7 @@ def count_hits(
     """
     table, target = jnp.asarray(scores), jnp.asarray(valid_classes)
     is_multi_hot = check_batch_and_detect_multi_hot(table.shape, table.dtype.name, target.shape, target.dtype.name)
-    check_rounding(str(getattr(scores, "dtype", table.dtype)).removeprefix("torch."), table.dtype.name)
+    raise_if_rounded(str(getattr(scores, "dtype", table.dtype)).removeprefix("torch."), table.dtype.name)
     images, classes = table.shape
     is_not_padding = jnp.ones(images, bool) if mask is None else jnp.asarray(mask)
     check_shape(is_not_padding, (images,), value_name="the mask")
@@ -122,14 +121,17 @@ def accuracy(counts: Counts) -> dict[int, float | None]:
     Raises
     ------
     DataError
-        A score was NaN, valid classes were ill-formed, or several counts have not been added up.
+        A score was NaN, valid classes were ill-formed, or counts of several batches or devices are not summed.
     """
     totals = jax.device_get(counts)
     if np.ndim(totals.n):
         raise DataError(
-            "no-count", "counts have not been added up", allowed="a scalar n", found=f"n of shape {np.shape(totals.n)}"
+            "no-count",
+            "counts of several batches or devices are not summed",
+            allowed="one number of images",
+            found=f"an array n of shape {np.shape(totals.n)}",
         )
-    check_counts(int(totals.n_nan), int(totals.n_ill_formed))
+    raise_if_invalid(int(totals.n_nan), int(totals.n_ill_formed))
     return {
         k: int(hits) / int(totals.n) if totals.n else None for k, hits in zip(totals.top_k, totals.hits, strict=True)
     }
@@ -139,8 +141,8 @@ def accuracy(counts: Counts) -> dict[int, float | None]:
 def _count_images(
     scores: jax.Array, target: jax.Array, is_not_padding: jax.Array, is_multi_hot: bool, top_k: tuple[int, ...]
 ) -> Counts:
-    """Count hits and invalid images of a batch."""
-    rank, is_empty, is_nan, is_ill_formed = rank_best_targets(scores, target, is_multi_hot)
-    hits = [~is_empty & (rank < k) for k in top_k]
+    """Count the hits of a batch, and its images with a NaN score or an ill-formed target."""
+    ranks, is_empty, is_nan, is_ill_formed = find_best_ranks(scores, target, is_multi_hot)
+    hits = [~is_empty & (ranks < k) for k in top_k]
     flags = jnp.stack([*hits, ~is_empty, is_empty, is_nan, is_ill_formed], axis=1)
     return Counts(top_k, jnp.sum(flags & is_not_padding[:, None], axis=0, dtype=jnp.int32))

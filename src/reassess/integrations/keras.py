@@ -4,7 +4,7 @@ from typing import Any
 
 from reassess.errors import DataError, MissingPackageError
 from reassess.evaluation.class_ranks import normalize_top_k
-from reassess.integrations._compiled import check_batch_and_detect_multi_hot, check_counts, check_rounding
+from reassess.integrations._compiled import check_batch_and_detect_multi_hot, raise_if_invalid, raise_if_rounded
 from reassess.numeric import Proportion
 
 try:
@@ -15,7 +15,7 @@ except ImportError as error:
     package = error.name if error.name in ("jax", "tensorflow", "torch") else "keras"  # the backend can be missing too
     raise MissingPackageError(package, extra=package, purpose="RealAccuracyMetric") from error
 
-from reassess.integrations._keras_ranks import rank_best_targets
+from reassess.integrations._keras_ranks import find_best_ranks
 
 __all__ = ["RealAccuracyMetric"]
 
@@ -29,7 +29,7 @@ class RealAccuracyMetric(keras.metrics.Metric):
     Parameters
     ----------
     k
-        Number of classes, by descending score, that can be hits.
+        Number of classes with the highest scores that count as the prediction.
     name
         By default ``real_top`` and k.
     dtype
@@ -57,7 +57,10 @@ class RealAccuracyMetric(keras.metrics.Metric):
         super().__init__(name=name or f"real_top{k}", dtype=dtype or "float32")
         if self.dtype not in ("float32", "float64"):
             raise DataError(
-                "wrong-type", "sums in this dtype are not exact", allowed="float32 or float64", found=self.dtype
+                "wrong-type",
+                "hits cannot be summed exactly in this dtype",
+                allowed="float32 or float64",
+                found=self.dtype,
             )
         self.sums = self.add_variable(shape=(5,), initializer="zeros", dtype=self.dtype, name="sums")
 
@@ -73,7 +76,7 @@ class RealAccuracyMetric(keras.metrics.Metric):
 
     @property
     def n_empty(self) -> _Tensor:
-        """Number of images without a valid class, which are not in `hits` and `n_scored`."""
+        """Number of images without a valid class; `hits` and `n_scored` do not count them."""
         return self.sums[2]
 
     @property
@@ -102,24 +105,24 @@ class RealAccuracyMetric(keras.metrics.Metric):
         Raises
         ------
         DataError
-            Shapes or types differ from the above, or k is larger than the number of classes. Invalid values, such as
-            NaN or an id out of range, make the result NaN; then `counts` raises.
+            A shape or type is wrong, or k is larger than the number of classes. Invalid values, such as NaN or an id
+            out of range, make the result NaN; `counts` then raises.
         """
         scores, target = ops.convert_to_tensor(y_pred), ops.convert_to_tensor(y_true)
         dtype = standardize_dtype(scores.dtype)
         is_multi_hot = check_batch_and_detect_multi_hot(
             scores.shape, dtype, target.shape, standardize_dtype(target.dtype)
         )
-        check_rounding(standardize_dtype(getattr(y_pred, "dtype", dtype)), dtype)
+        raise_if_rounded(standardize_dtype(getattr(y_pred, "dtype", dtype)), dtype)
         images, classes = scores.shape
         normalize_top_k((self.k,), classes)
         if images == 0:  # two backends cannot compute the maximum of an empty tensor
             return
-        rank, is_empty, is_nan, is_ill_formed = rank_best_targets(scores, target, is_multi_hot)
+        ranks, is_empty, is_nan, is_ill_formed = find_best_ranks(scores, target, is_multi_hot)
         weight = self._broadcast_weights(sample_weight, images, is_empty)
         ones = ops.ones_like(weight)
         weights = ops.stack([weight, weight, ones, ones, ones], axis=1)
-        flags = ops.stack([~is_empty & (rank < self.k), ~is_empty, is_empty, is_nan, is_ill_formed], axis=1)
+        flags = ops.stack([~is_empty & (ranks < self.k), ~is_empty, is_empty, is_nan, is_ill_formed], axis=1)
         self.sums.assign_add(ops.sum(ops.where(flags & (weight != 0)[:, None], weights, 0), axis=0))
 
     def result(self) -> _Tensor:
@@ -128,7 +131,7 @@ class RealAccuracyMetric(keras.metrics.Metric):
         return ops.where(is_wrong, float("nan"), ops.divide(self.hits, self.n_scored))
 
     def counts(self) -> Proportion:
-        """Return hits and images with a valid class as counts; weights must be integers.
+        """Return the number of hits, and of images with a valid class; weights must be integers.
 
         Raises
         ------
@@ -136,7 +139,7 @@ class RealAccuracyMetric(keras.metrics.Metric):
             A score was NaN, valid classes were ill-formed, or weights were not integers.
         """
         hits, total, nan, ill_formed = (float(s) for s in (self.hits, self.n_scored, self.n_nan, self.n_ill_formed))
-        check_counts(int(nan), int(ill_formed))
+        raise_if_invalid(int(nan), int(ill_formed))
         if not (hits.is_integer() and total.is_integer()):
             raise DataError(
                 "no-count",
@@ -148,11 +151,11 @@ class RealAccuracyMetric(keras.metrics.Metric):
         return Proportion(int(hits), int(total))
 
     def get_config(self) -> dict[str, Any]:
-        """Return the arguments for `from_config`, without counts."""
+        """Return the arguments for `from_config`; they do not contain the counts."""
         return {**super().get_config(), "k": self.k}
 
     def _broadcast_weights(self, sample_weight: _Tensor | None, n_images: int | None, reference: _Tensor) -> _Tensor:
-        """Convert sample weights to one number per image."""
+        """Return one weight for each image; `reference` has the shape of the result."""
         weight = ops.cast(1 if sample_weight is None else sample_weight, self.dtype)
         shape = tuple(weight.shape)
         if shape and (shape[1:] not in ((), (1,)) or (None not in (shape[0], n_images) and shape[0] != n_images)):

@@ -20,7 +20,7 @@ from reassess.text import join_first
 with require_package("tensorflow", extra="tensorflow", purpose="labels in a tf.data pipeline"):
     import tensorflow as tf
 
-__all__ = ["Encoding", "assert_no_unknown", "check_elements", "make_position_finder", "with_real_labels"]
+__all__ = ["Encoding", "assert_all_known", "check_elements", "make_position_finder", "with_real_labels"]
 
 Encoding = Literal["ragged", "multi-hot", "padded"]
 
@@ -96,25 +96,27 @@ def with_real_labels(
         rated = rows < len(labels)
         if ignore_unknown:
             return {**element, new_feature: encode(rows), f"{new_feature}_rated": rated}
-        with tf.control_dependencies([assert_no_unknown(names, rated, labels.images, "in the label set")]):
+        with tf.control_dependencies(
+            [assert_all_known(names, rated, labels.images, "images are not in the label set")]
+        ):
             return {**element, new_feature: encode(rows)}
 
     return dataset.map(add_labels, num_parallel_calls=tf.data.AUTOTUNE)
 
 
 def make_position_finder(
-    position_by_name: Mapping[str, int], unknown_position: int, match: Match = "path"
+    position_by_name: Mapping[str, int], position_if_unknown: int, match: Match = "path"
 ) -> Callable[[tf.Tensor], tf.Tensor]:
-    """Create a function from image names to positions; it returns `unknown_position` for unknown names."""
+    """Create a function that maps image names to positions, and unknown names to `position_if_unknown`."""
     row_of = {normalize(form, key): row for form in ("NFC", "NFD") for key, row in position_by_name.items()}
-    row_of[""] = unknown_position  # tables cannot be empty, and image names are never empty
+    row_of[""] = position_if_unknown  # tables cannot be empty, and image names are never empty
     rows = tf.constant(list(row_of.values()), tf.int64)
-    table = tf.lookup.StaticHashTable(tf.lookup.KeyValueTensorInitializer(list(row_of), rows), unknown_position)
+    table = tf.lookup.StaticHashTable(tf.lookup.KeyValueTensorInitializer(list(row_of), rows), position_if_unknown)
     return lambda names: table.lookup(_image_keys(names, match))
 
 
 def _image_keys(names: tf.Tensor, match: Match = "path") -> tf.Tensor:
-    """Compute the key of each image as TensorFlow operations, by the rule of `image_keys`."""
+    """Compute the key of each image with TensorFlow operations; it is the same as by `image_keys`."""
     keys = tf.strings.regex_replace(names, r"\\", "/")
     keys = tf.strings.regex_replace(keys, _VALIDATION_IMAGE, r"\1", replace_global=False)
     for pattern in _KEY_PATTERNS[match]:
@@ -123,7 +125,7 @@ def _image_keys(names: tf.Tensor, match: Match = "path") -> tf.Tensor:
 
 
 def _make_encoder(labels: LabelSets, encoding: Encoding) -> Callable[[tf.Tensor], tf.Tensor | tf.RaggedTensor]:
-    """Create a function from positions in the label sets to encoded classes."""
+    """Create a function that maps positions in the label sets to encoded valid classes."""
     check_known([encoding], get_args(Encoding), value_name="encoding")
     splits = np.append(labels.indptr, labels.indptr[-1])
     sets = tf.RaggedTensor.from_row_splits(tf.constant(labels.indices, tf.int64), splits)
@@ -144,7 +146,7 @@ def _make_encoder(labels: LabelSets, encoding: Encoding) -> Callable[[tf.Tensor]
 
 
 def check_elements(dataset: Any, file_name_feature: str, new_features: list[str]) -> None:
-    """Raise `DataError` unless each element is a dict that has a file name, and none of the new features."""
+    """Raise unless each element is a dict with a file name and without any of the new features."""
     if not isinstance(dataset, tf.data.Dataset):
         raise DataError(
             "wrong-type", "not a tf.data dataset", allowed="a tf.data.Dataset", found=type(dataset).__name__
@@ -156,7 +158,7 @@ def check_elements(dataset: Any, file_name_feature: str, new_features: list[str]
             "elements of the dataset are not dicts, so they have no image names",
             allowed=f"dicts with the feature {file_name_feature}",
             found=f"{type(spec).__name__}: {spec}",
-            fix="map them to dicts first; tfds.load gives dicts unless as_supervised=True",
+            fix="convert the elements to dicts, or call tfds.load without as_supervised=True",
         )
     if file_name_feature not in spec:
         raise DataError(
@@ -182,17 +184,15 @@ def check_elements(dataset: Any, file_name_feature: str, new_features: list[str]
         )
 
 
-def assert_no_unknown(
-    names: tf.Tensor, is_known: tf.Tensor, known_images: Sequence[str], membership: str
-) -> tf.Operation:
-    """Create an operation that stops with "images are not <membership>" if an image is unknown."""
+def assert_all_known(names: tf.Tensor, is_known: tf.Tensor, known_images: Sequence[str], problem: str) -> tf.Operation:
+    """Create an operation that stops with an error if an image is unknown; `problem` is a part of the message."""
     # The message is one line, because TensorFlow escapes line breaks.
     unknown = tf.boolean_mask(tf.reshape(names, [-1]), tf.reshape(~is_known, [-1]))
     message = [
         tf.as_string(tf.size(unknown)),
         " of ",
         tf.as_string(tf.size(names)),
-        f" images are not {membership}; allowed: names such as {join_first(known_images, max_items=2)}; found: ",
+        f" {problem}; allowed: names such as {join_first(known_images, max_items=2)}; found: ",
         tf.strings.unicode_transcode(tf.strings.reduce_join(unknown[:_MAX_NAMES], separator=", "), "UTF-8", "UTF-8"),
         "; fix: correct the names, or leave such images without labels: ignore_unknown=True",
     ]

@@ -11,11 +11,11 @@ from reassess.integrations._new_classes import to_selection_and_class_ids
 with require_package("tensorflow", extra="tensorflow", purpose="images of a tf.data pipeline"):
     import tensorflow as tf
 
-    from reassess.integrations.tensorflow import assert_no_unknown, check_elements, make_position_finder
+    from reassess.integrations.tensorflow import assert_all_known, check_elements, make_position_finder
 
 __all__ = ["relabel_images", "select_images", "with_targets"]
 
-_UNKNOWN_POSITION = -2
+_POSITION_IF_UNKNOWN = -2
 
 
 def select_images(
@@ -160,7 +160,7 @@ def with_targets(
     starts = tf.constant(targets.indptr, tf.int64)
     ids, values = tf.constant(targets.indices, tf.int64), tf.constant(targets.values)
 
-    def make_pair(element: dict[str, Any], row: tf.Tensor) -> tuple[Any, tf.Tensor]:
+    def make_image_and_target(element: dict[str, Any], row: tf.Tensor) -> tuple[Any, tf.Tensor]:
         positions = tf.range(starts[row], starts[row + 1])
         target = tf.tensor_scatter_nd_update(
             tf.fill([targets.n_classes], tf.constant(targets.background_value, tf.float32)),
@@ -172,7 +172,7 @@ def with_targets(
     pairs = dataset.map(
         lambda element: (element, find(element[file_name_feature])), num_parallel_calls=tf.data.AUTOTUNE
     )
-    return pairs.filter(lambda _, row: row >= 0).map(make_pair, num_parallel_calls=tf.data.AUTOTUNE)
+    return pairs.filter(lambda _, row: row >= 0).map(make_image_and_target, num_parallel_calls=tf.data.AUTOTUNE)
 
 
 def _make_row_finder(
@@ -184,23 +184,22 @@ def _make_row_finder(
     *,
     is_batched: bool = False,
 ) -> Callable[[tf.Tensor], tf.Tensor]:
-    """Create a function from names to positions in a selection; negative for images that are not selected."""
+    """Create a function that maps image names to positions in a selection, and other names to negative numbers."""
     check_elements(dataset, file_name_feature, [])
     if not is_batched and dataset.element_spec[file_name_feature].shape.rank:
         raise DataError(
             "batched", "elements of the dataset are batches", allowed="one image per element",
             fix="select images before batch(...), or call unbatch() first",
         )  # fmt: skip
-    find = make_position_finder(selection.positions_by_key(match), _UNKNOWN_POSITION, match)
+    find = make_position_finder(selection.positions_by_key(match), _POSITION_IF_UNKNOWN, match)
     if selection.other_images is None or ignore_unknown:
         return find
 
     def find_positions_or_raise(names: tf.Tensor) -> tf.Tensor:
         rows = find(names)
         images = (*selection.images, *(selection.other_images or ()))
-        with tf.control_dependencies(
-            [assert_no_unknown(names, rows > _UNKNOWN_POSITION, images, f"known to the {selection.selection_name}")]
-        ):
+        problem = f"images are not known to the {selection.selection_name}"
+        with tf.control_dependencies([assert_all_known(names, rows > _POSITION_IF_UNKNOWN, images, problem)]):
             return tf.identity(rows)
 
     return find_positions_or_raise

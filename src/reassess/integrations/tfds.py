@@ -70,7 +70,7 @@ class ImagenetReal(tfds.core.GeneratorBasedBuilder):
     RELEASE_NOTES: ClassVar = {"1.0.0": "Initial release."}
     BUILDER_CONFIGS: ClassVar = [
         tfds.core.BuilderConfig(name="full", description="All 50,000 images."),
-        tfds.core.BuilderConfig(name="subset", description="The images in manual_dir."),
+        tfds.core.BuilderConfig(name="subset", description="Only the images that you placed in manual_dir."),
     ]
     MANUAL_DOWNLOAD_INSTRUCTIONS = (
         "manual_dir must contain ILSVRC2012_img_val.tar, which registered users get from https://image-net.org, "
@@ -104,7 +104,7 @@ class ImagenetReal(tfds.core.GeneratorBasedBuilder):
         labels = read_labels().evaluation_labels
         names = tuple(path.rpartition("/")[2] for path in images.paths)
         with add_error_place(images.source_path):
-            _check_images(names, labels, is_complete=self.builder_config.name == "full")
+            _check_images(names, labels, needs_all_images=self.builder_config.name == "full")
         return {"validation": self._generate_examples(images, names, labels)}
 
     def _generate_examples(
@@ -123,12 +123,12 @@ class ImagenetReal(tfds.core.GeneratorBasedBuilder):
             yield name, features
 
 
-def _check_images(names: tuple[str, ...], labels: LabelSets, *, is_complete: bool) -> None:
-    """Raise if images are unknown or, if the dataset must be complete, missing."""
+def _check_images(names: tuple[str, ...], labels: LabelSets, *, needs_all_images: bool) -> None:
+    """Raise if an image is unknown, or if an image is missing from a dataset that needs all images."""
     rows = labels.find(names)
     raise_if_unknown(names, np.flatnonzero(rows < 0), labels.images, "keep only validation images there")
     missing = np.setdiff1d(np.arange(len(labels)), rows)
-    if is_complete and missing.size:
+    if needs_all_images and missing.size:
         raise DataError(
             "missing-images",
             f"{missing.size:,} of {len(labels):,} images are missing",
@@ -138,14 +138,14 @@ def _check_images(names: tuple[str, ...], labels: LabelSets, *, is_complete: boo
 
 
 def _scores_by_image(images: Sequence[str]) -> list[_Columns]:
-    """Return the scores of each image by class."""
+    """Return the columns ``class`` and ``score`` of each image."""
     scores = read_scores()
     class_ids, values = scores.questions.class_ids, scores.values
     return [{"class": class_ids[rows], "score": values[rows]} for rows in _rows_by_image(scores.questions, images)]
 
 
 def _votes_by_image(images: Sequence[str]) -> list[_Columns]:
-    """Return the number of each answer per class, for each image."""
+    """Return the column ``class`` of each image, and a column of counts for each answer."""
     votes = read_votes()
     assert isinstance(votes.items, Questions)  # the known source has votes on questions
     counts = votes.counts()
@@ -155,7 +155,7 @@ def _votes_by_image(images: Sequence[str]) -> list[_Columns]:
 
 
 def _rows_by_image(questions: Questions, images: Sequence[str]) -> list[npt.NDArray[np.int64]]:
-    """Return the positions of each image's questions, sorted by class; empty for unrated images."""
+    """Return the rows of the questions about each image, sorted by class; empty for an unrated image."""
     order = np.lexsort((questions.class_ids, questions.image_ids))
     ends = np.cumsum(np.bincount(questions.image_ids, minlength=len(questions.images)))
     by_image = np.split(order, ends)  # and one more at the end, empty, for row -1

@@ -1,4 +1,4 @@
-"""A drop-in replacement of timm's ReaL evaluator that joins images by name.
+"""A drop-in replacement for timm's ReaL evaluator, which joins images by name.
 
 Import it instead of ``timm.data.RealLabelsImagenet``, or run timm's unchanged validation script with it::
 
@@ -29,7 +29,7 @@ class RealLabelsImagenet:
     Parameters
     ----------
     filenames
-        Names of the images, in the order of their outputs.
+        Names of the images, in the order of their predictions.
     real_json
         A label file, or a known source; by default ReaL.
     topk
@@ -65,12 +65,12 @@ class RealLabelsImagenet:
         output
             Scores of shape (n, 1000).
         filenames
-            Names of the batch's images; by default the next ones of the constructor's list.
+            Names of the batch's images; by default the next names in the constructor's list.
 
         Raises
         ------
         DataError
-            There are more outputs than images, a name is not in the constructor's list, or a score is NaN.
+            There are more predictions than images, a name is not in the constructor's list, or a score is NaN.
         """
         if filenames is not None:
             return self.metric.update(output, filenames)
@@ -78,7 +78,7 @@ class RealLabelsImagenet:
         if last > len(self.filenames):
             raise DataError(
                 "wrong-length",
-                "more outputs than images",
+                "more predictions than images",
                 allowed=f"{len(self.filenames):,}, the number of file names",
                 found=f"{last:,}",
             )
@@ -95,7 +95,7 @@ class RealLabelsImagenet:
 
 def _run_validation_script(path: str) -> None:
     """Run timm's validation script with this evaluator instead of timm's."""
-    with require_package("timm", extra="timm", purpose="its validation script"):
+    with require_package("timm", extra="timm", purpose="timm's validation script"):
         import timm.data
     timm.data.RealLabelsImagenet = RealLabelsImagenet
     runpy.run_path(path, run_name="__main__")

@@ -74,7 +74,7 @@ class SelectedImages(Subset):
         The part of a name that identifies an image: ``path`` (relative to the dataset's root), ``name`` (the file
         name), or ``stem`` (without the extension).
     ignore_unknown
-        Skip images that are unknown to the folds instead of stopping; a warning counts them.
+        Skip images that are unknown to the folds instead of raising; a warning counts them.
 
     Attributes
     ----------
@@ -124,9 +124,9 @@ class SelectedImages(Subset):
         rows = selection.selected_rows(names, match=match, ignore_unknown=ignore_unknown)
         super().__init__(dataset, rows.tolist())
         self._copy_samples_and_classes()
-        depth = 2 if type(self) is SelectedImages else 3
-        self.missing = warn_missing(names, selection, match, stack_level=depth) if self._warns_missing else 0
-        warn_unexpected(names, selection, match, stack_level=depth)
+        stack_level = 2 if type(self) is SelectedImages else 3
+        self.missing = warn_missing(names, selection, match, stack_level=stack_level) if self._warns_missing else 0
+        warn_unexpected(names, selection, match, stack_level=stack_level)
 
     def __repr__(self) -> str:
         lines = [
@@ -137,7 +137,7 @@ class SelectedImages(Subset):
         return "\n    ".join(lines)
 
     def __getitem__(self, index: Any) -> Any:
-        """Return an item."""
+        """Return the item of an image, as in the dataset."""
         return self.dataset[self.indices[index]]
 
     def __getitems__(self, indices: Sequence[int]) -> list[Any]:
@@ -166,7 +166,7 @@ class SelectedImages(Subset):
 
 
 class RelabelledImages(SelectedImages):
-    """A dataset with new classes for some images, by file name.
+    """A dataset where some images have a new class.
 
     Parameters
     ----------
@@ -213,7 +213,7 @@ class RelabelledImages(SelectedImages):
             self.samples, self.targets = samples, [target for _, target in samples]
 
     def __getitem__(self, index: Any) -> Any:
-        """Return an item with its new class."""
+        """Return the item of an image, with its new class if it has one."""
         image, target, *rest = super().__getitem__(index)
         if (new := self._class_of.get(range(len(self))[index])) is not None:
             change = getattr(self.dataset, "target_transform", None)
@@ -222,7 +222,7 @@ class RelabelledImages(SelectedImages):
 
 
 class TargetImages(SelectedImages):
-    """The images of a dataset with a target, and their targets: float32, shape (classes,).
+    """The images of a dataset that have a training target, with their targets: float32, shape (classes,).
 
     Parameters
     ----------
@@ -268,7 +268,7 @@ class TargetImages(SelectedImages):
 
 
 class CleanTrainingImages(SelectedImages):
-    """The subset of a dataset whose file names are in a list, in the dataset's order.
+    """The images of a dataset whose file names are in a list, in the dataset's order.
 
     Parameters
     ----------

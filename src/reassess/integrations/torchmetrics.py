@@ -54,7 +54,7 @@ class RealAccuracyMetric(Metric):
     is_differentiable = False
 
     hits: torch.Tensor
-    ranks: torch.Tensor
+    best_ranks: torch.Tensor
 
     def __init__(
         self,
@@ -73,25 +73,25 @@ class RealAccuracyMetric(Metric):
         if self.image_index is None:
             self.add_state("hits", torch.zeros(len(self.top_k) + 1, dtype=torch.int64), dist_reduce_fx="sum")
         else:
-            ranks = torch.full((len(self.image_index.images),), UNSEEN_RANK, dtype=torch.int32)
-            self.add_state("ranks", ranks, dist_reduce_fx="max")
+            best_ranks = torch.full((len(self.image_index.images),), UNSEEN_RANK, dtype=torch.int32)
+            self.add_state("best_ranks", best_ranks, dist_reduce_fx="max")
 
     def update(self, scores: npt.ArrayLike, target: Any) -> None:
         """Count a batch; see `reassess.RealAccuracy.update`. Tensors on other devices are copied to the CPU."""
-        positions, ranks = rank_batch(self.image_index, self.top_k, scores, target)
-        name = "hits" if positions is None else "ranks"
+        positions, best_ranks = rank_batch(self.image_index, self.top_k, scores, target)
+        name = "hits" if positions is None else "best_ranks"
         state = getattr(self, name)
         if state.is_inference() and not torch.is_inference_mode_enabled():  # after a reset in inference mode
             state = state.clone()
             setattr(self, name, state)
         if positions is None:
-            state.add_(torch.from_numpy(count_hits(ranks, self.top_k)).to(state.device))
+            state.add_(torch.from_numpy(count_hits(best_ranks, self.top_k)).to(state.device))
         else:
-            index, value = (torch.from_numpy(part).to(state.device) for part in (positions, ranks))
+            index, value = (torch.from_numpy(part).to(state.device) for part in (positions, best_ranks))
             state.scatter_reduce_(0, index, value, "amax")
 
     def forward(self, scores: npt.ArrayLike, target: Any) -> dict[str, torch.Tensor]:
-        """Count a batch, and return the result for this batch; a batch that raises is not counted."""
+        """Count a batch, and return its result; if this raises an error, the batch is not counted."""
         before = self.__dict__.copy()  # torchmetrics replaces the states and other attributes during the call
         try:
             values: dict[str, torch.Tensor] = super().forward(scores, target)
@@ -101,7 +101,7 @@ class RealAccuracyMetric(Metric):
         return values
 
     def set_dtype(self, dst_type: str | torch.dtype) -> "RealAccuracyMetric":  # noqa: ARG002
-        """Return the metric unchanged, since its states are integers."""
+        """Ignore a change of the dtype: the states are integers."""
         return self
 
     def _load_from_state_dict(self, *arguments: Any) -> None:
@@ -111,11 +111,11 @@ class RealAccuracyMetric(Metric):
             setattr(self, name, getattr(self, name).clone())
 
     def counts(self) -> dict[int, Proportion]:
-        """Return hits among images with a valid class, by k.
+        """Return the number of hits by k, and of images with a valid class.
 
         Before torchmetrics synchronises the processes, these are the images of this process only.
         """
-        state = (self.hits if self.image_index is None else self.ranks).cpu().numpy()
+        state = (self.hits if self.image_index is None else self.best_ranks).cpu().numpy()
         return hit_proportions(
             state if self.image_index is None else self.image_index.count_hits(state, self.top_k), self.top_k
         )

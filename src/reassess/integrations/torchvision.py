@@ -39,7 +39,7 @@ _Data = TypeVar("_Data", LabelSets, Scores)
 
 
 def load_rgb(file: Any) -> Image.Image:
-    """Load an image as RGB, from a path or an open file; raise if it has more than 100 million pixels.
+    """Load an image from a path or an open file, and convert it to RGB; raise above 100 million pixels.
 
     The formats are JPEG, PNG, WebP, BMP, GIF and TIFF.
     """
@@ -48,7 +48,7 @@ def load_rgb(file: Any) -> Image.Image:
 
 
 class ImageNetReaL(VisionDataset):
-    """ImageNet's validation images, or some of them, with their reassessed labels.
+    """ImageNet's validation images, all or some of them, with their reassessed labels.
 
     The images are in class folders (``root/val/n01440764/ILSVRC2012_val_00000293.JPEG``), in one folder
     (``root/val/ILSVRC2012_val_00000293.JPEG``), or in the published archive (``root/ILSVRC2012_img_val.tar``), which is
@@ -213,14 +213,12 @@ class ImageNetReaL(VisionDataset):
         self._scores = scores
         self._score_rows = scores.questions.rows_of(self.images)
 
-    def _set_classes(self, class_list: Classes) -> None:
+    def _set_classes(self, classes: Classes) -> None:
         """Set the attributes for wnids and class names."""
-        ids = range(class_list.count or 0)
-        self.wnids = list(class_list.wnids)
+        ids = range(classes.count or 0)
+        self.wnids = list(classes.wnids)
         self.wnid_to_idx = {wnid: class_id for class_id, wnid in enumerate(self.wnids)}
-        self.classes = [
-            tuple(class_list.names[i].split(", ")) if class_list.names else (class_list.short_name(i),) for i in ids
-        ]
+        self.classes = [tuple(classes.names[i].split(", ")) if classes.names else (classes.short_name(i),) for i in ids]
         count = Counter(word for words in self.classes for word in words)
         self.class_to_idx = {word: i for i in ids for word in self.classes[i] if count[word] == 1}
 
@@ -241,7 +239,7 @@ class ImageNetReaL(VisionDataset):
             ) from error
 
     def _make_target(self, kind: str, index: int) -> Any:
-        """Create an image's target of one kind."""
+        """Create the target of an image for one of the target types."""
         if kind == "original":
             return int(self._original_ids[index])
         if kind == "scores":
@@ -293,12 +291,12 @@ def _collate_targets(targets: Sequence[Any]) -> Any:
 
 
 def _read_unless_loaded(source: str | Path | _Data, read: Callable[[str | Path], _Data]) -> _Data:
-    """Read data from a path or known source; return data that is already loaded."""
+    """Read data from a path or a known source; return loaded data unchanged."""
     return read(source) if isinstance(source, str | Path) else source
 
 
 def _check_imagenet_labels(labels: LabelSets) -> LabelSets:
-    """Raise unless label sets are for ImageNet; return them with class ids in ImageNet's order."""
+    """Return label sets with class ids in ImageNet's order; raise if they are not for ImageNet."""
     if benchmark_of(labels.images) is not IMAGENET:
         raise DataError(
             "different-labels",

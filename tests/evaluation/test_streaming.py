@@ -188,8 +188,8 @@ BAD_BATCHES: list[tuple[dict[str, Any], Any, Any, str]] = [
         BY_NAME,
         TWO,
         np.array([0, 1]),
-        "images are numbered, and their names are missing\n"
-        "  fix:     pass the names of the dataset's images, in its order: images=dataset.images",
+        "target contains image numbers, but the names of the dataset's images are missing\n"
+        "  fix:     pass the names in the order of the dataset: images=dataset.images",
     ),
     (
         BY_NAME | {"images": ["b.png", "a.png"]},

@@ -278,7 +278,7 @@ def test_cleaning_raises_if_classes_have_no_label(faults: Faults, method: str) -
     child = faults.server.run(command, write_large_ids(faults.new_folder()), memory=MEMORY)
     assert_one_error(
         child,
-        "no image is labelled with some of the classes",
+        "some classes are not the label of any image",
         "allowed: each of the 2,147,483,648 classes",
         "(2,147,483,645)",
     )

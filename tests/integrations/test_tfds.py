@@ -155,7 +155,7 @@ def test_missing_images_raise_except_in_subset(tfds: ModuleType, sources: None, 
         "5 of 10 images are missing\n"
         f"  where:   {tmp_path}\n"
         f"  found:   no {validation_name(1)}, {validation_name(3)}, {validation_name(5)} and 2 more\n"
-        "  fix:     get all images, or build only the available ones: tfds.load('imagenet_real/subset')"
+        "  fix:     get all images, or build only the available images: tfds.load('imagenet_real/subset')"
     )
     rows = read(tfds, build(tfds, tmp_path, tmp_path, "/subset"))
     assert sorted(rows) == [2, 4, 6, 8, 10]

@@ -25,7 +25,7 @@ from reassess.core.checks import check_number, check_type
 from reassess.core.votes import align_votes
 from reassess.errors import DataError, DependentRatersWarning
 from reassess.numeric import Information, Proportion
-from reassess.numeric.information import draw_resamples, measure_information
+from reassess.numeric.information import draw_resample_counts, measure_information
 from reassess.text import join_first
 
 _MIN_ONE_ANSWER_SHARE = 0.99  # a rater with this share of one answer is flagged
@@ -213,7 +213,7 @@ def _measure_raters(
     has_truth = group_ids >= 0
     columns = [np.bincount(group_ids[has_truth], column, n_groups) for column in truth_probabilities[has_truth].T]
     items = np.stack(columns, axis=1, dtype=float)
-    draws = draw_resamples(n_groups, n_resamples=n_resamples, seed=seed)
+    draws = draw_resample_counts(n_groups, n_resamples=n_resamples, seed=seed)
     clusters, item_ids = image_or_item_ids(votes), votes.item_ids
     for row, of_rater in enumerate(_vote_rows_by_rater(votes)):
         rows = of_rater[has_truth[item_ids[of_rater]]]

@@ -135,7 +135,7 @@ def _check_classes(labels: LabelSets, files: Sequence[HeldOutFile], n_classes: i
         unused = np.setdiff1d(np.arange(min(n_classes, used.size + _MAX_EXAMPLES)), used)[:_MAX_EXAMPLES].tolist()
         raise DataError(
             "missing-classes",
-            "no image is labelled with some of the classes",
+            "some classes are not the label of any image",
             allowed=f"each of the {n_classes:,} classes is the label of an image",
             found=(
                 f"{join_first([labels.classes.short_name(class_id) for class_id in unused])} "

@@ -285,7 +285,7 @@ def _assign_classes(confusions: npt.NDArray[np.int32]) -> Ids:
 
     ids, class_of_id = linear_sum_assignment(confusions, maximize=True)
     empty = confusions[ids, class_of_id] == 0
-    # An id without images keeps its own class if that is free; the rest get the free classes in order.
+    # An id without images keeps its own class if that is free; other ids without images get the free classes in order.
     free = np.zeros(len(confusions), bool)
     free[class_of_id[empty]] = True
     own = empty & free

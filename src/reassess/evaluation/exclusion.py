@@ -39,9 +39,9 @@ class ExclusionEffect(Printable):
     def interval(self) -> tuple[float, float] | None:
         """95 % interval of the difference; None if all images or no images are excluded.
 
-        The difference equals the share of excluded images, times the accuracy on the rest minus the accuracy on the
-        excluded images. The last two accuracies are independent, because no image is in both groups. So the interval of
-        their difference is computed, and multiplied by the share.
+        The difference equals the share of excluded images, times this second difference: the accuracy on the remaining
+        images minus the accuracy on the excluded images. These two accuracies are independent, because no image is in
+        both groups. So the interval of the second difference is computed, and multiplied by the share.
         """
         bounds = difference_interval(self.accuracy_on_rest, self.accuracy_on_excluded)
         if bounds is None:

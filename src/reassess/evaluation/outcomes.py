@@ -136,15 +136,15 @@ def join_and_rank(
 
 
 def _mark_unrated(
-    state: npt.NDArray[np.int8], images: tuple[str, ...], known_images: Sequence[str], match: Match
+    states: npt.NDArray[np.int8], images: tuple[str, ...], known_images: Sequence[str], match: Match
 ) -> None:
     """Change the state of images from unknown to unrated if `known_images` contains them."""
-    missing = np.flatnonzero(state == UNKNOWN)
+    missing = np.flatnonzero(states == UNKNOWN)
     if missing.size:
         rows = match_images(
             [images[row] for row in missing.tolist()], known_images, match=match, known_where="the known images"
         )
-        state[missing[rows >= 0]] = UNLABELLED
+        states[missing[rows >= 0]] = UNLABELLED
 
 
 def _describe_missing_outputs(predictions: Predictions, labels: LabelSets) -> str:
@@ -199,7 +199,10 @@ def raise_if_unknown(
 
 
 def find_class_count(predictions: Predictions, labels: LabelSets, original: LabelSets | None) -> int:
-    """Return the number of classes that the labels declare, or else the largest class id plus one."""
+    """Return the number of classes that the labels declare, or else the largest class id plus one.
+
+    Raise if the predictions have another number of outputs, or a larger class id.
+    """
     declared = labels.classes.count
     used = 1 + max(int(part.indices.max(initial=-1)) for part in (labels, original) if part is not None)
     if predictions.output_class_ids is not None:

@@ -49,10 +49,10 @@ class ImageIndex:
     def find_positions(self, target: Any) -> npt.NDArray[np.int64]:
         """Find the position of each image of a batch, from image names or image numbers."""
         if isinstance(target, list | tuple) and _starts_with_name(target):
-            return self._find_named_images(target)
+            return self._find_positions_by_name(target)
         numbers, are_bits = convert_to_numpy(target)
         if numbers.ndim == 1 and _starts_with_name(numbers):
-            return self._find_named_images(numbers.tolist())
+            return self._find_positions_by_name(numbers.tolist())
         if numbers.ndim != 1 or numbers.dtype.kind not in "iu" or are_bits:
             raise DataError(
                 "missing-image-names",
@@ -64,8 +64,8 @@ class ImageIndex:
         if not self.can_use_positions:
             raise DataError(
                 "missing-image-names",
-                "images are numbered, and their names are missing",
-                fix="pass the names of the dataset's images, in its order: images=dataset.images",
+                "target contains image numbers, but the names of the dataset's images are missing",
+                fix="pass the names in the order of the dataset: images=dataset.images",
             )
         positions = numbers.astype(np.int64)
         is_bad = positions.view(np.uint64) >= len(self.images)  # as unsigned integers, negative numbers are too large
@@ -96,7 +96,7 @@ class ImageIndex:
         """Count the hits of all batches so far, by k, among the images that have a valid class."""
         return count_hits(ranks[self.label_set_sizes > 0], top_k)
 
-    def _find_named_images(self, names: Sequence[str]) -> npt.NDArray[np.int64]:
+    def _find_positions_by_name(self, names: Sequence[str]) -> npt.NDArray[np.int64]:
         """Find the position of each image by name."""
         try:
             return np.fromiter(map(self._position_by_name.__getitem__, names), np.int64, len(names))

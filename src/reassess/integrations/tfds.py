@@ -133,7 +133,7 @@ def _check_images(names: tuple[str, ...], labels: LabelSets, *, needs_all_images
             "missing-images",
             f"{missing.size:,} of {len(labels):,} images are missing",
             found=f"no {join_first([labels.images[row] for row in missing.tolist()], max_items=3)}",
-            fix="get all images, or build only the available ones: tfds.load('imagenet_real/subset')",
+            fix="get all images, or build only the available images: tfds.load('imagenet_real/subset')",
         )
 
 

@@ -15,14 +15,14 @@ _Floats = npt.NDArray[np.float64]
 _Ints = npt.NDArray[np.int64]
 
 
-def freeze(instance: object, *fields: str) -> None:
-    """Replace array fields of a frozen dataclass by read-only views; the caller's arrays stay writeable."""
-    for field in fields:
-        array = getattr(instance, field)
+def freeze(instance: object, *field_names: str) -> None:
+    """Replace arrays in fields of a frozen dataclass by read-only views; the caller's arrays stay writeable."""
+    for field_name in field_names:
+        array = getattr(instance, field_name)
         if array is not None:
             view = array.view()
             view.flags.writeable = False
-            object.__setattr__(instance, field, view)
+            object.__setattr__(instance, field_name, view)
 
 
 def release_memory(array: npt.NDArray[Any]) -> None:
@@ -114,7 +114,7 @@ def infinity_bits(dtype: np.dtype[Any]) -> np.signedinteger[Any]:
 
 
 class LargestOfStream:
-    """The n largest values of many batches, with their positions; of equal values, those at lower positions.
+    """The n largest values of many batches, with their positions; lower positions win ties.
 
     The memory is that of 2 n values and one batch.
     """

@@ -30,17 +30,17 @@ _Ints = npt.NDArray[np.int64]
 _Floats = npt.NDArray[np.float64]
 
 
-def mean_interval(counts: Mapping[int, int], n: int) -> tuple[float, float] | None:
+def mean_interval(n_images_by_value: Mapping[int, int], n: int) -> tuple[float, float] | None:
     """Compute the exact 95 % percentile bootstrap interval of a mean of small integers; None if n is 0.
 
-    `counts` maps each value to its number of images; values that are not listed are 0.
+    `n_images_by_value` counts the images with each value; images that are not counted have the value 0.
 
     Source: Efron (1979), Annals of Statistics 7, section 2: the bootstrap distribution by direct calculation.
     """
     if n == 0:
         return None
-    negated = {-value: count for value, count in counts.items()}
-    return _lower_bound_of_sum(counts, n) / n, -_lower_bound_of_sum(negated, n) / n
+    negated = {-value: count for value, count in n_images_by_value.items()}
+    return _lower_bound_of_sum(n_images_by_value, n) / n, -_lower_bound_of_sum(negated, n) / n
 
 
 def draw_bootstrap_counts(rng: np.random.Generator, n_items: int) -> npt.NDArray[np.uint8]:
@@ -130,10 +130,11 @@ def check_replicates(replicates: int) -> None:
         )
 
 
-def _lower_bound_of_sum(counts: Mapping[int, int], n: int) -> int:
+def _lower_bound_of_sum(n_images_by_value: Mapping[int, int], n: int) -> int:
     """Find the lowest sum s where P(sum of a replicate <= s) is at least 2.5 %."""
-    values, images = np.array(list(counts), np.float64), np.array(list(counts.values()), np.float64)
-    total = sum(value * count for value, count in counts.items())
+    values = np.array(list(n_images_by_value), np.float64)
+    images = np.array(list(n_images_by_value.values()), np.float64)
+    total = sum(value * count for value, count in n_images_by_value.items())
     deviation = math.sqrt(max(0.0, float(values**2 @ images) - total**2 / n))
     # By Cantelli's inequality, P(6.25 standard deviations or more below the mean) is less than 2.5 %.
     below = total - math.ceil(6.25 * deviation) - 1

@@ -46,7 +46,7 @@ def mutual_information(matrices: npt.ArrayLike, prior: npt.ArrayLike) -> Floats:
     return np.where(bits > _ZERO_BITS, bits, 0.0)
 
 
-def draw_resamples(n_groups: int, *, n_resamples: int, seed: int) -> Floats:
+def draw_resample_counts(n_groups: int, *, n_resamples: int, seed: int) -> Floats:
     """Draw bootstrap resamples of groups; return how often each group is in each resample."""
     rng, weights = np.random.default_rng(seed), np.empty((n_resamples, n_groups))
     step = max(1, _CELLS_PER_BLOCK // max(n_groups, 1))
@@ -78,7 +78,7 @@ def measure_information(vote_counts: Floats, item_counts: Floats, resample_count
     item_counts
         Items by group and truth; float64, shape (groups, truths).
     resample_counts
-        Resamples of the groups, as from `draw_resamples`; float64, shape (resamples, groups).
+        Resamples of the groups, as from `draw_resample_counts`; float64, shape (resamples, groups).
     """
     plain = float(_estimate_without_correction(vote_counts.sum(axis=0), item_counts.sum(axis=0)))
     flat = vote_counts.reshape(len(vote_counts), -1)

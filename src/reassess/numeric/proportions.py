@@ -168,8 +168,8 @@ def chance_p_value(hits: int, n_images_by_n_classes: Mapping[int, int]) -> float
 
     `n_images_by_n_classes` counts images by their number of classes k; an image with k classes is a hit with
     probability 1 / k. The number of hits follows the Poisson binomial distribution: a sum of one binomial variable for
-    each k. The probability of many hits is computed as that of few misses, so that small p-values are as accurate as
-    large ones.
+    each k. The probability of many hits is computed as the probability of few misses, so that small p-values are as
+    accurate as large p-values.
     """
     if not n_images_by_n_classes:
         return 1.0

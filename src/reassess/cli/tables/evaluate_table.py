@@ -251,9 +251,7 @@ def _describe_accuracies_on_scored_images(evaluations: EvaluationsByFile) -> Ite
 def _print_mistakes(evaluations: EvaluationsByFile) -> None:
     """Print the number of mistakes by kind. A kind without mistakes has no column."""
     counts = {
-        file: result.mistakes.counts_by_kind
-        for file, result in evaluations.items()
-        if result.mistakes is not None
+        file: result.mistakes.counts_by_kind for file, result in evaluations.items() if result.mistakes is not None
     }
     kinds = [kind for kind in MISTAKE_NAMES if any(counts_of_file[kind] for counts_of_file in counts.values())]
     if not kinds:

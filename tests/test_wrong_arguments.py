@@ -236,7 +236,7 @@ HELD_OUT = HeldOutPredictions.from_predictions(
 )
 TARGETS = training_targets(ONE_OF_THREE, "uniform")
 FOLDS = Folds(ONE_OF_THREE.images, np.arange(12) % 3)
-DUPLICATES = Duplicates.from_rows(["a", "b"], ["1.png", "2.png"], [1, 1], ["exact", "exact"])
+DUPLICATES = Duplicates.from_columns(["a", "b"], ["1.png", "2.png"], [1, 1], ["exact", "exact"])
 
 
 def targets(**parts: Any) -> TrainingTargets:

@@ -1,4 +1,4 @@
-"""The start of the command line, by `python -m reassess` or by the script `reassess`."""
+"""The entry point of the command line: `python -m reassess`, and the script `reassess`."""
 
 import gc
 import io

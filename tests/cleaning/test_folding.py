@@ -140,7 +140,7 @@ def test_class_with_fewer_images_than_folds_warns() -> None:
 
 
 def test_groups_contain_only_images_of_one_set() -> None:
-    duplicates = Duplicates.from_rows(
+    duplicates = Duplicates.from_columns(
         ["t", "t", "v", "t", "v", "t", "t", "t", "t"],
         ["a", "b", "a", "c", "d", "a", "e", "f", "c"],
         [1, 1, 1, 2, 2, 3, 3, 0, 0],

@@ -27,7 +27,7 @@ def reviewed(reviews: Reviews) -> MultiLabels:
         labels_of({image: [i for i, each in verdicts.items() if each == kind] for image, verdicts in reviews.items()})
         for kind in VERDICT_NAMES[:3]
     ]
-    return MultiLabels(*parts, problematic=np.arange(len(reviews)) % 2 == 1)
+    return MultiLabels(*parts, is_problematic=np.arange(len(reviews)) % 2 == 1)
 
 
 def valid(reviews: Reviews, image: str) -> set[int]:

@@ -16,7 +16,7 @@ ROWS = np.array([(0, 5, 0), (0, 5, 1), (0, 2, 2), (1, 5, 0), (1, 0, 1), (1, 0, 2
 
 
 def candidates_of(rows: npt.NDArray[Any], **options: Any) -> Candidates:
-    return Candidates.from_rows(IMAGES, rows[:, 0], rows[:, 1], SOURCES, rows[:, 2], **options)
+    return Candidates.from_columns(IMAGES, rows[:, 0], rows[:, 1], SOURCES, rows[:, 2], **options)
 
 
 @given(st.permutations(range(len(ROWS))))
@@ -58,7 +58,7 @@ NO_ROW, ONE_ROW = [np.zeros(0, np.int32)] * 3, [np.zeros(1, np.int32)] * 3
         (lambda: candidates_of(ROWS[[0, 0]]), "duplicate-question", None),
         (lambda: candidates_of(ROWS, ranks=np.full(6, -1)), "out-of-range", "-1"),
         (lambda: candidates_of(ROWS, probabilities=np.full(6, 1.5)), "out-of-range", "1.5"),
-        (lambda: Candidates.from_rows(IMAGES, ROWS[:, 0], ROWS[:5, 1], SOURCES, ROWS[:, 2]), "wrong-length", "5"),
+        (lambda: Candidates.from_columns(IMAGES, ROWS[:, 0], ROWS[:5, 1], SOURCES, ROWS[:, 2]), "wrong-length", "5"),
         (lambda: candidates_of(ROWS - np.array([0, 5, 0])), "out-of-range", "-3"),
         (lambda: Candidates(QUESTION, ("vit",), *NO_ROW, np.zeros(0)), "missing-value", None),
         (lambda: Candidates(QUESTION, ("vit", "vit"), *ONE_ROW, np.zeros(1)), "duplicate-name", "vit"),

@@ -19,8 +19,8 @@ INSTANCES: tuple[Any, ...] = (
     Scores(QUESTIONS, np.ones(2)),
     Tasks(QUESTIONS, np.arange(3), TWO, ["why"] * 2),
     Folds(("a", "b"), TWO),
-    Candidates.from_rows(["a", "b"], TWO, TWO, ["vit"], np.zeros(2, int)),
-    Duplicates.from_rows(["a"], ["a.png"], [0], ["tiny"]),
+    Candidates.from_columns(["a", "b"], TWO, TWO, ["vit"], np.zeros(2, int)),
+    Duplicates.from_columns(["a"], ["a.png"], [0], ["tiny"]),
     LabelNoise(0.25, np.eye(2), 1.0, Classes(2)),
     Cleaning(("a", "b"), TWO.astype(np.int32), TWO > 0, TWO / 2, TWO.astype(np.int32), ("why",) * 2, Classes(2)),
 )

@@ -26,7 +26,7 @@ ROWS = [
 
 def duplicates_of(rows: list[tuple[str, str, int, str]]) -> Duplicates:
     sets, images, groups, kinds = zip(*rows, strict=True) if rows else ((), (), (), ())
-    return Duplicates.from_rows(sets, images, groups, kinds)
+    return Duplicates.from_columns(sets, images, groups, kinds)
 
 
 def test_image_is_duplicated_elsewhere_if_group_has_another_set() -> None:
@@ -37,14 +37,14 @@ def test_image_is_duplicated_elsewhere_if_group_has_another_set() -> None:
     assert duplicates.images_duplicated_elsewhere("extra", "near") == ("e.png",)
     assert duplicates.images_of("val") == ("b.png", "c.png", "d.png", "f.png")
     assert (duplicates.count_groups(), duplicates.count_groups("exact"), duplicates.count_groups("near")) == (3, 2, 1)
-    assert (duplicates.largest_group("exact"), duplicates.largest_group("near")) == (2, 2)
+    assert (duplicates.largest_group_size("exact"), duplicates.largest_group_size("near")) == (2, 2)
     assert code_of(duplicates.images_duplicated_elsewhere, "test") == "unknown-name"
     assert code_of(duplicates.images_duplicated_elsewhere, "val", "tiny") == "unknown-name"
 
 
 def test_duplicates_can_be_empty() -> None:
     duplicates = duplicates_of([])
-    assert (repr(duplicates), duplicates.largest_group("near")) == ("Duplicates(0 rows, 0 groups)", 0)
+    assert (repr(duplicates), duplicates.largest_group_size("near")) == ("Duplicates(0 rows, 0 groups)", 0)
 
 
 GROUPS = st.lists(st.sets(st.tuples(st.sampled_from("ABC"), st.integers(0, 5)), min_size=2, max_size=5), max_size=5)
@@ -98,7 +98,7 @@ EXACT_GROUPS = st.lists(st.tuples(st.lists(MEMBERS, min_size=1, max_size=5), st.
 
 def test_pairs_of_a_large_group_are_found_without_a_look_at_equal_labels() -> None:
     images, labels = [f"{i}.png" for i in range(20_000)], ["a"] * 19_999 + ["b"]
-    blank = Duplicates.from_rows(["set"] * len(images), images, [1] * len(images), ["exact"] * len(images), labels)
+    blank = Duplicates.from_columns(["set"] * len(images), images, [1] * len(images), ["exact"] * len(images), labels)
     start = time.perf_counter()
     assert [pair for _, pair in zip(range(10_000), blank.pairs_with_different_labels(), strict=False)][-1] == (
         9_999,
@@ -126,7 +126,7 @@ def test_counts_equal_comparison_of_all_pairs(groups: list[tuple[list[tuple[str,
     rows = [(name, image, 1 + g, "exact") for name, image, g, _ in members if exact_sizes[g] > 1]
     rows += [(name, image, 100 + near, "near") for name, image, _, near in members if near_sizes[near] > 1]
     labels = [image.split("/")[0] for _, image, *_ in rows]
-    duplicates = Duplicates.from_rows(*(zip(*rows, strict=True) if rows else ((), (), (), ())), labels)
+    duplicates = Duplicates.from_columns(*(zip(*rows, strict=True) if rows else ((), (), (), ())), labels)
     pairs = [sorted((rows[one][:2], rows[other][:2])) for one, other in duplicates.pairs_with_different_labels()]
     assert sorted(pairs) == sorted(
         sorted((one[:2], other[:2]))
@@ -153,6 +153,6 @@ def test_counts_equal_comparison_of_all_pairs(groups: list[tuple[list[tuple[str,
 
 
 def test_other_class_is_none_if_a_set_has_no_classes() -> None:
-    duplicates = Duplicates.from_rows(["a", "b"], ["cat/1.png", "2.png"], [1, 1], ["exact", "exact"])
+    duplicates = Duplicates.from_columns(["a", "b"], ["cat/1.png", "2.png"], [1, 1], ["exact", "exact"])
     own, other = count_duplicates(duplicates, {"a": {"cat/1.png": "cat"}, "b": None})[:2]
     assert (own.n_exact, own.n_other_label, other.n_exact, other.n_other_label) == (0, 0, 1, None)

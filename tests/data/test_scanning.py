@@ -25,7 +25,7 @@ Row = tuple[str, str, int, str]
 def rows(found: Scan | Duplicates) -> list[Row]:
     duplicates = found.duplicates if isinstance(found, Scan) else found
     sets = [duplicates.sets[i] for i in duplicates.set_ids.tolist()]
-    return list(zip(sets, duplicates.images, duplicates.groups.tolist(), duplicates.kinds, strict=True))
+    return list(zip(sets, duplicates.images, duplicates.group_numbers.tolist(), duplicates.kinds, strict=True))
 
 
 def put(path: Path, image: Image.Image, **options: object) -> None:

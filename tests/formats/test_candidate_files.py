@@ -43,7 +43,7 @@ def draw_candidates(seed: int, classes: Classes) -> Candidates:
         [(i, c, s) for i in range(3) for c in range(3) for s in range(3) if rng.random() < 0.6] or [(0, 0, 0)]
     )
     is_original = rows[:, 2] == 0
-    return Candidates.from_rows(
+    return Candidates.from_columns(
         images,
         rows[:, 0],
         rows[:, 1],
@@ -70,7 +70,7 @@ def test_written_file_is_read_back(
 
 
 def test_columns_are_as_documented(tmp_path: Path) -> None:
-    candidates = Candidates.from_rows(
+    candidates = Candidates.from_columns(
         ["a.png"], np.zeros(2, int), np.array([2, 2]), ["vit", "original"], np.arange(2), np.array([1, 0]),
         np.array([0.75, np.nan]), NAMED,
     )  # fmt: skip
@@ -92,7 +92,7 @@ def test_ranks_and_probabilities_are_optional(tmp_path: Path) -> None:
 
 def test_headings_are_written_without_candidates(tmp_path: Path) -> None:
     none = np.zeros(0, int)
-    write_candidates(tmp_path / "p.csv", Candidates.from_rows((), none, none, (), none))
+    write_candidates(tmp_path / "p.csv", Candidates.from_columns((), none, none, (), none))
     assert (tmp_path / "p.csv").read_text() == "image,class,source,rank,probability\n"
 
 
@@ -137,7 +137,7 @@ def test_wrong_labels_give_label_and_suggested_class(tmp_path: Path) -> None:
 def test_unasked_candidates_are_written_one_per_row(tmp_path: Path) -> None:
     rows = np.array([[0, 0, 0], [0, 0, 1], [0, 2, 0]])
     candidates = replace(
-        Candidates.from_rows(
+        Candidates.from_columns(
             ["a.png"],
             *rows.T[:2],
             ["one", "two"],
@@ -182,7 +182,7 @@ def test_table_without_candidates_raises(tmp_path: Path, text: str, code: str, f
 def test_labels_of_duplicates_are_candidates(tmp_path: Path) -> None:
     path = tmp_path / "d.csv"
     labels = ("x", "y; z", "y", None, "w")
-    duplicates = Duplicates.from_rows("vvvvv", "abcde", [2, 2, 1, 1, 0], ["exact"] * 4 + ["tiny"], labels)
+    duplicates = Duplicates.from_columns("vvvvv", "abcde", [2, 2, 1, 1, 0], ["exact"] * 4 + ["tiny"], labels)
     write_duplicates(path, duplicates)
     assert "2,exact,x,y; z\n" in path.read_text()
     questions = read_candidates(path).questions
@@ -192,5 +192,5 @@ def test_labels_of_duplicates_are_candidates(tmp_path: Path) -> None:
 
 
 def test_duplicates_of_several_sets_are_not_candidates(tmp_path: Path) -> None:
-    write_duplicates(tmp_path / "d.csv", Duplicates.from_rows("vw", "ab", [1, 1], ["exact"] * 2, "xy"))
+    write_duplicates(tmp_path / "d.csv", Duplicates.from_columns("vw", "ab", [1, 1], ["exact"] * 2, "xy"))
     assert fault_of(read_candidates, tmp_path / "d.csv") == ("not-candidates", "v, w")

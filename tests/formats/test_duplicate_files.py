@@ -10,7 +10,7 @@ from reassess.formats import read_duplicates, write_duplicates
 from tests.helpers import File, Refused
 
 HEADINGS = "set,image,group,kind\n"
-DUPLICATES = Duplicates.from_rows(
+DUPLICATES = Duplicates.from_columns(
     ["00", "val, new", "val, new", "00"],
     ["a/1.png", '"q"\n.png', "001.png", "7.png"],
     [1, 1, 0, 0],
@@ -19,18 +19,18 @@ DUPLICATES = Duplicates.from_rows(
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".tsv", ".parquet"])
-@pytest.mark.parametrize("rows", [DUPLICATES, Duplicates.from_rows([], [], [], [])], ids=["rows", "none"])
+@pytest.mark.parametrize("rows", [DUPLICATES, Duplicates.from_columns([], [], [], [])], ids=["rows", "none"])
 def test_written_file_is_read_back(tmp_path: Path, suffix: str, rows: Duplicates) -> None:
     path = tmp_path / f"duplicates{suffix}"
     write_duplicates(path, rows)
     read = read_duplicates(path)
     assert (read.sets, read.images, read.kinds) == (rows.sets, rows.images, rows.kinds)
     np.testing.assert_array_equal(read.set_ids, rows.set_ids)
-    np.testing.assert_array_equal(read.groups, rows.groups)
+    np.testing.assert_array_equal(read.group_numbers, rows.group_numbers)
 
 
 def test_columns_are_as_documented(tmp_path: Path) -> None:
-    rows = Duplicates.from_rows(["a", "b", "b"], ["1.png", "2.png", "3.png"], [1, 1, 0], ["exact", "exact", "tiny"])
+    rows = Duplicates.from_columns(["a", "b", "b"], ["1.png", "2.png", "3.png"], [1, 1, 0], ["exact", "exact", "tiny"])
     write_duplicates(tmp_path / "x.csv", rows)
     assert (tmp_path / "x.csv").read_text() == HEADINGS + "a,1.png,1,exact\nb,2.png,1,exact\nb,3.png,,tiny\n"
 

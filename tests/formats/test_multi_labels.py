@@ -49,7 +49,7 @@ LISTS = "image\tvalid\tunclear\twrong\tproblematic\na.png\t7,3\t4\t0\t0\nb.png\t
 def test_every_format_is_read_alike(file: File, name: str, content: Any) -> None:
     labels = read_label_file(file(name, content))
     assert {kind: dict(getattr(labels, kind).classes_by_image()) for kind in SETS} == SETS
-    assert dict(zip(labels.valid.images, labels.problematic.tolist(), strict=True)) == {
+    assert dict(zip(labels.valid.images, labels.is_problematic.tolist(), strict=True)) == {
         "a.png": False,
         "b.png": True,
         "c.png": False,
@@ -129,7 +129,7 @@ def test_answers_ignore_case_and_blanks(file: File) -> None:
     rows = read_label_file(file("a.csv", "image,class,answer\na,1,Valid \na,2, UNCLEAR\nb,,Problematic\n"))
     lists = read_label_file(file("b.csv", "image,valid,unclear,problematic\na,1,2, False\nb,,,TRUE \n"))
     for labels in (rows, lists):
-        assert (labels.valid["a"], labels.unclear["a"], labels.problematic.tolist()) == ((1,), (2,), [False, True])
+        assert (labels.valid["a"], labels.unclear["a"], labels.is_problematic.tolist()) == ((1,), (2,), [False, True])
 
 
 def test_class_name_may_contain_a_semicolon(file: File) -> None:

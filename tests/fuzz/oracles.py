@@ -135,7 +135,10 @@ def check_duplicates(path: Path, duplicates: Duplicates) -> None:
     if path.suffix != ".parquet":
         expected = [(row["set"], row["image"], float(row["group"] or 0), row["kind"]) for row in _rows(path)]
         sets = [duplicates.sets[i] for i in duplicates.set_ids.tolist()]
-        assert list(zip(sets, duplicates.images, duplicates.groups.tolist(), duplicates.kinds, strict=True)) == expected
+        assert (
+            list(zip(sets, duplicates.images, duplicates.group_numbers.tolist(), duplicates.kinds, strict=True))
+            == expected
+        )
 
 
 def check_tasks(path: Path, tasks: Tasks) -> None:

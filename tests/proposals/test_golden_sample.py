@@ -30,7 +30,7 @@ def candidates(order: npt.NDArray[np.int64] | None = None, *, original: bool = T
         sources = np.zeros(2 * COUNT, int)
     names = [NAMES[row] for row in order.tolist()]
     source_names = ["vit", "original"] if original else ["vit"]
-    return Candidates.from_rows(names, images, pairs, source_names, sources, None, chances, Classes(CLASSES))
+    return Candidates.from_columns(names, images, pairs, source_names, sources, None, chances, Classes(CLASSES))
 
 
 def rows_of(sample: Any) -> npt.NDArray[np.int64]:
@@ -108,7 +108,7 @@ def test_about_as_many_questions_are_drawn_as_wanted(count: int) -> None:
     images = np.repeat(np.arange(COUNT), sizes)
     classes = np.concatenate([(label + np.arange(size)) % CLASSES for label, size in zip(LABELS, sizes, strict=True)])
     chances = np.where(classes == LABELS[images], QUALITY[images], (1 - QUALITY[images]) / 3)
-    asked = Candidates.from_rows(
+    asked = Candidates.from_columns(
         NAMES, images, classes, ["vit"], np.zeros(images.size, int), None, chances, Classes(CLASSES)
     )
     labels = LabelSets.from_lists(NAMES, [[label] for label in LABELS.tolist()], Classes(CLASSES))

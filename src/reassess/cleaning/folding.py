@@ -95,9 +95,9 @@ def duplicate_groups(duplicates: Duplicates, set_name: str) -> list[tuple[str, .
     duplicates.images_of(set_name)  # raises for a set without a row
     groups: dict[int, list[str]] = defaultdict(list)
     for row in np.flatnonzero(
-        (duplicates.set_ids == duplicates.sets.index(set_name)) & (duplicates.groups > 0)
+        (duplicates.set_ids == duplicates.sets.index(set_name)) & (duplicates.group_numbers > 0)
     ).tolist():
-        groups[int(duplicates.groups[row])].append(duplicates.images[row])
+        groups[int(duplicates.group_numbers[row])].append(duplicates.images[row])
     return [tuple(images) for images in groups.values() if len(images) > 1]
 
 

@@ -49,7 +49,7 @@ class Candidates(Printable):
     Examples
     --------
     >>> images, class_ids, sources = np.array([0, 1, 0, 0]), np.array([7, 2, 3, 7]), np.array([0, 1, 1, 1])
-    >>> candidates = Candidates.from_rows(["a.png", "b.png"], images, class_ids, ["original", "vit"], sources)
+    >>> candidates = Candidates.from_columns(["a.png", "b.png"], images, class_ids, ["original", "vit"], sources)
     >>> candidates
     Candidates(3 candidates for 2 images, from original, vit)
     >>> candidates.is_proposed_by_source.tolist()
@@ -94,7 +94,7 @@ class Candidates(Printable):
         return cls(questions, (), none, none, none, np.empty(0))
 
     @classmethod
-    def from_rows(
+    def from_columns(
         cls,
         images: Sequence[str],
         image_ids: npt.NDArray[np.integer],
@@ -206,7 +206,7 @@ class Candidates(Printable):
     def select_rows(self, rows: npt.NDArray[np.integer]) -> "Candidates":
         """Select (candidate, source) rows; drop images, candidates and sources that have no row left."""
         questions, at = self.questions, self.question_ids[rows]
-        return Candidates.from_rows(
+        return Candidates.from_columns(
             questions.images,
             questions.image_ids[at],
             questions.class_ids[at],

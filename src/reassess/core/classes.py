@@ -285,8 +285,9 @@ class Classes(Printable):
         return moved[ids], other_classes
 
     def merge(self, classes: "Classes") -> "Classes":
-        """Merge two class lists: keep the list with more information, or if both have local ids, all their names.
+        """Merge two class lists into one list for the data of both.
 
+        If both have local ids, the result has the names of both. Otherwise, it is the list with more information.
         `Cat` in one list and `cat` in the other are different classes, with a `ReassessWarning`. `DataError` if one
         list has wnids and the other names, or if both have shared ids but different numbers of classes.
 
@@ -326,7 +327,7 @@ class Classes(Printable):
         return self if self.wnids_or_names or classes.count is None else classes
 
     def _shares_ids_with(self, classes: "Classes") -> bool:
-        """Return whether the other list is only a count, and this list has as many classes, in the order of ids."""
+        """Return whether the other list is only a count, and ids mean the same classes in both lists."""
         return (
             not classes.wnids_or_names
             and len(self.wnids_or_names) == classes.count

@@ -41,27 +41,27 @@ class Duplicates:
     images: tuple[str, ...]  # image name of each row, within its set
     set_ids: npt.NDArray[np.int32]  # (R,): positions in `sets`
     # (R,): group number, from 1; 0 for unreadable, empty and tiny images. A group has one kind and two images or more.
-    groups: npt.NDArray[np.int32]
+    group_numbers: npt.NDArray[np.int32]
     kinds: tuple[str, ...]  # kind of each row: ``exact``, ``near``, ``unreadable``, ``empty`` or ``tiny``
     labels: tuple[str | None, ...] = ()  # label of each row's image, None if unknown; empty without labels
 
     def __post_init__(self) -> None:
         check_unicode(self.sets, value_name="the name of a set")
         check_unique(self.sets, value_name="a set")
-        columns: dict[str, Sized] = {"sets": self.set_ids, "numbers": self.groups, "kinds": self.kinds}
+        columns: dict[str, Sized] = {"sets": self.set_ids, "numbers": self.group_numbers, "kinds": self.kinds}
         for plural_name, column in ({**columns, "labels": self.labels} if self.labels else columns).items():
             check_length(len(column), len(self.images), plural_name=plural_name, item_name="row")
         check_range(self.set_ids, 0, len(self.sets) - 1, value_name="position of a set", where=self.describe_row)
         check_known(self.kinds, _KINDS, value_name="kind of duplicate", where=self.describe_row)
-        check_range(self.groups, 0, value_name="number of a group", where=self.describe_row)
+        check_range(self.group_numbers, 0, value_name="number of a group", where=self.describe_row)
         if np.unique(self.set_ids).size != len(self.sets):
             raise DataError("empty", "set has no row", fix="remove the set")
         self._check_rows()
         self._check_groups()
-        freeze(self, "set_ids", "groups")
+        freeze(self, "set_ids", "group_numbers")
 
     @classmethod
-    def from_rows(
+    def from_columns(
         cls,
         sets: Sequence[str],
         images: Sequence[str],
@@ -90,12 +90,14 @@ class Duplicates:
     def count_groups(self, kind: str | None = None) -> int:
         """Count all groups, or the groups of a kind."""
         return (
-            int(np.unique(self.groups[self.has_kind(kind)]).size) if kind else int(np.unique(self._group_numbers).size)
+            int(np.unique(self.group_numbers[self.has_kind(kind)]).size)
+            if kind
+            else int(np.unique(self._numbers_in_groups).size)
         )
 
-    def largest_group(self, kind: str) -> int:
-        """Return the number of images in the largest group of a kind; 0 without groups."""
-        return int(np.bincount(self.groups[self.has_kind(kind)]).max(initial=0))
+    def largest_group_size(self, kind: str) -> int:
+        """Return the number of images in the largest group of a kind, 0 if there is no group."""
+        return int(np.bincount(self.group_numbers[self.has_kind(kind)]).max(initial=0))
 
     def has_kind(self, *kinds: str | None) -> npt.NDArray[np.bool_]:
         """Return whether the kind of each row is among `kinds`; bool, shape (R,)."""
@@ -120,7 +122,7 @@ class Duplicates:
         for rows in self._groups_with_different_labels():
             keys = {row: (int(self.set_ids[row]), self.images[row]) for row in rows}
             if self.kinds[rows[0]] == "exact":
-                exact_group |= {keys[row]: int(self.groups[row]) for row in rows}
+                exact_group |= {keys[row]: int(self.group_numbers[row]) for row in rows}
             by_label: dict[str | None, list[int]] = {}
             for row in rows:
                 by_label.setdefault(self.labels[row], []).append(row)
@@ -132,9 +134,9 @@ class Duplicates:
     def _groups_with_different_labels(self) -> Iterator[list[int]]:
         """Yield the labelled rows of each group with two or more labels; exact groups first."""
         groups: dict[tuple[bool, int], list[int]] = {}
-        for row in np.flatnonzero(self.groups).tolist() if self.labels else []:
+        for row in np.flatnonzero(self.group_numbers).tolist() if self.labels else []:
             if self.labels[row] is not None:
-                groups.setdefault((self.kinds[row] != "exact", int(self.groups[row])), []).append(row)
+                groups.setdefault((self.kinds[row] != "exact", int(self.group_numbers[row])), []).append(row)
         yield from (rows for _, rows in sorted(groups.items()) if len({self.labels[row] for row in rows}) > 1)
 
     def images_of(self, set_name: str) -> tuple[str, ...]:
@@ -147,7 +149,9 @@ class Duplicates:
         `kind` is the kind of duplicate: ``exact`` or ``near``, None for both.
         """
         own = self._is_in_set(set_name)
-        rows: npt.NDArray[np.bool_] = own & np.isin(self.groups, self.groups[~own & (self.groups > 0)])
+        rows: npt.NDArray[np.bool_] = own & np.isin(
+            self.group_numbers, self.group_numbers[~own & (self.group_numbers > 0)]
+        )
         if kind is not None:
             check_known([kind], DUPLICATE_KINDS, value_name="kind of duplicate")
             rows &= self.has_kind(kind)
@@ -161,8 +165,8 @@ class Duplicates:
         return rows
 
     @property
-    def _group_numbers(self) -> npt.NDArray[np.int32]:
-        return self.groups[self.groups > 0]
+    def _numbers_in_groups(self) -> npt.NDArray[np.int32]:
+        return self.group_numbers[self.group_numbers > 0]
 
     def _check_rows(self) -> None:
         """Raise if an image is listed twice for a kind, or a group number does not fit the kind."""
@@ -176,7 +180,7 @@ class Duplicates:
                 where=self.describe_row(again),
                 found=self.kinds[again],
             )
-        has_number, needs_number = self.groups > 0, self.has_kind(*DUPLICATE_KINDS)
+        has_number, needs_number = self.group_numbers > 0, self.has_kind(*DUPLICATE_KINDS)
         wrong = has_number != needs_number
         if wrong.any():
             row = int(np.argmax(wrong))
@@ -186,14 +190,14 @@ class Duplicates:
                 where=self.describe_row(row),
                 allowed=f"a group number for {' and '.join(DUPLICATE_KINDS)}, no group number for "
                 f"{', '.join(UNUSABLE_KINDS)}",
-                found=f"{self.kinds[row]}, {self.groups[row] or 'no number'}",
+                found=f"{self.kinds[row]}, {self.group_numbers[row] or 'no number'}",
             )
 
     def _check_groups(self) -> None:
         """Raise if a group has two kinds, or only one image."""
-        numbers, counts = np.unique(self._group_numbers, return_counts=True)
-        exact = np.unique(self.groups[self.has_kind("exact")])
-        both = np.intersect1d(exact, np.unique(self.groups[self.has_kind("near")]))
+        numbers, counts = np.unique(self._numbers_in_groups, return_counts=True)
+        exact = np.unique(self.group_numbers[self.has_kind("exact")])
+        both = np.intersect1d(exact, np.unique(self.group_numbers[self.has_kind("near")]))
         if both.size:
             raise DataError(
                 "mixed-group",
@@ -203,7 +207,7 @@ class Duplicates:
             )
         if (counts < 2).any():
             number = numbers[np.argmin(counts)]
-            row = int(np.argmax(self.groups == number))
+            row = int(np.argmax(self.group_numbers == number))
             raise DataError(
                 "small-group", "group has only one image", where=f"group {number}", found=self.describe_row(row)
             )
@@ -279,5 +283,5 @@ def _list_groups(duplicates: Duplicates, kind: str) -> list[list[tuple[str, str]
     groups: dict[int, list[tuple[str, str]]] = {}
     for row in np.flatnonzero(duplicates.has_kind(kind)).tolist():
         member = duplicates.sets[duplicates.set_ids[row]], duplicates.images[row]
-        groups.setdefault(int(duplicates.groups[row]), []).append(member)
+        groups.setdefault(int(duplicates.group_numbers[row]), []).append(member)
     return list(groups.values())

@@ -21,7 +21,7 @@ class MultiLabels:
     valid, unclear, wrong
         Label sets of the same images in the same order: valid classes, classes that the reviewers disagreed about, and
         invalid classes. A class is in at most one of the three sets of an image.
-    problematic
+    is_problematic
         bool, shape (images,): images that should not be used to evaluate models.
     is_complete
         Whether all other classes are invalid. False if the reviewers judged only some classes: such sets can be
@@ -32,7 +32,7 @@ class MultiLabels:
     Raises
     ------
     DataError
-        The sets and `problematic` do not have the same images, or a class of an image is in two sets.
+        The sets and `is_problematic` do not have the same images, or a class of an image is in two sets.
 
     Examples
     --------
@@ -49,13 +49,13 @@ class MultiLabels:
     valid: LabelSets
     unclear: LabelSets
     wrong: LabelSets
-    problematic: npt.NDArray[np.bool_]
+    is_problematic: npt.NDArray[np.bool_]
     is_complete: bool = True
     name: str = ""
 
     def __post_init__(self) -> None:
         images = self.valid.images
-        if not (images == self.unclear.images == self.wrong.images and self.problematic.shape == (len(images),)):
+        if not (images == self.unclear.images == self.wrong.images and self.is_problematic.shape == (len(images),)):
             raise DataError("different-images", "valid, unclear and wrong classes are given for different images")
         keys = np.concatenate([label_keys(labels) for labels in (self.valid, self.unclear, self.wrong)])
         twice, n = np.unique(keys, return_counts=True)
@@ -68,7 +68,7 @@ class MultiLabels:
                 allowed="once, as valid, unclear or wrong",
                 found=self.valid.classes.short_name(class_id),
             )
-        freeze(self, "problematic")
+        freeze(self, "is_problematic")
 
     def __len__(self) -> int:
         return len(self.valid)
@@ -94,7 +94,7 @@ class MultiLabels:
                 ),
             )
         rows = self.valid.image_ids
-        good = ~self.problematic[rows]
+        good = ~self.is_problematic[rows]
         ids, classes = self.valid.indices[good], self.valid.classes
         return LabelSets.from_pairs(self.valid.images, rows[good], ids, classes, name=self.name)
 
@@ -110,7 +110,7 @@ class MultiLabels:
 
     def __repr__(self) -> str:
         labels = f"{self.valid.indices.size:,} valid labels, {self.unclear.indices.size:,} unclear"
-        rest = f"{self.wrong.indices.size:,} wrong, {np.count_nonzero(self.problematic):,} problematic images"
+        rest = f"{self.wrong.indices.size:,} wrong, {np.count_nonzero(self.is_problematic):,} problematic images"
         return f"MultiLabels({len(self):,} images, {labels}, {rest})"
 
 

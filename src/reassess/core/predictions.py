@@ -82,7 +82,7 @@ class Predictions:
         if self.ids is not None:
             _check_unique_ids(self.ids, self.images)
         if self.output_class_ids is not None:
-            _check_columns(self.output_class_ids, None if self.scores is None else self.scores.shape[1])
+            _check_output_class_ids(self.output_class_ids, None if self.scores is None else self.scores.shape[1])
 
     @classmethod
     def from_ids(
@@ -320,7 +320,7 @@ def _optional_tuple(images: Sequence[str] | None) -> tuple[str, ...] | None:
     return tuple(images)
 
 
-def _check_columns(output_class_ids: npt.NDArray[np.int64], n_outputs: int | None) -> None:
+def _check_output_class_ids(output_class_ids: npt.NDArray[np.int64], n_outputs: int | None) -> None:
     """Raise `DataError` unless each output has a class id, one output or more is a class, and classes differ."""
     check_shape(
         output_class_ids,

@@ -108,7 +108,7 @@ class Votes:
         check_unique(list(map(str, self.raters)), value_name="a rater")  # files do not distinguish 1 and "1"
         check_unique(self.answers, value_name="an answer")
         check_columns(self.indptr, len(self.items), self.rater_ids, self.answer_ids, self.seconds)
-        check_ids(self.rater_ids, self.answer_ids, len(self.raters), len(self.answers), self._item_of)
+        check_ids(self.rater_ids, self.answer_ids, len(self.raters), len(self.answers), self._locate)
         freeze(self, "indptr", "rater_ids", "answer_ids", "seconds")
 
     @classmethod
@@ -232,11 +232,11 @@ class Votes:
 
     def counts(self) -> npt.NDArray[np.int64]:
         """Count votes by item and answer; int64, shape (items, answers)."""
-        return self._tally(self.item_ids, len(self.items))
+        return self._count_answers(self.item_ids, len(self.items))
 
     def counts_by_rater(self) -> npt.NDArray[np.int64]:
         """Count votes by rater and answer; int64, shape (raters, answers)."""
-        return self._tally(self.rater_ids, len(self.raters))
+        return self._count_answers(self.rater_ids, len(self.raters))
 
     def answer_shares(self) -> npt.NDArray[np.float64]:
         """Compute the share of each answer on each item; float64, shape (items, answers); 0 without votes."""
@@ -331,12 +331,12 @@ class Votes:
             classes=first.classes,
         )
 
-    def _tally(self, ids: npt.NDArray[np.integer], n_rows: int) -> npt.NDArray[np.int64]:
+    def _count_answers(self, ids: npt.NDArray[np.integer], n_rows: int) -> npt.NDArray[np.int64]:
         width = len(self.answers)
         cells = ids * np.int64(width) + self.answer_ids
         return np.bincount(cells, minlength=n_rows * width).reshape(n_rows, width)
 
-    def _item_of(self, vote: int) -> str:
+    def _locate(self, vote: int) -> str:
         return self.describe_item(int(np.searchsorted(self.indptr, vote, side="right")) - 1)
 
 

@@ -167,7 +167,7 @@ def scan_images(
         sets.append(ScannedSet(name, source.source_path, len(source), classes, tuple(unreadable)))
     labels_of = {scanned_set.name: scanned_set.classes or {} for scanned_set in sets}
     row_labels = [labels_of[image.set_name].get(image.name) for image, _, _ in rows]
-    duplicates = Duplicates.from_rows(
+    duplicates = Duplicates.from_columns(
         [image.set_name for image, _, _ in rows],
         [image.name for image, _, _ in rows],
         [number for _, number, _ in rows],

@@ -157,7 +157,7 @@ def verdicts(outcomes: Outcomes, labels: MultiLabels) -> npt.NDArray[np.int8]:
     The outcomes must be from the label sets `labels.evaluation_labels`.
     """
     rows, predicted = outcomes.label_rows, encode_pairs(outcomes.label_rows, outcomes.top1)
-    conditions = [rows < 0, np.append(labels.problematic, False)[rows], outcomes.states == EMPTY]
+    conditions = [rows < 0, np.append(labels.is_problematic, False)[rows], outcomes.states == EMPTY]
     conditions += [np.isin(predicted, label_keys(part)) for part in (labels.valid, labels.unclear, labels.wrong)]
     return np.select(conditions, range(len(conditions)), len(conditions)).astype(np.int8)
 

@@ -53,7 +53,7 @@ def _make_candidates(cells: ColumnValues) -> Candidates:
     position = np.argsort(order)
     sources, source_ids = find_unique_values(cells["source"])
     class_ids, classes = cells["class"]
-    return Candidates.from_rows(
+    return Candidates.from_columns(
         [images[number] for number in order],
         position[image_ids],
         class_ids,
@@ -238,7 +238,7 @@ def write_candidates(
     >>> from tempfile import mkdtemp
     >>> path = Path(mkdtemp()) / "candidates.csv"
     >>> zeros = np.zeros(2, np.int64)
-    >>> candidates = Candidates.from_rows(
+    >>> candidates = Candidates.from_columns(
     ...     ["a.png"], zeros, zeros + 7, ["original", "vit"], np.arange(2), np.array([0, 1]), np.array([np.nan, 0.75])
     ... )
     >>> write_candidates(path, candidates)

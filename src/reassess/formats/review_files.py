@@ -83,7 +83,7 @@ def make_multi_labels(path: Path, reviews: list[Review], classes: Classes | None
             LabelSets.from_lists(images, [lists[kind] for lists in unique], classes) for kind in _KINDS
         )
         problematic = np.array([review[_PROBLEMATIC] for _, review in reviews], bool)
-        labels = MultiLabels(valid=valid, unclear=unclear, wrong=wrong, problematic=problematic)
+        labels = MultiLabels(valid=valid, unclear=unclear, wrong=wrong, is_problematic=problematic)
     _warn_duplicates(path, images, reviewed, classes)  # after the checks of class ids above
     return labels
 
@@ -219,4 +219,4 @@ def _read_verdicts(path: Path, table: "pl.DataFrame", read_original: Callable[[]
             for is_kind in (verdicts > 0, verdicts == 0, verdicts < 0)
         )
         problematic = np.zeros(len(images), bool)
-        return MultiLabels(valid=valid, unclear=unclear, wrong=wrong, problematic=problematic, is_complete=False)
+        return MultiLabels(valid=valid, unclear=unclear, wrong=wrong, is_problematic=problematic, is_complete=False)

@@ -95,11 +95,11 @@ _DUPLICATES = TableFormat(
     get_values=lambda duplicates: {
         "set": [duplicates.sets[number] for number in duplicates.set_ids.tolist()],
         "image": duplicates.images,
-        "group": duplicates.groups.astype(np.int64),
+        "group": duplicates.group_numbers.astype(np.int64),
         "kind": duplicates.kinds,
         **(_make_label_columns(duplicates) if duplicates.labels else {}),
     },
-    make_object=lambda cells: Duplicates.from_rows(
+    make_object=lambda cells: Duplicates.from_columns(
         cells["set"].to_list(),
         cells["image"].to_list(),
         cells["group"],

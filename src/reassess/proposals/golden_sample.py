@@ -64,7 +64,7 @@ def draw_golden(
     --------
     >>> images, none = [f"{number}.png" for number in range(9)], np.zeros(9, int)
     >>> sources = ["original", "vit"]
-    >>> pairs = Candidates.from_rows(images, np.arange(9), none, ["vit"], none, none + 1, np.arange(9) / 9)
+    >>> pairs = Candidates.from_columns(images, np.arange(9), none, ["vit"], none, none + 1, np.arange(9) / 9)
     >>> sample = draw_golden(pairs, 6)
     >>> sample, sorted(set(sample.strata))
     (Sample(6 images for about 9), ['suspicion high', 'suspicion low', 'suspicion middle'])

@@ -312,7 +312,7 @@ def _make_candidates(
     image_ids, class_ids, source_ids, ranks, probabilities = (
         np.concatenate(column) for column in zip(*parts, strict=True)
     )
-    return Candidates.from_rows(
+    return Candidates.from_columns(
         images.names, image_ids, class_ids, [ORIGINAL_SOURCE, *models], source_ids, ranks, probabilities, classes
     )
 

@@ -126,7 +126,7 @@ def _to_json(scan: Scan) -> dict[str, Any]:
     return {
         "rows": len(duplicates),
         "groups": {kind: duplicates.count_groups(kind) for kind in ("exact", "near")},
-        "largest_group": {kind: duplicates.largest_group(kind) for kind in ("exact", "near")},
+        "largest_group": {kind: duplicates.largest_group_size(kind) for kind in ("exact", "near")},
         "smallest_side": scan.smallest_side,
         "sets": [
             {
@@ -240,7 +240,7 @@ def _describe_groups(scan: Scan, has_near_duplicates: bool) -> str:
     """Describe the number of groups, and the size of the largest group."""
     texts = []
     for kind in ("exact", "near") if has_near_duplicates else ("exact",):
-        largest = scan.duplicates.largest_group(kind)
+        largest = scan.duplicates.largest_group_size(kind)
         suffix = f" (largest: {largest:,} images)" if largest > 2 else ""
         texts.append(f"{count_noun(scan.duplicates.count_groups(kind), f'{kind} group')}{suffix}")
     return " and ".join(texts)

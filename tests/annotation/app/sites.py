@@ -28,6 +28,7 @@ from reassess.data import open_images
 from tests.annotation.campaigns import YES, answer_all
 from tests.helpers import WORDS
 
+_DIFFERENT_IMAGES = 50
 HOSTILE = "<img src=x onerror=alert(1)>"
 CLASSES = Classes(
     6,
@@ -38,10 +39,13 @@ CLASSES = Classes(
 
 
 def draw_images(folder: Path, names: Sequence[str]) -> None:
-    """Draw an image with a shape for each name."""
+    """Draw an image with a shape for each name; later images are links to earlier ones."""
     for number, name in enumerate(names):
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
+        if number >= _DIFFERENT_IMAGES:
+            path.hardlink_to(folder / names[number % _DIFFERENT_IMAGES])
+            continue
         image = Image.new("RGB", (320, 240), ("#f2e9dc", "#dfe8ee", "#e6efe0")[number % 3])
         pen = ImageDraw.Draw(image)
         place = (90 + 5 * number, 50, 210 + 5 * number, 170)

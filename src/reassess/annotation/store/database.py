@@ -28,7 +28,9 @@ _STOP_SERVER_FIX = f"stop its server, and {RESTORE_FIX}"
 EXCLUSIVE_FILES: set[str] = set()  # real paths of files that this process has locked to serve or upgrade them
 _MAX_CONNECTIONS = 8  # kept open to a database server, since a new connection takes longer than a request
 _LOCK_TIMEOUT_MS = 10_000  # milliseconds that a writer waits for another writer
-_CONNECT_SECONDS = 10  # that a database server has to answer; an address can set its own connect_timeout
+# Limits for a database server that does not answer; an address can set its own. Without the second one, in milliseconds,
+# requests would hang for minutes if the machine of the database disappears.
+_SERVER_TIMEOUTS = {"connect_timeout": "10", "tcp_user_timeout": "10000"}
 _MAX_LOG_PAGES = 1_000  # SQLite moves a log of this size into the file
 # The serving process moves a log into the file after this number of changes or bytes.
 _MAX_LOG_CHANGES, _MAX_LOG_BYTES = 25, 8 << 20
@@ -199,7 +201,7 @@ def open_engine(address: str | Path) -> Engine:
                 allowed="postgresql://USER@HOST/DATABASE, with %40 for an @ in the password",
             ) from None
         return create_engine(
-            url.set(drivername="postgresql+psycopg", query={"connect_timeout": str(_CONNECT_SECONDS), **url.query}),
+            url.set(drivername="postgresql+psycopg", query=_SERVER_TIMEOUTS | url.query),
             pool_size=_MAX_CONNECTIONS,
             max_overflow=0,
             pool_timeout=_LOCK_TIMEOUT_MS / 1000,

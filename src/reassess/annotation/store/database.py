@@ -28,7 +28,7 @@ _STOP_SERVER_FIX = f"stop its server, and {RESTORE_FIX}"
 EXCLUSIVE_FILES: set[str] = set()  # real paths of files that this process has locked to serve or upgrade them
 _MAX_CONNECTIONS = 8  # kept open to a database server, since a new connection takes longer than a request
 _LOCK_TIMEOUT_MS = 10_000  # milliseconds that a writer waits for another writer
-# Limits for a database server that does not answer; an address can set its own. Without the second one, in milliseconds,
+# Limits for a database server that does not answer; an address can set its own. Without the second one (milliseconds),
 # requests would hang for minutes if the machine of the database disappears.
 _SERVER_TIMEOUTS = {"connect_timeout": "10", "tcp_user_timeout": "10000"}
 _MAX_LOG_PAGES = 1_000  # SQLite moves a log of this size into the file

@@ -9,20 +9,13 @@ import os
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from tempfile import mkdtemp
 
 import numpy as np
 import skimage.data
 from PIL import Image, ImageEnhance, ImageOps
 
-from reassess.data import open_images
-from reassess.data.near_duplicates import (
-    MAX_DIFFERENT_BITS,
-    Fingerprint,
-    FingerprintReader,
-    ImageBatch,
-    find_near_groups,
-)
+from reassess.data.fingerprints import Fingerprints, make_fingerprint, stack_fingerprints
+from reassess.data.near_duplicates import MAX_DIFFERENT_BITS, find_exact_groups, find_near_groups
 
 Alteration = Callable[[Image.Image], Image.Image]
 CIFAR_IMAGES, PARTS_PER_PHOTOGRAPH = 3_000, 20
@@ -98,26 +91,18 @@ def draw_parts() -> list[Image.Image]:
     return parts
 
 
-def fingerprint(images: list[Image.Image]) -> list[Fingerprint | str]:
+def fingerprint(images: list[Image.Image]) -> Fingerprints:
     """Compute the fingerprints that `scan` compares."""
-    path = Path(mkdtemp()) / "images.zip"
-    with zipfile.ZipFile(path, "w") as pack:
-        for number, image in enumerate(images):
-            file = io.BytesIO()
-            image.save(file, "PNG")
-            pack.writestr(f"{number:05d}.png", file.getvalue())
-    return FingerprintReader([open_images(path)], needs_hashes=True)(ImageBatch(0, range(len(images))))
+    fingerprints = [make_fingerprint(image.convert("RGB"), needs_hashes=True) for image in images]
+    return stack_fingerprints(fingerprints, needs_hashes=True)
 
 
-def recall(originals: list[Fingerprint | str], altered: list[Fingerprint | str]) -> tuple[float, float]:
+def recall(originals: Fingerprints, altered: Fingerprints) -> tuple[float, float]:
     """Return the percentage of images near their original, by `scan` and by the hash of the whole image only."""
-    near = by_hash = 0
-    for before, after in zip(originals, altered, strict=True):
-        assert isinstance(before, Fingerprint)
-        assert isinstance(after, Fingerprint)
-        near += before.digest == after.digest or bool(find_near_groups([before, after], lambda *_: None))
-        hashes = (int.from_bytes(fingerprint.hashes[:8]) for fingerprint in (before, after))
-        by_hash += (next(hashes) ^ next(hashes)).bit_count() <= MAX_DIFFERENT_BITS
+    pairs = np.stack([originals, altered], axis=1)
+    near = sum(bool(find_exact_groups(pair) or find_near_groups(pair, lambda *_: None)) for pair in pairs)
+    different_bits = np.bitwise_count(originals["hashes"][:, 0] ^ altered["hashes"][:, 0])
+    by_hash = np.count_nonzero(different_bits <= MAX_DIFFERENT_BITS)
     return 100 * near / len(originals), 100 * by_hash / len(originals)
 
 

@@ -1,137 +1,39 @@
-"""Fingerprints that find duplicate images: a digest of the pixels, a perceptual hash and a thumbnail."""
+"""Groups of duplicate images, exact and near, by their fingerprints.
 
-import hashlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
-from itertools import chain
-from typing import TYPE_CHECKING
+Not all pairs of images are compared. The 64 bits of a hash are divided into chunks. If two hashes differ in at most 10
+bits, at least one chunk differs in at most its radius, because the radii plus one add up to more than 10. So images are
+put into buckets by the bits of a chunk, and only buckets that differ in at most the radius are compared. The groups are
+the same as from all pairs.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 import numpy.typing as npt
 
-from reassess.data.image_sources import ImageSource, UnreadableReason, process_image
-from reassess.numeric.near_kernels import merge_near_groups
+from reassess.data.fingerprints import Fingerprints
+from reassess.numeric.near_kernels import merge_near_buckets
 
-if TYPE_CHECKING:
-    from PIL import Image
-
-
-GreyImages = npt.NDArray[np.uint8]
-_GREY_SIDE = 32  # of the grey image that hash and thumbnail are made from, in pixels
-_EDGE_SHARE = 0.025  # share of a side that is cut off at each end for the middle of an image
-_FREQUENCIES_PER_AXIS = 8  # lowest frequencies in each direction, which make the hash
-THUMBNAIL_PIXELS = (_GREY_SIDE // 2) ** 2
-_DIGEST_BYTES = 16
 MAX_DIFFERENT_BITS = 10  # of 64: near images differ in at most this many bits of their hashes
 MIN_CORRELATION = 0.92  # of the thumbnails of near images
-_BLOCK_SIZE = 1024  # images that are compared with all others before each call of `progress`
+# Width and radius of each chunk, in bits. Wider chunks have fewer images per bucket, but more buckets to compare.
+_CHUNKS_FOR_FEW_IMAGES = ((16, 2), (16, 2), (16, 2), (16, 1))
+_CHUNKS_FOR_MANY_IMAGES = ((21, 3), (21, 3), (22, 2))
+_MANY_IMAGES = 4_000_000  # from here on, fewer and wider chunks take less time
+
+_Rows = npt.NDArray[np.int64]
 Groups = list[list[int]]
 
 
-@dataclass(frozen=True)
-class ImageBatch:
-    """A batch of images to read: rows of one set of images."""
-
-    set_id: int
-    rows: range
+def find_exact_groups(fingerprints: Fingerprints) -> Groups:
+    """Group the rows of images with equal pixels; a group has at least two images."""
+    return _list_groups(_find_first_copies(fingerprints))
 
 
-@dataclass(frozen=True)
-class Fingerprint:
-    """Numbers that identify an image: a digest of its pixels, its size, hashes and thumbnails."""
-
-    digest: bytes  # hash of the size and the RGB values: equal for equal pixels, whatever the file format
-    shorter_side: int  # in pixels
-    is_single_colour: bool  # whether all pixels have the same colour
-    # By `compute_perceptual_hashes` and `shrink_to_thumbnails`: of the whole image, then of its middle. Empty if the
-    # reader has no hashes.
-    hashes: bytes = b""
-    thumbnails: bytes = b""
-
-
-@dataclass(frozen=True)
-class FingerprintReader:
-    """A callable that computes the fingerprints of a batch of images, also in another process."""
-
-    sets: Sequence[ImageSource]
-    needs_hashes: bool  # whether to compute hashes and thumbnails too
-
-    def __call__(self, batch: ImageBatch) -> list[Fingerprint | UnreadableReason]:
-        """Return the fingerprint of each image, or the reason why it cannot be read."""
-        grey_images: list[GreyImages] = []
-        read = partial(_make_fingerprint, append_grey_images_to=grey_images if self.needs_hashes else None)
-        fingerprints = [process_image(self.sets[batch.set_id], row, read) for row in batch.rows]
-        if not grey_images:
-            return fingerprints
-        stacked = np.stack(grey_images)
-        near_parts = zip(
-            compute_perceptual_hashes(stacked).reshape(-1, 2),
-            shrink_to_thumbnails(stacked).reshape(len(grey_images) // 2, -1),
-            strict=True,
-        )
-        return [
-            fingerprint if isinstance(fingerprint, str) else _add_hashes(fingerprint, *next(near_parts))
-            for fingerprint in fingerprints
-        ]
-
-
-def _make_fingerprint(image: "Image.Image", *, append_grey_images_to: list[GreyImages] | None) -> Fingerprint:
-    """Compute a fingerprint without hashes and thumbnails; append the grey images for them to a list."""
-    digest = hashlib.blake2b(f"{image.width} {image.height} ".encode(), digest_size=_DIGEST_BYTES)
-    digest.update(image.tobytes())
-    is_single_colour = all(low == high for low, high in image.getextrema())
-    if append_grey_images_to is not None:
-        append_grey_images_to += _make_grey_images_of_whole_and_middle(image)
-    return Fingerprint(digest.digest(), min(image.size), is_single_colour)
-
-
-def _make_grey_images_of_whole_and_middle(image: "Image.Image") -> tuple[GreyImages, GreyImages]:
-    """Shrink the whole image, and its middle, to grey images of 32 x 32 pixels."""
-    from PIL import Image
-
-    grey, lanczos = image.convert("L"), Image.Resampling.LANCZOS
-    left, top = grey.width * _EDGE_SHARE, grey.height * _EDGE_SHARE
-    middle = (left, top, grey.width - left, grey.height - top)
-    return np.asarray(grey.resize((_GREY_SIDE, _GREY_SIDE), lanczos)), np.asarray(
-        grey.resize((_GREY_SIDE, _GREY_SIDE), lanczos, middle)
-    )
-
-
-def _add_hashes(fingerprint: Fingerprint, hashes: npt.NDArray[np.int64], thumbnails: GreyImages) -> Fingerprint:
-    """Add perceptual hashes and thumbnails to a fingerprint."""
-    return replace(fingerprint, hashes=hashes.tobytes(), thumbnails=thumbnails.tobytes())
-
-
-def compute_perceptual_hashes(greys: GreyImages) -> npt.NDArray[np.int64]:
-    """Compute a 64-bit hash of each grey image; similar images differ in few bits.
-
-    Each bit tells whether one of the 64 lowest frequencies of the image's cosine transform is above the median of the
-    64. The hash equals pHash of the package ImageHash, bit by bit. int64, shape (n,).
-    """
-    from scipy.fft import dctn
-
-    frequencies = dctn(greys.astype(np.float64), axes=(1, 2))[
-        :, :_FREQUENCIES_PER_AXIS, :_FREQUENCIES_PER_AXIS
-    ].reshape(len(greys), -1)
-    return np.packbits(frequencies > np.median(frequencies, axis=1, keepdims=True), axis=1).view(np.int64).ravel()
-
-
-def shrink_to_thumbnails(greys: GreyImages) -> GreyImages:
-    """Shrink grey images to 16 x 16 pixels, and flatten them; uint8, shape (n, 256)."""
-    side = _GREY_SIDE // 2
-    sums = greys.reshape(-1, side, 2, side, 2).sum(axis=(2, 4), dtype=np.uint16)
-    means: GreyImages = ((sums + 2) // 4).astype(np.uint8)
-    return means.reshape(len(greys), -1)
-
-
-def find_exact_groups(fingerprints: Sequence[Fingerprint]) -> Groups:
-    """Group the positions of images with equal pixels; a group has at least two images."""
-    return [group for group in _group_by_digest(fingerprints) if len(group) > 1]
-
-
-def find_near_groups(fingerprints: Sequence[Fingerprint], report_progress: Callable[[int, int], object]) -> Groups:
-    """Group the positions of images that look the same.
+def find_near_groups(fingerprints: Fingerprints, report_progress: Callable[[int, int], object]) -> Groups:
+    """Group the rows of images that look the same.
 
     Two images are near if their hashes differ in at most `MAX_DIFFERENT_BITS` bits, and the correlation of their
     thumbnails is at least `MIN_CORRELATION`. Compared are the two whole images, and the whole of one image with the
@@ -139,36 +41,94 @@ def find_near_groups(fingerprints: Sequence[Fingerprint], report_progress: Calla
     image is near to another image of its group, but not always to all. A group contains the exact copies of its images
     too, but exact copies without a near image are not a group. An image of one colour is not near to any other image.
     """
-    copies = _group_by_digest(fingerprints)
-    groups: dict[int, Groups] = {}
-    for row, first_row in enumerate(
-        _first_near_image_of_each([fingerprints[group[0]] for group in copies], report_progress).tolist()
-    ):
-        groups.setdefault(first_row, []).append(copies[row])
-    return [sorted(chain.from_iterable(near_copies)) for near_copies in groups.values() if len(near_copies) > 1]
+    first_copies = _find_first_copies(fingerprints)
+    rows = np.flatnonzero((first_copies == np.arange(len(fingerprints))) & ~fingerprints["is_single_colour"])
+    first_near = first_copies.copy()
+    first_near[rows] = rows[_find_first_near_images(fingerprints, rows, report_progress)]
+    first_near = first_near[first_copies]
+    n_different = np.bincount(first_near[rows], minlength=len(fingerprints))  # images of a group, without copies
+    return [group for group in _list_groups(first_near) if n_different[group[0]] > 1]
 
 
-def _group_by_digest(fingerprints: Sequence[Fingerprint]) -> Groups:
-    """Group the positions of images by their pixels; a group can have one image."""
-    groups: dict[bytes, list[int]] = {}
-    for position, fingerprint in enumerate(fingerprints):
-        groups.setdefault(fingerprint.digest, []).append(position)
-    return list(groups.values())
+def _find_first_copies(fingerprints: Fingerprints) -> _Rows:
+    """Find, for each image, the first row with equal pixels."""
+    digests = np.ascontiguousarray(fingerprints["digest"])
+    order = np.lexsort((digests[:, 1], digests[:, 0]))  # stable, so equal digests keep the order of their rows
+    is_first = np.ones(len(order), np.bool_)
+    is_first[1:] = (digests[order[1:]] != digests[order[:-1]]).any(axis=1)
+    first_copies = np.empty(len(order), np.int64)
+    first_copies[order] = order[is_first][np.cumsum(is_first) - 1]
+    return first_copies
 
 
-def _first_near_image_of_each(
-    fingerprints: Sequence[Fingerprint], report_progress: Callable[[int, int], object]
-) -> npt.NDArray[np.int64]:
-    """Return for each image the position of the first image in the same group of near duplicates."""
-    hashes = np.frombuffer(b"".join(fingerprint.hashes for fingerprint in fingerprints), np.int64).reshape(-1, 2)
-    small = np.frombuffer(b"".join(fingerprint.thumbnails for fingerprint in fingerprints), np.uint8)
-    small = small.reshape(-1, 2, THUMBNAIL_PIXELS)
-    group = np.arange(len(fingerprints))
-    for start in range(0, len(fingerprints), _BLOCK_SIZE):
-        stop = min(start + _BLOCK_SIZE, len(fingerprints))
-        merge_near_groups(hashes, small, start, stop, MAX_DIFFERENT_BITS, MIN_CORRELATION, group)
-        report_progress(stop, len(fingerprints))
+def _list_groups(first_rows: _Rows) -> Groups:
+    """List the groups of at least two rows, given the first row of each row's group."""
+    sizes = np.bincount(first_rows, minlength=len(first_rows))
+    rows = np.flatnonzero(sizes[first_rows] > 1)
+    rows = rows[np.argsort(first_rows[rows], kind="stable")]
+    starts = np.flatnonzero(np.diff(first_rows[rows], prepend=-1))
+    return [group.tolist() for group in np.split(rows, starts[1:])] if rows.size else []
+
+
+def _find_first_near_images(
+    fingerprints: Fingerprints, rows: _Rows, report_progress: Callable[[int, int], object]
+) -> _Rows:
+    """Find the position in `rows` of the first image of each group of near duplicates."""
+    hashes = np.ascontiguousarray(fingerprints["hashes"][rows])
+    thumbnails, group = fingerprints["thumbnails"], np.arange(rows.size)
+    chunks = _CHUNKS_FOR_FEW_IMAGES if rows.size < _MANY_IMAGES else _CHUNKS_FOR_MANY_IMAGES
+    n_comparisons = sum(1 for width, radius in chunks for _ in _iter_patterns(width, radius))
+    n_done, n_reported, first_bit = 0, -1, 0
+    for width, radius in chunks:
+        whole, middle = (_BucketTable.from_hashes(hashes[:, part], first_bit, width) for part in (0, 1))
+        for pattern in _iter_patterns(width, radius):
+            for queries in (whole, middle):
+                merge_near_buckets(
+                    pattern,
+                    queries.hashes,
+                    queries.buckets,
+                    queries.positions,
+                    whole.hashes,
+                    whole.starts,
+                    whole.positions,
+                    queries is whole,
+                    hashes,
+                    thumbnails,
+                    rows,
+                    MAX_DIFFERENT_BITS,
+                    MIN_CORRELATION,
+                    group,
+                )
+            n_done += 1
+            if (n_images := rows.size * n_done // n_comparisons) != n_reported:
+                report_progress(n_reported := n_images, rows.size)
+        first_bit += width
     # `group` leads to an earlier image of the group, which already leads to the first.
-    for row in range(len(group)):
-        group[row] = group[group[row]]
+    for position in range(group.size):
+        group[position] = group[group[position]]
     return group
+
+
+def _iter_patterns(width: int, radius: int) -> Iterator[int]:
+    """Yield all numbers of `width` bits with at most `radius` ones."""
+    for n_ones in range(radius + 1):
+        for bits in combinations(range(width), n_ones):
+            yield sum(1 << bit for bit in bits)
+
+
+@dataclass(frozen=True, eq=False)
+class _BucketTable:
+    """Hashes in the order of their buckets; a bucket has all hashes with equal bits in a chunk."""
+
+    hashes: npt.NDArray[np.int64]
+    buckets: npt.NDArray[np.int64]  # bucket of each hash, ascending
+    starts: npt.NDArray[np.int64]  # first hash of each bucket, and the number of hashes
+    positions: npt.NDArray[np.int32]  # position of each hash's image
+
+    @classmethod
+    def from_hashes(cls, hashes: npt.NDArray[np.int64], first_bit: int, width: int) -> "_BucketTable":
+        """Sort hashes into buckets by `width` bits from `first_bit` on."""
+        buckets = (hashes >> first_bit) & ((1 << width) - 1)
+        order = np.argsort(buckets, kind="stable").astype(np.int32)
+        counts = np.bincount(buckets, minlength=1 << width)
+        return cls(hashes[order], buckets[order], np.concatenate([[0], np.cumsum(counts)]), order)

@@ -42,31 +42,56 @@ def _correlate(a, b):  # type: ignore[no-untyped-def]
 
 
 @compile_cached
-def _are_near(hashes, thumbnails, i, j, max_bits, min_correlation):  # type: ignore[no-untyped-def]
+def _are_near(hashes, other_hashes, thumbnails, other_thumbnails, max_bits, min_correlation):  # type: ignore[no-untyped-def]
     """Return whether two images are near: compare the whole images, and each image with the other's centre."""
     for a, b in ((0, 0), (0, 1), (1, 0)):
         if (
-            _count_one_bits(hashes[i, a] ^ hashes[j, b]) <= max_bits
-            and _correlate(thumbnails[i, a], thumbnails[j, b]) >= min_correlation
+            _count_one_bits(hashes[a] ^ other_hashes[b]) <= max_bits
+            and _correlate(thumbnails[a], other_thumbnails[b]) >= min_correlation
         ):
             return True
     return False
 
 
 @compile_cached
-def merge_near_groups(hashes, thumbnails, start, stop, max_bits, min_correlation, group):  # type: ignore[no-untyped-def]
-    """Merge the groups of near images: rows ``start:stop`` with all later rows (single linkage).
+def merge_near_buckets(  # type: ignore[no-untyped-def]
+    pattern,
+    queries,
+    query_buckets,
+    query_positions,
+    entries,
+    entry_starts,
+    entry_positions,
+    is_same_table,
+    hashes,
+    thumbnails,
+    thumbnail_rows,
+    max_bits,
+    min_correlation,
+    group,
+):
+    """Merge the groups of near images whose buckets differ in exactly the bits of `pattern` (single linkage).
 
-    Images in the same group are not compared again. The pairs are not stored, so their number does not matter.
+    `queries` and `entries` are hashes that are sorted by bucket, with the position of their image in `hashes` and
+    `group`. The entries in bucket k are ``entry_starts[k]:entry_starts[k + 1]``. If both are the same table, each pair
+    of hashes is compared once. Images in the same group are not compared again. The pairs are not stored, so their
+    number does not matter.
     """
-    for i in range(start, stop):
-        whole, middle = hashes[i, 0], hashes[i, 1]
-        for j in range(i + 1, len(hashes)):
-            fewest = min(
-                _count_one_bits(whole ^ hashes[j, 0]),
-                min(_count_one_bits(whole ^ hashes[j, 1]), _count_one_bits(middle ^ hashes[j, 0])),
-            )
-            if fewest <= max_bits:
-                a, b = _find_group_root(group, i), _find_group_root(group, j)
-                if a != b and _are_near(hashes, thumbnails, i, j, max_bits, min_correlation):
-                    group[max(a, b)] = min(a, b)
+    for a in range(queries.size):
+        bucket = query_buckets[a] ^ pattern
+        if is_same_table and bucket < query_buckets[a]:
+            continue
+        start = a + 1 if is_same_table and pattern == 0 else entry_starts[bucket]
+        for b in range(start, entry_starts[bucket + 1]):
+            if _count_one_bits(queries[a] ^ entries[b]) <= max_bits:
+                i, j = query_positions[a], entry_positions[b]
+                first, second = _find_group_root(group, i), _find_group_root(group, j)
+                if first != second and _are_near(
+                    hashes[i],
+                    hashes[j],
+                    thumbnails[thumbnail_rows[i]],
+                    thumbnails[thumbnail_rows[j]],
+                    max_bits,
+                    min_correlation,
+                ):
+                    group[max(first, second)] = min(first, second)

@@ -198,7 +198,7 @@ def test_image_is_read_or_the_reason_is_returned(tmp_path: Path, packed: bool) -
             for name, content in files().items():
                 pack.writestr(name, content)
     images = open_images(place)
-    assert [process_image(images, row, number_of) for row in range(3)] == [
+    assert [process_image(images, row, number_of)[0] for row in range(3)] == [
         4,
         EMPTY_FILE,
         "not an image in a known format",
@@ -212,7 +212,7 @@ def test_decoding_error_is_returned_but_memory_error_is_raised(tmp_path: Path) -
     def fail(_: object) -> int:
         raise IndexError("beyond the end")
 
-    assert process_image(images, 0, fail) == "image is damaged: beyond the end"
+    assert process_image(images, 0, fail)[0] == "image is damaged: beyond the end"
 
     def no_memory(_: object) -> int:
         raise MemoryError

@@ -49,7 +49,7 @@ LARGE_ID_COMMANDS = (
 )
 CACHED = "cache/imagenet-train-clean"  # never replaced, since its hash is unknown
 WRITE_WITHOUT_OPTION = {"fetch"}
-RESUMED_MODULES = ("run_files", "shards", "unfinished_runs")  # of predict
+RESUMED_MODULES = ("run_files", "run_records", "shards")  # of predict and scan
 CHILD_CALLS = 8  # calls of the child itself after the command has ended
 NO_OUTPUT = ("full", "closed", "pipe without a reader")
 MEMORY = 3 << 30  # bytes of data and stack

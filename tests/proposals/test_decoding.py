@@ -24,9 +24,9 @@ def test_images_are_decoded_or_have_a_reason(tmp_path: Path) -> None:
     save(tmp_path / "long.png", (20_000, 1))
     write_files(tmp_path, {"list.txt": "a.png\ngone.png\nlong.png\nfolder.png", "folder.png/x.txt": b""})
     images = open_images(tmp_path / "list.txt")
-    assert [Decoder(images, None)(0).shape, Decoder(images, CUT)(0).shape] == [(20, 40, 3), (8, 12, 3)]
-    assert Decoder(images, CUT)(0).dtype == np.uint8
-    assert [Decoder(images, replace(CUT, size=100))(row).partition(":")[0] for row in (1, 2, 3)] == [
+    assert [Decoder(images, None)(0)[0].shape, Decoder(images, CUT)(0)[0].shape] == [(20, 40, 3), (8, 12, 3)]
+    assert Decoder(images, CUT)(0)[0].dtype == np.uint8
+    assert [Decoder(images, replace(CUT, size=100))(row)[0].partition(":")[0] for row in (1, 2, 3)] == [
         *("image not found", "image would have too many pixels after resizing", "image is not a file")
     ]
 
@@ -44,7 +44,7 @@ def test_batches_are_complete_and_in_order(tmp_path: Path, workers: int, always_
     batches = [range(17), range(17, 20), range(30, 40)]
     expected = [[-1 if n % 5 == 0 else n % 12 for n in batch] for batch in batches]
     found = [
-        [-1 if isinstance(pixels, str) else number_of(pixels) for pixels in batch]
+        [-1 if isinstance(pixels, str) else number_of(pixels) for pixels, _ in batch]
         for batch in decode_batches(decoder, batches, workers)
     ]
     assert found == expected
@@ -58,7 +58,7 @@ def test_few_images_are_decoded_without_another_process(tmp_path: Path, monkeypa
     decoder = Decoder(open_images(tmp_path), CUT)
     batches = [range(3), range(3, 20)]
     expected = [[n % 12 for n in batch] for batch in batches]
-    assert [[number_of(pixels) for pixels in batch] for batch in decode_batches(decoder, batches, 2)] == expected
+    assert [[number_of(pixels) for pixels, _ in batch] for batch in decode_batches(decoder, batches, 2)] == expected
     monkeypatch.setattr("reassess.proposals.shard_scoring._MIN_SECONDS", 0)
     with pytest.raises(TypeError):
         list(decode_batches(decoder, batches, 2))

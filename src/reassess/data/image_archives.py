@@ -4,7 +4,7 @@ import os
 import tarfile
 import weakref
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from io import BytesIO
@@ -49,6 +49,15 @@ class TarImages:
         paths, offsets, sizes = zip(*images, strict=True) if images else ((), (), ())
         return cls(source_path=source_path, paths=paths, offsets=offsets, sizes=sizes)
 
+    def select(self, rows: Sequence[int]) -> "TarImages":
+        """Return the images at some rows; the path is absolute, for processes in another folder."""
+        return TarImages(
+            source_path=self.source_path.absolute(),
+            paths=tuple(self.paths[row] for row in rows),
+            offsets=tuple(self.offsets[row] for row in rows),
+            sizes=tuple(self.sizes[row] for row in rows),
+        )
+
     def image_file(self, row: int) -> BytesIO:
         """Read the file of an image into memory; raise `DataError` if it is too large."""
         check_file_size(self.sizes[row], f"{self.source_path}, {self.paths[row]}")
@@ -88,6 +97,10 @@ class ZipImages:
                 fix="download it again",
             ) from error
         return cls(source_path=source_path, paths=tuple(sorted(filter(is_image, names))))
+
+    def select(self, rows: Sequence[int]) -> "ZipImages":
+        """Return the images at some rows; the path is absolute, for processes in another folder."""
+        return ZipImages(self.source_path.absolute(), tuple(self.paths[row] for row in rows))
 
     def image_file(self, row: int) -> BytesIO:
         """Read the file of an image into memory; raise `DataError` if it is damaged or too large."""

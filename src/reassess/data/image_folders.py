@@ -50,6 +50,10 @@ class FolderImages:
         files += [(folder, name) for folder in subfolders for name in _list_folders_and_files(root / folder)[1]]
         return cls(root, tuple(f"{folder}/{name}".lstrip("/") for folder, name in sorted(files) if is_image(name)))
 
+    def select(self, rows: Sequence[int]) -> "FolderImages":
+        """Return the images at some rows; the path is absolute, for processes in another folder."""
+        return FolderImages(self.source_path.absolute(), tuple(self.paths[row] for row in rows))
+
     def image_file(self, row: int) -> str:
         """Return the path of an image; raise `DataError` if it is missing, too large or not a regular file."""
         path = self.source_path / self.paths[row]

@@ -3,9 +3,13 @@
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from io import BytesIO
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
 
 from reassess.core.checks import check_is_collection, check_unicode
 from reassess.core.image_names import check_image_names
@@ -25,6 +29,10 @@ _ARCHIVE_SUFFIXES = (".zip", ".tar")
 _LIST_SUFFIXES = (".txt", *TABLE_SUFFIXES)
 _Result = TypeVar("_Result")
 UnreadableReason = str  # why an image cannot be read
+# What tells whether an image file has changed: size and modification time of the file or archive, digest of the image.
+STAMP_DTYPE = np.dtype([("size", np.int64), ("mtime", np.int64), ("digest", np.uint64, (2,))])
+FileStamps = npt.NDArray[Any]  # of the dtype STAMP_DTYPE
+_DIGEST_BYTES = 16
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -58,6 +66,34 @@ class ImageSource:
         except (OSError, ValueError):
             return -1, -1
         return stat.st_size, stat.st_mtime_ns
+
+    def read_file(self, row: int) -> bytes:
+        """Read the file of an image; raise `DataError` or `OSError` if it cannot be read."""
+        file = self.image_file(row)
+        return file.getvalue() if isinstance(file, BytesIO) else Path(file).read_bytes()
+
+    def list_sizes(self) -> dict[str, int]:
+        """Return the size of the file of each image, or of its archive, by name; -1 if it is missing."""
+        return {name: self.size_and_mtime(row)[0] for row, name in enumerate(self.names)}
+
+    def has_same_file(self, row: int, stamp: np.void, *, compares_content: bool) -> bool:
+        """Return whether the file of an image is the same as in a stamp; the time of a copy may differ."""
+        size, mtime = self.size_and_mtime(row)
+        if size != stamp["size"]:
+            return False
+        if mtime == stamp["mtime"] or not compares_content:
+            return True
+        try:
+            digest = _compute_digest(self.read_file(row))
+        except (DataError, OSError):
+            digest = 0, 0
+        return digest == tuple(stamp["digest"].tolist())
+
+    def select(self, rows: range) -> "ImageSource":
+        """Return a source with only the images at some rows, which takes less time to send to another process."""
+        selected = self.rows[rows.start : rows.stop]
+        names, files = self.names[rows.start : rows.stop], self.files.select(selected)
+        return ImageSource(self.source_path, names, files, tuple(range(len(selected))))
 
 
 def open_images(path: str | Path) -> ImageSource:
@@ -183,14 +219,21 @@ def _check_no_overlap(paths: Sequence[Path]) -> None:
 
 def process_image(
     source: ImageSource, row: int, process: "Callable[[Image.Image], _Result]"
-) -> _Result | UnreadableReason:
-    """Decode an image as RGB, and return the result of `process`; or the reason why it cannot be read."""
-    file: str | BytesIO | None = None
+) -> tuple[_Result | UnreadableReason, FileStamps]:
+    """Decode an image as RGB, and call `process`; return its result, or why the image cannot be read, and a stamp."""
+    content: bytes | None = None
+    stamp = np.zeros((), STAMP_DTYPE)
+    stamp["size"], stamp["mtime"] = source.size_and_mtime(row)
     try:
-        file = source.image_file(row)
-        with open_image(file) as image:
-            return process(to_rgb(image))
+        content = source.read_file(row)
+        stamp["digest"] = _compute_digest(content)
+        with open_image(BytesIO(content)) as image:
+            return process(to_rgb(image)), stamp
     except Exception as error:
-        return describe_image_error(
-            error, len(file.getbuffer()) if isinstance(file, BytesIO) else source.size_and_mtime(row)[0]
-        )
+        return describe_image_error(error, int(stamp["size"]) if content is None else len(content)), stamp
+
+
+def _compute_digest(content: bytes) -> tuple[int, ...]:
+    """Compute a digest of a file's content, as two integers."""
+    digest = blake2b(content, digest_size=_DIGEST_BYTES).digest()
+    return tuple(np.frombuffer(digest, np.uint64).tolist())

@@ -1,11 +1,13 @@
 """Search for duplicate, unreadable, empty and tiny images in several sets."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 
@@ -14,22 +16,19 @@ from reassess.core.checks import check_range
 from reassess.data.class_folders import are_in_class_folders
 from reassess.data.image_decoding import EMPTY_FILE
 from reassess.data.image_sources import ImageSource, UnreadableReason, open_image_sets
-from reassess.data.near_duplicates import (
-    Fingerprint,
-    FingerprintReader,
-    ImageBatch,
-    find_exact_groups,
-    find_near_groups,
-)
-from reassess.data.worker_processes import map_in_processes
+from reassess.data.near_duplicates import find_exact_groups, find_near_groups
+from reassess.data.scan_runs import FingerprintTable, compute_fingerprints, make_scan_shards
+from reassess.data.shards import ShardCounts
+from reassess.data.shares import Share
+from reassess.data.unfinished_runs import UnfinishedRun
 from reassess.errors import require_package
+from reassess.formats.files import as_path, check_output
+from reassess.formats.simple_tables import write_duplicates
 from reassess.text import Printable, count_noun
 
 MIN_SIDE_PIXELS = 8  # pixels; an image with a shorter side is tiny
-_BATCH_SIZE = 64  # images that a process reads at a time
-_BATCHES_PER_WORKER = 4  # batches for each process
-_MAX_IMAGES_WITHOUT_WORKERS = 256  # up to this many images are read without worker processes
 _MAX_WORKERS = 1000
+_FINGERPRINTS_FILE = "fingerprints.npy"
 
 
 @dataclass(frozen=True)
@@ -76,7 +75,10 @@ def scan_images(
     find_near_duplicates: bool = False,
     labels: LabelSets | None = None,
     smallest_side: int = MIN_SIDE_PIXELS,
+    output: str | Path | None = None,
+    force: bool = False,
     workers: int = 0,
+    executor: Executor | None = None,
     progress: Callable[[str, int, int], object] = lambda *_: None,
 ) -> Scan:
     """Find duplicate, unreadable, empty and tiny images.
@@ -96,9 +98,16 @@ def scan_images(
         other paths, the class folders are the labels.
     smallest_side
         An image with a side of fewer pixels is tiny.
+    output
+        Write the table of these images: csv, tsv or parquet. Then an interrupted scan continues when you call it again:
+        until the end, the folder ``OUTPUT.unfinished`` contains the finished part.
+    force
+        Replace an existing output.
     workers
         Number of worker processes that read images; up to 256 images are read in this process. With 1 or more, a script
         must call this function under ``if __name__ == "__main__"``.
+    executor
+        An executor whose workers read the images, such as ``distributed.Client(ADDRESS).get_executor()``.
     progress
         Called with the name of a set or step, the number of images done, and the number of images.
 
@@ -137,91 +146,127 @@ def scan_images(
     fortieth of its side at each edge. Groups are formed by single linkage: each image is near to another image of its
     group, but not always to all of them. A near group contains the exact copies of its images too.
     """
+    _check_scan_options(smallest_side, workers)
+    image_sets = open_image_sets(paths)
+    with ExitStack() as stack:
+        if output is not None:
+            unfinished = UnfinishedRun("scan", as_path(output))
+            check_output(unfinished.output, force=force)
+        else:
+            unfinished = UnfinishedRun("scan", Path(stack.enter_context(TemporaryDirectory())) / "scan")
+        shards = make_scan_shards(image_sets, unfinished.shard_folder(), needs_hashes=find_near_duplicates)
+        settings = _make_settings(image_sets, needs_hashes=find_near_duplicates)
+        with unfinished.continued_run(settings, image_sets, shards, share=None):
+            for part in shards:
+                part.remove_damaged()
+            compute_fingerprints(
+                shards,
+                list(image_sets),
+                needs_hashes=find_near_duplicates,
+                workers=workers,
+                share=None,
+                executor=executor,
+                report_progress=progress,
+            )
+            file = unfinished.shard_folder() / _FINGERPRINTS_FILE
+            table = FingerprintTable.from_shards(image_sets, shards, file, needs_hashes=find_near_duplicates)
+            groups = [("exact", group) for group in find_exact_groups(table.fingerprints)]
+            if find_near_duplicates:
+                near_groups = find_near_groups(table.fingerprints, partial(progress, "near duplicates"))
+                groups += [("near", group) for group in near_groups]
+            scan = _make_scan(table, groups, smallest_side, labels, Path(paths[0]))
+            if output is not None:
+                write_duplicates(output, scan.duplicates, force=force)
+            unfinished.remove_folder()
+    return scan
+
+
+def scan_share(
+    paths: Sequence[str | Path],
+    share: Share,
+    *,
+    find_near_duplicates: bool = False,
+    output: str | Path,
+    workers: int = 0,
+    progress: Callable[[str, int, int], object] = lambda *_: None,
+) -> ShardCounts:
+    """Compute a share of the fingerprints that `scan_images` needs, in the folder ``OUTPUT.unfinished``."""
+    _check_scan_options(MIN_SIDE_PIXELS, workers)
+    image_sets = open_image_sets(paths)
+    unfinished = UnfinishedRun("scan", as_path(output))
+    shards = make_scan_shards(image_sets, unfinished.shard_folder(), needs_hashes=find_near_duplicates)
+    settings = _make_settings(image_sets, needs_hashes=find_near_duplicates)
+    with unfinished.continued_run(settings, image_sets, shards, share):
+        compute_fingerprints(
+            shards,
+            list(image_sets),
+            needs_hashes=find_near_duplicates,
+            workers=workers,
+            share=share,
+            executor=None,
+            report_progress=progress,
+        )
+        return ShardCounts.from_run(shards)
+
+
+def _check_scan_options(smallest_side: int, workers: int) -> None:
+    """Raise an error unless Pillow is installed, and numbers are in range."""
     with require_package("pillow", extra="scan", purpose="reading images"):
         import PIL  # noqa: F401 - only to check that it is installed
     check_range(smallest_side, 1, value_name="smallest side of an image")
     check_range(workers, 0, _MAX_WORKERS, value_name="number of workers")
-    sources = open_image_sets(paths)
-    images = _read_fingerprints(sources, find_near_duplicates, workers, progress)
-    readable = [image for image in images if isinstance(image.fingerprint_or_reason, Fingerprint)]
-    fingerprints = [
-        image.fingerprint_or_reason for image in readable if isinstance(image.fingerprint_or_reason, Fingerprint)
+
+
+def _make_settings(image_sets: Mapping[str, ImageSource], *, needs_hashes: bool) -> dict[str, Any]:
+    """Return everything besides the images that fingerprints depend on."""
+    import PIL
+
+    return {"pillow": PIL.__version__, "near": needs_hashes, "sets": list(image_sets)}
+
+
+def _make_scan(
+    table: FingerprintTable,
+    groups: Sequence[tuple[str, Sequence[int]]],
+    smallest_side: int,
+    labels: LabelSets | None,
+    labelled_path: Path,
+) -> Scan:
+    """Make the result of a scan from groups of positions in the table of fingerprints."""
+    rows = [
+        (*table.describe_image(int(table.readable_images[position])), number, kind)
+        for number, (kind, group) in enumerate(groups, 1)
+        for position in group
     ]
-    groups = [("exact", group) for group in find_exact_groups(fingerprints)]
-    if find_near_duplicates:
-        groups += [("near", group) for group in find_near_groups(fingerprints, partial(progress, "near duplicates"))]
-    rows = [(readable[position], number, kind) for number, (kind, group) in enumerate(groups, 1) for position in group]
-    rows += [
-        (image, 0, kind)
-        for image in images
-        for kind in _find_image_problems(image.fingerprint_or_reason, smallest_side)
+    rows += [(*table.describe_image(image), 0, problem) for image, problem in _find_problems(table, smallest_side)]
+    reasons = [
+        (*table.describe_image(image), reason)
+        for image, reason in table.unreadable_reasons.items()
+        if reason != EMPTY_FILE
     ]
     sets = []
-    for name, source in sources.items():
-        duplicated = [image.name for image, number, _ in rows if number and image.set_name == name]
-        classes = _find_class_names(duplicated, source, labels if source.source_path == Path(paths[0]) else None)
-        reasons = [(image.name, image.fingerprint_or_reason) for image in images if image.set_name == name]
-        unreadable = sorted(
-            (image, reason) for image, reason in reasons if isinstance(reason, str) and reason != EMPTY_FILE
-        )
-        sets.append(ScannedSet(name, source.source_path, len(source), classes, tuple(unreadable)))
+    for name, images in table.image_sets.items():
+        duplicated = [image for set_name, image, number, _ in rows if number and set_name == name]
+        classes = _find_class_names(duplicated, images, labels if images.source_path == labelled_path else None)
+        unreadable = tuple((image, reason) for set_name, image, reason in reasons if set_name == name)
+        sets.append(ScannedSet(name, images.source_path, len(images), classes, unreadable))
     labels_of = {scanned_set.name: scanned_set.classes or {} for scanned_set in sets}
-    row_labels = [labels_of[image.set_name].get(image.name) for image, _, _ in rows]
-    duplicates = Duplicates.from_columns(
-        [image.set_name for image, _, _ in rows],
-        [image.name for image, _, _ in rows],
-        [number for _, number, _ in rows],
-        [kind for _, _, kind in rows],
-        row_labels if any(row_labels) else (),
-    )
+    row_labels = [labels_of[set_name].get(image) for set_name, image, *_ in rows]
+    set_names, image_names, numbers, kinds = zip(*rows, strict=True) if rows else ((), (), (), ())
+    duplicates = Duplicates.from_columns(set_names, image_names, numbers, kinds, row_labels if any(row_labels) else ())
     return Scan(tuple(sets), duplicates, smallest_side)
 
 
-class _ScannedImage(NamedTuple):
-    """An image of a set, with its fingerprint, or the reason why it cannot be read."""
-
-    set_name: str
-    name: str
-    fingerprint_or_reason: Fingerprint | UnreadableReason
-
-
-def _read_fingerprints(
-    sources: Mapping[str, ImageSource],
-    needs_hashes: bool,
-    workers: int,
-    report_progress: Callable[[str, int, int], object],
-) -> list[_ScannedImage]:
-    """Read the fingerprints of all images, and sort them by set and name."""
-    sets, names = list(sources.values()), list(sources)
-    batches = [
-        ImageBatch(set_id, range(len(source))[start : start + _BATCH_SIZE])
-        for set_id, source in enumerate(sets)
-        for start in range(0, len(source), _BATCH_SIZE)
+def _find_problems(table: FingerprintTable, smallest_side: int) -> list[tuple[int, str]]:
+    """List the number of each image that is unreadable, empty or tiny, with the problem, sorted."""
+    problems = [
+        (image, "empty" if reason == EMPTY_FILE else "unreadable") for image, reason in table.unreadable_reasons.items()
     ]
-    if sum(map(len, sets)) <= _MAX_IMAGES_WITHOUT_WORKERS:
-        workers = 0
-    scanned: list[_ScannedImage] = []
-    read = FingerprintReader(sets, needs_hashes)
-    with closing(
-        map_in_processes(read, batches, workers, max_pending=_BATCHES_PER_WORKER * max(workers, 1))
-    ) as results:
-        for batch, contents in zip(batches, results, strict=True):
-            set_name, images = names[batch.set_id], sets[batch.set_id].names
-            rows = zip(batch.rows, contents, strict=True)
-            scanned += [_ScannedImage(set_name, images[row], content) for row, content in rows]
-            report_progress(set_name, batch.rows.stop, len(images))
-    return sorted(scanned, key=lambda image: (image.set_name, image.name))  # the images of a list are not sorted
-
-
-def _find_image_problems(fingerprint_or_reason: Fingerprint | UnreadableReason, smallest_side: int) -> Iterator[str]:
-    """Yield which of "empty", "unreadable" and "tiny" apply to an image."""
-    if isinstance(fingerprint_or_reason, str):
-        yield "empty" if fingerprint_or_reason == EMPTY_FILE else "unreadable"
-        return
-    if fingerprint_or_reason.is_single_colour:
-        yield "empty"
-    if fingerprint_or_reason.shorter_side < smallest_side:
-        yield "tiny"
+    for problem, has_problem in (
+        ("empty", table.fingerprints["is_single_colour"]),
+        ("tiny", table.fingerprints["shorter_side"] < smallest_side),
+    ):
+        problems += [(image, problem) for image in table.readable_images[np.flatnonzero(has_problem)].tolist()]
+    return sorted(problems)
 
 
 def _find_class_names(images: Sequence[str], source: ImageSource, labels: LabelSets | None) -> Mapping[str, str] | None:

@@ -2,18 +2,22 @@
 
 import warnings
 from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from contextlib import AbstractContextManager, closing
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reassess.core import Benchmark, benchmark_of
 from reassess.core.checks import check_is_collection, check_range
 from reassess.data import ImageSource, benchmark_classes, find_part_path, open_images
+from reassess.data.shards import ShardCounts
+from reassess.data.shares import Share
+from reassess.data.unfinished_runs import UnfinishedRun
 from reassess.errors import DataError, Fix, ReassessWarning, require_package
 from reassess.formats.files import atomic_writes
 from reassess.proposals.image_models import ImageModel, ModelSource
 from reassess.proposals.model_runs import ModelOpener, ModelRun, PredictionSummary, check_disk_space, model_name
 from reassess.proposals.run_files import check_output_files, list_output_files
-from reassess.proposals.shard_scoring import score_shards
-from reassess.proposals.unfinished_runs import UnfinishedRun
 from reassess.text import count_noun, join_first
 
 _MAX_WORKERS = 1000
@@ -31,6 +35,7 @@ def predict(
     benchmark: Benchmark | None = None,
     batch_size: int = 64,
     workers: int = 0,
+    executor: Executor | None = None,
     device: str | None = None,
     force: bool = False,
     report: Callable[[str], object] = lambda _: None,
@@ -58,6 +63,9 @@ def predict(
     workers
         Number of processes that decode images. With 1 or more, a script must call this under
         ``if __name__ == "__main__"``.
+    executor
+        An executor whose workers open the models and compute the scores, such as
+        ``distributed.Client(ADDRESS).get_executor()``. The models are given by name, or can be pickled.
     device
         As for `open_model`, for the models that take a device.
     force
@@ -90,54 +98,133 @@ def predict(
     >>> run.n_images, np.load(run.file).argmax(axis=1)
     (2, array([1, 0]))
     """
-    with require_package("pillow", extra="onnx", purpose="reading images"):
-        import PIL
-    check_range(batch_size, 1, value_name="batch size")
-    check_range(workers, 0, _MAX_WORKERS, value_name="number of workers")
-    check_is_collection(models, value_name="models")
-    unfinished = UnfinishedRun(Path(output))
-    files = list_output_files([model_name(source) for source in models], unfinished.output)
-    image_source = open_images(_choose_images_path(images, benchmark))
-
-    def may_replace(path: Path) -> bool:
-        """Return whether a file may be replaced."""
-        return force or unfinished.has_written(path)
-
-    check_output_files(files, unfinished.output, image_source, benchmark, may_replace)
-    opener = ModelOpener(models, device=device)
-    runs = _prepare_runs(models, files, opener, image_source, benchmark, unfinished, batch_size)
-    check_disk_space(runs, unfinished, report)
-    for run in runs:
-        if run.output_classes.unknown_names:
-            report(f"{run.name}: {run.output_classes.describe_unknown_names()}")
-        if run.output_classes.has_summed_outputs and run.output_classes.score_kind == "bounded":
-            warnings.warn(f"{run.name}: {_BOUNDED_SCORES_WARNING}", ReassessWarning, stacklevel=2)
-    record = {
-        "batch_size": batch_size,
-        "pillow": PIL.__version__,
-        "models": {run.name: run.identifying_facts for run in runs},
-    }
-    with unfinished.locked_run(record, image_source, [run.shards for run in runs]):
-        _remove_damaged_and_report_shards(runs, unfinished, report)
-        for run in runs:
-            run.shards.folder.mkdir(exist_ok=True)
-            if run.shards.missing_shard_numbers():
-                score_shards(
-                    opener(run.source),  # not in a variable, so that its memory is free for the next model
-                    image_source,
-                    run.shards,
-                    run.output_classes,
-                    run.identifying_facts["outputs"],
-                    batch_size=batch_size,
-                    workers=workers,
-                    progress=progress,
-                )
+    run = _Run.prepare(models, output, images, benchmark, batch_size, workers, device, force, report)
+    with run.continued(share=None):
+        run.remove_damaged_and_report_shards(report)
+        for model_run in run.model_runs:
+            run.compute_scores(model_run, workers=workers, executor=executor, share=None, progress=progress)
         with atomic_writes(
-            before_move=unfinished.record_outputs_and_remove_old, temporary_prefix=unfinished.temporary_prefix
+            before_move=run.unfinished.record_outputs_and_remove_old, temporary_prefix=run.unfinished.temporary_prefix
         ):
-            results = tuple(run.write_predictions(image_source, may_replace) for run in runs)
-        unfinished.remove_folder()
+            results = tuple(model_run.write_predictions(run.may_replace) for model_run in run.model_runs)
+        run.unfinished.remove_folder()
     return results
+
+
+def predict_share(
+    models: Sequence[str | ModelSource | ImageModel],
+    output: str | Path,
+    share: Share,
+    *,
+    images: str | Path | None = None,
+    benchmark: Benchmark | None = None,
+    batch_size: int = 64,
+    workers: int = 0,
+    device: str | None = None,
+    force: bool = False,
+    report: Callable[[str], object] = lambda _: None,
+    progress: Callable[[str, int, int], object] = lambda *_: None,
+) -> ShardCounts:
+    """Compute a share of the scores that `predict` needs, in the folder ``OUTPUT.unfinished``."""
+    run = _Run.prepare(models, output, images, benchmark, batch_size, workers, device, force, report)
+    with run.continued(share):
+        for model_run in run.model_runs:
+            run.compute_scores(model_run, workers=workers, executor=None, share=share, progress=progress)
+        return ShardCounts.from_run(model_run.shards for model_run in run.model_runs)
+
+
+@dataclass(frozen=True, eq=False)
+class _Run:
+    """A run of models on images, whose scores may be partly computed."""
+
+    unfinished: UnfinishedRun
+    images: ImageSource
+    model_runs: Sequence[ModelRun]
+    opener: ModelOpener
+    batch_size: int
+    force: bool
+
+    @classmethod
+    def prepare(
+        cls,
+        models: Sequence[str | ModelSource | ImageModel],
+        output: str | Path,
+        images_path: str | Path | None,
+        benchmark: Benchmark | None,
+        batch_size: int,
+        workers: int,
+        device: str | None,
+        force: bool,
+        report: Callable[[str], object],
+    ) -> "_Run":
+        """Check the arguments and open the models, images and outputs."""
+        with require_package("pillow", extra="onnx", purpose="reading images"):
+            import PIL  # noqa: F401 - only to check that it is installed
+        check_range(batch_size, 1, value_name="batch size")
+        check_range(workers, 0, _MAX_WORKERS, value_name="number of workers")
+        check_is_collection(models, value_name="models")
+        unfinished = UnfinishedRun("predict", Path(output))
+        files = list_output_files([model_name(source) for source in models], unfinished.output)
+        images = open_images(_choose_images_path(images_path, benchmark))
+        run = cls(unfinished, images, (), ModelOpener(models, device=device), batch_size, force)
+        check_output_files(files, unfinished.output, images, benchmark, run.may_replace)
+        run = replace(run, model_runs=_prepare_model_runs(models, files, run, benchmark))
+        check_disk_space(run.model_runs, unfinished, report)
+        for model_run in run.model_runs:
+            outputs = model_run.output_classes
+            if outputs.unknown_names:
+                report(f"{model_run.name}: {outputs.describe_unknown_names()}")
+            if outputs.has_summed_outputs and outputs.score_kind == "bounded":
+                warnings.warn(f"{model_run.name}: {_BOUNDED_SCORES_WARNING}", ReassessWarning, stacklevel=3)
+        return run
+
+    def may_replace(self, path: Path) -> bool:
+        """Return whether a file may be replaced."""
+        return self.force or self.unfinished.has_written(path)
+
+    def continued(self, share: Share | None) -> AbstractContextManager[None]:
+        """Start the run, or continue it if it was interrupted, until the end of the block."""
+        models = {model_run.name: model_run.identifying_facts for model_run in self.model_runs}
+        shards = [model_run.shards for model_run in self.model_runs]
+        settings = {"batch_size": self.batch_size, "models": models}
+        return self.unfinished.continued_run(settings, {"images": self.images}, shards, share)
+
+    def compute_scores(
+        self,
+        model_run: ModelRun,
+        *,
+        workers: int,
+        executor: Executor | None,
+        share: Share | None,
+        progress: Callable[[str, int, int], object],
+    ) -> None:
+        """Compute the missing scores of a model, or those of a share."""
+        shards, source = model_run.shards, model_run.source
+        numbers = shards.missing_shard_numbers(share)
+        total = shards.count_images(share)
+        n_done = total - sum(len(shards.rows_of_shard(number)) for number in numbers)
+        if not numbers:
+            return
+        results = (
+            model_run.score_in_executor(executor, numbers, self.opener.device_of(source))
+            if executor is not None
+            else model_run.scorer.score_shards(model_run.opened_model or self.opener(source), shards, numbers, workers)
+        )
+        with closing(results):
+            for _, n_images in results:
+                n_done += n_images
+                progress(model_run.name, n_done, total)
+
+    def remove_damaged_and_report_shards(self, report: Callable[[str], object]) -> None:
+        """Remove damaged shards, and report how many shards are finished."""
+        folder = self.unfinished.folder
+        damaged = [path for model_run in self.model_runs for path in model_run.shards.remove_damaged()]
+        if damaged:
+            names = join_first([path.relative_to(folder) for path in damaged], max_items=3)
+            report(f"{folder}: {count_noun(len(damaged), 'damaged shard')} computed again: {names}")
+        counts = ShardCounts.from_run(model_run.shards for model_run in self.model_runs)
+        if counts.done:
+            report(f"{folder}: continues after {counts.done:,} of {count_noun(counts.shards, 'shard')}")
 
 
 def _choose_images_path(images: str | Path | None, benchmark: Benchmark | None) -> Path:
@@ -153,35 +240,24 @@ def _choose_images_path(images: str | Path | None, benchmark: Benchmark | None) 
     return find_part_path(benchmark, "images", needed_by="predict")
 
 
-def _prepare_runs(
-    models: Sequence[str | ModelSource | ImageModel],
-    files: Sequence[Path],
-    opener: ModelOpener,
-    images: ImageSource,
-    benchmark: Benchmark | None,
-    unfinished: UnfinishedRun,
-    batch_size: int,
+def _prepare_model_runs(
+    models: Sequence[str | ModelSource | ImageModel], files: Sequence[Path], run: _Run, benchmark: Benchmark | None
 ) -> list[ModelRun]:
     """Prepare the run of each model."""
-    classes = benchmark_classes(benchmark_of(images.names) if benchmark is None else benchmark)
-    runs = []
+    classes = benchmark_classes(benchmark_of(run.images.names) if benchmark is None else benchmark)
+    model_runs = []
     for source, file in zip(models, files, strict=True):
-        model = opener(source)
-        reusable = model if len(models) == 1 else source  # several models may not fit into memory together
-        runs.append(
-            ModelRun.from_model(reusable, model, images, file, unfinished.shard_folder(file), batch_size, classes)
+        folder = run.unfinished.shard_folder(file.stem)
+        model_runs.append(
+            ModelRun.from_model(
+                source,
+                run.opener(source),
+                run.images,
+                file,
+                folder,
+                run.batch_size,
+                classes,
+                keeps_model=len(models) == 1,
+            )
         )
-    return runs
-
-
-def _remove_damaged_and_report_shards(
-    runs: Sequence[ModelRun], unfinished: UnfinishedRun, report: Callable[[str], object]
-) -> None:
-    """Remove damaged shards, and report how many shards are finished."""
-    damaged = [path for run in runs for path in run.shards.remove_damaged()]
-    if damaged:
-        names = join_first([path.relative_to(unfinished.folder) for path in damaged], max_items=3)
-        report(f"{unfinished.folder}: {count_noun(len(damaged), 'damaged shard')} computed again: {names}")
-    if done := sum(run.shards.n_shards - len(run.shards.missing_shard_numbers()) for run in runs):
-        count = count_noun(sum(run.shards.n_shards for run in runs), "shard")
-        report(f"{unfinished.folder}: continues after {done:,} of {count}")
+    return model_runs

@@ -2,24 +2,27 @@
 
 import shutil
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import redirect_stdout
+from collections.abc import Callable, Generator, Mapping, Sequence
+from concurrent.futures import Executor
+from contextlib import closing, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from reassess.core import Classes
 from reassess.data import ImageSource
+from reassess.data.executors import map_in_executor
+from reassess.data.run_records import describe_changes
+from reassess.data.shards import Shard, Shards
+from reassess.data.unfinished_runs import UnfinishedRun
 from reassess.errors import DataError, OutputError, add_error_place
 from reassess.proposals.image_models import ImageModel, ModelSource
 from reassess.proposals.onnx_models import open_onnx
 from reassess.proposals.output_classes import OutputClasses
 from reassess.proposals.python_models import open_python
 from reassess.proposals.run_files import is_array_file, write_output_file
-from reassess.proposals.shard_scoring import Decoder
-from reassess.proposals.shards import Shards
+from reassess.proposals.shard_scoring import Decoder, ShardScorer
 from reassess.proposals.torch_models import open_timm, open_torchvision
-from reassess.proposals.unfinished_runs import UnfinishedRun
 from reassess.text import ListTable, Printable, count_noun, format_bytes, join_first
 
 _OPENERS = {"timm": open_timm, "torchvision": open_torchvision, "onnx": open_onnx, "python": open_python}
@@ -112,22 +115,26 @@ class ModelOpener:
         self._with_device = models_with_option([model_name(model) for model in models], "device")
         self._device = device
 
+    def device_of(self, source: AnyModel) -> str | None:
+        """Return the chosen device of a model; None if none was chosen, or if the model takes no device."""
+        return self._device if model_name(source) in self._with_device else None
+
     def __call__(self, source: AnyModel) -> ImageModel:
         """Open a model, unless it is ready to run."""
         if isinstance(source, ImageModel):
             return source
-        device = self._device if model_name(source) in self._with_device else None
-        return open_model(source, device=device)
+        return open_model(source, device=self.device_of(source))
 
 
 @dataclass(frozen=True, eq=False)
 class ModelRun:
     """The run of one model: its files, its output classes, and everything its scores depend on."""
 
-    source: AnyModel  # ready to run, or to be opened again if several models may not fit into memory together
+    source: AnyModel
+    opened_model: ImageModel | None  # None if it is opened again, since several models may not fit into memory
     file: Path  # file of the predictions
     shards: Shards  # files with the scores
-    output_classes: OutputClasses
+    scorer: ShardScorer
     identifying_facts: dict[str, Any]  # everything that the scores depend on
 
     @classmethod
@@ -140,30 +147,32 @@ class ModelRun:
         folder: Path,
         batch_size: int,
         classes: Classes,
+        *,
+        keeps_model: bool,
     ) -> "ModelRun":
         """Prepare the run of an opened model, which scores the first image to find its number of outputs."""
         first_scores = model.compute_scores([_decode_first_image(Decoder(images, model.transform))])
-        n_outputs = first_scores.shape[1]
         with add_error_place(model.name):
             outputs = OutputClasses.from_first_scores(first_scores, model.outputs, classes)
-        transform = None if model.transform is None else model.transform.to_json()
+        scorer = ShardScorer(outputs, first_scores.shape[1], batch_size)
+        shard_size = max(_IMAGES_PER_SHARD // batch_size, 1) * batch_size
         return cls(
             source=source,
+            opened_model=model if keeps_model else None,
             file=file,
-            shards=Shards(
-                folder,
-                len(images),
-                max(_IMAGES_PER_SHARD // batch_size, 1) * batch_size,
-                outputs.count_stored_scores(n_outputs),
-            ),
-            output_classes=outputs,
+            shards=Shards(images, folder, shard_size, scorer.has_valid_scores),
+            scorer=scorer,
             identifying_facts={
-                **model.identifying_facts,
-                "transform": transform,
-                "outputs": n_outputs,
+                **_identify_model(model),
+                "outputs": scorer.n_outputs,
                 **outputs.identifying_facts,
             },
         )
+
+    @property
+    def output_classes(self) -> OutputClasses:
+        """The classes of the model's outputs."""
+        return self.scorer.output_classes
 
     @property
     def name(self) -> str:
@@ -173,37 +182,102 @@ class ModelRun:
     @property
     def n_bytes(self) -> int:
         """Number of bytes that the run's shards and file need on disk."""
-        width = self.shards.n_outputs
+        width = self.output_classes.count_stored_scores(self.scorer.n_outputs)
         columns = width + ((self.output_classes.classes.count or width) if is_array_file(self.file) else width)
-        return self.shards.n_images * columns * _BYTES_PER_SCORE
+        return len(self.shards.images) * columns * _BYTES_PER_SCORE
 
-    def write_predictions(self, images: ImageSource, may_replace: Callable[[Path], bool]) -> PredictionSummary:
+    def score_in_executor(
+        self, executor: Executor, numbers: Sequence[int], device: str | None
+    ) -> Generator[tuple[int, int], None, None]:
+        """Compute and write shards in an executor; after each shard, yield its number and number of images."""
+
+        def make_task(number: int) -> _ScoringTask:
+            rows = self.shards.rows_of_shard(number)
+            images = self.shards.images.select(rows)
+            return _ScoringTask(self.source, device, self.scorer, self.identifying_facts, images, rows)
+
+        with closing(map_in_executor(executor, _score_in_worker, numbers, make_task)) as results:
+            for number, shard in results:
+                self.shards.check_files(shard)
+                self.shards.write(number, shard)
+                yield number, len(shard.rows)
+
+    def write_predictions(self, may_replace: Callable[[Path], bool]) -> PredictionSummary:
         """Write the file of predictions from the complete shards."""
-        written = write_output_file(self.file, self.shards, self.output_classes, images.names, may_replace)
+        names = self.shards.images.names
+        written = write_output_file(self.file, self.shards, self.output_classes, may_replace)
         return PredictionSummary(
             model=self.name,
             file=self.file,
             n_images=written.n_images,
-            unreadable=tuple((images.names[row], reason) for row, reason in written.unreadable_reasons.items()),
-            n_outputs=self.identifying_facts["outputs"],
+            unreadable=tuple((names[row], reason) for row, reason in written.unreadable_reasons.items()),
+            n_outputs=self.scorer.n_outputs,
             has_summed_outputs=self.output_classes.has_summed_outputs,
             has_softmax_before_sum=self.output_classes.has_summed_outputs
             and self.output_classes.score_kind != "probabilities",
             n_outputs_without_class=self.output_classes.n_outputs_without_class,
             n_classes_without_output=self.output_classes.n_classes_without_output,
-            n_classes=self.output_classes.classes.count or self.identifying_facts["outputs"],
+            n_classes=self.output_classes.classes.count or self.scorer.n_outputs,
             unknown_outputs=self.output_classes.unknown_names,
             n_top1_changed_by_rounding=written.n_top1_changed_by_rounding,
         )
 
 
+@dataclass(frozen=True, eq=False)
+class _ScoringTask:
+    """A shard to compute in a worker, which opens the model itself."""
+
+    source: AnyModel
+    device: str | None
+    scorer: ShardScorer
+    identifying_facts: Mapping[str, Any]  # that the worker's model must have too
+    images: ImageSource  # only the images of the shard
+    rows: range  # of the shard
+
+
+def _score_in_worker(task: _ScoringTask) -> Shard:
+    """Compute a shard; raise `DataError` if the model of this worker is another one than that of the run."""
+    model = task.source if isinstance(task.source, ImageModel) else _open_once(task.source, task.device)
+    facts = _identify_model(model)
+    expected = {name: task.identifying_facts.get(name) for name in facts}
+    if changes := [*describe_changes(expected, facts)]:
+        raise DataError(
+            "different-worker",
+            "worker has another model, device or package version",
+            where=model.name,
+            found="\n".join(changes).replace(" before", " expected").replace(" now", " on the worker"),
+            fix="use the same packages, files and kind of device on all workers",
+        )
+    return task.scorer.score_source(model, task.images, task.rows)
+
+
+_opened_models: dict[str, ImageModel] = {}  # the last model that a worker has opened
+
+
+def _open_once(source: str | ModelSource, device: str | None) -> ImageModel:
+    """Open a model, or return it if this process has just opened it."""
+    key = f"{source!r} {device}"
+    if key not in _opened_models:
+        _opened_models.clear()  # two models may not fit into memory
+        _opened_models[key] = open_model(source, device=device)
+    return _opened_models[key]
+
+
+def _identify_model(model: ImageModel) -> dict[str, Any]:
+    """Return everything about an opened model that its scores depend on."""
+    import PIL
+
+    transform = None if model.transform is None else model.transform.to_json()
+    return {**model.identifying_facts, "transform": transform, "pillow": PIL.__version__}
+
+
 def _decode_first_image(decode: Decoder) -> Any:
     """Decode the first image that can be read."""
     images = decode.images
-    results = map(decode, range(len(images)))
+    results = (decode(row)[0] for row in range(len(images)))
     first_image = next((result for result in results if not isinstance(result, str)), None)
     if first_image is None:
-        reasons = [f"{name}: {decode(row)}" for row, name in enumerate(images.names[:3])]
+        reasons = [f"{name}: {decode(row)[0]}" for row, name in enumerate(images.names[:3])]
         raise DataError("unreadable-image", "no image can be read", where=images.source_path, found="\n".join(reasons))
     return first_image
 
@@ -214,7 +288,7 @@ def check_disk_space(runs: Sequence[ModelRun], unfinished: UnfinishedRun, report
     needed_bytes = sum(run.n_bytes for run in runs)
     folder = unfinished.folder.parent
     free_bytes = shutil.disk_usage(folder).free
-    images = count_noun(runs[0].shards.n_images, "image")
+    images = count_noun(len(runs[0].shards.images), "image")
     report(f"{images}; the run needs {format_bytes(needed_bytes)} of disk space, with temporary files")
     if needed_bytes - used_bytes > free_bytes:
         raise OutputError(

@@ -14,13 +14,14 @@ from reassess.core import Benchmark
 from reassess.core.checks import check_unique, find_first_duplicate
 from reassess.core.predictions import MAX_IDS_PER_ROW
 from reassess.data import ImageSource, check_output_path
+from reassess.data.shards import Shards
 from reassess.errors import DataError, OutputError
 from reassess.formats import write_predictions
 from reassess.formats.files import check_output, check_suffix, exists, write_to_temporary
 from reassess.formats.image_lists import format_name_lines
 from reassess.formats.tables import TABLE_SUFFIXES
 from reassess.proposals.output_classes import OutputClasses
-from reassess.proposals.shards import Shards
+from reassess.proposals.shard_scoring import IS_TOP1_CHANGED, SCORES
 
 _ARRAY_SUFFIX = ".npy"
 _OUTPUT_SUFFIXES = (_ARRAY_SUFFIX, *TABLE_SUFFIXES)
@@ -123,7 +124,7 @@ class WrittenScores(NamedTuple):
 
 
 def write_output_file(
-    file: Path, shards: Shards, output_classes: OutputClasses, names: Sequence[str], may_replace: Callable[[Path], bool]
+    file: Path, shards: Shards, output_classes: OutputClasses, may_replace: Callable[[Path], bool]
 ) -> WrittenScores:
     """Write the output file of a model from its shards.
 
@@ -134,17 +135,17 @@ def write_output_file(
     n_changed = 0
     are_probabilities = True
     for shard in shards.read_all():
-        rows += shard.rows.tolist()
+        rows += shard.readable_rows
         unreadable_reasons |= shard.unreadable_reasons
-        n_changed += shard.n_top1_changed_by_rounding
-        are_probabilities &= bool(((shard.scores >= 0) & (shard.scores <= 1)).all())
-    images = tuple(names[row] for row in rows)
+        scores = shard.results[SCORES]
+        n_changed += int(np.count_nonzero(shard.results[IS_TOP1_CHANGED]))
+        are_probabilities &= bool(((scores >= 0) & (scores <= 1)).all())
+    images = tuple(shards.images.names[row] for row in rows)
+    all_scores = (shard.results[SCORES] for shard in shards.read_all())
     file.parent.mkdir(exist_ok=True)
     if is_array_file(file):
         empty = 0.0 if are_probabilities else -np.inf
-        ordered = (
-            output_classes.arrange_columns_by_class(shard.scores, missing_score=empty) for shard in shards.read_all()
-        )
+        ordered = (output_classes.arrange_columns_by_class(scores, missing_score=empty) for scores in all_scores)
         with write_to_temporary(file, force=may_replace(file)) as temporary:
             _write_array(temporary, ordered, len(rows))
         names_file = file.with_suffix(".txt")
@@ -152,9 +153,9 @@ def write_output_file(
             temporary.write_text(format_name_lines(file, images), encoding="utf-8")
     else:
         path = shards.folder / "scores.npy"
-        _write_array(path, (shard.scores for shard in shards.read_all()), len(rows))
-        scores = output_classes.to_predictions(np.load(path, mmap_mode="r"), images)
-        write_predictions(file, scores, top_k=MAX_IDS_PER_ROW, force=may_replace(file))
+        _write_array(path, all_scores, len(rows))
+        predictions = output_classes.to_predictions(np.load(path, mmap_mode="r"), images)
+        write_predictions(file, predictions, top_k=MAX_IDS_PER_ROW, force=may_replace(file))
     return WrittenScores(len(rows), unreadable_reasons, n_changed)
 
 

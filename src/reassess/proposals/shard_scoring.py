@@ -1,7 +1,7 @@
 """Scoring images with a model, a few batches per shard."""
 
 import time
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -13,19 +13,21 @@ import numpy.typing as npt
 
 from reassess.core.checks import check_shape
 from reassess.data import ImageSource
-from reassess.data.image_sources import process_image
+from reassess.data.image_sources import FileStamps, UnreadableReason, process_image
+from reassess.data.shards import Shard, Shards
 from reassess.data.worker_processes import map_in_processes
 from reassess.errors import DataError, add_error_place
 from reassess.proposals.image_models import ImageModel
 from reassess.proposals.output_classes import OutputClasses
 from reassess.proposals.preprocessing import Transform
-from reassess.proposals.shards import Shard, Shards
 
 Pixels = npt.NDArray[np.uint8]
 _IMAGES_PER_PART = 8  # images that a process decodes at a time
 _BATCHES_AHEAD = 2  # batches to decode ahead
+SCORES, IS_TOP1_CHANGED = "scores", "is_top1_changed"  # results in a shard
 _MIN_SECONDS = 5  # estimated decoding time to start processes, whose start takes one or two seconds
-_Batches = Generator[list[Pixels | str], None, None]
+DecodedImage = tuple[Pixels | UnreadableReason, FileStamps]
+_Batches = Generator[list[DecodedImage], None, None]
 
 
 @dataclass(frozen=True)
@@ -35,8 +37,8 @@ class Decoder:
     images: ImageSource
     transform: Transform | None
 
-    def __call__(self, row: int) -> Pixels | str:
-        """Decode an image as uint8 of shape (height, width, 3), or return why it cannot be read."""
+    def __call__(self, row: int) -> DecodedImage:
+        """Decode an image as uint8 of shape (height, width, 3), or return why it cannot be read; and its stamp."""
         return process_image(self.images, row, np.asarray if self.transform is None else self.transform.resize_and_crop)
 
 
@@ -71,68 +73,91 @@ def _split_batch(batch: range) -> Iterable[range]:
     return (batch[at : at + _IMAGES_PER_PART] for at in range(0, len(batch), _IMAGES_PER_PART))
 
 
-def _decode_rows(decode: Decoder, rows: range) -> list[Pixels | str]:
+def _decode_rows(decode: Decoder, rows: range) -> list[DecodedImage]:
     """Decode some rows."""
     return [decode(row) for row in rows]
 
 
-def score_shards(
-    model: ImageModel,
-    images: ImageSource,
-    shards: Shards,
-    output_classes: OutputClasses,
-    n_outputs: int,
-    *,
-    batch_size: int,
-    workers: int,
-    progress: Callable[[str, int, int], object],
-) -> None:
-    """Compute the missing shards of a model with `n_outputs` outputs.
+@dataclass(frozen=True, eq=False)
+class ShardScorer:
+    """Scores shards of images with a model that has `n_outputs` outputs.
 
     Batches do not depend on where a run was interrupted, so that floating-point sums in a batch are the same.
     """
-    pending = shards.missing_shard_numbers()
-    spans = [shards.rows_of_shard(number) for number in pending]
-    batches = [[span[at : at + batch_size] for at in range(0, len(span), batch_size)] for span in spans]
-    total = len(images)
-    done = total - sum(map(len, spans))
-    results = decode_batches(Decoder(images, model.transform), list(chain.from_iterable(batches)), workers)
-    with closing(results):
-        for number, shard_batches in zip(pending, batches, strict=True):
-            parts = []
-            for rows, result in zip(shard_batches, results, strict=False):  # further results are for later shards
-                parts.append(_score_batch(model, images, rows, result, n_outputs, output_classes))
-                done += len(rows)
-                progress(model.name, done, total)
-            shards.write(number, Shard.from_parts(parts))
 
+    output_classes: OutputClasses
+    n_outputs: int
+    batch_size: int
 
-def _score_batch(
-    model: ImageModel,
-    images: ImageSource,
-    rows: range,
-    decoded_images: Sequence[Pixels | str],
-    n_outputs: int,
-    output_classes: OutputClasses,
-) -> Shard:
-    """Compute the scores of a decoded batch, as a part of a shard."""
-    reasons = {row: decoded for row, decoded in zip(rows, decoded_images, strict=True) if isinstance(decoded, str)}
-    read_rows = [row for row in rows if row not in reasons]
-    pixels = [decoded for decoded in decoded_images if not isinstance(decoded, str)]
-    scores = model.compute_scores(pixels) if pixels else np.empty((0, n_outputs))
-    names = [images.names[row] for row in read_rows]
-    with add_error_place(model.name):
-        check_shape(scores, (len(read_rows), n_outputs), value_name="the scores, which was another one before")
-        _refuse_nan(scores, names)
-        output_classes.check_score_kind(scores, names)
-        stored_scores = output_classes.to_stored_scores(scores)
-        rounded_scores = _to_float16(stored_scores, names)
-    n_changed = int(
-        np.count_nonzero(
-            output_classes.find_best_columns(rounded_scores) != output_classes.find_best_columns(stored_scores)
+    def score_shards(
+        self, model: ImageModel, shards: Shards, numbers: Sequence[int], workers: int
+    ) -> Generator[tuple[int, int], None, None]:
+        """Compute and write shards of a model; after each batch, yield the shard's number and the batch's size."""
+        batches = [self._split(shards.rows_of_shard(number)) for number in numbers]
+        results = decode_batches(Decoder(shards.images, model.transform), list(chain.from_iterable(batches)), workers)
+        with closing(results):
+            for number, shard_batches in zip(numbers, batches, strict=True):
+                parts = []
+                for rows, result in zip(shard_batches, results, strict=False):  # further results are for later shards
+                    parts.append(self._score_batch(model, shards.images, rows, rows, result))
+                    yield number, len(rows)
+                shards.write(number, Shard.from_parts(parts))
+
+    def score_source(self, model: ImageModel, images: ImageSource, shard_rows: range) -> Shard:
+        """Compute a shard from a source that has only the images of the shard."""
+        decode = Decoder(images, model.transform)
+        batches = zip(self._split(range(len(images))), self._split(shard_rows), strict=True)
+        return Shard.from_parts(
+            [
+                self._score_batch(model, images, source_rows, rows, [decode(row) for row in source_rows])
+                for source_rows, rows in batches
+            ]
         )
-    )
-    return Shard(np.array(read_rows, np.int64), rounded_scores, reasons, n_changed)
+
+    def has_valid_scores(self, shard: Shard) -> bool:
+        """Return whether a shard has scores of this model, and no others."""
+        if set(shard.results) != {SCORES, IS_TOP1_CHANGED}:
+            return False
+        scores, is_changed = shard.results[SCORES], shard.results[IS_TOP1_CHANGED]
+        n_columns = self.output_classes.count_stored_scores(self.n_outputs)
+        return (
+            scores.dtype == np.float16
+            and is_changed.dtype == np.bool_
+            and scores.shape[1:] == (n_columns,)
+            and is_changed.ndim == 1
+            and not np.isnan(scores).any()
+        )
+
+    def _split(self, rows: range) -> list[range]:
+        """Split rows into batches."""
+        return [rows[start : start + self.batch_size] for start in range(0, len(rows), self.batch_size)]
+
+    def _score_batch(
+        self,
+        model: ImageModel,
+        images: ImageSource,
+        source_rows: range,
+        shard_rows: range,
+        decoded_images: Sequence[DecodedImage],
+    ) -> Shard:
+        """Compute the scores of a decoded batch, as a part of a shard, where rows can have other numbers."""
+        results, stamps = zip(*decoded_images, strict=True)
+        reasons = {row: result for row, result in zip(shard_rows, results, strict=True) if isinstance(result, str)}
+        pixels = [result for result in results if not isinstance(result, str)]
+        scores = model.compute_scores(pixels) if pixels else np.empty((0, self.n_outputs))
+        names = [
+            images.names[row] for row, result in zip(source_rows, results, strict=True) if not isinstance(result, str)
+        ]
+        with add_error_place(model.name):
+            check_shape(scores, (len(names), self.n_outputs), value_name="the scores, which was another one before")
+            _refuse_nan(scores, names)
+            self.output_classes.check_score_kind(scores, names)
+            stored_scores = self.output_classes.to_stored_scores(scores)
+            rounded_scores = _to_float16(stored_scores, names)
+        is_changed = self.output_classes.find_best_columns(rounded_scores) != self.output_classes.find_best_columns(
+            stored_scores
+        )
+        return Shard(shard_rows, np.stack(stamps), reasons, {SCORES: rounded_scores, IS_TOP1_CHANGED: is_changed})
 
 
 def _refuse_nan(scores: npt.NDArray[Any], names: Sequence[str]) -> None:

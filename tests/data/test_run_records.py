@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from reassess.proposals.unfinished_runs import describe_changes, describe_image_changes
+from reassess.data.run_records import describe_changes, describe_image_changes
 
 HASH, OTHER = "0123456789abcdef" * 4, "f" * 64
 TRANSFORM = {"size": 256, "crop": [224, 224]}
@@ -39,13 +39,13 @@ def test_changes_are_described(before: dict[str, Any], now: dict[str, Any], expe
 
 
 def test_changed_images_are_counted_and_named() -> None:
-    before = {f"{n}.png": (n, 0) for n in range(5)}
-    assert list(describe_image_changes(before, {name: (size, 1) for name, (size, _) in before.items()})) == [
-        "5 images changed: 0.png, 1.png, 2.png and 2 more"
-    ]
+    before = {f"{n}.png": n for n in range(5)}
+    bigger = {name: size + 1 for name, size in before.items()}
+    assert list(describe_image_changes(before, bigger)) == ["5 images changed: 0.png, 1.png, 2.png and 2 more"]
+    assert list(describe_image_changes(before, bigger, compares_sizes=False)) == []
     assert list(describe_image_changes(before, dict(reversed(before.items())))) == ["images are in another order"]
     assert list(describe_image_changes(before, before)) == []
-    assert list(describe_image_changes({"a": (7, 0), "b": (8, 0)}, {"a": (7, 1), "c": (8, 0)})) == [
+    assert list(describe_image_changes({"a": 7, "b": 8}, {"a": 6, "c": 8})) == [
         "1 image changed: a",
         "1 image new: c",
         "1 image missing: b",

@@ -1,0 +1,205 @@
+"""The fingerprints of all images of a scan: computed in shards, then joined in one memory-mapped array."""
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from concurrent.futures import Executor
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+from itertools import groupby
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.data.executors import map_in_executor
+from reassess.data.fingerprints import (
+    Fingerprint,
+    Fingerprints,
+    fingerprint_dtype,
+    make_fingerprint,
+    stack_fingerprints,
+)
+from reassess.data.image_sources import ImageSource, UnreadableReason, process_image
+from reassess.data.shards import Shard, Shards
+from reassess.data.shares import Share
+from reassess.data.worker_processes import map_in_processes
+
+_BATCH_SIZE = 64  # images that a process reads at a time
+_BATCHES_PER_SHARD = 32
+_BATCHES_PER_WORKER = 4  # batches for each process
+_MAX_IMAGES_WITHOUT_WORKERS = 256  # up to this many images are read without worker processes
+_RESULT = "fingerprints"  # name of the results in shards
+
+
+class _Batch(NamedTuple):
+    """Some images of one shard."""
+
+    set_id: int
+    shard_number: int
+    rows: range
+
+
+def make_scan_shards(image_sets: Mapping[str, ImageSource], folder: Path, *, needs_hashes: bool) -> list[Shards]:
+    """Return the shards of each set of images, in subfolders of a folder."""
+    dtype = fingerprint_dtype(needs_hashes=needs_hashes)
+
+    def has_fingerprints(shard: Shard) -> bool:
+        return list(shard.results) == [_RESULT] and shard.results[_RESULT].dtype == dtype
+
+    return [
+        Shards(images, folder / str(set_id), _BATCHES_PER_SHARD * _BATCH_SIZE, has_fingerprints)
+        for set_id, images in enumerate(image_sets.values())
+    ]
+
+
+def compute_fingerprints(
+    shards: Sequence[Shards],
+    names: Sequence[str],
+    *,
+    needs_hashes: bool,
+    workers: int,
+    share: Share | None,
+    executor: Executor | None,
+    report_progress: Callable[[str, int, int], object],
+) -> None:
+    """Compute the missing shards of all sets, or only those of a share."""
+    missing = [
+        (set_id, number)
+        for set_id, part in enumerate(shards)
+        for number in part.missing_shard_numbers()
+        if share is None or share.includes(number)
+    ]
+    n_done = [
+        sum(
+            len(part.rows_of_shard(number))
+            for number in range(part.n_shards)
+            if share is None or share.includes(number)
+        )
+        for part in shards
+    ]
+    totals = list(n_done)
+    for set_id, number in missing:
+        n_done[set_id] -= len(shards[set_id].rows_of_shard(number))
+    if executor is None:
+        results = _compute_in_processes(shards, missing, workers, needs_hashes=needs_hashes)
+    else:
+        results = _compute_in_executor(executor, shards, missing, needs_hashes=needs_hashes)
+    with closing(results):
+        for set_id, number, shard in results:
+            shards[set_id].write(number, shard)
+            n_done[set_id] += len(shard.rows)
+            report_progress(names[set_id], n_done[set_id], totals[set_id])
+
+
+def _compute_in_processes(
+    shards: Sequence[Shards], missing: Sequence[tuple[int, int]], workers: int, *, needs_hashes: bool
+) -> Generator[tuple[int, int, Shard], None, None]:
+    """Yield set, number and content of each missing shard, computed in batches by processes of this machine."""
+    batches = [
+        _Batch(set_id, number, rows[start : start + _BATCH_SIZE])
+        for set_id, number in missing
+        for rows in [shards[set_id].rows_of_shard(number)]
+        for start in range(0, len(rows), _BATCH_SIZE)
+    ]
+    if sum(len(batch.rows) for batch in batches) <= _MAX_IMAGES_WITHOUT_WORKERS:
+        workers = 0
+    read = partial(_read_batch, [part.images for part in shards], needs_hashes=needs_hashes)
+    with closing(
+        map_in_processes(read, batches, workers, max_pending=_BATCHES_PER_WORKER * max(workers, 1))
+    ) as results:
+        for (set_id, number), pairs in groupby(zip(batches, results, strict=True), lambda pair: pair[0][:2]):
+            yield set_id, number, Shard.from_parts([part for _, part in pairs])
+
+
+def _compute_in_executor(
+    executor: Executor, shards: Sequence[Shards], missing: Sequence[tuple[int, int]], *, needs_hashes: bool
+) -> Generator[tuple[int, int, Shard], None, None]:
+    """Yield set, number and content of each missing shard, in the order in which an executor computes them."""
+
+    def make_task(key: tuple[int, int]) -> tuple[ImageSource, range]:
+        rows = shards[key[0]].rows_of_shard(key[1])
+        return shards[key[0]].images.select(rows), rows
+
+    with closing(
+        map_in_executor(executor, partial(_read_task, needs_hashes=needs_hashes), missing, make_task)
+    ) as results:
+        for (set_id, number), shard in results:
+            shards[set_id].check_files(shard)
+            yield set_id, number, shard
+
+
+def _read_batch(image_sets: Sequence[ImageSource], batch: _Batch, *, needs_hashes: bool) -> Shard:
+    """Read the fingerprints of a batch."""
+    return _read_fingerprints(image_sets[batch.set_id], batch.rows, batch.rows, needs_hashes=needs_hashes)
+
+
+def _read_task(task: tuple[ImageSource, range], *, needs_hashes: bool) -> Shard:
+    """Read the fingerprints of all images of a source, whose rows in the whole set are given."""
+    images, rows = task
+    return _read_fingerprints(images, range(len(images)), rows, needs_hashes=needs_hashes)
+
+
+def _read_fingerprints(images: ImageSource, source_rows: range, shard_rows: range, *, needs_hashes: bool) -> Shard:
+    """Read the fingerprints of some images; in the shard, they have other row numbers."""
+    read = partial(make_fingerprint, needs_hashes=needs_hashes)
+    results, stamps = zip(*(process_image(images, row, read) for row in source_rows), strict=True)
+    reasons = {row: result for row, result in zip(shard_rows, results, strict=True) if isinstance(result, str)}
+    fingerprints = [result for result in results if isinstance(result, Fingerprint)]
+    stacked = stack_fingerprints(fingerprints, needs_hashes=needs_hashes)
+    return Shard(shard_rows, np.stack(stamps), reasons, {_RESULT: stacked})
+
+
+@dataclass(frozen=True, eq=False)
+class FingerprintTable:
+    """The fingerprints of all readable images; images are numbered in the order of their sets and names."""
+
+    image_sets: Mapping[str, ImageSource]
+    rows_by_name: Sequence[npt.NDArray[np.int64]]  # of each set: the rows of the images, sorted by name
+    fingerprints: Fingerprints  # of the readable images, memory-mapped
+    readable_images: npt.NDArray[np.int64]  # number of each readable image
+    unreadable_reasons: Mapping[int, UnreadableReason]  # by number of the image
+
+    @classmethod
+    def from_shards(
+        cls, image_sets: Mapping[str, ImageSource], shards: Sequence[Shards], file: Path, *, needs_hashes: bool
+    ) -> "FingerprintTable":
+        """Join the shards of all sets in one memory-mapped file."""
+        rows_by_name = [
+            np.array(sorted(range(len(images)), key=images.names.__getitem__), np.int64)
+            for images in image_sets.values()
+        ]
+        starts = np.cumsum([0, *map(len, rows_by_name)])
+        numbers = [np.empty(rows.size, np.int64) for rows in rows_by_name]
+        for number, rows, start in zip(numbers, rows_by_name, starts.tolist(), strict=False):
+            number[rows] = start + np.arange(rows.size)
+        reasons = {
+            int(number[row]): reason
+            for number, part in zip(numbers, shards, strict=True)
+            for shard in part.read_all()
+            for row, reason in shard.unreadable_reasons.items()
+        }
+        is_readable = np.ones(int(starts[-1]), np.bool_)
+        is_readable[list(reasons)] = False
+        positions = np.cumsum(is_readable) - 1
+        joined = _create_array(file, int(is_readable.sum()), fingerprint_dtype(needs_hashes=needs_hashes))
+        for number, part in zip(numbers, shards, strict=True):
+            for shard in part.read_all():
+                joined[positions[number[shard.readable_rows]]] = shard.results[_RESULT]
+        reasons = dict(sorted(reasons.items()))
+        return cls(image_sets, rows_by_name, joined, np.flatnonzero(is_readable), reasons)
+
+    def describe_image(self, number: int) -> tuple[str, str]:
+        """Return the set and the name of an image."""
+        for (set_name, images), rows in zip(self.image_sets.items(), self.rows_by_name, strict=True):
+            if number < rows.size:
+                return set_name, images.names[rows[number]]
+            number -= rows.size
+        raise IndexError(number)
+
+
+def _create_array(file: Path, n_rows: int, dtype: np.dtype[Any]) -> Fingerprints:
+    """Create an array that is stored in a file; without rows, an array in memory."""
+    if not n_rows:
+        return np.empty(0, dtype)
+    return np.lib.format.open_memmap(file, mode="w+", dtype=dtype, shape=(n_rows,))

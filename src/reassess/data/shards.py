@@ -1,0 +1,200 @@
+"""Shards: files with the results of a computation on some images each, so that an interruption loses little."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.data.image_sources import STAMP_DTYPE, FileStamps, ImageSource, UnreadableReason
+from reassess.data.shares import Share
+from reassess.errors import DataError
+from reassess.formats.files import write_to_temporary
+
+_REASON_FIELDS = ("unreadable", "reasons")
+
+
+@dataclass(frozen=True, eq=False)
+class Shard:
+    """The results of a computation on some consecutive images, which are stored in one file."""
+
+    rows: range  # the images
+    stamps: FileStamps  # shape (images,): the files that were read
+    unreadable_reasons: Mapping[int, UnreadableReason]  # why images have no results, by row
+    results: Mapping[str, npt.NDArray[Any]]  # the results by name, with a row for each readable image
+
+    @classmethod
+    def from_parts(cls, parts: "Sequence[Shard]") -> "Shard":
+        """Join consecutive parts of a shard."""
+        return cls(
+            rows=range(parts[0].rows.start, parts[-1].rows.stop),
+            stamps=np.concatenate([part.stamps for part in parts]),
+            unreadable_reasons={row: reason for part in parts for row, reason in part.unreadable_reasons.items()},
+            results={name: np.concatenate([part.results[name] for part in parts]) for name in parts[0].results},
+        )
+
+    @property
+    def readable_rows(self) -> list[int]:
+        """Rows of the images that have results."""
+        return [row for row in self.rows if row not in self.unreadable_reasons]
+
+
+@dataclass(frozen=True, eq=False)
+class Shards:
+    """The shards of a computation: each numbered file has the results of some images."""
+
+    images: ImageSource
+    folder: Path  # folder of the files
+    shard_size: int  # images per shard; the last shard may have fewer
+    has_valid_results: Callable[[Shard], bool]  # whether the results have the right names, types and shapes
+
+    @property
+    def n_shards(self) -> int:
+        """Number of shards of a complete run."""
+        return -(-len(self.images) // self.shard_size)
+
+    def rows_of_shard(self, number: int) -> range:
+        """Return the rows of the images in a shard."""
+        return range(len(self.images))[number * self.shard_size : (number + 1) * self.shard_size]
+
+    def shard_numbers(self, share: Share | None = None) -> list[int]:
+        """List the numbers of all shards, or of the shards in a share."""
+        return [number for number in range(self.n_shards) if share is None or share.includes(number)]
+
+    def missing_shard_numbers(self, share: Share | None = None) -> list[int]:
+        """List the numbers of the shards that are missing, of all shards or of a share."""
+        existing = set(self._existing_shard_numbers())
+        return [number for number in self.shard_numbers(share) if number not in existing]
+
+    def count_images(self, share: Share | None = None) -> int:
+        """Count the images of all shards, or of the shards in a share."""
+        return sum(len(self.rows_of_shard(number)) for number in self.shard_numbers(share))
+
+    def write(self, number: int, shard: Shard) -> None:
+        """Write a shard, completely or not at all."""
+        with write_to_temporary(self._path(number), force=True) as temporary:
+            arrays = {
+                "rows": np.array([shard.rows.start, shard.rows.stop]),
+                "stamps": shard.stamps,
+                "unreadable": np.array(list(shard.unreadable_reasons), np.int64),
+                "reasons": np.array(list(shard.unreadable_reasons.values()), str),
+            }
+            np.savez(temporary, allow_pickle=False, **arrays, **shard.results)
+
+    def check_files(self, shard: Shard) -> None:
+        """Raise `DataError` if a worker on another machine has read other files than this process would."""
+        for row, size in zip(shard.rows, shard.stamps["size"].tolist(), strict=True):
+            own_size, _ = self.images.size_and_mtime(row)
+            if own_size != size:
+                raise DataError(
+                    "different-files",
+                    "worker has read another file",
+                    where=f"image {self.images.names[row]}",
+                    allowed=f"{own_size:,} bytes",
+                    found="file not found" if size < 0 else f"{size:,} bytes",
+                    fix="store the images where all workers can read them, under the same path",
+                )
+
+    def read_all(self) -> Iterator[Shard]:
+        """Read all shards in order; `DataError` for a damaged shard."""
+        return map(self._read, self.shard_numbers())
+
+    def remove_damaged(self) -> list[Path]:
+        """Remove shards that are damaged or do not fit the run; return their paths."""
+        damaged = [self._path(number) for number in self._existing_shard_numbers() if self._read_intact(number) is None]
+        for path in damaged:
+            path.unlink()
+        return damaged
+
+    def find_rows_with_results(self, rows: Iterable[int]) -> set[int]:
+        """Return the rows that have results in an intact shard."""
+        rows = set(rows)
+        numbers = set(self._existing_shard_numbers()) & {row // self.shard_size for row in rows}
+        shards = filter(None, map(self._read_intact, numbers))
+        return rows.intersection(row for shard in shards for row in shard.readable_rows)
+
+    def find_changed_rows(self, *, compares_content: bool) -> list[int]:
+        """List the rows in shards whose image files have changed since."""
+        shards = filter(None, map(self._read_intact, self._existing_shard_numbers()))
+        return [
+            row
+            for shard in shards
+            for row, stamp in zip(shard.rows, shard.stamps, strict=True)
+            if not self.images.has_same_file(row, stamp, compares_content=compares_content)
+        ]
+
+    def remove_shards_with_rows(self, rows: Iterable[int]) -> None:
+        """Remove the shards that contain any of these rows, so that they are computed again."""
+        for number in {row // self.shard_size for row in rows}:
+            self._path(number).unlink(missing_ok=True)
+
+    def _existing_shard_numbers(self) -> list[int]:
+        """List the numbers of the shards that exist."""
+        return [number for number in range(self.n_shards) if self._path(number).exists()]
+
+    def _read_intact(self, number: int) -> Shard | None:
+        """Read a shard; None if it is damaged."""
+        try:
+            return self._read(number)
+        except DataError:
+            return None
+
+    def _read(self, number: int) -> Shard:
+        """Read a shard, and raise `DataError` if it is damaged."""
+        path = self._path(number)
+        with path.open("rb") as file:
+            try:
+                with np.load(file, allow_pickle=False) as arrays:
+                    shard = _make_shard(dict(arrays))
+                has_these_rows = shard.rows == self.rows_of_shard(number)
+                is_valid = has_these_rows and _is_complete(shard) and self.has_valid_results(shard)
+            except Exception as error:  # zipfile and numpy raise many types of errors for damaged files
+                raise _damaged_error(path) from error
+        if not is_valid:
+            raise _damaged_error(path)
+        return shard
+
+    def _path(self, number: int) -> Path:
+        """Return the path of a shard."""
+        return self.folder / f"{number:06d}.npz"
+
+
+class ShardCounts(NamedTuple):
+    """The number of shards of a run, and how many are done."""
+
+    shards: int
+    done: int
+
+    @classmethod
+    def from_run(cls, shards: Iterable[Shards]) -> "ShardCounts":
+        """Count the shards of all parts of a run."""
+        counts = [(part.n_shards, len(part.missing_shard_numbers())) for part in shards]
+        return cls(sum(n for n, _ in counts), sum(n - n_missing for n, n_missing in counts))
+
+
+def _make_shard(arrays: dict[str, npt.NDArray[Any]]) -> Shard:
+    """Create a shard from the arrays of its file."""
+    rows, stamps = range(*arrays.pop("rows").tolist()), arrays.pop("stamps")
+    unreadable, reasons = (arrays.pop(name) for name in _REASON_FIELDS)
+    unreadable_rows = unreadable.astype(np.int64, casting="safe").tolist()
+    return Shard(rows, stamps, dict(zip(unreadable_rows, reasons.astype(str).tolist(), strict=True)), arrays)
+
+
+def _is_complete(shard: Shard) -> bool:
+    """Return whether each image of a shard has results or a reason why it cannot be read."""
+    n_readable = len(shard.rows) - len(shard.unreadable_reasons)
+    return (
+        shard.stamps.dtype == STAMP_DTYPE
+        and shard.stamps.shape == (len(shard.rows),)
+        and all(row in shard.rows for row in shard.unreadable_reasons)
+        and all(len(result) == n_readable for result in shard.results.values())
+    )
+
+
+def _damaged_error(path: Path) -> DataError:
+    """Create the error for a damaged shard."""
+    return DataError(
+        "damaged-file", "shard is damaged", where=path, fix="run the command again, which computes the shard again"
+    )

@@ -1,0 +1,257 @@
+"""The folder of an unfinished run, so that the run can continue after an interruption, or on several machines."""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from reassess.data.image_sources import ImageSource
+from reassess.data.leases import LeaseHolder, hold_lease, list_lease_holders
+from reassess.data.run_records import (
+    ImageSizes,
+    describe_changes,
+    describe_image_changes,
+    digest_image_sizes,
+    read_image_sizes,
+    read_json,
+    write_image_sizes,
+    write_json,
+)
+from reassess.data.shards import Shards
+from reassess.data.shares import Share
+from reassess.errors import DataError, OutputError
+from reassess.formats.files import TEMPORARY_PREFIX, exists, sha256
+from reassess.text import count_noun, join_first
+
+_RECORD_FILE, _OUTPUTS_FILE, _IMAGES_PREFIX = "run.json", "outputs.json", "images-"
+_LEASES_FOLDER, _SHARDS_FOLDER = "leases", "shards"
+_RECORD_VERSION = 4
+_WHOLE_RUN = "run"  # name of the lease of the process that writes the output
+
+
+@dataclass(frozen=True)
+class UnfinishedRun:
+    """The folder of an unfinished run, with its settings, its images and its shards."""
+
+    command: str  # such as "predict"
+    output: Path  # output of the run; the folder is beside it
+
+    @property
+    def folder(self) -> Path:
+        """Folder of the run."""
+        return self.output.with_name(f"{self.output.name}.unfinished")
+
+    def shard_folder(self, name: str = "") -> Path:
+        """Return the folder for the shards of a part of the run."""
+        return self.folder / _SHARDS_FOLDER / name
+
+    def has_written(self, path: Path) -> bool:
+        """Return whether this run wrote a file before it was interrupted."""
+        records = [self.folder / _RECORD_FILE, self.folder / _OUTPUTS_FILE]
+        if not all(map(exists, records)) or not exists(path) or not path.is_file():
+            return False
+        digest = read_json(self.folder / _OUTPUTS_FILE).get(self._relative_path(path))
+        return digest is not None and digest == sha256(path)
+
+    @property
+    def temporary_prefix(self) -> str:
+        """A prefix of the names of temporary files, the same for all runs with this output."""
+        return hashlib.sha256(os.fsencode(self.output.name)).hexdigest()[:8]
+
+    def record_outputs_and_remove_old(self, files: Mapping[Path, Path]) -> None:
+        """Record hashes of output files before they are moved into place, and remove older output files.
+
+        `files` maps final to temporary paths. The removed files are the output files of an interrupted run.
+        """
+        for key in read_json(self.folder / _OUTPUTS_FILE) if exists(self.folder / _OUTPUTS_FILE) else ():
+            if self.has_written(path := self.output.parent / key):
+                Path(os.path.realpath(path)).unlink()
+        hashes = {self._relative_path(path): sha256(temporary) for path, temporary in files.items()}
+        write_json(self.folder / _OUTPUTS_FILE, hashes, force=True)
+
+    @contextmanager
+    def continued_run(
+        self,
+        settings: Mapping[str, Any],
+        image_sets: Mapping[str, ImageSource],
+        shards: Sequence[Shards],
+        share: Share | None,
+    ) -> Iterator[None]:
+        """Start a run in the folder or continue the interrupted run, and hold its lease until the end of the block.
+
+        Several shares can run at the same time; without a share, this process must be the only one. Images without
+        results, such as unreadable images, may have changed; their shards are computed again. If the run is stopped,
+        the exception has a note about the finished part. Without a finished shard, the folder is removed.
+        """
+        self._check_folder()
+        self.folder.mkdir(exist_ok=True)
+        with self._lease(share):
+            is_ours = False
+            try:
+                schema = {"schema": f"reassess/{self.command}-run", "version": _RECORD_VERSION}
+                self._start_or_continue({**schema, **settings}, image_sets, shards, share)
+                for part in shards:
+                    part.folder.mkdir(parents=True, exist_ok=True)
+                is_ours = True
+                yield
+            except BaseException as error:
+                if isinstance(error, DataError) and not is_ours:  # the folder belongs to another run
+                    raise
+                if self._has_shards():
+                    error.add_note(f"{self.folder} contains the finished part; run the same again to continue.")
+                elif not self._find_other_processes(share):
+                    with suppress(OSError):
+                        self.remove_folder()
+                raise
+
+    def remove_folder(self) -> None:
+        """Remove the folder of the run."""
+        (self.folder / _RECORD_FILE).unlink(missing_ok=True)
+        with suppress(OSError):  # for example if the folder contains other files
+            for name in (_SHARDS_FOLDER, _LEASES_FOLDER):
+                shutil.rmtree(self.folder / name, ignore_errors=True)
+            temporary = self.folder.glob(f"{TEMPORARY_PREFIX}*")  # files of a killed process
+            for path in (*temporary, *self.folder.glob(f"{_IMAGES_PREFIX}*"), self.folder / _OUTPUTS_FILE):
+                path.unlink(missing_ok=True)
+            self.folder.rmdir()
+
+    @contextmanager
+    def _lease(self, share: Share | None) -> Iterator[None]:
+        """Hold the lease of a share, or of the whole run; raise `DataError` if another process does not allow it."""
+        folder, name = self.folder / _LEASES_FOLDER, _lease_name(share)
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(hold_lease(folder, name))
+            except FileExistsError as error:
+                raise self._in_use_error([each for each in list_lease_holders(folder) if each.name == name]) from error
+            others = self._find_other_processes(share)
+            if others and (share is None or any(each.name == _WHOLE_RUN for each in others)):
+                raise self._in_use_error(others)
+            yield
+
+    def _find_other_processes(self, share: Share | None) -> list[LeaseHolder]:
+        """List the processes that hold another lease of the run."""
+        holders = list_lease_holders(self.folder / _LEASES_FOLDER)
+        return [each for each in holders if each.name != _lease_name(share)]
+
+    def _in_use_error(self, holders: Sequence[LeaseHolder]) -> DataError:
+        return DataError(
+            "in-use",
+            "another process is computing this output",
+            where=self.folder,
+            found=join_first(list(map(str, holders)), max_items=3) or None,
+            fix="wait until it has ended (two minutes, if its machine has failed), or choose another output",
+        )
+
+    def _has_shards(self) -> bool:
+        """Return whether the folder contains shards."""
+        return any(self.folder.rglob("[!.]*.npz"))
+
+    def _start_or_continue(
+        self,
+        settings: Mapping[str, Any],
+        image_sets: Mapping[str, ImageSource],
+        shards: Sequence[Shards],
+        share: Share | None,
+    ) -> None:
+        """Start a new run, or check that the interrupted run has the same settings and images."""
+        sizes = {name: images.list_sizes() for name, images in image_sets.items()}
+        digests = {name: digest_image_sizes(sizes_of_set) for name, sizes_of_set in sizes.items()}
+        record, path = {**settings, "images": digests}, self.folder / _RECORD_FILE
+        is_alone = not self._find_other_processes(share)
+        while not exists(path):  # until this process or another one has written the record
+            if is_alone:  # remove the files of an earlier run
+                shutil.rmtree(self.folder / _SHARDS_FOLDER, ignore_errors=True)
+                (self.folder / _OUTPUTS_FILE).unlink(missing_ok=True)
+            self._write_record(record, sizes, force=False)
+        recorded = read_json(path)
+        changes = [*self._describe_changes(recorded, record, sizes, compares_sizes=not is_alone)]
+        if is_alone and not changes:
+            changes = _remove_shards_of_changed_images(shards, compares_content=share is None)
+        if changes and is_alone and not self._has_shards():  # nothing is lost
+            path.unlink()
+            self._start_or_continue(settings, image_sets, shards, share)
+        elif changes:
+            raise DataError(
+                "different-run",
+                "interrupted run had other settings",
+                where=self.folder,
+                found="\n".join(changes),
+                fix=f"use the same settings to continue, or start again: rm -r {self.folder}",
+            )
+        elif recorded != record:
+            self._write_record(record, sizes, force=True)
+
+    def _write_record(self, record: Mapping[str, Any], sizes: Mapping[str, ImageSizes], *, force: bool) -> None:
+        """Write the record and its tables of images; without `force`, keep the record of another process."""
+        for name, sizes_of_set in sizes.items():
+            write_image_sizes(self._images_path(record["images"][name]), sizes_of_set)
+        try:
+            write_json(self.folder / _RECORD_FILE, record, force=force)
+        except OutputError as error:
+            if error.code != "output-exists":
+                raise
+
+    def _describe_changes(
+        self,
+        recorded: Mapping[str, Any],
+        record: Mapping[str, Any],
+        sizes: Mapping[str, ImageSizes],
+        *,
+        compares_sizes: bool,
+    ) -> Iterator[str]:
+        """Describe the differences between the recorded run and this run."""
+        old_digests, new_digests = recorded.get("images", {}), record["images"]
+        changes = [*describe_changes({**recorded, "images": None}, {**record, "images": None})]
+        yield from changes
+        if changes or old_digests == new_digests:
+            return
+        for name, sizes_of_set in sizes.items():
+            old_sizes = read_image_sizes(self._images_path(str(old_digests.get(name))))
+            yield from describe_image_changes(old_sizes, sizes_of_set, compares_sizes=compares_sizes)
+
+    def _images_path(self, digest: str) -> Path:
+        """Return the path of the table of images with this digest."""
+        return self.folder / f"{_IMAGES_PREFIX}{digest}.parquet"
+
+    def _check_folder(self) -> None:
+        """Raise `DataError` if the folder is a file, or contains other files."""
+        own_names = {_RECORD_FILE, _OUTPUTS_FILE, _LEASES_FOLDER, _SHARDS_FOLDER}
+        if self.folder.is_file() or (
+            not (self.folder / _RECORD_FILE).exists()
+            and any(
+                path.name not in own_names and not path.name.startswith(_IMAGES_PREFIX)
+                for path in self.folder.glob("[!.]*")
+            )
+        ):
+            raise DataError(
+                "output-exists",
+                "folder of the run contains other files, or is a file",
+                where=self.folder,
+                fix="move it, or choose another name",
+            )
+
+    def _relative_path(self, path: Path) -> str:
+        """Return a path relative to the folder of the output."""
+        return path.relative_to(self.output.parent).as_posix()
+
+
+def _lease_name(share: Share | None) -> str:
+    return _WHOLE_RUN if share is None else str(share)
+
+
+def _remove_shards_of_changed_images(shards: Sequence[Shards], *, compares_content: bool) -> list[str]:
+    """Remove shards with changed images that have no results; describe changed images that have results."""
+    changed_names: dict[str, None] = {}
+    for part in shards:
+        changed = part.find_changed_rows(compares_content=compares_content)
+        with_results = part.find_rows_with_results(changed)
+        changed_names |= {part.images.names[row]: None for row in sorted(with_results)}
+        part.remove_shards_with_rows(set(changed) - with_results)
+    return [
+        f"{count_noun(len(changed_names), 'image')} changed: {join_first(list(changed_names), max_items=3)}"
+    ] * bool(changed_names)

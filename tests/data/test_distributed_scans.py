@@ -1,0 +1,99 @@
+"""`scan_images` in shares and in executors gives the same bytes as in one process."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from reassess import scan_images
+from reassess.data import scan_runs
+from reassess.data.leases import hold_lease
+from reassess.data.scanning import scan_share
+from reassess.data.shares import Share
+from tests.helpers import code_of, write_files
+from tests.pictures import scene
+
+pytestmark = pytest.mark.usefixtures("report_extra")
+
+
+@pytest.fixture
+def sets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Two sets with exact and near duplicates and an unreadable image, in shards of two images."""
+    monkeypatch.setattr(scan_runs, "_BATCH_SIZE", 1)
+    monkeypatch.setattr(scan_runs, "_BATCHES_PER_SHARD", 2)
+    for number in range(7):
+        (tmp_path / "train").mkdir(exist_ok=True)
+        scene(number, (60, 50)).save(tmp_path / "train" / f"{number}.png")
+    (tmp_path / "val").mkdir()
+    scene(1, (60, 50)).save(tmp_path / "val" / "copy.bmp")
+    scene(2, (60, 50)).save(tmp_path / "val" / "near.jpg", quality=70)
+    write_files(tmp_path, {"val/broken.png": b"\x89PNG"})
+    return [tmp_path / "train", tmp_path / "val"]
+
+
+@pytest.fixture
+def expected(sets: list[Path], tmp_path: Path) -> bytes:
+    scan = scan_images(sets, find_near_duplicates=True, output=tmp_path / "one.csv")
+    assert (scan.duplicates.count_groups("exact"), scan.duplicates.count_groups("near")) == (1, 1)
+    assert not (tmp_path / "one.csv.unfinished").exists()
+    return (tmp_path / "one.csv").read_bytes()
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_shares_give_equal_tables(sets: list[Path], tmp_path: Path, expected: bytes, count: int) -> None:
+    output = tmp_path / "out.csv"
+    for index in [*range(1, count), 0]:
+        counts = scan_share(sets, Share(index, count), find_near_duplicates=True, output=output)
+    assert counts == (6, 6)
+    assert not output.exists()
+    scan_images(sets, find_near_duplicates=True, output=output)
+    assert output.read_bytes() == expected
+
+
+def test_executor_gives_equal_tables(sets: list[Path], tmp_path: Path, expected: bytes) -> None:
+    with ThreadPoolExecutor(2) as executor:
+        scan_images(sets, find_near_duplicates=True, output=tmp_path / "out.csv", executor=executor)
+    assert (tmp_path / "out.csv").read_bytes() == expected
+
+
+def test_interrupted_scan_continues(
+    sets: list[Path], tmp_path: Path, expected: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(_name: str, _done: int, _total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        scan_images(sets, find_near_duplicates=True, output=tmp_path / "out.csv", progress=interrupt)
+    calls: list[tuple[str, int, int]] = []
+    options = {"find_near_duplicates": True, "output": tmp_path / "out.csv"}
+    assert code_of(scan_images, sets, output=tmp_path / "out.csv") == "different-run"
+    scan_images(sets, **options, progress=lambda *call: calls.append(call))
+    assert calls[0] == ("train", 4, 7)
+    assert (tmp_path / "out.csv").read_bytes() == expected
+
+
+def test_damaged_shard_is_computed_again(sets: list[Path], tmp_path: Path, expected: bytes) -> None:
+    scan_share(sets, Share(0, 1), find_near_duplicates=True, output=tmp_path / "out.csv")
+    shards = sorted((tmp_path / "out.csv.unfinished").rglob("*.npz"))
+    shards[0].write_bytes(shards[0].read_bytes()[:-100])
+    shards[1].write_bytes(shards[2].read_bytes())
+    scan_images(sets, find_near_duplicates=True, output=tmp_path / "out.csv")
+    assert (tmp_path / "out.csv").read_bytes() == expected
+
+
+def test_live_share_blocks_the_scan(sets: list[Path], tmp_path: Path) -> None:
+    output = tmp_path / "out.csv"
+    with hold_lease(
+        write_files(tmp_path, {"out.csv.unfinished/leases/x": ""}) / "out.csv.unfinished/leases", "share 0 of 2"
+    ):
+        assert code_of(scan_images, sets, output=output) == "in-use"
+        assert code_of(scan_share, sets, Share(0, 2), output=output) == "in-use"
+        scan_share(sets, Share(1, 2), output=output)
+
+
+def test_existing_output_is_kept(sets: list[Path], tmp_path: Path) -> None:
+    (tmp_path / "out.csv").write_text("mine")
+    assert code_of(scan_images, sets, output=tmp_path / "out.csv") == "output-exists"
+    assert (tmp_path / "out.csv").read_text() == "mine"
+    scan_images(sets, output=tmp_path / "out.csv", force=True)
+    assert (tmp_path / "out.csv").read_text().startswith("set,image,")

@@ -9,6 +9,7 @@ from reassess.errors import MissingPackageError
 EXTRA_MODULES: Mapping[str, tuple[str, ...]] = {
     "annotate": ("sqlalchemy", "alembic", "starlette", "uvicorn", "jinja2", "msgspec", "PIL"),
     "confident": ("cleanlab",),
+    "dask": ("distributed",),
     "onnx": ("onnxruntime", "onnx", "PIL"),
     "report": ("matplotlib", "jinja2", "PIL"),
     "scan": ("PIL",),

@@ -15,6 +15,13 @@ from reassess.cli.command_run import (
     make_benchmark_arguments,
     show_progress_bars,
 )
+from reassess.cli.distributed_runs import (
+    dask_option,
+    open_executor,
+    print_share,
+    reject_share_with_cluster,
+    share_option,
+)
 from reassess.cli.help_pages import Command
 from reassess.cli.options import benchmark_option, count_usable_cores, output_option
 from reassess.cli.packages import check_packages
@@ -23,10 +30,12 @@ from reassess.cli.prediction_inputs import select_value_for_name
 from reassess.cli.screen import print_table
 from reassess.core import Benchmark, benchmark_of
 from reassess.data import has_class_folders, open_images
+from reassess.data.shares import Share
 from reassess.errors import DataError
 from reassess.formats.predictions.output_lists import OUTPUT_LIST, read_output_classes
 from reassess.proposals import ModelSource, PredictionSummary
 from reassess.proposals import predict as run_models
+from reassess.proposals.inference import predict_share
 from reassess.text import count_noun
 
 _MAX_PRINTED_UNREADABLE = 10
@@ -93,6 +102,8 @@ _MAX_WORKERS = 16
     help=f"Processes that decode images; not used for few images.  [default: cores - 1, at most {_MAX_WORKERS}]",
 )
 @click.option("--device", metavar="D", help="Where models run, such as cpu or cuda:1.  [default: a GPU, if available]")
+@share_option
+@dask_option
 @benchmark_option
 @add_common_options
 def predict(
@@ -106,6 +117,8 @@ def predict(
     batch_size: int,
     workers: int | None,
     device: str | None,
+    share: Share | None,
+    cluster: str | None,
     benchmark: Benchmark | None,
 ) -> None:
     """Run models on images.
@@ -113,6 +126,7 @@ def predict(
     MODEL is timm:NAME, torchvision:NAME, onnx:FILE, or python:MODULE:FUNCTION, which returns scores for a list of
     images (the code of the module is executed). To continue an interrupted run, repeat the command.
     """
+    reject_share_with_cluster(share, cluster, workers)
     for kind in dict.fromkeys(model.partition(":")[0] for model in models):
         if kind in ("onnx", "timm", "torchvision"):
             check_packages(kind, f"{kind} models")
@@ -127,19 +141,25 @@ def predict(
         find_images_path(run, benchmark, needed_by="predict")
     if images is not None and images.is_file():
         run.add_input("images", images)
-    with show_progress_bars(run) as progress, _add_class_list_file_to_errors(class_list_files):
-        results = run_models(
-            sources,
-            output,
-            images=images,
-            benchmark=benchmark,
-            batch_size=batch_size,
-            workers=min(count_usable_cores() - 1, _MAX_WORKERS) if workers is None else workers,
-            device=device,
-            force=run.force,
-            report=run.print_progress_line,
-            progress=progress,
-        )
+    options: dict[str, Any] = {
+        "images": images,
+        "benchmark": benchmark,
+        "batch_size": batch_size,
+        "workers": min(count_usable_cores() - 1, _MAX_WORKERS) if workers is None else workers,
+        "device": device,
+        "force": run.force,
+        "report": run.print_progress_line,
+    }
+    with (
+        open_executor(cluster) as executor,
+        show_progress_bars(run) as progress,
+        _add_class_list_file_to_errors(class_list_files),
+    ):
+        if share is not None:
+            counts = predict_share(sources, output, share, progress=progress, **options)
+            print_share(run, "predict", share, output, counts)
+            return
+        results = run_models(sources, output, executor=executor, progress=progress, **options)
     files = [result.file for result in results]
     if benchmark is None:
         known_benchmark_name = benchmark_of(open_images(images).names).name if images is not None else ""

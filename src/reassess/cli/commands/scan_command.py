@@ -15,6 +15,13 @@ from reassess.cli.command_run import (
     make_benchmark_arguments,
     show_progress_bars,
 )
+from reassess.cli.distributed_runs import (
+    dask_option,
+    open_executor,
+    print_share,
+    reject_share_with_cluster,
+    share_option,
+)
 from reassess.cli.help_pages import Command, benchmark_section_option
 from reassess.cli.options import benchmark_option, count_usable_cores, output_option
 from reassess.cli.packages import check_packages
@@ -22,7 +29,8 @@ from reassess.cli.part_inputs import NO_SOURCE, PartReader, find_images_path
 from reassess.cli.screen import print_table, print_text
 from reassess.core import UNUSABLE_KINDS, Benchmark, DuplicateCounts, LabelSets
 from reassess.data import Scan, scan_images
-from reassess.formats import write_duplicates
+from reassess.data.scanning import scan_share
+from reassess.data.shares import Share
 from reassess.formats.simple_tables import DUPLICATES_SUFFIXES
 from reassess.text import count_noun, join_first
 
@@ -47,6 +55,8 @@ _MAX_PRINTED_DIFFERING, _MAX_DIFFERING_IN_JSON = 10, 10_000  # pairs with differ
 @click.option(
     "--workers", type=click.IntRange(0), metavar="N", help="Processes that read images.  [default: one per core]"
 )
+@share_option
+@dask_option
 @benchmark_option
 @benchmark_section_option(
     "--original",
@@ -60,6 +70,8 @@ def scan(
     output: Path,
     finds_near_duplicates: bool,
     workers: int | None,
+    share: Share | None,
+    cluster: str | None,
     benchmark: Benchmark | None,
     original: str | None,
 ) -> None:
@@ -67,27 +79,44 @@ def scan(
 
     Each SOURCE is a set of images: a folder, zip, tar or list, named after its folder or archive. The images of
     --benchmark are one more set. Exact duplicates have equal pixels, in any file format. Duplicates with different
-    labels are signs of wrong labels; labels are the benchmark's original labels, or class folders.
+    labels are signs of wrong labels; labels are the benchmark's original labels, or class folders. To continue an
+    interrupted scan, repeat the command.
     """
     if not sources and benchmark is None:
         raise click.UsageError("Give a SOURCE, or --benchmark.")
     if benchmark is None and original is not None:
         raise click.UsageError("--original needs --benchmark.")
+    reject_share_with_cluster(share, cluster, workers)
     check_packages("scan", "reading images")
     run.check_output(output, DUPLICATES_SUFFIXES, "duplicates", benchmark=benchmark, part="duplicates")
     for source in sources:
         if source.is_file():
             run.add_input("images", source)
     images_paths, labels = _find_sources_and_labels(run, sources, benchmark, original)
-    with show_progress_bars(run) as progress:
+    workers = count_usable_cores() if workers is None else workers
+    if share is not None:
+        with show_progress_bars(run) as progress:
+            counts = scan_share(
+                images_paths,
+                share,
+                find_near_duplicates=finds_near_duplicates,
+                output=output,
+                workers=workers,
+                progress=progress,
+            )
+        print_share(run, "scan", share, output, counts)
+        return
+    with open_executor(cluster) as executor, show_progress_bars(run) as progress:
         scan_result = scan_images(
             images_paths,
             find_near_duplicates=finds_near_duplicates,
             labels=labels,
-            workers=count_usable_cores() if workers is None else workers,
+            output=output,
+            force=run.force,
+            workers=workers,
+            executor=executor,
             progress=progress,
         )
-    write_duplicates(output, scan_result.duplicates, force=run.force)
     if (
         benchmark is not None
         and not sources
@@ -196,7 +225,7 @@ def _print_scan(run: CommandRun, scan: Scan, output: Path, *, has_near_duplicate
         notes.append("near: images with only similar copies")
     if has_classes:
         copy_text = "a duplicate" if has_near_duplicates else "an exact copy"
-        notes.append(f"other label: images with {copy_text} of another label; one of the labels may be wrong")
+        notes.append(f"other label: {copy_text} has another label; one of the labels may be wrong")
     run.add_note("; ".join(notes))
     if not has_near_duplicates:
         run.add_note("to also find resized, cropped or compressed copies: --near")

@@ -1,0 +1,115 @@
+"""The options --share and --dask, which divide a run over processes and machines."""
+
+import logging
+from collections.abc import Iterator
+from concurrent.futures import Executor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from reassess.cli.command_run import CommandRun
+from reassess.cli.options import ParsedType
+from reassess.cli.packages import check_packages
+from reassess.data.shards import ShardCounts
+from reassess.data.shares import Share
+from reassess.data.unfinished_runs import UnfinishedRun
+from reassess.errors import DataError
+from reassess.text import count_noun
+
+_LOCAL = "local:"
+_SECONDS_TO_CONNECT = 15
+_MAX_LOCAL_WORKERS = 1000
+_RETRIES = 3  # of a task whose worker was lost
+_GPU = "GPU"  # name of the resource, if the workers of a cluster declare it
+
+share_option = click.option(
+    "--share",
+    type=ParsedType("share", Share.parse),
+    metavar="I/N",
+    help="Compute only share I of N, counted from 0; auto/N: I from SLURM_ARRAY_TASK_ID, RANK or JOB_COMPLETION_INDEX. "
+    "When all shares are done, the command without --share writes the output.",
+)
+dask_option = click.option(
+    "--dask",
+    "cluster",
+    metavar="ADDRESS|local:N",
+    help="Compute on a Dask cluster, or on N processes of this machine.",
+)
+
+
+def reject_share_with_cluster(share: Share | None, cluster: str | None, workers: int | None) -> None:
+    """Raise a usage error for options that exclude each other."""
+    if cluster is not None and (share is not None or workers is not None):
+        raise click.UsageError(f"--dask and --{'workers' if share is None else 'share'} cannot be combined.")
+
+
+@contextmanager
+def open_executor(cluster: str | None) -> Iterator[Executor | None]:
+    """Connect to a Dask cluster, or start one on this machine, and yield its executor; None without a cluster."""
+    if cluster is None:
+        yield None
+        return
+    check_packages("dask", "--dask")
+    from distributed import Client, LocalCluster
+
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # errors that matter are raised
+    if not cluster.startswith(_LOCAL):
+        with _connect(cluster) as client:
+            yield _make_executor(client)
+        return
+    n_workers = _parse_worker_count(cluster)
+    with (
+        LocalCluster(n_workers=n_workers, threads_per_worker=1, processes=True, dashboard_address=None) as local,
+        Client(local) as client,
+    ):
+        yield _make_executor(client)
+
+
+def _parse_worker_count(cluster: str) -> int:
+    text = cluster.removeprefix(_LOCAL)
+    if not text.isdecimal() or not 1 <= int(text) <= _MAX_LOCAL_WORKERS:
+        raise click.UsageError(f"--dask {_LOCAL}N needs a number of processes from 1 to {_MAX_LOCAL_WORKERS}.")
+    return int(text)
+
+
+def _make_executor(client: Any) -> Executor:
+    """Return the executor of a cluster; a task takes one GPU, if the workers declare GPUs as a resource."""
+    workers = client.scheduler_info(n_workers=-1)["workers"].values()
+    has_gpus = bool(workers) and all(_GPU in (worker.get("resources") or {}) for worker in workers)
+    executor: Executor = client.get_executor(
+        pure=False, retries=_RETRIES, **({"resources": {_GPU: 1}} if has_gpus else {})
+    )
+    return executor
+
+
+def _connect(address: str) -> Any:
+    """Return a client of a cluster; raise `DataError` if the cluster does not answer or has no workers."""
+    from distributed import Client
+
+    client = None
+    try:
+        client = Client(address, timeout=_SECONDS_TO_CONNECT)
+        client.wait_for_workers(1, timeout=_SECONDS_TO_CONNECT)
+    except (OSError, ValueError) as error:  # among them all errors about time
+        if client is not None:
+            client.close()
+        raise DataError(
+            "cluster-not-found",
+            "Dask cluster does not answer" if client is None else "Dask cluster has no workers",
+            where=address,
+            found=str(error) or type(error).__name__,
+            fix="check the address of the scheduler" if client is None else f"start workers: dask worker {address}",
+        ) from error
+    return client
+
+
+def print_share(run: CommandRun, command: str, share: Share, output: Path, counts: ShardCounts) -> None:
+    """Print how many shards of a run are done, and what to do when all shares are done."""
+    folder = UnfinishedRun(command, output).folder
+    if run.json:
+        run.print_json(command, {"share": share.index, "shares": share.count, **counts._asdict()})
+        return
+    run.print_line(f"{folder}: {share} is done, and {counts.done:,} of all {count_noun(counts.shards, 'shard')}")
+    run.add_note(f"when all shares are done, the same command without --share writes {output}")

@@ -1,0 +1,153 @@
+"""The options --share and --dask of `reassess predict` and `reassess scan`, also in several processes."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.helpers import Needs, Runner, message_of, output_of, picture, results_of, write_files
+
+pytestmark = pytest.mark.usefixtures("report_extra")
+
+N_IMAGES = 600
+CODE = """
+import numpy as np, os, time
+from pathlib import Path
+
+def scores(pictures):
+    return np.array([[picture.getpixel((0, 0))[0], 100] for picture in pictures], float)
+
+def slow(pictures):
+    time.sleep(0.3)
+    return scores(pictures)
+
+def deadly(pictures):
+    if len(pictures) > 1 and not Path("killed").exists():
+        Path("killed").touch()
+        os._exit(9)
+    return scores(pictures)
+"""
+MODEL = "python:cluster_models:scores"
+OPTIONS = ("--images", "images", "--batch-size", "100")
+
+
+@pytest.fixture
+def images(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """600 images in three shards of 200, and a module with models that processes can import."""
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")]))
+    monkeypatch.syspath_prepend(folder)
+    pictures = [picture(number, "PNG") for number in range(12)]
+    files = {f"images/{number:03d}.png": pictures[number % 12] for number in range(N_IMAGES)}
+    yield write_files(folder, {"cluster_models.py": CODE, **files})
+    sys.modules.pop("cluster_models", None)
+
+
+def start(*argv: str) -> subprocess.Popen[str]:
+    """Start a command in another process."""
+    pipe = subprocess.PIPE
+    return subprocess.Popen([sys.executable, "-m", "reassess", *argv], stdout=pipe, stderr=pipe, text=True)
+
+
+def test_shares_as_processes_give_equal_files(images: Path, run: Runner) -> None:
+    assert run("predict", MODEL, *OPTIONS, "--workers", "0", "-o", "one.npy").code == 0
+    share = (MODEL, *OPTIONS, "--workers", "0", "-o", "out.npy", "--share")
+    processes = [start("predict", *share, f"{index}/2") for index in range(2)]
+    for index, process in enumerate(processes):
+        out, err = process.communicate()
+        assert process.returncode == 0, err
+        assert f"out.npy.unfinished: share {index} of 2 is done, and " in out
+    assert output_of(run("predict", *share, "1/2")).splitlines()[-2:] == [
+        "out.npy.unfinished: share 1 of 2 is done, and 3 of all 3 shards",
+        "when all shares are done, the same command without --share writes out.npy",
+    ]
+    assert run("predict", *share[:-1]).code == 0
+    assert Path("out.npy").read_bytes() == Path("one.npy").read_bytes()
+    assert Path("out.txt").read_bytes() == Path("one.txt").read_bytes()
+
+
+def test_killed_share_is_taken_over(images: Path, run: Runner) -> None:
+    slow = ("python:cluster_models:slow", *OPTIONS, "--workers", "0", "-o", "out.npy")
+    process = start("predict", *slow, "--share", "0/1")
+    with process:
+        while not [*Path("out.npy.unfinished").rglob("0*.npz")]:
+            assert process.poll() is None
+            time.sleep(0.01)
+        result = run("predict", *slow, "--share", "0/1")
+        assert (result.code, result.error) == (1, "in-use")
+        assert f"share 0 of 1: process {process.pid} on " in result.err
+        process.send_signal(signal.SIGKILL)
+    assert run("predict", *slow, "--share", "0/1").code == 0
+    assert run("predict", *slow).code == 0
+    assert not Path("out.npy.unfinished").exists()
+
+
+@pytest.mark.parametrize("command", ["predict", "scan"])
+@pytest.mark.parametrize(
+    ("argv", "text"),
+    [
+        (("--share", "2/2"), "'2/2' is number of the share out of range: 0 to 1"),
+        (("--share", "1"), "'1' is not a share: I/N, such as 0/4, or auto/N"),
+        (("--share", "0/2", "--dask", "local:2"), "--dask and --share cannot be combined."),
+        (("--workers", "2", "--dask", "local:2"), "--dask and --workers cannot be combined."),
+        (("--dask", "local:0"), "--dask local:N needs a number of processes from 1 to 1000."),
+        (("--dask", "local:many"), "--dask local:N needs a number of processes from 1 to 1000."),
+    ],
+)
+def test_wrong_share_or_cluster_is_a_usage_error(
+    images: Path, run: Runner, command: str, argv: tuple[str, ...], text: str
+) -> None:
+    place = (MODEL, *OPTIONS, "-o", "out.npy") if command == "predict" else ("images", "-o", "out.csv")
+    assert text in message_of(run(command, *place, *argv), code=2).replace("\n", " ").replace("  ", " ")
+
+
+def test_share_in_json(images: Path, run: Runner) -> None:
+    share = results_of(run, "scan", "images", "-o", "out.csv", "--workers", "0", "--share", "0/2")
+    assert share == {"share": 0, "shares": 2, "shards": 1, "done": 1}
+    assert output_of(run("scan", "images", "-o", "out.csv", "--workers", "0")).splitlines()[2].split()[:2] == [
+        "images",
+        "600",
+    ]
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A Dask cluster of two processes."""
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+    ) as local_cluster:
+        yield local_cluster
+
+
+def test_dask_cluster_gives_equal_files(images: Path, run: Runner, needs: Needs) -> None:
+    needs("distributed")
+    assert run("predict", MODEL, *OPTIONS, "--workers", "0", "-o", "one.npy").code == 0
+    deadly = "python:cluster_models:deadly"  # it kills the first worker that computes a batch
+    assert run("predict", deadly, *OPTIONS, "--dask", "local:2", "-o", "out.npy").code == 0
+    assert Path("killed").exists()
+    assert Path("out.npy").read_bytes() == Path("one.npy").read_bytes()
+
+
+def test_scan_on_a_dask_cluster_gives_an_equal_table(images: Path, run: Runner, needs: Needs, cluster: Any) -> None:
+    needs("distributed")
+    assert run("scan", "images", "--near", "-o", "one.csv", "--workers", "0").code == 0
+    assert run("scan", "images", "--near", "-o", "out.csv", "--dask", cluster.scheduler_address).code == 0
+    assert Path("out.csv").read_bytes() == Path("one.csv").read_bytes()
+
+
+def test_cluster_that_does_not_answer_raises(
+    images: Path, run: Runner, needs: Needs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    needs("distributed")
+    monkeypatch.setattr("reassess.cli.distributed_runs._SECONDS_TO_CONNECT", 1)
+    for address in ("tcp://127.0.0.1:9", "nowhere://x"):
+        result = run("scan", "images", "-o", "out.csv", "--dask", address)
+        assert (result.code, result.error) == (1, "cluster-not-found")
+        assert "Dask cluster does not answer" in result.err
+    assert not Path("out.csv.unfinished").exists()

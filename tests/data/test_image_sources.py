@@ -10,7 +10,7 @@ import pytest
 from reassess.data import open_images
 from reassess.data.image_decoding import EMPTY_FILE
 from reassess.data.image_sources import make_set_names, open_image_sets, process_image
-from tests.helpers import Refused, message, number_of, picture, write_csv, write_files
+from tests.helpers import Refused, message, number_of, picture, write_csv, write_files, write_tar
 
 FILES = {"b/1.png": b"b1", "a/1.png": b"a1", "a b/ü.JPG": b"u", "c.txt": b"no picture"}
 NAMES = ("a b/ü.JPG", "a/1.png", "b/1.png")
@@ -88,6 +88,43 @@ def test_stamp_of_an_archived_image_is_the_stamp_of_the_archive(images: Path) ->
         assert before[0] == place.stat().st_size
         place.touch()
         assert open_images(place).size_and_mtime(1) != before
+
+
+def test_list_of_tars_contains_their_images_in_order(tmp_path: Path) -> None:
+    """Tars as of a WebDataset: samples with an image and a label each."""
+    (tmp_path / "train").mkdir()
+    for shard in range(40):  # more than are open at a time
+        names = [f"{shard:02d}{number}" for number in (3, 1, 2)]
+        contents = {f"{name}.{suffix}": f"{name} {suffix}".encode() for name in names for suffix in ("cls", "png")}
+        write_tar(tmp_path / "train" / f"{shard:02d}.tar", contents)
+    (tmp_path / "shards.txt").write_text(
+        "train/01.tar\n" + "".join(f"train/{shard:02d}.tar\n" for shard in (0, *range(2, 40)))
+    )
+    source = open_images(tmp_path / "shards.txt")
+    assert source.names[:4] == ("train/01/013.png", "train/01/011.png", "train/01/012.png", "train/00/003.png")
+    assert len(source) == 120
+    assert all(source.read_file(row).decode() == f"{name[-7:-4]} png" for row, name in enumerate(source.names))
+    selected = pickle.loads(pickle.dumps(source.select(range(2, 5))))
+    assert selected.names == source.names[2:5]
+    assert [selected.read_file(row) for row in range(3)] == [source.read_file(row) for row in range(2, 5)]
+    assert selected.size_and_mtime(0) == source.size_and_mtime(2) != source.size_and_mtime(5)
+
+
+def test_replaced_archive_is_read_again(tmp_path: Path) -> None:
+    source = open_images(write_tar(tmp_path / "a.tar", {"1.png": b"old", "2.png": b"too"}))
+    assert source.read_file(0) == b"old"
+    write_tar(tmp_path / "b.tar", {"1.png": b"new", "2.png": b"too"}).replace(tmp_path / "a.tar")
+    assert source.read_file(0) == b"new"
+
+
+def test_list_of_tars_and_images_raises(refused: Refused, tmp_path: Path) -> None:
+    write_tar(tmp_path / "a.tar", {"notes.txt": b""})
+    (tmp_path / "list.txt").write_text("a.tar\nb.png\n")
+    assert refused(open_images, tmp_path / "list.txt") == "mixed-list at list.txt"
+    (tmp_path / "list.txt").write_text("a.tar\n")
+    assert refused(open_images, tmp_path / "list.txt") == "missing-images at list.txt"
+    (tmp_path / "list.txt").write_text("gone.tar\n")
+    assert refused(open_images, tmp_path / "list.txt") == "unreadable-file at gone.tar"
 
 
 def test_place_without_images_raises(refused: Refused, refused_text: Refused, tmp_path: Path) -> None:

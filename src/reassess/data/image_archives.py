@@ -1,4 +1,4 @@
-"""Images in a tar or zip, read without unpacking the archive."""
+"""Images in a tar, a zip or several tars, read without unpacking the archives."""
 
 import os
 import tarfile
@@ -6,8 +6,9 @@ import weakref
 import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from io import BytesIO
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,12 @@ from reassess.data.image_decoding import check_file_size
 from reassess.errors import DataError
 from reassess.formats.archives import ZIP_ERRORS
 
+_MAX_OPEN_ARCHIVES = 32  # per process
+
 
 @dataclass(frozen=True, eq=False)
 class TarImages:
-    """Images in an uncompressed tar; each process of a data loader opens the tar itself."""
+    """Images in an uncompressed tar."""
 
     source_path: Path  # the archive
     paths: tuple[str, ...]  # path of each image in the archive, sorted by folder, then by name
@@ -61,17 +64,77 @@ class TarImages:
     def image_file(self, row: int) -> BytesIO:
         """Read the file of an image into memory; raise `DataError` if it is too large."""
         check_file_size(self.sizes[row], f"{self.source_path}, {self.paths[row]}")
+        stat = self.source_path.stat()
+        archive = _open_archive(self.source_path, stat.st_ino, stat.st_mtime_ns)
         # With pread, threads do not share a position in the file.
-        return BytesIO(os.pread(self._descriptor, self.sizes[row], self.offsets[row]))
+        return BytesIO(os.pread(archive.descriptor, self.sizes[row], self.offsets[row]))
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name != "_descriptor"}
+    def stamped_file(self, _row: int) -> Path:
+        """Return the file whose size and time change with an image: the archive."""
+        return self.source_path
 
-    @cached_property
-    def _descriptor(self) -> int:
-        descriptor = os.open(self.source_path, os.O_RDONLY)
-        weakref.finalize(self, os.close, descriptor)
-        return descriptor
+
+class _OpenArchive:
+    """An open archive, which is closed when nothing refers to it any more."""
+
+    def __init__(self, path: Path) -> None:
+        self.descriptor = os.open(path, os.O_RDONLY)
+        weakref.finalize(self, os.close, self.descriptor)
+
+
+@lru_cache(maxsize=_MAX_OPEN_ARCHIVES)
+def _open_archive(path: Path, _inode: int, _mtime: int) -> _OpenArchive:
+    """Open an archive, or return it if it is open and was not replaced since."""
+    return _OpenArchive(path)
+
+
+@dataclass(frozen=True, eq=False)
+class TarListImages:
+    """Images in the tars of a list, such as the shards of a WebDataset, in the order in which they are stored."""
+
+    source_path: Path  # the list
+    archives: tuple[TarImages, ...]
+    archive_ids: tuple[int, ...]  # position of each image's archive
+    archive_rows: tuple[int, ...]  # row of each image in its archive
+    paths: tuple[str, ...]  # path of the archive, without its suffix, and path of each image in the archive
+
+    @classmethod
+    def from_files(
+        cls, source_path: Path, archive_names: Sequence[str], is_image: Callable[[str], bool]
+    ) -> "TarListImages":
+        """List the images of tars, whose names are relative to the folder of the list."""
+        archives = tuple(TarImages.from_file(source_path.parent / name, is_image) for name in archive_names)
+        members = [
+            (archive_id, row)
+            for archive_id, archive in enumerate(archives)
+            for row in sorted(range(len(archive.paths)), key=archive.offsets.__getitem__)
+        ]
+        paths = tuple(
+            f"{archive_names[archive_id].removesuffix('.tar')}/{archives[archive_id].paths[row]}"
+            for archive_id, row in members
+        )
+        archive_ids, archive_rows = zip(*members, strict=True) if members else ((), ())
+        return cls(source_path, archives, archive_ids, archive_rows, paths)
+
+    def select(self, rows: Sequence[int]) -> "TarListImages":
+        """Return the images at some rows; paths are absolute, for processes in another folder."""
+        archives: list[TarImages] = []
+        members: list[tuple[int, int]] = []
+        for archive_id, group in groupby(rows, self.archive_ids.__getitem__):
+            group_rows = [self.archive_rows[row] for row in group]
+            members += [(len(archives), row) for row in range(len(group_rows))]
+            archives.append(self.archives[archive_id].select(group_rows))
+        archive_ids, archive_rows = zip(*members, strict=True)
+        paths = tuple(self.paths[row] for row in rows)
+        return TarListImages(self.source_path, tuple(archives), archive_ids, archive_rows, paths)
+
+    def image_file(self, row: int) -> BytesIO:
+        """Read the file of an image into memory; raise `DataError` if it is too large."""
+        return self.archives[self.archive_ids[row]].image_file(self.archive_rows[row])
+
+    def stamped_file(self, row: int) -> Path:
+        """Return the file whose size and time change with an image: its archive."""
+        return self.archives[self.archive_ids[row]].source_path
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,6 +180,10 @@ class ZipImages:
                 found=str(error),
                 fix="pack the images again, without a password",
             ) from error
+
+    def stamped_file(self, _row: int) -> Path:
+        """Return the file whose size and time change with an image: the archive."""
+        return self.source_path
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name != "_archive"}

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from reassess.core.checks import find_first_duplicate
 from reassess.core.image_names import image_keys
-from reassess.data.image_archives import TarImages, ZipImages
+from reassess.data.image_archives import TarImages, TarListImages, ZipImages
 from reassess.data.image_decoding import check_file_size
 from reassess.errors import DataError, ReassessWarning
 from reassess.formats.files import check_input, check_suffix
@@ -68,8 +68,12 @@ class FolderImages:
         check_file_size(path.stat().st_size, path)
         return str(path)
 
+    def stamped_file(self, row: int) -> Path:
+        """Return the file whose size and time change with an image: the image itself."""
+        return self.source_path / self.paths[row]
 
-ImageFiles = FolderImages | TarImages | ZipImages
+
+ImageFiles = FolderImages | TarImages | ZipImages | TarListImages
 
 
 def list_images(path: str | Path) -> tuple[str, ...]:
@@ -84,8 +88,10 @@ def list_images(path: str | Path) -> tuple[str, ...]:
     return tuple(sorted(image_names(find_image_files(Path(path)))))
 
 
-def find_image_files(source_path: Path, *, raise_if_empty: bool = False) -> ImageFiles:
-    """Find the image files of a folder, zip or tar.
+def find_image_files(
+    source_path: Path, *, archive_names: Sequence[str] = (), raise_if_empty: bool = False
+) -> ImageFiles:
+    """Find the image files of a folder, zip or tar; or of several tars, if this is a list with their names.
 
     If there are none, return an empty list of files, or raise `DataError` if `raise_if_empty`.
     """
@@ -96,7 +102,11 @@ def find_image_files(source_path: Path, *, raise_if_empty: bool = False) -> Imag
         unsupported.update([suffix] if suffix in _UNSUPPORTED_SUFFIXES else [])
         return suffix in IMAGE_SUFFIXES
 
-    images = _index_images(source_path, is_image)
+    images = (
+        TarListImages.from_files(source_path, archive_names, is_image)
+        if archive_names
+        else _index_images(source_path, is_image)
+    )
     counts = ", ".join(f"{count:,} {suffix}" for suffix, count in sorted(unsupported.items()))
     skipped = f"{count_noun(unsupported.total(), 'image')} in unsupported formats: {counts}" if counts else ""
     if raise_if_empty and not images.paths:
@@ -127,7 +137,7 @@ def _index_images(source_path: Path, is_image: Callable[[str], bool]) -> ImageFi
 def image_names(images: ImageFiles) -> tuple[str, ...]:
     """Return the names of image files, as in `list_images`, in the order of the files."""
     names = tuple(escape_non_utf8(_normalize_slashes(path)) for path in images.paths)
-    folder = "" if isinstance(images, FolderImages) else f"{images.source_path.stem}/"
+    folder = f"{images.source_path.stem}/" if isinstance(images, TarImages | ZipImages) else ""
     is_in_folder = all(name.startswith(folder) for name in names)
     return tuple(name.removeprefix(folder) for name in names) if is_in_folder else names
 

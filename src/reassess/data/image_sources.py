@@ -59,8 +59,7 @@ class ImageSource:
 
     def size_and_mtime(self, row: int) -> tuple[int, int]:
         """Return the size and modification time of an image's file or archive; -1 and -1 if it is missing."""
-        files = self.files
-        path = files.source_path / files.paths[self.rows[row]] if isinstance(files, FolderImages) else files.source_path
+        path = self.files.stamped_file(self.rows[row])
         try:
             stat = os.stat(path)  # noqa: PTH116 - Path.stat raises other errors for some names
         except (OSError, ValueError):
@@ -101,7 +100,9 @@ def open_images(path: str | Path) -> ImageSource:
 
     Folders and archives are read as by `list_images`. A list is a text file with one path per line, without comments,
     or a table with the column ``image`` (or another column that names images in a table of predictions). The paths are
-    relative to the folder of the list. They are also the names of the images, with slashes for backslashes.
+    relative to the folder of the list. They are also the names of the images, with slashes for backslashes. A list of
+    tars, such as the shards of a WebDataset, contains all their images, in the order in which they are stored; names
+    begin with the path of the tar, without its suffix.
     """
     path = as_path(path)
     if not exists(path):
@@ -118,7 +119,13 @@ def open_images(path: str | Path) -> ImageSource:
         names = tuple(names[row] for row in rows)
     else:
         names = tuple(line.replace("\\", "/") for line in _read_list(path))
-        files, rows = FolderImages(path.parent, names), tuple(range(len(names)))
+        if any(name.endswith(".tar") for name in names):
+            _check_are_archives(path, names)
+            files = find_image_files(path, archive_names=names, raise_if_empty=True)
+            names = image_names(files)
+        else:
+            files = FolderImages(path.parent, names)
+        rows = tuple(range(len(names)))
     check_image_names(names, str(path))
     if isinstance(files, FolderImages) and not any(exists(files.source_path / name) for name in names):
         if path.is_dir():
@@ -153,6 +160,19 @@ def _read_list(list_path: Path) -> tuple[str, ...]:
     for number, line in names.items():
         _check_list_line(line, list_path, number)
     return tuple(names.values())
+
+
+def _check_are_archives(list_path: Path, names: Sequence[str]) -> None:
+    """Raise if a list of archives contains the path of an image."""
+    if other := [name for name in names if not name.endswith(".tar")]:
+        raise DataError(
+            "mixed-list",
+            "list contains archives and images",
+            where=list_path,
+            allowed="paths of tars, or paths of images",
+            found=join_first(other, max_items=3),
+            fix="write two lists",
+        )
 
 
 def _check_list_line(line: str, list_path: Path, line_number: int) -> None:

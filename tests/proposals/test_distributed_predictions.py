@@ -4,7 +4,7 @@ import os
 import random
 import sys
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -206,11 +206,21 @@ class BreakingExecutor(ThreadPoolExecutor):
         return future
 
 
-def test_run_continues_after_an_executor_failed(images: Path, tmp_path: Path, expected: dict[str, bytes]) -> None:
+@pytest.mark.parametrize(
+    ("error", "found"),
+    [
+        (RuntimeError("scheduler lost"), "RuntimeError: scheduler lost"),
+        (ModuleNotFoundError("No module named 'reassess'"), "ModuleNotFoundError: No module named 'reassess'"),
+        (CancelledError(), "tasks were cancelled, as when a scheduler ends"),
+    ],
+)
+def test_run_continues_after_an_executor_failed(
+    images: Path, tmp_path: Path, expected: dict[str, bytes], error: BaseException, found: str
+) -> None:
     output = tmp_path / "out.npy"
-    with BreakingExecutor(4, RuntimeError("scheduler lost")) as executor, pytest.raises(DataError) as caught:
+    with BreakingExecutor(4, error) as executor, pytest.raises(DataError) as caught:
         join(images, output, executor=executor)
-    assert (caught.value.code, caught.value.found) == ("worker-failed", "RuntimeError: scheduler lost")
+    assert (caught.value.code, caught.value.found) == ("worker-failed", found)
     assert "contains the finished part" in "".join(caught.value.__notes__)
     assert any((tmp_path / "out.npy.unfinished").rglob("*.npz"))
     join(images, output)

@@ -54,7 +54,9 @@ def open_executor(cluster: str | None) -> Iterator[Executor | None]:
     check_packages("dask", "--dask")
     from distributed import Client, LocalCluster
 
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # errors that matter are raised
+    for name in logging.root.manager.loggerDict:
+        if name.startswith("distributed"):  # errors that matter are raised
+            logging.getLogger(name).setLevel(logging.CRITICAL)
     if not cluster.startswith(_LOCAL):
         with _connect(cluster) as client:
             yield _make_executor(client)

@@ -1,5 +1,6 @@
 """The options --share and --dask of `reassess predict` and `reassess scan`, also in several processes."""
 
+import json
 import os
 import signal
 import subprocess
@@ -139,6 +140,36 @@ def test_scan_on_a_dask_cluster_gives_an_equal_table(images: Path, run: Runner, 
     assert run("scan", "images", "--near", "-o", "one.csv", "--workers", "0").code == 0
     assert run("scan", "images", "--near", "-o", "out.csv", "--dask", cluster.scheduler_address).code == 0
     assert Path("out.csv").read_bytes() == Path("one.csv").read_bytes()
+
+
+def test_command_continues_after_the_scheduler_was_killed(images: Path, run: Runner, needs: Needs) -> None:
+    needs("distributed")
+    dask = [sys.executable, "-m", "dask"]
+    quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    scheduler = [*dask, "scheduler", "--port", "0", "--no-dashboard", "--scheduler-file", "scheduler.json"]
+    worker = [*dask, "worker", "--scheduler-file", "scheduler.json", "--nthreads", "1", "--no-dashboard", "--no-nanny"]
+    slow = ("predict", "python:cluster_models:slow", *OPTIONS, "-o", "out.npy")
+    with subprocess.Popen(scheduler, **quiet) as first, subprocess.Popen(worker, **quiet) as second:
+        try:
+            while not (Path("scheduler.json").exists() and Path("scheduler.json").read_text().endswith("}")):
+                assert first.poll() is None
+                time.sleep(0.05)
+            address = json.loads(Path("scheduler.json").read_text())["address"]
+            with start(*slow, "--dask", address) as process:
+                while not [*Path("out.npy.unfinished").rglob("0*.npz")]:
+                    assert process.poll() is None
+                    time.sleep(0.02)
+                first.kill()
+                _, err = process.communicate()
+        finally:
+            first.kill()
+            second.kill()
+    assert process.returncode == 1
+    assert "Error: worker of the executor failed" in err
+    assert "out.npy.unfinished contains the finished part; run the same again to continue." in err
+    assert "Traceback" not in err
+    assert "out.npy.unfinished: continues after" in run(*slow, "--workers", "0").out
+    assert not Path("out.npy.unfinished").exists()
 
 
 def test_cluster_that_does_not_answer_raises(

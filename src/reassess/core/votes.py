@@ -310,7 +310,8 @@ class Votes:
         """Append the votes of another object; equal items and raters are joined, and all votes are kept."""
         if (self.classes is None) != (new_votes.classes is None):
             raise DataError(
-                "different-votes", "votes for one class per image and votes with other answers cannot be joined"
+                "different-votes",
+                "votes for one class per image cannot be joined with votes that have other answers, such as yes and no",
             )
         if self.is_anonymous != new_votes.is_anonymous and len(self) and len(new_votes):
             raise DataError("different-votes", "votes of raters and counts of votes cannot be joined")

@@ -30,7 +30,7 @@ like a model with another class list. A list where only some ids are wrong is no
 on more than half as many images as the list, or if they are correct for more than 1 in 4 of the ids. Class folders
 whose images are joined to the images of other folders look like another list. The list is confirmed as a whole, not for
 each class: see `FoundClassList.undecided_classes`. If the model confuses two classes in more than half of their images,
-the list exchanges them.
+the list swaps them.
 """
 
 import re

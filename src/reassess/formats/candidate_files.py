@@ -34,7 +34,7 @@ _CLEAN = "clean"  # the source of suggested classes
 _MAX_RANK = np.iinfo(np.int32).max
 
 
-def _values_of_source_rows(candidates: Candidates) -> ColumnValues:
+def _values_per_candidate_and_source(candidates: Candidates) -> ColumnValues:
     rows, questions = candidates.question_ids.astype(np.int64), candidates.questions
     return {
         "image": columns_from_questions(questions, rows)["image"],
@@ -75,7 +75,7 @@ _BY_SOURCE = TableFormat(
         IntegerColumn("rank", minimum=1, maximum=_MAX_RANK, is_nullable=True, is_required=False),
         ShareColumn("probability", is_nullable=True, is_required=False),
     ),
-    get_values=_values_of_source_rows,
+    get_values=_values_per_candidate_and_source,
     make_object=_make_candidates,
 )
 
@@ -166,15 +166,15 @@ def _candidates_from_label_errors(path: Path, table: "pl.DataFrame", classes: Cl
 
 
 def _labels_of_duplicates(duplicates: "pl.DataFrame") -> "pl.DataFrame":
-    """Return the columns image and class: for duplicates with different labels, each of the labels."""
+    """Return the columns image and class: a row for each duplicate with each label of its group, if labels differ."""
     import polars as pl
 
     if (sets := duplicates["set"].unique(maintain_order=True).to_list())[1:]:
         raise DataError(
             "not-candidates",
-            "duplicates are from several sets, but candidates are about the images of one benchmark",
+            "table lists duplicates in several sets of images, but candidates need duplicates within one benchmark",
             found=join_first(sets, max_items=3),
-            fix="reassess scan --benchmark FOLDER -o TABLE, without further sets",
+            fix="reassess scan --benchmark FOLDER -o TABLE, without other sets of images",
         )
     # The labels come from the rows of the group, since a label may contain the separator of other_labels.
     columns = duplicates.select("image", "group", pl.col("label").cast(pl.String)).drop_nulls()

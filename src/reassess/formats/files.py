@@ -173,7 +173,7 @@ def check_output(path: Path, *, force: bool = False) -> None:
 
 @contextmanager
 def write_to_temporary(path: Path, *, force: bool = False) -> Iterator[Path]:
-    """Yield a temporary path; if the block succeeds, move its file to `path` (of a link: to its target)."""
+    """Yield a temporary path; if the block succeeds, move the file to `path`, or to the target of a link."""
     check_output(path, force=force)
     block, pending = _current_block.get(), None
     try:
@@ -234,7 +234,7 @@ def current_output_path(path: Path) -> Path:
 
 @dataclass(frozen=True)
 class _PendingFile:
-    """An output at a temporary path, and the target to move it to (of a link: where the link points)."""
+    """An output that is written to a temporary path, and then moved to its path, or to the target of a link."""
 
     requested_path: Path
     target_path: Path
@@ -246,8 +246,8 @@ class _PendingFile:
         target = Path(os.path.realpath(path))
         _remove_old_temporary_files(target.parent)
         if block is not None:
-            block.remove_files_of_earlier_block(target.parent)
-        prefix = TEMPORARY_PREFIX if block is None else block.full_prefix
+            block.remove_leftover_files(target.parent)
+        prefix = TEMPORARY_PREFIX if block is None else block.prefix_of_temporary_files
         handle, name = tempfile.mkstemp(prefix=prefix, suffix=path.suffix, dir=target.parent)
         os.close(handle)
         return cls(path, target, Path(name), force)
@@ -277,14 +277,15 @@ class _AtomicBlock:
     files: list[_PendingFile] = field(default_factory=list)
 
     @property
-    def full_prefix(self) -> str:
-        """The first letters of the name of each temporary file."""
+    def prefix_of_temporary_files(self) -> str:
+        """The beginning of the name of each temporary file of the block."""
         return TEMPORARY_PREFIX + ("" if self.temporary_prefix is None else f"{self.temporary_prefix}-")
 
-    def remove_files_of_earlier_block(self, folder: Path) -> None:
-        """Remove temporary files that an earlier block with the same prefix left in a folder."""
+    def remove_leftover_files(self, folder: Path) -> None:
+        """Remove temporary files that an earlier, interrupted `atomic_writes` left in a folder, by their prefix."""
         if self.temporary_prefix is not None:
-            for path in set(folder.glob(f"{self.full_prefix}*")) - {file.temporary_path for file in self.files}:
+            own_files = {file.temporary_path for file in self.files}
+            for path in set(folder.glob(f"{self.prefix_of_temporary_files}*")) - own_files:
                 path.unlink(missing_ok=True)
 
 

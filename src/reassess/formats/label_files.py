@@ -193,7 +193,7 @@ def _check_entry_count(path: Path, n_entries: int, content_name: str) -> None:
 
 
 def _refuse_counts(path: Path, table: "pl.DataFrame") -> None:
-    """Raise for a table of vote counts, with a column per class: its column "class" has no valid classes."""
+    """Raise if a table has several columns of numbers, such as vote counts: then it is not a table of valid classes."""
     numbers = [name for name in table.columns if name not in (_NAME, "class") and table[name].dtype.is_numeric()]
     if len(numbers) > 1:
         raise DataError(

@@ -136,8 +136,8 @@ def questions_from_info_array(info: npt.NDArray[Any], where: Path, classes: Clas
     return Questions(images=tuple(position), image_ids=image_ids, class_ids=class_ids.astype(np.int32), classes=classes)
 
 
-def info_array_from_questions(questions: Questions) -> npt.NDArray[np.str_]:
-    """Return the `info` array of questions, shape (questions, 2)."""
+def image_and_class_texts(questions: Questions) -> npt.NDArray[np.str_]:
+    """Return the image name and the class of each question, as an array of texts, shape (questions, 2)."""
     class_names = questions.classes.names_to_write
     class_ids = np.array(class_names)[questions.class_ids] if class_names else questions.class_ids.astype(np.str_)
     names = np.array(questions.images or [""], np.str_)[questions.image_ids]

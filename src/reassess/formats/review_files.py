@@ -61,7 +61,10 @@ def read_json_reviews(path: Path, document: dict[str, Any]) -> list[Review]:
 def read_review_table(
     path: Path, table: "pl.DataFrame", classes: Classes | None, read_original: Callable[[], LabelSets] | None
 ) -> MultiLabels | None:
-    """Read reviews from a table; None if it has label sets. `read_original` is called only for verdicts."""
+    """Read a table where people reviewed the classes of images; return None if the table has only valid classes.
+
+    `read_original` reads the original labels. It is called only if the table has verdicts on original labels.
+    """
     if {_NUMBER, _CORRECT} <= set(table.columns):
         return _read_verdicts(path, table, read_original)
     if "class" not in table.columns and not _LISTS.isdisjoint(table.columns):
@@ -194,7 +197,7 @@ def _is_class_list(text: str, classes: Classes | None) -> bool:
 
 
 def _read_verdicts(path: Path, table: "pl.DataFrame", read_original: Callable[[], LabelSets] | None) -> MultiLabels:
-    """Make multi-label sets from verdicts on original labels, in a table with image numbers."""
+    """Make multi-label sets from a table with image numbers and verdicts on the original labels of the images."""
     if read_original is None:
         raise DataError("missing-original", "verdicts need the original labels", where=path)
     original = read_original()

@@ -14,7 +14,7 @@ from reassess.formats.archives import open_archive
 from reassess.formats.files import as_path, check_suffix, write_to_temporary
 from reassess.formats.question_columns import (
     columns_from_questions,
-    info_array_from_questions,
+    image_and_class_texts,
     questions_from_info_array,
 )
 from reassess.formats.table_codec import (
@@ -81,7 +81,7 @@ def write_scores(path: str | Path, scores: Scores, *, force: bool = False) -> No
             name = _PROBABILITY if scores.is_exclusive else "tensor"
             arrays = {
                 name: scores.values,
-                "info": info_array_from_questions(scores.questions),
+                "info": image_and_class_texts(scores.questions),
                 **_golden_column(scores),
             }
             if scores.method != UNKNOWN_METHOD:

@@ -213,7 +213,7 @@ _DETAILS: TableFormat[Cleaning] = TableFormat(
 
 
 def write_label_errors(path: str | Path, cleaning: Cleaning, *, force: bool = False) -> None:
-    """Write wrong labels, worst first.
+    """Write a table of the labels that are probably wrong, the worst label first.
 
     The columns are image, class, suggested, label_quality and reason.
     `suggested` and `label_quality` are null if unknown. `read_candidates` reads the labels and the

@@ -40,20 +40,20 @@ def refuse_fork() -> None:
         )
 
 
-def _record_threads() -> None:
-    """Before a fork, record whether polars has threads."""
+def _record_polars_threads() -> None:
+    """Before a fork, record whether polars has threads in this process."""
     paths = _THREADS.glob("*/comm") if "polars" in sys.modules else ()
     with suppress(OSError):  # a thread may have ended
         _has_threads["this process"] = any(_POLARS_THREAD.match(path.read_text()) for path in paths)
 
 
-def _record_parent_threads() -> None:
-    """In the forked process, record whether polars had threads in the parent."""
+def _record_polars_threads_of_parent() -> None:
+    """In a forked process, record whether polars had threads in the parent process."""
     _has_threads["parent"] |= _has_threads["this process"]
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_record_threads, after_in_child=_record_parent_threads)
+    os.register_at_fork(before=_record_polars_threads, after_in_child=_record_polars_threads_of_parent)
 
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")

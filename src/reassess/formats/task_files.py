@@ -121,7 +121,7 @@ def _read_tasks(path: Path) -> tuple[dict[str, Any], list[_TaskLine]]:
 
 
 def _make_sample(path: Path, lines: Sequence[_TaskLine], draw_settings: Mapping[str, Any]) -> Sample | None:
-    """Make a sample of the images with a probability; raise if lines contradict each other."""
+    """Make a `Sample` of the images whose lines have a probability of being drawn; raise if lines disagree."""
     by_image: dict[str, _TaskLine] = {}
     for line in lines:
         first = by_image.setdefault(line.image, line)

@@ -1,4 +1,4 @@
-"""Lists of outputs: unknown classes, blank lines, and lists that exchange class names."""
+"""Lists of outputs: unknown classes, blank lines, and lists that correct swapped class names."""
 
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ SPELLINGS = (("ant", "emmet", "N00000001"), ("bee", "honeybee", "n00000002"), ("
 
 
 @given(st.permutations(range(4)), st.lists(st.permutations(range(4)), min_size=1, max_size=5), st.data())
-def test_list_of_names_exchanges_classes(
+def test_list_corrects_swapped_class_names(
     scratch: Path, class_of: list[int], rows: list[list[int]], data: st.DataObject
 ) -> None:
     """For any name or synonym of a class, in the file and in the list."""
@@ -32,12 +32,12 @@ def test_list_of_names_exchanges_classes(
     path = write_csv(
         scratch / "best.csv", "image,prediction_1,prediction_2", [(i, *row[:2]) for i, row in enumerate(lists)]
     )
-    exchanges = [[data.draw(st.sampled_from(SPELLINGS[i])) for i in pair] for pair in enumerate(class_of)]
-    outputs = ["\t".join(pair) for pair in exchanges]
+    name_pairs = [[data.draw(st.sampled_from(SPELLINGS[i])) for i in pair] for pair in enumerate(class_of)]
+    outputs = ["\t".join(pair) for pair in name_pairs]
     read = read_predictions(path, ANIMALS, outputs=outputs)
     assert read.class_ids.tolist() == [[class_of[i] for i in row[:2]] for row in rows]
     assert read.has_class_names
-    assert read.detected_format.endswith("ids from 'prediction_1' to 'prediction_2', class names exchanged by a list")
+    assert read.detected_format.endswith("ids from 'prediction_1' to 'prediction_2', class names corrected by a list")
     scores = np.random.default_rng(0).random((len(rows), 4))
     headings = [data.draw(st.sampled_from(names)) for names in SPELLINGS]
     path = write_csv(

@@ -151,7 +151,7 @@ def read_predictions(
         if class_of is not None and not predictions.has_class_names:
             raise missing_class_names_error(path)
         if class_of is not None:
-            detected = f"{predictions.detected_format}, class names exchanged by a list"
+            detected = f"{predictions.detected_format}, class names corrected by a list"
             predictions = replace(predictions.map_classes(class_of), detected_format=detected)
         if image_names is not None:
             if predictions.images is not None:

@@ -161,7 +161,7 @@ def refuse_blank_lines(outputs: Sequence[str]) -> None:
 
 
 class OutputList(NamedTuple):
-    """A list of outputs: the class of each output, or if it exchanges names, the new class of each class."""
+    """A list of outputs: the class of each output or, if it corrects swapped class names, the class of each name."""
 
     output_class_ids: npt.NDArray[np.int64] | None = None
     new_class_ids: npt.NDArray[np.int64] | None = None
@@ -170,13 +170,13 @@ class OutputList(NamedTuple):
 def parse_output_list(path: Path, outputs: Sequence[str], classes: Classes, unknown_class: str) -> OutputList:
     """Parse the lines of a list of outputs.
 
-    If lines have a tab, the list exchanges class names: each line has two names, with a tab between them.
+    If lines have a tab, the list corrects swapped class names: each line has two names, with a tab between them.
     """
     refuse_blank_lines(outputs)
     if any("\t" in line for line in outputs):
         if not classes.wnids_or_names:
             raise missing_class_names_error(path)
-        return OutputList(new_class_ids=_parse_name_exchange(classes, outputs))
+        return OutputList(new_class_ids=_parse_swapped_names(classes, outputs))
     columns = map_outputs(classes, outputs, where=OUTPUT_LIST)
     if unknown_class == "error":
         _refuse_unknown_outputs(outputs, columns, classes)
@@ -223,17 +223,17 @@ def map_outputs(
 
 
 def missing_class_names_error(path: Path) -> DataError:
-    """Make the error for a list that exchanges class names, if the predictions have no class names."""
+    """Make the error for a list that corrects swapped class names, when the predictions have no class names."""
     return DataError(
         "unused-option",
-        "list of outputs exchanges class names, but the prediction file has no class names",
+        "list of outputs replaces class names by other names, but the prediction file has no class names",
         where=path,
         fix="list the class of each output, one per line",
     )
 
 
-def _parse_name_exchange(classes: Classes, outputs: Sequence[str]) -> npt.NDArray[np.int64]:
-    """Return the new class of each class, from lines with the name in the file, a tab and the class."""
+def _parse_swapped_names(classes: Classes, outputs: Sequence[str]) -> npt.NDArray[np.int64]:
+    """Return the correct class of each class id, from lines with the name in the predictions, a tab and the class."""
     lines = [line.split("\t") for line in outputs]
     broken = next((row for row, parts in enumerate(lines) if len(parts) != 2), None)
     if broken is not None:
@@ -245,10 +245,10 @@ def _parse_name_exchange(classes: Classes, outputs: Sequence[str]) -> npt.NDArra
             found=repr(outputs[broken]),
         )
     old, new = (map_outputs(classes, side, where=OUTPUT_LIST) for side in zip(*lines, strict=True))
-    is_exchange = np.isin(old, new) & np.isin(new, old) & (old >= 0)
+    is_swapped = np.isin(old, new) & np.isin(new, old) & (old >= 0)
     check_all_valid(
-        is_exchange,
-        value_name="list of names does not exchange classes",
+        is_swapped,
+        value_name="list does not have the same class names before and after its tabs",
         name_of=lambda row: f"line {row + 1}, {' and '.join(map(repr, lines[row]))}",
         where=OUTPUT_LIST,
         fix="name each class once before a tab and once after a tab",

@@ -14,7 +14,7 @@ from reassess.core.checks import check_length, check_shape
 from reassess.core.items import parse_id
 from reassess.errors import DataError, OutputError
 from reassess.formats.archives import Archive, open_archive, read_array_header
-from reassess.formats.question_columns import info_array_from_questions, questions_from_info_array
+from reassess.formats.question_columns import image_and_class_texts, questions_from_info_array
 
 _BLOCK = 1 << 20  # bytes of the tensor per block
 _INFO_ROWS = 1 << 14  # rows of info per block
@@ -53,13 +53,13 @@ def _read_questions(archive: Archive, path: Path, classes: Classes | None) -> Qu
         dtype, shape, is_fortran = header
         if dtype.kind == "U" and len(shape) == 2 and shape[1] == 2 and shape[0] and not is_fortran:
             try:
-                return _questions_from_blocks(_read_info_blocks(stream, dtype), path, classes)
+                return _questions_from_blocks(_read_question_blocks(stream, dtype), path, classes)
             except DataError:
                 pass  # below, an error names the row, and names without a class list make their own list
     return questions_from_info_array(archive["info"], path, classes)
 
 
-def _read_info_blocks(stream: IO[bytes], dtype: np.dtype[Any]) -> Iterator[npt.NDArray[Any]]:
+def _read_question_blocks(stream: IO[bytes], dtype: np.dtype[Any]) -> Iterator[npt.NDArray[Any]]:
     width = 2 * dtype.itemsize
     while block := stream.read(_INFO_ROWS * width):
         yield np.frombuffer(block, dtype).astype(dtype.newbyteorder("="), copy=False).reshape(-1, 2)
@@ -72,7 +72,7 @@ def _questions_from_blocks(blocks: Iterator[npt.NDArray[Any]], path: Path, class
     for block in blocks:
         block_questions = questions_from_info_array(block, path, known)
         if block_questions.classes != known:
-            raise DataError("different-classes", "parts of the file would get different class lists")
+            raise DataError("different-classes", "blocks of the file have different class lists")
         rows = np.array([position.setdefault(name, len(position)) for name in block_questions.images], np.int32)
         image_ids.append(rows[block_questions.image_ids])
         class_ids.append(block_questions.class_ids)
@@ -123,11 +123,11 @@ def _check_layout(
     if not fits or dtype.kind not in "buif" or dtype.itemsize not in _DTYPE_BY_WIDTH:
         raise DataError(
             "not-votes",
-            "archive has no votes",
+            "array does not have the shape or the type of votes",
             where=f"{path}, array tensor",
             allowed=f"numbers of shape ({len(raters)} raters, {len(questions)} questions, answers)",
             found=f"{dtype} {shape}",
-            fix="read it as scores: the tensor has shape (questions,)" if len(shape) == 1 else None,
+            fix="read the archive as scores, since the array has one number per question" if len(shape) == 1 else None,
         )
 
 
@@ -181,7 +181,7 @@ def write_vote_archive(path: Path, votes: Votes) -> None:
     """Write votes as an archive; `check_fits_archive` says which votes fit."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
         _write_tensor(file, votes)
-        _write_array(file, "info", info_array_from_questions(cast(Questions, votes.items)))
+        _write_array(file, "info", image_and_class_texts(cast(Questions, votes.items)))
         _write_array(file, "ids", np.array(votes.raters))
         if votes.answers != _name_answers(len(votes.answers), None, path):
             _write_array(file, _ANSWERS, np.array(votes.answers))

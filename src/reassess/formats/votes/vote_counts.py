@@ -80,7 +80,7 @@ def read_counts(path: Path, table: "pl.DataFrame", answers: Sequence[Id] | None,
 
 
 def _is_long_format(path: Path, table: "pl.DataFrame", classes: Classes | None) -> bool:
-    """Return whether the column "count" has all counts; `DataError` if other columns may have counts too."""
+    """Return whether all counts are in the column "count"; `DataError` if other columns may also be counts."""
     names = [name for name in table.columns if name not in (_IMAGE, _CLASS)]
     if _COUNT not in names:
         return False
@@ -94,7 +94,7 @@ def _is_long_format(path: Path, table: "pl.DataFrame", classes: Classes | None) 
     if others:
         raise DataError(
             "ambiguous-column",
-            f"column {_COUNT!r} and other columns of numbers could all be counts",
+            f"table has the column {_COUNT!r} and other columns of numbers, so it is unclear which columns count votes",
             where=path,
             found=join_first([_COUNT, *others]),
             fix=f"delete {_COUNT} if the other columns count votes per class; otherwise delete the other columns",
@@ -165,7 +165,7 @@ def _ids_of_headings(path: Path, headings: Sequence[str], classes: Classes | Non
         if unknown:
             raise DataError(
                 "unknown-column",
-                "column of counts is not a class",
+                "heading of a column of counts is not a class",
                 where=path,
                 allowed=classes.allowed_names_text,
                 found=join_first(unknown, max_items=3),

@@ -82,7 +82,7 @@ def test_fit_equals_full_model_if_every_class_is_a_candidate(
 
 def objective(votes: Votes, fit: CandidateFit, added: float) -> float:
     """Compute the objective of the model that an M-step makes from a posterior, without pooling."""
-    pairs = zip(fit.candidates.item_of_pair.tolist(), fit.candidates.class_of_pair.tolist(), strict=True)
+    pairs = zip(fit.candidates.item_of_candidate.tolist(), fit.candidates.class_of_candidate.tolist(), strict=True)
     q = dict(zip(pairs, fit.posterior.tolist(), strict=True))
     row_of, code = votes.raters.index, votes.answers.index
     votes_of_item = [[(row_of(r), code(a)) for r, a in votes.votes_on(i)] for i in range(len(votes.items))]

@@ -96,7 +96,7 @@ def test_bias_matches_loop_over_redrawn_votes(small: Study) -> None:
     for _ in range(100):
         log_odds = again.base_log_odds.copy()
         for vote, uniform in zip(by_question.tolist(), rng.random(by_question.size).tolist(), strict=True):
-            question, rater = again.item_ids[vote], again.vote_codes[vote] // 3
+            question, rater = again.item_ids[vote], again.rater_answer_codes[vote] // 3
             answer = int(np.searchsorted(again.matrices[rater, int(truths[question])].cumsum(), uniform, side="right"))
             invalid, valid = again.matrices[rater, :, min(answer, 2)]
             log_odds[question] += np.log(valid / invalid)

@@ -8,9 +8,9 @@ import numpy.typing as npt
 from reassess.aggregation.em import (
     compute_fallback_matrix,
     normalize_rows,
+    rater_answer_codes,
     to_kernel_layout,
     typical_confusion_matrix,
-    vote_codes,
 )
 from reassess.aggregation.em_inputs import (
     DEFAULT_POOLING,
@@ -167,12 +167,12 @@ def posterior(
 
 def _multiply_by_likelihood(values: Floats, votes: Votes, model: RaterModel) -> None:
     """Multiply `values`, shape (items, truths), by the likelihood of the votes, in place."""
-    from reassess.numeric.em_kernels import multiply_by_likelihood, unrollable_zeros
+    from reassess.numeric.em_kernels import multiply_by_likelihood, zeros_as_tuple_or_array
 
     table = to_kernel_layout(model.matrices_of(votes.raters))
     truths = len(model.truths)
     row = multiply_by_likelihood(
-        votes.indptr, vote_codes(votes), table, values, np.empty(truths), unrollable_zeros(truths)
+        votes.indptr, rater_answer_codes(votes), table, values, np.empty(truths), zeros_as_tuple_or_array(truths)
     )
     if row >= 0:
         raise DataError(

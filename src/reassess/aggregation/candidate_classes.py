@@ -35,18 +35,18 @@ Ints = npt.NDArray[np.int64]
 class CandidateVotes:
     """The candidate classes of each item, and the cells of the raters' matrices for which there are votes.
 
-    Symbols: N items; A answers, which are the classes; P pairs of an item and a candidate; C cells; E entries, one for
-    each vote and each candidate of its item.
+    Symbols: N items; A answers, which are the classes; P candidates (pairs of an item and a class); C matrix cells;
+    V copies of votes: each vote is copied once per candidate of its item.
     """
 
-    item_of_pair: Ints  # item of each pair, shape (P,), ascending
-    class_of_pair: Ints  # class of each pair, shape (P,), ascending within an item
-    first_pair_of_item: Ints  # first pair of each item with candidates
-    pair_of_entry: npt.NDArray[np.int32]  # pair of each entry, shape (E,)
-    cell_of_entry: npt.NDArray[np.int32]  # cell of each entry, shape (E,)
-    cell_codes: Ints  # (rater * A + class) * A + answer of each cell, shape (C,), ascending
-    row_codes: Ints  # rater * A + class of each matrix row with a cell, ascending
-    row_of_cell: Ints  # row of each cell, as a position in `row_codes`, shape (C,)
+    item_of_candidate: Ints  # shape (P,), ascending
+    class_of_candidate: Ints  # shape (P,), ascending within an item
+    first_candidate_of_item: Ints  # for each item with candidates
+    candidate_of_vote_copy: npt.NDArray[np.int32]  # shape (V,)
+    cell_of_vote_copy: npt.NDArray[np.int32]  # matrix cell of each copy, shape (V,)
+    rater_class_answer_codes: Ints  # (rater * A + class) * A + answer of each cell, shape (C,), ascending
+    rater_class_codes: Ints  # rater * A + class of each matrix row with a cell, ascending
+    row_of_cell: Ints  # row of each cell, as a position in `rater_class_codes`, shape (C,)
     n_answers: int  # A
     n_raters: int
 
@@ -56,61 +56,68 @@ class CandidateVotes:
         answers, item_ids = len(votes.answers), votes.item_ids
         is_free = pinned_classes[item_ids] < 0
         pinned_items = np.flatnonzero(pinned_classes >= 0)
-        voted_pairs = item_ids[is_free] * answers + votes.answer_ids[is_free]
-        pinned_pairs = pinned_items * answers + pinned_classes[pinned_items]
-        items, classes = np.divmod(np.unique(np.concatenate([voted_pairs, pinned_pairs])), answers)
+        voted = item_ids[is_free] * answers + votes.answer_ids[is_free]
+        pinned = pinned_items * answers + pinned_classes[pinned_items]
+        items, classes = np.divmod(np.unique(np.concatenate([voted, pinned])), answers)
         indptr = np.searchsorted(items, np.arange(len(votes.items) + 1))
         sizes = np.diff(indptr)[item_ids]
         ends = np.cumsum(sizes)
-        pair = (np.arange(ends[-1]) + np.repeat(indptr[item_ids] - ends + sizes, sizes)).astype(np.int32)
+        candidate = (np.arange(ends[-1]) + np.repeat(indptr[item_ids] - ends + sizes, sizes)).astype(np.int32)
         codes = np.repeat(votes.rater_ids.astype(np.int64) * answers**2 + votes.answer_ids, sizes)
-        codes += classes[pair] * answers
+        codes += classes[candidate] * answers
         cells, cell = np.unique(codes, return_inverse=True)
         rows, row = np.unique(cells // answers, return_inverse=True)
         return cls(
-            item_of_pair=items,
-            class_of_pair=classes,
-            first_pair_of_item=np.flatnonzero(np.diff(items, prepend=-1)),
-            pair_of_entry=pair,
-            cell_of_entry=cell.astype(np.int32),
-            cell_codes=cells,
-            row_codes=rows,
+            item_of_candidate=items,
+            class_of_candidate=classes,
+            first_candidate_of_item=np.flatnonzero(np.diff(items, prepend=-1)),
+            candidate_of_vote_copy=candidate,
+            cell_of_vote_copy=cell.astype(np.int32),
+            rater_class_answer_codes=cells,
+            rater_class_codes=rows,
             row_of_cell=row,
             n_answers=answers,
             n_raters=len(votes.raters),
         )
 
     def compute_vote_shares(self) -> Floats:
-        """Compute the share of the item's votes for the class of each pair; 1 if the item is pinned; shape (P,)."""
-        is_agreement = self.cell_codes // self.n_answers % self.n_answers == self.cell_codes % self.n_answers
-        votes = _sum_by_id(self.pair_of_entry, is_agreement[self.cell_of_entry], len(self.item_of_pair))
-        votes[self.repeat_for_pairs(self._pairs_per_item) == 1] = 1
-        shares: Floats = votes / self.repeat_for_pairs(np.add.reduceat(votes, self.first_pair_of_item))
+        """Compute each candidate's share of its item's votes; 1 if the item is pinned; shape (P,)."""
+        is_agreement = (
+            self.rater_class_answer_codes // self.n_answers % self.n_answers
+            == self.rater_class_answer_codes % self.n_answers
+        )
+        votes = _sum_by_id(
+            self.candidate_of_vote_copy, is_agreement[self.cell_of_vote_copy], len(self.item_of_candidate)
+        )
+        votes[self.repeat_for_candidates(self._candidates_per_item) == 1] = 1
+        shares: Floats = votes / self.repeat_for_candidates(np.add.reduceat(votes, self.first_candidate_of_item))
         return shares
 
     def compute_expected_counts(self, posterior: Floats) -> ExpectedCounts:
-        """Compute expected votes per cell and expected items per class, from the posterior of each pair."""
-        votes = _sum_by_id(self.cell_of_entry, posterior[self.pair_of_entry], len(self.cell_codes))
-        items = _sum_by_id(self.class_of_pair, posterior, self.n_answers)
+        """Compute expected votes per cell and expected items per class, from each candidate's posterior."""
+        votes = _sum_by_id(
+            self.cell_of_vote_copy, posterior[self.candidate_of_vote_copy], len(self.rater_class_answer_codes)
+        )
+        items = _sum_by_id(self.class_of_candidate, posterior, self.n_answers)
         return ExpectedCounts(votes[None], items[None], np.zeros(1), np.zeros(1))
 
-    def max_over_pairs_of_item(self, values: Floats) -> Floats:
-        """Return, for each pair, the highest value among the pairs of the same item; shape (P,)."""
-        return self.repeat_for_pairs(np.maximum.reduceat(values, self.first_pair_of_item))
+    def max_over_candidates_of_item(self, values: Floats) -> Floats:
+        """Return, for each candidate, the highest value among the candidates of the same item; shape (P,)."""
+        return self.repeat_for_candidates(np.maximum.reduceat(values, self.first_candidate_of_item))
 
-    def repeat_for_pairs(self, item_values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """Repeat the value of each item for all pairs of the item; shape (P,)."""
-        return np.repeat(item_values, self._pairs_per_item)
+    def repeat_for_candidates(self, item_values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Repeat the value of each item for all candidates of the item; shape (P,)."""
+        return np.repeat(item_values, self._candidates_per_item)
 
     @property
-    def _pairs_per_item(self) -> Ints:
-        """Number of pairs of each item; items without candidates are skipped."""
-        return np.diff(self.first_pair_of_item, append=len(self.item_of_pair))
+    def _candidates_per_item(self) -> Ints:
+        """Number of candidates of each item; items without candidates are skipped."""
+        return np.diff(self.first_candidate_of_item, append=len(self.item_of_candidate))
 
 
 @dataclass(frozen=True, eq=False)
-class _CellParameters:
-    """The parameters of EM: the probability of each cell of the matrices, and the prior."""
+class _ConfusionCellParameters:
+    """The parameters of EM: the probability of each cell of the confusion matrices, and the prior."""
 
     log_probabilities: Floats  # of each cell, shape (C,)
     expected_votes: Floats  # of each cell, shape (C,)
@@ -118,15 +125,18 @@ class _CellParameters:
 
 
 @dataclass(frozen=True, eq=False)
-class CandidateSteps:
-    """The EM steps for the matrix cells that have votes; there is one block, the posterior of each pair."""
+class CandidateEmSteps:
+    """The E-step and the M-step of EM, for the confusion matrix cells that have votes.
+
+    All items are in one block, which contains the posterior of each candidate.
+    """
 
     candidate_votes: CandidateVotes
     pseudo_votes: Floats  # shape (A, A)
     pseudo_items: float
 
-    def run_e_step(self, block: Floats, parameters: _CellParameters) -> ExpectedCounts:
-        """Run the E-step: update the posterior of each pair, and return the expected counts."""
+    def run_e_step(self, block: Floats, parameters: _ConfusionCellParameters) -> ExpectedCounts:
+        """Run the E-step: update each candidate's posterior, and return the expected counts."""
         posterior, log_likelihood = self.compute_posterior(parameters)
         change = np.abs(posterior - block).max()
         block[:] = posterior
@@ -136,13 +146,13 @@ class CandidateSteps:
             largest_change=np.array([change]),
         )
 
-    def run_m_step(self, expected_votes: Floats, expected_items: Floats) -> _CellParameters:
+    def run_m_step(self, expected_votes: Floats, expected_items: Floats) -> _ConfusionCellParameters:
         """Run the M-step: estimate the parameters from expected votes per cell and items per class."""
         return self.estimate_parameters(
             expected_votes, self._sum_by_row(expected_votes), normalize_rows(expected_items, self.pseudo_items)
         )
 
-    def estimate_parameters(self, cell_counts: Floats, row_counts: Floats, prior: Floats) -> _CellParameters:
+    def estimate_parameters(self, cell_counts: Floats, row_counts: Floats, prior: Floats) -> _ConfusionCellParameters:
         """Estimate the parameters from counts per cell and per row of the matrices."""
         added, added_to_row = self._cell_and_row_pseudo_votes
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -150,12 +160,12 @@ class CandidateSteps:
                 np.log(cell_counts + added) - np.log(row_counts + added_to_row)[self.candidate_votes.row_of_cell]
             )
         logs[np.isnan(logs)] = -np.log(self.candidate_votes.n_answers)  # an empty row is uniform
-        return _CellParameters(logs, cell_counts, prior)
+        return _ConfusionCellParameters(logs, cell_counts, prior)
 
-    def log_prior_density(self, parameters: _CellParameters) -> float:
+    def log_prior_density(self, parameters: _ConfusionCellParameters) -> float:
         """Compute the log density of the priors, up to a constant."""
         density = 0.0
-        if self.pseudo_votes.any():  # sum over all raters and cells, also cells without an entry
+        if self.pseudo_votes.any():  # sum over all raters and cells, also cells without votes
             added, added_to_row = self._cell_and_row_pseudo_votes
             empty_density = float((self.pseudo_votes * np.log(normalize_rows(self.pseudo_votes, 0.0))).sum())
             cell_density = float((added * np.log1p(parameters.expected_votes / added)).sum())
@@ -167,24 +177,26 @@ class CandidateSteps:
             density += self.pseudo_items * float(np.log(parameters.prior).sum())
         return density
 
-    def compute_posterior(self, parameters: _CellParameters) -> tuple[Floats, float]:
-        """Compute the posterior of each pair, shape (P,), and the log likelihood of the votes."""
+    def compute_posterior(self, parameters: _ConfusionCellParameters) -> tuple[Floats, float]:
+        """Compute the posterior of each candidate, shape (P,), and the log likelihood of the votes."""
         pairs = self.candidate_votes
         with np.errstate(divide="ignore"):
-            weights = np.log(parameters.prior)[pairs.class_of_pair]
+            weights = np.log(parameters.prior)[pairs.class_of_candidate]
         weights += _sum_by_id(
-            pairs.pair_of_entry, parameters.log_probabilities[pairs.cell_of_entry], len(pairs.item_of_pair)
+            pairs.candidate_of_vote_copy,
+            parameters.log_probabilities[pairs.cell_of_vote_copy],
+            len(pairs.item_of_candidate),
         )
-        highest = np.maximum.reduceat(weights, pairs.first_pair_of_item)
-        weights = np.exp(weights - pairs.repeat_for_pairs(highest))
-        totals = np.add.reduceat(weights, pairs.first_pair_of_item)
-        return weights / pairs.repeat_for_pairs(totals), float((np.log(totals) + highest).sum())
+        highest = np.maximum.reduceat(weights, pairs.first_candidate_of_item)
+        weights = np.exp(weights - pairs.repeat_for_candidates(highest))
+        totals = np.add.reduceat(weights, pairs.first_candidate_of_item)
+        return weights / pairs.repeat_for_candidates(totals), float((np.log(totals) + highest).sum())
 
     def compute_mean_matrix(self, posterior: Floats) -> Floats:
         """Compute the confusion matrix of all raters together, with pseudo-votes; shape (A, A)."""
         counts = self.candidate_votes.compute_expected_counts(posterior).expected_votes[0]
         totals = _sum_by_id(
-            self.candidate_votes.cell_codes % self.candidate_votes.n_answers**2,
+            self.candidate_votes.rater_class_answer_codes % self.candidate_votes.n_answers**2,
             counts,
             self.candidate_votes.n_answers**2,
         )
@@ -192,14 +204,14 @@ class CandidateSteps:
 
     def _sum_by_row(self, cell_counts: Floats) -> Floats:
         """Sum the votes of the cells in each row."""
-        return _sum_by_id(self.candidate_votes.row_of_cell, cell_counts, len(self.candidate_votes.row_codes))
+        return _sum_by_id(self.candidate_votes.row_of_cell, cell_counts, len(self.candidate_votes.rater_class_codes))
 
     @cached_property
     def _cell_and_row_pseudo_votes(self) -> tuple[Floats, Floats]:
         """Pseudo-votes of each cell, and of each row."""
         answers = self.candidate_votes.n_answers
-        cells = self.pseudo_votes.ravel()[self.candidate_votes.cell_codes % answers**2]
-        return cells, self.pseudo_votes.sum(axis=1)[self.candidate_votes.row_codes % answers]
+        cells = self.pseudo_votes.ravel()[self.candidate_votes.rater_class_answer_codes % answers**2]
+        return cells, self.pseudo_votes.sum(axis=1)[self.candidate_votes.rater_class_codes % answers]
 
 
 @dataclass(frozen=True, eq=False)
@@ -213,17 +225,17 @@ class CandidateFit:
     has_converged: bool
 
     def to_posterior(self, votes: Votes) -> Posterior:
-        """Convert the posterior of the pairs to the posterior of each item, or of each (image, class) question."""
-        rows = self.candidates.item_of_pair[self.candidates.first_pair_of_item]
+        """Convert the posterior of the candidates to that of each item, or of each (image, class) question."""
+        rows = self.candidates.item_of_candidate[self.candidates.first_candidate_of_item]
         if votes.classes is None:
             values = np.tile(self.prior, (len(votes.items), 1))
             values[rows] = 0
-            values[self.candidates.item_of_pair, self.candidates.class_of_pair] = self.posterior
+            values[self.candidates.item_of_candidate, self.candidates.class_of_candidate] = self.posterior
             return Posterior(items=votes.items, truths=votes.answers, values=values)
         questions = Questions(
             images=cast("tuple[str, ...]", take_items(votes.items, rows)),
-            image_ids=np.searchsorted(rows, self.candidates.item_of_pair).astype(np.int32),
-            class_ids=votes.classes.answers_to_ids(votes.answers)[self.candidates.class_of_pair].astype(np.int32),
+            image_ids=np.searchsorted(rows, self.candidates.item_of_candidate).astype(np.int32),
+            class_ids=votes.classes.answers_to_ids(votes.answers)[self.candidates.class_of_candidate].astype(np.int32),
             classes=votes.classes,
         )
         values = np.stack([1 - self.posterior, self.posterior], axis=1)
@@ -240,11 +252,11 @@ def fit_dawid_skene_on_candidates(
     if pooling:
         one_rater = replace(votes, rater_ids=np.zeros_like(votes.rater_ids), raters=("all raters",))
         typical = added + pooling * typical_confusion_matrix(np.eye(answers))
-        mean_steps = CandidateSteps(CandidateVotes.from_votes(one_rater, pinned_classes), typical, pooling / answers)
+        mean_steps = CandidateEmSteps(CandidateVotes.from_votes(one_rater, pinned_classes), typical, pooling / answers)
         start = _run_em_on_candidates(mean_steps, None, max_iterations).posterior
         added = added + pooling * mean_steps.compute_mean_matrix(start)
     fit = _run_em_on_candidates(
-        CandidateSteps(CandidateVotes.from_votes(votes, pinned_classes), added, pooling / answers),
+        CandidateEmSteps(CandidateVotes.from_votes(votes, pinned_classes), added, pooling / answers),
         start,
         max_iterations,
     )
@@ -252,8 +264,8 @@ def fit_dawid_skene_on_candidates(
     return fit
 
 
-def _run_em_on_candidates(steps: CandidateSteps, start_posterior: Floats | None, max_iterations: int) -> CandidateFit:
-    """Run EM; the posterior of a pair starts at `start_posterior`, or at the class's share of the votes."""
+def _run_em_on_candidates(steps: CandidateEmSteps, start_posterior: Floats | None, max_iterations: int) -> CandidateFit:
+    """Run EM; a candidate's posterior starts at `start_posterior`, or at its share of the item's votes."""
     posterior = steps.candidate_votes.compute_vote_shares() if start_posterior is None else start_posterior.copy()
     first_counts = steps.candidate_votes.compute_expected_counts(posterior)
     parameters = steps.run_m_step(first_counts.expected_votes[0], first_counts.expected_items[0])
@@ -286,10 +298,10 @@ def calibrate_on_candidates(
     pairs = CandidateVotes.from_votes(votes, np.full(len(votes.items), -1))
     own_cells = (raters * answers**2 + cells)[raters >= 0]
     prior = normalize_rows(np.bincount(truth_ids[truth_ids >= 0], minlength=answers), pooling / answers)
-    steps = CandidateSteps(pairs, added, 0.0)
+    steps = CandidateEmSteps(pairs, added, 0.0)
     parameters = steps.estimate_parameters(
-        _count_occurrences(pairs.cell_codes, own_cells),
-        _count_occurrences(pairs.row_codes, own_cells // answers),
+        _count_occurrences(pairs.rater_class_answer_codes, own_cells),
+        _count_occurrences(pairs.rater_class_codes, own_cells // answers),
         prior,
     )
     values, likelihood = steps.compute_posterior(parameters)

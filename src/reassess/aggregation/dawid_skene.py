@@ -11,8 +11,8 @@ import numpy.typing as npt
 from reassess.aggregation.em import (
     MAX_ITERATIONS,
     TOLERANCE,
+    MatrixEmSteps,
     MatrixParameters,
-    MatrixSteps,
     compute_fallback_matrix,
     open_thread_map,
     run_em,
@@ -256,7 +256,7 @@ class _Fitter:
         """Run EM once; it starts from a model, or from the weights of the answers."""
         from reassess.numeric.em_kernels import write_mean_truth_shares
 
-        steps = MatrixSteps(
+        steps = MatrixEmSteps(
             n_raters=len(votes.raters),
             pseudo_votes=pseudo_votes + self.smoothing,
             pseudo_items=self.pooling / len(self.truths),
@@ -298,7 +298,7 @@ class _Fitter:
         return DawidSkeneFit(model=model, posterior=result, objective_history=history, has_converged=converged)
 
     def _are_truths_swapped_in_mean_matrix(self, pseudo_votes: Floats) -> bool:
-        """Return whether the mean matrix gives answers for the second truth mostly to items of the first truth."""
+        """Return whether, by the mean matrix, items of truth 1 get more votes for truth 2 than items of truth 2."""
         if len(self.truths) != len(VALIDITY):
             return False
         first, second = pseudo_votes @ self.answer_weights[:, 1]
@@ -306,7 +306,7 @@ class _Fitter:
 
 
 def _are_truths_swapped_in_fit(expected_votes: Floats, answer_weights: Floats) -> bool:
-    """Return whether the mean weight of votes is higher on items of the first truth than of the second."""
+    """Return whether votes on items of truth 1 support truth 2 more, on average, than votes on items of truth 2."""
     votes = expected_votes.sum(axis=0)
     first, second = answer_weights @ votes / np.maximum(votes.sum(axis=0), np.finfo(float).tiny)
     return bool(first > second)

@@ -174,7 +174,7 @@ def typical_confusion_matrix(answer_weights: Floats) -> Floats:
 
 
 def compute_fallback_matrix(matrices: Floats, pseudo_votes: Floats, *, has_pooling: bool) -> Floats:
-    """Compute the matrix of raters without votes: from the pseudo-votes, or the mean matrix without pooling."""
+    """Compute the matrix for raters without votes: from pseudo-votes if matrices are pooled, else the mean matrix."""
     return normalize_rows(pseudo_votes, 0.0) if has_pooling else matrices.mean(axis=0)
 
 
@@ -183,8 +183,8 @@ def to_kernel_layout(matrices: Floats) -> Floats:
     return np.ascontiguousarray(matrices.transpose(0, 2, 1)).reshape(-1, matrices.shape[1])
 
 
-def vote_codes(votes: Votes) -> npt.NDArray[Any]:
-    """Return the row of each vote's rater and answer in `to_kernel_layout`: rater * answers + answer."""
+def rater_answer_codes(votes: Votes) -> npt.NDArray[Any]:
+    """Return rater * number of answers + answer of each vote, which is its row in `to_kernel_layout`."""
     votes.require_raters("a rater model")
     cells = len(votes.raters) * len(votes.answers)
     codes: npt.NDArray[Any] = votes.rater_ids.astype(np.uint16 if cells <= 1 << 16 else np.int64)
@@ -199,7 +199,7 @@ class MatrixBlock:
 
     part_bounds: npt.NDArray[np.int64]  # first item of each part, and the end of the last part
     indptr: npt.NDArray[np.int64]  # first vote of each item, and the number of votes
-    codes: npt.NDArray[Any]  # rater and answer of each vote, see `vote_codes`
+    codes: npt.NDArray[Any]  # rater and answer of each vote, see `rater_answer_codes`
     posterior: Floats  # shape (items, truths)
     is_pinned: npt.NDArray[np.bool_]  # empty if no item is pinned
 
@@ -213,8 +213,8 @@ class MatrixParameters:
 
 
 @dataclass(frozen=True, eq=False)
-class MatrixSteps:
-    """The EM steps for full confusion matrices, or for one accuracy per rater."""
+class MatrixEmSteps:
+    """The E-step and the M-step of EM, for full confusion matrices or for one accuracy per rater."""
 
     n_raters: int
     pseudo_votes: Floats  # s + K m, shape (truths, answers)
@@ -229,12 +229,12 @@ class MatrixSteps:
             MAX_UNROLLED_TRUTHS,
             run_e_step_few_truths,
             run_e_step_many_truths,
-            unrollable_zeros,
+            zeros_as_tuple_or_array,
         )
 
         counts, truths = self._empty_counts(block), parameters.prior.size
         kernel, more = (
-            (run_e_step_few_truths, (unrollable_zeros(truths),))
+            (run_e_step_few_truths, (zeros_as_tuple_or_array(truths),))
             if truths <= MAX_UNROLLED_TRUTHS
             else (run_e_step_many_truths, ())
         )
@@ -325,8 +325,8 @@ def split_into_blocks(
         is_pinned[pinned_items.item_rows] = True
         posterior[pinned_items.item_rows] = pinned_items.truth_probabilities
     codes, edges = (
-        vote_codes(votes),
-        _find_part_bounds(votes, len(votes.raters) * len(votes.answers) * posterior.shape[1]),
+        rater_answer_codes(votes),
+        _split_items_into_parts(votes, len(votes.raters) * len(votes.answers) * posterior.shape[1]),
     )
     parts = edges.size - 1
     n_threads = min(n_threads or thread_count(), parts)
@@ -337,9 +337,12 @@ def split_into_blocks(
     ]
 
 
-def _find_part_bounds(votes: Votes, n_cells: int) -> npt.NDArray[np.int64]:
-    """Return the first item of each part, and the number of items; the number of threads does not matter."""
-    parts = int(np.clip(len(votes) // (_MIN_VOTES_PER_CELL * n_cells), 1, _MAX_PARTS))
+def _split_items_into_parts(votes: Votes, n_matrix_cells: int) -> npt.NDArray[np.int64]:
+    """Split items into parts with about equally many votes; return the first item of each part, and the last end.
+
+    The parts do not depend on the number of threads, so sums over the parts do not depend on it.
+    """
+    parts = int(np.clip(len(votes) // (_MIN_VOTES_PER_CELL * n_matrix_cells), 1, _MAX_PARTS))
     edges = np.searchsorted(votes.indptr, np.linspace(0, votes.indptr[-1], parts + 1).astype(np.int64))
     edges[0], edges[-1] = 0, votes.indptr.size - 1
     return edges

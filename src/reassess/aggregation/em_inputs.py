@@ -98,7 +98,7 @@ class PinnedItems(Printable):
         return cls(item_rows=np.asarray(rows, np.int64)[has_truth], truth_probabilities=probabilities)
 
     def check(self, votes: Votes, n_truths: int) -> None:
-        """Raise `DataError` unless the pinned items fit the votes and the number of truths."""
+        """Raise `DataError` unless the items with a fixed truth are items of the votes, with one of the truths."""
         check_shape(self.item_rows, ("pinned",), value_name="the pinned rows")
         check_shape(self.truth_probabilities, (self.item_rows.size, n_truths), value_name="the pinned values")
         check_range(self.item_rows, 0, len(votes.items) - 1, value_name="pinned row", where="position {}".format)

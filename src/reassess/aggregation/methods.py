@@ -309,7 +309,7 @@ def _warn_if_candidates_are_unreliable(
     earlier_cross_validation: CrossValidate | None = None,
 ) -> None:
     """Warn if EM gives no item some class, or decides against many clear majorities."""
-    classes = np.unique(fit.candidates.class_of_pair)
+    classes = np.unique(fit.candidates.class_of_candidate)
     names = [votes.answers[i] for i in classes.tolist()]
     expected_items = fit.candidates.compute_expected_counts(fit.posterior).expected_items[0]
     _warn_about_truths_without_items(names, expected_items[classes])
@@ -329,7 +329,9 @@ def _make_em_facts(objective_history: npt.NDArray[np.float64], has_converged: bo
 
 def _count_images_without_votes(votes: Votes, fit: CandidateFit) -> dict[str, int]:
     """Return the number of images without votes, for `Aggregation.facts`; {} if the items are not images."""
-    return {} if votes.classes is None else {"without_votes": len(votes.items) - fit.candidates.first_pair_of_item.size}
+    if votes.classes is None:
+        return {}
+    return {"without_votes": len(votes.items) - fit.candidates.first_candidate_of_item.size}
 
 
 # --- both -------------------------------------------------------------------------------------------------------------
@@ -379,11 +381,11 @@ def _warn_about_truths_without_items(truths: Sequence[Id], expected_items: npt.N
 
 def _count_contradictions(votes: Votes, fit: CandidateFit, truth_ids: npt.NDArray[np.int64]) -> tuple[int, int]:
     """Count items where EM contradicts a clear majority of the votes, and all items with a clear majority."""
-    pairs = fit.candidates
+    candidates = fit.candidates
     is_clear = (
-        (pairs.compute_vote_shares() > 1 / 2)
-        & (votes.sizes[pairs.item_of_pair] > 1)
-        & (truth_ids[pairs.item_of_pair] < 0)
+        (candidates.compute_vote_shares() > 1 / 2)
+        & (votes.sizes[candidates.item_of_candidate] > 1)
+        & (truth_ids[candidates.item_of_candidate] < 0)
     )
-    is_against = is_clear & (fit.posterior < pairs.max_over_pairs_of_item(fit.posterior))
+    is_against = is_clear & (fit.posterior < candidates.max_over_candidates_of_item(fit.posterior))
     return int(np.count_nonzero(is_against)), int(np.count_nonzero(is_clear))

@@ -32,14 +32,14 @@ class Relabelling(Printable):
 
     questions: Questions
     item_ids: npt.NDArray[np.int64]  # position of each vote's question
-    vote_codes: npt.NDArray[np.int64]  # rater * A + answer of each vote
+    rater_answer_codes: npt.NDArray[np.int64]  # rater * A + answer of each vote
     matrices: _Floats  # probability of each answer, for invalid and valid questions; shape (R, 2, A)
     has_own_matrix: npt.NDArray[np.bool_]  # whether a rater has an own matrix; other raters have the mean of these
     base_log_odds: _Floats  # log odds of "valid" of each question, from the prior and the original label's vote
     threshold: float  # classes with at least this probability are in the label set
 
     def __post_init__(self) -> None:
-        freeze(self, "item_ids", "vote_codes", "matrices", "has_own_matrix", "base_log_odds")
+        freeze(self, "item_ids", "rater_answer_codes", "matrices", "has_own_matrix", "base_log_odds")
 
     @property
     def n_raters(self) -> int:
@@ -109,12 +109,15 @@ class Relabelling(Printable):
 
     @cached_property
     def _codes_by_question(self) -> tuple[_Ints, _Ints]:
-        """Votes sorted by question: the position of each question's first vote, and the `vote_codes`."""
+        """Votes sorted by question: the position of each question's first vote, and the `rater_answer_codes`."""
         from reassess.numeric.vote_kernels import group_by_id
 
-        indptr, order = np.zeros(len(self.base_log_odds) + 1, np.int64), np.empty(len(self.vote_codes), np.int64)
+        indptr, order = (
+            np.zeros(len(self.base_log_odds) + 1, np.int64),
+            np.empty(len(self.rater_answer_codes), np.int64),
+        )
         group_by_id(self.item_ids, indptr, order)
-        return indptr, self.vote_codes[order]
+        return indptr, self.rater_answer_codes[order]
 
     @cached_property
     def _min_log_odds(self) -> float:
@@ -255,7 +258,7 @@ def _make_relabelling(
     return Relabelling(
         questions=questions,
         item_ids=votes.item_ids,
-        vote_codes=model_votes.rater_ids.astype(np.int64) * len(model.answers) + model_votes.answer_ids,
+        rater_answer_codes=model_votes.rater_ids.astype(np.int64) * len(model.answers) + model_votes.answer_ids,
         matrices=model.matrices_of(raters),
         has_own_matrix=np.isin(raters, measured_raters) | (recipe.pooling > 0),
         base_log_odds=base,

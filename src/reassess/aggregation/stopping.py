@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.aggregation.calibration import posterior
-from reassess.aggregation.em import to_kernel_layout, vote_codes
+from reassess.aggregation.em import rater_answer_codes, to_kernel_layout
 from reassess.core import VALIDITY, RaterModel, StopRule, Votes
 from reassess.core.checks import check_range
 from reassess.core.items import require_questions
@@ -143,7 +143,7 @@ def replay_stops(
         else posterior(initial_votes, model).probabilities_of(VALIDITY[1])
     )
     model_votes = votes.with_answers(model.answers)
-    codes, table = vote_codes(model_votes), to_kernel_layout(model.matrices_of(model_votes.raters))
+    codes, table = rater_answer_codes(model_votes), to_kernel_layout(model.matrices_of(model_votes.raters))
     final_probabilities = posterior(votes, model, extra_votes=initial_votes).probabilities_of(VALIDITY[1])
     running_probabilities, n_used, stopped_probabilities = (
         np.empty(len(model_votes)),

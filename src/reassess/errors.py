@@ -199,7 +199,7 @@ class MissingResult:
     def from_error(cls, error: DataError) -> "MissingResult":
         """Create a missing result with the problem of an error as its reason.
 
-        >>> MissingResult.from_error(DataError("missing-golden", "no golden question is valid", found="3 questions"))
-        MissingResult(reason='no golden question is valid: 3 questions')
+        >>> MissingResult.from_error(DataError("missing-golden", "no golden item has a vote", found="3 items"))
+        MissingResult(reason='no golden item has a vote: 3 items')
         """
         return cls(error.problem if error.found is None else f"{error.problem}: {error.found}")

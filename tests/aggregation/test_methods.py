@@ -130,10 +130,13 @@ def pooled(votes: Votes, *, pooling: float = 1.0) -> Aggregation:
     ("row", "expected"),
     [
         ({"options": ("pooling",)}, "each option of a method needs a default; without one: pooling"),
-        ({"options": ("pooling",), "defaults": {"pooling": 2.0}}, "function of the method has other defaults: pooling"),
+        (
+            {"options": ("pooling",), "defaults": {"pooling": 2.0}},
+            "defaults of the method and of its function differ: pooling",
+        ),
         (
             {"options": ("smoothing",), "defaults": {"smoothing": 0.0}},
-            "function of the method has other defaults: smoothing",
+            "defaults of the method and of its function differ: smoothing",
         ),
     ],
 )

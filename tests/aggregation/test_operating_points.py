@@ -15,7 +15,7 @@ SCORES = Scores(QUESTIONS, np.array([0.9, 0.6, 0.7, 0.2]))
     ("text", "threshold"), [("precision=0.9", 0.7), ("recall=0.4", 0.7), ("f1", 0.7), ("threshold=0.65", 0.65)]
 )
 def test_goal_is_read_and_reached(text: str, threshold: float) -> None:
-    assert Goal.parse(text).find_point(CURVE).threshold == threshold
+    assert Goal.parse(text).find_point_at_goal(CURVE).threshold == threshold
 
 
 @pytest.mark.parametrize(

@@ -103,7 +103,7 @@ def test_reweighted_raters_match_loop(seed: int, times: list[int], threshold: fl
     assert again.n_raters == 4
     expected = np.array(odds(world, dict(zip(RATERS, times, strict=True)), PLAIN))
     clear = np.abs(expected - threshold) > 1e-9
-    assert (again.reweight_raters(np.array([times]))[clear, 0] == (expected >= threshold)[clear]).all()
+    assert (again.reweight_raters_and_find_kept(np.array([times]))[clear, 0] == (expected >= threshold)[clear]).all()
 
 
 def test_question_without_counted_votes_keeps_prior() -> None:
@@ -114,7 +114,7 @@ def test_question_without_counted_votes_keeps_prior() -> None:
         quarter = Votes(experts.items, experts.indptr, experts.rater_ids, answers, experts.raters, WORDS)
         labels = label_sets(imagenet_real_scores(votes, quarter, rater_golden, None, recipe=PLAIN), threshold)
         again = find_relabelling(labels, votes, quarter, rater_golden, None, threshold=threshold, recipes=[PLAIN])
-        assert (again.reweight_raters(np.zeros((1, 4), int)) == kept).all()
+        assert (again.reweight_raters_and_find_kept(np.zeros((1, 4), int)) == kept).all()
 
 
 def test_raters_with_only_golden_votes_are_included() -> None:
@@ -150,7 +150,7 @@ def test_recipe_with_too_many_experts_is_skipped() -> None:
     scores = imagenet_real_scores(votes, one_expert, rater_golden, None, recipe=rules)
     labels = label_sets(scores, 0.5)
     again = find_relabelling(labels, votes, one_expert, rater_golden, None, threshold=0.5, recipes=[REAL_RECIPE, rules])
-    assert (again.reweight_raters(np.ones((1, 4), int))[:, 0] == (scores.values >= 0.5)).all()
+    assert (again.reweight_raters_and_find_kept(np.ones((1, 4), int))[:, 0] == (scores.values >= 0.5)).all()
     assert code_of(find_relabelling, labels, votes, one_expert, rater_golden, None, threshold=0.5) == "out-of-range"
 
 
@@ -164,16 +164,16 @@ def test_label_sets_that_do_not_follow_from_votes_raise() -> None:
     lists = [list(labels[name]) for name in labels.images]
     lists[3] = [0] if lists[3] != [0] else [1]
     assert error(LabelSets.from_lists(labels.images, lists)) == (
-        "no known recipe makes these label sets from these votes\n"
-        "  allowed: label sets of the ReaL recipe at threshold 0.5\n"
-        "  found:   1 of 8 rated images differ\n"
+        "label sets cannot be computed again from these votes\n"
+        "  allowed: label sets that the ReaL recipe makes from these votes at threshold 0.5\n"
+        "  found:   1 of 8 rated images get other label sets\n"
         "  fix:     use the votes, golden answers, original labels and threshold that made the label sets, or "
         'make scores with method="calibrated"'
     )
     few = labels.images[:3]
-    assert "5 of 8 rated images differ" in error(LabelSets.from_lists(few, lists[:3]))
+    assert "5 of 8 rated images get other label sets" in error(LabelSets.from_lists(few, lists[:3]))
     empty = error(LabelSets.from_lists(few, [[]] * 3), 1.0)
-    assert "5 of 8 rated images differ" in empty, "an empty set is not a missing image"
+    assert "5 of 8 rated images get other label sets" in empty, "an empty set is not a missing image"
     assert error(labels, 1.5).startswith("threshold out of range")
     plain = replace(votes, items=tuple(range(len(votes.items))))
     assert code_of(find_relabelling, labels, plain, *world[1:], threshold=0.5) == "not-on-questions"
@@ -185,7 +185,7 @@ def test_published_labels_follow_from_published_votes(
     answers = [real_votes(f"{name}.npz") for name in ("raters", "golden", "raters_golden")]
     again = find_relabelling(real_labels, *answers, real_original, threshold=0.8)
     assert (again.n_raters, int(again.has_own_matrix.sum())) == (85, 78)
-    assert int(again.reweight_raters(np.ones((1, 85), int)).sum()) == 57_553 - 25_111
+    assert int(again.reweight_raters_and_find_kept(np.ones((1, 85), int)).sum()) == 57_553 - 25_111
     recipes = [REAL_RECIPE, replace(REAL_RECIPE, min_experts=2)]
-    with pytest.raises(DataError, match=r"[\d,]+ of 24,889 rated images differ"):
+    with pytest.raises(DataError, match=r"[\d,]+ of 24,889 rated images get other label sets"):
         find_relabelling(real_labels, *answers, None, threshold=0.8, recipes=recipes)

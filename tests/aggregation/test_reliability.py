@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reassess.aggregation import GoldenVotesWithTruth, golden_votes, rater_reliability
-from reassess.aggregation.reliability import correct_answers
+from reassess.aggregation.reliability import find_correct_answers
 from reassess.core import VALIDITY, Items, Questions, Votes
 from reassess.errors import DependentRatersWarning
 from reassess.numeric import Proportion
@@ -115,12 +115,12 @@ def test_copying_pair_warns() -> None:
 
 
 def test_correct_answers_are_yes_on_valid_and_no_on_invalid() -> None:
-    assert correct_answers(VALIDITY, WORDS, [0, 0.5, 1]).tolist() == [[True, False, False], [False, False, True]]
-    assert correct_answers(VALIDITY, ("yes", "no"), [1, 0]).tolist() == [[False, True], [True, False]]
-    assert correct_answers((1, 2), (1, 2, 3), None).tolist() == [[True, False, False], [False, True, False]]
-    assert correct_answers(VALIDITY, (0, 1), None) is None
-    assert correct_answers(VALIDITY, ("maybe", "yes"), [0.5, 1]) is None
-    assert correct_answers(("cat", "dog"), ("cat", "bird"), None) is None
+    assert find_correct_answers(VALIDITY, WORDS, [0, 0.5, 1]).tolist() == [[True, False, False], [False, False, True]]
+    assert find_correct_answers(VALIDITY, ("yes", "no"), [1, 0]).tolist() == [[False, True], [True, False]]
+    assert find_correct_answers((1, 2), (1, 2, 3), None).tolist() == [[True, False, False], [False, True, False]]
+    assert find_correct_answers(VALIDITY, (0, 1), None) is None
+    assert find_correct_answers(VALIDITY, ("maybe", "yes"), [0.5, 1]) is None
+    assert find_correct_answers(("cat", "dog"), ("cat", "bird"), None) is None
 
 
 def test_answers_of_a_rater_are_counted() -> None:

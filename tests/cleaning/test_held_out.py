@@ -145,7 +145,7 @@ def test_repetitions_with_different_folds_need_the_folds_of_each() -> None:
     assert fault_of(held_out_from, folds=[FOLDS], **files) == ("wrong-fold", "images of fold 0 and images of fold 1")
 
 
-def test_fold_with_two_exchanged_classes_raises() -> None:
+def test_fold_with_two_mixed_up_classes_raises() -> None:
     values, truth = simulate(900, 6, 3.0, np.random.default_rng(0))
     labels = labels_of_classes(truth, 6)
     parts = [np.arange(number, 900, 3) for number in range(3)]
@@ -163,11 +163,11 @@ def test_constant_predictions_raise() -> None:
     assert fault_of(held_out_of, constant, np.arange(120) % 3) == ("constant-predictions", "class 0 for all 120 images")
 
 
-def test_exchanged_classes_of_the_only_file_warn_or_raise() -> None:
+def test_mixed_up_classes_of_the_only_file_warn_or_raise() -> None:
     values, truth = simulate(900, 6, 3.0, np.random.default_rng(0))
     with warned(
         "most images of 1 are predicted as 4, most images of 4 are predicted as 1: either the labels of these classes "
-        "or the outputs of the models are exchanged"
+        "or the outputs of the models are mixed up"
     ):
         held_out_of(values[:, [0, 4, 2, 3, 1, 5]], truth)
     assert code_of(held_out_of, values[:, [3, 0, 4, 1, 5, 2]], truth) == "wrong-order"

@@ -33,7 +33,7 @@ def some_case(seed: int, count: int = 30, classes: int = 4) -> tuple[ClassCandid
         images = ClassCandidates(order[:, :width], logs[:, :width], place, tails, classes)
     model = NoiseModel(
         sharpening=float(rng.uniform(0.5, 2)),
-        pull_exponent=float(rng.choice([0.0, 0.15, 0.6])),
+        lookalike_exponent=float(rng.choice([0.0, 0.15, 0.6])),
         biases=rng.normal(0, 0.5, classes),
         mistake_matrix=rng.dirichlet(np.ones(classes), classes),
         smoothing=float(rng.choice([1.0, 10.0])),
@@ -72,12 +72,12 @@ def slow_expectation(images: ClassCandidates, model: NoiseModel) -> dict[str, li
         total = sum(weights.values()) + rest
         s = {t: weight / total for t, weight in weights.items()}
         of_each = rest / total / others if others else 0.0
-        draw = [max(s.get(j, of_each), floor) ** model.pull_exponent for j in range(classes)]
+        draw = [max(s.get(j, of_each), floor) ** model.lookalike_exponent for j in range(classes)]
         seen = {t: sum(model.mistake_matrix[t, k] * draw[k] for k in range(classes)) for t in ids}
         label = ids[place]
         joint = {t: s[t] * model.mistake_matrix[t, label] * draw[label] / seen[t] for t in ids}
-        drawn = max(of_each, floor) ** model.pull_exponent
-        drawn += sum(elsewhere[j] * (draw[j] - max(of_each, floor) ** model.pull_exponent) for j in ids)
+        drawn = max(of_each, floor) ** model.lookalike_exponent
+        drawn += sum(elsewhere[j] * (draw[j] - max(of_each, floor) ** model.lookalike_exponent) for j in ids)
         of_rest = rest / total * elsewhere[label] * draw[label] / drawn
         likelihood = sum(joint.values()) + of_rest
         posterior = {t: joint[t] / likelihood for t in ids}
@@ -154,10 +154,10 @@ def test_chunks_and_threads_change_nothing(monkeypatch: pytest.MonkeyPatch) -> N
 def test_ties_go_to_the_lower_id_and_no_label_is_certain() -> None:
     ids, no_tails = np.array([[2, 0, 1]], np.int32), np.full((1, 2), -np.inf, np.float32)
     images = ClassCandidates(ids, np.zeros((1, 3), np.float32), np.zeros(1, np.int32), no_tails, 3)
-    even = replace(NoiseModel.make_start(3, pull_exponent=0.0), mistake_matrix=np.full((3, 3), 1 / 3))
+    even = replace(NoiseModel.make_start(3, lookalike_exponent=0.0), mistake_matrix=np.full((3, 3), 1 / 3))
     assert even.compute_expected_truths(images).likeliest_ids.tolist() == [0]
     sure = candidates_of(np.array([[1.0, 0.0, 0.0]]), [0])
-    found = replace(NoiseModel.make_start(3, pull_exponent=0.15), sharpening=2.0).compute_expected_truths(sure)
+    found = replace(NoiseModel.make_start(3, lookalike_exponent=0.15), sharpening=2.0).compute_expected_truths(sure)
     assert np.count_nonzero(found.counts_by_truth_and_label) == 1
     assert 0 < 1 - found.label_quality[0] < NEGLIGIBLE
 
@@ -188,7 +188,7 @@ def test_likelihood_never_falls(seed: int, biases: bool) -> None:
     All classes are candidates, because only the sum of probabilities is known for other classes.
     """
     images, model = some_case(2 * seed)
-    model = replace(model, smoothing=1e-12, pull_exponent=0.0 if biases else model.pull_exponent)
+    model = replace(model, smoothing=1e-12, lookalike_exponent=0.0 if biases else model.lookalike_exponent)
     level = -np.inf
     for _ in range(15):
         found = model.compute_expected_truths(images)
@@ -204,7 +204,7 @@ def test_known_matrix_is_found_with_a_calibrated_model(kind: str, share: float) 
     rng = np.random.default_rng(1)
     scores, truth = simulate(20_000, 5, 3.0, rng)
     labels = wrong_labels(truth, 5, share, kind, rng)
-    model, found = NoiseModel.make_start(5, pull_exponent=0.0).fit(candidates_of(scores, labels))
+    model, found = NoiseModel.make_start(5, lookalike_exponent=0.0).fit(candidates_of(scores, labels))
     assert np.abs(model.mistake_matrix - matrix_of(truth, labels, 5)).mean() < 0.008
     assert 1 - found.label_quality.mean() == pytest.approx(share, abs=0.012)
 
@@ -221,7 +221,7 @@ def test_model_with_the_pull_of_the_labels_finds_the_share() -> None:
     images = candidates_of(scores, labels)
     shares = {}
     for pull in (0.0, 0.5):
-        model, found = NoiseModel.make_start(4, pull_exponent=pull).fit(images)
+        model, found = NoiseModel.make_start(4, lookalike_exponent=pull).fit(images)
         shares[pull] = 1 - found.label_quality.mean()
     assert shares[0.5] == pytest.approx(share, abs=0.015)
     assert np.abs(model.mistake_matrix - matrix).max() < 0.04

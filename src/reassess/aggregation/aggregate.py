@@ -25,11 +25,17 @@ from reassess.aggregation.support import GoldenCrossValidation, cross_validate_o
 from reassess.core import REAL_RECIPE, VALIDITY, LabelSets, Posterior, RaterModel, Votes
 from reassess.core.checks import check_known, check_type
 from reassess.errors import DataError
-from reassess.text import count_noun, join_first
+from reassess.text import count_noun, join_and, join_first
 
 AUTO = "auto"
 _GOLDEN_OPTIONS = ("experts", "rater_golden", "min_experts")
 _MATRIX_OPTIONS = ("smoothing", "pooling")
+# These options have no effect without experts' golden votes.
+_NEEDS_EXPERTS = {
+    "original": "original labels",
+    "rater_golden": "raters' golden votes",
+    "min_experts": "a minimum number of experts",
+}
 # The values of these options depend on the files, see `_format_method`.
 _OPTIONS_WITHOUT_DEFAULT = {"experts", "rater_golden", "truths_are_answers"}
 
@@ -59,7 +65,7 @@ class Method:
             and (name != "original" or name not in arguments)
         ]
         if differing:
-            raise ValueError(f"function of the method has other defaults: {', '.join(differing)}")
+            raise ValueError(f"defaults of the method and of its function differ: {', '.join(differing)}")
 
 
 METHODS: Mapping[str, Method] = {
@@ -201,10 +207,12 @@ def aggregate(
     options = {name: value for name, value in arguments.items() if value is not None}
     if method != AUTO:
         _check_options(method, options)
-    if experts is None and not options.keys().isdisjoint(("original", "rater_golden", "min_experts")):
+    unusable = [] if experts is not None else [words for name, words in _NEEDS_EXPERTS.items() if name in options]
+    if unusable:
         raise DataError(
             "missing-golden",
-            "original labels, raters' golden votes and a minimum number of experts need the experts' golden votes",
+            "experts' golden votes are missing",
+            found=f"{join_and(unusable)}, only used together with experts' golden votes",
             fix="give the experts' votes on golden items, or remove these options",
         )
     result = _run_default_method(votes, **options) if method == AUTO else _run_method(method, votes, options)
@@ -286,7 +294,7 @@ def _run_default_method(
 
 
 def _run_method(method_name: str, votes: Votes, options: Mapping[str, Any], reason: str = "") -> Aggregation:
-    """Compute scores with a method, and record the method, its options and the reason."""
+    """Compute scores with a method; record the method, its options and the reason why the method was chosen."""
     result = METHODS[method_name].compute(votes, **options)
     facts = {"choice": f"{method_name}: {reason}"} if reason else {}
     return replace(result, method=_format_method(method_name, options, votes), facts=facts | result.facts)

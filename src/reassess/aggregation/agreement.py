@@ -86,7 +86,10 @@ def _count_answers(votes: Votes, first_item: int, end_item: int) -> Floats:
 
 
 def _squared_distances(vote_counts: Floats, metric: Metric) -> Floats:
-    """Compute the squared distance of each pair of answers, from the number of votes for each answer."""
+    """Compute the squared distance of each pair of answers, as in Krippendorff's alpha.
+
+    Ordinal distances are between the mean ranks of answers, so they depend on the number of votes for each answer.
+    """
     if metric == "nominal":
         return 1 - np.eye(vote_counts.size)
     middle = np.cumsum(vote_counts) - vote_counts / 2  # the mean rank of the votes for each answer
@@ -145,7 +148,7 @@ class Dependence(Printable):
 
 
 def find_dependent_raters(votes: Votes) -> Dependence:
-    """Find pairs of raters who agree more often than their confusion matrices and the other pairs explain.
+    """Find pairs of raters who agree more often than expected from their confusion matrices and from other pairs.
 
     Matrices and prior come from EM on the votes, where the truths are the answers. For each item with votes by both
     raters, the probability of agreement follows from their matrices and from the posterior of the truth given the other

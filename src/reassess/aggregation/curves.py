@@ -7,6 +7,7 @@ they are divided, so they are exact.
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -56,6 +57,14 @@ class Bands(Printable):
     recall: tuple[tuple[float, float] | None, ...]  # bounds at each threshold
 
 
+class _CurvePoints(NamedTuple):
+    """The points of a curve, each at a distinct score; shape (points,)."""
+
+    thresholds: npt.NDArray[np.float64]
+    n_kept: npt.NDArray[np.int64]
+    n_hits: npt.NDArray[np.int64]
+
+
 @dataclass(frozen=True, eq=False)
 class Curve:
     """Precision and recall of scores on golden pairs, at every threshold."""
@@ -74,17 +83,17 @@ class Curve:
     @property
     def thresholds(self) -> npt.NDArray[np.float64]:
         """The distinct scores, highest first; float64, shape (points,)."""
-        return self._point_columns[0]
+        return self._points.thresholds
 
     @property
     def n_kept(self) -> npt.NDArray[np.int64]:
         """Number of kept pairs at each threshold; int64, shape (points,)."""
-        return self._point_columns[1]
+        return self._points.n_kept
 
     @property
     def n_hits(self) -> npt.NDArray[np.int64]:
         """Number of kept pairs that are valid, at each threshold; int64, shape (points,)."""
-        return self._point_columns[2]
+        return self._points.n_hits
 
     @property
     def precision(self) -> npt.NDArray[np.float64]:
@@ -103,7 +112,7 @@ class Curve:
 
     def point_at_row(self, row: int) -> Point:
         """Return the point at `thresholds[row]`."""
-        threshold, kept, hits = (column[row].item() for column in self._point_columns)
+        threshold, kept, hits = (column[row].item() for column in self._points)
         return Point(threshold, hits, kept, n_valid=self.golden.n_valid)
 
     def point_at_threshold(self, threshold: float) -> Point:
@@ -163,15 +172,15 @@ class Curve:
         )
 
     @cached_property
-    def _point_columns(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-        """The threshold, number of kept pairs and number of hits of each point."""
+    def _points(self) -> _CurvePoints:
+        """The points of the curve: one per distinct score, highest threshold first."""
         order = np.argsort(-self.golden_scores, kind="stable")
         ranked = self.golden_scores[order]
         last = np.append(np.flatnonzero(np.diff(ranked)), ranked.size - 1)  # last pair of each run of equal scores
-        steps = ranked[last], last + 1, np.cumsum(self.golden.is_valid[order])[last]
-        for column in steps:
+        points = _CurvePoints(ranked[last], last + 1, np.cumsum(self.golden.is_valid[order])[last])
+        for column in points:
             column.flags.writeable = False
-        return steps
+        return points
 
 
 def precision_recall(scores: Scores, golden: GoldenQuestions, *, in_sample: bool | None = None) -> Curve:

@@ -146,8 +146,8 @@ class GoldenQuestions:
         if not self.is_valid.any():
             raise DataError(
                 "missing-golden",
-                "no golden question is valid",
-                found=count_noun(len(self), "invalid question"),
+                "no class in the golden questions is valid",
+                found=f"{count_noun(len(self), 'question')}, all about invalid classes",
                 fix="require fewer experts to agree, or let experts answer more questions",
             )
         freeze(self, "is_valid")
@@ -182,7 +182,7 @@ class GoldenQuestions:
         return replace(self, questions=questions, is_valid=self.is_valid[rows], n_unrated=len(self) - rows.size)
 
     def _is_question_in(self, votes_or_scores: Votes | Scores) -> npt.NDArray[np.bool_]:
-        """Return whether each question is in votes or scores; if images have one class, whether its image is."""
+        """Return whether votes or scores contain each question; if images have one class, each question's image."""
         questions = self.questions.in_classes(self.questions.classes.merge(classes_of(votes_or_scores)))
         rows = match_images(questions.images, votes_or_scores.images)[questions.image_ids]
         if self.has_one_class_per_image:

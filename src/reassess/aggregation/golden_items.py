@@ -181,7 +181,7 @@ def count_votes_on(items: Items, votes: Votes) -> npt.NDArray[np.int64]:
 
 
 def _find_images_with_unanswered_golden(votes: Votes, rater_golden: Votes, experts: Votes) -> list[str]:
-    """Find images without golden votes in the main job, where a golden question has no votes at all."""
+    """Find images that have a golden question without any votes, and no golden question with votes in the main job."""
     questions = require_questions(experts.items)
     is_in_main = count_votes_on(questions, votes) > 0
     is_unanswered = ~is_in_main & (count_votes_on(questions, rater_golden) == 0)

@@ -87,9 +87,10 @@ class Aggregation(Printable):
 
     @property
     def scores(self) -> Scores:
-        """Scores of the questions: each score is the probability of the last truth or answer.
+        """Scores of the questions: each score is the probability that the class is valid.
 
-        The scores record the method, and which questions or images have experts' answers.
+        With other truths, such as yes and no, the score is the probability of the truth that is last in the list. The
+        scores record the method, and which questions or images have experts' answers.
         """
         scores = replace(self.posterior.to_scores(self.posterior.truths[-1]), method=self.method)
         if self.expert_votes is None:
@@ -129,7 +130,7 @@ class Aggregation(Printable):
 
 
 class _AlignedVotes(NamedTuple):
-    """Votes with the same answers and classes."""
+    """Main votes, experts' votes and raters' golden votes, with one common list of answers and one of classes."""
 
     votes: Votes
     experts: Votes
@@ -140,7 +141,7 @@ class _AlignedVotes(NamedTuple):
 def align_with_golden(
     votes: Votes, experts: Votes, rater_golden: Votes | None, truths_are_answers: bool | None
 ) -> _AlignedVotes:
-    """Convert votes, experts' votes and raters' golden votes to the same answers and classes."""
+    """Convert the three sets of votes so that they share one list of answers and one list of classes."""
     check_type(Votes, votes, experts)
     are_answers = default_truths(votes) != VALIDITY if truths_are_answers is None else truths_are_answers
     golden = select_golden_votes(votes, experts, rater_golden).with_full_scale()
@@ -214,7 +215,7 @@ def aggregate_by_calibration(
         facts = _count_images_without_votes(votes, fit)
         return Aggregation(posterior=fit.to_posterior(votes), facts=facts, expert_votes=experts, expert_truth=truth)
     model = calibrate(golden, truth_ids, truths=truths, smoothing=smoothing, pooling=pooling)
-    values, facts = _convert_to_questions(votes, posterior(votes, model))
+    values, facts = _to_question_posterior_with_facts(votes, posterior(votes, model))
     result = Aggregation(posterior=values, model=model, facts=facts, expert_votes=experts, expert_truth=truth)
     return replace(result, warn_if_unreliable=partial(_warn_if_one_truth, truth)) if truths == VALIDITY else result
 
@@ -275,11 +276,11 @@ def aggregate_by_em(
     )
     fit_votes = partial(fit_dawid_skene, truths=truths, smoothing=smoothing, pooling=pooling, pinned=pinned)
     fit = fit_votes(votes)
-    values, counts = _convert_to_questions(votes, fit.posterior, experts)
+    values, counts = _to_question_posterior_with_facts(votes, fit.posterior, experts)
     facts = _make_em_facts(fit.objective_history, fit.has_converged) | counts
 
     def warn_if_em_is_unreliable(earlier_cross_validation: CrossValidate | None = None) -> None:
-        """Warn if EM gives no item some truth, or if its decisions are not supported by votes or golden answers."""
+        """Warn if some truth has no items after EM, or if neither votes nor golden answers support EM's decisions."""
         _warn_about_truths_without_items(truths, fit.posterior.values[votes.sizes > 0].sum(axis=0))
 
         def fit_coarsely(votes: Votes) -> tuple[RaterModel, Posterior]:
@@ -308,7 +309,7 @@ def _warn_if_candidates_are_unreliable(
     cross_validate_em: CrossValidate | None,
     earlier_cross_validation: CrossValidate | None = None,
 ) -> None:
-    """Warn if EM gives no item some class, or decides against many clear majorities."""
+    """Warn if some class has no items after EM, or if EM decides against many clear majorities."""
     classes = np.unique(fit.candidates.class_of_candidate)
     names = [votes.answers[i] for i in classes.tolist()]
     expected_items = fit.candidates.compute_expected_counts(fit.posterior).expected_items[0]
@@ -337,10 +338,13 @@ def _count_images_without_votes(votes: Votes, fit: CandidateFit) -> dict[str, in
 # --- both -------------------------------------------------------------------------------------------------------------
 
 
-def _convert_to_questions(
+def _to_question_posterior_with_facts(
     votes: Votes, result: Posterior, experts: Votes | None = None
 ) -> tuple[Posterior, dict[str, int]]:
-    """Convert a posterior over the classes of images to one of (image, class) questions; count unrated images."""
+    """Convert a posterior over the classes of images to one of (image, class) questions.
+
+    Also return the number of unrated images, for `Aggregation.facts`.
+    """
     if result.classes is None:
         return result, {}
     has_vote = votes.counts() > 0

@@ -46,18 +46,18 @@ class Relabelling(Printable):
         """Number of raters."""
         return len(self.matrices)
 
-    def reweight_raters(self, rater_weights: npt.NDArray[np.integer]) -> npt.NDArray[np.bool_]:
-        """Return which questions reach the threshold if the votes of each rater have another weight.
+    def reweight_raters_and_find_kept(self, rater_weights: npt.NDArray[np.integer]) -> npt.NDArray[np.bool_]:
+        """Give each rater's votes a weight, and return which questions then reach the threshold.
 
         `rater_weights` has shape (B, R), for B replicates; the result has shape (questions, B).
         """
-        from reassess.numeric.resampling_kernels import write_is_kept
+        from reassess.numeric.resampling_kernels import write_kept_questions
 
         weights = np.stack(
             [self._log_likelihood_ratios(of_raters) * of_raters[:, None] for of_raters in rater_weights], axis=-1
         )
         is_kept = np.empty((len(self.base_log_odds), len(rater_weights)), bool)
-        write_is_kept(
+        write_kept_questions(
             *self._codes_by_question,
             weights.reshape(-1, len(rater_weights)),
             self.base_log_odds,
@@ -66,7 +66,7 @@ class Relabelling(Printable):
         )
         return is_kept
 
-    def redraw_answers(
+    def redraw_answers_and_find_kept(
         self, is_valid: npt.NDArray[np.bool_], n_replicates: int, rng: np.random.Generator
     ) -> npt.NDArray[np.bool_]:
         """Simulate that the same raters answer again; return which questions reach the threshold.
@@ -74,7 +74,7 @@ class Relabelling(Printable):
         `is_valid`, shape (questions,), says which questions are valid. Answers are drawn independently from the raters'
         matrices. The result has shape (questions, replicates).
         """
-        from reassess.numeric.resampling_kernels import redraw_answers_and_write_is_kept
+        from reassess.numeric.resampling_kernels import redraw_answers_and_write_kept_questions
 
         indptr, codes = self._codes_by_question
         raters = (codes // self.matrices.shape[-1]).astype(np.uint32)
@@ -85,7 +85,7 @@ class Relabelling(Printable):
         draws, is_kept = np.empty(len(codes)), np.empty((len(self.base_log_odds), n_replicates), bool)
         for replicate_column in is_kept.T:
             rng.random(out=draws)
-            redraw_answers_and_write_is_kept(
+            redraw_answers_and_write_kept_questions(
                 indptr,
                 raters,
                 cumulative,
@@ -110,13 +110,13 @@ class Relabelling(Printable):
     @cached_property
     def _codes_by_question(self) -> tuple[_Ints, _Ints]:
         """Votes sorted by question: the position of each question's first vote, and the `rater_answer_codes`."""
-        from reassess.numeric.vote_kernels import group_by_id
+        from reassess.numeric.vote_kernels import write_order_by_id
 
         indptr, order = (
             np.zeros(len(self.base_log_odds) + 1, np.int64),
             np.empty(len(self.rater_answer_codes), np.int64),
         )
-        group_by_id(self.item_ids, indptr, order)
+        write_order_by_id(self.item_ids, indptr, order)
         return indptr, self.rater_answer_codes[order]
 
     @cached_property
@@ -187,7 +187,7 @@ def find_relabelling(
     >>> minimums = {"min_experts": 1, "min_experts_on_original": 1}
     >>> rules = ScoreRecipe(**minimums, n_classes_with_original_vote=None, smoothing=1.0, pooling=0.0)
     >>> relabelling = find_relabelling(labels, votes, experts, rated, None, threshold=0.6, recipes=[rules])
-    >>> relabelling.reweight_raters(np.array([[1, 1], [0, 0]]))
+    >>> relabelling.reweight_raters_and_find_kept(np.array([[1, 1], [0, 0]]))
     array([[ True, False],
            [False, False]])
 
@@ -205,9 +205,9 @@ def find_relabelling(
             return relabelling
     raise DataError(
         "different-labels",
-        "no known recipe makes these label sets from these votes",
-        allowed=f"label sets of the ReaL recipe at threshold {threshold:g}",
-        found=f"{min(differing_counts):,} of {len(relabelling.questions.images):,} rated images differ",
+        "label sets cannot be computed again from these votes",
+        allowed=f"label sets that the ReaL recipe makes from these votes at threshold {threshold:g}",
+        found=f"{min(differing_counts):,} of {len(relabelling.questions.images):,} rated images get other label sets",
         fix=Fix(
             "use the votes, golden answers, original labels and threshold that made the label sets, or make scores "
             "with {method}",
@@ -230,7 +230,7 @@ def likely_recipes(
 def _applicable_recipes(
     recipes: Sequence[ScoreRecipe], experts: Votes, original: LabelSets | None
 ) -> Iterator[tuple[ScoreRecipe, LabelSets | None]]:
-    """Yield each recipe that has enough experts, once with the original labels and once with None."""
+    """Yield each recipe that has enough experts: once with the original labels, and once without them."""
     max_experts = int(experts.sizes.max(initial=0))
     for recipe in [recipe for recipe in recipes if (recipe.min_experts or 1) <= max_experts] or recipes:
         if original is not None:
@@ -241,7 +241,7 @@ def _applicable_recipes(
 def _make_relabelling(
     votes: Votes, experts: Votes, rater_golden: Votes, original: LabelSets | None, recipe: ScoreRecipe, threshold: float
 ) -> Relabelling:
-    """Create the relabelling, with raters measured by a recipe."""
+    """Prepare to compute label sets again from votes, with the raters' matrices that a recipe estimates."""
     questions = require_questions(votes.items)
     model = estimate_recipe_models(experts, rater_golden, original, recipe).combined_model
     model_votes = votes.with_answers(model.answers)
@@ -274,7 +274,7 @@ def _count_differing_images(labels: LabelSets, relabelling: Relabelling) -> int:
         replace(relabelling, base_log_odds=relabelling.base_log_odds + shift)
         for shift in (-_LOG_ODDS_TOLERANCE, _LOG_ODDS_TOLERANCE)
     )
-    (is_certain,), (is_possible,) = (each.reweight_raters(equal_weights).T for each in shifted)
+    (is_certain,), (is_possible,) = (each.reweight_raters_and_find_kept(equal_weights).T for each in shifted)
     rows = match_images(questions.images, labels.images, where="the votes")
     is_in = rows >= 0
     classes, sizes = labels.classes_of_rows(rows[is_in])

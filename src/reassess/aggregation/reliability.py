@@ -110,7 +110,7 @@ def rater_reliability(
         if golden is None
         else _golden_truth_probabilities(measured_votes, golden.truth_ids, names)
     )
-    is_correct = None if golden is None else correct_answers(names, answers, votes.answer_weights)
+    is_correct = None if golden is None else find_correct_answers(names, answers, votes.answer_weights)
     measures = dict(_measure_raters(measured_votes, weights, resamples, seed))
     self_agreement = _measure_self_agreement(votes, measured_votes) if has_own_golden else {}
     metric = default_metric(votes)
@@ -151,7 +151,7 @@ def rater_flags(
     }
 
 
-def correct_answers(
+def find_correct_answers(
     truths: Sequence[Id], answers: Sequence[Id], weights: Sequence[float] | None
 ) -> npt.NDArray[np.bool_] | None:
     """Return which answers are correct for each truth; None if a truth has no correct answer.

@@ -66,9 +66,9 @@ class StopReplay(Printable):
 
 
 def warn_of_early_stop(rule: StopRule, consequence: str) -> None:
-    """Warn that a stop rule ended the voting early, with the text of the consequence.
+    """Warn that a stop rule ended the voting early; `consequence` ends the sentence, and says what follows.
 
-    This biases scores: questions where the first raters agreed have few votes, and other questions have many.
+    An early stop biases scores: questions where the first raters agreed have few votes, and other questions have many.
     """
     warnings.warn(
         f"votes stopped early (stop {rule.low:g}, {rule.high:g}): {consequence}",
@@ -122,7 +122,7 @@ def replay_stops(
     >>> replay.share_of_votes_used, replay.n_changed_labels
     (0.5, array([0]))
     """
-    from reassess.numeric.vote_kernels import apply_stop_rule, write_p_valid_in_random_order
+    from reassess.numeric.vote_kernels import apply_stop_rule, draw_vote_orders_and_write_p_valid
 
     questions = require_questions(votes.items)
     check_range(threshold, 0, 1, value_name="threshold")
@@ -153,7 +153,7 @@ def replay_stops(
     counts = np.empty((len(rules), 4, n_orders), np.int64)
     for order in show_progress(range(n_orders)):
         draws = np.random.default_rng((seed, order)).random(len(model_votes))
-        write_p_valid_in_random_order(
+        draw_vote_orders_and_write_p_valid(
             model_votes.indptr, codes, table, start_probabilities, draws, running_probabilities
         )
         for row, rule in enumerate(rules):

@@ -136,7 +136,7 @@ def warn_if_unreliable(
     not support the method.
     """
     warn_unless_golden_supports_method(
-        _describe_missing_support(votes, result, truth_ids, fit, method), method, cross_validate
+        _explain_why_votes_contradict_method(votes, result, truth_ids, fit, method), method, cross_validate
     )
 
 
@@ -151,10 +151,10 @@ def warn_unless_golden_supports_method(
         warnings.warn(warning_text, ReassessWarning, stacklevel=5)
 
 
-def _describe_missing_support(
+def _explain_why_votes_contradict_method(
     votes: Votes, result: Posterior, truth_ids: npt.NDArray[np.integer], fit: FitModel, method: str
 ) -> str:
-    """Return a warning that the votes do not support the method; empty if they do."""
+    """Return why the votes contradict the method, as the text of a warning; empty if they support it."""
     rated_rows, n_against = _find_rated_rows_and_count_contradictions(votes, result, truth_ids)
     if n_against <= _MIN_SHARE_AGAINST * rated_rows.size:
         return ""
@@ -208,7 +208,7 @@ def _find_rated_rows_and_count_contradictions(
 def _compare_with_one_accuracy_model(
     votes: Votes, result: Posterior, truth_ids: npt.NDArray[np.integer], fit: FitModel
 ) -> tuple[float, float]:
-    """Return the number of lost items, and the gain in log likelihood over the simpler model.
+    """Return how many items the method gets wrong by the simpler model, and its gain in log likelihood over this model.
 
     See the module's text. (0, 0) if the method decides too few items against the majority, or too few items are lost.
     """
@@ -233,7 +233,7 @@ def _compare_with_one_accuracy_model(
 
 
 def _find_misleading_raters(votes: Votes, result: Posterior) -> npt.NDArray[np.bool_]:
-    """Return whether each rater is misleading: their votes have no information, and are worse than chance."""
+    """Return which raters are misleading: their votes do not depend on the truth, and are worse than chance."""
     step = max(1, _MAX_CELLS // (len(result.truths) * len(votes.answers)))
     by_rater = np.argsort(votes.rater_ids, kind="stable")
     edges = np.searchsorted(votes.rater_ids[by_rater], np.arange(0, len(votes.raters) + step, step))
@@ -281,7 +281,7 @@ def _majority_truths(votes: Votes, truths: Sequence[Id]) -> _Floats:
 
 
 def _rank_items_by_image_name(votes: Votes) -> npt.NDArray[np.int64]:
-    """Return the alphabetical rank of each item's image or of the item, whatever the order of the items."""
+    """Return the alphabetical rank of each item's name; the name of an (image, class) question is its image."""
     if isinstance(votes.items, Questions):
         return _rank_names(votes.items.images)[votes.items.image_ids]
     return _rank_names(votes.items)

@@ -103,8 +103,8 @@ class Goal:
     def __str__(self) -> str:
         return self.kind if self.value is None else f"{self.kind}={self.value:g}"
 
-    def find_point(self, curve: Curve) -> Point:
-        """Return the point of a curve that reaches the goal; `DataError` if no point does."""
+    def find_point_at_goal(self, curve: Curve) -> Point:
+        """Return the point of the curve that reaches the goal; `DataError` if no point reaches it."""
         if self.value is None:
             return curve.max_f1_point()
         choose = {
@@ -147,7 +147,7 @@ def operating_point(
 
     `scores` are the scores of all questions. Unrated images keep their original labels, which are counted too.
     """
-    point = goal.find_point(curve)
+    point = goal.find_point_at_goal(curve)
     bands = curve.bands(np.array([point.threshold], np.float64), seed=seed)
     labels = label_sets(scores, float(bands.thresholds[0]), original=original)
     return OperatingPoint(

@@ -133,8 +133,8 @@ class DrawnLabels:
                 "out-of-range",
                 "probabilities of being drawn are too low",
                 where="the checked labels",
-                allowed=f"about {count_noun(verdicts.size, 'label')}: the sum of 1 / probability over the sample",
-                found=f"{represented:{',.0f' if represented < _MAX_EXACT_COUNT else '.3g'}} labels",
+                allowed=f"1 / probability adds up to about {verdicts.size:,} over the sample, the number of labels",
+                found=f"a sum of {represented:{',.0f' if represented < _MAX_EXACT_COUNT else '.3g'}}",
                 fix="use the probabilities of the draw",
             )
         is_used = (rows >= 0) & (verdicts[rows] != 0)

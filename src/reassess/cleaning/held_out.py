@@ -92,7 +92,7 @@ class HeldOutPredictions:
         Warns
         -----
         ReassessWarning
-            A file agrees with the labels only at chance level, on too few images to be sure; classes are exchanged in
+            A file agrees with the labels only at chance level, on too few images to be sure; classes are mixed up in
             all files; or duplicates are in several folds.
         """
         check_type(LabelSets, labels)

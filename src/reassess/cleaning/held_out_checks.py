@@ -18,30 +18,28 @@ from reassess.evaluation.probabilities import output_classes
 from reassess.numeric.proportions import mcnemar_p_value
 from reassess.text import count_noun, join_first
 
-_SIGNIFICANCE_LEVEL = (
-    1e-6  # significance level of a sign test on exchanged classes; files have thousands of class pairs
-)
+_SIGNIFICANCE_LEVEL = 1e-6  # significance level of a sign test on mixed-up classes; files have thousands of class pairs
 _SparseCounts = Any  # a sparse array: scipy has no types
 _MAX_CHECKED_ROWS = 5_000  # largest number of rows of a file that are compared with the labels
 _MAX_EXAMPLES = 3  # classes without a label in a message
 _MIN_IMAGES = 100  # images; a trained model does not predict the same class for this many
 
 
-class ExchangedClasses(NamedTuple):
-    """Classes that are exchanged in the outputs of a file."""
+class MixedUpClasses(NamedTuple):
+    """Classes that are mixed up in the outputs of a file."""
 
-    file_number: int | None  # None if the classes are exchanged in all files
+    file_number: int | None  # None if the classes are mixed up in all files
     predicted_class_of: dict[int, int]  # the class that is mostly predicted instead of each class
 
 
-def find_exchanged_classes(
+def find_mixed_up_classes(
     label_ids: Sequence[npt.NDArray[np.integer]], top1_ids: Sequence[npt.NDArray[np.integer]], n_classes: int
-) -> ExchangedClasses | None:
-    """Find a file whose outputs have exchanged classes; None if there is no such file.
+) -> MixedUpClasses | None:
+    """Find a file whose outputs have mixed-up classes; None if there is no such file.
 
     In such a file, most images of a class are predicted as a second class, most images of the second class as a third
     class, and so on in a cycle. In all other files together, these classes are mostly predicted correctly. Both are
-    tested for significance. If the classes are exchanged in all files together, the labels could be wrong instead of
+    tested for significance. If the classes are mixed up in all files together, the labels could be wrong instead of
     the outputs, and the file number is None.
     """
     file_counts = [_count_confusions(*columns, n_classes) for columns in zip(label_ids, top1_ids, strict=True)]
@@ -50,16 +48,16 @@ def find_exchanged_classes(
         other_counts = total - counts
         for cycle in _find_cycles(_find_main_confusions(counts)):
             if _is_significant_majority(
-                _count_exchanged(counts, cycle), _count_correct(counts, cycle)
-            ) and _is_significant_majority(_count_correct(other_counts, cycle), _count_exchanged(other_counts, cycle)):
-                return ExchangedClasses(position, cycle)
+                _count_mixed_up(counts, cycle), _count_correct(counts, cycle)
+            ) and _is_significant_majority(_count_correct(other_counts, cycle), _count_mixed_up(other_counts, cycle)):
+                return MixedUpClasses(position, cycle)
     cycles = _find_cycles(_find_main_confusions(total))
     in_all = (
         cycle
         for cycle in cycles
-        if _is_significant_majority(_count_exchanged(total, cycle), _count_correct(total, cycle))
+        if _is_significant_majority(_count_mixed_up(total, cycle), _count_correct(total, cycle))
     )
-    return next((ExchangedClasses(None, cycle) for cycle in in_all), None)
+    return next((MixedUpClasses(None, cycle) for cycle in in_all), None)
 
 
 def _count_confusions(
@@ -93,7 +91,7 @@ def _find_cycles(confusions: Mapping[int, int]) -> list[dict[int, int]]:
     return cycles
 
 
-def _count_exchanged(counts: _SparseCounts, cycle: Mapping[int, int]) -> int:
+def _count_mixed_up(counts: _SparseCounts, cycle: Mapping[int, int]) -> int:
     """Count the images of the cycle's classes that are predicted as the next class of the cycle."""
     return sum(int(counts[a, b]) for a, b in cycle.items())
 
@@ -167,7 +165,7 @@ def check_top1_classes(
     for file, top1 in zip(files, top1_by_file, strict=True):
         with add_error_place(file.name):
             _check_agreement(file, top1, labels)
-    _check_exchanged_classes(files, top1_by_file, labels, n_classes)
+    _check_for_mixed_up_classes(files, top1_by_file, labels, n_classes)
 
 
 def _check_not_constant(top1_by_file: tuple[npt.NDArray[np.int32], ...], labels: LabelSets) -> None:
@@ -184,11 +182,11 @@ def _check_not_constant(top1_by_file: tuple[npt.NDArray[np.int32], ...], labels:
         )
 
 
-def _check_exchanged_classes(
+def _check_for_mixed_up_classes(
     files: Sequence[HeldOutFile], top1_by_file: tuple[npt.NDArray[np.int32], ...], labels: LabelSets, n_classes: int
 ) -> None:
-    """Raise if classes are exchanged in the outputs of one file; warn if they are exchanged in all files."""
-    result = find_exchanged_classes([labels.indices[file.label_rows] for file in files], top1_by_file, n_classes)
+    """Raise if classes are mixed up in the outputs of one file; warn if they are mixed up in all files."""
+    result = find_mixed_up_classes([labels.indices[file.label_rows] for file in files], top1_by_file, n_classes)
     if result is None:
         return
     name = labels.classes.short_name
@@ -197,7 +195,7 @@ def _check_exchanged_classes(
         max_items=3,
     )
     if result.file_number is None:
-        text = f"{words}: either the labels of these classes or the outputs of the models are exchanged"
+        text = f"{words}: either the labels of these classes or the outputs of the models are mixed up"
         warnings.warn(text, ReassessWarning, stacklevel=4)
         return
     raise DataError(

@@ -37,7 +37,7 @@ class HeldOutFile:
 def join_held_out_files(
     predictions: Mapping[str, Predictions], labels: LabelSets, folds: Sequence[Folds], match: Match
 ) -> tuple[HeldOutFile, ...]:
-    """Join the images of each file with the labels; raise if some images are in more files than other images."""
+    """Join the images of each file with the labels; raise unless every image is in the same number of files."""
     fold_numbers = [(repetition, repetition.fold_numbers_of(labels.images)) for repetition in folds]
     files: list[HeldOutFile] = []
     file_counts = np.zeros(len(labels), np.int64)  # number of files with each image

@@ -91,7 +91,7 @@ class NoiseModel:
     """Parameters of the model of label noise; the symbols are explained at the top of the module."""
 
     sharpening: float  # b: power of the held-out probabilities that calibrates them
-    pull_exponent: float  # g: how strongly mistakes favour classes that the image looks like
+    lookalike_exponent: float  # g: how strongly mistakes favour classes that the image looks like
     biases: _Floats  # (classes,): c, added to the log-probabilities
     mistake_matrix: _Floats  # (classes, classes): A, probability of each label given the true class, the row
     # Number of labels that are added to each true class to estimate A, with the average share of correct labels; the
@@ -99,11 +99,11 @@ class NoiseModel:
     smoothing: float
 
     @classmethod
-    def make_start(cls, n_classes: int, *, pull_exponent: float) -> "NoiseModel":
+    def make_start(cls, n_classes: int, *, lookalike_exponent: float) -> "NoiseModel":
         """Create the start parameters of EM, which assume a calibrated model and mostly correct labels."""
         noise = np.full((n_classes, n_classes), (1 - _START_CORRECT_SHARE) / max(1, n_classes - 1))
         np.fill_diagonal(noise, _START_CORRECT_SHARE if n_classes > 1 else 1.0)
-        return cls(1.0, pull_exponent, np.zeros(n_classes), noise, float(n_classes))
+        return cls(1.0, lookalike_exponent, np.zeros(n_classes), noise, float(n_classes))
 
     def compute_expected_truths(self, images: ClassCandidates) -> ExpectedTruths:
         """Run the E-step of EM: compute the posterior of each image, and the sums for the next parameters.
@@ -131,7 +131,14 @@ class NoiseModel:
                     images.log_sums_of_other_classes,
                 )
             )
-            model = self.sharpening, self.biases, pairs, elsewhere, self.pull_exponent, _MIN_PULL_PROBABILITY / classes
+            model = (
+                self.sharpening,
+                self.biases,
+                pairs,
+                elsewhere,
+                self.lookalike_exponent,
+                _MIN_PULL_PROBABILITY / classes,
+            )
             run_e_step(*arrays, *model, counts, image, logs[chunk], correct[chunk], likeliest[chunk])
             return counts, pairs[:, :, 1], image
 
@@ -149,7 +156,7 @@ class NoiseModel:
             chances += (count - chances.sum()) / classes
             truths += spread.sum() - spread
             shared += spread.sum() - spread
-        exposure += (shared if self.pull_exponent else truths)[:, None]
+        exposure += (shared if self.lookalike_exponent else truths)[:, None]
         return ExpectedTruths(counts, exposure, chances, truths, logs, correct, likeliest)
 
     def update_parameters(self, expected: ExpectedTruths) -> "NoiseModel":
@@ -185,28 +192,33 @@ def fit_noise_model(images: ClassCandidates, *, seed: int = 0) -> tuple[NoiseMod
     sample = ordered.select_rows(
         np.sort(original_order[np.random.default_rng(seed).permutation(len(images))[:sample_size]])
     )
-    model, expected = _fit_with_pull(sample, pull_exponent=PULL)
+    model, expected = _fit_with_fixed_exponent(sample, lookalike_exponent=PULL)
     if images.n_classes > 2 and len(sample) >= images.n_classes**2:
-        no_pull, expected_no_pull = _fit_with_pull(sample, pull_exponent=0.0)
-        weight = _estimate_relative_pull(sample, no_pull, expected_no_pull)
+        no_pull, expected_no_pull = _fit_with_fixed_exponent(sample, lookalike_exponent=0.0)
+        weight = _estimate_lookalike_share(sample, no_pull, expected_no_pull)
         ratio = float(expected.label_log_probabilities.sum() - expected_no_pull.label_log_probabilities.sum())
         weight *= float(expit(ratio - _HALF_PULL_LOG_RATIO))
         sharpening = no_pull.sharpening ** (1 - weight) * model.sharpening**weight
         start = model if weight > 0.5 else no_pull
-        model = replace(start, pull_exponent=weight * PULL, sharpening=sharpening)
+        model = replace(start, lookalike_exponent=weight * PULL, sharpening=sharpening)
     model, expected = model.fit(ordered)
     return model, expected.select_rows(original_order)
 
 
-def _fit_with_pull(images: ClassCandidates, *, pull_exponent: float) -> tuple[NoiseModel, ExpectedTruths]:
+def _fit_with_fixed_exponent(
+    images: ClassCandidates, *, lookalike_exponent: float
+) -> tuple[NoiseModel, ExpectedTruths]:
     """Fit the sharpening, the biases and the matrix of mistakes, with a fixed exponent of the pull."""
-    start = NoiseModel.make_start(images.n_classes, pull_exponent=pull_exponent)
+    start = NoiseModel.make_start(images.n_classes, lookalike_exponent=lookalike_exponent)
     sharpening = max(_find_min_sharpening(images, start), _find_likeliest_sharpening(images, start))
     return replace(start, sharpening=sharpening).fit(images)
 
 
-def _estimate_relative_pull(images: ClassCandidates, model: NoiseModel, expected: ExpectedTruths) -> float:
-    """Estimate the pull as a share of `PULL`: 1 if labels and the model confuse the same classes, else down to 0."""
+def _estimate_lookalike_share(images: ClassCandidates, model: NoiseModel, expected: ExpectedTruths) -> float:
+    """Estimate how strongly wrong labels prefer classes that the image looks like, as a share of `PULL`.
+
+    The share is 1 if labels and the model confuse the same classes, and 0 if they confuse different classes.
+    """
     # The mistakes of each true class are a mixture: some are distributed like the model's probabilities, the other
     # mistakes uniformly. The share of the first kind is squared, because this separates people's mistakes from random
     # mistakes best.
@@ -222,7 +234,7 @@ def _estimate_relative_pull(images: ClassCandidates, model: NoiseModel, expected
     counts, ratios = mistakes[has_mistakes], confused[has_mistakes] * (images.n_classes - 1)
 
     def compute_mixture_loss(share: float) -> float:
-        """Return the negative log-likelihood of the mistakes, given the share of the first kind."""
+        """Return the negative log-likelihood, if this share of the mistakes is distributed like the probabilities."""
         return -float(counts @ np.log1p(share * (ratios - 1)))
 
     share = minimize_scalar(compute_mixture_loss, bounds=(0, 1 - 1e-6), method="bounded").x
@@ -248,16 +260,16 @@ def _find_min_sharpening(images: ClassCandidates, start: NoiseModel) -> float:
     If the labels of these images contain fewer mistakes than the model then expects, return the minimum instead.
     """
 
-    def compute_missing_certainty(log_sharpening: float) -> float:
-        """Return how far the certainty of enough images is below the target."""
+    def compute_certainty_shortfall(log_sharpening: float) -> float:
+        """Return by how much certainty must rise until enough images are almost certain; at most 0 if they are."""
         max_probabilities = images.calibrate(math.exp(log_sharpening)).max(axis=1)
         return _MIN_ANCHOR_CERTAINTY - float(np.quantile(max_probabilities, 1 - _ANCHOR_SHARE))
 
     low, high = math.log(_MIN_SHARPENING), math.log(_MAX_SHARPENING)
-    if compute_missing_certainty(low) <= 0:
+    if compute_certainty_shortfall(low) <= 0:
         return _MIN_SHARPENING
     sharpening = math.exp(
-        high if compute_missing_certainty(high) >= 0 else brentq(compute_missing_certainty, low, high, xtol=0.01)
+        high if compute_certainty_shortfall(high) >= 0 else brentq(compute_certainty_shortfall, low, high, xtol=0.01)
     )
     max_probabilities = images.calibrate(sharpening).max(axis=1)
     certain_images = images.select_rows(
@@ -268,7 +280,7 @@ def _find_min_sharpening(images: ClassCandidates, start: NoiseModel) -> float:
 
 
 def _has_enough_mistakes(model: NoiseModel, certain_images: ClassCandidates) -> bool:
-    """Return whether labels of almost certain images are wrong at least as often as the model expects."""
+    """Return whether labels are wrong at least as often as expected, on images where the model is almost certain."""
     first_columns = np.argmax(certain_images.log_probabilities, axis=1).astype(np.int32)
     n_different = int(np.count_nonzero(certain_images.label_columns != first_columns))
     expected = float(

@@ -154,7 +154,7 @@ def _warn_about_models(images: ClassCandidates, model: NoiseModel, wrong_share: 
 
 
 def _count_uncertain_classes(images: ClassCandidates, model: NoiseModel) -> int:
-    """Count the classes where the models are uncertain even about the images that they predict with most certainty."""
+    """Count the classes where even the most confident predictions are uncertain."""
     chances = images.calibrate(model.sharpening, model.biases)
     best = np.argmax(chances, axis=1)[:, None]
     first_ids, top = (

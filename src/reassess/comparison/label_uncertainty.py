@@ -243,7 +243,10 @@ def label_uncertainty(
     check_number(seed, 0, value_name="seed", is_whole=True)
     panel.check_has_scored_images()
     images, recount = len(panel.images), RecountTables.from_panel(panel, relabelling)
-    original = relabelling.reweight_raters(np.ones((1, relabelling.n_raters), np.int64)), np.ones((1, images), np.uint8)
+    original = (
+        relabelling.reweight_raters_and_find_kept(np.ones((1, relabelling.n_raters), np.int64)),
+        np.ones((1, images), np.uint8),
+    )
     parts = [recount.count_replicates(*original)]
     if (
         parts[0].n_scored[0] != np.count_nonzero(panel.is_scored)
@@ -288,14 +291,14 @@ def _draw_replicates(
             draw_bootstrap_counts(rng, relabelling.n_raters),
             draw_bootstrap_counts(rng, n_images),
         )
-    return relabelling.reweight_raters(raters), times
+    return relabelling.reweight_raters_and_find_kept(raters), times
 
 
 def _estimate_bias(recount: RecountTables, relabelling: Relabelling, accuracies: _Floats, seed: int) -> _Floats:
     """Estimate how much raters' errors change the accuracy of each model, by simulating new answers."""
     rng = np.random.default_rng([seed, 1])
-    truths = relabelling.reweight_raters(np.ones((1, relabelling.n_raters), np.int64))[:, 0]
-    kept = relabelling.redraw_answers(truths, _BIAS_REPLICATES, rng)
+    truths = relabelling.reweight_raters_and_find_kept(np.ones((1, relabelling.n_raters), np.int64))[:, 0]
+    kept = relabelling.redraw_answers_and_find_kept(truths, _BIAS_REPLICATES, rng)
     counts = recount.count_replicates(kept, np.ones((_BIAS_REPLICATES, len(recount.is_rated)), np.uint8))
     counts = counts.select(counts.n_scored > 0)
     check_replicates(len(counts.n_scored))

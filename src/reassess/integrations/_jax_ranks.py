@@ -25,7 +25,7 @@ class _Reduction(NamedTuple):
 
 
 class BestRanks(NamedTuple):
-    """The rank of the best valid class of each image, and flags; shape (images,)."""
+    """The rank of the best valid class of each image, and which images have invalid values; shape (images,)."""
 
     ranks: jax.Array
     is_empty: jax.Array  # no valid class
@@ -34,7 +34,7 @@ class BestRanks(NamedTuple):
 
 
 class _BestClasses(NamedTuple):
-    """The best valid class of each image, and flags; shape (images,)."""
+    """The best valid class of each image, and which images have invalid targets; shape (images,)."""
 
     keys: jax.Array  # key of the score
     tie_breaks: jax.Array  # number of the class in `_tie_break_numbers`
@@ -61,7 +61,7 @@ def _scores_as_bits(scores: jax.Array) -> jax.Array:
 
 
 def _sortable_keys(scores: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Return integers that compare like the scores, and whether each score is NaN."""
+    """Convert scores to integers that have the same order as the scores; also return whether each score is NaN."""
     bits, infinity = _scores_as_bits(scores), _scores_as_bits(jnp.array(jnp.inf, scores.dtype))
     limits = jnp.iinfo(bits.dtype)
     size, sign = bits & limits.max, bits >> (limits.bits - 1)

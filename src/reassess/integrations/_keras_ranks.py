@@ -22,7 +22,7 @@ _Tensor = Any  # a tensor of the backend
 
 
 class BestRanks(NamedTuple):
-    """The rank of the best valid class of each image, and flags; shape (images,)."""
+    """The rank of the best valid class of each image, and which images have invalid values; shape (images,)."""
 
     ranks: _Tensor
     is_empty: _Tensor  # no valid class

@@ -1,4 +1,4 @@
-"""New classes of images that are relabelled."""
+"""The corrected class of each image that gets a new label."""
 
 from collections.abc import Mapping
 

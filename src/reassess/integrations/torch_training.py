@@ -137,11 +137,11 @@ class SelectedImages(Subset):
         return "\n    ".join(lines)
 
     def __getitem__(self, index: Any) -> Any:
-        """Return the item of an image, as in the dataset."""
+        """Return what the dataset returns for this image, such as the image and its class."""
         return self.dataset[self.indices[index]]
 
     def __getitems__(self, indices: Sequence[int]) -> list[Any]:
-        """Return the items of a batch."""
+        """Return what the dataset returns for each image of a batch."""
         return [self[index] for index in indices]
 
     @property

@@ -107,7 +107,7 @@ def as_floats(scores: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 
 def infinity_bits(dtype: np.dtype[Any]) -> np.signedinteger[Any]:
-    """Return the bits of +inf as an integer, which is lower than the bits of any NaN without its sign."""
+    """Return the bits of +inf as an integer; the bits of a NaN are a larger integer, if its sign bit is 0."""
     if dtype == np.int16:
         return np.int16(0x7F80)  # bfloat16
     return cast("np.signedinteger[Any]", np.array(np.inf, dtype).view(f"i{dtype.itemsize}")[()])
@@ -156,7 +156,7 @@ class LargestOfStream:
 
 
 class DescendingOrder:
-    """A descending order of values, ties by position, to find the place of a new value."""
+    """Values sorted in descending order, ties by position; finds the rank of a new value."""
 
     def __init__(self, values: _Floats, positions: _Ints, n_positions: int) -> None:
         self._levels, level = np.unique(-values, return_inverse=True)

@@ -1,4 +1,4 @@
-"""Balanced accuracy of the answers no, maybe and yes, and the probability to reach a required accuracy."""
+"""Balanced accuracy of raters who answer no, maybe or yes, and how likely they are to reach a required accuracy."""
 
 import math
 from collections.abc import Sequence
@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from reassess.numeric.proportions import wilson_interval
 
-_HALF_POINTS = np.array([[2, 1, 0], [0, 1, 2]])  # for no, maybe and yes, on invalid and on valid questions
+# Twice the number of correct answers, for one answer no, maybe or yes, on invalid and on valid questions.
+_TWICE_CORRECT = np.array([[2, 1, 0], [0, 1, 2]])
 _ROUNDING = 1e-9  # tolerance for rounding errors in the required accuracy
 # The probability of no, maybe and yes, for raters who answer without looking at the image.
 BLIND_ANSWERS = {
@@ -55,7 +56,7 @@ class BalancedAccuracy:
     def from_confusion(cls, confusion: npt.ArrayLike) -> "BalancedAccuracy":
         """Create a balanced accuracy from answer counts: rows invalid and valid, columns no, maybe and yes."""
         counts = np.asarray(confusion)
-        invalid, valid = ((counts * _HALF_POINTS).sum(axis=1) / 2).tolist()
+        invalid, valid = ((counts * _TWICE_CORRECT).sum(axis=1) / 2).tolist()
         n_invalid, n_valid = counts.sum(axis=1).tolist()
         return cls(invalid, valid, n_invalid, n_valid)
 
@@ -66,12 +67,12 @@ class BalancedAccuracy:
 
     @property
     def specificity(self) -> float | None:
-        """Share of correct answers to invalid questions, where maybe is half correct; None without answers."""
+        """Share of correct answers if the class is invalid, where maybe is half correct; None without answers."""
         return self.n_correct_on_invalid / self.n_invalid if self.n_invalid else None
 
     @property
     def sensitivity(self) -> float | None:
-        """Share of correct answers to valid questions, where maybe is half correct; None without answers."""
+        """Share of correct answers if the class is valid, where maybe is half correct; None without answers."""
         return self.n_correct_on_valid / self.n_valid if self.n_valid else None
 
     @property
@@ -130,30 +131,32 @@ def probability_to_reach(
     if not n_invalid or not n_valid:
         return 0.0
     invalid, valid = (
-        _distribute_points(probabilities, half_points, n)
-        for probabilities, half_points, n in zip(answer_probabilities, _HALF_POINTS, (n_invalid, n_valid), strict=True)
+        _compute_correct_answer_distribution(probabilities, twice_correct, n)
+        for probabilities, twice_correct, n in zip(
+            answer_probabilities, _TWICE_CORRECT, (n_invalid, n_valid), strict=True
+        )
     )
     enough = np.searchsorted(
-        valid.half_points / (4 * n_valid), min_accuracy - _ROUNDING - invalid.half_points / (4 * n_invalid)
+        valid.twice_n_correct / (4 * n_valid), min_accuracy - _ROUNDING - invalid.twice_n_correct / (4 * n_invalid)
     )
-    at_least = np.append(np.cumsum(valid.probabilities[::-1])[::-1], 0)  # probability of each number of points or more
+    at_least = np.append(np.cumsum(valid.probabilities[::-1])[::-1], 0)  # probability of each number or more
     return float(min(1.0, invalid.probabilities @ at_least[enough]))
 
 
-class _PointDistribution(NamedTuple):
-    """The distribution of the number of points: 1 for a correct answer, 0.5 for maybe."""
+class _CorrectAnswerDistribution(NamedTuple):
+    """The distribution of the number of correct answers, where maybe counts 0.5."""
 
-    half_points: npt.NDArray[np.int64]  # possible numbers of points, times 2
+    twice_n_correct: npt.NDArray[np.int64]  # each possible number of correct answers, times 2
     probabilities: npt.NDArray[np.float64]
 
 
-def _distribute_points(
-    answer_probabilities: Sequence[float], half_points: npt.NDArray[np.int64], n: int
-) -> _PointDistribution:
-    """Compute the distribution of the points of n independent answers."""
-    single = np.bincount(half_points, np.asarray(answer_probabilities), minlength=3)
+def _compute_correct_answer_distribution(
+    answer_probabilities: Sequence[float], twice_correct: npt.NDArray[np.int64], n: int
+) -> _CorrectAnswerDistribution:
+    """Compute the distribution of the number of correct answers among n independent answers."""
+    single = np.bincount(twice_correct, np.asarray(answer_probabilities), minlength=3)
     powers = [single]
     while 2 ** len(powers) <= n:
         powers.append(np.convolve(powers[-1], powers[-1]))
     total = np.asarray(reduce(np.convolve, [power for bit, power in enumerate(powers) if n >> bit & 1]), np.float64)
-    return _PointDistribution(np.arange(total.size), total)
+    return _CorrectAnswerDistribution(np.arange(total.size), total)

@@ -1,4 +1,4 @@
-"""Percentile bootstrap over images: exact for the difference of two models, with random replicates for ranks.
+"""Percentile bootstrap over images: exact for the difference of two models, by random resampling for ranks.
 
 A replicate draws n of n images with replacement, and counts the hits of each model on them; all models see the same
 images. Over all possible replicates, the difference of two models is the sum of n independent draws of +1 (only the
@@ -40,7 +40,7 @@ def mean_interval(n_images_by_value: Mapping[int, int], n: int) -> tuple[float, 
     if n == 0:
         return None
     negated = {-value: count for value, count in n_images_by_value.items()}
-    return _lower_bound_of_sum(n_images_by_value, n) / n, -_lower_bound_of_sum(negated, n) / n
+    return _find_quantile_of_replicate_sum(n_images_by_value, n) / n, -_find_quantile_of_replicate_sum(negated, n) / n
 
 
 def draw_bootstrap_counts(rng: np.random.Generator, n_items: int) -> npt.NDArray[np.uint8]:
@@ -130,8 +130,8 @@ def check_replicates(replicates: int) -> None:
         )
 
 
-def _lower_bound_of_sum(n_images_by_value: Mapping[int, int], n: int) -> int:
-    """Find the lowest sum s where P(sum of a replicate <= s) is at least 2.5 %."""
+def _find_quantile_of_replicate_sum(n_images_by_value: Mapping[int, int], n: int) -> int:
+    """Find the 2.5 % quantile of a replicate's sum: the lowest s where P(sum <= s) is at least 2.5 %."""
     values = np.array(list(n_images_by_value), np.float64)
     images = np.array(list(n_images_by_value.values()), np.float64)
     total = sum(value * count for value, count in n_images_by_value.items())

@@ -26,7 +26,7 @@ class Information:
     high: float
 
     def to_json(self) -> dict[str, float]:
-        """Return the bits and their interval as a dict for JSON output."""
+        """Return the information in bits, and its interval, as a dict for JSON output."""
         return {"bits": self.bits, "low": self.low, "high": self.high}
 
 

@@ -73,7 +73,7 @@ def run_e_step(  # type: ignore[no-untyped-def]
     biases,
     matrix_and_sums,
     mean_mistake_row,
-    pull_exponent,
+    lookalike_exponent,
     min_probability,
     out_counts,
     class_sums,
@@ -89,9 +89,9 @@ def run_e_step(  # type: ignore[no-untyped-def]
     Most of the time is spent reading entries of a class-by-class matrix that is too large for a processor's cache. So
     images with the same label should be next to each other, and rows of true classes with a negligible posterior are
     not read. The draw of a class is its weight when wrong labels are drawn: the model's probability of the class, to
-    the power `pull_exponent`. The posterior of a true class is at most share * strongest draw / weakest draw, where
-    share is its share of the sum of chance * matrix entry over all true classes, because the mean draw of a true class
-    lies between the weakest and the strongest draw. The steps are inlined, since separate functions take up to 20 %
+    the power `lookalike_exponent`. The mean draw of a true class lies between the weakest and the strongest draw. So
+    the posterior of a true class is at most share * strongest draw / weakest draw, where share is its share of the sum
+    of chance * matrix entry over all true classes. The steps are inlined, since separate functions take up to 20 %
     longer.
     """
     images, candidates = ids.shape
@@ -119,13 +119,19 @@ def run_e_step(  # type: ignore[no-untyped-def]
             rest /= total
         log_total = math.log(total)
         # The draw of every other class.
-        least = max(rest / others, min_probability) ** pull_exponent if others > 0 else min_probability**pull_exponent
+        least = (
+            max(rest / others, min_probability) ** lookalike_exponent
+            if others > 0
+            else min_probability**lookalike_exponent
+        )
         weakest, strongest = least, least
         joint = 0.0
         for k in range(candidates):
             chance[k] /= total
             class_sums[0, ids[i, k]] += chance[k]
-            draw[k] = math.exp(pull_exponent * max(draw[k] - log_total, log_floor)) if pull_exponent > 0 else 1.0
+            draw[k] = (
+                math.exp(lookalike_exponent * max(draw[k] - log_total, log_floor)) if lookalike_exponent > 0 else 1.0
+            )
             weakest, strongest = min(weakest, draw[k]), max(strongest, draw[k])
             weight[k] = chance[k] * matrix_and_sums[ids[i, k], label, 0]
             joint += weight[k]
@@ -138,7 +144,7 @@ def run_e_step(  # type: ignore[no-untyped-def]
                 continue
             row = matrix_and_sums[ids[i, k]]
             of_row = 1.0
-            if pull_exponent > 0:
+            if lookalike_exponent > 0:
                 of_row = least
                 for j in range(candidates):
                     of_row += row[ids[i, j], 0] * (draw[j] - least)
@@ -149,7 +155,7 @@ def run_e_step(  # type: ignore[no-untyped-def]
                 best = k
         if others > 0:
             drawn = 1.0
-            if pull_exponent > 0:
+            if lookalike_exponent > 0:
                 drawn = least
                 for j in range(candidates):
                     drawn += mean_mistake_row[ids[i, j]] * (draw[j] - least)
@@ -164,7 +170,7 @@ def run_e_step(  # type: ignore[no-untyped-def]
             truth = ids[i, k]
             class_sums[1, truth] += weight[k]
             out_counts[truth, label] += weight[k]
-            if pull_exponent > 0:
+            if lookalike_exponent > 0:
                 share = weight[k] / seen[k]
                 class_sums[2, truth] += share * least
                 for j in range(candidates):

@@ -109,7 +109,7 @@ class Proportion:
 
 
 def difference_interval(first: Proportion, second: Proportion) -> tuple[float, float] | None:
-    """Compute a 95 % interval of the difference of two proportions; no image may be in the two of them.
+    """Compute a 95 % interval of the difference of two proportions, which have no images in common.
 
     The method is Newcombe's hybrid score method, from the two Wilson intervals. None if either n is 0.
 

@@ -37,19 +37,19 @@ def _first_id_with_key(keys, key):  # type: ignore[no-untyped-def]
 
 
 @compile_cached
-def _write_keys(row, lowest, infinity, columns, keys):  # type: ignore[no-untyped-def]
+def _write_sort_keys(row, lowest_bits, infinity_bits, columns, keys):  # type: ignore[no-untyped-def]
     """Write a sortable key for each score of a row; return the lowest and the highest key, to detect a NaN."""
-    low, top = infinity, lowest
+    low, top = infinity_bits, lowest_bits
     if columns.size == 0:
         for j in range(row.size):
-            keys[j] = row[j] if row[j] >= 0 else lowest - row[j]
+            keys[j] = row[j] if row[j] >= 0 else lowest_bits - row[j]
             key = keys[j]  # in the narrow type, unlike the difference
             low = key if key < low else low
             top = key if key > top else top
     else:
         for j in range(row.size):
             if columns[j] >= 0:
-                keys[columns[j]] = row[j] if row[j] >= 0 else lowest - row[j]
+                keys[columns[j]] = row[j] if row[j] >= 0 else lowest_bits - row[j]
                 key = keys[columns[j]]
                 low = key if key < low else low
                 top = key if key > top else top
@@ -58,15 +58,15 @@ def _write_keys(row, lowest, infinity, columns, keys):  # type: ignore[no-untype
 
 @compile_cached
 def rank_targets(  # type: ignore[no-untyped-def]
-    bits, lowest, infinity, columns, rows, indptr, targets, ranks, top1, keys
+    bits, lowest_bits, infinity_bits, columns, rows, indptr, targets, ranks, top1, keys
 ):
     """Rank the target classes of each row from 0, and find the row's top-1 class, in one pass over the scores.
 
     Return -1, or the first row with a NaN.
     """
     for i in range(rows.size):
-        low, top = _write_keys(bits[rows[i]], lowest, infinity, columns, keys)
-        if low < -infinity or top > infinity:
+        low, top = _write_sort_keys(bits[rows[i]], lowest_bits, infinity_bits, columns, keys)
+        if low < -infinity_bits or top > infinity_bits:
             return i
         best = -1
         for t in range(indptr[i], indptr[i + 1]):
@@ -78,7 +78,7 @@ def rank_targets(  # type: ignore[no-untyped-def]
 
 
 @compile_cached
-def _count_before_or_nan(row, target):  # type: ignore[no-untyped-def]
+def _count_before_and_detect_nan(row, target):  # type: ignore[no-untyped-def]
     """Count the classes before `target` as `_count_before` does; -2 if the row contains a NaN."""
     value = row[target]
     above, below = np.int32(0), np.int32(0)
@@ -103,7 +103,7 @@ def _rank_best_of_row(row, targets, start, end):  # type: ignore[no-untyped-def]
     for t in range(start + 1, end):
         if row[targets[t]] > row[best] or (row[targets[t]] == row[best] and targets[t] < best):
             best = targets[t]
-    rank = _count_before_or_nan(row, best)
+    rank = _count_before_and_detect_nan(row, best)
     return rank if start < end or rank == _NOT_A_NUMBER else np.int32(_NO_TARGET)
 
 
@@ -123,12 +123,12 @@ def rank_best_targets(scores, starts, ends, targets, ranks):  # type: ignore[no-
 
 @compile_cached
 def rank_best_targets_from_bits(  # type: ignore[no-untyped-def]
-    bits, lowest, infinity, starts, ends, targets, ranks, keys
+    bits, lowest_bits, infinity_bits, starts, ends, targets, ranks, keys
 ):
     """Do the same as `rank_best_targets`, from the bits of scores; `keys` is a buffer for one row."""
     for i in range(bits.shape[0]):
-        low, top = _write_keys(bits[i], lowest, infinity, np.empty(0, np.int64), keys)
-        if low < -infinity or top > infinity:
+        low, top = _write_sort_keys(bits[i], lowest_bits, infinity_bits, np.empty(0, np.int64), keys)
+        if low < -infinity_bits or top > infinity_bits:
             return i
         ranks[i] = _rank_best_of_row(keys, targets, starts[i], ends[i])
     return -1
@@ -136,7 +136,7 @@ def rank_best_targets_from_bits(  # type: ignore[no-untyped-def]
 
 @compile_cached
 def count_ranks_below(ranks, limits):  # type: ignore[no-untyped-def]
-    """Count the ranks below each limit, and as the last count all ranks; negative ranks do not count."""
+    """Count the ranks below each limit; the last number is the count of all ranks. Negative ranks are ignored."""
     counts = np.zeros(limits.size + 1, np.int64)
     for rank in ranks:
         if rank >= 0:
@@ -179,7 +179,7 @@ def _find_nonzero(multi_hot, indptr, columns):  # type: ignore[no-untyped-def]
 
 @compile_cached
 def _add_nonzero(flat, start, end, width, row, count, indptr, columns):  # type: ignore[no-untyped-def]
-    """Add the nonzero columns in a range of bytes; return the row and the count at its end."""
+    """Append the nonzero columns in a range of bytes to `columns`; return the last row and the number of columns."""
     for position in range(start, end):
         if flat[position]:
             while position >= (row + 1) * width:
@@ -193,10 +193,9 @@ def _add_nonzero(flat, start, end, width, row, count, indptr, columns):  # type:
 
 @compile_cached
 def remove_padding(padded_ids, padding, n_outputs):  # type: ignore[no-untyped-def]
-    """Remove the padding of a table of ids; return a bad row, `indptr` and `ids`.
+    """Remove the padding of a table of ids; return the number of the first invalid row or -1, `indptr` and `ids`.
 
-    The ids of row i are ``ids[indptr[i]:indptr[i + 1]]``. The bad row is the first row with an id that is out of range
-    or listed twice; -1 if all rows are good.
+    The ids of row i are ``ids[indptr[i]:indptr[i + 1]]``. A row is invalid if an id is out of range or listed twice.
     """
     indptr, ids = np.zeros(len(padded_ids) + 1, np.int64), np.empty(padded_ids.size, np.int64)
     last_row = np.full(n_outputs, -1)  # the last row with each id

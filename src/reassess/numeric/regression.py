@@ -62,21 +62,25 @@ class PolynomialFit(Printable):
     has_rows: npt.NDArray[np.bool_]  # bool, shape (groups,)
 
     def coefficient(self, power: int) -> Estimate:
-        """Return the coefficient of a power of x - centre."""
+        """Return the coefficient of (x - centre) ** power."""
         return Estimate(
             float(self.coefficients[power]),
             standard_error=_standard_error(self.coefficient_shifts[:, power]),
-            df=self._df(power),
+            df=self._degrees_of_freedom(power),
         )
 
     def coefficient_difference(self, other_fit: "PolynomialFit", power: int) -> Estimate:
-        """Return the coefficient of a power, minus the coefficient of another fit to the same groups.
+        """Return the coefficient of (x - centre) ** power, minus its coefficient in another fit to the same groups.
 
         The fits may share rows. The difference has the smaller of the two degrees of freedom.
         """
         value = float(self.coefficients[power] - other_fit.coefficients[power])
         error = _standard_error(self.coefficient_shifts[:, power] - other_fit.coefficient_shifts[:, power])
-        return Estimate(value=value, standard_error=error, df=min(self._df(power), other_fit._df(power)))
+        return Estimate(
+            value=value,
+            standard_error=error,
+            df=min(self._degrees_of_freedom(power), other_fit._degrees_of_freedom(power)),
+        )
 
     def evaluate(self, x: float) -> float:
         """Evaluate the polynomial at x."""
@@ -100,7 +104,7 @@ class PolynomialFit(Printable):
     def _powers(self, x: float) -> Floats:
         return np.asarray((x - self.centre) ** np.arange(self.coefficients.size), np.float64)
 
-    def _df(self, power: int) -> float:
+    def _degrees_of_freedom(self, power: int) -> float:
         """Compute the Satterthwaite degrees of freedom of a coefficient, assuming errors of equal variance."""
         own, without = self.inverse_gram[power, power], self.inverse_gram_without_group[:, power]
         covariance = without[:, [power]] + without[:, power] - own  # of the coefficient_shifts of two groups
@@ -117,7 +121,7 @@ def fit_polynomial(
     is_used: npt.NDArray[np.bool_] | None = None,
     degree: int = 1,
 ) -> PolynomialFit | None:
-    """Fit a polynomial by least squares; None if a fit without one of the groups is impossible.
+    """Fit a polynomial by least squares; None if it cannot be fitted again after leaving out each of the groups.
 
     `groups` numbers the group of each row from 0. `is_used` selects rows; None: all rows.
 

@@ -35,7 +35,7 @@ def add_weighted_hits(hits, draw_counts, out_totals):  # type: ignore[no-untyped
 
 
 @compile_cached
-def _tail_ratio(n, k):  # type: ignore[no-untyped-def]
+def _fair_coin_tail_ratio(n, k):  # type: ignore[no-untyped-def]
     """Return P(at least k heads) / P(exactly k heads) for n tosses of a fair coin; k is more than n / 2."""
     total = 1.0
     term = 1.0
@@ -54,12 +54,13 @@ def _log_choose(n, k):  # type: ignore[no-untyped-def]
 
 @compile_cached
 def sign_flip_tails(totals, n_of_size_1, n_of_size_2, out_p_values):  # type: ignore[no-untyped-def]
-    """Compute the two-sided p-value of each total: the sum of differences of size 1 and 2 with random signs.
+    """Compute the two-sided p-value of each total, which is a sum of differences of size 1 and 2.
 
-    The p-value is 2 P(sum >= total), at most 1. There are n differences of size 1 and m differences of size 2. If j
-    differences of size 2 are positive, the sum reaches the total if at least k = (n + total) / 2 + m - 2 j differences
-    of size 1 are positive. P(j) and P(k or more) are binomial. Both follow from the probabilities for j - 1 by
-    products; only the first two probabilities are computed with logarithms.
+    By the null hypothesis, the signs of the differences are random. The p-value is 2 P(sum >= total), at most 1. There
+    are n differences of size 1 and m differences of size 2. If j differences of size 2 are positive, the sum reaches
+    the total if at least k = (n + total) / 2 + m - 2 j differences of size 1 are positive. P(j) and P(k or more) are
+    binomial. Both follow from the probabilities for j - 1 by products; only the first two probabilities are computed
+    with logarithms.
     """
     for pair in range(totals.size):
         n, m = n_of_size_1[pair], n_of_size_2[pair]
@@ -69,7 +70,7 @@ def sign_flip_tails(totals, n_of_size_1, n_of_size_2, out_p_values):  # type: ig
         if totals[pair] <= 1:  # a sum of 1 is odd, and every odd sum is at least as far from 0
             out_p_values[pair] = 1.0
             continue
-        ratio = _tail_ratio(n, k)
+        ratio = _fair_coin_tail_ratio(n, k)
         scale = _log_choose(m, j) + _log_choose(n, k) - (n + m) * math.log(2.0) + math.log(ratio)
         term = 1.0
         total = 1.0
@@ -91,7 +92,7 @@ def sign_flip_tails(totals, n_of_size_1, n_of_size_2, out_p_values):  # type: ig
 
 
 @compile_cached
-def write_is_kept(indptr, codes, weights, prior_log_odds, min_log_odds, out_is_kept):  # type: ignore[no-untyped-def]
+def write_kept_questions(indptr, codes, weights, prior_log_odds, min_log_odds, out_is_kept):  # type: ignore[no-untyped-def]
     """Write whether the log odds of each question reach `min_log_odds` in each replicate."""
     log_odds = np.empty(weights.shape[1])
     for q in range(prior_log_odds.size):
@@ -105,7 +106,7 @@ def write_is_kept(indptr, codes, weights, prior_log_odds, min_log_odds, out_is_k
 
 
 @compile_cached
-def redraw_answers_and_write_is_kept(  # type: ignore[no-untyped-def]
+def redraw_answers_and_write_kept_questions(  # type: ignore[no-untyped-def]
     indptr, raters, cumulative, weights, prior_log_odds, min_log_odds, truths, draws, out_is_kept
 ):
     """Draw random answers given the truths, and write whether the log odds of each question reach the minimum."""

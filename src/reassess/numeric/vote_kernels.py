@@ -8,8 +8,8 @@ from reassess.numeric.jit import compile_cached
 
 
 @compile_cached
-def group_by_id(ids, indptr, order):  # type: ignore[no-untyped-def]
-    """Write a stable order of rows by id, and where each id starts; this takes linear time."""
+def write_order_by_id(ids, indptr, order):  # type: ignore[no-untyped-def]
+    """Write a stable order of rows by id, and where each id starts in this order; takes linear time."""
     for i in range(ids.size):
         indptr[ids[i] + 1] += 1
     for g in range(indptr.size - 1):
@@ -95,7 +95,7 @@ def _add_cluster(rater_pairs, residuals, out_sums):  # type: ignore[no-untyped-d
 
 
 @compile_cached
-def write_p_valid_in_random_order(indptr, codes, table, prior, draws, out_p_valid):  # type: ignore[no-untyped-def]
+def draw_vote_orders_and_write_p_valid(indptr, codes, table, prior, draws, out_p_valid):  # type: ignore[no-untyped-def]
     """Compute P(valid) of each item after each of its votes, with the votes in random order."""
     for i in range(indptr.size - 1):
         first, last = indptr[i], indptr[i + 1]

@@ -245,7 +245,7 @@ def test_document_has_preferences_and_labelling_bias(voted_benchmark: Path, run:
         ({"golden.csv": f"image,class,rater,answer\n{IMAGES[0]},2,e1,yes\n"}, "no golden item has a vote"),
         (
             {"benchmark.json": "{}"},
-            "no known recipe makes these label sets from these votes: 6 of 60 rated images differ",
+            "label sets cannot be computed again from these votes: 6 of 60 rated images get other label sets",
         ),
         (
             {"benchmark.json": '{"method": "em"}', "scores.csv": f"image,class,score\n{IMAGES[0]},0,1\n"},

@@ -233,7 +233,7 @@ def _compare_with_one_accuracy_model(
 
 
 def _find_misleading_raters(votes: Votes, result: Posterior) -> npt.NDArray[np.bool_]:
-    """Return which raters are misleading: their votes do not depend on the truth, and are worse than chance."""
+    """Return which raters are misleading: votes do not depend on the truth, and fewer are correct than by chance."""
     step = max(1, _MAX_CELLS // (len(result.truths) * len(votes.answers)))
     by_rater = np.argsort(votes.rater_ids, kind="stable")
     edges = np.searchsorted(votes.rater_ids[by_rater], np.arange(0, len(votes.raters) + step, step))

@@ -88,9 +88,10 @@ def find_label_errors(
     Notes
     -----
     posterior: after Dawid and Skene, "Maximum Likelihood Estimation of Observer Error-Rates Using the EM Algorithm"
-    (1979), where the model and the label are two raters; the calibration and the pull are new in reassess. consistent:
-    Beyer et al., arXiv 2006.07159, section 6, with one repetition of ten folds. confident: Northcutt, Jiang and Chuang,
-    "Confident Learning: Estimating Uncertainty in Dataset Labels", JAIR 70 (2021).
+    (1979), where the model and the label are two raters. New in reassess are the calibration, and that wrong labels
+    prefer classes that the image looks like. consistent: Beyer et al., arXiv 2006.07159, section 6, with one repetition
+    of ten folds. confident: Northcutt, Jiang and Chuang, "Confident Learning: Estimating Uncertainty in Dataset
+    Labels", JAIR 70 (2021).
     """
     check_type(
         HeldOutPredictions, held_out, value_name="held-out predictions", fix="HeldOutPredictions.from_predictions(...)"

@@ -208,7 +208,7 @@ def fit_noise_model(images: ClassCandidates, *, seed: int = 0) -> tuple[NoiseMod
 def _fit_with_fixed_exponent(
     images: ClassCandidates, *, lookalike_exponent: float
 ) -> tuple[NoiseModel, ExpectedTruths]:
-    """Fit the sharpening, the biases and the matrix of mistakes, with a fixed exponent of the pull."""
+    """Fit the sharpening, the biases and the matrix of mistakes, with a fixed `lookalike_exponent`."""
     start = NoiseModel.make_start(images.n_classes, lookalike_exponent=lookalike_exponent)
     sharpening = max(_find_min_sharpening(images, start), _find_likeliest_sharpening(images, start))
     return replace(start, sharpening=sharpening).fit(images)

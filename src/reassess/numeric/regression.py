@@ -121,7 +121,7 @@ def fit_polynomial(
     is_used: npt.NDArray[np.bool_] | None = None,
     degree: int = 1,
 ) -> PolynomialFit | None:
-    """Fit a polynomial by least squares; None if it cannot be fitted again after leaving out each of the groups.
+    """Fit a polynomial by least squares; None if leaving out one of the groups makes the fit impossible.
 
     `groups` numbers the group of each row from 0. `is_used` selects rows; None: all rows.
 

@@ -179,7 +179,7 @@ def test_share_needs_a_sample_of_all_labels(
     assert drawn.represented_share == pytest.approx(sum(known_sizes) / 100)
     _, checked = adjust_to_checked_labels(np.full(100, 0.9), known, drawn)
     assert (checked.corrected_wrong_share is not None) is gives_share
-    for chance, found in ((0.001, "4,000 labels"), (1e-300, "4e+300 labels")):
+    for chance, found in ((0.001, "a sum of 4,000"), (1e-300, "a sum of 4e+300")):
         too_low = replace(sample, probabilities=np.full(4, chance))
         assert fault_of(DrawnLabels.from_sample, held_out, known, too_low) == ("out-of-range", found)
 

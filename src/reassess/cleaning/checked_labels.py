@@ -133,7 +133,7 @@ class DrawnLabels:
                 "out-of-range",
                 "probabilities of being drawn are too low",
                 where="the checked labels",
-                allowed=f"1 / probability adds up to about {verdicts.size:,} over the sample, the number of labels",
+                allowed=f"a sum of 1 / probability over the sample of about {verdicts.size:,}, the number of labels",
                 found=f"a sum of {represented:{',.0f' if represented < _MAX_EXACT_COUNT else '.3g'}}",
                 fix="use the probabilities of the draw",
             )

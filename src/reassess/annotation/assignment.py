@@ -67,13 +67,13 @@ class Rules:
         """Return whether a rater's task should be golden. The seed decides it; task numbers start at 0."""
         return self._hash_to_fraction("golden", rater_id, task_number) < self.golden_share
 
-    def draw_golden_search_positions(self, rater_id: int, task_number: int, n_positions: int) -> list[int]:
-        """Draw positions in the list of golden tasks, to look there for a rater's next golden task, in this order.
+    def draw_golden_task_positions(self, rater_id: int, task_number: int, n_positions: int) -> list[int]:
+        """Draw positions of golden tasks; the first suitable task among them is a rater's next golden task.
 
-        `n_positions` is the length of the list. Each suitable task is equally likely to be found first. This is faster
-        than reading all tasks.
+        `n_positions` is the number of golden tasks. Each suitable task is equally likely to be the first.
+        Drawing positions is faster than reading all tasks.
 
-        >>> Rules().draw_golden_search_positions(rater_id=7, task_number=0, n_positions=100)
+        >>> Rules().draw_golden_task_positions(rater_id=7, task_number=0, n_positions=100)
         [32, 44, 37, 81, 66, 70, 11, 43]
         """
         return [

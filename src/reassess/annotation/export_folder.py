@@ -154,7 +154,7 @@ def _collect_files(
 
 
 def _relative_images_path(images: str | None, folder: Path) -> str | None:
-    """Return the path of the images relative to a folder; None if they are in the folder or unknown."""
+    """Return the relative path from a folder to images outside it; None if images are inside or unknown."""
     if images is None or Path(images).is_relative_to(folder.resolve()):
         return None
     try:

@@ -30,13 +30,13 @@ class PracticeRound:
     n_unanswered_tasks: int  # tasks that no expert has answered or skipped
     n_invalid_questions: int  # questions with the truth invalid, so far as experts have answered
     n_valid_questions: int  # questions with the truth valid
-    bar: float | None  # balanced accuracy needed to pass; None: every rater passes
+    pass_mark: float | None  # balanced accuracy needed to pass; None: every rater passes
 
     @property
     def is_impossible_to_pass(self) -> bool:
         """Whether nobody can pass: passing needs valid and invalid questions, but all have the same truth."""
         has_one_truth = not self.n_invalid_questions or not self.n_valid_questions
-        return self.bar is not None and self.n_tasks > 0 and not self.n_unanswered_tasks and has_one_truth
+        return self.pass_mark is not None and self.n_tasks > 0 and not self.n_unanswered_tasks and has_one_truth
 
     @property
     def is_skipped(self) -> bool:
@@ -64,13 +64,13 @@ class PracticeRound:
     def pass_probabilities_by_strategy(self) -> dict[str, float] | None:
         """Probabilities to pass practice without looking at images, by name of the strategy.
 
-        None if practice has no bar, or if raters cannot begin practice yet.
+        None if practice has no pass mark, or if raters cannot begin practice yet.
         """
-        if self.bar is None or not self.n_tasks or self.reason_raters_cannot_begin is not None:
+        if self.pass_mark is None or not self.n_tasks or self.reason_raters_cannot_begin is not None:
             return None
         return {
             name: probability_to_reach(
-                self.bar, self.n_invalid_questions, self.n_valid_questions, [answers] * len(VALIDITY)
+                self.pass_mark, self.n_invalid_questions, self.n_valid_questions, [answers] * len(VALIDITY)
             )
             for name, answers in BLIND_ANSWERS.items()
         }
@@ -88,26 +88,29 @@ class PracticeRound:
 
     @property
     def n_tasks_needed(self) -> int | None:
-        """The approximate number of practice tasks at which raters who do not look at images seldom pass.
+        """The approximate number of practice tasks needed, so that raters seldom pass by guessing.
 
-        None if more tasks do not help, only a higher bar.
+        None if more tasks do not help, only a higher pass mark.
         """
 
-        def is_hard_to_guess(size_factor: int) -> bool:
+        def is_hard_to_pass_by_guessing(length_factor: int) -> bool:
             names = ("n_tasks", "n_invalid_questions", "n_valid_questions")
             return (
-                replace(self, **{name: size_factor * getattr(self, name) for name in names}).easiest_blind_strategy
+                replace(self, **{name: length_factor * getattr(self, name) for name in names}).easiest_blind_strategy
                 is None
             )
 
-        if self.bar is not None and self.bar <= _ONE_ANSWER_ACCURACY:
+        if self.pass_mark is not None and self.pass_mark <= _ONE_ANSWER_ACCURACY:
             return None
-        factor = bisect_left(range(_MAX_SIZE_FACTOR), True, lo=2, key=is_hard_to_guess)
-        return factor * self.n_tasks if factor < _MAX_SIZE_FACTOR or is_hard_to_guess(factor) else None
+        factor = bisect_left(range(_MAX_SIZE_FACTOR), True, lo=2, key=is_hard_to_pass_by_guessing)
+        return factor * self.n_tasks if factor < _MAX_SIZE_FACTOR or is_hard_to_pass_by_guessing(factor) else None
 
     @property
     def n_golden_needed(self) -> int:
-        """The approximate number of golden questions needed, if half of them are in `n_tasks_needed` tasks."""
+        """The approximate number of golden questions needed, if practice uses half of them.
+
+        Practice then has `n_tasks_needed` tasks.
+        """
         return math.ceil(
             2 * (self.n_tasks_needed or 0) * (self.n_invalid_questions + self.n_valid_questions) / self.n_tasks
         )
@@ -119,7 +122,7 @@ class PracticeRound:
             "unanswered": self.n_unanswered_tasks,
             "n_invalid": self.n_invalid_questions,
             "n_valid": self.n_valid_questions,
-            "bar": self.bar,
+            "bar": self.pass_mark,
             "waits_for": self.reason_raters_cannot_begin,
             "blind_chances": self.pass_probabilities_by_strategy,
         }

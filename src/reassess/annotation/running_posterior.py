@@ -14,7 +14,7 @@ _ANSWER_WEIGHTS = np.array([[1.0, 0.0], [0.5, 0.5], [0.0, 1.0]])
 
 
 class GoldenAnswerCount(NamedTuple):
-    """How often a rater gave an answer to golden questions with a truth."""
+    """How often a rater gave one answer to golden questions with the same truth."""
 
     rater_id: int
     truth: int  # 0 invalid, 1 valid
@@ -23,7 +23,7 @@ class GoldenAnswerCount(NamedTuple):
 
 
 class LabelPriors(NamedTuple):
-    """The probability that a class is valid, if it is not the original label of an image, and if it is."""
+    """Two prior probabilities that a class is valid: for the original label, and for any other class."""
 
     other_class: float
     original_label: float

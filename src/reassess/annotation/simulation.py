@@ -166,9 +166,9 @@ class _SimulatedRater:
         self.n_tasks, self.n_answers, self.seconds_worked, self.last_answer_time = 0, 0, 0.0, 0.0
 
     def finish_task_and_get_next_time(self, now: float) -> float | None:
-        """Save the answers to the current task, begin the next task, and return when the rater continues.
+        """Save the answers to the current task, begin the next task, and return the time when it is finished.
 
-        The rater continues after finishing the next task, or asks for a task again. None if no task is left.
+        If there is no task now, return the time when the rater asks again; if no task is left, return None.
         """
         if self.turn is not None:
             save_answers(self.campaign, self.person_id, self.turn_answers, now)

@@ -86,9 +86,9 @@ def _send_thumbnail(caller: Caller) -> Response:
 
 
 def _load_and_send_image(caller: Caller, **options: int) -> Response:
-    """Send the image with the address in the URL; `options` are passed to `load_without_metadata`."""
+    """Send the image that the URL names; `options` are passed to `load_without_metadata`."""
     images = caller.request.app.state.images
-    image = find_image(caller.campaign, _read_image_address(caller))
+    image = find_image(caller.campaign, _read_image_part_of_url(caller))
     if image is None or images is None:
         raise HTTPException(404, "image not found")
     try:
@@ -102,14 +102,14 @@ def _load_and_send_image(caller: Caller, **options: int) -> Response:
 
 
 def _send_example_image(caller: Caller) -> Response:
-    example = find_example_image(caller.campaign, _read_image_address(caller))
+    example = find_example_image(caller.campaign, _read_image_part_of_url(caller))
     if example is None:
         raise HTTPException(404, "image not found")
     return _make_image_response(example.content, example.media_type)
 
 
-def _read_image_address(caller: Caller) -> str:
-    """Return the image address in a URL; respond with 404 if it is not alphanumeric."""
+def _read_image_part_of_url(caller: Caller) -> str:
+    """Return the part of the URL that names an image; respond with 404 if it is not alphanumeric."""
     address: str = caller.request.path_params["address"]
     if not (address.isascii() and address.isalnum()):
         raise HTTPException(404, "image not found")

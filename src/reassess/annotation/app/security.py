@@ -86,9 +86,9 @@ class SignInLimit:
         return 0
 
     def add_attempt(self, address: str, now: float) -> None:
-        """Count a sign-in attempt as wrong, until `remove_attempt` is called.
+        """Count a sign-in attempt before its token is checked; `remove_attempt` undoes this.
 
-        An attempt counts before its token is checked, so that many attempts at the same time cannot pass the limit.
+        Otherwise, many attempts at the same time could pass the limit.
         """
         self._wrong_attempts.append((now, _network_of_address(address)))
 

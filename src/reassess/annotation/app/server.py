@@ -68,7 +68,7 @@ def serve(
 
 
 def _log_to_stderr(server_name: str) -> None:
-    """Log in uvicorn's format to standard error: programs read the server's URL from standard output."""
+    """Write log messages to standard error, because programs read the server's URL from standard output."""
     # uvicorn's own configuration would close the handlers of other libraries, and absl's handler would close a stream
     # that belongs to others.
     prefix = f"%(levelprefix)s [{server_name}] "

@@ -191,14 +191,14 @@ class Transaction:
         return self.campaign.rules
 
     def lock_person(self, person_id: int) -> Row[Any]:
-        """Lock a person and their search position; return one row with person, position and campaign state."""
+        """Lock the row of a person and their search position; return both with the campaign's state."""
         row = self.connection.execute(_LOCK_PERSON, {"number": person_id}).one_or_none()
         if row is None:
             raise DataError("unknown-person", "unknown person", found=f"person {person_id}")
         return row
 
     def lock_person_and_actor(self, person_id: int, actor_id: int | None) -> Row[Any]:
-        """Lock a person, and the owner who changes their name or link; return the row of the person."""
+        """Lock the rows of a person and of the owner who changes their name or link; return the person's row."""
         locked = {
             person: self.lock_person(person)
             for person in sorted({person_id, person_id if actor_id is None else actor_id})
@@ -219,8 +219,8 @@ class Transaction:
         if self.connection.dialect.name != "sqlite":
             self.connection.execute(_LOCK_CAMPAIGN_SHARED if is_shared else _LOCK_CAMPAIGN).all()
 
-    def imitate_campaign_lock(self) -> None:
-        """Take as long as `lock_campaign`, without a lock: response times must not reveal golden tasks."""
+    def spend_time_of_lock_campaign(self) -> None:
+        """Take as long as `lock_campaign`, but lock nothing: response times must not reveal golden tasks."""
         if self.connection.dialect.name != "sqlite":
             self.connection.execute(_READ_CAMPAIGN).all()
 
@@ -262,7 +262,7 @@ class Transaction:
             self.connection.execute(_UPDATE_FREE, task_rows)
 
     def rewind_search_positions(self) -> None:
-        """Move the search positions of raters back to the first reopened task; skip locked positions."""
+        """Let raters search again from the first reopened task; raters with a locked position are skipped."""
         if self.reopened_positions:
             self.connection.execute(_MOVE_CURSORS_BACK, {"least": min(self.reopened_positions)})
 

@@ -44,7 +44,7 @@ def choose_task(transaction: Transaction, person: Row[Any], loaded_task_ids: Seq
     if person.stage == RaterStage.PRACTICE:  # practice tasks are never skipped
         task = transaction.connection.execute(_SELECT_PRACTICE_TASK, params | {"held": []}).one_or_none()
         return None if task is None else _choose_questions(transaction, person, task)
-    main = _find_main_task(transaction, params, person.position)
+    main = _lock_next_voting_task(transaction, params, person.position)
     if main is None:
         return None
     # A golden task is chosen even if it is not needed, so that the time does not reveal golden tasks.
@@ -52,7 +52,7 @@ def choose_task(transaction: Transaction, person: Row[Any], loaded_task_ids: Seq
     golden = _find_golden_task(transaction, person, params, main.size, accepts_smaller=is_golden)
 
     def compute_sort_key(row: Row[Any]) -> tuple[bool, float]:
-        """Compute a sort key that puts questions with a known truth first, in random order."""
+        """Compute a sort key: questions with a known truth come first, otherwise the order is random."""
         return row.truth is None, transaction.rules.draw_class_sort_key(person.id, person.draws, row.class_id)
 
     if is_golden and golden is not None:
@@ -62,12 +62,12 @@ def choose_task(transaction: Transaction, person: Row[Any], loaded_task_ids: Seq
         if choice.question_rows:
             return choice
         # All questions of the task were closed meanwhile.
-        main = _find_main_task(transaction, params, main.position + 1)
+        main = _lock_next_voting_task(transaction, params, main.position + 1)
     return None
 
 
-def _find_main_task(transaction: Transaction, params: dict[str, Any], first_position: int) -> Row[Any] | None:
-    """Find and lock the next main task from a position; after the last task, the search starts again at 0."""
+def _lock_next_voting_task(transaction: Transaction, params: dict[str, Any], first_position: int) -> Row[Any] | None:
+    """Find and lock the next task to vote on (a main task), from a position to the end, then from 0."""
     for position in sorted({0, first_position}, reverse=True):
         task = transaction.connection.execute(_LOCK_MAIN_TASK, params | {"place": position}).one_or_none()
         if task is not None:
@@ -85,7 +85,7 @@ def _find_golden_task(
     rules, connection = transaction.rules, transaction.connection
     if person.golden is None or not rules.golden_share:
         return None
-    positions = rules.draw_golden_search_positions(person.id, person.draws, person.golden + 1)
+    positions = rules.draw_golden_task_positions(person.id, person.draws, person.golden + 1)
     numbered = {f"place_{number}": position for number, position in enumerate(positions)}
     rows = connection.execute(
         _SELECT_GOLDEN_AT_POSITIONS, {"person_id": person.id, "least": n_questions, **numbered}
@@ -121,7 +121,7 @@ def _choose_questions(
     return ChosenTask(task, sorted(chosen, key=attrgetter("id")), free)  # ids are random, so this order reveals nothing
 
 
-def choose_search_position(transaction: Transaction, person: Row[Any], chosen_task: Row[Any]) -> int:
+def choose_start_of_next_search(transaction: Transaction, person: Row[Any], chosen_task: Row[Any]) -> int:
     """Choose where the search for a person's next main task starts.
 
     Tasks before the chosen task may be free again soon: another transaction has locked them, or the person's page has

@@ -14,7 +14,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, exc, make_
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from reassess.annotation.addresses import hide_password, is_server_address
-from reassess.annotation.store.write_ahead_log import WriteAheadLog, set_file_time_back
+from reassess.annotation.store.write_ahead_log import WriteAheadLog, make_file_1_ns_older
 from reassess.errors import DataError, require_package
 from reassess.formats.file_lock import is_locked
 from reassess.formats.files import exists
@@ -58,7 +58,7 @@ class WriteGuard:
         )
         self._is_log_changed, self._rows, self._has_written = False, 0, False
         self._state = self._read_state()
-        event.listen(engine, "begin", self._check_before_writing)
+        event.listen(engine, "begin", self._check_file_before_writing)
         event.listen(engine, "commit", self._remember_commit)
         if self._log is not None:
             event.listen(engine, "engine_disposed", lambda _, log=self._log: log.close())
@@ -75,7 +75,9 @@ class WriteGuard:
     def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
         try:
             if error is None and self._log is not None:
-                is_due = not self._changes % _MAX_LOG_CHANGES or self._log.end_of_own_commits > _MAX_LOG_BYTES
+                is_due = (
+                    not self._changes % _MAX_LOG_CHANGES or self._log.log_position_after_own_commits > _MAX_LOG_BYTES
+                )
                 self._refuse_if_changed(has_committed=self._has_written, is_thorough=is_due)
                 if is_due:
                     self._move_wal_into_file()
@@ -94,8 +96,8 @@ class WriteGuard:
             (_device_and_inode(_stat_file(f"{self._path}-wal")), _device_and_inode(_stat_file(f"{self._path}-shm"))),
         )
 
-    def _check_before_writing(self, connection: Connection) -> None:
-        """Check the file again, now that the transaction has the right to write."""
+    def _check_file_before_writing(self, connection: Connection) -> None:
+        """Check that nobody has changed the file, now that the transaction has the right to write."""
         if connection.get_execution_options().get("reading"):
             return
         self._refuse_if_changed()
@@ -123,11 +125,11 @@ class WriteGuard:
             error = sqlite3.OperationalError(f"{self._path} {state.describe_change(self._state)}")
             self._move_wal_into_file()
             if self._log is not None and self._is_log_changed and not self._log.is_only_header_changed():
-                self._log.truncate_to_commits()
-            raise UnavailableError("BEGIN IMMEDIATE", None, error)
+                self._log.truncate_after_last_valid_commit()
+            raise UnavailableError(statement="BEGIN IMMEDIATE", params=None, orig=error)
 
     def _move_wal_into_file(self) -> None:
-        """Move the commits in the log into the file, unless the log or the file was replaced."""
+        """Move commits from the write-ahead log into the database, unless one of the files was replaced."""
         state, log = self._read_state(), _stat_file(f"{self._path}-wal")
         is_unchanged = state == self._state
         if is_unchanged:  # SQLite would also move damaged pages
@@ -140,7 +142,7 @@ class WriteGuard:
             with closing(self._engine.raw_connection()) as connection:
                 connection.execute("PRAGMA wal_checkpoint")
             if is_unchanged:
-                set_file_time_back(self._path)
+                make_file_1_ns_older(self._path)
                 self._state = self._read_state()
 
 

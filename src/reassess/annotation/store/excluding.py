@@ -52,7 +52,7 @@ def _set_excluded(
         if is_new:
             values = {"excluded": is_excluded, "recounted": -1}
             transaction.connection.execute(update(people).where(people.c.id == person_id).values(**values))
-            (_end_begun_turns if is_excluded else _reopen_excluded_turns)(transaction, person_id)
+            (_end_begun_turns if is_excluded else _reopen_turns_after_exclusion)(transaction, person_id)
             transaction.log_action(now, "exclude" if is_excluded else "include", actor_id, person=person_id)
     if recount_now:
         finish_recounting(campaign)
@@ -68,8 +68,8 @@ def _end_begun_turns(transaction: Transaction, person_id: int) -> None:
         end_turn(transaction, turn, TurnState.EXCLUDED)
 
 
-def _reopen_excluded_turns(transaction: Transaction, person_id: int) -> None:
-    """Change the state of a person's turns from excluded to expired, so that the person can continue them."""
+def _reopen_turns_after_exclusion(transaction: Transaction, person_id: int) -> None:
+    """Let a person who is included again continue the turns that ended with the exclusion."""
     is_ended = turns.c.person == person_id, turns.c.state == TurnState.EXCLUDED
     transaction.connection.execute(update(turns).where(*is_ended).values(state=TurnState.EXPIRED))
     transaction.connection.execute(update(cursors).where(cursors.c.person == person_id).values(position=0))

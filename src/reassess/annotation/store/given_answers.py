@@ -20,7 +20,7 @@ from reassess.annotation.store.schema import (
 from reassess.annotation.store.turns import end_turn, find_turn, is_practice_turn
 from reassess.annotation.store.vote_counting import (
     GoldenCountChange,
-    add_new_votes,
+    count_new_votes,
     recount_votes,
     update_golden_counts,
     update_truths,
@@ -180,21 +180,24 @@ class _AnswersToTask:
             )
             new = self.counted_ids if kind == TaskKind.MAIN else [row.id for row in self.new_rows]
             if new:
-                add_new_votes(
-                    transaction, self.person.id, new, released_question_ids=self._select_with_reserved_slot(new)
+                count_new_votes(
+                    transaction,
+                    self.person.id,
+                    new,
+                    released_question_ids=self._select_questions_with_reserved_slot(new),
                 )
             different = [row.id for row in self.changed_rows if self.latest_answers[row.id].answer != row.answer]
             if different:
                 recount_votes(transaction, different, self.person.id)
 
-    def _select_with_reserved_slot(self, question_ids: Iterable[int]) -> list[int]:
-        """Return the questions where the turn has a reserved vote slot."""
+    def _select_questions_with_reserved_slot(self, question_ids: Iterable[int]) -> list[int]:
+        """Select the questions that have a vote slot reserved for this turn."""
         return [
             question for question in question_ids if self.turn.state == TurnState.ASKED and question in self.turn.shown
         ]
 
     def _update_turn(self) -> None:
-        """End the turn or renew its lease, and release the vote slots of new answers that are not votes."""
+        """End the turn or renew its lease; release the vote slots of answers that do not count as votes."""
         # A turn ends with its last answer if `can_end_turn`; otherwise its lease starts again, unless it has expired.
         # `_update_counts` releases the vote slots of answers that count.
         transaction, turn = self.transaction, self.turn
@@ -210,20 +213,20 @@ class _AnswersToTask:
             if self.person.role == Role.EXPERT or turn.kind == TaskKind.PRACTICE:
                 freed = []
             transaction.release_vote_slots(
-                self._select_with_reserved_slot({row.id for row in self.new_rows}.difference(freed))
+                self._select_questions_with_reserved_slot({row.id for row in self.new_rows}.difference(freed))
             )
         transaction.update_free_vote_slots([turn.task], is_reopened=bool(self.changed_rows))
 
 
 def _lock_campaign_for_counting(transaction: Transaction, person: Row[Any], kind: str) -> None:
     if kind == TaskKind.MAIN:
-        transaction.imitate_campaign_lock()
+        transaction.spend_time_of_lock_campaign()
     else:
         transaction.lock_campaign(is_shared=person.role != Role.EXPERT)
 
 
 def _make_golden_count_change(person_id: int, row: Row[Any], answer: int | None, increment: int) -> GoldenCountChange:
-    """Make a change for `update_golden_counts`; for a main question, it changes nothing."""
+    """Create the change of a golden count after an answer; for a main question, the count stays equal."""
     if row.golden:
         return GoldenCountChange(person_id, row.truth, answer, increment)
     return GoldenCountChange(0, int(row.valid > 0.5), answer, 0)

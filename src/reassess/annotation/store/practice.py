@@ -54,7 +54,7 @@ def read_practice_round(connection: Connection, practice_bar: float | None) -> P
         n_unanswered_tasks=connection.scalar(_COUNT_UNANSWERED) or 0,
         n_invalid_questions=truths.get(0, 0),
         n_valid_questions=truths.get(1, 0),
-        bar=practice_bar,
+        pass_mark=practice_bar,
     )
 
 

@@ -98,7 +98,7 @@ class Progress:
 
     @property
     def flag_notes(self) -> list[str]:
-        """Explanations of the flags that people have, one line per flag."""
+        """The meaning of each flag that was raised on a rater, one line per flag."""
         flags = {flag for person in self.people for flag in person.flags}
         return [f"{flag}: {meaning}" for flag, meaning in _FLAG_MEANINGS.items() if flag in flags]
 

@@ -62,7 +62,7 @@ class RaterStage:
 
 
 class TurnState:
-    """The states of turns, as stored.
+    """The states of a turn (a task that was given to one person), as stored.
 
     "suggested": the rater suggested the class of the task, so the task is not shown to them.
     """

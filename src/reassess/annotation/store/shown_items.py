@@ -70,13 +70,13 @@ def read_classes(campaign: Campaign) -> Classes:
 
 
 def find_image(campaign: Campaign, address: str) -> Row[Any] | None:
-    """Find the row (`name` and `sha256`) of the image with an address; None if there is none."""
+    """Find the row (`name` and `sha256`) of the image that a URL names by its address; None if unknown."""
     with connect_for_reading(campaign.engine) as connection:
         return connection.execute(select(images.c.name, images.c.sha256).where(images.c.address == address)).first()
 
 
 def find_example_image(campaign: Campaign, address: str) -> ExampleImage | None:
-    """Find the example image with an address; None if there is none."""
+    """Find the example image that a URL names by its address; None if unknown."""
     with connect_for_reading(campaign.engine) as connection:
         row = connection.execute(select(examples).where(examples.c.address == address)).one_or_none()
     return None if row is None else ExampleImage(row.class_id, row.content, row.media_type)
@@ -105,7 +105,7 @@ def read_golden_truths(campaign: Campaign) -> dict[tuple[str, int], bool]:
 
 
 def compute_campaign_fingerprint(campaign: Campaign) -> str:
-    """Compute a text that identifies the campaign: a hash of the smallest random address of its images."""
+    """Compute a hash that identifies the campaign, from the random name of one of its images in URLs."""
     with connect_for_reading(campaign.engine) as connection:
         address = connection.execute(select(func.min(images.c.address))).scalar_one()
     return sha256(address.encode()).hexdigest()[:16]

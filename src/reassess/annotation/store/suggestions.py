@@ -156,7 +156,7 @@ def update_suggested_questions(
 
 
 def _withdraw_or_reopen_question(transaction: Transaction, task_id: int) -> None:
-    """Withdraw the question of a suggested task if only excluded raters suggested it; otherwise reopen it."""
+    """Withdraw a question if all raters who suggested it are excluded; reopen it if one is included again."""
     in_task = questions.c.task == task_id
     is_suggested = exists().where(
         turns.c.task == task_id, turns.c.state == TurnState.SUGGESTED, people.c.id == turns.c.person, ~people.c.excluded

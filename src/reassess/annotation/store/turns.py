@@ -10,7 +10,7 @@ from reassess.annotation.store.campaigns import Campaign, Transaction, open_tran
 from reassess.annotation.store.choosing import (
     SELECT_TASK_QUESTIONS,
     ChosenTask,
-    choose_search_position,
+    choose_start_of_next_search,
     choose_task,
     has_tasks_left,
 )
@@ -208,7 +208,11 @@ def _choose_turn(
     if choice is None:
         return "waiting" if begun or has_tasks_left(transaction, row) else "finished"
     _begin_turn(transaction, row, choice, now + transaction.rules.lease_seconds)
-    place = choose_search_position(transaction, row, choice.task) if choice.task.kind == TaskKind.MAIN else row.position
+    place = (
+        choose_start_of_next_search(transaction, row, choice.task)
+        if choice.task.kind == TaskKind.MAIN
+        else row.position
+    )
     transaction.connection.execute(_MOVE_CURSOR, {"person_id": person_id, "place": place, "drawn": 1})
     return _make_turn(choice.task, choice.question_rows, row.turns, is_practice=is_practice_turn(row, choice.task.kind))
 

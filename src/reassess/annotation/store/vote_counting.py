@@ -102,10 +102,10 @@ class _QuestionVotes(NamedTuple):
         """Return a copy that keeps only the votes where the boolean column is true."""
         return self._replace(votes=[vote for vote in self.votes if getattr(vote, bool_column)])
 
-    def compute_valid_probability(self, model: RaterModel, n_first_votes: int | None = None) -> float:
-        """Compute the probability that the class is valid, from the first `n_first_votes` votes or from all."""
+    def compute_probability_class_is_valid(self, rater_model: RaterModel, n_first_votes: int | None = None) -> float:
+        """Compute the probability that the question's class is valid, from its first or from all votes."""
         return compute_valid_probability(
-            [(vote.person, vote.answer) for vote in self.votes[:n_first_votes]], model, self.prior
+            [(vote.person, vote.answer) for vote in self.votes[:n_first_votes]], rater_model, self.prior
         )
 
 
@@ -116,7 +116,7 @@ class _RaterEstimates(NamedTuple):
     is_rater_accuracy_known: bool
 
 
-def add_new_votes(
+def count_new_votes(
     transaction: Transaction, person_id: int, question_ids: Sequence[int], *, released_question_ids: Sequence[int]
 ) -> None:
     """Update the questions after new votes of a rater; release the vote slots on `released_question_ids`.
@@ -145,7 +145,7 @@ def recount_votes(transaction: Transaction, question_ids: Sequence[int], person_
     """Recount answers as votes, in the order of arrival, until each question has enough votes.
 
     Answers to withdrawn or golden questions do not count. The same queries run for golden questions, as in
-    `add_new_votes`.
+    `count_new_votes`.
     """
     votes_by_question = _read_question_votes(transaction, question_ids, person_id)
     counted_before = {
@@ -169,7 +169,7 @@ def _keep_needed_votes(
         if (
             transaction.rules.find_close_reason(
                 n,
-                question_votes.compute_valid_probability(raters.model, n),
+                question_votes.compute_probability_class_is_valid(raters.model, n),
                 is_rater_accuracy_known=raters.is_rater_accuracy_known,
             )
             is not None
@@ -207,7 +207,7 @@ def _store_counts(
     """Store the votes, probability and state of questions; release the slots on `released_question_ids`."""
     states = []
     for id_, question in counted_votes.items():
-        valid = question.compute_valid_probability(raters.model)
+        valid = question.compute_probability_class_is_valid(raters.model)
         votes = 0 if question.is_golden else len(question.votes)
         ending = (
             None
@@ -252,7 +252,7 @@ _SELECT_ANSWERS_TO_QUESTION = (
 
 
 class GoldenCountChange(NamedTuple):
-    """A change of how often a rater gave an answer to golden questions with a truth."""
+    """A change of how often a rater gave one answer to golden questions with the same truth."""
 
     rater_id: int
     truth: int | None

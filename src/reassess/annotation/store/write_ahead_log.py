@@ -26,11 +26,18 @@ class _CommitEnd(NamedTuple):
     checksum: bytes  # checksum of everything before the position
 
 
+class _SizeAndTime(NamedTuple):
+    """The size and modification time of the log."""
+
+    n_bytes: int
+    mtime_ns: int
+
+
 class _LogState(NamedTuple):
     """The log as this process last saw it."""
 
     header: bytes
-    size_and_time: tuple[int, int]
+    size_and_time: _SizeAndTime
     own_commit: _CommitEnd  # last commit of this process
     last_commit: _CommitEnd | None  # last commit of any process, if another process has written later
 
@@ -67,7 +74,7 @@ class WriteAheadLog:
         self._file = -1  # the system may reuse the number for another file
 
     @property
-    def end_of_own_commits(self) -> int:
+    def log_position_after_own_commits(self) -> int:
         """Position in the log where the last commit of this process ends, in bytes."""
         return self._state.own_commit.position
 
@@ -78,7 +85,7 @@ class WriteAheadLog:
         the size and time of the log are unchanged.
         """
         last_change = None
-        while (current_change := self._find_change(has_committed, is_thorough)) is not None:
+        while (current_change := self._find_change_by_others(has_committed, is_thorough)) is not None:
             if current_change == last_change:
                 return False
             last_change = current_change
@@ -86,16 +93,16 @@ class WriteAheadLog:
         return True
 
     def is_only_header_changed(self) -> bool:
-        """Return whether the header of the log was changed, but not the commits of this process."""
+        """Return whether the header of the log was changed, while the commits of this process are intact."""
         return os.pread(self._file, _HEADER_SIZE, 0) != self._state.header and self._has_own_pages()
 
-    def truncate_to_commits(self) -> None:
+    def truncate_after_last_valid_commit(self) -> None:
         """Truncate the log after its last valid commit, so that SQLite moves no damaged page into the file."""
         header = self._state.header
         is_same = os.pread(self._file, _HEADER_SIZE, 0) == header
         os.truncate(self._file, self._find_last_commit(header, _get_end_of_header(header)).position if is_same else 0)
 
-    def _find_change(self, has_committed: bool, is_thorough: bool) -> tuple[int, int] | None:
+    def _find_change_by_others(self, has_committed: bool, is_thorough: bool) -> _SizeAndTime | None:
         """Return the log's size and time if another program has changed or is changing it; otherwise None."""
         earlier, size_and_time, header = (
             self._state,
@@ -120,14 +127,14 @@ class WriteAheadLog:
 
     def _remember_state(
         self,
-        size_and_time: tuple[int, int],
+        size_and_time: _SizeAndTime,
         header: bytes,
         own_commit: _CommitEnd,
         last_commit: _CommitEnd | None = None,
     ) -> None:
         # A different size or time means that another program is writing. Then the next check reads everything again.
         if _read_size_and_time(self._file) == size_and_time:
-            set_file_time_back(self._file)
+            make_file_1_ns_older(self._file)
             size_and_time = _read_size_and_time(self._file)
         if header != self._state.header:
             self._pages.clear()
@@ -168,17 +175,17 @@ class WriteAheadLog:
         return last
 
 
-def set_file_time_back(file: int | str) -> None:
+def make_file_1_ns_older(file: int | str) -> None:
     """Set the modification time of a file back by 1 ns, so that a write in the same clock tick changes it."""
     with suppress(OSError):  # for example a file of another user
         stat = os.stat(file)  # noqa: PTH116
         os.utime(file, ns=(stat.st_atime_ns, stat.st_mtime_ns - 1))
 
 
-def _read_size_and_time(file: int) -> tuple[int, int]:
-    """Return the size of an open file in bytes, and its time in ns."""
+def _read_size_and_time(file: int) -> _SizeAndTime:
+    """Return the size and modification time of an open file."""
     stat = os.fstat(file)
-    return stat.st_size, stat.st_mtime_ns
+    return _SizeAndTime(stat.st_size, stat.st_mtime_ns)
 
 
 def _get_end_of_header(header: bytes) -> _CommitEnd:

@@ -173,7 +173,7 @@ def describe_practice(practice: "PracticeRound") -> Iterator[str]:
     if (chances := practice.pass_probabilities_by_strategy) is not None:
         n_valid, n_invalid = practice.n_valid_questions, practice.n_invalid_questions
         questions = f"{n_valid + n_invalid:,} questions, {n_valid:,} valid, {n_invalid:,} invalid"
-        yield f"practice: {questions}; pass mark {practice.bar:g} (balanced accuracy)"
+        yield f"practice: {questions}; pass mark {practice.pass_mark:g} (balanced accuracy)"
         constant = max(chance for name, chance in chances.items() if name.startswith("always"))
         printed = {name: chance for name, chance in chances.items() if not name.startswith("always")}
         texts = [

@@ -188,13 +188,15 @@ def _choose_image_counts(n_questions: int, stratum_sizes: _Ints, questions_per_i
     """Choose how many images to draw per stratum, so that about `n_questions` are expected."""
     totals = range(1, max(2, int(stratum_sizes.sum())))
 
-    def expected_shortfall(n_images: int) -> float:
+    def expected_missing_questions(n_images: int) -> float:
         """Return how far the expected number of questions is below `n_questions`, for `n_images` drawn images."""
         return n_questions - float(_spread_evenly(n_images, stratum_sizes) @ questions_per_image)
 
-    enough = bisect_left(totals, True, key=lambda total: expected_shortfall(total) <= 0, hi=len(totals) - 1)
+    enough = bisect_left(totals, True, key=lambda total: expected_missing_questions(total) <= 0, hi=len(totals) - 1)
     return _spread_evenly(
-        min(totals[max(0, enough - 1) : enough + 1], key=lambda total: (abs(expected_shortfall(total)), -total)),
+        min(
+            totals[max(0, enough - 1) : enough + 1], key=lambda total: (abs(expected_missing_questions(total)), -total)
+        ),
         stratum_sizes,
     )
 

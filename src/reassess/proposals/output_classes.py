@@ -154,7 +154,7 @@ class OutputClasses:
 
     @property
     def identifying_facts(self) -> dict[str, str]:
-        """The hash of the outputs' classes, and the kind of scores, by name; empty if no outputs are summed."""
+        """Facts that identify summed scores: a hash of their classes, and their kind; otherwise empty."""
         if not self.has_summed_outputs:
             return {}
         assert self.output_class_ids is not None
@@ -184,14 +184,14 @@ class OutputClasses:
         are_probabilities = self.score_kind == "probabilities"
         values = scores.astype(np.float32) if are_probabilities else _softmax_numerators(scores, self._is_class)
         sums = np.zeros((len(scores), self.classes.count or 0), np.float32)
-        for outputs in self._outputs_by_position_in_class:
+        for outputs in self._nth_outputs_of_classes:
             sums[:, self.output_class_ids[outputs]] += values[:, outputs]
         total = np.cumsum(sums, axis=1)[:, -1:]
         equal_shares = np.isin(np.arange(sums.shape[1]), self._ids_with_output) / np.float32(self._ids_with_output.size)
         return np.where(total > 0, sums / np.where(total > 0, total, 1), equal_shares).astype(np.float32)
 
     @cached_property
-    def _outputs_by_position_in_class(self) -> list[npt.NDArray[np.int64]]:
+    def _nth_outputs_of_classes(self) -> list[npt.NDArray[np.int64]]:
         """Outputs with a class, in groups: the first output of each class, then the second output, and so on."""
         assert self.output_class_ids is not None
         remaining = np.flatnonzero(self._is_class)
@@ -219,7 +219,7 @@ class OutputClasses:
         return divided
 
     def find_best_columns(self, scores: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
-        """Find, for each row, the column with the highest stored score, among the columns of classes."""
+        """Find the column of each row's highest stored score; outputs that are not classes are ignored."""
         if self.output_class_ids is None or self.has_summed_outputs:
             return np.asarray(scores.argmax(axis=1))
         order = np.argsort(self.output_class_ids, kind="stable")[self.n_outputs_without_class :]

@@ -90,7 +90,7 @@ class Transform:
         return np.asarray((unit - mean) / deviation, np.float32)
 
     def to_json(self) -> dict[str, Any]:
-        """Return a dict for JSON output, as in a file of a transform."""
+        """Return the transform as a dict for JSON, in the form that `read_transform` reads."""
         return {name: list(value) if isinstance(value, tuple) else value for name, value in vars(self).items()}
 
     def _find_resized_size(self, width: int, height: int) -> tuple[int, int]:
@@ -127,8 +127,10 @@ def read_transform(path: str | Path) -> Transform:
             )
         size = values["size"]
         return Transform(
-            size=_read_side(size, "size") if not isinstance(size, list) else _read_sides(size, "size"),
-            crop=_read_sides(values["crop"], "crop"),
+            size=_read_pixel_count(size, "size")
+            if not isinstance(size, list)
+            else _read_height_and_width(size, "size"),
+            crop=_read_height_and_width(values["crop"], "crop"),
             mean=_read_channels(values["mean"], "mean"),
             deviation=_read_channels(values["deviation"], "deviation"),
             interpolation=values.get("interpolation", Transform.interpolation),
@@ -144,7 +146,7 @@ def _read_toml(path: Path) -> dict[str, Any]:
         raise DataError("unreadable-file", "file is not TOML", found=str(error)) from error
 
 
-def _read_side(value: object, name: str) -> int:
+def _read_pixel_count(value: object, name: str) -> int:
     """Check that a value is a whole number of pixels, and return it."""
     if not isinstance(value, int) or isinstance(value, bool):
         raise DataError(
@@ -156,9 +158,9 @@ def _read_side(value: object, name: str) -> int:
     return value
 
 
-def _read_sides(value: object, name: str) -> tuple[int, int]:
+def _read_height_and_width(value: object, name: str) -> tuple[int, int]:
     """Read height and width from a list of two sides, or from one side."""
-    sides = [_read_side(side, name) for side in (value if isinstance(value, list) else [value, value])]
+    sides = [_read_pixel_count(side, name) for side in (value if isinstance(value, list) else [value, value])]
     if len(sides) != 2:
         raise DataError(
             "wrong-shape",

@@ -46,7 +46,7 @@ class ImageClassPairs:
     def is_proposed_by(self, model_subset: _Bools) -> _Bools:
         """Return whether a subset of models, bool of shape (K,), proposes each pair."""
         bits = np.packbits(model_subset)
-        members, sends = ((packed & bits).any(axis=1) for packed in self._packed_bits)
+        members, sends = ((packed & bits).any(axis=1) for packed in self._packed_proposed_and_sent)
         return np.asarray(members & sends)
 
     def count_proposed_by(self, model_subset: _Bools) -> int:
@@ -54,7 +54,7 @@ class ImageClassPairs:
         return int(np.count_nonzero(self.is_proposed_by(model_subset)))
 
     @cached_property
-    def _packed_bits(self) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
+    def _packed_proposed_and_sent(self) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
         """The arrays `is_proposed` and `is_sent_to_raters`, with 8 values per byte."""
         return np.packbits(self.is_proposed, axis=1), np.packbits(self.is_sent_to_raters, axis=1)
 
@@ -140,7 +140,7 @@ def find_golden_pairs(result: ProposalResult, golden: GoldenQuestions) -> Golden
 
 
 def _pairs_including_original_labels(result: ProposalResult) -> tuple[Questions, ImageClassPairs]:
-    """Return all pairs that any subset of models may propose, including pairs of original labels."""
+    """Return all (image, class) pairs that models may propose, including original labels."""
     proposed, set_aside, original = result.candidates.questions, result.set_aside_labels, result.is_original[:, None]
     count, classes = len(proposed.images), result.candidates.questions.classes
     questions = Questions(

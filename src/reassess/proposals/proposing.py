@@ -82,21 +82,21 @@ class _ImageTable:
 
     @cached_property
     def is_predicted(self) -> _Bools:
-        """Whether any model predicts each image."""
+        """For each image, whether at least one model predicts it."""
         return np.asarray(self.is_predicted_by.any(axis=1))
 
     @cached_property
     def is_sent_to_raters(self) -> _Bools:
-        """Whether any model sends each image to raters."""
+        """For each image, whether at least one model sends it to raters."""
         return np.asarray(self.is_sent_by.any(axis=1))
 
     @cached_property
     def is_set_aside(self) -> _Bools:
-        """Whether each image is set aside: all models that predict it agree with the original label."""
+        """For each image, whether it is set aside: all models that predict it agree with its original label."""
         return self.is_predicted & ~self.is_sent_to_raters & (self.original_ids >= 0)
 
-    def list_set_aside(self, classes: Classes) -> LabelSets:
-        """Return the images that are set aside, with their original labels."""
+    def make_set_aside_labels(self, classes: Classes) -> LabelSets:
+        """Return the original labels of the images that are set aside."""
         rows = np.flatnonzero(self.is_set_aside)
         names = [self.names[row] for row in rows.tolist()]
         return LabelSets.from_pairs(names, np.arange(rows.size), self.original_ids[rows], classes)
@@ -191,7 +191,7 @@ def propose(
     n_pairs_per_model = _choose_n_pairs_per_model(best_pairs.values(), always_included_keys, max_candidates)
     return ProposalResult(
         candidates=_make_candidates(numbered_models, images, best_pairs, n_pairs_per_model, labels.classes),
-        set_aside_labels=images.list_set_aside(labels.classes),
+        set_aside_labels=images.make_set_aside_labels(labels.classes),
         n_pairs_per_model=n_pairs_per_model,
         allowed_candidates_per_image=per_image,
         models=tuple(
@@ -255,7 +255,7 @@ def _find_always_included_keys(models: Iterable[NumberedPredictions], images: _I
 
 
 def _compute_max_candidates(per_image: float, n_images: int, n_always_included: int) -> int:
-    """Compute the maximum number of candidates; raise `DataError` if it is too low for certain candidates."""
+    """Compute the maximum number of candidates; raise `DataError` if `n_always_included` exceeds it."""
     max_candidates = math.floor(per_image * n_images)
     max_candidates += (max_candidates + 1) / n_images <= per_image if n_images else 0  # the product may be rounded down
     if n_always_included > max_candidates:

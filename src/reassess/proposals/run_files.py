@@ -49,7 +49,9 @@ def list_output_files(names: Sequence[str], output: Path) -> list[Path]:
             allowed="timm:NAME, torchvision:NAME, onnx:FILE, python:module:function",
         )
     if output.name in ("", ".."):  # then the folder beside it has no name either
-        raise OutputError("invalid-name", "output has no file name", where=output, fix="name a file or a folder in it")
+        raise OutputError(
+            "invalid-name", "output has no file name", where=output, fix="add the name of a file or folder"
+        )
     if len(names) == 1:
         check_suffix(output, _OUTPUT_SUFFIXES, "predictions of images")
         return [output]

@@ -183,7 +183,7 @@ def _exchange_classes(task_ids: _Ints, distances: npt.NDArray[np.float64]) -> No
 
 
 def _split_class_order(class_order: _Ints, distances_to_next: npt.NDArray[np.float64], size: int) -> list[_Ints]:
-    """Split classes in the order of a cluster tree into the fewest parts, between the most distant neighbours."""
+    """Split a sorted list of classes into as few parts as possible, where neighbours differ most."""
     n = class_order.size
     count = -(-n // size)
     small, large = divmod(n, count)  # the first `large` parts have one more class
@@ -204,7 +204,7 @@ def _split_class_order(class_order: _Ints, distances_to_next: npt.NDArray[np.flo
 
 
 def _make_hierarchy_functions(hierarchy: Hierarchy) -> tuple[_ComputeDistances, _ExplainTask]:
-    """Return two functions: for the distances of classes in a hierarchy, and for the reason of a task."""
+    """Return two functions for a hierarchy: one computes distances of classes, one explains a task."""
 
     def compute_distances(class_ids: _Ints) -> npt.NDArray[np.float64]:
         """Compute the distance of each pair of classes by their common path."""
@@ -229,7 +229,7 @@ def _common_prefix(paths: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
 
 
 def _make_image_functions(questions: Questions) -> tuple[_ComputeDistances, _ExplainTask]:
-    """Return two functions: for the Jaccard distances of classes that share images, and for the reason of a task."""
+    """Return two functions for classes that share images: one computes distances, one explains a task."""
     from scipy.sparse import csr_array
 
     ones = np.ones(len(questions), np.int64)
@@ -238,8 +238,8 @@ def _make_image_functions(questions: Questions) -> tuple[_ComputeDistances, _Exp
     together = csr_array(incidence.T @ incidence)
     table = together.toarray() if classes.size <= _MAX_DENSE_CLASSES else None  # much faster to index
 
-    def count_common_images(class_ids: _Ints) -> _Ints:
-        """Count the images of each pair of classes."""
+    def count_images_with_both_classes(class_ids: _Ints) -> _Ints:
+        """Count the images that have both classes, for each pair of classes."""
         columns_of_classes = np.searchsorted(classes, class_ids)
         return np.asarray(
             together[columns_of_classes][:, columns_of_classes].toarray()
@@ -249,13 +249,13 @@ def _make_image_functions(questions: Questions) -> tuple[_ComputeDistances, _Exp
 
     def compute_distances(class_ids: _Ints) -> npt.NDArray[np.float64]:
         """Compute the Jaccard distance of each pair of classes."""
-        common = count_common_images(class_ids)
+        common = count_images_with_both_classes(class_ids)
         images = common.diagonal()
         return np.asarray(1 - common / (images[:, None] + images - common))
 
     def explain_task(class_ids: _Ints) -> str:
         """Describe on how many images the classes of a task appear together."""
-        images = int(count_common_images(class_ids).min())
+        images = int(count_images_with_both_classes(class_ids).min())
         return _NO_SHARED_IMAGE if images == 1 else f"{_SHARED_IMAGES} {images} images or more"
 
     return compute_distances, explain_task

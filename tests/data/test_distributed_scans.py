@@ -9,7 +9,7 @@ from reassess import scan_images
 from reassess.data import scan_runs
 from reassess.data.leases import hold_lease
 from reassess.data.scanning import scan_share
-from reassess.data.shares import Share
+from reassess.data.shares import RunShare
 from tests.helpers import code_of, write_files
 from tests.pictures import scene
 
@@ -43,7 +43,7 @@ def expected(sets: list[Path], tmp_path: Path) -> bytes:
 def test_shares_give_equal_tables(sets: list[Path], tmp_path: Path, expected: bytes, count: int) -> None:
     output = tmp_path / "out.csv"
     for index in [*range(1, count), 0]:
-        counts = scan_share(sets, Share(index, count), find_near_duplicates=True, output=output)
+        counts = scan_share(sets, RunShare(index, count), find_near_duplicates=True, output=output)
     assert counts == (6, 6)
     assert not output.exists()
     scan_images(sets, find_near_duplicates=True, output=output)
@@ -73,7 +73,7 @@ def test_interrupted_scan_continues(
 
 
 def test_damaged_shard_is_computed_again(sets: list[Path], tmp_path: Path, expected: bytes) -> None:
-    scan_share(sets, Share(0, 1), find_near_duplicates=True, output=tmp_path / "out.csv")
+    scan_share(sets, RunShare(0, 1), find_near_duplicates=True, output=tmp_path / "out.csv")
     shards = sorted((tmp_path / "out.csv.unfinished").rglob("*.npz"))
     shards[0].write_bytes(shards[0].read_bytes()[:-100])
     shards[1].write_bytes(shards[2].read_bytes())
@@ -87,8 +87,8 @@ def test_live_share_blocks_the_scan(sets: list[Path], tmp_path: Path) -> None:
         write_files(tmp_path, {"out.csv.unfinished/leases/x": ""}) / "out.csv.unfinished/leases", "share 0 of 2"
     ):
         assert code_of(scan_images, sets, output=output) == "in-use"
-        assert code_of(scan_share, sets, Share(0, 2), output=output) == "in-use"
-        scan_share(sets, Share(1, 2), output=output)
+        assert code_of(scan_share, sets, RunShare(0, 2), output=output) == "in-use"
+        scan_share(sets, RunShare(1, 2), output=output)
 
 
 def test_existing_output_is_kept(sets: list[Path], tmp_path: Path) -> None:

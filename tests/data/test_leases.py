@@ -24,7 +24,7 @@ with hold_lease(Path(sys.argv[1]), "share 1 of 2"):
 
 def test_lease_is_held_once_and_until_the_end_of_its_block(tmp_path: Path) -> None:
     with hold_lease(tmp_path, "share 0 of 2"), hold_lease(tmp_path, "share 1 of 2"):
-        assert [holder.name for holder in list_lease_holders(tmp_path)] == ["share 0 of 2", "share 1 of 2"]
+        assert [holder.lease_name for holder in list_lease_holders(tmp_path)] == ["share 0 of 2", "share 1 of 2"]
         with pytest.raises(FileExistsError), hold_lease(tmp_path, "share 1 of 2"):
             pass
         assert len(list_lease_holders(tmp_path)) == 2

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from reassess.data.shares import Share
+from reassess.data.shares import RunShare
 from tests.helpers import code_of
 
 
@@ -21,8 +21,8 @@ from tests.helpers import code_of
 def test_share_comes_from_text_or_environment(
     text: str, environment: Mapping[str, str], expected: tuple[int, int]
 ) -> None:
-    share = Share.parse(text, environment)
-    assert (share.index, share.count) == expected
+    share = RunShare.parse(text, environment)
+    assert (share.index, share.n_shares) == expected
 
 
 @pytest.mark.parametrize(
@@ -37,10 +37,10 @@ def test_share_comes_from_text_or_environment(
     ],
 )
 def test_invalid_share_raises(text: str, environment: Mapping[str, str], code: str) -> None:
-    assert code_of(Share.parse, text, environment) == code
+    assert code_of(RunShare.parse, text, environment) == code
 
 
 @pytest.mark.parametrize("count", [1, 2, 7])
 def test_each_shard_belongs_to_one_share(count: int) -> None:
-    shares = [Share(index, count) for index in range(count)]
+    shares = [RunShare(index, count) for index in range(count)]
     assert all(sum(share.includes(number) for share in shares) == 1 for number in range(30))

@@ -15,7 +15,7 @@ import pytest
 from reassess import ImageModel, predict
 from reassess.data.leases import hold_lease
 from reassess.data.shards import ShardCounts
-from reassess.data.shares import Share
+from reassess.data.shares import RunShare
 from reassess.errors import DataError
 from reassess.proposals import PredictionSummary, model_runs
 from reassess.proposals.inference import predict_share
@@ -57,7 +57,7 @@ def read_output(output: Path) -> dict[str, bytes]:
 
 
 def run_share(images: Path, output: Path, index: int, count: int, **options: Any) -> ShardCounts:
-    return predict_share([MODEL], output, Share(index, count), images=images, batch_size=2, **options)
+    return predict_share([MODEL], output, RunShare(index, count), images=images, batch_size=2, **options)
 
 
 def join(images: Path, output: Path, **options: Any) -> PredictionSummary:
@@ -136,7 +136,7 @@ def test_share_of_another_run_is_refused(images: Path, tmp_path: Path, change: s
     elif change.startswith("content"):
         code, found = fault_of(join, images, output)
     else:
-        code, found = fault_of(predict_share, [model], output, Share(1, 2), images=images, **options)
+        code, found = fault_of(predict_share, [model], output, RunShare(1, 2), images=images, **options)
     assert code == "different-run"
     if change in ("content", "size", "content after a share", "live share sees other sizes"):
         assert found == "1 image changed: 00.png"
@@ -165,7 +165,7 @@ def test_images_missing_on_the_machine_of_a_share_are_read_again(
     (tmp_path / "list.txt").write_text("".join(f"images/{n:02d}.png\n" for n in range(N_IMAGES)))
     options = {"images": tmp_path / "list.txt", "batch_size": 2}
     predict([MODEL], tmp_path / "without.npy", **options)
-    predict_share([MODEL], tmp_path / "out.npy", Share(0, 1), **options)
+    predict_share([MODEL], tmp_path / "out.npy", RunShare(0, 1), **options)
     (tmp_path / "away.png").rename(images / "00.png")
     (result,) = predict([MODEL], tmp_path / "out.npy", **options)
     assert result.n_images == N_IMAGES - 1

@@ -13,7 +13,7 @@ from reassess.cli.command_run import CommandRun
 from reassess.cli.options import ParsedType
 from reassess.cli.packages import check_packages
 from reassess.data.shards import ShardCounts
-from reassess.data.shares import Share
+from reassess.data.shares import RunShare
 from reassess.data.unfinished_runs import UnfinishedRun
 from reassess.errors import DataError
 from reassess.text import count_noun
@@ -26,7 +26,7 @@ _GPU = "GPU"  # name of the resource, if the workers of a cluster declare it
 
 share_option = click.option(
     "--share",
-    type=ParsedType("share", Share.parse),
+    type=ParsedType("share", RunShare.parse),
     metavar="I/N",
     help="Compute only share I of N, counted from 0; auto/N: I from SLURM_ARRAY_TASK_ID, RANK or JOB_COMPLETION_INDEX. "
     "When all shares are done, the command without --share writes the output.",
@@ -39,8 +39,8 @@ dask_option = click.option(
 )
 
 
-def reject_share_with_cluster(share: Share | None, cluster: str | None, workers: int | None) -> None:
-    """Raise a usage error for options that exclude each other."""
+def reject_share_with_cluster(share: RunShare | None, cluster: str | None, workers: int | None) -> None:
+    """Raise a usage error if `--dask` is combined with `--share` or `--workers`."""
     if cluster is not None and (share is not None or workers is not None):
         raise click.UsageError(f"--dask and --{'workers' if share is None else 'share'} cannot be combined.")
 
@@ -107,11 +107,11 @@ def _connect(address: str) -> Any:
     return client
 
 
-def print_share(run: CommandRun, command: str, share: Share, output: Path, counts: ShardCounts) -> None:
+def print_share(run: CommandRun, command: str, share: RunShare, output: Path, counts: ShardCounts) -> None:
     """Print how many shards of a run are done, and what to do when all shares are done."""
     folder = UnfinishedRun(command, output).folder
     if run.json:
-        run.print_json(command, {"share": share.index, "shares": share.count, **counts._asdict()})
+        run.print_json(command, {"share": share.index, "shares": share.n_shares, **counts._asdict()})
         return
     run.print_line(f"{folder}: {share} is done, and {counts.done:,} of all {count_noun(counts.shards, 'shard')}")
     run.add_note(f"when all shares are done, the same command without --share writes {output}")

@@ -152,7 +152,7 @@ def _is_list_of_two_or_more(value: Any, types: tuple[type, ...]) -> bool:
 
 
 def _is_hash_mapping(value: Any) -> bool:
-    """Return whether a value maps each part to a dictionary from input part to SHA-256 digest."""
+    """Return whether a value is a dictionary such as {"labels": {"scores": SHA-256}}."""
     of_parts = value.values() if isinstance(value, dict) else [None]
     hashes = [digits for parts in of_parts for digits in (parts.values() if isinstance(parts, dict) else [None])]
     return all(isinstance(digits, str) and _SHA256.fullmatch(digits) for digits in hashes)

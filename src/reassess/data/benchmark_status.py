@@ -182,7 +182,7 @@ def check_benchmark(name_or_folder: str | Path) -> BenchmarkCheck:
     folder, parts = _find_folder_and_parts(name_or_folder)
     checker = PartChecker(folder=folder)
     for part in parts:
-        checker.check_part(part)
+        checker.read_and_record_part(part)
     images = {part: contents.images for part, contents in checker.contents.items() if contents.images}
     benchmark = Benchmark(folder=folder, sources={check.part: str(check.paths[0]) for check in parts if check.paths})
     names = {part: to_benchmark_names(part_images, benchmark) for part, part_images in images.items()}
@@ -253,7 +253,7 @@ def _make_part_check(part: str, paths: Sequence[Path], source: str, made_by: str
 def _add_recorded_inputs(
     part_check: PartCheck, part_checks: Mapping[str, PartCheck], settings: Mapping[str, Any]
 ) -> PartCheck:
-    """Add the recorded inputs of a part to its check, and mark the inputs that have changed."""
+    """Record the inputs of a benchmark part, and which inputs have changed since it was made."""
     recorded = dict(settings.get("made_from", {}).get(part_check.part, {})) if part_check.paths else {}
     own_hash = recorded.pop(part_check.part, None)
     if own_hash is not None and (not part_check.paths[0].is_file() or sha256(part_check.paths[0]) != own_hash):

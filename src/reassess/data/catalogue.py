@@ -1,4 +1,4 @@
-"""The known data: name, hash, licence, citation and download address of each file."""
+"""The data that `fetch` knows by name, with hash, licence, citation and URL of each file."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ class WheelMember(NamedTuple):
 
 @dataclass(frozen=True)
 class KnownFile:
-    """A file of known data, identified by its hash."""
+    """A file that `fetch` can find or download, identified by its hash."""
 
     name: str  # in a folder of REASSESS_DATA and in the cache
     sha256: str | None  # None if no hash was published
@@ -45,7 +45,7 @@ class KnownFile:
 
 @dataclass(frozen=True)
 class Source:
-    """Known data: one file, or several files that belong together."""
+    """Data that `fetch` knows by name: one file, or several files that belong together."""
 
     name: str
     description: str
@@ -57,13 +57,13 @@ class Source:
 def _make_repository_source(
     name: str, description: str, file_name: str, digest: str, *, wheel: WheelMember | None = None
 ) -> Source:
-    """Create the source of a file in the repository of the authors of ReaL."""
+    """Describe a file in the repository of the authors of ReaL, so that it can be fetched."""
     known_file = KnownFile(file_name, digest, url=_REPOSITORY_URL + file_name, wheel=wheel)
     return Source(name, description, (known_file,), licence="Apache-2.0", citation=_REAL_CITATION)
 
 
 def _make_timm_file(name: str, digest: str) -> KnownFile:
-    """Create a known file that is in the wheel of timm."""
+    """Describe a file in the wheel of the package timm, so that it can be fetched."""
     return KnownFile(name, digest, wheel=WheelMember("timm", f"timm/data/_info/{name}"))
 
 

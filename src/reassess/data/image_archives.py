@@ -53,7 +53,7 @@ class TarImages:
         return cls(source_path=source_path, paths=paths, offsets=offsets, sizes=sizes)
 
     def select(self, rows: Sequence[int]) -> "TarImages":
-        """Return the images at some rows; the path is absolute, for processes in another folder."""
+        """Select the images at some rows, with an absolute path for processes that run in another folder."""
         return TarImages(
             source_path=self.source_path.absolute(),
             paths=tuple(self.paths[row] for row in rows),
@@ -117,7 +117,7 @@ class TarListImages:
         return cls(source_path, archives, archive_ids, archive_rows, paths)
 
     def select(self, rows: Sequence[int]) -> "TarListImages":
-        """Return the images at some rows; paths are absolute, for processes in another folder."""
+        """Select the images at some rows, with absolute paths for processes that run in another folder."""
         archives: list[TarImages] = []
         members: list[tuple[int, int]] = []
         for archive_id, group in groupby(rows, self.archive_ids.__getitem__):
@@ -162,7 +162,7 @@ class ZipImages:
         return cls(source_path=source_path, paths=tuple(sorted(filter(is_image, names))))
 
     def select(self, rows: Sequence[int]) -> "ZipImages":
-        """Return the images at some rows; the path is absolute, for processes in another folder."""
+        """Select the images at some rows, with an absolute path for processes that run in another folder."""
         return ZipImages(self.source_path.absolute(), tuple(self.paths[row] for row in rows))
 
     def image_file(self, row: int) -> BytesIO:

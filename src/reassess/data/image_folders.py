@@ -51,7 +51,7 @@ class FolderImages:
         return cls(root, tuple(f"{folder}/{name}".lstrip("/") for folder, name in sorted(files) if is_image(name)))
 
     def select(self, rows: Sequence[int]) -> "FolderImages":
-        """Return the images at some rows; the path is absolute, for processes in another folder."""
+        """Select the images at some rows, with an absolute path for processes that run in another folder."""
         return FolderImages(self.source_path.absolute(), tuple(self.paths[row] for row in rows))
 
     def image_file(self, row: int) -> str:

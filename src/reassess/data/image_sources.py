@@ -71,12 +71,12 @@ class ImageSource:
         file = self.image_file(row)
         return file.getvalue() if isinstance(file, BytesIO) else Path(file).read_bytes()
 
-    def list_sizes(self) -> dict[str, int]:
-        """Return the size of the file of each image, or of its archive, by name; -1 if it is missing."""
+    def read_file_sizes(self) -> dict[str, int]:
+        """Return the size in bytes of each image's file or archive, by image name; -1 for a missing file."""
         return {name: self.size_and_mtime(row)[0] for row, name in enumerate(self.names)}
 
     def has_same_file(self, row: int, stamp: np.void, *, compares_content: bool) -> bool:
-        """Return whether the file of an image is the same as in a stamp; the time of a copy may differ."""
+        """Return whether an image's file is unchanged since its stamp was made; copies may have another time."""
         size, mtime = self.size_and_mtime(row)
         if size != stamp["size"]:
             return False
@@ -240,7 +240,10 @@ def _check_no_overlap(paths: Sequence[Path]) -> None:
 def process_image(
     source: ImageSource, row: int, process: "Callable[[Image.Image], _Result]"
 ) -> tuple[_Result | UnreadableReason, FileStamps]:
-    """Decode an image as RGB, and call `process`; return its result, or why the image cannot be read, and a stamp."""
+    """Decode an image as RGB and return the result of `process`, or why the image cannot be read.
+
+    Also return the file's stamp: its size, modification time and digest.
+    """
     content: bytes | None = None
     stamp = np.zeros((), STAMP_DTYPE)
     stamp["size"], stamp["mtime"] = source.size_and_mtime(row)

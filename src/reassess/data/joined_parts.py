@@ -187,7 +187,7 @@ def check_same_vote_kind(votes: Mapping[str, Votes]) -> None:
 
 
 def _describe_vote_kind(votes: Votes) -> str:
-    """Describe for a message what is voted on."""
+    """Describe in a few words what the votes are about."""
     if isinstance(votes.items, Questions):
         return "answers to (image, class) questions"
     return "answers on items without images" if votes.classes is None else "one class for each image"

@@ -27,15 +27,14 @@ LEASE_SUFFIX = ".lease"
 class LeaseHolder:
     """The process that holds a lease."""
 
-    name: str  # of the lease, such as "share 0 of 4"
+    lease_name: str  # such as "share 0 of 4"
     machine: str
     process_id: int
     seconds_since_renewal: float
 
     def __str__(self) -> str:
-        return (
-            f"{self.name}: process {self.process_id} on {self.machine}, active {self.seconds_since_renewal:,.0f} s ago"
-        )
+        seconds = f"{self.seconds_since_renewal:,.0f} s"
+        return f"{self.lease_name}: process {self.process_id} on {self.machine}, active {seconds} ago"
 
 
 @contextmanager
@@ -63,7 +62,7 @@ def list_lease_holders(folder: Path) -> list[LeaseHolder]:
 
 
 def _create_lease(path: Path, name: str) -> int:
-    """Create and lock a lease file, in place of one whose process has ended; return its descriptor."""
+    """Create and lock a lease file, and return its descriptor; replace the lease of an ended process."""
     temporary = path.with_name(f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}")
     content = {"name": name, "machine": socket.gethostname(), "process": os.getpid()}
     descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
@@ -87,7 +86,7 @@ def _create_lease(path: Path, name: str) -> int:
 
 
 def _lock(descriptor: int) -> bool:
-    """Lock an open file; return whether the file system has locks."""
+    """Lock an open file; return False if the file system has no locks."""
     import fcntl
 
     try:
@@ -98,7 +97,7 @@ def _lock(descriptor: int) -> bool:
 
 
 def _renew_until(path: Path, has_ended: threading.Event) -> None:
-    """Renew a lease regularly until the event."""
+    """Renew a lease regularly, until the work of its process has ended."""
     while not has_ended.wait(_RENEWAL_SECONDS):
         with suppress(OSError):  # for example a network file system that does not answer
             os.utime(path)
@@ -110,7 +109,7 @@ def _find_holder(path: Path) -> LeaseHolder | None:
 
     try:
         with path.open("rb") as file:
-            content = _parse(file.read())
+            content = _parse_lease(file.read())
             renewal_time = os.fstat(file.fileno()).st_mtime
             try:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -121,14 +120,14 @@ def _find_holder(path: Path) -> LeaseHolder | None:
                 is_locked = False
     except FileNotFoundError:
         return None
-    age = _read_clock(path.parent) - renewal_time
+    age = _read_file_system_clock(path.parent) - renewal_time
     is_on_this_machine = content["machine"] == socket.gethostname() and content["locked"]
     if not is_locked and (is_on_this_machine or age > _EXPIRY_SECONDS):
         return None
     return LeaseHolder(content["name"], content["machine"], content["process"], max(age, 0.0))
 
 
-def _parse(text: bytes) -> dict[str, Any]:
+def _parse_lease(text: bytes) -> dict[str, Any]:
     """Parse the content of a lease; a damaged lease belongs to an unknown process."""
     unknown = {"name": "a lease", "machine": "an unknown machine", "process": -1, "locked": False}
     try:
@@ -137,7 +136,7 @@ def _parse(text: bytes) -> dict[str, Any]:
         return unknown
 
 
-def _read_clock(folder: Path) -> float:
+def _read_file_system_clock(folder: Path) -> float:
     """Return the time of a folder's file system, which may differ from the time of this machine."""
     probe = folder / f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}"
     try:

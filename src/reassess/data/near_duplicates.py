@@ -77,14 +77,14 @@ def _find_first_near_images(
     hashes = np.ascontiguousarray(fingerprints["hashes"][rows])
     thumbnails, group = fingerprints["thumbnails"], np.arange(rows.size)
     chunks = _CHUNKS_FOR_FEW_IMAGES if rows.size < _MANY_IMAGES else _CHUNKS_FOR_MANY_IMAGES
-    n_comparisons = sum(1 for width, radius in chunks for _ in _iter_patterns(width, radius))
+    n_comparisons = sum(1 for width, radius in chunks for _ in _iter_bit_masks(width, radius))
     n_done, n_reported, first_bit = 0, -1, 0
     for width, radius in chunks:
         whole, middle = (_BucketTable.from_hashes(hashes[:, part], first_bit, width) for part in (0, 1))
-        for pattern in _iter_patterns(width, radius):
+        for mask in _iter_bit_masks(width, radius):
             for queries in (whole, middle):
                 merge_near_buckets(
-                    pattern,
+                    mask,
                     queries.hashes,
                     queries.buckets,
                     queries.positions,
@@ -109,10 +109,10 @@ def _find_first_near_images(
     return group
 
 
-def _iter_patterns(width: int, radius: int) -> Iterator[int]:
-    """Yield all numbers of `width` bits with at most `radius` ones."""
-    for n_ones in range(radius + 1):
-        for bits in combinations(range(width), n_ones):
+def _iter_bit_masks(n_bits: int, max_ones: int) -> Iterator[int]:
+    """Yield all numbers of `n_bits` bits where at most `max_ones` bits are 1."""
+    for n_ones in range(max_ones + 1):
+        for bits in combinations(range(n_bits), n_ones):
             yield sum(1 << bit for bit in bits)
 
 

@@ -120,8 +120,8 @@ class PartChecker:
     votes: dict[str, Votes] = field(default_factory=dict)  # by file
     unlisted_classes: list[NameProblem] = field(default_factory=list)
 
-    def check_part(self, part_check: PartCheck) -> None:
-        """Read a part if it exists, and store the result."""
+    def read_and_record_part(self, part_check: PartCheck) -> None:
+        """Read a part if it exists, and record its counts or its error."""
         images = self.contents["images"].images if "images" in self.contents else ()
         if part_check.part == "original" and not part_check.paths and are_in_class_folders(images):
             part_check = replace(self.parts["images"], part="original", format=CLASS_FOLDERS_FORMAT, counts={})

@@ -48,7 +48,7 @@ def _format_value(value: object) -> str:
 
 
 def describe_image_changes(recorded: ImageSizes, current: ImageSizes, *, compares_sizes: bool = True) -> Iterator[str]:
-    """Describe the differences between two sets of images: their names and, if wanted, their sizes."""
+    """Describe how two sets of images differ in their names and, with `compares_sizes`, in file sizes."""
     kinds = {
         "changed": [name for name in current if compares_sizes and current[name] != recorded.get(name, current[name])],
         "new": [name for name in current if name not in recorded],

@@ -22,7 +22,7 @@ from reassess.data.fingerprints import (
 )
 from reassess.data.image_sources import ImageSource, UnreadableReason, process_image
 from reassess.data.shards import Shard, Shards
-from reassess.data.shares import Share
+from reassess.data.shares import RunShare
 from reassess.data.worker_processes import map_in_processes
 
 _BATCH_SIZE = 64  # images that a process reads at a time
@@ -32,11 +32,17 @@ _MAX_IMAGES_WITHOUT_WORKERS = 256  # up to this many images are read without wor
 _RESULT = "fingerprints"  # name of the results in shards
 
 
+class _ShardId(NamedTuple):
+    """The number of a set of images, and the number of a shard of this set."""
+
+    set_id: int
+    number: int
+
+
 class _Batch(NamedTuple):
     """Some images of one shard."""
 
-    set_id: int
-    shard_number: int
+    shard: _ShardId
     rows: range
 
 
@@ -55,30 +61,20 @@ def make_scan_shards(image_sets: Mapping[str, ImageSource], folder: Path, *, nee
 
 def compute_fingerprints(
     shards: Sequence[Shards],
-    names: Sequence[str],
+    set_names: Sequence[str],
     *,
     needs_hashes: bool,
     workers: int,
-    share: Share | None,
+    share: RunShare | None,
     executor: Executor | None,
     report_progress: Callable[[str, int, int], object],
 ) -> None:
-    """Compute the missing shards of all sets, or only those of a share."""
+    """Compute and write the missing shards of all sets; with `share`, only the shards of this share."""
     missing = [
-        (set_id, number)
-        for set_id, part in enumerate(shards)
-        for number in part.missing_shard_numbers()
-        if share is None or share.includes(number)
+        _ShardId(set_id, number) for set_id, part in enumerate(shards) for number in part.missing_shard_numbers(share)
     ]
-    n_done = [
-        sum(
-            len(part.rows_of_shard(number))
-            for number in range(part.n_shards)
-            if share is None or share.includes(number)
-        )
-        for part in shards
-    ]
-    totals = list(n_done)
+    totals = [part.count_images(share) for part in shards]
+    n_done = list(totals)
     for set_id, number in missing:
         n_done[set_id] -= len(shards[set_id].rows_of_shard(number))
     if executor is None:
@@ -86,20 +82,20 @@ def compute_fingerprints(
     else:
         results = _compute_in_executor(executor, shards, missing, needs_hashes=needs_hashes)
     with closing(results):
-        for set_id, number, shard in results:
+        for (set_id, number), shard in results:
             shards[set_id].write(number, shard)
             n_done[set_id] += len(shard.rows)
-            report_progress(names[set_id], n_done[set_id], totals[set_id])
+            report_progress(set_names[set_id], n_done[set_id], totals[set_id])
 
 
 def _compute_in_processes(
-    shards: Sequence[Shards], missing: Sequence[tuple[int, int]], workers: int, *, needs_hashes: bool
-) -> Generator[tuple[int, int, Shard], None, None]:
-    """Yield set, number and content of each missing shard, computed in batches by processes of this machine."""
+    shards: Sequence[Shards], missing: Sequence[_ShardId], workers: int, *, needs_hashes: bool
+) -> Generator[tuple[_ShardId, Shard], None, None]:
+    """Yield the missing shards, which processes of this machine compute in batches."""
     batches = [
-        _Batch(set_id, number, rows[start : start + _BATCH_SIZE])
-        for set_id, number in missing
-        for rows in [shards[set_id].rows_of_shard(number)]
+        _Batch(shard, rows[start : start + _BATCH_SIZE])
+        for shard in missing
+        for rows in [shards[shard.set_id].rows_of_shard(shard.number)]
         for start in range(0, len(rows), _BATCH_SIZE)
     ]
     if sum(len(batch.rows) for batch in batches) <= _MAX_IMAGES_WITHOUT_WORKERS:
@@ -108,40 +104,40 @@ def _compute_in_processes(
     with closing(
         map_in_processes(read, batches, workers, max_pending=_BATCHES_PER_WORKER * max(workers, 1))
     ) as results:
-        for (set_id, number), pairs in groupby(zip(batches, results, strict=True), lambda pair: pair[0][:2]):
-            yield set_id, number, Shard.from_parts([part for _, part in pairs])
+        for shard, pairs in groupby(zip(batches, results, strict=True), lambda pair: pair[0].shard):
+            yield shard, Shard.from_parts([part for _, part in pairs])
 
 
 def _compute_in_executor(
-    executor: Executor, shards: Sequence[Shards], missing: Sequence[tuple[int, int]], *, needs_hashes: bool
-) -> Generator[tuple[int, int, Shard], None, None]:
-    """Yield set, number and content of each missing shard, in the order in which an executor computes them."""
+    executor: Executor, shards: Sequence[Shards], missing: Sequence[_ShardId], *, needs_hashes: bool
+) -> Generator[tuple[_ShardId, Shard], None, None]:
+    """Yield the missing shards, in the order in which an executor computes them."""
 
-    def make_task(key: tuple[int, int]) -> tuple[ImageSource, range]:
-        rows = shards[key[0]].rows_of_shard(key[1])
-        return shards[key[0]].images.select(rows), rows
+    def make_task(shard: _ShardId) -> tuple[ImageSource, range]:
+        rows = shards[shard.set_id].rows_of_shard(shard.number)
+        return shards[shard.set_id].images.select(rows), rows
 
     with closing(
         map_in_executor(executor, partial(_read_task, needs_hashes=needs_hashes), missing, make_task)
     ) as results:
-        for (set_id, number), shard in results:
-            shards[set_id].check_files(shard)
-            yield set_id, number, shard
+        for shard_id, shard in results:
+            shards[shard_id.set_id].check_worker_read_same_files(shard)
+            yield shard_id, shard
 
 
 def _read_batch(image_sets: Sequence[ImageSource], batch: _Batch, *, needs_hashes: bool) -> Shard:
     """Read the fingerprints of a batch."""
-    return _read_fingerprints(image_sets[batch.set_id], batch.rows, batch.rows, needs_hashes=needs_hashes)
+    return _read_fingerprints(image_sets[batch.shard.set_id], batch.rows, batch.rows, needs_hashes=needs_hashes)
 
 
 def _read_task(task: tuple[ImageSource, range], *, needs_hashes: bool) -> Shard:
-    """Read the fingerprints of all images of a source, whose rows in the whole set are given."""
+    """Read the fingerprints of the images of a shard, given with their rows in the whole set."""
     images, rows = task
     return _read_fingerprints(images, range(len(images)), rows, needs_hashes=needs_hashes)
 
 
 def _read_fingerprints(images: ImageSource, source_rows: range, shard_rows: range, *, needs_hashes: bool) -> Shard:
-    """Read the fingerprints of some images; in the shard, they have other row numbers."""
+    """Read the fingerprints of some images: `source_rows` of `images`, `shard_rows` of the whole set."""
     read = partial(make_fingerprint, needs_hashes=needs_hashes)
     results, stamps = zip(*(process_image(images, row, read) for row in source_rows), strict=True)
     reasons = {row: result for row, result in zip(shard_rows, results, strict=True) if isinstance(result, str)}
@@ -189,13 +185,13 @@ class FingerprintTable:
         reasons = dict(sorted(reasons.items()))
         return cls(image_sets, rows_by_name, joined, np.flatnonzero(is_readable), reasons)
 
-    def describe_image(self, number: int) -> tuple[str, str]:
-        """Return the set and the name of an image."""
+    def find_set_and_name(self, image_number: int) -> tuple[str, str]:
+        """Return the name of an image's set, and the name of the image."""
         for (set_name, images), rows in zip(self.image_sets.items(), self.rows_by_name, strict=True):
-            if number < rows.size:
-                return set_name, images.names[rows[number]]
-            number -= rows.size
-        raise IndexError(number)
+            if image_number < rows.size:
+                return set_name, images.names[rows[image_number]]
+            image_number -= rows.size
+        raise IndexError(image_number)
 
 
 def _create_array(file: Path, n_rows: int, dtype: np.dtype[Any]) -> Fingerprints:

@@ -19,7 +19,7 @@ from reassess.data.image_sources import ImageSource, UnreadableReason, open_imag
 from reassess.data.near_duplicates import find_exact_groups, find_near_groups
 from reassess.data.scan_runs import FingerprintTable, compute_fingerprints, make_scan_shards
 from reassess.data.shards import ShardCounts
-from reassess.data.shares import Share
+from reassess.data.shares import RunShare
 from reassess.data.unfinished_runs import UnfinishedRun
 from reassess.errors import require_package
 from reassess.formats.files import as_path, check_output
@@ -156,9 +156,9 @@ def scan_images(
             unfinished = UnfinishedRun("scan", Path(stack.enter_context(TemporaryDirectory())) / "scan")
         shards = make_scan_shards(image_sets, unfinished.shard_folder(), needs_hashes=find_near_duplicates)
         settings = _make_settings(image_sets, needs_hashes=find_near_duplicates)
-        with unfinished.continued_run(settings, image_sets, shards, share=None):
+        with unfinished.start_or_continue(settings, image_sets, shards, share=None):
             for part in shards:
-                part.remove_damaged()
+                part.remove_damaged_shards()
             compute_fingerprints(
                 shards,
                 list(image_sets),
@@ -183,7 +183,7 @@ def scan_images(
 
 def scan_share(
     paths: Sequence[str | Path],
-    share: Share,
+    share: RunShare,
     *,
     find_near_duplicates: bool = False,
     output: str | Path,
@@ -196,7 +196,7 @@ def scan_share(
     unfinished = UnfinishedRun("scan", as_path(output))
     shards = make_scan_shards(image_sets, unfinished.shard_folder(), needs_hashes=find_near_duplicates)
     settings = _make_settings(image_sets, needs_hashes=find_near_duplicates)
-    with unfinished.continued_run(settings, image_sets, shards, share):
+    with unfinished.start_or_continue(settings, image_sets, shards, share):
         compute_fingerprints(
             shards,
             list(image_sets),
@@ -233,13 +233,13 @@ def _make_scan(
 ) -> Scan:
     """Make the result of a scan from groups of positions in the table of fingerprints."""
     rows = [
-        (*table.describe_image(int(table.readable_images[position])), number, kind)
+        (*table.find_set_and_name(int(table.readable_images[position])), number, kind)
         for number, (kind, group) in enumerate(groups, 1)
         for position in group
     ]
-    rows += [(*table.describe_image(image), 0, problem) for image, problem in _find_problems(table, smallest_side)]
+    rows += [(*table.find_set_and_name(image), 0, problem) for image, problem in _find_problems(table, smallest_side)]
     reasons = [
-        (*table.describe_image(image), reason)
+        (*table.find_set_and_name(image), reason)
         for image, reason in table.unreadable_reasons.items()
         if reason != EMPTY_FILE
     ]

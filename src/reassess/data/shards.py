@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.data.image_sources import STAMP_DTYPE, FileStamps, ImageSource, UnreadableReason
-from reassess.data.shares import Share
+from reassess.data.shares import RunShare
 from reassess.errors import DataError
 from reassess.formats.files import write_to_temporary
 
@@ -59,17 +59,17 @@ class Shards:
         """Return the rows of the images in a shard."""
         return range(len(self.images))[number * self.shard_size : (number + 1) * self.shard_size]
 
-    def shard_numbers(self, share: Share | None = None) -> list[int]:
-        """List the numbers of all shards, or of the shards in a share."""
+    def shard_numbers(self, share: RunShare | None = None) -> list[int]:
+        """List the numbers of all shards; with `share`, only of the shards in this share."""
         return [number for number in range(self.n_shards) if share is None or share.includes(number)]
 
-    def missing_shard_numbers(self, share: Share | None = None) -> list[int]:
-        """List the numbers of the shards that are missing, of all shards or of a share."""
+    def missing_shard_numbers(self, share: RunShare | None = None) -> list[int]:
+        """List the numbers of the missing shards; with `share`, only of the shards in this share."""
         existing = set(self._existing_shard_numbers())
         return [number for number in self.shard_numbers(share) if number not in existing]
 
-    def count_images(self, share: Share | None = None) -> int:
-        """Count the images of all shards, or of the shards in a share."""
+    def count_images(self, share: RunShare | None = None) -> int:
+        """Count the images of all shards; with `share`, only of the shards in this share."""
         return sum(len(self.rows_of_shard(number)) for number in self.shard_numbers(share))
 
     def write(self, number: int, shard: Shard) -> None:
@@ -83,8 +83,8 @@ class Shards:
             }
             np.savez(temporary, allow_pickle=False, **arrays, **shard.results)
 
-    def check_files(self, shard: Shard) -> None:
-        """Raise `DataError` if a worker on another machine has read other files than this process would."""
+    def check_worker_read_same_files(self, shard: Shard) -> None:
+        """Raise `DataError` if a worker has read image files whose size differs from the files here."""
         for row, size in zip(shard.rows, shard.stamps["size"].tolist(), strict=True):
             own_size, _ = self.images.size_and_mtime(row)
             if own_size != size:
@@ -101,7 +101,7 @@ class Shards:
         """Read all shards in order; `DataError` for a damaged shard."""
         return map(self._read, self.shard_numbers())
 
-    def remove_damaged(self) -> list[Path]:
+    def remove_damaged_shards(self) -> list[Path]:
         """Remove shards that are damaged or do not fit the run; return their paths."""
         damaged = [self._path(number) for number in self._existing_shard_numbers() if self._read_intact(number) is None]
         for path in damaged:
@@ -116,7 +116,7 @@ class Shards:
         return rows.intersection(row for shard in shards for row in shard.readable_rows)
 
     def find_changed_rows(self, *, compares_content: bool) -> list[int]:
-        """List the rows in shards whose image files have changed since."""
+        """List the rows of images whose files have changed since their shard was written."""
         shards = filter(None, map(self._read_intact, self._existing_shard_numbers()))
         return [
             row
@@ -126,7 +126,7 @@ class Shards:
         ]
 
     def remove_shards_with_rows(self, rows: Iterable[int]) -> None:
-        """Remove the shards that contain any of these rows, so that they are computed again."""
+        """Remove the shards that contain any of these rows, so that the shards are computed again."""
         for number in {row // self.shard_size for row in rows}:
             self._path(number).unlink(missing_ok=True)
 

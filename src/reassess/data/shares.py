@@ -1,4 +1,4 @@
-"""Shares of a run, which several processes compute, also on several machines."""
+"""Shares of a run, so that several processes compute it together, also on several machines."""
 
 import os
 import re
@@ -14,57 +14,60 @@ _SHARE_PATTERN = re.compile(r"(auto|[0-9]{1,9})/([1-9][0-9]{0,8})")
 
 
 @dataclass(frozen=True)
-class Share:
-    """One of several shares of the shards of a run: every `count`-th shard."""
+class RunShare:
+    """The shards that one of several processes computes: shard `index`, then every `n_shares`-th shard."""
 
     index: int  # from 0
-    count: int
+    n_shares: int
 
     @classmethod
-    def parse(cls, text: str, environment: Mapping[str, str] = os.environ) -> "Share":
+    def parse(cls, text: str, environment: Mapping[str, str] = os.environ) -> "RunShare":
         """Parse a share: I/N, where I counts from 0; or auto/N, where I comes from the environment.
 
-        >>> Share.parse("2/4"), Share.parse("auto/4", {"RANK": "1"})
-        (Share(index=2, count=4), Share(index=1, count=4))
+        >>> RunShare.parse("2/4"), RunShare.parse("auto/4", {"RANK": "1"})
+        (RunShare(index=2, n_shares=4), RunShare(index=1, n_shares=4))
         """
         match = _SHARE_PATTERN.fullmatch(text)
         if match is None:
             raise DataError("wrong-syntax", "not a share", allowed="I/N, such as 0/4, or auto/N", found=text)
-        count = int(match[2])
-        index_text, source = (match[1], "") if match[1] != "auto" else _find_index(environment)
-        if not index_text.isdecimal() or int(index_text) >= count:
+        n_shares = int(match[2])
+        index_text, source = (match[1], "") if match[1] != "auto" else _find_share_number(environment)
+        if not index_text.isdecimal() or int(index_text) >= n_shares:
             raise DataError(
                 "out-of-range",
                 "number of the share out of range",
                 where=source or None,
-                allowed=f"0 to {count - 1}",
+                allowed=f"0 to {n_shares - 1}",
                 found=index_text,
                 fix="count shares from 0, for example with sbatch --array=0-3" if "SLURM" in source else None,
             )
-        return cls(int(index_text), count)
+        return cls(int(index_text), n_shares)
 
     def includes(self, shard_number: int) -> bool:
         """Return whether a shard belongs to this share."""
-        return shard_number % self.count == self.index
+        return shard_number % self.n_shares == self.index
 
     def __str__(self) -> str:
-        return f"share {self.index} of {self.count}"
+        return f"share {self.index} of {self.n_shares}"
 
 
-def _find_index(environment: Mapping[str, str]) -> tuple[str, str]:
-    """Return the index that an environment variable contains, and the name of the variable."""
+def _find_share_number(environment: Mapping[str, str]) -> tuple[str, str]:
+    """Return the number of the share from an environment variable, and the name of the variable."""
     found = {name: environment[name] for name in _INDEX_VARIABLES if environment.get(name)}
     if not found:
         raise DataError(
             "missing-share",
-            "number of the share is not in the environment",
+            "no environment variable gives the number of the share",
             allowed=f"one of the variables {join_first(_INDEX_VARIABLES)}",
-            fix="give I/N",
+            fix="give the number, such as 0/4",
         )
     if len(set(found.values())) > 1:
         values = join_first([f"{name}={value}" for name, value in found.items()])
         raise DataError(
-            "different-shares", "environment has different numbers for the share", found=values, fix="give I/N"
+            "different-shares",
+            "environment variables give different numbers of the share",
+            found=values,
+            fix="give the number, such as 0/4",
         )
     name, index = next(iter(found.items()))
     return index, name

@@ -109,25 +109,25 @@ def _get_source(name: str) -> Source:
     return SOURCES[name]
 
 
-class _LocalPlace(NamedTuple):
-    """A place on this machine: the path that a file has there, or the reason why it has none."""
+class _PossiblePath(NamedTuple):
+    """A path where a file may be on this machine, or the reason why a place cannot have the file."""
 
-    name: str
+    place_name: str
     path: Path | None
-    reason: str = ""
+    why_no_path: str = ""
 
 
-class _LocalSearch(NamedTuple):
-    """The path of a file on this machine, and a reason for each place where it was not found."""
+class _FileSearchResult(NamedTuple):
+    """The path of a file on this machine, and why it was not found at other places."""
 
     path: Path | None
-    reasons: list[str]
+    reasons_not_found: list[str]
 
 
-def _find_local_file(file: KnownFile) -> _LocalSearch:
+def _find_local_file(file: KnownFile) -> _FileSearchResult:
     """Find a file with the expected hash on this machine."""
     reasons = []
-    for place_name, path, reason in _list_local_places(file):
+    for place_name, path, reason in _list_possible_paths(file):
         if path is None or not exists(path) or not path.is_file():
             reasons.append(f"{place_name}: {reason or f'{path} not found'}")
         elif not os.access(path, os.R_OK):
@@ -137,30 +137,30 @@ def _find_local_file(file: KnownFile) -> _LocalSearch:
             _warn(f"{path} is skipped: {difference}")
             reasons.append(f"{place_name}: {path}: {difference}")
         else:
-            return _LocalSearch(path, reasons)
-    return _LocalSearch(None, reasons)
+            return _FileSearchResult(path, reasons)
+    return _FileSearchResult(None, reasons)
 
 
-def _list_local_places(file: KnownFile) -> Iterator[_LocalPlace]:
-    """Yield the places on this machine where a file may be."""
+def _list_possible_paths(file: KnownFile) -> Iterator[_PossiblePath]:
+    """Yield the paths where a file may be on this machine."""
     folders = [folder for folder in os.environ.get("REASSESS_DATA", "").split(os.pathsep) if folder]
     if not folders:
-        yield _LocalPlace("REASSESS_DATA", None, "not set")
+        yield _PossiblePath("REASSESS_DATA", None, "not set")
     for folder in map(_expand_user, folders):
         if exists(folder):
-            yield _LocalPlace("REASSESS_DATA", folder / file.name)
+            yield _PossiblePath("REASSESS_DATA", folder / file.name)
         else:
             _warn_about_missing_folder(folder)
-            yield _LocalPlace("REASSESS_DATA", None, f"folder {folder} not found")
-    yield _LocalPlace("cache", cache_folder() / file.name)
+            yield _PossiblePath("REASSESS_DATA", None, f"folder {folder} not found")
+    yield _PossiblePath("cache", cache_folder() / file.name)
     if file.wheel:  # the package is located without importing it
         top, _, rest = file.wheel.path.partition("/")
         spec = find_spec(top)
         installed = f"installed package {file.wheel.package}"
         if spec is None or spec.submodule_search_locations is None:
-            yield _LocalPlace(installed, None, "not installed")
+            yield _PossiblePath(installed, None, "not installed")
         else:
-            yield from (_LocalPlace(installed, Path(folder) / rest) for folder in spec.submodule_search_locations)
+            yield from (_PossiblePath(installed, Path(folder) / rest) for folder in spec.submodule_search_locations)
 
 
 @cache

@@ -22,7 +22,7 @@ from reassess.data.run_records import (
     write_json,
 )
 from reassess.data.shards import Shards
-from reassess.data.shares import Share
+from reassess.data.shares import RunShare
 from reassess.errors import DataError, OutputError
 from reassess.formats.files import TEMPORARY_PREFIX, exists, sha256
 from reassess.text import count_noun, join_first
@@ -74,12 +74,12 @@ class UnfinishedRun:
         write_json(self.folder / _OUTPUTS_FILE, hashes, force=True)
 
     @contextmanager
-    def continued_run(
+    def start_or_continue(
         self,
         settings: Mapping[str, Any],
         image_sets: Mapping[str, ImageSource],
         shards: Sequence[Shards],
-        share: Share | None,
+        share: RunShare | None,
     ) -> Iterator[None]:
         """Start a run in the folder or continue the interrupted run, and hold its lease until the end of the block.
 
@@ -93,7 +93,7 @@ class UnfinishedRun:
             is_ours = False
             try:
                 schema = {"schema": f"reassess/{self.command}-run", "version": _RECORD_VERSION}
-                self._start_or_continue({**schema, **settings}, image_sets, shards, share)
+                self._start_or_check_record({**schema, **settings}, image_sets, shards, share)
                 for part in shards:
                     part.folder.mkdir(parents=True, exist_ok=True)
                 is_ours = True
@@ -120,23 +120,25 @@ class UnfinishedRun:
             self.folder.rmdir()
 
     @contextmanager
-    def _lease(self, share: Share | None) -> Iterator[None]:
-        """Hold the lease of a share, or of the whole run; raise `DataError` if another process does not allow it."""
+    def _lease(self, share: RunShare | None) -> Iterator[None]:
+        """Hold the lease of a share or of the whole run; raise `DataError` if another process computes it."""
         folder, name = self.folder / _LEASES_FOLDER, _lease_name(share)
         with ExitStack() as stack:
             try:
                 stack.enter_context(hold_lease(folder, name))
             except FileExistsError as error:
-                raise self._in_use_error([each for each in list_lease_holders(folder) if each.name == name]) from error
+                raise self._in_use_error(
+                    [each for each in list_lease_holders(folder) if each.lease_name == name]
+                ) from error
             others = self._find_other_processes(share)
-            if others and (share is None or any(each.name == _WHOLE_RUN for each in others)):
+            if others and (share is None or any(each.lease_name == _WHOLE_RUN for each in others)):
                 raise self._in_use_error(others)
             yield
 
-    def _find_other_processes(self, share: Share | None) -> list[LeaseHolder]:
+    def _find_other_processes(self, share: RunShare | None) -> list[LeaseHolder]:
         """List the processes that hold another lease of the run."""
         holders = list_lease_holders(self.folder / _LEASES_FOLDER)
-        return [each for each in holders if each.name != _lease_name(share)]
+        return [each for each in holders if each.lease_name != _lease_name(share)]
 
     def _in_use_error(self, holders: Sequence[LeaseHolder]) -> DataError:
         return DataError(
@@ -151,15 +153,15 @@ class UnfinishedRun:
         """Return whether the folder contains shards."""
         return any(self.folder.rglob("[!.]*.npz"))
 
-    def _start_or_continue(
+    def _start_or_check_record(
         self,
         settings: Mapping[str, Any],
         image_sets: Mapping[str, ImageSource],
         shards: Sequence[Shards],
-        share: Share | None,
+        share: RunShare | None,
     ) -> None:
         """Start a new run, or check that the interrupted run has the same settings and images."""
-        sizes = {name: images.list_sizes() for name, images in image_sets.items()}
+        sizes = {name: images.read_file_sizes() for name, images in image_sets.items()}
         digests = {name: digest_image_sizes(sizes_of_set) for name, sizes_of_set in sizes.items()}
         record, path = {**settings, "images": digests}, self.folder / _RECORD_FILE
         is_alone = not self._find_other_processes(share)
@@ -174,7 +176,7 @@ class UnfinishedRun:
             changes = _remove_shards_of_changed_images(shards, compares_content=share is None)
         if changes and is_alone and not self._has_shards():  # nothing is lost
             path.unlink()
-            self._start_or_continue(settings, image_sets, shards, share)
+            self._start_or_check_record(settings, image_sets, shards, share)
         elif changes:
             raise DataError(
                 "different-run",
@@ -187,7 +189,7 @@ class UnfinishedRun:
             self._write_record(record, sizes, force=True)
 
     def _write_record(self, record: Mapping[str, Any], sizes: Mapping[str, ImageSizes], *, force: bool) -> None:
-        """Write the record and its tables of images; without `force`, keep the record of another process."""
+        """Write the record of this run; without `force`, do not replace the record of another process."""
         for name, sizes_of_set in sizes.items():
             write_image_sizes(self._images_path(record["images"][name]), sizes_of_set)
         try:
@@ -240,12 +242,12 @@ class UnfinishedRun:
         return path.relative_to(self.output.parent).as_posix()
 
 
-def _lease_name(share: Share | None) -> str:
+def _lease_name(share: RunShare | None) -> str:
     return _WHOLE_RUN if share is None else str(share)
 
 
 def _remove_shards_of_changed_images(shards: Sequence[Shards], *, compares_content: bool) -> list[str]:
-    """Remove shards with changed images that have no results; describe changed images that have results."""
+    """Remove shards where unreadable images have changed; describe the other images that have changed."""
     changed_names: dict[str, None] = {}
     for part in shards:
         changed = part.find_changed_rows(compares_content=compares_content)

@@ -11,7 +11,7 @@ from reassess.core import Benchmark, benchmark_of
 from reassess.core.checks import check_is_collection, check_range
 from reassess.data import ImageSource, benchmark_classes, find_part_path, open_images
 from reassess.data.shards import ShardCounts
-from reassess.data.shares import Share
+from reassess.data.shares import RunShare
 from reassess.data.unfinished_runs import UnfinishedRun
 from reassess.errors import DataError, Fix, ReassessWarning, require_package
 from reassess.formats.files import atomic_writes
@@ -99,8 +99,8 @@ def predict(
     (2, array([1, 0]))
     """
     run = _Run.prepare(models, output, images, benchmark, batch_size, workers, device, force, report)
-    with run.continued(share=None):
-        run.remove_damaged_and_report_shards(report)
+    with run.start_or_continue(share=None):
+        run.remove_damaged_shards_and_report(report)
         for model_run in run.model_runs:
             run.compute_scores(model_run, workers=workers, executor=executor, share=None, progress=progress)
         with atomic_writes(
@@ -114,7 +114,7 @@ def predict(
 def predict_share(
     models: Sequence[str | ModelSource | ImageModel],
     output: str | Path,
-    share: Share,
+    share: RunShare,
     *,
     images: str | Path | None = None,
     benchmark: Benchmark | None = None,
@@ -127,7 +127,7 @@ def predict_share(
 ) -> ShardCounts:
     """Compute a share of the scores that `predict` needs, in the folder ``OUTPUT.unfinished``."""
     run = _Run.prepare(models, output, images, benchmark, batch_size, workers, device, force, report)
-    with run.continued(share):
+    with run.start_or_continue(share):
         for model_run in run.model_runs:
             run.compute_scores(model_run, workers=workers, executor=None, share=share, progress=progress)
         return ShardCounts.from_run(model_run.shards for model_run in run.model_runs)
@@ -182,12 +182,12 @@ class _Run:
         """Return whether a file may be replaced."""
         return self.force or self.unfinished.has_written(path)
 
-    def continued(self, share: Share | None) -> AbstractContextManager[None]:
-        """Start the run, or continue it if it was interrupted, until the end of the block."""
+    def start_or_continue(self, share: RunShare | None) -> AbstractContextManager[None]:
+        """Start or continue the run, and hold its folder until the end of the block."""
         models = {model_run.name: model_run.identifying_facts for model_run in self.model_runs}
         shards = [model_run.shards for model_run in self.model_runs]
         settings = {"batch_size": self.batch_size, "models": models}
-        return self.unfinished.continued_run(settings, {"images": self.images}, shards, share)
+        return self.unfinished.start_or_continue(settings, {"images": self.images}, shards, share)
 
     def compute_scores(
         self,
@@ -195,10 +195,10 @@ class _Run:
         *,
         workers: int,
         executor: Executor | None,
-        share: Share | None,
+        share: RunShare | None,
         progress: Callable[[str, int, int], object],
     ) -> None:
-        """Compute the missing scores of a model, or those of a share."""
+        """Compute and write the missing shards of a model; with `share`, only the shards of this share."""
         shards, source = model_run.shards, model_run.source
         numbers = shards.missing_shard_numbers(share)
         total = shards.count_images(share)
@@ -215,10 +215,10 @@ class _Run:
                 n_done += n_images
                 progress(model_run.name, n_done, total)
 
-    def remove_damaged_and_report_shards(self, report: Callable[[str], object]) -> None:
+    def remove_damaged_shards_and_report(self, report: Callable[[str], object]) -> None:
         """Remove damaged shards, and report how many shards are finished."""
         folder = self.unfinished.folder
-        damaged = [path for model_run in self.model_runs for path in model_run.shards.remove_damaged()]
+        damaged = [path for model_run in self.model_runs for path in model_run.shards.remove_damaged_shards()]
         if damaged:
             names = join_first([path.relative_to(folder) for path in damaged], max_items=3)
             report(f"{folder}: {count_noun(len(damaged), 'damaged shard')} computed again: {names}")

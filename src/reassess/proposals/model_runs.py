@@ -66,8 +66,8 @@ def model_name(source: AnyModel) -> str:
     return source if isinstance(source, str) else source.name
 
 
-def models_with_option(models: Sequence[str], option: str) -> list[str]:
-    """List the models that take an option; all models if none takes it."""
+def select_models_for_option(models: Sequence[str], option: str) -> list[str]:
+    """Select the models that take an option; if no model takes it, all models."""
     return [model for model in models if ModelSource(model).takes_option(option)] or list(models)
 
 
@@ -112,7 +112,7 @@ class ModelOpener:
                 where=join_first(ready, max_items=3),
                 found=device,
             )
-        self._with_device = models_with_option([model_name(model) for model in models], "device")
+        self._with_device = select_models_for_option([model_name(model) for model in models], "device")
         self._device = device
 
     def device_of(self, source: AnyModel) -> str | None:
@@ -187,7 +187,7 @@ class ModelRun:
         return len(self.shards.images) * columns * _BYTES_PER_SCORE
 
     def score_in_executor(
-        self, executor: Executor, numbers: Sequence[int], device: str | None
+        self, executor: Executor, shard_numbers: Sequence[int], device: str | None
     ) -> Generator[tuple[int, int], None, None]:
         """Compute and write shards in an executor; after each shard, yield its number and number of images."""
 
@@ -196,9 +196,9 @@ class ModelRun:
             images = self.shards.images.select(rows)
             return _ScoringTask(self.source, device, self.scorer, self.identifying_facts, images, rows)
 
-        with closing(map_in_executor(executor, _score_in_worker, numbers, make_task)) as results:
+        with closing(map_in_executor(executor, _score_in_worker, shard_numbers, make_task)) as results:
             for number, shard in results:
-                self.shards.check_files(shard)
+                self.shards.check_worker_read_same_files(shard)
                 self.shards.write(number, shard)
                 yield number, len(shard.rows)
 
@@ -236,7 +236,7 @@ class _ScoringTask:
 
 
 def _score_in_worker(task: _ScoringTask) -> Shard:
-    """Compute a shard; raise `DataError` if the model of this worker is another one than that of the run."""
+    """Compute a shard; raise `DataError` if the worker has another model than the run."""
     model = task.source if isinstance(task.source, ImageModel) else _open_once(task.source, task.device)
     facts = _identify_model(model)
     expected = {name: task.identifying_facts.get(name) for name in facts}

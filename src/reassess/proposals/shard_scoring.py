@@ -38,7 +38,10 @@ class Decoder:
     transform: Transform | None
 
     def __call__(self, row: int) -> DecodedImage:
-        """Decode an image as uint8 of shape (height, width, 3), or return why it cannot be read; and its stamp."""
+        """Decode an image as uint8 of shape (height, width, 3), or return why it cannot be read.
+
+        Also return the file's stamp, see `process_image`.
+        """
         return process_image(self.images, row, np.asarray if self.transform is None else self.transform.resize_and_crop)
 
 
@@ -90,13 +93,13 @@ class ShardScorer:
     batch_size: int
 
     def score_shards(
-        self, model: ImageModel, shards: Shards, numbers: Sequence[int], workers: int
+        self, model: ImageModel, shards: Shards, shard_numbers: Sequence[int], workers: int
     ) -> Generator[tuple[int, int], None, None]:
         """Compute and write shards of a model; after each batch, yield the shard's number and the batch's size."""
-        batches = [self._split(shards.rows_of_shard(number)) for number in numbers]
+        batches = [self._split(shards.rows_of_shard(number)) for number in shard_numbers]
         results = decode_batches(Decoder(shards.images, model.transform), list(chain.from_iterable(batches)), workers)
         with closing(results):
-            for number, shard_batches in zip(numbers, batches, strict=True):
+            for number, shard_batches in zip(shard_numbers, batches, strict=True):
                 parts = []
                 for rows, result in zip(shard_batches, results, strict=False):  # further results are for later shards
                     parts.append(self._score_batch(model, shards.images, rows, rows, result))
@@ -140,7 +143,10 @@ class ShardScorer:
         shard_rows: range,
         decoded_images: Sequence[DecodedImage],
     ) -> Shard:
-        """Compute the scores of a decoded batch, as a part of a shard, where rows can have other numbers."""
+        """Compute the scores of a decoded batch, as a part of a shard.
+
+        `source_rows` are the rows of the batch in `images`, `shard_rows` the rows among all images of the run.
+        """
         results, stamps = zip(*decoded_images, strict=True)
         reasons = {row: result for row, result in zip(shard_rows, results, strict=True) if isinstance(result, str)}
         pixels = [result for result in results if not isinstance(result, str)]

@@ -30,7 +30,7 @@ from reassess.cli.prediction_inputs import select_value_for_name
 from reassess.cli.screen import print_table
 from reassess.core import Benchmark, benchmark_of
 from reassess.data import has_class_folders, open_images
-from reassess.data.shares import Share
+from reassess.data.shares import RunShare
 from reassess.errors import DataError
 from reassess.formats.predictions.output_lists import OUTPUT_LIST, read_output_classes
 from reassess.proposals import ModelSource, PredictionSummary
@@ -117,7 +117,7 @@ def predict(
     batch_size: int,
     workers: int | None,
     device: str | None,
-    share: Share | None,
+    share: RunShare | None,
     cluster: str | None,
     benchmark: Benchmark | None,
 ) -> None:

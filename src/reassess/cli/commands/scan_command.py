@@ -30,7 +30,7 @@ from reassess.cli.screen import print_table, print_text
 from reassess.core import UNUSABLE_KINDS, Benchmark, DuplicateCounts, LabelSets
 from reassess.data import Scan, scan_images
 from reassess.data.scanning import scan_share
-from reassess.data.shares import Share
+from reassess.data.shares import RunShare
 from reassess.formats.simple_tables import DUPLICATES_SUFFIXES
 from reassess.text import count_noun, join_first
 
@@ -70,7 +70,7 @@ def scan(
     output: Path,
     finds_near_duplicates: bool,
     workers: int | None,
-    share: Share | None,
+    share: RunShare | None,
     cluster: str | None,
     benchmark: Benchmark | None,
     original: str | None,

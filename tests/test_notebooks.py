@@ -21,7 +21,7 @@ from reassess import (
     rater_reliability,
     unasked_candidates,
 )
-from reassess.comparison import Panel, Taxonomy, labelling_biases, taxonomies
+from reassess.comparison import ClassifiedMistakes, Panel, classify_mistakes, labelling_biases
 from reassess.core import Leaderboard, Predictions
 from tests.helpers import votes_of
 
@@ -31,15 +31,15 @@ SEVERAL = LabelSets.from_lists(IMAGES, [[0, 2]] * 1000)
 WRONG = np.ones(1000, int)
 
 
-def taxonomy() -> Taxonomy:
-    (result,) = taxonomies(Panel.from_predictions({"<b>": WRONG}, LABELS), LABELS)
+def mistakes() -> ClassifiedMistakes:
+    (result,) = classify_mistakes(Panel.from_predictions({"<b>": WRONG}, LABELS), LABELS)
     return result
 
 
 @pytest.mark.parametrize(
     "result",
     [
-        taxonomy(),
+        mistakes(),
         evaluate(WRONG, LABELS),
         find_outcomes(Predictions.from_ids(WRONG), LABELS),
         evaluate(WRONG, LABELS).per_class,
@@ -53,7 +53,7 @@ def test_repr_of_a_result_is_short(result: object) -> None:
 
 
 def test_text_in_html_is_escaped() -> None:
-    assert taxonomy()._repr_html_().startswith("<p>&lt;b&gt;: 1,000 mistakes")
+    assert mistakes()._repr_html_().startswith("<p>&lt;b&gt;: 1,000 mistakes")
 
 
 def test_result_without_text_is_a_table_of_fields() -> None:
@@ -85,7 +85,7 @@ def test_every_list_of_results_has_columns() -> None:
         label_diff(LABELS, LabelSets.from_lists(IMAGES, [[2]] * 1000)): "<td>0</td><td>0</td><td>1,000</td>",
         unasked: "<td>1.png</td><td>1</td><td>b</td><td>not asked about</td>",
         rater_reliability(votes): "<td>ann</td><td>2</td>",
-        taxonomy(): "<td>other</td><td>1,000</td><td>100.0</td>",
+        mistakes(): "<td>other</td><td>1,000</td><td>100.0</td>",
         findings.panel: "<td>b</td><td>500</td><td>0</td><td>0</td>",
         label_agreement(LABELS, SEVERAL): "<td>overlap</td><td>1,000</td><td>100.0</td>",
         co_occurrence(SEVERAL): "<td>0</td><td>2</td><td>1,000</td>",

@@ -24,6 +24,7 @@ from reassess import (
     TrainingTargets,
     Votes,
     aggregate,
+    classify_mistakes,
     compare,
     decide_checked_labels,
     evaluate,
@@ -38,7 +39,6 @@ from reassess import (
     open_benchmark,
     rank_models,
     rater_reliability,
-    taxonomies,
     training_targets,
     write_chart,
     write_clean_list,
@@ -51,7 +51,7 @@ from reassess import (
     write_votes,
 )
 from reassess.aggregation import precision_recall
-from reassess.comparison import labelling_biases, preferences
+from reassess.comparison import labelling_biases, model_or_label_preferences
 from reassess.core import Duplicates, Folds, align_classes
 from reassess.data import benchmark_classes
 from reassess.formats import write_cleaning_details
@@ -187,8 +187,8 @@ def test_writers_raise_for_an_invalid_path() -> None:
         (lambda: precision_recall(SCORES, LABELS), GoldenQuestions, "LabelSets"),
         (lambda: compare({"a": MODEL}, "a", "b"), Panel, "dict"),
         (lambda: rank_models([MODEL]), Panel, "list"),
-        (lambda: taxonomies({"a": MODEL}, LABELS), Panel, "dict"),
-        (lambda: preferences(MODEL, LABELS, SCORES), Panel, "Predictions"),
+        (lambda: classify_mistakes({"a": MODEL}, LABELS), Panel, "dict"),
+        (lambda: model_or_label_preferences(MODEL, LABELS, SCORES), Panel, "Predictions"),
         (lambda: labelling_biases(MODEL, LABELS, LABELS), Panel, "Predictions"),
         (lambda: label_uncertainty(MODEL, SCORES), Panel, "Predictions"),
         (lambda: write_report("any.html", {"a": MODEL}), Findings, "dict"),

@@ -16,6 +16,7 @@ from .cleaning import make_folds as make_folds
 from .cleaning import training_targets as training_targets
 from .comparison import Findings as Findings
 from .comparison import Panel as Panel
+from .comparison import classify_mistakes as classify_mistakes
 from .comparison import co_occurrence as co_occurrence
 from .comparison import compare as compare
 from .comparison import compare_orders as compare_orders
@@ -25,7 +26,6 @@ from .comparison import label_diff as label_diff
 from .comparison import label_uncertainty as label_uncertainty
 from .comparison import place_models as place_models
 from .comparison import rank_models as rank_models
-from .comparison import taxonomies as taxonomies
 from .core import Benchmark as Benchmark
 from .core import Candidates as Candidates
 from .core import Classes as Classes

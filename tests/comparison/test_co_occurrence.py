@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reassess.comparison import co_occurrence
-from reassess.comparison.taxonomy import MIN_CO_OCCURRENCES
+from reassess.comparison.mistake_kinds import MIN_CO_OCCURRENCES
 from reassess.core import Classes, LabelSets
 from tests.helpers import numbered_labels
 

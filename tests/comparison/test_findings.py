@@ -25,7 +25,7 @@ def test_missing_parts_have_reasons() -> None:
             "rater_scores",
             "relabelling",
             "precision_recall_curves",
-            "preferences",
+            "model_or_label_preferences",
             "labelling_biases",
             "trend",
         )
@@ -36,11 +36,11 @@ def test_missing_parts_have_reasons() -> None:
         "rater_scores": "votes are missing",
         "relabelling": "votes are missing",
         "precision_recall_curves": "scores are missing",
-        "preferences": no_original,
+        "model_or_label_preferences": no_original,
         "labelling_biases": no_original,
         "trend": "a leaderboard is missing",
     }
-    assert (findings.placements, findings.original_label_accuracy) == ((), None)
+    assert (findings.leaderboard_placements, findings.original_label_accuracy) == ((), None)
 
 
 def test_models_are_evaluated_and_sorted_on_common_images() -> None:

@@ -58,7 +58,7 @@ def test_counts_match_reference_in_any_order_of_images(images: Images, random: R
     rows = list(images.items())
     random.shuffle(rows)
     bias = measured(dict(rows))
-    assert bias.total.by_label_count == {size: Proportion(*by_size[size]) for size in sorted(by_size)}
+    assert bias.total.model_share_by_label_count == {size: Proportion(*by_size[size]) for size in sorted(by_size)}
     n = sum(count for _, count in by_size.values())
     assert bias.total.model_share == Proportion(sum(hits for hits, _ in by_size.values()), n)
     assert bias.total.chance_share == (pytest.approx(float(chance / n)) if n else None)

@@ -7,7 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reassess.aggregation import imagenet_real_scores as real_scores_of
-from reassess.comparison import Disagreements, Panel, Preference, PreferenceCounts, preferences
+from reassess.comparison import (
+    Disagreements,
+    ModelOrLabelPreference,
+    Panel,
+    PreferenceCounts,
+    model_or_label_preferences,
+)
 from reassess.core import IMAGENET, LabelSets, Scores
 from reassess.core.image_names import validation_image_names
 from reassess.data import read_votes
@@ -58,7 +64,7 @@ def test_preferences_match_reference_in_any_order(seed: int) -> None:
     panel = Panel.from_ids(
         ["one"], np.array([[predicted[image] for image in labels.images]]), labels, original=originals
     )
-    (preference,) = preferences(panel, originals, scores_of(scores), scores_of(rater_scores))
+    (preference,) = model_or_label_preferences(panel, originals, scores_of(scores), scores_of(rater_scores))
     by_raters = slow(predicted, original, rater_scores).preferences_by_scores
     expected = slow(predicted, original, scores)
     assert preference.total == Disagreements(
@@ -66,13 +72,13 @@ def test_preferences_match_reference_in_any_order(seed: int) -> None:
     )
     assert preference.by_group == {}
     shuffled = scores_of({pair: scores[pair] for pair in [list(scores)[i] for i in rng.permutation(len(scores))]})
-    assert preferences(panel, originals, shuffled)[0].total == expected
+    assert model_or_label_preferences(panel, originals, shuffled)[0].total == expected
 
 
 def test_original_label_not_asked_about_counts_as_score_0() -> None:
     labels = LabelSets.from_lists(["a", "b"], [[0], [0]])
     panel = Panel.from_ids(["one"], np.array([[1, 2]]), labels, original=labels)
-    (preference,) = preferences(panel, labels, scores_of({("a", 1): 0.1, ("b", 2): 0.0}))
+    (preference,) = model_or_label_preferences(panel, labels, scores_of({("a", 1): 0.1, ("b", 2): 0.0}))
     assert preference.total == Disagreements(2, 0, PreferenceCounts(1, 1, 0), None)
 
 
@@ -81,7 +87,7 @@ def test_images_are_grouped_by_original_label() -> None:
     original = LabelSets.from_lists(names, [[ANIMALS - 1], [ANIMALS], [ANIMALS]])
     panel = Panel.from_ids(["one"], np.array([[0, 0, ANIMALS]]), original, original=original)
     scores = scores_of({(names[0], 0): 1.0, (names[1], 0): 0.5, (names[1], 398): 0.9})
-    (preference,) = preferences(panel, original, scores, groups=IMAGENET.default_groups)
+    (preference,) = model_or_label_preferences(panel, original, scores, groups=IMAGENET.default_groups)
     assert preference.by_group["animals"] == Disagreements(1, 0, PreferenceCounts(1, 0, 0), None)
     assert preference.by_group["others"] == Disagreements(1, 0, PreferenceCounts(0, 0, 1), None)
     assert IMAGENET.recipe.n_classes_with_original_vote == ANIMALS
@@ -89,18 +95,20 @@ def test_images_are_grouped_by_original_label() -> None:
 
 def test_json_contains_counts_intervals_and_reasons() -> None:
     part = Disagreements(10, 3, PreferenceCounts(3, 1, 2), PreferenceCounts(2, 1, 3))
-    document = Preference("one.npz", part).to_json()
+    document = ModelOrLabelPreference("one.npz", part).to_json()
     low, high = wilson_interval(3, 6)
     counts = {"rated": 6, "preferred": 3, "tied": 1, "label": 2, "low": low, "high": high}
     assert document | {"file": "one.npz", "disagreements": 10, "unrated_images": 3, **counts} == document
     low, high = wilson_interval(2, 6)
     assert document["raters_only"] == {"rated": 6, "preferred": 2, "tied": 1, "label": 3, "low": low, "high": high}
-    nothing = Preference("one.npz", Disagreements(0, 0, PreferenceCounts(0, 0, 0), None)).to_json()
+    nothing = ModelOrLabelPreference("one.npz", Disagreements(0, 0, PreferenceCounts(0, 0, 0), None)).to_json()
     assert (nothing["low"], nothing["raters_only"]) == (None, None)
     assert nothing["raters_only_reason"] == "scores from only the raters are missing"
     json.dumps(document, allow_nan=False)
     unrated = Disagreements(4, 4, PreferenceCounts(0, 0, 0), PreferenceCounts(0, 0, 0))
-    assert str(Preference("one", unrated)) == "one: 4 disagreements with the original labels, 0 of them rated"
+    assert (
+        str(ModelOrLabelPreference("one", unrated)) == "one: 4 disagreements with the original labels, 0 of them rated"
+    )
 
 
 def test_original_label_vote_changes_scores_only_on_animals(
@@ -115,7 +123,9 @@ def test_original_label_vote_changes_scores_only_on_animals(
     predicted = np.stack([real_original.indices] * 2)
     predicted[1, real_labels.find(questions.images)] = questions.class_ids[order][second]
     panel = Panel.from_ids(["own", "second"], predicted, real_labels, original=real_original)
-    own, preference = preferences(panel, real_original, real_scores, rater_scores, groups=IMAGENET.default_groups)
+    own, preference = model_or_label_preferences(
+        panel, real_original, real_scores, rater_scores, groups=IMAGENET.default_groups
+    )
     assert own.total == Disagreements(0, 0, PreferenceCounts(0, 0, 0), PreferenceCounts(0, 0, 0))
     animals, others = preference.by_group["animals"], preference.by_group["others"]
     assert (

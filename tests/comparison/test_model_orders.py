@@ -105,7 +105,7 @@ def test_orders_match_python_sets(models: Predicted, label_sets: dict[str, Sets]
         assert change.n_images == len(images)
         assert change.leads.tolist() == expected["leads"]
         assert change.p_values.tolist() == pytest.approx(expected["p_values"], rel=1e-12)
-        assert change.has_swapped.tolist() == expected["changes_places"]
+        assert change.has_changed_leader.tolist() == expected["changes_places"]
         assert change.tau_b == (None if expected["tau_b"] is None else pytest.approx(expected["tau_b"], rel=1e-12))
     corrected = [p for change in orders.order_changes for p in change.holm_p_values.tolist()]
     assert corrected == pytest.approx(slow_holm([p for part in slow for p in part["p_values"]]), rel=1e-12)

@@ -6,10 +6,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from reassess.comparison import Taxonomy
+from reassess.comparison import ClassifiedMistakes
 from reassess.comparison.comparison_words import describe_significant_differences
+from reassess.comparison.mistake_kinds import ERROR_KINDS
 from reassess.comparison.summary import _describe_mistakes, summarize_findings
-from reassess.comparison.taxonomy import ERROR_KINDS
 from reassess.core import LabelSets, Match, Questions, Scores
 from reassess.evaluation import describe_rated_images
 from tests.report.cases import findings
@@ -52,7 +52,7 @@ def test_summary_has_three_to_six_sentences() -> None:
 def test_most_means_more_than_half() -> None:
     results = findings("one")
     (sentence,) = [each for each in summarize_findings(results) if "of the mistakes" in each]
-    n, total = max(n or 0 for n in results.taxonomies[0].counts.values()), len(results.taxonomies[0])
+    n, total = max(n or 0 for n in results.classified_mistakes[0].counts.values()), len(results.classified_mistakes[0])
     assert sentence.startswith("All" if n == total else "Most" if 2 * n > total else "The largest part")
     assert f"({n:,} of {total:,})" in sentence
 
@@ -88,8 +88,10 @@ def test_most_means_more_than_half() -> None:
 )
 def test_sentence_names_most_frequent_kind_of_mistake(counts: dict[str, int], scores: bool, words: str) -> None:
     kinds = np.repeat([ERROR_KINDS.index(kind) for kind in counts], list(counts.values())).astype(np.int8)
-    taxonomy = Taxonomy("m", tuple(f"{i}.png" for i in range(len(kinds))), np.zeros(len(kinds), np.int32), kinds)
-    (text,) = _describe_mistakes(SimpleNamespace(models=("m",), taxonomies=[taxonomy], scores=scores or None))
+    mistakes = ClassifiedMistakes(
+        "m", tuple(f"{i}.png" for i in range(len(kinds))), np.zeros(len(kinds), np.int32), kinds
+    )
+    (text,) = _describe_mistakes(SimpleNamespace(models=("m",), classified_mistakes=[mistakes], scores=scores or None))
     assert text.startswith(words)
 
 

@@ -80,7 +80,8 @@ NEITHER = (
 PROBABILITY = (
     "multi-hot target has a number other than 0 and 1\n  where:   row 1, column 0\n"
     "  allowed: 0 or 1 for each class\n  found:   0.5\n"
-    "  fix:     if these are class ids padded with -1, use fewer columns than classes"
+    "  fix:     if these are class ids padded with -1, remove columns that contain only -1: a target with one column "
+    "per class is read as multi-hot"
 )
 TOO_LARGE = (
     "class id out of range\n  where:   target, row 1, column 1\n"
@@ -88,7 +89,8 @@ TOO_LARGE = (
 )
 CLASS_TWICE = (
     "class is listed twice for one image\n  where:   target, row 1\n  allowed: each class once, then -1\n"
-    "  found:   [0, 0]\n  fix:     list each class once; for a multi-hot target, use 3 columns like the scores, not 2"
+    "  found:   [0, 0]\n"
+    "  fix:     list each class once; a multi-hot target needs 3 columns, like the scores, but has 2"
 )
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from reassess.comparison import Panel
-from reassess.comparison.taxonomy import ERROR_KIND_NAMES, ERROR_KINDS
+from reassess.comparison.mistake_kinds import ERROR_KIND_NAMES, ERROR_KINDS
 from reassess.core import LabelSets, Predictions, Questions, Scores
 from reassess.evaluation import MISTAKE_KINDS, Evaluation, evaluate
 from reassess.evaluation.evaluation_words import MISTAKE_NAMES, describe_missing_results

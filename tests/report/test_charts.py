@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reassess.comparison import Findings, Taxonomy
-from reassess.comparison.taxonomy import ERROR_KIND_NAMES, ERROR_KINDS
+from reassess.comparison import ClassifiedMistakes, Findings
+from reassess.comparison.mistake_kinds import ERROR_KIND_NAMES, ERROR_KINDS
 from reassess.core import Classes, LabelSets, Leaderboard, Predictions
 from reassess.errors import MissingResult
 from reassess.report import CHARTS, write_chart
@@ -26,7 +26,7 @@ from reassess.report.chart_figures import (
     plot_intervals,
     plot_stacks,
 )
-from reassess.report.charts import taxonomy_chart
+from reassess.report.charts import mistake_kinds_chart
 from reassess.report.figures import save_figure
 from reassess.report.inline_svg import invert_lightness, render_inline_svg
 from reassess.report.sections import make_sections
@@ -195,7 +195,9 @@ def test_kind_of_mistake_always_has_the_same_colour(draw_figure: DrawFigure) -> 
         """Return the colour of each kind in the legend."""
         kinds = np.repeat([ERROR_KINDS.index(kind) for kind in counts], list(counts.values())).astype(np.int8)
         images, predicted = tuple(f"{i}.png" for i in range(len(kinds))), np.zeros(len(kinds), np.int32)
-        chart = taxonomy_chart(SimpleNamespace(taxonomies=[Taxonomy("one", images, predicted, kinds)]))
+        chart = mistake_kinds_chart(
+            SimpleNamespace(classified_mistakes=[ClassifiedMistakes("one", images, predicted, kinds)])
+        )
         (box,) = draw_figure(chart.draw, chart.size).get_figure().legends
         names = [text.get_text() for text in box.get_texts()]
         return dict(zip(names, [str(bar.get_facecolor()) for bar in box.get_patches()], strict=True))

@@ -8,9 +8,16 @@ import numpy as np
 import pytest
 
 from reassess.cli.tables.compare_table import print_comparison
-from reassess.comparison import Findings, LabelUncertainty, compare, compare_every_pair, labelling_biases, taxonomies
+from reassess.comparison import (
+    Findings,
+    LabelUncertainty,
+    classify_mistakes,
+    compare,
+    compare_every_pair,
+    labelling_biases,
+)
 from reassess.comparison.comparison_words import DIFFERENCE_EXPLANATION
-from reassess.comparison.taxonomy import ERROR_KINDS
+from reassess.comparison.mistake_kinds import ERROR_KINDS
 from reassess.core import IMAGENET, Benchmark, LabelSets, Leaderboard, LeaderboardRow, Predictions
 from reassess.errors import MissingResult
 from reassess.formats.result_files import short_names
@@ -123,13 +130,15 @@ def test_many_models_are_compared_with_neighbours_and_hidden_verdicts_are_counte
     assert (len(section.charts[0].table.rows), len(section.tables[0].rows)) == (4 * (models - 1), models)
 
 
-def test_kinds_of_mistakes_are_those_of_the_taxonomy() -> None:
+def test_kinds_of_mistakes_are_those_of_classify_mistakes() -> None:
     chart = part(THREE, "taxonomy").charts[0]
-    by_model = {taxonomy.model: taxonomy for taxonomy in taxonomies(THREE.panel, THREE.labels, scores=THREE.scores)}
-    for model, taxonomy in by_model.items():
+    by_model = {
+        mistakes.model: mistakes for mistakes in classify_mistakes(THREE.panel, THREE.labels, scores=THREE.scores)
+    }
+    for model, mistakes in by_model.items():
         counts = [n for name, n in columns(chart.table, "model", "mistakes") if name == model]
-        assert counts == [taxonomy.counts[kind] for kind in ERROR_KINDS if taxonomy.counts[kind] is not None]
-        assert sum(counts) == len(taxonomy)
+        assert counts == [mistakes.counts[kind] for kind in ERROR_KINDS if mistakes.counts[kind] is not None]
+        assert sum(counts) == len(mistakes)
 
 
 def test_labelling_bias_has_a_row_for_each_model_and_group() -> None:
@@ -158,17 +167,16 @@ def test_table_of_accuracy_by_label_count_pools_no_numbers() -> None:
 def test_leaderboard_chart_has_ranks_and_expected_accuracies() -> None:
     """A caveat explains a missing expectation, or an extrapolated one."""
     (row, *_) = CHARTS["leaderboard"](THREE).table.rows
-    placement = THREE.placements[0]
+    placement = THREE.leaderboard_placements[0]
     assert row[:3] == ["one", 100 * THREE.evaluations["one"].real_accuracy[1].value, placement.real_rank]
     assert row[-1] == placement.expected_accuracy.residual
     few = replace(THREE, leaderboard=Leaderboard(leaderboard().entries[:2]))
     caveats = [f"{model}: no expected accuracy: too few families of models for a line." for model in THREE.models]
     assert CHARTS["leaderboard"](few).note == " ".join(caveats)
-    beyond = Leaderboard(tuple(LeaderboardRow(f"{i}", 97 + i / 10, 98 + i / 20) for i in range(20)))
-    caveats = [
-        f"{placement.model_row}: {placement.caveat}." for placement in replace(THREE, leaderboard=beyond).placements
-    ]
-    assert CHARTS["leaderboard"](replace(THREE, leaderboard=beyond)).note == " ".join(caveats)
+    curved = Leaderboard(tuple(LeaderboardRow(f"{i}", 97 + i / 10, 98 + i / 20) for i in range(20)))
+    beyond = replace(THREE, leaderboard=curved)
+    caveats = [f"{placement.model_row}: {placement.caveat}." for placement in beyond.leaderboard_placements]
+    assert CHARTS["leaderboard"](beyond).note == " ".join(caveats)
     assert "the line is extrapolated" in caveats[0]
 
 

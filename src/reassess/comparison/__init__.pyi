@@ -13,10 +13,14 @@ from .label_uncertainty import LabelUncertainty as LabelUncertainty
 from .label_uncertainty import label_uncertainty as label_uncertainty
 from .labelling_bias import LabellingBias as LabellingBias
 from .labelling_bias import labelling_biases as labelling_biases
+from .mistake_kinds import ClassifiedMistakes as ClassifiedMistakes
+from .mistake_kinds import CoOccurrence as CoOccurrence
+from .mistake_kinds import classify_mistakes as classify_mistakes
+from .mistake_kinds import co_occurrence as co_occurrence
 from .model_or_label import Disagreements as Disagreements
-from .model_or_label import Preference as Preference
+from .model_or_label import ModelOrLabelPreference as ModelOrLabelPreference
 from .model_or_label import PreferenceCounts as PreferenceCounts
-from .model_or_label import preferences as preferences
+from .model_or_label import model_or_label_preferences as model_or_label_preferences
 from .model_orders import ModelOrders as ModelOrders
 from .model_orders import OrderChange as OrderChange
 from .model_orders import compare_orders as compare_orders
@@ -34,10 +38,6 @@ from .placement import measure_original_label_accuracy as measure_original_label
 from .placement import place_models as place_models
 from .ranking import Ranking as Ranking
 from .ranking import rank_models as rank_models
-from .taxonomy import CoOccurrence as CoOccurrence
-from .taxonomy import Taxonomy as Taxonomy
-from .taxonomy import co_occurrence as co_occurrence
-from .taxonomy import taxonomies as taxonomies
 from .trends import Band as Band
 from .trends import Trend as Trend
 from .trends import fit_trend as fit_trend

@@ -21,7 +21,7 @@ HOLM_EXPLANATION = (
 
 
 def describe_lead_probability(pair: Comparison, uncertainty: LabelUncertainty) -> str:
-    """State in which share of the replicates the model with the higher accuracy is ahead."""
+    """State the percentage of replicates where the model with the higher accuracy is also ahead."""
     first, second = (
         (pair.model_a, pair.model_b)
         if pair.real_hits.n_only_a >= pair.real_hits.n_only_b
@@ -66,7 +66,7 @@ def describe_significant_differences(ranking: Ranking, *, max_pairs: int = 5) ->
 
 
 def explain_order_by_shared_images(panel: Panel) -> Iterator[str]:
-    """Explain by which images models are ordered, if they are not measured on the same images."""
+    """If models are measured on different images, explain that the ranking uses only shared images."""
     if any(panel.n_not_shared):
         yield (
             "each model is measured on its own images (not a ranking: the images differ); the order is by the "

@@ -134,11 +134,11 @@ class Difference(Printable, ABC):
 class LeadChange(Difference):
     """How one model's lead over another changes from original to reassessed labels, on the same images."""
 
-    n_images_by_lead_change: Mapping[int, int]  # keys: change of the first model's lead, from -2 to 2 hits
+    n_images_by_lead_change: Mapping[int, int]  # keys: change of the first model's lead, in hits: -2, -1, 1 or 2
 
     @property
     def counts(self) -> Mapping[int, int]:
-        """Number of images for each change of the first model's lead from -2 to 2 hits, except 0."""
+        """Number of images that change the first model's lead by -2, -1, 1 or 2 hits."""
         return self.n_images_by_lead_change
 
 
@@ -188,7 +188,7 @@ def compare_every_pair(panel: Panel, uncertainty: LabelUncertainty | None = None
     change = None
     if both.any():
         spread = None if uncertainty is None else uncertainty.lead_change_standard_deviations
-        change = _test_pairs(valid & ~hits, spread, is_minus_1=hits & ~valid)
+        change = _test_pairs(valid & ~hits, spread, has_loss=hits & ~valid)
     return PairwiseTests(
         models=panel.models,
         reassessed_tests=_test_pairs(
@@ -200,40 +200,40 @@ def compare_every_pair(panel: Panel, uncertainty: LabelUncertainty | None = None
 
 
 class PairDifferences(NamedTuple):
-    """Sum of the differences of each pair of models, and numbers of images; int64, shape (pairs,)."""
+    """Differences of each pair of models, summed over images; int64, shape (pairs,)."""
 
-    sums: _Ints
-    n_images_with_1: _Ints  # images where the absolute difference is 1
-    n_images_with_2: _Ints
+    sums: _Ints  # sum of the differences
+    n_images_differing_by_1: _Ints  # number of images where the absolute difference is 1
+    n_images_differing_by_2: _Ints  # number of images where it is 2
 
 
-def sum_and_count_pair_differences(is_plus_1: _Bools, is_minus_1: _Bools) -> PairDifferences:
+def sum_differences_of_model_pairs(has_gain: _Bools, has_loss: _Bools) -> PairDifferences:
     """Sum the differences of every pair of M models over N images, and count the images with a difference.
 
-    On each image, each model has a value of 1 (`is_plus_1`), -1 (`is_minus_1`) or 0; both masks have shape (M, N).
+    A model's value on an image is 1 with a gain, such as a hit; -1 with a loss; otherwise 0. Masks have shape (M, N).
     """
-    a, b = np.triu_indices(len(is_plus_1), 1)
+    a, b = np.triu_indices(len(has_gain), 1)
     equal, opposite = (
-        count_common_hits(is_plus_1, is_plus_1) + count_common_hits(is_minus_1, is_minus_1),
-        count_common_hits(is_plus_1, is_minus_1),
+        count_common_hits(has_gain, has_gain) + count_common_hits(has_loss, has_loss),
+        count_common_hits(has_gain, has_loss),
     )
-    gains, losses = np.count_nonzero(is_plus_1, axis=1), np.count_nonzero(is_minus_1, axis=1)
+    gains, losses = np.count_nonzero(has_gain, axis=1), np.count_nonzero(has_loss, axis=1)
     totals, sizes = gains - losses, gains + losses
     twos = (opposite + opposite.T)[a, b]
     return PairDifferences(totals[a] - totals[b], sizes[a] + sizes[b] - 2 * (equal[a, b] + twos), twos)
 
 
 def _test_pairs(
-    is_plus_1: _Bools, standard_errors: _Floats | None = None, *, is_minus_1: _Bools | None = None
+    has_gain: _Bools, standard_errors: _Floats | None = None, *, has_loss: _Bools | None = None
 ) -> DifferenceTests:
     """Test the differences of every pair of models, with Holm's correction for all pairs."""
-    totals, ones, twos = sum_and_count_pair_differences(
-        is_plus_1, np.zeros_like(is_plus_1) if is_minus_1 is None else is_minus_1
+    totals, ones, twos = sum_differences_of_model_pairs(
+        has_gain, np.zeros_like(has_gain) if has_loss is None else has_loss
     )
-    models, pairs = len(is_plus_1), np.triu_indices(len(is_plus_1), 1)
+    models, pairs = len(has_gain), np.triu_indices(len(has_gain), 1)
     p_values = sign_flip_p_values(totals, ones, twos)
     if standard_errors is not None:
-        p_values = np.maximum(p_values, normal_p_values(totals / is_plus_1.shape[1], standard_errors[pairs]))
+        p_values = np.maximum(p_values, normal_p_values(totals / has_gain.shape[1], standard_errors[pairs]))
     corrected, better = np.ones((models, models)), np.zeros((models, models), np.int8)
     corrected[pairs] = corrected.T[pairs] = adjust_p_values(p_values)
     better[pairs] = np.sign(totals) * (corrected[pairs] < SIGNIFICANCE_LEVEL)

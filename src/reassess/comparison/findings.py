@@ -13,12 +13,12 @@ from reassess.comparison.differences import PairwiseTests, compare_every_pair
 from reassess.comparison.label_findings import SCORES_MISSING, LabelFindings
 from reassess.comparison.label_uncertainty import LabelUncertainty, label_uncertainty
 from reassess.comparison.labelling_bias import LabellingBias, labelling_biases
-from reassess.comparison.model_or_label import Preference, preferences
+from reassess.comparison.mistake_kinds import ClassifiedMistakes, classify_mistakes
+from reassess.comparison.model_or_label import ModelOrLabelPreference, model_or_label_preferences
 from reassess.comparison.pairs import ORIGINAL_LABELS_MISSING, Comparison, compare
 from reassess.comparison.panel import Panel
 from reassess.comparison.placement import Placement, place_models
 from reassess.comparison.ranking import Ranking, rank_models
-from reassess.comparison.taxonomy import Taxonomy, taxonomies
 from reassess.comparison.trends import Trend, fit_trend
 from reassess.core import (
     Benchmark,
@@ -76,7 +76,7 @@ class Findings(LabelFindings):
     leaderboard
         Public results.
     collapsed_pairs
-        As for `reassess.taxonomies`; by default the benchmark's.
+        As for `reassess.classify_mistakes`; by default the benchmark's.
     groups
         The group of each class, for kinds of mistakes and for results by group; by default the benchmark's.
     replicates
@@ -230,9 +230,9 @@ class Findings(LabelFindings):
         )
 
     @cached_property
-    def taxonomies(self) -> tuple[Taxonomy, ...]:
+    def classified_mistakes(self) -> tuple[ClassifiedMistakes, ...]:
         """Mistakes of each model by kind."""
-        by_kind = taxonomies(
+        by_kind = classify_mistakes(
             self.panel,
             self.labels,
             scores=self.scores,
@@ -241,17 +241,17 @@ class Findings(LabelFindings):
             collapsed_pairs=self.collapsed_pairs,
             groups=self.groups,
         )
-        by_model = {taxonomy.model: taxonomy for taxonomy in by_kind}
+        by_model = {mistakes.model: mistakes for mistakes in by_kind}
         return tuple(by_model[model] for model in self.models)
 
     @cached_property
-    def preferences(self) -> tuple[Preference, ...] | MissingResult:
+    def model_or_label_preferences(self) -> tuple[ModelOrLabelPreference, ...] | MissingResult:
         """How often raters prefer each model's class to the original label."""
         if self.original is None or not self.panel.has_original_label.any():
             return _ORIGINAL_LABELS_MISSING
         if self.scores is None:
             return SCORES_MISSING
-        results = preferences(
+        results = model_or_label_preferences(
             self.panel, self.original, self.scores, self._available_rater_scores, groups=self._original_label_groups
         )
         by_model = {result.model: result for result in results}
@@ -276,7 +276,7 @@ class Findings(LabelFindings):
         return _LEADERBOARD_MISSING if self.leaderboard is None else fit_trend(self.leaderboard)
 
     @cached_property
-    def placements(self) -> tuple[Placement, ...]:
+    def leaderboard_placements(self) -> tuple[Placement, ...]:
         """Positions of the models on the leaderboard."""
         if self.leaderboard is None:
             return ()

@@ -190,7 +190,7 @@ def _count_by_class(
 
 
 def _find_verdicts(labels: LabelSets | MultiLabels, image_positions: npt.NDArray[np.int64]) -> _Verdicts:
-    """Return the (image, class) pairs that labels name, each with its verdict."""
+    """Return the (image, class) pairs that occur in the labels, each with its verdict."""
     parts = [labels.valid, labels.unclear, labels.wrong] if isinstance(labels, MultiLabels) else [labels]
     keys = np.concatenate([encode_pairs(image_positions[part.image_ids], part.indices) for part in parts])
     verdicts = np.repeat(np.arange(len(parts)), [part.indices.size for part in parts])

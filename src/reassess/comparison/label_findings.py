@@ -20,8 +20,8 @@ from reassess.aggregation import (
     select_golden_votes,
     with_golden_votes,
 )
+from reassess.comparison.mistake_kinds import CoOccurrence, co_occurrence
 from reassess.comparison.placement import measure_original_label_accuracy
-from reassess.comparison.taxonomy import CoOccurrence, co_occurrence
 from reassess.core import USUAL_THRESHOLD, Benchmark, Classes, LabelSets, Scores, Votes
 from reassess.core.scores import UNKNOWN_METHOD
 from reassess.errors import DataError, MissingResult
@@ -159,7 +159,7 @@ class LabelFindings(Printable):
 
     @cached_property
     def rated_images_text(self) -> str:
-        """Sentence on the number of rated images, if all other images keep their original label; otherwise empty."""
+        """Sentence with the number of rated images; "" unless all other images keep their original label."""
         match = self.benchmark.match or "path"
         return describe_rated_images(self.labels, self.original, self.scores, match=match)
 

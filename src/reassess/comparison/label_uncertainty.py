@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from reassess.aggregation import Relabelling
 from reassess.comparison.panel import Panel, check_panel
-from reassess.comparison.recounting import RecountTables, ReplicateCounts
+from reassess.comparison.recounting import HitCounter, ReplicateCounts
 from reassess.core.checks import check_number
 from reassess.errors import DataError
 from reassess.numeric.arrays import freeze
@@ -118,9 +118,9 @@ class LabelUncertainty(Printable):
 
     @cached_property
     def lead_change_standard_deviations(self) -> _Floats:
-        """Standard deviation of the change of each pair's difference in accuracy; shape (M, M).
+        """Standard deviation of the change of each pair's lead, over images and raters; shape (M, M).
 
-        The change is from original to reassessed labels.
+        A lead is a difference in accuracy. The change is from original to reassessed labels.
         """
         is_used = self.n_original_scored > 0
         is_used[0] = False
@@ -167,7 +167,7 @@ class LabelUncertainty(Printable):
         }
 
     def label_counts_to_json(self) -> dict[str, Any]:
-        """Return the numbers of labels and of images without labels: measured, and as means over replicates."""
+        """Return how many labels and images without labels there are: measured, and on average in replicates."""
         return {
             "rated_images": self.n_rated_images,
             "labels": int(self.n_labels[0]),
@@ -242,12 +242,12 @@ def label_uncertainty(
     check_replicates(replicates)
     check_number(seed, 0, value_name="seed", is_whole=True)
     panel.check_has_scored_images()
-    images, recount = len(panel.images), RecountTables.from_panel(panel, relabelling)
+    images, counter = len(panel.images), HitCounter.from_panel(panel, relabelling)
     original = (
         relabelling.reweight_raters_and_find_kept(np.ones((1, relabelling.n_raters), np.int64)),
         np.ones((1, images), np.uint8),
     )
-    parts = [recount.count_replicates(*original)]
+    parts = [counter.count_hits_in_replicates(*original)]
     if (
         parts[0].n_scored[0] != np.count_nonzero(panel.is_scored)
         or (parts[0].hits[0] != panel.is_valid.sum(axis=1)).any()
@@ -260,7 +260,7 @@ def label_uncertainty(
     rng = np.random.default_rng(seed)
     for start in show_progress(range(0, replicates, _BLOCK_REPLICATES)):
         parts.append(
-            recount.count_replicates(
+            counter.count_hits_in_replicates(
                 *_draw_replicates(relabelling, images, min(_BLOCK_REPLICATES, replicates - start), rng)
             )
         )
@@ -270,8 +270,8 @@ def label_uncertainty(
     return LabelUncertainty(
         models=panel.models,
         **counts._asdict(),
-        bias=_estimate_bias(recount, relabelling, counts.hits[0] / counts.n_scored[0], seed),
-        n_rated_images=int(np.count_nonzero(recount.is_rated)),
+        bias=_estimate_bias(counter, relabelling, counts.hits[0] / counts.n_scored[0], seed),
+        n_rated_images=int(np.count_nonzero(counter.is_rated)),
         n_raters=relabelling.n_raters,
         threshold=relabelling.threshold,
         seed=seed,
@@ -294,12 +294,12 @@ def _draw_replicates(
     return relabelling.reweight_raters_and_find_kept(raters), times
 
 
-def _estimate_bias(recount: RecountTables, relabelling: Relabelling, accuracies: _Floats, seed: int) -> _Floats:
+def _estimate_bias(counter: HitCounter, relabelling: Relabelling, accuracies: _Floats, seed: int) -> _Floats:
     """Estimate how much raters' errors change the accuracy of each model, by simulating new answers."""
     rng = np.random.default_rng([seed, 1])
     truths = relabelling.reweight_raters_and_find_kept(np.ones((1, relabelling.n_raters), np.int64))[:, 0]
     kept = relabelling.redraw_answers_and_find_kept(truths, _BIAS_REPLICATES, rng)
-    counts = recount.count_replicates(kept, np.ones((_BIAS_REPLICATES, len(recount.is_rated)), np.uint8))
+    counts = counter.count_hits_in_replicates(kept, np.ones((_BIAS_REPLICATES, len(counter.is_rated)), np.uint8))
     counts = counts.select(counts.n_scored > 0)
     check_replicates(len(counts.n_scored))
     return np.asarray((counts.hits / counts.n_scored[:, None]).mean(axis=0) - accuracies)

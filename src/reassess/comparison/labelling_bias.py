@@ -35,14 +35,14 @@ class OriginalLabelShareTexts(NamedTuple):
 
 
 @dataclass(frozen=True, repr=False)
-class OriginalLabelShares(Printable):
+class OriginalLabelPickShares(Printable):
     """How often the original label is picked from several valid classes: by a model, by chance, by the raters.
 
     Images count if they have several valid classes, and if the original label and the model's class are valid.
     """
 
     # by number of valid classes: images where the model picks the original label, among all these images
-    by_label_count: Mapping[int, Proportion]
+    model_share_by_label_count: Mapping[int, Proportion]
     # how often the original label is the raters' favourite, among images whose valid classes were all rated; the
     # favourite is the valid class with the highest score from only the raters (lowest id in a tie). None without scores
     raters_share: Proportion | None = None
@@ -50,18 +50,18 @@ class OriginalLabelShares(Printable):
     @property
     def model_share(self) -> Proportion:
         """Share of images where the model picks the original label."""
-        return sum(self.by_label_count.values(), Proportion(0, 0))
+        return sum(self.model_share_by_label_count.values(), Proportion(0, 0))
 
     @property
     def chance_share(self) -> float | None:
         """Expected share if a valid class is picked at random; None without images."""
-        images = self.model_share.n
-        return math.fsum(part.n / size for size, part in self.by_label_count.items()) / images if images else None
+        images, shares = self.model_share.n, self.model_share_by_label_count
+        return math.fsum(share.n / size for size, share in shares.items()) / images if images else None
 
     @property
     def p_value(self) -> float | None:
         """Exact two-sided p-value, if the model picked valid classes at random; None without images."""
-        images = {size: part.n for size, part in self.by_label_count.items()}
+        images = {size: part.n for size, part in self.model_share_by_label_count.items()}
         return chance_p_value(self.model_share.hits, images) if images else None
 
     @property
@@ -96,7 +96,7 @@ class OriginalLabelShares(Printable):
             else {"images": favourite.n, **_original_label_share_to_json(favourite)},
             "by_label_count": [
                 {"labels": size, "images": part.n, "original_chosen": part.hits}
-                for size, part in self.by_label_count.items()
+                for size, part in self.model_share_by_label_count.items()
             ],
         }
         document |= {} if share.n else {"chance_reason": _NO_IMAGES_REASON}
@@ -113,7 +113,7 @@ class LabellingBias(Printable):
     """How often a model picks the original label if several classes are valid, in total and by pair of classes."""
 
     model: str  # name of the model
-    total: OriginalLabelShares  # all images with several valid classes, and a valid prediction and original label
+    total: OriginalLabelPickShares  # all images with several valid classes, and a valid prediction and original label
     # int32, shape (pairs, 2): pairs of valid classes, by class id with the lower first. One is the original label, and
     # one is the model's class. Pairs with most images first, then by class id.
     class_pairs: npt.NDArray[np.int32]
@@ -121,7 +121,7 @@ class LabellingBias(Printable):
     # class. If the model picks the original label, the image counts for the pairs with each other valid class.
     pair_counts: npt.NDArray[np.int64]
     # `total` by group of the original label: for ImageNet, animals and others; else empty
-    by_group: Mapping[str, OriginalLabelShares] = field(default_factory=dict)
+    by_group: Mapping[str, OriginalLabelPickShares] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         freeze(self, "class_pairs", "pair_counts")
@@ -204,15 +204,15 @@ def labelling_biases(
 
     def count_choices(
         is_original_label: npt.NDArray[np.bool_], is_counted: npt.NDArray[np.bool_]
-    ) -> OriginalLabelShares:
+    ) -> OriginalLabelPickShares:
         """Count how often the original label is chosen, by number of valid classes."""
         counts = np.bincount(sizes[is_counted])
         hits = np.bincount(sizes[is_counted & is_original_label], minlength=sizes.max(initial=0) + 1)
         by_size = {size: Proportion(int(hits[size]), int(counts[size])) for size in np.flatnonzero(counts).tolist()}
         if favourites is None:
-            return OriginalLabelShares(by_size)
+            return OriginalLabelPickShares(by_size)
         is_rated = is_counted & (favourites >= 0)
-        return OriginalLabelShares(
+        return OriginalLabelPickShares(
             by_size, Proportion(int(np.sum(favourites[is_rated] == own[is_rated])), int(is_rated.sum()))
         )
 

@@ -48,7 +48,7 @@ class PreferenceCounts:
 
 @dataclass(frozen=True, repr=False)
 class Disagreements(Printable):
-    """Images where a model's top class is not the original label, by which of the two has the higher score."""
+    """Images where a model's top class is not the original label, and which of the two classes is preferred."""
 
     n_images: int  # number of these images
     n_unrated_images: int  # number of these images without a rated class
@@ -69,7 +69,7 @@ class Disagreements(Printable):
 
 
 @dataclass(frozen=True, repr=False)
-class Preference(Printable):
+class ModelOrLabelPreference(Printable):
     """How often a model's class is preferred to the original label, in total and by group of classes."""
 
     model: str  # name of the model
@@ -95,14 +95,14 @@ class Preference(Printable):
         return document | {"by_group": {name: part.to_json() for name, part in self.by_group.items()}}
 
 
-def preferences(
+def model_or_label_preferences(
     panel: Panel,
     original: LabelSets,
     scores: Scores,
     rater_scores: Scores | None = None,
     *,
     groups: Mapping[int, str] | None = None,
-) -> tuple[Preference, ...]:
+) -> tuple[ModelOrLabelPreference, ...]:
     """Compare scores of the model's class and of the original label, on images where they disagree.
 
     Images count only if the model's class was rated. If the original label was not rated, its score counts as 0.
@@ -137,7 +137,7 @@ def preferences(
     all_images = np.ones(rows.size, bool)
     names = list(dict.fromkeys(group_of.values()))
     return tuple(
-        Preference(
+        ModelOrLabelPreference(
             model=model,
             total=count_disagreements(top1, all_images),
             by_group={name: count_disagreements(top1, group == name) for name in names},
@@ -174,7 +174,7 @@ class _LabelScores:
 
 
 def _format_preference(prefix: str, counts: PreferenceCounts) -> str:
-    """State on which shares of the images the model and the label are preferred; empty if no image was rated."""
+    """State on what share of images the model's class or the label is preferred; "" if no image was rated."""
     preferred = counts.model_share
     if preferred.value is None or preferred.interval is None:
         return ""

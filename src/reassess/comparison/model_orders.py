@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.comparison.differences import SIGNIFICANCE_LEVEL, format_p_value, sum_and_count_pair_differences
+from reassess.comparison.differences import SIGNIFICANCE_LEVEL, format_p_value, sum_differences_of_model_pairs
 from reassess.comparison.panel import Panel
 from reassess.core.image_names import match_images
 from reassess.errors import DataError
@@ -59,8 +59,8 @@ class OrderChange(Printable):
         return int(signs.prod(axis=1).sum()) / math.sqrt(first * second) if first and second else None
 
     @property
-    def has_swapped(self) -> _Bools:
-        """Whether different models of a pair are ahead by the two label sets; bool, shape (P,)."""
+    def has_changed_leader(self) -> _Bools:
+        """Whether the label sets disagree about which model of a pair is ahead; bool, shape (P,)."""
         return np.asarray(np.sign(self.leads).prod(axis=1) < 0)
 
     @property
@@ -72,7 +72,7 @@ class OrderChange(Printable):
         return "\n".join(self._sentences())
 
     def _sentences(self) -> Iterator[str]:
-        changes_places, is_significant = self.has_swapped, self.is_significant
+        changes_places, is_significant = self.has_changed_leader, self.is_significant
         pairs = [0] if len(self.models) == 2 else np.flatnonzero(changes_places).tolist()
         if len(self.models) > 2:
             tau = f"no tau-b ({_NO_ORDER_REASON})" if self.tau_b is None else f"Kendall's tau-b {self.tau_b:.3f}"
@@ -101,7 +101,7 @@ class OrderChange(Printable):
 
     def to_json(self) -> dict[str, Any]:
         """Return a dict for JSON output, with pairs that swap places or change significantly."""
-        rows = np.flatnonzero(self.has_swapped | self.is_significant)
+        rows = np.flatnonzero(self.has_changed_leader | self.is_significant)
         pairs = _model_pairs(len(self.models))[rows].tolist()
         return {
             "first": self.first_label_set,
@@ -109,7 +109,7 @@ class OrderChange(Printable):
             "tau_b": self.tau_b,
             **({"tau_b_reason": _NO_ORDER_REASON} if self.tau_b is None else {}),
             "pairs": len(self.leads),
-            "change_places": int(np.count_nonzero(self.has_swapped)),
+            "change_places": int(np.count_nonzero(self.has_changed_leader)),
             "significant": int(np.count_nonzero(self.is_significant)),
             "changed": [
                 {
@@ -244,7 +244,7 @@ def compare_orders(outcomes: Mapping[str, Mapping[str, Outcomes]]) -> ModelOrder
     panels = {name: Panel.from_outcomes(outcomes_by_model) for name, outcomes_by_model in outcomes.items()}
     first = next(iter(panels.values()))
     models = first.models
-    columns_of = {name: _find_first_panel_images_in(panel, first, label_set=name) for name, panel in panels.items()}
+    columns_of = {name: _find_images_of_first_panel(panel, first, label_set=name) for name, panel in panels.items()}
     scored = {name: np.append(panel.is_scored, False)[columns_of[name]] for name, panel in panels.items()}
     common = np.flatnonzero(np.logical_and.reduce(list(scored.values())))
     if not common.size:
@@ -272,8 +272,8 @@ def compare_orders(outcomes: Mapping[str, Mapping[str, Outcomes]]) -> ModelOrder
     )
 
 
-def _find_first_panel_images_in(panel: Panel, first_panel: Panel, label_set: str) -> _Ints:
-    """Return the position of each image of the first panel in another panel; -1 if the image is missing."""
+def _find_images_of_first_panel(panel: Panel, first_panel: Panel, label_set: str) -> _Ints:
+    """Return the position in `panel` of each image of `first_panel`; -1 if the image is missing."""
     if set(panel.models) != set(first_panel.models):
         raise DataError(
             "different-models",
@@ -296,7 +296,7 @@ def _test_order_changes(models: tuple[str, ...], hits_by_label_set: Mapping[str,
         for first, second in set_pairs
     )
     p_values = [
-        sign_flip_p_values(*sum_and_count_pair_differences(gains, losses)) for gains, losses in gains_and_losses
+        sign_flip_p_values(*sum_differences_of_model_pairs(gains, losses)) for gains, losses in gains_and_losses
     ]
     holm_p_values = np.split(adjust_p_values(np.concatenate(p_values)), np.cumsum([p.size for p in p_values])[:-1])
     return tuple(

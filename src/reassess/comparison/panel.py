@@ -330,7 +330,7 @@ def _order_by_key(images: Sequence[str], match: Match = "path") -> npt.NDArray[n
 def _is_top1_in_labels(
     top1: npt.NDArray[np.int32], labels: LabelSets, rows: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.bool_]:
-    """Return whether each top class is a label of its image, which is at one of `rows` (-1: no label)."""
+    """Return whether each top class is a label of its image; `rows`: each image's row in the labels, or -1."""
     has_row = np.flatnonzero(rows >= 0)
     targets, sizes = labels.classes_of_rows(rows[has_row])
     counts = np.zeros(rows.size, np.int64)

@@ -30,21 +30,20 @@ class ReplicateCounts(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class RecountTables:
-    """Lookup tables to count hits again under new label sets. Symbols: M models, N images."""
+class HitCounter:
+    """Counts the hits of M models on N images again, for new label sets of the images, with lookup tables."""
 
     panel: Panel
     # int32, shape (rated images, M): position of the question about each model's top class. If nobody was asked about
     # it, this is the number of questions, and the class is never valid
     question_positions: npt.NDArray[np.int32]
-    image_positions: (
-        _Ints  # int64, shape (questions,): position of the question's image in the panel; N if it is not in it
-    )
+    # int64, shape (questions,): position of the question's image in the panel; N if the panel does not contain it
+    image_positions: _Ints
     is_rated: _Bools  # bool, shape (N,): whether raters were asked about the image; labels of other images never change
 
     @classmethod
-    def from_panel(cls, panel: Panel, relabelling: Relabelling) -> "RecountTables":
-        """Create the tables: look up the question about each model's top class on each image."""
+    def from_panel(cls, panel: Panel, relabelling: Relabelling) -> "HitCounter":
+        """Create a counter: look up the question about each model's top class on each image."""
         questions, images = relabelling.questions, len(panel.images)
         rows = match_images(
             panel.images, questions.images, match=panel.match, where="the panel", known_where="the votes"
@@ -58,7 +57,9 @@ class RecountTables:
         column_of[rows[rated]] = np.flatnonzero(rated)
         return cls(panel, places, column_of[questions.image_ids], rated)
 
-    def count_replicates(self, is_label_kept: _Bools, n_draws_of_image: npt.NDArray[np.uint8]) -> ReplicateCounts:
+    def count_hits_in_replicates(
+        self, is_label_kept: _Bools, n_draws_of_image: npt.NDArray[np.uint8]
+    ) -> ReplicateCounts:
         """Count hits and labels in B replicates.
 
         `is_label_kept`, shape (questions, B), says which questions are labels in each replicate; `n_draws_of_image`,

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from reassess.comparison.comparison_words import describe_lead_probability, describe_significant_differences
 from reassess.comparison.findings import Findings
-from reassess.comparison.taxonomy import ERROR_KINDS
+from reassess.comparison.mistake_kinds import ERROR_KINDS
 from reassess.errors import MissingResult
 from reassess.evaluation.result import describe_label_errors
 from reassess.numeric import Proportion
@@ -89,13 +89,13 @@ def _describe_label_errors(findings: Findings) -> Iterator[str]:
 def _describe_mistakes(findings: Findings) -> Iterator[str]:
     """Yield a sentence about the best model's most frequent kind of mistake."""
     model = findings.models[0]
-    (taxonomy,) = (taxonomy_of_model for taxonomy_of_model in findings.taxonomies if taxonomy_of_model.model == model)
-    if not len(taxonomy):
+    (mistakes,) = (model_mistakes for model_mistakes in findings.classified_mistakes if model_mistakes.model == model)
+    if not len(mistakes):
         yield f"{model} makes no mistake"
         return
-    counts = {kind: taxonomy.counts[kind] or 0 for kind in ERROR_KINDS}
+    counts = {kind: mistakes.counts[kind] or 0 for kind in ERROR_KINDS}
     kind = max(counts, key=lambda name: counts[name])
-    n, total = counts[kind], len(taxonomy)
+    n, total = counts[kind], len(mistakes)
     if kind == "remaining" and findings.scores is None:
         which = f"the kind of {n:,} of them" if n < total else "its kind" if n == 1 else "their kind"
         yield f"{model} makes {count_noun(total, 'mistake')}; {which} is unknown: scores are missing"
@@ -113,9 +113,9 @@ def _describe_share(n: int, total: int) -> str:
 
 def _describe_preference(findings: Findings) -> Iterator[str]:
     """Yield a sentence on how often the best model's class is preferred to a different original label."""
-    if isinstance(findings.preferences, MissingResult):
+    if isinstance(findings.model_or_label_preferences, MissingResult):
         return
-    (best,) = (preference for preference in findings.preferences if preference.model == findings.models[0])
+    best = findings.model_or_label_preferences[0]
     counts = (
         best.total.preferences_by_scores
         if best.total.preferences_by_rater_scores is None

@@ -149,7 +149,8 @@ def _multi_hot_as_bool(target: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
             where=f"row {row}, column {column}",
             allowed="0 or 1 for each class",
             found=target[row, column],
-            fix="if these are class ids padded with -1, use fewer columns than classes",
+            fix="if these are class ids padded with -1, remove columns that contain only -1: a target with one column "
+            "per class is read as multi-hot",
         )
     return hot
 
@@ -171,5 +172,5 @@ def _raise_wrong_class_ids(ids: list[int], row: int, n_outputs: int) -> NoReturn
         where=f"target, row {row}",
         allowed="each class once, then -1",
         found=ids,
-        fix=f"list each class once; for a multi-hot target, use {n_outputs} columns like the scores, not {len(ids)}",
+        fix=f"list each class once; a multi-hot target needs {n_outputs} columns, like the scores, but has {len(ids)}",
     )

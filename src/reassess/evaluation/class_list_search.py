@@ -346,7 +346,7 @@ def known_orders(classes: Classes, n_classes: int) -> dict[str, npt.NDArray[np.i
 
 
 def _generate_orders(classes: Classes, ids: npt.NDArray[np.int64]) -> Iterator[tuple[str, npt.NDArray[np.int64]]]:
-    """Yield each known order of classes: its name, and an array of the class of every id."""
+    """Yield the name of each known order of classes, and an array with the class that each id means in it."""
     ordered = partial(_sort_ids, ids)
     if len(classes.names) == len(ids):
         yield "class names sorted as text", ordered(classes.short_name)

@@ -82,7 +82,7 @@ class ImageSheet(Printable):
             yield self._format_class(candidate.class_id), "; ".join(parts)
         for model, best in self.predictions.items():
             first = "; ".join(
-                "no class" if i is None else self._format_class(i) + self._format_kind(i) for i in best or ()
+                "no class" if i is None else self._format_class(i) + self._format_validity(i) for i in best or ()
             )
             yield model, "the image is missing" if best is None else first or "no class"
 
@@ -91,8 +91,8 @@ class ImageSheet(Printable):
         label = self.classes.short_name(class_id)
         return label if label == str(class_id) else f"{class_id} {label}"
 
-    def _format_kind(self, class_id: int) -> str:
-        """Return " (valid)" or the kind of mistake in brackets; "" if the kind is unknown."""
+    def _format_validity(self, class_id: int) -> str:
+        """Return " (valid)", or the kind of mistake in brackets; "" if the kind is unknown."""
         if class_id in (self.valid_class_ids or ()):
             return " (valid)"
         return f" ({PREDICTION_NAMES[self.mistake_kinds[class_id]]})" if class_id in self.mistake_kinds else ""
@@ -224,7 +224,7 @@ def image_sheet(
 def _list_candidates(
     image_key: str, scores: Scores | None, votes: Votes | None, experts: Votes | None, label_ids: set[int]
 ) -> tuple[Candidate, ...] | None:
-    """List the candidate classes of an image, with `label_ids` if people chose one class per image."""
+    """List an image's candidate classes, including `label_ids` if people chose one class per image."""
     score_row = {} if scores is None else _question_rows_by_class(scores.questions, image_key)
     rater_answers, expert_answers = _answers_by_class(votes, image_key), _answers_by_class(experts, image_key)
     class_ids = score_row.keys() | rater_answers.keys() | expert_answers.keys()

@@ -65,10 +65,10 @@ class ValidityProbabilities(NamedTuple):
 
 
 def validity_probabilities(outcomes: Outcomes, scores: Scores) -> ValidityProbabilities:
-    """Return the probability that each image's top-1 class is valid, and the highest such probability.
+    """For each image, return the P(valid) of its top-1 class, and the highest P(valid) of all its classes.
 
-    The probability is 0 for a class that raters were not asked about. For an unrated image, it is 1 for the original
-    label and 0 for any other class; without an original label, both results are NaN.
+    P(valid) is the probability that a class is valid: 0 for a class that raters were not asked about. For an unrated
+    image, it is 1 for the original label and 0 for any other class; without an original label, both results are NaN.
     """
     rows = match_images(outcomes.images, scores.questions.images, match=outcomes.match, known_where="the scores")
     rated, has_original = rows >= 0, outcomes.original_rows >= 0

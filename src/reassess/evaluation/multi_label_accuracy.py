@@ -116,7 +116,7 @@ def multi_label_accuracy(
     match: Match = "path",
     ignore_unknown: bool = False,
 ) -> MultiLabelAccuracy:
-    """Measure one model by reviews of label sets.
+    """Measure one model's multi-label accuracy by the reviewers' verdicts.
 
     Parameters
     ----------
@@ -163,7 +163,7 @@ def verdicts(outcomes: Outcomes, labels: MultiLabels) -> npt.NDArray[np.int8]:
 
 
 def summarize_verdicts(outcomes: Outcomes, labels: MultiLabels, original: LabelSets | None) -> MultiLabelAccuracy:
-    """Count the `verdicts`: the second half of `multi_label_accuracy`, with the same parameters."""
+    """Count the images with each verdict: the last step of `multi_label_accuracy`."""
     outcomes = outcomes.select_rows(np.flatnonzero(outcomes.states != EXCLUDED))
     verdict = verdicts(outcomes, labels)
     counts = dict(

@@ -132,14 +132,14 @@ class _Interpretation:
         return float(pairs / (self.n_images * max(self.n_images - 1, 1)) + mean - mean**2)
 
     def has_too_few_hits_for(self, model_kappa: float, significance_level: float) -> bool:
-        """Return whether a model with this kappa has this few hits with a probability below the level."""
+        """Return whether so few hits are improbable (p-value below the level) for a model with this kappa."""
         from scipy.special import bdtr
 
         model_accuracy = self.chance_agreement + model_kappa * (1 - self.chance_agreement)
         return float(bdtr(self.n_hits, self.n_images, model_accuracy)) < significance_level
 
     def is_better_than(self, reference: "_Interpretation", level: float = _ERROR_LEVEL) -> bool:
-        """Return whether there are clearly more hits than by chance, and than in the reference."""
+        """Return whether there are clearly more hits than expected by chance, and than `reference` has."""
         more, fewer = (
             int(np.count_nonzero(a & ~b))
             for a, b in ((self.is_correct, reference.is_correct), (reference.is_correct, self.is_correct))
@@ -147,7 +147,7 @@ class _Interpretation:
         return self.kappa >= _MIN_KAPPA and more > fewer and mcnemar_p_value(more, fewer) < level
 
     def format_agreement(self) -> str:
-        """Format the share of hits, with the name of the interpretation."""
+        """Format the share of hits and the interpretation's name, such as "78.1 % in class-folder order"."""
         return f"{format_percent(self.n_hits / self.n_images)} % {self.name}"
 
 
@@ -213,7 +213,7 @@ def _wrong_order_error(interpretation: _Interpretation, is_at_chance: bool, alte
 
 
 def _other_interpretations(outcomes: Outcomes, original: LabelSets, label_ids: Ids) -> Iterator[_Interpretation]:
-    """Yield interpretations of the predictions with other known orders of the rows, or other ids."""
+    """Yield other interpretations of the predictions: each known row order with each numbering of classes."""
     top1 = outcomes.top1
     classes = original.classes.count or 1 + max(int(part.max(initial=-1)) for part in (top1, original.indices))
     for order in _row_orders(outcomes, original, label_ids):

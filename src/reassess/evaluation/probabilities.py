@@ -63,11 +63,11 @@ def score_kind(predictions: Predictions, *, raise_if_mixed: bool = False) -> Sco
         scores = as_floats(predictions.scores[start : start + _BLOCK_ROWS])
         if start % _ROWS_BETWEEN_RELEASES == 0:
             release_memory(predictions.scores)
-        is_within, sums_to_1 = check_rows(scores)
+        is_between_0_and_1, sums_to_1 = check_rows(scores)
         n_rows_that_sum_to_1 += int(np.count_nonzero(sums_to_1))
         if odd < 0 and not sums_to_1.all():
             odd = start + int(np.argmin(sums_to_1))
-        if not is_within.all():
+        if not is_between_0_and_1.all():
             kind = "logits"
         elif not sums_to_1.all() and kind == "probabilities":
             kind = "bounded"
@@ -81,16 +81,16 @@ def score_kind(predictions: Predictions, *, raise_if_mixed: bool = False) -> Sco
 class RowChecks(NamedTuple):
     """Properties of each row of scores; bool, shape (rows,)."""
 
-    is_within: npt.NDArray[np.bool_]  # all scores are in [0, 1]
+    is_between_0_and_1: npt.NDArray[np.bool_]  # all scores are in [0, 1]
     is_distribution: npt.NDArray[np.bool_]  # all scores are in [0, 1], and they add up to 1
 
 
 def check_rows(scores: npt.NDArray[Any]) -> RowChecks:
     """Check which rows of scores are in [0, 1], and which rows are probabilities."""
-    is_within = (scores.min(axis=1) >= 0) & (scores.max(axis=1) <= 1)
+    is_between_0_and_1 = (scores.min(axis=1) >= 0) & (scores.max(axis=1) <= 1)
     with np.errstate(invalid="ignore"):  # of infinities
         adds_up = np.abs(scores.sum(axis=1, dtype=np.float64) - 1) <= _SUM_TOLERANCE
-    return RowChecks(is_within, is_within & adds_up)
+    return RowChecks(is_between_0_and_1, is_between_0_and_1 & adds_up)
 
 
 def raise_if_out_of_range(scores: npt.NDArray[Any], names: Sequence[str]) -> None:

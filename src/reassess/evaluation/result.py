@@ -41,7 +41,7 @@ class CountsByLabelCount(Printable):
 
 @dataclass(frozen=True)
 class SoftAccuracy:
-    """Soft accuracy: sums over the images that have a valid class."""
+    """The sums that soft accuracy is computed from, over the images that have a valid class."""
 
     p_valid_sum: float  # sum of P(top-1 is valid)
     highest_p_valid_sum: float  # sum of the highest P(valid) of any class of each image
@@ -53,7 +53,7 @@ class SoftAccuracy:
         return self.p_valid_sum / self.n_images if self.n_images else None
 
     @property
-    def ceiling(self) -> float | None:
+    def highest_possible_accuracy(self) -> float | None:
         """Soft accuracy of a model that always predicts the most probable class."""
         return self.highest_p_valid_sum / self.n_images if self.n_images else None
 
@@ -158,7 +158,7 @@ class Evaluation(Printable):
 
     @property
     def accuracy_at_smallest_k(self) -> float:
-        """ReaL accuracy at the smallest k, in [0, 1], which ranks models; 0 without scored images."""
+        """ReaL accuracy (0 to 1) at the smallest k, used to rank models; 0 without scored images."""
         return next(iter(self.real_accuracy.values())).value or 0.0
 
     @property
@@ -231,7 +231,7 @@ class Evaluation(Printable):
             "original_scored": None
             if self.original_accuracy_on_scored is None
             else _proportions_to_json(self.original_accuracy_on_scored),
-            "soft": None if soft is None else {"accuracy": soft.accuracy, "ceiling": soft.ceiling},
+            "soft": None if soft is None else {"accuracy": soft.accuracy, "ceiling": soft.highest_possible_accuracy},
             "recall_at_size": self.recall_at_size,
             "mistakes": None if self.mistakes is None else self.mistakes.counts_by_kind,
             "label_errors": None
@@ -307,9 +307,10 @@ def describe_label_errors(evaluation: Evaluation) -> str:
 
 
 def describe_soft_accuracy_ceiling(evaluations: Iterable[Evaluation]) -> str:
-    """Say which soft accuracy no model can exceed on these images; "" if this is unknown."""
+    """State the highest possible soft accuracy on these images; "" if it is unknown."""
     soft = [evaluation.soft_accuracy for evaluation in evaluations if evaluation.soft_accuracy is not None]
-    ceilings = sorted({f"{part.ceiling:.4f}" for part in soft if part.ceiling is not None})
+    highest = {part.highest_possible_accuracy for part in soft}
+    ceilings = sorted({f"{accuracy:.4f}" for accuracy in highest if accuracy is not None})
     return f"no model can exceed {' or '.join(ceilings)}" if ceilings else ""
 
 

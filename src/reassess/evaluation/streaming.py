@@ -48,10 +48,10 @@ class ImageIndex:
 
     def find_positions(self, target: Any) -> npt.NDArray[np.int64]:
         """Find the position of each image of a batch, from image names or image numbers."""
-        if isinstance(target, list | tuple) and _starts_with_name(target):
+        if isinstance(target, list | tuple) and _has_name_first(target):
             return self._find_positions_by_name(target)
         numbers, are_bits = convert_to_numpy(target)
-        if numbers.ndim == 1 and _starts_with_name(numbers):
+        if numbers.ndim == 1 and _has_name_first(numbers):
             return self._find_positions_by_name(numbers.tolist())
         if numbers.ndim != 1 or numbers.dtype.kind not in "iu" or are_bits:
             raise DataError(
@@ -149,8 +149,8 @@ class ImageIndex:
         return {key: position for position, key in enumerate(image_keys(self.images))}
 
 
-def _starts_with_name(target: Any) -> bool:
-    """Return whether a target starts with an image name, or is empty."""
+def _has_name_first(target: Any) -> bool:
+    """Return whether the first item of a target is an image name; also true for an empty target."""
     return not len(target) or isinstance(target[0], str)
 
 
@@ -256,7 +256,7 @@ class RealAccuracy:
 
 
 def index_images(labels: LabelSets | None, images: Sequence[str] | None, *, ignore_unknown: bool) -> ImageIndex | None:
-    """Index the images of label sets, or the images of a dataset that are joined by name; None without labels."""
+    """Index the images of the labels, or if present, of the dataset `images`; None without labels."""
     if labels is None:
         if images is not None:
             raise DataError(

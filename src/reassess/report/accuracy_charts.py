@@ -165,8 +165,8 @@ def label_count_chart(findings: Findings) -> Chart | MissingResult:
         for model, results in counts.items()
     ]
     drawn_results = {model: counts[model] for model in findings.models[: len(SERIES_STYLES)]}
-    label_count_groups = _pool_label_counts(sizes, drawn_results)
-    groups = [_describe_pool(label_counts, drawn_results) for label_counts in label_count_groups]
+    label_count_groups = _group_label_counts(sizes, drawn_results)
+    groups = [_describe_label_count_group(label_counts, drawn_results) for label_counts in label_count_groups]
     series = {
         model: [proportion_to_percent(_compute_accuracy(results, label_counts)) for label_counts in label_count_groups]
         for model, results in drawn_results.items()
@@ -192,8 +192,8 @@ def _compute_accuracy(results: _ResultsBySize, label_counts: Sequence[int]) -> P
     return Proportion(sum(part.hits[1] for part in available), sum(part.n_images for part in available))
 
 
-def _pool_label_counts(label_counts: list[int], results_by_model: Mapping[str, _ResultsBySize]) -> list[list[int]]:
-    """Group numbers of valid classes: each for itself, but the highest together if few images have each of them."""
+def _group_label_counts(label_counts: list[int], results_by_model: Mapping[str, _ResultsBySize]) -> list[list[int]]:
+    """Group the numbers of valid classes: one per group, but high numbers with few images share a group."""
     scored = min(_compute_accuracy(parts, label_counts).n for parts in results_by_model.values())
     min_images = min(max(scored // 100, _MIN_GROUP_LIMIT), _MAX_GROUP_LIMIT)
     large_positions = [
@@ -205,7 +205,7 @@ def _pool_label_counts(label_counts: list[int], results_by_model: Mapping[str, _
     return [[size] for size in label_counts[:n_single]] + ([label_counts[n_single:]] if label_counts[n_single:] else [])
 
 
-def _describe_pool(label_counts: list[int], results_by_model: Mapping[str, _ResultsBySize]) -> str:
+def _describe_label_count_group(label_counts: list[int], results_by_model: Mapping[str, _ResultsBySize]) -> str:
     """Describe a group of numbers of valid classes, such as "3 or more valid classes: 12 images"."""
     images = [_compute_accuracy(parts, label_counts).n for parts in results_by_model.values()]
     fewest, most = min(images), max(images)
@@ -218,7 +218,7 @@ def leaderboard_chart(findings: Findings) -> Chart | MissingResult:
     """Create a chart of a leaderboard of published models, with the report's models."""
     if isinstance(findings.trend, MissingResult):
         return findings.trend
-    placements = findings.placements
+    placements = findings.leaderboard_placements
     draw = partial(
         plot_leaderboard,
         trend=findings.trend,

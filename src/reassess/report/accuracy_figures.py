@@ -62,7 +62,7 @@ def plot_leaderboard(
     for i, line in enumerate(trend.band_lines):
         _draw_line(drawing, trend, line, _COLOURS[i % len(_COLOURS)], _DASH_STYLES[i % len(_DASH_STYLES)])
     for placement in placements:
-        _draw_placement(drawing, placement, shorten_label_set_name(trend.leaderboard.label_set), is_brief)
+        _draw_model_on_leaderboard(drawing, placement, shorten_label_set_name(trend.leaderboard.label_set), is_brief)
     _finish_axes(drawing, trend, lowest_accuracy)
     draw_reference_lines(drawing, original_label_percent)
 
@@ -97,7 +97,7 @@ def _format_slope(slope: Estimate, separator: str = " ") -> str:
     return f"{value}{separator}({low} to {high})"
 
 
-def _draw_placement(drawing: Drawing, placement: Placement, label_set: str, is_brief: bool) -> None:
+def _draw_model_on_leaderboard(drawing: Drawing, placement: Placement, label_set: str, is_brief: bool) -> None:
     entry = placement.model_row
     points = np.array([[entry.original_accuracy, entry.reassessed_accuracy]])
     drawing.draw_line(points, "*", color="#d00000", markersize=14, markeredgecolor="white", zorder=6)

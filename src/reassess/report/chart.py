@@ -101,7 +101,7 @@ class Table:
 
 
 def _to_csv_cells(cell: Cell, is_interval: bool) -> tuple[Cell, ...]:
-    """Return the values of a cell in the CSV file: two for an interval, also if it is missing, else one."""
+    """Return a cell's values for the CSV file: both limits of an interval (empty if missing), or one value."""
     if isinstance(cell, tuple):
         return cell
     return (None, None) if is_interval else (cell,)

@@ -176,6 +176,13 @@ def _format_value(mark: MeasuredValue, number_format: str) -> str:
     return f"{value} ({' to '.join(format_number(bound, number_format) for bound in mark.interval)})"
 
 
+class BarPart(NamedTuple):
+    """A part of each stacked bar."""
+
+    colour: str
+    counts: Sequence[int]  # the count in each bar
+
+
 @dataclass(frozen=True, eq=False)
 class Stacks:
     """A plot of stacked bars of counts.
@@ -188,15 +195,15 @@ class Stacks:
     axis_title: str  # title of the axis
 
     @property
-    def nonzero_parts(self) -> dict[str, tuple[str, Sequence[int]]]:
-        """Colour and counts of each part that is above zero in any bar, by the name of the part."""
+    def visible_bar_parts(self) -> dict[str, BarPart]:
+        """The parts of the bars that have a count above zero, by name."""
         with_colours = zip(_PART_COLOURS, self.counts_by_part.items(), strict=False)
-        return {name: (colour, counts) for colour, (name, counts) in with_colours if any(counts)}
+        return {name: BarPart(colour, counts) for colour, (name, counts) in with_colours if any(counts)}
 
 
 def compute_stacks_size(stacks: Stacks) -> FigureSize:
     """Compute the width and height of a plot of stacked bars, in inches."""
-    legend_lines = -(-len(stacks.nonzero_parts) // _count_legend_columns(stacks))
+    legend_lines = -(-len(stacks.visible_bar_parts) // _count_legend_columns(stacks))
     return FIGURE_WIDTH, _STACKS_MARGIN_HEIGHT + _LINE_HEIGHT * (_BAR_STEP * len(stacks.groups) + legend_lines)
 
 
@@ -206,7 +213,7 @@ def plot_stacks(drawing: Drawing, stacks: Stacks) -> None:
     totals = [sum(counts) for counts in zip(*stacks.counts_by_part.values(), strict=True)]
     max_total = max([1, *totals])
     starts = [0] * len(stacks.groups)
-    for name, (colour, counts) in stacks.nonzero_parts.items():
+    for name, (colour, counts) in stacks.visible_bar_parts.items():
         bars = [_BAR_STEP * i + 1 for i in range(len(stacks.groups))]
         axes.barh(bars, counts, left=starts, height=0.92, color=colour, label=name, edgecolor="white", linewidth=0.7)
         for y, start, count in zip(bars, starts, counts, strict=True):
@@ -216,7 +223,7 @@ def plot_stacks(drawing: Drawing, stacks: Stacks) -> None:
         starts = [start + count for start, count in zip(starts, counts, strict=True)]
     for i, (group, total) in enumerate(zip(stacks.groups, totals, strict=True)):
         drawing.write_text(_BAR_STEP * i, f"{shorten(group, MAX_NAME_LENGTH)}: {total:,}")
-        parts = ", ".join(f"{counts[i]:,} {name}" for name, (_, counts) in stacks.nonzero_parts.items())
+        parts = ", ".join(f"{counts[i]:,} {name}" for name, (_, counts) in stacks.visible_bar_parts.items())
         drawing.descriptions.append(f"{group}: {total:,}: {parts}")
     _finish_stacks(drawing, stacks, max_total)
 
@@ -237,7 +244,7 @@ def _finish_stacks(drawing: Drawing, stacks: Stacks, max_total: int) -> None:
 
 
 def _count_legend_columns(stacks: Stacks) -> int:
-    return 2 if max(map(len, stacks.nonzero_parts), default=0) < 26 else 1
+    return 2 if max(map(len, stacks.visible_bar_parts), default=0) < 26 else 1
 
 
 def _compute_lightness(colour: str) -> float:

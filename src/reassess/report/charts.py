@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from reassess.comparison import Findings, PreferenceCounts
-from reassess.comparison.taxonomy import ERROR_KIND_NAMES, ERROR_KINDS
+from reassess.comparison.mistake_kinds import ERROR_KIND_NAMES, ERROR_KINDS
 from reassess.core.checks import check_known, check_type
 from reassess.errors import DataError, MissingResult
 from reassess.evaluation.result import NONE_SCORED
@@ -36,36 +36,36 @@ from reassess.text import count_noun, shorten, suggest_name
 _HALF_NAME_LENGTH = MAX_NAME_LENGTH // 2
 
 
-def taxonomy_chart(findings: Findings) -> Chart | MissingResult:
+def mistake_kinds_chart(findings: Findings) -> Chart | MissingResult:
     """Create a chart of each model's mistakes by kind."""
-    taxonomies = findings.taxonomies
-    if not any(map(len, taxonomies)):
+    all_mistakes = findings.classified_mistakes
+    if not any(map(len, all_mistakes)):
         return MissingResult("no model makes a mistake" if findings.panel.is_scored.any() else NONE_SCORED)
     rows = [
-        [taxonomy.model, ERROR_KIND_NAMES[kind], n, to_percent(n / len(taxonomy)) if len(taxonomy) else None]
-        for taxonomy in taxonomies
+        [mistakes.model, ERROR_KIND_NAMES[kind], n, to_percent(n / len(mistakes)) if len(mistakes) else None]
+        for mistakes in all_mistakes
         for kind in ERROR_KINDS
-        if (n := taxonomy.counts[kind]) is not None
+        if (n := mistakes.counts[kind]) is not None
     ]
-    drawn_taxonomies = taxonomies[:MAX_DRAWN]
+    drawn_mistakes = all_mistakes[:MAX_DRAWN]
     parts = {
-        ERROR_KIND_NAMES[kind]: [taxonomy.counts[kind] or 0 for taxonomy in drawn_taxonomies] for kind in ERROR_KINDS
+        ERROR_KIND_NAMES[kind]: [mistakes.counts[kind] or 0 for mistakes in drawn_mistakes] for kind in ERROR_KINDS
     }
     columns = {"model": TEXT, "kind": TEXT, "mistakes": COUNT, "% of the model's mistakes": PERCENT}
     numbers = make_table("taxonomy", "Kinds of mistakes", columns, rows)
     stacks = Stacks(
-        groups=[taxonomy.model for taxonomy in drawn_taxonomies], counts_by_part=parts, axis_title="mistakes (images)"
+        groups=[mistakes.model for mistakes in drawn_mistakes], counts_by_part=parts, axis_title="mistakes (images)"
     )
-    return make_stack_chart(stacks, numbers, hidden_items_note(len(taxonomies)))
+    return make_stack_chart(stacks, numbers, hidden_items_note(len(all_mistakes)))
 
 
 def preference_chart(findings: Findings) -> Chart | MissingResult:
     """Create a chart of whether raters prefer a model's class or the original label, where they differ."""
-    if isinstance(findings.preferences, MissingResult):
-        return findings.preferences
+    if isinstance(findings.model_or_label_preferences, MissingResult):
+        return findings.model_or_label_preferences
     rows: list[list[Cell]] = []
     bars: dict[str, PreferenceCounts] = {}
-    for preference in findings.preferences:
+    for preference in findings.model_or_label_preferences:
         for classes, part in {"all": preference.total, **preference.by_group}.items():
             for vote_source, verdicts in {
                 "scores": part.preferences_by_scores,
@@ -129,7 +129,7 @@ def bias_chart(findings: Findings) -> Chart | MissingResult:
     return make_interval_chart(intervals, numbers, hidden_items_note(len(findings.labelling_biases)))
 
 
-def _curve_chart(findings: Findings) -> Chart | MissingResult:
+def _precision_recall_chart(findings: Findings) -> Chart | MissingResult:
     """Create a chart of precision and recall of the scores that made the labels."""
     if isinstance(findings.precision_recall_curves, MissingResult):
         return findings.precision_recall_curves
@@ -149,10 +149,10 @@ CHARTS: dict[str, Callable[[Findings], Chart | MissingResult]] = {
     "leaderboard": leaderboard_chart,
     "differences": difference_chart,
     "label-count": label_count_chart,
-    "taxonomy": taxonomy_chart,
+    "taxonomy": mistake_kinds_chart,
     "model-or-label": preference_chart,
     "labelling-bias": bias_chart,
-    "curve": _curve_chart,
+    "curve": _precision_recall_chart,
 }
 
 

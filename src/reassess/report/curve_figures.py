@@ -133,7 +133,7 @@ def _find_drawn_points(curve: Curve) -> npt.NDArray[np.bool_]:
 def _select_anchors_far_from_curves(
     anchors: npt.NDArray[np.float64], other_curves: Sequence[MeasuredCurve]
 ) -> npt.NDArray[np.float64]:
-    """Return the anchors of a label that are farthest from other curves: half of them, or all without other curves."""
+    """Return the half of a label's anchors that is farthest from other curves; all without another curve."""
     if not other_curves:
         return anchors
     points = np.concatenate(
@@ -183,7 +183,7 @@ def save_model_choice(path: Path, choice: ModelChoice, *, force: bool = False) -
 
 
 def _plot_choice(drawing: Drawing, choice: ModelChoice) -> None:
-    line = np.array([_subset_position(subset) for subset in choice.frontier])
+    line = np.array([_get_candidate_count_and_recall(subset) for subset in choice.frontier])
     steps = np.column_stack([np.repeat(line[:, 0], 2)[1:], np.repeat(line[:, 1], 2)[:-1]])
     drawing.axes.plot(*steps.T, color=_BEST_COLOUR, linewidth=1.6, zorder=3)
     drawing.axes.plot(*line.T, ".", color=_BEST_COLOUR, markersize=4, zorder=3)
@@ -195,7 +195,7 @@ def _plot_choice(drawing: Drawing, choice: ModelChoice) -> None:
     subsets = [(choice.all_models, "all models", _ALL_COLOUR)]
     subsets += [] if choice.chosen is None else [(choice.chosen, "chosen", _CHOSEN_COLOUR)]
     for subset, title, colour in subsets:
-        points = np.array([_subset_position(subset)])
+        points = np.array([_get_candidate_count_and_recall(subset)])
         drawing.draw_line(points, "o", color=colour, markersize=7, markeredgecolor="white", zorder=5)
         text = f"{title}: {count_noun(len(subset.models), 'model')}\nrecall {subset.recall.value or 0:.3f}"
         drawing.add_label(text, points, color=colour)
@@ -226,5 +226,6 @@ def _draw_recall_bound(drawing: Drawing, choice: ModelChoice) -> None:
     drawing.draw_line(ends, "-", n_obstacles=16, color=_CHOSEN_COLOUR, linewidth=1.2, zorder=4)
 
 
-def _subset_position(subset: ModelSubset) -> tuple[float, float]:
+def _get_candidate_count_and_recall(subset: ModelSubset) -> tuple[float, float]:
+    """Return the coordinates of a set of models in the plot."""
     return subset.n_candidates, subset.recall.value or 0.0

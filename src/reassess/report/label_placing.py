@@ -122,7 +122,7 @@ class _PointCounter:
 def _find_position(
     label: LabelBox, counter: _PointCounter, placed_labels: Sequence[_PlacedLabelBox], area: _Rectangle
 ) -> _PlacedLabelBox:
-    """Place a label where the cost of its position and its anchor is lowest."""
+    """Place a text label in the plot, where the cost of its position and its anchor is lowest."""
     size = np.array([label.width, label.height])
     candidate_coordinates = _make_candidate_coordinates(label, area)
     corners = np.stack(np.meshgrid(*candidate_coordinates), axis=-1).reshape(-1, 2)

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.comparison import Findings
-from reassess.comparison.taxonomy import ERROR_KIND_NAMES, ERROR_KINDS
+from reassess.comparison.mistake_kinds import ERROR_KIND_NAMES, ERROR_KINDS
 from reassess.core import Classes
 from reassess.evaluation import MISTAKE_KINDS, ImageSheet, image_sheet, kinds_of_invalid_classes
 from reassess.evaluation.evaluation_words import PREDICTION_NAMES, format_score_near_threshold
@@ -40,7 +40,7 @@ class ImageSample:
 
 
 class ModelPrediction(NamedTuple):
-    """The first predicted class of a model."""
+    """The class with a model's highest score for an image (top-1)."""
 
     model: str
     class_id: int
@@ -63,7 +63,7 @@ class MistakeCard:
 
 
 def sample_images(findings: Findings, max_per_kind: int, *, seed: int = 0) -> ImageSample:
-    """Sample images with mistakes or label errors of each model, with an invalid label, or with no valid class.
+    """Sample images of each kind: mistakes and label errors of each model, wrong labels, no valid class.
 
     All samples use the same random order of the images, so models with common mistakes share images.
     """
@@ -109,8 +109,8 @@ def make_cards(findings: Findings, rows: Sequence[int]) -> list[MistakeCard]:
     kinds = _find_mistake_kinds(findings, np.asarray(rows, np.int64))
     about_labels = _find_images_by_label_problem(findings)
     mistakes = {
-        taxonomy.model: dict(zip(taxonomy.images, (ERROR_KINDS[kind] for kind in taxonomy.kinds.tolist()), strict=True))
-        for taxonomy in findings.taxonomies
+        result.model: dict(zip(result.images, (ERROR_KINDS[kind] for kind in result.kinds.tolist()), strict=True))
+        for result in findings.classified_mistakes
     }
     cards = []
     for position, row in enumerate(rows):
@@ -222,7 +222,7 @@ def _make_card(mistake_card: MistakeCard, classes: Classes, threshold: float) ->
         return CardEntry(get_name(class_id), "" if is_valid else describe_prediction(class_id), word, word)
 
     def describe_prediction(class_id: int) -> str:
-        """Describe the raters' answers about a predicted class, or its kind of mistake; empty if unknown."""
+        """Describe what raters answered about a predicted class, or the kind of mistake; "" if unknown."""
         kind = PREDICTION_NAMES.get(mistake_card.kind_by_class.get(class_id, ""), "") if class_id >= 0 else ""
         return descriptions.get(class_id) or kind
 

@@ -222,7 +222,7 @@ def render_page(page: Page, *, show_chart_progress: Callable[[Sequence[Chart]], 
     rendered: str = environment.get_template("page.html").render(
         page=page,
         charts={key: Markup(svg) for key, svg in svgs.items()},
-        filters=_format_filters,
+        filters=_filter_values_to_json,
         data=htmlsafe_json_dumps(
             _escape_data(_make_script_data(page, charts)), ensure_ascii=False, separators=(",", ":"), allow_nan=False
         ),
@@ -269,7 +269,7 @@ def make_content_policy(style: str, script: str) -> str:
 
 
 def _format_some_rows(table: Table) -> list[list[str]]:
-    """Format at most `_MAX_ROWS` rows of a table, at equal distances."""
+    """Format a table for the page; of a long table, only every n-th row, `_MAX_ROWS` rows at most."""
     rows = table.format_cells()
     step = -(-len(rows) // _MAX_ROWS) or 1
     return rows[::step]
@@ -315,7 +315,7 @@ def _escape_data(data: Any) -> Any:
     return [_escape_data(value) for value in data] if isinstance(data, list | tuple) else data
 
 
-def _format_filters(card: Card) -> str:
+def _filter_values_to_json(card: Card) -> str:
     """Return the properties of a card that the page's script filters by, as JSON."""
     properties = {"mistakes": card.mistakes_by_model, "about": card.label_filter_keys}
     properties |= {"classes": sorted(card.class_names)}

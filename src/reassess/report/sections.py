@@ -16,7 +16,7 @@ from reassess.comparison.comparison_words import (
     explain_order_by_shared_images,
     explain_rank_intervals,
 )
-from reassess.comparison.taxonomy import ERROR_KIND_NAMES
+from reassess.comparison.mistake_kinds import ERROR_KIND_NAMES
 from reassess.errors import MissingResult
 from reassess.evaluation import Evaluation
 from reassess.evaluation.evaluation_words import (
@@ -247,7 +247,7 @@ def _make_mistake_section(findings: Findings, charts: _Charts) -> Section:
         "valid class. Not asked about: raters were asked about the image, but not about the class. On unrated images: "
         "raters were not asked about the image. Other: asked about and rejected; without scores, any other mistake."
     )
-    reasons = {kind: reason for taxonomy in findings.taxonomies for kind, reason in taxonomy.reasons.items()}
+    reasons = {kind: reason for mistakes in findings.classified_mistakes for kind, reason in mistakes.reasons.items()}
     notes = [f"On the {len(findings.panel.images):,} images that all models share."]
     notes += [f"Not counted: {ERROR_KIND_NAMES[kind]}: {reason}." for kind, reason in reasons.items()]
     evaluations = findings.evaluations.items()

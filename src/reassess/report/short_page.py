@@ -6,7 +6,7 @@ from importlib.resources import files
 from reassess.comparison import Findings
 from reassess.comparison.comparison_words import DIFFERENCE_EXPLANATION, explain_order_by_shared_images
 from reassess.comparison.differences import Difference
-from reassess.comparison.taxonomy import ERROR_KIND_NAMES, ERROR_KINDS
+from reassess.comparison.mistake_kinds import ERROR_KIND_NAMES, ERROR_KINDS
 from reassess.errors import MissingResult
 from reassess.evaluation.evaluation_words import describe_missing_results, shorten_label_set_name
 from reassess.evaluation.result import describe_images_not_scored, describe_soft_accuracy_ceiling
@@ -135,7 +135,7 @@ def _significance_cells(difference: Difference | None) -> tuple[Cell, Cell, Cell
 
 def _make_mistake_table(findings: Findings) -> Table | None:
     """Make a table of label errors, and of other mistakes by kind."""
-    by_model = {taxonomy.model: taxonomy for taxonomy in findings.taxonomies}
+    by_model = {mistakes.model: mistakes for mistakes in findings.classified_mistakes}
     models = findings.models[:_MAX_MODELS]
     counts = {model: by_model[model].counts for model in models}
     kinds = [kind for kind in ERROR_KINDS if any(counts[model][kind] for model in models)]

@@ -15,8 +15,8 @@ from reassess.comparison import (
     LabellingBias,
     LabelUncertainty,
     LeadChange,
+    ModelOrLabelPreference,
     PairedHits,
-    Preference,
     PreferenceCounts,
     Ranking,
 )
@@ -61,7 +61,7 @@ def to_json(findings: Findings) -> dict[str, Any]:
     nullable_results: dict[str, Any] = {
         "ranking": ranking if isinstance(ranking, MissingResult) else ranking.to_json(),
         "label_uncertainty": uncertainty if isinstance(uncertainty, MissingResult) else uncertainty.to_json(pairs),
-        "model_or_label": _results_to_json(findings.preferences, lambda result: result.to_json()),
+        "model_or_label": _results_to_json(findings.model_or_label_preferences, lambda result: result.to_json()),
         "labelling_bias": _results_to_json(findings.labelling_biases, lambda result: result.to_json(findings.classes)),
     }
     for name, result in nullable_results.items():
@@ -85,8 +85,8 @@ def print_comparison(run: CommandRun, findings: Findings) -> None:
         print_text(f"models cannot be compared: {findings.ranking}")
     else:
         _print_ranking(findings.ranking, findings.uncertainty, shorten_label_set_name(findings.labels.title))
-    if not isinstance(findings.preferences, MissingResult):
-        _print_preferences(findings.preferences)
+    if not isinstance(findings.model_or_label_preferences, MissingResult):
+        _print_preferences(findings.model_or_label_preferences)
     if not isinstance(findings.labelling_biases, MissingResult):
         _print_biases(findings.labelling_biases)
     for line in group_files_by_text(
@@ -206,7 +206,7 @@ def _make_ranking_table(
     return ResultTable(headings, list(zip(*cells, strict=True)))
 
 
-def _print_preferences(preferences: Sequence[Preference]) -> None:
+def _print_preferences(preferences: Sequence[ModelOrLabelPreference]) -> None:
     """Print how often scores, and raters, prefer the model's class to the original label."""
     headings = ["model or label", "differ", "rated", "model %", "95 %", "label %"]
     has_rater_shares = any(preference.total.preferences_by_rater_scores is not None for preference in preferences)
@@ -266,7 +266,7 @@ def _make_footnotes(findings: Findings) -> Iterator[str]:
     """Explain the numbers, and why some results are missing."""
     panel, ranking = findings.panel, findings.ranking
     yield DIFFERENCE_EXPLANATION
-    if not isinstance(findings.preferences, MissingResult):
+    if not isinstance(findings.model_or_label_preferences, MissingResult):
         yield "model or label: where they differ and raters were asked about the model's class, which scores higher"
     if not isinstance(findings.labelling_biases, MissingResult):
         yield (
@@ -282,7 +282,7 @@ def _make_footnotes(findings: Findings) -> Iterator[str]:
         yield f"no comparison by original labels: {ORIGINAL_LABELS_MISSING}"
     else:
         for label_name, result in (
-            ("model or label", findings.preferences),
+            ("model or label", findings.model_or_label_preferences),
             ("labelling bias", findings.labelling_biases),
         ):
             if isinstance(result, MissingResult):

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.comparison import Panel, Taxonomy, taxonomies
-from reassess.comparison.taxonomy import ERROR_KINDS
+from reassess.comparison import ClassifiedMistakes, Panel, classify_mistakes
+from reassess.comparison.mistake_kinds import ERROR_KINDS
 from reassess.core import Benchmark, Classes, LabelSets, Predictions, Scores
 from reassess.evaluation import evaluate
 from tests.helpers import RealVotes, scores_of
@@ -63,58 +63,58 @@ def test_kinds_match_reference_in_any_order_of_images(seed: int) -> None:
     shuffled = Predictions.from_ids([predicted[i] for i in reversed(IMAGES)], images=IMAGES[::-1])
     panel = Panel.from_predictions({"one": shuffled}, labels)
     options = {"collapsed_pairs": collapsed.reshape(-1, 2), "groups": groups, "min_images": 2}
-    (taxonomy,) = taxonomies(panel, labels, scores=scores_of(dict.fromkeys(rated, 0.1)), **options)
+    (mistakes,) = classify_mistakes(panel, labels, scores=scores_of(dict.fromkeys(rated, 0.1)), **options)
     expected = slow_kinds(
         predicted, sets, rated=set(rated), collapsed={tuple(p) for p in collapsed.tolist()}, groups=groups, often=2
     )
-    assert {image: ERROR_KINDS[kind] for image, kind in zip(taxonomy.images, taxonomy.kinds, strict=True)} == expected
-    assert taxonomy.predicted_ids.tolist() == [predicted[image] for image in taxonomy.images]
-    assert taxonomy.counts == {kind: Counter(expected.values())[kind] for kind in ERROR_KINDS}
-    assert sum(taxonomy.counts.values()) == len(taxonomy)
+    assert {image: ERROR_KINDS[kind] for image, kind in zip(mistakes.images, mistakes.kinds, strict=True)} == expected
+    assert mistakes.predicted_ids.tolist() == [predicted[image] for image in mistakes.images]
+    assert mistakes.counts == {kind: Counter(expected.values())[kind] for kind in ERROR_KINDS}
+    assert sum(mistakes.counts.values()) == len(mistakes)
 
 
 def test_missing_kinds_have_reasons_instead_of_counts() -> None:
     labels = LabelSets.from_lists(["a", "b"], [[0], [1]], Classes(3, names=("cup", "mug", "pot")))
     panel = Panel.from_ids(["one"], np.array([[2, 2]]), labels)
-    (taxonomy,) = taxonomies(panel, labels)
+    (mistakes,) = classify_mistakes(panel, labels)
     missing = dict.fromkeys(("collapsed", "same_group", "not_asked", "never_rated"))
-    assert taxonomy.counts == missing | {"co_occurring": 0, "no_class": 0, "remaining": 2}
-    assert list(taxonomy.counts) == list(ERROR_KINDS)
+    assert mistakes.counts == missing | {"co_occurring": 0, "no_class": 0, "remaining": 2}
+    assert list(mistakes.counts) == list(ERROR_KINDS)
     pot = {"class": 2, "name": "pot"}
-    assert taxonomy.to_json(labels.classes, max_examples=1) == {
+    assert mistakes.to_json(labels.classes, max_examples=1) == {
         "file": "one",
         "mistakes": 2,
-        **taxonomy.counts,
+        **mistakes.counts,
         "not_asked_reason": "scores are missing",
         "never_rated_reason": "scores are missing",
         "collapsed_reason": "table of collapsed classes is missing",
         "same_group_reason": "groups of classes are missing",
         "examples": {kind: [] for kind in ERROR_KINDS} | {"remaining": [{"image": "a", "predicted": pot}]},
     }
-    json.dumps(taxonomy.to_json(labels.classes), allow_nan=False)
+    json.dumps(mistakes.to_json(labels.classes), allow_nan=False)
 
 
 def test_collapsed_pair_applies_in_one_direction() -> None:
     labels = LabelSets.from_lists(["mug", "cup"], [[0], [1]])
     panel = Panel.from_ids(["one"], np.array([[1, 0]]), labels)
-    (taxonomy,) = taxonomies(panel, labels, collapsed_pairs=np.array([[0, 1]]))
-    assert taxonomy.counts["collapsed"] == 1
-    assert taxonomy.examples("collapsed") == (("mug", 1),)
+    (mistakes,) = classify_mistakes(panel, labels, collapsed_pairs=np.array([[0, 1]]))
+    assert mistakes.counts["collapsed"] == 1
+    assert mistakes.examples("collapsed") == (("mug", 1),)
 
 
 def test_output_without_class_has_its_own_kind() -> None:
     labels = LabelSets.from_lists(["a"], [[0]], Classes(3))
     predictions = Predictions.from_ids([3], images=["a"], output_class_ids=np.array([0, 1, 2, -1]))
     panel = Panel.from_predictions({"one": predictions}, labels)
-    (taxonomy,) = taxonomies(panel, labels, groups={0: "x"}, collapsed_pairs=np.array([[0, 1]]))
-    assert taxonomy.counts["no_class"] == 1
-    assert taxonomy.to_json(labels.classes)["examples"]["no_class"] == [{"image": "a", "predicted": None}]
+    (mistakes,) = classify_mistakes(panel, labels, groups={0: "x"}, collapsed_pairs=np.array([[0, 1]]))
+    assert mistakes.counts["no_class"] == 1
+    assert mistakes.to_json(labels.classes)["examples"]["no_class"] == [{"image": "a", "predicted": None}]
 
 
 @pytest.fixture(scope="module")
-def original_mistakes(real_labels: LabelSets, real_original: LabelSets, real_scores: Scores) -> Taxonomy:
+def original_mistakes(real_labels: LabelSets, real_original: LabelSets, real_scores: Scores) -> ClassifiedMistakes:
     panel = Panel.from_ids(["original"], real_original.indices[None], real_labels, original=real_original)
-    return taxonomies(panel, real_labels, scores=real_scores)[0]
+    return classify_mistakes(panel, real_labels, scores=real_scores)[0]
 
 
 def test_mistakes_of_original_labels_by_kind(original_mistakes: Any, real_labels: LabelSets) -> None:
@@ -133,7 +133,7 @@ def test_kinds_without_tables_of_classes_are_those_of_evaluate(
     predicted = np.where(rng.random(50_000) < 0.3, rng.integers(0, 1000, 50_000), real_original.indices)
     panel = Panel.from_ids(["one"], predicted[None], real_labels)
     for golden in (None, experts):
-        (taxonomy,) = taxonomies(
+        (classified,) = classify_mistakes(
             panel, real_labels, scores=real_scores, experts=golden, benchmark=Benchmark(), min_images=10**6
         )
         mistakes = evaluate(predicted, real_labels, original=real_original, scores=real_scores, experts=golden).mistakes
@@ -145,4 +145,4 @@ def test_kinds_without_tables_of_classes_are_those_of_evaluate(
             + (mistakes.n_expert_valid or 0)
             + (mistakes.n_rejected_by_experts or 0),
         }
-        assert taxonomy.counts == counts | {"collapsed": None, "co_occurring": 0, "same_group": None}
+        assert classified.counts == counts | {"collapsed": None, "co_occurring": 0, "same_group": None}

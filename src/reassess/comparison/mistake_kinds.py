@@ -105,8 +105,8 @@ def co_occurrence(labels: LabelSets) -> CoOccurrence:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Taxonomy(Printable):
-    """The mistakes of one model by kind."""
+class ClassifiedMistakes(Printable):
+    """The mistakes of one model, each with its kind."""
 
     model: str  # name
     images: tuple[str, ...]  # names of the images with a mistake
@@ -157,7 +157,7 @@ class Taxonomy(Printable):
         }
 
 
-def taxonomies(
+def classify_mistakes(
     panel: Panel,
     labels: LabelSets,
     *,
@@ -167,7 +167,7 @@ def taxonomies(
     collapsed_pairs: npt.NDArray[np.integer] | None = None,
     groups: Mapping[int, str] | None = None,
     min_images: int = MIN_CO_OCCURRENCES,
-) -> tuple[Taxonomy, ...]:
+) -> tuple[ClassifiedMistakes, ...]:
     """Find the kind of each mistake, for each model.
 
     Parameters
@@ -192,13 +192,13 @@ def taxonomies(
 
     Returns
     -------
-    tuple of Taxonomy, in the order of the models.
+    tuple of ClassifiedMistakes, in the order of the models.
 
     Examples
     --------
     >>> labels = LabelSets.from_lists(["a.png", "b.png", "c.png", "d.png"], [[0, 2], [2], [1], []])
     >>> panel = Panel.from_predictions({"one": np.array([1, 0, 3, 3])}, labels)
-    >>> print(taxonomies(panel, labels, groups={0: "cup", 1: "cup"}, min_images=1)[0])
+    >>> print(classify_mistakes(panel, labels, groups={0: "cup", 1: "cup"}, min_images=1)[0])
     one: 3 mistakes: 1 co-occurring, 1 same group, 1 other
     """
     check_panel(panel)
@@ -217,13 +217,15 @@ def taxonomies(
     for model, top1, is_valid in zip(panel.models, panel.top1, panel.is_valid, strict=True):
         rows = np.flatnonzero(panel.is_scored & ~is_valid)
         images, predicted = tuple(panel.images[row] for row in rows.tolist()), top1[rows]
-        related = relations.find_related_predictions(labels, panel.label_rows[rows], predicted)
-        fits = [*related.values(), predicted < 0]
+        masks = relations.find_predictions_by_relation_to_labels(labels, panel.label_rows[rows], predicted)
+        fits = [*masks.values(), predicted < 0]
         if scores is not None:
             kinds_by_scores = kinds_of_invalid_classes(images, predicted, scores, experts, match=panel.match)
             fits += [kinds_by_scores == MISTAKE_KINDS.index(kind) for kind in _KINDS_FROM_SCORES]
         kinds = np.select(fits, range(len(fits)), len(ERROR_KINDS) - 1).astype(np.int8)
-        results.append(Taxonomy(model=model, images=images, predicted_ids=predicted, kinds=kinds, reasons=reasons))
+        results.append(
+            ClassifiedMistakes(model=model, images=images, predicted_ids=predicted, kinds=kinds, reasons=reasons)
+        )
     return tuple(results)
 
 
@@ -261,10 +263,13 @@ class _ClassRelations:
         numbers[has_group] = self.group_numbers[np.searchsorted(self.grouped_class_ids, class_ids[has_group])]
         return numbers
 
-    def find_related_predictions(
+    def find_predictions_by_relation_to_labels(
         self, labels: LabelSets, label_rows: npt.NDArray[np.int64], predicted_ids: _Ints
     ) -> dict[str, npt.NDArray[np.bool_]]:
-        """Return, by kind of mistake, whether each predicted class is so related to a valid class of its image."""
+        """For each relation between classes, find predictions that have it to a valid class of their image.
+
+        The keys are the kinds of mistakes collapsed, co_occurring and same_group; masks are bool, shape (mistakes,).
+        """
         valid, sizes = labels.classes_of_rows(label_rows)
         instead = np.repeat(predicted_ids, sizes)
         pairs, group = encode_pairs(valid, instead), self.find_group_numbers(valid)

@@ -118,9 +118,9 @@ class LabelUncertainty(Printable):
 
     @cached_property
     def lead_change_standard_deviations(self) -> _Floats:
-        """Standard deviation of the change of each pair's lead, over images and raters; shape (M, M).
+        """For each pair of models, the standard deviation of how much the lead changes; shape (M, M).
 
-        A lead is a difference in accuracy. The change is from original to reassessed labels.
+        The lead is the difference in accuracy. It changes from original to reassessed labels.
         """
         is_used = self.n_original_scored > 0
         is_used[0] = False

@@ -14,6 +14,7 @@ from reassess.aggregation.baselines import aggregate_by_majority, aggregate_by_m
 from reassess.aggregation.calibration import posterior
 from reassess.aggregation.em_inputs import DEFAULT_POOLING, default_truths
 from reassess.aggregation.golden import expert_truth
+from reassess.aggregation.golden_items import count_votes_on, find_truth_of_items
 from reassess.aggregation.methods import (
     Aggregation,
     aggregate_by_calibration,
@@ -21,7 +22,12 @@ from reassess.aggregation.methods import (
     aggregate_by_imagenet_real,
     align_with_golden,
 )
-from reassess.aggregation.support import GoldenCrossValidation, cross_validate_on_golden, warn_if_unreliable
+from reassess.aggregation.support import (
+    GoldenCrossValidation,
+    cross_validate_on_golden,
+    sample_items,
+    warn_if_unreliable,
+)
 from reassess.core import REAL_RECIPE, VALIDITY, LabelSets, Posterior, RaterModel, Votes
 from reassess.core.checks import check_known, check_type
 from reassess.errors import DataError
@@ -272,7 +278,7 @@ def _run_default_method(
     if original is not None:
         reason = "only calibrated takes original labels as votes"
         return _run_method("calibrated", votes, options | {"experts": experts, "original": original}, reason)
-    if not (votes.sizes[experts.find(votes.items) < 0] > 0).any():
+    if len(votes) == count_votes_on(experts.items, votes).sum():
         reason = "all items with votes are golden, and em would repeat the golden answers"
         return _run_method("calibrated", votes, options | {"experts": experts}, reason)
     truths = votes.answers if are_answers else VALIDITY
@@ -286,7 +292,7 @@ def _run_default_method(
     result = _run_method(method, votes, options | {"experts": experts}, _explain_choice(cross_validation, method))
     if method == "em":
         return replace(result, warn_if_unreliable=partial(result.warn_if_unreliable, lambda: cross_validation))
-    truth_ids = np.append(truth, -1)[experts.find(votes.items)]
+    truth_ids = find_truth_of_items(votes, experts, truth)
     return replace(
         result,
         warn_if_unreliable=partial(_warn_if_calibrated_is_unreliable, result, votes, truth_ids, cross_validation),
@@ -307,15 +313,14 @@ def _warn_if_calibrated_is_unreliable(
     result.warn_if_unreliable()
     if result.model is not None:
         model = result.model
+        checked = sample_items(votes, posterior(votes, model), truth_ids)
 
         def model_and_posterior(votes: Votes) -> tuple[RaterModel, Posterior]:
             """Keep the rater model as it is, and compute the posterior of each item from the votes."""
             return model, posterior(votes, model)
 
         warn_if_unreliable(
-            votes,
-            posterior(votes, model),
-            truth_ids,
+            *checked,
             model_and_posterior,
             method="calibrated",
             cross_validate=lambda: cross_validation,

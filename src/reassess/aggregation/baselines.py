@@ -4,11 +4,12 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.aggregation.methods import Aggregation
-from reassess.core import VALIDITY, Posterior, Scores, Votes
+from reassess.core import VALIDITY, Id, Posterior, Scores, Votes
 from reassess.core.checks import check_type
 from reassess.core.class_votes import count_chosen_classes
-from reassess.core.items import take_items
+from reassess.core.items import StoredItems, take_items
 from reassess.errors import DataError
+from reassess.numeric.mapped_arrays import allocate_like
 from reassess.text import join_first
 
 
@@ -31,14 +32,14 @@ def aggregate_by_majority(votes: Votes) -> Aggregation:
     if votes.classes is not None:
         return _aggregate_class_votes(votes)
     votes = votes.with_full_scale()
-    voted_rows = np.flatnonzero(votes.sizes)
-    counts = votes.counts()[voted_rows]
-    is_leading = counts == counts.max(axis=1, keepdims=True, initial=0)
-    shares = Posterior(
-        items=take_items(votes.items, voted_rows), truths=votes.answers, values=votes.answer_shares()[voted_rows]
-    )
-    ties = int(np.count_nonzero(np.count_nonzero(is_leading, axis=1) > 1))
-    return Aggregation(posterior=shares, facts={"ties": ties, "without_votes": len(votes.items) - voted_rows.size})
+    shares = allocate_like(votes.indptr, (len(votes.items), len(votes.answers)), np.float64)
+    ties = 0
+    for rows, block in votes.split_into_blocks():
+        counts = block.counts()
+        is_leading = (counts == counts.max(axis=1, keepdims=True, initial=0)) & (counts > 0)
+        ties += int(np.count_nonzero(np.count_nonzero(is_leading, axis=1) > 1))
+        shares[rows] = block.answer_shares()
+    return _aggregate_voted_items(votes, votes.answers, shares, {"ties": ties})
 
 
 def aggregate_by_mean(votes: Votes) -> Aggregation:
@@ -50,10 +51,13 @@ def aggregate_by_mean(votes: Votes) -> Aggregation:
     check_type(Votes, votes)
     if votes.classes is not None:
         return _aggregate_class_votes(votes)
-    voted_rows = np.flatnonzero(votes.sizes)
-    used_votes = votes.restrict(voted_rows)
-    values = used_votes.counts() @ _answer_weights(used_votes) / used_votes.sizes
-    if not ((values >= 0) & (values <= 1)).all():
+    weights, values = _answer_weights(votes), allocate_like(votes.indptr, (len(votes.items), 2), np.float64)
+    are_probabilities = True
+    for rows, block in votes.split_into_blocks():
+        values[rows, 1] = block.counts() @ weights / np.maximum(block.sizes, 1)
+        values[rows, 0] = 1 - values[rows, 1]
+        are_probabilities &= bool(((values[rows] >= 0) & (values[rows] <= 1)).all())
+    if not are_probabilities:
         raise DataError(
             "no-mean",
             "the mean of these answers is not a probability",
@@ -61,8 +65,22 @@ def aggregate_by_mean(votes: Votes) -> Aggregation:
             found=join_first(votes.answers),
             fix="use em or majority",
         )
-    result = Posterior(items=used_votes.items, truths=VALIDITY, values=np.stack([1 - values, values], axis=1))
-    return Aggregation(posterior=result, facts={"without_votes": len(votes.items) - voted_rows.size})
+    return _aggregate_voted_items(votes, VALIDITY, values, {})
+
+
+def _aggregate_voted_items(
+    votes: Votes, truths: tuple[Id, ...], values: npt.NDArray[np.float64], facts: dict[str, int]
+) -> Aggregation:
+    """Return the scores of items with votes, and count the items without votes."""
+    has_votes = votes.indptr[1:] > votes.indptr[:-1]
+    items, n_voted = votes.items, int(np.count_nonzero(has_votes))
+    if n_voted < len(items):
+        items = (
+            items.keep(has_votes) if isinstance(items, StoredItems) else take_items(items, np.flatnonzero(has_votes))
+        )
+        values = values[has_votes]
+    result = Posterior(items=items, truths=truths, values=values)
+    return Aggregation(posterior=result, facts=facts | {"without_votes": len(votes.items) - n_voted})
 
 
 def _answer_weights(votes: Votes) -> npt.NDArray[np.float64]:

@@ -24,6 +24,7 @@ from reassess.aggregation.em_inputs import (
 from reassess.core import VALIDITY, Id, Posterior, RaterModel, Votes
 from reassess.core.checks import check_range, check_shape, check_type
 from reassess.errors import DataError
+from reassess.numeric.mapped_arrays import allocate_like
 from reassess.text import join_first
 
 
@@ -145,13 +146,15 @@ def posterior(
     check_type(RaterModel, model)
     check_truth_count(model.truths)
     start_prior = check_prior(model.prior if prior is None else prior, len(model.truths))
-    values = np.tile(start_prior, (len(votes.items), 1))
+    values = allocate_like(votes.indptr, (len(votes.items), len(model.truths)), np.float64)
+    values[:] = start_prior
     votes_and_models = [(votes, model)]
     if extra_votes is not None:
         votes_and_models.append((extra_votes, extra_model or model))
-    rows = np.arange(len(votes.items))
     for rater_votes, rater_model in votes_and_models:
-        if len(rater_votes.items) != len(votes.items) or (rater_votes.find(votes.items) != rows).any():
+        if len(rater_votes.items) != len(votes.items) or (
+            rater_votes is not votes and (rater_votes.find(votes.items) != np.arange(len(votes.items))).any()
+        ):
             raise DataError("different-items", "extra votes must be on the same items as the votes, in the same order")
         if rater_model.truths != model.truths:
             raise DataError(

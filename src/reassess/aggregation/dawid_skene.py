@@ -36,6 +36,7 @@ from reassess.aggregation.em_inputs import (
 from reassess.core import VALIDITY, Id, Posterior, RaterModel, Votes
 from reassess.core.checks import check_range, check_type
 from reassess.errors import DataError
+from reassess.numeric.mapped_arrays import allocate_like, split_rows
 from reassess.text import ListTable, Printable
 
 _POOLED_RATERS = ("all raters",)  # all raters, as one rater
@@ -230,7 +231,9 @@ class _Fitter:
         """Fit one matrix for all raters if there is pooling, then a matrix per rater."""
         pseudo_votes = np.zeros((len(self.truths), len(votes.answers)))
         if self.pooling:
-            one_rater = replace(votes, rater_ids=np.zeros_like(votes.rater_ids), raters=_POOLED_RATERS)
+            one_rater = replace(
+                votes, rater_ids=np.broadcast_to(np.zeros(1, np.int32), len(votes)), raters=_POOLED_RATERS
+            )
             mean_start = (
                 None if start_model is None else _share_matrix_among_raters(start_model, start_model.fallback_matrix)
             )
@@ -264,7 +267,7 @@ class _Fitter:
             has_one_accuracy=self.has_one_accuracy,
             has_answer_scale=self.truths != votes.answers,
         )
-        posterior = np.zeros((len(votes.items), len(self.truths)))
+        posterior = allocate_like(votes.indptr, (len(votes.items), len(self.truths)), np.float64)
         if start_model is None:
             write_mean_truth_shares(votes.indptr, votes.answer_ids, self.answer_weights, posterior)
         blocks = split_into_blocks(votes, posterior, self.pinned, self.threads)
@@ -292,7 +295,9 @@ class _Fitter:
             prior=parameters.prior.copy(),
         )
         if self.may_swap_truths and _are_truths_swapped_in_fit(expected, self.answer_weights[:, 1]):
-            model, posterior = _swap_truths(model), posterior[:, ::-1].copy()
+            model = _swap_truths(model)
+            for rows in split_rows(len(posterior)):
+                posterior[rows] = posterior[rows, ::-1].copy()
         classes = votes.classes if self.truths == votes.answers else None
         result = Posterior(items=votes.items, truths=self.truths, values=posterior, classes=classes)
         return DawidSkeneFit(model=model, posterior=result, objective_history=history, has_converged=converged)

@@ -42,6 +42,7 @@ import numpy.typing as npt
 from reassess.aggregation.em_inputs import Floats, PinnedItems
 from reassess.core import Votes
 from reassess.errors import ConvergenceWarning
+from reassess.numeric.mapped_arrays import allocate_like, split_rows
 
 TOLERANCE = 1e-6  # of posteriors
 MAX_ITERATIONS = 2_000
@@ -187,9 +188,12 @@ def rater_answer_codes(votes: Votes) -> npt.NDArray[Any]:
     """Return rater * number of answers + answer of each vote, which is its row in `to_kernel_layout`."""
     votes.require_raters("a rater model")
     cells = len(votes.raters) * len(votes.answers)
-    codes: npt.NDArray[Any] = votes.rater_ids.astype(np.uint16 if cells <= 1 << 16 else np.int64)
-    codes *= len(votes.answers)
-    np.add(codes, votes.answer_ids, out=codes, casting="unsafe")  # safe, since the type can store every code
+    codes = allocate_like(votes.indptr, len(votes), np.uint16 if cells <= 1 << 16 else np.int64)
+    for rows in split_rows(len(votes)):
+        block = codes[rows]
+        block[:] = votes.rater_ids[rows]
+        block *= len(votes.answers)
+        np.add(block, votes.answer_ids[rows], out=block, casting="unsafe")  # safe, since the type can store every code
     return codes
 
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core import VALIDITY, Id, Questions, Votes
+from reassess.core import VALIDITY, Id, Votes
 from reassess.core.checks import check_distribution, check_range, check_shape
+from reassess.core.items import are_questions
 from reassess.errors import DataError
 from reassess.text import Printable, join_first
 
@@ -97,6 +98,12 @@ class PinnedItems(Printable):
         probabilities = np.eye(n_truths)[truth_ids[has_truth]]
         return cls(item_rows=np.asarray(rows, np.int64)[has_truth], truth_probabilities=probabilities)
 
+    @classmethod
+    def from_truth_ids(cls, truth_ids: npt.NDArray[np.integer], *, n_truths: int) -> "PinnedItems":
+        """Pin each item whose truth is known, given the truth of all items, or -1."""
+        rows = np.flatnonzero(np.asarray(truth_ids) >= 0)
+        return cls.from_truths(rows, truth_ids[rows], n_truths=n_truths)
+
     def check(self, votes: Votes, n_truths: int) -> None:
         """Raise `DataError` unless the items with a fixed truth are items of the votes, with one of the truths."""
         check_shape(self.item_rows, ("pinned",), value_name="the pinned rows")
@@ -114,7 +121,7 @@ class PinnedItems(Printable):
 
 def default_truths(votes: Votes) -> tuple[Id, ...]:
     """Return the default truths: invalid and valid for (image, class) questions, otherwise the answers."""
-    return VALIDITY if isinstance(votes.items, Questions) else votes.answers
+    return VALIDITY if are_questions(votes.items) else votes.answers
 
 
 def make_answer_weights(votes: Votes, truths: Sequence[Id], weights: npt.ArrayLike | None = None) -> Floats:

@@ -12,9 +12,10 @@ from reassess.core import Benchmark, Id, Items, Questions, Votes
 from reassess.core.answers import extend_to_full_scale
 from reassess.core.checks import check_range, check_type
 from reassess.core.image_names import match_images
-from reassess.core.items import describe_item, require_questions
+from reassess.core.items import are_questions, describe_item, require_questions
 from reassess.core.votes import align_votes
 from reassess.errors import DataError, ReassessWarning
+from reassess.numeric.mapped_arrays import allocate_like
 from reassess.text import Printable, join_first
 
 
@@ -77,7 +78,7 @@ def find_allowed_golden_answers(rater_votes: Votes) -> tuple[Id, ...] | None:
     """
     if rater_votes.classes is not None:
         return None
-    is_on_questions = isinstance(rater_votes.items, Questions)
+    is_on_questions = are_questions(rater_votes.items)
     return extend_to_full_scale(rater_votes.answers) if is_on_questions else rater_votes.answers
 
 
@@ -165,7 +166,8 @@ def add_missing_golden_votes(votes: Votes, golden: Votes, item_rows: npt.NDArray
     position = {name: i for i, name in enumerate(votes.raters)}
     raters = np.array([position.get(name, -1) for name in golden.raters], np.int64)[golden.rater_ids]
     items = votes.find(golden.items)[golden.item_ids]
-    pairs = votes.item_ids * np.int64(len(votes.raters)) + votes.rater_ids
+    pinned = votes.restrict(np.unique(items[items >= 0]))
+    pairs = np.unique(items[items >= 0])[pinned.item_ids] * np.int64(len(votes.raters)) + pinned.rater_ids
     is_new = (raters < 0) | ~np.isin(items * np.int64(len(votes.raters)) + raters, pairs)
     added_rows = np.flatnonzero(np.isin(items, item_rows) & is_new)
     if not added_rows.size:
@@ -175,9 +177,19 @@ def add_missing_golden_votes(votes: Votes, golden: Votes, item_rows: npt.NDArray
     return votes.append(added_votes.restrict(np.flatnonzero(added_votes.sizes)))
 
 
+def find_truth_of_items(votes: Votes, experts: Votes, truth_ids: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return the truth of each item of `votes`, -1 if unknown, given the truth of each item of `experts`."""
+    found: npt.NDArray[np.int64] = allocate_like(votes.indptr, len(votes.items), np.int64)
+    found[:] = -1
+    rows = votes.find(experts.items)
+    found[rows[rows >= 0]] = truth_ids[rows >= 0]
+    return found
+
+
 def count_votes_on(items: Items, votes: Votes) -> npt.NDArray[np.int64]:
     """Count the votes on each item."""
-    return np.append(votes.sizes, 0)[votes.find(items)]
+    rows = votes.find(items)
+    return np.where(rows >= 0, votes.indptr[rows + 1] - votes.indptr[rows], 0)
 
 
 def _find_images_with_unanswered_golden(votes: Votes, rater_golden: Votes, experts: Votes) -> list[str]:

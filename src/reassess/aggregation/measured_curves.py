@@ -21,7 +21,7 @@ from reassess.aggregation.thresholds import Goal, OperatingPoint, operating_poin
 from reassess.core import Items, LabelSets, Questions, Scores, Votes
 from reassess.core.checks import check_range, check_type
 from reassess.core.image_names import match_images
-from reassess.core.items import find_items, require_questions, take_items
+from reassess.core.items import find_items, list_names, require_questions, take_items
 from reassess.core.scores import UNKNOWN_METHOD
 from reassess.errors import DataError, Fix, ReassessWarning
 from reassess.text import Printable, join_first
@@ -208,7 +208,9 @@ def _select_scores(scores: Scores, items: Items) -> Scores:
     if isinstance(items, Questions):
         rows = find_items(questions, items)
     else:
-        rows = np.flatnonzero(np.isin(questions.image_ids, questions.rows_of([str(image) for image in items])))
+        rows = np.flatnonzero(
+            np.isin(questions.image_ids, questions.rows_of([str(image) for image in list_names(items)]))
+        )
     return Scores(require_questions(take_items(questions, rows)), scores.values[rows], is_exclusive=scores.is_exclusive)
 
 

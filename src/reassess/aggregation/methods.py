@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from reassess.aggregation.calibration import calibrate, posterior
 from reassess.aggregation.candidate_classes import CandidateFit, calibrate_on_candidates, fit_dawid_skene_on_candidates
-from reassess.aggregation.dawid_skene import fit_dawid_skene
+from reassess.aggregation.dawid_skene import DawidSkeneFit, fit_dawid_skene
 from reassess.aggregation.em_inputs import (
     DEFAULT_POOLING,
     PinnedItems,
@@ -23,11 +23,12 @@ from reassess.aggregation.em_inputs import (
     has_many_classes,
 )
 from reassess.aggregation.golden import ExpertTruth, expert_truth
-from reassess.aggregation.golden_items import add_missing_golden_votes, select_golden_votes
+from reassess.aggregation.golden_items import add_missing_golden_votes, find_truth_of_items, select_golden_votes
 from reassess.aggregation.recipe import calibrated_recipe, score_by_recipe
 from reassess.aggregation.support import (
     GoldenCrossValidation,
     cross_validate_on_golden,
+    sample_items,
     warn_if_unreliable,
     warn_unless_golden_supports_method,
 )
@@ -37,7 +38,6 @@ from reassess.core import (
     Id,
     LabelSets,
     Posterior,
-    Questions,
     RaterModel,
     ScoreRecipe,
     Scores,
@@ -45,7 +45,7 @@ from reassess.core import (
 )
 from reassess.core.checks import check_type
 from reassess.core.image_names import match_images
-from reassess.core.items import merge_items, require_questions, take_items
+from reassess.core.items import StoredItems, are_questions, merge_items, require_questions, take_items
 from reassess.core.scores import UNKNOWN_METHOD
 from reassess.core.votes import align_votes
 from reassess.errors import DataError, ReassessWarning
@@ -110,13 +110,10 @@ class Aggregation(Printable):
         if experts is None or truth is None or experts.classes is not None:
             return scores
         questions = require_questions(experts.items)
-        is_tie = (truth.truth_ids == 0) & (2 * experts.count_supporting_votes() == experts.sizes)
-        is_open = is_tie | (truth.truth_ids < 0)
-        is_decided = (match_images(questions.images, scores.images) < 0) & (
-            match_images(questions.images, votes.images) < 0
+        has_scores = (match_images(questions.images, scores.images) >= 0) | (
+            match_images(questions.images, votes.images) >= 0
         )
-        is_decided[questions.image_ids[is_open]] = False
-        rows = np.flatnonzero(is_decided[questions.image_ids])
+        rows = find_questions_decided_by_experts(experts, truth, has_scores)
         united, _ = merge_items(scores.questions, take_items(questions, rows))
         return replace(
             scores,
@@ -124,6 +121,20 @@ class Aggregation(Printable):
             values=np.append(scores.values, truth.truth_ids[rows] == len(self.posterior.truths) - 1),
             is_golden=None if scores.is_golden is None else np.append(scores.is_golden, np.ones(rows.size, np.bool_)),
         )
+
+
+def find_questions_decided_by_experts(
+    experts: Votes, truth: ExpertTruth, has_scores: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.int64]:
+    """Return the rows of golden questions on images without scores, if the experts decide all questions of the image.
+
+    `has_scores`, shape (images,), says which images of the golden questions raters voted on.
+    """
+    questions = require_questions(experts.items)
+    is_tie = (truth.truth_ids == 0) & (2 * experts.count_supporting_votes() == experts.sizes)
+    is_decided = ~has_scores
+    is_decided[questions.image_ids[is_tie | (truth.truth_ids < 0)]] = False
+    return np.flatnonzero(is_decided[questions.image_ids])
 
 
 # --- with golden answers ----------------------------------------------------------------------------------------------
@@ -169,9 +180,9 @@ def _aggregate_by_recipe(
 ) -> Aggregation:
     """Compute scores of (image, class) questions by a recipe."""
     check_type(Votes, votes, experts, rater_golden)
-    scores, model, label_votes = score_by_recipe(votes, experts, rater_golden, original, recipe=recipe)
-    values = np.stack([1 - scores.values, scores.values], axis=1)
-    result = Posterior(items=scores.questions, truths=VALIDITY, values=values)
+    if not are_questions(votes.items):
+        require_questions(votes.items)
+    result, model, label_votes = score_by_recipe(votes, experts, rater_golden, original, recipe=recipe)
     truth = expert_truth(experts, min_experts=recipe.min_experts)
     check = partial(_warn_if_one_truth, truth)
     return Aggregation(
@@ -197,7 +208,7 @@ def aggregate_by_calibration(
 ) -> Aggregation:
     """Measure each rater on golden items, then compute posteriors by Bayes' rule."""
     votes, experts, golden, truths_are_answers = align_with_golden(votes, experts, rater_golden, truths_are_answers)
-    if isinstance(votes.items, Questions) and not truths_are_answers:
+    if are_questions(votes.items) and not truths_are_answers:
         recipe = calibrated_recipe(min_experts=min_experts, smoothing=smoothing, pooling=pooling)
         return _aggregate_by_recipe(votes, experts, golden, original, recipe)
     if original is not None:
@@ -237,9 +248,10 @@ def aggregate_by_em(
 
     Separate golden votes are added to the votes on golden items, unless the rater already has a vote on the item.
     """
-    truth_ids, truth, cross_validate_em = np.full(len(votes.items), -1), None, None
+    truth, cross_validate_em = None, None
     if experts is None:
         votes = votes.with_full_scale()
+        truth_ids: npt.NDArray[np.int64] = np.broadcast_to(np.array(-1), len(votes.items))
         if truths_are_answers is None:
             truths_are_answers = default_truths(votes) != VALIDITY
     else:
@@ -247,8 +259,7 @@ def aggregate_by_em(
     truths = votes.answers if truths_are_answers else VALIDITY
     if experts is not None:
         truth = expert_truth(experts, truths, min_experts=min_experts)
-        rows = votes.find(experts.items)
-        truth_ids[rows[rows >= 0]] = truth.truth_ids[rows >= 0]
+        truth_ids = find_truth_of_items(votes, experts, truth.truth_ids)
         options: dict[str, Any] = {"smoothing": smoothing, "pooling": pooling, "min_experts": min_experts}
         em = partial(aggregate_by_em, votes, rater_golden=golden, truths_are_answers=truths_are_answers, **options)
         methods = {"em": lambda _, others: em(experts=others).posterior}
@@ -256,7 +267,7 @@ def aggregate_by_em(
         votes = add_missing_golden_votes(votes, golden, np.flatnonzero(truth_ids >= 0))
     if truths_are_answers:
         check_class_count(votes)
-    if truths_are_answers and has_many_classes(votes):
+    if truths_are_answers and has_many_classes(votes) and not isinstance(votes.items, StoredItems):
         candidate_fit = fit_dawid_skene_on_candidates(votes, truth_ids, smoothing=smoothing, pooling=pooling)
         facts = _make_em_facts(
             candidate_fit.objective_history, candidate_fit.has_converged
@@ -271,27 +282,34 @@ def aggregate_by_em(
             expert_truth=truth,
             warn_if_unreliable=check_candidates,
         )
-    pinned = (
-        None if experts is None else PinnedItems.from_truths(np.arange(truth_ids.size), truth_ids, n_truths=len(truths))
-    )
-    fit_votes = partial(fit_dawid_skene, truths=truths, smoothing=smoothing, pooling=pooling, pinned=pinned)
-    fit = fit_votes(votes)
+    has_experts = experts is not None
+
+    def fit_votes(votes: Votes, truth_ids: npt.NDArray[np.int64], **limits: Any) -> DawidSkeneFit:
+        """Fit the model to votes on items, some of them with a known truth."""
+        pinned = PinnedItems.from_truth_ids(truth_ids, n_truths=len(truths)) if has_experts else None
+        return fit_dawid_skene(votes, truths=truths, smoothing=smoothing, pooling=pooling, pinned=pinned, **limits)
+
+    fit = fit_votes(votes, truth_ids)
     values, counts = _to_question_posterior_with_facts(votes, fit.posterior, experts)
     facts = _make_em_facts(fit.objective_history, fit.has_converged) | counts
 
     def warn_if_em_is_unreliable(earlier_cross_validation: CrossValidate | None = None) -> None:
         """Warn if some truth has no items after EM, or if neither votes nor golden answers support EM's decisions."""
-        _warn_about_truths_without_items(truths, fit.posterior.values[votes.sizes > 0].sum(axis=0))
+        expected_items = sum(
+            fit.posterior.values[rows][block.sizes > 0].sum(axis=0) for rows, block in votes.split_into_blocks()
+        )
+        _warn_about_truths_without_items(truths, np.asarray(expected_items))
+        checked = sample_items(votes, fit.posterior, truth_ids)
 
         def fit_coarsely(votes: Votes) -> tuple[RaterModel, Posterior]:
             """Fit the model to the votes with a coarse tolerance."""
-            coarse = fit_votes(votes, tolerance=_CHECK_TOLERANCE, max_iterations=_CHECK_MAX_ITERATIONS)
+            coarse = fit_votes(
+                votes, checked.truth_ids, tolerance=_CHECK_TOLERANCE, max_iterations=_CHECK_MAX_ITERATIONS
+            )
             return coarse.model, coarse.posterior
 
         warn_if_unreliable(
-            votes,
-            fit.posterior,
-            truth_ids,
+            *checked,
             fit_coarsely,
             method="em",
             cross_validate=earlier_cross_validation or cross_validate_em,

@@ -17,6 +17,7 @@ from reassess.core import (
     VALIDITY,
     Id,
     LabelSets,
+    Posterior,
     Questions,
     RaterModel,
     ScoreRecipe,
@@ -32,13 +33,13 @@ def imagenet_real_scores(
     votes: Votes, experts: Votes, rater_golden: Votes, original: LabelSets | None, *, recipe: ScoreRecipe = REAL_RECIPE
 ) -> Scores:
     """Compute scores of (image, class) questions as ImageNet ReaL did."""
-    return score_by_recipe(votes, experts, rater_golden, original, recipe=recipe).scores
+    return score_by_recipe(votes, experts, rater_golden, original, recipe=recipe).posterior.to_scores()
 
 
 class RecipeScores(NamedTuple):
     """Scores made by a recipe."""
 
-    scores: Scores
+    posterior: Posterior
     rater_model: RaterModel  # with the original label as the last rater, if it votes
     original_label_votes: Votes | None
 
@@ -63,14 +64,14 @@ def score_by_recipe(
             class_id_limit=recipe.n_classes_with_original_vote,
             answers=recipe_models.rater_model.answers,
         )
-    scores = posterior(
+    result = posterior(
         votes,
         recipe_models.rater_model,
         prior=recipe_models.prior,
         extra_votes=label_votes,
         extra_model=recipe_models.original_label_model,
-    ).to_scores()
-    return RecipeScores(scores, recipe_models.combined_model, label_votes)
+    )
+    return RecipeScores(result, recipe_models.combined_model, label_votes)
 
 
 def calibrated_recipe(

@@ -20,6 +20,7 @@ majority.
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -28,7 +29,7 @@ from reassess.aggregation.dawid_skene import fit_one_accuracy
 from reassess.aggregation.em_inputs import PinnedItems, make_answer_weights
 from reassess.aggregation.golden_items import count_votes_on, split_into_folds
 from reassess.core import Id, Posterior, Questions, RaterModel, Votes
-from reassess.core.items import find_items, take_items
+from reassess.core.items import StoredItems, find_items, list_names, take_items
 from reassess.errors import ReassessWarning
 
 _MIN_SHARE_AGAINST = 0.02  # decisions against the majority on a smaller share of items are not checked
@@ -49,6 +50,7 @@ _MAX_GOLDEN_FOLDS = 10  # one fit of em per fold; a fold per golden image would 
 _MIN_GOLDEN_UNITS = 2  # golden images, or plain items, needed to leave one out
 _MIN_STANDARD_ERRORS = 3  # a lead on golden items above this number of standard errors outweighs the votes
 _ROUNDING_TOLERANCE = 1e-9
+_MAX_CHECKED_ITEMS = 1 << 16  # of votes that do not fit in memory, only this number of items is checked
 _MAX_CELLS = 1 << 22  # matrix cells in memory at a time
 _TINY = np.finfo(float).tiny
 
@@ -140,6 +142,23 @@ def warn_if_unreliable(
     )
 
 
+class CheckedItems(NamedTuple):
+    """The items to check: their votes, the method's result, and their truth if it is golden, otherwise -1."""
+
+    votes: Votes
+    result: Posterior
+    truth_ids: npt.NDArray[np.int64]
+
+
+def sample_items(votes: Votes, result: Posterior, truth_ids: npt.NDArray[np.int64]) -> CheckedItems:
+    """Return all items to check; if the items are in a file, evenly spaced items."""
+    if not isinstance(votes.items, StoredItems):
+        return CheckedItems(votes, result, truth_ids)
+    rows = np.arange(0, len(votes.items), max(1, -(-len(votes.items) // _MAX_CHECKED_ITEMS)))
+    sample = votes.restrict(rows)
+    return CheckedItems(sample, replace(result, items=sample.items, values=result.values[rows]), truth_ids[rows])
+
+
 def warn_unless_golden_supports_method(
     warning_text: str, method: str, cross_validate: Callable[[], GoldenCrossValidation] | None
 ) -> None:
@@ -215,7 +234,7 @@ def _compare_with_one_accuracy_model(
     rated_rows, n_against = _find_rated_rows_and_count_contradictions(votes, result, truth_ids)
     if n_against <= _MIN_SHARE_AGAINST * rated_rows.size:
         return 0.0, 0.0
-    pinned = PinnedItems.from_truths(np.arange(truth_ids.size), truth_ids, n_truths=len(result.truths))
+    pinned = PinnedItems.from_truth_ids(truth_ids, n_truths=len(result.truths))
 
     def fit_one_accuracy_model(votes: Votes) -> tuple[RaterModel, Posterior]:
         """Fit the simpler model, with one accuracy per rater."""
@@ -284,7 +303,7 @@ def _rank_items_by_image_name(votes: Votes) -> npt.NDArray[np.int64]:
     """Return the alphabetical rank of each item's name; the name of an (image, class) question is its image."""
     if isinstance(votes.items, Questions):
         return _rank_names(votes.items.images)[votes.items.image_ids]
-    return _rank_names(votes.items)
+    return _rank_names(list_names(votes.items))
 
 
 def _rank_names(names: Sequence[Id]) -> npt.NDArray[np.int64]:

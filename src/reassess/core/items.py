@@ -1,6 +1,7 @@
 """Items of votes: (image, class) questions, or plain items with ids; and joins of item lists."""
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import cast
@@ -12,7 +13,36 @@ from reassess.core.questions import Questions
 from reassess.errors import DataError
 
 Id = str | int
-Items = Questions | tuple[Id, ...] | range  # a range stores millions of numbered plain items without memory
+
+
+class StoredItems(ABC):
+    """Distinct items whose names are in a file, because they do not fit in memory."""
+
+    are_questions: bool  # whether the items are (image, class) questions
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """Return the number of items."""
+
+    @abstractmethod
+    def find(self, items: "Items") -> npt.NDArray[np.int64]:
+        """Return the position of each of `items` among these items, -1 if it is missing."""
+
+    @abstractmethod
+    def find_images(self, images: Iterable[str]) -> npt.NDArray[np.bool_]:
+        """Return whether each image has a question."""
+
+    @abstractmethod
+    def take(self, rows: npt.NDArray[np.integer]) -> "Questions | tuple[Id, ...]":
+        """Read the items at `rows` into memory, in the order of `rows`."""
+
+    @abstractmethod
+    def keep(self, is_kept: npt.NDArray[np.bool_]) -> "StoredItems":
+        """Select items, without reading all of them into memory."""
+
+
+# A range stores millions of numbered plain items without memory.
+Items = Questions | tuple[Id, ...] | range | StoredItems
 
 _NUMBER = re.compile("0|-?[1-9][0-9]{0,17}")  # 18 digits always fit into int64
 
@@ -38,13 +68,30 @@ def require_questions(items: Items, *, votes_name: str = "the votes") -> Questio
     return items
 
 
+def are_questions(items: Items) -> bool:
+    """Return whether items are (image, class) questions."""
+    return isinstance(items, Questions) or (isinstance(items, StoredItems) and items.are_questions)
+
+
+def list_names(items: Items) -> tuple[Id, ...] | range:
+    """Return the names of plain items in memory."""
+    if isinstance(items, StoredItems):
+        items = items.take(np.arange(len(items)))
+    assert not isinstance(items, Questions)
+    return items
+
+
 def describe_item(items: Items, row: int) -> str:
     """Describe an item for messages."""
+    if isinstance(items, StoredItems):
+        items, row = items.take(np.array([row])), 0
     return items.describe_question(row) if isinstance(items, Questions) else f"item {items[row]}"
 
 
 def take_items(items: Items, rows: npt.NDArray[np.integer]) -> Items:
     """Select items by row, in the order of `rows`; drop images that have no question left."""
+    if isinstance(items, StoredItems):
+        return items.take(rows)
     if not isinstance(items, Questions):
         return tuple(items[row] for row in rows.tolist())
     used, image_ids = np.unique(items.image_ids[rows], return_inverse=True)
@@ -54,6 +101,15 @@ def take_items(items: Items, rows: npt.NDArray[np.integer]) -> Items:
 
 def find_items(items: Items, items_to_find: Items) -> npt.NDArray[np.int64]:
     """Return the position in `items` of each item of `items_to_find`, -1 if it is missing."""
+    if items is items_to_find:
+        return np.arange(len(items))
+    if isinstance(items, StoredItems):
+        return items.find(items_to_find)
+    if isinstance(items_to_find, StoredItems):
+        found = items_to_find.find(items)
+        rows = np.full(len(items_to_find), -1)
+        rows[found[found >= 0]] = np.flatnonzero(found >= 0)
+        return rows
     if isinstance(items, Questions) and isinstance(items_to_find, Questions):
         items, items_to_find = _align_questions(items, items_to_find)
         image_rows = (
@@ -63,13 +119,18 @@ def find_items(items: Items, items_to_find: Items) -> npt.NDArray[np.int64]:
         )
         return items.find(image_rows, items_to_find.class_ids)
     if isinstance(items, Questions) or isinstance(items_to_find, Questions):
-        raise DataError(
-            "different-votes",
-            "votes on (image, class) questions and votes on other items cannot be joined",
-            fix="use the columns image and class in both tables, or the column item in both",
-        )
+        raise different_items_error()
     position = {name: row for row, name in enumerate(items)}
     return np.fromiter((position.get(name, -1) for name in items_to_find), np.int64, len(items_to_find))
+
+
+def different_items_error() -> DataError:
+    """Create the error for (image, class) questions that should be joined with other items."""
+    return DataError(
+        "different-votes",
+        "votes on (image, class) questions and votes on other items cannot be joined",
+        fix="use the columns image and class in both tables, or the column item in both",
+    )
 
 
 def merge_items(
@@ -89,7 +150,7 @@ def merge_items(
     added = take_items(second, new)
     if isinstance(first, Questions):
         return _append_questions(first, cast(Questions, added)), positions
-    return (*first, *cast("tuple[Id, ...]", added)), positions
+    return (*list_names(first), *cast("tuple[Id, ...]", added)), positions
 
 
 def _align_questions(first: Questions, second: Questions) -> tuple[Questions, Questions]:

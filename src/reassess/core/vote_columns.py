@@ -22,7 +22,7 @@ def check_columns(
     seconds: npt.NDArray[np.float64] | None,
 ) -> None:
     """Raise `DataError` if the shapes of the columns do not fit each other, or a duration is negative."""
-    if indptr.size != n_items + 1 or indptr[0] != 0 or (np.diff(indptr) < 0).any():
+    if indptr.size != n_items + 1 or indptr[0] != 0 or (indptr[1:] < indptr[:-1]).any():
         raise DataError(
             "wrong-indptr",
             "indptr does not fit the items",

@@ -1,6 +1,6 @@
 """Votes: the answers of raters."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Any, cast
@@ -21,11 +21,22 @@ from reassess.core.answers import (
 from reassess.core.checks import check_is_collection, check_known, check_unique
 from reassess.core.classes import Classes
 from reassess.core.image_names import check_image_names, match_images
-from reassess.core.items import Id, Items, describe_item, find_items, merge_items, take_items
+from reassess.core.items import (
+    Id,
+    Items,
+    StoredItems,
+    are_questions,
+    describe_item,
+    find_items,
+    list_names,
+    merge_items,
+    take_items,
+)
 from reassess.core.questions import Questions
 from reassess.core.vote_columns import check_columns, check_ids, group_votes, join_seconds
 from reassess.errors import DataError
 from reassess.numeric.arrays import freeze
+from reassess.numeric.mapped_arrays import split_rows
 from reassess.text import join_first
 
 
@@ -101,7 +112,7 @@ class Votes:
                 )
             check_image_names(self.images, "the votes")
             self.classes.answers_to_ids(self.answers)
-        elif isinstance(self.items, Questions):
+        elif are_questions(self.items):
             object.__setattr__(self, "answers", check_answer_scale(self.answers))
         elif isinstance(self.items, tuple):
             check_unique(self.items, value_name="an item")
@@ -128,7 +139,7 @@ class Votes:
 
         The columns are the position of each vote's item, rater and answer, and its seconds.
         """
-        if not isinstance(items, Questions | range):
+        if not isinstance(items, Questions | range | StoredItems):
             check_is_collection(items, value_name="items")
             items = tuple(items)
         columns = group_votes(items, item_ids, rater_ids, answer_ids, raters, answers, seconds)
@@ -169,7 +180,7 @@ class Votes:
 
         The weights are known for no, maybe and yes, and for answers to (image, class) questions.
         """
-        return scale_weights(self.answers) if isinstance(self.items, Questions) else known_answer_weights(self.answers)
+        return scale_weights(self.answers) if are_questions(self.items) else known_answer_weights(self.answers)
 
     @property
     def item_ids(self) -> npt.NDArray[np.int64]:
@@ -230,6 +241,22 @@ class Votes:
         class_ids, classes = self.classes.convert_ids(self.class_ids, classes)
         return replace(self, answers=classes.ids_to_answers(class_ids.tolist()), classes=classes)
 
+    def split_into_blocks(self) -> Iterator[tuple[slice, "Votes"]]:
+        """Yield blocks of successive items, with their votes; in a block, the items are numbered."""
+        for rows in split_rows(len(self.items)):
+            start, stop = self.indptr[rows.start], self.indptr[rows.stop]
+            yield (
+                rows,
+                Votes(
+                    items=range(rows.stop - rows.start),
+                    indptr=self.indptr[rows.start : rows.stop + 1] - start,
+                    rater_ids=self.rater_ids[start:stop],
+                    answer_ids=self.answer_ids[start:stop],
+                    raters=self.raters,
+                    answers=self.answers,
+                ),
+            )
+
     def counts(self) -> npt.NDArray[np.int64]:
         """Count votes by item and answer; int64, shape (items, answers)."""
         return self._count_answers(self.item_ids, len(self.items))
@@ -258,12 +285,12 @@ class Votes:
                 fix="add the column class to both tables, or remove it from both",
             )
         return match_images(
-            [str(item) for item in items], self.images, where="the other items", known_where="the votes"
+            [str(item) for item in list_names(items)], self.images, where="the other items", known_where="the votes"
         )
 
     def count_supporting_votes(self) -> npt.NDArray[np.int64]:
         """Count the votes for yes, or for the last answer of another scale, on each item; int64, shape (items,)."""
-        top = highest_answer(self.answers) if isinstance(self.items, Questions) else "yes"
+        top = highest_answer(self.answers) if are_questions(self.items) else "yes"
         if not are_known_answers(self.answers):
             check_known([top], self.answers, value_name="answer")
         is_supporting = np.array([answer == top for answer in self.answers], bool)
@@ -272,7 +299,7 @@ class Votes:
 
     def restrict(self, rows: npt.NDArray[np.integer]) -> "Votes":
         """Select the votes on the items at some rows, in the order of `rows`; all raters stay."""
-        sizes = self.sizes[rows]
+        sizes = self.indptr[rows + 1] - self.indptr[rows]
         kept = np.arange(sizes.sum()) + np.repeat(self.indptr[rows] - np.cumsum(sizes) + sizes, sizes)
         return self._select(kept, take_items(self.items, rows), sizes)
 
@@ -304,7 +331,7 @@ class Votes:
 
     def with_full_scale(self) -> "Votes":
         """Add no, maybe and yes to the possible answers to questions, if votes have no other answers."""
-        return self.with_answers(extend_to_full_scale(self.answers)) if isinstance(self.items, Questions) else self
+        return self.with_answers(extend_to_full_scale(self.answers)) if are_questions(self.items) else self
 
     def append(self, new_votes: "Votes") -> "Votes":
         """Append the votes of another object; equal items and raters are joined, and all votes are kept."""

@@ -8,6 +8,7 @@ from typing import TypeVar, cast
 
 from reassess.core import Benchmark, Classes, DataWithClasses, Id, Questions, Votes, align_classes
 from reassess.core.image_names import image_keys, match_images, suggest_match_fix
+from reassess.core.items import list_names
 from reassess.data.benchmark_settings import SETTINGS_FILE
 from reassess.errors import DataError, ReassessWarning, add_error_place
 from reassess.text import count_noun, join_first
@@ -160,7 +161,9 @@ def _has_items_without_images(labels_or_votes: DataWithClasses) -> bool:
 def _item_names(labels_or_votes: DataWithClasses) -> Sequence[Id]:
     """Return the keys of the images, or for votes on other items, the ids of the items."""
     if isinstance(labels_or_votes, Votes) and not isinstance(labels_or_votes.items, Questions):
-        return labels_or_votes.items if labels_or_votes.classes is None else image_keys(labels_or_votes.images)
+        return (
+            list_names(labels_or_votes.items) if labels_or_votes.classes is None else image_keys(labels_or_votes.images)
+        )
     return image_keys(labels_or_votes.images)
 
 

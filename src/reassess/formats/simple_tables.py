@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core import Cleaning, Duplicates, Folds, LabelNoise, Posterior, Questions
+from reassess.core import Cleaning, Duplicates, Folds, LabelNoise, Posterior
+from reassess.core.items import list_names
 from reassess.formats.table_codec import (
     ClassIdColumn,
     ColumnValues,
@@ -163,8 +164,7 @@ def write_duplicates(path: str | Path, duplicates: Duplicates, *, force: bool = 
 
 
 def _values_of_posterior(posterior: Posterior) -> ColumnValues:
-    assert not isinstance(posterior.items, Questions)
-    items, truths = ([str(name) for name in names] for names in (posterior.items, posterior.truths))
+    items, truths = ([str(name) for name in names] for names in (list_names(posterior.items), posterior.truths))
     return {
         "item": [item for item in items for _ in truths],
         "answer": truths * len(items),

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from reassess.core import KNOWN_ANSWERS, Classes, Id, Items, Questions, Votes
 from reassess.core.answers import are_known_answers, normalize_answer, sort_answers
-from reassess.core.items import parse_ids
+from reassess.core.items import list_names, parse_ids
 from reassess.errors import DataError, Fix, ReassessWarning
 from reassess.formats.question_columns import class_ids_from_column, class_ids_from_texts, columns_from_questions
 from reassess.formats.tables import (
@@ -267,7 +267,9 @@ def make_vote_table(votes: Votes) -> "pl.DataFrame":
     if isinstance(votes.items, Questions):
         item_columns = columns_from_questions(votes.items, item_ids)
     else:
-        item_columns = {"item" if votes.classes is None else "image": _ids_to_text(votes.items).gather(item_ids)}
+        item_columns = {
+            "item" if votes.classes is None else "image": _ids_to_text(list_names(votes.items)).gather(item_ids)
+        }
     columns = {
         **item_columns,
         "rater": _ids_to_text(votes.raters).gather(pl.Series(votes.rater_ids).gather(vote_rows)),

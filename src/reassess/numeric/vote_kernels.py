@@ -124,3 +124,36 @@ def apply_stop_rule(indptr, p_valid_after_vote, prior, low, high, min_votes, max
                 out_n_votes[i] = position + 1
                 break
         out_p_valid[i] = p_valid_after_vote[indptr[i] + out_n_votes[i] - 1] if out_n_votes[i] else prior[i]
+
+
+@compile_cached
+def number_by_first_run(first_runs):  # type: ignore[no-untyped-def]
+    """Replace the first run of each run's item by the number of the item; return the number of items."""
+    count = 0
+    for run in range(first_runs.size):
+        if first_runs[run] == run:
+            first_runs[run] = count
+            count += 1
+        else:
+            first_runs[run] = first_runs[first_runs[run]]
+    return count
+
+
+@compile_cached
+def group_runs(item_of_run, run_starts, rater_ids, answer_ids, indptr, out_rater_ids, out_answer_ids):  # type: ignore[no-untyped-def]
+    """Group votes by item; the votes of a run are successive votes on one item. Votes on an item keep their order."""
+    for run in range(item_of_run.size):
+        indptr[item_of_run[run] + 1] += run_starts[run + 1] - run_starts[run]
+    for i in range(indptr.size - 1):
+        indptr[i + 1] += indptr[i]
+    for run in range(item_of_run.size):
+        at = indptr[item_of_run[run]]
+        for vote in range(run_starts[run], run_starts[run + 1]):
+            out_rater_ids[at] = rater_ids[vote]
+            out_answer_ids[at] = answer_ids[vote]
+            at += 1
+        indptr[item_of_run[run]] = at
+    # By now each start is the start of the next item.
+    for i in range(indptr.size - 1, 0, -1):
+        indptr[i] = indptr[i - 1]
+    indptr[0] = 0

@@ -1,7 +1,7 @@
 """Tables with a row per vote. The module `vote_counts` reads tables without raters."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -34,16 +34,20 @@ _LIST_ALL_ANSWERS = Fix(
 _NO_AND_YES = (0, 1)
 
 
-def _order_answers(
+def order_answers(
     path: Path,
     unique_answers: tuple[Id, ...],
-    answer_ids: npt.NDArray[np.int64],
-    rows: npt.NDArray[np.int64],
+    counts: Sequence[int],
+    locate: Callable[[int], str],
     answers: Sequence[Id] | None,
     *,
     items_are_questions: bool,
 ) -> tuple[tuple[Id, ...], npt.NDArray[np.int64]]:
-    """Return all answers in order, and for each vote the position of its answer in this order."""
+    """Return all answers in order, and the position of each unique answer in this order.
+
+    The unique answers are in order of first appearance. `counts` has the number of votes of each, and `locate` returns
+    the place of its first vote.
+    """
     keys = (
         [normalize_answer(answer) for answer in unique_answers]
         if items_are_questions or are_known_answers(unique_answers)
@@ -59,10 +63,11 @@ def _order_answers(
     if not set(keys) <= position.keys():
         unknown = [key not in position for key in keys]
         allowed = order if fits else None
+        where = locate(unknown.index(True))
         _refuse_unknown_answers(
-            path, unique_answers, answer_ids, rows, unknown, allowed, items_are_questions=items_are_questions
+            where, unique_answers, counts, unknown, allowed, items_are_questions=items_are_questions
         )
-    return order, np.array([position[key] for key in keys], np.int64)[answer_ids]
+    return order, np.array([position[key] for key in keys], np.int64)
 
 
 def _infer_answer_order(path: Path, keys: Sequence[Id]) -> tuple[Id, ...]:
@@ -83,48 +88,45 @@ def _infer_answer_order(path: Path, keys: Sequence[Id]) -> tuple[Id, ...]:
 
 
 def _refuse_unknown_answers(
-    path: Path,
+    where: str,
     unique_answers: Sequence[Id],
-    answer_ids: npt.NDArray[np.int64],
-    rows: npt.NDArray[np.int64],
+    counts: Sequence[int],
     is_unknown_answer: Sequence[bool],
     allowed: Sequence[Id] | None,
     *,
     items_are_questions: bool,
 ) -> NoReturn:
-    counts = np.bincount(answer_ids, minlength=len(unique_answers)).tolist()
     by_count = sorted(zip(unique_answers, counts, is_unknown_answer, strict=True), key=lambda row: -row[1])
     bad, good = (
         [f"{answer!r} ({count_noun(n, 'vote')})" for answer, n, is_unknown in by_count if is_unknown is kind]
         for kind in (True, False)
     )
-    first = int(np.argmax(np.array(is_unknown_answer)[answer_ids]))
     raise DataError(
         "unknown-answer" if allowed else "unknown-answer-order",
         "unknown answer",
-        where=locate_row(path, int(rows[first])),
+        where=where,
         allowed=join_first(allowed, max_items=10) if allowed else "no, maybe, yes; whole numbers",
         found=join_first(bad) + (f"; and {join_first(good)}" if good else ""),
         fix=Fix.join(", or ", "correct it", _LIST_ALL_ANSWERS) if items_are_questions else None,
     )
 
 
-_ITEM, _RATER, _ANSWER = ("item", "task", "question"), ("rater", "worker"), ("answer", "label")
+ITEM_NAMES, RATER_NAMES, ANSWER_NAMES = ("item", "task", "question"), ("rater", "worker"), ("answer", "label")
 
 
 def read_vote_table(
     path: Path, answers: Sequence[Id] | None, classes: Classes | None = None, *, raise_if_contradictory: bool = False
 ) -> Votes:
     """Read votes from a table; see `reassess.read_votes`."""
-    table = read_table(path, text_columns=("image", *_ITEM, *_RATER, *_ANSWER))
+    table = read_table(path, text_columns=("image", *ITEM_NAMES, *RATER_NAMES, *ANSWER_NAMES))
     names = set(table.columns)
-    if not names & {*_ITEM, *_RATER, *_ANSWER} and has_counts(table):
+    if not names & {*ITEM_NAMES, *RATER_NAMES, *ANSWER_NAMES} and has_counts(table):
         _refuse_answers_that_are_not_classes(path, answers, classes)
         return read_counts(path, table, answers, _find_classes(path, answers, classes))
-    answers_are_classes = "image" in names and not names & {"class", *_ITEM}
+    answers_are_classes = "image" in names and not names & {"class", *ITEM_NAMES}
     items, item_ids = _read_items(path, table, classes, are_images=answers_are_classes)
-    rater = table[find_column(path, table, *_RATER, fix="add the column (who gave the answer)")]
-    answer = table[find_column(path, table, *_ANSWER)]
+    rater = table[find_column(path, table, *RATER_NAMES, fix="add the column (who gave the answer)")]
+    answer = table[find_column(path, table, *ANSWER_NAMES)]
     refuse_missing_values(path, rater, is_needed=answer.is_not_null())
     refuse_missing_values(path, answer, is_needed=rater.is_not_null())
     is_vote = rater.is_not_null()  # other rows are items without votes
@@ -143,9 +145,15 @@ def read_vote_table(
     unique_answers, answer_ids = factorize_ids(answer.filter(is_vote))
     items_are_questions = isinstance(items, Questions)
     rows = np.flatnonzero(voted)
-    order, ordered_ids = _order_answers(
-        path, unique_answers, answer_ids, rows, answers, items_are_questions=items_are_questions
+    order, position_in_order = order_answers(
+        path,
+        unique_answers,
+        np.bincount(answer_ids, minlength=len(unique_answers)).tolist(),
+        lambda unique_id: locate_row(path, int(rows[np.argmax(answer_ids == unique_id)])),
+        answers,
+        items_are_questions=items_are_questions,
     )
+    ordered_ids = position_in_order[answer_ids]
     if raise_if_contradictory:
         _refuse_two_answers(path, item_ids[voted] * len(raters) + rater_ids, answer.filter(is_vote), ordered_ids, rows)
     return Votes.from_columns(**columns, answer_ids=ordered_ids, answers=order)
@@ -198,23 +206,24 @@ def _read_items(
         rows = first[order]
         images = [str(name) for name in image.gather(rows).to_list()]
         return Questions.from_columns(images, class_ids[rows], classes), np.argsort(order)[ids]
-    item = table["image" if are_images else _find_item_column(path, table)]
+    item = table["image" if are_images else find_item_column(path, table)]
     refuse_missing_values(path, item)
     ids, item_ids = factorize_ids(item)
     return tuple(map(str, ids)) if are_images else ids, item_ids
 
 
-def _find_item_column(path: Path, table: "pl.DataFrame") -> str:
-    if not set(_ITEM) & set(table.columns) or "class" in table.columns:
+def find_item_column(path: Path, table: "pl.DataFrame") -> str:
+    """Return the name of the column of plain items; raise if there is none or several."""
+    if not set(ITEM_NAMES) & set(table.columns) or "class" in table.columns:
         raise DataError(
             "missing-column",
             "column 'image' is missing" if "class" in table.columns else "column 'item' is missing",
             where=path,
-            allowed=f"{', '.join(_ITEM)}; image and class; or only image, if answers are classes",
+            allowed=f"{', '.join(ITEM_NAMES)}; image and class; or only image, if answers are classes",
             found=", ".join(table.columns[:12]),
             fix="rename the column, or add it",
         )
-    return find_column(path, table, *_ITEM)
+    return find_column(path, table, *ITEM_NAMES)
 
 
 def _refuse_yes_and_no(path: Path, answers: "pl.Series", classes: Classes | None) -> None:

@@ -1,0 +1,73 @@
+"""Tables that are appended to a temporary file, and read back in frames of equal size."""
+
+import tempfile
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+class FrameFile:
+    """A table in a temporary file. Nothing is left behind, even if the process is killed.
+
+    The size of its frames does not depend on the size of the tables that are appended.
+    """
+
+    def __init__(self, folder: Path, rows_per_frame: int) -> None:
+        self._file = tempfile.TemporaryFile(dir=folder, prefix=".reassess-")  # noqa: SIM115
+        self._rows_per_frame = rows_per_frame
+        self._ends = [0]  # in bytes
+        self._pending: list[pl.DataFrame] = []
+        self._n_rows = 0
+
+    def __len__(self) -> int:
+        return self._n_rows
+
+    def append(self, table: "pl.DataFrame") -> None:
+        """Append the rows of a table."""
+        import polars as pl
+
+        self._n_rows += len(table)
+        self._pending.append(table)
+        if sum(map(len, self._pending)) < self._rows_per_frame:
+            return
+        joined = pl.concat(self._pending)
+        n_full = len(joined) // self._rows_per_frame * self._rows_per_frame
+        for start in range(0, n_full, self._rows_per_frame):
+            self._write(joined.slice(start, self._rows_per_frame))
+        self._pending = [joined.slice(n_full)]
+
+    def _write(self, frame: "pl.DataFrame") -> None:
+        stream = BytesIO()
+        frame.write_ipc_stream(stream, compression="lz4")
+        self._file.seek(self._ends[-1])
+        self._file.write(stream.getbuffer())
+        self._file.flush()
+        self._ends.append(self._file.tell())
+
+    def iterate(self) -> Iterator[tuple[int, "pl.DataFrame"]]:
+        """Yield each frame, and the position of its first row."""
+        return (self._read(number) for number in range(self._n_frames))
+
+    def iterate_around(self, rows: npt.NDArray[np.int64]) -> Iterator[tuple[int, "pl.DataFrame"]]:
+        """Yield the frames that contain some rows, as `iterate`."""
+        return (self._read(number) for number in np.unique(rows // self._rows_per_frame).tolist())
+
+    @property
+    def _n_frames(self) -> int:
+        return -(-self._n_rows // self._rows_per_frame)
+
+    def _read(self, number: int) -> tuple[int, "pl.DataFrame"]:
+        import polars as pl
+
+        start = number * self._rows_per_frame
+        if number == len(self._ends) - 1:
+            return start, pl.concat(self._pending)
+        self._file.seek(self._ends[number])
+        return start, pl.read_ipc_stream(self._file.read(self._ends[number + 1] - self._ends[number]))

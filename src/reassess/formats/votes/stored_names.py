@@ -1,0 +1,116 @@
+"""The names of items in a temporary file, for votes that do not fit in memory."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.core import Classes, Id, Items, Questions
+from reassess.core.image_names import VALIDATION_PATTERN, image_keys
+from reassess.core.items import StoredItems, different_items_error, parse_ids
+from reassess.formats.votes.frame_files import FrameFile
+
+if TYPE_CHECKING:
+    import polars as pl
+
+ITEM, IMAGE, CLASS = "item", "image", "class"
+ROWS_PER_FRAME = 1 << 18
+_ROW, _SOUGHT = "row", "sought"
+
+
+class StoredNames(StoredItems):
+    """The names of questions or plain items in a file, in the order of the items.
+
+    The columns of `names` are image and class (a position in `class_ids`), or only item.
+    """
+
+    def __init__(
+        self, folder: Path, names: FrameFile, class_ids: npt.NDArray[np.int64], classes: Classes | None
+    ) -> None:
+        self.are_questions = classes is not None
+        self.classes = classes or Classes()
+        self._folder, self._names, self._class_ids = folder, names, class_ids
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def iterate_columns(self) -> Iterator[tuple[slice, "dict[str, pl.Series]"]]:
+        """Yield blocks of items, each with the columns of an output file: image and class, or item."""
+        for start, frame in self._names.iterate():
+            columns = {name: frame[name] for name in (IMAGE if self.are_questions else ITEM,)}
+            if self.are_questions:
+                columns[CLASS] = self.classes.to_column(self._class_ids[frame[CLASS].to_numpy()])
+            yield slice(start, start + len(frame)), columns
+
+    def find(self, items: Items) -> npt.NDArray[np.int64]:
+        """Return the position of each of `items` among these items, -1 if it is missing."""
+        import polars as pl
+
+        if isinstance(items, StoredItems) or isinstance(items, Questions) != self.are_questions:
+            raise different_items_error()
+        if isinstance(items, Questions):
+            classes = self.classes.merge(items.classes)
+            own_ids, sought = self.classes.convert_ids(self._class_ids, classes)[0], items.in_classes(classes)
+            images = pl.Series(image_keys(sought.images), dtype=pl.String).gather(sought.image_ids)
+            table = pl.DataFrame({IMAGE: images, CLASS: sought.class_ids.astype(np.int64)})
+        else:
+            own_ids = self._class_ids
+            table = pl.DataFrame({ITEM: pl.Series([str(name) for name in items], dtype=pl.String)})
+        rows = np.full(len(items), -1)
+        table = table.with_row_index(_SOUGHT)
+        for start, frame in self._names.iterate():
+            keys = frame.with_row_index(_ROW, start)
+            if self.are_questions:
+                class_ids = pl.Series(own_ids[frame[CLASS].to_numpy()], dtype=pl.Int64)
+                keys = keys.with_columns(_image_key(), class_ids.alias(CLASS))
+            hits = keys.join(table, on=[name for name in table.columns if name != _SOUGHT], how="inner")
+            rows[hits[_SOUGHT].to_numpy()] = hits[_ROW].to_numpy()
+        return rows
+
+    def find_images(self, images: Iterable[str]) -> npt.NDArray[np.bool_]:
+        """Return whether each image has a question."""
+        import polars as pl
+
+        keys = pl.Series(image_keys(tuple(images)), dtype=pl.String)
+        is_found = np.zeros(len(keys), np.bool_)
+        for _, frame in self._names.iterate():
+            is_found |= keys.is_in(frame.select(_image_key()).to_series().unique().implode()).to_numpy()
+        return is_found
+
+    def take(self, rows: npt.NDArray[np.integer]) -> Questions | tuple[Id, ...]:
+        """Read the items at `rows` into memory, in the order of `rows`."""
+        import polars as pl
+
+        if not len(rows):
+            return Questions.from_columns([], [], self.classes) if self.are_questions else ()
+        order = np.argsort(rows, kind="stable")
+        ordered = np.asarray(rows, np.int64)[order]
+        parts = []
+        for start, frame in self._names.iterate_around(ordered):
+            first, last = np.searchsorted(ordered, (start, start + len(frame)))
+            parts.append(frame[ordered[first:last] - start])
+        place = np.empty_like(order)
+        place[order] = np.arange(order.size)
+        table = pl.concat(parts)[place]
+        if not self.are_questions:
+            return parse_ids(table[ITEM].to_list())
+        return Questions.from_columns(table[IMAGE].to_list(), self._class_ids[table[CLASS].to_numpy()], self.classes)
+
+    def keep(self, is_kept: npt.NDArray[np.bool_]) -> "StoredNames":
+        """Select items, without reading all of them into memory."""
+        import polars as pl
+
+        names = FrameFile(self._folder, ROWS_PER_FRAME)
+        for start, frame in self._names.iterate():
+            names.append(frame.filter(pl.Series(is_kept[start : start + len(frame)])))
+        return StoredNames(self._folder, names, self._class_ids, self.classes if self.are_questions else None)
+
+
+def _image_key() -> "pl.Expr":
+    """Return the key of each image, as `image_keys`."""
+    import polars as pl
+
+    path = pl.col(IMAGE).str.replace_all("\\", "/", literal=True).str.normalize("NFC")
+    return pl.coalesce(pl.col(IMAGE).str.extract(f"({VALIDATION_PATTERN})(?:[^0-9]|$)"), path).alias(IMAGE)

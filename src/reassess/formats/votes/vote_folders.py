@@ -1,0 +1,295 @@
+"""Votes in a folder of Parquet files, read once into arrays that are mapped from temporary files.
+
+The rows are split into runs: successive rows on one item. Items are numbered by first appearance, and an item's votes
+keep their order, so that the result depends only on the rows, and not on how they are split into files. If each item
+has one run, the runs are the items. Otherwise, runs are split on disk by a hash of their item, so that equal items can
+be found in memory.
+"""
+
+import errno
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.core import Classes, Id, Votes
+from reassess.core.answers import answer_dtype
+from reassess.core.items import parse_ids
+from reassess.errors import DataError, OutputError
+from reassess.formats.files import as_path
+from reassess.formats.question_columns import class_ids_from_texts
+from reassess.formats.tables import locate_row
+from reassess.formats.votes.frame_files import FrameFile
+from reassess.formats.votes.stored_names import CLASS, ROWS_PER_FRAME, StoredNames
+from reassess.formats.votes.vote_batches import ANSWER, RATER, Batch, VoteFolder, normalize_class
+from reassess.formats.votes.vote_tables import order_answers
+from reassess.numeric.mapped_arrays import create_mapped_array, split_rows
+from reassess.text import format_bytes
+
+if TYPE_CHECKING:
+    import polars as pl
+
+_BYTES_PER_VOTE = 48  # in temporary files, if each vote has an item of its own, besides the names of items
+_MAX_ANSWERS = 1 << 16
+_RUNS_PER_PART = 1 << 20
+_FIRST_VOTE, _RUN, _PART = "first vote", "run", "part"
+
+
+def read_vote_folder(
+    folder: str | Path,
+    *,
+    answers: Sequence[Id] | None = None,
+    temporary_folder: str | Path,
+    report: Callable[[str], object] = lambda _: None,
+) -> Votes:
+    """Read votes from a folder of Parquet files, without holding them in memory.
+
+    Parameters
+    ----------
+    folder
+        A folder of Parquet files with the same columns, as for `read_votes`: rater and answer, and image and class, or
+        item. The files are read in the order of their names. Files whose name starts with ``_`` or ``.`` are ignored.
+    answers
+        All possible answers, for questions from invalid to valid; by default the answers in the files.
+    temporary_folder
+        The folder for temporary files. They are removed with the votes.
+    report
+        Is called with the disk space that the temporary files need.
+
+    Returns
+    -------
+    Votes whose `items` are names in a file, and whose arrays are mapped from files.
+
+    Raises
+    ------
+    DataError
+        A file is not a Parquet file of votes, or is damaged, or has other columns than the first file; a value is
+        missing; an answer is unknown; or the votes choose one class per image.
+    OutputError
+        The disk of the temporary folder has not enough space.
+
+    Examples
+    --------
+    >>> from tempfile import mkdtemp
+    >>> import polars as pl
+    >>> folder = Path(mkdtemp())
+    >>> table = pl.DataFrame({"item": ["x", "y", "x"], "rater": ["ann", "ann", "bo"], "answer": ["no", "yes", "no"]})
+    >>> table.write_parquet(folder / "votes.parquet")
+    >>> votes = read_vote_folder(folder, temporary_folder=mkdtemp())
+    >>> votes.sizes, votes.items.take(np.array([1, 0]))
+    (array([2, 1]), ('y', 'x'))
+    """
+    source, temporary = VoteFolder(as_path(folder)), as_path(temporary_folder)
+    n_rows = source.count_rows()
+    if not n_rows:
+        raise DataError("empty-file", "files have no rows", where=source.path, fix="write them again")
+    _check_disk_space(source, n_rows, temporary, report)
+    with _name_full_disk(temporary):
+        rows = _RowReader(source, n_rows, temporary)
+        for batch in source.iterate_batches():
+            rows.add(batch)
+        return rows.make_votes(answers)
+
+
+class _Numbering:
+    """Texts that are numbered by first appearance. `normalize` returns one text for equal ones."""
+
+    def __init__(self, normalize: Callable[[str], str] = str) -> None:
+        self.numbers: dict[str, int] = {}
+        self._normalize = normalize
+
+    def number(self, texts: "pl.Series") -> npt.NDArray[np.int64]:
+        """Return the number of each text."""
+        import polars as pl
+
+        unique = texts.unique(maintain_order=True)
+        numbers = [self.numbers.setdefault(self._normalize(text), len(self.numbers)) for text in unique.to_list()]
+        return texts.replace_strict(unique, pl.Series(numbers, dtype=pl.Int64), return_dtype=pl.Int64).to_numpy()
+
+
+class _RowReader:
+    """Arrays of votes in the order of the files, and the runs of rows on one item."""
+
+    def __init__(self, source: VoteFolder, n_rows: int, temporary: Path) -> None:
+        self._source, self._temporary = source, temporary
+        self._raters, self._answers, self._classes = _Numbering(), _Numbering(), _Numbering(normalize_class)
+        self._rater_ids = create_mapped_array(temporary, n_rows, np.int32)
+        self._answer_ids = create_mapped_array(temporary, n_rows, np.uint16)
+        self._answer_counts: Counter[int] = Counter()
+        self._places: list[tuple[Path, int]] = []  # where each answer appears first
+        self._runs = FrameFile(temporary, ROWS_PER_FRAME)
+        self._last_item: pl.DataFrame | None = None
+        self._n_votes = 0
+
+    def add(self, batch: Batch) -> None:
+        """Add successive rows."""
+        import polars as pl
+
+        items = batch.table.select(self._source.item_columns)
+        if self._source.are_questions:
+            items = items.with_columns(pl.Series(CLASS, self._classes.number(batch.table[CLASS]), dtype=pl.Int32))
+        is_vote = batch.table[RATER].is_not_null()
+        is_first = _find_run_starts(items, self._last_item)
+        self._last_item = items.tail(1)
+        votes_before = self._n_votes + np.cumsum(is_vote.to_numpy()) - is_vote.to_numpy()
+        self._runs.append(items.with_columns(pl.Series(_FIRST_VOTE, votes_before)).filter(pl.Series(is_first)))
+        votes = batch.table.filter(is_vote)
+        rows = slice(self._n_votes, self._n_votes + len(votes))
+        self._rater_ids[rows] = self._raters.number(votes[RATER])
+        answer_ids = self._answers.number(votes[ANSWER])
+        self._n_votes = rows.stop
+        if len(self._answers.numbers) > _MAX_ANSWERS:
+            raise DataError(
+                "too-many", "too many different answers", where=batch.path, allowed=f"up to {_MAX_ANSWERS:,}"
+            )
+        self._answer_ids[rows] = answer_ids
+        unique, first, counts = np.unique(answer_ids, return_index=True, return_counts=True)
+        self._answer_counts.update(dict(zip(unique.tolist(), counts.tolist(), strict=True)))
+        vote_rows = batch.first_row + np.flatnonzero(is_vote.to_numpy())
+        for number, at in zip(unique.tolist(), first.tolist(), strict=True):
+            if number == len(self._places):
+                self._places.append((batch.path, int(vote_rows[at])))
+
+    def make_votes(self, answers: Sequence[Id] | None) -> Votes:
+        """Return the votes, grouped by item."""
+        if not self._n_votes:
+            raise DataError(
+                "missing-votes", "files have no votes", where=self._source.path, fix="export the votes again"
+            )
+        order, position_in_order = order_answers(
+            self._source.path,
+            parse_ids(self._answers.numbers),
+            [self._answer_counts[number] for number in range(len(self._answers.numbers))],
+            lambda number: locate_row(*self._places[number]),
+            answers,
+            items_are_questions=self._source.are_questions,
+        )
+        answer_ids = create_mapped_array(self._temporary, self._n_votes, answer_dtype(len(order)))
+        for rows in split_rows(self._n_votes):
+            answer_ids[rows] = position_in_order[self._answer_ids[rows]]
+        del self._answer_ids
+        columns = _group_by_item(self._runs, self._rater_ids[: self._n_votes], answer_ids, self._temporary)
+        class_ids, classes = self._find_classes()
+        items = StoredNames(self._temporary, columns.pop("names"), class_ids, classes)
+        return Votes(items=items, raters=parse_ids(self._raters.numbers), answers=order, **columns)
+
+    def _find_classes(self) -> tuple[npt.NDArray[np.int64], Classes | None]:
+        """Return the class id of each number of a class, and the class list; None for plain items."""
+        if not self._source.are_questions:
+            return np.zeros(0, np.int64), None
+        id_of, classes = class_ids_from_texts(self._source.path, list(self._classes.numbers), None)
+        return np.array([id_of[text] for text in self._classes.numbers], np.int64), classes
+
+
+def _find_run_starts(items: "pl.DataFrame", last_item: "pl.DataFrame | None") -> npt.NDArray[np.bool_]:
+    """Return whether each row is on another item than the row before; `last_item` is the item of the last batch."""
+    import polars as pl
+
+    is_first = (
+        items.select(pl.any_horizontal(pl.all() != pl.all().shift(1)))
+        .to_series()
+        .fill_null(True)
+        .to_numpy(writable=True)
+    )
+    is_first[0] = last_item is None or not items.head(1).equals(last_item)
+    return is_first
+
+
+def _group_by_item(
+    runs: FrameFile, rater_ids: npt.NDArray[np.int32], answer_ids: npt.NDArray[Any], temporary: Path
+) -> dict[str, Any]:
+    """Group votes by item; return the names of the items, and columns of `Votes`."""
+    run_starts = create_mapped_array(temporary, len(runs) + 1, np.int64)
+    hashes = create_mapped_array(temporary, len(runs), np.uint64)
+    for start, frame in runs.iterate():
+        run_starts[start : start + len(frame)] = frame[_FIRST_VOTE].to_numpy()
+        hashes[start : start + len(frame)] = frame.drop(_FIRST_VOTE).hash_rows().to_numpy()
+    run_starts[-1] = rater_ids.size
+    hashes.sort()
+    if not any((hashes[rows][1:] == hashes[rows][:-1]).any() for rows in _overlapping_blocks(len(runs))):
+        return {"names": runs, "indptr": run_starts, "rater_ids": rater_ids, "answer_ids": answer_ids}
+    from reassess.numeric.vote_kernels import group_runs, number_by_first_run
+
+    item_of_run = _find_first_runs(runs, temporary)
+    n_items = number_by_first_run(item_of_run)
+    columns = {
+        "indptr": create_mapped_array(temporary, n_items + 1, np.int64),
+        "rater_ids": create_mapped_array(temporary, rater_ids.size, rater_ids.dtype),
+        "answer_ids": create_mapped_array(temporary, answer_ids.size, answer_ids.dtype),
+    }
+    group_runs(item_of_run, run_starts, rater_ids, answer_ids, *columns.values())
+    return {"names": _select_first_runs(runs, item_of_run, temporary), **columns}
+
+
+def _overlapping_blocks(n_rows: int) -> Iterator[slice]:
+    """Split rows into blocks that share a row with the next block, so that all neighbours are compared."""
+    return (slice(rows.start, min(rows.stop + 1, n_rows)) for rows in split_rows(n_rows))
+
+
+def _find_first_runs(runs: FrameFile, temporary: Path) -> npt.NDArray[np.int64]:
+    """Return the first run of each run's item."""
+    import polars as pl
+
+    n_parts = -(-len(runs) // _RUNS_PER_PART)
+    parts = [FrameFile(temporary, ROWS_PER_FRAME) for _ in range(n_parts)]
+    for start, frame in runs.iterate():
+        keys = frame.drop(_FIRST_VOTE)
+        part = (keys.hash_rows() % n_parts).alias(_PART)
+        numbered = keys.with_row_index(_RUN, start).with_columns(pl.col(_RUN).cast(pl.Int64), part)
+        for (number,), rows in numbered.partition_by(_PART, as_dict=True, include_key=False).items():
+            parts[int(number)].append(rows)
+    first_runs = create_mapped_array(temporary, len(runs), np.int64)
+    for part_file in parts:
+        if len(part_file):
+            table = pl.concat([frame for _, frame in part_file.iterate()])
+            first = table.select(pl.col(_RUN).min().over([name for name in table.columns if name != _RUN])).to_series()
+            first_runs[table[_RUN].to_numpy()] = first.to_numpy()
+    return first_runs
+
+
+def _select_first_runs(runs: FrameFile, item_of_run: npt.NDArray[np.int64], temporary: Path) -> FrameFile:
+    """Return the first run of each item."""
+    import polars as pl
+
+    names, n_items = FrameFile(temporary, ROWS_PER_FRAME), 0
+    for start, frame in runs.iterate():
+        highest = np.maximum.accumulate(np.append(n_items - 1, item_of_run[start : start + len(frame)]))
+        names.append(frame.filter(pl.Series(highest[1:] > highest[:-1])))
+        n_items = int(highest[-1]) + 1
+    return names
+
+
+def _check_disk_space(source: VoteFolder, n_rows: int, temporary: Path, report: Callable[[str], object]) -> None:
+    """Report how much disk space the temporary files need, and raise `OutputError` if the disk has less."""
+    needed = _BYTES_PER_VOTE * n_rows + 3 * sum(path.stat().st_size for path in source.files)
+    free = shutil.disk_usage(temporary).free
+    report(f"{n_rows:,} rows; temporary files need up to {format_bytes(needed)} of disk space in {temporary}")
+    if needed > free:
+        raise _full_disk_error(temporary, format_bytes(needed), format_bytes(free))
+
+
+@contextmanager
+def _name_full_disk(temporary: Path) -> Iterator[None]:
+    """Raise an `OutputError` if the disk of the temporary folder is full."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise
+        raise _full_disk_error(temporary, None, error.strerror) from error
+
+
+def _full_disk_error(folder: Path, needed: str | None, found: str | None) -> OutputError:
+    return OutputError(
+        "disk-full",
+        "not enough disk space for temporary files of votes",
+        where=folder,
+        allowed=needed and f"{needed} free",
+        found=found,
+        fix="free space on the disk, or choose an output on another disk",
+    )

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import click
 import numpy as np
@@ -34,6 +34,24 @@ class GoldenCounts(NamedTuple):
 
     n_questions: int
     n_images: int
+
+
+class ScoresSummary(Protocol):
+    """Votes and scores, with the counts that `reassess aggregate` prints; see `ComputedScores`."""
+
+    @property
+    def votes_with_golden(self) -> Votes: ...  # noqa: D102
+
+    @property
+    def aggregation(self) -> Aggregation: ...  # noqa: D102
+
+    def count_golden_decided_by_experts(self) -> GoldenCounts: ...  # noqa: D102
+
+    @property
+    def n_golden_images_without_scores(self) -> int: ...  # noqa: D102
+
+    @property
+    def n_items_with_only_golden_votes(self) -> int: ...  # noqa: D102
 
 
 @dataclass(frozen=True)
@@ -91,7 +109,7 @@ def compute_scores(
         )
         method_options = {**method_options, "golden": None}
     name = method or _choose_default_method(benchmark, method_options)
-    _reject_unused_options(name, method_options, benchmark)
+    reject_unused_options(name, method_options, benchmark)
     reader = PartReader(run, benchmark, needs_classes=benchmark.folder is not None)
     main_votes = reader.read_required("votes", votes_source)
     if name == IMAGENET_METHOD:
@@ -183,7 +201,8 @@ def _method_uses_option(method: str, option: str) -> bool:
     return _ARGUMENTS_BY_OPTION[option] in METHODS[method].options
 
 
-def _reject_unused_options(method: str, method_options: dict[str, Any], benchmark: Benchmark) -> None:
+def reject_unused_options(method: str, method_options: dict[str, Any], benchmark: Benchmark) -> None:
+    """Raise a usage error if the method does not use an option, or needs golden answers."""
     unused = [
         option
         for option, value in method_options.items()

@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from reassess.core.checks import check_type
 from reassess.core.classes import ID_ONLY_CLASSES, NAMES_MIXED_WITH_IDS, UNIFY_CLASS_NAMES, Classes
+from reassess.core.items import StoredItems
 from reassess.core.labels import LabelSets
 from reassess.core.multi_labels import MultiLabels
 from reassess.core.predictions import Predictions
@@ -33,7 +34,7 @@ def classes_of(data: DataWithClasses | Predictions) -> Classes:
     if isinstance(data, Votes) and data.classes is not None:
         return data.classes
     items = data.questions if isinstance(data, Scores) else data.items
-    return items.classes if isinstance(items, Questions) else ID_ONLY_CLASSES
+    return items.classes if isinstance(items, Questions | StoredItems) else ID_ONLY_CLASSES
 
 
 def align_classes(data: Mapping[str, _Data], classes: Classes | None = None) -> dict[str, _Data]:

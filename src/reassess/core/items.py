@@ -9,6 +9,7 @@ from typing import cast
 import numpy as np
 import numpy.typing as npt
 
+from reassess.core.classes import Classes
 from reassess.core.questions import Questions
 from reassess.errors import DataError
 
@@ -19,6 +20,7 @@ class StoredItems(ABC):
     """Distinct items whose names are in a file, because they do not fit in memory."""
 
     are_questions: bool  # whether the items are (image, class) questions
+    classes: Classes  # of the questions
 
     @abstractmethod
     def __len__(self) -> int:

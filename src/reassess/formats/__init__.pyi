@@ -16,6 +16,8 @@ from .predictions import write_predictions as write_predictions
 from .sample_files import read_sample as read_sample
 from .score_files import read_score_file as read_score_file
 from .score_files import write_scores as write_scores
+from .score_folders import read_score_folder as read_score_folder
+from .score_folders import write_score_folder as write_score_folder
 from .simple_tables import read_duplicates as read_duplicates
 from .simple_tables import read_folds as read_folds
 from .simple_tables import write_cleaning_details as write_cleaning_details
@@ -28,3 +30,4 @@ from .task_files import read_tasks as read_tasks
 from .task_files import write_tasks as write_tasks
 from .votes import read_vote_file as read_vote_file
 from .votes import write_votes as write_votes
+from .votes.vote_folders import read_vote_folder as read_vote_folder

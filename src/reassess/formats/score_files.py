@@ -1,7 +1,9 @@
 """Score files: npz archives and tables."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -29,7 +31,10 @@ from reassess.formats.table_codec import (
 )
 from reassess.formats.tables import TABLE_SUFFIXES, find_column, read_table
 
-_PROBABILITY, _GOLDEN, _METHOD = "probability", "golden", "method"
+if TYPE_CHECKING:
+    import polars as pl
+
+_PROBABILITY, _GOLDEN, METADATA_METHOD = "probability", "golden", "method"
 
 
 def read_score_file(path: str | Path, *, classes: Classes | None = None) -> Scores:
@@ -85,10 +90,10 @@ def write_scores(path: str | Path, scores: Scores, *, force: bool = False) -> No
                 **_golden_column(scores),
             }
             if scores.method != UNKNOWN_METHOD:
-                arrays[_METHOD] = np.array(scores.method)
+                arrays[METADATA_METHOD] = np.array(scores.method)
             np.savez_compressed(temporary, allow_pickle=False, **arrays)
         return
-    metadata = {} if scores.method == UNKNOWN_METHOD else {_METHOD: scores.method}
+    metadata = {} if scores.method == UNKNOWN_METHOD else {METADATA_METHOD: scores.method}
     write_object(_TABLES[scores.is_exclusive], path, scores, force=force, metadata=metadata)
 
 
@@ -103,7 +108,7 @@ def _read_npz(path: Path, classes: Classes | None) -> Scores:
         values = archive[name]
         questions = questions_from_info_array(archive[archive.find_name("info")], path, classes)
         golden = archive.get(_GOLDEN)
-        method = archive.get(_METHOD)
+        method = archive.get(METADATA_METHOD)
     votes = "a tensor of shape (raters, questions, answers) has votes: aggregate them first"
     check_shape(
         values,
@@ -119,7 +124,7 @@ def _read_npz(path: Path, classes: Classes | None) -> Scores:
         )
         check_range(golden, 0, 1, value_name="golden", where=f"{path}, array {_GOLDEN}, row {{}}".format)
     if method is not None:
-        check_shape(method, (), value_name="the method", kind="text", where=f"{path}, array {_METHOD}")
+        check_shape(method, (), value_name="the method", kind="text", where=f"{path}, array {METADATA_METHOD}")
     return Scores(
         questions=questions,
         values=values.astype(np.float64, copy=False),
@@ -175,8 +180,14 @@ _TABLES = tuple(
 def _read_table(path: Path, classes: Classes | None) -> Scores:
     import polars as pl
 
-    table = read_table(path, text_columns=("image",))
+    metadata = pl.read_parquet_metadata(path.absolute()) if path.suffix.lower() == ".parquet" else {}
+    return scores_from_table(path, read_table(path, text_columns=("image",)), classes, metadata)
+
+
+def scores_from_table(
+    path: Path, table: "pl.DataFrame", classes: Classes | None, metadata: Mapping[str, str]
+) -> Scores:
+    """Make scores from a table, and from the metadata of its file; `path` is the file in messages."""
     exclusive = find_column(path, table, _score_heading(False), _score_heading(True)) == _PROBABILITY
     scores = object_from_table(_TABLES[exclusive], path, table, classes)
-    metadata = pl.read_parquet_metadata(path.absolute()) if path.suffix.lower() == ".parquet" else {}
-    return replace(scores, method=metadata.get(_METHOD, UNKNOWN_METHOD))
+    return replace(scores, method=metadata.get(METADATA_METHOD, UNKNOWN_METHOD))

@@ -10,7 +10,7 @@ import numpy as np
 from reassess.aggregation import AUTO, METHODS, parse_method
 from reassess.aggregation.em_inputs import DEFAULT_POOLING
 from reassess.aggregation.stopping import warn_of_early_stop
-from reassess.cli.aggregate_inputs import IMAGENET_METHOD, ComputedScores, compute_scores
+from reassess.cli.aggregate_inputs import IMAGENET_METHOD, ScoresSummary, compute_scores
 from reassess.cli.command_run import CommandRun, FiniteRange, add_common_options
 from reassess.cli.help_pages import Choice, Command, benchmark_section_option
 from reassess.cli.options import (
@@ -22,7 +22,9 @@ from reassess.cli.options import (
     save_settings,
     suggest_labels_command,
 )
+from reassess.cli.vote_folders import check_folder_options, compute_and_write_folder_scores
 from reassess.core import IMAGENET, KNOWN_ANSWERS, USUAL_THRESHOLD, Benchmark, Questions, Votes, classes_of
+from reassess.core.items import are_questions
 from reassess.formats import write_posterior, write_scores
 from reassess.formats.files import atomic_writes, check_suffix
 from reassess.formats.tables import TABLE_SUFFIXES
@@ -64,7 +66,7 @@ from reassess.text import count_noun, join_first
 )
 @answers_option
 @match_option
-@output_option("SCORES", "npz, csv, tsv, jsonl or parquet.")
+@output_option("SCORES", "npz, csv, tsv, jsonl or parquet; for a folder of votes, a folder.")
 @add_common_options
 def aggregate(
     run: CommandRun,
@@ -80,9 +82,18 @@ def aggregate(
     votes on (image, class) questions, votes for one class per image, or counts of such votes. If votes are not
     about classes of images, the output is a table of item, answer and probability.
 
+    VOTES can also be a folder of Parquet files, for votes that do not fit in memory. Then SCORES is a folder.
+
     By default, votes and golden answers come from --benchmark. Scores that are written into the benchmark folder become
     the benchmark's scores, and benchmark.json stores the method.
     """
+    if votes is not None and Path(votes).is_dir():
+        check_folder_options(run, benchmark, output, method)
+        folder_scores = compute_and_write_folder_scores(
+            run, Path(votes), None if method == AUTO else method, method_options, output
+        )
+        _print_scores(run, folder_scores, output)
+        return
     if method is None and benchmark is not None and benchmark.method is not None:
         method = parse_method(benchmark.method)[0]
     source = benchmark or (IMAGENET if method == IMAGENET_METHOD else Benchmark())
@@ -128,17 +139,18 @@ def _require_table_for_votes_without_classes(path: Path, votes: Votes) -> None:
         check_suffix(path, TABLE_SUFFIXES, "a table")
 
 
-def _print_scores(run: CommandRun, computed: ComputedScores, output: Path) -> None:
-    name, votes, result = computed.method_name, computed.votes_with_golden, computed.aggregation
+def _print_scores(run: CommandRun, computed: ScoresSummary, output: Path) -> None:
+    votes, result = computed.votes_with_golden, computed.aggregation
+    name = parse_method(result.method)[0]
     prior = None
     if result.model is not None:
         prior = dict(zip(map(str, result.model.truths), result.model.prior.tolist(), strict=True))
     raters = None if votes.is_anonymous else len(votes.raters)
-    scale = votes.with_full_scale().answers if isinstance(votes.items, Questions) else None
+    scale = votes.with_full_scale().answers if are_questions(votes.items) else None
     counts = {"votes": len(votes), "raters": raters, "items": len(votes.items), "answers": scale}
     golden = None if result.expert_truth is None else result.expert_truth.to_json()
     facts = {"method": name, "output": str(output), **counts, "prior": prior, "golden": golden}
-    is_on_questions = isinstance(result.posterior.items, Questions)
+    is_on_questions = are_questions(result.posterior.items)
     questions, images = computed.count_golden_decided_by_experts() if is_on_questions else (0, 0)
     unrated = computed.n_golden_images_without_scores if is_on_questions else 0
     facts |= {
@@ -150,7 +162,7 @@ def _print_scores(run: CommandRun, computed: ComputedScores, output: Path) -> No
     if run.json:
         run.print_json("aggregate", facts)
         return
-    item = "question" if isinstance(votes.items, Questions) else "item"
+    item = "question" if are_questions(votes.items) else "item"
     items = count_noun(len(result.posterior), item if votes.classes is None else "score")
     raters_text = "unknown raters" if raters is None else count_noun(raters, "rater")
     run.print_line(f"{output}: {items}, {count_noun(len(votes), 'vote')} by {raters_text}, method {name}")
@@ -184,8 +196,12 @@ def _print_scores(run: CommandRun, computed: ComputedScores, output: Path) -> No
 
 def _count_repeated_votes(votes: Votes) -> int:
     """Count votes by a rater on an item that the same rater voted on before."""
-    pairs = votes.item_ids * np.int64(len(votes.raters)) + votes.rater_ids
-    return 0 if votes.is_anonymous else len(votes) - np.unique(pairs).size
+    if votes.is_anonymous:
+        return 0
+    blocks = (block for _, block in votes.split_into_blocks())
+    return len(votes) - sum(
+        np.unique(block.item_ids * np.int64(len(block.raters)) + block.rater_ids).size for block in blocks
+    )
 
 
 def _format_value(value: bool | float | str) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core import Classes, Id, Items, Questions
+from reassess.core.classes import ID_ONLY_CLASSES
 from reassess.core.image_names import VALIDATION_PATTERN, image_keys
 from reassess.core.items import StoredItems, different_items_error, parse_ids
 from reassess.formats.votes.frame_files import FrameFile
@@ -30,7 +31,7 @@ class StoredNames(StoredItems):
         self, folder: Path, names: FrameFile, class_ids: npt.NDArray[np.int64], classes: Classes | None
     ) -> None:
         self.are_questions = classes is not None
-        self.classes = classes or Classes()
+        self.classes = classes or ID_ONLY_CLASSES
         self._folder, self._names, self._class_ids = folder, names, class_ids
 
     def __len__(self) -> int:
@@ -64,7 +65,7 @@ class StoredNames(StoredItems):
             keys = frame.with_row_index(_ROW, start)
             if self.are_questions:
                 class_ids = pl.Series(own_ids[frame[CLASS].to_numpy()], dtype=pl.Int64)
-                keys = keys.with_columns(_image_key(), class_ids.alias(CLASS))
+                keys = keys.with_columns(image_key_column(), class_ids.alias(CLASS))
             hits = keys.join(table, on=[name for name in table.columns if name != _SOUGHT], how="inner")
             rows[hits[_SOUGHT].to_numpy()] = hits[_ROW].to_numpy()
         return rows
@@ -76,7 +77,7 @@ class StoredNames(StoredItems):
         keys = pl.Series(image_keys(tuple(images)), dtype=pl.String)
         is_found = np.zeros(len(keys), np.bool_)
         for _, frame in self._names.iterate():
-            is_found |= keys.is_in(frame.select(_image_key()).to_series().unique().implode()).to_numpy()
+            is_found |= keys.is_in(frame.select(image_key_column()).to_series().unique().implode()).to_numpy()
         return is_found
 
     def take(self, rows: npt.NDArray[np.integer]) -> Questions | tuple[Id, ...]:
@@ -108,7 +109,7 @@ class StoredNames(StoredItems):
         return StoredNames(self._folder, names, self._class_ids, self.classes if self.are_questions else None)
 
 
-def _image_key() -> "pl.Expr":
+def image_key_column() -> "pl.Expr":
     """Return the key of each image, as `image_keys`."""
     import polars as pl
 

@@ -34,7 +34,7 @@ class VoteFolder:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder
-        self.files = _list_files(folder)
+        self.files = list_vote_files(folder)
         schemas = [_read_schema(path) for path in self.files]
         for path, schema in zip(self.files, schemas, strict=True):
             if set(schema.columns) != set(schemas[0].columns):
@@ -101,7 +101,7 @@ def normalize_class(text: str) -> str:
     return to_nfc(text.strip()) if number is None else str(number)
 
 
-def _list_files(folder: Path) -> list[Path]:
+def list_vote_files(folder: Path) -> list[Path]:
     """List the files of a folder, sorted by name; raise `DataError` unless all are Parquet files."""
     files = sorted(path for path in folder.iterdir() if not path.name.startswith(_IGNORED_PREFIXES))
     if not files:

@@ -100,7 +100,7 @@ label_sets = labels.classes_by_image()
 # 1. Find labels that are probably wrong, with networks that were not trained on them.
 folds = make_folds(labels, k=FOLDS)
 predictions = {}
-for fold in folds.distinct_numbers:
+for fold in folds.distinct_fold_numbers:
     net = train_network(
         one_hot({image: label_sets[image] for image in folds.training_selection(fold).images}), seed=fold
     )

@@ -89,12 +89,12 @@ class ReassessError(Exception):
         self.fix = fix
         super().__init__(problem)
 
-    def add_place(self, place: object) -> None:
-        """Put a place, such as a file, in front of `where`, unless `where` contains it."""
+    def add_location(self, location: object) -> None:
+        """Put the location of the fault, such as a file, in front of `where`, unless `where` contains the location."""
         if self.where is None:
-            self.where = place
-        elif str(place) not in str(self.where):
-            self.where = f"{place}, {self.where}"
+            self.where = location
+        elif str(location) not in str(self.where):
+            self.where = f"{location}, {self.where}"
 
     def __str__(self) -> str:
         values = {"where": self.where, "allowed": self.allowed, "found": self.found, "fix": self.fix}
@@ -178,11 +178,11 @@ class DependentRatersWarning(ReassessWarning):
 
 @contextmanager
 def add_error_place(place: object) -> Iterator[None]:
-    """Add a place, such as a file, to errors raised in the block; see `ReassessError.add_place`."""
+    """Add a place, such as a file, to errors raised in the block; see `ReassessError.add_location`."""
     try:
         yield
     except ReassessError as error:
-        error.add_place(place)
+        error.add_location(place)
         raise
 
 

@@ -49,7 +49,7 @@ def test_fold_sizes_differ_by_at_most_one_for_each_class_and_in_total(class_ids:
     totals = [sum(column) for column in zip(*table, strict=True)]
     assert max(totals) - min(totals) <= 1
     assert sum(totals) == len(class_ids)
-    assert folds.distinct_numbers == tuple(range(k))
+    assert folds.distinct_fold_numbers == tuple(range(k))
 
 
 @st.composite

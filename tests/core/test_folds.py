@@ -13,8 +13,8 @@ from tests.helpers import Refused
 def test_each_image_is_held_out_once_and_in_all_other_training_sets(numbers: list[int]) -> None:
     images = tuple(f"{row}.png" for row in range(len(numbers)))
     folds = Folds(images, np.array(numbers))
-    assert folds.distinct_numbers == tuple(sorted(set(numbers)))
-    for position, fold in enumerate(folds.distinct_numbers):
+    assert folds.distinct_fold_numbers == tuple(sorted(set(numbers)))
+    for position, fold in enumerate(folds.distinct_fold_numbers):
         held_out, training = folds.held_out_selection(fold), folds.training_selection(fold)
         assert held_out.images == folds.images_of(fold) == training.other_images
         assert training.images == held_out.other_images

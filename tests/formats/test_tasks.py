@@ -27,7 +27,7 @@ def draw_tasks(seed: int, classes: Classes) -> Tasks:
         return tasks
     chances, strata = rng.uniform(0.1, 1, len(names)), tuple(rng.choice(["low", 'hi "gh"'], len(names)).tolist())
     sample = Sample(names, chances, strata, "golden", int(seed), ("ab12",))
-    return tasks.with_golden_sample(sample) if rng.random() < 0.5 else replace(tasks, sample=sample)
+    return tasks.mark_sample_as_golden(sample) if rng.random() < 0.5 else replace(tasks, sample=sample)
 
 
 @given(st.integers(0, 2**32 - 1), st.booleans())

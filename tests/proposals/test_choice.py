@@ -219,7 +219,7 @@ def test_choice_equals_brute_force(seed: int, share: float) -> None:
     assert choice.all_models == every[everyone]
     assert choice.recall_of_all_models == slow(golden, everyone)[0].recall
     assert choice.highest_target == pytest.approx(bound(golden, everyone))
-    assert (choice.n_subsets, choice.search_kind) == (15, "exact")
+    assert (choice.n_subsets, choice.search_method) == (15, "exact")
     on_search = {models: slow(searched, models)[0] for models in subsets(MODELS)}
     best = [subset.models for subset in choice.frontier]
     assert choice.frontier == tuple(every[models] for models in best)
@@ -264,7 +264,7 @@ def test_greedy_search_is_named_and_measures_correctly(seed: int) -> None:
         if not every.recall.hits:
             return
         choice = choose_models(case.result, case.answers, recall=0.01)
-    assert choice.search_kind == "greedy"
+    assert choice.search_method == "greedy"
     assert choice.n_subsets <= 2 ** len(MODELS) - 1
     assert choice.chosen in choice.frontier or choice.highest_target < 0.01
     _, _, checked = parts_of(case)

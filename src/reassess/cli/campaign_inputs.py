@@ -125,7 +125,7 @@ def load_campaign_parts(
                 f"{tasks_file} has golden questions already: remove --golden {golden_count_or_source}."
             )
         samples.insert(0, draw_golden(source_tasks, golden_count_or_source, original=parts.get("original"), seed=seed))
-        tasks_to_rate = tasks_to_rate.with_golden_sample(samples[0])
+        tasks_to_rate = tasks_to_rate.mark_sample_as_golden(samples[0])
     sample = samples[0] if samples else None
     if lost_images := {image for sample in samples[1:] for image in sample.images}.difference(
         sample.images if sample else ()

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from reassess.core import LabelSets, Match, Predictions
 from reassess.core.checks import check_range, check_shape, check_type, check_unique
 from reassess.core.class_names import MAX_CLASSES
-from reassess.core.classes import require_shared_ids
+from reassess.core.classes import require_known_class_ids
 from reassess.core.image_names import image_keys, match_images
 from reassess.core.labels import DEFAULT_LABEL_SET_NAME
 from reassess.errors import DataError, Fix, MissingResult
@@ -270,7 +270,7 @@ def _check_model_names(models: tuple[str, ...]) -> None:
 
 def _check_top1(models: Sequence[str], top1: npt.NDArray[np.integer], labels: LabelSets) -> None:
     check_shape(top1, (len(models), len(labels)), value_name="the top-1 classes", kind="integers")
-    require_shared_ids(labels.classes, where="the top-1 classes")
+    require_known_class_ids(labels.classes, where="the top-1 classes")
     check_range(
         top1,
         0,

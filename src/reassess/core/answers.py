@@ -70,8 +70,11 @@ def highest_answer(scale: tuple[Id, ...]) -> Id:
     return extend_to_full_scale(scale)[-1]
 
 
-def scale_weights(scale: tuple[Id, ...]) -> list[float]:
-    """Return a weight per answer, 0 (invalid) to 1 (valid): linear in ascending numbers, else evenly spaced."""
+def weigh_answers(scale: tuple[Id, ...]) -> list[float]:
+    """Return a weight for each answer, from 0 (invalid) to 1 (valid).
+
+    The weights are linear in the answers if these are ascending numbers, and evenly spaced otherwise.
+    """
     known = known_answer_weights(scale)
     if known is not None:
         return known
@@ -89,12 +92,16 @@ def sort_answers(answers: Sequence[Id]) -> tuple[Id, ...]:
 
 
 def known_answer_weights(answers: Sequence[Id]) -> list[float] | None:
-    """Return the weights of no (0), maybe (0.5) and yes (1); None if there are other answers."""
+    """Return the weights of no (0), maybe (0.5) and yes (1); None if an answer is not one of these words."""
     return [_KNOWN_WEIGHTS[str(answer)] for answer in answers] if set(answers) <= set(KNOWN_ANSWERS) else None
 
 
 def merge_answers(first: tuple[Id, ...], second: tuple[Id, ...]) -> tuple[Id, ...]:
-    """Merge two lists of answers: return a list that contains the other in order, or else all answers, sorted."""
+    """Merge two lists of answers.
+
+    If one list contains the answers of the other list in the same order, return the longer list; otherwise return all
+    answers, sorted.
+    """
     for longer, shorter in ((first, second), (second, first)):
         if tuple(answer for answer in longer if answer in shorter) == shorter:
             return longer

@@ -18,7 +18,7 @@ from reassess.core.questions import StopRule
 
 @dataclass(frozen=True)
 class ScoreRecipe:
-    """Settings of a method that computes scores from votes; its other numbers come from golden answers."""
+    """Settings of a method that computes scores from votes. All other parameters are estimated from golden answers."""
 
     min_experts: int | None  # experts who must answer yes for a valid golden question; None: more than half
     min_experts_on_original: int | None  # the same, to measure the accuracy of original labels

@@ -174,8 +174,8 @@ class Candidates(Printable):
         return is_source
 
     @property
-    def n_models_ranking_first(self) -> npt.NDArray[np.int64]:
-        """Number of models that rank each candidate first; int64, shape (Q,)."""
+    def times_ranked_first(self) -> npt.NDArray[np.int64]:
+        """For each candidate, the number of models that rank the candidate first; int64, shape (Q,)."""
         return np.bincount(self.question_ids[self.ranks == 1], minlength=len(self))
 
     @property

@@ -78,7 +78,7 @@ class ClassNames:
         return _index_by_text(self._lower_case_texts())
 
     def _full_names(self) -> Iterator[set[str]]:
-        """Yield the name and synonyms of each class; nothing for a list with wnids."""
+        """Yield the name and synonyms of each class; if the class list has wnids, yield nothing."""
         if not self.wnids:
             all_synonyms = self.synonyms or ((),) * len(self.names)
             for name, synonyms in zip(self.names, all_synonyms, strict=True):

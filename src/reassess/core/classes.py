@@ -251,11 +251,11 @@ class Classes(Printable):
     def convert_ids(
         self, ids: npt.NDArray[np.integer], other_classes: "Classes"
     ) -> tuple[npt.NDArray[np.integer], "Classes"]:
-        """Convert ids by wnid or name to the ids of another class list; return them with the class list to use.
+        """Convert class ids to the ids of another class list, matched by wnid or name.
 
-        Without wnids or names, ids stay. The class list to use is the other list, unless that is only a count that fits
-        this list: then it is this list. `DataError` if a class is missing from the other list, or if one list has only
-        names and the other only ids.
+        Return the new ids and their class list. Without wnids or names, ids stay. The returned class list is the other
+        list; but if the other list gives only the number of classes, and the number fits, it is this list. `DataError`
+        if a class is missing from the other list, or if one list has only names and the other list only ids.
 
         >>> target = Classes(3, names=("dog", "bird", "cat"))
         >>> Classes.from_texts(["dog", "cat"]).convert_ids(np.array([0, 1, 1]), target)[0]
@@ -272,7 +272,7 @@ class Classes(Printable):
         if self.has_local_ids and not other_classes.wnids_or_names:
             raise missing_class_list_error(self.wnids_or_names)
         if not self.wnids_or_names:
-            return ids, require_shared_ids(other_classes)
+            return ids, require_known_class_ids(other_classes)
         if not other_classes.wnids_or_names:
             return ids, other_classes
         id_of = {class_id: other_classes.find(self.wnids_or_names[class_id]) for class_id in np.unique(ids).tolist()}
@@ -327,7 +327,7 @@ class Classes(Printable):
         return self if self.wnids_or_names or classes.count is None else classes
 
     def _shares_ids_with(self, classes: "Classes") -> bool:
-        """Return whether the other list is only a count, and ids mean the same classes in both lists."""
+        """Return whether `classes` gives only a number of classes, so that its ids can be ids of this class list."""
         return (
             not classes.wnids_or_names
             and len(self.wnids_or_names) == classes.count
@@ -366,8 +366,8 @@ class Classes(Printable):
 ID_ONLY_CLASSES = Classes()  # an unknown number of classes, identified only by id
 
 
-def require_shared_ids(classes: Classes | None, *, where: object = None, fix: Fix | None = None) -> Classes:
-    """Return the class list of a file with ids; `DataError` if the ids of the list have no meaning in this file.
+def require_known_class_ids(classes: Classes | None, *, where: object = None, fix: Fix | None = None) -> Classes:
+    """Return the class list of a file with class ids; `DataError` if it is unknown which classes the ids mean.
 
     Without a class list, return `ID_ONLY_CLASSES`.
     """

@@ -123,7 +123,7 @@ _MAX_DROPPED_SHARE = 1 / 3  # share of a class that can be dropped without a war
 
 
 class ClassCounts(NamedTuple):
-    """Numbers of images with the same label."""
+    """How many images have a class as label, and how many of these images are dropped."""
 
     class_id: int
     n_images: int

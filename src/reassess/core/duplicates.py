@@ -69,7 +69,7 @@ class Duplicates:
         kinds: Sequence[str],
         labels: Sequence[str | None] = (),
     ) -> "Duplicates":
-        """Create duplicates from columns, with one value per row; group 0 means that there is no group."""
+        """Create a `Duplicates` object from columns with one value per row; group 0 means no group."""
         names = tuple(dict.fromkeys(sets))
         position = {name: i for i, name in enumerate(names)}
         set_ids = np.fromiter((position[name] for name in sets), np.int32, len(sets))
@@ -92,7 +92,7 @@ class Duplicates:
         return (
             int(np.unique(self.group_numbers[self.has_kind(kind)]).size)
             if kind
-            else int(np.unique(self._numbers_in_groups).size)
+            else int(np.unique(self._nonzero_group_numbers).size)
         )
 
     def largest_group_size(self, kind: str) -> int:
@@ -165,18 +165,18 @@ class Duplicates:
         return rows
 
     @property
-    def _numbers_in_groups(self) -> npt.NDArray[np.int32]:
+    def _nonzero_group_numbers(self) -> npt.NDArray[np.int32]:
         return self.group_numbers[self.group_numbers > 0]
 
     def _check_rows(self) -> None:
-        """Raise if an image is listed twice for a kind, or a group number does not fit the kind."""
+        """Raise if an image has two rows of the same kind, or if a group number does not fit the kind of its row."""
         keys = image_keys(self.images)
         rows = list(zip(self.set_ids.tolist(), keys, self.kinds, strict=True))
         if repeat := find_first_duplicate(rows):
             again = repeat[1]
             raise DataError(
                 "duplicate-image",
-                "image is listed twice under one kind",
+                "image has two rows with the same kind of duplicate",
                 where=self.describe_row(again),
                 found=self.kinds[again],
             )
@@ -195,7 +195,7 @@ class Duplicates:
 
     def _check_groups(self) -> None:
         """Raise if a group has two kinds, or only one image."""
-        numbers, counts = np.unique(self._numbers_in_groups, return_counts=True)
+        numbers, counts = np.unique(self._nonzero_group_numbers, return_counts=True)
         exact = np.unique(self.group_numbers[self.has_kind("exact")])
         both = np.intersect1d(exact, np.unique(self.group_numbers[self.has_kind("near")]))
         if both.size:

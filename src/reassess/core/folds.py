@@ -31,12 +31,12 @@ class Folds:
         check_shape(self.fold_numbers, ("images",), value_name="the numbers of folds", kind="integers")
         check_length(self.fold_numbers.size, len(self.images), plural_name="numbers of folds", item_name="image")
         check_range(self.fold_numbers, 0, value_name="number of a fold", where=lambda row: f"image {self.images[row]}")
-        if len(self.distinct_numbers) < 2:
+        if len(self.distinct_fold_numbers) < 2:
             raise DataError(
                 "one-fold",
                 "all images are in one fold",
                 allowed="two folds or more, so that a model can be trained on the others",
-                found=f"fold {join_first(self.distinct_numbers)}" if self.distinct_numbers else "no image",
+                found=f"fold {join_first(self.distinct_fold_numbers)}" if self.distinct_fold_numbers else "no image",
             )
         freeze(self, "fold_numbers")
 
@@ -48,7 +48,7 @@ class Folds:
         return f"Folds({len(self):,} images in {sizes.size:,} folds of {sizes.min():,} to {sizes.max():,})"
 
     @cached_property
-    def distinct_numbers(self) -> tuple[int, ...]:
+    def distinct_fold_numbers(self) -> tuple[int, ...]:
         """All fold numbers, each once, in order."""
         return tuple(np.unique(self.fold_numbers).tolist())
 
@@ -82,8 +82,8 @@ class Folds:
         return tuple(self.images[row] for row in np.flatnonzero(mask).tolist())
 
     def _is_in(self, fold: int) -> npt.NDArray[np.bool_]:
-        if fold not in self.distinct_numbers:
+        if fold not in self.distinct_fold_numbers:
             raise DataError(
-                "unknown-fold", "unknown fold", allowed=join_first(self.distinct_numbers, max_items=20), found=fold
+                "unknown-fold", "unknown fold", allowed=join_first(self.distinct_fold_numbers, max_items=20), found=fold
             )
         return np.asarray(self.fold_numbers == fold)

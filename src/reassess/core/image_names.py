@@ -224,7 +224,10 @@ def suggest_match_fix(
 def _describe_matches(
     names: Sequence[str], known_names: Sequence[str], missing: Sequence[str], keys_of: _KeyFunction
 ) -> str | None:
-    """Describe how many missing names have a known key; None if at most half have, or if two names share a key."""
+    """Describe how many missing names become known if names are compared by key.
+
+    Return None if at most half of the missing names become known, or if two names have the same key.
+    """
     known_keys = set(keys_of(known_names))
     n = sum(key in known_keys for key in keys_of(missing))
     if 2 * n <= len(missing) or len(known_keys) < len(known_names) or len(set(keys_of(names))) < len(names):

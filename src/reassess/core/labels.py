@@ -165,7 +165,7 @@ class LabelSets:
 
     @property
     def evaluation_labels(self) -> "LabelSets":
-        """The labels to evaluate models with: this object itself, as `MultiLabels` has a property of this name."""
+        """These labels themselves. `MultiLabels` has the same property, so that both can evaluate models."""
         return self
 
     @cached_property

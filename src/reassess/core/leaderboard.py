@@ -155,7 +155,7 @@ class Leaderboard(Printable):
         return sum(not self._find_family(model) for model in {entry.model for entry in self.entries})
 
     @property
-    def has_empty_family(self) -> bool:
+    def has_model_with_empty_family(self) -> bool:
         """Whether the family of a model is empty, since the first group of `family_pattern` matches no letter."""
         return any(
             self.family_pattern.search(entry.model) and not self._find_family(entry.model) for entry in self.entries

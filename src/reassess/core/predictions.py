@@ -321,7 +321,7 @@ def _optional_tuple(images: Sequence[str] | None) -> tuple[str, ...] | None:
 
 
 def _check_output_class_ids(output_class_ids: npt.NDArray[np.int64], n_outputs: int | None) -> None:
-    """Raise `DataError` unless each output has a class id, one output or more is a class, and classes differ."""
+    """Raise `DataError` if an output has no class id, no output is a class, or two outputs have the same class."""
     check_shape(
         output_class_ids,
         ("outputs" if n_outputs is None else n_outputs,),

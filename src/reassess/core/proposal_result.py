@@ -68,7 +68,7 @@ class ProposalResult(Printable):
 
     @property
     def n_images(self) -> int:
-        """Number of images that go to raters or need no question."""
+        """Number of images: the images that go to raters, and the images that need no question."""
         return len(self.is_predicted)
 
     @property
@@ -200,8 +200,8 @@ class ModelChoice(Printable):
     n_not_predicted: int  # golden images without candidates of any model
 
     @property
-    def search_kind(self) -> str:
-        """Kind of search: exact or greedy."""
+    def search_method(self) -> str:
+        """How the subset was searched: exact or greedy."""
         return "exact" if self.is_exact else "greedy"
 
     @property
@@ -215,7 +215,7 @@ class ModelChoice(Printable):
         """Return the chosen subset, and the search for it, as a dict for JSON output."""
         return {
             "target_recall": self.target_recall,
-            "search": self.search_kind,
+            "search": self.search_method,
             "subsets": self.n_subsets,
             "search_images": self.n_search_images,
             "check_images": self.n_check_images,
@@ -231,7 +231,7 @@ class ModelChoice(Printable):
         }
 
     def _summary_lines(self) -> list[tuple[str, str]]:
-        search = ("search", f"{self.search_kind}, {count_noun(self.n_subsets, 'subset')}")
+        search = ("search", f"{self.search_method}, {count_noun(self.n_subsets, 'subset')}")
         if self.chosen is None:
             return [
                 ("chosen", "none"),

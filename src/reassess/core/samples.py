@@ -87,7 +87,7 @@ class Sample:
         return replace(self, images=tuple(images))
 
     def select_rows(self, rows: npt.NDArray[np.integer]) -> "Sample":
-        """Select images by position; their probabilities do not change."""
+        """Select images of the sample by position; each image keeps its probability of being drawn."""
         return replace(
             self,
             images=tuple(self.images[row] for row in rows.tolist()),

@@ -65,7 +65,7 @@ class Scores:
         if self.is_golden is not None:
             check_shape(self.is_golden, (len(self.questions),), value_name="golden")
         if self.is_exclusive:
-            self._check_sums()
+            self._check_probability_sums()
         freeze(self, "values", "is_golden")
 
     def __len__(self) -> int:
@@ -116,7 +116,7 @@ class Scores:
         np.maximum.at(best, self.questions.image_ids, self.values)
         return best
 
-    def _check_sums(self) -> None:
+    def _check_probability_sums(self) -> None:
         sums = np.bincount(self.questions.image_ids, self.values, len(self.questions.images))
         if (sums > 1 + _SUM_TOLERANCE).any():
             row = int(np.argmax(sums))

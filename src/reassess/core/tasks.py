@@ -147,7 +147,7 @@ class Tasks:
             is_golden=None if self.is_golden is None else self.is_golden[is_selected],
         )
 
-    def with_golden_sample(self, sample: Sample) -> "Tasks":
+    def mark_sample_as_golden(self, sample: Sample) -> "Tasks":
         """Mark the tasks about the images of a sample as golden."""
         is_drawn = sample.rows_of(self.questions.images) >= 0
         golden = is_drawn[self.questions.image_ids[self.indptr[:-1]]]

@@ -16,7 +16,7 @@ from reassess.core.answers import (
     highest_answer,
     known_answer_weights,
     merge_answers,
-    scale_weights,
+    weigh_answers,
 )
 from reassess.core.checks import check_is_collection, check_known, check_unique
 from reassess.core.classes import Classes
@@ -180,7 +180,7 @@ class Votes:
 
         The weights are known for no, maybe and yes, and for answers to (image, class) questions.
         """
-        return scale_weights(self.answers) if are_questions(self.items) else known_answer_weights(self.answers)
+        return weigh_answers(self.answers) if are_questions(self.items) else known_answer_weights(self.answers)
 
     @property
     def item_ids(self) -> npt.NDArray[np.int64]:
@@ -330,7 +330,7 @@ class Votes:
         return replace(self, answer_ids=new_ids[self.answer_ids], answers=tuple(answers))
 
     def with_full_scale(self) -> "Votes":
-        """Add no, maybe and yes to the possible answers to questions, if votes have no other answers."""
+        """Add no, maybe and yes to the possible answers to questions, if each vote is one of these answers."""
         return self.with_answers(extend_to_full_scale(self.answers)) if are_questions(self.items) else self
 
     def append(self, new_votes: "Votes") -> "Votes":

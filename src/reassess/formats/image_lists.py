@@ -29,7 +29,7 @@ def read_clean_list(path: str | Path) -> ImageSelection:
     >>> from tempfile import mkdtemp
     >>> path = Path(mkdtemp(), "clean.txt")
     >>> _ = path.write_text("cat/1.png\ncat/3.png\n")
-    >>> read_clean_list(path).rows(["cat/1.png", "cat/2.png", "cat/3.png"])
+    >>> read_clean_list(path).selected_rows(["cat/1.png", "cat/2.png", "cat/3.png"])
     array([0, 2])
     """
     path = as_path(path)

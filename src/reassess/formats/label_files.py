@@ -239,7 +239,7 @@ def _make_label_sets(path: Path, images: Sequence[str], lists: list[list[Any]], 
         ids, classes = class_ids_from_lists(path, lists, classes)
         return LabelSets.from_lists(images, ids, classes)
     except ReassessError as error:
-        error.add_place(path)
+        error.add_location(path)
         raise
 
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from reassess.core import Classes, Questions
 from reassess.core.checks import check_range, check_shape
 from reassess.core.class_names import MAX_CLASSES, parse_class_id
-from reassess.core.classes import UNKNOWN_CLASS_NAME, require_shared_ids, warn_about_case_variants
+from reassess.core.classes import UNKNOWN_CLASS_NAME, require_known_class_ids, warn_about_case_variants
 from reassess.errors import DataError
 from reassess.formats.tables import find_column, locate_row, refuse_missing_values, to_integers, to_text
 from reassess.text import join_first, shorten, to_nfc
@@ -28,7 +28,7 @@ def class_ids_from_column(
     if series.dtype.is_numeric():
         ids = to_integers(path, series)
         refuse_missing_values(path, ids)
-        return ids.to_numpy(), require_shared_ids(classes, where=path)
+        return ids.to_numpy(), require_known_class_ids(classes, where=path)
     import polars as pl
 
     texts = to_text(path, series)
@@ -47,7 +47,7 @@ def class_ids_from_texts(path: Path, texts: Sequence[str], classes: Classes | No
         raise _empty_name_error(path)
     numbers = {text: class_id for text in texts if (class_id := parse_class_id(text)) is not None}
     if numbers and len(numbers) == len(texts):
-        classes = require_shared_ids(classes, where=path)
+        classes = require_known_class_ids(classes, where=path)
         wrong = sorted(text for text, class_id in numbers.items() if not 0 <= class_id <= classes.largest_id)
         if wrong:
             raise DataError(
@@ -89,7 +89,7 @@ def class_ids_from_lists(
     if not kinds:
         return lists, classes or Classes()
     if kinds == {int}:
-        return lists, require_shared_ids(classes, where=path)
+        return lists, require_known_class_ids(classes, where=path)
     texts = dict.fromkeys(chain.from_iterable(lists))
     id_of, classes = class_ids_from_texts(path, list(texts), classes)
     return [[id_of[text] for text in names] for names in lists], classes
@@ -129,7 +129,7 @@ def questions_from_info_array(info: npt.NDArray[Any], where: Path, classes: Clas
         id_of, classes = class_ids_from_texts(where, texts.tolist(), classes)
         class_ids = np.array(list(id_of.values()), np.int64)[rows]
     else:
-        classes = require_shared_ids(classes, where=where)
+        classes = require_known_class_ids(classes, where=where)
     check_range(
         class_ids, 0, MAX_CLASSES - 1, value_name="class id", where=lambda row: f"{where}, array info, row {row}"
     )

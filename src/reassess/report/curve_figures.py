@@ -210,7 +210,7 @@ def _plot_choice(drawing: Drawing, choice: ModelChoice) -> None:
     drawing.axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     drawing.write_heading(
         f"{count_noun(choice.n_subsets, 'subset')} of {count_noun(len(choice.all_models.models), 'model')}, "
-        f"{choice.search_kind} search; {count_noun(choice.recall_of_all_models.n, 'valid golden question')}, "
+        f"{choice.search_method} search; {count_noun(choice.recall_of_all_models.n, 'valid golden question')}, "
         f"{choice.n_valid_not_candidates:,} not candidates of any model; "
         f"recall measured on {count_noun(choice.n_check_images, 'golden image')} not used in the search"
         f"{'' if choice.chosen is None else '; bar: down to the lower 90 % confidence bound of recall'}"

@@ -113,7 +113,7 @@ def _load_original_labels(run: CommandRun, benchmark: Benchmark, source: str | N
 def _count_images_by_fold_and_class(new_folds: Folds, labels: LabelSets) -> npt.NDArray[np.int64]:
     """Count images by fold and class: int64, shape (folds, classes with images)."""
     present, column = np.unique(labels.indices, return_inverse=True)
-    counts = np.zeros((len(new_folds.distinct_numbers), present.size), np.int64)
+    counts = np.zeros((len(new_folds.distinct_fold_numbers), present.size), np.int64)
     np.add.at(counts, (new_folds.fold_numbers, column), 1)
     return counts
 
@@ -139,7 +139,7 @@ def _to_json(
         "smallest_class": {"class": class_id, "name": labels.classes.short_name(class_id), "images": smallest},
         "folds": [
             {"fold": fold, "images": int(row.sum()), "classes": int(np.count_nonzero(row))}
-            for fold, row in zip(new_folds.distinct_numbers, counts, strict=True)
+            for fold, row in zip(new_folds.distinct_fold_numbers, counts, strict=True)
         ],
         "duplicates": {"groups": len(groups), "images": _count_grouped_images(groups), "unlabelled": n_unlabelled},
     }
@@ -150,7 +150,7 @@ def _print_folds(
 ) -> None:
     rows = [
         [str(fold), f"{row.sum():,}", f"{np.count_nonzero(row):,}", f"{row.min():,} to {row.max():,}"]
-        for fold, row in zip(new_folds.distinct_numbers, counts, strict=True)
+        for fold, row in zip(new_folds.distinct_fold_numbers, counts, strict=True)
     ]
     limit = run.limit_printed_rows(len(rows), _MAX_PRINTED_ROWS, "folds")
     print_table(["fold", "images", "classes", "images per class"], rows[:limit], n_text_columns=0)

@@ -157,7 +157,7 @@ def tasks(
         experts = experts.restrict(np.flatnonzero(sample.rows_of(items.images)[items.image_ids] < 0))
     tasks_made = make_tasks(questions, size=max_classes_per_task, hierarchy=tree, golden=experts)
     golden_count = len(questions) - len(tasks_made.questions)
-    tasks_made = tasks_made if sample is None else tasks_made.with_golden_sample(sample)
+    tasks_made = tasks_made if sample is None else tasks_made.mark_sample_as_golden(sample)
     golden_drawn = tasks_made.select(tasks_made.golden_mask)
     if golden_count and not len(tasks_made):
         raise DataError(

@@ -244,7 +244,7 @@ def _explain_slopes(trend: Trend) -> Iterator[str]:
     yield f"95 % of a slope: over families of models; a family is {family_source} (--family PATTERN)"
     if models_without_family := board.n_models_without_family:
         subject, fix = "the pattern", ""
-        if board.family_pattern.groups and board.has_empty_family:
+        if board.family_pattern.groups and board.has_model_with_empty_family:
             subject = "the first group of the pattern"
             fix = " (put alternatives into one group, such as (a|b))"
         models = count_noun(models_without_family, "model")

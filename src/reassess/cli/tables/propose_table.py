@@ -120,7 +120,7 @@ def write_model_subsets(path: Path, choice: ModelChoice, *, force: bool = False)
             "without_golden": subset.n_without_golden_answer,
             "missing": subset.n_missing_images,
             "chosen": subset == choice.chosen,
-            "search": choice.search_kind,
+            "search": choice.search_method,
         }
         for subset in choice.frontier
     ]
@@ -286,7 +286,7 @@ def print_unasked_classes(
 
 def _make_unasked_rows(candidates: Candidates, rows: range) -> list[list[object]]:
     classes = candidates.questions.classes
-    first, mean = candidates.n_models_ranking_first, candidates.mean_probabilities
+    first, mean = candidates.times_ranked_first, candidates.mean_probabilities
     class_ids, reasons = candidates.questions.class_ids.tolist(), candidates.reasons or ()
     return [
         [

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from reassess.core import Classes, Predictions
 from reassess.core.checks import check_known, check_type
-from reassess.core.classes import require_shared_ids
+from reassess.core.classes import require_known_class_ids
 from reassess.core.predictions import MAX_IDS_PER_ROW
 from reassess.errors import DataError, Fix, ReassessError, ReassessWarning
 from reassess.formats.files import (
@@ -175,7 +175,7 @@ def read_predictions(
                 unused = f"{names_path.name} not used for image names: {reason}"
                 predictions = replace(predictions, detected_format=f"{predictions.detected_format}; {unused}")
     except ReassessError as error:
-        error.add_place(path)
+        error.add_location(path)
         raise
     if not predictions.unknown_classes.n_predictions:
         return predictions
@@ -236,7 +236,7 @@ def write_predictions(path: str | Path, predictions: Predictions, *, top_k: int 
             found=predictions.unknown_classes,
         )
     if predictions.ids is not None:
-        require_shared_ids(predictions.classes, where=path)
+        require_known_class_ids(predictions.classes, where=path)
     names = None
     if predictions.images is not None:
         check_output(path.with_suffix(".txt"), force=force)

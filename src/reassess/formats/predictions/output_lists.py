@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from reassess.core import Classes, Predictions, UnknownClasses
 from reassess.core.checks import check_all_valid
-from reassess.core.classes import require_shared_ids
+from reassess.core.classes import require_known_class_ids
 from reassess.errors import DataError, Fix
 from reassess.formats.files import read_lines
 from reassess.text import count_noun, join_first, shorten, suggest_name
@@ -145,7 +145,7 @@ def require_class_list_for_ids(
 ) -> None:
     """Raise if ids have no meaning: classes are known only by name, and there is no list of outputs."""
     if output_class_ids is None:
-        require_shared_ids(classes, where=where, fix=LIST_OUTPUTS)
+        require_known_class_ids(classes, where=where, fix=LIST_OUTPUTS)
 
 
 def refuse_blank_lines(outputs: Sequence[str]) -> None:

@@ -91,7 +91,7 @@ def test_package_runs_as_a_module() -> None:
         (["evaluate", "a.npy", "--by", "random"], "Error: Invalid value for '--by'"),
         (
             ["evaluate", "a.npy", "--threshold", "0.5", "--labels", "s.npz", "--scores", "t.npz"],
-            "Error: With --threshold, labels are made from scores: give either --scores or --labels.",
+            "Error: --threshold makes labels from one file of scores: give either --scores or --labels.",
         ),
         (
             ["evaluate", "a.npy", "--threshold", "0.5", "--scores", "none"],

@@ -20,8 +20,8 @@ from tests.helpers import Runner, output_of, results_of, write_files
 RATERS, CLASSES = ("ann", "bo", "cy"), ("cat", "dog")
 MAIN, GOLDEN, IN_PART = 12, 8, 1  # images
 LINES = (
-    "16 golden questions have only golden votes, which are used\n",
-    "16 golden items have only golden votes: 3.0 votes per item (other items: 2.5)\n",
+    "raters' golden votes are used for 16 golden questions without other votes\n",
+    "raters' golden votes are used for 16 golden items without other votes: 3.0 per item (other items: 2.5)\n",
     "not used: 2 golden questions on images where raters have not answered all golden questions\n",
 )
 

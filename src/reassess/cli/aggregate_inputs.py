@@ -86,7 +86,7 @@ class ComputedScores:
 
     @property
     def n_items_with_only_golden_votes(self) -> int:
-        """Number of golden items on which raters voted only in the file of their golden votes."""
+        """Number of golden items that have raters' golden votes, but no votes in the main file of votes."""
         if self.votes_with_golden is self.votes:
             return 0
         has_other_votes = count_votes_on(self.votes_with_golden.items, self.votes) > 0

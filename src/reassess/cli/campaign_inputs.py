@@ -96,7 +96,7 @@ def load_campaign_parts(
     reader = PartReader(run, benchmark)
     source_tasks = _read_tasks_or_candidates(run.add_input("tasks", tasks_file), reader.classes)
     reader.parts["tasks"] = tasks_file, source_tasks.questions
-    reader.detect_benchmark(reader.images, needs_classes=True)
+    reader.set_benchmark_from_images(reader.images, needs_classes=True)
     reader.read_original_labels(original_source)
     samples: list[Sample] = []  # only the first sample is used
     # Questions of --golden are added to the answers of the benchmark, so both sources are read.
@@ -234,7 +234,7 @@ def _join_expert_votes(parts: Mapping[str, Any], files: Mapping[str, Path]) -> V
 
 
 def add_questions_without_votes(expert_votes: Votes | None, questions: Questions) -> Votes:
-    """Return experts' votes whose items also include these golden questions, which have no votes."""
+    """Return the experts' votes, with golden questions without votes added to their items."""
     none = np.zeros(0, np.int64)
     answers = KNOWN_ANSWERS if expert_votes is None else expert_votes.answers
     unanswered = Votes.from_columns(questions, none, none, none, (), answers)

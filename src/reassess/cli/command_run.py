@@ -325,7 +325,7 @@ def make_benchmark_arguments(benchmark: "Benchmark | None") -> list[str]:
 
 
 def find_unused_path(path: str | Path) -> Path:
-    """Return the path or, if it exists, a similar path with a number, as output of a suggested command."""
+    """Return an output path for a suggested command: `path`, or a similar path with a number if `path` exists."""
     first_path = Path(path)
     names = (first_path.with_stem(f"{first_path.stem}-{number}") for number in count(2))
     return first_path if not exists(first_path) else next(name for name in names if not exists(name))

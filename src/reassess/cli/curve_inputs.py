@@ -70,7 +70,7 @@ def load_curve_inputs(
                 )
             reader.parts[part] = path, replace(scores, method=method)
     votes = None if benchmark is None else find_part(run, benchmark, "votes", None)
-    reader.detect_benchmark(reader.images)
+    reader.set_benchmark_from_images(reader.images)
     if option_that_needs_votes is not None:
         if "votes" not in reader.benchmark.sources:
             raise click.UsageError(f"{option_that_needs_votes} needs the votes that made the scores: give --benchmark.")

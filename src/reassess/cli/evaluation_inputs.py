@@ -133,7 +133,7 @@ def load_evaluation_inputs(
             reader.read_part(part, path)
     else:
         reader.read_required("scores", _find_scores_source(label_sources, scores))
-    reader.detect_benchmark(reader.images, needs_classes=True)
+    reader.set_benchmark_from_images(reader.images, needs_classes=True)
     with suggest_other_benchmark_in_errors(is_imagenet_by_default):
         if thresholds is None:
             reader.read_optional("scores", scores)
@@ -182,7 +182,7 @@ def _join_evaluation_inputs(
 
 @contextmanager
 def suggest_other_benchmark_in_errors(is_imagenet_by_default: bool) -> Iterator[None]:
-    """In the block, add the options for another benchmark to errors, if ImageNet is the default."""
+    """If ImageNet is the default, errors in the block also suggest the options for another benchmark."""
     try:
         yield
     except ReassessError as error:
@@ -234,7 +234,7 @@ def _explain_class_source(reader: PartReader, parts: Mapping[str, DataWithClasse
 def _find_scores_source(labels: Sequence[str], scores: str | None) -> str | None:
     """Return the source of the scores that labels are made from: the value of --scores or --labels."""
     if labels and scores is not None:
-        raise click.UsageError("With --threshold, labels are made from scores: give either --scores or --labels.")
+        raise click.UsageError("--threshold makes labels from one file of scores: give either --scores or --labels.")
     if scores == NO_SOURCE:
         raise click.UsageError("With --threshold, labels are made from scores, so --scores cannot be none.")
     return next(iter(labels), None) if scores is None else scores

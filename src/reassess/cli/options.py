@@ -88,7 +88,7 @@ def save_settings(run: CommandRun, benchmark: Benchmark | None, output: Path, pa
         update_benchmark(benchmark.folder, made_from={part: made_from}, **settings)
 
 
-def suggest_labels_command(
+def suggest_making_labels(
     run: CommandRun, benchmark: Benchmark | None, scores: str | Path, threshold: float | None
 ) -> None:
     """Suggest the command that makes label sets from scores."""
@@ -193,7 +193,8 @@ golden_at_least_option = benchmark_section_option(
     "min_experts",
     type=click.IntRange(1),
     metavar="M",
-    help="Experts who must agree on a golden answer.  [default: more than half of the experts who answered]",
+    help="Minimum number of experts who must agree on a golden answer.  [default: more than half of the experts who "
+    "answered]",
 )
 
 

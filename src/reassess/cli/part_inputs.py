@@ -82,10 +82,10 @@ def apply_match_option(run: CommandRun, benchmark: Benchmark) -> Benchmark:
 
 
 class PartReader:
-    """A reader of the parts that a command needs, from files of options or of the benchmark.
+    """A reader of the parts that a command needs. Options or the benchmark name the file of each part.
 
     The parts are converted to the benchmark's classes, answers and image names. Files are added to the inputs of the
-    command. Without --benchmark, `detect_benchmark` finds the benchmark by image names.
+    command. Without --benchmark, `set_benchmark_from_images` finds the benchmark by image names.
     """
 
     def __init__(self, run: CommandRun, benchmark: Benchmark | None, *, needs_classes: bool = True) -> None:
@@ -98,7 +98,7 @@ class PartReader:
 
     @property
     def benchmark(self) -> Benchmark:
-        """The benchmark, with the value of --match if given. An unknown benchmark is empty."""
+        """The benchmark, with the value of --match if given. If the benchmark is not known, it is an empty object."""
         return apply_match_option(self.run, Benchmark()) if self._benchmark is None else self._benchmark
 
     @property
@@ -118,8 +118,8 @@ class PartReader:
         """The image names of all parts. A name may be repeated."""
         return tuple(chain.from_iterable(data.images for _, data in self.parts.values()))
 
-    def detect_benchmark(self, images: Sequence[str], *, needs_classes: bool = False) -> None:
-        """Without --benchmark, find the known benchmark that contains these images."""
+    def set_benchmark_from_images(self, images: Sequence[str], *, needs_classes: bool = False) -> None:
+        """Without --benchmark, set the benchmark to the known benchmark that contains these images."""
         if self._benchmark is None:
             self._set_benchmark(benchmark_of(images), needs_classes=needs_classes)
 
@@ -170,7 +170,7 @@ class PartReader:
         return labels
 
     def add_golden_parts(self, golden_source: str | None) -> None:
-        """Add experts' golden votes to `parts` and, if it has raters' votes, also raters' golden votes."""
+        """Add experts' golden votes to `parts`. If `parts` has raters' votes, add raters' golden votes too."""
         if self.read_optional("golden", golden_source) is not None and "votes" in self.parts:
             golden_files = Benchmark(sources=find_golden_vote_files(self.benchmark, golden_source))
             if (path := find_part(self.run, golden_files, "rater-golden", None)) is not None:
@@ -216,6 +216,6 @@ class PartReader:
 
 
 def _has_answers(votes: Votes, answers: tuple[Id, ...]) -> bool:
-    """Return whether the votes have these possible answers. Votes for classes always have them."""
+    """Return whether `answers` are the possible answers of the votes; always true for votes for classes."""
     scale = check_answer_scale(answers) if isinstance(votes.items, Questions) else answers
     return votes.classes is not None or votes.answers == scale

@@ -156,7 +156,10 @@ class Classes(Printable):
         return pl.Series(self.names_to_write, dtype=pl.String).gather(rows) if self.names_to_write else rows
 
     def short_name(self, class_id: int) -> str:
-        """Return a short name of a class: its name (in a list with wnids, the first word), or else its wnid or id."""
+        """Return a short name of a class: its name or, without names, its wnid or id.
+
+        In a list with wnids, a name may have several parts separated by commas, and only the first part is returned.
+        """
         if self.names:
             return self.names[class_id].split(",")[0] if self.wnids else self.names[class_id]
         return self.wnids[class_id] if self.wnids else str(class_id)

@@ -177,8 +177,8 @@ def test_unreachable_recall_is_an_error_and_subsets_are_printed(many: Path, run:
         "any model\n",
     )
     assert result.out.splitlines()[:3] == [
-        "no models chosen: all models together have recall 0.5000 (9 of 18)",
-        "their recall is at least 0.2545, with 90 % confidence",
+        "no models chosen: even with all models, recall is too low: 0.5000 (9 of 18)",
+        "recall with all models is at least 0.2545, with 90 % confidence",
         "9 of 18 golden labels are neither candidates of a model nor original labels",
     ]
     assert not Path("out.csv").exists()
@@ -216,7 +216,7 @@ def test_images_missing_from_chosen_models_are_counted(many: Path, run: Runner) 
         "out.csv: 60 candidates for 30 images (2.00 per image)",
         "chosen: ids",
         "60 candidates for 30 images (with all models: 180 for 60)",
-        "30 images without candidates: only models that were not chosen have candidates for them",
+        "30 images without candidates of chosen models; other models have candidates for these images",
     ]
     assert lines[5].startswith("  recall 1.0000 (40 of 40); precision 1.0000 (40 of 40)")
 

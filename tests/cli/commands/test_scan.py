@@ -54,9 +54,9 @@ def test_duplicates_are_written_and_different_labels_printed(
         "train/cat/again.bmp   cat     train/dog/0.png   dog                  exact\n"
         "duplicates.csv: 9 rows, 2 exact groups (largest: 3 images) and 1 near group\n"
         "unreadable: dog/cut.png of val (not an image in a known format)\n"
-        "exact: images with a pixel-identical copy; near: images with only similar\n"
-        "  copies; other label: a duplicate has another label; one of the labels may be\n"
-        "  wrong\n"
+        "exact: images with a pixel-identical copy; near: images with similar copies, but\n"
+        "  without identical copies; other label: a duplicate has another label; one of\n"
+        "  the labels may be wrong\n"
     )
     assert Path("duplicates.csv").read_text() == (
         "set,image,group,kind,label,other_labels\n"

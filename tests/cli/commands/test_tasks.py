@@ -172,7 +172,11 @@ def test_earlier_votes_estimate_votes_under_a_stop_rule(questions: Path, run: Ru
 @pytest.mark.parametrize(
     ("argv", "code", "error"),
     [
-        ("", 2, "--stop needs earlier votes: give --seconds VOTES, or --benchmark with votes."),
+        (
+            "",
+            2,
+            "--stop estimates the work from a file of earlier votes: give --seconds FILE, or a --benchmark with votes.",
+        ),
         ("--seconds earlier.csv --per-question 5", 1, "missing-votes"),
         ("--seconds counts.csv --per-question 1", 1, "missing-rater-model"),
     ],

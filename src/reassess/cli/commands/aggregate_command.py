@@ -20,7 +20,7 @@ from reassess.cli.options import (
     match_option,
     output_option,
     save_settings,
-    suggest_labels_command,
+    suggest_making_labels,
 )
 from reassess.cli.vote_folders import check_folder_options, compute_and_write_folder_scores
 from reassess.core import IMAGENET, KNOWN_ANSWERS, USUAL_THRESHOLD, Benchmark, Questions, Votes, classes_of
@@ -127,14 +127,14 @@ def aggregate(
             answers=reading_options.answers,
         )
     if isinstance(result.posterior.items, Questions):
-        suggest_labels_command(
+        suggest_making_labels(
             run, benchmark, output, None if benchmark and benchmark.threshold is not None else USUAL_THRESHOLD
         )
     _print_scores(run, computed, output)
 
 
 def _require_table_for_votes_without_classes(path: Path, votes: Votes) -> None:
-    """If votes are not about classes, raise an error unless the output is a table."""
+    """Raise an error if votes are not about classes and the output file is not a table."""
     if not isinstance(votes.items, Questions) and votes.classes is None:
         check_suffix(path, TABLE_SUFFIXES, "a table")
 
@@ -169,8 +169,8 @@ def _print_scores(run: CommandRun, computed: ScoresSummary, output: Path) -> Non
     if repeated_votes := _count_repeated_votes(votes):
         run.print_line(f"{count_noun(repeated_votes, 'repeated vote')} (same rater and item), all counted")
     if computed.n_items_with_only_golden_votes:
-        count = count_noun(computed.n_items_with_only_golden_votes, f"golden {item} has", f"golden {item}s have")
-        run.print_line(f"{count} only golden votes, which are used")
+        items_without_other_votes = count_noun(computed.n_items_with_only_golden_votes, f"golden {item}")
+        run.print_line(f"raters' golden votes are used for {items_without_other_votes} without other votes")
     if images:
         decided = f"{count_noun(questions, 'golden question')} on {count_noun(images, 'image')}"
         run.print_line(f"decided by experts: {decided}, since raters have not answered all questions of these images")

@@ -172,7 +172,7 @@ def clean(
 
 
 def _suggest_checking_labels(run: CommandRun, wrong_labels_file: Path, benchmark: Benchmark | None) -> None:
-    """Suggest creating a campaign that checks labels or, without images, making tasks."""
+    """Suggest a command that creates a campaign to check labels; if there are no images, suggest making tasks."""
     if benchmark is None or "images" not in benchmark.sources:
         run.suggest_command(
             "tasks", wrong_labels_file, *make_benchmark_arguments(benchmark), "-o", find_unused_path("tasks.jsonl")

@@ -37,7 +37,7 @@ from reassess.cli.options import (
     golden_at_least_option,
     match_option,
     output_option,
-    suggest_labels_command,
+    suggest_making_labels,
 )
 from reassess.cli.part_inputs import NO_SOURCE
 from reassess.cli.tables.curve_table import print_curves, print_replays, write_points, write_replays
@@ -170,7 +170,7 @@ def curve(
         if is_own_benchmark and first_curve.curve.in_sample and golden is None and min_experts is None:
             run.suggest_command("curve", *make_benchmark_arguments(benchmark), "--leave-out", "image", "--choose", goal)
         else:
-            suggest_labels_command(run, benchmark, first_curve.file, first_curve.operating_point.point.threshold)
+            suggest_making_labels(run, benchmark, first_curve.file, first_curve.operating_point.point.threshold)
     if run.json:
         results = [measured_curve.to_json() for measured_curve in curves_measured] + [
             rule.to_json() for rule in curve_inputs.rules

@@ -100,8 +100,8 @@ def _make_number_parser(
 @click.option(
     "--duplicates",
     metavar="F[:SET]",
-    help="Exclude images that have duplicates in other sets. F: the table written by reassess scan. SET: name of the "
-    "benchmark's set in the table, if image names do not identify it.",
+    help="Exclude images that have duplicates in other sets. F: the table written by reassess scan. SET: the set "
+    "in the table that has the benchmark's images, if image names do not show this.",
 )
 @click.option(
     "--by",

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 @benchmark_section_option(
     "--original",
     metavar="NAME|FILE",
-    help="Original labels. Unrated images keep their original label; none: omit unrated images.  "
+    help="Original labels, which unrated images keep. Give none to omit unrated images.  "
     f"[default: the benchmark's; {IMAGENET.sources['original']} for ImageNet]",
 )
 @output_option(
@@ -144,7 +144,10 @@ def labels(
 
 
 def _count_changes_by_experts(changes: "pl.DataFrame", scores: Scores) -> int:
-    """Count the images whose label only experts changed; 0 if the scores do not tell."""
+    """Count the images whose label changed only because of experts' answers.
+
+    Return 0 if the scores do not record which questions experts answered.
+    """
     questions, golden = scores.questions, scores.is_golden
     decided = set() if golden is None else {questions.images[i] for i in np.unique(questions.image_ids[golden])}
     rows = changes.select("image", "votes", "new_votes").iter_rows()
@@ -162,7 +165,7 @@ def _read_scores_and_other_parts(
     """Return a reader that has read scores, original labels and, with `needs_votes`, votes."""
     reader = PartReader(run, benchmark)
     scores_read = reader.read_required("scores", scores)
-    reader.detect_benchmark(scores_read.images)
+    reader.set_benchmark_from_images(scores_read.images)
     source = reader.benchmark.sources.get("original") if original is None else original
     if source is not None and source in SOURCES:  # downloaded if needed
         reader.read_part("original", run.find_or_download_source("original", source))
@@ -225,7 +228,7 @@ def _read_label_sets(
     reader = PartReader(run, benchmark)
     for number, file in enumerate(files, 1):
         reader.read_part(f"labels {number}", run.find_or_download_source("labels", file))
-    reader.detect_benchmark(reader.images)
+    reader.set_benchmark_from_images(reader.images)
     return list(reader.join_parts(label_sets_must_share_images=True).values())
 
 

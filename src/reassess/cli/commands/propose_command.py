@@ -110,8 +110,8 @@ class _PredictionsByModel:
     "recall",
     type=ParsedType("recall=R", _parse_recall),
     metavar="recall=R",
-    help="Choose models with few candidates. With 90 % confidence, the share of valid golden classes that are "
-    "candidates (recall) is at least R.",
+    help="Choose models that have few candidates together, and whose recall is at least R with 90 % confidence. Recall "
+    "is the share of valid golden classes that are candidates.",
 )
 @click.option(
     "--details",

@@ -89,7 +89,7 @@ def load_rater_and_golden_votes(
     reader = PartReader(run, benchmark)
     rater_votes = reader.read_required("votes", votes)
     if isinstance(rater_votes.items, Questions):
-        reader.detect_benchmark(rater_votes.images)
+        reader.set_benchmark_from_images(rater_votes.images)
     reader.add_golden_parts(golden)
     reader.check_same_item_kind()
     if golden is None and is_golden_answered_only_by_experts(reader):

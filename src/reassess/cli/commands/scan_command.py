@@ -222,7 +222,7 @@ def _print_scan(run: CommandRun, scan: Scan, output: Path, *, has_near_duplicate
         run.print_line(f"unreadable: {join_first(unreadable, max_items=len(unreadable) if run.verbose else 1)}")
     notes = ["exact: images with a pixel-identical copy"]
     if has_near_duplicates:
-        notes.append("near: images with only similar copies")
+        notes.append("near: images with similar copies, but without identical copies")
     if has_classes:
         copy_text = "a duplicate" if has_near_duplicates else "an exact copy"
         notes.append(f"other label: {copy_text} has another label; one of the labels may be wrong")

@@ -104,7 +104,7 @@ def _parse_seconds_or_votes_file(text: str) -> float | Path:
     type=STOP_RULE_TYPE,
     metavar="LOW,HIGH",
     help="Close a question after 2 or more votes, if the probability that its class is valid is at most LOW or at "
-    "least HIGH. The number of votes is estimated from earlier votes: of --seconds, or of the benchmark.",
+    "least HIGH. The number of votes is estimated from earlier votes: the file of --seconds, or the benchmark's votes.",
 )
 @benchmark_option
 @benchmark_section_option(
@@ -223,7 +223,7 @@ def _read_task_inputs(
     reader = PartReader(run, benchmark)
     candidates_read = read_candidates(run.add_input("candidates", candidates_file), reader.classes)
     reader.parts["candidates"] = candidates_file, candidates_read.questions
-    reader.detect_benchmark(candidates_read.questions.images, needs_classes=True)
+    reader.set_benchmark_from_images(candidates_read.questions.images, needs_classes=True)
     if isinstance(golden_count_or_source, int) and ORIGINAL_SOURCE not in candidates_read.sources:
         reader.read_original_labels()
     source = None if isinstance(golden_count_or_source, int) else golden_count_or_source
@@ -249,7 +249,9 @@ def _estimate_mean_votes_per_question(
     earlier_votes = str(seconds_or_votes) if isinstance(seconds_or_votes, Path) else None
     source = benchmark or Benchmark()
     if earlier_votes is None and "votes" not in source.sources:
-        raise click.UsageError("--stop needs earlier votes: give --seconds VOTES, or --benchmark with votes.")
+        raise click.UsageError(
+            "--stop estimates the work from a file of earlier votes: give --seconds FILE, or a --benchmark with votes."
+        )
     computed = compute_scores(run, source, earlier_votes, None, NO_METHOD_OPTIONS)
     if computed.aggregation.model is None:
         raise DataError(

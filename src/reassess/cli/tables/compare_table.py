@@ -207,7 +207,7 @@ def _make_ranking_table(
 
 
 def _print_preferences(preferences: Sequence[ModelOrLabelPreference]) -> None:
-    """Print how often scores, and raters, prefer the model's class to the original label."""
+    """Print how often the model's class is preferred to the original label, by scores and by raters' votes."""
     headings = ["model or label", "differ", "rated", "model %", "95 %", "label %"]
     has_rater_shares = any(preference.total.preferences_by_rater_scores is not None for preference in preferences)
     if has_rater_shares:

@@ -69,10 +69,10 @@ def _print_golden_vote_count(run: CommandRun, curve_inputs: CurveInputs) -> None
     if votes is None or votes_with_golden is None or votes_with_golden is votes:
         return
     voted, scored = (int(np.count_nonzero(kind_votes.sizes)) for kind_votes in (votes, votes_with_golden))
-    items = count_noun(scored - voted, "golden item has", "golden items have")
+    items = count_noun(scored - voted, "golden item")
     mean = (len(votes_with_golden) - len(votes)) / (scored - voted)
     suffix = f" (other items: {len(votes) / voted:.1f})" if voted else ""
-    run.print_line(f"{items} only golden votes: {mean:.1f} votes per item{suffix}")
+    run.print_line(f"raters' golden votes are used for {items} without other votes: {mean:.1f} per item{suffix}")
 
 
 def _make_curve_row(curve: MeasuredCurve) -> list[str | None]:

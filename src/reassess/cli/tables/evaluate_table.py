@@ -306,8 +306,8 @@ def _print_accuracy_by_class(run: CommandRun, file: str, result: Evaluation, cla
     ]
     print_table(headings, rows, title=file, n_text_columns=3)
     run.add_note(
-        "predicted: share of the images of the class whose first prediction is this class; top-1: share whose first "
-        "prediction is any valid class"
+        "predicted: how often the first prediction for images of the class is this class; top-1: how often it is any "
+        "valid class"
     )
     run.add_note("most often instead: the most frequent wrong prediction for images of the class (number of images)")
 

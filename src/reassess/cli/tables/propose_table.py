@@ -157,8 +157,8 @@ def print_model_choice(run: CommandRun, choice: ModelChoice) -> None:
         run.print_line(f"{images} where all models agree with the original label, which is the only candidate")
     if choice.n_not_predicted:
         run.print_line(f"{count_noun(choice.n_not_predicted, 'golden image')} not used: without predictions")
-    run.add_note("recall: share of valid golden questions that are candidates")
-    run.add_note("precision: share of valid questions among candidates with a golden answer")
+    run.add_note("recall: of the valid golden questions, the share that are candidates")
+    run.add_note("precision: of the candidates with a golden answer, the share that are valid")
     run.add_note(
         "without golden: candidates without a golden answer, on images with other golden answers; not counted in "
         "recall and precision"
@@ -169,8 +169,9 @@ def _print_chosen_models(run: CommandRun, choice: ModelChoice) -> None:
     chosen_subset = choice.chosen
     if chosen_subset is None:
         recall = _format_share(choice.recall_of_all_models)
-        run.print_line(f"no models chosen: all models together have recall {recall}")
-        run.print_line(f"their recall is at least {format_rounded_down(choice.highest_target)}, with 90 % confidence")
+        run.print_line(f"no models chosen: even with all models, recall is too low: {recall}")
+        target = format_rounded_down(choice.highest_target)
+        run.print_line(f"recall with all models is at least {target}, with 90 % confidence")
         return
     run.print_line(f"chosen: {', '.join(chosen_subset.models)}")
     run.print_line(
@@ -179,7 +180,7 @@ def _print_chosen_models(run: CommandRun, choice: ModelChoice) -> None:
     )
     if chosen_subset.n_missing_images:
         images = count_noun(chosen_subset.n_missing_images, "image")
-        run.print_line(f"{images} without candidates: only models that were not chosen have candidates for them")
+        run.print_line(f"{images} without candidates of chosen models; other models have candidates for these images")
     if chosen_subset == choice.all_models:
         images = count_noun(choice.n_check_images + choice.n_search_images, "golden image")
         run.print_line(f"on all {images}: recall {_format_share(choice.reported_recall)}")
@@ -198,7 +199,7 @@ def format_rounded_down(bound: float) -> str:
 
 
 def _select_printed_subsets(run: CommandRun, choice: ModelChoice) -> Sequence[ModelSubset]:
-    """Return evenly spaced subsets and the chosen subset or, with --verbose, all subsets."""
+    """Return all subsets with --verbose; otherwise, return evenly spaced subsets and the chosen subset."""
     frontier = choice.frontier
     if run.verbose or len(frontier) <= _MAX_PRINTED_SUBSETS:
         return frontier

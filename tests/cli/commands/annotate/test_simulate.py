@@ -130,8 +130,8 @@ def test_a_program_answers_for_experts(create: Runner, simulate: Runner, run: Ru
     assert create("--golden", "4", tasks="both.csv").code == 0
     lines = simulate().out.replace("\n  ", " ").splitlines()
     assert (
-        "a program answered 4 golden questions in place of experts; in the real campaign, images with only golden "
-        "questions stay unrated until experts answer"
+        "experts' answers to 4 golden questions were simulated; in the real campaign, an image with only golden "
+        "questions has no labels until experts answer these questions"
     ) in lines
     assert lines[-1] == "next: reassess annotate invite pets.db NAME:expert..."
     assert run("annotate", "invite", "pets.db", "ida:expert").code == 0

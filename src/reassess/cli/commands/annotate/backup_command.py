@@ -27,7 +27,7 @@ from reassess.text import format_bytes
     "--upgrade",
     "upgrades_campaign",
     is_flag=True,
-    help="Make the copy, then upgrade a campaign that an earlier version of reassess created. Stop its server first.",
+    help="After the copy, upgrade the campaign to this version of reassess. Stop the campaign's server first.",
 )
 @add_common_options
 def backup(run: CommandRun, campaign: str | Path, output: Path | None, upgrades_campaign: bool) -> None:

@@ -285,8 +285,8 @@ def _print_campaign(run: CommandRun, campaign: str | Path, plan: "CampaignPlan",
             )
         if n_practice_tasks > plan.n_practice_tasks:
             reason = ", and a pass mark needs valid and invalid questions" if plan.practice_bar is not None else ""
-            requested = count_noun(plan.n_practice_tasks, "task")
-            run.add_note(f"practice has more than {requested}, since all tasks of an image are used{reason}")
+            tasks = f"{count_noun(n_practice_tasks, 'task')} instead of {plan.n_practice_tasks:,}"
+            run.add_note(f"practice has {tasks}, since all tasks of an image are used{reason}")
         if n_larger := int((plan.tasks.sizes > golden.sizes.max()).sum()):
             run.add_note(
                 f"{count_noun(n_larger, 'task')} with more questions than any golden task, so raters can recognise "

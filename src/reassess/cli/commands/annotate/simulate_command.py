@@ -199,8 +199,8 @@ def _print_simulation(
     if result.n_expert_answers:
         answered = count_noun(result.n_expert_answers, "golden question")
         run.add_note(
-            f"a program answered {answered} in place of experts; in the real campaign, images with only golden "
-            "questions stay unrated until experts answer"
+            f"experts' answers to {answered} were simulated; in the real campaign, an image with only golden "
+            "questions has no labels until experts answer these questions"
         )
     if has_random_truth:
         run.add_note("for questions without experts' answers, the truth was drawn at random (to set it: --labels FILE)")

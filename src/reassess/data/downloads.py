@@ -150,7 +150,7 @@ def _download_wheel(package: str, folder: Path) -> Path:
 
 
 def _make_console(progress: bool) -> "Console":
-    """Make a console on standard error that prints only if `progress`, and only to a terminal."""
+    """Make a console on standard error that prints only if `progress` is true, and only to a terminal."""
     from rich.console import Console
 
     is_terminal = sys.stderr is not None and sys.stderr.isatty()  # None if it is closed

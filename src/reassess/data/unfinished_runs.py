@@ -62,15 +62,15 @@ class UnfinishedRun:
         """A prefix of the names of temporary files, the same for all runs with this output."""
         return hashlib.sha256(os.fsencode(self.output.name)).hexdigest()[:8]
 
-    def record_outputs_and_remove_old(self, files: Mapping[Path, Path]) -> None:
+    def record_outputs_and_remove_old(self, temporary_paths: Mapping[Path, Path]) -> None:
         """Record hashes of output files before they are moved into place, and remove older output files.
 
-        `files` maps final to temporary paths. The removed files are the output files of an interrupted run.
+        `temporary_paths` has the final paths as keys. The removed files are the output files of an interrupted run.
         """
         for key in read_json(self.folder / _OUTPUTS_FILE) if exists(self.folder / _OUTPUTS_FILE) else ():
             if self.has_written(path := self.output.parent / key):
                 Path(os.path.realpath(path)).unlink()
-        hashes = {self._relative_path(path): sha256(temporary) for path, temporary in files.items()}
+        hashes = {self._relative_path(path): sha256(temporary) for path, temporary in temporary_paths.items()}
         write_json(self.folder / _OUTPUTS_FILE, hashes, force=True)
 
     @contextmanager
@@ -87,9 +87,9 @@ class UnfinishedRun:
         results, such as unreadable images, may have changed; their shards are computed again. If the run is stopped,
         the exception has a note about the finished part. Without a finished shard, the folder is removed.
         """
-        self._check_folder()
+        self._check_folder_is_own()
         self.folder.mkdir(exist_ok=True)
-        with self._lease(share):
+        with self._hold_lease(share):
             is_ours = False
             try:
                 schema = {"schema": f"reassess/{self.command}-run", "version": _RECORD_VERSION}
@@ -120,7 +120,7 @@ class UnfinishedRun:
             self.folder.rmdir()
 
     @contextmanager
-    def _lease(self, share: RunShare | None) -> Iterator[None]:
+    def _hold_lease(self, share: RunShare | None) -> Iterator[None]:
         """Hold the lease of a share or of the whole run; raise `DataError` if another process computes it."""
         folder, name = self.folder / _LEASES_FOLDER, _lease_name(share)
         with ExitStack() as stack:
@@ -220,8 +220,8 @@ class UnfinishedRun:
         """Return the path of the table of images with this digest."""
         return self.folder / f"{_IMAGES_PREFIX}{digest}.parquet"
 
-    def _check_folder(self) -> None:
-        """Raise `DataError` if the folder is a file, or contains other files."""
+    def _check_folder_is_own(self) -> None:
+        """Raise `DataError` if the folder is a file, or contains files that are not of a run."""
         own_names = {_RECORD_FILE, _OUTPUTS_FILE, _LEASES_FOLDER, _SHARDS_FOLDER}
         if self.folder.is_file() or (
             not (self.folder / _RECORD_FILE).exists()

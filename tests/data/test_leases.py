@@ -32,6 +32,18 @@ def test_lease_is_held_once_and_until_the_end_of_its_block(tmp_path: Path) -> No
     assert not [*tmp_path.iterdir()]
 
 
+def test_lease_needs_no_hard_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "link", refuse)
+    with hold_lease(tmp_path, "run"):
+        assert [holder.name for holder in list_lease_holders(tmp_path)] == ["run"]
+        with pytest.raises(FileExistsError), hold_lease(tmp_path, "run"):
+            pass
+    assert not [*tmp_path.iterdir()]
+
+
 def test_lease_of_a_killed_process_ends_at_once_on_the_same_machine(tmp_path: Path) -> None:
     process = subprocess.Popen(
         [sys.executable, "-c", HOLD, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE

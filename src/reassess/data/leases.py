@@ -71,7 +71,7 @@ def _create_lease(path: Path, name: str) -> int:
         os.write(descriptor, json.dumps(content).encode())
         while True:
             try:
-                os.link(temporary, path)  # unlike a rename, it never replaces a lease
+                _move_unless_exists(temporary, path)
                 return descriptor
             except FileExistsError:
                 if _find_holder(path) is not None:
@@ -82,7 +82,18 @@ def _create_lease(path: Path, name: str) -> int:
         os.close(descriptor)
         raise
     finally:
-        temporary.unlink()
+        temporary.unlink(missing_ok=True)
+
+
+def _move_unless_exists(temporary: Path, path: Path) -> None:
+    """Give a file its final name; raise `FileExistsError` if another file has it."""
+    try:
+        os.link(temporary, path)  # unlike a rename, it never replaces a file
+    except FileExistsError:
+        raise
+    except OSError:  # the file system has no hard links
+        path.touch(exist_ok=False)
+        temporary.replace(path)
 
 
 def _lock(descriptor: int) -> bool:

@@ -36,7 +36,11 @@ class ParsedType(click.ParamType[_T]):
         try:
             return self.parse(value)
         except DataError as error:
-            self.fail(f"{value!r} is {error.problem}: {error.allowed}", param, ctx)
+            if error.problem.startswith("not "):
+                self.fail(f"{value!r} is {error.problem}: {error.allowed}", param, ctx)
+            fields = {"where": error.where, "allowed": error.allowed, "found": error.found, "fix": error.fix}
+            details = "; ".join(f"{name}: {field}" for name, field in fields.items() if field is not None)
+            self.fail(f"{value!r}: {error.problem} ({details})", param, ctx)
 
 
 STOP_RULE_TYPE = ParsedType("stop rule", StopRule.parse)

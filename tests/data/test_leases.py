@@ -38,7 +38,7 @@ def test_lease_needs_no_hard_links(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(os, "link", refuse)
     with hold_lease(tmp_path, "run"):
-        assert [holder.name for holder in list_lease_holders(tmp_path)] == ["run"]
+        assert [holder.lease_name for holder in list_lease_holders(tmp_path)] == ["run"]
         with pytest.raises(FileExistsError), hold_lease(tmp_path, "run"):
             pass
     assert not [*tmp_path.iterdir()]

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from reassess.aggregation.dawid_skene import fit_dawid_skene
 from reassess.core import KNOWN_ANSWERS, Id, Questions, RaterModel, Votes
+from reassess.core.items import are_questions
 from reassess.errors import ConvergenceWarning
 from reassess.numeric.proportions import adjust_p_values
 from reassess.text import Printable
@@ -70,7 +71,7 @@ def default_metric(votes: Votes) -> Metric:
     """
     if votes.classes is not None:
         return "nominal"
-    if isinstance(votes.items, Questions):
+    if are_questions(votes.items):
         return "ordinal"
     words = [answer for answer in votes.answers if isinstance(answer, str)]
     return "ordinal" if set(words) <= set(KNOWN_ANSWERS) else "nominal"

@@ -12,7 +12,7 @@ from reassess.core import Benchmark, Id, Items, Questions, Votes
 from reassess.core.answers import extend_to_full_scale
 from reassess.core.checks import check_range, check_type
 from reassess.core.image_names import match_images
-from reassess.core.items import are_questions, describe_item, require_questions
+from reassess.core.items import StoredItems, are_questions, describe_item, require_questions
 from reassess.core.votes import align_votes
 from reassess.errors import DataError, ReassessWarning
 from reassess.numeric.mapped_arrays import allocate_like
@@ -42,7 +42,8 @@ def golden_votes(experts: Votes, votes: Votes, *, min_experts: int | None = None
     experts
         The experts' votes on golden items.
     votes
-        The raters' votes. The truth of an item without experts' votes is unknown.
+        The raters' votes. The truth of an item without experts' votes is unknown. Of votes that `read_vote_folder`
+        read, only the votes on the experts' items are kept.
     min_experts
         Number of experts who must say yes for a question to be valid, or agree on an item's answer; by default more
         than half of the item's experts.
@@ -62,6 +63,9 @@ def golden_votes(experts: Votes, votes: Votes, *, min_experts: int | None = None
     (array([0]), ('no', 'yes'), 'answer of more than half of the experts')
     """
     check_type(Votes, experts, votes)
+    if isinstance(votes.items, StoredItems):
+        found = votes.find(experts.items)
+        votes = votes.restrict(np.sort(found[found >= 0]))
     rows = experts.find(votes.items)
     experts, votes = align_votes(experts, votes)
     truths = default_truths(votes)

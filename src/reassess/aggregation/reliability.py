@@ -19,9 +19,11 @@ from reassess.aggregation.dawid_skene import fit_dawid_skene
 from reassess.aggregation.em_inputs import default_truths
 from reassess.aggregation.golden_items import GoldenVotesWithTruth
 from reassess.aggregation.reliability_result import FLAGS, Rater, Reliability
+from reassess.aggregation.support import select_evenly_spaced_rows
 from reassess.core import VALIDITY, Id, Votes
 from reassess.core.answers import merge_answers
 from reassess.core.checks import check_number, check_type
+from reassess.core.items import StoredItems
 from reassess.core.votes import align_votes
 from reassess.errors import DataError, DependentRatersWarning
 from reassess.numeric import Information, Proportion
@@ -105,8 +107,14 @@ def rater_reliability(
     is_subset = set(measured_votes.answers) <= set(votes.answers)
     answers = votes.answers if is_subset else merge_answers(votes.answers, measured_votes.answers)
     votes, measured_votes = votes.with_answers(answers), measured_votes.with_answers(answers)
+    sample, n_sampled_items = votes, None
+    if isinstance(votes.items, StoredItems):
+        sample = votes.restrict(select_evenly_spaced_rows(len(votes.items)))
+        n_sampled_items = len(sample.items) if len(sample.items) < len(votes.items) else None
+        has_own_golden = False
+        measured_votes = sample if golden is None else measured_votes
     weights = (
-        _em_truth_probabilities(votes, names)
+        _em_truth_probabilities(sample, names)
         if golden is None
         else _golden_truth_probabilities(measured_votes, golden.truth_ids, names)
     )
@@ -122,8 +130,9 @@ def rater_reliability(
         has_golden_truth=golden is not None,
         metric=metric,
         alpha=krippendorff_alpha(votes, metric=metric),
-        dependence=find_dependent_raters(votes),
+        dependence=find_dependent_raters(sample),
         golden_dependence=find_dependent_raters(measured_votes) if has_own_golden else None,
+        n_sampled_items=n_sampled_items,
     )
     for test, where in ((result.dependence, "votes"), (result.golden_dependence, "golden votes")):
         if test is not None and test.pairs:
@@ -299,7 +308,7 @@ def _make_raters(
 ) -> Iterator[Rater]:
     """Yield the results of raters with main votes, then of raters with only golden votes."""
     rater_positions = {name: row for row, name in enumerate(votes.raters)}
-    counts, votes_of = votes.counts_by_rater(), _vote_rows_by_rater(votes)
+    counts, votes_of = votes.counts_by_rater(), [] if votes.seconds is None else _vote_rows_by_rater(votes)
     empty = np.zeros((n_truths, len(votes.answers)))
     for name in dict.fromkeys((*votes.raters, *measures)):
         row, measure = rater_positions.get(name), measures.get(name)

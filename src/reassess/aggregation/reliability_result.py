@@ -86,6 +86,8 @@ class Reliability(Printable):
     alpha: float | None  # Krippendorff's alpha of the main votes, if defined
     dependence: Dependence  # dependent pairs of raters in the main votes
     golden_dependence: Dependence | None  # dependent pairs in separate golden votes
+    # Number of evenly spaced items for EM and dependent pairs, if not all items of the main votes were used.
+    n_sampled_items: int | None = None
 
     @property
     def _headline(self) -> str:
@@ -118,6 +120,7 @@ class Reliability(Printable):
             "answers": list(self.answers),
             "prior": self.prior.tolist(),
             "truth_from": "golden" if self.has_golden_truth else "em",
+            "sampled_items": self.n_sampled_items,
             "alpha": {"metric": self.metric, "value": self.alpha},
             "raters": [rater.to_json() for rater in self.raters_by_information],
             "dependence": self.dependence.to_json(),

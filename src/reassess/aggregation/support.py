@@ -142,6 +142,11 @@ def warn_if_unreliable(
     )
 
 
+def select_evenly_spaced_rows(n_items: int) -> npt.NDArray[np.int64]:
+    """Return the rows of evenly spaced items: all items, or at most 65,536 of more items."""
+    return np.arange(0, n_items, max(1, -(-n_items // _MAX_CHECKED_ITEMS)))
+
+
 class CheckedItems(NamedTuple):
     """The items to check: their votes, the method's result, and their truth if it is golden, otherwise -1."""
 
@@ -154,7 +159,7 @@ def sample_items(votes: Votes, result: Posterior, truth_ids: npt.NDArray[np.int6
     """Return all items to check; if the items are in a file, evenly spaced items."""
     if not isinstance(votes.items, StoredItems):
         return CheckedItems(votes, result, truth_ids)
-    rows = np.arange(0, len(votes.items), max(1, -(-len(votes.items) // _MAX_CHECKED_ITEMS)))
+    rows = select_evenly_spaced_rows(len(votes.items))
     sample = votes.restrict(rows)
     return CheckedItems(sample, replace(result, items=sample.items, values=result.values[rows]), truth_ids[rows])
 

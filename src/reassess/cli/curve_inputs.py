@@ -20,7 +20,9 @@ from reassess.cli.command_run import CommandRun
 from reassess.cli.part_inputs import PartReader, find_part, require_part
 from reassess.core import Benchmark, LabelSets, Scores, Votes
 from reassess.core.scores import UNKNOWN_METHOD
-from reassess.data import find_part_path
+from reassess.data import find_part_path, read_votes
+from reassess.formats import read_score_folder
+from reassess.formats.score_folders import list_score_files
 
 
 class ScoresFile(NamedTuple):
@@ -60,9 +62,9 @@ def load_curve_inputs(
         require_part(run, benchmark, "scores")
         files = (benchmark.sources["scores"],)
     reader = PartReader(run, benchmark)
-    paths = {f"scores {number}": run.find_or_download_source("scores", file) for number, file in enumerate(files, 1)}
+    paths = {f"scores {number}": _find_scores(run, file) for number, file in enumerate(files, 1)}
     for file, (part, path) in zip(files, paths.items(), strict=True):
-        scores = reader.read_part(part, path)
+        scores = _read_golden_rows(reader, part, path, golden) if path.is_dir() else reader.read_part(part, path)
         if method is not None:
             if scores.method != UNKNOWN_METHOD:
                 raise click.UsageError(
@@ -78,6 +80,26 @@ def load_curve_inputs(
     scores_read, curve_inputs = _load_parts_and_join_scores(reader, votes, golden, min_experts)
     scores_files = map(ScoresFile, paths.values(), scores_read)
     return dict(zip(files, scores_files, strict=True)), curve_inputs
+
+
+def _find_scores(run: CommandRun, source: str) -> Path:
+    """Return the path of scores, and add the file, or the files of the folder, to the inputs."""
+    folder = Path(source)
+    if not folder.is_dir():
+        return run.find_or_download_source("scores", source)
+    for path in list_score_files(folder):
+        run.add_input("scores", path)
+    return folder
+
+
+def _read_golden_rows(reader: PartReader, part: str, folder: Path, golden: str | None) -> Scores:
+    """Read the scores of golden images from a folder of scores; other scores do not matter."""
+    if golden is None or reader.run.reading_options.match not in (None, "path"):
+        raise click.UsageError("A folder of scores needs --golden, and images are joined by path.")
+    golden_votes = read_votes(reader.run.find_or_download_source("golden", golden))
+    scores = read_score_folder(folder, golden_votes.images)
+    reader.parts[part] = folder, scores
+    return scores
 
 
 def _load_parts_and_join_scores(

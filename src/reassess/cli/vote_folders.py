@@ -1,5 +1,6 @@
 """Compute scores from a folder of votes, and write them as a folder."""
 
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,7 +11,15 @@ import click
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation import AUTO, METHODS, Aggregation, aggregate, find_allowed_golden_answers
+from reassess.aggregation import (
+    AUTO,
+    METHODS,
+    Aggregation,
+    GoldenVotesWithTruth,
+    aggregate,
+    find_allowed_golden_answers,
+    golden_votes,
+)
 from reassess.aggregation.methods import find_questions_decided_by_experts
 from reassess.cli.aggregate_inputs import (
     IMAGENET_METHOD,
@@ -101,10 +110,8 @@ def compute_and_write_folder_scores(
     used_options["original"] = None
     name = method or ("em" if golden is None else "calibrated")
     reject_unused_options(name, used_options, Benchmark())
-    for path in list_vote_files(folder):
-        run.add_input("votes", path)
-    votes = read_folder_of_votes(run, folder, output.parent)
-    experts = None if golden is None else read_golden_votes(run, golden, votes)
+    votes = _read_folder(run, folder, output.parent)
+    experts = None if golden is None else _read_golden_votes(run, golden, votes)
     arguments = {"experts": experts, "min_experts": used_options["min_experts"], "pooling": used_options["pooling"]}
     arguments = {argument: value for argument, value in arguments.items() if argument in METHODS[name].options}
     computed = FolderScores(votes, aggregate(votes, method or AUTO, **arguments))
@@ -120,8 +127,20 @@ def compute_and_write_folder_scores(
     return computed
 
 
-def read_folder_of_votes(run: CommandRun, folder: Path, temporary_folder: Path) -> Votes:
+def load_folder_and_golden_votes(
+    run: CommandRun, folder: Path, golden: str | None, *, min_experts: int | None = None
+) -> tuple[Votes, GoldenVotesWithTruth | None]:
+    """Read a folder of votes and, with --golden, the experts' truth of the items that they answered."""
+    votes = _read_folder(run, folder, Path(tempfile.gettempdir()))
+    if golden in (None, NO_SOURCE):
+        return votes, None
+    return votes, golden_votes(_read_golden_votes(run, golden, votes), votes, min_experts=min_experts)
+
+
+def _read_folder(run: CommandRun, folder: Path, temporary_folder: Path) -> Votes:
     """Read a folder of votes, with --answers."""
+    for path in list_vote_files(folder):
+        run.add_input("votes", path)
     return read_vote_folder(
         folder,
         answers=run.reading_options.answers,
@@ -130,7 +149,7 @@ def read_folder_of_votes(run: CommandRun, folder: Path, temporary_folder: Path) 
     )
 
 
-def read_golden_votes(run: CommandRun, golden: str, votes: Votes) -> Votes:
+def _read_golden_votes(run: CommandRun, golden: str, votes: Votes) -> Votes:
     """Read experts' votes, with the answers of the raters' votes."""
     path = run.find_or_download_source("golden", golden)
     return read_votes(path, answers=run.reading_options.answers or find_allowed_golden_answers(votes))

@@ -263,7 +263,10 @@ class Votes:
 
     def counts_by_rater(self) -> npt.NDArray[np.int64]:
         """Count votes by rater and answer; int64, shape (raters, answers)."""
-        return self._count_answers(self.rater_ids, len(self.raters))
+        counts = np.zeros((len(self.raters), len(self.answers)), np.int64)
+        for _, block in self.split_into_blocks():
+            counts += block._count_answers(block.rater_ids, len(self.raters))
+        return counts
 
     def answer_shares(self) -> npt.NDArray[np.float64]:
         """Compute the share of each answer on each item; float64, shape (items, answers); 0 without votes."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -191,3 +191,27 @@ def read_score_folder(folder: Path, images: Sequence[str]) -> Scores:
             keyed = table.with_columns(image_key_column().alias("key"))
             tables.append(keyed.join(keys, on="key", how="semi", maintain_order="left").drop("key"))
     return scores_from_table(folder, pl.concat(tables), None, pl.read_parquet_metadata(files[0].absolute()))
+
+
+class LabelCounts(NamedTuple):
+    """Numbers of labels at a threshold, and of images without a label."""
+
+    n_labels: int
+    n_empty_images: int
+
+
+def count_labels(folder: Path, threshold: float) -> LabelCounts:
+    """Count the labels of a folder of scores at a threshold, and the images without a label.
+
+    Images are counted by a 64-bit hash of their names.
+    """
+    import polars as pl
+
+    n_labels, images, labelled_images = 0, np.zeros(0, np.uint64), np.zeros(0, np.uint64)
+    for path in list_score_files(folder):
+        table = pl.read_parquet(path.absolute(), columns=[IMAGE, "score"])
+        hashes, is_label = table[IMAGE].hash().to_numpy(), (table["score"] >= threshold).to_numpy()
+        n_labels += int(np.count_nonzero(is_label))
+        images = np.union1d(images, hashes)
+        labelled_images = np.union1d(labelled_images, hashes[is_label])
+    return LabelCounts(n_labels, images.size - labelled_images.size)

@@ -1,6 +1,7 @@
 """`reassess curve`: measure the precision and recall of scores, and choose a threshold."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -44,6 +45,7 @@ from reassess.cli.tables.curve_table import print_curves, print_replays, write_p
 from reassess.core import IMAGENET, USUAL_THRESHOLD, Benchmark, Scores, StopRule
 from reassess.data import are_scores_from_golden
 from reassess.errors import DataError, add_error_place
+from reassess.formats.score_folders import count_labels
 from reassess.formats.tables import TABLE_SUFFIXES
 from reassess.report import save_curves, save_replays
 from reassess.report.figures import FIGURE_SUFFIXES
@@ -133,8 +135,8 @@ def curve(
 ) -> None:
     """Measure precision and recall, and choose a threshold.
 
-    SCORES are files or known data such as imagenet-real-scores; by default, the scores of --benchmark. They are
-    measured by experts' golden answers.
+    SCORES are files, folders that `reassess aggregate` wrote, or known data such as imagenet-real-scores; by default,
+    the scores of --benchmark. They are measured by experts' golden answers.
     """
     _check_options(run, files, golden, output, benchmark)
     if benchmark is None and not files:
@@ -169,7 +171,7 @@ def curve(
         is_own_benchmark = files == () and benchmark is not None and benchmark.folder is not None
         if is_own_benchmark and first_curve.curve.in_sample and golden is None and min_experts is None:
             run.suggest_command("curve", *make_benchmark_arguments(benchmark), "--leave-out", "image", "--choose", goal)
-        else:
+        elif not Path(first_curve.file).is_dir():
             suggest_making_labels(run, benchmark, first_curve.file, first_curve.operating_point.point.threshold)
     if run.json:
         results = [measured_curve.to_json() for measured_curve in curves_measured] + [
@@ -213,7 +215,7 @@ def measure_file_curves(
         is_in_sample = are_scores_from_golden(
             scores_file.path, curve_inputs.golden_file, benchmark=curve_inputs.benchmark
         )
-        return measure_curves(
+        curves = measure_curves(
             file_name,
             scores_file.scores,
             curve_inputs.golden_questions,
@@ -226,6 +228,17 @@ def measure_file_curves(
             goal=goal,
             show_progress=partial(with_progress, run, label=f"{file_name}, out-of-sample"),
         )
+        if not scores_file.path.is_dir():
+            return curves
+        return tuple(_count_labels_of_all_images(curve, scores_file.path) for curve in curves)
+
+
+def _count_labels_of_all_images(curve: MeasuredCurve, folder: Path) -> MeasuredCurve:
+    """Replace the number of labels of golden images, the only images read from a folder, by that of all images."""
+    chosen = curve.operating_point
+    if chosen is None or chosen.point.threshold is None:
+        return curve
+    return replace(curve, operating_point=replace(chosen, **count_labels(folder, chosen.point.threshold)._asdict()))
 
 
 def _replay_stop_rules(

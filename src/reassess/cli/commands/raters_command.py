@@ -19,6 +19,7 @@ from reassess.cli.options import (
 )
 from reassess.cli.part_inputs import PartReader
 from reassess.cli.tables.raters_table import make_raters_table, print_reliability
+from reassess.cli.vote_folders import load_folder_and_golden_votes
 from reassess.core import Benchmark, Questions, Votes
 from reassess.formats.tables import TABLE_SUFFIXES, write_table
 from reassess.text import count_noun
@@ -51,7 +52,8 @@ def raters(
 ) -> None:
     """Measure the accuracy of raters.
 
-    VOTES is a file or known data such as imagenet-real-raters; by default, the votes of --benchmark. Raters are
+    VOTES is a file, a folder of Parquet files, or known data such as imagenet-real-raters; by default, the votes of
+    --benchmark. Raters are
     measured on golden items, where experts decide the truth. Without golden answers, the truth is estimated from all
     votes (Dawid-Skene).
 
@@ -59,8 +61,15 @@ def raters(
     """
     if benchmark is None and votes is None:
         raise click.UsageError("Give VOTES, or --benchmark.")
+    folder = None if votes is None or not Path(votes).is_dir() else Path(votes)
+    if folder is not None and benchmark is not None:
+        raise click.UsageError("--benchmark cannot be used with a folder of votes: give --golden.")
     run.check_output(output, (*TABLE_SUFFIXES, *_LATEX_AND_MARKDOWN_SUFFIXES), "a table", benchmark=benchmark)
-    rater_votes, golden_data = load_rater_and_golden_votes(run, benchmark, votes, golden, min_experts=min_experts)
+    rater_votes, golden_data = (
+        load_rater_and_golden_votes(run, benchmark, votes, golden, min_experts=min_experts)
+        if folder is None
+        else load_folder_and_golden_votes(run, folder, golden, min_experts=min_experts)
+    )
     result = rater_reliability(rater_votes, golden_data, seed=seed)
     if benchmark is not None and benchmark.stop is not None and votes is None and result.alpha is not None:
         warn_of_early_stop(benchmark.stop, "their alpha is biased; alpha of golden votes is not")

@@ -86,6 +86,9 @@ def _describe_all_raters(result: Reliability, golden: GoldenVotesWithTruth | Non
         else f"{result.alpha:.4f}"
     )
     yield f"Krippendorff's alpha ({result.metric}): {value}"
+    if result.n_sampled_items is not None:
+        measure = "dependent raters" if result.has_golden_truth else "the accuracy of raters, and dependent raters"
+        yield f"{measure}: measured on {result.n_sampled_items:,} evenly spaced items"
     if golden is None:
         yield (
             "no golden answers: the truth is estimated from all votes by EM, including the rater's own votes, so "

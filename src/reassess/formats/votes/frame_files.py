@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
+from weakref import finalize
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +22,7 @@ class FrameFile:
 
     def __init__(self, folder: Path, rows_per_frame: int) -> None:
         self._file = tempfile.TemporaryFile(dir=folder, prefix=".reassess-")  # noqa: SIM115
+        finalize(self, self._file.close)
         self._rows_per_frame = rows_per_frame
         self._ends = [0]  # in bytes
         self._pending: list[pl.DataFrame] = []

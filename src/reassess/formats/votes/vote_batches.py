@@ -103,6 +103,8 @@ def normalize_class(text: str) -> str:
 
 def list_vote_files(folder: Path) -> list[Path]:
     """List the files of a folder, sorted by name; raise `DataError` unless all are Parquet files."""
+    if not folder.is_dir():
+        raise DataError("file-not-found", "folder not found", where=folder, fix="check the path")
     files = sorted(path for path in folder.iterdir() if not path.name.startswith(_IGNORED_PREFIXES))
     if not files:
         raise DataError(

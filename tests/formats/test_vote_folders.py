@@ -125,7 +125,7 @@ def test_methods_give_the_same_numbers_as_in_memory(
         compare(stored, votes, lambda each: aggregate(each, method).posterior.values)
 
 
-def compare(stored: Votes, votes: Votes, compute: Callable[[Votes], np.ndarray]) -> None:  # type: ignore[type-arg]
+def compare(stored: Votes, votes: Votes, compute: Callable[[Votes], np.ndarray]) -> None:
     results = []
     for each in (stored, votes):
         with warnings.catch_warnings(record=True) as caught:

@@ -1,0 +1,123 @@
+"""Commands on a folder of Parquet files of votes, compared with the same commands on one file."""
+
+import json
+from pathlib import Path
+
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+from tests.helpers import Runner, document_of, message_of
+
+
+@pytest.fixture
+def votes(folder: Path) -> pl.DataFrame:
+    """Votes on questions, in one file, in a folder, and golden answers, also on an image without votes."""
+    rows = [
+        (f"{image}.png", name, f"r{rater}", "yes" if (image % 2 == (name == "cat")) ^ (rater == image % 7) else "no")
+        for image in range(40)
+        for name in ("cat", "dog")
+        for rater in range(3)
+    ]
+    table = pl.DataFrame(rows, schema=["image", "class", "rater", "answer"], orient="row")
+    table.write_parquet("votes.parquet")
+    Path("votes").mkdir()
+    table[:100].write_parquet("votes/a.parquet")
+    table[100:].write_parquet("votes/b.parquet", row_group_size=9)
+    golden = table.filter(pl.col("rater") == "r0", pl.col("image").str.len_chars() == 6).head(30)
+    columns = {"image": ["new.png"] * 2, "class": ["cat", "dog"], "rater": ["r0"] * 2}
+    new = pl.DataFrame({**columns, "answer": ["yes", "no"]})
+    golden.write_csv("golden.csv")
+    pl.concat([golden, new]).write_csv("more_golden.csv")
+    return table
+
+
+@pytest.mark.parametrize(
+    "options",
+    [[], ["--method", "majority"], ["--golden", "more_golden.csv"], ["--method", "em", "--golden", "golden.csv"]],
+)
+@pytest.mark.filterwarnings("ignore")
+def test_scores_of_a_folder_equal_scores_of_one_file(run: Runner, votes: pl.DataFrame, options: list[str]) -> None:
+    file = run("aggregate", "votes.parquet", "-o", "scores.parquet", "--json", *options)
+    parts = run("aggregate", "votes", "-o", "scores", "--json", *options)
+    assert parts.err == file.err  # warnings
+    first, second = (json.loads(each.out)["results"] | {"output": ""} for each in (file, parts))
+    assert first == second
+    files = sorted(Path("scores").iterdir())
+    assert_frame_equal(pl.concat(map(pl.read_parquet, files)), pl.read_parquet("scores.parquet"), check_exact=True)
+    metadata = [pl.read_parquet_metadata(path)["method"] for path in (*files, Path("scores.parquet"))]
+    assert len(set(metadata)) == 1
+    assert {path.name for path in Path().iterdir()} == {
+        "votes.parquet",
+        "votes",
+        "golden.csv",
+        "more_golden.csv",
+        "scores.parquet",
+        "scores",
+    }
+
+
+def test_items_have_a_row_for_each_answer(run: Runner, folder: Path) -> None:
+    table = pl.DataFrame({"item": ["x", "x", "y"], "rater": ["a", "b", "a"], "answer": ["1", "2", "2"]})
+    Path("votes").mkdir()
+    table.write_parquet("votes/a.parquet")
+    table.write_parquet("votes.parquet")
+    for source, output in (("votes", "shares"), ("votes.parquet", "shares.parquet")):
+        assert run("aggregate", source, "--method", "majority", "-o", output).code == 0
+    assert_frame_equal(pl.read_parquet("shares/scores-00000.parquet"), pl.read_parquet("shares.parquet"))
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_curve_of_a_folder_equals_curve_of_one_file(run: Runner, votes: pl.DataFrame) -> None:
+    curves = []
+    for source, output in (("votes.parquet", "scores.parquet"), ("votes", "scores")):
+        assert run("aggregate", source, "-o", output).code == 0
+        result = run("curve", output, "--golden", "golden.csv", "--choose", "f1", "--json")
+        curves.append(document_of(result, "curve")["results"][0] | {"file": ""})
+    assert curves[0] == curves[1]
+    assert "needs --golden" in message_of(run("curve", "scores"), code=2)
+
+
+@pytest.mark.parametrize("options", [[], ["--golden", "golden.csv"]])
+@pytest.mark.filterwarnings("ignore")
+def test_raters_of_a_folder_equal_raters_of_one_file(run: Runner, votes: pl.DataFrame, options: list[str]) -> None:
+    file, parts = (
+        document_of(run("raters", source, "--json", *options), "raters")["results"]
+        for source in ("votes.parquet", "votes")
+    )
+    assert parts == file
+
+
+def test_sampled_items_are_named(run: Runner, votes: pl.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reassess.aggregation.support._MAX_CHECKED_ITEMS", 40)
+    assert "measured on 40 evenly spaced items" in run("raters", "votes").out
+
+
+def test_existing_folder_is_replaced_only_with_force(run: Runner, votes: pl.DataFrame) -> None:
+    arguments = ["aggregate", "votes", "--method", "mean", "-o"]
+    assert run(*arguments, "scores").code == 0
+    assert "output folder exists" in message_of(run(*arguments, "scores"))
+    assert run(*arguments, "scores", "--force").code == 0
+    assert "other files than scores" in message_of(run(*arguments, "votes", "--force"))
+    assert "write to scores" in message_of(run(*arguments, "scores.npz"))
+
+
+@pytest.mark.parametrize(
+    "options", [["--method", "imagenet-real"], ["--match", "name"], ["--original", "votes.parquet"]]
+)
+def test_options_that_do_not_apply_to_a_folder_are_refused(
+    run: Runner, votes: pl.DataFrame, options: list[str]
+) -> None:
+    assert "folder of votes" in message_of(run("aggregate", "votes", "-o", "scores", *options), code=2)
+    assert not Path("scores").exists()
+
+
+def test_interrupted_run_leaves_no_files(run: Runner, votes: pl.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = set(Path().rglob("*"))
+
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("reassess.formats.score_folders.write_table", interrupt)
+    assert run("aggregate", "votes", "--method", "mean", "-o", "scores").code != 0
+    assert set(Path().rglob("*")) == before

@@ -210,7 +210,7 @@ def test_counts_must_be_added_up_and_have_the_same_k(integration: ModuleType) ->
     scores, valid = np.zeros((2, 3, 6), np.float32), np.zeros((2, 3, 1), np.int32)
     batches = integration.jax.vmap(integration.count_hits)(scores, valid)
     assert message(integration.accuracy, batches) == (
-        "counts of several batches or devices are not summed\n  allowed: one number of images\n"
+        "counts must be summed over batches and devices first\n  allowed: one number of images\n"
         "  found:   an array n of shape (2,)"
     )
     first, second = (integration.count_hits(scores[0], valid[0], top_k=k) for k in ((1,), (2, 1, 2)))

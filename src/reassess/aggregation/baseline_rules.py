@@ -69,7 +69,7 @@ def measure_simple_rules(
 
 
 def _select_votes_on_golden(votes: Votes, golden: GoldenQuestions) -> Votes:
-    """Select the votes on golden questions; if votes name classes, only questions that are valid or have votes."""
+    """Select the votes on golden questions. If raters choose classes, use only the valid and the chosen classes."""
     if votes.classes is not None:
         on_golden = votes.restrict(np.flatnonzero(match_images(votes.images, golden.questions.images) >= 0))
         voted, _ = count_chosen_classes(on_golden)

@@ -159,7 +159,7 @@ def posterior(
         if rater_model.truths != model.truths:
             raise DataError(
                 "different-classes",
-                "the two rater models have different truths",
+                "the two rater models have different sets of possible truths",
                 allowed=join_first(model.truths),
                 found=join_first(rater_model.truths),
             )

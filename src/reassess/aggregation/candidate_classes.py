@@ -81,7 +81,7 @@ class CandidateVotes:
         )
 
     def compute_vote_shares(self) -> Floats:
-        """Compute each candidate's share of its item's votes; 1 if the item is pinned; shape (P,)."""
+        """Compute each candidate's share of its item's votes, or 1 if the item's truth is fixed; shape (P,)."""
         is_agreement = (
             self.rater_class_answer_codes // self.n_answers % self.n_answers
             == self.rater_class_answer_codes % self.n_answers

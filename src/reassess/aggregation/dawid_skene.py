@@ -303,7 +303,7 @@ class _Fitter:
         return DawidSkeneFit(model=model, posterior=result, objective_history=history, has_converged=converged)
 
     def _are_truths_swapped_in_mean_matrix(self, pseudo_votes: Floats) -> bool:
-        """Return whether, by the mean matrix, items of truth 1 get more votes for truth 2 than items of truth 2."""
+        """Return whether, by the mean matrix, truth 2 gets more support on items of truth 1 than on its own items."""
         if len(self.truths) != len(VALIDITY):
             return False
         first, second = pseudo_votes @ self.answer_weights[:, 1]
@@ -311,14 +311,14 @@ class _Fitter:
 
 
 def _are_truths_swapped_in_fit(expected_votes: Floats, answer_weights: Floats) -> bool:
-    """Return whether votes on items of truth 1 support truth 2 more, on average, than votes on items of truth 2."""
+    """Return whether votes support truth 2, on average, more on items of truth 1 than on its own items."""
     votes = expected_votes.sum(axis=0)
     first, second = answer_weights @ votes / np.maximum(votes.sum(axis=0), np.finfo(float).tiny)
     return bool(first > second)
 
 
 def _swap_truths(model: RaterModel) -> RaterModel:
-    """Swap the two truths of a model."""
+    """Swap the two truths of a rater model, such as invalid and valid."""
     matrices, fallback = model.matrices[:, ::-1].copy(), model.fallback_matrix[::-1].copy()
     return replace(model, matrices=matrices, fallback_matrix=fallback, prior=model.prior[::-1].copy())
 

@@ -59,7 +59,7 @@ _Block = TypeVar("_Block", contravariant=True)
 
 @dataclass(frozen=True, eq=False)
 class ExpectedCounts:
-    """The expected counts of an E-step, for each part of a block; the M-step needs them."""
+    """The expected counts of one E-step, as sums over each part (a group of items); the input of the M-step."""
 
     expected_votes: (
         Floats  # expected votes, shape (parts, raters * answers, truths), or (parts, cells) for `candidate_classes`
@@ -296,7 +296,7 @@ class MatrixEmSteps:
         return density
 
     def _empty_counts(self, block: MatrixBlock) -> ExpectedCounts:
-        """Create expected counts of 0 for each part of a block."""
+        """Create expected counts of 0 for each part (group of items) of a block."""
         parts, (truths, answers) = block.part_bounds.size - 1, self.pseudo_votes.shape
         votes = np.zeros((parts, self.n_raters * answers, truths))
         return ExpectedCounts(votes, np.zeros((parts, truths)), np.zeros(parts), np.zeros(parts))

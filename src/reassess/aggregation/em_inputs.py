@@ -90,7 +90,7 @@ class PinnedItems(Printable):
     def from_truths(
         cls, rows: npt.NDArray[np.integer], truth_ids: npt.NDArray[np.integer], *, n_truths: int
     ) -> "PinnedItems":
-        """Pin each item to its truth, given as a position among the truths; an item with truth -1 is not pinned."""
+        """Fix the truth of each item, given as a position among the truths; items with truth -1 are not fixed."""
         check_range(
             truth_ids, -1, n_truths - 1, value_name="truth", where=lambda position: f"pinned item {rows[position]}"
         )
@@ -100,7 +100,7 @@ class PinnedItems(Printable):
 
     @classmethod
     def from_truth_ids(cls, truth_ids: npt.NDArray[np.integer], *, n_truths: int) -> "PinnedItems":
-        """Pin each item whose truth is known, given the truth of all items, or -1."""
+        """Fix the truth of each item whose truth is known; `truth_ids` has -1 for all other items."""
         rows = np.flatnonzero(np.asarray(truth_ids) >= 0)
         return cls.from_truths(rows, truth_ids[rows], n_truths=n_truths)
 
@@ -150,7 +150,7 @@ def make_answer_weights(votes: Votes, truths: Sequence[Id], weights: npt.ArrayLi
 
 
 def default_or_equal_answer_weights(votes: Votes, truths: Sequence[Id]) -> Floats:
-    """Return the default weights of the answers; if they have none, each truth has the same weight."""
+    """Return the default weights of the answers, or, without a default, equal weights for all truths."""
     weights = _find_default_answer_weights(votes, tuple(truths))
     if weights is None:
         return np.full((len(votes.answers), len(truths)), 1 / len(truths))
@@ -158,7 +158,7 @@ def default_or_equal_answer_weights(votes: Votes, truths: Sequence[Id]) -> Float
 
 
 def _find_default_answer_weights(votes: Votes, truths: tuple[Id, ...]) -> npt.ArrayLike | None:
-    """Return default weights if the answers are the truths or on the scale no, maybe, yes; otherwise None."""
+    """Return default weights if the possible answers equal the truths, or are no, maybe and yes; otherwise None."""
     if truths == votes.answers:
         return np.eye(len(truths))
     return votes.answer_weights if len(truths) == len(VALIDITY) else None

@@ -182,7 +182,7 @@ class GoldenQuestions:
         return replace(self, questions=questions, is_valid=self.is_valid[rows], n_unrated=len(self) - rows.size)
 
     def _is_question_in(self, votes_or_scores: Votes | Scores) -> npt.NDArray[np.bool_]:
-        """Return whether votes or scores contain each question; if images have one class, each question's image."""
+        """Return whether each question, or its image if each image has only one class, is in the votes or scores."""
         questions = self.questions.in_classes(self.questions.classes.merge(classes_of(votes_or_scores)))
         rows = match_images(questions.images, votes_or_scores.images)[questions.image_ids]
         if self.has_one_class_per_image:

@@ -75,7 +75,7 @@ def golden_votes(experts: Votes, votes: Votes, *, min_experts: int | None = None
 
 
 def find_allowed_golden_answers(rater_votes: Votes) -> tuple[Id, ...] | None:
-    """Return the answers allowed in golden votes: the raters' answers, if possible extended to no, maybe, yes.
+    """Return the answers allowed in golden votes: no, maybe, yes if raters use only these, else the raters' answers.
 
     Golden votes are read with these answers, so experts who never say maybe or yes have the same answers as the raters.
     If votes name classes, the result is None: an expert may choose a class that no rater chose.
@@ -197,7 +197,7 @@ def count_votes_on(items: Items, votes: Votes) -> npt.NDArray[np.int64]:
 
 
 def _find_images_with_unanswered_golden(votes: Votes, rater_golden: Votes, experts: Votes) -> list[str]:
-    """Find images that have a golden question without any votes, and no golden question with votes in the main job."""
+    """Find images whose golden questions have no votes in the main job, and one of them no golden votes either."""
     questions = require_questions(experts.items)
     is_in_main = count_votes_on(questions, votes) > 0
     is_unanswered = ~is_in_main & (count_votes_on(questions, rater_golden) == 0)
@@ -213,7 +213,7 @@ def _remove_images(votes: Votes, images: list[str]) -> Votes:
 
 
 def find_golden_vote_files(benchmark: Benchmark, golden_path: str | None = None) -> dict[str, str]:
-    """Return the file of the experts' golden votes (``golden``), and of the raters' (``rater-golden``).
+    """Return the files of golden votes: of the experts (key ``golden``) and of the raters (key ``rater-golden``).
 
     The benchmark's golden votes by raters are used only with the benchmark's own experts. With other experts, golden
     votes are taken from the raters' votes.

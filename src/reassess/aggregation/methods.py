@@ -141,7 +141,7 @@ def find_questions_decided_by_experts(
 
 
 class _AlignedVotes(NamedTuple):
-    """Main votes, experts' votes and raters' golden votes, with one common list of answers and one of classes."""
+    """The votes of the main job, experts' votes and raters' golden votes, with common answers and classes."""
 
     votes: Votes
     experts: Votes
@@ -170,7 +170,7 @@ def aggregate_by_imagenet_real(
     smoothing: float = REAL_RECIPE.smoothing,
     pooling: float = REAL_RECIPE.pooling,
 ) -> Aggregation:
-    """Compute scores as ImageNet ReaL did, or by the same recipe with other options."""
+    """Compute scores as ImageNet ReaL did, or by the same method with other options."""
     recipe = replace(REAL_RECIPE, min_experts=min_experts, smoothing=smoothing, pooling=pooling)
     return _aggregate_by_recipe(votes, experts, select_golden_votes(votes, experts, rater_golden), original, recipe)
 
@@ -178,7 +178,7 @@ def aggregate_by_imagenet_real(
 def _aggregate_by_recipe(
     votes: Votes, experts: Votes, rater_golden: Votes, original: LabelSets | None, recipe: ScoreRecipe
 ) -> Aggregation:
-    """Compute scores of (image, class) questions by a recipe."""
+    """Compute scores of (image, class) questions as ImageNet ReaL did, with the options in `recipe`."""
     check_type(Votes, votes, experts, rater_golden)
     if not are_questions(votes.items):
         require_questions(votes.items)
@@ -213,7 +213,9 @@ def aggregate_by_calibration(
         return _aggregate_by_recipe(votes, experts, golden, original, recipe)
     if original is not None:
         raise DataError(
-            "not-on-questions", "original labels can vote only on (image, class) questions", fix="remove them"
+            "not-on-questions",
+            "original labels count as votes only on (image, class) questions",
+            fix="remove the original labels",
         )
     truths = votes.answers if truths_are_answers else VALIDITY
     truth = expert_truth(experts, truths, min_experts=min_experts)

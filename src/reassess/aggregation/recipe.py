@@ -37,7 +37,7 @@ def imagenet_real_scores(
 
 
 class RecipeScores(NamedTuple):
-    """Scores made by a recipe."""
+    """Scores of questions as posteriors, with the rater model and the original labels' votes behind them."""
 
     posterior: Posterior
     rater_model: RaterModel  # with the original label as the last rater, if it votes
@@ -47,7 +47,7 @@ class RecipeScores(NamedTuple):
 def score_by_recipe(
     votes: Votes, experts: Votes, rater_golden: Votes, original: LabelSets | None, *, recipe: ScoreRecipe = REAL_RECIPE
 ) -> RecipeScores:
-    """Compute scores of (image, class) questions by a recipe.
+    """Compute scores of (image, class) questions as ImageNet ReaL did, with the options in `recipe`.
 
     Each rater's confusion matrix is measured on golden questions; a rater without golden answers has the mean matrix.
     The original label is one more rater. The score is the posterior probability of "valid".

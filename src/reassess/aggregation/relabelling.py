@@ -139,7 +139,7 @@ def find_relabelling(
     threshold: float,
     recipes: Sequence[ScoreRecipe] = (REAL_RECIPE,),
 ) -> Relabelling:
-    """Find the recipe that made the label sets from the votes.
+    """Find how the label sets were made from the votes: the scoring method and its options.
 
     Each recipe is tried with the original label as one more rater, and without. `label_uncertainty` can then resample
     the votes, and make label sets from them.
@@ -230,7 +230,7 @@ def likely_recipes(
 def _applicable_recipes(
     recipes: Sequence[ScoreRecipe], experts: Votes, original: LabelSets | None
 ) -> Iterator[tuple[ScoreRecipe, LabelSets | None]]:
-    """Yield each recipe that has enough experts: once with the original labels, and once without them."""
+    """Yield each scoring method for which there are enough experts, once with and once without original labels."""
     max_experts = int(experts.sizes.max(initial=0))
     for recipe in [recipe for recipe in recipes if (recipe.min_experts or 1) <= max_experts] or recipes:
         if original is not None:
@@ -241,7 +241,7 @@ def _applicable_recipes(
 def _make_relabelling(
     votes: Votes, experts: Votes, rater_golden: Votes, original: LabelSets | None, recipe: ScoreRecipe, threshold: float
 ) -> Relabelling:
-    """Prepare to compute label sets again from votes, with the raters' matrices that a recipe estimates."""
+    """Prepare to compute label sets from resampled votes, with the scoring method and options of `recipe`."""
     questions = require_questions(votes.items)
     model = estimate_recipe_models(experts, rater_golden, original, recipe).combined_model
     model_votes = votes.with_answers(model.answers)

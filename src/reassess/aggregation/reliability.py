@@ -200,7 +200,7 @@ def _em_truth_probabilities(votes: Votes, truths: tuple[Id, ...]) -> Floats:
 
 
 def _golden_truth_probabilities(golden: Votes, truth: npt.NDArray[np.integer], truths: tuple[Id, ...]) -> Floats:
-    """Return 1 where a truth is the truth of a golden item, otherwise 0; shape (items, truths)."""
+    """Return a row per item: 1 in the column of a golden item's truth, otherwise 0; shape (items, truths)."""
     prior = calibrate(golden, truth, truths=truths, pooling=0).prior
     if prior.max() == 1:
         raise DataError(
@@ -285,7 +285,7 @@ def _sum_vote_weights_by_group(
 
 
 def _measure_self_agreement(votes: Votes, golden: Votes) -> dict[Id, Proportion]:
-    """Measure, for each rater, how often their golden vote equals their main vote on the same item."""
+    """Measure, for each rater, how often their golden vote equals their vote on the same item in the main job."""
     rater_positions = {name: row for row, name in enumerate(votes.raters)}
     raters = np.array([rater_positions.get(name, -1) for name in golden.raters], np.int64)[golden.rater_ids]
     items = votes.find(golden.items)[golden.item_ids]
@@ -306,7 +306,7 @@ def _make_raters(
     is_correct: npt.NDArray[np.bool_] | None,
     self_agreement: dict[Id, Proportion],
 ) -> Iterator[Rater]:
-    """Yield the results of raters with main votes, then of raters with only golden votes."""
+    """Yield the results of raters who voted in the main job, then of raters who gave only golden votes."""
     rater_positions = {name: row for row, name in enumerate(votes.raters)}
     counts, votes_of = votes.counts_by_rater(), [] if votes.seconds is None else _vote_rows_by_rater(votes)
     empty = np.zeros((n_truths, len(votes.answers)))

@@ -47,7 +47,7 @@ class Rater(Printable):
 
     @property
     def answer_shares(self) -> list[float] | None:
-        """Share of each answer among the rater's main votes; None without votes."""
+        """Share of each answer among the rater's votes in the main job; None without votes."""
         return (self.answer_counts / self.n_votes).tolist() if self.n_votes else None
 
     @property

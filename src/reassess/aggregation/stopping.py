@@ -36,12 +36,12 @@ class StopReplay(Printable):
 
     @property
     def share_of_votes_used(self) -> float:
-        """Share of the votes that are used before the rule stops; the mean over orders."""
+        """Share of the votes that are used before the rule stops; the mean over random orders of the votes."""
         return float(self.n_used_votes.mean()) / self.n_votes
 
     @property
     def label_jaccard_index(self) -> float:
-        """Jaccard index of the labels from all votes and the labels from used votes; the mean over orders."""
+        """Jaccard index of labels from all votes and from votes before the stop; the mean over random orders."""
         n_in_either = self.n_labels_in_both + self.n_changed_labels
         return float(
             np.divide(self.n_labels_in_both, n_in_either, out=np.ones(n_in_either.shape), where=n_in_either > 0).mean()

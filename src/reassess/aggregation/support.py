@@ -143,7 +143,7 @@ def warn_if_unreliable(
 
 
 def select_evenly_spaced_rows(n_items: int) -> npt.NDArray[np.int64]:
-    """Return the rows of evenly spaced items: all items, or at most 65,536 of more items."""
+    """Return the rows of all items, or of at most 65,536 items at even distances if there are more."""
     return np.arange(0, n_items, max(1, -(-n_items // _MAX_CHECKED_ITEMS)))
 
 
@@ -156,7 +156,7 @@ class CheckedItems(NamedTuple):
 
 
 def sample_items(votes: Votes, result: Posterior, truth_ids: npt.NDArray[np.int64]) -> CheckedItems:
-    """Return all items to check; if the items are in a file, evenly spaced items."""
+    """Return the items to check: all items, or a sample at even distances if they are stored in a file."""
     if not isinstance(votes.items, StoredItems):
         return CheckedItems(votes, result, truth_ids)
     rows = select_evenly_spaced_rows(len(votes.items))
@@ -232,9 +232,11 @@ def _find_rated_rows_and_count_contradictions(
 def _compare_with_one_accuracy_model(
     votes: Votes, result: Posterior, truth_ids: npt.NDArray[np.integer], fit: FitModel
 ) -> tuple[float, float]:
-    """Return how many items the method gets wrong by the simpler model, and its gain in log likelihood over this model.
+    """Compare the method with a simpler model; return the number of lost items, and the gain in log likelihood.
 
-    See the module's text. (0, 0) if the method decides too few items against the majority, or too few items are lost.
+    Lost items: if the simpler model is true, the method decides this many fewer items correctly than the majority.
+    Gain: how much better than the simpler model the method predicts the votes. Return (0, 0) if the method decides too
+    few items against the majority, or loses too few items.
     """
     rated_rows, n_against = _find_rated_rows_and_count_contradictions(votes, result, truth_ids)
     if n_against <= _MIN_SHARE_AGAINST * rated_rows.size:
@@ -257,7 +259,7 @@ def _compare_with_one_accuracy_model(
 
 
 def _find_misleading_raters(votes: Votes, result: Posterior) -> npt.NDArray[np.bool_]:
-    """Return which raters are misleading: votes do not depend on the truth, and fewer are correct than by chance."""
+    """Return which raters mislead: their votes ignore the truth, and are correct less often than random votes."""
     step = max(1, _MAX_CELLS // (len(result.truths) * len(votes.answers)))
     by_rater = np.argsort(votes.rater_ids, kind="stable")
     edges = np.searchsorted(votes.rater_ids[by_rater], np.arange(0, len(votes.raters) + step, step))

@@ -93,7 +93,7 @@ def decide_checked_labels(answers: Votes) -> GoldenQuestions:
 def _warn_about_unused_answers(
     golden: GoldenQuestions, rows: npt.NDArray[np.int64], is_label: npt.NDArray[np.bool_]
 ) -> None:
-    """Warn about answers that are not about the label of an image, and are not used."""
+    """Warn that answers are not used, because they are not about the label of an image."""
     if golden.has_one_class_per_image:  # the questions are all classes of each image
         unused = np.unique(golden.questions.image_ids[rows < 0]).size
         text = f"{unused:,} of {count_noun(len(golden.questions.images), 'checked image')} not used: no label"

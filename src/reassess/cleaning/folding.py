@@ -118,14 +118,14 @@ def single_class_ids(labels: LabelSets) -> npt.NDArray[np.int32]:
 
 
 class _UnitOrder(NamedTuple):
-    """Images sorted by unit; a unit is an image with all its duplicates."""
+    """Images sorted by unit (an image with all its duplicates)."""
 
     positions: _Ints  # positions of the images
     unit_starts: _Ints  # where each unit starts in `positions`
 
 
 def _order_by_unit(images: tuple[str, ...], duplicates: Sequence[Sequence[str]]) -> _UnitOrder:
-    """Sort images by unit, so that duplicates are next to each other."""
+    """Sort images so that each image is next to its duplicates; together, these form a unit."""
     # Units, and the images of a unit, are sorted by image key, so that the order of `images` does not matter.
     keys = image_keys(images)
     by_key = np.array(sorted(range(len(keys)), key=keys.__getitem__), np.int64)
@@ -155,7 +155,7 @@ def _find_first_linked_position(groups: Sequence[Sequence[int]], n_positions: in
 def _assign_folds(
     class_ids: npt.NDArray[np.integer], unit_starts: _Ints, n_folds: int, rng: np.random.Generator
 ) -> _Ints:
-    """Assign each image to a fold, balanced by class; the images of a unit get the same fold."""
+    """Assign each image to a fold, balanced by class; an image and its duplicates get the same fold."""
     sizes = np.diff(unit_starts, append=class_ids.size)
     shuffled = rng.permutation(sizes.size)
     single, several = shuffled[sizes[shuffled] == 1], shuffled[sizes[shuffled] > 1]

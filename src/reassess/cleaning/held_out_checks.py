@@ -92,12 +92,12 @@ def _find_cycles(confusions: Mapping[int, int]) -> list[dict[int, int]]:
 
 
 def _count_mixed_up(counts: _SparseCounts, cycle: Mapping[int, int]) -> int:
-    """Count the images of the cycle's classes that are predicted as the next class of the cycle."""
+    """Count the images of mixed-up classes that are predicted as the next class in their cycle."""
     return sum(int(counts[a, b]) for a, b in cycle.items())
 
 
 def _count_correct(counts: _SparseCounts, cycle: Iterable[int]) -> int:
-    """Count the images of the cycle's classes that are predicted correctly."""
+    """Count the correctly predicted images of the classes in a cycle of mixed-up classes."""
     return sum(int(counts[a, a]) for a in cycle)
 
 

@@ -215,7 +215,7 @@ def _fit_with_fixed_exponent(
 
 
 def _estimate_lookalike_share(images: ClassCandidates, model: NoiseModel, expected: ExpectedTruths) -> float:
-    """Estimate how strongly wrong labels prefer classes that the image looks like, as a share of `PULL`.
+    """Estimate how much wrong labels depend on what the image looks like, as a share of `PULL`, from 0 to 1.
 
     The share is 1 if labels and the model confuse the same classes, and 0 if they confuse different classes.
     """
@@ -234,7 +234,7 @@ def _estimate_lookalike_share(images: ClassCandidates, model: NoiseModel, expect
     counts, ratios = mistakes[has_mistakes], confused[has_mistakes] * (images.n_classes - 1)
 
     def compute_mixture_loss(share: float) -> float:
-        """Return the negative log-likelihood, if this share of the mistakes is distributed like the probabilities."""
+        """Return the negative log-likelihood for a share of mistakes that follow the model's probabilities."""
         return -float(counts @ np.log1p(share * (ratios - 1)))
 
     share = minimize_scalar(compute_mixture_loss, bounds=(0, 1 - 1e-6), method="bounded").x
@@ -261,7 +261,7 @@ def _find_min_sharpening(images: ClassCandidates, start: NoiseModel) -> float:
     """
 
     def compute_certainty_shortfall(log_sharpening: float) -> float:
-        """Return by how much certainty must rise until enough images are almost certain; at most 0 if they are."""
+        """Return how much certainty is missing to make enough images almost certain; 0 or less if none is missing."""
         max_probabilities = images.calibrate(math.exp(log_sharpening)).max(axis=1)
         return _MIN_ANCHOR_CERTAINTY - float(np.quantile(max_probabilities, 1 - _ANCHOR_SHARE))
 

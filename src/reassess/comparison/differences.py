@@ -93,7 +93,7 @@ class Difference(Printable, ABC):
 
     @property
     def corrected_p_value(self) -> float | None:
-        """The p-value that decides significance: Holm-corrected, and over raters too if they are resampled."""
+        """The Holm-corrected p-value that decides significance, also over raters if raters are resampled."""
         if not self.n_images or self.holm_p_value is not None:
             return self.holm_p_value
         return self.p_value if self.standard_error is None else self.p_value_over_raters

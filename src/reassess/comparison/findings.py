@@ -209,7 +209,7 @@ class Findings(LabelFindings):
 
     @cached_property
     def pairwise_tests(self) -> PairwiseTests:
-        """Tests of all pairs of models with Holm's correction; they cover raters if these can be resampled."""
+        """Tests of all pairs of models, with Holm's correction; if possible, they account for the choice of raters."""
         return compare_every_pair(self.panel, None if isinstance(self.uncertainty, MissingResult) else self.uncertainty)
 
     def compare(self, a: str, b: str) -> Comparison:

@@ -56,12 +56,12 @@ class LabelFindings(Printable):
 
     @cached_property
     def _votes_behind_scores(self) -> Votes | None:
-        """The raters' votes that the scores come from, with golden votes on questions without other votes."""
+        """The raters' votes behind the scores, with golden votes added on questions that have no votes otherwise."""
         return None if self.votes is None else with_golden_votes(self.votes, self.rater_golden_votes, self.experts)
 
     @cached_property
     def rater_scores(self) -> Scores | MissingResult:
-        """Scores from only the raters' votes, without original labels, by the benchmark's recipe."""
+        """Scores from only the raters' votes, without original labels, by the benchmark's scoring method."""
         if self._votes_behind_scores is None:
             return MissingResult("votes are missing")
         if self._votes_behind_scores.classes is not None:
@@ -78,7 +78,7 @@ class LabelFindings(Printable):
 
     @cached_property
     def relabelling(self) -> Relabelling | MissingResult:
-        """The recipe that made the label sets from the votes."""
+        """The way in which the label sets were made from the votes, to make them again from resampled votes."""
         if isinstance(self.rater_scores, MissingResult):
             return self.rater_scores
         assert self._votes_behind_scores is not None
@@ -137,7 +137,7 @@ class LabelFindings(Printable):
 
     @property
     def _available_rater_scores(self) -> Scores | None:
-        """`rater_scores`; None if they are missing."""
+        """The scores from only the raters' votes, without original labels; None if they cannot be computed."""
         return None if isinstance(self.rater_scores, MissingResult) else self.rater_scores
 
     @property

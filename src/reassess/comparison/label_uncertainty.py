@@ -167,7 +167,7 @@ class LabelUncertainty(Printable):
         }
 
     def label_counts_to_json(self) -> dict[str, Any]:
-        """Return how many labels and images without labels there are: measured, and on average in replicates."""
+        """Return the number of labels and of images without a label: as measured, and as the mean over replicates."""
         return {
             "rated_images": self.n_rated_images,
             "labels": int(self.n_labels[0]),

@@ -266,7 +266,7 @@ class _ClassRelations:
     def find_predictions_by_relation_to_labels(
         self, labels: LabelSets, label_rows: npt.NDArray[np.int64], predicted_ids: _Ints
     ) -> dict[str, npt.NDArray[np.bool_]]:
-        """For each relation between classes, find predictions that have it to a valid class of their image.
+        """For each relation of classes, find predictions whose class has this relation to a valid class of the image.
 
         The keys are the kinds of mistakes collapsed, co_occurring and same_group; masks are bool, shape (mistakes,).
         """

@@ -23,7 +23,7 @@ _Ints = npt.NDArray[np.int32]
 
 @dataclass(frozen=True)
 class PreferenceCounts:
-    """Number of images by the class with the higher score: the model's class, a tie, or the original label."""
+    """Numbers of images where the model's class scores higher, the original label scores higher, or they tie."""
 
     n_prefer_model: int
     n_ties: int

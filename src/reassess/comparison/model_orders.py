@@ -65,7 +65,7 @@ class OrderChange(Printable):
 
     @property
     def is_significant(self) -> _Bools:
-        """Whether the lead changes significantly (Holm p-value below 0.05); bool, shape (P,)."""
+        """Whether a pair's lead differs significantly between the label sets (Holm p below 0.05); bool, shape (P,)."""
         return np.asarray(self.holm_p_values < SIGNIFICANCE_LEVEL)
 
     def __str__(self) -> str:

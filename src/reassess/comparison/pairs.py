@@ -34,7 +34,7 @@ class PairedHits(Difference):
 
     @property
     def counts(self) -> Mapping[int, int]:
-        """Number of images where only the first model is correct (1), and where only the second is (-1)."""
+        """Numbers of images where only the first (key 1) or only the second model (key -1) is correct."""
         return {1: self.n_only_a, -1: self.n_only_b}
 
     @property

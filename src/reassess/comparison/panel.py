@@ -161,7 +161,7 @@ class Panel(Printable):
         *,
         original: LabelSets | None = None,
     ) -> "Panel":
-        """Create a panel from the models' top classes on all images of the label sets, in their order.
+        """Create a `Panel` from the models' top classes on all images of the label sets, in the order of the images.
 
         Parameters
         ----------

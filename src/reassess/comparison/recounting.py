@@ -43,7 +43,7 @@ class HitCounter:
 
     @classmethod
     def from_panel(cls, panel: Panel, relabelling: Relabelling) -> "HitCounter":
-        """Create a counter: look up the question about each model's top class on each image."""
+        """Create a counter of hits, which finds the question about each model's top class on each image."""
         questions, images = relabelling.questions, len(panel.images)
         rows = match_images(
             panel.images, questions.images, match=panel.match, where="the panel", known_where="the votes"

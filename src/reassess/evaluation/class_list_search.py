@@ -89,7 +89,7 @@ class _LabelledPredictions:
         return confusions.reshape(self.n_classes, self.n_classes)
 
     def is_correct(self, class_of_id: Ids) -> npt.NDArray[np.bool_]:
-        """Return whether each prediction is correct with a class list; a prediction of -1 is not."""
+        """Return whether each prediction is correct if its id is from this class list; False for the prediction -1."""
         is_correct: npt.NDArray[np.bool_] = (self.predicted_ids >= 0) & (
             class_of_id[self.predicted_ids] == self.label_ids
         )
@@ -346,7 +346,7 @@ def known_orders(classes: Classes, n_classes: int) -> dict[str, npt.NDArray[np.i
 
 
 def _generate_orders(classes: Classes, ids: npt.NDArray[np.int64]) -> Iterator[tuple[str, npt.NDArray[np.int64]]]:
-    """Yield the name of each known order of classes, and an array with the class that each id means in it."""
+    """For each known order of classes, yield its name and an array: entry i is the class of id i in this order."""
     ordered = partial(_sort_ids, ids)
     if len(classes.names) == len(ids):
         yield "class names sorted as text", ordered(classes.short_name)

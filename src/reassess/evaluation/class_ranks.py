@@ -24,7 +24,7 @@ Ints = npt.NDArray[np.integer[Any]]
 
 
 class _ScoreBits(NamedTuple):
-    """The bits of scores as integers, and two values that a comparison of such integers needs."""
+    """Scores viewed as integers, with two constants that are needed to compare them in the order of the scores."""
 
     bits: Any  # the scores, viewed as integers of the same width
     lowest: Any  # the lowest integer of the type
@@ -94,7 +94,7 @@ def normalize_top_k(top_k: Sequence[int], max_k: int | None = None) -> tuple[int
 
 
 def count_hits(ranks: npt.NDArray[np.int32], top_k: tuple[int, ...]) -> npt.NDArray[np.int64]:
-    """Count the ranks below each k, and as the last count all ranks; negative ranks do not count."""
+    """Count the ranks below each k; the last number counts all ranks. Negative ranks are skipped."""
     from reassess.numeric.rank_kernels import count_ranks_below
 
     counts: npt.NDArray[np.int64] = count_ranks_below(ranks, np.array(top_k))

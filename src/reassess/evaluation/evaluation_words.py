@@ -97,7 +97,7 @@ def warn_if_other_class_list(
 
 
 def describe_class_list(class_list: FoundClassList, classes: Classes) -> str:
-    """Describe a model's other class list: its name, and the evidence for it."""
+    """Describe the class list that a model's predictions seem to be from: its name, and the evidence for it."""
     noun, order = (
         "names" if class_list.has_class_names else "ids",
         f": {class_list.order_name}" if class_list.order_name else "",
@@ -145,7 +145,7 @@ def _format_share(proportion: Proportion) -> str:
 
 
 def describe_rated_images(labels: LabelSets, original: LabelSets | None, scores: Scores | None, *, match: Match) -> str:
-    """Say how many images were rated; "" unless every unrated image keeps its original label."""
+    """Say how many images were rated if all unrated images keep their original label; otherwise return ""."""
     if original is None or scores is None:
         return ""
     unrated = np.flatnonzero(match_images(labels.images, scores.images, match=match) < 0)

@@ -207,7 +207,7 @@ def summarize(
 
 
 def _count_label_errors(outcomes: Outcomes) -> Proportion:
-    """Count images whose top-1 class is wrong by the original label; hits are correct by the label sets."""
+    """Of the images whose top-1 class is not the original label, count those with a correct class by the label sets."""
     is_mistake = (outcomes.original_rows >= 0) & (outcomes.original_ranks > 0)
     return Proportion(int(np.count_nonzero(is_mistake & outcomes.is_label_error)), int(np.count_nonzero(is_mistake)))
 

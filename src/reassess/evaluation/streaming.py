@@ -150,7 +150,7 @@ class ImageIndex:
 
 
 def _has_name_first(target: Any) -> bool:
-    """Return whether the first item of a target is an image name; also true for an empty target."""
+    """Return whether the targets of a batch start with an image name; True if there are no targets."""
     return not len(target) or isinstance(target[0], str)
 
 

@@ -1,4 +1,4 @@
-"""Ranks in a graph of Keras on any backend; equal scores rank by class id.
+"""Compute the ranks of scores inside a Keras graph, on any backend; equal scores rank by class id.
 
 Scores are compared as integers with the same order, with -0 equal to +0, since backends may flush denormals to zero.
 Operations on all scores are arithmetic where possible, which backends compile to faster loops than conditions.
@@ -115,7 +115,7 @@ def _best_classes_from_multi_hot(scores: _Tensor, target: _Tensor) -> _BestClass
 
 
 def _best_keys_of_row_blocks(bits: _Tensor, is_valid: _Tensor, magnitude_mask: _Tensor) -> _Tensor:
-    """Return the key of the best valid class in each block of a row; for a block without, the lowest key."""
+    """Return the sort key of the best valid class in each block of a row, or the lowest key if no class is valid."""
     masked = ops.bitwise_or(bits, ops.cast(is_valid, bits.dtype) - 1)
     return _reduce_row_blocks(ops.max, _sortable_keys(masked, magnitude_mask)[0])
 

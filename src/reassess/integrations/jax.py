@@ -121,13 +121,13 @@ def accuracy(counts: Counts) -> dict[int, float | None]:
     Raises
     ------
     DataError
-        A score was NaN, valid classes were ill-formed, or counts of several batches or devices are not summed.
+        A score was NaN, valid classes were ill-formed, or the counts were not summed over batches or devices.
     """
     totals = jax.device_get(counts)
     if np.ndim(totals.n):
         raise DataError(
             "no-count",
-            "counts of several batches or devices are not summed",
+            "counts must be summed over batches and devices first",
             allowed="one number of images",
             found=f"an array n of shape {np.shape(totals.n)}",
         )

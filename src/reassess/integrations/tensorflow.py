@@ -125,7 +125,7 @@ def _image_keys(names: tf.Tensor, match: Match = "path") -> tf.Tensor:
 
 
 def _make_encoder(labels: LabelSets, encoding: Encoding) -> Callable[[tf.Tensor], tf.Tensor | tf.RaggedTensor]:
-    """Create a function that maps positions in the label sets to encoded valid classes."""
+    """Create a function that takes rows of the label sets, and returns the valid classes in the given encoding."""
     check_known([encoding], get_args(Encoding), value_name="encoding")
     splits = np.append(labels.indptr, labels.indptr[-1])
     sets = tf.RaggedTensor.from_row_splits(tf.constant(labels.indices, tf.int64), splits)

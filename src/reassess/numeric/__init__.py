@@ -1,4 +1,4 @@
-"""Array helpers, compiled loops and statistics, without other data types of the package."""
+"""Array helpers, compiled loops and statistics, which work only on plain arrays."""
 
 import lazy_loader
 

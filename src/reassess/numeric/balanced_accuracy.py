@@ -26,7 +26,7 @@ BLIND_ANSWERS = {
 
 @dataclass(frozen=True)
 class BalancedAccuracy:
-    """Mean of sensitivity (on valid questions) and specificity (on invalid questions); maybe is half correct.
+    """Mean of sensitivity (on valid questions) and specificity (on invalid questions); "maybe" is half correct.
 
     Parameters
     ----------
@@ -67,12 +67,12 @@ class BalancedAccuracy:
 
     @property
     def specificity(self) -> float | None:
-        """Share of correct answers if the class is invalid, where maybe is half correct; None without answers."""
+        """Share of correct answers if the class is invalid, where "maybe" is half correct; None without answers."""
         return self.n_correct_on_invalid / self.n_invalid if self.n_invalid else None
 
     @property
     def sensitivity(self) -> float | None:
-        """Share of correct answers if the class is valid, where maybe is half correct; None without answers."""
+        """Share of correct answers if the class is valid, where "maybe" is half correct; None without answers."""
         return self.n_correct_on_valid / self.n_valid if self.n_valid else None
 
     @property

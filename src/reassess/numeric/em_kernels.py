@@ -79,7 +79,7 @@ def _write_weights(codes, start, stop, table, prior, out_weights, zeros):  # typ
 
 @compile_cached
 def _append_and_drop_first(values, last):  # type: ignore[no-untyped-def]
-    """Return a tuple without its first value, and with a new last value; this takes no access to memory."""
+    """Drop the first value of a tuple and append a new one, without reading or writing memory."""
     return values[1:] + (last,)  # noqa: RUF005
 
 
@@ -140,7 +140,7 @@ def run_e_step_few_truths(  # type: ignore[no-untyped-def]
     out_changes,
     zeros,
 ):
-    """Run the E-step for few truths: update posteriors, and sum expected counts in each block of items.
+    """Run the E-step for few possible truths: update posteriors, and sum expected counts in each block of items.
 
     Block p has the items ``block_edges[p]:block_edges[p + 1]``. `zeros` is a tuple with a zero for each truth. A pinned
     item has a known truth, so its posterior is not updated.

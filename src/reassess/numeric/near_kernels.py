@@ -70,12 +70,12 @@ def merge_near_buckets(  # type: ignore[no-untyped-def]
     min_correlation,
     group,
 ):
-    """Merge the groups of near images whose buckets differ in exactly the bits of `pattern` (single linkage).
+    """Compare the images in buckets that differ in exactly the bits of `pattern`; merge groups of similar images.
 
-    `queries` and `entries` are hashes that are sorted by bucket, with the position of their image in `hashes` and
-    `group`. The entries in bucket k are ``entry_starts[k]:entry_starts[k + 1]``. If both are the same table, each pair
-    of hashes is compared once. Images in the same group are not compared again. The pairs are not stored, so their
-    number does not matter.
+    Groups are merged by single linkage. `queries` and `entries` are hashes that are sorted by bucket, with the position
+    of their image in `hashes` and `group`. The entries in bucket k are ``entry_starts[k]:entry_starts[k + 1]``. If both
+    are the same table, each pair of hashes is compared once. Images in the same group are not compared again. The pairs
+    are not stored, so their number does not matter.
     """
     for a in range(queries.size):
         bucket = query_buckets[a] ^ pattern

@@ -98,7 +98,7 @@ def _count_before_and_detect_nan(row, target):  # type: ignore[no-untyped-def]
 
 @compile_cached
 def _rank_best_of_row(row, targets, start, end):  # type: ignore[no-untyped-def]
-    """Return the rank of the best of ``targets[start:end]`` in a row; -1 without targets, -2 with a NaN."""
+    """Return the best rank of ``targets[start:end]`` among one image's scores; -1 without targets, -2 with a NaN."""
     best = targets[start] if start < end else 0
     for t in range(start + 1, end):
         if row[targets[t]] > row[best] or (row[targets[t]] == row[best] and targets[t] < best):
@@ -179,7 +179,7 @@ def _find_nonzero(multi_hot, indptr, columns):  # type: ignore[no-untyped-def]
 
 @compile_cached
 def _add_nonzero(flat, start, end, width, row, count, indptr, columns):  # type: ignore[no-untyped-def]
-    """Append the nonzero columns in a range of bytes to `columns`; return the last row and the number of columns."""
+    """Append the column of each nonzero byte of a matrix, from `start` to `end`; return the last row and the count."""
     for position in range(start, end):
         if flat[position]:
             while position >= (row + 1) * width:
@@ -193,7 +193,7 @@ def _add_nonzero(flat, start, end, width, row, count, indptr, columns):  # type:
 
 @compile_cached
 def remove_padding(padded_ids, padding, n_outputs):  # type: ignore[no-untyped-def]
-    """Remove the padding of a table of ids; return the number of the first invalid row or -1, `indptr` and `ids`.
+    """Remove the padding of a table of ids; return the first invalid row (-1 if all are valid), `indptr` and `ids`.
 
     The ids of row i are ``ids[indptr[i]:indptr[i + 1]]``. A row is invalid if an id is out of range or listed twice.
     """

@@ -70,9 +70,10 @@ class PolynomialFit(Printable):
         )
 
     def coefficient_difference(self, other_fit: "PolynomialFit", power: int) -> Estimate:
-        """Return the coefficient of (x - centre) ** power, minus its coefficient in another fit to the same groups.
+        """Return the coefficient of (x - centre) ** power minus the other fit's coefficient of the same power.
 
-        The fits may share rows. The difference has the smaller of the two degrees of freedom.
+        Both fits have the same groups, and may share rows. The difference has the smaller of the two degrees of
+        freedom.
         """
         value = float(self.coefficients[power] - other_fit.coefficients[power])
         error = _standard_error(self.coefficient_shifts[:, power] - other_fit.coefficient_shifts[:, power])

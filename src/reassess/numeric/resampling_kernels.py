@@ -123,7 +123,7 @@ def redraw_answers_and_write_kept_questions(  # type: ignore[no-untyped-def]
 
 @compile_cached
 def add_label_counts(image_columns, is_kept, out_label_counts):  # type: ignore[no-untyped-def]
-    """Add the number of kept questions of each image to the image's label count, in each replicate."""
+    """For each image and replicate, count the kept questions about the image, and add them to its labels."""
     for q in range(image_columns.size):
         of_question, of_image = is_kept[q], out_label_counts[image_columns[q]]
         for b in range(of_question.size):

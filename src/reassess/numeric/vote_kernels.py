@@ -128,7 +128,11 @@ def apply_stop_rule(indptr, p_valid_after_vote, prior, low, high, min_votes, max
 
 @compile_cached
 def number_by_first_run(first_runs):  # type: ignore[no-untyped-def]
-    """Replace the first run of each run's item by the number of the item; return the number of items."""
+    """Number the items of runs in order of appearance, and return the number of items.
+
+    A run is a group of successive votes on one item. On input, ``first_runs[i]`` is the first run of the item of run i.
+    It is replaced by the number of this item.
+    """
     count = 0
     for run in range(first_runs.size):
         if first_runs[run] == run:
@@ -141,7 +145,7 @@ def number_by_first_run(first_runs):  # type: ignore[no-untyped-def]
 
 @compile_cached
 def group_runs(item_of_run, run_starts, rater_ids, answer_ids, indptr, out_rater_ids, out_answer_ids):  # type: ignore[no-untyped-def]
-    """Group votes by item; the votes of a run are successive votes on one item. Votes on an item keep their order."""
+    """Group votes by item: join all runs of each item in order. A run is successive votes on the same item."""
     for run in range(item_of_run.size):
         indptr[item_of_run[run] + 1] += run_starts[run + 1] - run_starts[run]
     for i in range(indptr.size - 1):

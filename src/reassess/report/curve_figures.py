@@ -133,7 +133,7 @@ def _find_drawn_points(curve: Curve) -> npt.NDArray[np.bool_]:
 def _select_anchors_far_from_curves(
     anchors: npt.NDArray[np.float64], other_curves: Sequence[MeasuredCurve]
 ) -> npt.NDArray[np.float64]:
-    """Return the half of a label's anchors that is farthest from other curves; all without another curve."""
+    """Return the half of a label's anchors that is farthest from other curves, or all if there is no other curve."""
     if not other_curves:
         return anchors
     points = np.concatenate(

@@ -62,7 +62,7 @@ def _drop_metadata(root: ElementTree.Element) -> None:
 
 
 def _prefix_ids(root: ElementTree.Element, key: str) -> None:
-    """Add the prefix `key` to ids and to references to ids; drop unused ids."""
+    """Add the prefix `key` to ids of SVG elements and to references to them; drop ids without a reference."""
     for element in root.iter():
         if (href := element.attrib.pop(_HREF_ATTRIBUTE, None)) is not None:
             element.set("href", href)

@@ -64,7 +64,7 @@ def place_labels(labels: Sequence[LabelBox], obstacles: _Points, area: _Rectangl
 def _place_in_order(
     order: Sequence[int], labels: Sequence[LabelBox], obstacles: _Points, area: _Rectangle
 ) -> "dict[int, _PlacedLabelBox]":
-    """Place labels one after another; `order` and the keys of the result are positions in `labels`."""
+    """Place the labels of a figure in `order`; its values and the keys of the result are positions in `labels`."""
     placed: dict[int, _PlacedLabelBox] = {}
     for i in order:
         counter = _PointCounter.from_points(obstacles, area)
@@ -150,7 +150,7 @@ def _find_position(
 
 
 def _compute_leader_cost(leaders: _Points, counter: _PointCounter) -> _Points:
-    """Return the cost of the points near each leader line; `leaders` has shape (points, lines, 2)."""
+    """Return the cost of points near each line from a label to its point; `leaders` has shape (points, lines, 2)."""
     to_anchor = np.hypot(*np.moveaxis(leaders - leaders[-1], -1, 0))
     # The line ends at the anchor, so points around the anchor do not count.
     near = counter.count_in_rectangles(leaders - _MARGIN, leaders + _MARGIN) * (to_anchor > 2 * _BEST_DISTANCE)

@@ -144,7 +144,7 @@ def _accuracy_cells(model: str, result: Evaluation, findings: Findings) -> list[
 
 
 def _describe_class_lists(findings: Findings) -> Iterator[str]:
-    """Describe the class list of each model whose ids are from another class list."""
+    """Describe the class list of each model whose ids are not from the class list of the benchmark."""
     for model, class_list in findings.class_lists.items():
         text = f"{describe_class_list(class_list, findings.classes)}\nfix: {_CLASS_LIST_FIX}"
         yield f"{model}: " + "; ".join(" ".join(line.split()) for line in text.splitlines()) + "."

@@ -19,7 +19,7 @@ from reassess.aggregation.em_inputs import DEFAULT_POOLING
 from reassess.core import Votes
 from reassess.data import fetch
 from reassess.errors import ConvergenceWarning
-from reassess.formats import read_vote_file
+from reassess.formats import read_vote_file, read_vote_folder
 
 WORDS = ("no", "maybe", "yes")
 THREADS = 2
@@ -111,6 +111,48 @@ def test_em_scales_to_92_million_votes(row: Any, path: Path) -> None:
     )
 
 
+def test_em_from_files_takes_at_most_twice_as_long_as_in_memory(row: Any, path: Path) -> None:
+    """Both run in one new process. Anonymous memory excludes pages of mapped files, which the system may drop."""
+    command = [sys.executable, str(Path(__file__)), str(path), "from-files"]
+    result = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    row(
+        f"one EM iteration from files, {result['votes']:,} votes, {THREADS} threads",
+        result["seconds"],
+        "in memory",
+        result["seconds_in_memory"],
+        "<= 2",
+        peak_mib=result["anonymous_mib"],
+        max_mib=1024,
+    )
+
+
+def test_folder_of_votes_is_read_in_linear_time(row: Any, tmp_path: Path) -> None:
+    """Ten times the votes take about ten times as long, and at most 1 GiB besides the page cache."""
+    seconds, peaks = [], []
+    for copies in (1, 10):
+        folder = tmp_path / str(copies)
+        folder.mkdir()
+        for number in range(copies):
+            write_folder_part(folder / f"{number:02}.parquet", number)
+        start = time.perf_counter()
+        peaks.append(anonymous_mib(lambda folder=folder: read_vote_folder(folder, temporary_folder=tmp_path)))
+        seconds.append(time.perf_counter() - start)
+    name, limit = "reading a folder of 10,000,000 votes", "<= 1.5"
+    row(name, seconds[1], "10 times the seconds of 1,000,000", 10 * seconds[0], limit, peak_mib=peaks[1], max_mib=1024)
+
+
+def write_folder_part(path: Path, number: int) -> None:
+    """Write a file with 1,000,000 votes on 200,000 questions."""
+    import numpy as np
+    import polars as pl
+
+    rng = np.random.default_rng(number)
+    item = np.repeat(np.arange(200_000) + 200_000 * number, 5)
+    table = pl.DataFrame({"image": item // 4, "class": item % 4, "rater": rng.integers(0, 200, item.size)})
+    answers = pl.Series(WORDS).gather(rng.integers(0, 3, item.size)).alias("answer")
+    table.with_columns(pl.format("images/{}.jpg", "image").alias("image"), answers).write_parquet(path)
+
+
 def test_votes_are_read_as_fast_as_they_are_inflated(compare: Any, path: Path) -> None:
     def inflate() -> None:
         with zipfile.ZipFile(path) as archive, archive.open("tensor.npy") as member:
@@ -147,5 +189,27 @@ def measure_tiled(path: Path) -> dict[str, float]:
     return {"votes": len(votes), "seconds": seconds, "peak_mib": peak_mib()}
 
 
+def measure_mapped(path: Path) -> dict[str, float]:
+    """Measure EM on votes in memory, and on the same votes mapped from files."""
+    from dataclasses import replace
+    from tempfile import TemporaryDirectory
+
+    from reassess.numeric.mapped_arrays import create_mapped_array
+
+    votes = tile(read_vote_file(path), COPIES)
+    in_memory = seconds_per_iteration(lambda n: iterate(votes, n), 2, 12, rounds=3)
+    with TemporaryDirectory() as name:
+        arrays = {}
+        for field in ("indptr", "rater_ids", "answer_ids"):
+            source = getattr(votes, field)
+            arrays[field] = create_mapped_array(Path(name), source.shape, source.dtype)
+            arrays[field][:] = source
+        mapped = replace(votes, **arrays)
+        seconds = seconds_per_iteration(lambda n: iterate(mapped, n), 2, 12, rounds=3)
+        peak = anonymous_mib(lambda: iterate(mapped, 2))
+    return {"votes": len(votes), "seconds": seconds, "seconds_in_memory": in_memory, "anonymous_mib": peak}
+
+
 if __name__ == "__main__":
-    print(json.dumps(measure_tiled(Path(sys.argv[1]))))
+    measure = measure_mapped if sys.argv[2:] else measure_tiled
+    print(json.dumps(measure(Path(sys.argv[1]))))

@@ -67,7 +67,7 @@ def refuse_similar_name(name: str, existing_names: Iterable[str]) -> None:
 
 
 def _scripts_of_letter(letter: str) -> list[str]:
-    """Return a list with the script of a letter; it is empty if the letter has no script.
+    """Return the script (writing system, such as Latin) of a letter in a list; empty if it has no script.
 
     Chinese, Japanese and Korean count as one script.
     """

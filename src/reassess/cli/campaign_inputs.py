@@ -234,7 +234,7 @@ def _join_expert_votes(parts: Mapping[str, Any], files: Mapping[str, Path]) -> V
 
 
 def add_questions_without_votes(expert_votes: Votes | None, questions: Questions) -> Votes:
-    """Return the experts' votes, with golden questions without votes added to their items."""
+    """Return the experts' votes. Golden questions that have no votes are added to their items."""
     none = np.zeros(0, np.int64)
     answers = KNOWN_ANSWERS if expert_votes is None else expert_votes.answers
     unanswered = Votes.from_columns(questions, none, none, none, (), answers)

@@ -93,7 +93,7 @@ class CommandRun:
             self.add_input(source_name, path)
 
     def print_inputs(self, *names: str) -> None:
-        """Print how inputs were read, then the input files with these names, and their hashes."""
+        """Print how inputs were read, then the path and hash of each input whose name is in `names`."""
         for text in self.input_explanations:
             self.print_line(text)
         digits = None if self.verbose else _N_HASH_DIGITS

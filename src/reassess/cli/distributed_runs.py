@@ -113,5 +113,6 @@ def print_share(run: CommandRun, command: str, share: RunShare, output: Path, co
     if run.json:
         run.print_json(command, {"share": share.index, "shares": share.n_shares, **counts._asdict()})
         return
-    run.print_line(f"{folder}: {share} is done, and {counts.done:,} of all {count_noun(counts.shards, 'shard')}")
+    done = f"{counts.done:,} of {count_noun(counts.shards, 'shard')}"
+    run.print_line(f"{folder}: {share} is done; the whole run has finished {done}")
     run.add_note(f"when all shares are done, the same command without --share writes {output}")

@@ -21,11 +21,11 @@ from reassess.text import count_noun
 
 @dataclass(frozen=True)
 class DuplicatesOption:
-    """The value of --duplicates: a file, its duplicates, and the set that has the benchmark's images."""
+    """The value of --duplicates: a file, the duplicates listed in it, and which set is the benchmark."""
 
     file: Path
     duplicates: Duplicates
-    set_name: str | None  # None if the file has no rows
+    set_name: str | None  # the set in the file that is the benchmark; None if the file has no rows
 
 
 class LabelledGroups(NamedTuple):
@@ -80,7 +80,7 @@ class ExcludedImages:
     """Images of the benchmark that have a duplicate in another set."""
 
     file: Path  # the table of duplicates
-    set_name: str | None  # the set in the table that has the benchmark's images; None if the table has no rows
+    set_name: str | None  # the set in the table that is the benchmark; None if the table has no rows
     images: tuple[str, ...]  # image names of the benchmark
     n_exact_duplicates: int  # number of images with an exact duplicate; the others have only near duplicates
     n_unknown_images: int  # number of images that are not in the benchmark

@@ -187,8 +187,8 @@ answers_option = reading_section_option(
     "--answers",
     callback=_parse_answers,
     metavar="A,B,...",
-    help="Answers from invalid to valid.  [default: the benchmark's; otherwise no,maybe,yes or the numbers in the "
-    "votes]",
+    help="The possible answers, in order from 'class is invalid' to 'class is valid'.  [default: the benchmark's; "
+    "otherwise no,maybe,yes or the numbers in the votes]",
 )
 
 

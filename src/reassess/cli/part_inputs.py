@@ -1,4 +1,4 @@
-"""Read and join the parts of a benchmark, from files of options or of the benchmark itself."""
+"""Read and join the parts of a benchmark, from files named by command-line options or by the benchmark."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace

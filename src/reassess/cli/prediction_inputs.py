@@ -177,7 +177,7 @@ def _read_prediction_file(
     image_names: Sequence[str] | None,
     output_classes: Sequence[str] | None,
 ) -> Predictions:
-    """Read a file with these image names and output classes, and use the benchmark's image names."""
+    """Read a prediction file, and rename its images to the image names of the benchmark."""
     try:
         predictions = read_predictions(
             run.add_input("predictions", path),

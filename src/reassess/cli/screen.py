@@ -258,7 +258,7 @@ def _widen_columns(columns: _Columns, widths: Sequence[int], full_widths: Sequen
 
 
 def _narrow_widest_column(widths: Sequence[int], n_text_columns: int, width: int) -> list[int]:
-    """Narrow the widest text column until the table fits, at most to `_MAX_UNBROKEN_WORD`."""
+    """Narrow the widest text column until the table fits, but not below the width `_MAX_UNBROKEN_WORD`."""
     narrowed = list(widths)
     widest_column = max(range(n_text_columns), key=lambda i: narrowed[i])
     narrowed[widest_column] = max(

@@ -46,7 +46,7 @@ class FolderScores:
 
     @property
     def votes_with_golden(self) -> Votes:
-        """The votes: a folder has no separate golden votes."""
+        """The votes, which include votes on golden items: a folder does not store these votes separately."""
         return self.votes
 
     @cached_property
@@ -150,7 +150,7 @@ def _read_folder(run: CommandRun, folder: Path, temporary_folder: Path) -> Votes
 
 
 def _read_golden_votes(run: CommandRun, golden: str, votes: Votes) -> Votes:
-    """Read experts' votes, with the answers of the raters' votes."""
+    """Read experts' votes. Without --answers, the possible answers are those of the raters' votes."""
     path = run.find_or_download_source("golden", golden)
     return read_votes(path, answers=run.reading_options.answers or find_allowed_golden_answers(votes))
 

@@ -1,4 +1,4 @@
-"""The choice of a few models whose candidates still reach a recall of golden labels.
+"""The choice of a few models whose candidates still reach the required recall of golden labels.
 
 After the outline in Beyer et al., arXiv 2006.07159, section 3. The best of many subsets of models looks better than it
 is on the images that selected it. So subsets are searched on some golden images, and tested on the others. The order of

@@ -46,7 +46,7 @@ class ImageNumbering:
 
     @property
     def candidate_positions(self) -> _Ints:
-        """Position of each image among the candidates: by number, or by image key if no images are known."""
+        """Position of each image in the candidates: its number, or its rank by key if no images are known."""
         positions = np.arange(len(self.names))
         if not self.has_known_images:
             positions[[self._number[key] for key in sorted(self._number)]] = np.arange(positions.size)

@@ -150,7 +150,7 @@ class ModelRun:
         *,
         keeps_model: bool,
     ) -> "ModelRun":
-        """Prepare the run of an opened model, which scores the first image to find its number of outputs."""
+        """Prepare to run an opened model. The first image is scored, to find the number of outputs."""
         first_scores = model.compute_scores([_decode_first_image(Decoder(images, model.transform))])
         with add_error_place(model.name):
             outputs = OutputClasses.from_first_scores(first_scores, model.outputs, classes)

@@ -154,7 +154,7 @@ class OutputClasses:
 
     @property
     def identifying_facts(self) -> dict[str, str]:
-        """Facts that identify summed scores: a hash of their classes, and their kind; otherwise empty."""
+        """If scores are summed by class, a hash of their classes and their kind; otherwise an empty dict."""
         if not self.has_summed_outputs:
             return {}
         assert self.output_class_ids is not None

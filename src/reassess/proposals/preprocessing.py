@@ -102,7 +102,7 @@ class Transform:
 
 
 def _crop_offset(side: int, crop: int) -> int:
-    """Return where the central part of a side begins; below 0 if the side is shorter."""
+    """Return where the centre crop begins on a side of an image; negative if the side is below the crop."""
     return round((side - crop) / 2) if side >= crop else -((crop - side) // 2)
 
 

@@ -28,7 +28,9 @@ _Bools = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class ImageClassPairs:
-    """(image, class) pairs, with the models that propose each pair and send its image to raters.
+    """(image, class) pairs; for each pair, the models that propose it, and those that send its image to raters.
+
+    A model sends an image to raters if the most probable class of the model is not the original label.
 
     A set S of models proposes a pair if a model of S proposes it, and a model of S sends its image.
     """
@@ -102,7 +104,10 @@ class GoldenPairs:
 
 
 def find_pairs_sent_to_raters(result: ProposalResult) -> ImageClassPairs:
-    """Return all pairs on images that go to raters, with the models that propose the pair or send its image."""
+    """Return all pairs on the images that go to raters, see `ImageClassPairs`.
+
+    Each model counts as proposing the original labels.
+    """
     sends = result.is_sent_to_raters[result.candidates.questions.image_ids]
     return ImageClassPairs(result.is_proposed_by_model | result.is_original[:, None], sends)
 

@@ -92,7 +92,7 @@ class _ImageTable:
 
     @cached_property
     def is_set_aside(self) -> _Bools:
-        """For each image, whether it is set aside: all models that predict it agree with its original label."""
+        """For each image, whether it needs no raters: each prediction for it equals its original label."""
         return self.is_predicted & ~self.is_sent_to_raters & (self.original_ids >= 0)
 
     def make_set_aside_labels(self, classes: Classes) -> LabelSets:
@@ -275,7 +275,7 @@ def _compute_max_candidates(per_image: float, n_images: int, n_always_included: 
 def _choose_n_pairs_per_model(
     best_pairs: Iterable[BestImageClassPairs], always_included_keys: _Ints, max_candidates: int
 ) -> int:
-    """Compute N, the number of most probable pairs that each model contributes, within the limit."""
+    """Compute N, the largest number of pairs per model that gives at most `max_candidates` candidates."""
     best_pairs = list(best_pairs)
     if not best_pairs:
         return 0

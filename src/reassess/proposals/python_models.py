@@ -23,7 +23,7 @@ def open_python(source: ModelSource, name: str, device: str | None) -> ImageMode
         if value is not None:
             raise DataError(
                 "unused-option",
-                f"functions take no {option}",
+                f"a model that is a Python function takes no {option}",
                 where=source.name,
                 fix=f"set the {option} in the code of the function",
             )

@@ -72,7 +72,7 @@ def _model_key(model: str) -> str:
 
 
 def _make_file_names(models: Sequence[str]) -> list[str]:
-    """Make file names without suffix; names of ONNX files have enough folders to differ."""
+    """Make file names without suffix; for ONNX models, add parent folders until all names differ."""
     most_parts = max(len(Path(model).parts) for model in models)
     for parts in range(1, most_parts + 1):
         names = [_make_file_name(model, parts) for model in models]

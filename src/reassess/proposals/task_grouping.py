@@ -66,7 +66,7 @@ def make_tasks(
         Hierarchy that defines similar classes. Without it, classes are similar if they are often candidates for the
         same images.
     golden
-        Experts' votes. Their questions are not in the tasks, since a campaign mixes them in.
+        Experts' votes. Their questions are not in these tasks: a campaign shows them between the tasks.
 
     Returns
     -------
@@ -204,7 +204,7 @@ def _split_class_order(class_order: _Ints, distances_to_next: npt.NDArray[np.flo
 
 
 def _make_hierarchy_functions(hierarchy: Hierarchy) -> tuple[_ComputeDistances, _ExplainTask]:
-    """Return two functions for a hierarchy: one computes distances of classes, one explains a task."""
+    """Return two functions for grouping by hierarchy: class distances, and a text why classes are together."""
 
     def compute_distances(class_ids: _Ints) -> npt.NDArray[np.float64]:
         """Compute the distance of each pair of classes by their common path."""
@@ -229,7 +229,7 @@ def _common_prefix(paths: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
 
 
 def _make_image_functions(questions: Questions) -> tuple[_ComputeDistances, _ExplainTask]:
-    """Return two functions for classes that share images: one computes distances, one explains a task."""
+    """Return two functions for grouping by shared images: class distances, and a text why classes are together."""
     from scipy.sparse import csr_array
 
     ones = np.ones(len(questions), np.int64)

@@ -129,10 +129,10 @@ def test_backup_replaces_only_earlier_copy(path: Path) -> None:
         vote_on_all(campaign, raters=2, now=2e9)
     before = path.read_bytes()
     assert message(backup_campaign, copy, path, force=True) == (
-        "file is a campaign with answers, so it is not replaced\n"
+        "existing file is a campaign with answers, so it is not replaced\n"
         f"  where:   {path}\n"
-        "  found:   3 answers missing from the new file\n"
-        "  fix:     choose another name, or delete the file"
+        "  found:   3 answers that the new file does not contain\n"
+        "  fix:     choose another name, or delete the existing file"
     )
     assert path.read_bytes() == before
     with closing(open_campaign(copy)) as campaign:  # a rater continues in the copy
@@ -172,7 +172,9 @@ def test_changed_imported_answers_are_not_replaced(path: Path) -> None:
         with connect_for_reading(campaign.engine) as connection:
             (question,) = connection.scalars(select(answers.c.question))
         save_answers(campaign, 1, [GivenAnswer(question, NO, revision=1)], NOW)
-    assert "\n  found:   1 answer missing from the new file\n" in message(backup_campaign, copy, path, force=True)
+    assert "\n  found:   1 answer that the new file does not contain\n" in message(
+        backup_campaign, copy, path, force=True
+    )
 
 
 def test_backup_from_server_does_not_replace_other_answers(database: str, path: Path) -> None:

@@ -105,7 +105,7 @@ def test_golden_questions_are_not_in_tasks(questions: Path, run: Runner, golden:
     argv = [*ARGV, "--benchmark", "pets", *golden]
     lines = output_of(run(*argv)).splitlines()
     assert lines[3] == "tasks.jsonl: 2 tasks with 4 questions on 1 image"
-    assert "3 golden questions are not in the tasks: the campaign mixes them in" in lines
+    assert "3 golden questions are not in the task file: the campaign shows them between its tasks" in lines
     assert [task[1:3] for task in lines_of()] == [("a.png", ["dog", "cup"]), ("a.png", ["mug", "fox"])]
     results = document_of(run(*argv, "--force", "--json"), "tasks")["results"]
     assert (results["questions"], results["golden"]) == (4, 3)
@@ -116,7 +116,7 @@ def test_golden_questions_are_not_in_tasks(questions: Path, run: Runner, golden:
 def test_golden_questions_without_answers_are_not_in_tasks(questions: Path, run: Runner) -> None:
     write_files(questions, {"golden.csv": "image,class\nb.png,mug\nb.png,cup\n", "odd.csv": "image,name\nb.png,mug\n"})
     out = output_of(run(*ARGV, "--benchmark", "pets", "--golden", "golden.csv"))
-    assert "2 golden questions are not in the tasks: the campaign mixes them in" in out
+    assert "2 golden questions are not in the task file: the campaign shows them between its tasks" in out
     assert {image for _, image, _, _ in lines_of()} == {"a.png"}
     odd = run(*ARGV, "--benchmark", "pets", "--golden", "odd.csv", "--force")
     assert (odd.code, odd.error) == (1, "missing-column")

@@ -216,7 +216,7 @@ def _format_log_entry(
 
 
 class _QuestionStateSummary(NamedTuple):
-    """How many questions have a state."""
+    """The number of questions in one state, such as "open"."""
 
     state_name: str
     n_questions: int

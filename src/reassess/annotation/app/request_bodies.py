@@ -38,7 +38,7 @@ class LoadedTasks(Struct):
 
 
 class Answer(Struct):
-    """The body of one answer to a question."""
+    """One answer to a question, as sent in the body of a request."""
 
     question_id: LargeNumber = msgspec.field(name="question")
     answer: StoredInteger

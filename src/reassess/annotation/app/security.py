@@ -93,7 +93,7 @@ class SignInLimit:
         self._wrong_attempts.append((now, _network_of_address(address)))
 
     def remove_attempt(self, address: str, now: float) -> None:
-        """Stop counting a sign-in attempt as wrong, since its token was correct."""
+        """Remove a sign-in attempt from the count of wrong attempts, after its token was found correct."""
         if (counted := (now, _network_of_address(address))) in self._wrong_attempts:
             self._wrong_attempts.remove(counted)
 

@@ -157,7 +157,7 @@ class _ProxyHeaders:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request with the client's own address and scheme."""
+        """Pass on a request. If it comes from the proxy, first set the address and scheme of the client."""
         if scope["client"] and scope["client"][0] == _PROXY_ADDRESS:
             headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
             if _is_ip_address(address := headers.get(b"x-forwarded-for", "").rpartition(",")[2].strip()):

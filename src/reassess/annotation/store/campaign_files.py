@@ -72,15 +72,18 @@ def check_replaceable(address: str | Path, replacement: Path | None = None) -> N
     if count:
         raise OutputError(
             "output-is-campaign",
-            "file is a campaign with answers, so it is not replaced",
+            "existing file is a campaign with answers, so it is not replaced",
             where=path,
-            found=count_noun(count, "answer") + ("" if replacement is None else " missing from the new file"),
-            fix="choose another name, or delete the file",
+            found=count_noun(count, "answer") + ("" if replacement is None else " that the new file does not contain"),
+            fix="choose another name, or delete the existing file",
         )
 
 
 def _count_lost_answers(connection: sqlite3.Connection, replacement: Path | None) -> int:
-    """Count people's answers that are missing from `replacement`; 0 if the file is not a campaign."""
+    """Count the answers of people that would be lost if `replacement` replaced the connected file.
+
+    If `replacement` is None, all answers would be lost. Return 0 if the connected file is not a campaign.
+    """
     try:
         if replacement is not None:
             connection.execute("ATTACH ? AS replacement", (sqlite_uri(replacement),))

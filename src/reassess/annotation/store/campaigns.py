@@ -262,7 +262,7 @@ class Transaction:
             self.connection.execute(_UPDATE_FREE, task_rows)
 
     def rewind_search_positions(self) -> None:
-        """Let raters search again from the first reopened task; raters with a locked position are skipped."""
+        """Make raters look for their next task from the first reopened task on; skip raters with a locked row."""
         if self.reopened_positions:
             self.connection.execute(_MOVE_CURSORS_BACK, {"least": min(self.reopened_positions)})
 

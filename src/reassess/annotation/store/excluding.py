@@ -69,7 +69,7 @@ def _end_begun_turns(transaction: Transaction, person_id: int) -> None:
 
 
 def _reopen_turns_after_exclusion(transaction: Transaction, person_id: int) -> None:
-    """Let a person who is included again continue the turns that ended with the exclusion."""
+    """Reopen the turns that ended because a person was excluded; the person is now included again."""
     is_ended = turns.c.person == person_id, turns.c.state == TurnState.EXCLUDED
     transaction.connection.execute(update(turns).where(*is_ended).values(state=TurnState.EXPIRED))
     transaction.connection.execute(update(cursors).where(cursors.c.person == person_id).values(position=0))

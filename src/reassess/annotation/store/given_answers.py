@@ -226,7 +226,7 @@ def _lock_campaign_for_counting(transaction: Transaction, person: Row[Any], kind
 
 
 def _make_golden_count_change(person_id: int, row: Row[Any], answer: int | None, increment: int) -> GoldenCountChange:
-    """Create the change of a golden count after an answer; for a main question, the count stays equal."""
+    """Return what an answer adds to the person's counts on golden questions; 0 for a main question."""
     if row.golden:
         return GoldenCountChange(person_id, row.truth, answer, increment)
     return GoldenCountChange(0, int(row.valid > 0.5), answer, 0)

@@ -109,7 +109,7 @@ def find_turn(transaction: Transaction, person_id: int, task_id: int) -> Row[Any
 
 
 def end_turn(transaction: Transaction, turn: Row[Any], state: str) -> None:
-    """End a turn with a state, and release its vote slots on questions without an answer."""
+    """End a turn: store its final state, and release its vote slots on unanswered questions."""
     transaction.connection.execute(_UPDATE_STATE, {"person_id": turn.person, "task_id": turn.task, "new_state": state})
     if turn.state != TurnState.ASKED:
         return

@@ -103,7 +103,7 @@ class _QuestionVotes(NamedTuple):
         return self._replace(votes=[vote for vote in self.votes if getattr(vote, bool_column)])
 
     def compute_probability_class_is_valid(self, rater_model: RaterModel, n_first_votes: int | None = None) -> float:
-        """Compute the probability that the question's class is valid, from its first or from all votes."""
+        """Compute the probability that the class is valid, from the first `n_first_votes` votes or all votes."""
         return compute_valid_probability(
             [(vote.person, vote.answer) for vote in self.votes[:n_first_votes]], rater_model, self.prior
         )
@@ -252,7 +252,7 @@ _SELECT_ANSWERS_TO_QUESTION = (
 
 
 class GoldenCountChange(NamedTuple):
-    """A change of how often a rater gave one answer to golden questions with the same truth."""
+    """A number to add to the count of one rater's answers to golden questions, for one truth and answer."""
 
     rater_id: int
     truth: int | None

@@ -45,8 +45,8 @@ from reassess.text import count_noun, join_first
     "--method",
     type=Choice([AUTO, *METHODS]),
     help="; ".join(f"{name}: {method.summary}" for name, method in METHODS.items())
-    + "; auto: em without golden answers, the better of em and calibrated with golden answers, majority for counts of "
-    "votes.  [default: the benchmark's, or auto]",
+    + "; auto: em, or calibrated if it predicts golden answers better; for counts of votes, majority.  [default: the "
+    "benchmark's, or auto]",
 )
 @benchmark_section_option(
     "--golden",

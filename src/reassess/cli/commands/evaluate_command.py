@@ -101,7 +101,7 @@ def _make_number_parser(
     "--duplicates",
     metavar="F[:SET]",
     help="Exclude images that have duplicates in other sets. F: the table written by reassess scan. SET: the set "
-    "in the table that has the benchmark's images, if image names do not show this.",
+    "in F that is the benchmark, if image names do not show which set this is.",
 )
 @click.option(
     "--by",

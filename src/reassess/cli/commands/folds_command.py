@@ -45,8 +45,8 @@ _DuplicateGroups = list[tuple[str, ...]]
 @click.option(
     "--duplicates",
     metavar="F[:SET]",
-    help="Keep duplicates in the same fold. F: the table written by reassess scan. SET: the set in the table "
-    "that has the benchmark's images, if image names do not show this.  [default: the benchmark's table]",
+    help="Keep duplicates in the same fold. F: the table written by reassess scan. SET: the set in F that is "
+    "the benchmark, if image names do not show which set this is.  [default: the benchmark's table]",
 )
 @click.option(
     "--seed", type=click.IntRange(0), metavar="S", default=0, show_default=True, help="Seed of the random order."

@@ -104,7 +104,8 @@ def _parse_seconds_or_votes_file(text: str) -> float | Path:
     type=STOP_RULE_TYPE,
     metavar="LOW,HIGH",
     help="Close a question after 2 or more votes, if the probability that its class is valid is at most LOW or at "
-    "least HIGH. The number of votes is estimated from earlier votes: the file of --seconds, or the benchmark's votes.",
+    "least HIGH. The number of votes is estimated from earlier votes: the VOTES given to --seconds, or the benchmark's "
+    "votes.",
 )
 @benchmark_option
 @benchmark_section_option(
@@ -201,7 +202,7 @@ def tasks(
             run.print_line(GOLDEN_NOT_IN_TASKS_NOTE)
         if golden_count:
             questions_are = count_noun(golden_count, "golden question is", "golden questions are")
-            run.print_line(f"{questions_are} not in the tasks: the campaign mixes them in")
+            run.print_line(f"{questions_are} not in the task file: the campaign shows them between its tasks")
         if without_path:
             names = join_first([questions.classes.short_name(class_id) for class_id in without_path], max_items=3)
             run.print_line(f"{count_noun(len(without_path), 'class', 'classes')} not in the hierarchy: {names}")

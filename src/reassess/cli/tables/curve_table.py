@@ -58,8 +58,8 @@ def print_curves(
         run.add_note("95 %: bootstrap over images, with all golden questions of an image together")
         unrated_text = "not included" if curve_inputs.original is None else "included with their original label"
         run.add_note(
-            "labels, empty images (without a valid class): numbers for all images, not only golden images; unrated "
-            f"images are {unrated_text}"
+            "labels and empty images (without a valid class) are counted on all images, not only on golden images; "
+            f"unrated images are {unrated_text}"
         )
 
 

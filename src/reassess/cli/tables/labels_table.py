@@ -130,7 +130,7 @@ def _print_verdict_table(first_name: str, second_name: str, agreement: LabelAgre
 
 
 def _print_class_agreement(run: CommandRun, title: str, agreement: LabelAgreement) -> None:
-    """Print the classes whose label sets are disjoint, or overlap only partly, on the most images."""
+    """Print the classes with the most images where two label sets are disjoint or overlap only partly."""
     entries = [entry for entry in agreement.to_json()["by_class"] if entry["disjoint"] or entry["overlap"]]
     entries.sort(key=lambda entry: (-entry["disjoint"], -entry["overlap"]))
     click.echo()

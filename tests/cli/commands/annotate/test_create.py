@@ -340,5 +340,7 @@ def test_campaign_with_answers_is_not_replaced(
     run("annotate", "invite", "pets.db", "ann")
     work()
     before = Path("pets.db").read_bytes()
-    assert message_of(create(*force)).startswith("Error: file is a campaign with answers, so it is not replaced\n")
+    assert message_of(create(*force)).startswith(
+        "Error: existing file is a campaign with answers, so it is not replaced\n"
+    )
     assert Path("pets.db").read_bytes() == before

@@ -41,7 +41,7 @@ def test_file_has_everything_after_server_stops(create: Runner, run: Runner) -> 
         found = re.fullmatch(r"pets: (http://127\.0\.0\.1:\d+/)", line)
         assert found, line
         how = "reassess annotate invite --address URL (--force: new links)"
-        assert links == f"links need the address of the pages: {how}"
+        assert links == f"create links with the server's address: {how}"
         assert "<title>pets" in page(f"{found[1]}sign-in")
         token = re.search("sign-in#(.*)", run("annotate", "invite", "pets.db", "ann").out)[1]
         PageClient(found[1], token).close()

@@ -119,7 +119,7 @@ def test_invalid_calls_raise_and_answers_of_people_stay(
     run("annotate", "invite", "pets.db", "simulated 1")  # with any names
     work()
     assert message_of(run("annotate", "simulate", "empty.db", "--raters", "1", "--force", "-o", "pets.db")).startswith(
-        "Error: file is a campaign with answers, so it is not replaced\n"
+        "Error: existing file is a campaign with answers, so it is not replaced\n"
     )
 
 

@@ -81,7 +81,7 @@ def serve(run: CommandRun, campaign: str | Path, address: _ServerAddress, images
                 run.print_line(f"{opened.name}: {served_address}")
                 if served_address != f"{DEFAULT_ADDRESS}/":
                     command = "reassess annotate invite --address URL (--force: new links)"
-                    run.print_line(f"links need the address of the pages: {command}")
+                    run.print_line(f"create links with the server's address: {command}")
 
         annotation.serve(
             app, host=address.host, port=address.port, root_path=address.proxy_path, report_address=print_address

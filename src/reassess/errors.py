@@ -197,7 +197,7 @@ class MissingResult:
 
     @classmethod
     def from_error(cls, error: DataError) -> "MissingResult":
-        """Create a missing result with the problem of an error as its reason.
+        """Create a missing result whose reason is the text of an error.
 
         >>> MissingResult.from_error(DataError("missing-golden", "no golden item has a vote", found="3 items"))
         MissingResult(reason='no golden item has a vote: 3 items')

@@ -195,7 +195,7 @@ class Printable:
         return str(self)
 
     def _list_table(self) -> ListTable | None:
-        """Return the table of a result that is a list; None for other results."""
+        """If this result is a list, return it as a table; otherwise return None."""
         return None
 
     def _repr_html_(self) -> str:

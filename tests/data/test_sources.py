@@ -231,7 +231,7 @@ def test_damaged_hash_record_raises(cache: Path, tmp_path: Path, monkeypatch: py
     record = cache / "fnames_clean.txt.sha256"
     record.write_bytes(b"\xff\xfe")
     assert message(sources.find_first_source_file, "imagenet-train-clean") == (
-        f"file with a recorded hash cannot be read\n  where:   {record}\n  fix:     remove this file"
+        f"file that stores the hash of a download cannot be read\n  where:   {record}\n  fix:     remove this file"
     )
 
 

@@ -60,7 +60,11 @@ class ClassNames:
     synonyms: tuple[tuple[str, ...], ...] = ()
 
     def find_ids(self, text: str) -> tuple[int, ...]:
-        """Return the ids of the classes with a name: the same case first, then any case, then a word of their names."""
+        """Return the ids of the classes with a name.
+
+        If no class has exactly this name, ignore upper and lower case. If still no class matches, compare the text with
+        wnids and with the parts of names between commas.
+        """
         name = to_nfc(text.strip())
         lower = name.casefold()
         return self._ids_by_name.get(name) or self._ids_by_lower_name.get(lower) or self._ids_by_text.get(lower, ())

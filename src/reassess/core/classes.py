@@ -133,7 +133,7 @@ class Classes(Printable):
 
     @property
     def names_to_write(self) -> tuple[str, ...]:
-        """The texts that output files name classes by; empty if they use ids.
+        """The text for each class in output files; empty if the files contain class ids.
 
         Lists with wnids use ids, the positions among the sorted wnids, unless the ids are local to one file.
         """
@@ -330,7 +330,7 @@ class Classes(Printable):
         return self if self.wnids_or_names or classes.count is None else classes
 
     def _shares_ids_with(self, classes: "Classes") -> bool:
-        """Return whether `classes` gives only a number of classes, so that its ids can be ids of this class list."""
+        """Return whether `classes` has no names and is as long as this list; then both may have the same ids."""
         return (
             not classes.wnids_or_names
             and len(self.wnids_or_names) == classes.count

@@ -132,7 +132,7 @@ class Duplicates:
                     yield first, second
 
     def _groups_with_different_labels(self) -> Iterator[list[int]]:
-        """Yield the labelled rows of each group with two or more labels; exact groups first."""
+        """For each group with different labels, yield its rows that have a label; exact duplicates first."""
         groups: dict[tuple[bool, int], list[int]] = {}
         for row in np.flatnonzero(self.group_numbers).tolist() if self.labels else []:
             if self.labels[row] is not None:
@@ -201,9 +201,9 @@ class Duplicates:
         if both.size:
             raise DataError(
                 "mixed-group",
-                "group has rows of two kinds",
+                "group has both exact and near duplicates",
                 where=f"group {both[0]}",
-                fix="give each kind its own numbers",
+                fix="use different group numbers for exact and near duplicates",
             )
         if (counts < 2).any():
             number = numbers[np.argmin(counts)]
@@ -279,7 +279,7 @@ def count_duplicates(
 
 
 def _list_groups(duplicates: Duplicates, kind: str) -> list[list[tuple[str, str]]]:
-    """List the (set, image) pairs of each group of a kind."""
+    """List the groups of exact or of near duplicates; a group is a list of (set, image) pairs."""
     groups: dict[int, list[tuple[str, str]]] = {}
     for row in np.flatnonzero(duplicates.has_kind(kind)).tolist():
         member = duplicates.sets[duplicates.set_ids[row]], duplicates.images[row]

@@ -224,9 +224,9 @@ def suggest_match_fix(
 def _describe_matches(
     names: Sequence[str], known_names: Sequence[str], missing: Sequence[str], keys_of: _KeyFunction
 ) -> str | None:
-    """Describe how many missing names become known if names are compared by key.
+    """Describe how many missing names are found if `keys_of` changes all names, for example to lower case.
 
-    Return None if at most half of the missing names become known, or if two names have the same key.
+    Return None if at most half of the missing names are found, or if `keys_of` makes two names equal.
     """
     known_keys = set(keys_of(known_names))
     n = sum(key in known_keys for key in keys_of(missing))

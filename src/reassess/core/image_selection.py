@@ -142,7 +142,7 @@ class ImageSelection:
         return self._positions[match]
 
     def _find_or_unknown(self, names: Sequence[str], match: Match) -> npt.NDArray[np.int64]:
-        """Return positions as `positions_of` does, but -2 for images neither selected nor in `other_images`."""
+        """Return the position of each selected image, -1 for an image in `other_images`, -2 for an unknown image."""
         keys = image_keys_without_class(names, match)
         return np.fromiter(map(self.positions_by_key(match).get, keys, repeat(-2)), np.int64, len(keys))
 

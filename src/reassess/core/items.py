@@ -1,4 +1,4 @@
-"""Items of votes: (image, class) questions, or plain items with ids; and joins of item lists."""
+"""Items of votes: (image, class) questions, or other items with ids; and joins of item lists."""
 
 import re
 from abc import ABC, abstractmethod
@@ -43,7 +43,7 @@ class StoredItems(ABC):
         """Select items, without reading all of them into memory."""
 
 
-# A range stores millions of numbered plain items without memory.
+# A range stores the ids of millions of numbered items without memory.
 Items = Questions | tuple[Id, ...] | range | StoredItems
 
 _NUMBER = re.compile("0|-?[1-9][0-9]{0,17}")  # 18 digits always fit into int64
@@ -76,7 +76,7 @@ def are_questions(items: Items) -> bool:
 
 
 def list_names(items: Items) -> tuple[Id, ...] | range:
-    """Return the names of plain items in memory."""
+    """Return the names of items that are not (image, class) questions; read them into memory if needed."""
     if isinstance(items, StoredItems):
         items = items.take(np.arange(len(items)))
     assert not isinstance(items, Questions)

@@ -165,7 +165,10 @@ class LabelSets:
 
     @property
     def evaluation_labels(self) -> "LabelSets":
-        """These labels themselves. `MultiLabels` has the same property, so that both can evaluate models."""
+        """The labels to evaluate models with: these labels themselves.
+
+        `MultiLabels` has a property of the same name, so code can evaluate models with both types of labels.
+        """
         return self
 
     @cached_property

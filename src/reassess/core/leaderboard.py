@@ -156,7 +156,7 @@ class Leaderboard(Printable):
 
     @property
     def has_model_with_empty_family(self) -> bool:
-        """Whether the family of a model is empty, since the first group of `family_pattern` matches no letter."""
+        """Whether `family_pattern` matches a model's name, but the first group of the pattern matches nothing."""
         return any(
             self.family_pattern.search(entry.model) and not self._find_family(entry.model) for entry in self.entries
         )

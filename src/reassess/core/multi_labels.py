@@ -104,7 +104,7 @@ class MultiLabels:
         return replace(self, **parts)
 
     def in_classes(self, classes: Classes) -> "MultiLabels":
-        """Convert to another class list, as `LabelSets.in_classes`."""
+        """Convert to another class list, by the rules of `LabelSets.in_classes`."""
         parts = {kind: getattr(self, kind).in_classes(classes) for kind in ("valid", "unclear", "wrong")}
         return replace(self, **parts)
 

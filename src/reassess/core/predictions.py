@@ -256,7 +256,7 @@ class Predictions:
         return replace(self, images=tuple(images), detected_format=detected_format or self.detected_format)
 
     def in_classes(self, classes: Classes) -> Predictions:
-        """Convert to another class list, as `LabelSets.in_classes`."""
+        """Convert to another class list, by the rules of `LabelSets.in_classes`."""
         if classes == self.classes:
             return self
         class_ids = self.all_class_ids
@@ -281,7 +281,10 @@ class Predictions:
 
     @property
     def all_class_ids(self) -> npt.NDArray[np.integer]:
-        """Class id of each predicted id or score column that is a class; empty for scores without a class list."""
+        """Class ids of all predicted ids, or of all score columns, without outputs that are not a class.
+
+        Empty for scores without a class list.
+        """
         return self._id_array[self._id_array >= 0]
 
     @property

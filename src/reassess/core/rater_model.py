@@ -50,7 +50,10 @@ class RaterModel:
         )
 
     def matrices_of(self, raters: Sequence[Id]) -> npt.NDArray[np.float64]:
-        """Return the matrix of each rater, the fallback matrix for unknown raters; float64, shape (raters, T, A)."""
+        """Return the matrix of each rater; float64, shape (raters, T, A).
+
+        Unknown raters get the fallback matrix.
+        """
         position = {name: row for row, name in enumerate(self.raters)}
         rows = np.array([position.get(name, len(position)) for name in raters], np.int64)
         return np.concatenate([self.matrices, self.fallback_matrix[None]])[rows]
@@ -102,7 +105,7 @@ class Posterior:
         if self.classes is None:
             raise DataError(
                 "not-classes",
-                "(image, class) questions need true answers that are class ids",
+                "cannot make (image, class) questions, because the truths are not classes",
                 found=join_first(self.truths),
             )
         is_included = self.values >= _MIN_PROBABILITY
@@ -122,7 +125,10 @@ class Posterior:
         )
 
     def to_scores(self, truth: Id = "valid") -> Scores:
-        """Return scores of (image, class) questions, with P(truth) as score; if items are images, with P(class)."""
+        """Return scores of (image, class) questions: P(truth) of each question.
+
+        If items are images, the questions are made from their classes, and the score is P(class).
+        """
         if self.classes is not None:
             return self.to_question_posterior().to_scores()
         return Scores(require_questions(self.items), self.probabilities_of(truth), is_exclusive=self.is_exclusive)

@@ -84,7 +84,7 @@ class Scores:
         return replace(self, questions=self.questions.with_images(images))
 
     def in_classes(self, classes: Classes) -> "Scores":
-        """Convert to another class list, as `LabelSets.in_classes`."""
+        """Convert to another class list, by the rules of `LabelSets.in_classes`."""
         return replace(self, questions=self.questions.in_classes(classes))
 
     def is_asked(

@@ -52,7 +52,7 @@ class Votes:
     Parameters
     ----------
     items
-        Distinct (image, class) questions, or distinct ids of plain items; a range for numbered plain items.
+        Distinct (image, class) questions, or distinct ids of other items; a range for numbered items.
     indptr
         int64, shape (items + 1,): the votes on item i are ``indptr[i]:indptr[i + 1]``.
     rater_ids
@@ -162,7 +162,7 @@ class Votes:
 
     @property
     def images(self) -> tuple[str, ...]:
-        """The images of questions, or of votes for classes; empty for plain items."""
+        """The images of the questions, or the images that raters chose classes for; empty for other items."""
         if isinstance(self.items, Questions):
             return self.items.images
         return () if self.classes is None else cast("tuple[str, ...]", self.items)
@@ -195,7 +195,7 @@ class Votes:
     def is_asked(
         self, image_rows: npt.NDArray[np.integer], class_ids: npt.NDArray[np.integer]
     ) -> npt.NDArray[np.bool_]:
-        """Return whether raters were asked about each (image, class), as `Scores.is_asked`."""
+        """Return whether raters were asked about each (image, class), like `Scores.is_asked`."""
         if isinstance(self.items, Questions):
             return self.items.find(image_rows, class_ids) >= 0
         return (np.asarray(image_rows) >= 0) & (np.asarray(class_ids) >= 0)
@@ -227,13 +227,13 @@ class Votes:
             )
 
     def with_images(self, images: Sequence[str]) -> "Votes":
-        """Replace the names of all images; votes on plain items have no images and stay unchanged."""
+        """Replace the names of all images; votes on items without images stay unchanged."""
         if isinstance(self.items, Questions):
             return replace(self, items=self.items.with_images(images))
         return self if self.classes is None else replace(self, items=tuple(images))
 
     def in_classes(self, classes: Classes) -> "Votes":
-        """Convert to another class list, as `LabelSets.in_classes`; votes on plain items stay unchanged."""
+        """Convert to another class list, by the rules of `LabelSets.in_classes`; votes without classes stay equal."""
         if isinstance(self.items, Questions):
             return replace(self, items=self.items.in_classes(classes))
         if self.classes is None or self.classes == classes:

@@ -85,9 +85,10 @@ class BenchmarkCheck:
 
     @property
     def missing_parts(self) -> dict[str, tuple[PartCheck, ...]]:
-        """The missing or unreadable parts that each command needs; a command without such parts can run.
+        """For each command, the parts that it needs and that are missing or unreadable.
 
-        Some parts are read whenever the benchmark is opened. If such a part cannot be read, every command lists it.
+        A command can run if it has no such parts. Some parts are read whenever the benchmark is opened. If such a part
+        cannot be read, every command lists it.
         """
         checks = {check.part: check for check in self.parts}
         readable = {part for part, check in checks.items() if check.format is not None and check.error is None}

@@ -70,7 +70,7 @@ class TarImages:
         return BytesIO(os.pread(archive.descriptor, self.sizes[row], self.offsets[row]))
 
     def stamped_file(self, _row: int) -> Path:
-        """Return the file whose size and time change with an image: the archive."""
+        """Return the archive; its size and time show whether an image has changed."""
         return self.source_path
 
 
@@ -133,7 +133,7 @@ class TarListImages:
         return self.archives[self.archive_ids[row]].image_file(self.archive_rows[row])
 
     def stamped_file(self, row: int) -> Path:
-        """Return the file whose size and time change with an image: its archive."""
+        """Return the archive of an image; its size and time show whether the image has changed."""
         return self.archives[self.archive_ids[row]].source_path
 
 
@@ -182,7 +182,7 @@ class ZipImages:
             ) from error
 
     def stamped_file(self, _row: int) -> Path:
-        """Return the file whose size and time change with an image: the archive."""
+        """Return the archive; its size and time show whether an image has changed."""
         return self.source_path
 
     def __getstate__(self) -> dict[str, Any]:

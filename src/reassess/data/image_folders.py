@@ -69,7 +69,7 @@ class FolderImages:
         return str(path)
 
     def stamped_file(self, row: int) -> Path:
-        """Return the file whose size and time change with an image: the image itself."""
+        """Return the image file; its size and time show whether the image has changed."""
         return self.source_path / self.paths[row]
 
 

@@ -176,7 +176,7 @@ def _check_are_archives(list_path: Path, names: Sequence[str]) -> None:
 
 
 def _check_list_line(line: str, list_path: Path, line_number: int) -> None:
-    """Raise if a line of a list is a comment or has blanks around it, unless it is the name of a file."""
+    """Raise if a line of a list is a comment or has blanks around it, and no file has exactly this name."""
     is_comment = line.lstrip().startswith("#")
     if (is_comment or line != line.strip()) and not exists(list_path.parent / line.replace("\\", "/")):
         raise DataError(

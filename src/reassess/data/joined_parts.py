@@ -44,7 +44,7 @@ def to_benchmark_names(images: Sequence[str], benchmark: Benchmark) -> tuple[str
 
 
 def _strip_image_folder(images: Sequence[str], benchmark: Benchmark) -> tuple[str, ...]:
-    """Remove a benchmark's image folder, as a relative or absolute path, from the start of image names."""
+    """Make image names relative to the benchmark's image folder, if they start with the path of this folder."""
     assert benchmark.folder is not None
     working_folder = Path.cwd()
     elsewhere = Path(benchmark.sources.get("images", "images"))  # benchmark.json may name another folder

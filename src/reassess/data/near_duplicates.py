@@ -62,7 +62,7 @@ def _find_first_copies(fingerprints: Fingerprints) -> _Rows:
 
 
 def _list_groups(first_rows: _Rows) -> Groups:
-    """List the groups of at least two rows, given the first row of each row's group."""
+    """List the groups of at least two rows. Rows of a group have the same value in `first_rows`."""
     sizes = np.bincount(first_rows, minlength=len(first_rows))
     rows = np.flatnonzero(sizes[first_rows] > 1)
     rows = rows[np.argsort(first_rows[rows], kind="stable")]

@@ -58,7 +58,7 @@ class PartCheck:
 
 @dataclass(frozen=True)
 class _PartContents:
-    """The counts of a part, and its names of images, classes and answers."""
+    """The counts of one part of a benchmark, and the names of images, classes and answers in this part."""
 
     counts: Mapping[str, int]
     images: tuple[str, ...] = ()
@@ -67,7 +67,7 @@ class _PartContents:
 
 
 def _summarize_part(contents: Any) -> _PartContents:
-    """Return the counts and names of a part: of labels, scores, votes, classes, image names or a table."""
+    """Return the counts and names in a part, which is labels, scores, votes, classes, image names or a table."""
     if isinstance(contents, MultiLabels | Scores):
         return _summarize_part(contents.valid if isinstance(contents, MultiLabels) else contents.questions)
     if isinstance(contents, LabelSets):
@@ -145,7 +145,7 @@ class PartChecker:
     def _read_despite_unlisted_classes(
         self, part_check: PartCheck, error: ReassessError, class_list: Classes
     ) -> PartCheck:
-        """Read a part again with any classes, and record its classes that are not in the class list."""
+        """Read a part without a check of its classes, and record the classes that are not in the class list."""
         try:
             contents = self.contents[part_check.part] = self._read_contents(part_check, None)
         except ReassessError:  # the part has another error too
@@ -192,7 +192,7 @@ class PartChecker:
         return _summarize_part(votes)
 
     def _merge_class_names(self) -> Classes:
-        """Make a class list from the class names of the earlier parts, if there is no list."""
+        """Make a class list from the class names in all parts that were already read."""
         with_names = [
             part.classes for part in self.contents.values() if part.classes is not None and part.classes.wnids_or_names
         ]

@@ -69,7 +69,7 @@ def compute_fingerprints(
     executor: Executor | None,
     report_progress: Callable[[str, int, int], object],
 ) -> None:
-    """Compute and write the missing shards of all sets; with `share`, only the shards of this share."""
+    """Compute and write the missing shards of all sets, or only the shards in the `share` of this process."""
     missing = [
         _ShardId(set_id, number) for set_id, part in enumerate(shards) for number in part.missing_shard_numbers(share)
     ]
@@ -137,7 +137,7 @@ def _read_task(task: tuple[ImageSource, range], *, needs_hashes: bool) -> Shard:
 
 
 def _read_fingerprints(images: ImageSource, source_rows: range, shard_rows: range, *, needs_hashes: bool) -> Shard:
-    """Read the fingerprints of some images: `source_rows` of `images`, `shard_rows` of the whole set."""
+    """Read the fingerprints of the images at `source_rows`; `shard_rows` are their rows in the whole set."""
     read = partial(make_fingerprint, needs_hashes=needs_hashes)
     results, stamps = zip(*(process_image(images, row, read) for row in source_rows), strict=True)
     reasons = {row: result for row, result in zip(shard_rows, results, strict=True) if isinstance(result, str)}

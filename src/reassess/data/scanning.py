@@ -218,7 +218,7 @@ def _check_scan_options(smallest_side: int, workers: int) -> None:
 
 
 def _make_settings(image_sets: Mapping[str, ImageSource], *, needs_hashes: bool) -> dict[str, Any]:
-    """Return everything besides the images that fingerprints depend on."""
+    """Return everything that fingerprints depend on, except the images."""
     import PIL
 
     return {"pillow": PIL.__version__, "near": needs_hashes, "sets": list(image_sets)}

@@ -1,4 +1,4 @@
-"""Shares of a run, so that several processes compute it together, also on several machines."""
+"""Shares of a run: each process computes one share of the shards, also on several machines."""
 
 import os
 import re
@@ -35,7 +35,7 @@ class RunShare:
         if not index_text.isdecimal() or int(index_text) >= n_shares:
             raise DataError(
                 "out-of-range",
-                "number of the share out of range",
+                "share number is out of range",
                 where=source or None,
                 allowed=f"0 to {n_shares - 1}",
                 found=index_text,
@@ -44,7 +44,7 @@ class RunShare:
         return cls(int(index_text), n_shares)
 
     def includes(self, shard_number: int) -> bool:
-        """Return whether a shard belongs to this share."""
+        """Return whether a shard is in this share, so that this process must compute the shard."""
         return shard_number % self.n_shares == self.index
 
     def __str__(self) -> str:
@@ -52,22 +52,22 @@ class RunShare:
 
 
 def _find_share_number(environment: Mapping[str, str]) -> tuple[str, str]:
-    """Return the number of the share from an environment variable, and the name of the variable."""
+    """Return the share number of this process from an environment variable, and the name of the variable."""
     found = {name: environment[name] for name in _INDEX_VARIABLES if environment.get(name)}
     if not found:
         raise DataError(
             "missing-share",
-            "no environment variable gives the number of the share",
+            "no environment variable says which share of the run this process computes",
             allowed=f"one of the variables {join_first(_INDEX_VARIABLES)}",
-            fix="give the number, such as 0/4",
+            fix="name the share, such as 0/4",
         )
     if len(set(found.values())) > 1:
         values = join_first([f"{name}={value}" for name, value in found.items()])
         raise DataError(
             "different-shares",
-            "environment variables give different numbers of the share",
+            "environment variables disagree on which share of the run this process computes",
             found=values,
-            fix="give the number, such as 0/4",
+            fix="name the share, such as 0/4",
         )
     name, index = next(iter(found.items()))
     return index, name

@@ -277,7 +277,10 @@ def _expected_hash(file: KnownFile) -> str | None:
         return next(iter(record.read_text(encoding="ascii").split()), None)
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(
-            "unreadable-file", "file with a recorded hash cannot be read", where=record, fix="remove this file"
+            "unreadable-file",
+            "file that stores the hash of a download cannot be read",
+            where=record,
+            fix="remove this file",
         ) from error
 
 

@@ -247,7 +247,7 @@ def _lease_name(share: RunShare | None) -> str:
 
 
 def _remove_shards_of_changed_images(shards: Sequence[Shards], *, compares_content: bool) -> list[str]:
-    """Remove shards where unreadable images have changed; describe the other images that have changed."""
+    """Remove shards where an unreadable image has changed; describe readable images that have changed."""
     changed_names: dict[str, None] = {}
     for part in shards:
         changed = part.find_changed_rows(compares_content=compares_content)

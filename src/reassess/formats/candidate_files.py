@@ -81,7 +81,7 @@ _BY_SOURCE = TableFormat(
 
 
 def read_candidates(path: str | Path, classes: Classes | None = None) -> Candidates:
-    r"""Read candidates from a table, as `write_candidates` writes it.
+    r"""Read candidates from a table in the format of `write_candidates`.
 
     Parameters
     ----------
@@ -166,13 +166,13 @@ def _candidates_from_label_errors(path: Path, table: "pl.DataFrame", classes: Cl
 
 
 def _labels_of_duplicates(duplicates: "pl.DataFrame") -> "pl.DataFrame":
-    """Return the columns image and class: a row for each duplicate with each label of its group, if labels differ."""
+    """In groups whose labels differ, pair each labelled image with each label; columns image and class."""
     import polars as pl
 
     if (sets := duplicates["set"].unique(maintain_order=True).to_list())[1:]:
         raise DataError(
             "not-candidates",
-            "table lists duplicates in several sets of images, but candidates need duplicates within one benchmark",
+            "table lists several sets of images, but candidates are made from duplicates within one benchmark",
             found=join_first(sets, max_items=3),
             fix="reassess scan --benchmark FOLDER -o TABLE, without other sets of images",
         )

@@ -176,7 +176,10 @@ def read_class_file(path: str | Path, words_path: str | Path | None = None) -> C
 
 
 def write_classes(path: str | Path, classes: Classes, *, force: bool = False) -> None:
-    """Write a class list as a table: id, name (or wnid), and wnid, synonyms and definition if known."""
+    """Write a class list as a table: id and name, and also wnid, synonyms and definition if known.
+
+    If classes have only wnids, the column name contains the wnids.
+    """
     import polars as pl
 
     if not classes.wnids_or_names:

@@ -31,7 +31,7 @@ def check_score_folder(path: Path, *, force: bool = False) -> None:
     if path.suffix.lower() in (".npz", *TABLE_SUFFIXES):
         raise DataError(
             "wrong-suffix",
-            "scores of a folder of votes are written to a folder",
+            "scores of a folder of votes need an output folder, not a file",
             where=path,
             allowed="a path without a suffix",
             found=path.suffix,
@@ -107,7 +107,7 @@ def write_score_folder(
 
 
 def _make_answer_table(items: "pl.Series", truths: Sequence[object], values: npt.NDArray[np.float64]) -> "pl.DataFrame":
-    """Return a table with a row per item and answer, as `write_posterior`."""
+    """Return a table with a row per item and answer, in the format of `write_posterior`."""
     import polars as pl
 
     answers = pl.Series([str(truth) for truth in truths], dtype=pl.String)

@@ -32,7 +32,7 @@ _FOLDS = TableFormat(
 
 
 def read_folds(path: str | Path) -> Folds:
-    r"""Read folds from a table, as `write_folds` writes it.
+    r"""Read folds from a table in the format of `write_folds`.
 
     Parameters
     ----------
@@ -113,7 +113,7 @@ _DUPLICATES = TableFormat(
 
 
 def read_duplicates(path: str | Path) -> Duplicates:
-    r"""Read duplicates from a table, as `write_duplicates` writes it.
+    r"""Read duplicates from a table in the format of `write_duplicates`.
 
     Parameters
     ----------

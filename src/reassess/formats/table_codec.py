@@ -45,7 +45,7 @@ class _Cells(NamedTuple):
 
 @dataclass(frozen=True)
 class _Column:
-    """A column. A file may lack it unless `is_required`; `cell_name` is the word for a cell in messages."""
+    """A column of a table format, optional unless `is_required`. Messages call a cell `cell_name`."""
 
     name: str
     cell_name: str = ""
@@ -171,7 +171,7 @@ class TableFormat(Generic[_Object]):
 
 
 def read_object(table_format: TableFormat[_Object], path: str | Path) -> _Object:
-    """Read an object from a table."""
+    """Read a table file, and make the object that its format describes, such as `Candidates`."""
     path = as_path(path)
     check_suffix(path, table_format.suffixes, table_format.content_name)
     return object_from_table(
@@ -185,7 +185,7 @@ def read_object(table_format: TableFormat[_Object], path: str | Path) -> _Object
 def object_from_table(
     table_format: TableFormat[_Object], path: Path, table: "pl.DataFrame", classes: Classes | None
 ) -> _Object:
-    """Make an object from the cells of a table."""
+    """Make one object, such as `Candidates`, from all rows of a table."""
     assert table_format.make_object is not None
     with add_error_place(path):
         cells = {

@@ -40,7 +40,7 @@ class _TaskLine:
 
 
 def read_tasks(path: str | Path, classes: Classes | None = None) -> Tasks:
-    r"""Read tasks from a file, as `write_tasks` writes it.
+    r"""Read tasks from a file in the format of `write_tasks`.
 
     Parameters
     ----------

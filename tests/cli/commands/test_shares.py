@@ -92,8 +92,11 @@ def test_killed_share_is_taken_over(images: Path, run: Runner) -> None:
 @pytest.mark.parametrize(
     ("argv", "text"),
     [
-        (("--share", "2/2"), "'2/2': number of the share out of range (allowed: 0 to 1; found: 2)"),
-        (("--share", "auto/2"), "'auto/2': no environment variable gives the number of the share (allowed: one of"),
+        (("--share", "2/2"), "'2/2': share number is out of range (allowed: 0 to 1; found: 2)"),
+        (
+            ("--share", "auto/2"),
+            "'auto/2': no environment variable says which share of the run this process computes (allowed: one of",
+        ),
         (("--share", "1"), "'1' is not a share: I/N, such as 0/4, or auto/N"),
         (("--share", "0/2", "--dask", "local:2"), "--dask and --share cannot be combined."),
         (("--workers", "2", "--dask", "local:2"), "--dask and --workers cannot be combined."),

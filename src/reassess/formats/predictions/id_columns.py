@@ -161,7 +161,7 @@ def _has_numbers(series: "pl.Series") -> bool:
 def _read_rank_columns(
     path: Path, table: "pl.DataFrame", classes: Classes, output_class_ids: npt.NDArray[np.int64] | None
 ) -> IdColumns | None:
-    """Read ids from a column per rank."""
+    """Read predicted ids from several columns, one column for each rank."""
     for prefix, best in _RANKED_COLUMNS:
         headings = {name for name in table.columns if re.fullmatch(prefix + r"\d+", name)}
         if not headings:

@@ -161,10 +161,10 @@ def refuse_blank_lines(outputs: Sequence[str]) -> None:
 
 
 class OutputList(NamedTuple):
-    """A list of outputs: the class of each output or, if it corrects swapped class names, the class of each name."""
+    """A parsed list of outputs. It gives the class of each output, or it corrects swapped class names."""
 
     output_class_ids: npt.NDArray[np.int64] | None = None
-    new_class_ids: npt.NDArray[np.int64] | None = None
+    new_class_ids: npt.NDArray[np.int64] | None = None  # the correct class id of each class id
 
 
 def parse_output_list(path: Path, outputs: Sequence[str], classes: Classes, unknown_class: str) -> OutputList:
@@ -223,17 +223,17 @@ def map_outputs(
 
 
 def missing_class_names_error(path: Path) -> DataError:
-    """Make the error for a list that corrects swapped class names, when the predictions have no class names."""
+    """Make the error for a list of outputs that corrects class names, if the predictions have no class names."""
     return DataError(
         "unused-option",
-        "list of outputs replaces class names by other names, but the prediction file has no class names",
+        "list of outputs corrects class names, but the prediction file has no class names",
         where=path,
         fix="list the class of each output, one per line",
     )
 
 
 def _parse_swapped_names(classes: Classes, outputs: Sequence[str]) -> npt.NDArray[np.int64]:
-    """Return the correct class of each class id, from lines with the name in the predictions, a tab and the class."""
+    """Parse lines such as "swapped name, tab, correct name"; return the correct class id of each class id."""
     lines = [line.split("\t") for line in outputs]
     broken = next((row for row, parts in enumerate(lines) if len(parts) != 2), None)
     if broken is not None:

@@ -54,11 +54,11 @@ class FrameFile:
         self._ends.append(self._file.tell())
 
     def iterate(self) -> Iterator[tuple[int, "pl.DataFrame"]]:
-        """Yield each frame, and the position of its first row."""
+        """Yield each frame, and the position of its first row in the file."""
         return (self._read(number) for number in range(self._n_frames))
 
     def iterate_around(self, rows: npt.NDArray[np.int64]) -> Iterator[tuple[int, "pl.DataFrame"]]:
-        """Yield the frames that contain some rows, as `iterate`."""
+        """Yield each frame that contains one of the rows, and the position of its first row in the file."""
         return (self._read(number) for number in np.unique(rows // self._rows_per_frame).tolist())
 
     @property

@@ -22,7 +22,7 @@ _ROW, _SOUGHT = "row", "sought"
 
 
 class StoredNames(StoredItems):
-    """The names of questions or plain items in a file, in the order of the items.
+    """The names of (image, class) questions, or of other items, in a file, in the order of the items.
 
     The columns of `names` are image and class (a position in `class_ids`), or only item.
     """
@@ -110,7 +110,7 @@ class StoredNames(StoredItems):
 
 
 def image_key_column() -> "pl.Expr":
-    """Return the key of each image, as `image_keys`."""
+    """Return the key of each image, with the same result as `image_keys`."""
     import polars as pl
 
     path = pl.col(IMAGE).str.replace_all("\\", "/", literal=True).str.normalize("NFC")

@@ -89,7 +89,7 @@ def _read_ids(archive: Archive, path: Path, name: str) -> tuple[Id, ...]:
 
 @dataclass(frozen=True)
 class _OneHotVotes:
-    """The votes of a one-hot tensor: the indices of each 1 in it, and the number of answers."""
+    """The votes of a one-hot tensor: the indices of each 1 in the tensor, and the number of answers."""
 
     n_answers: int
     raters: npt.NDArray[np.int32]

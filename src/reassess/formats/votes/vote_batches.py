@@ -22,11 +22,11 @@ _IGNORED_PREFIXES = (".", "_")  # other programs write files such as _SUCCESS
 
 
 class Batch(NamedTuple):
-    """Successive rows of a file, as texts: the columns item, or image and class; rater and answer, or null in both."""
+    """Successive rows of a file as texts. An item without votes has null as rater and as answer."""
 
     path: Path
     first_row: int
-    table: "pl.DataFrame"
+    table: "pl.DataFrame"  # columns: item (or image and class), rater, answer
 
 
 class VoteFolder:
@@ -96,7 +96,7 @@ class VoteFolder:
 
 
 def normalize_class(text: str) -> str:
-    """Return one text for all forms of a class: of its number, or of its name."""
+    """Return the same text for all spellings of a class, such as 7 and 7.0, or a name in NFC and NFD."""
     number = parse_class_id(text)
     return to_nfc(text.strip()) if number is None else str(number)
 

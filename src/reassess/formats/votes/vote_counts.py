@@ -121,9 +121,9 @@ def _read_long(path: Path, table: "pl.DataFrame", classes: Classes | None) -> _C
 
 
 def _read_wide(path: Path, table: "pl.DataFrame", classes: Classes | None) -> _Counts:
-    """Read counts from a table with a column per class. Omit counts of 0, except for the first image.
+    """Read counts from a table with a column per class.
 
-    Its counts of 0 keep a class without votes.
+    Counts of 0 are omitted, except for the first image: its counts of 0 keep the classes without votes.
     """
     images = tuple(table[_IMAGE].to_list())
     if repeat := find_first_duplicate(images):
@@ -159,7 +159,7 @@ def _read_wide(path: Path, table: "pl.DataFrame", classes: Classes | None) -> _C
 
 
 def _ids_of_headings(path: Path, headings: Sequence[str], classes: Classes | None) -> tuple[dict[str, int], Classes]:
-    """Return the class id of each heading of a column of counts, and the class list."""
+    """Return the class id of each column of counts, by its heading, and the class list."""
     if classes is not None and classes.wnids_or_names:
         unknown = [name for name in headings if classes.id_of(name, where=str(path)) < 0]
         if unknown:

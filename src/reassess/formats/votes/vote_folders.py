@@ -97,14 +97,14 @@ def read_vote_folder(
 
 
 class _Numbering:
-    """Texts that are numbered by first appearance. `normalize` returns one text for equal ones."""
+    """Texts with integer ids, in order of first appearance. Texts have the same id if `normalize` makes them equal."""
 
     def __init__(self, normalize: Callable[[str], str] = str) -> None:
         self.numbers: dict[str, int] = {}
         self._normalize = normalize
 
     def number(self, texts: "pl.Series") -> npt.NDArray[np.int64]:
-        """Return the number of each text."""
+        """Return the integer id of each text; new texts get the next ids."""
         import polars as pl
 
         unique = texts.unique(maintain_order=True)
@@ -179,7 +179,7 @@ class _RowReader:
         return Votes(items=items, raters=parse_ids(self._raters.numbers), answers=order, **columns)
 
     def _find_classes(self) -> tuple[npt.NDArray[np.int64], Classes | None]:
-        """Return the class id of each number of a class, and the class list; None for plain items."""
+        """Return the class ids, in order of first appearance, and the class list; None if items have no class."""
         if not self._source.are_questions:
             return np.zeros(0, np.int64), None
         id_of, classes = class_ids_from_texts(self._source.path, list(self._classes.numbers), None)
@@ -187,7 +187,7 @@ class _RowReader:
 
 
 def _find_run_starts(items: "pl.DataFrame", last_item: "pl.DataFrame | None") -> npt.NDArray[np.bool_]:
-    """Return whether each row is on another item than the row before; `last_item` is the item of the last batch."""
+    """Return whether the item of each row differs from the row before; `last_item` is before the first row."""
     import polars as pl
 
     is_first = (
@@ -232,7 +232,7 @@ def _overlapping_blocks(n_rows: int) -> Iterator[slice]:
 
 
 def _find_first_runs(runs: FrameFile, temporary: Path) -> npt.NDArray[np.int64]:
-    """Return the first run of each run's item."""
+    """For each run of successive rows on one item, find the first run on the same item."""
     import polars as pl
 
     n_parts = -(-len(runs) // _RUNS_PER_PART)
@@ -253,7 +253,7 @@ def _find_first_runs(runs: FrameFile, temporary: Path) -> npt.NDArray[np.int64]:
 
 
 def _select_first_runs(runs: FrameFile, item_of_run: npt.NDArray[np.int64], temporary: Path) -> FrameFile:
-    """Return the first run of each item."""
+    """Select the first run of each item; a run has successive rows on one item."""
     import polars as pl
 
     names, n_items = FrameFile(temporary, ROWS_PER_FRAME), 0

@@ -213,7 +213,7 @@ def _read_items(
 
 
 def find_item_column(path: Path, table: "pl.DataFrame") -> str:
-    """Return the name of the column of plain items; raise if there is none or several."""
+    """Return the name of the column that identifies the items; raise if there is none, or more than one."""
     if not set(ITEM_NAMES) & set(table.columns) or "class" in table.columns:
         raise DataError(
             "missing-column",
@@ -242,7 +242,7 @@ def _refuse_yes_and_no(path: Path, answers: "pl.Series", classes: Classes | None
 
 
 def _refuse_answers_that_are_not_classes(path: Path, answers: Sequence[Id] | None, classes: Classes | None) -> None:
-    """Raise if no answer in the argument `answers` is a class, but each vote in the file chooses a class."""
+    """Raise if votes choose classes, but the allowed `answers` are not classes, such as yes and no."""
     texts = [str(answer) for answer in answers or ()]
     are_not_classes = (
         are_known_answers(texts) if classes is None else all(classes.id_of(text, where=str(path)) < 0 for text in texts)

@@ -244,8 +244,8 @@ def test_stored_method_is_kept(here: Path, run: Runner) -> None:
         ),
         (
             ["scores.csv", "--golden", "golden.csv", "--choose", "precision=2"],
-            "Error: Invalid value for '--choose': 'precision=2': unknown way to choose a threshold (allowed: precision=P, "
-            "recall=R or threshold=T, each from 0 to 1; or f1; found: precision=2)\n",
+            "Error: Invalid value for '--choose': 'precision=2': unknown way to choose a threshold (allowed: "
+            "precision=P, recall=R or threshold=T, each from 0 to 1; or f1; found: precision=2)\n",
         ),
         (
             ["scores.csv", "--golden", "golden.csv", "--leave-out", "images"],

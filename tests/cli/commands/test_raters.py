@@ -80,7 +80,8 @@ def test_document_contains_results_and_inputs(run: Runner, tmp_path: Path) -> No
     ]
     results = document["results"]
     assert results.keys() == {
-        *("truths", "answers", "prior", "truth_from", "alpha", "raters", "dependence", "golden_dependence", "golden")
+        *("truths", "answers", "prior", "truth_from", "sampled_items", "alpha", "raters"),
+        *("dependence", "golden_dependence", "golden"),
     }
     assert (results["truths"], results["answers"]) == (["invalid", "valid"], ["no", "maybe", "yes"])
     assert (results["truth_from"], results["prior"]) == ("golden", [0.6, 0.4])

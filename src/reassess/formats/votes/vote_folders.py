@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 _BYTES_PER_VOTE = 48  # in temporary files, if each vote has an item of its own, besides the names of items
 _MAX_ANSWERS = 1 << 16
 _RUNS_PER_PART = 1 << 20
+_ROWS_PER_PART_FRAME = 1 << 13  # small, because each part collects a frame in memory
 _FIRST_VOTE, _RUN, _PART = "first vote", "run", "part"
 
 
@@ -236,7 +237,7 @@ def _find_first_runs(runs: FrameFile, temporary: Path) -> npt.NDArray[np.int64]:
     import polars as pl
 
     n_parts = -(-len(runs) // _RUNS_PER_PART)
-    parts = [FrameFile(temporary, ROWS_PER_FRAME) for _ in range(n_parts)]
+    parts = [FrameFile(temporary, _ROWS_PER_PART_FRAME) for _ in range(n_parts)]
     for start, frame in runs.iterate():
         keys = frame.drop(_FIRST_VOTE)
         part = (keys.hash_rows() % n_parts).alias(_PART)

@@ -63,7 +63,9 @@ def open_executor(cluster: str | None) -> Iterator[Executor | None]:
         return
     n_workers = _parse_worker_count(cluster)
     with (
-        LocalCluster(n_workers=n_workers, threads_per_worker=1, processes=True, dashboard_address=None) as local,
+        LocalCluster(
+            n_workers=n_workers, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0"
+        ) as local,
         Client(local) as client,
     ):
         yield _make_executor(client)

@@ -55,7 +55,10 @@ WRITERS: dict[str, tuple[str, tuple[Any, ...]]] = {
 }
 
 BY_NAME: dict[str, Callable[..., Any]] = {
-    name: getattr(face, name) for face in (formats, report) for name in face.__all__ if name.startswith("write_")
+    name: getattr(face, name)
+    for face in (formats, report)
+    for name in face.__all__
+    if name.startswith("write_") and name != "write_score_folder"  # it writes a folder
 }
 
 

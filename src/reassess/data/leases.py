@@ -68,7 +68,8 @@ def _create_lease(path: Path, name: str) -> int:
     descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
     try:
         content["locked"] = _lock(descriptor)
-        os.write(descriptor, json.dumps(content).encode())
+        with open(descriptor, "wb", closefd=False) as file:  # unlike os.write, it writes all or raises an error
+            file.write(json.dumps(content).encode())
         while True:
             try:
                 _move_unless_exists(temporary, path)

@@ -1,7 +1,8 @@
 """`scan_images` in shares and in executors gives the same bytes as in one process."""
 
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,7 @@ from reassess.data import scan_runs
 from reassess.data.leases import hold_lease
 from reassess.data.scanning import scan_share
 from reassess.data.shares import RunShare
-from tests.helpers import code_of, write_files
+from tests.helpers import code_of, fault_of, write_files
 from tests.pictures import scene
 
 pytestmark = pytest.mark.usefixtures("report_extra")
@@ -54,6 +55,20 @@ def test_executor_gives_equal_tables(sets: list[Path], tmp_path: Path, expected:
     with ThreadPoolExecutor(2) as executor:
         scan_images(sets, find_near_duplicates=True, output=tmp_path / "out.csv", executor=executor)
     assert (tmp_path / "out.csv").read_bytes() == expected
+
+
+def test_worker_with_another_package_version_is_refused(
+    sets: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class OtherVersion(ThreadPoolExecutor):
+        def submit(self, *args: Any, **options: Any) -> Future[Any]:
+            monkeypatch.setattr("scipy.__version__", "0.1")
+            return super().submit(*args, **options)
+
+    with OtherVersion(1) as executor:
+        code, found = fault_of(scan_images, sets, output=tmp_path / "out.csv", executor=executor)
+    assert code == "different-worker"
+    assert str(found).endswith("expected, 0.1 on the worker")
 
 
 def test_interrupted_scan_continues(

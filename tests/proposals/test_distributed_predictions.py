@@ -1,5 +1,6 @@
 """`predict` in shares and in executors gives the same bytes as in one process."""
 
+import errno
 import os
 import random
 import sys
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 
 from reassess import ImageModel, predict
+from reassess.data.image_sources import ImageSource
 from reassess.data.leases import hold_lease
 from reassess.data.shards import ShardCounts
 from reassess.data.shares import RunShare
@@ -156,6 +158,23 @@ def test_image_that_was_unreadable_for_a_share_is_read_again(images: Path, tmp_p
     (images / "05.png").write_bytes(picture(5, "PNG"))
     assert join(images, tmp_path / "out.npy").unreadable == ()
     assert np.load(tmp_path / "out.npy").shape == (N_IMAGES, 3)
+
+
+def test_image_with_a_read_error_is_read_again(
+    images: Path, tmp_path: Path, expected: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read_file = ImageSource.read_file
+
+    def fail_once(source: ImageSource, row: int) -> bytes:
+        if source.names[row] == "03.png":
+            raise OSError(errno.EIO, "Input/output error")
+        return read_file(source, row)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ImageSource, "read_file", fail_once)
+        run_share(images, tmp_path / "out.npy", 0, 1)
+    join(images, tmp_path / "out.npy")
+    assert read_output(tmp_path / "out.npy") == expected
 
 
 def test_images_missing_on_the_machine_of_a_share_are_read_again(

@@ -21,7 +21,7 @@ from reassess.text import count_noun
 _LOCAL = "local:"
 _SECONDS_TO_CONNECT = 15
 _MAX_LOCAL_WORKERS = 1000
-_RETRIES = 3  # of a task whose worker was lost
+_RETRIES = 3  # of a task that fails; Dask itself repeats the tasks of a lost worker
 _GPU = "GPU"  # name of the resource, if the workers of a cluster declare it
 
 share_option = click.option(

@@ -80,7 +80,8 @@ class ImageSource:
         size, mtime = self.size_and_mtime(row)
         if size != stamp["size"]:
             return False
-        if mtime == stamp["mtime"] or not compares_content:
+        could_be_read = bool(stamp["digest"].any())  # otherwise the machine may have had a problem
+        if not compares_content or (mtime == stamp["mtime"] and could_be_read):
             return True
         try:
             digest = _compute_digest(self.read_file(row))

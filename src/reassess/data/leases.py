@@ -44,14 +44,15 @@ def hold_lease(folder: Path, name: str) -> Iterator[None]:
     path = folder / f"{name.replace(' ', '-')}{LEASE_SUFFIX}"
     descriptor = _create_lease(path, name)
     has_ended = threading.Event()
-    renewal = threading.Thread(target=_renew_until, args=(path, has_ended), daemon=True)
+    renewal = threading.Thread(target=_renew_until, args=(path, descriptor, has_ended), daemon=True)
     renewal.start()
     try:
         yield
     finally:
         has_ended.set()
         renewal.join()
-        path.unlink(missing_ok=True)
+        if _is_same_file(path, descriptor):
+            path.unlink(missing_ok=True)
         os.close(descriptor)
 
 
@@ -108,11 +109,17 @@ def _lock(descriptor: int) -> bool:
     return True
 
 
-def _renew_until(path: Path, has_ended: threading.Event) -> None:
+def _renew_until(path: Path, descriptor: int, has_ended: threading.Event) -> None:
     """Renew a lease regularly, until the work of its process has ended."""
     while not has_ended.wait(_RENEWAL_SECONDS):
         with suppress(OSError):  # for example a network file system that does not answer
-            os.utime(path)
+            if _is_same_file(path, descriptor):
+                os.utime(path)
+
+
+def _is_same_file(path: Path, descriptor: int) -> bool:
+    """Return whether a path still leads to an open file; another process may have taken over an expired lease."""
+    return path.exists() and path.stat().st_ino == os.fstat(descriptor).st_ino
 
 
 def _find_holder(path: Path) -> LeaseHolder | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -21,9 +21,12 @@ from reassess.data.fingerprints import (
     stack_fingerprints,
 )
 from reassess.data.image_sources import ImageSource, UnreadableReason, process_image
+from reassess.data.run_records import describe_changes
 from reassess.data.shards import Shard, Shards
 from reassess.data.shares import RunShare
 from reassess.data.worker_processes import map_in_processes
+from reassess.errors import DataError
+from reassess.numeric.mapped_arrays import create_mapped_array
 
 _BATCH_SIZE = 64  # images that a process reads at a time
 _BATCHES_PER_SHARD = 32
@@ -53,10 +56,13 @@ def make_scan_shards(image_sets: Mapping[str, ImageSource], folder: Path, *, nee
     def has_fingerprints(shard: Shard) -> bool:
         return list(shard.results) == [_RESULT] and shard.results[_RESULT].dtype == dtype
 
-    return [
-        Shards(images, folder / str(set_id), _BATCHES_PER_SHARD * _BATCH_SIZE, has_fingerprints)
-        for set_id, images in enumerate(image_sets.values())
-    ]
+    shards: list[Shards] = []
+    for set_id, images in enumerate(image_sets.values()):
+        n_earlier = sum(part.n_shards for part in shards)
+        shards.append(
+            Shards(images, folder / str(set_id), _BATCHES_PER_SHARD * _BATCH_SIZE, has_fingerprints, n_earlier)
+        )
+    return shards
 
 
 def compute_fingerprints(
@@ -118,7 +124,9 @@ def _compute_in_executor(
         return shards[shard.set_id].images.select(rows), rows
 
     with closing(
-        map_in_executor(executor, partial(_read_task, needs_hashes=needs_hashes), missing, make_task)
+        map_in_executor(
+            executor, partial(_read_task, needs_hashes=needs_hashes, versions=list_versions()), missing, make_task
+        )
     ) as results:
         for shard_id, shard in results:
             shards[shard_id.set_id].check_worker_read_same_files(shard)
@@ -130,9 +138,26 @@ def _read_batch(image_sets: Sequence[ImageSource], batch: _Batch, *, needs_hashe
     return _read_fingerprints(image_sets[batch.shard.set_id], batch.rows, batch.rows, needs_hashes=needs_hashes)
 
 
-def _read_task(task: tuple[ImageSource, range], *, needs_hashes: bool) -> Shard:
+def list_versions() -> dict[str, str]:
+    """Return the versions of the packages that fingerprints depend on."""
+    import PIL
+    import scipy
+
+    from reassess import __version__
+
+    return {"reassess": __version__, "pillow": PIL.__version__, "numpy": np.__version__, "scipy": scipy.__version__}
+
+
+def _read_task(task: tuple[ImageSource, range], *, needs_hashes: bool, versions: Mapping[str, str]) -> Shard:
     """Read the fingerprints of the images of a shard, given with their rows in the whole set."""
     images, rows = task
+    if changes := [*describe_changes(dict(versions), list_versions())]:
+        raise DataError(
+            "different-worker",
+            "worker has another package version",
+            found="\n".join(changes).replace(" before", " expected").replace(" now", " on the worker"),
+            fix="install the same packages on all workers",
+        )
     return _read_fingerprints(images, range(len(images)), rows, needs_hashes=needs_hashes)
 
 
@@ -158,9 +183,9 @@ class FingerprintTable:
 
     @classmethod
     def from_shards(
-        cls, image_sets: Mapping[str, ImageSource], shards: Sequence[Shards], file: Path, *, needs_hashes: bool
+        cls, image_sets: Mapping[str, ImageSource], shards: Sequence[Shards], folder: Path, *, needs_hashes: bool
     ) -> "FingerprintTable":
-        """Join the shards of all sets in one memory-mapped file."""
+        """Join the shards of all sets in one memory-mapped array, in a temporary file in a folder."""
         rows_by_name = [
             np.array(sorted(range(len(images)), key=images.names.__getitem__), np.int64)
             for images in image_sets.values()
@@ -178,7 +203,8 @@ class FingerprintTable:
         is_readable = np.ones(int(starts[-1]), np.bool_)
         is_readable[list(reasons)] = False
         positions = np.cumsum(is_readable) - 1
-        joined = _create_array(file, int(is_readable.sum()), fingerprint_dtype(needs_hashes=needs_hashes))
+        dtype = fingerprint_dtype(needs_hashes=needs_hashes)
+        joined = create_mapped_array(folder, int(is_readable.sum()), dtype)
         for number, part in zip(numbers, shards, strict=True):
             for shard in part.read_all():
                 joined[positions[number[shard.readable_rows]]] = shard.results[_RESULT]
@@ -192,10 +218,3 @@ class FingerprintTable:
                 return set_name, images.names[rows[image_number]]
             image_number -= rows.size
         raise IndexError(image_number)
-
-
-def _create_array(file: Path, n_rows: int, dtype: np.dtype[Any]) -> Fingerprints:
-    """Create an array that is stored in a file; without rows, an array in memory."""
-    if not n_rows:
-        return np.empty(0, dtype)
-    return np.lib.format.open_memmap(file, mode="w+", dtype=dtype, shape=(n_rows,))

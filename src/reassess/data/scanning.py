@@ -17,7 +17,7 @@ from reassess.data.class_folders import are_in_class_folders
 from reassess.data.image_decoding import EMPTY_FILE
 from reassess.data.image_sources import ImageSource, UnreadableReason, open_image_sets
 from reassess.data.near_duplicates import find_exact_groups, find_near_groups
-from reassess.data.scan_runs import FingerprintTable, compute_fingerprints, make_scan_shards
+from reassess.data.scan_runs import FingerprintTable, compute_fingerprints, list_versions, make_scan_shards
 from reassess.data.shards import ShardCounts
 from reassess.data.shares import RunShare
 from reassess.data.unfinished_runs import UnfinishedRun
@@ -28,7 +28,6 @@ from reassess.text import Printable, count_noun
 
 MIN_SIDE_PIXELS = 8  # pixels; an image with a shorter side is tiny
 _MAX_WORKERS = 1000
-_FINGERPRINTS_FILE = "fingerprints.npy"
 
 
 @dataclass(frozen=True)
@@ -168,8 +167,9 @@ def scan_images(
                 executor=executor,
                 report_progress=progress,
             )
-            file = unfinished.shard_folder() / _FINGERPRINTS_FILE
-            table = FingerprintTable.from_shards(image_sets, shards, file, needs_hashes=find_near_duplicates)
+            table = FingerprintTable.from_shards(
+                image_sets, shards, unfinished.folder, needs_hashes=find_near_duplicates
+            )
             groups = [("exact", group) for group in find_exact_groups(table.fingerprints)]
             if find_near_duplicates:
                 near_groups = find_near_groups(table.fingerprints, partial(progress, "near duplicates"))
@@ -219,9 +219,7 @@ def _check_scan_options(smallest_side: int, workers: int) -> None:
 
 def _make_settings(image_sets: Mapping[str, ImageSource], *, needs_hashes: bool) -> dict[str, Any]:
     """Return everything that fingerprints depend on, except the images."""
-    import PIL
-
-    return {"pillow": PIL.__version__, "near": needs_hashes, "sets": list(image_sets)}
+    return {**list_versions(), "near": needs_hashes, "sets": list(image_sets)}
 
 
 def _make_scan(

@@ -49,6 +49,7 @@ class Shards:
     folder: Path  # folder of the files
     shard_size: int  # images per shard; the last shard may have fewer
     has_valid_results: Callable[[Shard], bool]  # whether the results have the right names, types and shapes
+    n_earlier_shards: int = 0  # shards of the run's earlier sets or models; shares divide all shards of the run
 
     @property
     def n_shards(self) -> int:
@@ -61,7 +62,8 @@ class Shards:
 
     def shard_numbers(self, share: RunShare | None = None) -> list[int]:
         """List the numbers of all shards; with `share`, only of the shards in this share."""
-        return [number for number in range(self.n_shards) if share is None or share.includes(number)]
+        numbers = range(self.n_shards)
+        return [number for number in numbers if share is None or share.includes(self.n_earlier_shards + number)]
 
     def missing_shard_numbers(self, share: RunShare | None = None) -> list[int]:
         """List the numbers of the missing shards; with `share`, only of the shards in this share."""
@@ -84,16 +86,16 @@ class Shards:
             np.savez(temporary, allow_pickle=False, **arrays, **shard.results)
 
     def check_worker_read_same_files(self, shard: Shard) -> None:
-        """Raise `DataError` if a worker has read image files whose size differs from the files here."""
-        for row, size in zip(shard.rows, shard.stamps["size"].tolist(), strict=True):
-            own_size, _ = self.images.size_and_mtime(row)
-            if own_size != size:
+        """Raise `DataError` if a worker could not read an image file, or has read another file."""
+        for row, stamp in zip(shard.rows, shard.stamps, strict=True):
+            if not self.images.has_same_file(row, stamp, compares_content=True):
+                size, own_size = int(stamp["size"]), self.images.size_and_mtime(row)[0]
                 raise DataError(
                     "different-files",
-                    "worker has read another file",
+                    "worker does not have the same image file as this machine",
                     where=f"image {self.images.names[row]}",
                     allowed=f"{own_size:,} bytes",
-                    found="file not found" if size < 0 else f"{size:,} bytes",
+                    found="no file" if size < 0 else f"{size:,} bytes" if size != own_size else "another content",
                     fix="store the images where all workers can read them, under the same path",
                 )
 

@@ -112,11 +112,11 @@ class UnfinishedRun:
         """Remove the folder of the run."""
         (self.folder / _RECORD_FILE).unlink(missing_ok=True)
         with suppress(OSError):  # for example if the folder contains other files
-            for name in (_SHARDS_FOLDER, _LEASES_FOLDER):
-                shutil.rmtree(self.folder / name, ignore_errors=True)
+            shutil.rmtree(self.folder / _SHARDS_FOLDER, ignore_errors=True)
             temporary = self.folder.glob(f"{TEMPORARY_PREFIX}*")  # files of a killed process
             for path in (*temporary, *self.folder.glob(f"{_IMAGES_PREFIX}*"), self.folder / _OUTPUTS_FILE):
                 path.unlink(missing_ok=True)
+            shutil.rmtree(self.folder / _LEASES_FOLDER, ignore_errors=True)  # last: until then, no share can start
             self.folder.rmdir()
 
     @contextmanager
@@ -169,6 +169,13 @@ class UnfinishedRun:
             if is_alone:  # remove the files of an earlier run
                 shutil.rmtree(self.folder / _SHARDS_FOLDER, ignore_errors=True)
                 (self.folder / _OUTPUTS_FILE).unlink(missing_ok=True)
+            elif self._has_shards() and not exists(path):
+                raise DataError(
+                    "different-run",
+                    "folder contains shards of a run without a record",
+                    where=self.folder,
+                    fix=f"start again: rm -r {self.folder}",
+                )
             self._write_record(record, sizes, force=False)
         recorded = read_json(path)
         changes = [*self._describe_changes(recorded, record, sizes, compares_sizes=not is_alone)]

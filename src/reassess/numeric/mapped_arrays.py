@@ -23,10 +23,14 @@ def create_mapped_array(folder: Path, shape: int | tuple[int, ...], dtype: npt.D
         return np.zeros(shape, dtype)
     with tempfile.NamedTemporaryFile(dir=folder, prefix=".reassess-", suffix=".array") as file:
         # Without reserved space, writing to the array on a full disk would end the process.
-        if hasattr(os, "posix_fallocate"):
-            os.posix_fallocate(file.fileno(), 0, size)
-        else:
-            file.truncate(size)
+        try:
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(file.fileno(), 0, size)
+            else:
+                file.truncate(size)
+        except OSError as error:
+            error.filename = str(folder)
+            raise
         return np.memmap(file.name, dtype, "r+", shape=shape)
 
 

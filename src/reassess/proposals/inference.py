@@ -245,19 +245,19 @@ def _prepare_model_runs(
 ) -> list[ModelRun]:
     """Prepare the run of each model."""
     classes = benchmark_classes(benchmark_of(run.images.names) if benchmark is None else benchmark)
-    model_runs = []
+    model_runs: list[ModelRun] = []
     for source, file in zip(models, files, strict=True):
         folder = run.unfinished.shard_folder(file.stem)
-        model_runs.append(
-            ModelRun.from_model(
-                source,
-                run.opener(source),
-                run.images,
-                file,
-                folder,
-                run.batch_size,
-                classes,
-                keeps_model=len(models) == 1,
-            )
+        model_run = ModelRun.from_model(
+            source,
+            run.opener(source),
+            run.images,
+            file,
+            folder,
+            run.batch_size,
+            classes,
+            keeps_model=len(models) == 1,
         )
+        n_earlier = sum(earlier.shards.n_shards for earlier in model_runs)
+        model_runs.append(replace(model_run, shards=replace(model_run.shards, n_earlier_shards=n_earlier)))
     return model_runs

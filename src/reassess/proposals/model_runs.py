@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import closing, redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -190,11 +190,12 @@ class ModelRun:
         self, executor: Executor, shard_numbers: Sequence[int], device: str | None
     ) -> Generator[tuple[int, int], None, None]:
         """Compute and write shards in an executor; after each shard, yield its number and number of images."""
+        source = _with_absolute_paths(self.source)
 
         def make_task(number: int) -> _ScoringTask:
             rows = self.shards.rows_of_shard(number)
             images = self.shards.images.select(rows)
-            return _ScoringTask(self.source, device, self.scorer, self.identifying_facts, images, rows)
+            return _ScoringTask(source, device, self.scorer, self.identifying_facts, images, rows)
 
         with closing(map_in_executor(executor, _score_in_worker, shard_numbers, make_task)) as results:
             for number, shard in results:
@@ -233,6 +234,20 @@ class _ScoringTask:
     identifying_facts: Mapping[str, Any]  # that the worker's model must have too
     images: ImageSource  # only the images of the shard
     rows: range  # of the shard
+
+
+def _with_absolute_paths(source: AnyModel) -> AnyModel:
+    """Make the paths of a model's files absolute, for workers in another folder."""
+    if isinstance(source, ImageModel):
+        return source
+    source = ModelSource(source) if isinstance(source, str) else source
+    kind, _, name = source.name.partition(":")
+    return replace(
+        source,
+        name=f"onnx:{Path(name).absolute()}" if kind == "onnx" else source.name,
+        checkpoint=None if source.checkpoint is None else Path(source.checkpoint).absolute(),
+        transform=None if source.transform is None else Path(source.transform).absolute(),
+    )
 
 
 def _score_in_worker(task: _ScoringTask) -> Shard:
@@ -284,7 +299,7 @@ def _decode_first_image(decode: Decoder) -> Any:
 
 def check_disk_space(runs: Sequence[ModelRun], unfinished: UnfinishedRun, report: Callable[[str], object]) -> None:
     """Report how much disk space the runs need, and raise `OutputError` if the disk has less."""
-    used_bytes = sum(path.stat().st_size for path in unfinished.folder.rglob("*.npz"))
+    used_bytes = sum(path.stat().st_size for path in unfinished.folder.rglob("[!.]*.npz"))  # without temporary files
     needed_bytes = sum(run.n_bytes for run in runs)
     folder = unfinished.folder.parent
     free_bytes = shutil.disk_usage(folder).free

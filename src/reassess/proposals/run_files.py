@@ -164,9 +164,8 @@ def write_output_file(
 def _write_array(path: Path, parts: Iterator[npt.NDArray[np.float16]], n_rows: int) -> None:
     """Write parts of scores to an npy file, with one part in memory at a time."""
     first = next(parts)
-    array = np.lib.format.open_memmap(path, mode="w+", dtype=np.float16, shape=(n_rows, first.shape[1]))
-    start = 0
-    for part in chain([first], parts):
-        array[start : start + len(part)] = part
-        start += len(part)
-    array.flush()
+    header = {"descr": "<f2", "fortran_order": False, "shape": (n_rows, first.shape[1])}
+    with path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        for part in chain([first], parts):
+            file.write(part.astype("<f2", copy=False).tobytes())

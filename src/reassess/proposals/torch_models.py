@@ -248,7 +248,7 @@ def _make_model(
     identifying_facts = {
         "weights": _hash_weights(model),
         "library": f"{library}, torch {torch.__version__}",
-        "device": str(torch_device),
+        "device": torch_device.type,  # without its number, so that several GPUs can share a run
     }
     return ImageModel(source.name, compute_scores, transform, source.outputs, identifying_facts)
 

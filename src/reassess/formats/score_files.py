@@ -29,7 +29,7 @@ from reassess.formats.table_codec import (
     object_from_table,
     write_object,
 )
-from reassess.formats.tables import TABLE_SUFFIXES, find_column, read_table
+from reassess.formats.tables import TABLE_SUFFIXES, find_column, read_parquet_metadata, read_table
 
 if TYPE_CHECKING:
     import polars as pl
@@ -178,10 +178,9 @@ _TABLES = tuple(
 
 
 def _read_table(path: Path, classes: Classes | None) -> Scores:
-    import polars as pl
-
-    metadata = pl.read_parquet_metadata(path.absolute()) if path.suffix.lower() == ".parquet" else {}
-    return scores_from_table(path, read_table(path, text_columns=("image",)), classes, metadata)
+    table = read_table(path, text_columns=("image",))
+    metadata = read_parquet_metadata(path) if path.suffix.lower() == ".parquet" else {}
+    return scores_from_table(path, table, classes, metadata)
 
 
 def scores_from_table(

@@ -17,7 +17,7 @@ from reassess.core.scores import UNKNOWN_METHOD
 from reassess.errors import DataError, Fix, OutputError, add_error_place
 from reassess.formats.files import TEMPORARY_PREFIX, check_input, check_output
 from reassess.formats.score_files import METADATA_METHOD, scores_from_table, write_scores
-from reassess.formats.tables import TABLE_SUFFIXES, read_table, refuse_fork, write_table
+from reassess.formats.tables import TABLE_SUFFIXES, read_parquet_metadata, read_table, refuse_fork, write_table
 from reassess.formats.votes.stored_names import IMAGE, ITEM, StoredNames, image_key_column
 
 if TYPE_CHECKING:
@@ -190,7 +190,7 @@ def read_score_folder(folder: Path, images: Sequence[str]) -> Scores:
                 )
             keyed = table.with_columns(image_key_column().alias("key"))
             tables.append(keyed.join(keys, on="key", how="semi", maintain_order="left").drop("key"))
-    return scores_from_table(folder, pl.concat(tables), None, pl.read_parquet_metadata(files[0].absolute()))
+    return scores_from_table(folder, pl.concat(tables), None, read_parquet_metadata(files[0]))
 
 
 class LabelCounts(NamedTuple):

@@ -103,6 +103,22 @@ def read_table(path: Path, *, text_columns: Sequence[str] = (), requires_rows: b
     return table.with_columns(series.cast(pl.String) for series in table if series.dtype in (pl.Categorical, pl.Enum))
 
 
+def read_parquet_metadata(path: Path) -> dict[str, str]:
+    """Read the metadata of a Parquet file, and raise `DataError` if the file is damaged."""
+    import polars as pl
+
+    try:
+        return pl.read_parquet_metadata(path.absolute())
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, UnicodeError) as error:
+        raise DataError(
+            "unreadable-file",
+            "table cannot be read",
+            where=path,
+            found=str(error).splitlines()[0],
+            fix="get or write the file again",
+        ) from error
+
+
 def _read_parquet(path: Path) -> "pl.DataFrame":
     """Read a Parquet file, up to the memory limit: a few bytes can declare any number of equal rows."""
     import polars as pl

@@ -156,8 +156,8 @@ class _Watch:
         self._at, self._signal = fault.get("at"), fault.get("signal")
         sys.addaudithook(self._on_event)
 
-    def _on_event(self, event: str, _: object) -> None:
-        if event == "tempfile.mkstemp":
+    def _on_event(self, event: str, arguments: Any) -> None:
+        if event == "tempfile.mkstemp" and not str(arguments[0]).endswith(".array"):  # such a file is never an output
             self.writers.add(_find_writer(sys._getframe(1)))
             sys.setprofile(self._count)
 

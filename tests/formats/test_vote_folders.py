@@ -141,6 +141,12 @@ def compare(stored: Votes, votes: Votes, compute: Callable[[Votes], np.ndarray])
         (lambda folder: (folder / "b.parquet").write_text("not Parquet"), "unreadable-file", "b.parquet"),
         (lambda folder: (folder / "b.parquet").touch(), "empty-file", "b.parquet"),
         (lambda folder: write(folder, {"item": ["x"], "rater": ["r"]}), "different-columns", "b.parquet"),
+        (
+            lambda folder: pl.DataFrame({"item": ["x"], "rater": [7.0], "answer": ["no"]}).write_parquet(
+                folder / "b.parquet"
+            ),
+            *("different-columns", "column rater"),
+        ),
         (lambda folder: write(folder, {"item": [None], "rater": ["r"], "answer": ["no"]}), "missing-value", "row 1"),
         (lambda folder: write(folder, {"item": ["x"], "rater": [None], "answer": ["no"]}), "missing-value", "row 1"),
         (shutil.rmtree, "file-not-found", ""),

@@ -131,11 +131,14 @@ def _write_folder(path: Path, *, force: bool) -> Iterator[Path]:
         folder = Path(temporary) / "new"
         folder.mkdir()
         yield folder
+        old = Path(temporary) / "old"
         try:
             if path.is_dir():
-                path.rename(Path(temporary) / "old")
+                path.rename(old)
             folder.rename(path)
         except OSError as error:
+            if old.exists():  # put the old folder back, since it would be removed with the temporary folder
+                old.rename(path)
             raise OutputError(
                 "output-not-writable", "output folder cannot be written", where=path, found=error.strerror
             ) from error

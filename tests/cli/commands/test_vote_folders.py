@@ -121,3 +121,25 @@ def test_interrupted_run_leaves_no_files(run: Runner, votes: pl.DataFrame, monke
     monkeypatch.setattr("reassess.formats.score_folders.write_table", interrupt)
     assert run("aggregate", "votes", "--method", "mean", "-o", "scores").code != 0
     assert set(Path().rglob("*")) == before
+
+
+def test_old_folder_of_scores_stays_if_the_new_one_cannot_be_moved(
+    folder: Path, run: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+
+    (folder / "votes").mkdir(exist_ok=True)
+    pl.DataFrame({"item": ["x", "y"] * 2, "rater": ["a", "a", "b", "b"], "answer": ["no", "yes"] * 2}).write_parquet(
+        folder / "votes" / "a.parquet"
+    )
+    assert run("aggregate", "votes", "--method", "majority", "-o", "scores").code == 0
+    before = {path.name: path.read_bytes() for path in (folder / "scores").iterdir()}
+    rename = Path.rename
+
+    def fail_for_new(path: Path, target: Path) -> Path:
+        if path.name == "new":
+            raise PermissionError(1, "Operation not permitted")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", fail_for_new)
+    assert run("aggregate", "votes", "--method", "mean", "-o", "scores", "--force").code == 1
+    assert {path.name: path.read_bytes() for path in (folder / "scores").iterdir()} == before

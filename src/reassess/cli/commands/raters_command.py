@@ -53,9 +53,8 @@ def raters(
     """Measure the accuracy of raters.
 
     VOTES is a file, a folder of Parquet files, or known data such as imagenet-real-raters; by default, the votes of
-    --benchmark. Raters are
-    measured on golden items, where experts decide the truth. Without golden answers, the truth is estimated from all
-    votes (Dawid-Skene).
+    --benchmark. Raters are measured on golden items, where experts decide the truth. Without golden answers, the truth
+    is estimated from all votes (Dawid-Skene).
 
     The least informative rater comes first.
     """

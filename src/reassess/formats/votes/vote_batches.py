@@ -47,6 +47,17 @@ class VoteFolder:
                     fix="write the same columns to all files",
                 )
         self._columns = _find_columns(self.files[0], schemas[0])
+        for path, schema in zip(self.files, schemas, strict=True):
+            for name in self._columns.values():
+                if schema[name].dtype.is_float() != schemas[0][name].dtype.is_float():  # 7 and 7.0 would be two names
+                    raise DataError(
+                        "different-columns",
+                        "files of the folder have different types in a column",
+                        where=f"{path}, column {name}",
+                        allowed=f"{schemas[0][name].dtype}, as in {self.files[0].name}",
+                        found=str(schema[name].dtype),
+                        fix="write the same type to all files, such as whole numbers or text",
+                    )
         self.are_questions = CLASS in self._columns
 
     @property

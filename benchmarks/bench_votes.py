@@ -194,7 +194,7 @@ def measure_mapped(path: Path) -> dict[str, float]:
     from dataclasses import replace
     from tempfile import TemporaryDirectory
 
-    from reassess.numeric.mapped_arrays import create_mapped_array
+    from reassess.numeric.arrays import create_mapped_array
 
     votes = tile(read_vote_file(path), COPIES)
     in_memory = seconds_per_iteration(lambda n: iterate(votes, n), 2, 12, rounds=3)

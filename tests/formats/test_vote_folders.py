@@ -18,7 +18,7 @@ from reassess.core import Questions, Votes
 from reassess.core.items import StoredItems
 from reassess.errors import DataError, OutputError
 from reassess.formats import read_vote_file, read_vote_folder
-from reassess.numeric.mapped_arrays import create_mapped_array
+from reassess.numeric.arrays import create_mapped_array
 
 WORDS = ("no", "maybe", "yes")
 

@@ -9,7 +9,7 @@ from reassess.core.checks import check_type
 from reassess.core.class_votes import count_chosen_classes
 from reassess.core.items import StoredItems, take_items
 from reassess.errors import DataError
-from reassess.numeric.mapped_arrays import allocate_like
+from reassess.numeric.arrays import allocate_like
 from reassess.text import join_first
 
 

@@ -24,7 +24,7 @@ from reassess.aggregation.em_inputs import (
 from reassess.core import VALIDITY, Id, Posterior, RaterModel, Votes
 from reassess.core.checks import check_range, check_shape, check_type
 from reassess.errors import DataError
-from reassess.numeric.mapped_arrays import allocate_like
+from reassess.numeric.arrays import allocate_like
 from reassess.text import join_first
 
 

@@ -36,7 +36,7 @@ from reassess.aggregation.em_inputs import (
 from reassess.core import VALIDITY, Id, Posterior, RaterModel, Votes
 from reassess.core.checks import check_range, check_type
 from reassess.errors import DataError
-from reassess.numeric.mapped_arrays import allocate_like, split_rows
+from reassess.numeric.arrays import allocate_like, split_rows
 from reassess.text import ListTable, Printable
 
 _POOLED_RATERS = ("all raters",)  # all raters, as one rater

@@ -42,7 +42,7 @@ import numpy.typing as npt
 from reassess.aggregation.em_inputs import Floats, PinnedItems
 from reassess.core import Votes
 from reassess.errors import ConvergenceWarning
-from reassess.numeric.mapped_arrays import allocate_like, split_rows
+from reassess.numeric.arrays import allocate_like, split_rows
 
 TOLERANCE = 1e-6  # of posteriors
 MAX_ITERATIONS = 2_000

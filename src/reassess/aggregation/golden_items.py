@@ -15,7 +15,7 @@ from reassess.core.image_names import match_images
 from reassess.core.items import StoredItems, are_questions, describe_item, require_questions
 from reassess.core.votes import align_votes
 from reassess.errors import DataError, ReassessWarning
-from reassess.numeric.mapped_arrays import allocate_like
+from reassess.numeric.arrays import allocate_like
 from reassess.text import Printable, join_first
 
 

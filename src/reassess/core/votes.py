@@ -35,8 +35,7 @@ from reassess.core.items import (
 from reassess.core.questions import Questions
 from reassess.core.vote_columns import check_columns, check_ids, group_votes, join_seconds
 from reassess.errors import DataError
-from reassess.numeric.arrays import freeze
-from reassess.numeric.mapped_arrays import split_rows
+from reassess.numeric.arrays import freeze, split_rows
 from reassess.text import join_first
 
 

@@ -26,7 +26,7 @@ from reassess.data.shards import Shard, Shards
 from reassess.data.shares import RunShare
 from reassess.data.worker_processes import map_in_processes
 from reassess.errors import DataError
-from reassess.numeric.mapped_arrays import create_mapped_array
+from reassess.numeric.arrays import create_mapped_array
 
 _BATCH_SIZE = 64  # images that a process reads at a time
 _BATCHES_PER_SHARD = 32

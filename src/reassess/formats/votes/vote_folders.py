@@ -28,7 +28,7 @@ from reassess.formats.votes.frame_files import FrameFile
 from reassess.formats.votes.stored_names import CLASS, ROWS_PER_FRAME, StoredNames
 from reassess.formats.votes.vote_batches import ANSWER, RATER, Batch, VoteFolder, normalize_class
 from reassess.formats.votes.vote_tables import order_answers
-from reassess.numeric.mapped_arrays import create_mapped_array, split_rows
+from reassess.numeric.arrays import create_mapped_array, split_rows
 from reassess.text import format_bytes
 
 if TYPE_CHECKING:

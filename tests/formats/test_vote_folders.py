@@ -189,6 +189,21 @@ def test_unknown_answer_is_named_with_its_file_and_row(tmp_path: Path) -> None:
     assert str(caught.value.where) == f"{tmp_path / 'b.parquet'}, row 2"
 
 
+@pytest.mark.parametrize("other", ["a\\é.png", "a/e\u0301.png", "x/ILSVRC2012_val_00000007.JPEG"])
+def test_two_names_of_one_image_are_refused_as_in_one_file(tmp_path: Path, other: str) -> None:
+    names = ["b.png", "a/é.png", "ILSVRC2012_val_00000007.JPEG", other]
+    table = pl.DataFrame({"image": names, "class": "cat", "rater": "r", "answer": ["no", "yes", "no", "no"]})
+    (tmp_path / "votes").mkdir()
+    table.write_parquet(tmp_path / "one.parquet")
+    for part in range(2):
+        table[2 * part : 2 * part + 2].write_parquet(tmp_path / "votes" / f"{part}.parquet")
+    with pytest.raises(DataError, match="listed twice") as expected:
+        read_vote_file(tmp_path / "one.parquet")
+    with pytest.raises(DataError, match="listed twice") as caught:
+        read_vote_folder(tmp_path / "votes", temporary_folder=tmp_path)
+    assert sorted(str(caught.value.found).split(" and ")) == sorted(str(expected.value.found).split(" and "))
+
+
 def test_votes_for_classes_are_refused(tmp_path: Path) -> None:
     pl.DataFrame({"image": ["a"], "rater": ["r"], "answer": ["cat"]}).write_parquet(tmp_path / "a.parquet")
     with pytest.raises(DataError, match="votes for one class per image") as caught:

@@ -17,12 +17,11 @@ from reassess.aggregation import (
 from reassess.aggregation.golden_items import find_golden_vote_files
 from reassess.cli.aggregate_inputs import is_golden_answered_only_by_experts
 from reassess.cli.command_run import CommandRun
-from reassess.cli.part_inputs import PartReader, find_part, require_part
+from reassess.cli.part_inputs import PartReader, find_part, find_scores, require_part
 from reassess.core import Benchmark, LabelSets, Scores, Votes
 from reassess.core.scores import UNKNOWN_METHOD
 from reassess.data import find_part_path, read_votes
 from reassess.formats import read_score_folder
-from reassess.formats.score_folders import list_score_files
 
 
 class ScoresFile(NamedTuple):
@@ -62,7 +61,7 @@ def load_curve_inputs(
         require_part(run, benchmark, "scores")
         files = (benchmark.sources["scores"],)
     reader = PartReader(run, benchmark)
-    paths = {f"scores {number}": _find_scores(run, file) for number, file in enumerate(files, 1)}
+    paths = {f"scores {number}": find_scores(run, file) for number, file in enumerate(files, 1)}
     for file, (part, path) in zip(files, paths.items(), strict=True):
         scores = _read_golden_rows(reader, part, path, golden) if path.is_dir() else reader.read_part(part, path)
         if method is not None:
@@ -80,16 +79,6 @@ def load_curve_inputs(
     scores_read, curve_inputs = _load_parts_and_join_scores(reader, votes, golden, min_experts)
     scores_files = map(ScoresFile, paths.values(), scores_read)
     return dict(zip(files, scores_files, strict=True)), curve_inputs
-
-
-def _find_scores(run: CommandRun, source: str) -> Path:
-    """Return the path of scores, and add the file, or the files of the folder, to the inputs."""
-    folder = Path(source)
-    if not folder.is_dir():
-        return run.find_or_download_source("scores", source)
-    for path in list_score_files(folder):
-        run.add_input("scores", path)
-    return folder
 
 
 def _read_golden_rows(reader: PartReader, part: str, folder: Path, golden: str | None) -> Scores:

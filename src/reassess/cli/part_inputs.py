@@ -30,6 +30,7 @@ from reassess.data import (
 )
 from reassess.data.benchmark_settings import SETTINGS_FILE
 from reassess.errors import DataError, add_error_place
+from reassess.formats.score_folders import list_score_files
 from reassess.text import join_first
 
 NO_SOURCE = "none"
@@ -74,6 +75,16 @@ def require_part(run: CommandRun, benchmark: Benchmark | None, part: str, source
     if part not in benchmark.sources:
         find_part_path(benchmark, part, needed_by=click.get_current_context().info_name)
     return run.find_or_download_source(part, benchmark.sources[part])
+
+
+def find_scores(run: CommandRun, source: str) -> Path:
+    """Return the path of scores, and add the file, or the files of the folder, to the inputs."""
+    folder = Path(source)
+    if not folder.is_dir():
+        return run.find_or_download_source("scores", source)
+    for path in list_score_files(folder):
+        run.add_input("scores", path)
+    return folder
 
 
 def apply_match_option(run: CommandRun, benchmark: Benchmark) -> Benchmark:

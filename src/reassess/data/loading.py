@@ -25,6 +25,7 @@ from reassess.formats import (
     read_label_file,
     read_original_file,
     read_score_file,
+    read_score_folder,
     read_vote_file,
 )
 from reassess.formats.files import exists, sha256
@@ -215,7 +216,8 @@ def read_scores(source: str | Path = "imagenet-real-scores", *, classes: Classes
     source
         The name of a known source, which is downloaded if it is missing, or a path. An npz file has the arrays
         ``tensor`` (or ``scores``), float, shape (questions,), and ``info``, text, shape (questions, 2): image name and
-        class. A table (CSV, TSV, JSON lines or Parquet) has the columns image, class and score.
+        class. A table (CSV, TSV, JSON lines or Parquet) has the columns image, class and score. A folder has such
+        Parquet files.
 
         A column or array ``probability`` instead of the scores means that the classes are exclusive. An optional
         ``golden`` is 1 where experts' answers made the score, and 0 elsewhere. An optional text ``method``, an array or
@@ -241,6 +243,8 @@ def read_scores(source: str | Path = "imagenet-real-scores", *, classes: Classes
     Scores(184,962 questions, 24,889 images)
     """
     path = _resolve_path(source)
+    if path.is_dir():
+        return read_score_folder(path, classes=classes)
     scores = read_score_file(path, classes=classes)
     return scores if scores.method != UNKNOWN_METHOD else replace(scores, method=_find_score_method(path))
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core import Posterior, Scores
+from reassess.core import Classes, Posterior, Scores
 from reassess.core.image_names import image_keys
 from reassess.core.scores import UNKNOWN_METHOD
 from reassess.errors import DataError, Fix, OutputError, add_error_place
@@ -159,15 +159,17 @@ def list_score_files(folder: Path) -> list[Path]:
     return files
 
 
-def read_score_folder(folder: Path, images: Sequence[str]) -> Scores:
-    """Read the scores of some images from a folder of scores.
+def read_score_folder(folder: Path, images: Sequence[str] | None = None, *, classes: Classes | None = None) -> Scores:
+    """Read the scores of all or some images from a folder of scores.
 
     Parameters
     ----------
     folder
         A folder that `write_score_folder` wrote.
     images
-        Names of images; scores of other images are not read.
+        Names of images; scores of other images are not kept. By default all images.
+    classes
+        The class list of the wnids and names; by default the names in the files.
 
     Returns
     -------
@@ -181,7 +183,7 @@ def read_score_folder(folder: Path, images: Sequence[str]) -> Scores:
     import polars as pl
 
     files = list_score_files(folder)
-    keys = pl.DataFrame({"key": pl.Series(image_keys(tuple(images)), dtype=pl.String)})
+    keys = None if images is None else pl.DataFrame({"key": pl.Series(image_keys(tuple(images)), dtype=pl.String)})
     tables = []
     for path in files:
         check_input(path)
@@ -191,9 +193,11 @@ def read_score_folder(folder: Path, images: Sequence[str]) -> Scores:
                 raise DataError(
                     "missing-column", f"column {IMAGE!r} is missing", where=path, found=", ".join(table.columns)
                 )
-            keyed = table.with_columns(image_key_column().alias("key"))
-            tables.append(keyed.join(keys, on="key", how="semi", maintain_order="left").drop("key"))
-    return scores_from_table(folder, pl.concat(tables), None, read_parquet_metadata(files[0]))
+            if keys is not None:
+                keyed = table.with_columns(image_key_column().alias("key"))
+                table = keyed.join(keys, on="key", how="semi", maintain_order="left").drop("key")
+            tables.append(table)
+    return scores_from_table(folder, pl.concat(tables), classes, read_parquet_metadata(files[0]))
 
 
 class LabelCounts(NamedTuple):

@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
+from reassess import read_scores
 from tests.helpers import Runner, document_of, message_of
 
 
@@ -55,6 +56,15 @@ def test_scores_of_a_folder_equal_scores_of_one_file(run: Runner, votes: pl.Data
         "scores.parquet",
         "scores",
     }
+
+
+def test_label_sets_of_a_folder_equal_label_sets_of_one_file(run: Runner, votes: pl.DataFrame) -> None:
+    run("aggregate", "votes.parquet", "-o", "scores.parquet")
+    assert "next: reassess labels scores --threshold 0.8" in run("aggregate", "votes", "-o", "scores").out
+    for scores in ("scores.parquet", "scores"):
+        run("labels", scores, "--threshold", "0.5", "-o", f"labels-of-{scores}.json")
+    assert Path("labels-of-scores.json").read_bytes() == Path("labels-of-scores.parquet.json").read_bytes()
+    assert read_scores("scores").method == read_scores("scores.parquet").method
 
 
 def test_items_have_a_row_for_each_answer(run: Runner, folder: Path) -> None:

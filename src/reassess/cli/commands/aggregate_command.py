@@ -92,6 +92,8 @@ def aggregate(
         folder_scores = compute_and_write_folder_scores(
             run, Path(votes), None if method == AUTO else method, method_options, output
         )
+        if are_questions(folder_scores.votes.items):
+            suggest_making_labels(run, None, output, USUAL_THRESHOLD)
         _print_scores(run, folder_scores, output)
         return
     if method is None and benchmark is not None and benchmark.method is not None:

@@ -20,7 +20,7 @@ from reassess.cli.command_run import (
 from reassess.cli.evaluation_inputs import to_evaluation_labels
 from reassess.cli.help_pages import Choice, Command, benchmark_section_option
 from reassess.cli.options import benchmark_option, match_option, output_option, save_settings
-from reassess.cli.part_inputs import PartReader
+from reassess.cli.part_inputs import PartReader, find_scores, require_part
 from reassess.cli.tables.labels_table import comparison_to_json, make_class_dataframe, print_label_comparison
 from reassess.comparison import LabelDiff, OriginalLabelChanges, label_agreement, label_diff, original_changes
 from reassess.core import IMAGENET, Benchmark, LabelSets, MultiLabels, Scores
@@ -84,8 +84,9 @@ def labels(
     """Make label sets from scores, or compare label sets.
 
     SCORES and SETS are files or known data, such as imagenet-real-scores and imagenet-real; by default, the scores of
-    --benchmark. Label sets that are written into the benchmark folder become the benchmark's labels, and benchmark.json
-    stores the threshold. Several SETS are compared in pairs: on how many images they agree, and what changed.
+    --benchmark. SCORES can also be a folder that aggregate wrote. Label sets that are written into the benchmark folder
+    become the benchmark's labels, and benchmark.json stores the threshold. Several SETS are compared in pairs: on
+    how many images they agree, and what changed.
     """
     if len(files) > 1:
         if threshold is not None or original is not None or details is not None:
@@ -164,7 +165,8 @@ def _read_scores_and_other_parts(
 ) -> PartReader:
     """Return a reader that has read scores, original labels and, with `needs_votes`, votes."""
     reader = PartReader(run, benchmark)
-    scores_read = reader.read_required("scores", scores)
+    path = require_part(run, benchmark, "scores") if scores is None else find_scores(run, scores)
+    scores_read = reader.read_part("scores", path)
     reader.set_benchmark_from_images(scores_read.images)
     source = reader.benchmark.sources.get("original") if original is None else original
     if source is not None and source in SOURCES:  # downloaded if needed

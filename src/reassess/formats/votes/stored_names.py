@@ -9,16 +9,17 @@ import numpy.typing as npt
 
 from reassess.core import Classes, Id, Items, Questions
 from reassess.core.classes import ID_ONLY_CLASSES
-from reassess.core.image_names import VALIDATION_PATTERN, image_keys
+from reassess.core.image_names import VALIDATION_PATTERN, check_image_names, image_keys
 from reassess.core.items import StoredItems, different_items_error, parse_ids
 from reassess.formats.votes.frame_files import FrameFile
+from reassess.numeric.arrays import create_mapped_array, split_rows
 
 if TYPE_CHECKING:
     import polars as pl
 
 ITEM, IMAGE, CLASS = "item", "image", "class"
 ROWS_PER_FRAME = 1 << 18
-_ROW, _SOUGHT = "row", "sought"
+_KEY, _ROW, _SOUGHT = "key", "row", "sought"
 
 
 class StoredNames(StoredItems):
@@ -44,6 +45,25 @@ class StoredNames(StoredItems):
             if self.are_questions:
                 columns[CLASS] = self.classes.to_column(self._class_ids[frame[CLASS].to_numpy()])
             yield slice(start, start + len(frame)), columns
+
+    def check_image_names(self, where: str) -> None:
+        """Raise `DataError` if two different names mean the same image, see `image_keys`."""
+        import polars as pl
+
+        key = image_key_column().alias(_KEY)
+        hashes = create_mapped_array(self._folder, (2, len(self)), np.uint64)
+        n_images = 0
+        for _, frame in self._names.iterate():
+            images = frame.select(IMAGE, key).unique(IMAGE)
+            for row, name in zip(hashes, (IMAGE, _KEY), strict=True):
+                row[n_images : n_images + len(images)] = images[name].hash().to_numpy()
+            n_images += len(images)
+        n_names, n_keys = (_count_distinct(row[:n_images]) for row in hashes)
+        if n_names == n_keys:
+            return
+        images = pl.concat([frame.select(IMAGE, key).unique() for _, frame in self._names.iterate()]).unique()
+        repeated = images.filter(pl.col(_KEY).is_duplicated()).sort(_KEY, IMAGE)
+        check_image_names(repeated[IMAGE].head(2).to_list(), where)
 
     def find(self, items: Items) -> npt.NDArray[np.int64]:
         """Return the position of each of `items` among these items, -1 if it is missing."""
@@ -107,6 +127,14 @@ class StoredNames(StoredItems):
         for start, frame in self._names.iterate():
             names.append(frame.filter(pl.Series(is_kept[start : start + len(frame)])))
         return StoredNames(self._folder, names, self._class_ids, self.classes if self.are_questions else None)
+
+
+def _count_distinct(values: npt.NDArray[np.uint64]) -> int:
+    """Sort the values in place, and count different values."""
+    values.sort()
+    later_rows = (slice(max(rows.start, 1), rows.stop) for rows in split_rows(len(values)))
+    differences = (values[rows] != values[rows.start - 1 : rows.stop - 1] for rows in later_rows)
+    return sum(map(np.count_nonzero, differences), start=min(1, len(values)))
 
 
 def image_key_column() -> "pl.Expr":

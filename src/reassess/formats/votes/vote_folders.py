@@ -70,7 +70,7 @@ def read_vote_folder(
     ------
     DataError
         A file is not a Parquet file of votes, or is damaged, or has other columns than the first file; a value is
-        missing; an answer is unknown; or the votes choose one class per image.
+        missing; an answer is unknown; two names mean the same image; or the votes choose one class per image.
     OutputError
         The disk of the temporary folder has not enough space.
 
@@ -177,6 +177,8 @@ class _RowReader:
         columns = _group_by_item(self._runs, self._rater_ids[: self._n_votes], answer_ids, self._temporary)
         class_ids, classes = self._find_classes()
         items = StoredNames(self._temporary, columns.pop("names"), class_ids, classes)
+        if items.are_questions:
+            items.check_image_names(f"{self._source.path}, the questions")
         return Votes(items=items, raters=parse_ids(self._raters.numbers), answers=order, **columns)
 
     def _find_classes(self) -> tuple[npt.NDArray[np.int64], Classes | None]:

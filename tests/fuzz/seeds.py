@@ -139,7 +139,7 @@ LINES: Mapping[str, tuple[Any, ...]] = {
             "task": 0,
             "image": "a.png",
             "classes": [{"class": 0, "name": "cat"}, {"class": 2}],
-            "reason": "any two together on 2 images or more",
+            "reason": "each pair on 2 images or more",
         },
         {"task": 1, "image": "b.png", "classes": [{"class": "dog", "name": "dog"}], "reason": "all of the image"},
     )

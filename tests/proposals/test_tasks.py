@@ -129,12 +129,12 @@ def test_classes_proposed_together_are_in_one_task() -> None:
     pairs = [*[("a.png", c) for c in (3, 2, 1, 0)], *together]
     questions = Questions.from_columns([image for image, _ in pairs], np.array([c for _, c in pairs]), CLASSES)
     assert listed(make_tasks(questions, size=2))[:2] == [
-        ("a.png", ["tabby", "cup"], "any two together on 2 images or more"),
-        ("a.png", ["poodle", "mug"], "any two together on 3 images or more"),
+        ("a.png", ["tabby", "cup"], "each pair on 2 images or more"),
+        ("a.png", ["poodle", "mug"], "each pair on 3 images or more"),
     ]
     alone = Questions.from_columns(["a.png"] * 3, np.arange(3), CLASSES)
     assert [why for *_, why in listed(make_tasks(alone, size=2))] == [
-        "some two together on no other image",
+        "a pair only on this image",
         "the rest of the image",
     ]
 
@@ -154,9 +154,9 @@ def test_reasons_of_tasks_are_correct(seed: int, size: int) -> None:
         elif len(own) == 1:
             assert reason == "the rest of the image"
         elif min(pairs) == 1:
-            assert reason == "some two together on no other image"
+            assert reason == "a pair only on this image"
         else:
-            assert reason == f"any two together on {min(pairs)} images or more"
+            assert reason == f"each pair on {min(pairs)} images or more"
 
 
 def test_sparse_table_gives_same_tasks_and_no_questions_give_none(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,14 +28,14 @@ _WHOLE_IMAGE, _REST_OF_IMAGE, _UNDER_PARENT, _NO_PARENT = (
     "under",
     "no common parent",
 )
-_SHARED_IMAGES, _NO_SHARED_IMAGE = "any two together on", "some two together on no other image"
+_SHARED_IMAGES, _NO_SHARED_IMAGE = "each pair on", "a pair only on this image"
 TASK_DESCRIPTIONS = {  # description of tasks, by the beginning of their reason
     _WHOLE_IMAGE: "all classes of their image",
     _REST_OF_IMAGE: "the last class of their image",
     _UNDER_PARENT: "classes under a common parent",
     _NO_PARENT: "classes without a common parent",
     _SHARED_IMAGES: "classes together on several images",
-    _NO_SHARED_IMAGE: "two classes together on no other image",
+    _NO_SHARED_IMAGE: "two classes together on one image only",
 }
 _MAX_SECONDS_QUANTILE = 0.99  # quantile of the times of votes; longer times count as this quantile
 _MAX_DENSE_CLASSES = 4_000  # up to this number of classes, a dense table is used
@@ -84,7 +84,7 @@ def make_tasks(
     >>> questions = Questions.from_columns(["a.png"] * 3 + ["b.png"] * 2, np.array([0, 1, 2, 0, 2]))
     >>> tasks = make_tasks(questions, size=2)
     >>> [(tasks.image_of(task), tasks.class_ids_of(task).tolist(), tasks.reasons[task]) for task in range(len(tasks))]
-    [('a.png', [0, 2], 'any two together on 2 images or more'),
+    [('a.png', [0, 2], 'each pair on 2 images or more'),
      ('a.png', [1], 'the rest of the image'),
      ('b.png', [0, 2], 'all of the image')]
 

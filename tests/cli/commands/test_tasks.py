@@ -44,14 +44,14 @@ classes per task   tasks
                3       1
 tasks.jsonl: 3 tasks with 7 questions on 2 images
 tasks with all classes of their image: 1; with classes together on several images: 1; \
-with two classes together on no other image: 1
+with two classes together on one image only: 1
 35 votes (5 per question): 0.3 hours at 36.00 seconds per vote
 next: reassess annotate create campaign.db tasks.jsonl
 """
     )
     assert lines_of() == [
-        (0, "a.png", ["cat", "dog", "fox"], "some two together on no other image"),
-        (1, "a.png", ["cup", "mug"], "any two together on 2 images or more"),
+        (0, "a.png", ["cat", "dog", "fox"], "a pair only on this image"),
+        (1, "a.png", ["cup", "mug"], "each pair on 2 images or more"),
         (2, "b.png", ["cup", "mug"], "all of the image"),
     ]
 

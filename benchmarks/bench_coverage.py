@@ -31,7 +31,7 @@ def coverage(design: Design, studies: int) -> dict[str, float]:
         result = label_uncertainty(panel, relabelling, replicates=REPLICATES, seed=seed)
         samples = result.hits[:, 0] / result.n_scored
         estimate, (low, high) = samples[0], np.quantile(samples[1:], (0.025, 0.975))
-        shift = result.replicate_mean_shift("a")
+        shift = result.mean_accuracy_change_in_replicates("a")
         intervals = (
             (low, high),
             (low - shift, high - shift),

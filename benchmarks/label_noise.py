@@ -41,7 +41,7 @@ from tests.cleaning.simulated import held_out_of, matrix_of, simulate, wrong_lab
 _Bools = npt.NDArray[np.bool_]
 METHODS: tuple[CleaningMethod, ...] = "posterior", "consistent", "confident"
 CHECKED, DRAWS = (50, 100, 500, 2_000), 200
-PULLS = 0, 0.1, 0.15, 0.2
+LOOKALIKE_EXPONENTS = 0, 0.1, 0.15, 0.2
 EXCHANGED = 0.1  # share of images whose predictions are exchanged with those of other images
 MANY_CLASSES, IMAGES_PER_CLASS, SURENESS, WRONG = 1_000, 12, (2.5, 3.0), 0.175
 SIZES, SAMPLES = (500, 1_000, 2_000, 5_000), 20  # samples of each size
@@ -98,19 +98,19 @@ def print_people() -> None:
         print(
             f"| {name} | {2 * recall * precision / (recall + precision) / 100:.4f} | {recall:.1f} | {precision:.1f} |"
         )
-    print_pulls(held_out)
+    print_shares_by_exponent(held_out)
     print_samples("the network", held_out, cleaning, wrong)
     print_samples("the network, with exchanged images", exchanged, find_label_errors(exchanged), wrong)
 
 
-def print_pulls(held_out: HeldOutPredictions) -> None:
-    """Print the estimated share of wrong labels for other values of `PULL`."""
-    print("\n| pull | share % |\n|---|---|")
-    for pull in PULLS:
-        with patch.object(posterior, "PULL", pull):
+def print_shares_by_exponent(held_out: HeldOutPredictions) -> None:
+    """Print the estimated share of wrong labels for other values of `MEASURED_EXPONENT`."""
+    print("\n| lookalike exponent | share % |\n|---|---|")
+    for exponent in LOOKALIKE_EXPONENTS:
+        with patch.object(posterior, "MEASURED_EXPONENT", exponent):
             noise = find_label_errors(held_out).noise
         assert noise is not None
-        print(f"| {pull} | {100 * noise.wrong_share:.2f} |", flush=True)
+        print(f"| {exponent} | {100 * noise.wrong_share:.2f} |", flush=True)
 
 
 def exchange_images(predictions: Predictions) -> Predictions:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.aggregation import GoldenQuestions, MeasuredRule, Point, measure_simple_rules
+from reassess.aggregation import GoldenQuestions, MeasuredRule, Point, measure_baseline_rules
 from reassess.core import Items, LabelSets, Questions, Votes
 from tests.helpers import WORDS, code_of, message, votes_of
 
@@ -23,12 +23,12 @@ def votes(rows: list[tuple[int, int, int]], items: Items = QUESTIONS) -> Votes:
 
 
 def by_share(rated: Votes) -> MeasuredRule:
-    (rule,) = measure_simple_rules(GOLDEN, votes=rated)
+    (rule,) = measure_baseline_rules(GOLDEN, votes=rated)
     return rule
 
 
 def by_original(original: LabelSets) -> MeasuredRule:
-    (rule,) = measure_simple_rules(GOLDEN, original=original)
+    (rule,) = measure_baseline_rules(GOLDEN, original=original)
     return rule
 
 
@@ -45,9 +45,9 @@ def test_one_rater_rule_matches_loop(rows: list[Any]) -> None:
             if kept and valid:
                 points[name] = Point(None, sum(kept), len(kept), valid)
     if not expected["one rater: yes"]:
-        assert code_of(measure_simple_rules, GOLDEN, rater_golden=votes(rows)) == "missing-golden"
+        assert code_of(measure_baseline_rules, GOLDEN, rater_golden=votes(rows)) == "missing-golden"
         return
-    rules = measure_simple_rules(GOLDEN, rater_golden=votes(rows))
+    rules = measure_baseline_rules(GOLDEN, rater_golden=votes(rows))
     assert {rule.name: dict(zip(rule.point_names, rule.points, strict=True)) for rule in rules} == expected
 
 
@@ -70,7 +70,7 @@ def test_every_possible_rule_is_measured_and_names_its_file() -> None:
     rated = votes([(item, 0, 2 * (item > 2) or item == 1) for item in range(5)])
     original = LabelSets.from_lists(["c", "b", "a"], [[3], [9], [1]])
     files = {"votes": "v.csv", "rater_golden": "g.csv", "original": "o.csv"}
-    rules = measure_simple_rules(GOLDEN, votes=rated, rater_golden=rated, original=original, files=files)
+    rules = measure_baseline_rules(GOLDEN, votes=rated, rater_golden=rated, original=original, files=files)
     assert [(rule.file, rule.name) for rule in rules] == [
         ("g.csv", "one rater: yes"),
         ("g.csv", "one rater: yes or maybe"),
@@ -78,9 +78,9 @@ def test_every_possible_rule_is_measured_and_names_its_file() -> None:
         ("o.csv", "original label"),
     ]
     assert rules[2].points == by_share(rated).points
-    assert measure_simple_rules(GOLDEN) == ()
+    assert measure_baseline_rules(GOLDEN) == ()
     never_maybe = votes([(4, 0, 2), (3, 0, 0)])
-    assert [(rule.file, rule.name) for rule in measure_simple_rules(GOLDEN, rater_golden=never_maybe)] == [
+    assert [(rule.file, rule.name) for rule in measure_baseline_rules(GOLDEN, rater_golden=never_maybe)] == [
         ("", "one rater: yes")
     ]
 

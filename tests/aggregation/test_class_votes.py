@@ -18,7 +18,7 @@ from reassess.aggregation import (
     golden_truth,
     golden_votes,
     label_sets,
-    measure_simple_rules,
+    measure_baseline_rules,
     posterior,
     precision_recall,
     rater_reliability,
@@ -222,7 +222,7 @@ def test_class_without_votes_scores_0() -> None:
     asked = Questions.from_columns(["0.png", "0.png", "1.png"], np.array([0, 2, 0]), CLASSES)
     golden = golden_truth(votes_of([(0, 0, 2), (1, 0, 0), (2, 0, 2)], asked, ("eve",)))
     assert precision_recall(scores, golden).golden_scores.tolist() == [1.0, 0.0, 0.0]
-    assert measure_simple_rules(golden, votes=votes)[0].points == (Point(1.0, n_hits=1, n_kept=1, n_valid=2),)
+    assert measure_baseline_rules(golden, votes=votes)[0].points == (Point(1.0, n_hits=1, n_kept=1, n_valid=2),)
     elsewhere = golden_truth(votes_of([(0, 0, 2)], Questions.from_columns(["7.png"], np.array([0]), CLASSES), ("eve",)))
     assert fault_of(precision_recall, scores, elsewhere) == ("wrong-items", "1 of 1: image 7.png, class ant")
 
@@ -232,8 +232,8 @@ def test_rules_of_class_votes_equal_rules_of_questions(rows: Any) -> None:
     votes, experts = chosen(rows), expert({IMAGES[i]: NAMES[TRUTH[i]] for i in {row[0] for row in rows}})
     golden = golden_truth(experts, scored_questions=[count_chosen_classes(votes)[0]])
     on_pairs = convert_to_votes_on_questions(votes, golden.questions)
-    expected = measure_simple_rules(golden, votes=on_pairs, rater_golden=on_pairs)
-    for rule, plainly in zip(measure_simple_rules(golden, votes=votes, rater_golden=votes), expected, strict=True):
+    expected = measure_baseline_rules(golden, votes=on_pairs, rater_golden=on_pairs)
+    for rule, plainly in zip(measure_baseline_rules(golden, votes=votes, rater_golden=votes), expected, strict=True):
         assert (rule.name, rule.point_names, rule.points) == (plainly.name, plainly.point_names, plainly.points)
         assert rule.average_precision == plainly.average_precision
 

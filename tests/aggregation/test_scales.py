@@ -12,7 +12,7 @@ from reassess.aggregation import (
     aggregate,
     golden_truth,
     golden_votes,
-    measure_simple_rules,
+    measure_baseline_rules,
     rater_reliability,
 )
 from reassess.core import Questions, Votes
@@ -67,7 +67,7 @@ def test_results_are_the_same_for_every_scale(scale: str) -> None:
         scores = {name: by_method(name, raters, experts).scores.values.tolist() for name in METHODS}
         with warnings.catch_warnings(action="ignore", category=ReassessWarning):
             result = rater_reliability(raters, golden_votes(experts, raters), resamples=20)
-        rules = measure_simple_rules(golden_truth(experts), votes=raters, rater_golden=raters)
+        rules = measure_baseline_rules(golden_truth(experts), votes=raters, rater_golden=raters)
         measures = [(rater.accuracy, rater.confusion_counts.tolist()) for rater in result.raters_by_information]
         points = [(rule.points, rule.average_precision) for rule in rules]
         return scores, measures, result.metric, result.alpha, points
@@ -106,9 +106,9 @@ def test_questions_with_only_no_have_share_0() -> None:
 
 def test_rules_are_named_by_answers_of_scale() -> None:
     votes = cast((1, 2, 3))
-    rules = measure_simple_rules(golden_truth(by_rater(votes, [3])), votes=votes, rater_golden=votes)
+    rules = measure_baseline_rules(golden_truth(by_rater(votes, [3])), votes=votes, rater_golden=votes)
     assert [rule.name for rule in rules] == ["one rater: 3", "one rater: 3 or 2", "share of 3"]
     assert rules[2].point_names == ("4 of 4 3", "3 of 4 3", "2 of 4 3", "1 of 4 3")
     never = cast(WORDS, never=1)
-    rules = measure_simple_rules(golden_truth(by_rater(never, [3])), votes=never, rater_golden=never)
+    rules = measure_baseline_rules(golden_truth(by_rater(never, [3])), votes=never, rater_golden=never)
     assert [rule.name for rule in rules] == ["one rater: yes", "share of yes"]

@@ -182,7 +182,7 @@ def _places_are_those_of_turns(state: Stored) -> None:
     for row in state.questions.values():
         assert row.reserved == (0 if row.golden else places[row.id])
         if row.ended is None and not row.golden:
-            places_left = state.rules.count_free_vote_slots(row.votes, row.reserved)
+            places_left = state.rules.count_raters_still_allowed(row.votes, row.reserved)
             free[row.task] = min(free.get(row.task, places_left), places_left)
     assert all(task.free == free.get(task.id, 0) for task in state.tasks.values())
 

@@ -18,7 +18,7 @@ def test_question_closes_by_stop_rule_or_with_all_votes(votes: int, valid: float
 def test_without_stop_rule_only_votes_close_questions() -> None:
     assert [Rules(votes_per_question=2).find_close_reason(votes, 1.0) for votes in range(3)] == [None, None, "votes"]
     free = [
-        Rules(votes_per_question=3).count_free_vote_slots(votes, reserved)
+        Rules(votes_per_question=3).count_raters_still_allowed(votes, reserved)
         for votes, reserved in ((0, 0), (1, 1), (2, 1), (2, 4))
     ]
     assert free == [3, 1, 0, 0]
@@ -48,7 +48,7 @@ def test_picked_golden_task_has_size_of_main_task_if_possible(size: int, places:
 def test_stop_rule_limits_raters_who_have_a_question_at_a_time() -> None:
     free = [
         [
-            Rules(votes_per_question=4, stop_rule=StopRule(0.1, 0.9)).count_free_vote_slots(votes, reserved)
+            Rules(votes_per_question=4, stop_rule=StopRule(0.1, 0.9)).count_raters_still_allowed(votes, reserved)
             for reserved in range(3)
         ]
         for votes in range(5)

@@ -63,8 +63,8 @@ def test_hours_follow_from_seconds_and_raters_work_in_parallel(path: Path) -> No
     campaign = campaign_at(path, (4,) * 60, votes_per_question=2, golden_share=0.0)
     result = run(campaign, *[CAREFUL] * 4, seconds_per_vote=10.0, seed=1)
     assert result.n_answers == 480
-    assert result.hours == pytest.approx(480 * 10 / 3600, rel=0.15)
-    assert result.hours / 4 <= result.elapsed_hours < result.hours / 3
+    assert result.working_hours == pytest.approx(480 * 10 / 3600, rel=0.15)
+    assert result.working_hours / 4 <= result.elapsed_hours < result.working_hours / 3
 
 
 def test_stop_rule_saves_votes(path: Path) -> None:

@@ -119,7 +119,7 @@ def test_expectation_equals_the_slow_reference(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_only_negligible_true_classes_are_left_out(seed: int) -> None:
-    """The model is certain, with a strong pull, which the bound must account for; the label is never left out."""
+    """The model is certain, with a large lookalike exponent; the bound covers this, and keeps the label."""
     rng = np.random.default_rng(seed)
     images = candidates_of(rng.dirichlet(np.full(12, 0.1), 300), rng.integers(0, 12, 300))
     noise = rng.dirichlet(np.full(12, 0.3), 12) + 1e-5
@@ -154,10 +154,12 @@ def test_chunks_and_threads_change_nothing(monkeypatch: pytest.MonkeyPatch) -> N
 def test_ties_go_to_the_lower_id_and_no_label_is_certain() -> None:
     ids, no_tails = np.array([[2, 0, 1]], np.int32), np.full((1, 2), -np.inf, np.float32)
     images = ClassCandidates(ids, np.zeros((1, 3), np.float32), np.zeros(1, np.int32), no_tails, 3)
-    even = replace(NoiseModel.make_start(3, lookalike_exponent=0.0), mistake_matrix=np.full((3, 3), 1 / 3))
+    even = replace(NoiseModel.make_initial_model(3, lookalike_exponent=0.0), mistake_matrix=np.full((3, 3), 1 / 3))
     assert even.compute_expected_truths(images).likeliest_ids.tolist() == [0]
     sure = candidates_of(np.array([[1.0, 0.0, 0.0]]), [0])
-    found = replace(NoiseModel.make_start(3, lookalike_exponent=0.15), sharpening=2.0).compute_expected_truths(sure)
+    found = replace(NoiseModel.make_initial_model(3, lookalike_exponent=0.15), sharpening=2.0).compute_expected_truths(
+        sure
+    )
     assert np.count_nonzero(found.counts_by_truth_and_label) == 1
     assert 0 < 1 - found.label_quality[0] < NEGLIGIBLE
 
@@ -183,7 +185,7 @@ def test_posteriors_and_rows_of_the_matrix_add_up_to_one(seed: int) -> None:
 @given(seed=cases, biases=st.booleans())
 @settings(max_examples=30, deadline=None)
 def test_likelihood_never_falls(seed: int, biases: bool) -> None:
-    """This holds for the matrix with any pull, and for the biases without a pull; without smoothing.
+    """This holds for the matrix with any lookalike exponent, and for the biases with exponent 0; without smoothing.
 
     All classes are candidates, because only the sum of probabilities is known for other classes.
     """
@@ -204,13 +206,13 @@ def test_known_matrix_is_found_with_a_calibrated_model(kind: str, share: float) 
     rng = np.random.default_rng(1)
     scores, truth = simulate(20_000, 5, 3.0, rng)
     labels = wrong_labels(truth, 5, share, kind, rng)
-    model, found = NoiseModel.make_start(5, lookalike_exponent=0.0).fit(candidates_of(scores, labels))
+    model, found = NoiseModel.make_initial_model(5, lookalike_exponent=0.0).fit(candidates_of(scores, labels))
     assert np.abs(model.mistake_matrix - matrix_of(truth, labels, 5)).mean() < 0.008
     assert 1 - found.label_quality.mean() == pytest.approx(share, abs=0.012)
 
 
-def test_model_with_the_pull_of_the_labels_finds_the_share() -> None:
-    """For labels drawn with a pull, the model with this pull finds the share of wrong labels; without it, too few."""
+def test_model_with_the_lookalike_exponent_of_the_labels_finds_the_share() -> None:
+    """With exponent 0 instead of the lookalike exponent of the labels, the model finds too few wrong labels."""
     rng = np.random.default_rng(2)
     scores, truth = simulate(30_000, 4, 2.0, rng)
     matrix = np.full((4, 4), 0.1) + 0.6 * np.eye(4)
@@ -220,9 +222,9 @@ def test_model_with_the_pull_of_the_labels_finds_the_share() -> None:
     share = (labels != truth).mean()
     images = candidates_of(scores, labels)
     shares = {}
-    for pull in (0.0, 0.5):
-        model, found = NoiseModel.make_start(4, lookalike_exponent=pull).fit(images)
-        shares[pull] = 1 - found.label_quality.mean()
+    for exponent in (0.0, 0.5):
+        model, found = NoiseModel.make_initial_model(4, lookalike_exponent=exponent).fit(images)
+        shares[exponent] = 1 - found.label_quality.mean()
     assert shares[0.5] == pytest.approx(share, abs=0.015)
     assert np.abs(model.mistake_matrix - matrix).max() < 0.04
     assert shares[0.0] < share - 0.02

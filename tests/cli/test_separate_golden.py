@@ -20,8 +20,8 @@ from tests.helpers import Runner, output_of, results_of, write_files
 RATERS, CLASSES = ("ann", "bo", "cy"), ("cat", "dog")
 MAIN, GOLDEN, IN_PART = 12, 8, 1  # images
 LINES = (
-    "raters' golden votes are used for 16 golden questions without other votes\n",
-    "raters' golden votes are used for 16 golden items without other votes: 3.0 per item (other items: 2.5)\n",
+    "16 golden questions have only raters' golden votes; these votes are used\n",
+    "16 golden items have only raters' golden votes, 3.0 per item (other items: 2.5); these votes are used\n",
     "not used: 2 golden questions on images where raters have not answered all golden questions\n",
 )
 
@@ -111,7 +111,7 @@ def test_golden_votes_are_not_replayed(rated_folder: Path, run: Runner, original
     replays = replay_stops(votes, model, rules, threshold=0.8, initial_votes=first)
     assert told == [replay.to_json() for replay in replays]
     assert told[0]["votes"] == len(votes)
-    assert "golden votes are not replayed: golden questions are never closed\n" in run(*argv).out
+    assert "votes on golden questions are not replayed, because a golden question never closes\n" in run(*argv).out
 
 
 def test_tasks_ignore_golden_votes(rated_folder: Path, run: Runner) -> None:

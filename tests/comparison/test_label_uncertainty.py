@@ -149,7 +149,7 @@ def test_accuracy_interval_is_corrected_for_bias_and_clipped() -> None:
     ones, bias = np.full(42, 100), np.array([-0.03, -0.5])
     uncertainty = LabelUncertainty(("a", "b"), hits, ones, hits, ones, bias, ones, ones, 9, 5, 0.8, 0)
     assert uncertainty.n_replicates == 41
-    assert uncertainty.replicate_mean_shift("a") == pytest.approx(0.2 - 0.5)
+    assert uncertainty.mean_accuracy_change_in_replicates("a") == pytest.approx(0.2 - 0.5)
     spread = 1.959964 * np.std(samples / 100, ddof=1)
     assert uncertainty.accuracy_interval("a") == pytest.approx((0.53 - spread, 0.53 + spread))
     assert uncertainty.accuracy_interval("b") == (1, 1)

@@ -58,9 +58,9 @@ def test_counts_match_reference_in_any_order_of_images(images: Images, random: R
     rows = list(images.items())
     random.shuffle(rows)
     bias = measured(dict(rows))
-    assert bias.total.model_share_by_label_count == {size: Proportion(*by_size[size]) for size in sorted(by_size)}
+    assert bias.total.picked_share_by_label_count == {size: Proportion(*by_size[size]) for size in sorted(by_size)}
     n = sum(count for _, count in by_size.values())
-    assert bias.total.model_share == Proportion(sum(hits for hits, _ in by_size.values()), n)
+    assert bias.total.picked_share == Proportion(sum(hits for hits, _ in by_size.values()), n)
     assert bias.total.chance_share == (pytest.approx(float(chance / n)) if n else None)
     assert (bias.total.p_value is None) == (n == 0)
     counted: Counter[Any] = Counter()
@@ -81,13 +81,13 @@ def test_images_count_only_if_prediction_and_original_label_are_valid() -> None:
         "the prediction is not valid": ({1, 2}, 1, 3),
         "no valid class": (set(), 1, 1),
     }
-    assert measured(images).total.model_share == Proportion(0, 0)
+    assert measured(images).total.picked_share == Proportion(0, 0)
     assert str(measured(images)) == (
         "one: no image with several valid classes has a valid prediction and a valid original label"
     )
     labels, original = LabelSets.from_lists(["a", "b"], [[0, 1], [0, 1]]), LabelSets.from_lists(["b"], [[1]])
     panel = Panel.from_ids(["one"], np.array([[0, 0]]), labels, original=original)
-    assert labelling_biases(panel, labels, original)[0].total.model_share == Proportion(0, 1)
+    assert labelling_biases(panel, labels, original)[0].total.picked_share == Proportion(0, 1)
 
 
 def test_json_counts_original_and_predicted_class_of_each_pair() -> None:
@@ -153,7 +153,7 @@ def test_favourite_is_valid_class_with_highest_score(seed: int) -> None:
     assert bias.total.raters_share == Proportion(hits["all"], rated["all"])
     for group, part in bias.by_group.items():
         assert part.raters_share == Proportion(hits[group], rated[group])
-    for name in ("model_share", "raters_share"):
+    for name in ("picked_share", "raters_share"):
         parts = [getattr(part, name) for part in bias.by_group.values()]
         assert sum(parts, Proportion(0, 0)) == getattr(bias.total, name)
 
@@ -194,7 +194,7 @@ def test_favourite_exceeds_chance_on_imagenet_except_animals(
 def test_original_labels_always_pick_themselves(real_labels: LabelSets, real_original: LabelSets) -> None:
     panel = Panel.from_ids(["own"], real_original.indices[None], real_labels, original=real_original)
     (bias,) = labelling_biases(panel, real_labels, real_original)
-    assert bias.total.model_share == Proportion(6_448, 6_448)
+    assert bias.total.picked_share == Proportion(6_448, 6_448)
     assert bias.total.chance_share == pytest.approx(0.443, abs=0.0005)
     assert str(bias).endswith("100.0 % [99.94, 100.0]; by chance 44.26 %, p < 1e-300")
     assert not bias.pair_counts[:, [0, 1], [1, 0]].any()

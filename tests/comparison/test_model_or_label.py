@@ -134,9 +134,9 @@ def test_original_label_vote_changes_scores_only_on_animals(
         == preference.total.preferences_by_scores.model_share.n
     )
     assert preference.total.n_unrated_images == 0
-    assert animals.preferences_by_rater_scores.model_share.hits > animals.preferences_by_scores.model_share.hits
+    assert animals.preferences_by_raters.model_share.hits > animals.preferences_by_scores.model_share.hits
     # The published score of an animal includes the original label's "no", also if the label is not an animal.
     assert (
-        abs(others.preferences_by_rater_scores.n_prefer_model - others.preferences_by_scores.n_prefer_model)
+        abs(others.preferences_by_raters.n_prefer_model - others.preferences_by_scores.n_prefer_model)
         <= 0.002 * others.n_images
     )

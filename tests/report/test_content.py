@@ -151,7 +151,7 @@ def test_labelling_bias_has_a_row_for_each_model_and_group() -> None:
     rows = {(model, classes): rest for model, classes, *rest in columns(table, *names)}
     assert rows.keys() == expected.keys()
     for key, part in expected.items():
-        chosen, shares = part.model_share, (part.chance_share, part.raters_share.value)
+        chosen, shares = part.picked_share, (part.chance_share, part.raters_share.value)
         assert rows[key] == [chosen.hits, chosen.n, *(None if share is None else 100 * share for share in shares)]
 
 

@@ -18,7 +18,7 @@ def test_requested_number_of_mistakes_is_drawn() -> None:
         wrong = panel.is_scored & ~panel.is_valid[i]
         assert sample.mistake_counts[model] == (10, wrong.sum())
         assert sum(bool(wrong[row]) for row in sample.rows) >= 10
-    assert {name: n for name, (n, _) in sample.label_error_counts.items()} == {"one": 10, "two": 10}
+    assert {name: n for name, (n, _) in sample.counts_of_label_errors_by_model.items()} == {"one": 10, "two": 10}
     assert {name: n for name, (n, _) in sample.label_problem_counts.items()} == {"wrong_label": 10, "empty": 10}
     for card in make_cards(TWO, sample.rows):
         row = panel.images.index(card.image)

@@ -5,7 +5,7 @@ from .aggregate import aggregate as aggregate
 from .aggregate import parse_method as parse_method
 from .agreement import Dependence as Dependence
 from .baseline_rules import MeasuredRule as MeasuredRule
-from .baseline_rules import measure_simple_rules as measure_simple_rules
+from .baseline_rules import measure_baseline_rules as measure_baseline_rules
 from .calibration import calibrate as calibrate
 from .calibration import posterior as posterior
 from .curves import Bands as Bands

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from reassess.aggregation.baselines import aggregate_by_majority, aggregate_by_mean
 from reassess.aggregation.calibration import posterior
-from reassess.aggregation.em_inputs import DEFAULT_POOLING, default_truths
+from reassess.aggregation.em_inputs import DEFAULT_POOLING, default_possible_truths
 from reassess.aggregation.golden import expert_truth
 from reassess.aggregation.golden_items import count_votes_on, find_truth_of_items
 from reassess.aggregation.methods import (
@@ -25,7 +25,7 @@ from reassess.aggregation.methods import (
 from reassess.aggregation.support import (
     GoldenCrossValidation,
     cross_validate_on_golden,
-    sample_items,
+    sample_items_for_checks,
     warn_if_unreliable,
 )
 from reassess.core import REAL_RECIPE, VALIDITY, LabelSets, Posterior, RaterModel, Votes
@@ -248,7 +248,7 @@ def _check_options(method_name: str, options: Mapping[str, Any]) -> None:
 def _format_method(method_name: str, options: Mapping[str, Any], votes: Votes) -> str:
     """Format a method, and the options that differ from the defaults, as the text that `parse_method` reads."""
     values = {**options, "original": "original" in options}
-    defaults = {**METHODS[method_name].defaults, "truths_are_answers": default_truths(votes) != VALIDITY}
+    defaults = {**METHODS[method_name].defaults, "truths_are_answers": default_possible_truths(votes) != VALIDITY}
     changes = {key: values[key] for key in defaults if key in values and values[key] != defaults[key]}
     return ", ".join([method_name, *(f"{key}={json.dumps(value)}" for key, value in changes.items())])
 
@@ -313,7 +313,7 @@ def _warn_if_calibrated_is_unreliable(
     result.warn_if_unreliable()
     if result.model is not None:
         model = result.model
-        checked = sample_items(votes, posterior(votes, model), truth_ids)
+        checked = sample_items_for_checks(votes, posterior(votes, model), truth_ids)
 
         def model_and_posterior(votes: Votes) -> tuple[RaterModel, Posterior]:
             """Keep the rater model as it is, and compute the posterior of each item from the votes."""

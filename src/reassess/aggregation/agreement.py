@@ -276,7 +276,7 @@ def _make_rater_pair(votes: Votes, first_rater: int, second_rater: int, agreemen
 
 
 def _median_and_robust_spread(excess_agreements: list[float]) -> tuple[float, float]:
-    """Compute the median of the pairs' excess agreement, and its robust standard deviation (1 or more)."""
+    """Compute the median of the pairs' excess agreement, and its robust standard deviation, but at least 1."""
     if not excess_agreements:
         return 0.0, 1.0
     median = float(np.median(excess_agreements))

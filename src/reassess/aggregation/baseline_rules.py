@@ -22,7 +22,7 @@ from reassess.text import Printable
 
 @dataclass(frozen=True, eq=False, repr=False)
 class MeasuredRule(Printable):
-    """Precision and recall of a rule that chooses labels, at one or several points such as one per rater."""
+    """Precision and recall of a rule that chooses labels, at one or several points (for example, one per rater)."""
 
     name: str
     point_names: tuple[Id, ...]  # a rater's id, or a share of yes votes, for each point
@@ -43,7 +43,7 @@ class MeasuredRule(Printable):
         }
 
 
-def measure_simple_rules(
+def measure_baseline_rules(
     golden: GoldenQuestions,
     *,
     votes: Votes | None = None,
@@ -64,7 +64,7 @@ def measure_simple_rules(
     if votes is not None:
         rules.append(("votes", measure_yes_share_rule(golden, votes)))
     if original is not None:
-        rules.append(("original", measure_original_label_rule(golden, original)))
+        rules.append(("original", measure_keep_original_label_rule(golden, original)))
     return tuple(replace(rule, file=(files or {}).get(source, "")) for source, rule in rules)
 
 
@@ -138,7 +138,7 @@ def measure_yes_share_rule(golden: GoldenQuestions, votes: Votes) -> MeasuredRul
     )
 
 
-def measure_original_label_rule(golden: GoldenQuestions, original: LabelSets) -> MeasuredRule:
+def measure_keep_original_label_rule(golden: GoldenQuestions, original: LabelSets) -> MeasuredRule:
     """Measure the rule "keep a class if it is the image's original label"."""
     votes = original_label_votes(golden.questions, original)
     check_all_valid(

@@ -36,14 +36,14 @@ class CandidateVotes:
     """The candidate classes of each item, and the cells of the raters' matrices for which there are votes.
 
     Symbols: N items; A answers, which are the classes; P candidates (pairs of an item and a class); C matrix cells;
-    V copies of votes: each vote is copied once per candidate of its item.
+    V repeated votes: each vote is repeated for each candidate of its item.
     """
 
     item_of_candidate: Ints  # shape (P,), ascending
     class_of_candidate: Ints  # shape (P,), ascending within an item
     first_candidate_of_item: Ints  # for each item with candidates
-    candidate_of_vote_copy: npt.NDArray[np.int32]  # shape (V,)
-    cell_of_vote_copy: npt.NDArray[np.int32]  # matrix cell of each copy, shape (V,)
+    candidate_of_repeated_vote: npt.NDArray[np.int32]  # shape (V,)
+    cell_of_repeated_vote: npt.NDArray[np.int32]  # matrix cell of each repeated vote, shape (V,)
     rater_class_answer_codes: Ints  # (rater * A + class) * A + answer of each cell, shape (C,), ascending
     rater_class_codes: Ints  # rater * A + class of each matrix row with a cell, ascending
     row_of_cell: Ints  # row of each cell, as a position in `rater_class_codes`, shape (C,)
@@ -71,8 +71,8 @@ class CandidateVotes:
             item_of_candidate=items,
             class_of_candidate=classes,
             first_candidate_of_item=np.flatnonzero(np.diff(items, prepend=-1)),
-            candidate_of_vote_copy=candidate,
-            cell_of_vote_copy=cell.astype(np.int32),
+            candidate_of_repeated_vote=candidate,
+            cell_of_repeated_vote=cell.astype(np.int32),
             rater_class_answer_codes=cells,
             rater_class_codes=rows,
             row_of_cell=row,
@@ -87,16 +87,19 @@ class CandidateVotes:
             == self.rater_class_answer_codes % self.n_answers
         )
         votes = _sum_by_id(
-            self.candidate_of_vote_copy, is_agreement[self.cell_of_vote_copy], len(self.item_of_candidate)
+            self.candidate_of_repeated_vote, is_agreement[self.cell_of_repeated_vote], len(self.item_of_candidate)
         )
         votes[self.repeat_for_candidates(self._candidates_per_item) == 1] = 1
         shares: Floats = votes / self.repeat_for_candidates(np.add.reduceat(votes, self.first_candidate_of_item))
         return shares
 
     def compute_expected_counts(self, posterior: Floats) -> ExpectedCounts:
-        """Compute expected votes per cell and expected items per class, from each candidate's posterior."""
+        """Compute expected votes per cell of the confusion matrices, and expected items per class.
+
+        `posterior` has the probability of each candidate class.
+        """
         votes = _sum_by_id(
-            self.cell_of_vote_copy, posterior[self.candidate_of_vote_copy], len(self.rater_class_answer_codes)
+            self.cell_of_repeated_vote, posterior[self.candidate_of_repeated_vote], len(self.rater_class_answer_codes)
         )
         items = _sum_by_id(self.class_of_candidate, posterior, self.n_answers)
         return ExpectedCounts(votes[None], items[None], np.zeros(1), np.zeros(1))
@@ -183,8 +186,8 @@ class CandidateEmSteps:
         with np.errstate(divide="ignore"):
             weights = np.log(parameters.prior)[pairs.class_of_candidate]
         weights += _sum_by_id(
-            pairs.candidate_of_vote_copy,
-            parameters.log_probabilities[pairs.cell_of_vote_copy],
+            pairs.candidate_of_repeated_vote,
+            parameters.log_probabilities[pairs.cell_of_repeated_vote],
             len(pairs.item_of_candidate),
         )
         highest = np.maximum.reduceat(weights, pairs.first_candidate_of_item)
@@ -225,7 +228,7 @@ class CandidateFit:
     has_converged: bool
 
     def to_posterior(self, votes: Votes) -> Posterior:
-        """Convert the posterior of the candidates to that of each item, or of each (image, class) question."""
+        """Convert probabilities of candidates to a posterior over the truths of items or (image, class) questions."""
         rows = self.candidates.item_of_candidate[self.candidates.first_candidate_of_item]
         if votes.classes is None:
             values = np.tile(self.prior, (len(votes.items), 1))

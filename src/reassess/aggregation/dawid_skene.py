@@ -30,7 +30,7 @@ from reassess.aggregation.em_inputs import (
     check_prior,
     check_truth_count,
     default_or_equal_answer_weights,
-    default_truths,
+    default_possible_truths,
     make_answer_weights,
 )
 from reassess.core import VALIDITY, Id, Posterior, RaterModel, Votes
@@ -168,7 +168,7 @@ def fit_dawid_skene(
         check_range(threads, 1, value_name="threads")
     if start_model is not None:
         votes, truths = votes.with_answers(start_model.answers), truths or start_model.truths
-    names = tuple(truths or default_truths(votes))
+    names = tuple(truths or default_possible_truths(votes))
     check_truth_count(names)
     fixed_prior = None if prior is None else check_prior(prior, len(names))
     if fixed_prior is not None and (fixed_prior <= 0).any():
@@ -198,7 +198,7 @@ def fit_dawid_skene(
     return fit
 
 
-def fit_one_accuracy(votes: Votes, truths: tuple[Id, ...], pinned_items: PinnedItems | None) -> DawidSkeneFit:
+def fit_one_accuracy_per_rater(votes: Votes, truths: tuple[Id, ...], pinned_items: PinnedItems | None) -> DawidSkeneFit:
     """Fit a simpler model by EM, where each rater is equally accurate for all truths."""
     fitting = _Fitter(
         truths=truths,
@@ -275,9 +275,9 @@ class _Fitter:
             first_votes, items, *_ = sum_parts_in_order(map(steps.compute_expected_counts, blocks))
             parameters = steps.run_m_step(first_votes, items)
         else:
-            prior = _raise_low_probabilities(start_model.prior) if self.prior is None else self.prior
+            prior = _clip_low_probabilities(start_model.prior) if self.prior is None else self.prior
             parameters = MatrixParameters(
-                to_kernel_layout(_raise_low_probabilities(start_model.matrices_of(votes.raters))), prior
+                to_kernel_layout(_clip_low_probabilities(start_model.matrices_of(votes.raters))), prior
             )
         with open_thread_map(len(blocks)) as run:
             parameters, expected, history, converged = run_em(
@@ -303,7 +303,7 @@ class _Fitter:
         return DawidSkeneFit(model=model, posterior=result, objective_history=history, has_converged=converged)
 
     def _are_truths_swapped_in_mean_matrix(self, pseudo_votes: Floats) -> bool:
-        """Return whether, by the mean matrix, truth 2 gets more support on items of truth 1 than on its own items."""
+        """Return whether votes support truth 2 more on items of truth 1 than of truth 2, by the mean matrix."""
         if len(self.truths) != len(VALIDITY):
             return False
         first, second = pseudo_votes @ self.answer_weights[:, 1]
@@ -311,7 +311,7 @@ class _Fitter:
 
 
 def _are_truths_swapped_in_fit(expected_votes: Floats, answer_weights: Floats) -> bool:
-    """Return whether votes support truth 2, on average, more on items of truth 1 than on its own items."""
+    """Return whether the mean vote supports truth 2 more on items of truth 1 than on items of truth 2."""
     votes = expected_votes.sum(axis=0)
     first, second = answer_weights @ votes / np.maximum(votes.sum(axis=0), np.finfo(float).tiny)
     return bool(first > second)
@@ -328,8 +328,8 @@ def _share_matrix_among_raters(model: RaterModel, matrix: Floats) -> RaterModel:
     return replace(model, raters=(), matrices=model.matrices[:0], fallback_matrix=matrix)
 
 
-def _raise_low_probabilities(probabilities: Floats) -> Floats:
-    """Raise tiny probabilities to 1e-6, because EM cannot recover from them."""
+def _clip_low_probabilities(probabilities: Floats) -> Floats:
+    """Replace probabilities below 1e-6 by 1e-6, because EM cannot recover from tiny probabilities."""
     raised = np.maximum(probabilities, _MIN_START_PROBABILITY)
     raised /= raised.sum(axis=-1, keepdims=True)
     return raised

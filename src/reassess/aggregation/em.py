@@ -175,7 +175,10 @@ def typical_confusion_matrix(answer_weights: Floats) -> Floats:
 
 
 def compute_fallback_matrix(matrices: Floats, pseudo_votes: Floats, *, has_pooling: bool) -> Floats:
-    """Compute the matrix for raters without votes: from pseudo-votes if matrices are pooled, else the mean matrix."""
+    """Compute the confusion matrix of raters without votes.
+
+    If matrices are pooled, it comes from the pseudo-votes. Otherwise it is the mean matrix of the other raters.
+    """
     return normalize_rows(pseudo_votes, 0.0) if has_pooling else matrices.mean(axis=0)
 
 
@@ -198,7 +201,7 @@ def rater_answer_codes(votes: Votes) -> npt.NDArray[Any]:
 
 
 @dataclass(frozen=True, eq=False)
-class MatrixBlock:
+class VoteBlock:
     """Consecutive items with their votes and posteriors, for one thread; the items are split into parts."""
 
     part_bounds: npt.NDArray[np.int64]  # first item of each part, and the end of the last part
@@ -227,7 +230,7 @@ class MatrixEmSteps:
     has_one_accuracy: bool
     has_answer_scale: bool  # whether answers are a scale from invalid to valid, and not the truths
 
-    def run_e_step(self, block: MatrixBlock, parameters: MatrixParameters) -> ExpectedCounts:
+    def run_e_step(self, block: VoteBlock, parameters: MatrixParameters) -> ExpectedCounts:
         """Run the E-step: update the posteriors of a block, and return the expected counts."""
         from reassess.numeric.em_kernels import (
             MAX_UNROLLED_TRUTHS,
@@ -258,7 +261,7 @@ class MatrixEmSteps:
         )
         return counts
 
-    def compute_expected_counts(self, block: MatrixBlock) -> ExpectedCounts:
+    def compute_expected_counts(self, block: VoteBlock) -> ExpectedCounts:
         """Compute expected votes and items from the current posteriors of a block."""
         from reassess.numeric.em_kernels import count_expected_votes
 
@@ -295,7 +298,7 @@ class MatrixEmSteps:
             density += self.pseudo_items * float(np.log(parameters.prior).sum())
         return density
 
-    def _empty_counts(self, block: MatrixBlock) -> ExpectedCounts:
+    def _empty_counts(self, block: VoteBlock) -> ExpectedCounts:
         """Create expected counts of 0 for each part (group of items) of a block."""
         parts, (truths, answers) = block.part_bounds.size - 1, self.pseudo_votes.shape
         votes = np.zeros((parts, self.n_raters * answers, truths))
@@ -319,7 +322,7 @@ def _pool_over_truths(counts: Floats, *, has_answer_scale: bool) -> Floats:
 
 def split_into_blocks(
     votes: Votes, posterior: Floats, pinned_items: PinnedItems | None, n_threads: int | None
-) -> list[MatrixBlock]:
+) -> list[VoteBlock]:
     """Split the items into one block per thread, and set the posterior of pinned items."""
     from reassess.numeric.jit import thread_count
 
@@ -336,13 +339,13 @@ def split_into_blocks(
     n_threads = min(n_threads or thread_count(), parts)
     bounds = [parts * thread // n_threads for thread in range(n_threads + 1)]
     return [
-        MatrixBlock(edges[first : last + 1], votes.indptr, codes, posterior, is_pinned)
+        VoteBlock(edges[first : last + 1], votes.indptr, codes, posterior, is_pinned)
         for first, last in pairwise(bounds)
     ]
 
 
 def _split_items_into_parts(votes: Votes, n_matrix_cells: int) -> npt.NDArray[np.int64]:
-    """Split items into parts with about equally many votes; return the first item of each part, and the last end.
+    """Split items into parts with about equally many votes; return the first item of each part, then the item count.
 
     The parts do not depend on the number of threads, so sums over the parts do not depend on it.
     """

@@ -100,7 +100,7 @@ class PinnedItems(Printable):
 
     @classmethod
     def from_truth_ids(cls, truth_ids: npt.NDArray[np.integer], *, n_truths: int) -> "PinnedItems":
-        """Fix the truth of each item whose truth is known; `truth_ids` has -1 for all other items."""
+        """Pin each item with a known truth, so that EM does not change it; `truth_ids` is -1 for all other items."""
         rows = np.flatnonzero(np.asarray(truth_ids) >= 0)
         return cls.from_truths(rows, truth_ids[rows], n_truths=n_truths)
 
@@ -119,7 +119,7 @@ class PinnedItems(Printable):
         )
 
 
-def default_truths(votes: Votes) -> tuple[Id, ...]:
+def default_possible_truths(votes: Votes) -> tuple[Id, ...]:
     """Return the default truths: invalid and valid for (image, class) questions, otherwise the answers."""
     return VALIDITY if are_questions(votes.items) else votes.answers
 

@@ -161,7 +161,7 @@ class GoldenQuestions:
 
     @property
     def n_valid(self) -> int:
-        """Number of valid questions; always at least 1."""
+        """Number of valid questions. Golden questions without a valid class are an error, so it is at least 1."""
         return int(np.count_nonzero(self.is_valid))
 
     def to_json(self) -> dict[str, Any]:
@@ -182,7 +182,7 @@ class GoldenQuestions:
         return replace(self, questions=questions, is_valid=self.is_valid[rows], n_unrated=len(self) - rows.size)
 
     def _is_question_in(self, votes_or_scores: Votes | Scores) -> npt.NDArray[np.bool_]:
-        """Return whether each question, or its image if each image has only one class, is in the votes or scores."""
+        """Return whether each question is in the votes or scores; with one class per image, whether its image is."""
         questions = self.questions.in_classes(self.questions.classes.merge(classes_of(votes_or_scores)))
         rows = match_images(questions.images, votes_or_scores.images)[questions.image_ids]
         if self.has_one_class_per_image:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation.em_inputs import default_truths
+from reassess.aggregation.em_inputs import default_possible_truths
 from reassess.aggregation.golden import ExpertTruth, expert_truth
 from reassess.core import Benchmark, Id, Items, Questions, Votes
 from reassess.core.answers import extend_to_full_scale
@@ -68,7 +68,7 @@ def golden_votes(experts: Votes, votes: Votes, *, min_experts: int | None = None
         votes = votes.restrict(np.sort(found[found >= 0]))
     rows = experts.find(votes.items)
     experts, votes = align_votes(experts, votes)
-    truths = default_truths(votes)
+    truths = default_possible_truths(votes)
     truth = expert_truth(experts, truths, min_experts=min_experts)
     truth_ids = np.where(rows >= 0, truth.truth_ids[rows], -1)
     return GoldenVotesWithTruth(votes, truth_ids, expert_truth=truth, truths=truths)
@@ -107,7 +107,7 @@ def select_golden_votes(votes: Votes, experts: Votes, rater_golden: Votes | None
 
 
 def with_golden_votes(votes: Votes, rater_golden: Votes | None, experts: Votes | None = None) -> Votes:
-    """Add the raters' golden votes to their other votes, for golden items without other votes.
+    """Add the raters' golden votes to the votes, but only on golden items without other votes.
 
     A campaign asks its golden questions apart from the main job, so the raters' votes on them may be in a separate
     file. With these votes, golden questions are scored like all other questions. If a golden item has votes in the main
@@ -197,7 +197,7 @@ def count_votes_on(items: Items, votes: Votes) -> npt.NDArray[np.int64]:
 
 
 def _find_images_with_unanswered_golden(votes: Votes, rater_golden: Votes, experts: Votes) -> list[str]:
-    """Find images whose golden questions have no votes in the main job, and one of them no golden votes either."""
+    """Find images with golden votes as their only votes on golden questions, and without votes on one question."""
     questions = require_questions(experts.items)
     is_in_main = count_votes_on(questions, votes) > 0
     is_unanswered = ~is_in_main & (count_votes_on(questions, rater_golden) == 0)

@@ -138,7 +138,7 @@ def measure_curves(
         if votes is None or experts is None:
             raise DataError(
                 "missing-votes",
-                "leaving out golden answers needs the votes that the scores were made from",
+                "golden answers cannot be left out without the votes that the scores were made from",
                 fix="give votes and experts",
             )
         out_of_sample = compute_out_of_sample_scores(
@@ -225,7 +225,7 @@ def _concatenate_scores(parts: list[Scores], images: Sequence[str]) -> Scores:
 
 
 def curve_points(curves: Sequence[MeasuredCurve], rules: Sequence[MeasuredRule] = ()) -> dict[str, npt.NDArray[Any]]:
-    """Return the points of curves and of simple rules for keeping classes, as columns of a table; one row per point.
+    """Return the points of curves and of baseline rules for keeping classes, as columns of a table; one row per point.
 
     Each curve starts at its highest threshold; the rules come last. A chosen threshold has its own row, also if it is
     not the score of a golden question. Unknown values are None or NaN.

@@ -19,7 +19,7 @@ from reassess.aggregation.em_inputs import (
     DEFAULT_POOLING,
     PinnedItems,
     check_class_count,
-    default_truths,
+    default_possible_truths,
     has_many_classes,
 )
 from reassess.aggregation.golden import ExpertTruth, expert_truth
@@ -28,7 +28,7 @@ from reassess.aggregation.recipe import calibrated_recipe, score_by_recipe
 from reassess.aggregation.support import (
     GoldenCrossValidation,
     cross_validate_on_golden,
-    sample_items,
+    sample_items_for_checks,
     warn_if_unreliable,
     warn_unless_golden_supports_method,
 )
@@ -126,7 +126,7 @@ class Aggregation(Printable):
 def find_questions_decided_by_experts(
     experts: Votes, truth: ExpertTruth, has_scores: npt.NDArray[np.bool_]
 ) -> npt.NDArray[np.int64]:
-    """Return the rows of golden questions on images without scores, if the experts decide all questions of the image.
+    """Return the rows of golden questions on images without scores, if experts decide all questions of an image.
 
     `has_scores`, shape (images,), says which images of the golden questions raters voted on.
     """
@@ -141,7 +141,7 @@ def find_questions_decided_by_experts(
 
 
 class _AlignedVotes(NamedTuple):
-    """The votes of the main job, experts' votes and raters' golden votes, with common answers and classes."""
+    """Raters' ordinary votes, experts' votes and raters' golden votes, with common answers and classes."""
 
     votes: Votes
     experts: Votes
@@ -154,7 +154,7 @@ def align_with_golden(
 ) -> _AlignedVotes:
     """Convert the three sets of votes so that they share one list of answers and one list of classes."""
     check_type(Votes, votes, experts)
-    are_answers = default_truths(votes) != VALIDITY if truths_are_answers is None else truths_are_answers
+    are_answers = default_possible_truths(votes) != VALIDITY if truths_are_answers is None else truths_are_answers
     golden = select_golden_votes(votes, experts, rater_golden).with_full_scale()
     votes, experts, golden = align_votes(votes.with_full_scale(), experts, golden)
     return _AlignedVotes(votes, experts, golden, are_answers)
@@ -228,7 +228,7 @@ def aggregate_by_calibration(
         facts = _count_images_without_votes(votes, fit)
         return Aggregation(posterior=fit.to_posterior(votes), facts=facts, expert_votes=experts, expert_truth=truth)
     model = calibrate(golden, truth_ids, truths=truths, smoothing=smoothing, pooling=pooling)
-    values, facts = _to_question_posterior_with_facts(votes, posterior(votes, model))
+    values, facts = _convert_to_question_posterior_and_count_unrated(votes, posterior(votes, model))
     result = Aggregation(posterior=values, model=model, facts=facts, expert_votes=experts, expert_truth=truth)
     return replace(result, warn_if_unreliable=partial(_warn_if_one_truth, truth)) if truths == VALIDITY else result
 
@@ -255,7 +255,7 @@ def aggregate_by_em(
         votes = votes.with_full_scale()
         truth_ids: npt.NDArray[np.int64] = np.broadcast_to(np.array(-1), len(votes.items))
         if truths_are_answers is None:
-            truths_are_answers = default_truths(votes) != VALIDITY
+            truths_are_answers = default_possible_truths(votes) != VALIDITY
     else:
         votes, experts, golden, truths_are_answers = align_with_golden(votes, experts, rater_golden, truths_are_answers)
     truths = votes.answers if truths_are_answers else VALIDITY
@@ -292,7 +292,7 @@ def aggregate_by_em(
         return fit_dawid_skene(votes, truths=truths, smoothing=smoothing, pooling=pooling, pinned=pinned, **limits)
 
     fit = fit_votes(votes, truth_ids)
-    values, counts = _to_question_posterior_with_facts(votes, fit.posterior, experts)
+    values, counts = _convert_to_question_posterior_and_count_unrated(votes, fit.posterior, experts)
     facts = _make_em_facts(fit.objective_history, fit.has_converged) | counts
 
     def warn_if_em_is_unreliable(earlier_cross_validation: CrossValidate | None = None) -> None:
@@ -301,7 +301,7 @@ def aggregate_by_em(
             fit.posterior.values[rows][block.sizes > 0].sum(axis=0) for rows, block in votes.split_into_blocks()
         )
         _warn_about_truths_without_items(truths, np.asarray(expected_items))
-        checked = sample_items(votes, fit.posterior, truth_ids)
+        checked = sample_items_for_checks(votes, fit.posterior, truth_ids)
 
         def fit_coarsely(votes: Votes) -> tuple[RaterModel, Posterior]:
             """Fit the model to the votes with a coarse tolerance."""
@@ -358,7 +358,7 @@ def _count_images_without_votes(votes: Votes, fit: CandidateFit) -> dict[str, in
 # --- both -------------------------------------------------------------------------------------------------------------
 
 
-def _to_question_posterior_with_facts(
+def _convert_to_question_posterior_and_count_unrated(
     votes: Votes, result: Posterior, experts: Votes | None = None
 ) -> tuple[Posterior, dict[str, int]]:
     """Convert a posterior over the classes of images to one of (image, class) questions.

@@ -55,23 +55,23 @@ def score_by_recipe(
     Source: Beyer et al., arXiv 2006.07159, section 3. The paper leaves some details open; they were found by
     reproducing the published scores.
     """
-    recipe_models = estimate_recipe_models(experts, rater_golden, original, recipe)
+    models = estimate_rater_and_label_models(experts, rater_golden, original, recipe)
     label_votes = None
     if original is not None:
         label_votes = original_label_votes(
             require_questions(votes.items),
             original,
             class_id_limit=recipe.n_classes_with_original_vote,
-            answers=recipe_models.rater_model.answers,
+            answers=models.rater_model.answers,
         )
     result = posterior(
         votes,
-        recipe_models.rater_model,
-        prior=recipe_models.prior,
+        models.rater_model,
+        prior=models.prior,
         extra_votes=label_votes,
-        extra_model=recipe_models.original_label_model,
+        extra_model=models.original_label_model,
     )
-    return RecipeScores(result, recipe_models.combined_model, label_votes)
+    return RecipeScores(result, models.raters_and_label_model, label_votes)
 
 
 def calibrated_recipe(
@@ -113,7 +113,7 @@ def original_label_votes(
 
 
 @dataclass(frozen=True)
-class RecipeModels:
+class RaterAndLabelModels:
     """The prior, the raters' confusion matrices and the original label's matrix, measured on golden questions."""
 
     prior: npt.NDArray[np.float64]
@@ -121,7 +121,7 @@ class RecipeModels:
     original_label_model: RaterModel | None
 
     @property
-    def combined_model(self) -> RaterModel:
+    def raters_and_label_model(self) -> RaterModel:
         """The rater model with the original label as the last rater."""
         raters, label = self.rater_model, self.original_label_model
         return replace(
@@ -132,9 +132,9 @@ class RecipeModels:
         )
 
 
-def estimate_recipe_models(
+def estimate_rater_and_label_models(
     experts: Votes, rater_golden: Votes, original: LabelSets | None, recipe: ScoreRecipe
-) -> RecipeModels:
+) -> RaterAndLabelModels:
     """Estimate the prior, and the confusion matrices of raters and original label, from golden questions."""
     check_all_valid(
         experts.find(rater_golden.items) >= 0,
@@ -148,7 +148,7 @@ def estimate_recipe_models(
     measure = partial(calibrate, smoothing=recipe.smoothing, pooling=recipe.pooling)
     raters = measure(golden, truth[experts.find(golden.items)])
     if original is None:
-        return RecipeModels(prior, raters, original_label_model=None)
+        return RaterAndLabelModels(prior, raters, original_label_model=None)
     label_truth = expert_validity(experts, min_experts=recipe.min_experts_on_original)
     label_votes = original_label_votes(questions, original, answers=golden.answers)
-    return RecipeModels(prior, raters, measure(label_votes, label_truth))
+    return RaterAndLabelModels(prior, raters, measure(label_votes, label_truth))

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.aggregation.aggregate import parse_method
-from reassess.aggregation.recipe import calibrated_recipe, estimate_recipe_models, original_label_votes
+from reassess.aggregation.recipe import calibrated_recipe, estimate_rater_and_label_models, original_label_votes
 from reassess.core import REAL_RECIPE, LabelSets, Questions, ScoreRecipe, Votes
 from reassess.core.checks import check_range
 from reassess.core.image_names import match_images
@@ -58,7 +58,7 @@ class Relabelling(Printable):
         )
         is_kept = np.empty((len(self.base_log_odds), len(rater_weights)), bool)
         write_kept_questions(
-            *self._codes_by_question,
+            *self._answer_codes_sorted_by_question,
             weights.reshape(-1, len(rater_weights)),
             self.base_log_odds,
             self._min_log_odds,
@@ -66,7 +66,7 @@ class Relabelling(Printable):
         )
         return is_kept
 
-    def redraw_answers_and_find_kept(
+    def redraw_answers_and_find_kept_questions(
         self, is_valid: npt.NDArray[np.bool_], n_replicates: int, rng: np.random.Generator
     ) -> npt.NDArray[np.bool_]:
         """Simulate that the same raters answer again; return which questions reach the threshold.
@@ -76,7 +76,7 @@ class Relabelling(Printable):
         """
         from reassess.numeric.resampling_kernels import redraw_answers_and_write_kept_questions
 
-        indptr, codes = self._codes_by_question
+        indptr, codes = self._answer_codes_sorted_by_question
         raters = (codes // self.matrices.shape[-1]).astype(np.uint32)
         cumulative, weights = (
             self.matrices.cumsum(axis=-1),
@@ -108,7 +108,7 @@ class Relabelling(Printable):
         return np.asarray(np.log(matrices[:, 1] / matrices[:, 0]))
 
     @cached_property
-    def _codes_by_question(self) -> tuple[_Ints, _Ints]:
+    def _answer_codes_sorted_by_question(self) -> tuple[_Ints, _Ints]:
         """Votes sorted by question: the position of each question's first vote, and the `rater_answer_codes`."""
         from reassess.numeric.vote_kernels import write_order_by_id
 
@@ -243,7 +243,7 @@ def _make_relabelling(
 ) -> Relabelling:
     """Prepare to compute label sets from resampled votes, with the scoring method and options of `recipe`."""
     questions = require_questions(votes.items)
-    model = estimate_recipe_models(experts, rater_golden, original, recipe).combined_model
+    model = estimate_rater_and_label_models(experts, rater_golden, original, recipe).raters_and_label_model
     model_votes = votes.with_answers(model.answers)
     measured_raters = model.raters if original is None else model.raters[:-1]
     raters = tuple(dict.fromkeys((*votes.raters, *measured_raters)))

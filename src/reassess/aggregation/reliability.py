@@ -16,7 +16,7 @@ from reassess.aggregation.agreement import (
 )
 from reassess.aggregation.calibration import calibrate
 from reassess.aggregation.dawid_skene import fit_dawid_skene
-from reassess.aggregation.em_inputs import default_truths
+from reassess.aggregation.em_inputs import default_possible_truths
 from reassess.aggregation.golden_items import GoldenVotesWithTruth
 from reassess.aggregation.reliability_result import FLAGS, Rater, Reliability
 from reassess.aggregation.support import select_evenly_spaced_rows
@@ -60,7 +60,7 @@ def rater_reliability(
         main votes, but may be the same votes. Without golden answers, confusion matrices and prior come from EM on the
         votes, which measures a rater by the answers of all raters.
     truths
-        The possible truths of an item; by default taken from the golden votes, or else `default_truths`.
+        The possible truths of an item; by default taken from the golden votes, or else `default_possible_truths`.
     resamples, seed
         Number of resamples of the bootstrap, and its seed. It draws images, or items if they are plain; more than 400
         are first divided into 400 random groups, which it draws.
@@ -74,7 +74,7 @@ def rater_reliability(
     ------
     DataError
         Votes are missing, or no golden item with a known truth has a vote; the votes have no raters; the truth does
-        not fit the golden items; without golden answers, there are too few items for EM to distinguish the truths.
+        not fit the golden items; without golden answers, there are too few items for EM.
 
     Notes
     -----
@@ -101,7 +101,7 @@ def rater_reliability(
     if golden is not None:
         golden.votes.require_raters("measuring raters")
         truths = golden.truths if truths is None else truths
-    names = tuple(truths or default_truths(votes))
+    names = tuple(truths or default_possible_truths(votes))
     has_own_golden = golden is not None and not np.shares_memory(golden.votes.rater_ids, votes.rater_ids)
     votes, measured_votes = align_votes(votes, votes if golden is None else golden.votes)
     is_subset = set(measured_votes.answers) <= set(votes.answers)
@@ -150,7 +150,7 @@ def rater_flags(
     """Find the flags of each rater, such as "one answer"; `answer_counts` has the number of votes per answer."""
     measures: dict[Id, _RaterStatistics] = {}
     if golden is not None:
-        truths = tuple(golden.truths or default_truths(golden.votes))
+        truths = tuple(golden.truths or default_possible_truths(golden.votes))
         weights = _golden_truth_probabilities(golden.votes, golden.truth_ids, truths)
         measures = dict(_measure_raters(golden.votes, weights, resamples, seed))
     none = np.zeros(0, np.int64)
@@ -178,7 +178,7 @@ def find_correct_answers(
 
 @dataclass(frozen=True, eq=False)
 class _RaterStatistics:
-    """A rater's confusion counts and information, on items whose truth is known."""
+    """A rater's confusion counts, and the information in the rater's votes, on items whose truth is known."""
 
     confusion_counts: Floats
     information: Information
@@ -191,8 +191,8 @@ def _em_truth_probabilities(votes: Votes, truths: tuple[Id, ...]) -> Floats:
     if weights.sum(axis=0).max() <= _MIN_EXPECTED_ITEMS:
         raise DataError(
             "too-few",
-            "too few items for EM to distinguish the truths, so raters cannot be measured",
-            allowed=f"at least one truth with an expected count above {_MIN_EXPECTED_ITEMS} items",
+            "too few items for EM, so raters cannot be measured",
+            allowed=f"a truth that EM expects on more than {_MIN_EXPECTED_ITEMS} items",
             found=f"items: {len(votes.items):,}; truths: {join_first(truths)}",
             fix="give votes on more items, or golden answers",
         )
@@ -306,7 +306,7 @@ def _make_raters(
     is_correct: npt.NDArray[np.bool_] | None,
     self_agreement: dict[Id, Proportion],
 ) -> Iterator[Rater]:
-    """Yield the results of raters who voted in the main job, then of raters who gave only golden votes."""
+    """Yield the results of raters with ordinary votes, then of raters with only golden votes."""
     rater_positions = {name: row for row, name in enumerate(votes.raters)}
     counts, votes_of = votes.counts_by_rater(), [] if votes.seconds is None else _vote_rows_by_rater(votes)
     empty = np.zeros((n_truths, len(votes.answers)))

@@ -42,7 +42,7 @@ class Rater(Printable):
 
     @property
     def n_votes(self) -> int:
-        """Number of the rater's votes in the main job."""
+        """Number of the rater's votes, without golden votes."""
         return int(self.answer_counts.sum())
 
     @property

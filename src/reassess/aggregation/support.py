@@ -25,7 +25,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation.dawid_skene import fit_one_accuracy
+from reassess.aggregation.dawid_skene import fit_one_accuracy_per_rater
 from reassess.aggregation.em_inputs import PinnedItems, make_answer_weights
 from reassess.aggregation.golden_items import count_votes_on, split_into_folds
 from reassess.core import Id, Posterior, Questions, RaterModel, Votes
@@ -37,7 +37,7 @@ _MIN_SHARE_WITH_OTHERS = 0.5  # if fewer items have votes by raters who do not m
 _MAX_SHARE_AGAINST_OTHERS = (
     0.3  # if a larger share is against the raters who do not mislead, these do not support the method
 )
-# Share and number of lost items; the simpler model is too uncertain about fewer.
+# Loss of correct items, as a share and as a number; the simpler model is too uncertain about a smaller loss.
 _MIN_LOST_SHARE, _MIN_LOST_ITEMS = 0.01, 1.5
 _MIN_NATS_PER_ITEM = 9.0  # required gain in predicting the votes, per lost item
 _MIN_NATS_PER_ITEM_ON_SCALE = (
@@ -155,8 +155,8 @@ class CheckedItems(NamedTuple):
     truth_ids: npt.NDArray[np.int64]
 
 
-def sample_items(votes: Votes, result: Posterior, truth_ids: npt.NDArray[np.int64]) -> CheckedItems:
-    """Return the items to check: all items, or a sample at even distances if they are stored in a file."""
+def sample_items_for_checks(votes: Votes, result: Posterior, truth_ids: npt.NDArray[np.int64]) -> CheckedItems:
+    """Return the items for the checks: all items, or a sample at even distances if they are stored in a file."""
     if not isinstance(votes.items, StoredItems):
         return CheckedItems(votes, result, truth_ids)
     rows = select_evenly_spaced_rows(len(votes.items))
@@ -232,9 +232,9 @@ def _find_rated_rows_and_count_contradictions(
 def _compare_with_one_accuracy_model(
     votes: Votes, result: Posterior, truth_ids: npt.NDArray[np.integer], fit: FitModel
 ) -> tuple[float, float]:
-    """Compare the method with a simpler model; return the number of lost items, and the gain in log likelihood.
+    """Compare the method with a simpler model; return its loss of correct items, and its gain in log likelihood.
 
-    Lost items: if the simpler model is true, the method decides this many fewer items correctly than the majority.
+    Loss: if the simpler model is true, the method decides this many fewer items correctly than the majority.
     Gain: how much better than the simpler model the method predicts the votes. Return (0, 0) if the method decides too
     few items against the majority, or loses too few items.
     """
@@ -245,7 +245,7 @@ def _compare_with_one_accuracy_model(
 
     def fit_one_accuracy_model(votes: Votes) -> tuple[RaterModel, Posterior]:
         """Fit the simpler model, with one accuracy per rater."""
-        simple = fit_one_accuracy(votes, result.truths, pinned)
+        simple = fit_one_accuracy_per_rater(votes, result.truths, pinned)
         return simple.model, simple.posterior
 
     expected = fit_one_accuracy_model(votes)[1].values[rated_rows]
@@ -266,13 +266,13 @@ def _find_misleading_raters(votes: Votes, result: Posterior) -> npt.NDArray[np.b
     shares = make_answer_weights(votes, result.truths)
     raters = [min(step, len(votes.raters) - first) for first in range(0, len(votes.raters), step)]
     parts = [
-        _find_misleading_in_block(votes, result, by_rater[start:end], first * step, count, shares)
+        _find_misleading_raters_in_block(votes, result, by_rater[start:end], first * step, count, shares)
         for first, (start, end, count) in enumerate(zip(edges[:-1], edges[1:], raters, strict=True))
     ]
     return np.concatenate(parts)
 
 
-def _find_misleading_in_block(
+def _find_misleading_raters_in_block(
     votes: Votes,
     result: Posterior,
     rows: npt.NDArray[np.int64],

@@ -49,7 +49,7 @@ class Rules:
             return "rule"
         return "votes" if n_votes >= self.votes_per_question else None
 
-    def count_free_vote_slots(self, n_votes: int, n_reserved: int) -> int:
+    def count_raters_still_allowed(self, n_votes: int, n_reserved: int) -> int:
         """Count how many more raters can get an open question now.
 
         The question has `n_votes` votes, and `n_reserved` raters are answering it. A stop rule can close a question
@@ -68,7 +68,7 @@ class Rules:
         return self._hash_to_fraction("golden", rater_id, task_number) < self.golden_share
 
     def draw_golden_task_positions(self, rater_id: int, task_number: int, n_positions: int) -> list[int]:
-        """Draw positions of golden tasks; the first suitable task among them is a rater's next golden task.
+        """Draw random positions in the list of golden tasks. The rater gets the first task there that suits.
 
         `n_positions` is the number of golden tasks. Each suitable task is equally likely to be the first.
         Drawing positions is faster than reading all tasks.

@@ -106,7 +106,7 @@ class CampaignPlan:
         elif self.n_practice_tasks > (free := int(self.practice_task_mask.sum())):
             raise DataError(
                 "missing-golden",
-                "practice is too long: practice tasks need images without main tasks",
+                "too few images for practice: an image with a main task cannot be used",
                 allowed=f"at most {count_noun(free, 'practice task')}",
                 found=self.n_practice_tasks,
                 fix="add golden questions on images without main tasks, or use fewer practice tasks",
@@ -232,11 +232,11 @@ class CampaignPlan:
 
     def count_golden_by_truth(self) -> tuple[int, int]:
         """Count the invalid and the valid golden questions, without practice questions."""
-        return self._truths_without_practice.count(0), self._truths_without_practice.count(1)
+        return self._truths_outside_practice.count(0), self._truths_outside_practice.count(1)
 
     @property
-    def _truths_without_practice(self) -> list[int | None]:
-        """The truth of each golden question; None if it is unknown, or if the question is for practice."""
+    def _truths_outside_practice(self) -> list[int | None]:
+        """The truth of each golden question outside practice; None for practice questions and for unknown truths."""
         practice = (
             () if self.golden_tasks is None else np.repeat(self.practice_task_mask, self.golden_tasks.sizes).tolist()
         )
@@ -251,7 +251,7 @@ class CampaignPlan:
         if not self.has_original_votes or self.original_labels is None or self.golden_tasks is None:
             return [None] * len(questions)
         golden_labels = _match_original_labels(self.golden_tasks.questions, self.original_labels)
-        valid = estimate_priors_by_label(zip(self._truths_without_practice, golden_labels, strict=True))
+        valid = estimate_priors_by_label(zip(self._truths_outside_practice, golden_labels, strict=True))
         return [
             None if label is None else valid[label] for label in _match_original_labels(questions, self.original_labels)
         ]

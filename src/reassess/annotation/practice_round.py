@@ -93,7 +93,7 @@ class PracticeRound:
         None if more tasks do not help, only a higher pass mark.
         """
 
-        def is_hard_to_pass_by_guessing(length_factor: int) -> bool:
+        def is_longer_practice_hard_to_guess(length_factor: int) -> bool:
             names = ("n_tasks", "n_invalid_questions", "n_valid_questions")
             return (
                 replace(self, **{name: length_factor * getattr(self, name) for name in names}).easiest_blind_strategy
@@ -102,8 +102,8 @@ class PracticeRound:
 
         if self.pass_mark is not None and self.pass_mark <= _ONE_ANSWER_ACCURACY:
             return None
-        factor = bisect_left(range(_MAX_SIZE_FACTOR), True, lo=2, key=is_hard_to_pass_by_guessing)
-        return factor * self.n_tasks if factor < _MAX_SIZE_FACTOR or is_hard_to_pass_by_guessing(factor) else None
+        factor = bisect_left(range(_MAX_SIZE_FACTOR), True, lo=2, key=is_longer_practice_hard_to_guess)
+        return factor * self.n_tasks if factor < _MAX_SIZE_FACTOR or is_longer_practice_hard_to_guess(factor) else None
 
     @property
     def n_golden_needed(self) -> int:

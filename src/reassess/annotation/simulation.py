@@ -1,4 +1,4 @@
-"""Simulated raters in a copy of a campaign, to estimate votes, hours and the accuracy of labels."""
+"""Simulated raters in a copy of a campaign, to estimate votes, working hours and the accuracy of labels."""
 
 import heapq
 from collections.abc import Callable, Sequence
@@ -40,7 +40,7 @@ class Simulation:
     n_tasks: int
     n_answers: int  # answers of the simulated raters, also to golden questions
     n_expert_answers: int  # correct answers of a simulated expert, if golden questions waited for experts
-    hours: float  # total working time of all raters
+    working_hours: float  # total working time of all raters
     elapsed_hours: float  # time until the last answer
     progress: Progress
     max_total_votes: int  # if each question gets all its votes
@@ -63,7 +63,7 @@ class Simulation:
             "tasks": self.n_tasks,
             "answers": self.n_answers,
             "expert_answers": self.n_expert_answers,
-            "hours": self.hours,
+            "hours": self.working_hours,
             "elapsed_hours": self.elapsed_hours,
             "votes_at_most": self.max_total_votes,
             "not_needed": self.n_unneeded_answers,
@@ -121,7 +121,7 @@ def simulate(
     while len(blocked) < len(queue):
         time, number = heapq.heappop(queue)
         answers_before = raters[number].n_answers
-        next_time = raters[number].finish_task_and_get_next_time(time)
+        next_time = raters[number].answer_task_and_get_end_of_next_task(time)
         new_answers = raters[number].n_answers - answers_before
         blocked = set() if new_answers else blocked - {number}
         if next_time is not None:
@@ -138,7 +138,7 @@ def _answer_golden_questions(campaign: Campaign, is_valid: TruthFunction, now: f
     (person,) = add_people(campaign, ["simulated expert"], Role.EXPERT, now=now, is_simulated=True)
     save_consent(campaign, person, now)
     expert = _SimulatedRater(campaign, 0, person, _PERFECT_MATRIX, is_valid, 0, 0.0)
-    while expert.finish_task_and_get_next_time(now) is not None:
+    while expert.answer_task_and_get_end_of_next_task(now) is not None:
         pass
     return expert.n_answers
 
@@ -165,7 +165,7 @@ class _SimulatedRater:
         self.turn_answers: list[GivenAnswer] = []
         self.n_tasks, self.n_answers, self.seconds_worked, self.last_answer_time = 0, 0, 0.0, 0.0
 
-    def finish_task_and_get_next_time(self, now: float) -> float | None:
+    def answer_task_and_get_end_of_next_task(self, now: float) -> float | None:
         """Save the answers to the current task, begin the next task, and return the time when it is finished.
 
         If there is no task now, return the time when the rater asks again; if no task is left, return None.
@@ -233,7 +233,7 @@ def _make_result(
         n_tasks=sum(rater.n_tasks for rater in raters),
         n_answers=sum(rater.n_answers for rater in raters),
         n_expert_answers=n_expert_answers,
-        hours=sum(rater.seconds_worked for rater in raters) / 3600,
+        working_hours=sum(rater.seconds_worked for rater in raters) / 3600,
         elapsed_hours=(end - start) / 3600,
         progress=progress,
         max_total_votes=campaign.rules.votes_per_question * progress.n_questions,

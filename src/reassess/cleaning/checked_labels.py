@@ -131,9 +131,8 @@ class DrawnLabels:
         if represented > verdicts.size / _MIN_COVERED_SHARE:
             raise DataError(
                 "out-of-range",
-                "probabilities of being drawn are too low",
-                where="the checked labels",
-                allowed=f"a sum of 1 / probability over the sample of about {verdicts.size:,}, the number of labels",
+                "the checked labels have too low probabilities of being drawn",
+                allowed=f"probabilities p with a sum of 1 / p of about {verdicts.size:,}, the number of labels",
                 found=f"a sum of {represented:{',.0f' if represented < _MAX_EXACT_COUNT else '.3g'}}",
                 fix="use the probabilities of the draw",
             )
@@ -151,7 +150,7 @@ class DrawnLabels:
 def adjust_to_checked_labels(
     label_quality: _Floats, verdicts: npt.NDArray[np.int8], drawn_labels: DrawnLabels
 ) -> tuple[_Floats, CheckedLabels]:
-    """Correct the share of wrong labels with checked labels, and shift the probabilities to match it.
+    """Correct the estimated share of wrong labels by the checked labels, and shift the probabilities to match it.
 
     The model estimates a share of wrong labels. Its error is the weighted mean of (1 if wrong, else 0) - (probability
     of wrong), over the checked labels that were drawn at random; the corrected share is the estimate plus this error.

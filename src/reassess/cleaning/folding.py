@@ -74,7 +74,7 @@ def make_folds(
     for group in duplicates:
         check_is_collection(group, value_name="names of images")
     class_ids = single_class_ids(labels)
-    order, starts = _order_by_unit(labels.images, duplicates)
+    order, starts = _sort_by_duplicate_group(labels.images, duplicates)
     if starts.size < k:
         raise DataError(
             "too-many",
@@ -117,30 +117,30 @@ def single_class_ids(labels: LabelSets) -> npt.NDArray[np.int32]:
     return labels.indices
 
 
-class _UnitOrder(NamedTuple):
-    """Images sorted by unit (an image with all its duplicates)."""
+class _ImagesByDuplicateGroup(NamedTuple):
+    """Images sorted by group. A group is an image with all its duplicates."""
 
     positions: _Ints  # positions of the images
-    unit_starts: _Ints  # where each unit starts in `positions`
+    group_starts: _Ints  # where each group starts in `positions`
 
 
-def _order_by_unit(images: tuple[str, ...], duplicates: Sequence[Sequence[str]]) -> _UnitOrder:
-    """Sort images so that each image is next to its duplicates; together, these form a unit."""
-    # Units, and the images of a unit, are sorted by image key, so that the order of `images` does not matter.
+def _sort_by_duplicate_group(images: tuple[str, ...], duplicates: Sequence[Sequence[str]]) -> _ImagesByDuplicateGroup:
+    """Sort images so that each image is next to its duplicates. They form a group."""
+    # Groups, and the images of a group, are sorted by image key, so that the order of `images` does not matter.
     keys = image_keys(images)
     by_key = np.array(sorted(range(len(keys)), key=keys.__getitem__), np.int64)
     rank_of = {keys[row]: rank for rank, row in enumerate(by_key.tolist())} if duplicates else {}
-    first_ranks = np.arange(by_key.size)  # for each rank, the rank of the first image of its unit
+    first_ranks = np.arange(by_key.size)  # for each rank, the rank of the first image of its group
     flat = iter(image_keys(tuple(chain.from_iterable(duplicates))))
     links = [[rank_of[key] for key in islice(flat, len(group)) if key in rank_of] for group in duplicates]
     if any(len(group) > 1 for group in links):
-        first_ranks = _find_first_linked_position(links, by_key.size)
-    by_unit = np.lexsort((np.arange(by_key.size), first_ranks))
-    return _UnitOrder(by_key[by_unit], np.flatnonzero(np.diff(first_ranks[by_unit], prepend=-1)))
+        first_ranks = _find_first_position_in_connected_groups(links, by_key.size)
+    by_group = np.lexsort((np.arange(by_key.size), first_ranks))
+    return _ImagesByDuplicateGroup(by_key[by_group], np.flatnonzero(np.diff(first_ranks[by_group], prepend=-1)))
 
 
-def _find_first_linked_position(groups: Sequence[Sequence[int]], n_positions: int) -> _Ints:
-    """Return the lowest position in the connected component of each position; groups that overlap are connected."""
+def _find_first_position_in_connected_groups(groups: Sequence[Sequence[int]], n_positions: int) -> _Ints:
+    """For each position, return the lowest position that it is connected to; groups that overlap are connected."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
@@ -153,25 +153,25 @@ def _find_first_linked_position(groups: Sequence[Sequence[int]], n_positions: in
 
 
 def _assign_folds(
-    class_ids: npt.NDArray[np.integer], unit_starts: _Ints, n_folds: int, rng: np.random.Generator
+    class_ids: npt.NDArray[np.integer], group_starts: _Ints, n_folds: int, rng: np.random.Generator
 ) -> _Ints:
     """Assign each image to a fold, balanced by class; an image and its duplicates get the same fold."""
-    sizes = np.diff(unit_starts, append=class_ids.size)
+    sizes = np.diff(group_starts, append=class_ids.size)
     shuffled = rng.permutation(sizes.size)
     single, several = shuffled[sizes[shuffled] == 1], shuffled[sizes[shuffled] > 1]
     folds, fold_sizes = np.empty(class_ids.size, np.int64), np.zeros(n_folds, np.int64)
     # Images of a class in each fold.
     fold_counts_by_class: dict[int, _Ints] = defaultdict(lambda: np.zeros(n_folds, np.int64))
-    for unit in several[np.argsort(-sizes[several], kind="stable")].tolist():
-        rows = slice(unit_starts[unit], unit_starts[unit] + sizes[unit])
+    for group in several[np.argsort(-sizes[several], kind="stable")].tolist():
+        rows = slice(group_starts[group], group_starts[group] + sizes[group])
         present, counts = np.unique(class_ids[rows], return_counts=True)
         same_classes = np.sum([fold_counts_by_class[class_id] for class_id in present.tolist()], axis=0)
         fold = int(np.lexsort((fold_sizes, same_classes))[0])
         for class_id, count in zip(present.tolist(), counts.tolist(), strict=True):
             fold_counts_by_class[class_id][fold] += count
         folds[rows] = fold
-        fold_sizes[fold] += sizes[unit]
-    rows = unit_starts[single]
+        fold_sizes[fold] += sizes[group]
+    rows = group_starts[single]
     rows = rows[np.argsort(class_ids[rows], kind="stable")]  # within a class, the order stays random
     for class_rows in np.split(rows, np.flatnonzero(np.diff(class_ids[rows])) + 1):
         if class_rows.size:

@@ -48,14 +48,18 @@ def find_mixed_up_classes(
         other_counts = total - counts
         for cycle in _find_cycles(_find_main_confusions(counts)):
             if _is_significant_majority(
-                _count_mixed_up(counts, cycle), _count_correct(counts, cycle)
-            ) and _is_significant_majority(_count_correct(other_counts, cycle), _count_mixed_up(other_counts, cycle)):
+                _count_predictions_of_next_class(counts, cycle), _count_correct_predictions(counts, cycle)
+            ) and _is_significant_majority(
+                _count_correct_predictions(other_counts, cycle), _count_predictions_of_next_class(other_counts, cycle)
+            ):
                 return MixedUpClasses(position, cycle)
     cycles = _find_cycles(_find_main_confusions(total))
     in_all = (
         cycle
         for cycle in cycles
-        if _is_significant_majority(_count_mixed_up(total, cycle), _count_correct(total, cycle))
+        if _is_significant_majority(
+            _count_predictions_of_next_class(total, cycle), _count_correct_predictions(total, cycle)
+        )
     )
     return next((MixedUpClasses(None, cycle) for cycle in in_all), None)
 
@@ -91,13 +95,13 @@ def _find_cycles(confusions: Mapping[int, int]) -> list[dict[int, int]]:
     return cycles
 
 
-def _count_mixed_up(counts: _SparseCounts, cycle: Mapping[int, int]) -> int:
-    """Count the images of mixed-up classes that are predicted as the next class in their cycle."""
+def _count_predictions_of_next_class(counts: _SparseCounts, cycle: Mapping[int, int]) -> int:
+    """Count the images whose predicted class is the class after their label in a cycle of mixed-up classes."""
     return sum(int(counts[a, b]) for a, b in cycle.items())
 
 
-def _count_correct(counts: _SparseCounts, cycle: Iterable[int]) -> int:
-    """Count the correctly predicted images of the classes in a cycle of mixed-up classes."""
+def _count_correct_predictions(counts: _SparseCounts, cycle: Iterable[int]) -> int:
+    """Count the correctly predicted images of the classes in a cycle."""
     return sum(int(counts[a, a]) for a in cycle)
 
 

@@ -37,7 +37,7 @@ class HeldOutFile:
 def join_held_out_files(
     predictions: Mapping[str, Predictions], labels: LabelSets, folds: Sequence[Folds], match: Match
 ) -> tuple[HeldOutFile, ...]:
-    """Join the images of each file with the labels; raise unless every image is in the same number of files."""
+    """Join the images of each file with the labels; raise if some images are in more files than other images."""
     fold_numbers = [(repetition, repetition.fold_numbers_of(labels.images)) for repetition in folds]
     files: list[HeldOutFile] = []
     file_counts = np.zeros(len(labels), np.int64)  # number of files with each image
@@ -80,7 +80,7 @@ def warn_about_split_duplicates(
 
 
 def _file_numbers_by_repetition(files: Sequence[HeldOutFile], labels: LabelSets) -> list[_Ints]:
-    """Return an array for each repetition: the number of the file that contains each image."""
+    """For each repetition of cross-validation, return the number of the file that contains each image."""
     if all(file.label_rows.size == len(labels) for file in files):
         raise DataError(
             "missing-folds",

@@ -3,24 +3,25 @@
 **The model.** The true class of an image is t with the calibrated probability s_t, proportional to q_t^b exp(c_t),
 where q is the held-out prediction, b is the sharpening, and c are biases of classes. Given the true class t, the label
 is j with the probability A_tj s_j^g / sum over k of A_tk s_k^g. A is the matrix of mistakes. The factor s_j^g is called
-the pull: it makes labels more likely that the image looks like. Its exponent is g. With g = 0 there is no pull, and
-mistakes depend only on the true class.
+the lookalike factor: it makes labels more likely that the image looks like. Its exponent g is the lookalike exponent.
+With g = 0, mistakes depend only on the true class.
 
 EM estimates A and c for given b and g. Each row of A is smoothed by as many labels as there are classes, with the
 average share of correct labels, so that the number of estimated parameters is never much larger than the number of
 labels.
 
-**Sharpening.** `fit_noise_model` runs EM for each sharpening it tries, and chooses the sharpening with the highest
-likelihood of the labels. Both steps use all images. If some images were held out of EM, each mistake that occurs only a
-few times would make a sharpening look worse, and with few images, most mistakes are of this kind.
+**Sharpening.** The power b calibrates the predictions: it is above 1 if the model is underconfident. `fit_noise_model`
+runs EM for each sharpening it tries, and chooses the sharpening with the highest likelihood of the labels. Both steps
+use all images. If some images were held out of EM, each mistake that occurs only a few times would make a sharpening
+look worse, and with few images, most mistakes are of this kind.
 
-**Pull.** The labels do not show how strong the pull is, because a wrong shape of the calibration has the same effect.
-They do show whether there is a pull. People confuse the same classes as the model, and their mistakes have a pull with
-the exponent `PULL`, as measured on data with known true classes. Random mistakes have no pull. Therefore, the exponent
-is `PULL` if enough mistakes are between classes that the model confuses, and if the labels are about as likely with the
-pull as without it. The exponent is 0 if there are few such mistakes, or if the labels are much less likely with the
-pull; in between, it is interpolated. With two classes, or with fewer sampled images than entries of the matrix (always
-with more than 223 classes), the labels cannot show a pull, and the exponent is `PULL`.
+**Lookalike exponent.** The labels do not show how large g is, because a wrong shape of the calibration has the same
+effect. They do show whether g is 0. People confuse the same classes as the model, and for their mistakes, g is
+`MEASURED_EXPONENT`, as measured on data with known true classes. For random mistakes, g is 0. Therefore, g is
+`MEASURED_EXPONENT` if enough mistakes are between classes that the model confuses, and if the labels are about as
+likely as with g = 0. It is 0 if there are few such mistakes, or if the labels are much less likely than with g = 0. In
+between, it is interpolated. With two classes, or with fewer sampled images than entries of the matrix (always with more
+than 223 classes), the labels cannot show whether g is 0, and it is `MEASURED_EXPONENT`.
 
 **Certain images.** If the model is calibrated for the labels, including their mistakes, it explains them without any
 mistakes: with 10 % wrong labels, each image has another class with probability 0.1. But no model is this uncertain
@@ -46,15 +47,16 @@ from reassess.numeric.jit import thread_count
 from reassess.numeric.label_noise_kernels import run_e_step
 
 _Floats = npt.NDArray[np.float64]
-_MIN_PULL_PROBABILITY = 0.01  # lowest probability s_j in the pull, as a multiple of 1 / classes
+_MIN_LOOKALIKE_PROBABILITY = 0.01  # lowest s_j in the lookalike factor, as a multiple of 1 / classes
 _CHUNK_SIZE, _MAX_CHUNKS = 1 << 14, 16  # images per chunk, and the largest number of chunks
 _TOLERANCE = 1e-6  # EM stops if the mean log-likelihood grows by less
 _MAX_STEPS = 200  # of EM
 _START_CORRECT_SHARE = 0.8  # share of correct labels at the start of EM
-PULL = 0.15  # with the true classes known, 0.15 to 0.2 fits the answers of CIFAR-10N best
-# Shares of labels that are mistakes between confused classes: below the first, the pull is 0; above the second, `PULL`.
+MEASURED_EXPONENT = 0.15  # with the true classes known, 0.15 to 0.2 fits the answers of CIFAR-10N best
+# Shares of labels that are mistakes between confused classes: the lookalike exponent is 0 below the first share, and
+# `MEASURED_EXPONENT` above the second share.
 _MIN_CONFUSED_SHARE, _MAX_CONFUSED_SHARE = 0.02, 0.03
-_HALF_PULL_LOG_RATIO = -3.0  # log-likelihood ratio of the pull that halves it
+_HALF_EXPONENT_LOG_RATIO = -3.0  # log-likelihood ratio of the lookalike factor that halves g
 _MIN_SHARPENING, _MAX_SHARPENING = 0.25, 8.0  # range of the search
 _ANCHOR_SHARE, _MIN_ANCHOR_CERTAINTY = 0.03, 0.99  # this share of the images has at least this certainty
 # Images for the calibration: the larger number, in total or per class.
@@ -99,8 +101,8 @@ class NoiseModel:
     smoothing: float
 
     @classmethod
-    def make_start(cls, n_classes: int, *, lookalike_exponent: float) -> "NoiseModel":
-        """Create the start parameters of EM, which assume a calibrated model and mostly correct labels."""
+    def make_initial_model(cls, n_classes: int, *, lookalike_exponent: float) -> "NoiseModel":
+        """Create the model that EM starts from: predictions are calibrated, and most labels are correct."""
         noise = np.full((n_classes, n_classes), (1 - _START_CORRECT_SHARE) / max(1, n_classes - 1))
         np.fill_diagonal(noise, _START_CORRECT_SHARE if n_classes > 1 else 1.0)
         return cls(1.0, lookalike_exponent, np.zeros(n_classes), noise, float(n_classes))
@@ -137,7 +139,7 @@ class NoiseModel:
                 pairs,
                 elsewhere,
                 self.lookalike_exponent,
-                _MIN_PULL_PROBABILITY / classes,
+                _MIN_LOOKALIKE_PROBABILITY / classes,
             )
             run_e_step(*arrays, *model, counts, image, logs[chunk], correct[chunk], likeliest[chunk])
             return counts, pairs[:, :, 1], image
@@ -192,15 +194,17 @@ def fit_noise_model(images: ClassCandidates, *, seed: int = 0) -> tuple[NoiseMod
     sample = ordered.select_rows(
         np.sort(original_order[np.random.default_rng(seed).permutation(len(images))[:sample_size]])
     )
-    model, expected = _fit_with_fixed_exponent(sample, lookalike_exponent=PULL)
+    model, expected = _fit_with_fixed_exponent(sample, lookalike_exponent=MEASURED_EXPONENT)
     if images.n_classes > 2 and len(sample) >= images.n_classes**2:
-        no_pull, expected_no_pull = _fit_with_fixed_exponent(sample, lookalike_exponent=0.0)
-        weight = _estimate_lookalike_share(sample, no_pull, expected_no_pull)
-        ratio = float(expected.label_log_probabilities.sum() - expected_no_pull.label_log_probabilities.sum())
-        weight *= float(expit(ratio - _HALF_PULL_LOG_RATIO))
-        sharpening = no_pull.sharpening ** (1 - weight) * model.sharpening**weight
-        start = model if weight > 0.5 else no_pull
-        model = replace(start, lookalike_exponent=weight * PULL, sharpening=sharpening)
+        without_lookalikes, expected_without_lookalikes = _fit_with_fixed_exponent(sample, lookalike_exponent=0.0)
+        weight = _estimate_share_of_lookalike_mistakes(sample, without_lookalikes, expected_without_lookalikes)
+        ratio = float(
+            expected.label_log_probabilities.sum() - expected_without_lookalikes.label_log_probabilities.sum()
+        )
+        weight *= float(expit(ratio - _HALF_EXPONENT_LOG_RATIO))
+        sharpening = without_lookalikes.sharpening ** (1 - weight) * model.sharpening**weight
+        start = model if weight > 0.5 else without_lookalikes
+        model = replace(start, lookalike_exponent=weight * MEASURED_EXPONENT, sharpening=sharpening)
     model, expected = model.fit(ordered)
     return model, expected.select_rows(original_order)
 
@@ -208,16 +212,18 @@ def fit_noise_model(images: ClassCandidates, *, seed: int = 0) -> tuple[NoiseMod
 def _fit_with_fixed_exponent(
     images: ClassCandidates, *, lookalike_exponent: float
 ) -> tuple[NoiseModel, ExpectedTruths]:
-    """Fit the sharpening, the biases and the matrix of mistakes, with a fixed `lookalike_exponent`."""
-    start = NoiseModel.make_start(images.n_classes, lookalike_exponent=lookalike_exponent)
+    """Fit all parameters of the noise model, except the `lookalike_exponent`."""
+    start = NoiseModel.make_initial_model(images.n_classes, lookalike_exponent=lookalike_exponent)
     sharpening = max(_find_min_sharpening(images, start), _find_likeliest_sharpening(images, start))
     return replace(start, sharpening=sharpening).fit(images)
 
 
-def _estimate_lookalike_share(images: ClassCandidates, model: NoiseModel, expected: ExpectedTruths) -> float:
-    """Estimate how much wrong labels depend on what the image looks like, as a share of `PULL`, from 0 to 1.
+def _estimate_share_of_lookalike_mistakes(
+    images: ClassCandidates, model: NoiseModel, expected: ExpectedTruths
+) -> float:
+    """Estimate how strongly wrong labels depend on what the image looks like, from 0 (not at all) to 1.
 
-    The share is 1 if labels and the model confuse the same classes, and 0 if they confuse different classes.
+    It is 1 if labels and the model confuse the same classes, and 0 if they confuse different classes.
     """
     # The mistakes of each true class are a mixture: some are distributed like the model's probabilities, the other
     # mistakes uniformly. The share of the first kind is squared, because this separates people's mistakes from random
@@ -234,7 +240,7 @@ def _estimate_lookalike_share(images: ClassCandidates, model: NoiseModel, expect
     counts, ratios = mistakes[has_mistakes], confused[has_mistakes] * (images.n_classes - 1)
 
     def compute_mixture_loss(share: float) -> float:
-        """Return the negative log-likelihood for a share of mistakes that follow the model's probabilities."""
+        """Return the negative log-likelihood, if this share of mistakes follows the model's probabilities."""
         return -float(counts @ np.log1p(share * (ratios - 1)))
 
     share = minimize_scalar(compute_mixture_loss, bounds=(0, 1 - 1e-6), method="bounded").x
@@ -255,21 +261,21 @@ def _find_likeliest_sharpening(images: ClassCandidates, start: NoiseModel) -> fl
 
 
 def _find_min_sharpening(images: ClassCandidates, start: NoiseModel) -> float:
-    """Find the lowest sharpening where enough images are almost certain.
+    """Find the lowest sharpening where the true class of enough images is almost certain.
 
     If the labels of these images contain fewer mistakes than the model then expects, return the minimum instead.
     """
 
-    def compute_certainty_shortfall(log_sharpening: float) -> float:
-        """Return how much certainty is missing to make enough images almost certain; 0 or less if none is missing."""
+    def compute_missing_certainty(log_sharpening: float) -> float:
+        """Return the required certainty minus the certainty of the most certain images; 0 or less if it is enough."""
         max_probabilities = images.calibrate(math.exp(log_sharpening)).max(axis=1)
         return _MIN_ANCHOR_CERTAINTY - float(np.quantile(max_probabilities, 1 - _ANCHOR_SHARE))
 
     low, high = math.log(_MIN_SHARPENING), math.log(_MAX_SHARPENING)
-    if compute_certainty_shortfall(low) <= 0:
+    if compute_missing_certainty(low) <= 0:
         return _MIN_SHARPENING
     sharpening = math.exp(
-        high if compute_certainty_shortfall(high) >= 0 else brentq(compute_certainty_shortfall, low, high, xtol=0.01)
+        high if compute_missing_certainty(high) >= 0 else brentq(compute_missing_certainty, low, high, xtol=0.01)
     )
     max_probabilities = images.calibrate(sharpening).max(axis=1)
     certain_images = images.select_rows(

@@ -124,7 +124,7 @@ def compute_scores(
     # Golden images that only experts answered are scored by experts, and do not change the raters' EM.
     has_separate_golden = name == "em" or (is_default_method and method_options["original"] is None)
     has_separate_golden = has_separate_golden and is_golden_answered_only_by_experts(reader)
-    parts = reader.join_parts(must_share_images=not has_separate_golden)
+    parts = reader.align_classes_and_images(must_share_images=not has_separate_golden)
     votes_with_golden = parts["votes"]
     rater_golden = parts.get(
         "rater-golden", votes_with_golden.restrict(np.zeros(0, np.int64)) if has_separate_golden else None
@@ -179,7 +179,7 @@ def _choose_default_method(benchmark: Benchmark, method_options: dict[str, Any])
 def _find_files_by_part(
     run: CommandRun, benchmark: Benchmark, method: str, method_options: dict[str, Any]
 ) -> dict[str, Path]:
-    """Return the file of each part that a method reads besides votes: from its option, or from the benchmark."""
+    """Return the files that a method reads besides votes, by part: from an option, or from the benchmark."""
     paths: dict[str, Path | None] = {}
     if _method_uses_option(method, "golden") and (
         method_options["golden"] is not None or "golden" in benchmark.sources

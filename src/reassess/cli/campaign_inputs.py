@@ -107,7 +107,7 @@ def load_campaign_parts(
             golden_content = read_golden_votes_or_questions(reader, path, raise_if_contradictory=True)
             reader.parts["golden" if isinstance(golden_content, Votes) else "questions"] = path, golden_content
             samples += filter(None, [read_sample(path)])
-    parts = reader.join_parts(must_share_images=False)
+    parts = reader.align_classes_and_images(must_share_images=False)
     experts = _join_expert_votes(parts, reader.files)
     if isinstance(source_tasks, Candidates):
         tasks_to_rate = make_tasks(parts["tasks"], golden=experts)
@@ -227,22 +227,22 @@ def _join_expert_votes(parts: Mapping[str, Any], files: Mapping[str, Path]) -> V
     experts = None
     if "golden" in parts:
         with add_error_place(files["golden"]):
-            experts = _convert_to_known_answers(parts["golden"])
+            experts = _recode_as_no_maybe_yes(parts["golden"])
     if "questions" in parts:
         return add_questions_without_votes(experts, parts["questions"])
     return experts
 
 
 def add_questions_without_votes(expert_votes: Votes | None, questions: Questions) -> Votes:
-    """Return the experts' votes. Golden questions that have no votes are added to their items."""
+    """Return the experts' votes; golden questions without votes are added as items without votes."""
     none = np.zeros(0, np.int64)
     answers = KNOWN_ANSWERS if expert_votes is None else expert_votes.answers
     unanswered = Votes.from_columns(questions, none, none, none, (), answers)
     return unanswered if expert_votes is None else expert_votes.append(unanswered)
 
 
-def _convert_to_known_answers(golden_votes: Votes) -> Votes:
-    """Convert golden votes to the answers no, maybe and yes; `DataError` if they are not about questions."""
+def _recode_as_no_maybe_yes(golden_votes: Votes) -> Votes:
+    """Convert the answers of golden votes to no, maybe and yes; `DataError` if the items are not questions."""
     if not isinstance(golden_votes.items, Questions):
         raise DataError(
             "not-on-questions",

@@ -118,7 +118,7 @@ class KeptLabelsOption:
             value = -1.0
         if name not in ("threshold", "precision") or not 0 <= value <= 1:
             allowed = "threshold=P or precision=P, with P from 0 to 1"
-            raise DataError("wrong-syntax", "not a rule that says which labels to keep", allowed=allowed)
+            raise DataError("wrong-syntax", "not a known rule for keeping labels", allowed=allowed)
         return cls(**{name: value})
 
     def to_json(self, method: CleaningMethod) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from reassess.aggregation import (
     GoldenQuestions,
     MeasuredRule,
     golden_truth,
-    measure_simple_rules,
+    measure_baseline_rules,
     select_golden_votes,
     with_golden_votes,
 )
@@ -63,7 +63,9 @@ def load_curve_inputs(
     reader = PartReader(run, benchmark)
     paths = {f"scores {number}": find_scores(run, file) for number, file in enumerate(files, 1)}
     for file, (part, path) in zip(files, paths.items(), strict=True):
-        scores = _read_golden_rows(reader, part, path, golden) if path.is_dir() else reader.read_part(part, path)
+        scores = (
+            _read_scores_of_golden_images(reader, part, path, golden) if path.is_dir() else reader.read_part(part, path)
+        )
         if method is not None:
             if scores.method != UNKNOWN_METHOD:
                 raise click.UsageError(
@@ -81,10 +83,10 @@ def load_curve_inputs(
     return dict(zip(files, scores_files, strict=True)), curve_inputs
 
 
-def _read_golden_rows(reader: PartReader, part: str, folder: Path, golden: str | None) -> Scores:
+def _read_scores_of_golden_images(reader: PartReader, part: str, folder: Path, golden: str | None) -> Scores:
     """Read the scores of golden images from a folder of scores; other scores do not matter."""
     if golden is None or reader.run.reading_options.match not in (None, "path"):
-        raise click.UsageError("A folder of scores needs --golden, and images are joined by path.")
+        raise click.UsageError("A folder of scores needs --golden, and cannot be used with --match other than path.")
     golden_votes = read_votes(reader.run.find_or_download_source("golden", golden))
     scores = read_score_folder(folder, golden_votes.images)
     reader.parts[part] = folder, scores
@@ -105,7 +107,9 @@ def _load_parts_and_join_scores(
         reader.read_part(part, path)
     reader.read_original_labels()
     reader.check_same_item_kind()
-    parts = reader.join_parts(must_share_images=votes is None or not is_golden_answered_only_by_experts(reader))
+    parts = reader.align_classes_and_images(
+        must_share_images=votes is None or not is_golden_answered_only_by_experts(reader)
+    )
     expert_votes, rater_votes, original = parts["golden"], parts.get("votes"), parts.get("original")
     rater_golden_votes = parts.get("rater-golden")
     scores_read = [parts[part] for part in scores_parts]
@@ -133,7 +137,7 @@ def _load_parts_and_join_scores(
         rater_votes_with_golden=votes_with_golden,
         rater_golden_votes=rater_golden_votes,
         original=original,
-        rules=measure_simple_rules(
+        rules=measure_baseline_rules(
             truth, votes=votes_with_golden, rater_golden=rater_golden_votes, original=original, files=files
         ),
     )

@@ -59,7 +59,7 @@ class EvaluationInputs:
         return {name: getattr(self, name) for name in (*names, "rater_golden_votes")}
 
     @property
-    def is_in_sample(self) -> bool | None:
+    def are_scores_in_sample(self) -> bool | None:
         """Whether the scores were made with the golden answers; None if the files do not tell."""
         if "scores" not in self.files or "golden" not in self.files:
             return None
@@ -153,7 +153,7 @@ def _join_evaluation_inputs(
     label_set_names: Sequence[str],
 ) -> EvaluationInputs:
     """Convert the parts to one class list. `label_set_names` is empty if there is one label set."""
-    parts, files = reader.join_parts(), reader.files
+    parts, files = reader.align_classes_and_images(), reader.files
     _explain_class_source(reader, parts)
     sets: dict[float | str | None, LabelSets]
     if thresholds is None:
@@ -254,7 +254,7 @@ def load_original_and_golden(
                 error.fix = Fix.join("; or ", "give --golden FILE", error.fix)
             raise
         reader.read_part("golden", path)
-    parts = reader.join_parts() if reader.parts else {}
+    parts = reader.align_classes_and_images() if reader.parts else {}
     return EvaluationInputs(
         benchmark=benchmark,
         is_imagenet_by_default=False,

@@ -163,7 +163,7 @@ match_option = reading_section_option(
 )
 
 
-def add_join_options(command: Callable[..., Any]) -> Callable[..., Any]:
+def add_image_matching_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options for joining images: --match and --ignore-unknown."""
     return _add_options(
         command,

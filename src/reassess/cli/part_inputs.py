@@ -192,7 +192,7 @@ class PartReader:
         check_same_vote_kind({str(path): votes for path, votes in self.parts.values() if isinstance(votes, Votes)})
 
     def _check_answers_are_used(self) -> None:
-        """Raise an error if no file of votes has the answers that --answers or benchmark.json sets."""
+        """Raise an error if no vote has one of the answers listed by --answers or benchmark.json."""
         answers, source = self.run.reading_options.answers, "--answers"
         if answers is None and "votes" in self.parts:
             answers, source = self.benchmark.answers, "benchmark.json"
@@ -207,7 +207,7 @@ class PartReader:
                 fix=f"correct or remove the answers in {source}",
             )
 
-    def join_parts(
+    def align_classes_and_images(
         self, *, must_share_images: bool = True, label_sets_must_share_images: bool = False
     ) -> dict[str, Any]:
         """Convert the parts to one class list and to the benchmark's image names.

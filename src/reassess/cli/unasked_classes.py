@@ -18,8 +18,8 @@ from reassess.cli.evaluation_inputs import (
 )
 from reassess.cli.prediction_inputs import iter_predictions
 from reassess.cli.tables.propose_table import (
+    candidates_not_asked_to_json,
     print_unasked_classes,
-    unasked_to_json,
 )
 from reassess.core import IMAGENET, Benchmark, Predictions
 from reassess.data import find_part_path
@@ -55,7 +55,7 @@ def write_unasked_classes(
             "tasks", output, *make_benchmark_arguments(inputs.benchmark), "-o", find_unused_path("tasks.jsonl")
         )
     if run.json:
-        run.print_json("propose", unasked_to_json(unasked, output, top_k, limit, unknown_image_counts))
+        run.print_json("propose", candidates_not_asked_to_json(unasked, output, top_k, limit, unknown_image_counts))
         return
     print_unasked_classes(run, unasked, output, limit, unknown_image_counts)
     if inputs.class_names_note and len(unasked):

@@ -38,7 +38,7 @@ from reassess.formats.votes.vote_batches import list_vote_files
 
 
 @dataclass(frozen=True)
-class FolderScores:
+class ScoredFolder:
     """Votes of a folder, and the scores that a method computed from them."""
 
     votes: Votes
@@ -83,7 +83,7 @@ class FolderScores:
 
     @property
     def n_items_with_only_golden_votes(self) -> int:
-        """Number of items with only golden votes: none, because a folder has no separate golden votes."""
+        """Always 0: a folder has no separate golden votes, so no item has only golden votes."""
         return 0
 
 
@@ -101,7 +101,7 @@ def check_folder_options(run: CommandRun, benchmark: Benchmark | None, output: P
 
 def compute_and_write_folder_scores(
     run: CommandRun, folder: Path, method: str | None, options: Mapping[str, Any], output: Path
-) -> FolderScores:
+) -> ScoredFolder:
     """Read a folder of votes, compute scores, and write them to the folder `output`."""
     golden = None if options["golden"] == NO_SOURCE else options["golden"]
     used_options = {**NO_METHOD_OPTIONS, **options, "golden": golden}
@@ -114,7 +114,7 @@ def compute_and_write_folder_scores(
     experts = None if golden is None else _read_golden_votes(run, golden, votes)
     arguments = {"experts": experts, "min_experts": used_options["min_experts"], "pooling": used_options["pooling"]}
     arguments = {argument: value for argument, value in arguments.items() if argument in METHODS[name].options}
-    computed = FolderScores(votes, aggregate(votes, method or AUTO, **arguments))
+    computed = ScoredFolder(votes, aggregate(votes, method or AUTO, **arguments))
     result = computed.aggregation
     write_score_folder(
         output,

@@ -65,7 +65,7 @@ def describe_significant_differences(ranking: Ranking, *, max_pairs: int = 5) ->
             yield f"differences by original labels that {change}: {len(pairs):,} ({first_names})"
 
 
-def explain_order_by_shared_images(panel: Panel) -> Iterator[str]:
+def explain_ranking_by_shared_images(panel: Panel) -> Iterator[str]:
     """If models are measured on different images, explain that the ranking uses only shared images."""
     if any(panel.n_not_shared):
         yield (

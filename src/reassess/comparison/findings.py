@@ -218,7 +218,7 @@ class Findings(LabelFindings):
 
     @cached_property
     def uncertainty(self) -> LabelUncertainty | MissingResult:
-        """Accuracies of the models in replicates of images and raters."""
+        """Accuracies of the models in bootstrap samples of images and raters."""
         if isinstance(self.rater_scores, MissingResult):
             return self.rater_scores
         if not self.panel.is_scored.any():
@@ -265,7 +265,7 @@ class Findings(LabelFindings):
         results = labelling_biases(
             self.panel, self.labels, self.original, self._available_rater_scores, groups=self._original_label_groups
         )
-        if not any(result.total.model_share.n for result in results):
+        if not any(result.total.picked_share.n for result in results):
             return _NO_VALID_CHOICES
         by_model = {result.model: result for result in results}
         return tuple(by_model[model] for model in self.models)

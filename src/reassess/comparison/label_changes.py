@@ -121,8 +121,8 @@ def label_diff(first: LabelSets, second: LabelSets) -> LabelDiff:
     return LabelDiff(
         n_images=int(np.count_nonzero(shared)),
         n_common_labels=old_keys.size - removed.size,
-        added_labels=_label_sets_from_keys(first, changed, added),
-        removed_labels=_label_sets_from_keys(first, changed, removed),
+        added_labels=_label_sets_from_image_class_keys(first, changed, added),
+        removed_labels=_label_sets_from_image_class_keys(first, changed, removed),
         images_only_in_first=tuple(first.images[row] for row in only_first),
         images_only_in_second=tuple(second.images[row] for row in np.flatnonzero(~shared).tolist()),
         n_emptied_label_sets=int(np.count_nonzero((sizes[0] > 0) & (sizes[1] == 0))),
@@ -130,7 +130,7 @@ def label_diff(first: LabelSets, second: LabelSets) -> LabelDiff:
     )
 
 
-def _label_sets_from_keys(
+def _label_sets_from_image_class_keys(
     labels: LabelSets, image_rows: npt.NDArray[np.int64], keys: npt.NDArray[np.int64]
 ) -> LabelSets:
     """Create label sets of the images at `image_rows` from keys of (image, class) pairs."""

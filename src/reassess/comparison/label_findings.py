@@ -159,7 +159,7 @@ class LabelFindings(Printable):
 
     @cached_property
     def rated_images_text(self) -> str:
-        """Sentence with the number of rated images; "" unless all other images keep their original label."""
+        """Sentence with the number of rated images, if unrated images keep their original label; otherwise ""."""
         match = self.benchmark.match or "path"
         return describe_rated_images(self.labels, self.original, self.scores, match=match)
 

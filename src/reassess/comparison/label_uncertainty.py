@@ -40,7 +40,7 @@ _VARIANCE_TOLERANCE = 1e-12  # relative tolerance of a variance
 
 @dataclass(frozen=True, eq=False, repr=False)
 class LabelUncertainty(Printable):
-    """Accuracies of models in replicates of images and raters.
+    """Accuracies of models in bootstrap samples (replicates) of images and raters.
 
     Symbols: M models, B replicates that have at least one scored image. In arrays with B + 1 rows, row 0 is the
     original data.
@@ -100,7 +100,7 @@ class LabelUncertainty(Printable):
         samples = self._accuracies[:, column]
         return normal_interval(samples[0] - self.bias[column], float(samples[1:].std(ddof=1)), 0)
 
-    def replicate_mean_shift(self, model: str) -> float:
+    def mean_accuracy_change_in_replicates(self, model: str) -> float:
         """Compute the difference between a model's mean accuracy over replicates and its measured accuracy."""
         samples = self._accuracies[:, self.models.index(model)]
         return float(samples[1:].mean() - samples[0])
@@ -118,9 +118,10 @@ class LabelUncertainty(Printable):
 
     @cached_property
     def lead_change_standard_deviations(self) -> _Floats:
-        """For each pair of models, the standard deviation of how much the lead changes; shape (M, M).
+        """For each pair of models, the standard deviation of the change of the lead; shape (M, M).
 
-        The lead is the difference in accuracy. It changes from original to reassessed labels.
+        The lead is the difference in accuracy. The change is the lead by reassessed labels minus the lead by original
+        labels.
         """
         is_used = self.n_original_scored > 0
         is_used[0] = False
@@ -150,7 +151,7 @@ class LabelUncertainty(Printable):
                     "file": model,
                     **_interval_to_json(self.accuracy_interval(model)),
                     "bias": bias,
-                    "shift": self.replicate_mean_shift(model),
+                    "shift": self.mean_accuracy_change_in_replicates(model),
                 }
                 for model, bias in zip(self.models, self.bias.tolist(), strict=True)
             ],
@@ -167,7 +168,7 @@ class LabelUncertainty(Printable):
         }
 
     def label_counts_to_json(self) -> dict[str, Any]:
-        """Return the number of labels and of images without a label: as measured, and as the mean over replicates."""
+        """Return how many labels and how many images without a label there are: measured, and mean over replicates."""
         return {
             "rated_images": self.n_rated_images,
             "labels": int(self.n_labels[0]),
@@ -298,7 +299,7 @@ def _estimate_bias(counter: HitCounter, relabelling: Relabelling, accuracies: _F
     """Estimate how much raters' errors change the accuracy of each model, by simulating new answers."""
     rng = np.random.default_rng([seed, 1])
     truths = relabelling.reweight_raters_and_find_kept(np.ones((1, relabelling.n_raters), np.int64))[:, 0]
-    kept = relabelling.redraw_answers_and_find_kept(truths, _BIAS_REPLICATES, rng)
+    kept = relabelling.redraw_answers_and_find_kept_questions(truths, _BIAS_REPLICATES, rng)
     counts = counter.count_hits_in_replicates(kept, np.ones((_BIAS_REPLICATES, len(counter.is_rated)), np.uint8))
     counts = counts.select(counts.n_scored > 0)
     check_replicates(len(counts.n_scored))

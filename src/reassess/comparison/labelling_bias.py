@@ -29,7 +29,7 @@ _NO_IMAGES_REASON = "no image with several valid classes has a valid prediction 
 class OriginalLabelShareTexts(NamedTuple):
     """How often the original label is picked: by the model, by chance and by the raters; as texts in percent."""
 
-    model_share: str
+    picked_share: str
     chance_share: str
     raters_share: str
 
@@ -42,37 +42,37 @@ class OriginalLabelPickShares(Printable):
     """
 
     # by number of valid classes: images where the model picks the original label, among all these images
-    model_share_by_label_count: Mapping[int, Proportion]
+    picked_share_by_label_count: Mapping[int, Proportion]
     # how often the original label is the raters' favourite, among images whose valid classes were all rated; the
     # favourite is the valid class with the highest score from only the raters (lowest id in a tie). None without scores
     raters_share: Proportion | None = None
 
     @property
-    def model_share(self) -> Proportion:
-        """Share of images where the model picks the original label."""
-        return sum(self.model_share_by_label_count.values(), Proportion(0, 0))
+    def picked_share(self) -> Proportion:
+        """Share of images where the model picks the original label, although other classes are valid, too."""
+        return sum(self.picked_share_by_label_count.values(), Proportion(0, 0))
 
     @property
     def chance_share(self) -> float | None:
         """Expected share if a valid class is picked at random; None without images."""
-        images, shares = self.model_share.n, self.model_share_by_label_count
+        images, shares = self.picked_share.n, self.picked_share_by_label_count
         return math.fsum(share.n / size for size, share in shares.items()) / images if images else None
 
     @property
     def p_value(self) -> float | None:
-        """Exact two-sided p-value, if the model picked valid classes at random; None without images."""
-        images = {size: part.n for size, part in self.model_share_by_label_count.items()}
-        return chance_p_value(self.model_share.hits, images) if images else None
+        """Exact two-sided p-value, if the null hypothesis is a random pick of a valid class; None without images."""
+        images = {size: part.n for size, part in self.picked_share_by_label_count.items()}
+        return chance_p_value(self.picked_share.hits, images) if images else None
 
     @property
-    def share_texts(self) -> OriginalLabelShareTexts:
+    def formatted_shares(self) -> OriginalLabelShareTexts:
         """The shares as texts: in percent, or "-" if unknown."""
         favourite = None if self.raters_share is None else self.raters_share.value
-        shares = self.model_share.value, self.chance_share, favourite
+        shares = self.picked_share.value, self.chance_share, favourite
         return OriginalLabelShareTexts(*("-" if share is None else format_percent(share) for share in shares))
 
     def __str__(self) -> str:
-        share, favourite = self.model_share, self.raters_share
+        share, favourite = self.picked_share, self.raters_share
         if share.value is None or share.interval is None:
             return _NO_IMAGES_REASON
         low, high = map(format_percent, share.interval)
@@ -85,7 +85,7 @@ class OriginalLabelPickShares(Printable):
 
     def to_json(self) -> dict[str, Any]:
         """Return a dict for JSON output; the reason for each null has its own key."""
-        share, favourite = self.model_share, self.raters_share
+        share, favourite = self.picked_share, self.raters_share
         document = {
             "images": share.n,
             **_original_label_share_to_json(share),
@@ -96,7 +96,7 @@ class OriginalLabelPickShares(Printable):
             else {"images": favourite.n, **_original_label_share_to_json(favourite)},
             "by_label_count": [
                 {"labels": size, "images": part.n, "original_chosen": part.hits}
-                for size, part in self.model_share_by_label_count.items()
+                for size, part in self.picked_share_by_label_count.items()
             ],
         }
         document |= {} if share.n else {"chance_reason": _NO_IMAGES_REASON}
@@ -128,7 +128,7 @@ class LabellingBias(Printable):
 
     def _list_table(self) -> ListTable:
         parts = {"all": self.total, **self.by_group}
-        rows = ((name, f"{part.model_share.n:,}", *part.share_texts) for name, part in parts.items())
+        rows = ((name, f"{part.picked_share.n:,}", *part.formatted_shares) for name, part in parts.items())
         headings = ("classes", "images", "original label chosen, %", "by chance, %", "by the raters' favourite, %")
         return ListTable(headings, len(parts), rows)
 
@@ -137,9 +137,9 @@ class LabellingBias(Printable):
         return f"{self.model}: how often it picks the original label if several classes are valid"
 
     def __str__(self) -> str:
-        if not self.total.model_share.n:
+        if not self.total.picked_share.n:
             return f"{self.model}: {self.total}"
-        groups = [f"{self.model}, {name}: {part}" for name, part in self.by_group.items() if part.model_share.n]
+        groups = [f"{self.model}, {name}: {part}" for name, part in self.by_group.items() if part.picked_share.n]
         total = f"{self.model}: picks the original label, if several classes are valid, {self.total}"
         return "\n".join([total, *groups])
 
@@ -202,10 +202,10 @@ def labelling_biases(
     group_of = groups or {}
     group = np.array([group_of.get(class_id, "") for class_id in own.tolist()])
 
-    def count_choices(
+    def compute_pick_shares(
         is_original_label: npt.NDArray[np.bool_], is_counted: npt.NDArray[np.bool_]
     ) -> OriginalLabelPickShares:
-        """Count how often the original label is chosen, by number of valid classes."""
+        """Compute how often the original label is picked, by number of valid classes."""
         counts = np.bincount(sizes[is_counted])
         hits = np.bincount(sizes[is_counted & is_original_label], minlength=sizes.max(initial=0) + 1)
         by_size = {size: Proportion(int(hits[size]), int(counts[size])) for size in np.flatnonzero(counts).tolist()}
@@ -223,9 +223,10 @@ def labelling_biases(
             np.repeat(own, sizes)[is_counted_label], valid[is_counted_label], np.repeat(top1, sizes)[is_counted_label]
         )
         by_group = {
-            name: count_choices(top1 == own, is_valid & (group == name)) for name in dict.fromkeys(group_of.values())
+            name: compute_pick_shares(top1 == own, is_valid & (group == name))
+            for name in dict.fromkeys(group_of.values())
         }
-        total = count_choices(top1 == own, is_valid)
+        total = compute_pick_shares(top1 == own, is_valid)
         biases.append(LabellingBias(model=model, total=total, class_pairs=pairs, pair_counts=counts, by_group=by_group))
     return tuple(biases)
 

@@ -231,7 +231,7 @@ def classify_mistakes(
 
 @dataclass(frozen=True, eq=False)
 class _ClassRelations:
-    """How classes are related, for fast lookup: collapsed pairs, pairs that are often valid together, groups."""
+    """Relations of classes, for fast lookup: pairs that count as one class, pairs often valid together, groups."""
 
     collapsed_keys: npt.NDArray[np.int64]  # keys of pairs
     co_occurring_keys: npt.NDArray[np.int64]  # keys of pairs

@@ -54,7 +54,7 @@ class Disagreements(Printable):
     n_unrated_images: int  # number of these images without a rated class
     preferences_by_scores: PreferenceCounts  # preference by scores, on images where the model's class was rated
     # Preference by scores from only the raters; None without these scores.
-    preferences_by_rater_scores: PreferenceCounts | None
+    preferences_by_raters: PreferenceCounts | None
 
     def to_json(self) -> dict[str, Any]:
         """Return a dict for JSON output."""
@@ -62,9 +62,7 @@ class Disagreements(Printable):
             "disagreements": self.n_images,
             **self.preferences_by_scores.to_json(),
             "unrated_images": self.n_unrated_images,
-            "raters_only": None
-            if self.preferences_by_rater_scores is None
-            else self.preferences_by_rater_scores.to_json(),
+            "raters_only": None if self.preferences_by_raters is None else self.preferences_by_raters.to_json(),
         }
 
 
@@ -82,15 +80,15 @@ class ModelOrLabelPreference(Printable):
         text = f"{self.model}: {total:,} disagreements with the original labels, {rated:,} of them rated"
         raters_only = (
             ""
-            if self.total.preferences_by_rater_scores is None
-            else _format_preference("; only raters: ", self.total.preferences_by_rater_scores)
+            if self.total.preferences_by_raters is None
+            else _format_preference("; only raters: ", self.total.preferences_by_raters)
         )
         return text + _format_preference(": ", self.total.preferences_by_scores) + raters_only
 
     def to_json(self) -> dict[str, Any]:
         """Return a dict for JSON output; the reason for each null has its own key."""
         document = {"file": self.model, **self.total.to_json(), "interval": "95 %, Wilson, over images"}
-        if self.total.preferences_by_rater_scores is None:
+        if self.total.preferences_by_raters is None:
             document["raters_only_reason"] = RATER_SCORES_MISSING
         return document | {"by_group": {name: part.to_json() for name, part in self.by_group.items()}}
 
@@ -128,10 +126,10 @@ def model_or_label_preferences(
         return Disagreements(
             n_images=images.size,
             n_unrated_images=int(np.count_nonzero(by_scores.score_rows[images] < 0)),
-            preferences_by_scores=by_scores.count_preferences(images, top1[images]),
-            preferences_by_rater_scores=None
+            preferences_by_scores=by_scores.count_preferred_classes(images, top1[images]),
+            preferences_by_raters=None
             if by_raters is None
-            else by_raters.count_preferences(images, top1[images]),
+            else by_raters.count_preferred_classes(images, top1[images]),
         )
 
     all_images = np.ones(rows.size, bool)
@@ -160,7 +158,7 @@ class _LabelScores:
         rows = match_images(images, scores.questions.images, match=match, known_where="the scores")
         return cls(scores=scores, score_rows=rows, label_scores=np.nan_to_num(scores.scores_of(rows, label_ids)))
 
-    def count_preferences(self, images: npt.NDArray[np.int64], predicted_ids: _Ints) -> PreferenceCounts:
+    def count_preferred_classes(self, images: npt.NDArray[np.int64], predicted_ids: _Ints) -> PreferenceCounts:
         """Count images by whether the predicted class or the original label has the higher score."""
         predicted_scores, label_scores = (
             self.scores.scores_of(self.score_rows[images], predicted_ids),
@@ -174,7 +172,7 @@ class _LabelScores:
 
 
 def _format_preference(prefix: str, counts: PreferenceCounts) -> str:
-    """State on what share of images the model's class or the label is preferred; "" if no image was rated."""
+    """State two shares of images: the model's class is preferred, and the label is. "" if no image was rated."""
     preferred = counts.model_share
     if preferred.value is None or preferred.interval is None:
         return ""

@@ -244,7 +244,7 @@ def compare_orders(outcomes: Mapping[str, Mapping[str, Outcomes]]) -> ModelOrder
     panels = {name: Panel.from_outcomes(outcomes_by_model) for name, outcomes_by_model in outcomes.items()}
     first = next(iter(panels.values()))
     models = first.models
-    columns_of = {name: _find_images_of_first_panel(panel, first, label_set=name) for name, panel in panels.items()}
+    columns_of = {name: _match_images_of_panels(panel, first, label_set=name) for name, panel in panels.items()}
     scored = {name: np.append(panel.is_scored, False)[columns_of[name]] for name, panel in panels.items()}
     common = np.flatnonzero(np.logical_and.reduce(list(scored.values())))
     if not common.size:
@@ -272,7 +272,7 @@ def compare_orders(outcomes: Mapping[str, Mapping[str, Outcomes]]) -> ModelOrder
     )
 
 
-def _find_images_of_first_panel(panel: Panel, first_panel: Panel, label_set: str) -> _Ints:
+def _match_images_of_panels(panel: Panel, first_panel: Panel, label_set: str) -> _Ints:
     """Return the position in `panel` of each image of `first_panel`; -1 if the image is missing."""
     if set(panel.models) != set(first_panel.models):
         raise DataError(
@@ -305,7 +305,13 @@ def _test_order_changes(models: tuple[str, ...], hits_by_label_set: Mapping[str,
             second_label_set=second,
             models=models,
             n_images=hits_by_label_set[first].shape[1],
-            leads=np.stack([_pair_leads(hits_by_label_set[first]), _pair_leads(hits_by_label_set[second])], axis=1),
+            leads=np.stack(
+                [
+                    _compute_leads_of_model_pairs(hits_by_label_set[first]),
+                    _compute_leads_of_model_pairs(hits_by_label_set[second]),
+                ],
+                axis=1,
+            ),
             p_values=exact,
             holm_p_values=corrected,
         )
@@ -313,7 +319,7 @@ def _test_order_changes(models: tuple[str, ...], hits_by_label_set: Mapping[str,
     )
 
 
-def _pair_leads(hits: _Bools) -> _Ints:
+def _compute_leads_of_model_pairs(hits: _Bools) -> _Ints:
     """Return the lead in hits of each pair of models; int64, shape (P,)."""
     totals, pairs = np.count_nonzero(hits, axis=1), _model_pairs(len(hits))
     return np.asarray(totals[pairs[:, 0]] - totals[pairs[:, 1]])

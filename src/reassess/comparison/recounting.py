@@ -1,4 +1,4 @@
-"""Counts of hits and labels in replicates of images and raters."""
+"""Counts of hits and labels in bootstrap samples of images and raters."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -43,7 +43,7 @@ class HitCounter:
 
     @classmethod
     def from_panel(cls, panel: Panel, relabelling: Relabelling) -> "HitCounter":
-        """Create a counter of hits, which finds the question about each model's top class on each image."""
+        """Create a counter of hits. It looks up the question about each model's top class on each image."""
         questions, images = relabelling.questions, len(panel.images)
         rows = match_images(
             panel.images, questions.images, match=panel.match, where="the panel", known_where="the votes"

@@ -29,7 +29,7 @@ def summarize_findings(findings: Findings) -> list[str]:
             *_describe_best_model(findings),
             *_describe_label_errors(findings),
             *_describe_mistakes(findings),
-            *_describe_preference(findings),
+            *_describe_model_or_label_preference(findings),
         ]
     return [f"{sentence}." for sentence in sentences]
 
@@ -111,18 +111,18 @@ def _describe_share(n: int, total: int) -> str:
     return "Most of the mistakes" if 2 * n > total else "The largest part of the mistakes"
 
 
-def _describe_preference(findings: Findings) -> Iterator[str]:
+def _describe_model_or_label_preference(findings: Findings) -> Iterator[str]:
     """Yield a sentence on how often the best model's class is preferred to a different original label."""
     if isinstance(findings.model_or_label_preferences, MissingResult):
         return
     best = findings.model_or_label_preferences[0]
     counts = (
         best.total.preferences_by_scores
-        if best.total.preferences_by_rater_scores is None
-        else best.total.preferences_by_rater_scores
+        if best.total.preferences_by_raters is None
+        else best.total.preferences_by_raters
     )
     if counts.model_share.n:
-        judges = "the scores" if best.total.preferences_by_rater_scores is None else "raters"
+        judges = "the scores" if best.total.preferences_by_raters is None else "raters"
         yield (
             f"Where {best.model} and the original label differ, {judges} prefer the model's class on "
             f"{_format_percent(counts.model_share)} of {count_noun(counts.model_share.n, 'compared image')}"

@@ -23,11 +23,11 @@ _KEY_ALIGNMENT = 64  # a multiple of any vector width, so that loops over the ke
 Ints = npt.NDArray[np.integer[Any]]
 
 
-class _ScoreBits(NamedTuple):
+class _ScoresAsIntegers(NamedTuple):
     """Scores viewed as integers, with two constants that are needed to compare them in the order of the scores."""
 
     bits: Any  # the scores, viewed as integers of the same width
-    lowest: Any  # the lowest integer of the type
+    lowest_integer: Any  # the lowest integer of the type
     infinity: Any  # the bits of +inf
 
 
@@ -67,7 +67,7 @@ def best_ranks_of_scores(
         failed = rank_best_targets(scores, starts, ends, targets, ranks)
     else:
         keys = np.empty(scores.shape[1], np.int16)
-        failed = rank_best_targets_from_bits(*_scores_as_bits(scores), starts, ends, targets, ranks, keys)
+        failed = rank_best_targets_from_bits(*_view_scores_as_integers(scores), starts, ends, targets, ranks, keys)
     if failed >= 0:
         raise_nan_error(Predictions(scores=scores), failed, None if get_image_name is None else get_image_name(failed))
     return ranks
@@ -152,7 +152,7 @@ def _ranks_of_scores(
 
     assert predictions.scores is not None
     ranks, top1 = np.empty(len(targets), np.int32), np.empty(len(rows), np.int32)
-    bits = _scores_as_bits(predictions.scores)
+    bits = _view_scores_as_integers(predictions.scores)
     columns, places = np.empty(0, np.int64), np.asarray(targets, np.int32)
     ids, keys = None, predictions.scores.shape[1]
     if predictions.output_class_ids is not None:
@@ -170,7 +170,7 @@ def _ranks_of_scores(
         places,
         ranks,
         top1,
-        np.full(-(-keys // _KEY_ALIGNMENT) * _KEY_ALIGNMENT, bits.lowest, bits.bits.dtype),
+        np.full(-(-keys // _KEY_ALIGNMENT) * _KEY_ALIGNMENT, bits.lowest_integer, bits.bits.dtype),
     )
     if failed >= 0:
         row = int(rows[failed])
@@ -181,7 +181,7 @@ def _ranks_of_scores(
     return ranks, ids[top1].astype(np.int32)
 
 
-def _scores_as_bits(scores: npt.NDArray[Any]) -> _ScoreBits:
+def _view_scores_as_integers(scores: npt.NDArray[Any]) -> _ScoresAsIntegers:
     """Return the bits of scores as integers of the same width."""
     bits = np.asarray(scores).view(f"i{scores.dtype.itemsize}")
-    return _ScoreBits(bits, bits.dtype.type(np.iinfo(bits.dtype).min), infinity_bits(scores.dtype))
+    return _ScoresAsIntegers(bits, bits.dtype.type(np.iinfo(bits.dtype).min), infinity_bits(scores.dtype))

@@ -108,7 +108,7 @@ def describe_class_list(class_list: FoundClassList, classes: Classes) -> str:
     lines.append(
         f"correct with this list: {_format_share(class_list.accuracy_with_list)} of the images{half}, {p_value}"
     )
-    lines.append(f"correct without it:     {_format_share(class_list.accuracy_without_list)}")
+    lines.append(f"correct without list:   {_format_share(class_list.accuracy_without_list)}")
     if class_list.undecided_classes:
         undecided = [classes.short_name(undecided_class.class_id) for undecided_class in class_list.undecided_classes]
         lines.append(
@@ -145,7 +145,7 @@ def _format_share(proportion: Proportion) -> str:
 
 
 def describe_rated_images(labels: LabelSets, original: LabelSets | None, scores: Scores | None, *, match: Match) -> str:
-    """Say how many images were rated if all unrated images keep their original label; otherwise return ""."""
+    """Describe how many images were rated; return "" if an unrated image does not keep its original label."""
     if original is None or scores is None:
         return ""
     unrated = np.flatnonzero(match_images(labels.images, scores.images, match=match) < 0)

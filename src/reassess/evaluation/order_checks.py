@@ -216,7 +216,7 @@ def _other_interpretations(outcomes: Outcomes, original: LabelSets, label_ids: I
     """Yield other interpretations of the predictions: each known row order with each numbering of classes."""
     top1 = outcomes.top1
     classes = original.classes.count or 1 + max(int(part.max(initial=-1)) for part in (top1, original.indices))
-    for order in _row_orders(outcomes, original, label_ids):
+    for order in _make_possible_row_orders(outcomes, original, label_ids):
         for ids, ids_fix, shift in _ID_NUMBERINGS:
             name = " and ".join(text for text in (order.name, ids) if text)
             fix = Fix.join(", and ", order.fix, ids_fix)
@@ -226,20 +226,20 @@ def _other_interpretations(outcomes: Outcomes, original: LabelSets, label_ids: I
                 yield _Interpretation(name=name, fix=fix, predicted_ids=shifted, label_ids=order.label_ids)
 
 
-class _RowOrder(NamedTuple):
-    """A known order of the rows."""
+class _PossibleRowOrder(NamedTuple):
+    """An order that the rows of predictions might have, such as by class folder."""
 
     name: str
     fix: Fix | None
     label_ids: Ids  # original label of each row
 
 
-def _row_orders(outcomes: Outcomes, original: LabelSets, label_ids: Ids) -> Iterator[_RowOrder]:
-    """Yield the known orders of the rows, the unchanged order first."""
-    yield _RowOrder("", None, label_ids)
+def _make_possible_row_orders(outcomes: Outcomes, original: LabelSets, label_ids: Ids) -> Iterator[_PossibleRowOrder]:
+    """Yield orders that the rows of predictions might have, the unchanged order first."""
+    yield _PossibleRowOrder("", None, label_ids)
     if len(outcomes) == len(original) and (label_ids >= 0).all():
         by_folder = original.indices[class_folder_order(original)]
-        yield _RowOrder(
+        yield _PossibleRowOrder(
             "in class-folder order",
             Fix("sort the rows with {class_folder_order} (for readers of class folders)", class_folder_order=None),
             by_folder,
@@ -250,7 +250,7 @@ def _row_orders(outcomes: Outcomes, original: LabelSets, label_ids: Ids) -> Iter
         shifted = outcomes.original_rows + step
         inside = (outcomes.original_rows >= 0) & (shifted >= 0) & (shifted < len(original))
         truth_of_neighbour = np.where(inside, original.indices[np.clip(shifted, 0, len(original) - 1)], -1)
-        yield _RowOrder(
+        yield _PossibleRowOrder(
             f"with image numbers that are {name} the correct numbers",
             Fix(f"{fix} the number in every image name (ImageNet's validation images count from 1)"),
             truth_of_neighbour.astype(np.int32),

@@ -192,7 +192,7 @@ def raise_if_unknown(
     raise DataError(
         "unknown-image",
         f"{len(names):,} of {len(images):,} images are not in the label sets",
-        allowed=join_first(known_images, max_items=1) if known_images else "no image, because the label sets are empty",
+        allowed=join_first(known_images, max_items=1) if known_images else "none (the label sets are empty)",
         found=join_first(names, max_items=3),
         fix=suggest_numbering_fix(names) or fix or _CHECK_NAMES,
     )

@@ -60,18 +60,18 @@ class CountsByClass(Printable):
         both = np.concatenate([self.class_ids, other.class_ids])
         class_ids, places = np.unique(both, return_inverse=True)
 
-        def sum_by_class(
-            own_counts: npt.NDArray[np.int64], other_counts: npt.NDArray[np.int64]
+        def add_counts_of_same_class(
+            counts: npt.NDArray[np.int64], counts_to_add: npt.NDArray[np.int64]
         ) -> npt.NDArray[np.int64]:
             sums = np.zeros(class_ids.size, np.int64)
-            np.add.at(sums, places, np.concatenate([own_counts, other_counts]))
+            np.add.at(sums, places, np.concatenate([counts, counts_to_add]))
             return sums
 
         return CountsByClass(
             class_ids=class_ids,
-            n_images=sum_by_class(self.n_images, other.n_images),
-            n_hits=sum_by_class(self.n_hits, other.n_hits),
-            n_predictions=sum_by_class(self.n_predictions, other.n_predictions),
+            n_images=add_counts_of_same_class(self.n_images, other.n_images),
+            n_hits=add_counts_of_same_class(self.n_hits, other.n_hits),
+            n_predictions=add_counts_of_same_class(self.n_predictions, other.n_predictions),
             confused_class_pairs=np.concatenate([self.confused_class_pairs, other.confused_class_pairs], axis=1),
         )
 

@@ -21,7 +21,7 @@ _PARTS_BY_ORIGINAL = ("original_scored", "label_errors")
 
 @dataclass(frozen=True, repr=False)
 class CountsByLabelCount(Printable):
-    """Counts for images with the same number of valid classes."""
+    """Counts of images and hits, for images with the same number of valid classes."""
 
     n_images: int
     hits: dict[int, int]  # images with a valid class among the top k, by k
@@ -317,7 +317,7 @@ def describe_soft_accuracy_ceiling(evaluations: Iterable[Evaluation]) -> str:
 def _add_if_present(
     first: dict[int, Proportion] | None, second: dict[int, Proportion] | None
 ) -> dict[int, Proportion] | None:
-    """Add two dicts of proportions by k; None if one of them is None."""
+    """Add the proportions of two dicts for each k; None if one of the dicts is None."""
     return None if first is None or second is None else {k: part + second[k] for k, part in first.items()}
 
 

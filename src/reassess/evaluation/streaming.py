@@ -44,14 +44,14 @@ class ImageIndex:
     @cached_property
     def label_set_sizes(self) -> npt.NDArray[np.int64]:
         """Number of valid classes of each image, 0 for an unrated image; int64, shape (images,)."""
-        return self._label_ends - self._label_starts
+        return self._label_end_positions - self._first_label_positions
 
-    def find_positions(self, target: Any) -> npt.NDArray[np.int64]:
+    def find_image_positions(self, target: Any) -> npt.NDArray[np.int64]:
         """Find the position of each image of a batch, from image names or image numbers."""
-        if isinstance(target, list | tuple) and _has_name_first(target):
+        if isinstance(target, list | tuple) and _starts_with_image_name(target):
             return self._find_positions_by_name(target)
         numbers, are_bits = convert_to_numpy(target)
-        if numbers.ndim == 1 and _has_name_first(numbers):
+        if numbers.ndim == 1 and _starts_with_image_name(numbers):
             return self._find_positions_by_name(numbers.tolist())
         if numbers.ndim != 1 or numbers.dtype.kind not in "iu" or are_bits:
             raise DataError(
@@ -80,13 +80,13 @@ class ImageIndex:
 
     def rank_images(self, scores: npt.NDArray[Any], target: Any) -> BatchRanks:
         """Find the images of a batch, and rank their best valid classes."""
-        positions = self.find_positions(target)
+        positions = self.find_image_positions(target)
         check_length(len(positions), len(scores), plural_name="images", item_name="row of scores")
         self._check_outputs(scores.shape[1])
         ranks = best_ranks_of_scores(
             scores,
-            self._label_starts[positions],
-            self._label_ends[positions],
+            self._first_label_positions[positions],
+            self._label_end_positions[positions],
             self.labels.indices,
             lambda row: self.images[positions[row]],
         )
@@ -133,11 +133,11 @@ class ImageIndex:
         return int(self.labels.indices.max(initial=-1))
 
     @cached_property
-    def _label_starts(self) -> npt.NDArray[np.int64]:
+    def _first_label_positions(self) -> npt.NDArray[np.int64]:
         return np.where(self.label_rows < 0, 0, self.labels.indptr[self.label_rows])
 
     @cached_property
-    def _label_ends(self) -> npt.NDArray[np.int64]:
+    def _label_end_positions(self) -> npt.NDArray[np.int64]:
         return np.where(self.label_rows < 0, 0, self.labels.indptr[self.label_rows + 1])
 
     @cached_property
@@ -149,7 +149,7 @@ class ImageIndex:
         return {key: position for position, key in enumerate(image_keys(self.images))}
 
 
-def _has_name_first(target: Any) -> bool:
+def _starts_with_image_name(target: Any) -> bool:
     """Return whether the targets of a batch start with an image name; True if there are no targets."""
     return not len(target) or isinstance(target[0], str)
 
@@ -256,7 +256,7 @@ class RealAccuracy:
 
 
 def index_images(labels: LabelSets | None, images: Sequence[str] | None, *, ignore_unknown: bool) -> ImageIndex | None:
-    """Index the images of the labels, or if present, of the dataset `images`; None without labels."""
+    """Index the images of the dataset, or of the labels if `images` is None; None without labels."""
     if labels is None:
         if images is not None:
             raise DataError(

@@ -193,7 +193,7 @@ def _compute_accuracy(results: _ResultsBySize, label_counts: Sequence[int]) -> P
 
 
 def _group_label_counts(label_counts: list[int], results_by_model: Mapping[str, _ResultsBySize]) -> list[list[int]]:
-    """Group the numbers of valid classes: one per group, but high numbers with few images share a group."""
+    """Group images by their number of valid classes; high numbers with few images share a group."""
     scored = min(_compute_accuracy(parts, label_counts).n for parts in results_by_model.values())
     min_images = min(max(scored // 100, _MIN_GROUP_LIMIT), _MAX_GROUP_LIMIT)
     large_positions = [

@@ -176,8 +176,8 @@ def _format_value(mark: MeasuredValue, number_format: str) -> str:
     return f"{value} ({' to '.join(format_number(bound, number_format) for bound in mark.interval)})"
 
 
-class BarPart(NamedTuple):
-    """A part of each stacked bar."""
+class BarSeries(NamedTuple):
+    """A series of a stacked bar chart: one segment in each bar."""
 
     colour: str
     counts: Sequence[int]  # the count in each bar
@@ -195,15 +195,15 @@ class Stacks:
     axis_title: str  # title of the axis
 
     @property
-    def visible_bar_parts(self) -> dict[str, BarPart]:
+    def visible_bar_series(self) -> dict[str, BarSeries]:
         """The parts of the bars that have a count above zero, by name."""
         with_colours = zip(_PART_COLOURS, self.counts_by_part.items(), strict=False)
-        return {name: BarPart(colour, counts) for colour, (name, counts) in with_colours if any(counts)}
+        return {name: BarSeries(colour, counts) for colour, (name, counts) in with_colours if any(counts)}
 
 
 def compute_stacks_size(stacks: Stacks) -> FigureSize:
     """Compute the width and height of a plot of stacked bars, in inches."""
-    legend_lines = -(-len(stacks.visible_bar_parts) // _count_legend_columns(stacks))
+    legend_lines = -(-len(stacks.visible_bar_series) // _count_legend_columns(stacks))
     return FIGURE_WIDTH, _STACKS_MARGIN_HEIGHT + _LINE_HEIGHT * (_BAR_STEP * len(stacks.groups) + legend_lines)
 
 
@@ -213,7 +213,7 @@ def plot_stacks(drawing: Drawing, stacks: Stacks) -> None:
     totals = [sum(counts) for counts in zip(*stacks.counts_by_part.values(), strict=True)]
     max_total = max([1, *totals])
     starts = [0] * len(stacks.groups)
-    for name, (colour, counts) in stacks.visible_bar_parts.items():
+    for name, (colour, counts) in stacks.visible_bar_series.items():
         bars = [_BAR_STEP * i + 1 for i in range(len(stacks.groups))]
         axes.barh(bars, counts, left=starts, height=0.92, color=colour, label=name, edgecolor="white", linewidth=0.7)
         for y, start, count in zip(bars, starts, counts, strict=True):
@@ -223,7 +223,7 @@ def plot_stacks(drawing: Drawing, stacks: Stacks) -> None:
         starts = [start + count for start, count in zip(starts, counts, strict=True)]
     for i, (group, total) in enumerate(zip(stacks.groups, totals, strict=True)):
         drawing.write_text(_BAR_STEP * i, f"{shorten(group, MAX_NAME_LENGTH)}: {total:,}")
-        parts = ", ".join(f"{counts[i]:,} {name}" for name, (_, counts) in stacks.visible_bar_parts.items())
+        parts = ", ".join(f"{counts[i]:,} {name}" for name, (_, counts) in stacks.visible_bar_series.items())
         drawing.descriptions.append(f"{group}: {total:,}: {parts}")
     _finish_stacks(drawing, stacks, max_total)
 
@@ -244,7 +244,7 @@ def _finish_stacks(drawing: Drawing, stacks: Stacks, max_total: int) -> None:
 
 
 def _count_legend_columns(stacks: Stacks) -> int:
-    return 2 if max(map(len, stacks.visible_bar_parts), default=0) < 26 else 1
+    return 2 if max(map(len, stacks.visible_bar_series), default=0) < 26 else 1
 
 
 def _compute_lightness(colour: str) -> float:

@@ -59,7 +59,7 @@ def mistake_kinds_chart(findings: Findings) -> Chart | MissingResult:
     return make_stack_chart(stacks, numbers, hidden_items_note(len(all_mistakes)))
 
 
-def preference_chart(findings: Findings) -> Chart | MissingResult:
+def model_or_label_chart(findings: Findings) -> Chart | MissingResult:
     """Create a chart of whether raters prefer a model's class or the original label, where they differ."""
     if isinstance(findings.model_or_label_preferences, MissingResult):
         return findings.model_or_label_preferences
@@ -69,7 +69,7 @@ def preference_chart(findings: Findings) -> Chart | MissingResult:
         for classes, part in {"all": preference.total, **preference.by_group}.items():
             for vote_source, verdicts in {
                 "scores": part.preferences_by_scores,
-                "only raters": part.preferences_by_rater_scores,
+                "only raters": part.preferences_by_raters,
             }.items():
                 if verdicts is None:
                     continue
@@ -97,7 +97,7 @@ def preference_chart(findings: Findings) -> Chart | MissingResult:
     return make_stack_chart(stacks, numbers, note)
 
 
-def bias_chart(findings: Findings) -> Chart | MissingResult:
+def original_label_bias_chart(findings: Findings) -> Chart | MissingResult:
     """Create a chart of how often a model picks the original label if other classes are valid too."""
     if isinstance(findings.labelling_biases, MissingResult):
         return findings.labelling_biases
@@ -106,19 +106,19 @@ def bias_chart(findings: Findings) -> Chart | MissingResult:
         for classes, part in {"all": bias.total, **bias.by_group}.items():
             favourite = None if part.raters_share is None else to_percent(part.raters_share.value)
             compared_with = to_percent(part.chance_share), part.p_value, favourite
-            rows.append([bias.model, classes, *proportion_cells(part.model_share), *compared_with])
+            rows.append([bias.model, classes, *proportion_cells(part.picked_share), *compared_with])
     columns = {"model": TEXT, "classes": TEXT, "original label picked, %": PERCENT, "95 %": PERCENT, "picked": COUNT}
     columns |= {"images": COUNT, "by chance, %": PERCENT, "p": P_VALUE, "by the raters' favourite, %": PERCENT}
     numbers = make_table("labelling-bias", "How often the original label is picked", columns, rows)
     drawn_biases = [bias.total for bias in findings.labelling_biases[:MAX_DRAWN]]
-    marks = {"the model": [proportion_to_percent(part.model_share) for part in drawn_biases]}
+    marks = {"the model": [proportion_to_percent(part.picked_share) for part in drawn_biases]}
     if any(part.raters_share for part in drawn_biases):
         marks["the raters' favourite"] = [
             None if part.raters_share is None else proportion_to_percent(part.raters_share) for part in drawn_biases
         ]
     intervals = Intervals(
         groups=[
-            f"{shorten(bias.model, _HALF_NAME_LENGTH)}: {count_noun(part.model_share.n, 'image')}"
+            f"{shorten(bias.model, _HALF_NAME_LENGTH)}: {count_noun(part.picked_share.n, 'image')}"
             for bias, part in zip(findings.labelling_biases, drawn_biases, strict=False)
         ],
         series=marks,
@@ -150,8 +150,8 @@ CHARTS: dict[str, Callable[[Findings], Chart | MissingResult]] = {
     "differences": difference_chart,
     "label-count": label_count_chart,
     "taxonomy": mistake_kinds_chart,
-    "model-or-label": preference_chart,
-    "labelling-bias": bias_chart,
+    "model-or-label": model_or_label_chart,
+    "labelling-bias": original_label_bias_chart,
     "curve": _precision_recall_chart,
 }
 

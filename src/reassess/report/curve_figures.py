@@ -30,19 +30,19 @@ _CHOICE_SAMPLES = 200  # points along the line that labels should not cover
 def save_curves(
     path: Path, curves: Sequence[MeasuredCurve], rules: Sequence[MeasuredRule] = (), *, force: bool = False
 ) -> None:
-    """Save a figure of precision-recall curves and simple rules."""
+    """Save a figure of precision-recall curves, with baseline rules such as the majority vote as points."""
     save_figure(path, partial(plot_curves, curves=curves, rules=rules), title="Precision and recall", force=force)
 
 
 def plot_curves(drawing: Drawing, curves: Sequence[MeasuredCurve], rules: Sequence[MeasuredRule] = ()) -> None:
-    """Plot precision-recall curves and simple rules."""
+    """Plot precision-recall curves, and baseline rules such as the majority vote as points."""
     for i, measured_curve in enumerate(curves):
         other_curves = [other_curve for other_curve in curves if other_curve is not measured_curve]
         _draw_line(
             drawing, measured_curve, other_curves, _COLOURS[i % len(_COLOURS)], _DASH_STYLES[i % len(_DASH_STYLES)]
         )
     for i, rule in enumerate(rules):
-        _draw_simple_rule(drawing, rule, _MARKERS[i % len(_MARKERS)])
+        _draw_baseline_rule(drawing, rule, _MARKERS[i % len(_MARKERS)])
     _finish_axes(drawing, curves, rules)
 
 
@@ -62,7 +62,9 @@ def _draw_line(
     text = f"{measured_curve.name}\naverage precision {curve.average_precision:.3f}"
     drawing.add_label(
         text,
-        _select_anchors_far_from_curves(points_along(points[_find_drawn_points(curve)], _ANCHOR_COUNT), other_curves),
+        _select_anchors_far_from_curves(
+            points_along(points[_find_reliable_points(curve)], _ANCHOR_COUNT), other_curves
+        ),
         color=colour,
     )
     if measured_curve.operating_point is not None:
@@ -88,7 +90,7 @@ def _draw_chosen_threshold(drawing: Drawing, operating_point: OperatingPoint, co
     drawing.add_label(text, point, color=colour, fontweight="bold")
 
 
-def _draw_simple_rule(drawing: Drawing, rule: MeasuredRule, marker: str) -> None:
+def _draw_baseline_rule(drawing: Drawing, rule: MeasuredRule, marker: str) -> None:
     points = np.array([(point.recall.value, point.precision.value) for point in rule.points], np.float64)
     is_cloud = len(points) > _MAX_LABELLED_VARIANTS
     size, colour, fill = (3.5, "#9a9a9a", "none") if is_cloud else (6.5, "#333333", "white")
@@ -104,7 +106,7 @@ def _draw_simple_rule(drawing: Drawing, rule: MeasuredRule, marker: str) -> None
 def _finish_axes(drawing: Drawing, curves: Sequence[MeasuredCurve], rules: Sequence[MeasuredRule]) -> None:
     axes = drawing.axes
     lowest = [
-        measured_curve.curve.precision[_find_drawn_points(measured_curve.curve)].min() for measured_curve in curves
+        measured_curve.curve.precision[_find_reliable_points(measured_curve.curve)].min() for measured_curve in curves
     ]
     lowest += [point.precision.value for rule in rules for point in rule.points]
     axes.set(
@@ -125,7 +127,7 @@ def _curve_points(curve: Curve) -> npt.NDArray[np.float64]:
     return np.column_stack([curve.recall, curve.precision])
 
 
-def _find_drawn_points(curve: Curve) -> npt.NDArray[np.bool_]:
+def _find_reliable_points(curve: Curve) -> npt.NDArray[np.bool_]:
     """Return which points of a curve keep enough questions for a reliable precision; bool, shape (points,)."""
     return curve.n_kept >= min(_MIN_KEPT_QUESTIONS, len(curve.golden))
 
@@ -133,7 +135,7 @@ def _find_drawn_points(curve: Curve) -> npt.NDArray[np.bool_]:
 def _select_anchors_far_from_curves(
     anchors: npt.NDArray[np.float64], other_curves: Sequence[MeasuredCurve]
 ) -> npt.NDArray[np.float64]:
-    """Return the half of a label's anchors that is farthest from other curves, or all if there is no other curve."""
+    """Return the half of the anchors (points to put a text at) that is farthest from other curves, if there are any."""
     if not other_curves:
         return anchors
     points = np.concatenate(

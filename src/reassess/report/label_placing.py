@@ -11,13 +11,13 @@ _MAX_ORDERS = 12  # largest number of orders of the labels to try
 _POSITIONS_PER_SIDE = 64  # positions to try along each side of the figure
 _MARGIN = 4.0  # free pixels around a label
 _BEST_DISTANCE = 10.0  # best distance between a label and its anchor, in pixels
-_MAX_CHECKED_POSITIONS = 1000  # best positions whose leader lines are checked
-_LEADER_FRACTIONS = np.linspace(0.0, 1.0, 48)[:, None, None]  # points along a leader line
+_MAX_CHECKED_POSITIONS = 1000  # positions with the lowest costs, whose lines to the anchors are checked
+_LINE_FRACTIONS = np.linspace(0.0, 1.0, 48)[:, None, None]  # points along the line from a text to its anchor
 # Costs, in pixels of distance.
 _COVERED_POINT_COST = 50.0  # a covered point
 _OVERLAP_COST = 1e6  # two labels overlap; only if no position is free
-_CROSSING_COST = 1e5  # a leader line crosses another label; only if no position is free
-_LABEL_POINT_WEIGHT = 4  # number of covered points that a point of another label or leader line counts as
+_CROSSING_COST = 1e5  # the line of a label crosses another label; only if no position is free
+_LABEL_POINT_WEIGHT = 4  # a point of another label or of its line counts as this many covered points
 
 _Points = npt.NDArray[np.float64]
 _Rectangle = tuple[float, float, float, float]  # left, bottom, right, top
@@ -33,7 +33,7 @@ class LabelBox:
 
 
 class LabelPlace(NamedTuple):
-    """The lower left corner of a label, and the point that its leader line ends at, in pixels."""
+    """The lower left corner of a label, and the point where the line from the label ends, in pixels."""
 
     corner: tuple[float, float]
     anchor: tuple[float, float]
@@ -43,8 +43,8 @@ def place_labels(labels: Sequence[LabelBox], obstacles: _Points, area: _Rectangl
     """Find a place for each label in the area, where labels cover few obstacles and do not overlap.
 
     The labels are placed one after another, in several orders; the order with the lowest cost wins. Each label takes
-    the position with the lowest cost: its distance to the anchor, the covered points, and the labels and leader lines
-    that overlap or cross.
+    the position with the lowest cost: its distance to the anchor, the covered points, and the labels and lines that
+    overlap or cross.
     """
     rng = np.random.default_rng(0)
     orders = [range(len(labels)), *(rng.permutation(len(labels)).tolist() for _ in range(_MAX_ORDERS - 1))]
@@ -64,33 +64,36 @@ def place_labels(labels: Sequence[LabelBox], obstacles: _Points, area: _Rectangl
 def _place_in_order(
     order: Sequence[int], labels: Sequence[LabelBox], obstacles: _Points, area: _Rectangle
 ) -> "dict[int, _PlacedLabelBox]":
-    """Place the labels of a figure in `order`; its values and the keys of the result are positions in `labels`."""
+    """Place the text labels of a figure one after the other, in this `order` of their positions in `labels`.
+
+    The keys of the result are positions in `labels`, too.
+    """
     placed: dict[int, _PlacedLabelBox] = {}
     for i in order:
         counter = _PointCounter.from_points(obstacles, area)
         placed[i] = _find_position(labels[i], counter, list(placed.values()), area)
-        obstacles = np.concatenate([obstacles, np.tile(placed[i].covered_points(), (_LABEL_POINT_WEIGHT, 1))])
+        obstacles = np.concatenate([obstacles, np.tile(placed[i].make_covered_points(), (_LABEL_POINT_WEIGHT, 1))])
     return placed
 
 
 @dataclass(frozen=True, eq=False)
 class _PlacedLabelBox:
-    """A label at its position, with a leader line to its anchor."""
+    """A text label at its position, with a line to its anchor (the point of the chart that it describes)."""
 
     corner: _Points
     size: _Points
     anchor: _Points
     cost: float
 
-    def covered_points(self) -> _Points:
-        """Return points that cover the text and the leader line."""
+    def make_covered_points(self) -> _Points:
+        """Return a grid of points over the text, and points along the line from the text to its anchor."""
         across, up = (np.arange(0.0, length + _MARGIN, _MARGIN).clip(max=length) for length in self.size)
         text = self.corner + np.stack(np.meshgrid(across, up), axis=-1).reshape(-1, 2)
-        return np.concatenate([text, self.leader_points()])
+        return np.concatenate([text, self.make_line_points()])
 
-    def leader_points(self) -> _Points:
-        """Return points along the leader line."""
-        return _make_leader_lines(self.corner, self.size, self.anchor).reshape(-1, 2)
+    def make_line_points(self) -> _Points:
+        """Return points along the line from the text to its anchor."""
+        return _make_lines_to_anchors(self.corner, self.size, self.anchor).reshape(-1, 2)
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,7 +134,7 @@ def _find_position(
     for placed_label in placed_labels:
         free = (low > placed_label.corner + placed_label.size) | (high < placed_label.corner)
         cost[~free.any(axis=1)] += _OVERLAP_COST
-        cost[_covers_line(placed_label.leader_points(), candidate_coordinates, size)] += _CROSSING_COST
+        cost[_covers_line(placed_label.make_line_points(), candidate_coordinates, size)] += _CROSSING_COST
     across, up = (
         np.maximum(np.maximum(starts[:, None] - anchors, anchors - (starts + side)[:, None]), 0)
         for anchors, starts, side in zip(label.anchors.T, candidate_coordinates, size, strict=True)
@@ -140,27 +143,27 @@ def _find_position(
     best_positions = _find_smallest(costs.ravel(), _MAX_CHECKED_POSITIONS)
     rows, columns = np.unravel_index(best_positions, costs.shape)
     corners, anchors = corners[rows], label.anchors[columns]
-    leaders = _make_leader_lines(corners, size, anchors)
-    total = costs[rows, columns] + _compute_leader_cost(leaders, counter)
+    lines = _make_lines_to_anchors(corners, size, anchors)
+    total = costs[rows, columns] + _compute_cost_of_crossed_points(lines, counter)
     for placed_label in placed_labels:
-        near = (leaders > placed_label.corner - _MARGIN) & (leaders < placed_label.corner + placed_label.size + _MARGIN)
+        near = (lines > placed_label.corner - _MARGIN) & (lines < placed_label.corner + placed_label.size + _MARGIN)
         total[near.all(axis=-1).any(axis=0)] += _CROSSING_COST
     best = int(np.argmin(total))
     return _PlacedLabelBox(corner=corners[best], size=size, anchor=anchors[best], cost=float(total[best]))
 
 
-def _compute_leader_cost(leaders: _Points, counter: _PointCounter) -> _Points:
-    """Return the cost of points near each line from a label to its point; `leaders` has shape (points, lines, 2)."""
-    to_anchor = np.hypot(*np.moveaxis(leaders - leaders[-1], -1, 0))
+def _compute_cost_of_crossed_points(lines: _Points, counter: _PointCounter) -> _Points:
+    """Return a cost for the points of the chart that are close to each line; `lines` has shape (points, lines, 2)."""
+    to_anchor = np.hypot(*np.moveaxis(lines - lines[-1], -1, 0))
     # The line ends at the anchor, so points around the anchor do not count.
-    near = counter.count_in_rectangles(leaders - _MARGIN, leaders + _MARGIN) * (to_anchor > 2 * _BEST_DISTANCE)
+    near = counter.count_in_rectangles(lines - _MARGIN, lines + _MARGIN) * (to_anchor > 2 * _BEST_DISTANCE)
     return np.asarray(_COVERED_POINT_COST * near.mean(axis=0) * to_anchor[0] / (2 * _MARGIN))
 
 
-def _make_leader_lines(corners: _Points, size: _Points, anchors: _Points) -> _Points:
-    """Return points along the lines from labels to their anchors."""
+def _make_lines_to_anchors(corners: _Points, size: _Points, anchors: _Points) -> _Points:
+    """Return points along each line from a text label to its anchor; shape (points, lines, 2)."""
     starts = np.clip(anchors, corners, corners + size)
-    return np.asarray((starts + _LEADER_FRACTIONS * (anchors - starts)).reshape(len(_LEADER_FRACTIONS), *anchors.shape))
+    return np.asarray((starts + _LINE_FRACTIONS * (anchors - starts)).reshape(len(_LINE_FRACTIONS), *anchors.shape))
 
 
 def _make_candidate_coordinates(label: LabelBox, area: _Rectangle) -> tuple[_Points, _Points]:

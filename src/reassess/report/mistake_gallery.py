@@ -23,7 +23,7 @@ _ImageMask = npt.NDArray[np.bool_]
 
 
 class SampleCounts(NamedTuple):
-    """How many images of a kind are in the sample, and how many there are."""
+    """The number of images of a kind in the sample, and the number of all images of this kind."""
 
     n_sampled: int
     n_all: int
@@ -35,7 +35,7 @@ class ImageSample:
 
     rows: tuple[int, ...]  # positions of the images in the panel
     mistake_counts: dict[str, SampleCounts]  # by model
-    label_error_counts: dict[str, SampleCounts]  # by model
+    counts_of_label_errors_by_model: dict[str, SampleCounts]  # by model
     label_problem_counts: dict[str, SampleCounts]  # by key of `LABEL_PROBLEMS`
 
 
@@ -63,7 +63,7 @@ class MistakeCard:
 
 
 def sample_images(findings: Findings, max_per_kind: int, *, seed: int = 0) -> ImageSample:
-    """Sample images of each kind: mistakes and label errors of each model, wrong labels, no valid class.
+    """Sample images of each kind, such as the mistakes of a model, or images with a wrong original label.
 
     All samples use the same random order of the images, so models with common mistakes share images.
     """
@@ -85,7 +85,7 @@ def sample_images(findings: Findings, max_per_kind: int, *, seed: int = 0) -> Im
     return ImageSample(
         rows=tuple(sorted(sampled_rows)),
         mistake_counts=mistakes,
-        label_error_counts=label_errors,
+        counts_of_label_errors_by_model=label_errors,
         label_problem_counts=problems,
     )
 
@@ -176,7 +176,9 @@ def make_mistake_gallery(
     findings: Findings, sample: ImageSample, cards: Sequence[MistakeCard], thumbnails: Thumbnails
 ) -> Gallery:
     """Make the gallery of the sampled images."""
-    label_errors = {_make_label_error_key(model): f"label errors of {model}" for model in sample.label_error_counts}
+    label_errors = {
+        _make_label_error_key(model): f"label errors of {model}" for model in sample.counts_of_label_errors_by_model
+    }
     return Gallery(
         introduction=_write_introduction(sample, len(cards)),
         cards=[_make_card(card, findings.classes, findings.threshold) for card in cards],
@@ -197,7 +199,8 @@ def _write_introduction(sample: ImageSample, n_images: int) -> str:
     phrases = {"wrong_label": "an original label that is not valid", "empty": "no valid class"}
     parts = [f"{n:,} of the {total:,} mistakes of {model}" for model, (n, total) in sample.mistake_counts.items()]
     parts += [
-        f"{n:,} of the {total:,} label errors of {model}" for model, (n, total) in sample.label_error_counts.items()
+        f"{n:,} of the {total:,} label errors of {model}"
+        for model, (n, total) in sample.counts_of_label_errors_by_model.items()
     ]
     for key, (n, total) in sample.label_problem_counts.items():
         parts.append(f"{n:,} of the {total:,} images with {phrases[key]}")

@@ -222,7 +222,7 @@ def render_page(page: Page, *, show_chart_progress: Callable[[Sequence[Chart]], 
     rendered: str = environment.get_template("page.html").render(
         page=page,
         charts={key: Markup(svg) for key, svg in svgs.items()},
-        filters=_filter_values_to_json,
+        filters=_card_filter_values_to_json,
         data=htmlsafe_json_dumps(
             _escape_data(_make_script_data(page, charts)), ensure_ascii=False, separators=(",", ":"), allow_nan=False
         ),
@@ -292,12 +292,12 @@ def _make_script_data(page: Page, charts: Sequence[Chart]) -> dict[str, Any]:
             }
             for section in page.interactive_tables
         },
-        "classes": _find_class_names(page),
+        "classes": _find_names_of_table_classes(page),
         "noClass": UNKNOWN_CLASS_NAME,
     }
 
 
-def _find_class_names(page: Page) -> dict[str, str]:
+def _find_names_of_table_classes(page: Page) -> dict[str, str]:
     """Return the names of all classes in interactive tables, by id."""
     sections = page.interactive_tables
     tables = [(section.class_id_columns, rows) for section in sections for rows in section.rows.values()]
@@ -315,8 +315,8 @@ def _escape_data(data: Any) -> Any:
     return [_escape_data(value) for value in data] if isinstance(data, list | tuple) else data
 
 
-def _filter_values_to_json(card: Card) -> str:
-    """Return the properties of a card that the page's script filters by, as JSON."""
+def _card_filter_values_to_json(card: Card) -> str:
+    """Return the properties of a card as JSON; the page's script filters cards by these properties."""
     properties = {"mistakes": card.mistakes_by_model, "about": card.label_filter_keys}
     properties |= {"classes": sorted(card.class_names)}
     return json.dumps(properties | {"disputed": card.is_disputed})

@@ -13,8 +13,8 @@ from reassess.comparison.comparison_words import (
     describe_lead_probability,
     describe_significant_differences,
     explain_label_uncertainty,
-    explain_order_by_shared_images,
     explain_rank_intervals,
+    explain_ranking_by_shared_images,
 )
 from reassess.comparison.mistake_kinds import ERROR_KIND_NAMES
 from reassess.errors import MissingResult
@@ -109,7 +109,7 @@ def _make_accuracy_section(findings: Findings, scatter: Chart | MissingResult) -
             " they cover the choice of images and of raters."
         )
     notes = [
-        *map(as_sentence, explain_order_by_shared_images(findings.panel)),
+        *map(as_sentence, explain_ranking_by_shared_images(findings.panel)),
         *_describe_class_lists(findings),
         *_describe_images_not_scored(findings),
     ]

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from importlib.resources import files
 
 from reassess.comparison import Findings
-from reassess.comparison.comparison_words import DIFFERENCE_EXPLANATION, explain_order_by_shared_images
+from reassess.comparison.comparison_words import DIFFERENCE_EXPLANATION, explain_ranking_by_shared_images
 from reassess.comparison.differences import Difference
 from reassess.comparison.mistake_kinds import ERROR_KIND_NAMES, ERROR_KINDS
 from reassess.errors import MissingResult
@@ -184,7 +184,7 @@ def _make_notes(findings: Findings) -> Iterator[str]:
     if ceiling := describe_soft_accuracy_ceiling(findings.evaluations.values()):
         yield f"Soft accuracy: the mean probability that the first class is valid; {ceiling}."
     evaluations = {model: findings.evaluations[model] for model in findings.models[:_MAX_MODELS]}
-    yield from map(as_sentence, explain_order_by_shared_images(panel))
+    yield from map(as_sentence, explain_ranking_by_shared_images(panel))
     not_scored = group_files_by_text(
         {_format_model(findings, model): describe_images_not_scored(result) for model, result in evaluations.items()}
     )

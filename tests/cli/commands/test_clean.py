@@ -245,7 +245,7 @@ def test_confident_method_uses_cleanlab(training: Path, run: Runner, needs: Need
     }
 
 
-CHOICE = "is not a rule that says which labels to keep: threshold=P or precision=P, with P from 0 to 1"
+CHOICE = "is not a known rule for keeping labels: threshold=P or precision=P, with P from 0 to 1"
 
 
 @pytest.mark.parametrize(

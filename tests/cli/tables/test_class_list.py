@@ -17,7 +17,7 @@ ANIMALS = ["ant", "bee", "cat", "dog", "eel", "fox", "gnu", "hen", "ibex", "jay"
 CORRECT_SHARE = "100.0 % (96.90 to 100.0; 120 of 120)"
 WRONG = "0.00 % (0.00 to 3.10; 0 of 120)"
 CORRECT_LINE = f"  correct with this list: {CORRECT_SHARE} of the images not used to choose it, p = 2e-36\n"
-AS_GIVEN = f"  correct without it:     {WRONG}\n"
+AS_GIVEN = f"  correct without list:   {WRONG}\n"
 FIX = "  fix: read the file with the class list of --classes auto\n"
 WARNED = f"Warning: lost.npy: the ids are from another class list\n{CORRECT_LINE}{AS_GIVEN}{FIX}"
 

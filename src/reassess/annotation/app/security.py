@@ -86,13 +86,13 @@ class SignInLimit:
         return 0
 
     def add_attempt(self, address: str, now: float) -> None:
-        """Count a sign-in attempt before its token is checked; `remove_attempt` undoes this.
+        """Count a sign-in attempt before its token is checked; `forget_correct_attempt` undoes this.
 
         Otherwise, many attempts at the same time could pass the limit.
         """
         self._wrong_attempts.append((now, _network_of_address(address)))
 
-    def remove_attempt(self, address: str, now: float) -> None:
+    def forget_correct_attempt(self, address: str, now: float) -> None:
         """Remove a sign-in attempt from the count of wrong attempts, after its token was found correct."""
         if (counted := (now, _network_of_address(address))) in self._wrong_attempts:
             self._wrong_attempts.remove(counted)

@@ -161,7 +161,7 @@ async def _sign_in(request: Request) -> Response:
     if secret is None:
         return JSONResponse({"error": "This link is not valid. Please ask for a new one."}, 403)
     if not wait_seconds:
-        attempts.remove_attempt(address, now)
+        attempts.forget_correct_attempt(address, now)
     response = Response(status_code=204)
     response.set_cookie(site.cookie_name, secret, max_age=int(SESSION_SECONDS), **_cookie_options(request))
     return response

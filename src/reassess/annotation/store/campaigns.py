@@ -191,7 +191,10 @@ class Transaction:
         return self.campaign.rules
 
     def lock_person(self, person_id: int) -> Row[Any]:
-        """Lock the row of a person and their search position; return both with the campaign's state."""
+        """Lock the row of a person and the row with their position in the list of tasks; return both rows.
+
+        The result also has the campaign's state.
+        """
         row = self.connection.execute(_LOCK_PERSON, {"number": person_id}).one_or_none()
         if row is None:
             raise DataError("unknown-person", "unknown person", found=f"person {person_id}")
@@ -219,27 +222,27 @@ class Transaction:
         if self.connection.dialect.name != "sqlite":
             self.connection.execute(_LOCK_CAMPAIGN_SHARED if is_shared else _LOCK_CAMPAIGN).all()
 
-    def spend_time_of_lock_campaign(self) -> None:
+    def take_as_long_as_lock_campaign(self) -> None:
         """Take as long as `lock_campaign`, but lock nothing: response times must not reveal golden tasks."""
         if self.connection.dialect.name != "sqlite":
             self.connection.execute(_READ_CAMPAIGN).all()
 
-    def reserve_vote_slots(self, question_ids: Sequence[int]) -> None:
-        """Reserve a vote slot for one rater on each question; golden questions have no vote slots."""
+    def reserve_votes(self, question_ids: Sequence[int]) -> None:
+        """Reserve one vote of a rater on each question; nothing is reserved on golden questions."""
         if question_ids:
             self.connection.execute(_UPDATE_RESERVED, {"numbers": question_ids, "slots": 1})
 
-    def release_vote_slots(self, question_ids: Sequence[int]) -> None:
-        """Release a reserved vote slot on each question; golden questions have no vote slots."""
+    def release_reserved_votes(self, question_ids: Sequence[int]) -> None:
+        """Release one reserved vote on each question; nothing is reserved on golden questions."""
         if question_ids:
             self.connection.execute(_UPDATE_RESERVED, {"numbers": question_ids, "slots": -1})
 
-    def update_free_vote_slots(self, task_ids: Iterable[int], *, is_reopened: bool = False) -> None:
+    def update_raters_still_allowed(self, task_ids: Iterable[int], *, is_reopened: bool = False) -> None:
         """Compute and store how many more raters can get each task.
 
-        A rater can get a task if each of its open questions has a free vote slot. With `is_reopened`, raters whose
-        search has passed these tasks can get them again, even if the tasks had free slots before. Golden tasks take the
-        same time, but nothing is stored for them.
+        A rater can get a task if each of its open questions still needs a vote that no other rater has reserved. With
+        `is_reopened`, raters whose search has passed these tasks can get them again, even if raters could get the tasks
+        before. Golden tasks take the same time, but nothing is stored for them.
         """
         for chunk in split_into_chunks(sorted(set(task_ids))):
             task_rows = []
@@ -249,20 +252,22 @@ class Transaction:
                 number, kind, position, free_before = task
                 is_main = kind == TaskKind.MAIN
                 is_open = [row for row in rows if row.votes is not None]
-                free = min((self.rules.count_free_vote_slots(row.votes, row.reserved) for row in is_open), default=0)
+                free = min(
+                    (self.rules.count_raters_still_allowed(row.votes, row.reserved) for row in is_open), default=0
+                )
                 if is_main and free != free_before:
                     task_rows.append({"number": number, "slots": free})
                 if free and (is_reopened or (is_main and not free_before)):
                     self.reopened_positions.append(position if is_main else _POSITION_AFTER_ALL)
-            self.store_free_vote_slots(task_rows)
+            self.store_raters_still_allowed(task_rows)
 
-    def store_free_vote_slots(self, task_rows: Sequence[Mapping[str, int]]) -> None:
+    def store_raters_still_allowed(self, task_rows: Sequence[Mapping[str, int]]) -> None:
         """Store how many more raters can get each task; a row has `number` (the task id) and `slots`."""
         if task_rows:
             self.connection.execute(_UPDATE_FREE, task_rows)
 
-    def rewind_search_positions(self) -> None:
-        """Make raters look for their next task from the first reopened task on; skip raters with a locked row."""
+    def move_search_positions_back(self) -> None:
+        """Move each rater's position in the list of tasks back to the first reopened task; skip locked rows."""
         if self.reopened_positions:
             self.connection.execute(_MOVE_CURSORS_BACK, {"least": min(self.reopened_positions)})
 
@@ -282,7 +287,7 @@ def open_transaction(campaign: Campaign) -> Iterator[Transaction]:
     with campaign.write_guard, campaign.engine.begin() as connection:
         transaction = Transaction(connection, campaign)
         yield transaction
-        transaction.rewind_search_positions()
+        transaction.move_search_positions_back()
 
 
 def pause(campaign: Campaign, now: float, actor_id: int | None = None) -> None:

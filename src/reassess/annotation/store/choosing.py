@@ -28,7 +28,7 @@ class ChosenTask(NamedTuple):
 
     task: Row[Any]
     question_rows: Sequence[Row[Any]]
-    n_free_vote_slots: int  # how many more raters can get the task
+    n_raters_still_allowed: int  # how many more raters can get the task
 
 
 def choose_task(transaction: Transaction, person: Row[Any], loaded_task_ids: Sequence[int]) -> ChosenTask | None:
@@ -115,13 +115,13 @@ def _choose_questions(
     chosen = sorted((row for row in open_rows if row.answer is None), key=sort_key)[:n_questions]
     ids = {row.id for row in chosen}
     free = min(
-        (transaction.rules.count_free_vote_slots(row.votes, row.reserved + (row.id in ids)) for row in open_rows),
+        (transaction.rules.count_raters_still_allowed(row.votes, row.reserved + (row.id in ids)) for row in open_rows),
         default=0,
     )
     return ChosenTask(task, sorted(chosen, key=attrgetter("id")), free)  # ids are random, so this order reveals nothing
 
 
-def choose_start_of_next_search(transaction: Transaction, person: Row[Any], chosen_task: Row[Any]) -> int:
+def choose_start_of_next_task_search(transaction: Transaction, person: Row[Any], chosen_task: Row[Any]) -> int:
     """Choose where the search for a person's next main task starts.
 
     Tasks before the chosen task may be free again soon: another transaction has locked them, or the person's page has
@@ -136,7 +136,7 @@ def choose_start_of_next_search(transaction: Transaction, person: Row[Any], chos
 
 
 def has_tasks_left(transaction: Transaction, person: Row[Any]) -> bool:
-    """Return whether a rater may get main tasks later that are reserved for other raters now."""
+    """Return whether main tasks that other raters have reserved could be free for this rater later."""
     return person.role == Role.RATER and bool(
         transaction.connection.scalar(_HAS_MAIN_LEFT, {"person_id": person.id, "held": []})
     )

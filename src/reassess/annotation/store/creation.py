@@ -161,7 +161,7 @@ def _make_task_rows(plan: CampaignPlan, tasks: Tasks, image_ids: dict[str, int])
         else [TaskKind.MAIN] * len(tasks)
     )
     position = np.random.default_rng(plan.rules.seed).permutation(len(tasks)).tolist()
-    free = 0 if golden else plan.rules.count_free_vote_slots(n_votes=0, n_reserved=0)
+    free = 0 if golden else plan.rules.count_raters_still_allowed(n_votes=0, n_reserved=0)
     images = tasks.questions.image_ids[tasks.indptr[:-1]].tolist()
     columns = zip(draw_random_ids(len(tasks)), images, kinds, position, strict=True)
     names, sample = tasks.questions.images, tasks.sample

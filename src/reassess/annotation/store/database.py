@@ -75,10 +75,8 @@ class WriteGuard:
     def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
         try:
             if error is None and self._log is not None:
-                is_due = (
-                    not self._changes % _MAX_LOG_CHANGES or self._log.log_position_after_own_commits > _MAX_LOG_BYTES
-                )
-                self._refuse_if_changed(has_committed=self._has_written, is_thorough=is_due)
+                is_due = not self._changes % _MAX_LOG_CHANGES or self._log.end_position_of_own_commits > _MAX_LOG_BYTES
+                self._refuse_if_changed(has_new_commit=self._has_written, must_reread_pages=is_due)
                 if is_due:
                     self._move_wal_into_file()
         finally:
@@ -113,13 +111,16 @@ class WriteGuard:
         if not connection.get_execution_options().get("reading"):
             self._has_written = _count_changed_rows(connection) != self._rows
 
-    def _refuse_if_changed(self, *, has_committed: bool = False, is_thorough: bool = False) -> None:
+    def _refuse_if_changed(self, *, has_new_commit: bool = False, must_reread_pages: bool = False) -> None:
         """Raise an error if another program has changed the file or its log.
 
-        Before that, the intact commits of the log are moved into the file. The arguments are those of `is_intact`.
+        Before that, the intact commits of the log are moved into the file. The arguments are those of
+        `contains_all_own_commits`.
         """
         if self._log is not None:
-            self._is_log_changed |= not self._log.is_intact(has_committed=has_committed, is_thorough=is_thorough)
+            self._is_log_changed |= not self._log.contains_all_own_commits(
+                has_new_commit=has_new_commit, must_reread_pages=must_reread_pages
+            )
         state = self._read_state()
         if self._is_log_changed or state != self._state:
             error = sqlite3.OperationalError(f"{self._path} {state.describe_change(self._state)}")

@@ -15,7 +15,7 @@ from reassess.annotation.store.schema import (
     questions,
     turns,
 )
-from reassess.annotation.store.suggestions import update_suggested_questions
+from reassess.annotation.store.suggestions import update_questions_suggested_by_person
 from reassess.annotation.store.turns import end_turn
 from reassess.annotation.store.vote_counting import recount_votes
 from reassess.errors import DataError
@@ -52,14 +52,14 @@ def _set_excluded(
         if is_new:
             values = {"excluded": is_excluded, "recounted": -1}
             transaction.connection.execute(update(people).where(people.c.id == person_id).values(**values))
-            (_end_begun_turns if is_excluded else _reopen_turns_after_exclusion)(transaction, person_id)
+            (_end_tasks_of_excluded_person if is_excluded else _reopen_tasks_of_included_person)(transaction, person_id)
             transaction.log_action(now, "exclude" if is_excluded else "include", actor_id, person=person_id)
     if recount_now:
         finish_recounting(campaign)
     return is_new
 
 
-def _end_begun_turns(transaction: Transaction, person_id: int) -> None:
+def _end_tasks_of_excluded_person(transaction: Transaction, person_id: int) -> None:
     begun = transaction.connection.execute(
         select(turns).where(turns.c.person == person_id, turns.c.state == TurnState.ASKED)
     ).all()
@@ -68,8 +68,8 @@ def _end_begun_turns(transaction: Transaction, person_id: int) -> None:
         end_turn(transaction, turn, TurnState.EXCLUDED)
 
 
-def _reopen_turns_after_exclusion(transaction: Transaction, person_id: int) -> None:
-    """Reopen the turns that ended because a person was excluded; the person is now included again."""
+def _reopen_tasks_of_included_person(transaction: Transaction, person_id: int) -> None:
+    """Reopen the tasks of a person who is included again: tasks that ended because the person was excluded."""
     is_ended = turns.c.person == person_id, turns.c.state == TurnState.EXCLUDED
     transaction.connection.execute(update(turns).where(*is_ended).values(state=TurnState.EXPIRED))
     transaction.connection.execute(update(cursors).where(cursors.c.person == person_id).values(position=0))
@@ -105,7 +105,7 @@ def _recount_chunk(transaction: Transaction, person_id: int, is_excluded: bool, 
     answered = transaction.connection.scalars(remaining.order_by(answers.c.question).limit(_MAX_QUESTIONS)).all()
     update_person = update(people).where(people.c.id == person_id)
     if not answered:
-        last = update_suggested_questions(transaction, person_id, after_task_id, _MAX_QUESTIONS)
+        last = update_questions_suggested_by_person(transaction, person_id, after_task_id, _MAX_QUESTIONS)
         if last is None:
             transaction.connection.execute(update_person.values(recounted=None))
         return last
@@ -115,5 +115,5 @@ def _recount_chunk(transaction: Transaction, person_id: int, is_excluded: bool, 
     transaction.lock_tasks(row.task for row in rows)
     if rows:
         recount_votes(transaction, [row.id for row in rows])
-        transaction.update_free_vote_slots([row.task for row in rows], is_reopened=True)
+        transaction.update_raters_still_allowed([row.task for row in rows], is_reopened=True)
     return -1

@@ -20,8 +20,8 @@ from reassess.annotation.store.schema import (
 from reassess.annotation.store.turns import end_turn, find_turn, is_practice_turn
 from reassess.annotation.store.vote_counting import (
     GoldenCountChange,
-    count_new_votes,
     recount_votes,
+    store_new_votes_and_counts,
     update_golden_counts,
     update_truths,
 )
@@ -71,7 +71,7 @@ def save_answers(
             if answer.question_id not in latest or answer.revision > latest[answer.question_id].revision:
                 latest[answer.question_id] = answer
         truths: TruthsByQuestionId = {}
-        for turn in _lock_turns(transaction, person_id, list(latest)):
+        for turn in _lock_tasks_shown_to_person(transaction, person_id, list(latest)):
             reveals = (
                 reveal_truths
                 and is_practice_turn(row, turn.kind)
@@ -134,7 +134,7 @@ class _AnswersToTask:
         self._insert_new_answers()
         self._update_changed_answers()
         self._update_counts()
-        self._update_turn()
+        self._end_task_or_renew_lease()
 
     def _insert_new_answers(self) -> None:
         shared_values = {"person": self.person.id, "at": self.now}
@@ -180,26 +180,26 @@ class _AnswersToTask:
             )
             new = self.counted_ids if kind == TaskKind.MAIN else [row.id for row in self.new_rows]
             if new:
-                count_new_votes(
+                store_new_votes_and_counts(
                     transaction,
                     self.person.id,
                     new,
-                    released_question_ids=self._select_questions_with_reserved_slot(new),
+                    released_question_ids=self._select_questions_with_reserved_vote(new),
                 )
             different = [row.id for row in self.changed_rows if self.latest_answers[row.id].answer != row.answer]
             if different:
                 recount_votes(transaction, different, self.person.id)
 
-    def _select_questions_with_reserved_slot(self, question_ids: Iterable[int]) -> list[int]:
-        """Select the questions that have a vote slot reserved for this turn."""
+    def _select_questions_with_reserved_vote(self, question_ids: Iterable[int]) -> list[int]:
+        """Select the questions on which this person's vote is reserved."""
         return [
             question for question in question_ids if self.turn.state == TurnState.ASKED and question in self.turn.shown
         ]
 
-    def _update_turn(self) -> None:
-        """End the turn or renew its lease; release the vote slots of answers that do not count as votes."""
+    def _end_task_or_renew_lease(self) -> None:
+        """End the person's task or renew its lease; release reserved votes if the answers do not count as votes."""
         # A turn ends with its last answer if `can_end_turn`; otherwise its lease starts again, unless it has expired.
-        # `_update_counts` releases the vote slots of answers that count.
+        # `_update_counts` releases the reserved votes of answers that count.
         transaction, turn = self.transaction, self.turn
         is_over = self.can_end_turn and self.is_complete
         if turn.state == TurnState.ASKED or (turn.state == TurnState.EXPIRED and is_over):
@@ -212,15 +212,15 @@ class _AnswersToTask:
             freed = self.counted_ids if turn.kind == TaskKind.MAIN else [row.id for row in self.new_rows]
             if self.person.role == Role.EXPERT or turn.kind == TaskKind.PRACTICE:
                 freed = []
-            transaction.release_vote_slots(
-                self._select_questions_with_reserved_slot({row.id for row in self.new_rows}.difference(freed))
+            transaction.release_reserved_votes(
+                self._select_questions_with_reserved_vote({row.id for row in self.new_rows}.difference(freed))
             )
-        transaction.update_free_vote_slots([turn.task], is_reopened=bool(self.changed_rows))
+        transaction.update_raters_still_allowed([turn.task], is_reopened=bool(self.changed_rows))
 
 
 def _lock_campaign_for_counting(transaction: Transaction, person: Row[Any], kind: str) -> None:
     if kind == TaskKind.MAIN:
-        transaction.spend_time_of_lock_campaign()
+        transaction.take_as_long_as_lock_campaign()
     else:
         transaction.lock_campaign(is_shared=person.role != Role.EXPERT)
 
@@ -262,7 +262,7 @@ def skip_task(campaign: Campaign, person_id: int, task_id: int, now: float) -> N
                 [_make_golden_count_change(person_id, question, question.answer, increment) for question in answered],
             )
             recount_votes(transaction, [question.id for question in answered], person_id)
-            transaction.update_free_vote_slots([task_id], is_reopened=True)
+            transaction.update_raters_still_allowed([task_id], is_reopened=True)
 
 
 _LOCK_TURNS = (
@@ -280,8 +280,10 @@ _UPDATE_TURN = (
 )
 
 
-def _lock_turns(transaction: Transaction, person_id: int, question_ids: Sequence[int]) -> list[Row[Any]]:
-    """Lock the tasks of these questions, and return the person's turns of these tasks."""
+def _lock_tasks_shown_to_person(
+    transaction: Transaction, person_id: int, question_ids: Sequence[int]
+) -> list[Row[Any]]:
+    """Lock the tasks of these questions; return the rows that say when each task was shown to the person."""
     rows = transaction.connection.execute(_LOCK_TURNS, {"person_id": person_id, "numbers": question_ids}).all()
     unknown = set(question_ids) - {row.question for row in rows}
     if unknown:

@@ -107,7 +107,7 @@ def _add_question(transaction: Transaction, image: Row[Any], class_id: int) -> i
     place = {
         "kind": TaskKind.MAIN,
         "position": position,
-        "free": transaction.rules.count_free_vote_slots(n_votes=0, n_reserved=0),
+        "free": transaction.rules.count_raters_still_allowed(n_votes=0, n_reserved=0),
     }
     connection.execute(tasks.insert().values(id=task, image=image.id, **place))
     golden = connection.execute(select(schema.campaign.c.golden_invalid, schema.campaign.c.golden_valid)).one()
@@ -136,7 +136,7 @@ def _estimate_prior(transaction: Transaction, image: Row[Any], class_id: int) ->
     return estimate_priors_by_label(labels)[class_id == image.original]
 
 
-def update_suggested_questions(
+def update_questions_suggested_by_person(
     transaction: Transaction, person_id: int, after_task_id: int, max_tasks: int
 ) -> int | None:
     """Withdraw or reopen the questions that an excluded or included rater suggested.
@@ -168,4 +168,4 @@ def _withdraw_or_reopen_question(transaction: Transaction, task_id: int) -> None
     reopened = transaction.connection.scalars(ask_again.values(ended=None).returning(questions.c.id)).all()
     if reopened:  # people may have answered after it was withdrawn
         recount_votes(transaction, reopened)
-    transaction.update_free_vote_slots([task_id])
+    transaction.update_raters_still_allowed([task_id])

@@ -1,4 +1,4 @@
-"""Turns: one task shown to one person, until the person answers or skips the task, or the lease ends."""
+"""Turns. A turn is the time when one person has one task: until an answer, a skip, or the end of the lease."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from reassess.annotation.store.campaigns import Campaign, Transaction, open_tran
 from reassess.annotation.store.choosing import (
     SELECT_TASK_QUESTIONS,
     ChosenTask,
-    choose_start_of_next_search,
+    choose_start_of_next_task_search,
     choose_task,
     has_tasks_left,
 )
@@ -89,14 +89,14 @@ def find_previous_turn(campaign: Campaign, person_id: int, *, loaded_task_ids: S
 
 
 def end_expired_turns(campaign: Campaign, now: float) -> None:
-    """End the turns whose lease has expired, or is too long because the clock was set back."""
+    """Take tasks back from raters whose lease has expired, or is too long because the clock was set back."""
     with connect_for_reading(campaign.engine) as connection:
-        late = _find_late_turns(connection, campaign, now)
+        late = _find_turns_with_invalid_lease(connection, campaign, now)
     for turn in late:
         with open_transaction(campaign) as transaction:
             transaction.lock_person(turn.person)
             transaction.lock_tasks([turn.task])
-            if turn in _find_late_turns(transaction.connection, campaign, now):
+            if turn in _find_turns_with_invalid_lease(transaction.connection, campaign, now):
                 end_turn(transaction, find_turn(transaction, turn.person, turn.task), TurnState.EXPIRED)
 
 
@@ -109,13 +109,13 @@ def find_turn(transaction: Transaction, person_id: int, task_id: int) -> Row[Any
 
 
 def end_turn(transaction: Transaction, turn: Row[Any], state: str) -> None:
-    """End a turn: store its final state, and release its vote slots on unanswered questions."""
+    """End a person's turn on a task: store its final state, and release the votes reserved on unanswered questions."""
     transaction.connection.execute(_UPDATE_STATE, {"person_id": turn.person, "task_id": turn.task, "new_state": state})
     if turn.state != TurnState.ASKED:
         return
     rows = transaction.connection.execute(SELECT_TASK_QUESTIONS, {"person_id": turn.person, "task_id": turn.task}).all()
-    transaction.release_vote_slots([row.id for row in rows if row.answer is None and row.id in turn.shown])
-    transaction.update_free_vote_slots([turn.task], is_reopened=state == TurnState.EXPIRED)
+    transaction.release_reserved_votes([row.id for row in rows if row.answer is None and row.id in turn.shown])
+    transaction.update_raters_still_allowed([turn.task], is_reopened=state == TurnState.EXPIRED)
 
 
 # Conditions of partial indexes are literals, here and in choosing.py: with parameters, PostgreSQL would not use the
@@ -152,14 +152,14 @@ _MOVE_CURSOR = (
 )
 
 
-def _find_late_turns(connection: Connection, campaign: Campaign, now: float) -> Sequence[Row[Any]]:
-    """Find the turns whose lease has expired, or is too long because the clock was set back."""
+def _find_turns_with_invalid_lease(connection: Connection, campaign: Campaign, now: float) -> Sequence[Row[Any]]:
+    """Find the tasks of raters whose lease has expired, or is too long because the clock was set back."""
     rows: Sequence[Row[Any]] = connection.execute(_SELECT_LATE_TURNS, _lease_bounds(campaign, now)).all()
     return rows
 
 
 def _lease_bounds(campaign: Campaign, now: float) -> dict[str, float]:
-    """Return the earliest and latest end that a lease can have now, as query parameters."""
+    """Return the earliest and the latest time when a valid lease can end, as parameters of an SQL query."""
     return {"now": now, "latest": now + 2 * campaign.rules.lease_seconds}
 
 
@@ -209,7 +209,7 @@ def _choose_turn(
         return "waiting" if begun or has_tasks_left(transaction, row) else "finished"
     _begin_turn(transaction, row, choice, now + transaction.rules.lease_seconds)
     place = (
-        choose_start_of_next_search(transaction, row, choice.task)
+        choose_start_of_next_task_search(transaction, row, choice.task)
         if choice.task.kind == TaskKind.MAIN
         else row.position
     )
@@ -229,7 +229,7 @@ def _find_reason_for_no_task(transaction: Transaction, person: Row[Any]) -> NoTa
 
 
 def _begin_turn(transaction: Transaction, person: Row[Any], choice: ChosenTask, lease_end: float) -> None:
-    """Store the start of a turn, and reserve a vote slot on each of its main questions."""
+    """Store that a person gets a task now, and reserve the person's vote on each main question of the task."""
     task, question_ids = choice.task, [row.id for row in choice.question_rows]
     values = {"number": person.turns, "shown": question_ids, "state": TurnState.ASKED, "expires": lease_end}
     if task.turn_state is None:
@@ -237,8 +237,8 @@ def _begin_turn(transaction: Transaction, person: Row[Any], choice: ChosenTask, 
     else:
         is_old = turns.c.person == person.id, turns.c.task == task.id
         transaction.connection.execute(update(turns).where(*is_old).values(**values))
-    transaction.reserve_vote_slots(question_ids)
-    transaction.store_free_vote_slots([{"number": task.id, "slots": choice.n_free_vote_slots}])
+    transaction.reserve_votes(question_ids)
+    transaction.store_raters_still_allowed([{"number": task.id, "slots": choice.n_raters_still_allowed}])
 
 
 def _resume_expired_turn(
@@ -262,8 +262,8 @@ def _resume_expired_turn(
         params = {"person_id": person.id, "task_id": turn.task, "new_number": person.turns, "end": lease_end}
         transaction.connection.execute(_RESTART_TURN, params)
         transaction.connection.execute(_MOVE_CURSOR, {"person_id": person.id, "place": person.position, "drawn": 0})
-        transaction.reserve_vote_slots(open_ids)
-        transaction.update_free_vote_slots([turn.task])
+        transaction.reserve_votes(open_ids)
+        transaction.update_raters_still_allowed([turn.task])
         return _make_turn(turn, [row for row in rows if row.id in turn.shown], person.turns, is_practice=False)
     return None
 

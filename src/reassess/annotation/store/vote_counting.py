@@ -102,7 +102,7 @@ class _QuestionVotes(NamedTuple):
         """Return a copy that keeps only the votes where the boolean column is true."""
         return self._replace(votes=[vote for vote in self.votes if getattr(vote, bool_column)])
 
-    def compute_probability_class_is_valid(self, rater_model: RaterModel, n_first_votes: int | None = None) -> float:
+    def compute_valid_class_probability(self, rater_model: RaterModel, n_first_votes: int | None = None) -> float:
         """Compute the probability that the class is valid, from the first `n_first_votes` votes or all votes."""
         return compute_valid_probability(
             [(vote.person, vote.answer) for vote in self.votes[:n_first_votes]], rater_model, self.prior
@@ -116,17 +116,17 @@ class _RaterEstimates(NamedTuple):
     is_rater_accuracy_known: bool
 
 
-def count_new_votes(
+def store_new_votes_and_counts(
     transaction: Transaction, person_id: int, question_ids: Sequence[int], *, released_question_ids: Sequence[int]
 ) -> None:
-    """Update the questions after new votes of a rater; release the vote slots on `released_question_ids`.
+    """Store new votes of a rater, and release the votes that were reserved on `released_question_ids`.
 
     Golden questions get no votes, but the same queries run for them, so that response times do not reveal which
     questions are golden.
     """
     votes_by_question = _read_question_votes(transaction, question_ids, person_id)
     if any(vote.counted and not vote.can_count for question in votes_by_question.values() for vote in question.votes):
-        transaction.release_vote_slots(released_question_ids)
+        transaction.release_reserved_votes(released_question_ids)
         recount_votes(transaction, question_ids)  # an excluded rater's votes are not recounted here yet
         return
     counted_votes = {
@@ -145,7 +145,7 @@ def recount_votes(transaction: Transaction, question_ids: Sequence[int], person_
     """Recount answers as votes, in the order of arrival, until each question has enough votes.
 
     Answers to withdrawn or golden questions do not count. The same queries run for golden questions, as in
-    `count_new_votes`.
+    `store_new_votes_and_counts`.
     """
     votes_by_question = _read_question_votes(transaction, question_ids, person_id)
     counted_before = {
@@ -169,7 +169,7 @@ def _keep_needed_votes(
         if (
             transaction.rules.find_close_reason(
                 n,
-                question_votes.compute_probability_class_is_valid(raters.model, n),
+                question_votes.compute_valid_class_probability(raters.model, n),
                 is_rater_accuracy_known=raters.is_rater_accuracy_known,
             )
             is not None
@@ -204,10 +204,10 @@ def _store_counts(
     *,
     released_question_ids: Sequence[int] = (),
 ) -> None:
-    """Store the votes, probability and state of questions; release the slots on `released_question_ids`."""
+    """Store the votes, probability and state of questions; release the votes reserved on `released_question_ids`."""
     states = []
     for id_, question in counted_votes.items():
-        valid = question.compute_probability_class_is_valid(raters.model)
+        valid = question.compute_valid_class_probability(raters.model)
         votes = 0 if question.is_golden else len(question.votes)
         ending = (
             None
@@ -252,7 +252,7 @@ _SELECT_ANSWERS_TO_QUESTION = (
 
 
 class GoldenCountChange(NamedTuple):
-    """A number to add to the count of one rater's answers to golden questions, for one truth and answer."""
+    """A change of one rater's counts on golden questions: the truth, the answer, and the number to add."""
 
     rater_id: int
     truth: int | None

@@ -61,11 +61,16 @@ class WriteAheadLog:
         self._file = os.open(path, os.O_RDWR)
         self._close = weakref.finalize(self, os.close, self._file)
         size_and_time, header = _read_size_and_time(self._file), os.pread(self._file, _HEADER_SIZE, 0)
-        self._state, self._pages = _LogState(header, size_and_time, _get_end_of_header(header), None), bytearray()
+        self._state, self._pages = (
+            _LogState(header, size_and_time, _get_start_of_first_commit(header), None),
+            bytearray(),
+        )
         self._remember_state(
             size_and_time,
             header,
-            _get_end_of_header(header) if is_empty else self._find_last_commit(header, _get_end_of_header(header)),
+            _get_start_of_first_commit(header)
+            if is_empty
+            else self._find_last_commit(header, _get_start_of_first_commit(header)),
         )
 
     def close(self) -> None:
@@ -74,18 +79,18 @@ class WriteAheadLog:
         self._file = -1  # the system may reuse the number for another file
 
     @property
-    def log_position_after_own_commits(self) -> int:
+    def end_position_of_own_commits(self) -> int:
         """Position in the log where the last commit of this process ends, in bytes."""
         return self._state.own_commit.position
 
-    def is_intact(self, *, has_committed: bool = False, is_thorough: bool = False) -> bool:
+    def contains_all_own_commits(self, *, has_new_commit: bool = False, must_reread_pages: bool = False) -> bool:
         """Return whether the log still contains all commits of this process.
 
-        `has_committed`: this process has committed since the last call. `is_thorough`: read the pages again, even if
-        the size and time of the log are unchanged.
+        `has_new_commit`: this process has committed since the last call. `must_reread_pages`: read the pages again,
+        even if the size and time of the log are unchanged.
         """
         last_change = None
-        while (current_change := self._find_change_by_others(has_committed, is_thorough)) is not None:
+        while (current_change := self._find_change_by_others(has_new_commit, must_reread_pages)) is not None:
             if current_change == last_change:
                 return False
             last_change = current_change
@@ -93,16 +98,18 @@ class WriteAheadLog:
         return True
 
     def is_only_header_changed(self) -> bool:
-        """Return whether the header of the log was changed, while the commits of this process are intact."""
-        return os.pread(self._file, _HEADER_SIZE, 0) != self._state.header and self._has_own_pages()
+        """Return whether the header of the log was changed, but not the database pages that this process wrote."""
+        return os.pread(self._file, _HEADER_SIZE, 0) != self._state.header and self._are_own_log_pages_unchanged()
 
     def truncate_after_last_valid_commit(self) -> None:
         """Truncate the log after its last valid commit, so that SQLite moves no damaged page into the file."""
         header = self._state.header
         is_same = os.pread(self._file, _HEADER_SIZE, 0) == header
-        os.truncate(self._file, self._find_last_commit(header, _get_end_of_header(header)).position if is_same else 0)
+        os.truncate(
+            self._file, self._find_last_commit(header, _get_start_of_first_commit(header)).position if is_same else 0
+        )
 
-    def _find_change_by_others(self, has_committed: bool, is_thorough: bool) -> _SizeAndTime | None:
+    def _find_change_by_others(self, has_new_commit: bool, must_reread_pages: bool) -> _SizeAndTime | None:
         """Return the log's size and time if another program has changed or is changing it; otherwise None."""
         earlier, size_and_time, header = (
             self._state,
@@ -110,19 +117,19 @@ class WriteAheadLog:
             os.pread(self._file, _HEADER_SIZE, 0),
         )
         is_same = size_and_time == earlier.size_and_time and header == earlier.header
-        if is_same and not is_thorough:
+        if is_same and not must_reread_pages:
             return None
         own_commit, last_known = earlier.own_commit, earlier.last_commit or earlier.own_commit
         if header != earlier.header:
             if not _is_restart_header(header, earlier):
                 return size_and_time
-            own_commit = last_known = _get_end_of_header(header)
-        elif not self._has_own_pages():
+            own_commit = last_known = _get_start_of_first_commit(header)
+        elif not self._are_own_log_pages_unchanged():
             return size_and_time
         last_commit = self._find_last_commit(header, own_commit)
-        if has_committed and last_commit == last_known and not is_same:
+        if has_new_commit and last_commit == last_known and not is_same:
             return size_and_time
-        self._remember_state(size_and_time, header, last_commit if has_committed else own_commit, last_commit)
+        self._remember_state(size_and_time, header, last_commit if has_new_commit else own_commit, last_commit)
         return None
 
     def _remember_state(
@@ -142,8 +149,8 @@ class WriteAheadLog:
         self._pages += os.pread(self._file, own_commit.position - start, start)
         self._state = _LogState(header, size_and_time, own_commit, last_commit)
 
-    def _has_own_pages(self) -> bool:
-        """Return whether the pages that this process wrote to the log are still equal to their copy in memory."""
+    def _are_own_log_pages_unchanged(self) -> bool:
+        """Return whether the log still has the database pages that this process wrote; a copy in memory is compared."""
         return os.pread(self._file, len(self._pages), _HEADER_SIZE) == self._pages
 
     def _find_last_commit(self, header: bytes, start: _CommitEnd) -> _CommitEnd:
@@ -188,13 +195,13 @@ def _read_size_and_time(file: int) -> _SizeAndTime:
     return _SizeAndTime(stat.st_size, stat.st_mtime_ns)
 
 
-def _get_end_of_header(header: bytes) -> _CommitEnd:
+def _get_start_of_first_commit(header: bytes) -> _CommitEnd:
     """Return the position and checksum after the log header, where the first commit starts."""
     return _CommitEnd(_HEADER_SIZE, header[24:])
 
 
 def _is_restart_header(header: bytes, earlier: _LogState) -> bool:
-    """Return whether SQLite wrote this header to start a new log, after moving the old log into the file."""
+    """Return whether SQLite started a new log with this header, after it copied the old log into the database."""
     salt, salt_before = (int.from_bytes(content[16:20], "big") for content in (header, earlier.header))
     return _is_valid_header(header) and (
         earlier.own_commit.position == _HEADER_SIZE or salt == (salt_before + 1) % (1 << 32)
@@ -218,7 +225,7 @@ def _read_words(header: bytes, content: bytes, n_rows: int = 1) -> NDArray[np.ui
 def _compute_checksums(
     words: NDArray[np.uint32], checksums_before: NDArray[np.uint32], *, has_frame_headers: bool
 ) -> NDArray[np.uint32]:
-    """Compute SQLite's checksum of each row of words, continued from the checksum before the row."""
+    """Compute SQLite's running checksum after each row of words, from the checksum before each row."""
     # Two words x, y change a checksum (a, b) to (a + b + x, a + 2b + x + y). So the weights of the words are Fibonacci
     # numbers.
     weights = _compute_checksum_weights(words.shape[1], has_frame_headers=has_frame_headers)

@@ -171,8 +171,8 @@ def _print_scores(run: CommandRun, computed: ScoresSummary, output: Path) -> Non
     if repeated_votes := _count_repeated_votes(votes):
         run.print_line(f"{count_noun(repeated_votes, 'repeated vote')} (same rater and item), all counted")
     if computed.n_items_with_only_golden_votes:
-        items_without_other_votes = count_noun(computed.n_items_with_only_golden_votes, f"golden {item}")
-        run.print_line(f"raters' golden votes are used for {items_without_other_votes} without other votes")
+        items_have = count_noun(computed.n_items_with_only_golden_votes, f"golden {item} has", f"golden {item}s have")
+        run.print_line(f"{items_have} only raters' golden votes; these votes are used")
     if images:
         decided = f"{count_noun(questions, 'golden question')} on {count_noun(images, 'image')}"
         run.print_line(f"decided by experts: {decided}, since raters have not answered all questions of these images")

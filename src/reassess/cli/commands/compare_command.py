@@ -15,7 +15,7 @@ from reassess.cli.command_run import (
 )
 from reassess.cli.evaluation_inputs import load_evaluation_inputs
 from reassess.cli.help_pages import Command
-from reassess.cli.options import add_join_options, add_label_options, add_prediction_options, table_option
+from reassess.cli.options import add_image_matching_options, add_label_options, add_prediction_options, table_option
 from reassess.cli.prediction_inputs import iter_predictions, repeat_arguments_for_next_command
 from reassess.cli.tables.compare_table import make_comparison_table, print_comparison, to_json
 from reassess.comparison import Findings, disagreements_table
@@ -44,7 +44,7 @@ from reassess.text import count_noun
 )
 @add_label_options
 @add_prediction_options
-@add_join_options
+@add_image_matching_options
 @add_common_options
 def compare(
     run: CommandRun,

@@ -189,7 +189,7 @@ def curve(
             click.echo()
             print_replays(run, file, file_replays, stops)
         if replays and curve_inputs.rater_votes_with_golden is not curve_inputs.rater_votes:
-            run.add_note("golden votes are not replayed: golden questions are never closed")
+            run.add_note("votes on golden questions are not replayed, because a golden question never closes")
 
 
 def _check_options(
@@ -234,7 +234,7 @@ def measure_file_curves(
 
 
 def _count_labels_of_all_images(curve: MeasuredCurve, folder: Path) -> MeasuredCurve:
-    """Replace the number of labels of golden images, the only images read from a folder, by that of all images."""
+    """Set the numbers of labels to those of all images; until now, they count only the golden images."""
     chosen = curve.operating_point
     if chosen is None or chosen.point.threshold is None:
         return curve
@@ -269,7 +269,7 @@ def _replay_stop_rules(
         if first_votes is not None:
             first_votes = first_votes.restrict(first_votes.find(curve_inputs.rater_votes.items))
         rules = sorted({*stop_rules, *DEFAULT_STOP_RULES}, key=lambda rule: (rule.low, -rule.high))
-        show_progress = partial(with_progress, run, label=f"{curve.file}, replaying votes")
+        show_progress = partial(with_progress, run, label=f"replaying the votes of {curve.file}")
         return replay_stops(
             curve_inputs.rater_votes,
             recomputed.model,

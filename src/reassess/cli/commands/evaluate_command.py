@@ -17,7 +17,13 @@ from reassess.cli.command_run import (
 from reassess.cli.duplicate_inputs import ExcludedImages, load_excluded_images
 from reassess.cli.evaluation_inputs import EvaluationInputs, load_evaluation_inputs
 from reassess.cli.help_pages import Choice, Command
-from reassess.cli.options import add_join_options, add_label_options, add_prediction_options, part_option, table_option
+from reassess.cli.options import (
+    add_image_matching_options,
+    add_label_options,
+    add_prediction_options,
+    part_option,
+    table_option,
+)
 from reassess.cli.prediction_inputs import iter_predictions, repeat_arguments_for_next_command
 from reassess.cli.tables.evaluate_table import (
     EvaluationResults,
@@ -90,7 +96,7 @@ def _make_number_parser(
     help="Evaluate with labels made from the scores at each threshold.",
 )
 @add_prediction_options
-@add_join_options
+@add_image_matching_options
 @click.option(
     "--top-k",
     callback=_make_number_parser(click.IntRange(1), "1,5"),

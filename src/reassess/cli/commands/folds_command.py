@@ -106,7 +106,7 @@ def _load_original_labels(run: CommandRun, benchmark: Benchmark, source: str | N
     reader = PartReader(run, benchmark)
     if reader.read_original_labels(source) is None:
         reader.read_required("original", source)
-    labels: LabelSets = reader.join_parts()["original"]
+    labels: LabelSets = reader.align_classes_and_images()["original"]
     return labels
 
 

@@ -110,7 +110,7 @@ def labels(
     run.check_output(output, (".json", *TABLE_SUFFIXES), "a label set", benchmark=benchmark, part="labels")
     run.check_output(details, TABLE_SUFFIXES, "a table", benchmark=benchmark)
     reader = _read_scores_and_other_parts(run, benchmark, *files, original=original, needs_votes=details is not None)
-    parts = reader.join_parts()
+    parts = reader.align_classes_and_images()
     sets = label_sets(parts["scores"], threshold, original=parts.get("original"))
     sets = map_to_benchmark_classes(sets, reader.benchmark)
     original_labels = parts.get("original")
@@ -231,7 +231,7 @@ def _read_label_sets(
     for number, file in enumerate(files, 1):
         reader.read_part(f"labels {number}", run.find_or_download_source("labels", file))
     reader.set_benchmark_from_images(reader.images)
-    return list(reader.join_parts(label_sets_must_share_images=True).values())
+    return list(reader.align_classes_and_images(label_sets_must_share_images=True).values())
 
 
 def _compare_label_sets(

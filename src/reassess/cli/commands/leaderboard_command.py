@@ -136,7 +136,7 @@ def _measure_original_label_accuracy(run: CommandRun, benchmark: Benchmark) -> O
     labels, original = reader.read_optional("labels"), reader.read_original_labels()
     if labels is None or original is None:
         return None
-    parts = reader.join_parts()
+    parts = reader.align_classes_and_images()
     accuracy = measure_original_label_accuracy(parts["labels"].evaluation_labels, parts["original"])
     if accuracy.value is None:
         return None

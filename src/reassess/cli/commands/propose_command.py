@@ -24,7 +24,7 @@ from reassess.cli.evaluation_inputs import (
 from reassess.cli.help_pages import Command, benchmark_section_option
 from reassess.cli.options import (
     ParsedType,
-    add_join_options,
+    add_image_matching_options,
     add_prediction_options,
     benchmark_option,
     output_option,
@@ -139,7 +139,7 @@ class _PredictionsByModel:
     "--golden", metavar="NAME|FILE", help="Experts' answers, for --choose.  [default: the benchmark's]"
 )
 @add_prediction_options
-@add_join_options
+@add_image_matching_options
 @add_common_options
 def propose(
     run: CommandRun,
@@ -232,7 +232,7 @@ def _load_proposal_inputs(
 
 
 def _find_candidates_to_write(result: ProposalResult, model_choice: ModelChoice | None) -> Candidates | None:
-    """Return the candidates of the chosen models; without --choose, of all models; None without models."""
+    """Return the candidates of the models that --choose selects, or of all models; None if none was selected."""
     if model_choice is None:
         return result.candidates
     return None if model_choice.chosen is None else result.candidates_of_models(model_choice.chosen.models)

@@ -106,7 +106,7 @@ def load_rater_and_golden_votes(
         )
         del reader.parts["golden"]
         reader.parts.pop("rater-golden", None)
-    parts = reader.join_parts()
+    parts = reader.align_classes_and_images()
     rater_votes = parts["votes"]
     if "golden" not in parts:
         return rater_votes, None

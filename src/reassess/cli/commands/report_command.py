@@ -16,13 +16,13 @@ from reassess.cli.command_run import (
 )
 from reassess.cli.evaluation_inputs import load_evaluation_inputs
 from reassess.cli.help_pages import Choice, Command
-from reassess.cli.options import add_join_options, add_label_options, add_prediction_options, output_option
+from reassess.cli.options import add_image_matching_options, add_label_options, add_prediction_options, output_option
 from reassess.cli.packages import check_packages
 from reassess.cli.part_inputs import find_images_path
 from reassess.cli.prediction_inputs import iter_predictions
 from reassess.cli.screen import print_table
 from reassess.comparison import Findings
-from reassess.comparison.comparison_words import explain_order_by_shared_images
+from reassess.comparison.comparison_words import explain_ranking_by_shared_images
 from reassess.core import IMAGENET, Benchmark
 from reassess.evaluation.evaluation_words import describe_missing_class_names, shorten_label_set_name
 from reassess.evaluation.result import describe_label_errors
@@ -72,7 +72,7 @@ _SCORE_INPUT_NAMES = ("scores", IMAGENET.sources["scores"])
 )
 @add_label_options
 @add_prediction_options
-@add_join_options
+@add_image_matching_options
 @add_common_options
 def report(
     run: CommandRun,
@@ -142,7 +142,7 @@ def _load_findings(
         **inputs.arguments_for_findings,
         threshold=inputs.threshold,
         score_source=score_sources[0] if score_sources else _SCORE_INPUT_NAMES[0],
-        in_sample=inputs.is_in_sample,
+        in_sample=inputs.are_scores_in_sample,
         leaderboard=read_leaderboard(*tables) if tables else None,
         show_progress=lambda items: with_progress(run, items, "resampling raters"),
         **inputs.make_join_arguments(run),
@@ -194,7 +194,7 @@ def _print_findings(
         for name, result in findings.evaluations.items()
     ]
     print_table(["model", f"{shorten_label_set_name(findings.labels.title)} top-1 %", "original top-1 %"], rows)
-    for line in explain_order_by_shared_images(findings.panel):
+    for line in explain_ranking_by_shared_images(findings.panel):
         run.print_line(line)
     for line in group_files_by_text(
         {model: describe_label_errors(result) for model, result in findings.evaluations.items()}

@@ -160,7 +160,7 @@ def _make_candidate_row(
 
 
 def _format_vote_counts(rater_answers: Sequence[tuple[Id | None, Id]], n_raters_of_image: int | None) -> str:
-    """Format the votes by answer or, if raters chose one class per image, the number who chose this one."""
+    """Format the number of votes by answer. If raters chose one class per image: how many chose this class."""
     if n_raters_of_image is not None:
         return f"{len(rater_answers)} of {n_raters_of_image}" if n_raters_of_image else ""
     counts = Counter(answer for _, answer in rater_answers)

@@ -163,7 +163,7 @@ def tasks(
     if golden_count and not len(tasks_made):
         raise DataError(
             "all-golden",
-            "all questions are golden, and golden questions are not in the tasks",
+            "no question is left for the tasks: all questions are golden, and golden questions get no tasks",
             where=candidates,
             found=count_noun(golden_count, "question"),
             fix="use other candidates, or --golden none",
@@ -234,7 +234,7 @@ def _read_task_inputs(
             path,
             golden_content if isinstance(golden_content, Votes) else add_questions_without_votes(None, golden_content),
         )
-    parts = reader.join_parts(must_share_images=False)
+    parts = reader.align_classes_and_images(must_share_images=False)
     candidates_read = replace(candidates_read, questions=parts["candidates"])
     return _TaskInputs(reader.benchmark, candidates_read, parts.get("golden"), parts.get("original"))
 

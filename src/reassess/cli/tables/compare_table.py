@@ -209,7 +209,7 @@ def _make_ranking_table(
 def _print_preferences(preferences: Sequence[ModelOrLabelPreference]) -> None:
     """Print how often the model's class is preferred to the original label, by scores and by raters' votes."""
     headings = ["model or label", "differ", "rated", "model %", "95 %", "label %"]
-    has_rater_shares = any(preference.total.preferences_by_rater_scores is not None for preference in preferences)
+    has_rater_shares = any(preference.total.preferences_by_raters is not None for preference in preferences)
     if has_rater_shares:
         headings += ["only raters: model %", "95 %", "label %"]
     rows = []
@@ -223,7 +223,7 @@ def _print_preferences(preferences: Sequence[ModelOrLabelPreference]) -> None:
             [
                 *cells,
                 *_format_preference_cells(preference.total.preferences_by_scores),
-                *(_format_preference_cells(preference.total.preferences_by_rater_scores) if has_rater_shares else []),
+                *(_format_preference_cells(preference.total.preferences_by_raters) if has_rater_shares else []),
             ]
         )
     print_text("")
@@ -247,9 +247,9 @@ def _print_biases(biases: Sequence[LabellingBias]) -> None:
         [
             bias.model if group == "all" else "",
             group,
-            f"{group_bias.model_share.n:,}",
-            format_percent_cell(group_bias.model_share),
-            format_interval_cell(group_bias.model_share),
+            f"{group_bias.picked_share.n:,}",
+            format_percent_cell(group_bias.picked_share),
+            format_interval_cell(group_bias.picked_share),
             format_percent_cell(group_bias.chance_share),
             None if group_bias.p_value is None else _remove_equals_sign(format_p_value(group_bias.p_value)),
             format_percent_cell(group_bias.raters_share),

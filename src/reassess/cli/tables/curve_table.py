@@ -1,4 +1,4 @@
-"""The output of `reassess curve`: precision and recall of scores and of simple rules."""
+"""The output of `reassess curve`: precision and recall of scores and of baseline rules."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -25,7 +25,7 @@ def print_curves(
     is_out_of_sample: bool,
     goal: Goal | None,
 ) -> None:
-    """Print the curves, the chosen thresholds and the simple rules, then describe the golden answers."""
+    """Print the curves, the chosen thresholds and the baseline rules, then describe the golden answers."""
     headings = ["scores", "average precision"]
     if goal is not None:
         headings += ["threshold", "precision", "95 %", "recall", "95 %", "labels", "empty images"]
@@ -69,10 +69,10 @@ def _print_golden_vote_count(run: CommandRun, curve_inputs: CurveInputs) -> None
     if votes is None or votes_with_golden is None or votes_with_golden is votes:
         return
     voted, scored = (int(np.count_nonzero(kind_votes.sizes)) for kind_votes in (votes, votes_with_golden))
-    items = count_noun(scored - voted, "golden item")
+    items_have = count_noun(scored - voted, "golden item has", "golden items have")
     mean = (len(votes_with_golden) - len(votes)) / (scored - voted)
     suffix = f" (other items: {len(votes) / voted:.1f})" if voted else ""
-    run.print_line(f"raters' golden votes are used for {items} without other votes: {mean:.1f} per item{suffix}")
+    run.print_line(f"{items_have} only raters' golden votes, {mean:.1f} per item{suffix}; these votes are used")
 
 
 def _make_curve_row(curve: MeasuredCurve) -> list[str | None]:

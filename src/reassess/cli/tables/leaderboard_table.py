@@ -35,7 +35,7 @@ class OriginalLabelAccuracy:
         """The accuracy in percent."""
         return 100 * (self.proportion.hits / self.proportion.n)
 
-    def count_rows_above(self, board: Leaderboard) -> int:
+    def count_more_accurate_rows(self, board: Leaderboard) -> int:
         """Count the leaderboard's rows whose accuracy is higher than the original labels' accuracy."""
         return int((board.reassessed_accuracies > self.percent).sum())
 
@@ -45,7 +45,7 @@ class OriginalLabelAccuracy:
             "real": self.percent,
             "hits": self.proportion.hits,
             "n": self.proportion.n,
-            "above": self.count_rows_above(board),
+            "above": self.count_more_accurate_rows(board),
         }
 
 
@@ -177,7 +177,7 @@ def _make_rank_order_rows(trend: Trend, label_accuracy: OriginalLabelAccuracy | 
             ranks = f"rank {board.original_ranks[row]:,} to {board.reassessed_ranks[row]:,}"
             yield [f"{name} by {shorten_label_set_name(board.label_set)}", f"{board.entries[row]}, {ranks}"]
     if label_accuracy is not None:
-        above_text = f"{label_accuracy.count_rows_above(board):,} of {len(board):,}"
+        above_text = f"{label_accuracy.count_more_accurate_rows(board):,} of {len(board):,}"
         yield [f"rows above the original labels ({format_percentage(label_accuracy.percent)} %)", above_text]
 
 
@@ -233,7 +233,7 @@ def _make_footnotes(
     for placement in placements:
         if str(placement.model_row) in row_names:
             yield f"{placement.model_row}: the leaderboard has a row with this name; it counts as another model"
-        yield from _explain_placement(placement)
+        yield from _explain_leaderboard_placement(placement)
 
 
 def _explain_slopes(trend: Trend) -> Iterator[str]:
@@ -264,7 +264,7 @@ def _explain_slopes(trend: Trend) -> Iterator[str]:
         yield f"no rows in {' or '.join(empty)}"
 
 
-def _explain_placement(placement: Placement) -> Iterator[str]:
+def _explain_leaderboard_placement(placement: Placement) -> Iterator[str]:
     entry, expected = placement.model_row, placement.expected_accuracy
     if expected is not None:
         yield (

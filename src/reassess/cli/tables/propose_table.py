@@ -243,7 +243,7 @@ def _describe_subset_search(choice: ModelChoice) -> str:
 _MAX_PRINTED_CANDIDATES = 10
 
 
-def unasked_to_json(
+def candidates_not_asked_to_json(
     candidates: Candidates, output: Path, top_k: int, limit: int | None, unknown_image_counts: Mapping[str, int]
 ) -> dict[str, Any]:
     """Return the results for JSON. `unknown_image_counts` has the number of unknown images by file."""

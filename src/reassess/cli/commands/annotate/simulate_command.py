@@ -72,8 +72,8 @@ def _parse_confusion_matrix(text: str) -> tuple[tuple[float, ...], ...]:
     multiple=True,
     default=[_CAREFUL_RATER],
     metavar="M",
-    help="Probabilities that a rater answers no, maybe and yes: for an invalid class and, after the slash, for a valid "
-    f"class. Repeatable: raters use the matrices in turn.  [default: {_CAREFUL_RATER}]",
+    help="Confusion matrix of a rater: probabilities of the answers no, maybe and yes for an invalid class and, after "
+    f"the slash, for a valid class. Repeat it for raters with other matrices.  [default: {_CAREFUL_RATER}]",
 )
 @click.option(
     "--seconds",
@@ -176,7 +176,7 @@ def _print_simulation(
     raters = count_noun(result.n_raters, "rater")
     print_text(
         f"{raters}: {count_noun(result.n_tasks, 'task')}, {count_noun(result.n_answers, 'answer')}, "
-        f"{_format_hours(result.hours)} of "
+        f"{_format_hours(result.working_hours)} of "
         f"work at {seconds_per_vote:.2f} seconds per answer; finished after {_format_hours(result.elapsed_hours)}"
     )
     if result.n_failed_raters:

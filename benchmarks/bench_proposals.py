@@ -17,7 +17,7 @@ from reassess import LabelSets, Predictions, choose_models, propose
 from reassess.aggregation import GoldenQuestions
 from reassess.core import ProposalResult, Questions
 from reassess.proposals.proposed_pairs import find_golden_pairs
-from reassess.proposals.subset_search import find_subsets
+from reassess.proposals.subset_search import measure_model_subsets
 
 MODELS, IMAGES, CLASSES = 19, 50_000, 1_000
 GOLDEN = 256
@@ -121,7 +121,7 @@ def test_choice_of_models_takes_at_most_20_seconds(row: Any, folder: Path) -> No
     name = f"{choice.n_subsets:,} subsets on {GOLDEN} golden images, chosen and checked"
     row(name, seconds, "20 s", 20, "<= 1")
     sample = np.random.default_rng(0).integers(1, 2**MODELS, 20)
-    subsets = find_subsets(result, find_golden_pairs(result, golden))
+    subsets = measure_model_subsets(result, find_golden_pairs(result, golden))
     expected = list(zip(subsets.n_candidates[sample - 1].tolist(), subsets.n_hits[sample - 1].tolist(), strict=True))
     assert measure_one_by_one(result, golden, sample) == expected
     one_by_one = measure_seconds(measure_one_by_one, result, golden, sample) / sample.size * choice.n_subsets

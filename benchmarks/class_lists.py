@@ -20,7 +20,7 @@ from tests.evaluation.simulated_models import Ids, simulate_predictions
 
 ACCURACIES = (0.15, 0.4, 0.55, 0.7, 0.9)
 CLASSES = benchmark_classes()
-ORIGINAL = read_original_labels().in_classes(CLASSES)
+ORIGINAL = read_original_labels().convert_to_classes(CLASSES)
 
 
 class Images:

@@ -17,7 +17,7 @@ from reassess import LabelSets, Predictions, choose_models, propose
 from reassess.aggregation import GoldenQuestions
 from reassess.core import ProposalResult, Questions
 from reassess.proposals.proposed_pairs import GoldenPairs, ImageClassPairs, find_golden_pairs
-from reassess.proposals.subset_search import _measure_all_subsets, _measure_greedy_search, find_subsets
+from reassess.proposals.subset_search import _measure_all_subsets, _measure_greedy_search, measure_model_subsets
 
 CASES, RECALLS = 160, (0.8, 0.9, 0.95, 0.99)
 FEWEST_MODELS, MODELS_AND_MORE = 15, 4
@@ -123,9 +123,9 @@ def choose_without_check(population: Population, golden: GoldenQuestions, target
     """Return the models with the fewest candidates and the target recall, both on the same golden images."""
     pairs = find_golden_pairs(population.result, golden)
     needed_hits = math.ceil(target * len(pairs.is_valid) - 1e-9)
-    subsets = find_subsets(population.result, pairs)
+    subsets = measure_model_subsets(population.result, pairs)
     rows = [row for row in subsets.frontier_rows.tolist() if subsets.n_hits[row] >= needed_hits]
-    return tuple(np.array(population.result.model_names)[subsets.subset_of_row(rows[0])]) if rows else None
+    return tuple(np.array(population.result.model_names)[subsets.models_of_subset(rows[0])]) if rows else None
 
 
 def print_recalls() -> None:

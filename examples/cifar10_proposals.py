@@ -90,6 +90,6 @@ print("\nmodel        mistakes   one of people's classes   the class of most peo
 for name, scores in sorted(probabilities.items()):
     top1 = scores.argmax(axis=1)
     wrong = np.flatnonzero(top1 != label)
-    in_classes, is_first = by_people[wrong, top1[wrong]], counts[wrong].argmax(axis=1) == top1[wrong]
-    print(f"{name:10} {wrong.size:10,} {100 * in_classes.mean():23.1f} % {100 * is_first.mean():24.1f} %")
+    convert_to_classes, is_first = by_people[wrong, top1[wrong]], counts[wrong].argmax(axis=1) == top1[wrong]
+    print(f"{name:10} {wrong.size:10,} {100 * convert_to_classes.mean():23.1f} % {100 * is_first.mean():24.1f} %")
 print(f"total: {time.perf_counter() - start:.0f} s")

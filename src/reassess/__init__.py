@@ -12,14 +12,15 @@ __version__ = "0.1.0"
 
 
 @cache
-def _attach_stub() -> tuple[Any, Any, list[str]]:
+def _load_lazy_names() -> tuple[Any, Any, list[str]]:
+    """Return a function that gets a name of the package, a function that lists the names, and the names."""
     import lazy_loader  # imported on first use, since this takes longer than the rest of the package
 
     return lazy_loader.attach_stub(__name__, __file__)  # type: ignore[no-any-return]
 
 
 def __getattr__(name: str) -> Any:
-    get, _, names = _attach_stub()
+    get, _, names = _load_lazy_names()
     return sorted(["__version__", *names]) if name == "__all__" else get(name)
 
 

@@ -63,7 +63,7 @@ def _replace_closed_streams() -> None:
 
 
 def _discard_unwritten(output: TextIO | None) -> None:
-    """Discard output that could not be written, as `main` has reported, so that Python does not exit with code 120."""
+    """Discard output that cannot be written: `main` has reported this error, and Python must not exit with code 120."""
     if output is None:  # closed before the process began
         return
     try:

@@ -142,14 +142,14 @@ def suggest_name(name: object, known_names: Iterable[object]) -> str | None:
     return f"did you mean {close[0]}?" if close else None
 
 
-def group_files_by_text(text_of_file: Mapping[str, str]) -> Iterator[str]:
-    """Yield one line for each distinct text, with the names of the files that have it; skip empty texts.
+def describe_files_by_text(text_of_file: Mapping[str, str]) -> Iterator[str]:
+    """Yield one line for each distinct text: the names of the files with this text, then the text. Skip empty texts.
 
-    >>> list(group_files_by_text({"a": "ids", "b": "ids"}))
+    >>> list(describe_files_by_text({"a": "ids", "b": "ids"}))
     ['all files: ids']
-    >>> list(group_files_by_text({"a": "ids", "b": "scores", "c": "ids"}))
+    >>> list(describe_files_by_text({"a": "ids", "b": "scores", "c": "ids"}))
     ['a, c: ids', 'b: scores']
-    >>> list(group_files_by_text({"a": "ids", "b": "ids", "c": ""}))
+    >>> list(describe_files_by_text({"a": "ids", "b": "ids", "c": ""}))
     ['a, b: ids']
     """
     for text in filter(None, dict.fromkeys(text_of_file.values())):
@@ -171,7 +171,7 @@ class Printable:
     The text depends on what the class defines:
 
     - `_summary_lines`: the `_headline`, if there is one, and these lines;
-    - `_list_table`: the `_headline`, and in a notebook also the table;
+    - `_notebook_table`: the `_headline`, and in a notebook also the table;
     - ``__str__``: its text;
     - otherwise, for a dataclass with ``repr=False``: the fields, with short forms of long values.
     """
@@ -194,13 +194,13 @@ class Printable:
     def __repr__(self) -> str:
         return str(self)
 
-    def _list_table(self) -> ListTable | None:
+    def _notebook_table(self) -> ListTable | None:
         """If this result is a list, return it as a table; otherwise return None."""
         return None
 
     def _repr_html_(self) -> str:
         above = f"<p>{escape(self._headline)}</p>" if self._headline else ""
-        table = self._list_table()
+        table = self._notebook_table()
         if table is not None:
             more = f"<p>and {table.n_rows - _MAX_NOTEBOOK_ROWS:,} more</p>" if table.n_rows > _MAX_NOTEBOOK_ROWS else ""
             body = "".join(map(_format_html_row, islice(table.rows, _MAX_NOTEBOOK_ROWS)))

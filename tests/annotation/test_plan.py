@@ -102,7 +102,7 @@ def test_practice_questions_do_not_measure_original_labels() -> None:
 
 GOLDEN, EXPERTS = golden_of(2)
 SINGLE, SINGLE_EXPERTS = golden_of(1, 1, 1, 1)
-OTHER = GOLDEN.questions.in_classes(Classes(7, names=tuple("abcdefg")))
+OTHER = GOLDEN.questions.convert_to_classes(Classes(7, names=tuple("abcdefg")))
 ORIGINAL = LabelSets(("m0.png",), np.array([0, 1]), np.array([0]), CLASSES)
 
 
@@ -128,7 +128,7 @@ def test_features_that_need_golden_questions_raise_without_them(options: dict[st
         (
             {
                 "golden_tasks": replace(
-                    GOLDEN, questions=GOLDEN.questions.in_classes(Classes(7, names=tuple("abcdefg")))
+                    GOLDEN, questions=GOLDEN.questions.convert_to_classes(Classes(7, names=tuple("abcdefg")))
                 )
             },
             "golden tasks and tasks have different class lists\n  fix:     use one class list for both",

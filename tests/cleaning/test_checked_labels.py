@@ -108,7 +108,7 @@ def test_only_questions_about_the_label_of_an_image_are_used() -> None:
 
 
 def test_classes_of_checked_questions_are_matched_by_name() -> None:
-    labels = HELD_OUT.labels.in_classes(Classes(3, names=("dog", "cat", "eel")))
+    labels = HELD_OUT.labels.convert_to_classes(Classes(3, names=("dog", "cat", "eel")))
     held_out = replace(HELD_OUT, labels=labels, n_classes=3)
     pairs = Questions.from_columns(["a.png", "a.png"], np.array([0, 1]), Classes.from_texts(["cat", "dog"]))
     with pytest.warns(ReassessWarning, match="^1 of 2 checked questions not used"):

@@ -83,12 +83,12 @@ def test_counts_have_no_raters(refused: Refused) -> None:
 def test_answers_are_wnids_if_known_else_names_else_ids() -> None:
     votes = class_votes([(0, 0, 0), (1, 0, 2)])
     classes = Classes(4, wnids=tuple(f"n0000000{i}" for i in range(4)), names=("cow", "bee", "emu", "ant"))
-    converted = votes.in_classes(classes)
+    converted = votes.convert_to_classes(classes)
     assert (converted.answers, converted.class_ids.tolist()) == (("n00000003", "n00000001", "n00000000"), [3, 1, 0])
     assert converted.counts().tolist() == votes.counts().tolist()
     ids = class_votes([(0, 0, 1)], answers=(2, 0, 1), classes=Classes(3))
     assert ids.class_ids.tolist() == [2, 0, 1]
-    assert ids.in_classes(Classes(4, names=("w", "x", "y", "z"))).answers == ("y", "w", "x")
+    assert ids.convert_to_classes(Classes(4, names=("w", "x", "y", "z"))).answers == ("y", "w", "x")
 
 
 def test_complete_wnids_match_ids_and_names_never_do(refused: Refused) -> None:

@@ -15,7 +15,7 @@ PAIRS = [("n00000001", "dog kind"), ("tabby", "cat kind"), ("dog kind", "animal"
 @given(st.permutations(PAIRS))
 def test_paths_do_not_depend_on_order_of_rows(pairs: list[tuple[str, str]]) -> None:
     hierarchy = Hierarchy.from_pairs(pairs, CLASSES)
-    assert [hierarchy.path(c) for c in range(3)] == [
+    assert [hierarchy.path_from_root(c) for c in range(3)] == [
         ("animal", "dog kind", "n00000001"),
         ("animal", "cat kind", "tabby"),
         (),
@@ -25,15 +25,15 @@ def test_paths_do_not_depend_on_order_of_rows(pairs: list[tuple[str, str]]) -> N
 
 def test_class_can_be_an_inner_node_with_several_names() -> None:
     hierarchy = Hierarchy.from_pairs([("cup", "Tabby"), ("n00000002", "animal")], CLASSES)
-    assert hierarchy.path(2) == ("animal", "Tabby", "cup")
-    assert hierarchy.path(1) == ("animal", "Tabby")
-    assert Hierarchy.from_pairs([("2", "vessel")], Classes()).path(2) == ("vessel", "2")
+    assert hierarchy.path_from_root(2) == ("animal", "Tabby", "cup")
+    assert hierarchy.path_from_root(1) == ("animal", "Tabby")
+    assert Hierarchy.from_pairs([("2", "vessel")], Classes()).path_from_root(2) == ("vessel", "2")
 
 
 def test_first_of_several_parents_is_used() -> None:
     pairs = [("cup", "vessel"), ("cup", "prize"), ("cup", "prize"), ("cup", "vessel")]
     hierarchy = Hierarchy.from_pairs(pairs, CLASSES)
-    assert (hierarchy.path(2), hierarchy.n_ignored_parents) == (("vessel", "cup"), 1)
+    assert (hierarchy.path_from_root(2), hierarchy.n_ignored_parents) == (("vessel", "cup"), 1)
 
 
 @pytest.mark.parametrize(
@@ -49,5 +49,5 @@ def test_circle_raises(pairs: list[tuple[str, str]], found: str) -> None:
 
 def test_path_of_5000_parents_is_found() -> None:
     pairs = [(str(n), str(n + 1)) for n in range(5_000)]
-    assert len(Hierarchy.from_pairs(pairs, Classes(1)).path(0)) == 5_001
-    assert np.array(Hierarchy.from_pairs(pairs, Classes(1)).path(0))[0] == "5000"
+    assert len(Hierarchy.from_pairs(pairs, Classes(1)).path_from_root(0)) == 5_001
+    assert np.array(Hierarchy.from_pairs(pairs, Classes(1)).path_from_root(0))[0] == "5000"

@@ -79,11 +79,13 @@ def test_contradictory_label_sets_raise(refused: Refused) -> None:
 
 def test_classes_are_converted_by_name_else_by_id(refused: Refused) -> None:
     labels = labels_of({"a": {0, 1}, "b": set(), "c": {1}}, Classes(2, names=("cat", "dog")))
-    converted = labels.in_classes(Classes(3, ("n1", "n2", "n3"), ("dog, hound", "wolf", "cat")))
+    converted = labels.convert_to_classes(Classes(3, ("n1", "n2", "n3"), ("dog, hound", "wolf", "cat")))
     assert converted.classes_by_image() == {"a": {0, 2}, "b": set(), "c": {0}}
-    assert labels_of({"a": {2}}).in_classes(Classes(3, names=("x", "y", "z"))).classes_by_image() == {"a": {2}}
-    assert labels_of({"a": set()}).in_classes(Classes.from_texts(["cat"])).classes == Classes.from_texts(["cat"])
-    assert refused(lambda: labels.in_classes(Classes(1, names=("cat",)))) == "unknown-class"
+    assert labels_of({"a": {2}}).convert_to_classes(Classes(3, names=("x", "y", "z"))).classes_by_image() == {"a": {2}}
+    assert labels_of({"a": set()}).convert_to_classes(Classes.from_texts(["cat"])).classes == Classes.from_texts(
+        ["cat"]
+    )
+    assert refused(lambda: labels.convert_to_classes(Classes(1, names=("cat",)))) == "unknown-class"
 
 
 @given(st.lists(st.tuples(st.integers(0, 20), st.integers(0, 5)), max_size=8))
@@ -96,10 +98,10 @@ def test_runs_are_concatenated_ranges(pairs: list[tuple[int, int]]) -> None:
 
 def test_label_sets_keep_name_in_other_classes() -> None:
     labels = LabelSets.from_lists(["a"], [[1]], Classes(2, names=("cat", "dog")), name="pets")
-    assert labels.in_classes(Classes(2, names=("dog", "cat"))).name == "pets"
-    assert labels.in_classes(Classes(2, names=("cat", "dog"))).name == "pets"
+    assert labels.convert_to_classes(Classes(2, names=("dog", "cat"))).name == "pets"
+    assert labels.convert_to_classes(Classes(2, names=("cat", "dog"))).name == "pets"
     assert LabelSets.from_pairs(["a"], np.array([0]), np.array([1]), name="pets").name == "pets"
-    assert LabelSets.from_lists(["a"], [[1]], name="pets").in_classes(Classes(2)).name == "pets"
+    assert LabelSets.from_lists(["a"], [[1]], name="pets").convert_to_classes(Classes(2)).name == "pets"
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,7 @@ def test_backslashes_in_a_list_become_slashes(images: Path, tmp_path: Path) -> N
     assert list(read(tmp_path / "list.txt").values()) == [b"b1", b"a1", b"u"]
 
 
-def test_stamp_changes_with_the_image(images: Path) -> None:
+def test_file_version_changes_with_the_image(images: Path) -> None:
     before = [open_images(images).size_and_mtime(row) for row in range(3)]
     (images / "a/1.png").write_bytes(b"longer")
     after = [open_images(images).size_and_mtime(row) for row in range(3)]
@@ -82,7 +82,7 @@ def test_stamp_changes_with_the_image(images: Path) -> None:
     assert open_images(images).size_and_mtime(3) == (-1, -1)
 
 
-def test_stamp_of_an_archived_image_is_the_stamp_of_the_archive(images: Path) -> None:
+def test_file_version_of_an_archived_image_is_the_version_of_the_archive(images: Path) -> None:
     for place in pack(images):
         before = open_images(place).size_and_mtime(1)
         assert before[0] == place.stat().st_size

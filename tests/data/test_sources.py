@@ -387,7 +387,7 @@ def test_host_that_never_answers_times_out(monkeypatch: pytest.MonkeyPatch) -> N
         silent.listen()
         add_toy(monkeypatch, url := f"http://127.0.0.1:{silent.getsockname()[1]}/toy.txt")
         start = time.monotonic()
-        check_reason(url, "no answer within 0.2 s")
+        check_reason(url, "server did not respond within 0.2 s")
     assert time.monotonic() - start < 5
 
 

@@ -352,7 +352,7 @@ def test_default_ks_depend_on_the_depth_of_the_predictions_and_the_classes() -> 
     assert ks(np.tile([0, 1, 2, 3, 4], (4, 1))) == [1, 5]
     assert ks(np.zeros((4, 4), np.float32), top_k=[3, 1, 3]) == [1, 3]
     for classes, usual in ((9, [1]), (10, [1, 5])):
-        labels = LABELS.in_classes(Classes(classes))
+        labels = LABELS.convert_to_classes(Classes(classes))
         assert list(evaluate(np.zeros((4, classes), np.float32), labels).real_accuracy) == usual
 
 

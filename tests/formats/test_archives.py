@@ -160,8 +160,8 @@ def test_uncompressed_array_is_mapped_if_aligned(file: File, offset: int) -> Non
 def test_archive_lists_arrays_without_reading_them(file: File) -> None:
     with open_archive(file("a.npz", npz(scores=npy(np.ones(2)), x=b"no array"))) as archive:
         assert (list(archive), len(archive), "x" in archive, "z" in archive) == (["scores", "x"], 2, True, False)
-        assert archive[archive.find_name("tensor", "scores")].tolist() == [1, 1]
-        assert code_of(archive.find_name, "tensor", "ids") == "missing-array"
+        assert archive[archive.find_first_array("tensor", "scores")].tolist() == [1, 1]
+        assert code_of(archive.find_first_array, "tensor", "ids") == "missing-array"
 
 
 @pytest.mark.parametrize(

@@ -154,7 +154,7 @@ def test_invalid_class_list_raises(refused: Refused, file: File, name: str, cont
 def test_hierarchy_is_read_by_name_wnid_or_id(file: File) -> None:
     path = file("h.csv", "child,parent\nbeaker,vessel\n0,vessel\nvessel,thing\nn00000003,pots\n")
     hierarchy = read_hierarchy(path, KITCHEN)
-    assert [hierarchy.path(c) for c in range(3)] == [
+    assert [hierarchy.path_from_root(c) for c in range(3)] == [
         ("thing", "vessel", "0"),
         ("thing", "vessel", "beaker"),
         ("pots", "n00000003"),
@@ -166,7 +166,7 @@ def test_ignored_parents_are_counted(file: File) -> None:
     with pytest.warns(
         ReassessWarning, match=r"h\.csv: 2 further parents ignored: only the first parent of a child counts$"
     ):
-        assert read_hierarchy(path, KITCHEN).path(0) == ("vessel", "cup")
+        assert read_hierarchy(path, KITCHEN).path_from_root(0) == ("vessel", "cup")
 
 
 @pytest.mark.parametrize(

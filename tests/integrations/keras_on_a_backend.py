@@ -81,7 +81,8 @@ class TestRealAccuracyMetric(CompiledLaws):
         metrics = count_once(valid, scores, top_k)
         last = metrics[-1]
         return Counts(
-            [int(m.hits) for m in metrics], *map(int, (last.n_scored, last.n_empty, last.n_nan, last.n_ill_formed))
+            [int(m.hits) for m in metrics],
+            *map(int, (last.n_scored, last.n_without_valid_class, last.n_nan, last.n_with_invalid_target)),
         )
 
     def read_accuracy(self, scores: Any, valid: Any) -> Any:
@@ -111,7 +112,7 @@ def test_model_counts_equal_evaluate(policy: str, jit: bool) -> None:
             for metric in metrics:
                 assert metric.counts() == expected.real_accuracy[metric.k]
                 assert metrics_by_name[metric.name] == pytest.approx(expected.real_accuracy[metric.k].value)
-            assert float(metric.n_empty) == expected.n_empty
+            assert float(metric.n_without_valid_class) == expected.n_empty
     finally:
         keras.mixed_precision.set_global_policy("float32")
 
@@ -148,7 +149,7 @@ def test_image_with_weight_0_is_ignored(jit: bool) -> None:
         model = model_of(CLASSES, weighted=[metric], jit=jit)
         model.evaluate(values, ids, batch_size=32, sample_weight=sample_weight, verbose=0)
         assert metric.counts() == Proportion(hits, n)
-        assert float(metric.n_empty) == empty
+        assert float(metric.n_without_valid_class) == empty
 
 
 def test_weights_apply_to_hits_and_images() -> None:
@@ -158,7 +159,9 @@ def test_weights_apply_to_hits_and_images() -> None:
     metric.update_state(forms_of(sets)["ids"], values, sample_weight=weights)
     hits, total, _ = weights @ [expected_counts(values[[i]], [sets[i]], [2]) for i in range(80)]
     assert float(metric.result()) == pytest.approx(hits / total)
-    assert float(metric.n_empty) == sum(not row for row, weight in zip(sets, weights, strict=True) if weight)
+    assert float(metric.n_without_valid_class) == sum(
+        not row for row, weight in zip(sets, weights, strict=True) if weight
+    )
     assert message(metric.counts) == (
         "hits of images with fractional weights cannot be counted\n"
         "  allowed: weights that are whole numbers\n"
@@ -176,7 +179,7 @@ def test_ids_beyond_32_bits_are_ill_formed() -> None:
     if BACKEND != "jax":
         metric = RealAccuracyMetric()
         metric.update_state(np.array([[2**32], [-(2**63)], [2**32 - 1], [1]]), np.zeros((4, 4), np.float32))
-        assert (float(metric.n_ill_formed), float(metric.n_empty)) == (3, 3)
+        assert (float(metric.n_with_invalid_target), float(metric.n_without_valid_class)) == (3, 3)
 
 
 def test_accuracy_without_valid_classes_is_nan() -> None:
@@ -259,4 +262,4 @@ def test_targets_of_unknown_width_are_padded_ids() -> None:
         metric = RealAccuracyMetric()
         model_of(CLASSES, metric, jit=jit).evaluate(batches, verbose=0)
         assert metric.counts() == Proportion(hits, n)
-        assert float(metric.n_empty) == empty
+        assert float(metric.n_without_valid_class) == empty

@@ -30,9 +30,11 @@ def jnp(integration: ModuleType) -> ModuleType:
 
 
 def numbers(counts: Any) -> list[int]:
-    assert int(counts.n_nan) == int(counts.n_ill_formed) == 0
-    assert {str(leaf.dtype) for leaf in (counts.hits, counts.n, counts.n_empty, counts.n_nan)} == {"int32"}
-    return [*counts.hits.tolist(), int(counts.n), int(counts.n_empty)]
+    assert int(counts.n_nan) == int(counts.n_with_invalid_target) == 0
+    assert {str(leaf.dtype) for leaf in (counts.hits, counts.n, counts.n_without_valid_class, counts.n_nan)} == {
+        "int32"
+    }
+    return [*counts.hits.tolist(), int(counts.n), int(counts.n_without_valid_class)]
 
 
 class TestCountHits(CompiledLaws):
@@ -52,7 +54,10 @@ class TestCountHits(CompiledLaws):
     def count(self, scores: Any, valid: Any, top_k: Sequence[int] = (1,)) -> Counts:
         counts = self.integration.count_hits(scores, valid, top_k=top_k)
         assert counts.stacked_counts.dtype == "int32"
-        return Counts(counts.hits.tolist(), *map(int, (counts.n, counts.n_empty, counts.n_nan, counts.n_ill_formed)))
+        return Counts(
+            counts.hits.tolist(),
+            *map(int, (counts.n, counts.n_without_valid_class, counts.n_nan, counts.n_with_invalid_target)),
+        )
 
     def read_accuracy(self, scores: Any, valid: Any) -> Any:
         return self.integration.accuracy(self.integration.count_hits(scores, valid, top_k=(1,)))
@@ -119,7 +124,7 @@ ids = np.where(np.take_along_axis(hot, ids, axis=1), ids, -1)
 mask = np.arange(64) < 50
 mesh = Mesh(np.array(jax.devices()), ("images",))
 rows = NamedSharding(mesh, P("images"))
-read = lambda c: [*c.hits.tolist(), int(c.n), int(c.n_empty), int(c.n_nan), int(c.n_ill_formed)]
+read = lambda c: [*c.hits.tolist(), int(c.n), int(c.n_without_valid_class), int(c.n_nan), int(c.n_with_invalid_target)]
 for valid in (hot, ids):
     batch = scores, valid, mask
     count = lambda s, v, m: count_hits(s, v, mask=m)
@@ -141,7 +146,7 @@ for valid in (hot, ids):
     assert counts_64.hits.tolist() == hits and str(counts_64.hits.dtype) == "int32", (counts_64, hits)
 for ids, expected in ([2**32], [1, 1]), ([-(2**63)], [1, 1]), ([2**64 - 1], [1, 0]):
     counts_64 = count_hits(scores[:1], np.array([ids]), top_k=(1,))
-    assert [int(counts_64.n_empty), int(counts_64.n_ill_formed)] == expected, (ids, counts_64)
+    assert [int(counts_64.n_without_valid_class), int(counts_64.n_with_invalid_target)] == expected, (ids, counts_64)
 print("done")
 """
 
@@ -210,8 +215,8 @@ def test_counts_must_be_added_up_and_have_the_same_k(integration: ModuleType) ->
     scores, valid = np.zeros((2, 3, 6), np.float32), np.zeros((2, 3, 1), np.int32)
     batches = integration.jax.vmap(integration.count_hits)(scores, valid)
     assert message(integration.accuracy, batches) == (
-        "counts must be summed over batches and devices first\n  allowed: one number of images\n"
-        "  found:   an array n of shape (2,)"
+        "counts must be summed over batches and devices first\n  allowed: n as a single number\n"
+        "  found:   n as an array of shape (2,)"
     )
     first, second = (integration.count_hits(scores[0], valid[0], top_k=k) for k in ((1,), (2, 1, 2)))
     assert message(operator.add, first, second) == (

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.numeric.arrays import DescendingOrder, LargestOfStream
+from reassess.numeric.arrays import LargestOfStream, SortedScores
 
 VALUE = st.sampled_from([0.0, 0.25, 0.5, 1.0]) | st.floats(0, 1)
 
@@ -37,7 +37,7 @@ def test_count_before_equals_sort(old: list[float], new: list[float], random: ra
     stored = sorted(zip(old, order, strict=False), key=lambda pair: (-pair[0], pair[1]))
     values, positions = (np.array(column) for column in zip(*stored, strict=True)) if old else (np.zeros(0),) * 2
     at = order[len(old) :]
-    before = DescendingOrder(values, positions.astype(int), 40).count_preceding(np.array(new, float), np.array(at, int))
+    before = SortedScores(values, positions.astype(int), 40).count_preceding(np.array(new, float), np.array(at, int))
     assert before.tolist() == [
         sum((-stored_value, stored_at) < (-value, position) for stored_value, stored_at in stored)
         for value, position in zip(new, at, strict=True)

@@ -55,8 +55,8 @@ def test_prediction_interval_adds_held_out_and_line_variance(groups: int) -> Non
     at, line = 88.0, np.polyfit(x, y, 1)
     variance = sum((np.polyval(line, at) - np.polyval(without, at)) ** 2 for without in lines.values())
     half = t.ppf(0.975, groups - 2) * np.sqrt(np.mean(held_out**2) + variance)
-    assert fit.evaluate(at) == pytest.approx(np.polyval(line, at), rel=1e-10)
-    assert fit.prediction_interval(at) == pytest.approx((fit.evaluate(at) - half, fit.evaluate(at) + half), rel=1e-9)
+    assert fit.value_at(at) == pytest.approx(np.polyval(line, at), rel=1e-10)
+    assert fit.prediction_interval(at) == pytest.approx((fit.value_at(at) - half, fit.value_at(at) + half), rel=1e-9)
 
 
 @pytest.mark.parametrize(("degree", "groups"), [(1, 60), (2, 60), (1, 12), (2, 5)])
@@ -236,7 +236,7 @@ def test_three_groups_give_a_wide_interval_and_exact_data_an_exact_fit() -> None
     assert fit.interval[0] < 0 < 2 < fit.interval[1]
     x = np.array([70.0, 71.0, 73.0, 78.0, 84.0, 90.0])
     whole = fit_or_fail(x, 3 + 0.5 * x - 0.02 * x**2, np.arange(6), degree=2)
-    assert (whole.coefficient(2).value, whole.evaluate(80.0)) == pytest.approx((-0.02, 3 + 40 - 128))
+    assert (whole.coefficient(2).value, whole.value_at(80.0)) == pytest.approx((-0.02, 3 + 40 - 128))
 
 
 @pytest.mark.parametrize(

@@ -592,7 +592,7 @@ def test_interrupted_run_keeps_finished_part_and_says_so(
     with pytest.raises(DataError, match="score is NaN") as caught:
         run(images, output, model, batch_size=2)
     folder = tmp_path / "out.npy.unfinished"
-    assert caught.value.__notes__ == [f"{folder} contains the finished part; run the same again to continue."]
+    assert caught.value.__notes__ == [f"{folder} contains the finished part; run the same command again to continue."]
     (shard,) = folder.rglob("*.npz")
     shard.unlink()  # as if the process had been killed before: then other settings are allowed
     run(images, output, batch_size=3)
@@ -710,7 +710,7 @@ def half_placed(images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     predict(TWO, tmp_path / "out", images=images)
     whole = contents_of(tmp_path / "out")
     shutil.rmtree(tmp_path / "out")
-    place = files._PendingFile.move_to_target
+    place = files._PendingFile.move_to_final_path
     placed: list[Path] = []
 
     def stopped(written: files._PendingFile) -> None:
@@ -721,7 +721,7 @@ def half_placed(images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         place(written)
 
     with monkeypatch.context() as patched:
-        patched.setattr("reassess.formats.files._PendingFile.move_to_target", stopped)
+        patched.setattr("reassess.formats.files._PendingFile.move_to_final_path", stopped)
         with pytest.raises(KeyboardInterrupt):
             predict(TWO, tmp_path / "out", images=images)
     assert names_in(tmp_path / "out") == ["colours.npy", "colours.txt"]

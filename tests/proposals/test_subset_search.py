@@ -26,13 +26,13 @@ def test_counts_by_subset_equal_single_counts(seed: int, models: int, exact: boo
     found = found_in(pairs, valid, exact)
     assert (len(found.n_hits), found.is_exact) == (2**models - 1 if exact else models, exact)
     for row in range(len(found.n_hits)):
-        subset = found.subset_of_row(row)
+        subset = found.models_of_subset(row)
         assert (found.n_candidates[row], found.n_hits[row], found.subset_sizes[row]) == (
             pairs.count_proposed_by(subset),
             valid.count_proposed_by(subset),
             subset.sum(),
         )
-    assert found.subset_of_row(len(found.n_hits) - 1).all()
+    assert found.models_of_subset(len(found.n_hits) - 1).all()
     candidates, hits = found.n_candidates[found.frontier_rows].tolist(), found.n_hits[found.frontier_rows].tolist()
     assert (candidates, hits) == (sorted(set(candidates)), sorted(set(hits)))
     assert (candidates[-1], hits[-1]) == (
@@ -55,4 +55,4 @@ def test_greedy_order_takes_copies_and_noisy_models_last() -> None:
     members = np.column_stack([*noisy, *copies, right])
     pairs = ImageClassPairs(members, np.ones_like(members))
     found = found_in(pairs, pairs.take_rows(valid), False)
-    assert np.flatnonzero(found.subset_of_row(int(found.frontier_rows[-1]))).tolist() == [23]
+    assert np.flatnonzero(found.models_of_subset(int(found.frontier_rows[-1]))).tolist() == [23]

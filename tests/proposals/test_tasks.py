@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from reassess.core import Classes, Hierarchy, Questions, Tasks, Votes
 from reassess.proposals import make_tasks, seconds_per_vote
-from reassess.proposals.task_grouping import _exchange_classes, _split_class_order
+from reassess.proposals.task_grouping import _split_class_order, _swap_classes_between_tasks
 from tests.helpers import code_of, fault_of, votes_of
 
 NAMES = ("tabby", "poodle", "mug", "cup", "collie", "vase")
@@ -96,7 +96,7 @@ def test_no_exchange_reduces_distances(seed: int, n: int, tasks: int) -> None:
     distances = np.triu(distances, 1) + np.triu(distances, 1).T
     task = rng.integers(0, tasks, n)
     before, sizes = within(task, distances), np.bincount(task)
-    _exchange_classes(task, distances)
+    _swap_classes_between_tasks(task, distances)
     assert np.bincount(task).tolist() == sizes.tolist()
     assert within(task, distances) <= before
     for first, second in combinations(range(n), 2):

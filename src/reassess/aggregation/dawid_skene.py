@@ -68,7 +68,7 @@ class DawidSkeneFit(Printable):
         end = "converged" if self.has_converged else "not converged"
         return f"DawidSkeneFit({self.model}, {self.iterations:,} iterations, {end}, objective {self.objective:,.5f})"
 
-    def _list_table(self) -> ListTable:
+    def _notebook_table(self) -> ListTable:
         model = self.model
         rows = (
             (str(rater), str(truth), ", ".join(f"{answer} {row[i]:.3f}" for i, answer in enumerate(model.answers)))

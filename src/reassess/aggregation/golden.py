@@ -183,11 +183,11 @@ class GoldenQuestions:
 
     def _is_question_in(self, votes_or_scores: Votes | Scores) -> npt.NDArray[np.bool_]:
         """Return whether each question is in the votes or scores; with one class per image, whether its image is."""
-        questions = self.questions.in_classes(self.questions.classes.merge(classes_of(votes_or_scores)))
+        questions = self.questions.convert_to_classes(self.questions.classes.merge(classes_of(votes_or_scores)))
         rows = match_images(questions.images, votes_or_scores.images)[questions.image_ids]
         if self.has_one_class_per_image:
             return rows >= 0
-        return votes_or_scores.in_classes(questions.classes).is_asked(rows, questions.class_ids)
+        return votes_or_scores.convert_to_classes(questions.classes).is_asked(rows, questions.class_ids)
 
     def _is_scored_by_experts(self, scores: Scores) -> npt.NDArray[np.bool_]:
         """Return whether each question has a score that comes from experts' answers."""
@@ -212,7 +212,7 @@ class GoldenQuestions:
     def scores_of_questions(self, scores: Scores, scores_name: str = "the scores") -> npt.NDArray[np.float64]:
         """Return the score of each golden question; `DataError` if one is missing; float64, shape (questions,)."""
         classes = self.questions.classes.merge(scores.questions.classes)
-        questions, scores = self.questions.in_classes(classes), scores.in_classes(classes)
+        questions, scores = self.questions.convert_to_classes(classes), scores.convert_to_classes(classes)
         image_rows = scores.questions.rows_of(questions.images)
         values = scores.scores_of(image_rows[questions.image_ids], questions.class_ids)
         if not self.has_one_class_per_image:
@@ -291,11 +291,13 @@ def _golden_from_classes(
     truth = expert_truth(experts, experts.answers, min_experts=min_experts)
     rows = np.flatnonzero(truth.truth_ids >= 0)
     classes = reduce(Classes.merge, [experts.classes or Classes(), *(each.classes for each in scored_questions)])
-    experts = experts.in_classes(classes)
+    experts = experts.convert_to_classes(classes)
     valid_class = experts.class_ids[truth.truth_ids[rows]]
     if classes.count is None:
         class_ids = np.unique(
-            np.concatenate([experts.class_ids, *(each.in_classes(classes).class_ids for each in scored_questions)])
+            np.concatenate(
+                [experts.class_ids, *(each.convert_to_classes(classes).class_ids for each in scored_questions)]
+            )
         )
     else:
         class_ids = np.arange(classes.count)
@@ -316,7 +318,7 @@ def _golden_from_classes(
 def convert_to_votes_on_questions(votes: Votes, questions: Questions) -> Votes:
     """Convert votes for one class per image to votes on questions: yes to the chosen class, no to others."""
     classes = questions.classes if votes.classes is None else votes.classes.merge(questions.classes)
-    votes, questions = votes.in_classes(classes), questions.in_classes(classes)
+    votes, questions = votes.convert_to_classes(classes), questions.convert_to_classes(classes)
     image_rows = votes.find(questions.images)[questions.image_ids]
     sizes = np.where(image_rows >= 0, votes.sizes[image_rows], 0)
     # Votes on the image of the first question, then of the second, ...

@@ -96,7 +96,7 @@ def original_label_votes(
 ) -> Votes:
     """Return original labels as votes of one rater: yes for the label, no for other classes."""
     rows = original.find(questions.images)[questions.image_ids]
-    original = original.in_classes(questions.classes)
+    original = original.convert_to_classes(questions.classes)
     check_one_label_each(original)
     has_vote = rows >= 0 if class_id_limit is None else (rows >= 0) & (questions.class_ids < class_id_limit)
     item_ids = np.flatnonzero(has_vote)

@@ -196,7 +196,7 @@ def find_relabelling(
     Source of the default recipe: Beyer et al., arXiv 2006.07159, section 3.
     """
     check_range(threshold, 0, 1, value_name="threshold")
-    labels = labels.in_classes(require_questions(votes.items).classes)
+    labels = labels.convert_to_classes(require_questions(votes.items).classes)
     differing_counts = []
     for recipe, original_labels in _applicable_recipes(recipes, experts, original):
         relabelling = _make_relabelling(votes, experts, rater_golden, original_labels, recipe, threshold)

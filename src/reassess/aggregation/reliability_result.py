@@ -95,7 +95,7 @@ class Reliability(Printable):
         value = "not defined" if self.alpha is None else f"{self.alpha:.3f}"
         return f"Reliability({len(self.raters):,} raters, {flagged:,} flagged, {self.metric} alpha {value})"
 
-    def _list_table(self) -> ListTable:
+    def _notebook_table(self) -> ListTable:
         rows = (
             (
                 str(rater.rater),

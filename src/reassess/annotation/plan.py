@@ -73,7 +73,9 @@ class CampaignPlan:
             )
         if self.original_labels is not None:
             check_one_label_each(self.original_labels)
-            object.__setattr__(self, "original_labels", self.original_labels.in_classes(self.tasks.questions.classes))
+            object.__setattr__(
+                self, "original_labels", self.original_labels.convert_to_classes(self.tasks.questions.classes)
+            )
         golden = self.golden_tasks
         if golden is None:
             self._refuse_missing_golden_questions()

@@ -35,7 +35,7 @@ def find_label_verdicts(held_out: HeldOutPredictions, golden: GoldenQuestions | 
     if golden is None:
         return verdicts
     classes = held_out.labels.classes.merge(golden.questions.classes)
-    labels, pairs = held_out.labels.in_classes(classes), golden.questions.in_classes(classes)
+    labels, pairs = held_out.labels.convert_to_classes(classes), golden.questions.convert_to_classes(classes)
     rows = match_images(pairs.images, labels.images, where="the checked labels", known_where="the labels")[
         pairs.image_ids
     ]

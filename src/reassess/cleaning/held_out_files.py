@@ -48,7 +48,7 @@ def join_held_out_files(
             if None not in problems:
                 raise next(problem for problem in problems if problem is not None)
         with add_error_place(name):
-            files.append(HeldOutFile(name, model.in_classes(labels.classes), rows, file_counts[rows]))
+            files.append(HeldOutFile(name, model.convert_to_classes(labels.classes), rows, file_counts[rows]))
         file_counts[rows] += 1
     if file_counts.min() != file_counts.max():
         raise _uneven_repetitions_error(labels, files, file_counts)

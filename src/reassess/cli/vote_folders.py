@@ -55,7 +55,7 @@ class ScoredFolder:
         experts = self.aggregation.expert_votes
         if experts is None or not isinstance(experts.items, Questions):
             return np.zeros(0, np.bool_)
-        return cast(StoredItems, self.votes.items).find_images(experts.images)
+        return cast(StoredItems, self.votes.items).contains_images(experts.images)
 
     @cached_property
     def scores_by_experts(self) -> Scores | None:

@@ -170,7 +170,7 @@ class Findings(LabelFindings):
     def _headline(self) -> str:
         return f"Findings({len(self.models):,} models, {len(self.panel.images):,} images)"
 
-    def _list_table(self) -> ListTable:
+    def _notebook_table(self) -> ListTable:
         panel = self.panel
         hits = dict(zip(panel.models, panel.is_valid.sum(axis=1).tolist(), strict=True))
         real = {model: Proportion(hits[model], int(np.count_nonzero(panel.is_scored))) for model in self.models}

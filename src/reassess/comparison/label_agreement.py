@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from reassess.core import Classes, LabelSets, Match, MultiLabels, align_classes
 from reassess.core.image_names import match_images
-from reassess.core.multi_labels import label_keys
+from reassess.core.multi_labels import encode_labels_as_numbers
 from reassess.numeric.arrays import encode_pairs, freeze
 from reassess.text import ListTable, Printable, count_noun, format_percent
 
@@ -22,7 +22,7 @@ _LabelKeys = npt.NDArray[np.int64]
 class _Verdicts(NamedTuple):
     """(image, class) pairs with a verdict."""
 
-    label_keys: _LabelKeys  # sorted keys of the pairs
+    encode_labels_as_numbers: _LabelKeys  # sorted keys of the pairs
     verdict_ids: npt.NDArray[np.int64]  # of each pair, index into `VERDICT_NAMES`
 
 
@@ -67,7 +67,7 @@ class LabelAgreement(Printable):
         rows = np.flatnonzero(self.agreements == AGREEMENTS.index(agreement))
         return tuple(self.images[row] for row in rows.tolist())
 
-    def _list_table(self) -> ListTable:
+    def _notebook_table(self) -> ListTable:
         counts, total = self.counts, len(self.images) or 1
         rows = ((name.replace("_", " "), f"{n:,}", format_percent(n / total)) for name, n in counts.items())
         return ListTable(("the valid classes", "images", "%"), len(counts), rows)
@@ -139,7 +139,7 @@ def label_agreement(
     is_shared = np.zeros(len(a) + only_b.size, bool)
     is_shared[rows[rows >= 0]] = True
     rows[only_b] = len(a) + np.arange(only_b.size)
-    keys = label_keys(a), encode_pairs(rows[b.image_ids], b.indices)
+    keys = encode_labels_as_numbers(a), encode_pairs(rows[b.image_ids], b.indices)
     state = _image_agreements(*keys, len(is_shared))
     class_ids, by_class = _count_by_class(np.union1d(*keys), state)
     return LabelAgreement(
@@ -162,7 +162,7 @@ def _valid_labels(labels: LabelSets | MultiLabels) -> LabelSets:
 def _image_agreements(first_keys: _LabelKeys, second_keys: _LabelKeys, n_images: int) -> npt.NDArray[np.int8]:
     """Return how two label sets agree on each image, as an index of `AGREEMENTS`.
 
-    A label set is given as sorted keys of its (image, class) pairs, see `label_keys`.
+    A label set is given as sorted keys of its (image, class) pairs, see `encode_labels_as_numbers`.
     """
     in_both = np.intersect1d(first_keys, second_keys, assume_unique=True)
     n_first, n_second, n_both = (
@@ -202,7 +202,7 @@ def _count_verdict_pairs(
     first: _Verdicts, second: _Verdicts, is_shared: npt.NDArray[np.bool_]
 ) -> npt.NDArray[np.int64]:
     """Count (image, class) pairs on shared images by the first label set's verdict and the second's."""
-    pairs = np.union1d(first.label_keys, second.label_keys)
+    pairs = np.union1d(first.encode_labels_as_numbers, second.encode_labels_as_numbers)
     pairs = pairs[is_shared[pairs >> 32]]
     size = len(VERDICT_NAMES)
     both = np.full((2, pairs.size), VERDICT_NAMES.index("not_named"))

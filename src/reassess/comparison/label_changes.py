@@ -9,7 +9,7 @@ import numpy.typing as npt
 from reassess.core import LabelSets, align_classes
 from reassess.core.checks import check_type
 from reassess.core.image_names import match_images
-from reassess.core.multi_labels import label_keys
+from reassess.core.multi_labels import encode_labels_as_numbers
 from reassess.errors import DataError
 from reassess.numeric.arrays import encode_pairs
 from reassess.text import ListTable, Printable
@@ -36,7 +36,7 @@ class LabelDiff(Printable):
             f"added, {self.removed_labels.indices.size:,} removed)"
         )
 
-    def _list_table(self) -> ListTable:
+    def _notebook_table(self) -> ListTable:
         classes, changes = self.added_labels.classes, self.count_by_class()
         rows = ((classes.short_name(i), f"{added:,}", f"{removed:,}") for i, (added, removed) in changes.items())
         return ListTable(("class", "added", "removed"), len(changes), rows)
@@ -110,7 +110,7 @@ def label_diff(first: LabelSets, second: LabelSets) -> LabelDiff:
             found=f"{first.images[0]}; {second.images[0]}",
             fix="use label sets of the same images, with the same image names",
         )
-    old_keys, new_keys = label_keys(first), encode_pairs(rows[second.image_ids], second.indices)
+    old_keys, new_keys = encode_labels_as_numbers(first), encode_pairs(rows[second.image_ids], second.indices)
     old_keys = old_keys[np.isin(old_keys >> 32, rows[shared])]
     new_keys = new_keys[new_keys >= 0]
     added, removed = np.setdiff1d(new_keys, old_keys), np.setdiff1d(old_keys, new_keys)

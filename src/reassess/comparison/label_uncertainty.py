@@ -77,7 +77,7 @@ class LabelUncertainty(Printable):
             f"LabelUncertainty({len(self.models):,} models, {self.n_replicates:,} replicates, {self.n_raters:,} raters)"
         )
 
-    def _list_table(self) -> ListTable:
+    def _notebook_table(self) -> ListTable:
         rows = (
             (
                 model,

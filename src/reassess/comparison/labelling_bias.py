@@ -126,7 +126,7 @@ class LabellingBias(Printable):
     def __post_init__(self) -> None:
         freeze(self, "class_pairs", "pair_counts")
 
-    def _list_table(self) -> ListTable:
+    def _notebook_table(self) -> ListTable:
         parts = {"all": self.total, **self.by_group}
         rows = ((name, f"{part.picked_share.n:,}", *part.formatted_shares) for name, part in parts.items())
         headings = ("classes", "images", "original label chosen, %", "by chance, %", "by the raters' favourite, %")
@@ -198,7 +198,9 @@ def labelling_biases(
     favourites = None
     if rater_scores is not None:
         names = [panel.images[image] for image in rows.tolist()]
-        favourites = _find_favourites(names, valid, sizes, rater_scores.in_classes(original.classes), panel.match)
+        favourites = _find_favourites(
+            names, valid, sizes, rater_scores.convert_to_classes(original.classes), panel.match
+        )
     group_of = groups or {}
     group = np.array([group_of.get(class_id, "") for class_id in own.tolist()])
 

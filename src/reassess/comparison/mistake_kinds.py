@@ -59,7 +59,7 @@ class CoOccurrence(Printable):
         most = self.image_counts.max(initial=0)
         return f"CoOccurrence({len(self):,} pairs of classes, the most frequent on {most:,} images)"
 
-    def _list_table(self) -> ListTable:
+    def _notebook_table(self) -> ListTable:
         both = zip(self.class_pairs, self.image_counts, strict=True)
         rows = ((f"{first}", f"{second}", f"{images:,}") for (first, second), images in both)
         return ListTable(("class id", "class id", "images"), len(self), rows)
@@ -135,7 +135,7 @@ class ClassifiedMistakes(Printable):
     def _headline(self) -> str:
         return f"{self.model}: {len(self):,} mistakes: {describe_mistake_counts(self.counts, ERROR_KIND_NAMES)}"
 
-    def _list_table(self) -> ListTable:
+    def _notebook_table(self) -> ListTable:
         counts = {kind: n for kind, n in self.counts.items() if n is not None}
         rows = ((ERROR_KIND_NAMES[kind], f"{n:,}", format_percent(n / (len(self) or 1))) for kind, n in counts.items())
         return ListTable(("kind", "mistakes", "%"), len(counts), rows)
@@ -202,8 +202,8 @@ def classify_mistakes(
     one: 3 mistakes: 1 co-occurring, 1 same group, 1 other
     """
     check_panel(panel)
-    scores = None if scores is None else scores.in_classes(labels.classes)
-    experts = None if experts is None else experts.in_classes(labels.classes)
+    scores = None if scores is None else scores.convert_to_classes(labels.classes)
+    experts = None if experts is None else experts.convert_to_classes(labels.classes)
     benchmark = benchmark_of(panel.images) if benchmark is None else benchmark
     collapsed_pairs = benchmark.find_collapsed_classes(labels.classes) if collapsed_pairs is None else collapsed_pairs
     groups = benchmark.find_class_groups(labels.classes) if groups is None else groups

@@ -108,8 +108,8 @@ def model_or_label_preferences(
     Source: Beyer et al., "Are we done with ImageNet?", arXiv 2006.07159, figure 1.
     """
     check_panel(panel)
-    scores = scores.in_classes(original.classes)
-    rater_scores = None if rater_scores is None else rater_scores.in_classes(original.classes)
+    scores = scores.convert_to_classes(original.classes)
+    rater_scores = None if rater_scores is None else rater_scores.convert_to_classes(original.classes)
     rows = np.flatnonzero(panel.has_original_label)
     own = original.indices[original.indptr[panel.original_rows[rows]]]
     names_of_images = [panel.images[image] for image in rows.tolist()]

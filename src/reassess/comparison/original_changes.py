@@ -60,7 +60,7 @@ class OriginalLabelChanges(Printable):
             f"({other:,} with other classes, {none:,} empty, {more:,} with it and others)"
         )
 
-    def _list_table(self) -> ListTable:
+    def _notebook_table(self) -> ListTable:
         label = self.labels.classes.short_name
         return ListTable(
             ("image", "original", "new"),
@@ -138,7 +138,7 @@ class OriginalLabelChanges(Printable):
         """Look up the scores of classes of changed images; NaN if raters were not asked about a class."""
         if scores is None:
             return np.full(change_positions.size, np.nan)
-        scores = scores.in_classes(self.labels.classes)
+        scores = scores.convert_to_classes(self.labels.classes)
         rows = match_images(self._image_names, scores.images, known_where="the scores")
         return scores.scores_of(rows[change_positions], class_ids)
 
@@ -148,7 +148,7 @@ class OriginalLabelChanges(Printable):
         """Format the answers about classes of changed images, such as "4 no, 1 yes"."""
         if votes is None or not change_positions.size:
             return [None] * change_positions.size
-        votes = votes.in_classes(self.labels.classes)
+        votes = votes.convert_to_classes(self.labels.classes)
         rows = match_images(self._image_names, votes.images, known_where="the votes")[change_positions]
         if votes.classes is not None:
             questions, chosen = count_chosen_classes(votes)

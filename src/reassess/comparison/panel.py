@@ -193,7 +193,7 @@ class Panel(Printable):
         images = tuple(labels.images[row] for row in label_rows.tolist())
         original_rows, original_hit = np.full(len(labels), -1), np.zeros(ids.shape, bool)
         if original is not None:
-            original = original.in_classes(labels.classes)
+            original = original.convert_to_classes(labels.classes)
             original_rows = match_images(images, original.images, known_where="the original labels")
             original_hit = _is_top1_in_labels(ids, original, original_rows)
         return cls(
@@ -229,7 +229,7 @@ class Panel(Printable):
         scored = int(np.count_nonzero(self.is_scored))
         return f"Panel({len(self.models):,} models, {len(self.images):,} images, {scored:,} scored)"
 
-    def _list_table(self) -> ListTable:
+    def _notebook_table(self) -> ListTable:
         hits = (
             np.count_nonzero(self.is_valid, axis=1),
             np.count_nonzero(self.is_original_hit, axis=1),

@@ -163,7 +163,7 @@ def _estimate_real_accuracy(leaderboard: Leaderboard, model_row: LeaderboardRow)
     )
     if line is None:
         return None
-    expected = line.evaluate(model_row.original_accuracy)
+    expected = line.value_at(model_row.original_accuracy)
     residual = model_row.reassessed_accuracy - expected
     below = int(np.sum(line.residuals < residual)) + int(np.sum(line.residuals <= residual))
     low, high = np.clip(line.prediction_interval(model_row.original_accuracy), 0, 100).tolist()

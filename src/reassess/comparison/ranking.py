@@ -65,7 +65,7 @@ class Ranking(Printable):
     def __len__(self) -> int:
         return len(self.models)
 
-    def _list_table(self) -> ListTable:
+    def _notebook_table(self) -> ListTable:
         rows = (
             (f"{rank:,}", f"{low:,} to {high:,}", format_percent(real.value or 0), model)
             for rank, low, high, real, model in self._table_rows()

@@ -75,7 +75,7 @@ def weigh_answers(scale: tuple[Id, ...]) -> list[float]:
 
     The weights are linear in the answers if these are ascending numbers, and evenly spaced otherwise.
     """
-    known = known_answer_weights(scale)
+    known = standard_answer_weights(scale)
     if known is not None:
         return known
     are_numbers = all(isinstance(answer, int) for answer in scale) and list(scale) == sorted(scale)
@@ -91,8 +91,8 @@ def sort_answers(answers: Sequence[Id]) -> tuple[Id, ...]:
     return tuple(sorted(answers, key=lambda answer: (isinstance(answer, str), answer)))
 
 
-def known_answer_weights(answers: Sequence[Id]) -> list[float] | None:
-    """Return the weights of no (0), maybe (0.5) and yes (1); None if an answer is not one of these words."""
+def standard_answer_weights(answers: Sequence[Id]) -> list[float] | None:
+    """Return the weights of no (0), maybe (0.5) and yes (1); None if another word is among the answers."""
     return [_KNOWN_WEIGHTS[str(answer)] for answer in answers] if set(answers) <= set(KNOWN_ANSWERS) else None
 
 

@@ -57,7 +57,7 @@ def _return_none(_: Classes) -> None:
     return None
 
 
-def _find_collapsed_imagenet_classes(classes: Classes) -> npt.NDArray[np.int64] | None:
+def _find_imagenet_classes_merged_in_labels(classes: Classes) -> npt.NDArray[np.int64] | None:
     return None if classes.has_local_ids or classes.count not in (None, _CLASSES) else _COLLAPSED_PAIRS
 
 
@@ -148,7 +148,7 @@ IMAGENET = Benchmark(
         "collapsed": "imagenet-collapsed",
     },
     default_groups={class_id: "animals" if class_id < _ANIMALS else "others" for class_id in range(_CLASSES)},
-    find_collapsed_classes=_find_collapsed_imagenet_classes,
+    find_collapsed_classes=_find_imagenet_classes_merged_in_labels,
     recipe=REAL_RECIPE,
     method="imagenet-real",
 )

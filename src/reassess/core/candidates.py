@@ -153,7 +153,7 @@ class Candidates(Printable):
         images = count_noun(np.unique(self.questions.image_ids).size, "image")
         return f"Candidates({count_noun(len(self), 'candidate')} for {images}{sources})"
 
-    def _list_table(self) -> ListTable:
+    def _notebook_table(self) -> ListTable:
         classes, reasons = self.questions.classes, self.reasons or [""] * len(self)
         rows = (
             (self.image_of(row), classes.short_name(class_id), ", ".join(self.sources_of(row)), reasons[row])

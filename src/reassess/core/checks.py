@@ -58,7 +58,7 @@ def check_range(
     raise DataError(
         "out-of-range",
         f"{value_name} out of range",
-        where=_locate(where, *map(int, at)),
+        where=_call_with_position(where, *map(int, at)),
         allowed=allowed,
         found=array[at],
         fix=fix,
@@ -184,7 +184,11 @@ def check_unique(
     if repeat := find_first_duplicate(names):
         again = repeat[1]
         raise DataError(
-            "duplicate-name", f"{value_name} is named twice", where=_locate(where, again), found=names[again], fix=fix
+            "duplicate-name",
+            f"{value_name} is named twice",
+            where=_call_with_position(where, again),
+            found=names[again],
+            fix=fix,
         )
 
 
@@ -204,7 +208,7 @@ def check_known(
         raise DataError(
             "unknown-name",
             f"unknown {value_name}",
-            where=_locate(where, unknown[0]),
+            where=_call_with_position(where, unknown[0]),
             allowed=join_first(allowed, max_items=_MAX_ALLOWED_NAMES),
             found=join_first([repr(names[position]) for position in unknown]),
             fix=fix,
@@ -237,13 +241,14 @@ def check_distribution(rows: npt.NDArray[np.floating], *, value_name: str, where
         raise DataError(
             "not-a-distribution",
             f"{value_name} is not a distribution",
-            where=_locate(where, *map(int, at)),
+            where=_call_with_position(where, *map(int, at)),
             allowed="0 or more, adding up to 1",
             found=rows[at].tolist(),
         )
 
 
-def _locate(where: object, *position: int) -> object:
+def _call_with_position(where: object, *position: int) -> object:
+    """Return `where`; if it is a function, its result for a position in an array."""
     if callable(where):
         return where(*position) if position else None
     return where

@@ -79,7 +79,7 @@ class ClassNames:
 
     @cached_property
     def _ids_by_text(self) -> dict[str, tuple[int, ...]]:
-        return _index_by_text(self._lower_case_texts())
+        return _index_by_text(self._lower_case_class_names())
 
     def _full_names(self) -> Iterator[set[str]]:
         """Yield the name and synonyms of each class; if the class list has wnids, yield nothing."""
@@ -88,8 +88,8 @@ class ClassNames:
             for name, synonyms in zip(self.names, all_synonyms, strict=True):
                 yield {to_nfc(text.strip()) for text in (name, *synonyms)} - {""}
 
-    def _lower_case_texts(self) -> Iterator[set[str]]:
-        """Yield all texts that identify each class, in lower case."""
+    def _lower_case_class_names(self) -> Iterator[set[str]]:
+        """Yield for each class all names that identify it, in lower case."""
         wnids = self.wnids or ("",) * len(self.names)
         names = self.names or ("",) * len(self.wnids)
         all_synonyms = self.synonyms or ((),) * len(names)

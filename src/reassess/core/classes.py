@@ -330,7 +330,7 @@ class Classes(Printable):
         return self if self.wnids_or_names or classes.count is None else classes
 
     def _shares_ids_with(self, classes: "Classes") -> bool:
-        """Return whether `classes` has no names and is as long as this list; then both may have the same ids."""
+        """Return whether `classes` could be this list without the names: it has no names, but the same length."""
         return (
             not classes.wnids_or_names
             and len(self.wnids_or_names) == classes.count

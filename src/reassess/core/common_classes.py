@@ -49,7 +49,7 @@ def align_classes(data: Mapping[str, _Data], classes: Classes | None = None) -> 
     aligned = {}
     for file, value in data.items():
         with add_error_place(file):
-            aligned[file] = cast("_Data", value.in_classes(common))
+            aligned[file] = cast("_Data", value.convert_to_classes(common))
     return aligned
 
 

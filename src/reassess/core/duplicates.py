@@ -88,7 +88,7 @@ class Duplicates:
         return f"image {self.images[row]} of {self.sets[self.set_ids[row]]}"
 
     def count_groups(self, kind: str | None = None) -> int:
-        """Count all groups, or the groups of a kind."""
+        """Count all groups of duplicates, or only the groups of one kind."""
         return (
             int(np.unique(self.group_numbers[self.has_kind(kind)]).size)
             if kind
@@ -96,7 +96,7 @@ class Duplicates:
         )
 
     def largest_group_size(self, kind: str) -> int:
-        """Return the number of images in the largest group of a kind, 0 if there is no group."""
+        """Return the number of images in the largest group of one kind of duplicates; 0 without groups."""
         return int(np.bincount(self.group_numbers[self.has_kind(kind)]).max(initial=0))
 
     def has_kind(self, *kinds: str | None) -> npt.NDArray[np.bool_]:

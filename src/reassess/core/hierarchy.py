@@ -41,7 +41,7 @@ class Hierarchy:
         }
         return cls(paths, len(ignored))
 
-    def path(self, class_id: int) -> tuple[str, ...]:
+    def path_from_root(self, class_id: int) -> tuple[str, ...]:
         """Return the names from the root to a class; empty if the class is not in the hierarchy."""
         return self.paths.get(class_id, ())
 

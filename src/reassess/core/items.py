@@ -28,11 +28,11 @@ class StoredItems(ABC):
 
     @abstractmethod
     def find(self, items: "Items") -> npt.NDArray[np.int64]:
-        """Return the position of each of `items` among these items, -1 if it is missing."""
+        """Return the position of each of `items` among these items, -1 for a missing item."""
 
     @abstractmethod
-    def find_images(self, images: Iterable[str]) -> npt.NDArray[np.bool_]:
-        """Return whether each image has a question."""
+    def contains_images(self, images: Iterable[str]) -> npt.NDArray[np.bool_]:
+        """Return whether each of `images` has a question among these items."""
 
     @abstractmethod
     def take(self, rows: npt.NDArray[np.integer]) -> "Questions | tuple[Id, ...]":
@@ -158,7 +158,7 @@ def merge_items(
 def _align_questions(first: Questions, second: Questions) -> tuple[Questions, Questions]:
     """Convert two lists of questions to one class list."""
     classes = first.classes.merge(second.classes)
-    return first.in_classes(classes), second.in_classes(classes)
+    return first.convert_to_classes(classes), second.convert_to_classes(classes)
 
 
 def _append_questions(first: Questions, new_questions: Questions) -> Questions:

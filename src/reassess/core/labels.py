@@ -195,7 +195,7 @@ class LabelSets:
         sizes = self.sizes[rows]
         return self.indices[concatenate_ranges(self.indptr[rows], sizes)], sizes
 
-    def in_classes(self, classes: Classes) -> "LabelSets":
+    def convert_to_classes(self, classes: Classes) -> "LabelSets":
         """Convert to another class list: by wnid or name if known, else by id.
 
         `DataError` if a class is missing from the other list, or if one list has only names and the other only ids.

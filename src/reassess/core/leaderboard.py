@@ -106,7 +106,7 @@ class Leaderboard(Printable):
     def _headline(self) -> str:
         return f"Leaderboard({len(self):,} rows, {self.n_models:,} models)"
 
-    def _list_table(self) -> ListTable:
+    def _notebook_table(self) -> ListTable:
         rises = self.rank_gains
         rows = (
             (

@@ -57,7 +57,7 @@ class MultiLabels:
         images = self.valid.images
         if not (images == self.unclear.images == self.wrong.images and self.is_problematic.shape == (len(images),)):
             raise DataError("different-images", "valid, unclear and wrong classes are given for different images")
-        keys = np.concatenate([label_keys(labels) for labels in (self.valid, self.unclear, self.wrong)])
+        keys = np.concatenate([encode_labels_as_numbers(labels) for labels in (self.valid, self.unclear, self.wrong)])
         twice, n = np.unique(keys, return_counts=True)
         if (n > 1).any():
             image, class_id = divmod(int(twice[np.argmax(n > 1)]), 2**32)
@@ -103,9 +103,9 @@ class MultiLabels:
         parts = {kind: getattr(self, kind).with_images(images) for kind in ("valid", "unclear", "wrong")}
         return replace(self, **parts)
 
-    def in_classes(self, classes: Classes) -> "MultiLabels":
-        """Convert to another class list, by the rules of `LabelSets.in_classes`."""
-        parts = {kind: getattr(self, kind).in_classes(classes) for kind in ("valid", "unclear", "wrong")}
+    def convert_to_classes(self, classes: Classes) -> "MultiLabels":
+        """Convert to another class list, by the rules of `LabelSets.convert_to_classes`."""
+        parts = {kind: getattr(self, kind).convert_to_classes(classes) for kind in ("valid", "unclear", "wrong")}
         return replace(self, **parts)
 
     def __repr__(self) -> str:
@@ -114,6 +114,6 @@ class MultiLabels:
         return f"MultiLabels({len(self):,} images, {labels}, {rest})"
 
 
-def label_keys(labels: LabelSets) -> npt.NDArray[np.int64]:
-    """Encode each (image, class) label as one number; int64, shape (labels,)."""
+def encode_labels_as_numbers(labels: LabelSets) -> npt.NDArray[np.int64]:
+    """Encode the image and class of each label as one number; int64, shape (labels,)."""
     return encode_pairs(labels.image_ids, labels.indices)

@@ -255,8 +255,8 @@ class Predictions:
         """Set the image name of each row."""
         return replace(self, images=tuple(images), detected_format=detected_format or self.detected_format)
 
-    def in_classes(self, classes: Classes) -> Predictions:
-        """Convert to another class list, by the rules of `LabelSets.in_classes`."""
+    def convert_to_classes(self, classes: Classes) -> Predictions:
+        """Convert to another class list, by the rules of `LabelSets.convert_to_classes`."""
         if classes == self.classes:
             return self
         class_ids = self.all_class_ids
@@ -272,7 +272,7 @@ class Predictions:
         return self._replace_class_ids(new_class_ids[self.all_class_ids])
 
     def _replace_class_ids(self, new_class_ids: npt.NDArray[np.integer]) -> Predictions:
-        """Replace each of `all_class_ids` by the new id at the same position."""
+        """Make a copy of the predictions with `new_class_ids` in place of `all_class_ids`."""
         ids = self._id_array.copy()
         ids[ids >= 0] = new_class_ids
         if self.output_class_ids is None and self.ids is not None:

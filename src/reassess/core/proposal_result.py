@@ -68,7 +68,7 @@ class ProposalResult(Printable):
 
     @property
     def n_images(self) -> int:
-        """Number of images: the images that go to raters, and the images that need no question."""
+        """Number of all images: the images that go to raters plus the images that need no question."""
         return len(self.is_predicted)
 
     @property
@@ -155,7 +155,7 @@ class ModelSubset:
 
     @property
     def mean_candidates_per_image(self) -> float | None:
-        """Mean number of candidates per image that these models send to raters; None without such images."""
+        """Mean number of candidates per image that goes to raters because of these models; None without such images."""
         return self.n_candidates / self.n_images if self.n_images else None
 
     def to_json(self) -> dict[str, Any]:

@@ -99,8 +99,8 @@ class Questions:
         """Replace the names of all images."""
         return self if tuple(images) == self.images else replace(self, images=tuple(images))
 
-    def in_classes(self, classes: Classes) -> "Questions":
-        """Convert to another class list, by the rules of `LabelSets.in_classes`."""
+    def convert_to_classes(self, classes: Classes) -> "Questions":
+        """Convert to another class list, by the rules of `LabelSets.convert_to_classes`."""
         class_ids, classes = self.classes.convert_ids(self.class_ids, classes)
         if class_ids is not self.class_ids:
             return replace(self, class_ids=class_ids.astype(np.int32), classes=classes)

@@ -83,9 +83,9 @@ class Scores:
         """Replace the names of all images."""
         return replace(self, questions=self.questions.with_images(images))
 
-    def in_classes(self, classes: Classes) -> "Scores":
-        """Convert to another class list, by the rules of `LabelSets.in_classes`."""
-        return replace(self, questions=self.questions.in_classes(classes))
+    def convert_to_classes(self, classes: Classes) -> "Scores":
+        """Convert to another class list, by the rules of `LabelSets.convert_to_classes`."""
+        return replace(self, questions=self.questions.convert_to_classes(classes))
 
     def is_asked(
         self, image_rows: npt.NDArray[np.integer], class_ids: npt.NDArray[np.integer]

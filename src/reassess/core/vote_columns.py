@@ -67,7 +67,7 @@ def group_votes(
     answers: Sequence[Id],
     seconds: npt.ArrayLike | None,
 ) -> GroupedVotes:
-    """Check columns of votes in any order, and group the votes by item."""
+    """Check columns of votes, whose rows can be in any order, and group the votes by item."""
     item_ids, rater_ids, answer_ids = np.asarray(item_ids), np.asarray(rater_ids), np.asarray(answer_ids)
     check_shape(item_ids, ("votes",), value_name="item_ids", kind="integers")
     for name, column in (("rater_ids", rater_ids), ("answer_ids", answer_ids)):

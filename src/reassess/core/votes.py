@@ -14,8 +14,8 @@ from reassess.core.answers import (
     check_answer_scale,
     extend_to_full_scale,
     highest_answer,
-    known_answer_weights,
     merge_answers,
+    standard_answer_weights,
     weigh_answers,
 )
 from reassess.core.checks import check_is_collection, check_known, check_unique
@@ -179,7 +179,7 @@ class Votes:
 
         The weights are known for no, maybe and yes, and for answers to (image, class) questions.
         """
-        return weigh_answers(self.answers) if are_questions(self.items) else known_answer_weights(self.answers)
+        return weigh_answers(self.answers) if are_questions(self.items) else standard_answer_weights(self.answers)
 
     @property
     def item_ids(self) -> npt.NDArray[np.int64]:
@@ -231,17 +231,17 @@ class Votes:
             return replace(self, items=self.items.with_images(images))
         return self if self.classes is None else replace(self, items=tuple(images))
 
-    def in_classes(self, classes: Classes) -> "Votes":
-        """Convert to another class list, by the rules of `LabelSets.in_classes`; votes without classes stay equal."""
+    def convert_to_classes(self, classes: Classes) -> "Votes":
+        """Convert to another class list, as `LabelSets.convert_to_classes` does; votes without classes stay equal."""
         if isinstance(self.items, Questions):
-            return replace(self, items=self.items.in_classes(classes))
+            return replace(self, items=self.items.convert_to_classes(classes))
         if self.classes is None or self.classes == classes:
             return self
         class_ids, classes = self.classes.convert_ids(self.class_ids, classes)
         return replace(self, answers=classes.ids_to_answers(class_ids.tolist()), classes=classes)
 
     def split_into_blocks(self) -> Iterator[tuple[slice, "Votes"]]:
-        """Yield blocks of successive items, with their votes; in a block, the items are numbered."""
+        """Yield the rows and the votes of blocks of successive items; the items of each block are numbered from 0."""
         for rows in split_rows(len(self.items)):
             start, stop = self.indptr[rows.start], self.indptr[rows.stop]
             yield (
@@ -274,7 +274,7 @@ class Votes:
         return counts
 
     def find(self, items: Items) -> npt.NDArray[np.int64]:
-        """Return the position of each of `items` among the items of the votes, -1 if it is missing; int64.
+        """Return the position of each of `items` among the items of these votes, -1 for a missing item; int64.
 
         The items of votes for classes are images, and are joined by image name.
         """
@@ -378,9 +378,9 @@ def align_votes(*all_votes: Votes) -> tuple[Votes, ...]:
     lists = [votes.classes for votes in all_votes if votes.classes is not None]
     if len(lists) < len(all_votes):
         return all_votes
-    aligned = [votes.in_classes(reduce(Classes.merge, lists)) for votes in all_votes]
+    aligned = [votes.convert_to_classes(reduce(Classes.merge, lists)) for votes in all_votes]
     # Conversion can have added names to the class lists, so they are merged again.
     classes = reduce(Classes.merge, [votes.classes for votes in aligned if votes.classes is not None])
     class_ids = np.unique(np.concatenate([votes.class_ids for votes in aligned]))
     answers = classes.ids_to_answers(class_ids.tolist())
-    return tuple(votes.in_classes(classes).with_answers(answers) for votes in aligned)
+    return tuple(votes.convert_to_classes(classes).with_answers(answers) for votes in aligned)

@@ -36,7 +36,7 @@ def download(url: str, path: Path, *, progress: bool = False) -> None:
         attempt = _DownloadThread(url, path, bars)
         attempt.start()
         if not attempt.response_event.wait(_RESPONSE_TIMEOUT):
-            raise FetchError("download", f"no answer within {_RESPONSE_TIMEOUT} s")
+            raise FetchError("download", f"server did not respond within {_RESPONSE_TIMEOUT} s")
         attempt.join(attempt.max_seconds)
         if attempt.is_alive():
             raise FetchError("download", f"server did not send the whole file within {attempt.max_seconds:,.0f} s")
@@ -59,27 +59,28 @@ class _DownloadThread(threading.Thread):
     """A download in a separate thread, so that the caller can stop waiting for it.
 
     The connect timeout applies to each address of a host, and the name lookup has no timeout. In a network that drops
-    packets, connecting can take a minute. Therefore, the caller waits `_RESPONSE_TIMEOUT` seconds for the first answer,
-    and then abandons the thread.
+    packets, connecting can take a minute. Therefore, the caller waits `_RESPONSE_TIMEOUT` seconds for the first
+    response, and then abandons the thread.
     """
 
     def __init__(self, url: str, path: Path, bars: "Progress") -> None:
         super().__init__(daemon=True)
         self.response_event = threading.Event()
         self.error: Exception | None = None
-        # Limit for the file after the first answer.
+        # Limit for the file after the first response.
         self.max_seconds = _READ_TIMEOUT + _MAX_BYTES / _MIN_BYTES_PER_SECOND
         self._url, self._path, self._bars = url, path, bars
 
     def run(self) -> None:
+        """Download the file, and store an error for the thread that waits."""
         try:
-            self._download()
+            self._write_file()
         except Exception as error:  # the waiting thread raises it again
             self.error = error
         finally:
             self.response_event.set()
 
-    def _download(self) -> None:
+    def _write_file(self) -> None:
         import requests
 
         timeout = (_CONNECT_TIMEOUT, _READ_TIMEOUT)

@@ -47,7 +47,7 @@ def make_fingerprint(image: "Image.Image", *, needs_hashes: bool) -> Fingerprint
     digest = hashlib.blake2b(f"{image.width} {image.height} ".encode(), digest_size=_DIGEST_BYTES)
     digest.update(image.tobytes())
     is_single_colour = all(low == high for low, high in image.getextrema())
-    grey_images = _shrink_to_grey(image) if needs_hashes else ()
+    grey_images = _make_grey_whole_and_middle(image) if needs_hashes else ()
     return Fingerprint(digest.digest(), min(image.size), is_single_colour, grey_images)
 
 
@@ -64,8 +64,8 @@ def stack_fingerprints(fingerprints: list[Fingerprint], *, needs_hashes: bool) -
     return stacked
 
 
-def _shrink_to_grey(image: "Image.Image") -> tuple[GreyImages, GreyImages]:
-    """Shrink an image to two grey images of 32 x 32 pixels: the whole image, and its middle."""
+def _make_grey_whole_and_middle(image: "Image.Image") -> tuple[GreyImages, GreyImages]:
+    """Make two grey images of 32 x 32 pixels: of the whole image, and of its middle."""
     from PIL import Image
 
     grey, lanczos = image.convert("L"), Image.Resampling.LANCZOS

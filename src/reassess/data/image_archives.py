@@ -69,7 +69,7 @@ class TarImages:
         # With pread, threads do not share a position in the file.
         return BytesIO(os.pread(archive.descriptor, self.sizes[row], self.offsets[row]))
 
-    def stamped_file(self, _row: int) -> Path:
+    def file_to_check_for_changes(self, _row: int) -> Path:
         """Return the archive; its size and time show whether an image has changed."""
         return self.source_path
 
@@ -132,7 +132,7 @@ class TarListImages:
         """Read the file of an image into memory; raise `DataError` if it is too large."""
         return self.archives[self.archive_ids[row]].image_file(self.archive_rows[row])
 
-    def stamped_file(self, row: int) -> Path:
+    def file_to_check_for_changes(self, row: int) -> Path:
         """Return the archive of an image; its size and time show whether the image has changed."""
         return self.archives[self.archive_ids[row]].source_path
 
@@ -181,7 +181,7 @@ class ZipImages:
                 fix="pack the images again, without a password",
             ) from error
 
-    def stamped_file(self, _row: int) -> Path:
+    def file_to_check_for_changes(self, _row: int) -> Path:
         """Return the archive; its size and time show whether an image has changed."""
         return self.source_path
 

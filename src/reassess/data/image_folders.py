@@ -68,7 +68,7 @@ class FolderImages:
         check_file_size(path.stat().st_size, path)
         return str(path)
 
-    def stamped_file(self, row: int) -> Path:
+    def file_to_check_for_changes(self, row: int) -> Path:
         """Return the image file; its size and time show whether the image has changed."""
         return self.source_path / self.paths[row]
 

@@ -30,8 +30,8 @@ _LIST_SUFFIXES = (".txt", *TABLE_SUFFIXES)
 _Result = TypeVar("_Result")
 UnreadableReason = str  # why an image cannot be read
 # What tells whether an image file has changed: size and modification time of the file or archive, digest of the image.
-STAMP_DTYPE = np.dtype([("size", np.int64), ("mtime", np.int64), ("digest", np.uint64, (2,))])
-FileStamps = npt.NDArray[Any]  # of the dtype STAMP_DTYPE
+FILE_VERSION_DTYPE = np.dtype([("size", np.int64), ("mtime", np.int64), ("digest", np.uint64, (2,))])
+FileVersions = npt.NDArray[Any]  # of the dtype FILE_VERSION_DTYPE
 _DIGEST_BYTES = 16
 
 
@@ -59,7 +59,7 @@ class ImageSource:
 
     def size_and_mtime(self, row: int) -> tuple[int, int]:
         """Return the size and modification time of an image's file or archive; -1 and -1 if it is missing."""
-        path = self.files.stamped_file(self.rows[row])
+        path = self.files.file_to_check_for_changes(self.rows[row])
         try:
             stat = os.stat(path)  # noqa: PTH116 - Path.stat raises other errors for some names
         except (OSError, ValueError):
@@ -75,19 +75,19 @@ class ImageSource:
         """Return the size in bytes of each image's file or archive, by image name; -1 for a missing file."""
         return {name: self.size_and_mtime(row)[0] for row, name in enumerate(self.names)}
 
-    def has_same_file(self, row: int, stamp: np.void, *, compares_content: bool) -> bool:
-        """Return whether an image's file is unchanged since its stamp was made; copies may have another time."""
+    def has_same_file(self, row: int, file_version: np.void, *, compares_content: bool) -> bool:
+        """Return whether an image file still equals its recorded `file_version`; the time of a copy may differ."""
         size, mtime = self.size_and_mtime(row)
-        if size != stamp["size"]:
+        if size != file_version["size"]:
             return False
-        could_be_read = bool(stamp["digest"].any())  # otherwise the machine may have had a problem
-        if not compares_content or (mtime == stamp["mtime"] and could_be_read):
+        could_be_read = bool(file_version["digest"].any())  # otherwise the machine may have had a problem
+        if not compares_content or (mtime == file_version["mtime"] and could_be_read):
             return True
         try:
             digest = _compute_digest(self.read_file(row))
         except (DataError, OSError):
             digest = 0, 0
-        return digest == tuple(stamp["digest"].tolist())
+        return digest == tuple(file_version["digest"].tolist())
 
     def select(self, rows: range) -> "ImageSource":
         """Return a source with only the images at some rows, which takes less time to send to another process."""
@@ -240,21 +240,21 @@ def _check_no_overlap(paths: Sequence[Path]) -> None:
 
 def process_image(
     source: ImageSource, row: int, process: "Callable[[Image.Image], _Result]"
-) -> tuple[_Result | UnreadableReason, FileStamps]:
+) -> tuple[_Result | UnreadableReason, FileVersions]:
     """Decode an image as RGB and return the result of `process`, or why the image cannot be read.
 
-    Also return the file's stamp: its size, modification time and digest.
+    Also return the file's version: its size, modification time and digest.
     """
     content: bytes | None = None
-    stamp = np.zeros((), STAMP_DTYPE)
-    stamp["size"], stamp["mtime"] = source.size_and_mtime(row)
+    file_version = np.zeros((), FILE_VERSION_DTYPE)
+    file_version["size"], file_version["mtime"] = source.size_and_mtime(row)
     try:
         content = source.read_file(row)
-        stamp["digest"] = _compute_digest(content)
+        file_version["digest"] = _compute_digest(content)
         with open_image(BytesIO(content)) as image:
-            return process(to_rgb(image)), stamp
+            return process(to_rgb(image)), file_version
     except Exception as error:
-        return describe_image_error(error, int(stamp["size"]) if content is None else len(content)), stamp
+        return describe_image_error(error, int(file_version["size"]) if content is None else len(content)), file_version
 
 
 def _compute_digest(content: bytes) -> tuple[int, ...]:

@@ -330,14 +330,16 @@ def _map_to_classes(labels: _Labels, classes: Classes | None, path: Path) -> _La
     """Map labels to a class list; by default, to the list of the known benchmark with these images."""
     with add_error_place(path):
         if classes is not None:
-            return cast("_Labels", labels.in_classes(classes))
+            return cast("_Labels", labels.convert_to_classes(classes))
         return map_to_benchmark_classes(labels, benchmark_of(labels.images))
 
 
 def map_to_benchmark_classes(labels: _Labels, benchmark: Benchmark) -> _Labels:
     """Map labels to the classes of a benchmark, if it has a class list."""
     return (
-        labels if benchmark.classes.count is None else cast("_Labels", labels.in_classes(benchmark_classes(benchmark)))
+        labels
+        if benchmark.classes.count is None
+        else cast("_Labels", labels.convert_to_classes(benchmark_classes(benchmark)))
     )
 
 

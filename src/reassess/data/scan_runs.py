@@ -119,13 +119,16 @@ def _compute_in_executor(
 ) -> Generator[tuple[_ShardId, Shard], None, None]:
     """Yield the missing shards, in the order in which an executor computes them."""
 
-    def make_task(shard: _ShardId) -> tuple[ImageSource, range]:
+    def select_shard_images(shard: _ShardId) -> tuple[ImageSource, range]:
         rows = shards[shard.set_id].rows_of_shard(shard.number)
         return shards[shard.set_id].images.select(rows), rows
 
     with closing(
         map_in_executor(
-            executor, partial(_read_task, needs_hashes=needs_hashes, versions=list_versions()), missing, make_task
+            executor,
+            partial(_read_task, needs_hashes=needs_hashes, versions=list_versions()),
+            missing,
+            select_shard_images,
         )
     ) as results:
         for shard_id, shard in results:
@@ -162,13 +165,13 @@ def _read_task(task: tuple[ImageSource, range], *, needs_hashes: bool, versions:
 
 
 def _read_fingerprints(images: ImageSource, source_rows: range, shard_rows: range, *, needs_hashes: bool) -> Shard:
-    """Read the fingerprints of the images at `source_rows`; `shard_rows` are their rows in the whole set."""
+    """Read fingerprints of images. `source_rows` are their rows in `images`, `shard_rows` their rows in the set."""
     read = partial(make_fingerprint, needs_hashes=needs_hashes)
-    results, stamps = zip(*(process_image(images, row, read) for row in source_rows), strict=True)
+    results, file_versions = zip(*(process_image(images, row, read) for row in source_rows), strict=True)
     reasons = {row: result for row, result in zip(shard_rows, results, strict=True) if isinstance(result, str)}
     fingerprints = [result for result in results if isinstance(result, Fingerprint)]
     stacked = stack_fingerprints(fingerprints, needs_hashes=needs_hashes)
-    return Shard(shard_rows, np.stack(stamps), reasons, {_RESULT: stacked})
+    return Shard(shard_rows, np.stack(file_versions), reasons, {_RESULT: stacked})
 
 
 @dataclass(frozen=True, eq=False)

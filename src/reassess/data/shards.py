@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from reassess.data.image_sources import STAMP_DTYPE, FileStamps, ImageSource, UnreadableReason
+from reassess.data.image_sources import FILE_VERSION_DTYPE, FileVersions, ImageSource, UnreadableReason
 from reassess.data.shares import RunShare
 from reassess.errors import DataError
 from reassess.formats.files import write_to_temporary
@@ -18,10 +18,10 @@ _REASON_FIELDS = ("unreadable", "reasons")
 
 @dataclass(frozen=True, eq=False)
 class Shard:
-    """The results of a computation on some consecutive images, which are stored in one file."""
+    """A file with the results of a computation on some consecutive images."""
 
     rows: range  # the images
-    stamps: FileStamps  # shape (images,): the files that were read
+    file_versions: FileVersions  # shape (images,): the files that were read
     unreadable_reasons: Mapping[int, UnreadableReason]  # why images have no results, by row
     results: Mapping[str, npt.NDArray[Any]]  # the results by name, with a row for each readable image
 
@@ -30,7 +30,7 @@ class Shard:
         """Join consecutive parts of a shard."""
         return cls(
             rows=range(parts[0].rows.start, parts[-1].rows.stop),
-            stamps=np.concatenate([part.stamps for part in parts]),
+            file_versions=np.concatenate([part.file_versions for part in parts]),
             unreadable_reasons={row: reason for part in parts for row, reason in part.unreadable_reasons.items()},
             results={name: np.concatenate([part.results[name] for part in parts]) for name in parts[0].results},
         )
@@ -76,10 +76,10 @@ class Shards:
 
     def write(self, number: int, shard: Shard) -> None:
         """Write a shard, completely or not at all."""
-        with write_to_temporary(self._path(number), force=True) as temporary:
+        with write_to_temporary(self._shard_path(number), force=True) as temporary:
             arrays = {
                 "rows": np.array([shard.rows.start, shard.rows.stop]),
-                "stamps": shard.stamps,
+                "stamps": shard.file_versions,
                 "unreadable": np.array(list(shard.unreadable_reasons), np.int64),
                 "reasons": np.array(list(shard.unreadable_reasons.values()), str),
             }
@@ -87,9 +87,9 @@ class Shards:
 
     def check_worker_read_same_files(self, shard: Shard) -> None:
         """Raise `DataError` if a worker could not read an image file, or has read another file."""
-        for row, stamp in zip(shard.rows, shard.stamps, strict=True):
-            if not self.images.has_same_file(row, stamp, compares_content=True):
-                size, own_size = int(stamp["size"]), self.images.size_and_mtime(row)[0]
+        for row, file_version in zip(shard.rows, shard.file_versions, strict=True):
+            if not self.images.has_same_file(row, file_version, compares_content=True):
+                size, own_size = int(file_version["size"]), self.images.size_and_mtime(row)[0]
                 raise DataError(
                     "different-files",
                     "worker does not have the same image file as this machine",
@@ -105,7 +105,9 @@ class Shards:
 
     def remove_damaged_shards(self) -> list[Path]:
         """Remove shards that are damaged or do not fit the run; return their paths."""
-        damaged = [self._path(number) for number in self._existing_shard_numbers() if self._read_intact(number) is None]
+        damaged = [
+            self._shard_path(number) for number in self._existing_shard_numbers() if self._read_intact(number) is None
+        ]
         for path in damaged:
             path.unlink()
         return damaged
@@ -123,18 +125,18 @@ class Shards:
         return [
             row
             for shard in shards
-            for row, stamp in zip(shard.rows, shard.stamps, strict=True)
-            if not self.images.has_same_file(row, stamp, compares_content=compares_content)
+            for row, file_version in zip(shard.rows, shard.file_versions, strict=True)
+            if not self.images.has_same_file(row, file_version, compares_content=compares_content)
         ]
 
     def remove_shards_with_rows(self, rows: Iterable[int]) -> None:
         """Remove the shards that contain any of these rows, so that the shards are computed again."""
         for number in {row // self.shard_size for row in rows}:
-            self._path(number).unlink(missing_ok=True)
+            self._shard_path(number).unlink(missing_ok=True)
 
     def _existing_shard_numbers(self) -> list[int]:
         """List the numbers of the shards that exist."""
-        return [number for number in range(self.n_shards) if self._path(number).exists()]
+        return [number for number in range(self.n_shards) if self._shard_path(number).exists()]
 
     def _read_intact(self, number: int) -> Shard | None:
         """Read a shard; None if it is damaged."""
@@ -145,7 +147,7 @@ class Shards:
 
     def _read(self, number: int) -> Shard:
         """Read a shard, and raise `DataError` if it is damaged."""
-        path = self._path(number)
+        path = self._shard_path(number)
         with path.open("rb") as file:
             try:
                 with np.load(file, allow_pickle=False) as arrays:
@@ -158,8 +160,7 @@ class Shards:
             raise _damaged_error(path)
         return shard
 
-    def _path(self, number: int) -> Path:
-        """Return the path of a shard."""
+    def _shard_path(self, number: int) -> Path:
         return self.folder / f"{number:06d}.npz"
 
 
@@ -178,18 +179,18 @@ class ShardCounts(NamedTuple):
 
 def _make_shard(arrays: dict[str, npt.NDArray[Any]]) -> Shard:
     """Create a shard from the arrays of its file."""
-    rows, stamps = range(*arrays.pop("rows").tolist()), arrays.pop("stamps")
+    rows, file_versions = range(*arrays.pop("rows").tolist()), arrays.pop("stamps")
     unreadable, reasons = (arrays.pop(name) for name in _REASON_FIELDS)
     unreadable_rows = unreadable.astype(np.int64, casting="safe").tolist()
-    return Shard(rows, stamps, dict(zip(unreadable_rows, reasons.astype(str).tolist(), strict=True)), arrays)
+    return Shard(rows, file_versions, dict(zip(unreadable_rows, reasons.astype(str).tolist(), strict=True)), arrays)
 
 
 def _is_complete(shard: Shard) -> bool:
     """Return whether each image of a shard has results or a reason why it cannot be read."""
     n_readable = len(shard.rows) - len(shard.unreadable_reasons)
     return (
-        shard.stamps.dtype == STAMP_DTYPE
-        and shard.stamps.shape == (len(shard.rows),)
+        shard.file_versions.dtype == FILE_VERSION_DTYPE
+        and shard.file_versions.shape == (len(shard.rows),)
         and all(row in shard.rows for row in shard.unreadable_reasons)
         and all(len(result) == n_readable for result in shard.results.values())
     )

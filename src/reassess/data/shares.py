@@ -29,9 +29,14 @@ class RunShare:
         """
         match = _SHARE_PATTERN.fullmatch(text)
         if match is None:
-            raise DataError("wrong-syntax", "not a share", allowed="I/N, such as 0/4, or auto/N", found=text)
+            raise DataError(
+                "wrong-syntax",
+                "not a share of the run",
+                allowed="I/N for share I of N, such as 0/4, or auto/N",
+                found=text,
+            )
         n_shares = int(match[2])
-        index_text, source = (match[1], "") if match[1] != "auto" else _find_share_number(environment)
+        index_text, source = (match[1], "") if match[1] != "auto" else _find_index_in_environment(environment)
         if not index_text.isdecimal() or int(index_text) >= n_shares:
             raise DataError(
                 "out-of-range",
@@ -51,8 +56,8 @@ class RunShare:
         return f"share {self.index} of {self.n_shares}"
 
 
-def _find_share_number(environment: Mapping[str, str]) -> tuple[str, str]:
-    """Return the share number of this process from an environment variable, and the name of the variable."""
+def _find_index_in_environment(environment: Mapping[str, str]) -> tuple[str, str]:
+    """Return the value of the environment variable with this process's share number, and the variable's name."""
     found = {name: environment[name] for name in _INDEX_VARIABLES if environment.get(name)}
     if not found:
         raise DataError(

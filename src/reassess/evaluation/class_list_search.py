@@ -168,11 +168,11 @@ def _check_outcomes(outcomes: Outcomes, labels: LabelSets, original: LabelSets |
 def _check_label_rows(labels: LabelSets, rows: npt.NDArray[np.int64], outcomes: Outcomes, labels_name: str) -> None:
     """Raise unless each outcome and its row in the labels have the same image."""
     check_type(LabelSets, labels, value_name=labels_name, fix=_SAME_LABELS_FIX)
-    label_keys, keys = (
+    encode_labels_as_numbers, keys = (
         np.array(image_keys(images, outcomes.match), object) for images in (labels.images, outcomes.images)
     )
-    is_equal, is_joined = rows < len(label_keys), (rows >= 0) & (rows < len(label_keys))
-    is_equal[is_joined] = label_keys[rows[is_joined]] == keys[is_joined]
+    is_equal, is_joined = rows < len(encode_labels_as_numbers), (rows >= 0) & (rows < len(encode_labels_as_numbers))
+    is_equal[is_joined] = encode_labels_as_numbers[rows[is_joined]] == keys[is_joined]
     name_of = outcomes.images.__getitem__
     check_all_valid(
         is_equal, value_name=f"outcomes are from other {labels_name}", name_of=name_of, fix=_SAME_LABELS_FIX
@@ -245,7 +245,7 @@ def select_labelled_predictions(
 ) -> _LabelledPredictions:
     """Select the predictions on images with one label: their original label, or else their only valid class."""
     if original is not None and outcomes.has_original:
-        rows, used = outcomes.original_rows, original.in_classes(labels.classes)
+        rows, used = outcomes.original_rows, original.convert_to_classes(labels.classes)
         has_label = rows >= 0
     else:
         rows, used = outcomes.label_rows, labels

@@ -137,10 +137,10 @@ def find_outcomes(
     check_type(Scores, scores, is_optional=True)
     check_type(Benchmark, benchmark, is_optional=True)
     with add_error_place("the predictions"):
-        model = model.in_classes(labels.classes)
+        model = model.convert_to_classes(labels.classes)
     benchmark = benchmark_of(labels.images) if benchmark is None else benchmark
     match = match or benchmark.match or "path"
-    original = None if original is None else original.in_classes(labels.classes)
+    original = None if original is None else original.convert_to_classes(labels.classes)
     outcomes = join_and_rank(
         model,
         labels,
@@ -167,8 +167,8 @@ def summarize(
     check_type(Scores, scores, is_optional=True)
     check_type(Votes, experts, is_optional=True)
     ks = _choose_top_k(top_k, outcomes.max_k, labels.classes.count)
-    scores = None if scores is None else scores.in_classes(labels.classes)
-    experts = None if experts is None else experts.in_classes(labels.classes)
+    scores = None if scores is None else scores.convert_to_classes(labels.classes)
+    experts = None if experts is None else experts.convert_to_classes(labels.classes)
     scored, has_original = outcomes.states == LABELLED, outcomes.original_rows >= 0
     missing_reasons: dict[str, str] = {}
     if not outcomes.has_original:

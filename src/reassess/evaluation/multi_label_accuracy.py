@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from reassess.core import Classes, LabelSets, Match, MultiLabels, Predictions
 from reassess.core.checks import check_type
-from reassess.core.multi_labels import label_keys
+from reassess.core.multi_labels import encode_labels_as_numbers
 from reassess.evaluation.measure import find_outcomes
 from reassess.evaluation.outcomes import EMPTY, EXCLUDED, Outcomes
 from reassess.numeric import Proportion
@@ -158,7 +158,9 @@ def verdicts(outcomes: Outcomes, labels: MultiLabels) -> npt.NDArray[np.int8]:
     """
     rows, predicted = outcomes.label_rows, encode_pairs(outcomes.label_rows, outcomes.top1)
     conditions = [rows < 0, np.append(labels.is_problematic, False)[rows], outcomes.states == EMPTY]
-    conditions += [np.isin(predicted, label_keys(part)) for part in (labels.valid, labels.unclear, labels.wrong)]
+    conditions += [
+        np.isin(predicted, encode_labels_as_numbers(part)) for part in (labels.valid, labels.unclear, labels.wrong)
+    ]
     return np.select(conditions, range(len(conditions)), len(conditions)).astype(np.int8)
 
 
@@ -172,7 +174,7 @@ def summarize_verdicts(outcomes: Outcomes, labels: MultiLabels, original: LabelS
     class_ids = by_class = None
     if original is not None:
         judged = np.flatnonzero((verdict >= len(_UNSCORED_VERDICTS)) & (outcomes.original_rows >= 0))
-        original_ids = original.in_classes(labels.valid.classes).indices[outcomes.original_rows[judged]]
+        original_ids = original.convert_to_classes(labels.valid.classes).indices[outcomes.original_rows[judged]]
         valid, unclear = (verdict[judged] == VERDICTS.index(name) for name in ("valid", "unclear"))
         class_ids, places = np.unique(original_ids.astype(np.int64), return_inverse=True)
         parts = (places[valid], places[unclear], places)

@@ -71,9 +71,9 @@ def outcomes_table(
     check_type(Mapping, models, value_name="outcomes of each model", fix="{NAME: find_outcomes(PREDICTIONS, LABELS)}")
     import polars as pl
 
-    scores = None if scores is None else scores.in_classes(labels.classes)
-    experts = None if experts is None else experts.in_classes(labels.classes)
-    original = None if original is None else original.in_classes(labels.classes)
+    scores = None if scores is None else scores.convert_to_classes(labels.classes)
+    experts = None if experts is None else experts.convert_to_classes(labels.classes)
+    original = None if original is None else original.convert_to_classes(labels.classes)
     name_of = labels.classes.short_name
     names = pl.Series(
         [*("; ".join(map(name_of, labels[image] or ())) for image in labels.images), None], dtype=pl.String

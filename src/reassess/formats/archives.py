@@ -120,16 +120,16 @@ class Archive(Mapping[str, npt.NDArray[Any]]):
         except ZIP_ERRORS as error:
             raise _damaged_archive_error(self.path, error) from error
 
-    def find_name(self, *names: str) -> str:
-        """Return the first of several names for which the archive has an array; `DataError` if it has none."""
-        for name in names:
+    def find_first_array(self, *possible_names: str) -> str:
+        """Return the first of `possible_names` that is the name of an array in the archive; `DataError` if none is."""
+        for name in possible_names:
             if name in self:
                 return name
         raise DataError(
             "missing-array",
             "array is missing in the archive",
             where=self.path,
-            allowed=" or ".join(names),
+            allowed=" or ".join(possible_names),
             found=", ".join(self) or "no array",
         )
 

@@ -119,7 +119,7 @@ def read_candidates(path: str | Path, classes: Classes | None = None) -> Candida
             "not-candidates",
             "file has votes, not candidates",
             where=f"{path}, column {votes[0]}",
-            fix="use a file of candidates: votes are answers, not questions",
+            fix="use a file that reassess propose wrote",
         )
     if {"task", "classes"} <= set(table.columns):
         raise DataError(

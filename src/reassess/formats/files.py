@@ -184,7 +184,7 @@ def write_to_temporary(path: Path, *, force: bool = False) -> Iterator[Path]:
             os.umask(umask)
             pending.temporary_path.chmod(0o666 & ~umask)
             if block is None:
-                pending.move_to_target()
+                pending.move_to_final_path()
             else:
                 block.files.append(pending)
     finally:
@@ -209,8 +209,8 @@ def atomic_writes(
             yield
         finally:
             _current_block.reset(token)
-        for first, second in pairwise(sorted(block.files, key=lambda file: file.target_path)):
-            if first.target_path == second.target_path:
+        for first, second in pairwise(sorted(block.files, key=lambda file: file.final_path)):
+            if first.final_path == second.final_path:
                 raise OutputError(
                     "two-outputs-one-file",
                     "two outputs are the same file",
@@ -220,14 +220,14 @@ def atomic_writes(
         before_move({file.requested_path: file.temporary_path for file in block.files})
         for file in block.files:
             with _convert_os_errors(file.requested_path):
-                file.move_to_target()
+                file.move_to_final_path()
     finally:
         for file in block.files:
             file.temporary_path.unlink(missing_ok=True)
 
 
-def current_output_path(path: Path) -> Path:
-    """Return the temporary path of an output until the `atomic_writes` block ends, and then `path`."""
+def find_written_file(path: Path) -> Path:
+    """Return the file where an output is now: a temporary file until the `atomic_writes` block ends, then `path`."""
     files = block.files if (block := _current_block.get()) else []
     return next((file.temporary_path for file in files if file.requested_path == path), path)
 
@@ -237,7 +237,7 @@ class _PendingFile:
     """An output that is written to a temporary path, and then moved to its path, or to the target of a link."""
 
     requested_path: Path
-    target_path: Path
+    final_path: Path
     temporary_path: Path
     force: bool
 
@@ -252,33 +252,33 @@ class _PendingFile:
         os.close(handle)
         return cls(path, target, Path(name), force)
 
-    def move_to_target(self) -> None:
-        """Move the temporary file to its target; replace an existing file only with `force`."""
+    def move_to_final_path(self) -> None:
+        """Move the temporary file to its final path; replace an existing file only with `force`."""
         if self.force:
-            self.temporary_path.replace(self.target_path)
+            self.temporary_path.replace(self.final_path)
             return
         try:
-            self.target_path.hardlink_to(self.temporary_path)  # unlike a rename, never replaces a file
+            self.final_path.hardlink_to(self.temporary_path)  # unlike a rename, never replaces a file
         except FileExistsError as error:
             raise _output_exists_error(self.requested_path) from error
         except OSError:  # the file system has no hard links
             try:
-                self.target_path.touch(exist_ok=False)
+                self.final_path.touch(exist_ok=False)
             except FileExistsError as error:
                 raise _output_exists_error(self.requested_path) from error
-            self.temporary_path.replace(self.target_path)
+            self.temporary_path.replace(self.final_path)
 
 
 @dataclass
 class _AtomicBlock:
-    """The files of an `atomic_writes` block, which are moved to their targets together."""
+    """The files of an `atomic_writes` block, which are moved to their final paths together."""
 
     temporary_prefix: str | None
     files: list[_PendingFile] = field(default_factory=list)
 
     @property
     def prefix_of_temporary_files(self) -> str:
-        """The beginning of the name of each temporary file of the block."""
+        """The first characters of the names of all temporary files in this `atomic_writes` block."""
         return TEMPORARY_PREFIX + ("" if self.temporary_prefix is None else f"{self.temporary_prefix}-")
 
     def remove_leftover_files(self, folder: Path) -> None:

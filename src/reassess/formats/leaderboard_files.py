@@ -106,7 +106,7 @@ class _ResultTable:
         return list(zip(models.to_list(), image_sizes, strict=True))
 
     @property
-    def parameters(self) -> list[float | None]:
+    def parameter_counts(self) -> list[float | None]:
         """The number of parameters of each model, in millions."""
         if "param_count" not in self.table.columns:
             return [None] * self.table.height
@@ -131,11 +131,11 @@ class _ResultTable:
         if max(values) <= 1:
             raise DataError(
                 "out-of-range",
-                "accuracies are fractions, not percent",
+                "column has fractions, but accuracies must be in percent",
                 where=f"{self.path}, column {heading}",
                 allowed="0 to 100",
                 found=f"at most {max(values):g}",
-                fix="multiply them by 100",
+                fix="multiply the column by 100",
             )
         return values.to_list()
 
@@ -143,7 +143,7 @@ class _ResultTable:
         """Yield the rows of a table with both accuracies."""
         original = self.read_percentages("original")
         real = self.read_percentages("real")
-        parameters = self.parameters
+        parameters = self.parameter_counts
         with add_error_place(self.path):
             for (model, size), row in self.row_numbers.items():
                 yield LeaderboardRow(
@@ -194,7 +194,7 @@ def _join_tables(tables: Sequence[_ResultTable]) -> tuple[list[LeaderboardRow], 
             fix="use both tables of one release",
         )
     accuracies, real_accuracies = original.read_percentages("top1"), real.read_percentages("top1")
-    parameters, differences = original.parameters, real.read_numbers("top1_diff")
+    parameters, differences = original.parameter_counts, real.read_numbers("top1_diff")
     joined_rows = []
     for key in both:
         row, real_row = original.row_numbers[key], real.row_numbers[key]

@@ -18,7 +18,7 @@ _NOT_PARQUET = (IndexError, KeyError, TypeError, AttributeError, ValueError, Ove
 
 
 def describe_bad_parquet_page(path: Path) -> str | None:
-    """Describe the first page of a Parquet file that declares an impossible size; None if there is none."""
+    """Describe the first page with an impossible size in a Parquet file; None if all sizes are possible."""
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         try:
             end = len(data) - _FOOTER

@@ -1,4 +1,4 @@
-"""Random samples in files of votes or tasks: columns probability and stratum."""
+"""Columns probability and stratum in files of votes or tasks: they say how images were drawn at random."""
 
 from collections.abc import Sequence
 from pathlib import Path

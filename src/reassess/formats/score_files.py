@@ -104,9 +104,9 @@ def _golden_column(scores: Scores) -> dict[str, npt.NDArray[np.uint8]]:
 
 def _read_npz(path: Path, classes: Classes | None) -> Scores:
     with open_archive(path) as archive:
-        name = archive.find_name("tensor", "scores", _PROBABILITY)
+        name = archive.find_first_array("tensor", "scores", _PROBABILITY)
         values = archive[name]
-        questions = questions_from_info_array(archive[archive.find_name("info")], path, classes)
+        questions = questions_from_info_array(archive[archive.find_first_array("info")], path, classes)
         golden = archive.get(_GOLDEN)
         method = archive.get(METADATA_METHOD)
     votes = "a tensor of shape (raters, questions, answers) has votes: aggregate them first"

@@ -36,7 +36,7 @@ def read_csv_or_tsv(path: Path, *, text_columns: Sequence[str] = ()) -> "pl.Data
     _, headings = next(records, (1, [""]))
     _refuse_other_separator(path, headings)
     check_unique([name for name in headings if name], value_name="a column", where=path, fix="rename one of them")
-    is_plain = _is_plain(path)
+    is_plain = _has_no_quotes_or_blank_lines(path)
     source = path.absolute() if is_plain else _rewrite_without_quotes(path, records, headings)
     texts = {i for i, name in enumerate(headings) if name in text_columns}
     try:
@@ -85,7 +85,7 @@ def _read_records(path: Path) -> Iterator[tuple[int, list[str]]]:
             ) from error
 
 
-def _is_plain(path: Path) -> bool:
+def _has_no_quotes_or_blank_lines(path: Path) -> bool:
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
         if any(content.find(text) >= 0 for text in (b'"', b"\n\n", b"\n\r")) or content[:1] in b"\r\n":
             return False

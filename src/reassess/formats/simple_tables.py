@@ -232,7 +232,7 @@ def write_cleaning_details(path: str | Path, cleaning: Cleaning, *, force: bool 
     write_object(_DETAILS, path, cleaning, force=force)
 
 
-def _values_of_noise(noise: LabelNoise) -> ColumnValues:
+def _label_noise_columns(noise: LabelNoise) -> ColumnValues:
     truth, label = (grid.ravel().astype(np.int32) for grid in np.indices(noise.counts.shape))
     return {
         "true_class": (truth, noise.classes),
@@ -246,7 +246,7 @@ _NOISE: TableFormat[LabelNoise] = TableFormat(
     LabelNoise,
     "a matrix of label errors",
     columns=(ClassIdColumn("true_class"), ClassIdColumn("label"), NumberColumn("images"), ShareColumn("share")),
-    get_values=_values_of_noise,
+    get_values=_label_noise_columns,
 )
 
 

@@ -45,7 +45,7 @@ class _Cells(NamedTuple):
 
 @dataclass(frozen=True)
 class _Column:
-    """A column of a table format, optional unless `is_required`. Messages call a cell `cell_name`."""
+    """A column of a table format, optional unless `is_required`. Messages use `cell_name` as the word for a cell."""
 
     name: str
     cell_name: str = ""

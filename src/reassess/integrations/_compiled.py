@@ -31,7 +31,7 @@ def check_batch_and_detect_multi_hot(
     return is_target_multi_hot
 
 
-def raise_if_rounded(scores_dtype: str, framework_dtype: str) -> None:
+def raise_if_dtype_was_narrowed(scores_dtype: str, framework_dtype: str) -> None:
     """Raise if a framework has converted scores to a narrower dtype."""
     if scores_dtype != framework_dtype:
         raise DataError(
@@ -44,7 +44,7 @@ def raise_if_rounded(scores_dtype: str, framework_dtype: str) -> None:
         )
 
 
-def raise_if_invalid(n_nan: int, n_ill_formed: int) -> None:
+def raise_if_invalid(n_nan: int, n_with_invalid_target: int) -> None:
     """Raise if compiled code counted images with NaN scores or ill-formed targets."""
     if n_nan:
         raise DataError(
@@ -54,11 +54,11 @@ def raise_if_invalid(n_nan: int, n_ill_formed: int) -> None:
             found=f"NaN in the scores of {count_noun(n_nan, 'image')}",
             fix="find out why the model returns NaN",
         )
-    if n_ill_formed:
+    if n_with_invalid_target:
         raise DataError(
             "wrong-target",
             "valid classes are neither multi-hot nor ids padded with -1",
             allowed="0 or 1 for each class; or distinct ids below the number of classes, then -1",
-            found=f"other numbers, or duplicate ids, for {count_noun(n_ill_formed, 'image')}",
+            found=f"other numbers, or duplicate ids, for {count_noun(n_with_invalid_target, 'image')}",
             fix="for multi-hot, use as many columns as the scores; for ids, use fewer columns and a signed type",
         )

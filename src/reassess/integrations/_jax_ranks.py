@@ -114,12 +114,12 @@ def _best_classes_from_ids(scores: jax.Array, target: jax.Array) -> _BestClasses
 
 
 def _take_columns(table: jax.Array, columns: jax.Array) -> jax.Array:
-    """Take some columns of each row."""
+    """Take columns from each row by number; `columns` can have other numbers for each row."""
     return jnp.take_along_axis(table, columns, axis=1, mode="promise_in_bounds")
 
 
 def _reduce_rows(*reductions: _Reduction) -> tuple[jax.Array, ...]:
-    """Reduce the last axis of several tables of the same shape in one pass; in a bool table, True counts as 1."""
+    """Reduce the last axis of several tables of the same shape in one pass, for example to sums or maxima."""
     tables, operations, starts = zip(*reductions, strict=True)
     tables = tuple(table.astype(jnp.int32) if table.dtype == bool else table for table in tables)
     reduced: tuple[jax.Array, ...] = lax.reduce(

@@ -101,7 +101,7 @@ def _best_classes_from_multi_hot(scores: _Tensor, target: _Tensor) -> _BestClass
     # `find_best_ranks`, since XLA would write them to memory.
     is_valid = ops.cast(target, "bool")
     bits, magnitude_mask, _ = _scores_as_bits(scores)
-    best = ~ops.min(~_best_keys_of_row_blocks(bits, is_valid, magnitude_mask), axis=1, keepdims=True)
+    best = ~ops.min(~_best_valid_scores_of_row_blocks(bits, is_valid, magnitude_mask), axis=1, keepdims=True)
     best_bits = ops.where(best < 0, ~magnitude_mask - best, best)
     mask = ops.where(best == 0, magnitude_mask, ~ops.zeros_like(best))  # the sign of 0 is ignored
     is_best = is_valid & (ops.bitwise_and(ops.bitwise_xor(bits, best_bits), mask) == 0)
@@ -114,8 +114,8 @@ def _best_classes_from_multi_hot(scores: _Tensor, target: _Tensor) -> _BestClass
     return _BestClasses(best, tie_breaks, is_ill_formed)
 
 
-def _best_keys_of_row_blocks(bits: _Tensor, is_valid: _Tensor, magnitude_mask: _Tensor) -> _Tensor:
-    """Return the sort key of the best valid class in each block of a row, or the lowest key if no class is valid."""
+def _best_valid_scores_of_row_blocks(bits: _Tensor, is_valid: _Tensor, magnitude_mask: _Tensor) -> _Tensor:
+    """Return the highest score of a valid class in each block of a row, as an integer that sorts like the score."""
     masked = ops.bitwise_or(bits, ops.cast(is_valid, bits.dtype) - 1)
     return _reduce_row_blocks(ops.max, _sortable_keys(masked, magnitude_mask)[0])
 

@@ -182,7 +182,7 @@ def check_columns(dataset: object, image_column: str, new_column: str | None) ->
 
 
 def _has_file_names(column: object) -> bool:
-    """Return whether a column contains images or file names."""
+    """Return whether a column has file names: its values are texts, or images that know their path."""
     if isinstance(column, datasets.Value):
         return column.dtype in ("string", "large_string")
     return isinstance(column, datasets.Image)

@@ -9,7 +9,11 @@ import numpy as np
 from reassess.core.checks import check_shape
 from reassess.errors import DataError, require_package
 from reassess.evaluation.class_ranks import normalize_top_k
-from reassess.integrations._compiled import check_batch_and_detect_multi_hot, raise_if_invalid, raise_if_rounded
+from reassess.integrations._compiled import (
+    check_batch_and_detect_multi_hot,
+    raise_if_dtype_was_narrowed,
+    raise_if_invalid,
+)
 
 with require_package("jax", extra="jax", purpose="counting hits in JAX"):
     import jax
@@ -47,7 +51,7 @@ class Counts:
         return self.stacked_counts[..., -4]
 
     @property
-    def n_empty(self) -> jax.Array:
+    def n_without_valid_class(self) -> jax.Array:
         """Number of images without a valid class; `hits` and `n` do not count them."""
         return self.stacked_counts[..., -3]
 
@@ -57,7 +61,7 @@ class Counts:
         return self.stacked_counts[..., -2]
 
     @property
-    def n_ill_formed(self) -> jax.Array:
+    def n_with_invalid_target(self) -> jax.Array:
         """Number of images whose target has a duplicate id, an id out of range, or a number other than 0 or 1."""
         return self.stacked_counts[..., -1]
 
@@ -97,7 +101,7 @@ def count_hits(
     --------
     >>> scores = jnp.array([[0.1, 0.7, 0.2], [0.5, 0.1, 0.4], [0.2, 0.2, 0.6]])
     >>> counts = count_hits(scores, jnp.array([[1, 2], [2, -1], [-1, -1]]), top_k=(1, 2))
-    >>> counts.hits.tolist(), int(counts.n), int(counts.n_empty)
+    >>> counts.hits.tolist(), int(counts.n), int(counts.n_without_valid_class)
     ([1, 2], 2, 1)
     >>> accuracy(counts + counts)
     {1: 0.5, 2: 1.0}
@@ -108,7 +112,7 @@ def count_hits(
     """
     table, target = jnp.asarray(scores), jnp.asarray(valid_classes)
     is_multi_hot = check_batch_and_detect_multi_hot(table.shape, table.dtype.name, target.shape, target.dtype.name)
-    raise_if_rounded(str(getattr(scores, "dtype", table.dtype)).removeprefix("torch."), table.dtype.name)
+    raise_if_dtype_was_narrowed(str(getattr(scores, "dtype", table.dtype)).removeprefix("torch."), table.dtype.name)
     images, classes = table.shape
     is_not_padding = jnp.ones(images, bool) if mask is None else jnp.asarray(mask)
     check_shape(is_not_padding, (images,), value_name="the mask")
@@ -128,10 +132,10 @@ def accuracy(counts: Counts) -> dict[int, float | None]:
         raise DataError(
             "no-count",
             "counts must be summed over batches and devices first",
-            allowed="one number of images",
-            found=f"an array n of shape {np.shape(totals.n)}",
+            allowed="n as a single number",
+            found=f"n as an array of shape {np.shape(totals.n)}",
         )
-    raise_if_invalid(int(totals.n_nan), int(totals.n_ill_formed))
+    raise_if_invalid(int(totals.n_nan), int(totals.n_with_invalid_target))
     return {
         k: int(hits) / int(totals.n) if totals.n else None for k, hits in zip(totals.top_k, totals.hits, strict=True)
     }

@@ -4,7 +4,11 @@ from typing import Any
 
 from reassess.errors import DataError, MissingPackageError
 from reassess.evaluation.class_ranks import normalize_top_k
-from reassess.integrations._compiled import check_batch_and_detect_multi_hot, raise_if_invalid, raise_if_rounded
+from reassess.integrations._compiled import (
+    check_batch_and_detect_multi_hot,
+    raise_if_dtype_was_narrowed,
+    raise_if_invalid,
+)
 from reassess.numeric import Proportion
 
 try:
@@ -75,7 +79,7 @@ class RealAccuracyMetric(keras.metrics.Metric):
         return self.sums[1]
 
     @property
-    def n_empty(self) -> _Tensor:
+    def n_without_valid_class(self) -> _Tensor:
         """Number of images without a valid class; `hits` and `n_scored` do not count them."""
         return self.sums[2]
 
@@ -85,7 +89,7 @@ class RealAccuracyMetric(keras.metrics.Metric):
         return self.sums[3]
 
     @property
-    def n_ill_formed(self) -> _Tensor:
+    def n_with_invalid_target(self) -> _Tensor:
         """Number of images whose target has a duplicate id, an id out of range, or a number other than 0 or 1."""
         return self.sums[4]
 
@@ -113,7 +117,7 @@ class RealAccuracyMetric(keras.metrics.Metric):
         is_multi_hot = check_batch_and_detect_multi_hot(
             scores.shape, dtype, target.shape, standardize_dtype(target.dtype)
         )
-        raise_if_rounded(standardize_dtype(getattr(y_pred, "dtype", dtype)), dtype)
+        raise_if_dtype_was_narrowed(standardize_dtype(getattr(y_pred, "dtype", dtype)), dtype)
         images, classes = scores.shape
         normalize_top_k((self.k,), classes)
         if images == 0:  # two backends cannot compute the maximum of an empty tensor
@@ -127,7 +131,7 @@ class RealAccuracyMetric(keras.metrics.Metric):
 
     def result(self) -> _Tensor:
         """Compute ReaL accuracy, in [0, 1]; NaN without valid classes, or after invalid values."""
-        is_wrong = self.n_nan + self.n_ill_formed > 0
+        is_wrong = self.n_nan + self.n_with_invalid_target > 0
         return ops.where(is_wrong, float("nan"), ops.divide(self.hits, self.n_scored))
 
     def counts(self) -> Proportion:
@@ -138,7 +142,9 @@ class RealAccuracyMetric(keras.metrics.Metric):
         DataError
             A score was NaN, valid classes were ill-formed, or weights were not integers.
         """
-        hits, total, nan, ill_formed = (float(s) for s in (self.hits, self.n_scored, self.n_nan, self.n_ill_formed))
+        hits, total, nan, ill_formed = (
+            float(s) for s in (self.hits, self.n_scored, self.n_nan, self.n_with_invalid_target)
+        )
         raise_if_invalid(int(nan), int(ill_formed))
         if not (hits.is_integer() and total.is_integer()):
             raise DataError(

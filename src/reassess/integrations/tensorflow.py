@@ -20,7 +20,7 @@ from reassess.text import join_first
 with require_package("tensorflow", extra="tensorflow", purpose="labels in a tf.data pipeline"):
     import tensorflow as tf
 
-__all__ = ["Encoding", "assert_all_known", "check_elements", "make_position_finder", "with_real_labels"]
+__all__ = ["Encoding", "assert_all_known", "check_dataset_features", "make_position_finder", "with_real_labels"]
 
 Encoding = Literal["ragged", "multi-hot", "padded"]
 
@@ -86,7 +86,7 @@ def with_real_labels(
            [-1, -1]])
     """
     labels = labels if isinstance(labels, LabelSets) else read_labels(labels).evaluation_labels
-    check_elements(dataset, file_name_feature, [new_feature, f"{new_feature}_rated"][: 1 + ignore_unknown])
+    check_dataset_features(dataset, file_name_feature, [new_feature, f"{new_feature}_rated"][: 1 + ignore_unknown])
     positions = {key: row for row, key in enumerate(image_keys(labels.images))}
     find, encode = make_position_finder(positions, len(labels)), _make_encoder(labels, encoding)
 
@@ -125,7 +125,7 @@ def _image_keys(names: tf.Tensor, match: Match = "path") -> tf.Tensor:
 
 
 def _make_encoder(labels: LabelSets, encoding: Encoding) -> Callable[[tf.Tensor], tf.Tensor | tf.RaggedTensor]:
-    """Create a function that takes rows of the label sets, and returns the valid classes in the given encoding."""
+    """Create a function that returns the valid classes of some rows of `labels`, in the chosen encoding."""
     check_known([encoding], get_args(Encoding), value_name="encoding")
     splits = np.append(labels.indptr, labels.indptr[-1])
     sets = tf.RaggedTensor.from_row_splits(tf.constant(labels.indices, tf.int64), splits)
@@ -145,7 +145,7 @@ def _make_encoder(labels: LabelSets, encoding: Encoding) -> Callable[[tf.Tensor]
     return encode_valid_classes
 
 
-def check_elements(dataset: Any, file_name_feature: str, new_features: list[str]) -> None:
+def check_dataset_features(dataset: Any, file_name_feature: str, new_features: list[str]) -> None:
     """Raise unless each element is a dict with a file name and without any of the new features."""
     if not isinstance(dataset, tf.data.Dataset):
         raise DataError(

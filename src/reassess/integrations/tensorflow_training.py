@@ -11,7 +11,7 @@ from reassess.integrations._new_classes import to_selection_and_class_ids
 with require_package("tensorflow", extra="tensorflow", purpose="images of a tf.data pipeline"):
     import tensorflow as tf
 
-    from reassess.integrations.tensorflow import assert_all_known, check_elements, make_position_finder
+    from reassess.integrations.tensorflow import assert_all_known, check_dataset_features, make_position_finder
 
 __all__ = ["relabel_images", "select_images", "with_targets"]
 
@@ -185,7 +185,7 @@ def _make_row_finder(
     is_batched: bool = False,
 ) -> Callable[[tf.Tensor], tf.Tensor]:
     """Create a function that maps image names to positions in a selection, and other names to negative numbers."""
-    check_elements(dataset, file_name_feature, [])
+    check_dataset_features(dataset, file_name_feature, [])
     if not is_batched and dataset.element_spec[file_name_feature].shape.rank:
         raise DataError(
             "batched", "elements of the dataset are batches", allowed="one image per element",

@@ -1,4 +1,4 @@
-"""A drop-in replacement for timm's ReaL evaluator, which joins images by name.
+"""A drop-in replacement for timm's ReaL evaluator. It matches images to labels by name.
 
 Import it instead of ``timm.data.RealLabelsImagenet``, or run timm's unchanged validation script with it::
 

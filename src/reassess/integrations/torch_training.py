@@ -150,9 +150,9 @@ class SelectedImages(Subset):
         return getattr(self.dataset, "transform", None)
 
     @transform.setter
-    def transform(self, function: Any) -> None:
+    def transform(self, new_transform: Any) -> None:
         self.dataset = copy(self.dataset)
-        self.dataset.transform = function
+        self.dataset.transform = new_transform
 
     def _copy_samples_and_classes(self) -> None:
         """Copy the selected samples and targets, and the class names, if the dataset has them."""

@@ -194,8 +194,8 @@ class LargestOfStream:
         self._count, self.above = self._n, float(lowest)
 
 
-class DescendingOrder:
-    """Values sorted in descending order, ties by position; finds the rank of a new value."""
+class SortedScores:
+    """Scores in descending order, ties by position; finds how many of them rank before a new score."""
 
     def __init__(self, values: _Floats, positions: _Ints, n_positions: int) -> None:
         self._levels, level = np.unique(-values, return_inverse=True)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from reassess.numeric.proportions import wilson_interval
 
 # Twice the number of correct answers, for one answer no, maybe or yes, on invalid and on valid questions.
-_TWICE_CORRECT = np.array([[2, 1, 0], [0, 1, 2]])
+_DOUBLED_SCORES = np.array([[2, 1, 0], [0, 1, 2]])
 _ROUNDING = 1e-9  # tolerance for rounding errors in the required accuracy
 # The probability of no, maybe and yes, for raters who answer without looking at the image.
 BLIND_ANSWERS = {
@@ -56,7 +56,7 @@ class BalancedAccuracy:
     def from_confusion(cls, confusion: npt.ArrayLike) -> "BalancedAccuracy":
         """Create a balanced accuracy from answer counts: rows invalid and valid, columns no, maybe and yes."""
         counts = np.asarray(confusion)
-        invalid, valid = ((counts * _TWICE_CORRECT).sum(axis=1) / 2).tolist()
+        invalid, valid = ((counts * _DOUBLED_SCORES).sum(axis=1) / 2).tolist()
         n_invalid, n_valid = counts.sum(axis=1).tolist()
         return cls(invalid, valid, n_invalid, n_valid)
 
@@ -131,9 +131,9 @@ def probability_to_reach(
     if not n_invalid or not n_valid:
         return 0.0
     invalid, valid = (
-        _compute_correct_answer_distribution(probabilities, twice_correct, n)
-        for probabilities, twice_correct, n in zip(
-            answer_probabilities, _TWICE_CORRECT, (n_invalid, n_valid), strict=True
+        _compute_correct_answer_distribution(probabilities, doubled_scores, n)
+        for probabilities, doubled_scores, n in zip(
+            answer_probabilities, _DOUBLED_SCORES, (n_invalid, n_valid), strict=True
         )
     )
     enough = np.searchsorted(
@@ -151,12 +151,17 @@ class _CorrectAnswerDistribution(NamedTuple):
 
 
 def _compute_correct_answer_distribution(
-    answer_probabilities: Sequence[float], twice_correct: npt.NDArray[np.int64], n: int
+    answer_probabilities: Sequence[float], doubled_scores: npt.NDArray[np.int64], n_answers: int
 ) -> _CorrectAnswerDistribution:
-    """Compute the distribution of the number of correct answers among n independent answers."""
-    single = np.bincount(twice_correct, np.asarray(answer_probabilities), minlength=3)
+    """Compute the distribution of the number of correct answers among `n_answers` independent answers.
+
+    `doubled_scores` has 2 for a correct answer, 1 for maybe and 0 for a wrong answer.
+    """
+    single = np.bincount(doubled_scores, np.asarray(answer_probabilities), minlength=3)
     powers = [single]
-    while 2 ** len(powers) <= n:
+    while 2 ** len(powers) <= n_answers:
         powers.append(np.convolve(powers[-1], powers[-1]))
-    total = np.asarray(reduce(np.convolve, [power for bit, power in enumerate(powers) if n >> bit & 1]), np.float64)
+    total = np.asarray(
+        reduce(np.convolve, [power for bit, power in enumerate(powers) if n_answers >> bit & 1]), np.float64
+    )
     return _CorrectAnswerDistribution(np.arange(total.size), total)

@@ -100,7 +100,7 @@ def multiply_by_likelihood(indptr, codes, table, posterior, buffer, zeros):  # t
 
 @compile_cached
 def write_mean_truth_shares(indptr, answer_ids, truth_shares, out_posterior):  # type: ignore[no-untyped-def]
-    """Write the mean of `truth_shares` over the votes of each item; `truth_shares` has a row for each answer."""
+    """Write, for each item, the mean of the rows of `truth_shares` that belong to the answers of its votes."""
     truths = truth_shares.shape[1]
     for i in range(indptr.size - 1):
         votes = indptr[i + 1] - indptr[i]

@@ -80,12 +80,14 @@ def measure_information(vote_counts: Floats, item_counts: Floats, resample_count
     resample_counts
         Resamples of the groups, as from `draw_resample_counts`; float64, shape (resamples, groups).
     """
-    plain = float(_estimate_without_correction(vote_counts.sum(axis=0), item_counts.sum(axis=0)))
+    plain = float(_estimate_information_with_bias(vote_counts.sum(axis=0), item_counts.sum(axis=0)))
     flat = vote_counts.reshape(len(vote_counts), -1)
     block = max(1, _CELLS_PER_BLOCK // max(flat.shape[1], 1))
     resampled = np.concatenate(
         [
-            _estimate_without_correction((rows @ flat).reshape(len(rows), *vote_counts.shape[1:]), rows @ item_counts)
+            _estimate_information_with_bias(
+                (rows @ flat).reshape(len(rows), *vote_counts.shape[1:]), rows @ item_counts
+            )
             for rows in (resample_counts[start : start + block] for start in range(0, len(resample_counts), block))
         ]
     )
@@ -98,8 +100,8 @@ def measure_information(vote_counts: Floats, item_counts: Floats, resample_count
     )
 
 
-def _estimate_without_correction(vote_counts: Floats, item_counts: Floats) -> Floats:
-    """Estimate the information from counts of shape (..., truths, answers), without bias correction."""
+def _estimate_information_with_bias(vote_counts: Floats, item_counts: Floats) -> Floats:
+    """Estimate the information, without bias correction, from vote counts of shape (..., truths, answers)."""
     overall = vote_counts.sum(axis=-2, keepdims=True)
     votes = vote_counts.sum(axis=-1, keepdims=True)
     rows = np.where(votes > 0, vote_counts, overall)

@@ -70,7 +70,7 @@ def merge_near_buckets(  # type: ignore[no-untyped-def]
     min_correlation,
     group,
 ):
-    """Compare the images in buckets that differ in exactly the bits of `pattern`; merge groups of similar images.
+    """Compare images of two buckets whose numbers differ in exactly the bits of `pattern`; merge groups of near images.
 
     Groups are merged by single linkage. `queries` and `entries` are hashes that are sorted by bucket, with the position
     of their image in `hashes` and `group`. The entries in bucket k are ``entry_starts[k]:entry_starts[k + 1]``. If both

@@ -13,7 +13,7 @@ _NO_TARGET, _NOT_A_NUMBER = -1, -2  # instead of a rank
 
 
 @compile_cached
-def _count_before(keys, target):  # type: ignore[no-untyped-def]
+def _count_better_classes(keys, target):  # type: ignore[no-untyped-def]
     """Count the classes before `target`: higher keys, and equal keys with a lower class id."""
     key = keys[target]
     above = np.int32(0)
@@ -70,7 +70,7 @@ def rank_targets(  # type: ignore[no-untyped-def]
             return i
         best = -1
         for t in range(indptr[i], indptr[i + 1]):
-            ranks[t] = _count_before(keys, targets[t])
+            ranks[t] = _count_better_classes(keys, targets[t])
             if ranks[t] == 0:
                 best = targets[t]
         top1[i] = _first_id_with_key(keys, top) if best < 0 else best
@@ -78,8 +78,8 @@ def rank_targets(  # type: ignore[no-untyped-def]
 
 
 @compile_cached
-def _count_before_and_detect_nan(row, target):  # type: ignore[no-untyped-def]
-    """Count the classes before `target` as `_count_before` does; -2 if the row contains a NaN."""
+def _count_better_classes_and_detect_nan(row, target):  # type: ignore[no-untyped-def]
+    """Count the classes that rank before `target`, as `_count_better_classes` does; -2 if the row contains a NaN."""
     value = row[target]
     above, below = np.int32(0), np.int32(0)
     for j in range(row.size):
@@ -103,7 +103,7 @@ def _rank_best_of_row(row, targets, start, end):  # type: ignore[no-untyped-def]
     for t in range(start + 1, end):
         if row[targets[t]] > row[best] or (row[targets[t]] == row[best] and targets[t] < best):
             best = targets[t]
-    rank = _count_before_and_detect_nan(row, best)
+    rank = _count_better_classes_and_detect_nan(row, best)
     return rank if start < end or rank == _NOT_A_NUMBER else np.int32(_NO_TARGET)
 
 

@@ -48,7 +48,7 @@ class Estimate:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class PolynomialFit(Printable):
-    """A polynomial that is fitted to rows in groups."""
+    """A polynomial that is fitted to all rows; errors may be correlated between rows of the same group."""
 
     centre: float  # the powers are of x - centre; the mean of x
     coefficients: Floats  # float64, shape (degree + 1,), the constant first
@@ -66,7 +66,7 @@ class PolynomialFit(Printable):
         return Estimate(
             float(self.coefficients[power]),
             standard_error=_standard_error(self.coefficient_shifts[:, power]),
-            df=self._degrees_of_freedom(power),
+            df=self._coefficient_degrees_of_freedom(power),
         )
 
     def coefficient_difference(self, other_fit: "PolynomialFit", power: int) -> Estimate:
@@ -80,11 +80,11 @@ class PolynomialFit(Printable):
         return Estimate(
             value=value,
             standard_error=error,
-            df=min(self._degrees_of_freedom(power), other_fit._degrees_of_freedom(power)),
+            df=min(self._coefficient_degrees_of_freedom(power), other_fit._coefficient_degrees_of_freedom(power)),
         )
 
-    def evaluate(self, x: float) -> float:
-        """Evaluate the polynomial at x."""
+    def value_at(self, x: float) -> float:
+        """Return the value of the polynomial at x."""
         return float(self._powers(x) @ self.coefficients)
 
     def prediction_interval(self, x: float) -> tuple[float, float]:
@@ -100,12 +100,12 @@ class PolynomialFit(Printable):
             np.sqrt(np.mean(self.held_out_residuals**2)), _standard_error(self.coefficient_shifts @ powers)
         )
         half = float(error) * _t_quantile(int(self.has_rows.sum()) - powers.size)
-        return self.evaluate(x) - half, self.evaluate(x) + half
+        return self.value_at(x) - half, self.value_at(x) + half
 
     def _powers(self, x: float) -> Floats:
         return np.asarray((x - self.centre) ** np.arange(self.coefficients.size), np.float64)
 
-    def _degrees_of_freedom(self, power: int) -> float:
+    def _coefficient_degrees_of_freedom(self, power: int) -> float:
         """Compute the Satterthwaite degrees of freedom of a coefficient, assuming errors of equal variance."""
         own, without = self.inverse_gram[power, power], self.inverse_gram_without_group[:, power]
         covariance = without[:, [power]] + without[:, power] - own  # of the coefficient_shifts of two groups

@@ -35,7 +35,7 @@ def add_weighted_hits(hits, draw_counts, out_totals):  # type: ignore[no-untyped
 
 
 @compile_cached
-def _fair_coin_tail_ratio(n, k):  # type: ignore[no-untyped-def]
+def _fair_coin_tail_over_first_term(n, k):  # type: ignore[no-untyped-def]
     """Return P(at least k heads) / P(exactly k heads) for n tosses of a fair coin; k is more than n / 2."""
     total = 1.0
     term = 1.0
@@ -54,7 +54,7 @@ def _log_choose(n, k):  # type: ignore[no-untyped-def]
 
 @compile_cached
 def sign_flip_tails(totals, n_of_size_1, n_of_size_2, out_p_values):  # type: ignore[no-untyped-def]
-    """Compute the two-sided p-value of each total, which is a sum of differences of size 1 and 2.
+    """Compute the two-sided p-value of each total. A total is a sum of terms of size 1 and 2 with a random sign.
 
     By the null hypothesis, the signs of the differences are random. The p-value is 2 P(sum >= total), at most 1. There
     are n differences of size 1 and m differences of size 2. If j differences of size 2 are positive, the sum reaches
@@ -70,7 +70,7 @@ def sign_flip_tails(totals, n_of_size_1, n_of_size_2, out_p_values):  # type: ig
         if totals[pair] <= 1:  # a sum of 1 is odd, and every odd sum is at least as far from 0
             out_p_values[pair] = 1.0
             continue
-        ratio = _fair_coin_tail_ratio(n, k)
+        ratio = _fair_coin_tail_over_first_term(n, k)
         scale = _log_choose(m, j) + _log_choose(n, k) - (n + m) * math.log(2.0) + math.log(ratio)
         term = 1.0
         total = 1.0
@@ -109,7 +109,7 @@ def write_kept_questions(indptr, codes, weights, prior_log_odds, min_log_odds, o
 def redraw_answers_and_write_kept_questions(  # type: ignore[no-untyped-def]
     indptr, raters, cumulative, weights, prior_log_odds, min_log_odds, truths, draws, out_is_kept
 ):
-    """Draw random answers given the truths, and write whether the log odds of each question reach the minimum."""
+    """Draw random answers from the truths; write to `out_is_kept` whether each question reaches `min_log_odds`."""
     for q in range(prior_log_odds.size):
         log_odds = prior_log_odds[q]
         truth = 1 if truths[q] else 0
@@ -123,7 +123,7 @@ def redraw_answers_and_write_kept_questions(  # type: ignore[no-untyped-def]
 
 @compile_cached
 def add_label_counts(image_columns, is_kept, out_label_counts):  # type: ignore[no-untyped-def]
-    """For each image and replicate, count the kept questions about the image, and add them to its labels."""
+    """Add the number of kept questions about each image, in each replicate, to `out_label_counts`."""
     for q in range(image_columns.size):
         of_question, of_image = is_kept[q], out_label_counts[image_columns[q]]
         for b in range(of_question.size):

@@ -127,36 +127,38 @@ def apply_stop_rule(indptr, p_valid_after_vote, prior, low, high, min_votes, max
 
 
 @compile_cached
-def number_by_first_run(first_runs):  # type: ignore[no-untyped-def]
-    """Number the items of runs in order of appearance, and return the number of items.
+def assign_item_ids(first_segments):  # type: ignore[no-untyped-def]
+    """Give each item an id in order of first appearance, and return the number of items.
 
-    A run is a group of successive votes on one item. On input, ``first_runs[i]`` is the first run of the item of run i.
-    It is replaced by the number of this item.
+    A segment is a group of successive votes on the same item. On input, ``first_segments[i]`` is the first segment on
+    the item of segment i. It is replaced by the id of this item.
     """
     count = 0
-    for run in range(first_runs.size):
-        if first_runs[run] == run:
-            first_runs[run] = count
+    for segment in range(first_segments.size):
+        if first_segments[segment] == segment:
+            first_segments[segment] = count
             count += 1
         else:
-            first_runs[run] = first_runs[first_runs[run]]
+            first_segments[segment] = first_segments[first_segments[segment]]
     return count
 
 
 @compile_cached
-def group_runs(item_of_run, run_starts, rater_ids, answer_ids, indptr, out_rater_ids, out_answer_ids):  # type: ignore[no-untyped-def]
-    """Group votes by item: join all runs of each item in order. A run is successive votes on the same item."""
-    for run in range(item_of_run.size):
-        indptr[item_of_run[run] + 1] += run_starts[run + 1] - run_starts[run]
+def group_segments_by_item(  # type: ignore[no-untyped-def]
+    item_of_segment, segment_starts, rater_ids, answer_ids, indptr, out_rater_ids, out_answer_ids
+):
+    """Group votes by item: join all segments of each item. A segment is successive votes on the same item."""
+    for segment in range(item_of_segment.size):
+        indptr[item_of_segment[segment] + 1] += segment_starts[segment + 1] - segment_starts[segment]
     for i in range(indptr.size - 1):
         indptr[i + 1] += indptr[i]
-    for run in range(item_of_run.size):
-        at = indptr[item_of_run[run]]
-        for vote in range(run_starts[run], run_starts[run + 1]):
+    for segment in range(item_of_segment.size):
+        at = indptr[item_of_segment[segment]]
+        for vote in range(segment_starts[segment], segment_starts[segment + 1]):
             out_rater_ids[at] = rater_ids[vote]
             out_answer_ids[at] = answer_ids[vote]
             at += 1
-        indptr[item_of_run[run]] = at
+        indptr[item_of_segment[segment]] = at
     # By now each start is the start of the next item.
     for i in range(indptr.size - 1, 0, -1):
         indptr[i] = indptr[i - 1]

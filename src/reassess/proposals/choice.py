@@ -15,7 +15,7 @@ from reassess.core.checks import check_number, check_type
 from reassess.errors import DataError
 from reassess.numeric import Proportion
 from reassess.proposals.proposed_pairs import find_golden_pairs
-from reassess.proposals.subset_search import SubsetEvaluator, find_subsets
+from reassess.proposals.subset_search import SubsetEvaluator, measure_model_subsets
 from reassess.text import count_noun
 
 DEFAULT_RECALL = 0.97
@@ -97,8 +97,8 @@ def choose_models(
     is_search_image = np.random.default_rng(seed).permutation(pairs.n_images) < pairs.n_images // _SEARCH_DIVISOR
     check_pairs = pairs.select_images(~is_search_image)
     all_models = np.ones(len(result.models), bool)
-    search = find_subsets(result, pairs.select_images(is_search_image))
-    subsets = [subset for subset in map(search.subset_of_row, search.frontier_rows.tolist()) if not subset.all()]
+    search = measure_model_subsets(result, pairs.select_images(is_search_image))
+    subsets = [subset for subset in map(search.models_of_subset, search.frontier_rows.tolist()) if not subset.all()]
     highest_target = pairs.recall_lower_bound(all_models, confidence=_CONFIDENCE)
     chosen, bound = all_models, highest_target
     for subset in reversed(subsets):

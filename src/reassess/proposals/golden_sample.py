@@ -149,7 +149,7 @@ def _is_original_label(candidates: Candidates, original: LabelSets | None) -> np
     if original is None or not len(original):
         return np.zeros(len(questions), np.bool_)
     classes = questions.classes.merge(original.classes)
-    moved, labels = questions.in_classes(classes), original.in_classes(classes)
+    moved, labels = questions.convert_to_classes(classes), original.convert_to_classes(classes)
     rows = labels.find(questions.images)[moved.image_ids]
     return np.asarray((rows >= 0) & (labels.indices[rows] == moved.class_ids))
 
@@ -188,14 +188,17 @@ def _choose_image_counts(n_questions: int, stratum_sizes: _Ints, questions_per_i
     """Choose how many images to draw per stratum, so that about `n_questions` are expected."""
     totals = range(1, max(2, int(stratum_sizes.sum())))
 
-    def expected_missing_questions(n_images: int) -> float:
-        """Return how far the expected number of questions is below `n_questions`, for `n_images` drawn images."""
+    def expected_shortfall_of_questions(n_images: int) -> float:
+        """Return `n_questions` minus the expected number of questions on `n_images` drawn images."""
         return n_questions - float(_spread_evenly(n_images, stratum_sizes) @ questions_per_image)
 
-    enough = bisect_left(totals, True, key=lambda total: expected_missing_questions(total) <= 0, hi=len(totals) - 1)
+    enough = bisect_left(
+        totals, True, key=lambda total: expected_shortfall_of_questions(total) <= 0, hi=len(totals) - 1
+    )
     return _spread_evenly(
         min(
-            totals[max(0, enough - 1) : enough + 1], key=lambda total: (abs(expected_missing_questions(total)), -total)
+            totals[max(0, enough - 1) : enough + 1],
+            key=lambda total: (abs(expected_shortfall_of_questions(total)), -total),
         ),
         stratum_sizes,
     )

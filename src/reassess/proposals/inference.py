@@ -104,7 +104,8 @@ def predict(
         for model_run in run.model_runs:
             run.compute_scores(model_run, workers=workers, executor=executor, share=None, progress=progress)
         with atomic_writes(
-            before_move=run.unfinished.record_outputs_and_remove_old, temporary_prefix=run.unfinished.temporary_prefix
+            before_move=run.unfinished.record_outputs_and_remove_old_outputs,
+            temporary_prefix=run.unfinished.temporary_prefix,
         ):
             results = tuple(model_run.write_predictions(run.may_replace) for model_run in run.model_runs)
         run.unfinished.remove_folder()

@@ -12,7 +12,7 @@ from reassess.errors import DataError, add_error_place
 from reassess.evaluation import find_outcomes
 from reassess.evaluation.outcomes import UNKNOWN
 from reassess.evaluation.probabilities import output_classes, probability_blocks, score_kind
-from reassess.numeric.arrays import DescendingOrder, LargestOfStream
+from reassess.numeric.arrays import LargestOfStream, SortedScores
 from reassess.text import join_first
 
 _Ints = npt.NDArray[np.int64]
@@ -46,7 +46,7 @@ class ImageNumbering:
 
     @property
     def candidate_positions(self) -> _Ints:
-        """Position of each image in the candidates: its number, or its rank by key if no images are known."""
+        """Position of each image in the candidates. Known images keep their order; other images are sorted by key."""
         positions = np.arange(len(self.names))
         if not self.has_known_images:
             positions[[self._number[key] for key in sorted(self._number)]] = np.arange(positions.size)
@@ -148,7 +148,7 @@ def find_best_pairs(
 
     before, ranking = (
         np.zeros(positions.size + 1, np.int64),
-        DescendingOrder(probabilities, positions, is_sent_to_raters.size * width),
+        SortedScores(probabilities, positions, is_sent_to_raters.size * width),
     )
     lowest = probabilities[-1] if positions.size else np.inf
     for part, values in probability_blocks(predictions, rows[~goes_to_raters], has_probabilities=is_probabilities):

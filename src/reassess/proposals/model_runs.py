@@ -55,7 +55,7 @@ class PredictionSummary(Printable):
             f"PredictionSummary({count_noun(self.n_images, 'image')} by {self.model} in {self.file.name}{unreadable})"
         )
 
-    def _list_table(self) -> ListTable | None:
+    def _notebook_table(self) -> ListTable | None:
         return (
             ListTable(("image", "cannot be read"), len(self.unreadable), self.unreadable) if self.unreadable else None
         )
@@ -181,8 +181,8 @@ class ModelRun:
 
     @property
     def n_bytes(self) -> int:
-        """Number of bytes that the run's shards and file need on disk."""
-        width = self.output_classes.count_stored_scores(self.scorer.n_outputs)
+        """Number of bytes that the shards and the output file of the run need on disk."""
+        width = self.output_classes.stored_scores_per_image(self.scorer.n_outputs)
         columns = width + ((self.output_classes.classes.count or width) if is_array_file(self.file) else width)
         return len(self.shards.images) * columns * _BYTES_PER_SCORE
 

@@ -148,13 +148,13 @@ class OutputClasses:
             and self._ids_with_output.size < self.output_class_ids.size - self.n_outputs_without_class
         )
 
-    def count_stored_scores(self, n_outputs: int) -> int:
+    def stored_scores_per_image(self, n_outputs: int) -> int:
         """Return the number of scores to store per image: one per output, or one per class if summed."""
         return self.classes.count or n_outputs if self.has_summed_outputs else n_outputs
 
     @property
     def identifying_facts(self) -> dict[str, str]:
-        """If scores are summed by class, a hash of their classes and their kind; otherwise an empty dict."""
+        """If outputs are summed: a dict with a hash of their classes and the kind of scores. Otherwise empty."""
         if not self.has_summed_outputs:
             return {}
         assert self.output_class_ids is not None
@@ -182,19 +182,23 @@ class OutputClasses:
         """
         assert self.output_class_ids is not None
         are_probabilities = self.score_kind == "probabilities"
-        values = scores.astype(np.float32) if are_probabilities else _softmax_numerators(scores, self._is_class)
+        values = (
+            scores.astype(np.float32)
+            if are_probabilities
+            else _softmax_numerators(scores, self._is_output_in_class_list)
+        )
         sums = np.zeros((len(scores), self.classes.count or 0), np.float32)
-        for outputs in self._nth_outputs_of_classes:
+        for outputs in self._outputs_grouped_without_repeated_class:
             sums[:, self.output_class_ids[outputs]] += values[:, outputs]
         total = np.cumsum(sums, axis=1)[:, -1:]
         equal_shares = np.isin(np.arange(sums.shape[1]), self._ids_with_output) / np.float32(self._ids_with_output.size)
         return np.where(total > 0, sums / np.where(total > 0, total, 1), equal_shares).astype(np.float32)
 
     @cached_property
-    def _nth_outputs_of_classes(self) -> list[npt.NDArray[np.int64]]:
-        """Outputs with a class, in groups: the first output of each class, then the second output, and so on."""
+    def _outputs_grouped_without_repeated_class(self) -> list[npt.NDArray[np.int64]]:
+        """Outputs in groups without a repeated class: the first output of each class, the second output, and so on."""
         assert self.output_class_ids is not None
-        remaining = np.flatnonzero(self._is_class)
+        remaining = np.flatnonzero(self._is_output_in_class_list)
         groups = []
         while remaining.size:
             first_positions = np.sort(np.unique(self.output_class_ids[remaining], return_index=True)[1])
@@ -211,9 +215,9 @@ class OutputClasses:
         )
         if not rows.size:
             return scores
-        class_values = np.where(self._is_class, scores[rows].astype(np.float64), 0)
+        class_values = np.where(self._is_output_in_class_list, scores[rows].astype(np.float64), 0)
         sums = class_values.sum(axis=1, keepdims=True)
-        equal_shares = self._is_class / np.count_nonzero(self._is_class)
+        equal_shares = self._is_output_in_class_list / np.count_nonzero(self._is_output_in_class_list)
         divided = scores.astype(np.float64)
         divided[rows] = np.where(sums > 0, class_values / np.where(sums > 0, sums, 1), equal_shares)
         return divided
@@ -226,8 +230,8 @@ class OutputClasses:
         return np.asarray(order[scores[:, order].argmax(axis=1)])
 
     @property
-    def _is_class(self) -> npt.NDArray[np.bool_]:
-        """Whether each output is a class; bool, shape (outputs,)."""
+    def _is_output_in_class_list(self) -> npt.NDArray[np.bool_]:
+        """Whether each output belongs to a class of the list; bool, shape (outputs,)."""
         assert self.output_class_ids is not None
         return self.output_class_ids >= 0
 
@@ -235,7 +239,7 @@ class OutputClasses:
     def _ids_with_output(self) -> npt.NDArray[np.int64]:
         """Ids of the classes that have an output, ascending."""
         assert self.output_class_ids is not None
-        return np.unique(self.output_class_ids[self._is_class])
+        return np.unique(self.output_class_ids[self._is_output_in_class_list])
 
     def arrange_columns_by_class(
         self, scores: npt.NDArray[np.float16], *, missing_score: float
@@ -243,7 +247,7 @@ class OutputClasses:
         """Return stored scores with a column per class; a class without an output gets `missing_score`."""
         if self.output_class_ids is None or self.has_summed_outputs:
             return scores
-        are_classes = self._is_class
+        are_classes = self._is_output_in_class_list
         by_class = np.full((len(scores), self.classes.count or 0), missing_score, np.float16)
         by_class[:, self.output_class_ids[are_classes]] = scores[:, are_classes]
         return by_class

@@ -48,7 +48,7 @@ class ImageClassPairs:
     def is_proposed_by(self, model_subset: _Bools) -> _Bools:
         """Return whether a subset of models, bool of shape (K,), proposes each pair."""
         bits = np.packbits(model_subset)
-        members, sends = ((packed & bits).any(axis=1) for packed in self._packed_proposed_and_sent)
+        members, sends = ((packed & bits).any(axis=1) for packed in self._bits_of_proposed_and_sent_pairs)
         return np.asarray(members & sends)
 
     def count_proposed_by(self, model_subset: _Bools) -> int:
@@ -56,8 +56,8 @@ class ImageClassPairs:
         return int(np.count_nonzero(self.is_proposed_by(model_subset)))
 
     @cached_property
-    def _packed_proposed_and_sent(self) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
-        """The arrays `is_proposed` and `is_sent_to_raters`, with 8 values per byte."""
+    def _bits_of_proposed_and_sent_pairs(self) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
+        """The arrays `is_proposed` and `is_sent_to_raters`, as bits: 8 models per byte."""
         return np.packbits(self.is_proposed, axis=1), np.packbits(self.is_sent_to_raters, axis=1)
 
 
@@ -115,7 +115,7 @@ def find_pairs_sent_to_raters(result: ProposalResult) -> ImageClassPairs:
 def find_golden_pairs(result: ProposalResult, golden: GoldenQuestions) -> GoldenPairs:
     """Find the pairs on golden images that a model predicts."""
     questions, pairs = _pairs_including_original_labels(result)
-    golden_questions = golden.questions.in_classes(questions.classes)
+    golden_questions = golden.questions.convert_to_classes(questions.classes)
     rows = questions.rows_of(golden_questions.images)
     predicted_images = np.flatnonzero(rows >= 0)
     image_numbers = np.full(len(golden_questions.images), -1)

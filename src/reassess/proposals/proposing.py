@@ -46,7 +46,7 @@ _Models = Mapping[str, Predictions] | Iterable[tuple[str, Predictions]]
 
 @dataclass(frozen=True)
 class _ImageTable:
-    """All images in the order of the candidates, with the models that predict and send each image.
+    """All images in the order of the candidates, the models that predict each image, and those that send it to raters.
 
     Symbols: n images, K models by name.
     """
@@ -95,7 +95,7 @@ class _ImageTable:
         """For each image, whether it needs no raters: each prediction for it equals its original label."""
         return self.is_predicted & ~self.is_sent_to_raters & (self.original_ids >= 0)
 
-    def make_set_aside_labels(self, classes: Classes) -> LabelSets:
+    def labels_of_images_set_aside(self, classes: Classes) -> LabelSets:
         """Return the original labels of the images that are set aside."""
         rows = np.flatnonzero(self.is_set_aside)
         names = [self.names[row] for row in rows.tolist()]
@@ -183,7 +183,7 @@ def propose(
     max_candidates = _compute_max_candidates(per_image, int(np.count_nonzero(to_raters)), always_included_keys.size)
     best_pairs = {
         name: find_best_pairs(
-            predictions.in_classes(labels.classes), numbered_models[name], to_raters, max_candidates + 1
+            predictions.convert_to_classes(labels.classes), numbered_models[name], to_raters, max_candidates + 1
         )
         for name, predictions in _iterate_models(models)
         if predictions.scores is not None
@@ -191,7 +191,7 @@ def propose(
     n_pairs_per_model = _choose_n_pairs_per_model(best_pairs.values(), always_included_keys, max_candidates)
     return ProposalResult(
         candidates=_make_candidates(numbered_models, images, best_pairs, n_pairs_per_model, labels.classes),
-        set_aside_labels=images.make_set_aside_labels(labels.classes),
+        set_aside_labels=images.labels_of_images_set_aside(labels.classes),
         n_pairs_per_model=n_pairs_per_model,
         allowed_candidates_per_image=per_image,
         models=tuple(

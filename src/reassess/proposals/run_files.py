@@ -45,7 +45,7 @@ def list_output_files(names: Sequence[str], output: Path) -> list[Path]:
     if not names:
         raise DataError(
             "missing-models",
-            "models are missing",
+            "no model was given",
             allowed="timm:NAME, torchvision:NAME, onnx:FILE, python:module:function",
         )
     if output.name in ("", ".."):  # then the folder beside it has no name either
@@ -72,7 +72,7 @@ def _model_key(model: str) -> str:
 
 
 def _make_file_names(models: Sequence[str]) -> list[str]:
-    """Make file names without suffix; for ONNX models, add parent folders until all names differ."""
+    """Make a file name without suffix for each model; for ONNX models, add parent folders until all names differ."""
     most_parts = max(len(Path(model).parts) for model in models)
     for parts in range(1, most_parts + 1):
         names = [_make_file_name(model, parts) for model in models]

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from reassess.core.checks import check_shape
 from reassess.data import ImageSource
-from reassess.data.image_sources import FileStamps, UnreadableReason, process_image
+from reassess.data.image_sources import FileVersions, UnreadableReason, process_image
 from reassess.data.shards import Shard, Shards
 from reassess.data.worker_processes import map_in_processes
 from reassess.errors import DataError, add_error_place
@@ -26,7 +26,7 @@ _IMAGES_PER_PART = 8  # images that a process decodes at a time
 _BATCHES_AHEAD = 2  # batches to decode ahead
 SCORES, IS_TOP1_CHANGED = "scores", "is_top1_changed"  # results in a shard
 _MIN_SECONDS = 5  # estimated decoding time to start processes, whose start takes one or two seconds
-DecodedImage = tuple[Pixels | UnreadableReason, FileStamps]
+DecodedImage = tuple[Pixels | UnreadableReason, FileVersions]
 _Batches = Generator[list[DecodedImage], None, None]
 
 
@@ -40,7 +40,7 @@ class Decoder:
     def __call__(self, row: int) -> DecodedImage:
         """Decode an image as uint8 of shape (height, width, 3), or return why it cannot be read.
 
-        Also return the file's stamp, see `process_image`.
+        Also return the file's version, see `process_image`.
         """
         return process_image(self.images, row, np.asarray if self.transform is None else self.transform.resize_and_crop)
 
@@ -83,7 +83,7 @@ def _decode_rows(decode: Decoder, rows: range) -> list[DecodedImage]:
 
 @dataclass(frozen=True, eq=False)
 class ShardScorer:
-    """Scores shards of images with a model that has `n_outputs` outputs.
+    """Computes the scores of images with a model that has `n_outputs` outputs, shard by shard.
 
     Batches do not depend on where a run was interrupted, so that floating-point sums in a batch are the same.
     """
@@ -122,7 +122,7 @@ class ShardScorer:
         if set(shard.results) != {SCORES, IS_TOP1_CHANGED}:
             return False
         scores, is_changed = shard.results[SCORES], shard.results[IS_TOP1_CHANGED]
-        n_columns = self.output_classes.count_stored_scores(self.n_outputs)
+        n_columns = self.output_classes.stored_scores_per_image(self.n_outputs)
         return (
             scores.dtype == np.float16
             and is_changed.dtype == np.bool_
@@ -147,7 +147,7 @@ class ShardScorer:
 
         `source_rows` are the rows of the batch in `images`, `shard_rows` the rows among all images of the run.
         """
-        results, stamps = zip(*decoded_images, strict=True)
+        results, file_versions = zip(*decoded_images, strict=True)
         reasons = {row: result for row, result in zip(shard_rows, results, strict=True) if isinstance(result, str)}
         pixels = [result for result in results if not isinstance(result, str)]
         scores = model.compute_scores(pixels) if pixels else np.empty((0, self.n_outputs))
@@ -163,7 +163,9 @@ class ShardScorer:
         is_changed = self.output_classes.find_best_columns(rounded_scores) != self.output_classes.find_best_columns(
             stored_scores
         )
-        return Shard(shard_rows, np.stack(stamps), reasons, {SCORES: rounded_scores, IS_TOP1_CHANGED: is_changed})
+        return Shard(
+            shard_rows, np.stack(file_versions), reasons, {SCORES: rounded_scores, IS_TOP1_CHANGED: is_changed}
+        )
 
 
 def _refuse_nan(scores: npt.NDArray[Any], names: Sequence[str]) -> None:

@@ -38,8 +38,8 @@ class SubsetSearch:
         """Whether all subsets were measured."""
         return self.greedy_subsets is None
 
-    def subset_of_row(self, row: int) -> _Bools:
-        """Return the subset of models at a row, bool of shape (K,)."""
+    def models_of_subset(self, row: int) -> _Bools:
+        """Return whether each model is in the subset at a row; bool, shape (K,)."""
         if self.greedy_subsets is not None:
             return np.asarray(self.greedy_subsets[row])
         return np.asarray((row + 1) >> np.arange(self.n_models) & 1 == 1)
@@ -59,8 +59,8 @@ class SubsetSearch:
         return order[np.flatnonzero(np.diff(self.n_hits[order], prepend=-1))]
 
 
-def find_subsets(result: ProposalResult, golden: GoldenPairs) -> SubsetSearch:
-    """Measure all subsets of at most 20 models; with more models, measure growing subsets."""
+def measure_model_subsets(result: ProposalResult, golden: GoldenPairs) -> SubsetSearch:
+    """Count hits and candidates of all subsets of the models; of more than 20 models, only growing subsets."""
     pairs, valid_pairs = find_pairs_sent_to_raters(result), golden.pairs.take_rows(golden.is_valid)
     return (
         _measure_all_subsets(pairs, valid_pairs)

@@ -100,7 +100,7 @@ def make_tasks(
     if golden is not None:
         questions = _remove_golden(questions, golden)
     compute_distances, explain_task = (
-        _make_image_functions(questions) if hierarchy is None else _make_hierarchy_functions(hierarchy)
+        _make_functions_for_shared_images(questions) if hierarchy is None else _make_functions_for_hierarchy(hierarchy)
     )
     groups: list[_TaskGroup] = []
     order = np.lexsort((questions.class_ids, questions.image_ids))
@@ -120,7 +120,7 @@ def make_tasks(
 def _remove_golden(questions: Questions, golden: Votes) -> Questions:
     """Remove the questions that have experts' votes."""
     classes = questions.classes.merge(classes_of(golden))
-    questions, golden = questions.in_classes(classes), golden.in_classes(classes)
+    questions, golden = questions.convert_to_classes(classes), golden.convert_to_classes(classes)
     image_rows = match_images(questions.images, golden.images)[questions.image_ids]
     rows = np.flatnonzero(~golden.is_asked(image_rows, questions.class_ids))
     return require_questions(take_items(questions, rows))
@@ -163,12 +163,12 @@ def _split_into_tasks(class_ids: _Ints, distances: npt.NDArray[np.float64], size
         _split_class_order(leaves, squareform(cophenet(tree))[leaves[:-1], leaves[1:]], size)
     ):
         task[part] = number
-    _exchange_classes(task, distances)
+    _swap_classes_between_tasks(task, distances)
     return [class_ids[task == number] for number in range(int(task.max()) + 1)]
 
 
-def _exchange_classes(task_ids: _Ints, distances: npt.NDArray[np.float64]) -> None:
-    """Exchange classes of two tasks while this reduces the distances within tasks."""
+def _swap_classes_between_tasks(task_ids: _Ints, distances: npt.NDArray[np.float64]) -> None:
+    """Swap classes between two tasks as long as this makes the classes within each task more similar."""
     rows = np.arange(task_ids.size)
     while True:
         to_task = distances @ (task_ids[:, None] == np.arange(task_ids.max() + 1))
@@ -203,19 +203,19 @@ def _split_class_order(class_order: _Ints, distances_to_next: npt.NDArray[np.flo
     return np.split(class_order, best[large][1][:-1])
 
 
-def _make_hierarchy_functions(hierarchy: Hierarchy) -> tuple[_ComputeDistances, _ExplainTask]:
-    """Return two functions for grouping by hierarchy: class distances, and a text why classes are together."""
+def _make_functions_for_hierarchy(hierarchy: Hierarchy) -> tuple[_ComputeDistances, _ExplainTask]:
+    """Return two functions for grouping by hierarchy: one computes class distances, one explains a task."""
 
     def compute_distances(class_ids: _Ints) -> npt.NDArray[np.float64]:
         """Compute the distance of each pair of classes by their common path."""
-        paths = [hierarchy.path(class_id) for class_id in class_ids.tolist()]
+        paths = [hierarchy.path_from_root(class_id) for class_id in class_ids.tolist()]
         shared = np.array([[len(_common_prefix([a, b])) for b in paths] for a in paths], np.float64)
         np.fill_diagonal(shared, shared.max())
         return np.asarray(shared.max() - shared)
 
     def explain_task(class_ids: _Ints) -> str:
         """Name the lowest common ancestor of the classes."""
-        common = _common_prefix([hierarchy.path(class_id) for class_id in class_ids.tolist()])
+        common = _common_prefix([hierarchy.path_from_root(class_id) for class_id in class_ids.tolist()])
         return f"{_UNDER_PARENT} {common[-1]}" if common else _NO_PARENT
 
     return compute_distances, explain_task
@@ -228,8 +228,8 @@ def _common_prefix(paths: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
     return first[:length]
 
 
-def _make_image_functions(questions: Questions) -> tuple[_ComputeDistances, _ExplainTask]:
-    """Return two functions for grouping by shared images: class distances, and a text why classes are together."""
+def _make_functions_for_shared_images(questions: Questions) -> tuple[_ComputeDistances, _ExplainTask]:
+    """Return two functions for grouping by shared images: one computes class distances, one explains a task."""
     from scipy.sparse import csr_array
 
     ones = np.ones(len(questions), np.int64)

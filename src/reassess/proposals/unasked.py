@@ -64,14 +64,14 @@ def unasked_candidates(
      ('b.png', ['two'], 'not asked about'),
      ('c.png', ['one'], 'unrated image')]
     """
-    scores = None if scores is None else scores.in_classes(labels.classes)
+    scores = None if scores is None else scores.convert_to_classes(labels.classes)
     names: list[str] = []
     parts = [np.empty(0, _PAIR_DTYPE)]
     numbering = ImageNumbering()
     for name, predictions, outcomes in models:
         with add_error_place(name):
             normalize_top_k((top_k,), predictions.max_k)
-            predictions = predictions.in_classes(labels.classes)
+            predictions = predictions.convert_to_classes(labels.classes)
         rows, pairs = _find_unasked_pairs(predictions, outcomes, labels, scores, top_k)
         with_labels = zip(rows.tolist(), outcomes.label_rows[rows].tolist(), strict=True)
         image_names = [labels.images[label] if label >= 0 else outcomes.images[row] for row, label in with_labels]

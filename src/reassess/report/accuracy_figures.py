@@ -86,7 +86,7 @@ def _draw_line(drawing: Drawing, trend: Trend, line: TrendLine, colour: str, das
     if line.fit is None or line.slope is None or line.band is None:
         return
     inside = trend.leaderboard.original_accuracies[line.band.contains(trend.leaderboard.original_accuracies)]
-    ends = np.array([[x, line.fit.evaluate(x)] for x in (inside.min(), inside.max())])
+    ends = np.array([[x, line.fit.value_at(x)] for x in (inside.min(), inside.max())])
     drawing.draw_line(ends, n_obstacles=_LINE_SAMPLES, linestyle=dashes, color=colour, linewidth=1.8, zorder=4)
     slope = _format_slope(line.slope, separator="\n")
     drawing.add_label(f"{line} %: slope {slope}", points_along(ends, 9)[1:-1], color=colour)

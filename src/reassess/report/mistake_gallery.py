@@ -96,7 +96,7 @@ def _find_images_by_label_problem(findings: Findings) -> dict[str, _ImageMask]:
     empty = (panel.label_rows >= 0) & (labels.sizes[panel.label_rows] == 0)
     wrong = np.zeros(len(panel.images), bool)
     if findings.original is not None and len(findings.original):
-        original = findings.original.in_classes(labels.classes).indices[panel.original_rows].astype(np.int64)
+        original = findings.original.convert_to_classes(labels.classes).indices[panel.original_rows].astype(np.int64)
         valid = np.isin(panel.label_rows << 32 | original, labels.image_ids << 32 | labels.indices)
         wrong = panel.has_original_label & panel.is_scored & ~valid
     return dict(zip(LABEL_PROBLEMS, (wrong, empty), strict=True))
@@ -165,10 +165,10 @@ def _find_mistake_kinds(findings: Findings, rows: npt.NDArray[np.int64]) -> npt.
     if rated is None:
         return None
     panel, classes = findings.panel, findings.labels.classes
-    experts = None if findings.experts is None else findings.experts.in_classes(classes)
+    experts = None if findings.experts is None else findings.experts.convert_to_classes(classes)
     images = [panel.images[row] for row in rows.tolist()]
     return kinds_of_invalid_classes(
-        images, panel.top1[:, rows].T, rated.in_classes(classes), experts, match=panel.match
+        images, panel.top1[:, rows].T, rated.convert_to_classes(classes), experts, match=panel.match
     )
 
 

@@ -71,7 +71,7 @@ def _make_label_error_tables(findings: Findings, models: Sequence[str]) -> Inter
     panel, labels = findings.panel, findings.labels
     if findings.original is None or not panel.is_label_error.any():
         return None
-    original_ids = findings.original.in_classes(labels.classes).indices
+    original_ids = findings.original.convert_to_classes(labels.classes).indices
     max_images = _MAX_LABEL_ERRORS // len(models)
     rows: dict[str, list[list[Any]]] = {}
     notes = []

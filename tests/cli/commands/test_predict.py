@@ -156,7 +156,8 @@ def test_interrupted_run_is_continued(pets: Path, run: Runner, monkeypatch: pyte
     stopped = run(*argv)
     assert (stopped.code, Path("model.npy").exists()) == (130, False)
     assert (
-        stopped.err == "\nStopped.\nmodel.npy.unfinished contains the finished part; run the same again to continue.\n"
+        stopped.err
+        == "\nStopped.\nmodel.npy.unfinished contains the finished part; run the same command again to continue.\n"
     )
     monkeypatch.undo()
     monkeypatch.chdir(pets)

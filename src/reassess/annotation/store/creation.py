@@ -149,7 +149,7 @@ def _make_class_rows(plan: CampaignPlan, task_groups: list[Tasks]) -> Iterator[d
 
 def _find_ancestors(plan: CampaignPlan, class_id: int) -> tuple[str, ...]:
     """Return the names of the ancestors of a class in the hierarchy, the root first."""
-    return () if plan.hierarchy is None else plan.hierarchy.path(class_id)[:-1]
+    return () if plan.hierarchy is None else plan.hierarchy.path_from_root(class_id)[:-1]
 
 
 def _make_task_rows(plan: CampaignPlan, tasks: Tasks, image_ids: dict[str, int]) -> list[dict[str, Any]]:

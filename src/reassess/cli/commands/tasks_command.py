@@ -179,7 +179,9 @@ def tasks(
     write_tasks(output, tasks_made, force=run.force)
     tasks_made = tasks_made.select(~tasks_made.golden_mask)
     effort = tasks_made.effort(mean_votes, seconds)
-    without_path = [] if tree is None else [c for c in np.unique(questions.class_ids).tolist() if not tree.path(c)]
+    without_path = (
+        [] if tree is None else [c for c in np.unique(questions.class_ids).tolist() if not tree.path_from_root(c)]
+    )
     run.suggest_command(
         "annotate", "create", find_unused_path("campaign.db"), output, *make_benchmark_arguments(benchmark)
     )

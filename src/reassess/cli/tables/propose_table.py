@@ -13,7 +13,7 @@ from reassess.cli.screen import print_table
 from reassess.core import NOT_ASKED, ORIGINAL_SOURCE, UNRATED, Candidates, ModelChoice, ModelSubset, ProposalResult
 from reassess.formats.tables import write_table
 from reassess.numeric import Proportion
-from reassess.text import count_noun, group_files_by_text, join_first
+from reassess.text import count_noun, describe_files_by_text, join_first
 
 _MAX_PRINTED_MODELS = 10
 _SCORE_KINDS = {
@@ -90,7 +90,7 @@ def _print_model_notes(run: CommandRun, result: ProposalResult, detected_formats
             for name, model in models.items()
         },
     ]
-    for line in chain.from_iterable(map(group_files_by_text, lines_by_model)):
+    for line in chain.from_iterable(map(describe_files_by_text, lines_by_model)):
         run.print_line(line)
 
 

@@ -45,12 +45,12 @@ class IdColumns:
 
     @property
     def heading(self) -> str:
-        """The heading, or the first and the last heading, for messages."""
+        """The heading of the column for messages; for several columns, their first and last heading."""
         return _format_heading_range(self.headings)
 
     @property
     def quoted_heading(self) -> str:
-        """The heading, or the first and the last heading, in quotes."""
+        """The heading of the column in quotes; for several columns, their first and last heading."""
         return _format_heading_range(list(map(repr, self.headings)))
 
     def best_classes(self, output_class_ids: npt.NDArray[np.int64] | None) -> npt.NDArray[np.int64]:
@@ -189,7 +189,7 @@ def _read_rank_columns(
         table_of_ids = np.stack([ids for ids, _ in columns], axis=1)
         unknown_names = tuple(name for _, name in unknown.values())
         ids = IdColumns(expected, table_of_ids, any(are_classes for _, are_classes in columns), unknown_names)
-        _refuse_all_unknown(path, ids, classes)
+        _refuse_if_all_classes_are_unknown(path, ids, classes)
         return ids
     return None
 
@@ -206,7 +206,7 @@ def _read_one_column(
         return None
     first = columns[0]
     ids = _read_id_column(path, first, classes, output_class_ids)
-    _refuse_all_unknown(path, ids, classes)
+    _refuse_if_all_classes_are_unknown(path, ids, classes)
     for column in columns[1:]:
         try:
             other_ids = _read_id_column(path, column, classes, output_class_ids)
@@ -309,8 +309,8 @@ def _read_ids(
     return np.array([id_of[text] for text in series.to_list()]), True
 
 
-def _refuse_all_unknown(path: Path, ids: IdColumns, classes: Classes) -> None:
-    """Raise if no prediction is a class."""
+def _refuse_if_all_classes_are_unknown(path: Path, ids: IdColumns, classes: Classes) -> None:
+    """Raise if every predicted name is an unknown class."""
     if ids.unknown_names and (ids.ids < 0).all():
         raise _unknown_class_error(path, ids.heading, ids.unknown_names[0], classes)
 

@@ -104,7 +104,7 @@ def list_output_classes(outputs: Sequence[str] | Mapping[int, str], n_outputs: i
 def check_output_count(
     shape: tuple[int, ...], classes: Classes, output_class_ids: npt.NDArray[np.int64] | None
 ) -> None:
-    """Raise if the number of outputs is not the number of classes, or the length of the list of outputs."""
+    """Raise if the number of outputs is wrong: not the length of the list of outputs, or not the number of classes."""
     if len(shape) != 2:
         raise DataError(
             "wrong-type",
@@ -161,10 +161,10 @@ def refuse_blank_lines(outputs: Sequence[str]) -> None:
 
 
 class OutputList(NamedTuple):
-    """A parsed list of outputs. It gives the class of each output, or it corrects swapped class names."""
+    """A parsed list of outputs: the class of each output, or corrections of swapped class names."""
 
     output_class_ids: npt.NDArray[np.int64] | None = None
-    new_class_ids: npt.NDArray[np.int64] | None = None  # the correct class id of each class id
+    corrected_class_ids: npt.NDArray[np.int64] | None = None  # position i has the correct id of class i
 
 
 def parse_output_list(path: Path, outputs: Sequence[str], classes: Classes, unknown_class: str) -> OutputList:
@@ -176,7 +176,7 @@ def parse_output_list(path: Path, outputs: Sequence[str], classes: Classes, unkn
     if any("\t" in line for line in outputs):
         if not classes.wnids_or_names:
             raise missing_class_names_error(path)
-        return OutputList(new_class_ids=_parse_swapped_names(classes, outputs))
+        return OutputList(corrected_class_ids=_parse_name_corrections(classes, outputs))
     columns = map_outputs(classes, outputs, where=OUTPUT_LIST)
     if unknown_class == "error":
         _refuse_unknown_outputs(outputs, columns, classes)
@@ -223,17 +223,17 @@ def map_outputs(
 
 
 def missing_class_names_error(path: Path) -> DataError:
-    """Make the error for a list of outputs that corrects class names, if the predictions have no class names."""
+    """Make the error for a list of corrected class names if the predictions have no class names."""
     return DataError(
         "unused-option",
-        "list of outputs corrects class names, but the prediction file has no class names",
+        "list of outputs replaces class names by others, but the prediction file has no class names",
         where=path,
         fix="list the class of each output, one per line",
     )
 
 
-def _parse_swapped_names(classes: Classes, outputs: Sequence[str]) -> npt.NDArray[np.int64]:
-    """Parse lines such as "swapped name, tab, correct name"; return the correct class id of each class id."""
+def _parse_name_corrections(classes: Classes, outputs: Sequence[str]) -> npt.NDArray[np.int64]:
+    """Parse lines with a swapped class name, a tab and the correct name; return the correct id of class 0, 1, ..."""
     lines = [line.split("\t") for line in outputs]
     broken = next((row for row, parts in enumerate(lines) if len(parts) != 2), None)
     if broken is not None:

@@ -11,14 +11,14 @@ from reassess.core import Classes, Id, Items, Questions
 from reassess.core.classes import ID_ONLY_CLASSES
 from reassess.core.image_names import VALIDATION_PATTERN, check_image_names, image_keys
 from reassess.core.items import StoredItems, different_items_error, parse_ids
-from reassess.formats.votes.frame_files import FrameFile
+from reassess.formats.votes.temporary_tables import TemporaryTable
 from reassess.numeric.arrays import create_mapped_array, split_rows
 
 if TYPE_CHECKING:
     import polars as pl
 
 ITEM, IMAGE, CLASS = "item", "image", "class"
-ROWS_PER_FRAME = 1 << 18
+ROWS_PER_BLOCK = 1 << 18
 _KEY, _ROW, _SOUGHT = "key", "row", "sought"
 
 
@@ -29,7 +29,7 @@ class StoredNames(StoredItems):
     """
 
     def __init__(
-        self, folder: Path, names: FrameFile, class_ids: npt.NDArray[np.int64], classes: Classes | None
+        self, folder: Path, names: TemporaryTable, class_ids: npt.NDArray[np.int64], classes: Classes | None
     ) -> None:
         self.are_questions = classes is not None
         self.classes = classes or ID_ONLY_CLASSES
@@ -40,7 +40,7 @@ class StoredNames(StoredItems):
 
     def iterate_columns(self) -> Iterator[tuple[slice, "dict[str, pl.Series]"]]:
         """Yield blocks of items, each with the columns of an output file: image and class, or item."""
-        for start, frame in self._names.iterate():
+        for start, frame in self._names.iterate_blocks():
             columns = {name: frame[name] for name in (IMAGE if self.are_questions else ITEM,)}
             if self.are_questions:
                 columns[CLASS] = self.classes.to_column(self._class_ids[frame[CLASS].to_numpy()])
@@ -73,7 +73,7 @@ class StoredNames(StoredItems):
             raise different_items_error()
         if isinstance(items, Questions):
             classes = self.classes.merge(items.classes)
-            own_ids, sought = self.classes.convert_ids(self._class_ids, classes)[0], items.in_classes(classes)
+            own_ids, sought = self.classes.convert_ids(self._class_ids, classes)[0], items.convert_to_classes(classes)
             images = pl.Series(image_keys(sought.images), dtype=pl.String).gather(sought.image_ids)
             table = pl.DataFrame({IMAGE: images, CLASS: sought.class_ids.astype(np.int64)})
         else:
@@ -81,7 +81,7 @@ class StoredNames(StoredItems):
             table = pl.DataFrame({ITEM: pl.Series([str(name) for name in items], dtype=pl.String)})
         rows = np.full(len(items), -1)
         table = table.with_row_index(_SOUGHT)
-        for start, frame in self._names.iterate():
+        for start, frame in self._names.iterate_blocks():
             keys = frame.with_row_index(_ROW, start)
             if self.are_questions:
                 class_ids = pl.Series(own_ids[frame[CLASS].to_numpy()], dtype=pl.Int64)
@@ -90,13 +90,13 @@ class StoredNames(StoredItems):
             rows[hits[_SOUGHT].to_numpy()] = hits[_ROW].to_numpy()
         return rows
 
-    def find_images(self, images: Iterable[str]) -> npt.NDArray[np.bool_]:
+    def contains_images(self, images: Iterable[str]) -> npt.NDArray[np.bool_]:
         """Return whether each image has a question."""
         import polars as pl
 
         keys = pl.Series(image_keys(tuple(images)), dtype=pl.String)
         is_found = np.zeros(len(keys), np.bool_)
-        for _, frame in self._names.iterate():
+        for _, frame in self._names.iterate_blocks():
             is_found |= keys.is_in(frame.select(image_key_column()).to_series().unique().implode()).to_numpy()
         return is_found
 
@@ -109,7 +109,7 @@ class StoredNames(StoredItems):
         order = np.argsort(rows, kind="stable")
         ordered = np.asarray(rows, np.int64)[order]
         parts = []
-        for start, frame in self._names.iterate_around(ordered):
+        for start, frame in self._names.iterate_blocks_with_rows(ordered):
             first, last = np.searchsorted(ordered, (start, start + len(frame)))
             parts.append(frame[ordered[first:last] - start])
         place = np.empty_like(order)
@@ -123,8 +123,8 @@ class StoredNames(StoredItems):
         """Select items, without reading all of them into memory."""
         import polars as pl
 
-        names = FrameFile(self._folder, ROWS_PER_FRAME)
-        for start, frame in self._names.iterate():
+        names = TemporaryTable(self._folder, ROWS_PER_BLOCK)
+        for start, frame in self._names.iterate_blocks():
             names.append(frame.filter(pl.Series(is_kept[start : start + len(frame)])))
         return StoredNames(self._folder, names, self._class_ids, self.classes if self.are_questions else None)
 

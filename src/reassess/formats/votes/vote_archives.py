@@ -47,7 +47,7 @@ def read_vote_archive(path: Path, answers: Sequence[Id] | None, classes: Classes
 
 def _read_questions(archive: Archive, path: Path, classes: Classes | None) -> Questions:
     """Read the questions from the array "info", in blocks because the whole array needs too much memory."""
-    with archive.open_array(archive.find_name("info")) as stream:
+    with archive.open_array(archive.find_first_array("info")) as stream:
         header = read_array_header(stream, path, "info")
         archive.check_array_size("info", stream, header)
         dtype, shape, is_fortran = header
@@ -82,7 +82,7 @@ def _questions_from_blocks(blocks: Iterator[npt.NDArray[Any]], path: Path, class
 
 
 def _read_ids(archive: Archive, path: Path, name: str) -> tuple[Id, ...]:
-    ids = archive[archive.find_name(name)]
+    ids = archive[archive.find_first_array(name)]
     check_shape(ids, (_SHAPES[name],), value_name=name, kind="integers or text", where=f"{path}, array {name}")
     return tuple(parse_id(value) if isinstance(value, str) else int(value) for value in ids.tolist())
 
@@ -98,7 +98,7 @@ class _OneHotVotes:
 
 
 def _read_tensor(archive: Archive, path: Path, questions: Questions, raters: Sequence[Id]) -> _OneHotVotes:
-    with archive.open_array(archive.find_name("tensor")) as stream:
+    with archive.open_array(archive.find_first_array("tensor")) as stream:
         header = read_array_header(stream, path, "tensor")
         dtype, shape, is_fortran = header
         _check_layout(path, dtype, shape, questions, raters)
@@ -127,7 +127,7 @@ def _check_layout(
             where=f"{path}, array tensor",
             allowed=f"numbers of shape ({len(raters)} raters, {len(questions)} questions, answers)",
             found=f"{dtype} {shape}",
-            fix="read the archive as scores, since the array has one number per question" if len(shape) == 1 else None,
+            fix="read the archive as scores: this array has only one number per question" if len(shape) == 1 else None,
         )
 
 

@@ -40,7 +40,7 @@ class _Counts(NamedTuple):
 
 
 class ClassAnswers(NamedTuple):
-    """Votes for classes, as arguments of `Votes`: the answer of each vote, all answers, the class list."""
+    """The arguments of `Votes` for votes whose answers are classes: answer of each vote, all answers, class list."""
 
     answer_ids: IntArray
     answers: tuple[Id, ...]

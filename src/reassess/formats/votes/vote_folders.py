@@ -1,9 +1,9 @@
 """Votes in a folder of Parquet files, read once into arrays that are mapped from temporary files.
 
-The rows are split into runs: successive rows on one item. Items are numbered by first appearance, and an item's votes
+A segment is a group of successive rows on the same item. Items are numbered by first appearance, and an item's votes
 keep their order, so that the result depends only on the rows, and not on how they are split into files. If each item
-has one run, the runs are the items. Otherwise, runs are split on disk by a hash of their item, so that equal items can
-be found in memory.
+has one segment, the segments are the items. Otherwise, segments are split on disk by a hash of their item, so that
+equal items can be found in memory.
 """
 
 import errno
@@ -24,8 +24,8 @@ from reassess.errors import DataError, OutputError
 from reassess.formats.files import as_path
 from reassess.formats.question_columns import class_ids_from_texts
 from reassess.formats.tables import locate_row
-from reassess.formats.votes.frame_files import FrameFile
-from reassess.formats.votes.stored_names import CLASS, ROWS_PER_FRAME, StoredNames
+from reassess.formats.votes.stored_names import CLASS, ROWS_PER_BLOCK, StoredNames
+from reassess.formats.votes.temporary_tables import TemporaryTable
 from reassess.formats.votes.vote_batches import ANSWER, RATER, Batch, VoteFolder, normalize_class
 from reassess.formats.votes.vote_tables import order_answers
 from reassess.numeric.arrays import create_mapped_array, split_rows
@@ -34,11 +34,11 @@ from reassess.text import format_bytes
 if TYPE_CHECKING:
     import polars as pl
 
-_BYTES_PER_VOTE = 48  # in temporary files, if each vote has an item of its own, besides the names of items
+_BYTES_PER_VOTE = 48  # in temporary files, if each vote is on another item, without the names of items
 _MAX_ANSWERS = 1 << 16
-_RUNS_PER_PART = 1 << 20
-_ROWS_PER_PART_FRAME = 1 << 13  # small, because each part collects a frame in memory
-_FIRST_VOTE, _RUN, _PART = "first vote", "run", "part"
+_SEGMENTS_PER_PART = 1 << 20
+_ROWS_PER_PART_BLOCK = 1 << 13  # small, because each part collects a block in memory
+_FIRST_VOTE, _SEGMENT, _PART = "first vote", "segment", "part"
 
 
 def read_vote_folder(
@@ -48,7 +48,7 @@ def read_vote_folder(
     temporary_folder: str | Path,
     report: Callable[[str], object] = lambda _: None,
 ) -> Votes:
-    """Read votes from a folder of Parquet files, without holding them in memory.
+    """Read votes from a folder of Parquet files, without loading them into memory.
 
     Parameters
     ----------
@@ -90,61 +90,61 @@ def read_vote_folder(
     if not n_rows:
         raise DataError("empty-file", "files have no rows", where=source.path, fix="write them again")
     _check_disk_space(source, n_rows, temporary, report)
-    with _name_full_disk(temporary):
+    with _convert_full_disk_errors(temporary):
         rows = _RowReader(source, n_rows, temporary)
         for batch in source.iterate_batches():
             rows.add(batch)
         return rows.make_votes(answers)
 
 
-class _Numbering:
-    """Texts with integer ids, in order of first appearance. Texts have the same id if `normalize` makes them equal."""
+class _TextIds:
+    """Integer ids of texts, in order of first appearance. Texts have the same id if `normalize` makes them equal."""
 
     def __init__(self, normalize: Callable[[str], str] = str) -> None:
-        self.numbers: dict[str, int] = {}
+        self.ids: dict[str, int] = {}
         self._normalize = normalize
 
-    def number(self, texts: "pl.Series") -> npt.NDArray[np.int64]:
+    def find_or_add(self, texts: "pl.Series") -> npt.NDArray[np.int64]:
         """Return the integer id of each text; new texts get the next ids."""
         import polars as pl
 
         unique = texts.unique(maintain_order=True)
-        numbers = [self.numbers.setdefault(self._normalize(text), len(self.numbers)) for text in unique.to_list()]
-        return texts.replace_strict(unique, pl.Series(numbers, dtype=pl.Int64), return_dtype=pl.Int64).to_numpy()
+        ids = [self.ids.setdefault(self._normalize(text), len(self.ids)) for text in unique.to_list()]
+        return texts.replace_strict(unique, pl.Series(ids, dtype=pl.Int64), return_dtype=pl.Int64).to_numpy()
 
 
 class _RowReader:
-    """Arrays of votes in the order of the files, and the runs of rows on one item."""
+    """Arrays of votes in the order of the files, and the segments: successive rows on the same item."""
 
     def __init__(self, source: VoteFolder, n_rows: int, temporary: Path) -> None:
         self._source, self._temporary = source, temporary
-        self._raters, self._answers, self._classes = _Numbering(), _Numbering(), _Numbering(normalize_class)
+        self._raters, self._answers, self._classes = _TextIds(), _TextIds(), _TextIds(normalize_class)
         self._rater_ids = create_mapped_array(temporary, n_rows, np.int32)
         self._answer_ids = create_mapped_array(temporary, n_rows, np.uint16)
         self._answer_counts: Counter[int] = Counter()
-        self._places: list[tuple[Path, int]] = []  # where each answer appears first
-        self._runs = FrameFile(temporary, ROWS_PER_FRAME)
+        self._first_rows: list[tuple[Path, int]] = []  # file and row where each answer appears first
+        self._segments = TemporaryTable(temporary, ROWS_PER_BLOCK)
         self._last_item: pl.DataFrame | None = None
         self._n_votes = 0
 
     def add(self, batch: Batch) -> None:
-        """Add successive rows."""
+        """Add the next rows of votes in the order of the files."""
         import polars as pl
 
         items = batch.table.select(self._source.item_columns)
         if self._source.are_questions:
-            items = items.with_columns(pl.Series(CLASS, self._classes.number(batch.table[CLASS]), dtype=pl.Int32))
+            items = items.with_columns(pl.Series(CLASS, self._classes.find_or_add(batch.table[CLASS]), dtype=pl.Int32))
         is_vote = batch.table[RATER].is_not_null()
-        is_first = _find_run_starts(items, self._last_item)
+        is_first = _find_segment_starts(items, self._last_item)
         self._last_item = items.tail(1)
         votes_before = self._n_votes + np.cumsum(is_vote.to_numpy()) - is_vote.to_numpy()
-        self._runs.append(items.with_columns(pl.Series(_FIRST_VOTE, votes_before)).filter(pl.Series(is_first)))
+        self._segments.append(items.with_columns(pl.Series(_FIRST_VOTE, votes_before)).filter(pl.Series(is_first)))
         votes = batch.table.filter(is_vote)
         rows = slice(self._n_votes, self._n_votes + len(votes))
-        self._rater_ids[rows] = self._raters.number(votes[RATER])
-        answer_ids = self._answers.number(votes[ANSWER])
+        self._rater_ids[rows] = self._raters.find_or_add(votes[RATER])
+        answer_ids = self._answers.find_or_add(votes[ANSWER])
         self._n_votes = rows.stop
-        if len(self._answers.numbers) > _MAX_ANSWERS:
+        if len(self._answers.ids) > _MAX_ANSWERS:
             raise DataError(
                 "too-many", "too many different answers", where=batch.path, allowed=f"up to {_MAX_ANSWERS:,}"
             )
@@ -153,8 +153,8 @@ class _RowReader:
         self._answer_counts.update(dict(zip(unique.tolist(), counts.tolist(), strict=True)))
         vote_rows = batch.first_row + np.flatnonzero(is_vote.to_numpy())
         for number, at in zip(unique.tolist(), first.tolist(), strict=True):
-            if number == len(self._places):
-                self._places.append((batch.path, int(vote_rows[at])))
+            if number == len(self._first_rows):
+                self._first_rows.append((batch.path, int(vote_rows[at])))
 
     def make_votes(self, answers: Sequence[Id] | None) -> Votes:
         """Return the votes, grouped by item."""
@@ -164,9 +164,9 @@ class _RowReader:
             )
         order, position_in_order = order_answers(
             self._source.path,
-            parse_ids(self._answers.numbers),
-            [self._answer_counts[number] for number in range(len(self._answers.numbers))],
-            lambda number: locate_row(*self._places[number]),
+            parse_ids(self._answers.ids),
+            [self._answer_counts[number] for number in range(len(self._answers.ids))],
+            lambda number: locate_row(*self._first_rows[number]),
             answers,
             items_are_questions=self._source.are_questions,
         )
@@ -174,23 +174,23 @@ class _RowReader:
         for rows in split_rows(self._n_votes):
             answer_ids[rows] = position_in_order[self._answer_ids[rows]]
         del self._answer_ids
-        columns = _group_by_item(self._runs, self._rater_ids[: self._n_votes], answer_ids, self._temporary)
+        columns = _group_by_item(self._segments, self._rater_ids[: self._n_votes], answer_ids, self._temporary)
         class_ids, classes = self._find_classes()
         items = StoredNames(self._temporary, columns.pop("names"), class_ids, classes)
         if items.are_questions:
             items.check_image_names(f"{self._source.path}, the questions")
-        return Votes(items=items, raters=parse_ids(self._raters.numbers), answers=order, **columns)
+        return Votes(items=items, raters=parse_ids(self._raters.ids), answers=order, **columns)
 
     def _find_classes(self) -> tuple[npt.NDArray[np.int64], Classes | None]:
         """Return the class ids, in order of first appearance, and the class list; None if items have no class."""
         if not self._source.are_questions:
             return np.zeros(0, np.int64), None
-        id_of, classes = class_ids_from_texts(self._source.path, list(self._classes.numbers), None)
-        return np.array([id_of[text] for text in self._classes.numbers], np.int64), classes
+        id_of, classes = class_ids_from_texts(self._source.path, list(self._classes.ids), None)
+        return np.array([id_of[text] for text in self._classes.ids], np.int64), classes
 
 
-def _find_run_starts(items: "pl.DataFrame", last_item: "pl.DataFrame | None") -> npt.NDArray[np.bool_]:
-    """Return whether the item of each row differs from the row before; `last_item` is before the first row."""
+def _find_segment_starts(items: "pl.DataFrame", last_item: "pl.DataFrame | None") -> npt.NDArray[np.bool_]:
+    """Return whether each row is on another item than the row before; `last_item` is the item before the first row."""
     import polars as pl
 
     is_first = (
@@ -204,29 +204,29 @@ def _find_run_starts(items: "pl.DataFrame", last_item: "pl.DataFrame | None") ->
 
 
 def _group_by_item(
-    runs: FrameFile, rater_ids: npt.NDArray[np.int32], answer_ids: npt.NDArray[Any], temporary: Path
+    segments: TemporaryTable, rater_ids: npt.NDArray[np.int32], answer_ids: npt.NDArray[Any], temporary: Path
 ) -> dict[str, Any]:
     """Group votes by item; return the names of the items, and columns of `Votes`."""
-    run_starts = create_mapped_array(temporary, len(runs) + 1, np.int64)
-    hashes = create_mapped_array(temporary, len(runs), np.uint64)
-    for start, frame in runs.iterate():
-        run_starts[start : start + len(frame)] = frame[_FIRST_VOTE].to_numpy()
+    segment_starts = create_mapped_array(temporary, len(segments) + 1, np.int64)
+    hashes = create_mapped_array(temporary, len(segments), np.uint64)
+    for start, frame in segments.iterate_blocks():
+        segment_starts[start : start + len(frame)] = frame[_FIRST_VOTE].to_numpy()
         hashes[start : start + len(frame)] = frame.drop(_FIRST_VOTE).hash_rows().to_numpy()
-    run_starts[-1] = rater_ids.size
+    segment_starts[-1] = rater_ids.size
     hashes.sort()
-    if not any((hashes[rows][1:] == hashes[rows][:-1]).any() for rows in _overlapping_blocks(len(runs))):
-        return {"names": runs, "indptr": run_starts, "rater_ids": rater_ids, "answer_ids": answer_ids}
-    from reassess.numeric.vote_kernels import group_runs, number_by_first_run
+    if not any((hashes[rows][1:] == hashes[rows][:-1]).any() for rows in _overlapping_blocks(len(segments))):
+        return {"names": segments, "indptr": segment_starts, "rater_ids": rater_ids, "answer_ids": answer_ids}
+    from reassess.numeric.vote_kernels import assign_item_ids, group_segments_by_item
 
-    item_of_run = _find_first_runs(runs, temporary)
-    n_items = number_by_first_run(item_of_run)
+    item_of_segment = _find_first_segments(segments, temporary)
+    n_items = assign_item_ids(item_of_segment)
     columns = {
         "indptr": create_mapped_array(temporary, n_items + 1, np.int64),
         "rater_ids": create_mapped_array(temporary, rater_ids.size, rater_ids.dtype),
         "answer_ids": create_mapped_array(temporary, answer_ids.size, answer_ids.dtype),
     }
-    group_runs(item_of_run, run_starts, rater_ids, answer_ids, *columns.values())
-    return {"names": _select_first_runs(runs, item_of_run, temporary), **columns}
+    group_segments_by_item(item_of_segment, segment_starts, rater_ids, answer_ids, *columns.values())
+    return {"names": _select_first_segment_of_each_item(segments, item_of_segment, temporary), **columns}
 
 
 def _overlapping_blocks(n_rows: int) -> Iterator[slice]:
@@ -234,34 +234,38 @@ def _overlapping_blocks(n_rows: int) -> Iterator[slice]:
     return (slice(rows.start, min(rows.stop + 1, n_rows)) for rows in split_rows(n_rows))
 
 
-def _find_first_runs(runs: FrameFile, temporary: Path) -> npt.NDArray[np.int64]:
-    """For each run of successive rows on one item, find the first run on the same item."""
+def _find_first_segments(segments: TemporaryTable, temporary: Path) -> npt.NDArray[np.int64]:
+    """For each segment, find the first segment on the same item. A segment is successive rows on the same item."""
     import polars as pl
 
-    n_parts = -(-len(runs) // _RUNS_PER_PART)
-    parts = [FrameFile(temporary, _ROWS_PER_PART_FRAME) for _ in range(n_parts)]
-    for start, frame in runs.iterate():
+    n_parts = -(-len(segments) // _SEGMENTS_PER_PART)
+    parts = [TemporaryTable(temporary, _ROWS_PER_PART_BLOCK) for _ in range(n_parts)]
+    for start, frame in segments.iterate_blocks():
         keys = frame.drop(_FIRST_VOTE)
         part = (keys.hash_rows() % n_parts).alias(_PART)
-        numbered = keys.with_row_index(_RUN, start).with_columns(pl.col(_RUN).cast(pl.Int64), part)
+        numbered = keys.with_row_index(_SEGMENT, start).with_columns(pl.col(_SEGMENT).cast(pl.Int64), part)
         for (number,), rows in numbered.partition_by(_PART, as_dict=True, include_key=False).items():
             parts[int(number)].append(rows)
-    first_runs = create_mapped_array(temporary, len(runs), np.int64)
+    first_segments = create_mapped_array(temporary, len(segments), np.int64)
     for part_file in parts:
         if len(part_file):
-            table = pl.concat([frame for _, frame in part_file.iterate()])
-            first = table.select(pl.col(_RUN).min().over([name for name in table.columns if name != _RUN])).to_series()
-            first_runs[table[_RUN].to_numpy()] = first.to_numpy()
-    return first_runs
+            table = pl.concat([frame for _, frame in part_file.iterate_blocks()])
+            first = table.select(
+                pl.col(_SEGMENT).min().over([name for name in table.columns if name != _SEGMENT])
+            ).to_series()
+            first_segments[table[_SEGMENT].to_numpy()] = first.to_numpy()
+    return first_segments
 
 
-def _select_first_runs(runs: FrameFile, item_of_run: npt.NDArray[np.int64], temporary: Path) -> FrameFile:
-    """Select the first run of each item; a run has successive rows on one item."""
+def _select_first_segment_of_each_item(
+    segments: TemporaryTable, item_of_segment: npt.NDArray[np.int64], temporary: Path
+) -> TemporaryTable:
+    """Select the first segment of each item. A segment is successive rows on the same item."""
     import polars as pl
 
-    names, n_items = FrameFile(temporary, ROWS_PER_FRAME), 0
-    for start, frame in runs.iterate():
-        highest = np.maximum.accumulate(np.append(n_items - 1, item_of_run[start : start + len(frame)]))
+    names, n_items = TemporaryTable(temporary, ROWS_PER_BLOCK), 0
+    for start, frame in segments.iterate_blocks():
+        highest = np.maximum.accumulate(np.append(n_items - 1, item_of_segment[start : start + len(frame)]))
         names.append(frame.filter(pl.Series(highest[1:] > highest[:-1])))
         n_items = int(highest[-1]) + 1
     return names
@@ -277,7 +281,7 @@ def _check_disk_space(source: VoteFolder, n_rows: int, temporary: Path, report: 
 
 
 @contextmanager
-def _name_full_disk(temporary: Path) -> Iterator[None]:
+def _convert_full_disk_errors(temporary: Path) -> Iterator[None]:
     """Raise an `OutputError` if the disk of the temporary folder is full."""
     try:
         yield

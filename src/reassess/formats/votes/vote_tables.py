@@ -138,7 +138,7 @@ def read_vote_table(
     if "seconds" in names:
         columns["seconds"] = to_nullable_floats(path, table["seconds"]).cast(float).fill_null(np.nan).to_numpy()[voted]
     if answers_are_classes:
-        _refuse_yes_and_no(path, answer.filter(is_vote), classes)
+        _refuse_yes_or_no_without_class(path, answer.filter(is_vote), classes)
         _refuse_answers_that_are_not_classes(path, answers, classes)
         class_ids, classes = class_ids_from_column(path, answer.filter(is_vote), _find_classes(path, answers, classes))
         return Votes.from_columns(**columns, **make_class_answers(path, class_ids, classes, answers)._asdict())
@@ -226,8 +226,8 @@ def find_item_column(path: Path, table: "pl.DataFrame") -> str:
     return find_column(path, table, *ITEM_NAMES)
 
 
-def _refuse_yes_and_no(path: Path, answers: "pl.Series", classes: Classes | None) -> None:
-    """Raise for answers such as "yes" if the table has no column for the class."""
+def _refuse_yes_or_no_without_class(path: Path, answers: "pl.Series", classes: Classes | None) -> None:
+    """Raise if the answers are yes or no, but the table has no class column, so the questions are unknown."""
     unique = answers.unique().to_list()
     are_classes = classes is not None and all(classes.find(answer) is not None for answer in unique)
     if are_known_answers(unique) and not are_classes:

@@ -210,7 +210,7 @@ def cifar_samples(votes_file: str, original_file: str) -> Iterator[tuple[str, li
     rng = np.random.default_rng(0)
     for size, repeats in SAMPLES.items():
         samples = [np.sort(rng.choice(len(votes.items), size, replace=False)) for _ in range(repeats)]
-        yield f"CIFAR-10N, {size:,} images", [(votes.restrict(rows), truth[rows]) for rows in samples]
+        yield f"CIFAR-10N, {size:,} images", [(votes.select_items(rows), truth[rows]) for rows in samples]
 
 
 def simulated_crowds(

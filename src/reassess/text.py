@@ -84,7 +84,7 @@ def shorten(text: str, max_letters: int) -> str:
 
 
 def join_first(items: Sequence[object], *, max_items: int = 5) -> str:
-    """Join the first few items, and count the rest.
+    """Join the first few items with commas, and add the number of further items.
 
     >>> join_first(["a.png", "b.png", "c.png"], max_items=2)
     'a.png, b.png and 1 more'
@@ -94,7 +94,7 @@ def join_first(items: Sequence[object], *, max_items: int = 5) -> str:
 
 
 def join_and(items: Sequence[object], *, max_items: int = 5) -> str:
-    """Join the first few items as in a sentence, with "and" before the last.
+    """Join the first few items as in a sentence, with "and" before the last item.
 
     >>> join_and(["a", "b", "c"]), join_and(["a"]), join_and(["a", "b", "c"], max_items=1)
     ('a, b and c', 'a', 'a and 2 more')

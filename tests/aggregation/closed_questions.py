@@ -22,7 +22,7 @@ def count_closed_by_truth(
     """
     counts = np.zeros((2, 2), np.int64)
     for rows, model in models:
-        part = votes.restrict(rows)
+        part = votes.select_items(rows)
         for order in range(orders):
             shuffled = np.lexsort((np.random.default_rng((order, rows[0])).random(len(part)), part.item_ids))
             position = np.arange(len(part)) - part.indptr[part.item_ids[shuffled]]
@@ -40,12 +40,12 @@ def count_closed_by_truth(
 
 def count_closed_golden(votes: Votes, experts: Votes, rater_golden: Votes, *, orders: int = 10) -> _Ints:
     """Count closed golden questions, by models without the golden answers on the image; see `count_closed_by_truth`."""
-    votes, golden = votes.restrict(votes.find(experts.items)), golden_truth(experts)
+    votes, golden = votes.select_items(votes.find(experts.items)), golden_truth(experts)
     questions = require_questions(experts.items)
     rows = golden.questions.rows_of(questions.images)[questions.image_ids]
     models = []
     for image in range(len(questions.images)):
-        others = experts.without_items(np.array([image]))
+        others = experts.without_votes_on(np.array([image]))
         model = aggregate(votes, "calibrated", experts=others, rater_golden=rater_golden).model
         models.append((np.flatnonzero(questions.image_ids == image), model))
     return count_closed_by_truth(

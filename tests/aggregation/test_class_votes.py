@@ -112,7 +112,7 @@ def test_em_of_classes_equals_em_of_plain_items(rows: Any) -> None:
 
 def test_calibrated_is_bayes_rule_with_golden_matrices() -> None:
     experts = expert({IMAGES[i]: NAMES[TRUTH[i]] for i in range(6)})
-    model = calibrate(plain(ALL).restrict(np.arange(6)), TRUTH[:6], truths=NAMES)
+    model = calibrate(plain(ALL).select_items(np.arange(6)), TRUTH[:6], truths=NAMES)
     expected = posterior(plain(ALL), model).values
     result = aggregate(ALL, "calibrated", experts=experts)
     assert result.model.truths == NAMES
@@ -282,7 +282,7 @@ def test_rater_is_wrong_if_only_expert_chose_class() -> None:
     assert [(rater.rater, rater.accuracy.hits, rater.accuracy.n, rater.self_agreement) for rater in result.raters] == [
         (name, 1, 2, None) for name in RATERS
     ]
-    separate = golden_votes(expert({IMAGES[1]: "elk", IMAGES[2]: "cow"}), ALL.restrict(np.arange(3)))
+    separate = golden_votes(expert({IMAGES[1]: "elk", IMAGES[2]: "cow"}), ALL.select_items(np.arange(3)))
     assert [rater.self_agreement.n for rater in rater_reliability(ALL, separate).raters] == [3, 3, 3]
 
 

@@ -264,7 +264,7 @@ def test_posterior_of_fitted_model_equals_fit(seed: Any, pooling: float) -> None
 def test_continued_fit_equals_fit_of_all_votes() -> None:
     votes, *_ = simulated(items=3_000)
     rows = np.arange(len(votes.items))
-    early, late = votes.restrict(rows[:2_000]), votes.restrict(rows[1_000:])
+    early, late = votes.select_items(rows[:2_000]), votes.select_items(rows[1_000:])
     everything = early.append(late)
     at_once = fit_dawid_skene(everything, tolerance=1e-9)
     result = fit_dawid_skene(everything, start_model=fit_dawid_skene(early).model, tolerance=1e-9)

@@ -68,7 +68,7 @@ def test_auto_takes_em_if_calibrated_leads_by_one_item() -> None:
 def test_choice_does_not_depend_on_order_of_golden_items() -> None:
     votes, truth = copied_votes()
     experts = expert(range(100), truth[:100])
-    shuffled = experts.restrict(np.random.default_rng(1).permutation(100))
+    shuffled = experts.select_items(np.random.default_rng(1).permutation(100))
     assert aggregate(votes, experts=shuffled).facts["choice"] == aggregate(votes, experts=experts).facts["choice"]
 
 
@@ -106,7 +106,7 @@ def test_class_votes_are_correct_by_most_likely_class() -> None:
 
 def test_em_adds_golden_votes_once_per_rater_and_item() -> None:
     votes, truth = crowd([0.9, 0.8, 0.7, 0.7], items=100)
-    experts, golden = expert(range(20), truth[:20]), votes.restrict(np.arange(20))
+    experts, golden = expert(range(20), truth[:20]), votes.select_items(np.arange(20))
     kept = np.flatnonzero((votes.item_ids >= 20) | (votes.rater_ids > 0))  # without rater 0 on golden items
     columns = votes.item_ids[kept], votes.rater_ids[kept], votes.answer_ids[kept]
     main = Votes.from_columns(votes.items, *columns, votes.raters, votes.answers)
@@ -274,7 +274,7 @@ def public(folder: Path, most: int = 5_000) -> tuple[Votes, Ints]:
     names = {str(answer): row for row, answer in enumerate(votes.answers)}
     truth = dict(pl.read_csv(folder / "truth.csv", infer_schema=False).rows())
     if len(votes.items) > most:
-        votes = votes.restrict(np.random.default_rng(0).choice(len(votes.items), most, replace=False))
+        votes = votes.select_items(np.random.default_rng(0).choice(len(votes.items), most, replace=False))
     return votes, np.array([names[truth[str(item)]] if str(item) in truth else -1 for item in votes.items])
 
 

@@ -127,7 +127,7 @@ def test_objective_never_decreases_and_truths_are_candidates(
 def test_calibration_equals_full_model_among_candidates() -> None:
     """In the second case, only raters 6 and 7 have votes on items that are not golden."""
     votes, truth = cast_votes(0, items=60, raters=8, classes=6, each=4)
-    golden, golden_truth = votes.restrict(np.arange(20)), np.where(np.arange(20) < 15, truth[:20], -1)
+    golden, golden_truth = votes.select_items(np.arange(20)), np.where(np.arange(20) < 15, truth[:20], -1)
     item_ids, rater_ids, answer_ids = np.arange(20, 60).repeat(2), np.tile([0, 1], 40), np.tile([2, 3, 3, 1], 20)
     later = Votes.from_columns(votes.items, item_ids, rater_ids, answer_ids, votes.raters[6:], votes.answers)
     for cast, smoothing in ((votes, 0.5), (later, 0)):
@@ -140,7 +140,7 @@ def test_calibration_equals_full_model_among_candidates() -> None:
 
 def test_rater_with_only_golden_votes_counts_in_mean_matrix() -> None:
     votes, truth = cast_votes(0, items=60, raters=8, classes=6, each=4)
-    golden = votes.restrict(np.arange(20))
+    golden = votes.select_items(np.arange(20))
     item_ids, rater_ids, answer_ids = np.arange(20, 60).repeat(2), np.tile([0, 1], 40), np.tile([2, 3, 3, 1], 20)
     later = Votes.from_columns(votes.items, item_ids, rater_ids, answer_ids, votes.raters[6:], votes.answers)
     fit = calibrate_on_candidates(later, golden, truth[:20], smoothing=0, pooling=3)

@@ -34,7 +34,7 @@ PLAIN = votes_of([(0, 0, YES), (1, 0, NO)], ITEMS)
 PAIRS = Questions.from_columns(["a", "a", "b", "b"], np.array([0, 1, 0, 1]))
 VOTES = votes_on(PAIRS, [(0, 0, YES), (0, 1, YES), (1, 0, NO), (1, 1, MAYBE), (2, 0, NO), (2, 1, YES), (3, 1, YES)])
 EXPERTS = votes_on(PAIRS, [(0, 0, YES), (0, 1, YES), (0, 2, NO), (1, 0, NO), (1, 1, NO), (1, 2, YES)])
-GOLDEN = EXPERTS.restrict(np.array([0, 1]))
+GOLDEN = EXPERTS.select_items(np.array([0, 1]))
 
 
 def test_majority_of_questions_is_share_of_yes_with_ties_counted() -> None:
@@ -45,7 +45,7 @@ def test_majority_of_questions_is_share_of_yes_with_ties_counted() -> None:
 
 
 def test_calibrated_uses_golden_items_among_votes_by_default() -> None:
-    golden = VOTES.restrict(np.array([0, 1]))
+    golden = VOTES.select_items(np.array([0, 1]))
     rules = ScoreRecipe(2, min_experts_on_original=2, n_classes_with_original_vote=None, smoothing=0.0, pooling=4.0)
     expected = imagenet_real_scores(VOTES, GOLDEN, golden, None, recipe=rules)
     for options in ({"rater_golden": golden}, {}):

@@ -102,13 +102,13 @@ def test_scores_match_loop() -> None:
     ]
     scores = by_recipe(VOTES, EXPERTS, RATERS, ORIGINAL, recipe=RULES)
     np.testing.assert_allclose(scores.values, 1 / (1 + np.exp(-np.array(expected))), atol=1e-12)
-    few = by_recipe(VOTES.restrict(np.array([0, 3])), EXPERTS, RATERS, ORIGINAL, recipe=RULES)
+    few = by_recipe(VOTES.select_items(np.array([0, 3])), EXPERTS, RATERS, ORIGINAL, recipe=RULES)
     assert np.array_equal(few.values, scores.values[[0, 3]])  # golden questions without votes count in the prior
 
 
 PLAIN = votes_on([(0, 0, 2)], items=("x",))
 BAD = {
-    "wrong-items": (VOTES, EXPERTS.restrict(np.array([0, 1, 3])), RATERS, ORIGINAL),
+    "wrong-items": (VOTES, EXPERTS.select_items(np.array([0, 1, 3])), RATERS, ORIGINAL),
     "not-on-questions": (PLAIN, PLAIN, PLAIN, ORIGINAL),
     "not-one-label": (VOTES, EXPERTS, RATERS, LabelSets.from_lists(["a"], [[1, 2]])),
 }

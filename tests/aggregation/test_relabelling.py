@@ -119,7 +119,7 @@ def test_question_without_counted_votes_keeps_prior() -> None:
 
 def test_raters_with_only_golden_votes_are_included() -> None:
     votes, experts, rater_golden, original = case(1)
-    few = votes.restrict(np.arange(3))
+    few = votes.select_items(np.arange(3))
     names = ("ann", "bo", "zoe", "new")
     renamed = Votes(few.items, few.indptr, few.rater_ids, few.answer_ids, names, WORDS)
     labels = label_sets(imagenet_real_scores(renamed, experts, rater_golden, original, recipe=PLAIN), 0.8)

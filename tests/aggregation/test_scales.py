@@ -49,7 +49,7 @@ METHODS["em, with golden items"] = ("em", True)
 def by_method(name: str, raters: Votes, experts: Votes) -> Aggregation:
     """Scores by a method, if it needs them with the experts' answers to a quarter of the questions."""
     method, takes_experts = METHODS[name]
-    return aggregate(raters, method, experts=experts.restrict(np.arange(10)) if takes_experts else None)
+    return aggregate(raters, method, experts=experts.select_items(np.arange(10)) if takes_experts else None)
 
 
 def by_rater(votes: Votes, raters: list[int]) -> Votes:

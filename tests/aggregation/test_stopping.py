@@ -87,7 +87,7 @@ def test_stricter_rule_uses_at_least_as_many_votes(random_rows: list[tuple[int, 
 def test_first_votes_act_as_prior(random_rows: list[tuple[int, int, int]]) -> None:
     votes = votes_of(random_rows, QUESTIONS, RATERS)
     first = votes_of([(item, 2, 2) for item in range(ITEMS)], QUESTIONS, RATERS)
-    prior = posterior(first.restrict(np.array([0])), MODEL).values[0]
+    prior = posterior(first.select_items(np.array([0])), MODEL).values[0]
     as_prior = RaterModel(RATERS[:4], VALIDITY, WORDS, MODEL.matrices, MODEL.fallback_matrix, prior)
     rule = StopRule(0.05, 0.95)
     (result,) = replay(votes, rule, initial_votes=first)

@@ -45,7 +45,7 @@ def test_practice_takes_all_golden_tasks_of_an_image_or_none() -> None:
 def test_practice_prefers_images_with_known_truths() -> None:
     plan = plan_of_cut_images(1)
     # All tasks of the first two images except their last tasks.
-    experts = plan.expert_votes.restrict(np.array([0, 1, 3]))
+    experts = plan.expert_votes.select_items(np.array([0, 1, 3]))
     for seed in range(10):
         seeded_plan = replace(plan, expert_votes=experts, rules=Rules(seed=seed))
         assert seeded_plan.practice_task_mask.tolist() == [True, *[False] * 5]
@@ -149,7 +149,7 @@ def test_features_that_need_golden_questions_raise_without_them(options: dict[st
         (
             {
                 "golden_tasks": SINGLE,
-                "expert_votes": SINGLE_EXPERTS.restrict(np.array([1, 3])),
+                "expert_votes": SINGLE_EXPERTS.select_items(np.array([1, 3])),
                 "n_practice_tasks": 1,
                 "practice_bar": 0.7,
             },

@@ -124,7 +124,7 @@ def test_tasks_ignore_golden_votes(rated_folder: Path, run: Runner) -> None:
     rated_votes = with_golden_votes(votes, golden, experts)
     model = aggregate(rated_votes, experts=experts, rater_golden=golden).model
     (replay,) = replay_stops(
-        votes.restrict(np.flatnonzero(votes.sizes >= 3)),
+        votes.select_items(np.flatnonzero(votes.sizes >= 3)),
         model,
         [StopRule(0.2, 0.8)],
         threshold=0.8,

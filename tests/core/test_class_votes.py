@@ -76,7 +76,7 @@ def test_counts_and_votes_cannot_be_joined(refused: Refused) -> None:
 
 def test_counts_have_no_raters(refused: Refused) -> None:
     assert refused(anonymous_votes([(0, 0, 0)]).votes_on, 0) == "missing-raters"
-    assert anonymous_votes([(0, 0, 1), (2, 0, 1)]).restrict(np.array([2])).counts().tolist() == [[0, 1, 0]]
+    assert anonymous_votes([(0, 0, 1), (2, 0, 1)]).select_items(np.array([2])).counts().tolist() == [[0, 1, 0]]
     assert anonymous_votes([]).votes_on(0) == ()  # without votes, no rater is unknown
 
 

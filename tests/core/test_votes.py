@@ -64,7 +64,7 @@ def test_counts_equal_plain_loop(rows: Any) -> None:
 @given(ROWS, st.permutations("uvwxyz"), st.integers(0, 6))
 def test_restrict_keeps_votes_of_selected_items(rows: Any, items: Any, count: int) -> None:
     votes = votes_by_name(rows, items=tuple("uvwxyz"))
-    part = votes.restrict(votes.find(tuple(items[:count])))
+    part = votes.select_items(votes.find(tuple(items[:count])))
     assert part.items == tuple(items[:count])
     assert Counter(rows_of(part)) == Counter(row for row in rows if row[0] in items[:count])
 
@@ -72,7 +72,7 @@ def test_restrict_keeps_votes_of_selected_items(rows: Any, items: Any, count: in
 @given(ROWS, st.sets(st.integers(0, 5)))
 def test_without_removes_votes_and_keeps_items(rows: Any, positions: set[int]) -> None:
     votes = votes_by_name(rows, items=tuple("uvwxyz"))
-    part = votes.without_items(np.array(sorted(positions), int))
+    part = votes.without_votes_on(np.array(sorted(positions), int))
     assert (part.items, part.raters) == (votes.items, votes.raters)
     assert rows_of(part) == [row for row in rows_of(votes) if "uvwxyz".index(row[0]) not in positions]
 
@@ -107,7 +107,7 @@ def test_append_joins_questions_by_image_name() -> None:
 def test_restrict_keeps_only_images_with_questions() -> None:
     questions = Questions.from_columns(["a", "b", "c"], np.array([1, 2, 3]))
     votes = Votes.from_columns(questions, *np.array([[0, 1, 2], [0, 0, 0], [2, 1, 0]]), ("ann",), WORDS)
-    part = votes.restrict(np.array([2, 0]))
+    part = votes.select_items(np.array([2, 0]))
     assert part.items.images == ("a", "c")
     assert [part.describe_item(row) for row in range(2)] == ["image c, class 3", "image a, class 1"]
 
@@ -117,8 +117,8 @@ def test_seconds_stay_with_their_votes() -> None:
         [("y", 1, "no"), ("x", 1, "yes"), ("y", 2, "no")], items=("x", "y"), seconds=np.array([3.0, 1, 2])
     )
     assert votes.seconds.tolist() == [1, 3, 2]
-    assert votes.restrict(np.array([1])).seconds.tolist() == [3, 2]
-    assert votes.without_items(np.array([0])).seconds.tolist() == [3, 2]
+    assert votes.select_items(np.array([1])).seconds.tolist() == [3, 2]
+    assert votes.without_votes_on(np.array([0])).seconds.tolist() == [3, 2]
     joined = votes.append(votes_by_name([("x", 1, "no")])).seconds
     assert joined[[0, 2, 3]].tolist() == [1, 3, 2]
     assert np.isnan(joined[1])
@@ -251,7 +251,7 @@ def test_released_golden_votes_have_published_counts(real_votes: RealVotes) -> N
 
 def test_raters_agree_with_themselves_on_4795_of_5497_items(real_votes: RealVotes) -> None:
     main, golden = real_votes("raters.npz"), real_votes("raters_golden.npz")
-    main = main.restrict(main.find(golden.items))
+    main = main.select_items(main.find(golden.items))
     first, second = (
         {(i, rater): answer for i in range(len(votes.items)) for rater, answer in votes.votes_on(i)}
         for votes in (main, golden)
@@ -270,7 +270,7 @@ def test_example_of_1979_has_published_counts(real_file: RealFile) -> None:
 def test_items_can_be_a_range(tmp_path: Path) -> None:
     votes = Votes.from_columns(range(3), *np.array([[2, 0, 1], [0, 0, 0]]).T, ("ann",), WORDS)
     assert [votes.describe_item(row) for row in range(3)] == ["item 0", "item 1", "item 2"]
-    assert votes.restrict(np.array([2])).items == (2,)
+    assert votes.select_items(np.array([2])).items == (2,)
     assert votes.find((2, 7)).tolist() == [2, -1]
     assert votes.append(votes_by_name([(7, "bo", "no")])).items == (0, 1, 2, 7)
     write_votes(tmp_path / "v.csv", votes)

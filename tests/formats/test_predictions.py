@@ -183,7 +183,7 @@ def test_messages_about_arrays_are_as_written(refused_text: Refused, tmp_path: P
         ),
         (
             {"a": np.zeros(3)},
-            "floats are scores: one row per image, one column per class\n  where:   DIR/p.npz\n"
+            "scores (floats) must have one row per image and one column per class\n  where:   DIR/p.npz\n"
             "  allowed: shape (N, classes)\n  found:   shape (3,)\n"
             "  fix:     if these are class ids, save them as integers",
         ),
@@ -476,7 +476,7 @@ def test_bfloat16_is_written_as_float32(tmp_path: Path) -> None:
 def test_npy_cannot_store_a_list_of_outputs(refused_text: Refused, tmp_path: Path) -> None:
     mapped = Predictions.from_scores(SCORES, IMAGES, output_class_ids=np.array([2, -1, 0]))
     assert refused_text(write_predictions, tmp_path / "p.npy", mapped) == (
-        "npy files cannot say which output is which class\n  where:   DIR/p.npy\n"
+        "npy files cannot store the class of each output\n  where:   DIR/p.npy\n"
         "  fix:     write a table, such as .parquet"
     )
     write_predictions(tmp_path / "p.csv", mapped)

@@ -64,7 +64,7 @@ def test_impossible_probabilities_are_refused(tmp_path: Path, refused: Refused, 
 def test_images_without_an_answer_leave_their_stratum_to_the_others() -> None:
     chances = np.array([0.5, 0.5, 0.1, 0.1, 0.2])
     sample = Sample(tuple("abcde"), chances, ("high", "high", "low", "low", "middle"))
-    left = sample.restrict(np.array([True, False, True, True, False]))
+    left = sample.keep_images(np.array([True, False, True, True, False]))
     weights = dict(zip(left.images, left.weights.tolist(), strict=True))
     assert weights == pytest.approx({"a": 4, "c": 10, "d": 10})
     assert left.strata == ("high", "low", "low")

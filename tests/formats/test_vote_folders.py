@@ -101,7 +101,7 @@ def test_votes_do_not_depend_on_batches_and_partitions(
         assert_equal_votes(stored, read_vote_file(folder / "all.parquet"))
         assert isinstance(stored.items, StoredItems)
         rows = np.array([80, 3, 41])
-        assert stored.restrict(rows).votes_on(1) == stored.votes_on(3)
+        assert stored.select_items(rows).votes_on(1) == stored.votes_on(3)
 
 
 @pytest.mark.parametrize("on_questions", [True, False])
@@ -118,7 +118,7 @@ def test_methods_give_the_same_numbers_as_in_memory(
     (tmp_path / "parts").mkdir()
     write_parts(table, tmp_path / "parts", [40, 170], 30)
     stored = read_vote_folder(tmp_path / "parts", temporary_folder=tmp_path)
-    golden = votes.restrict(np.flatnonzero(votes.sizes > 1)[::4])
+    golden = votes.select_items(np.flatnonzero(votes.sizes > 1)[::4])
     if method in ("calibrated", "em", "auto"):
         compare(stored, votes, lambda each: aggregate(each, method, experts=golden).posterior.values)
     if method != "calibrated":

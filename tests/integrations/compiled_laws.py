@@ -22,7 +22,7 @@ class Counts(NamedTuple):
     n: int
     empty: int
     nan: int
-    ill_formed: int
+    invalid_target: int
 
 
 class CompiledLaws:
@@ -82,14 +82,14 @@ class CompiledLaws:
 
     @pytest.mark.parametrize("valid", ILL_FORMED.values(), ids=ILL_FORMED.keys())
     def test_ill_formed_valid_classes_raise(self, valid: npt.NDArray[Any]) -> None:
-        assert self.count(ZEROS, valid).ill_formed == 1
+        assert self.count(ZEROS, valid).invalid_target == 1
         assert code_of(self.read_accuracy, ZEROS, valid) == "wrong-target"
 
     @pytest.mark.parametrize("width", [2, 15, 16, 40])
     def test_duplicate_id_is_found_at_any_width(self, width: int) -> None:
         ids = np.stack([np.random.default_rng(row).permutation(width) for row in range(4)])
         ids[0, -1], ids[1, 1:] = ids[0, 0], -1
-        assert self.count(np.zeros((4, 50), np.float32), ids).ill_formed == 1
+        assert self.count(np.zeros((4, 50), np.float32), ids).invalid_target == 1
 
     @pytest.mark.parametrize(
         ("valid", "scores", "fault"),

@@ -71,7 +71,7 @@ def measure_baseline_rules(
 def _select_votes_on_golden(votes: Votes, golden: GoldenQuestions) -> Votes:
     """Select the votes on golden questions. If raters choose classes, use only the valid and the chosen classes."""
     if votes.classes is not None:
-        on_golden = votes.restrict(np.flatnonzero(match_images(votes.images, golden.questions.images) >= 0))
+        on_golden = votes.select_items(np.flatnonzero(match_images(votes.images, golden.questions.images) >= 0))
         voted, _ = count_chosen_classes(on_golden)
         pairs, _ = merge_items(voted, take_items(golden.questions, np.flatnonzero(golden.is_valid)))
         votes = convert_to_votes_on_questions(votes, require_questions(pairs))

@@ -65,7 +65,7 @@ def golden_votes(experts: Votes, votes: Votes, *, min_experts: int | None = None
     check_type(Votes, experts, votes)
     if isinstance(votes.items, StoredItems):
         found = votes.find(experts.items)
-        votes = votes.restrict(np.sort(found[found >= 0]))
+        votes = votes.select_items(np.sort(found[found >= 0]))
     rows = experts.find(votes.items)
     experts, votes = align_votes(experts, votes)
     truths = default_possible_truths(votes)
@@ -103,7 +103,7 @@ def select_golden_votes(votes: Votes, experts: Votes, rater_golden: Votes | None
         share = f"{len(missing):,} of {len(experts.items):,} golden items"
         text = f"{share} have no votes and are not used: {examples}"
         warnings.warn(text, ReassessWarning, stacklevel=2)
-    return votes.restrict(rows[rows >= 0])
+    return votes.select_items(rows[rows >= 0])
 
 
 def with_golden_votes(votes: Votes, rater_golden: Votes | None, experts: Votes | None = None) -> Votes:
@@ -160,7 +160,7 @@ def with_golden_votes(votes: Votes, rater_golden: Votes | None, experts: Votes |
             warnings.warn(text, ReassessWarning, stacklevel=2)
         votes, rater_golden = (_remove_images(each, incomplete_images) for each in (votes, rater_golden))
     is_new = (count_votes_on(rater_golden.items, votes) == 0) & (rater_golden.sizes > 0)
-    return votes.append(rater_golden.restrict(np.flatnonzero(is_new))) if is_new.any() else votes
+    return votes.append(rater_golden.select_items(np.flatnonzero(is_new))) if is_new.any() else votes
 
 
 def add_missing_golden_votes(votes: Votes, golden: Votes, item_rows: npt.NDArray[np.integer]) -> Votes:
@@ -170,7 +170,7 @@ def add_missing_golden_votes(votes: Votes, golden: Votes, item_rows: npt.NDArray
     position = {name: i for i, name in enumerate(votes.raters)}
     raters = np.array([position.get(name, -1) for name in golden.raters], np.int64)[golden.rater_ids]
     items = votes.find(golden.items)[golden.item_ids]
-    pinned = votes.restrict(np.unique(items[items >= 0]))
+    pinned = votes.select_items(np.unique(items[items >= 0]))
     pairs = np.unique(items[items >= 0])[pinned.item_ids] * np.int64(len(votes.raters)) + pinned.rater_ids
     is_new = (raters < 0) | ~np.isin(items * np.int64(len(votes.raters)) + raters, pairs)
     added_rows = np.flatnonzero(np.isin(items, item_rows) & is_new)
@@ -178,7 +178,7 @@ def add_missing_golden_votes(votes: Votes, golden: Votes, item_rows: npt.NDArray
         return votes
     columns = golden.item_ids[added_rows], golden.rater_ids[added_rows], golden.answer_ids[added_rows]
     added_votes = Votes.from_columns(golden.items, *columns, golden.raters, golden.answers, classes=golden.classes)
-    return votes.append(added_votes.restrict(np.flatnonzero(added_votes.sizes)))
+    return votes.append(added_votes.select_items(np.flatnonzero(added_votes.sizes)))
 
 
 def find_truth_of_items(votes: Votes, experts: Votes, truth_ids: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
@@ -209,7 +209,7 @@ def _remove_images(votes: Votes, images: list[str]) -> Votes:
     """Remove the votes on all questions about some images."""
     questions = require_questions(votes.items)
     is_kept = (match_images(questions.images, images) < 0)[questions.image_ids]
-    return votes if is_kept.all() else votes.restrict(np.flatnonzero(is_kept))
+    return votes if is_kept.all() else votes.select_items(np.flatnonzero(is_kept))
 
 
 def find_golden_vote_files(benchmark: Benchmark, golden_path: str | None = None) -> dict[str, str]:

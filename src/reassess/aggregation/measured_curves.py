@@ -196,7 +196,7 @@ def compute_out_of_sample_scores(
     for number in show_progress(np.unique(fold_of).tolist()):
         out_rows = np.flatnonzero(fold == number)
         fold_scores = recompute_scores(
-            scores, votes, experts=experts.without_items(out_rows), rater_golden=golden, original=original
+            scores, votes, experts=experts.without_votes_on(out_rows), rater_golden=golden, original=original
         ).scores
         parts.append(_select_scores(fold_scores, take_items(votes.items, rows[out_rows][rows[out_rows] >= 0])))
     return _concatenate_scores(parts, experts.images)

@@ -109,7 +109,7 @@ def rater_reliability(
     votes, measured_votes = votes.with_answers(answers), measured_votes.with_answers(answers)
     sample, n_sampled_items = votes, None
     if isinstance(votes.items, StoredItems):
-        sample = votes.restrict(select_evenly_spaced_rows(len(votes.items)))
+        sample = votes.select_items(select_evenly_spaced_rows(len(votes.items)))
         n_sampled_items = len(sample.items) if len(sample.items) < len(votes.items) else None
         has_own_golden = False
         measured_votes = sample if golden is None else measured_votes

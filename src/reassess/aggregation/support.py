@@ -110,9 +110,9 @@ def cross_validate_on_golden(
     fold = split_into_folds(distinct_units.size, folds)
     with warnings.catch_warnings(action="ignore", category=ReassessWarning):
         for number in range(folds):
-            others = experts.without_items(np.flatnonzero(np.isin(units, distinct_units[fold == number])))
+            others = experts.without_votes_on(np.flatnonzero(np.isin(units, distinct_units[fold == number])))
             out_positions = np.flatnonzero(fold[cluster_ids] == number)
-            fold_votes = votes.restrict(votes.find(take_items(experts.items, rows[out_positions])))
+            fold_votes = votes.select_items(votes.find(take_items(experts.items, rows[out_positions])))
             fold_truth = truth_ids[rows[out_positions]]
             for name, method in methods.items():
                 correct[name][out_positions] = _find_correct_items(method(fold_votes, others), fold_votes, fold_truth)
@@ -160,7 +160,7 @@ def sample_items_for_checks(votes: Votes, result: Posterior, truth_ids: npt.NDAr
     if not isinstance(votes.items, StoredItems):
         return CheckedItems(votes, result, truth_ids)
     rows = select_evenly_spaced_rows(len(votes.items))
-    sample = votes.restrict(rows)
+    sample = votes.select_items(rows)
     return CheckedItems(sample, replace(result, items=sample.items, values=result.values[rows]), truth_ids[rows])
 
 

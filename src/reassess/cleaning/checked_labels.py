@@ -86,7 +86,7 @@ def decide_checked_labels(answers: Votes) -> GoldenQuestions:
         if is_even.any():
             text = f"{count_noun(int(is_even.sum()), 'checked label')} not used: as many answers are yes as not"
             warnings.warn(text, ReassessWarning, stacklevel=2)
-            answers = answers.restrict(np.flatnonzero(~is_even))
+            answers = answers.select_items(np.flatnonzero(~is_even))
     return golden_truth(answers)
 
 
@@ -137,7 +137,7 @@ class DrawnLabels:
                 fix="use the probabilities of the draw",
             )
         is_used = (rows >= 0) & (verdicts[rows] != 0)
-        drawn_sample = sample.restrict(is_used, is_represented=rows >= 0)
+        drawn_sample = sample.keep_images(is_used, is_represented=rows >= 0)
         weights[rows[is_used]] = drawn_sample.weights
         _, strata[rows[is_used]] = np.unique(np.array(drawn_sample.strata, np.str_), return_inverse=True)
         represented_share = float(drawn_sample.weights.sum()) / verdicts.size  # lower if a stratum has no known label

@@ -127,7 +127,7 @@ def compute_scores(
     parts = reader.align_classes_and_images(must_share_images=not has_separate_golden)
     votes_with_golden = parts["votes"]
     rater_golden = parts.get(
-        "rater-golden", votes_with_golden.restrict(np.zeros(0, np.int64)) if has_separate_golden else None
+        "rater-golden", votes_with_golden.select_items(np.zeros(0, np.int64)) if has_separate_golden else None
     )
     if rater_golden is not None:
         votes_with_golden = with_golden_votes(votes_with_golden, rater_golden, parts.get("golden"))

@@ -160,7 +160,7 @@ class OriginalLabelChanges(Printable):
         assert isinstance(votes.items, Questions)
         items = votes.items.find(rows, class_ids)
         asked = np.unique(items[items >= 0])
-        counts_by_item = dict(zip(asked.tolist(), votes.restrict(asked).counts().tolist(), strict=True))
+        counts_by_item = dict(zip(asked.tolist(), votes.select_items(asked).counts().tolist(), strict=True))
         return [self._format_counts(counts_by_item.get(item), votes.answers) for item in items.tolist()]
 
     @staticmethod

@@ -264,7 +264,7 @@ def check_panel(value: object) -> None:
 
 def _check_model_names(models: tuple[str, ...]) -> None:
     if not models:
-        raise DataError("missing-models", "models are missing", fix="give the predictions of at least one model")
+        raise DataError("missing-models", "no model was given", fix="give the predictions of at least one model")
     check_unique(models, value_name="a model")
 
 

@@ -61,7 +61,7 @@ def check_answer_scale(answers: Sequence[Id]) -> tuple[Id, ...]:
 
 
 def extend_to_full_scale(answers: tuple[Id, ...]) -> tuple[Id, ...]:
-    """Return no, maybe and yes if all answers are among them; else return the answers."""
+    """Return (no, maybe, yes) if all answers are among these three words; otherwise return the answers."""
     return KNOWN_ANSWERS if are_known_answers(answers) else answers
 
 
@@ -85,7 +85,7 @@ def weigh_answers(scale: tuple[Id, ...]) -> list[float]:
 
 
 def sort_answers(answers: Sequence[Id]) -> tuple[Id, ...]:
-    """Sort distinct answers: no < maybe < yes; others by value, numbers first."""
+    """Sort distinct answers: no < maybe < yes. Sort any other answers by value, numbers first."""
     if set(answers) <= set(KNOWN_ANSWERS):
         return tuple(answer for answer in KNOWN_ANSWERS if answer in answers)
     return tuple(sorted(answers, key=lambda answer: (isinstance(answer, str), answer)))

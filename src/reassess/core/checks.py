@@ -32,7 +32,7 @@ def check_range(
     high_name: str | None = None,
     fix: Fix | str | None = None,
 ) -> None:
-    """Raise `DataError` unless every value is finite and from `low` to `high`; messages call this limit `high_name`."""
+    """Raise `DataError` unless every value is finite, and from `low` to `high`. `high_name` is a name for `high`."""
     array = np.asarray(values)
     is_large = array.dtype.kind == "O" and all(isinstance(value, int | float) for value in array.ravel())
     if array.dtype.kind not in "biuf" and not is_large:  # an int that is too large for int64 has dtype object
@@ -74,7 +74,7 @@ def check_number(
     is_whole: bool = False,
     fix: Fix | str | None = None,
 ) -> None:
-    """Raise `DataError` unless a value is a number from `low` to `high`; if `is_whole`, an integer."""
+    """Raise `DataError` unless a value is a number from `low` to `high`. With `is_whole`, only integers pass."""
     kinds: Any = (int, np.integer) if is_whole else (int, float, np.integer, np.floating)
     if isinstance(value, bool) or not isinstance(value, kinds):
         raise DataError(

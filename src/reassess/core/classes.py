@@ -169,7 +169,7 @@ class Classes(Printable):
         return {"class": class_id, "name": self.short_name(class_id)}
 
     def ids_to_answers(self, ids: Iterable[int]) -> tuple[str | int, ...]:
-        """Convert class ids to the answers of raters who choose one class: wnids, else names, else ids.
+        """Convert class ids to answers of raters who choose a class: wnids; names if there are no wnids; or ids.
 
         >>> Classes.from_texts(["dog", "cat"]).ids_to_answers([1]), Classes(3).ids_to_answers([1])
         (('dog',), (1,))
@@ -288,7 +288,7 @@ class Classes(Printable):
         return moved[ids], other_classes
 
     def merge(self, classes: "Classes") -> "Classes":
-        """Merge two class lists into one list for the data of both.
+        """Merge two class lists into one list that fits the data of the first and the second list.
 
         If both have local ids, the result has the names of both. Otherwise, it is the list with more information.
         `Cat` in one list and `cat` in the other are different classes, with a `ReassessWarning`. `DataError` if one

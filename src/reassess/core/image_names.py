@@ -116,7 +116,7 @@ def match_images(
     where: str | None = "the predictions",
     known_where: str = "the label set",
 ) -> npt.NDArray[np.int64]:
-    """Return the position of each image of `names` in `known_names`, -1 if it is missing.
+    """Return the position of each image of `names` in `known_names`, -1 for a missing image.
 
     `where` and `known_where` are the places of the two lists in messages.
     """

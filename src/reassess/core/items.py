@@ -60,7 +60,7 @@ def parse_ids(texts: Iterable[str]) -> tuple[Id, ...]:
 
 
 def require_questions(items: Items, *, votes_name: str = "the votes") -> Questions:
-    """Return the items if they are questions, else raise `DataError`; messages call the votes `votes_name`."""
+    """Return the items if they are questions, else raise `DataError`. Messages write `votes_name` for the votes."""
     if not isinstance(items, Questions):
         raise DataError(
             "not-on-questions",
@@ -102,7 +102,7 @@ def take_items(items: Items, rows: npt.NDArray[np.integer]) -> Items:
 
 
 def find_items(items: Items, items_to_find: Items) -> npt.NDArray[np.int64]:
-    """Return the position in `items` of each item of `items_to_find`, -1 if it is missing."""
+    """Return the position in `items` of each item of `items_to_find`, -1 for a missing item."""
     if items is items_to_find:
         return np.arange(len(items))
     if isinstance(items, StoredItems):

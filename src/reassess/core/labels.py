@@ -142,7 +142,7 @@ class LabelSets:
         return None if row < 0 else tuple(self.indices[self.indptr[row] : self.indptr[row + 1]].tolist())
 
     def find(self, images: Sequence[str]) -> npt.NDArray[np.int64]:
-        """Return the position of each image, -1 if it is unrated; int64, shape (images,).
+        """Return the position of each image, -1 for an unrated image; int64, shape (images,).
 
         >>> LabelSets.from_lists(["a.png", "b.png"], [[0], []]).find(["b.png", "c.png", "b.png"])
         array([ 1, -1,  1])

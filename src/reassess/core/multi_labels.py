@@ -80,7 +80,7 @@ class MultiLabels:
 
     @property
     def evaluation_labels(self) -> LabelSets:
-        """The labels to evaluate models with: the valid classes of each image, none for problematic images.
+        """The labels to evaluate models with: the valid classes of each image, and no class for problematic images.
 
         `DataError` if the sets are not complete.
         """

@@ -179,7 +179,7 @@ class Predictions:
         )
 
     def __len__(self) -> int:
-        return len(self._array)
+        return len(self._ids_or_scores)
 
     def __repr__(self) -> str:
         if self.ids is not None:
@@ -189,14 +189,14 @@ class Predictions:
     @property
     def dtype(self) -> str:
         """Type of the scores or ids."""
-        return "bfloat16" if self._array.dtype == np.int16 else str(self._array.dtype)
+        return "bfloat16" if self._ids_or_scores.dtype == np.int16 else str(self._ids_or_scores.dtype)
 
     @property
     def max_k(self) -> int:
         """The largest k for which the top k classes are known: the number of ids per row, or of classes with scores."""
         if self.ids is not None:
             return int(self.ids.shape[1])
-        outputs = int(self._array.shape[1])
+        outputs = int(self._ids_or_scores.shape[1])
         return outputs if self.output_class_ids is None else int(np.count_nonzero(self.output_class_ids >= 0))
 
     @property
@@ -246,7 +246,7 @@ class Predictions:
         return ids, values
 
     @property
-    def _array(self) -> npt.NDArray[Any]:
+    def _ids_or_scores(self) -> npt.NDArray[Any]:
         array = self.ids if self.scores is None else self.scores
         assert array is not None
         return array
@@ -294,7 +294,7 @@ class Predictions:
             return self.output_class_ids
         if self.ids is not None:
             return self.ids
-        return np.arange(self._array.shape[1] if self.classes.wnids_or_names else 0)
+        return np.arange(self._ids_or_scores.shape[1] if self.classes.wnids_or_names else 0)
 
 
 def raise_nan_error(predictions: Predictions, row: int, image: str | None = None) -> NoReturn:

@@ -112,11 +112,11 @@ class Questions:
         return result
 
     def rows_of(self, images: Sequence[str]) -> npt.NDArray[np.int64]:
-        """Return the position of each image in `self.images`, -1 if it has no question."""
+        """Return the position of each image in `self.images`, -1 for an image without a question."""
         return match_images(images, self.images, known_where="the questions")
 
     def find(self, image_rows: npt.NDArray[np.integer], class_ids: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
-        """Return the position of each (image, class) question, -1 if it is missing.
+        """Return the position of each (image, class) question, -1 for a missing question.
 
         `image_rows` are positions in `self.images`, or -1. All arrays have shape (n,).
         """

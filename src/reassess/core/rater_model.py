@@ -92,7 +92,7 @@ class Posterior:
         return self.values[:, position].copy()
 
     def most_likely(self) -> npt.NDArray[np.int64]:
-        """Return the position of the most probable truth of each item, the first of ties; int64, shape (items,)."""
+        """Return the position of the most probable truth of each item (the first, if tied); int64, shape (items,)."""
         best: npt.NDArray[np.int64] = np.argmax(self.values, axis=1)
         return best
 

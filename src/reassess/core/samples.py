@@ -79,7 +79,7 @@ class Sample:
         return np.asarray(1 / self.probabilities)
 
     def rows_of(self, images: Sequence[str]) -> npt.NDArray[np.int64]:
-        """Return the position of each image in the sample, -1 if it was not drawn."""
+        """Return the position of each image in the sample, -1 for an image that was not drawn."""
         return match_images(images, self.images, known_where="the sample")
 
     def with_images(self, images: Sequence[str]) -> "Sample":
@@ -95,7 +95,7 @@ class Sample:
             strata=tuple(self.strata[row] for row in rows.tolist()),
         )
 
-    def restrict(
+    def keep_images(
         self, is_kept: npt.NDArray[np.bool_], *, is_represented: npt.NDArray[np.bool_] | None = None
     ) -> "Sample":
         """Keep only some images of the sample, such as answered ones, and lower their probabilities of being drawn.

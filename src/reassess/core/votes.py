@@ -216,7 +216,7 @@ class Votes:
         return self.answers.index(answer)
 
     def require_raters(self, computation: str) -> None:
-        """Raise `DataError` if raters are unknown; `computation` names the computation that needs them."""
+        """Raise `DataError` if raters are unknown; `computation` is the name of the computation that needs raters."""
         if self.is_anonymous:
             raise DataError(
                 "missing-raters",
@@ -299,13 +299,13 @@ class Votes:
         supporting: npt.NDArray[np.int64] = self.counts()[:, is_supporting].sum(axis=1)
         return supporting
 
-    def restrict(self, rows: npt.NDArray[np.integer]) -> "Votes":
+    def select_items(self, rows: npt.NDArray[np.integer]) -> "Votes":
         """Select the votes on the items at some rows, in the order of `rows`; all raters stay."""
         sizes = self.indptr[rows + 1] - self.indptr[rows]
         kept = np.arange(sizes.sum()) + np.repeat(self.indptr[rows] - np.cumsum(sizes) + sizes, sizes)
         return self._select(kept, take_items(self.items, rows), sizes)
 
-    def without_items(self, rows: npt.NDArray[np.integer]) -> "Votes":
+    def without_votes_on(self, rows: npt.NDArray[np.integer]) -> "Votes":
         """Remove the votes on the items at some rows; all items and raters stay."""
         sizes = self.sizes
         sizes[rows] = 0

@@ -14,7 +14,7 @@ _Result = TypeVar("_Result")
 def map_in_executor(
     executor: Executor, function: Callable[[Any], _Result], items: Sequence[_Item], make_task: Callable[[_Item], Any]
 ) -> Generator[tuple[_Item, _Result], None, None]:
-    """Yield each item and the result of ``function(make_task(item))``, in the order in which they are done.
+    """Yield each item and the result of ``function(make_task(item))``, in the order in which the results arrive.
 
     Raise the `ReassessError` of a task, and a `DataError` if the executor or its workers fail.
     """
@@ -38,7 +38,7 @@ def map_in_executor(
             found="tasks were cancelled, as when a scheduler ends"
             if isinstance(error, CancelledError)
             else f"{type(error).__name__}: {error}".rstrip(": "),
-            fix="check that the cluster runs, and that its workers have the same packages; then run the same again",
+            fix="check that the cluster runs, and that its workers have the same packages; then run the command again",
         ) from error
     finally:
         for future in pending:

@@ -75,7 +75,7 @@ class TarImages:
 
 
 class _OpenArchive:
-    """An open archive, which is closed when nothing refers to it any more."""
+    """An open archive. The file is closed when no object refers to the archive any more."""
 
     def __init__(self, path: Path) -> None:
         self.descriptor = os.open(path, os.O_RDONLY)
@@ -84,13 +84,13 @@ class _OpenArchive:
 
 @lru_cache(maxsize=_MAX_OPEN_ARCHIVES)
 def _open_archive(path: Path, _inode: int, _mtime: int) -> _OpenArchive:
-    """Open an archive, or return it if it is open and was not replaced since."""
+    """Open an archive. If the archive is already open, and the file was not replaced, return the open archive."""
     return _OpenArchive(path)
 
 
 @dataclass(frozen=True, eq=False)
 class TarListImages:
-    """Images in the tars of a list, such as the shards of a WebDataset, in the order in which they are stored."""
+    """Images in a list of tars, such as the shards of a WebDataset, in the order in which the tars store them."""
 
     source_path: Path  # the list
     archives: tuple[TarImages, ...]

@@ -91,7 +91,7 @@ def list_images(path: str | Path) -> tuple[str, ...]:
 def find_image_files(
     source_path: Path, *, archive_names: Sequence[str] = (), raise_if_empty: bool = False
 ) -> ImageFiles:
-    """Find the image files of a folder, zip or tar; or of several tars, if this is a list with their names.
+    """Find the image files of a folder, zip or tar; with `archive_names`, of the tars in a list.
 
     If there are none, return an empty list of files, or raise `DataError` if `raise_if_empty`.
     """
@@ -143,7 +143,7 @@ def image_names(images: ImageFiles) -> tuple[str, ...]:
 
 
 def find_validation_images(root: Path, is_image: Callable[[str], bool]) -> FolderImages | TarImages:
-    """Find ImageNet's validation images: in ``root/val``, else in the archive in `root`, else in `root`."""
+    """Find ImageNet's validation images, in this order: in ``root/val``, in the archive in `root`, in `root`."""
     for source_path in (root / VALIDATION_FOLDER, root / VALIDATION_ARCHIVE, root):
         images = _index_folder_or_tar(source_path, is_image)
         if images and images.paths:

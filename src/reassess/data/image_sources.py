@@ -51,14 +51,14 @@ class ImageSource:
         return f"ImageSource({self.source_path}, {len(self):,} images)"
 
     def image_file(self, row: int) -> str | BytesIO:
-        """Return the path of an image, or its file in memory; raise `DataError` if it cannot be read."""
+        """Return the path of an image, or its file in memory; raise `DataError` if the file cannot be read."""
         path = self.files.paths[self.rows[row]]
         if path != escape_non_utf8(path):
             raise DataError("invalid-text", "file name is not UTF-8", where=self.names[row], fix="rename the file")
         return self.files.image_file(self.rows[row])
 
     def size_and_mtime(self, row: int) -> tuple[int, int]:
-        """Return the size and modification time of an image's file or archive; -1 and -1 if it is missing."""
+        """Return the size and modification time of an image's file or archive; -1 and -1 for a missing file."""
         path = self.files.file_to_check_for_changes(self.rows[row])
         try:
             stat = os.stat(path)  # noqa: PTH116 - Path.stat raises other errors for some names
@@ -67,7 +67,7 @@ class ImageSource:
         return stat.st_size, stat.st_mtime_ns
 
     def read_file(self, row: int) -> bytes:
-        """Read the file of an image; raise `DataError` or `OSError` if it cannot be read."""
+        """Read the file of an image; raise `DataError` or `OSError` if the file cannot be read."""
         file = self.image_file(row)
         return file.getvalue() if isinstance(file, BytesIO) else Path(file).read_bytes()
 
@@ -195,7 +195,7 @@ def open_image_sets(paths: Sequence[str | Path]) -> dict[str, ImageSource]:
     check_is_collection(paths, value_name="paths of images")
     if not paths:
         raise DataError(
-            "missing-images", "images are missing", fix="give a folder, zip, tar or list for each set of images"
+            "missing-images", "no images were given", fix="give a folder, zip, tar or list for each set of images"
         )
     _check_no_overlap([Path(path) for path in paths])
     # Use the name of a symlink, not of its target.

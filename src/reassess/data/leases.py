@@ -68,7 +68,7 @@ def _create_lease(path: Path, name: str) -> int:
     content = {"name": name, "machine": socket.gethostname(), "process": os.getpid()}
     descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
     try:
-        content["locked"] = _lock(descriptor)
+        content["locked"] = _try_to_lock(descriptor)
         with open(descriptor, "wb", closefd=False) as file:  # unlike os.write, it writes all or raises an error
             file.write(json.dumps(content).encode())
         while True:
@@ -88,7 +88,7 @@ def _create_lease(path: Path, name: str) -> int:
 
 
 def _move_unless_exists(temporary: Path, path: Path) -> None:
-    """Give a file its final name; raise `FileExistsError` if another file has it."""
+    """Give a file its final name; raise `FileExistsError` if another file has this name."""
     try:
         os.link(temporary, path)  # unlike a rename, it never replaces a file
     except FileExistsError:
@@ -98,7 +98,7 @@ def _move_unless_exists(temporary: Path, path: Path) -> None:
         temporary.replace(path)
 
 
-def _lock(descriptor: int) -> bool:
+def _try_to_lock(descriptor: int) -> bool:
     """Lock an open file; return False if the file system has no locks."""
     import fcntl
 

@@ -152,7 +152,7 @@ def list_versions() -> dict[str, str]:
 
 
 def _read_task(task: tuple[ImageSource, range], *, needs_hashes: bool, versions: Mapping[str, str]) -> Shard:
-    """Read the fingerprints of the images of a shard, given with their rows in the whole set."""
+    """Read the fingerprints of a shard's images; `task` has the images, and their rows in the set."""
     images, rows = task
     if changes := [*describe_changes(dict(versions), list_versions())]:
         raise DataError(

@@ -268,7 +268,7 @@ def _find_problems(table: FingerprintTable, smallest_side: int) -> list[tuple[in
 
 
 def _find_class_names(images: Sequence[str], source: ImageSource, labels: LabelSets | None) -> Mapping[str, str] | None:
-    """Return the class name of each image, from labels or class folders; None if there are neither."""
+    """Return the class name of each image, from labels or class folders; None without labels and class folders."""
     if labels is not None:
         rows = labels.find(tuple(images)).tolist()
         labelled = [(image, row) for image, row in zip(images, rows, strict=True) if row >= 0]

@@ -36,12 +36,12 @@ def cache_folder() -> Path:
 
 
 def find_first_source_file(name: str) -> Path | None:
-    """Find the first file of a known source on this machine, and check its hash; None if it is missing."""
+    """Find the first file of a known source on this machine, and check its hash; None for a missing file."""
     return _find_local_file(_get_source(name).files[0]).path
 
 
 def find_all_source_files(name: str) -> tuple[Path, ...] | None:
-    """Find all files of a known source on this machine, in their order; None if any is missing."""
+    """Find all files of a known source on this machine, in their order; None if a file is missing."""
     files = _get_source(name).files
     paths = tuple(path for file in files if (path := _find_local_file(file).path))
     return paths if len(paths) == len(files) else None
@@ -259,7 +259,7 @@ def _check_or_record_hash(file: KnownFile, path: Path, server_name: str) -> None
 
 
 def _describe_hash_difference(file: KnownFile, path: Path) -> str | None:
-    """Describe how the hash of a file differs from the expected one; None if it is equal."""
+    """Describe how the hash of a file differs from the expected hash; None if the hashes are equal."""
     expected = _expected_hash(file)
     if expected is None or (digest := sha256(path)) == expected:
         return None
@@ -267,7 +267,7 @@ def _describe_hash_difference(file: KnownFile, path: Path) -> str | None:
 
 
 def _expected_hash(file: KnownFile) -> str | None:
-    """Return the published hash, or the hash recorded at the first download; None if there is neither."""
+    """Return the published hash, or the hash recorded at the first download; None without such a hash."""
     if file.sha256:
         return file.sha256
     record = _recorded_hash_path(file)

@@ -40,7 +40,7 @@ def kinds_of_invalid_classes(
     - never_rated: nobody was asked about the image.
     """
     if isinstance(ratings, Votes):
-        ratings = ratings.restrict(np.flatnonzero(ratings.sizes))
+        ratings = ratings.select_items(np.flatnonzero(ratings.sizes))
     shape = class_ids.shape
     per_image, class_ids = math.prod(shape[1:]), class_ids.ravel()
     rows = np.repeat(match_images(images, ratings.images, match=match, known_where="the ratings"), per_image)
@@ -96,5 +96,5 @@ def scores_from_experts(experts: Votes) -> Scores:
         n_votes_of_image = np.bincount(questions.image_ids, counts)[questions.image_ids]
         return Scores(questions, counts / n_votes_of_image, is_exclusive=True)
     require_questions(experts.items, votes_name="the experts' votes")
-    judged = experts.restrict(np.flatnonzero(experts.sizes))
+    judged = experts.select_items(np.flatnonzero(experts.sizes))
     return Scores(require_questions(judged.items), judged.count_supporting_votes() / judged.sizes)

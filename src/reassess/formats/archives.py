@@ -91,7 +91,7 @@ class Archive(Mapping[str, npt.NDArray[Any]]):
                 raise _damaged_archive_error(self.path, error) from error
 
     def _memory_map_array(self, name: str, header_size: int, dtype: np.dtype[Any]) -> npt.NDArray[np.uint8] | None:
-        """Memory-map an uncompressed array; return None if it must be read instead, or is damaged."""
+        """Memory-map an uncompressed array; return None if the array is compressed, misaligned or damaged."""
         info = self._members[name]
         with self.path.open("rb") as file:
             file.seek(info.header_offset + _LENGTHS_OFFSET)

@@ -34,7 +34,7 @@ _CLEAN = "clean"  # the source of suggested classes
 _MAX_RANK = np.iinfo(np.int32).max
 
 
-def _values_per_candidate_and_source(candidates: Candidates) -> ColumnValues:
+def _candidate_and_source_columns(candidates: Candidates) -> ColumnValues:
     rows, questions = candidates.question_ids.astype(np.int64), candidates.questions
     return {
         "image": columns_from_questions(questions, rows)["image"],
@@ -75,7 +75,7 @@ _BY_SOURCE = TableFormat(
         IntegerColumn("rank", minimum=1, maximum=_MAX_RANK, is_nullable=True, is_required=False),
         ShareColumn("probability", is_nullable=True, is_required=False),
     ),
-    get_values=_values_per_candidate_and_source,
+    get_values=_candidate_and_source_columns,
     make_object=_make_candidates,
 )
 
@@ -166,7 +166,7 @@ def _candidates_from_label_errors(path: Path, table: "pl.DataFrame", classes: Cl
 
 
 def _labels_of_duplicates(duplicates: "pl.DataFrame") -> "pl.DataFrame":
-    """In groups whose labels differ, pair each labelled image with each label; columns image and class."""
+    """Pair each labelled duplicate with each label of its group, if the labels differ; columns image and class."""
     import polars as pl
 
     if (sets := duplicates["set"].unique(maintain_order=True).to_list())[1:]:
@@ -197,7 +197,7 @@ _BY_CANDIDATE: TableFormat[Candidates] = TableFormat(
         ShareColumn("probability", is_nullable=True),
         TextColumn("reason"),
     ),
-    get_values=lambda candidates: _values_of_candidate_rows(candidates, None),
+    get_values=lambda candidates: _candidate_columns(candidates, None),
 )
 
 
@@ -250,11 +250,11 @@ def write_candidates(
     check_type(Candidates, candidates, fix="propose(MODELS).candidates")
     form = _BY_SOURCE
     if candidates.reasons is not None or (len(candidates) and not candidates.sources):
-        form = replace(_BY_CANDIDATE, get_values=lambda candidates: _values_of_candidate_rows(candidates, limit))
+        form = replace(_BY_CANDIDATE, get_values=lambda candidates: _candidate_columns(candidates, limit))
     write_object(form, path, candidates, force=force)
 
 
-def _values_of_candidate_rows(candidates: Candidates, limit: int | None) -> ColumnValues:
+def _candidate_columns(candidates: Candidates, limit: int | None) -> ColumnValues:
     rows, classes = range(len(candidates))[:limit], candidates.questions.classes
     class_ids = candidates.questions.class_ids[: len(rows)]
     ids = class_ids.tolist()

@@ -11,7 +11,7 @@ _MAX_TRIES = 50  # while waiting for a lock
 
 
 class LockedError(Exception):
-    """Another process holds the lock; `holder` is its process id, or empty if not yet written."""
+    """The error that another process holds the lock. `holder` is the id of that process, empty if unknown."""
 
     def __init__(self, holder: str) -> None:
         self.holder = holder
@@ -68,7 +68,7 @@ def is_locked(path: str | Path) -> bool:
 
 @contextmanager
 def lock_folder(folder: Path) -> Iterator[None]:
-    """Lock a folder during the block, and wait for other processes; do nothing if it cannot be locked."""
+    """Lock a folder during the block, and wait for other processes; do nothing if the folder cannot be locked."""
     try:
         import fcntl
 

@@ -112,7 +112,7 @@ def utf8_error(path: Path, error: UnicodeDecodeError) -> DataError:
 
 
 def suggest_suffix(path: Path) -> str | None:
-    """Suggest a suffix that fits a file's first bytes; None if its own suffix fits, or none is known."""
+    """Suggest a suffix that fits a file's first bytes; None if the file's suffix fits, or no known suffix fits."""
     with path.open("rb") as file:
         head = file.read(_HEAD_BYTES)
     kinds = [suffix for magic, suffix in _SUFFIX_BY_MAGIC.items() if head.startswith(magic)]
@@ -127,7 +127,7 @@ def suggest_suffix(path: Path) -> str | None:
 
 
 def check_suffix(path: Path, allowed: Collection[str], content_name: str) -> str:
-    """Return the suffix of `path` in lower case; `UnreadableFileError` if it is not allowed."""
+    """Return the suffix of `path` in lower case; `UnreadableFileError` if this suffix is not allowed."""
     suffix = path.suffix.lower()
     if suffix not in allowed:
         _refuse_folder(path)
@@ -196,7 +196,7 @@ def write_to_temporary(path: Path, *, force: bool = False) -> Iterator[Path]:
 def atomic_writes(
     *, before_move: Callable[[Mapping[Path, Path]], object] = lambda _: None, temporary_prefix: str | None = None
 ) -> Iterator[None]:
-    """Write several files together: they appear at the end of the block, and only if all are complete.
+    """Write several files together: the files appear at the end of the block, and only if all files are complete.
 
     It applies to each file that `write_to_temporary` writes in the block. Before any file is moved to its path,
     `before_move` is called with the temporary path of each file. Temporary files that an earlier block with the same
@@ -307,7 +307,7 @@ def _convert_os_errors(path: Path) -> Iterator[None]:
 
 
 def _remove_old_temporary_files(folder: Path) -> None:
-    """Remove the temporary files of a folder that no process has written to for a day."""
+    """Remove temporary files in a folder if their last change is more than a day ago."""
     for path in folder.glob(f"{TEMPORARY_PREFIX}*"):
         with suppress(OSError):
             if path.stat().st_mtime < time.time() - _DAY_SECONDS:

@@ -78,7 +78,7 @@ def read_label_file(
         labels := read_review_table(path, table, classes, read_original)
     ):
         return labels
-    _refuse_counts(path, table)
+    _refuse_number_columns(path, table)
     return _make_label_sets(path, *_lists_from_table(path, table), classes)
 
 
@@ -192,7 +192,7 @@ def _check_entry_count(path: Path, n_entries: int, content_name: str) -> None:
         )
 
 
-def _refuse_counts(path: Path, table: "pl.DataFrame") -> None:
+def _refuse_number_columns(path: Path, table: "pl.DataFrame") -> None:
     """Raise if a table has several columns of numbers, such as vote counts: then it is not a table of valid classes."""
     numbers = [name for name in table.columns if name not in (_NAME, "class") and table[name].dtype.is_numeric()]
     if len(numbers) > 1:

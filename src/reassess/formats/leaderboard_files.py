@@ -83,7 +83,7 @@ def read_leaderboard(*paths: str | Path, family_pattern: re.Pattern[str] = Leade
 
 @dataclass(frozen=True)
 class _ResultTable:
-    """A table with a row per model and image size, and with both accuracies or only one."""
+    """A table with a row per model and image size. It has original accuracies, ReaL accuracies, or both."""
 
     path: Path
     table: "pl.DataFrame"
@@ -140,7 +140,7 @@ class _ResultTable:
         return values.to_list()
 
     def leaderboard_rows(self) -> Iterator[LeaderboardRow]:
-        """Yield the rows of a table with both accuracies."""
+        """Yield the rows of a table that has original and ReaL accuracies."""
         original = self.read_percentages("original")
         real = self.read_percentages("real")
         parameters = self.parameter_counts
@@ -169,7 +169,7 @@ class _ResultTable:
 
 
 def _join_tables(tables: Sequence[_ResultTable]) -> tuple[list[LeaderboardRow], dict[str, int]]:
-    """Join a table of original and a table of ReaL accuracies; also count the rows that have no partner."""
+    """Join a table of original and a table of ReaL accuracies. Also count rows that are in only one of the tables."""
     originals, reals = (
         [half for half in tables if not half.has_reassessed_accuracy],
         [half for half in tables if half.has_reassessed_accuracy],
@@ -262,7 +262,7 @@ class _Evaluation:
 
 
 def _check_comparable(first: _Evaluation, evaluation: _Evaluation) -> None:
-    """Raise if an evaluation and the first one have different label sets or different images."""
+    """Raise if an evaluation has another label set or other images than the first evaluation."""
     if evaluation.label_set != first.label_set:
         raise DataError(
             "different-labels",

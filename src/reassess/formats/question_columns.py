@@ -1,4 +1,4 @@
-"""Classes in files: ids, wnids or names. Without a class list, it is made from the names in the file."""
+"""Classes in files: ids, wnids or names. If no class list is known, it is made from the names in the file."""
 
 from collections.abc import Sequence
 from itertools import chain

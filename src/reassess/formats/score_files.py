@@ -98,7 +98,7 @@ def write_scores(path: str | Path, scores: Scores, *, force: bool = False) -> No
 
 
 def _golden_column(scores: Scores) -> dict[str, npt.NDArray[np.uint8]]:
-    """Return a column "golden" with 1 for golden questions, else 0; no column if this is unknown."""
+    """Return a column "golden": 1 for golden questions, 0 for other questions. Return no column if this is unknown."""
     return {} if scores.is_golden is None else {_GOLDEN: scores.is_golden.astype(np.uint8)}
 
 
@@ -134,7 +134,7 @@ def _read_npz(path: Path, classes: Classes | None) -> Scores:
     )
 
 
-def _values_of_scores(scores: Scores) -> ColumnValues:
+def _score_columns(scores: Scores) -> ColumnValues:
     columns = columns_from_questions(scores.questions)
     classes = (scores.questions.class_ids, scores.questions.classes)
     return {
@@ -170,7 +170,7 @@ _TABLES = tuple(
             ShareColumn(_score_heading(exclusive)),
             IntegerColumn(_GOLDEN, maximum=1, is_required=False),
         ),
-        get_values=_values_of_scores,
+        get_values=_score_columns,
         make_object=_make_scores,
     )
     for exclusive in (False, True)

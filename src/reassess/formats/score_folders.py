@@ -92,7 +92,7 @@ def write_score_folder(
     assert isinstance(items, StoredNames)
     metadata = None if method == UNKNOWN_METHOD else {METADATA_METHOD: method}
     with _write_folder(path, force=force) as folder:
-        for rows, columns in items.iterate_columns():
+        for rows, columns in items.iterate_blocks_as_columns():
             values = posterior.values[rows]
             if items.are_questions:
                 columns["score"] = pl.Series(values[:, -1])

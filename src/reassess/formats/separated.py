@@ -1,7 +1,7 @@
-"""CSV and TSV files: polars reads plain files, and the csv module makes other files plain first.
+"""CSV and TSV files. Polars reads simple files directly; the csv module rewrites other files first.
 
-A file is plain if it has no quotes, no blank lines, and no lines that end with only a carriage return. In other files,
-polars loses rows after a quote inside a field, keeps blank lines as rows, and misses line ends.
+Polars reads a file directly if it has no quotes, no blank lines, and no lines that end with only a carriage return. In
+other files, polars would lose rows after a quote inside a field, keep blank lines as rows, and miss line ends.
 """
 
 import csv
@@ -36,8 +36,8 @@ def read_csv_or_tsv(path: Path, *, text_columns: Sequence[str] = ()) -> "pl.Data
     _, headings = next(records, (1, [""]))
     _refuse_other_separator(path, headings)
     check_unique([name for name in headings if name], value_name="a column", where=path, fix="rename one of them")
-    is_plain = _has_no_quotes_or_blank_lines(path)
-    source = path.absolute() if is_plain else _rewrite_without_quotes(path, records, headings)
+    is_readable = _is_readable_by_polars(path)
+    source = path.absolute() if is_readable else _rewrite_without_quotes(path, records, headings)
     texts = {i for i, name in enumerate(headings) if name in text_columns}
     try:
         table = _read_with_polars(source, path, len(headings), texts)
@@ -49,7 +49,7 @@ def read_csv_or_tsv(path: Path, *, text_columns: Sequence[str] = ()) -> "pl.Data
     except pl.exceptions.PolarsError:
         _check_cell_counts(path, records, headings)
         raise
-    if is_plain and table.width > 1 and table[:, -1].null_count():  # polars reads missing fields as empty ones
+    if is_readable and table.width > 1 and table[:, -1].null_count():  # polars reads missing fields as empty ones
         _check_cell_counts(path, records, headings)
     table = table.with_columns(pl.col(pl.String).replace("", None))  # an empty text in quotes is a missing value too
     return table.rename({str(i): name or f"column {i + 1}" for i, name in enumerate(headings)})
@@ -65,7 +65,7 @@ def find_line_of_row(path: Path, row: int) -> int:
 
 
 def _read_records(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Yield the headings, then each row; both with the number of the line where they begin."""
+    """Yield the headings and then each row, each with the number of the line where it begins."""
     with path.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.reader(file, delimiter=SEPARATORS[path.suffix.lower()], strict=True)
         begin = 1
@@ -85,7 +85,7 @@ def _read_records(path: Path) -> Iterator[tuple[int, list[str]]]:
             ) from error
 
 
-def _has_no_quotes_or_blank_lines(path: Path) -> bool:
+def _is_readable_by_polars(path: Path) -> bool:
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
         if any(content.find(text) >= 0 for text in (b'"', b"\n\n", b"\n\r")) or content[:1] in b"\r\n":
             return False

@@ -163,7 +163,7 @@ def write_duplicates(path: str | Path, duplicates: Duplicates, *, force: bool = 
     write_object(_DUPLICATES, path, duplicates, force=force)
 
 
-def _values_of_posterior(posterior: Posterior) -> ColumnValues:
+def _posterior_columns(posterior: Posterior) -> ColumnValues:
     items, truths = ([str(name) for name in names] for names in (list_names(posterior.items), posterior.truths))
     return {
         "item": [item for item in items for _ in truths],
@@ -176,7 +176,7 @@ _POSTERIOR: TableFormat[Posterior] = TableFormat(
     Posterior,
     "a posterior",
     columns=(TextColumn("item"), TextColumn("answer"), NumberColumn("probability")),
-    get_values=_values_of_posterior,
+    get_values=_posterior_columns,
 )
 
 
@@ -185,7 +185,7 @@ def write_posterior(path: str | Path, posterior: Posterior, *, force: bool = Fal
     write_object(_POSTERIOR, path, posterior, force=force)
 
 
-def _values_of_cleaning(cleaning: Cleaning, rows: npt.NDArray[np.int64]) -> ColumnValues:
+def _cleaning_columns(cleaning: Cleaning, rows: npt.NDArray[np.int64]) -> ColumnValues:
     return {
         "image": [cleaning.images[row] for row in rows.tolist()],
         "class": (cleaning.class_ids[rows], cleaning.classes),
@@ -202,13 +202,13 @@ _LABEL_ERRORS: TableFormat[Cleaning] = TableFormat(
     Cleaning,
     "wrong labels",
     columns=(_IMAGE, _CLASS, _SUGGESTED, _QUALITY, _REASON),
-    get_values=lambda cleaning: _values_of_cleaning(cleaning, cleaning.dropped_rows),
+    get_values=lambda cleaning: _cleaning_columns(cleaning, cleaning.dropped_rows),
 )
 _DETAILS: TableFormat[Cleaning] = TableFormat(
     Cleaning,
     "details of cleaning",
     columns=(_IMAGE, _CLASS, _QUALITY, _SUGGESTED, _REASON, IntegerColumn("kept")),
-    get_values=lambda cleaning: _values_of_cleaning(cleaning, np.arange(len(cleaning))),
+    get_values=lambda cleaning: _cleaning_columns(cleaning, np.arange(len(cleaning))),
 )
 
 

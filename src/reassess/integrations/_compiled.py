@@ -45,7 +45,7 @@ def raise_if_dtype_was_narrowed(scores_dtype: str, framework_dtype: str) -> None
 
 
 def raise_if_invalid(n_nan: int, n_with_invalid_target: int) -> None:
-    """Raise if compiled code counted images with NaN scores or ill-formed targets."""
+    """Raise if compiled code counted images with NaN scores or invalid targets."""
     if n_nan:
         raise DataError(
             "not-a-number",

@@ -30,7 +30,7 @@ class BestRanks(NamedTuple):
     ranks: jax.Array
     is_empty: jax.Array  # no valid class
     is_nan: jax.Array  # a score is NaN
-    is_ill_formed: jax.Array  # the target is neither multi-hot nor ids padded with -1
+    is_target_invalid: jax.Array  # the target is neither multi-hot nor ids padded with -1
 
 
 class _BestClasses(NamedTuple):
@@ -39,20 +39,20 @@ class _BestClasses(NamedTuple):
     keys: jax.Array  # key of the score
     tie_breaks: jax.Array  # number of the class in `_tie_break_numbers`
     is_empty: jax.Array
-    is_ill_formed: jax.Array
+    is_target_invalid: jax.Array
 
 
 def find_best_ranks(scores: jax.Array, target: jax.Array, is_multi_hot: bool) -> BestRanks:
     """Find the rank of the best valid class of each image, and images with invalid values."""
-    best, tie_breaks, is_empty, is_ill_formed = (
+    best, tie_breaks, is_empty, is_target_invalid = (
         _best_classes_from_multi_hot if is_multi_hot else _best_classes_from_ids
     )(scores, target)
-    keys, is_nan = _sortable_keys(scores)
+    keys, is_nan = _scores_as_sortable_integers(scores)
     is_earlier = _tie_break_numbers(scores.shape[1]) > tie_breaks[:, None]
     ranks, nans = _reduce_rows(
         _Reduction(keys > best[:, None] - is_earlier, lax.add, 0), _Reduction(is_nan, lax.add, 0)
     )
-    return BestRanks(ranks, is_empty, nans > 0, is_ill_formed)
+    return BestRanks(ranks, is_empty, nans > 0, is_target_invalid)
 
 
 def _scores_as_bits(scores: jax.Array) -> jax.Array:
@@ -60,7 +60,7 @@ def _scores_as_bits(scores: jax.Array) -> jax.Array:
     return lax.bitcast_convert_type(scores, f"int{8 * scores.dtype.itemsize}")
 
 
-def _sortable_keys(scores: jax.Array) -> tuple[jax.Array, jax.Array]:
+def _scores_as_sortable_integers(scores: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Convert scores to integers that have the same order as the scores; also return whether each score is NaN."""
     bits, infinity = _scores_as_bits(scores), _scores_as_bits(jnp.array(jnp.inf, scores.dtype))
     limits = jnp.iinfo(bits.dtype)
@@ -75,7 +75,7 @@ def _tie_break_numbers(n_classes: int) -> npt.NDArray[np.int32]:
 
 
 def _best_classes_from_multi_hot(scores: jax.Array, target: jax.Array) -> _BestClasses:
-    """Find each image's best valid class, images without a valid class, and images with an ill-formed target."""
+    """Find each image's best valid class, images without a valid class, and images with an invalid target."""
     # First find the best score of each block of a row, then the tie break in the block with the best score of the row.
     # Bits have the order of the scores if a score is positive, else the reverse order. Keys of all scores are not
     # computed both here and in `find_best_ranks`, since XLA would write them to memory.
@@ -90,11 +90,11 @@ def _best_classes_from_multi_hot(scores: jax.Array, target: jax.Array) -> _BestC
         _Reduction(jnp.where(hot, bits, -1), lax.min, -1),
         _Reduction(target != hot.astype(target.dtype), lax.add, 0),
     )
-    keys, _ = _sortable_keys(lax.bitcast_convert_type(jnp.where(most < 0, least, most), scores.dtype))
+    keys, _ = _scores_as_sortable_integers(lax.bitcast_convert_type(jnp.where(most < 0, least, most), scores.dtype))
     keys = jnp.where(most < least, lowest, keys)  # blocks without a valid class; below the key of any valid NaN
     best, block = jnp.max(keys, axis=1), jnp.argmax(keys, axis=1)
     hot, scores = (_take_columns(table, block[:, None, None])[:, 0] for table in (hot, scores))
-    is_best = hot & (_sortable_keys(scores)[0] == best[:, None])
+    is_best = hot & (_scores_as_sortable_integers(scores)[0] == best[:, None])
     tie_breaks = jnp.max(jnp.where(is_best, _tie_break_numbers(width), 0), axis=1)
     return _BestClasses(best, tie_breaks + (blocks - 1 - block) * width, best == lowest, jnp.any(odd, axis=1))
 
@@ -106,11 +106,11 @@ def _best_classes_from_ids(scores: jax.Array, target: jax.Array) -> _BestClasses
     is_class = (ids >= 0) & (ids < classes)
     ordered = lax.sort(ids, dimension=1, is_stable=False)
     is_repeated = (ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] != PADDING)
-    is_ill_formed = jnp.any(~is_class & (ids != PADDING), axis=1) | jnp.any(is_repeated, axis=1)
-    keys, _ = _sortable_keys(_take_columns(scores, jnp.where(is_class, ids, 0)))
+    is_target_invalid = jnp.any(~is_class & (ids != PADDING), axis=1) | jnp.any(is_repeated, axis=1)
+    keys, _ = _scores_as_sortable_integers(_take_columns(scores, jnp.where(is_class, ids, 0)))
     best = jnp.max(keys, axis=1, where=is_class, initial=jnp.iinfo(keys.dtype).min)
     tie_breaks = jnp.max(classes - ids, axis=1, where=is_class & (keys == best[:, None]), initial=0)
-    return _BestClasses(best, tie_breaks, tie_breaks == 0, is_ill_formed)
+    return _BestClasses(best, tie_breaks, tie_breaks == 0, is_target_invalid)
 
 
 def _take_columns(table: jax.Array, columns: jax.Array) -> jax.Array:

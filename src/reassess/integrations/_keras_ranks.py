@@ -27,7 +27,7 @@ class BestRanks(NamedTuple):
     ranks: _Tensor
     is_empty: _Tensor  # no valid class
     is_nan: _Tensor  # a score is NaN
-    is_ill_formed: _Tensor  # the target is neither multi-hot nor ids padded with -1
+    is_target_invalid: _Tensor  # the target is neither multi-hot nor ids padded with -1
 
 
 class _BestClasses(NamedTuple):
@@ -35,7 +35,7 @@ class _BestClasses(NamedTuple):
 
     keys: _Tensor  # key of the score; shape (images, 1)
     tie_breaks: _Tensor  # number of the class in `_tie_break_numbers`, 0 without a valid class; shape (images, 1)
-    is_ill_formed: _Tensor  # shape (images,)
+    is_target_invalid: _Tensor  # shape (images,)
 
 
 class _ScoreBits(NamedTuple):
@@ -48,19 +48,19 @@ class _ScoreBits(NamedTuple):
 
 def find_best_ranks(scores: _Tensor, target: _Tensor, is_multi_hot: bool) -> BestRanks:
     """Find the rank of the best valid class of each image, and images with invalid values."""
-    best, tie_breaks, is_ill_formed = (_best_classes_from_multi_hot if is_multi_hot else _best_classes_from_ids)(
+    best, tie_breaks, is_target_invalid = (_best_classes_from_multi_hot if is_multi_hot else _best_classes_from_ids)(
         scores, target
     )
     classes = scores.shape[1]
     bits, magnitude_mask, infinity = _scores_as_bits(scores)
-    keys, magnitudes = _sortable_keys(bits, magnitude_mask)
+    keys, magnitudes = _scores_as_sortable_integers(bits, magnitude_mask)
     is_before = keys > best - ops.cast(_tie_break_numbers(classes) > tie_breaks, keys.dtype)
     n_before, nans = (
         _reduce_row_blocks(ops.sum, ops.cast(is_before, "int32")),
         _reduce_row_blocks(ops.max, ops.cast(magnitudes > infinity, "int32")),
     )
     ranks, is_nan = ops.sum(ops.cast(n_before, "float32"), axis=1), ops.max(ops.cast(nans, "float32"), axis=1) > 0
-    return BestRanks(ranks, tie_breaks[:, 0] == 0, is_nan, is_ill_formed)
+    return BestRanks(ranks, tie_breaks[:, 0] == 0, is_nan, is_target_invalid)
 
 
 def _scores_as_bits(scores: _Tensor) -> _ScoreBits:
@@ -74,7 +74,7 @@ def _scores_as_bits(scores: _Tensor) -> _ScoreBits:
     return _ScoreBits(bits, *(ops.convert_to_tensor(int(number), bits.dtype) for number in (magnitude_mask, infinity)))
 
 
-def _sortable_keys(bits: _Tensor, magnitude_mask: _Tensor) -> tuple[_Tensor, _Tensor]:
+def _scores_as_sortable_integers(bits: _Tensor, magnitude_mask: _Tensor) -> tuple[_Tensor, _Tensor]:
     """Convert the bits of scores to integers that have the same order as the scores; also return the magnitudes."""
     width = np.iinfo(standardize_dtype(bits.dtype)).bits - 1
     magnitudes = ops.bitwise_and(bits, magnitude_mask)
@@ -96,7 +96,7 @@ def _reduce_row_blocks(reduction: Callable[..., _Tensor], table: _Tensor) -> _Te
 
 
 def _best_classes_from_multi_hot(scores: _Tensor, target: _Tensor) -> _BestClasses:
-    """Find each image's best valid class, and images with an ill-formed target."""
+    """Find each image's best valid class, and images with an invalid target."""
     # The tie break is found with the bits of the best score. Keys of all scores are not computed both here and in
     # `find_best_ranks`, since XLA would write them to memory.
     is_valid = ops.cast(target, "bool")
@@ -110,14 +110,14 @@ def _best_classes_from_multi_hot(scores: _Tensor, target: _Tensor) -> _BestClass
     if standardize_dtype(target.dtype) == "bool":
         return _BestClasses(best, tie_breaks, ops.zeros_like(tie_breaks[:, 0], dtype="bool"))
     is_odd = ops.cast(ops.not_equal(target, ops.cast(is_valid, target.dtype)), "int32")
-    is_ill_formed = ops.max(ops.cast(_reduce_row_blocks(ops.max, is_odd), "float32"), axis=1) > 0
-    return _BestClasses(best, tie_breaks, is_ill_formed)
+    is_target_invalid = ops.max(ops.cast(_reduce_row_blocks(ops.max, is_odd), "float32"), axis=1) > 0
+    return _BestClasses(best, tie_breaks, is_target_invalid)
 
 
 def _best_valid_scores_of_row_blocks(bits: _Tensor, is_valid: _Tensor, magnitude_mask: _Tensor) -> _Tensor:
     """Return the highest score of a valid class in each block of a row, as an integer that sorts like the score."""
     masked = ops.bitwise_or(bits, ops.cast(is_valid, bits.dtype) - 1)
-    return _reduce_row_blocks(ops.max, _sortable_keys(masked, magnitude_mask)[0])
+    return _reduce_row_blocks(ops.max, _scores_as_sortable_integers(masked, magnitude_mask)[0])
 
 
 def _best_classes_from_ids(scores: _Tensor, target: _Tensor) -> _BestClasses:
@@ -128,15 +128,15 @@ def _best_classes_from_ids(scores: _Tensor, target: _Tensor) -> _BestClasses:
     is_valid = (ids >= 0) & (ids < classes)
     bits, magnitude_mask, _ = _scores_as_bits(scores)
     bits = ops.take_along_axis(bits, ops.where(is_valid, ids, 0), axis=1)
-    keys = ops.where(is_valid, _sortable_keys(bits, magnitude_mask)[0], ~magnitude_mask)
+    keys = ops.where(is_valid, _scores_as_sortable_integers(bits, magnitude_mask)[0], ~magnitude_mask)
     best = ops.max(keys, axis=1, keepdims=True)
     tie_breaks = ops.where(is_valid & (keys == best), ops.cast(classes - ids, "int32"), 0)
-    is_ill_formed = ops.any(~is_valid & (ids != PADDING), axis=1) | _has_duplicate_id(ids)
-    return _BestClasses(best, ops.max(tie_breaks, axis=1, keepdims=True), is_ill_formed)
+    is_target_invalid = ops.any(~is_valid & (ids != PADDING), axis=1) | _has_duplicate_id(ids)
+    return _BestClasses(best, ops.max(tie_breaks, axis=1, keepdims=True), is_target_invalid)
 
 
 def _has_duplicate_id(ids: _Tensor) -> _Tensor:
-    """Return whether each row contains an id twice, apart from the padding."""
+    """Return whether each row contains an id twice, ignoring the padding."""
     if ids.shape[1] is None or ids.shape[1] > _MAX_IDS_IN_PAIRS:
         ids = ops.sort(ids, axis=1)
         return ops.any((ids[:, 1:] == ids[:, :-1]) & (ids[:, 1:] != PADDING), axis=1)

@@ -18,11 +18,11 @@ def to_selection_and_class_ids(
     check_type(Mapping, new_class_by_image, value_name="new classes")
     images = ImageSelection(tuple(new_class_by_image), selection_name="list of new classes")
     return images, np.array(
-        [_class_id(name, new, class_to_idx or {}) for name, new in new_class_by_image.items()], np.int64
+        [_find_class_id(name, new, class_to_idx or {}) for name, new in new_class_by_image.items()], np.int64
     )
 
 
-def _class_id(image: str, new_class: int | str, class_to_idx: Mapping[str, int]) -> int:
+def _find_class_id(image: str, new_class: int | str, class_to_idx: Mapping[str, int]) -> int:
     """Return the id of an image's new class; raise if the dataset does not have the class."""
     where, found = f"image {image}", repr(new_class)
     if isinstance(new_class, str):

@@ -125,7 +125,7 @@ def accuracy(counts: Counts) -> dict[int, float | None]:
     Raises
     ------
     DataError
-        A score was NaN, valid classes were ill-formed, or the counts were not summed over batches or devices.
+        A score was NaN, valid classes were invalid, or the counts were not summed over batches or devices.
     """
     totals = jax.device_get(counts)
     if np.ndim(totals.n):
@@ -145,8 +145,8 @@ def accuracy(counts: Counts) -> dict[int, float | None]:
 def _count_images(
     scores: jax.Array, target: jax.Array, is_not_padding: jax.Array, is_multi_hot: bool, top_k: tuple[int, ...]
 ) -> Counts:
-    """Count the hits of a batch, and its images with a NaN score or an ill-formed target."""
-    ranks, is_empty, is_nan, is_ill_formed = find_best_ranks(scores, target, is_multi_hot)
+    """Count the hits of a batch, and its images with a NaN score or an invalid target."""
+    ranks, is_empty, is_nan, is_target_invalid = find_best_ranks(scores, target, is_multi_hot)
     hits = [~is_empty & (ranks < k) for k in top_k]
-    flags = jnp.stack([*hits, ~is_empty, is_empty, is_nan, is_ill_formed], axis=1)
+    flags = jnp.stack([*hits, ~is_empty, is_empty, is_nan, is_target_invalid], axis=1)
     return Counts(top_k, jnp.sum(flags & is_not_padding[:, None], axis=0, dtype=jnp.int32))

@@ -122,11 +122,11 @@ class RealAccuracyMetric(keras.metrics.Metric):
         normalize_top_k((self.k,), classes)
         if images == 0:  # two backends cannot compute the maximum of an empty tensor
             return
-        ranks, is_empty, is_nan, is_ill_formed = find_best_ranks(scores, target, is_multi_hot)
+        ranks, is_empty, is_nan, is_target_invalid = find_best_ranks(scores, target, is_multi_hot)
         weight = self._broadcast_weights(sample_weight, images, is_empty)
         ones = ops.ones_like(weight)
         weights = ops.stack([weight, weight, ones, ones, ones], axis=1)
-        flags = ops.stack([~is_empty & (ranks < self.k), ~is_empty, is_empty, is_nan, is_ill_formed], axis=1)
+        flags = ops.stack([~is_empty & (ranks < self.k), ~is_empty, is_empty, is_nan, is_target_invalid], axis=1)
         self.sums.assign_add(ops.sum(ops.where(flags & (weight != 0)[:, None], weights, 0), axis=0))
 
     def result(self) -> _Tensor:
@@ -140,12 +140,12 @@ class RealAccuracyMetric(keras.metrics.Metric):
         Raises
         ------
         DataError
-            A score was NaN, valid classes were ill-formed, or weights were not integers.
+            A score was NaN, valid classes were invalid, or weights were not integers.
         """
-        hits, total, nan, ill_formed = (
+        hits, total, nan, invalid_target = (
             float(s) for s in (self.hits, self.n_scored, self.n_nan, self.n_with_invalid_target)
         )
-        raise_if_invalid(int(nan), int(ill_formed))
+        raise_if_invalid(int(nan), int(invalid_target))
         if not (hits.is_integer() and total.is_integer()):
             raise DataError(
                 "no-count",

@@ -88,7 +88,7 @@ def with_real_labels(
     labels = labels if isinstance(labels, LabelSets) else read_labels(labels).evaluation_labels
     check_dataset_features(dataset, file_name_feature, [new_feature, f"{new_feature}_rated"][: 1 + ignore_unknown])
     positions = {key: row for row, key in enumerate(image_keys(labels.images))}
-    find, encode = make_position_finder(positions, len(labels)), _make_encoder(labels, encoding)
+    find, encode = make_position_finder(positions, len(labels)), _make_valid_class_encoder(labels, encoding)
 
     def add_labels(element: Mapping[str, Any]) -> dict[str, Any]:
         names = element[file_name_feature]
@@ -116,7 +116,7 @@ def make_position_finder(
 
 
 def _image_keys(names: tf.Tensor, match: Match = "path") -> tf.Tensor:
-    """Compute the key of each image with TensorFlow operations; it is the same as by `image_keys`."""
+    """Compute the key of each image with TensorFlow operations, with the same result as `image_keys`."""
     keys = tf.strings.regex_replace(names, r"\\", "/")
     keys = tf.strings.regex_replace(keys, _VALIDATION_IMAGE, r"\1", replace_global=False)
     for pattern in _KEY_PATTERNS[match]:
@@ -124,7 +124,9 @@ def _image_keys(names: tf.Tensor, match: Match = "path") -> tf.Tensor:
     return keys
 
 
-def _make_encoder(labels: LabelSets, encoding: Encoding) -> Callable[[tf.Tensor], tf.Tensor | tf.RaggedTensor]:
+def _make_valid_class_encoder(
+    labels: LabelSets, encoding: Encoding
+) -> Callable[[tf.Tensor], tf.Tensor | tf.RaggedTensor]:
     """Create a function that returns the valid classes of some rows of `labels`, in the chosen encoding."""
     check_known([encoding], get_args(Encoding), value_name="encoding")
     splits = np.append(labels.indptr, labels.indptr[-1])

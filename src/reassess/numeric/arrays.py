@@ -60,7 +60,7 @@ def create_mapped_array(folder: Path, shape: int | tuple[int, ...], dtype: npt.D
 
 
 def allocate_like(source: npt.NDArray[Any], shape: int | tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
-    """Create an array of zeros in memory; or in a file, if `source` is mapped from a file."""
+    """Create an array of zeros: in a file if `source` is mapped from a file, otherwise in memory."""
     if isinstance(source, np.memmap) and source.filename is not None:
         return create_mapped_array(Path(source.filename).parent, shape, dtype)
     return np.zeros(shape, dtype)
@@ -146,7 +146,7 @@ def as_floats(scores: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 
 def infinity_bits(dtype: np.dtype[Any]) -> np.signedinteger[Any]:
-    """Return the bits of +inf as an integer; the bits of a NaN are a larger integer, if its sign bit is 0."""
+    """Return the bits of +inf as an integer. The bits of a NaN with sign bit 0 are a larger integer."""
     if dtype == np.int16:
         return np.int16(0x7F80)  # bfloat16
     return cast("np.signedinteger[Any]", np.array(np.inf, dtype).view(f"i{dtype.itemsize}")[()])
@@ -173,7 +173,7 @@ class LargestOfStream:
         self._positions.append(positions[fits])
         self._count += self._values[-1].size
         if self._count >= 2 * self._n:
-            self._drop_small(*self._concatenate())
+            self._keep_largest(*self._concatenate())
 
     def in_descending_order(self) -> tuple[_Floats, _Ints]:
         """Return the largest values in descending order, and their positions."""
@@ -184,7 +184,7 @@ class LargestOfStream:
     def _concatenate(self) -> tuple[_Floats, _Ints]:
         return np.concatenate([np.empty(0), *self._values]), np.concatenate([np.empty(0, np.int64), *self._positions])
 
-    def _drop_small(self, values: _Floats, positions: _Ints) -> None:
+    def _keep_largest(self, values: _Floats, positions: _Ints) -> None:
         """Keep the n largest values, in order of position."""
         lowest = np.partition(values, values.size - self._n)[values.size - self._n]
         is_large = values > lowest

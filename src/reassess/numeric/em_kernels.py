@@ -25,7 +25,7 @@ _PADDING = 64  # floats, a few cache lines, so that the buffers of two threads n
 
 
 def zeros_as_tuple_or_array(n_truths: int) -> tuple[float, ...] | npt.NDArray[Any]:
-    """Return a zero for each truth: a tuple for few truths, so that compiled loops are unrolled, else an array."""
+    """Return a zero for each truth: as a tuple for few truths, so that loops are unrolled, otherwise as an array."""
     return (0.0,) * n_truths if n_truths <= MAX_UNROLLED_TRUTHS else np.zeros(n_truths)
 
 

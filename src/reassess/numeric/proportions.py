@@ -156,10 +156,10 @@ def sign_flip_p_values(totals: _Ints, n_of_size_1: _Ints, n_of_size_2: _Ints) ->
     equally likely. If the signs are not equally likely but the mean difference is 0, the level is still correct for a
     large number of images, since the sum of squares estimates the variance.
     """
-    from reassess.numeric.resampling_kernels import sign_flip_tails
+    from reassess.numeric.resampling_kernels import write_sign_flip_p_values
 
     result = np.empty(len(totals))
-    sign_flip_tails(np.abs(totals), n_of_size_1, n_of_size_2, result)
+    write_sign_flip_p_values(np.abs(totals), n_of_size_1, n_of_size_2, result)
     return result
 
 

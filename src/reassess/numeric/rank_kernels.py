@@ -14,7 +14,7 @@ _NO_TARGET, _NOT_A_NUMBER = -1, -2  # instead of a rank
 
 @compile_cached
 def _count_better_classes(keys, target):  # type: ignore[no-untyped-def]
-    """Count the classes before `target`: higher keys, and equal keys with a lower class id."""
+    """Count the classes that rank before `target`: higher keys, and equal keys with a lower class id."""
     key = keys[target]
     above = np.int32(0)
     level = np.int32(0)

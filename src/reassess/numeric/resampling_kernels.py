@@ -48,12 +48,12 @@ def _fair_coin_tail_over_first_term(n, k):  # type: ignore[no-untyped-def]
 
 
 @compile_cached
-def _log_choose(n, k):  # type: ignore[no-untyped-def]
+def _log_binomial_coefficient(n, k):  # type: ignore[no-untyped-def]
     return math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
 
 
 @compile_cached
-def sign_flip_tails(totals, n_of_size_1, n_of_size_2, out_p_values):  # type: ignore[no-untyped-def]
+def write_sign_flip_p_values(totals, n_of_size_1, n_of_size_2, out_p_values):  # type: ignore[no-untyped-def]
     """Compute the two-sided p-value of each total. A total is a sum of terms of size 1 and 2 with a random sign.
 
     By the null hypothesis, the signs of the differences are random. The p-value is 2 P(sum >= total), at most 1. There
@@ -71,7 +71,12 @@ def sign_flip_tails(totals, n_of_size_1, n_of_size_2, out_p_values):  # type: ig
             out_p_values[pair] = 1.0
             continue
         ratio = _fair_coin_tail_over_first_term(n, k)
-        scale = _log_choose(m, j) + _log_choose(n, k) - (n + m) * math.log(2.0) + math.log(ratio)
+        scale = (
+            _log_binomial_coefficient(m, j)
+            + _log_binomial_coefficient(n, k)
+            - (n + m) * math.log(2.0)
+            + math.log(ratio)
+        )
         term = 1.0
         total = 1.0
         while j < m:

@@ -125,7 +125,7 @@ def _measure_label_suspicion(candidates: Candidates, original: LabelSets | None)
     has_value = ~np.isnan(value)
 
     def find_highest_probability(is_candidate_selected: npt.NDArray[np.bool_]) -> _Floats:
-        """Return the highest probability of the selected candidates of each image; -1 if there are none."""
+        """Return the highest probability of the selected candidates of each image; -1 for an image without any."""
         highest_values = np.full(images, -1.0)
         rows = is_candidate_selected & has_value
         np.maximum.at(highest_values, image_ids[rows], value[rows])

@@ -235,7 +235,7 @@ def _choose_images_path(images: str | Path | None, benchmark: Benchmark | None) 
     if benchmark is None:
         raise DataError(
             "missing-images",
-            "images are missing",
+            "no images were given",
             fix=Fix("{images}, or use a benchmark that contains images", images="PLACE"),
         )
     return find_part_path(benchmark, "images", needed_by="predict")

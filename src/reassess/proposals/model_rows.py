@@ -20,7 +20,7 @@ _Floats = npt.NDArray[np.float64]
 
 
 class ImageNumbering:
-    """Gives each image a number: its position in the known images, or else the order in which models name it."""
+    """Numbers the images: by position among the known images, or in the order in which models name the images."""
 
     def __init__(self, match: Match = "path", *known_names: Sequence[str]) -> None:
         self.match = match

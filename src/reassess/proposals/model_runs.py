@@ -252,7 +252,7 @@ def _with_absolute_paths(source: AnyModel) -> AnyModel:
 
 def _score_in_worker(task: _ScoringTask) -> Shard:
     """Compute a shard; raise `DataError` if the worker has another model than the run."""
-    model = task.source if isinstance(task.source, ImageModel) else _open_once(task.source, task.device)
+    model = task.source if isinstance(task.source, ImageModel) else _open_or_reuse_model(task.source, task.device)
     facts = _identify_model(model)
     expected = {name: task.identifying_facts.get(name) for name in facts}
     if changes := [*describe_changes(expected, facts)]:
@@ -269,7 +269,7 @@ def _score_in_worker(task: _ScoringTask) -> Shard:
 _opened_models: dict[str, ImageModel] = {}  # the last model that a worker has opened
 
 
-def _open_once(source: str | ModelSource, device: str | None) -> ImageModel:
+def _open_or_reuse_model(source: str | ModelSource, device: str | None) -> ImageModel:
     """Open a model, or return it if this process has just opened it."""
     key = f"{source!r} {device}"
     if key not in _opened_models:

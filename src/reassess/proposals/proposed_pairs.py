@@ -28,7 +28,7 @@ _Bools = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class ImageClassPairs:
-    """(image, class) pairs; for each pair, the models that propose it, and those that send its image to raters.
+    """(image, class) pairs, the models that propose each pair, and the models that send its image to raters.
 
     A model sends an image to raters if the most probable class of the model is not the original label.
 

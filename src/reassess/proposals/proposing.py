@@ -92,11 +92,11 @@ class _ImageTable:
 
     @cached_property
     def is_set_aside(self) -> _Bools:
-        """For each image, whether it needs no raters: each prediction for it equals its original label."""
+        """Whether each image needs no raters, because all models that predict the image predict its original label."""
         return self.is_predicted & ~self.is_sent_to_raters & (self.original_ids >= 0)
 
     def labels_of_images_set_aside(self, classes: Classes) -> LabelSets:
-        """Return the original labels of the images that are set aside."""
+        """Return the original labels of the images that need no raters."""
         rows = np.flatnonzero(self.is_set_aside)
         names = [self.names[row] for row in rows.tolist()]
         return LabelSets.from_pairs(names, np.arange(rows.size), self.original_ids[rows], classes)
@@ -216,7 +216,7 @@ def _iterate_models(models: _Models) -> Iterable[tuple[str, Predictions]]:
 def _check_model_names(names: list[str]) -> None:
     """Raise `DataError` for missing, duplicate or reserved names of models."""
     if not names:
-        raise DataError("missing-models", "models are missing", fix="add at least one model")
+        raise DataError("missing-models", "no model was given", fix="add at least one model")
     check_unique(names, value_name="a model")
     if ORIGINAL_SOURCE in names:
         raise DataError(
@@ -318,7 +318,7 @@ def _make_candidates(
 
 
 class _ModelCandidates(NamedTuple):
-    """The candidates of a model; an entry of each array belongs to one candidate."""
+    """The candidates of a model. Each array has one entry per candidate."""
 
     image_ids: _Ints
     class_ids: _Ints

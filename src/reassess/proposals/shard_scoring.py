@@ -96,7 +96,7 @@ class ShardScorer:
         self, model: ImageModel, shards: Shards, shard_numbers: Sequence[int], workers: int
     ) -> Generator[tuple[int, int], None, None]:
         """Compute and write shards of a model; after each batch, yield the shard's number and the batch's size."""
-        batches = [self._split(shards.rows_of_shard(number)) for number in shard_numbers]
+        batches = [self._split_into_batches(shards.rows_of_shard(number)) for number in shard_numbers]
         results = decode_batches(Decoder(shards.images, model.transform), list(chain.from_iterable(batches)), workers)
         with closing(results):
             for number, shard_batches in zip(shard_numbers, batches, strict=True):
@@ -109,7 +109,7 @@ class ShardScorer:
     def score_source(self, model: ImageModel, images: ImageSource, shard_rows: range) -> Shard:
         """Compute a shard from a source that has only the images of the shard."""
         decode = Decoder(images, model.transform)
-        batches = zip(self._split(range(len(images))), self._split(shard_rows), strict=True)
+        batches = zip(self._split_into_batches(range(len(images))), self._split_into_batches(shard_rows), strict=True)
         return Shard.from_parts(
             [
                 self._score_batch(model, images, source_rows, rows, [decode(row) for row in source_rows])
@@ -118,7 +118,7 @@ class ShardScorer:
         )
 
     def has_valid_scores(self, shard: Shard) -> bool:
-        """Return whether a shard has scores of this model, and no others."""
+        """Return whether a shard has scores of this model, and no other scores."""
         if set(shard.results) != {SCORES, IS_TOP1_CHANGED}:
             return False
         scores, is_changed = shard.results[SCORES], shard.results[IS_TOP1_CHANGED]
@@ -131,7 +131,7 @@ class ShardScorer:
             and not np.isnan(scores).any()
         )
 
-    def _split(self, rows: range) -> list[range]:
+    def _split_into_batches(self, rows: range) -> list[range]:
         """Split rows into batches."""
         return [rows[start : start + self.batch_size] for start in range(0, len(rows), self.batch_size)]
 

@@ -75,13 +75,13 @@ def _measure_all_subsets(pairs: ImageClassPairs, valid_pairs: ImageClassPairs) -
     return SubsetSearch(
         n_models=models,
         greedy_subsets=None,
-        n_hits=count_by_subset(valid_pairs),
-        n_candidates=count_by_subset(pairs),
+        n_hits=count_pairs_by_subset(valid_pairs),
+        n_candidates=count_pairs_by_subset(pairs),
         subset_sizes=np.bitwise_count(np.arange(1, 2**models)).astype(np.int64),
     )
 
 
-def count_by_subset(pairs: ImageClassPairs) -> _Ints:
+def count_pairs_by_subset(pairs: ImageClassPairs) -> _Ints:
     """Count the pairs that each subset except the empty one proposes; shape (2 ** K - 1,).
 
     A subset does not propose a pair if it has no model that proposes the pair, or no model that sends its image. The

@@ -91,7 +91,7 @@ def make_tasks(
     An expert says no to the first question.
 
     >>> none = np.zeros(1, int)
-    >>> experts = Votes.from_columns(questions, none, none, none, ("eve",), ("no", "yes")).restrict(none)
+    >>> experts = Votes.from_columns(questions, none, none, none, ("eve",), ("no", "yes")).select_items(none)
     >>> make_tasks(questions, golden=experts).class_ids_of(0).tolist()
     [1, 2]
     """
@@ -262,7 +262,7 @@ def _make_functions_for_shared_images(questions: Questions) -> tuple[_ComputeDis
 
 
 def mean_votes_until_closed(votes: Votes, model: RaterModel, stop: StopRule, max_votes_per_question: int) -> float:
-    """Estimate the mean votes per question until a stop rule closes it, from earlier votes.
+    """Estimate the mean number of votes until a stop rule closes a question, from earlier votes.
 
     The earlier votes are replayed in random order; questions with fewer than `max_votes_per_question` votes do not
     count.
@@ -277,7 +277,7 @@ def mean_votes_until_closed(votes: Votes, model: RaterModel, stop: StopRule, max
             fix="ask for fewer votes per question, or give a file with more votes",
         )
     (replay,) = replay_stops(
-        votes.restrict(rows), model, [stop], threshold=stop.high, max_votes_per_question=max_votes_per_question
+        votes.select_items(rows), model, [stop], threshold=stop.high, max_votes_per_question=max_votes_per_question
     )
     return float(replay.n_used_votes.mean()) / rows.size
 

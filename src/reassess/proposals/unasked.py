@@ -111,7 +111,7 @@ def _find_unasked_pairs(
 def _merge_and_sort_pairs(
     models: list[str], pairs: npt.NDArray[np.void], numbering: ImageNumbering, classes: Classes
 ) -> Candidates:
-    """Merge equal pairs of several models, and sort them, most informative first."""
+    """Merge equal pairs of several models, and sort them, the most informative pair first."""
     _, start, question_numbers = np.unique(
         encode_pairs(pairs["image"], pairs["class"]), return_index=True, return_inverse=True
     )

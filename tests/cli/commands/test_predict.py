@@ -193,7 +193,7 @@ def test_file_for_all_models_is_used_where_it_applies(pets: Path, run: Runner, m
         (
             f"predict {MODEL} -o m.npy",
             1,
-            "images are missing\n  fix:     --images PLACE, or use a benchmark that contains images",
+            "no images were given\n  fix:     --images PLACE, or use a benchmark that contains images",
         ),
         (f"predict {MODEL} -o m.npy --images none", 1, "folder, archive or list of images not found\n  where:   none"),
         (f"predict {MODEL} -o m.npy --images pets/images --device cpu", 1, "a Python function takes no device"),

@@ -155,7 +155,7 @@ def tasks(
         sample = replace(sample, input_hashes=(sha256(candidates),))
     if sample is not None and experts is not None:  # drawn questions stay in the file, even with answers
         items = require_questions(experts.items)
-        experts = experts.restrict(np.flatnonzero(sample.rows_of(items.images)[items.image_ids] < 0))
+        experts = experts.select_items(np.flatnonzero(sample.rows_of(items.images)[items.image_ids] < 0))
     tasks_made = make_tasks(questions, size=max_classes_per_task, hierarchy=tree, golden=experts)
     golden_count = len(questions) - len(tasks_made.questions)
     tasks_made = tasks_made if sample is None else tasks_made.mark_sample_as_golden(sample)

@@ -188,7 +188,7 @@ def read_predictions(
 
 
 def find_image_names_file(path: Path) -> Path | None:
-    """Find the text file with the image names of an npy file, as `write_predictions` writes it; or None."""
+    """Find the text file that `write_predictions` writes beside an npy file, with image names; None if missing."""
     names_path = path.with_suffix(".txt")
     return names_path if path.suffix.lower() == ".npy" and exists(names_path) else None
 
@@ -224,7 +224,7 @@ def write_predictions(path: str | Path, predictions: Predictions, *, top_k: int 
     if predictions.output_class_ids is not None:
         raise DataError(
             "missing-outputs",
-            "npy files cannot say which output is which class",
+            "npy files cannot store the class of each output",
             where=path,
             fix="write a table, such as .parquet",
         )

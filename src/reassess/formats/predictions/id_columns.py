@@ -133,7 +133,7 @@ def find_id_columns(
 def drop_unusable_id_columns(
     path: Path, table: "pl.DataFrame", classes: Classes, output_class_ids: npt.NDArray[np.int64] | None
 ) -> "pl.DataFrame":
-    """Drop columns of ids if their meaning is unknown, and other columns have predicted class names.
+    """Drop columns of ids with an unknown meaning, if other columns have predicted class names.
 
     The meaning is unknown if the classes are known only by name, and there is no list of outputs.
     """

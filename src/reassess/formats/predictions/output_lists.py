@@ -73,7 +73,7 @@ def read_output_classes(path: Path) -> list[str] | dict[int, str]:
 
 
 def _refuse_missing_header(path: Path, lines: Sequence[str]) -> None:
-    """Raise if each line has an output and a class: it is a table without its header."""
+    """Raise if each line has an output and a class, because then the file is a table without a header."""
     if all(_RANGE.fullmatch(line.partition(",")[0].strip()) and "," in line for line in lines if line.strip()):
         raise DataError(
             "missing-column",
@@ -108,7 +108,7 @@ def check_output_count(
     if len(shape) != 2:
         raise DataError(
             "wrong-type",
-            "floats are scores: one row per image, one column per class",
+            "scores (floats) must have one row per image and one column per class",
             allowed="shape (N, classes)",
             found=f"shape {shape}",
             fix="if these are class ids, save them as integers" if len(shape) == 1 else None,

@@ -38,7 +38,7 @@ class StoredNames(StoredItems):
     def __len__(self) -> int:
         return len(self._names)
 
-    def iterate_columns(self) -> Iterator[tuple[slice, "dict[str, pl.Series]"]]:
+    def iterate_blocks_as_columns(self) -> Iterator[tuple[slice, "dict[str, pl.Series]"]]:
         """Yield blocks of items, each with the columns of an output file: image and class, or item."""
         for start, frame in self._names.iterate_blocks():
             columns = {name: frame[name] for name in (IMAGE if self.are_questions else ITEM,)}

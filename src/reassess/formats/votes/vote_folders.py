@@ -272,7 +272,7 @@ def _select_first_segment_of_each_item(
 
 
 def _check_disk_space(source: VoteFolder, n_rows: int, temporary: Path, report: Callable[[str], object]) -> None:
-    """Report how much disk space the temporary files need, and raise `OutputError` if the disk has less."""
+    """Report how much disk space the temporary files need, and raise `OutputError` if the disk has less free space."""
     needed = _BYTES_PER_VOTE * n_rows + 3 * sum(path.stat().st_size for path in source.files)
     free = shutil.disk_usage(temporary).free
     report(f"{n_rows:,} rows; temporary files need up to {format_bytes(needed)} of disk space in {temporary}")

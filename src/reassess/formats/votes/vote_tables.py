@@ -213,7 +213,7 @@ def _read_items(
 
 
 def find_item_column(path: Path, table: "pl.DataFrame") -> str:
-    """Return the name of the column that identifies the items; raise if there is none, or more than one."""
+    """Return the name of the column that identifies the items; raise unless exactly one column does."""
     if not set(ITEM_NAMES) & set(table.columns) or "class" in table.columns:
         raise DataError(
             "missing-column",

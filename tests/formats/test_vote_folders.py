@@ -89,9 +89,9 @@ def test_votes_do_not_depend_on_the_split_into_files(
 def test_votes_do_not_depend_on_batches_and_partitions(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batch_rows: int
 ) -> None:
-    for name, value in (("vote_batches._BATCH_ROWS", batch_rows), ("vote_folders._RUNS_PER_PART", 20)):
+    for name, value in (("vote_batches._BATCH_ROWS", batch_rows), ("vote_folders._SEGMENTS_PER_PART", 20)):
         monkeypatch.setattr(f"reassess.formats.votes.{name}", value)
-    monkeypatch.setattr("reassess.formats.votes.vote_folders.ROWS_PER_FRAME", 11)
+    monkeypatch.setattr("reassess.formats.votes.vote_folders.ROWS_PER_BLOCK", 11)
     for is_shuffled in (False, True):
         folder = tmp_path / str(is_shuffled)
         folder.mkdir()

@@ -179,7 +179,9 @@ def test_command_continues_after_the_scheduler_was_killed(images: Path, run: Run
             second.kill()
     assert process.returncode == 1
     assert "Error: worker of the executor failed" in err
-    assert "out.npy.unfinished contains the finished part; run the same command again to continue." in err
+    assert "out.npy.unfinished contains the finished part; run the same command again to continue." in " ".join(
+        err.split()
+    )
     assert "Traceback" not in err
     assert "out.npy.unfinished: continues after" in run(*slow, "--workers", "0").out
     assert not Path("out.npy.unfinished").exists()

@@ -53,7 +53,7 @@ class StoredNames(StoredItems):
         key = image_key_column().alias(_KEY)
         hashes = create_mapped_array(self._folder, (2, len(self)), np.uint64)
         n_images = 0
-        for _, frame in self._names.iterate():
+        for _, frame in self._names.iterate_blocks():
             images = frame.select(IMAGE, key).unique(IMAGE)
             for row, name in zip(hashes, (IMAGE, _KEY), strict=True):
                 row[n_images : n_images + len(images)] = images[name].hash().to_numpy()
@@ -61,12 +61,12 @@ class StoredNames(StoredItems):
         n_names, n_keys = (_count_distinct(row[:n_images]) for row in hashes)
         if n_names == n_keys:
             return
-        images = pl.concat([frame.select(IMAGE, key).unique() for _, frame in self._names.iterate()]).unique()
+        images = pl.concat([frame.select(IMAGE, key).unique() for _, frame in self._names.iterate_blocks()]).unique()
         repeated = images.filter(pl.col(_KEY).is_duplicated()).sort(_KEY, IMAGE)
         check_image_names(repeated[IMAGE].head(2).to_list(), where)
 
     def find(self, items: Items) -> npt.NDArray[np.int64]:
-        """Return the position of each of `items` among these items, -1 if it is missing."""
+        """Return the position of each of `items` among these items, -1 for a missing item."""
         import polars as pl
 
         if isinstance(items, StoredItems) or isinstance(items, Questions) != self.are_questions:

@@ -98,8 +98,7 @@ def test_misspelled_settings_file_raises(refused_text: Refused, tmp_path: Path) 
 def test_dangling_link_raises(refused_text: Refused, tmp_path: Path) -> None:
     (tmp_path / "benchmark.json").symlink_to("gone.json")
     assert refused_text(read_settings, tmp_path) == (
-        "link to a missing file\n  where:   DIR/benchmark.json\n  found:   gone.json\n"
-        "  fix:     fix the link, or remove it"
+        "link to a missing file\n  where:   DIR/benchmark.json\n  found:   gone.json\n  fix:     fix or remove the link"
     )
     (tmp_path / "gone.json").write_text('{"threshold": 0.5}')
     assert read_settings(tmp_path) == {"threshold": 0.5}

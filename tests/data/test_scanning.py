@@ -303,7 +303,7 @@ def test_progress_counts_images_of_each_set_and_of_the_near_search(sets: Path) -
         ([], "no images were given\n  fix:     give a folder, zip, tar or list for each set of images"),
         (
             ["train", "train/"],
-            "set of images is given twice\n  found:   DIR/train and DIR/train\n  fix:     give it once",
+            "set of images is given twice\n  found:   DIR/train and DIR/train\n  fix:     give this set once",
         ),
         (
             ["train", "train/cat"],

@@ -696,7 +696,7 @@ def test_two_runs_cannot_write_one_output(images: Path, tmp_path: Path) -> None:
     assert lines == [
         f"another process is computing this output\n  where:   {tmp_path}/out.npy.unfinished\n"
         f"  found:   run: process {os.getpid()} on {socket.gethostname()}, active 0 s ago\n"
-        "  fix:     wait until it has ended (two minutes, if its machine has failed), or choose another output"
+        "  fix:     wait for the end of that process (two minutes, if its machine has failed), or choose another output"
     ]
     assert names_in(tmp_path) == ["images", "out.npy", "out.txt"]
 

@@ -66,7 +66,7 @@ def extend_to_full_scale(answers: tuple[Id, ...]) -> tuple[Id, ...]:
 
 
 def highest_answer(scale: tuple[Id, ...]) -> Id:
-    """Return the answer that speaks most for a class, even if nobody gave this answer."""
+    """Return the answer that most supports that a class is valid, even if nobody gave this answer."""
     return extend_to_full_scale(scale)[-1]
 
 

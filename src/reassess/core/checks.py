@@ -92,7 +92,7 @@ def check_shape(
     where: object = None,
     fix: Fix | str | None = None,
 ) -> None:
-    """Raise `DataError` unless an array has the expected shape, and a type of this `kind` if it is given."""
+    """Raise `DataError` unless an array has the expected shape, and, with `kind`, a type of this kind."""
     fits = array.ndim == len(shape) and all(
         isinstance(allowed, str) or size == allowed for size, allowed in zip(array.shape, shape, strict=True)
     )
@@ -248,7 +248,7 @@ def check_distribution(rows: npt.NDArray[np.floating], *, value_name: str, where
 
 
 def _call_with_position(where: object, *position: int) -> object:
-    """Return `where`; if it is a function, its result for a position in an array."""
+    """Return `where`, or if `where` is a function, its result for a position in an array."""
     if callable(where):
         return where(*position) if position else None
     return where

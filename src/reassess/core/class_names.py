@@ -18,7 +18,7 @@ _NUMBER = re.compile(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[-+]?\d+)?|[-+]?(?:inf|in
 
 
 def parse_class_id(text: str) -> int | None:
-    """Parse a text as a class id; -1 if it is a number but not a possible id, None if it is not a number."""
+    """Parse a text as a class id; -1 for a number that cannot be an id, None for a text that is not a number."""
     stripped = text.strip()  # removes separators such as \x1f too, which float() does not accept
     if not _NUMBER.fullmatch(stripped):
         return None

@@ -117,7 +117,7 @@ class Classes(Printable):
 
     @classmethod
     def from_texts(cls, texts: Iterable[str], *, has_local_ids: bool = True) -> "Classes":
-        """Create a sorted class list from the class names in a file; if all of them are wnids, a list of wnids.
+        """Create a sorted class list from the class names in a file; if all names are wnids, a list of wnids.
 
         Surrounding blanks are removed, and names are converted to Unicode NFC. Case matters: `names_differing_by_case`
         lists names such as Cat and cat.
@@ -221,7 +221,7 @@ class Classes(Printable):
         return len(self._class_names.find_ids(text)) > 1 or self.id_of(text, where="") >= 0
 
     def class_file_line(self, class_id: int) -> str:
-        """Return the line of a class file for a class: its wnid or name if that is unique, else its id.
+        """Return the line of a class file for a class: its wnid or name if no other class has the same, else its id.
 
         >>> [Classes(3, names=("crane", "dog", "crane")).class_file_line(class_id) for class_id in range(3)]
         ['0', 'dog', '2']
@@ -370,7 +370,7 @@ ID_ONLY_CLASSES = Classes()  # an unknown number of classes, identified only by 
 
 
 def require_known_class_ids(classes: Classes | None, *, where: object = None, fix: Fix | None = None) -> Classes:
-    """Return the class list of a file with class ids; `DataError` if it is unknown which classes the ids mean.
+    """Return the class list of a file with class ids; `DataError` if the meaning of the ids is unknown.
 
     Without a class list, return `ID_ONLY_CLASSES`.
     """

@@ -98,7 +98,7 @@ class ImageSelection:
     def positions_of(
         self, names: Sequence[str], *, match: Match = "path", ignore_unknown: bool = False
     ) -> npt.NDArray[np.int64]:
-        """Return the position of each image in the selection, -1 if it is not selected; int64, shape (names,).
+        """Return the position of each image in the selection, -1 for other images; int64, shape (names,).
 
         Arguments as for `selected_rows`. A name may be listed twice, and it is not an error if no image is selected.
         """

@@ -50,7 +50,7 @@ _NUMBER = re.compile("0|-?[1-9][0-9]{0,17}")  # 18 digits always fit into int64
 
 
 def parse_id(text: str) -> Id:
-    """Parse an id: an int if the text is the usual form of the number, such as 7; else the text, such as 007."""
+    """Parse an id: an int if the text is written like an int, such as 7; otherwise the text itself, such as 007."""
     return int(text) if _NUMBER.fullmatch(text) else text
 
 

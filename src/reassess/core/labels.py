@@ -134,7 +134,7 @@ class LabelSets:
         return len(self.images)
 
     def __getitem__(self, image: str) -> tuple[int, ...] | None:
-        """Return the ids of an image's valid classes; () if it has no valid class, None if it is unrated.
+        """Return the ids of an image's valid classes; () for an image without valid classes, None for an unrated image.
 
         ImageNet validation images are identified by their number, in any spelling.
         """

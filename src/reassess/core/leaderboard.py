@@ -131,7 +131,7 @@ class Leaderboard(Printable):
 
     @cached_property
     def model_ids(self) -> npt.NDArray[np.int64]:
-        """Model id of each row; rows of one model with several image sizes share it; int64, shape (rows,)."""
+        """Model id of each row; rows of one model with several image sizes have the same id; int64, shape (rows,)."""
         return _assign_ids(entry.model for entry in self.entries)
 
     @property
@@ -177,7 +177,7 @@ class Leaderboard(Printable):
 
     @property
     def rank_gains(self) -> npt.NDArray[np.int64]:
-        """Ranks that each row gains by the reassessed labels, negative if it loses ranks; int64, shape (rows,)."""
+        """Ranks that each row gains by the reassessed labels, negative for lost ranks; int64, shape (rows,)."""
         return self.original_ranks - self.reassessed_ranks
 
     @property

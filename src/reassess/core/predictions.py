@@ -74,7 +74,7 @@ class Predictions:
     def __post_init__(self) -> None:
         if (self.ids is None) == (self.scores is None):
             raise DataError(
-                "ids-and-scores", "predictions have both ids and scores, or neither", fix="give one of them"
+                "ids-and-scores", "predictions need either ids or scores", fix="give ids or scores, not both"
             )
         if self.images is not None:
             check_length(len(self.images), len(self), plural_name="image names", item_name="row of the predictions")
@@ -289,7 +289,7 @@ class Predictions:
 
     @property
     def _id_array(self) -> npt.NDArray[np.int32] | npt.NDArray[np.int64]:
-        """Class id of each predicted id, or of each score column; -1 if it is not a class."""
+        """Class id of each predicted id, or of each score column; -1 for an output that is not a class."""
         if self.output_class_ids is not None:
             return self.output_class_ids
         if self.ids is not None:

@@ -212,7 +212,7 @@ class ModelChoice(Printable):
         return self.chosen.recall
 
     def to_json(self) -> dict[str, Any]:
-        """Return the chosen subset, and the search for it, as a dict for JSON output."""
+        """Return the chosen subset, and how it was searched, as a dict for JSON output."""
         return {
             "target_recall": self.target_recall,
             "search": self.search_method,

@@ -163,7 +163,7 @@ class StopRule:
 
     @classmethod
     def parse(cls, text: str) -> "StopRule":
-        """Parse a rule such as ``0.01,0.99``; `DataError` if it is invalid."""
+        """Parse a rule such as ``0.01,0.99``; `DataError` for an invalid rule."""
         try:
             low, high = map(float, text.split(","))
         except ValueError:
@@ -173,7 +173,7 @@ class StopRule:
     def is_closed(
         self, p_valid: npt.NDArray[np.float64] | float, n_votes: npt.NDArray[np.integer] | int
     ) -> npt.NDArray[np.bool_]:
-        """Return whether each question is closed, given its probability of being valid and its number of votes."""
+        """Return whether each question is closed, given the question's P(valid) and number of votes."""
         is_outside = (np.asarray(p_valid) <= self.low) | (np.asarray(p_valid) >= self.high)
         return is_outside & (np.asarray(n_votes) >= self.min_votes)
 

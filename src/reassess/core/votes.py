@@ -211,7 +211,7 @@ class Votes:
         return tuple((self.raters[rater], self.answers[answer]) for rater, answer in pairs)
 
     def answer_id(self, answer: Id) -> int:
-        """Return the position of an answer in `answers`; `DataError` if it is missing."""
+        """Return the position of an answer in `answers`; `DataError` for a missing answer."""
         check_known([answer], self.answers, value_name="answer")
         return self.answers.index(answer)
 
@@ -322,7 +322,7 @@ class Votes:
         )
 
     def with_answers(self, answers: Sequence[Id]) -> "Votes":
-        """Change the list of possible answers; `DataError` if an answer of a vote is missing from it."""
+        """Change the list of possible answers; `DataError` if the list does not contain the answer of a vote."""
         if tuple(answers) == self.answers:
             return self
         position = {answer: i for i, answer in enumerate(answers)}
@@ -332,7 +332,7 @@ class Votes:
         return replace(self, answer_ids=new_ids[self.answer_ids], answers=tuple(answers))
 
     def with_full_scale(self) -> "Votes":
-        """Add no, maybe and yes to the possible answers to questions, if each vote is one of these answers."""
+        """Add no, maybe and yes to the possible answers to questions, if each vote already has one of these answers."""
         return self.with_answers(extend_to_full_scale(self.answers)) if are_questions(self.items) else self
 
     def append(self, new_votes: "Votes") -> "Votes":

@@ -111,7 +111,7 @@ def open_benchmark(name_or_folder: str | Path) -> Benchmark:
 
 
 def find_part_path(benchmark: Benchmark, part: str, *, needed_by: str | None = None) -> Path:
-    """Return the path of a benchmark part; download the file if it is missing and `fetch` knows it.
+    """Return the path of a benchmark part; download a missing file if `fetch` knows this file.
 
     `needed_by` is the command that needs the part, for the message if the benchmark has no such part.
     """

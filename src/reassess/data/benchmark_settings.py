@@ -29,7 +29,7 @@ def read_settings(folder: Path) -> dict[str, Any]:
             "link to a missing file",
             where=path,
             found=path.readlink(),
-            fix="fix the link, or remove it",
+            fix="fix or remove the link",
         )
     if not exists(path):
         return {}
@@ -42,7 +42,7 @@ def read_settings(folder: Path) -> dict[str, Any]:
 
 
 def _check_file_name_case(folder: Path) -> None:
-    """Raise for a file such as Benchmark.json; some file systems treat it as benchmark.json."""
+    """Raise for a file such as Benchmark.json, because some file systems treat this name as benchmark.json."""
     misspelled = sorted(path.name for path in folder.glob("*") if path.name.lower() == SETTINGS_FILE != path.name)
     if misspelled:
         raise DataError(

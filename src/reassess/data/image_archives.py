@@ -62,7 +62,7 @@ class TarImages:
         )
 
     def image_file(self, row: int) -> BytesIO:
-        """Read the file of an image into memory; raise `DataError` if it is too large."""
+        """Read the file of an image into memory; raise `DataError` if the file is too large."""
         check_file_size(self.sizes[row], f"{self.source_path}, {self.paths[row]}")
         stat = self.source_path.stat()
         archive = _open_archive(self.source_path, stat.st_ino, stat.st_mtime_ns)
@@ -129,7 +129,7 @@ class TarListImages:
         return TarListImages(self.source_path, tuple(archives), archive_ids, archive_rows, paths)
 
     def image_file(self, row: int) -> BytesIO:
-        """Read the file of an image into memory; raise `DataError` if it is too large."""
+        """Read the file of an image into memory; raise `DataError` if the file is too large."""
         return self.archives[self.archive_ids[row]].image_file(self.archive_rows[row])
 
     def file_to_check_for_changes(self, row: int) -> Path:
@@ -166,7 +166,7 @@ class ZipImages:
         return ZipImages(self.source_path.absolute(), tuple(self.paths[row] for row in rows))
 
     def image_file(self, row: int) -> BytesIO:
-        """Read the file of an image into memory; raise `DataError` if it is damaged or too large."""
+        """Read the file of an image into memory; raise `DataError` if the file is damaged or too large."""
         size = self._archive.getinfo(self.paths[row]).file_size
         check_file_size(size, f"{self.source_path}, {self.paths[row]}")
         try:

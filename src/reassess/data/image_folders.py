@@ -55,7 +55,7 @@ class FolderImages:
         return FolderImages(self.source_path.absolute(), tuple(self.paths[row] for row in rows))
 
     def image_file(self, row: int) -> str:
-        """Return the path of an image; raise `DataError` if it is missing, too large or not a regular file."""
+        """Return the path of an image; raise `DataError` for a missing, too large or irregular file."""
         path = self.source_path / self.paths[row]
         if not path.is_file():
             is_missing = not os.path.lexists(path)
@@ -163,7 +163,7 @@ def find_validation_images(root: Path, is_image: Callable[[str], bool]) -> Folde
 
 
 def _index_folder_or_tar(source_path: Path, is_image: Callable[[str], bool]) -> FolderImages | TarImages | None:
-    """List the image files of a folder or tar; None if it does not exist."""
+    """List the image files of a folder or tar; None if the path does not exist."""
     with _convert_os_errors(source_path):
         is_folder, is_file = source_path.is_dir(), source_path.is_file()
     if is_folder:

@@ -177,7 +177,7 @@ def _check_are_archives(list_path: Path, names: Sequence[str]) -> None:
 
 
 def _check_list_line(line: str, list_path: Path, line_number: int) -> None:
-    """Raise if a line of a list is a comment or has blanks around it, and no file has exactly this name."""
+    """Raise if a line is a comment or begins or ends with blanks, unless a file has exactly this name."""
     is_comment = line.lstrip().startswith("#")
     if (is_comment or line != line.strip()) and not exists(list_path.parent / line.replace("\\", "/")):
         raise DataError(
@@ -218,7 +218,7 @@ def make_set_names(paths: Sequence[str]) -> tuple[str, ...]:
 
 
 def _check_no_overlap(paths: Sequence[Path]) -> None:
-    """Raise if a path is given twice or is inside another: an image would be a duplicate of itself."""
+    """Raise if two paths are equal or one path is inside the other, since an image would be its own duplicate."""
     resolved = [Path(os.path.realpath(path)) for path in paths]
     for i, path in enumerate(paths):
         for j, other_path in enumerate(paths):
@@ -227,7 +227,7 @@ def _check_no_overlap(paths: Sequence[Path]) -> None:
                     "duplicate-set",
                     "set of images is given twice",
                     found=f"{path} and {other_path}",
-                    fix="give it once",
+                    fix="give this set once",
                 )
             if resolved[j] in resolved[i].parents:
                 raise DataError(

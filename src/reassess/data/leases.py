@@ -39,7 +39,7 @@ class LeaseHolder:
 
 @contextmanager
 def hold_lease(folder: Path, name: str) -> Iterator[None]:
-    """Hold the lease with this name during the block; raise `FileExistsError` if another process holds it."""
+    """Hold the lease with this name during the block; raise `FileExistsError` if another process holds the lease."""
     folder.mkdir(exist_ok=True)
     path = folder / f"{name.replace(' ', '-')}{LEASE_SUFFIX}"
     descriptor = _create_lease(path, name)

@@ -250,7 +250,7 @@ def read_scores(source: str | Path = "imagenet-real-scores", *, classes: Classes
 
 
 def _find_score_method(path: Path) -> str:
-    """Find the method that made the scores in a file, if the file does not name it."""
+    """Find the method that made the scores in a file, if the file does not name the method."""
     if _is_known_file(path, IMAGENET, "scores"):
         return IMAGENET.method or UNKNOWN_METHOD
     if path.stem != "scores":

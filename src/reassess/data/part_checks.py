@@ -121,7 +121,7 @@ class PartChecker:
     unlisted_classes: list[NameProblem] = field(default_factory=list)
 
     def read_and_record_part(self, part_check: PartCheck) -> None:
-        """Read a part if it exists, and record its counts or its error."""
+        """Read a part if its file exists, and record the part's counts or error."""
         images = self.contents["images"].images if "images" in self.contents else ()
         if part_check.part == "original" and not part_check.paths and are_in_class_folders(images):
             part_check = replace(self.parts["images"], part="original", format=CLASS_FOLDERS_FORMAT, counts={})

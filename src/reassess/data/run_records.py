@@ -77,7 +77,7 @@ def write_image_sizes(path: Path, sizes: ImageSizes) -> None:
 
 
 def read_image_sizes(path: Path) -> ImageSizes:
-    """Read the table of `write_image_sizes`, and raise `DataError` if it is damaged."""
+    """Read a table that `write_image_sizes` wrote; raise `DataError` if the table is damaged."""
     import polars as pl
 
     try:

@@ -97,7 +97,7 @@ def compute_fingerprints(
 def _compute_in_processes(
     shards: Sequence[Shards], missing: Sequence[_ShardId], workers: int, *, needs_hashes: bool
 ) -> Generator[tuple[_ShardId, Shard], None, None]:
-    """Yield the missing shards, which processes of this machine compute in batches."""
+    """Compute the missing shards in processes of this machine, in batches, and yield the shards."""
     batches = [
         _Batch(shard, rows[start : start + _BATCH_SIZE])
         for shard in missing
@@ -117,7 +117,7 @@ def _compute_in_processes(
 def _compute_in_executor(
     executor: Executor, shards: Sequence[Shards], missing: Sequence[_ShardId], *, needs_hashes: bool
 ) -> Generator[tuple[_ShardId, Shard], None, None]:
-    """Yield the missing shards, in the order in which an executor computes them."""
+    """Compute the missing shards in an executor, and yield each shard when it arrives."""
 
     def select_shard_images(shard: _ShardId) -> tuple[ImageSource, range]:
         rows = shards[shard.set_id].rows_of_shard(shard.number)

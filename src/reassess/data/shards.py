@@ -139,14 +139,14 @@ class Shards:
         return [number for number in range(self.n_shards) if self._shard_path(number).exists()]
 
     def _read_intact(self, number: int) -> Shard | None:
-        """Read a shard; None if it is damaged."""
+        """Read a shard; None if the shard is damaged."""
         try:
             return self._read(number)
         except DataError:
             return None
 
     def _read(self, number: int) -> Shard:
-        """Read a shard, and raise `DataError` if it is damaged."""
+        """Read a shard; raise `DataError` if the shard is damaged."""
         path = self._shard_path(number)
         with path.open("rb") as file:
             try:

@@ -48,7 +48,7 @@ def find_all_source_files(name: str) -> tuple[Path, ...] | None:
 
 
 def fetch(name: str, *, progress: bool = False) -> Path:
-    """Return the path of a known source; download it if it is not on this machine.
+    """Return the path of a known source; download the source if it is not on this machine.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ def resolve_path_or_source(path_or_name: str, *, progress: bool = False) -> Path
 
 
 def _get_source(name: str) -> Source:
-    """Return the known source with this name; raise `DataError` if there is none."""
+    """Return the known source with this name; raise `DataError` for an unknown name."""
     if name not in SOURCES:
         raise DataError(
             "unknown-source",
@@ -110,7 +110,7 @@ def _get_source(name: str) -> Source:
 
 
 class _PossiblePath(NamedTuple):
-    """A path where a file may be on this machine, or the reason why a place cannot have the file."""
+    """A place on this machine where a file may be: its path, or the reason why this place has no path."""
 
     server_name: str
     path: Path | None
@@ -118,7 +118,7 @@ class _PossiblePath(NamedTuple):
 
 
 class _FileSearchResult(NamedTuple):
-    """The path of a file on this machine, and why it was not found at other places."""
+    """The path of a file on this machine, and the reasons why other places do not have the file."""
 
     path: Path | None
     reasons_not_found: list[str]
@@ -177,7 +177,7 @@ def _expand_user(text: str) -> Path:
 
 
 def _fetch_file(source: Source, file: KnownFile, progress: bool) -> Path:
-    """Return the path of a file; download it if it is not on this machine."""
+    """Return the path of a file; download the file if it is not on this machine."""
     path, reasons = _find_local_file(file)
     if path:
         return path

@@ -59,7 +59,7 @@ class UnfinishedRun:
 
     @property
     def temporary_prefix(self) -> str:
-        """A prefix of the names of temporary files, the same for all runs with this output."""
+        """The start of the names of temporary files, the same for all runs with this output."""
         return hashlib.sha256(os.fsencode(self.output.name)).hexdigest()[:8]
 
     def record_outputs_and_remove_old_outputs(self, temporary_path_of: Mapping[Path, Path]) -> None:
@@ -122,7 +122,7 @@ class UnfinishedRun:
 
     @contextmanager
     def _hold_lease(self, share: RunShare | None) -> Iterator[None]:
-        """Hold the lease of a share or of the whole run; raise `DataError` if another process computes it."""
+        """Hold the lease of a share or of the whole run; raise `DataError` if another process holds this lease."""
         folder, name = self.folder / _LEASES_FOLDER, _lease_name(share)
         with ExitStack() as stack:
             try:
@@ -147,7 +147,7 @@ class UnfinishedRun:
             "another process is computing this output",
             where=self.folder,
             found=join_first(list(map(str, holders)), max_items=3) or None,
-            fix="wait until it has ended (two minutes, if its machine has failed), or choose another output",
+            fix="wait for the end of that process (two minutes, if its machine has failed), or choose another output",
         )
 
     def _has_shards(self) -> bool:
@@ -242,7 +242,7 @@ class UnfinishedRun:
                 "output-exists",
                 "folder of the run contains other files, or is a file",
                 where=self.folder,
-                fix="move it, or choose another name",
+                fix="move the folder, or choose another name",
             )
 
     def _relative_path(self, path: Path) -> str:

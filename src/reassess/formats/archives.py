@@ -111,7 +111,7 @@ class Archive(Mapping[str, npt.NDArray[Any]]):
 
     @contextmanager
     def open_array(self, name: str) -> Iterator[IO[bytes]]:
-        """Open the npy file of one array, decompressed while it is read."""
+        """Open the npy file of one array as a stream of decompressed bytes."""
         try:
             with self._file.open(self._members[name]) as stream:
                 yield stream
@@ -193,7 +193,7 @@ class ArrayHeader(NamedTuple):
 
 
 def read_array_header(stream: IO[bytes], path: Path, name: str | None = None) -> ArrayHeader:
-    """Read the header of an npy stream; `name` is the name of the array if it is in an archive."""
+    """Read the header of an npy stream; `name` is the name of an array in an archive."""
     try:
         version = np.lib.format.read_magic(stream)
         if version not in _VERSIONS:

@@ -71,7 +71,7 @@ def check_input(path: Path) -> None:
             "not-a-file", "a pipe or a device was given instead of a file", where=path, fix="save its content to a file"
         )
     if path.stat().st_size == 0:
-        raise UnreadableFileError("empty-file", "file is empty", where=path, fix="write it again")
+        raise UnreadableFileError("empty-file", "file is empty", where=path, fix="write the file again")
     if path.suffix.lower() in (*_TEXT_SUFFIXES, ".toml"):
         _refuse_file_with_hole(path)
 

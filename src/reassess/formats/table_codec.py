@@ -33,7 +33,7 @@ ColumnValues = Mapping[str, Any]  # from the heading of a column to its values
 
 
 class _Cells(NamedTuple):
-    """The cells of a column in a file, and the class list for names in them."""
+    """The cells of a column in a file, and the class list for class names in the cells."""
 
     path: Path
     series: "pl.Series"

@@ -99,7 +99,7 @@ def read_table(path: Path, *, text_columns: Sequence[str] = (), requires_rows: b
             fix="write the headings above the first row",
         )
     if requires_rows and not table.height:
-        raise DataError("empty-file", "table has no rows", where=path, fix="write it again")
+        raise DataError("empty-file", "table has no rows", where=path, fix="write the table again")
     return table.with_columns(series.cast(pl.String) for series in table if series.dtype in (pl.Categorical, pl.Enum))
 
 
@@ -177,7 +177,7 @@ def locate_row(path: Path, row: int, heading: str | None = None) -> str:
 
 
 def find_column(path: Path, table: "pl.DataFrame", *names: str, fix: str = "rename the column, or add it") -> str:
-    """Return which of several equivalent headings a table has; raise if it has none or several."""
+    """Return which of several equivalent headings a table has; raise unless the table has exactly one of them."""
     found = [name for name in names if name in table.columns]
     if len(found) == 1:
         return found[0]
@@ -210,7 +210,7 @@ def refuse_missing_values(
             "missing-value",
             "value is missing",
             where=locate_row(path, (is_missing.arg_max() or 0) // entries_per_row, series.name),
-            fix="fill it in, or delete the row",
+            fix="fill in the value, or delete the row",
         )
 
 

@@ -77,7 +77,7 @@ def read_tasks(path: str | Path, classes: Classes | None = None) -> Tasks:
             "file has no tasks",
             where=path,
             allowed=f"lines such as {_TASK_EXAMPLE}",
-            fix="write it again",
+            fix="write the file again",
         )
     sizes = np.array([len(line.classes) for line in lines])
     line_of_question = [line for line in lines for _ in line.classes]
@@ -177,7 +177,9 @@ def _parse_json(text: str, where: str) -> Any:
     except (ValueError, RecursionError) as error:
         if isinstance(error, DataError):
             raise
-        raise DataError("not-json", "line is not JSON", where=where, found=str(error), fix="write it again") from error
+        raise DataError(
+            "not-json", "line is not JSON", where=where, found=str(error), fix="write the line again"
+        ) from error
 
 
 def _read_task(task: Any, position: int, where: str) -> _TaskLine:

@@ -52,7 +52,7 @@ class Counts:
 
     @property
     def n_without_valid_class(self) -> jax.Array:
-        """Number of images without a valid class; `hits` and `n` do not count them."""
+        """Number of images without a valid class; `hits` and `n` do not include these images."""
         return self.stacked_counts[..., -3]
 
     @property

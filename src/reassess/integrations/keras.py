@@ -80,7 +80,7 @@ class RealAccuracyMetric(keras.metrics.Metric):
 
     @property
     def n_without_valid_class(self) -> _Tensor:
-        """Number of images without a valid class; `hits` and `n_scored` do not count them."""
+        """Number of images without a valid class; `hits` and `n_scored` do not include these images."""
         return self.sums[2]
 
     @property

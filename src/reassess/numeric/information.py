@@ -19,7 +19,7 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Information:
-    """Information per vote with its 95 % interval, in bits: from 0 to the entropy of the truth."""
+    """Information per vote in bits, from 0 to the entropy of the truth, and its 95 % interval."""
 
     bits: float
     low: float

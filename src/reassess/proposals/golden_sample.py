@@ -108,7 +108,7 @@ def draw_golden(
 
 
 class _LabelSuspicions(NamedTuple):
-    """How doubtful the label of each image is, and the class taken as its label."""
+    """How doubtful the label of each image is, and which class counts as its label."""
 
     suspicions: _Floats  # (images,), in [0, 1]
     class_ids: _Ints  # (images,): the original label, or the most probable candidate, or the one with the lowest id

@@ -107,7 +107,7 @@ class ImageModel:
         return scores
 
     def _call_function(self, pixels: Sequence[npt.NDArray[np.uint8]]) -> Any:
-        """Call the model's function, and raise `DataError` if it fails."""
+        """Call the model's function; raise `DataError` if the function fails."""
         try:
             return self.function(self._make_batch(pixels))
         except (ReassessError, MemoryError):

@@ -128,7 +128,7 @@ class ModelOpener:
 
 @dataclass(frozen=True, eq=False)
 class ModelRun:
-    """The run of one model: its files, its output classes, and everything its scores depend on."""
+    """The run of one model: its files, its output classes, and everything that its scores depend on."""
 
     source: AnyModel
     opened_model: ImageModel | None  # None if it is opened again, since several models may not fit into memory
@@ -270,7 +270,7 @@ _opened_models: dict[str, ImageModel] = {}  # the last model that a worker has o
 
 
 def _open_or_reuse_model(source: str | ModelSource, device: str | None) -> ImageModel:
-    """Open a model, or return it if this process has just opened it."""
+    """Open a model. If this process has just opened the same model, return the open model."""
     key = f"{source!r} {device}"
     if key not in _opened_models:
         _opened_models.clear()  # two models may not fit into memory

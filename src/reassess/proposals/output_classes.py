@@ -149,7 +149,7 @@ class OutputClasses:
         )
 
     def stored_scores_per_image(self, n_outputs: int) -> int:
-        """Return the number of scores to store per image: one per output, or one per class if summed."""
+        """Return the number of scores to store per image: one per output, or one per class if outputs are summed."""
         return self.classes.count or n_outputs if self.has_summed_outputs else n_outputs
 
     @property

@@ -138,7 +138,7 @@ def read_transform(path: str | Path) -> Transform:
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
-    """Read a TOML file, and raise `DataError` if it is not TOML."""
+    """Read a TOML file; raise `DataError` if the file is not TOML."""
     text = "\n".join(read_lines(path))
     try:
         return tomllib.loads(text)

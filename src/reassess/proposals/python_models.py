@@ -18,7 +18,7 @@ _PACKAGES_FOLDER = "site-packages"  # folder of installed modules, which are not
 
 
 def open_python(source: ModelSource, name: str, device: str | None) -> ImageModel:
-    """Open a Python function as a model; this imports its module, and so runs its code."""
+    """Open a Python function as a model. The module of the function is imported, so its code runs."""
     for option, value in (("transform", source.transform), ("checkpoint", source.checkpoint), ("device", device)):
         if value is not None:
             raise DataError(
@@ -57,7 +57,7 @@ def _importing_from(folder: str) -> Iterator[None]:
 
 
 def _import_module(model: str, name: str) -> ModuleType:
-    """Import a module, and raise `DataError` if it fails."""
+    """Import a module; raise `DataError` if the import fails."""
     try:
         return import_module(name)
     except (Exception, SystemExit) as error:  # user code may raise anything
@@ -73,7 +73,7 @@ def _import_module(model: str, name: str) -> ModuleType:
 
 
 def _get_function(model: str, module: ModuleType, name: str) -> Callable[[Any], Any]:
-    """Return the function of a module, and raise `DataError` if it is missing."""
+    """Return the function of a module; raise `DataError` if the function is missing."""
     try:
         function = getattr(module, name)
     except AttributeError as error:

@@ -33,7 +33,7 @@ def is_array_file(file: Path) -> bool:
 
 
 def list_output_files(names: Sequence[str], output: Path) -> list[Path]:
-    """List the output file of each model: the output itself, or a file in it for several models."""
+    """List the output file of each model: `output` itself for one model, or a file in `output` for each model."""
     check_unique(names, value_name="a model")
     if repeat := find_first_duplicate([_model_key(name) for name in names]):
         raise DataError(

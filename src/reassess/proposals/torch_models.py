@@ -254,7 +254,7 @@ def _make_model(
 
 
 def _open_device(name: str | None) -> Any:
-    """Open a PyTorch device, and raise `DataError` if it does not work."""
+    """Open a PyTorch device; raise `DataError` if the device does not work."""
     import torch
 
     try:

@@ -60,7 +60,7 @@ def test_unreadable_part_has_exit_code_1_and_its_error(pets: Path, run: Runner) 
     result = run("status", pets)
     assert result.code == 1
     assert result.err.startswith(f"Error: class is listed twice\n  where:   {pets}/classes.txt, line 2\n")
-    assert result.err.endswith(f"Error: file is empty\n  where:   {pets}/votes.csv\n  fix:     write it again\n")
+    assert result.err.endswith(f"Error: file is empty\n  where:   {pets}/votes.csv\n  fix:     write the file again\n")
     output_text = lines(result.out)
     waiting = next(line for line in output_text if line.startswith("not ready: "))
     assert "classes classes.txt txt cannot be read" in output_text
@@ -110,7 +110,7 @@ def test_document_contains_errors_of_parts(pets: Path, run: Runner) -> None:
     document = json.loads(result.out)
     assert [Path(one["path"]).name for one in document["inputs"]] == ["labels.json", "votes.csv"]
     errors = {one["part"]: one["error"] for one in document["results"]["parts"] if one["error"]}
-    empty = "file is empty\n  where:   pets/{}\n  fix:     write it again"
+    empty = "file is empty\n  where:   pets/{}\n  fix:     write the file again"
     assert errors == {"images": empty.format("images.zip"), "votes": empty.format("votes.csv")}
     assert result.err == f"Error: {errors['images']}\nError: {errors['votes']}\n"
 

@@ -124,7 +124,7 @@ def _unquote(text: str) -> str:
 def find_id_columns(
     path: Path, table: "pl.DataFrame", classes: Classes, output_class_ids: npt.NDArray[np.int64] | None
 ) -> IdColumns | None:
-    """Find the columns of ids: a column per rank, or a column of lists; None if the table has neither."""
+    """Find the columns of ids: a column per rank, or a column of lists; None if the table has no such columns."""
     return _read_rank_columns(path, table, classes, output_class_ids) or _read_one_column(
         path, table, classes, output_class_ids
     )

@@ -41,7 +41,7 @@ def predictions_from_array(
     """Make predictions from an array; see `formats.predictions.read_predictions`."""
     array = content.array
     if array.ndim and not len(array):
-        raise DataError("empty-file", "array has no rows", found=f"shape {array.shape}", fix="write it again")
+        raise DataError("empty-file", "array has no rows", found=f"shape {array.shape}", fix="write the array again")
     shape = "x".join(str(size) for size in array.shape)
     if array.dtype.kind in "iu" and not content.is_bfloat16:
         require_class_list_for_ids(classes, output_class_ids)
@@ -155,7 +155,7 @@ def read_safetensors_content(path: Path) -> ArrayContent:
 
 
 def _find_only_tensor(path: Path, loaded: dict[str, Any], max_bytes: int | None = None) -> ArrayContent:
-    """Return the only tensor of a file; raise if there are several, or it is larger than `max_bytes`."""
+    """Return the only tensor of a file; raise for several tensors, or a tensor larger than `max_bytes`."""
     import torch
 
     names = [loaded[name] for name in _NAMES if name in loaded]

@@ -58,7 +58,7 @@ def read_timm_json(path: Path) -> "pl.DataFrame":
             raise
         document = None  # a document per line
     if isinstance(document, dict) and document.get("data") == []:
-        raise DataError("empty-file", "table has no rows", where=path, fix="write it again")
+        raise DataError("empty-file", "table has no rows", where=path, fix="write the table again")
     try:
         if document is None:
             return read_json_lines(path)

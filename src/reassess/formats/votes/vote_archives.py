@@ -152,7 +152,7 @@ def _name_answers(n_answers: int, names: Sequence[Id] | None, path: Path) -> tup
 
 
 def _find_double_vote(votes: Votes) -> tuple[int, int] | None:
-    """Return the positions of an item and of a rater who votes twice on this item; or None."""
+    """Find a rater who votes twice on an item; return the positions of the item and the rater, or None."""
     items = votes.item_ids
     cells = items * np.int64(len(votes.raters)) + votes.rater_ids
     cells.sort()

@@ -183,7 +183,7 @@ def _refuse_rows(path: Path, first_row: int, is_missing: "pl.Series", column: st
     """Raise `DataError` if a value is missing in a row."""
     if is_missing.any():
         where = locate_row(path, first_row + (is_missing.arg_max() or 0), column)
-        raise DataError("missing-value", "value is missing", where=where, fix="fill it in, or delete the row")
+        raise DataError("missing-value", "value is missing", where=where, fix="fill in the value, or delete the row")
 
 
 def _unreadable_error(where: object, found: str) -> DataError:

@@ -88,7 +88,7 @@ def read_vote_folder(
     source, temporary = VoteFolder(as_path(folder)), as_path(temporary_folder)
     n_rows = source.count_rows()
     if not n_rows:
-        raise DataError("empty-file", "files have no rows", where=source.path, fix="write them again")
+        raise DataError("empty-file", "files have no rows", where=source.path, fix="write the files again")
     _check_disk_space(source, n_rows, temporary, report)
     with _convert_full_disk_errors(temporary):
         rows = _RowReader(source, n_rows, temporary)

@@ -185,7 +185,7 @@ def _refuse_two_answers(
 
 
 def _find_classes(path: Path, answers: Sequence[Id] | None, classes: Classes | None) -> Classes | None:
-    """Return the class list, or make one from `answers`; None if it must be made from the file."""
+    """Return the class list, or make one from `answers`; None if the list must be made from the file."""
     if classes is not None or not answers:
         return classes
     return class_ids_from_texts(path, [str(answer) for answer in answers], None)[1]

@@ -69,7 +69,7 @@ def python_of(page: str) -> Iterator[str]:
     """Yield the Python code of a page: blocks, calls and names in its text, and the table of python.md."""
     yield from (block.partition("\n")[2] for block in page.split("```")[1::2] if block.startswith("py"))
     yield from re.findall(r"`(reassess\.[^`]+|\w+\([^`]*)`", "".join(page.split("```")[::2]))
-    yield page.partition("The package `reassess` has all of these names:\n")[2].partition("\n## ")[0]
+    yield page.partition("You can import these names from `reassess`:\n")[2].partition("\n## ")[0]
 
 
 def test_every_public_name_is_used_in_the_docs_or_an_example() -> None:

@@ -15,7 +15,7 @@ import skimage.data
 from PIL import Image, ImageEnhance, ImageOps
 
 from reassess.data.fingerprints import Fingerprints, make_fingerprint, stack_fingerprints
-from reassess.data.near_duplicates import MAX_DIFFERENT_BITS, find_exact_groups, find_near_groups
+from reassess.data.near_duplicates import MAX_DIFFERENT_BITS, group_exact_duplicates, group_near_duplicates
 
 Alteration = Callable[[Image.Image], Image.Image]
 CIFAR_IMAGES, PARTS_PER_PHOTOGRAPH = 3_000, 20
@@ -100,7 +100,7 @@ def fingerprint(images: list[Image.Image]) -> Fingerprints:
 def recall(originals: Fingerprints, altered: Fingerprints) -> tuple[float, float]:
     """Return the percentage of images near their original, by `scan` and by the hash of the whole image only."""
     pairs = np.stack([originals, altered], axis=1)
-    near = sum(bool(find_exact_groups(pair) or find_near_groups(pair, lambda *_: None)) for pair in pairs)
+    near = sum(bool(group_exact_duplicates(pair) or group_near_duplicates(pair, lambda *_: None)) for pair in pairs)
     different_bits = np.bitwise_count(originals["hashes"][:, 0] ^ altered["hashes"][:, 0])
     by_hash = np.count_nonzero(different_bits <= MAX_DIFFERENT_BITS)
     return 100 * near / len(originals), 100 * by_hash / len(originals)

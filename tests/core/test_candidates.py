@@ -71,5 +71,5 @@ def test_contradictory_rows_raise(call: Any, code: str, found: str | None) -> No
 
 def test_candidates_from_questions_have_no_sources() -> None:
     candidates = Candidates.from_questions(QUESTION)
-    assert (len(candidates), candidates.sources, candidates.times_ranked_first.tolist()) == (1, (), [0])
+    assert (len(candidates), candidates.sources, candidates.n_models_ranking_first.tolist()) == (1, (), [0])
     assert repr(candidates) == "Candidates(1 candidate for 1 image)"

@@ -93,12 +93,12 @@ def test_matrix_has_share_of_each_label_by_true_class() -> None:
 def test_matrix_of_class_without_images_is_identity() -> None:
     empty = LabelNoise(0.0, np.diag([3.0, 0.0]), 1.0, Classes(2))
     assert empty.matrix.tolist() == [[1.0, 0.0], [0.0, 1.0]]
-    assert empty.largest_mistakes(5) == []
+    assert empty.most_frequent_mistakes(5) == []
 
 
 def test_largest_lists_mistakes_and_ties_by_class() -> None:
-    assert noise().largest_mistakes(3) == [(0, 1, 15.0, 0.15), (2, 0, 15.0, 0.375), (0, 2, 5.0, 0.05)]
-    assert len(noise().largest_mistakes(20)) == 4
+    assert noise().most_frequent_mistakes(3) == [(0, 1, 15.0, 0.15), (2, 0, 15.0, 0.375), (0, 2, 5.0, 0.05)]
+    assert len(noise().most_frequent_mistakes(20)) == 4
 
 
 def test_text_shows_share_and_largest_mistakes() -> None:

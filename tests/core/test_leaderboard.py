@@ -31,7 +31,7 @@ def test_best_first_sorts_ties_by_original_accuracy_then_name() -> None:
         LeaderboardRow("b", 1.0, 3.0),
     )
     board = Leaderboard(entries)
-    assert [board.entries[row].model for row in board.rows_best_first] == ["b", "c", "a", "d"]
+    assert [board.entries[row].model for row in board.rows_by_reassessed_accuracy] == ["b", "c", "a", "d"]
 
 
 def test_model_has_one_row_per_image_size_and_counts_once() -> None:
@@ -100,7 +100,7 @@ def test_public_tables_have_1556_rows_of_1266_models(real_leaderboard: Leaderboa
 
 def test_105_models_exceed_original_labels_and_best_has_91_144(real_leaderboard: Leaderboard) -> None:
     assert int((real_leaderboard.reassessed_accuracies > LEVEL).sum()) == 105
-    best = real_leaderboard.entries[real_leaderboard.rows_best_first[0]]
+    best = real_leaderboard.entries[real_leaderboard.rows_by_reassessed_accuracy[0]]
     assert (
         (best.reassessed_accuracy, best.original_accuracy)
         == (91.144, 90.056)

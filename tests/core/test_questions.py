@@ -63,7 +63,7 @@ def test_question_without_score_is_nan() -> None:
 
 
 def test_highest_is_maximum_score_of_each_image() -> None:
-    assert three_scores(0.2, 0.4, 0.3).highest_per_image().tolist() == [0.3, 0.4]
+    assert three_scores(0.2, 0.4, 0.3).highest_score_per_image().tolist() == [0.3, 0.4]
 
 
 @pytest.mark.parametrize("value", [np.nan, -1e-9, 1.0000001, np.inf])

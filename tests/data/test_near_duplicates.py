@@ -12,7 +12,12 @@ from reassess.data.fingerprints import (
     fingerprint_dtype,
     shrink_to_thumbnails,
 )
-from reassess.data.near_duplicates import MAX_DIFFERENT_BITS, MIN_CORRELATION, find_exact_groups, find_near_groups
+from reassess.data.near_duplicates import (
+    MAX_DIFFERENT_BITS,
+    MIN_CORRELATION,
+    group_exact_duplicates,
+    group_near_duplicates,
+)
 from tests.helpers import Needs
 from tests.pictures import scene
 
@@ -27,11 +32,11 @@ def fingerprint_of(
 
 
 def exact(fingerprints: list[Fingerprints]) -> list[list[int]]:
-    return find_exact_groups(np.concatenate(fingerprints))
+    return group_exact_duplicates(np.concatenate(fingerprints))
 
 
 def near(fingerprints: list[Fingerprints]) -> list[list[int]]:
-    return find_near_groups(np.concatenate(fingerprints), lambda *_: None)
+    return group_near_duplicates(np.concatenate(fingerprints), lambda *_: None)
 
 
 BASE = np.random.default_rng(0).integers(0, 256, 256, np.uint8)

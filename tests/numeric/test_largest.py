@@ -6,14 +6,14 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.numeric.arrays import LargestOfStream, SortedScores
+from reassess.numeric.arrays import LargestValues, SortedScores
 
 VALUE = st.sampled_from([0.0, 0.25, 0.5, 1.0]) | st.floats(0, 1)
 
 
 @given(st.lists(st.lists(VALUE, max_size=9), max_size=9), st.integers(1, 12), st.integers(1, 5))
 def test_largest_equals_sort(parts: list[list[float]], most: int, step: int) -> None:
-    largest, start = LargestOfStream(most), 0
+    largest, start = LargestValues(most), 0
     for part in parts:
         largest.add(np.array(part, float), start + step * np.arange(len(part)))
         start += step * len(part)
@@ -24,7 +24,7 @@ def test_largest_equals_sort(parts: list[list[float]], most: int, step: int) -> 
 
 
 def test_largest_keeps_less_than_2_n_values() -> None:
-    largest = LargestOfStream(10)
+    largest = LargestValues(10)
     for start in range(0, 10_000, 5):
         largest.add(np.arange(start, start + 5, dtype=float), np.arange(start, start + 5))
         assert largest._count < 20

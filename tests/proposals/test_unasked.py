@@ -27,7 +27,7 @@ def ask(
 
 
 def listed(questions: Candidates) -> list[tuple[Any, ...]]:
-    first, mean = questions.times_ranked_first, questions.mean_probabilities
+    first, mean = questions.n_models_ranking_first, questions.mean_probabilities
     return [
         (
             questions.image_of(row),

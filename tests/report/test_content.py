@@ -20,7 +20,7 @@ from reassess.comparison.comparison_words import DIFFERENCE_EXPLANATION
 from reassess.comparison.mistake_kinds import ERROR_KINDS
 from reassess.core import IMAGENET, Benchmark, LabelSets, Leaderboard, LeaderboardRow, Predictions
 from reassess.errors import MissingResult
-from reassess.formats.result_files import short_names
+from reassess.formats.result_files import short_model_names
 from reassess.report import CHARTS
 from reassess.report.chart import Section
 from reassess.report.page import make_interactive_tables
@@ -268,5 +268,5 @@ def test_page_and_command_line_explain_label_uncertainty_alike(
 
 
 def test_models_have_the_names_of_their_files() -> None:
-    assert short_names(["a/one.npy", "b/two.npz"]) == {"a/one.npy": "one", "b/two.npz": "two"}
-    assert short_names(["a/x.npy", "b/x.npy"]) == {"a/x.npy": "a/x.npy", "b/x.npy": "b/x.npy"}
+    assert short_model_names(["a/one.npy", "b/two.npz"]) == {"a/one.npy": "one", "b/two.npz": "two"}
+    assert short_model_names(["a/x.npy", "b/x.npy"]) == {"a/x.npy": "a/x.npy", "b/x.npy": "b/x.npy"}

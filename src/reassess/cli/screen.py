@@ -13,7 +13,7 @@ from textwrap import wrap
 import click
 
 from reassess.errors import Fix, ReassessError, ReassessWarning
-from reassess.formats.result_files import short_names, write_result
+from reassess.formats.result_files import short_model_names, write_result
 from reassess.text import escape_controls, shorten
 
 _COLUMN_GAPS = 3, 2  # spaces between columns; the smaller gap is for tables that do not fit
@@ -386,6 +386,6 @@ class ResultTable:
         """
         headings, rows = self.headings, self.rows
         if headings[0] == "file" and path.suffix.lower() != ".csv":
-            names = short_names(list(dict.fromkeys(str(row[0]) for row in rows)))
+            names = short_model_names(list(dict.fromkeys(str(row[0]) for row in rows)))
             headings, rows = ["model", *headings[1:]], [[names[str(row[0])], *row[1:]] for row in rows]
         write_result(path, headings, rows, n_text_columns=self.n_text_columns, force=force)

@@ -131,7 +131,7 @@ def place_models(
 
 def _place_model(leaderboard: Leaderboard, model_row: LeaderboardRow, n_neighbours: int) -> Placement:
     """Find the position of one model on the leaderboard."""
-    ranked = [leaderboard.entries[row] for row in leaderboard.rows_best_first]
+    ranked = [leaderboard.entries[row] for row in leaderboard.rows_by_reassessed_accuracy]
     better = int(np.count_nonzero(leaderboard.reassessed_accuracies > model_row.reassessed_accuracy))
     return Placement(
         model_row=model_row,

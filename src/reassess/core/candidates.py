@@ -174,7 +174,7 @@ class Candidates(Printable):
         return is_source
 
     @property
-    def times_ranked_first(self) -> npt.NDArray[np.int64]:
+    def n_models_ranking_first(self) -> npt.NDArray[np.int64]:
         """For each candidate, the number of models that rank the candidate first; int64, shape (Q,)."""
         return np.bincount(self.question_ids[self.ranks == 1], minlength=len(self))
 

@@ -44,12 +44,12 @@ def check_range(
             fix=fix,
         )
 
-    def are_allowed(numbers: Any) -> Any:  # all comparisons with NaN are false
+    def are_in_range(numbers: Any) -> Any:  # all comparisons with NaN are false
         return (low <= numbers) & (numbers <= high) & (-math.inf < numbers) & (numbers < math.inf)
 
-    if not array.size or (are_allowed(array.min()) and are_allowed(array.max())):
+    if not array.size or (are_in_range(array.min()) and are_in_range(array.max())):
         return
-    at = np.unravel_index(np.argmin(are_allowed(array)), array.shape)
+    at = np.unravel_index(np.argmin(are_in_range(array)), array.shape)
     if high < math.inf:
         allowed = f"{low} to {high}" + (f", {high_name}" if high_name else "")
     else:

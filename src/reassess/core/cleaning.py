@@ -82,7 +82,7 @@ class LabelNoise(Printable):
             if self.checked_labels.interval is not None:
                 yield "95 %", f"{format_percent_interval(self.checked_labels.interval)} %"
             yield "checked", f"{self.checked_labels.n_checked:,} labels, {self.checked_labels.n_wrong:,} of them wrong"
-        for truth, label, n_images, _ in self.largest_mistakes(3):
+        for truth, label, n_images, _ in self.most_frequent_mistakes(3):
             name = self.classes.short_name(label)
             yield f"{self.classes.short_name(truth)}", f"called {name}: {n_images:,.0f} images"
 
@@ -104,12 +104,12 @@ class LabelNoise(Printable):
             "sharpening": self.sharpening,
             "largest": [
                 {"true_class": truth, "label": label, "images": n_images, "share": share}
-                for truth, label, n_images, share in self.largest_mistakes(_MAX_MISTAKES_IN_JSON)
+                for truth, label, n_images, share in self.most_frequent_mistakes(_MAX_MISTAKES_IN_JSON)
             ],
             "checked": None if self.checked_labels is None else self.checked_labels.to_json(),
         }
 
-    def largest_mistakes(self, max_mistakes: int) -> list[Mistake]:
+    def most_frequent_mistakes(self, max_mistakes: int) -> list[Mistake]:
         """Return the most frequent mistakes, the most frequent first."""
         off = self.counts.copy()
         np.fill_diagonal(off, 0)

@@ -103,7 +103,7 @@ class ImageSelection:
         Arguments as for `selected_rows`. A name may be listed twice, and it is not an error if no image is selected.
         """
         check_is_collection(names, value_name="names of images")
-        positions = self._find_or_unknown(names, match)
+        positions = self._find_selected_or_unknown(names, match)
         if self.other_images is not None and not ignore_unknown and (positions < -1).any():
             raise self._unknown_images_error(
                 [names[row] for row in np.flatnonzero(positions < -1).tolist()], len(names), match
@@ -117,7 +117,7 @@ class ImageSelection:
         """
         if self.other_images is None:
             return ()
-        return tuple(names[row] for row in np.flatnonzero(self._find_or_unknown(names, match) < -1).tolist())
+        return tuple(names[row] for row in np.flatnonzero(self._find_selected_or_unknown(names, match) < -1).tolist())
 
     def images_missing_from(self, names: Sequence[str], *, match: Match = "path") -> tuple[str, ...]:
         """Return the selected images that are missing from a dataset."""
@@ -141,7 +141,7 @@ class ImageSelection:
             self._positions[match] = {key: row if row < selected else -1 for row, key in enumerate(keys)}
         return self._positions[match]
 
-    def _find_or_unknown(self, names: Sequence[str], match: Match) -> npt.NDArray[np.int64]:
+    def _find_selected_or_unknown(self, names: Sequence[str], match: Match) -> npt.NDArray[np.int64]:
         """Return the position of each selected image, -1 for an image in `other_images`, -2 for an unknown image."""
         keys = image_keys_without_class(names, match)
         return np.fromiter(map(self.positions_by_key(match).get, keys, repeat(-2)), np.int64, len(keys))

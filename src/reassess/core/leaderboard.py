@@ -115,7 +115,7 @@ class Leaderboard(Printable):
                 format_percentage(self.original_accuracies[row]),
                 f"{rises[row]:+}",
             )
-            for row in self.rows_best_first
+            for row in self.rows_by_reassessed_accuracy
         )
         return ListTable(("model", f"{self.label_set} %", "original %", "places up"), len(self), rows)
 
@@ -181,7 +181,7 @@ class Leaderboard(Printable):
         return self.original_ranks - self.reassessed_ranks
 
     @property
-    def rows_best_first(self) -> list[int]:
+    def rows_by_reassessed_accuracy(self) -> list[int]:
         """Row numbers, the highest reassessed accuracy first; ties by original accuracy, then by name."""
         keys = [(-entry.reassessed_accuracy, -entry.original_accuracy, str(entry)) for entry in self.entries]
         return sorted(range(len(self)), key=keys.__getitem__)

@@ -110,7 +110,7 @@ class Scores:
         default = np.where(self.is_asked(image_rows, class_ids), 0.0, np.nan)
         return np.where(rows >= 0, self.values[rows] if len(self) else np.nan, default)
 
-    def highest_per_image(self) -> npt.NDArray[np.float64]:
+    def highest_score_per_image(self) -> npt.NDArray[np.float64]:
         """Return the highest score of each image; float64, shape (images,)."""
         best = np.zeros(len(self.questions.images))
         np.maximum.at(best, self.questions.image_ids, self.values)

@@ -27,12 +27,12 @@ _Rows = npt.NDArray[np.int64]
 Groups = list[list[int]]
 
 
-def find_exact_groups(fingerprints: Fingerprints) -> Groups:
+def group_exact_duplicates(fingerprints: Fingerprints) -> Groups:
     """Group the rows of images with equal pixels; a group has at least two images."""
     return _list_groups(_find_first_copies(fingerprints))
 
 
-def find_near_groups(fingerprints: Fingerprints, report_progress: Callable[[int, int], object]) -> Groups:
+def group_near_duplicates(fingerprints: Fingerprints, report_progress: Callable[[int, int], object]) -> Groups:
     """Group the rows of images that look the same.
 
     Two images are near if their hashes differ in at most `MAX_DIFFERENT_BITS` bits, and the correlation of their

@@ -16,7 +16,7 @@ from reassess.core.checks import check_range
 from reassess.data.class_folders import are_in_class_folders
 from reassess.data.image_decoding import EMPTY_FILE
 from reassess.data.image_sources import ImageSource, UnreadableReason, open_image_sets
-from reassess.data.near_duplicates import find_exact_groups, find_near_groups
+from reassess.data.near_duplicates import group_exact_duplicates, group_near_duplicates
 from reassess.data.scan_runs import FingerprintTable, compute_fingerprints, list_versions, make_scan_shards
 from reassess.data.shards import ShardCounts
 from reassess.data.shares import RunShare
@@ -170,9 +170,9 @@ def scan_images(
             table = FingerprintTable.from_shards(
                 image_sets, shards, unfinished.folder, needs_hashes=find_near_duplicates
             )
-            groups = [("exact", group) for group in find_exact_groups(table.fingerprints)]
+            groups = [("exact", group) for group in group_exact_duplicates(table.fingerprints)]
             if find_near_duplicates:
-                near_groups = find_near_groups(table.fingerprints, partial(progress, "near duplicates"))
+                near_groups = group_near_duplicates(table.fingerprints, partial(progress, "near duplicates"))
                 groups += [("near", group) for group in near_groups]
             scan = _make_scan(table, groups, smallest_side, labels, Path(paths[0]))
             if output is not None:

@@ -75,7 +75,7 @@ def validity_probabilities(outcomes: Outcomes, scores: Scores) -> ValidityProbab
     valid = np.where(has_original, (outcomes.original_ranks == 0).astype(np.float64), np.nan)
     highest = np.where(has_original, 1.0, np.nan)
     valid[rated] = np.nan_to_num(scores.scores_of(rows[rated], outcomes.top1[rated]))
-    highest[rated] = scores.highest_per_image()[rows[rated]]
+    highest[rated] = scores.highest_score_per_image()[rows[rated]]
     return ValidityProbabilities(valid, highest)
 
 

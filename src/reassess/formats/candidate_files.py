@@ -264,7 +264,7 @@ def _candidate_columns(candidates: Candidates, limit: int | None) -> ColumnValue
         "wnid": [classes.wnids[i] if classes.wnids else None for i in ids],
         "name": [classes.short_name(i) if classes.names else None for i in ids],
         "models": [candidates.sources_of(row) for row in rows],
-        "first": candidates.times_ranked_first[: len(rows)],
+        "first": candidates.n_models_ranking_first[: len(rows)],
         "probability": candidates.mean_probabilities[: len(rows)],
         "reason": (candidates.reasons or (None,) * len(candidates))[: len(rows)],
     }

@@ -177,12 +177,12 @@ _FORMATS: dict[str, Callable[[list[str], Sequence[Sequence[object]], int], str]]
 RESULT_SUFFIXES = tuple(_FORMATS)
 
 
-def short_names(files: list[str]) -> dict[str, str]:
+def short_model_names(files: list[str]) -> dict[str, str]:
     """Map each file to a name of its model: the file's stem, or its path if several files have this stem.
 
-    >>> short_names(["runs/a.npz", "runs/b.npz", "old/b.npz"])
+    >>> short_model_names(["runs/a.npz", "runs/b.npz", "old/b.npz"])
     {'runs/a.npz': 'a', 'runs/b.npz': 'runs/b.npz', 'old/b.npz': 'old/b.npz'}
-    >>> list(short_names(["/home/ann/runs/b.npz", "/home/ann/old/b.npz"]).values())
+    >>> list(short_model_names(["/home/ann/runs/b.npz", "/home/ann/old/b.npz"]).values())
     ['runs/b.npz', 'old/b.npz']
     """
     stems = [PurePath(file).stem for file in files]

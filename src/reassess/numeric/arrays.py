@@ -152,7 +152,7 @@ def infinity_bits(dtype: np.dtype[Any]) -> np.signedinteger[Any]:
     return cast("np.signedinteger[Any]", np.array(np.inf, dtype).view(f"i{dtype.itemsize}")[()])
 
 
-class LargestOfStream:
+class LargestValues:
     """The n largest values of many batches, with their positions; lower positions win ties.
 
     The memory is that of 2 n values and one batch.
@@ -163,12 +163,12 @@ class LargestOfStream:
         self._values: list[_Floats] = []
         self._positions: list[_Ints] = []
         self._count = 0
-        self.above = -np.inf
+        self.lower_bound = -np.inf
         """Only values above this bound can still be among the largest."""
 
     def add(self, values: _Floats, positions: _Ints) -> None:
         """Add a batch of values. Positions must be ascending, and higher than all earlier positions."""
-        fits = values > self.above
+        fits = values > self.lower_bound
         self._values.append(values[fits])
         self._positions.append(positions[fits])
         self._count += self._values[-1].size
@@ -191,7 +191,7 @@ class LargestOfStream:
         ties = np.flatnonzero(values == lowest)[: self._n - np.count_nonzero(is_large)]
         is_large[ties] = True
         self._values, self._positions = [values[is_large]], [positions[is_large]]
-        self._count, self.above = self._n, float(lowest)
+        self._count, self.lower_bound = self._n, float(lowest)
 
 
 class SortedScores:

@@ -118,9 +118,9 @@ def _measure_label_suspicion(candidates: Candidates, original: LabelSets | None)
     """Compute how doubtful the label of each image is."""
     questions, images = candidates.questions, len(candidates.questions.images)
     image_ids, mean_probability = questions.image_ids, candidates.mean_probabilities
-    first_shares = candidates.times_ranked_first / max(1, len(candidates.models))
+    first_shares = candidates.n_models_ranking_first / max(1, len(candidates.models))
     is_label = _is_original_label(candidates, original)
-    has_ranks = candidates.times_ranked_first.any()
+    has_ranks = candidates.n_models_ranking_first.any()
     value = np.where(np.isnan(mean_probability), first_shares if has_ranks else np.nan, mean_probability)
     has_value = ~np.isnan(value)
 

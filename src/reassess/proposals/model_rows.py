@@ -12,7 +12,7 @@ from reassess.errors import DataError, add_error_place
 from reassess.evaluation import find_outcomes
 from reassess.evaluation.outcomes import UNKNOWN
 from reassess.evaluation.probabilities import output_classes, probability_blocks, score_kind
-from reassess.numeric.arrays import LargestOfStream, SortedScores
+from reassess.numeric.arrays import LargestValues, SortedScores
 from reassess.text import join_first
 
 _Ints = npt.NDArray[np.int64]
@@ -108,7 +108,7 @@ def _no_known_image_error(images: Sequence[str], numbering: ImageNumbering) -> D
 
 
 @dataclass(frozen=True)
-class BestImageClassPairs:
+class MostProbablePairs:
     """The most probable (image, class) pairs of a model on images for raters, sorted by probability."""
 
     image_numbers: _Ints
@@ -121,9 +121,9 @@ class BestImageClassPairs:
     n_pairs: int  # number of all pairs of known images and classes with an output
 
 
-def find_best_pairs(
+def find_most_probable_pairs(
     predictions: Predictions, numbered: NumberedPredictions, is_sent_to_raters: npt.NDArray[np.bool_], max_pairs: int
-) -> BestImageClassPairs:
+) -> MostProbablePairs:
     """Find the `max_pairs` most probable (image, class) pairs of a model on images for raters.
 
     The images that go to raters are read first; their pairs give the lowest probability that matters. The other
@@ -137,11 +137,11 @@ def find_best_pairs(
     first, top1 = np.full(len(predictions), np.nan), np.searchsorted(classes, numbered.top1_ids)
     is_probabilities = numbered.score_kind == "probabilities"
 
-    largest = LargestOfStream(max_pairs)
+    largest = LargestValues(max_pairs)
     for part, values in probability_blocks(predictions, rows[goes_to_raters], has_probabilities=is_probabilities):
         part_rows = rows[goes_to_raters][part]
         first[part_rows] = np.take_along_axis(values, top1[part_rows, None], axis=1)[:, 0]
-        positions_above = np.flatnonzero(values > largest.above)
+        positions_above = np.flatnonzero(values > largest.lower_bound)
         row, column = np.divmod(positions_above, classes.size)
         largest.add(values.ravel()[positions_above], numbered.image_numbers[part_rows][row] * width + classes[column])
     probabilities, positions = largest.in_descending_order()
@@ -158,7 +158,7 @@ def find_best_pairs(
         before += np.bincount(
             ranking.count_preceding(values.ravel()[positions_above], other_positions), minlength=before.size
         )
-    return BestImageClassPairs(
+    return MostProbablePairs(
         image_numbers=positions // width,
         class_ids=positions % width,
         ranks=1 + np.arange(positions.size) + np.cumsum(before[:-1]),

@@ -31,10 +31,10 @@ from reassess.core.labels import check_one_label_each
 from reassess.errors import DataError, Fix
 from reassess.numeric.arrays import encode_pairs
 from reassess.proposals.model_rows import (
-    BestImageClassPairs,
     ImageNumbering,
+    MostProbablePairs,
     NumberedPredictions,
-    find_best_pairs,
+    find_most_probable_pairs,
     number_predictions,
 )
 
@@ -91,13 +91,13 @@ class _ImageTable:
         return np.asarray(self.is_sent_by.any(axis=1))
 
     @cached_property
-    def is_set_aside(self) -> _Bools:
+    def needs_no_rater(self) -> _Bools:
         """Whether each image needs no raters, because all models that predict the image predict its original label."""
         return self.is_predicted & ~self.is_sent_to_raters & (self.original_ids >= 0)
 
     def labels_of_images_set_aside(self, classes: Classes) -> LabelSets:
         """Return the original labels of the images that need no raters."""
-        rows = np.flatnonzero(self.is_set_aside)
+        rows = np.flatnonzero(self.needs_no_rater)
         names = [self.names[row] for row in rows.tolist()]
         return LabelSets.from_pairs(names, np.arange(rows.size), self.original_ids[rows], classes)
 
@@ -178,11 +178,11 @@ def propose(
     places = numbering.candidate_positions
     numbered_models = {model.name: model.renumber(places) for model in sorted(unordered, key=lambda model: model.name)}
     images = _ImageTable.from_models(list(numbered_models.values()), numbering, labels)
-    to_raters, is_set_aside, is_predicted = images.is_sent_to_raters, images.is_set_aside, images.is_predicted
+    to_raters, needs_no_rater, is_predicted = images.is_sent_to_raters, images.needs_no_rater, images.is_predicted
     always_included_keys = _find_always_included_keys(numbered_models.values(), images)
     max_candidates = _compute_max_candidates(per_image, int(np.count_nonzero(to_raters)), always_included_keys.size)
     best_pairs = {
-        name: find_best_pairs(
+        name: find_most_probable_pairs(
             predictions.convert_to_classes(labels.classes), numbered_models[name], to_raters, max_candidates + 1
         )
         for name, predictions in _iterate_models(models)
@@ -197,10 +197,10 @@ def propose(
         models=tuple(
             _summarize_model(model, int(np.count_nonzero(is_predicted))) for model in numbered_models.values()
         ),
-        is_predicted=np.concatenate([images.is_predicted_by[to_raters], images.is_predicted_by[is_set_aside]]),
+        is_predicted=np.concatenate([images.is_predicted_by[to_raters], images.is_predicted_by[needs_no_rater]]),
         is_sent_to_raters=images.is_sent_by[to_raters],
         n_without_prediction=int(np.count_nonzero(~is_predicted)),
-        n_without_class=int(np.count_nonzero(is_predicted & ~to_raters & ~is_set_aside)),
+        n_without_class=int(np.count_nonzero(is_predicted & ~to_raters & ~needs_no_rater)),
         n_without_original_label=int(np.count_nonzero(to_raters & (images.original_ids < 0))),
     )
 
@@ -273,7 +273,7 @@ def _compute_max_candidates(per_image: float, n_images: int, n_always_included: 
 
 
 def _choose_n_pairs_per_model(
-    best_pairs: Iterable[BestImageClassPairs], always_included_keys: _Ints, max_candidates: int
+    best_pairs: Iterable[MostProbablePairs], always_included_keys: _Ints, max_candidates: int
 ) -> int:
     """Compute N, the largest number of pairs per model that gives at most `max_candidates` candidates."""
     best_pairs = list(best_pairs)
@@ -296,7 +296,7 @@ def _choose_n_pairs_per_model(
 def _make_candidates(
     models: Mapping[str, NumberedPredictions],
     images: _ImageTable,
-    best_pairs: Mapping[str, BestImageClassPairs],
+    best_pairs: Mapping[str, MostProbablePairs],
     n_pairs_per_model: int,
     classes: Classes,
 ) -> Candidates:
@@ -327,7 +327,7 @@ class _ModelCandidates(NamedTuple):
 
 
 def _list_model_candidates(
-    model: NumberedPredictions, images: _ImageTable, best_pairs: BestImageClassPairs | None, n_pairs_per_model: int
+    model: NumberedPredictions, images: _ImageTable, best_pairs: MostProbablePairs | None, n_pairs_per_model: int
 ) -> _ModelCandidates:
     """List the candidates of a model, sorted by image."""
     rows = _find_rows_with_top1_candidate(model, images)

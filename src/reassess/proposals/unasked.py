@@ -132,7 +132,7 @@ def _merge_and_sort_pairs(
             mean_rank,
             -probability,
             -model_count,
-            -unordered.times_ranked_first,
+            -unordered.n_models_ranking_first,
         )
     )
     place = np.argsort(order)

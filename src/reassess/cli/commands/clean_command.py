@@ -264,7 +264,7 @@ def _print_cleaning(
     if not outputs.lists_kept_images:
         _print_worst_labels(run, cleaning)
     class_name = cleaning.classes.short_name
-    mistakes = [] if cleaning.noise is None else cleaning.noise.largest_mistakes(_MAX_VERBOSE_ROWS)
+    mistakes = [] if cleaning.noise is None else cleaning.noise.most_frequent_mistakes(_MAX_VERBOSE_ROWS)
     mistakes = mistakes[: run.limit_printed_rows(len(mistakes), _MAX_PRINTED_ROWS, "kinds of wrong labels")]
     if mistakes:
         cells = [

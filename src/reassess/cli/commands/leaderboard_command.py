@@ -107,7 +107,9 @@ def leaderboard(
         benchmark = IMAGENET if leaderboard_read.label_set == Leaderboard.label_set else Benchmark()
     level = _measure_original_label_accuracy(run, benchmark)
     if output is not None and output.suffix.lower() in RESULT_SUFFIXES:
-        make_leaderboard_table(leaderboard_read, leaderboard_read.rows_best_first).write(output, force=run.force)
+        make_leaderboard_table(leaderboard_read, leaderboard_read.rows_by_reassessed_accuracy).write(
+            output, force=run.force
+        )
     elif output is not None:
         save_leaderboard(
             output, lines, placements, original_label_percent=None if level is None else level.percent, force=run.force

@@ -44,7 +44,7 @@ from reassess.core import IMAGENET, Benchmark, Candidates, ModelChoice, Predicti
 from reassess.errors import DataError
 from reassess.formats import write_candidates
 from reassess.formats.files import atomic_writes
-from reassess.formats.result_files import short_names
+from reassess.formats.result_files import short_model_names
 from reassess.formats.tables import TABLE_SUFFIXES
 from reassess.proposals import DEFAULT_PER_IMAGE, choose_models
 from reassess.proposals import propose as propose_classes
@@ -75,7 +75,7 @@ class _PredictionsByModel:
     detected_formats: dict[str, str] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[tuple[str, Predictions]]:
-        names = short_names([str(file) for file in self.files]).values()
+        names = short_model_names([str(file) for file in self.files]).values()
         predictions_by_file = iter_predictions(self.run, self.files, self.inputs)
         for name, (_, predictions) in zip(names, predictions_by_file, strict=True):
             self.detected_formats[name] = predictions.detected_format

@@ -27,7 +27,7 @@ from reassess.core import IMAGENET, Benchmark
 from reassess.evaluation.evaluation_words import describe_missing_class_names, shorten_label_set_name
 from reassess.evaluation.result import describe_label_errors
 from reassess.formats import read_leaderboard
-from reassess.formats.result_files import short_names
+from reassess.formats.result_files import short_model_names
 from reassess.report import CHARTS, GalleryCounts, write_chart, write_report
 from reassess.report.figures import FIGURE_SUFFIXES
 from reassess.report.writing import REPORT_SUFFIXES
@@ -101,7 +101,7 @@ def report(
     image_place = images
     if images is None and not is_short and "images" in findings.benchmark.sources:
         image_place = find_images_path(run, findings.benchmark)
-    file_by_name = {name: file for file, name in short_names([str(path) for path in files]).items()}
+    file_by_name = {name: file for file, name in short_model_names([str(path) for path in files]).items()}
     gallery_counts = write_report(
         output,
         findings,
@@ -134,7 +134,7 @@ def _load_findings(
     inputs.add_class_tables_to_inputs(run)
     score_sources = [str(entry["name"]) for entry in run.inputs if entry["name"] in _SCORE_INPUT_NAMES]
     tables = [run.add_input("leaderboard", path) for path in leaderboards]
-    names = short_names([str(path) for path in files]).values()
+    names = short_model_names([str(path) for path in files]).values()
     predictions_by_file = iter_predictions(run, files, inputs)
     return Findings.from_predictions(
         ((name, predictions) for name, (_, predictions) in zip(names, predictions_by_file, strict=True)),

@@ -33,7 +33,7 @@ from reassess.comparison.differences import format_p_value
 from reassess.comparison.pairs import ORIGINAL_LABELS_MISSING
 from reassess.errors import DataError, MissingResult
 from reassess.evaluation.evaluation_words import shorten_label_set_name
-from reassess.formats.result_files import PrintedNumbers, format_count, short_names
+from reassess.formats.result_files import PrintedNumbers, format_count, short_model_names
 from reassess.numeric import Proportion
 from reassess.text import describe_files_by_text, join_first
 
@@ -104,7 +104,7 @@ def make_comparison_table(findings: Findings) -> ResultTable:
     if len(findings.panel.models) == 2:
         (pair,) = findings.comparisons
         # A file does not tell which model is a.
-        return _make_pair_table(pair, *short_names([pair.model_a, pair.model_b]).values())
+        return _make_pair_table(pair, *short_model_names([pair.model_a, pair.model_b]).values())
     if isinstance(findings.ranking, MissingResult):
         raise DataError("nothing-in-common", "models cannot be compared", found=findings.ranking.reason)
     return _make_ranking_table(findings.ranking, findings.uncertainty, shorten_label_set_name(findings.labels.title))

@@ -62,7 +62,7 @@ def to_json(
     return {
         "unit": "percent",
         "label_set": board.label_set,
-        "rows": [rows[row] for row in board.rows_best_first],
+        "rows": [rows[row] for row in board.rows_by_reassessed_accuracy],
         "models": board.n_models,
         "families": board.family_ids.max().item() + 1,
         "family_pattern": board.family_pattern.pattern,
@@ -87,7 +87,7 @@ def print_leaderboard(
     """Print the best rows, the slopes of the trend, the rank changes, and the places of own models."""
     board = trend.leaderboard
     labels_heading = shorten_label_set_name(board.label_set)
-    make_leaderboard_table(board, board.rows_best_first[:limit]).print()
+    make_leaderboard_table(board, board.rows_by_reassessed_accuracy[:limit]).print()
     click.echo()
     _print_slopes(trend)
     changes = list(_make_slope_change_rows(trend))
@@ -183,7 +183,7 @@ def _make_rank_order_rows(trend: Trend, label_accuracy: OriginalLabelAccuracy | 
 
 def _find_row_with_largest_change(board: Leaderboard, rank_changes: npt.NDArray[np.int64]) -> int | None:
     """Return the row whose rank changes most (in a tie, the better row); None if no change is positive."""
-    row = max(board.rows_best_first, key=lambda row: int(rank_changes[row]))
+    row = max(board.rows_by_reassessed_accuracy, key=lambda row: int(rank_changes[row]))
     return row if rank_changes[row] > 0 else None
 
 

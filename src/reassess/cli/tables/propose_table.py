@@ -287,7 +287,7 @@ def print_unasked_classes(
 
 def _make_unasked_rows(candidates: Candidates, rows: range) -> list[list[object]]:
     classes = candidates.questions.classes
-    first, mean = candidates.times_ranked_first, candidates.mean_probabilities
+    first, mean = candidates.n_models_ranking_first, candidates.mean_probabilities
     class_ids, reasons = candidates.questions.class_ids.tolist(), candidates.reasons or ()
     return [
         [

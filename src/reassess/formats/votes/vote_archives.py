@@ -31,9 +31,14 @@ def read_vote_archive(path: Path, answers: Sequence[Id] | None, classes: Classes
         names = answers or (_read_ids(archive, path, _ANSWERS) if _ANSWERS in archive else None)
         tensor = _read_tensor(archive, path, questions, raters)
     votes = Votes.from_columns(
-        questions, tensor.items, tensor.raters, tensor.answers, raters, _name_answers(tensor.n_answers, names, path)
+        questions,
+        tensor.items,
+        tensor.raters,
+        tensor.answers,
+        raters,
+        _choose_answer_names(tensor.n_answers, names, path),
     )
-    if (cell := _find_double_vote(votes)) is not None:
+    if (cell := _find_rater_with_two_votes(votes)) is not None:
         item, rater = cell
         raise DataError(
             "two-answers",
@@ -144,14 +149,14 @@ def _read_nonzero(
         yield len(block) // dtype.itemsize, at[is_nonzero], values[is_nonzero]
 
 
-def _name_answers(n_answers: int, names: Sequence[Id] | None, path: Path) -> tuple[Id, ...]:
+def _choose_answer_names(n_answers: int, names: Sequence[Id] | None, path: Path) -> tuple[Id, ...]:
     if names is None:
         return KNOWN_ANSWERS if n_answers == len(KNOWN_ANSWERS) else tuple(range(n_answers))
     check_length(len(names), n_answers, plural_name="names of answers", item_name="answer in the tensor", where=path)
     return tuple(names)
 
 
-def _find_double_vote(votes: Votes) -> tuple[int, int] | None:
+def _find_rater_with_two_votes(votes: Votes) -> tuple[int, int] | None:
     """Find a rater who votes twice on an item; return the positions of the item and the rater, or None."""
     items = votes.item_ids
     cells = items * np.int64(len(votes.raters)) + votes.rater_ids
@@ -169,7 +174,7 @@ def check_fits_archive(path: Path, votes: Votes) -> None:
         problem = "archives cannot store times of votes"
     elif len({isinstance(name, str) for name in votes.raters}) > 1:
         problem = "archives store ids of one type: numbers or text"
-    elif (cell := _find_double_vote(votes)) is not None:
+    elif (cell := _find_rater_with_two_votes(votes)) is not None:
         problem = "archives store one vote per rater and item"
         found = f"rater {votes.raters[cell[1]]} on {votes.describe_item(cell[0])}"
     else:
@@ -183,7 +188,7 @@ def write_vote_archive(path: Path, votes: Votes) -> None:
         _write_tensor(file, votes)
         _write_array(file, "info", image_and_class_texts(cast(Questions, votes.items)))
         _write_array(file, "ids", np.array(votes.raters))
-        if votes.answers != _name_answers(len(votes.answers), None, path):
+        if votes.answers != _choose_answer_names(len(votes.answers), None, path):
             _write_array(file, _ANSWERS, np.array(votes.answers))
 
 

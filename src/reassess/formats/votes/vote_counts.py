@@ -47,7 +47,7 @@ class ClassAnswers(NamedTuple):
     classes: Classes
 
 
-def has_counts(table: "pl.DataFrame") -> bool:
+def has_vote_counts(table: "pl.DataFrame") -> bool:
     """Return whether a table without raters and answers has vote counts, in one or several columns."""
     names = set(table.columns)
     return _IMAGE in names and ({_CLASS, _COUNT} <= names or len(names - {_IMAGE, _CLASS}) > 1)

@@ -21,7 +21,7 @@ from reassess.formats.tables import (
     refuse_missing_values,
     to_nullable_floats,
 )
-from reassess.formats.votes.vote_counts import has_counts, make_class_answers, make_count_table, read_counts
+from reassess.formats.votes.vote_counts import has_vote_counts, make_class_answers, make_count_table, read_counts
 from reassess.text import count_noun, join_first
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def read_vote_table(
     """Read votes from a table; see `reassess.read_votes`."""
     table = read_table(path, text_columns=("image", *ITEM_NAMES, *RATER_NAMES, *ANSWER_NAMES))
     names = set(table.columns)
-    if not names & {*ITEM_NAMES, *RATER_NAMES, *ANSWER_NAMES} and has_counts(table):
+    if not names & {*ITEM_NAMES, *RATER_NAMES, *ANSWER_NAMES} and has_vote_counts(table):
         _refuse_answers_that_are_not_classes(path, answers, classes)
         return read_counts(path, table, answers, _find_classes(path, answers, classes))
     answers_are_classes = "image" in names and not names & {"class", *ITEM_NAMES}

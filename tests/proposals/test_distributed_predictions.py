@@ -50,7 +50,7 @@ def images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 @pytest.fixture
 def expected(images: Path, tmp_path: Path) -> dict[str, bytes]:
     """The output of one process."""
-    predict([MODEL], tmp_path / "one.npy", images=images, batch_size=2)
+    predict([MODEL], tmp_path / "one.npy", images=images, batch_size=2, workers=0)
     return {suffix: (tmp_path / f"one{suffix}").read_bytes() for suffix in (".npy", ".txt")}
 
 
@@ -59,11 +59,11 @@ def read_output(output: Path) -> dict[str, bytes]:
 
 
 def run_share(images: Path, output: Path, index: int, count: int, **options: Any) -> ShardCounts:
-    return predict_share([MODEL], output, RunShare(index, count), images=images, batch_size=2, **options)
+    return predict_share([MODEL], output, RunShare(index, count), images=images, batch_size=2, workers=0, **options)
 
 
 def join(images: Path, output: Path, **options: Any) -> PredictionSummary:
-    (result,) = predict([MODEL], output, images=images, batch_size=2, **options)
+    (result,) = predict([MODEL], output, images=images, batch_size=2, workers=0, **options)
     return result
 
 
@@ -131,7 +131,7 @@ def test_share_of_another_run_is_refused(images: Path, tmp_path: Path, change: s
     if change == "content after a share":
         run_share(images, output, 1, 2)  # shares compare sizes, and the whole run compares contents
         model = None
-    options = {"batch_size": 1} if change == "batch" else {"batch_size": 2}
+    options = {"batch_size": 1 if change == "batch" else 2, "workers": 0}
     if change == "live share sees other sizes":
         with hold_lease(tmp_path / "out.npy.unfinished" / "leases", "share 2 of 3"):
             code, found = fault_of(run_share, images, output, 0, 3)
@@ -182,7 +182,7 @@ def test_images_missing_on_the_machine_of_a_share_are_read_again(
 ) -> None:
     (images / "00.png").rename(tmp_path / "away.png")
     (tmp_path / "list.txt").write_text("".join(f"images/{n:02d}.png\n" for n in range(N_IMAGES)))
-    options = {"images": tmp_path / "list.txt", "batch_size": 2}
+    options = {"images": tmp_path / "list.txt", "batch_size": 2, "workers": 0}
     predict([MODEL], tmp_path / "without.npy", **options)
     predict_share([MODEL], tmp_path / "out.npy", RunShare(0, 1), **options)
     (tmp_path / "away.png").rename(images / "00.png")
@@ -254,7 +254,7 @@ def test_error_of_a_model_in_a_worker_is_raised(images: Path, tmp_path: Path) ->
 
     model = ImageModel("failing", fail_later)
     with ThreadPoolExecutor(1) as executor:
-        arguments = {"images": images, "batch_size": 2, "executor": executor}
+        arguments = {"images": images, "batch_size": 2, "workers": 0, "executor": executor}
         assert code_of(predict, [model], tmp_path / "out.npy", **arguments) == "model-failed"
 
 
@@ -289,6 +289,6 @@ def test_worker_that_reads_other_files_is_refused(images: Path, tmp_path: Path) 
 def test_model_that_identifies_images_keeps_their_order(images: Path, tmp_path: Path) -> None:
     model = ImageModel("numbers", lambda pictures: np.array([[number_of(picture), 0] for picture in pictures], float))
     with ThreadPoolExecutor(2) as executor:
-        predict([model], tmp_path / "out.npy", images=images, batch_size=2, executor=executor)
+        predict([model], tmp_path / "out.npy", images=images, batch_size=2, workers=0, executor=executor)
     names = (tmp_path / "out.txt").read_text().splitlines()
     assert np.load(tmp_path / "out.npy")[:, 0].tolist() == [int(name[:2]) for name in names]

@@ -1,9 +1,11 @@
 """Models that are Python functions of the user, in an importable module."""
 
+import os
 import sys
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout, suppress
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -117,9 +119,12 @@ def _hash_code(module: ModuleType) -> dict[str, str]:
     folder = Path(file).resolve().parent
     if _PACKAGES_FOLDER in folder.parts:
         return facts
+    parts_of = cache(lambda path: Path(path).resolve().parts)  # far fewer folders than modules are imported
     for name, imported in sorted(sys.modules.items()):
-        path = Path(getattr(imported, "__file__", None) or ".").resolve()
-        is_beside = folder in path.parents and _PACKAGES_FOLDER not in path.parts and path.is_file()
-        if is_beside and imported is not module and name != "__main__":
-            facts[f"code of {name}"] = sha256(path)
+        path = getattr(imported, "__file__", None)
+        if not isinstance(path, str) or imported is module or name == "__main__":
+            continue
+        parts = parts_of(path.rpartition(os.sep)[0])
+        if parts[: len(folder.parts)] == folder.parts and _PACKAGES_FOLDER not in parts and Path(path).is_file():
+            facts[f"code of {name}"] = sha256(Path(path))
     return facts

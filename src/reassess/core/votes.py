@@ -35,7 +35,7 @@ from reassess.core.items import (
 from reassess.core.questions import Questions
 from reassess.core.vote_columns import check_columns, check_ids, group_votes, join_seconds
 from reassess.errors import DataError
-from reassess.numeric.arrays import freeze, split_rows
+from reassess.numeric.arrays import allocate_like, freeze, split_rows
 from reassess.text import join_first
 
 
@@ -326,10 +326,14 @@ class Votes:
         if tuple(answers) == self.answers:
             return self
         position = {answer: i for i, answer in enumerate(answers)}
-        used = np.flatnonzero(np.bincount(self.answer_ids, minlength=len(self.answers))).tolist()
-        check_known([self.answers[i] for i in used], position, value_name="answer")
         new_ids = np.array([position.get(answer, 0) for answer in self.answers], answer_dtype(len(answers)))
-        return replace(self, answer_ids=new_ids[self.answer_ids], answers=tuple(answers))
+        answer_ids = allocate_like(self.answer_ids, len(self), new_ids.dtype)
+        is_used = np.zeros(len(self.answers), np.bool_)
+        for rows in split_rows(len(self)):
+            is_used[self.answer_ids[rows]] = True
+            answer_ids[rows] = new_ids[self.answer_ids[rows]]
+        check_known([self.answers[i] for i in np.flatnonzero(is_used).tolist()], position, value_name="answer")
+        return replace(self, answer_ids=answer_ids, answers=tuple(answers))
 
     def with_full_scale(self) -> "Votes":
         """Add no, maybe and yes to the possible answers to questions, if each vote already has one of these answers."""

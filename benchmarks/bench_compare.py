@@ -33,10 +33,10 @@ def test_raters_are_resampled_in_10_seconds(row: Any) -> None:
     votes, experts, rater_golden = (
         read_votes(f"imagenet-real-{name}") for name in ("raters", "golden", "raters-golden")
     )
-    relabelling = find_relabelling(labels, votes, experts, rater_golden, original, threshold=0.8)
+    label_resampler = find_relabelling(labels, votes, experts, rater_golden, original, threshold=0.8)
     panel = Panel.from_ids("ab", draw_models(2), labels, original=original)
     start = time.perf_counter()
-    label_uncertainty(panel, relabelling)
+    label_uncertainty(panel, label_resampler)
     row("computing label sets from 924,810 votes 200 times", time.perf_counter() - start, "10 s", 10, "<= 1")
 
 

@@ -27,8 +27,8 @@ def coverage(design: Design, studies: int) -> dict[str, float]:
     truth = true_accuracies(design)
     rows = []
     for seed in range(studies):
-        panel, relabelling, _ = draw(seed, design)
-        result = label_uncertainty(panel, relabelling, replicates=REPLICATES, seed=seed)
+        panel, label_resampler, _ = draw(seed, design)
+        result = label_uncertainty(panel, label_resampler, replicates=REPLICATES, seed=seed)
         samples = result.hits[:, 0] / result.n_scored
         estimate, (low, high) = samples[0], np.quantile(samples[1:], (0.025, 0.975))
         shift = result.mean_accuracy_change_in_replicates("a")

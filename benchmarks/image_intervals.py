@@ -49,12 +49,12 @@ def _draw_shares(rng: np.random.Generator, deciding: int, shares: tuple[float, .
 
 def print_seeds() -> None:
     """Print the smallest and the largest width of the interval over the seeds, in points."""
-    panel, relabelling, _ = draw(0, DESIGNS["as ReaL, 20,000 images"])
+    panel, label_resampler, _ = draw(0, DESIGNS["as ReaL, 20,000 images"])
     print("\n| replicates | by percentiles | by the standard deviation |\n|---|---|---|")
     for replicates in REPLICATES:
         widths = []
         for seed in SEEDS:
-            result = label_uncertainty(panel, relabelling, replicates=replicates, seed=seed)
+            result = label_uncertainty(panel, label_resampler, replicates=replicates, seed=seed)
             samples = result.hits[1:] / result.n_scored[1:, None]
             percentiles = np.ptp(np.quantile(samples[:, 0] - samples[:, 1], (0.025, 0.975)))
             low, high = result.difference_interval("a", "b")

@@ -41,7 +41,7 @@ from tests.cleaning.simulated import held_out_of, matrix_of, simulate, wrong_lab
 _Bools = npt.NDArray[np.bool_]
 METHODS: tuple[CleaningMethod, ...] = "posterior", "consistent", "confident"
 CHECKED, DRAWS = (50, 100, 500, 2_000), 200
-LOOKALIKE_EXPONENTS = 0, 0.1, 0.15, 0.2
+SIMILARITY_EXPONENTS = 0, 0.1, 0.15, 0.2
 EXCHANGED = 0.1  # share of images whose predictions are exchanged with those of other images
 MANY_CLASSES, IMAGES_PER_CLASS, SURENESS, WRONG = 1_000, 12, (2.5, 3.0), 0.175
 SIZES, SAMPLES = (500, 1_000, 2_000, 5_000), 20  # samples of each size
@@ -105,8 +105,8 @@ def print_people() -> None:
 
 def print_shares_by_exponent(held_out: HeldOutPredictions) -> None:
     """Print the estimated share of wrong labels for other values of `MEASURED_EXPONENT`."""
-    print("\n| lookalike exponent | share % |\n|---|---|")
-    for exponent in LOOKALIKE_EXPONENTS:
+    print("\n| similarity exponent | share % |\n|---|---|")
+    for exponent in SIMILARITY_EXPONENTS:
         with patch.object(posterior, "MEASURED_EXPONENT", exponent):
             noise = find_label_errors(held_out).noise
         assert noise is not None

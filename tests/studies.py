@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation import Relabelling, find_relabelling, imagenet_real_scores, label_sets
+from reassess.aggregation import LabelResampler, find_relabelling, imagenet_real_scores, label_sets
 from reassess.comparison import Panel
 from reassess.core import LabelSets, Questions, ScoreRecipe, Votes
 from tests.helpers import WORDS
@@ -93,7 +93,7 @@ class Study(NamedTuple):
     """The models judged by the label sets, how these follow from the votes, and the label sets."""
 
     panel: Panel
-    relabelling: Relabelling
+    label_resampler: LabelResampler
     labels: LabelSets
 
 
@@ -118,10 +118,12 @@ def draw(seed: int, design: Design = PLAIN) -> Study:
     votes = Votes.from_columns(asked, item_ids, chosen.ravel(), by_chance(rng, shares).ravel(), raters, WORDS)
     experts, golden = _golden(rng, design, matrices, float(valid.mean()))
     labels = label_sets(imagenet_real_scores(votes, experts, golden, None, recipe=RULES), design.threshold)
-    relabelling = find_relabelling(labels, votes, experts, golden, None, threshold=design.threshold, recipes=[RULES])
+    label_resampler = find_relabelling(
+        labels, votes, experts, golden, None, threshold=design.threshold, recipes=[RULES]
+    )
     of_all = [labels[name] if is_rated else [0] for name, is_rated in zip(names, rated, strict=True)]
     sets = LabelSets.from_lists(names, [sorted(classes or ()) for classes in of_all])
-    return Study(Panel.from_ids("abc", _models(rng, truth), sets), relabelling, sets)
+    return Study(Panel.from_ids("abc", _models(rng, truth), sets), label_resampler, sets)
 
 
 def true_accuracies(design: Design, images: int = 1_000_000) -> _Array:

@@ -210,14 +210,14 @@ def test_candidates_are_the_most_probable_classes_and_the_label() -> None:
         assert images.log_sums_of_other_classes[row] == pytest.approx(np.log([rest.sum(), (rest**2).sum()]), rel=1e-5)
 
 
-@pytest.mark.parametrize("sharpening", [0.25, 0.7, 1.0, 2.0, 4.0])
-def test_probabilities_account_for_classes_that_are_not_candidates(sharpening: float) -> None:
+@pytest.mark.parametrize("calibration_exponent", [0.25, 0.7, 1.0, 2.0, 4.0])
+def test_probabilities_account_for_classes_that_are_not_candidates(calibration_exponent: float) -> None:
     """The result is exact for powers 1 and 2, and approximate for other powers."""
     values, truth = simulate(400, 40, 2.0, np.random.default_rng(3))
     truth[:40] = np.arange(40)
-    powers = np.maximum(values, 1e-6) ** sharpening
-    certain = ClassCandidates.from_held_out(held_out_of(values, truth)).calibrate(sharpening).max(axis=1)
-    is_exact = sharpening in (1.0, 2.0)
+    powers = np.maximum(values, 1e-6) ** calibration_exponent
+    certain = ClassCandidates.from_held_out(held_out_of(values, truth)).calibrate(calibration_exponent).max(axis=1)
+    is_exact = calibration_exponent in (1.0, 2.0)
     assert certain == pytest.approx(powers.max(axis=1) / powers.sum(axis=1), rel=1e-5 if is_exact else 0.1)
 
 

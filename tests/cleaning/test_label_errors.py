@@ -497,7 +497,7 @@ def test_uncertain_calibrated_model_is_not_sharpened(wrong: float) -> None:
     truth = (scores.cumsum(axis=1) < rng.random((8_000, 1))).sum(axis=1)
     labels = wrong_labels(truth, 4, wrong, "uniform", rng)
     cleaning = find_label_errors(held_out_of(scores, labels))
-    assert cleaning.noise.sharpening == pytest.approx(1, abs=0.1)
+    assert cleaning.noise.calibration_exponent == pytest.approx(1, abs=0.1)
     assert wrong - 0.04 <= cleaning.noise.wrong_share <= wrong + 0.04  # measured: 2.0 and 11.5 %
 
 

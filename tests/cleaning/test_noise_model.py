@@ -32,8 +32,8 @@ def some_case(seed: int, count: int = 30, classes: int = 4) -> tuple[ClassCandid
         place = rng.integers(0, width, count).astype(np.int32)
         images = ClassCandidates(order[:, :width], logs[:, :width], place, tails, classes)
     model = NoiseModel(
-        sharpening=float(rng.uniform(0.5, 2)),
-        lookalike_exponent=float(rng.choice([0.0, 0.15, 0.6])),
+        calibration_exponent=float(rng.uniform(0.5, 2)),
+        similarity_exponent=float(rng.choice([0.0, 0.15, 0.6])),
         biases=rng.normal(0, 0.5, classes),
         mistake_matrix=rng.dirichlet(np.ones(classes), classes),
         smoothing=float(rng.choice([1.0, 10.0])),
@@ -62,22 +62,23 @@ def slow_expectation(images: ClassCandidates, model: NoiseModel) -> dict[str, li
     )
     for ids, q, place, (first, second) in rows:
         weights = {
-            t: math.exp(model.sharpening * log) * math.exp(model.biases[t]) for t, log in zip(ids, q, strict=True)
+            t: math.exp(model.calibration_exponent * log) * math.exp(model.biases[t])
+            for t, log in zip(ids, q, strict=True)
         }
         rest = 0.0
         if others:  # a parabola through the logarithms of number, sum and sum of squares
-            b = model.sharpening
+            b = model.calibration_exponent
             parts = (math.log(others) * (1 - b) * (2 - b) / 2, first * b * (2 - b), second * b * (b - 1) / 2)
             rest = math.exp(sum(parts))
         total = sum(weights.values()) + rest
         s = {t: weight / total for t, weight in weights.items()}
         of_each = rest / total / others if others else 0.0
-        draw = [max(s.get(j, of_each), floor) ** model.lookalike_exponent for j in range(classes)]
+        draw = [max(s.get(j, of_each), floor) ** model.similarity_exponent for j in range(classes)]
         seen = {t: sum(model.mistake_matrix[t, k] * draw[k] for k in range(classes)) for t in ids}
         label = ids[place]
         joint = {t: s[t] * model.mistake_matrix[t, label] * draw[label] / seen[t] for t in ids}
-        drawn = max(of_each, floor) ** model.lookalike_exponent
-        drawn += sum(elsewhere[j] * (draw[j] - max(of_each, floor) ** model.lookalike_exponent) for j in ids)
+        drawn = max(of_each, floor) ** model.similarity_exponent
+        drawn += sum(elsewhere[j] * (draw[j] - max(of_each, floor) ** model.similarity_exponent) for j in ids)
         of_rest = rest / total * elsewhere[label] * draw[label] / drawn
         likelihood = sum(joint.values()) + of_rest
         posterior = {t: joint[t] / likelihood for t in ids}
@@ -119,7 +120,7 @@ def test_expectation_equals_the_slow_reference(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_only_negligible_true_classes_are_left_out(seed: int) -> None:
-    """The model is certain, with a large lookalike exponent; the bound covers this, and keeps the label."""
+    """The model is certain, with a large similarity exponent; the bound covers this, and keeps the label."""
     rng = np.random.default_rng(seed)
     images = candidates_of(rng.dirichlet(np.full(12, 0.1), 300), rng.integers(0, 12, 300))
     noise = rng.dirichlet(np.full(12, 0.3), 12) + 1e-5
@@ -154,12 +155,12 @@ def test_chunks_and_threads_change_nothing(monkeypatch: pytest.MonkeyPatch) -> N
 def test_ties_go_to_the_lower_id_and_no_label_is_certain() -> None:
     ids, no_tails = np.array([[2, 0, 1]], np.int32), np.full((1, 2), -np.inf, np.float32)
     images = ClassCandidates(ids, np.zeros((1, 3), np.float32), np.zeros(1, np.int32), no_tails, 3)
-    even = replace(NoiseModel.make_initial_model(3, lookalike_exponent=0.0), mistake_matrix=np.full((3, 3), 1 / 3))
+    even = replace(NoiseModel.make_initial_model(3, similarity_exponent=0.0), mistake_matrix=np.full((3, 3), 1 / 3))
     assert even.compute_expected_truths(images).likeliest_ids.tolist() == [0]
     sure = candidates_of(np.array([[1.0, 0.0, 0.0]]), [0])
-    found = replace(NoiseModel.make_initial_model(3, lookalike_exponent=0.15), sharpening=2.0).compute_expected_truths(
-        sure
-    )
+    found = replace(
+        NoiseModel.make_initial_model(3, similarity_exponent=0.15), calibration_exponent=2.0
+    ).compute_expected_truths(sure)
     assert np.count_nonzero(found.counts_by_truth_and_label) == 1
     assert 0 < 1 - found.label_quality[0] < NEGLIGIBLE
 
@@ -185,12 +186,12 @@ def test_posteriors_and_rows_of_the_matrix_add_up_to_one(seed: int) -> None:
 @given(seed=cases, biases=st.booleans())
 @settings(max_examples=30, deadline=None)
 def test_likelihood_never_falls(seed: int, biases: bool) -> None:
-    """This holds for the matrix with any lookalike exponent, and for the biases with exponent 0; without smoothing.
+    """This holds for the matrix with any similarity exponent, and for the biases with exponent 0; without smoothing.
 
     All classes are candidates, because only the sum of probabilities is known for other classes.
     """
     images, model = some_case(2 * seed)
-    model = replace(model, smoothing=1e-12, lookalike_exponent=0.0 if biases else model.lookalike_exponent)
+    model = replace(model, smoothing=1e-12, similarity_exponent=0.0 if biases else model.similarity_exponent)
     level = -np.inf
     for _ in range(15):
         found = model.compute_expected_truths(images)
@@ -206,13 +207,13 @@ def test_known_matrix_is_found_with_a_calibrated_model(kind: str, share: float) 
     rng = np.random.default_rng(1)
     scores, truth = simulate(20_000, 5, 3.0, rng)
     labels = wrong_labels(truth, 5, share, kind, rng)
-    model, found = NoiseModel.make_initial_model(5, lookalike_exponent=0.0).fit(candidates_of(scores, labels))
+    model, found = NoiseModel.make_initial_model(5, similarity_exponent=0.0).fit(candidates_of(scores, labels))
     assert np.abs(model.mistake_matrix - matrix_of(truth, labels, 5)).mean() < 0.008
     assert 1 - found.label_quality.mean() == pytest.approx(share, abs=0.012)
 
 
-def test_model_with_the_lookalike_exponent_of_the_labels_finds_the_share() -> None:
-    """With exponent 0 instead of the lookalike exponent of the labels, the model finds too few wrong labels."""
+def test_model_with_the_similarity_exponent_of_the_labels_finds_the_share() -> None:
+    """With exponent 0 instead of the similarity exponent of the labels, the model finds too few wrong labels."""
     rng = np.random.default_rng(2)
     scores, truth = simulate(30_000, 4, 2.0, rng)
     matrix = np.full((4, 4), 0.1) + 0.6 * np.eye(4)
@@ -223,7 +224,7 @@ def test_model_with_the_lookalike_exponent_of_the_labels_finds_the_share() -> No
     images = candidates_of(scores, labels)
     shares = {}
     for exponent in (0.0, 0.5):
-        model, found = NoiseModel.make_initial_model(4, lookalike_exponent=exponent).fit(images)
+        model, found = NoiseModel.make_initial_model(4, similarity_exponent=exponent).fit(images)
         shares[exponent] = 1 - found.label_quality.mean()
     assert shares[0.5] == pytest.approx(share, abs=0.015)
     assert np.abs(model.mistake_matrix - matrix).max() < 0.04

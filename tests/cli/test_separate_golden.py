@@ -144,8 +144,8 @@ def test_findings_include_golden_images(rated_folder: Path) -> None:
     models = {"one": Predictions.from_ids(np.zeros(len(labels), int), labels.images, classes=labels.classes)}
     known = {"scores": scores, "votes": votes, "experts": experts, "rater_golden_votes": golden}
     findings = Findings.from_predictions(models, labels, **known, threshold=0.8)
-    assert not isinstance(findings.relabelling, MissingResult)
-    assert findings.relabelling.questions.images == scores.images[: MAIN + GOLDEN]  # experts decide the last one
+    assert not isinstance(findings.label_resampler, MissingResult)
+    assert findings.label_resampler.questions.images == scores.images[: MAIN + GOLDEN]  # experts decide the last one
     assert not isinstance(findings.precision_recall_curves, MissingResult)
     given, out_of_sample = findings.precision_recall_curves
     assert (given.curve.in_sample, out_of_sample.curve.in_sample) == (True, False)

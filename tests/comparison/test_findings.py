@@ -23,7 +23,7 @@ def test_missing_parts_have_reasons() -> None:
         for name in (
             "uncertainty",
             "rater_scores",
-            "relabelling",
+            "label_resampler",
             "precision_recall_curves",
             "model_or_label_preferences",
             "labelling_biases",
@@ -34,7 +34,7 @@ def test_missing_parts_have_reasons() -> None:
     assert reasons == {
         "uncertainty": "votes are missing",
         "rater_scores": "votes are missing",
-        "relabelling": "votes are missing",
+        "label_resampler": "votes are missing",
         "precision_recall_curves": "scores are missing",
         "model_or_label_preferences": no_original,
         "labelling_biases": no_original,

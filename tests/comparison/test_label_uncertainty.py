@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from reassess.aggregation import Relabelling
+from reassess.aggregation import LabelResampler
 from reassess.comparison import LabelUncertainty, Panel, compare_every_pair, label_uncertainty
 from reassess.core import LabelSets, Questions
 from tests.helpers import code_of, message
@@ -226,7 +226,7 @@ def test_replicates_without_scored_image_are_dropped() -> None:
     """One image has one vote, by one of 99 raters, who is drawn in about 63 of 100 replicates."""
     matrices = np.array([[[0.9, 0.1], [0.1, 0.9]]] * 99)
     items = Questions(("a.png",), np.zeros(1, np.int32), np.zeros(1, np.int32))
-    again = Relabelling(items, np.array([0]), np.array([1]), matrices, np.ones(99, bool), np.zeros(1), 0.8)
+    again = LabelResampler(items, np.array([0]), np.array([1]), matrices, np.ones(99, bool), np.zeros(1), 0.8)
     panel = Panel.from_ids("ab", np.zeros((2, 1), int), LabelSets.from_lists(["a.png"], [[0]]))
     assert 100 < label_uncertainty(panel, again, replicates=200).n_replicates < 150
     assert code_of(label_uncertainty, panel, again, replicates=40) == "too-few"

@@ -211,7 +211,7 @@ class CandidateEmSteps:
 
     @cached_property
     def _cell_and_row_pseudo_votes(self) -> tuple[Floats, Floats]:
-        """Pseudo-votes of each cell, and of each row."""
+        """Pseudo-votes of each cell, and of each row, of the confusion matrices."""
         answers = self.candidate_votes.n_answers
         cells = self.pseudo_votes.ravel()[self.candidate_votes.rater_class_answer_codes % answers**2]
         return cells, self.pseudo_votes.sum(axis=1)[self.candidate_votes.rater_class_codes % answers]

@@ -1,8 +1,8 @@
 """Precision and recall of scores on golden questions at every threshold; the choice of a threshold.
 
-A pair is a golden question: an image and a class. A threshold keeps the pairs with score >= threshold. Precision is the
-share of kept pairs that are valid; recall is the share of valid pairs that are kept. Both stay integer counts until
-they are divided, so they are exact.
+A golden question is an image and a class. A threshold keeps the questions with score >= threshold. Precision is the
+share of kept questions that are valid; recall is the share of valid questions that are kept. Their counts are divided
+last, so precision and recall are exact.
 """
 
 from dataclasses import dataclass, replace
@@ -29,18 +29,18 @@ class Point:
     """Precision and recall at one threshold, or of a rule that has no threshold."""
 
     threshold: float | None
-    n_hits: int  # kept pairs that are valid
-    n_kept: int  # kept pairs
-    n_valid: int  # valid pairs
+    n_hits: int  # kept questions that are valid
+    n_kept: int  # kept questions
+    n_valid: int  # valid questions
 
     @property
     def precision(self) -> Proportion:
-        """Share of kept pairs that are valid; its value is None if no pair is kept."""
+        """Share of kept questions that are valid; its value is None if no question is kept."""
         return Proportion(self.n_hits, self.n_kept)
 
     @property
     def recall(self) -> Proportion:
-        """Share of valid pairs that are kept."""
+        """Share of valid questions that are kept."""
         return Proportion(self.n_hits, self.n_valid)
 
     def to_json(self) -> dict[str, float | None]:
@@ -53,7 +53,7 @@ class Bands(Printable):
     """95 % confidence intervals of precision and recall at some thresholds, by bootstrap over images."""
 
     thresholds: npt.NDArray[np.float64]  # shape (thresholds,)
-    precision: tuple[tuple[float, float] | None, ...]  # bounds at each threshold; None if no pair is kept
+    precision: tuple[tuple[float, float] | None, ...]  # bounds at each threshold; None if no question is kept
     recall: tuple[tuple[float, float] | None, ...]  # bounds at each threshold
 
 
@@ -67,10 +67,10 @@ class _CurvePoints(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """Precision and recall of scores on golden pairs, at every threshold."""
+    """Precision and recall of scores on golden questions, at every threshold."""
 
     golden: GoldenQuestions
-    golden_scores: npt.NDArray[np.float64]  # the score of each golden pair, in [0, 1]
+    golden_scores: npt.NDArray[np.float64]  # the score of each golden question, in [0, 1]
     # Whether the scores were computed with the same golden answers, so that the curve is too good; None if unknown.
     in_sample: bool | None = None
 
@@ -87,12 +87,12 @@ class Curve:
 
     @property
     def n_kept(self) -> npt.NDArray[np.int64]:
-        """Number of kept pairs at each threshold; int64, shape (points,)."""
+        """Number of kept questions at each threshold; int64, shape (points,)."""
         return self._points.n_kept
 
     @property
     def n_hits(self) -> npt.NDArray[np.int64]:
-        """Number of kept pairs that are valid, at each threshold; int64, shape (points,)."""
+        """Number of kept questions that are valid, at each threshold; int64, shape (points,)."""
         return self._points.n_hits
 
     @property
@@ -116,7 +116,7 @@ class Curve:
         return Point(threshold, hits, kept, n_valid=self.golden.n_valid)
 
     def point_at_threshold(self, threshold: float) -> Point:
-        """Return the point at any threshold in [0, 1], even if no pair is kept."""
+        """Return the point at any threshold in [0, 1], even if no question is kept."""
         check_range(threshold, 0, 1, value_name="threshold")
         row = int(np.count_nonzero(self.thresholds >= threshold)) - 1
         point = (
@@ -154,8 +154,8 @@ class Curve:
     def bands(self, thresholds: npt.NDArray[np.floating], *, replicates: int = N_REPLICATES, seed: int = 0) -> Bands:
         """Compute 95 % intervals of precision and recall by percentile bootstrap over images.
 
-        The pairs of an image are drawn together. Precision is undefined in a replicate without kept pairs, and recall
-        in a replicate without valid pairs. The interval then uses only the other replicates.
+        The questions of an image are drawn together. Precision is undefined in a replicate without kept questions, and
+        recall in a replicate without valid questions. The interval then uses only the other replicates.
         """
         check_number(seed, 0, value_name="seed", is_whole=True)
         levels, questions = np.asarray(thresholds, np.float64), self.golden.questions
@@ -176,7 +176,7 @@ class Curve:
         """The points of the curve: one per distinct score, highest threshold first."""
         order = np.argsort(-self.golden_scores, kind="stable")
         ranked = self.golden_scores[order]
-        last = np.append(np.flatnonzero(np.diff(ranked)), ranked.size - 1)  # last pair of each run of equal scores
+        last = np.append(np.flatnonzero(np.diff(ranked)), ranked.size - 1)  # last of the questions with an equal score
         points = _CurvePoints(ranked[last], last + 1, np.cumsum(self.golden.is_valid[order])[last])
         for column in points:
             column.flags.writeable = False
@@ -184,10 +184,10 @@ class Curve:
 
 
 def precision_recall(scores: Scores, golden: GoldenQuestions, *, in_sample: bool | None = None) -> Curve:
-    """Measure precision and recall of scores on golden pairs.
+    """Measure precision and recall of scores on golden questions.
 
-    Each golden pair needs a score. `in_sample` says whether the scores were computed with the same golden answers; None
-    if unknown.
+    Each golden question needs a score. `in_sample` says whether the scores were computed with the same golden answers;
+    None if unknown.
 
     Source: Beyer et al., "Are we done with ImageNet?", arXiv 2006.07159, figure 3.
 

@@ -87,7 +87,7 @@ class EmSteps(Protocol[_Block, Parameters]):
 
 
 class SummedCounts(NamedTuple):
-    """`ExpectedCounts`, summed over parts."""
+    """The expected counts of one E-step, summed over all items."""
 
     expected_votes: Floats
     expected_items: Floats

@@ -90,7 +90,7 @@ class PinnedItems(Printable):
     def from_truths(
         cls, rows: npt.NDArray[np.integer], truth_ids: npt.NDArray[np.integer], *, n_truths: int
     ) -> "PinnedItems":
-        """Fix the truth of each item, given as a position among the truths; items with truth -1 are not fixed."""
+        """Pin each item to a truth, given as a position among the truths; items with truth -1 are not pinned."""
         check_range(
             truth_ids, -1, n_truths - 1, value_name="truth", where=lambda position: f"pinned item {rows[position]}"
         )

@@ -109,19 +109,19 @@ def select_golden_votes(votes: Votes, experts: Votes, rater_golden: Votes | None
 def with_golden_votes(votes: Votes, rater_golden: Votes | None, experts: Votes | None = None) -> Votes:
     """Add the raters' golden votes to the votes, but only on golden items without other votes.
 
-    A campaign asks its golden questions apart from the main job, so the raters' votes on them may be in a separate
-    file. With these votes, golden questions are scored like all other questions. If a golden item has votes in the main
-    job, only these votes are used.
+    A campaign asks its golden questions separately, so the raters' votes on them (golden votes) may be in a separate
+    file. With these votes, golden questions are scored like all other questions. If a golden item has ordinary votes,
+    only its ordinary votes are used.
 
-    If an image has no votes on golden questions in the main job, and one of its golden questions has no votes at all,
-    all votes on the image are removed, including votes on classes that raters suggested. Otherwise its label set would
-    be missing classes that nobody was asked about. The experts' answers may still decide the image, see
+    If an image has no ordinary votes on golden questions, and one of its golden questions has no votes at all, all
+    votes on the image are removed, including votes on classes that raters suggested. Otherwise its label set would be
+    missing classes that nobody was asked about. The experts' answers may still decide the image, see
     `Aggregation.scores_with_experts`.
 
     Parameters
     ----------
     votes
-        The raters' votes of the main job.
+        The raters' ordinary votes (without golden votes).
     rater_golden
         The raters' votes on golden items, if they are in a separate file. Votes by raters are not combined with counts
         of votes without raters.
@@ -197,7 +197,7 @@ def count_votes_on(items: Items, votes: Votes) -> npt.NDArray[np.int64]:
 
 
 def _find_images_with_unanswered_golden(votes: Votes, rater_golden: Votes, experts: Votes) -> list[str]:
-    """Find images with golden votes as their only votes on golden questions, and without votes on one question."""
+    """Find images with an unanswered golden question, and without an ordinary vote on a golden question."""
     questions = require_questions(experts.items)
     is_in_main = count_votes_on(questions, votes) > 0
     is_unanswered = ~is_in_main & (count_votes_on(questions, rater_golden) == 0)

@@ -104,7 +104,7 @@ class Aggregation(Printable):
         """Return the scores, and add scores of golden images without raters' votes: 1 if valid by experts, else 0.
 
         An image gets the experts' scores only if each of its golden questions is decided: enough experts answered it,
-        and their votes are not tied. `votes` are all votes of the main job, before `with_golden_votes` removes any.
+        and their votes are not tied. `votes` are all ordinary votes, before `with_golden_votes` removes any.
         """
         scores, experts, truth = self.scores, self.expert_votes, self.expert_truth
         if experts is None or truth is None or experts.classes is not None:
@@ -361,7 +361,7 @@ def _count_images_without_votes(votes: Votes, fit: CandidateFit) -> dict[str, in
 def _convert_to_question_posterior_and_count_unrated(
     votes: Votes, result: Posterior, experts: Votes | None = None
 ) -> tuple[Posterior, dict[str, int]]:
-    """Convert a posterior over the classes of images to one of (image, class) questions.
+    """Convert a posterior over the classes of images to a posterior of (image, class) questions.
 
     Also return the number of unrated images, for `Aggregation.facts`.
     """

@@ -24,8 +24,8 @@ _LOG_ODDS_TOLERANCE = 1e-9  # tolerance for log odds
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Relabelling(Printable):
-    """Votes, raters' matrices and a threshold: all that is needed to make the label sets again.
+class LabelResampler(Printable):
+    """Votes, raters' matrices and a threshold, from which label sets are made again with other votes or weights.
 
     Symbols: R raters, A answers.
     """
@@ -138,7 +138,7 @@ def find_relabelling(
     *,
     threshold: float,
     recipes: Sequence[ScoreRecipe] = (REAL_RECIPE,),
-) -> Relabelling:
+) -> LabelResampler:
     """Find how the label sets were made from the votes: the scoring method and its options.
 
     Each recipe is tried with the original label as one more rater, and without. `label_uncertainty` can then resample
@@ -163,7 +163,7 @@ def find_relabelling(
 
     Returns
     -------
-    Relabelling
+    LabelResampler
 
     Raises
     ------
@@ -186,8 +186,8 @@ def find_relabelling(
     >>> labels = LabelSets.from_lists(["a.png"], [[0]])
     >>> minimums = {"min_experts": 1, "min_experts_on_original": 1}
     >>> rules = ScoreRecipe(**minimums, n_classes_with_original_vote=None, smoothing=1.0, pooling=0.0)
-    >>> relabelling = find_relabelling(labels, votes, experts, rated, None, threshold=0.6, recipes=[rules])
-    >>> relabelling.reweight_raters_and_find_kept(np.array([[1, 1], [0, 0]]))
+    >>> resampler = find_relabelling(labels, votes, experts, rated, None, threshold=0.6, recipes=[rules])
+    >>> resampler.reweight_raters_and_find_kept(np.array([[1, 1], [0, 0]]))
     array([[ True, False],
            [False, False]])
 
@@ -199,15 +199,15 @@ def find_relabelling(
     labels = labels.convert_to_classes(require_questions(votes.items).classes)
     differing_counts = []
     for recipe, original_labels in _applicable_recipes(recipes, experts, original):
-        relabelling = _make_relabelling(votes, experts, rater_golden, original_labels, recipe, threshold)
-        differing_counts.append(_count_differing_images(labels, relabelling))
+        resampler = _make_label_resampler(votes, experts, rater_golden, original_labels, recipe, threshold)
+        differing_counts.append(_count_differing_images(labels, resampler))
         if not differing_counts[-1]:
-            return relabelling
+            return resampler
     raise DataError(
         "different-labels",
         "label sets cannot be computed again from these votes",
         allowed=f"label sets that the ReaL recipe makes from these votes at threshold {threshold:g}",
-        found=f"{min(differing_counts):,} of {len(relabelling.questions.images):,} rated images get other label sets",
+        found=f"{min(differing_counts):,} of {len(resampler.questions.images):,} rated images get other label sets",
         fix=Fix(
             "use the votes, golden answers, original labels and threshold that made the label sets, or make scores "
             "with {method}",
@@ -238,9 +238,9 @@ def _applicable_recipes(
         yield recipe, None
 
 
-def _make_relabelling(
+def _make_label_resampler(
     votes: Votes, experts: Votes, rater_golden: Votes, original: LabelSets | None, recipe: ScoreRecipe, threshold: float
-) -> Relabelling:
+) -> LabelResampler:
     """Prepare to compute label sets from resampled votes, with the scoring method and options of `recipe`."""
     questions = require_questions(votes.items)
     model = estimate_rater_and_label_models(experts, rater_golden, original, recipe).raters_and_label_model
@@ -255,7 +255,7 @@ def _make_relabelling(
         )
         ratios = np.log(model.matrices[-1, 1] / model.matrices[-1, 0])
         base += np.bincount(label_votes.item_ids, ratios[label_votes.answer_ids], len(questions))
-    return Relabelling(
+    return LabelResampler(
         questions=questions,
         item_ids=votes.item_ids,
         rater_answer_codes=model_votes.rater_ids.astype(np.int64) * len(model.answers) + model_votes.answer_ids,
@@ -266,12 +266,12 @@ def _make_relabelling(
     )
 
 
-def _count_differing_images(labels: LabelSets, relabelling: Relabelling) -> int:
+def _count_differing_images(labels: LabelSets, resampler: LabelResampler) -> int:
     """Count rated images whose label set changes when labels are made again with equal rater weights."""
-    equal_weights, questions = np.ones((1, relabelling.n_raters), np.int64), relabelling.questions
+    equal_weights, questions = np.ones((1, resampler.n_raters), np.int64), resampler.questions
     # Scores that equal the threshold within rounding may be in the label set or not.
     shifted = (
-        replace(relabelling, base_log_odds=relabelling.base_log_odds + shift)
+        replace(resampler, base_log_odds=resampler.base_log_odds + shift)
         for shift in (-_LOG_ODDS_TOLERANCE, _LOG_ODDS_TOLERANCE)
     )
     (is_certain,), (is_possible,) = (each.reweight_raters_and_find_kept(equal_weights).T for each in shifted)

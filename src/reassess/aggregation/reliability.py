@@ -54,7 +54,7 @@ def rater_reliability(
     Parameters
     ----------
     votes
-        The votes of the main job.
+        The raters' ordinary votes (without golden votes).
     golden
         Votes on golden items and their truth, as `reassess.golden_votes` returns them. They are not combined with the
         main votes, but may be the same votes. Without golden answers, confusion matrices and prior come from EM on the
@@ -285,7 +285,7 @@ def _sum_vote_weights_by_group(
 
 
 def _measure_self_agreement(votes: Votes, golden: Votes) -> dict[Id, Proportion]:
-    """Measure, for each rater, how often their golden vote equals their vote on the same item in the main job."""
+    """Measure, for each rater, how often their golden vote equals their ordinary vote on the same item."""
     rater_positions = {name: row for row, name in enumerate(votes.raters)}
     raters = np.array([rater_positions.get(name, -1) for name in golden.raters], np.int64)[golden.rater_ids]
     items = votes.find(golden.items)[golden.item_ids]

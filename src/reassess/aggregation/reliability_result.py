@@ -23,14 +23,14 @@ class Rater(Printable):
     """The reliability of one rater: counts of answers, accuracy, information and flags."""
 
     rater: Id
-    answer_counts: npt.NDArray[np.int64]  # number of votes for each answer in the main job, shape (answers,)
+    answer_counts: npt.NDArray[np.int64]  # ordinary votes for each answer, shape (answers,)
     # Number of votes by truth and answer, shape (truths, answers). Whole numbers if the truth comes from golden
     # answers, expected numbers if it comes from EM.
     confusion_counts: npt.NDArray[np.float64]
     # Correct answers among votes on golden items; None without such votes, or if a truth has no correct answer.
     accuracy: Proportion | None
     information: Information | None  # bits per vote; None without votes on items whose truth is known
-    # Equal answers, among golden votes on items with another vote by the rater in the main job; None if the golden
+    # Equal answers, among golden votes on items with an ordinary vote by the same rater; None if the golden
     # votes are main votes.
     self_agreement: Proportion | None
     # Mean and median seconds per vote, over votes with a known time.
@@ -47,7 +47,7 @@ class Rater(Printable):
 
     @property
     def answer_shares(self) -> list[float] | None:
-        """Share of each answer among the rater's votes in the main job; None without votes."""
+        """Share of each answer among the rater's votes, without golden votes; None if the rater has no such votes."""
         return (self.answer_counts / self.n_votes).tolist() if self.n_votes else None
 
     @property

@@ -49,7 +49,7 @@ class CampaignImages:
         require_pillow("showing images")
 
     @cached_property
-    def _rows_by_name(self) -> Mapping[str, int]:
+    def _image_rows_by_name(self) -> Mapping[str, int]:
         return {name: row for row, name in enumerate(self.source.names)}
 
     def load_without_metadata(
@@ -86,7 +86,7 @@ class CampaignImages:
 
     def read_file(self, name: str) -> bytes:
         """Read the bytes of an image file; raise `DataError` if it is missing, unreadable, or outside the folder."""
-        row = self._rows_by_name.get(name)
+        row = self._image_rows_by_name.get(name)
         if row is None:
             raise DataError(
                 "unknown-image",

@@ -73,9 +73,11 @@ class ClassCandidates:
             self.n_classes,
         )
 
-    def calibrate(self, sharpening: float, biases: npt.NDArray[np.float64] | None = None) -> npt.NDArray[np.float64]:
+    def calibrate(
+        self, calibration_exponent: float, biases: npt.NDArray[np.float64] | None = None
+    ) -> npt.NDArray[np.float64]:
         """Compute calibrated probabilities of the candidates; float64, shape (images, candidates)."""
-        logs = sharpening * self.log_probabilities.astype(np.float64)
+        logs = calibration_exponent * self.log_probabilities.astype(np.float64)
         if biases is not None:
             logs += biases[self.class_ids]
         max_logs = logs.max(axis=1, keepdims=True)
@@ -84,7 +86,7 @@ class ClassCandidates:
         n_other_classes = self.n_classes - self.class_ids.shape[1]
         if n_other_classes:
             tails = approximate_log_of_power_sum(
-                math.log(n_other_classes), *self.log_sums_of_other_classes.T.astype(np.float64), sharpening
+                math.log(n_other_classes), *self.log_sums_of_other_classes.T.astype(np.float64), calibration_exponent
             )
             total += np.exp(tails[:, None] - max_logs)
         weights /= total

@@ -1,21 +1,21 @@
 """A model of label noise, estimated together with the calibration of the held-out model.
 
 **The model.** The true class of an image is t with the calibrated probability s_t, proportional to q_t^b exp(c_t),
-where q is the held-out prediction, b is the sharpening, and c are biases of classes. Given the true class t, the label
-is j with the probability A_tj s_j^g / sum over k of A_tk s_k^g. A is the matrix of mistakes. The factor s_j^g is called
-the lookalike factor: it makes labels more likely that the image looks like. Its exponent g is the lookalike exponent.
-With g = 0, mistakes depend only on the true class.
+where q is the held-out prediction, b is the calibration exponent, and c are biases of classes. Given the true class t,
+the label is j with the probability A_tj s_j^g / sum over k of A_tk s_k^g. A is the matrix of mistakes. The factor s_j^g
+is the similarity factor: it makes labels more likely that the image looks like. Its exponent g is the similarity
+exponent. With g = 0, mistakes depend only on the true class.
 
 EM estimates A and c for given b and g. Each row of A is smoothed by as many labels as there are classes, with the
 average share of correct labels, so that the number of estimated parameters is never much larger than the number of
 labels.
 
-**Sharpening.** The power b calibrates the predictions: it is above 1 if the model is underconfident. `fit_noise_model`
-runs EM for each sharpening it tries, and chooses the sharpening with the highest likelihood of the labels. Both steps
-use all images. If some images were held out of EM, each mistake that occurs only a few times would make a sharpening
+**Calibration exponent.** The power b calibrates the predictions: it is above 1 if the model is underconfident.
+`fit_noise_model` runs EM for each b it tries, and chooses the b with the highest likelihood of the labels. Both steps
+use all images. If some images were held out of EM, each mistake that occurs only a few times would make a value of b
 look worse, and with few images, most mistakes are of this kind.
 
-**Lookalike exponent.** The labels do not show how large g is, because a wrong shape of the calibration has the same
+**Similarity exponent.** The labels do not show how large g is, because a wrong shape of the calibration has the same
 effect. They do show whether g is 0. People confuse the same classes as the model, and for their mistakes, g is
 `MEASURED_EXPONENT`, as measured on data with known true classes. For random mistakes, g is 0. Therefore, g is
 `MEASURED_EXPONENT` if enough mistakes are between classes that the model confuses, and if the labels are about as
@@ -25,11 +25,11 @@ than 223 classes), the labels cannot show whether g is 0, and it is `MEASURED_EX
 
 **Certain images.** If the model is calibrated for the labels, including their mistakes, it explains them without any
 mistakes: with 10 % wrong labels, each image has another class with probability 0.1. But no model is this uncertain
-about the true class of all images. Therefore, the sharpening is at least so high that 3 % of the images get a
+about the true class of all images. Therefore, the calibration exponent is at least so high that 3 % of the images get a
 probability of 99 %. Images whose true class is certain are the anchor points of Patrini et al., "Making Deep Neural
 Networks Robust to Label Noise: a Loss Correction Approach" (CVPR 2017), who use the 97th percentile. A poor model has
-no such images. Therefore, the sharpening is not raised if the model would then expect more mistakes among its most
-certain images than their labels have.
+no such images. Therefore, the calibration exponent is not raised if the model would then expect more mistakes
+among its most certain images than their labels have.
 """
 
 import math
@@ -47,21 +47,23 @@ from reassess.numeric.jit import thread_count
 from reassess.numeric.label_noise_kernels import run_e_step
 
 _Floats = npt.NDArray[np.float64]
-_MIN_LOOKALIKE_PROBABILITY = 0.01  # lowest s_j in the lookalike factor, as a multiple of 1 / classes
+_MIN_SIMILARITY_PROBABILITY = 0.01  # lowest s_j in the similarity factor, as a multiple of 1 / classes
 _CHUNK_SIZE, _MAX_CHUNKS = 1 << 14, 16  # images per chunk, and the largest number of chunks
 _TOLERANCE = 1e-6  # EM stops if the mean log-likelihood grows by less
 _MAX_STEPS = 200  # of EM
 _START_CORRECT_SHARE = 0.8  # share of correct labels at the start of EM
 MEASURED_EXPONENT = 0.15  # with the true classes known, 0.15 to 0.2 fits the answers of CIFAR-10N best
-# Shares of labels that are mistakes between confused classes: the lookalike exponent is 0 below the first share, and
+# Shares of labels that are mistakes between confused classes: the similarity exponent is 0 below the first share, and
 # `MEASURED_EXPONENT` above the second share.
 _MIN_CONFUSED_SHARE, _MAX_CONFUSED_SHARE = 0.02, 0.03
-_HALF_EXPONENT_LOG_RATIO = -3.0  # log-likelihood ratio of the lookalike factor that halves g
-_MIN_SHARPENING, _MAX_SHARPENING = 0.25, 8.0  # range of the search
+_HALF_EXPONENT_LOG_RATIO = -3.0  # log-likelihood ratio of the similarity factor that halves g
+_MIN_EXPONENT, _MAX_EXPONENT = 0.25, 8.0  # range of the search
 _ANCHOR_SHARE, _MIN_ANCHOR_CERTAINTY = 0.03, 0.99  # this share of the images has at least this certainty
 # Images for the calibration: the larger number, in total or per class.
 _SAMPLE_SIZE, _SAMPLE_SIZE_PER_CLASS = 50_000, 100
-_MAX_SEARCH_STEPS = 20  # largest number of EM steps for each sharpening that is tried; all have the same start
+_MAX_SEARCH_STEPS = (
+    20  # largest number of EM steps for each calibration exponent that is tried; all have the same start
+)
 
 
 @dataclass(frozen=True)
@@ -92,8 +94,8 @@ class ExpectedTruths:
 class NoiseModel:
     """Parameters of the model of label noise; the symbols are explained at the top of the module."""
 
-    sharpening: float  # b: power of the held-out probabilities that calibrates them
-    lookalike_exponent: float  # g: how strongly mistakes favour classes that the image looks like
+    calibration_exponent: float  # b: power of the held-out probabilities that calibrates them
+    similarity_exponent: float  # g: how strongly mistakes favour classes that the image looks like
     biases: _Floats  # (classes,): c, added to the log-probabilities
     mistake_matrix: _Floats  # (classes, classes): A, probability of each label given the true class, the row
     # Number of labels that are added to each true class to estimate A, with the average share of correct labels; the
@@ -101,11 +103,11 @@ class NoiseModel:
     smoothing: float
 
     @classmethod
-    def make_initial_model(cls, n_classes: int, *, lookalike_exponent: float) -> "NoiseModel":
+    def make_initial_model(cls, n_classes: int, *, similarity_exponent: float) -> "NoiseModel":
         """Create the model that EM starts from: predictions are calibrated, and most labels are correct."""
         noise = np.full((n_classes, n_classes), (1 - _START_CORRECT_SHARE) / max(1, n_classes - 1))
         np.fill_diagonal(noise, _START_CORRECT_SHARE if n_classes > 1 else 1.0)
-        return cls(1.0, lookalike_exponent, np.zeros(n_classes), noise, float(n_classes))
+        return cls(1.0, similarity_exponent, np.zeros(n_classes), noise, float(n_classes))
 
     def compute_expected_truths(self, images: ClassCandidates) -> ExpectedTruths:
         """Run the E-step of EM: compute the posterior of each image, and the sums for the next parameters.
@@ -134,12 +136,12 @@ class NoiseModel:
                 )
             )
             model = (
-                self.sharpening,
+                self.calibration_exponent,
                 self.biases,
                 pairs,
                 elsewhere,
-                self.lookalike_exponent,
-                _MIN_LOOKALIKE_PROBABILITY / classes,
+                self.similarity_exponent,
+                _MIN_SIMILARITY_PROBABILITY / classes,
             )
             run_e_step(*arrays, *model, counts, image, logs[chunk], correct[chunk], likeliest[chunk])
             return counts, pairs[:, :, 1], image
@@ -158,7 +160,7 @@ class NoiseModel:
             chances += (count - chances.sum()) / classes
             truths += spread.sum() - spread
             shared += spread.sum() - spread
-        exposure += (shared if self.lookalike_exponent else truths)[:, None]
+        exposure += (shared if self.similarity_exponent else truths)[:, None]
         return ExpectedTruths(counts, exposure, chances, truths, logs, correct, likeliest)
 
     def update_parameters(self, expected: ExpectedTruths) -> "NoiseModel":
@@ -194,28 +196,34 @@ def fit_noise_model(images: ClassCandidates, *, seed: int = 0) -> tuple[NoiseMod
     sample = ordered.select_rows(
         np.sort(original_order[np.random.default_rng(seed).permutation(len(images))[:sample_size]])
     )
-    model, expected = _fit_with_fixed_exponent(sample, lookalike_exponent=MEASURED_EXPONENT)
+    model, expected = _fit_with_fixed_exponent(sample, similarity_exponent=MEASURED_EXPONENT)
     if images.n_classes > 2 and len(sample) >= images.n_classes**2:
-        without_lookalikes, expected_without_lookalikes = _fit_with_fixed_exponent(sample, lookalike_exponent=0.0)
-        weight = _estimate_share_of_lookalike_mistakes(sample, without_lookalikes, expected_without_lookalikes)
+        without_similarity, expected_without_similarity = _fit_with_fixed_exponent(sample, similarity_exponent=0.0)
+        weight = _estimate_share_of_lookalike_mistakes(sample, without_similarity, expected_without_similarity)
         ratio = float(
-            expected.label_log_probabilities.sum() - expected_without_lookalikes.label_log_probabilities.sum()
+            expected.label_log_probabilities.sum() - expected_without_similarity.label_log_probabilities.sum()
         )
         weight *= float(expit(ratio - _HALF_EXPONENT_LOG_RATIO))
-        sharpening = without_lookalikes.sharpening ** (1 - weight) * model.sharpening**weight
-        start = model if weight > 0.5 else without_lookalikes
-        model = replace(start, lookalike_exponent=weight * MEASURED_EXPONENT, sharpening=sharpening)
+        calibration_exponent = (
+            without_similarity.calibration_exponent ** (1 - weight) * model.calibration_exponent**weight
+        )
+        start = model if weight > 0.5 else without_similarity
+        model = replace(
+            start, similarity_exponent=weight * MEASURED_EXPONENT, calibration_exponent=calibration_exponent
+        )
     model, expected = model.fit(ordered)
     return model, expected.select_rows(original_order)
 
 
 def _fit_with_fixed_exponent(
-    images: ClassCandidates, *, lookalike_exponent: float
+    images: ClassCandidates, *, similarity_exponent: float
 ) -> tuple[NoiseModel, ExpectedTruths]:
-    """Fit all parameters of the noise model, except the `lookalike_exponent`."""
-    start = NoiseModel.make_initial_model(images.n_classes, lookalike_exponent=lookalike_exponent)
-    sharpening = max(_find_min_sharpening(images, start), _find_likeliest_sharpening(images, start))
-    return replace(start, sharpening=sharpening).fit(images)
+    """Fit all parameters of the noise model to the images, except the `similarity_exponent`."""
+    start = NoiseModel.make_initial_model(images.n_classes, similarity_exponent=similarity_exponent)
+    calibration_exponent = max(
+        _find_min_calibration_exponent(images, start), _find_likeliest_calibration_exponent(images, start)
+    )
+    return replace(start, calibration_exponent=calibration_exponent).fit(images)
 
 
 def _estimate_share_of_lookalike_mistakes(
@@ -228,7 +236,7 @@ def _estimate_share_of_lookalike_mistakes(
     # The mistakes of each true class are a mixture: some are distributed like the model's probabilities, the other
     # mistakes uniformly. The share of the first kind is squared, because this separates people's mistakes from random
     # mistakes best.
-    chances = images.calibrate(model.sharpening, model.biases)
+    chances = images.calibrate(model.calibration_exponent, model.biases)
     starts = np.arange(0, images.class_ids.size + 1, images.class_ids.shape[1])
     by_image = csr_array((chances.ravel(), images.class_ids.ravel(), starts), shape=(len(images), images.n_classes))
     confused = (by_image.T @ by_image).toarray()
@@ -248,41 +256,45 @@ def _estimate_share_of_lookalike_mistakes(
     return float(np.clip((confused_share - _MIN_CONFUSED_SHARE) / (_MAX_CONFUSED_SHARE - _MIN_CONFUSED_SHARE), 0, 1))
 
 
-def _find_likeliest_sharpening(images: ClassCandidates, start: NoiseModel) -> float:
-    """Find the sharpening with the highest likelihood of the labels."""
+def _find_likeliest_calibration_exponent(images: ClassCandidates, start: NoiseModel) -> float:
+    """Find the calibration exponent with the highest likelihood of the labels."""
 
-    def compute_label_loss(log_sharpening: float) -> float:
+    def compute_label_loss(log_exponent: float) -> float:
         """Return the negative log-likelihood of the labels, per image."""
-        _, expected = replace(start, sharpening=math.exp(log_sharpening)).fit(images, max_steps=_MAX_SEARCH_STEPS)
+        _, expected = replace(start, calibration_exponent=math.exp(log_exponent)).fit(
+            images, max_steps=_MAX_SEARCH_STEPS
+        )
         return -float(expected.label_log_probabilities.mean())
 
-    bounds = math.log(_MIN_SHARPENING), math.log(_MAX_SHARPENING)
+    bounds = math.log(_MIN_EXPONENT), math.log(_MAX_EXPONENT)
     return math.exp(minimize_scalar(compute_label_loss, bounds=bounds, method="bounded", options={"xatol": 0.01}).x)
 
 
-def _find_min_sharpening(images: ClassCandidates, start: NoiseModel) -> float:
-    """Find the lowest sharpening where the true class of enough images is almost certain.
+def _find_min_calibration_exponent(images: ClassCandidates, start: NoiseModel) -> float:
+    """Find the lowest calibration exponent where the true class of enough images is almost certain.
 
     If the labels of these images contain fewer mistakes than the model then expects, return the minimum instead.
     """
 
-    def compute_missing_certainty(log_sharpening: float) -> float:
+    def compute_missing_certainty(log_exponent: float) -> float:
         """Return the required certainty minus the certainty of the most certain images; 0 or less if it is enough."""
-        max_probabilities = images.calibrate(math.exp(log_sharpening)).max(axis=1)
+        max_probabilities = images.calibrate(math.exp(log_exponent)).max(axis=1)
         return _MIN_ANCHOR_CERTAINTY - float(np.quantile(max_probabilities, 1 - _ANCHOR_SHARE))
 
-    low, high = math.log(_MIN_SHARPENING), math.log(_MAX_SHARPENING)
+    low, high = math.log(_MIN_EXPONENT), math.log(_MAX_EXPONENT)
     if compute_missing_certainty(low) <= 0:
-        return _MIN_SHARPENING
-    sharpening = math.exp(
+        return _MIN_EXPONENT
+    calibration_exponent = math.exp(
         high if compute_missing_certainty(high) >= 0 else brentq(compute_missing_certainty, low, high, xtol=0.01)
     )
-    max_probabilities = images.calibrate(sharpening).max(axis=1)
+    max_probabilities = images.calibrate(calibration_exponent).max(axis=1)
     certain_images = images.select_rows(
         np.flatnonzero(max_probabilities >= np.quantile(max_probabilities, 1 - _ANCHOR_SHARE))
     )
-    model, _ = replace(start, sharpening=sharpening, smoothing=1.0).fit(images, max_steps=_MAX_SEARCH_STEPS)
-    return sharpening if _has_enough_mistakes(model, certain_images) else _MIN_SHARPENING
+    model, _ = replace(start, calibration_exponent=calibration_exponent, smoothing=1.0).fit(
+        images, max_steps=_MAX_SEARCH_STEPS
+    )
+    return calibration_exponent if _has_enough_mistakes(model, certain_images) else _MIN_EXPONENT
 
 
 def _has_enough_mistakes(model: NoiseModel, certain_images: ClassCandidates) -> bool:

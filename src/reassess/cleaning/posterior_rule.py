@@ -25,7 +25,7 @@ _MIN_WRONG_PER_NOT_FIRST = 1 / 8  # of the labels that are not first, this share
 _EXTREME_SHARE = 0.1  # share of images that are the least certain, and the most certain
 _MAX_RELATIVE_CERTAINTY = 0.8  # certainty of the least certain images, relative to the most certain
 _MAX_UNCERTAIN_FIRST_SHARE = 0.98  # share of first labels among the least certain images, if models know the labels
-_MIN_SHARPENING = 0.6  # sharpening of overconfident models
+_MIN_EXPONENT = 0.6  # calibration exponent of overconfident models
 _MIN_MISTAKE_SHARE = 0.06  # share of mistakes of overconfident models
 _MAX_FIRST_SHARE = 0.999  # share of first labels, if models know the labels or images are easy
 _MAX_UNCERTAIN_CLASS_SHARE = 0.25  # share of classes without certain images
@@ -78,7 +78,7 @@ def clean_by_posterior(
         noise=LabelNoise(
             wrong_share=share,
             counts=expected.counts_by_truth_and_label,
-            sharpening=model.sharpening,
+            calibration_exponent=model.calibration_exponent,
             classes=held_out.labels.classes,
             checked_labels=checked_labels,
         ),
@@ -128,9 +128,9 @@ def _warn_about_models(images: ClassCandidates, model: NoiseModel, wrong_share: 
         )
     elif certainty.size < _MIN_IMAGES:
         return
-    elif model.sharpening < _MIN_SHARPENING and 1 - first_share - wrong_share > _MIN_MISTAKE_SHARE:
+    elif model.calibration_exponent < _MIN_EXPONENT and 1 - first_share - wrong_share > _MIN_MISTAKE_SHARE:
         text = "the models are too certain: to calibrate them, their probabilities are raised to the power "
-        text += f"{model.sharpening:.2f}; the share of wrong labels can be far off: {sample}"
+        text += f"{model.calibration_exponent:.2f}; the share of wrong labels can be far off: {sample}"
     elif first_of_unsure >= _MAX_UNCERTAIN_FIRST_SHARE and certainty[
         unsure
     ].mean() < _MAX_RELATIVE_CERTAINTY * np.quantile(certainty, 1 - _EXTREME_SHARE):
@@ -155,7 +155,7 @@ def _warn_about_models(images: ClassCandidates, model: NoiseModel, wrong_share: 
 
 def _count_uncertain_classes(images: ClassCandidates, model: NoiseModel) -> int:
     """Count the classes where even the most confident predictions are uncertain."""
-    chances = images.calibrate(model.sharpening, model.biases)
+    chances = images.calibrate(model.calibration_exponent, model.biases)
     best = np.argmax(chances, axis=1)[:, None]
     first_ids, top = (
         np.take_along_axis(images.class_ids, best, axis=1)[:, 0],

@@ -164,7 +164,7 @@ match_option = reading_section_option(
 
 
 def add_image_matching_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options for joining images: --match and --ignore-unknown."""
+    """Add the options that say how image names are matched: --match and --ignore-unknown."""
     return _add_options(
         command,
         match_option,

@@ -223,10 +223,14 @@ class Findings(LabelFindings):
             return self.rater_scores
         if not self.panel.is_scored.any():
             return _NONE_SCORED
-        if isinstance(self.relabelling, MissingResult):
-            return self.relabelling
+        if isinstance(self.label_resampler, MissingResult):
+            return self.label_resampler
         return label_uncertainty(
-            self.panel, self.relabelling, replicates=self.replicates, seed=self.seed, show_progress=self.show_progress
+            self.panel,
+            self.label_resampler,
+            replicates=self.replicates,
+            seed=self.seed,
+            show_progress=self.show_progress,
         )
 
     @cached_property

@@ -7,8 +7,8 @@ from functools import cached_property, partial
 from reassess.aggregation import (
     METHODS,
     Goal,
+    LabelResampler,
     MeasuredCurve,
-    Relabelling,
     calibrated_recipe,
     find_relabelling,
     golden_truth,
@@ -77,7 +77,7 @@ class LabelFindings(Printable):
             return MissingResult.from_error(error)
 
     @cached_property
-    def relabelling(self) -> Relabelling | MissingResult:
+    def label_resampler(self) -> LabelResampler | MissingResult:
         """The way in which the label sets were made from the votes, to make them again from resampled votes."""
         if isinstance(self.rater_scores, MissingResult):
             return self.rater_scores

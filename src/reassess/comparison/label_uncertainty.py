@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation import Relabelling
+from reassess.aggregation import LabelResampler
 from reassess.comparison.panel import Panel, check_panel
 from reassess.comparison.recounting import HitCounter, ReplicateCounts
 from reassess.core.checks import check_number
@@ -184,7 +184,7 @@ class LabelUncertainty(Printable):
 
 def label_uncertainty(
     panel: Panel,
-    relabelling: Relabelling,
+    label_resampler: LabelResampler,
     *,
     replicates: int = 1000,
     seed: int = 0,
@@ -199,8 +199,8 @@ def label_uncertainty(
     Parameters
     ----------
     panel
-        The models, evaluated with the label sets that `relabelling` makes at equal weights.
-    relabelling
+        The models, evaluated with the label sets that `label_resampler` makes at equal weights.
+    label_resampler
         The recipe that makes label sets from votes.
     replicates
         Number of replicates, at least 40.
@@ -226,7 +226,7 @@ def label_uncertainty(
     >>> questions = Questions.from_columns(images, np.zeros(50, int))
     >>> matrices = np.array([[[0.9, 0.1], [0.2, 0.8]]] * 3)  # three raters, who say yes to every question
     >>> votes = np.repeat(np.arange(50), 3), np.tile([1, 3, 5], 50)
-    >>> again = Relabelling(questions, *votes, matrices, np.ones(3, bool), np.zeros(50), threshold=0.8)
+    >>> again = LabelResampler(questions, *votes, matrices, np.ones(3, bool), np.zeros(50), threshold=0.8)
     >>> labels = LabelSets.from_lists(images, [[0]] * 50)
     >>> predicted = {"one": np.zeros(50, int), "two": np.repeat([0, 1], 25)}
     >>> uncertainty = label_uncertainty(Panel.from_predictions(predicted, labels), again)
@@ -243,9 +243,9 @@ def label_uncertainty(
     check_replicates(replicates)
     check_number(seed, 0, value_name="seed", is_whole=True)
     panel.check_has_scored_images()
-    images, counter = len(panel.images), HitCounter.from_panel(panel, relabelling)
+    images, counter = len(panel.images), HitCounter.from_panel(panel, label_resampler)
     original = (
-        relabelling.reweight_raters_and_find_kept(np.ones((1, relabelling.n_raters), np.int64)),
+        label_resampler.reweight_raters_and_find_kept(np.ones((1, label_resampler.n_raters), np.int64)),
         np.ones((1, images), np.uint8),
     )
     parts = [counter.count_hits_in_replicates(*original)]
@@ -262,7 +262,7 @@ def label_uncertainty(
     for start in show_progress(range(0, replicates, _BLOCK_REPLICATES)):
         parts.append(
             counter.count_hits_in_replicates(
-                *_draw_replicates(relabelling, images, min(_BLOCK_REPLICATES, replicates - start), rng)
+                *_draw_replicates(label_resampler, images, min(_BLOCK_REPLICATES, replicates - start), rng)
             )
         )
     counts = ReplicateCounts(*map(np.concatenate, zip(*parts, strict=True)))
@@ -271,35 +271,35 @@ def label_uncertainty(
     return LabelUncertainty(
         models=panel.models,
         **counts._asdict(),
-        bias=_estimate_bias(counter, relabelling, counts.hits[0] / counts.n_scored[0], seed),
+        bias=_estimate_bias(counter, label_resampler, counts.hits[0] / counts.n_scored[0], seed),
         n_rated_images=int(np.count_nonzero(counter.is_rated)),
-        n_raters=relabelling.n_raters,
-        threshold=relabelling.threshold,
+        n_raters=label_resampler.n_raters,
+        threshold=label_resampler.threshold,
         seed=seed,
     )
 
 
 def _draw_replicates(
-    relabelling: Relabelling, n_images: int, n_replicates: int, rng: np.random.Generator
+    label_resampler: LabelResampler, n_images: int, n_replicates: int, rng: np.random.Generator
 ) -> tuple[_Bools, _ImageCounts]:
     """Draw replicates: which questions become labels, and how often each image is drawn."""
     raters, times = (
-        np.empty((n_replicates, relabelling.n_raters), np.int64),
+        np.empty((n_replicates, label_resampler.n_raters), np.int64),
         np.empty((n_replicates, n_images), np.uint8),
     )
     for rater_counts, image_counts in zip(raters, times, strict=True):
         rater_counts[:], image_counts[:] = (
-            draw_bootstrap_counts(rng, relabelling.n_raters),
+            draw_bootstrap_counts(rng, label_resampler.n_raters),
             draw_bootstrap_counts(rng, n_images),
         )
-    return relabelling.reweight_raters_and_find_kept(raters), times
+    return label_resampler.reweight_raters_and_find_kept(raters), times
 
 
-def _estimate_bias(counter: HitCounter, relabelling: Relabelling, accuracies: _Floats, seed: int) -> _Floats:
+def _estimate_bias(counter: HitCounter, label_resampler: LabelResampler, accuracies: _Floats, seed: int) -> _Floats:
     """Estimate how much raters' errors change the accuracy of each model, by simulating new answers."""
     rng = np.random.default_rng([seed, 1])
-    truths = relabelling.reweight_raters_and_find_kept(np.ones((1, relabelling.n_raters), np.int64))[:, 0]
-    kept = relabelling.redraw_answers_and_find_kept_questions(truths, _BIAS_REPLICATES, rng)
+    truths = label_resampler.reweight_raters_and_find_kept(np.ones((1, label_resampler.n_raters), np.int64))[:, 0]
+    kept = label_resampler.redraw_answers_and_find_kept_questions(truths, _BIAS_REPLICATES, rng)
     counts = counter.count_hits_in_replicates(kept, np.ones((_BIAS_REPLICATES, len(counter.is_rated)), np.uint8))
     counts = counts.select(counts.n_scored > 0)
     check_replicates(len(counts.n_scored))

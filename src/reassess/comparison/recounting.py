@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation import Relabelling
+from reassess.aggregation import LabelResampler
 from reassess.comparison.panel import Panel
 from reassess.core.image_names import match_images
 
@@ -42,9 +42,9 @@ class HitCounter:
     is_rated: _Bools  # bool, shape (N,): whether raters were asked about the image; labels of other images never change
 
     @classmethod
-    def from_panel(cls, panel: Panel, relabelling: Relabelling) -> "HitCounter":
+    def from_panel(cls, panel: Panel, label_resampler: LabelResampler) -> "HitCounter":
         """Create a counter of hits. It looks up the question about each model's top class on each image."""
-        questions, images = relabelling.questions, len(panel.images)
+        questions, images = label_resampler.questions, len(panel.images)
         rows = match_images(
             panel.images, questions.images, match=panel.match, where="the panel", known_where="the votes"
         )

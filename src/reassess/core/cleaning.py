@@ -69,7 +69,7 @@ class LabelNoise(Printable):
     # (classes, classes): expected number of images by true class (row) and label (column), estimated only by the model,
     # even if people checked labels.
     counts: npt.NDArray[np.float64]
-    sharpening: float  # power that calibrates the model's probabilities: above 1 for an underconfident model
+    calibration_exponent: float  # power that calibrates the model's probabilities: above 1 for an underconfident model
     classes: Classes
     checked_labels: CheckedLabels | None = None  # None if people checked no labels
 
@@ -101,7 +101,7 @@ class LabelNoise(Printable):
         """Return a dict for JSON output, with the 20 most frequent mistakes."""
         return {
             "share_wrong": self.wrong_share,
-            "sharpening": self.sharpening,
+            "sharpening": self.calibration_exponent,
             "largest": [
                 {"true_class": truth, "label": label, "images": n_images, "share": share}
                 for truth, label, n_images, share in self.most_frequent_mistakes(_MAX_MISTAKES_IN_JSON)

@@ -69,11 +69,11 @@ def run_e_step(  # type: ignore[no-untyped-def]
     logs,
     label_columns,
     tails,
-    sharpening,
+    calibration_exponent,
     biases,
     matrix_and_sums,
     mean_mistake_row,
-    lookalike_exponent,
+    similarity_exponent,
     min_probability,
     out_counts,
     class_sums,
@@ -89,7 +89,7 @@ def run_e_step(  # type: ignore[no-untyped-def]
     Most of the time is spent reading entries of a class-by-class matrix that is too large for a processor's cache. So
     images with the same label should be next to each other, and rows of true classes with a negligible posterior are
     not read. The draw of a class is its weight when wrong labels are drawn: the model's probability of the class, to
-    the power `lookalike_exponent`. The mean draw of a true class lies between the weakest and the strongest draw. So
+    the power `similarity_exponent`. The mean draw of a true class lies between the weakest and the strongest draw. So
     the posterior of a true class is at most share * strongest draw / weakest draw, where share is its share of the sum
     of chance * matrix entry over all true classes. The steps are inlined, since separate functions take up to 20 %
     longer.
@@ -103,7 +103,7 @@ def run_e_step(  # type: ignore[no-untyped-def]
         label = ids[i, at]
         highest = -math.inf
         for k in range(candidates):
-            chance[k] = sharpening * logs[i, k] + biases[ids[i, k]]
+            chance[k] = calibration_exponent * logs[i, k] + biases[ids[i, k]]
             highest = max(highest, chance[k])
         total = 0.0
         for k in range(candidates):
@@ -113,16 +113,16 @@ def run_e_step(  # type: ignore[no-untyped-def]
         rest = 0.0
         if others > 0:
             rest = math.exp(
-                approximate_log_of_power_sum(math.log(others), tails[i, 0], tails[i, 1], sharpening) - highest
+                approximate_log_of_power_sum(math.log(others), tails[i, 0], tails[i, 1], calibration_exponent) - highest
             )
             total += rest
             rest /= total
         log_total = math.log(total)
         # The draw of every other class.
         least = (
-            max(rest / others, min_probability) ** lookalike_exponent
+            max(rest / others, min_probability) ** similarity_exponent
             if others > 0
-            else min_probability**lookalike_exponent
+            else min_probability**similarity_exponent
         )
         weakest, strongest = least, least
         joint = 0.0
@@ -130,7 +130,7 @@ def run_e_step(  # type: ignore[no-untyped-def]
             chance[k] /= total
             class_sums[0, ids[i, k]] += chance[k]
             draw[k] = (
-                math.exp(lookalike_exponent * max(draw[k] - log_total, log_floor)) if lookalike_exponent > 0 else 1.0
+                math.exp(similarity_exponent * max(draw[k] - log_total, log_floor)) if similarity_exponent > 0 else 1.0
             )
             weakest, strongest = min(weakest, draw[k]), max(strongest, draw[k])
             weight[k] = chance[k] * matrix_and_sums[ids[i, k], label, 0]
@@ -144,7 +144,7 @@ def run_e_step(  # type: ignore[no-untyped-def]
                 continue
             row = matrix_and_sums[ids[i, k]]
             of_row = 1.0
-            if lookalike_exponent > 0:
+            if similarity_exponent > 0:
                 of_row = least
                 for j in range(candidates):
                     of_row += row[ids[i, j], 0] * (draw[j] - least)
@@ -155,7 +155,7 @@ def run_e_step(  # type: ignore[no-untyped-def]
                 best = k
         if others > 0:
             drawn = 1.0
-            if lookalike_exponent > 0:
+            if similarity_exponent > 0:
                 drawn = least
                 for j in range(candidates):
                     drawn += mean_mistake_row[ids[i, j]] * (draw[j] - least)
@@ -170,7 +170,7 @@ def run_e_step(  # type: ignore[no-untyped-def]
             truth = ids[i, k]
             class_sums[1, truth] += weight[k]
             out_counts[truth, label] += weight[k]
-            if lookalike_exponent > 0:
+            if similarity_exponent > 0:
                 share = weight[k] / seen[k]
                 class_sums[2, truth] += share * least
                 for j in range(candidates):

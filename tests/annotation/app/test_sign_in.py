@@ -86,7 +86,7 @@ def attempt(limit: SignInLimit, address: str, now: float) -> int:
     """Count a sign-in attempt, unless the address must wait; return the seconds to wait."""
     wait_seconds = limit.find_wait_seconds(address, now)
     if not wait_seconds:
-        limit.add_attempt(address, now)
+        limit.count_sign_in_attempt(address, now)
     return wait_seconds
 
 

@@ -19,7 +19,7 @@ from starlette.templating import Jinja2Templates
 
 from reassess.annotation.app import owner_page, rating_page, sign_in
 from reassess.annotation.app.security import SecurityHeaders, SignInLimit
-from reassess.annotation.app.sign_in import SiteState
+from reassess.annotation.app.sign_in import ServerState
 from reassess.annotation.served_images import CampaignImages
 from reassess.annotation.store.campaigns import Campaign
 from reassess.annotation.store.database import (
@@ -69,7 +69,7 @@ def make_app(
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
-    app.state.site = SiteState(
+    app.state.site = ServerState(
         campaign,
         clock,
         campaign_fingerprint=compute_campaign_fingerprint(campaign),

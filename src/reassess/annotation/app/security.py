@@ -85,15 +85,15 @@ class SignInLimit:
                 return max(1, math.ceil(times[-limit] + self.window_seconds - now))
         return 0
 
-    def add_attempt(self, address: str, now: float) -> None:
-        """Count a sign-in attempt before its token is checked; `forget_correct_attempt` undoes this.
+    def count_sign_in_attempt(self, address: str, now: float) -> None:
+        """Count a sign-in attempt before its token is checked; `uncount_correct_sign_in` undoes this.
 
         Otherwise, many attempts at the same time could pass the limit.
         """
         self._wrong_attempts.append((now, _network_of_address(address)))
 
-    def forget_correct_attempt(self, address: str, now: float) -> None:
-        """Remove a sign-in attempt from the count of wrong attempts, after its token was found correct."""
+    def uncount_correct_sign_in(self, address: str, now: float) -> None:
+        """Remove a sign-in attempt from the count of wrong attempts, because its token is correct."""
         if (counted := (now, _network_of_address(address))) in self._wrong_attempts:
             self._wrong_attempts.remove(counted)
 

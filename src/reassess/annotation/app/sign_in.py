@@ -33,7 +33,7 @@ _RATING_PAGE_SCRIPTS = (  # scripts that the rating page imports
 
 
 @dataclass(frozen=True)
-class SiteState:
+class ServerState:
     """The campaign that a server shows, and settings that all its routes use."""
 
     campaign: Campaign
@@ -42,7 +42,7 @@ class SiteState:
     n_practice_tasks: int  # number of practice tasks
 
     @property
-    def cookie_name(self) -> str:
+    def session_cookie_name(self) -> str:
         """The name of the session cookie, which differs between campaigns."""
         return f"reassess-{self.campaign_fingerprint}"
 
@@ -57,15 +57,15 @@ class Caller:
     now: float
 
     @property
-    def site(self) -> SiteState:
+    def server_state(self) -> ServerState:
         """The state of the server that received the request."""
-        site: SiteState = self.request.app.state.site
-        return site
+        state: ServerState = self.request.app.state.site
+        return state
 
     @property
     def campaign(self) -> Campaign:
         """The campaign that the server shows."""
-        return self.site.campaign
+        return self.server_state.campaign
 
 
 def make_get_route(
@@ -109,8 +109,8 @@ def render_template(request: Request, template: str, context: dict[str, Any]) ->
 
 def _find_caller(request: Request) -> Caller | None:
     """Find the signed-in person who sent a request; None if nobody is signed in."""
-    site: SiteState = request.app.state.site
-    secret = request.cookies.get(site.cookie_name, "")
+    site: ServerState = request.app.state.site
+    secret = request.cookies.get(site.session_cookie_name, "")
     now = site.read_clock()
     person = find_session_person(site.campaign, secret, now) if secret else None
     return None if person is None else Caller(request, person, secret, now)
@@ -136,8 +136,8 @@ async def _show_start_page(request: Request) -> Response:
         "title": _page_title(caller.campaign),
         "consent": caller.campaign.consent_text,
         "csrf": compute_csrf_token(caller.session_secret),
-        "person": f"{caller.site.campaign_fingerprint} {caller.person.id}",
-        "practice": caller.site.n_practice_tasks,
+        "person": f"{caller.server_state.campaign_fingerprint} {caller.person.id}",
+        "practice": caller.server_state.n_practice_tasks,
         "modules": _RATING_PAGE_SCRIPTS,
     }
     return render_template(request, "rate.html", context)
@@ -153,7 +153,7 @@ async def _sign_in(request: Request) -> Response:
     now, address = site.read_clock(), request.client.host if request.client else ""
     wait_seconds = attempts.find_wait_seconds(address, now)
     if not wait_seconds:
-        attempts.add_attempt(address, now)
+        attempts.count_sign_in_attempt(address, now)
     secret = await run_in_threadpool(sign_in, site.campaign, token, now) if token.isascii() else None
     if secret is None and wait_seconds:
         error = {"error": f"Too many wrong links. Please wait {wait_seconds} seconds."}
@@ -161,9 +161,9 @@ async def _sign_in(request: Request) -> Response:
     if secret is None:
         return JSONResponse({"error": "This link is not valid. Please ask for a new one."}, 403)
     if not wait_seconds:
-        attempts.forget_correct_attempt(address, now)
+        attempts.uncount_correct_sign_in(address, now)
     response = Response(status_code=204)
-    response.set_cookie(site.cookie_name, secret, max_age=int(SESSION_SECONDS), **_cookie_options(request))
+    response.set_cookie(site.session_cookie_name, secret, max_age=int(SESSION_SECONDS), **_cookie_options(request))
     return response
 
 
@@ -175,7 +175,7 @@ def _save_consent(caller: Caller, _: EmptyBody) -> Response:
 def _sign_out(caller: Caller, _: EmptyBody) -> Response:
     sign_out(caller.campaign, caller.session_secret)
     response = Response(status_code=204)
-    response.delete_cookie(caller.site.cookie_name, **_cookie_options(caller.request))
+    response.delete_cookie(caller.server_state.session_cookie_name, **_cookie_options(caller.request))
     return response
 
 

@@ -83,7 +83,7 @@ class WriteGuard:
             self._lock.release()
 
     def _read_state(self) -> "_FileState":
-        """Read the current state of the file and its log."""
+        """Read the current state of the SQLite file and its write-ahead log."""
         file = _stat_file(self._path)
         if not self._has_log:  # for example a read-only file
             return _FileState(_device_and_inode(file), None, None)
@@ -112,7 +112,7 @@ class WriteGuard:
             self._has_written = _count_changed_rows(connection) != self._rows
 
     def _refuse_if_changed(self, *, has_new_commit: bool = False, must_reread_pages: bool = False) -> None:
-        """Raise an error if another program has changed the file or its log.
+        """Raise an error if another program has changed the SQLite file or its write-ahead log.
 
         Before that, the intact commits of the log are moved into the file. The arguments are those of
         `contains_all_own_commits`.
@@ -155,7 +155,7 @@ class _FileState(NamedTuple):
     log_inodes: tuple[Any, ...] | None
 
     def describe_change(self, earlier: "_FileState") -> str:
-        """Describe what has changed since an earlier state."""
+        """Describe how the SQLite file and its write-ahead log have changed since an earlier state."""
         if self.inode != earlier.inode:
             return "was moved, deleted or replaced since it was opened"
         if self.log_inodes != earlier.log_inodes:

@@ -130,7 +130,7 @@ class _AnswersToTask:
         )
 
     def save(self) -> None:
-        """Save the answers, and update the truths, votes and turn that depend on them."""
+        """Save the answers, and update what depends on them: truths, votes and the state of the person's task."""
         self._insert_new_answers()
         self._update_changed_answers()
         self._update_counts()
@@ -233,7 +233,7 @@ def _make_golden_count_change(person_id: int, row: Row[Any], answer: int | None,
 
 
 def _has_seen_expert_answers(person: Row[Any], turn: Row[Any]) -> bool:
-    """Return whether a practice turn has ended; then the person has seen the experts' answers."""
+    """Return whether a person has finished a practice task, and so has seen the experts' answers."""
     return turn.state == TurnState.DONE and is_practice_turn(person, turn.kind)
 
 

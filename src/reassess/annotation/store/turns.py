@@ -65,7 +65,7 @@ def begin_next_turn(
     """
     while True:
         with open_transaction(campaign) as transaction:
-            turn = _choose_turn(transaction, person_id, now, loaded_task_ids)
+            turn = _give_next_task(transaction, person_id, now, loaded_task_ids)
         if turn is not None:
             return turn
         end_expired_turns(campaign, now)
@@ -84,7 +84,7 @@ def find_previous_turn(campaign: Campaign, person_id: int, *, loaded_task_ids: S
         return (
             None
             if turn is None or _find_reason_for_no_task(transaction, row) is not None
-            else _load_turn(transaction, turn, row)
+            else _load_shown_task(transaction, turn, row)
         )
 
 
@@ -101,7 +101,7 @@ def end_expired_turns(campaign: Campaign, now: float) -> None:
 
 
 def find_turn(transaction: Transaction, person_id: int, task_id: int) -> Row[Any]:
-    """Find the turn of a person on a task; raise `DataError` if the person never got the task."""
+    """Find the row that says when a person got a task; raise `DataError` if the person never got it."""
     turn = transaction.connection.execute(_SELECT_TURN, {"person_id": person_id, "task_id": task_id}).one_or_none()
     if turn is None:
         raise DataError("not-shown", "rater was not shown this task", found=f"task {task_id}")
@@ -154,19 +154,19 @@ _MOVE_CURSOR = (
 
 def _find_turns_with_invalid_lease(connection: Connection, campaign: Campaign, now: float) -> Sequence[Row[Any]]:
     """Find the tasks of raters whose lease has expired, or is too long because the clock was set back."""
-    rows: Sequence[Row[Any]] = connection.execute(_SELECT_LATE_TURNS, _lease_bounds(campaign, now)).all()
+    rows: Sequence[Row[Any]] = connection.execute(_SELECT_LATE_TURNS, _make_lease_bounds(campaign, now)).all()
     return rows
 
 
-def _lease_bounds(campaign: Campaign, now: float) -> dict[str, float]:
+def _make_lease_bounds(campaign: Campaign, now: float) -> dict[str, float]:
     """Return the earliest and the latest time when a valid lease can end, as parameters of an SQL query."""
     return {"now": now, "latest": now + 2 * campaign.rules.lease_seconds}
 
 
-def _choose_turn(
+def _give_next_task(
     transaction: Transaction, person_id: int, now: float, loaded_task_ids: Sequence[int]
 ) -> Turn | NoTaskReason | None:
-    """Choose and begin the next turn, or return the reason why there is no turn.
+    """Give a person the next task, or return the reason why they get no task.
 
     Return None if the caller must first end expired turns.
     """
@@ -174,7 +174,7 @@ def _choose_turn(
     if (reason := _find_reason_for_no_task(transaction, row)) is not None:
         return reason
     begun = transaction.connection.execute(
-        _SELECT_BEGUN_OR_LATE, {"person_id": person_id, **_lease_bounds(transaction.campaign, now)}
+        _SELECT_BEGUN_OR_LATE, {"person_id": person_id, **_make_lease_bounds(transaction.campaign, now)}
     ).all()
     if any(turn.is_late for turn in begun):
         return None
@@ -183,13 +183,17 @@ def _choose_turn(
             with_task = transaction.connection.execute(
                 _SELECT_TURN_WITH_TASK, {"person_id": person_id, "task_id": turn.task}
             ).one()
-            return _load_turn(transaction, with_task, row)
+            return _load_shown_task(transaction, with_task, row)
     if len(begun) >= _MAX_TURNS:
         return "waiting"
     loaded_task_ids = sorted(set(loaded_task_ids) - {turn.task for turn in begun})  # only tasks whose lease has expired
     if (
         row.has_expired
-        and (resumed := _resume_expired_turn(transaction, row, loaded_task_ids, now + transaction.rules.lease_seconds))
+        and (
+            resumed := _give_expired_task_again(
+                transaction, row, loaded_task_ids, now + transaction.rules.lease_seconds
+            )
+        )
         is not None
     ):
         return resumed
@@ -207,14 +211,16 @@ def _choose_turn(
         choice = choose_task(transaction, row, loaded_task_ids)
     if choice is None:
         return "waiting" if begun or has_tasks_left(transaction, row) else "finished"
-    _begin_turn(transaction, row, choice, now + transaction.rules.lease_seconds)
+    _store_given_task(transaction, row, choice, now + transaction.rules.lease_seconds)
     place = (
         choose_start_of_next_task_search(transaction, row, choice.task)
         if choice.task.kind == TaskKind.MAIN
         else row.position
     )
     transaction.connection.execute(_MOVE_CURSOR, {"person_id": person_id, "place": place, "drawn": 1})
-    return _make_turn(choice.task, choice.question_rows, row.turns, is_practice=is_practice_turn(row, choice.task.kind))
+    return _make_shown_task(
+        choice.task, choice.question_rows, row.turns, is_practice=is_practice_turn(row, choice.task.kind)
+    )
 
 
 def _find_reason_for_no_task(transaction: Transaction, person: Row[Any]) -> NoTaskReason | None:
@@ -228,7 +234,7 @@ def _find_reason_for_no_task(transaction: Transaction, person: Row[Any]) -> NoTa
     return "paused" if person.paused else None
 
 
-def _begin_turn(transaction: Transaction, person: Row[Any], choice: ChosenTask, lease_end: float) -> None:
+def _store_given_task(transaction: Transaction, person: Row[Any], choice: ChosenTask, lease_end: float) -> None:
     """Store that a person gets a task now, and reserve the person's vote on each main question of the task."""
     task, question_ids = choice.task, [row.id for row in choice.question_rows]
     values = {"number": person.turns, "shown": question_ids, "state": TurnState.ASKED, "expires": lease_end}
@@ -241,7 +247,7 @@ def _begin_turn(transaction: Transaction, person: Row[Any], choice: ChosenTask, 
     transaction.store_raters_still_allowed([{"number": task.id, "slots": choice.n_raters_still_allowed}])
 
 
-def _resume_expired_turn(
+def _give_expired_task_again(
     transaction: Transaction, person: Row[Any], loaded_task_ids: Sequence[int], lease_end: float
 ) -> Turn | None:
     """Give a person the same task again after its lease has expired; None if there is no such task."""
@@ -264,15 +270,15 @@ def _resume_expired_turn(
         transaction.connection.execute(_MOVE_CURSOR, {"person_id": person.id, "place": person.position, "drawn": 0})
         transaction.reserve_votes(open_ids)
         transaction.update_raters_still_allowed([turn.task])
-        return _make_turn(turn, [row for row in rows if row.id in turn.shown], person.turns, is_practice=False)
+        return _make_shown_task(turn, [row for row in rows if row.id in turn.shown], person.turns, is_practice=False)
     return None
 
 
-def _load_turn(transaction: Transaction, turn: Row[Any], person: Row[Any]) -> Turn:
-    """Load the questions of a turn, with the person's answers so far."""
+def _load_shown_task(transaction: Transaction, turn: Row[Any], person: Row[Any]) -> Turn:
+    """Load the questions of the task that a person has, with the person's answers so far."""
     rows = transaction.connection.execute(SELECT_TASK_QUESTIONS, {"person_id": turn.person, "task_id": turn.task}).all()
     shown_rows = [row for row in rows if row.id in turn.shown]
-    return _make_turn(turn, shown_rows, turn.number, is_practice=is_practice_turn(person, turn.kind))
+    return _make_shown_task(turn, shown_rows, turn.number, is_practice=is_practice_turn(person, turn.kind))
 
 
 def is_practice_turn(person: Row[Any], task_kind: str) -> bool:
@@ -280,7 +286,7 @@ def is_practice_turn(person: Row[Any], task_kind: str) -> bool:
     return task_kind == TaskKind.PRACTICE and person.role == Role.RATER
 
 
-def _make_turn(task: Row[Any], question_rows: Iterable[Row[Any]], turn_number: int, *, is_practice: bool) -> Turn:
+def _make_shown_task(task: Row[Any], question_rows: Iterable[Row[Any]], turn_number: int, *, is_practice: bool) -> Turn:
     task_rows = (
         TaskQuestion(row.id, row.class_id, row.answer, 0 if row.answer is None else row.revision + 1)
         for row in question_rows

@@ -102,7 +102,7 @@ class WriteAheadLog:
         return os.pread(self._file, _HEADER_SIZE, 0) != self._state.header and self._are_own_log_pages_unchanged()
 
     def truncate_after_last_valid_commit(self) -> None:
-        """Truncate the log after its last valid commit, so that SQLite moves no damaged page into the file."""
+        """Truncate the log after its last valid commit, so that SQLite copies no damaged page into the database."""
         header = self._state.header
         is_same = os.pread(self._file, _HEADER_SIZE, 0) == header
         os.truncate(

@@ -222,7 +222,9 @@ def test_class_without_votes_scores_0() -> None:
     asked = Questions.from_columns(["0.png", "0.png", "1.png"], np.array([0, 2, 0]), CLASSES)
     golden = golden_truth(votes_of([(0, 0, 2), (1, 0, 0), (2, 0, 2)], asked, ("eve",)))
     assert precision_recall(scores, golden).golden_scores.tolist() == [1.0, 0.0, 0.0]
-    assert measure_baseline_rules(golden, votes=votes)[0].points == (Point(1.0, n_hits=1, n_kept=1, n_valid=2),)
+    assert measure_baseline_rules(golden, votes=votes)[0].points == (
+        Point(1.0, n_hits=1, n_kept_questions=1, n_valid=2),
+    )
     elsewhere = golden_truth(votes_of([(0, 0, 2)], Questions.from_columns(["7.png"], np.array([0]), CLASSES), ("eve",)))
     assert fault_of(precision_recall, scores, elsewhere) == ("wrong-items", "1 of 1: image 7.png, class ant")
 

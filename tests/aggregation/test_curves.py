@@ -39,7 +39,7 @@ def test_points_match_loop_over_distinct_scores(pairs: list[Any], threshold: flo
     thresholds = sorted({value for _, _, value in pairs}, reverse=True)
     assert curve.thresholds.tolist() == thresholds
     expected = [counted(pairs, each) for each in thresholds]
-    assert list(zip(curve.n_hits.tolist(), curve.n_kept.tolist(), strict=True)) == expected
+    assert list(zip(curve.n_hits.tolist(), curve.n_kept_questions.tolist(), strict=True)) == expected
     valid = sum(valid for _, valid, _ in pairs)
     assert curve.precision.tolist() == [hits / kept for hits, kept in expected]
     assert curve.recall.tolist() == [hits / valid for hits, _ in expected]
@@ -71,11 +71,13 @@ def test_chosen_point_is_best_that_reaches_goal(pairs: list[Any], least: float) 
     assert curve.max_precision_at_recall(least) == max(
         reaching, key=lambda point: (point.precision.value, point.n_hits)
     )
-    f1 = {point: Fraction(2 * point.n_hits, point.n_kept + point.n_valid) for point in points}
+    f1 = {point: Fraction(2 * point.n_hits, point.n_kept_questions + point.n_valid) for point in points}
     assert curve.max_f1_point() == max(points, key=lambda point: (f1[point], point.n_hits))
     reaching = [point for point in points if point.precision.value >= least]
     if reaching:
-        assert curve.max_recall_at_precision(least) == max(reaching, key=lambda point: (point.n_hits, -point.n_kept))
+        assert curve.max_recall_at_precision(least) == max(
+            reaching, key=lambda point: (point.n_hits, -point.n_kept_questions)
+        )
         return
     best = max(points, key=lambda point: (point.precision.value, point.threshold))
     assert message(curve.max_recall_at_precision, least) == (

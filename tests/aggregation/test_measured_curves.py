@@ -37,7 +37,7 @@ def chosen(goal: str) -> MeasuredCurve:
 
 
 def test_columns_have_an_entry_for_each_point() -> None:
-    point = Point(threshold=None, n_hits=0, n_kept=0, n_valid=1)
+    point = Point(threshold=None, n_hits=0, n_kept_questions=0, n_valid=1)
     rule = MeasuredRule(name="one rater: yes", point_names=(7,), points=(point,), file="rg.npz")
     columns = curve_points([chosen("f1")], [rule])
     assert {name: column.tolist() for name, column in columns.items() if column.dtype != np.float64} == {

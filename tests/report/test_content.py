@@ -106,7 +106,7 @@ def test_comparison_section_has_all_pairs_and_verdicts() -> None:
     points = f"{100 * ends.mean_difference:.2f} points ({100 * low:.2f} to {100 * high:.2f})"
     assert (
         section.paragraphs[2]
-        == f"Largest difference: one is ahead of three by {points}, p {ends.p_value_texts()['corrected_p_value']}."
+        == f"Largest difference: one is ahead of three by {points}, p {ends.format_p_values()['corrected_p_value']}."
     )
 
 

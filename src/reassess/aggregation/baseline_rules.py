@@ -90,9 +90,9 @@ def measure_single_rater_rule(golden: GoldenQuestions, votes: Votes, accepted_an
         for part in (is_kept & is_valid, is_kept, is_valid)
     )
     points = {
-        rater: Point(threshold=None, n_hits=n_hits, n_kept=n_kept, n_valid=n_valid)
-        for rater, n_hits, n_kept, n_valid in zip(votes.raters, *counts, strict=True)
-        if n_kept and n_valid
+        rater: Point(threshold=None, n_hits=n_hits, n_kept_questions=n_kept_questions, n_valid=n_valid)
+        for rater, n_hits, n_kept_questions, n_valid in zip(votes.raters, *counts, strict=True)
+        if n_kept_questions and n_valid
     }
     either = " or ".join(map(str, accepted_answers))
     if not points:
@@ -151,7 +151,7 @@ def measure_keep_original_label_rule(golden: GoldenQuestions, original: LabelSet
     point = Point(
         threshold=None,
         n_hits=int(np.count_nonzero(is_original & golden.is_valid)),
-        n_kept=int(np.count_nonzero(is_original)),
+        n_kept_questions=int(np.count_nonzero(is_original)),
         n_valid=golden.n_valid,
     )
     return MeasuredRule(name="original label", point_names=("original label",), points=(point,))

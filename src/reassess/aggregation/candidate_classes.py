@@ -152,7 +152,9 @@ class CandidateEmSteps:
     def run_m_step(self, expected_votes: Floats, expected_items: Floats) -> _ConfusionCellParameters:
         """Run the M-step: estimate the parameters from expected votes per cell and items per class."""
         return self.estimate_parameters(
-            expected_votes, self._sum_by_row(expected_votes), normalize_rows(expected_items, self.pseudo_items)
+            expected_votes,
+            self._sum_cells_by_matrix_row(expected_votes),
+            normalize_rows(expected_items, self.pseudo_items),
         )
 
     def estimate_parameters(self, cell_counts: Floats, row_counts: Floats, prior: Floats) -> _ConfusionCellParameters:
@@ -173,7 +175,7 @@ class CandidateEmSteps:
             empty_density = float((self.pseudo_votes * np.log(normalize_rows(self.pseudo_votes, 0.0))).sum())
             cell_density = float((added * np.log1p(parameters.expected_votes / added)).sum())
             row_density = float(
-                (added_to_row * np.log1p(self._sum_by_row(parameters.expected_votes) / added_to_row)).sum()
+                (added_to_row * np.log1p(self._sum_cells_by_matrix_row(parameters.expected_votes) / added_to_row)).sum()
             )
             density = self.candidate_votes.n_raters * empty_density + cell_density - row_density
         if self.pseudo_items:
@@ -205,7 +207,7 @@ class CandidateEmSteps:
         )
         return normalize_rows(totals.reshape(self.pseudo_votes.shape), self.pseudo_votes)
 
-    def _sum_by_row(self, cell_counts: Floats) -> Floats:
+    def _sum_cells_by_matrix_row(self, cell_counts: Floats) -> Floats:
         """Sum the votes of the cells in each row."""
         return _sum_by_id(self.candidate_votes.row_of_cell, cell_counts, len(self.candidate_votes.rater_class_codes))
 

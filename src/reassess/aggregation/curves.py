@@ -30,13 +30,13 @@ class Point:
 
     threshold: float | None
     n_hits: int  # kept questions that are valid
-    n_kept: int  # kept questions
+    n_kept_questions: int  # kept questions
     n_valid: int  # valid questions
 
     @property
     def precision(self) -> Proportion:
         """Share of kept questions that are valid; its value is None if no question is kept."""
-        return Proportion(self.n_hits, self.n_kept)
+        return Proportion(self.n_hits, self.n_kept_questions)
 
     @property
     def recall(self) -> Proportion:
@@ -61,7 +61,7 @@ class _CurvePoints(NamedTuple):
     """The points of a curve, each at a distinct score; shape (points,)."""
 
     thresholds: npt.NDArray[np.float64]
-    n_kept: npt.NDArray[np.int64]
+    n_kept_questions: npt.NDArray[np.int64]
     n_hits: npt.NDArray[np.int64]
 
 
@@ -86,9 +86,9 @@ class Curve:
         return self._points.thresholds
 
     @property
-    def n_kept(self) -> npt.NDArray[np.int64]:
+    def n_kept_questions(self) -> npt.NDArray[np.int64]:
         """Number of kept questions at each threshold; int64, shape (points,)."""
-        return self._points.n_kept
+        return self._points.n_kept_questions
 
     @property
     def n_hits(self) -> npt.NDArray[np.int64]:
@@ -98,7 +98,7 @@ class Curve:
     @property
     def precision(self) -> npt.NDArray[np.float64]:
         """Precision at each threshold, in [0, 1]; shape (points,)."""
-        return self.n_hits / self.n_kept
+        return self.n_hits / self.n_kept_questions
 
     @property
     def recall(self) -> npt.NDArray[np.float64]:
@@ -120,7 +120,9 @@ class Curve:
         check_range(threshold, 0, 1, value_name="threshold")
         row = int(np.count_nonzero(self.thresholds >= threshold)) - 1
         point = (
-            self.point_at_row(row) if row >= 0 else Point(threshold, n_hits=0, n_kept=0, n_valid=self.golden.n_valid)
+            self.point_at_row(row)
+            if row >= 0
+            else Point(threshold, n_hits=0, n_kept_questions=0, n_valid=self.golden.n_valid)
         )
         return replace(point, threshold=threshold)
 
@@ -149,7 +151,9 @@ class Curve:
 
     def max_f1_point(self) -> Point:
         """Find the point of highest F1 = 2 hits / (kept + valid); ties go to the higher recall."""
-        return self.point_at_row(_last_index_of_maximum(2 * self.n_hits / (self.n_kept + self.golden.n_valid)))
+        return self.point_at_row(
+            _last_index_of_maximum(2 * self.n_hits / (self.n_kept_questions + self.golden.n_valid))
+        )
 
     def bands(self, thresholds: npt.NDArray[np.floating], *, replicates: int = N_REPLICATES, seed: int = 0) -> Bands:
         """Compute 95 % intervals of precision and recall by percentile bootstrap over images.

@@ -239,7 +239,7 @@ class MatrixEmSteps:
             zeros_as_tuple_or_array,
         )
 
-        counts, truths = self._empty_counts(block), parameters.prior.size
+        counts, truths = self._make_zero_counts(block), parameters.prior.size
         kernel, more = (
             (run_e_step_few_truths, (zeros_as_tuple_or_array(truths),))
             if truths <= MAX_UNROLLED_TRUTHS
@@ -265,7 +265,7 @@ class MatrixEmSteps:
         """Compute expected votes and items from the current posteriors of a block."""
         from reassess.numeric.em_kernels import count_expected_votes
 
-        counts = self._empty_counts(block)
+        counts = self._make_zero_counts(block)
         count_expected_votes(
             block.part_bounds,
             block.indptr,
@@ -298,7 +298,7 @@ class MatrixEmSteps:
             density += self.pseudo_items * float(np.log(parameters.prior).sum())
         return density
 
-    def _empty_counts(self, block: VoteBlock) -> ExpectedCounts:
+    def _make_zero_counts(self, block: VoteBlock) -> ExpectedCounts:
         """Create expected counts of 0 for each part (group of items) of a block."""
         parts, (truths, answers) = block.part_bounds.size - 1, self.pseudo_votes.shape
         votes = np.zeros((parts, self.n_raters * answers, truths))

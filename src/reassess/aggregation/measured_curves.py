@@ -256,7 +256,7 @@ def _curve_rows(measured_curve: MeasuredCurve) -> Iterator[dict[str, Any]]:
 
 def _point_columns(point: Point) -> dict[str, Any]:
     """Return the threshold, precision, recall and counts of a point, by column name."""
-    return point.to_json() | {"hits": point.n_hits, "kept": point.n_kept, "valid": point.n_valid}
+    return point.to_json() | {"hits": point.n_hits, "kept": point.n_kept_questions, "valid": point.n_valid}
 
 
 def _is_method_known(scores: Scores) -> bool:

@@ -133,7 +133,7 @@ class OperatingPoint(Printable):
             "low": {name: interval[0] for name, interval in bounds.items()},
             "high": {name: interval[1] for name, interval in bounds.items()},
             "hits": self.point.n_hits,
-            "kept": self.point.n_kept,
+            "kept": self.point.n_kept_questions,
             "valid": self.point.n_valid,
             "labels": self.n_labels,
             "empty_images": self.n_empty_images,

@@ -58,7 +58,7 @@ def open_executor(cluster: str | None) -> Iterator[Executor | None]:
         if name.startswith("distributed"):  # errors that matter are raised
             logging.getLogger(name).setLevel(logging.CRITICAL)
     if not cluster.startswith(_LOCAL):
-        with _connect(cluster) as client:
+        with _connect_to_dask(cluster) as client:
             yield _make_executor(client)
         return
     n_workers = _parse_worker_count(cluster)
@@ -88,7 +88,7 @@ def _make_executor(client: Any) -> Executor:
     return executor
 
 
-def _connect(address: str) -> Any:
+def _connect_to_dask(address: str) -> Any:
     """Return a client of a cluster; raise `DataError` if the cluster does not answer or has no workers."""
     from distributed import Client
 

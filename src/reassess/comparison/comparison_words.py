@@ -21,7 +21,7 @@ HOLM_EXPLANATION = (
 
 
 def describe_lead_probability(pair: Comparison, uncertainty: LabelUncertainty) -> str:
-    """State the percentage of replicates where the model with the higher accuracy is also ahead."""
+    """State in how many bootstrap samples, in percent, the model with the higher accuracy is also ahead."""
     first, second = (
         (pair.model_a, pair.model_b)
         if pair.real_hits.n_only_a >= pair.real_hits.n_only_b
@@ -38,7 +38,7 @@ def describe_largest_difference(pair: Comparison) -> str:
     hits = pair.real_hits
     low, high = hits.interval_over_raters or hits.interval or (None, None)
     bounds = "" if low is None or high is None else f" ({100 * low:.2f} to {100 * high:.2f})"
-    p_value = hits.p_value_texts()["corrected_p_value"]
+    p_value = hits.format_p_values()["corrected_p_value"]
     difference = f"{100 * (hits.mean_difference or 0):.2f} points{bounds}, p {p_value}"
     return f"Largest difference: {pair.model_a} is ahead of {pair.model_b} by {difference}"
 

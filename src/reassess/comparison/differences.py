@@ -66,7 +66,7 @@ class Difference(Printable, ABC):
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """95 % percentile bootstrap interval, over images; None without images."""
+        """95 % bootstrap interval of the mean difference, over images; None without images."""
         return mean_interval(self.counts, self.n_images)
 
     @property
@@ -79,7 +79,7 @@ class Difference(Printable, ABC):
 
     @property
     def interval_over_raters(self) -> tuple[float, float] | None:
-        """95 % interval over images and raters; None if raters are not resampled."""
+        """95 % interval of the mean difference, over images and raters; None if raters are not resampled."""
         if self.mean_difference is None or self.standard_error is None:
             return None
         return normal_interval(self.mean_difference, self.standard_error, -2, 2)
@@ -98,7 +98,7 @@ class Difference(Printable, ABC):
             return self.holm_p_value
         return self.p_value if self.standard_error is None else self.p_value_over_raters
 
-    def p_value_texts(self) -> dict[str, str]:
+    def format_p_values(self) -> dict[str, str]:
         """Format each of the three p-values that is not None; the keys are the names of the attributes."""
         is_bound = self.p_value_over_raters == MIN_NORMAL_P_VALUE
         values = {

@@ -131,7 +131,7 @@ def label_agreement(
     other classes. Then overlap is not a disagreement, and a class that is not named need not be wrong.
     """
     first, second = align_classes({"the first label set": first, "the second label set": second}).values()
-    a, b = _valid_labels(first), _valid_labels(second)
+    a, b = _select_valid_labels(first), _select_valid_labels(second)
     rows = match_images(
         b.images, a.images, match=match, where="the second label set", known_where="the first label set"
     )
@@ -140,7 +140,7 @@ def label_agreement(
     is_shared[rows[rows >= 0]] = True
     rows[only_b] = len(a) + np.arange(only_b.size)
     keys = encode_labels_as_numbers(a), encode_pairs(rows[b.image_ids], b.indices)
-    state = _image_agreements(*keys, len(is_shared))
+    state = _find_agreement_of_images(*keys, len(is_shared))
     class_ids, by_class = _count_by_class(np.union1d(*keys), state)
     return LabelAgreement(
         images=a.images + tuple(b.images[row] for row in only_b.tolist()),
@@ -154,12 +154,12 @@ def label_agreement(
     )
 
 
-def _valid_labels(labels: LabelSets | MultiLabels) -> LabelSets:
+def _select_valid_labels(labels: LabelSets | MultiLabels) -> LabelSets:
     """Return the valid classes of each image as label sets."""
     return labels.valid if isinstance(labels, MultiLabels) else labels
 
 
-def _image_agreements(first_keys: _LabelKeys, second_keys: _LabelKeys, n_images: int) -> npt.NDArray[np.int8]:
+def _find_agreement_of_images(first_keys: _LabelKeys, second_keys: _LabelKeys, n_images: int) -> npt.NDArray[np.int8]:
     """Return how two label sets agree on each image, as an index of `AGREEMENTS`.
 
     A label set is given as sorted keys of its (image, class) pairs, see `encode_labels_as_numbers`.

@@ -78,7 +78,7 @@ class LabelFindings(Printable):
 
     @cached_property
     def label_resampler(self) -> LabelResampler | MissingResult:
-        """The way in which the label sets were made from the votes, to make them again from resampled votes."""
+        """How the label sets were made from the votes, so that they can be made again from resampled votes."""
         if isinstance(self.rater_scores, MissingResult):
             return self.rater_scores
         assert self._votes_behind_scores is not None

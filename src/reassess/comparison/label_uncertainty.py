@@ -91,7 +91,7 @@ class LabelUncertainty(Printable):
 
     @property
     def n_replicates(self) -> int:
-        """Number of replicates."""
+        """Number of bootstrap samples (replicates)."""
         return len(self.n_scored) - 1
 
     def accuracy_interval(self, model: str) -> tuple[float, float]:
@@ -101,7 +101,7 @@ class LabelUncertainty(Printable):
         return normal_interval(samples[0] - self.bias[column], float(samples[1:].std(ddof=1)), 0)
 
     def mean_accuracy_change_in_replicates(self, model: str) -> float:
-        """Compute the difference between a model's mean accuracy over replicates and its measured accuracy."""
+        """Compute a model's mean accuracy over bootstrap samples (replicates) minus its measured accuracy."""
         samples = self._accuracies[:, self.models.index(model)]
         return float(samples[1:].mean() - samples[0])
 
@@ -114,7 +114,7 @@ class LabelUncertainty(Printable):
     @cached_property
     def difference_standard_deviations(self) -> _Floats:
         """Standard deviation of each pair's difference in accuracy, over images and raters; shape (M, M)."""
-        return _pair_standard_deviations(self._accuracies[1:])
+        return _compute_pair_standard_deviations(self._accuracies[1:])
 
     @cached_property
     def lead_change_standard_deviations(self) -> _Floats:
@@ -126,10 +126,10 @@ class LabelUncertainty(Printable):
         is_used = self.n_original_scored > 0
         is_used[0] = False
         original = self.original_hits[is_used] / self.n_original_scored[is_used, None]
-        return _pair_standard_deviations(self._accuracies[is_used] - original)
+        return _compute_pair_standard_deviations(self._accuracies[is_used] - original)
 
     def probability_ahead(self, a: str, b: str) -> float:
-        """Compute the share of replicates where `a` is better than `b`; a tie counts as one half.
+        """Compute the share of bootstrap samples where `a` is better than `b`; a tie counts as one half.
 
         The differences are shifted first, so that their mean is the measured difference.
         """
@@ -282,7 +282,7 @@ def label_uncertainty(
 def _draw_replicates(
     label_resampler: LabelResampler, n_images: int, n_replicates: int, rng: np.random.Generator
 ) -> tuple[_Bools, _ImageCounts]:
-    """Draw replicates: which questions become labels, and how often each image is drawn."""
+    """Draw bootstrap samples (replicates): which questions become labels, and how often each image is drawn."""
     raters, times = (
         np.empty((n_replicates, label_resampler.n_raters), np.int64),
         np.empty((n_replicates, n_images), np.uint8),
@@ -306,7 +306,7 @@ def _estimate_bias(counter: HitCounter, label_resampler: LabelResampler, accurac
     return np.asarray((counts.hits / counts.n_scored[:, None]).mean(axis=0) - accuracies)
 
 
-def _pair_standard_deviations(samples: _Floats) -> _Floats:
+def _compute_pair_standard_deviations(samples: _Floats) -> _Floats:
     """Compute the standard deviation of the difference of every pair of columns; shape (M, M)."""
     covariance = np.atleast_2d(np.cov(samples, rowvar=False))
     variances = np.diag(covariance)

@@ -250,8 +250,10 @@ class _ClassRelations:
         pairs = co_occurrence(labels).select_frequent_pairs(min_images)
         number = {name: i for i, name in enumerate(sorted(set(groups.values())))}
         return cls(
-            collapsed_keys=_pair_keys(np.empty((0, 2), np.int32) if collapsed_pairs is None else collapsed_pairs),
-            co_occurring_keys=_pair_keys(np.concatenate([pairs, pairs[:, ::-1]])),
+            collapsed_keys=_encode_class_pairs(
+                np.empty((0, 2), np.int32) if collapsed_pairs is None else collapsed_pairs
+            ),
+            co_occurring_keys=_encode_class_pairs(np.concatenate([pairs, pairs[:, ::-1]])),
             grouped_class_ids=np.array(sorted(groups), np.int64),
             group_numbers=np.array([number[groups[class_id]] for class_id in sorted(groups)], np.int64),
         )
@@ -282,6 +284,6 @@ class _ClassRelations:
         return {kind: np.logical_or.reduceat(mask, first_classes) for kind, mask in is_related.items()}
 
 
-def _pair_keys(pairs: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
+def _encode_class_pairs(pairs: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
     """Encode each pair of class ids as one number, for lookup."""
     return encode_pairs(pairs[:, 0], pairs[:, 1])

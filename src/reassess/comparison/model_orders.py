@@ -90,7 +90,7 @@ class OrderChange(Printable):
             yield f"  and {len(pairs) - _MAX_IN_TEXT:,} more"
 
     def _describe_pair(self, pair: int) -> str:
-        a, b = (self.models[place] for place in _model_pairs(len(self.models))[pair].tolist())
+        a, b = (self.models[place] for place in _list_model_pairs(len(self.models))[pair].tolist())
         before, after = (
             f"{a if lead > 0 else b} by {100 * abs(lead) / self.n_images:.2f}" if lead else "neither"
             for lead in self.leads[pair].tolist()
@@ -102,7 +102,7 @@ class OrderChange(Printable):
     def to_json(self) -> dict[str, Any]:
         """Return a dict for JSON output, with pairs that swap places or change significantly."""
         rows = np.flatnonzero(self.has_changed_leader | self.is_significant)
-        pairs = _model_pairs(len(self.models))[rows].tolist()
+        pairs = _list_model_pairs(len(self.models))[rows].tolist()
         return {
             "first": self.first_label_set,
             "second": self.second_label_set,
@@ -321,10 +321,10 @@ def _test_order_changes(models: tuple[str, ...], hits_by_label_set: Mapping[str,
 
 def _compute_leads_of_model_pairs(hits: _Bools) -> _Ints:
     """Return the lead in hits of each pair of models; int64, shape (P,)."""
-    totals, pairs = np.count_nonzero(hits, axis=1), _model_pairs(len(hits))
+    totals, pairs = np.count_nonzero(hits, axis=1), _list_model_pairs(len(hits))
     return np.asarray(totals[pairs[:, 0]] - totals[pairs[:, 1]])
 
 
-def _model_pairs(n_models: int) -> _Ints:
+def _list_model_pairs(n_models: int) -> _Ints:
     """Return the pairs (0, 1), (0, 2), ... of models; int64, shape (pairs, 2)."""
     return np.stack(np.triu_indices(n_models, 1), axis=1)

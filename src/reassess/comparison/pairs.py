@@ -79,7 +79,7 @@ class Comparison(Printable):
         if self.lead_change is None or (better == by_original and (better or not self.lead_change.winner_sign)):
             return words
         changes = "changes" if self.lead_change.winner_sign else "does not change"
-        return f"{words}; the lead {changes} significantly, p {self.lead_change.p_value_texts()['corrected_p_value']}"
+        return f"{words}; the lead {changes} significantly, p {self.lead_change.format_p_values()['corrected_p_value']}"
 
     def _describe_difference(self, pair: PairedHits) -> str:
         if not pair.winner_sign:
@@ -113,7 +113,7 @@ class Comparison(Printable):
                 else ""
             )
             points = f"{100 * (part.mean_difference or 0):+.2f} points"
-            p_values = part.p_value_texts()
+            p_values = part.format_p_values()
             yield name, f"{points} {_format_interval(part.interval)}, p {p_values['p_value']}; {images}{only}"
             if part.interval_over_raters is not None:
                 interval = _format_interval(part.interval_over_raters)

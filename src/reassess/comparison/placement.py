@@ -154,7 +154,7 @@ def measure_original_label_accuracy(labels: LabelSets, original: LabelSets) -> P
 
 
 def _estimate_real_accuracy(leaderboard: Leaderboard, model_row: LeaderboardRow) -> _ExpectedAccuracy | None:
-    """Estimate a model's ReaL accuracy by a line fitted to the nearest rows; None with too few families."""
+    """Estimate a model's ReaL accuracy by a line fitted to the nearest rows; None if they have too few families."""
     distance = np.abs(leaderboard.original_accuracies - model_row.original_accuracy)
     # With ties at the largest distance.
     is_near = distance <= np.sort(distance)[min(_N_NEAREST_ROWS, distance.size) - 1]

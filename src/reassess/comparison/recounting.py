@@ -15,7 +15,7 @@ _Bools = npt.NDArray[np.bool_]
 
 
 class ReplicateCounts(NamedTuple):
-    """Counts in each of B replicates, for M models."""
+    """Counts in each of B bootstrap samples (replicates), for M models."""
 
     hits: _Ints  # int64, shape (B, M): hits of each model
     n_scored: _Ints  # int64, shape (B,): scored images
@@ -25,7 +25,7 @@ class ReplicateCounts(NamedTuple):
     n_images_without_labels: _Ints  # int64, shape (B,): rated images without a label; each image counts once
 
     def select(self, is_selected: _Bools) -> "ReplicateCounts":
-        """Select the replicates where `is_selected` is True."""
+        """Select the bootstrap samples where `is_selected` is True."""
         return ReplicateCounts(*(counts[is_selected] for counts in self))
 
 
@@ -60,7 +60,7 @@ class HitCounter:
     def count_hits_in_replicates(
         self, is_label_kept: _Bools, n_draws_of_image: npt.NDArray[np.uint8]
     ) -> ReplicateCounts:
-        """Count hits and labels in B replicates.
+        """Count hits and labels in B bootstrap samples (replicates).
 
         `is_label_kept`, shape (questions, B), says which questions are labels in each replicate; `n_draws_of_image`,
         shape (B, N), how often each image is drawn.

@@ -138,16 +138,16 @@ class Trend(Printable):
         """Kendall's tau-b of the two accuracies over all rows; None if either accuracy is constant."""
         from scipy.stats import kendalltau
 
-        return self._correlation(kendalltau)
+        return self._compute_rank_correlation(kendalltau)
 
     @property
     def spearman_correlation(self) -> float | None:
         """Spearman's rank correlation of the two accuracies over all rows; None if either is constant."""
         from scipy.stats import spearmanr
 
-        return self._correlation(spearmanr)
+        return self._compute_rank_correlation(spearmanr)
 
-    def _correlation(self, method: Callable[..., Any]) -> float | None:
+    def _compute_rank_correlation(self, method: Callable[..., Any]) -> float | None:
         """Compute a rank correlation of the two accuracies; None if either is constant."""
         columns = self.leaderboard.original_accuracies, self.leaderboard.reassessed_accuracies
         if any(np.ptp(column) == 0 for column in columns):

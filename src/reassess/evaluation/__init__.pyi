@@ -25,8 +25,8 @@ from .multi_label_accuracy import verdicts as verdicts
 from .outcomes import Outcomes as Outcomes
 from .outcomes_table import outcomes_table as outcomes_table
 from .per_class import CountsByClass as CountsByClass
-from .result import CountsByLabelCount as CountsByLabelCount
 from .result import Evaluation as Evaluation
+from .result import HitsForLabelCount as HitsForLabelCount
 from .result import Mistakes as Mistakes
 from .result import SoftAccuracy as SoftAccuracy
 from .result import ranks_by_model as ranks_by_model

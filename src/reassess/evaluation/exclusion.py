@@ -19,21 +19,22 @@ class ExclusionEffect(Printable):
     """Effect of excluding images on a model's accuracy: accuracy with and without these images."""
 
     accuracy_on_all: Proportion  # hits among all images
-    accuracy_on_rest: Proportion  # hits among the images that are not excluded
+    accuracy_without_excluded: Proportion  # hits among the images that are not excluded
 
     @property
     def accuracy_on_excluded(self) -> Proportion:
         """Hits among the excluded images."""
         return Proportion(
-            self.accuracy_on_all.hits - self.accuracy_on_rest.hits, self.accuracy_on_all.n - self.accuracy_on_rest.n
+            self.accuracy_on_all.hits - self.accuracy_without_excluded.hits,
+            self.accuracy_on_all.n - self.accuracy_without_excluded.n,
         )
 
     @property
     def difference(self) -> float | None:
         """Accuracy without the excluded images minus accuracy with them; None if no image is left."""
-        if self.accuracy_on_all.value is None or self.accuracy_on_rest.value is None:
+        if self.accuracy_on_all.value is None or self.accuracy_without_excluded.value is None:
             return None
-        return self.accuracy_on_rest.value - self.accuracy_on_all.value
+        return self.accuracy_without_excluded.value - self.accuracy_on_all.value
 
     @property
     def interval(self) -> tuple[float, float] | None:
@@ -43,7 +44,7 @@ class ExclusionEffect(Printable):
         images minus the accuracy on the excluded images. These two accuracies are independent, because no image is in
         both groups. So the interval of the second difference is computed, and multiplied by the share.
         """
-        bounds = difference_interval(self.accuracy_on_rest, self.accuracy_on_excluded)
+        bounds = difference_interval(self.accuracy_without_excluded, self.accuracy_on_excluded)
         if bounds is None:
             return None
         share = self.accuracy_on_excluded.n / self.accuracy_on_all.n
@@ -54,18 +55,20 @@ class ExclusionEffect(Printable):
         low, high = self.interval or (None, None)
         return {
             "all": self.accuracy_on_all.to_json(),
-            "rest": self.accuracy_on_rest.to_json(),
+            "rest": self.accuracy_without_excluded.to_json(),
             "difference": self.difference,
             "low": low,
             "high": high,
         }
 
 
-def exclusion_effects_by_k(evaluation_of_all: Evaluation, evaluation_of_rest: Evaluation) -> dict[int, ExclusionEffect]:
+def exclusion_effects_by_k(
+    evaluation_of_all: Evaluation, evaluation_without_excluded: Evaluation
+) -> dict[int, ExclusionEffect]:
     """Compare reassessed accuracy with and without the excluded images; return the effect by k."""
     return {
-        k: ExclusionEffect(evaluation_of_all.real_accuracy[k], accuracy_on_rest)
-        for k, accuracy_on_rest in evaluation_of_rest.real_accuracy.items()
+        k: ExclusionEffect(evaluation_of_all.real_accuracy[k], accuracy_without_excluded)
+        for k, accuracy_without_excluded in evaluation_without_excluded.real_accuracy.items()
     }
 
 

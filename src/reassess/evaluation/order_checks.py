@@ -79,7 +79,7 @@ class _Interpretation:
         return int(np.count_nonzero(self.label_ids >= 0))
 
     @cached_property
-    def _labelled_pairs(self) -> tuple[Ids, Ids]:
+    def _predictions_and_labels(self) -> tuple[Ids, Ids]:
         """Predicted classes and original labels of the rows that have a label."""
         has_label = self.label_ids >= 0
         return self.predicted_ids[has_label], self.label_ids[has_label]
@@ -87,7 +87,7 @@ class _Interpretation:
     @cached_property
     def _counts_by_class(self) -> npt.NDArray[np.float64]:
         """Number of predictions and of labels of each class; float64, shape (2, classes)."""
-        class_ids, places = np.unique(np.stack(self._labelled_pairs), return_inverse=True)
+        class_ids, places = np.unique(np.stack(self._predictions_and_labels), return_inverse=True)
         parts = places.reshape(2, -1)
         counts = np.array([np.bincount(part, minlength=class_ids.size) for part in parts], np.float64)
         return counts[:, class_ids >= 0]
@@ -114,7 +114,7 @@ class _Interpretation:
         if excess > 0 and self.agreement_variance < _WARNING_LEVEL * (self.agreement_variance + excess**2):
             return False
         # Sort first, so that the result does not depend on the order of the images.
-        predicted_ids, actual = map(np.sort, self._labelled_pairs)
+        predicted_ids, actual = map(np.sort, self._predictions_and_labels)
         rng = np.random.default_rng(0)
         n_orders = sum(
             int(np.count_nonzero(rng.permutation(predicted_ids) == actual)) >= self.n_hits

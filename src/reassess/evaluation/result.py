@@ -20,7 +20,7 @@ _PARTS_BY_ORIGINAL = ("original_scored", "label_errors")
 
 
 @dataclass(frozen=True, repr=False)
-class CountsByLabelCount(Printable):
+class HitsForLabelCount(Printable):
     """Counts of images and hits, for images with the same number of valid classes."""
 
     n_images: int
@@ -29,14 +29,14 @@ class CountsByLabelCount(Printable):
     # predictions have fewer than n classes.
     n_valid_found: int | None
 
-    def __add__(self, other: "CountsByLabelCount") -> "CountsByLabelCount":
+    def __add__(self, other: "HitsForLabelCount") -> "HitsForLabelCount":
         n_valid_found = (
             None
             if self.n_valid_found is None or other.n_valid_found is None
             else self.n_valid_found + other.n_valid_found
         )
         hits = {k: count + other.hits[k] for k, count in self.hits.items()}
-        return CountsByLabelCount(n_images=self.n_images + other.n_images, hits=hits, n_valid_found=n_valid_found)
+        return HitsForLabelCount(n_images=self.n_images + other.n_images, hits=hits, n_valid_found=n_valid_found)
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,7 @@ class Evaluation(Printable):
     real_accuracy: dict[int, Proportion]
     original_accuracy: dict[int, Proportion] | None
     original_accuracy_on_scored: dict[int, Proportion] | None
-    by_label_count: dict[int, CountsByLabelCount]
+    by_label_count: dict[int, HitsForLabelCount]
     per_class: CountsByClass
     soft_accuracy: SoftAccuracy | None
     mistakes: Mistakes | None
@@ -179,14 +179,14 @@ class Evaluation(Printable):
         if not same or self.real_accuracy.keys() != other.real_accuracy.keys():
             raise DataError("different-labels", "evaluations with different labels or different k cannot be added up")
         sizes = sorted(self.by_label_count.keys() | other.by_label_count.keys())
-        none = CountsByLabelCount(n_images=0, hits=dict.fromkeys(self.real_accuracy, 0), n_valid_found=0)
+        none = HitsForLabelCount(n_images=0, hits=dict.fromkeys(self.real_accuracy, 0), n_valid_found=0)
         summed = ("n_images", "n_empty", "n_unlabelled", "n_unknown", "n_excluded", "unknown_classes", "per_class")
         return replace(
             self,
             **{name: getattr(self, name) + getattr(other, name) for name in summed},
             real_accuracy={k: part + other.real_accuracy[k] for k, part in self.real_accuracy.items()},
-            original_accuracy=_add_if_present(self.original_accuracy, other.original_accuracy),
-            original_accuracy_on_scored=_add_if_present(
+            original_accuracy=_add_proportions_if_present(self.original_accuracy, other.original_accuracy),
+            original_accuracy_on_scored=_add_proportions_if_present(
                 self.original_accuracy_on_scored, other.original_accuracy_on_scored
             ),
             label_errors=None
@@ -258,7 +258,7 @@ class Evaluation(Printable):
         """Return the reason why a result is missing."""
         return self.missing_reasons.get("original" if result_name in _PARTS_BY_ORIGINAL else result_name, NONE_SCORED)
 
-    def _label_count_to_json(self, size: int, counts: CountsByLabelCount) -> dict[str, Any]:
+    def _label_count_to_json(self, size: int, counts: HitsForLabelCount) -> dict[str, Any]:
         n = counts.n_images
         recall = None if counts.n_valid_found is None or not n else counts.n_valid_found / size / n
         real = {k: Proportion(hits, n) for k, hits in counts.hits.items()}
@@ -314,7 +314,7 @@ def describe_soft_accuracy_ceiling(evaluations: Iterable[Evaluation]) -> str:
     return f"no model can exceed {' or '.join(ceilings)}" if ceilings else ""
 
 
-def _add_if_present(
+def _add_proportions_if_present(
     first: dict[int, Proportion] | None, second: dict[int, Proportion] | None
 ) -> dict[int, Proportion] | None:
     """Add the proportions of two dicts for each k; None if one of the dicts is None."""

@@ -7,7 +7,7 @@ from itertools import combinations
 from reassess.comparison import Comparison, Difference, Findings, PairedHits
 from reassess.core.labels import DEFAULT_LABEL_SET_NAME
 from reassess.errors import MissingResult
-from reassess.evaluation import CountsByLabelCount
+from reassess.evaluation import HitsForLabelCount
 from reassess.evaluation.evaluation_words import shorten_label_set_name
 from reassess.evaluation.result import NONE_SCORED
 from reassess.numeric import Proportion
@@ -44,7 +44,7 @@ _MAX_MODELS_FOR_ALL_PAIRS = 4  # with more models, only neighbours in the rankin
 _MINUS_WORD = " minus "
 # The highest numbers of classes are pooled if fewer images have them; the limit is between these two.
 _MIN_GROUP_LIMIT, _MAX_GROUP_LIMIT = 10, 100
-_ResultsBySize = Mapping[int, CountsByLabelCount]
+_ResultsBySize = Mapping[int, HitsForLabelCount]
 
 
 def scatter_chart(findings: Findings) -> Chart | MissingResult:

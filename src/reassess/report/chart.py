@@ -85,17 +85,17 @@ class Table:
         """Headings of the CSV file, two for each column of intervals."""
         names_by_column = (
             [f"{column.name}, low", f"{column.name}, high"] if has_intervals else [column.name]
-            for column, has_intervals in zip(self.columns, self._have_intervals(), strict=True)
+            for column, has_intervals in zip(self.columns, self._find_interval_columns(), strict=True)
         )
         return [name for names in names_by_column for name in names]
 
     @property
     def csv_rows(self) -> list[list[Any]]:
         """Cells of the CSV file with all digits, two for each interval."""
-        have_intervals = self._have_intervals()
+        have_intervals = self._find_interval_columns()
         return [[number for cells in map(_to_csv_cells, row, have_intervals) for number in cells] for row in self.rows]
 
-    def _have_intervals(self) -> list[bool]:
+    def _find_interval_columns(self) -> list[bool]:
         """Return whether each column contains intervals."""
         return [any(isinstance(row[i], tuple) for row in self.rows) for i in range(len(self.columns))]
 

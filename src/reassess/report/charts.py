@@ -136,7 +136,7 @@ def _precision_recall_chart(findings: Findings) -> Chart | MissingResult:
     rows = []
     for measured in findings.precision_recall_curves:
         curve = measured.curve
-        values = curve.thresholds, curve.precision, curve.recall, curve.n_kept
+        values = curve.thresholds, curve.precision, curve.recall, curve.n_kept_questions
         rows += [[measured.name, *row] for row in zip(*(column.tolist() for column in values), strict=True)]
     columns = {"scores": TEXT, "threshold": SHARE, "precision": SHARE, "recall": SHARE, "kept": COUNT}
     numbers = make_table("curve", "Precision and recall of the labels", columns, rows)

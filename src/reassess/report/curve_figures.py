@@ -129,7 +129,7 @@ def _curve_points(curve: Curve) -> npt.NDArray[np.float64]:
 
 def _find_reliable_points(curve: Curve) -> npt.NDArray[np.bool_]:
     """Return which points of a curve keep enough questions for a reliable precision; bool, shape (points,)."""
-    return curve.n_kept >= min(_MIN_KEPT_QUESTIONS, len(curve.golden))
+    return curve.n_kept_questions >= min(_MIN_KEPT_QUESTIONS, len(curve.golden))
 
 
 def _select_anchors_far_from_curves(

@@ -140,7 +140,7 @@ def _find_position(
         for anchors, starts, side in zip(label.anchors.T, candidate_coordinates, size, strict=True)
     )
     costs = cost[:, None] + np.abs(np.hypot(across, up[:, None]).reshape(len(corners), -1) - _BEST_DISTANCE)
-    best_positions = _find_smallest(costs.ravel(), _MAX_CHECKED_POSITIONS)
+    best_positions = _find_positions_of_lowest_costs(costs.ravel(), _MAX_CHECKED_POSITIONS)
     rows, columns = np.unravel_index(best_positions, costs.shape)
     corners, anchors = corners[rows], label.anchors[columns]
     lines = _make_lines_to_anchors(corners, size, anchors)
@@ -182,7 +182,7 @@ def _covers_line(line: _Points, candidate_coordinates: tuple[_Points, _Points], 
     return np.asarray(up @ across.T).ravel()
 
 
-def _find_smallest(costs: _Points, n_positions: int) -> npt.NDArray[np.int64]:
+def _find_positions_of_lowest_costs(costs: _Points, n_positions: int) -> npt.NDArray[np.int64]:
     """Return the positions of the `n_positions` lowest costs, the lowest first."""
     bound = np.partition(costs, n_positions)[n_positions] if n_positions < costs.size else np.inf
     candidates = np.flatnonzero(costs <= bound)

@@ -326,7 +326,7 @@ def _format_interval_in_points(interval: tuple[float, float] | None) -> PrintedN
 
 def _format_p_value(comparison: PairedHits | LeadChange, p_value_field: str) -> PrintedNumbers | None:
     """Format a p-value. A file gets the full number, or a bound such as < 1e-300."""
-    text = _remove_equals_sign(comparison.p_value_texts().get(p_value_field))
+    text = _remove_equals_sign(comparison.format_p_values().get(p_value_field))
     return (
         None
         if text is None

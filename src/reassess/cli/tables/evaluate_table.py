@@ -121,7 +121,7 @@ def _print_exclusions(run: CommandRun, results: EvaluationResults) -> None:
             cells = [
                 f"{result.n_excluded:,}",
                 format_percent_cell(effects.accuracy_on_all),
-                format_percent_cell(effects.accuracy_on_rest),
+                format_percent_cell(effects.accuracy_without_excluded),
                 points,
                 bounds,
             ]

@@ -132,7 +132,7 @@ def measure_one_by_one(result: ProposalResult, golden: GoldenQuestions, subsets:
     """Count candidates and hits of some subsets in a plain loop, for models that predict all images."""
     questions, original, proposes = result.candidates.questions, result.is_original, result.is_proposed_by_model
     sends = result.is_sent_to_raters[questions.image_ids]
-    valid = questions.find(
+    valid = questions.find_positions(
         questions.rows_of(golden.questions.images)[golden.questions.image_ids], golden.questions.class_ids
     )
     valid = valid[golden.is_valid & (valid >= 0)]

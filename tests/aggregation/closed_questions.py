@@ -40,7 +40,7 @@ def count_closed_by_truth(
 
 def count_closed_golden(votes: Votes, experts: Votes, rater_golden: Votes, *, orders: int = 10) -> _Ints:
     """Count closed golden questions, by models without the golden answers on the image; see `count_closed_by_truth`."""
-    votes, golden = votes.select_items(votes.find(experts.items)), golden_truth(experts)
+    votes, golden = votes.select_items(votes.find_positions(experts.items)), golden_truth(experts)
     questions = require_questions(experts.items)
     rows = golden.questions.rows_of(questions.images)[questions.image_ids]
     models = []
@@ -49,5 +49,5 @@ def count_closed_golden(votes: Votes, experts: Votes, rater_golden: Votes, *, or
         model = aggregate(votes, "calibrated", experts=others, rater_golden=rater_golden).model
         models.append((np.flatnonzero(questions.image_ids == image), model))
     return count_closed_by_truth(
-        votes, golden.is_valid[golden.questions.find(rows, questions.class_ids)], models, orders=orders
+        votes, golden.is_valid[golden.questions.find_positions(rows, questions.class_ids)], models, orders=orders
     )

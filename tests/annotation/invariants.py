@@ -311,7 +311,7 @@ def check_export(state: Stored, campaign: Campaign) -> None:
     assert len(exported.votes) == sum(row.counted for row in state.answers)
     assert len(exported.rater_golden_votes or ()) == _golden_answers_of_raters(state)
     for golden in filter(None, (exported.golden_votes, exported.rater_golden_votes)):
-        assert (exported.votes.find(golden.items) < 0).all()
+        assert (exported.votes.find_positions(golden.items) < 0).all()
     why = Counter(_why_not_exported(state, row) for row in state.answers)
     assert [why[name] for name in _NOT_EXPORTED] == [getattr(exported, field) for field in _NOT_EXPORTED.values()]
     people = Counter(

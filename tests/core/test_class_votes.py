@@ -63,7 +63,7 @@ def test_append_adds_counts_of_different_class_lists(first: Any, second: Any) ->
 
 def test_class_votes_are_joined_by_image_name() -> None:
     votes = class_votes([(2, 0, 0)])
-    assert votes.find(("c.png", f"val/{validation_name(3, '.png')}", "b.png")).tolist() == [-1, 2, 1]
+    assert votes.find_positions(("c.png", f"val/{validation_name(3, '.png')}", "b.png")).tolist() == [-1, 2, 1]
     assert len(votes.append(class_votes([(2, 1, 0)], images=("x", "y", validation_name(3, ".png")))).items) == 5
 
 
@@ -71,7 +71,9 @@ def test_counts_and_votes_cannot_be_joined(refused: Refused) -> None:
     assert len(anonymous_votes([(0, 0, 0)]).append(anonymous_votes([(0, 0, 1)]))) == 2
     for other in (anonymous_votes([(0, 0, 0)]), votes_of([(0, 0, 0)])):
         assert refused(class_votes([(0, 0, 0)]).append, other) == "different-votes"
-    assert refused(class_votes([]).find, Questions.from_columns(["a.png"], np.array([1]))) == "different-votes"
+    assert (
+        refused(class_votes([]).find_positions, Questions.from_columns(["a.png"], np.array([1]))) == "different-votes"
+    )
 
 
 def test_counts_have_no_raters(refused: Refused) -> None:

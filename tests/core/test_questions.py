@@ -31,7 +31,7 @@ def test_find_returns_position_or_minus_1(existing: Any, sought: Any) -> None:
     images = [image for image, _ in sought]
     row_of = dict(zip("abcdef", questions.rows_of("abcdef"), strict=True))
     rows = np.array([row_of[image] for image in images], np.int64)
-    positions = questions.find(rows, np.array([c for _, c in sought], np.int64))
+    positions = questions.find_positions(rows, np.array([c for _, c in sought], np.int64))
     assert positions.tolist() == [existing.index(pair) if pair in existing else -1 for pair in sought]
 
 

@@ -64,7 +64,7 @@ def test_counts_equal_plain_loop(rows: Any) -> None:
 @given(ROWS, st.permutations("uvwxyz"), st.integers(0, 6))
 def test_restrict_keeps_votes_of_selected_items(rows: Any, items: Any, count: int) -> None:
     votes = votes_by_name(rows, items=tuple("uvwxyz"))
-    part = votes.select_items(votes.find(tuple(items[:count])))
+    part = votes.select_items(votes.find_positions(tuple(items[:count])))
     assert part.items == tuple(items[:count])
     assert Counter(rows_of(part)) == Counter(row for row in rows if row[0] in items[:count])
 
@@ -243,7 +243,7 @@ def test_released_golden_votes_have_published_counts(real_votes: RealVotes) -> N
     assert experts.counts().sum(axis=0).tolist() == [4_439, 0, 1_236]
     assert raters.counts().sum(axis=0).tolist() == [69_288, 6_497, 12_745]
     assert (raters.counts_by_rater().sum(axis=1) == 1_135).all()
-    assert (main.find(experts.items) >= 0).all()
+    assert (main.find_positions(experts.items) >= 0).all()
     assert set(raters.raters) < set(main.raters)
     assert set(main.raters) - set(raters.raters) == {189, 111, 132, 146, 134, 153, 167}
     assert not set(experts.raters) & set(main.raters)
@@ -251,7 +251,7 @@ def test_released_golden_votes_have_published_counts(real_votes: RealVotes) -> N
 
 def test_raters_agree_with_themselves_on_4795_of_5497_items(real_votes: RealVotes) -> None:
     main, golden = real_votes("raters.npz"), real_votes("raters_golden.npz")
-    main = main.select_items(main.find(golden.items))
+    main = main.select_items(main.find_positions(golden.items))
     first, second = (
         {(i, rater): answer for i in range(len(votes.items)) for rater, answer in votes.votes_on(i)}
         for votes in (main, golden)
@@ -271,7 +271,7 @@ def test_items_can_be_a_range(tmp_path: Path) -> None:
     votes = Votes.from_columns(range(3), *np.array([[2, 0, 1], [0, 0, 0]]).T, ("ann",), WORDS)
     assert [votes.describe_item(row) for row in range(3)] == ["item 0", "item 1", "item 2"]
     assert votes.select_items(np.array([2])).items == (2,)
-    assert votes.find((2, 7)).tolist() == [2, -1]
+    assert votes.find_positions((2, 7)).tolist() == [2, -1]
     assert votes.append(votes_by_name([(7, "bo", "no")])).items == (0, 1, 2, 7)
     write_votes(tmp_path / "v.csv", votes)
     assert read_vote_file(tmp_path / "v.csv").items == (0, 1, 2)

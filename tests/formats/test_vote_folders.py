@@ -50,8 +50,8 @@ def assert_equal_votes(stored: Votes, votes: Votes) -> None:
     assert (stored.raters, stored.answers) == (votes.raters, votes.answers)
     for name in ("indptr", "rater_ids", "answer_ids"):
         assert np.array_equal(getattr(stored, name), getattr(votes, name))
-    items = stored.items.take(np.arange(len(votes.items)))
-    assert np.array_equal(stored.find(votes.items), np.arange(len(votes.items)))
+    items = stored.items.take_items(np.arange(len(votes.items)))
+    assert np.array_equal(stored.find_positions(votes.items), np.arange(len(votes.items)))
     if isinstance(votes.items, Questions):
         assert isinstance(items, Questions)
         assert (items.images, items.classes) == (votes.items.images, votes.items.classes)

@@ -199,7 +199,9 @@ def test_labels_scores_and_votes_equal_known_sources(
         assert dict(columns(row["scores"])) == {class_id: np.float32(score) for class_id, score in scores}
         assert [class_id for class_id, _ in columns(row["scores"])] == row["votes"]["class"].tolist()
         for class_id, *counts in columns({key: row["votes"][key] for key in ("class", *WORDS)}):
-            question = votes.items.find(votes.items.rows_of([validation_name(number)]), np.array([class_id]))[0]
+            question = votes.items.find_positions(votes.items.rows_of([validation_name(number)]), np.array([class_id]))[
+                0
+            ]
             assert counts == [sum(answer == a for _, answer in votes.votes_on(question)) for a in WORDS]
         assert row["rated"] == (len(asked) > 0)
     assert 0 < sum(row["rated"] for row in rows.values()) < 12

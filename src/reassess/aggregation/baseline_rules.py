@@ -125,7 +125,7 @@ def measure_yes_share_rule(golden: GoldenQuestions, votes: Votes) -> MeasuredRul
     """Measure the rule "keep a class if its share of yes votes is at least s"; one point per s above 0."""
     curve = measure_yes_share_curve(golden, votes)
     points = tuple(curve.point_at_row(row) for row in np.flatnonzero(curve.thresholds > 0).tolist())
-    rows = votes.find(golden.questions if votes.classes is None else golden.questions.images)
+    rows = votes.find_positions(golden.questions if votes.classes is None else golden.questions.images)
     sizes = np.unique(votes.sizes[rows]).tolist()
     yes = highest_answer(votes.answers) if votes.classes is None else "yes"
 

@@ -76,7 +76,9 @@ def _aggregate_voted_items(
     items, n_voted = votes.items, int(np.count_nonzero(has_votes))
     if n_voted < len(items):
         items = (
-            items.keep(has_votes) if isinstance(items, StoredItems) else take_items(items, np.flatnonzero(has_votes))
+            items.keep_items(has_votes)
+            if isinstance(items, StoredItems)
+            else take_items(items, np.flatnonzero(has_votes))
         )
         values = values[has_votes]
     result = Posterior(items=items, truths=truths, values=values)

@@ -153,7 +153,7 @@ def posterior(
         votes_and_models.append((extra_votes, extra_model or model))
     for rater_votes, rater_model in votes_and_models:
         if len(rater_votes.items) != len(votes.items) or (
-            rater_votes is not votes and (rater_votes.find(votes.items) != np.arange(len(votes.items))).any()
+            rater_votes is not votes and (rater_votes.find_positions(votes.items) != np.arange(len(votes.items))).any()
         ):
             raise DataError("different-items", "extra votes must be on the same items as the votes, in the same order")
         if rater_model.truths != model.truths:

@@ -319,7 +319,7 @@ def convert_to_votes_on_questions(votes: Votes, questions: Questions) -> Votes:
     """Convert votes for one class per image to votes on questions: yes to the chosen class, no to others."""
     classes = questions.classes if votes.classes is None else votes.classes.merge(questions.classes)
     votes, questions = votes.convert_to_classes(classes), questions.convert_to_classes(classes)
-    image_rows = votes.find(questions.images)[questions.image_ids]
+    image_rows = votes.find_positions(questions.images)[questions.image_ids]
     sizes = np.where(image_rows >= 0, votes.sizes[image_rows], 0)
     # Votes on the image of the first question, then of the second, ...
     rows = concatenate_ranges(votes.indptr[image_rows], sizes)

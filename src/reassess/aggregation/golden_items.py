@@ -64,9 +64,9 @@ def golden_votes(experts: Votes, votes: Votes, *, min_experts: int | None = None
     """
     check_type(Votes, experts, votes)
     if isinstance(votes.items, StoredItems):
-        found = votes.find(experts.items)
+        found = votes.find_positions(experts.items)
         votes = votes.select_items(np.sort(found[found >= 0]))
-    rows = experts.find(votes.items)
+    rows = experts.find_positions(votes.items)
     experts, votes = align_votes(experts, votes)
     truths = default_possible_truths(votes)
     truth = expert_truth(experts, truths, min_experts=min_experts)
@@ -90,7 +90,7 @@ def select_golden_votes(votes: Votes, experts: Votes, rater_golden: Votes | None
     """Return the raters' votes on golden items: `rater_golden`, or if it is None, those in `votes`."""
     if rater_golden is not None:
         return rater_golden
-    rows = votes.find(experts.items)
+    rows = votes.find_positions(experts.items)
     if not (rows >= 0).any():
         raise DataError(
             "missing-golden",
@@ -169,7 +169,7 @@ def add_missing_golden_votes(votes: Votes, golden: Votes, item_rows: npt.NDArray
         return votes
     position = {name: i for i, name in enumerate(votes.raters)}
     raters = np.array([position.get(name, -1) for name in golden.raters], np.int64)[golden.rater_ids]
-    items = votes.find(golden.items)[golden.item_ids]
+    items = votes.find_positions(golden.items)[golden.item_ids]
     pinned = votes.select_items(np.unique(items[items >= 0]))
     pairs = np.unique(items[items >= 0])[pinned.item_ids] * np.int64(len(votes.raters)) + pinned.rater_ids
     is_new = (raters < 0) | ~np.isin(items * np.int64(len(votes.raters)) + raters, pairs)
@@ -185,14 +185,14 @@ def find_truth_of_items(votes: Votes, experts: Votes, truth_ids: npt.NDArray[np.
     """Return the truth of each item of `votes`, -1 if unknown, given the truth of each item of `experts`."""
     found: npt.NDArray[np.int64] = allocate_like(votes.indptr, len(votes.items), np.int64)
     found[:] = -1
-    rows = votes.find(experts.items)
+    rows = votes.find_positions(experts.items)
     found[rows[rows >= 0]] = truth_ids[rows >= 0]
     return found
 
 
 def count_votes_on(items: Items, votes: Votes) -> npt.NDArray[np.int64]:
     """Count the votes on each item."""
-    rows = votes.find(items)
+    rows = votes.find_positions(items)
     return np.where(rows >= 0, votes.indptr[rows + 1] - votes.indptr[rows], 0)
 
 

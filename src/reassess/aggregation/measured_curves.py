@@ -191,7 +191,7 @@ def compute_out_of_sample_scores(
     fold = fold_of[items.image_ids] if isinstance(items, Questions) else fold_of
     if _is_method_known(scores) and not METHODS[parse_method(scores.method)[0]].uses_all_votes:
         votes = votes_on_golden
-    rows = votes.find(items)
+    rows = votes.find_positions(items)
     parts = []
     for number in show_progress(np.unique(fold_of).tolist()):
         out_rows = np.flatnonzero(fold == number)

@@ -96,8 +96,8 @@ class Aggregation(Printable):
         if self.expert_votes is None:
             return scores
         if self.expert_votes.classes is None:
-            return replace(scores, is_golden=self.expert_votes.find(scores.questions) >= 0)
-        on_images = self.expert_votes.find(scores.images) >= 0
+            return replace(scores, is_golden=self.expert_votes.find_positions(scores.questions) >= 0)
+        on_images = self.expert_votes.find_positions(scores.images) >= 0
         return replace(scores, is_golden=on_images[scores.questions.image_ids])
 
     def scores_with_experts(self, votes: Votes) -> Scores:
@@ -219,7 +219,7 @@ def aggregate_by_calibration(
         )
     truths = votes.answers if truths_are_answers else VALIDITY
     truth = expert_truth(experts, truths, min_experts=min_experts)
-    rows = experts.find(golden.items)
+    rows = experts.find_positions(golden.items)
     truth_ids = np.where(rows >= 0, truth.truth_ids[rows], -1)
     if truths_are_answers:
         check_class_count(votes)
@@ -370,7 +370,7 @@ def _convert_to_question_posterior_and_count_unrated(
     has_vote = votes.counts() > 0
     is_rated = votes.sizes > 0
     if experts is not None:
-        is_rated |= experts.find(votes.items) >= 0
+        is_rated |= experts.find_positions(votes.items) >= 0
     rows = np.flatnonzero(is_rated)
     rated = replace(result, items=take_items(result.items, rows), values=result.values[rows])
     return rated.to_question_posterior(is_always_asked=has_vote[rows]), {"without_votes": is_rated.size - rows.size}

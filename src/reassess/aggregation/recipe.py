@@ -137,7 +137,7 @@ def estimate_rater_and_label_models(
 ) -> RaterAndLabelModels:
     """Estimate the prior, and the confusion matrices of raters and original label, from golden questions."""
     check_all_valid(
-        experts.find(rater_golden.items) >= 0,
+        experts.find_positions(rater_golden.items) >= 0,
         value_name="raters' golden votes are on questions without experts' votes",
         name_of=rater_golden.describe_item,
         fix="use the experts' and the raters' golden votes of the same release",
@@ -146,7 +146,7 @@ def estimate_rater_and_label_models(
     truth = expert_validity(experts, min_experts=recipe.min_experts)
     prior = normalize_rows(np.bincount(truth[truth >= 0], minlength=len(VALIDITY)), recipe.pooling / len(VALIDITY))
     measure = partial(calibrate, smoothing=recipe.smoothing, pooling=recipe.pooling)
-    raters = measure(golden, truth[experts.find(golden.items)])
+    raters = measure(golden, truth[experts.find_positions(golden.items)])
     if original is None:
         return RaterAndLabelModels(prior, raters, original_label_model=None)
     label_truth = expert_validity(experts, min_experts=recipe.min_experts_on_original)

@@ -288,7 +288,7 @@ def _measure_self_agreement(votes: Votes, golden: Votes) -> dict[Id, Proportion]
     """Measure, for each rater, how often their golden vote equals their ordinary vote on the same item."""
     rater_positions = {name: row for row, name in enumerate(votes.raters)}
     raters = np.array([rater_positions.get(name, -1) for name in golden.raters], np.int64)[golden.rater_ids]
-    items = votes.find(golden.items)[golden.item_ids]
+    items = votes.find_positions(golden.items)[golden.item_ids]
     keys, first = np.unique(votes.item_ids * len(votes.raters) + votes.rater_ids, return_index=True)
     golden_keys, golden_first = np.unique(items * len(votes.raters) + raters, return_index=True)
     has_both = (items[golden_first] >= 0) & (raters[golden_first] >= 0) & np.isin(golden_keys, keys)

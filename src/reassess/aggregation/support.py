@@ -112,7 +112,7 @@ def cross_validate_on_golden(
         for number in range(folds):
             others = experts.without_votes_on(np.flatnonzero(np.isin(units, distinct_units[fold == number])))
             out_positions = np.flatnonzero(fold[cluster_ids] == number)
-            fold_votes = votes.select_items(votes.find(take_items(experts.items, rows[out_positions])))
+            fold_votes = votes.select_items(votes.find_positions(take_items(experts.items, rows[out_positions])))
             fold_truth = truth_ids[rows[out_positions]]
             for name, method in methods.items():
                 correct[name][out_positions] = _find_correct_items(method(fold_votes, others), fold_votes, fold_truth)

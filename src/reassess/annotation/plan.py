@@ -186,7 +186,7 @@ class CampaignPlan:
         if self.golden_tasks is None or self.expert_votes is None:
             return {}
         experts = self.expert_votes.with_answers(KNOWN_ANSWERS)
-        rows = experts.find(self.golden_tasks.questions).tolist()
+        rows = experts.find_positions(self.golden_tasks.questions).tolist()
         answers: dict[tuple[int, str], int] = {}
         for position, row in enumerate(rows):
             for expert, answer in experts.votes_on(row) if row >= 0 else ():
@@ -291,4 +291,4 @@ def _find_golden_questions_in_main_tasks(golden_tasks: Tasks, main_tasks: Tasks)
     """Return the positions, among the golden questions, of questions that are also in the main tasks."""
     questions = main_tasks.questions
     rows = questions.rows_of(golden_tasks.questions.images)[golden_tasks.questions.image_ids]
-    return np.flatnonzero(questions.find(rows, golden_tasks.questions.class_ids) >= 0)
+    return np.flatnonzero(questions.find_positions(rows, golden_tasks.questions.class_ids) >= 0)

@@ -225,7 +225,9 @@ def _make_result(
         is_rater_accuracy_known = any(rater.confusion.any() for rater in progress.people)
         scores = _compute_scores(campaign, exported, is_rater_accuracy_known=is_rater_accuracy_known)
         # People answered by another truth, and experts alone decide other questions.
-        is_new = (votes_before.find(scores.questions) < 0) & (exported.votes.find(scores.questions) >= 0)
+        is_new = (votes_before.find_positions(scores.questions) < 0) & (
+            exported.votes.find_positions(scores.questions) >= 0
+        )
         label, valid = (scores.values >= threshold)[is_new], _look_up_truths(scores, is_valid)[is_new]
     return Simulation(
         n_raters=len(raters),

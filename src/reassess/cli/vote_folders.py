@@ -160,7 +160,7 @@ def _find_golden(result: Aggregation) -> npt.NDArray[np.bool_] | None:
     items = result.posterior.items
     if result.expert_votes is None or not are_questions(items):
         return None
-    rows = cast(StoredItems, items).find(result.expert_votes.items)
+    rows = cast(StoredItems, items).find_positions(result.expert_votes.items)
     is_golden = np.zeros(len(items), np.bool_)
     is_golden[rows[rows >= 0]] = True
     return is_golden

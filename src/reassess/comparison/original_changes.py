@@ -153,12 +153,12 @@ class OriginalLabelChanges(Printable):
         if votes.classes is not None:
             questions, chosen = count_chosen_classes(votes)
             rows = match_images(self._image_names, questions.images, known_where="the votes")[change_positions]
-            items = questions.find(rows, class_ids)
+            items = questions.find_positions(rows, class_ids)
             totals = np.bincount(questions.image_ids, chosen).astype(int)
             counts = np.where(items >= 0, chosen[items], 0).tolist()
             return [f"{n} of {totals[row]}" if row >= 0 else None for n, row in zip(counts, rows.tolist(), strict=True)]
         assert isinstance(votes.items, Questions)
-        items = votes.items.find(rows, class_ids)
+        items = votes.items.find_positions(rows, class_ids)
         asked = np.unique(items[items >= 0])
         counts_by_item = dict(zip(asked.tolist(), votes.select_items(asked).counts().tolist(), strict=True))
         return [self._format_counts(counts_by_item.get(item), votes.answers) for item in items.tolist()]

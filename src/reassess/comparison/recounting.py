@@ -51,7 +51,7 @@ class HitCounter:
         rated = rows >= 0
         places = np.empty((int(np.count_nonzero(rated)), len(panel.models)), np.int32)
         for model, top1 in enumerate(panel.top1):
-            found = questions.find(rows[rated], top1[rated])
+            found = questions.find_positions(rows[rated], top1[rated])
             places[:, model] = np.where(found >= 0, found, len(questions))
         column_of = np.full(len(questions.images), images)
         column_of[rows[rated]] = np.flatnonzero(rated)

@@ -27,7 +27,7 @@ class StoredItems(ABC):
         """Return the number of items."""
 
     @abstractmethod
-    def find(self, items: "Items") -> npt.NDArray[np.int64]:
+    def find_positions(self, items: "Items") -> npt.NDArray[np.int64]:
         """Return the position of each of `items` among these items, -1 for a missing item."""
 
     @abstractmethod
@@ -35,11 +35,11 @@ class StoredItems(ABC):
         """Return whether each of `images` has a question among these items."""
 
     @abstractmethod
-    def take(self, rows: npt.NDArray[np.integer]) -> "Questions | tuple[Id, ...]":
+    def take_items(self, rows: npt.NDArray[np.integer]) -> "Questions | tuple[Id, ...]":
         """Read the items at `rows` into memory, in the order of `rows`."""
 
     @abstractmethod
-    def keep(self, is_kept: npt.NDArray[np.bool_]) -> "StoredItems":
+    def keep_items(self, is_kept: npt.NDArray[np.bool_]) -> "StoredItems":
         """Select items, without reading all of them into memory."""
 
 
@@ -78,7 +78,7 @@ def are_questions(items: Items) -> bool:
 def list_names(items: Items) -> tuple[Id, ...] | range:
     """Return the names of items that are not (image, class) questions; read them into memory if needed."""
     if isinstance(items, StoredItems):
-        items = items.take(np.arange(len(items)))
+        items = items.take_items(np.arange(len(items)))
     assert not isinstance(items, Questions)
     return items
 
@@ -86,14 +86,14 @@ def list_names(items: Items) -> tuple[Id, ...] | range:
 def describe_item(items: Items, row: int) -> str:
     """Describe an item for messages."""
     if isinstance(items, StoredItems):
-        items, row = items.take(np.array([row])), 0
+        items, row = items.take_items(np.array([row])), 0
     return items.describe_question(row) if isinstance(items, Questions) else f"item {items[row]}"
 
 
 def take_items(items: Items, rows: npt.NDArray[np.integer]) -> Items:
     """Select items by row, in the order of `rows`; drop images that have no question left."""
     if isinstance(items, StoredItems):
-        return items.take(rows)
+        return items.take_items(rows)
     if not isinstance(items, Questions):
         return tuple(items[row] for row in rows.tolist())
     used, image_ids = np.unique(items.image_ids[rows], return_inverse=True)
@@ -106,9 +106,9 @@ def find_items(items: Items, items_to_find: Items) -> npt.NDArray[np.int64]:
     if items is items_to_find:
         return np.arange(len(items))
     if isinstance(items, StoredItems):
-        return items.find(items_to_find)
+        return items.find_positions(items_to_find)
     if isinstance(items_to_find, StoredItems):
-        found = items_to_find.find(items)
+        found = items_to_find.find_positions(items)
         rows = np.full(len(items_to_find), -1)
         rows[found[found >= 0]] = np.flatnonzero(found >= 0)
         return rows
@@ -119,7 +119,7 @@ def find_items(items: Items, items_to_find: Items) -> npt.NDArray[np.int64]:
             if len(items_to_find)
             else np.empty(0, np.int64)
         )
-        return items.find(image_rows, items_to_find.class_ids)
+        return items.find_positions(image_rows, items_to_find.class_ids)
     if isinstance(items, Questions) or isinstance(items_to_find, Questions):
         raise different_items_error()
     position = {name: row for row, name in enumerate(items)}

@@ -41,7 +41,7 @@ class Questions:
     >>> questions
     Questions(3 questions, 2 images)
     >>> rows = questions.rows_of(["b.png", "a.png"])
-    >>> questions.find(rows, np.array([7, 5]))
+    >>> questions.find_positions(rows, np.array([7, 5]))
     array([ 2, -1])
     """
 
@@ -115,7 +115,9 @@ class Questions:
         """Return the position of each image in `self.images`, -1 for an image without a question."""
         return match_images(images, self.images, known_where="the questions")
 
-    def find(self, image_rows: npt.NDArray[np.integer], class_ids: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
+    def find_positions(
+        self, image_rows: npt.NDArray[np.integer], class_ids: npt.NDArray[np.integer]
+    ) -> npt.NDArray[np.int64]:
         """Return the position of each (image, class) question, -1 for a missing question.
 
         `image_rows` are positions in `self.images`, or -1. All arrays have shape (n,).

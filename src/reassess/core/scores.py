@@ -93,20 +93,20 @@ class Scores:
         """Return whether raters were asked about each (image, class).
 
         If raters chose one class per image, they count as asked about every class. Image rows are as in
-        `Questions.find`. Class id -1 is not a class, so it is not asked about.
+        `Questions.find_positions`. Class id -1 is not a class, so it is not asked about.
         """
         if self.is_exclusive:
             return (np.asarray(image_rows) >= 0) & (np.asarray(class_ids) >= 0)
-        return self.questions.find(image_rows, class_ids) >= 0
+        return self.questions.find_positions(image_rows, class_ids) >= 0
 
     def scores_of(
         self, image_rows: npt.NDArray[np.integer], class_ids: npt.NDArray[np.integer]
     ) -> npt.NDArray[np.float64]:
         """Return the score of each (image, class), NaN if raters were not asked about it.
 
-        Image rows are as in `Questions.find`.
+        Image rows are as in `Questions.find_positions`.
         """
-        rows = self.questions.find(image_rows, class_ids)
+        rows = self.questions.find_positions(image_rows, class_ids)
         default = np.where(self.is_asked(image_rows, class_ids), 0.0, np.nan)
         return np.where(rows >= 0, self.values[rows] if len(self) else np.nan, default)
 

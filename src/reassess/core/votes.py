@@ -196,7 +196,7 @@ class Votes:
     ) -> npt.NDArray[np.bool_]:
         """Return whether raters were asked about each (image, class), like `Scores.is_asked`."""
         if isinstance(self.items, Questions):
-            return self.items.find(image_rows, class_ids) >= 0
+            return self.items.find_positions(image_rows, class_ids) >= 0
         return (np.asarray(image_rows) >= 0) & (np.asarray(class_ids) >= 0)
 
     def describe_item(self, row: int) -> str:
@@ -273,7 +273,7 @@ class Votes:
         counts /= np.maximum(counts.sum(axis=1, keepdims=True), 1)
         return counts
 
-    def find(self, items: Items) -> npt.NDArray[np.int64]:
+    def find_positions(self, items: Items) -> npt.NDArray[np.int64]:
         """Return the position of each of `items` among the items of these votes, -1 for a missing item; int64.
 
         The items of votes for classes are images, and are joined by image name.
@@ -349,7 +349,7 @@ class Votes:
         if self.is_anonymous != new_votes.is_anonymous and len(self) and len(new_votes):
             raise DataError("different-votes", "votes of raters and counts of votes cannot be joined")
         first, second = align_votes(self, new_votes)
-        items, item_rows = merge_items(first.items, second.items, positions_in_first=first.find(second.items))
+        items, item_rows = merge_items(first.items, second.items, positions_in_first=first.find_positions(second.items))
         position = {name: i for i, name in enumerate(dict.fromkeys((*self.raters, *new_votes.raters)))}
         rater_rows = np.array([*(position[name] for name in new_votes.raters), -1], np.int32)  # -1 stays -1
         answers = merge_answers(first.answers, second.answers)

@@ -127,7 +127,7 @@ def find_golden_pairs(result: ProposalResult, golden: GoldenQuestions) -> Golden
     is_valid, image = golden.is_valid[used_rows], golden_questions.image_ids[used_rows]
     _check_has_valid_question(is_valid, len(golden_questions.images))
 
-    pair_rows = questions.find(rows[image], golden_questions.class_ids[used_rows])
+    pair_rows = questions.find_positions(rows[image], golden_questions.class_ids[used_rows])
     number_of = np.full(len(questions.images), -1)
     number_of[rows[predicted_images]] = image_numbers[predicted_images]
     without_golden = number_of[questions.image_ids] >= 0

@@ -83,7 +83,7 @@ class CampaignExport:
         """Whether raters voted on golden questions that experts answered."""
         if self.golden_votes is None or self.rater_golden_votes is None:
             return False
-        return bool(self.golden_votes.sizes[self.golden_votes.find(self.rater_golden_votes.items)].any())
+        return bool(self.golden_votes.sizes[self.golden_votes.find_positions(self.rater_golden_votes.items)].any())
 
 
 def export_votes(campaign: Campaign, *, with_rater_names: bool = False) -> CampaignExport:

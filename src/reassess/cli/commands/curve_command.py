@@ -267,7 +267,7 @@ def _replay_stop_rules(
             )
         first_votes = recomputed.original_label_votes
         if first_votes is not None:
-            first_votes = first_votes.select_items(first_votes.find(curve_inputs.rater_votes.items))
+            first_votes = first_votes.select_items(first_votes.find_positions(curve_inputs.rater_votes.items))
         rules = sorted({*stop_rules, *DEFAULT_STOP_RULES}, key=lambda rule: (rule.low, -rule.high))
         show_progress = partial(with_progress, run, label=f"replaying the votes of {curve.file}")
         return replay_stops(

@@ -65,7 +65,7 @@ class StoredNames(StoredItems):
         repeated = images.filter(pl.col(_KEY).is_duplicated()).sort(_KEY, IMAGE)
         check_image_names(repeated[IMAGE].head(2).to_list(), where)
 
-    def find(self, items: Items) -> npt.NDArray[np.int64]:
+    def find_positions(self, items: Items) -> npt.NDArray[np.int64]:
         """Return the position of each of `items` among these items, -1 for a missing item."""
         import polars as pl
 
@@ -100,7 +100,7 @@ class StoredNames(StoredItems):
             is_found |= keys.is_in(frame.select(image_key_column()).to_series().unique().implode()).to_numpy()
         return is_found
 
-    def take(self, rows: npt.NDArray[np.integer]) -> Questions | tuple[Id, ...]:
+    def take_items(self, rows: npt.NDArray[np.integer]) -> Questions | tuple[Id, ...]:
         """Read the items at `rows` into memory, in the order of `rows`."""
         import polars as pl
 
@@ -119,7 +119,7 @@ class StoredNames(StoredItems):
             return parse_ids(table[ITEM].to_list())
         return Questions.from_columns(table[IMAGE].to_list(), self._class_ids[table[CLASS].to_numpy()], self.classes)
 
-    def keep(self, is_kept: npt.NDArray[np.bool_]) -> "StoredNames":
+    def keep_items(self, is_kept: npt.NDArray[np.bool_]) -> "StoredNames":
         """Select items, without reading all of them into memory."""
         import polars as pl
 

@@ -82,7 +82,7 @@ def read_vote_folder(
     >>> table = pl.DataFrame({"item": ["x", "y", "x"], "rater": ["ann", "ann", "bo"], "answer": ["no", "yes", "no"]})
     >>> table.write_parquet(folder / "votes.parquet")
     >>> votes = read_vote_folder(folder, temporary_folder=mkdtemp())
-    >>> votes.sizes, votes.items.take(np.array([1, 0]))
+    >>> votes.sizes, votes.items.take_items(np.array([1, 0]))
     (array([2, 1]), ('y', 'x'))
     """
     source, temporary = VoteFolder(as_path(folder)), as_path(temporary_folder)

@@ -131,7 +131,7 @@ def test_images_are_listed_once_on_first_use(refused_text: Refused, tmp_path: Pa
     benchmark = open_benchmark(folder)
     assert refused_text(lambda: benchmark.images) == (
         "archive cannot be read\n  where:   DIR/pets/images.zip\n  allowed: a complete zip\n"
-        "  found:   File is not a zip file\n  fix:     download it again"
+        "  found:   File is not a zip file\n  fix:     download the archive again"
     )
     with zipfile.ZipFile(folder / "images.zip", "w") as archive:
         archive.writestr("images/a.jpg", "")

@@ -438,7 +438,7 @@ def test_unreadable_archive_raises(dataset_of: Make, archive: Path, change: Any,
     path.write_bytes(change(path.read_bytes()))
     assert message(dataset_of, archive) == (
         f"archive cannot be read\n  where:   {path}\n  allowed: a complete, uncompressed tar\n"
-        f"  found:   {fault}\n  fix:     decompress it, or download it again"
+        f"  found:   {fault}\n  fix:     decompress the archive, or download it again"
     )
 
 
@@ -447,7 +447,7 @@ def test_duplicate_or_unlabelled_image_raises(dataset_of: Make, tmp_path: Path) 
     twice = {first: picture(3), second: picture(3)}
     for root in (write_files(tmp_path / "twice", twice), write_tar(tmp_path / "twice.tar", twice)):
         assert message(dataset_of, root) == (
-            f"image has two files\n  where:   {root}\n  found:   {first} and {second}\n  fix:     keep one"
+            f"image has two files\n  where:   {root}\n  found:   {first} and {second}\n  fix:     keep one of the files"
         )
     training = {f"n01440764/n01440764_{i}.JPEG": picture(1) for i in range(5)}
     root = write_files(tmp_path / "training", training | {validation_name(3): picture(3)})

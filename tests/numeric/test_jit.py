@@ -51,5 +51,5 @@ def test_invalid_number_of_threads_raises(count: str) -> None:
     assert result.err.partition("DataError: ")[2] == (
         "the number of threads for compiled loops is out of range\n"
         "  where:   the environment variable NUMBA_NUM_THREADS\n"
-        f"  allowed: 1 or more\n  found:   {count or 'an empty text'}\n  fix:     unset it\n"
+        f"  allowed: 1 or more\n  found:   {count or 'an empty text'}\n  fix:     unset this variable\n"
     )

@@ -112,6 +112,6 @@ def merge_answers(first: tuple[Id, ...], second: tuple[Id, ...]) -> tuple[Id, ..
                 "different-answers",
                 "votes have answers in different orders",
                 found=f"{join_first(first)} and {join_first(second)}",
-                fix="read both with one list of answers",
+                fix="read both files with the same list of answers",
             )
     return merged

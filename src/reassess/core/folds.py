@@ -1,4 +1,4 @@
-"""Cross-validation folds: each fold is held out in turn while a model is trained on the others."""
+"""Cross-validation folds: each fold is held out in turn while a model is trained on the other folds."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -35,7 +35,7 @@ class Folds:
             raise DataError(
                 "one-fold",
                 "all images are in one fold",
-                allowed="two folds or more, so that a model can be trained on the others",
+                allowed="two folds or more, so that a model can be trained on the other folds",
                 found=f"fold {join_first(self.distinct_fold_numbers)}" if self.distinct_fold_numbers else "no image",
             )
         freeze(self, "fold_numbers")

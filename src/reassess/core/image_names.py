@@ -63,7 +63,7 @@ def find_image(text: str, images: Sequence[str]) -> str:
             "several images have this name",
             where=text,
             found=join_first(matches),
-            fix="write more of the name",
+            fix="write a longer part of the image's path",
         )
     return matches[0] if matches else text
 

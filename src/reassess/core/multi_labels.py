@@ -89,7 +89,7 @@ class MultiLabels:
                 "incomplete-review",
                 "reviewers judged only some classes, so other classes may be valid too",
                 fix=Fix(
-                    "use this set only to compare label sets ({label_agreement}); evaluate models with other sets",
+                    "use this set only to compare label sets ({label_agreement}); evaluate with other label sets",
                     label_agreement=None,
                 ),
             )

@@ -284,7 +284,7 @@ class Votes:
             raise DataError(
                 "different-votes",
                 "votes for one class per image and votes on (image, class) questions cannot be joined",
-                fix="add the column class to both tables, or remove it from both",
+                fix="add the column class to both tables, or remove this column from both tables",
             )
         return match_images(
             [str(item) for item in list_names(items)], self.images, where="the other items", known_where="the votes"

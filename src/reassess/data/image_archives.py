@@ -44,7 +44,7 @@ class TarImages:
                 where=source_path,
                 allowed="a complete, uncompressed tar",
                 found=str(error),
-                fix="decompress it, or download it again",
+                fix="decompress the archive, or download it again",
             ) from error
         images = sorted(
             (member for member in members if is_image(member[0])), key=lambda member: member[0].rpartition("/")
@@ -157,7 +157,7 @@ class ZipImages:
                 where=source_path,
                 allowed="a complete zip",
                 found=str(error),
-                fix="download it again",
+                fix="download the archive again",
             ) from error
         return cls(source_path=source_path, paths=tuple(sorted(filter(is_image, names))))
 

@@ -233,7 +233,11 @@ def _check_no_duplicates(source_path: Path, paths: Sequence[str]) -> None:
     if positions := find_first_duplicate(image_keys([path.rpartition("/")[2] for path in paths])):
         duplicate_paths = " and ".join(paths[position] for position in positions)
         raise DataError(
-            "duplicate-image", "image has two files", where=source_path, found=duplicate_paths, fix="keep one"
+            "duplicate-image",
+            "image has two files",
+            where=source_path,
+            found=duplicate_paths,
+            fix="keep one of the files",
         )
 
 

@@ -172,7 +172,7 @@ def _check_are_archives(list_path: Path, names: Sequence[str]) -> None:
             where=list_path,
             allowed="paths of tars, or paths of images",
             found=join_first(other, max_items=3),
-            fix="write two lists",
+            fix="write one list of archives and one list of images",
         )
 
 

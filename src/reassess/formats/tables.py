@@ -188,7 +188,7 @@ def find_column(path: Path, table: "pl.DataFrame", *names: str, fix: str = "rena
             where=path,
             allowed=f"one of {', '.join(names)}",
             found=", ".join(found),
-            fix="keep one of them",
+            fix="keep one of these columns",
         )
     raise DataError(
         "missing-column",

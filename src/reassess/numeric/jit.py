@@ -14,7 +14,7 @@ if not (_threads := os.environ.get(_THREADS, "1")).isdecimal() or int(_threads) 
         where=f"the environment variable {_THREADS}",
         allowed="1 or more",
         found=_threads or "an empty text",
-        fix="unset it",
+        fix="unset this variable",
     )
 
 import numba  # noqa: E402

@@ -56,7 +56,7 @@ def open_onnx(source: ModelSource, name: str, device: str | None) -> ImageModel:
     except Exception as error:  # onnxruntime raises many types of errors
         reason = str(error).splitlines()[0]
         raise DataError(
-            "unreadable-file", "ONNX file cannot be loaded", where=path, found=reason, fix="export it again"
+            "unreadable-file", "ONNX file cannot be loaded", where=path, found=reason, fix="export the file again"
         ) from error
     identifying_facts = {
         "weights": _hash_model_files(path),

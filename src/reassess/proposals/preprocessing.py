@@ -123,7 +123,10 @@ def read_transform(path: str | Path) -> Transform:
         missing = [name for name in names[:-1] if name not in values]
         if missing:
             raise DataError(
-                "missing-value", "value is missing", found=f"no {' and no '.join(missing)}", fix="add all of them"
+                "missing-value",
+                "value is missing",
+                found=f"no {' and no '.join(missing)}",
+                fix="add all missing values",
             )
         size = values["size"]
         return Transform(

@@ -225,5 +225,5 @@ def test_ambiguous_end_of_a_name_is_an_error(folder: Path, run: Runner) -> None:
     (folder / "labels.json").write_text(json.dumps({"a/3.jpg": ["cat"], "b/3.jpg": ["dog"]}))
     assert run("show", "3", "--labels", "labels.json").err == (
         "Error: several images have this name\n  where:   3\n  found:   a/3.jpg, b/3.jpg\n"
-        "  fix:     write more of the name\n"
+        "  fix:     write a longer part of the image's path\n"
     )

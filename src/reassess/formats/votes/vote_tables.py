@@ -180,7 +180,7 @@ def _refuse_two_answers(
             "rater has two answers to one question",
             where=locate_row(path, int(rows[first])),
             found=f"{answers[first]}, and {answers[again]} in {second_place}",
-            fix="delete one of them",
+            fix="delete one of the two answers",
         )
 
 

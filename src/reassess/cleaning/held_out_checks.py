@@ -26,7 +26,7 @@ _MIN_IMAGES = 100  # images; a trained model does not predict the same class for
 
 
 class MixedUpClasses(NamedTuple):
-    """Classes that are mixed up in the outputs of a file."""
+    """Classes whose outputs are exchanged in a file: most images of one class are predicted as the next."""
 
     file_number: int | None  # None if the classes are mixed up in all files
     predicted_class_of: dict[int, int]  # the class that is mostly predicted instead of each class

@@ -3,9 +3,9 @@
 The ImageNet devkit has its own order of classes. Folders sorted as text have the order 0, 1, 10, 100. A model may have
 been trained on a class list that nobody kept. All these lists are one-to-one: each id is exactly one class.
 
-**Known orders.** `known_orders` are a few lists that are fixed in advance, such as folders sorted as text, or ids that
+**Known orders.** `known_orders` are a few predefined lists, such as folders sorted as text, or ids that
 count from 1. They are tested on all images with one label, and a few images are enough. The known order with the most
-correct images must beat the ids as given, and every other known order. Against each of these rivals:
+correct images must beat the unchanged ids, and every other known order. Against each of these rivals:
 
 - it must have at least twice as many correct images;
 - it must be better for at least 3 in 4 of the ids where the two lists differ;
@@ -14,19 +14,19 @@ correct images must beat the ids as given, and every other known order. Against 
 
 **Any other order.** The images of each class are split into two halves by a hash of their names, so that the order of
 the rows does not matter. The choosing half determines the one-to-one assignment of classes to ids with the most correct
-images. The confirming half must confirm this assignment against two rivals: the ids as given, and the runner-up, which
+images. The confirming half must confirm this assignment against two rivals: the unchanged ids, and the runner-up, which
 gives each id its second most frequent class in the choosing half. Against each of the two, the assignment must have at
 least twice as many correct images, must be better for at least 3 in 4 of all ids, and McNemar's exact test must give
 p < 0.00005. If a known order is confirmed too, the assignment replaces it only if it is significantly better on the
 confirming half.
 
-**Guarantees.** Assume that the ids as given are correct at least as often as with any other list. Then the probability
+**Guarantees.** Assume that the unchanged ids are correct at least as often as with any other list. Then the probability
 of a false find is below 1 in 10,000 for each model, for any number of images and classes, because each list is fixed
 before the images that confirm it are used. This includes rows that are joined to wrong images: then no list is better
 than another. The images must be independent of each other, given their classes.
 
 **Limits.** A model that confuses most classes with one other class, more than twice as often as it is correct, looks
-like a model with another class list. A list where only some ids are wrong is not found if the ids as given are correct
+like a model with another class list. A list where only some ids are wrong is not found if the unchanged ids are correct
 on more than half as many images as the list, or if they are correct for more than 1 in 4 of the ids. Class folders
 whose images are joined to the images of other folders look like another list. The list is confirmed as a whole, not for
 each class: see `FoundClassList.undecided_classes`. If the model confuses two classes in more than half of their images,
@@ -180,7 +180,7 @@ def _check_label_rows(labels: LabelSets, rows: npt.NDArray[np.int64], outcomes: 
 
 
 def _find_known_order(predictions: _LabelledPredictions) -> FoundClassList | None:
-    """Return the known order of classes that the images confirm; None if they confirm no order."""
+    """Return the predefined order of classes that the images confirm; None if they confirm no order."""
     orders = known_orders(predictions.classes, predictions.n_classes)
     if not orders:
         return None
@@ -337,7 +337,7 @@ def _find_undecided_classes(
 
 
 def known_orders(classes: Classes, n_classes: int) -> dict[str, npt.NDArray[np.int64]]:
-    """Return the known orders of classes by name; an order is an array of the class of every id."""
+    """Return the predefined orders of classes by name; an order is an array of the class of every id."""
     ids = np.arange(n_classes)
     orders = {ids.tobytes(): ""}
     for name, class_of_id in _generate_orders(classes, ids):
@@ -346,7 +346,7 @@ def known_orders(classes: Classes, n_classes: int) -> dict[str, npt.NDArray[np.i
 
 
 def _generate_orders(classes: Classes, ids: npt.NDArray[np.int64]) -> Iterator[tuple[str, npt.NDArray[np.int64]]]:
-    """For each known order of classes, yield its name and an array: entry i is the class of id i in this order."""
+    """For each predefined order of classes, yield its name and an array: entry i is the class of id i in this order."""
     ordered = partial(_sort_ids, ids)
     if len(classes.names) == len(ids):
         yield "class names sorted as text", ordered(classes.short_name)

@@ -26,7 +26,7 @@ UNSEEN_RANK = -1  # the rank of an image that was not in any batch yet
 
 
 class BatchRanks(NamedTuple):
-    """The rank of the best valid class of each image of a batch."""
+    """For each image of a batch, the rank of its best valid class."""
 
     positions: npt.NDArray[np.int64] | None  # positions of the images in an `ImageIndex`; None without an index
     best_ranks: npt.NDArray[np.int32]  # also 0 for an image of an index that has no valid class

@@ -168,10 +168,10 @@ _SELECT_OPEN_QUESTIONS = (
 _UPDATE_RESERVED = (
     update(questions)
     .where(questions.c.id.in_(bindparam("numbers", expanding=True)), ~questions.c.golden)
-    .values(reserved=questions.c.reserved + bindparam("slots"))
+    .values(reserved=questions.c.reserved + bindparam("change"))
 )
 _IS_MAIN = tasks.c.kind == literal_column(f"'{TaskKind.MAIN}'")
-_UPDATE_FREE = update(tasks).where(tasks.c.id == bindparam("number"), _IS_MAIN).values(free=bindparam("slots"))
+_UPDATE_FREE = update(tasks).where(tasks.c.id == bindparam("number"), _IS_MAIN).values(free=bindparam("n_raters"))
 _HAS_PASSED_POSITION = cursors.c.position > bindparam("least")
 _SELECT_CURSORS = select(cursors.c.person).where(_HAS_PASSED_POSITION).with_for_update(key_share=True, skip_locked=True)
 _MOVE_CURSORS_BACK = update(cursors).where(cursors.c.person.in_(_SELECT_CURSORS)).values(position=bindparam("least"))
@@ -230,12 +230,12 @@ class Transaction:
     def reserve_votes(self, question_ids: Sequence[int]) -> None:
         """Reserve one vote of a rater on each question; nothing is reserved on golden questions."""
         if question_ids:
-            self.connection.execute(_UPDATE_RESERVED, {"numbers": question_ids, "slots": 1})
+            self.connection.execute(_UPDATE_RESERVED, {"numbers": question_ids, "change": 1})
 
     def release_reserved_votes(self, question_ids: Sequence[int]) -> None:
         """Release one reserved vote on each question; nothing is reserved on golden questions."""
         if question_ids:
-            self.connection.execute(_UPDATE_RESERVED, {"numbers": question_ids, "slots": -1})
+            self.connection.execute(_UPDATE_RESERVED, {"numbers": question_ids, "change": -1})
 
     def update_raters_still_allowed(self, task_ids: Iterable[int], *, is_reopened: bool = False) -> None:
         """Compute and store how many more raters can get each task.
@@ -256,13 +256,13 @@ class Transaction:
                     (self.rules.count_raters_still_allowed(row.votes, row.reserved) for row in is_open), default=0
                 )
                 if is_main and free != free_before:
-                    task_rows.append({"number": number, "slots": free})
+                    task_rows.append({"number": number, "n_raters": free})
                 if free and (is_reopened or (is_main and not free_before)):
                     self.reopened_positions.append(position if is_main else _POSITION_AFTER_ALL)
             self.store_raters_still_allowed(task_rows)
 
     def store_raters_still_allowed(self, task_rows: Sequence[Mapping[str, int]]) -> None:
-        """Store how many more raters can get each task; a row has `number` (the task id) and `slots`."""
+        """Store how many more raters can get each task; a row has `number` (the task id) and `n_raters`."""
         if task_rows:
             self.connection.execute(_UPDATE_FREE, task_rows)
 

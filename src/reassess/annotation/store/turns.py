@@ -244,7 +244,7 @@ def _store_given_task(transaction: Transaction, person: Row[Any], choice: Chosen
         is_old = turns.c.person == person.id, turns.c.task == task.id
         transaction.connection.execute(update(turns).where(*is_old).values(**values))
     transaction.reserve_votes(question_ids)
-    transaction.store_raters_still_allowed([{"number": task.id, "slots": choice.n_raters_still_allowed}])
+    transaction.store_raters_still_allowed([{"number": task.id, "n_raters": choice.n_raters_still_allowed}])
 
 
 def _give_expired_task_again(

@@ -57,7 +57,7 @@ def test_slope_and_bend_match_numpy(public: Trend) -> None:
     inside = (x >= 82) & (x < 90)
     slope, constant = np.polyfit(x[inside], y[inside], 1)
     assert public.band_lines[2].slope.value == pytest.approx(slope, rel=1e-9)
-    assert public.band_lines[2].fit.evaluate(85.0) == pytest.approx(constant + slope * 85, rel=1e-12)
+    assert public.band_lines[2].fit.value_at(85.0) == pytest.approx(constant + slope * 85, rel=1e-12)
     inside = (x >= 70) & (x < 90)
     assert public.slope_change_per_point.value == pytest.approx(
         2 * np.polyfit(x[inside] - 80, y[inside], 2)[0], rel=1e-8

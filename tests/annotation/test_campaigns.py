@@ -24,7 +24,6 @@ from reassess.annotation import (
     backup_campaign,
     begin_next_turn,
     create_campaign,
-    end_expired_turns,
     exclude_rater,
     export_votes,
     find_previous_turn,
@@ -36,6 +35,7 @@ from reassess.annotation import (
     resume,
     save_answers,
     skip_task,
+    take_back_expired_tasks,
 )
 from reassess.annotation.store import campaigns as campaigns_module
 from reassess.annotation.store import excluding
@@ -211,7 +211,7 @@ def test_skipped_image_is_logged_once_and_its_answers_do_not_count(address: str 
     turn = turn_of(campaign, 2)
     give(campaign, 2, turn, *[YES] * (1 + lapses))
     if lapses:
-        end_expired_turns(campaign, LATER)
+        take_back_expired_tasks(campaign, LATER)
     statements: list[str] = []
     event.listen(campaign.engine, "before_cursor_execute", lambda *given: statements.append(given[2].split(" SET")[0]))
     for _ in range(2):  # the second request was sent because the response was lost
@@ -420,7 +420,7 @@ def test_late_answers_do_not_change_share_of_golden_tasks(path: Path, lapses: bo
         now = NOW + 1000 * number
         turn = turn_of(campaign, 2, now)
         if lapses:
-            end_expired_turns(campaign, now + 100)
+            take_back_expired_tasks(campaign, now + 100)
         give(campaign, 2, turn, YES, now=now + 100)
         assert turn.turn_number == number
         n_golden += turn.image_address in golden

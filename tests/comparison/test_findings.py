@@ -22,7 +22,7 @@ def test_missing_parts_have_reasons() -> None:
         name: str(getattr(findings, name))
         for name in (
             "uncertainty",
-            "rater_scores",
+            "scores_from_raters",
             "label_resampler",
             "precision_recall_curves",
             "model_or_label_preferences",
@@ -33,7 +33,7 @@ def test_missing_parts_have_reasons() -> None:
     no_original = "original labels of these images are missing"
     assert reasons == {
         "uncertainty": "votes are missing",
-        "rater_scores": "votes are missing",
+        "scores_from_raters": "votes are missing",
         "label_resampler": "votes are missing",
         "precision_recall_curves": "scores are missing",
         "model_or_label_preferences": no_original,

@@ -143,7 +143,7 @@ def test_kinds_of_mistakes_are_those_of_classify_mistakes() -> None:
 
 def test_labelling_bias_has_a_row_for_each_model_and_group() -> None:
     table = CHARTS["labelling-bias"](THREE).table
-    biases = labelling_biases(THREE.panel, THREE.labels, THREE.original, THREE.rater_scores, groups=THREE.groups)
+    biases = labelling_biases(THREE.panel, THREE.labels, THREE.original, THREE.scores_from_raters, groups=THREE.groups)
     expected = {
         (bias.model, name): part for bias in biases for name, part in {"all": bias.total, **bias.by_group}.items()
     }

@@ -59,5 +59,5 @@ from .store.suggestions import suggest_class as suggest_class
 from .store.turns import TaskQuestion as TaskQuestion
 from .store.turns import Turn as Turn
 from .store.turns import begin_next_turn as begin_next_turn
-from .store.turns import end_expired_turns as end_expired_turns
 from .store.turns import find_previous_turn as find_previous_turn
+from .store.turns import take_back_expired_tasks as take_back_expired_tasks

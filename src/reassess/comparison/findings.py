@@ -219,8 +219,8 @@ class Findings(LabelFindings):
     @cached_property
     def uncertainty(self) -> LabelUncertainty | MissingResult:
         """Accuracies of the models in bootstrap samples of images and raters."""
-        if isinstance(self.rater_scores, MissingResult):
-            return self.rater_scores
+        if isinstance(self.scores_from_raters, MissingResult):
+            return self.scores_from_raters
         if not self.panel.is_scored.any():
             return _NONE_SCORED
         if isinstance(self.label_resampler, MissingResult):

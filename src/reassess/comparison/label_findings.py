@@ -60,7 +60,7 @@ class LabelFindings(Printable):
         return None if self.votes is None else with_golden_votes(self.votes, self.rater_golden_votes, self.experts)
 
     @cached_property
-    def rater_scores(self) -> Scores | MissingResult:
+    def scores_from_raters(self) -> Scores | MissingResult:
         """Scores from only the raters' votes, without original labels, by the benchmark's scoring method."""
         if self._votes_behind_scores is None:
             return MissingResult("votes are missing")
@@ -79,8 +79,8 @@ class LabelFindings(Printable):
     @cached_property
     def label_resampler(self) -> LabelResampler | MissingResult:
         """How the label sets were made from the votes, so that they can be made again from resampled votes."""
-        if isinstance(self.rater_scores, MissingResult):
-            return self.rater_scores
+        if isinstance(self.scores_from_raters, MissingResult):
+            return self.scores_from_raters
         assert self._votes_behind_scores is not None
         assert self.experts is not None
         votes = (
@@ -138,7 +138,7 @@ class LabelFindings(Printable):
     @property
     def _available_rater_scores(self) -> Scores | None:
         """The scores from only the raters' votes, without original labels; None if they cannot be computed."""
-        return None if isinstance(self.rater_scores, MissingResult) else self.rater_scores
+        return None if isinstance(self.scores_from_raters, MissingResult) else self.scores_from_raters
 
     @property
     def _original_label_groups(self) -> Mapping[int, str] | None:

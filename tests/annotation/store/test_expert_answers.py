@@ -12,13 +12,13 @@ from reassess.annotation import (
     GivenAnswer,
     add_person,
     admit_rater,
-    end_expired_turns,
     exclude_rater,
     export_votes,
     find_previous_turn,
     measure_progress,
     save_answers,
     skip_task,
+    take_back_expired_tasks,
 )
 from reassess.annotation.store.campaigns import open_transaction
 from reassess.annotation.store.database import connect_for_reading
@@ -114,7 +114,7 @@ def test_practice_answer_can_be_changed_after_lease(make_campaign: Callable[...,
     campaign = make_campaign(2, 2, n_practice_tasks=1, practice_bar=1.0)
     turn = turn_of(campaign, 2)
     save_answers(campaign, 2, [GivenAnswer(turn.questions[0].question_id, MAYBE)], NOW)
-    end_expired_turns(campaign, LATER)
+    take_back_expired_tasks(campaign, LATER)
     assert len(give(campaign, 2, turn, *(2 * row.class_id for row in turn.questions), now=LATER, revision=1)) == 2
     assert not turn_of(campaign, 2, LATER).is_practice
 

@@ -14,7 +14,6 @@ from reassess.annotation import (
     add_person,
     admit_rater,
     begin_next_turn,
-    end_expired_turns,
     exclude_rater,
     export_votes,
     include_rater,
@@ -22,6 +21,7 @@ from reassess.annotation import (
     open_campaign,
     save_answers,
     suggest_class,
+    take_back_expired_tasks,
 )
 from reassess.annotation.store import schema
 from reassess.annotation.store.campaigns import open_transaction
@@ -122,7 +122,7 @@ def test_withdrawn_unanswered_question_can_be_suggested(address: str | Path, exc
     if excluded:
         exclude_rater(campaign, 3, NOW)
         include_rater(campaign, 3, NOW)
-    end_expired_turns(campaign, NOW + 100)
+    take_back_expired_tasks(campaign, NOW + 100)
     exclude_rater(campaign, 2, NOW + 100)
     assert states(campaign)[5] == "withdrawn"
     suggest_class(campaign, 3, first.task_id, 5, NOW + 100)

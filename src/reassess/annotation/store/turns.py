@@ -68,7 +68,7 @@ def begin_next_turn(
             turn = _give_next_task(transaction, person_id, now, loaded_task_ids)
         if turn is not None:
             return turn
-        end_expired_turns(campaign, now)
+        take_back_expired_tasks(campaign, now)
 
 
 def find_previous_turn(campaign: Campaign, person_id: int, *, loaded_task_ids: Sequence[int] = ()) -> Turn | None:
@@ -88,7 +88,7 @@ def find_previous_turn(campaign: Campaign, person_id: int, *, loaded_task_ids: S
         )
 
 
-def end_expired_turns(campaign: Campaign, now: float) -> None:
+def take_back_expired_tasks(campaign: Campaign, now: float) -> None:
     """Take tasks back from raters whose lease has expired, or is too long because the clock was set back."""
     with connect_for_reading(campaign.engine) as connection:
         late = _find_turns_with_invalid_lease(connection, campaign, now)

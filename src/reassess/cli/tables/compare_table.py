@@ -299,7 +299,10 @@ def _explain_missing_uncertainty(findings: Findings) -> str:
     part = "votes" if findings.votes is None else "golden" if findings.experts is None else ""
     sources, folder = findings.benchmark.sources, findings.benchmark.folder
     if not part:
-        if isinstance(findings.rater_scores, MissingResult) or findings.uncertainty is not findings.label_resampler:
+        if (
+            isinstance(findings.scores_from_raters, MissingResult)
+            or findings.uncertainty is not findings.label_resampler
+        ):
             return ""
         benchmark_words = (
             [] if folder is None else ["--benchmark", folder, "-o", sources.get("scores", folder / "scores.csv")]

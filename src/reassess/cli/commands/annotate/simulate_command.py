@@ -132,7 +132,7 @@ def simulate(
             )
             if annotation.resume(opened, time.time()):
                 run.print_progress_line("the campaign is paused, but its copy is not")
-            annotation.end_expired_turns(opened, math.inf)  # nobody continues their turn in the copy
+            annotation.take_back_expired_tasks(opened, math.inf)  # nobody continues their turn in the copy
             is_without_expert = has_no_expert_with_link(opened)
             result = annotation.simulate(
                 opened,

@@ -34,4 +34,5 @@ def batches() -> list[np.ndarray]:
 
 total = reduce(operator.add, (step(original.indices[rows], valid[rows], rows >= 0) for rows in batches()))
 percent = 100 * accuracy(total)[1]
-print(f"ReaL top-1: {int(total.hits[0]):,} of {int(total.n):,}, {percent:.2f} %; {int(total.n_empty):,} empty")
+n_empty = int(total.n_without_valid_class)
+print(f"ReaL top-1: {int(total.hits[0]):,} of {int(total.n):,}, {percent:.2f} %; {n_empty:,} without a valid class")
